@@ -1,0 +1,64 @@
+"""What the stages need from the world outside, as Protocols; `workers.bootstrap` wires them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.records import Blob
+
+
+class Scan(StrEnum):
+    """The three outcomes of a malware scan."""
+
+    CLEAN = "clean"
+    INFECTED = "infected"
+    NOT_SCANNED = "not_scanned"
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What the scanner said; `detail` is a signature's name, or why nothing was scanned."""
+
+    scan: Scan
+    detail: str = ""
+
+
+class Scanner(Protocol):
+    """Looks for malware in a file on disk."""
+
+    def scan(self, path: Path) -> Verdict:
+        """Scan one file by descriptor. Raises `TransientError` if it must be scanned and the
+        daemon is down."""
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors."""
+
+    @property
+    def model(self) -> str:
+        """The model's name, or its path."""
+
+    @property
+    def revision(self) -> str:
+        """What tells two states of one model apart."""
+
+    @property
+    def dimension(self) -> int:
+        """The length of a vector, read from the model."""
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors of shape (len(texts), dimension), in the order of the texts."""
+
+
+class BlobStore(Protocol):
+    """Bytes by their SHA-256, for one user."""
+
+    def put(self, blob: Blob, source: Path) -> None:
+        """Keep `blob` (its `data`, else the file `source`): temporary file, fsync, rename.
+        Keeping the same bytes twice is a no-op."""

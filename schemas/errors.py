@@ -1,0 +1,49 @@
+"""Errors, grouped by what the caller must do: give up, try later, or set the record aside."""
+
+from __future__ import annotations
+
+from schemas.reasons import Reason
+
+
+class DatapunkError(Exception):
+    """Something went wrong in Datapunk Lake."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.__class__.__doc__)
+
+
+class ConfigurationError(DatapunkError):
+    """The configuration can't be used; the message says what to change (exit code 2)."""
+
+
+class ServiceDown(DatapunkError):
+    """A service that is needed does not answer (exit code 69)."""
+
+
+class TransientError(DatapunkError):
+    """Bad weather: a lost connection, a full disk. The same work may succeed later."""
+
+
+class PermanentError(DatapunkError):
+    """Trying again can't help; the job fails with a code and a message for its owner."""
+
+
+class Rejected(DatapunkError):
+    """A whole archive or member can't be taken in. Carries a code, never content."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class BadValue(DatapunkError):
+    """A record can't be understood.
+
+    Raised by the helpers that formats call; `pipeline.normalise` turns it into a
+    `Rejection` with the record's raw bytes. The detail names fields, never their content.
+    """
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail

@@ -1,0 +1,82 @@
+"""Archives, their members, and how members are cut."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import msgspec
+
+from schemas.progress import Disposition
+from schemas.reasons import Reason
+
+#: What a reader learned about a member before slicing it: small, JSON-able, kept in the ledger.
+Context: TypeAlias = dict[str, Any]
+
+
+class SourceFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file as it was dropped, after it was settled and measured."""
+
+    path: Path
+    name: str
+    size: int
+    sha256: str
+    media_type: str
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """One regular file out of an archive (or the dropped file itself).
+
+    `path` is the name inside the archive as text, with `!/` after each nested archive; it never
+    names a place on our disk. `file` is where its bytes lie now, under a name that we chose.
+    """
+
+    path: str
+    ordinal: int
+    file: Path
+    size: int
+    sha256: str
+    media_type: str
+    encoding: str | None = None
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """A member with nothing to read: ignored, unknown or rejected, and why."""
+
+    path: str
+    ordinal: int
+    disposition: Disposition
+    reason: Reason
+    detail: str = ""
+    size: int = 0
+    media_type: str | None = None
+    sha256: str | None = None
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True):
+    """What a format may look at to recognise a member: its path and its first 64 KiB."""
+
+    path: str
+    data: bytes
+    size: int
+    media_type: str
+
+    @property
+    def complete(self) -> bool:
+        """Whether `data` is the whole member."""
+        return len(self.data) >= self.size
+
+
+class Slice(msgspec.Struct, frozen=True, gc=False):
+    """A byte range of a member that begins and ends at item bounds: `[start, end)`."""
+
+    start: int
+    end: int
+
+
+class SliceLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much goes into one slice, whichever comes first; `item_bytes` bounds one item."""
+
+    records: int = 10_000
+    size: int = 8 * 1024 * 1024
+    item_bytes: int = 64 * 1024 * 1024

@@ -1,0 +1,95 @@
+"""The vocabulary of the state machine. `sql/migrations` repeats it; a test holds both equal."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Stage(StrEnum):
+    """One step of the work; each is a Celery task of the same name."""
+
+    VALIDATE = "validate"
+    EXTRACT = "extract"
+    NORMALISE = "normalise"
+    SCREEN = "screen"
+    EMBED = "embed"
+    LOAD = "load"
+    FINISH = "finish"
+
+
+class Kind(StrEnum):
+    """What a chunk works on: the whole upload, a slice of records, or the end of the job."""
+
+    UPLOAD = "upload"
+    RECORDS = "records"
+    FINISH = "finish"
+
+
+#: The stages a chunk of each kind goes through, in order.
+ROUTES: dict[Kind, tuple[Stage, ...]] = {
+    Kind.UPLOAD: (Stage.VALIDATE, Stage.EXTRACT),
+    Kind.RECORDS: (Stage.NORMALISE, Stage.SCREEN, Stage.EMBED, Stage.LOAD),
+    Kind.FINISH: (Stage.FINISH,),
+}
+
+#: The queue that each stage's task waits in.
+QUEUES: dict[Stage, str] = {
+    Stage.VALIDATE: "intake",
+    Stage.EXTRACT: "extract",
+    Stage.NORMALISE: "normalise",
+    Stage.SCREEN: "normalise",
+    Stage.EMBED: "embed",
+    Stage.LOAD: "load",
+    Stage.FINISH: "maintenance",
+}
+
+
+def route(kind: Kind, *, embed: bool = True) -> tuple[Stage, ...]:
+    """The stages of a chunk; records that are not embedded pass that stage by."""
+    stages = ROUTES[kind]
+    return stages if embed else tuple(s for s in stages if s is not Stage.EMBED)
+
+
+class ChunkStatus(StrEnum):
+    """Where a chunk stands in its present stage."""
+
+    READY = "ready"
+    LEASED = "leased"
+    DONE = "done"
+    DEAD = "dead"
+
+
+class JobStatus(StrEnum):
+    """What a job is doing, or how it ended."""
+
+    QUEUED = "queued"
+    VALIDATING = "validating"
+    EXTRACTING = "extracting"
+    LOADING = "loading"
+    FINISHING = "finishing"
+    DONE = "done"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+#: A job in one of these is at rest: no worker owes it anything.
+ENDED = frozenset(
+    {
+        JobStatus.DONE,
+        JobStatus.DUPLICATE,
+        JobStatus.REJECTED,
+        JobStatus.FAILED,
+        JobStatus.CANCELLED,
+    }
+)
+
+
+class Disposition(StrEnum):
+    """What became of a member of an archive; each member has exactly one."""
+
+    HANDLED = "handled"
+    IGNORED = "ignored"
+    UNKNOWN = "unknown"
+    REJECTED = "rejected"

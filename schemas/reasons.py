@@ -1,0 +1,56 @@
+"""The stable codes under which something is rejected, quarantined, ignored or left unknown."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a record, a member or a whole archive did not become rows.
+
+    The value is a stable code: users retry by it, so it never changes its meaning.
+    """
+
+    # whole archives and members
+    EMPTY = "empty"
+    NOT_REGULAR = "not_a_regular_file"
+    TOO_LARGE = "too_large"
+    CHANGED = "changed_while_read"
+    AMBIGUOUS_TYPE = "ambiguous_type"
+    UNSUPPORTED_TYPE = "unsupported_type"
+    CHECKSUM_MISMATCH = "checksum_mismatch"
+    MALWARE = "malware"
+    NOT_SCANNED = "not_scanned"
+    ARCHIVE_BROKEN = "archive_broken"
+    ARCHIVE_RATIO = "archive_ratio"
+    ARCHIVE_TOTAL = "archive_total_bytes"
+    ARCHIVE_MEMBERS = "archive_members"
+    ARCHIVE_DEPTH = "archive_depth"
+    ARCHIVE_OVERLAP = "archive_overlap"
+    ARCHIVE_RECURSION = "archive_recursion"
+    ENCRYPTED = "encrypted"
+    TRUNCATED = "truncated"
+    BAD_CHECKSUM = "bad_checksum"
+    LINK_OR_DEVICE = "link_or_device"
+    METHOD = "unsupported_compression"
+    # ignored, with why
+    LITTER = "system_litter"
+    DIRECTORY = "directory"
+    # unknown, with why
+    NO_FORMAT = "no_format_recognises_it"
+    CONFLICT = "claimed_by_several_formats"
+    # records
+    BAD_SYNTAX = "bad_syntax"
+    BAD_ENCODING = "bad_encoding"
+    BAD_SHAPE = "unexpected_shape"
+    BAD_TIME = "bad_time"
+    BAD_NUMBER = "bad_number"
+    BAD_PLACE = "place_out_of_range"
+    MISSING_FIELD = "missing_field"
+    ITEM_TOO_LARGE = "item_too_large"
+    TOO_DEEP = "nested_too_deep"
+    UNCLOSED_QUOTE = "unclosed_quote"
+    RAGGED_ROW = "ragged_row"
+    MAIL_UNREADABLE = "mail_unreadable"
+    NOT_A_MAIL = "not_a_mail"
+    POISON = "poison"

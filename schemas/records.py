@@ -1,0 +1,108 @@
+"""What a record is, before and after it is understood."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+import msgspec
+
+from schemas.reasons import Reason
+
+#: `partition_at` of whatever has no time. Fixed for ever: it is part of a unique key.
+UNDATED = datetime(1, 1, 1, tzinfo=UTC)
+
+
+class DataType(StrEnum):
+    """How the lake divides documents first, before months."""
+
+    STRUCTURED = "structured"
+    EMAIL = "email"
+    MEDIA = "media"
+    DOCUMENT = "document"
+    LOCATION = "location"
+    BROWSER = "browser"
+    ACTIVITY = "activity"
+
+
+class Instant(msgspec.Struct, frozen=True, gc=False):
+    """A moment as we understood it and as it was written.
+
+    `at` is in UTC, or None where the text is a time outside 1900 to 2100 (then `flag` says so).
+    `text` is verbatim. `offset` is minutes east of UTC, None where the source gave no zone.
+    """
+
+    at: datetime | None
+    text: str
+    offset: int | None = None
+    flag: str | None = None
+
+
+class Blob(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes kept in the content-addressed store beside the lake.
+
+    `sha256` is lower-case hex, `size` in bytes. `data` is None where the bytes are the whole
+    member; else they are the bytes themselves (an attachment).
+    """
+
+    sha256: str
+    size: int
+    media_type: str
+    name: str
+    data: bytes | None = None
+
+
+class RawRecord(msgspec.Struct, frozen=True, gc=False):
+    """One item as a reader cut it out: its parsed value, and where its bytes lie in the member."""
+
+    value: Any
+    offset: int
+    length: int
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """A document: one thing that happened or was made, under stable names.
+
+    `identity` holds the verbatim identifying texts (times as they were written, never as we
+    parsed them), so that a better parser does not mint new keys. `metadata` is JSON-able.
+    """
+
+    data_type: DataType
+    source: str
+    record_type: str
+    identity: tuple[str, ...]
+    time: Instant | None = None
+    title: str | None = None
+    content: str | None = None
+    content_type: str = "text/plain"
+    language: str | None = None
+    metadata: dict[str, Any] = msgspec.field(default_factory=dict)
+    blob: Blob | None = None
+
+
+class Point(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A position at a moment: WGS 84 degrees, metres. Goes to `timeseries.locations`."""
+
+    source: str
+    identity: tuple[str, ...]
+    time: Instant | None
+    latitude: float
+    longitude: float
+    altitude_m: float | None = None
+    accuracy_m: float | None = None
+    metadata: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class Rejection(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that can't be taken as it is, with its raw bytes and where they lie."""
+
+    reason: Reason
+    detail: str
+    raw: bytes = b""
+    offset: int = 0
+    length: int = 0
+
+
+Understood: TypeAlias = Record | Point
+Outcome: TypeAlias = Record | Point | Rejection
