@@ -1,0 +1,130 @@
+"""Items to records: what a format made of them, with clean text, a language and a key.
+
+A record stage maps an iterable of `Found` to an iterator of `Found`: records are mapped and
+rejections pass untouched. Bad data is a value; only bad weather raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, BinaryIO, TypeAlias
+
+import msgspec
+
+from pipeline import language, text
+from pipeline.format import Format
+from schemas.errors import BadValue
+from schemas.files import Context, Member, Slice
+from schemas.reasons import Reason
+from schemas.records import DataType, Outcome, RawRecord, Record, Rejection
+
+#: An outcome and the bytes [offset, offset + length) of the member that it came from.
+Found: TypeAlias = tuple[int, int, Outcome]
+
+#: How many raw bytes of a rejected record are kept; the locator leads to the rest.
+RAW_LIMIT = 1024 * 1024
+
+_BATCH = 1_000
+
+#: Titles of pages and points on a map have no language worth asking for.
+_SPEECHLESS = frozenset({DataType.BROWSER, DataType.LOCATION})
+
+
+def understand(
+    form: Format, member: Member, source: BinaryIO, part: Slice, context: Context
+) -> Iterator[Found]:
+    """The outcomes of one slice, in order.
+
+    A format's complaint about an item (`BadValue`, or a field that is missing or of another
+    shape) becomes a `Rejection` with the item's raw bytes, read through a second handle.
+    """
+    with member.file.open("rb") as again:
+        for item in form.reader.items(source, part, context):
+            if isinstance(item, Rejection):
+                yield item.offset, item.length, item
+                continue
+            for outcome in _meaning(form, member, item):
+                if isinstance(outcome, Rejection):
+                    yield item.offset, item.length, _with_raw(outcome, item, again)
+                else:
+                    yield item.offset, item.length, outcome
+
+
+def _meaning(form: Format, member: Member, item: RawRecord) -> Iterable[Outcome]:
+    """What the format says of one item; all of it or one rejection, never half."""
+    try:
+        outcome = form.record(item, member)
+        return (outcome,) if isinstance(outcome, msgspec.Struct) else list(outcome)
+    except BadValue as bad:
+        return (Rejection(reason=bad.reason, detail=bad.detail),)
+    except KeyError as missing:
+        # A key is a field's name in our own code, never something out of the record.
+        return (Rejection(reason=Reason.MISSING_FIELD, detail=f"no field {missing}"),)
+    except (TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
+        return (Rejection(reason=Reason.BAD_SHAPE, detail=type(error).__name__),)
+    except RecursionError:
+        return (Rejection(reason=Reason.TOO_DEEP, detail="nested too deep to be read"),)
+
+
+def _with_raw(rejection: Rejection, item: RawRecord, source: BinaryIO) -> Rejection:
+    source.seek(item.offset)
+    raw = source.read(min(item.length, RAW_LIMIT))
+    return msgspec.structs.replace(rejection, raw=raw, offset=item.offset, length=item.length)
+
+
+def normalise(found: Iterable[Found]) -> Iterator[Found]:
+    """Clean the text of records and tell its language, a batch at a time."""
+    stream = iter(found)
+    while batch := list(islice(stream, _BATCH)):
+        yield from _batch(batch)
+
+
+def _batch(batch: list[Found]) -> Iterable[Found]:
+    wanted: list[int] = []
+    for at, (offset, length, outcome) in enumerate(batch):
+        if isinstance(outcome, Record):
+            clean = _clean(outcome)
+            batch[at] = (offset, length, clean)
+            if clean.content and clean.language is None and clean.data_type not in _SPEECHLESS:
+                wanted.append(at)
+    if wanted:
+        _tell_language(batch, wanted)
+    return batch
+
+
+def _tell_language(batch: list[Found], wanted: list[int]) -> None:
+    records = [batch[at][2] for at in wanted]
+    told = language.detect([r.content or "" for r in records if isinstance(r, Record)])
+    for at, record, tongue in zip(wanted, records, told, strict=True):
+        offset, length, _ = batch[at]
+        batch[at] = (offset, length, msgspec.structs.replace(record, language=tongue))
+
+
+def _clean(record: Record) -> Record:
+    """The record as it is stored; the same object where nothing needed a change."""
+    changes: dict[str, Any] = {}
+    flags: list[str] = []
+    for field in ("title", "content"):
+        old = getattr(record, field)
+        if old is not None and not (old.isascii() and "\x00" not in old):
+            new, why = text.clean(old)
+            flags.extend(why)
+            if new is not old:
+                changes[field] = new
+    if flags:
+        changes["metadata"] = {**record.metadata, "flags": sorted(set(flags))}
+    return msgspec.structs.replace(record, **changes) if changes else record
+
+
+def clean_json(value: Any) -> Any:
+    """A JSON-able value with every text in it cleaned: for the rare metadata that needs it."""
+    if isinstance(value, str):
+        return text.clean(value)[0]
+    if isinstance(value, dict):
+        return {clean_json(k): clean_json(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean_json(v) for v in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return str(value)  # Postgres would keep it; the fast encoder can't write it
+    return value

@@ -1,0 +1,56 @@
+"""Quality rules and duplicates: what may go on to the costly stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.normalise import Found
+from schemas.identity import record_key
+from schemas.reasons import Reason
+from schemas.records import Outcome, Point, Record, Rejection
+
+#: The record type of a position, which has no field for it.
+POINT_TYPE = "location"
+
+
+def key_of(outcome: Record | Point) -> bytes:
+    """The record key, 16 bytes."""
+    kind = outcome.record_type if isinstance(outcome, Record) else POINT_TYPE
+    return record_key(kind, outcome.identity)
+
+
+def broken_rule(record: Record | Point) -> tuple[Reason, str] | None:
+    """The first quality rule that a record breaks, or None."""
+    if not any(record.identity):
+        return Reason.MISSING_FIELD, "nothing identifies the record"
+    if isinstance(record, Record) and not (
+        record.title or record.content or record.metadata or record.blob
+    ):
+        return Reason.MISSING_FIELD, "the record holds nothing"
+    return None
+
+
+def by_rules(found: Iterable[Found]) -> Iterator[Found]:
+    """Records that break a rule become rejections; their raw bytes are added by the caller."""
+    for offset, length, outcome in found:
+        if isinstance(outcome, Rejection):
+            yield offset, length, outcome
+            continue
+        broken = broken_rule(outcome)
+        yield offset, length, _rejected(broken, offset, length) if broken else outcome
+
+
+def _rejected(broken: tuple[Reason, str], offset: int, length: int) -> Outcome:
+    reason, detail = broken
+    return Rejection(reason=reason, detail=detail, offset=offset, length=length)
+
+
+def first_of_each(keys: bytes) -> NDArray[np.bool_]:
+    """Which of the 16-byte keys come for the first time, shape (n,)."""
+    pairs = np.frombuffer(keys, dtype=np.dtype([("high", ">u8"), ("low", ">u8")]))
+    mask = np.zeros(len(pairs), dtype=np.bool_)
+    mask[np.unique(pairs, return_index=True)[1]] = True
+    return mask

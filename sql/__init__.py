@@ -1,0 +1,1 @@
+"""Every line of SQL, and everything that knows psycopg. Imports `schemas` and nothing above it."""

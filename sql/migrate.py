@@ -1,0 +1,177 @@
+"""Migrations: plain SQL files, run by yoyo, with a checksum of each file that was applied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import LiteralString, cast
+from urllib.parse import quote, urlencode
+
+import msgspec
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from yoyo import get_backend, read_migrations
+from yoyo.migrations import MigrationList
+
+from schemas.errors import ConfigurationError, PermanentError
+
+#: Where yoyo and we keep what was applied; apart from the lake, so that a downgrade leaves it.
+_SEARCH_PATH = "datapunk_migrations, public"
+_LOCK = 7_215_001
+
+#: Extensions that are used where they are; nothing needs them.
+OPTIONAL_EXTENSIONS = ("postgis", "timescaledb", "pg_partman", "pg_cron", "pgcrypto", "pg_prewarm")
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """One migration: its name, and whether it stands in the database as it stands in the file."""
+
+    name: str
+    applied: bool
+    intact: bool
+
+
+def _script(name: str) -> LiteralString:
+    # A file of this package is code, not input.
+    return cast("LiteralString", files("sql").joinpath(name).read_text(encoding="utf-8"))
+
+
+def bootstrap(admin: str, *, login: bool) -> None:
+    """Roles, extensions and the place for state; run as an administrator, safe to run again.
+
+    `login` lets the roles log in by themselves: for the embedded server, whose socket stands in
+    a folder that only its user can enter.
+    """
+    with psycopg.connect(admin, autocommit=True) as connection:
+        version = connection.info.server_version
+        if version < 150000:
+            raise ConfigurationError(
+                f"PostgreSQL 15 or newer is needed; this server is {version // 10000}."
+            )
+        connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+        connection.execute(_script("roles.sql"))
+        try:
+            connection.execute(_script("extensions.sql"))
+        except psycopg.errors.UndefinedFile as error:
+            raise ConfigurationError(
+                "The server lacks an extension (pgvector or contrib): install it there, "
+                "for example the packages postgresql-contrib and postgresql-NN-pgvector."
+            ) from error
+        if login:
+            for role in ("owner", "ingest", "reader", "ledger"):
+                connection.execute(f"ALTER ROLE datapunk_{role} LOGIN")
+        connection.execute(
+            "CREATE SCHEMA IF NOT EXISTS datapunk_migrations AUTHORIZATION datapunk_owner"
+        )
+        connection.execute(
+            "DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO datapunk_owner', "
+            "current_database()); END $$"
+        )
+
+
+def _yoyo_uri(conninfo: str) -> str:
+    """The same connection as yoyo spells it, with its state in a schema of its own."""
+    options = {k: str(v) for k, v in conninfo_to_dict(conninfo).items() if v is not None}
+    database = options.pop("dbname", "postgres")
+    options["schema"] = _SEARCH_PATH
+    return f"postgresql+psycopg:///{quote(database)}?{urlencode(options, quote_via=quote)}"
+
+
+@contextmanager
+def _locked(conninfo: str) -> Iterator[psycopg.Connection]:
+    """Our own lock round yoyo's, which a kill would leave behind for ever."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS datapunk_migrations.checksums ("
+            "name text PRIMARY KEY, sha256 text NOT NULL, at timestamptz NOT NULL DEFAULT now())"
+        )
+        yield connection
+
+
+def _files(folder: Path) -> dict[str, str]:
+    """The checksum of each migration's file."""
+    return {
+        path.name.removesuffix(".sql"): sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.glob("*.sql"))
+        if not path.name.endswith(".rollback.sql")
+    }
+
+
+def upgrade(owner: str) -> list[str]:
+    """Apply what is not applied; the names of what was. Refuses an edited file."""
+    with _locked(owner) as connection, as_file(files("sql") / "migrations") as folder:
+        known = _checksums(connection)
+        found = _files(folder)
+        edited = [name for name, seen in known.items() if found.get(name, seen) != seen]
+        if edited:
+            raise PermanentError(
+                f"Migration {', '.join(edited)} was edited after it was applied; "
+                "undo the edit and write a new migration."
+            )
+        backend = get_backend(_yoyo_uri(owner))
+        try:
+            backend.break_lock()
+            pending: MigrationList = backend.to_apply(read_migrations(str(folder)))
+            backend.apply_migrations(pending)
+        finally:
+            backend.connection.close()
+        names = [m.id for m in pending]
+        for name in names:
+            connection.execute(
+                "INSERT INTO datapunk_migrations.checksums (name, sha256) VALUES (%s, %s) "
+                "ON CONFLICT (name) DO UPDATE SET sha256 = excluded.sha256, at = now()",
+                (name, found[name]),
+            )
+        _note_capabilities(connection)
+    return names
+
+
+def downgrade(owner: str, count: int = 1) -> list[str]:
+    """Roll back the last `count` migrations; their names."""
+    with _locked(owner) as connection, as_file(files("sql") / "migrations") as folder:
+        backend = get_backend(_yoyo_uri(owner))
+        try:
+            backend.break_lock()
+            chosen = backend.to_rollback(read_migrations(str(folder)))[:count]
+            backend.rollback_migrations(chosen)
+        finally:
+            backend.connection.close()
+        names = [m.id for m in chosen]
+        connection.execute(
+            "DELETE FROM datapunk_migrations.checksums WHERE name = ANY(%s)", (names,)
+        )
+    return names
+
+
+def status(owner: str) -> list[Applied]:
+    """Every migration, applied or not."""
+    with _locked(owner) as connection, as_file(files("sql") / "migrations") as folder:
+        known = _checksums(connection)
+        return [
+            Applied(name, name in known, known.get(name, digest) == digest)
+            for name, digest in _files(folder).items()
+        ]
+
+
+def _checksums(connection: psycopg.Connection) -> dict[str, str]:
+    return dict(
+        connection.execute("SELECT name, sha256 FROM datapunk_migrations.checksums").fetchall()
+    )
+
+
+def _note_capabilities(connection: psycopg.Connection) -> None:
+    """Keep what the server could do beyond what is required."""
+    if connection.execute("SELECT to_regclass('imports.capabilities')").fetchone() == (None,):
+        return
+    connection.execute(
+        "INSERT INTO imports.capabilities (name, available, installed) "
+        "SELECT n, a.default_version, a.installed_version FROM unnest(%s::text[]) AS n "
+        "LEFT JOIN pg_available_extensions AS a ON a.name = n "
+        "ON CONFLICT (name) DO UPDATE SET available = excluded.available, "
+        "installed = excluded.installed, seen_at = now()",
+        (list(OPTIONAL_EXTENSIONS),),
+    )

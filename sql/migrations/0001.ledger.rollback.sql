@@ -1,0 +1,1 @@
+DROP SCHEMA archive, analytics, timeseries, vectors, imports, user_data CASCADE;

@@ -1,0 +1,211 @@
+-- The state machine of chunks. Every change of state is a guarded statement in this file.
+-- Only the clock of Postgres is used.
+
+-- name: claim
+-- Take a chunk for one stage: count the attempt before the work, so that what kills counts itself.
+UPDATE imports.chunks AS c
+SET status = 'leased',
+    token = nextval('imports.fence'),
+    attempt = c.attempt + 1,
+    leased_by = %(worker)s,
+    lease_expires = clock_timestamp() + make_interval(secs => %(lease_s)s)
+FROM imports.jobs AS j
+WHERE c.id = %(chunk)s AND c.job_id = %(job_id)s AND c.stage = %(stage)s
+  AND j.id = c.job_id
+  AND j.completed_at IS NULL
+  AND c.attempt < %(max_attempts)s
+  AND ((c.status = 'ready' AND c.not_before <= clock_timestamp())
+       OR (c.status = 'leased' AND c.lease_expires < clock_timestamp()))
+RETURNING c.id, c.job_id, c.user_id, c.kind, c.stage, c.attempt, c.token, c.format, c.embed,
+    c.slices, c.artefacts, c.tally, j.source_name, j.expected_sha256, j.sha256, j.media_type, j.ending;
+
+-- name: begin_job
+-- Say what the job does now; a job only moves forward.
+UPDATE imports.jobs
+SET status = %(status)s, started_at = coalesce(started_at, now())
+WHERE id = %(job_id)s AND completed_at IS NULL AND status <> %(status)s;
+
+-- name: stage_of
+-- Where a chunk stands, for one that could not be claimed.
+SELECT stage, status FROM imports.chunks WHERE id = %(chunk)s AND job_id = %(job_id)s;
+
+-- name: heartbeat
+-- Extend a lease that is still ours.
+UPDATE imports.chunks
+SET lease_expires = clock_timestamp() + make_interval(secs => %(lease_s)s)
+WHERE id = %(chunk)s AND token = %(token)s AND status = 'leased';
+
+-- name: hold
+-- First statement of every commit: is the lease still ours? No row means another took over.
+SELECT id FROM imports.chunks
+WHERE id = %(chunk)s AND token = %(token)s AND status = 'leased'
+FOR UPDATE;
+
+-- name: advance
+-- The chunk goes to its next stage; the message for it follows in the same Celery chain.
+UPDATE imports.chunks
+SET stage = %(next_stage)s, status = 'ready', attempt = 0, token = NULL, leased_by = NULL,
+    lease_expires = NULL, not_before = now(), enqueued_at = now(), publishes = 1,
+    last_error_code = NULL,
+    artefacts = artefacts || %(artefacts)s, tally = %(tally)s
+WHERE id = %(chunk)s;
+
+-- name: complete
+-- The chunk has gone through all of its stages.
+UPDATE imports.chunks
+SET status = 'done', token = NULL, leased_by = NULL, lease_expires = NULL, done_at = now(),
+    last_error_code = NULL, artefacts = '{}', tally = %(tally)s
+WHERE id = %(chunk)s;
+
+-- name: rewind
+-- An artefact of an earlier stage is gone (a crash took an unsynced commit): make it again.
+UPDATE imports.chunks
+SET stage = %(first_stage)s, status = 'ready', attempt = 0, token = NULL, leased_by = NULL,
+    lease_expires = NULL, not_before = now(), enqueued_at = NULL, artefacts = '{}', tally = '{}'
+WHERE id = %(chunk)s;
+
+-- name: release
+-- Give a chunk back after an error, to be sent again after a longer wait each time. Bad weather
+-- burns no attempt.
+UPDATE imports.chunks
+SET status = 'ready', token = NULL, leased_by = NULL, lease_expires = NULL,
+    attempt = attempt - CASE WHEN %(burn)s THEN 0 ELSE 1 END,
+    not_before = clock_timestamp()
+        + make_interval(secs => least(%(delay_s)s * 2 ^ least(publishes, 9), 300)),
+    enqueued_at = NULL, publishes = publishes + 1, last_error_code = %(code)s
+WHERE id = %(chunk)s AND token = %(token)s AND status = 'leased';
+
+-- name: fan_out
+-- Child chunks of an extract. A slice that stands already (an earlier try) is left alone.
+INSERT INTO imports.chunks
+    (job_id, user_id, kind, identity, stage, format, format_version, embed, slices)
+SELECT %(job_id)s, %(user_id)s, 'records', x.identity, 'normalise', x.format, x.format_version,
+    x.embed, x.slices
+FROM jsonb_to_recordset(%(chunks)s)
+    AS x (identity text, format text, format_version integer, embed boolean, slices jsonb)
+ON CONFLICT (job_id, identity) DO NOTHING
+RETURNING id;
+
+-- name: add_remaining
+-- More work stands open for the job.
+UPDATE imports.jobs SET remaining = remaining + %(n)s WHERE id = %(job_id)s;
+
+-- name: settle
+-- One piece of work less; the counts of the chunk become the counts of its job.
+UPDATE imports.jobs
+SET remaining = remaining - 1,
+    records_seen = records_seen + %(seen)s,
+    records_loaded = records_loaded + %(loaded)s,
+    records_duplicate = records_duplicate + %(duplicate)s,
+    records_quarantined = records_quarantined + %(quarantined)s
+WHERE id = %(job_id)s
+RETURNING remaining;
+
+-- name: insert_finish
+-- Nothing is left open: the next step is the end of the job, inserted once.
+INSERT INTO imports.chunks (job_id, user_id, kind, identity, stage)
+VALUES (%(job_id)s, %(user_id)s, 'finish', %(identity)s, 'finish')
+ON CONFLICT (job_id, identity) DO NOTHING
+RETURNING id;
+
+-- name: send_unsent
+-- Mark ready chunks of a job that no message names yet, up to a number; the caller then sends.
+UPDATE imports.chunks AS c
+SET enqueued_at = now(), publishes = c.publishes + 1
+FROM (
+    SELECT id FROM imports.chunks
+    WHERE job_id = %(job_id)s AND status = 'ready' AND enqueued_at IS NULL
+      AND not_before <= clock_timestamp() AND attempt < %(max_attempts)s
+    ORDER BY id LIMIT %(n)s FOR UPDATE SKIP LOCKED
+) AS pick
+WHERE c.id = pick.id
+RETURNING c.id, c.job_id, c.kind, c.stage, c.embed;
+
+-- name: dispatched
+-- How many chunks of a job are sent or at work.
+SELECT count(*) FROM imports.chunks
+WHERE job_id = %(job_id)s AND status IN ('ready', 'leased') AND enqueued_at IS NOT NULL;
+
+-- name: overdue
+-- Chunks whose lease ran out, at once; and chunks whose message seems lost (those of `stages`,
+-- of which the broker holds fewer than it was sent), each after a longer wait.
+UPDATE imports.chunks AS c
+SET enqueued_at = now(), publishes = c.publishes + 1
+FROM (
+    SELECT o.id FROM imports.chunks AS o JOIN imports.jobs AS j ON j.id = o.job_id
+    WHERE j.completed_at IS NULL AND o.attempt < %(max_attempts)s
+      AND o.enqueued_at IS NOT NULL AND o.not_before <= clock_timestamp()
+      AND ((o.status = 'leased' AND o.lease_expires < clock_timestamp()
+              AND o.enqueued_at < o.lease_expires)
+        OR (((o.status = 'ready' AND o.stage = ANY(%(stages)s))
+              OR (o.status = 'leased' AND o.lease_expires < clock_timestamp()))
+            AND o.enqueued_at < clock_timestamp() - make_interval(
+                secs => least(%(window_s)s * 2 ^ least(greatest(o.publishes - 1, 0), 9), 600))))
+    ORDER BY o.id LIMIT %(n)s FOR UPDATE OF o SKIP LOCKED
+) AS pick
+WHERE c.id = pick.id
+RETURNING c.id, c.job_id, c.kind, c.stage, c.embed;
+
+-- name: jobs_with_unsent
+-- Jobs that have chunks no message names yet.
+SELECT DISTINCT c.job_id FROM imports.chunks AS c JOIN imports.jobs AS j ON j.id = c.job_id
+WHERE c.status = 'ready' AND c.enqueued_at IS NULL AND c.not_before <= clock_timestamp()
+  AND j.completed_at IS NULL;
+
+-- name: waiting_by_stage
+-- Ready chunks that were sent, by stage, to compare with what the broker holds.
+SELECT stage, count(*) FROM imports.chunks
+WHERE status = 'ready' AND enqueued_at IS NOT NULL GROUP BY stage;
+
+-- name: bury
+-- Chunks that used up their attempts, with nobody at work on them: dead, with their last error.
+UPDATE imports.chunks
+SET status = 'dead', token = NULL, leased_by = NULL, lease_expires = NULL,
+    last_error_code = coalesce(last_error_code, 'worker_lost')
+WHERE id IN (
+    SELECT o.id FROM imports.chunks AS o JOIN imports.jobs AS j ON j.id = o.job_id
+    WHERE j.completed_at IS NULL AND o.attempt >= %(max_attempts)s
+      AND (o.status = 'ready' OR (o.status = 'leased' AND o.lease_expires < clock_timestamp()))
+    FOR UPDATE OF o SKIP LOCKED)
+RETURNING id, job_id, user_id, kind, stage, last_error_code;
+
+-- name: end_badly
+-- The job can't come to a good end; the first cause is kept.
+UPDATE imports.jobs
+SET ending = coalesce(ending, %(ending)s), error_code = coalesce(error_code, %(code)s),
+    error_detail = coalesce(error_detail, %(detail)s), status = 'finishing'
+WHERE id = %(job_id)s AND completed_at IS NULL;
+
+-- name: revive
+-- Retry: dead chunks are ready again at the stage where they died; a rejected upload starts anew.
+UPDATE imports.chunks
+SET status = 'ready', attempt = 0, not_before = now(), enqueued_at = NULL, publishes = 0,
+    last_error_code = NULL, done_at = NULL,
+    stage = CASE WHEN kind = 'upload' THEN 'validate' ELSE stage END
+WHERE job_id = %(job_id)s AND kind <> 'finish'
+  AND (status = 'dead' OR (kind = 'upload' AND %(rejected)s))
+RETURNING id;
+
+-- name: reopen
+-- Retry: the job is at work again.
+UPDATE imports.jobs
+SET status = 'queued', ending = NULL, error_code = NULL, error_detail = NULL,
+    completed_at = NULL, remaining = remaining + %(n)s
+WHERE id = %(job_id)s AND completed_at IS NOT NULL;
+
+-- name: forget_finish
+-- Retry: the end that was written is not the end; a new finish may be inserted.
+UPDATE imports.chunks SET identity = identity || ':' || id
+WHERE job_id = %(job_id)s AND kind = 'finish' AND identity = 'finish';
+
+-- name: stop_chunks
+-- Cancel: nothing of the job starts any more, and what is at work is fenced out at its commit.
+UPDATE imports.chunks
+SET status = 'dead', token = NULL, leased_by = NULL, lease_expires = NULL,
+    last_error_code = %(code)s
+WHERE job_id = %(job_id)s AND kind <> 'finish' AND status IN ('ready', 'leased')
+RETURNING id;
+
+-- name: drop_remaining
+-- Chunks that died or were stopped owe the job nothing any more.
+UPDATE imports.jobs SET remaining = remaining - %(n)s WHERE id = %(job_id)s RETURNING remaining;

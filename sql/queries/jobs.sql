@@ -1,0 +1,173 @@
+-- Jobs, their files, and what people ask about them.
+
+-- name: ensure_user
+-- The user of that name, made if there is none.
+INSERT INTO user_data.users (name) VALUES (%(name)s) ON CONFLICT (name) DO NOTHING;
+
+-- name: user_id
+SELECT user_id FROM user_data.users WHERE name = %(name)s;
+
+-- name: users
+SELECT user_id, name FROM user_data.users ORDER BY name;
+
+-- name: insert_job
+-- A file was taken in. Its upload chunk is inserted in the same transaction.
+INSERT INTO imports.jobs (id, user_id, source_name, expected_sha256, remaining)
+VALUES (%(job_id)s, %(user_id)s, %(source_name)s, %(expected_sha256)s, 1)
+ON CONFLICT (id) DO NOTHING
+RETURNING id;
+
+-- name: insert_upload
+INSERT INTO imports.chunks (job_id, user_id, kind, identity, stage)
+VALUES (%(job_id)s, %(user_id)s, 'upload', 'upload', 'validate')
+RETURNING id;
+
+-- name: measured
+-- What validate learned. Fails on jobs_one_archive if the user has this archive already.
+UPDATE imports.jobs
+SET sha256 = %(sha256)s, size_bytes = %(size)s, media_type = %(media_type)s, scan = %(scan)s
+WHERE id = %(job_id)s;
+
+-- name: twin
+-- The job that has the same bytes for the same user.
+SELECT id FROM imports.jobs
+WHERE user_id = %(user_id)s AND sha256 = %(sha256)s AND ending IS NULL AND id <> %(job_id)s;
+
+-- name: mark_duplicate
+UPDATE imports.jobs
+SET ending = 'duplicate', duplicate_of = %(twin)s, sha256 = %(sha256)s, size_bytes = %(size)s,
+    media_type = %(media_type)s, status = 'finishing'
+WHERE id = %(job_id)s;
+
+-- name: insert_files
+-- Members of an archive, in order; one that stands already (an earlier try) keeps its id.
+INSERT INTO imports.files (job_id, user_id, ordinal, path, media_type, size_bytes, sha256,
+    encoding, disposition, reason, detail, format, format_version, context, settled)
+SELECT %(job_id)s, %(user_id)s, x.ordinal, x.path, x.media_type, x.size_bytes, x.sha256,
+    x.encoding, x.disposition, x.reason, x.detail, x.format, x.format_version,
+    coalesce(x.context, '{}'), x.settled
+FROM jsonb_to_recordset(%(files)s) AS x (ordinal integer, path text, media_type text,
+    size_bytes bigint, sha256 text, encoding text, disposition text, reason text, detail text,
+    format text, format_version integer, context jsonb, settled boolean)
+ON CONFLICT (job_id, ordinal) WHERE ordinal IS NOT NULL
+    DO UPDATE SET settled = imports.files.settled OR excluded.settled
+RETURNING id, ordinal;
+
+-- name: settle_file
+-- All slices of the file stand in imports.chunks.
+UPDATE imports.files SET settled = true WHERE id = %(file_id)s;
+
+-- name: insert_attachments
+-- Files that came out of records; known by their path within the job.
+INSERT INTO imports.files (job_id, user_id, path, media_type, size_bytes, sha256, disposition,
+    reason, format, settled)
+SELECT %(job_id)s, %(user_id)s, x.path, x.media_type, x.size_bytes, x.sha256, 'handled',
+    NULL, x.format, true
+FROM jsonb_to_recordset(%(files)s)
+    AS x (path text, media_type text, size_bytes bigint, sha256 text, format text)
+ON CONFLICT (job_id, path) WHERE ordinal IS NULL DO NOTHING;
+
+-- name: settled_ordinals
+-- Members that an earlier try of this extract has finished with.
+SELECT ordinal FROM imports.files WHERE job_id = %(job_id)s AND settled AND ordinal IS NOT NULL;
+
+-- name: files_of
+-- Files by id, to open their slices.
+SELECT id, path, ordinal, media_type, size_bytes, sha256, encoding, context
+FROM imports.files WHERE id = ANY(%(ids)s);
+
+-- name: quarantine
+INSERT INTO imports.quarantine
+    (job_id, user_id, file_id, chunk_id, locator, stage, code, detail, raw)
+VALUES (%(job_id)s, %(user_id)s, %(file_id)s, %(chunk_id)s, %(locator)s, %(stage)s, %(code)s,
+    %(detail)s, %(raw)s);
+
+-- name: tallies
+-- The counts of every chunk of a job.
+SELECT status, tally FROM imports.chunks WHERE job_id = %(job_id)s AND kind = 'records';
+
+-- name: file_counts
+-- The counts of a job's files, settled at its end.
+UPDATE imports.files AS f SET counts = x.counts
+FROM jsonb_to_recordset(%(counts)s) AS x (id bigint, counts jsonb)
+WHERE f.id = x.id AND f.job_id = %(job_id)s;
+
+-- name: touched_months
+-- The partitions that a job wrote to.
+SELECT 'user_data.documents_' || data_type AS parent, date_trunc('month', partition_at AT TIME ZONE 'UTC')::date AS month
+FROM user_data.documents WHERE job_id = %(job_id)s GROUP BY 1, 2
+UNION ALL
+SELECT 'timeseries.locations', date_trunc('month', at AT TIME ZONE 'UTC')::date
+FROM timeseries.locations WHERE job_id = %(job_id)s GROUP BY 1, 2;
+
+-- name: close_job
+-- The job's one end.
+UPDATE imports.jobs
+SET status = coalesce(ending, 'done'), completed_at = now(), kept_as = %(kept_as)s
+WHERE id = %(job_id)s AND completed_at IS NULL;
+
+-- name: event
+INSERT INTO imports.events (user_id, job_id, chunk_id, kind, detail)
+VALUES (%(user_id)s, %(job_id)s, %(chunk_id)s, %(kind)s, %(detail)s);
+
+-- name: one_job
+-- One job with its user's name, by its id or the beginning of its id.
+SELECT j.*, u.name AS user_name,
+    (SELECT count(*) FROM imports.chunks c WHERE c.job_id = j.id AND c.kind = 'records') AS chunks,
+    (SELECT count(*) FROM imports.chunks c
+        WHERE c.job_id = j.id AND c.kind = 'records' AND c.status = 'done') AS chunks_done
+FROM imports.jobs AS j JOIN user_data.users AS u USING (user_id)
+WHERE j.id::text LIKE %(prefix)s || '%%' LIMIT 2;
+
+-- name: recent_jobs
+SELECT j.*, u.name AS user_name,
+    (SELECT count(*) FROM imports.chunks c WHERE c.job_id = j.id AND c.kind = 'records') AS chunks,
+    (SELECT count(*) FROM imports.chunks c
+        WHERE c.job_id = j.id AND c.kind = 'records' AND c.status = 'done') AS chunks_done
+FROM imports.jobs AS j JOIN user_data.users AS u USING (user_id)
+WHERE %(user)s::text IS NULL OR u.name = %(user)s
+ORDER BY j.created_at DESC LIMIT %(n)s;
+
+-- name: open_jobs
+-- Jobs that are not at rest, and what they wait for.
+SELECT count(*) FROM imports.jobs WHERE completed_at IS NULL;
+
+-- name: files_by_disposition
+SELECT disposition, count(*) FROM imports.files WHERE job_id = %(job_id)s GROUP BY 1;
+
+-- name: files_for_receipt
+SELECT id, path, disposition, reason, detail, format, size_bytes, media_type, encoding, counts
+FROM imports.files WHERE job_id = %(job_id)s ORDER BY ordinal NULLS LAST, path;
+
+-- name: quarantine_summary
+-- Quarantined records by code, with the first place of each.
+SELECT q.code, q.stage, count(*) AS records, min(f.path) AS first_file,
+    (array_agg(q.locator ORDER BY q.id))[1] AS first_locator,
+    (array_agg(q.detail ORDER BY q.id))[1] AS first_detail,
+    min(q.id) AS first_id
+FROM imports.quarantine AS q JOIN imports.files AS f ON f.id = q.file_id
+WHERE (%(job_id)s::uuid IS NULL OR q.job_id = %(job_id)s) AND q.status = 'open'
+GROUP BY 1, 2 ORDER BY 3 DESC;
+
+-- name: quarantine_list
+SELECT q.id, q.job_id, f.path, q.locator, q.stage, q.code, q.detail, q.status, q.attempts,
+    length(q.raw) AS raw_bytes, q.created_at
+FROM imports.quarantine AS q JOIN imports.files AS f ON f.id = q.file_id
+WHERE (%(job_id)s::uuid IS NULL OR q.job_id = %(job_id)s)
+  AND (%(code)s::text IS NULL OR q.code = %(code)s)
+ORDER BY q.id LIMIT %(n)s;
+
+-- name: quarantine_one
+SELECT q.*, f.path FROM imports.quarantine AS q JOIN imports.files AS f ON f.id = q.file_id
+WHERE q.id = %(id)s;
+
+-- name: dead_chunks
+SELECT id, stage, last_error_code, attempt FROM imports.chunks
+WHERE job_id = %(job_id)s AND status = 'dead' AND kind <> 'finish' ORDER BY id;
+
+-- name: chunk_states
+SELECT stage, status, count(*) FROM imports.chunks
+WHERE job_id = %(job_id)s AND kind = 'records' GROUP BY 1, 2;
+
+-- name: events_of
+SELECT at, actor, kind, detail FROM imports.events WHERE job_id = %(job_id)s ORDER BY id;

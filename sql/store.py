@@ -1,0 +1,317 @@
+"""The ledger and the lake as the tasks see them: pools, claims, and commits under a token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+from psycopg import errors as pg
+from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import Jsonb
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from schemas.errors import DatapunkError, TransientError
+from schemas.progress import Stage
+from sql.queries import queries
+
+_CHUNKS = queries("chunks")
+_JOBS = queries("jobs")
+
+Connection = psycopg.Connection[DictRow]
+
+#: Errors of the weather: the same statement may succeed later.
+_WEATHER = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    PoolTimeout,
+    pg.InsufficientResources,
+    pg.TransactionRollback,
+    pg.LockNotAvailable,
+    pg.ObjectInUse,
+)
+
+
+class Fenced(DatapunkError):
+    """Another worker holds this chunk now; what was done here is thrown away."""
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """A chunk that is ours for one stage, until the lease runs out or the token changes."""
+
+    id: int
+    job_id: UUID
+    user_id: UUID
+    kind: str
+    stage: Stage
+    attempt: int
+    token: int
+    format: str | None
+    embed: bool
+    slices: list[tuple[int, int, int]]
+    artefacts: dict[str, Any]
+    tally: dict[str, Any]
+    source_name: str
+    expected_sha256: str | None
+    sha256: str | None
+    media_type: str | None
+    ending: str | None
+
+
+@contextmanager
+def weather() -> Iterator[None]:
+    """Turn what may pass by itself into `TransientError`, without the statement's text."""
+    try:
+        yield
+    except _WEATHER as error:
+        raise TransientError(f"the database said {type(error).__name__}") from error
+
+
+def open_pool(conninfo: str, *, size: int = 2, timeout: float = 30.0) -> ConnectionPool[Connection]:
+    """A pool of connections whose rows are dicts. Open it in the process that uses it."""
+    pool: ConnectionPool[Connection] = ConnectionPool(
+        conninfo,
+        min_size=1,
+        max_size=size,
+        timeout=timeout,
+        open=False,
+        connection_class=psycopg.Connection[DictRow],
+        kwargs={"row_factory": dict_row, "autocommit": True},
+        check=ConnectionPool.check_connection,
+    )
+    pool.open()
+    return pool
+
+
+class Ledger:
+    """The control plane: claims, leases and what is to be sent. Sees all users, no content."""
+
+    def __init__(self, pool: ConnectionPool[Connection]) -> None:
+        self.pool = pool
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One transaction as the ledger role."""
+        with weather(), self.pool.connection() as connection, connection.transaction():
+            yield connection
+
+    def claim(
+        self,
+        *,
+        chunk: int,
+        job_id: UUID,
+        stage: Stage,
+        worker: str,
+        lease_s: float,
+        max_attempts: int,
+    ) -> Claim | None:
+        """Take the chunk for this stage, or None if it is past it, taken, or not yet due."""
+        with self.transaction() as connection:
+            # A claim that a crash forgets is fenced at its commit: no need to wait for the disk.
+            connection.execute("SET LOCAL synchronous_commit = off")
+            row = connection.execute(
+                _CHUNKS["claim"],
+                {
+                    "chunk": chunk,
+                    "job_id": job_id,
+                    "stage": stage,
+                    "worker": worker,
+                    "lease_s": lease_s,
+                    "max_attempts": max_attempts,
+                },
+            ).fetchone()
+        return msgspec.convert(row, Claim, strict=False) if row else None
+
+    def begin_job(self, job_id: UUID, status: str) -> None:
+        """Say what a job does now."""
+        with self.transaction() as connection:
+            connection.execute(_JOBS_BEGIN, {"job_id": job_id, "status": status})
+
+    def stage_of(self, chunk: int, job_id: UUID) -> tuple[Stage, str] | None:
+        """The stage and status of a chunk; None if the job has no such chunk."""
+        with self.transaction() as connection:
+            row = connection.execute(
+                _CHUNKS["stage_of"], {"chunk": chunk, "job_id": job_id}
+            ).fetchone()
+        return (Stage(row["stage"]), row["status"]) if row else None
+
+    def heartbeat(self, claim: Claim, lease_s: float) -> bool:
+        """Extend the lease; False if it is no longer ours."""
+        with self.transaction() as connection:
+            cursor = connection.execute(
+                _CHUNKS["heartbeat"],
+                {"chunk": claim.id, "token": claim.token, "lease_s": lease_s},
+            )
+            return cursor.rowcount == 1
+
+    def release(self, claim: Claim, *, code: str, burn: bool, delay_s: float = 1.0) -> None:
+        """Give the chunk back after an error; weather does not burn the attempt."""
+        with self.transaction() as connection:
+            connection.execute(
+                _CHUNKS["release"],
+                {
+                    "chunk": claim.id,
+                    "token": claim.token,
+                    "code": code,
+                    "burn": burn,
+                    "delay_s": delay_s,
+                },
+            )
+
+    def rewind(self, claim: Claim, first_stage: Stage) -> None:
+        """Send the chunk back to its first stage, because an artefact of it is gone."""
+        with self.transaction() as connection:
+            held = connection.execute(
+                _CHUNKS["hold"], {"chunk": claim.id, "token": claim.token}
+            ).fetchone()
+            if held:
+                connection.execute(
+                    _CHUNKS["rewind"], {"chunk": claim.id, "first_stage": first_stage}
+                )
+
+    def rows(self, file: str, query: str, /, **parameters: Any) -> list[DictRow]:
+        """The rows of a named query."""
+        with self.transaction() as connection:
+            return connection.execute(queries(file)[query], parameters).fetchall()
+
+    def event(
+        self,
+        kind: str,
+        *,
+        user_id: UUID | None = None,
+        job_id: UUID | None = None,
+        chunk_id: int | None = None,
+        **detail: Any,
+    ) -> None:
+        """Append to the audit trail. Details are ids, codes and numbers, never content."""
+        with self.transaction() as connection:
+            _event(connection, kind, user_id, job_id, chunk_id, detail)
+
+
+_JOBS_BEGIN = _CHUNKS["begin_job"]
+
+
+def _event(
+    connection: Connection,
+    kind: str,
+    user_id: UUID | None,
+    job_id: UUID | None,
+    chunk_id: int | None,
+    detail: Mapping[str, Any],
+) -> None:
+    connection.execute(
+        _JOBS["event"],
+        {
+            "user_id": user_id,
+            "job_id": job_id,
+            "chunk_id": chunk_id,
+            "kind": kind,
+            "detail": Jsonb(dict(detail)),
+        },
+    )
+
+
+class Lake:
+    """The data plane: rows of one user at a time, under row-level security."""
+
+    def __init__(self, pool: ConnectionPool[Connection]) -> None:
+        self.pool = pool
+
+    @contextmanager
+    def as_user(self, user_id: UUID) -> Iterator[Connection]:
+        """One transaction that sees and writes the rows of one user."""
+        with weather(), self.pool.connection() as connection, connection.transaction():
+            connection.execute("SELECT set_config('app.user_id', %s, true)", (str(user_id),))
+            yield connection
+
+    @contextmanager
+    def commit(self, claim: Claim, *, wait: bool = True) -> Iterator[Commit]:
+        """The one transaction that ends a stage. Raises `Fenced` if the lease was lost.
+
+        With `wait` false a crash of the server may forget the commit whole (state and all);
+        the stage then runs again.
+        """
+        with self.as_user(claim.user_id) as connection:
+            if not wait:
+                connection.execute("SET LOCAL synchronous_commit = off")
+            held = connection.execute(
+                _CHUNKS["hold"], {"chunk": claim.id, "token": claim.token}
+            ).fetchone()
+            if held is None:
+                raise Fenced
+            yield Commit(connection, claim)
+
+    def rows(self, user_id: UUID, file: str, query: str, /, **parameters: Any) -> list[DictRow]:
+        """The rows of a named query, as one user."""
+        with self.as_user(user_id) as connection:
+            return connection.execute(queries(file)[query], parameters).fetchall()
+
+
+class Commit:
+    """What may be done inside the transaction that ends a stage."""
+
+    def __init__(self, connection: Connection, claim: Claim) -> None:
+        self.connection = connection
+        self.claim = claim
+
+    def run(self, file: str, query: str, /, **parameters: Any) -> list[DictRow]:
+        """A named query with the ids of the claim filled in; its rows, if it returns any."""
+        cursor = self.connection.execute(queries(file)[query], self._with_ids(parameters))
+        return cursor.fetchall() if cursor.description else []
+
+    def run_many(self, file: str, query: str, /, rows: Sequence[Mapping[str, Any]]) -> None:
+        """A named query for each of many parameter sets."""
+        if rows:
+            with self.connection.cursor() as cursor:
+                cursor.executemany(queries(file)[query], [self._with_ids(r) for r in rows])
+
+    def _with_ids(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        claim = self.claim
+        ids = {"job_id": claim.job_id, "user_id": claim.user_id, "chunk_id": claim.id}
+        return {**ids, "chunk": claim.id, **parameters}
+
+    def advance(
+        self,
+        stage: Stage,
+        *,
+        artefacts: Mapping[str, Any] | None = None,
+        tally: Mapping[str, Any] | None = None,
+    ) -> None:
+        """The chunk goes to `stage`, with the names of what was made for it."""
+        self.run(
+            "chunks",
+            "advance",
+            next_stage=stage,
+            artefacts=Jsonb(dict(artefacts or {})),
+            tally=Jsonb(dict(self.claim.tally if tally is None else tally)),
+        )
+
+    def complete(self, *, tally: Mapping[str, Any] | None = None) -> None:
+        """The chunk is done; its job has one piece of work less, and at none its end begins."""
+        counts = dict(tally or {})
+        self.run("chunks", "complete", tally=Jsonb(counts))
+        total = total_of(counts)
+        (row,) = self.run("chunks", "settle", **total)
+        if row["remaining"] == 0:
+            self.run("chunks", "insert_finish", identity="finish")
+
+    def end_badly(self, ending: str, code: str, detail: str) -> None:
+        """The job can't come to a good end; the first cause is kept."""
+        self.run("chunks", "end_badly", ending=ending, code=code, detail=detail)
+
+    def event(self, kind: str, **detail: Any) -> None:
+        """Append to the audit trail in the same transaction."""
+        claim = self.claim
+        _event(self.connection, kind, claim.user_id, claim.job_id, claim.id, detail)
+
+
+#: What is counted of records, for a chunk, a file and a job.
+COUNTS = ("seen", "loaded", "duplicate", "quarantined")
+
+
+def total_of(tally: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    """The sum over files of a chunk's tally {file_id: {seen, loaded, …}}."""
+    return {name: sum(t.get(name, 0) for t in tally.values()) for name in COUNTS}
