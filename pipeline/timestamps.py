@@ -1,0 +1,337 @@
+"""What a time in an export means: the moment in UTC, and the text as it stood there.
+
+Three spellings are understood here: ISO 8601 / RFC 3339 (`iso`), numbers since an epoch (`epoch`)
+and the dates of mail (`mail_date`). Localised prose ("8. März 2018, 17:14") is a format's matter.
+
+Flags of the `Instant`s made here:
+
+- `zone_assumed`: the text names no zone that we know; its clock is taken as UTC.
+- `zone_unknown`: the text is in UTC and says that the local zone is not known (`-0000`).
+- `leap_second`: the second was 60; `at` is the second after 59, as in POSIX time.
+- `out_of_range`: a real time outside the years 1900 to 2100; `at` is None.
+
+Digits after the sixth of a fraction are dropped; the verbatim text keeps them.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_FLOOR, Decimal
+from email.utils import parsedate_tz
+from typing import Literal, NoReturn, TypeAlias
+
+from schemas.errors import BadValue
+from schemas.reasons import Reason
+from schemas.records import Instant
+
+Unit: TypeAlias = Literal["s", "ms", "us", "ns", "webkit"]
+
+FIRST_YEAR, LAST_YEAR = 1900, 2100
+
+_fromisoformat = datetime.fromisoformat
+_fromtimestamp = datetime.fromtimestamp
+
+_MILLION = 1_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NO_TIME, _SECOND, _MINUTE = timedelta(), timedelta(seconds=1), timedelta(minutes=1)
+#: The range in microseconds since 1970: [first, end).
+_FIRST_US = (datetime(FIRST_YEAR, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_END_US = (datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+#: WebKit and Chrome count microseconds since 1601-01-01, the start of Windows file time.
+_WEBKIT_US = (_EPOCH - datetime(1601, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+#: Spaces that exports put where a plain one is meant, and marks that show nothing.
+_INVISIBLE = str.maketrans(
+    dict.fromkeys("\u00a0\u2002\u2003\u2007\u2009\u200a\u202f\u3000", " ")
+    | dict.fromkeys("\u200b\u200e\u200f\u2060\ufeff", "")
+)
+
+
+def iso(text: str) -> Instant:
+    """The moment of an ISO 8601 or RFC 3339 text.
+
+    Date and clock are parted by `T` or a space; the zone is `Z`, an offset, `UTC`, `GMT`, an
+    offset followed by ` UTC` (as Go prints it), or missing. A date alone is its midnight.
+    Raises `BadValue(BAD_TIME)` for anything else and for dates that never were.
+    """
+    try:
+        moment = _fromisoformat(text)
+    except (ValueError, TypeError):
+        moment = None  # the refusal is raised outside: this error quotes the text
+    # fromisoformat takes "1612110112345" for a date in 1612; a date that we trust has a hyphen.
+    if moment is None or text[4] != "-" or not FIRST_YEAR < moment.year < LAST_YEAR:
+        return _rare_iso(text)
+    zone = moment.tzinfo
+    if zone is UTC and text[-1] == "Z":
+        return Instant(moment, text, 0)
+    if zone is None:
+        # Parsing again costs a third of moment.replace(tzinfo=UTC), which a date alone must take.
+        at = moment.replace(tzinfo=UTC) if len(text) < 13 else _fromisoformat(text + "Z")
+        return Instant(at, text, None, "zone_assumed")
+    return _with_offset(moment, zone.utcoffset(None) or _NO_TIME, text)
+
+
+def _with_offset(moment: datetime, offset: timedelta, text: str) -> Instant:
+    if not offset and "-" in text[-6:]:  # RFC 3339: -00:00 means that the zone is not known
+        return Instant(moment, text, None, "zone_unknown")
+    return Instant(moment.astimezone(UTC), text, offset // _MINUTE)
+
+
+_ISO = re.compile(
+    r"(?P<year>[+-]?\d{4,9})-(?P<month>\d\d)-(?P<day>\d\d)"
+    r"(?:[T ](?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?)?"
+    r" ?(?P<zone>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?(?: (?:UTC|GMT|Z))?)?",
+    re.ASCII | re.IGNORECASE,
+)
+_BASIC = re.compile(
+    r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)"
+    r"(?:T(?P<hour>\d\d)(?P<minute>\d\d)(?:(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?)?"
+    r"(?P<zone>Z|[+-]\d\d(?:\d\d)?)?)?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def _rare_iso(text: str) -> Instant:
+    """The spellings that `datetime.fromisoformat` refuses or can't hold."""
+    if not isinstance(text, str):
+        _refuse("the time is not a text")
+    plain = _plain(text)
+    found = _ISO.fullmatch(plain) or _BASIC.fullmatch(plain)
+    if found is None:
+        _refuse("the time is not in ISO 8601")
+    return _from_match(found, text)
+
+
+def _from_match(found: re.Match[str], text: str) -> Instant:
+    """Builds the moment from a match with the groups year, day, hour, zone and so on."""
+    group = found.groupdict()
+    month = group["month"]
+    date = (
+        _year(group["year"]),
+        int(month) if month.isdecimal() else _month(month),
+        int(group["day"]),
+    )
+    micros = int((group.get("fraction") or "0")[:6].ljust(6, "0"))
+    clock = (int(group["hour"] or 0), int(group["minute"] or 0), int(group["second"] or 0), micros)
+    offset, flag = _zone(group["zone"] or group.get("zone_after"))
+    return _civil(text, date, clock, offset, flag)
+
+
+def _civil(
+    text: str,
+    date: tuple[int, int, int],
+    clock: tuple[int, int, int, int],
+    offset: int | None,
+    flag: str | None,
+) -> Instant:
+    """The moment of a calendar date and a clock time, `offset` minutes east of UTC."""
+    year, month, day = date
+    hour, minute, second, micros = clock
+    leap = second == 60
+    inside = FIRST_YEAR <= year <= LAST_YEAR
+    try:
+        # Years that datetime can't hold are checked in a like one: the calendar repeats after 400.
+        local = datetime(
+            year if inside else 2000 + year % 400, month, day, hour, minute, second - leap, micros
+        )
+    except ValueError:
+        local = None
+    if local is None:
+        _refuse("the date or the time of day does not exist")
+    at = (local - timedelta(minutes=offset or 0)).replace(tzinfo=UTC)
+    if leap:
+        if at.strftime("%H%M%S") != "235959":
+            _refuse("the time has a leap second where none can be")
+        at, flag = at + _SECOND, flag or "leap_second"
+    if not inside or not FIRST_YEAR <= at.year <= LAST_YEAR:
+        return Instant(None, text, offset, "out_of_range")
+    return Instant(at, text, offset, flag)
+
+
+def epoch(value: int | str | float, unit: Unit) -> Instant:
+    """The moment of a number since 1970-01-01 UTC, or since 1601 for `webkit` (microseconds).
+
+    Numbers may come as text, with a fraction or an exponent. The unit is never guessed: a number
+    of milliseconds where seconds are due lies out of range, and is flagged so. An epoch names no
+    local zone, so `offset` is None. Raises `BadValue(BAD_TIME)` for what is no finite number.
+    """
+    if type(value) is int:
+        if value.bit_length() > 256:  # far past any time, and past what str() may print
+            _refuse("the time is a number of too many digits")
+        text, micros = str(value), _scaled(value, unit)
+    elif isinstance(value, str):
+        text, micros = value, _from_digits(value, unit)
+    else:
+        text, micros = str(value), _from_float(value, unit)
+    if not _FIRST_US <= micros < _END_US:
+        return Instant(None, text, None, "out_of_range")
+    # Exact to the microsecond: a double holds 22 bits of fraction up to the year 2106.
+    return Instant(_fromtimestamp(micros / _MILLION, UTC), text)
+
+
+def _scaled(value: int, unit: Unit) -> int:
+    """Microseconds since 1970, rounded down."""
+    if unit == "ms":
+        return value * 1000
+    if unit == "us":
+        return value
+    if unit == "s":
+        return value * _MILLION
+    if unit == "ns":
+        return value // 1000
+    return value - _WEBKIT_US
+
+
+_PER_UNIT: dict[Unit, Decimal] = {
+    "s": Decimal(_MILLION),
+    "ms": Decimal(1000),
+    "us": Decimal(1),
+    "ns": Decimal("0.001"),
+    "webkit": Decimal(1),
+}
+#: More than any number of microseconds in range, so that what is beyond needs no exact value.
+_FAR = 10**30
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,6})?", re.ASCII | re.IGNORECASE)
+
+
+def _from_digits(text: str, unit: Unit) -> int:
+    if len(text) <= 30 and text.isascii() and text.isdecimal():
+        return _scaled(int(text), unit)
+    plain = _plain(text)
+    if len(plain) > 64 or not _NUMBER.fullmatch(plain):
+        _refuse("the time is not a number")
+    return _from_decimal(Decimal(plain), unit)
+
+
+def _from_float(value: float, unit: Unit) -> int:
+    if isinstance(value, bool) or not isinstance(value, (float, Decimal)):
+        _refuse("the time is not a number")
+    if not math.isfinite(value):
+        _refuse("the time is not a finite number")
+    # The shortest text of a float is what the exporter wrote; its binary value is not.
+    return _from_decimal(Decimal(repr(value)) if isinstance(value, float) else value, unit)
+
+
+def _from_decimal(value: Decimal, unit: Unit) -> int:
+    if value.adjusted() > 30:
+        return _FAR if value > 0 else -_FAR
+    micros = int((value * _PER_UNIT[unit]).to_integral_value(ROUND_FLOOR))
+    return micros - _WEBKIT_US if unit == "webkit" else micros
+
+
+_MONTHS = {
+    name: number
+    for number, name in enumerate(
+        ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1
+    )
+}
+#: Minutes east of UTC of the zones that RFC 5322 (4.3) knows by name.
+_ZONES = {
+    **dict.fromkeys(("UT", "UTC", "GMT", "Z"), 0),
+    **dict.fromkeys(("EDT",), -240),
+    **dict.fromkeys(("EST", "CDT"), -300),
+    **dict.fromkeys(("CST", "MDT"), -360),
+    **dict.fromkeys(("MST", "PDT"), -420),
+    **dict.fromkeys(("PST",), -480),
+}
+_CLOCK = (
+    r"(?P<hour>\d{1,2})\s*:\s*(?P<minute>\d\d)"
+    r"(?:\s*:\s*(?P<second>\d\d)(?:\.(?P<fraction>\d+))?)?"
+)
+_WEEKDAY = r"(?:[a-z]{3,9}\.?\s*,?\s*)?"
+_MONTH = r"(?P<month>[a-z]{3,9})\.?"
+_OFFSET = r"[+-]\d\d:?\d\d|[a-z]{1,5}"
+#: RFC 5322 3.3 and 4.3, with the hyphens of RFC 850.
+_MAIL = re.compile(
+    rf"{_WEEKDAY}(?P<day>\d{{1,2}})[\s-]\s*{_MONTH}[\s-]\s*(?P<year>\d{{2,6}})\s*,?\s+{_CLOCK}"
+    rf"\s*(?P<zone>{_OFFSET})?(?:\s+[a-z]{{1,5}})?",
+    re.ASCII | re.IGNORECASE,
+)
+#: asctime, with the zone before the year (Takeout's mbox, `date`), after it, or missing.
+_ASCTIME = re.compile(
+    rf"{_WEEKDAY}{_MONTH}\s+(?P<day>\d{{1,2}})\s+{_CLOCK}\s+(?:(?P<zone>{_OFFSET})\s+)?"
+    rf"(?P<year>\d{{4,6}})(?:\s+(?P<zone_after>{_OFFSET}))?",
+    re.ASCII | re.IGNORECASE,
+)
+_COMMENT = re.compile(r"\((?:[^()\\]|\\.)*\)")
+_LONGEST_DATE = 200
+
+
+def mail_date(text: str) -> Instant:
+    """The moment of a mail's `Date`, of an mbox separator, or of asctime.
+
+    `-0000` says "UTC, zone unknown" (RFC 5322 3.3), so `offset` is None. Named zones beyond those
+    of RFC 5322, and the military letters, which most software got wrong, are not believed: the
+    clock is taken as UTC and flagged. Raises `BadValue(BAD_TIME)`.
+    """
+    if not isinstance(text, str) or len(text) > _LONGEST_DATE:
+        _refuse("the mail's date is not a short text")
+    plain = _uncommented(_plain(text))
+    found = _MAIL.fullmatch(plain) or _ASCTIME.fullmatch(plain)
+    if found is not None:
+        return _from_match(found, text)
+    return _odd_mail_date(plain, text)
+
+
+def _odd_mail_date(plain: str, text: str) -> Instant:
+    """Dates by no standard: ISO ones, then whatever the standard library makes of the rest."""
+    if _ISO.fullmatch(plain):
+        return _rare_iso(text)
+    try:
+        parsed = parsedate_tz(plain)
+    except (ValueError, IndexError, TypeError):
+        parsed = None
+    if parsed is None:
+        _refuse("the mail's date is not understood")
+    zone = parsed[9]
+    offset, flag = (None, "zone_assumed") if zone is None else (zone // 60, None)
+    return _civil(text, parsed[:3], (*parsed[3:6], 0), offset, flag)
+
+
+def _uncommented(text: str) -> str:
+    """Takes nested comments out, from the inside."""
+    while "(" in text:
+        shorter = _COMMENT.sub(" ", text)
+        if shorter == text:
+            break
+        text = shorter
+    return text.strip()
+
+
+def _plain(text: str) -> str:
+    return (text if text.isascii() else text.translate(_INVISIBLE)).strip()
+
+
+def _year(digits: str) -> int:
+    """RFC 5322 4.3: of two digits, 00 to 49 are in this century; three count from 1900."""
+    year = int(digits)
+    if len(digits) > 3:
+        return year
+    return year + (2000 if len(digits) == 2 and year < 50 else 1900)
+
+
+def _month(name: str) -> int:
+    number = _MONTHS.get(name[:3].lower())
+    if number is None:
+        _refuse("the month has no English name")
+    return number
+
+
+def _zone(name: str | None) -> tuple[int | None, str | None]:
+    """Minutes east of UTC, and the flag where they are not known."""
+    if name is None or name[0] not in "+-":
+        minutes = _ZONES.get((name or "").upper())
+        return minutes, "zone_assumed" if minutes is None else None
+    digits = name[1:].replace(":", "").ljust(4, "0")
+    minutes = int(digits[:2]) * 60 + int(digits[2:])
+    if minutes >= 24 * 60 or int(digits[2:]) > 59:
+        _refuse("the offset from UTC does not exist")
+    if name[0] == "-":
+        return (-minutes, None) if minutes else (None, "zone_unknown")
+    return minutes, None
+
+
+def _refuse(detail: str) -> NoReturn:
+    raise BadValue(Reason.BAD_TIME, detail)
