@@ -1,0 +1,326 @@
+"""mbox: mails one after the other, each behind a line that begins `From `.
+
+There is no one mbox. What counts as a separator here, and where it was seen:
+
+* `From <sender> Mon Jun  3 12:50:27 1996`, with or without a zone on either side of the year
+  (classic asctime, and Google Takeout's `From <digits>@xxx Fri Sep 16 22:26:51 +0000 2016`), or
+  with an RFC 5322 date: after a blank line.
+* `From <40 or 64 hex> Mon Sep 17 00:00:00 2001` of `git format-patch`: after a blank line, with
+  a header on the next line, and, where the file's patches end in git's signature (`-- `, one
+  line, a blank line), right after one. Commit messages do quote whole patches.
+* `From - ` of Netscape, with a date or none: with a header on the next line, after any line.
+  Its cut-off mails end without a newline of their own. One mbox of 1996 that came with
+  MimeKit holds 29 mails, as MimeKit's own listing and a plain `grep -c '^From '` say, and three
+  of them stand behind no blank line; its Content-Length headers are wrong, so they are not read.
+* `From ` and nothing else (newer Thunderbird): after a blank line, with a header next.
+
+Everything else that begins with `From ` is text. Quoting is undone as in mboxrd: one `>` is
+taken from each line of `>`s and `From `.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import chain
+from typing import BinaryIO, NamedTuple
+
+import msgspec
+
+from schemas.files import Context, Member, Slice, SliceLimits
+from schemas.reasons import Reason
+from schemas.records import RawRecord, Rejection
+
+_BLOCK = 1 << 20
+_HEAD = 1 << 20
+#: How far past a candidate its own line and the start of the next may reach.
+_AHEAD = 2048
+#: How far before a candidate the blank line and git's signature may reach.
+_BEHIND = 1024
+#: How much of something that is no mail is kept for the quarantine.
+_RAW_KEPT = 64 * 1024
+_BOM = b"\xef\xbb\xbf"
+
+_MONTH = rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_ZONE = rb"(?:[+-]\d{4}|[A-Z]{1,5})"
+_DATE = re.compile(
+    rb"(?P<date>(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)(?:"
+    rb" +(?P<month>" + _MONTH + rb") +(?P<day>\d{1,2}) +(?P<clock>\d{1,2}:\d\d(?::\d\d)?)"
+    rb"(?: +(?P<zone>" + _ZONE + rb"))?(?: +" + _ZONE + rb")? +(?P<year>\d{4})"
+    rb"(?: +(?P<zone_after>" + _ZONE + rb"))?"
+    rb"|, *(?P<rfc5322>\d{1,2} +" + _MONTH + rb" +\d{4} +\d{1,2}:\d\d(?::\d\d)?"
+    rb"(?: +" + _ZONE + rb")?)(?: +\([^)\n]*\))?"
+    rb"))[ \t]*\Z"
+)
+_LINE = re.compile(rb"From ([^\n]{0,998})(?:\n|\Z)")
+_HEADER = re.compile(rb"(?!From )[!-9;-~]{1,200}[ \t]*:")
+_GIT_TEXT = rb"(?:[0-9a-f]{40}|[0-9a-f]{64}) Mon Sep 17 00:00:00 2001"
+_SIGNATURE = rb"\n-- \r?\n[^\n]{0,200}\n\r?\n"
+_GIT = re.compile(_GIT_TEXT + rb"\Z")
+_GIT_SIGNATURE = re.compile(_SIGNATURE + rb"\Z")
+_GIT_SIGNED = re.compile(_SIGNATURE + rb"From " + _GIT_TEXT + rb"\r?\n")
+_QUOTED = re.compile(rb"(?m)^>(>*From )")
+#: Stands for what comes before the first byte of a range: a signature and a blank line.
+_BEFORE = b"\n-- \n\n\n"
+
+
+class Mail(msgspec.Struct, frozen=True, gc=False):
+    """A mail out of an mbox: its separator line without the line end, and the mail itself.
+
+    `body` is the whole mail, headers and all, without the blank line that mbox puts behind it.
+    """
+
+    separator: bytes
+    body: bytes
+
+
+class SeparatorDate(NamedTuple):
+    """The date of a separator: as it is written there, and in the order of RFC 5322."""
+
+    verbatim: str
+    rfc5322: str
+
+
+def separator_date(separator: bytes) -> SeparatorDate | None:
+    """The date in a separator line; None if it has none, or git's, which means nothing."""
+    if _GIT.match(separator, 5):
+        return None
+    found = _DATE.search(separator)
+    if found is None:
+        return None
+    if (plain := found["rfc5322"]) is None:
+        zone = found["zone"] or found["zone_after"] or b""
+        plain = b" ".join((found["day"], found["month"], found["year"], found["clock"], zone))
+    return SeparatorDate(found["date"].decode("ascii"), plain.decode("ascii").strip())
+
+
+def git_commit(separator: bytes) -> str | None:
+    """The commit's hash in a separator of `git format-patch`; None if it is none, or all zeros."""
+    if not _GIT.match(separator, 5):
+        return None
+    name = separator[5:].split(b" ", 1)[0].decode("ascii")
+    return name if name.strip("0") else None
+
+
+def begins_mbox(data: bytes) -> bool:
+    """Whether `data` starts with a separator line and a header (after a BOM or blank lines)."""
+    start = data.removeprefix(_BOM).lstrip(b"\r\n")
+    line = _LINE.match(start)
+    return (
+        line is not None
+        and _is_boundary(_BEFORE + start, len(_BEFORE), signed=False)
+        and _HEADER.match(start, line.end()) is not None
+    )
+
+
+def holds_separator(data: bytes) -> bool:
+    """Whether a separator line stands anywhere in `data`."""
+    window = _BEFORE + data.removeprefix(_BOM)
+    at = window.find(b"\nFrom ")
+    while at >= 0:
+        if _is_boundary(window, at + 1, signed=False):
+            return True
+        at = window.find(b"\nFrom ", at + 1)
+    return False
+
+
+class Mbox(msgspec.Struct, frozen=True):
+    """Reads an mbox in blocks. A mail over `item_bytes` is rejected with its first 64 KiB."""
+
+    item_bytes: int = SliceLimits().item_bytes
+
+    @property
+    def name(self) -> str:
+        """See `Reader`."""
+        return "mbox"
+
+    @property
+    def version(self) -> int:
+        """See `Reader`."""
+        return 1
+
+    def prepare(self, source: BinaryIO, member: Member) -> Context:
+        """`start`: bytes of a BOM; `signed`: whether git's patches here end in a signature."""
+        source.seek(0)
+        head = source.read(_HEAD)
+        return {
+            "start": len(_BOM) if head.startswith(_BOM) else 0,
+            "signed": _GIT_SIGNED.search(head) is not None,
+        }
+
+    def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
+        """Ranges of whole mails; text before the first separator lies in the first range."""
+        end = source.seek(0, 2)
+        start = before = context["start"]
+        mails = 0
+        for at in chain(_boundaries(source, Slice(start, end), context), (end,)):
+            if at == before:
+                continue
+            if mails and (mails >= limits.records or at - start > limits.size):
+                yield Slice(start, before)
+                start, mails = before, 0
+            before, mails = at, mails + 1
+        if before > start:
+            yield Slice(start, before)
+
+    def items(
+        self, source: BinaryIO, part: Slice, context: Context
+    ) -> Iterator[RawRecord | Rejection]:
+        """One `Mail` each; what stands before the first separator is `not_a_mail`."""
+        before, is_mail = part.start, False
+        for at in chain(_boundaries(source, part, context), (part.end,)):
+            if at > before:
+                yield from self._item(source, before, at, is_mail=is_mail)
+            before, is_mail = at, True
+
+    def _item(
+        self, source: BinaryIO, start: int, end: int, *, is_mail: bool
+    ) -> Iterator[RawRecord | Rejection]:
+        length = end - start
+        if not is_mail and _blank(source, start, end):
+            return
+        source.seek(start)
+        if is_mail and length <= self.item_bytes:
+            yield RawRecord(_mail(source.read(length)), start, length)
+            return
+        raw = source.read(min(length, _RAW_KEPT))
+        reason, detail = Reason.NOT_A_MAIL, "text before the first separator line"
+        if is_mail:
+            reason, detail = Reason.ITEM_TOO_LARGE, f"a mail of over {self.item_bytes} bytes"
+        yield Rejection(reason=reason, detail=detail, raw=raw, offset=start, length=length)
+
+    def count(self, source: BinaryIO, context: Context) -> int:
+        """Counted line by line, by the words of each line."""
+        source.seek(context["start"])
+        counter = _LineCounter(signed=context["signed"])
+        while line := source.readline(_BLOCK):
+            counter.feed(line)
+        return counter.total()
+
+
+def _boundaries(source: BinaryIO, part: Slice, context: Context) -> Iterator[int]:
+    """The offsets of the separator lines in `part`, from one pass in blocks."""
+    signed: bool = context["signed"]
+    window, base, done = _BEFORE, part.start - len(_BEFORE), 0
+    while True:
+        at = base + len(window)
+        source.seek(at)
+        block = source.read(min(_BLOCK, part.end - at))
+        window += block
+        limit = len(window) - _AHEAD if block else len(window)
+        found = window.find(b"\nFrom ", done, limit + 6)
+        while 0 <= found < limit:
+            if _is_boundary(window, found + 1, signed=signed):
+                yield base + found + 1
+            found = window.find(b"\nFrom ", found + 1, limit + 6)
+        if not block:
+            return
+        dropped = max(0, limit - _BEHIND)
+        done = max(done, limit) - dropped
+        window, base = window[dropped:], base + dropped
+
+
+def _is_boundary(window: bytes, at: int, *, signed: bool) -> bool:
+    """Whether the line at `at`, which begins `From `, separates two mails."""
+    line = _LINE.match(window, at)
+    if line is None:
+        return False
+    text = line[1].rstrip()
+    has_header = _HEADER.match(window, line.end()) is not None
+    blank = window[at - 2 : at] == b"\n\n" or window[at - 3 : at] == b"\n\r\n"
+    if not text:
+        return blank and has_header
+    if text == b"-" or text.startswith(b"- "):
+        return has_header and (text == b"-" or _DATE.search(text) is not None)
+    if _GIT.match(text):
+        ends = not signed or _GIT_SIGNATURE.search(window, max(0, at - 256), at) is not None
+        return blank and has_header and ends
+    return blank and _DATE.search(text) is not None
+
+
+def _blank(source: BinaryIO, start: int, end: int) -> bool:
+    source.seek(start)
+    return end - start <= _RAW_KEPT and not source.read(end - start).strip()
+
+
+def _mail(data: bytes) -> Mail:
+    separator, _, body = data.partition(b"\n")
+    if body.endswith((b"\n\n", b"\n\r\n")):
+        body = body[:-1].removesuffix(b"\r")
+    if b">From " in body:
+        body = _QUOTED.sub(rb"\1", body)
+    return Mail(separator.rstrip(b"\r"), body)
+
+
+class _LineCounter:
+    """Counts mails by looking at each line's words; shares nothing with the cutter."""
+
+    def __init__(self, *, signed: bool) -> None:
+        self._signed = signed
+        self._lines = [b"-- ", b"", b""]  # the last three, as if a mail had just ended
+        self._mails = 0
+        self._junk = False
+        self._waiting = False  # for the header that must follow a doubtful separator
+        self._mid_line = False
+
+    def feed(self, line: bytes) -> None:
+        """Take the next line, or the next piece of a very long one."""
+        if self._mid_line:
+            self._mid_line = not line.endswith(b"\n")
+            return
+        self._mid_line = not line.endswith(b"\n")
+        text = line.rstrip(b"\r\n")
+        if self._waiting:
+            self._mails += _looks_like_header(text)
+            self._waiting = False
+        if text.startswith(b"From "):
+            self._separator(text[5:].split())
+        if not self._mails and not self._waiting and text.strip():
+            self._junk = True
+        self._lines = [*self._lines[1:], text]
+
+    def _separator(self, words: list[bytes]) -> None:
+        blank = not self._lines[2]
+        netscape = words[:1] == [b"-"]
+        git = words[1:] == [b"Mon", b"Sep", b"17", b"00:00:00", b"2001"] and _is_hash(words[0])
+        if git:
+            ended = not self._signed or self._lines[0] == b"-- "
+            self._waiting = blank and ended
+        elif netscape:
+            self._waiting = len(words) == 1 or _ends_in_date(words)
+        elif not words:
+            self._waiting = blank
+        elif blank and _ends_in_date(words):
+            self._mails += 1
+
+    def total(self) -> int:
+        """Mails, and one more if other text stands before the first of them."""
+        return self._mails + self._junk
+
+
+def _is_hash(word: bytes) -> bool:
+    return len(word) in (40, 64) and not word.strip(b"0123456789abcdef")
+
+
+def _looks_like_header(text: bytes) -> bool:
+    name, colon, _ = text.partition(b":")
+    if text.startswith(b"From "):
+        return False
+    name = name.rstrip(b" \t")
+    return bool(colon) and 0 < len(name) <= 200 and all(33 <= byte <= 126 for byte in name)
+
+
+_DAYS = frozenset(b"Mon Tue Wed Thu Fri Sat Sun".split())
+_MONTHS = frozenset(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())
+
+
+def _ends_in_date(words: list[bytes]) -> bool:
+    """Whether the last eight words or fewer hold a week day, a month, a time and a year."""
+    for at in range(max(0, len(words) - 8), len(words)):
+        if words[at].rstrip(b",") in _DAYS:
+            rest = words[at + 1 :]
+            has_month = any(word in _MONTHS for word in rest)
+            has_clock = any(word.count(b":") in (1, 2) and word[:1].isdigit() for word in rest)
+            has_year = any(len(word) == 4 and word.isdigit() for word in rest)
+            return has_month and has_clock and has_year
+    return False
