@@ -1,0 +1,107 @@
+"""What was dropped: its size and hash in one reading, and its type by content."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from pipeline.durable import put, written
+from pipeline.sniff import media_type
+from schemas.errors import Rejected
+from schemas.reasons import Reason
+
+__all__ = ["copy_and_measure", "measure", "media_type"]
+
+_CHUNK = 1024 * 1024
+
+
+def measure(path: Path, *, limit: int | None = None) -> tuple[int, str]:
+    """Size in bytes and SHA-256 in lower-case hex, from one reading.
+
+    Raises `Rejected`: `NOT_REGULAR` (folder, link, fifo, device), `EMPTY`, `TOO_LARGE` (over
+    `limit` bytes), `CHANGED` (written to or replaced while we read).
+    """
+    with _steady(path, limit) as source:
+        return _read(source, None, limit)
+
+
+def copy_and_measure(source: Path, target: Path, *, limit: int | None = None) -> tuple[int, str]:
+    """As `measure`, and the same bytes at `target`, durable, or no file there at all.
+
+    Raises `TransientError` where the disk won't take the copy.
+    """
+    with written(target) as copy, _steady(source, limit) as stream:
+        return _read(stream, copy, limit)
+
+
+def _read(source: BinaryIO, copy: BinaryIO | None, limit: int | None) -> tuple[int, str]:
+    size, digest = 0, hashlib.sha256()
+    while data := source.read(_CHUNK):
+        size += len(data)
+        _check_size(size, limit)
+        digest.update(data)
+        if copy is not None:
+            put(copy, data)
+    return size, digest.hexdigest()
+
+
+@contextmanager
+def _steady(path: Path, limit: int | None) -> Iterator[BinaryIO]:
+    """The file opened for reading, checked to be the same and unchanged once we have read it."""
+    with open_regular(path) as source:
+        before = os.fstat(source.fileno())
+        if before.st_size == 0:
+            raise Rejected(Reason.EMPTY, "The file is empty.")
+        _check_size(before.st_size, limit)
+        yield source
+        read = source.tell()
+        if read != before.st_size or not _same(before, os.fstat(source.fileno()), path):
+            raise Rejected(Reason.CHANGED, "The file changed while it was read; drop it again.")
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file and nothing else, without following a link or waiting on a fifo.
+
+    Raises `Rejected` with `NOT_REGULAR`, and `FileNotFoundError` if there is nothing.
+    """
+    if not stat.S_ISREG(path.lstat().st_mode):  # a device must not even be opened
+        raise _not_regular()
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise _not_regular() from None
+        raise
+    source = os.fdopen(handle, "rb", buffering=0)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        source.close()
+        raise _not_regular()
+    return source
+
+
+def _not_regular() -> Rejected:
+    return Rejected(Reason.NOT_REGULAR, "Only regular files are taken in: no folder, link or pipe.")
+
+
+def _same(before: os.stat_result, after: os.stat_result, path: Path) -> bool:
+    """Whether the open file stood still and its name still leads to it."""
+    try:
+        named = path.lstat()
+    except FileNotFoundError:
+        return False
+    return _print(before) == _print(after) == _print(named)
+
+
+def _print(of: os.stat_result) -> tuple[int, int, int, int]:
+    return of.st_dev, of.st_ino, of.st_size, of.st_mtime_ns
+
+
+def _check_size(size: int, limit: int | None) -> None:
+    if limit is not None and size > limit:
+        raise Rejected(Reason.TOO_LARGE, f"The file is over the limit of {limit} bytes.")
