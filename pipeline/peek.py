@@ -1,0 +1,87 @@
+"""Structural looks at the head of a member, for formats that ask "is this mine?".
+
+A head breaks off anywhere, may begin with a byte order mark and may be no JSON at all; none of
+these functions raises. What was read before the break counts.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import ijson
+
+from schemas.files import Head
+
+_BOM = b"\xef\xbb\xbf"
+_SPACE = b" \t\n\r"
+_VALUE_STARTS = b'{["-0123456789tfnNI'
+
+#: ijson drops what it read of a buffer in which the syntax breaks, so buffers are small.
+_BUFFER = 1024
+
+
+def text_of(head: Head) -> bytes:
+    """The head's bytes without a byte order mark and the white space before the text."""
+    return head.data.removeprefix(_BOM).lstrip(_SPACE)
+
+
+def is_json_array(head: Head) -> bool:
+    """Whether the text begins as an array does: a bracket, then a value, its close or nothing."""
+    text = text_of(head)
+    if not text.startswith(b"["):
+        return False
+    inside = text[1:].lstrip(_SPACE)
+    return not inside or inside[0] in _VALUE_STARTS or inside.startswith(b"]")
+
+
+def is_json_object(head: Head) -> bool:
+    """Whether the text begins as an object does: a brace, then a key, its close or nothing."""
+    text = text_of(head)
+    if not text.startswith(b"{"):
+        return False
+    inside = text[1:].lstrip(_SPACE)
+    return not inside or inside[:1] in (b'"', b"}")
+
+
+def first_items(head: Head, path: str = "", n: int = 3) -> list[Any]:
+    """Up to `n` whole items of the array at `path` (keys joined by dots; "" is the top).
+
+    Numbers with a fraction come as `Decimal`. Fewer where the head ends or breaks before.
+    """
+    prefix = f"{path}.item" if path else "item"
+    return list(islice(_until_it_breaks(ijson.items(_stream(head), prefix, buf_size=_BUFFER)), n))
+
+
+def top_keys(head: Head) -> tuple[str, ...]:
+    """The keys of the object at the top, in order, as far as the head shows them."""
+    if not is_json_object(head):
+        return ()
+    events = _until_it_breaks(ijson.parse(_stream(head), buf_size=_BUFFER))
+    return tuple(value for prefix, event, value in events if event == "map_key" and prefix == "")
+
+
+def lines(head: Head, n: int = 3) -> list[bytes]:
+    """Up to `n` whole lines that are not blank; a last line cut by the head's end is none."""
+    parts = text_of(head).split(b"\n")
+    if not head.complete:
+        parts.pop()
+    return list(islice((line for line in map(bytes.strip, parts) if line), n))
+
+
+def _stream(head: Head) -> io.BytesIO:
+    return io.BytesIO(text_of(head))
+
+
+def _until_it_breaks(values: Iterator[Any]) -> Iterator[Any]:
+    """What a parser yields before it fails.
+
+    ijson's C backend raises `SystemError` on integers too long for `int`, `ValueError` on bytes
+    that are no UTF-8, and its own errors otherwise.
+    """
+    try:
+        yield from values
+    except (ijson.JSONError, ValueError, ArithmeticError, RecursionError, SystemError):
+        return

@@ -1,0 +1,154 @@
+"""JSON values out of their bytes: exactly, or with the reason why not.
+
+orjson is fast and strict, but turns integers over 64 bits into floats and refuses lone
+surrogates. Values with either go to the standard library's decoder; `pipeline.text` mends the
+surrogates later.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import orjson
+
+from pipeline.readers.json_scan import PREFIX, SPACE, Batch, Oversized, nesting
+from schemas.errors import BadValue
+from schemas.reasons import Reason
+from schemas.records import RawRecord, Rejection
+
+#: Deeper than any export seen, and within what every encoder and Postgres can write again.
+MAX_DEPTH = 200
+
+#: How many bytes of a broken item that could be held are shown.
+RAW_BYTES = 1024 * 1024
+
+#: The integers that orjson keeps exact.
+_LEAST, _MOST = -(2**63), 2**64 - 1
+
+_DIGITS = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else 0 for byte in range(256))
+_RUN = b"0" * 19
+_END_OF_RUN = re.compile(rb"[^0-9]|\Z")
+_BEFORE_A_NUMBER = b" \t\n\r,:["
+
+
+def one_by_one(batch: Batch, item_bytes: int, *, cut_off: bool) -> Iterator[RawRecord | Rejection]:
+    """The regions of a batch, each by itself; those of white space alone are passed over.
+
+    With `cut_off` the source breaks off after the batch, so that a broken item is TRUNCATED.
+    """
+    starts, ends = batch.bounds()
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        if end - start > item_bytes:
+            prefix = batch.data[start : min(end, start + PREFIX)]
+            yield too_large(Oversized(batch.start + start, prefix, batch.start + end))
+            continue
+        region = batch.data[start:end].rstrip(SPACE)
+        item = region.lstrip(SPACE)
+        if item:
+            yield outcome(item, batch.start + start + len(region) - len(item), cut_off=cut_off)
+
+
+def outcome(item: bytes, offset: int, *, cut_off: bool) -> RawRecord | Rejection:
+    """One item as its value, or why it has none."""
+    try:
+        return RawRecord(decode(item), offset, len(item))
+    except BadValue as bad:
+        reason, detail = bad.reason, bad.detail
+    if cut_off and reason in (Reason.BAD_SYNTAX, Reason.BAD_ENCODING):
+        reason, detail = Reason.TRUNCATED, "the file ends within an item"
+    return rejection(reason, detail, item, offset)
+
+
+def rejection(reason: Reason, detail: str, item: bytes, offset: int) -> Rejection:
+    """The rejection of an item whose bytes are at hand."""
+    raw = item[:RAW_BYTES]
+    return Rejection(reason=reason, detail=detail, raw=raw, offset=offset, length=len(item))
+
+
+def too_large(item: Oversized) -> Rejection:
+    """The rejection of an item of which only the first bytes are shown."""
+    raw = item.prefix.lstrip(SPACE)
+    offset = item.start + len(item.prefix) - len(raw)
+    length = item.end - offset
+    detail = f"an item of {length} bytes"
+    return Rejection(
+        reason=Reason.ITEM_TOO_LARGE, detail=detail, raw=raw, offset=offset, length=length
+    )
+
+
+def decode(item: bytes) -> Any:
+    """The value of one item; integers over 64 bits come as their text.
+
+    Raises `BadValue` with TOO_DEEP, BAD_ENCODING, BAD_NUMBER (not finite) or BAD_SYNTAX.
+    """
+    if too_deep(item):
+        raise BadValue(Reason.TOO_DEEP, f"nested deeper than {MAX_DEPTH} levels")
+    if not has_long_integer(item):
+        try:
+            return orjson.loads(item)
+        except orjson.JSONDecodeError:
+            pass
+    return _patiently(item)
+
+
+def too_deep(item: bytes) -> bool:
+    """Whether brackets are nested beyond `MAX_DEPTH`."""
+    return item.count(b"[") + item.count(b"{") > MAX_DEPTH and nesting(item) > MAX_DEPTH
+
+
+def has_long_integer(data: bytes) -> bool:
+    """Whether some integer outside strings may be over 64 bits. Exact but for odd strings."""
+    digits = data.translate(_DIGITS)
+    at = digits.find(_RUN)
+    while at >= 0:
+        found = _END_OF_RUN.search(data, at)
+        end = found.start() if found else len(data)
+        if _is_long(data, at, end):
+            return True
+        at = digits.find(_RUN, end)
+    return False
+
+
+def _is_long(data: bytes, start: int, end: int) -> bool:
+    sign = start - 1 if data[start - 1 : start] == b"-" else start
+    if sign and data[sign - 1] not in _BEFORE_A_NUMBER:
+        return False  # in a string, or behind a decimal point
+    if data[end : end + 1] in (b".", b"e", b"E"):
+        return False
+    return end - start > 20 or not _LEAST <= int(data[sign:end]) <= _MOST
+
+
+def _patiently(item: bytes) -> Any:
+    try:
+        return _DECODER.decode(item.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        detail = f"byte {error.start} of the item is not UTF-8"
+        raise BadValue(Reason.BAD_ENCODING, detail) from None
+    except json.JSONDecodeError as error:
+        # Its message names what was expected, never what was found.
+        raise BadValue(Reason.BAD_SYNTAX, f"{error.msg} at character {error.pos}") from None
+    except RecursionError:
+        raise BadValue(Reason.TOO_DEEP, "nested too deep") from None
+
+
+def _integer(text: str) -> int | str:
+    if len(text) > 20:
+        return text
+    value = int(text)
+    return value if _LEAST <= value <= _MOST else text
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _constant(text)
+
+
+def _constant(_text: str) -> NoReturn:
+    raise BadValue(Reason.BAD_NUMBER, "a number is not finite")
+
+
+_DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_float, parse_constant=_constant)

@@ -1,0 +1,251 @@
+"""The items of a JSON array, at the top of a file or under keys of objects."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import ijson
+import msgspec
+import orjson
+
+from pipeline.readers import json_decode, json_scan
+from pipeline.readers.json_scan import BOM, PREFIX, Batch, Oversized, Positions
+from schemas.errors import BadValue
+from schemas.files import Context, Member, Slice, SliceLimits
+from schemas.reasons import Reason
+from schemas.records import RawRecord, Rejection
+
+#: A key is not looked for beyond this many bytes; ours are short.
+_KEY_BYTES = 8 * 1024
+_KEY = re.compile(rb'"((?:[^"\\]|\\.)*+)"', re.DOTALL)
+_NUMBER = re.compile(rb"[ \t\n\r]*(-?[0-9][0-9.eE+-]*)")
+#: Events of ijson that stand at an item's own prefix and begin no value.
+_NO_VALUE = frozenset({"map_key", "end_map", "end_array"})
+
+
+class JsonItems(msgspec.Struct, frozen=True, kw_only=True):
+    """Items of the array at `path`: keys joined by dots, or "" for an array at the top.
+
+    Bytes of the array that are no sound item become rejections of their own: neighbours without
+    a comma between them are one, and so is the tail of a file that breaks off in an item (a
+    number at its very end may have lost digits, so it is no item either). Empty places (`1,,2`)
+    are passed over. Whatever follows an array at the top is one rejection; whatever stands
+    beside an array under a key is not ours to judge. A file that breaks off right behind an item
+    or a comma leaves no bytes to reject.
+
+    Two slices are special, and told by their first byte. One that starts at 0, where no item can
+    stand, is a broken file in which the array was not found. One that starts at the bracket that
+    closes the array is the text after it. Sound JSON without the array has no slices.
+
+    An item over `item_bytes` is rejected with the first 64 KiB of it. The bound is the reader's,
+    since `items` must agree with `slices` whatever the limits of a slice were.
+    """
+
+    path: str = ""
+    item_bytes: int = SliceLimits().item_bytes
+
+    @property
+    def name(self) -> str:
+        """Stable: part of a chunk's identity."""
+        return f"json_items:{self.path}"
+
+    @property
+    def version(self) -> int:
+        """Raised whenever the slices of some input would change."""
+        return 1
+
+    def prepare(self, source: BinaryIO, member: Member) -> Context:
+        """Nothing needs to be learned: bounds are found by structure alone."""
+        return {}
+
+    def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
+        """Item-bounded byte ranges, each about `limits` big, from one pass over `source`."""
+        begin = _find_array(source, self.path)
+        if begin is None:
+            size = _size(source)
+            if size and _flaw(source):
+                yield Slice(0, size)
+            return
+        tail = _Tail(begin)
+        for part in json_scan.cut(tail.watch(json_scan.scan_items(source, begin)), begin, limits):
+            begin = part.end + 1
+            yield part
+        yield from self._rest(source, begin, tail)
+
+    def _rest(self, source: BinaryIO, begin: int, tail: _Tail) -> Iterator[Slice]:
+        """What the last separator left, and what follows a closed array at the top."""
+        if json_scan.skip_space(source, begin) < tail.stop:
+            yield Slice(begin, tail.stop)
+        if tail.closed and not self.path:
+            size = _size(source)
+            if json_scan.skip_space(source, tail.stop + 1) < size:
+                yield Slice(tail.stop, size)
+
+    def items(
+        self, source: BinaryIO, part: Slice, context: Context
+    ) -> Iterator[RawRecord | Rejection]:
+        """The items of one slice, in order, each with its byte offset in the member."""
+        if part.start == 0:
+            yield _broken(source, part)
+            return
+        source.seek(part.start)
+        if source.read(1) == b"]":
+            yield _after_the_end(source, part)
+            return
+        cut_off = part.end == _size(source)
+        blocks = json_scan.scan_items(source, part.start, part.end)
+        for batch in json_scan.batches(blocks, part.start, self.item_bytes):
+            if isinstance(batch, Oversized):
+                yield json_decode.too_large(batch)
+            else:
+                yield from self._decode(batch, cut_off and batch.last)
+
+    def _decode(self, batch: Batch, cut_off: bool) -> Iterator[RawRecord | Rejection]:
+        starts, ends = batch.bounds()
+        small = int((ends - starts).max()) <= self.item_bytes
+        if small and not cut_off and batch.depth <= json_decode.MAX_DEPTH:
+            values = _at_once(batch)
+            if values is not None and len(values) == len(starts):
+                return _records(values, batch, starts, ends)
+        if cut_off and (number := _NUMBER.fullmatch(batch.data)):
+            at = batch.start + number.start(1)
+            detail = "the file ends in a number"
+            return iter((json_decode.rejection(Reason.TRUNCATED, detail, number[1], at),))
+        return json_decode.one_by_one(batch, self.item_bytes, cut_off=cut_off)
+
+    def count(self, source: BinaryIO, context: Context) -> int:
+        """How many items ijson sees in the array, up to the first flaw in the file.
+
+        On sound JSON that is how many `items` yields. Keys that hold a dot can't be told from
+        a path, here as in `path`.
+        """
+        wanted = f"{self.path}.item" if self.path else "item"
+        found, inside = 0, False
+        try:
+            for prefix, event, _ in ijson.parse(_text(source)):
+                if prefix == wanted:
+                    found += inside and event not in _NO_VALUE
+                elif prefix == self.path:
+                    inside = event == "start_array"
+        except (ijson.JSONError, ValueError, SystemError):
+            # Its C backend turns a number too long for `int` into a SystemError.
+            return found
+        return found
+
+
+class _Tail:
+    """Where the items of an array end, learned while its blocks pass by."""
+
+    def __init__(self, begin: int) -> None:
+        self.stop = begin
+        self.closed = False
+
+    def watch(self, blocks: Iterator[json_scan.Block]) -> Iterator[json_scan.Block]:
+        for block in blocks:
+            self.stop = block.base + len(block.data)
+            self.closed = block.end is not None
+            yield block
+
+
+def _at_once(batch: Batch) -> list[Any] | None:
+    if json_decode.has_long_integer(batch.data):
+        return None
+    try:
+        values: list[Any] = orjson.loads(b"[%b]" % batch.data)
+    except orjson.JSONDecodeError:
+        return None
+    return values
+
+
+def _records(
+    values: list[Any], batch: Batch, starts: Positions, ends: Positions
+) -> Iterator[RawRecord]:
+    starts, ends = json_scan.trim(batch.data, starts, ends)
+    offsets = (starts + batch.start).tolist()
+    return map(RawRecord, values, offsets, (ends - starts).tolist())
+
+
+def _broken(source: BinaryIO, part: Slice) -> Rejection:
+    reason, detail = _flaw(source) or (Reason.BAD_SYNTAX, "no array at the path")
+    source.seek(0)
+    raw = source.read(min(PREFIX, part.end))
+    return Rejection(reason=reason, detail=detail, raw=raw, offset=0, length=part.end)
+
+
+def _after_the_end(source: BinaryIO, part: Slice) -> Rejection:
+    offset = json_scan.skip_space(source, part.start + 1)
+    source.seek(offset)
+    raw = source.read(min(PREFIX, part.end - offset))
+    detail = "text after the end of the array"
+    length = part.end - offset
+    return Rejection(reason=Reason.BAD_SYNTAX, detail=detail, raw=raw, offset=offset, length=length)
+
+
+def _size(source: BinaryIO) -> int:
+    return source.seek(0, 2)
+
+
+def _text(source: BinaryIO) -> BinaryIO:
+    """The source, standing behind its byte order mark."""
+    source.seek(0)
+    source.seek(len(BOM) if source.read(len(BOM)) == BOM else 0)
+    return source
+
+
+def _flaw(source: BinaryIO) -> tuple[Reason, str] | None:
+    """What is wrong with a file as JSON, by a parser that holds none of it."""
+    try:
+        deque(ijson.basic_parse(_text(source)), maxlen=0)
+    except ijson.IncompleteJSONError as error:
+        if "premature EOF" in str(error):
+            return Reason.TRUNCATED, "the file ends before the array"
+        return Reason.BAD_SYNTAX, "broken before the array"
+    except (ijson.JSONError, ValueError, SystemError):
+        return Reason.BAD_SYNTAX, "broken before the array"
+    return None
+
+
+def _find_array(source: BinaryIO, path: str) -> int | None:
+    """The offset behind the bracket that opens the array; None if there is no such array."""
+    at: int | None = json_scan.skip_space(source, _text(source).tell())
+    for key in path.split(".") if path else ():
+        if at is None or _byte(source, at) != b"{":
+            return None
+        at = _value_of(source, at + 1, key)
+    return at + 1 if at is not None and _byte(source, at) == b"[" else None
+
+
+def _byte(source: BinaryIO, at: int) -> bytes:
+    source.seek(at)
+    return source.read(1)
+
+
+def _value_of(source: BinaryIO, inside: int, wanted: str) -> int | None:
+    """Where the value of a key begins, in the object whose inside begins at `inside`."""
+    for start in _member_starts(source, inside):
+        at = json_scan.skip_space(source, start)
+        source.seek(at)
+        key = _KEY.match(source.read(_KEY_BYTES))
+        if key is None or not _same(key[0], wanted):
+            continue
+        at = json_scan.skip_space(source, at + key.end())
+        if _byte(source, at) == b":":
+            return json_scan.skip_space(source, at + 1)
+    return None
+
+
+def _member_starts(source: BinaryIO, inside: int) -> Iterator[int]:
+    yield inside
+    for block in json_scan.scan_items(source, inside, closer=b"}"):
+        for comma in block.separators.tolist():
+            yield block.base + comma + 1
+
+
+def _same(key: bytes, wanted: str) -> bool:
+    try:
+        return bool(json_decode.decode(key) == wanted)
+    except BadValue:
+        return False
