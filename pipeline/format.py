@@ -40,6 +40,10 @@ class Reader(Protocol):
     def version(self) -> int:
         """Raised whenever the slices of some input would change."""
 
+    @property
+    def wants_utf8(self) -> bool:
+        """Whether it reads text: then a member in another encoding is rewritten as UTF-8 first."""
+
     def prepare(self, source: BinaryIO, member: Member) -> Context:
         """Learn what slicing needs to know (dialect, encoding, header): small and JSON-able."""
 

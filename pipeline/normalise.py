@@ -14,6 +14,7 @@ import msgspec
 
 from pipeline import language, text
 from pipeline.format import Format
+from pipeline.screen import broken_rule
 from schemas.errors import BadValue
 from schemas.files import Context, Member, Slice
 from schemas.reasons import Reason
@@ -34,10 +35,11 @@ _SPEECHLESS = frozenset({DataType.BROWSER, DataType.LOCATION})
 def understand(
     form: Format, member: Member, source: BinaryIO, part: Slice, context: Context
 ) -> Iterator[Found]:
-    """The outcomes of one slice, in order.
+    """The outcomes of one slice, in order, each with the place of its item.
 
     A format's complaint about an item (`BadValue`, or a field that is missing or of another
-    shape) becomes a `Rejection` with the item's raw bytes, read through a second handle.
+    shape), or a broken quality rule, becomes a `Rejection` with the item's raw bytes, read
+    through a second handle.
     """
     with member.file.open("rb") as again:
         for item in form.reader.items(source, part, context):
@@ -45,10 +47,17 @@ def understand(
                 yield item.offset, item.length, item
                 continue
             for outcome in _meaning(form, member, item):
-                if isinstance(outcome, Rejection):
-                    yield item.offset, item.length, _with_raw(outcome, item, again)
-                else:
-                    yield item.offset, item.length, outcome
+                checked = _checked(outcome)
+                if isinstance(checked, Rejection):
+                    checked = _with_raw(checked, item, again)
+                yield item.offset, item.length, checked
+
+
+def _checked(outcome: Outcome) -> Outcome:
+    if isinstance(outcome, Rejection) or (broken := broken_rule(outcome)) is None:
+        return outcome
+    reason, detail = broken
+    return Rejection(reason=reason, detail=detail)
 
 
 def _meaning(form: Format, member: Member, item: RawRecord) -> Iterable[Outcome]:

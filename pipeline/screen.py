@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.normalise import Found
 from schemas.identity import record_key
 from schemas.reasons import Reason
-from schemas.records import Outcome, Point, Record, Rejection
+from schemas.records import Point, Record
 
 #: The record type of a position, which has no field for it.
 POINT_TYPE = "location"
@@ -31,21 +28,6 @@ def broken_rule(record: Record | Point) -> tuple[Reason, str] | None:
     ):
         return Reason.MISSING_FIELD, "the record holds nothing"
     return None
-
-
-def by_rules(found: Iterable[Found]) -> Iterator[Found]:
-    """Records that break a rule become rejections; their raw bytes are added by the caller."""
-    for offset, length, outcome in found:
-        if isinstance(outcome, Rejection):
-            yield offset, length, outcome
-            continue
-        broken = broken_rule(outcome)
-        yield offset, length, _rejected(broken, offset, length) if broken else outcome
-
-
-def _rejected(broken: tuple[Reason, str], offset: int, length: int) -> Outcome:
-    reason, detail = broken
-    return Rejection(reason=reason, detail=detail, offset=offset, length=length)
 
 
 def first_of_each(keys: bytes) -> NDArray[np.bool_]:

@@ -15,6 +15,8 @@ from typing import TypeAlias
 import msgspec
 import zstandard
 
+from pipeline import durable
+
 Sections: TypeAlias = Mapping[str, bytes]
 
 _MAGIC = b"DPKSPL01"
@@ -30,24 +32,10 @@ def write(path: Path, sections: Sections) -> None:
     packer = zstandard.ZstdCompressor(level=1, write_checksum=True)
     packed = {name: packer.compress(data) for name, data in sections.items()}
     index = msgspec.json.encode({name: len(data) for name, data in packed.items()})
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as out:
-        out.write(_MAGIC + _LENGTH.pack(len(index)) + index)
+    with durable.written(path) as out:
+        durable.put(out, _MAGIC + _LENGTH.pack(len(index)) + index)
         for data in packed.values():
-            out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
-    temporary.replace(path)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` outlast a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            durable.put(out, data)
 
 
 def read(path: Path, *names: str) -> dict[str, bytes]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import LiteralString, cast
+from typing import LiteralString
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -36,7 +36,7 @@ class Applied(msgspec.Struct, frozen=True):
 
 def _script(name: str) -> LiteralString:
     # A file of this package is code, not input.
-    return cast("LiteralString", files("sql").joinpath(name).read_text(encoding="utf-8"))
+    return files("sql").joinpath(name).read_text(encoding="utf-8")
 
 
 def bootstrap(admin: str, *, login: bool) -> None:

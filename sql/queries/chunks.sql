@@ -57,6 +57,12 @@ SET status = 'done', token = NULL, leased_by = NULL, lease_expires = NULL, done_
     last_error_code = NULL, artefacts = '{}', tally = %(tally)s
 WHERE id = %(chunk)s;
 
+-- name: end
+-- The finish of a job is done; nothing follows it.
+UPDATE imports.chunks
+SET status = 'done', token = NULL, leased_by = NULL, lease_expires = NULL, done_at = now()
+WHERE id = %(chunk)s;
+
 -- name: rewind
 -- An artefact of an earlier stage is gone (a crash took an unsynced commit): make it again.
 UPDATE imports.chunks

@@ -82,6 +82,11 @@ INSERT INTO imports.quarantine
 VALUES (%(job_id)s, %(user_id)s, %(file_id)s, %(chunk_id)s, %(locator)s, %(stage)s, %(code)s,
     %(detail)s, %(raw)s);
 
+-- name: job_facts
+-- What the end of a job goes by.
+SELECT j.ending, j.error_code, j.error_detail, j.created_at, j.kept_as, u.name AS user_name
+FROM imports.jobs AS j JOIN user_data.users AS u USING (user_id) WHERE j.id = %(job_id)s;
+
 -- name: tallies
 -- The counts of every chunk of a job.
 SELECT status, tally FROM imports.chunks WHERE job_id = %(job_id)s AND kind = 'records';

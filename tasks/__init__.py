@@ -1,0 +1,1 @@
+"""Celery's shell round the pure stages: claim, work, commit."""

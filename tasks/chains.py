@@ -1,0 +1,59 @@
+"""Messages: each names a chunk and nothing more, and the rest of its way is a Celery chain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from celery import chain, signature
+from psycopg.rows import DictRow
+
+from schemas.progress import QUEUES, Kind, Stage, route
+from sql.queries import queries
+from sql.store import Ledger
+
+TASK_PREFIX = "datapunk."
+CHUNKS = queries("chunks")
+
+
+def task_name(stage: Stage) -> str:
+    """The name of a stage's task, as Flower shows it."""
+    return TASK_PREFIX + stage
+
+
+def send(chunk: int, job_id: UUID, kind: Kind, stage: Stage, *, embed: bool) -> None:
+    """Send the rest of a chunk's way, from `stage` on."""
+    stages = route(kind, embed=embed)
+    rest = stages[stages.index(stage) :]
+    # Chunk first: Flower cuts long arguments and searches them.
+    kwargs = {"chunk": chunk, "job_id": str(job_id)}
+    chain(
+        *(
+            signature(task_name(s), kwargs=kwargs, immutable=True, options={"queue": QUEUES[s]})
+            for s in rest
+        )
+    ).apply_async()
+
+
+def send_rows(rows: Iterable[DictRow]) -> int:
+    """Send what the ledger says is to be sent; how many messages."""
+    count = 0
+    for row in rows:
+        send(row["id"], row["job_id"], Kind(row["kind"]), Stage(row["stage"]), embed=row["embed"])
+        count += 1
+    return count
+
+
+def top_up(ledger: Ledger, job_id: UUID, *, window: int, max_attempts: int) -> int:
+    """Send chunks of a job that no message names yet, so that at most `window` are under way.
+
+    The ledger is the queue; the broker holds only its front. A broker that loses all its data
+    loses at most that.
+    """
+    (row,) = ledger.rows("chunks", "dispatched", job_id=job_id)
+    room = window - row["count"]
+    if room <= 0:
+        return 0
+    return send_rows(
+        ledger.rows("chunks", "send_unsent", job_id=job_id, n=room, max_attempts=max_attempts)
+    )

@@ -1,0 +1,107 @@
+"""What a worker's child needs to do its work; made once in each child by `workers.bootstrap`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from pipeline.embed import EmbedPolicy
+
+from pipeline.ports import BlobStore, Embedder, Scanner
+from pipeline.unpack import ArchiveLimits
+from schemas.files import SliceLimits
+from schemas.folders import Folders
+from sql.load import Partitions, VectorStore
+from sql.store import Lake, Ledger
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings that tasks obey, as plain values."""
+
+    worker: str = "worker"
+    lease_s: float = 60.0
+    max_attempts: int = 5
+    retry_delay_s: float = 1.0
+    dispatch_window: int = 200
+    max_upload_bytes: int = 1 << 41
+    archive: ArchiveLimits = msgspec.field(default_factory=ArchiveLimits)
+    slices: SliceLimits = SliceLimits()
+    embed: EmbedPolicy = msgspec.field(default_factory=EmbedPolicy)
+    embed_batch: int = 64
+    piece_chars: int = 1_000
+    index_from_vectors: int = 10_000
+
+
+class Runtime:
+    """The services of one process, each opened when it is first needed.
+
+    `make_embedder` loads the model, so only a process that embeds pays for it.
+    """
+
+    def __init__(
+        self,
+        *,
+        options: Options,
+        folders: Folders,
+        ledger: Ledger,
+        lake: Lake,
+        scanner: Scanner,
+        make_embedder: Callable[[], Embedder],
+        make_blobs: Callable[[Path], BlobStore],
+        queue_lengths: Callable[[], dict[str, int]],
+    ) -> None:
+        self.options = options
+        self.folders = folders
+        self.ledger = ledger
+        self.lake = lake
+        self.scanner = scanner
+        self.partitions = Partitions(lake)
+        self.vectors = VectorStore(lake)
+        self.queue_lengths = queue_lengths
+        self._make_embedder = make_embedder
+        self._make_blobs = make_blobs
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """The model, loaded on first use and kept."""
+        return self._make_embedder()
+
+    def blobs(self, user_id: UUID) -> BlobStore:
+        """The content-addressed store of one user."""
+        return self._make_blobs(self.folders.blobs(user_id))
+
+    def model_id(self, user_id: UUID) -> int:
+        """The ledger's id of our model."""
+        model = self.embedder
+        return self.vectors.ensure_model(user_id, model.model, model.revision, model.dimension)
+
+
+class _Holder:
+    """The runtime of this process. A child that was forked makes its own."""
+
+    make: Callable[[], Runtime] | None = None
+    made: Runtime | None = None
+
+
+def install(make: Callable[[], Runtime]) -> None:
+    """Say how this process makes its runtime; it is made on first use."""
+    _Holder.make = make
+    _Holder.made = None
+
+
+def runtime() -> Runtime:
+    """The runtime of this process."""
+    if _Holder.made is None:
+        if _Holder.make is None:
+            raise RuntimeError("no runtime was installed; start through workers.bootstrap")
+        _Holder.made = _Holder.make()
+    return _Holder.made
+
+
+def as_ids(value: Any) -> UUID:
+    """A job id out of a message. A forged one is no id, or no job."""
+    return UUID(str(value))

@@ -1,0 +1,300 @@
+"""The end of a job, and what keeps the ledger moving when messages or workers are lost."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from pipeline.durable import fsync_folder, put, written
+from schemas.errors import TransientError
+from schemas.folders import Folders
+from schemas.progress import QUEUES, JobStatus, Stage
+from sql.store import COUNTS, Claim, Commit
+from tasks import chains
+from tasks.context import Runtime
+from tasks.shell import Ending
+
+log = structlog.get_logger("datapunk.housekeeping")
+
+
+# --- finish ----------------------------------------------------------------------------------
+
+
+def finish_job(run: Runtime, claim: Claim) -> Ending:
+    """Settle the counts, put the original to rest, refresh statistics: once, whatever happens."""
+    (job,) = run.lake.rows(claim.user_id, "jobs", "job_facts", job_id=claim.job_id)
+    status = job["ending"] or str(JobStatus.DONE)
+    kept = _put_to_rest(run.folders, claim, job, status)
+    tallies = run.lake.rows(claim.user_id, "jobs", "tallies", job_id=claim.job_id)
+    counts = counts_by_file(row["tally"] for row in tallies)
+    if status == JobStatus.DONE or counts:
+        _refresh(run, claim)
+
+    def ending(commit: Commit) -> None:
+        rows = [{"id": int(f), "counts": c} for f, c in counts.items()]
+        commit.run("jobs", "file_counts", counts=msgspec.json.encode(rows).decode())
+        commit.run("jobs", "close_job", kept_as=kept)
+        commit.event("finished", status=status)
+        commit.run("chunks", "end")
+
+    return ending
+
+
+def counts_by_file(tallies: Iterable[dict[str, dict[str, int]]]) -> dict[str, dict[str, int]]:
+    """The sums of the chunks' tallies for each file, by file id."""
+    total: dict[str, dict[str, int]] = {}
+    for tally in tallies:
+        for file, counts in tally.items():
+            mine = total.setdefault(file, dict.fromkeys((*COUNTS, "items"), 0))
+            for name, n in counts.items():
+                mine[name] += n
+    return total
+
+
+def _put_to_rest(folders: Folders, claim: Claim, job: dict[str, Any], status: str) -> str:
+    """Move the original to `processed/` or `failed/`; a second try finds it there.
+
+    Returns its path relative to the data folder.
+    """
+    source = folders.original(claim.job_id, claim.source_name)
+    well = status in (JobStatus.DONE, JobStatus.DUPLICATE)
+    day = f"{job['created_at']:%Y-%m-%d}"
+    folder = (
+        folders.processed / job["user_name"] / day if well else folders.failed / job["user_name"]
+    )
+    target = folder / claim.source_name
+    if job["kept_as"]:  # a retry of a job that ended before
+        target = folders.data / job["kept_as"]
+    elif target.exists() == source.exists():
+        # The name is taken by another job's file, or our own move was to the longer name.
+        target = folder / f"{str(claim.job_id)[:8]}-{claim.source_name}"
+    if source.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.replace(target)
+        fsync_folder(target.parent)
+    if not well:
+        _write_error(target, claim.job_id, job)
+    return str(target.relative_to(folders.data))
+
+
+def _write_error(target: Path, job_id: UUID, job: dict[str, Any]) -> None:
+    """An error file beside the original: what happened, and what to do next."""
+    lines = (
+        f"file:    {target.name}",
+        f"job:     {job_id}",
+        f"ended:   {job['ending']}",
+        f"code:    {job['error_code']}",
+        f"reason:  {job['error_detail']}",
+        f"retry:   datapunk retry {job_id}",
+        "",
+    )
+    with written(target.with_name(target.name + ".error.txt")) as out:
+        put(out, "\n".join(lines).encode())
+
+
+def _refresh(run: Runtime, claim: Claim) -> None:
+    """Statistics of the partitions that the job wrote to, and the vector index if it is due."""
+    for row in run.lake.rows(claim.user_id, "jobs", "touched_months", job_id=claim.job_id):
+        run.lake.rows(claim.user_id, "lake", "analyze_month", **row)
+    for row in run.lake.rows(claim.user_id, "lake", "models"):
+        run.lake.rows(
+            claim.user_id,
+            "lake",
+            "ensure_index",
+            model_id=row["id"],
+            at_least=run.options.index_from_vectors,
+        )
+
+
+# --- reconcile -------------------------------------------------------------------------------
+
+#: Of two reconcilers one works; the other finds the lock taken and waits for its next turn.
+_LOCK = 7_215_002
+
+
+def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> dict[str, int]:
+    """One turn: bury what used up its attempts, send again what was lost, start what waits.
+
+    Any number of processes may call it. Returns how many chunks each step touched.
+    """
+    with run.ledger.pool.connection() as connection:
+        row = connection.execute("SELECT pg_try_advisory_lock(%s) AS got", (_LOCK,)).fetchone()
+        if row is None or not row["got"]:
+            return {"buried": 0, "sent_again": 0, "started": 0}
+        try:
+            return {
+                "buried": _bury(run),
+                "sent_again": _send_again(run, window_s, at_once),
+                "started": _start_waiting(run),
+            }
+        finally:
+            connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
+
+
+def _bury(run: Runtime) -> int:
+    """Chunks past their attempts are dead; their jobs end as failed once the rest is done."""
+    with run.ledger.transaction() as connection:
+        dead = connection.execute(
+            chains.CHUNKS["bury"], {"max_attempts": run.options.max_attempts}
+        ).fetchall()
+        for row in dead:
+            end_with(
+                connection,
+                row["job_id"],
+                row["user_id"],
+                1,
+                "failed",
+                row["last_error_code"],
+                f"A chunk failed at {row['stage']} and was given up; the rest was loaded.",
+            )
+    for row in dead:
+        run.ledger.event(
+            "dead",
+            user_id=row["user_id"],
+            job_id=row["job_id"],
+            chunk_id=row["id"],
+            stage=row["stage"],
+            code=row["last_error_code"],
+        )
+        log.error("chunk is dead", chunk=row["id"], code=row["last_error_code"])
+    return len(dead)
+
+
+def end_with(
+    connection: Any, job_id: UUID, user_id: UUID, lost: int, ending: str, code: str, detail: str
+) -> None:
+    """`lost` pieces of a job's work will never be done; at none left its end begins."""
+    connection.execute(
+        chains.CHUNKS["end_badly"],
+        {"job_id": job_id, "ending": ending, "code": code, "detail": detail},
+    )
+    row = connection.execute(
+        chains.CHUNKS["drop_remaining"], {"job_id": job_id, "n": lost}
+    ).fetchone()
+    if row["remaining"] == 0:
+        connection.execute(
+            chains.CHUNKS["insert_finish"],
+            {"job_id": job_id, "user_id": user_id, "identity": "finish"},
+        )
+
+
+def _send_again(run: Runtime, window_s: float, at_once: int) -> int:
+    """Lost messages and run-out leases. A message that waits in the broker is not lost."""
+    waiting = {
+        Stage(row["stage"]): row["count"] for row in run.ledger.rows("chunks", "waiting_by_stage")
+    }
+    queued = run.queue_lengths()
+    by_queue: dict[str, int] = {}
+    for stage, n in waiting.items():
+        by_queue[QUEUES[stage]] = by_queue.get(QUEUES[stage], 0) + n
+    short = [str(s) for s in waiting if queued.get(QUEUES[s], 0) < by_queue[QUEUES[s]]]
+    rows = run.ledger.rows(
+        "chunks",
+        "overdue",
+        max_attempts=run.options.max_attempts,
+        stages=short,
+        window_s=window_s,
+        n=at_once,
+    )
+    return chains.send_rows(rows)
+
+
+def _start_waiting(run: Runtime) -> int:
+    """Chunks that no message names yet."""
+    options = run.options
+    return sum(
+        chains.top_up(
+            run.ledger,
+            row["job_id"],
+            window=options.dispatch_window,
+            max_attempts=options.max_attempts,
+        )
+        for row in run.ledger.rows("chunks", "jobs_with_unsent")
+    )
+
+
+# --- sweep -----------------------------------------------------------------------------------
+
+
+def sweep(run: Runtime) -> int:
+    """Remove work folders that no open job needs; how many.
+
+    A failed job keeps its folder, so that `retry` can go on from the stage that failed.
+    """
+    removed = 0
+    for folder in run.folders.work.glob("*-*-*-*-*"):
+        state = _state_of(run, folder.name)
+        if state in (JobStatus.DONE, JobStatus.DUPLICATE, JobStatus.CANCELLED, JobStatus.REJECTED):
+            shutil.rmtree(folder, ignore_errors=True)
+            removed += 1
+    return removed
+
+
+def _state_of(run: Runtime, name: str) -> str | None:
+    """The status of an ended job; None if it is open, or unknown to the ledger."""
+    try:
+        rows = run.ledger.rows("jobs", "one_job", prefix=str(UUID(name)))
+    except (ValueError, TransientError):
+        return None
+    return rows[0]["status"] if rows and rows[0]["completed_at"] else None
+
+
+# --- what people may do with a job -----------------------------------------------------------
+
+
+def cancel(run: Runtime, job_id: UUID, user_id: UUID) -> int:
+    """Stop a job: nothing of it starts any more, and what is at work is fenced at its commit.
+
+    Returns how many chunks were stopped. What had loaded stays, and the receipt says so.
+    """
+    with run.ledger.transaction() as connection:
+        stopped = connection.execute(
+            chains.CHUNKS["stop_chunks"], {"job_id": job_id, "code": "cancelled"}
+        ).fetchall()
+        if stopped:
+            end_with(
+                connection,
+                job_id,
+                user_id,
+                len(stopped),
+                "cancelled",
+                "cancelled",
+                "Stopped on request; what had loaded stays.",
+            )
+    run.ledger.event("cancelled", user_id=user_id, job_id=job_id, chunks=len(stopped))
+    _start_waiting(run)
+    return len(stopped)
+
+
+def retry(run: Runtime, job: dict[str, Any]) -> int:
+    """Go on with an ended job from the stage that failed; how many chunks go again."""
+    job_id = job["id"]
+    _bring_back(run.folders, job)
+    with run.ledger.transaction() as connection:
+        revived = connection.execute(
+            chains.CHUNKS["revive"], {"job_id": job_id, "rejected": job["ending"] == "rejected"}
+        ).fetchall()
+        if revived:
+            connection.execute(chains.CHUNKS["forget_finish"], {"job_id": job_id})
+            connection.execute(chains.CHUNKS["reopen"], {"job_id": job_id, "n": len(revived)})
+    run.ledger.event("retried", user_id=job["user_id"], job_id=job_id, chunks=len(revived))
+    _start_waiting(run)
+    return len(revived)
+
+
+def _bring_back(folders: Folders, job: dict[str, Any]) -> None:
+    """The original back into the work folder, and its error file away."""
+    if not job["kept_as"]:
+        return
+    kept = folders.data / job["kept_as"]
+    if kept.exists():
+        original = folders.original(job["id"], job["source_name"])
+        original.parent.mkdir(parents=True, exist_ok=True)
+        kept.replace(original)
+        kept.with_name(kept.name + ".error.txt").unlink(missing_ok=True)

@@ -1,0 +1,108 @@
+"""A member of an archive, from its bytes to the format that reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from pipeline import charset
+from pipeline.durable import written
+from pipeline.format import Format, Rank, recognise
+from pipeline.ports import Scan, Scanner
+from schemas.files import Context, Head, Listed, Member
+from schemas.progress import Disposition
+from schemas.reasons import Reason
+
+HEAD = 64 * 1024
+
+
+class Readable(msgspec.Struct, frozen=True, kw_only=True):
+    """A member that a format reads. `file` of the member is UTF-8 if its reader wants text."""
+
+    member: Member
+    form: Format
+    context: Context
+    scan: Scan = Scan.NOT_SCANNED
+
+
+def head_of(member: Member) -> Head:
+    """What a format may look at."""
+    with member.file.open("rb") as source:
+        data = source.read(HEAD)
+    return Head(path=member.path, data=data, size=member.size, media_type=member.media_type)
+
+
+def prepare(member: Member, work: Path) -> Readable | Listed:
+    """Find the member's format and ready its bytes; or say why nothing reads it.
+
+    A text in another encoding than UTF-8 is written again as UTF-8, as `work/<ordinal>`; its
+    locators are offsets in that text, and the encoding is kept with the file.
+    """
+    head = head_of(member)
+    encoding = _survey(member)
+    found = recognise(head)
+    if encoding is not None and not encoding.is_utf8:
+        member = msgspec.structs.replace(member, encoding=encoding.name)
+        if not isinstance(found, Format) or found.rank is Rank.WHOLE:
+            as_text = recognise(_as_utf8(head, encoding.name))
+            found = as_text if isinstance(as_text, Format) else found
+        if isinstance(found, Format) and found.reader.wants_utf8:
+            member = _transcoded(member, work, encoding)
+    if not isinstance(found, Format):
+        reason, detail = found
+        return listed(member, Disposition.UNKNOWN, reason, detail)
+    with member.file.open("rb") as source:
+        context = found.reader.prepare(source, member)
+    return Readable(member=member, form=found, context=context)
+
+
+def _survey(member: Member) -> charset.Encoding | None:
+    """The charset of a text; None for what is none, and for mail, which has one in each part."""
+    if not _is_text(member.media_type):
+        return None
+    with member.file.open("rb") as source:
+        return charset.survey(source)
+
+
+def _is_text(media_type: str) -> bool:
+    return media_type.startswith("text/") or media_type in (
+        "application/json",
+        "application/x-ndjson",
+        "application/octet-stream",  # UTF-16 without a BOM looks like nothing else
+    )
+
+
+def _as_utf8(head: Head, encoding: str) -> Head:
+    data = head.data.decode(encoding, "replace").encode()[:HEAD]
+    return msgspec.structs.replace(head, data=data)
+
+
+def _transcoded(member: Member, work: Path, encoding: charset.Encoding) -> Member:
+    work.mkdir(parents=True, exist_ok=True)
+    target = work / str(member.ordinal)
+    with member.file.open("rb") as source, written(target, durable=False) as out:
+        charset.transcode(source, out, encoding)
+    return msgspec.structs.replace(member, file=target, size=target.stat().st_size)
+
+
+def listed(member: Member, disposition: Disposition, reason: Reason, detail: str) -> Listed:
+    """A member that nothing is read from, as the ledger lists it."""
+    return Listed(
+        path=member.path,
+        ordinal=member.ordinal,
+        disposition=disposition,
+        reason=reason,
+        detail=detail,
+        size=member.size,
+        media_type=member.media_type,
+        sha256=member.sha256,
+    )
+
+
+def screened(member: Member, scanner: Scanner) -> Listed | None:
+    """Scan one member; a listing that rejects it if it is infected."""
+    verdict = scanner.scan(member.file)
+    if verdict.scan is Scan.INFECTED:
+        return listed(member, Disposition.REJECTED, Reason.MALWARE, verdict.detail)
+    return None

@@ -1,0 +1,195 @@
+"""Claim, work, commit: the only place where a chunk changes its state."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, TypeAlias
+
+import structlog
+from billiard.exceptions import SoftTimeLimitExceeded
+from celery.exceptions import Ignore
+
+from pipeline.spool import BrokenSpool
+from schemas.errors import Rejected, TransientError
+from schemas.progress import ROUTES, Kind, Stage
+from sql.store import Claim, Commit, Fenced
+from tasks import chains
+from tasks.context import Runtime, as_ids, runtime
+
+log = structlog.get_logger("datapunk.shell")
+
+#: What a stage hands back: the statements of its commit.
+Ending: TypeAlias = Callable[[Commit], None]
+Work: TypeAlias = Callable[[Runtime, Claim], Ending]
+
+
+class Heartbeat:
+    """Extends a lease while its stage works, from a thread; tells if the lease was lost."""
+
+    def __init__(self, run: Runtime, claim: Claim) -> None:
+        self._run, self._claim = run, claim
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self.lost = False
+
+    def _beat(self) -> None:
+        lease = self._run.options.lease_s
+        while not self._stop.wait(lease / 3):
+            try:
+                if not self._run.ledger.heartbeat(self._claim, lease):
+                    self.lost = True
+                    return
+            except TransientError:
+                continue  # the commit will tell whether the lease outlasted this
+
+    def __enter__(self) -> Heartbeat:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+def perform(stage: Stage, chunk: Any, job_id: Any, work: Work) -> None:
+    """Do one stage of one chunk, exactly once whatever the messages say.
+
+    Raises `Ignore` where the rest of the chain has nothing to do: the chunk is another's, not
+    yet due, or was given back. The reconciler sends what is to be done again.
+    """
+    run = runtime()
+    job, chunk = as_ids(job_id), int(chunk)
+    structlog.contextvars.bind_contextvars(job_id=str(job), chunk=chunk, stage=str(stage))
+    try:
+        claim = _claim(run, stage, chunk, job)
+        if claim is not None:
+            _carry_out(run, claim, work)
+    finally:
+        structlog.contextvars.clear_contextvars()
+
+
+def _claim(run: Runtime, stage: Stage, chunk: int, job: Any) -> Claim | None:
+    """The claim; None if the stage is past and the chain may go on."""
+    options = run.options
+    try:
+        claim = run.ledger.claim(
+            chunk=chunk,
+            job_id=job,
+            stage=stage,
+            worker=options.worker,
+            lease_s=options.lease_s,
+            max_attempts=options.max_attempts,
+        )
+        if claim is not None:
+            return claim
+        stands = run.ledger.stage_of(chunk, job)
+    except TransientError as error:
+        raise Ignore from error  # nothing was taken; the message will be sent again
+    if stands is None:
+        log.warning("no such chunk")
+        raise Ignore
+    now, status = stands
+    if status == "done" or (status == "ready" and _is_past(stage, now)):
+        return None
+    raise Ignore
+
+
+def _is_past(stage: Stage, now: Stage) -> bool:
+    """Whether `now` comes after `stage` on some route."""
+    return any(
+        stage in stages and now in stages and stages.index(now) > stages.index(stage)
+        for stages in ROUTES.values()
+    )
+
+
+def _carry_out(run: Runtime, claim: Claim, work: Work) -> None:
+    try:
+        with Heartbeat(run, claim):
+            ending = work(run, claim)
+            # Only what can't be made again has to be on the disk before the message goes on.
+            wait = claim.stage in (Stage.VALIDATE, Stage.EXTRACT, Stage.LOAD, Stage.FINISH)
+            with run.lake.commit(claim, wait=wait) as commit:
+                ending(commit)
+    except Fenced:
+        _fenced(run, claim)
+    except BrokenSpool as error:
+        log.warning("an artefact is gone; the chunk starts anew")
+        run.ledger.rewind(claim, ROUTES[Kind(claim.kind)][0])
+        raise Ignore from error
+    except TransientError as error:
+        _give_back(run, claim, type(error.__cause__ or error).__name__, burn=False, cause=error)
+    except OSError as error:
+        # A full disk, a share that went away: weather.
+        _give_back(run, claim, f"os_{error.errno}", burn=False, cause=error)
+    except Rejected as error:
+        _reject(run, claim, error)
+    except (SoftTimeLimitExceeded, MemoryError, Exception) as error:
+        if isinstance(error, Ignore):
+            raise
+        _give_back(run, claim, type(error).__name__, burn=True, cause=error)
+    after(run, claim)
+
+
+def after(run: Runtime, claim: Claim) -> None:
+    """Send what the commit made possible. Lost sends are found by the reconciler."""
+    if claim.stage in (Stage.NORMALISE, Stage.SCREEN, Stage.EMBED, Stage.FINISH):
+        return
+    try:
+        chains.top_up(
+            run.ledger,
+            claim.job_id,
+            window=run.options.dispatch_window,
+            max_attempts=run.options.max_attempts,
+        )
+    except Exception as error:
+        log.warning("could not send on", error=type(error).__name__)
+
+
+def _fenced(run: Runtime, claim: Claim) -> None:
+    log.warning("fenced: another worker holds the chunk", token=claim.token)
+    run.ledger.event(
+        "fenced", user_id=claim.user_id, job_id=claim.job_id, chunk_id=claim.id, stage=claim.stage
+    )
+    raise Ignore
+
+
+def _give_back(run: Runtime, claim: Claim, code: str, *, burn: bool, cause: Exception) -> None:
+    """Back to ready, with a longer wait each time. The text of an error may hold content, so only
+    its class is kept and logged."""
+    log.warning("given back", code=code, burn=burn, attempt=claim.attempt, **_place(cause, burn))
+    try:
+        run.ledger.release(claim, code=code, burn=burn, delay_s=run.options.retry_delay_s)
+    except TransientError:
+        log.warning("could not give back; the lease will run out")
+    raise Ignore from cause
+
+
+def _place(error: BaseException, wanted: bool) -> dict[str, Any]:
+    """Where a defect of ours was raised: file and line, no values."""
+    trace = error.__traceback__
+    if not wanted or trace is None:
+        return {}
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return {"where": f"{trace.tb_frame.f_code.co_filename.rsplit('/', 2)[-1]}:{trace.tb_lineno}"}
+
+
+def _reject(run: Runtime, claim: Claim, error: Rejected) -> None:
+    """The whole archive can't be taken in: the job ends with a code and a sentence."""
+    log.warning("rejected", code=error.reason)
+    try:
+        with run.lake.commit(claim) as commit:
+            commit.end_badly("rejected", error.reason, str(error))
+            commit.event("rejected", code=error.reason)
+            commit.complete()
+    except Fenced:
+        _fenced(run, claim)
+    except TransientError as weather:
+        _give_back(run, claim, "weather", burn=False, cause=weather)

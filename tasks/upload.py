@@ -1,0 +1,307 @@
+"""The stages of an upload: validate the file, then cut its members into chunks."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+from psycopg import errors as pg
+
+from pipeline import unpack
+from pipeline.format import Format
+from pipeline.ports import Scan
+from pipeline.validate import measure, media_type
+from schemas.errors import Rejected
+from schemas.files import Listed, Member, Slice, SliceLimits, SourceFile
+from schemas.progress import Disposition, JobStatus, Stage
+from schemas.reasons import Reason
+from sql.store import Claim, Commit
+from tasks import chains, members
+from tasks.context import Runtime
+from tasks.shell import Ending
+
+log = structlog.get_logger("datapunk.upload")
+
+#: What is committed at once while an archive is cut: enough to keep workers busy early, not so
+#: little that commits cost.
+_FLUSH_CHUNKS = 64
+_FLUSH_FILES = 2_000
+_FLUSH_SECONDS = 2.0
+
+#: Small files of one format share a chunk, up to this many.
+_FILES_A_CHUNK = 500
+
+
+def validate_upload(run: Runtime, claim: Claim) -> Ending:
+    """Measure the file, tell its type, scan it, and see whether we have it already."""
+    run.ledger.begin_job(claim.job_id, JobStatus.VALIDATING)
+    path = run.folders.original(claim.job_id, claim.source_name)
+    size, sha256 = measure(path, limit=run.options.max_upload_bytes)
+    if claim.expected_sha256 and claim.expected_sha256.lower() != sha256:
+        raise Rejected(Reason.CHECKSUM_MISMATCH, "The file does not match its .sha256 file.")
+    with path.open("rb") as source:
+        kind = media_type(source.read(members.HEAD), claim.source_name, path)
+    unpack.inspect_archive(path, run.options.archive)
+    scan = _scan(run, path)
+    facts = {"sha256": sha256, "size": size, "media_type": kind, "scan": scan}
+
+    def ending(commit: Commit) -> None:
+        try:
+            with commit.connection.transaction():
+                commit.run("jobs", "measured", **facts)
+        except pg.UniqueViolation:
+            _end_as_duplicate(commit, facts)
+        else:
+            commit.advance(Stage.EXTRACT)
+
+    return ending
+
+
+def _scan(run: Runtime, path: Path) -> str:
+    verdict = run.scanner.scan(path)
+    if verdict.scan is Scan.INFECTED:
+        raise Rejected(Reason.MALWARE, "The file holds malware; it was not opened.")
+    return f"{verdict.scan}: {verdict.detail}" if verdict.detail else str(verdict.scan)
+
+
+def _end_as_duplicate(commit: Commit, facts: dict[str, Any]) -> None:
+    (twin,) = commit.run("jobs", "twin", sha256=facts["sha256"])
+    commit.run("jobs", "mark_duplicate", twin=twin["id"], **facts)
+    commit.event("duplicate", of=str(twin["id"]))
+    commit.complete()
+
+
+def extract_upload(run: Runtime, claim: Claim) -> Ending:
+    """Every member gets its disposition; those that a format reads are cut into chunks."""
+    run.ledger.begin_job(claim.job_id, JobStatus.EXTRACTING)
+    cutter = Cutter(run, claim)
+    for entry in _walk(run, claim):
+        cutter.take(entry)
+    cutter.flush()
+
+    def ending(commit: Commit) -> None:
+        commit.run("chunks", "begin_job", status=JobStatus.LOADING)
+        commit.complete()
+
+    return ending
+
+
+def _walk(run: Runtime, claim: Claim) -> Iterator[Member | Listed]:
+    """The members, without those that an earlier try of this extract has settled."""
+    settled = {
+        row["ordinal"]
+        for row in run.lake.rows(claim.user_id, "jobs", "settled_ordinals", job_id=claim.job_id)
+    }
+    path = run.folders.original(claim.job_id, claim.source_name)
+    source = SourceFile(
+        path=path,
+        name=claim.source_name,
+        size=path.stat().st_size,
+        sha256=claim.sha256 or "",
+        media_type=claim.media_type or "",
+    )
+    return unpack.members(
+        source,
+        run.folders.job(claim.job_id),
+        run.options.archive,
+        have=lambda ordinal, _path: ordinal in settled,
+        durable=False,  # `Cutter.flush` syncs once for many
+    )
+
+
+class Cutter:
+    """Gathers files and chunks, and commits them in batches, so that work begins early."""
+
+    def __init__(self, run: Runtime, claim: Claim) -> None:
+        self._run, self._claim = run, claim
+        self._work = run.folders.members(claim.job_id)
+        self._files: list[dict[str, Any]] = []
+        self._chunks: list[_Pending] = []
+        self._open: dict[str, _Pending] = {}
+        self._ids: dict[int, int] = {}
+        self._last = time.monotonic()
+
+    def take(self, entry: Member | Listed) -> None:
+        """Settle one member."""
+        if isinstance(entry, Member):
+            entry = self._read(entry) or entry
+        if isinstance(entry, Listed):
+            self._files.append(_listed_row(entry))
+            (self._work / str(entry.ordinal)).unlink(missing_ok=True)  # the original has it
+        if len(self._files) >= _FLUSH_FILES or time.monotonic() - self._last > _FLUSH_SECONDS:
+            self.flush()
+
+    def _read(self, member: Member) -> Listed | None:
+        """Cut a member that a format reads; the listing of one that nothing reads."""
+        if (infected := members.screened(member, self._run.scanner)) is not None:
+            return infected
+        found = members.prepare(member, self._work)
+        if isinstance(found, Listed):
+            return found
+        row = _handled_row(found)
+        self._files.append(row)
+        for part in self._slices(found):
+            self._add(found, part)
+            if len(self._chunks) >= _FLUSH_CHUNKS:
+                self.flush()
+        row["settled"] = True
+        if row["ordinal"] in self._ids:  # a giant whose row was committed before its end
+            self._files.append(row)
+        return None
+
+    def _slices(self, found: members.Readable) -> Iterator[Slice]:
+        limits = _limits(found.form, self._run.options.slices)
+        with found.member.file.open("rb") as source:
+            yield from found.form.reader.slices(source, found.context, limits)
+
+    def _add(self, found: members.Readable, part: Slice) -> None:
+        """Add a slice to its format's open chunk, and close the chunk when it is full."""
+        name = found.form.name
+        chunk = self._open.setdefault(name, _Pending(found.form, self._wants_vectors(found.form)))
+        limit = _limits(found.form, self._run.options.slices).size
+        if chunk.slices and chunk.size + (part.end - part.start) > limit:
+            self._close(name)
+            chunk = self._open.setdefault(name, _Pending(found.form, chunk.embed))
+        chunk.add(found.member, part)
+        # A slice of a member that has more of them is full by itself.
+        if chunk.size >= limit // 2 or len(chunk.slices) >= _FILES_A_CHUNK or part.start > 0:
+            self._close(name)
+
+    def _close(self, name: str) -> None:
+        self._chunks.append(self._open.pop(name))
+
+    def _wants_vectors(self, form: Format) -> bool:
+        if form.embed is not None:
+            return form.embed
+        return self._run.options.embed.wants(form.data_type)
+
+    def flush(self) -> None:
+        """Commit what was gathered: files first on disk, then the rows that name them.
+
+        Open chunks are closed too, so that a member is never settled without its slices.
+        """
+        for name in list(self._open):
+            self._close(name)
+        self._last = time.monotonic()
+        if not self._files and not self._chunks:
+            return
+        os.sync()  # once a batch: an fsync for each of 100,000 small members takes minutes
+        with self._run.lake.commit(self._claim) as commit:
+            self._commit_files(commit)
+            self._commit_chunks(commit)
+        self._files.clear()
+        self._chunks.clear()
+        self._send()
+
+    def _commit_files(self, commit: Commit) -> None:
+        if self._files:
+            # One row a member: a giant's second row says only that it is settled.
+            latest = {row["ordinal"]: row for row in self._files}
+            rows = commit.run("jobs", "insert_files", files=_json(list(latest.values())))
+            self._ids.update((row["ordinal"], row["id"]) for row in rows)
+
+    def _commit_chunks(self, commit: Commit) -> None:
+        ready = [c.row(self._ids) for c in self._chunks]
+        if ready:
+            made = commit.run("chunks", "fan_out", chunks=_json(ready))
+            commit.run("chunks", "add_remaining", n=len(made))
+
+    def _send(self) -> None:
+        options = self._run.options
+        try:
+            chains.top_up(
+                self._run.ledger,
+                self._claim.job_id,
+                window=options.dispatch_window,
+                max_attempts=options.max_attempts,
+            )
+        except Exception as error:
+            log.warning("could not send chunks", error=type(error).__name__)
+
+
+class _Pending:
+    """A chunk that is being filled."""
+
+    def __init__(self, form: Format, embed: bool) -> None:
+        self.form = form
+        self.embed = embed
+        self.size = 0
+        self.slices: list[tuple[int, str, Slice]] = []
+
+    def add(self, member: Member, part: Slice) -> None:
+        self.slices.append((member.ordinal, member.sha256, part))
+        self.size += part.end - part.start
+
+    def row(self, ids: dict[int, int]) -> dict[str, Any]:
+        return {
+            "identity": self._identity(),
+            "format": self.form.name,
+            "format_version": self.form.version,
+            "embed": self.embed,
+            "slices": [(ids[ordinal], part.start, part.end) for ordinal, _, part in self.slices],
+        }
+
+    def _identity(self) -> str:
+        """The same for the same bytes under the same code: a second try makes no second chunk."""
+        reader = self.form.reader
+        parts = [self.form.name, self.form.version, reader.name, reader.version]
+        for ordinal, sha256, part in self.slices:
+            parts += [ordinal, sha256, part.start, part.end]
+        return blake2b(msgspec.json.encode(parts), digest_size=16).hexdigest()
+
+
+def _limits(form: Format, ours: SliceLimits) -> SliceLimits:
+    """The format's limits, where the configuration does not ask for less."""
+    theirs = form.limits
+    return SliceLimits(
+        records=min(ours.records, theirs.records),
+        size=min(ours.size, theirs.size),
+        item_bytes=min(ours.item_bytes, theirs.item_bytes),
+    )
+
+
+def _listed_row(entry: Listed) -> dict[str, Any]:
+    return {
+        "ordinal": entry.ordinal,
+        "path": storable(entry.path),
+        "media_type": entry.media_type,
+        "size_bytes": entry.size,
+        "sha256": entry.sha256,
+        "disposition": entry.disposition,
+        "reason": entry.reason,
+        "detail": entry.detail,
+        "settled": True,
+    }
+
+
+def _handled_row(found: members.Readable) -> dict[str, Any]:
+    member = found.member
+    return {
+        "ordinal": member.ordinal,
+        "path": storable(member.path),
+        "media_type": member.media_type,
+        "size_bytes": member.size,
+        "sha256": member.sha256,
+        "encoding": member.encoding,
+        "disposition": Disposition.HANDLED,
+        "format": found.form.name,
+        "format_version": found.form.version,
+        "context": found.context,
+        "settled": False,
+    }
+
+
+def storable(path: str) -> str:
+    """A name as Postgres takes it: NUL and lone surrogates shown as escapes."""
+    shown = path.replace("\x00", "\\x00")
+    return shown.encode("utf-8", "backslashreplace").decode()
+
+
+def _json(rows: list[dict[str, Any]]) -> str:
+    return msgspec.json.encode(rows).decode()
