@@ -1,0 +1,283 @@
+"""Which characters some bytes stand for.
+
+The order is the same everywhere: a byte-order mark, the pattern of NULs that UTF-16 and UTF-32
+leave in European text, UTF-8, what the source declares, and last what chardet believes. chardet
+names right at a confidence of 0.04, so no threshold is set on it; but it is first asked about the
+charsets of the web (the WHATWG's list) only, since short texts look like old Mac and DOS ones.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import msgspec
+
+from schemas.errors import BadValue
+from schemas.reasons import Reason
+
+UTF_8 = "utf-8"
+
+#: UTF-32's mark begins with UTF-16's, so it comes first.
+_MARKS = (
+    (codecs.BOM_UTF8, UTF_8),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+#: What is called X is read as Y, its superset, as the WHATWG's encoding standard says.
+_SUPERSETS = {
+    "iso8859-1": "cp1252",
+    "iso8859-9": "cp1254",
+    "iso8859-11": "cp874",
+    "tis-620": "cp874",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "big5": "big5hkscs",
+}
+#: Charsets whose bytes are good UTF-8 too, so that a declaration of them goes before UTF-8.
+_LIKE_ASCII = re.compile(r"iso2022|hz$|utf-7$|utf-16|utf-32")
+#: Codecs of Python that are no charset of a text; idna and punycode take quadratic time.
+_NO_CHARSETS = frozenset(
+    {"idna", "punycode", "undefined", "unicode_escape", "raw-unicode-escape", "mbcs", "oem"}
+)
+_HEAD = 4096
+_WINDOW = 64 * 1024
+_BLOCK = 1024 * 1024
+
+
+def decode(data: bytes, declared: str | None = None) -> tuple[str, str]:
+    """The text of `data` without its byte-order mark, and the name of the codec that read it.
+
+    `declared` is the source's own claim: any alias that Python knows; an unknown one is passed
+    over. Pure ASCII is `utf-8`. Raises `BadValue(BAD_ENCODING)` where nothing fits, with the
+    offset of the first byte that isn't UTF-8.
+    """
+    claim = _canonical(declared)
+    if data.isascii() and b"\0" not in data and b"\x1b" not in data and not _first(claim):
+        return data.decode("ascii"), UTF_8
+    for name, mark in _candidates(data, claim):
+        try:
+            return data[mark:].decode(name), name
+        except (ValueError, LookupError):  # ValueError holds all the errors of decoding
+            continue
+    raise BadValue(Reason.BAD_ENCODING, f"no charset fits, from byte {_first_bad(data)} on")
+
+
+def _candidates(data: bytes, claim: str | None) -> Iterator[tuple[str, int]]:
+    """Names to try, best first, each with the length of the mark to skip; chardet only if asked."""
+    yield from _by_mark(data)
+    yield from ((name, 0) for name in _by_nuls(data))
+    if claim and _first(claim):
+        yield claim, 0
+    yield from ((name, 0) for name in _by_escapes(data))
+    yield UTF_8, 0
+    if claim:
+        yield _SUPERSETS.get(claim, claim), 0
+        yield claim, 0
+    yield from ((name, 0) for name in _believed(_window(data, _first_bad(data))))
+
+
+def _canonical(declared: str | None) -> str | None:
+    if not declared:
+        return None
+    try:
+        name = codecs.lookup(declared.strip(" \t\r\n\"'")).name
+    except (LookupError, ValueError):
+        return None
+    return None if name in _NO_CHARSETS else name
+
+
+def _first(claim: str | None) -> bool:
+    return claim is not None and _LIKE_ASCII.match(claim) is not None
+
+
+def _by_mark(data: bytes) -> Iterator[tuple[str, int]]:
+    for mark, name in _MARKS:
+        if data.startswith(mark):
+            yield name, len(mark)
+            return
+
+
+def _by_nuls(data: bytes) -> Iterator[str]:
+    """UTF-16 or UTF-32 without a mark: NULs in the same places of every two or four bytes."""
+    head = data[:_HEAD]
+    units = len(head) // 4
+    if not units or b"\0" not in head:
+        return
+    nuls = [head[place : 4 * units : 4].count(0) for place in range(4)]
+    if nuls[0] < units == nuls[2] == nuls[3]:
+        yield "utf-32-le"
+    elif nuls[3] < units == nuls[0] == nuls[1]:
+        yield "utf-32-be"
+    even, odd = nuls[0] + nuls[2], nuls[1] + nuls[3]
+    few, many = 2 * units * 0.05, 2 * units * 0.3
+    if even <= few and odd >= many:
+        yield "utf-16-le"
+    elif odd <= few and even >= many:
+        yield "utf-16-be"
+
+
+def _by_escapes(data: bytes) -> Iterator[str]:
+    """The ISO-2022 family: ASCII bytes with escapes between them, so it is good UTF-8 too."""
+    if b"\x1b" in data and data.isascii():
+        yield from (name for name in _believed(data[:_WINDOW]) if _first(name))
+
+
+def _believed(data: bytes) -> Iterator[str]:
+    """What chardet makes of it, among the charsets of the web, then among all."""
+    import chardet  # noqa: PLC0415 - its models are loaded where something isn't UTF-8
+
+    for era in (chardet.EncodingEra.MODERN_WEB, chardet.EncodingEra.ALL):
+        found = chardet.detect(
+            data,
+            encoding_era=era,
+            prefer_superset=True,
+            compat_names=False,
+            no_match_encoding="ascii",
+        )["encoding"]
+        if found not in (None, "ascii"):
+            yield codecs.lookup(found).name
+
+
+def _window(data: bytes, middle: int) -> bytes:
+    """The bytes round `middle` that chardet is shown, from the start of a line if one is near."""
+    start = max(0, middle - _HEAD)
+    line = data.find(b"\n", start, middle) + 1 if start else 0
+    return data[line or start :][:_WINDOW]
+
+
+def _first_bad(data: bytes) -> int:
+    """The offset of the first byte that isn't UTF-8, or the length where all are."""
+    try:
+        data.decode(UTF_8)
+    except UnicodeDecodeError as error:
+        return error.start
+    return len(data)
+
+
+class Encoding(msgspec.Struct, frozen=True, kw_only=True):
+    """The charset of a whole file, as Python names it.
+
+    `damaged`: some bytes don't fit it; in UTF-8 the first of them is at `first_bad`. `mark` is
+    the length of the byte-order mark, which a reader skips (and `transcode` takes off).
+    """
+
+    name: str
+    is_utf8: bool
+    damaged: bool = False
+    mark: int = 0
+    first_bad: int | None = None
+
+
+def survey(source: BinaryIO) -> Encoding:
+    """The charset of a whole seekable file of text: one pass, flat memory.
+
+    A file that isn't quite UTF-8 is *damaged* UTF-8 where its good sequences of several bytes
+    outnumber its bad bytes; then the readers set the bad records aside, one by one. Else it is in
+    a legacy charset, which chardet names by the lines round the first bad bytes. Not for mbox: a
+    mailbox has a charset in each part.
+    """
+    source.seek(0)
+    head = source.read(_BLOCK)
+    name, mark = next(_by_mark(head), (UTF_8, 0))
+    if name == UTF_8 and not mark:
+        name = next(_by_nuls(head), None) or next(_by_escapes(head), UTF_8)
+    if name != UTF_8:
+        return Encoding(name=name, is_utf8=False, mark=mark)
+    source.seek(0)
+    tally = _Tally()
+    while block := source.read(_BLOCK):
+        tally.add(block)
+    tally.add(b"", final=True)
+    return _verdict(source, tally, mark)
+
+
+def _verdict(source: BinaryIO, tally: _Tally, mark: int) -> Encoding:
+    if tally.first_bad is None:
+        return Encoding(name=UTF_8, is_utf8=True, mark=mark)
+    legacy = None
+    if tally.good <= tally.bad and not mark:
+        start = max(0, tally.first_bad - _HEAD)
+        source.seek(start)
+        near = source.read(_HEAD + _WINDOW)
+        legacy = next(_believed(_window(near, tally.first_bad - start)), None)
+    if legacy in (None, UTF_8):
+        return Encoding(
+            name=UTF_8, is_utf8=True, damaged=True, mark=mark, first_bad=tally.first_bad
+        )
+    return Encoding(name=legacy, is_utf8=False, first_bad=tally.first_bad)
+
+
+class _Tally:
+    """Counts sequences of several bytes that are good UTF-8, and bytes that are none."""
+
+    good = 0
+    bad = 0
+    first_bad: int | None = None
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder(UTF_8)("ignore")
+        self._seen = 0
+
+    def add(self, block: bytes, *, final: bool = False) -> None:
+        pending = self._decoder.getstate()[0]
+        self._seen += len(block)
+        if not pending and block.isascii():
+            return
+        kept = self._decoder.decode(block, final).encode()
+        waiting = self._decoder.getstate()[0]
+        lost = len(pending) + len(block) - len(waiting) - len(kept)
+        if lost and self.first_bad is None:
+            whole = pending + block
+            self.first_bad = self._seen - len(whole) + _first_bad(whole)
+        self.bad += lost
+        self.good += len(kept) - len(kept.translate(None, _LEADS))
+
+
+#: The bytes that begin a sequence of several.
+_LEADS = bytes(range(0xC0, 0x100))
+
+
+def transcode(source: BinaryIO, target: BinaryIO, encoding: Encoding | None = None) -> Encoding:
+    """Write the seekable `source` to `target` as UTF-8 without a mark, in flat memory.
+
+    Without an `encoding` the source is surveyed first. Bytes that the charset does not hold are
+    never dropped silently: for each run of them the target gets the byte 0xFF, which no UTF-8
+    has, and then those of them that aren't ASCII (an ASCII one might pass for a quote or a line's
+    end). So the record they stand in is no UTF-8 and is set aside with its bytes, and no other.
+    Returns the encoding that was read, `damaged` where there was such a run.
+    """
+    encoding = encoding or survey(source)
+    decoder = codecs.getincrementaldecoder(encoding.name)(_MARK_ERRORS)
+    source.seek(encoding.mark)
+    damaged = False
+    for block in iter(lambda: source.read(_BLOCK), b""):
+        damaged |= _write(target, decoder.decode(block))
+    damaged |= _write(target, decoder.decode(b"", final=True))
+    return msgspec.structs.replace(encoding, damaged=damaged)
+
+
+def _write(target: BinaryIO, text: str) -> bool:
+    target.write(text.encode(UTF_8, "surrogateescape"))
+    return not text.isascii() and "\udcff" in text
+
+
+_MARK_ERRORS = "datapunk.mark"
+
+
+def _mark_bytes(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    bad = error.object[error.start : error.end]
+    # As `surrogateescape` writes bytes in a str: U+DC00 and the byte.
+    escaped = "".join(chr(0xDC00 + byte) for byte in bad if 0x80 <= byte < 0xFF)
+    return "\udcff" + escaped, error.end
+
+
+codecs.register_error(_MARK_ERRORS, _mark_bytes)
