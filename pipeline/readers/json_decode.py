@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -31,8 +30,10 @@ _LEAST, _MOST = -(2**63), 2**64 - 1
 
 _DIGITS = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else 0 for byte in range(256))
 _RUN = b"0" * 19
-_END_OF_RUN = re.compile(rb"[^0-9]|\Z")
-_BEFORE_A_NUMBER = b" \t\n\r,:["
+_MINUS = ord("-")
+_MOST_ABOVE, _MOST_BELOW = str(_MOST).encode(), str(-_LEAST).encode()
+_BEFORE_A_NUMBER = b"\0 \t\n\r,:["
+_FRACTION = (b".", b"e", b"E")
 
 
 def one_by_one(batch: Batch, item_bytes: int, *, cut_off: bool) -> Iterator[RawRecord | Rejection]:
@@ -105,8 +106,8 @@ def has_long_integer(data: bytes) -> bool:
     digits = data.translate(_DIGITS)
     at = digits.find(_RUN)
     while at >= 0:
-        found = _END_OF_RUN.search(data, at)
-        end = found.start() if found else len(data)
+        end = digits.find(0, at + len(_RUN))
+        end = end if end >= 0 else len(data)
         if _is_long(data, at, end):
             return True
         at = digits.find(_RUN, end)
@@ -114,12 +115,14 @@ def has_long_integer(data: bytes) -> bool:
 
 
 def _is_long(data: bytes, start: int, end: int) -> bool:
-    sign = start - 1 if data[start - 1 : start] == b"-" else start
-    if sign and data[sign - 1] not in _BEFORE_A_NUMBER:
-        return False  # in a string, or behind a decimal point
-    if data[end : end + 1] in (b".", b"e", b"E"):
-        return False
-    return end - start > 20 or not _LEAST <= int(data[sign:end]) <= _MOST
+    before = data[start - 1] if start else 0
+    if before == _MINUS:
+        fits = end - start == 19 and data[start:end] <= _MOST_BELOW
+        before = data[start - 2] if start > 1 else 0
+    else:
+        fits = end - start == 19 or (end - start == 20 and data[start:end] <= _MOST_ABOVE)
+    # Behind anything else the digits stand in a string or after a decimal point.
+    return not fits and before in _BEFORE_A_NUMBER and data[end : end + 1] not in _FRACTION
 
 
 def _patiently(item: bytes) -> Any:
