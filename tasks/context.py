@@ -24,6 +24,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     worker: str = "worker"
     lease_s: float = 60.0
+    heartbeat_s: float = 15.0
     max_attempts: int = 5
     retry_delay_s: float = 1.0
     dispatch_window: int = 200
@@ -90,6 +91,11 @@ class _Holder:
 def install(make: Callable[[], Runtime]) -> None:
     """Say how this process makes its runtime; it is made on first use."""
     _Holder.make = make
+    _Holder.made = None
+
+
+def forget() -> None:
+    """Drop what a fork brought along: pools don't outlive one."""
     _Holder.made = None
 
 

@@ -36,7 +36,7 @@ class Heartbeat:
 
     def _beat(self) -> None:
         lease = self._run.options.lease_s
-        while not self._stop.wait(lease / 3):
+        while not self._stop.wait(self._run.options.heartbeat_s):
             try:
                 if not self._run.ledger.heartbeat(self._claim, lease):
                     self.lost = True

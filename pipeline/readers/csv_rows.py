@@ -68,6 +68,11 @@ class CsvRows(msgspec.Struct, frozen=True):
         return "csv_rows"
 
     @property
+    def wants_utf8(self) -> bool:
+        """Rows and items are text; bytes that aren't UTF-8 are rewritten first."""
+        return True
+
+    @property
     def version(self) -> int:
         """See `Reader`."""
         return 1

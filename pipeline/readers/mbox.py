@@ -23,7 +23,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import chain
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import msgspec
 
@@ -44,13 +44,12 @@ _BOM = b"\xef\xbb\xbf"
 _MONTH = rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _ZONE = rb"(?:[+-]\d{4}|[A-Z]{1,5})"
 _DATE = re.compile(
-    rb"(?P<date>(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)(?:"
-    rb" +(?P<month>" + _MONTH + rb") +(?P<day>\d{1,2}) +(?P<clock>\d{1,2}:\d\d(?::\d\d)?)"
-    rb"(?: +(?P<zone>" + _ZONE + rb"))?(?: +" + _ZONE + rb")? +(?P<year>\d{4})"
-    rb"(?: +(?P<zone_after>" + _ZONE + rb"))?"
-    rb"|, *(?P<rfc5322>\d{1,2} +" + _MONTH + rb" +\d{4} +\d{1,2}:\d\d(?::\d\d)?"
-    rb"(?: +" + _ZONE + rb")?)(?: +\([^)\n]*\))?"
-    rb"))[ \t]*\Z"
+    rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)(?:"
+    rb" +" + _MONTH + rb" +\d{1,2} +\d{1,2}:\d\d(?::\d\d)?"
+    rb"(?: +" + _ZONE + rb"){0,2} +\d{4}(?: +" + _ZONE + rb")?"
+    rb"|, *\d{1,2} +" + _MONTH + rb" +\d{4} +\d{1,2}:\d\d(?::\d\d)?"
+    rb"(?: +" + _ZONE + rb")?(?: +\([^)\n]*\))?"
+    rb")[ \t]*\Z"
 )
 _LINE = re.compile(rb"From ([^\n]{0,998})(?:\n|\Z)")
 _HEADER = re.compile(rb"(?!From )[!-9;-~]{1,200}[ \t]*:")
@@ -74,24 +73,12 @@ class Mail(msgspec.Struct, frozen=True, gc=False):
     body: bytes
 
 
-class SeparatorDate(NamedTuple):
-    """The date of a separator: as it is written there, and in the order of RFC 5322."""
-
-    verbatim: str
-    rfc5322: str
-
-
-def separator_date(separator: bytes) -> SeparatorDate | None:
-    """The date in a separator line; None if it has none, or git's, which means nothing."""
+def separator_date(separator: bytes) -> str | None:
+    """The date in a separator line as it is written; None if it has none, or git's fixed one."""
     if _GIT.match(separator, 5):
         return None
     found = _DATE.search(separator)
-    if found is None:
-        return None
-    if (plain := found["rfc5322"]) is None:
-        zone = found["zone"] or found["zone_after"] or b""
-        plain = b" ".join((found["day"], found["month"], found["year"], found["clock"], zone))
-    return SeparatorDate(found["date"].decode("ascii"), plain.decode("ascii").strip())
+    return found[0].decode("ascii", "replace") if found else None
 
 
 def git_commit(separator: bytes) -> str | None:
@@ -133,6 +120,11 @@ class Mbox(msgspec.Struct, frozen=True):
     def name(self) -> str:
         """See `Reader`."""
         return "mbox"
+
+    @property
+    def wants_utf8(self) -> bool:
+        """Bytes are read as they are."""
+        return False
 
     @property
     def version(self) -> int:

@@ -30,6 +30,11 @@ class Ndjson(msgspec.Struct, frozen=True, kw_only=True):
         return "ndjson"
 
     @property
+    def wants_utf8(self) -> bool:
+        """Rows and items are text; bytes that aren't UTF-8 are rewritten first."""
+        return True
+
+    @property
     def version(self) -> int:
         """Raised whenever the slices of some input would change."""
         return 1

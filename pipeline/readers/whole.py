@@ -22,6 +22,11 @@ class WholeFile(msgspec.Struct, frozen=True):
         return "whole_file"
 
     @property
+    def wants_utf8(self) -> bool:
+        """Bytes are read as they are."""
+        return False
+
+    @property
     def version(self) -> int:
         """See `Reader`."""
         return 1

@@ -1,0 +1,144 @@
+"""The composition root: settings in, a wired runtime or Celery app out."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+from typing import Any
+
+import psycopg
+import redis
+from celery import Celery, signals
+
+from pipeline.embed import EmbedPolicy
+from pipeline.ports import Embedder
+from pipeline.unpack import ArchiveLimits
+from schemas.errors import ServiceDown
+from schemas.files import SliceLimits
+from schemas.folders import Folders
+from schemas.progress import QUEUES, Stage
+from sql import migrate as migrations
+from sql.store import Lake, Ledger, open_pool
+from tasks import context
+from tasks.blobs import FileBlobs
+from workers import logs
+from workers.scanner import make_scanner
+from workers.settings import Settings, load
+
+#: Stages that work on a whole upload or job, and may take hours.
+_LONG = (Stage.VALIDATE, Stage.EXTRACT, Stage.FINISH)
+
+
+def options(settings: Settings) -> context.Options:
+    """The settings that tasks obey."""
+    return context.Options(
+        worker=f"{socket.gethostname()}:{os.getpid()}",
+        lease_s=settings.lease_s,
+        heartbeat_s=settings.heartbeat_s,
+        max_attempts=settings.max_attempts,
+        dispatch_window=settings.dispatch_window,
+        max_upload_bytes=settings.max_upload_bytes,
+        archive=ArchiveLimits(
+            total=settings.archive_max_bytes,
+            ratio=settings.archive_max_ratio,
+            members=settings.archive_max_members,
+            depth=settings.archive_max_depth,
+        ),
+        slices=SliceLimits(records=settings.chunk_records, size=settings.chunk_bytes),
+        embed=EmbedPolicy(types=settings.embed_types),
+    )
+
+
+def make_runtime(settings: Settings) -> context.Runtime:
+    """A runtime of this process: pools are opened here, so call it in the child."""
+    return context.Runtime(
+        options=options(settings),
+        folders=Folders(settings.data_dir),
+        ledger=Ledger(open_pool(settings.url("ledger"), size=settings.db_pool_size)),
+        lake=Lake(open_pool(settings.url("ingest"), size=settings.db_pool_size)),
+        scanner=make_scanner(settings),
+        make_embedder=lambda: _embedder(settings),
+        make_blobs=FileBlobs,
+        queue_lengths=lambda: queue_lengths(settings),
+    )
+
+
+def _embedder(settings: Settings) -> Embedder:
+    # Imported late: only a process that embeds pays for torch.
+    from workers.embedder import SentenceTransformerEmbedder  # noqa: PLC0415
+
+    return SentenceTransformerEmbedder(
+        settings.embed_model, threads=settings.embed_threads or os.cpu_count()
+    )
+
+
+def reader(settings: Settings) -> Lake:
+    """The lake as the role that only reads, one user at a time."""
+    return Lake(open_pool(settings.url("reader"), size=1))
+
+
+def broker_client(settings: Settings) -> redis.Redis:
+    """A plain client of the broker."""
+    url = settings.broker().replace("redis+socket://", "unix://", 1)
+    return redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=3)
+
+
+def queue_lengths(settings: Settings) -> dict[str, int]:
+    """How many messages wait in each queue; raises ServiceDown if the broker does not answer."""
+    try:
+        with broker_client(settings) as client:
+            return {queue: int(client.llen(queue)) for queue in set(QUEUES.values())}  # type: ignore[arg-type]
+    except redis.RedisError as error:
+        raise ServiceDown("The broker does not answer; start it with `datapunk up`.") from error
+
+
+def migrate(settings: Settings) -> list[str]:
+    """Set up roles and extensions, and apply the migrations that are missing; their names."""
+    try:
+        migrations.bootstrap(settings.url("admin"), login=settings.embeds_postgres)
+        return migrations.upgrade(settings.url("owner"))
+    except psycopg.OperationalError as error:
+        raise ServiceDown("Postgres does not answer; start it with `datapunk up`.") from error
+
+
+def make_app(settings: Settings) -> Celery:
+    """The Celery app: celeryconfig.py, the broker from the settings, the tasks of all stages."""
+    app = Celery("datapunk")
+    app.config_from_object("celeryconfig")
+    app.conf.broker_url = settings.broker()
+    app.conf.include = ["tasks.stages"]
+    lease = max(settings.lease_s, settings.chunk_hard_limit_s)
+    transport = dict(app.conf.broker_transport_options)
+    app.conf.broker_transport_options = {**transport, "visibility_timeout": 2 * lease}
+    app.conf.task_annotations = _time_limits(settings)
+    app.set_default()
+    context.install(lambda: make_runtime(settings))
+    return app
+
+
+def _time_limits(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Chunks are short; what works on a whole upload is not."""
+    short = {
+        "soft_time_limit": settings.chunk_soft_limit_s,
+        "time_limit": settings.chunk_hard_limit_s,
+    }
+    long = {
+        "soft_time_limit": settings.upload_limit_s - 30,
+        "time_limit": settings.upload_limit_s,
+    }
+    return {f"datapunk.{s}": long if s in _LONG else short for s in Stage}
+
+
+@signals.setup_logging.connect(weak=False)
+def _logging(**_: Any) -> None:
+    """Celery's own lines go where ours go."""
+    logs.configure(load())
+
+
+@signals.worker_process_init.connect(weak=False)
+def _child(**_: Any) -> None:
+    """A fresh child: nothing of the parent's is to be collected, and records die young."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    context.forget()
