@@ -1,0 +1,496 @@
+"""The configuration: environment over `.env` over `datapunk.toml`, read once and then frozen.
+
+`docs/configuration.md` is made from this file by `python -m workers.settings`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from schemas.errors import ConfigurationError
+from schemas.records import DataType
+
+PREFIX = "DATAPUNK_"
+TOML = "datapunk.toml"
+#: A path of a Unix socket has at most 107 bytes; this is the longest name that is put in a folder
+#: (the supervisor binds its socket under such a name first, with its process id).
+SOCKET_PATH_MAX = 107
+_LONGEST_SOCKET = "supervisor.sock.4194304"
+
+Role = Literal["admin", "owner", "ingest", "reader", "ledger"]
+
+
+class ScannerMode(StrEnum):
+    """Whether files are scanned for malware before they are opened."""
+
+    OFF = "off"
+    AUTO = "auto"
+    REQUIRED = "required"
+
+
+class LogFormat(StrEnum):
+    """How a log line is written; `auto` is console on a terminal and JSON elsewhere."""
+
+    AUTO = "auto"
+    JSON = "json"
+    CONSOLE = "console"
+
+
+_MB = 1024 * 1024
+_GB = 1024 * _MB
+_EMBEDDED_TYPES = frozenset(set(DataType) - {DataType.LOCATION, DataType.BROWSER})
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured. Secrets print as stars. Load it with `load()`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_ignore_empty=True,
+        toml_file=TOML,
+        extra="ignore",  # .env also holds what the containers need; load() checks the TOML file
+        frozen=True,
+        validate_default=True,
+    )
+
+    data_dir: Path = Field(
+        Path("data"),
+        description="The folder of everything: staging, archive, database, logs. Made absolute.",
+    )
+    database_url: SecretStr | None = Field(
+        None,
+        description="A PostgreSQL 15 or later with pgvector: postgresql://user:password@host/name. "
+        "Unset: the embedded Postgres under the data folder.",
+    )
+    owner_url: SecretStr | None = Field(
+        None, description="The database as the role that owns the schemas and migrates them."
+    )
+    ingest_url: SecretStr | None = Field(
+        None, description="The database as the role that loads records."
+    )
+    reader_url: SecretStr | None = Field(
+        None, description="The database as the role that reads one user's records."
+    )
+    ledger_url: SecretStr | None = Field(
+        None, description="The database as the role that keeps jobs and chunks."
+    )
+    broker_url: SecretStr | None = Field(
+        None,
+        description="A Redis or Valkey, as redis://:password@host:6379/0. "
+        "Unset: the embedded Valkey under the data folder.",
+    )
+    memory_mb: int | None = Field(
+        None,
+        ge=256,
+        description="The memory that the embedded Postgres reckons with, in MB. "
+        "Unset: the machine's, or the container's limit.",
+    )
+    system_user: str | None = Field(
+        None,
+        description="The system user that runs the embedded servers when we are root, as Postgres "
+        "refuses to run as root. Unset: datapunk-db, made when it is missing.",
+    )
+    db_pool_size: int = Field(
+        2, ge=1, le=50, description="The most database connections of each worker process."
+    )
+
+    scanner: ScannerMode = Field(
+        ScannerMode.AUTO,
+        description="off: no scan. auto: scan where clamd answers, else mark the file not scanned. "
+        "required: nothing goes on unscanned.",
+    )
+    clamd_socket: Path | None = Field(
+        None,
+        description="The Unix socket of clamd. Unset: the usual places are tried.",
+    )
+    clamd_host: str | None = Field(
+        None, description="The host of a clamd on TCP; used where no socket is given."
+    )
+    clamd_port: int = Field(3310, ge=1, le=65535, description="The port of a clamd on TCP.")
+
+    embed_model: str | None = Field(
+        None,
+        description="A sentence-transformers model by name or path. "
+        "Unset: all-MiniLM-L6-v2 from the installed wheel, with no download.",
+    )
+    embed_threads: int = Field(
+        0, ge=0, description="Threads of one embedding process; 0 is one for each core."
+    )
+    embed_types: Annotated[frozenset[DataType], NoDecode] = Field(
+        _EMBEDDED_TYPES,
+        description="The data types whose texts get vectors, with commas between; or `none`.",
+    )
+
+    chunk_records: int = Field(
+        10_000, ge=1, le=1_000_000, description="About how many records make a chunk."
+    )
+    chunk_bytes: int = Field(
+        8 * _MB, ge=1024, le=_GB, description="About how many bytes make a chunk."
+    )
+    lease_s: int = Field(60, ge=2, description="How long a claimed chunk is a worker's own.")
+    heartbeat_s: float = Field(
+        15, gt=0, description="How often a worker renews its lease; at most half the lease."
+    )
+    max_attempts: int = Field(
+        5, ge=1, le=100, description="Claims of one chunk before it is split, or given up."
+    )
+    dispatch_window: int = Field(
+        200, ge=1, description="The most chunks that wait in the broker at a time."
+    )
+    reconcile_every_s: float = Field(
+        5, gt=0, description="How often lost and waiting chunks are looked for."
+    )
+    chunk_soft_limit_s: int = Field(
+        240, ge=1, description="When a task over one chunk is asked to stop."
+    )
+    chunk_hard_limit_s: int = Field(
+        300, ge=1, description="When a task over one chunk is killed; more than the soft limit."
+    )
+    upload_limit_s: int = Field(
+        6 * 3600, ge=60, description="When a task over a whole upload is killed."
+    )
+    worker_concurrency: int = Field(
+        0, ge=0, le=256, description="Processes of the general worker; 0 is one for each core."
+    )
+
+    settle_s: float = Field(
+        5, ge=0, description="How long size and time of a new file stand still before it is taken."
+    )
+    rescan_s: float = Field(
+        300, gt=0, description="How often staging is read whole, should an event have been lost."
+    )
+    watch_polling: bool = Field(
+        False, description="Poll instead of listening; for network mounts, which send no events."
+    )
+
+    max_upload_bytes: int = Field(100 * _GB, ge=1, description="The largest file that is taken in.")
+    archive_max_bytes: int = Field(
+        500 * _GB,
+        ge=1,
+        description="The most bytes that come out of one upload, archives within "
+        "archives included.",
+    )
+    archive_max_ratio: float = Field(
+        200, ge=1, description="The most bytes out for each byte in, past the first 100 MB out."
+    )
+    archive_max_members: int = Field(
+        2_000_000, ge=1, description="The most members of one upload, nested ones included."
+    )
+    archive_max_depth: int = Field(
+        3, ge=0, le=20, description="How deep archives may stand within archives."
+    )
+
+    flower_port: int = Field(5555, ge=1, le=65535, description="The port of Flower on 127.0.0.1.")
+    flower_password_file: Path | None = Field(
+        None,
+        description="A file with user:password for Flower. "
+        "Unset: run/flower.password under the data folder, made with a random password.",
+    )
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="The least weighty log line that is written."
+    )
+    log_format: LogFormat = Field(
+        LogFormat.AUTO, description="auto: console on a terminal, JSON elsewhere. json. console."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments win over the environment, that over `.env`, that over the TOML file."""
+        return (
+            init_settings,
+            env_settings,
+            dotenv_settings,
+            TomlConfigSettingsSource(settings_cls),
+        )
+
+    @field_validator("data_dir", "clamd_socket", "flower_password_file")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        return path and Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 (keeps symlinks)
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, level: object) -> object:
+        return level.upper() if isinstance(level, str) else level
+
+    @field_validator("embed_types", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        names = [name.strip() for name in value.split(",") if name.strip()]
+        return [] if names == ["none"] else names
+
+    @field_validator("database_url", "owner_url", "ingest_url", "reader_url", "ledger_url")
+    @classmethod
+    def _postgres(cls, url: SecretStr | None) -> SecretStr | None:
+        return _checked(url, ("postgresql", "postgres"))
+
+    @field_validator("broker_url")
+    @classmethod
+    def _redis(cls, url: SecretStr | None) -> SecretStr | None:
+        return _checked(url, ("redis", "rediss", "redis+socket", "unix"))
+
+    @field_validator("heartbeat_s")
+    @classmethod
+    def _beats(cls, seconds: float, info: ValidationInfo) -> float:
+        _require(
+            seconds <= info.data.get("lease_s", seconds * 2) / 2, "must be at most half lease_s"
+        )
+        return seconds
+
+    @field_validator("chunk_hard_limit_s")
+    @classmethod
+    def _harder(cls, seconds: int, info: ValidationInfo) -> int:
+        _require(seconds > info.data.get("chunk_soft_limit_s", 0), "must exceed chunk_soft_limit_s")
+        return seconds
+
+    @property
+    def staging(self) -> Path:
+        """Where users drop their exports, each in a folder of their own."""
+        return self.data_dir / "staging"
+
+    @property
+    def processed(self) -> Path:
+        """Originals of imports that ended well."""
+        return self.data_dir / "processed"
+
+    @property
+    def failed(self) -> Path:
+        """Originals that could not be taken in, each with an error file beside it."""
+        return self.data_dir / "failed"
+
+    @property
+    def work(self) -> Path:
+        """A folder for each job under way."""
+        return self.data_dir / ".work"
+
+    @property
+    def blobs(self) -> Path:
+        """Documents and attachments by their SHA-256."""
+        return self.data_dir / "blobs"
+
+    @property
+    def run(self) -> Path:
+        """Process ids, generated configurations, sockets where their paths are short enough."""
+        return self.data_dir / "run"
+
+    @property
+    def logs(self) -> Path:
+        """One log file for each supervised process."""
+        return self.data_dir / "logs"
+
+    @property
+    def postgres_dir(self) -> Path:
+        """The embedded Postgres's own data folder."""
+        return self.data_dir / "postgres"
+
+    @property
+    def valkey_dir(self) -> Path:
+        """The embedded Valkey's own data folder."""
+        return self.data_dir / "valkey"
+
+    @property
+    def flower_password_path(self) -> Path:
+        """The file that holds user:password for Flower."""
+        return self.flower_password_file or self.run / "flower.password"
+
+    @property
+    def embeds_postgres(self) -> bool:
+        """Whether Postgres is ours to run."""
+        return self.database_url is None
+
+    @property
+    def embeds_broker(self) -> bool:
+        """Whether the broker is ours to run."""
+        return self.broker_url is None
+
+    @property
+    def socket_record(self) -> Path:
+        """The file that remembers which folder holds the sockets."""
+        return self.run / "sockets"
+
+    @property
+    def socket_dir(self) -> Path:
+        """The folder of our sockets: `run`, or a short one where `run` is too long a path."""
+        if self.socket_record.is_file():
+            return Path(self.socket_record.read_text().strip())
+        if len(os.fsencode(self.run / _LONGEST_SOCKET)) <= SOCKET_PATH_MAX:
+            return self.run
+        digest = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:12]
+        return _runtime_dir() / f"datapunk-{os.getuid()}-{digest}"
+
+    @property
+    def server_socket_dir(self) -> Path:
+        """The folder of the sockets that the embedded servers make (mode 0700)."""
+        return self.socket_dir / "db"
+
+    @property
+    def broker_socket(self) -> Path:
+        """The embedded Valkey's socket."""
+        return self.server_socket_dir / "valkey.sock"
+
+    def url(self, role: Role) -> str:
+        """The database as one role: `admin` sets the server up, the others do the lake's work.
+
+        Embedded: a login without password over our own socket. External: the role's own URL,
+        else the common one, where a session takes the role on by `SET ROLE`.
+        """
+        if self.database_url is None:
+            return (
+                f"postgresql://datapunk_{role}@/datapunk?host={quote(str(self.server_socket_dir))}"
+            )
+        own: SecretStr | None = None if role == "admin" else getattr(self, f"{role}_url")
+        if own is not None:
+            return own.get_secret_value()
+        common = self.database_url.get_secret_value()
+        return common if role == "admin" else _with_role(common, f"datapunk_{role}")
+
+    def broker(self) -> str:
+        """The broker's URL for Celery."""
+        if self.broker_url is not None:
+            return self.broker_url.get_secret_value().replace("unix://", "redis+socket://", 1)
+        return f"redis+socket://{quote(str(self.broker_socket))}"
+
+    def environment(self) -> dict[str, str]:
+        """What a child process needs to come to the same settings from any folder.
+
+        Only what differs from the defaults, and no secret: those stay in the environment that a
+        child inherits, or in the files that it reads itself.
+        """
+        return {f"{PREFIX}DATA_DIR": str(self.data_dir)}
+
+
+def load(**given: Any) -> Settings:
+    """The settings of this process. Raises `ConfigurationError` with one line on what is wrong."""
+    try:
+        _refuse_unknown(Path(TOML))
+        return Settings(**given)
+    except ValidationError as error:
+        raise ConfigurationError("; ".join(map(_line, error.errors()))) from None
+    except SettingsError as error:
+        raise ConfigurationError(str(error)) from None
+
+
+def _line(error: Any) -> str:
+    """One of pydantic's errors without the value, which may be a secret."""
+    name = str(error["loc"][0]) if error["loc"] else "settings"
+    return f"{PREFIX}{name.upper()}: {error['msg'].removeprefix('Value error, ')}"
+
+
+def _refuse_unknown(path: Path) -> None:
+    if not path.is_file():
+        return
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: {error}") from None
+    for name in table:
+        if name not in Settings.model_fields:
+            near = difflib.get_close_matches(name, Settings.model_fields, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ConfigurationError(f"{path}: there is no setting {name}{hint}")
+
+
+def _require(holds: bool, message: str) -> None:
+    if not holds:
+        raise ValueError(message)
+
+
+def _checked(url: SecretStr | None, schemes: tuple[str, ...]) -> SecretStr | None:
+    """The URL, if its scheme is one of these; the message never shows what stood in it."""
+    if url is not None:
+        scheme = url.get_secret_value().partition("://")[0]
+        _require(scheme in schemes, f"must be a URL that begins with {schemes[0]}://")
+    return url
+
+
+def _with_role(url: str, role: str) -> str:
+    """The URL with libpq's `options` set to take on a role at the start of each session."""
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    query["options"] = f"{query.get('options', '')} -c role={role}".strip()
+    return urlunsplit(parts._replace(query=urlencode(query, quote_via=quote)))
+
+
+def _runtime_dir() -> Path:
+    """A folder with a short path for sockets. Root's own runtime folder is closed to the user
+    that runs the servers, so root takes the common one."""
+    own = os.environ.get("XDG_RUNTIME_DIR")
+    if own and os.getuid() != 0 and os.access(own, os.W_OK):
+        return Path(own)
+    return Path(tempfile.gettempdir())
+
+
+_SECTIONS = {
+    "data_dir": "Places and servers",
+    "scanner": "Malware scan",
+    "embed_model": "Embedding",
+    "chunk_records": "Work",
+    "settle_s": "Watching",
+    "max_upload_bytes": "Limits of an upload",
+    "flower_port": "Flower",
+    "log_level": "Logs",
+}
+
+_HEAD = """# Configuration
+
+Made by `python -m workers.settings` from `workers/settings.py`; a test holds both equal.
+
+A setting comes from the environment, else from a file `.env`, else from a file `datapunk.toml`,
+both in the folder where the command runs; else it is the default. In the TOML file a name has
+no prefix and small letters: `settle_s = 10`. A wrong value ends a command with one line and
+exit code 2.
+"""
+
+
+def reference() -> str:
+    """The page `docs/configuration.md`."""
+    return "\n".join([_HEAD.rstrip("\n"), *_rows()]) + "\n"
+
+
+def _rows() -> Iterator[str]:
+    for name, field in Settings.model_fields.items():
+        if name in _SECTIONS:
+            yield f"\n## {_SECTIONS[name]}\n\n| variable | default | meaning |\n|---|---|---|"
+        yield f"| `{PREFIX}{name.upper()}` | {_shown(field.default)} | {field.description} |"
+
+
+def _shown(default: object) -> str:
+    if default is None:
+        return "unset"
+    if isinstance(default, frozenset):
+        return f"`{','.join(sorted(default))}`"
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+if __name__ == "__main__":
+    print(reference(), end="")
