@@ -1,0 +1,55 @@
+"""Chrome's synced history in Takeout: `Chrome/BrowserHistory.json`, renamed `History.json`.
+
+Renamed between October 2023 and September 2024; in German `Verlauf.json`. One object whose key
+`Browser History` is never localised; newer files hold `Typed Url`, `Session` and `Shared Tab
+Group` beside it, perhaps before it. `time_usec` counts microseconds since 1970; 0 is "unknown".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import peek, timestamps
+from pipeline.fields import optional_text, text
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+
+_NAME = "google.chrome_history"
+_KEY = "Browser History"
+_BESIDE = frozenset({"Typed Url", "Session", "Shared Tab Group"})
+_TAKEN = frozenset({"title", "time_usec"})
+_UNKNOWN = ("0", "")
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One visit. Titles change between exports; the moment and the address do not."""
+    fields: dict[str, Any] = item.value
+    when = str(fields.get("time_usec", ""))
+    return Record(
+        data_type=DataType.BROWSER,
+        source=_NAME,
+        record_type="visit",
+        identity=(when, text(fields, "url")),
+        time=None if when in _UNKNOWN else timestamps.epoch(fields["time_usec"], "us"),
+        title=optional_text(fields, "title"),
+        metadata={k: v for k, v in fields.items() if k not in _TAKEN},
+    )
+
+
+def _looks_like(head: Head) -> bool:
+    keys = peek.top_keys(head)
+    return _KEY in keys or not _BESIDE.isdisjoint(keys)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Visited pages from Chrome (Takeout)",
+    version=1,
+    data_type=DataType.BROWSER,
+    paths=(r"(.+/)?(Browser ?History|History|Verlauf)\.json", r"(.+/)?Chrome/[^/]+\.json"),
+    looks_like=_looks_like,
+    reader=JsonItems(path=_KEY),
+    record=to_record,
+)

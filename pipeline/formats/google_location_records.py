@@ -1,0 +1,74 @@
+"""Google Location History, the raw positions: `Records.json` of Takeout.
+
+One object with a `locations` array. Vintages seen: `Location History.json` and
+`LocationHistory.json` with `timestampMs` (text) until about 2021, `Records.json` with `timestamp`
+(RFC 3339) since; the folder became `Location History (Timeline)` in 2024 and is localised, so the
+file is known by its structure. Entries that hold only a Wi-Fi scan have no position.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import peek, places, timestamps
+from pipeline.fields import StableNames, optional_number
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.files import Head, Member
+from schemas.records import DataType, Point, RawRecord
+
+_NAME = "google.location_records"
+#: Fields with a place of their own in a `Point`.
+_TAKEN = frozenset(
+    {"latitudeE7", "longitudeE7", "altitude", "accuracy", "timestamp", "timestampMs"}
+)
+_TIMES = ("timestamp", "timestampMs")
+#: The other fields; `platformType` was `platform` in older files.
+_NAMES = StableNames(
+    verticalAccuracy="vertical_accuracy_m",
+    velocity="speed_mps",
+    heading="heading_deg",
+    platformType="platform",
+)
+
+
+def to_point(item: RawRecord, member: Member) -> Point:
+    """One position. Two devices may report the same place at once, so the device is identity."""
+    fields: dict[str, Any] = item.value
+    east, north = fields["longitudeE7"], fields["latitudeE7"]
+    latitude, longitude = places.wgs84(places.e7(north), places.e7(east))
+    if "timestamp" in fields:
+        time = timestamps.iso(fields["timestamp"])
+    else:
+        time = timestamps.epoch(fields["timestampMs"], "ms")
+    return Point(
+        source=_NAME,
+        identity=(time.text, str(north), str(east), str(fields.get("deviceTag", ""))),
+        time=time,
+        latitude=latitude,
+        longitude=longitude,
+        altitude_m=optional_number(fields, "altitude"),
+        accuracy_m=optional_number(fields, "accuracy"),
+        metadata={_NAMES[k]: v for k, v in fields.items() if k not in _TAKEN},
+    )
+
+
+def _looks_like(head: Head) -> bool:
+    """The first entries may be odd ones; one that has a position is enough."""
+    return any(
+        isinstance(item, dict) and "latitudeE7" in item and not item.keys().isdisjoint(_TIMES)
+        for item in peek.first_items(head, "locations", 20)
+    )
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Positions of Google Location History (Takeout)",
+    version=1,
+    data_type=DataType.LOCATION,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(path="locations"),
+    record=to_point,
+    embed=False,
+)

@@ -1,0 +1,33 @@
+"""Any JSON array: each item of it is kept as it is, and nothing is guessed."""
+
+from __future__ import annotations
+
+from pipeline import peek, rows
+from pipeline.format import Format, Rank
+from pipeline.readers.json_items import JsonItems
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+
+_NAME = "json.array"
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One item; what is no object stands under `value`."""
+    return rows.row(item.value, _NAME)
+
+
+def _looks_like(head: Head) -> bool:
+    return peek.is_json_array(head)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Items of any JSON array",
+    version=1,
+    data_type=DataType.STRUCTURED,
+    paths=(r".+\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(),
+    record=to_record,
+    rank=Rank.SYNTAX,
+)

@@ -1,0 +1,47 @@
+"""Any NDJSON (JSON Lines): each line's value is kept as it is, and nothing is guessed."""
+
+from __future__ import annotations
+
+import orjson
+
+from pipeline import peek, rows
+from pipeline.format import Format, Rank
+from pipeline.readers.ndjson import Ndjson
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+
+_NAME = "ndjson"
+_FIRST = tuple(bytes((byte,)) for byte in b'{["-0123456789tfn')
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One line's value; what is no object stands under `value`."""
+    return rows.row(item.value, _NAME)
+
+
+def _looks_like(head: Head) -> bool:
+    """By its name; a `.json` must begin with two whole lines that are objects."""
+    if not head.path.lower().endswith(".json"):
+        return peek.text_of(head).startswith(_FIRST)
+    found = peek.lines(head, 2)
+    return len(found) == 2 and all(_is_object(line) for line in found)
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return line.startswith(b"{") and isinstance(orjson.loads(line), dict)
+    except orjson.JSONDecodeError:
+        return False
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Lines of any NDJSON (JSON Lines)",
+    version=1,
+    data_type=DataType.STRUCTURED,
+    paths=(r".+\.(ndjson|jsonl|jsonlines|ldjson|json)",),
+    looks_like=_looks_like,
+    reader=Ndjson(),
+    record=to_record,
+    rank=Rank.SYNTAX,
+)

@@ -1,0 +1,36 @@
+"""Items of no product that we know: kept as they are, and nothing is guessed."""
+
+from __future__ import annotations
+
+import json
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from schemas.records import DataType, Record
+
+
+def row(value: Any, source: str) -> Record:
+    """A JSON value as a record; what is no object stands under `value`.
+
+    It is who its canonical text says: keys sorted, no white space. So the same value in another
+    file or container, in another order of keys, or pretty-printed, is the same document.
+    """
+    return Record(
+        data_type=DataType.STRUCTURED,
+        source=source,
+        record_type="row",
+        identity=(blake2b(canonical(value), digest_size=32).hexdigest(),),
+        content_type="application/json",
+        metadata=value if isinstance(value, dict) else {"value": value},
+    )
+
+
+def canonical(value: Any) -> bytes:
+    """The JSON text of a value, the same for equal values; lone surrogates as they are."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "surrogatepass")
