@@ -6,8 +6,9 @@ There is no one mbox. What counts as a separator here, and where it was seen:
   (classic asctime, and Google Takeout's `From <digits>@xxx Fri Sep 16 22:26:51 +0000 2016`), or
   with an RFC 5322 date: after a blank line.
 * `From <40 or 64 hex> Mon Sep 17 00:00:00 2001` of `git format-patch`: after a blank line, with
-  a header on the next line, and, where the file's patches end in git's signature (`-- `, one
-  line, a blank line), right after one. Commit messages do quote whole patches.
+  a header on the next line. In a file of patches that end in git's signature (`-- `, one line,
+  blank lines) these are the only separators, and only right after a signature: commit messages
+  quote whole patches and mails, and git does not escape them.
 * `From - ` of Netscape, with a date or none: with a header on the next line, after any line.
   Its cut-off mails end without a newline of their own. One mbox of 1996 that came with
   MimeKit holds 29 mails, as MimeKit's own listing and a plain `grep -c '^From '` say, and three
@@ -54,13 +55,14 @@ _DATE = re.compile(
 _LINE = re.compile(rb"From ([^\n]{0,998})(?:\n|\Z)")
 _HEADER = re.compile(rb"(?!From )[!-9;-~]{1,200}[ \t]*:")
 _GIT_TEXT = rb"(?:[0-9a-f]{40}|[0-9a-f]{64}) Mon Sep 17 00:00:00 2001"
-_SIGNATURE = rb"\n-- \r?\n[^\n]{0,200}\n\r?\n"
+_SIGNATURE = rb"\n-- \r?\n[^\r\n][^\n]{0,200}\n(?:\r?\n){1,64}"
 _GIT = re.compile(_GIT_TEXT + rb"\Z")
 _GIT_SIGNATURE = re.compile(_SIGNATURE + rb"\Z")
+_GIT_FIRST = re.compile(rb"[\r\n]*From " + _GIT_TEXT + rb"\r?\n")
 _GIT_SIGNED = re.compile(_SIGNATURE + rb"From " + _GIT_TEXT + rb"\r?\n")
 _QUOTED = re.compile(rb"(?m)^>(>*From )")
 #: Stands for what comes before the first byte of a range: a signature and a blank line.
-_BEFORE = b"\n-- \n\n\n"
+_BEFORE = b"\n-- \n0\n\n"
 
 
 class Mail(msgspec.Struct, frozen=True, gc=False):
@@ -132,13 +134,14 @@ class Mbox(msgspec.Struct, frozen=True):
         return 1
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """`start`: bytes of a BOM; `signed`: whether git's patches here end in a signature."""
+        """`start`: bytes of a BOM; `signed`: whether these are patches with git's signature."""
         source.seek(0)
         head = source.read(_HEAD)
-        return {
-            "start": len(_BOM) if head.startswith(_BOM) else 0,
-            "signed": _GIT_SIGNED.search(head) is not None,
-        }
+        start = len(_BOM) if head.startswith(_BOM) else 0
+        signed = _GIT_FIRST.match(head, start) is not None and (
+            _GIT_SIGNED.search(head) is not None or _ends_signed(source)
+        )
+        return {"start": start, "signed": signed}
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
         """Ranges of whole mails; text before the first separator lies in the first range."""
@@ -190,6 +193,11 @@ class Mbox(msgspec.Struct, frozen=True):
         return counter.total()
 
 
+def _ends_signed(source: BinaryIO) -> bool:
+    source.seek(max(0, source.seek(0, 2) - 256))
+    return _GIT_SIGNATURE.search(source.read()) is not None
+
+
 def _boundaries(source: BinaryIO, part: Slice, context: Context) -> Iterator[int]:
     """The offsets of the separator lines in `part`, from one pass in blocks."""
     signed: bool = context["signed"]
@@ -220,13 +228,13 @@ def _is_boundary(window: bytes, at: int, *, signed: bool) -> bool:
     text = line[1].rstrip()
     has_header = _HEADER.match(window, line.end()) is not None
     blank = window[at - 2 : at] == b"\n\n" or window[at - 3 : at] == b"\n\r\n"
+    if signed or _GIT.match(text):
+        ends = not signed or _GIT_SIGNATURE.search(window, max(0, at - 512), at) is not None
+        return blank and has_header and ends and _GIT.match(text) is not None
     if not text:
         return blank and has_header
     if text == b"-" or text.startswith(b"- "):
         return has_header and (text == b"-" or _DATE.search(text) is not None)
-    if _GIT.match(text):
-        ends = not signed or _GIT_SIGNATURE.search(window, max(0, at - 256), at) is not None
-        return blank and has_header and ends
     return blank and _DATE.search(text) is not None
 
 
@@ -249,7 +257,8 @@ class _LineCounter:
 
     def __init__(self, *, signed: bool) -> None:
         self._signed = signed
-        self._lines = [b"-- ", b"", b""]  # the last three, as if a mail had just ended
+        self._texts = (b"-- ", b"0")  # the last two lines that are not blank
+        self._blank = True
         self._mails = 0
         self._junk = False
         self._waiting = False  # for the header that must follow a doubtful separator
@@ -269,15 +278,17 @@ class _LineCounter:
             self._separator(text[5:].split())
         if not self._mails and not self._waiting and text.strip():
             self._junk = True
-        self._lines = [*self._lines[1:], text]
+        self._blank = not text
+        if text:
+            self._texts = (self._texts[1], text)
 
     def _separator(self, words: list[bytes]) -> None:
-        blank = not self._lines[2]
+        blank = self._blank
         netscape = words[:1] == [b"-"]
         git = words[1:] == [b"Mon", b"Sep", b"17", b"00:00:00", b"2001"] and _is_hash(words[0])
-        if git:
-            ended = not self._signed or self._lines[0] == b"-- "
-            self._waiting = blank and ended
+        if git or self._signed:
+            ended = not self._signed or self._texts[0] == b"-- "
+            self._waiting = git and blank and ended
         elif netscape:
             self._waiting = len(words) == 1 or _ends_in_date(words)
         elif not words:

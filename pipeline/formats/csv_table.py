@@ -1,0 +1,72 @@
+"""Any CSV: a row is a document, its cells are text under the names of the header.
+
+Types are not guessed: `01234` may be a zip code. A row's identity is all its cells under their
+headers, as they are written, so the same row twice is one document.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+from pathlib import PurePosixPath
+
+from pipeline.format import Format, Rank
+from pipeline.readers.csv_rows import CsvRows
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+
+_NAME = "csv.table"
+_SUFFIXES = (".csv", ".tsv", ".tab")
+_TYPES = frozenset({"text/csv", "text/tab-separated-values"})
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One row. `content` repeats the cells that are not empty under the header's own names."""
+    row: dict[str, str] = item.value
+    names = _standard_names(tuple(row))
+    lines = [f"{name}: {cell}" for name, cell in row.items() if cell]
+    return Record(
+        data_type=DataType.STRUCTURED,
+        source=_NAME,
+        record_type="row",
+        identity=tuple(f"{name}={cell}" for name, cell in row.items()),
+        content="\n".join(lines) or None,
+        metadata=dict(zip(names, row.values(), strict=True)),
+    )
+
+
+@lru_cache(maxsize=64)
+def _standard_names(headers: tuple[str, ...]) -> tuple[str, ...]:
+    """Unique names in snake case, without accents; `Straße (Nr.)` is `strasse_nr`."""
+    names: list[str] = []
+    for at, header in enumerate(headers, 1):
+        split = unicodedata.normalize("NFKD", header.casefold())
+        letters = "".join(c for c in split if not unicodedata.combining(c))
+        name = base = re.sub(r"[\W_]+", "_", letters).strip("_")[:60] or f"column_{at}"
+        again = 2
+        while name in names:
+            name, again = f"{base}_{again}", again + 1
+        names.append(name)
+    return tuple(names)
+
+
+def _looks_like(head: Head) -> bool:
+    """By its name, or by what it looks like where it has no suffix; never mostly zeros."""
+    if not head.data.strip(b"\0\r\n\t ") or head.data.count(0) * 10 > len(head.data):
+        return False
+    name = PurePosixPath(head.path).name.lower()
+    return name.endswith(_SUFFIXES) or ("." not in name and head.media_type in _TYPES)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Rows of a CSV file",
+    version=1,
+    data_type=DataType.STRUCTURED,
+    paths=(r"(?s:.+)",),
+    looks_like=_looks_like,
+    reader=CsvRows(),
+    record=to_record,
+    rank=Rank.SYNTAX,
+)

@@ -1,0 +1,77 @@
+"""A document that stands for itself: txt, Markdown, HTML, PDF, DOCX.
+
+The file is kept as it is in the blob store; its text, where we can read it, is searched. The same
+bytes in two folders are one document.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from pipeline import documents
+from pipeline.format import Format, Rank
+from pipeline.readers.whole import WholeFile
+from schemas.files import Head, Member
+from schemas.records import Blob, DataType, RawRecord, Record
+
+_NAME = "document.plain"
+_TEXT = frozenset({"txt", "text", "md", "markdown"})
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_HTML = frozenset({"html", "htm", "xhtml"})
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """The file as a document; without text where it is over the reader's limit."""
+    name = PurePosixPath(member.path).name
+    kind = _kind(name, member.media_type)
+    read = documents.Text(flags=("too_large",))
+    if item.value is not None:
+        read = documents.extract_text(item.value, kind)
+    metadata = {"path": member.path, **read.metadata, "flags": list(read.flags)}
+    return Record(
+        data_type=DataType.DOCUMENT,
+        source=_NAME,
+        record_type="document",
+        identity=("sha256", member.sha256),
+        title=read.metadata.get("title") or name,
+        content=read.text or None,
+        content_type=kind,
+        metadata={key: value for key, value in metadata.items() if value},
+        blob=Blob(sha256=member.sha256, size=member.size, media_type=kind, name=name),
+    )
+
+
+def _kind(name: str, media_type: str) -> str:
+    """The media type by which the text is read; only text needs its name to tell."""
+    suffix = name.lower().rpartition(".")[2]
+    if suffix in _HTML:
+        return "text/html"
+    if media_type.startswith("text/") and suffix in ("md", "markdown"):
+        return "text/markdown"
+    return media_type
+
+
+def _looks_like(head: Head) -> bool:
+    """By content first; text only under a name that says so, or none, and never with zeros."""
+    if head.media_type == documents.PDF or b"%PDF-" in head.data[:1024]:
+        return True
+    name = PurePosixPath(head.path).name.lower()
+    suffix = name.rpartition(".")[2] if "." in name else ""
+    if suffix == "docx" or head.media_type == documents.DOCX:
+        return head.data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0"))
+    if b"\0" in head.data and not head.data.startswith(_UTF_16):
+        return False
+    return suffix in _TEXT | _HTML or (not suffix and head.media_type == "text/plain")
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="A document: txt, Markdown, HTML, PDF, DOCX",
+    version=1,
+    data_type=DataType.DOCUMENT,
+    paths=(r"(?s:.+)",),
+    looks_like=_looks_like,
+    reader=WholeFile(),
+    record=to_record,
+    rank=Rank.WHOLE,
+)
