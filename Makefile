@@ -1,0 +1,42 @@
+.DEFAULT_GOAL := help
+PYTHON_IN := .venv/bin/python
+.PHONY: help setup demo test lint storm bench lock clean
+
+help: ## What can be made here
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Make .venv from requirements.lock; seconds when it is there
+	@bash .ci/setup
+
+demo: setup ## Import a sample, show its receipt, leave nothing running
+	@.venv/bin/datapunk demo
+
+lint: setup ## ruff and mypy
+	$(PYTHON_IN) -m ruff check .
+	$(PYTHON_IN) -m ruff format --check .
+	$(PYTHON_IN) -m mypy
+
+test: lint ## lint, then every test
+	$(PYTHON_IN) -m pytest
+
+storm: setup ## Kill processes at random in mid-import and compare the rows
+	$(PYTHON_IN) -m tests.storm
+
+bench: setup ## Speed and memory, as ratios
+	$(PYTHON_IN) -m benchmarks
+
+# uv resolves for all three Pythons at once. Versions in the lock stay unless pyproject.toml or
+# UPGRADE=--upgrade moves them. The GPU parts of torch are filtered out, see the lock's head.
+lock: setup ## Pin the dependencies of pyproject.toml anew (UPGRADE=--upgrade for newer ones)
+	$(PYTHON_IN) -m pip install --quiet uv
+	grep -v '^#' requirements.lock > .venv/lock.txt
+	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-config --extra dev \
+		--no-annotate --no-header $(UPGRADE) pyproject.toml --output-file .venv/lock.txt
+	{ sed -n '/^#/p' requirements.lock; \
+		grep -vE "^(nvidia|cuda|triton)-?|sys_platform == '(win32|emscripten)'" .venv/lock.txt \
+		| sed "s/ ; sys_platform != 'emscripten'$$//; s/+cpu//"; } > .venv/lock.new
+	mv .venv/lock.new requirements.lock
+
+clean: ## Remove .venv and caches, never data/
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
+	find . -name __pycache__ -type d -not -path './data/*' -prune -exec rm -rf {} +
