@@ -1,4 +1,4 @@
-"""What is embedded, in which pieces, and never the same text twice."""
+"""What of a record becomes vectors: which text, in which pieces, and none of them twice."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
+from string import ascii_letters
 
 import msgspec
 import numpy as np
@@ -14,20 +15,21 @@ from numpy.typing import NDArray
 from pipeline.ports import Embedder
 from schemas.records import DataType
 
-#: Positions and raw visits are many and say little; they are found by place, time and word.
-NOT_EMBEDDED = frozenset({DataType.LOCATION, DataType.BROWSER})
+#: Locations and visits are many, and say little in words.
+EMBEDDED_TYPES = frozenset(DataType) - {DataType.LOCATION, DataType.BROWSER}
 
-#: A MiniLM reads 256 word pieces, about four letters each.
-PIECE_CHARS = 1_000
+PIECE_CHARS = 800
+"""What fits the 256 word pieces of all-MiniLM-L6-v2, by `_fair_limit`. Characters a word piece,
+counted: English 4.7, French 3.4, German 2.8, JSON 1.4, Russian 1.2, Japanese 1.0, Korean 0.7."""
 
-_SENTENCE_END = re.compile(r"[.!?…。！？]+[\"'”’)\]]*\s+|\n{2,}")
-_WORD_END = re.compile(r"\s+")
+MOST_PIECES = 4_000
+"""Of one text: four million characters, a long book. What stands after them gets no vector."""
 
 
-class EmbedPolicy(msgspec.Struct, frozen=True):
-    """For each data type, whether its texts get vectors."""
+class EmbedPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """The data types whose records get vectors, where their format doesn't say otherwise."""
 
-    types: frozenset[DataType] = frozenset(DataType) - NOT_EMBEDDED
+    types: frozenset[DataType] = EMBEDDED_TYPES
 
     def wants(self, data_type: DataType) -> bool:
         """Whether records of this type are embedded."""
@@ -35,72 +37,120 @@ class EmbedPolicy(msgspec.Struct, frozen=True):
 
 
 class Piece(msgspec.Struct, frozen=True, gc=False):
-    """The characters [start, end) of a text."""
+    """A part of a text: `text` is its characters `[start, end)`, with no space at either end."""
 
     start: int
     end: int
     text: str
 
 
+_SAYS_SOMETHING = re.compile(r"[^\W_]")
+
+
 def text_of(title: str | None, content: str | None) -> str | None:
-    """The text of a record that its vectors stand for; None if it has none."""
-    text = "\n".join(part for part in (title, content) if part and part.strip())
-    return text or None
+    """The text that stands for a record; None if it holds no letter and no digit.
+
+    The title comes first, a blank line after it, unless the content begins with it. The places of
+    `pieces` count in this text.
+    """
+    title, content = (title or "").strip(), (content or "").strip()
+    text = content if content.startswith(title) else f"{title}\n\n{content}".strip()
+    return text if _SAYS_SOMETHING.search(text) else None
+
+
+def pieces(text: str, limit: int = PIECE_CHARS) -> list[Piece]:
+    """The text cut in order into pieces of at most `limit` characters, `MOST_PIECES` of them.
+
+    Cut at the last sentence's end that leaves no crumb, else between words, else anywhere. Every
+    character but space is in one piece. Pieces of much that isn't ASCII letters are shorter: the
+    model's vocabulary has words of English, but single digits, signs and foreign letters.
+    """
+    if limit < 1:
+        raise ValueError("a piece holds at least one character")
+    return list(_cut(text, _fair_limit(text, limit)))
+
+
+_LETTERS_AND_SPACE = (ascii_letters + " ").encode()
+
+
+def _fair_limit(text: str, limit: int) -> int:
+    """`limit`, counting each character that is no ASCII letter and no space as four."""
+    if len(text) * 4 <= limit:
+        return limit
+    ascii_only = text.encode("ascii", "ignore")
+    others = len(text) - len(ascii_only) + len(ascii_only.translate(None, _LETTERS_AND_SPACE))
+    return max(1, limit * len(text) // (len(text) + 3 * others))
+
+
+_SPACE = re.compile(r"\s*")
+#: A full stop and its like with a space after it, the full stops of Chinese and Japanese, a line.
+_SENTENCE_END = re.compile(r"[.!?…؟।][\"'”’»)\]]*\s|[。！？][」』”]*|\n")
+_WORD_END = re.compile(r"\s")
+
+
+def _cut(text: str, limit: int) -> Iterator[Piece]:
+    start, size = _after_space(text, 0), len(text.rstrip())
+    for _ in range(MOST_PIECES):
+        if start >= size:
+            return
+        end = size if size - start <= limit else _bound(text, start, start + limit)
+        piece = text[start:end].rstrip()
+        yield Piece(start, start + len(piece), piece)
+        start = _after_space(text, end)
+
+
+def _after_space(text: str, start: int) -> int:
+    found = _SPACE.match(text, start)
+    return found.end() if found else start
+
+
+def _bound(text: str, start: int, end: int) -> int:
+    """Where to cut `[start, end)`, which text follows."""
+    crumb = start + (end - start) // 4
+    for kind in (_SENTENCE_END, _WORD_END):
+        bound = max((found.end() for found in kind.finditer(text, crumb, end)), default=0)
+        if bound:
+            return bound
+    return end
 
 
 def text_hash(text: str) -> bytes:
-    """16 bytes over the text in NFC: the key under which its vector is kept."""
-    plain = unicodedata.normalize("NFC", text)
-    return blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    """16 bytes by which the cache knows a text: one text in two normal forms is the same."""
+    same = unicodedata.normalize("NFC", text).encode("utf-8", "surrogatepass")
+    return blake2b(same, digest_size=16).digest()
 
 
-def pieces(text: str, limit: int = PIECE_CHARS) -> Iterator[Piece]:
-    """The text in pieces of at most `limit` characters, cut after sentences, else after words,
-    else where the limit falls. Every character that is not white space is in one piece."""
-    start = 0
-    while start < len(text):
-        end = _cut(text, start, limit)
-        piece = text[start:end]
-        stripped = piece.strip()
-        if stripped:
-            first = start + piece.index(stripped)
-            yield Piece(first, first + len(stripped), stripped)
-        start = end
+def plan(
+    texts: Sequence[str], hashes: Sequence[bytes], cached: Mapping[bytes, object]
+) -> list[int]:
+    """The places of the texts to embed: each unknown text once, the longest first.
 
-
-def _cut(text: str, start: int, limit: int) -> int:
-    """Where the piece that begins at `start` ends."""
-    if len(text) - start <= limit:
-        return len(text)
-    for boundary in (_SENTENCE_END, _WORD_END):
-        last = start
-        for found in boundary.finditer(text, start, start + limit):
-            last = found.end()
-        if last > start:
-            return last
-    return start + limit
+    Batches of like length waste no time on padding, and the one that needs most memory is first.
+    """
+    first = {known: place for place, known in reversed(list(enumerate(hashes)))}
+    missing = [place for known, place in first.items() if known not in cached]
+    return sorted(missing, key=lambda place: (-len(texts[place]), place))
 
 
 def encode_missing(
     texts: Sequence[str],
-    cached: Mapping[bytes, NDArray[np.float32]],
+    cached: Mapping[bytes, Sequence[float] | NDArray[np.float32]],
     embedder: Embedder,
-    *,
-    batch: int,
+    batch: int = 64,
 ) -> NDArray[np.float32]:
-    """Vectors of shape (len(texts), dimension) in the order of the texts.
+    """Vectors of shape (len(texts), dimension), float32, in the order of the texts.
 
-    `cached` maps text hashes to vectors. Each other text is encoded once, in batches of texts of
-    like length, since a batch costs as much as its longest text.
+    `cached` holds vectors by `text_hash`; a text that is in it, or came before, is not embedded
+    again. The embedder gets batches of `batch` texts.
     """
     hashes = [text_hash(text) for text in texts]
-    known = dict(cached)
-    missing = {h: t for h, t in zip(hashes, texts, strict=True) if h not in known}
-    by_length = sorted(missing, key=lambda h: len(missing[h]))
-    for first in range(0, len(by_length), batch):
-        some = by_length[first : first + batch]
-        vectors = embedder.encode([missing[h] for h in some])
-        known.update(zip(some, vectors, strict=True))
-    if not texts:
-        return np.empty((0, embedder.dimension), dtype=np.float32)
-    return np.stack([known[h] for h in hashes]).astype(np.float32, copy=False)
+    wanted = plan(texts, hashes, cached)
+    vectors: dict[bytes, Sequence[float] | NDArray[np.float32]] = dict(cached)
+    for start in range(0, len(wanted), batch):
+        places = wanted[start : start + batch]
+        fresh = embedder.encode([texts[place] for place in places])
+        vectors.update(zip((hashes[place] for place in places), fresh, strict=True))
+    matrix = np.empty((len(texts), embedder.dimension), dtype=np.float32)
+    for row, known in enumerate(hashes):
+        matrix[row] = vectors[known]
+    return matrix
