@@ -1,0 +1,139 @@
+"""Claims and names, without a database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from schemas.errors import PermanentError, Rejected, TransientError
+from schemas.folders import Folders
+from schemas.reasons import Reason
+from workers import intake
+
+
+class Unreachable:
+    """A ledger whose database is down, from the nth question on."""
+
+    def __init__(self, answers: int) -> None:
+        self._answers = answers
+
+    def rows(self, *_: Any, **__: Any) -> list[Any]:
+        self._answers -= 1
+        if self._answers < 0:
+            raise TransientError("down")
+        return []
+
+    def transaction(self) -> Any:
+        raise TransientError("down")
+
+
+@pytest.mark.parametrize("name", ["anna", "anna.b+c@example.org", "Änne", "7of9", "a b", "x_1"])
+def test_names_that_users_may_have(name: str) -> None:
+    assert intake.check_user(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", ".anna", "a/b", "a..b", "-rf", "~root", "a\nb", "a\x00b", " a", "a ", "a.",
+     "a" * 255, "ä" * 128, "a\\b", "\udcff"],
+)  # fmt: skip
+def test_names_that_users_may_not_have(name: str) -> None:
+    with pytest.raises((PermanentError, UnicodeEncodeError)) as caught:
+        intake.check_user(name)
+    assert caught.type is PermanentError
+
+
+def test_one_name_in_two_spellings_is_one_user() -> None:
+    assert intake.check_user("A\u0308nne") == intake.check_user("Änne")
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [("a.zip", "a.zip"), ("a\nb.zip", "a_b.zip"), ("\udcff.zip", "\\udcff.zip")],
+)
+def test_names_become_storable(name: str, kept: str) -> None:
+    assert intake.storable_name(name) == kept
+
+
+def test_long_names_keep_their_ending() -> None:
+    name = intake.storable_name("ä" * 125 + ".tar.gz")
+    assert len(name.encode()) <= 200
+    assert name.endswith(".gz")
+    assert len(intake.storable_name("." + "x" * 254).encode()) <= 200
+
+
+def test_checksum_beside_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "a.zip"
+    assert intake.expected_sha256(file) is None
+    intake.sidecar(file).write_text("A" * 64 + "  a.zip\n")
+    assert intake.expected_sha256(file) == "a" * 64
+    intake.sidecar(file).write_text("no hash\n")
+    with pytest.raises(Rejected) as caught:
+        intake.expected_sha256(file)
+    assert caught.value.reason is Reason.CHECKSUM_MISMATCH
+
+
+def _dropped(tmp_path: Path) -> tuple[Folders, Path]:
+    folders = Folders(tmp_path)
+    file = folders.staging / "anna" / "a.zip"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"bytes")
+    return folders, file
+
+
+def test_nothing_moves_while_the_database_is_down(tmp_path: Path) -> None:
+    folders, file = _dropped(tmp_path)
+    with pytest.raises(TransientError):
+        intake.take_in(Unreachable(0), folders, file, "anna", move=True)  # type: ignore[arg-type]
+    assert file.read_bytes() == b"bytes"
+    assert not folders.work.exists()
+
+
+def test_a_file_moved_as_the_database_went_stays_claimed(tmp_path: Path) -> None:
+    folders, file = _dropped(tmp_path)
+    with pytest.raises(TransientError):
+        intake.take_in(Unreachable(1), folders, file, "anna", move=True)  # type: ignore[arg-type]
+    assert not file.exists()
+    (note,) = folders.work.glob("*/claim.json")
+    job_id = UUID(note.parent.name)
+    assert folders.original(job_id, "a.zip").read_bytes() == b"bytes"
+
+
+def test_adding_never_moves_the_file(tmp_path: Path) -> None:
+    folders, file = _dropped(tmp_path)
+    with pytest.raises(TransientError):
+        intake.take_in(Unreachable(1), folders, file, "anna", move=False)  # type: ignore[arg-type]
+    assert file.read_bytes() == b"bytes"
+
+
+def test_a_claim_without_its_file_is_dropped(tmp_path: Path) -> None:
+    folders = Folders(tmp_path)
+    job_id = UUID(int=7)
+    note = folders.job(job_id) / "claim.json"
+    folders.original(job_id, "a.zip").parent.mkdir(parents=True)
+    note.write_text('{"user":"anna","name":"a.zip","dropped":"/nowhere/a.zip"}')
+    assert intake.recover(Unreachable(1), folders) == []  # type: ignore[arg-type]
+    assert not note.parent.exists()
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "folder", "empty"])
+def test_only_regular_files_with_bytes(tmp_path: Path, kind: str) -> None:
+    import os
+
+    folders, file = _dropped(tmp_path)
+    other = file.with_name("other.zip")
+    if kind == "link":
+        other.symlink_to(file)
+    elif kind == "fifo":
+        os.mkfifo(other)
+    elif kind == "folder":
+        other.mkdir()
+    else:
+        other.touch()
+    with pytest.raises(Rejected) as caught:
+        intake.take_in(Unreachable(0), folders, other, "anna", move=True)  # type: ignore[arg-type]
+    assert caught.value.reason in (Reason.NOT_REGULAR, Reason.EMPTY)
+    assert os.path.lexists(other)

@@ -1,0 +1,262 @@
+"""Taking a file in: claim it, tell the ledger, and only then send the message.
+
+A claim is a work folder with a `claim.json`, made durable before the file moves into it. The
+process that takes in holds a lock on the folder; a claim that nobody holds was left by a crash,
+and `recover` finishes it. Once the ledger knows the job, `claim.json` goes.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import re
+import shutil
+import stat
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import msgspec
+import structlog
+from psycopg.types.json import Jsonb
+
+from pipeline.durable import fsync_folder, put, written
+from pipeline.validate import copy_and_measure, open_regular
+from schemas.errors import ConfigurationError, PermanentError, Rejected
+from schemas.folders import Folders
+from schemas.reasons import Reason
+from sql.queries import queries
+from sql.store import Connection, Ledger
+from tasks import chains
+from tasks.context import Options
+
+log = structlog.get_logger("datapunk.intake")
+
+#: Letters and digits of any script, and what e-mail addresses hold; never a path or an option.
+_USER = re.compile(r"(?![.\-~ ])(?!.*\.\.)[\w.@+=%&'#! -]+(?<![ .])")
+_SHA256 = re.compile(rb"\s*\\?([0-9a-fA-F]{64})(\s|$)")
+_SIDECAR_MOST = 4096
+#: Longest name that we keep, in bytes: the end of a job may add a prefix and `.error.txt`, and a
+#: temporary name on top, and 255 is what file systems take.
+_NAME_MOST = 200
+_CLAIM = "claim.json"
+_JOBS = queries("jobs")
+
+
+class Claimed(msgspec.Struct, frozen=True, kw_only=True):
+    """What `claim.json` holds: enough to finish a claim that a crash cut off."""
+
+    user: str
+    name: str
+    dropped: str
+    """Where the file lay; its `.sha256` lies there still if a crash came in between."""
+    expected_sha256: str | None = None
+    copied: bool = False
+
+
+def check_user(name: str) -> str:
+    """The name of a user in its one spelling (NFC). Raises `PermanentError` if it can't be one."""
+    name = unicodedata.normalize("NFC", name)
+    if not _USER.fullmatch(name) or len(name.encode()) > 254:
+        raise PermanentError(
+            "A user's name has letters, digits and . _ - + @ (an e-mail address is fine), "
+            "begins with a letter or digit and has at most 254 bytes."
+        )
+    return name
+
+
+def storable_name(name: str) -> str:
+    """A file's name as the ledger and our folders take it: no control characters, not too long."""
+    text = name.encode("utf-8", "backslashreplace").decode()
+    text = "".join("_" if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
+    if len(text.encode()) <= _NAME_MOST:
+        return text
+    stem, dot, suffix = text.rpartition(".")
+    if not stem or len(suffix.encode()) > 20:
+        stem, dot, suffix = text, "", ""
+    room = _NAME_MOST - len((dot + suffix).encode())
+    return stem.encode()[:room].decode("utf-8", "ignore") + dot + suffix
+
+
+def sidecar(path: Path) -> Path:
+    """The file that may say what the SHA-256 of another is."""
+    return path.with_name(path.name + ".sha256")
+
+
+def expected_sha256(path: Path) -> str | None:
+    """What the `.sha256` file beside `path` says; None if there is none.
+
+    Raises `Rejected` if it is there and holds no SHA-256.
+    """
+    try:
+        with open_regular(sidecar(path)) as source:
+            found = _SHA256.match(source.read(_SIDECAR_MOST))
+    except FileNotFoundError:
+        return None
+    if found is None:
+        raise Rejected(Reason.CHECKSUM_MISMATCH, "The .sha256 file beside it holds no SHA-256.")
+    return found[1].decode().lower()
+
+
+def take_in(
+    ledger: Ledger,
+    folders: Folders,
+    path: Path,
+    user: str,
+    *,
+    move: bool,
+    options: Options | None = None,
+) -> UUID:
+    """Make a job of one file; the file is moved into its work folder, or copied.
+
+    Raises `Rejected` (not a regular file, empty, bad `.sha256`), `PermanentError` for a user's
+    name, `PermissionError`, and `TransientError` where database or disk say no: what was moved by
+    then is finished by `recover`.
+    """
+    options = options or Options()
+    user = check_user(user)
+    _check(path, options.max_upload_bytes)
+    claimed = Claimed(
+        user=user,
+        name=storable_name(path.name),
+        dropped=str(path.absolute()),
+        expected_sha256=expected_sha256(path),
+        copied=not move,
+    )
+    ledger.rows("jobs", "user_id", name=user)  # the database answers, before anything moves
+    job_id = uuid4()
+    with _new_claim(folders, job_id, claimed):
+        original = folders.original(job_id, claimed.name)
+        if move:
+            _move(path, original)
+        else:
+            copy_and_measure(path, original, limit=options.max_upload_bytes)
+        _enter(ledger, folders, job_id, claimed)
+    _send(ledger, job_id, options)
+    return job_id
+
+
+def _check(path: Path, limit: int) -> None:
+    with open_regular(path) as source:
+        size = os.fstat(source.fileno()).st_size
+    if size == 0:
+        raise Rejected(Reason.EMPTY, "The file is empty.")
+    if size > limit:
+        raise Rejected(Reason.TOO_LARGE, f"The file is over the limit of {limit} bytes.")
+
+
+@contextmanager
+def _new_claim(folders: Folders, job_id: UUID, claimed: Claimed) -> Iterator[None]:
+    """A locked work folder; it goes again if the file never came into it."""
+    folder = folders.job(job_id)
+    (folder / "original").mkdir(parents=True)
+    with _lock(folder):
+        try:
+            with written(folder / _CLAIM) as out:
+                put(out, msgspec.json.encode(claimed))
+            fsync_folder(folders.work)
+            yield
+        except BaseException:
+            if not os.path.lexists(folders.original(job_id, claimed.name)):
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+
+@contextmanager
+def _lock(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a folder; raises BlockingIOError if another holds it and we don't wait."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+    finally:
+        os.close(handle)
+
+
+def _move(path: Path, target: Path) -> None:
+    try:
+        path.rename(target)
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            raise ConfigurationError(
+                "staging and .work must lie on one file system; mount the data folder whole."
+            ) from None
+        raise
+    fsync_folder(target.parent)
+    fsync_folder(path.parent)
+    if not stat.S_ISREG(target.lstat().st_mode):  # swapped between the look and the move
+        path.parent.mkdir(exist_ok=True)
+        target.rename(path)
+        raise Rejected(Reason.NOT_REGULAR, "Only regular files are taken in.")
+
+
+def _enter(ledger: Ledger, folders: Folders, job_id: UUID, claimed: Claimed) -> None:
+    """The job, its first chunk and the event in one transaction; then the claim is settled."""
+    with ledger.transaction() as connection:
+        insert(connection, job_id, claimed)
+    _drop_sidecar(claimed)
+    (folders.job(job_id) / _CLAIM).unlink(missing_ok=True)
+
+
+def insert(connection: Connection, job_id: UUID, claimed: Claimed) -> None:
+    """Insert a job once, however often a crash makes us come here."""
+    connection.execute(_JOBS["ensure_user"], {"name": claimed.user})
+    user = connection.execute(_JOBS["user_id"], {"name": claimed.user}).fetchone()
+    ids = {"job_id": job_id, "user_id": user and user["user_id"]}
+    job = {"source_name": claimed.name, "expected_sha256": claimed.expected_sha256}
+    if connection.execute(_JOBS["insert_job"], {**ids, **job}).fetchone() is None:
+        return
+    connection.execute(_JOBS["insert_upload"], ids)
+    detail = Jsonb({"by": "add" if claimed.copied else "watch"})
+    event = {"chunk_id": None, "kind": "received", "detail": detail}
+    connection.execute(_JOBS["event"], {**ids, **event})
+
+
+def _drop_sidecar(claimed: Claimed) -> None:
+    """Remove the `.sha256` file of a file that was moved, unless another took its place."""
+    path = Path(claimed.dropped)
+    if claimed.copied or claimed.expected_sha256 is None or path.exists():
+        return
+    with suppress(OSError, Rejected):
+        if expected_sha256(path) == claimed.expected_sha256:
+            sidecar(path).unlink()
+
+
+def _send(ledger: Ledger, job_id: UUID, options: Options) -> None:
+    """Send the message. Without a broker the job waits in the ledger for the reconciler."""
+    try:
+        chains.top_up(
+            ledger, job_id, window=options.dispatch_window, max_attempts=options.max_attempts
+        )
+    except Exception as error:
+        log.warning("not sent yet; the reconciler will", error=type(error).__name__)
+
+
+def recover(ledger: Ledger, folders: Folders, options: Options | None = None) -> list[UUID]:
+    """Finish what crashes left half claimed; the jobs that came of it.
+
+    A claim whose file never moved is dropped: the file is still where it was.
+    """
+    done: list[UUID] = []
+    for note in folders.work.glob(f"*-*-*-*-*/{_CLAIM}"):
+        with suppress(BlockingIOError, FileNotFoundError), _lock(note.parent, wait=False):
+            job_id = UUID(note.parent.name)
+            if _recover(ledger, folders, job_id, note):
+                done.append(job_id)
+    for job_id in done:
+        log.warning("finished a claim that was cut off", job_id=str(job_id))
+        _send(ledger, job_id, options or Options())
+    return done
+
+
+def _recover(ledger: Ledger, folders: Folders, job_id: UUID, note: Path) -> bool:
+    claimed = msgspec.json.decode(note.read_bytes(), type=Claimed)
+    known = bool(ledger.rows("jobs", "one_job", prefix=str(job_id)))
+    if not known and not folders.original(job_id, claimed.name).is_file():
+        shutil.rmtree(note.parent, ignore_errors=True)
+        return False
+    _enter(ledger, folders, job_id, claimed)
+    return not known
