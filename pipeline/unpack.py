@@ -415,8 +415,10 @@ def _inspect_zip(
     for count, entry in enumerate(zipdir.entries(stream, directory), 1):
         if already + count > limits.members:
             raise _too_many(limits)
-        if not isinstance(entry, zipdir.Broken):
-            info = entry[1]
+        if isinstance(entry, zipdir.Broken):
+            continue
+        info = entry[1]
+        if not _runs_out(info, directory):  # or it will be refused by itself
             starts.append(info.header_offset)
             ends.append(info.header_offset + 30 + len(info.orig_filename) + info.compress_size)
             declared += _most_bytes(info)
@@ -437,10 +439,7 @@ def _most_bytes(info: ZipInfo) -> int:
 
 
 def _check_overlap(starts: array[int], ends: array[int]) -> None:
-    """Two entries that share bytes: how 12 kB become 500 MB (Fifield, "A better zip bomb").
-
-    An entry whose data run past the directory is cut there: it is truncated, not shared.
-    """
+    """Two entries that share bytes: how 12 kB become 500 MB (Fifield, "A better zip bomb")."""
     begin, end = np.asarray(starts, np.uint64), np.asarray(ends, np.uint64)
     order = np.argsort(begin, kind="stable")
     begin, end = begin[order], end[order]
@@ -459,8 +458,13 @@ def _check_zip_entry(info: ZipInfo, directory: zipdir.Directory) -> None:
         raise Rejected(
             Reason.METHOD, f"Compression method {info.compress_type} is not read; use deflate."
         )
-    if info.header_offset + 30 + info.compress_size > directory.start - directory.shift:
+    if _runs_out(info, directory):
         raise Rejected(Reason.TRUNCATED, "Its data run past the end of the archive.")
+
+
+def _runs_out(info: ZipInfo, directory: zipdir.Directory) -> bool:
+    """Whether an entry's data would reach into the directory or beyond the file."""
+    return info.header_offset + 30 + info.compress_size > directory.start - directory.shift
 
 
 @contextmanager
