@@ -64,8 +64,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 def parse(data: bytes) -> Message:
     """A mail from its bytes. Raises `BadValue`: `NOT_A_MAIL` if it has not one header field,
     `MAIL_UNREADABLE` if its MIME structure defeats both parsers."""
-    if not _has_header(data):
+    blank = _BLANK_LINE.search(data)
+    end = blank.start() if blank else len(data)
+    if data.startswith((b"\n", b"\r\n")) or not _FIELD.search(data, 0, end):
         raise BadValue(Reason.NOT_A_MAIL, "no header field before the first blank line")
+    data = _utf8_header(data[:end]) + data[end:]
     try:
         mail = fast_mail_parser.parse_email(data, mode="lazy")
         parts = [_part(p.mimetype, p.filename, p.content, p.disposition) for p in mail.attachments]
@@ -86,11 +89,16 @@ def parse(data: bytes) -> Message:
     )
 
 
-def _has_header(data: bytes) -> bool:
-    if data.startswith((b"\n", b"\r\n")):
-        return False
-    blank = _BLANK_LINE.search(data)
-    return _FIELD.search(data, 0, blank.start() if blank else len(data)) is not None
+def _utf8_header(header: bytes) -> bytes:
+    """The header in UTF-8 (RFC 6532); old mail programs wrote it in their own charset."""
+    try:
+        header.decode()
+    except UnicodeDecodeError:
+        try:
+            return text.decode(header)[0].encode("utf-8", "replace")
+        except BadValue:
+            return header
+    return header
 
 
 def _part(media_type: str, name: str, data: bytes, disposition: str | None) -> Part:
@@ -109,7 +117,7 @@ def _addresses(found: Iterable[Any]) -> tuple[Address, ...]:
 
 
 def _joined(texts: Iterable[str]) -> str:
-    return "\n\n".join(filter(None, (t.strip() for t in texts)))
+    return "\n\n".join(filter(None, (t.replace("\r\n", "\n").strip() for t in texts)))
 
 
 def _by_standard_library(data: bytes) -> Message:
@@ -167,7 +175,7 @@ def _bytes(leaf: StandardMessage) -> bytes:
 
 def _text(leaf: StandardMessage) -> str:
     decoded, _ = text.decode(_bytes(leaf), leaf.get_content_charset())
-    return decoded.replace("\r\n", "\n")
+    return decoded
 
 
 def _decoded(value: Any) -> str:

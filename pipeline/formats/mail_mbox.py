@@ -108,7 +108,7 @@ def _metadata(message: mail.Message, attached: list[_Attachment]) -> dict[str, A
 
 
 def _people(name: str, people: tuple[mail.Address, ...]) -> dict[str, Any]:
-    listed = {name: msgspec.to_builtins(people[:_ADDRESSES])}
+    listed = {name: msgspec.to_builtins(list(people[:_ADDRESSES]))}
     return {**listed, f"{name}_count": len(people)} if len(people) > _ADDRESSES else listed
 
 

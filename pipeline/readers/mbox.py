@@ -272,15 +272,20 @@ class _LineCounter:
         self._mid_line = not line.endswith(b"\n")
         text = line.rstrip(b"\r\n")
         if self._waiting:
-            self._mails += _looks_like_header(text)
-            self._waiting = False
-        if text.startswith(b"From "):
+            self._settle(is_mail=_looks_like_header(text))
+        if text.startswith(b"From ") and len(line) <= 5 + 998 + 1:
             self._separator(text[5:].split())
         if not self._mails and not self._waiting and text.strip():
             self._junk = True
         self._blank = not text
         if text:
             self._texts = (self._texts[1], text)
+
+    def _settle(self, *, is_mail: bool) -> None:
+        self._waiting = False
+        self._mails += is_mail
+        if not self._mails:
+            self._junk = True
 
     def _separator(self, words: list[bytes]) -> None:
         blank = self._blank
@@ -298,6 +303,8 @@ class _LineCounter:
 
     def total(self) -> int:
         """Mails, and one more if other text stands before the first of them."""
+        if self._waiting:
+            self._settle(is_mail=False)
         return self._mails + self._junk
 
 
@@ -318,12 +325,17 @@ _MONTHS = frozenset(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())
 
 
 def _ends_in_date(words: list[bytes]) -> bool:
-    """Whether the last eight words or fewer hold a week day, a month, a time and a year."""
+    """Whether the last words are a week day and then a month, a time, a year and no prose."""
     for at in range(max(0, len(words) - 8), len(words)):
         if words[at].rstrip(b",") in _DAYS:
-            rest = words[at + 1 :]
-            has_month = any(word in _MONTHS for word in rest)
-            has_clock = any(word.count(b":") in (1, 2) and word[:1].isdigit() for word in rest)
-            has_year = any(len(word) == 4 and word.isdigit() for word in rest)
-            return has_month and has_clock and has_year
+            kinds = {_kind(word) for word in words[at + 1 :]}
+            return kinds >= {"month", "clock", "year"} and "prose" not in kinds
     return False
+
+
+def _kind(word: bytes) -> str:
+    if word in _MONTHS:
+        return "month"
+    if word[:1].isdigit():
+        return "clock" if b":" in word else "year" if len(word) == 4 else "day"
+    return "zone" if word[:1] in b"+-(" or word.isupper() else "prose"
