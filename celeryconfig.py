@@ -32,6 +32,9 @@ broker_transport_options = {
     "socket_timeout": 10,
     "socket_connect_timeout": 3,
     "socket_keepalive": True,
+    # Queues are asked in the order of their names, which puts load before normalise: what was
+    # begun is finished before more is begun, and few spools lie on the disk.
+    "queue_order_strategy": "sorted",
 }
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None  # the broker comes back when it comes back

@@ -288,7 +288,7 @@ def load_chunk(run: Runtime, claim: Claim) -> Ending:
     files = [file_id for file_id, _, _ in claim.slices]
 
     def ending(commit: Commit) -> None:
-        came = {"documents": {}, "locations": {}}
+        came: dict[str, dict[int, int]] = {"documents": {}, "locations": {}}
         try:
             if lines["documents"]:
                 came["documents"] = load_documents(commit, lines["documents"], files, vectors)

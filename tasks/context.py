@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from pipeline.embed import EmbedPolicy
+from pipeline.embed import PIECE_CHARS, EmbedPolicy
 
 from pipeline.ports import BlobStore, Embedder, Scanner
 from pipeline.unpack import ArchiveLimits
@@ -33,7 +33,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     slices: SliceLimits = SliceLimits()
     embed: EmbedPolicy = msgspec.field(default_factory=EmbedPolicy)
     embed_batch: int = 64
-    piece_chars: int = 1_000
+    piece_chars: int = PIECE_CHARS
     index_from_vectors: int = 10_000
 
 

@@ -88,7 +88,7 @@ def queue_lengths(settings: Settings) -> dict[str, int]:
     """How many messages wait in each queue; raises ServiceDown if the broker does not answer."""
     try:
         with broker_client(settings) as client:
-            return {queue: int(client.llen(queue)) for queue in set(QUEUES.values())}  # type: ignore[arg-type]
+            return {queue: int(client.llen(queue)) for queue in set(QUEUES.values())}
     except redis.RedisError as error:
         raise ServiceDown("The broker does not answer; start it with `datapunk up`.") from error
 
@@ -106,8 +106,7 @@ def make_app(settings: Settings) -> Celery:
     """The Celery app: celeryconfig.py, the broker from the settings, the tasks of all stages."""
     app = Celery("datapunk")
     app.config_from_object("celeryconfig")
-    app.conf.broker_url = settings.broker()
-    app.conf.include = ["tasks.stages"]
+    app.conf.update(broker_url=settings.broker(), include=["tasks.stages"])
     lease = max(settings.lease_s, settings.chunk_hard_limit_s)
     transport = dict(app.conf.broker_transport_options)
     app.conf.broker_transport_options = {**transport, "visibility_timeout": 2 * lease}
