@@ -1,0 +1,218 @@
+"""One embedded Postgres and one Valkey for the whole run, and a fresh database for each test.
+
+The servers are started by `workers.local`, as `datapunk up` does, in a folder that goes with the
+run. Each test that asks for `place` gets a clone of one migrated database.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg import sql
+from pydantic import SecretStr
+
+from schemas.folders import Folders
+from sql import migrate
+from sql.store import Lake, Ledger, open_pool
+from tasks import chains, context
+from tasks.blobs import FileBlobs
+from tasks.context import Runtime
+from tests.lake_support import Database, Driver, FakeEmbedder, FakeScanner
+from workers import bootstrap, intake, local
+from workers.settings import ScannerMode, Settings
+
+_TEMPLATE = "datapunk_template"
+_NUMBERS = itertools.count(1)
+
+#: Nothing here outlives a crash of the machine. A killed server keeps what it wrote all the same.
+_QUICK = "fsync = off\nfull_page_writes = off\nmax_wal_size = 512MB\nautovacuum = off\n"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_of_ours() -> Iterator[None]:
+    """The settings of whoever runs the tests stay out of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [n for n in os.environ if n.startswith("DATAPUNK_")]:
+            patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Settings]:
+    """The embedded servers; they end with the run."""
+    top = Path(tempfile.mkdtemp(prefix="datapunk-test-"))
+    top.chmod(0o711)  # the servers' user passes where we are root
+    settings = Settings(_env_file=None, data_dir=top / "data", memory_mb=1024)
+    settings.data_dir.mkdir(0o711)
+    (settings.data_dir / "postgresql.local.conf").write_text(_QUICK)
+    try:
+        with local.servers(settings):
+            yield settings
+    finally:
+        if settings.socket_dir != settings.run:
+            shutil.rmtree(settings.socket_dir, ignore_errors=True)
+        shutil.rmtree(top, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def new_database(servers: Settings) -> Callable[..., str]:
+    """Makes a database, empty or cloned from `template`; returns its name."""
+
+    def make(name: str = "", template: str = "template0") -> str:
+        name = name or f"test_{next(_NUMBERS)}"
+        with psycopg.connect(_url(servers, "admin", "postgres"), autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
+                    sql.Identifier(name), sql.Identifier(template)
+                )
+            )
+        return name
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def template(servers: Settings, new_database: Callable[..., str]) -> str:
+    """The name of a database with every migration applied."""
+    name = new_database(_TEMPLATE)
+    migrate.bootstrap(_url(servers, "admin", name), login=True)
+    migrate.upgrade(_url(servers, "owner", name))
+    return name
+
+
+def _url(servers: Settings, role: str, database: str) -> str:
+    return f"postgresql://datapunk_{role}@/{database}?host={servers.server_socket_dir}"
+
+
+@pytest.fixture
+def url(servers: Settings, request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """The URL of the test's database for a role."""
+    name = request.getfixturevalue("database_name")
+    return lambda role: _url(servers, role, name)
+
+
+@pytest.fixture
+def database_name(
+    servers: Settings, new_database: Callable[..., str], template: str
+) -> Iterator[str]:
+    """A clone of the migrated database, for one test."""
+    name = new_database(template=template)
+    yield name
+    with psycopg.connect(_url(servers, "admin", "postgres"), autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def place(servers: Settings, url: Callable[[str], str], tmp_path: Path) -> Settings:
+    """Settings for one test: its own database and data folder, the run's servers."""
+    urls: dict[str, Any] = {
+        f"{role}_url": SecretStr(url(role)) for role in ("owner", "ingest", "reader", "ledger")
+    }
+    settings = Settings(
+        _env_file=None,
+        data_dir=tmp_path / "data",
+        database_url=SecretStr(url("admin")),
+        broker_url=SecretStr(f"unix://{servers.broker_socket}"),
+        scanner=ScannerMode.OFF,
+        **urls,
+    )
+    local.prepare_folders(settings)
+    return settings
+
+
+@pytest.fixture
+def database(url: Callable[[str], str]) -> Database:
+    """A look at everything in the test's database."""
+    return Database(url("admin"))
+
+
+@pytest.fixture
+def embedder() -> FakeEmbedder:
+    return FakeEmbedder()
+
+
+@pytest.fixture
+def make_run(place: Settings, embedder: FakeEmbedder) -> Iterator[Callable[..., Runtime]]:
+    """Makes runtimes on the test's lake; `options` are changes to `tasks.context.Options`."""
+    pools = []
+
+    def make(**options: Any) -> Runtime:
+        ledger, lake = (open_pool(place.url(role)) for role in ("ledger", "ingest"))
+        pools.extend((ledger, lake))
+        return Runtime(
+            options=context.Options(**{"retry_delay_s": 0.0, **options}),
+            folders=Folders(place.data_dir),
+            ledger=Ledger(ledger),
+            lake=Lake(lake),
+            scanner=FakeScanner(),
+            make_embedder=lambda: embedder,
+            make_blobs=FileBlobs,
+            queue_lengths=dict,
+        )
+
+    yield make
+    for pool in pools:
+        pool.close()
+
+
+@pytest.fixture
+def run(make_run: Callable[..., Runtime]) -> Iterator[Runtime]:
+    """The runtime of this process."""
+    made = make_run()
+    context.install(lambda: made)
+    yield made
+    context.forget()
+
+
+@pytest.fixture
+def reader(place: Settings) -> Iterator[Lake]:
+    """The lake as the role that only reads."""
+    lake = bootstrap.reader(place)
+    yield lake
+    lake.pool.close()
+
+
+@pytest.fixture
+def driver(monkeypatch: pytest.MonkeyPatch, run: Runtime) -> Driver:
+    """Broker and workers in this process."""
+    made = Driver()
+    monkeypatch.setattr(chains, "send", made.send)
+    return made
+
+
+@pytest.fixture
+def drop(run: Runtime, driver: Driver) -> Callable[[str, str, bytes], UUID]:
+    """Takes a file in for a user, as the watcher does; the job waits to be carried out."""
+
+    def take_in(user: str, name: str, data: bytes) -> UUID:
+        folder = run.folders.staging / user
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_bytes(data)
+        return intake.take_in(
+            run.ledger, run.folders, folder / name, user, move=True, options=run.options
+        )
+
+    return take_in
+
+
+@pytest.fixture
+def imported(
+    drop: Callable[[str, str, bytes], UUID], driver: Driver, database: Database
+) -> Callable[[str, str, bytes], dict[str, Any]]:
+    """Takes a file in and drives its job to the end; the job as it stands then."""
+
+    def do(user: str, name: str, data: bytes) -> dict[str, Any]:
+        job_id = drop(user, name, data)
+        driver.drain()
+        return database.job(job_id)
+
+    return do

@@ -1,0 +1,180 @@
+"""A lake for one test: its database, its folders, and a driver that needs no worker process."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections import deque
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import numpy as np
+import psycopg
+from celery.exceptions import Ignore
+from numpy.typing import NDArray
+from psycopg.rows import dict_row
+
+from pipeline.ports import Embedder, Scan, Scanner, Verdict
+from schemas.progress import Kind, Stage, route
+from tasks import chunk, housekeeping, shell, upload
+from tasks.context import Runtime
+
+#: What each stage does, as `tasks.stages` wires it.
+WORK: dict[Stage, shell.Work] = {
+    Stage.VALIDATE: upload.validate_upload,
+    Stage.EXTRACT: upload.extract_upload,
+    Stage.NORMALISE: chunk.normalise_chunk,
+    Stage.SCREEN: chunk.screen_chunk,
+    Stage.EMBED: chunk.embed_chunk,
+    Stage.LOAD: chunk.load_chunk,
+    Stage.FINISH: housekeeping.finish_job,
+}
+
+
+class FakeEmbedder(Embedder):
+    """Vectors made of a hash: the same text, the same vector. Remembers what it was asked."""
+
+    model = "fake"
+    revision = "1"
+    dimension = 8
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.texts += texts
+        digests = [blake2b(t.encode(), digest_size=self.dimension).digest() for t in texts]
+        whole = np.frombuffer(b"".join(digests), dtype=np.uint8)
+        return whole.reshape(len(texts), self.dimension).astype(np.float32) + 1
+
+
+class FakeScanner(Scanner):
+    """Finds one thing: files that hold the word `signature`."""
+
+    signature = b"INVENTED-MALWARE"
+
+    def scan(self, path: Path) -> Verdict:
+        infected = self.signature in path.read_bytes()
+        return Verdict(Scan.INFECTED, "Invented.Test") if infected else Verdict(Scan.CLEAN)
+
+
+class Message(NamedTuple):
+    """What `chains.send` was asked to send."""
+
+    chunk: int
+    job_id: UUID
+    kind: Kind
+    stage: Stage
+    embed: bool
+
+
+class Driver:
+    """Stands in for broker and workers: keeps what is sent, and carries it out when told."""
+
+    def __init__(self) -> None:
+        self.sent: deque[Message] = deque()
+        self.performed: list[tuple[Stage, int]] = []
+
+    def send(self, chunk: int, job_id: UUID, kind: Kind, stage: Stage, *, embed: bool) -> None:
+        self.sent.append(Message(chunk, job_id, kind, stage, embed))
+
+    def perform(self, stage: Stage, chunk: Any, job_id: Any) -> bool:
+        """One stage as its task does it; False where the rest of the chain is dropped."""
+        self.performed.append((stage, chunk))
+        try:
+            shell.perform(stage, chunk, job_id, WORK[stage])
+        except Ignore:
+            return False
+        return True
+
+    def step(self) -> None:
+        """Carry out the oldest message: the rest of a chunk's way."""
+        message = self.sent.popleft()
+        stages = route(message.kind, embed=message.embed)
+        for stage in stages[stages.index(message.stage) :]:
+            if not self.perform(stage, message.chunk, message.job_id):
+                return
+
+    def drain(self, most: int = 10_000) -> None:
+        """Carry out what was sent, and what that sends, until nothing is left."""
+        for _ in range(most):
+            if not self.sent:
+                return
+            self.step()
+        raise AssertionError("the messages don't come to an end")
+
+
+class Database:
+    """A look at everything, as the administrator, whom no policy holds."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
+        with psycopg.connect(self.url, autocommit=True, row_factory=dict_row) as connection:
+            cursor = connection.execute(query.encode(), parameters)
+            return cursor.fetchall() if cursor.description else []
+
+    def one(self, query: str, *parameters: Any) -> Any:
+        """The one value of the one row."""
+        (row,) = self.rows(query, *parameters)
+        (value,) = row.values()
+        return value
+
+    def job(self, job_id: UUID) -> dict[str, Any]:
+        (row,) = self.rows("SELECT * FROM imports.jobs WHERE id = %s", job_id)
+        return row
+
+    def files(self, job_id: UUID) -> dict[str, dict[str, Any]]:
+        rows = self.rows("SELECT * FROM imports.files WHERE job_id = %s", job_id)
+        return {row["path"]: row for row in rows}
+
+    def chunks(self, job_id: UUID, kind: str = "records") -> list[dict[str, Any]]:
+        return self.rows(
+            "SELECT * FROM imports.chunks WHERE job_id = %s AND kind = %s ORDER BY id", job_id, kind
+        )
+
+    def codes(self, job_id: UUID) -> list[str]:
+        rows = self.rows(
+            "SELECT code FROM imports.quarantine WHERE job_id = %s ORDER BY id", job_id
+        )
+        return [row["code"] for row in rows]
+
+    def documents(self, job_id: UUID) -> list[dict[str, Any]]:
+        return self.rows("SELECT * FROM user_data.documents WHERE job_id = %s ORDER BY id", job_id)
+
+    def locations(self, job_id: UUID) -> list[dict[str, Any]]:
+        return self.rows("SELECT * FROM timeseries.locations WHERE job_id = %s ORDER BY at", job_id)
+
+    def let_time_pass(self) -> None:
+        """An hour goes by for the ledger: leases run out, waits end, messages are overdue."""
+        self.rows(
+            "UPDATE imports.chunks SET not_before = not_before - interval '1 hour', "
+            "lease_expires = lease_expires - interval '1 hour', "
+            "enqueued_at = enqueued_at - interval '1 hour'"
+        )
+
+
+def zipped(members: Mapping[str, bytes]) -> bytes:
+    """A zip of those members."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def counts(job: Mapping[str, Any]) -> tuple[int, int, int, int]:
+    """Seen, loaded, duplicate and quarantined records of a job."""
+    return (
+        job["records_seen"],
+        job["records_loaded"],
+        job["records_duplicate"],
+        job["records_quarantined"],
+    )
+
+
+__all__ = ["Database", "Driver", "FakeEmbedder", "FakeScanner", "Message", "Runtime", "zipped"]
