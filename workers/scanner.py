@@ -6,7 +6,8 @@ import os
 import re
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -59,19 +60,23 @@ class UnixClamd:
 
     def ask(self, file: BinaryIO) -> str:
         """clamd's one line about one file. `zFILDES`, clamd(8): a NUL ends command and reply."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(self._timeout)
-            connection.connect(self._path())
-            connection.sendall(b"zFILDES\0")
+        with self._told(b"zFILDES\0") as connection:
             socket.send_fds(connection, [b"\0"], [file.fileno()])
             return _line(connection)
 
     def version(self) -> str:
         """The daemon's version and that of its signatures."""
-        return str(clamd.ClamdUnixSocket(self._path(), self._timeout).version())
+        with self._told(b"zVERSION\0") as connection:
+            return _line(connection)
 
-    def _path(self) -> str:
-        return str(next((path for path in self._paths if path.exists()), self._paths[0]))
+    @contextmanager
+    def _told(self, command: bytes) -> Iterator[socket.socket]:
+        path = next((path for path in self._paths if path.exists()), self._paths[0])
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(self._timeout)
+            connection.connect(str(path))
+            connection.sendall(command)
+            yield connection
 
 
 class TcpClamd:
@@ -113,7 +118,7 @@ class ClamdScanner:
         self._retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((OSError, clamd.ClamdError)),
             stop=tenacity.stop_after_attempt(attempts),
-            wait=tenacity.wait_exponential_jitter(initial=0.1, max=2),
+            wait=tenacity.wait_random_exponential(multiplier=0.1, max=2),
             reraise=True,
         )
 

@@ -1,0 +1,92 @@
+"""A real clamd with one hand-written signature, for the tests of the scanner."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from workers.scanner import UnixClamd
+
+# In two halves, so that no scanner takes this file for what it looks for.
+_EICAR = ("X5O!P%@AP[4\\PZX54(P^)7CC)7}", "$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*")
+SIGNATURE = "Local.Eicar-Test"
+
+
+def eicar() -> bytes:
+    """The 68 bytes that every scanner agrees to call malware (eicar.org)."""
+    return "".join(_EICAR).encode()
+
+
+def find_clamd() -> str:
+    """The program, or a skip; a failure where DATAPUNK_REQUIRE_CLAMD=1 is set."""
+    found = shutil.which("clamd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if found is None and os.environ.get("DATAPUNK_REQUIRE_CLAMD") == "1":
+        pytest.fail("clamd is not installed, and DATAPUNK_REQUIRE_CLAMD=1 wants it")
+    if found is None:
+        pytest.skip("clamd is not installed (Debian: apt-get install clamav-daemon)")
+    return found
+
+
+@contextmanager
+def running_clamd(*, stream_max: str = "2000M", tcp: int | None = None) -> Iterator[Path]:
+    """A daemon with its folder under a short path; yields its Unix socket."""
+    program = find_clamd()
+    with tempfile.TemporaryDirectory(prefix="clamd-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        config = _configure(folder, stream_max, tcp)
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen([program, "-c", str(config)], stdout=log, stderr=log)
+        try:
+            _wait(process, folder)
+            yield folder / "socket"
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _configure(folder: Path, stream_max: str, tcp: int | None) -> Path:
+    database = folder / "db"
+    database.mkdir()
+    (database / "local.ndb").write_text(f"{SIGNATURE}:0:*:{eicar().hex()}\n")
+    lines = [
+        f"LocalSocket {folder / 'socket'}",
+        f"DatabaseDirectory {database}",
+        f"TemporaryDirectory {folder}",
+        f"User {pwd.getpwuid(os.getuid()).pw_name}",
+        f"StreamMaxLength {stream_max}",
+        "Foreground yes",
+        "MaxFileSize 20M",  # so that "over the limit" can be tried without gigabytes
+        "MaxScanSize 40M",
+        "MaxScanTime 600000",
+        "MaxRecursion 17",
+        "AlertExceedsMax yes",
+        "AlertEncrypted yes",
+        "SelfCheck 0",
+    ]
+    if tcp is not None:
+        lines += [f"TCPSocket {tcp}", "TCPAddr 127.0.0.1"]
+    config = folder / "clamd.conf"
+    config.write_text("\n".join(lines) + "\n")
+    return config
+
+
+def _wait(process: subprocess.Popen[bytes], folder: Path) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            UnixClamd([folder / "socket"], 5).version()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    pytest.fail(f"clamd did not start: {(folder / 'log').read_text()[-2000:]}")
