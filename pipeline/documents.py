@@ -11,8 +11,10 @@ What can't be read gives no text and a flag, never an exception:
 
 from __future__ import annotations
 
+import html
 import io
 import logging
+import re
 import struct
 import zipfile
 import zlib
@@ -37,6 +39,8 @@ logging.getLogger("pypdf").setLevel(logging.CRITICAL)
 PDF = "application/pdf"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
+
+_TITLE = re.compile(r"<title[^>]{0,200}>([^<]{1,1000})</title", re.IGNORECASE)
 
 CHARACTERS = 2_000_000
 _PAGES = 1_000
@@ -117,10 +121,16 @@ def _reader(kind: str, parameters: str) -> Callable[[bytes], Text] | None:
         (p.partition("=")[2].strip(" \"'") for p in parameters.split(";") if "charset=" in p), None
     )
     if kind in _HTML:
-        return lambda data: Text(text=text.html_to_text(text.decode(data, declared)[0]))
+        return lambda data: _html(text.decode(data, declared)[0])
     if kind.startswith("text/"):
-        return lambda data: Text(text=text.decode(data, declared)[0])
+        return lambda data: Text(text=text.decode(data, declared)[0].replace("\r\n", "\n"))
     return None
+
+
+def _html(page: str) -> Text:
+    title = _TITLE.search(page, 0, 64 * 1024)
+    said = {"title": " ".join(html.unescape(title[1]).split())} if title else {}
+    return Text(text=text.html_to_text(page), metadata=_said(said))
 
 
 def _bounded(found: Text) -> Text:

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from make_mbox import TRAPS, git, make_repository, write_mbox
 
 from pipeline.readers.mbox import Mail, Mbox, begins_mbox, git_commit, separator_date
 from schemas.files import Member, SliceLimits
 from schemas.reasons import Reason
 from schemas.records import RawRecord, Rejection
+from tests.make_mbox import TRAPS, git, make_repository, write_mbox
 
 CONTENT_LENGTH = Path(__file__).parent / "data" / "mbox" / "content-length.mbox"
 MEMBER = Member(path="a.mbox", ordinal=0, file=Path("a"), size=0, sha256="", media_type="")

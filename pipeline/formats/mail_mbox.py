@@ -56,13 +56,18 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
 
 
 def _identity(found: Mail, message: mail.Message) -> tuple[str, ...]:
-    if named := _MESSAGE_ID.search(message.field("message-id") or ""):
-        local, _, domain = named[1].rpartition("@")
-        return ("message-id", f"{local}@{domain.lower()}")
+    if named := _ids(message, "message-id"):
+        return ("message-id", named[0])
     if commit := git_commit(found.separator):
         title = _PATCH_COUNT.sub("", " ".join((message.field("subject") or "").split()))
         return ("git-commit", commit, message.field("date") or "", title)
     return ("sha256", sha256(_LABELS.sub(b"", found.body).rstrip(b"\r\n")).hexdigest())
+
+
+def _ids(message: mail.Message, field: str) -> list[str]:
+    """The message ids in a header field, bare, each with its domain in lower case."""
+    pairs = (named.rpartition("@") for named in _MESSAGE_ID.findall(message.field(field) or ""))
+    return [f"{local}@{domain.lower()}" for local, _, domain in pairs]
 
 
 def _time(found: Mail, message: mail.Message) -> Instant | None:
@@ -85,20 +90,20 @@ def _instant(date: str | None) -> Instant | None:
 
 
 def _metadata(message: mail.Message, attached: list[_Attachment]) -> dict[str, Any]:
-    references = _MESSAGE_ID.findall(message.field("references") or "")
-    reply_to = _MESSAGE_ID.search(message.field("in-reply-to") or "")
+    own = next(iter(_ids(message, "message-id")), None)
+    reply_to = next(iter(_ids(message, "in-reply-to")), None)
+    references = _ids(message, "references")
     thread = message.field("x-gm-thrid")
-    own = message.field("message-id")
     found = {
         **_people("from", message.sender),
         **_people("to", message.to),
         **_people("cc", message.cc),
         "date": message.field("date"),
         "message_id": own,
-        "in_reply_to": reply_to and reply_to[1],
+        "in_reply_to": reply_to,
         "references": references,
         "thread": thread,
-        "conversation": thread or next(iter(references), None) or (reply_to and reply_to[1]) or own,
+        "conversation": thread or next(iter(references), reply_to) or own,
         "list": message.field("list-id"),
         "labels": _labels(message),
         "attachments": [attachment.summary() for attachment in attached],
@@ -148,7 +153,7 @@ class _Attachment:
         main = blob.media_type.partition("/")[0]
         found = {
             **read.metadata,
-            "message_id": message.field("message-id"),
+            "message_id": next(iter(_ids(message, "message-id")), None),
             "subject": message.field("subject"),
             "ordinal": self._ordinal,
             "flags": list(read.flags),

@@ -23,7 +23,7 @@ _HTML = frozenset({"html", "htm", "xhtml"})
 def to_record(item: RawRecord, member: Member) -> Record:
     """The file as a document; without text where it is over the reader's limit."""
     name = PurePosixPath(member.path).name
-    kind = _kind(name, member.media_type)
+    kind = _kind(name, member.media_type, item.value or b"")
     read = documents.Text(flags=("too_large",))
     if item.value is not None:
         read = documents.extract_text(item.value, kind)
@@ -41,14 +41,18 @@ def to_record(item: RawRecord, member: Member) -> Record:
     )
 
 
-def _kind(name: str, media_type: str) -> str:
-    """The media type by which the text is read; only text needs its name to tell."""
+def _kind(name: str, media_type: str, data: bytes) -> str:
+    """The media type by which the text is read: a PDF by its first bytes, text by its name."""
     suffix = name.lower().rpartition(".")[2]
+    if b"%PDF-" in data[:1024]:
+        return documents.PDF
+    if suffix == "docx":
+        return documents.DOCX
     if suffix in _HTML:
         return "text/html"
-    if media_type.startswith("text/") and suffix in ("md", "markdown"):
+    if suffix in ("md", "markdown"):
         return "text/markdown"
-    return media_type
+    return "text/plain" if suffix in _TEXT else media_type
 
 
 def _looks_like(head: Head) -> bool:
