@@ -6,20 +6,17 @@ these functions raises. What was read before the break counts.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-import ijson
-
+from pipeline import json_events
 from schemas.files import Head
 
 _BOM = b"\xef\xbb\xbf"
 _SPACE = b" \t\n\r"
 _VALUE_STARTS = b'{["-0123456789tfnNI'
 
-#: ijson drops what it read of a buffer in which the syntax breaks, so buffers are small.
 _BUFFER = 1024
 
 
@@ -51,16 +48,28 @@ def first_items(head: Head, path: str = "", n: int = 3) -> list[Any]:
 
     Numbers with a fraction come as `Decimal`. Fewer where the head ends or breaks before.
     """
-    prefix = f"{path}.item" if path else "item"
-    return list(islice(_until_it_breaks(ijson.items(_stream(head), prefix, buf_size=_BUFFER)), n))
+    stream = json_events.events(head.data, _BUFFER)
+    return list(islice(_until_it_breaks(_items(stream, path)), n))
+
+
+def _items(stream: Iterator[json_events.Event], path: str) -> Iterator[Any]:
+    if json_events.enter_array(stream, path):
+        yield from json_events.build_items(stream)
 
 
 def top_keys(head: Head) -> tuple[str, ...]:
     """The keys of the object at the top, in order, as far as the head shows them."""
     if not is_json_object(head):
         return ()
-    events = _until_it_breaks(ijson.parse(_stream(head), buf_size=_BUFFER))
-    return tuple(value for prefix, event, value in events if event == "map_key" and prefix == "")
+    return tuple(_until_it_breaks(_keys(json_events.events(head.data, _BUFFER))))
+
+
+def _keys(stream: Iterator[json_events.Event]) -> Iterator[str]:
+    depth = 0
+    for event, value in stream:
+        depth += event.startswith("start_") - event.startswith("end_")
+        if event == "map_key" and depth == 1:
+            yield value
 
 
 def lines(head: Head, n: int = 3) -> list[bytes]:
@@ -71,17 +80,8 @@ def lines(head: Head, n: int = 3) -> list[bytes]:
     return list(islice((line for line in map(bytes.strip, parts) if line), n))
 
 
-def _stream(head: Head) -> io.BytesIO:
-    return io.BytesIO(text_of(head))
-
-
 def _until_it_breaks(values: Iterator[Any]) -> Iterator[Any]:
-    """What a parser yields before it fails.
-
-    ijson's C backend raises `SystemError` on integers too long for `int`, `ValueError` on bytes
-    that are no UTF-8, and its own errors otherwise.
-    """
     try:
         yield from values
-    except (ijson.JSONError, ValueError, ArithmeticError, RecursionError, SystemError):
+    except json_events.BROKEN:
         return

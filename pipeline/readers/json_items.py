@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-import ijson
 import msgspec
 import orjson
 
+from pipeline import json_events
 from pipeline.readers import json_decode, json_scan
 from pipeline.readers.json_scan import BOM, PREFIX, Batch, Oversized, Positions
 from schemas.errors import BadValue
@@ -22,8 +22,6 @@ from schemas.records import RawRecord, Rejection
 _KEY_BYTES = 8 * 1024
 _KEY = re.compile(rb'"((?:[^"\\]|\\.)*+)"', re.DOTALL)
 _NUMBER = re.compile(rb"[ \t\n\r]*(-?[0-9][0-9.eE+-]*)")
-#: Events of ijson that stand at an item's own prefix and begin no value.
-_NO_VALUE = frozenset({"map_key", "end_map", "end_array"})
 
 
 class JsonItems(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,17 +125,14 @@ class JsonItems(msgspec.Struct, frozen=True, kw_only=True):
         On sound JSON that is how many `items` yields. Keys that hold a dot can't be told from
         a path, here as in `path`.
         """
-        wanted = f"{self.path}.item" if self.path else "item"
-        found, inside = 0, False
+        found = 0
         try:
-            for prefix, event, _ in ijson.parse(_text(source)):
-                if prefix == wanted:
-                    found += inside and event not in _NO_VALUE
-                elif prefix == self.path:
-                    inside = event == "start_array"
-        except (ijson.JSONError, ValueError, SystemError):
-            # Its C backend turns a number too long for `int` into a SystemError.
-            return found
+            stream = json_events.events(source)
+            if json_events.enter_array(stream, self.path):
+                for _ in json_events.count_items(stream):
+                    found += 1
+        except json_events.BROKEN:
+            pass
         return found
 
 
@@ -193,29 +188,22 @@ def _size(source: BinaryIO) -> int:
     return source.seek(0, 2)
 
 
-def _text(source: BinaryIO) -> BinaryIO:
-    """The source, standing behind its byte order mark."""
-    source.seek(0)
-    source.seek(len(BOM) if source.read(len(BOM)) == BOM else 0)
-    return source
-
-
 def _flaw(source: BinaryIO) -> tuple[Reason, str] | None:
     """What is wrong with a file as JSON, by a parser that holds none of it."""
     try:
-        deque(ijson.basic_parse(_text(source)), maxlen=0)
-    except ijson.IncompleteJSONError as error:
+        deque(json_events.events(source), maxlen=0)
+    except json_events.BROKEN as error:
         if "premature EOF" in str(error):
             return Reason.TRUNCATED, "the file ends before the array"
-        return Reason.BAD_SYNTAX, "broken before the array"
-    except (ijson.JSONError, ValueError, SystemError):
         return Reason.BAD_SYNTAX, "broken before the array"
     return None
 
 
 def _find_array(source: BinaryIO, path: str) -> int | None:
     """The offset behind the bracket that opens the array; None if there is no such array."""
-    at: int | None = json_scan.skip_space(source, _text(source).tell())
+    source.seek(0)
+    begin = len(BOM) if source.read(len(BOM)) == BOM else 0
+    at: int | None = json_scan.skip_space(source, begin)
     for key in path.split(".") if path else ():
         if at is None or _byte(source, at) != b"{":
             return None

@@ -218,7 +218,8 @@ def batches(blocks: Iterable[Block], begin: int, item_bytes: int) -> Iterator[Ba
         used = 0
         if rest.over:
             used = int(marks[0]) + 1
-            yield rest.oversized(block.base + used - 1)
+            rest.add(block.data[: used - 1])
+            yield rest.oversized()
             rest, marks = _Rest(block.base + used, item_bytes), marks[1:]
         if marks.size:
             last = int(marks[-1])
@@ -229,7 +230,7 @@ def batches(blocks: Iterable[Block], begin: int, item_bytes: int) -> Iterator[Ba
         rest.add(block.data[used:])
         depth = block.depth
     if rest.over:
-        yield rest.oversized(rest.start + rest.length)
+        yield rest.oversized()
     elif rest.length:
         yield Batch(rest.start, rest.data(), _ZERO[:0], depth, True)
 
@@ -248,18 +249,16 @@ class _Rest:
         return self.length > self._limit
 
     def add(self, data: bytes) -> None:
-        was_over = self.over
         self.length += len(data)
-        if not was_over:
-            self._pieces.append(data)
-            if self.over:
-                self._pieces = [self.data()[:PREFIX]]
+        self._pieces.append(data)
+        if self.over:
+            self._pieces = [self.data()[:PREFIX]]
 
     def data(self) -> bytes:
         return b"".join(self._pieces)
 
-    def oversized(self, end: int) -> Oversized:
-        return Oversized(self.start, self.data(), end)
+    def oversized(self) -> Oversized:
+        return Oversized(self.start, self.data(), self.start + self.length)
 
 
 def trim(data: bytes, starts: Positions, ends: Positions) -> tuple[Positions, Positions]:
