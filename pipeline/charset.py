@@ -44,7 +44,7 @@ _SUPERSETS = {
 _LIKE_ASCII = re.compile(r"iso2022|hz$|utf-7$|utf-16|utf-32")
 #: Codecs of Python that are no charset of a text; idna and punycode take quadratic time.
 _NO_CHARSETS = frozenset(
-    {"idna", "punycode", "undefined", "unicode_escape", "raw-unicode-escape", "mbcs", "oem"}
+    {"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "mbcs", "oem"}
 )
 _HEAD = 4096
 _WINDOW = 64 * 1024
@@ -90,7 +90,7 @@ def _canonical(declared: str | None) -> str | None:
         name = codecs.lookup(declared.strip(" \t\r\n\"'")).name
     except (LookupError, ValueError):
         return None
-    return None if name in _NO_CHARSETS else name
+    return None if name.replace("_", "-") in _NO_CHARSETS else name
 
 
 def _first(claim: str | None) -> bool:

@@ -74,12 +74,13 @@ _LETTERS_AND_SPACE = (ascii_letters + " ").encode()
 
 
 def _fair_limit(text: str, limit: int) -> int:
-    """`limit`, counting each character that is no ASCII letter and no space as four."""
-    if len(text) * 4 <= limit:
+    """`limit`, where an ASCII digit or sign counts as four characters, a foreign one as six."""
+    if len(text) * 6 <= limit:
         return limit
-    ascii_only = text.encode("ascii", "ignore")
-    others = len(text) - len(ascii_only) + len(ascii_only.translate(None, _LETTERS_AND_SPACE))
-    return max(1, limit * len(text) // (len(text) + 3 * others))
+    known = text.encode("ascii", "ignore")
+    signs = len(known.translate(None, _LETTERS_AND_SPACE))
+    weight = len(text) + 3 * signs + 5 * (len(text) - len(known))
+    return max(1, limit * len(text) // weight)
 
 
 _SPACE = re.compile(r"\s*")
@@ -105,12 +106,14 @@ def _after_space(text: str, start: int) -> int:
 
 
 def _bound(text: str, start: int, end: int) -> int:
-    """Where to cut `[start, end)`, which text follows."""
+    """Where to cut `[start, end)`, which text follows. A space that is cut off may lie at `end`."""
     crumb = start + (end - start) // 4
     for kind in (_SENTENCE_END, _WORD_END):
-        bound = max((found.end() for found in kind.finditer(text, crumb, end)), default=0)
-        if bound:
-            return bound
+        bounds = [found.end() for found in kind.finditer(text, crumb, end + 1)]
+        while bounds:
+            bound = bounds.pop()
+            if bound <= end or text[end].isspace():
+                return bound
     return end
 
 

@@ -1,0 +1,244 @@
+"""Every spelling of a time in sections 2.1 to 2.7 of the format reference that is not prose."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.timestamps import epoch, iso, mail_date
+from schemas.errors import BadValue
+from schemas.reasons import Reason
+from schemas.records import Instant
+
+
+def utc(*parts: int) -> datetime:
+    return datetime(*parts, tzinfo=UTC)  # type: ignore[misc, arg-type]
+
+
+ISO = [
+    # My Activity, Records.json, Semantic Location History
+    ("2026-03-04T09:00:00Z", utc(2026, 3, 4, 9), 0, None),
+    ("2026-03-04T09:00:00.123Z", utc(2026, 3, 4, 9, 0, 0, 123000), 0, None),
+    ("2026-03-04T09:00:00.123456Z", utc(2026, 3, 4, 9, 0, 0, 123456), 0, None),
+    ("2026-03-04T09:00:00.123456789Z", utc(2026, 3, 4, 9, 0, 0, 123456), 0, None),
+    ("2026-03-04T09:00:00,5Z", utc(2026, 3, 4, 9, 0, 0, 500000), 0, None),
+    ("2026-03-04T10:00:00+01:00", utc(2026, 3, 4, 9), 60, None),
+    ("2026-03-04T10:00:00.000+01:00", utc(2026, 3, 4, 9), 60, None),
+    ("2026-03-04T03:30:00-0530", utc(2026, 3, 4, 9), -330, None),
+    ("2026-03-04T09:00:00-00:00", utc(2026, 3, 4, 9), None, "zone_unknown"),
+    ("2026-03-04T09:00:00+00:00", utc(2026, 3, 4, 9), 0, None),
+    # YouTube comments: CSV and both vintages of HTML
+    ("2023-09-19T17:42:53.434647+00:00", utc(2023, 9, 19, 17, 42, 53, 434647), 0, None),
+    ("2020-04-27 23:18:23 UTC", utc(2020, 4, 27, 23, 18, 23), 0, None),
+    ("2016-06-15T08:50:49Z", utc(2016, 6, 15, 8, 50, 49), 0, None),
+    # no zone; a date alone
+    ("2026-03-04 09:00:00", utc(2026, 3, 4, 9), None, "zone_assumed"),
+    ("2026-03-04T09:00", utc(2026, 3, 4, 9), None, "zone_assumed"),
+    ("2026-03-04", utc(2026, 3, 4), None, "zone_assumed"),
+    # Apple Health, Uber (Go), basic format, lower case
+    ("2016-11-14 07:25:44 -0700", utc(2016, 11, 14, 14, 25, 44), -420, None),
+    ("2022-12-03 13:28:36 +0000 UTC", utc(2022, 12, 3, 13, 28, 36), 0, None),
+    ("20260304T090000Z", utc(2026, 3, 4, 9), 0, None),
+    ("2026-03-04t09:00:00z", utc(2026, 3, 4, 9), 0, None),
+    # invisible characters
+    ("2026-03-04\u202f09:00:00\u00a0UTC", utc(2026, 3, 4, 9), 0, None),
+    ("\ufeff2026-03-04T09:00:00Z\u200e", utc(2026, 3, 4, 9), 0, None),
+    # the ends of the range
+    ("1900-01-01T00:00:00Z", utc(1900, 1, 1), 0, None),
+    ("2100-12-31T23:59:59Z", utc(2100, 12, 31, 23, 59, 59), 0, None),
+    ("1900-01-01T00:00:00+01:00", None, 60, "out_of_range"),
+    ("2100-12-31T23:59:59-01:00", None, -60, "out_of_range"),
+    ("1899-12-31T23:59:59Z", None, 0, "out_of_range"),
+    ("0000-01-01T00:00:00Z", None, 0, "out_of_range"),
+    ("9999-12-31T23:59:59-14:00", None, -840, "out_of_range"),
+    ("99999-01-01T00:00:00Z", None, 0, "out_of_range"),
+    ("+002026-03-04T09:00:00Z", utc(2026, 3, 4, 9), 0, None),
+    # leap seconds
+    ("2016-12-31T23:59:60Z", utc(2017, 1, 1), 0, "leap_second"),
+    ("2017-01-01T05:29:60+05:30", utc(2017, 1, 1), 330, "leap_second"),
+]
+
+
+@pytest.mark.parametrize(("text", "at", "offset", "flag"), ISO, ids=[row[0] for row in ISO])
+def test_iso(text: str, at: datetime | None, offset: int | None, flag: str | None) -> None:
+    assert iso(text) == Instant(at, text, offset, flag)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x",
+        "soon",
+        "2024-02-30",
+        "2023-02-29T00:00:00Z",
+        "12345-02-30",
+        "2024-13-01",
+        "2024-01-01T24:00:01Z",
+        "2024-01-01T00:00:60Z",  # no leap second has ever been at midnight UTC
+        "2024-01-01T00:00:00+25:00",
+        "2024-01-01T00:00:00 MESZ",
+        "1612110112345",  # milliseconds, that fromisoformat takes for a day in 1612
+        "１９９９-01-01",
+        "2024-01-01T00:00:00Z; DROP",
+        None,
+        1704067200,
+    ],
+)
+def test_iso_refuses_what_is_no_time(text: Any) -> None:
+    with pytest.raises(BadValue) as caught:
+        iso(text)
+    assert caught.value.reason is Reason.BAD_TIME
+    assert caught.value.__context__ is None, "an error of datetime would quote the text"
+
+
+@given(
+    st.datetimes(datetime(1901, 1, 2), datetime(2099, 12, 30)),
+    st.integers(-14 * 60, 14 * 60),
+)
+def test_iso_reads_back_what_python_writes(naive: datetime, minutes: int) -> None:
+    moment = naive.replace(tzinfo=timezone(timedelta(minutes=minutes)))
+    found = iso(moment.isoformat())
+    assert (found.at, found.offset, found.flag) == (moment, minutes, None)
+    assert found.at is not None
+    assert found.at.tzinfo is UTC
+
+
+EPOCHS: list[tuple[Any, Any, datetime | None]] = [
+    (1704067200, "s", utc(2024, 1, 1)),
+    ("1704067200", "s", utc(2024, 1, 1)),  # Photos sidecars
+    (1704067200.25, "s", utc(2024, 1, 1, 0, 0, 0, 250000)),
+    (1704067200.1, "s", utc(2024, 1, 1, 0, 0, 0, 100000)),
+    ("1456427378.000002", "s", utc(2016, 2, 25, 19, 9, 38, 2)),  # Slack
+    ("1.7040672E9", "s", utc(2024, 1, 1)),
+    ("1704067200123", "ms", utc(2024, 1, 1, 0, 0, 0, 123000)),  # timestampMs
+    (1704067200123, "ms", utc(2024, 1, 1, 0, 0, 0, 123000)),
+    (1704067200123456, "us", utc(2024, 1, 1, 0, 0, 0, 123456)),  # time_usec
+    (1704067200123456789, "ns", utc(2024, 1, 1, 0, 0, 0, 123456)),  # Fit
+    ("1704067200123456789", "ns", utc(2024, 1, 1, 0, 0, 0, 123456)),
+    (13348540800000000, "webkit", utc(2024, 1, 1)),  # Chrome's Autofill.json
+    ("13348540800000000", "webkit", utc(2024, 1, 1)),
+    (-1, "s", utc(1969, 12, 31, 23, 59, 59)),
+    (" 1704067200\u202f", "s", utc(2024, 1, 1)),
+    (-2208988800, "s", utc(1900, 1, 1)),
+    (4133980799, "s", utc(2100, 12, 31, 23, 59, 59)),
+    # out of range: flagged, never guessed
+    (-2208988801, "s", None),
+    (4133980800, "s", None),
+    (1704067200123, "s", None),  # milliseconds given for seconds
+    (-62169958800, "s", None),  # the year 0, in Facebook's photo data
+    (0, "webkit", None),
+    (1e20, "s", None),
+    (-1e300, "ms", None),
+    ("1e999999", "s", None),
+    ("9" * 60, "us", None),
+    (10**40, "ns", None),
+]
+
+
+@pytest.mark.parametrize(("value", "unit", "at"), EPOCHS)
+def test_epoch(value: Any, unit: Any, at: datetime | None) -> None:
+    flag = None if at else "out_of_range"
+    assert epoch(value, unit) == Instant(at, str(value), None, flag)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "now", "NaN", "inf", "1_000", "0x10", "１２", "9" * 5000, float("nan"), True, None, [1]],
+)
+def test_epoch_refuses_what_is_no_number(value: Any) -> None:
+    with pytest.raises(BadValue) as caught:
+        epoch(value, "s")
+    assert caught.value.reason is Reason.BAD_TIME
+    assert caught.value.__context__ is None
+
+
+def test_epoch_refuses_an_integer_that_python_will_not_print() -> None:
+    with pytest.raises(BadValue, match="too many digits"):
+        epoch(10**5000, "s")
+
+
+@given(st.datetimes(datetime(1900, 1, 1), datetime(2100, 12, 31, 23, 59, 59, 999999)))
+def test_epoch_is_exact_to_the_microsecond(naive: datetime) -> None:
+    moment = naive.replace(tzinfo=UTC)
+    micros = (moment - utc(1970, 1, 1)) // timedelta(microseconds=1)
+    assert epoch(micros, "us").at == moment
+    assert epoch(str(micros * 1000), "ns").at == moment
+
+
+MAIL = [
+    # the separator of Takeout's mbox, asctime, `date`
+    ("Fri Sep 16 22:26:51 +0000 2016", utc(2016, 9, 16, 22, 26, 51), 0, None),
+    ("Mon Mar 02 10:15:00 +0000 2026", utc(2026, 3, 2, 10, 15), 0, None),
+    ("Fri Sep  6 22:26:51 2016", utc(2016, 9, 6, 22, 26, 51), None, "zone_assumed"),
+    ("Tue Jan 02 03:04:05 UTC 2024", utc(2024, 1, 2, 3, 4, 5), 0, None),
+    ("Tue Jan  2 03:04:05 2024 -0800", utc(2024, 1, 2, 11, 4, 5), -480, None),
+    # RFC 5322, with its appendix A
+    ("Mon, 02 Mar 2026 11:15:00 +0100", utc(2026, 3, 2, 10, 15), 60, None),
+    ("Fri, 21 Nov 1997 09:55:06 -0600", utc(1997, 11, 21, 15, 55, 6), -360, None),
+    ("2 Mar 2026 11:15 +0100", utc(2026, 3, 2, 10, 15), 60, None),
+    ("Mon, 2 Mar 2026 11:15:00 -0000", utc(2026, 3, 2, 11, 15), None, "zone_unknown"),
+    (
+        "Thu,\r\n      13\r\n Feb\r\n 1969\r\n 23:32\r\n -0330 (Newfoundland (old) Time)",
+        utc(1969, 2, 14, 3, 2),
+        -210,
+        None,
+    ),
+    ("21 Nov 97 09:55:06 GMT", utc(1997, 11, 21, 9, 55, 6), 0, None),
+    ("Fri, 21 Nov 1997 09(comment):   55  :  06 -0600", utc(1997, 11, 21, 15, 55, 6), -360, None),
+    ("21 Nov 49 00:00 Z", utc(2049, 11, 21), 0, None),
+    ("21 Nov 50 00:00 Z", utc(1950, 11, 21), 0, None),
+    ("21 Nov 124 00:00 Z", utc(2024, 11, 21), 0, None),
+    ("Mon, 2 Mar 2026 11:15:00 EST", utc(2026, 3, 2, 16, 15), -300, None),
+    ("Mon, 2 Mar 2026 11:15:00 PDT", utc(2026, 3, 2, 18, 15), -420, None),
+    ("Mon, 2 Mar 2026 11:15:00 +0100 (CET)", utc(2026, 3, 2, 10, 15), 60, None),
+    ("Mon, 2 Mar 2026 11:15:00 CET", utc(2026, 3, 2, 11, 15), None, "zone_assumed"),
+    ("Mon, 2 Mar 2026 11:15:00 A", utc(2026, 3, 2, 11, 15), None, "zone_assumed"),
+    ("Mon, 2 Mar 2026 11:15:00", utc(2026, 3, 2, 11, 15), None, "zone_assumed"),
+    # by no standard
+    ("Sunday, 06-Nov-94 08:49:37 GMT", utc(1994, 11, 6, 8, 49, 37), 0, None),
+    ("2016-09-16 22:26:51 +0200", utc(2016, 9, 16, 20, 26, 51), 120, None),
+    ("Mon, 2 Mar 2026 11.15.00 +0100", utc(2026, 3, 2, 10, 15), 60, None),
+    ("Fri, 31 Dec 99999 00:00:00 GMT", None, 0, "out_of_range"),
+    ("Mon, 1 Jan 1601 00:00:00 +0000", None, 0, "out_of_range"),
+]
+
+
+@pytest.mark.parametrize(("text", "at", "offset", "flag"), MAIL, ids=[row[0] for row in MAIL])
+def test_mail_date(text: str, at: datetime | None, offset: int | None, flag: str | None) -> None:
+    assert mail_date(text) == Instant(at, text, offset, flag)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "yesterday",
+        "Mon, 30 Feb 2026 11:15:00 +0000",
+        "Mon, 2 Mrz 2026 11:15:00 +0000",
+        "Mon, 2 Mar 2026 25:15:00 +0000",
+        "Mon, 2 Mar 2026 11:15:00 +9900",
+        "2 Mar",
+        "(" * 199,
+        "2 Mar 2026 11:15:00 " + "(x)" * 100,
+        None,
+    ],
+)
+def test_mail_date_refuses_what_is_no_date(text: Any) -> None:
+    with pytest.raises(BadValue) as caught:
+        mail_date(text)
+    assert caught.value.reason is Reason.BAD_TIME
+    assert caught.value.__context__ is None
+
+
+@given(st.text(max_size=250))
+def test_any_text_is_a_time_or_refused(text: str) -> None:
+    for understand in (iso, mail_date, lambda t: epoch(t, "s")):
+        try:
+            assert understand(text).text == text
+        except BadValue as refused:
+            assert refused.reason is Reason.BAD_TIME
