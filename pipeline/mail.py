@@ -178,12 +178,13 @@ def _text(leaf: StandardMessage) -> str:
     return decoded
 
 
-def _decoded(value: Any) -> str:
-    """A header field without encoded words (RFC 2047) and without folds."""
+def _decoded(value: str) -> str:
+    """A header field without encoded words (RFC 2047) and without folds, raw UTF-8 understood."""
+    raw = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     try:
-        plain = str(make_header(decode_header(value)))
+        plain = str(make_header(decode_header(raw)))
     except _BROKEN:
-        plain = str(value)
+        plain = raw
     return re.sub(r"\r?\n(?=[ \t])", "", plain)
 
 

@@ -1,0 +1,328 @@
+"""Mail: who a mail is, what it says, and that no mail however broken brings a worker down."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import mail
+from pipeline.format import recognise
+from pipeline.formats.mail_mbox import FORMAT
+from pipeline.readers.mbox import Mail
+from schemas.errors import BadValue
+from schemas.files import Head, Member, SliceLimits
+from schemas.reasons import Reason
+from schemas.records import DataType, RawRecord, Record
+from tests.formats_support import head_of
+from tests.make_mbox import make_repository, write_mbox
+
+MAILS = Path(__file__).parent / "data" / "mail"
+MEMBER = Member(path="a.mbox", ordinal=0, file=Path("a"), size=0, sha256="", media_type="")
+SEPARATOR = b"From 1@xxx Mon Mar 02 10:15:00 +0000 2026"
+CAME = datetime(2026, 3, 2, 10, 15, tzinfo=UTC)
+PATCH = b"From 0123456789abcdef0123456789abcdef01234567 Mon Sep 17 00:00:00 2001"
+
+
+def records(body: bytes, separator: bytes = SEPARATOR) -> list[Record]:
+    found = FORMAT.record(RawRecord(Mail(separator, body), 0, len(body)), MEMBER)
+    assert not isinstance(found, msgspec.Struct)
+    outcomes = list(found)
+    assert all(isinstance(outcome, Record) for outcome in outcomes)
+    return [outcome for outcome in outcomes if isinstance(outcome, Record)]
+
+
+def message(body: bytes, separator: bytes = SEPARATOR) -> Record:
+    return records(body, separator)[0]
+
+
+def refusal(body: bytes) -> Reason:
+    with pytest.raises(BadValue) as caught:
+        records(body)
+    return caught.value.reason
+
+
+def nested(depth: int) -> bytes:
+    heads = "".join(
+        f'Content-Type: multipart/mixed; boundary="b{n}"\n\n--b{n}\n' for n in range(depth)
+    )
+    ends = "".join(f"--b{n}--\n" for n in reversed(range(depth)))
+    return f"Subject: nested\n{heads}Content-Type: text/plain\n\ndeep\n{ends}".encode()
+
+
+@pytest.mark.parametrize("path", sorted(MAILS.glob("*.eml")), ids=lambda p: p.stem)
+def test_mails_with_every_ill_are_read(path: Path) -> None:
+    found = records(path.read_bytes())
+    head, *attachments = found
+    assert head.record_type == "message"
+    assert head.time is not None
+    assert len(head.metadata.get("attachments", [])) == len(attachments)
+    json.dumps([record.metadata for record in found])
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "text"),
+    [
+        ("japanese_shift_jis", "test", "あいうえお"),
+        ("japanese_iso_2022", "まみむめも", "すみません"),
+        ("ks_c_5601-1987", "test", "스티해"),
+        ("utf8_headers", "Säying Hello", "body"),
+        ("raw_email_encoded_stack_level_too_deep", "Nicolas Fouché has", "Nicolas Fouché has"),
+        ("two_from_in_message", "Sending messages", "When sending email"),
+        ("raw_email_quoted_with_0d0a", "testing", "A fax has arrived"),
+        ("bad_encoded_subject", "=?NONE?B?VEVTVA=?=", "TEST"),
+    ],
+)
+def test_text_in_its_charset(name: str, title: str, text: str) -> None:
+    found = message((MAILS / f"{name}.eml").read_bytes())
+    assert (found.title or "").startswith(title)
+    assert (found.content or "").startswith(text)
+    assert "\ufffd" not in (found.title or "")
+
+
+def test_a_header_in_a_charset_of_its_own() -> None:
+    found = message("Subject: Grüße aus der Käserei\n\ntext\n".encode("latin-1"))
+    assert (found.title, found.content) == ("Grüße aus der Käserei", "text")
+
+
+def test_names_of_attachments() -> None:
+    names = {
+        path.stem: [r.title for r in records(path.read_bytes())[1:]]
+        for path in (MAILS / "japanese_attachment.eml", MAILS / "attachment_nonascii_filename.eml")
+    }
+    assert names == {
+        "japanese_attachment": ["てすと.txt"],
+        "attachment_nonascii_filename": ["ciële.txt"],
+    }
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"\n", b"Just a text.\nNo fields.\n", b"\nSubject: in the body\n", b"a: b c"[1:]]
+)
+def test_a_mail_without_one_header_field_is_no_mail(body: bytes) -> None:
+    assert refusal(body) == Reason.NOT_A_MAIL
+
+
+def test_a_thousand_nested_parts_are_quarantined() -> None:
+    assert refusal(nested(1_000)) == Reason.MAIL_UNREADABLE
+
+
+def test_a_hundred_nested_parts_are_read() -> None:
+    assert message(nested(100)).content == "deep"
+
+
+def test_an_unknown_charset_is_decoded_as_well_as_can_be() -> None:
+    found = message(b"Subject: x\nContent-Type: text/plain; charset=x-nothing\n\ncaf\xc3\xa9\n")
+    assert found.content == "café"
+
+
+def test_a_broken_base64_attachment_costs_no_other_part() -> None:
+    body = (
+        b"Subject: x\nContent-Type: multipart/mixed; boundary=q\n\n--q\n\ntext\n--q\n"
+        b"Content-Type: application/zip; name=a.zip\nContent-Transfer-Encoding: base64\n\n"
+        b"!!!!\xff not base64\n--q--\n"
+    )
+    head, attachment = records(body)
+    assert head.content == "text"
+    assert attachment.title == "a.zip"
+    assert head.metadata["flags"] == ["standard_library"]
+
+
+def test_twenty_thousand_addresses_are_counted_and_the_first_listed() -> None:
+    people = b",\n ".join(b"u%d@example.org" % n for n in range(20_000))
+    found = message(b"Subject: x\nTo: " + people + b"\n\n")
+    assert found.metadata["to_count"] == 20_000
+    assert len(found.metadata["to"]) == 1_000
+
+
+@pytest.mark.parametrize(
+    "date",
+    [b"Mon, 30 Feb 2026 10:00:00 +0000", b"nonsense", b"Mon, 1 Jan 0001 00:00:00 +0000", b""],
+)
+def test_a_bad_date_gives_way_to_the_separators(date: bytes) -> None:
+    found = message(b"Subject: x\nDate: " + date + b"\n\n")
+    assert found.time is not None
+    assert (found.time.at, found.time.flag) == (CAME, "from_separator")
+    assert found.time.text == (date.decode() or "Mon Mar 02 10:15:00 +0000 2026")
+
+
+def test_a_good_date_is_the_mails_own() -> None:
+    found = message(b"Subject: x\nDate: Mon, 02 Mar 2026 11:15:00 +0100\n\n")
+    assert found.time is not None
+    assert (found.time.at, found.time.offset, found.time.flag) == (CAME, 60, None)
+
+
+def test_without_any_date_there_is_none() -> None:
+    assert message(b"Subject: x\n\n", b"From - ").time is None
+    assert message(b"Subject: x\n\n", PATCH).time is None
+
+
+@pytest.mark.parametrize(
+    "field", [b"<A.b@Example.ORG>", b" (c) <A.b@Example.ORG> ", b"\n <A.b@Example.ORG>"]
+)
+def test_a_mail_is_its_message_id(field: bytes) -> None:
+    body = b"Message-ID: " + field + b"\nSubject: %b\n\n"
+    one, other = message(body % b"one"), message(body % b"other", PATCH)
+    assert one.identity == other.identity == ("message-id", "A.b@example.org")
+
+
+@pytest.mark.parametrize("field", [b"", b"<>", b"none", b"<no-at-sign>"])
+def test_a_message_id_that_names_nothing_is_none(field: bytes) -> None:
+    body = b"Message-ID: " + field + b"\nSubject: %b\n\n"
+    one, other = message(body % b"one"), message(body % b"other")
+    assert one.identity[0] == other.identity[0] == "sha256"
+    assert one.identity != other.identity
+
+
+def test_labels_and_the_end_of_file_do_not_make_another_mail() -> None:
+    one = message(b"X-Gmail-Labels: Inbox,\n Important\nSubject: x\n\ntext\n")
+    other = message(b"X-Gmail-Labels: Archived\nSubject: x\n\ntext")
+    assert one.identity == other.identity
+    assert one.identity != message(b"Subject: x\n\ntext.\n").identity
+
+
+def test_a_patch_is_its_commit_whatever_its_number_in_the_series() -> None:
+    body = b"From: ana@example.org\nDate: Mon, 02 Mar 2026 11:15:00 +0100\nSubject: %b\n\n"
+    one = message(body % b"[PATCH 1/9] Add a line", PATCH)
+    again = message(body % b"[PATCH 0001/1000] Add a\n line", PATCH)
+    assert one.identity == again.identity
+    assert one.identity[0] == "git-commit"
+    assert one.identity != message(body % b"[PATCH] Add another", PATCH).identity
+    twin = PATCH.replace(b"0123", b"4567")
+    assert one.identity != message(body % b"[PATCH 1/9] Add a line", twin).identity
+    assert message(body % b"x", PATCH.replace(PATCH[5:45], b"0" * 40)).identity[0] == "sha256"
+
+
+def test_labels_thread_and_conversation() -> None:
+    found = message(
+        b"X-GM-THRID: 17\nX-Gmail-Labels: =?UTF-8?Q?Caf=C3=A9,Inbox,?=\n =?UTF-8?Q?=22a=2C_b=22?=\n"
+        b"Message-ID: <c@x.org>\nIn-Reply-To: <b@X.org>\nReferences: <a@x.org>\n <b@x.org>\n\n"
+    )
+    assert found.metadata["labels"] == ["Café", "Inbox", "a, b"]
+    assert found.metadata["thread"] == found.metadata["conversation"] == "17"
+    assert found.metadata["references"] == ["a@x.org", "b@x.org"]
+    assert found.metadata["in_reply_to"] == "b@x.org"
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (b"References: <a@x.org> <b@x.org>\nIn-Reply-To: <b@x.org>\n", "a@x.org"),
+        (b"In-Reply-To: <b@x.org>\n", "b@x.org"),
+        (b"", "c@x.org"),
+    ],
+)
+def test_a_conversation_is_named_by_its_first_mail(fields: bytes, expected: str) -> None:
+    found = message(b"Message-ID: <c@x.org>\n" + fields + b"\n")
+    assert found.metadata["conversation"] == expected
+
+
+def test_html_is_read_where_there_is_no_plain_text() -> None:
+    found = message(b"Subject: x\nContent-Type: text/html\n\n<p>one</p><p>two</p>\n")
+    assert found.content == "one\n\ntwo"
+
+
+def test_attachments_are_records_of_their_own() -> None:
+    body = (
+        b"Subject: x\nMessage-ID: <a@x.org>\nDate: Mon, 02 Mar 2026 11:15:00 +0100\n"
+        b"Content-Type: multipart/mixed; boundary=q\n\n--q\n\ntext\n"
+        b'--q\nContent-Disposition: attachment; filename="../../etc/list.txt"\n'
+        b"Content-Type: text/plain\n\none\n"
+        b'--q\nContent-Disposition: attachment; filename="list.txt"\n'
+        b"Content-Type: text/plain\n\none\n"
+        b"--q\nContent-Type: image/png\nContent-Transfer-Encoding: base64\n\niVBORw0KGgo=\n--q--\n"
+    )
+    head, first, second, picture = records(body)
+    assert [r.data_type for r in (head, first, second, picture)] == [
+        DataType.EMAIL,
+        DataType.DOCUMENT,
+        DataType.DOCUMENT,
+        DataType.MEDIA,
+    ]
+    assert first.title == "list.txt"
+    assert first.content == "one"
+    assert first.blob is not None
+    assert second.blob is not None
+    assert first.blob.data == b"one"
+    assert first.blob.sha256 == second.blob.sha256
+    assert len({r.identity for r in (head, first, second, picture)}) == 4
+    assert first.identity == ("message-id", "a@x.org", "1", first.blob.sha256)
+    assert first.time == head.time
+    assert first.metadata["message_id"] == "a@x.org"
+    assert picture.title == "attachment-3"
+    assert [a["sha256"] for a in head.metadata["attachments"]] == [
+        r.blob.sha256 for r in (first, second, picture) if r.blob
+    ]
+
+
+def test_a_mail_within_a_mail_is_an_attachment() -> None:
+    head, inner = records((MAILS / "attachment_message_rfc822.eml").read_bytes())
+    assert inner.blob is not None
+    assert inner.blob.media_type == "message/rfc822"
+    assert inner.blob.data
+    assert head.content == "This is the first part."
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_are_a_mail_or_a_refusal(data: bytes) -> None:
+    for body in (
+        data,
+        b"Subject: x\n" + data,
+        b"Content-Type: multipart/mixed; boundary=q\n" + data,
+    ):
+        try:
+            mail.parse(body)
+        except BadValue as refused:
+            assert refused.reason in (Reason.NOT_A_MAIL, Reason.MAIL_UNREADABLE)
+
+
+def test_the_standard_library_finds_the_same_in_a_sound_mail() -> None:
+    for name in ("attachment_pdf", "raw_email_with_nested_attachment", "japanese_attachment"):
+        data = (MAILS / f"{name}.eml").read_bytes()
+        fast, slow = mail.parse(data), mail._by_standard_library(data)
+        assert (fast.plain, fast.html, fast.sender) == (slow.plain, slow.html, slow.sender)
+        assert [(p.media_type, p.name) for p in fast.parts] == [
+            (p.media_type, p.name) for p in slow.parts
+        ]
+        assert fast.field("subject") == slow.field("subject")
+
+
+def _recognised(path: str, data: bytes) -> bool:
+    return recognise(head_of(path, data)) is FORMAT
+
+
+def test_what_is_taken_for_an_mbox() -> None:
+    one = SEPARATOR + b"\r\nSubject: x\r\n\r\ntext\r\n"
+    assert _recognised("Takeout/Mail/Posteingang.mbox", one)
+    assert _recognised("Mail/Inbox", one)
+    assert _recognised("patches.patch", PATCH + b"\nFrom: ana@example.org\n\n")
+    assert _recognised("all.txt", b"From - \nSubject: x\n\n")
+    assert _recognised("broken.mbox", b"no separator in the whole file\n")
+    assert not _recognised("letter.txt", b"From Ana, with love\n\nDear Bo,\n")
+    assert not _recognised("a.csv", b"from,to\nana,bo\n")
+    zeros = Head(path="a.mbox", data=b"\0" * 100, size=100, media_type="application/octet-stream")
+    assert not FORMAT.claims(zeros)
+
+
+def test_one_document_per_commit(tmp_path: Path) -> None:
+    make_repository(tmp_path / "repository", 300)
+    write_mbox(tmp_path / "repository", tmp_path / "out.mbox")
+    data = (tmp_path / "out.mbox").read_bytes()
+    assert _recognised("out.mbox", data)
+    source = io.BytesIO(data)
+    context = FORMAT.reader.prepare(source, MEMBER)
+    found = [
+        record
+        for part in FORMAT.reader.slices(source, context, SliceLimits(records=50))
+        for item in FORMAT.reader.items(source, part, context)
+        if isinstance(item, RawRecord)
+        for record in records(item.value.body, item.value.separator)
+    ]
+    assert len(found) == len({record.identity for record in found}) == 300
+    assert all(record.record_type == "message" for record in found)
