@@ -87,7 +87,7 @@ def test_a_quoted_cell_may_run_over_999_line_ends(lines: int) -> None:
     assert last.value == {"a": "2", "b": "y"}
 
 
-@pytest.mark.parametrize("over", [0, 1])
+@pytest.mark.parametrize("over", [0, 1, 9, 100_000])
 def test_a_quoted_cell_with_line_ends_may_take_a_mebibyte(over: int) -> None:
     row = b'1,"' + b"x" * ((1 << 20) - 5 + over) + b'\n"'
     assert len(row) == (1 << 20) + over

@@ -167,7 +167,7 @@ def test_a_giant_mail_is_rejected_and_its_neighbours_are_not() -> None:
 
 def test_separators_at_the_edges_of_blocks() -> None:
     block = 1 << 20
-    for shift in (-60, -30, -5, -1, 0, 1, 5, 2_040, 2_048, 2_049):
+    for shift in (*range(-2_060, -2_036), -60, -30, -5, -1, 0, 1, 5):
         first = TAKEOUT + b"\nSubject: one\n\n"
         first += b"x" * (block + shift - len(first) - 2) + b"\n\n"
         data = first + TAKEOUT + b"\nSubject: two\n\n"
