@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from pipeline.embed import text_of
 
 from pipeline import spool
+from pipeline.embed import text_of
 from pipeline.normalise import Found, clean_json
 from pipeline.screen import key_of
 from schemas.records import DataType, Point, Record, Rejection

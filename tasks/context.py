@@ -9,8 +9,8 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from pipeline.embed import PIECE_CHARS, EmbedPolicy
 
+from pipeline.embed import PIECE_CHARS, EmbedPolicy
 from pipeline.ports import BlobStore, Embedder, Scanner
 from pipeline.unpack import ArchiveLimits
 from schemas.files import SliceLimits

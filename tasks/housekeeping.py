@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import msgspec
 import structlog
+from psycopg import errors as pg
 
 from pipeline.durable import fsync_folder, put, written
-from schemas.errors import TransientError
+from schemas.errors import PermanentError, TransientError
 from schemas.folders import Folders
 from schemas.progress import QUEUES, JobStatus, Stage
 from sql.store import COUNTS, Claim, Commit
@@ -31,6 +33,8 @@ def finish_job(run: Runtime, claim: Claim) -> Ending:
     (job,) = run.lake.rows(claim.user_id, "jobs", "job_facts", job_id=claim.job_id)
     status = job["ending"] or str(JobStatus.DONE)
     kept = _put_to_rest(run.folders, claim, job, status)
+    if status != JobStatus.FAILED:  # what failed may be taken up again by `retry`
+        shutil.rmtree(run.folders.job(claim.job_id), ignore_errors=True)
     tallies = run.lake.rows(claim.user_id, "jobs", "tallies", job_id=claim.job_id)
     counts = counts_by_file(row["tally"] for row in tallies)
     if status == JobStatus.DONE or counts:
@@ -64,16 +68,15 @@ def _put_to_rest(folders: Folders, claim: Claim, job: dict[str, Any], status: st
     """
     source = folders.original(claim.job_id, claim.source_name)
     well = status in (JobStatus.DONE, JobStatus.DUPLICATE)
-    day = f"{job['created_at']:%Y-%m-%d}"
-    folder = (
-        folders.processed / job["user_name"] / day if well else folders.failed / job["user_name"]
-    )
-    target = folder / claim.source_name
+    folder = folders.failed / job["user_name"]
+    if well:
+        folder = folders.processed / job["user_name"] / f"{job['created_at']:%Y-%m-%d}"
+    plain, own = folder / claim.source_name, folder / f"{str(claim.job_id)[:8]}-{claim.source_name}"
+    target = plain
     if job["kept_as"]:  # a retry of a job that ended before
         target = folders.data / job["kept_as"]
-    elif target.exists() == source.exists():
-        # The name is taken by another job's file, or our own move was to the longer name.
-        target = folder / f"{str(claim.job_id)[:8]}-{claim.source_name}"
+    elif own.exists() or (source.exists() and plain.exists()):
+        target = own  # the plain name is another job's
     if source.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         source.replace(target)
@@ -185,24 +188,24 @@ def end_with(
 
 
 def _send_again(run: Runtime, window_s: float, at_once: int) -> int:
-    """Lost messages and run-out leases. A message that waits in the broker is not lost."""
-    waiting = {
-        Stage(row["stage"]): row["count"] for row in run.ledger.rows("chunks", "waiting_by_stage")
-    }
+    """Run-out leases, and messages that were lost. One that waits in the broker is not lost."""
+    common = {"max_attempts": run.options.max_attempts, "window_s": window_s}
+    sent = chains.send_rows(run.ledger.rows("chunks", "expired", **common, n=at_once))
     queued = run.queue_lengths()
-    by_queue: dict[str, int] = {}
-    for stage, n in waiting.items():
-        by_queue[QUEUES[stage]] = by_queue.get(QUEUES[stage], 0) + n
-    short = [str(s) for s in waiting if queued.get(QUEUES[s], 0) < by_queue[QUEUES[s]]]
-    rows = run.ledger.rows(
-        "chunks",
-        "overdue",
-        max_attempts=run.options.max_attempts,
-        stages=short,
-        window_s=window_s,
-        n=at_once,
-    )
-    return chains.send_rows(rows)
+    for queue, stages, waiting in _waiting(run):
+        missing = min(waiting - queued.get(queue, 0), at_once)
+        if missing > 0:
+            rows = run.ledger.rows("chunks", "lost", **common, stages=stages, n=missing)
+            sent += chains.send_rows(rows)
+    return sent
+
+
+def _waiting(run: Runtime) -> Iterator[tuple[str, list[str], int]]:
+    """For each queue: its stages, and how many chunks wait for them with a message sent."""
+    counts = {row["stage"]: row["count"] for row in run.ledger.rows("chunks", "waiting_by_stage")}
+    for queue in sorted({QUEUES[Stage(stage)] for stage in counts}):
+        stages = [stage for stage in counts if QUEUES[Stage(stage)] == queue]
+        yield queue, stages, sum(counts[stage] for stage in stages)
 
 
 def _start_waiting(run: Runtime) -> int:
@@ -275,17 +278,27 @@ def cancel(run: Runtime, job_id: UUID, user_id: UUID) -> int:
 def retry(run: Runtime, job: dict[str, Any]) -> int:
     """Go on with an ended job from the stage that failed; how many chunks go again."""
     job_id = job["id"]
-    _bring_back(run.folders, job)
-    with run.ledger.transaction() as connection:
+    with _one_archive_once(), run.ledger.transaction() as connection:
         revived = connection.execute(
             chains.CHUNKS["revive"], {"job_id": job_id, "rejected": job["ending"] == "rejected"}
         ).fetchall()
         if revived:
             connection.execute(chains.CHUNKS["forget_finish"], {"job_id": job_id})
             connection.execute(chains.CHUNKS["reopen"], {"job_id": job_id, "n": len(revived)})
+            _bring_back(run.folders, job)
     run.ledger.event("retried", user_id=job["user_id"], job_id=job_id, chunks=len(revived))
     _start_waiting(run)
     return len(revived)
+
+
+@contextmanager
+def _one_archive_once() -> Iterator[None]:
+    try:
+        yield
+    except pg.UniqueViolation as error:
+        raise PermanentError(
+            "The same archive was imported by another job since; there is nothing to retry."
+        ) from error
 
 
 def _bring_back(folders: Folders, job: dict[str, Any]) -> None:

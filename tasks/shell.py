@@ -125,6 +125,9 @@ def _carry_out(run: Runtime, claim: Claim, work: Work) -> None:
         raise Ignore from error
     except TransientError as error:
         _give_back(run, claim, type(error.__cause__ or error).__name__, burn=False, cause=error)
+    except FileNotFoundError as error:
+        # Not weather: somebody took away what we were to read.
+        _give_back(run, claim, "file_missing", burn=True, cause=error)
     except OSError as error:
         # A full disk, a share that went away: weather.
         _give_back(run, claim, f"os_{error.errno}", burn=False, cause=error)

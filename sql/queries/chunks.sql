@@ -132,22 +132,34 @@ RETURNING c.id, c.job_id, c.kind, c.stage, c.embed;
 SELECT count(*) FROM imports.chunks
 WHERE job_id = %(job_id)s AND status IN ('ready', 'leased') AND enqueued_at IS NOT NULL;
 
--- name: overdue
--- Chunks whose lease ran out, at once; and chunks whose message seems lost (those of `stages`,
--- of which the broker holds fewer than it was sent), each after a longer wait.
+-- name: expired
+-- Chunks whose lease ran out: sent again at once, and then after a longer wait each time.
 UPDATE imports.chunks AS c
 SET enqueued_at = now(), publishes = c.publishes + 1
 FROM (
     SELECT o.id FROM imports.chunks AS o JOIN imports.jobs AS j ON j.id = o.job_id
     WHERE j.completed_at IS NULL AND o.attempt < %(max_attempts)s
-      AND o.enqueued_at IS NOT NULL AND o.not_before <= clock_timestamp()
-      AND ((o.status = 'leased' AND o.lease_expires < clock_timestamp()
-              AND o.enqueued_at < o.lease_expires)
-        OR (((o.status = 'ready' AND o.stage = ANY(%(stages)s))
-              OR (o.status = 'leased' AND o.lease_expires < clock_timestamp()))
-            AND o.enqueued_at < clock_timestamp() - make_interval(
-                secs => least(%(window_s)s * 2 ^ least(greatest(o.publishes - 1, 0), 9), 600))))
+      AND o.status = 'leased' AND o.lease_expires < clock_timestamp()
+      AND (o.enqueued_at IS NULL OR o.enqueued_at < o.lease_expires
+        OR o.enqueued_at < clock_timestamp() - make_interval(
+            secs => least(%(window_s)s * 2 ^ least(greatest(o.publishes - 1, 0), 9), 600)))
     ORDER BY o.id LIMIT %(n)s FOR UPDATE OF o SKIP LOCKED
+) AS pick
+WHERE c.id = pick.id
+RETURNING c.id, c.job_id, c.kind, c.stage, c.embed;
+
+-- name: lost
+-- Ready chunks of some stages whose messages seem lost, the longest sent first: each is sent
+-- again after a longer wait.
+UPDATE imports.chunks AS c
+SET enqueued_at = now(), publishes = c.publishes + 1
+FROM (
+    SELECT o.id FROM imports.chunks AS o JOIN imports.jobs AS j ON j.id = o.job_id
+    WHERE j.completed_at IS NULL AND o.attempt < %(max_attempts)s
+      AND o.status = 'ready' AND o.stage = ANY(%(stages)s)
+      AND o.enqueued_at < clock_timestamp() - make_interval(
+          secs => least(%(window_s)s * 2 ^ least(greatest(o.publishes - 1, 0), 9), 600))
+    ORDER BY o.enqueued_at LIMIT %(n)s FOR UPDATE OF o SKIP LOCKED
 ) AS pick
 WHERE c.id = pick.id
 RETURNING c.id, c.job_id, c.kind, c.stage, c.embed;
