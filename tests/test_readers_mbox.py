@@ -170,7 +170,7 @@ def test_separators_at_the_edges_of_blocks() -> None:
     for shift in (*range(-2_060, -2_036), -60, -30, -5, -1, 0, 1, 5):
         first = TAKEOUT + b"\nSubject: one\n\n"
         first += b"x" * (block + shift - len(first) - 2) + b"\n\n"
-        data = first + TAKEOUT + b"\nSubject: two\n\n"
+        data = first + TAKEOUT + b"\nSubject: two\n\n" + b"y" * 4_096
         assert [m.body[:12] for m in mails(data)] == [b"Subject: one", b"Subject: two"]
 
 
