@@ -92,7 +92,8 @@ def _prepare_sockets(settings: Settings, mode: int) -> None:
             raise ConfigurationError(f"{folder} is not ours alone; remove it, or ask who made it")
         settings.socket_record.write_text(f"{folder}\n")
     user = server_user(settings)
-    let_through(settings.server_socket_dir, user)
+    for place in (settings.run / "postgresql.conf", settings.server_socket_dir):
+        let_through(place, user)
     hand_over(settings.server_socket_dir, user)
 
 

@@ -200,7 +200,12 @@ class Settings(BaseSettings):
         3, ge=0, le=20, description="How deep archives may stand within archives."
     )
 
-    flower_port: int = Field(5555, ge=1, le=65535, description="The port of Flower on 127.0.0.1.")
+    flower_address: str = Field(
+        "127.0.0.1",
+        description="Where Flower listens. Its health and metrics pages ask for no password, "
+        "so leave it on loopback, save in a container that publishes the port there.",
+    )
+    flower_port: int = Field(5555, ge=1, le=65535, description="The port of Flower.")
     flower_password_file: Path | None = Field(
         None,
         description="A file with user:password for Flower. "
@@ -457,7 +462,7 @@ _SECTIONS = {
     "chunk_records": "Work",
     "settle_s": "Watching",
     "max_upload_bytes": "Limits of an upload",
-    "flower_port": "Flower",
+    "flower_address": "Flower",
     "log_level": "Logs",
 }
 

@@ -176,7 +176,13 @@ def _quoted(word: str) -> str:
 
 def _environment(settings: Settings) -> dict[str, str]:
     """The supervisor's environment, which its children inherit, secrets included."""
-    own = {MARK: _mark(settings), "PYTHONUNBUFFERED": "1"}
+    # Our own root first, so that children find the same packages from whatever folder we are in.
+    roots = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    own = {
+        MARK: _mark(settings),
+        "PYTHONPATH": os.pathsep.join(filter(None, roots)),
+        "PYTHONUNBUFFERED": "1",
+    }
     return {**os.environ, **settings.environment(), **own}
 
 

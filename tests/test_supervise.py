@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import configparser
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from schemas.errors import ServiceDown
+from schemas.progress import QUEUES
+from tests.place_support import clean_place, open_folder, small_settings
+from workers import local, supervise
+from workers.settings import Settings
+
+IDLE = (sys.executable, "-c", "import time; time.sleep(600)")
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    with open_folder() as folder:
+        clean_place(monkeypatch, folder)
+        yield small_settings(folder / "data")
+        monkeypatch.chdir("/")
+
+
+def parsed(settings: Settings) -> configparser.RawConfigParser:
+    parser = configparser.RawConfigParser()
+    parser.read_string(supervise.configuration(settings))
+    return parser
+
+
+def test_every_process_is_there_and_is_restarted(settings: Settings) -> None:
+    sections = parsed(settings)
+    names = [s.removeprefix("program:") for s in sections.sections() if s.startswith("program:")]
+    assert names == [
+        "postgres", "valkey", "worker", "worker-embed", "reconciler", "watcher", "flower",
+    ]  # fmt: skip
+    assert all(sections[f"program:{name}"]["autorestart"] == "true" for name in names)
+
+
+def test_external_servers_are_not_supervised(settings: Settings) -> None:
+    given = {"database_url": "postgresql://h/d", "broker_url": "redis://h"}
+    names = [p.name for p in supervise.programs(settings.model_copy(update=given))]
+    assert "postgres" not in names
+    assert "valkey" not in names
+
+
+def test_every_queue_has_a_worker(settings: Settings) -> None:
+    commands = [p.command for p in supervise.programs(settings) if "--queues" in p.command]
+    served = [q for c in commands for q in c[c.index("--queues") + 1].split(",")]
+    assert sorted(served) == sorted(set(QUEUES.values()))
+
+
+def test_no_port_is_opened_by_the_supervisor(settings: Settings) -> None:
+    assert "inet_http_server" not in parsed(settings)
+
+
+def test_workers_stop_before_servers(settings: Settings) -> None:
+    order = {p.name: p.order for p in supervise.programs(settings)}
+    assert max(order["postgres"], order["valkey"]) < min(order["worker"], order["worker-embed"])
+
+
+def test_a_percent_sign_or_a_space_in_a_path_survives(settings: Settings, tmp_path: Path) -> None:
+    odd = small_settings(tmp_path / "100% mine")
+    text = supervise.configuration(odd)
+    assert "100%% mine" in text
+    assert supervise._joined(["a b", 'c"d e']) == '"a b" "c\\"d e"'
+
+
+def test_secrets_are_not_written_down(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATAPUNK_DATABASE_URL", "postgresql://u:kingfisher@h/d")
+    given = small_settings(settings.data_dir)
+    assert "kingfisher" in given.url("owner")
+    assert "kingfisher" not in supervise.configuration(given)
+
+
+def test_nothing_runs_and_nothing_is_stopped(settings: Settings) -> None:
+    assert supervise.state(settings) == []
+    assert supervise.down(settings) is False
+
+
+# From here on a real supervisor runs real servers, and sleepers for workers.
+
+
+@pytest.fixture
+def lake(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    sleepers = [
+        supervise.Program(name="worker", command=IDLE, order=10, stop="QUIT"),
+        supervise.Program(name="watcher", command=IDLE, order=11),
+    ]
+    monkeypatch.setattr(supervise, "_workers", lambda settings: sleepers)
+    yield settings
+    supervise.down(settings)
+
+
+def silent(_line: str) -> None:
+    pass
+
+
+def until(done: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not done():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.1)
+
+
+def pid_of(settings: Settings, name: str) -> int | None:
+    return next((s.pid for s in supervise.state(settings) if s.name == name), None)
+
+
+@pytest.mark.services
+def test_up_twice_then_a_kill_then_down(lake: Settings) -> None:
+    lines: list[str] = []
+    migrated: list[bool] = []
+    assert supervise.up(
+        lake, migrate=lambda: migrated.append(local.postgres_ready(lake)), say=lines.append
+    )
+    assert migrated == [True]
+    assert lines == ["postgres is up", "valkey is up", "worker is up", "watcher is up"]
+    assert supervise.up(lake, say=lines.append) is False
+    assert "already up" in lines[-1]
+
+    first = {name: pid_of(lake, name) for name in ("worker", "postgres", "valkey")}
+    for pid in first.values():
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: all(pid_of(lake, name) not in (None, pid) for name, pid in first.items()))
+    local.wait_ready(lake)
+
+    every = [psutil.Process(s.pid) for s in supervise.state(lake) if s.pid]
+    assert supervise.down(lake, say=silent) is True
+    assert supervise.state(lake) == []
+    assert not [p for p in every if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    assert supervise.orphans(lake) == []
+
+
+@pytest.mark.services
+def test_what_a_killed_supervisor_left_is_cleared_by_the_next_up(lake: Settings) -> None:
+    supervise.up(lake, say=silent)
+    left = pid_of(lake, "worker")
+    assert left is not None
+    os.kill(supervise._Connection(lake).call("getPID"), signal.SIGKILL)
+    until(lambda: supervise.state(lake) == [])
+    assert psutil.pid_exists(left)
+    lines: list[str] = []
+    assert supervise.up(lake, say=lines.append)
+    assert "had lost their supervisor" in lines[0]
+    assert not psutil.pid_exists(left)
+
+
+@pytest.mark.services
+def test_a_worker_that_can_not_start_is_named_and_nothing_stays(
+    lake: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = supervise.Program(name="worker", command=("/bin/false",), order=10)
+    monkeypatch.setattr(supervise, "_workers", lambda settings: [broken])
+    with pytest.raises(ServiceDown, match=r"worker .*worker\.log"):
+        supervise.up(lake, say=silent, seconds=3)
+    assert supervise.state(lake) == []
+    assert local.postmaster(lake.postgres_dir) is None
