@@ -122,7 +122,8 @@ def _clean(record: Record) -> Record:
             if new is not old:
                 changes[field] = new
     if flags:
-        changes["metadata"] = {**record.metadata, "flags": sorted(set(flags))}
+        known = record.metadata.get("flags", ())
+        changes["metadata"] = {**record.metadata, "flags": sorted({*known, *flags})}
     return msgspec.structs.replace(record, **changes) if changes else record
 
 

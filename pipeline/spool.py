@@ -45,6 +45,8 @@ def read(path: Path, *names: str) -> dict[str, bytes]:
             if source.read(len(_MAGIC)) != _MAGIC:
                 raise BrokenSpool(path.name)
             (size,) = _LENGTH.unpack(source.read(_LENGTH.size))
+            if size > path.stat().st_size:
+                raise BrokenSpool(path.name)
             index = msgspec.json.decode(source.read(size), type=dict[str, int])
             start = source.tell()
             return {name: _section(source.fileno(), start, index, name) for name in names}
