@@ -61,19 +61,15 @@ _FILES = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE)
 def entries(stream: Readable) -> Iterator[Entry]:
     """Every entry in order.
 
-    Raises `Rejected` (`EMPTY`, `TRUNCATED`, `ARCHIVE_BROKEN`) where the archive breaks off, is
+    Raises `Rejected` (`TRUNCATED`, `ARCHIVE_BROKEN`) where the archive breaks off, is
     damaged, or goes on behind its end mark.
     """
     forward = Forward(stream)
     with _opened(forward) as archive:
-        found = 0
         while (info := _following(archive, forward)) is not None:
-            found += 1
             yield Entry(info, forward)
             archive.members = []  # type: ignore[attr-defined]  # it keeps every header it has seen
     forward.check_end()
-    if not found:
-        raise Rejected(Reason.EMPTY, "The tar archive has no entries.")
 
 
 def _opened(forward: Forward) -> tarfile.TarFile:

@@ -24,8 +24,7 @@ _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR = struct.Struct("<4sLQL")
 _RECORD = struct.Struct("<4s24x3H12x")  # signature, lengths of name, extra field and comment
-_UTF8_NAME = 0x800
-#: What zipfile raises on a directory record that it does not understand.
+#: What zipfile raises on a record that it does not understand; a name may be no UTF-8, too.
 _UNREADABLE = (BadZipFile, NotImplementedError, ValueError, struct.error)
 
 _BATCH = 1000
@@ -87,7 +86,7 @@ def records(stream: BinaryIO, directory: Directory) -> Iterator[bytes]:
         at += size
         if at > directory.end:
             raise _broken("The directory of the zip is damaged.")
-        yield _with_honest_name(fixed + stream.read(size - _RECORD.size))
+        yield fixed + stream.read(size - _RECORD.size)
 
 
 def entries(stream: BinaryIO, directory: Directory) -> Iterator[tuple[ZipFile, ZipInfo] | Broken]:
@@ -173,18 +172,6 @@ def _find_start(stream: BinaryIO, end: int, size: int, offset: int) -> int:
         if stream.read(4) == b"PK\x01\x02":
             return start
     raise _broken("The end record of the zip does not point to its directory.")
-
-
-def _with_honest_name(record: bytes) -> bytes:
-    """The record without its claim of a UTF-8 name where that is not true."""
-    flags, length = struct.unpack_from("<8xH18xH", record)
-    if not flags & _UTF8_NAME:
-        return record
-    try:
-        record[46 : 46 + length].decode()
-    except UnicodeDecodeError:
-        return record[:8] + struct.pack("<H", flags & ~_UTF8_NAME) + record[10:]
-    return record
 
 
 def _batches(all_records: Iterator[bytes]) -> Iterator[list[bytes]]:

@@ -207,13 +207,13 @@ def with_directory(
     declared: int | None = None,
 ) -> bytes:
     """A zip of `body` with a directory of (offset, crc, compressed, size, name), as told."""
-    directory, count = b"", 0
+    records = []
     for offset, crc, compressed, size, name in entries:
-        count += 1
-        directory += b"PK\x01\x02" + struct.pack("<6H", 20, 20, 0, method, 0, 33) + crc
-        directory += struct.pack("<LLHHHHHLL", compressed, size, len(name), 0, 0, 0, 0, 0, offset)
-        directory += name
-    shown = (count if declared is None else declared) & 0xFFFF
+        record = b"PK\x01\x02" + struct.pack("<6H", 20, 20, 0, method, 0, 33) + crc
+        record += struct.pack("<LLHHHHHLL", compressed, size, len(name), 0, 0, 0, 0, 0, offset)
+        records.append(record + name)
+    directory = b"".join(records)
+    shown = (len(records) if declared is None else declared) & 0xFFFF
     end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, shown, shown, len(directory), len(body), 0)
     return body + directory + end
 
