@@ -1,0 +1,131 @@
+"""`add`: take files in from the command line, or say what would come of them."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from schemas.errors import PermanentError, Rejected
+from tasks.context import Runtime
+from workers import bootstrap, intake
+from workers.cli import connect, console, dryrun, receipts, waiting
+from workers.settings import load
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb of this file."""
+    app.command()(add)
+
+
+def add(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Exports to take in.")],
+    user: Annotated[str | None, typer.Option(help="Whose they are. Default: your login.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait, and print the receipts.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would come.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Quarantine: exit code 3.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Take files in. They are copied; yours stay where they are."""
+    owner = _checked(user)
+    if dry_run:
+        code = _dry(paths, json=json, strict=strict)
+    else:
+        code = _really(paths, owner, wait=wait, json=json, strict=strict)
+    if code:
+        raise typer.Exit(code)
+
+
+def _checked(user: str | None) -> str:
+    try:
+        return intake.check_user(user or getpass.getuser())
+    except PermanentError as error:
+        raise typer.BadParameter(str(error), param_hint="--user") from None
+
+
+def _dry(paths: list[Path], *, json: bool, strict: bool) -> int:
+    options = bootstrap.options(load())
+    runs: list[dryrun.DryRun] = []
+    refused: list[dict[str, Any]] = []
+    for path in paths:
+        try:
+            runs.append(dryrun.dry_run(path, options))
+        except (Rejected, OSError) as error:
+            refused.append(_refused(path, error))
+    if json:
+        console.as_json([*map(msgspec.to_builtins, runs), *refused])
+    else:
+        for run in runs:
+            _show(run)
+    if refused:
+        return console.FAILED
+    return console.QUARANTINED if strict and any(r.quarantined for r in runs) else console.OK
+
+
+def _refused(path: Path, error: Exception) -> dict[str, Any]:
+    """Say why a file was not taken; the same for `--json`."""
+    code = str(error.reason) if isinstance(error, Rejected) else "not_readable"
+    why = (error.strerror or "") if isinstance(error, OSError) else str(error)
+    console.say(f"{path}: {why} ({code})")
+    return {"file": str(path), "error": code, "message": why}
+
+
+def _show(run: dryrun.DryRun) -> None:
+    console.data(f"{run.file}: {console.size(run.size_bytes)}, {run.media_type}")
+    columns = ("file", "what", "format or reason", "records", "duplicate", "quarantined")
+    console.table(columns, [_row(file) for file in run.files])
+    good = run.seen - run.duplicate - run.quarantined
+    console.data(
+        f"{run.seen} records = {good} good + {run.duplicate} duplicate within the file "
+        f"+ {run.quarantined} for quarantine"
+    )
+
+
+def _row(file: dryrun.DryFile) -> tuple[object, ...]:
+    bad = ", ".join(f"{n} {code}" for code, n in sorted(file.quarantined.items()))
+    what = file.format or file.reason
+    return file.path, file.disposition, what, file.seen, file.duplicate, bad or 0
+
+
+def _really(paths: list[Path], user: str, *, wait: bool, json: bool, strict: bool) -> int:
+    with connect.runtime(load()) as run:
+        taken, refused = _take(run, paths, user)
+        if not wait:
+            _announce(taken, refused, json=json)
+            return console.FAILED if refused else console.OK
+        with connect.services(load()) as lake:
+            made = waiting.until_ended(lake, [entry["job"] for entry in taken])
+    if json:
+        console.as_json([*map(msgspec.to_builtins, made), *refused])
+    else:
+        for receipt in made:
+            receipts.show(receipt)
+    return console.FAILED if refused else waiting.exit_code(made, strict=strict)
+
+
+def _take(
+    run: Runtime, paths: list[Path], user: str
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    taken, refused = [], []
+    for path in paths:
+        try:
+            job = intake.take_in(
+                run.ledger, run.folders, path, user, move=False, options=run.options
+            )
+            taken.append({"file": str(path), "job": str(job)})
+        except (Rejected, OSError) as error:
+            refused.append(_refused(path, error))
+    return taken, refused
+
+
+def _announce(taken: list[dict[str, Any]], refused: list[dict[str, Any]], *, json: bool) -> None:
+    if json:
+        console.as_json([*taken, *refused])
+        return
+    for entry in taken:
+        console.data(f"{entry['job']}  {entry['file']}")
+    if taken:
+        console.say("follow it with: datapunk status -w")

@@ -1,0 +1,101 @@
+"""What a command prints: data on standard output, narration on standard error."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+OK, FAILED, USAGE, QUARANTINED, DOWN, INTERRUPTED = 0, 1, 2, 3, 69, 130
+
+_UNITS = ("B", "KB", "MB", "GB", "TB")
+
+
+def say(message: str) -> None:
+    """A line for the person at the terminal."""
+    print(shown(message), file=sys.stderr, flush=True)
+
+
+def data(line: str) -> None:
+    """A line of the answer."""
+    print(shown(line))
+
+
+def as_json(value: Any) -> None:
+    """The answer for programs: one JSON document."""
+    text = msgspec.json.encode(value, enc_hook=str)
+    print(msgspec.json.format(text, indent=2).decode())
+
+
+def shown(value: object) -> str:
+    """A text that can't move the cursor or colour the terminal, whatever an archive put in it."""
+    text = str(value)
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_visible(c) for c in text).encode("utf-8", "backslashreplace").decode()
+
+
+def _visible(character: str) -> str:
+    if character == "\n" or unicodedata.category(character) not in ("Cc", "Cf", "Cs"):
+        return character
+    return character.encode("unicode_escape").decode()
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table on a terminal; aligned plain lines elsewhere."""
+    cells = [[cell(value) for value in row] for row in rows]
+    if sys.stdout.isatty():
+        Console().print(rich_table(columns, cells))
+    else:
+        for line in plain(columns, cells):
+            print(line)
+
+
+def cell(value: object) -> str:
+    """One line of text for one value."""
+    return "" if value is None else shown(value).replace("\n", " ")
+
+
+def rich_table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> Table:
+    """The same rows for a terminal, with nothing in them read as markup."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    for row in cells:
+        made.add_row(*(Text(text) for text in row))
+    return made
+
+
+def plain(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:
+    """Lines with two blanks or more between columns."""
+    rows = [list(columns), *map(list, cells)]
+    widths = [max(len(row[n]) for row in rows) for n in range(len(columns))]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
+def age(since: datetime, now: datetime | None = None) -> str:
+    """How long ago, in the largest unit that fits."""
+    seconds = max(0, int(((now or datetime.now(UTC)) - since).total_seconds()))
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def size(count: int | None) -> str:
+    """Bytes as people say them, in steps of 1024."""
+    if count is None:
+        return ""
+    value, unit = float(count), 0
+    while value >= 1024 and unit < len(_UNITS) - 1:
+        value, unit = value / 1024, unit + 1
+    return (
+        f"{value:.0f} {_UNITS[unit]}" if unit == 0 or value >= 10 else f"{value:.1f} {_UNITS[unit]}"
+    )

@@ -1,0 +1,84 @@
+"""`db upgrade | downgrade | status | url`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+import psycopg
+import typer
+
+from schemas.errors import ServiceDown
+from sql import migrate as migrations
+from workers.cli import console
+from workers.cli import services as running
+from workers.settings import load
+
+app: typer.Typer = typer.Typer(help="Migrations of the database.", no_args_is_help=True)
+
+_SETUP = "The database does not answer, or is not set up; run: datapunk up, or: datapunk db upgrade"
+
+
+class RoleName(StrEnum):
+    """The roles that a URL can be asked for."""
+
+    OWNER = "owner"
+    INGEST = "ingest"
+    READER = "reader"
+    LEDGER = "ledger"
+
+
+@app.command()
+def upgrade() -> None:
+    """Set up roles and extensions, and apply the migrations that are missing."""
+    running.migrate(load())
+    console.say("the database is up to date")
+
+
+@app.command()
+def downgrade(
+    count: Annotated[int, typer.Option(min=1, help="How many migrations to undo.")] = 1,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+) -> None:
+    """Undo the last migrations. What lies in the tables that they made is lost."""
+    if not yes:
+        typer.confirm(f"Undo {count}, with all that lies in its tables?", abort=True, err=True)
+    try:
+        undone = migrations.downgrade(load().url("owner"), count)
+    except psycopg.OperationalError as error:
+        raise ServiceDown(_SETUP) from error
+    for name in undone:
+        console.say(f"undone: {name}")
+
+
+@app.command()
+def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Which migrations are applied; exit code 1 if one is missing or was edited since."""
+    try:
+        states = migrations.status(load().url("owner"))
+    except (psycopg.OperationalError, psycopg.errors.UndefinedTable) as error:
+        raise ServiceDown(_SETUP) from error
+    except (psycopg.errors.InvalidSchemaName, psycopg.errors.InsufficientPrivilege) as error:
+        raise ServiceDown(_SETUP) from error
+    if json:
+        console.as_json([msgspec.to_builtins(state) for state in states])
+    else:
+        rows = [(s.name, _said(s)) for s in states]
+        console.table(("migration", "state"), rows)
+    if not all(state.applied and state.intact for state in states):
+        raise typer.Exit(console.FAILED)
+
+
+def _said(state: migrations.Applied) -> str:
+    if not state.intact:
+        return "edited after it was applied"
+    return "applied" if state.applied else "missing"
+
+
+@app.command()
+def url(
+    role: Annotated[RoleName, typer.Argument(help="The role to connect as.")] = RoleName.READER,
+) -> None:
+    """The URL for one role, password included, as in: psql "$(datapunk db url)"."""
+    print(load().url(role.value))

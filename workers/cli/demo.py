@@ -1,0 +1,59 @@
+"""`demo`: the whole way once, with a small invented export."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+import typer
+
+from workers import intake, supervise
+from workers.cli import connect, console, receipts, sample, waiting
+from workers.cli.services import bring_up
+from workers.settings import Settings, load
+
+_USER = "demo"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb of this file."""
+    app.command()(demo)
+
+
+def demo(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Import a small invented export and print its receipt; a second run finds a duplicate.
+
+    Starts what does not run, and stops it again.
+    """
+    settings = load()
+    with _running(settings), connect.services(settings) as lake:
+        (receipt,) = waiting.until_ended(lake, [_take_in(settings)])
+    if json:
+        console.as_json(msgspec.to_builtins(receipt))
+    else:
+        receipts.show(receipt)
+    if code := waiting.exit_code([receipt], strict=False):
+        raise typer.Exit(code)
+
+
+@contextmanager
+def _running(settings: Settings) -> Iterator[None]:
+    """Everything up for as long as the block runs; what ran before is left running."""
+    ran = bool(supervise.state(settings))
+    bring_up(settings)
+    try:
+        yield
+    finally:
+        if not ran:
+            supervise.down(settings, say=console.say)
+
+
+def _take_in(settings: Settings) -> UUID:
+    with TemporaryDirectory(prefix="datapunk-") as folder, connect.runtime(settings) as run:
+        file = sample.write(Path(folder) / sample.NAME)
+        return intake.take_in(run.ledger, run.folders, file, _USER, move=False, options=run.options)

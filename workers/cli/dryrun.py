@@ -1,0 +1,109 @@
+"""What would become of a file, found out without any service: the pure stages in a temporary
+folder that goes again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+from pipeline import unpack
+from pipeline.normalise import understand
+from pipeline.screen import key_of
+from pipeline.validate import measure, media_type
+from schemas.files import Listed, Member, SourceFile
+from schemas.progress import Disposition
+from schemas.records import Rejection
+from tasks import members
+from tasks.context import Options
+
+
+class DryFile(msgspec.Struct, kw_only=True):
+    """One member: what it is, and how many records it would give."""
+
+    path: str
+    disposition: Disposition
+    reason: str | None = None
+    detail: str = ""
+    format: str | None = None
+    seen: int = 0
+    duplicate: int = 0
+    quarantined: dict[str, int] = msgspec.field(default_factory=dict)
+
+    @property
+    def held(self) -> int:
+        """How many of its records would go to quarantine."""
+        return sum(self.quarantined.values())
+
+
+class DryRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What an import of the file would do, but for what the lake and the scanner know."""
+
+    file: str
+    size_bytes: int
+    sha256: str
+    media_type: str
+    seen: int
+    duplicate: int
+    quarantined: int
+    files: list[DryFile]
+
+
+def dry_run(path: Path, options: Options) -> DryRun:
+    """Read one file through. Raises `Rejected` where the whole of it would be refused."""
+    size, sha256 = measure(path, limit=options.max_upload_bytes)
+    with path.open("rb") as stream:
+        kind = media_type(stream.read(members.HEAD), path.name, path)
+    unpack.inspect_archive(path, options.archive)
+    source = SourceFile(path=path, name=path.name, size=size, sha256=sha256, media_type=kind)
+    with TemporaryDirectory(prefix="datapunk-") as work:
+        files = _walk(source, Path(work), options)
+    return DryRun(
+        file=path.name,
+        size_bytes=size,
+        sha256=sha256,
+        media_type=kind,
+        seen=sum(f.seen for f in files),
+        duplicate=sum(f.duplicate for f in files),
+        quarantined=sum(f.held for f in files),
+        files=files,
+    )
+
+
+def _walk(source: SourceFile, work: Path, options: Options) -> list[DryFile]:
+    keys: set[bytes] = set()
+    files = []
+    for entry in unpack.members(source, work, options.archive, durable=False):
+        files.append(_look_at(entry, work / "members", keys, options))
+        (work / "members" / str(entry.ordinal)).unlink(missing_ok=True)
+    return files
+
+
+def _look_at(entry: Member | Listed, work: Path, keys: set[bytes], options: Options) -> DryFile:
+    found = members.prepare(entry, work) if isinstance(entry, Member) else entry
+    if isinstance(found, Listed):
+        return DryFile(
+            path=found.path,
+            disposition=found.disposition,
+            reason=found.reason,
+            detail=found.detail,
+        )
+    file = DryFile(path=found.member.path, disposition=Disposition.HANDLED, format=found.form.name)
+    _count(file, found, keys, options)
+    return file
+
+
+def _count(file: DryFile, found: members.Readable, keys: set[bytes], options: Options) -> None:
+    reader = found.form.reader
+    with found.member.file.open("rb") as stream, found.member.file.open("rb") as again:
+        for part in reader.slices(stream, found.context, options.slices):
+            for _, _, outcome in understand(found.form, found.member, again, part, found.context):
+                file.seen += 1
+                if isinstance(outcome, Rejection):
+                    code = str(outcome.reason)
+                    file.quarantined[code] = file.quarantined.get(code, 0) + 1
+                elif (key := key_of(outcome)) in keys:
+                    file.duplicate += 1
+                else:
+                    keys.add(key)

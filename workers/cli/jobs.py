@@ -1,0 +1,86 @@
+"""What people ask and do with one job: `receipt`, `verify`, `retry`, `cancel`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+import typer
+from psycopg.rows import DictRow
+
+from schemas.errors import PermanentError
+from tasks import housekeeping
+from workers.cli import connect, console, receipts
+from workers.settings import load
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Job = Annotated[str, typer.Argument(help="A job, by its id or how it begins.")]
+_ALL = 1_000_000
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this file."""
+    for verb in (receipt, verify, retry, cancel):
+        app.command()(verb)
+
+
+def receipt(job: Job, json: Json = False) -> None:
+    """Where every file and every record of a job ended."""
+    with connect.services(load()) as lake:
+        made = receipts.gather(lake.ledger, lake.reader, connect.find_job(lake.ledger, job))
+    if json:
+        console.as_json(made)
+    else:
+        receipts.show(made)
+
+
+def verify(
+    job: Annotated[str | None, typer.Argument(help="A job; without one, all.")] = None,
+    json: Json = False,
+) -> None:
+    """Prove what the receipts say: count the sources again, and the rows. Exit code 1 if not."""
+    from tasks import verify as proof  # noqa: PLC0415 - reads every format
+
+    settings = load()
+    with connect.runtime(settings) as run, connect.services(settings) as lake:
+        found = [
+            {"job": str(row["id"]), **msgspec.to_builtins(finding)}
+            for row in _ended(lake, job)
+            for finding in proof.verify(run, lake.reader, row)
+        ]
+    if json:
+        console.as_json(found)
+    else:
+        rows = [("ok" if f["ok"] else "fail", f["job"][:8], f["check"], f["detail"]) for f in found]
+        console.table(("", "job", "check", "detail"), rows)
+    if not all(f["ok"] for f in found):
+        raise typer.Exit(console.FAILED)
+
+
+def _ended(lake: connect.Services, job: str | None) -> list[DictRow]:
+    if job is not None:
+        return [connect.find_job(lake.ledger, job)]
+    rows = lake.ledger.rows("jobs", "recent_jobs", user=None, n=_ALL)
+    return [row for row in rows if row["completed_at"]]
+
+
+def retry(job: Job) -> None:
+    """Go on with a job that failed or was rejected, from the stage where it did."""
+    with connect.runtime(load()) as run:
+        row = connect.find_job(run.ledger, job)
+        if not row["completed_at"]:
+            raise PermanentError("The job still runs; see: datapunk status")
+        count = housekeeping.retry(run, row)
+    if not count:
+        raise PermanentError(f"Nothing of the job failed: it is {row['status']}.")
+    console.say(f"{count} chunks go again; see: datapunk status {str(row['id'])[:8]}")
+
+
+def cancel(job: Job) -> None:
+    """Stop a job; what has loaded stays, and the receipt says so."""
+    with connect.runtime(load()) as run:
+        row = connect.find_job(run.ledger, job)
+        if row["completed_at"]:
+            raise PermanentError(f"The job has ended already: it is {row['status']}.")
+        count = housekeeping.cancel(run, row["id"], row["user_id"])
+    console.say(f"{count} chunks were stopped")

@@ -1,0 +1,72 @@
+"""The verbs that are processes: `watch`, `worker`, `reconcile`, `flower`."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from schemas.progress import QUEUES
+from workers import bootstrap, local, logs, machine, reconciler, watcher
+from workers.settings import load
+
+_ALL_QUEUES = ",".join(dict.fromkeys(QUEUES.values()))
+Once = Annotated[bool, typer.Option("--once", help="One turn, then end.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this file."""
+    for verb in (watch, worker, reconcile, flower):
+        app.command()(verb)
+
+
+def watch(once: Once = False) -> None:
+    """Take in what is dropped into staging/<user>/."""
+    settings = load()
+    logs.configure(settings)
+    watcher.run(settings, once=once)
+
+
+def reconcile(once: Once = False) -> None:
+    """Send again what was lost, give up what can't be done, sweep what is left."""
+    settings = load()
+    logs.configure(settings)
+    reconciler.run(settings, once=once)
+
+
+def worker(
+    queues: Annotated[str, typer.Option(help="Queues, with commas between.")] = _ALL_QUEUES,
+    concurrency: Annotated[int, typer.Option(min=0, help="Processes; 0: one a core.")] = 0,
+    name: Annotated[str, typer.Option(help="The worker's name, once a machine.")] = "worker",
+) -> None:
+    """Run a Celery worker in this process."""
+    unknown = set(queues.split(",")) - set(QUEUES.values())
+    if unknown:
+        raise typer.BadParameter(f"no such queue: {', '.join(sorted(unknown))}")
+    settings = load()
+    processes = concurrency or settings.worker_concurrency or machine.cores()
+    bootstrap.make_app(settings).worker_main(
+        [
+            "worker",
+            f"--queues={queues}",
+            f"--concurrency={processes}",
+            f"--hostname={name}@%h",
+            f"--loglevel={settings.log_level}",
+            "--pool=prefork",
+            "--task-events",
+            # Gossip and mingle let workers talk to each other, which ours have no use for.
+            "--without-gossip",
+            "--without-mingle",
+        ]
+    )
+
+
+def flower() -> None:
+    """Run Flower on 127.0.0.1, behind a password that only this user can read."""
+    settings = load()
+    # By the environment: what stands in the arguments, every user of this machine can read.
+    os.environ["FLOWER_BASIC_AUTH"] = local.flower_login(settings)
+    bootstrap.make_app(settings).start(
+        ["flower", "--address=127.0.0.1", f"--port={settings.flower_port}"]
+    )

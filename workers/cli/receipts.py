@@ -1,0 +1,192 @@
+"""The receipt of a job: where every file and every record of it ended, and whether it adds up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg.rows import DictRow
+
+from schemas.progress import Disposition
+from sql.store import COUNTS, Lake, Ledger
+from workers.cli import console
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """Records: every one that was seen ended in one of the other three."""
+
+    seen: int = 0
+    loaded: int = 0
+    duplicate: int = 0
+    quarantined: int = 0
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether nothing is missing and nothing is counted twice."""
+        return self.seen == self.loaded + self.duplicate + self.quarantined
+
+
+class FileLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One member of the archive."""
+
+    path: str
+    disposition: Disposition
+    reason: str | None
+    detail: str | None
+    format: str | None
+    size_bytes: int | None
+    counts: Counts
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that a receipt says, as `--json` prints it."""
+
+    job: UUID
+    user: str
+    file: str
+    state: str
+    size_bytes: int | None
+    sha256: str | None
+    media_type: str | None
+    scan: str | None
+    created_at: datetime
+    completed_at: datetime | None
+    duplicate_of: UUID | None
+    error_code: str | None
+    error_detail: str | None
+    kept_as: str | None
+    records: Counts
+    adds_up: bool
+    dispositions: dict[str, int]
+    formats: dict[str, Counts]
+    files: list[FileLine]
+    quarantine: list[dict[str, Any]]
+    dead_chunks: list[dict[str, Any]]
+
+
+def gather(ledger: Ledger, reader: Lake, job: DictRow) -> Receipt:
+    """The receipt of a job that runs or has ended."""
+    job_id = job["id"]
+    files = [_file(row) for row in ledger.rows("jobs", "files_for_receipt", job_id=job_id)]
+    dead = ledger.rows("jobs", "dead_chunks", job_id=job_id)
+    records = Counts(**{name: job[f"records_{name}"] for name in COUNTS})
+    formats = by_format(files)
+    return Receipt(
+        job=job_id,
+        user=job["user_name"],
+        file=job["source_name"],
+        state=job["status"],
+        size_bytes=job["size_bytes"],
+        sha256=job["sha256"],
+        media_type=job["media_type"],
+        scan=job["scan"],
+        created_at=job["created_at"],
+        completed_at=job["completed_at"],
+        duplicate_of=job["duplicate_of"],
+        error_code=job["error_code"],
+        error_detail=job["error_detail"],
+        kept_as=job["kept_as"],
+        records=records,
+        adds_up=adds_up(records, formats, settled=bool(job["completed_at"]) and not dead),
+        dispositions=dict(Counter(str(f.disposition) for f in files)),
+        formats=formats,
+        files=files,
+        quarantine=reader.rows(job["user_id"], "jobs", "quarantine_summary", job_id=job_id),
+        dead_chunks=dead,
+    )
+
+
+def _file(row: DictRow) -> FileLine:
+    names = ("path", "disposition", "reason", "detail", "format", "size_bytes")
+    counts = {name: row["counts"].get(name, 0) for name in COUNTS}
+    return msgspec.convert({**{n: row[n] for n in names}, "counts": counts}, FileLine)
+
+
+def by_format(files: list[FileLine]) -> dict[str, Counts]:
+    """The sums over the files of each format."""
+    sums: dict[str, Counts] = {}
+    for file in files:
+        if file.format is not None:
+            sums[file.format] = _sum(sums.get(file.format, Counts()), file.counts)
+    return sums
+
+
+def _sum(one: Counts, other: Counts) -> Counts:
+    return Counts(**{name: getattr(one, name) + getattr(other, name) for name in COUNTS})
+
+
+def adds_up(records: Counts, formats: dict[str, Counts], *, settled: bool) -> bool:
+    """Whether the job's own counts balance, and, once settled, equal the sums over its files."""
+    total = Counts()
+    for counts in formats.values():
+        total = _sum(total, counts)
+    return records.adds_up and (not settled or total == records)
+
+
+def show(receipt: Receipt) -> None:
+    """The receipt for people."""
+    _head(receipt)
+    _files(receipt)
+    if receipt.formats:
+        console.data("")
+        rows = [(name, *_numbers(counts)) for name, counts in sorted(receipt.formats.items())]
+        console.table(("format", "seen", "loaded", "duplicate", "quarantined"), rows)
+    _records(receipt)
+    _quarantine(receipt)
+    for chunk in receipt.dead_chunks:
+        console.data(
+            f"dead chunk {chunk['id']}: {chunk['last_error_code']} at {chunk['stage']} "
+            f"after {chunk['attempt']} tries; run: datapunk retry {receipt.job}"
+        )
+
+
+def _numbers(counts: Counts) -> tuple[int, ...]:
+    return tuple(getattr(counts, name) for name in COUNTS)
+
+
+def _head(receipt: Receipt) -> None:
+    console.data(f"job       {receipt.job}")
+    console.data(f"file      {receipt.file} ({console.size(receipt.size_bytes)}) of {receipt.user}")
+    console.data(f"state     {receipt.state}")
+    if receipt.duplicate_of:
+        console.data(f"duplicate of job {receipt.duplicate_of}: the same bytes came in before")
+    if receipt.error_code:
+        console.data(f"cause     {receipt.error_code}: {receipt.error_detail}")
+        if receipt.state in ("failed", "rejected", "cancelled"):
+            console.data(f"go on     datapunk retry {receipt.job}")
+    if receipt.kept_as:
+        console.data(f"original  {receipt.kept_as}")
+    if receipt.scan:
+        console.data(f"scan      {receipt.scan}")
+
+
+def _files(receipt: Receipt) -> None:
+    sums = ", ".join(f"{n} {name}" for name, n in sorted(receipt.dispositions.items()))
+    console.data(f"files     {len(receipt.files)}{': ' + sums if sums else ''}")
+    aside = [f for f in receipt.files if f.disposition is not Disposition.HANDLED]
+    if aside:
+        console.data("")
+        rows = [(f.disposition, f.reason, f.path, f.detail) for f in aside]
+        console.table(("not read", "reason", "file", "detail"), rows)
+
+
+def _records(receipt: Receipt) -> None:
+    counts = receipt.records
+    console.data("")
+    console.data(
+        f"records   {counts.seen} seen = {counts.loaded} loaded + {counts.duplicate} duplicate "
+        f"+ {counts.quarantined} quarantined"
+    )
+    console.data(f"adds up:  {'yes' if receipt.adds_up else 'no'}")
+
+
+def _quarantine(receipt: Receipt) -> None:
+    if not receipt.quarantine:
+        return
+    names = ("code", "records", "first_file", "first_locator", "first_detail", "first_id")
+    console.data("")
+    rows = [[row[name] for name in names] for row in receipt.quarantine]
+    console.table(("quarantine", "records", "first in", "at", "detail", "id"), rows)

@@ -1,0 +1,59 @@
+"""`up`, `down` and `doctor`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from workers import bootstrap, supervise
+from workers.cli import console, doctor
+from workers.settings import Settings, load
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this file."""
+    app.command()(up)
+    app.command()(down)
+    app.command("doctor")(examine)
+
+
+def bring_up(settings: Settings) -> bool:
+    """Start everything, the migrations between servers and workers; False if all ran already."""
+    return supervise.up(settings, migrate=lambda: migrate(settings), say=console.say)
+
+
+def migrate(settings: Settings) -> None:
+    """Apply what is missing and say so."""
+    for name in bootstrap.migrate(settings):
+        console.say(f"migrated: {name}")
+
+
+def up() -> None:
+    """Start the servers, workers, reconciler, watcher and Flower, and wait until they run."""
+    settings = load()
+    bring_up(settings)
+    console.say(
+        f"drop exports into {settings.staging}/<user>/ or run: datapunk add FILE --user USER"
+    )
+
+
+def down() -> None:
+    """Stop everything that `up` started."""
+    if not supervise.down(load(), say=console.say):
+        console.say("nothing was running")
+
+
+def examine(json: Json = False) -> None:
+    """Look at everything that an import needs, and say what to do about what is missing."""
+    checks = doctor.examine(load())
+    if json:
+        console.as_json([msgspec.to_builtins(check) for check in checks])
+    else:
+        rows = [(check.level, check.name, check.detail, check.advice) for check in checks]
+        console.table(("", "what", "found", "what to do"), rows)
+    if any(check.level == "fail" for check in checks):
+        raise typer.Exit(console.FAILED)

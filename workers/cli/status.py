@@ -1,0 +1,200 @@
+"""`status` and `jobs`: how the imports stand."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from psycopg.rows import DictRow
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
+
+from schemas.progress import ENDED, Stage
+from workers import machine, supervise
+from workers.cli import connect, console, doctor
+from workers.settings import load
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_COLUMNS = (
+    "job", "user", "file", "state", "stage", "chunks", "records", "duplicates", "quarantined",
+    "age",
+)  # fmt: skip
+_BAD = ("failed", "rejected")
+_ORDER = {str(stage): n for n, stage in enumerate(Stage)}
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """What `status` shows, as `--json` prints it."""
+
+    jobs: list[dict[str, Any]]
+    services: dict[str, Any]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this file."""
+    app.command()(status)
+    app.command()(jobs)
+
+
+def status(
+    job: Annotated[str | None, typer.Argument(help="A job, by its id or how it begins.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on, until Ctrl-C.")] = False,
+    json: Json = False,
+) -> None:
+    """What runs, what waits, what failed and why."""
+    with connect.services(load()) as lake:
+        if watch and not json:
+            _watch(lake, job)
+        elif json:
+            console.as_json(msgspec.to_builtins(snapshot(lake, job), enc_hook=str))
+        else:
+            _print(snapshot(lake, job))
+
+
+def jobs(
+    user: Annotated[str | None, typer.Option(help="Only this user's.")] = None,
+    number: Annotated[int, typer.Option("-n", min=1, help="How many, latest first.")] = 50,
+    json: Json = False,
+) -> None:
+    """Every job, the latest first."""
+    with connect.services(load()) as lake:
+        rows = lake.ledger.rows("jobs", "recent_jobs", user=user, n=number)
+    if json:
+        console.as_json([job_facts(row, None) for row in rows])
+    else:
+        console.table(_COLUMNS, [line(job_facts(row, None)) for row in rows])
+
+
+def snapshot(lake: connect.Services, job: str | None) -> Snapshot:
+    """The jobs and services as they stand now."""
+    if job is None:
+        rows = lake.ledger.rows("jobs", "recent_jobs", user=None, n=20)
+    else:
+        rows = [connect.find_job(lake.ledger, job)]
+    facts = [job_facts(row, _stage(lake, row)) for row in rows]
+    return Snapshot(facts, _services(lake))
+
+
+def _stage(lake: connect.Services, row: DictRow) -> str | None:
+    """The earliest stage in which a chunk of an open job stands."""
+    if row["status"] in ENDED:
+        return None
+    states = lake.ledger.rows("jobs", "chunk_states", job_id=row["id"])
+    open_ones = [s["stage"] for s in states if s["status"] in ("ready", "leased")]
+    return min(open_ones, key=_ORDER.__getitem__, default=None)
+
+
+def job_facts(row: Mapping[str, Any], stage: str | None) -> dict[str, Any]:
+    """What is told of one job."""
+    ended = row["completed_at"]
+    return {
+        "job": str(row["id"]),
+        "user": row["user_name"],
+        "file": row["source_name"],
+        "state": row["status"],
+        "stage": stage,
+        "chunks_done": row["chunks_done"],
+        "chunks": row["chunks"],
+        "seen": row["records_seen"],
+        "loaded": row["records_loaded"],
+        "duplicate": row["records_duplicate"],
+        "quarantined": row["records_quarantined"],
+        "created_at": row["created_at"],
+        "completed_at": ended,
+        "duplicate_of": row["duplicate_of"] and str(row["duplicate_of"]),
+        "error_code": row["error_code"],
+        "error_detail": row["error_detail"],
+        "retry": f"datapunk retry {row['id']}" if row["status"] in _BAD else None,
+    }
+
+
+def line(fact: Mapping[str, Any]) -> list[object]:
+    """One job as a row of the table."""
+    return [
+        fact["job"][:8],
+        fact["user"],
+        fact["file"],
+        fact["state"],
+        fact["stage"] or "",
+        f"{fact['chunks_done']}/{fact['chunks']}",
+        fact["loaded"],
+        fact["duplicate"],
+        fact["quarantined"],
+        console.age(fact["created_at"]),
+    ]
+
+
+def causes(facts: list[dict[str, Any]]) -> Iterator[str]:
+    """Why jobs came to nothing, and the command to run."""
+    for fact in facts:
+        if fact["state"] in _BAD:
+            yield f"{fact['job'][:8]}: {fact['error_code']}: {fact['error_detail']}"
+            yield f"{'':8}  run: {fact['retry']}"
+
+
+def _services(lake: connect.Services) -> dict[str, Any]:
+    settings = lake.settings
+    scan = doctor.scanner(settings)
+    (waiting,) = lake.ledger.rows("jobs", "open_jobs")
+    return {
+        "processes": [msgspec.to_builtins(each) for each in supervise.state(settings)],
+        "open_jobs": waiting["count"],
+        "scanner": scan.detail,
+        "disk_free_mb": machine.free_disk_mb(settings.data_dir),
+    }
+
+
+def footer(services: Mapping[str, Any]) -> Iterator[str]:
+    """How the services stand, in a few lines."""
+    states = services["processes"]
+    running = [each["name"] for each in states if each["state"] == "RUNNING"]
+    ill = [
+        f"{each['name']} {each['state'].lower()}" for each in states if each["name"] not in running
+    ]
+    yield f"services: {', '.join(running) or 'none under datapunk up'}"
+    if ill:
+        yield f"not running: {', '.join(ill)}; see: datapunk doctor"
+    free = services["disk_free_mb"] / 1024
+    yield f"open jobs: {services['open_jobs']}   scanner: {services['scanner']}"
+    yield f"disk: {free:.1f} GB free"
+
+
+def _print(shot: Snapshot) -> None:
+    console.table(_COLUMNS, [line(fact) for fact in shot.jobs])
+    for text in causes(shot.jobs):
+        console.data(text)
+    for text in footer(shot.services):
+        console.say(text)
+
+
+def _watch(lake: connect.Services, job: str | None) -> None:
+    if not sys.stdout.isatty():
+        _watch_lines(lake, job)
+        return
+    with Live(refresh_per_second=4) as live:
+        while True:
+            live.update(_drawn(snapshot(lake, job)))
+            time.sleep(1)
+
+
+def _drawn(shot: Snapshot) -> Group:
+    cells = [[console.cell(value) for value in line(fact)] for fact in shot.jobs]
+    notes = [*causes(shot.jobs), "", *footer(shot.services)]
+    return Group(console.rich_table(_COLUMNS, cells), *(Text(console.shown(n)) for n in notes))
+
+
+def _watch_lines(lake: connect.Services, job: str | None) -> None:
+    """Not a terminal: a job's line each time that it changes."""
+    said: dict[str, list[str]] = {}
+    while True:
+        for fact in snapshot(lake, job).jobs:
+            cells = [console.cell(value) for value in line(fact)][:-1]
+            if said.get(fact["job"]) != cells:
+                said[fact["job"]] = cells
+                print("  ".join(cells), flush=True)
+        time.sleep(1)

@@ -1,0 +1,83 @@
+"""Waiting for jobs to end, with a line that shows how far they are."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from uuid import UUID
+
+import typer
+from psycopg.rows import DictRow
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from schemas.errors import TransientError
+from schemas.progress import JobStatus
+from workers.cli import console, receipts
+from workers.cli.connect import Services, find_job
+
+_EVERY_S = 0.5
+_BAD = (JobStatus.FAILED, JobStatus.REJECTED, JobStatus.CANCELLED)
+
+
+def until_ended(lake: Services, jobs: Sequence[str | UUID]) -> list[receipts.Receipt]:
+    """The receipts of the jobs once all have ended. Ctrl-C leaves the jobs going on."""
+    try:
+        ended = [_follow(lake, str(job)) for job in jobs]
+    except KeyboardInterrupt:
+        console.say("the import goes on; see: datapunk status")
+        raise typer.Exit(console.INTERRUPTED) from None
+    return [receipts.gather(lake.ledger, lake.reader, row) for row in ended]
+
+
+def exit_code(made: Sequence[receipts.Receipt], *, strict: bool) -> int:
+    """1 if a job came to nothing, 3 if records were quarantined and that matters, else 0."""
+    if any(receipt.state in _BAD for receipt in made):
+        return console.FAILED
+    held = any(receipt.records.quarantined for receipt in made)
+    return console.QUARANTINED if strict and held else console.OK
+
+
+def _follow(lake: Services, job: str) -> DictRow:
+    if not sys.stderr.isatty():
+        return _in_lines(lake, job)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"))
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task(job[:8], total=None, note="")
+        while True:
+            row = _look(lake, job)
+            if row is not None:
+                total = row["chunks"] or None
+                name = console.cell(row["source_name"]).replace("[", "\\[")
+                bar.update(task, description=name, total=total, completed=row["chunks_done"],
+                           note=_note(row))  # fmt: skip
+                if row["completed_at"]:
+                    return row
+            time.sleep(_EVERY_S)
+
+
+def _in_lines(lake: Services, job: str) -> DictRow:
+    said = ""
+    while True:
+        row = _look(lake, job)
+        if row is not None and row["status"] != said:
+            said = row["status"]
+            console.say(f"{job[:8]} {row['source_name']}: {_note(row)}")
+        if row is not None and row["completed_at"]:
+            return row
+        time.sleep(_EVERY_S)
+
+
+def _look(lake: Services, job: str) -> DictRow | None:
+    """The job as it stands; None while the database is away, which the job outlives."""
+    try:
+        return find_job(lake.ledger, job)
+    except TransientError:
+        return None
+
+
+def _note(row: DictRow) -> str:
+    done = f", {row['records_seen']} records" if row["records_seen"] else ""
+    chunks = f", {row['chunks_done']} of {row['chunks']} chunks" if row["chunks"] else ""
+    return f"{row['status']}{chunks}{done}"
