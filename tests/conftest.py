@@ -106,6 +106,7 @@ def database_name(
 ) -> Iterator[str]:
     """A clone of the migrated database, for one test."""
     name = new_database(template=template)
+    migrate.bootstrap(_url(servers, "admin", name), login=True)  # a clone has no rights of its own
     yield name
     with psycopg.connect(_url(servers, "admin", "postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
@@ -125,7 +126,9 @@ def place(servers: Settings, url: Callable[[str], str], tmp_path: Path) -> Setti
         scanner=ScannerMode.OFF,
         **urls,
     )
-    local.prepare_folders(settings)
+    folders = Folders(settings.data_dir)
+    for folder in (folders.staging, folders.processed, folders.failed, folders.work, folders.run):
+        folder.mkdir(parents=True)
     return settings
 
 
