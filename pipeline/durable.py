@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from schemas.errors import TransientError
+
+_BLOCK = 1024 * 1024
 
 
 @contextmanager
@@ -47,6 +50,23 @@ def settle(stream: BinaryIO, *, durable: bool) -> None:
         stream.flush()
         if durable:
             os.fsync(stream.fileno())
+
+
+def move(source: Path, target: Path) -> None:
+    """Move a file, durably: by its name where one file system holds both, else by a copy that
+    is whole before the source goes. The folder of `target` is made if it is missing."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        source.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with source.open("rb") as old, written(target) as new:
+            while block := old.read(_BLOCK):
+                put(new, block)
+        source.unlink()
+    fsync_folder(target.parent)
+    fsync_folder(source.parent)
 
 
 def fsync_folder(folder: Path) -> None:

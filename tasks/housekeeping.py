@@ -13,7 +13,7 @@ import msgspec
 import structlog
 from psycopg import errors as pg
 
-from pipeline.durable import fsync_folder, put, written
+from pipeline.durable import move, put, written
 from schemas.errors import PermanentError, TransientError
 from schemas.folders import Folders
 from schemas.progress import QUEUES, JobStatus, Stage
@@ -78,9 +78,7 @@ def _put_to_rest(folders: Folders, claim: Claim, job: dict[str, Any], status: st
     elif own.exists() or (source.exists() and plain.exists()):
         target = own  # the plain name is another job's
     if source.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        source.replace(target)
-        fsync_folder(target.parent)
+        move(source, target)
     if not well:
         _write_error(target, claim.job_id, job)
     return str(target.relative_to(folders.data))
@@ -308,6 +306,5 @@ def _bring_back(folders: Folders, job: dict[str, Any]) -> None:
     kept = folders.data / job["kept_as"]
     if kept.exists():
         original = folders.original(job["id"], job["source_name"])
-        original.parent.mkdir(parents=True, exist_ok=True)
-        kept.replace(original)
+        move(kept, original)
         kept.with_name(kept.name + ".error.txt").unlink(missing_ok=True)
