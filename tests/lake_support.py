@@ -159,11 +159,11 @@ class Database:
 
 
 def zipped(members: Mapping[str, bytes]) -> bytes:
-    """A zip of those members."""
+    """A zip of those members; the same bytes whenever it is made."""
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w") as archive:
         for name, data in members.items():
-            archive.writestr(name, data)
+            archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
     return out.getvalue()
 
 
