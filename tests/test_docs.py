@@ -1,0 +1,115 @@
+"""The docs say what the code does, wherever a page repeats it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import typer
+from typer.core import TyperGroup
+
+from pipeline.catalogue import table
+from schemas.reasons import Reason
+from workers.cli import app
+from workers.settings import Settings, reference
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
+
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_CODE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+_COMMAND = re.compile(r"(?:^ {4,}|^\$ |`|\$\()datapunk ([a-z][^`#)\n]*)", re.MULTILINE)
+_HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = _HEADING.findall(_CODE.sub("", text_of(page)))
+    return {re.sub(r"[^\w\- ]", "", h.lower()).strip().replace(" ", "-") for h in headings}
+
+
+@each_page
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in _LINK.findall(_CODE.sub("", text_of(page))):
+        if link.startswith(("http://", "https://", "mailto:")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{page.name} links to {link}"
+        if anchor:
+            assert anchor in anchors(target), f"{page.name} links to {link}"
+
+
+def test_every_page_is_linked_from_another() -> None:
+    linked = {
+        (page.parent / link.partition("#")[0]).resolve()
+        for page in PAGES
+        for link in _LINK.findall(text_of(page))
+    }
+    assert {p.resolve() for p in DOCS.rglob("*.md")} <= linked
+
+
+def test_the_configuration_page_is_made_from_the_settings() -> None:
+    assert text_of(DOCS / "configuration.md") == reference()
+
+
+def test_the_formats_table_is_made_from_the_formats() -> None:
+    shown = text_of(DOCS / "formats.md").split("<!-- table -->\n")[1].split("<!-- end -->")[0]
+    assert shown == table()
+
+
+def test_every_reason_is_explained_once() -> None:
+    page = text_of(DOCS / "errors.md").split("## Codes of chunks")[0]
+    shown = Counter(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert shown == Counter({str(reason): 1 for reason in Reason})
+
+
+def test_every_setting_that_a_page_names_exists() -> None:
+    names = {f"DATAPUNK_{name.upper()}" for name in Settings.model_fields} | {
+        "DATAPUNK_REQUIRE_CLAMD"  # of the tests
+    }
+    for page in PAGES:
+        named = set(re.findall(r"\bDATAPUNK_[A-Z_]+\b", text_of(page)))
+        assert named <= names, f"{page.name} names {sorted(named - names)}"
+
+
+def commands_of(page: Path) -> list[list[str]]:
+    """Every `datapunk …` that a page tells its reader to type, as words."""
+    return [found.split() for found in _COMMAND.findall(text_of(page))]
+
+
+@each_page
+def test_every_command_that_a_page_names_exists(page: Path) -> None:
+    for words in commands_of(page):
+        assert_exists(words)
+
+
+def assert_exists(words: list[str]) -> None:
+    """The verb, its sub-verb if it has any, and each option."""
+    at = typer.main.get_command(app)
+    rest = [word.rstrip(",.;:") for word in words]
+    while isinstance(at, TyperGroup) and rest:
+        assert rest[0] in at.commands, f"there is no datapunk {' '.join(words)}"
+        at = at.commands[rest.pop(0)]
+    options = {name for parameter in at.params for name in parameter.opts}
+    assert {word for word in rest if word.startswith("-")} <= options
+
+
+def test_the_readme_shows_the_way_of_a_takeout() -> None:
+    shown = {words[0] for words in commands_of(ROOT / "README.md")}
+    assert {"up", "status", "receipt", "add", "doctor", "down"} <= shown
+
+
+@pytest.mark.parametrize("words", ["nonsense", "status --nonsense", "db nonsense"])
+def test_a_command_that_does_not_exist_is_found_out(words: str) -> None:
+    with pytest.raises(AssertionError):
+        assert_exists(words.split())
