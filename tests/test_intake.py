@@ -137,3 +137,47 @@ def test_only_regular_files_with_bytes(tmp_path: Path, kind: str) -> None:
         intake.take_in(Unreachable(0), folders, other, "anna", move=True)  # type: ignore[arg-type]
     assert caught.value.reason in (Reason.NOT_REGULAR, Reason.EMPTY)
     assert os.path.lexists(other)
+
+
+# --- with the ledger -------------------------------------------------------------------------
+
+
+@pytest.mark.services
+def test_a_job_its_chunk_and_its_event_come_together(drop: Any, database: Any) -> None:
+    job_id = drop("anna@example.org", "a.txt", b"hello")
+    assert database.job(job_id)["status"] == "queued"
+    assert [c["stage"] for c in database.chunks(job_id, "upload")] == ["validate"]
+    assert database.one("SELECT count(*) FROM imports.events WHERE kind = 'received'") == 1
+
+
+@pytest.mark.services
+def test_a_crash_between_move_and_ledger_is_mended_once(
+    run: Any, driver: Any, database: Any
+) -> None:
+    folders = run.folders
+    file = folders.staging / "anna" / "a.txt"
+    file.parent.mkdir()
+    file.write_bytes(b"hello")
+    intake.sidecar(file).write_text(
+        "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824  a.txt\n"
+    )
+    with pytest.raises(TransientError):
+        intake.take_in(Unreachable(1), folders, file, "anna", move=True)  # type: ignore[arg-type]
+    (job_id,) = intake.recover(run.ledger, folders)
+    assert intake.recover(run.ledger, folders) == []
+    assert not intake.sidecar(file).exists()
+    driver.drain()
+    job = database.job(job_id)
+    assert (job["status"], job["records_loaded"]) == ("done", 1)
+
+
+@pytest.mark.services
+def test_a_wrong_checksum_rejects_the_file(run: Any, driver: Any, database: Any) -> None:
+    file = run.folders.staging / "anna" / "a.txt"
+    file.parent.mkdir()
+    file.write_bytes(b"hello")
+    intake.sidecar(file).write_text("0" * 64)
+    job_id = intake.take_in(run.ledger, run.folders, file, "anna", move=True)
+    driver.drain()
+    job = database.job(job_id)
+    assert (job["status"], job["error_code"]) == ("rejected", "checksum_mismatch")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from workers.watcher import Found, Settling, fingerprint, ignored, look
+from workers.settings import Settings
+from workers.watcher import Found, Settling, Watcher, fingerprint, ignored, look
+from workers.watcher import run as run_watcher
 
 
 @pytest.mark.parametrize(
@@ -72,3 +75,54 @@ def test_a_folder_changes_while_anything_in_it_does(tmp_path: Path) -> None:
 
 def test_no_staging_is_no_error(tmp_path: Path) -> None:
     assert list(look(tmp_path / "none")) == []
+
+
+# --- with the ledger -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def watcher(run: Any, driver: Any) -> Watcher:
+    return Watcher(run.ledger, run.folders, settle_s=0.0, options=run.options)
+
+
+@pytest.mark.services
+def test_takes_files_and_puts_the_rest_aside_with_a_reason(
+    watcher: Watcher, run: Any, driver: Any, database: Any
+) -> None:
+    staging, failed = run.folders.staging, run.folders.failed
+    (staging / "anna" / "Takeout").mkdir(parents=True)
+    (staging / "anna" / "a.txt").write_bytes(b"hello")
+    (staging / "anna" / "b.zip.part").write_bytes(b"half")
+    (staging / "anna" / "empty.zip").touch()
+    (staging / "anna" / "link.zip").symlink_to("/etc/hostname")
+    os.mkfifo(staging / "anna" / "pipe")
+    (staging / "stray.zip").write_bytes(b"x")
+    (job_id,) = watcher.scan()
+    driver.drain()
+    assert database.job(job_id)["status"] == "done"
+    left = sorted(p.name for p in staging.rglob("*"))
+    assert left == ["anna", "b.zip.part"]
+    for name in ("Takeout", "empty.zip", "link.zip", "pipe"):
+        assert os.path.lexists(failed / "anna" / name)
+        assert "reason:" in (failed / "anna" / f"{name}.error.txt").read_text()
+    assert "user's folder" in (failed / "stray.zip.error.txt").read_text()
+    assert not watcher.waiting
+
+
+@pytest.mark.services
+def test_a_second_refused_file_of_one_name_keeps_the_first(watcher: Watcher, run: Any) -> None:
+    for data in (b"one", b"two"):
+        (run.folders.staging / "stray.zip").write_bytes(data)
+        watcher.scan()
+    kept = sorted(p.read_bytes() for p in run.folders.failed.glob("*stray.zip"))
+    assert kept == [b"one", b"two"]
+
+
+@pytest.mark.services
+def test_once_takes_all_and_ends(place: Settings, database: Any) -> None:
+    file = place.staging / "anna" / "a.txt"
+    file.parent.mkdir()
+    file.write_bytes(b"hello")
+    run_watcher(place.model_copy(update={"settle_s": 0.1}), once=True)
+    assert not file.exists()
+    assert database.one("SELECT count(*) FROM imports.jobs") == 1

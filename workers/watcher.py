@@ -6,6 +6,7 @@ costs a rescan's wait and nothing more.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import stat
@@ -219,6 +220,7 @@ def run(settings: Settings, *, once: bool = False) -> None:
     if not once:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)  # else a line for each event
     make_app(settings)
     folders = Folders(settings.data_dir)
     pool = open_pool(settings.url("ledger"), size=1, timeout=_DATABASE_WAIT_S)

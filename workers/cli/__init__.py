@@ -45,7 +45,7 @@ def report(error: Exception) -> int:
     if isinstance(error, ServiceDown):
         console.say(f"datapunk: {error}")
         return console.DOWN
-    if isinstance(error, TransientError | _DOWN):
+    if isinstance(error, (TransientError, *_DOWN)):
         # The text of a driver's error may hold a URL with its password.
         what = str(error) if isinstance(error, TransientError) else type(error).__name__
         console.say(f"datapunk: a service is down ({what}); start it with: datapunk up")

@@ -24,8 +24,8 @@ Level = Literal["ok", "warn", "fail"]
 
 _UP = "datapunk up"
 _PACKAGES = (
-    "celery", "psycopg", "pgvector", "redis", "flower", "sentence-transformers", "python-magic",
-    "watchfiles",
+    "celery", "psycopg", "pgvector", "redis", "flower", "sentence_transformers", "magic",
+    "watchfiles", "supervisor", "clamd", "orjson", "selectolax", "fast_mail_parser",
 )  # fmt: skip
 
 
@@ -64,16 +64,19 @@ def _python(_: Settings) -> Iterator[Check]:
 
 
 def _packages(_: Settings) -> Iterator[Check]:
-    versions, missing = [], []
-    for name in _PACKAGES:
-        try:
-            versions.append(f"{name} {metadata.version(name)}")
-        except metadata.PackageNotFoundError:
-            missing.append(name)
+    missing = [name for name in _PACKAGES if util.find_spec(name) is None]
     if missing:
         yield Check("fail", "packages", f"missing: {', '.join(missing)}", "make setup")
     else:
-        yield Check("ok", "packages", ", ".join(versions))
+        yield Check("ok", "packages", f"datapunk-lake {_version()}")
+
+
+def _version() -> str:
+    """Ours; a checkout that was never installed has none."""
+    try:
+        return metadata.version("datapunk-lake")
+    except metadata.PackageNotFoundError:
+        return "from a checkout"
 
 
 def _libmagic(_: Settings) -> Iterator[Check]:
