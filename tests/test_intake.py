@@ -172,6 +172,24 @@ def test_a_crash_between_move_and_ledger_is_mended_once(
 
 
 @pytest.mark.services
+def test_without_a_broker_the_job_waits_in_the_ledger(
+    run: Any, database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tasks import chains
+
+    def down(*_: Any, **__: Any) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(chains, "send", down)
+    file = run.folders.staging / "a.txt"
+    file.write_bytes(b"hello")
+    job_id = intake.take_in(run.ledger, run.folders, file, "anna", move=False)
+    assert database.job(job_id)["status"] == "queued"
+    assert file.exists()
+    assert not (run.folders.job(job_id) / "claim.json").exists()
+
+
+@pytest.mark.services
 def test_a_wrong_checksum_rejects_the_file(run: Any, driver: Any, database: Any) -> None:
     file = run.folders.staging / "anna" / "a.txt"
     file.parent.mkdir()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from typing import Any
 
 import psycopg
 import redis
+import structlog
 import typer
 from kombu.exceptions import OperationalError
 from psycopg_pool import PoolTimeout
@@ -86,6 +89,17 @@ def _app() -> typer.Typer:
 app = _app()
 
 
+def _narrate() -> None:
+    """Warnings of the rooms below go to standard error, which structlog would not choose."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    # A pool that can't connect says so with the address; our own line says it better.
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+
+
 def main() -> None:
     """The entry point of the command."""
+    _narrate()
     app(prog_name="datapunk")

@@ -44,6 +44,8 @@ def _checked(user: str | None) -> str:
         return intake.check_user(user or getpass.getuser())
     except PermanentError as error:
         raise typer.BadParameter(str(error), param_hint="--user") from None
+    except (KeyError, OSError, ImportError):  # a container's user often has no name
+        raise typer.BadParameter("say whose the files are", param_hint="--user") from None
 
 
 def _dry(paths: list[Path], *, json: bool, strict: bool) -> int:
