@@ -116,17 +116,3 @@ WHERE user_id = %(user_id)s AND model_id = %(model_id)s AND text_hash = ANY(%(ha
 INSERT INTO vectors.cache (user_id, model_id, text_hash, embedding)
 VALUES (%(user_id)s, %(model_id)s, %(text_hash)s, %(embedding)s)
 ON CONFLICT DO NOTHING;
-
--- name: rows_of_job
--- Rows that name a job, and how many of them name a chunk of it that is done.
-SELECT count(*) AS held, count(*) FILTER (WHERE c.status = 'done') AS committed
-FROM (SELECT chunk_id FROM user_data.documents WHERE job_id = %(job_id)s
-      UNION ALL
-      SELECT chunk_id FROM timeseries.locations WHERE job_id = %(job_id)s) AS r
-LEFT JOIN imports.chunks AS c ON c.id = r.chunk_id AND c.job_id = %(job_id)s;
-
--- name: duplicates_in_lake
--- Record keys that a user has twice; must be none.
-SELECT count(*) FROM (
-    SELECT record_key FROM user_data.documents WHERE job_id = %(job_id)s
-    GROUP BY data_type, record_key, partition_at HAVING count(*) > 1) AS twice;

@@ -1,0 +1,97 @@
+-- What `datapunk verify` asks: counts and states, never content. All run as the job's user.
+
+-- name: at_rest
+-- Work of a job that is still open, and how its one end stands.
+SELECT count(*) FILTER (WHERE kind <> 'finish' AND status IN ('ready', 'leased')) AS open,
+    count(*) FILTER (WHERE kind <> 'finish' AND status = 'dead') AS dead,
+    count(*) FILTER (WHERE kind = 'finish' AND status = 'done') AS ended,
+    count(*) FILTER (WHERE kind = 'finish' AND status <> 'done') AS ending
+FROM imports.chunks WHERE job_id = %(job_id)s;
+
+-- name: outlived
+-- Chunks of a user that are leased past their lease, by more than the reconciler needs.
+SELECT count(*) FROM imports.chunks
+WHERE status = 'leased'
+  AND lease_expires < clock_timestamp() - make_interval(secs => %(grace_s)s);
+
+-- name: uneven_files
+-- Files whose counts do not add up, or that have counts without having been read.
+SELECT count(*) FROM imports.files
+WHERE job_id = %(job_id)s AND counts <> '{}' AND (
+    disposition <> 'handled'
+    OR (counts->>'seen')::bigint <> (counts->>'loaded')::bigint
+        + (counts->>'duplicate')::bigint + (counts->>'quarantined')::bigint);
+
+-- name: sums
+-- The counts of a job, once more: over its files, and over its chunks.
+SELECT 'files' AS over, coalesce(sum((counts->>'seen')::bigint), 0)::bigint AS seen,
+    coalesce(sum((counts->>'loaded')::bigint), 0)::bigint AS loaded,
+    coalesce(sum((counts->>'duplicate')::bigint), 0)::bigint AS duplicate,
+    coalesce(sum((counts->>'quarantined')::bigint), 0)::bigint AS quarantined
+FROM imports.files WHERE job_id = %(job_id)s
+UNION ALL
+SELECT 'chunks', coalesce(sum((t.value->>'seen')::bigint), 0)::bigint,
+    coalesce(sum((t.value->>'loaded')::bigint), 0)::bigint,
+    coalesce(sum((t.value->>'duplicate')::bigint), 0)::bigint,
+    coalesce(sum((t.value->>'quarantined')::bigint), 0)::bigint
+FROM imports.chunks AS c, jsonb_each(c.tally) AS t
+WHERE c.job_id = %(job_id)s AND c.kind = 'records' AND c.status = 'done';
+
+-- name: rows_by_file
+-- Files of which another number of rows stands in the lake than the receipt says.
+SELECT count(*) FROM (
+    SELECT file_id, count(*) AS held
+    FROM (SELECT file_id FROM user_data.documents
+          WHERE job_id = %(job_id)s AND user_id = %(user_id)s
+          UNION ALL
+          SELECT file_id FROM timeseries.locations
+          WHERE job_id = %(job_id)s AND user_id = %(user_id)s) AS r
+    GROUP BY file_id) AS rows
+FULL JOIN (SELECT id, coalesce((counts->>'loaded')::bigint, 0) AS loaded
+           FROM imports.files WHERE job_id = %(job_id)s) AS f ON f.id = rows.file_id
+WHERE coalesce(rows.held, 0) <> coalesce(f.loaded, 0) OR (f.id IS NULL AND rows.held > 0);
+
+-- name: rows_of_job
+-- Rows that name a job, and how many of them name a chunk of it that is done.
+SELECT count(*) AS held, count(*) FILTER (WHERE c.status = 'done') AS committed
+FROM (SELECT chunk_id FROM user_data.documents
+      WHERE job_id = %(job_id)s AND user_id = %(user_id)s
+      UNION ALL
+      SELECT chunk_id FROM timeseries.locations
+      WHERE job_id = %(job_id)s AND user_id = %(user_id)s) AS r
+LEFT JOIN imports.chunks AS c
+    ON c.id = r.chunk_id AND c.job_id = %(job_id)s AND c.kind = 'records';
+
+-- name: quarantined
+-- Records of a job in quarantine, and files whose share is not what their counts say.
+SELECT (SELECT count(*) FROM imports.quarantine WHERE job_id = %(job_id)s) AS held,
+    (SELECT count(*) FROM imports.files AS f
+     LEFT JOIN (SELECT file_id, count(*) AS n FROM imports.quarantine
+                WHERE job_id = %(job_id)s GROUP BY 1) AS q ON q.file_id = f.id
+     WHERE f.job_id = %(job_id)s
+       AND coalesce(q.n, 0) <> coalesce((f.counts->>'quarantined')::bigint, 0)) AS uneven;
+
+-- name: twice
+-- Record keys of a job that its user has twice, under whichever time; must be none.
+SELECT (SELECT count(*) FROM (
+        SELECT FROM user_data.documents WHERE job_id = %(job_id)s AND user_id = %(user_id)s
+        GROUP BY data_type, record_key HAVING count(*) > 1) AS d)
+    + (SELECT count(*) FROM (
+        SELECT FROM timeseries.locations WHERE job_id = %(job_id)s AND user_id = %(user_id)s
+        GROUP BY record_key HAVING count(*) > 1) AS l) AS count;
+
+-- name: lone_vectors
+-- Vectors of a user's that belong to no document.
+SELECT count(*) FROM vectors.embeddings AS e WHERE e.user_id = %(user_id)s
+  AND NOT EXISTS (SELECT FROM user_data.documents AS d
+      WHERE d.user_id = %(user_id)s AND d.id = e.document_id);
+
+-- name: member_count
+-- How many members the ledger lists.
+SELECT count(*) FROM imports.files WHERE job_id = %(job_id)s AND ordinal IS NOT NULL;
+
+-- name: members_from
+-- A page of members in the order of the archive, as the receipt has them.
+SELECT id, ordinal, path, sha256, disposition, reason, format, counts, settled
+FROM imports.files
+WHERE job_id = %(job_id)s AND ordinal >= %(first)s ORDER BY ordinal LIMIT %(n)s;
