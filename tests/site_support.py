@@ -1,0 +1,203 @@
+"""A whole site of real processes: Postgres, broker, workers and reconciler, to be killed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psutil
+import psycopg
+
+from schemas.folders import Folders
+from sql.store import Ledger, open_pool
+from workers import bootstrap, intake, local
+from workers.settings import Settings, load
+
+#: Everything sooner than in earnest, so that a test sees a lease run out.
+QUICK = {
+    "lease_s": 4,
+    "heartbeat_s": 1,
+    "reconcile_every_s": 0.5,
+    "chunk_records": 500,
+    "embed_types": "none",
+    "scanner": "off",
+    "memory_mb": 1024,
+}
+
+_CHECKSUM = """
+SELECT md5(string_agg(line, E'\\n' ORDER BY line)) FROM (
+    SELECT record_key::text || coalesce(title, '') || coalesce(content, '') AS line
+    FROM user_data.documents
+    UNION ALL
+    SELECT record_key::text || at || latitude || ' ' || longitude FROM timeseries.locations
+) AS lines
+"""
+
+
+class Site:
+    """Processes of one data folder; each can be killed and started again by name."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.folders = Folders(settings.data_dir)
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.ledger = Ledger(open_pool(settings.url("ledger"), size=1))
+        names = {k: v for k, v in QUICK.items() if k != "data_dir"}
+        self._environment = {
+            **os.environ,
+            **settings.environment(),
+            **{f"DATAPUNK_{k.upper()}": str(v) for k, v in names.items()},
+        }
+
+    def start(self, name: str) -> None:
+        """Start `worker` or `reconciler` (or either with a number behind it)."""
+        verbs = {
+            "worker": ["worker", "--queues", "load,normalise,extract,intake,maintenance"],
+            "reconciler": ["reconcile"],
+        }[name.rstrip("0123456789")]
+        if verbs[0] == "worker":
+            verbs += ["--concurrency", "2", "--name", f"{name}-{time.monotonic_ns()}"]
+        with (self.settings.logs / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, "-m", "workers.cli", *verbs],
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+            )
+
+    def kill(self, name: str) -> None:
+        """SIGKILL for a process and, for a worker, for its children: a machine's end."""
+        process = self.processes.pop(name)
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        process.wait(10)
+        for child in children:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
+        psutil.wait_procs(children, timeout=10)
+
+    def kill_a_child(self, name: str) -> None:
+        """SIGKILL for one child of a worker that goes on itself."""
+        children = psutil.Process(self.processes[name].pid).children()
+        if children:
+            children[0].kill()
+
+    def kill_broker(self, *, with_data: bool) -> None:
+        """SIGKILL for the broker; its data may go with it."""
+        for broker in local.processes_in(self.settings.valkey_dir, "valkey-server"):
+            broker.kill()
+            broker.wait(10)
+        if (started := self.processes.pop("broker", None)) is not None:
+            started.wait(10)
+        if with_data:
+            for path in self.settings.valkey_dir.glob("appendonlydir"):
+                shutil.rmtree(path)
+            for path in self.settings.valkey_dir.glob("*.rdb"):
+                path.unlink()
+
+    def start_broker(self) -> None:
+        local.prepare_valkey(self.settings)
+        with (self.settings.logs / "valkey.log").open("ab") as log:
+            self.processes["broker"] = subprocess.Popen(
+                local.valkey_command(self.settings), stdout=log, stderr=log
+            )
+        local.wait_ready(self.settings, seconds=20)
+
+    def submit(self, path: Path, user: str = "ana@example.org") -> UUID:
+        options = bootstrap.options(self.settings)
+        return intake.take_in(self.ledger, self.folders, path, user, move=False, options=options)
+
+    def job(self, job_id: UUID) -> dict[str, Any]:
+        (row,) = self.ledger.rows("jobs", "one_job", prefix=str(job_id))
+        return dict(row)
+
+    def wait(
+        self, job_id: UUID, until: Callable[[dict[str, Any]], bool], seconds: float
+    ) -> dict[str, Any]:
+        """The job's row once `until` holds of it."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            row = self.job(job_id)
+            if until(row):
+                return row
+            time.sleep(0.02)
+        raise AssertionError(f"it did not come to that in {seconds} s: {self.job(job_id)}")
+
+    def checksum(self) -> str:
+        """One hash over every row's key and content."""
+        with psycopg.connect(self.settings.url("admin")) as connection:
+            row = connection.execute(_CHECKSUM).fetchone()
+        assert row is not None
+        return str(row[0])
+
+    def ask(self, query: str) -> Any:
+        with psycopg.connect(self.settings.url("admin")) as connection:
+            row = connection.execute(query.encode()).fetchone()
+        assert row is not None
+        return row[0]
+
+    def empty(self) -> None:
+        """Forget every job and row."""
+        with psycopg.connect(self.settings.url("admin"), autocommit=True) as connection:
+            connection.execute(
+                "TRUNCATE user_data.documents, timeseries.locations, imports.events, "
+                "imports.quarantine, imports.chunks, imports.files, imports.jobs CASCADE"
+            )
+
+    def stop(self) -> None:
+        ours = sorted(self.processes.items(), key=lambda item: item[0] == "broker")
+        self.processes = dict(ours)  # the broker goes last
+        for process in self.processes.values():
+            process.send_signal(signal.SIGTERM)
+        for process in self.processes.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(45)
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        self.ledger.pool.close()
+
+
+@contextmanager
+def site(folder: Path) -> Iterator[Site]:
+    """Servers and a site on them; nothing is left when the block ends."""
+    folder.chmod(0o711)
+    settings = load(data_dir=folder / "data", **QUICK)
+    try:
+        with local.servers(settings):
+            bootstrap.migrate(settings)
+            bootstrap.make_app(settings)
+            made = Site(settings)
+            try:
+                yield made
+            finally:
+                made.stop()
+    finally:
+        if settings.socket_dir != settings.run:
+            shutil.rmtree(settings.socket_dir, ignore_errors=True)
+
+
+def points(count: int) -> bytes:
+    """A Records.json of so many points, each of its own."""
+    items = (
+        {
+            "latitudeE7": 520000000 + n,
+            "longitudeE7": 130000000,
+            "accuracy": n % 90,
+            "timestamp": f"20{10 + n % 10}-{1 + n % 12:02d}-{1 + n % 28:02d}T{n % 24:02d}:00:{n % 60:02d}Z",
+        }
+        for n in range(count)
+    )
+    return b'{"locations": [' + b",\n".join(json.dumps(i).encode() for i in items) + b"]}"
