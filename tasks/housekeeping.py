@@ -25,6 +25,9 @@ from tasks.shell import Ending
 log = structlog.get_logger("datapunk.housekeeping")
 
 
+#: Jobs that `retry` takes up where they stopped, so their work folders stay.
+_RESUMABLE = (JobStatus.FAILED, JobStatus.CANCELLED)
+
 # --- finish ----------------------------------------------------------------------------------
 
 
@@ -33,7 +36,7 @@ def finish_job(run: Runtime, claim: Claim) -> Ending:
     (job,) = run.lake.rows(claim.user_id, "jobs", "job_facts", job_id=claim.job_id)
     status = job["ending"] or str(JobStatus.DONE)
     kept = _put_to_rest(run.folders, claim, job, status)
-    if status != JobStatus.FAILED:  # what failed may be taken up again by `retry`
+    if status not in _RESUMABLE:
         shutil.rmtree(run.folders.job(claim.job_id), ignore_errors=True)
     tallies = run.lake.rows(claim.user_id, "jobs", "tallies", job_id=claim.job_id)
     counts = counts_by_file(row["tally"] for row in tallies)
@@ -72,11 +75,8 @@ def _put_to_rest(folders: Folders, claim: Claim, job: dict[str, Any], status: st
     if well:
         folder = folders.processed / job["user_name"] / f"{job['created_at']:%Y-%m-%d}"
     plain, own = folder / claim.source_name, folder / f"{str(claim.job_id)[:8]}-{claim.source_name}"
-    target = plain
-    if job["kept_as"]:  # a retry of a job that ended before
-        target = folders.data / job["kept_as"]
-    elif own.exists() or (source.exists() and plain.exists()):
-        target = own  # the plain name is another job's
+    # Where the plain name is another job's; a retry asks again, since its place is free for others.
+    target = own if own.exists() or (source.exists() and plain.exists()) else plain
     if source.exists():
         move(source, target)
     if not well:
@@ -226,12 +226,12 @@ def _start_waiting(run: Runtime) -> int:
 def sweep(run: Runtime) -> int:
     """Remove work folders that no open job needs; how many.
 
-    A failed job keeps its folder, so that `retry` can go on from the stage that failed.
+    What failed or was cancelled keeps its folder, so that `retry` can go on where it stopped.
     """
     removed = 0
     for folder in run.folders.work.glob("*-*-*-*-*"):
         state = _state_of(run, folder.name)
-        if state in (JobStatus.DONE, JobStatus.DUPLICATE, JobStatus.CANCELLED, JobStatus.REJECTED):
+        if state is not None and state not in _RESUMABLE:
             shutil.rmtree(folder, ignore_errors=True)
             removed += 1
     return removed

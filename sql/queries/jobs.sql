@@ -78,13 +78,14 @@ FROM imports.files WHERE id = ANY(%(ids)s);
 
 -- name: quarantine
 INSERT INTO imports.quarantine
-    (job_id, user_id, file_id, chunk_id, locator, stage, code, detail, raw)
-VALUES (%(job_id)s, %(user_id)s, %(file_id)s, %(chunk_id)s, %(locator)s, %(stage)s, %(code)s,
-    %(detail)s, %(raw)s);
+    (job_id, user_id, file_id, chunk_id, nth, locator, stage, code, detail, raw)
+VALUES (%(job_id)s, %(user_id)s, %(file_id)s, %(chunk_id)s, %(nth)s, %(locator)s, %(stage)s,
+    %(code)s, %(detail)s, %(raw)s)
+ON CONFLICT (chunk_id, nth) DO NOTHING;
 
 -- name: job_facts
 -- What the end of a job goes by.
-SELECT j.ending, j.error_code, j.error_detail, j.created_at, j.kept_as, u.name AS user_name
+SELECT j.ending, j.error_code, j.error_detail, j.created_at, u.name AS user_name
 FROM imports.jobs AS j JOIN user_data.users AS u USING (user_id) WHERE j.id = %(job_id)s;
 
 -- name: tallies

@@ -1,0 +1,631 @@
+"""The state machine: whatever is lost, doubled or forged, each chunk is committed once."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from schemas.errors import PermanentError, TransientError
+from schemas.files import SliceLimits
+from schemas.progress import Stage
+from sql.store import Claim, Fenced, Lake
+from tasks import housekeeping, verify
+from tasks.context import Runtime
+from tests.lake_support import WORK, Database, Driver, FakeEmbedder, counts
+
+pytestmark = pytest.mark.services
+
+ANA = "ana@example.org"
+ROWS = b"".join(b'{"id": %d, "name": "row %d"}\n' % (n, n) for n in range(40))
+
+Drop = Callable[[str, str, bytes], UUID]
+
+
+@pytest.fixture
+def small(run: Runtime, make_run: Callable[..., Runtime]) -> Runtime:
+    """The runtime with ten rows a chunk, and three attempts for each."""
+    run.options = make_run(slices=SliceLimits(records=10), max_attempts=3).options
+    return run
+
+
+@pytest.fixture
+def cut(small: Runtime, drop: Drop, driver: Driver) -> UUID:
+    """A job whose upload is cut, and whose chunks wait."""
+    job_id = drop(ANA, "rows.ndjson", ROWS)
+    driver.step()
+    assert all(message.stage is Stage.NORMALISE for message in driver.sent)
+    return job_id
+
+
+def claim(run: Runtime, job_id: UUID, chunk: int, stage: Stage) -> Claim | None:
+    return run.ledger.claim(
+        chunk=chunk,
+        job_id=job_id,
+        stage=stage,
+        worker="test",
+        lease_s=60,
+        max_attempts=run.options.max_attempts,
+    )
+
+
+def claimed(run: Runtime, job_id: UUID, chunk: int, stage: Stage) -> Claim:
+    made = claim(run, job_id, chunk, stage)
+    assert made is not None
+    return made
+
+
+@contextmanager
+def failing(
+    stage: Stage, error: Callable[[], BaseException], times: int = 10**6
+) -> Iterator[list[int]]:
+    """`stage` raises, that many times; the list holds the chunks that met it."""
+    work, met = WORK[stage], []
+
+    def broken(run: Runtime, held: Claim) -> Any:
+        if len(met) < times:
+            met.append(held.id)
+            raise error()
+        return work(run, held)
+
+    WORK[stage] = broken
+    try:
+        yield met
+    finally:
+        WORK[stage] = work
+
+
+def go_on(run: Runtime, driver: Driver, database: Database, turns: int = 20) -> None:
+    """Time passes, the reconciler turns and workers work, until nothing is left to do."""
+    for _ in range(turns):
+        driver.drain()
+        database.let_time_pass()
+        if not any(housekeeping.reconcile(run).values()):
+            return
+    raise AssertionError("the ledger does not come to rest")
+
+
+def check_done(database: Database, job_id: UUID, rows: int = 40) -> None:
+    job = database.job(job_id)
+    assert (job["status"], job["remaining"], counts(job)) == ("done", 0, (rows, rows, 0, 0))
+    assert len(database.documents(job_id)) == rows
+    finished = "SELECT count(*) FROM imports.events WHERE job_id = %s AND kind = 'finished'"
+    assert database.one(finished, job_id) == 1
+
+
+# --- claims -----------------------------------------------------------------------------------
+
+
+def test_a_chunk_is_claimed_once(small: Runtime, cut: UUID, database: Database) -> None:
+    chunk = database.chunks(cut)[0]
+    first = claimed(small, cut, chunk["id"], Stage.NORMALISE)
+    assert claim(small, cut, chunk["id"], Stage.NORMALISE) is None
+    assert (first.attempt, first.job_id, first.slices[0][1]) == (1, cut, 0)
+    (row,) = [c for c in database.chunks(cut) if c["id"] == chunk["id"]]
+    assert (row["status"], row["attempt"], row["leased_by"]) == ("leased", 1, "test")
+
+
+def test_many_claims_at_once_give_one(small: Runtime, cut: UUID, database: Database) -> None:
+    chunk = database.chunks(cut)[0]["id"]
+    got: list[Claim | None] = []
+    threads = [
+        threading.Thread(target=lambda: got.append(claim(small, cut, chunk, Stage.NORMALISE)))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(got) == 8
+    assert sum(c is not None for c in got) == 1
+
+
+def test_a_lease_that_ran_out_is_taken_over(small: Runtime, cut: UUID, database: Database) -> None:
+    chunk = database.chunks(cut)[0]["id"]
+    first = claimed(small, cut, chunk, Stage.NORMALISE)
+    database.let_time_pass()
+    second = claimed(small, cut, chunk, Stage.NORMALISE)
+    assert second.token > first.token
+    assert second.attempt == 2, "the attempt of the lost worker counts"
+
+
+def test_a_heartbeat_holds_the_lease_until_another_has_it(
+    small: Runtime, cut: UUID, database: Database
+) -> None:
+    chunk = database.chunks(cut)[0]["id"]
+    first = claimed(small, cut, chunk, Stage.NORMALISE)
+    database.let_time_pass()
+    assert small.ledger.heartbeat(first, 60)
+    assert claim(small, cut, chunk, Stage.NORMALISE) is None
+    database.let_time_pass()
+    second = claimed(small, cut, chunk, Stage.NORMALISE)
+    assert not small.ledger.heartbeat(first, 60)
+    assert small.ledger.heartbeat(second, 60)
+
+
+def test_a_chunk_that_kills_its_worker_counts_itself(
+    small: Runtime, cut: UUID, database: Database
+) -> None:
+    chunk = database.chunks(cut)[0]["id"]
+    for attempt in (1, 2, 3):
+        assert claimed(small, cut, chunk, Stage.NORMALISE).attempt == attempt
+        database.let_time_pass()
+    assert claim(small, cut, chunk, Stage.NORMALISE) is None
+
+
+# --- fencing ----------------------------------------------------------------------------------
+
+
+def test_a_zombies_commit_is_thrown_away_whole(
+    small: Runtime, drop: Drop, driver: Driver, database: Database
+) -> None:
+    job_id = drop(ANA, "rows.ndjson", ROWS[:200])
+    driver.step()
+    (chunk,) = database.chunks(job_id)
+    for stage in (Stage.NORMALISE, Stage.SCREEN):
+        assert driver.perform(stage, chunk["id"], job_id)
+    if chunk["embed"]:
+        assert driver.perform(Stage.EMBED, chunk["id"], job_id)
+    zombie = claimed(small, job_id, chunk["id"], Stage.LOAD)
+    ending = WORK[Stage.LOAD](small, zombie)
+    database.let_time_pass()
+    assert driver.perform(Stage.LOAD, chunk["id"], job_id), "another worker loads it"
+    before = database.job(job_id), database.documents(job_id)
+    with pytest.raises(Fenced), small.lake.commit(zombie) as commit:
+        ending(commit)
+    assert (database.job(job_id), database.documents(job_id)) == before
+
+
+def test_a_lease_lost_at_work_is_fenced_and_counted(
+    small: Runtime, cut: UUID, driver: Driver, database: Database
+) -> None:
+    work = WORK[Stage.NORMALISE]
+
+    def slow(run: Runtime, held: Claim) -> Any:
+        ending = work(run, held)
+        database.let_time_pass()
+        claimed(run, cut, held.id, Stage.NORMALISE)
+        return ending
+
+    chunk = database.chunks(cut)[0]["id"]
+    WORK[Stage.NORMALISE] = slow
+    try:
+        assert not driver.perform(Stage.NORMALISE, chunk, cut)
+    finally:
+        WORK[Stage.NORMALISE] = work
+    kinds = database.rows("SELECT kind, chunk_id FROM imports.events WHERE kind = 'fenced'")
+    assert kinds == [{"kind": "fenced", "chunk_id": chunk}]
+    row = next(c for c in database.chunks(cut) if c["id"] == chunk)
+    assert (row["stage"], row["status"], row["artefacts"]) == ("normalise", "leased", {})
+    go_on(small, driver, database)
+    check_done(database, cut)
+
+
+# --- errors -----------------------------------------------------------------------------------
+
+
+def test_weather_burns_no_attempt(
+    small: Runtime, cut: UUID, driver: Driver, database: Database
+) -> None:
+    with failing(Stage.NORMALISE, lambda: TransientError("no disk"), times=30) as met:
+        go_on(small, driver, database, turns=40)
+    assert len(met) == 30
+    assert all(c["attempt"] <= 1 for c in database.chunks(cut))
+    check_done(database, cut)
+
+
+def test_what_is_given_back_waits_longer_each_time(
+    run: Runtime, make_run: Callable[..., Runtime], drop: Drop, driver: Driver, database: Database
+) -> None:
+    run.options = make_run(retry_delay_s=1.0).options
+    job_id = drop(ANA, "rows.ndjson", ROWS)
+    waits = []
+    with failing(Stage.VALIDATE, lambda: OSError(28, "no space left")):
+        for _ in range(4):
+            driver.drain()
+            waits.append(
+                database.one(
+                    "SELECT extract(epoch FROM not_before - clock_timestamp())::float "
+                    "FROM imports.chunks WHERE job_id = %s",
+                    job_id,
+                )
+            )
+            database.let_time_pass()
+            housekeeping.reconcile(run)
+    assert all(later > 1.5 * sooner > 0 for sooner, later in itertools.pairwise(waits))
+    (chunk,) = database.chunks(job_id, "upload")
+    assert chunk["last_error_code"] == "os_28"
+
+
+def test_what_is_given_back_is_not_sent_before_its_time(
+    run: Runtime, make_run: Callable[..., Runtime], drop: Drop, driver: Driver
+) -> None:
+    run.options = make_run(retry_delay_s=100.0).options
+    drop(ANA, "rows.ndjson", ROWS)
+    with failing(Stage.VALIDATE, lambda: TransientError("no disk")) as met:
+        driver.drain()
+        assert housekeeping.reconcile(run) == {"buried": 0, "sent_again": 0, "started": 0}
+        driver.drain()
+    assert len(met) == 1
+
+
+class Secret(Exception):
+    """An error whose text holds what nobody may see."""
+
+
+def test_a_defect_burns_attempts_and_the_rest_is_loaded(
+    small: Runtime,
+    cut: UUID,
+    driver: Driver,
+    database: Database,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    poisoned = database.chunks(cut)[1]["id"]
+    work = WORK[Stage.SCREEN]
+
+    def screen(run: Runtime, held: Claim) -> Any:
+        if held.id == poisoned:
+            raise Secret("planted canary 4711")
+        return work(run, held)
+
+    WORK[Stage.SCREEN] = screen
+    try:
+        go_on(small, driver, database)
+    finally:
+        WORK[Stage.SCREEN] = work
+    job = database.job(cut)
+    assert (job["status"], job["error_code"], job["remaining"]) == ("failed", "Secret", 0)
+    dead = next(c for c in database.chunks(cut) if c["id"] == poisoned)
+    assert (dead["status"], dead["attempt"], dead["stage"]) == ("dead", 3, "screen")
+    lost = sum(1 for c in database.chunks(cut) if c["status"] == "dead")
+    assert lost == 1
+    assert 0 < len(database.documents(cut)) == job["records_loaded"] < 40
+    written = capsys.readouterr()
+    events = str(database.rows("SELECT * FROM imports.events"))
+    assert "4711" not in written.out + written.err + str(job) + str(dead) + events
+
+    assert housekeeping.retry(small, job) == 1
+    go_on(small, driver, database)
+    after = database.job(cut)
+    assert (after["status"], counts(after), after["error_code"]) == ("done", (40, 40, 0, 0), None)
+    ends = [c["status"] for c in database.chunks(cut, "finish")]
+    assert ends == ["done", "done"]
+
+
+def test_memory_errors_are_given_back(
+    small: Runtime, cut: UUID, driver: Driver, database: Database
+) -> None:
+    with failing(Stage.NORMALISE, MemoryError, times=1):
+        go_on(small, driver, database)
+    check_done(database, cut)
+
+
+def test_a_retried_job_is_put_where_it_belongs(
+    small: Runtime, drop: Drop, driver: Driver, database: Database
+) -> None:
+    job_id = drop(ANA, "rows.ndjson", ROWS)
+    with failing(Stage.EXTRACT, lambda: Secret("x")):
+        go_on(small, driver, database)
+    job = database.job(job_id)
+    assert job["status"] == "failed"
+    kept = small.folders.data / job["kept_as"]
+    assert kept.parent == small.folders.failed / ANA
+    housekeeping.retry(small, job)
+    go_on(small, driver, database)
+    after = database.job(job_id)
+    assert (after["status"], after["remaining"]) == ("done", 0)
+    assert list((small.folders.failed / ANA).iterdir()) == []
+    assert (small.folders.data / after["kept_as"]).read_bytes() == ROWS
+    assert after["kept_as"].startswith("processed/")
+
+
+def test_a_job_that_fails_again_takes_no_other_jobs_place(
+    small: Runtime, drop: Drop, driver: Driver, database: Database
+) -> None:
+    first, other = ROWS, ROWS[:200]
+    with failing(Stage.EXTRACT, lambda: Secret("x")):
+        jobs = [drop(ANA, "rows.ndjson", first)]
+        go_on(small, driver, database)
+        housekeeping.retry(small, database.job(jobs[0]))
+        later = (
+            "UPDATE imports.chunks SET not_before = now() + %s::interval, enqueued_at = NULL "
+            "WHERE job_id = %s"
+        )
+        database.rows(later, "9 days", jobs[0])
+        jobs.append(drop(ANA, "rows.ndjson", other))
+        go_on(small, driver, database)
+        assert [database.job(job)["status"] for job in jobs] == ["queued", "failed"]
+        database.rows(later, "0", jobs[0])
+        go_on(small, driver, database)
+    kept = [small.folders.data / database.job(job)["kept_as"] for job in jobs]
+    assert [path.read_bytes() for path in kept] == [first, other]
+
+
+def test_retry_of_a_job_that_ended_well_does_nothing(
+    small: Runtime, cut: UUID, driver: Driver, database: Database
+) -> None:
+    driver.drain()
+    job = database.job(cut)
+    assert housekeeping.retry(small, job) == 0
+    assert database.job(cut) == job
+    assert (small.folders.data / job["kept_as"]).exists()
+
+
+def test_a_rejected_upload_may_be_tried_again(
+    small: Runtime, drop: Drop, driver: Driver, database: Database
+) -> None:
+    job_id = drop(ANA, "cut.zip", b"PK\x03\x04" + bytes(100))
+    driver.drain()
+    job = database.job(job_id)
+    assert job["status"] == "rejected"
+    assert housekeeping.retry(small, job) == 1
+    driver.drain()
+    again = database.job(job_id)
+    assert (again["status"], again["error_code"]) == ("rejected", job["error_code"])
+    assert again["remaining"] == 0
+
+
+def test_retry_is_refused_where_another_job_has_the_archive(
+    small: Runtime, drop: Drop, driver: Driver, database: Database
+) -> None:
+    first = drop(ANA, "rows.ndjson", ROWS)
+    with failing(Stage.EXTRACT, lambda: Secret("x")):
+        go_on(small, driver, database)
+    drop(ANA, "rows again.ndjson", ROWS)
+    go_on(small, driver, database)
+    job = database.job(first)
+    with pytest.raises(PermanentError):
+        housekeeping.retry(small, job)
+    assert database.job(first) == job
+    assert (small.folders.data / job["kept_as"]).exists()
+
+
+# --- cancel -----------------------------------------------------------------------------------
+
+
+def test_cancel_stops_what_has_not_begun(
+    small: Runtime, cut: UUID, driver: Driver, database: Database
+) -> None:
+    driver.step()
+    loaded = len(database.documents(cut))
+    assert 0 < loaded < 40
+    job = database.job(cut)
+    held = database.chunks(cut)[-1]["id"]
+    at_work = claimed(small, cut, held, Stage.NORMALISE)
+    assert housekeeping.cancel(small, cut, job["user_id"]) > 0
+    with pytest.raises(Fenced), small.lake.commit(at_work):
+        pass
+    driver.drain()
+    after = database.job(cut)
+    assert (after["status"], after["remaining"]) == ("cancelled", 0)
+    assert len(database.documents(cut)) == loaded == after["records_loaded"]
+    assert housekeeping.cancel(small, cut, job["user_id"]) == 0
+    assert database.job(cut)["status"] == "cancelled"
+
+
+# --- messages ---------------------------------------------------------------------------------
+
+
+def test_messages_sent_twice_do_nothing_twice(
+    small: Runtime, cut: UUID, driver: Driver, database: Database, embedder: FakeEmbedder
+) -> None:
+    driver.sent.extend(list(driver.sent) * 2)
+    driver.drain()
+    check_done(database, cut)
+    assert len(embedder.texts) == len(set(embedder.texts))
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_forged_messages_are_no_ops(
+    small: Runtime, cut: UUID, driver: Driver, database: Database, stage: Stage
+) -> None:
+    before = database.job(cut), database.chunks(cut)
+    other = uuid4()
+    chunk = database.chunks(cut)[0]["id"]
+    assert not driver.perform(stage, 10**12, cut)
+    assert not driver.perform(stage, chunk, other)
+    for garbage in ("'; DROP TABLE imports.jobs; --", None, "x", {"a": 1}, [1]):
+        for ids in ((garbage, cut), (chunk, garbage)):
+            with pytest.raises((ValueError, TypeError)):
+                driver.perform(stage, *ids)
+    assert (database.job(cut), database.chunks(cut)) == before
+
+
+def test_a_stage_that_is_not_due_is_not_done(
+    small: Runtime, cut: UUID, driver: Driver, database: Database
+) -> None:
+    chunk = database.chunks(cut)[0]["id"]
+    for stage in (Stage.SCREEN, Stage.LOAD, Stage.FINISH, Stage.EXTRACT):
+        assert not driver.perform(stage, chunk, cut)
+    driver.drain()
+    check_done(database, cut)
+    for stage in (Stage.NORMALISE, Stage.LOAD):
+        driver.perform(stage, chunk, cut)
+    check_done(database, cut)
+
+
+# --- sending ----------------------------------------------------------------------------------
+
+
+def test_no_more_is_sent_than_the_window(
+    run: Runtime, make_run: Callable[..., Runtime], drop: Drop, driver: Driver, database: Database
+) -> None:
+    run.options = make_run(slices=SliceLimits(records=2), dispatch_window=3).options
+    job_id = drop(ANA, "rows.ndjson", ROWS)
+    driver.step()
+    assert len(database.chunks(job_id)) > 10
+    assert len(driver.sent) == 3
+    while driver.sent:
+        driver.step()
+        assert len(driver.sent) <= 3
+    check_done(database, job_id)
+
+
+def test_a_broker_that_forgets_everything_loses_nothing(
+    small: Runtime, cut: UUID, driver: Driver, database: Database
+) -> None:
+    driver.sent.clear()
+    assert housekeeping.reconcile(small)["sent_again"] == 0, "it is too early to think them lost"
+    go_on(small, driver, database)
+    check_done(database, cut)
+
+
+def test_every_message_may_be_lost_once(
+    small: Runtime, drop: Drop, driver: Driver, database: Database
+) -> None:
+    job_id = drop(ANA, "rows.ndjson", ROWS)
+    seen = set()
+    for _ in range(60):
+        for message in list(driver.sent):
+            if message not in seen:
+                seen.add(message)
+                driver.sent.remove(message)
+        if driver.sent:
+            driver.step()
+        database.let_time_pass()
+        housekeeping.reconcile(small)
+        if database.job(job_id)["completed_at"]:
+            break
+    check_done(database, job_id)
+
+
+def test_only_what_is_overdue_is_sent_again(
+    small: Runtime, cut: UUID, driver: Driver, database: Database
+) -> None:
+    driver.sent.clear()
+    chunks = database.chunks(cut)
+    database.rows(
+        "UPDATE imports.chunks SET enqueued_at = now() - interval '1 hour' WHERE id = %s",
+        chunks[0]["id"],
+    )
+    assert housekeeping.reconcile(small)["sent_again"] == 1
+    assert [message.chunk for message in driver.sent] == [chunks[0]["id"]]
+    assert housekeeping.reconcile(small)["sent_again"] == 0, "and only once"
+
+
+def test_what_waits_in_the_broker_is_not_sent_again(
+    small: Runtime, cut: UUID, driver: Driver, database: Database
+) -> None:
+    waiting = len(driver.sent)
+    small.queue_lengths = lambda: {"normalise": waiting}
+    database.let_time_pass()
+    assert housekeeping.reconcile(small)["sent_again"] == 0
+    small.queue_lengths = lambda: {"normalise": waiting - 1}
+    assert housekeeping.reconcile(small)["sent_again"] == 1
+
+
+def test_the_rest_of_the_way_is_sent(
+    small: Runtime, cut: UUID, driver: Driver, database: Database
+) -> None:
+    chunk = database.chunks(cut)[0]["id"]
+    assert driver.perform(Stage.NORMALISE, chunk, cut)
+    driver.sent.clear()
+    database.let_time_pass()
+    housekeeping.reconcile(small)
+    stages = {message.chunk: message.stage for message in driver.sent}
+    assert stages.pop(chunk) is Stage.SCREEN
+    assert set(stages.values()) == {Stage.NORMALISE}
+
+
+def test_of_two_reconcilers_one_works(
+    small: Runtime, cut: UUID, driver: Driver, database: Database
+) -> None:
+    driver.sent.clear()
+    database.let_time_pass()
+    waiting = len(database.chunks(cut))
+    inside: list[dict[str, int]] = []
+
+    def another() -> dict[str, int]:
+        small.queue_lengths = dict
+        inside.append(housekeeping.reconcile(small))
+        return {}
+
+    small.queue_lengths = another
+    first = housekeeping.reconcile(small)
+    assert inside == [{"buried": 0, "sent_again": 0, "started": 0}]
+    assert first["sent_again"] == waiting == len(driver.sent)
+
+
+# --- artefacts --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["gone", "cut", "garbled"])
+@pytest.mark.parametrize("stage", [Stage.SCREEN, Stage.LOAD])
+def test_a_spool_that_a_crash_took_is_made_again(
+    small: Runtime, cut: UUID, driver: Driver, database: Database, how: str, stage: Stage
+) -> None:
+    chunk = database.chunks(cut)[0]
+    before = [s for s in (Stage.NORMALISE, Stage.SCREEN, Stage.EMBED) if s != stage]
+    way = before[: 1 if stage is Stage.SCREEN else 3]
+    for done in way if chunk["embed"] else [s for s in way if s is not Stage.EMBED]:
+        assert driver.perform(done, chunk["id"], cut)
+    (spool,) = small.folders.chunks(cut).glob(f"{chunk['id']}.*.spool")
+    data = spool.read_bytes()
+    if how == "gone":
+        spool.unlink()
+    else:
+        spool.write_bytes(data[: len(data) // 2] if how == "cut" else bytes(len(data)))
+    assert not driver.perform(stage, chunk["id"], cut)
+    row = database.chunks(cut)[0]
+    assert (row["stage"], row["status"], row["attempt"]) == ("normalise", "ready", 0)
+    go_on(small, driver, database)
+    check_done(database, cut)
+
+
+def test_an_extract_that_was_cut_off_goes_on(
+    small: Runtime, drop: Drop, driver: Driver, database: Database
+) -> None:
+    """Its chunks stand already; a second try makes no second ones."""
+    job_id = drop(ANA, "rows.ndjson", ROWS)
+    (upload,) = database.chunks(job_id, "upload")
+    assert driver.perform(Stage.VALIDATE, upload["id"], job_id)
+    WORK[Stage.EXTRACT](small, claimed(small, job_id, upload["id"], Stage.EXTRACT))
+    chunks = [c["id"] for c in database.chunks(job_id)]
+    assert len(chunks) > 2
+    assert database.job(job_id)["remaining"] == len(chunks) + 1
+    driver.drain()
+    assert database.job(job_id)["status"] != "done", "the upload itself still owes its end"
+    go_on(small, driver, database)
+    assert [c["id"] for c in database.chunks(job_id)] == chunks
+    check_done(database, job_id)
+
+
+def test_a_finish_that_was_cut_off_is_done_again(
+    small: Runtime, cut: UUID, driver: Driver, database: Database, reader: Lake
+) -> None:
+    """The original was moved, and then the worker died."""
+    work = WORK[Stage.FINISH]
+
+    def dies(run: Runtime, held: Claim) -> Any:
+        work(run, held)
+        raise TransientError("died before the commit")
+
+    WORK[Stage.FINISH] = dies
+    try:
+        driver.drain()
+    finally:
+        WORK[Stage.FINISH] = work
+    assert database.job(cut)["completed_at"] is None
+    go_on(small, driver, database)
+    check_done(database, cut)
+    job = database.job(cut)
+    assert (small.folders.data / job["kept_as"]).read_bytes() == ROWS
+    assert [f.check for f in verify.verify(small, reader, job) if not f.ok] == []
+
+
+def test_the_end_comes_after_every_chunk(
+    small: Runtime, cut: UUID, driver: Driver, database: Database
+) -> None:
+    for message in list(driver.sent):
+        assert database.chunks(cut, "finish") == []
+        driver.step()
+        del message
+    (finish,) = database.chunks(cut, "finish")
+    assert finish["status"] == "ready"
+    driver.drain()
+    check_done(database, cut)
