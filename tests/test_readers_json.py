@@ -18,7 +18,7 @@ from pipeline.readers.ndjson import Ndjson
 from schemas.files import Head, SliceLimits
 from schemas.reasons import Reason
 from schemas.records import RawRecord, Rejection
-from tests.formats_support import Watched, items_of
+from tests.formats_support import ONE_PASS, Sample, Watched, all_samples, items_of
 
 TOP = JsonItems()
 KEYED = JsonItems(path="Browser History")
@@ -85,12 +85,21 @@ def test_integers_too_long_for_int_are_kept_as_text() -> None:
     ("text", "expected"),
     [
         (b"[1, 2", [1, Reason.TRUNCATED]),
-        (b"[1, 2 ", [1, 2]),
+        (b"[1, 2 ", [1, 2, Reason.TRUNCATED]),
+        (b"[", [Reason.TRUNCATED]),
+        (b"[ \n", [Reason.TRUNCATED]),
+        (b"[1,", [1, Reason.TRUNCATED]),
+        (b"[1 , ", [1, Reason.TRUNCATED]),
+        (b"[1,,", [1, Reason.TRUNCATED]),
+        (b"[[1]", [[1], Reason.TRUNCATED]),
+        (b"[[", [Reason.TRUNCATED]),
+        (b"[1 2,", [Reason.BAD_SYNTAX, Reason.TRUNCATED]),
+        (b"[1, NaN", [1, Reason.BAD_NUMBER, Reason.TRUNCATED]),
         (b'[1, "a', [1, Reason.TRUNCATED]),
         (b'[1, "a\\', [1, Reason.TRUNCATED]),
         (b'[1, {"a": "\xc3', [1, Reason.TRUNCATED]),
         (b'[1, {"a": [', [1, Reason.TRUNCATED]),
-        (b'[{"a": 1}', [{"a": 1}]),
+        (b'[{"a": 1}', [{"a": 1}, Reason.TRUNCATED]),
         (b'[1, {"a" 2}, 3]', [1, Reason.BAD_SYNTAX, 3]),
         (b"[1 2, 3]", [Reason.BAD_SYNTAX, 3]),
         (b"[1, 2}, 3]", [1, Reason.BAD_SYNTAX, 3]),
@@ -103,7 +112,7 @@ def test_integers_too_long_for_int_are_kept_as_text() -> None:
         (b"[1]\0\0", [1, Reason.BAD_SYNTAX]),
         (b'[1\\, "a\\\\", 2]', [Reason.BAD_SYNTAX, "a\\", 2]),
         (b"[1, " + b"[" * 100_000 + b"]" * 100_000 + b", 2]", [1, Reason.TOO_DEEP, 2]),
-        (b"[1, " + b"[" * 100_000, [1, Reason.TOO_DEEP]),
+        (b"[1, " + b"[" * 100_000, [1, Reason.TOO_DEEP, Reason.TRUNCATED]),
         (b"\xef\xbb", [Reason.BAD_SYNTAX]),
         (b"", []),
         (b" \n", [Reason.TRUNCATED]),
@@ -139,6 +148,9 @@ def test_depth_at_the_limit_is_taken_whatever_its_neighbours() -> None:
             [{"c": 1}],
         ),
         ('{"Browser History": [1, 2', [1, Reason.TRUNCATED]),
+        ('{"Browser History": [', [Reason.TRUNCATED]),
+        ('{"Browser History": [1 ', [1, Reason.TRUNCATED]),
+        ('{"Browser History": [[1],', [[1], Reason.TRUNCATED]),
         ('{"Browser History": [1], "next": [broken', [1]),
         ('{"other": {"x": nonsense}, "Browser History": [1]}', [1]),
         ('{"other": ]}, "Browser History": [1]}', [Reason.BAD_SYNTAX]),
@@ -203,7 +215,9 @@ def test_an_item_too_large_is_passed_over_in_bounded_memory(
 def test_an_item_too_large_is_the_same_in_any_slicing() -> None:
     reader = JsonItems(item_bytes=10)
     data = b'[1, "aaaaaaaaaaaaaaaa" , [2,3],"bbbbbbbbbbbbbbbbbbbbb"]'
-    assert values(data, reader) == [1, Reason.ITEM_TOO_LARGE, [2, 3], Reason.ITEM_TOO_LARGE]
+    expected = [1, Reason.ITEM_TOO_LARGE, [2, 3], Reason.ITEM_TOO_LARGE]
+    assert values(data, reader) == expected
+    assert values(data[:-1], reader) == [*expected, Reason.TRUNCATED]
 
 
 def test_slices_keep_to_their_limits() -> None:
@@ -282,7 +296,36 @@ def test_a_truncated_array_gives_what_came_before(
     assert sound == before or (
         sound == before[:-1] and isinstance(before[-1].value, int | float | str)
     )
-    assert [item.reason for item in found[len(sound) :]] in ([], [Reason.TRUNCATED])
+    told = [Reason.TRUNCATED] if 0 < len(data) < len(whole) else []
+    assert [item.reason for item in found[len(sound) :]] == told
+
+
+def test_a_break_between_items_is_a_rejection_of_no_bytes() -> None:
+    for data in (b"[", b"[1,", b"[[1] , "):
+        *_, last = items_of(TOP, data)
+        assert (last.reason, last.raw, last.offset, last.length) == (
+            Reason.TRUNCATED, b"", len(data), 0
+        )  # fmt: skip
+
+
+ARRAY_SAMPLES = [sample for sample in all_samples() if isinstance(sample.form.reader, JsonItems)]
+
+
+@pytest.mark.parametrize("sample", ARRAY_SAMPLES, ids=str)
+def test_no_break_before_the_end_of_the_array_is_silent(sample: Sample) -> None:
+    """Cut at any byte before the bracket that closes the array: the last outcome tells of it."""
+    data, reader = sample.file.read_bytes(), sample.form.reader
+    array = next(iter(reader.slices(io.BytesIO(data), {}, ONE_PASS)))
+    assert data[array.end : array.end + 1] == b"]"
+    for size in range(1, array.end + 1):
+        found = list(items_of(reader, data[:size]))
+        reasons = [item.reason for item in found if isinstance(item, Rejection)]
+        if size >= array.start:
+            assert found[-1].reason is Reason.TRUNCATED
+            assert reasons.count(Reason.TRUNCATED) == 1
+        assert reasons
+        for limits in (ONE_BY_ONE, SliceLimits(size=50)):
+            assert list(items_of(reader, data[:size], limits)) == found
 
 
 @settings(max_examples=200, deadline=None, database=None)

@@ -31,8 +31,11 @@ class JsonItems(msgspec.Struct, frozen=True, kw_only=True):
     a comma between them are one, and so is the tail of a file that breaks off in an item (a
     number at its very end may have lost digits, so it is no item either). Empty places (`1,,2`)
     are passed over. Whatever follows an array at the top is one rejection; whatever stands
-    beside an array under a key is not ours to judge. A file that breaks off right behind an item
-    or a comma leaves no bytes to reject.
+    beside an array under a key is not ours to judge.
+
+    An array that nothing closes always has a slice that ends where the file does, even an empty
+    one, and no other slice of items ends there. It tells by one TRUNCATED that the file breaks
+    off: the item cut off at its end, or else, behind its last item, a rejection of no bytes.
 
     Two slices are special, and told by their first byte. One that starts at 0, where no item can
     stand, is a broken file in which the array was not found. One that starts at the bracket that
@@ -58,7 +61,7 @@ class JsonItems(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def version(self) -> int:
         """Raised whenever the slices of some input would change."""
-        return 1
+        return 2
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
         """Nothing needs to be learned: bounds are found by structure alone."""
@@ -80,7 +83,7 @@ class JsonItems(msgspec.Struct, frozen=True, kw_only=True):
 
     def _rest(self, source: BinaryIO, begin: int, tail: _Tail) -> Iterator[Slice]:
         """What the last separator left, and what follows a closed array at the top."""
-        if json_scan.skip_space(source, begin) < tail.stop:
+        if not tail.closed or json_scan.skip_space(source, begin) < tail.stop:
             yield Slice(begin, tail.stop)
         if tail.closed and not self.path:
             size = _size(source)
@@ -92,13 +95,16 @@ class JsonItems(msgspec.Struct, frozen=True, kw_only=True):
     ) -> Iterator[RawRecord | Rejection]:
         """The items of one slice, in order, each with its byte offset in the member."""
         if part.start == 0:
-            yield _broken(source, part)
-            return
-        source.seek(part.start)
-        if source.read(1) == b"]":
-            yield _after_the_end(source, part)
-            return
-        cut_off = part.end == _size(source)
+            return iter((_broken(source, part),))
+        if _byte(source, part.start) == b"]":
+            return iter((_after_the_end(source, part),))
+        if part.end < _size(source):
+            return self._read(source, part, cut_off=False)
+        return _told(self._read(source, part, cut_off=True), part.end)
+
+    def _read(
+        self, source: BinaryIO, part: Slice, *, cut_off: bool
+    ) -> Iterator[RawRecord | Rejection]:
         blocks = json_scan.scan_items(source, part.start, part.end)
         for batch in json_scan.batches(blocks, part.start, self.item_bytes):
             if isinstance(batch, Oversized):
@@ -122,8 +128,9 @@ class JsonItems(msgspec.Struct, frozen=True, kw_only=True):
     def count(self, source: BinaryIO, context: Context) -> int:
         """How many items ijson sees in the array, up to the first flaw in the file.
 
-        On sound JSON that is how many `items` yields. Keys that hold a dot can't be told from
-        a path, here as in `path`.
+        On sound JSON that is how many `items` yields; that an array is not closed, and what
+        stands behind a flaw, is not in it. Keys that hold a dot can't be told from a path, here
+        as in `path`.
         """
         found = 0
         try:
@@ -166,6 +173,16 @@ def _records(
     starts, ends = json_scan.trim(batch.data, starts, ends)
     offsets = (starts + batch.start).tolist()
     return map(RawRecord, values, offsets, (ends - starts).tolist())
+
+
+def _told(found: Iterator[RawRecord | Rejection], size: int) -> Iterator[RawRecord | Rejection]:
+    """The items before the end of a file that breaks off, which the last outcome tells."""
+    last: RawRecord | Rejection | None = None
+    for last in found:
+        yield last
+    if not (isinstance(last, Rejection) and last.reason is Reason.TRUNCATED):
+        detail = "the array is not closed: the file ends too early"
+        yield json_decode.rejection(Reason.TRUNCATED, detail, b"", size)
 
 
 def _broken(source: BinaryIO, part: Slice) -> Rejection:
