@@ -133,9 +133,9 @@ def _rows(job: Mapping[str, Any], rows: Mapping[str, int], uneven: int) -> Findi
 
 
 def _folders_gone(run: Runtime, job: Mapping[str, Any]) -> Finding:
-    """No work folder, unless the job failed and may be retried; no temporary file beside."""
-    folder = run.folders.job(job["id"])
-    left = [str(job["id"])] if folder.exists() and job["status"] != JobStatus.FAILED else []
+    """No work folder, unless `retry` may go on in it; no temporary file beside the original."""
+    resumable = job["status"] in (JobStatus.FAILED, JobStatus.CANCELLED)
+    left = [str(job["id"])] if run.folders.job(job["id"]).exists() and not resumable else []
     if job["kept_as"]:
         kept = run.folders.data / job["kept_as"]
         left += [p.name for p in kept.parent.glob(".*.part")]

@@ -408,6 +408,21 @@ def test_cancel_stops_what_has_not_begun(
     assert database.job(cut)["status"] == "cancelled"
 
 
+def test_a_cancelled_job_may_be_taken_up_again(
+    small: Runtime, cut: UUID, driver: Driver, database: Database, reader: Lake
+) -> None:
+    driver.step()
+    housekeeping.cancel(small, cut, database.job(cut)["user_id"])
+    driver.drain()
+    job = database.job(cut)
+    assert [f.check for f in verify.verify(small, reader, job) if not f.ok] == []
+    assert housekeeping.retry(small, job) > 0
+    go_on(small, driver, database)
+    after = database.job(cut)
+    assert (after["status"], counts(after)) == ("done", (40, 40, 0, 0))
+    assert [f.check for f in verify.verify(small, reader, after) if not f.ok] == []
+
+
 # --- messages ---------------------------------------------------------------------------------
 
 
