@@ -102,7 +102,8 @@ def open_files(run: Runtime, claim: Claim) -> dict[int, Opened]:
 
 def _opened(run: Runtime, claim: Claim, row: Mapping[str, Any]) -> Opened:
     file = run.folders.members(claim.job_id) / str(row["ordinal"])
-    if not file.exists():  # the dropped file is its own one member, and is not copied
+    if row["ordinal"] == 0 and not file.exists():
+        # A plain file is its own one member, and is not copied.
         file = run.folders.original(claim.job_id, claim.source_name)
     member = Member(
         path=row["path"],
@@ -179,6 +180,7 @@ def _quarantine(commit: Commit, claim: Claim, rejections: list[batches.Quarantin
         "quarantine",
         [
             {
+                "nth": nth,
                 "file_id": claim.slices[bad.slot][0],
                 "locator": f"bytes {bad.start}-{bad.end}",
                 "stage": Stage.NORMALISE,
@@ -186,7 +188,7 @@ def _quarantine(commit: Commit, claim: Claim, rejections: list[batches.Quarantin
                 "detail": bad.detail,
                 "raw": bad.raw,
             }
-            for bad in rejections
+            for nth, bad in enumerate(rejections)
         ],
     )
 

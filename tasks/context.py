@@ -28,6 +28,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_attempts: int = 5
     retry_delay_s: float = 1.0
     dispatch_window: int = 200
+    scan_required: bool = False
     max_upload_bytes: int = 1 << 41
     archive: ArchiveLimits = msgspec.field(default_factory=ArchiveLimits)
     slices: SliceLimits = SliceLimits()

@@ -45,7 +45,7 @@ def prepare(member: Member, work: Path) -> Readable | Listed:
     if encoding is not None and not encoding.is_utf8:
         member = msgspec.structs.replace(member, encoding=encoding.name)
         if not isinstance(found, Format) or found.rank is Rank.WHOLE:
-            as_text = recognise(_as_utf8(head, encoding.name))
+            as_text = recognise(_as_utf8(head, encoding))
             found = as_text if isinstance(as_text, Format) else found
         if isinstance(found, Format) and found.reader.wants_utf8:
             member = _transcoded(member, work, encoding)
@@ -73,8 +73,8 @@ def _is_text(media_type: str) -> bool:
     )
 
 
-def _as_utf8(head: Head, encoding: str) -> Head:
-    data = head.data.decode(encoding, "replace").encode()[:HEAD]
+def _as_utf8(head: Head, encoding: charset.Encoding) -> Head:
+    data = head.data[encoding.mark :].decode(encoding.name, "replace").encode()[:HEAD]
     return msgspec.structs.replace(head, data=data)
 
 
@@ -100,9 +100,12 @@ def listed(member: Member, disposition: Disposition, reason: Reason, detail: str
     )
 
 
-def screened(member: Member, scanner: Scanner) -> Listed | None:
-    """Scan one member; a listing that rejects it if it is infected."""
+def screened(member: Member, scanner: Scanner, *, required: bool) -> Listed | None:
+    """Scan one member; a listing that rejects it if it is infected, or must be scanned and
+    could not be."""
     verdict = scanner.scan(member.file)
     if verdict.scan is Scan.INFECTED:
         return listed(member, Disposition.REJECTED, Reason.MALWARE, verdict.detail)
+    if verdict.scan is Scan.NOT_SCANNED and required:
+        return listed(member, Disposition.REJECTED, Reason.NOT_SCANNED, verdict.detail)
     return None

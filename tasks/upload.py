@@ -139,7 +139,7 @@ class Cutter:
 
     def _read(self, member: Member) -> Listed | None:
         """Cut a member that a format reads; the listing of one that nothing reads."""
-        if (infected := members.screened(member, self._run.scanner)) is not None:
+        if (infected := self._screened(member)) is not None:
             return infected
         found = members.prepare(member, self._work)
         if isinstance(found, Listed):
@@ -154,6 +154,10 @@ class Cutter:
         if row["ordinal"] in self._ids:  # a giant whose row was committed before its end
             self._files.append(row)
         return None
+
+    def _screened(self, member: Member) -> Listed | None:
+        run = self._run
+        return members.screened(member, run.scanner, required=run.options.scan_required)
 
     def _slices(self, found: members.Readable) -> Iterator[Slice]:
         limits = _limits(found.form, self._run.options.slices)

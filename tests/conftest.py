@@ -31,6 +31,8 @@ from workers import bootstrap, intake, local
 from workers.settings import ScannerMode, Settings
 
 _TEMPLATE = "datapunk_template"
+#: Variables that steer the tests themselves.
+_OF_THE_TESTS = {"DATAPUNK_REQUIRE_CLAMD"}
 _NUMBERS = itertools.count(1)
 
 #: Nothing here outlives a crash of the machine. A killed server keeps what it wrote all the same.
@@ -41,7 +43,7 @@ _QUICK = "fsync = off\nfull_page_writes = off\nmax_wal_size = 512MB\nautovacuum 
 def _no_settings_of_ours() -> Iterator[None]:
     """The settings of whoever runs the tests stay out of them."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in [n for n in os.environ if n.startswith("DATAPUNK_")]:
+        for name in [n for n in os.environ if n.startswith("DATAPUNK_") and n not in _OF_THE_TESTS]:
             patch.delenv(name)
         yield
 

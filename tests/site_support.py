@@ -196,7 +196,7 @@ def points(count: int) -> bytes:
             "latitudeE7": 520000000 + n,
             "longitudeE7": 130000000,
             "accuracy": n % 90,
-            "timestamp": f"20{10 + n % 10}-{1 + n % 12:02d}-{1 + n % 28:02d}T{n % 24:02d}:00:{n % 60:02d}Z",
+            "timestamp": f"20{10 + n % 10}-{1 + n % 12:02d}-{1 + n % 28:02d}T{n % 24:02d}:00:00Z",
         }
         for n in range(count)
     )

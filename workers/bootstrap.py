@@ -24,7 +24,7 @@ from tasks import context
 from tasks.blobs import FileBlobs
 from workers import logs
 from workers.scanner import make_scanner
-from workers.settings import Settings, load
+from workers.settings import ScannerMode, Settings, load
 
 #: Stages that work on a whole upload or job, and may take hours.
 _LONG = (Stage.VALIDATE, Stage.EXTRACT, Stage.FINISH)
@@ -38,6 +38,7 @@ def options(settings: Settings) -> context.Options:
         heartbeat_s=settings.heartbeat_s,
         max_attempts=settings.max_attempts,
         dispatch_window=settings.dispatch_window,
+        scan_required=settings.scanner is ScannerMode.REQUIRED,
         max_upload_bytes=settings.max_upload_bytes,
         archive=ArchiveLimits(
             total=settings.archive_max_bytes,

@@ -33,8 +33,10 @@ def configure(settings: Settings) -> None:
     root.handlers = [handler]
     root.setLevel(settings.log_level)
     # One line a task is for Flower, not for the log of a million chunks.
-    for noisy in ("celery.worker.strategy", "celery.app.trace", "kombu", "amqp", "psycopg.pool"):
+    for noisy in ("celery.worker.strategy", "celery.app.trace", "kombu", "amqp", "watchfiles"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # While the database is down we say so ourselves, without the address.
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

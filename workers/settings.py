@@ -26,6 +26,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from pipeline.embed import EMBEDDED_TYPES
 from schemas.errors import ConfigurationError
 from schemas.records import DataType
 
@@ -57,7 +58,6 @@ class LogFormat(StrEnum):
 
 _MB = 1024 * 1024
 _GB = 1024 * _MB
-_EMBEDDED_TYPES = frozenset(set(DataType) - {DataType.LOCATION, DataType.BROWSER})
 
 
 class Settings(BaseSettings):
@@ -137,7 +137,7 @@ class Settings(BaseSettings):
         0, ge=0, description="Threads of one embedding process; 0 is one for each core."
     )
     embed_types: Annotated[frozenset[DataType], NoDecode] = Field(
-        _EMBEDDED_TYPES,
+        EMBEDDED_TYPES,
         description="The data types whose texts get vectors, with commas between; or `none`.",
     )
 
@@ -152,7 +152,7 @@ class Settings(BaseSettings):
         15, gt=0, description="How often a worker renews its lease; at most half the lease."
     )
     max_attempts: int = Field(
-        5, ge=1, le=100, description="Claims of one chunk before it is split, or given up."
+        5, ge=1, le=100, description="Claims of one chunk before it is given up."
     )
     dispatch_window: int = Field(
         200, ge=1, description="The most chunks that wait in the broker at a time."

@@ -131,6 +131,7 @@ CREATE TABLE imports.quarantine (
     user_id uuid NOT NULL,
     file_id bigint NOT NULL REFERENCES imports.files,
     chunk_id bigint NOT NULL REFERENCES imports.chunks,
+    nth integer NOT NULL,          -- place among the chunk's rejections: a rewind makes none twice
     locator text NOT NULL,         -- bytes START-END of the member
     stage text NOT NULL,
     code text NOT NULL,
@@ -138,7 +139,8 @@ CREATE TABLE imports.quarantine (
     raw bytea NOT NULL,
     status text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'loaded', 'discarded')),
     attempts integer NOT NULL DEFAULT 1,
-    created_at timestamptz NOT NULL DEFAULT now()
+    created_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (chunk_id, nth)
 );
 CREATE INDEX quarantine_by_code ON imports.quarantine (job_id, code);
 

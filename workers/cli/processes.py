@@ -68,5 +68,5 @@ def flower() -> None:
     # By the environment: what stands in the arguments, every user of this machine can read.
     os.environ["FLOWER_BASIC_AUTH"] = local.flower_login(settings)
     bootstrap.make_app(settings).start(
-        ["flower", "--address=127.0.0.1", f"--port={settings.flower_port}"]
+        ["flower", f"--address={settings.flower_address}", f"--port={settings.flower_port}"]
     )

@@ -1,0 +1,192 @@
+"""`make bench`: every figure of docs/performance.md, as ratios measured in this one run."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from benchmarks import generate, place, pure
+from pipeline import embed
+from workers.embedder import SentenceTransformerEmbedder
+from workers.settings import Settings
+
+_TABLES = {"locations": "timeseries.locations", "visits": "user_data.documents"}
+_INSIDE = {"locations": "Records.json", "visits": "Chrome/History.json"}
+_WRITE = {"locations": generate.write_locations, "visits": generate.write_visits}
+
+
+def say(text: str) -> None:
+    """Narration, apart from the figures."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def inputs(kind: str, count: int, folder: Path) -> Path:
+    """The export of one product: visits lie in a zip, since their name matters."""
+    folder.mkdir(parents=True, exist_ok=True)
+    plain = _WRITE[kind](folder / Path(_INSIDE[kind]).name, count)
+    return plain if kind == "locations" else place.zipped(plain, "Takeout/" + _INSIDE[kind])
+
+
+def bare_copy(settings: Settings, table: str) -> float:
+    """Seconds for COPY of the rows that stand in `table`, into it again, on one connection."""
+    columns_sql = (
+        "SELECT string_agg(quote_ident(attname), ',' ORDER BY attnum) FROM pg_attribute "
+        "WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped"
+    )
+    with psycopg.connect(settings.url("admin"), autocommit=True) as connection:
+        row = connection.execute(columns_sql, (table,)).fetchone()
+        columns = row[0] if row else ""
+        with tempfile.TemporaryFile(dir=settings.data_dir) as rows:
+            with connection.cursor().copy(f"COPY (SELECT {columns} FROM {table}) TO STDOUT") as out:
+                for block in out:
+                    rows.write(block)
+            connection.execute(f"TRUNCATE {table}")
+            connection.execute("CHECKPOINT")
+            rows.seek(0)
+            began = time.monotonic()
+            with connection.cursor().copy(f"COPY {table} ({columns}) FROM STDIN") as into:
+                while block := rows.read(io.DEFAULT_BUFFER_SIZE * 16):
+                    into.write(block)
+            return time.monotonic() - began
+
+
+def end_to_end(settings: Settings, kind: str, count: int, rounds: int) -> dict[str, Any]:
+    """Records a second with two worker processes, against a bare COPY of the same rows."""
+    path = inputs(kind, count, settings.data_dir / "in")
+    ours, copies = [], []
+    with place.worker(settings, processes=2):
+        for _ in range(rounds):
+            place.empty_lake(settings)
+            job = place.submit_and_wait(settings, path)
+            assert job["records_loaded"] == count, job
+            ours.append(place.seconds(job))
+            copies.append(bare_copy(settings, _TABLES[kind]))
+    mine, theirs = count / min(ours), count / min(copies)
+    return {
+        "records": count,
+        "records_per_s": round(mine),
+        "bare_copy_per_s": round(theirs),
+        "ratio": round(mine / theirs, 2),
+    }
+
+
+def orchestration(settings: Settings, count: int, rounds: int) -> dict[str, Any]:
+    """What Celery, the ledger and the spool cost: the same stages bare, in one process."""
+    path = inputs("locations", count, settings.data_dir / "in")
+    with_all, without = [], []
+    with place.worker(settings, processes=1):
+        user = _user(settings)
+        for _ in range(rounds):
+            place.empty_lake(settings)
+            began = time.monotonic()
+            loaded = pure.run(settings.url("ingest"), user, path)
+            without.append(time.monotonic() - began)
+            assert loaded == count
+            place.empty_lake(settings)
+            with_all.append(place.seconds(place.submit_and_wait(settings, path)))
+    return {
+        "records": count,
+        "pure_s": round(min(without), 2),
+        "celery_s": round(min(with_all), 2),
+        "times": round(min(with_all) / min(without), 2),
+    }
+
+
+def _user(settings: Settings) -> Any:
+    with psycopg.connect(settings.url("ledger")) as connection:
+        row = connection.execute(
+            "SELECT user_id FROM user_data.users WHERE name = %s", (place.USER,)
+        ).fetchone()
+    return row[0] if row else None
+
+
+def embedding(count: int) -> dict[str, Any]:
+    """Texts a second through our stage (pieces, hashes, unique texts, sorting) and bare."""
+    import random
+
+    random_ = random.Random(7)
+    texts = [generate.sentence(random_, random_.randint(5, 40)) for _ in range(count)]
+    embedder = SentenceTransformerEmbedder()
+    embedder.encode(texts[:64])
+    ours, bare = [], []
+    for _ in range(2):
+        began = time.monotonic()
+        pieces = [p.text for text in texts for p in embed.pieces(text)]
+        embed.encode_missing(pieces, {}, embedder)
+        ours.append(time.monotonic() - began)
+        began = time.monotonic()
+        embedder._model.encode(texts, show_progress_bar=False)
+        bare.append(time.monotonic() - began)
+    return {
+        "texts": count,
+        "texts_per_s": round(count / min(ours)),
+        "bare_per_s": round(count / min(bare)),
+        "ratio": round(min(bare) / min(ours), 2),
+    }
+
+
+def memory(settings: Settings, megabytes: int) -> dict[str, Any]:
+    """Peak resident memory of a fresh worker's processes for an input of that size, in MB."""
+    place.empty_lake(settings)
+    path = inputs("locations", megabytes * 3_550, settings.data_dir / "in")
+    with place.worker(settings, processes=2) as process, place.PeakMemory(process) as peak:
+        job = place.submit_and_wait(settings, path, limit_s=1200)
+    return {
+        "input_mb": round(path.stat().st_size / 1e6),
+        "records_per_s": round(job["records_loaded"] / place.seconds(job)),
+        "parent_mb": round(peak.parent / 1e6),
+        "child_mb": round(peak.child / 1e6),
+    }
+
+
+def main() -> None:
+    """Run what was asked for and print one JSON object and a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--records", type=int, default=200_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=["load", "orchestration", "embed", "memory"])
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="datapunk-bench-"))
+    figures: dict[str, Any] = {}
+    try:
+        with place.servers(folder) as settings:
+            if given.only in (None, "load"):
+                for kind in ("locations", "visits"):
+                    say(f"{kind}: end to end with two workers, and bare COPY")
+                    figures[kind] = end_to_end(settings, kind, given.records, given.rounds)
+            if given.only in (None, "orchestration"):
+                say("orchestration: one worker, and the pure flow")
+                figures["orchestration"] = orchestration(settings, given.records, given.rounds)
+            if given.only in (None, "embed"):
+                say("embedding: our stage, and the bare model")
+                figures["embedding"] = embedding(384)
+            if given.only in (None, "memory"):
+                for size in (20, 400):
+                    say(f"memory: an input of {size} MB")
+                    figures[f"memory_{size}"] = memory(settings, size)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    show(figures, as_json=given.json)
+
+
+def show(figures: dict[str, Any], *, as_json: bool) -> None:
+    """The figures, for people or for programs."""
+    if as_json:
+        print(json.dumps(figures, indent=2))
+        return
+    for name, row in figures.items():
+        print(f"{name:15}", "  ".join(f"{k}={v}" for k, v in row.items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Invented exports of any size, streamed to disk: the same bytes for the same seed and count."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+
+_START = datetime(2019, 1, 1, tzinfo=UTC)
+_WORDS = (
+    *("garden", "heron", "river", "station", "lamp", "window", "bread", "morning", "letter"),
+    *("bicycle", "concert", "winter", "paper", "market", "harbour", "kitchen", "mountain"),
+    *("library", "evening", "train", "ticket", "doctor", "school", "holiday", "coffee"),
+)
+
+
+def sentence(random_: random.Random, words: int) -> str:
+    """Some words in a row."""
+    return " ".join(random_.choice(_WORDS) for _ in range(words)).capitalize()
+
+
+def locations(count: int, seed: int = 1) -> Iterator[bytes]:
+    """Items of a Records.json, one point every ten minutes, as a phone writes them."""
+    random_ = random.Random(seed)
+    latitude, longitude = 520_000_000, 130_000_000
+    for n in range(count):
+        latitude += random_.randint(-2000, 2000)
+        longitude += random_.randint(-2000, 2000)
+        at = _START + timedelta(minutes=10 * n, milliseconds=n % 1000)
+        stamp = f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+        yield orjson.dumps(
+            {
+                "latitudeE7": latitude,
+                "longitudeE7": longitude,
+                "accuracy": random_.randint(5, 60),
+                "altitude": 34,
+                "verticalAccuracy": 3,
+                "activity": [
+                    {
+                        "activity": [
+                            {"type": "STILL", "confidence": 90},
+                            {"type": "WALKING", "confidence": 5},
+                        ],
+                        "timestamp": stamp,
+                    }
+                ],
+                "source": "WIFI",
+                "deviceTag": -1234567,
+                "timestamp": stamp,
+            }
+        )
+
+
+def visits(count: int, seed: int = 1) -> Iterator[bytes]:
+    """Items of Chrome's history."""
+    random_ = random.Random(seed)
+    for n in range(count):
+        page = random_.randint(1, max(2, count // 4))
+        yield orjson.dumps(
+            {
+                "favicon_url": f"https://site{page % 500}.example/favicon.ico",
+                "page_transition": "LINK",
+                "title": sentence(random_, 6),
+                "url": f"https://site{page % 500}.example/page/{page}?q={n}",
+                "client_id": "AbCdEfGhIjKlMnOpQrStUv==",
+                "time_usec": 1_546_300_800_000_000 + n * 97_000_000,
+            }
+        )
+
+
+def write(path: Path, before: bytes, items: Iterator[bytes], after: bytes) -> Path:
+    """Write a JSON document with the items in an array, one at a time."""
+    with path.open("wb", buffering=1 << 20) as out:
+        out.write(before)
+        for n, item in enumerate(items):
+            out.write(b",\n" if n else b"\n")
+            out.write(item)
+        out.write(after)
+    return path
+
+
+def write_locations(path: Path, count: int) -> Path:
+    """A Records.json of `count` points."""
+    return write(path, b'{"locations": [', locations(count), b"\n]}\n")
+
+
+def write_visits(path: Path, count: int) -> Path:
+    """A History.json of `count` visits."""
+    return write(path, b'{"Browser History": [', visits(count), b"\n]}\n")

@@ -1,0 +1,152 @@
+"""A data folder of the benchmark's own, with real servers and real workers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psutil
+import psycopg
+
+from schemas.folders import Folders
+from sql.store import Ledger, open_pool
+from workers import bootstrap, intake, local
+from workers.settings import Settings, load
+
+USER = "bench@example.org"
+GENERAL = "load,normalise,extract,intake,maintenance"
+
+
+@contextmanager
+def servers(folder: Path) -> Iterator[Settings]:
+    """Postgres and the broker, migrated, for as long as the block runs."""
+    settings = load(data_dir=folder, scanner="off")
+    with local.servers(settings):
+        bootstrap.migrate(settings)
+        bootstrap.make_app(settings)
+        yield settings
+
+
+@contextmanager
+def worker(
+    settings: Settings, *, processes: int, queues: str = GENERAL
+) -> Iterator[psutil.Process]:
+    """A real Celery worker with that many children, and a reconciler beside it."""
+    ours = {"DATAPUNK_SCANNER": "off", "DATAPUNK_EMBED_TYPES": "none"}
+    environment = {**os.environ, **settings.environment(), **ours}
+    log = (settings.data_dir / "bench-worker.log").open("ab")
+    command = [sys.executable, "-m", "workers.cli", "worker", "--queues", queues]
+    command += ["--concurrency", str(processes), "--name", f"bench{time.monotonic_ns()}"]
+    started = [
+        subprocess.Popen(c, env=environment, stdout=log, stderr=log)
+        for c in (command, [sys.executable, "-m", "workers.cli", "reconcile"])
+    ]
+    try:
+        _warm(settings)
+        yield psutil.Process(started[0].pid)
+    finally:
+        for process in started:
+            process.terminate()
+        for process in started:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(60)
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        log.close()
+
+
+def _warm(settings: Settings) -> None:
+    """Wait until the worker works: a first small job makes every child ready."""
+    for n in range(4):
+        path = settings.data_dir / f"warm-{time.monotonic_ns()}.csv"
+        path.write_text(f"a,b\n{n},{time.monotonic_ns()}\n")
+        submit_and_wait(settings, path)
+        path.unlink()
+
+
+def zipped(path: Path, inside: str) -> Path:
+    """The file in a zip, under the name that an export gives it."""
+    target = path.with_suffix(".zip")
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.write(path, inside)
+    return target
+
+
+def submit_and_wait(settings: Settings, path: Path, *, limit_s: float = 900) -> dict[str, Any]:
+    """Import a file as a user would with `datapunk add --wait`; the job's row at its end."""
+    ledger = _ledger(settings)
+    job_id = intake.take_in(ledger, Folders(settings.data_dir), path, USER, move=False)
+    return wait(ledger, job_id, limit_s=limit_s)
+
+
+def _ledger(settings: Settings, kept: dict[str, Ledger] = {}) -> Ledger:  # noqa: B006 - one a run
+    url = settings.url("ledger")
+    if url not in kept:
+        kept[url] = Ledger(open_pool(url, size=1))
+    return kept[url]
+
+
+def wait(ledger: Ledger, job_id: UUID, *, limit_s: float) -> dict[str, Any]:
+    until = time.monotonic() + limit_s
+    while time.monotonic() < until:
+        (job,) = ledger.rows("jobs", "one_job", prefix=str(job_id))
+        if job["completed_at"] is not None:
+            if job["status"] != "done":
+                raise SystemExit(f"the job ended as {job['status']}: {job['error_code']}")
+            return job
+        time.sleep(0.05)
+    raise SystemExit(f"the job did not end in {limit_s} s")
+
+
+def seconds(job: dict[str, Any]) -> float:
+    """From the first claim of a job to its end, by the clock of Postgres."""
+    return float((job["completed_at"] - job["started_at"]).total_seconds())
+
+
+def empty_lake(settings: Settings) -> None:
+    """Forget all rows and jobs, keep the partitions."""
+    with psycopg.connect(settings.url("admin"), autocommit=True) as connection:
+        connection.execute(
+            "TRUNCATE user_data.documents, timeseries.locations, vectors.embeddings, "
+            "vectors.cache, imports.events, imports.quarantine, imports.chunks, imports.files, "
+            "imports.jobs"
+        )
+        connection.execute("CHECKPOINT")
+
+
+class PeakMemory:
+    """The most resident memory of each process under a worker, sampled ten times a second."""
+
+    def __init__(self, root: psutil.Process) -> None:
+        self._root = root
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self.parent = 0
+        self.child = 0
+
+    def _watch(self) -> None:
+        while not self._stop.wait(0.1):
+            with contextlib.suppress(psutil.Error):
+                self.parent = max(self.parent, self._root.memory_info().rss)
+                for child in self._root.children(recursive=True):
+                    with contextlib.suppress(psutil.Error):
+                        self.child = max(self.child, child.memory_info().rss)
+
+    def __enter__(self) -> PeakMemory:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()

@@ -1,0 +1,91 @@
+"""The same stages with nothing round them: one process, no Celery, no ledger, no spool."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import psycopg
+
+from pipeline.format import all_formats
+from pipeline.normalise import Found, clean_json, normalise, understand
+from pipeline.screen import key_of
+from pipeline.validate import measure
+from schemas.files import Member, SliceLimits
+from schemas.records import Point, Record
+from sql import copy
+from sql.load import months_of
+from sql.queries import queries
+from tasks import members
+
+_LAKE = queries("lake")
+
+
+def run(ingest: str, user_id: UUID, path: Path) -> int:
+    """Import one plain file; how many rows came in. The rows are those of the real thing."""
+    size, sha256 = measure(path)
+    member = Member(
+        path=path.name,
+        ordinal=0,
+        file=path,
+        size=size,
+        sha256=sha256,
+        media_type="application/json",
+    )
+    ready = members.prepare(member, path.parent)
+    if not isinstance(ready, members.Readable):
+        raise SystemExit(
+            f"nothing reads {path.name}: {ready.reason}; formats: {len(all_formats())}"
+        )
+    loaded = 0
+    with psycopg.connect(ingest, autocommit=True) as connection, path.open("rb") as source:
+        for part in ready.form.reader.slices(source, ready.context, SliceLimits()):
+            with path.open("rb") as again:
+                found = normalise(understand(ready.form, member, again, part, ready.context))
+                loaded += _load(connection, user_id, found)
+    return loaded
+
+
+def _load(connection: psycopg.Connection, user_id: UUID, found: object) -> int:
+    stream = iter(found)  # type: ignore[call-overload]
+    loaded = 0
+    while batch := list(islice(stream, 20_000)):
+        loaded += _load_batch(connection, user_id, batch)
+    return loaded
+
+
+def _load_batch(connection: psycopg.Connection, user_id: UUID, batch: list[Found]) -> int:
+    points = [o for _, _, o in batch if isinstance(o, Point)]
+    records = [o for _, _, o in batch if isinstance(o, Record)]
+    ids = {"user_id": user_id, "job_id": uuid4(), "chunk_id": 0, "file_ids": [0]}
+    loaded = 0
+    with connection.transaction():
+        connection.execute("SELECT set_config('app.user_id', %s, true)", (str(user_id),))
+        for kind, outcomes in (("locations", points), ("documents", records)):
+            if outcomes:
+                loaded += _insert(connection, kind, outcomes, ids)
+    return loaded
+
+
+def _insert(connection: psycopg.Connection, kind: str, outcomes: list, ids: dict) -> int:
+    import numpy as np
+
+    from sql.load import micros
+
+    ats = np.array([micros(copy.partition_at(o.time)) for o in outcomes], dtype="<i8")
+    months = months_of(ats)
+    if kind == "locations":
+        lines = [copy.location_line(o, key_of(o).hex(), 0, clean_json) for o in outcomes]
+        connection.execute(_LAKE["ensure_location_partitions"], {"months": months})
+    else:
+        lines = [copy.document_line(o, key_of(o).hex(), 0, clean_json) for o in outcomes]
+        for data_type in {o.data_type for o in outcomes}:
+            connection.execute(
+                _LAKE["ensure_document_partitions"], {"type": data_type, "months": months}
+            )
+    connection.execute(_LAKE[f"stage_{kind}"])
+    with connection.cursor() as cursor, cursor.copy(_LAKE[f"copy_{kind}"]) as target:
+        target.write("\n".join(lines).encode() + b"\n")
+    rows = connection.execute(_LAKE[f"insert_{kind}"], ids).fetchall()
+    return sum(row[1] for row in rows)
