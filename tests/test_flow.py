@@ -213,6 +213,19 @@ def test_one_text_is_embedded_once(
     assert sum("three files" in text for text in embedder.texts) >= 1
 
 
+def test_what_the_lake_has_is_dropped_before_embedding(
+    imported: Imported, database: Database, embedder: FakeEmbedder
+) -> None:
+    imported(ANA, "a.zip", zipped({"x.txt": b"A text that is known."}))
+    database.rows("DELETE FROM vectors.cache")
+    embedder.texts.clear()
+    job = imported(
+        ANA, "b.zip", zipped({"x.txt": b"A text that is known.", "y.txt": b"A new one."})
+    )
+    assert counts(job) == (2, 1, 1, 0)
+    assert len(embedder.texts) == 1
+
+
 def test_a_long_text_has_several_pieces(
     imported: Imported, database: Database, run: Runtime
 ) -> None:
