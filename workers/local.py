@@ -72,7 +72,8 @@ def prepare_folders(settings: Settings) -> None:
         ) from None
     if not os.access(settings.data_dir, os.W_OK):
         raise ConfigurationError(f"{settings.data_dir} can't be written; set DATAPUNK_DATA_DIR")
-    _prepare_sockets(settings, passable)
+    if settings.embeds_postgres or settings.embeds_broker:
+        _prepare_sockets(settings, passable)
 
 
 def _make(folder: Path, mode: int) -> None:

@@ -78,7 +78,7 @@ SET status = 'ready', token = NULL, leased_by = NULL, lease_expires = NULL,
     attempt = attempt - CASE WHEN %(burn)s THEN 0 ELSE 1 END,
     not_before = clock_timestamp()
         + make_interval(secs => least(%(delay_s)s * 2 ^ least(publishes, 9), 300)),
-    enqueued_at = NULL, publishes = publishes + 1, last_error_code = %(code)s
+    enqueued_at = NULL, last_error_code = %(code)s
 WHERE id = %(chunk)s AND token = %(token)s AND status = 'leased';
 
 -- name: fan_out
@@ -157,6 +157,7 @@ FROM (
     SELECT o.id FROM imports.chunks AS o JOIN imports.jobs AS j ON j.id = o.job_id
     WHERE j.completed_at IS NULL AND o.attempt < %(max_attempts)s
       AND o.status = 'ready' AND o.stage = ANY(%(stages)s)
+      AND o.not_before <= clock_timestamp()
       AND o.enqueued_at < clock_timestamp() - make_interval(
           secs => least(%(window_s)s * 2 ^ least(greatest(o.publishes - 1, 0), 9), 600))
     ORDER BY o.enqueued_at LIMIT %(n)s FOR UPDATE OF o SKIP LOCKED
