@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from string import ascii_letters
 
@@ -22,8 +22,10 @@ PIECE_CHARS = 800
 """What fits the 256 word pieces of all-MiniLM-L6-v2, by `_fair_limit`. Characters a word piece,
 counted: English 4.7, French 3.4, German 2.8, JSON 1.4, Russian 1.2, Japanese 1.0, Korean 0.7."""
 
-MOST_PIECES = 4_000
-"""Of one text: four million characters, a long book. What stands after them gets no vector."""
+MOST_PIECES = 64
+"""Of one text, unless configured: some 50,000 letters of prose. A model on a CPU reads a few dozen
+pieces a second, and a mailbox of long patches would keep it for days. What stands after them gets
+no vector; the whole text is stored."""
 
 
 class EmbedPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,8 +60,8 @@ def text_of(title: str | None, content: str | None) -> str | None:
     return text if _SAYS_SOMETHING.search(text) else None
 
 
-def pieces(text: str, limit: int = PIECE_CHARS) -> list[Piece]:
-    """The text cut in order into pieces of at most `limit` characters, `MOST_PIECES` of them.
+def pieces(text: str, limit: int = PIECE_CHARS, most: int = MOST_PIECES) -> list[Piece]:
+    """The text cut in order into pieces of at most `limit` characters, and no more than `most`.
 
     Cut at the last sentence's end that leaves no crumb, else between words, else anywhere. Every
     character but space is in one piece. Pieces of much that isn't ASCII letters are shorter: the
@@ -67,7 +69,7 @@ def pieces(text: str, limit: int = PIECE_CHARS) -> list[Piece]:
     """
     if limit < 1:
         raise ValueError("a piece holds at least one character")
-    return list(_cut(text, _fair_limit(text, limit)))
+    return list(_cut(text, _fair_limit(text, limit), most))
 
 
 _LETTERS_AND_SPACE = (ascii_letters + " ").encode()
@@ -89,9 +91,9 @@ _SENTENCE_END = re.compile(r"[.!?…؟।][\"'”’»)\]]*\s|[。！？][」』
 _WORD_END = re.compile(r"\s")
 
 
-def _cut(text: str, limit: int) -> Iterator[Piece]:
+def _cut(text: str, limit: int, most: int) -> Iterator[Piece]:
     start, size = _after_space(text, 0), len(text.rstrip())
-    for _ in range(MOST_PIECES):
+    for _ in range(most):
         if start >= size:
             return
         end = size if size - start <= limit else _bound(text, start, start + limit)
@@ -140,19 +142,23 @@ def encode_missing(
     cached: Mapping[bytes, Sequence[float] | NDArray[np.float32]],
     embedder: Embedder,
     batch: int = 64,
+    keep: Callable[[Mapping[bytes, NDArray[np.float32]]], None] = lambda fresh: None,
 ) -> NDArray[np.float32]:
     """Vectors of shape (len(texts), dimension), float32, in the order of the texts.
 
     `cached` holds vectors by `text_hash`; a text that is in it, or came before, is not embedded
-    again. The embedder gets batches of `batch` texts.
+    again. The embedder gets batches of `batch` texts, and `keep` the new vectors of each batch by
+    hash, so that a stage that is cut short goes on where it was.
     """
     hashes = [text_hash(text) for text in texts]
     wanted = plan(texts, hashes, cached)
     vectors: dict[bytes, Sequence[float] | NDArray[np.float32]] = dict(cached)
     for start in range(0, len(wanted), batch):
         places = wanted[start : start + batch]
-        fresh = embedder.encode([texts[place] for place in places])
-        vectors.update(zip((hashes[place] for place in places), fresh, strict=True))
+        encoded = embedder.encode([texts[place] for place in places])
+        fresh = dict(zip((hashes[place] for place in places), encoded, strict=True))
+        keep(fresh)
+        vectors.update(fresh)
     matrix = np.empty((len(texts), embedder.dimension), dtype=np.float32)
     for row, known in enumerate(hashes):
         matrix[row] = vectors[known]

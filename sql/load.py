@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -180,18 +181,17 @@ class VectorStore:
             ).fetchall()
         return {row["text_hash"].bytes: _float32(row["embedding"]) for row in rows}
 
-    @staticmethod
-    def keep(commit: Commit, model_id: int, fresh: Mapping[bytes, NDArray[np.float32]]) -> None:
-        """Remember new vectors under the hashes of their texts."""
-        register_vector(commit.connection)
-        commit.run_many(
-            "lake",
-            "cache_vectors",
-            [
-                {"model_id": model_id, "text_hash": UUID(bytes=h), "embedding": v}
-                for h, v in sorted(fresh.items())
-            ],
-        )
+    def keep(
+        self, user_id: UUID, model_id: int, fresh: Mapping[bytes, NDArray[np.float32]]
+    ) -> None:
+        """Remember new vectors under the hashes of their texts, in a transaction of its own."""
+        rows = [
+            {"user_id": user_id, "model_id": model_id, "text_hash": UUID(bytes=h), "embedding": v}
+            for h, v in sorted(fresh.items(), key=itemgetter(0))
+        ]
+        with self._lake.as_user(user_id) as connection, connection.cursor() as cursor:
+            register_vector(connection)
+            cursor.executemany(_LAKE["cache_vectors"], rows)
 
 
 def _float32(vector: Any) -> NDArray[np.float32]:

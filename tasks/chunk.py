@@ -23,7 +23,7 @@ from schemas.records import Record
 from sql.load import Vectors, known_documents, load_documents, load_locations, months_of
 from sql.store import COUNTS, Claim, Commit
 from tasks import batches
-from tasks.context import Runtime
+from tasks.context import Options, Runtime
 from tasks.shell import Ending
 
 _TABLES = ("documents", "locations")
@@ -197,37 +197,40 @@ def _quarantine(commit: Commit, claim: Claim, rejections: list[batches.Quarantin
 
 
 def embed_chunk(run: Runtime, claim: Claim) -> Ending:
-    """Texts to vectors; a text that was embedded before comes from the cache."""
+    """Texts to vectors; a text that was embedded before comes from the cache.
+
+    New vectors go to the cache batch by batch, in transactions of their own: a chunk of long
+    mails takes minutes, and a worker that is lost in them loses one batch.
+    """
     path = made(run, claim, "spool")
     mask = batches.read_mask(made(run, claim, "mask"), "documents")
     texts = [(n, text) for n, text in batches.read_texts(path) if mask[n]]
-    owners, pieces = _pieces(texts, run.options.piece_chars)
+    owners, pieces = _pieces(texts, run.options)
     if not pieces:
         return lambda commit: commit.advance(Stage.LOAD)
     model_id = run.model_id(claim.user_id)
     hashes = [embed.text_hash(piece.text) for piece in pieces]
     cached = run.vectors.cached(claim.user_id, model_id, set(hashes))
     matrix = embed.encode_missing(
-        [piece.text for piece in pieces], cached, run.embedder, batch=run.options.embed_batch
+        [piece.text for piece in pieces],
+        cached,
+        run.embedder,
+        batch=run.options.embed_batch,
+        keep=lambda fresh: run.vectors.keep(claim.user_id, model_id, fresh),
     )
     name = artefact(claim, "vectors")
     keys = batches.read_columns(path, "documents").keys
     _write_vectors(_folder(run, claim) / name, keys, owners, pieces, matrix)
-    fresh = {h: v for h, v in zip(hashes, matrix, strict=True) if h not in cached}
-
-    def ending(commit: Commit) -> None:
-        run.vectors.keep(commit, model_id, fresh)
-        commit.advance(Stage.LOAD, artefacts={"vectors": name, "model_id": model_id})
-
-    return ending
+    made_here = {"vectors": name, "model_id": model_id}
+    return lambda commit: commit.advance(Stage.LOAD, artefacts=made_here)
 
 
-def _pieces(texts: list[tuple[int, str]], limit: int) -> tuple[list[int], list[embed.Piece]]:
+def _pieces(texts: list[tuple[int, str]], options: Options) -> tuple[list[int], list[embed.Piece]]:
     """Every text cut to what the model takes, and the record that each piece belongs to."""
     owners: list[int] = []
     pieces: list[embed.Piece] = []
     for n, text in texts:
-        for piece in embed.pieces(text, limit):
+        for piece in embed.pieces(text, options.piece_chars, options.most_pieces):
             owners.append(n)
             pieces.append(piece)
     return owners, pieces

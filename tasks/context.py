@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from pipeline.embed import PIECE_CHARS, EmbedPolicy
+from pipeline.embed import MOST_PIECES, PIECE_CHARS, EmbedPolicy
 from pipeline.ports import BlobStore, Embedder, Scanner
 from pipeline.unpack import ArchiveLimits
 from schemas.files import SliceLimits
@@ -35,6 +35,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     embed: EmbedPolicy = msgspec.field(default_factory=EmbedPolicy)
     embed_batch: int = 64
     piece_chars: int = PIECE_CHARS
+    most_pieces: int = MOST_PIECES
     index_from_vectors: int = 10_000
 
 

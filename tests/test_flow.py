@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import orjson
 import pytest
+from numpy.typing import NDArray
 
 from pipeline.format import all_formats
+from schemas.errors import TransientError
 from schemas.files import SliceLimits
 from schemas.progress import Disposition
 from schemas.records import UNDATED
-from tasks import housekeeping
+from tasks import context, housekeeping
 from tasks.context import Runtime
 from tests.formats_support import all_samples
 from tests.lake_support import Database, Driver, FakeEmbedder, FakeScanner, counts, zipped
+from workers import intake
 
 pytestmark = pytest.mark.services
 
@@ -434,3 +438,42 @@ def test_an_archive_with_nothing_to_read_is_done(imported: Imported, database: D
     assert (job["status"], counts(job)) == ("done", (0, 0, 0, 0))
     check_sums(database, job)
     assert {f["disposition"] for f in database.files(job["id"]).values()} == {"ignored"}
+
+
+def test_an_embed_that_is_cut_short_goes_on_where_it_was(
+    make_run: Callable[..., Runtime],
+    embedder: FakeEmbedder,
+    driver: Driver,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = make_run(embed_batch=10)
+    context.install(lambda: run)
+    row = (
+        b'{"header":"Search","title":"Searched for %d","products":["Search"],'
+        b'"time":"2026-03-04T09:00:%02dZ"},'
+    )
+    rows = b"".join(row % (n, n) for n in range(40))
+    folder = run.folders.staging / "ana"
+    folder.mkdir()
+    inside = "Takeout/My Activity/Search/MyActivity.json"
+    (folder / "takeout.zip").write_bytes(zipped({inside: b"[" + rows[:-1] + b"]"}))
+    encode, calls = embedder.encode, []
+
+    def failing(texts: Sequence[str]) -> NDArray[np.float32]:
+        calls.append(len(texts))
+        if len(calls) == 3:
+            raise TransientError("the third batch is lost")
+        return encode(texts)
+
+    monkeypatch.setattr(embedder, "encode", failing)
+    job_id = intake.take_in(
+        run.ledger, run.folders, folder / "takeout.zip", "ana", move=True, options=run.options
+    )
+    driver.drain()
+    database.let_time_pass()
+    housekeeping.reconcile(run)
+    driver.drain()
+    assert database.job(job_id)["status"] == "done"
+    assert calls == [10, 10, 10, 10, 10]  # the lost one again, the first two never
+    assert len(embedder.texts) == len(set(embedder.texts)) == 40

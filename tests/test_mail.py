@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline import mail
@@ -269,6 +269,7 @@ def test_a_mail_within_a_mail_is_an_attachment() -> None:
     assert head.content == "This is the first part."
 
 
+@example(b"\r\x00\xe0")  # found by chance: a body that no charset holds
 @given(st.binary(max_size=400))
 def test_any_bytes_are_a_mail_or_a_refusal(data: bytes) -> None:
     for body in (
@@ -279,7 +280,8 @@ def test_any_bytes_are_a_mail_or_a_refusal(data: bytes) -> None:
         try:
             mail.parse(body)
         except BadValue as refused:
-            assert refused.reason in (Reason.NOT_A_MAIL, Reason.MAIL_UNREADABLE)
+            allowed = (Reason.NOT_A_MAIL, Reason.MAIL_UNREADABLE, Reason.BAD_ENCODING)
+            assert refused.reason in allowed
 
 
 def test_the_standard_library_finds_the_same_in_a_sound_mail() -> None:

@@ -26,8 +26,8 @@ from workers import logs
 from workers.scanner import make_scanner
 from workers.settings import ScannerMode, Settings, load
 
-#: Stages that work on a whole upload or job, and may take hours.
-_LONG = (Stage.VALIDATE, Stage.EXTRACT, Stage.FINISH)
+#: Stages that may take hours: a whole upload or job, or the texts of 500 long mails on a slow CPU.
+_LONG = (Stage.VALIDATE, Stage.EXTRACT, Stage.EMBED, Stage.FINISH)
 
 
 def options(settings: Settings) -> context.Options:
@@ -48,6 +48,7 @@ def options(settings: Settings) -> context.Options:
         ),
         slices=SliceLimits(records=settings.chunk_records, size=settings.chunk_bytes),
         embed=EmbedPolicy(types=settings.embed_types),
+        most_pieces=settings.embed_pieces,
     )
 
 

@@ -26,7 +26,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from pipeline.embed import EMBEDDED_TYPES
+from pipeline.embed import EMBEDDED_TYPES, MOST_PIECES
 from schemas.errors import ConfigurationError
 from schemas.records import DataType
 
@@ -140,6 +140,13 @@ class Settings(BaseSettings):
         EMBEDDED_TYPES,
         description="The data types whose texts get vectors, with commas between; or `none`.",
     )
+    embed_pieces: int = Field(
+        MOST_PIECES,
+        ge=1,
+        le=32_767,
+        description="The most vectors of one record. A long text has one for each 800 letters or "
+        "so; what stands after the last gets none, and is stored all the same.",
+    )
 
     chunk_records: int = Field(
         10_000, ge=1, le=1_000_000, description="About how many records make a chunk."
@@ -167,7 +174,9 @@ class Settings(BaseSettings):
         300, ge=1, description="When a task over one chunk is killed; more than the soft limit."
     )
     upload_limit_s: int = Field(
-        6 * 3600, ge=60, description="When a task over a whole upload is killed."
+        6 * 3600,
+        ge=60,
+        description="When a task over a whole upload, or an embedding task, is killed.",
     )
     worker_concurrency: int = Field(
         0, ge=0, le=256, description="Processes of the general worker; 0 is one for each core."
