@@ -52,3 +52,15 @@ def at_slices(whole: Slice, finer: Iterable[Slice]) -> list[Slice]:
             found.append(Slice(start, one.end))
             start = following.start
     return [*found, Slice(start, whole.end)]
+
+
+def around(whole: Slice, holes: Iterable[Slice]) -> Iterator[Slice]:
+    """What is left of `whole` beside `holes`, which are in order; a hole is whole items."""
+    start = whole.start
+    for hole in holes:
+        if whole.start <= hole.start and hole.end <= whole.end:
+            if start < hole.start:
+                yield Slice(start, hole.start)
+            start = hole.end
+    if start < whole.end:
+        yield Slice(start, whole.end)

@@ -64,8 +64,10 @@ def test_three_kinds_of_poison_among_five_thousand(place: Site, tmp_path: Path) 
     held = place.ask("SELECT jsonb_object_agg(convert_from(raw, 'UTF8'), code || ' ' || detail) "
                      "FROM imports.quarantine")  # fmt: skip
     lines = data.decode().splitlines()
+    # Celery may take five seconds to see that a child is gone: then the time limit is seen first.
+    died = held.pop(lines[700])
+    assert died.removeprefix("poison each try ended with ") in ("worker_lost", "time_limit")
     assert held == {
-        lines[700]: "poison each try ended with worker_lost",
         lines[2_345]: "poison each try ended with time_limit",
         lines[4_999]: "poison each try ended with MemoryError",
     }
