@@ -8,7 +8,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 from uuid import UUID
 
 import pytest
@@ -28,6 +30,8 @@ from tests.formats_support import Sample, all_samples, member_of
 from tests.lake_support import Database, Driver, counts, zipped
 from tests.poison_support import FOLDER, rows
 from tests.test_ledger import go_on
+from workers import bootstrap
+from workers.cli import processes
 
 ANA = "ana@example.org"
 
@@ -333,6 +337,20 @@ try:
 except MemoryError:
     print("bounded")
 """
+
+
+@pytest.mark.parametrize(
+    ("queues", "bounded"), [("normalise,load", True), ("embed", False), ("load,embed", False)]
+)
+def test_only_a_worker_without_a_model_is_bounded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, queues: str, bounded: bool
+) -> None:
+    called = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(bootstrap, "make_app", lambda settings: Mock())
+    monkeypatch.setattr(bootstrap, "limit_children", called.append)
+    processes.worker(queues=queues, concurrency=1, name="test")
+    assert bool(called) == bounded
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds the data of a process")
