@@ -53,3 +53,4 @@ class Reason(StrEnum):
     RAGGED_ROW = "ragged_row"
     MAIL_UNREADABLE = "mail_unreadable"
     NOT_A_MAIL = "not_a_mail"
+    POISON = "poison"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -54,6 +54,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     slices: list[tuple[int, int, int]]
     artefacts: dict[str, Any]
     tally: dict[str, Any]
+    last_error_code: str | None
     source_name: str
     expected_sha256: str | None
     sha256: str | None
@@ -160,6 +161,39 @@ class Ledger:
                     "delay_s": delay_s,
                 },
             )
+
+    def release_lost(
+        self,
+        *,
+        chunk: int,
+        job_id: UUID,
+        stage: str,
+        code: str,
+        gone: Callable[[str], bool],
+        delay_s: Callable[[int], float],
+    ) -> bool:
+        """Give a chunk back whose worker's process is no more; the attempt stays counted.
+
+        `gone` tells by the name in the lease whether its holder is gone, `delay_s` by the
+        attempt how long to wait. False where the lease is nobody's, or a living worker's.
+        """
+        with self.transaction() as connection:
+            held = connection.execute(
+                _CHUNKS["held_by"], {"chunk": chunk, "job_id": job_id, "stage": stage}
+            ).fetchone()
+            if held is None or not gone(held["leased_by"]):
+                return False
+            connection.execute(
+                _CHUNKS["release"],
+                {
+                    "chunk": chunk,
+                    "token": held["token"],
+                    "code": code,
+                    "burn": True,
+                    "delay_s": delay_s(held["attempt"]),
+                },
+            )
+        return True
 
     def rewind(self, claim: Claim, first_stage: Stage) -> None:
         """Send the chunk back to its first stage, because an artefact of it is gone."""

@@ -42,7 +42,7 @@ class Opened(msgspec.Struct, frozen=True):
 
 def normalise_chunk(run: Runtime, claim: Claim) -> Ending:
     """Slices to records, written once as a spool."""
-    form = format_named(claim.format or "")
+    form = format_of(claim)
     files = open_files(run, claim)
     batch = batches.Batch(keep_text=claim.embed)
     for slot, (file_id, start, end) in enumerate(claim.slices):
@@ -50,6 +50,11 @@ def normalise_chunk(run: Runtime, claim: Claim) -> Ending:
     name = artefact(claim, "spool")
     batch.write(_folder(run, claim) / name)
     return lambda commit: commit.advance(Stage.SCREEN, artefacts={"spool": name})
+
+
+def format_of(claim: Claim) -> Format:
+    """The format that reads a chunk."""
+    return format_named(claim.format or "")
 
 
 def _read_slice(
@@ -134,7 +139,7 @@ def screen_chunk(run: Runtime, claim: Claim) -> Ending:
     tally = _tally(claim, columns, masks, rejections, items)
 
     def ending(commit: Commit) -> None:
-        _quarantine(commit, claim, rejections)
+        quarantine(commit, claim, rejections)
         following = Stage.EMBED if claim.embed else Stage.LOAD
         commit.advance(following, artefacts={"mask": name}, tally=tally)
 
@@ -174,7 +179,8 @@ def _tally(
     return tally
 
 
-def _quarantine(commit: Commit, claim: Claim, rejections: list[batches.Quarantined]) -> None:
+def quarantine(commit: Commit, claim: Claim, rejections: list[batches.Quarantined]) -> None:
+    """Set rejections aside, each with its raw bytes and where they lie."""
     commit.run_many(
         "jobs",
         "quarantine",

@@ -26,6 +26,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     lease_s: float = 60.0
     heartbeat_s: float = 15.0
     max_attempts: int = 5
+    max_splits: int = 200
     retry_delay_s: float = 1.0
     dispatch_window: int = 200
     scan_required: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TypeAlias
@@ -14,11 +15,14 @@ from celery.exceptions import Ignore
 from pipeline.spool import BrokenSpool
 from schemas.errors import Rejected, TransientError
 from schemas.progress import ROUTES, Kind, Stage
-from sql.store import Claim, Commit, Fenced
+from sql.store import Claim, Commit, Fenced, Ledger
 from tasks import chains
-from tasks.context import Runtime, as_ids, runtime
+from tasks.context import Options, Runtime, as_ids, runtime
 
 log = structlog.get_logger("datapunk.shell")
+
+#: The last attempts of a chunk before it is split, which follow on each other at once.
+_WAITED_FOR = 3
 
 #: What a stage hands back: the statements of its commit.
 Ending: TypeAlias = Callable[[Commit], None]
@@ -71,6 +75,9 @@ def perform(stage: Stage, chunk: Any, job_id: Any, work: Work) -> None:
         claim = _claim(run, stage, chunk, job)
         if claim is not None:
             _carry_out(run, claim, work)
+    except MemoryError as error:
+        # Out of a task it would end the whole worker, not just the task; the lease will run out.
+        raise Ignore from error
     finally:
         structlog.contextvars.clear_contextvars()
 
@@ -136,13 +143,16 @@ def _carry_out(run: Runtime, claim: Claim, work: Work) -> None:
     except (SoftTimeLimitExceeded, MemoryError, Exception) as error:
         if isinstance(error, Ignore):
             raise
+        if isinstance(error, MemoryError):
+            traceback.clear_frames(error.__traceback__)  # they hold what took the memory
         _give_back(run, claim, type(error).__name__, burn=True, cause=error)
     after(run, claim)
 
 
 def after(run: Runtime, claim: Claim) -> None:
     """Send what the commit made possible. Lost sends are found by the reconciler."""
-    if claim.stage in (Stage.NORMALISE, Stage.SCREEN, Stage.EMBED, Stage.FINISH):
+    split = claim.stage is Stage.NORMALISE and claim.attempt > run.options.max_attempts
+    if not split and claim.stage not in (Stage.VALIDATE, Stage.EXTRACT, Stage.LOAD):
         return
     try:
         chains.top_up(
@@ -167,11 +177,38 @@ def _give_back(run: Runtime, claim: Claim, code: str, *, burn: bool, cause: Exce
     """Back to ready, with a longer wait each time. The text of an error may hold content, so only
     its class is kept and logged."""
     log.warning("given back", code=code, burn=burn, attempt=claim.attempt, **_place(cause, burn))
+    delay_s = delay(run.options, claim.stage, claim.attempt if burn else 0)
     try:
-        run.ledger.release(claim, code=code, burn=burn, delay_s=run.options.retry_delay_s)
+        run.ledger.release(claim, code=code, burn=burn, delay_s=delay_s)
     except TransientError:
         log.warning("could not give back; the lease will run out")
     raise Ignore from cause
+
+
+def delay(options: Options, stage: str, burnt: int) -> float:
+    """Seconds until a chunk is sent again, to be doubled each time. One that is about to be
+    split, or is a part of such a one, waits for no weather."""
+    suspect = stage == Stage.NORMALISE and burnt >= max(1, options.max_attempts - _WAITED_FOR)
+    return 0.0 if suspect else options.retry_delay_s
+
+
+def lost(ledger: Ledger, options: Options, *, stage: str, chunk: Any, job_id: Any, code: str,
+         gone: Callable[[str], bool]) -> None:  # fmt: skip
+    """Give back at once what the process held that died or was killed, not when its lease ends.
+
+    Called by the worker's parent for a task that ended so. What a message says is checked
+    against the lease, and a living holder keeps it.
+    """
+    back = ledger.release_lost(
+        chunk=int(chunk),
+        job_id=as_ids(job_id),
+        stage=stage,
+        code=code,
+        gone=gone,
+        delay_s=lambda attempt: delay(options, stage, attempt),
+    )
+    if back:
+        log.warning("given back", code=code, burn=True, stage=stage, chunk=int(chunk))
 
 
 def _place(error: BaseException, wanted: bool) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from celery import shared_task
 
 from schemas.progress import Stage
 from tasks import chunk as record_stages
-from tasks import housekeeping, shell, upload
+from tasks import housekeeping, poison, shell, upload
 
 
 @shared_task(name="datapunk.validate", bind=False)
@@ -26,7 +26,7 @@ def extract(*, chunk: Any, job_id: Any) -> None:
 @shared_task(name="datapunk.normalise", bind=False)
 def normalise(*, chunk: Any, job_id: Any) -> None:
     """Turn slices into records."""
-    shell.perform(Stage.NORMALISE, chunk, job_id, record_stages.normalise_chunk)
+    shell.perform(Stage.NORMALISE, chunk, job_id, poison.normalise_or_split)
 
 
 @shared_task(name="datapunk.screen", bind=False)

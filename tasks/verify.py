@@ -16,13 +16,13 @@ from uuid import UUID
 import msgspec
 import numpy as np
 
-from pipeline import unpack
+from pipeline import split, unpack
 from pipeline.format import format_named
 from pipeline.normalise import understand
 from pipeline.screen import key_of
 from pipeline.validate import measure
 from schemas.errors import Rejected
-from schemas.files import Listed, Member, SourceFile
+from schemas.files import Listed, Member, Slice, SourceFile
 from schemas.progress import ENDED, Disposition, JobStatus
 from schemas.reasons import Reason
 from schemas.records import Record, Rejection
@@ -269,7 +269,10 @@ class _Sources:
         self.items.note(number == counts["items"] or counts["quarantined"] > 0, member.ordinal)
         seen = quarantined = 0
         batch = _Batch(self._known)
-        for outcome in _outcomes(found):
+        poison = self._reader.rows(
+            self._user, "verify", "poison_of", job_id=self._job["id"], file_id=row["id"]
+        )
+        for outcome in _outcomes(found, [Slice(p["start"], p["stop"]) for p in poison]):
             seen += 1
             if isinstance(outcome, Rejection):
                 quarantined += 1
@@ -307,12 +310,15 @@ def _same(entry: Member | Listed, row: Mapping[str, Any]) -> bool:
     return counted
 
 
-def _outcomes(found: members.Readable) -> Iterator[Any]:
+def _outcomes(found: members.Readable, poison: list[Slice]) -> Iterator[Any]:
+    """What was set aside as poison would end this process too: it is counted, and not read."""
     form, member = found.form, found.member
+    yield from (Rejection(reason=Reason.POISON, detail="not read") for _ in poison)
     with member.file.open("rb") as cut, member.file.open("rb") as source:
         for part in form.reader.slices(cut, found.context, form.limits):
-            for _, _, outcome in understand(form, member, source, part, found.context):
-                yield outcome
+            for piece in split.around(part, poison):
+                for _, _, outcome in understand(form, member, source, piece, found.context):
+                    yield outcome
 
 
 class _Batch:

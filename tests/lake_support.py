@@ -19,14 +19,14 @@ from psycopg.rows import dict_row
 
 from pipeline.ports import Embedder, Scan, Scanner, Verdict
 from schemas.progress import Kind, Stage, route
-from tasks import chunk, housekeeping, shell, upload
+from tasks import chunk, housekeeping, poison, shell, upload
 from tasks.context import Runtime
 
 #: What each stage does, as `tasks.stages` wires it.
 WORK: dict[Stage, shell.Work] = {
     Stage.VALIDATE: upload.validate_upload,
     Stage.EXTRACT: upload.extract_upload,
-    Stage.NORMALISE: chunk.normalise_chunk,
+    Stage.NORMALISE: poison.normalise_or_split,
     Stage.SCREEN: chunk.screen_chunk,
     Stage.EMBED: chunk.embed_chunk,
     Stage.LOAD: chunk.load_chunk,

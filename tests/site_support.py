@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,16 +48,18 @@ SELECT md5(string_agg(line, E'\\n' ORDER BY line)) FROM (
 class Site:
     """Processes of one data folder; each can be killed and started again by name."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, changes: Mapping[str, Any], program: str = "workers.cli"
+    ) -> None:
         self.settings = settings
+        self._program = program
         self.folders = Folders(settings.data_dir)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.ledger = Ledger(open_pool(settings.url("ledger"), size=1))
-        names = {k: v for k, v in QUICK.items() if k != "data_dir"}
         self._environment = {
             **os.environ,
             **settings.environment(),
-            **{f"DATAPUNK_{k.upper()}": str(v) for k, v in names.items()},
+            **{f"DATAPUNK_{k.upper()}": str(v) for k, v in changes.items()},
         }
 
     def start(self, name: str) -> None:
@@ -70,7 +72,7 @@ class Site:
             verbs += ["--concurrency", "2", "--name", f"{name}-{time.monotonic_ns()}"]
         with (self.settings.logs / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "workers.cli", *verbs],
+                [sys.executable, "-m", self._program, *verbs],
                 env=self._environment,
                 stdout=log,
                 stderr=log,
@@ -171,15 +173,19 @@ class Site:
 
 
 @contextmanager
-def site(folder: Path) -> Iterator[Site]:
-    """Servers and a site on them; nothing is left when the block ends."""
+def site(folder: Path, *, program: str = "workers.cli", **changes: Any) -> Iterator[Site]:
+    """Servers and a site on them; nothing is left when the block ends.
+
+    `program` is the module that the processes run, `changes` are settings beside the quick ones.
+    """
     folder.chmod(0o711)
-    settings = load(data_dir=folder / "data", **QUICK)
+    quick = {**QUICK, **changes}
+    settings = load(data_dir=folder / "data", **quick)
     try:
         with local.servers(settings):
             bootstrap.migrate(settings)
             bootstrap.make_app(settings)
-            made = Site(settings)
+            made = Site(settings, quick, program)
             try:
                 yield made
             finally:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import gc
 import os
 import socket
+from contextlib import closing
 from typing import Any
 
+import psutil
 import psycopg
 import redis
+import structlog
+from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import Celery, signals
 
 from pipeline.embed import EmbedPolicy
@@ -20,11 +24,14 @@ from schemas.folders import Folders
 from schemas.progress import QUEUES, Stage
 from sql import migrate as migrations
 from sql.store import Lake, Ledger, open_pool
-from tasks import context
+from tasks import context, shell
 from tasks.blobs import FileBlobs
-from workers import logs
+from tasks.chains import TASK_PREFIX
+from workers import limits, logs
 from workers.scanner import make_scanner
 from workers.settings import ScannerMode, Settings, load
+
+log = structlog.get_logger("datapunk.bootstrap")
 
 #: Stages that may take hours: a whole upload or job, or the texts of 500 long mails on a slow CPU.
 _LONG = (Stage.VALIDATE, Stage.EXTRACT, Stage.EMBED, Stage.FINISH)
@@ -135,6 +142,43 @@ def _time_limits(settings: Settings) -> dict[str, dict[str, Any]]:
 def _logging(**_: Any) -> None:
     """Celery's own lines go where ours go."""
     logs.configure(load())
+
+
+@signals.task_failure.connect(weak=False)
+def _lost(sender: Any = None, exception: Any = None, kwargs: Any = None, **_: Any) -> None:
+    """A child died or was killed over its task: its lease is given back now, not when it ends."""
+    if not isinstance(exception, WorkerLostError | TimeLimitExceeded):
+        return
+    killed = isinstance(exception, TimeLimitExceeded)
+    settings = load()
+    try:
+        # No pool in a parent that forks: one connection, closed at once.
+        with closing(open_pool(settings.url("ledger"), size=1, timeout=3)) as pool:
+            shell.lost(
+                Ledger(pool),
+                options(settings),
+                stage=str(sender.name).removeprefix(TASK_PREFIX),
+                **dict(kwargs or {}),
+                code="time_limit" if killed else "worker_lost",
+                gone=lambda name: killed or not _alive(name),
+            )
+    except Exception as error:
+        log.warning("could not give back; the lease will run out", error=type(error).__name__)
+
+
+def _alive(name: str) -> bool:
+    """Whether the process that a lease names may live; one on another machine may."""
+    host, _, pid = name.rpartition(":")
+    return host != socket.gethostname() or psutil.pid_exists(int(pid))
+
+
+def limit_children(settings: Settings) -> None:
+    """Bounds for the children of this worker, which read bytes that anyone may have made."""
+
+    @signals.worker_process_init.connect(weak=False)
+    def bound(**_: Any) -> None:
+        largest = max(settings.archive_max_bytes, settings.max_upload_bytes)
+        limits.bound(memory_mb=settings.task_memory_mb, file_bytes=largest)
 
 
 @signals.worker_process_init.connect(weak=False)

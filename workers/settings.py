@@ -182,6 +182,13 @@ class Settings(BaseSettings):
         0, ge=0, le=256, description="Processes of the general worker; 0 is one for each core."
     )
 
+    task_memory_mb: int = Field(
+        2048,
+        ge=0,
+        description="The most memory of a process that reads records, in MB; 0 is no limit. "
+        "One that embeds has none.",
+    )
+
     settle_s: float = Field(
         5, ge=0, description="How long size and time of a new file stand still before it is taken."
     )

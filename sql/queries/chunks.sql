@@ -1,5 +1,7 @@
 -- The state machine of chunks. Every change of state is a guarded statement in this file.
 -- Only the clock of Postgres is used.
+--
+-- Past its attempts a chunk at `normalise` has six more: `tasks.poison` cuts it up in them.
 
 -- name: claim
 -- Take a chunk for one stage: count the attempt before the work, so that what kills counts itself.
@@ -13,11 +15,12 @@ FROM imports.jobs AS j
 WHERE c.id = %(chunk)s AND c.job_id = %(job_id)s AND c.stage = %(stage)s
   AND j.id = c.job_id
   AND j.completed_at IS NULL
-  AND c.attempt < %(max_attempts)s
+  AND c.attempt < %(max_attempts)s + CASE c.stage WHEN 'normalise' THEN 6 ELSE 0 END
   AND ((c.status = 'ready' AND c.not_before <= clock_timestamp())
        OR (c.status = 'leased' AND c.lease_expires < clock_timestamp()))
 RETURNING c.id, c.job_id, c.user_id, c.kind, c.stage, c.attempt, c.token, c.format, c.embed,
-    c.slices, c.artefacts, c.tally, j.source_name, j.expected_sha256, j.sha256, j.media_type, j.ending;
+    c.slices, c.artefacts, c.tally, c.last_error_code, j.source_name, j.expected_sha256, j.sha256,
+    j.media_type, j.ending;
 
 -- name: begin_job
 -- Say what the job does now; a job only moves forward.
@@ -81,6 +84,34 @@ SET status = 'ready', token = NULL, leased_by = NULL, lease_expires = NULL,
     enqueued_at = NULL, last_error_code = %(code)s
 WHERE id = %(chunk)s AND token = %(token)s AND status = 'leased';
 
+-- name: held_by
+-- The lease on a chunk at some stage, for the worker whose process died with it.
+SELECT token, leased_by, attempt FROM imports.chunks
+WHERE id = %(chunk)s AND job_id = %(job_id)s AND stage = %(stage)s AND status = 'leased'
+FOR UPDATE;
+
+-- name: count_splits
+-- How many chunks of a job were cut into smaller ones.
+SELECT count(*) FROM imports.chunks WHERE job_id = %(job_id)s AND last_error_code = 'split';
+
+-- name: insert_parts
+-- Smaller chunks in the place of one that ends its workers, with fewer attempts left.
+INSERT INTO imports.chunks
+    (job_id, user_id, kind, identity, stage, format, format_version, embed, slices, attempt)
+SELECT c.job_id, c.user_id, c.kind, x.identity, c.stage, c.format, c.format_version, c.embed,
+    x.slices, x.attempt
+FROM imports.chunks AS c,
+    jsonb_to_recordset(%(parts)s) AS x (identity text, slices jsonb, attempt integer)
+WHERE c.id = %(chunk)s
+RETURNING id;
+
+-- name: end_as_split
+-- The chunk is done: its records are those of its parts.
+UPDATE imports.chunks
+SET status = 'done', token = NULL, leased_by = NULL, lease_expires = NULL, done_at = now(),
+    last_error_code = 'split', artefacts = '{}', tally = '{}'
+WHERE id = %(chunk)s;
+
 -- name: fan_out
 -- Child chunks of an extract. A slice that stands already (an earlier try) is left alone.
 INSERT INTO imports.chunks
@@ -121,7 +152,8 @@ SET enqueued_at = now(), publishes = c.publishes + 1
 FROM (
     SELECT id FROM imports.chunks
     WHERE job_id = %(job_id)s AND status = 'ready' AND enqueued_at IS NULL
-      AND not_before <= clock_timestamp() AND attempt < %(max_attempts)s
+      AND not_before <= clock_timestamp()
+      AND attempt < %(max_attempts)s + CASE stage WHEN 'normalise' THEN 6 ELSE 0 END
     ORDER BY id LIMIT %(n)s FOR UPDATE SKIP LOCKED
 ) AS pick
 WHERE c.id = pick.id
@@ -138,7 +170,8 @@ UPDATE imports.chunks AS c
 SET enqueued_at = now(), publishes = c.publishes + 1
 FROM (
     SELECT o.id FROM imports.chunks AS o JOIN imports.jobs AS j ON j.id = o.job_id
-    WHERE j.completed_at IS NULL AND o.attempt < %(max_attempts)s
+    WHERE j.completed_at IS NULL
+      AND o.attempt < %(max_attempts)s + CASE o.stage WHEN 'normalise' THEN 6 ELSE 0 END
       AND o.status = 'leased' AND o.lease_expires < clock_timestamp()
       AND (o.enqueued_at IS NULL OR o.enqueued_at < o.lease_expires
         OR o.enqueued_at < clock_timestamp() - make_interval(
@@ -155,7 +188,8 @@ UPDATE imports.chunks AS c
 SET enqueued_at = now(), publishes = c.publishes + 1
 FROM (
     SELECT o.id FROM imports.chunks AS o JOIN imports.jobs AS j ON j.id = o.job_id
-    WHERE j.completed_at IS NULL AND o.attempt < %(max_attempts)s
+    WHERE j.completed_at IS NULL
+      AND o.attempt < %(max_attempts)s + CASE o.stage WHEN 'normalise' THEN 6 ELSE 0 END
       AND o.status = 'ready' AND o.stage = ANY(%(stages)s)
       AND o.not_before <= clock_timestamp()
       AND o.enqueued_at < clock_timestamp() - make_interval(
@@ -183,7 +217,8 @@ SET status = 'dead', token = NULL, leased_by = NULL, lease_expires = NULL,
     last_error_code = coalesce(last_error_code, 'worker_lost')
 WHERE id IN (
     SELECT o.id FROM imports.chunks AS o JOIN imports.jobs AS j ON j.id = o.job_id
-    WHERE j.completed_at IS NULL AND o.attempt >= %(max_attempts)s
+    WHERE j.completed_at IS NULL
+      AND o.attempt >= %(max_attempts)s + CASE o.stage WHEN 'normalise' THEN 6 ELSE 0 END
       AND (o.status = 'ready' OR (o.status = 'leased' AND o.lease_expires < clock_timestamp()))
     FOR UPDATE OF o SKIP LOCKED)
 RETURNING id, job_id, user_id, kind, stage, last_error_code;

@@ -95,3 +95,10 @@ SELECT count(*) FROM imports.files WHERE job_id = %(job_id)s AND ordinal IS NOT 
 SELECT id, ordinal, path, sha256, disposition, reason, format, counts, settled
 FROM imports.files
 WHERE job_id = %(job_id)s AND ordinal >= %(first)s ORDER BY ordinal LIMIT %(n)s;
+
+-- name: poison_of
+-- The byte ranges of a file that are not to be read again, in order.
+SELECT split_part(substr(locator, 7), '-', 1)::bigint AS start,
+    split_part(locator, '-', 2)::bigint AS stop
+FROM imports.quarantine
+WHERE job_id = %(job_id)s AND file_id = %(file_id)s AND code = 'poison' ORDER BY 1;

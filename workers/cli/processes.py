@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from schemas.progress import QUEUES
+from schemas.progress import QUEUES, Stage
 from workers import bootstrap, local, logs, machine, reconciler, watcher
 from workers.settings import load
 
@@ -46,7 +46,10 @@ def worker(
         raise typer.BadParameter(f"no such queue: {', '.join(sorted(unknown))}")
     settings = load()
     processes = concurrency or settings.worker_concurrency or machine.cores()
-    bootstrap.make_app(settings).worker_main(
+    app = bootstrap.make_app(settings)
+    if QUEUES[Stage.EMBED] not in queues.split(","):  # a model takes what it takes
+        bootstrap.limit_children(settings)
+    app.worker_main(
         [
             "worker",
             f"--queues={queues}",

@@ -1,0 +1,84 @@
+"""A format that does what no format should: by its records it kills, hangs, hoards or fails.
+
+It lies outside the folder of formats; `tests.poison_support` adds it to the folder's path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pipeline.format import Format
+from pipeline.readers.ndjson import Ndjson
+from schemas.files import Member
+from schemas.records import DataType, RawRecord, Record
+
+
+def hang() -> None:
+    """Goes on past the soft limit, as a loop in C would."""
+    while True:
+        with contextlib.suppress(Exception):
+            time.sleep(60)
+
+
+def memory() -> None:
+    held = []
+    while len(held) < 1024:  # 64 GiB, of which none is touched
+        held.append(bytearray(64 << 20))
+
+
+def segfault() -> None:
+    ctypes.string_at(0)
+
+
+def leave() -> None:
+    os._exit(3)
+
+
+def kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def defect() -> None:
+    raise ZeroDivisionError("planted canary 4711")
+
+
+KINDS: dict[str, Callable[[], None]] = {
+    "hang": hang,
+    "memory": memory,
+    "segfault": segfault,
+    "exit": leave,
+    "kill": kill,
+    "defect": defect,
+}
+
+
+def record(item: RawRecord, member: Member) -> Record:
+    row: dict[str, Any] = item.value
+    if kind := row.get("poison"):
+        KINDS[kind]()
+    return Record(
+        data_type=DataType.STRUCTURED,
+        source=FORMAT.name,
+        record_type="poison.row",
+        identity=(str(row["id"]),),
+        content=row.get("text"),
+    )
+
+
+FORMAT = Format(
+    name="poison.rows",
+    title="Rows of which some kill",
+    version=1,
+    data_type=DataType.STRUCTURED,
+    paths=(r"(.*/)?[^/]*\.poison",),
+    looks_like=lambda head: True,
+    reader=Ndjson(),
+    record=record,
+    embed=False,
+)
