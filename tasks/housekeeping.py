@@ -14,6 +14,7 @@ import structlog
 from psycopg import errors as pg
 
 from pipeline.durable import move, put, written
+from schemas.crash import crash_here
 from schemas.errors import PermanentError, TransientError
 from schemas.folders import Folders
 from schemas.progress import QUEUES, JobStatus, Stage
@@ -36,8 +37,10 @@ def finish_job(run: Runtime, claim: Claim) -> Ending:
     (job,) = run.lake.rows(claim.user_id, "jobs", "job_facts", job_id=claim.job_id)
     status = job["ending"] or str(JobStatus.DONE)
     kept = _put_to_rest(run.folders, claim, job, status)
+    crash_here("finish.at_rest")
     if status not in _RESUMABLE:
         shutil.rmtree(run.folders.job(claim.job_id), ignore_errors=True)
+    crash_here("finish.cleared")
     tallies = run.lake.rows(claim.user_id, "jobs", "tallies", job_id=claim.job_id)
     counts = counts_by_file(row["tally"] for row in tallies)
     if status == JobStatus.DONE or counts:
@@ -154,6 +157,10 @@ def _bury(run: Runtime) -> int:
                 row["last_error_code"],
                 f"A chunk failed at {row['stage']} and was given up; the rest was loaded.",
             )
+        if dead:
+            crash_here("bury.before_commit")
+    if dead:
+        crash_here("bury.after_commit")
     for row in dead:
         run.ledger.event(
             "dead",
@@ -268,6 +275,8 @@ def cancel(run: Runtime, job_id: UUID, user_id: UUID) -> int:
                 "cancelled",
                 "Stopped on request; what had loaded stays.",
             )
+        crash_here("cancel.before_commit")
+    crash_here("cancel.after_commit")
     run.ledger.event("cancelled", user_id=user_id, job_id=job_id, chunks=len(stopped))
     _start_waiting(run)
     return len(stopped)
@@ -284,6 +293,8 @@ def retry(run: Runtime, job: dict[str, Any]) -> int:
             connection.execute(chains.CHUNKS["forget_finish"], {"job_id": job_id})
             connection.execute(chains.CHUNKS["reopen"], {"job_id": job_id, "n": len(revived)})
             _bring_back(run.folders, job)
+        crash_here("retry.before_commit")
+    crash_here("retry.after_commit")
     run.ledger.event("retried", user_id=job["user_id"], job_id=job_id, chunks=len(revived))
     _start_waiting(run)
     return len(revived)
