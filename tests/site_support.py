@@ -48,23 +48,24 @@ SELECT md5(string_agg(line, E'\\n' ORDER BY line)) FROM (
 class Site:
     """Processes of one data folder; each can be killed and started again by name."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, quick: dict[str, Any]) -> None:
         self.settings = settings
         self.folders = Folders(settings.data_dir)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._servers = contextlib.ExitStack()
         self.ledger = Ledger(open_pool(settings.url("ledger"), size=1))
-        names = {k: v for k, v in QUICK.items() if k != "data_dir"}
         self._environment = {
             **os.environ,
             **settings.environment(),
-            **{f"DATAPUNK_{k.upper()}": str(v) for k, v in names.items()},
+            **{f"DATAPUNK_{k.upper()}": str(v) for k, v in quick.items()},
         }
 
     def start(self, name: str) -> None:
-        """Start `worker` or `reconciler` (or either with a number behind it)."""
+        """Start `worker`, `reconciler` or `watcher` (or one with a number behind it)."""
         verbs = {
             "worker": ["worker", "--queues", "load,normalise,extract,intake,maintenance"],
             "reconciler": ["reconcile"],
+            "watcher": ["watch"],
         }[name.rstrip("0123456789")]
         if verbs[0] == "worker":
             verbs += ["--concurrency", "2", "--name", f"{name}-{time.monotonic_ns()}"]
@@ -114,6 +115,20 @@ class Site:
                 local.valkey_command(self.settings), stdout=log, stderr=log
             )
         local.wait_ready(self.settings, seconds=20)
+
+    def kill_postgres(self) -> None:
+        """An immediate stop: no checkpoint, every connection cut."""
+        main = local.postmaster(self.settings.postgres_dir)
+        if main is not None:
+            main.send_signal(signal.SIGQUIT)
+            psutil.wait_procs([main], timeout=30)
+
+    def start_postgres(self) -> None:
+        local.prepare_postgres(self.settings, create=False)
+        command = local.postgres_command(self.settings)
+        started = local._process(self.settings, "postgres", command, signal.SIGINT)
+        self._servers.enter_context(started)
+        local.wait_ready(self.settings, seconds=30)
 
     def submit(self, path: Path, user: str = "ana@example.org") -> UUID:
         options = bootstrap.options(self.settings)
@@ -168,18 +183,21 @@ class Site:
                 process.kill()
                 process.wait()
         self.ledger.pool.close()
+        self._servers.close()
 
 
 @contextmanager
-def site(folder: Path) -> Iterator[Site]:
-    """Servers and a site on them; nothing is left when the block ends."""
+def site(folder: Path, **more: Any) -> Iterator[Site]:
+    """Servers and a site on them, `more` being other settings; nothing is left when the block
+    ends."""
     folder.chmod(0o711)
-    settings = load(data_dir=folder / "data", **QUICK)
+    quick = {**QUICK, **more}
+    settings = load(data_dir=folder / "data", **quick)
     try:
         with local.servers(settings):
             bootstrap.migrate(settings)
             bootstrap.make_app(settings)
-            made = Site(settings)
+            made = Site(settings, quick)
             try:
                 yield made
             finally:

@@ -144,9 +144,7 @@ def _left(data: Path) -> list[str]:
 
 def _blobs_are_whole(folder: Path) -> bool:
     blobs = [p for p in folder.rglob("*") if p.is_file() and re.fullmatch("[0-9a-f]{64}", p.name)]
-    return bool(blobs) and all(
-        hashlib.sha256(p.read_bytes()).hexdigest() == p.name for p in blobs
-    )
+    return bool(blobs) and all(hashlib.sha256(p.read_bytes()).hexdigest() == p.name for p in blobs)
 
 
 @pytest.mark.parametrize("point", [*POINTS, *_LATER])
