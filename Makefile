@@ -19,8 +19,8 @@ lint: setup ## ruff and mypy
 test: lint ## lint, then every test
 	$(PYTHON_IN) -m pytest
 
-storm: setup ## Kill processes at random in mid-import and compare the rows
-	$(PYTHON_IN) -m tests.storm
+storm: setup ## Kill processes at random in mid-import (SEED=… DURATION=seconds) and compare the rows
+	$(PYTHON_IN) -m tests.storm $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION))
 
 bench: setup ## Speed and memory, as ratios
 	$(PYTHON_IN) -m benchmarks

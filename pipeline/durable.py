@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from schemas.crash import crash_here
 from schemas.errors import TransientError
 
 _BLOCK = 1024 * 1024
@@ -28,8 +29,10 @@ def written(target: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
         with _opened(part) as stream:
             yield stream
             settle(stream, durable=durable)
+        crash_here("durable.before_rename")
         with _weather():
             part.replace(target)
+            crash_here("durable.after_rename")
             if durable:
                 fsync_folder(target.parent)
     finally:
@@ -56,6 +59,7 @@ def move(source: Path, target: Path) -> None:
     """Move a file, durably: by its name where one file system holds both, else by a copy that
     is whole before the source goes. The folder of `target` is made if it is missing."""
     target.parent.mkdir(parents=True, exist_ok=True)
+    crash_here("move.before_rename")
     try:
         source.replace(target)
     except OSError as error:
@@ -64,7 +68,9 @@ def move(source: Path, target: Path) -> None:
         with source.open("rb") as old, written(target) as new:
             while block := old.read(_BLOCK):
                 put(new, block)
+        crash_here("move.copied")
         source.unlink()
+    crash_here("move.after_rename")
     fsync_folder(target.parent)
     fsync_folder(source.parent)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import BinaryIO
 
 from pipeline import durable
+from schemas.crash import crash_here
 from schemas.records import Blob
 
 _BLOCK = 1024 * 1024
@@ -26,10 +28,16 @@ class FileBlobs:
         if target.exists():
             return
         target.parent.mkdir(parents=True, exist_ok=True)
+        crash_here("blobs.before_put")
         with durable.written(target) as out:
-            if blob.data is not None:
-                durable.put(out, blob.data)
-                return
-            with source.open("rb") as data:
-                while block := data.read(_BLOCK):
-                    durable.put(out, block)
+            _fill(out, blob, source)
+        crash_here("blobs.after_put")
+
+
+def _fill(out: BinaryIO, blob: Blob, source: Path) -> None:
+    if blob.data is not None:
+        durable.put(out, blob.data)
+        return
+    with source.open("rb") as data:
+        while block := data.read(_BLOCK):
+            durable.put(out, block)

@@ -8,6 +8,7 @@ from uuid import UUID
 from celery import chain, signature
 from psycopg.rows import DictRow
 
+from schemas.crash import crash_here
 from schemas.progress import QUEUES, Kind, Stage, route
 from sql.queries import queries
 from sql.store import Ledger
@@ -39,7 +40,9 @@ def send_rows(rows: Iterable[DictRow]) -> int:
     """Send what the ledger says is to be sent; how many messages."""
     count = 0
     for row in rows:
+        crash_here("send.before")
         send(row["id"], row["job_id"], Kind(row["kind"]), Stage(row["stage"]), embed=row["embed"])
+        crash_here("send.after")
         count += 1
     return count
 

@@ -16,6 +16,7 @@ from pipeline import embed, spool
 from pipeline.format import Format, format_named
 from pipeline.normalise import Found, normalise, understand
 from pipeline.screen import first_of_each
+from schemas.crash import crash_here
 from schemas.errors import TransientError
 from schemas.files import Context, Member, Slice
 from schemas.progress import Stage
@@ -49,6 +50,7 @@ def normalise_chunk(run: Runtime, claim: Claim) -> Ending:
         _read_slice(run, claim, batch, form, slot, files[file_id], Slice(start, end))
     name = artefact(claim, "spool")
     batch.write(_folder(run, claim) / name)
+    crash_here("normalise.written")
     return lambda commit: commit.advance(Stage.SCREEN, artefacts={"spool": name})
 
 
@@ -136,6 +138,7 @@ def screen_chunk(run: Runtime, claim: Claim) -> Ending:
         _drop_known(run, claim, columns["documents"], masks["documents"])
     name = artefact(claim, "mask")
     batches.write_masks(_folder(run, claim) / name, masks)
+    crash_here("screen.written")
     tally = _tally(claim, columns, masks, rejections, items)
 
     def ending(commit: Commit) -> None:
@@ -227,6 +230,7 @@ def embed_chunk(run: Runtime, claim: Claim) -> Ending:
     name = artefact(claim, "vectors")
     keys = batches.read_columns(path, "documents").keys
     _write_vectors(_folder(run, claim) / name, keys, owners, pieces, matrix)
+    crash_here("embed.written")
     made_here = {"vectors": name, "model_id": model_id}
     return lambda commit: commit.advance(Stage.LOAD, artefacts=made_here)
 
@@ -295,7 +299,9 @@ def load_chunk(run: Runtime, claim: Claim) -> Ending:
     vectors = None
     if "vectors" in claim.artefacts:
         vectors = _read_vectors(made(run, claim, "vectors"), claim.artefacts["model_id"])
+    crash_here("load.before_partitions")
     _ensure_partitions(run, claim, path)
+    crash_here("load.after_partitions")
     files = [file_id for file_id, _, _ in claim.slices]
 
     def ending(commit: Commit) -> None:
@@ -309,6 +315,7 @@ def load_chunk(run: Runtime, claim: Claim) -> Ending:
             # A partition that this process remembers is gone (rolled back, detached).
             run.partitions.forget()
             raise TransientError("a partition is missing") from error
+        crash_here("load.rows_in")
         _attach(commit, claim, attached)
         commit.complete(tally=_loaded(claim, slots, came, files))
 

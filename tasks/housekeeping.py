@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import filecmp
 import shutil
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,6 +16,7 @@ import structlog
 from psycopg import errors as pg
 
 from pipeline.durable import move, put, written
+from schemas.crash import crash_here
 from schemas.errors import PermanentError, TransientError
 from schemas.folders import Folders
 from schemas.progress import QUEUES, JobStatus, Stage
@@ -24,6 +27,9 @@ from tasks.shell import Ending
 
 log = structlog.get_logger("datapunk.housekeeping")
 
+
+#: What was begun and not written to for so long was left by a crash.
+_LEFT_S = 3600.0
 
 #: Jobs that `retry` takes up where they stopped, so their work folders stay.
 _RESUMABLE = (JobStatus.FAILED, JobStatus.CANCELLED)
@@ -36,8 +42,10 @@ def finish_job(run: Runtime, claim: Claim) -> Ending:
     (job,) = run.lake.rows(claim.user_id, "jobs", "job_facts", job_id=claim.job_id)
     status = job["ending"] or str(JobStatus.DONE)
     kept = _put_to_rest(run.folders, claim, job, status)
+    crash_here("finish.at_rest")
     if status not in _RESUMABLE:
         shutil.rmtree(run.folders.job(claim.job_id), ignore_errors=True)
+    crash_here("finish.cleared")
     tallies = run.lake.rows(claim.user_id, "jobs", "tallies", job_id=claim.job_id)
     counts = counts_by_file(row["tally"] for row in tallies)
     if status == JobStatus.DONE or counts:
@@ -78,7 +86,10 @@ def _put_to_rest(folders: Folders, claim: Claim, job: dict[str, Any], status: st
     # Where the plain name is another job's; a retry asks again, since its place is free for others.
     target = own if own.exists() or (source.exists() and plain.exists()) else plain
     if source.exists():
-        move(source, target)
+        # By our own name first: a copy to another disk that is cut off is known again by it.
+        move(source, own)
+        if target != own:
+            move(own, target)
     if not well:
         _write_error(target, claim.job_id, job)
     return str(target.relative_to(folders.data))
@@ -154,6 +165,10 @@ def _bury(run: Runtime) -> int:
                 row["last_error_code"],
                 f"A chunk failed at {row['stage']} and was given up; the rest was loaded.",
             )
+        if dead:
+            crash_here("bury.before_commit")
+    if dead:
+        crash_here("bury.after_commit")
     for row in dead:
         run.ledger.event(
             "dead",
@@ -224,26 +239,71 @@ def _start_waiting(run: Runtime) -> int:
 
 
 def sweep(run: Runtime) -> int:
-    """Remove work folders that no open job needs; how many.
+    """Remove work folders that no open job needs, and files left half written; how many.
 
     What failed or was cancelled keeps its folder, so that `retry` can go on where it stopped.
     """
-    removed = 0
-    for folder in run.folders.work.glob("*-*-*-*-*"):
-        state = _state_of(run, folder.name)
-        if state is not None and state not in _RESUMABLE:
-            shutil.rmtree(folder, ignore_errors=True)
-            removed += 1
+    removed = sum(_sweep_folder(run, folder) for folder in run.folders.work.glob("*-*-*-*-*"))
+    folders, blobs = run.folders, run.folders.data / "blobs"
+    for place, depth in ((folders.processed, "*/*"), (folders.failed, "*"), (blobs, "*/*")):
+        removed += sum(_sweep_part(part) for part in place.glob(f"{depth}/.*.part"))
     return removed
 
 
-def _state_of(run: Runtime, name: str) -> str | None:
-    """The status of an ended job; None if it is open, or unknown to the ledger."""
+def _sweep_folder(run: Runtime, folder: Path) -> bool:
+    """Whether the folder went. The job's row is locked meanwhile, as `retry` locks it."""
     try:
-        rows = run.ledger.rows("jobs", "one_job", prefix=str(UUID(name)))
+        with run.ledger.transaction() as connection:
+            job = connection.execute(
+                chains.CHUNKS["lock_ended"], {"job_id": UUID(folder.name)}
+            ).fetchone()
+            if job is None:
+                return _sweep_nobodys(run, folder)
+            if not _take_back(run.folders, job) or job["status"] in _RESUMABLE:
+                return False
+            shutil.rmtree(folder, ignore_errors=True)
+            return True
     except (ValueError, TransientError):
-        return None
-    return rows[0]["status"] if rows and rows[0]["completed_at"] else None
+        return False
+
+
+def _take_back(folders: Folders, job: dict[str, Any]) -> bool:
+    """A retry that was cut off had the original in the work folder already, maybe the one copy.
+
+    False if it has to stay there, since another file took its place.
+    """
+    original = folders.original(job["id"], job["source_name"])
+    if not original.exists():
+        return True
+    kept = folders.data / (job["kept_as"] or "")
+    if not kept.exists():
+        move(original, kept)
+        _write_error(kept, job["id"], job)
+    elif not kept.is_file() or not filecmp.cmp(original, kept, shallow=False):
+        return False
+    return True
+
+
+def _sweep_nobodys(run: Runtime, folder: Path) -> bool:
+    """The folder of a claim that was cut off before its note; `intake.recover` has the others."""
+    begun = (folder / "claim.json").exists() or list((folder / "original").glob("[!.]*"))
+    if begun or not _is_old(folder) or run.ledger.rows("jobs", "one_job", prefix=folder.name):
+        return False
+    shutil.rmtree(folder, ignore_errors=True)
+    return True
+
+
+def _is_old(path: Path) -> bool:
+    return time.time() - path.stat().st_mtime > _LEFT_S
+
+
+def _sweep_part(part: Path) -> bool:
+    """Whether a temporary file went that nobody has written to for a while."""
+    with suppress(FileNotFoundError):
+        if _is_old(part):
+            part.unlink()
+            return True
+    return False
 
 
 # --- what people may do with a job -----------------------------------------------------------
@@ -268,6 +328,8 @@ def cancel(run: Runtime, job_id: UUID, user_id: UUID) -> int:
                 "cancelled",
                 "Stopped on request; what had loaded stays.",
             )
+        crash_here("cancel.before_commit")
+    crash_here("cancel.after_commit")
     run.ledger.event("cancelled", user_id=user_id, job_id=job_id, chunks=len(stopped))
     _start_waiting(run)
     return len(stopped)
@@ -284,6 +346,8 @@ def retry(run: Runtime, job: dict[str, Any]) -> int:
             connection.execute(chains.CHUNKS["forget_finish"], {"job_id": job_id})
             connection.execute(chains.CHUNKS["reopen"], {"job_id": job_id, "n": len(revived)})
             _bring_back(run.folders, job)
+        crash_here("retry.before_commit")
+    crash_here("retry.after_commit")
     run.ledger.event("retried", user_id=job["user_id"], job_id=job_id, chunks=len(revived))
     _start_waiting(run)
     return len(revived)

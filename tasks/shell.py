@@ -13,6 +13,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from celery.exceptions import Ignore
 
 from pipeline.spool import BrokenSpool
+from schemas.crash import crash_here
 from schemas.errors import Rejected, TransientError
 from schemas.progress import ROUTES, Kind, Stage
 from sql.store import Claim, Commit, Fenced, Ledger
@@ -74,6 +75,7 @@ def perform(stage: Stage, chunk: Any, job_id: Any, work: Work) -> None:
     try:
         claim = _claim(run, stage, chunk, job)
         if claim is not None:
+            crash_here("claimed", stage)
             _carry_out(run, claim, work)
     except MemoryError as error:
         # Out of a task it would end the whole worker, not just the task; the lease will run out.
@@ -124,11 +126,15 @@ def _carry_out(run: Runtime, claim: Claim, work: Work) -> None:
             wait = claim.stage in (Stage.VALIDATE, Stage.EXTRACT, Stage.LOAD, Stage.FINISH)
             with run.lake.commit(claim, wait=wait) as commit:
                 ending(commit)
+                crash_here("before_commit", claim.stage)
+            crash_here("after_commit", claim.stage)
     except Fenced:
         _fenced(run, claim)
     except BrokenSpool as error:
         log.warning("an artefact is gone; the chunk starts anew")
+        crash_here("rewind.before_commit")
         run.ledger.rewind(claim, ROUTES[Kind(claim.kind)][0])
+        crash_here("rewind.after_commit")
         raise Ignore from error
     except TransientError as error:
         _give_back(run, claim, type(error.__cause__ or error).__name__, burn=False, cause=error)
@@ -179,7 +185,9 @@ def _give_back(run: Runtime, claim: Claim, code: str, *, burn: bool, cause: Exce
     log.warning("given back", code=code, burn=burn, attempt=claim.attempt, **_place(cause, burn))
     delay_s = delay(run.options, claim.stage, claim.attempt if burn else 0)
     try:
+        crash_here("give_back.before_commit")
         run.ledger.release(claim, code=code, burn=burn, delay_s=delay_s)
+        crash_here("give_back.after_commit")
     except TransientError:
         log.warning("could not give back; the lease will run out")
     raise Ignore from cause
@@ -229,6 +237,8 @@ def _reject(run: Runtime, claim: Claim, error: Rejected) -> None:
             commit.end_badly("rejected", error.reason, str(error))
             commit.event("rejected", code=error.reason)
             commit.complete()
+            crash_here("reject.before_commit")
+        crash_here("reject.after_commit")
     except Fenced:
         _fenced(run, claim)
     except TransientError as weather:

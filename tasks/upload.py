@@ -17,6 +17,7 @@ from pipeline import unpack
 from pipeline.format import Format
 from pipeline.ports import Scan
 from pipeline.validate import measure, media_type
+from schemas.crash import crash_here
 from schemas.errors import Rejected
 from schemas.files import Listed, Member, Slice, SliceLimits, SourceFile
 from schemas.progress import Disposition, JobStatus, Stage
@@ -195,10 +196,13 @@ class Cutter:
         self._last = time.monotonic()
         if not self._files and not self._chunks:
             return
+        crash_here("extract.before_flush")
         os.sync()  # once a batch: an fsync for each of 100,000 small members takes minutes
         with self._run.lake.commit(self._claim) as commit:
             self._commit_files(commit)
             self._commit_chunks(commit)
+            crash_here("extract.before_flush_commit")
+        crash_here("extract.after_flush_commit")
         self._files.clear()
         self._chunks.clear()
         self._send()

@@ -55,6 +55,7 @@ class Site:
         self._program = program
         self.folders = Folders(settings.data_dir)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._servers = contextlib.ExitStack()
         self.ledger = Ledger(open_pool(settings.url("ledger"), size=1))
         self._environment = {
             **os.environ,
@@ -63,10 +64,11 @@ class Site:
         }
 
     def start(self, name: str) -> None:
-        """Start `worker` or `reconciler` (or either with a number behind it)."""
+        """Start `worker`, `reconciler` or `watcher` (or one with a number behind it)."""
         verbs = {
             "worker": ["worker", "--queues", "load,normalise,extract,intake,maintenance"],
             "reconciler": ["reconcile"],
+            "watcher": ["watch"],
         }[name.rstrip("0123456789")]
         if verbs[0] == "worker":
             verbs += ["--concurrency", "2", "--name", f"{name}-{time.monotonic_ns()}"]
@@ -116,6 +118,20 @@ class Site:
                 local.valkey_command(self.settings), stdout=log, stderr=log
             )
         local.wait_ready(self.settings, seconds=20)
+
+    def kill_postgres(self) -> None:
+        """An immediate stop: no checkpoint, every connection cut."""
+        main = local.postmaster(self.settings.postgres_dir)
+        if main is not None:
+            main.send_signal(signal.SIGQUIT)
+            psutil.wait_procs([main], timeout=30)
+
+    def start_postgres(self) -> None:
+        local.prepare_postgres(self.settings, create=False)
+        command = local.postgres_command(self.settings)
+        started = local._process(self.settings, "postgres", command, signal.SIGINT)
+        self._servers.enter_context(started)
+        local.wait_ready(self.settings, seconds=30)
 
     def submit(self, path: Path, user: str = "ana@example.org") -> UUID:
         options = bootstrap.options(self.settings)
@@ -170,6 +186,7 @@ class Site:
                 process.kill()
                 process.wait()
         self.ledger.pool.close()
+        self._servers.close()
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from psycopg.types.json import Jsonb
 
 from pipeline.durable import fsync_folder, put, written
 from pipeline.validate import copy_and_measure, open_regular
+from schemas.crash import crash_here
 from schemas.errors import ConfigurationError, PermanentError, Rejected
 from schemas.folders import Folders
 from schemas.reasons import Reason
@@ -135,6 +136,7 @@ def take_in(
         else:
             copy_and_measure(path, original, limit=options.max_upload_bytes)
         _enter(ledger, folders, job_id, claimed)
+    crash_here("intake.settled")
     _send(ledger, job_id, options)
     return job_id
 
@@ -153,11 +155,13 @@ def _new_claim(folders: Folders, job_id: UUID, claimed: Claimed) -> Iterator[Non
     """A locked work folder; it goes again if the file never came into it."""
     folder = folders.job(job_id)
     (folder / "original").mkdir(parents=True)
+    crash_here("intake.made")
     with _lock(folder):
         try:
             with written(folder / _CLAIM) as out:
                 put(out, msgspec.json.encode(claimed))
             fsync_folder(folders.work)
+            crash_here("intake.noted")
             yield
         except BaseException:
             if not os.path.lexists(folders.original(job_id, claimed.name)):
@@ -177,6 +181,7 @@ def _lock(folder: Path, *, wait: bool = True) -> Iterator[None]:
 
 
 def _move(path: Path, target: Path) -> None:
+    crash_here("intake.before_rename")
     try:
         path.rename(target)
     except OSError as error:
@@ -185,6 +190,7 @@ def _move(path: Path, target: Path) -> None:
                 "staging and .work must lie on one file system; mount the data folder whole."
             ) from None
         raise
+    crash_here("intake.after_rename")
     fsync_folder(target.parent)
     fsync_folder(path.parent)
     if not stat.S_ISREG(target.lstat().st_mode):  # swapped between the look and the move
@@ -197,7 +203,10 @@ def _enter(ledger: Ledger, folders: Folders, job_id: UUID, claimed: Claimed) -> 
     """The job, its first chunk and the event in one transaction; then the claim is settled."""
     with ledger.transaction() as connection:
         insert(connection, job_id, claimed)
+        crash_here("intake.before_commit")
+    crash_here("intake.after_commit")
     _drop_sidecar(claimed)
+    crash_here("intake.sidecar_gone")
     (folders.job(job_id) / _CLAIM).unlink(missing_ok=True)
 
 

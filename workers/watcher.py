@@ -23,6 +23,7 @@ import structlog
 import watchfiles
 
 from pipeline.durable import put, written
+from schemas.crash import crash_here
 from schemas.errors import ConfigurationError, PermanentError, Rejected, TransientError
 from schemas.folders import Folders
 from sql.store import Ledger, open_pool
@@ -184,7 +185,6 @@ class Watcher:
         target = folder / intake.storable_name(found.path.name)
         if os.path.lexists(target):
             target = folder / f"{uuid4().hex[:8]}-{target.name}"
-        found.path.rename(target)
         lines = (
             f"file:    {target.name}",
             f"code:    {code}",
@@ -192,8 +192,12 @@ class Watcher:
             "retry:   put it into staging/<user>/ again, or: datapunk add FILE --user USER",
             "",
         )
+        # The reason first: a crash in between leaves the file in staging, and it comes here again.
         with written(target.with_name(target.name + ".error.txt")) as out:
             put(out, "\n".join(lines).encode())
+        crash_here("put_aside.before_rename")
+        found.path.rename(target)
+        crash_here("put_aside.after_rename")
         log.warning("put aside", code=str(code))
 
 

@@ -263,3 +263,8 @@ RETURNING id;
 -- name: drop_remaining
 -- Chunks that died or were stopped owe the job nothing any more.
 UPDATE imports.jobs SET remaining = remaining - %(n)s WHERE id = %(job_id)s RETURNING remaining;
+
+-- name: lock_ended
+-- A job that has ended, held against a retry; no row if it is open, or somebody is at it.
+SELECT id, status, source_name, kept_as, ending, error_code, error_detail FROM imports.jobs
+WHERE id = %(job_id)s AND completed_at IS NOT NULL FOR UPDATE SKIP LOCKED;

@@ -1,0 +1,246 @@
+"""A small import that passes every crash point, carried out in a process that may be killed."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import errno
+import hashlib
+import os
+import time
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from schemas import crash
+from schemas.errors import TransientError
+from schemas.files import SliceLimits
+from schemas.folders import Folders
+from schemas.progress import Stage
+from sql.store import Claim, Lake, Ledger, open_pool
+from tasks import chains, context, housekeeping
+from tasks.blobs import FileBlobs
+from tasks.context import Runtime
+from tests.lake_support import WORK, Database, Driver, FakeEmbedder, FakeScanner
+from workers.watcher import Watcher
+
+ROOT = Path(__file__).parent.parent
+ANA = "ana@example.org"
+
+
+# --- which points there are ------------------------------------------------------------------
+
+
+def all_points() -> list[str]:
+    """Every crash point of the source, by its name; `before_commit` is one for each stage."""
+    found: list[str] = []
+    for room in ("schemas", "pipeline", "sql", "tasks", "workers"):
+        for path in sorted((ROOT / room).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "crash_here":
+                    found += _names(node)
+    return sorted(found)
+
+
+def _names(call: ast.Call) -> list[str]:
+    point = call.args[0]
+    assert isinstance(point, ast.Constant), "the name of a crash point is written out"
+    if len(call.args) == 1:
+        return [point.value]
+    return [f"{stage}.{point.value}" for stage in Stage]
+
+
+# --- what is imported ------------------------------------------------------------------------
+
+
+def drop_all(folders: Folders) -> dict[str, str]:
+    """Put files of every fate into staging; their names by the hash of their bytes."""
+    mine = folders.staging / ANA
+    mine.mkdir(parents=True)
+    with zipfile.ZipFile(mine / "main.zip", "w", zipfile.ZIP_DEFLATED) as out:
+        for name, data in _members().items():
+            out.writestr(zipfile.ZipInfo(name), data)
+    (mine / "twin.zip").write_bytes((mine / "main.zip").read_bytes())
+    for name in ("failing", "stopped", "false"):
+        rows = (orjson.dumps({"id": f"{name} {n}", "name": "x"}) for n in range(5))
+        (mine / f"{name}.ndjson").write_bytes(b"\n".join(rows) + b"\n")
+    (mine / "empty.csv").write_bytes(b"")
+    said = hashlib.sha256((mine / "main.zip").read_bytes()).hexdigest()
+    (mine / "main.zip.sha256").write_text(said)
+    (mine / "false.ndjson.sha256").write_text("0" * 64)
+    files = [path for path in mine.iterdir() if path.suffix != ".sha256"]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def _members() -> dict[str, bytes]:
+    when = "2023-05-01T10:00:00Z"
+    points: list[dict[str, Any]] = [
+        {"latitudeE7": 52 * 10**7 + n, "longitudeE7": 13 * 10**7, "timestamp": when}
+        for n in range(12)
+    ]
+    points.append({"latitudeE7": 91 * 10**7, "longitudeE7": 0, "timestamp": when})
+    rows = "id,name\n" + "".join(f"{n},Zoë Müller à la crème {n % 3}\n" for n in (1, 2, 3, 4, 1))
+    return {
+        "Takeout/Location History/Records.json": orjson.dumps({"locations": points}),
+        "Takeout/Mail/All mail.mbox": b"".join(_mail(n) for n in range(3)),
+        "people.csv": rows.encode("latin-1"),
+        "note.txt": b"A note about a lake that is still in the morning.",
+        "unknown.bin": bytes(range(1, 256)) * 4,
+    }
+
+
+def _mail(n: int) -> bytes:
+    attached = base64.b64encode(f"attached {n}".encode()).decode()
+    return (
+        f"From {n}@xxx Fri Sep 16 22:26:51 +0000 2016\nMessage-ID: <{n}@mail.example>\n"
+        f"Subject: mail {n}\nFrom: a@mail.example\nMIME-Version: 1.0\n"
+        "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain\n\n"
+        f"body {n}\n\n--b\nContent-Type: application/octet-stream\n"
+        f"Content-Disposition: attachment; filename=a{n}.bin\n"
+        f"Content-Transfer-Encoding: base64\n\n{attached}\n--b--\n\n"
+    ).encode()
+
+
+# --- a process that carries it ---------------------------------------------------------------
+
+
+def carry(data: str, urls: Mapping[str, str], crash_at: str | None) -> None:
+    """Take in what lies in staging and carry every job to its end.
+
+    With `crash_at` this is the process to be killed: it also meets every fault that has a crash
+    point in its handling. Without, it is the one that comes after.
+    """
+    if crash_at is not None:
+        os.environ[crash.VARIABLE] = crash_at
+    crash.arm()
+    _two_disks()
+    pools = [open_pool(urls[role]) for role in ("ledger", "ingest")]
+    run = _runtime(Path(data), Ledger(pools[0]), Lake(pools[1]))
+    context.install(lambda: run)
+    driver = Driver()
+    chains.send = driver.send
+    carrier = _Carrier(run, driver, Database(urls["admin"]))
+    try:
+        carrier.take_in()
+        if crash_at is not None:
+            carrier.meet_faults()
+        carrier.to_rest()
+        WORK.update(carrier.sound)
+        carrier.retry_all(too=("rejected",) if crash_at is not None else ())
+        carrier.to_rest()
+    finally:
+        for pool in pools:
+            pool.close()
+
+
+def _runtime(data: Path, ledger: Ledger, lake: Lake) -> Runtime:
+    return Runtime(
+        options=context.Options(
+            retry_delay_s=0.0, max_attempts=3, slices=SliceLimits(records=4), dispatch_window=3
+        ),
+        folders=Folders(data),
+        ledger=ledger,
+        lake=lake,
+        scanner=FakeScanner(),
+        make_embedder=FakeEmbedder,
+        make_blobs=FileBlobs,
+        queue_lengths=dict,
+    )
+
+
+def _two_disks() -> None:
+    """As if `failed` lay on another file system: what goes there, or comes from there, is
+    copied."""
+    rename = Path.replace
+
+    def replace(self: Path, target: Path) -> Path:
+        moved = not self.name.startswith(".") and ("failed" in self.parts) != (
+            "failed" in Path(target).parts
+        )
+        if moved:
+            raise OSError(errno.EXDEV, "as if on another disk")
+        return rename(self, target)
+
+    Path.replace = replace  # type: ignore[method-assign,assignment]
+
+
+class _Carrier:
+    """Watcher, workers and reconciler of one process, in turns."""
+
+    def __init__(self, run: Runtime, driver: Driver, database: Database) -> None:
+        self._run, self._driver, self._database = run, driver, database
+        self.sound = dict(WORK)
+
+    def take_in(self) -> None:
+        watcher = Watcher(
+            self._run.ledger, self._run.folders, settle_s=0.0, options=self._run.options
+        )
+        watcher.recover()
+        for _ in range(3):
+            watcher.scan()
+
+    def to_rest(self, seconds: float = 20) -> None:
+        """Turns of everybody until every job has ended."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self._database.let_time_pass()
+            self._let_files_age()
+            housekeeping.reconcile(self._run)
+            self._driver.drain()
+            housekeeping.sweep(self._run)
+            if self._database.one("SELECT bool_and(completed_at IS NOT NULL) FROM imports.jobs"):
+                return
+        raise AssertionError("the jobs don't come to an end")
+
+    def _let_files_age(self) -> None:
+        """Two hours go by for the files."""
+        for path in self._run.folders.data.rglob("*"):
+            before = path.stat().st_mtime - 7200
+            os.utime(path, (before, before))
+
+    def retry_all(self, *, too: tuple[str, ...]) -> None:
+        """Go on with what did not end well."""
+        states = ["failed", "cancelled", *too]
+        for row in self._database.rows(
+            "SELECT * FROM imports.jobs WHERE status = ANY(%s) ORDER BY source_name", states
+        ):
+            housekeeping.retry(self._run, row)
+
+    def meet_faults(self) -> None:
+        """A cancelled job, one that fails, weather once, and an artefact that goes away once."""
+        (stopped,) = self._database.rows(
+            "SELECT * FROM imports.jobs WHERE source_name = 'stopped.ndjson'"
+        )
+        housekeeping.cancel(self._run, stopped["id"], stopped["user_id"])
+        once = iter(["weather", "gone"])
+        normalise, embed, load = (
+            WORK[stage] for stage in (Stage.NORMALISE, Stage.EMBED, Stage.LOAD)
+        )
+
+        def fails(run: Runtime, claim: Claim) -> Any:
+            if claim.source_name == "failing.ndjson":
+                raise RuntimeError("a defect")
+            return normalise(run, claim)
+
+        def weather(run: Runtime, claim: Claim) -> Any:
+            if next(once, "") == "weather":
+                raise TransientError("the model is away")
+            return embed(run, claim)
+
+        gone = _once()
+
+        def loses(run: Runtime, claim: Claim) -> Any:
+            if next(gone):
+                (run.folders.chunks(claim.job_id) / claim.artefacts["mask"]).unlink()
+            return load(run, claim)
+
+        WORK.update({Stage.NORMALISE: fails, Stage.EMBED: weather, Stage.LOAD: loses})
+
+
+def _once() -> Iterator[bool]:
+    yield True
+    while True:
+        yield False

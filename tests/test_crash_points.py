@@ -1,0 +1,183 @@
+"""Killed at any named point, a second process carries every job to the end of an undisturbed run.
+
+The points come from the source, so a new one is tested from the day it is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import re
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from schemas import crash
+from schemas.folders import Folders
+from sql import migrate
+from sql.store import Lake, Ledger, open_pool
+from tasks import verify
+from tests import crash_support
+from tests.lake_support import Database, counts
+from workers.settings import Settings
+
+pytestmark = [pytest.mark.services, pytest.mark.slow]
+
+POINTS = crash_support.all_points()
+#: Points that a job passes in several places are killed at in some of their later passes too.
+_LATER = [
+    *(f"durable.{when}_rename:{n}" for when in ("before", "after") for n in (6, 12, 18)),
+    *(f"move.{when}_rename:2" for when in ("before", "after")),
+    "send.before:4", "load.before_commit:2", "finish.at_rest:2", "finish.before_commit:2",
+    "retry.before_commit:2", "retry.before_commit:3",
+]  # fmt: skip
+
+#: A fork of a process that has everything imported and no thread: a tenth of a fresh start.
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload(["tests.crash_support"])
+
+_CHECKSUM = """
+SELECT md5(string_agg(line, E'\\n' ORDER BY line)) FROM (
+    SELECT record_key::text || coalesce(title, '') || coalesce(content, '') || metadata::text
+        || (SELECT count(*) FROM vectors.embeddings AS e WHERE e.document_id = d.id) AS line
+    FROM user_data.documents AS d
+    UNION ALL
+    SELECT record_key::text || at || latitude || ' ' || longitude FROM timeseries.locations
+) AS lines
+"""
+
+
+class Lakeside(NamedTuple):
+    """One lake of its own, to be killed on."""
+
+    data: Path
+    urls: dict[str, str]
+    dropped: dict[str, str]
+
+    def carry(self, crash_at: str | None) -> int | None:
+        """Carry the jobs in a process of their own; its exit code."""
+        args = (str(self.data), self.urls, crash_at)
+        process = _PROCESSES.Process(target=crash_support.carry, args=args)
+        process.start()
+        process.join(60)
+        return process.exitcode
+
+    def state(self) -> tuple[str, list[tuple[Any, ...]]]:
+        """What must be the same however often somebody was killed."""
+        database = Database(self.urls["admin"])
+        jobs = database.rows("SELECT * FROM imports.jobs")
+        ends = sorted((job["status"], *counts(job), job["remaining"]) for job in jobs)
+        return database.one(_CHECKSUM), ends
+
+
+@pytest.fixture(scope="module")
+def lakeside(
+    new_database: Callable[..., str],
+    template: str,
+    servers: Settings,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[], Lakeside]:
+    def make() -> Lakeside:
+        name = new_database(template=template)
+        roles = ("admin", "owner", "ingest", "reader", "ledger")
+        where = f"/{name}?host={servers.server_socket_dir}"
+        urls = {role: f"postgresql://datapunk_{role}@{where}" for role in roles}
+        migrate.bootstrap(urls["admin"], login=True)
+        data = tmp_path_factory.mktemp("lake")
+        folders = Folders(data)
+        for folder in (folders.processed, folders.failed, folders.work):
+            folder.mkdir(parents=True)
+        return Lakeside(data, urls, crash_support.drop_all(folders))
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def undisturbed(lakeside: Callable[[], Lakeside]) -> tuple[str, list[tuple[Any, ...]]]:
+    lake = lakeside()
+    assert lake.carry("nowhere") == 0
+    check(lake)
+    checksum, ends = lake.state()
+    assert [end[0] for end in ends] == ["done", "done", "done", "duplicate", "rejected"]
+    return checksum, ends
+
+
+@pytest.fixture(scope="module")
+def killed() -> Iterator[list[str]]:
+    points: list[str] = []
+    yield points
+    print(f"\nkilled at {len(points)} points and passes: {', '.join(points)}")
+
+
+def check(lake: Lakeside) -> None:
+    """The one checker: each job's receipt is proven, each original lies where it says, nothing
+    else lies about."""
+    database = Database(lake.urls["admin"])
+    pools = [open_pool(lake.urls[role], size=1) for role in ("ledger", "reader")]
+    try:
+        run = crash_support._runtime(lake.data, Ledger(pools[0]), Lake(pools[1]))
+        for job in database.rows("SELECT * FROM imports.jobs"):
+            bad = [f for f in verify.verify(run, Lake(pools[1]), job) if not f.ok]
+            assert not bad, (job["source_name"], job["status"], bad)
+            kept = hashlib.sha256((lake.data / job["kept_as"]).read_bytes()).hexdigest()
+            assert kept == lake.dropped[job["source_name"]]
+    finally:
+        for pool in pools:
+            pool.close()
+    assert _left(lake.data) == []
+    assert _blobs_are_whole(lake.data / "blobs")
+
+
+def _left(data: Path) -> list[str]:
+    """Files that belong to nothing: in staging or a work folder, or half written anywhere."""
+    files = [path.relative_to(data) for path in data.rglob("*")]
+    busy = [str(f) for f in files if f.parts[0] == ".work" and len(f.parts) > 1]
+    dropped = [str(f) for f in files if f.parts[0] == "staging" and len(f.parts) > 2]
+    half = [str(f) for f in files if f.name.endswith(".part")]
+    put_aside = sum(1 for f in files if f.parts[0] == "failed" and len(f.parts) > 2)
+    assert put_aside == 4, "the rejected and the empty file, each with its reason"
+    return busy + dropped + half
+
+
+def _blobs_are_whole(folder: Path) -> bool:
+    blobs = [p for p in folder.rglob("*") if p.is_file() and re.fullmatch("[0-9a-f]{64}", p.name)]
+    return bool(blobs) and all(hashlib.sha256(p.read_bytes()).hexdigest() == p.name for p in blobs)
+
+
+@pytest.mark.parametrize("point", [*POINTS, *_LATER])
+def test_a_kill_there_changes_nothing(
+    point: str,
+    lakeside: Callable[[], Lakeside],
+    undisturbed: tuple[str, list[tuple[Any, ...]]],
+    killed: list[str],
+) -> None:
+    lake = lakeside()
+    assert lake.carry(point) == -signal.SIGKILL, "nothing passes there"
+    assert lake.carry(None) == 0
+    check(lake)
+    assert lake.state() == undisturbed
+    killed.append(point)
+
+
+def test_every_name_is_one_place() -> None:
+    assert len(POINTS) == len(set(POINTS))
+    assert {name.split(".")[0] for name in POINTS} >= {"intake", "load", "finish", "durable"}
+
+
+def test_nothing_happens_where_nothing_is_armed(monkeypatch: pytest.MonkeyPatch) -> None:
+    died: list[Mapping[str, Any]] = []
+    monkeypatch.setattr("os.kill", lambda *args: died.append({"at": args}))
+    monkeypatch.setenv(crash.VARIABLE, "here:2")
+    crash.arm()
+    crash.crash_here("elsewhere")
+    crash.crash_here("here")
+    assert not died
+    crash.crash_here("here")
+    assert len(died) == 1
+    monkeypatch.delenv(crash.VARIABLE)
+    crash.arm()
+    crash.crash_here("here")
+    assert len(died) == 1
