@@ -6,7 +6,7 @@ Two workers of two children, two reconcilers, the watcher, a broker and a Postgr
 dies is started again, as a supervisor would. At the end every job must have ended once, with the
 rows of an undisturbed run of the same files. The same seed gives the same files and the same
 order of faults; when each strikes depends on the machine. The disk is not filled up here: that
-needs a mount of its own, and `tests/test_spool.py` injects it.
+needs a mount of its own.
 """
 
 from __future__ import annotations
