@@ -426,6 +426,7 @@ def _table(folder: Path, n: int, size: int) -> Path:
 def run(seed: int, duration: float) -> list[str]:
     """One storm in a folder of its own; prints what happened; returns what was violated."""
     print(f"storm: seed {seed}, {duration:g} s", flush=True)
+    before = set(psutil.Process().children(recursive=True))
     top = Path(tempfile.mkdtemp(prefix="datapunk-storm-"))
     try:
         with site(top, **_SETTINGS) as place:
@@ -437,7 +438,7 @@ def run(seed: int, duration: float) -> list[str]:
             storm.to_the_end(120)
             storm.check(expected)
             print(storm.report())
-        _nobody_left(storm)
+        _nobody_left(storm, before)
     finally:
         shutil.rmtree(top, ignore_errors=True)
     for violation in storm.violations:
@@ -448,9 +449,12 @@ def run(seed: int, duration: float) -> list[str]:
     return storm.violations
 
 
-def _nobody_left(storm: Storm) -> None:
+def _nobody_left(storm: Storm, before: set[psutil.Process]) -> None:
+    """No process of ours; the servers of whoever called the storm, and their children, may be."""
     left = [
-        p for p in psutil.Process().children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE
+        p
+        for p in psutil.Process().children(recursive=True)
+        if p.status() != psutil.STATUS_ZOMBIE and not before.intersection([p, *p.parents()])
     ]
     for folder, program in (("postgres_dir", "postgres"), ("valkey_dir", "valkey-server")):
         left += local.processes_in(getattr(storm.place.settings, folder), program)
