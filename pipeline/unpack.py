@@ -273,14 +273,14 @@ class _Walk:
             if kept.head.startswith(b"PK") and media_type != sniff.ZIP:
                 inspect_archive(kept.file, self._limits)  # its reader will unpack it by itself
         except Rejected as bad:
-            kept.file.unlink()
+            kept.file.unlink(missing_ok=True)
             yield _rejected(path, ordinal, bad, kept.size, sha256=kept.sha256)
             return
         if media_type in sniff.ARCHIVES:
             try:
                 yield from self._nested(kept, media_type, ordinal, path, place)
             finally:
-                kept.file.unlink()
+                kept.file.unlink(missing_ok=True)
             return
         yield Member(
             path=path,

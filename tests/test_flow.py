@@ -477,3 +477,18 @@ def test_an_embed_that_is_cut_short_goes_on_where_it_was(
     assert database.job(job_id)["status"] == "done"
     assert calls == [10, 10, 10, 10, 10]  # the lost one again, the first two never
     assert len(embedder.texts) == len(set(embedder.texts)) == 40
+
+
+def test_a_broken_archive_within_an_archive_costs_its_siblings_nothing(
+    imported: Callable[[str, str, bytes], dict[str, Any]], database: Database
+) -> None:
+    inner = zipped({"in.csv": b"a,b\n1,2\n"})
+    outer = {"broken.zip": inner[:-30], "sound.zip": inner, "after.csv": b"c,d\n3,4\n5,6\n"}
+    job = imported("ana", "outer.zip", zipped(outer))
+    assert (job["status"], counts(job)) == ("done", (3, 3, 0, 0))
+    found = {path: row["disposition"] for path, row in database.files(job["id"]).items()}
+    assert found == {
+        "broken.zip": "rejected",
+        "sound.zip!/in.csv": "handled",
+        "after.csv": "handled",
+    }
