@@ -75,7 +75,11 @@ class Slice(msgspec.Struct, frozen=True, gc=False):
 
 
 class SliceLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """How much goes into one slice, whichever comes first; `item_bytes` bounds one item."""
+    """How much goes into one slice, whichever comes first.
+
+    `item_bytes` is what a reader bounds one item by, unless it was made with another bound: the
+    slicing and the walk must agree on it, and only the reader knows both.
+    """
 
     records: int = 10_000
     size: int = 8 * 1024 * 1024

@@ -270,7 +270,6 @@ def _limits(form: Format, ours: SliceLimits) -> SliceLimits:
     return SliceLimits(
         records=min(ours.records, theirs.records),
         size=min(ours.size, theirs.size),
-        item_bytes=min(ours.item_bytes, theirs.item_bytes),
     )
 
 

@@ -102,17 +102,6 @@ def begins_mbox(data: bytes) -> bool:
     )
 
 
-def holds_separator(data: bytes) -> bool:
-    """Whether a separator line stands anywhere in `data`."""
-    window = _BEFORE + data.removeprefix(_BOM)
-    at = window.find(b"\nFrom ")
-    while at >= 0:
-        if _is_boundary(window, at + 1, signed=False):
-            return True
-        at = window.find(b"\nFrom ", at + 1)
-    return False
-
-
 class Mbox(msgspec.Struct, frozen=True):
     """Reads an mbox in blocks. A mail over `item_bytes` is rejected with its first 64 KiB."""
 

@@ -53,10 +53,6 @@ ON CONFLICT (job_id, ordinal) WHERE ordinal IS NOT NULL
     DO UPDATE SET settled = imports.files.settled OR excluded.settled
 RETURNING id, ordinal;
 
--- name: settle_file
--- All slices of the file stand in imports.chunks.
-UPDATE imports.files SET settled = true WHERE id = %(file_id)s;
-
 -- name: insert_attachments
 -- Files that came out of records; known by their path within the job.
 INSERT INTO imports.files (job_id, user_id, path, media_type, size_bytes, sha256, disposition,
@@ -138,9 +134,6 @@ ORDER BY j.created_at DESC LIMIT %(n)s;
 -- Jobs that are not at rest, and what they wait for.
 SELECT count(*) FROM imports.jobs WHERE completed_at IS NULL;
 
--- name: files_by_disposition
-SELECT disposition, count(*) FROM imports.files WHERE job_id = %(job_id)s GROUP BY 1;
-
 -- name: files_for_receipt
 SELECT id, path, disposition, reason, detail, format, size_bytes, media_type, encoding, counts
 FROM imports.files WHERE job_id = %(job_id)s ORDER BY ordinal NULLS LAST, path;
@@ -174,6 +167,3 @@ WHERE job_id = %(job_id)s AND status = 'dead' AND kind <> 'finish' ORDER BY id;
 -- name: chunk_states
 SELECT stage, status, count(*) FROM imports.chunks
 WHERE job_id = %(job_id)s AND kind = 'records' GROUP BY 1, 2;
-
--- name: events_of
-SELECT at, actor, kind, detail FROM imports.events WHERE job_id = %(job_id)s ORDER BY id;
