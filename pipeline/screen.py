@@ -7,19 +7,23 @@ from numpy.typing import NDArray
 
 from schemas.identity import record_key
 from schemas.reasons import Reason
-from schemas.records import Point, Record
+from schemas.records import Metric, Point, Record
 
-#: The record type of a position, which has no field for it.
+#: The record types of what has no field for it.
 POINT_TYPE = "location"
+METRIC_TYPE = "metric"
 
 
-def key_of(outcome: Record | Point) -> bytes:
+def key_of(outcome: Record | Point | Metric) -> bytes:
     """The record key, 16 bytes."""
-    kind = outcome.record_type if isinstance(outcome, Record) else POINT_TYPE
-    return record_key(kind, outcome.identity)
+    if isinstance(outcome, Record):
+        return record_key(outcome.record_type, outcome.identity)
+    if isinstance(outcome, Point):
+        return record_key(POINT_TYPE, outcome.identity)
+    return record_key(METRIC_TYPE, (outcome.name, *outcome.identity))
 
 
-def broken_rule(record: Record | Point) -> tuple[Reason, str] | None:
+def broken_rule(record: Record | Point | Metric) -> tuple[Reason, str] | None:
     """The first quality rule that a record breaks, or None."""
     if not any(record.identity):
         return Reason.MISSING_FIELD, "nothing identifies the record"

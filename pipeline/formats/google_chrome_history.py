@@ -15,6 +15,7 @@ from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
 
 _NAME = "google.chrome_history"
 _KEY = "Browser History"
@@ -30,7 +31,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     return Record(
         data_type=DataType.BROWSER,
         source=_NAME,
-        record_type="visit",
+        record_type=RecordType.VISIT,
         identity=(when, text(fields, "url")),
         time=None if when in _UNKNOWN else timestamps.epoch(fields["time_usec"], "us"),
         title=optional_text(fields, "title"),
@@ -52,4 +53,7 @@ FORMAT = Format(
     looks_like=_looks_like,
     reader=JsonItems(path=_KEY),
     record=to_record,
+    products=("Google Takeout: Chrome",),
+    vintages=("BrowserHistory.json (to 2023)", "History.json (since 2024)"),
+    record_types=(RecordType.VISIT,),
 )

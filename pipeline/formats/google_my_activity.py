@@ -17,6 +17,7 @@ from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
 
 _NAME = "google.my_activity"
 _AD = "From Google Ads"
@@ -39,7 +40,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
-        record_type="activity",
+        record_type=RecordType.ACTIVITY,
         identity=(header, title, time.text, address),
         time=time,
         title=title,
@@ -76,4 +77,7 @@ FORMAT = Format(
     looks_like=_looks_like,
     reader=JsonItems(),
     record=to_record,
+    products=("Google Takeout: My Activity", "Google Takeout: YouTube"),
+    vintages=("YouTube rows with a snippet (to 2017)", "rows without a header (to 2021)"),
+    record_types=(RecordType.ACTIVITY,),
 )

@@ -24,9 +24,11 @@ from pipeline.format import Format, Rank
 from pipeline.readers.mbox import Mail, Mbox, begins_mbox, git_commit, separator_date
 from schemas.errors import BadValue
 from schemas.files import Head, Member, SliceLimits
-from schemas.records import Blob, DataType, Instant, RawRecord, Record
+from schemas.records import Blob, DataType, Instant, RawRecord, Record, Related
+from schemas.vocabulary import RecordType, Relation
 
 _NAME = "mail.mbox"
+_MESSAGE = RecordType.MESSAGE
 #: More addresses than this of one mail are counted, not listed.
 _ADDRESSES = 1_000
 _MESSAGE_ID = re.compile(r"<\s*([^<>\s]+@[^<>\s]+)\s*>")
@@ -44,12 +46,13 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
     yield Record(
         data_type=DataType.EMAIL,
         source=_NAME,
-        record_type="message",
+        record_type=_MESSAGE,
         identity=identity,
         time=time,
         title=message.field("subject"),
         content=message.plain or text.html_to_text(message.html) or None,
         metadata=_metadata(message, attached),
+        related=_related(message),
     )
     for attachment in attached:
         yield attachment.record(identity, message, time)
@@ -95,8 +98,8 @@ def _metadata(message: mail.Message, attached: list[_Attachment]) -> dict[str, A
     references = _ids(message, "references")
     thread = message.field("x-gm-thrid")
     found = {
-        **_people("from", message.sender),
-        **_people("to", message.to),
+        "sender": next(iter(msgspec.to_builtins(list(message.sender))), None),
+        **_people("recipients", message.to),
         **_people("cc", message.cc),
         "date": message.field("date"),
         "message_id": own,
@@ -110,6 +113,11 @@ def _metadata(message: mail.Message, attached: list[_Attachment]) -> dict[str, A
         "flags": list(message.flags),
     }
     return {name: value for name, value in found.items() if value}
+
+
+def _related(message: mail.Message) -> tuple[Related, ...]:
+    answered = _ids(message, "in-reply-to")[:1]
+    return tuple(Related(Relation.REPLY_TO, _MESSAGE, ("message-id", one)) for one in answered)
 
 
 def _people(name: str, people: tuple[mail.Address, ...]) -> dict[str, Any]:
@@ -161,7 +169,7 @@ class _Attachment:
         return Record(
             data_type=DataType.MEDIA if main in ("image", "audio", "video") else DataType.DOCUMENT,
             source=_NAME,
-            record_type="attachment",
+            record_type=RecordType.ATTACHMENT,
             identity=(*mail_identity, str(self._ordinal), blob.sha256),
             time=time,
             title=blob.name,
@@ -169,6 +177,7 @@ class _Attachment:
             content_type=blob.media_type,
             metadata={name: value for name, value in found.items() if value},
             blob=blob,
+            related=(Related(Relation.ATTACHMENT_OF, _MESSAGE, mail_identity),),
         )
 
 
@@ -193,4 +202,6 @@ FORMAT = Format(
     record=to_records,
     rank=Rank.SYNTAX,
     limits=SliceLimits(records=500),
+    products=("Google Takeout: Mail", "Thunderbird", "git format-patch"),
+    record_types=(_MESSAGE, RecordType.ATTACHMENT),
 )
