@@ -338,9 +338,7 @@ def discard(run: Runtime, user_id: UUID, choice: Choice, reason: str) -> int:
     """Give open records up; how many. They are kept, and stay counted as quarantined."""
     chosen = msgspec.structs.asdict(choice)
     with run.lake.as_user(user_id) as connection:
-        rows = connection.execute(
-            _DESK["discard"], {**chosen, "reason": reason}
-        ).fetchall()
+        rows = connection.execute(_DESK["discard"], {**chosen, "reason": reason}).fetchall()
         for job_id, n in Counter(row["job_id"] for row in rows).items():
             note(connection, "discarded", user_id, job_id, {"records": n, "code": choice.code})
     return len(rows)

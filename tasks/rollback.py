@@ -59,6 +59,8 @@ def _check(connection: Connection, job_id: UUID) -> None:
         return row or {}
 
     job = ask("job_of")
+    if not job:
+        raise PermanentError("The user has no such job.")
     if not job["completed_at"]:
         raise PermanentError(f"The job still runs; stop it first: datapunk cancel {job_id}")
     if job["status"] not in _LOADED:

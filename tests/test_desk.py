@@ -1,4 +1,4 @@
-"""Quarantine as a place to work: records are tried again, mended, given up, and counts stay true."""
+"""Quarantine as a place to work: records are retried, mended, given up, and counts stay true."""
 
 from __future__ import annotations
 
@@ -170,7 +170,8 @@ def test_a_retried_document_gets_its_vectors(
     run: Runtime, imported: Imported, database: Database, proven: Proven
 ) -> None:
     def activity(n: int, time: str) -> dict[str, Any]:
-        return {"header": "Search", "title": f"Searched for lamp {n}", "time": time}
+        title = f"Searched for lamp {n}"
+        return {"header": "Search", "title": title, "time": time, "products": ["Search"]}
 
     sound = [activity(n, f"2023-05-0{n}T10:00:00Z") for n in range(1, 4)]
     data = json.dumps([*sound, activity(4, "2023-02-30T10:00:00Z")], indent=1).encode()

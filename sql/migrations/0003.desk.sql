@@ -99,6 +99,9 @@ CREATE FUNCTION imports.roll_back(target uuid)
 DECLARE
     moved record;
 BEGIN
+    IF NOT EXISTS (SELECT FROM imports.jobs WHERE id = target AND completed_at IS NOT NULL) THEN
+        RAISE EXCEPTION 'the user has no such job at rest';
+    END IF;
     -- A chunk that is not done left out what stood here: it must look again when it goes on.
     CREATE TEMPORARY TABLE half_way ON COMMIT DROP AS
         SELECT DISTINCT k.id FROM imports.chunks AS k JOIN imports.claims AS c ON c.chunk_id = k.id

@@ -218,7 +218,7 @@ def _edited(raw: bytes) -> bytes | None:
         path = Path(folder) / "record"
         path.write_bytes(raw)
         # A list, not a line: no shell reads any of it.
-        if subprocess.run([*editor, str(path)], check=False).returncode != 0:  # noqa: S603
+        if subprocess.run([*editor, str(path)], check=False).returncode != 0:
             raise PermanentError("The editor failed; nothing was changed.")
         data = path.read_bytes()
     return None if data == raw else data
