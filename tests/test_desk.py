@@ -273,7 +273,11 @@ def test_records_of_a_chunk_at_work_wait(
 
 
 def test_the_verbs(here: Settings, job: dict[str, Any], mended_rule: Callable[[], None]) -> None:
-    listed = json.loads(cli.invoke(app, ["quarantine", "list", "--json"]).stdout)
+    (group,) = json.loads(cli.invoke(app, ["quarantine", "list", "--json"]).stdout)
+    assert (group["code"], group["records"]) == ("bad_time", 100)
+    listed = json.loads(cli.invoke(app, ["quarantine", "list", "--all", "--json"]).stdout)
+    assert (group["first_id"], group["first_locator"]) == (listed[0]["id"], listed[0]["locator"])
+    assert f" {group['first_locator']} " in cli.invoke(app, ["quarantine", "list"]).stdout
     numbers = [row["id"] for row in listed]
     result = cli.invoke(app, ["quarantine", "discard", "--id", str(numbers[0]), "--reason", "x"])
     assert (result.exit_code, result.stderr) == (0, "1 records were discarded\n")

@@ -206,6 +206,30 @@ def test_a_zombie_of_a_cancelled_job_is_fenced(
     assert database.one("SELECT count(*) FROM imports.events WHERE kind = 'fenced'") == 1
 
 
+def test_a_record_that_goes_while_it_is_screened_out(
+    run: Runtime, imported: Imported, drop: Callable[..., UUID], driver: Driver,
+    database: Database, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Asked before the rollback, committed after it: the chunk is given back and looks again."""
+    imported(ANA, "1.txt", b"A text about a lamp.")
+    later = drop(ANA, "2.zip", zipped({"1.txt": b"A text about a lamp."}))
+    screen, turns = lake_support.WORK[Stage.SCREEN], iter([True])
+
+    def slow(run: Runtime, claim: Any) -> Any:
+        ending = screen(run, claim)
+        if next(turns, False):
+            database.rows("DELETE FROM user_data.documents")
+        return ending
+
+    monkeypatch.setitem(lake_support.WORK, Stage.SCREEN, slow)
+    driver.drain()
+    assert database.chunks(later)[0]["stage"] == "screen"
+    database.let_time_pass()
+    housekeeping.reconcile(run)
+    driver.drain()
+    assert counts(database.job(later)) == (1, 1, 0, 0)
+
+
 def test_older_duplicates_that_nobody_noted(
     run: Runtime, imported: Imported, database: Database
 ) -> None:

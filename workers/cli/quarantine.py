@@ -32,6 +32,27 @@ Code = Annotated[str | None, typer.Option("--code", help="All with this code.")]
 Number = Annotated[int | None, typer.Option("--id", help="One, by its number in the list.")]
 Job = Annotated[str | None, typer.Option("--job", help="All of this job.")]
 User = Annotated[str | None, typer.Option("--user", help="Only of this user.")]
+#: What `list` shows, under which heading: for each code, or for each record.
+_OF_CODES = {
+    "user": "user",
+    "code": "code",
+    "records": "records",
+    "first_file": "first in",
+    "first_locator": "at",
+    "first_detail": "detail",
+    "first_id": "id",
+}
+_OF_RECORDS = {
+    "id": "id",
+    "user": "user",
+    "code": "code",
+    "path": "path",
+    "locator": "at",
+    "stage": "stage",
+    "detail": "detail",
+    "status": "status",
+    "raw_bytes": "bytes",
+}
 _SHOWN_BYTES = 4_096
 _PAGE = 100
 
@@ -39,25 +60,30 @@ _PAGE = 100
 @app.command("list")
 def listing(
     job: Annotated[str | None, typer.Option(help="Only of this job.")] = None,
-    code: Annotated[str | None, typer.Option(help="Only with this code.")] = None,
+    code: Annotated[str | None, typer.Option(help="The records with this code.")] = None,
     user: Annotated[str | None, typer.Option(help="Only of this user.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="The records of every code.")] = False,
     number: Annotated[int, typer.Option("-n", min=1, help="At most so many a user.")] = 100,
     json: Json = False,
 ) -> None:
-    """What was set aside and why; no content."""
+    """What was set aside and why, by code; with --code or --all each record. No content."""
+    single = every or code is not None
     with connect.services(load()) as lake:
         job_id = connect.find_job(lake.ledger, job)["id"] if job else None
-        found: list[dict[str, Any]] = []
-        for owner in _users(lake, user):
-            asked = {"job_id": job_id, "code": code, "n": number}
-            rows = lake.reader.rows(owner["user_id"], "jobs", "quarantine_list", **asked)
-            found += [{"user": owner["name"], **row} for row in rows]
+        asked: dict[str, Any] = {"job_id": job_id}
+        query = "quarantine_summary"
+        if single:
+            query, asked = "quarantine_list", {**asked, "code": code, "n": number}
+        found = [
+            {"user": owner["name"], **row}
+            for owner in _users(lake, user)
+            for row in lake.reader.rows(owner["user_id"], "jobs", query, **asked)
+        ]
     if json:
         console.as_json(found)
         return
-    names = ("id", "user", "code", "path", "locator", "stage", "detail", "status")
-    lines = [(*(row[n] for n in names), console.size(row["raw_bytes"])) for row in found]
-    console.table((*names, "size"), lines)
+    columns = _OF_RECORDS if single else _OF_CODES
+    console.table(list(columns.values()), [[row[n] for n in columns] for row in found])
 
 
 @app.command()
