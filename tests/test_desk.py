@@ -314,6 +314,8 @@ def test_edit_in_an_editor(
     result = cli.invoke(app, ["quarantine", "edit", str(number), "--json"])
     assert json.loads(result.stdout)["loaded"] == 1
     assert proven(job) == set()
+    shown = json.loads(cli.invoke(app, ["quarantine", "show", str(number), "--json"]).stdout)
+    assert (shown["status"], shown["mended"]) == ("loaded", True)
     again = cli.invoke(app, ["quarantine", "edit", str(number + 1)])
     assert (again.exit_code, again.stdout) == (1, "")
     assert "Nothing was changed" in again.stderr

@@ -100,6 +100,7 @@ def show(
                 "revealed", user_id=row["user_id"], job_id=row["job_id"], quarantine=number
             )
     raw: bytes = row.pop("raw")
+    row["mended"] = row["mended"] is not None  # content too
     text = raw[:_SHOWN_BYTES].decode("utf-8", "backslashreplace")
     row["content"] = text if reveal else masked(text)
     row["raw_bytes"] = len(raw)
