@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pgvector.psycopg import register_vector
 
+from schemas.errors import TransientError
 from schemas.records import UNDATED
 from sql.queries import queries
 from sql.store import Commit, Connection, Lake
@@ -115,14 +116,50 @@ def load_documents(
         _copy_vectors(connection, vectors)
         name = "insert_documents_with_vectors"
         parameters["model_id"] = vectors.model_id
-    return _counts(commit.run("lake", name, **parameters))
+    came = _counts(commit.run("lake", name, **parameters))
+    if sum(came.values()) < lines.count(b"\n"):
+        commit.run("lake", "claim_documents", file_ids=list(file_ids))
+    return came
 
 
 def load_locations(commit: Commit, lines: bytes, file_ids: Sequence[int]) -> dict[int, int]:
     """Insert rendered positions; how many came in, by file."""
     commit.connection.execute(_LAKE["stage_locations"])
     _copy_lines(commit.connection, "copy_locations", lines)
-    return _counts(commit.run("lake", "insert_locations", file_ids=list(file_ids)))
+    came = _counts(commit.run("lake", "insert_locations", file_ids=list(file_ids)))
+    if sum(came.values()) < lines.count(b"\n"):
+        commit.run("lake", "claim_locations", file_ids=list(file_ids))
+    return came
+
+
+def hold_lake(commit: Commit) -> None:
+    """No row of the user is taken back until this transaction ends."""
+    commit.run("lake", "hold_lake", alone=False)
+
+
+def claim_known(
+    commit: Commit,
+    types: Sequence[str],
+    keys: bytes,
+    ats: NDArray[np.int64],
+    file_ids: Sequence[int],
+) -> None:
+    """Note that this job too had documents that the lake has under another job's name.
+
+    Raises `TransientError` if the lake has not all of them any more: then a job was rolled back
+    since it was asked, and it must be asked again.
+    """
+    hold_lake(commit)
+    (row,) = commit.run(
+        "lake",
+        "claim_known",
+        types=list(types),
+        keys=split_keys(keys),
+        ats=instants(ats),
+        files=list(file_ids),
+    )
+    if row["count"] != len(ats):
+        raise TransientError("a job was rolled back meanwhile")
 
 
 def _counts(rows: Iterable[Mapping[str, Any]]) -> dict[int, int]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import numpy as np
@@ -21,13 +22,22 @@ from schemas.errors import TransientError
 from schemas.files import Context, Member, Slice
 from schemas.progress import Stage
 from schemas.records import Record
-from sql.load import Vectors, known_documents, load_documents, load_locations, months_of
+from sql.load import (
+    Vectors,
+    claim_known,
+    hold_lake,
+    known_documents,
+    load_documents,
+    load_locations,
+    months_of,
+)
 from sql.store import COUNTS, Claim, Commit
 from tasks import batches
 from tasks.context import Options, Runtime
 from tasks.shell import Ending
 
 _TABLES = ("documents", "locations")
+_VECTOR_COLUMNS = ("pieces", "starts", "ends", "matrix")
 
 
 # --- normalise -------------------------------------------------------------------------------
@@ -47,7 +57,7 @@ def normalise_chunk(run: Runtime, claim: Claim) -> Ending:
     files = open_files(run, claim)
     batch = batches.Batch(keep_text=claim.embed)
     for slot, (file_id, start, end) in enumerate(claim.slices):
-        _read_slice(run, claim, batch, form, slot, files[file_id], Slice(start, end))
+        read_slice(run, claim, batch, form, slot, files[file_id], Slice(start, end))
     name = artefact(claim, "spool")
     batch.write(_folder(run, claim) / name)
     crash_here("normalise.written")
@@ -59,7 +69,7 @@ def format_of(claim: Claim) -> Format:
     return format_named(claim.format or "")
 
 
-def _read_slice(
+def read_slice(
     run: Runtime,
     claim: Claim,
     batch: batches.Batch,
@@ -68,6 +78,7 @@ def _read_slice(
     opened: Opened,
     part: Slice,
 ) -> None:
+    """The outcomes of one slice into the batch; bytes that belong to records are stored."""
     member = opened.member
     with member.file.open("rb") as source:
         found = understand(form, member, source, part, opened.context)
@@ -134,14 +145,16 @@ def screen_chunk(run: Runtime, claim: Claim) -> Ending:
     rejections = batches.read_rejections(path)
     items = batches.read_items(path)
     masks = {name: first_of_each(table.keys) for name, table in columns.items()}
+    known = np.zeros(len(columns["documents"]), dtype=np.bool_)
     if claim.embed:
-        _drop_known(run, claim, columns["documents"], masks["documents"])
+        known = _drop_known(run, claim, columns["documents"], masks["documents"])
     name = artefact(claim, "mask")
     batches.write_masks(_folder(run, claim) / name, masks)
     crash_here("screen.written")
     tally = _tally(claim, columns, masks, rejections, items)
 
     def ending(commit: Commit) -> None:
+        _claim_known(commit, claim, columns["documents"], known)
         quarantine(commit, claim, rejections)
         following = Stage.EMBED if claim.embed else Stage.LOAD
         commit.advance(following, artefacts={"mask": name}, tally=tally)
@@ -151,11 +164,30 @@ def screen_chunk(run: Runtime, claim: Claim) -> Ending:
 
 def _drop_known(
     run: Runtime, claim: Claim, table: batches.Columns, mask: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Ask the lake before the costly stage; elsewhere the load's conflict counts duplicates.
+
+    Returns which records were dropped for that, shape (n,).
+    """
+    if not len(table):
+        return mask & False
+    known = known_documents(run.lake, claim.user_id, table.types, table.keys, table.ats) & mask
+    mask &= ~known
+    return known
+
+
+def _claim_known(
+    commit: Commit, claim: Claim, table: batches.Columns, known: NDArray[np.bool_]
 ) -> None:
-    """Ask the lake before the costly stage; elsewhere the load's conflict counts duplicates."""
-    if len(table):
-        known = known_documents(run.lake, claim.user_id, table.types, table.keys, table.ats)
-        mask &= ~known
+    if known.any():
+        at = np.flatnonzero(known)
+        claim_known(
+            commit,
+            [table.types[n] for n in at],
+            b"".join(table.keys[16 * n : 16 * n + 16] for n in at),
+            table.ats[at],
+            [claim.slices[slot][0] for slot in table.slots[at]],
+        )
 
 
 def _tally(
@@ -214,25 +246,44 @@ def embed_chunk(run: Runtime, claim: Claim) -> Ending:
     path = made(run, claim, "spool")
     mask = batches.read_mask(made(run, claim, "mask"), "documents")
     texts = [(n, text) for n, text in batches.read_texts(path) if mask[n]]
+    keys = batches.read_columns(path, "documents").keys
+    vectors = embed_texts(run, claim.user_id, keys, texts)
+    if vectors is None:
+        return lambda commit: commit.advance(Stage.LOAD)
+    name = artefact(claim, "vectors")
+    _write_vectors(_folder(run, claim) / name, vectors)
+    crash_here("embed.written")
+    made_here = {"vectors": name, "model_id": vectors.model_id}
+    return lambda commit: commit.advance(Stage.LOAD, artefacts=made_here)
+
+
+def embed_texts(
+    run: Runtime, user_id: UUID, keys: bytes, texts: list[tuple[int, str]]
+) -> Vectors | None:
+    """Vectors of the texts of some records; None if there is nothing to embed.
+
+    `texts` pairs the number of a record with its text; its key is `keys[16 n : 16 n + 16]`.
+    """
     owners, pieces = _pieces(texts, run.options)
     if not pieces:
-        return lambda commit: commit.advance(Stage.LOAD)
-    model_id = run.model_id(claim.user_id)
+        return None
+    model_id = run.model_id(user_id)
     hashes = [embed.text_hash(piece.text) for piece in pieces]
-    cached = run.vectors.cached(claim.user_id, model_id, set(hashes))
     matrix = embed.encode_missing(
         [piece.text for piece in pieces],
-        cached,
+        run.vectors.cached(user_id, model_id, set(hashes)),
         run.embedder,
         batch=run.options.embed_batch,
-        keep=lambda fresh: run.vectors.keep(claim.user_id, model_id, fresh),
+        keep=lambda fresh: run.vectors.keep(user_id, model_id, fresh),
     )
-    name = artefact(claim, "vectors")
-    keys = batches.read_columns(path, "documents").keys
-    _write_vectors(_folder(run, claim) / name, keys, owners, pieces, matrix)
-    crash_here("embed.written")
-    made_here = {"vectors": name, "model_id": model_id}
-    return lambda commit: commit.advance(Stage.LOAD, artefacts=made_here)
+    return Vectors(
+        model_id=model_id,
+        keys=b"".join(keys[16 * n : 16 * n + 16] for n in owners),
+        pieces=np.array(_numbered(owners), dtype="<i2"),
+        starts=np.array([p.start for p in pieces], dtype="<i4"),
+        ends=np.array([p.end for p in pieces], dtype="<i4"),
+        matrix=np.ascontiguousarray(matrix, dtype="<f4"),
+    )
 
 
 def _pieces(texts: list[tuple[int, str]], options: Options) -> tuple[list[int], list[embed.Piece]]:
@@ -246,23 +297,9 @@ def _pieces(texts: list[tuple[int, str]], options: Options) -> tuple[list[int], 
     return owners, pieces
 
 
-def _write_vectors(
-    path: Path,
-    keys: bytes,
-    owners: list[int],
-    pieces: list[embed.Piece],
-    matrix: NDArray[np.float32],
-) -> None:
-    spool.write(
-        path,
-        {
-            "keys": b"".join(keys[16 * n : 16 * n + 16] for n in owners),
-            "pieces": np.array(_numbered(owners), dtype="<i2").tobytes(),
-            "starts": np.array([p.start for p in pieces], dtype="<i4").tobytes(),
-            "ends": np.array([p.end for p in pieces], dtype="<i4").tobytes(),
-            "matrix": np.ascontiguousarray(matrix, dtype="<f4").tobytes(),
-        },
-    )
+def _write_vectors(path: Path, vectors: Vectors) -> None:
+    columns = {name: getattr(vectors, name).tobytes() for name in _VECTOR_COLUMNS}
+    spool.write(path, {"keys": vectors.keys, **columns})
 
 
 def _numbered(owners: list[int]) -> list[int]:
@@ -300,29 +337,43 @@ def load_chunk(run: Runtime, claim: Claim) -> Ending:
     if "vectors" in claim.artefacts:
         vectors = _read_vectors(made(run, claim, "vectors"), claim.artefacts["model_id"])
     crash_here("load.before_partitions")
-    _ensure_partitions(run, claim, path)
+    ensure_partitions(run, claim, path)
     crash_here("load.after_partitions")
     files = [file_id for file_id, _, _ in claim.slices]
 
     def ending(commit: Commit) -> None:
-        came: dict[str, dict[int, int]] = {"documents": {}, "locations": {}}
-        try:
-            if lines["documents"]:
-                came["documents"] = load_documents(commit, lines["documents"], files, vectors)
-            if lines["locations"]:
-                came["locations"] = load_locations(commit, lines["locations"], files)
-        except pg.CheckViolation as error:
-            # A partition that this process remembers is gone (rolled back, detached).
-            run.partitions.forget()
-            raise TransientError("a partition is missing") from error
+        came = load_rows(run, commit, lines, files, vectors)
         crash_here("load.rows_in")
-        _attach(commit, claim, attached)
+        attach(commit, claim, attached)
         commit.complete(tally=_loaded(claim, slots, came, files))
 
     return ending
 
 
-def _ensure_partitions(run: Runtime, claim: Claim, path: Path) -> None:
+def load_rows(
+    run: Runtime,
+    commit: Commit,
+    lines: Mapping[str, bytes],
+    files: list[int],
+    vectors: Vectors | None,
+) -> dict[str, dict[int, int]]:
+    """Rendered lines into both tables; how many came in, by table and file."""
+    came: dict[str, dict[int, int]] = {"documents": {}, "locations": {}}
+    hold_lake(commit)
+    try:
+        if lines["documents"]:
+            came["documents"] = load_documents(commit, lines["documents"], files, vectors)
+        if lines["locations"]:
+            came["locations"] = load_locations(commit, lines["locations"], files)
+    except pg.CheckViolation as error:
+        # A partition that this process remembers is gone (rolled back, detached).
+        run.partitions.forget()
+        raise TransientError("a partition is missing") from error
+    return came
+
+
+def ensure_partitions(run: Runtime, claim: Claim, path: Path) -> None:
+    """Partitions for the months of a spool's records, before the transaction that loads them."""
     documents = batches.read_columns(path, "documents")
     types = np.array(documents.types)
     for data_type in sorted(set(documents.types)):
@@ -333,7 +384,8 @@ def _ensure_partitions(run: Runtime, claim: Claim, path: Path) -> None:
         run.partitions.ensure(claim.user_id, "locations", months_of(locations.ats))
 
 
-def _attach(commit: Commit, claim: Claim, attached: list[batches.Attached]) -> None:
+def attach(commit: Commit, claim: Claim, attached: list[batches.Attached]) -> None:
+    """List files that came out of records among the job's files."""
     if attached:
         files = [{**msgspec.structs.asdict(file), "format": claim.format} for file in attached]
         commit.run("jobs", "insert_attachments", files=msgspec.json.encode(files).decode())

@@ -266,7 +266,8 @@ class _Sources:
         with member.file.open("rb") as source:
             number = form.reader.count(source, found.context)
         # On broken syntax the two ways to count may see another number of broken items.
-        self.items.note(number == counts["items"] or counts["quarantined"] > 0, member.ordinal)
+        broken = counts["quarantined"] + row["mended"] > 0
+        self.items.note(number == counts["items"] or broken, member.ordinal)
         seen = quarantined = 0
         batch = _Batch(self._known)
         poison = self._reader.rows(
@@ -282,7 +283,8 @@ class _Sources:
             batch.add(outcome)
         batch.ask()
         self.records.note(not batch.missing, member.ordinal, batch.missing, batch.asked)
-        same = (seen, quarantined) == (counts["seen"], counts["quarantined"])
+        said = (counts["seen"] - row["more"], counts["quarantined"] + row["mended"])
+        same = (seen, quarantined) == said
         self.counts.note(same, member.ordinal)
 
     def _kept(self, sha256: str, size: int, ordinal: int) -> None:

@@ -140,7 +140,8 @@ FROM imports.files WHERE job_id = %(job_id)s ORDER BY ordinal NULLS LAST, path;
 
 -- name: quarantine_summary
 -- Quarantined records by code, with the first place of each.
-SELECT q.code, q.stage, count(*) AS records, min(f.path) AS first_file,
+SELECT q.code, q.stage, count(*) AS records,
+    (array_agg(f.path ORDER BY q.id))[1] AS first_file,
     (array_agg(q.locator ORDER BY q.id))[1] AS first_locator,
     (array_agg(q.detail ORDER BY q.id))[1] AS first_detail,
     min(q.id) AS first_id

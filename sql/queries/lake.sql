@@ -76,6 +76,52 @@ WITH came AS (
     RETURNING file_id)
 SELECT file_id, count(*) FROM came GROUP BY file_id;
 
+-- name: hold_lake
+-- First of what goes by the rows of a user: none of them is taken back until the commit.
+SELECT imports.hold_lake(%(user_id)s, %(alone)s);
+
+-- name: claim_documents
+-- Staged documents that stand under the name of another job: this job had them too.
+INSERT INTO imports.claims (user_id, data_type, record_key, at, job_id, file_id, chunk_id)
+SELECT %(user_id)s, s.data_type, s.record_key, s.partition_at, %(job_id)s,
+    (%(file_ids)s::bigint[])[s.slot + 1], %(chunk_id)s
+FROM stage_documents AS s CROSS JOIN LATERAL (
+    SELECT d.job_id FROM user_data.documents AS d
+    WHERE d.user_id = %(user_id)s AND d.data_type = s.data_type AND d.record_key = s.record_key
+      AND d.partition_at = s.partition_at LIMIT 1) AS held
+WHERE held.job_id <> %(job_id)s
+ORDER BY s.record_key
+ON CONFLICT DO NOTHING;
+
+-- name: claim_locations
+INSERT INTO imports.claims (user_id, data_type, record_key, at, job_id, file_id, chunk_id)
+SELECT %(user_id)s, 'locations', s.record_key, s.at, %(job_id)s,
+    (%(file_ids)s::bigint[])[s.slot + 1], %(chunk_id)s
+FROM stage_locations AS s CROSS JOIN LATERAL (
+    SELECT l.job_id FROM timeseries.locations AS l
+    WHERE l.user_id = %(user_id)s AND l.record_key = s.record_key AND l.at = s.at LIMIT 1) AS held
+WHERE held.job_id <> %(job_id)s
+ORDER BY s.record_key
+ON CONFLICT DO NOTHING;
+
+-- name: claim_known
+-- Documents that were left out because the lake has them; how many of them it has still.
+WITH held AS (
+    SELECT k.data_type, k.record_key, k.at, k.file_id, h.job_id
+    FROM unnest(%(types)s::text[], %(keys)s::uuid[], %(ats)s::timestamptz[], %(files)s::bigint[])
+        AS k (data_type, record_key, at, file_id)
+    CROSS JOIN LATERAL (
+        SELECT d.job_id FROM user_data.documents AS d
+        WHERE d.user_id = %(user_id)s AND d.data_type = k.data_type
+          AND d.record_key = k.record_key AND d.partition_at = k.at LIMIT 1) AS h),
+claimed AS (
+    INSERT INTO imports.claims (user_id, data_type, record_key, at, job_id, file_id, chunk_id)
+    SELECT %(user_id)s, data_type, record_key, at, %(job_id)s, file_id, %(chunk_id)s
+    FROM held WHERE job_id <> %(job_id)s
+    ORDER BY record_key
+    ON CONFLICT DO NOTHING)
+SELECT count(*) FROM held;
+
 -- name: known_documents
 -- Which of these records the lake holds; asked before embedding, so that none is embedded twice.
 SELECT k.n FROM unnest(%(types)s::text[], %(keys)s::uuid[], %(ats)s::timestamptz[])
