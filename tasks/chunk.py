@@ -1,4 +1,4 @@
-"""The stages of a chunk of records: normalise, screen, embed, load."""
+"""The stages of a chunk of records before the load: normalise, screen, embed."""
 
 from __future__ import annotations
 
@@ -11,32 +11,21 @@ from uuid import UUID
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from psycopg import errors as pg
 
 from pipeline import embed, spool
 from pipeline.format import Format, format_named
 from pipeline.normalise import Found, normalise, understand
 from pipeline.screen import first_of_each
 from schemas.crash import crash_here
-from schemas.errors import TransientError
 from schemas.files import Context, Member, Slice
 from schemas.progress import Stage
 from schemas.records import Record
-from sql.load import (
-    Vectors,
-    claim_known,
-    hold_lake,
-    known_documents,
-    load_documents,
-    load_locations,
-    months_of,
-)
+from sql.load import Keys, Vectors, claim_known, claim_twins, known_documents
 from sql.store import COUNTS, Claim, Commit
 from tasks import batches
 from tasks.context import Options, Runtime
 from tasks.shell import Ending
 
-_TABLES = ("documents", "locations")
 _VECTOR_COLUMNS = ("pieces", "starts", "ends", "matrix")
 
 
@@ -55,7 +44,7 @@ def normalise_chunk(run: Runtime, claim: Claim) -> Ending:
     """Slices to records, written once as a spool."""
     form = format_of(claim)
     files = open_files(run, claim)
-    batch = batches.Batch(keep_text=claim.embed)
+    batch = batches.Batch(keep_text=claim.embed, repeats=form.repeats)
     for slot, (file_id, start, end) in enumerate(claim.slices):
         read_slice(run, claim, batch, form, slot, files[file_id], Slice(start, end))
     name = artefact(claim, "spool")
@@ -81,9 +70,12 @@ def read_slice(
     """The outcomes of one slice into the batch; bytes that belong to records are stored."""
     member = opened.member
     with member.file.open("rb") as source:
-        found = understand(form, member, source, part, opened.context)
+        found = understand(
+            form, member, source, part, opened.context, lambda new: batch.notice(slot, new)
+        )
         counted = _count_items(found, batch.items, slot)
-        batch.add(slot, _keep_blobs(run, claim, member, batch, normalise(counted)))
+        kept = _keep_blobs(run, claim, member, batch, normalise(counted))
+        batch.add(slot, opened.file_id, kept)
 
 
 def _count_items(found: Iterable[Found], items: dict[int, int], slot: int) -> Iterator[Found]:
@@ -141,12 +133,13 @@ def _opened(run: Runtime, claim: Claim, row: Mapping[str, Any]) -> Opened:
 def screen_chunk(run: Runtime, claim: Claim) -> Ending:
     """Set the rejections aside, and drop what the chunk or the lake has already."""
     path = made(run, claim, "spool")
-    columns = {name: batches.read_columns(path, name) for name in _TABLES}
+    columns = {name: batches.read_columns(path, name) for name in batches.TABLES}
     rejections = batches.read_rejections(path)
-    items = batches.read_items(path)
+    items, drift = batches.read_items(path), batches.read_drift(path)
     masks = {name: first_of_each(table.keys) for name, table in columns.items()}
+    twins = _twins(claim, columns["documents"], masks["documents"])
     known = np.zeros(len(columns["documents"]), dtype=np.bool_)
-    if claim.embed:
+    if claim.embed and not format_of(claim).repeats:
         known = _drop_known(run, claim, columns["documents"], masks["documents"])
     name = artefact(claim, "mask")
     batches.write_masks(_folder(run, claim) / name, masks)
@@ -154,7 +147,11 @@ def screen_chunk(run: Runtime, claim: Claim) -> Ending:
     tally = _tally(claim, columns, masks, rejections, items)
 
     def ending(commit: Commit) -> None:
-        _claim_known(commit, claim, columns["documents"], known)
+        if twins.any():
+            claim_twins(commit, *_chosen(claim, columns["documents"], twins))
+        if known.any():
+            claim_known(commit, *_chosen(claim, columns["documents"], known))
+        _note_drift(commit, claim, drift)
         quarantine(commit, claim, rejections)
         following = Stage.EMBED if claim.embed else Stage.LOAD
         commit.advance(following, artefacts={"mask": name}, tally=tally)
@@ -171,23 +168,49 @@ def _drop_known(
     """
     if not len(table):
         return mask & False
-    known = known_documents(run.lake, claim.user_id, table.types, table.keys, table.ats) & mask
+    known = mask & known_documents(
+        run.lake,
+        claim.user_id,
+        Keys(types=table.types, keys=table.keys, ats=table.ats),
+        hashes=table.hashes,
+        source=claim.format or "",
+        job_id=claim.job_id,
+    )
     mask &= ~known
     return known
 
 
-def _claim_known(
-    commit: Commit, claim: Claim, table: batches.Columns, known: NDArray[np.bool_]
-) -> None:
-    if known.any():
-        at = np.flatnonzero(known)
-        claim_known(
-            commit,
-            [table.types[n] for n in at],
-            b"".join(table.keys[16 * n : 16 * n + 16] for n in at),
-            table.ats[at],
-            [claim.slices[slot][0] for slot in table.slots[at]],
-        )
+def _twins(claim: Claim, table: batches.Columns, first: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Documents that stand in the chunk before, out of another file: it is their source too."""
+    if first.all():
+        return ~first
+    files = np.array([file_id for file_id, _, _ in claim.slices])[table.slots]
+    keys = np.frombuffer(table.keys, dtype="V16")
+    owner = dict(zip(keys[first].tolist(), files[first].tolist(), strict=True))
+    twins = np.zeros(len(table), dtype=np.bool_)
+    for n in np.flatnonzero(~first):
+        twins[n] = owner[keys[n].tobytes()] != files[n]
+    return twins
+
+
+def _chosen(
+    claim: Claim, table: batches.Columns, which: NDArray[np.bool_]
+) -> tuple[Keys, list[int]]:
+    """Some documents of a table, and the files that they came out of."""
+    at = np.flatnonzero(which)
+    keys = b"".join(table.keys[16 * n : 16 * n + 16] for n in at)
+    chosen = Keys(types=[table.types[n] for n in at], keys=keys, ats=table.ats[at])
+    return chosen, [claim.slices[slot][0] for slot in table.slots[at]]
+
+
+def _note_drift(commit: Commit, claim: Claim, drift: list[tuple[int, str, int]]) -> None:
+    """Fields that the format does not know, by name: a name is no content, but is kept out of
+    logs all the same."""
+    rows = [
+        {"format": claim.format, "field": field, "records": n, "file_id": claim.slices[slot][0]}
+        for slot, field, n in sorted(drift)
+    ]
+    commit.run_many("lake", "drift", rows)
 
 
 def _tally(
@@ -310,7 +333,8 @@ def _numbered(owners: list[int]) -> list[int]:
     return numbers
 
 
-def _read_vectors(path: Path, model_id: int) -> Vectors:
+def read_vectors(path: Path, model_id: int) -> Vectors:
+    """The vectors that the stage before left."""
     parts = spool.read(path, "keys", "pieces", "starts", "ends", "matrix")
     pieces = np.frombuffer(parts["pieces"], dtype="<i2")
     return Vectors(
@@ -321,90 +345,6 @@ def _read_vectors(path: Path, model_id: int) -> Vectors:
         ends=np.frombuffer(parts["ends"], dtype="<i4"),
         matrix=np.frombuffer(parts["matrix"], dtype="<f4").reshape(len(pieces), -1),
     )
-
-
-# --- load ------------------------------------------------------------------------------------
-
-
-def load_chunk(run: Runtime, claim: Claim) -> Ending:
-    """Rows, vectors and the chunk's end in one transaction."""
-    path, mask_path = made(run, claim, "spool"), made(run, claim, "mask")
-    masks = {name: batches.read_mask(mask_path, name) for name in _TABLES}
-    lines = {name: batches.read_lines(path, name, masks[name]) for name in _TABLES}
-    slots = {name: batches.read_columns(path, name).slots[masks[name]] for name in _TABLES}
-    attached = batches.read_attached(path)
-    vectors = None
-    if "vectors" in claim.artefacts:
-        vectors = _read_vectors(made(run, claim, "vectors"), claim.artefacts["model_id"])
-    crash_here("load.before_partitions")
-    ensure_partitions(run, claim, path)
-    crash_here("load.after_partitions")
-    files = [file_id for file_id, _, _ in claim.slices]
-
-    def ending(commit: Commit) -> None:
-        came = load_rows(run, commit, lines, files, vectors)
-        crash_here("load.rows_in")
-        attach(commit, claim, attached)
-        commit.complete(tally=_loaded(claim, slots, came, files))
-
-    return ending
-
-
-def load_rows(
-    run: Runtime,
-    commit: Commit,
-    lines: Mapping[str, bytes],
-    files: list[int],
-    vectors: Vectors | None,
-) -> dict[str, dict[int, int]]:
-    """Rendered lines into both tables; how many came in, by table and file."""
-    came: dict[str, dict[int, int]] = {"documents": {}, "locations": {}}
-    hold_lake(commit)
-    try:
-        if lines["documents"]:
-            came["documents"] = load_documents(commit, lines["documents"], files, vectors)
-        if lines["locations"]:
-            came["locations"] = load_locations(commit, lines["locations"], files)
-    except pg.CheckViolation as error:
-        # A partition that this process remembers is gone (rolled back, detached).
-        run.partitions.forget()
-        raise TransientError("a partition is missing") from error
-    return came
-
-
-def ensure_partitions(run: Runtime, claim: Claim, path: Path) -> None:
-    """Partitions for the months of a spool's records, before the transaction that loads them."""
-    documents = batches.read_columns(path, "documents")
-    types = np.array(documents.types)
-    for data_type in sorted(set(documents.types)):
-        months = months_of(documents.ats[types == data_type])
-        run.partitions.ensure(claim.user_id, data_type, months)
-    locations = batches.read_columns(path, "locations")
-    if len(locations):
-        run.partitions.ensure(claim.user_id, "locations", months_of(locations.ats))
-
-
-def attach(commit: Commit, claim: Claim, attached: list[batches.Attached]) -> None:
-    """List files that came out of records among the job's files."""
-    if attached:
-        files = [{**msgspec.structs.asdict(file), "format": claim.format} for file in attached]
-        commit.run("jobs", "insert_attachments", files=msgspec.json.encode(files).decode())
-
-
-def _loaded(
-    claim: Claim,
-    slots: Mapping[str, NDArray[np.uint32]],
-    came: Mapping[str, Mapping[int, int]],
-    files: list[int],
-) -> dict[str, dict[str, int]]:
-    """The chunk's final counts: what was sent and did not come in was in the lake already."""
-    tally = {file: dict(counts) for file, counts in claim.tally.items()}
-    for name in _TABLES:
-        for file, sent in batches.by_file(slots[name], files).items():
-            loaded = came[name].get(file, 0)
-            tally[str(file)]["loaded"] += loaded
-            tally[str(file)]["duplicate"] += sent - loaded
-    return tally
 
 
 # --- artefacts -------------------------------------------------------------------------------

@@ -28,10 +28,10 @@ from pipeline.screen import first_of_each
 from schemas.errors import PermanentError, Rejected
 from schemas.files import Member, Slice, SourceFile
 from schemas.progress import Kind, Stage
-from sql.load import Vectors, hold_lake, instants, known_documents, split_keys
+from sql.load import Came, Keys, Vectors, held_documents, hold_lake, instants, split_keys
 from sql.queries import queries
 from sql.store import Claim, Commit, note
-from tasks import batches, chunk, members
+from tasks import batches, chunk, loading, members
 from tasks.context import Runtime
 
 _DESK = queries("desk")
@@ -140,7 +140,7 @@ class _Attempt:
             raise PermanentError(f"There is no format {claim.format} any more.") from error
         rows = self._run.lake.rows(claim.user_id, "jobs", "files_of", ids=self._files)
         files = {row["id"]: row for row in rows}
-        batch = batches.Batch(keep_text=claim.embed)
+        batch = batches.Batch(keep_text=claim.embed, repeats=form.repeats)
         for slot, item in enumerate(self._items):
             row = files[item.rows[0]["file_id"]]
             found = _bytes_of(self._run, claim, item, row, work / str(slot))
@@ -148,7 +148,7 @@ class _Attempt:
                 member, part = found
                 opened = chunk.Opened(row["id"], member, row["context"])
                 chunk.read_slice(self._run, claim, batch, form, slot, opened, part)
-        for slot, n in Counter([*batch.documents.slots, *batch.locations.slots]).items():
+        for slot, n in Counter(s for t in batch.tables.values() for s in t.slots).items():
             self._items[slot].good = n
         for slot, n in Counter(bad.slot for bad in batch.rejections).items():
             self._items[slot].bad = n
@@ -157,25 +157,27 @@ class _Attempt:
     def _load(self, path: Path, batch: batches.Batch) -> Retried:
         run, claim = self._run, self._claim
         healed = np.array([item.healed for item in self._items], dtype=np.bool_)
-        tables = {n: batches.read_columns(path, n) for n in ("documents", "locations")}
+        tables = {n: batches.read_columns(path, n) for n in batches.TABLES}
         masks = {n: first_of_each(t.keys) & healed[t.slots] for n, t in tables.items()}
-        lines = {n: batches.read_lines(path, n, mask) for n, mask in masks.items()}
         vectors = self._embed(path, tables["documents"], masks["documents"])
-        chunk.ensure_partitions(run, claim, path)
+        loading.ensure_partitions(run, claim, path)
+        staged, series = loading.staged_of(claim, path, masks, self._files, vectors)
         with run.lake.as_user(claim.user_id) as connection:
             commit = Commit(connection, claim)
             if not self._hold(commit):
                 return Retried()
             self._count_siblings(commit, tables["documents"])
-            came = chunk.load_rows(run, commit, lines, self._files, vectors)
-            chunk.attach(commit, claim, batch.attached if healed.any() else [])
+            came = loading.load_rows(run, commit, staged, series)
+            loading.attach(commit, claim, batch.attached if healed.any() else [])
             return self._settle(commit, came)
 
     def _embed(self, path: Path, table: batches.Columns, mask: NDArray[np.bool_]) -> Vectors | None:
         if not (self._claim.embed and mask.any()):
             return None
         lake, user_id = self._run.lake, self._claim.user_id
-        wanted = mask & ~known_documents(lake, user_id, table.types, table.keys, table.ats)
+        wanted = mask & ~held_documents(
+            lake, user_id, Keys(types=table.types, keys=table.keys, ats=table.ats)
+        )
         texts = [(n, text) for n, text in batches.read_texts(path) if wanted[n]]
         return chunk.embed_texts(self._run, user_id, table.keys, texts)
 
@@ -203,13 +205,13 @@ class _Attempt:
                 )
                 item.counted = row["count"]
 
-    def _settle(self, commit: Commit, came: Mapping[str, Mapping[int, int]]) -> Retried:
+    def _settle(self, commit: Commit, came: Mapping[str, Came]) -> Retried:
         """States of the records, counts of the job, and a line in the audit trail."""
         loaded = duplicate = 0
         for file in sorted(set(self._files)):
             items = [i for i, f in zip(self._items, self._files, strict=True) if f == file]
             new, closed = sum(i.new for i in items), sum(i.closes for i in items)
-            fresh = sum(table.get(file, 0) for table in came.values())
+            fresh = sum(table.rows.get(file, 0) for table in came.values())
             loaded, duplicate = loaded + fresh, duplicate + new - fresh
             by = {
                 "seen": new - closed,

@@ -71,7 +71,7 @@ def counts_by_file(tallies: Iterable[dict[str, dict[str, int]]]) -> dict[str, di
         for file, counts in tally.items():
             mine = total.setdefault(file, dict.fromkeys((*COUNTS, "items"), 0))
             for name, n in counts.items():
-                mine[name] += n
+                mine[name] = mine.get(name, 0) + n
     return total
 
 

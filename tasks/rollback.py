@@ -23,12 +23,15 @@ _LOADED = (JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED)
 
 
 class RolledBack(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows that went, rows that now belong to another job, and quarantined records closed."""
+    """Rows that went, rows that now belong to another job, documents whose version of before
+    stands again, and quarantined records closed."""
 
     documents: int = 0
     locations: int = 0
+    metrics: int = 0
     vectors: int = 0
     handed_on: int = 0
+    restored: int = 0
     quarantined: int = 0
 
 

@@ -25,7 +25,8 @@ RETURNING id;
 -- name: measured
 -- What validate learned. Fails on jobs_one_archive if the user has this archive already.
 UPDATE imports.jobs
-SET sha256 = %(sha256)s, size_bytes = %(size)s, media_type = %(media_type)s, scan = %(scan)s
+SET sha256 = %(sha256)s, size_bytes = %(size)s, media_type = %(media_type)s, scan = %(scan)s,
+    exported_at = %(exported_at)s
 WHERE id = %(job_id)s;
 
 -- name: twin
@@ -100,7 +101,10 @@ SELECT 'user_data.documents_' || data_type AS parent, date_trunc('month', partit
 FROM user_data.documents WHERE job_id = %(job_id)s GROUP BY 1, 2
 UNION ALL
 SELECT 'timeseries.locations', date_trunc('month', at AT TIME ZONE 'UTC')::date
-FROM timeseries.locations WHERE job_id = %(job_id)s GROUP BY 1, 2;
+FROM timeseries.locations WHERE job_id = %(job_id)s GROUP BY 1, 2
+UNION ALL
+SELECT 'timeseries.metrics', date_trunc('month', at AT TIME ZONE 'UTC')::date
+FROM timeseries.metrics WHERE job_id = %(job_id)s GROUP BY 1, 2;
 
 -- name: close_job
 -- The job's one end.

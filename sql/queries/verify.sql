@@ -44,6 +44,12 @@ SELECT count(*) FROM (
     FROM (SELECT file_id FROM user_data.documents
           WHERE job_id = %(job_id)s AND user_id = %(user_id)s
           UNION ALL
+          SELECT file_id FROM user_data.versions
+          WHERE job_id = %(job_id)s AND user_id = %(user_id)s
+          UNION ALL
+          SELECT file_id FROM timeseries.metrics
+          WHERE job_id = %(job_id)s AND user_id = %(user_id)s
+          UNION ALL
           SELECT file_id FROM timeseries.locations
           WHERE job_id = %(job_id)s AND user_id = %(user_id)s) AS r
     GROUP BY file_id) AS rows
@@ -55,6 +61,12 @@ WHERE coalesce(rows.held, 0) <> coalesce(f.loaded, 0) OR (f.id IS NULL AND rows.
 -- Rows that name a job, and how many of them name a chunk of it that is done.
 SELECT count(*) AS held, count(*) FILTER (WHERE c.status = 'done') AS committed
 FROM (SELECT chunk_id FROM user_data.documents
+      WHERE job_id = %(job_id)s AND user_id = %(user_id)s
+      UNION ALL
+      SELECT chunk_id FROM user_data.versions
+      WHERE job_id = %(job_id)s AND user_id = %(user_id)s
+      UNION ALL
+      SELECT chunk_id FROM timeseries.metrics
       WHERE job_id = %(job_id)s AND user_id = %(user_id)s
       UNION ALL
       SELECT chunk_id FROM timeseries.locations
@@ -80,7 +92,10 @@ SELECT (SELECT count(*) FROM (
         GROUP BY data_type, record_key HAVING count(*) > 1) AS d)
     + (SELECT count(*) FROM (
         SELECT FROM timeseries.locations WHERE job_id = %(job_id)s AND user_id = %(user_id)s
-        GROUP BY record_key HAVING count(*) > 1) AS l) AS count;
+        GROUP BY record_key HAVING count(*) > 1) AS l)
+    + (SELECT count(*) FROM (
+        SELECT FROM timeseries.metrics WHERE job_id = %(job_id)s AND user_id = %(user_id)s
+        GROUP BY record_key HAVING count(*) > 1) AS m) AS count;
 
 -- name: lone_vectors
 -- Vectors of a user's that belong to no document.
