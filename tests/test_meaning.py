@@ -214,3 +214,37 @@ def test_fields_never_seen_before_are_counted(imported: Imported, database: Data
     assert counts(job) == (9, 9, 0, 0)
     drift = database.rows("SELECT format, field, records FROM imports.drift")
     assert drift == [{"format": "shape.card", "field": "aura", "records": 4}]
+
+
+def test_all_that_was_exchanged_with_a_person_is_one_query(
+    imported: Imported, database: Database, reader: Lake
+) -> None:
+    """A contact's addresses and numbers are one person; so a call and a mail come together."""
+    mail = (
+        b"From - Mon May  1 10:00:00 2023\nMessage-ID: <%d@example.org>\nSubject: Lamp\n"
+        b"From: Bo <bo@%s.example>\nTo: ana@example.org\n\nA lamp.\n\n"
+    )
+    both = {"card": "1", "name": "Bo Invented", "mail": "bo@work.example", "of": "bo@home.example"}
+    job = imported(
+        ANA,
+        "1.zip",
+        zipped(
+            {
+                "all.mbox": mail % (1, b"work") + mail % (2, b"elsewhere"),
+                "cards.json": json.dumps({"cards": [both]}).encode(),
+            }
+        ),
+    )
+    found = reader.rows(
+        job["user_id"], "people", "with_person", user_id=job["user_id"], who="Bo Invented", n=9
+    )
+    assert sorted((row["record_type"], row["roles"]) for row in found) == [
+        ("contact", "people"),
+        ("message", "sender"),
+    ]
+    people = reader.rows(job["user_id"], "people", "people", user_id=job["user_id"], n=9)
+    assert {row["value"]: row["records"] for row in people} == {
+        "ana@example.org": 2,
+        "bo@work.example": 2,
+        "bo@elsewhere.example": 1,
+    }

@@ -142,6 +142,11 @@ SELECT count(*) FROM imports.jobs WHERE completed_at IS NULL;
 SELECT id, path, disposition, reason, detail, format, size_bytes, media_type, encoding, counts
 FROM imports.files WHERE job_id = %(job_id)s ORDER BY ordinal NULLS LAST, path;
 
+-- name: drift_of
+SELECT d.format, d.field, d.records, f.path AS first_file
+FROM imports.drift AS d JOIN imports.files AS f ON f.id = d.first_file_id
+WHERE d.job_id = %(job_id)s ORDER BY d.format, d.field;
+
 -- name: quarantine_summary
 -- Quarantined records by code, with the first place of each.
 SELECT q.code, q.stage, count(*) AS records,
