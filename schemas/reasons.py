@@ -36,6 +36,9 @@ class Reason(StrEnum):
     # ignored, with why
     LITTER = "system_litter"
     DIRECTORY = "directory"
+    SETTINGS = "settings_not_records"
+    TWIN = "twin_of_another_file"
+    ELSEWHERE = "data_is_elsewhere"
     # unknown, with why
     NO_FORMAT = "no_format_recognises_it"
     CONFLICT = "claimed_by_several_formats"
