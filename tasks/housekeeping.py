@@ -23,6 +23,7 @@ from schemas.progress import QUEUES, JobStatus, Stage
 from sql.store import COUNTS, Claim, Commit
 from tasks import chains
 from tasks.context import Runtime
+from tasks.indexing import index_user, index_waiting
 from tasks.shell import Ending
 
 log = structlog.get_logger("datapunk.housekeeping")
@@ -30,6 +31,9 @@ log = structlog.get_logger("datapunk.housekeeping")
 
 #: What was begun and not written to for so long was left by a crash.
 _LEFT_S = 3600.0
+
+#: How long the end of a job waits for its documents to be findable; the reconciler goes on.
+_INDEX_S = 120.0
 
 #: Jobs that `retry` takes up where they stopped, so their work folders stay.
 _RESUMABLE = (JobStatus.FAILED, JobStatus.CANCELLED)
@@ -46,6 +50,8 @@ def finish_job(run: Runtime, claim: Claim) -> Ending:
     if status not in _RESUMABLE:
         shutil.rmtree(run.folders.job(claim.job_id), ignore_errors=True)
     crash_here("finish.cleared")
+    # What a job of an hour has loaded was indexed meanwhile; here goes the rest.
+    index_user(run, claim.user_id, seconds=_INDEX_S)
     tallies = run.lake.rows(claim.user_id, "jobs", "tallies", job_id=claim.job_id)
     counts = counts_by_file(row["tally"] for row in tallies)
     if status == JobStatus.DONE or counts:
@@ -141,12 +147,13 @@ def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> di
     with run.ledger.pool.connection() as connection:
         row = connection.execute("SELECT pg_try_advisory_lock(%s) AS got", (_LOCK,)).fetchone()
         if row is None or not row["got"]:
-            return {"buried": 0, "sent_again": 0, "started": 0}
+            return {"buried": 0, "sent_again": 0, "started": 0, "indexed": 0}
         try:
             return {
                 "buried": _bury(run),
                 "sent_again": _send_again(run, window_s, at_once),
                 "started": _start_waiting(run),
+                "indexed": index_waiting(run),
             }
         finally:
             connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))

@@ -67,13 +67,14 @@ def make_runtime(settings: Settings) -> context.Runtime:
         ledger=Ledger(open_pool(settings.url("ledger"), size=settings.db_pool_size)),
         lake=Lake(open_pool(settings.url("ingest"), size=settings.db_pool_size)),
         scanner=make_scanner(settings),
-        make_embedder=lambda: _embedder(settings),
+        make_embedder=lambda: make_embedder(settings),
         make_blobs=FileBlobs,
         queue_lengths=lambda: queue_lengths(settings),
     )
 
 
-def _embedder(settings: Settings) -> Embedder:
+def make_embedder(settings: Settings) -> Embedder:
+    """The model that the settings name, loaded."""
     # Imported late: only a process that embeds pays for torch.
     from workers.embedder import SentenceTransformerEmbedder  # noqa: PLC0415
 

@@ -1,0 +1,157 @@
+-- Search: what is to be indexed, and what is looked for. All run as one user.
+
+-- name: waiting_users
+-- Whose documents wait to be indexed.
+SELECT DISTINCT user_id FROM user_data.unindexed;
+
+-- name: waiting
+-- How many documents of the user wait to be indexed, up to a bound.
+SELECT count(*) FROM (SELECT FROM user_data.unindexed LIMIT %(most)s) AS some;
+
+-- name: index_some
+-- Take some documents out of the queue and make them findable; how many were taken.
+WITH taken AS (
+    DELETE FROM user_data.unindexed WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM user_data.unindexed WHERE user_id = %(user_id)s
+        LIMIT %(n)s FOR UPDATE SKIP LOCKED))
+    RETURNING document_id, data_type, partition_at),
+found AS (
+    SELECT DISTINCT ON (d.id) d.id, d.user_id, d.data_type, d.partition_at, d.record_key,
+        d.record_type, d.source, d.language, d.source_timestamp,
+        CASE WHEN jsonb_typeof(d.metadata->'latitude') = 'number'
+            THEN (d.metadata->>'latitude')::float8
+            WHEN jsonb_typeof(d.metadata#>'{place,latitude}') = 'number'
+            THEN (d.metadata#>>'{place,latitude}')::float8 END AS latitude,
+        CASE WHEN jsonb_typeof(d.metadata->'longitude') = 'number'
+            THEN (d.metadata->>'longitude')::float8
+            WHEN jsonb_typeof(d.metadata#>'{place,longitude}') = 'number'
+            THEN (d.metadata#>>'{place,longitude}')::float8 END AS longitude,
+        user_data.words_in(d.language, d.title, d.content, d.metadata) AS words
+    FROM taken AS t JOIN user_data.documents AS d
+        ON d.id = t.document_id AND d.data_type = t.data_type AND d.partition_at = t.partition_at
+    ORDER BY d.id),
+indexed AS (
+    INSERT INTO user_data.search (document_id, user_id, data_type, partition_at, record_key,
+        record_type, source, language, at, latitude, longitude, words)
+    SELECT * FROM found
+    ON CONFLICT (document_id) DO UPDATE SET language = excluded.language, at = excluded.at,
+        latitude = excluded.latitude, longitude = excluded.longitude, words = excluded.words),
+tongues AS (
+    INSERT INTO user_data.search_languages (user_id, configuration)
+    SELECT DISTINCT %(user_id)s, user_data.words_of(language)::text FROM found
+    ORDER BY 2 ON CONFLICT DO NOTHING),
+spellings AS (
+    INSERT INTO user_data.search_words (user_id, word)
+    SELECT DISTINCT %(user_id)s, w.lexeme FROM found, unnest(found.words) AS w
+    WHERE w.lexeme ~ '^[[:alpha:]]{4,24}$'
+    ORDER BY 2 ON CONFLICT DO NOTHING)
+SELECT count(*) FROM taken;
+
+-- name: query
+-- The query in each language of the user's documents: a text is found in its own. A word that
+-- stands nowhere is looked for as the words that are spelled alike.
+WITH tongues AS (
+    SELECT configuration::regconfig AS c FROM user_data.search_languages
+    UNION SELECT 'user_data.words_simple'::regconfig),
+asked AS (
+    SELECT c, websearch_to_tsquery(c, user_data.spaced(%(text)s)) AS q FROM tongues)
+SELECT string_agg(DISTINCT '(' || q::text || ')', ' | ') AS query FROM asked
+WHERE numnode(q) > 0;
+
+-- name: alike
+-- Words of the user's documents that are spelled like one that stands in none of them.
+SELECT DISTINCT w.lexeme AS asked, s.word, similarity(s.word, w.lexeme) AS likeness
+FROM unnest(to_tsvector('user_data.words_simple', %(text)s)) AS w
+CROSS JOIN LATERAL (
+    SELECT word FROM user_data.search_words
+    WHERE user_id = %(user_id)s AND word %% w.lexeme
+    ORDER BY similarity(word, w.lexeme) DESC, word LIMIT 3) AS s
+WHERE length(w.lexeme) >= 4
+ORDER BY likeness DESC;
+
+-- name: by_words
+-- Documents with those words, best first. Of a word that stands in very many, some are ranked.
+WITH hits AS MATERIALIZED (
+    SELECT s.document_id, s.words FROM user_data.search AS s
+    WHERE s.user_id = %(user_id)s AND s.words @@ %(query)s::tsquery
+      AND (%(after)s::timestamptz IS NULL OR s.at >= %(after)s)
+      AND (%(before)s::timestamptz IS NULL OR s.at < %(before)s)
+      AND (%(type)s::text IS NULL OR s.record_type = %(type)s OR s.data_type = %(type)s)
+      AND (%(source)s::text IS NULL OR s.source = %(source)s
+          OR starts_with(s.source, %(source)s || '.'))
+      AND (%(lang)s::text IS NULL OR s.language = %(lang)s)
+      AND (%(km)s::float8 IS NULL OR user_data.km(s.latitude, s.longitude, %(latitude)s,
+          %(longitude)s, %(km)s) <= %(km)s)
+      AND (%(person)s::uuid[] IS NULL OR EXISTS (SELECT FROM user_data.mentions AS m
+          WHERE m.user_id = s.user_id AND m.record_key = s.record_key
+            AND m.entity_key = ANY(%(person)s)))
+    LIMIT %(most)s)
+SELECT document_id, ts_rank_cd('{0.1,0.3,0.6,1.0}', words, %(query)s::tsquery, 1) AS score
+FROM hits ORDER BY score DESC, document_id DESC LIMIT %(n)s;
+
+-- name: by_filters
+-- Documents that fit the filters alone, latest first.
+SELECT s.document_id, 0.0 AS score FROM user_data.search AS s
+WHERE s.user_id = %(user_id)s AND (%(after)s::timestamptz IS NULL OR s.at >= %(after)s)
+      AND (%(before)s::timestamptz IS NULL OR s.at < %(before)s)
+      AND (%(type)s::text IS NULL OR s.record_type = %(type)s OR s.data_type = %(type)s)
+      AND (%(source)s::text IS NULL OR s.source = %(source)s
+          OR starts_with(s.source, %(source)s || '.'))
+      AND (%(lang)s::text IS NULL OR s.language = %(lang)s)
+      AND (%(km)s::float8 IS NULL OR user_data.km(s.latitude, s.longitude, %(latitude)s,
+          %(longitude)s, %(km)s) <= %(km)s)
+      AND (%(person)s::uuid[] IS NULL OR EXISTS (SELECT FROM user_data.mentions AS m
+          WHERE m.user_id = s.user_id AND m.record_key = s.record_key
+            AND m.entity_key = ANY(%(person)s)))
+ORDER BY s.at DESC NULLS LAST, s.document_id DESC LIMIT %(n)s;
+
+-- name: by_meaning
+-- Documents whose vectors are nearest; a long text has several.
+WITH near AS MATERIALIZED (
+    SELECT e.document_id, (e.embedding::vector({dimension})) <=> %(vector)s::vector AS distance
+    FROM vectors.embeddings AS e
+    WHERE e.model_id = {model_id} AND e.user_id = %(user_id)s
+      AND (%(unfiltered)s OR EXISTS (SELECT FROM user_data.search AS s
+          WHERE s.document_id = e.document_id AND (%(after)s::timestamptz IS NULL OR s.at >= %(after)s)
+      AND (%(before)s::timestamptz IS NULL OR s.at < %(before)s)
+      AND (%(type)s::text IS NULL OR s.record_type = %(type)s OR s.data_type = %(type)s)
+      AND (%(source)s::text IS NULL OR s.source = %(source)s
+          OR starts_with(s.source, %(source)s || '.'))
+      AND (%(lang)s::text IS NULL OR s.language = %(lang)s)
+      AND (%(km)s::float8 IS NULL OR user_data.km(s.latitude, s.longitude, %(latitude)s,
+          %(longitude)s, %(km)s) <= %(km)s)
+      AND (%(person)s::uuid[] IS NULL OR EXISTS (SELECT FROM user_data.mentions AS m
+          WHERE m.user_id = s.user_id AND m.record_key = s.record_key
+            AND m.entity_key = ANY(%(person)s)))))
+    ORDER BY (e.embedding::vector({dimension})) <=> %(vector)s::vector LIMIT %(most)s)
+SELECT document_id, 1 - min(distance) AS score FROM near
+GROUP BY document_id ORDER BY score DESC, document_id DESC LIMIT %(n)s;
+
+-- name: who
+-- A person by address, number, handle or name, and what contacts give beside it.
+SELECT entity_key FROM user_data.who(%(who)s);
+
+-- name: vector_of
+SELECT embedding FROM vectors.embeddings
+WHERE model_id = %(model_id)s AND document_id = %(document_id)s AND user_id = %(user_id)s
+ORDER BY piece LIMIT 1;
+
+-- name: models_with_vectors
+-- Models that have vectors of the user's.
+SELECT m.id, m.name, m.revision, m.dimension FROM vectors.models AS m
+WHERE EXISTS (SELECT FROM vectors.embeddings AS e
+    WHERE e.model_id = m.id AND e.user_id = %(user_id)s)
+ORDER BY m.id;
+
+-- name: hits
+-- The documents of a page, each with the place in its text that fits, words marked.
+SELECT s.document_id AS id, d.record_type, d.source, d.source_timestamp AS at, d.title, d.language,
+    ts_headline(user_data.words_of(d.language),
+        left(coalesce(nullif(d.content, ''), d.title, ''), 20000), %(query)s::tsquery,
+        'StartSel=' || %(begin)s || ', StopSel=' || %(end)s
+        || ', MaxFragments=2, MaxWords=18, MinWords=6, FragmentDelimiter=" … "') AS snippet
+FROM unnest(%(ids)s::bigint[]) WITH ORDINALITY AS k (id, n)
+JOIN user_data.search AS s ON s.document_id = k.id
+JOIN user_data.documents AS d ON d.id = s.document_id AND d.data_type = s.data_type
+    AND d.partition_at = s.partition_at
+WHERE s.user_id = %(user_id)s ORDER BY k.n;

@@ -1,0 +1,153 @@
+"""`search` and `similar`: find documents by words, by meaning, by neighbour."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from sql import search as finder
+from sql.search import Filters, Found, Model, Search
+from workers import bootstrap
+from workers.cli import connect, console
+from workers.settings import load
+
+
+class Mode(StrEnum):
+    """How `search` looks."""
+
+    KEYWORD = "keyword"
+    SEMANTIC = "semantic"
+    HYBRID = "hybrid"
+
+
+User = Annotated[str | None, typer.Option(help="Whose lake; needed if there are many.")]
+From = Annotated[datetime | None, typer.Option("--from", help="Not before this day (UTC).")]
+To = Annotated[datetime | None, typer.Option("--to", help="Until this day, which counts.")]
+Type = Annotated[str | None, typer.Option(help="A record type or data type: message, email …")]
+Source = Annotated[str | None, typer.Option(help="A format or service: google, mail.mbox …")]
+Near = Annotated[str | None, typer.Option(help="LAT,LON,KM: within so many kilometres.")]
+Lang = Annotated[str | None, typer.Option(help="A language, as ISO 639-1: en, de …")]
+Person = Annotated[str | None, typer.Option(help="With this person: an address, number, name.")]
+Count = Annotated[int, typer.Option("-n", min=1, max=200, help="Hits a page.")]
+Page = Annotated[int, typer.Option(min=1, help="Which page.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this file."""
+    app.command()(search)
+    app.command()(similar)
+
+
+def search(
+    text: Annotated[str, typer.Argument(help='What to look for; "a phrase", or, -not.')],
+    mode: Annotated[Mode, typer.Option(help="By words, by meaning, or both.")] = Mode.HYBRID,
+    user: User = None,
+    after: From = None,
+    before: To = None,
+    kind: Annotated[str | None, typer.Option("--type", help="A record type or data type.")] = None,
+    source: Source = None,
+    near: Near = None,
+    lang: Lang = None,
+    person: Person = None,
+    number: Count = 10,
+    page: Page = 1,
+    json: Json = False,
+) -> None:
+    """Find documents by words, by meaning, or by both at once."""
+    filters = Filters(
+        after=_day(after),
+        before=None if before is None else _day(before + timedelta(days=1)),
+        type=kind,
+        source=source,
+        near=_near(near),
+        lang=lang,
+        person=person,
+    )
+    with connect.services(load()) as lake:
+        owner = connect.find_user(lake.ledger, user)["user_id"]
+        seeker = Search(lake.reader, owner)
+        asked: dict[str, Any] = {"n": number, "skip": (page - 1) * number}
+        model = None if mode is Mode.KEYWORD else _model(lake, owner)
+        if model is None:
+            if mode is Mode.SEMANTIC:
+                console.say("No document has a vector yet; searching by words.")
+            found = seeker.by_words(text, filters, **asked)
+        elif mode is Mode.SEMANTIC:
+            found = seeker.by_meaning(text, model, filters, **asked)
+        else:
+            found = seeker.hybrid(text, model, filters, **asked)
+    _print(found, json=json)
+
+
+def similar(
+    document: Annotated[int, typer.Argument(help="The id of a document, as search prints it.")],
+    user: User = None,
+    kind: Annotated[str | None, typer.Option("--type", help="A record type or data type.")] = None,
+    number: Count = 10,
+    page: Page = 1,
+    json: Json = False,
+) -> None:
+    """Documents that say something like what one document says."""
+    with connect.services(load()) as lake:
+        owner = connect.find_user(lake.ledger, user)["user_id"]
+        model = _model(lake, owner)
+        found = Found(hits=[])
+        if model is not None:
+            found = Search(lake.reader, owner).similar(
+                document, model, Filters(type=kind), n=number, skip=(page - 1) * number
+            )
+    _print(found, json=json)
+
+
+def _day(at: datetime | None) -> datetime | None:
+    return None if at is None else at.replace(tzinfo=at.tzinfo or UTC)
+
+
+def _near(text: str | None) -> tuple[float, float, float] | None:
+    if text is None:
+        return None
+    try:
+        latitude, longitude, km = (float(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(
+            "say LAT,LON,KM, such as 52.52,13.40,5", param_hint="--near"
+        ) from None
+    return latitude, longitude, km
+
+
+def _model(lake: connect.Services, user_id: Any) -> Model | None:
+    """The model that the user's vectors were made by, ready to encode a query."""
+    rows = finder.models(lake.reader, user_id)
+    if not rows:
+        return None
+    embedder = bootstrap.make_embedder(lake.settings)
+    for row in rows:
+        if (row["name"], row["revision"]) == (embedder.model, embedder.revision):
+            return Model(
+                id=row["id"],
+                dimension=row["dimension"],
+                encode=lambda text: embedder.encode([text])[0],
+            )
+    return None
+
+
+def _print(found: Found, *, json: bool) -> None:
+    if json:
+        console.as_json(msgspec.to_builtins(found, enc_hook=str))
+        return
+    for line in found.corrected:
+        console.say(f"no document says {line}")
+    for hit in found.hits:
+        when = f"{hit.at:%Y-%m-%d}" if hit.at else "undated"
+        console.data(f"{hit.id:>8}  {when:<10}  {hit.record_type:<12} {hit.title or ''}".rstrip())
+        if hit.snippet and hit.snippet.strip("*") != hit.title:
+            console.data(f"          {' '.join(hit.snippet.split())}")
+    if not found.hits:
+        console.say("Nothing found.")
+    if found.waiting:
+        console.say(f"{found.waiting} documents are loaded and not yet findable; try again soon.")
