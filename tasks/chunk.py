@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +21,7 @@ from pipeline.screen import first_of_each
 from schemas.crash import crash_here
 from schemas.errors import TransientError
 from schemas.files import Context, Member, Slice
-from schemas.progress import Stage
+from schemas.progress import Event, Stage
 from schemas.records import Record
 from sql.load import (
     Vectors,
@@ -31,8 +32,8 @@ from sql.load import (
     load_locations,
     months_of,
 )
-from sql.store import COUNTS, Claim, Commit
-from tasks import batches
+from sql.store import COUNTS, Claim, Commit, total_of
+from tasks import alarm, batches
 from tasks.context import Options, Runtime
 from tasks.shell import Ending
 
@@ -216,7 +217,7 @@ def _tally(
 
 def quarantine(commit: Commit, claim: Claim, rejections: list[batches.Quarantined]) -> None:
     """Set rejections aside, each with its raw bytes and where they lie."""
-    commit.run_many(
+    held = commit.run_many(
         "jobs",
         "quarantine",
         [
@@ -232,6 +233,8 @@ def quarantine(commit: Commit, claim: Claim, rejections: list[batches.Quarantine
             for nth, bad in enumerate(rejections)
         ],
     )
+    if held:  # none on a second pass, after an artefact was lost
+        commit.event(Event.QUARANTINED, records=held, codes=Counter(bad.code for bad in rejections))
 
 
 # --- embed -----------------------------------------------------------------------------------
@@ -345,7 +348,10 @@ def load_chunk(run: Runtime, claim: Claim) -> Ending:
         came = load_rows(run, commit, lines, files, vectors)
         crash_here("load.rows_in")
         attach(commit, claim, attached)
-        commit.complete(tally=_loaded(claim, slots, came, files))
+        tally = _loaded(claim, slots, came, files)
+        commit.complete(tally=tally)
+        if total_of(tally)["quarantined"]:
+            alarm.sound(commit, run.options.alert)
 
     return ending
 

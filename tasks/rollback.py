@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -10,11 +9,13 @@ from uuid import UUID
 import msgspec
 from psycopg import Rollback
 
+from schemas.crash import crash_here
 from schemas.errors import PermanentError
-from schemas.progress import JobStatus
+from schemas.progress import Event, JobStatus
 from sql.queries import queries
 from sql.store import Connection, note
 from tasks.context import Runtime
+from tasks.housekeeping import clear
 
 _DESK, _LAKE = queries("desk"), queries("lake")
 
@@ -47,9 +48,11 @@ def roll_back(run: Runtime, user_id: UUID, job_id: UUID, *, dry: bool = False) -
         found = msgspec.convert(row, RolledBack)
         if dry:
             raise Rollback
-        note(connection, "rolled_back", user_id, job_id, msgspec.structs.asdict(found))
+        note(connection, Event.ROLLED_BACK, user_id, job_id, msgspec.structs.asdict(found))
+        crash_here("rollback.before_commit")
     if not dry:
-        shutil.rmtree(run.folders.job(job_id), ignore_errors=True)
+        crash_here("rollback.after_commit")
+        clear(run, run.folders.job(job_id))
     return found
 
 

@@ -162,7 +162,7 @@ def test_ages_and_sizes() -> None:
 
 
 def test_masked_content_keeps_its_shape_alone() -> None:
-    assert quarantine.masked('{"name": "Änne", "n": 42}') == '{"xxxx": "xxxx", "x": 99}'
+    assert quarantine.masked('{"name": "Änne", "n": 42}'.encode()) == '{"xxxx": "xxxx", "x": 99}'
 
 
 def test_a_receipt_that_does_not_add_up_says_so() -> None:

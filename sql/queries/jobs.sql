@@ -112,6 +112,15 @@ WHERE id = %(job_id)s AND completed_at IS NULL;
 INSERT INTO imports.events (user_id, job_id, chunk_id, kind, detail)
 VALUES (%(user_id)s, %(job_id)s, %(chunk_id)s, %(kind)s, %(detail)s);
 
+-- name: events_of
+-- The audit trail of one job, or of all, the latest so many in the order of their time.
+SELECT * FROM (
+    SELECT e.id, e.at, e.actor, e.kind, e.job_id, e.chunk_id, e.detail, u.name AS user_name
+    FROM imports.events AS e LEFT JOIN user_data.users AS u USING (user_id)
+    WHERE %(job_id)s::uuid IS NULL OR e.job_id = %(job_id)s
+    ORDER BY e.id DESC LIMIT %(n)s) AS latest
+ORDER BY id;
+
 -- name: one_job
 -- One job with its user's name, by its id or the beginning of its id.
 SELECT j.*, u.name AS user_name,
