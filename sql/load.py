@@ -132,11 +132,6 @@ def load_locations(commit: Commit, lines: bytes, file_ids: Sequence[int]) -> dic
     return came
 
 
-def hold_lake(commit: Commit) -> None:
-    """No row of the user is taken back until this transaction ends."""
-    commit.run("lake", "hold_lake", alone=False)
-
-
 def claim_known(
     commit: Commit,
     types: Sequence[str],
@@ -147,9 +142,8 @@ def claim_known(
     """Note that this job too had documents that the lake has under another job's name.
 
     Raises `TransientError` if the lake has not all of them any more: then a job was rolled back
-    since it was asked, and it must be asked again.
+    since it was asked, and it must be asked again. The commit holds the lake.
     """
-    hold_lake(commit)
     (row,) = commit.run(
         "lake",
         "claim_known",

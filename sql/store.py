@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -261,6 +262,15 @@ def note(
     )
 
 
+class Hold(StrEnum):
+    """What a transaction needs of a user's rows."""
+
+    #: It goes by what is there: none of them is taken back until it ends.
+    SHARED = "shared"
+    #: It takes rows back: nobody may go by them meanwhile.
+    ALONE = "alone"
+
+
 class Lake:
     """The data plane: rows of one user at a time, under row-level security."""
 
@@ -268,20 +278,26 @@ class Lake:
         self.pool = pool
 
     @contextmanager
-    def as_user(self, user_id: UUID) -> Iterator[Connection]:
-        """One transaction that sees and writes the rows of one user."""
+    def as_user(self, user_id: UUID, *, hold: Hold | None = None) -> Iterator[Connection]:
+        """One transaction that sees and writes the rows of one user.
+
+        `hold` comes before every other lock, in all transactions that need it.
+        """
         with weather(), self.pool.connection() as connection, connection.transaction():
-            connection.execute("SELECT set_config('app.user_id', %s, true)", (str(user_id),))
+            asked = {"user_id": user_id, "alone": hold == Hold.ALONE}
+            connection.execute(_JOBS["become_and_hold" if hold else "become"], asked)
             yield connection
 
     @contextmanager
-    def commit(self, claim: Claim, *, wait: bool = True) -> Iterator[Commit]:
+    def commit(
+        self, claim: Claim, *, wait: bool = True, hold: Hold | None = None
+    ) -> Iterator[Commit]:
         """The one transaction that ends a stage. Raises `Fenced` if the lease was lost.
 
         With `wait` false a crash of the server may forget the commit whole (state and all);
         the stage then runs again.
         """
-        with self.as_user(claim.user_id) as connection:
+        with self.as_user(claim.user_id, hold=hold) as connection:
             if not wait:
                 connection.execute("SET LOCAL synchronous_commit = off")
             held = connection.execute(

@@ -26,7 +26,6 @@ from schemas.records import Record
 from sql.load import (
     Vectors,
     claim_known,
-    hold_lake,
     known_documents,
     load_documents,
     load_locations,
@@ -363,9 +362,11 @@ def load_rows(
     files: list[int],
     vectors: Vectors | None,
 ) -> dict[str, dict[int, int]]:
-    """Rendered lines into both tables; how many came in, by table and file."""
+    """Rendered lines into both tables; how many came in, by table and file.
+
+    The commit holds the lake, so that what was in it already stays there as long.
+    """
     came: dict[str, dict[int, int]] = {"documents": {}, "locations": {}}
-    hold_lake(commit)
     try:
         if lines["documents"]:
             came["documents"] = load_documents(commit, lines["documents"], files, vectors)

@@ -29,9 +29,9 @@ from schemas.crash import crash_here
 from schemas.errors import PermanentError, Rejected
 from schemas.files import Member, Slice, SourceFile
 from schemas.progress import Event, Kind, Stage
-from sql.load import Vectors, hold_lake, instants, known_documents, split_keys
+from sql.load import Vectors, instants, known_documents, split_keys
 from sql.queries import queries
-from sql.store import Claim, Commit, note
+from sql.store import Claim, Commit, Hold, note
 from tasks import batches, chunk, members
 from tasks.apart import apart
 from tasks.context import Runtime
@@ -177,7 +177,7 @@ class _Attempt:
         lines = {n: batches.read_lines(path, n, mask) for n, mask in masks.items()}
         vectors = self._embed(path, tables["documents"], masks["documents"])
         chunk.ensure_partitions(run, claim, path)
-        with run.lake.as_user(claim.user_id) as connection:
+        with run.lake.as_user(claim.user_id, hold=Hold.SHARED) as connection:
             commit = Commit(connection, claim)
             if not self._hold(commit):
                 return Retried()
@@ -198,8 +198,7 @@ class _Attempt:
         return chunk.embed_texts(self._run, user_id, table.keys, texts)
 
     def _hold(self, commit: Commit) -> bool:
-        """Lock the lake and the records; False if one of them is not as it was read."""
-        hold_lake(commit)
+        """Lock the records; False if one of them is not as it was read."""
         ids, attempts = ([row[name] for row in self._rows] for name in ("id", "attempts"))
         return len(commit.run("desk", "hold_records", ids=ids, attempts=attempts)) == len(ids)
 

@@ -21,7 +21,7 @@ from schemas.errors import PermanentError, TransientError
 from schemas.folders import Folders
 from schemas.progress import QUEUES, Event, JobStatus, Stage
 from schemas.reasons import category_of
-from sql.store import COUNTS, Claim, Commit, note
+from sql.store import COUNTS, Claim, Commit, Connection, note
 from tasks import alarm, chains
 from tasks.context import Runtime
 from tasks.shell import Ending
@@ -34,6 +34,8 @@ _LEFT_S = 3600.0
 
 #: Jobs that `retry` takes up where they stopped, so their work folders stay.
 _RESUMABLE = (JobStatus.FAILED, JobStatus.CANCELLED)
+
+_TAKEN_BACK = "The job was rolled back; drop its original again instead."
 
 # --- finish ----------------------------------------------------------------------------------
 
@@ -337,20 +339,26 @@ def retry(run: Runtime, job: dict[str, Any]) -> int:
     """Go on with an ended job from the stage that failed; how many chunks go again."""
     job_id = job["id"]
     if job["status"] == JobStatus.ROLLED_BACK:
-        raise PermanentError("The job was rolled back; drop its original again instead.")
+        raise PermanentError(_TAKEN_BACK)
     with _one_archive_once(), run.ledger.transaction() as connection:
         revived = connection.execute(
             chains.CHUNKS["revive"], {"job_id": job_id, "rejected": job["ending"] == "rejected"}
         ).fetchall()
         if revived:
             connection.execute(chains.CHUNKS["forget_finish"], {"job_id": job_id})
-            connection.execute(chains.CHUNKS["reopen"], {"job_id": job_id, "n": len(revived)})
+            _reopen(connection, job_id, len(revived))
             _bring_back(run.folders, job)
             note(connection, Event.RETRIED, job["user_id"], job_id, {"chunks": len(revived)})
         crash_here("retry.before_commit")
     crash_here("retry.after_commit")
     _start_waiting(run)
     return len(revived)
+
+
+def _reopen(connection: Connection, job_id: UUID, chunks: int) -> None:
+    asked = {"job_id": job_id, "n": chunks}
+    if connection.execute(chains.CHUNKS["reopen"], asked).fetchone() is None:
+        raise PermanentError(_TAKEN_BACK)
 
 
 @contextmanager

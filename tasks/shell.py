@@ -16,7 +16,7 @@ from pipeline.spool import BrokenSpool
 from schemas.crash import crash_here
 from schemas.errors import Rejected, TransientError
 from schemas.progress import ROUTES, Event, Kind, Stage
-from sql.store import Claim, Commit, Fenced, Ledger
+from sql.store import Claim, Commit, Fenced, Hold, Ledger
 from tasks import chains
 from tasks.context import Options, Runtime, as_ids, runtime
 
@@ -124,7 +124,10 @@ def _carry_out(run: Runtime, claim: Claim, work: Work) -> None:
             ending = work(run, claim)
             # Only what can't be made again has to be on the disk before the message goes on.
             wait = claim.stage in (Stage.VALIDATE, Stage.EXTRACT, Stage.LOAD, Stage.FINISH)
-            with run.lake.commit(claim, wait=wait) as commit:
+            # These two go by what the lake has.
+            by_rows = claim.stage in (Stage.SCREEN, Stage.LOAD)
+            hold = Hold.SHARED if by_rows else None
+            with run.lake.commit(claim, wait=wait, hold=hold) as commit:
                 ending(commit)
                 crash_here("before_commit", claim.stage)
             crash_here("after_commit", claim.stage)

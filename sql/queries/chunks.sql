@@ -249,7 +249,8 @@ RETURNING id;
 UPDATE imports.jobs
 SET status = 'queued', ending = NULL, error_code = NULL, error_detail = NULL,
     completed_at = NULL, remaining = remaining + %(n)s
-WHERE id = %(job_id)s AND completed_at IS NOT NULL;
+WHERE id = %(job_id)s AND completed_at IS NOT NULL AND status <> 'rolled_back'
+RETURNING id;
 
 -- name: forget_finish
 -- Retry: the end that was written is not the end; a new finish may be inserted.

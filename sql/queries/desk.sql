@@ -26,7 +26,7 @@ FROM imports.jobs WHERE id = %(job_id)s;
 -- name: hold_job
 -- Whoever changes the counts of a job from outside its chunks holds the job first.
 SELECT id, records_seen, records_quarantined, alerted_at FROM imports.jobs
-WHERE id = %(job_id)s FOR UPDATE;
+WHERE id = %(job_id)s FOR NO KEY UPDATE;
 
 -- name: mark_alerted
 UPDATE imports.jobs SET alerted_at = now() WHERE id = %(job_id)s;
@@ -87,10 +87,6 @@ WHERE q.id > %(after)s
   AND (%(job_id)s::uuid IS NULL OR q.job_id = %(job_id)s)
   AND (%(code)s::text IS NULL OR q.code = %(code)s)
 ORDER BY q.id LIMIT %(n)s;
-
--- name: others_at_work
--- Jobs of the user that have not ended.
-SELECT count(*) FROM imports.jobs WHERE completed_at IS NULL AND id <> %(job_id)s;
 
 -- name: unnoted
 -- Jobs that had duplicates before duplicates were noted: nobody knows of which rows.

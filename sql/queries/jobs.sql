@@ -10,6 +10,14 @@ SELECT user_id FROM user_data.users WHERE name = %(name)s;
 -- name: users
 SELECT user_id, name FROM user_data.users ORDER BY name;
 
+-- name: become
+-- What this transaction sees and writes are the rows of one user.
+SELECT set_config('app.user_id', %(user_id)s::text, true);
+
+-- name: become_and_hold
+-- The same; and wait until nobody takes rows of the user back, or, alone, nobody goes by them.
+SELECT set_config('app.user_id', %(user_id)s::text, true), imports.hold_lake(%(user_id)s, %(alone)s);
+
 -- name: insert_job
 -- A file was taken in. Its upload chunk is inserted in the same transaction.
 INSERT INTO imports.jobs (id, user_id, source_name, expected_sha256, remaining)

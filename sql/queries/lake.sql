@@ -76,10 +76,6 @@ WITH came AS (
     RETURNING file_id)
 SELECT file_id, count(*) FROM came GROUP BY file_id;
 
--- name: hold_lake
--- First of what goes by the rows of a user: none of them is taken back until the commit.
-SELECT imports.hold_lake(%(user_id)s, %(alone)s);
-
 -- name: claim_documents
 -- Staged documents that stand under the name of another job: this job had them too.
 INSERT INTO imports.claims (user_id, data_type, record_key, at, job_id, file_id, chunk_id)
