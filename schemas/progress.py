@@ -95,3 +95,30 @@ class Disposition(StrEnum):
     IGNORED = "ignored"
     UNKNOWN = "unknown"
     REJECTED = "rejected"
+
+
+class Event(StrEnum):
+    """What is written into the audit trail, `imports.events`."""
+
+    # a job
+    RECEIVED = "received"
+    STARTED = "started"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+    RETRIED = "retried"
+    ROLLED_BACK = "rolled_back"
+    ALERT = "alert"
+    # a chunk
+    FENCED = "fenced"
+    DEAD = "dead"
+    POISON = "poison"
+    # records in quarantine
+    QUARANTINED = "quarantined"
+    REVEALED = "revealed"
+    EXPORTED = "exported"
+    QUARANTINE_RETRIED = "quarantine_retried"
+    MENDED = "mended"
+    DISCARDED = "discarded"
+    DELETED = "deleted"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +19,7 @@ from pipeline.normalise import Found, normalise, understand
 from pipeline.screen import first_of_each
 from schemas.crash import crash_here
 from schemas.files import Context, Member, Slice
-from schemas.progress import Stage
+from schemas.progress import Event, Stage
 from schemas.records import Record
 from sql.load import Keys, Vectors, claim_known, claim_twins, known_documents
 from sql.store import COUNTS, Claim, Commit
@@ -239,7 +240,7 @@ def _tally(
 
 def quarantine(commit: Commit, claim: Claim, rejections: list[batches.Quarantined]) -> None:
     """Set rejections aside, each with its raw bytes and where they lie."""
-    commit.run_many(
+    held = commit.run_many(
         "jobs",
         "quarantine",
         [
@@ -255,6 +256,8 @@ def quarantine(commit: Commit, claim: Claim, rejections: list[batches.Quarantine
             for nth, bad in enumerate(rejections)
         ],
     )
+    if held:  # none on a second pass, after an artefact was lost
+        commit.event(Event.QUARANTINED, records=held, codes=Counter(bad.code for bad in rejections))
 
 
 # --- embed -----------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from pipeline.validate import measure, media_type
 from schemas.crash import crash_here
 from schemas.errors import Rejected
 from schemas.files import Listed, Member, Slice, SliceLimits, SourceFile
-from schemas.progress import Disposition, JobStatus, Stage
+from schemas.progress import Disposition, Event, JobStatus, Stage
 from schemas.reasons import Reason
 from sql.store import Claim, Commit
 from tasks import chains, members
@@ -88,7 +88,7 @@ def _scan(run: Runtime, path: Path) -> str:
 def _end_as_duplicate(commit: Commit, facts: dict[str, Any]) -> None:
     (twin,) = commit.run("jobs", "twin", sha256=facts["sha256"])
     commit.run("jobs", "mark_duplicate", twin=twin["id"], **facts)
-    commit.event("duplicate", of=str(twin["id"]))
+    commit.event(Event.DUPLICATE, of=str(twin["id"]))
     commit.complete()
 
 
