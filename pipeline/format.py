@@ -13,14 +13,15 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import IntEnum
 from functools import lru_cache
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, TypeAlias
 
 import msgspec
 
+from pipeline.ports import Neighbours
 from schemas.errors import ConfigurationError
 from schemas.files import Context, Head, Member, Slice, SliceLimits
 from schemas.reasons import Reason
-from schemas.records import DataType, Outcome, RawRecord, Rejection
+from schemas.records import DataType, Outcome, RawRecord, Record, Rejection
 
 
 class Reader(Protocol):
@@ -74,6 +75,10 @@ class Rank(IntEnum):
     """A file kept as it is."""
 
 
+#: What other files of an export add to the metadata of a record of this member.
+Beside: TypeAlias = Callable[[Record, Member, Neighbours], dict[str, Any]]
+
+
 class Format(msgspec.Struct, frozen=True, kw_only=True):
     """One export format.
 
@@ -98,6 +103,18 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     limits: SliceLimits = SliceLimits()
     embed: bool | None = None
     """None: as the policy for the data type says. False: never embedded."""
+    beside: Beside | None = None
+    """What other files of the export add to a record's metadata (its `flags` are joined).
+
+    For what is told apart into two files, such as a photo and its sidecar. Only metadata: who a
+    record is and when must not hang on which parts came. A format that has this waits for its
+    set, or for as long as is configured; then it says in a flag what it missed.
+    """
+
+    @property
+    def needs_set(self) -> bool:
+        """Whether its records are only whole once every part of their export is there."""
+        return self.beside is not None
 
     def claims(self, head: Head) -> bool:
         """Whether this format takes the member: by its path, then by its structure."""

@@ -93,3 +93,12 @@ class Disposition(StrEnum):
     IGNORED = "ignored"
     UNKNOWN = "unknown"
     REJECTED = "rejected"
+
+
+class SetState(StrEnum):
+    """How a set of parts stands: what needs the whole of it waits while it is open."""
+
+    OPEN = "open"
+    COMPLETE = "complete"
+    WAITED = "waited"
+    """It was waited for long enough; what is there is taken for all of it."""

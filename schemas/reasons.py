@@ -36,6 +36,7 @@ class Reason(StrEnum):
     # ignored, with why
     LITTER = "system_litter"
     DIRECTORY = "directory"
+    INDEX_PAGE = "index_of_the_export"
     # unknown, with why
     NO_FORMAT = "no_format_recognises_it"
     CONFLICT = "claimed_by_several_formats"
