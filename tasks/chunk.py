@@ -15,6 +15,7 @@ from psycopg import errors as pg
 from pipeline import embed, spool
 from pipeline.format import Format, format_named
 from pipeline.normalise import Found, normalise, understand
+from pipeline.ports import Neighbours
 from pipeline.screen import first_of_each
 from schemas.crash import crash_here
 from schemas.errors import TransientError
@@ -25,6 +26,7 @@ from sql.load import Vectors, known_documents, load_documents, load_locations, m
 from sql.store import COUNTS, Claim, Commit
 from tasks import batches
 from tasks.context import Options, Runtime
+from tasks.neighbours import SetNeighbours
 from tasks.shell import Ending
 
 _TABLES = ("documents", "locations")
@@ -46,8 +48,9 @@ def normalise_chunk(run: Runtime, claim: Claim) -> Ending:
     form = format_of(claim)
     files = open_files(run, claim)
     batch = batches.Batch(keep_text=claim.embed)
+    beside = SetNeighbours(run.lake, claim.user_id, claim.job_id)
     for slot, (file_id, start, end) in enumerate(claim.slices):
-        _read_slice(run, claim, batch, form, slot, files[file_id], Slice(start, end))
+        _read_slice(run, claim, batch, form, slot, files[file_id], Slice(start, end), beside)
     name = artefact(claim, "spool")
     batch.write(_folder(run, claim) / name)
     crash_here("normalise.written")
@@ -67,10 +70,11 @@ def _read_slice(
     slot: int,
     opened: Opened,
     part: Slice,
+    beside: Neighbours,
 ) -> None:
     member = opened.member
     with member.file.open("rb") as source:
-        found = understand(form, member, source, part, opened.context)
+        found = understand(form, member, source, part, opened.context, beside)
         counted = _count_items(found, batch.items, slot)
         batch.add(slot, _keep_blobs(run, claim, member, batch, normalise(counted)))
 
