@@ -107,7 +107,7 @@ class _Page:
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self.links: list[Entry] = []
-        self._open: list[_Open] = []
+        self._open = [_Open("")]
         self._count: Counter[str] = Counter()
         self._product = ""
         self._skipping = ""
@@ -184,7 +184,7 @@ class _Page:
     def _name_product(self, name: str) -> None:
         section = self._section()
         if section is None:
-            self._product = name
+            self._product, self._scope().folder = name, ""
         else:
             section.product = name
 
@@ -193,7 +193,7 @@ class _Page:
         for at in range(len(self._open) - 1, 0, -1):
             if self._open[at].role == "row":
                 return self._open[at - 1]
-        return self._open[-1] if self._open else _Open("")
+        return self._open[-1]
 
     def _add(self, name: str) -> None:
         section = self._section()
