@@ -68,20 +68,24 @@ def label(file: int, part: int) -> str:
     return f"{file}-{part:03d}" if file else str(part)
 
 
-def gaps(numbers: Iterable[tuple[int, int]]) -> list[Gap]:
+def gaps(here: Iterable[tuple[int, int]], gone: Iterable[tuple[int, int]] = ()) -> list[Gap]:
     """The holes in (file, part), each file's parts being numbered from 1.
 
-    How many parts there are is in no name, so nothing is known of what follows the last.
+    `gone` are parts that came to nothing. How many parts there are is in no name, so nothing is
+    known of what follows the last.
     """
     by_file: dict[int, set[int]] = {}
-    for file, part in numbers:
+    for file, part in here:
         by_file.setdefault(file, set()).add(part)
-    return [gap for file in sorted(by_file) for gap in _holes(file, sorted(by_file[file]))]
+    last = {file: max(parts) for file, parts in by_file.items()}
+    for file, part in gone:
+        last[file] = max(part, last.get(file, 0))
+    return [gap for file in sorted(last) for gap in _holes(file, by_file.get(file, ()), last[file])]
 
 
-def _holes(file: int, parts: list[int]) -> Iterator[Gap]:
+def _holes(file: int, here: Iterable[int], last: int) -> Iterator[Gap]:
     before = 0
-    for part in parts:
+    for part in (*sorted(here), last + 1):
         if part > before + 1:
             yield Gap(file, before + 1, part - 1)
         before = part

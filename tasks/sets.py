@@ -63,7 +63,8 @@ def is_here(part: Mapping[str, Any]) -> bool:
 
 def gaps(rows: Sequence[Mapping[str, Any]]) -> list[parts.Gap]:
     """The numbers that are missing; `rows` are the parts of one set."""
-    return parts.gaps((row["file"], row["part"]) for row in rows if is_here(row))
+    here = [(row["file"], row["part"]) for row in rows if is_here(row)]
+    return parts.gaps(here, [(row["file"], row["part"]) for row in rows])
 
 
 def inventory(

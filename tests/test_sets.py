@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
 import pipeline.formats
 from pipeline.format import all_formats
@@ -21,6 +24,9 @@ from tasks.neighbours import SetNeighbours
 from tests.lake_support import Database, Driver, counts, zipped
 from tests.sets_support import FOLDER, STEM, flat_page, page, sidecar, tgz
 from tests.test_ledger import go_on
+from workers.cli import add, app, jobs, status
+from workers.cli import sets as sets_verb
+from workers.settings import Settings
 
 pytestmark = pytest.mark.services
 
@@ -538,3 +544,110 @@ def test_a_run_of_turns_comes_to_rest(
     for _ in range(25):
         go_on(run, driver, database)
     assert media_of(database, job_id) == MISSED
+
+
+# --- what people are told ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def told(place: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """A command on the test's lake: what it prints, and for --json what that says."""
+    for module in (add, jobs, sets_verb, status):
+        monkeypatch.setattr(module, "load", lambda: place)
+
+    def run(*words: str, code: int = 0) -> Any:
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == code, result.output
+        return json.loads(result.stdout) if "--json" in words else result.output
+
+    return run
+
+
+def test_status_names_the_missing_part_and_what_waits_for_it(
+    drop: Drop, turn: Callable[[], None], told: Callable[..., Any]
+) -> None:
+    drop(ANA, f"{STEM}-1-001.zip", SIDECARS)
+    drop(ANA, f"{STEM}-1-003.zip", zipped({"Takeout/Rows/s.ndjson": b'{"id": 3}\n'}))
+    turn()
+    shown = told("status")
+    assert f"part 1-002 of {STEM}: not here yet" in shown
+    assert f"{STEM}: 1 files of sidecar.rows wait for the whole set, until 20" in shown
+    (line,) = told("status", "--json")["sets"]
+    assert (line["gaps"], line["waiting"], line["state"]) == (
+        ["1-002"],
+        {"sidecar.rows": 1},
+        "open",
+    )
+    for name, data in list(WHOLE.items())[1:]:
+        drop(ANA, name, data)
+    turn()
+    assert told("status", "--json")["sets"] == []
+    assert STEM not in told("status").split("services:")[0].replace(f"{STEM}-", "")
+
+
+def test_status_says_of_a_part_that_it_was_refused(
+    drop: Drop, turn: Callable[[], None], told: Callable[..., Any]
+) -> None:
+    drop(ANA, f"{STEM}-001.zip", SIDECARS)
+    drop(ANA, f"{STEM}-002.zip", MEDIA[: len(MEDIA) // 2])
+    turn()
+    assert f"part 2 of {STEM}: came, and was rejected" in told("status")
+
+
+def test_the_receipt_of_a_job_and_of_the_set_say_what_no_part_holds(
+    drop: Drop, turn: Callable[[], None], told: Callable[..., Any]
+) -> None:
+    job = drop(ANA, f"{STEM}-1-001.zip", zipped(HELD))
+    before = told("receipt", str(job), "--json")
+    assert (before["part_of"]["name"], before["index"]["pages"]) == (STEM, [])
+    assert "nothing is known to be missing" in told("receipt", str(job))
+    drop(ANA, f"{STEM}-001.zip", zipped({"Takeout/archive_browser.html": page(LISTED)}))
+    turn()
+    for shown in (told("receipt", str(job)), told("sets", STEM)):
+        assert "lists 8 files: 5 are here" in shown
+        assert "2 are in no part" in shown
+        assert "Chrome/fehlt.json" in shown
+    whole = told("sets", STEM, "--json")
+    assert whole["index"] == told("receipt", str(job), "--json")["index"]
+    assert whole["index"]["missing"] == ["Chrome/fehlt.json", "Google Fotos/Fotos von 2019/weg.jpg"]
+    assert [p["part"] for p in whole["set"]["parts"]] == ["1", "1-001"]
+    (line,) = told("sets", "--json")
+    assert (line["listed"], line["missing"]) == (8, 2)
+    assert STEM in told("sets")
+
+
+def test_an_archive_that_is_no_part_is_compared_with_its_own_page(
+    drop: Drop, turn: Callable[[], None], told: Callable[..., Any]
+) -> None:
+    job = drop(ANA, "all.zip", zipped({**HELD, "Takeout/archive_browser.html": page(LISTED)}))
+    turn()
+    found = told("receipt", str(job), "--json")
+    assert (found["part_of"], len(found["index"]["missing"])) == (None, 2)
+    plain = drop(ANA, "plain.zip", zipped({"a.txt": b"A note."}))
+    turn()
+    assert told("receipt", str(plain), "--json")["index"] is None
+
+
+def test_add_says_at_once_which_part_is_missing(
+    driver: Driver, told: Callable[..., Any], tmp_path: Path
+) -> None:
+    files = [tmp_path / f"{STEM}-00{n}.zip" for n in (1, 3)]
+    for file in files:
+        file.write_bytes(SIDECARS)
+    shown = told("add", "--user", "ana", *map(str, files))
+    assert f"part 2 of {STEM}: not here yet" in shown
+
+
+def test_sets_go_on_only_while_they_wait(
+    drop: Drop, turn: Callable[[], None], told: Callable[..., Any], database: Database
+) -> None:
+    for user in (ANA, BEN):
+        drop(user, f"{STEM}-001.zip", SIDECARS)
+    turn()
+    told("sets", STEM, "--go-on", code=1)
+    told("sets", STEM, "--user", ANA, "--go-on")
+    turn()
+    assert (the_set(database)["state"], the_set(database, BEN)["state"]) == ("waited", "open")
+    told("sets", STEM, "--user", ANA, "--go-on", code=1)
+    told("sets", "takeout-20000101T000000Z", code=1)
+    told("sets", "--go-on", code=2)

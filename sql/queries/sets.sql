@@ -19,7 +19,8 @@ WHERE id = (SELECT set_id FROM imports.jobs WHERE id = %(job_id)s);
 
 -- name: go_on
 -- Wait for no further part.
-UPDATE imports.sets SET waits_until = clock_timestamp() WHERE id = %(set_id)s AND state = 'open';
+UPDATE imports.sets SET waits_until = clock_timestamp()
+WHERE id = %(set_id)s AND state = 'open' RETURNING id;
 
 -- name: to_settle
 -- Sets that wait for parts, or that parts came to.

@@ -67,6 +67,7 @@ def _app() -> typer.Typer:
         processes,
         quarantine,
         services,
+        sets,
         status,
     )
 
@@ -79,7 +80,7 @@ def _app() -> typer.Typer:
         pretty_exceptions_show_locals=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for group in (services, add, status, jobs, processes, demo):
+    for group in (services, add, status, jobs, sets, processes, demo):
         group.register(made)
     made.add_typer(quarantine.app, name="quarantine")
     made.add_typer(database.app, name="db")
