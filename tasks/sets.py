@@ -115,9 +115,12 @@ def _settle(run: Runtime, set_id: int) -> bool:
         if held is None:
             return False
         rows = connection.execute(_SETS["parts"], {"set_id": set_id}).fetchall()
-        compared = held["changed"] and not any(map(_is_being_read, rows))
+        reading = any(map(_is_being_read, rows))
+        if reading:
+            connection.execute(_SETS["wait_on"], {"set_id": set_id})
+        compared = held["changed"] and not reading
         found = _compare(connection, rows) if compared else None
-        state = _state(held, rows, found)
+        state = held["state"] if reading else _state(held, rows, found)
         goes_on: bool = state != held["state"]
         if compared or goes_on:
             counts = _counts(found)

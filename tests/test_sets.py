@@ -212,6 +212,27 @@ def test_a_part_after_all_was_loaded_opens_the_set_again(
     assert media_of(database, late) == MISSED
 
 
+def test_nobody_goes_on_without_a_part_that_is_here_and_not_read_yet(
+    make_run: Callable[..., Runtime], run: Runtime, drop: Drop, turn: Callable[[], None],
+    driver: Driver, database: Database,
+) -> None:  # fmt: skip
+    run.options = make_run(set_wait_s=3630).options
+    job_id = drop(ANA, f"{STEM}-001.zip", SIDECARS)
+    turn()
+    drop(ANA, f"{STEM}-002.zip", MEDIA)  # the workers have a long queue
+    database.let_time_pass()
+    housekeeping.reconcile(run)
+    database.rows("UPDATE imports.sets SET waits_until = waits_until - interval '60 seconds'")
+    housekeeping.reconcile(run)
+    assert the_set(database)["state"] == "open"
+    (chunk,) = waiting(database)
+    assert not driver.perform(Stage.NORMALISE, chunk["id"], job_id)
+    turn()
+    database.let_time_pass()
+    turn()
+    assert media_of(database, job_id) == JOINED
+
+
 def test_who_knows_that_all_are_there_goes_on(
     drop: Drop, turn: Callable[[], None], run: Runtime, database: Database
 ) -> None:
@@ -571,7 +592,7 @@ def test_status_names_the_missing_part_and_what_waits_for_it(
     turn()
     shown = told("status")
     assert f"part 1-002 of {STEM}: not here yet" in shown
-    assert f"{STEM}: 1 files of sidecar.rows wait for the whole set, until 20" in shown
+    assert f"{STEM}: 1 file of sidecar.rows waits for the whole set, until 20" in shown
     (line,) = told("status", "--json")["sets"]
     assert (line["gaps"], line["waiting"], line["state"]) == (
         ["1-002"],

@@ -31,6 +31,12 @@ SELECT id, user_id, stem, state, checked_at IS NULL AS changed,
     waits_until <= clock_timestamp() AS due
 FROM imports.sets WHERE id = %(set_id)s FOR UPDATE SKIP LOCKED;
 
+-- name: wait_on
+-- A part is here and not read yet: nobody goes on without it, however long it lies in a queue.
+UPDATE imports.sets SET waits_until = clock_timestamp() + interval '5 minutes'
+WHERE id = %(set_id)s AND state = 'open'
+  AND waits_until < clock_timestamp() + interval '1 minute';
+
 -- name: settle
 -- What was found out of a set. Compared anew unless %(compared)s is false.
 UPDATE imports.sets
