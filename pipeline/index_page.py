@@ -19,6 +19,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from html import unescape
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -27,6 +28,9 @@ import msgspec
 #: A page over this, or with more names, is no page that anybody made; nothing is claimed of it.
 _MOST_BYTES = 128 * 1024 * 1024
 _MOST_NAMES = 2_000_000
+#: A page without this is only looked through for links if it is no larger than that.
+_MARK = b"extracted-file-name"
+_MOST_UNMARKED = 8 * 1024 * 1024
 _MOST_DEPTH = 256
 _BLOCK = 1024 * 1024
 
@@ -67,7 +71,8 @@ def has_its_place(path: str) -> bool:
 
 def entries(file: Path) -> list[Entry]:
     """The files that a page lists with their folders; none if it can't be understood."""
-    if file.stat().st_size > _MOST_BYTES:
+    size = file.stat().st_size
+    if size > _MOST_BYTES or (size > _MOST_UNMARKED and not _is_marked(file)):
         return []
     page = _Page()
     for before, token in _tokens(file):
@@ -75,6 +80,12 @@ def entries(file: Path) -> list[Entry]:
         if page.beyond:
             return []
     return page.entries or page.links
+
+
+def _is_marked(file: Path) -> bool:
+    """A quick look: other pages of an export, some of hundreds of MB, are not read tag by tag."""
+    with file.open("rb") as source, mmap(source.fileno(), 0, access=ACCESS_READ) as data:
+        return data.find(_MARK) >= 0
 
 
 def _tokens(file: Path) -> Iterator[tuple[str, re.Match[str]]]:

@@ -112,6 +112,19 @@ def test_a_page_that_says_nothing_claims_nothing(data: bytes, tmp_path: Path) ->
     assert index_page.entries(file) == []
 
 
+def test_a_large_page_of_other_things_is_not_read_tag_by_tag(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, links = tmp_path / "page", b'<a href="a/b.json">b</a>'
+    monkeypatch.setattr(index_page, "_MOST_UNMARKED", 1_000)
+    file.write_bytes(links * 10)
+    assert len(index_page.entries(file)) == 10
+    file.write_bytes(links * 100)
+    assert index_page.entries(file) == []
+    file.write_bytes(links * 100 + page(TREE))
+    assert [e.path for e in index_page.entries(file)] == PATHS
+
+
 def test_tags_across_blocks_are_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "page"
     file.write_bytes(page(TREE))

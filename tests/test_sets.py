@@ -27,6 +27,7 @@ from tests.test_ledger import go_on
 from workers.cli import add, app, jobs, status
 from workers.cli import sets as sets_verb
 from workers.settings import Settings
+from workers.watcher import Watcher
 
 pytestmark = pytest.mark.services
 
@@ -243,6 +244,21 @@ def test_who_knows_that_all_are_there_goes_on(
         connection.execute(sets._SETS["go_on"], {"set_id": the_set(database)["id"]})
     turn()
     assert media_of(database, job_id) == MISSED
+
+
+def test_the_watcher_knows_parts_too(
+    run: Runtime, driver: Driver, turn: Callable[[], None], database: Database
+) -> None:
+    mine = run.folders.staging / ANA
+    mine.mkdir()
+    for name, data in reversed(WHOLE.items()):
+        (mine / name).write_bytes(data)
+    watcher = Watcher(run.ledger, run.folders, settle_s=0.0, options=run.options)
+    taken = [job for _ in range(2) for job in watcher.scan()]
+    turn()
+    assert len(taken) == 3
+    assert the_set(database)["state"] == "complete"
+    assert [media_of(database, job) for job in taken if media_of(database, job)] == [JOINED]
 
 
 def test_a_file_that_is_no_part_waits_for_nothing(
