@@ -25,7 +25,7 @@ CREATE TABLE user_data.search (
     longitude double precision,
     words tsvector NOT NULL
 );
-CREATE INDEX search_words ON user_data.search USING gin (user_id, words);
+CREATE INDEX search_by_words ON user_data.search USING gin (user_id, words);
 CREATE INDEX search_by_time ON user_data.search (user_id, at);
 CREATE INDEX search_by_place ON user_data.search (user_id, latitude, longitude)
     WHERE latitude IS NOT NULL;
@@ -43,7 +43,7 @@ CREATE TABLE user_data.search_words (
     word text NOT NULL,
     PRIMARY KEY (user_id, word)
 );
-CREATE INDEX search_words_alike ON user_data.search_words USING gin (word public.gin_trgm_ops);
+CREATE INDEX search_words_by_spelling ON user_data.search_words USING gin (word public.gin_trgm_ops);
 
 DO $$ BEGIN PERFORM imports.isolate(t) FROM unnest(ARRAY['user_data.unindexed',
     'user_data.search', 'user_data.search_languages', 'user_data.search_words']::regclass[]) AS t;
@@ -86,7 +86,7 @@ $$;
 CREATE FUNCTION user_data.words_of(language text) RETURNS regconfig
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-SELECT coalesce(to_regconfig('user_data.words_' || CASE language
+SELECT ('user_data.words_' || CASE language
     WHEN 'ar' THEN 'arabic' WHEN 'ca' THEN 'catalan' WHEN 'da' THEN 'danish'
     WHEN 'de' THEN 'german' WHEN 'el' THEN 'greek' WHEN 'en' THEN 'english'
     WHEN 'es' THEN 'spanish' WHEN 'eu' THEN 'basque' WHEN 'fi' THEN 'finnish'
@@ -96,7 +96,7 @@ SELECT coalesce(to_regconfig('user_data.words_' || CASE language
     WHEN 'nl' THEN 'dutch' WHEN 'no' THEN 'norwegian' WHEN 'pt' THEN 'portuguese'
     WHEN 'ro' THEN 'romanian' WHEN 'ru' THEN 'russian' WHEN 'sr' THEN 'serbian'
     WHEN 'sv' THEN 'swedish' WHEN 'ta' THEN 'tamil' WHEN 'tr' THEN 'turkish'
-    ELSE 'simple' END), 'user_data.words_simple'::regconfig)
+    ELSE 'simple' END)::regconfig
 $$;
 
 -- Chinese, Japanese and Korean put no spaces between words: each sign stands alone, and a query

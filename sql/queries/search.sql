@@ -6,7 +6,7 @@ SELECT DISTINCT user_id FROM user_data.unindexed;
 
 -- name: waiting
 -- How many documents of the user wait to be indexed, up to a bound.
-SELECT count(*) FROM (SELECT FROM user_data.unindexed LIMIT %(most)s) AS some;
+SELECT count(*) FROM (SELECT FROM user_data.unindexed LIMIT %(most)s) AS queue;
 
 -- name: index_some
 -- Take some documents out of the queue and make them findable; how many were taken.
@@ -54,7 +54,10 @@ WITH tongues AS (
     SELECT configuration::regconfig AS c FROM user_data.search_languages
     UNION SELECT 'user_data.words_simple'::regconfig),
 asked AS (
-    SELECT c, websearch_to_tsquery(c, user_data.spaced(%(text)s)) AS q FROM tongues)
+    SELECT c, websearch_to_tsquery(c, user_data.spaced(CASE WHEN %(text)s ~ '"' THEN %(text)s
+        -- signs that follow each other are a phrase
+        ELSE regexp_replace(%(text)s, '([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,})',
+            ' "\1" ', 'g') END)) AS q FROM tongues)
 SELECT string_agg(DISTINCT '(' || q::text || ')', ' | ') AS query FROM asked
 WHERE numnode(q) > 0;
 
@@ -66,7 +69,11 @@ CROSS JOIN LATERAL (
     SELECT word FROM user_data.search_words
     WHERE user_id = %(user_id)s AND word %% w.lexeme
     ORDER BY similarity(word, w.lexeme) DESC, word LIMIT 3) AS s
-WHERE length(w.lexeme) >= 4
+WHERE length(w.lexeme) >= 4 AND NOT EXISTS (
+    SELECT FROM user_data.search_languages AS l
+    JOIN user_data.search_words AS known ON known.user_id = %(user_id)s
+        AND known.word = ANY(tsvector_to_array(to_tsvector(l.configuration::regconfig, w.lexeme)))
+    WHERE l.user_id = %(user_id)s)
 ORDER BY likeness DESC;
 
 -- name: by_words

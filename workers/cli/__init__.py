@@ -70,6 +70,7 @@ def _app() -> typer.Typer:
         quarantine,
         search,
         services,
+        sets,
         status,
     )
 
@@ -82,7 +83,8 @@ def _app() -> typer.Typer:
         pretty_exceptions_show_locals=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for group in (services, add, status, jobs, processes, formats, people, search, demo):
+    verbs = (services, add, status, jobs, sets, processes, formats, people, search, demo)
+    for group in verbs:
         group.register(made)
     made.add_typer(quarantine.app, name="quarantine")
     made.add_typer(database.app, name="db")

@@ -27,7 +27,7 @@ class Mode(StrEnum):
 User = Annotated[str | None, typer.Option(help="Whose lake; needed if there are many.")]
 From = Annotated[datetime | None, typer.Option("--from", help="Not before this day (UTC).")]
 To = Annotated[datetime | None, typer.Option("--to", help="Until this day, which counts.")]
-Type = Annotated[str | None, typer.Option(help="A record type or data type: message, email …")]
+Type = Annotated[str | None, typer.Option("--type", help="A record type or data type.")]
 Source = Annotated[str | None, typer.Option(help="A format or service: google, mail.mbox …")]
 Near = Annotated[str | None, typer.Option(help="LAT,LON,KM: within so many kilometres.")]
 Lang = Annotated[str | None, typer.Option(help="A language, as ISO 639-1: en, de …")]
@@ -43,13 +43,14 @@ def register(app: typer.Typer) -> None:
     app.command()(similar)
 
 
-def search(
+def search(  # noqa: PLR0913 - one for each flag
     text: Annotated[str, typer.Argument(help='What to look for; "a phrase", or, -not.')],
+    *,
     mode: Annotated[Mode, typer.Option(help="By words, by meaning, or both.")] = Mode.HYBRID,
     user: User = None,
     after: From = None,
     before: To = None,
-    kind: Annotated[str | None, typer.Option("--type", help="A record type or data type.")] = None,
+    kind: Type = None,
     source: Source = None,
     near: Near = None,
     lang: Lang = None,
@@ -87,7 +88,7 @@ def search(
 def similar(
     document: Annotated[int, typer.Argument(help="The id of a document, as search prints it.")],
     user: User = None,
-    kind: Annotated[str | None, typer.Option("--type", help="A record type or data type.")] = None,
+    kind: Type = None,
     number: Count = 10,
     page: Page = 1,
     json: Json = False,

@@ -1,0 +1,181 @@
+"""Search by words, by meaning and both; its filters, its pages, and its index behind the load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sql.search import Filters, Model, Search, fused
+from sql.store import Lake
+from tasks import indexing
+from tasks.context import Runtime
+from tasks.rollback import roll_back
+from tests.lake_support import Database, Driver, FakeEmbedder, zipped
+
+pytestmark = pytest.mark.services
+
+ANA, BO = "ana@example.org", "bo@example.org"
+Imported = Callable[[str, str, bytes], dict[str, Any]]
+
+
+def mail(number: int, subject: str, text: str, *, sender: str = "ana@example.org") -> str:
+    return (
+        f"From - Mon May  1 10:00:00 2023\nMessage-ID: <{number}@example.org>\n"
+        f"From: {sender}\nSubject: {subject}\nDate: Mon, {number:02} May 2023 10:00:00 +0000\n"
+        f"Content-Type: text/plain; charset=utf-8\n\n{text}\n\n"
+    )
+
+
+MAILS = "".join(
+    (
+        mail(1, "Herons", "Grey herons are standing in the shallow water and wait for fish."),
+        mail(2, "Reiher", "Die Reiher standen gestern im flachen Wasser und warteten auf Fische."),
+        mail(3, "Dinner", "Shall we cook a soup of lentils on Friday? I bring the bread."),
+        mail(4, "Café", "The café on the corner has new chairs, and its crème brûlée is good."),
+        mail(5, "鳥", "昨日、公園の池で大きな鳥を見ました。とてもきれいでした。"),
+        mail(
+            8, "Heron again", "One heron, two herons: the heron came back.", sender="bo@b.example"
+        ),
+    )
+)
+
+
+@pytest.fixture
+def job(imported: Imported) -> dict[str, Any]:
+    return imported(ANA, "1.zip", zipped({"all.mbox": MAILS.encode()}))
+
+
+@pytest.fixture
+def seeker(job: dict[str, Any], reader: Lake) -> Search:
+    return Search(reader, job["user_id"])
+
+
+def titles(found: Any) -> list[str]:
+    return [hit.title for hit in found.hits]
+
+
+def model(database: Database) -> Model:
+    (row,) = database.rows("SELECT id, dimension FROM vectors.models")
+    return Model(
+        id=row["id"],
+        dimension=row["dimension"],
+        encode=lambda text: np.asarray(FakeEmbedder().encode([text])[0]),
+    )
+
+
+def test_a_word_is_found_in_every_form_of_its_own_language(seeker: Search) -> None:
+    assert set(titles(seeker.by_words("herons", Filters()))) == {"Herons", "Heron again"}
+    assert titles(seeker.by_words("Reihern", Filters())) == ["Reiher"]
+    assert titles(seeker.by_words("waiting", Filters())) == ["Herons"]
+
+
+def test_accents_are_no_matter_and_signs_without_spaces_are_found(seeker: Search) -> None:
+    assert titles(seeker.by_words("creme brulee", Filters())) == ["Café"]
+    assert titles(seeker.by_words("公園", Filters())) == ["鳥"]
+    assert titles(seeker.by_words("園公", Filters())) == []
+
+
+def test_phrases_choices_and_refusals(seeker: Search) -> None:
+    assert titles(seeker.by_words('"shallow water"', Filters())) == ["Herons"]
+    assert titles(seeker.by_words('"water shallow"', Filters())) == []
+    assert titles(seeker.by_words("heron -fish", Filters())) == ["Heron again"]
+    assert set(titles(seeker.by_words("lentils or chairs", Filters()))) == {"Dinner", "Café"}
+
+
+def test_a_misspelt_word_is_looked_for_as_it_may_have_been_meant(seeker: Search) -> None:
+    found = seeker.by_words("lentlis", Filters())
+    assert titles(found) == ["Dinner"]
+    assert found.corrected
+    assert found.corrected[0].startswith("lentlis → ")
+
+
+def test_the_words_are_marked(seeker: Search) -> None:
+    (hit,) = seeker.by_words("lentils", Filters()).hits
+    assert "**lentils**" in hit.snippet
+
+
+def test_filters_narrow(seeker: Search) -> None:
+    late = Filters(after=datetime(2023, 5, 5, tzinfo=UTC))
+    assert titles(seeker.by_words("heron", late)) == ["Heron again"]
+    early = Filters(before=datetime(2023, 5, 5, tzinfo=UTC))
+    assert titles(seeker.by_words("heron", early)) == ["Herons"]
+    assert titles(seeker.by_words("heron", Filters(person="bo@b.example"))) == ["Heron again"]
+    assert titles(seeker.by_words("heron", Filters(person="nobody@b.example"))) == []
+    assert titles(seeker.by_words("heron", Filters(lang="de"))) == []
+    assert titles(seeker.by_words("heron", Filters(type="visit"))) == []
+    assert len(titles(seeker.by_words("heron", Filters(type="message", source="mail")))) == 2
+
+
+def test_without_words_the_latest_that_fit_come(seeker: Search) -> None:
+    assert titles(seeker.by_words("", Filters(), n=2)) == ["Heron again", "鳥"]
+
+
+def test_pages_are_stable_and_do_not_overlap(seeker: Search, database: Database) -> None:
+    m = model(database)
+    whole = [hit.id for hit in seeker.hybrid("heron", m, Filters(), n=6).hits]
+    pages = [
+        hit.id
+        for n in range(3)
+        for hit in seeker.hybrid("heron", m, Filters(), n=2, skip=2 * n).hits
+    ]
+    assert pages == whole
+    assert len(set(whole)) == 6
+
+
+def test_the_nearest_vector_comes_first(seeker: Search, database: Database) -> None:
+    said = "Dinner\n\nShall we cook a soup of lentils on Friday? I bring the bread."
+    found = seeker.by_meaning(said, model(database), Filters(), n=3)
+    assert titles(found)[0] == "Dinner"
+    assert found.hits[0].score == pytest.approx(1.0, abs=1e-5)
+    narrowed = seeker.by_meaning(said, model(database), Filters(lang="de"), n=3)
+    assert titles(narrowed) == ["Reiher"]
+
+
+def test_similar_leaves_out_the_document_itself(seeker: Search, database: Database) -> None:
+    (hit,) = seeker.by_words("lentils", Filters()).hits
+    near = seeker.similar(hit.id, model(database), Filters(), n=9)
+    assert hit.id not in {other.id for other in near.hits}
+    assert len(near.hits) == 5
+
+
+def test_fusion_rewards_what_both_lists_have() -> None:
+    assert fused([(1, 9.0), (2, 8.0)], [(2, 0.9), (3, 0.8)])[0][0] == 2
+    assert [at for at, _ in fused([(1, 1.0)], [(2, 1.0)])] == [2, 1]  # a tie: the later document
+
+
+def test_another_users_documents_are_not_found(
+    seeker: Search, imported: Imported, reader: Lake
+) -> None:
+    other = imported(
+        BO, "2.zip", zipped({"all.mbox": mail(9, "Heron", "A secret heron.").encode()})
+    )
+    assert "Heron" not in titles(seeker.by_words("secret", Filters()))
+    assert titles(Search(reader, other["user_id"]).by_words("heron", Filters())) == ["Heron"]
+
+
+def test_what_is_taken_back_is_not_found(
+    seeker: Search, job: dict[str, Any], run: Runtime, database: Database
+) -> None:
+    roll_back(run, job["user_id"], job["id"])
+    assert titles(seeker.by_words("heron", Filters())) == []
+    assert database.one("SELECT count(*) FROM user_data.search") == 0
+
+
+def test_documents_wait_in_a_queue_and_any_number_may_index(
+    drop: Callable[..., Any], driver: Driver, run: Runtime, database: Database, reader: Lake,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The end of a job indexes; here it has no time for it, and the reconciler goes on."""
+    monkeypatch.setattr("tasks.housekeeping._INDEX_S", 0.0)
+    monkeypatch.setattr(indexing, "_BATCH", 2)
+    drop(ANA, "1.zip", zipped({"all.mbox": MAILS.encode()}))
+    driver.drain()
+    user = database.one("SELECT user_id FROM user_data.users")
+    assert Search(reader, user).by_words("heron", Filters()).waiting == 6
+    assert indexing.index_waiting(run, seconds=60) == 6
+    found = Search(reader, user).by_words("heron", Filters())
+    assert (len(found.hits), found.waiting) == (2, 0)
