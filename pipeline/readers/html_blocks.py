@@ -2,8 +2,8 @@
 
 Exports write such pages by machine, in hundreds of megabytes and often on a single line, so they
 are cut at the opening tags alone and nothing is parsed here. A block runs from its opening tag to
-the next one; the last ends where its own element does. What stands before the first block (the
-head with its style sheet) and behind the last is no item.
+the next one, or to the end of the file. What stands before the first block (the head with its
+style sheet) is no item.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _REACH = 256
 #: How much of something that is no sound item is kept for the quarantine.
 _RAW_KEPT = 64 * 1024
 _END = 1024
-_PAGE = re.compile(rb"<(?:!doctype|html)\b", re.IGNORECASE)
+_PAGE = re.compile(rb"<html\b", re.IGNORECASE)
 _PAGE_END = re.compile(rb"</html\s*>\s*\Z", re.IGNORECASE)
 
 
@@ -113,32 +113,18 @@ class HtmlBlocks(msgspec.Struct, frozen=True, kw_only=True):
             return _rejection(source, part, Reason.ITEM_TOO_LARGE, detail)
         source.seek(part.start)
         data = source.read(length)
-        if last:
-            whole = _closed_at(data, self.element)
-            if whole is None:
-                return _truncated(source, part, "the file ends within the block")
-            data = data[:whole]
+        if last and not _is_closed(data, self.element):
+            return _truncated(source, part, "the file ends within the block")
         try:
-            return RawRecord(data.decode(), part.start, len(data))
+            return RawRecord(data.decode(), part.start, length)
         except UnicodeDecodeError as error:
             detail = f"not UTF-8 at byte {part.start + error.start}"
         return _rejection(source, part, Reason.BAD_ENCODING, detail)
 
     def _starts(self, source: BinaryIO, part: Slice) -> Iterator[int]:
-        """The offsets of the opening tags in `part`, from one pass in windows."""
+        """The offsets of the opening tags in `part`."""
         opening = _pattern(self.opening)
-        at, kept = part.start, b""
-        while True:
-            source.seek(at + len(kept))
-            block = source.read(min(_BLOCK, part.end - at - len(kept)))
-            window = kept + block
-            limit = max(0, len(window) - _REACH) if block else len(window)
-            for found in opening.finditer(window):
-                if found.start() < limit:
-                    yield at + found.start()
-            if not block:
-                return
-            at, kept = at + limit, window[limit:]
+        return (at for at, _ in matches(source, part, opening, _REACH))
 
     def count(self, source: BinaryIO, context: Context) -> int:
         """Counted tag by tag: how many texts behind a `<` begin as a block does."""
@@ -150,6 +136,27 @@ class HtmlBlocks(msgspec.Struct, frozen=True, kw_only=True):
             found += sum(1 for tag in tags if opens(b"<" + tag))
             carried = carried[:_REACH]
         return found + bool(opens(b"<" + carried))
+
+
+def matches(
+    source: BinaryIO, part: Slice, pattern: re.Pattern[bytes], reach: int
+) -> Iterator[tuple[int, re.Match[bytes]]]:
+    """The matches of a pattern in `part`, of up to `reach` bytes each, with their offsets.
+
+    From one pass in windows of flat memory; matches do not overlap within a window.
+    """
+    at, kept = part.start, b""
+    while True:
+        source.seek(at + len(kept))
+        block = source.read(min(_BLOCK, part.end - at - len(kept)))
+        window = kept + block
+        limit = max(0, len(window) - reach) if block else len(window)
+        for found in pattern.finditer(window):
+            if found.start() < limit:
+                yield at + found.start(), found
+        if not block:
+            return
+        at, kept = at + limit, window[limit:]
 
 
 @lru_cache(maxsize=16)
@@ -171,14 +178,14 @@ def _is_whole(source: BinaryIO, size: int) -> bool:
     return _PAGE_END.search(source.read()) is not None
 
 
-def _closed_at(data: bytes, element: str) -> int | None:
-    """The length of the element that `data` begins with; None if it is not closed."""
+def _is_closed(data: bytes, element: str) -> bool:
+    """Whether the first element of that name in `data` is closed."""
     depth = 0
     for tag in _element(element).finditer(data):
         depth += -1 if tag[1] else 1
         if depth == 0:
-            return tag.end()
-    return None
+            return True
+    return False
 
 
 def _truncated(source: BinaryIO, part: Slice, detail: str) -> Rejection:
