@@ -65,26 +65,26 @@ def _lines(element: LexborNode) -> Iterator[Line]:
     links: list[Link] = []
     heading = False
     for child in element.iter(include_text=True):
+        if child.is_text_node:
+            texts.append(child.text())
+            continue
         tag = child.tag or ""
         if tag == "br" or tag in _BLOCKS:
-            if tag == "br" or "".join(texts).strip(_SPACE):
-                yield Line("".join(texts).strip(_SPACE), tuple(links), heading)
+            shown = "".join(texts).strip(_SPACE)
+            if tag == "br" or shown:
+                yield Line(shown, tuple(links), heading)
             texts, links, heading = [], [], False
             if tag != "br":
                 yield Line(text.html_to_text(child.html or ""), _links_in(child), block=True)
-            continue
-        if tag in _UNSEEN:
-            continue
-        heading = heading or (tag == "b" and not "".join(texts).strip(_SPACE))
-        texts.append(child.text())
-        links += _link(child) if tag == "a" else _links_in(child)
-    if "".join(texts).strip(_SPACE):
-        yield Line("".join(texts).strip(_SPACE), tuple(links), heading)
+        elif tag not in _UNSEEN:
+            heading = heading or (tag == "b" and not "".join(texts).strip(_SPACE))
+            texts.append(child.text())
+            links += _link(child) if tag == "a" else _links_in(child)
+    if shown := "".join(texts).strip(_SPACE):
+        yield Line(shown, tuple(links), heading)
 
 
 def _links_in(element: LexborNode) -> tuple[Link, ...]:
-    if element.is_text_node:
-        return ()
     return tuple(link for node in element.css("a") for link in _link(node))
 
 

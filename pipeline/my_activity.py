@@ -31,7 +31,6 @@ _REDIRECTED = re.compile(_GOOGLE + r"/url\?(?:[^#]*?&)?(?:q|url)=([^&#]+)")
 _VERB = re.compile(r"(?:Watched|Visited) ")
 #: The name of the product is in no language but its own.
 _AD = "Google Ads"
-_BARE = str.maketrans("\u00a0\u2003\u202f", "   ")
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,4 +119,6 @@ def _content(entry: Entry) -> str:
 
 def plain(text: str) -> str:
     """The text with plain spaces, as people search it."""
-    return (text if text.isascii() else text.translate(_BARE)).strip()
+    if text.isascii():
+        return text.strip()
+    return text.replace("\u00a0", " ").replace("\u2003", " ").replace("\u202f", " ").strip()
