@@ -13,6 +13,7 @@ an entry is not the same record as the one in JSON, and two alike are two facts.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from selectolax.lexbor import LexborNode
@@ -44,6 +45,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     lines = markup.lines(cells["body"])
     at, time = _find_time(lines)
     title = lines[0]
+    caption = cells["caption"].html or "" if "caption" in cells else ""
     entry = my_activity.Entry(
         title=title.text,
         time=time,
@@ -52,7 +54,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         url=title.links[0].url if title.links else "",
         subtitles=[_named(line) for line in lines[1:at] if line.text],
         summary="\n\n".join(line.text for line in lines[at + 1 :] if line.text),
-        **_caption(cells),
+        **(_remembered if len(caption) < _SHORT else _caption)(caption),
     )
     return my_activity.record(entry, _NAME)
 
@@ -94,11 +96,11 @@ def _named(line: Line) -> dict[str, Any]:
     return {**named, "url": line.links[0].url} if line.links else named
 
 
-def _caption(cells: dict[str, LexborNode]) -> dict[str, Any]:
+def _caption(html: str) -> dict[str, Any]:
     """Products, details and the rest; headings that ask are Google's, not the entry's."""
-    sections = _sections(markup.lines(cells["caption"])) if "caption" in cells else []
+    cell = markup.parse(html).child
     said: dict[str, Any] = {"products": [], "details": [], "more": {}}
-    for nth, (heading, lines) in enumerate(sections):
+    for nth, (heading, lines) in enumerate(_sections(markup.lines(cell)) if cell else ()):
         if nth == 0:
             said["products"] = [my_activity.plain(line.text) for line in lines]
         elif any(_leads_to_a_map(line) for line in lines):
@@ -106,6 +108,11 @@ def _caption(cells: dict[str, LexborNode]) -> dict[str, Any]:
         elif not heading.endswith(_QUESTION):
             said["details"] += [_named(line) for line in lines]
     return said
+
+
+#: Most entries of a page have one of a few short captions.
+_remembered = lru_cache(maxsize=512)(_caption)
+_SHORT = 4_000
 
 
 def _sections(lines: Sequence[Line]) -> list[tuple[str, list[Line]]]:
