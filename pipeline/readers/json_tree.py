@@ -24,6 +24,8 @@ from schemas.records import RawRecord, Rejection
 #: Both double until there are few enough pieces to stand in the ledger.
 _PIECE_BYTES = 1024 * 1024
 _PIECES = 256
+#: A slice ends within an array only where that is larger than this: most chats are small.
+_UNCUT_BYTES = 4 * 1024
 
 
 class _Piece(NamedTuple):
@@ -276,7 +278,8 @@ class _Bounds:
     def blocks(self, more: Iterator[Region]) -> Iterator[json_scan.Block]:
         for region in chain((self.region,), more):
             self.region = region
-            yield from json_scan.scan_items(self._source, region.start, region.end)
+            if region.end - region.start > _UNCUT_BYTES or not region.closed:
+                yield from json_scan.scan_items(self._source, region.start, region.end)
             if region.closed:
                 yield json_scan.Block(region.end, b"", np.zeros(1, dtype=np.int64))
 
