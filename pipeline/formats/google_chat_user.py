@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline import peek, takeout
 from pipeline.format import Format
-from pipeline.readers.json_object import JsonObject
+from pipeline.readers.json_whole import JsonWhole
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -51,7 +51,7 @@ FORMAT = Format(
     data_type=DataType.STRUCTURED,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,
-    reader=JsonObject(),
+    reader=JsonWhole(),
     record=to_record,
     hints=(r"(.+/)?Google Chat/.+/user_info\.json",),
     products=("Google Takeout: Google Chat",),

@@ -13,7 +13,7 @@ from typing import Any
 from pipeline import peek, takeout, timestamps
 from pipeline.fields import optional_text
 from pipeline.format import Format
-from pipeline.readers.json_object import JsonObject
+from pipeline.readers.json_whole import JsonWhole
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -101,7 +101,7 @@ FORMAT = Format(
     data_type=DataType.DOCUMENT,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,
-    reader=JsonObject(),
+    reader=JsonWhole(),
     record=to_record,
     products=("Google Takeout: Keep",),
     vintages=("without a time of creation (to 2022)", "with one (since 2022)"),

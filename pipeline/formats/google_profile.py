@@ -7,7 +7,7 @@ from typing import Any
 from pipeline import peek, takeout
 from pipeline.fields import optional_text
 from pipeline.format import Format
-from pipeline.readers.json_object import JsonObject
+from pipeline.readers.json_whole import JsonWhole
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -54,7 +54,7 @@ FORMAT = Format(
     data_type=DataType.STRUCTURED,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,
-    reader=JsonObject(),
+    reader=JsonWhole(),
     record=to_record,
     hints=(r"(.+/)?Profile/Profile\.json",),
     products=("Google Takeout: Profile",),

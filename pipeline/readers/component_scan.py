@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import Any, BinaryIO, NamedTuple
 
 from pipeline import content_lines
 from schemas.errors import BadValue
 from schemas.files import Slice, SliceLimits
 from schemas.reasons import Reason
-from schemas.records import RawRecord, Rejection
+from schemas.records import NOTHING, RawRecord, Rejection
 
 _BLOCK = 1 << 20
 #: More than a line that matters and the one before it take up; blocks overlap by so much.
 _LINE = 256
 #: How much of what is no sound component is kept for the quarantine.
 _RAW_KEPT = 64 * 1024
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 _MARK = re.compile(
     rb"(?:(?<=[\r\n])|(?<=\xef\xbb\xbf)|\A)(BEGIN|END)[ \t]{0,8}:"
     rb"[ \t]{0,8}([^\r\n]{0,80}?)[ \t]{0,8}(?=[\r\n]|\Z)",
@@ -152,7 +150,7 @@ def read(source: BinaryIO, span: Span, item_bytes: int) -> bytes | Rejection:
 
 
 def item(
-    data: bytes | Rejection, offset: int, around: Mapping[str, Any] = _NOTHING
+    data: bytes | Rejection, offset: int, around: Mapping[str, Any] = NOTHING
 ) -> RawRecord | Rejection:
     """A component's bytes as the component that they are, or why they are none."""
     if isinstance(data, Rejection):
