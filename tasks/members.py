@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline import charset
+from pipeline import charset, known_files
 from pipeline.durable import written
 from pipeline.format import Format, Rank, recognise
 from pipeline.ports import Scan, Scanner
@@ -49,6 +49,9 @@ def prepare(member: Member, work: Path) -> Readable | Listed:
             found = as_text if isinstance(as_text, Format) else found
         if isinstance(found, Format) and found.reader.wants_utf8:
             member = _transcoded(member, work, encoding)
+    product = isinstance(found, Format) and found.rank is Rank.PRODUCT
+    if not product and (known := known_files.explain(head)) is not None:
+        return listed(member, Disposition.IGNORED, *known)
     if not isinstance(found, Format):
         reason, detail = found
         return listed(member, Disposition.UNKNOWN, reason, detail)

@@ -397,14 +397,18 @@ def test_cancel_stops_what_has_not_begun(
     job = database.job(cut)
     held = database.chunks(cut)[-1]["id"]
     at_work = claimed(small, cut, held, Stage.NORMALISE)
-    assert housekeeping.cancel(small, cut, job["user_id"]) > 0
+    found = housekeeping.cancel(small, cut, job["user_id"])
+    others = len(database.chunks(cut)) - 1
+    assert (found.stopped, found.done, found.loaded) == (others, 1, loaded)
     with pytest.raises(Fenced), small.lake.commit(at_work):
         pass
     driver.drain()
     after = database.job(cut)
     assert (after["status"], after["remaining"]) == ("cancelled", 0)
     assert len(database.documents(cut)) == loaded == after["records_loaded"]
-    assert housekeeping.cancel(small, cut, job["user_id"]) == 0
+    assert housekeeping.cancel(small, cut, job["user_id"]).stopped == 0
+    (event,) = database.rows("SELECT detail FROM imports.events WHERE kind = 'cancelled'")
+    assert event["detail"]["loaded"] == loaded
     assert database.job(cut)["status"] == "cancelled"
 
 

@@ -23,10 +23,14 @@ RETURNING c.id, c.job_id, c.user_id, c.kind, c.stage, c.attempt, c.token, c.form
     j.media_type, j.ending;
 
 -- name: begin_job
--- Say what the job does now; a job only moves forward.
-UPDATE imports.jobs
-SET status = %(status)s, started_at = coalesce(started_at, now())
-WHERE id = %(job_id)s AND completed_at IS NULL AND status <> %(status)s;
+-- Say what the job does now; a job only moves forward. The first time, it has started.
+WITH job AS (
+    UPDATE imports.jobs
+    SET status = %(status)s, started_at = coalesce(started_at, now())
+    WHERE id = %(job_id)s AND completed_at IS NULL AND status <> %(status)s
+    RETURNING id, user_id, started_at)
+INSERT INTO imports.events (user_id, job_id, kind)
+SELECT user_id, id, 'started' FROM job WHERE started_at = now();
 
 -- name: stage_of
 -- Where a chunk stands, for one that could not be claimed.
@@ -245,7 +249,8 @@ RETURNING id;
 UPDATE imports.jobs
 SET status = 'queued', ending = NULL, error_code = NULL, error_detail = NULL,
     completed_at = NULL, remaining = remaining + %(n)s
-WHERE id = %(job_id)s AND completed_at IS NOT NULL;
+WHERE id = %(job_id)s AND completed_at IS NOT NULL AND status <> 'rolled_back'
+RETURNING id;
 
 -- name: forget_finish
 -- Retry: the end that was written is not the end; a new finish may be inserted.
@@ -259,6 +264,14 @@ SET status = 'dead', token = NULL, leased_by = NULL, lease_expires = NULL,
     last_error_code = %(code)s
 WHERE job_id = %(job_id)s AND kind <> 'finish' AND status IN ('ready', 'leased')
 RETURNING id;
+
+-- name: what_had_loaded
+-- Cancel: what the chunks gave that had ended.
+SELECT (SELECT count(*) FROM imports.chunks AS c
+        WHERE c.job_id = j.id AND c.kind = 'records' AND c.status = 'done') AS done,
+    j.records_loaded AS loaded, j.records_duplicate AS duplicate,
+    j.records_quarantined AS quarantined
+FROM imports.jobs AS j WHERE j.id = %(job_id)s;
 
 -- name: drop_remaining
 -- Chunks that died or were stopped owe the job nothing any more.
