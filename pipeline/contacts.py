@@ -7,7 +7,7 @@ identity here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import zip_longest
+from typing import Any
 
 from schemas.errors import BadValue
 from schemas.reasons import Reason
@@ -27,10 +27,15 @@ def identity(name: str, addresses: Sequence[str], phones: Sequence[str]) -> tupl
 
 def people(
     name: str | None, addresses: Sequence[str], phones: Sequence[str]
-) -> list[dict[str, str]]:
-    """The contact as the vocabulary's people: one entry for each further address or number."""
-    found: list[dict[str, str]] = []
-    for address, phone in zip_longest(addresses, phones):
-        one = {"name": name, "address": (address or "").strip().lower(), "phone": phone}
-        found.append({key: value for key, value in one.items() if value})
-    return found or ([{"name": name}] if name else [])
+) -> list[dict[str, Any]]:
+    """The contact as the vocabulary's people: one person, with all addresses and numbers."""
+    mails = [address.strip().lower() for address in addresses]
+    person = {
+        "name": name,
+        "address": next(iter(mails), None),
+        "addresses": mails[1:],
+        "phone": next(iter(phones), None),
+        "phones": list(phones[1:]),
+    }
+    found = {key: value for key, value in person.items() if value}
+    return [found] if found else []
