@@ -12,6 +12,7 @@ import binascii
 import quopri
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 import msgspec
 
@@ -82,23 +83,28 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class Component(msgspec.Struct, frozen=True):
-    """What stands between BEGIN and END: its lines, and the components within it.
+    """What stands between BEGIN and END: its lines by name, and the components within it.
 
     `odd` counts lines that are no content lines.
     """
 
     name: str
-    lines: list[Line]
+    by_name: dict[str, list[Line]]
     parts: list[Component]
     odd: int = 0
 
+    @property
+    def lines(self) -> Iterator[Line]:
+        """All lines, those of one name together."""
+        return chain.from_iterable(self.by_name.values())
+
     def first(self, name: str) -> Line | None:
         """The first line of that name, if any."""
-        return next((line for line in self.lines if line.name == name), None)
+        return next(iter(self.by_name.get(name, ())), None)
 
     def every(self, *names: str) -> Iterator[Line]:
-        """All lines of these names."""
-        return (line for line in self.lines if line.name in names)
+        """All lines of these names, name after name."""
+        return chain.from_iterable(self.by_name.get(name, ()) for name in names)
 
     def text(self, name: str) -> str | None:
         """The text of the first line of that name; None where there is none, or an empty one."""
@@ -112,8 +118,8 @@ def component(data: bytes) -> Component:
     Raises `BadValue(BAD_ENCODING)` where its bytes are no text.
     """
     stack = [_Open("")]
-    for raw in _unfolded(data):
-        line = _line(raw)
+    for text in _decoded(list(_unfolded(data))):
+        line = _line(text)
         if line is None:
             stack[-1].odd += 1
         elif line.name == "BEGIN":
@@ -121,7 +127,7 @@ def component(data: bytes) -> Component:
         elif line.name == "END":
             _close(stack, line.value.strip().upper())
         else:
-            stack[-1].lines.append(line)
+            stack[-1].by_name.setdefault(line.name, []).append(line)
     while len(stack) > 1:
         _close(stack, stack[-1].name)
     return stack[0].parts[0] if stack[0].parts else stack[0].closed()
@@ -132,12 +138,12 @@ class _Open:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.lines: list[Line] = []
+        self.by_name: dict[str, list[Line]] = {}
         self.parts: list[Component] = []
         self.odd = 0
 
     def closed(self) -> Component:
-        return Component(self.name, self.lines, self.parts, self.odd)
+        return Component(self.name, self.by_name, self.parts, self.odd)
 
 
 def _close(stack: list[_Open], name: str) -> None:
@@ -175,8 +181,15 @@ def _goes_on(held: list[bytes], line: bytes) -> bool:
     return _BASE64.match(line) is not None and _BASE64_HEAD.match(held[0]) is not None
 
 
-def _line(raw: bytes) -> Line | None:
-    text = charset.decode(raw)[0]
+def _decoded(lines: list[bytes]) -> list[str]:
+    """The lines as text: all at once where they are UTF-8, else each by itself."""
+    try:
+        return b"\n".join(lines).decode("utf-8").split("\n")
+    except UnicodeDecodeError:
+        return [charset.decode(line)[0] for line in lines]
+
+
+def _line(text: str) -> Line | None:
     head = _HEAD.match(text)
     if head is None:
         return None

@@ -134,7 +134,7 @@ def test_a_long_card_is_refused_and_memory_stays_flat() -> None:
     ],
 )  # fmt: skip
 def test_content_lines(line: bytes, expected: tuple[Any, ...]) -> None:
-    found = content_lines.component(b"BEGIN:X\n" + line + b"\nEND:X").lines[0]
+    found = next(content_lines.component(b"BEGIN:X\n" + line + b"\nEND:X").lines)
     assert (found.name, found.text, found.params) == expected
 
 

@@ -8,7 +8,7 @@ closed costs its neighbours nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO, NamedTuple
 
 from pipeline import content_lines
@@ -23,10 +23,10 @@ _LINE = 256
 #: How much of what is no sound component is kept for the quarantine.
 _RAW_KEPT = 64 * 1024
 _MARK = re.compile(
-    rb"(?:(?<=[\r\n])|(?<=\xef\xbb\xbf)|\A)(BEGIN|END)[ \t]{0,8}:"
-    rb"[ \t]{0,8}([^\r\n]{0,80}?)[ \t]{0,8}(?=[\r\n]|\Z)",
+    rb"[\r\n](BEGIN|END)[ \t]{0,8}:[ \t]{0,8}([^\r\n]{0,80}?)[ \t]{0,8}(?=[\r\n]|\Z)",
     re.IGNORECASE,
 )
+_BOM = b"\xef\xbb\xbf"
 _AGENT = re.compile(rb"\bAGENT[^\r\n]*:[ \t]*\r?\n\Z", re.IGNORECASE)
 
 
@@ -67,27 +67,29 @@ def marks(source: BinaryIO, part: Slice) -> Iterator[Mark]:
         source.seek(base)
         data = source.read(min(_BLOCK, part.end - base))
         last = base + len(data) >= part.end or len(data) < _BLOCK
-        limit = len(data) if last else len(data) - _LINE
+        limit = base + len(data) - (0 if last else _LINE)
+        if base == part.start:  # a range begins with a line
+            data = b"\xef\xbb\n" + data[3:] if data.startswith(_BOM) else b"\n" + data
+            base -= not data.startswith(_BOM[:2])
         for found in _MARK.finditer(data):
-            if at <= base + found.start() < base + limit:
+            if at <= base + found.start() + 1 < limit:
                 yield _mark(data, found, base)
-        at = part.end if last else base + limit
+        at = part.end if last else limit
 
 
 def _mark(data: bytes, found: re.Match[bytes], base: int) -> Mark:
-    end = found.end()
+    start, end = found.start() + 1, found.end()
     end += 2 if data[end : end + 2] == b"\r\n" else int(end < len(data))
-    opens = found[1].upper() == b"BEGIN"
-    if opens and _AGENT.search(data, max(0, found.start() - _LINE), found.start()):
-        return Mark(base + found.start(), base + end, opens, "AGENT")
-    name = found[2].decode("latin-1").upper()
-    return Mark(base + found.start(), base + end, opens, name)
+    opens = found[1][:1] in b"Bb"
+    if opens and _AGENT.search(data, max(0, start - _LINE), start):
+        return Mark(base + start, base + end, opens, "AGENT")
+    return Mark(base + start, base + end, opens, found[2].decode("latin-1").upper())
 
 
-def spans(source: BinaryIO, part: Slice, kinds: Kinds) -> Iterator[Span]:
-    """The components of a range that begins and ends at bounds of components."""
+def spans(found: Iterable[Mark], end: int, kinds: Kinds) -> Iterator[Span]:
+    """The components that the marks of a range are of, which ends at `end`, at their bounds."""
     start, stack = 0, list[str]()
-    for mark in marks(source, part):
+    for mark in found:
         if not stack:
             if mark.opens and mark.name not in kinds.containers:
                 start, stack = mark.start, [mark.name]
@@ -105,7 +107,7 @@ def spans(source: BinaryIO, part: Slice, kinds: Kinds) -> Iterator[Span]:
                 yield from _span(stack, start, mark.end, kinds, sound=True)
             del stack[at:]
     if stack:
-        yield from _span(stack, start, part.end, kinds, sound=False)
+        yield from _span(stack, start, end, kinds, sound=False)
 
 
 def _innermost(stack: list[str], name: str) -> int | None:
@@ -123,7 +125,8 @@ def _span(stack: list[str], start: int, end: int, kinds: Kinds, *, sound: bool) 
 def slices(source: BinaryIO, begin: int, kinds: Kinds, limits: SliceLimits) -> Iterator[Slice]:
     """Ranges of whole components."""
     start, end, held = begin, begin, 0
-    for span in spans(source, Slice(begin, source.seek(0, 2)), kinds):
+    size = source.seek(0, 2)
+    for span in spans(marks(source, Slice(begin, size)), size, kinds):
         if held and (held >= limits.records or span.end - start > limits.size):
             yield Slice(start, end)
             start, held = span.start, 0

@@ -10,7 +10,7 @@ import msgspec
 
 from pipeline import content_lines
 from pipeline.readers import component_scan
-from pipeline.readers.component_scan import Kinds
+from pipeline.readers.component_scan import Kinds, Mark
 from schemas.errors import BadValue
 from schemas.files import Context, Member, Slice, SliceLimits
 from schemas.records import RawRecord, Rejection
@@ -59,12 +59,13 @@ class Ics(msgspec.Struct, frozen=True):
         Zones may be defined after their first use, so the whole file is passed over.
         """
         whole = Slice(0, source.seek(0, 2))
-        starts = [m.start for m in component_scan.marks(source, whole) if _begins_calendar(m)]
-        calendars = [[at, _about(source, at)] for at in starts[:_CALENDARS]]
+        starts: list[int] = []
         zones: dict[str, str] = {}
-        for span in component_scan.spans(source, whole, _ZONES_ONLY):
+        marks = _noting(component_scan.marks(source, whole), starts)
+        for span in component_scan.spans(marks, whole.end, _ZONES_ONLY):
             if span.name == _ZONE and span.sound and len(zones) < _ZONES:
                 zones.update(_zone(component_scan.read(source, span, _ZONE_BYTES)))
+        calendars = [[at, _about(source, at)] for at in starts]
         return {"calendars": calendars, "zones": zones}
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
@@ -79,7 +80,8 @@ class Ics(msgspec.Struct, frozen=True):
         starts = [at for at, _ in calendars]
         arounds = [{**about, "zones": context["zones"]} for _, about in calendars]
         nowhere = {"zones": context["zones"]}
-        for span in component_scan.spans(source, part, _KINDS):
+        marks = component_scan.marks(source, part)
+        for span in component_scan.spans(marks, part.end, _KINDS):
             at = bisect_right(starts, span.start) - 1
             around = arounds[at] if at >= 0 else nowhere
             data = component_scan.read(source, span, self.item_bytes)
@@ -90,8 +92,12 @@ class Ics(msgspec.Struct, frozen=True):
         return component_scan.count(source, _KINDS)
 
 
-def _begins_calendar(mark: component_scan.Mark) -> bool:
-    return mark.opens and mark.name in _KINDS.containers
+def _noting(marks: Iterator[Mark], starts: list[int]) -> Iterator[Mark]:
+    """The marks as they come; where calendars begin is noted, up to a bound."""
+    for mark in marks:
+        if mark.opens and mark.name in _KINDS.containers and len(starts) < _CALENDARS:
+            starts.append(mark.start)
+        yield mark
 
 
 def _about(source: BinaryIO, at: int) -> dict[str, str]:

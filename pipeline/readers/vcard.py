@@ -51,7 +51,8 @@ class Vcards(msgspec.Struct, frozen=True):
         self, source: BinaryIO, part: Slice, context: Context
     ) -> Iterator[RawRecord | Rejection]:
         """One `Component` each."""
-        for span in component_scan.spans(source, part, _KINDS):
+        marks = component_scan.marks(source, part)
+        for span in component_scan.spans(marks, part.end, _KINDS):
             data = component_scan.read(source, span, self.item_bytes)
             yield component_scan.item(data, span.start)
 
