@@ -108,7 +108,6 @@ def _visit(visit: Mapping[str, Any], start: Instant, times: dict[str, Any], sour
                 "hierarchy_level": int(level),
             }
         ),
-        mutable=True,
     )
 
 
@@ -145,7 +144,6 @@ def _trip(
                 "parking": activity.get("parking"),
             }
         ),
-        mutable=True,
     )
 
 
@@ -161,7 +159,6 @@ def _memory(
         time=start,
         title="journey",
         metadata=takeout.kept({**times, "memory": dict(memory)}),
-        mutable=True,
     )
 
 

@@ -91,7 +91,6 @@ def _visit(visit: dict[str, Any]) -> Record:
                 **{ours: visit.get(name) for name, ours in _SAID.items()},
             }
         ),
-        mutable=True,
     )
 
 
@@ -120,7 +119,6 @@ def _trip(way: dict[str, Any], start: Instant) -> Record:
                 "edit_status": way.get("editConfirmationStatus"),
             }
         ),
-        mutable=True,
     )
 
 

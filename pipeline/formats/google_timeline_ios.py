@@ -30,9 +30,9 @@ def _looks_like(head: Head) -> int:
 
 
 def _is_segment(item: Any) -> bool:
-    if not isinstance(item, dict) or _KINDS.isdisjoint(item):
+    if not isinstance(item, dict) or not {"startTime", "endTime"} <= item.keys():
         return False
-    return {"startTime", "endTime"} <= item.keys()
+    return any(isinstance(item.get(kind), dict | list) for kind in _KINDS)
 
 
 FORMAT = Format(
