@@ -19,12 +19,14 @@ from tests.generators import (
     google_fit,
     google_keep,
     google_location,
+    google_objects,
     google_play,
+    google_tables,
 )
 
 GENERATORS = [
     *(google_calendar, google_chat, google_contacts, google_fit, google_keep),
-    *(google_location, google_play),
+    *(google_location, google_objects, google_play, google_tables),
 ]
 
 
