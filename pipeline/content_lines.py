@@ -28,12 +28,17 @@ _PARAMETER = re.compile(
 )
 _ONE_VALUE = re.compile(r'"[^"]*"|[^",]+')
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_TOKEN = re.compile(r"\\.|[,;]|[^\\,;]+|\\", re.DOTALL)
 #: RFC 6868: what parameter values can't hold otherwise.
 _CARET = re.compile(r"\^(['n^])")
 _CARETS = {"'": '"', "n": "\n", "^": "^"}
 _QUOTED_PRINTABLE = re.compile(rb"[^:]*\bQUOTED-PRINTABLE\b[^:]*:", re.IGNORECASE)
 _BASE64_HEAD = re.compile(rb"[^:]*\b(?:BASE64|ENCODING=B)\b[^:]*:", re.IGNORECASE)
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=]+\Z")
+#: Where the encoding of a line stands, if it has one.
+_HEAD_BYTES = 1_000
+#: No list or structure of a calendar or a card is longer.
+_LIST_CHARS = 100_000
 #: Parameters that vCard 2.1 writes without a name, and which name they lack.
 _ENCODINGS = frozenset({"QUOTED-PRINTABLE", "BASE64", "8BIT", "7BIT", "B"})
 
@@ -175,10 +180,11 @@ def _unfolded(data: bytes) -> Iterator[bytes]:
 
 def _goes_on(held: list[bytes], line: bytes) -> bool:
     """Whether a line goes on in the next though that does not begin with white space."""
-    if held[-1].endswith(b"=") and _QUOTED_PRINTABLE.match(held[0]):
+    head = held[0][:_HEAD_BYTES]
+    if held[-1].endswith(b"=") and _QUOTED_PRINTABLE.match(head):
         held[-1] = held[-1][:-1]
         return True
-    return _BASE64.match(line) is not None and _BASE64_HEAD.match(held[0]) is not None
+    return _BASE64.match(line) is not None and _BASE64_HEAD.match(head) is not None
 
 
 def _decoded(lines: list[bytes]) -> list[str]:
@@ -222,17 +228,16 @@ def unescaped(value: str) -> str:
 
 
 def pieces(value: str, separator: str) -> list[str]:
-    """The parts of a structured value (`;`) or of a list (`,`), each without backslashes."""
-    parts, here, at = [], [], 0
-    while at < len(value):
-        if value[at] == "\\" and at + 1 < len(value):
-            here.append(value[at : at + 2])
-            at += 2
-            continue
-        if value[at] == separator:
-            parts.append("".join(here))
-            here = []
+    """The parts of a structured value (`;`) or of a list (`,`), each without backslashes.
+
+    In a value beyond 100,000 characters backslashes are left.
+    """
+    if "\\" not in value or len(value) > _LIST_CHARS:
+        return [part.strip() for part in value.split(separator, _LIST_CHARS)]
+    parts = [""]
+    for token in _TOKEN.findall(value):
+        if token == separator:
+            parts.append("")
         else:
-            here.append(value[at])
-        at += 1
-    return [unescaped(part).strip() for part in (*parts, "".join(here))]
+            parts[-1] += token
+    return [unescaped(part).strip() for part in parts]

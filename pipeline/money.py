@@ -8,6 +8,7 @@ from typing import Any
 from babel.core import get_global
 
 _NUMBER = re.compile(r"[-+\u2212]?\s*\d[\d.,'\u2019\s]*")
+_LONGEST = 200
 _CODE = re.compile(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])")
 #: Signs that only one currency uses; `$`, `¥` and `kr` are several currencies'.
 _SIGNS = {
@@ -35,7 +36,7 @@ def amount(text: str, currency: str | None = None) -> dict[str, Any]:
     `value` is None where the number can be read in two ways or not at all, `currency` where the
     text has none that is sure.
     """
-    found = _NUMBER.search(text)
+    found = _NUMBER.search(text) if len(text) <= _LONGEST else None
     sure = currency or _currency(text)
     value = _decimal(found[0], sure) if found else None
     if value and not value.startswith("-") and _negative(text, found[0] if found else ""):

@@ -12,9 +12,11 @@ from babel.core import get_global
 from dateutil.tz import tzical
 
 from pipeline import content_lines
+from pipeline.content_lines import Line
 
 #: What of a VTIMEZONE makes its rules; dateutil refuses the rest.
 _RULES = ("DTSTART", "RRULE", "RDATE", "TZOFFSETFROM", "TZOFFSETTO", "TZNAME")
+_PARTS = frozenset({"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYMONTH", "BYMONTHDAY", "BYDAY"})
 
 
 @lru_cache(maxsize=256)
@@ -49,9 +51,20 @@ def defined(text: str) -> tzinfo | None:
     lines = ["BEGIN:VTIMEZONE", "TZID:here"]
     for part in zone.parts:
         rules = [f"{line.name}:{line.value}" for line in part.every(*_RULES)]
+        if not all(map(_is_yearly, part.every("RRULE"))):
+            return None
         lines += [f"BEGIN:{part.name}", *rules, f"END:{part.name}"]
     try:
         found: tzinfo | None = tzical(io.StringIO("\n".join([*lines, "END:VTIMEZONE", ""]))).get()
     except (ValueError, AttributeError, IndexError, TypeError, OverflowError):
         return None
     return found
+
+
+def _is_yearly(rule: Line) -> bool:
+    """Whether a rule is of the kind that zones have: a change once a year, in a month.
+
+    dateutil works out every date from the first on, so that a rule of seconds would take hours.
+    """
+    parts = dict(part.partition("=")[::2] for part in rule.value.upper().split(";"))
+    return parts.get("FREQ") == "YEARLY" and "BYMONTH" in parts and parts.keys() <= _PARTS

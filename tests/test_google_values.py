@@ -93,6 +93,8 @@ def test_zones_by_their_rules() -> None:
     hours = [datetime(2024, month, 1, tzinfo=zone).utcoffset() for month in (1, 7)]
     assert [int(h.total_seconds()) // 3600 for h in hours if h is not None] == [1, 2]
     assert zones.defined("BEGIN:VTIMEZONE\nTZID:x\nEND:VTIMEZONE\n") is None
+    endless = winter.replace("YEARLY", "SECONDLY")
+    assert zones.defined(f"BEGIN:VTIMEZONE\nTZID:x\n{endless}END:VTIMEZONE\n") is None
 
 
 def test_a_clock_in_a_zone() -> None:

@@ -138,6 +138,19 @@ def test_content_lines(line: bytes, expected: tuple[Any, ...]) -> None:
     assert (found.name, found.text, found.params) == expected
 
 
+@pytest.mark.parametrize(
+    ("value", "separator", "expected"),
+    [
+        ("a;b;;", ";", ["a", "b", "", ""]),
+        ("a\\;b;c\\,d", ";", ["a;b", "c,d"]),
+        ("a\\\\,b,c\\", ",", ["a\\", "b", "c\\"]),
+        ("", ",", [""]),
+    ],
+)
+def test_pieces_of_values(value: str, separator: str, expected: list[str]) -> None:
+    assert content_lines.pieces(value, separator) == expected
+
+
 def test_a_line_that_is_none_is_counted() -> None:
     found = content_lines.component(b"BEGIN:X\nno line\nUID:1\n=?\nEND:X")
     assert (found.odd, [line.name for line in found.lines]) == (2, ["UID"])

@@ -20,6 +20,8 @@ from schemas.records import NOTHING, RawRecord, Rejection
 _BLOCK = 1 << 20
 #: More than a line that matters and the one before it take up; blocks overlap by so much.
 _LINE = 256
+#: A component of more is refused: unfolded and decoded it takes several times as much memory.
+ITEM_BYTES = 16 * 1024 * 1024
 #: How much of what is no sound component is kept for the quarantine.
 _RAW_KEPT = 64 * 1024
 _MARK = re.compile(

@@ -36,7 +36,7 @@ class Ics(msgspec.Struct, frozen=True):
     `item_bytes`. Folds may fall within a character, so bytes are read as they are.
     """
 
-    item_bytes: int = SliceLimits().item_bytes
+    item_bytes: int = component_scan.ITEM_BYTES
 
     @property
     def name(self) -> str:

@@ -22,7 +22,7 @@ class Vcards(msgspec.Struct, frozen=True):
     the lines themselves (vCard 2.1), so bytes are read as they are.
     """
 
-    item_bytes: int = SliceLimits().item_bytes
+    item_bytes: int = component_scan.ITEM_BYTES
 
     @property
     def name(self) -> str:
