@@ -30,7 +30,7 @@ def of_feature(feature: Mapping[str, Any]) -> dict[str, Any]:
     location = said.get("Location") or said.get("location") or {}
     coordinates = (feature.get("geometry") or {}).get("coordinates") or (None, None)
     found = {
-        "name": _of(location, "Business Name", "name") or said.get("Title"),
+        "name": _of(location, "Business Name", "name") or _of(said, "Title"),
         "address": _of(location, "Address", "address"),
         **position(coordinates[1], coordinates[0]),
     }

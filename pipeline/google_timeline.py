@@ -6,6 +6,7 @@ or `"geo:50.05,14.34"`; iOS writes every number as text (reference 2.5).
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
@@ -49,9 +50,12 @@ def number(value: Any) -> float | None:
     if value is None or value == "":
         return None
     try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise BadValue(Reason.BAD_NUMBER, "a measure is not a number") from None
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise BadValue(Reason.BAD_NUMBER, "a measure is not a number")
+    return found
 
 
 def sound(make: Callable[[Any], Point], given: Iterable[Any]) -> Iterator[Point | Rejection]:
@@ -89,7 +93,7 @@ def _ended(fields: Mapping[str, Any]) -> str | None:
 def _visit(visit: Mapping[str, Any], start: Instant, times: dict[str, Any], source: str) -> Record:
     """A stay. What kind of place it is is guessed anew for each export, so that isn't identity."""
     best = visit["topCandidate"]
-    place_id = best.get("placeId") or best.get("placeID") or ""
+    place_id = optional_text(best, "placeId") or optional_text(best, "placeID") or ""
     where = _located(best.get("placeLocation"))
     level = str(visit.get("hierarchyLevel") or "0")
     place = takeout.kept({"id": place_id, **where}) or {"name": str(best.get("semanticType"))}

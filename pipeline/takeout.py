@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import timestamps
+from pipeline.fields import optional_text
 from pipeline.readers.csv_rows import CsvRows
 from schemas.errors import BadValue
 from schemas.files import Head, Member
@@ -23,8 +24,8 @@ _BREAKS = re.compile(r"[\W_]+")
 
 def person(value: Mapping[str, Any]) -> dict[str, Any]:
     """A user of Chat and its like: `{name, email, user_type}`; empty where nothing is said."""
-    found = {"name": value.get("name"), "address": (value.get("email") or "").lower()}
-    return {name: text for name, text in found.items() if text}
+    address = (optional_text(value, "email") or "").lower()
+    return kept({"name": optional_text(value, "name"), "address": address})
 
 
 def moment(text: str) -> Instant:

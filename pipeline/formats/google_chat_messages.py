@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from pipeline import google_chat, peek, takeout, timestamps
-from pipeline.fields import optional_text
+from pipeline.fields import optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.errors import BadValue
@@ -60,8 +60,8 @@ def _instant(written: str) -> Instant:
 def _metadata(fields: dict[str, Any]) -> dict[str, Any]:
     deleted = optional_text(fields, "deleted_date")
     return {
-        "message_id": fields.get("message_id"),
-        "topic": fields.get("topic_id"),
+        "message_id": optional_text(fields, "message_id"),
+        "topic": optional_text(fields, "topic_id"),
         "attachments": [_attachment(one) for one in fields.get("attached_files") or ()],
         "links": [url for one in fields.get("annotations") or () for url in _links(one)],
         "reactions": [one for each in fields.get("reactions") or () for one in _reactions(each)],
@@ -71,19 +71,19 @@ def _metadata(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _attachment(value: dict[str, Any]) -> dict[str, Any]:
-    exported = value.get("export_name")
-    return takeout.kept({"name": value.get("original_name") or exported, "path": exported})
+    exported = text(value, "export_name")
+    return {"name": optional_text(value, "original_name") or exported, "path": exported}
 
 
 def _links(annotation: dict[str, Any]) -> Iterator[str]:
     """Addresses in an annotation: `url_metadata.url` wraps a text under names that change."""
     found = (annotation.get("url_metadata") or {}).get("url") or {}
     texts = found.values() if isinstance(found, dict) else (found,)
-    yield from (text for text in texts if str(text).startswith(("http://", "https://")))
+    yield from (one for one in texts if str(one).startswith(("http://", "https://")))
 
 
 def _reactions(value: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    sign = (value.get("emoji") or {}).get("unicode") or ""
+    sign = optional_text(value.get("emoji") or {}, "unicode")
     for address in value.get("reactor_emails") or ("",):
         person = {"address": address.lower()} if address else None
         yield takeout.kept({"reaction": sign, "person": person})

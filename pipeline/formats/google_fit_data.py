@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline import google_fit, peek, timestamps
-from pipeline.fields import text
+from pipeline.fields import optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.errors import BadValue
@@ -28,11 +28,11 @@ _NUMBERS = ("intVal", "fpVal")
 def to_metrics(item: RawRecord, member: Member) -> Iterator[Metric]:
     """The numbers of one point: mostly one; a second has its place behind the name."""
     fields: dict[str, Any] = item.value
-    kind, source = text(fields, "dataTypeName"), item.around.get(_SOURCE, "")
+    kind, source = text(fields, "dataTypeName"), optional_text(item.around, _SOURCE) or ""
     counts = google_fit.is_canonical(kind, source)
     name, unit, scale = google_fit.KNOWN[kind] if counts else (kind, "", 1.0)
     start, end = (timestamps.epoch(fields[f"{n}TimeNanos"], "ns") for n in ("start", "end"))
-    origin = fields.get("originDataSourceId")
+    origin = optional_text(fields, "originDataSourceId")
     for at, number in _numbers(fields):
         yield Metric(
             source=_NAME,

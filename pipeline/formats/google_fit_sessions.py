@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import durations, peek, takeout, timestamps
-from pipeline.fields import optional_text, text
+from pipeline.fields import optional_number, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_whole import JsonWhole
 from schemas.files import Head, Member
@@ -51,9 +51,10 @@ def _sums(fields: dict[str, Any]) -> dict[str, float]:
     """The aggregates, under our names or the export's own."""
     found = {}
     for one in fields.get("aggregate") or ():
-        number = one.get("intValue", one.get("floatValue"))
-        if isinstance(number, int | float):
-            found[_SUMS.get(one["metricName"], one["metricName"])] = number
+        kind = text(one, "metricName")
+        number = optional_number(one, "intValue" if "intValue" in one else "floatValue")
+        if number is not None:
+            found[_SUMS.get(kind, kind)] = number
     return found
 
 

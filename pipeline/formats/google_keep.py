@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline import peek, takeout, timestamps
-from pipeline.fields import optional_text
+from pipeline.fields import optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_whole import JsonWhole
 from schemas.errors import BadValue
@@ -56,8 +56,8 @@ def _instant(fields: dict[str, Any], name: str) -> Instant | None:
 
 
 def _lines(fields: dict[str, Any]) -> Iterator[str]:
-    if text := optional_text(fields, "textContent"):
-        yield text
+    if written := optional_text(fields, "textContent"):
+        yield written
     for entry in fields.get("listContent") or ():
         yield f"[{'x' if entry.get('isChecked') else ' '}] {entry.get('text') or ''}"
 
@@ -65,21 +65,21 @@ def _lines(fields: dict[str, Any]) -> Iterator[str]:
 def _metadata(fields: dict[str, Any], edited: Instant | None) -> dict[str, Any]:
     return {
         "updated_at": timestamps.utc_text(edited) if edited else None,
-        "labels": [label["name"] for label in fields.get("labels") or ()],
-        "links": [a["url"] for a in fields.get("annotations") or () if a.get("url")],
+        "labels": [text(label, "name") for label in fields.get("labels") or ()],
+        "links": [text(a, "url") for a in fields.get("annotations") or () if a.get("url")],
         "annotations": fields.get("annotations"),
         "attachments": [_attachment(a) for a in fields.get("attachments") or ()],
         "participants": [_sharee(one) for one in fields.get("sharees") or () if one.get("email")],
-        "color": fields.get("color"),
-        "pinned": fields.get("isPinned"),
-        "archived": fields.get("isArchived"),
-        "deleted": fields.get("isTrashed"),
+        "color": optional_text(fields, "color"),
+        "pinned": fields.get("isPinned") is True,
+        "archived": fields.get("isArchived") is True,
+        "deleted": fields.get("isTrashed") is True,
         "html": fields.get("textContentHtml"),
     }
 
 
 def _attachment(value: dict[str, Any]) -> dict[str, str]:
-    path: str = value["filePath"]
+    path = text(value, "filePath")
     kind = value.get("mimetype") or ""
     return {"name": PurePosixPath(path).name, "path": path, "media_type": kind}
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline import peek, takeout, timestamps
+from pipeline.fields import optional_text
 from pipeline.format import Format
 from pipeline.google_timeline import e7, number, sound
 from pipeline.readers.json_items import JsonItems
@@ -66,11 +67,12 @@ def _ended(fields: dict[str, Any]) -> str | None:
 def _visit(visit: dict[str, Any]) -> Record:
     """A stay, known by its start and the place's id, or its position where it has none."""
     where, start = visit["location"], _instant(visit["duration"], "start")
+    name, own_id = optional_text(where, "name"), optional_text(where, "placeId")
     place = takeout.kept(
         {
-            "name": where.get("name"),
-            "address": where.get("address"),
-            "id": where.get("placeId"),
+            "name": name,
+            "address": optional_text(where, "address"),
+            "id": own_id,
             **e7(where, "latitudeE7", "longitudeE7"),
         }
     )
@@ -79,9 +81,9 @@ def _visit(visit: dict[str, Any]) -> Record:
         data_type=DataType.LOCATION,
         source=_NAME,
         record_type=RecordType.PLACE_VISIT,
-        identity=(start.text, where.get("placeId") or position),
+        identity=(start.text, own_id or position),
         time=start,
-        title=where.get("name"),
+        title=name,
         metadata=takeout.kept(
             {
                 "place": place or {"name": str(where.get("semanticType"))},
@@ -124,7 +126,8 @@ def _trip(way: dict[str, Any], start: Instant) -> Record:
 
 def _end_of(where: dict[str, Any]) -> dict[str, Any]:
     position = e7(where, "latitudeE7", "longitudeE7")
-    return takeout.kept({"name": where.get("name"), "id": where.get("placeId"), **position})
+    name, own_id = optional_text(where, "name"), optional_text(where, "placeId")
+    return takeout.kept({"name": name, "id": own_id, **position})
 
 
 def _path_point(value: dict[str, Any]) -> Point:

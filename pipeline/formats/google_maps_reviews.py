@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import google_places, peek, takeout
-from pipeline.fields import optional_number
+from pipeline.fields import optional_number, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.errors import BadValue
@@ -26,7 +26,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     """One review; a place has one of each account, so the place's address is who it is."""
     fields: dict[str, Any] = item.value
     said = fields["properties"]
-    written = said.get("date") or said.get("Published")
+    written = optional_text(said, "date") or optional_text(said, "Published")
     if not written:
         raise BadValue(Reason.MISSING_FIELD, "no field 'date'")
     place, url = google_places.of_feature(fields), google_places.url_of(fields)
@@ -38,7 +38,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(url,) if url else ("", written, place.get("name", "")),
         time=takeout.moment(written),
         title=place.get("name"),
-        content=said.get("review_text_published") or said.get("Review Comment"),
+        content=optional_text(said, "review_text_published")
+        or optional_text(said, "Review Comment"),
         metadata=takeout.kept(
             {
                 "rating": optional_number(said, name),

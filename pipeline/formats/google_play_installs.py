@@ -32,9 +32,9 @@ def to_record(item: RawRecord, member: Member) -> Record:
         metadata=takeout.kept(
             {
                 "kind": kind,
-                "device": device.get("deviceDisplayName") or model,
-                "manufacturer": device.get("manufacturer"),
-                "carrier": device.get("carrier"),
+                "device": play_store.written(device, "deviceDisplayName") or model,
+                "manufacturer": play_store.written(device, "manufacturer"),
+                "carrier": play_store.written(device, "carrier"),
                 "updated_at": timestamps.utc_text(updated) if updated else None,
             }
         ),

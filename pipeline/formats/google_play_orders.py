@@ -22,7 +22,7 @@ _KEY = "orderHistory"
 def to_record(item: RawRecord, member: Member) -> Record:
     """One order; a refund changes it later."""
     fields: dict[str, Any] = play_store.inner(item, _KEY)
-    lines = fields.get("lineItem") or ()
+    lines, card = fields.get("lineItem") or (), fields.get("billingInstrument") or {}
     titles = [play_store.document(line)[1] for line in lines]
     return Record(
         data_type=DataType.ACTIVITY,
@@ -37,11 +37,11 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 "amount": _amount(fields, "totalPrice"),
                 "tax": _amount(fields, "tax"),
                 "refund": _amount(fields, "refundAmount"),
-                "payment_method": (fields.get("billingInstrument") or {}).get("displayName"),
+                "payment_method": play_store.written(card, "displayName"),
                 "billing_contact": fields.get("billingContact"),
                 "associated_contacts": fields.get("associatedContact"),
-                "ip": fields.get("ipAddress"),
-                "ip_country": fields.get("ipCountry"),
+                "ip": play_store.written(fields, "ipAddress"),
+                "ip_country": play_store.written(fields, "ipCountry"),
                 "preorder": fields.get("preorder"),
                 "items": lines,
             }

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import google_places, peek, takeout
+from pipeline.fields import optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.errors import BadValue
@@ -30,8 +31,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
     place, url = google_places.of_feature(fields), google_places.url_of(fields)
     if not place and not url:
         raise BadValue(Reason.MISSING_FIELD, "neither a place nor its URL")
-    written = said.get("Published") or said.get("date")
-    title = said.get("Title") or place.get("name")
+    written = optional_text(said, "Published") or optional_text(said, "date")
+    title = optional_text(said, "Title") or place.get("name")
     return Record(
         data_type=DataType.LOCATION,
         source=_NAME,

@@ -36,16 +36,16 @@ def to_record(item: RawRecord, member: Member) -> Record:
         content=optional_text(fields, "notes"),
         metadata=takeout.kept(
             {
-                "list": item.around.get("title"),
+                "list": optional_text(item.around, "title"),
                 "status": _STATUS.get(status, status),
                 "due": (optional_text(fields, "due") or "")[:10],
                 "completed_at": _text(_instant(fields, "completed")),
                 "updated_at": _text(updated),
-                "links": [one["url"] for one in fields.get("links") or () if one.get("url")],
+                "links": [text(one, "url") for one in fields.get("links") or () if one.get("url")],
                 "task_type": fields.get("task_type"),
                 "position": fields.get("position"),
                 "hidden": fields.get("hidden"),
-                "deleted": fields.get("deleted"),
+                "deleted": fields.get("deleted") is True,
                 "starred": fields.get("starred"),
             }
         ),

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline import google_timeline, peek, takeout, timestamps
-from pipeline.fields import text
+from pipeline.fields import optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.errors import BadValue
@@ -55,7 +55,7 @@ def _position(fields: dict[str, Any]) -> Point:
     speed = google_timeline.number(fields.get("speedMetersPerSecond"))
     return Point(
         source=_NAME,
-        identity=(moment.text, fields["LatLng"], "", ""),
+        identity=(moment.text, text(fields, "LatLng"), "", ""),
         time=moment,
         latitude=latitude,
         longitude=longitude,
@@ -86,7 +86,7 @@ def _frequent(fields: dict[str, Any]) -> Record:
         source=_NAME,
         record_type=RecordType.PLACE,
         identity=(own_id,),
-        title=fields.get("label"),
+        title=optional_text(fields, "label"),
         metadata={"place": {"id": own_id, "latitude": latitude, "longitude": longitude}},
         mutable=True,
     )
