@@ -350,7 +350,9 @@ def activity_time(text: str) -> Instant:
     """
     if not isinstance(text, str) or len(text) > _LONGEST_ACTIVITY:
         _refuse("the time is not a short text")
-    found = _ACTIVITY.fullmatch(" ".join(_plain(text).split()))
+    found = _ACTIVITY.fullmatch(" ".join(text.split()))  # splitting knows most odd spaces
+    if found is None and not text.isascii():
+        found = _ACTIVITY.fullmatch(" ".join(_plain(text).split()))
     if found is None:
         _refuse("the time is in no form that My Activity is known to have")
     date, sure = _activity_date(found)
@@ -380,7 +382,9 @@ def _activity_date(found: re.Match[str]) -> tuple[tuple[int, int, int], bool]:
 def _beside_the_clock(found: re.Match[str]) -> tuple[int | None, str | None]:
     """Hours to add for the half of the day, and the zone's name; None where it isn't said."""
     half = zone = None
-    words = _HALF.sub(r"\1m", f"{found['before']} {found['behind']}")
+    words = f"{found['before']} {found['behind']}"
+    if "." in words:
+        words = _HALF.sub(r"\1m", words)
     for word in words.split():
         bare = word.strip("[],")
         if half is None and bare.casefold() in _halves():

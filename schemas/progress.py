@@ -110,6 +110,7 @@ class Event(StrEnum):
     RETRIED = "retried"
     ROLLED_BACK = "rolled_back"
     ALERT = "alert"
+    SET_NOT_WAITED_FOR = "set_not_waited_for"
     # a chunk
     FENCED = "fenced"
     DEAD = "dead"
@@ -122,3 +123,12 @@ class Event(StrEnum):
     MENDED = "mended"
     DISCARDED = "discarded"
     DELETED = "deleted"
+
+
+class SetState(StrEnum):
+    """How a set of parts stands: what needs the whole of it waits while it is open."""
+
+    OPEN = "open"
+    COMPLETE = "complete"
+    WAITED = "waited"
+    """It was waited for long enough; what is there is taken for all of it."""

@@ -50,6 +50,7 @@ class Reason(StrEnum):
     SETTINGS = "settings_not_records"
     TWIN = "twin_of_another_file"
     ELSEWHERE = "data_is_elsewhere"
+    INDEX_PAGE = "index_of_the_export"
     # unknown, with why
     NO_FORMAT = "no_format_recognises_it"
     CONFLICT = "claimed_by_several_formats"

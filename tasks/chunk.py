@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pipeline import embed, spool
 from pipeline.format import Format, format_named
 from pipeline.normalise import Found, normalise, understand
+from pipeline.ports import Neighbours
 from pipeline.screen import first_of_each
 from schemas.crash import crash_here
 from schemas.files import Context, Member, Slice
@@ -25,6 +26,7 @@ from sql.load import Keys, Vectors, claim_known, claim_twins, known_documents
 from sql.store import COUNTS, Claim, Commit
 from tasks import batches
 from tasks.context import Options, Runtime
+from tasks.neighbours import SetNeighbours
 from tasks.shell import Ending
 
 _VECTOR_COLUMNS = ("pieces", "starts", "ends", "matrix")
@@ -46,8 +48,9 @@ def normalise_chunk(run: Runtime, claim: Claim) -> Ending:
     form = format_of(claim)
     files = open_files(run, claim)
     batch = batches.Batch(keep_text=claim.embed, repeats=form.repeats)
+    beside = SetNeighbours(run.lake, claim.user_id, claim.job_id)
     for slot, (file_id, start, end) in enumerate(claim.slices):
-        read_slice(run, claim, batch, form, slot, files[file_id], Slice(start, end))
+        read_slice(run, claim, batch, form, slot, files[file_id], Slice(start, end), beside)
     name = artefact(claim, "spool")
     batch.write(_folder(run, claim) / name)
     crash_here("normalise.written")
@@ -67,12 +70,13 @@ def read_slice(
     slot: int,
     opened: Opened,
     part: Slice,
+    beside: Neighbours,
 ) -> None:
     """The outcomes of one slice into the batch; bytes that belong to records are stored."""
     member = opened.member
     with member.file.open("rb") as source:
         found = understand(
-            form, member, source, part, opened.context, lambda new: batch.notice(slot, new)
+            form, member, source, part, opened.context, beside, lambda new: batch.notice(slot, new)
         )
         counted = _count_items(found, batch.items, slot)
         kept = _keep_blobs(run, claim, member, batch, normalise(counted))

@@ -40,6 +40,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     dispatch_window: int = 200
     scan_required: bool = False
     max_upload_bytes: int = 1 << 41
+    set_wait_s: float = 86_400.0
     archive: ArchiveLimits = msgspec.field(default_factory=ArchiveLimits)
     slices: SliceLimits = SliceLimits()
     embed: EmbedPolicy = msgspec.field(default_factory=EmbedPolicy)

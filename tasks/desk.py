@@ -8,7 +8,6 @@ The bytes are read in a child, since they may end the process that reads them.
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
@@ -35,6 +34,8 @@ from sql.store import Claim, Commit, Hold, note
 from tasks import batches, chunk, loading, members
 from tasks.apart import apart
 from tasks.context import Runtime
+from tasks.neighbours import SetNeighbours
+from tasks.scratch import scratch
 
 log = structlog.get_logger("datapunk.desk")
 
@@ -125,7 +126,8 @@ class _Attempt:
         self._run, self._rows = run, rows
         self._items = [_item(list(group)) for _, group in groupby(rows, key=_item_of)]
         self._files = [item.rows[0]["file_id"] for item in self._items]
-        self._claim = _as_claim(rows[0], self._items)
+        self._claim = claim = _as_claim(rows[0], self._items)
+        self._beside = SetNeighbours(run.lake, claim.user_id, claim.job_id, folders=_PAGE)
         try:
             self._form = chunk.format_of(self._claim)
         except KeyError as error:
@@ -134,9 +136,8 @@ class _Attempt:
 
     def carry_out(self) -> Retried:
         """Read, embed, load. Nothing at all where another retry was quicker."""
-        work = self._run.folders.work
-        with tempfile.TemporaryDirectory(prefix="desk.", dir=work) as name:
-            parts, path = list(self._parts(Path(name))), Path(name) / "spool"
+        with scratch(self._run.folders.work) as work:
+            parts, path = list(self._parts(work)), work / "spool"
             seconds = self._run.options.apart_limit_s
             if not apart(lambda: self._read(parts, path), seconds=seconds):
                 log.warning("the child that read the records ended", chunk=self._claim.id)
@@ -154,6 +155,9 @@ class _Attempt:
             found = _bytes_of(self._run, claim, item, row, work / str(slot))
             if found is not None:
                 member, part = found
+                if self._form.needs_set:  # the child that reads it can't ask
+                    self._beside.folder(member.path)
+                    self._beside.bare()
                 yield slot, chunk.Opened(row["id"], member, row["context"]), part
 
     def _read(self, parts: Iterable[tuple[int, chunk.Opened, Slice]], path: Path) -> None:
@@ -161,7 +165,9 @@ class _Attempt:
         self._run.options.bound()
         batch = batches.Batch(keep_text=self._claim.embed, repeats=self._form.repeats)
         for slot, opened, part in parts:
-            chunk.read_slice(self._run, self._claim, batch, self._form, slot, opened, part)
+            chunk.read_slice(
+                self._run, self._claim, batch, self._form, slot, opened, part, self._beside
+            )
         batch.write(path)
 
     def _load(self, path: Path) -> Retried:

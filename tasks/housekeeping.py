@@ -21,8 +21,9 @@ from schemas.errors import PermanentError, TransientError
 from schemas.folders import Folders
 from schemas.progress import QUEUES, Event, JobStatus, Stage
 from schemas.reasons import category_of
+from sql.queries import queries
 from sql.store import COUNTS, Claim, Commit, Connection, note
-from tasks import alarm, chains
+from tasks import alarm, chains, scratch, sets
 from tasks.context import Runtime
 from tasks.shell import Ending
 
@@ -137,17 +138,19 @@ _LOCK = 7_215_002
 
 
 def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> dict[str, int]:
-    """One turn: bury what used up its attempts, send again what was lost, start what waits.
+    """One turn: bury what used up its attempts, let go on what waited for its set, send again
+    what was lost, start what waits.
 
-    Any number of processes may call it. Returns how many chunks each step touched.
+    Any number of processes may call it. Returns how many chunks (or sets) each step touched.
     """
     with run.ledger.pool.connection() as connection:
         row = connection.execute("SELECT pg_try_advisory_lock(%s) AS got", (_LOCK,)).fetchone()
         if row is None or not row["got"]:
-            return {"buried": 0, "sent_again": 0, "started": 0}
+            return {"buried": 0, "sets": 0, "sent_again": 0, "started": 0}
         try:
             return {
                 "buried": _bury(run),
+                "sets": sets.settle(run),
                 "sent_again": _send_again(run, window_s, at_once),
                 "started": _start_waiting(run),
             }
@@ -237,7 +240,8 @@ def sweep(run: Runtime) -> int:
 
     What failed or was cancelled keeps its folder, so that `retry` can go on where it stopped.
     """
-    removed = sum(clear(run, folder) for folder in run.folders.work.glob("*-*-*-*-*"))
+    removed = scratch.sweep(run.folders.work)
+    removed += sum(clear(run, folder) for folder in run.folders.work.glob("*-*-*-*-*"))
     folders, blobs = run.folders, run.folders.data / "blobs"
     for place, depth in ((folders.processed, "*/*"), (folders.failed, "*"), (blobs, "*/*")):
         removed += sum(_sweep_part(part) for part in place.glob(f"{depth}/.*.part"))
@@ -341,6 +345,7 @@ def retry(run: Runtime, job: dict[str, Any]) -> int:
     if job["status"] == JobStatus.ROLLED_BACK:
         raise PermanentError(_TAKEN_BACK)
     with _one_archive_once(), run.ledger.transaction() as connection:
+        connection.execute(queries("sets")["check_again"], {"job_id": job_id})
         revived = connection.execute(
             chains.CHUNKS["revive"], {"job_id": job_id, "rejected": job["ending"] == "rejected"}
         ).fetchall()

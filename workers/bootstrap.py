@@ -49,6 +49,7 @@ def options(settings: Settings) -> context.Options:
         dispatch_window=settings.dispatch_window,
         scan_required=settings.scanner is ScannerMode.REQUIRED,
         max_upload_bytes=settings.max_upload_bytes,
+        set_wait_s=settings.set_wait_s,
         archive=ArchiveLimits(
             total=settings.archive_max_bytes,
             ratio=settings.archive_max_ratio,

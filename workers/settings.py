@@ -216,6 +216,13 @@ class Settings(BaseSettings):
         False, description="Poll instead of listening; for network mounts, which send no events."
     )
 
+    set_wait_s: float = Field(
+        86_400,
+        ge=0,
+        description="How long what needs every part of an export waits after the last part that "
+        "came, where it can't be known that all are there.",
+    )
+
     max_upload_bytes: int = Field(100 * _GB, ge=1, description="The largest file that is taken in.")
     archive_max_bytes: int = Field(
         500 * _GB,

@@ -117,13 +117,17 @@ SET status = 'done', token = NULL, leased_by = NULL, lease_expires = NULL, done_
 WHERE id = %(chunk)s;
 
 -- name: fan_out
--- Child chunks of an extract. A slice that stands already (an earlier try) is left alone.
+-- Child chunks of an extract. A slice that stands already (an earlier try) is left alone. What
+-- needs the whole set waits as long as that, in the ledger alone: no message, worker or attempt.
 INSERT INTO imports.chunks
-    (job_id, user_id, kind, identity, stage, format, format_version, embed, slices)
+    (job_id, user_id, kind, identity, stage, format, format_version, embed, slices,
+    waits_for_set, not_before)
 SELECT %(job_id)s, %(user_id)s, 'records', x.identity, 'normalise', x.format, x.format_version,
-    x.embed, x.slices
-FROM jsonb_to_recordset(%(chunks)s)
-    AS x (identity text, format text, format_version integer, embed boolean, slices jsonb)
+    x.embed, x.slices, s.id IS NOT NULL, coalesce(s.waits_until, now())
+FROM jsonb_to_recordset(%(chunks)s) AS x (identity text, format text, format_version integer,
+    embed boolean, slices jsonb, needs_set boolean)
+LEFT JOIN imports.sets AS s ON x.needs_set AND s.state = 'open'
+    AND s.id = (SELECT set_id FROM imports.jobs WHERE id = %(job_id)s)
 ON CONFLICT (job_id, identity) DO NOTHING
 RETURNING id;
 
@@ -237,7 +241,8 @@ WHERE id = %(job_id)s AND completed_at IS NULL;
 -- name: revive
 -- Retry: dead chunks are ready again at the stage where they died; a rejected upload starts anew.
 UPDATE imports.chunks
-SET status = 'ready', attempt = 0, not_before = now(), enqueued_at = NULL, publishes = 0,
+SET status = 'ready', attempt = 0, enqueued_at = NULL, publishes = 0,
+    not_before = CASE WHEN waits_for_set THEN greatest(not_before, now()) ELSE now() END,
     last_error_code = NULL, done_at = NULL,
     stage = CASE WHEN kind = 'upload' THEN 'validate' ELSE stage END
 WHERE job_id = %(job_id)s AND kind <> 'finish'

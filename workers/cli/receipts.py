@@ -12,10 +12,11 @@ from psycopg.rows import DictRow
 
 from schemas.progress import Disposition
 from schemas.reasons import Category, category_of
-from sql.store import COUNTS
+from sql.store import COUNTS, Ledger
 from tasks import alarm
+from tasks.sets import Inventory
 from workers.bootstrap import thresholds
-from workers.cli import console
+from workers.cli import console, sets
 from workers.cli.connect import Services
 
 _MOST_SHOWN = 20
@@ -75,6 +76,10 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     error_category: Category | None
     error_detail: str | None
     kept_as: str | None
+    part_of: sets.SetLine | None
+    index: Inventory | None
+    """What the export's own page lists, against the job's files, or those of its set; None where
+    there is neither."""
     records: Counts
     adds_up: bool
     alert: str | None
@@ -100,6 +105,7 @@ def gather(lake: Services, job: DictRow) -> Receipt:
     dead = ledger.rows("jobs", "dead_chunks", job_id=job_id)
     records = Counts(**{name: job[f"records_{name}"] for name in COUNTS})
     formats = by_format(files)
+    part_of, index = _export(ledger, job_id)
     return Receipt(
         job=job_id,
         user=job["user_name"],
@@ -116,6 +122,8 @@ def gather(lake: Services, job: DictRow) -> Receipt:
         error_category=job["error_code"] and category_of(job["error_code"]),
         error_detail=job["error_detail"],
         kept_as=job["kept_as"],
+        part_of=part_of,
+        index=index,
         records=records,
         adds_up=adds_up(records, formats, settled=bool(job["completed_at"]) and not dead),
         alert=alarm.line(lake.reader, thresholds(lake.settings), job),
@@ -143,6 +151,15 @@ def quarantined(lake: Services, user_id: UUID, query: str, **asked: Any) -> list
     """What a query of quarantined records says, each row with the category of its code."""
     rows = lake.reader.rows(user_id, "jobs", query, **asked)
     return [{**row, "category": category_of(row["code"])} for row in rows]
+
+
+def _export(ledger: Ledger, job_id: UUID) -> tuple[sets.SetLine | None, Inventory | None]:
+    """The set that a job is a part of; and what the export says of its own files."""
+    for row in ledger.rows("sets", "sets_of", jobs=[job_id]):
+        found = sets.receipt_of(ledger, row)
+        return found.set, found.index
+    index = sets.index_of(ledger, [job_id], [])
+    return None, index if index.pages or index.unread else None
 
 
 def _file(row: DictRow) -> FileLine:
@@ -179,6 +196,7 @@ def show(receipt: Receipt) -> None:
     """The receipt for people."""
     _head(receipt)
     _files(receipt)
+    _export_shown(receipt)
     if receipt.formats:
         console.data("")
         rows = [(name, *_numbers(counts)) for name, counts in sorted(receipt.formats.items())]
@@ -221,6 +239,16 @@ def _files(receipt: Receipt) -> None:
         console.data("")
         rows = [(f.disposition, f.reason, f.category, f.path, f.detail) for f in aside]
         console.table(("not read", "reason", "category", "file", "detail"), rows)
+
+
+def _export_shown(receipt: Receipt) -> None:
+    if receipt.part_of is not None:
+        console.data("")
+        console.data(f"part of   {receipt.part_of.name}; see: datapunk sets {receipt.part_of.name}")
+        for note in sets.notes(receipt.part_of):
+            console.data(note)
+    if receipt.index is not None:
+        sets.show_index(receipt.index)
 
 
 def _records(receipt: Receipt) -> None:

@@ -19,7 +19,7 @@ from schemas.reasons import category_of
 from tasks import alarm
 from workers import machine, supervise
 from workers.bootstrap import thresholds
-from workers.cli import connect, console, doctor
+from workers.cli import connect, console, doctor, sets
 from workers.settings import load
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -35,6 +35,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     """What `status` shows, as `--json` prints it."""
 
     jobs: list[dict[str, Any]]
+    sets: list[sets.SetLine]
     services: dict[str, Any]
 
 
@@ -81,7 +82,8 @@ def snapshot(lake: connect.Services, job: str | None) -> Snapshot:
     else:
         rows = [connect.find_job(lake.ledger, job)]
     facts = [job_facts(row, _stage(lake, row), _alert(lake, row)) for row in rows]
-    return Snapshot(facts, _services(lake))
+    shown = sets.of_jobs(lake.ledger, [row["id"] for row in rows])
+    return Snapshot(facts, [line for line in shown if [*sets.notes(line)]], _services(lake))
 
 
 def _stage(lake: connect.Services, row: DictRow) -> str | None:
@@ -152,6 +154,13 @@ def causes(facts: list[dict[str, Any]]) -> Iterator[str]:
             yield f"{'':8}  run: datapunk quarantine list --job {short}"
 
 
+def said_of(shot: Snapshot) -> Iterator[str]:
+    """What there is to know and to do, in lines: failures, then parts that are missing."""
+    yield from causes(shot.jobs)
+    for line in shot.sets:
+        yield from sets.notes(line)
+
+
 def _services(lake: connect.Services) -> dict[str, Any]:
     settings = lake.settings
     scan = doctor.scanner(settings)
@@ -181,7 +190,7 @@ def footer(services: Mapping[str, Any]) -> Iterator[str]:
 
 def _print(shot: Snapshot) -> None:
     console.table(_COLUMNS, [line(fact) for fact in shot.jobs])
-    for text in causes(shot.jobs):
+    for text in said_of(shot):
         console.data(text)
     for text in footer(shot.services):
         console.say(text)
@@ -199,7 +208,7 @@ def _watch(lake: connect.Services, job: str | None) -> None:
 
 def _drawn(shot: Snapshot) -> Group:
     cells = [[console.cell(value) for value in line(fact)] for fact in shot.jobs]
-    notes = [*causes(shot.jobs), "", *footer(shot.services)]
+    notes = [*said_of(shot), "", *footer(shot.services)]
     return Group(console.rich_table(_COLUMNS, cells), *(Text(console.shown(n)) for n in notes))
 
 
