@@ -73,6 +73,14 @@ def iso(text: str) -> Instant:
     return _with_offset(moment, zone.utcoffset(None) or _NO_TIME, text)
 
 
+def spaced(text: str) -> Instant:
+    """As `iso`, quick where a blank stands before the offset: `2016-11-14 07:25:44 -0700`."""
+    if len(text) == 25 and text[19] == " ":
+        moment = iso(text[:19] + text[20:])
+        return Instant(moment.at, text, moment.offset, moment.flag)
+    return iso(text)
+
+
 def _with_offset(moment: datetime, offset: timedelta, text: str) -> Instant:
     if not offset and "-" in text[-6:]:  # RFC 3339: -00:00 means that the zone is not known
         return Instant(moment, text, None, "zone_unknown")

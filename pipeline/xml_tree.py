@@ -8,8 +8,9 @@ prefix, since a prefix is declared on some element outside.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import NamedTuple
-from xml.parsers import expat  # noqa: S406 - an element alone has no entities to expand
+from xml.parsers import expat
 
 import msgspec
 
@@ -140,10 +141,9 @@ def root_of(head: Head | bytes) -> Root | None:
 
     parser = expat.ParserCreate()
     parser.StartElementHandler = start
-    try:
+    # What came before it breaks counts.
+    with suppress(expat.ExpatError, _Seen, ValueError, LookupError):
         parser.Parse(data.removeprefix(b"\xef\xbb\xbf").lstrip(), False)
-    except (expat.ExpatError, _Seen, ValueError, LookupError):
-        pass  # what came before counts
     if not found:
         return None
     return Root(*found[0], following=tuple(name for name, _ in found[1:]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ def test_slicing_anyhow_gives_the_same(pieces: list[bytes], records: int, size: 
         assert read(data, records=records, size=size) == whole
         assert count(data) <= len(whole)
         spans = [(item.offset, item.offset + item.length) for item in whole]
-        assert all(a[1] <= b[0] for a, b in zip(spans, spans[1:], strict=False))
+        assert all(a[1] <= b[0] for a, b in pairwise(spans))
         assert all(0 <= start <= end <= len(data) for start, end in spans)
 
 

@@ -22,7 +22,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, BinaryIO, NamedTuple
-from xml.parsers import expat  # noqa: S406 - for counting; expat bounds what entities grow to
+from xml.parsers import expat
 
 import msgspec
 
