@@ -109,7 +109,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     products: tuple[str, ...] = ()
     """Whose export it is, as its makers name it: `("Google Takeout: Chrome",)`."""
     locales: tuple[str, ...] = ()
-    """Languages of names and dates that are known, as ISO 639-1; empty: it doesn't depend on one."""
+    """Languages of names and dates that are known, as ISO 639-1; empty: it depends on none."""
     vintages: tuple[str, ...] = ()
     """The forms over the years that are read, for people: `("Records.json (2022-2024)",)`."""
     record_types: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ rejections pass untouched. Bad data is a value; only bad weather raises.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, BinaryIO, TypeAlias
 
@@ -33,24 +33,37 @@ _SPEECHLESS = frozenset({DataType.BROWSER, DataType.LOCATION})
 
 
 def understand(
-    form: Format, member: Member, source: BinaryIO, part: Slice, context: Context
+    form: Format,
+    member: Member,
+    source: BinaryIO,
+    part: Slice,
+    context: Context,
+    noticed: Callable[[set[str]], None] | None = None,
 ) -> Iterator[Found]:
     """The outcomes of one slice, in order, each with the place of its item.
 
     A format's complaint about an item (`BadValue`, or a field that is missing or of another
     shape), or a broken quality rule, becomes a `Rejection` with the item's raw bytes, read
-    through a second handle.
+    through a second handle. `noticed` is told of fields of an item that the format does not know.
     """
     with member.file.open("rb") as again:
         for item in form.reader.items(source, part, context):
             if isinstance(item, Rejection):
                 yield item.offset, item.length, item
                 continue
+            if noticed is not None and (new := _unknown_fields(form, item)):
+                noticed(new)
             for outcome in _meaning(form, member, item):
                 checked = _checked(outcome)
                 if isinstance(checked, Rejection):
                     checked = _with_raw(checked, item, again)
                 yield item.offset, item.length, checked
+
+
+def _unknown_fields(form: Format, item: RawRecord) -> set[str]:
+    if form.fields is None or not isinstance(item.value, dict):
+        return set()
+    return item.value.keys() - form.fields
 
 
 def _checked(outcome: Outcome) -> Outcome:

@@ -72,6 +72,7 @@ class JobStatus(StrEnum):
     REJECTED = "rejected"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    ROLLED_BACK = "rolled_back"
 
 
 #: A job in one of these is at rest: no worker owes it anything.
@@ -82,6 +83,7 @@ ENDED = frozenset(
         JobStatus.REJECTED,
         JobStatus.FAILED,
         JobStatus.CANCELLED,
+        JobStatus.ROLLED_BACK,
     }
 )
 

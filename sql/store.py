@@ -222,20 +222,21 @@ class Ledger:
     ) -> None:
         """Append to the audit trail. Details are ids, codes and numbers, never content."""
         with self.transaction() as connection:
-            _event(connection, kind, user_id, job_id, chunk_id, detail)
+            note(connection, kind, user_id, job_id, detail, chunk_id)
 
 
 _JOBS_BEGIN = _CHUNKS["begin_job"]
 
 
-def _event(
+def note(
     connection: Connection,
     kind: str,
     user_id: UUID | None,
     job_id: UUID | None,
-    chunk_id: int | None,
     detail: Mapping[str, Any],
+    chunk_id: int | None = None,
 ) -> None:
+    """Append to the audit trail in an open transaction; ids, codes and numbers, never content."""
     connection.execute(
         _JOBS["event"],
         {
@@ -339,7 +340,7 @@ class Commit:
     def event(self, kind: str, **detail: Any) -> None:
         """Append to the audit trail in the same transaction."""
         claim = self.claim
-        _event(self.connection, kind, claim.user_id, claim.job_id, claim.id, detail)
+        note(self.connection, kind, claim.user_id, claim.job_id, detail, claim.id)
 
 
 #: What is counted of records, for a chunk, a file and a job.

@@ -52,7 +52,10 @@ def finish_job(run: Runtime, claim: Claim) -> Ending:
         _refresh(run, claim)
 
     def ending(commit: Commit) -> None:
-        rows = [{"id": int(f), "counts": c} for f, c in counts.items()]
+        # Read again under the job's lock: a retry from quarantine may have changed a tally.
+        commit.run("desk", "hold_job")
+        settled = counts_by_file(row["tally"] for row in commit.run("jobs", "tallies"))
+        rows = [{"id": int(f), "counts": c} for f, c in settled.items()]
         commit.run("jobs", "file_counts", counts=msgspec.json.encode(rows).decode())
         commit.run("jobs", "close_job", kept_as=kept)
         commit.event("finished", status=status)
@@ -68,7 +71,7 @@ def counts_by_file(tallies: Iterable[dict[str, dict[str, int]]]) -> dict[str, di
         for file, counts in tally.items():
             mine = total.setdefault(file, dict.fromkeys((*COUNTS, "items"), 0))
             for name, n in counts.items():
-                mine[name] += n
+                mine[name] = mine.get(name, 0) + n
     return total
 
 
@@ -338,6 +341,8 @@ def cancel(run: Runtime, job_id: UUID, user_id: UUID) -> int:
 def retry(run: Runtime, job: dict[str, Any]) -> int:
     """Go on with an ended job from the stage that failed; how many chunks go again."""
     job_id = job["id"]
+    if job["status"] == JobStatus.ROLLED_BACK:
+        raise PermanentError("The job was rolled back; drop its original again instead.")
     with _one_archive_once(), run.ledger.transaction() as connection:
         revived = connection.execute(
             chains.CHUNKS["revive"], {"job_id": job_id, "rejected": job["ending"] == "rejected"}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,8 @@ _FLUSH_CHUNKS = 64
 _FLUSH_FILES = 2_000
 _FLUSH_SECONDS = 2.0
 
+_STAMP = re.compile(r"^takeout-(\d{8}T\d{6}Z)-")
+
 #: Small files of one format share a chunk, up to this many.
 _FILES_A_CHUNK = 500
 
@@ -50,18 +54,28 @@ def validate_upload(run: Runtime, claim: Claim) -> Ending:
         kind = media_type(source.read(members.HEAD), claim.source_name, path)
     unpack.inspect_archive(path, run.options.archive)
     scan = _scan(run, path)
+    made = exported_at(claim.source_name)
     facts = {"sha256": sha256, "size": size, "media_type": kind, "scan": scan}
 
     def ending(commit: Commit) -> None:
         try:
             with commit.connection.transaction():
-                commit.run("jobs", "measured", **facts)
+                commit.run("jobs", "measured", **facts, exported_at=made)
         except pg.UniqueViolation:
             _end_as_duplicate(commit, facts)
         else:
             commit.advance(Stage.EXTRACT)
 
     return ending
+
+
+def exported_at(name: str) -> datetime | None:
+    """When a Takeout was made, as its name says: `takeout-20250102T030405Z-001.zip`."""
+    stamp = _STAMP.search(name)
+    try:
+        return datetime.strptime(stamp[1], "%Y%m%dT%H%M%S%z") if stamp else None
+    except ValueError:
+        return None
 
 
 def _scan(run: Runtime, path: Path) -> str:

@@ -19,17 +19,18 @@ import numpy as np
 from pipeline import split, unpack
 from pipeline.format import format_named
 from pipeline.normalise import understand
-from pipeline.screen import key_of
+from pipeline.screen import Repeats, key_of, occurrence_key
 from pipeline.validate import measure
 from schemas.errors import Rejected
 from schemas.files import Listed, Member, Slice, SourceFile
 from schemas.progress import ENDED, Disposition, JobStatus
 from schemas.reasons import Reason
-from schemas.records import Record, Rejection
+from schemas.records import Metric, Point, Record, Rejection
 from sql import copy
-from sql.load import instants, known_documents, micros, split_keys
+from sql.load import Keys, held_documents, instants, micros, split_keys
 from sql.store import COUNTS, Lake
 from tasks import members
+from tasks.batches import TABLES
 from tasks.blobs import FileBlobs
 from tasks.context import Runtime
 from tasks.upload import storable
@@ -266,9 +267,10 @@ class _Sources:
         with member.file.open("rb") as source:
             number = form.reader.count(source, found.context)
         # On broken syntax the two ways to count may see another number of broken items.
-        self.items.note(number == counts["items"] or counts["quarantined"] > 0, member.ordinal)
+        broken = counts["quarantined"] + row["mended"] > 0
+        self.items.note(number == counts["items"] or broken, member.ordinal)
         seen = quarantined = 0
-        batch = _Batch(self._known)
+        batch = _Batch(self._known, repeats=form.repeats)
         poison = self._reader.rows(
             self._user, "verify", "poison_of", job_id=self._job["id"], file_id=row["id"]
         )
@@ -282,7 +284,8 @@ class _Sources:
             batch.add(outcome)
         batch.ask()
         self.records.note(not batch.missing, member.ordinal, batch.missing, batch.asked)
-        same = (seen, quarantined) == (counts["seen"], counts["quarantined"])
+        said = (counts["seen"] - row["more"], counts["quarantined"] + row["mended"])
+        same = (seen, quarantined) == said
         self.counts.note(same, member.ordinal)
 
     def _kept(self, sha256: str, size: int, ordinal: int) -> None:
@@ -292,9 +295,10 @@ class _Sources:
     def _known(self, table: str, keys: bytes, ats: list[int], types: list[str]) -> int:
         at = np.array(ats, dtype="<i8")
         if table == "documents":
-            return int(known_documents(self._reader, self._user, types, keys, at).sum())
+            which = Keys(types=types, keys=keys, ats=at)
+            return int(held_documents(self._reader, self._user, which).sum())
         rows = self._reader.rows(
-            self._user, "lake", "known_locations",
+            self._user, "lake", f"known_{table}",
             user_id=self._user, keys=split_keys(keys), ats=instants(at),
         )  # fmt: skip
         return len(rows)
@@ -321,26 +325,35 @@ def _outcomes(found: members.Readable, poison: list[Slice]) -> Iterator[Any]:
                     yield outcome
 
 
+_TABLE_OF: dict[Any, str] = {Record: "documents", Point: "locations", Metric: "metrics"}
+
+
 class _Batch:
     """Keys of records, asked of the lake some thousand at a time."""
 
-    def __init__(self, known: Callable[[str, bytes, list[int], list[str]], int]) -> None:
+    def __init__(
+        self, known: Callable[[str, bytes, list[int], list[str]], int], *, repeats: bool
+    ) -> None:
         self._known = known
+        self._repeats = Repeats() if repeats else None
         self.asked = 0
         self.missing = 0
         self._clear()
 
     def _clear(self) -> None:
-        self._keys = {"documents": bytearray(), "locations": bytearray()}
-        self._ats: dict[str, list[int]] = {"documents": [], "locations": []}
+        self._keys = {name: bytearray() for name in TABLES}
+        self._ats: dict[str, list[int]] = {name: [] for name in TABLES}
         self._types: list[str] = []
 
     def add(self, outcome: Any) -> None:
-        table = "documents" if isinstance(outcome, Record) else "locations"
-        self._keys[table] += key_of(outcome)
-        self._ats[table].append(micros(copy.partition_at(outcome.time)))
+        table, key, at = _TABLE_OF[type(outcome)], key_of(outcome), copy.partition_at(outcome.time)
         if isinstance(outcome, Record):
             self._types.append(outcome.data_type)
+            at = copy.partition_of(outcome)
+            if self._repeats is not None:
+                key = occurrence_key(key, self._repeats.number(0, key))
+        self._keys[table] += key
+        self._ats[table].append(micros(at))
         if len(self._ats[table]) >= _BATCH:
             self.ask()
 

@@ -213,7 +213,7 @@ def test_content_is_masked_until_revealed_and_that_is_recorded(
     tmp_path: Path,
 ) -> None:
     imported("anna", "s.zip", sample.write(tmp_path / "s.zip").read_bytes())
-    listed = json.loads(cli.invoke(app, ["quarantine", "list", "--json"]).stdout)
+    listed = json.loads(cli.invoke(app, ["quarantine", "list", "--all", "--json"]).stdout)
     (ragged,) = [row for row in listed if row["code"] == "ragged_row"]
     number = str(ragged["id"])
     assert "one field" not in cli.invoke(app, ["quarantine", "show", number]).stdout

@@ -47,6 +47,7 @@ def test_an_ending_is_a_way_to_end_that_is_not_done(database: Database) -> None:
         JobStatus.REJECTED,
         JobStatus.FAILED,
         JobStatus.CANCELLED,
+        JobStatus.ROLLED_BACK,
     }
 
 

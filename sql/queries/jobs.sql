@@ -25,7 +25,8 @@ RETURNING id;
 -- name: measured
 -- What validate learned. Fails on jobs_one_archive if the user has this archive already.
 UPDATE imports.jobs
-SET sha256 = %(sha256)s, size_bytes = %(size)s, media_type = %(media_type)s, scan = %(scan)s
+SET sha256 = %(sha256)s, size_bytes = %(size)s, media_type = %(media_type)s, scan = %(scan)s,
+    exported_at = %(exported_at)s
 WHERE id = %(job_id)s;
 
 -- name: twin
@@ -100,7 +101,10 @@ SELECT 'user_data.documents_' || data_type AS parent, date_trunc('month', partit
 FROM user_data.documents WHERE job_id = %(job_id)s GROUP BY 1, 2
 UNION ALL
 SELECT 'timeseries.locations', date_trunc('month', at AT TIME ZONE 'UTC')::date
-FROM timeseries.locations WHERE job_id = %(job_id)s GROUP BY 1, 2;
+FROM timeseries.locations WHERE job_id = %(job_id)s GROUP BY 1, 2
+UNION ALL
+SELECT 'timeseries.metrics', date_trunc('month', at AT TIME ZONE 'UTC')::date
+FROM timeseries.metrics WHERE job_id = %(job_id)s GROUP BY 1, 2;
 
 -- name: close_job
 -- The job's one end.
@@ -138,9 +142,15 @@ SELECT count(*) FROM imports.jobs WHERE completed_at IS NULL;
 SELECT id, path, disposition, reason, detail, format, size_bytes, media_type, encoding, counts
 FROM imports.files WHERE job_id = %(job_id)s ORDER BY ordinal NULLS LAST, path;
 
+-- name: drift_of
+SELECT d.format, d.field, d.records, f.path AS first_file
+FROM imports.drift AS d JOIN imports.files AS f ON f.id = d.first_file_id
+WHERE d.job_id = %(job_id)s ORDER BY d.format, d.field;
+
 -- name: quarantine_summary
 -- Quarantined records by code, with the first place of each.
-SELECT q.code, q.stage, count(*) AS records, min(f.path) AS first_file,
+SELECT q.code, q.stage, count(*) AS records,
+    (array_agg(f.path ORDER BY q.id))[1] AS first_file,
     (array_agg(q.locator ORDER BY q.id))[1] AS first_locator,
     (array_agg(q.detail ORDER BY q.id))[1] AS first_detail,
     min(q.id) AS first_id

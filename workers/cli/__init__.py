@@ -63,7 +63,9 @@ def _app() -> typer.Typer:
         add,
         database,
         demo,
+        formats,
         jobs,
+        people,
         processes,
         quarantine,
         services,
@@ -79,7 +81,7 @@ def _app() -> typer.Typer:
         pretty_exceptions_show_locals=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for group in (services, add, status, jobs, processes, demo):
+    for group in (services, add, status, jobs, processes, formats, people, demo):
         group.register(made)
     made.add_typer(quarantine.app, name="quarantine")
     made.add_typer(database.app, name="db")

@@ -78,3 +78,15 @@ def find_job(ledger: Ledger, prefix: str) -> DictRow:
     if len(rows) > 1:
         raise PermanentError("Several jobs begin so; give more of the id.")
     return rows[0]
+
+
+def find_user(ledger: Ledger, name: str | None) -> DictRow:
+    """The user of that name, or the only one. Raises `PermanentError` if there is none, or many
+    to choose from."""
+    users = ledger.rows("jobs", "users")
+    found = [row for row in users if name is None or row["name"] == name]
+    if not found:
+        raise PermanentError("There is no such user; users are made by their first import.")
+    if len(found) > 1:
+        raise PermanentError("There are several users; name one: --user NAME")
+    return found[0]

@@ -1,4 +1,5 @@
-"""What people ask and do with one job: `receipt`, `verify`, `retry`, `cancel`."""
+"""What people ask and do with one job: `receipt`, `verify`, `retry`, `cancel`,
+`rollback`."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from psycopg.rows import DictRow
 
 from schemas.errors import PermanentError
 from tasks import housekeeping
+from tasks.rollback import roll_back
 from workers.cli import connect, console, receipts
 from workers.settings import load
 
@@ -20,7 +22,7 @@ _ALL = 1_000_000
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this file."""
-    for verb in (receipt, verify, retry, cancel):
+    for verb in (receipt, verify, retry, cancel, rollback):
         app.command()(verb)
 
 
@@ -84,3 +86,20 @@ def cancel(job: Job) -> None:
             raise PermanentError(f"The job has ended already: it is {row['status']}.")
         count = housekeeping.cancel(run, row["id"], row["user_id"])
     console.say(f"{count} chunks were stopped")
+
+
+def rollback(
+    job: Job,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    json: Json = False,
+) -> None:
+    """Take back what a job loaded. What another job also had stays, and is that job's then."""
+    with connect.runtime(load()) as run:
+        row = connect.find_job(run.ledger, job)
+        found = roll_back(run, row["user_id"], row["id"], dry=dry_run)
+    if json:
+        console.as_json({"dry_run": dry_run, **msgspec.to_builtins(found)})
+        return
+    console.data(f"{'would go' if dry_run else 'gone'}:")
+    for name, n in msgspec.to_builtins(found).items():
+        console.data(f"  {name.replace('_', ' '):12} {n}")

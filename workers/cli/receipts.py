@@ -14,6 +14,8 @@ from schemas.progress import Disposition
 from sql.store import COUNTS, Lake, Ledger
 from workers.cli import console
 
+_MOST_SHOWN = 20
+
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """Records: every one that was seen ended in one of the other three."""
@@ -27,6 +29,15 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     def adds_up(self) -> bool:
         """Whether nothing is missing and nothing is counted twice."""
         return self.seen == self.loaded + self.duplicate + self.quarantined
+
+
+class Drift(msgspec.Struct, frozen=True, kw_only=True):
+    """A field that a format has never seen: the export may have changed."""
+
+    format: str
+    field: str
+    records: int
+    first_file: str
 
 
 class FileLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +74,13 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     dispositions: dict[str, int]
     formats: dict[str, Counts]
     files: list[FileLine]
+    newer_versions: int
+    """Of the loaded records: they replaced what another export said of the same thing."""
+    older_versions: int
+    """Of the loaded records: a newer export had said otherwise, so they are kept beside."""
+    empty: list[str]
+    """Files that a format claims and that gave not one record."""
+    drift: list[Drift]
     quarantine: list[dict[str, Any]]
     dead_chunks: list[dict[str, Any]]
 
@@ -70,7 +88,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 def gather(ledger: Ledger, reader: Lake, job: DictRow) -> Receipt:
     """The receipt of a job that runs or has ended."""
     job_id = job["id"]
-    files = [_file(row) for row in ledger.rows("jobs", "files_for_receipt", job_id=job_id)]
+    rows = ledger.rows("jobs", "files_for_receipt", job_id=job_id)
+    files = [_file(row) for row in rows]
     dead = ledger.rows("jobs", "dead_chunks", job_id=job_id)
     records = Counts(**{name: job[f"records_{name}"] for name in COUNTS})
     formats = by_format(files)
@@ -94,9 +113,21 @@ def gather(ledger: Ledger, reader: Lake, job: DictRow) -> Receipt:
         dispositions=dict(Counter(str(f.disposition) for f in files)),
         formats=formats,
         files=files,
+        newer_versions=sum(row["counts"].get("newer", 0) for row in rows),
+        older_versions=sum(row["counts"].get("older", 0) for row in rows),
+        empty=[row["path"] for row in rows if _gave_nothing(row)],
+        drift=msgspec.convert(
+            reader.rows(job["user_id"], "jobs", "drift_of", job_id=job_id), list[Drift]
+        ),
         quarantine=reader.rows(job["user_id"], "jobs", "quarantine_summary", job_id=job_id),
         dead_chunks=dead,
     )
+
+
+def _gave_nothing(row: DictRow) -> bool:
+    """A claimed file with bytes and without one record: never a success in silence."""
+    counts = row["counts"]
+    return bool(counts and row["size_bytes"] and not counts.get("seen"))
 
 
 def _file(row: DictRow) -> FileLine:
@@ -181,6 +212,26 @@ def _records(receipt: Receipt) -> None:
         f"+ {counts.quarantined} quarantined"
     )
     console.data(f"adds up:  {'yes' if receipt.adds_up else 'no'}")
+    if receipt.newer_versions or receipt.older_versions:
+        console.data(
+            f"versions  of the loaded, {receipt.newer_versions} replaced what another export said, "
+            f"{receipt.older_versions} are older than what stands"
+        )
+    _warnings(receipt)
+
+
+def _warnings(receipt: Receipt) -> None:
+    """What a person should look at, though nothing failed."""
+    for path in receipt.empty[:_MOST_SHOWN]:
+        console.data(f"warning   no record in {path}, which looked like one of ours")
+    for found in receipt.drift[:_MOST_SHOWN]:
+        console.data(
+            f"new field {found.field!r} in {found.records} records of {found.format}, first in "
+            f"{found.first_file}: the export may have changed"
+        )
+    more = max(len(receipt.empty), len(receipt.drift)) - _MOST_SHOWN
+    if more > 0:
+        console.data(f"          … and {more} more; see --json")
 
 
 def _quarantine(receipt: Receipt) -> None:
