@@ -12,9 +12,9 @@ from pipeline.format import Format, recognise
 from pipeline.screen import key_of
 from schemas.records import Metric, Outcome, Point, Record
 from tests.formats_support import head_of, member_of, read
-from tests.generators import apple_health
+from tests.generators import apple_health, browsers
 
-GENERATORS = [apple_health]
+GENERATORS = [apple_health, browsers]
 
 
 def kind_of(outcome: Outcome) -> str:
