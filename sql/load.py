@@ -209,11 +209,6 @@ def load_series(commit: Commit, name: str, lines: bytes, file_ids: Sequence[int]
     return Came(came)
 
 
-def hold_lake(commit: Commit) -> None:
-    """No row of the user is taken back until this transaction ends."""
-    commit.run("lake", "hold_lake", alone=False)
-
-
 class Keys(msgspec.Struct, frozen=True, kw_only=True):
     """Documents by what is unique of them: `keys` has 16 bytes each, `ats` shape (n,)."""
 
@@ -239,9 +234,8 @@ def claim_known(commit: Commit, which: Keys, file_ids: Sequence[int]) -> None:
     """Note that this file too had documents that the lake has under another file's name.
 
     Raises `TransientError` if the lake has not all of them any more: then a job was rolled back
-    since it was asked, and it must be asked again.
+    since it was asked, and it must be asked again. The commit holds the lake.
     """
-    hold_lake(commit)
     (row,) = commit.run("lake", "claim_known", **which.parameters(), files=list(file_ids))
     if row["count"] != len(which.ats):
         raise TransientError("a job was rolled back meanwhile")

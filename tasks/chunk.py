@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -15,15 +16,17 @@ from numpy.typing import NDArray
 from pipeline import embed, spool
 from pipeline.format import Format, format_named
 from pipeline.normalise import Found, normalise, understand
+from pipeline.ports import Neighbours
 from pipeline.screen import first_of_each
 from schemas.crash import crash_here
 from schemas.files import Context, Member, Slice
-from schemas.progress import Stage
+from schemas.progress import Event, Stage
 from schemas.records import Record
 from sql.load import Keys, Vectors, claim_known, claim_twins, known_documents
 from sql.store import COUNTS, Claim, Commit
 from tasks import batches
 from tasks.context import Options, Runtime
+from tasks.neighbours import SetNeighbours
 from tasks.shell import Ending
 
 _VECTOR_COLUMNS = ("pieces", "starts", "ends", "matrix")
@@ -45,8 +48,9 @@ def normalise_chunk(run: Runtime, claim: Claim) -> Ending:
     form = format_of(claim)
     files = open_files(run, claim)
     batch = batches.Batch(keep_text=claim.embed, repeats=form.repeats)
+    beside = SetNeighbours(run.lake, claim.user_id, claim.job_id)
     for slot, (file_id, start, end) in enumerate(claim.slices):
-        read_slice(run, claim, batch, form, slot, files[file_id], Slice(start, end))
+        read_slice(run, claim, batch, form, slot, files[file_id], Slice(start, end), beside)
     name = artefact(claim, "spool")
     batch.write(_folder(run, claim) / name)
     crash_here("normalise.written")
@@ -66,12 +70,13 @@ def read_slice(
     slot: int,
     opened: Opened,
     part: Slice,
+    beside: Neighbours,
 ) -> None:
     """The outcomes of one slice into the batch; bytes that belong to records are stored."""
     member = opened.member
     with member.file.open("rb") as source:
         found = understand(
-            form, member, source, part, opened.context, lambda new: batch.notice(slot, new)
+            form, member, source, part, opened.context, beside, lambda new: batch.notice(slot, new)
         )
         counted = _count_items(found, batch.items, slot)
         kept = _keep_blobs(run, claim, member, batch, normalise(counted))
@@ -239,7 +244,7 @@ def _tally(
 
 def quarantine(commit: Commit, claim: Claim, rejections: list[batches.Quarantined]) -> None:
     """Set rejections aside, each with its raw bytes and where they lie."""
-    commit.run_many(
+    held = commit.run_many(
         "jobs",
         "quarantine",
         [
@@ -255,6 +260,8 @@ def quarantine(commit: Commit, claim: Claim, rejections: list[batches.Quarantine
             for nth, bad in enumerate(rejections)
         ],
     )
+    if held:  # none on a second pass, after an artefact was lost
+        commit.event(Event.QUARANTINED, records=held, codes=Counter(bad.code for bad in rejections))
 
 
 # --- embed -----------------------------------------------------------------------------------

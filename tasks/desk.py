@@ -1,16 +1,16 @@
 """What people do with quarantined records: try them again, mend them, give them up.
 
 A retry reads a record from the bytes that were kept, at their place in the member, by the format
-as it is now. It takes the way of any record (normalise, screen, embed, load), in this process,
-and ends in one transaction that holds the job and the records: so it may run while workers do,
-and twice at once.
+as it is now. It takes the way of any record (normalise, screen, embed, load) and ends in one
+transaction that holds the records and the job: so it may run while workers do, and twice at once.
+The bytes are read in a child, since they may end the process that reads them.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
@@ -19,20 +19,25 @@ from uuid import UUID
 
 import msgspec
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 from psycopg.types.json import Jsonb
 
 from pipeline import unpack
-from pipeline.format import format_named
 from pipeline.screen import first_of_each
+from schemas.crash import crash_here
 from schemas.errors import PermanentError, Rejected
 from schemas.files import Member, Slice, SourceFile
-from schemas.progress import Kind, Stage
-from sql.load import Came, Keys, Vectors, held_documents, hold_lake, instants, split_keys
+from schemas.progress import Event, Kind, Stage
+from sql.load import Came, Keys, Vectors, held_documents, instants, split_keys
 from sql.queries import queries
-from sql.store import Claim, Commit, note
+from sql.store import Claim, Commit, Hold, note
 from tasks import batches, chunk, loading, members
+from tasks.apart import apart
 from tasks.context import Runtime
+from tasks.neighbours import SetNeighbours
+
+log = structlog.get_logger("datapunk.desk")
 
 _DESK = queries("desk")
 _PAGE = 500
@@ -121,55 +126,75 @@ class _Attempt:
         self._run, self._rows = run, rows
         self._items = [_item(list(group)) for _, group in groupby(rows, key=_item_of)]
         self._files = [item.rows[0]["file_id"] for item in self._items]
-        self._claim = _as_claim(rows[0], self._items)
+        self._claim = claim = _as_claim(rows[0], self._items)
+        self._beside = SetNeighbours(run.lake, claim.user_id, claim.job_id, folders=_PAGE)
+        try:
+            self._form = chunk.format_of(self._claim)
+        except KeyError as error:
+            name = self._claim.format
+            raise PermanentError(f"There is no format {name} any more.") from error
 
     def carry_out(self) -> Retried:
         """Read, embed, load. Nothing at all where another retry was quicker."""
         work = self._run.folders.work
         with tempfile.TemporaryDirectory(prefix="desk.", dir=work) as name:
-            batch = self._read(Path(name))
-            path = Path(name) / "spool"
-            batch.write(path)
-            return self._load(path, batch)
+            parts, path = list(self._parts(Path(name))), Path(name) / "spool"
+            seconds = self._run.options.apart_limit_s
+            if not apart(lambda: self._read(parts, path), seconds=seconds):
+                log.warning("the child that read the records ended", chunk=self._claim.id)
+                path.unlink(missing_ok=True)
+                batches.Batch(keep_text=False).write(path)
+            return self._load(path)
 
-    def _read(self, work: Path) -> batches.Batch:
+    def _parts(self, work: Path) -> Iterator[tuple[int, chunk.Opened, Slice]]:
+        """What is to be read: the number of an item, a member that holds it, and where."""
         claim = self._claim
-        try:
-            form = format_named(claim.format or "")
-        except KeyError as error:
-            raise PermanentError(f"There is no format {claim.format} any more.") from error
         rows = self._run.lake.rows(claim.user_id, "jobs", "files_of", ids=self._files)
         files = {row["id"]: row for row in rows}
-        batch = batches.Batch(keep_text=claim.embed, repeats=form.repeats)
         for slot, item in enumerate(self._items):
             row = files[item.rows[0]["file_id"]]
             found = _bytes_of(self._run, claim, item, row, work / str(slot))
             if found is not None:
                 member, part = found
-                opened = chunk.Opened(row["id"], member, row["context"])
-                chunk.read_slice(self._run, claim, batch, form, slot, opened, part)
-        for slot, n in Counter(s for t in batch.tables.values() for s in t.slots).items():
-            self._items[slot].good = n
-        for slot, n in Counter(bad.slot for bad in batch.rejections).items():
-            self._items[slot].bad = n
-        return batch
+                if self._form.needs_set:  # the child that reads it can't ask
+                    self._beside.folder(member.path)
+                    self._beside.bare()
+                yield slot, chunk.Opened(row["id"], member, row["context"]), part
 
-    def _load(self, path: Path, batch: batches.Batch) -> Retried:
+    def _read(self, parts: Iterable[tuple[int, chunk.Opened, Slice]], path: Path) -> None:
+        """Slices to a spool. Runs in a child, so it asks no service of the parent's."""
+        self._run.options.bound()
+        batch = batches.Batch(keep_text=self._claim.embed, repeats=self._form.repeats)
+        for slot, opened, part in parts:
+            chunk.read_slice(
+                self._run, self._claim, batch, self._form, slot, opened, part, self._beside
+            )
+        batch.write(path)
+
+    def _load(self, path: Path) -> Retried:
         run, claim = self._run, self._claim
-        healed = np.array([item.healed for item in self._items], dtype=np.bool_)
         tables = {n: batches.read_columns(path, n) for n in batches.TABLES}
+        for slots in (table.slots for table in tables.values()):
+            for slot, n in enumerate(np.bincount(slots, minlength=len(self._items))):
+                self._items[slot].good += int(n)
+        for bad in batches.read_rejections(path):
+            self._items[bad.slot].bad += 1
+        healed = np.array([item.healed for item in self._items], dtype=np.bool_)
         masks = {n: first_of_each(t.keys) & healed[t.slots] for n, t in tables.items()}
         vectors = self._embed(path, tables["documents"], masks["documents"])
         loading.ensure_partitions(run, claim, path)
         staged, series = loading.staged_of(claim, path, masks, self._files, vectors)
-        with run.lake.as_user(claim.user_id) as connection:
+        with run.lake.as_user(claim.user_id, hold=Hold.SHARED) as connection:
             commit = Commit(connection, claim)
             if not self._hold(commit):
                 return Retried()
             self._count_siblings(commit, tables["documents"])
             came = loading.load_rows(run, commit, staged, series)
-            loading.attach(commit, claim, batch.attached if healed.any() else [])
-            return self._settle(commit, came)
+            loading.attach(commit, claim, batches.read_attached(path) if healed.any() else [])
+            found = self._settle(commit, came)
+            crash_here("desk.before_commit")
+        crash_here("desk.after_commit")
+        return found
 
     def _embed(self, path: Path, table: batches.Columns, mask: NDArray[np.bool_]) -> Vectors | None:
         if not (self._claim.embed and mask.any()):
@@ -182,9 +207,7 @@ class _Attempt:
         return chunk.embed_texts(self._run, user_id, table.keys, texts)
 
     def _hold(self, commit: Commit) -> bool:
-        """Lock the lake, the job and the records; False if one of them is not as it was read."""
-        hold_lake(commit)
-        commit.run("desk", "hold_job")
+        """Lock the records; False if one of them is not as it was read."""
         ids, attempts = ([row[name] for row in self._rows] for name in ("id", "attempts"))
         return len(commit.run("desk", "hold_records", ids=ids, attempts=attempts)) == len(ids)
 
@@ -207,6 +230,7 @@ class _Attempt:
 
     def _settle(self, commit: Commit, came: Mapping[str, Came]) -> Retried:
         """States of the records, counts of the job, and a line in the audit trail."""
+        commit.run("desk", "hold_job")  # after the rows, as a load does
         loaded = duplicate = 0
         for file in sorted(set(self._files)):
             items = [i for i, f in zip(self._items, self._files, strict=True) if f == file]
@@ -228,7 +252,7 @@ class _Attempt:
             duplicate=duplicate,
             still_bad=len(self._rows) - done,
         )
-        commit.event("quarantine_retried", **msgspec.structs.asdict(found))
+        commit.event(Event.QUARANTINE_RETRIED, **msgspec.structs.asdict(found))
         return found
 
     def _close(self, commit: Commit) -> int:
@@ -333,13 +357,21 @@ def _from_original(run: Runtime, claim: Claim, ordinal: int, work: Path) -> Memb
 # --- giving up and mending -------------------------------------------------------------------
 
 
-def discard(run: Runtime, user_id: UUID, choice: Choice, reason: str) -> int:
-    """Give open records up; how many. They are kept, and stay counted as quarantined."""
-    chosen = msgspec.structs.asdict(choice)
+def discard(
+    run: Runtime, user_id: UUID, choice: Choice, reason: str, *, delete: bool = False
+) -> int:
+    """Give open records up; how many. They stay counted as quarantined, and are kept with their
+    bytes, unless those are to be deleted."""
+    asked = {**msgspec.structs.asdict(choice), "reason": reason, "delete": delete}
     with run.lake.as_user(user_id) as connection:
-        rows = connection.execute(_DESK["discard"], {**chosen, "reason": reason}).fetchall()
+        rows = connection.execute(_DESK["discard"], asked).fetchall()
         for job_id, n in Counter(row["job_id"] for row in rows).items():
-            note(connection, "discarded", user_id, job_id, {"records": n, "code": choice.code})
+            detail = {"records": n, "code": choice.code}
+            note(connection, Event.DISCARDED, user_id, job_id, detail)
+            if delete:
+                note(connection, Event.DELETED, user_id, job_id, detail)
+        crash_here("discard.before_commit")
+    crash_here("discard.after_commit")
     return len(rows)
 
 
@@ -349,5 +381,7 @@ def mend(run: Runtime, user_id: UUID, number: int, data: bytes) -> Retried:
         row = connection.execute(_DESK["mend"], {"id": number, "mended": data}).fetchone()
         if row is None:
             raise PermanentError("The record is not open: it was loaded, discarded or taken back.")
-        note(connection, "mended", user_id, row["job_id"], {"quarantine": number})
+        note(connection, Event.MENDED, user_id, row["job_id"], {"quarantine": number})
+        crash_here("mend.before_commit")
+    crash_here("mend.after_commit")
     return retry(run, user_id, Choice(id=number))

@@ -17,13 +17,12 @@ from sql.load import (
     Came,
     Staged,
     Vectors,
-    hold_lake,
     load_documents,
     load_series,
     months_of,
 )
-from sql.store import Claim, Commit
-from tasks import batches, chunk
+from sql.store import Claim, Commit, total_of
+from tasks import alarm, batches, chunk
 from tasks.context import Runtime
 from tasks.shell import Ending
 
@@ -48,7 +47,10 @@ def load_chunk(run: Runtime, claim: Claim) -> Ending:
         came = load_rows(run, commit, staged, series)
         crash_here("load.rows_in")
         attach(commit, claim, attached)
-        commit.complete(tally=_loaded(claim, slots, came, files))
+        tally = _loaded(claim, slots, came, files)
+        commit.complete(tally=tally)
+        if total_of(tally)["quarantined"]:
+            alarm.sound(commit, run.options.alert)
 
     return ending
 
@@ -78,9 +80,11 @@ def staged_of(
 def load_rows(
     run: Runtime, commit: Commit, staged: Staged, series: Mapping[str, bytes]
 ) -> dict[str, Came]:
-    """Rendered lines into their tables; what came in, by table."""
+    """Rendered lines into their tables; what came in, by table.
+
+    The commit holds the lake, so that what was in it already stays there as long.
+    """
     came = dict.fromkeys(batches.TABLES, Came({}))
-    hold_lake(commit)
     try:
         if staged.lines:
             came["documents"] = load_documents(commit, staged)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -10,13 +9,15 @@ from uuid import UUID
 import msgspec
 from psycopg import Rollback
 
+from schemas.crash import crash_here
 from schemas.errors import PermanentError
-from schemas.progress import JobStatus
+from schemas.progress import Event, JobStatus
 from sql.queries import queries
-from sql.store import Connection, note
+from sql.store import Connection, Hold, note
 from tasks.context import Runtime
+from tasks.housekeeping import clear
 
-_DESK, _LAKE = queries("desk"), queries("lake")
+_DESK = queries("desk")
 
 #: Ends of jobs that may have loaded something.
 _LOADED = (JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED)
@@ -38,21 +39,22 @@ class RolledBack(msgspec.Struct, frozen=True, kw_only=True):
 def roll_back(run: Runtime, user_id: UUID, job_id: UUID, *, dry: bool = False) -> RolledBack:
     """Take back what an ended job loaded, in one transaction; `dry` does it and undoes it.
 
-    Workers of the user wait meanwhile, and none of theirs can have counted on a row that goes.
-    Raises `PermanentError` if the job, or another of the user's, is still at work.
+    Commits of the user's other imports wait meanwhile, and chunks of theirs that left out what
+    goes begin anew. Raises `PermanentError` if the job itself is still at work.
     """
     found = RolledBack()
-    with run.lake.as_user(user_id) as connection:
-        connection.execute(_LAKE["hold_lake"], {"user_id": user_id, "alone": True})
+    with run.lake.as_user(user_id, hold=Hold.ALONE) as connection:
         connection.execute(_DESK["hold_job"], {"job_id": job_id})
         _check(connection, job_id)
         row = connection.execute(_DESK["roll_back"], {"job_id": job_id}).fetchone()
         found = msgspec.convert(row, RolledBack)
         if dry:
             raise Rollback
-        note(connection, "rolled_back", user_id, job_id, msgspec.structs.asdict(found))
+        note(connection, Event.ROLLED_BACK, user_id, job_id, msgspec.structs.asdict(found))
+        crash_here("rollback.before_commit")
     if not dry:
-        shutil.rmtree(run.folders.job(job_id), ignore_errors=True)
+        crash_here("rollback.after_commit")
+        clear(run, run.folders.job(job_id))
     return found
 
 
@@ -68,10 +70,6 @@ def _check(connection: Connection, job_id: UUID) -> None:
         raise PermanentError(f"The job still runs; stop it first: datapunk cancel {job_id}")
     if job["status"] not in _LOADED:
         raise PermanentError(f"There is nothing to take back: the job is {job['status']}.")
-    if ask("others_at_work")["count"]:
-        raise PermanentError(
-            "Another import of the same user is under way; wait for its end, or cancel it."
-        )
     if ask("unnoted")["count"]:
         raise PermanentError(
             "An older import of this user shares records with others, and it was not noted which; "

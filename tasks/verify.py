@@ -19,6 +19,7 @@ import numpy as np
 from pipeline import split, unpack
 from pipeline.format import format_named
 from pipeline.normalise import understand
+from pipeline.ports import Neighbours
 from pipeline.screen import Repeats, key_of, occurrence_key
 from pipeline.validate import measure
 from schemas.errors import Rejected
@@ -33,6 +34,7 @@ from tasks import members
 from tasks.batches import TABLES
 from tasks.blobs import FileBlobs
 from tasks.context import Runtime
+from tasks.neighbours import SetNeighbours
 from tasks.upload import storable
 
 #: Records that the lake is asked for at once, and members that the ledger is.
@@ -186,6 +188,7 @@ class _Sources:
     def __init__(self, run: Runtime, reader: Lake, job: Mapping[str, Any]) -> None:
         self._run, self._reader, self._job = run, reader, job
         self._user: UUID = job["user_id"]
+        self._beside = SetNeighbours(reader, self._user, job["id"])
         self._blobs = FileBlobs(run.folders.blobs(self._user))
         self._page: dict[int, dict[str, Any]] = {}
         self._end = 0
@@ -274,7 +277,8 @@ class _Sources:
         poison = self._reader.rows(
             self._user, "verify", "poison_of", job_id=self._job["id"], file_id=row["id"]
         )
-        for outcome in _outcomes(found, [Slice(p["start"], p["stop"]) for p in poison]):
+        left_out = [Slice(p["start"], p["stop"]) for p in poison]
+        for outcome in _outcomes(found, left_out, self._beside):
             seen += 1
             if isinstance(outcome, Rejection):
                 quarantined += 1
@@ -314,14 +318,15 @@ def _same(entry: Member | Listed, row: Mapping[str, Any]) -> bool:
     return counted
 
 
-def _outcomes(found: members.Readable, poison: list[Slice]) -> Iterator[Any]:
+def _outcomes(found: members.Readable, poison: list[Slice], beside: Neighbours) -> Iterator[Any]:
     """What was set aside as poison would end this process too: it is counted, and not read."""
     form, member = found.form, found.member
     yield from (Rejection(reason=Reason.POISON, detail="not read") for _ in poison)
     with member.file.open("rb") as cut, member.file.open("rb") as source:
         for part in form.reader.slices(cut, found.context, form.limits):
             for piece in split.around(part, poison):
-                for _, _, outcome in understand(form, member, source, piece, found.context):
+                context = found.context
+                for _, _, outcome in understand(form, member, source, piece, context, beside):
                     yield outcome
 
 

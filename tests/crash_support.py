@@ -24,7 +24,8 @@ from sql.store import Claim, Lake, Ledger, open_pool
 from tasks import chains, context, housekeeping
 from tasks.blobs import FileBlobs
 from tasks.context import Runtime
-from tests.lake_support import WORK, Database, Driver, FakeEmbedder, FakeScanner
+from tests import sets_support
+from tests.lake_support import WORK, Database, Driver, FakeEmbedder, FakeScanner, zipped
 from workers.watcher import Watcher
 
 ROOT = Path(__file__).parent.parent
@@ -67,6 +68,8 @@ def drop_all(folders: Folders) -> dict[str, str]:
     for name in ("failing", "stopped", "false"):
         rows = (orjson.dumps({"id": f"{name} {n}", "name": "x"}) for n in range(5))
         (mine / f"{name}.ndjson").write_bytes(b"\n".join(rows) + b"\n")
+    for name, data in _parts().items():
+        (mine / name).write_bytes(data)
     (mine / "empty.csv").write_bytes(b"")
     said = hashlib.sha256((mine / "main.zip").read_bytes()).hexdigest()
     (mine / "main.zip.sha256").write_text(said)
@@ -90,6 +93,17 @@ def _members() -> dict[str, bytes]:
         "note.txt": b"A note about a lake that is still in the morning.",
         "unknown.bin": bytes(range(1, 256)) * 4,
     }
+
+
+def _parts() -> dict[str, bytes]:
+    """A set: what needs all of it in the first part, with the page that lists it; the rest."""
+    top, names = "Takeout/Google Photos/Trip", ["all.sidecar", "a.jpg", "b.jpg"]
+    index = sets_support.page({"Google Photos": {"Trip": names}})
+    sidecars = sets_support.sidecar("a.jpg", "b.jpg", "c.jpg")
+    first = {f"{top}/all.sidecar": sidecars, "Takeout/archive_browser.html": index}
+    rest = {f"{top}/{name}": b"\xff\xd8\xff " + name.encode() for name in names[1:]}
+    stem = sets_support.STEM
+    return {f"{stem}-1-001.zip": zipped(first), f"{stem}-1-002.zip": zipped(rest)}
 
 
 def _mail(n: int) -> bytes:
@@ -116,6 +130,7 @@ def carry(data: str, urls: Mapping[str, str], crash_at: str | None) -> None:
     if crash_at is not None:
         os.environ[crash.VARIABLE] = crash_at
     crash.arm()
+    sets_support.add_format()
     _two_disks()
     # What a killed process wrote is the kernel's already; a lost disk cache is not tested here.
     os.sync = lambda: None

@@ -156,6 +156,7 @@ class Database:
             "lease_expires = lease_expires - interval '1 hour', "
             "enqueued_at = enqueued_at - interval '1 hour'"
         )
+        self.rows("UPDATE imports.sets SET waits_until = waits_until - interval '1 hour'")
 
 
 def zipped(members: Mapping[str, bytes]) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import string
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from schemas.errors import (
@@ -161,8 +164,24 @@ def test_ages_and_sizes() -> None:
     ]  # fmt: skip
 
 
-def test_masked_content_keeps_its_shape_alone() -> None:
-    assert quarantine.masked('{"name": "Änne", "n": 42}') == '{"xxxx": "xxxx", "x": 99}'
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ('{"name": "Änne", "n": 42}\n'.encode(), '{"xxxx": "xxxx", "x": 99}\n'),
+        (b"PIN \xff\xfe\x81 1234", "xxx xxx 9999"),  # no raw byte, not even escaped
+        ("नमस्ते 🙂€½".encode(), "xxxxxx xxx"),  # marks and signs tell as much as letters
+        (b"a\x1b[31m\x00b\x7f", "xx[99xxxx"),
+        ("٤٢".encode(), "99"),
+    ],
+)
+def test_masked_content_keeps_its_shape_alone(raw: bytes, expected: str) -> None:
+    assert quarantine.masked(raw) == expected
+
+
+@given(st.binary(max_size=200))
+def test_nothing_of_any_bytes_shows_through_the_mask(raw: bytes) -> None:
+    shown = quarantine.masked(raw)
+    assert set(shown) <= set(string.punctuation + " \t\n9x")
 
 
 def test_a_receipt_that_does_not_add_up_says_so() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,14 +18,16 @@ from typer.testing import CliRunner
 from pipeline import format as formats
 from schemas.errors import PermanentError
 from schemas.progress import ROUTES
+from schemas.reasons import Category, Reason, category_of
 from schemas.records import RawRecord
 from sql.store import Lake
-from tasks import desk, verify
+from tasks import alarm, chains, desk, verify
 from tasks.context import Runtime
-from tests.lake_support import Database, Driver, counts, zipped
+from tests.lake_support import Database, Driver, FakeScanner, counts, zipped
 from workers.cli import app
 from workers.cli import jobs as job_verbs
 from workers.cli import quarantine as quarantine_verbs
+from workers.cli import status as status_verbs
 from workers.settings import Settings
 
 pytestmark = pytest.mark.services
@@ -90,7 +94,7 @@ def proven(run: Runtime, reader: Lake, database: Database) -> Proven:
 @pytest.fixture
 def here(place: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The commands see the test's own lake."""
-    for module in (quarantine_verbs, job_verbs):
+    for module in (quarantine_verbs, job_verbs, status_verbs):
         monkeypatch.setattr(module, "load", lambda: place)
     return place
 
@@ -269,7 +273,173 @@ def test_records_of_a_chunk_at_work_wait(
     assert found == desk.Retried(waiting=5)
 
 
+# --- bytes that bite --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", ["leave", "fail", "hang"])
+def test_what_ends_the_child_that_reads_it_stays(
+    run: Runtime, job: dict[str, Any], database: Database, proven: Proven, end: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    old = formats.format_named("google.chrome_history")
+
+    def record(item: RawRecord, member: Any) -> Any:
+        if end == "leave":
+            os._exit(3)
+        if end == "hang":
+            time.sleep(60)
+        raise ZeroDivisionError("planted canary 4711")
+
+    new = msgspec.structs.replace(old, record=record)
+    monkeypatch.setattr(formats, "all_formats", lambda: (new,))
+    run.options = msgspec.structs.replace(run.options, apart_limit_s=1.0 if end == "hang" else 30.0)
+    found = desk.retry(run, job["user_id"], desk.Choice(job_id=job["id"]))
+    assert found == desk.Retried(tried=100, still_bad=100)
+    assert database.one("SELECT DISTINCT attempts FROM imports.quarantine") == 2
+    monkeypatch.undo()
+    assert proven(job) == set()
+    assert list(run.folders.work.iterdir()) == []
+
+
+def test_the_child_is_bounded(
+    run: Runtime, job: dict[str, Any], mended_rule: Callable[[], None], tmp_path: Path
+) -> None:
+    mended_rule()
+    mark = tmp_path / "bounded"
+    run.options = msgspec.structs.replace(run.options, bound=mark.touch)
+    assert desk.retry(run, job["user_id"], desk.Choice(code="bad_time")).loaded == 100
+    assert mark.exists()
+
+
+# --- how bad it is ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("bad", "seen", "ended", "expected"),
+    [
+        (0, 0, True, False), (0, 100, True, False), (5, 100, True, False), (6, 100, True, True),
+        (6, 100, False, False), (50, 5_000, False, True), (49, 5_000, True, False),
+        (1, 1, True, True),
+    ],
+)  # fmt: skip
+def test_when_it_is_an_alert(bad: int, seen: int, ended: bool, expected: bool) -> None:
+    thresholds = alarm.Thresholds(share=0.05, records=50)
+    assert thresholds.reached(bad, seen, ended=ended) is expected
+    assert not alarm.Thresholds(share=1, records=10**9).reached(bad, seen, ended=ended)
+
+
+def alerts(database: Database) -> list[dict[str, Any]]:
+    return database.rows("SELECT * FROM imports.events WHERE kind = 'alert' ORDER BY id")
+
+
+def test_an_alert_is_written_once_and_shown_until_it_is_dealt_with(
+    here: Settings, run: Runtime, job: dict[str, Any], database: Database,
+    mended_rule: Callable[[], None],
+) -> None:  # fmt: skip
+    short = str(job["id"])[:8]
+    (alert,) = alerts(database)
+    assert alert["detail"] == {"quarantined": 100, "seen": 120}
+    (told,) = json.loads(cli.invoke(app, ["status", "--json"]).stdout)["jobs"]
+    assert told["alert"] == "100 of 120 records are in quarantine (83.3%)"
+    line = f"{short}: ALERT: {told['alert']}"
+    assert line in cli.invoke(app, ["status"]).stdout.splitlines()
+    assert json.loads(cli.invoke(app, ["receipt", short, "--json"]).stdout)["alert"]
+    assert f"ALERT     {told['alert']}" in cli.invoke(app, ["receipt", short]).stdout
+    numbers = [row["id"] for row in database.rows("SELECT id FROM imports.quarantine ORDER BY id")]
+    for number in numbers[:2]:
+        desk.discard(run, job["user_id"], desk.Choice(id=number), "looked at")
+    assert json.loads(cli.invoke(app, ["jobs", "--json"]).stdout)[0]["alert"].startswith("98 of ")
+    mended_rule()
+    assert desk.retry(run, job["user_id"], desk.Choice(code="bad_time")).loaded == 98
+    assert json.loads(cli.invoke(app, ["status", "--json"]).stdout)["jobs"][0]["alert"] is None
+    assert "ALERT" not in cli.invoke(app, ["receipt", short]).stdout
+    assert alerts(database) == [alert]
+
+
+def test_a_great_number_is_an_alert_before_the_end(
+    run: Runtime, drop: Callable[..., Any], driver: Driver, database: Database
+) -> None:
+    slices = msgspec.structs.replace(run.options.slices, records=10)
+    run.options = msgspec.structs.replace(
+        run.options, slices=slices, alert=alarm.Thresholds(share=1, records=30)
+    )
+    job_id = drop(ANA, "history.zip", zipped({HISTORY: history(*BROKEN)}))
+    while not alerts(database):
+        driver.step()
+    assert database.job(job_id)["completed_at"] is None
+    assert alerts(database)[0]["detail"]["quarantined"] < 100
+    driver.drain()
+    assert counts(database.job(job_id)) == (100, 0, 0, 100)
+    assert len(alerts(database)) == 1
+
+
+def test_a_few_bad_ones_are_no_alert(imported: Imported, database: Database) -> None:
+    data = zipped({HISTORY: history(*GOOD, "broken 1")})
+    assert counts(imported(ANA, "history.zip", data)) == (21, 20, 0, 1)
+    assert alerts(database) == []
+
+
+def test_every_code_has_a_category() -> None:
+    kinds = {reason: reason.category for reason in Reason}
+    assert set(kinds.values()) == set(Category)
+    assert {category_of(str(reason)) for reason in Reason} == set(Category)
+    assert kinds[Reason.MALWARE] is kinds[Reason.ARCHIVE_OVERLAP] is Category.SECURITY
+    codes = ("worker_lost", "os_28", "weather_PoolTimeout", "KeyError", "bad_time", "malware")
+    assert [category_of(code).value for code in codes] == [
+        "transient", "transient", "transient", "permanent", "permanent", "security",
+    ]  # fmt: skip
+
+
+def test_a_refused_file_lies_in_failed_with_the_command_to_run(
+    here: Settings, run: Runtime, imported: Imported, database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    job = imported(ANA, "export.txt", FakeScanner.signature)
+    kept = run.folders.data / job["kept_as"]
+    assert kept.read_bytes() == FakeScanner.signature
+    note = kept.with_name("export.txt.error.txt").read_text()
+    told = dict(line.split(":", 1) for line in note.splitlines())
+    assert {name: value.strip() for name, value in told.items()} == {
+        "file": "export.txt", "job": str(job["id"]), "ended": "rejected",
+        "code": "malware (security)", "reason": job["error_detail"],
+        "retry": f"datapunk retry {job['id']}",
+    }  # fmt: skip
+    (fact,) = json.loads(cli.invoke(app, ["status", "--json"]).stdout)["jobs"]
+    assert (fact["error_code"], fact["error_category"]) == ("malware", "security")
+    assert "malware (security): " in cli.invoke(app, ["receipt", str(job["id"])]).stdout
+    # The command that it names is one, and does what it says: here it is refused once more.
+    monkeypatch.setattr(chains, "top_up", lambda *_, **__: 0)
+    assert cli.invoke(app, told["retry"].split()[1:]).exit_code == 0
+    assert database.job(job["id"])["status"] == "queued"
+    assert not kept.exists()
+
+
 # --- the command -----------------------------------------------------------------------------
+
+
+def test_a_mended_rule_by_the_commands_alone(
+    here: Settings, job: dict[str, Any], mended_rule: Callable[[], None]
+) -> None:
+    short = str(job["id"])[:8]
+
+    def told(*line: str) -> Any:
+        result = cli.invoke(app, [*line, "--json"])
+        assert result.exit_code == 0, result.stderr
+        return json.loads(result.stdout)
+
+    (group,) = told("quarantine", "list")
+    assert (group["records"], group["category"]) == (100, "permanent")
+    assert told("receipt", short)["records"]["quarantined"] == 100
+    mended_rule()
+    found = told("quarantine", "retry", "--code", "bad_time")
+    assert (found["tried"], found["loaded"], found["still_bad"]) == (100, 100, 0)
+    for _ in range(2):
+        made = told("receipt", short)
+        assert made["adds_up"] is True
+        assert made["records"] == {"seen": 120, "loaded": 120, "duplicate": 0, "quarantined": 0}
+        assert made["quarantine"] == told("quarantine", "list") == []
+        assert all(finding["ok"] for finding in told("verify", short))
+        assert told("quarantine", "retry", "--code", "bad_time")["tried"] == 0
 
 
 def test_the_verbs(here: Settings, job: dict[str, Any], mended_rule: Callable[[], None]) -> None:

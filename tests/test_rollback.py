@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
@@ -12,9 +13,10 @@ from psycopg import errors as pg
 from typer.testing import CliRunner
 
 from schemas.errors import PermanentError
-from schemas.progress import ROUTES, Stage
+from schemas.files import SliceLimits
+from schemas.progress import ROUTES, Kind, Stage
 from sql.store import Lake
-from tasks import housekeeping, verify
+from tasks import housekeeping, upload, verify
 from tasks.context import Runtime
 from tasks.rollback import RolledBack, roll_back
 from tests import lake_support
@@ -149,17 +151,115 @@ def test_other_users_are_not_touched(
     assert proven(theirs) == set()
 
 
-def test_not_while_anything_is_at_work(
-    run: Runtime, imported: Imported, drop: Callable[..., UUID], driver: Driver, database: Database
+def test_not_while_it_is_at_work_itself(
+    run: Runtime, drop: Callable[..., UUID], driver: Driver, database: Database
 ) -> None:
-    done = imported(ANA, "1.zip", archive(0, 5))
-    running = drop(ANA, "2.zip", archive(3, 8))
-    with pytest.raises(PermanentError, match="under way"):
-        take_back(run, done)
+    job_id = drop(ANA, "1.zip", archive(0, 5))
+    driver.step()
     with pytest.raises(PermanentError, match="cancel"):
-        take_back(run, database.job(running))
+        take_back(run, database.job(job_id))
     driver.drain()
-    assert take_back(run, done).documents == 6
+    assert take_back(run, database.job(job_id)).documents == 10
+
+
+@pytest.mark.parametrize("stage", list(ROUTES[Kind.RECORDS]))
+@pytest.mark.parametrize("shared", [True, False])
+def test_while_a_worker_is_busy_with_another_job(
+    run: Runtime, imported: Imported, drop: Callable[..., UUID], driver: Driver,
+    database: Database, proven: Proven, monkeypatch: pytest.MonkeyPatch, stage: Stage, shared: bool,
+) -> None:  # fmt: skip
+    """Between the work of each stage and its commit, the job before it is taken back."""
+    first = imported(ANA, "1.zip", archive(0, 20))
+    later = drop(ANA, "2.zip", archive(10, 30) if shared else archive(40, 60))
+    work, gone = lake_support.WORK[stage], []
+
+    def slow(run: Runtime, claim: Any) -> Any:
+        ending = work(run, claim)
+        if not gone:
+            gone.append(take_back(run, first))
+        return ending
+
+    monkeypatch.setitem(lake_support.WORK, stage, slow)
+    for _ in range(5):
+        driver.drain()
+        database.let_time_pass()
+        housekeeping.reconcile(run)
+    assert gone[0].documents > 0
+    assert database.job(later)["status"] == "done"
+    assert counts(database.job(later)) == (61, 60, 0, 1)
+    assert list(lake(database).values()) == [40, 20, 20, 0]
+    assert [proven(job) for job in (first, {"id": later})] == [set(), set()]
+
+
+def test_beside_workers_that_never_stop(
+    run: Runtime, make_run: Callable[..., Runtime], imported: Imported, drop: Callable[..., UUID],
+    driver: Driver, database: Database, proven: Proven,
+) -> None:  # fmt: skip
+    """Three imports that overlap, of which two workers carry one while the others go."""
+    jobs = [imported(ANA, f"{n}.zip", archive(0, 20 + n)) for n in range(2)]
+    run.options = make_run(slices=SliceLimits(records=3)).options
+    later = drop(ANA, "later.zip", archive(5, 40))
+    driver.step()
+
+    def carry() -> None:
+        while database.job(later)["completed_at"] is None:
+            try:
+                driver.step()
+            except IndexError:
+                database.let_time_pass()
+                housekeeping.reconcile(run)
+
+    workers = [threading.Thread(target=carry) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for job in jobs:
+        take_back(run, job)
+    for worker in workers:
+        worker.join(60)
+    assert counts(database.job(later)) == (106, 105, 0, 1)
+    assert list(lake(database).values()) == [70, 35, 35, 0]
+    assert [proven(job) for job in (*jobs, {"id": later})] == [set(), set(), set()]
+
+
+def test_two_chunks_of_a_job_had_the_record_and_one_never_ends(
+    run: Runtime, imported: Imported, drop: Callable[..., UUID], driver: Driver,
+    database: Database, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The chunk that ended is the heir, though the other noted the record first."""
+    first = imported(ANA, "1.txt", b"A text about a lamp.")
+    twice = zipped({f"{n}.txt": b"A text about a lamp." for n in range(2)})
+    monkeypatch.setattr(upload, "_FILES_A_CHUNK", 1)
+    later = drop(ANA, "2.zip", twice)
+    driver.step()
+    one, other = database.chunks(later)
+    for stage in (Stage.NORMALISE, Stage.SCREEN):
+        driver.perform(stage, one["id"], later)
+    for stage in ROUTES[Kind.RECORDS]:
+        driver.perform(stage, other["id"], later)
+    housekeeping.cancel(run, later, first["user_id"])
+    driver.drain()
+    assert counts(database.job(later)) == (1, 0, 1, 0)
+    assert take_back(run, first).handed_on == 1
+    assert counts(database.job(later)) == (1, 1, 0, 0)
+    assert lake(database)["user_data.documents"] == 1
+
+
+def test_a_retry_that_comes_too_late_is_refused(
+    run: Runtime, drop: Callable[..., UUID], driver: Driver, database: Database
+) -> None:
+    """It looked at the job before the rollback and changes it after."""
+    job_id = drop(ANA, "1.zip", archive(0, 5))
+    driver.step()
+    driver.step()
+    user_id = database.job(job_id)["user_id"]
+    housekeeping.cancel(run, job_id, user_id)
+    driver.drain()
+    seen = database.job(job_id)
+    take_back(run, seen)
+    with pytest.raises(PermanentError, match="rolled back"):
+        housekeeping.retry(run, seen)
+    assert database.job(job_id)["status"] == "rolled_back"
+    assert "ready" not in {chunk["status"] for chunk in database.chunks(job_id)}
 
 
 def test_a_cancelled_job_that_goes_on_later_looks_again(

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import pytest
 
-from schemas.progress import ROUTES, ChunkStatus, Disposition, JobStatus, Kind, Stage
+from schemas.progress import ROUTES, ChunkStatus, Disposition, JobStatus, Kind, SetState, Stage
 from schemas.records import DataType
 from tests.lake_support import Database
 
@@ -19,6 +19,7 @@ COLUMNS: list[tuple[str, str, type[StrEnum]]] = [
     ("imports.chunks", "stage", Stage),
     ("imports.chunks", "kind", Kind),
     ("imports.files", "disposition", Disposition),
+    ("imports.sets", "state", SetState),
 ]
 
 

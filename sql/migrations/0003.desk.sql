@@ -31,7 +31,7 @@ CREATE TABLE imports.claims (
     job_id uuid NOT NULL,
     file_id bigint NOT NULL,
     chunk_id bigint NOT NULL,
-    PRIMARY KEY (user_id, data_type, record_key, at, job_id)
+    PRIMARY KEY (user_id, data_type, record_key, at, job_id, chunk_id)
 );
 CREATE INDEX claims_by_job ON imports.claims (job_id);
 DO $$ BEGIN PERFORM imports.isolate('imports.claims'); END $$;
@@ -102,11 +102,14 @@ BEGIN
     IF NOT EXISTS (SELECT FROM imports.jobs WHERE id = target AND completed_at IS NOT NULL) THEN
         RAISE EXCEPTION 'the user has no such job at rest';
     END IF;
-    -- A chunk that is not done left out what stood here: it must look again when it goes on.
+    -- A chunk that is not done left out what stood here: it must look again, from its beginning.
+    -- Who is at work on it is fenced out. None can become done meanwhile: that takes the lake.
     CREATE TEMPORARY TABLE half_way ON COMMIT DROP AS
         SELECT DISTINCT k.id FROM imports.chunks AS k JOIN imports.claims AS c ON c.chunk_id = k.id
         WHERE k.status <> 'done' AND k.job_id <> target;
-    UPDATE imports.chunks SET stage = 'normalise', artefacts = '{}', tally = '{}'
+    UPDATE imports.chunks SET stage = 'normalise', artefacts = '{}', tally = '{}',
+            status = CASE status WHEN 'dead' THEN 'dead' ELSE 'ready' END, attempt = 0,
+            token = NULL, leased_by = NULL, lease_expires = NULL, enqueued_at = NULL
         WHERE id IN (SELECT id FROM half_way);
     DELETE FROM imports.claims
         WHERE job_id = target OR chunk_id IN (SELECT id FROM half_way);
@@ -122,7 +125,7 @@ BEGIN
             SELECT c.* FROM imports.claims AS c JOIN imports.jobs AS j ON j.id = c.job_id
             WHERE c.user_id = imports.current_user_id() AND c.data_type = r.data_type
               AND c.record_key = r.record_key AND c.at = r.at
-            ORDER BY j.created_at, j.id LIMIT 1) AS h;
+            ORDER BY j.created_at, j.id, c.chunk_id LIMIT 1) AS h;
     SELECT count(*) INTO handed_on FROM heirs;
     UPDATE user_data.documents AS d
         SET job_id = h.job_id, file_id = h.file_id, chunk_id = h.chunk_id

@@ -9,10 +9,10 @@ ALTER TABLE imports.jobs DROP COLUMN exported_at;
 ALTER TABLE imports.claims DROP CONSTRAINT claims_pkey;
 ALTER TABLE imports.claims NO FORCE ROW LEVEL SECURITY;
 DELETE FROM imports.claims AS c USING imports.claims AS o
-    WHERE (o.user_id, o.data_type, o.record_key, o.at, o.job_id)
-        = (c.user_id, c.data_type, c.record_key, c.at, c.job_id) AND o.file_id < c.file_id;
+    WHERE (o.user_id, o.data_type, o.record_key, o.at, o.job_id, o.chunk_id)
+        = (c.user_id, c.data_type, c.record_key, c.at, c.job_id, c.chunk_id) AND o.file_id < c.file_id;
 ALTER TABLE imports.claims FORCE ROW LEVEL SECURITY;
-ALTER TABLE imports.claims ADD PRIMARY KEY (user_id, data_type, record_key, at, job_id);
+ALTER TABLE imports.claims ADD PRIMARY KEY (user_id, data_type, record_key, at, job_id, chunk_id);
 
 DROP FUNCTION timeseries.ensure_partitions(text, date[]);
 CREATE FUNCTION timeseries.ensure_partitions(months date[])
@@ -45,11 +45,14 @@ BEGIN
     IF NOT EXISTS (SELECT FROM imports.jobs WHERE id = target AND completed_at IS NOT NULL) THEN
         RAISE EXCEPTION 'the user has no such job at rest';
     END IF;
-    -- A chunk that is not done left out what stood here: it must look again when it goes on.
+    -- A chunk that is not done left out what stood here: it must look again, from its beginning.
+    -- Who is at work on it is fenced out. None can become done meanwhile: that takes the lake.
     CREATE TEMPORARY TABLE half_way ON COMMIT DROP AS
         SELECT DISTINCT k.id FROM imports.chunks AS k JOIN imports.claims AS c ON c.chunk_id = k.id
         WHERE k.status <> 'done' AND k.job_id <> target;
-    UPDATE imports.chunks SET stage = 'normalise', artefacts = '{}', tally = '{}'
+    UPDATE imports.chunks SET stage = 'normalise', artefacts = '{}', tally = '{}',
+            status = CASE status WHEN 'dead' THEN 'dead' ELSE 'ready' END, attempt = 0,
+            token = NULL, leased_by = NULL, lease_expires = NULL, enqueued_at = NULL
         WHERE id IN (SELECT id FROM half_way);
     DELETE FROM imports.claims
         WHERE job_id = target OR chunk_id IN (SELECT id FROM half_way);
@@ -65,7 +68,7 @@ BEGIN
             SELECT c.* FROM imports.claims AS c JOIN imports.jobs AS j ON j.id = c.job_id
             WHERE c.user_id = imports.current_user_id() AND c.data_type = r.data_type
               AND c.record_key = r.record_key AND c.at = r.at
-            ORDER BY j.created_at, j.id LIMIT 1) AS h;
+            ORDER BY j.created_at, j.id, c.chunk_id LIMIT 1) AS h;
     SELECT count(*) INTO handed_on FROM heirs;
     UPDATE user_data.documents AS d
         SET job_id = h.job_id, file_id = h.file_id, chunk_id = h.chunk_id

@@ -1,4 +1,4 @@
--- depends: 0003.desk
+-- depends: 0004.sets
 -- What records mean together: measured series, versions, who and what stands in them.
 
 -- When the export was made, where its name says so: which of two versions is the newer one.
@@ -110,7 +110,7 @@ CREATE TABLE imports.drift (
 
 -- One document may have come in two files of one job too: both are noted.
 ALTER TABLE imports.claims DROP CONSTRAINT claims_pkey,
-    ADD PRIMARY KEY (user_id, data_type, record_key, at, job_id, file_id);
+    ADD PRIMARY KEY (user_id, data_type, record_key, at, job_id, chunk_id, file_id);
 
 DO $$
 DECLARE
@@ -274,11 +274,14 @@ BEGIN
     IF NOT EXISTS (SELECT FROM imports.jobs WHERE id = target AND completed_at IS NOT NULL) THEN
         RAISE EXCEPTION 'the user has no such job at rest';
     END IF;
-    -- A chunk that is not done left out what stood here: it must look again when it goes on.
+    -- A chunk that is not done left out what stood here: it must look again, from its beginning.
+    -- Who is at work on it is fenced out. None can become done meanwhile: that takes the lake.
     CREATE TEMPORARY TABLE half_way ON COMMIT DROP AS
         SELECT DISTINCT k.id FROM imports.chunks AS k JOIN imports.claims AS c ON c.chunk_id = k.id
         WHERE k.status <> 'done' AND k.job_id <> target;
-    UPDATE imports.chunks SET stage = 'normalise', artefacts = '{}', tally = '{}'
+    UPDATE imports.chunks SET stage = 'normalise', artefacts = '{}', tally = '{}',
+            status = CASE status WHEN 'dead' THEN 'dead' ELSE 'ready' END, attempt = 0,
+            token = NULL, leased_by = NULL, lease_expires = NULL, enqueued_at = NULL
         WHERE id IN (SELECT id FROM half_way);
     DELETE FROM imports.claims
         WHERE job_id = target OR chunk_id IN (SELECT id FROM half_way);
@@ -324,7 +327,7 @@ BEGIN
             SELECT c.* FROM imports.claims AS c JOIN imports.jobs AS j ON j.id = c.job_id
             WHERE c.user_id = imports.current_user_id() AND c.data_type = r.data_type
               AND c.record_key = r.record_key AND c.at = r.at
-            ORDER BY j.created_at, j.id, c.file_id LIMIT 1) AS h;
+            ORDER BY j.created_at, j.id, c.chunk_id, c.file_id LIMIT 1) AS h;
     SELECT count(*) INTO handed_on FROM heirs;
     UPDATE user_data.documents AS d
         SET job_id = h.job_id, file_id = h.file_id, chunk_id = h.chunk_id
@@ -343,7 +346,8 @@ BEGIN
           AND m.at = h.at;
     DELETE FROM imports.claims AS c USING heirs AS h
         WHERE c.user_id = h.user_id AND c.data_type = h.data_type AND c.record_key = h.record_key
-          AND c.at = h.at AND c.job_id = h.job_id AND c.file_id = h.file_id;
+          AND c.at = h.at AND c.job_id = h.job_id AND c.chunk_id = h.chunk_id
+          AND c.file_id = h.file_id;
     FOR moved IN SELECT h.job_id, h.file_id, h.chunk_id, count(*) AS n
             FROM heirs AS h GROUP BY 1, 2, 3 LOOP
         PERFORM imports.count_again(moved.job_id, moved.file_id, moved.chunk_id,

@@ -25,7 +25,15 @@ FROM imports.jobs WHERE id = %(job_id)s;
 
 -- name: hold_job
 -- Whoever changes the counts of a job from outside its chunks holds the job first.
-SELECT id FROM imports.jobs WHERE id = %(job_id)s FOR UPDATE;
+SELECT id, records_seen, records_quarantined, alerted_at FROM imports.jobs
+WHERE id = %(job_id)s FOR NO KEY UPDATE;
+
+-- name: mark_alerted
+UPDATE imports.jobs SET alerted_at = now() WHERE id = %(job_id)s;
+
+-- name: open_count
+-- Records of a job that wait for somebody to look at them.
+SELECT count(*) FROM imports.quarantine WHERE job_id = %(job_id)s AND status = 'open';
 
 -- name: hold_records
 -- The records that are still as they were read; another retry may have been quicker.
@@ -56,8 +64,10 @@ UPDATE imports.quarantine SET attempts = attempts + 1 WHERE id = ANY(%(ids)s);
 SELECT imports.count_again(%(job_id)s, %(file_id)s, %(chunk_id)s, %(by)s);
 
 -- name: discard
--- Given up, and kept: they stay in the counts of the job.
-UPDATE imports.quarantine SET status = 'discarded', reason = %(reason)s
+-- Given up: they stay in the counts of the job, and keep their bytes unless told otherwise.
+UPDATE imports.quarantine SET status = 'discarded', reason = %(reason)s,
+    raw = CASE WHEN %(delete)s THEN '' ELSE raw END,
+    mended = CASE WHEN %(delete)s THEN NULL ELSE mended END
 WHERE status = 'open'
   AND (%(job_id)s::uuid IS NULL OR job_id = %(job_id)s)
   AND (%(code)s::text IS NULL OR code = %(code)s)
@@ -77,10 +87,6 @@ WHERE q.id > %(after)s
   AND (%(job_id)s::uuid IS NULL OR q.job_id = %(job_id)s)
   AND (%(code)s::text IS NULL OR q.code = %(code)s)
 ORDER BY q.id LIMIT %(n)s;
-
--- name: others_at_work
--- Jobs of the user that have not ended.
-SELECT count(*) FROM imports.jobs WHERE completed_at IS NULL AND id <> %(job_id)s;
 
 -- name: unnoted
 -- Jobs that had duplicates before duplicates were noted: nobody knows of which rows.

@@ -10,6 +10,14 @@ SELECT user_id FROM user_data.users WHERE name = %(name)s;
 -- name: users
 SELECT user_id, name FROM user_data.users ORDER BY name;
 
+-- name: become
+-- What this transaction sees and writes are the rows of one user.
+SELECT set_config('app.user_id', %(user_id)s::text, true);
+
+-- name: become_and_hold
+-- The same; and wait until nobody takes rows of the user back, or, alone, nobody goes by them.
+SELECT set_config('app.user_id', %(user_id)s::text, true), imports.hold_lake(%(user_id)s, %(alone)s);
+
 -- name: insert_job
 -- A file was taken in. Its upload chunk is inserted in the same transaction.
 INSERT INTO imports.jobs (id, user_id, source_name, expected_sha256, remaining)
@@ -115,6 +123,15 @@ WHERE id = %(job_id)s AND completed_at IS NULL;
 -- name: event
 INSERT INTO imports.events (user_id, job_id, chunk_id, kind, detail)
 VALUES (%(user_id)s, %(job_id)s, %(chunk_id)s, %(kind)s, %(detail)s);
+
+-- name: events_of
+-- The audit trail of one job, or of all, the latest so many in the order of their time.
+SELECT * FROM (
+    SELECT e.id, e.at, e.actor, e.kind, e.job_id, e.chunk_id, e.detail, u.name AS user_name
+    FROM imports.events AS e LEFT JOIN user_data.users AS u USING (user_id)
+    WHERE %(job_id)s::uuid IS NULL OR e.job_id = %(job_id)s
+    ORDER BY e.id DESC LIMIT %(n)s) AS latest
+ORDER BY id;
 
 -- name: one_job
 -- One job with its user's name, by its id or the beginning of its id.

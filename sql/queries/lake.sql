@@ -176,10 +176,6 @@ FROM unnest(%(old)s::uuid[], %(new)s::uuid[]) AS k (old, new) WHERE s.record_key
 UPDATE stage_relations AS s SET record_key = k.new
 FROM unnest(%(old)s::uuid[], %(new)s::uuid[]) AS k (old, new) WHERE s.record_key = k.old;
 
--- name: hold_lake
--- First of what goes by the rows of a user: none of them is taken back until the commit.
-SELECT imports.hold_lake(%(user_id)s, %(alone)s);
-
 -- name: claim_documents
 -- Staged documents that stand under the name of another file: this one had them too.
 INSERT INTO imports.claims (user_id, data_type, record_key, at, job_id, file_id, chunk_id)

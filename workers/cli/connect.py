@@ -11,7 +11,7 @@ import psycopg
 from psycopg.rows import DictRow
 
 from schemas.errors import PermanentError, ServiceDown
-from sql.store import Lake, Ledger, open_pool
+from sql.store import Lake, Ledger
 from tasks.context import Runtime
 from workers import bootstrap
 from workers.settings import Settings
@@ -46,7 +46,7 @@ def probe(settings: Settings) -> None:
 def services(settings: Settings) -> Iterator[Services]:
     """The ledger, and the lake as its reader."""
     probe(settings)
-    ledger = Ledger(open_pool(settings.url("ledger"), size=1, timeout=10))
+    ledger = bootstrap.open_ledger(settings, timeout=10)
     reader = bootstrap.reader(settings)
     try:
         yield Services(settings, ledger, reader)

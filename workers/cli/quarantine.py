@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import string
 import subprocess
 import sys
 import tempfile
@@ -20,9 +21,11 @@ import typer
 from psycopg.rows import DictRow
 
 from schemas.errors import PermanentError
+from schemas.progress import Event
+from schemas.reasons import category_of
 from tasks import desk
 from tasks.context import Runtime
-from workers.cli import connect, console
+from workers.cli import connect, console, receipts
 from workers.settings import load
 
 app: typer.Typer = typer.Typer(help="Records that were set aside.", no_args_is_help=True)
@@ -36,6 +39,7 @@ User = Annotated[str | None, typer.Option("--user", help="Only of this user.")]
 _OF_CODES = {
     "user": "user",
     "code": "code",
+    "category": "category",
     "records": "records",
     "first_file": "first in",
     "first_locator": "at",
@@ -46,6 +50,7 @@ _OF_RECORDS = {
     "id": "id",
     "user": "user",
     "code": "code",
+    "category": "category",
     "path": "path",
     "locator": "at",
     "stage": "stage",
@@ -54,6 +59,7 @@ _OF_RECORDS = {
     "raw_bytes": "bytes",
 }
 _SHOWN_BYTES = 4_096
+_SHAPE = frozenset(string.punctuation + " \t\n")
 _PAGE = 100
 
 
@@ -77,7 +83,7 @@ def listing(
         found = [
             {"user": owner["name"], **row}
             for owner in _users(lake, user)
-            for row in lake.reader.rows(owner["user_id"], "jobs", query, **asked)
+            for row in receipts.quarantined(lake, owner["user_id"], query, **asked)
         ]
     if json:
         console.as_json(found)
@@ -97,12 +103,13 @@ def show(
         row = _one(lake, number)
         if reveal:  # on record before anything is seen
             lake.ledger.event(
-                "revealed", user_id=row["user_id"], job_id=row["job_id"], quarantine=number
+                Event.REVEALED, user_id=row["user_id"], job_id=row["job_id"], quarantine=number
             )
+    row["category"] = category_of(row["code"])
     raw: bytes = row.pop("raw")
     row["mended"] = row["mended"] is not None  # content too
-    text = raw[:_SHOWN_BYTES].decode("utf-8", "backslashreplace")
-    row["content"] = text if reveal else masked(text)
+    head = raw[:_SHOWN_BYTES]
+    row["content"] = head.decode("utf-8", "backslashreplace") if reveal else masked(head)
     row["raw_bytes"] = len(raw)
     if json:
         console.as_json(row)
@@ -124,13 +131,25 @@ def _one(lake: connect.Services, number: int) -> DictRow:
     raise PermanentError("There is no such record; see: datapunk quarantine list")
 
 
-def masked(text: str) -> str:
-    """The shape of a text without what it says: letters as x, digits as 9."""
-    return "".join("9" if c.isdigit() else "x" if c.isalnum() else c for c in text)
+def masked(raw: bytes) -> str:
+    """The shape of a record without what it says: digits as 9, all but blanks, line ends and the
+    punctuation of ASCII as x."""
+    text = raw.decode("utf-8", "replace")
+    return "".join("9" if c.isdigit() else c if c in _SHAPE else "x" for c in text)
 
 
 def _show(row: dict[str, Any]) -> None:
-    for name in ("id", "job_id", "path", "locator", "stage", "code", "detail", "status"):
+    for name in (
+        "id",
+        "job_id",
+        "path",
+        "locator",
+        "stage",
+        "code",
+        "category",
+        "detail",
+        "status",
+    ):
         console.data(f"{name:9} {row[name]}")
     console.data("")
     console.data(row["content"])
@@ -157,6 +176,9 @@ def retry(
 @app.command()
 def discard(
     reason: Annotated[str, typer.Option("--reason", help="Why; kept with the record.")],
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Delete their bytes as well, for good.")
+    ] = False,
     code: Code = None,
     number: Number = None,
     job: Job = None,
@@ -166,7 +188,9 @@ def discard(
     with connect.runtime(load()) as run:
         choice = _choice(run, code, number, job)
         owners = _owners(run, user)
-        count = sum(desk.discard(run, owner["user_id"], choice, reason) for owner in owners)
+        count = sum(
+            desk.discard(run, owner["user_id"], choice, reason, delete=delete) for owner in owners
+        )
     console.say(f"{count} records were discarded")
 
 
@@ -184,7 +208,7 @@ def edit(
         row = _one(lake, number)
         if file is None:
             lake.ledger.event(
-                "revealed", user_id=row["user_id"], job_id=row["job_id"], quarantine=number
+                Event.REVEALED, user_id=row["user_id"], job_id=row["job_id"], quarantine=number
             )
         data = file.read_bytes() if file else _edited(row["mended"] or row["raw"])
         if data is None:
@@ -199,7 +223,7 @@ def export(code: Code = None, job: Job = None, user: User = None) -> None:
     with connect.services(load()) as lake:
         job_id = connect.find_job(lake.ledger, job)["id"] if job else None
         for owner in _users(lake, user):
-            lake.ledger.event("exported", user_id=owner["user_id"], job_id=job_id, code=code)
+            lake.ledger.event(Event.EXPORTED, user_id=owner["user_id"], job_id=job_id, code=code)
             for row in _exported(lake, owner, job_id=job_id, code=code):
                 sys.stdout.write(msgspec.json.encode(row, enc_hook=str).decode() + "\n")
 
