@@ -83,7 +83,9 @@ class Sidecars:
         return self._first(_expected(medium))
 
     def _first(self, names: Iterator[str] | tuple[str, ...]) -> str | None:
-        return next((self._names[key] for name in names if (key := _key(name)) in self._names), None)
+        return next(
+            (self._names[key] for name in names if (key := _key(name)) in self._names), None
+        )
 
     def _edited(self, medium: str) -> str | None:
         """The sidecar of what an edited copy was made from."""
@@ -109,14 +111,14 @@ class Sidecars:
         """By a name that was cut, if no other begins alike."""
         stem, number, suffix = _parts(medium)
         wanted = _key(f"{stem}{suffix}")
-        at = bisect_left(self._bases, (wanted[:_UNIQUE_PREFIX],))
-        found = []
-        while at < len(self._bases) and self._bases[at][0][:_UNIQUE_PREFIX] <= wanted[:_UNIQUE_PREFIX]:
-            base, its_number, name = self._bases[at]
-            long = len(base) >= _UNIQUE_PREFIX and wanted.startswith(base)
-            found += [name] if long and its_number == _inner(number) else []
-            at += 1
-        return _only(found)
+        begin = wanted[:_UNIQUE_PREFIX]
+        if len(begin) < _UNIQUE_PREFIX:
+            return None
+        first = bisect_left(self._bases, (begin,))
+        beyond = bisect_left(self._bases, (begin + "\U0010ffff",))
+        alike = self._bases[first:beyond]
+        count = _inner(number)
+        return _only([name for base, n, name in alike if n == count and wanted.startswith(base)])
 
 
 def _expected(medium: str) -> Iterator[str]:
