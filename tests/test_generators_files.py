@@ -9,12 +9,13 @@ from types import ModuleType
 import pytest
 
 from pipeline.format import Format, recognise
+from pipeline.photo_names import Sidecars
 from pipeline.screen import key_of
 from schemas.records import Metric, Outcome, Point, Record
 from tests.formats_support import head_of, member_of, read
-from tests.generators import apple_health, browsers
+from tests.generators import apple_health, browsers, photos, sms, spotify
 
-GENERATORS = [apple_health, browsers]
+GENERATORS = [apple_health, browsers, photos, sms, spotify]
 
 
 def kind_of(outcome: Outcome) -> str:
@@ -39,3 +40,15 @@ def test_counts_are_exact(generator: ModuleType, locale: str, tmp_path: Path) ->
                 keys[key_of(outcome)] += 1
     assert found == Counter(counts)
     assert not keys or keys.most_common(1)[0][1] == 1
+
+
+@pytest.mark.parametrize("locale", ["en", "de"])
+def test_every_generated_photo_finds_its_sidecar(locale: str, tmp_path: Path) -> None:
+    """The names are cut and numbered as Takeout does, and the matching undoes it."""
+    photos.generate(tmp_path, 200, seed=3, locale=locale)
+    for folder in {path.parent for path in tmp_path.rglob("*.jpg")}:
+        names = [path.name for path in folder.iterdir()]
+        sidecars = Sidecars(dict.fromkeys(name for name in names if name.endswith(".json")))
+        found = [sidecars.of(name) for name in names if name.endswith(".jpg")]
+        assert None not in found
+        assert len({match.sidecar for match in found if match}) == len(found)
