@@ -57,7 +57,7 @@ class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def name(self) -> str:
         """Stable: part of a chunk's identity."""
-        return f"xml_elements:{','.join(self.names)}:{','.join(self.heads)}"
+        return "xml_elements:" + ";".join(",".join(n) for n in (self.names, self.heads) if n)
 
     @property
     def wants_utf8(self) -> bool:
