@@ -1,4 +1,4 @@
-"""GPX files that real devices and odd writers made, and files that lie about whose they are."""
+"""Files that lie about whose they are, and GPX that real devices and odd writers made."""
 
 from __future__ import annotations
 
@@ -44,6 +44,8 @@ def test_tracks_that_gpxpy_collected(name: str, expected: dict[str, int]) -> Non
 
 
 PLAY = {"endTime": "2026-01-02 03:04", "artistName": "A", "trackName": "B", "msPlayed": 1}
+THUMBS = "Profile Name,Title Name,Thumbs Value,Event Utc Ts\nA,B,1,2026-01-01\n"
+FROM = "From a@b.example Mon Mar  2 10:15:00 2026\n"
 SIDECAR = {"title": "a.jpg", "photoTakenTime": {"timestamp": "1"}}
 
 
@@ -51,15 +53,14 @@ SIDECAR = {"title": "a.jpg", "photoTakenTime": {"timestamp": "1"}}
     ("path", "content", "owner"),
     [
         # names of one service in the folders of another
-        ("your_facebook_activity/music/history.json", json.dumps([PLAY]), "spotify.streaming_history"),
+        ("your_facebook_activity/music/a.json", json.dumps([PLAY]), "spotify.streaming_history"),
         ("4sq-export/checkins7.json", '{"items":[{"id":"a","createdAt":1,"venue":{"name":"b"}}]}',
          "foursquare.checkins"),
         ("export/venueRatings.json", '{"items":[{"id":"a","rating":1}]}', None),
-        ("export/Ratings.csv", "Profile Name,Title Name,Thumbs Value,Event Utc Ts\nA,B,1,2026-01-01\n",
-         "netflix.ratings"),
+        ("export/Ratings.csv", THUMBS, "netflix.ratings"),
         ("Netflix/Ratings.csv", "venue,stars\nA,1\n", "csv.table"),
         ("Spotify/StreamingHistory0.json", '[{"video":"a"}]', "json.array"),
-        ("Takeout/Google Fotos/Foto's uit 2019/x.json", json.dumps(SIDECAR), "google.photos_sidecar"),
+        ("Takeout/Fotos/Foto's uit 2019/x.json", json.dumps(SIDECAR), "google.photos_sidecar"),
         ("Takeout/Google Фото/Лето/метаданные.json", '{"title":"","access":"","date":{}}',
          "google.photos_album"),
         ("Takeout/Maps/Settings.json", '{"title":"x","date":"y"}', None),
@@ -70,8 +71,8 @@ SIDECAR = {"title": "a.jpg", "photoTakenTime": {"timestamp": "1"}}
         ("apple_health_export/export.xml", "<html><body/></html>", None),
         ("Backups/calls-2026.xml", "<calls count='1'><call number='1'/></calls>", None),
         # a mail that quotes an mbox, and an mbox that calls itself a mail
-        ("Mail/cur/17.a;2,S", "Subject: x\n\nFrom a@b.example Mon Mar  2 10:15:00 2026\n", "mail.eml"),
-        ("Mail/one.eml", "From a@b.example Mon Mar  2 10:15:00 2026\nSubject: x\n\ny\n", "mail.mbox"),
+        ("Mail/cur/17.a;2,S", f"Subject: x\n\n{FROM}", "mail.eml"),
+        ("Mail/one.eml", f"{FROM}Subject: x\n\ny\n", "mail.mbox"),
         ("notes/cur/readme", "just a note", "document.plain"),
     ],
 )  # fmt: skip

@@ -40,7 +40,8 @@ _BOM = b"\xef\xbb\xbf"
 _AHEAD = 256
 #: How much of something broken is kept for the quarantine.
 _RAW_KEPT = 64 * 1024
-_ATTRIBUTES = re.compile(rb"(?:[^\"'<>]++|\"[^\"<]*+\"|'[^'<]*+')*+")
+_ATTRIBUTES = rb"(?:[^\"'<>]++|\"[^\"<]*+\"|'[^'<]*+')*+"
+_REST_OF_TAG = re.compile(_ATTRIBUTES)
 _ENDS = {b"--": b"-->", b"[CDATA[": b"]]>"}
 
 
@@ -155,21 +156,20 @@ class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
             name = found.name
             if opened is not None:
                 closes = found.close and opened.name == name
-                end = window.past(b">", at) if closes else start
+                end = (found.tag_end or window.past(b">", at)) if closes else start
                 yield opened._replace(end=end, broken=not (closes or opened.head))
                 at, opened = max(at, end), None
             if found.close or (name == within and start > window.start):
                 if name == within:
                     return
                 continue
-            tag = _Bound(start, start, name, name in heads, broken=True)
-            at, sound = window.tag_end(at, self.item_bytes)
-            if not sound:
-                yield tag._replace(end=at)
-            elif window.bytes(at - 2, 1) == b"/":
-                yield tag._replace(end=at, broken=False)
+            at, sound = found.tag_end, True
+            if not at:
+                at, sound = window.tag_end(found.end, self.item_bytes)
+            if sound and window.bytes(at - 2, 1) != b"/":
+                opened = _Bound(start, start, name, name in heads, broken=True)
             else:
-                opened = tag
+                yield _Bound(start, at, name, name in heads, not sound)
         if opened is not None:
             yield opened._replace(end=window.end, broken=not (opened.head and window.cut_short))
 
@@ -198,21 +198,24 @@ class _Bound(NamedTuple):
 
 
 class _Token(NamedTuple):
-    """A tag's name, or the beginning of what is skipped."""
+    """A tag up to its name's end, or the beginning of what is skipped; 0 for no `tag_end` yet."""
 
     start: int
     end: int
     skip: bytes | None
-    close: bool
+    close: bytes
     name: bytes
+    tag_end: int
 
 
 @lru_cache(maxsize=32)
 def _tokens(names: tuple[str, ...]) -> re.Pattern[bytes]:
-    """A tag of one of these names up to the name's end, or the start of a comment or CDATA."""
+    """A tag of one of these names, up to its end if that is in sight; or the start of a comment
+    or CDATA."""
     wanted = b"|".join(re.escape(name).encode() for name in names)
     return re.compile(
-        rb"<(?:!(--|\[CDATA\[)|(/?)(?:[^\s<>/:\"'=!?]{1,64}:)?(" + wanted + rb")(?=[\s/>]))"
+        rb"<(?:!(--|\[CDATA\[)|(/?)(?:[^\s<>/:\"'=!?]{1,64}:)?(" + wanted + rb")"
+        rb"(?=[\s/>])(?:" + _ATTRIBUTES + rb"(>))?)"
     )
 
 
@@ -244,8 +247,10 @@ class _Window:
             found = token.search(self._data, at - self._base)
             if found is not None:
                 base = self._base
-                skip, close, name = found.groups()
-                return _Token(base + found.start(), base + found.end(), skip, bool(close), name)
+                skip, close, name, ends = found.groups()
+                end = base + (found.end() if skip else found.end(3))
+                tag_end = base + found.end() if ends else 0
+                return _Token(base + found.start(), end, skip, close, name, tag_end)
             at = max(at, self._base + len(self._data) - _AHEAD)
             if not self._more(at):
                 return None
@@ -283,7 +288,7 @@ class _Window:
     def tag_end(self, at: int, limit: int) -> tuple[int, bool]:
         """Where the start tag ends whose name ends at `at`; False with it if it is broken."""
         while True:
-            matched = _ATTRIBUTES.match(self._data, at - self._base)
+            matched = _REST_OF_TAG.match(self._data, at - self._base)
             stop = matched.end() if matched else 0
             if self._data[stop : stop + 1] == b">":
                 return self._base + stop + 1, True
