@@ -78,6 +78,14 @@ def iso(text: str) -> Instant:
     return _with_offset(moment, zone.utcoffset(None) or _NO_TIME, text)
 
 
+def spaced(text: str) -> Instant:
+    """As `iso`, quick where a blank stands before the offset: `2016-11-14 07:25:44 -0700`."""
+    if len(text) == 25 and text[19] == " ":
+        moment = iso(text[:19] + text[20:])
+        return Instant(moment.at, text, moment.offset, moment.flag)
+    return iso(text)
+
+
 def _with_offset(moment: datetime, offset: timedelta, text: str) -> Instant:
     if not offset and "-" in text[-6:]:  # RFC 3339: -00:00 means that the zone is not known
         return Instant(moment, text, None, "zone_unknown")
@@ -488,3 +496,23 @@ def _zone(name: str | None) -> tuple[int | None, str | None]:
 
 def _refuse(detail: str) -> NoReturn:
     raise BadValue(Reason.BAD_TIME, detail)
+
+
+#: `Sunday May 3,2020 5:45 PM GMT`; some hours are of 24 and have the letters all the same.
+_LONG_ENGLISH = re.compile(
+    rf"[a-z]{{3,9}} {_MONTH} (?P<day>\d{{1,2}}), ?(?P<year>\d{{4}}) "
+    r"(?P<hour>\d{1,2}):(?P<minute>\d\d) (?P<half>[AP])M (?P<zone>GMT|UTC)",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def long_english(text: str) -> Instant:
+    """The moment of a date as iCloud's tables write it. Raises `BadValue(BAD_TIME)`."""
+    found = _LONG_ENGLISH.fullmatch(_plain(text))
+    if found is None:
+        _refuse("the date is not one of week day, month, day and year in English")
+    hour, late = int(found["hour"]), found["half"].lower() == "p"
+    if hour <= 12:
+        hour = hour % 12 + 12 * late
+    date = (int(found["year"]), _month(found["month"]), int(found["day"]))
+    return _civil(text, date, (hour, int(found["minute"]), 0, 0), 0, None)
