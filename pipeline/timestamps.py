@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import ROUND_FLOOR, Decimal
 from email.utils import parsedate_tz
 from functools import cache
@@ -76,6 +76,14 @@ def iso(text: str) -> Instant:
         at = moment.replace(tzinfo=UTC) if len(text) < 13 else _fromisoformat(text + "Z")
         return Instant(at, text, None, "zone_assumed")
     return _with_offset(moment, zone.utcoffset(None) or _NO_TIME, text)
+
+
+def spaced(text: str) -> Instant:
+    """As `iso`, quick where a blank stands before the offset: `2016-11-14 07:25:44 -0700`."""
+    if len(text) == 25 and text[19] == " ":
+        moment = iso(text[:19] + text[20:])
+        return Instant(moment.at, text, moment.offset, moment.flag)
+    return iso(text)
 
 
 def _with_offset(moment: datetime, offset: timedelta, text: str) -> Instant:
@@ -153,6 +161,28 @@ def _civil(
     if not inside or not FIRST_YEAR <= at.year <= LAST_YEAR:
         return Instant(None, text, offset, "out_of_range")
     return Instant(at, text, offset, flag)
+
+
+def in_zone(written: Instant, zone: tzinfo, *, assumed: bool = False) -> Instant:
+    """A clock time that names no zone, as the clock of `zone`, which something else named.
+
+    `assumed` keeps the flag `zone_assumed`: the zone is only likely. An hour that a clock shows
+    twice is the first of the two. What named its zone itself comes back as it is.
+    """
+    if written.at is None or written.flag != "zone_assumed":
+        return written
+    local = written.at.replace(tzinfo=zone)
+    at = local.astimezone(UTC)
+    if not FIRST_YEAR <= at.year <= LAST_YEAR:
+        return Instant(None, written.text, None, "out_of_range")
+    if assumed:
+        return Instant(at, written.text, None, "zone_assumed")
+    return Instant(at, written.text, (local.utcoffset() or _NO_TIME) // _MINUTE)
+
+
+def utc_text(moment: Instant) -> str | None:
+    """The moment in RFC 3339, as `ended_at` and its like are given; None where it has none."""
+    return None if moment.at is None else moment.at.isoformat().replace("+00:00", "Z")
 
 
 def epoch(value: int | str | float, unit: Unit) -> Instant:
@@ -466,3 +496,23 @@ def _zone(name: str | None) -> tuple[int | None, str | None]:
 
 def _refuse(detail: str) -> NoReturn:
     raise BadValue(Reason.BAD_TIME, detail)
+
+
+#: `Sunday May 3,2020 5:45 PM GMT`; some hours are of 24 and have the letters all the same.
+_LONG_ENGLISH = re.compile(
+    rf"[a-z]{{3,9}} {_MONTH} (?P<day>\d{{1,2}}), ?(?P<year>\d{{4}}) "
+    r"(?P<hour>\d{1,2}):(?P<minute>\d\d) (?P<half>[AP])M (?P<zone>GMT|UTC)",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def long_english(text: str) -> Instant:
+    """The moment of a date as iCloud's tables write it. Raises `BadValue(BAD_TIME)`."""
+    found = _LONG_ENGLISH.fullmatch(_plain(text))
+    if found is None:
+        _refuse("the date is not one of week day, month, day and year in English")
+    hour, late = int(found["hour"]), found["half"].lower() == "p"
+    if hour <= 12:
+        hour = hour % 12 + 12 * late
+    date = (int(found["year"]), _month(found["month"]), int(found["day"]))
+    return _civil(text, date, (hour, int(found["minute"]), 0, 0), 0, None)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.timestamps import activity_time, epoch, iso, mail_date
+from pipeline.timestamps import activity_time, epoch, iso, long_english, mail_date, spaced
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.records import Instant
@@ -325,3 +325,33 @@ def test_any_text_is_a_time_or_refused(text: str) -> None:
             assert understand(text).text == text
         except BadValue as refused:
             assert refused.reason is Reason.BAD_TIME
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Sunday May 3,2020 5:45 PM GMT", "2020-05-03T17:45:00+00:00"),
+        ("Sunday May 3,2020 12:05 AM GMT", "2020-05-03T00:05:00+00:00"),
+        ("Sunday May 3, 2020 12:05\u202fPM GMT", "2020-05-03T12:05:00+00:00"),
+        ("Sunday May 3,2020 17:45 PM GMT", "2020-05-03T17:45:00+00:00"),
+    ],
+)
+def test_long_english_dates(text: str, expected: str) -> None:
+    found = long_english(text)
+    assert found.at is not None and found.at.isoformat() == expected
+    assert (found.text, found.offset, found.flag) == (text, 0, None)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "May 3,2020", "Sunday May 33,2020 5:45 PM GMT", "Sunday Mai 3,2020 5:45 PM GMT"]
+)
+def test_long_english_dates_that_are_none(text: str) -> None:
+    with pytest.raises(BadValue):
+        long_english(text)
+
+
+def test_a_blank_before_the_offset() -> None:
+    found = spaced("2016-11-14 07:25:44 -0700")
+    assert found.at is not None and found.at.isoformat() == "2016-11-14T14:25:44+00:00"
+    assert (found.text, found.offset) == ("2016-11-14 07:25:44 -0700", -420)
+    assert spaced("2016-11-14").flag == "zone_assumed"
