@@ -51,6 +51,8 @@ def bare_copy(settings: Settings, table: str) -> float:
                     rows.write(block)
             connection.execute(f"TRUNCATE {table}")
             connection.execute("CHECKPOINT")
+            # Bare: what our tables do with new rows is ours to pay for.
+            connection.execute("SET session_replication_role = replica")
             rows.seek(0)
             began = time.monotonic()
             with connection.cursor().copy(f"COPY {table} ({columns}) FROM STDIN") as into:
@@ -60,15 +62,17 @@ def bare_copy(settings: Settings, table: str) -> float:
 
 
 def end_to_end(settings: Settings, kind: str, count: int, rounds: int) -> dict[str, Any]:
-    """Records a second with two worker processes, against a bare COPY of the same rows."""
+    """Records a second with two worker processes, against a bare COPY of the same rows; and a
+    second time to the end of the job, when they are findable too."""
     path = inputs(kind, count, settings.data_dir / "in")
-    ours, copies = [], []
+    ours, whole, copies = [], [], []
     with place.worker(settings, processes=2):
         for _ in range(rounds):
             place.empty_lake(settings)
             job = place.submit_and_wait(settings, path)
             assert job["records_loaded"] == count, job
-            ours.append(place.seconds(job))
+            ours.append(place.loaded_after(settings, job))
+            whole.append(place.seconds(job))
             copies.append(bare_copy(settings, _TABLES[kind]))
     mine, theirs = count / min(ours), count / min(copies)
     return {
@@ -76,6 +80,7 @@ def end_to_end(settings: Settings, kind: str, count: int, rounds: int) -> dict[s
         "records_per_s": round(mine),
         "bare_copy_per_s": round(theirs),
         "ratio": round(mine / theirs, 2),
+        "findable_per_s": round(count / min(whole)),
     }
 
 

@@ -114,13 +114,24 @@ def seconds(job: dict[str, Any]) -> float:
     return float((job["completed_at"] - job["started_at"]).total_seconds())
 
 
+def loaded_after(settings: Settings, job: dict[str, Any]) -> float:
+    """Seconds from the first claim of a job to the commit of its last rows."""
+    with psycopg.connect(settings.url("admin")) as connection:
+        row = connection.execute(
+            "SELECT max(done_at) FROM imports.chunks WHERE job_id = %s AND kind = 'records'",
+            (job["id"],),
+        ).fetchone()
+    return float((row[0] - job["started_at"]).total_seconds()) if row else 0.0
+
+
 def empty_lake(settings: Settings) -> None:
     """Forget all rows and jobs, keep the partitions."""
     with psycopg.connect(settings.url("admin"), autocommit=True) as connection:
         connection.execute(
-            "TRUNCATE user_data.documents, timeseries.locations, vectors.embeddings, "
-            "vectors.cache, imports.events, imports.quarantine, imports.chunks, imports.files, "
-            "imports.jobs"
+            "TRUNCATE user_data.documents, user_data.versions, user_data.entities, "
+            "user_data.mentions, user_data.relations, user_data.unindexed, user_data.search, "
+            "user_data.search_words, timeseries.locations, timeseries.metrics, "
+            "vectors.embeddings, vectors.cache, imports.events, imports.jobs CASCADE"
         )
         connection.execute("CHECKPOINT")
 
