@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import ROUND_FLOOR, Decimal
 from email.utils import parsedate_tz
 from functools import cache
@@ -161,6 +161,28 @@ def _civil(
     if not inside or not FIRST_YEAR <= at.year <= LAST_YEAR:
         return Instant(None, text, offset, "out_of_range")
     return Instant(at, text, offset, flag)
+
+
+def in_zone(written: Instant, zone: tzinfo, *, assumed: bool = False) -> Instant:
+    """A clock time that names no zone, as the clock of `zone`, which something else named.
+
+    `assumed` keeps the flag `zone_assumed`: the zone is only likely. An hour that a clock shows
+    twice is the first of the two. What named its zone itself comes back as it is.
+    """
+    if written.at is None or written.flag != "zone_assumed":
+        return written
+    local = written.at.replace(tzinfo=zone)
+    at = local.astimezone(UTC)
+    if not FIRST_YEAR <= at.year <= LAST_YEAR:
+        return Instant(None, written.text, None, "out_of_range")
+    if assumed:
+        return Instant(at, written.text, None, "zone_assumed")
+    return Instant(at, written.text, (local.utcoffset() or _NO_TIME) // _MINUTE)
+
+
+def utc_text(moment: Instant) -> str | None:
+    """The moment in RFC 3339, as `ended_at` and its like are given; None where it has none."""
+    return None if moment.at is None else moment.at.isoformat().replace("+00:00", "Z")
 
 
 def epoch(value: int | str | float, unit: Unit) -> Instant:

@@ -13,7 +13,8 @@ import msgspec
 from schemas.reasons import Reason
 from schemas.vocabulary import Relation
 
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
+#: What surrounds an item that nothing is known of.
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 #: `partition_at` of whatever has no time. Fixed for ever: it is part of a unique key.
 UNDATED = datetime(1, 1, 1, tzinfo=UTC)
@@ -68,7 +69,7 @@ class RawRecord(msgspec.Struct, frozen=True, gc=False):
     value: Any
     offset: int
     length: int
-    around: Mapping[str, Any] = _NOTHING
+    around: Mapping[str, Any] = NOTHING
 
 
 class Related(msgspec.Struct, frozen=True):
