@@ -1,4 +1,4 @@
--- depends: 0004.sets
+-- depends: 0004.sets 0004.audit
 -- What records mean together: measured series, versions, who and what stands in them.
 
 -- When the export was made, where its name says so: which of two versions is the newer one.
