@@ -61,15 +61,20 @@ def lake(request: pytest.FixtureRequest, run: Runtime, reader: Lake) -> Lake:
     return run.lake if request.param == "ingest" else reader
 
 
-def test_each_sees_their_own_rows_alone(lake: Lake, both: dict[str, UUID]) -> None:
+@pytest.mark.threat("isolation")
+def test_each_sees_their_own_rows_alone(
+    lake: Lake, both: dict[str, UUID], seen: Callable[[object], None]
+) -> None:
     for name in (ANA, BEN):
         with lake.as_user(both[name]) as connection:
             for table in TABLES:
                 if table.endswith("documents_structured"):
                     continue
                 assert visible(connection, table) == {both[name]}, table
+    seen(f"{len(TABLES) - 1} parents: own rows alone")
 
 
+@pytest.mark.threat("isolation", seen="every partition: refused")
 def test_no_partition_can_be_asked_directly(
     lake: Lake, both: dict[str, UUID], database: Database
 ) -> None:
@@ -84,6 +89,7 @@ def test_no_partition_can_be_asked_directly(
                 connection.execute(f"SELECT * FROM {row['name']}")
 
 
+@pytest.mark.threat("isolation", seen="a partition granted by mistake: own rows alone")
 def test_a_partition_that_is_granted_by_mistake_still_hides_others(
     reader: Lake, both: dict[str, UUID], database: Database
 ) -> None:
@@ -94,12 +100,14 @@ def test_a_partition_that_is_granted_by_mistake_still_hides_others(
         assert visible(connection, table) == {both[ANA]}
 
 
+@pytest.mark.threat("isolation", seen="the owner: no rows")
 def test_the_owner_is_held_too(url: Callable[[str], str], both: dict[str, UUID]) -> None:
     with psycopg.connect(url("owner")) as connection:
         for table in ("user_data.documents", "imports.quarantine", "vectors.cache"):
             assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
 
 
+@pytest.mark.threat("isolation", seen="no user set: no rows")
 def test_without_a_user_there_is_nothing(lake: Lake, both: dict[str, UUID]) -> None:
     for user in (None, ""):
         with lake.pool.connection() as connection, connection.transaction():
@@ -121,6 +129,7 @@ INSERT = (
 )
 
 
+@pytest.mark.threat("isolation", seen="writing for another: refused")
 def test_nobody_writes_for_another(run: Runtime, both: dict[str, UUID]) -> None:
     with run.lake.as_user(both[ANA]) as connection:
         connection.execute(INSERT, document(both[ANA]))
@@ -131,6 +140,7 @@ def test_nobody_writes_for_another(run: Runtime, both: dict[str, UUID]) -> None:
         connection.execute(INSERT, document(both[ANA]))
 
 
+@pytest.mark.threat("isolation", seen="changing another's state: 0 rows")
 def test_nobody_changes_the_state_of_another(run: Runtime, both: dict[str, UUID]) -> None:
     with run.lake.as_user(both[ANA]) as connection:
         changed = connection.execute("UPDATE imports.chunks SET status = 'dead' WHERE true")
@@ -158,6 +168,7 @@ def test_the_reader_writes_nothing(reader: Lake, both: dict[str, UUID]) -> None:
             connection.execute(statement)
 
 
+@pytest.mark.threat("isolation", seen="a pooled connection: forgets its user")
 def test_a_pooled_connection_forgets_its_user(reader: Lake, both: dict[str, UUID]) -> None:
     with reader.as_user(both[ANA]) as connection:
         pid = connection.info.backend_pid
@@ -167,6 +178,7 @@ def test_a_pooled_connection_forgets_its_user(reader: Lake, both: dict[str, UUID
         assert visible(connection, "user_data.documents") == set()
 
 
+@pytest.mark.threat("isolation", seen="a failed one too")
 def test_a_connection_that_failed_forgets_its_user(reader: Lake, both: dict[str, UUID]) -> None:
     with pytest.raises(psycopg.errors.DivisionByZero), reader.as_user(both[ANA]) as connection:
         connection.execute("SELECT 1 / 0")
@@ -174,6 +186,8 @@ def test_a_connection_that_failed_forgets_its_user(reader: Lake, both: dict[str,
         assert visible(connection, "imports.jobs") == set()
 
 
+@pytest.mark.threat("isolation", seen="two users with one archive: a job, rows and vectors each")
+@pytest.mark.threat("twice", seen="two users with one archive: a job, rows and vectors each")
 def test_two_users_with_one_archive_share_nothing(
     both: dict[str, UUID], database: Database, embedder: FakeEmbedder
 ) -> None:
@@ -190,6 +204,7 @@ def test_a_second_user_gets_a_job_of_their_own(imported: Imported, both: dict[st
     assert imported("cy@example.org", "export.zip", EXPORT)["status"] == "done"
 
 
+@pytest.mark.threat("isolation", seen="the ledger's role: no content")
 def test_the_ledger_sees_no_content(run: Runtime, both: dict[str, UUID]) -> None:
     with run.ledger.transaction() as connection:
         assert visible(connection, "imports.jobs") == {both[ANA], both[BEN]}

@@ -138,7 +138,7 @@ THREATS = {
         "SQL in names, keys, users, partition names", "parameters and allow-lists: only text"
     ),
     "isolation": Threat(
-        "another user's rows: parents, partitions, views, functions, quarantine, vectors, conflicts",
+        "another user's rows: parents, partitions, views, functions, vectors, conflicts",
         "nothing seen, nothing changed, nothing learnt",
     ),
     "canaries": Threat(
