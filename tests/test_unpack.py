@@ -668,6 +668,17 @@ def test_an_archive_that_holds_itself_is_not_opened_again(
     seen(f"a hash on its own path: {out.listed[0][1]}, {len(out.loaded)} beside it")
 
 
+@pytest.mark.threat("time")
+@pytest.mark.parametrize("case", ["zip", "tar", "tar.gz", "tar.zst"])
+def test_unpacking_ends_when_its_time_is_up(
+    walk: Callable[..., Out], case: str, seen: Callable[[object], None]
+) -> None:
+    limits = msgspec.structs.replace(SMALL, seconds=-1)
+    out = walk(*ACCEPTED[case], limits)
+    assert (out.entries, out.refused) == ([], Reason.ARCHIVE_TIME)
+    seen(f"{case}: {out.refused}")
+
+
 @pytest.mark.threat("counts")
 @pytest.mark.parametrize("name", ["x.zip", "x.tar"])
 def test_too_many_entries_end_the_whole(

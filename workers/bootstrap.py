@@ -29,7 +29,7 @@ from tasks.blobs import FileBlobs
 from tasks.chains import TASK_PREFIX
 from workers import limits, logs
 from workers.scanner import make_scanner
-from workers.settings import ScannerMode, Settings, load
+from workers.settings import Infected, ScannerMode, Settings, load
 
 log = structlog.get_logger("datapunk.bootstrap")
 
@@ -46,12 +46,16 @@ def options(settings: Settings) -> context.Options:
         max_attempts=settings.max_attempts,
         dispatch_window=settings.dispatch_window,
         scan_required=settings.scanner is ScannerMode.REQUIRED,
+        infected_key=settings.infected_key if settings.infected is Infected.ENCRYPT else None,
         max_upload_bytes=settings.max_upload_bytes,
         archive=ArchiveLimits(
             total=settings.archive_max_bytes,
             ratio=settings.archive_max_ratio,
             members=settings.archive_max_members,
             depth=settings.archive_max_depth,
+            member=settings.archive_max_member_bytes,
+            path_bytes=settings.archive_max_path_bytes,
+            seconds=settings.archive_max_seconds,
         ),
         slices=SliceLimits(records=settings.chunk_records, size=settings.chunk_bytes),
         embed=EmbedPolicy(types=settings.embed_types),

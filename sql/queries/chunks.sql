@@ -120,7 +120,7 @@ SELECT %(job_id)s, %(user_id)s, 'records', x.identity, 'normalise', x.format, x.
     x.embed, x.slices
 FROM jsonb_to_recordset(%(chunks)s)
     AS x (identity text, format text, format_version integer, embed boolean, slices jsonb)
-ON CONFLICT (job_id, identity) DO NOTHING
+ON CONFLICT (job_id, identity, user_id) DO NOTHING
 RETURNING id;
 
 -- name: add_remaining
@@ -142,7 +142,7 @@ RETURNING remaining;
 -- Nothing is left open: the next step is the end of the job, inserted once.
 INSERT INTO imports.chunks (job_id, user_id, kind, identity, stage)
 VALUES (%(job_id)s, %(user_id)s, 'finish', %(identity)s, 'finish')
-ON CONFLICT (job_id, identity) DO NOTHING
+ON CONFLICT (job_id, identity, user_id) DO NOTHING
 RETURNING id;
 
 -- name: send_unsent
