@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -80,6 +81,21 @@ def test_three_kinds_of_poison_among_five_thousand(place: Site, tmp_path: Path) 
 
 
 @pytest.mark.threat("poison")
+@pytest.mark.threat("network")
+@pytest.mark.timeout(120)
+def test_a_parser_has_no_network(
+    place: Site, tmp_path: Path, seen: Callable[[object], None]
+) -> None:
+    """Here database and broker are reached by sockets with a path, as `datapunk up` has them."""
+    place.empty()
+    data = rows(3, {1: "call_home"}, first=20_000)
+    job = place.wait(place.submit(dropped(tmp_path, "call.poison", data)), ended, 90)
+    assert (job["status"], job["records_loaded"], job["records_quarantined"]) == ("done", 2, 1)
+    detail = place.ask("SELECT detail FROM imports.quarantine")
+    assert detail == f"error {errno.ENETUNREACH}"
+    seen("a socket to any address in a worker's child: ENETUNREACH, the rest of the chunk loaded")
+
+
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("kind", ["exit", "kill", "memory"])
 def test_a_parent_survives(

@@ -14,6 +14,7 @@ import redis
 import structlog
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import Celery, signals
+from psycopg.conninfo import conninfo_to_dict
 
 from pipeline.embed import EmbedPolicy
 from pipeline.ports import Embedder
@@ -183,6 +184,25 @@ def limit_children(settings: Settings) -> None:
     def bound(**_: Any) -> None:
         largest = max(settings.archive_max_bytes, settings.max_upload_bytes)
         limits.bound(memory_mb=settings.task_memory_mb, file_bytes=largest)
+        if needs_network(settings) or not limits.cut_network():
+            log.warning("this process has the network; see docs/security.md")
+
+    @signals.task_prerun.connect(weak=False)
+    def bound_time(task: Any = None, **_: Any) -> None:
+        limits.bound_time(task.time_limit)
+
+
+def needs_network(settings: Settings) -> tuple[str, ...]:
+    """What a child that reads records reaches over the network, and not by a socket with a path."""
+    urls = (settings.url("ledger"), settings.url("ingest"))
+    hosts = [str(conninfo_to_dict(url).get("host") or "/") for url in urls]
+    scans = settings.scanner is not ScannerMode.OFF and settings.clamd_socket is None
+    needed = {
+        "the database": not all(host.startswith("/") for host in hosts),
+        "the broker": not settings.broker().startswith("redis+socket://"),
+        "clamd": scans and settings.clamd_host is not None,
+    }
+    return tuple(name for name, over_network in needed.items() if over_network)
 
 
 @signals.worker_process_init.connect(weak=False)

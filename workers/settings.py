@@ -504,7 +504,9 @@ def _with_role(url: str, role: str) -> str:
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     query["options"] = f"{query.get('options', '')} -c role={role}".strip()
-    return urlunsplit(parts._replace(query=urlencode(query, quote_via=quote)))
+    rest = urlunsplit(parts._replace(scheme="", netloc="", query=urlencode(query, quote_via=quote)))
+    # By hand: urlunsplit drops the slashes where no host stands between them.
+    return f"{parts.scheme}://{parts.netloc}{rest}"
 
 
 def _runtime_dir() -> Path:
