@@ -60,13 +60,19 @@ def members() -> dict[str, str]:
         + mail(4, f"{BODY} fails to load"),
         f"Takeout/My Activity/{NAME}/MyActivity.json": json.dumps(
             [
+                {"header": "Search", "title": BODY, "products": [], "time": "2023-05-01T10:00:00Z"},
                 {"header": BODY, "title": BODY, "products": [BODY], "time": BODY},
                 {"header": BODY, "title": [BODY], "time": "2023-05-01T10:00:00Z"},
                 {"header": BODY, "title": BODY, "time": {BODY: BODY}, BODY: BODY},
             ]
         ),
         f"Takeout/Location History/{NAME}/Records.json": json.dumps(
-            {"locations": [{"latitudeE7": BODY, "longitudeE7": 1, "timestamp": BODY}]}
+            {
+                "locations": [
+                    {"latitudeE7": 1, "longitudeE7": 1, "timestamp": "2023-05-01T10:00:00Z"},
+                    {"latitudeE7": BODY, "longitudeE7": 1, "timestamp": BODY},
+                ]
+            }
         ),
         f"{NAME}.json": f'[{{"id": "{BODY}"}}, {{"{BODY}": 1e400}}, {{"{BODY}}}]',
         f"{NAME}.csv": f'site,password\nexample.org,{SECRET}\n{BODY}\n"{SECRET},open\n',
