@@ -279,7 +279,8 @@ def test_no_canary_is_in_a_column_of_the_ledger(
     allowed |= {(column, NAME) for column in NAMED}
     assert held == allowed, "and where they should be, they are"
     codes = place.ask("SELECT jsonb_agg(DISTINCT code) FROM imports.quarantine")
-    assert {"poison", "bad_number", "bad_shape", "not_a_mail", "unclosed_quote"} <= set(codes)
+    failed = {"poison", "bad_number", "unexpected_shape", "not_a_mail", "unclosed_quote"}
+    assert set(codes) >= failed
     loaded = place.ask(f"SELECT count(*) FROM user_data.documents WHERE content LIKE '%{BODY}%'")
     assert loaded >= 3
     seen(f"{len(columns)} columns of the ledger, events among them: nothing but quarantine.raw")
