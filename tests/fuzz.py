@@ -170,7 +170,8 @@ _TOKENS = [
     b"{", b"}", b",", b":", b"\\", b"\\u0000", b"\\ud800", b"1e999", b"NaN", b"-", b"9" * 30,
     b"PK\x01\x02", b"PK\x05\x06", b"PK\x03\x04", b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f" * 8,
     b"\nFrom x Mon Jan  1 00:00:00 2024\n", b"--",
-    b"Content-Type: multipart/mixed; boundary=", b"=?", b"<", b">", b"&#0;", b"2024-02-30", b"\xe2\x80\xae", b"\xc0\xaf",
+    b"Content-Type: multipart/mixed; boundary=", b"=?", b"<", b">",
+    b"&#0;", b"2024-02-30", b"\xe2\x80\xae", b"\xc0\xaf",
 ]  # fmt: skip
 
 
@@ -197,7 +198,8 @@ def broken(draw: st.DrawFn, sound: list[bytes]) -> bytes:
 def by_hypothesis(name: str, examples: int, number: int | None = None) -> None:
     """Try a target so many times; without a number always the same bytes."""
     target, sound = targets()[name]
-    with_limits = settings(
+
+    @settings(
         max_examples=examples,
         deadline=None,
         database=None,
@@ -205,7 +207,10 @@ def by_hypothesis(name: str, examples: int, number: int | None = None) -> None:
         print_blob=False,
         suppress_health_check=list(HealthCheck),
     )
-    tried = with_limits(given(broken(sound))(target))
+    @given(broken(sound))
+    def tried(data: bytes) -> None:
+        target(data)
+
     (tried if number is None else seeded(number)(tried))()
 
 
@@ -217,6 +222,7 @@ def _by_atheris(name: str, seconds: float) -> None:
     import atheris
 
     target, sound = targets()[name]
+    atheris.instrument_all()
     with tempfile.TemporaryDirectory() as corpus:
         for number, data in enumerate(sound):
             Path(corpus, str(number)).write_bytes(data)
