@@ -26,8 +26,8 @@ bombs: setup ## Drop bombs of gigabytes, and print what became of them at what c
 	$(PYTHON_IN) -m tests.bombs
 
 fuzz: setup ## Damaged bytes for everything that reads (SECONDS=… TARGET=… ENGINE=atheris)
-	$(PYTHON_IN) -m tests.fuzz --seconds $(or $(SECONDS),60) \
-		$(if $(TARGET),--target $(TARGET)) $(if $(ENGINE),--engine $(ENGINE))
+	$(PYTHON_IN) -m $(if $(ENGINE),tests.fuzz_$(ENGINE) $(or $(TARGET),archive) $(or $(SECONDS),60), \
+		tests.fuzz --seconds $(or $(SECONDS),60) $(if $(TARGET),--target $(TARGET)))
 
 threats: setup ## Try every threat on the list and write the table in docs/security.md
 	DATAPUNK_REQUIRE_CLAMD=1 $(PYTHON_IN) -m tests.threats

@@ -71,6 +71,11 @@ THREATS = {
     "two_types": Threat(
         "a file that is two types, or whose name lies", "type by content; ambiguous is refused"
     ),
+    "sets": Threat(
+        "an export in parts `-001`, `-002`: any order, a part twice, one missing",
+        "one set; twice is a duplicate; what is missing is shown",
+        untested="sets of parts have tests of their own, which don't bear the mark",
+    ),
     "litter": Threat("`._x.json`, `__MACOSX`, `.DS_Store`", "ignored and counted"),
     "giants": Threat(
         "one JSON string beyond the limit; 100,000 nested arrays",
