@@ -6,6 +6,7 @@ import json
 import math
 import zlib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -253,6 +254,24 @@ def test_mails_that_look_like_two(take: Take) -> None:
         "no final newline.mbox": (2, []),
         "mixed line ends.mbox": (2, []),
     }
+
+
+@pytest.mark.threat("chance")
+def test_what_others_broke(
+    imported: Callable[[str, str, bytes], dict[str, Any]], database: Database, seen: Seen
+) -> None:
+    """Every file that nobody here wrote, in one archive: all are accounted for, none in the way."""
+    top = Path(__file__).parent / "data"
+    files = [p for p in sorted(top.rglob("*")) if p.is_file()]
+    data = {p.relative_to(top).as_posix(): p.read_bytes() for p in files}
+    job = imported(ANA, "others.zip", zipped({**data, "good.json": array()}))
+    assert (job["status"], job["remaining"]) == ("done", 0)
+    found, loaded, duplicate, quarantined = counts(job)
+    assert found == loaded + duplicate + quarantined
+    listed = {path.partition("!/")[0] for path in database.files(job["id"])}
+    assert listed == {*data, "good.json"}
+    folders = sorted({p.relative_to(top).parts[0] for p in files})
+    seen(f"files of others ({', '.join(folders)}): all accounted for")
 
 
 @pytest.mark.threat("sql")
