@@ -79,9 +79,11 @@ def test_arrays_within_the_items_of_an_array_know_what_they_lie_in() -> None:
     data = json.dumps(text, indent=1).encode()
     assert values(CHATS, data) == [{"id": 1}, {"id": 2}, {"id": 1, "messages": [0]}]
     around = [dict(item.around) for item in all_of(CHATS, data)]
-    outer = {"about": "x", "note": "é\ufffd", "path": "chats.list[].messages", "keys": []}
+    path = {"path": "chats.list[].messages", "keys": [], "first": True}
+    outer = {"about": "x", "note": "é\ufffd", **path}
     first = {**outer, "name": "Ana", "id": 1, "type": "personal"}
-    assert around == [first, first, {**outer, "name": None, "tags": ["a", {"b": 2}]}]
+    third = {**outer, "name": None, "tags": ["a", {"b": 2}]}
+    assert around == [first, {**first, "first": False}, third]
     assert CHATS.count(io.BytesIO(data), {}) == 3
 
 

@@ -1,0 +1,42 @@
+"""What the formats of chats and networks share: small parts of a record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pipeline.fields import StableNames
+from schemas.records import Related
+from schemas.vocabulary import RecordType, Relation
+
+_NAMES = StableNames()
+
+
+def kept(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that say something: not None, not empty, not False."""
+    return {n: v for n, v in values.items() if v is not None and v is not False and v not in _EMPTY}
+
+
+_EMPTY: tuple[Any, ...] = ("", [], {}, ())
+
+
+def rest(fields: Mapping[str, Any], taken: Iterable[str]) -> dict[str, Any]:
+    """The other fields that say something, under names in snake case."""
+    return kept({_NAMES[name]: value for name, value in fields.items() if name not in taken})
+
+
+def person(name: str | None = None, handle: str | int | None = None) -> dict[str, Any] | None:
+    """A person by name and by what the service keys people by; None if neither is known."""
+    return kept({"handle": None if handle is None else str(handle), "name": name}) or None
+
+
+def in_conversation(*identity: str) -> tuple[Related, ...]:
+    """The relation of a message to the conversation that names itself so; none without a name."""
+    if not any(identity):
+        return ()
+    return (Related(Relation.IN_CONVERSATION, RecordType.CONVERSATION, identity),)
+
+
+def reply_to(*identity: str, kind: str = RecordType.MESSAGE) -> tuple[Related, ...]:
+    """The relation of an answer to the record that names itself so."""
+    return (Related(Relation.REPLY_TO, kind, identity),)
