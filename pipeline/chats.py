@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipeline.fields import StableNames
+from schemas.errors import BadValue
+from schemas.reasons import Reason
 from schemas.records import Related
 from schemas.vocabulary import RecordType, Relation
 
@@ -23,6 +25,16 @@ _EMPTY: tuple[Any, ...] = ("", [], {}, ())
 def rest(fields: Mapping[str, Any], taken: Iterable[str]) -> dict[str, Any]:
     """The other fields that say something, under names in snake case."""
     return kept({_NAMES[name]: value for name, value in fields.items() if name not in taken})
+
+
+def key(fields: Mapping[str, Any], name: str) -> str:
+    """A text or whole number that something is known by, as text. Raises `BadValue`."""
+    value = fields.get(name)
+    if type(value) is int or (isinstance(value, str) and value):
+        return str(value)
+    if value is None or value == "":
+        raise BadValue(Reason.MISSING_FIELD, f"no field {name!r}")
+    raise BadValue(Reason.BAD_SHAPE, f"{name!r} is neither a text nor a whole number")
 
 
 def person(name: str | None = None, handle: str | int | None = None) -> dict[str, Any] | None:

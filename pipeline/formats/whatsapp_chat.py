@@ -58,7 +58,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.MESSAGE if sender else RecordType.ACTIVITY,
-        identity=(conversation, date, clock, sender or "", said),
+        identity=("whatsapp", conversation, date, clock, sender or "", said),
         time=_instant(date, clock, item.around["order"]),
         content=said.replace("\u200e", "") or None,
         metadata=chats.kept(metadata),
@@ -106,12 +106,19 @@ def _parts(said: str) -> dict[str, Any]:
 
 
 def _looks_like(head: Head) -> int:
-    """The first line begins a message, and most of the first lines that do name a sender."""
+    """The first line begins a message, and most lines that do name a sender.
+
+    A log may look so, too: with seconds after an ISO date and no brackets it is none of ours.
+    """
     lines = peek.lines(head, 40)
-    found = [header for line in lines if (header := chat_text.header(line))]
+    found = [(one, line) for line in lines if (one := chat_text.header(line))]
     if not found or chat_text.header(lines[0]) is None:
         return 0
-    return 2 if len({(one.style, one.sign) for one in found}) == 1 else 1
+    first = found[0][0]
+    if first.style != "[" and first.sign == "-" and re.match(r"\d+:\d\d:", first.clock):
+        return 0
+    senders = sum(b": " in line[one.length :] for one, line in found)
+    return 1 if 2 * senders >= len(found) else 0
 
 
 FORMAT = Format(
