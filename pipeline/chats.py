@@ -9,7 +9,7 @@ from pipeline.fields import StableNames
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.records import Related
-from schemas.vocabulary import RecordType, Relation
+from schemas.vocabulary import KEYS, RecordType, Relation, Shape
 
 _NAMES = StableNames()
 
@@ -23,8 +23,26 @@ _EMPTY: tuple[Any, ...] = ("", [], {}, ())
 
 
 def rest(fields: Mapping[str, Any], taken: Iterable[str]) -> dict[str, Any]:
-    """The other fields that say something, under names in snake case."""
-    return kept({_NAMES[name]: value for name, value in fields.items() if name not in taken})
+    """The other fields that say something, under names in snake case.
+
+    One whose name means something else in the lake (`description` that is an object) is called
+    `exported_description`.
+    """
+    others = {_NAMES[name]: value for name, value in fields.items() if name not in taken}
+    return kept({_own(name, value): value for name, value in others.items()})
+
+
+_PLAIN: dict[Shape, tuple[type, ...]] = {
+    Shape.TEXT: (str,),
+    Shape.NUMBER: (int, float),
+    Shape.FLAG: (bool,),
+}
+
+
+def _own(name: str, value: Any) -> str:
+    shape = KEYS.get(name)
+    fits = shape is None or type(value) in _PLAIN.get(shape, ())
+    return name if fits else f"exported_{name}"
 
 
 def key(fields: Mapping[str, Any], name: str) -> str:

@@ -75,8 +75,8 @@ def _file(value: dict[str, Any]) -> dict[str, Any]:
 def _metadata(fields: dict[str, Any]) -> dict[str, Any]:
     """Slack's own `attachments` are previews of links, so they have another name here."""
     said = chats.rest(fields, _TAKEN)
-    said["previews"] = said.pop("attachments", None)
-    given = said.pop("reactions", None) or ()
+    said["previews"] = said.pop("exported_attachments", None)
+    given = said.pop("exported_reactions", None) or ()
     said["reactions"] = [
         chats.kept({"reaction": one.get("name"), "person": chats.person(None, user)})
         for one in given
