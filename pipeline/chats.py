@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pipeline.fields import StableNames
 from schemas.errors import BadValue
 from schemas.reasons import Reason
-from schemas.records import Related
+from schemas.records import Outcome, Record, Rejection, Related
 from schemas.vocabulary import KEYS, RecordType, Relation, Shape
 
 _NAMES = StableNames()
@@ -58,6 +58,16 @@ def key(fields: Mapping[str, Any], name: str) -> str:
 def person(name: str | None = None, handle: str | int | None = None) -> dict[str, Any] | None:
     """A person by name and by what the service keys people by; None if neither is known."""
     return kept({"handle": None if handle is None else str(handle), "name": name}) or None
+
+
+def attempt(make: Callable[[], Record]) -> Outcome:
+    """The record, or why there is none: for an item that holds many, of which one is broken."""
+    try:
+        return make()
+    except BadValue as bad:
+        return Rejection(reason=bad.reason, detail=bad.detail)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return Rejection(reason=Reason.BAD_SHAPE, detail="one of the messages in the item")
 
 
 def in_conversation(*identity: str) -> tuple[Related, ...]:

@@ -72,6 +72,27 @@ def _keys(stream: Iterator[json_events.Event]) -> Iterator[str]:
             yield value
 
 
+def item_keys(head: Head, path: str = "") -> tuple[str, ...]:
+    """The keys of the first item of the array at `path`, as far as the head shows them.
+
+    For items that may be larger than the head.
+    """
+    stream = json_events.events(head.data, _BUFFER)
+    return tuple(_until_it_breaks(_item_keys(stream, path)))
+
+
+def _item_keys(stream: Iterator[json_events.Event], path: str) -> Iterator[str]:
+    depth = 0
+    if not json_events.enter_array(stream, path):
+        return
+    for event, value in stream:
+        depth += event.startswith("start_") - event.startswith("end_")
+        if event == "map_key" and depth == 1:
+            yield value
+        elif depth <= 0:
+            return
+
+
 def lines(head: Head, n: int = 3) -> list[bytes]:
     """Up to `n` whole lines that are not blank; a last line cut by the head's end is none."""
     parts = text_of(head).split(b"\n")
