@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.fields import StableNames
 from schemas.errors import BadValue
 from schemas.reasons import Reason
-from schemas.records import Outcome, Record, Rejection, Related
+from schemas.records import Record, Rejection, Related
 from schemas.vocabulary import KEYS, RecordType, Relation, Shape
 
 _NAMES = StableNames()
@@ -60,7 +60,7 @@ def person(name: str | None = None, handle: str | int | None = None) -> dict[str
     return kept({"handle": None if handle is None else str(handle), "name": name}) or None
 
 
-def attempt(make: Callable[[], Record]) -> Outcome:
+def attempt(make: Callable[[], Record]) -> Record | Rejection:
     """The record, or why there is none: for an item that holds many, of which one is broken."""
     try:
         return make()
