@@ -14,14 +14,15 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import IntEnum
 from functools import lru_cache
-from typing import BinaryIO, Literal, Protocol
+from typing import Any, BinaryIO, Literal, Protocol, TypeAlias
 
 import msgspec
 
+from pipeline.ports import Neighbours
 from schemas.errors import ConfigurationError
 from schemas.files import Context, Head, Member, Slice, SliceLimits
 from schemas.reasons import Reason
-from schemas.records import DataType, Outcome, RawRecord, Rejection
+from schemas.records import DataType, Outcome, RawRecord, Record, Rejection
 
 
 class Reader(Protocol):
@@ -75,6 +76,10 @@ class Rank(IntEnum):
     """A file kept as it is."""
 
 
+#: What other files of an export add to the metadata of a record of this member.
+Beside: TypeAlias = Callable[[Record, Member, Neighbours], dict[str, Any]]
+
+
 class Format(msgspec.Struct, frozen=True, kw_only=True):
     """One export format.
 
@@ -109,7 +114,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     products: tuple[str, ...] = ()
     """Whose export it is, as its makers name it: `("Google Takeout: Chrome",)`."""
     locales: tuple[str, ...] = ()
-    """Languages of names and dates that are known, as ISO 639-1; empty: it doesn't depend on one."""
+    """Languages of names and dates that are known, as ISO 639-1; empty: it depends on none."""
     vintages: tuple[str, ...] = ()
     """The forms over the years that are read, for people: `("Records.json (2022-2024)",)`."""
     record_types: tuple[str, ...] = ()
@@ -122,6 +127,18 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     repeats: bool = False
     """Whether two items that are the same are two facts (two plays in one minute), so that each
     has an occurrence number. False: they are one fact, written twice."""
+    beside: Beside | None = None
+    """What other files of the export add to a record's metadata (its `flags` are joined).
+
+    For what is told apart into two files, such as a photo and its sidecar. Only metadata: who a
+    record is and when must not hang on which parts came. A format that has this waits for its
+    set, or for as long as is configured; then it says in a flag what it missed.
+    """
+
+    @property
+    def needs_set(self) -> bool:
+        """Whether its records are only whole once every part of their export is there."""
+        return self.beside is not None
 
     def score(self, head: Head) -> int:
         """How sure this format is that the member is its own: 0 is not at all."""

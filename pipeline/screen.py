@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from hashlib import md5
+from uuid import UUID
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +24,29 @@ def key_of(outcome: Record | Point | Metric) -> bytes:
     if isinstance(outcome, Point):
         return record_key(POINT_TYPE, outcome.identity)
     return record_key(METRIC_TYPE, (outcome.name, *outcome.identity))
+
+
+class Repeats:
+    """Numbers the equal records of one file, for formats in which each is a fact of its own."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[int, bytes], int] = {}
+
+    def number(self, file: int, key: bytes) -> int:
+        """1 for the first record of that key in the file, 2 for the next …"""
+        nth = self._seen.get((file, key), 0) + 1
+        self._seen[file, key] = nth
+        return nth
+
+
+def occurrence_key(key: bytes, nth: int) -> bytes:
+    """The key of the nth of equal records of one file; the first has the key itself.
+
+    `user_data.occurrence_key` in SQL is the same function.
+    """
+    if nth == 1:
+        return key
+    return md5(f"{UUID(bytes=key)}#{nth}".encode(), usedforsecurity=False).digest()
 
 
 def broken_rule(record: Record | Point | Metric) -> tuple[Reason, str] | None:

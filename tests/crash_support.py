@@ -21,10 +21,12 @@ from schemas.files import SliceLimits
 from schemas.folders import Folders
 from schemas.progress import Stage
 from sql.store import Claim, Lake, Ledger, open_pool
-from tasks import chains, context, housekeeping
+from tasks import chains, context, desk, housekeeping
 from tasks.blobs import FileBlobs
 from tasks.context import Runtime
-from tests.lake_support import WORK, Database, Driver, FakeEmbedder, FakeScanner
+from tasks.rollback import roll_back
+from tests import sets_support
+from tests.lake_support import WORK, Database, Driver, FakeEmbedder, FakeScanner, zipped
 from workers.watcher import Watcher
 
 ROOT = Path(__file__).parent.parent
@@ -67,6 +69,11 @@ def drop_all(folders: Folders) -> dict[str, str]:
     for name in ("failing", "stopped", "false"):
         rows = (orjson.dumps({"id": f"{name} {n}", "name": "x"}) for n in range(5))
         (mine / f"{name}.ndjson").write_bytes(b"\n".join(rows) + b"\n")
+    for name, data in _parts().items():
+        (mine / name).write_bytes(data)
+    for name, own in (("kept", b"{broken one\n{broken two\n{broken three\n"), ("regretted", b"")):
+        rows = (orjson.dumps({"id": n, "name": "both"}) for n in ("x", "y", f"of {name}"))
+        (mine / f"{name}.ndjson").write_bytes(b"\n".join(rows) + b"\n" + own)
     (mine / "empty.csv").write_bytes(b"")
     said = hashlib.sha256((mine / "main.zip").read_bytes()).hexdigest()
     (mine / "main.zip.sha256").write_text(said)
@@ -90,6 +97,17 @@ def _members() -> dict[str, bytes]:
         "note.txt": b"A note about a lake that is still in the morning.",
         "unknown.bin": bytes(range(1, 256)) * 4,
     }
+
+
+def _parts() -> dict[str, bytes]:
+    """A set: what needs all of it in the first part, with the page that lists it; the rest."""
+    top, names = "Takeout/Google Photos/Trip", ["all.sidecar", "a.jpg", "b.jpg"]
+    index = sets_support.page({"Google Photos": {"Trip": names}})
+    sidecars = sets_support.sidecar("a.jpg", "b.jpg", "c.jpg")
+    first = {f"{top}/all.sidecar": sidecars, "Takeout/archive_browser.html": index}
+    rest = {f"{top}/{name}": b"\xff\xd8\xff " + name.encode() for name in names[1:]}
+    stem = sets_support.STEM
+    return {f"{stem}-1-001.zip": zipped(first), f"{stem}-1-002.zip": zipped(rest)}
 
 
 def _mail(n: int) -> bytes:
@@ -116,6 +134,7 @@ def carry(data: str, urls: Mapping[str, str], crash_at: str | None) -> None:
     if crash_at is not None:
         os.environ[crash.VARIABLE] = crash_at
     crash.arm()
+    sets_support.add_format()
     _two_disks()
     # What a killed process wrote is the kernel's already; a lost disk cache is not tested here.
     os.sync = lambda: None
@@ -134,6 +153,7 @@ def carry(data: str, urls: Mapping[str, str], crash_at: str | None) -> None:
         WORK.update(carrier.sound)
         carrier.retry_all(too=("rejected",) if crash_at is not None else ())
         carrier.to_rest()
+        carrier.at_the_desk()
     finally:
         for pool in pools:
             pool.close()
@@ -212,11 +232,28 @@ class _Carrier:
         ):
             housekeeping.retry(self._run, row)
 
+    def at_the_desk(self) -> None:
+        """Of three broken rows one is mended, one given up, one tried again; and one import is
+        taken back, of which another had two rows too."""
+        kept, regretted = (self._job(f"{name}.ndjson") for name in ("kept", "regretted"))
+        held = self._database.rows("SELECT * FROM imports.quarantine WHERE status = 'open'")
+        numbers = {bytes(row["raw"]).split()[-1]: row["id"] for row in held}
+        user_id = kept["user_id"]
+        if b"one" in numbers:
+            desk.mend(self._run, user_id, numbers[b"one"], b'{"id": "z", "name": "mended"}\n')
+        if b"two" in numbers:
+            desk.discard(self._run, user_id, desk.Choice(id=numbers[b"two"]), "broken")
+        desk.retry(self._run, user_id, desk.Choice(job_id=kept["id"]))
+        if regretted["status"] != "rolled_back":
+            roll_back(self._run, user_id, regretted["id"])
+
+    def _job(self, name: str) -> dict[str, Any]:
+        (job,) = self._database.rows("SELECT * FROM imports.jobs WHERE source_name = %s", name)
+        return job
+
     def meet_faults(self) -> None:
         """A cancelled job, one that fails, weather once, and an artefact that goes away once."""
-        (stopped,) = self._database.rows(
-            "SELECT * FROM imports.jobs WHERE source_name = 'stopped.ndjson'"
-        )
+        stopped = self._job("stopped.ndjson")
         housekeeping.cancel(self._run, stopped["id"], stopped["user_id"])
         once = iter(["weather", "gone"])
         normalise, embed, load = (

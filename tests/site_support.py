@@ -171,7 +171,8 @@ class Site:
         with psycopg.connect(self.settings.url("admin"), autocommit=True) as connection:
             connection.execute(
                 "TRUNCATE user_data.documents, timeseries.locations, imports.events, "
-                "imports.quarantine, imports.chunks, imports.files, imports.jobs CASCADE"
+                "imports.claims, imports.quarantine, imports.chunks, imports.files, "
+                "imports.jobs CASCADE"
             )
 
     def stop(self) -> None:

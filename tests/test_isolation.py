@@ -96,7 +96,7 @@ def test_a_partition_that_is_granted_by_mistake_still_hides_others(
 
 def test_the_owner_is_held_too(url: Callable[[str], str], both: dict[str, UUID]) -> None:
     with psycopg.connect(url("owner")) as connection:
-        for table in ("user_data.documents", "imports.quarantine", "vectors.cache"):
+        for table in ("user_data.documents", "imports.quarantine", "imports.claims"):
             assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
 
 
@@ -199,6 +199,7 @@ def test_the_ledger_sees_no_content(run: Runtime, both: dict[str, UUID]) -> None
         "vectors.embeddings",
         "vectors.cache",
         "imports.quarantine",
+        "imports.claims",
     ):
         with (
             pytest.raises(psycopg.errors.InsufficientPrivilege),

@@ -26,7 +26,8 @@ SELECT n.nspname || '.' || c.relname AS name, c.relkind::text AS kind,
     c.relrowsecurity AS secured, c.relforcerowsecurity AS forced,
     (SELECT array_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
         || CASE WHEN a.attnotnull THEN ' not null' ELSE '' END ORDER BY a.attnum)
-     FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0) AS columns,
+     FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0
+        AND NOT a.attisdropped) AS columns,
     (SELECT array_agg(pg_get_constraintdef(k.oid) ORDER BY 1) FROM pg_constraint AS k
      WHERE k.conrelid = c.oid) AS constraints
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -134,7 +135,7 @@ def everything(database: Database) -> None:
             "SELECT user_data.ensure_partitions(%s, '{2023-01-01,2023-02-01}'::date[])",
             data_type.value,
         )
-    database.rows("SELECT timeseries.ensure_partitions('{2023-01-01}'::date[])")
+    database.rows("SELECT timeseries.ensure_partitions('locations', '{2023-01-01}'::date[])")
     database.rows("SELECT vectors.ensure_model('some', '1', 8)")
 
 

@@ -20,13 +20,12 @@ def misspoken(record: Record) -> list[str]:
     ]
     if record.record_type not in set(RecordType):
         return [*wrong, f"no record type {record.record_type}"]
-    for group in REQUIRED.get(RecordType(record.record_type), ()):
-        if not any(record.metadata.get(name) for name in group):
-            wrong.append(f"none of {', '.join(group)}")
-    return wrong
+    needed = REQUIRED.get(RecordType(record.record_type), ())
+    missing = [g for g in needed if not any(record.metadata.get(name) for name in g)]
+    return [*wrong, *(f"none of {', '.join(group)}" for group in missing)]
 
 
-def _fits(shape: Shape, value: Any) -> bool:  # noqa: PLR0911 - one line a shape
+def _fits(shape: Shape, value: Any) -> bool:
     match shape:
         case Shape.TEXT:
             return isinstance(value, str)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import pwd
 import socket
 from contextlib import closing
 from typing import Any
@@ -25,6 +26,7 @@ from schemas.progress import QUEUES, Stage
 from sql import migrate as migrations
 from sql.store import Lake, Ledger, open_pool
 from tasks import context, shell
+from tasks.alarm import Thresholds
 from tasks.blobs import FileBlobs
 from tasks.chains import TASK_PREFIX
 from workers import limits, logs
@@ -47,6 +49,7 @@ def options(settings: Settings) -> context.Options:
         dispatch_window=settings.dispatch_window,
         scan_required=settings.scanner is ScannerMode.REQUIRED,
         max_upload_bytes=settings.max_upload_bytes,
+        set_wait_s=settings.set_wait_s,
         archive=ArchiveLimits(
             total=settings.archive_max_bytes,
             ratio=settings.archive_max_ratio,
@@ -56,7 +59,40 @@ def options(settings: Settings) -> context.Options:
         slices=SliceLimits(records=settings.chunk_records, size=settings.chunk_bytes),
         embed=EmbedPolicy(types=settings.embed_types),
         most_pieces=settings.embed_pieces,
+        alert=thresholds(settings),
+        apart_limit_s=settings.chunk_hard_limit_s,
+        bound=lambda: _bound(settings),
     )
+
+
+def thresholds(settings: Settings) -> Thresholds:
+    """From when on records in quarantine are an alert."""
+    return Thresholds(
+        share=settings.quarantine_alert_share, records=settings.quarantine_alert_records
+    )
+
+
+def actor(settings: Settings) -> str:
+    """Who stands in the audit trail for this process."""
+    return settings.actor or f"{_system_user()}@{socket.gethostname()}"
+
+
+def _system_user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may run as a number that has no name
+        return str(os.getuid())
+
+
+def open_ledger(settings: Settings, *, size: int = 1, timeout: float = 30.0) -> Ledger:
+    """The ledger; its pool is opened here, so call it in the process that uses it."""
+    url = settings.url("ledger")
+    return Ledger(open_pool(url, size=size, timeout=timeout, actor=actor(settings)))
+
+
+def _open_lake(settings: Settings) -> Lake:
+    url, size = settings.url("ingest"), settings.db_pool_size
+    return Lake(open_pool(url, size=size, actor=actor(settings)))
 
 
 def make_runtime(settings: Settings) -> context.Runtime:
@@ -64,8 +100,8 @@ def make_runtime(settings: Settings) -> context.Runtime:
     return context.Runtime(
         options=options(settings),
         folders=Folders(settings.data_dir),
-        ledger=Ledger(open_pool(settings.url("ledger"), size=settings.db_pool_size)),
-        lake=Lake(open_pool(settings.url("ingest"), size=settings.db_pool_size)),
+        ledger=open_ledger(settings, size=settings.db_pool_size),
+        lake=_open_lake(settings),
         scanner=make_scanner(settings),
         make_embedder=lambda: _embedder(settings),
         make_blobs=FileBlobs,
@@ -153,9 +189,10 @@ def _lost(sender: Any = None, exception: Any = None, kwargs: Any = None, **_: An
     settings = load()
     try:
         # No pool in a parent that forks: one connection, closed at once.
-        with closing(open_pool(settings.url("ledger"), size=1, timeout=3)) as pool:
+        ledger = open_ledger(settings, timeout=3)
+        with closing(ledger.pool):
             shell.lost(
-                Ledger(pool),
+                ledger,
                 options(settings),
                 stage=str(sender.name).removeprefix(TASK_PREFIX),
                 **dict(kwargs or {}),
@@ -177,8 +214,12 @@ def limit_children(settings: Settings) -> None:
 
     @signals.worker_process_init.connect(weak=False)
     def bound(**_: Any) -> None:
-        largest = max(settings.archive_max_bytes, settings.max_upload_bytes)
-        limits.bound(memory_mb=settings.task_memory_mb, file_bytes=largest)
+        _bound(settings)
+
+
+def _bound(settings: Settings) -> None:
+    largest = max(settings.archive_max_bytes, settings.max_upload_bytes)
+    limits.bound(memory_mb=settings.task_memory_mb, file_bytes=largest)
 
 
 @signals.worker_process_init.connect(weak=False)

@@ -2,7 +2,8 @@
 
 Renamed between October 2023 and September 2024; in German `Verlauf.json`. One object whose key
 `Browser History` is never localised; newer files hold `Typed Url`, `Session` and `Shared Tab
-Group` beside it, perhaps before it. `time_usec` counts microseconds since 1970; 0 is "unknown".
+Group` beside it, perhaps before it, whose fields are not verified: they are not read, and stay in
+the original. `time_usec` counts microseconds since 1970; 0 is "unknown" (reference 2.4).
 """
 
 from __future__ import annotations
@@ -54,6 +55,13 @@ FORMAT = Format(
     reader=JsonItems(path=_KEY),
     record=to_record,
     products=("Google Takeout: Chrome",),
-    vintages=("BrowserHistory.json (to 2023)", "History.json (since 2024)"),
+    vintages=(
+        "BrowserHistory.json (to 2023)",
+        "History.json (since 2024); Typed Url, Session and Shared Tab Group are not read",
+    ),
     record_types=(RecordType.VISIT,),
+    fields=frozenset(
+        {"title", "url", "time_usec", "page_transition", "page_transition_qualifier", "client_id"}
+        | {"favicon_url", "ptoken"}
+    ),
 )

@@ -82,7 +82,14 @@ class CsvRows(msgspec.Struct, frozen=True):
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
         """The dialect, unique column names, and the offset of the header row (-1: none)."""
-        return header(source)
+        source.seek(0)
+        head = source.read(_HEAD)
+        start = len(_BOM) if head.startswith(_BOM) else 0
+        if note := _NOTES.match(head, start):
+            start = note.end()
+        dialect = sniff(head[start:])
+        columns, header = _header(_sample(head, start, dialect))
+        return {"start": start, "columns": columns, "header": header, **dialect._asdict()}
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
         """Ranges of whole rows; the header row lies in the first."""
@@ -125,18 +132,6 @@ class CsvRows(msgspec.Struct, frozen=True):
         rows = sum(map(bool, _until_end(reader)))
         text.detach()
         return rows - int(context["header"] >= 0)
-
-
-def header(source: BinaryIO) -> Context:
-    """What `CsvRows` learns of a file: also of the first bytes of one."""
-    source.seek(0)
-    head = source.read(_HEAD)
-    start = len(_BOM) if head.startswith(_BOM) else 0
-    if note := _NOTES.match(head, start):
-        start = note.end()
-    dialect = sniff(head[start:])
-    columns, at = _header(_sample(head, start, dialect))
-    return {"start": start, "columns": columns, "header": at, **dialect._asdict()}
 
 
 def sniff(head: bytes) -> Dialect:

@@ -63,10 +63,13 @@ def _app() -> typer.Typer:
         add,
         database,
         demo,
+        formats,
         jobs,
+        people,
         processes,
         quarantine,
         services,
+        sets,
         status,
     )
 
@@ -79,7 +82,7 @@ def _app() -> typer.Typer:
         pretty_exceptions_show_locals=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for group in (services, add, status, jobs, processes, demo):
+    for group in (services, add, status, jobs, sets, processes, formats, people, demo):
         group.register(made)
     made.add_typer(quarantine.app, name="quarantine")
     made.add_typer(database.app, name="db")
