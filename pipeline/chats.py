@@ -61,13 +61,16 @@ def person(name: str | None = None, handle: str | int | None = None) -> dict[str
 
 
 def attempt(make: Callable[[], Record]) -> Record | Rejection:
-    """The record, or why there is none: for an item that holds many, of which one is broken."""
+    """The record, or why there is none: for an item that says more than the one that is broken."""
     try:
         return make()
     except BadValue as bad:
         return Rejection(reason=bad.reason, detail=bad.detail)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return Rejection(reason=Reason.BAD_SHAPE, detail="one of the messages in the item")
+    except KeyError as missing:
+        # A key is a field's name in our own code, never something out of the record.
+        return Rejection(reason=Reason.MISSING_FIELD, detail=f"no field {missing}")
+    except (TypeError, ValueError, AttributeError) as error:
+        return Rejection(reason=Reason.BAD_SHAPE, detail=type(error).__name__)
 
 
 def in_conversation(*identity: str) -> tuple[Related, ...]:

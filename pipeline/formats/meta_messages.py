@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from pipeline import chats, meta, peek, timestamps
@@ -16,7 +17,7 @@ from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from pipeline.text import mend_meta
 from schemas.files import Head, Member
-from schemas.records import DataType, RawRecord, Record
+from schemas.records import DataType, Outcome, RawRecord, Record
 from schemas.vocabulary import RecordType
 
 _NAME, _SERVICE = "meta.messages", "meta"
@@ -29,12 +30,13 @@ _TAKEN = frozenset(
 )
 
 
-def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
+def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
     """A message; before the first of a thread's first file, the thread."""
     thread = _thread(item.around)
     if item.around["first"] and not _LATER.search(member.path):
         yield _conversation(thread, mend_meta(dict(item.around)))
-    yield _message(thread, item.value, mend_meta(item.value), item.around)
+    said = mend_meta(item.value)
+    yield chats.attempt(partial(_message, thread, item.value, said, item.around))
 
 
 def _thread(around: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from pipeline import chats, meta, peek, timestamps
@@ -13,7 +14,7 @@ from pipeline.fields import optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.files import Head, Member
-from schemas.records import DataType, RawRecord, Record
+from schemas.records import DataType, Outcome, RawRecord, Record
 from schemas.vocabulary import RecordType
 
 _NAME, _SERVICE = "meta.messages_e2ee", "meta.e2ee"
@@ -21,7 +22,7 @@ _FIELDS = frozenset({"senderName", "timestamp", "text", "type", "media", "reacti
 _TAKEN = _FIELDS - {"type"}
 
 
-def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
+def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
     """A message; before the first, the thread."""
     around = item.around
     thread = str(around.get("threadName") or "")
@@ -36,7 +37,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
             metadata={"conversation": thread, "participants": people},
             mutable=True,
         )
-    yield _message(thread, item.value)
+    yield chats.attempt(partial(_message, thread, item.value))
 
 
 def _message(thread: str, fields: Mapping[str, Any]) -> Record:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from pipeline import chats, peek, places, timestamps
@@ -16,7 +17,7 @@ from pipeline.fields import optional_text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.files import Head, Member
-from schemas.records import DataType, Instant, RawRecord, Record, Related
+from schemas.records import DataType, Instant, Outcome, RawRecord, Record, Related
 from schemas.vocabulary import RecordType
 
 _NAME, _SERVICE = "telegram.chat", "telegram"
@@ -30,7 +31,7 @@ _TAKEN = frozenset(
 _LINKS = frozenset({"link", "text_link"})
 
 
-def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
+def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
     """A message, and before the first of a chat the chat itself; or a contact, or a session."""
     path = item.around["path"]
     if path == _CONTACTS:
@@ -40,7 +41,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
     else:
         if item.around["first"]:
             yield _conversation(item.around)
-        yield _message(item.value, item.around)
+        yield chats.attempt(partial(_message, item.value, item.around))
 
 
 def _chat(around: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ Lists that are not known become activities as they are. Times are UTC.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ from pipeline.readers.json_tree import JsonTree
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
-from schemas.records import DataType, Instant, RawRecord, Record
+from schemas.records import DataType, Instant, Outcome, RawRecord, Record
 from schemas.vocabulary import RecordType
 
 _NAME, _SERVICE = "tiktok.data", "tiktok"
@@ -35,7 +36,7 @@ _SECTIONS = frozenset(
 _LISTS = (b'"VideoList"', b'"ItemFavoriteList"', b'"FavoriteVideoList"', b'"SearchList"')
 
 
-def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
+def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
     """One entry of a list; before the first message of a chat, the chat."""
     keys = [key.casefold() for key in item.around["keys"]]
     if not isinstance(item.value, dict):
@@ -45,7 +46,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
         title = item.around["keys"][3]
         if item.around["first"]:
             yield _conversation(title)
-        yield _message(title, said)
+        yield chats.attempt(partial(_message, title, said))
     else:
         yield _entry(keys[1], keys[-1], said)
 

@@ -7,6 +7,7 @@ conversation holds who joined or left.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from html import unescape
 from typing import Any
 
@@ -18,7 +19,7 @@ from pipeline.readers.ytd import Ytd
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
-from schemas.records import DataType, RawRecord, Record
+from schemas.records import DataType, Outcome, RawRecord, Record
 from schemas.vocabulary import RecordType
 
 _NAME = "x.messages"
@@ -26,16 +27,19 @@ _MESSAGE = "messageCreate"
 _TAKEN = frozenset({"id", "senderId", "recipientId", "text", "mediaUrls", "urls", "createdAt"})
 
 
-def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
+def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
     """A message, or what happened in the conversation; before the first, the conversation."""
     conversation = chats.key(item.around, "conversationId")
     if item.around["first"]:
         yield _conversation(conversation)
-    ((kind, fields),) = item.value.items()
+    yield chats.attempt(partial(_entry, conversation, item.value))
+
+
+def _entry(conversation: str, value: Mapping[str, Any]) -> Record:
+    ((kind, fields),) = value.items()
     if kind == _MESSAGE:
-        yield _message(conversation, fields)
-    else:
-        yield _change(conversation, kind, fields)
+        return _message(conversation, fields)
+    return _change(conversation, kind, fields)
 
 
 def _conversation(number: str) -> Record:
