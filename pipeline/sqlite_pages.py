@@ -85,33 +85,51 @@ class Pages:
                     found[str(row.get("name"))] = (root, sql)
         return found
 
-    def leaves(self, root: int) -> Iterator[Leaf]:
-        """The pages of a table's rows in the order of keys, each once, damaged ones as such."""
-        waiting = [(root, 0)]
+    def leaves(self, root: int, start: int = 0, end: int | None = None) -> Iterator[Leaf]:
+        """The pages of a table's rows that begin in a range of the file, in the order of keys.
+
+        Each comes once, damaged ones as such. All pages of rows are equally deep, so beside one
+        there are only such: those out of the range are not even looked at.
+        """
+        inside = range(start, self.file_size if end is None else end)
+        waiting = [(root, 0, False)]
         seen: set[int] = set()
         while waiting:
-            number, depth = waiting.pop()
+            number, depth, lowest = waiting.pop()
+            offset = (number - 1) * self.size
             if number in seen:
                 continue
             seen.add(number)
-            offset = (number - 1) * self.size
-            try:
-                kind, cells, children = self._opened(number)
-                outside = any(not self._holds(child) for child in children)
-            except Damaged:
-                if self._holds(number):
-                    yield Leaf(offset, 0, sound=False)
+            if lowest and offset not in inside:
                 continue
-            if kind == _LEAF:
-                yield Leaf(offset, cells, sound=True)
-                continue
-            if outside or depth >= _DEPTH:
-                yield Leaf(offset, 0, sound=False)
-            if depth < _DEPTH:
-                inside = filter(self._holds, reversed(children))
-                waiting.extend((child, depth + 1) for child in inside)
+            found, children = self._below(number, lowest=lowest or depth >= _DEPTH)
+            if found is not None and offset in inside:
+                yield found
+            level = bool(children) and self._is_leaf(children[0])
+            waiting.extend((child, depth + 1, level) for child in reversed(children))
 
-    def _holds(self, number: int) -> bool:
+    def _below(self, number: int, *, lowest: bool) -> tuple[Leaf | None, list[int]]:
+        """What a page is as one of rows, if it is one or damaged, and the pages below it."""
+        offset = (number - 1) * self.size
+        try:
+            kind, cells, children = self._opened(number)
+        except Damaged:
+            return Leaf(offset, 0, sound=False), []
+        if kind == _LEAF:
+            return Leaf(offset, cells, sound=True), []
+        known = [child for child in children if self.holds(child)]
+        if lowest or len(known) < len(children):
+            return Leaf(offset, 0, sound=False), [] if lowest else known
+        return None, known
+
+    def _is_leaf(self, number: int) -> bool:
+        try:
+            return self._opened(number)[0] == _LEAF
+        except Damaged:
+            return False
+
+    def holds(self, number: int) -> bool:
+        """Whether the file has a page of that number."""
         return number >= 1 and (number - 1) * self.size < self.file_size
 
     def _opened(self, number: int) -> tuple[int, int, list[int]]:

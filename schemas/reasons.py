@@ -38,6 +38,7 @@ class Reason(StrEnum):
     ARCHIVE_MEMBERS = "archive_members"
     ARCHIVE_DEPTH = "archive_depth"
     ARCHIVE_OVERLAP = "archive_overlap"
+    ARCHIVE_TIME = "archive_time"
     ARCHIVE_RECURSION = "archive_recursion"
     ENCRYPTED = "encrypted"
     TRUNCATED = "truncated"

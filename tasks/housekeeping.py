@@ -23,7 +23,7 @@ from schemas.progress import QUEUES, Event, JobStatus, Stage
 from schemas.reasons import category_of
 from sql.queries import queries
 from sql.store import COUNTS, Claim, Commit, Connection, note
-from tasks import alarm, chains, scratch, sets
+from tasks import alarm, chains, scratch, sealed, sets
 from tasks.context import Runtime
 from tasks.shell import Ending
 
@@ -45,7 +45,7 @@ def finish_job(run: Runtime, claim: Claim) -> Ending:
     """Settle the counts, put the original to rest, refresh statistics: once, whatever happens."""
     (job,) = run.lake.rows(claim.user_id, "jobs", "job_facts", job_id=claim.job_id)
     status = job["ending"] or str(JobStatus.DONE)
-    kept = _put_to_rest(run.folders, claim, job, status)
+    kept = _put_to_rest(run, claim, job, status)
     crash_here("finish.at_rest")
     if status not in _RESUMABLE:
         shutil.rmtree(run.folders.job(claim.job_id), ignore_errors=True)
@@ -79,11 +79,15 @@ def counts_by_file(tallies: Iterable[dict[str, dict[str, int]]]) -> dict[str, di
     return total
 
 
-def _put_to_rest(folders: Folders, claim: Claim, job: dict[str, Any], status: str) -> str:
-    """Move the original to `processed/` or `failed/`; a second try finds it there.
+def _put_to_rest(run: Runtime, claim: Claim, job: dict[str, Any], status: str) -> str:
+    """Move the original to `processed/` or `failed/`, or seal it; a second try finds it there.
 
     Returns its path relative to the data folder.
     """
+    folders = run.folders
+    if (hidden := sealed.keep_original(run, claim, job["error_code"])) is not None:
+        _write_error(folders.failed / job["user_name"] / claim.source_name, claim.job_id, job)
+        return str(hidden.relative_to(folders.data))
     source = folders.original(claim.job_id, claim.source_name)
     well = status in (JobStatus.DONE, JobStatus.DUPLICATE)
     folder = folders.failed / job["user_name"]
@@ -113,6 +117,7 @@ def _write_error(target: Path, job_id: UUID, job: dict[str, Any]) -> None:
         f"retry:   datapunk retry {job_id}",
         "",
     )
+    target.parent.mkdir(parents=True, exist_ok=True)
     with written(target.with_name(target.name + ".error.txt")) as out:
         put(out, "\n".join(lines).encode())
 
@@ -243,7 +248,8 @@ def sweep(run: Runtime) -> int:
     removed = scratch.sweep(run.folders.work)
     removed += sum(clear(run, folder) for folder in run.folders.work.glob("*-*-*-*-*"))
     folders, blobs = run.folders, run.folders.data / "blobs"
-    for place, depth in ((folders.processed, "*/*"), (folders.failed, "*"), (blobs, "*/*")):
+    places = ((folders.processed, "*/*"), (folders.failed, "*"), (folders.infected, "*"))
+    for place, depth in (*places, (blobs, "*/*")):
         removed += sum(_sweep_part(part) for part in place.glob(f"{depth}/.*.part"))
     return removed
 
@@ -344,6 +350,7 @@ def retry(run: Runtime, job: dict[str, Any]) -> int:
     job_id = job["id"]
     if job["status"] == JobStatus.ROLLED_BACK:
         raise PermanentError(_TAKEN_BACK)
+    sealed.refuse_sealed(run.folders, job)
     with _one_archive_once(), run.ledger.transaction() as connection:
         connection.execute(queries("sets")["check_again"], {"job_id": job_id})
         revived = connection.execute(

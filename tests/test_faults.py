@@ -79,8 +79,13 @@ _FAULTS = [_worker, _child, _reconciler, _broker, _broker_and_its_data]
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("fault", _FAULTS, ids=lambda f: f.__name__.strip("_"))
+@pytest.mark.threat("kill")
 def test_a_kill_in_mid_job_changes_nothing(
-    place: Site, archive: Path, undisturbed: str, fault: Callable[[Site], None]
+    place: Site,
+    archive: Path,
+    undisturbed: str,
+    fault: Callable[[Site], None],
+    seen: Callable[[object], None],
 ) -> None:
     place.empty()
     job_id = place.submit(archive)
@@ -94,3 +99,4 @@ def test_a_kill_in_mid_job_changes_nothing(
     assert counts == [_POINTS + 7_001, _POINTS + 7_000, 0, 1]
     assert place.ask("SELECT count(*) FROM imports.events WHERE kind = 'finished'") == 1
     assert place.ask("SELECT count(*) FROM imports.quarantine") == 1
+    seen(f"{fault.__name__.strip('_').replace('_', ' ')} killed twice: the same rows")

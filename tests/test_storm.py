@@ -7,6 +7,7 @@ import pytest
 from tests import storm
 
 
+@pytest.mark.threat("kill", seen="a storm: nothing lost, nothing twice")
 @pytest.mark.services
 @pytest.mark.slow
 @pytest.mark.timeout(290)

@@ -97,16 +97,14 @@ class SqliteTable(msgspec.Struct, frozen=True, kw_only=True):
     def _opened(self, source: BinaryIO, context: Context) -> tuple[Pages, int] | None:
         root, columns, _ = context["tables"].get(self.table, (0, [], -1))
         try:
-            return (
-                (Pages(source, item_bytes=self.item_bytes), root) if root > 1 and columns else None
-            )
+            pages = Pages(source, item_bytes=self.item_bytes)
         except Damaged:
             return None
+        return (pages, root) if columns and root > 1 and pages.holds(root) else None
 
     def _leaves(self, pages: Pages, root: int, part: Slice) -> list[Leaf]:
         """The table's pages within a range, as they lie in the file: their places, not rows."""
-        found = (leaf for leaf in pages.leaves(root) if part.start <= leaf.offset < part.end)
-        return sorted(found)
+        return sorted(pages.leaves(root, part.start, part.end))
 
     def _rows(
         self, pages: Pages, leaf: Leaf, context: Context, others: _Others
