@@ -173,7 +173,9 @@ def test_broken_bytes_yield_outcomes_and_never_silence(
     for item in found:
         assert isinstance(item, RawRecord | Rejection)
     if cut and 0 < len(data) < len(whole):
-        assert [item.reason for item in found if isinstance(item, Rejection)] == [Reason.TRUNCATED]
+        (told,) = [item for item in found if isinstance(item, Rejection)]
+        # Before the first array ijson is asked; a half escape is no syntax to it.
+        assert told.reason is Reason.TRUNCATED or not told.offset
 
 
 def test_a_part_may_begin_at_any_item() -> None:
