@@ -14,6 +14,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from schemas.crash import crash_here
 from schemas.errors import DatapunkError, TransientError
 from schemas.progress import Stage
 from sql.queries import queries
@@ -98,6 +99,8 @@ class Ledger:
         """One transaction as the ledger role."""
         with weather(), self.pool.connection() as connection, connection.transaction():
             yield connection
+            crash_here("ledger.before_commit")
+        crash_here("ledger.after_commit")
 
     def claim(
         self,
@@ -260,6 +263,8 @@ class Lake:
         with weather(), self.pool.connection() as connection, connection.transaction():
             connection.execute("SELECT set_config('app.user_id', %s, true)", (str(user_id),))
             yield connection
+            crash_here("lake.before_commit")
+        crash_here("lake.after_commit")
 
     @contextmanager
     def commit(self, claim: Claim, *, wait: bool = True) -> Iterator[Commit]:

@@ -137,7 +137,8 @@ def _carry_out(run: Runtime, claim: Claim, work: Work) -> None:
         crash_here("rewind.after_commit")
         raise Ignore from error
     except TransientError as error:
-        _give_back(run, claim, type(error.__cause__ or error).__name__, burn=False, cause=error)
+        code = error.code or type(error.__cause__ or error).__name__
+        _give_back(run, claim, code, burn=False, cause=error)
     except FileNotFoundError as error:
         # Not weather: somebody took away what we were to read.
         _give_back(run, claim, "file_missing", burn=True, cause=error)
@@ -173,9 +174,18 @@ def after(run: Runtime, claim: Claim) -> None:
 
 def _fenced(run: Runtime, claim: Claim) -> None:
     log.warning("fenced: another worker holds the chunk", token=claim.token)
-    run.ledger.event(
-        "fenced", user_id=claim.user_id, job_id=claim.job_id, chunk_id=claim.id, stage=claim.stage
-    )
+    try:
+        crash_here("fenced.before_commit")
+        run.ledger.event(
+            "fenced",
+            user_id=claim.user_id,
+            job_id=claim.job_id,
+            chunk_id=claim.id,
+            stage=claim.stage,
+        )
+        crash_here("fenced.after_commit")
+    except TransientError:
+        log.warning("could not count it as fenced")
     raise Ignore
 
 

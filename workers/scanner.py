@@ -147,7 +147,9 @@ class ClamdScanner:
 
     def _down(self) -> Verdict:
         if self._required:
-            raise TransientError("clamd does not answer, and files must be scanned.") from None
+            raise TransientError(
+                "clamd does not answer, and files must be scanned.", code="scanner_down"
+            ) from None
         if time.monotonic() >= self._asleep_until:
             self._asleep_until = time.monotonic() + self._pause
         return Verdict(Scan.NOT_SCANNED, "clamd does not answer")
