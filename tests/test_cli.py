@@ -54,10 +54,18 @@ def here(place: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
         (TransientError("x"), 69),
         (PermanentError("x"), 1),
         (psycopg.OperationalError("x"), 69),
+        (OSError(28, "No space left on device"), 1),
     ],
 )
 def test_each_kind_of_error_has_its_exit_code(error: Exception, code: int) -> None:
     assert report(error) == code
+
+
+def test_a_full_disk_is_called_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert report(TransientError("A file can't be written: No space left.", code="os_28")) == 69
+    said = capsys.readouterr().err
+    assert "No space left" in said
+    assert "datapunk up" not in said
 
 
 def test_a_drivers_text_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:

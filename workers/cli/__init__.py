@@ -35,7 +35,9 @@ class Verbs(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             code = console.INTERRUPTED
-        except (DatapunkError, *_DOWN) as error:
+        except (DatapunkError, OSError, *_DOWN) as error:
+            if isinstance(error, BrokenPipeError):
+                raise  # whoever read our output has gone
             code = report(error)
         raise typer.Exit(code)
 
@@ -47,6 +49,9 @@ def report(error: Exception) -> int:
         return console.USAGE
     if isinstance(error, ServiceDown):
         console.say(f"datapunk: {error}")
+        return console.DOWN
+    if isinstance(error, TransientError) and error.code:  # the disk, or the scanner
+        console.say(f"datapunk: {error} Nothing is lost; try again once that is mended.")
         return console.DOWN
     if isinstance(error, (TransientError, *_DOWN)):
         # The text of a driver's error may hold a URL with its password.
