@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import io
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from tests import storm_worker
 
 _ROOT = Path(__file__).parent.parent
 _ROOMS = tuple(str(_ROOT / room) for room in ("schemas", "pipeline", "sql", "tasks", "workers"))
@@ -91,3 +94,64 @@ def _writer() -> str:
             return f"{Path(file).stem}.{frame.f_code.co_name}"
         frame = frame.f_back
     return "?"
+
+
+class SmallDisk:
+    """A disk for a site's files that can be filled up: a tmpfs, or a word to its processes."""
+
+    def __init__(self, folder: Path, *, mounted: bool) -> None:
+        self._filler = folder / "filler"
+        self._mounted = mounted
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What tells `tests.storm_worker` where to look, if nothing is mounted."""
+        return {} if self._mounted else {storm_worker.FULL: str(self._filler)}
+
+    def fill(self) -> None:
+        """Take all that is left of it."""
+        with self._filler.open("wb", buffering=0) as out:
+            while self._mounted:
+                try:
+                    out.write(bytes(1024 * _PAGE))
+                except OSError:
+                    return
+
+    def free(self) -> None:
+        """Give it back."""
+        self._filler.unlink(missing_ok=True)
+
+
+def unmount(top: Path) -> None:
+    """Let go of the disk under `top`; whoever is still on it loses it then."""
+    subprocess.run(["umount", "--lazy", str(top / "disk")], check=False, capture_output=True)
+
+
+_PAGE = 4096
+
+
+def may_mount() -> bool:
+    """Whether this user may mount a tmpfs in a mount namespace of its own."""
+    mount = [*IN_A_NAMESPACE, "mount", "-t", "tmpfs", "none", "/mnt"]
+    try:
+        return subprocess.run(mount, capture_output=True, check=False, timeout=10).returncode == 0
+    except OSError:
+        return False
+
+
+#: What is mounted there goes with the last process that is in it, however that ends.
+IN_A_NAMESPACE = ("unshare", "--mount", "--propagation", "private")
+
+
+def small_disk(top: Path, data: Path, megabytes: int, *, mounted: bool) -> SmallDisk:
+    """A small disk for the files of the lake that will lie in `data`, but not for its servers'."""
+    folder = top / "disk"
+    folder.mkdir()
+    if mounted:
+        options = f"size={megabytes}m,mode=0711"
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", str(folder)], check=True)
+    data.mkdir(0o711)
+    for name in ("staging", ".work", "processed", "failed", "blobs"):
+        (folder / name).mkdir(0o700)
+        (data / name).symlink_to(folder / name)
+    return SmallDisk(folder, mounted=mounted)
