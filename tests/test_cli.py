@@ -18,6 +18,7 @@ from schemas.errors import (
     ServiceDown,
     TransientError,
 )
+from workers import machine
 from workers.cli import app, console, quarantine, receipts, report, sample, status
 from workers.settings import Settings
 
@@ -66,6 +67,15 @@ def test_a_full_disk_is_called_so(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().err
     assert "No space left" in said
     assert "datapunk up" not in said
+
+
+def test_a_service_that_is_down_may_want_room(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for free, told in ((15, True), (16, False)):
+        monkeypatch.setattr(machine, "free_disk_mb", lambda _, mb=free: mb)
+        report(ServiceDown("Postgres does not answer"))
+        assert ("make room" in capsys.readouterr().err) == told
 
 
 def test_a_drivers_text_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
