@@ -54,6 +54,8 @@ _SETTINGS: dict[str, Any] = {
     "embed_threads": 1,
 }
 _MB = 1024 * 1024
+#: Of the routes' stages only this one is the third.
+_EMBEDDING = ROUTES[Kind.RECORDS].index(Stage.EMBED)
 
 
 class Struck(NamedTuple):
@@ -150,13 +152,7 @@ class Storm:
         """A fault that strikes nothing proves nothing: it waits until something is at work."""
         if kind == "watcher killed" or not self.at_work():
             self.drop()
-        stood = self.at_work()
-        for _ in range(25):
-            if stood or kind == "watcher killed":
-                break
-            self.tend()
-            time.sleep(0.1)
-            stood = self.at_work()
+        stood = self._something_at_work(kind)
         lying = [path for path in self.place.folders.staging.glob("*/*") if path.is_file()]
         with contextlib.suppress(psutil.NoSuchProcess):
             lasts = FAULTS[kind](self)
@@ -165,6 +161,18 @@ class Storm:
                 at = time.monotonic() - self.begin
                 print(f"{at:8.1f} s  {kind}; at work {len(stood)}, lying {len(lying)}", flush=True)
                 self._open.append(Struck(kind, time.monotonic() + lasts, stood, lying))
+
+    def _something_at_work(self, kind: str) -> dict[int, int]:
+        """The chunks that the fault will meet, if any comes in time."""
+        stood: dict[int, int] = {}
+        for _ in range(25):
+            stood = self.at_work()
+            meets = _EMBEDDING in stood.values() if kind == "embedder killed" else bool(stood)
+            if meets or kind == "watcher killed":
+                break
+            self.tend()
+            time.sleep(0.1)
+        return stood
 
     def tend(self) -> None:
         """What a supervisor does, what is due, and a look at what has recovered."""

@@ -40,16 +40,6 @@ def _kill(name: str) -> Callable[[Storm], float | None]:
     return strike
 
 
-def _embedder(storm: Storm) -> float | None:
-    """Kill the process that embeds, if it can be in mid-stage."""
-    with contextlib.suppress(*DOWN):
-        for _ in range(30):
-            if storm.place.ask(f"SELECT count(*) FROM ({_LEASED} AND stage = 'embed') AS e"):
-                break
-            time.sleep(0.1)
-    return _kill("embedder")(storm)
-
-
 def _children(storm: Storm) -> list[psutil.Process]:
     found: list[psutil.Process] = []
     for name in ("worker1", "worker2"):
@@ -192,7 +182,7 @@ def _garbage(storm: Storm) -> float | None:
 FAULTS: dict[str, Callable[[Storm], float | None]] = {
     "worker killed": _kill("worker"),
     "child killed": _child,
-    "embedder killed": _embedder,
+    "embedder killed": _kill("embedder"),
     "reconciler killed": _kill("reconciler"),
     "watcher killed": _kill("watcher"),
     "child frozen": _freeze,
