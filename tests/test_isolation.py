@@ -438,8 +438,7 @@ def test_a_conflict_tells_nothing(
     made = {
         row["attname"]
         for row in database.rows(
-            "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass "
-            "AND attgenerated <> ''",
+            "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attgenerated <> ''",
             table,
         )
     }
