@@ -28,6 +28,10 @@ class Verdict(msgspec.Struct, frozen=True):
     scan: Scan
     detail: str = ""
 
+    def line(self) -> str:
+        """Outcome and detail in one line, as the ledger keeps them."""
+        return f"{self.scan}: {self.detail}" if self.detail else str(self.scan)
+
 
 class Scanner(Protocol):
     """Looks for malware in a file on disk."""

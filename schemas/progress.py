@@ -110,6 +110,7 @@ class Event(StrEnum):
     RETRIED = "retried"
     ROLLED_BACK = "rolled_back"
     ALERT = "alert"
+    MALWARE = "malware"
     SET_NOT_WAITED_FOR = "set_not_waited_for"
     # a chunk
     FENCED = "fenced"

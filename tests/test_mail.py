@@ -135,6 +135,14 @@ def test_a_broken_base64_attachment_costs_no_other_part() -> None:
     assert head.metadata["flags"] == ["standard_library"]
 
 
+def test_a_broken_encoded_word_is_kept_as_it_is() -> None:
+    """Found by fuzzing: HeaderParseError is no ValueError."""
+    found = message(
+        b"Subject: =?UTF-8?B?44G+\x004G?=\nContent-Type: text/plain; charset=x-nothing\n\nbody\n"
+    )
+    assert (found.title, found.content) == ("=?UTF-8?B?44G+\x004G?=", "body")
+
+
 def test_twenty_thousand_addresses_are_counted_and_the_first_listed() -> None:
     people = b",\n ".join(b"u%d@example.org" % n for n in range(20_000))
     found = message(b"Subject: x\nTo: " + people + b"\n\n")

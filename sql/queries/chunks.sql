@@ -128,7 +128,7 @@ FROM jsonb_to_recordset(%(chunks)s) AS x (identity text, format text, format_ver
     embed boolean, slices jsonb, needs_set boolean)
 LEFT JOIN imports.sets AS s ON x.needs_set AND s.state = 'open'
     AND s.id = (SELECT set_id FROM imports.jobs WHERE id = %(job_id)s)
-ON CONFLICT (job_id, identity) DO NOTHING
+ON CONFLICT (job_id, identity, user_id) DO NOTHING
 RETURNING id;
 
 -- name: add_remaining
@@ -150,7 +150,7 @@ RETURNING remaining;
 -- Nothing is left open: the next step is the end of the job, inserted once.
 INSERT INTO imports.chunks (job_id, user_id, kind, identity, stage)
 VALUES (%(job_id)s, %(user_id)s, 'finish', %(identity)s, 'finish')
-ON CONFLICT (job_id, identity) DO NOTHING
+ON CONFLICT (job_id, identity, user_id) DO NOTHING
 RETURNING id;
 
 -- name: send_unsent
