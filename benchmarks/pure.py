@@ -79,7 +79,7 @@ def _insert(connection: psycopg.Connection, kind: str, outcomes: list, ids: dict
         lines = [copy.location_line(o, key_of(o).hex(), 0, clean_json) for o in outcomes]
         connection.execute(_LAKE["ensure_location_partitions"], {"months": months})
     else:
-        lines = [copy.document_line(o, key_of(o).hex(), 0, clean_json) for o in outcomes]
+        lines = [copy.document_line(o, key_of(o).hex(), 0, clean_json)[0] for o in outcomes]
         for data_type in {o.data_type for o in outcomes}:
             connection.execute(
                 _LAKE["ensure_document_partitions"], {"type": data_type, "months": months}

@@ -227,6 +227,7 @@ def _unpacked_size(archive: zipfile.ZipFile, part: zipfile.ZipInfo, limit: int) 
 
 
 def _said(values: dict[str, Any]) -> dict[str, Any]:
-    """What a document says of itself, as short texts."""
+    """What a document says of itself, as short texts; its author as a person."""
     texts = {name: str(value).strip()[:1_000] for name, value in values.items() if value}
-    return {name: value for name, value in texts.items() if value}
+    said: dict[str, Any] = {name: value for name, value in texts.items() if value}
+    return {**said, "author": {"name": said["author"]}} if "author" in said else said

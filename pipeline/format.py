@@ -10,17 +10,19 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import IntEnum
 from functools import lru_cache
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Literal, Protocol, TypeAlias
 
 import msgspec
 
+from pipeline.ports import Neighbours
 from schemas.errors import ConfigurationError
 from schemas.files import Context, Head, Member, Slice, SliceLimits
 from schemas.reasons import Reason
-from schemas.records import DataType, Outcome, RawRecord, Rejection
+from schemas.records import DataType, Outcome, RawRecord, Record, Rejection
 
 
 class Reader(Protocol):
@@ -74,13 +76,22 @@ class Rank(IntEnum):
     """A file kept as it is."""
 
 
+#: What other files of an export add to the metadata of a record of this member.
+Beside: TypeAlias = Callable[[Record, Member, Neighbours], dict[str, Any]]
+
+
 class Format(msgspec.Struct, frozen=True, kw_only=True):
     """One export format.
 
     `paths` are regular expressions over the path inside the archive (POSIX, after the last
-    `!/`), matched whole with `re.fullmatch`, ignoring case; `looks_like` then checks the
-    structure. `record` turns one item into outcomes; it may raise `BadValue`, `KeyError`,
-    `TypeError`, `ValueError` or `IndexError`, which become a `Rejection` of that one item.
+    `!/`, in NFC), matched whole with `re.fullmatch`, ignoring case: where such a file can lie at
+    all. `looks_like` then checks the structure and says how sure it is: 0 (or False) is no, 1 (or
+    True) yes, more is surer; `hints` are paths that add one to that. Of the claimants of a rank
+    the one with the highest score takes the member; two with the same score are a conflict.
+
+    `record` turns one item into outcomes; it may raise `BadValue`, `KeyError`, `TypeError`,
+    `ValueError` or `IndexError`, which become a `Rejection` of that one item. An empty iterable
+    means that the item holds nothing (a separator); it is counted.
     """
 
     name: str
@@ -91,19 +102,55 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     """Raised whenever the records of some input would change."""
     data_type: DataType
     paths: tuple[str, ...]
-    looks_like: Callable[[Head], bool]
+    looks_like: Callable[[Head], bool | int]
     reader: Reader
     record: Callable[[RawRecord, Member], Outcome | Iterable[Outcome]]
     rank: Rank = Rank.PRODUCT
     limits: SliceLimits = SliceLimits()
     embed: bool | None = None
     """None: as the policy for the data type says. False: never embedded."""
+    hints: tuple[str, ...] = ()
+    """Paths (as in `paths`) that make the claim surer: the names that the file is known by."""
+    products: tuple[str, ...] = ()
+    """Whose export it is, as its makers name it: `("Google Takeout: Chrome",)`."""
+    locales: tuple[str, ...] = ()
+    """Languages of names and dates that are known, as ISO 639-1; empty: it depends on none."""
+    vintages: tuple[str, ...] = ()
+    """The forms over the years that are read, for people: `("Records.json (2022-2024)",)`."""
+    record_types: tuple[str, ...] = ()
+    """The record types that come out of it."""
+    sample: Literal["invented", "real"] = "invented"
+    """Whether its samples in the tests are invented or a real service wrote them."""
+    fields: frozenset[str] | None = None
+    """The field names at the top of an item that are known; others are reported as drift. None:
+    an item has no named fields, or any."""
+    repeats: bool = False
+    """Whether two items that are the same are two facts (two plays in one minute), so that each
+    has an occurrence number. False: they are one fact, written twice."""
+    beside: Beside | None = None
+    """What other files of the export add to a record's metadata (its `flags` are joined).
 
-    def claims(self, head: Head) -> bool:
-        """Whether this format takes the member: by its path, then by its structure."""
-        inner = head.path.rsplit("!/", 1)[-1]
-        by_path = any(re.fullmatch(p, inner, re.IGNORECASE) for p in self.paths)
-        return by_path and self.looks_like(head)
+    For what is told apart into two files, such as a photo and its sidecar. Only metadata: who a
+    record is and when must not hang on which parts came. A format that has this waits for its
+    set, or for as long as is configured; then it says in a flag what it missed.
+    """
+
+    @property
+    def needs_set(self) -> bool:
+        """Whether its records are only whole once every part of their export is there."""
+        return self.beside is not None
+
+    def score(self, head: Head) -> int:
+        """How sure this format is that the member is its own: 0 is not at all."""
+        inner = unicodedata.normalize("NFC", head.path.rsplit("!/", 1)[-1])
+        if not _matches(self.paths, inner):
+            return 0
+        sure = int(self.looks_like(head))
+        return sure + _matches(self.hints, inner) if sure else 0
+
+
+def _matches(paths: tuple[str, ...], path: str) -> bool:
+    return any(re.fullmatch(p, path, re.IGNORECASE) for p in paths)
 
 
 @lru_cache(maxsize=1)
@@ -130,13 +177,15 @@ def format_named(name: str) -> Format:
 def recognise(head: Head, formats: Sequence[Format] | None = None) -> Format | tuple[Reason, str]:
     """The one format that claims the member, or why there is none.
 
-    The most specific rank that has a claimant decides; two claimants in it are a conflict,
-    which is shown and not tossed for.
+    The most specific rank that has a claimant decides, and within it the highest score; two
+    claimants that are equally sure are a conflict, which is shown and not tossed for.
     """
-    claimants = [f for f in (formats or all_formats()) if f.claims(head)]
-    if not claimants:
+    claims = [(f, score) for f in (formats or all_formats()) if (score := f.score(head))]
+    if not claims:
         return Reason.NO_FORMAT, "kept in the original, not read"
-    best = [f for f in claimants if f.rank == claimants[0].rank]
+    rank = min(f.rank for f, _ in claims)
+    highest = max(score for f, score in claims if f.rank == rank)
+    best = [f for f, score in claims if f.rank == rank and score == highest]
     if len(best) > 1:
-        return Reason.CONFLICT, ", ".join(f.name for f in best)
+        return Reason.CONFLICT, ", ".join(sorted(f.name for f in best))
     return best[0]

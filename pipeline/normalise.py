@@ -6,14 +6,15 @@ rejections pass untouched. Bad data is a value; only bad weather raises.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, BinaryIO, TypeAlias
 
 import msgspec
 
 from pipeline import language, text
-from pipeline.format import Format
+from pipeline.format import Beside, Format
+from pipeline.ports import Neighbours
 from pipeline.screen import broken_rule
 from schemas.errors import BadValue
 from schemas.files import Context, Member, Slice
@@ -33,24 +34,40 @@ _SPEECHLESS = frozenset({DataType.BROWSER, DataType.LOCATION})
 
 
 def understand(
-    form: Format, member: Member, source: BinaryIO, part: Slice, context: Context
+    form: Format,
+    member: Member,
+    source: BinaryIO,
+    part: Slice,
+    context: Context,
+    neighbours: Neighbours | None = None,
+    noticed: Callable[[set[str]], None] | None = None,
 ) -> Iterator[Found]:
     """The outcomes of one slice, in order, each with the place of its item.
 
+    With `neighbours` a format that asks for them adds what it finds beside the member.
+
     A format's complaint about an item (`BadValue`, or a field that is missing or of another
     shape), or a broken quality rule, becomes a `Rejection` with the item's raw bytes, read
-    through a second handle.
+    through a second handle. `noticed` is told of fields of an item that the format does not know.
     """
     with member.file.open("rb") as again:
         for item in form.reader.items(source, part, context):
             if isinstance(item, Rejection):
                 yield item.offset, item.length, item
                 continue
-            for outcome in _meaning(form, member, item):
+            if noticed is not None and (new := _unknown_fields(form, item)):
+                noticed(new)
+            for outcome in _meaning(form, member, item, neighbours):
                 checked = _checked(outcome)
                 if isinstance(checked, Rejection):
                     checked = _with_raw(checked, item, again)
                 yield item.offset, item.length, checked
+
+
+def _unknown_fields(form: Format, item: RawRecord) -> set[str]:
+    if form.fields is None or not isinstance(item.value, dict):
+        return set()
+    return item.value.keys() - form.fields
 
 
 def _checked(outcome: Outcome) -> Outcome:
@@ -60,11 +77,16 @@ def _checked(outcome: Outcome) -> Outcome:
     return Rejection(reason=reason, detail=detail)
 
 
-def _meaning(form: Format, member: Member, item: RawRecord) -> Iterable[Outcome]:
+def _meaning(
+    form: Format, member: Member, item: RawRecord, neighbours: Neighbours | None
+) -> Iterable[Outcome]:
     """What the format says of one item; all of it or one rejection, never half."""
     try:
         outcome = form.record(item, member)
-        return (outcome,) if isinstance(outcome, msgspec.Struct) else list(outcome)
+        outcomes = (outcome,) if isinstance(outcome, msgspec.Struct) else list(outcome)
+        if form.beside is None or neighbours is None:
+            return outcomes
+        return [_completed(form.beside, o, member, neighbours) for o in outcomes]
     except BadValue as bad:
         return (Rejection(reason=bad.reason, detail=bad.detail),)
     except KeyError as missing:
@@ -74,6 +96,16 @@ def _meaning(form: Format, member: Member, item: RawRecord) -> Iterable[Outcome]
         return (Rejection(reason=Reason.BAD_SHAPE, detail=type(error).__name__),)
     except RecursionError:
         return (Rejection(reason=Reason.TOO_DEEP, detail="nested too deep to be read"),)
+
+
+def _completed(beside: Beside, outcome: Outcome, member: Member, neighbours: Neighbours) -> Outcome:
+    """The record with what lies beside it in the export."""
+    if not isinstance(outcome, Record):
+        return outcome
+    found = beside(outcome, member, neighbours)
+    flags = sorted({*outcome.metadata.get("flags", ()), *found.get("flags", ())})
+    metadata = {**outcome.metadata, **found, **({"flags": flags} if flags else {})}
+    return msgspec.structs.replace(outcome, metadata=metadata)
 
 
 def _with_raw(rejection: Rejection, item: RawRecord, source: BinaryIO) -> Rejection:

@@ -66,3 +66,32 @@ class BlobStore(Protocol):
     def put(self, blob: Blob, source: Path) -> None:
         """Keep `blob` (its `data`, else the file `source`): temporary file, fsync, rename.
         Keeping the same bytes twice is a no-op."""
+
+
+class Neighbour(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of the same export, as the ledger lists it.
+
+    `path` is its name inside its archive. `sha256` names its bytes: in the blob store they lie
+    under it, once its own format has kept them. `format` is the format that reads it, or None.
+    """
+
+    path: str
+    size: int
+    sha256: str
+    media_type: str
+    format: str | None
+
+
+class Neighbours(Protocol):
+    """The other files of an export, in whichever part of it they came, for one user."""
+
+    def folder(self, path: str) -> Sequence[Neighbour]:
+        """The files in the folder that `path` lies in, itself among them, by path.
+
+        Names that differ in their Unicode form alone are one folder. Files that could not be
+        unpacked are left out. Raises `TransientError` if the ledger does not answer.
+        """
+
+    def bare(self) -> Sequence[Neighbour]:
+        """Parts that are no archive but one media file: what it is called in the export, and
+        where it lay, is in no name."""

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from schemas.records import DataType, Record
+from schemas.vocabulary import RecordType
 
 
 def row(value: Any, source: str) -> Record:
@@ -20,7 +21,7 @@ def row(value: Any, source: str) -> Record:
     return Record(
         data_type=DataType.STRUCTURED,
         source=source,
-        record_type="row",
+        record_type=RecordType.ROW,
         identity=(blake2b(canonical(value), digest_size=32).hexdigest(),),
         content_type="application/json",
         metadata=value if isinstance(value, dict) else {"value": value},

@@ -2,24 +2,54 @@
 
 from __future__ import annotations
 
+from hashlib import md5
+from uuid import UUID
+
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.identity import record_key
 from schemas.reasons import Reason
-from schemas.records import Point, Record
+from schemas.records import Metric, Point, Record
 
-#: The record type of a position, which has no field for it.
+#: The record types of what has no field for it.
 POINT_TYPE = "location"
+METRIC_TYPE = "metric"
 
 
-def key_of(outcome: Record | Point) -> bytes:
+def key_of(outcome: Record | Point | Metric) -> bytes:
     """The record key, 16 bytes."""
-    kind = outcome.record_type if isinstance(outcome, Record) else POINT_TYPE
-    return record_key(kind, outcome.identity)
+    if isinstance(outcome, Record):
+        return record_key(outcome.record_type, outcome.identity)
+    if isinstance(outcome, Point):
+        return record_key(POINT_TYPE, outcome.identity)
+    return record_key(METRIC_TYPE, (outcome.name, *outcome.identity))
 
 
-def broken_rule(record: Record | Point) -> tuple[Reason, str] | None:
+class Repeats:
+    """Numbers the equal records of one file, for formats in which each is a fact of its own."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[int, bytes], int] = {}
+
+    def number(self, file: int, key: bytes) -> int:
+        """1 for the first record of that key in the file, 2 for the next …"""
+        nth = self._seen.get((file, key), 0) + 1
+        self._seen[file, key] = nth
+        return nth
+
+
+def occurrence_key(key: bytes, nth: int) -> bytes:
+    """The key of the nth of equal records of one file; the first has the key itself.
+
+    `user_data.occurrence_key` in SQL is the same function.
+    """
+    if nth == 1:
+        return key
+    return md5(f"{UUID(bytes=key)}#{nth}".encode(), usedforsecurity=False).digest()
+
+
+def broken_rule(record: Record | Point | Metric) -> tuple[Reason, str] | None:
     """The first quality rule that a record breaks, or None."""
     if not any(record.identity):
         return Reason.MISSING_FIELD, "nothing identifies the record"

@@ -72,6 +72,7 @@ class JobStatus(StrEnum):
     REJECTED = "rejected"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    ROLLED_BACK = "rolled_back"
 
 
 #: A job in one of these is at rest: no worker owes it anything.
@@ -82,6 +83,7 @@ ENDED = frozenset(
         JobStatus.REJECTED,
         JobStatus.FAILED,
         JobStatus.CANCELLED,
+        JobStatus.ROLLED_BACK,
     }
 )
 
@@ -93,3 +95,41 @@ class Disposition(StrEnum):
     IGNORED = "ignored"
     UNKNOWN = "unknown"
     REJECTED = "rejected"
+
+
+class Event(StrEnum):
+    """What is written into the audit trail, `imports.events`."""
+
+    # a job
+    RECEIVED = "received"
+    STARTED = "started"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+    RETRIED = "retried"
+    ROLLED_BACK = "rolled_back"
+    ALERT = "alert"
+    MALWARE = "malware"
+    SET_NOT_WAITED_FOR = "set_not_waited_for"
+    # a chunk
+    FENCED = "fenced"
+    DEAD = "dead"
+    POISON = "poison"
+    # records in quarantine
+    QUARANTINED = "quarantined"
+    REVEALED = "revealed"
+    EXPORTED = "exported"
+    QUARANTINE_RETRIED = "quarantine_retried"
+    MENDED = "mended"
+    DISCARDED = "discarded"
+    DELETED = "deleted"
+
+
+class SetState(StrEnum):
+    """How a set of parts stands: what needs the whole of it waits while it is open."""
+
+    OPEN = "open"
+    COMPLETE = "complete"
+    WAITED = "waited"
+    """It was waited for long enough; what is there is taken for all of it."""

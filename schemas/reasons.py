@@ -5,6 +5,17 @@ from __future__ import annotations
 from enum import StrEnum
 
 
+class Category(StrEnum):
+    """What a person has to do about an error."""
+
+    #: It may pass by itself: the same bytes may do when they are tried again.
+    TRANSIENT = "transient"
+    #: Bytes, format or code must change first.
+    PERMANENT = "permanent"
+    #: The bytes do what an attack would do: look before they are trusted.
+    SECURITY = "security"
+
+
 class Reason(StrEnum):
     """Why a record, a member or a whole archive did not become rows.
 
@@ -37,6 +48,10 @@ class Reason(StrEnum):
     # ignored, with why
     LITTER = "system_litter"
     DIRECTORY = "directory"
+    SETTINGS = "settings_not_records"
+    TWIN = "twin_of_another_file"
+    ELSEWHERE = "data_is_elsewhere"
+    INDEX_PAGE = "index_of_the_export"
     # unknown, with why
     NO_FORMAT = "no_format_recognises_it"
     CONFLICT = "claimed_by_several_formats"
@@ -55,3 +70,39 @@ class Reason(StrEnum):
     MAIL_UNREADABLE = "mail_unreadable"
     NOT_A_MAIL = "not_a_mail"
     POISON = "poison"
+
+    @property
+    def category(self) -> Category:
+        """What has to be done about it."""
+        if self in _HOSTILE:
+            return Category.SECURITY
+        return Category.TRANSIENT if self is Reason.CHANGED else Category.PERMANENT
+
+
+_HOSTILE = frozenset(
+    {
+        Reason.AMBIGUOUS_TYPE,
+        Reason.MALWARE,
+        Reason.NOT_SCANNED,
+        Reason.ARCHIVE_RATIO,
+        Reason.ARCHIVE_TOTAL,
+        Reason.ARCHIVE_MEMBERS,
+        Reason.ARCHIVE_DEPTH,
+        Reason.ARCHIVE_OVERLAP,
+        Reason.ARCHIVE_RECURSION,
+        Reason.LINK_OR_DEVICE,
+        Reason.POISON,
+    }
+)
+
+#: Codes of chunks and jobs that are no reasons: the process or its surroundings were at fault.
+_PASSING = frozenset({"scanner_down", "worker_lost", "time_limit", "cancelled"})
+_PASSING_KINDS = ("os_", "weather_")
+
+
+def category_of(code: str) -> Category:
+    """The category of any code: a reason's, or one of a chunk, such as the name of an exception."""
+    if code in set(Reason):
+        return Reason(code).category
+    passing = code in _PASSING or code.startswith(_PASSING_KINDS)
+    return Category.TRANSIENT if passing else Category.PERMANENT

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import msgspec
 
 from schemas.reasons import Reason
+from schemas.vocabulary import Relation
+
+#: What surrounds an item that nothing is known of.
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 #: `partition_at` of whatever has no time. Fixed for ever: it is part of a unique key.
 UNDATED = datetime(1, 1, 1, tzinfo=UTC)
@@ -54,18 +60,37 @@ class Blob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RawRecord(msgspec.Struct, frozen=True, gc=False):
-    """One item as a reader cut it out: its parsed value, and where its bytes lie in the member."""
+    """One item as a reader cut it out: its parsed value, and where its bytes lie in the member.
+
+    `around` is what the reader knows of the objects that the item lies in (the name of the chat
+    that a message is in); the same object for all items of one such object.
+    """
 
     value: Any
     offset: int
     length: int
+    around: Mapping[str, Any] = NOTHING
+
+
+class Related(msgspec.Struct, frozen=True):
+    """How a record stands to another one, which is named as it names itself.
+
+    The other need not be in the lake; `record_type` and `identity` make its record key.
+    """
+
+    relation: Relation
+    record_type: str
+    identity: tuple[str, ...]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """A document: one thing that happened or was made, under stable names.
 
-    `identity` holds the verbatim identifying texts (times as they were written, never as we
-    parsed them), so that a better parser does not mint new keys. `metadata` is JSON-able.
+    `record_type` is a `schemas.vocabulary.RecordType`. `identity` holds the verbatim identifying
+    texts (times as they were written, never as we parsed them), so that a better parser does not
+    mint new keys. `metadata` is JSON-able; names in `schemas.vocabulary.KEYS` have the shape
+    given there. `mutable` is true of things that change from one export to the next (a contact,
+    a note, an event): what changed is then a new version of the same record.
     """
 
     data_type: DataType
@@ -79,6 +104,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     language: str | None = None
     metadata: dict[str, Any] = msgspec.field(default_factory=dict)
     blob: Blob | None = None
+    related: tuple[Related, ...] = ()
+    mutable: bool = False
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -94,6 +121,22 @@ class Point(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     metadata: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
+class Metric(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A measured value at a moment, or from `time` to `until`. Goes to `timeseries.metrics`.
+
+    `name` is a `schemas.vocabulary.MetricName`, or the export's own name for what has none.
+    """
+
+    source: str
+    identity: tuple[str, ...]
+    time: Instant | None
+    until: Instant | None = None
+    name: str
+    value: float
+    unit: str
+    metadata: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
 class Rejection(msgspec.Struct, frozen=True, kw_only=True):
     """A record that can't be taken as it is, with its raw bytes and where they lie."""
 
@@ -104,5 +147,4 @@ class Rejection(msgspec.Struct, frozen=True, kw_only=True):
     length: int = 0
 
 
-Understood: TypeAlias = Record | Point
-Outcome: TypeAlias = Record | Point | Rejection
+Outcome: TypeAlias = Record | Point | Metric | Rejection

@@ -1,7 +1,6 @@
 """Records as lines of COPY text, rendered once; and the columns that later stages read.
 
-The order of the columns is that of `stage_documents` and `stage_locations` in
-`sql/queries/lake.sql`.
+The order of the columns is that of the `stage_…` tables in `sql/queries/lake.sql`.
 """
 
 from __future__ import annotations
@@ -9,13 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any
 
 import orjson
 
-from schemas.records import UNDATED, Instant, Point, Record
+from schemas.records import UNDATED, Instant, Metric, Point, Record
 
-_NULL = r"\N"
+#: A field without a value.
+NULL = r"\N"
 _needs_escape = re.compile(r"[\\\t\n\r]").search
 _UNDATED = UNDATED.isoformat()
 
@@ -31,22 +32,32 @@ def escape(text: str) -> str:
     return text.replace("\n", "\\n").replace("\r", "\\r")
 
 
+#: Sorted, so that the same values give the same text, and the same hash.
+_JSON = orjson.OPT_NON_STR_KEYS | orjson.OPT_SORT_KEYS
+
+
 def json_field(value: Mapping[str, Any], clean: Cleaner) -> str:
     """JSON as one field; a value that Postgres or UTF-8 would refuse is cleaned first."""
     try:
-        encoded = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
+        encoded = orjson.dumps(value, option=_JSON)
     except (TypeError, orjson.JSONEncodeError):
-        encoded = orjson.dumps(clean(value), option=orjson.OPT_NON_STR_KEYS)
+        encoded = orjson.dumps(clean(value), option=_JSON)
     if b"\\" not in encoded:
         return encoded.decode()
     if b"\\u0000" in encoded:
-        encoded = orjson.dumps(clean(value), option=orjson.OPT_NON_STR_KEYS)
+        encoded = orjson.dumps(clean(value), option=_JSON)
     return encoded.replace(b"\\", b"\\\\").decode()
 
 
 def partition_at(time: Instant | None) -> datetime:
     """The instant that decides the partition: the record's own, or the fixed sentinel."""
     return UNDATED if time is None or time.at is None else time.at
+
+
+def partition_of(record: Record) -> datetime:
+    """Where a document lies. One that may change lies where its time can't move it: a new
+    version must meet the old one."""
+    return UNDATED if record.mutable else partition_at(record.time)
 
 
 def _with_time(metadata: dict[str, Any], time: Instant | None) -> dict[str, Any]:
@@ -61,8 +72,14 @@ def _with_time(metadata: dict[str, Any], time: Instant | None) -> dict[str, Any]
     return {**metadata, "time": written}
 
 
-def document_line(record: Record, key_hex: str, slot: int, clean: Cleaner) -> str:
-    """One line for `stage_documents`, without its newline."""
+def document_line(
+    record: Record, key_hex: str, slot: int, clean: Cleaner, repeat: tuple[str, int] | None = None
+) -> tuple[str, bytes]:
+    """One line for `stage_documents`, without its newline, and the hash of what it says.
+
+    The 16 bytes are the same for the same time, texts and metadata, whoever understood them.
+    `repeat` is the key without its occurrence number, and that number.
+    """
     time = record.time
     at = time.at if time is not None else None
     stamp = at.isoformat() if at is not None else None
@@ -78,20 +95,50 @@ def document_line(record: Record, key_hex: str, slot: int, clean: Cleaner) -> st
                 "name": blob.name,
             },
         }
-    return "\t".join(
+    title = NULL if record.title is None else escape(record.title)
+    content = NULL if record.content is None else escape(record.content)
+    said = json_field(metadata, clean)
+    meaning = "\t".join((stamp or NULL, title, content, record.content_type, said))
+    digest = blake2b(meaning.encode("utf-8", "replace"), digest_size=16)
+    base, nth = (repeat[0], str(repeat[1])) if repeat else (NULL, NULL)
+    line = "\t".join(
         (
             str(slot),
             record.data_type,
             record.source,
             record.record_type,
             key_hex,
-            stamp or _UNDATED,
-            stamp or _NULL,
-            _NULL if record.title is None else escape(record.title),
-            _NULL if record.content is None else escape(record.content),
+            _UNDATED if record.mutable else stamp or _UNDATED,
+            stamp or NULL,
+            title,
+            content,
             escape(record.content_type),
-            record.language or _NULL,
-            json_field(metadata, clean),
+            record.language or NULL,
+            said,
+            digest.hexdigest(),
+            base,
+            nth,
+        )
+    )
+    return line, digest.digest()
+
+
+def metric_line(metric: Metric, key_hex: str, slot: int, clean: Cleaner) -> str:
+    """One line for `stage_metrics`, without its newline."""
+    time, until = metric.time, metric.until
+    at = time.at if time is not None else None
+    end = until.at if until is not None else None
+    return "\t".join(
+        (
+            str(slot),
+            metric.source,
+            key_hex,
+            at.isoformat() if at is not None else _UNDATED,
+            end.isoformat() if end is not None else NULL,
+            escape(metric.name),
+            repr(metric.value),
+            escape(metric.unit),
+            json_field(_with_time(metric.metadata, time), clean),
         )
     )
 
@@ -108,8 +155,8 @@ def location_line(point: Point, key_hex: str, slot: int, clean: Cleaner) -> str:
             at.isoformat() if at is not None else _UNDATED,
             repr(point.latitude),
             repr(point.longitude),
-            _NULL if point.altitude_m is None else repr(point.altitude_m),
-            _NULL if point.accuracy_m is None else repr(point.accuracy_m),
+            NULL if point.altitude_m is None else repr(point.altitude_m),
+            NULL if point.accuracy_m is None else repr(point.accuracy_m),
             json_field(_with_time(point.metadata, time), clean),
         )
     )

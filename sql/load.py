@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from operator import itemgetter
@@ -13,11 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pgvector.psycopg import register_vector
 
+from schemas.errors import TransientError
 from schemas.records import UNDATED
 from sql.queries import queries
 from sql.store import Commit, Connection, Lake
 
 _LAKE = queries("lake")
+#: Tables of `timeseries`.
+SERIES = ("locations", "metrics")
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -64,14 +69,12 @@ class Partitions:
         self._known: set[tuple[str, date]] = set()
 
     def ensure(self, user_id: UUID, table: str, months: Iterable[date]) -> None:
-        """`table` is a data type, or "locations". In a transaction of its own, before the load:
-        so the lock that attaching needs is held for a moment only."""
+        """`table` is a data type, or the name of a series. In a transaction of its own, before
+        the load: so the lock that attaching needs is held for a moment only."""
         missing = [m for m in months if (table, m) not in self._known]
         if not missing:
             return
-        name = (
-            "ensure_location_partitions" if table == "locations" else "ensure_document_partitions"
-        )
+        name = "ensure_series_partitions" if table in SERIES else "ensure_document_partitions"
         self._lake.rows(user_id, "lake", name, type=table, months=missing)
         self._known.update((table, m) for m in missing)
 
@@ -102,49 +105,176 @@ def _copy_vectors(connection: Connection, vectors: Vectors) -> None:
             )
 
 
-def load_documents(
-    commit: Commit, lines: bytes, file_ids: Sequence[int], vectors: Vectors | None
-) -> dict[int, int]:
-    """Insert rendered documents and the vectors of the new ones; how many came in, by file."""
-    connection = commit.connection
-    connection.execute(_LAKE["stage_documents"])
-    _copy_lines(connection, "copy_documents", lines)
-    parameters: dict[str, Any] = {"file_ids": list(file_ids)}
-    name = "insert_documents"
-    if vectors is not None and len(vectors.pieces):
-        _copy_vectors(connection, vectors)
+class Staged(msgspec.Struct, frozen=True, kw_only=True):
+    """The documents of a chunk, rendered, and what goes with them.
+
+    `lines`, `mentions` and `relations` are lines of COPY. `version` is the format's. `repeats`
+    says that equal records of one file are several facts.
+    """
+
+    lines: bytes
+    file_ids: Sequence[int]
+    version: int
+    mentions: bytes = b""
+    relations: bytes = b""
+    vectors: Vectors | None = None
+    repeats: bool = False
+
+
+class Came(msgspec.Struct, frozen=True):
+    """How many rows came into the lake, by file; `newer` and `older` of them are versions of
+    records that the lake had: the newer ones stand now, the older ones were kept beside."""
+
+    rows: dict[int, int]
+    newer: dict[int, int] = {}
+    older: dict[int, int] = {}
+
+
+def load_documents(commit: Commit, staged: Staged) -> Came:
+    """Insert documents, the vectors of the new ones, and who and what stands in them."""
+    _stage(commit.connection, staged)
+    if staged.repeats:
+        _number_repeats(commit, staged)
+    common: dict[str, Any] = {"file_ids": list(staged.file_ids), "version": staged.version}
+    vectors = staged.vectors
+    if vectors is None:
+        rows = commit.run("lake", "insert_documents", **common)
+    else:
         name = "insert_documents_with_vectors"
-        parameters["model_id"] = vectors.model_id
-    return _counts(commit.run("lake", name, **parameters))
+        rows = commit.run("lake", name, **common, model_id=vectors.model_id)
+    came = Came(_counts(rows))
+    if sum(came.rows.values()) < staged.lines.count(b"\n"):
+        came = _take_versions(commit, came, common, vectors)
+        commit.run("lake", "claim_documents", file_ids=list(staged.file_ids))
+    _load_meaning(commit, staged)
+    return came
 
 
-def load_locations(commit: Commit, lines: bytes, file_ids: Sequence[int]) -> dict[int, int]:
-    """Insert rendered positions; how many came in, by file."""
-    commit.connection.execute(_LAKE["stage_locations"])
-    _copy_lines(commit.connection, "copy_locations", lines)
-    return _counts(commit.run("lake", "insert_locations", file_ids=list(file_ids)))
+def _stage(connection: Connection, staged: Staged) -> None:
+    connection.execute(_LAKE["stage_documents"])
+    _copy_lines(connection, "copy_documents", staged.lines)
+    if staged.vectors is not None:
+        _copy_vectors(connection, staged.vectors)
+    for name in ("mentions", "relations"):
+        if lines := getattr(staged, name):
+            connection.execute(_LAKE[f"stage_{name}"])
+            _copy_lines(connection, f"copy_{name}", lines)
+
+
+def _number_repeats(commit: Commit, staged: Staged) -> None:
+    """Occurrence numbers go on where other chunks of the same file left off."""
+    file_ids = list(staged.file_ids)
+    commit.run("lake", "hold_files", file_ids=sorted(set(file_ids)))
+    renamed = commit.run("lake", "number_repeats", file_ids=file_ids)
+    if not renamed:
+        return
+    old, new = [row["old"] for row in renamed], [row["new"] for row in renamed]
+    for name in ("vectors", "mentions", "relations"):
+        if getattr(staged, name):
+            commit.run("lake", f"rename_{name}", old=old, new=new)
+
+
+def _take_versions(
+    commit: Commit, came: Came, common: Mapping[str, Any], vectors: Vectors | None
+) -> Came:
+    """What differs from what another export said of the same record."""
+    taken = commit.run("lake", "supersede", **common)
+    if not taken:
+        return came
+    newer = [row for row in taken if row["current"]]
+    if vectors is not None:
+        keys = [row["key"] for row in newer]
+        commit.run("lake", "insert_new_vectors", keys=keys, model_id=vectors.model_id)
+    rows = Counter(came.rows) + Counter(row["file"] for row in taken)
+    older = Counter(row["file"] for row in taken if not row["current"])
+    return Came(dict(rows), dict(Counter(row["file"] for row in newer)), dict(older))
+
+
+def _load_meaning(commit: Commit, staged: Staged) -> None:
+    """Mentions and relations are the same whoever loads them, so that twice is once."""
+    if staged.mentions:
+        commit.run("lake", "insert_entities")
+        commit.run("lake", "insert_mentions")
+    if staged.relations:
+        commit.run("lake", "insert_relations")
+
+
+def load_series(commit: Commit, name: str, lines: bytes, file_ids: Sequence[int]) -> Came:
+    """Insert rendered rows of a series: `locations` or `metrics`."""
+    commit.connection.execute(_LAKE[f"stage_{name}"])
+    _copy_lines(commit.connection, f"copy_{name}", lines)
+    came = _counts(commit.run("lake", f"insert_{name}", file_ids=list(file_ids)))
+    if sum(came.values()) < lines.count(b"\n"):
+        commit.run("lake", f"claim_{name}", file_ids=list(file_ids))
+    return Came(came)
+
+
+class Keys(msgspec.Struct, frozen=True, kw_only=True):
+    """Documents by what is unique of them: `keys` has 16 bytes each, `ats` shape (n,)."""
+
+    types: Sequence[str]
+    keys: bytes
+    ats: NDArray[np.int64]
+
+    def parameters(self) -> dict[str, Any]:
+        """As queries take them."""
+        return {
+            "types": list(self.types),
+            "keys": split_keys(self.keys),
+            "ats": instants(self.ats),
+        }
+
+
+def claim_twins(commit: Commit, which: Keys, file_ids: Sequence[int]) -> None:
+    """Note that another file of the same chunk gave these documents too."""
+    commit.run("lake", "claim_twins", **which.parameters(), files=list(file_ids))
+
+
+def claim_known(commit: Commit, which: Keys, file_ids: Sequence[int]) -> None:
+    """Note that this file too had documents that the lake has under another file's name.
+
+    Raises `TransientError` if the lake has not all of them any more: then a job was rolled back
+    since it was asked, and it must be asked again. The commit holds the lake.
+    """
+    (row,) = commit.run("lake", "claim_known", **which.parameters(), files=list(file_ids))
+    if row["count"] != len(which.ats):
+        raise TransientError("a job was rolled back meanwhile")
 
 
 def _counts(rows: Iterable[Mapping[str, Any]]) -> dict[int, int]:
     return {row["file_id"]: row["count"] for row in rows}
 
 
+def held_documents(lake: Lake, user_id: UUID, which: Keys) -> NDArray[np.bool_]:
+    """Which records the lake has, in whatever version; shape (n,)."""
+    rows = lake.rows(user_id, "lake", "held_documents", user_id=user_id, **which.parameters())
+    return _marked(rows, len(which.ats))
+
+
 def known_documents(
-    lake: Lake, user_id: UUID, types: Sequence[str], keys: bytes, ats: NDArray[np.int64]
+    lake: Lake, user_id: UUID, which: Keys, *, hashes: bytes, source: str, job_id: UUID
 ) -> NDArray[np.bool_]:
-    """Which records the lake has already, shape (n,)."""
+    """Which records the lake has as they are, shape (n,); others are new, or new versions.
+
+    `hashes` has 16 bytes a record; `source` and `job_id` say where they come from.
+    """
     rows = lake.rows(
         user_id,
         "lake",
         "known_documents",
         user_id=user_id,
-        types=list(types),
-        keys=split_keys(keys),
-        ats=instants(ats),
+        **which.parameters(),
+        hashes=split_keys(hashes),
+        source=source,
+        job_id=job_id,
     )
-    known = np.zeros(len(ats), dtype=np.bool_)
-    known[[row["n"] - 1 for row in rows]] = True
-    return known
+    return _marked(rows, len(which.ats))
+
+
+def _marked(rows: Iterable[Mapping[str, Any]], n: int) -> NDArray[np.bool_]:
+    marked = np.zeros(n, dtype=np.bool_)
+    marked[[row["n"] - 1 for row in rows]] = True
+    return marked
 
 
 def split_keys(keys: bytes) -> list[UUID]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -14,8 +15,9 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from schemas.crash import crash_here
 from schemas.errors import DatapunkError, TransientError
-from schemas.progress import Stage
+from schemas.progress import Event, Stage
 from sql.queries import queries
 
 _CHUNKS = queries("chunks")
@@ -71,8 +73,14 @@ def weather() -> Iterator[None]:
         raise TransientError(f"the database said {type(error).__name__}") from error
 
 
-def open_pool(conninfo: str, *, size: int = 2, timeout: float = 30.0) -> ConnectionPool[Connection]:
-    """A pool of connections whose rows are dicts. Open it in the process that uses it."""
+def open_pool(
+    conninfo: str, *, size: int = 2, timeout: float = 30.0, actor: str = ""
+) -> ConnectionPool[Connection]:
+    """A pool of connections whose rows are dicts. Open it in the process that uses it.
+
+    `actor` is who stands in the audit trail for what is done over it; without one, the user that
+    logged in.
+    """
     pool: ConnectionPool[Connection] = ConnectionPool(
         conninfo,
         min_size=1,
@@ -82,9 +90,15 @@ def open_pool(conninfo: str, *, size: int = 2, timeout: float = 30.0) -> Connect
         connection_class=psycopg.Connection[DictRow],
         kwargs={"row_factory": dict_row, "autocommit": True},
         check=ConnectionPool.check_connection,
+        configure=lambda connection: _introduce(connection, actor),
     )
     pool.open()
     return pool
+
+
+def _introduce(connection: Connection, actor: str) -> None:
+    if actor:
+        connection.execute("SELECT set_config('app.actor', %s, false)", (actor,))
 
 
 class Ledger:
@@ -98,6 +112,8 @@ class Ledger:
         """One transaction as the ledger role."""
         with weather(), self.pool.connection() as connection, connection.transaction():
             yield connection
+            crash_here("ledger.before_commit")
+        crash_here("ledger.after_commit")
 
     def claim(
         self,
@@ -213,7 +229,7 @@ class Ledger:
 
     def event(
         self,
-        kind: str,
+        kind: Event,
         *,
         user_id: UUID | None = None,
         job_id: UUID | None = None,
@@ -222,20 +238,21 @@ class Ledger:
     ) -> None:
         """Append to the audit trail. Details are ids, codes and numbers, never content."""
         with self.transaction() as connection:
-            _event(connection, kind, user_id, job_id, chunk_id, detail)
+            note(connection, kind, user_id, job_id, detail, chunk_id)
 
 
 _JOBS_BEGIN = _CHUNKS["begin_job"]
 
 
-def _event(
+def note(
     connection: Connection,
-    kind: str,
+    kind: Event,
     user_id: UUID | None,
     job_id: UUID | None,
-    chunk_id: int | None,
     detail: Mapping[str, Any],
+    chunk_id: int | None = None,
 ) -> None:
+    """Append to the audit trail in an open transaction; ids, codes and numbers, never content."""
     connection.execute(
         _JOBS["event"],
         {
@@ -248,6 +265,15 @@ def _event(
     )
 
 
+class Hold(StrEnum):
+    """What a transaction needs of a user's rows."""
+
+    #: It goes by what is there: none of them is taken back until it ends.
+    SHARED = "shared"
+    #: It takes rows back: nobody may go by them meanwhile.
+    ALONE = "alone"
+
+
 class Lake:
     """The data plane: rows of one user at a time, under row-level security."""
 
@@ -255,20 +281,28 @@ class Lake:
         self.pool = pool
 
     @contextmanager
-    def as_user(self, user_id: UUID) -> Iterator[Connection]:
-        """One transaction that sees and writes the rows of one user."""
+    def as_user(self, user_id: UUID, *, hold: Hold | None = None) -> Iterator[Connection]:
+        """One transaction that sees and writes the rows of one user.
+
+        `hold` comes before every other lock, in all transactions that need it.
+        """
         with weather(), self.pool.connection() as connection, connection.transaction():
-            connection.execute("SELECT set_config('app.user_id', %s, true)", (str(user_id),))
+            asked = {"user_id": user_id, "alone": hold == Hold.ALONE}
+            connection.execute(_JOBS["become_and_hold" if hold else "become"], asked)
             yield connection
+            crash_here("lake.before_commit")
+        crash_here("lake.after_commit")
 
     @contextmanager
-    def commit(self, claim: Claim, *, wait: bool = True) -> Iterator[Commit]:
+    def commit(
+        self, claim: Claim, *, wait: bool = True, hold: Hold | None = None
+    ) -> Iterator[Commit]:
         """The one transaction that ends a stage. Raises `Fenced` if the lease was lost.
 
         With `wait` false a crash of the server may forget the commit whole (state and all);
         the stage then runs again.
         """
-        with self.as_user(claim.user_id) as connection:
+        with self.as_user(claim.user_id, hold=hold) as connection:
             if not wait:
                 connection.execute("SET LOCAL synchronous_commit = off")
             held = connection.execute(
@@ -296,11 +330,13 @@ class Commit:
         cursor = self.connection.execute(queries(file)[query], self._with_ids(parameters))
         return cursor.fetchall() if cursor.description else []
 
-    def run_many(self, file: str, query: str, /, rows: Sequence[Mapping[str, Any]]) -> None:
-        """A named query for each of many parameter sets."""
-        if rows:
-            with self.connection.cursor() as cursor:
-                cursor.executemany(queries(file)[query], [self._with_ids(r) for r in rows])
+    def run_many(self, file: str, query: str, /, rows: Sequence[Mapping[str, Any]]) -> int:
+        """A named query for each of many parameter sets; how many rows it touched."""
+        if not rows:
+            return 0
+        with self.connection.cursor() as cursor:
+            cursor.executemany(queries(file)[query], [self._with_ids(r) for r in rows])
+            return cursor.rowcount
 
     def _with_ids(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         claim = self.claim
@@ -336,10 +372,10 @@ class Commit:
         """The job can't come to a good end; the first cause is kept."""
         self.run("chunks", "end_badly", ending=ending, code=code, detail=detail)
 
-    def event(self, kind: str, **detail: Any) -> None:
+    def event(self, kind: Event, **detail: Any) -> None:
         """Append to the audit trail in the same transaction."""
         claim = self.claim
-        _event(self.connection, kind, claim.user_id, claim.job_id, claim.id, detail)
+        note(self.connection, kind, claim.user_id, claim.job_id, detail, claim.id)
 
 
 #: What is counted of records, for a chunk, a file and a job.

@@ -1,54 +1,35 @@
-"""What the scanner found: kept apart sealed, or not at all, as the settings say."""
+"""A piece of work in a child of this process, so that what it reads can't end us."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+import math
+import multiprocessing
+import signal
+from collections.abc import Callable
 
-from pipeline.seal import seal
-from schemas.errors import PermanentError
-from schemas.folders import Folders
-from schemas.reasons import Reason
-from sql.store import Claim
-from tasks.context import Runtime
+#: The child shares what this process has loaded, and needs nothing sent to it.
+_FORK = multiprocessing.get_context("fork")
 
 
-def keep_member(run: Runtime, claim: Claim, file: Path, ordinal: int) -> str:
-    """Seal a member, if there is a key to seal it to; what became of it, for the receipt."""
-    target = _place(run.folders, claim, str(ordinal))
-    return "sealed" if _sealed(run, file, target) else "not kept"
+def apart(work: Callable[[], None], *, seconds: float) -> bool:
+    """Do `work` in a child; whether it came to its end within so many seconds.
 
-
-def keep_original(run: Runtime, claim: Claim, code: str | None) -> Path | None:
-    """Seal a dropped file that is malware, and remove it unsealed; None where it stays as it is.
-
-    A second try finds it sealed.
+    The child must leave alone what other threads of this process use: pools, sockets.
     """
-    source = run.folders.original(claim.job_id, claim.source_name)
-    target = _place(run.folders, claim, "original")
-    if code != Reason.MALWARE or not (target.exists() or _sealed(run, source, target)):
-        return None
-    source.unlink(missing_ok=True)
-    return target
+    child = _FORK.Process(target=_quietly, args=(work, math.ceil(seconds)))
+    child.start()
+    child.join()
+    ended_well = child.exitcode == 0
+    child.close()
+    return ended_well
 
 
-def refuse_sealed(folders: Folders, job: dict[str, Any]) -> None:
-    """Raises `PermanentError` for a job whose original only the holder of the key can open."""
-    if job["kept_as"] and folders.infected in (folders.data / job["kept_as"]).parents:
-        raise PermanentError(
-            "The file is sealed as malware. If you are sure that it is none, open it with your "
-            "key (age --decrypt) and drop it again."
-        )
-
-
-def _sealed(run: Runtime, source: Path, target: Path) -> bool:
-    key = run.options.infected_key
-    if key is None:
-        return False
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    seal(source, target, key)
-    return True
-
-
-def _place(folders: Folders, claim: Claim, name: str) -> Path:
-    return folders.infected / str(claim.user_id) / f"{claim.job_id}.{name}.age"
+def _quietly(work: Callable[[], None], seconds: int) -> None:
+    """Without a traceback, which would quote what was read."""
+    # The alarm ends it in any state, and even if its parent was killed meanwhile.
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(seconds)
+    try:
+        work()
+    except BaseException:
+        raise SystemExit(1) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import compress
 from pathlib import Path
@@ -13,9 +14,11 @@ from numpy.typing import NDArray
 
 from pipeline import spool
 from pipeline.embed import text_of
+from pipeline.entities import mentions
 from pipeline.normalise import Found, clean_json
-from pipeline.screen import key_of
-from schemas.records import DataType, Point, Record, Rejection
+from pipeline.screen import Repeats, key_of, occurrence_key
+from schemas.identity import record_key
+from schemas.records import DataType, Metric, Point, Record, Rejection
 from sql import copy
 from sql.load import micros
 
@@ -43,11 +46,24 @@ class Attached(msgspec.Struct, frozen=True, array_like=True):
     sha256: str
 
 
+#: The tables of the lake that records go to.
+TABLES = ("documents", "locations", "metrics")
+
+
+#: Names of unknown fields kept of a chunk: an object keyed by ids has no end of them.
+MOST_DRIFT = 200
+
+
+def _lines(lines: list[str]) -> bytes:
+    return ("\n".join(lines) + "\n").encode("utf-8", "replace") if lines else b""
+
+
 class Table:
     """The columns of one target table."""
 
     def __init__(self) -> None:
         self.keys: list[bytes] = []
+        self.hashes: list[bytes] = []
         self.ats: list[int] = []
         self.types = bytearray()
         self.slots: list[int] = []
@@ -56,37 +72,56 @@ class Table:
 
     def sections(self, name: str) -> dict[str, bytes]:
         """The columns as sections of a spool."""
-        lines = "\n".join(self.lines) + "\n" if self.lines else ""
         return {
             f"{name}.keys": b"".join(self.keys),
+            f"{name}.hashes": b"".join(self.hashes),
             f"{name}.ats": np.array(self.ats, dtype="<i8").tobytes(),
             f"{name}.types": bytes(self.types),
             f"{name}.slots": np.array(self.slots, dtype="<u4").tobytes(),
-            f"{name}.lines": lines.encode("utf-8", "replace"),
+            f"{name}.lines": _lines(self.lines),
             f"{name}.texts": msgspec.msgpack.encode(self.texts),
         }
 
 
 class Batch:
-    """Collects the outcomes of a chunk. `keep_text` says whether records are to be embedded."""
+    """Collects the outcomes of a chunk. `keep_text` says whether records are to be embedded;
+    `repeats`, whether equal records of one file are several facts."""
 
-    def __init__(self, *, keep_text: bool) -> None:
+    def __init__(self, *, keep_text: bool, repeats: bool = False) -> None:
         self.documents = Table()
         self.locations = Table()
+        self.metrics = Table()
+        self.mentions: list[str] = []
+        self.relations: list[str] = []
+        self.drift: Counter[tuple[int, str]] = Counter()
         self.rejections: list[Quarantined] = []
         self.attached: list[Attached] = []
         self.items: dict[int, int] = {}
         self._keep_text = keep_text
+        self._repeats = Repeats() if repeats else None
 
-    def add(self, slot: int, found: Iterable[Found]) -> None:
+    @property
+    def tables(self) -> dict[str, Table]:
+        """The target tables by name."""
+        return {name: getattr(self, name) for name in TABLES}
+
+    def add(self, slot: int, file: int, found: Iterable[Found]) -> None:
         """Take the outcomes of one slice; `slot` is its place among the chunk's slices."""
         for offset, length, outcome in found:
             if isinstance(outcome, Point):
                 self._add_point(slot, outcome)
+            elif isinstance(outcome, Metric):
+                self._add_metric(slot, outcome)
             elif isinstance(outcome, Record):
-                self._add_document(slot, outcome)
+                self._add_document(slot, file, outcome)
             else:
                 self._add_rejection(slot, offset, length, outcome)
+
+    def notice(self, slot: int, fields: set[str]) -> None:
+        """Fields of one item that its format does not know; only so many names are kept."""
+        for field in fields:
+            if (slot, field) in self.drift or len(self.drift) < MOST_DRIFT:
+                self.drift[slot, field] += 1
 
     def _add_point(self, slot: int, point: Point) -> None:
         table, key = self.locations, key_of(point)
@@ -95,15 +130,41 @@ class Batch:
         table.slots.append(slot)
         table.lines.append(copy.location_line(point, key.hex(), slot, clean_json))
 
-    def _add_document(self, slot: int, record: Record) -> None:
+    def _add_metric(self, slot: int, metric: Metric) -> None:
+        table, key = self.metrics, key_of(metric)
+        table.keys.append(key)
+        table.ats.append(micros(copy.partition_at(metric.time)))
+        table.slots.append(slot)
+        table.lines.append(copy.metric_line(metric, key.hex(), slot, clean_json))
+
+    def _add_document(self, slot: int, file: int, record: Record) -> None:
         table, key = self.documents, key_of(record)
+        repeat = None
+        if self._repeats is not None:
+            nth = self._repeats.number(file, key)
+            repeat, key = (key.hex(), nth), occurrence_key(key, nth)
         if self._keep_text and (text := text_of(record.title, record.content)):
             table.texts.append((len(table.keys), text))
+        line, digest = copy.document_line(record, key.hex(), slot, clean_json, repeat)
+        self._add_meaning(key.hex(), record)
         table.keys.append(key)
-        table.ats.append(micros(copy.partition_at(record.time)))
+        table.hashes.append(digest)
+        table.ats.append(micros(copy.partition_of(record)))
         table.types.append(_TYPE_CODES[record.data_type])
         table.slots.append(slot)
-        table.lines.append(copy.document_line(record, key.hex(), slot, clean_json))
+        table.lines.append(line)
+
+    def _add_meaning(self, key_hex: str, record: Record) -> None:
+        """Who and what stands in the record, and how it stands to others, as lines to copy."""
+        for found in mentions(record):
+            name = copy.escape(found.name) if found.name else copy.NULL
+            value = copy.escape(found.value)
+            self.mentions.append(
+                "\t".join((key_hex, found.key.hex(), found.role, found.kind, value, name))
+            )
+        for related in record.related:
+            other = record_key(related.record_type, related.identity).hex()
+            self.relations.append("\t".join((key_hex, related.relation, other)))
 
     def _add_rejection(self, slot: int, offset: int, length: int, bad: Rejection) -> None:
         self.rejections.append(
@@ -113,11 +174,16 @@ class Batch:
     def write(self, path: Path) -> None:
         """Write everything as one spool."""
         encode = msgspec.msgpack.encode
+        tables: dict[str, bytes] = {}
+        for name, table in self.tables.items():
+            tables |= table.sections(name)
         spool.write(
             path,
             {
-                **self.documents.sections("documents"),
-                **self.locations.sections("locations"),
+                **tables,
+                "mentions": _lines(self.mentions),
+                "relations": _lines(self.relations),
+                "drift": encode([(slot, f, n) for (slot, f), n in self.drift.items()]),
                 "rejections": encode(self.rejections),
                 "attached": encode(self.attached),
                 "items": encode(self.items),
@@ -126,9 +192,11 @@ class Batch:
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True):
-    """What later stages ask of a table: `keys` 16 bytes a record; the others shape (n,)."""
+    """What later stages ask of a table: `keys` and `hashes` 16 bytes a record (only documents
+    have hashes); the others shape (n,)."""
 
     keys: bytes
+    hashes: bytes
     ats: NDArray[np.int64]
     types: list[str]
     slots: NDArray[np.uint32]
@@ -139,14 +207,24 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_columns(path: Path, name: str) -> Columns:
     """The small columns of a table."""
-    wanted = [f"{name}.{c}" for c in ("keys", "ats", "types", "slots")]
-    keys, ats, types, slots = spool.read(path, *wanted).values()
+    wanted = [f"{name}.{c}" for c in ("keys", "hashes", "ats", "types", "slots")]
+    keys, hashes, ats, types, slots = spool.read(path, *wanted).values()
     return Columns(
         keys=keys,
+        hashes=hashes,
         ats=np.frombuffer(ats, dtype="<i8"),
         types=[_TYPES[code] for code in types],
         slots=np.frombuffer(slots, dtype="<u4"),
     )
+
+
+def read_about(path: Path, name: str, keys: bytes, mask: NDArray[np.bool_]) -> bytes:
+    """The lines of `mentions` or `relations` of the records that `mask` keeps."""
+    lines = spool.read(path, name)[name]
+    if mask.all() or not lines:
+        return lines
+    kept = {keys[16 * n : 16 * n + 16].hex().encode() for n in np.flatnonzero(mask)}
+    return b"".join(line for line in lines.splitlines(keepends=True) if line[:32] in kept)
 
 
 def read_lines(path: Path, name: str, mask: NDArray[np.bool_]) -> bytes:
@@ -167,6 +245,9 @@ def _decoded(section: str, kind: Any) -> Callable[[Path], Any]:
 
 read_rejections: Callable[[Path], list[Quarantined]] = _decoded("rejections", list[Quarantined])
 read_attached: Callable[[Path], list[Attached]] = _decoded("attached", list[Attached])
+read_drift: Callable[[Path], list[tuple[int, str, int]]] = _decoded(
+    "drift", list[tuple[int, str, int]]
+)
 read_items: Callable[[Path], dict[int, int]] = _decoded("items", dict[int, int])
 read_texts: Callable[[Path], list[tuple[int, str]]] = _decoded(
     "documents.texts", list[tuple[int, str]]

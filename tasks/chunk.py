@@ -1,33 +1,35 @@
-"""The stages of a chunk of records: normalise, screen, embed, load."""
+"""The stages of a chunk of records before the load: normalise, screen, embed."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from psycopg import errors as pg
 
 from pipeline import embed, spool
 from pipeline.format import Format, format_named
 from pipeline.normalise import Found, normalise, understand
+from pipeline.ports import Neighbours
 from pipeline.screen import first_of_each
 from schemas.crash import crash_here
-from schemas.errors import TransientError
 from schemas.files import Context, Member, Slice
-from schemas.progress import Stage
+from schemas.progress import Event, Stage
 from schemas.records import Record
-from sql.load import Vectors, known_documents, load_documents, load_locations, months_of
+from sql.load import Keys, Vectors, claim_known, claim_twins, known_documents
 from sql.store import COUNTS, Claim, Commit
 from tasks import batches
 from tasks.context import Options, Runtime
+from tasks.neighbours import SetNeighbours
 from tasks.shell import Ending
 
-_TABLES = ("documents", "locations")
+_VECTOR_COLUMNS = ("pieces", "starts", "ends", "matrix")
 
 
 # --- normalise -------------------------------------------------------------------------------
@@ -45,9 +47,10 @@ def normalise_chunk(run: Runtime, claim: Claim) -> Ending:
     """Slices to records, written once as a spool."""
     form = format_of(claim)
     files = open_files(run, claim)
-    batch = batches.Batch(keep_text=claim.embed)
+    batch = batches.Batch(keep_text=claim.embed, repeats=form.repeats)
+    beside = SetNeighbours(run.lake, claim.user_id, claim.job_id)
     for slot, (file_id, start, end) in enumerate(claim.slices):
-        _read_slice(run, claim, batch, form, slot, files[file_id], Slice(start, end))
+        read_slice(run, claim, batch, form, slot, files[file_id], Slice(start, end), beside)
     name = artefact(claim, "spool")
     batch.write(_folder(run, claim) / name)
     crash_here("normalise.written")
@@ -59,7 +62,7 @@ def format_of(claim: Claim) -> Format:
     return format_named(claim.format or "")
 
 
-def _read_slice(
+def read_slice(
     run: Runtime,
     claim: Claim,
     batch: batches.Batch,
@@ -67,12 +70,17 @@ def _read_slice(
     slot: int,
     opened: Opened,
     part: Slice,
+    beside: Neighbours,
 ) -> None:
+    """The outcomes of one slice into the batch; bytes that belong to records are stored."""
     member = opened.member
     with member.file.open("rb") as source:
-        found = understand(form, member, source, part, opened.context)
+        found = understand(
+            form, member, source, part, opened.context, beside, lambda new: batch.notice(slot, new)
+        )
         counted = _count_items(found, batch.items, slot)
-        batch.add(slot, _keep_blobs(run, claim, member, batch, normalise(counted)))
+        kept = _keep_blobs(run, claim, member, batch, normalise(counted))
+        batch.add(slot, opened.file_id, kept)
 
 
 def _count_items(found: Iterable[Found], items: dict[int, int], slot: int) -> Iterator[Found]:
@@ -130,18 +138,25 @@ def _opened(run: Runtime, claim: Claim, row: Mapping[str, Any]) -> Opened:
 def screen_chunk(run: Runtime, claim: Claim) -> Ending:
     """Set the rejections aside, and drop what the chunk or the lake has already."""
     path = made(run, claim, "spool")
-    columns = {name: batches.read_columns(path, name) for name in _TABLES}
+    columns = {name: batches.read_columns(path, name) for name in batches.TABLES}
     rejections = batches.read_rejections(path)
-    items = batches.read_items(path)
+    items, drift = batches.read_items(path), batches.read_drift(path)
     masks = {name: first_of_each(table.keys) for name, table in columns.items()}
-    if claim.embed:
-        _drop_known(run, claim, columns["documents"], masks["documents"])
+    twins = _twins(claim, columns["documents"], masks["documents"])
+    known = np.zeros(len(columns["documents"]), dtype=np.bool_)
+    if claim.embed and not format_of(claim).repeats:
+        known = _drop_known(run, claim, columns["documents"], masks["documents"])
     name = artefact(claim, "mask")
     batches.write_masks(_folder(run, claim) / name, masks)
     crash_here("screen.written")
     tally = _tally(claim, columns, masks, rejections, items)
 
     def ending(commit: Commit) -> None:
+        if twins.any():
+            claim_twins(commit, *_chosen(claim, columns["documents"], twins))
+        if known.any():
+            claim_known(commit, *_chosen(claim, columns["documents"], known))
+        _note_drift(commit, claim, drift)
         quarantine(commit, claim, rejections)
         following = Stage.EMBED if claim.embed else Stage.LOAD
         commit.advance(following, artefacts={"mask": name}, tally=tally)
@@ -151,11 +166,56 @@ def screen_chunk(run: Runtime, claim: Claim) -> Ending:
 
 def _drop_known(
     run: Runtime, claim: Claim, table: batches.Columns, mask: NDArray[np.bool_]
-) -> None:
-    """Ask the lake before the costly stage; elsewhere the load's conflict counts duplicates."""
-    if len(table):
-        known = known_documents(run.lake, claim.user_id, table.types, table.keys, table.ats)
-        mask &= ~known
+) -> NDArray[np.bool_]:
+    """Ask the lake before the costly stage; elsewhere the load's conflict counts duplicates.
+
+    Returns which records were dropped for that, shape (n,).
+    """
+    if not len(table):
+        return mask & False
+    known = mask & known_documents(
+        run.lake,
+        claim.user_id,
+        Keys(types=table.types, keys=table.keys, ats=table.ats),
+        hashes=table.hashes,
+        source=claim.format or "",
+        job_id=claim.job_id,
+    )
+    mask &= ~known
+    return known
+
+
+def _twins(claim: Claim, table: batches.Columns, first: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Documents that stand in the chunk before, out of another file: it is their source too."""
+    if first.all():
+        return ~first
+    files = np.array([file_id for file_id, _, _ in claim.slices])[table.slots]
+    keys = np.frombuffer(table.keys, dtype="V16")
+    owner = dict(zip(keys[first].tolist(), files[first].tolist(), strict=True))
+    twins = np.zeros(len(table), dtype=np.bool_)
+    for n in np.flatnonzero(~first):
+        twins[n] = owner[keys[n].tobytes()] != files[n]
+    return twins
+
+
+def _chosen(
+    claim: Claim, table: batches.Columns, which: NDArray[np.bool_]
+) -> tuple[Keys, list[int]]:
+    """Some documents of a table, and the files that they came out of."""
+    at = np.flatnonzero(which)
+    keys = b"".join(table.keys[16 * n : 16 * n + 16] for n in at)
+    chosen = Keys(types=[table.types[n] for n in at], keys=keys, ats=table.ats[at])
+    return chosen, [claim.slices[slot][0] for slot in table.slots[at]]
+
+
+def _note_drift(commit: Commit, claim: Claim, drift: list[tuple[int, str, int]]) -> None:
+    """Fields that the format does not know, by name: a name is no content, but is kept out of
+    logs all the same."""
+    rows = [
+        {"format": claim.format, "field": field, "records": n, "file_id": claim.slices[slot][0]}
+        for slot, field, n in sorted(drift)
+    ]
+    commit.run_many("lake", "drift", rows)
 
 
 def _tally(
@@ -184,7 +244,7 @@ def _tally(
 
 def quarantine(commit: Commit, claim: Claim, rejections: list[batches.Quarantined]) -> None:
     """Set rejections aside, each with its raw bytes and where they lie."""
-    commit.run_many(
+    held = commit.run_many(
         "jobs",
         "quarantine",
         [
@@ -200,6 +260,8 @@ def quarantine(commit: Commit, claim: Claim, rejections: list[batches.Quarantine
             for nth, bad in enumerate(rejections)
         ],
     )
+    if held:  # none on a second pass, after an artefact was lost
+        commit.event(Event.QUARANTINED, records=held, codes=Counter(bad.code for bad in rejections))
 
 
 # --- embed -----------------------------------------------------------------------------------
@@ -214,25 +276,44 @@ def embed_chunk(run: Runtime, claim: Claim) -> Ending:
     path = made(run, claim, "spool")
     mask = batches.read_mask(made(run, claim, "mask"), "documents")
     texts = [(n, text) for n, text in batches.read_texts(path) if mask[n]]
+    keys = batches.read_columns(path, "documents").keys
+    vectors = embed_texts(run, claim.user_id, keys, texts)
+    if vectors is None:
+        return lambda commit: commit.advance(Stage.LOAD)
+    name = artefact(claim, "vectors")
+    _write_vectors(_folder(run, claim) / name, vectors)
+    crash_here("embed.written")
+    made_here = {"vectors": name, "model_id": vectors.model_id}
+    return lambda commit: commit.advance(Stage.LOAD, artefacts=made_here)
+
+
+def embed_texts(
+    run: Runtime, user_id: UUID, keys: bytes, texts: list[tuple[int, str]]
+) -> Vectors | None:
+    """Vectors of the texts of some records; None if there is nothing to embed.
+
+    `texts` pairs the number of a record with its text; its key is `keys[16 n : 16 n + 16]`.
+    """
     owners, pieces = _pieces(texts, run.options)
     if not pieces:
-        return lambda commit: commit.advance(Stage.LOAD)
-    model_id = run.model_id(claim.user_id)
+        return None
+    model_id = run.model_id(user_id)
     hashes = [embed.text_hash(piece.text) for piece in pieces]
-    cached = run.vectors.cached(claim.user_id, model_id, set(hashes))
     matrix = embed.encode_missing(
         [piece.text for piece in pieces],
-        cached,
+        run.vectors.cached(user_id, model_id, set(hashes)),
         run.embedder,
         batch=run.options.embed_batch,
-        keep=lambda fresh: run.vectors.keep(claim.user_id, model_id, fresh),
+        keep=lambda fresh: run.vectors.keep(user_id, model_id, fresh),
     )
-    name = artefact(claim, "vectors")
-    keys = batches.read_columns(path, "documents").keys
-    _write_vectors(_folder(run, claim) / name, keys, owners, pieces, matrix)
-    crash_here("embed.written")
-    made_here = {"vectors": name, "model_id": model_id}
-    return lambda commit: commit.advance(Stage.LOAD, artefacts=made_here)
+    return Vectors(
+        model_id=model_id,
+        keys=b"".join(keys[16 * n : 16 * n + 16] for n in owners),
+        pieces=np.array(_numbered(owners), dtype="<i2"),
+        starts=np.array([p.start for p in pieces], dtype="<i4"),
+        ends=np.array([p.end for p in pieces], dtype="<i4"),
+        matrix=np.ascontiguousarray(matrix, dtype="<f4"),
+    )
 
 
 def _pieces(texts: list[tuple[int, str]], options: Options) -> tuple[list[int], list[embed.Piece]]:
@@ -246,23 +327,9 @@ def _pieces(texts: list[tuple[int, str]], options: Options) -> tuple[list[int], 
     return owners, pieces
 
 
-def _write_vectors(
-    path: Path,
-    keys: bytes,
-    owners: list[int],
-    pieces: list[embed.Piece],
-    matrix: NDArray[np.float32],
-) -> None:
-    spool.write(
-        path,
-        {
-            "keys": b"".join(keys[16 * n : 16 * n + 16] for n in owners),
-            "pieces": np.array(_numbered(owners), dtype="<i2").tobytes(),
-            "starts": np.array([p.start for p in pieces], dtype="<i4").tobytes(),
-            "ends": np.array([p.end for p in pieces], dtype="<i4").tobytes(),
-            "matrix": np.ascontiguousarray(matrix, dtype="<f4").tobytes(),
-        },
-    )
+def _write_vectors(path: Path, vectors: Vectors) -> None:
+    columns = {name: getattr(vectors, name).tobytes() for name in _VECTOR_COLUMNS}
+    spool.write(path, {"keys": vectors.keys, **columns})
 
 
 def _numbered(owners: list[int]) -> list[int]:
@@ -273,7 +340,8 @@ def _numbered(owners: list[int]) -> list[int]:
     return numbers
 
 
-def _read_vectors(path: Path, model_id: int) -> Vectors:
+def read_vectors(path: Path, model_id: int) -> Vectors:
+    """The vectors that the stage before left."""
     parts = spool.read(path, "keys", "pieces", "starts", "ends", "matrix")
     pieces = np.frombuffer(parts["pieces"], dtype="<i2")
     return Vectors(
@@ -284,75 +352,6 @@ def _read_vectors(path: Path, model_id: int) -> Vectors:
         ends=np.frombuffer(parts["ends"], dtype="<i4"),
         matrix=np.frombuffer(parts["matrix"], dtype="<f4").reshape(len(pieces), -1),
     )
-
-
-# --- load ------------------------------------------------------------------------------------
-
-
-def load_chunk(run: Runtime, claim: Claim) -> Ending:
-    """Rows, vectors and the chunk's end in one transaction."""
-    path, mask_path = made(run, claim, "spool"), made(run, claim, "mask")
-    masks = {name: batches.read_mask(mask_path, name) for name in _TABLES}
-    lines = {name: batches.read_lines(path, name, masks[name]) for name in _TABLES}
-    slots = {name: batches.read_columns(path, name).slots[masks[name]] for name in _TABLES}
-    attached = batches.read_attached(path)
-    vectors = None
-    if "vectors" in claim.artefacts:
-        vectors = _read_vectors(made(run, claim, "vectors"), claim.artefacts["model_id"])
-    crash_here("load.before_partitions")
-    _ensure_partitions(run, claim, path)
-    crash_here("load.after_partitions")
-    files = [file_id for file_id, _, _ in claim.slices]
-
-    def ending(commit: Commit) -> None:
-        came: dict[str, dict[int, int]] = {"documents": {}, "locations": {}}
-        try:
-            if lines["documents"]:
-                came["documents"] = load_documents(commit, lines["documents"], files, vectors)
-            if lines["locations"]:
-                came["locations"] = load_locations(commit, lines["locations"], files)
-        except pg.CheckViolation as error:
-            # A partition that this process remembers is gone (rolled back, detached).
-            run.partitions.forget()
-            raise TransientError("a partition is missing") from error
-        crash_here("load.rows_in")
-        _attach(commit, claim, attached)
-        commit.complete(tally=_loaded(claim, slots, came, files))
-
-    return ending
-
-
-def _ensure_partitions(run: Runtime, claim: Claim, path: Path) -> None:
-    documents = batches.read_columns(path, "documents")
-    types = np.array(documents.types)
-    for data_type in sorted(set(documents.types)):
-        months = months_of(documents.ats[types == data_type])
-        run.partitions.ensure(claim.user_id, data_type, months)
-    locations = batches.read_columns(path, "locations")
-    if len(locations):
-        run.partitions.ensure(claim.user_id, "locations", months_of(locations.ats))
-
-
-def _attach(commit: Commit, claim: Claim, attached: list[batches.Attached]) -> None:
-    if attached:
-        files = [{**msgspec.structs.asdict(file), "format": claim.format} for file in attached]
-        commit.run("jobs", "insert_attachments", files=msgspec.json.encode(files).decode())
-
-
-def _loaded(
-    claim: Claim,
-    slots: Mapping[str, NDArray[np.uint32]],
-    came: Mapping[str, Mapping[int, int]],
-    files: list[int],
-) -> dict[str, dict[str, int]]:
-    """The chunk's final counts: what was sent and did not come in was in the lake already."""
-    tally = {file: dict(counts) for file, counts in claim.tally.items()}
-    for name in _TABLES:
-        for file, sent in batches.by_file(slots[name], files).items():
-            loaded = came[name].get(file, 0)
-            tally[str(file)]["loaded"] += loaded
-            tally[str(file)]["duplicate"] += sent - loaded
-    return tally
 
 
 # --- artefacts -------------------------------------------------------------------------------

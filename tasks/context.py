@@ -17,10 +17,19 @@ from schemas.files import SliceLimits
 from schemas.folders import Folders
 from sql.load import Partitions, VectorStore
 from sql.store import Lake, Ledger
+from tasks.alarm import Thresholds
+
+
+def _unbound() -> None:
+    pass
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings that tasks obey, as plain values."""
+    """The settings that tasks obey, as plain values.
+
+    `bound` limits what the process that calls it may take, before it reads what anyone may have
+    made; `apart_limit_s` is how long such a child of ours may live.
+    """
 
     worker: str = "worker"
     lease_s: float = 60.0
@@ -33,6 +42,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     infected_key: str | None = None
     """What malware is sealed to; None: it is not kept."""
     max_upload_bytes: int = 1 << 41
+    set_wait_s: float = 86_400.0
     archive: ArchiveLimits = msgspec.field(default_factory=ArchiveLimits)
     slices: SliceLimits = SliceLimits()
     embed: EmbedPolicy = msgspec.field(default_factory=EmbedPolicy)
@@ -40,6 +50,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     piece_chars: int = PIECE_CHARS
     most_pieces: int = MOST_PIECES
     index_from_vectors: int = 10_000
+    alert: Thresholds = Thresholds()
+    apart_limit_s: float = 300.0
+    bound: Callable[[], None] = _unbound
 
 
 class Runtime:

@@ -15,13 +15,15 @@ import msgspec
 import structlog
 from psycopg import errors as pg
 
-from pipeline.durable import move, put, written
+from pipeline.durable import held, move, put, written
 from schemas.crash import crash_here
 from schemas.errors import PermanentError, TransientError
 from schemas.folders import Folders
-from schemas.progress import QUEUES, JobStatus, Stage
-from sql.store import COUNTS, Claim, Commit
-from tasks import apart, chains
+from schemas.progress import QUEUES, Event, JobStatus, Stage
+from schemas.reasons import category_of
+from sql.queries import queries
+from sql.store import COUNTS, Claim, Commit, Connection, note
+from tasks import alarm, chains, scratch, sealed, sets
 from tasks.context import Runtime
 from tasks.shell import Ending
 
@@ -33,6 +35,8 @@ _LEFT_S = 3600.0
 
 #: Jobs that `retry` takes up where they stopped, so their work folders stay.
 _RESUMABLE = (JobStatus.FAILED, JobStatus.CANCELLED)
+
+_TAKEN_BACK = "The job was rolled back; drop its original again instead."
 
 # --- finish ----------------------------------------------------------------------------------
 
@@ -52,10 +56,13 @@ def finish_job(run: Runtime, claim: Claim) -> Ending:
         _refresh(run, claim)
 
     def ending(commit: Commit) -> None:
-        rows = [{"id": int(f), "counts": c} for f, c in counts.items()]
+        # This locks the job; what is read now stays, since a retry from quarantine changes it too.
+        alarm.sound(commit, run.options.alert, ended=True)
+        settled = counts_by_file(row["tally"] for row in commit.run("jobs", "tallies"))
+        rows = [{"id": int(f), "counts": c} for f, c in settled.items()]
         commit.run("jobs", "file_counts", counts=msgspec.json.encode(rows).decode())
         commit.run("jobs", "close_job", kept_as=kept)
-        commit.event("finished", status=status)
+        commit.event(Event.FINISHED, status=status)
         commit.run("chunks", "end")
 
     return ending
@@ -68,7 +75,7 @@ def counts_by_file(tallies: Iterable[dict[str, dict[str, int]]]) -> dict[str, di
         for file, counts in tally.items():
             mine = total.setdefault(file, dict.fromkeys((*COUNTS, "items"), 0))
             for name, n in counts.items():
-                mine[name] += n
+                mine[name] = mine.get(name, 0) + n
     return total
 
 
@@ -78,9 +85,9 @@ def _put_to_rest(run: Runtime, claim: Claim, job: dict[str, Any], status: str) -
     Returns its path relative to the data folder.
     """
     folders = run.folders
-    if (sealed := apart.keep_original(run, claim, job["error_code"])) is not None:
+    if (hidden := sealed.keep_original(run, claim, job["error_code"])) is not None:
         _write_error(folders.failed / job["user_name"] / claim.source_name, claim.job_id, job)
-        return str(sealed.relative_to(folders.data))
+        return str(hidden.relative_to(folders.data))
     source = folders.original(claim.job_id, claim.source_name)
     well = status in (JobStatus.DONE, JobStatus.DUPLICATE)
     folder = folders.failed / job["user_name"]
@@ -105,7 +112,7 @@ def _write_error(target: Path, job_id: UUID, job: dict[str, Any]) -> None:
         f"file:    {target.name}",
         f"job:     {job_id}",
         f"ended:   {job['ending']}",
-        f"code:    {job['error_code']}",
+        f"code:    {job['error_code']} ({category_of(job['error_code'])})",
         f"reason:  {job['error_detail']}",
         f"retry:   datapunk retry {job_id}",
         "",
@@ -136,17 +143,19 @@ _LOCK = 7_215_002
 
 
 def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> dict[str, int]:
-    """One turn: bury what used up its attempts, send again what was lost, start what waits.
+    """One turn: bury what used up its attempts, let go on what waited for its set, send again
+    what was lost, start what waits.
 
-    Any number of processes may call it. Returns how many chunks each step touched.
+    Any number of processes may call it. Returns how many chunks (or sets) each step touched.
     """
     with run.ledger.pool.connection() as connection:
         row = connection.execute("SELECT pg_try_advisory_lock(%s) AS got", (_LOCK,)).fetchone()
         if row is None or not row["got"]:
-            return {"buried": 0, "sent_again": 0, "started": 0}
+            return {"buried": 0, "sets": 0, "sent_again": 0, "started": 0}
         try:
             return {
                 "buried": _bury(run),
+                "sets": sets.settle(run),
                 "sent_again": _send_again(run, window_s, at_once),
                 "started": _start_waiting(run),
             }
@@ -161,28 +170,16 @@ def _bury(run: Runtime) -> int:
             chains.CHUNKS["bury"], {"max_attempts": run.options.max_attempts}
         ).fetchall()
         for row in dead:
-            end_with(
-                connection,
-                row["job_id"],
-                row["user_id"],
-                1,
-                "failed",
-                row["last_error_code"],
-                f"A chunk failed at {row['stage']} and was given up; the rest was loaded.",
-            )
+            code, stage = row["last_error_code"], row["stage"]
+            why = f"A chunk failed at {stage} and was given up; the rest was loaded."
+            end_with(connection, row["job_id"], row["user_id"], 1, "failed", code, why)
+            detail = {"stage": stage, "code": code, "category": category_of(code)}
+            note(connection, Event.DEAD, row["user_id"], row["job_id"], detail, row["id"])
         if dead:
             crash_here("bury.before_commit")
     if dead:
         crash_here("bury.after_commit")
     for row in dead:
-        run.ledger.event(
-            "dead",
-            user_id=row["user_id"],
-            job_id=row["job_id"],
-            chunk_id=row["id"],
-            stage=row["stage"],
-            code=row["last_error_code"],
-        )
         log.error("chunk is dead", chunk=row["id"], code=row["last_error_code"])
     return len(dead)
 
@@ -248,7 +245,8 @@ def sweep(run: Runtime) -> int:
 
     What failed or was cancelled keeps its folder, so that `retry` can go on where it stopped.
     """
-    removed = sum(_sweep_folder(run, folder) for folder in run.folders.work.glob("*-*-*-*-*"))
+    removed = scratch.sweep(run.folders.work)
+    removed += sum(clear(run, folder) for folder in run.folders.work.glob("*-*-*-*-*"))
     folders, blobs = run.folders, run.folders.data / "blobs"
     places = ((folders.processed, "*/*"), (folders.failed, "*"), (folders.infected, "*"))
     for place, depth in (*places, (blobs, "*/*")):
@@ -256,8 +254,9 @@ def sweep(run: Runtime) -> int:
     return removed
 
 
-def _sweep_folder(run: Runtime, folder: Path) -> bool:
-    """Whether the folder went. The job's row is locked meanwhile, as `retry` locks it."""
+def clear(run: Runtime, folder: Path) -> bool:
+    """Whether the work folder of a job went, which nobody needs any more. The job's row is locked
+    meanwhile, as `retry` locks it."""
     try:
         with run.ledger.transaction() as connection:
             job = connection.execute(
@@ -291,12 +290,18 @@ def _take_back(folders: Folders, job: dict[str, Any]) -> bool:
 
 
 def _sweep_nobodys(run: Runtime, folder: Path) -> bool:
-    """The folder of a claim that was cut off before its note; `intake.recover` has the others."""
-    begun = (folder / "claim.json").exists() or list((folder / "original").glob("[!.]*"))
-    if begun or not _is_old(folder) or run.ledger.rows("jobs", "one_job", prefix=folder.name):
+    """The folder of a claim that was cut off before its note; `intake.recover` has the others.
+
+    It is held meanwhile, as a claim holds it: age alone says little where a clock is wrong.
+    """
+    if not _is_old(folder) or run.ledger.rows("jobs", "one_job", prefix=folder.name):
         return False
-    shutil.rmtree(folder, ignore_errors=True)
-    return True
+    with suppress(BlockingIOError, FileNotFoundError), held(folder, wait=False):
+        if (folder / "claim.json").exists() or list((folder / "original").glob("[!.]*")):
+            return False
+        shutil.rmtree(folder, ignore_errors=True)
+        return True
+    return False
 
 
 def _is_old(path: Path) -> bool:
@@ -315,49 +320,63 @@ def _sweep_part(part: Path) -> bool:
 # --- what people may do with a job -----------------------------------------------------------
 
 
-def cancel(run: Runtime, job_id: UUID, user_id: UUID) -> int:
+class Cancelled(msgspec.Struct, frozen=True, kw_only=True):
+    """Chunks that were stopped, chunks of records that had ended, and what those had given."""
+
+    stopped: int
+    done: int
+    loaded: int
+    duplicate: int
+    quarantined: int
+
+
+def cancel(run: Runtime, job_id: UUID, user_id: UUID) -> Cancelled:
     """Stop a job: nothing of it starts any more, and what is at work is fenced at its commit.
 
-    Returns how many chunks were stopped. What had loaded stays, and the receipt says so.
+    What had loaded stays, and the receipt says so.
     """
     with run.ledger.transaction() as connection:
         stopped = connection.execute(
             chains.CHUNKS["stop_chunks"], {"job_id": job_id, "code": "cancelled"}
         ).fetchall()
+        row = connection.execute(chains.CHUNKS["what_had_loaded"], {"job_id": job_id}).fetchone()
+        found = msgspec.convert({"stopped": len(stopped), **(row or {})}, Cancelled)
         if stopped:
-            end_with(
-                connection,
-                job_id,
-                user_id,
-                len(stopped),
-                "cancelled",
-                "cancelled",
-                "Stopped on request; what had loaded stays.",
-            )
+            why = "Stopped on request; what had loaded stays."
+            end_with(connection, job_id, user_id, len(stopped), "cancelled", "cancelled", why)
+            note(connection, Event.CANCELLED, user_id, job_id, msgspec.structs.asdict(found))
         crash_here("cancel.before_commit")
     crash_here("cancel.after_commit")
-    run.ledger.event("cancelled", user_id=user_id, job_id=job_id, chunks=len(stopped))
     _start_waiting(run)
-    return len(stopped)
+    return found
 
 
 def retry(run: Runtime, job: dict[str, Any]) -> int:
     """Go on with an ended job from the stage that failed; how many chunks go again."""
     job_id = job["id"]
-    apart.refuse_sealed(run.folders, job)
+    if job["status"] == JobStatus.ROLLED_BACK:
+        raise PermanentError(_TAKEN_BACK)
+    sealed.refuse_sealed(run.folders, job)
     with _one_archive_once(), run.ledger.transaction() as connection:
+        connection.execute(queries("sets")["check_again"], {"job_id": job_id})
         revived = connection.execute(
             chains.CHUNKS["revive"], {"job_id": job_id, "rejected": job["ending"] == "rejected"}
         ).fetchall()
         if revived:
             connection.execute(chains.CHUNKS["forget_finish"], {"job_id": job_id})
-            connection.execute(chains.CHUNKS["reopen"], {"job_id": job_id, "n": len(revived)})
+            _reopen(connection, job_id, len(revived))
             _bring_back(run.folders, job)
+            note(connection, Event.RETRIED, job["user_id"], job_id, {"chunks": len(revived)})
         crash_here("retry.before_commit")
     crash_here("retry.after_commit")
-    run.ledger.event("retried", user_id=job["user_id"], job_id=job_id, chunks=len(revived))
     _start_waiting(run)
     return len(revived)
+
+
+def _reopen(connection: Connection, job_id: UUID, chunks: int) -> None:
+    asked = {"job_id": job_id, "n": chunks}
+    if connection.execute(chains.CHUNKS["reopen"], asked).fetchone() is None:
+        raise PermanentError(_TAKEN_BACK)
 
 
 @contextmanager

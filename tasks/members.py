@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline import charset
+from pipeline import charset, index_page, known_files
 from pipeline.durable import written
 from pipeline.format import Format, Rank, recognise
 from pipeline.ports import Scan, Verdict
@@ -38,6 +38,8 @@ def prepare(member: Member, work: Path) -> Readable | Listed:
     A text in another encoding than UTF-8 is written again as UTF-8, as `work/<ordinal>`; its
     locators are offsets in that text, and the encoding is kept with the file.
     """
+    if index_page.has_its_place(member.path) and (files := len(index_page.entries(member.file))):
+        return listed(member, Disposition.IGNORED, Reason.INDEX_PAGE, f"lists {files} files")
     head = head_of(member)
     encoding = _survey(member)
     found = recognise(head)
@@ -48,6 +50,9 @@ def prepare(member: Member, work: Path) -> Readable | Listed:
             found = as_text if isinstance(as_text, Format) else found
         if isinstance(found, Format) and found.reader.wants_utf8:
             member = _transcoded(member, work, encoding)
+    product = isinstance(found, Format) and found.rank is Rank.PRODUCT
+    if not product and (known := known_files.explain(head)) is not None:
+        return listed(member, Disposition.IGNORED, *known)
     if not isinstance(found, Format):
         reason, detail = found
         return listed(member, Disposition.UNKNOWN, reason, detail)

@@ -15,10 +15,11 @@ from pipeline import split
 from pipeline.normalise import RAW_LIMIT
 from schemas.errors import PermanentError
 from schemas.files import Slice, SliceLimits
-from schemas.progress import Stage
+from schemas.progress import Event, Stage
 from schemas.reasons import Reason
 from schemas.records import Rejection
 from sql.store import COUNTS, Claim, Commit
+from tasks import alarm
 from tasks import chunk as record_stages
 from tasks.batches import Quarantined
 from tasks.context import Runtime
@@ -130,7 +131,8 @@ def _set_aside(run: Runtime, claim: Claim, part: Slice, marks: Sequence[Rejectio
 
     def ending(commit: Commit) -> None:
         record_stages.quarantine(commit, claim, bad)
-        commit.event("poison", stage=Stage.NORMALISE, code=claim.last_error_code)
+        commit.event(Event.POISON, stage=Stage.NORMALISE, code=claim.last_error_code)
         commit.complete(tally={str(file): counts})
+        alarm.sound(commit, run.options.alert)
 
     return ending

@@ -15,8 +15,8 @@ from celery.exceptions import Ignore
 from pipeline.spool import BrokenSpool
 from schemas.crash import crash_here
 from schemas.errors import Rejected, TransientError
-from schemas.progress import ROUTES, Kind, Stage
-from sql.store import Claim, Commit, Fenced, Ledger
+from schemas.progress import ROUTES, Event, Kind, Stage
+from sql.store import Claim, Commit, Fenced, Hold, Ledger
 from tasks import chains
 from tasks.context import Options, Runtime, as_ids, runtime
 
@@ -124,7 +124,10 @@ def _carry_out(run: Runtime, claim: Claim, work: Work) -> None:
             ending = work(run, claim)
             # Only what can't be made again has to be on the disk before the message goes on.
             wait = claim.stage in (Stage.VALIDATE, Stage.EXTRACT, Stage.LOAD, Stage.FINISH)
-            with run.lake.commit(claim, wait=wait) as commit:
+            # These two go by what the lake has.
+            by_rows = claim.stage in (Stage.SCREEN, Stage.LOAD)
+            hold = Hold.SHARED if by_rows else None
+            with run.lake.commit(claim, wait=wait, hold=hold) as commit:
                 ending(commit)
                 crash_here("before_commit", claim.stage)
             crash_here("after_commit", claim.stage)
@@ -137,7 +140,7 @@ def _carry_out(run: Runtime, claim: Claim, work: Work) -> None:
         crash_here("rewind.after_commit")
         raise Ignore from error
     except TransientError as error:
-        _give_back(run, claim, type(error.__cause__ or error).__name__, burn=False, cause=error)
+        _give_back(run, claim, error.code or _weather(error), burn=False, cause=error)
     except FileNotFoundError as error:
         # Not weather: somebody took away what we were to read.
         _give_back(run, claim, "file_missing", burn=True, cause=error)
@@ -173,9 +176,18 @@ def after(run: Runtime, claim: Claim) -> None:
 
 def _fenced(run: Runtime, claim: Claim) -> None:
     log.warning("fenced: another worker holds the chunk", token=claim.token)
-    run.ledger.event(
-        "fenced", user_id=claim.user_id, job_id=claim.job_id, chunk_id=claim.id, stage=claim.stage
-    )
+    try:
+        crash_here("fenced.before_commit")
+        run.ledger.event(
+            Event.FENCED,
+            user_id=claim.user_id,
+            job_id=claim.job_id,
+            chunk_id=claim.id,
+            stage=claim.stage,
+        )
+        crash_here("fenced.after_commit")
+    except TransientError:
+        log.warning("could not count it as fenced")
     raise Ignore
 
 
@@ -191,6 +203,10 @@ def _give_back(run: Runtime, claim: Claim, code: str, *, burn: bool, cause: Exce
     except TransientError:
         log.warning("could not give back; the lease will run out")
     raise Ignore from cause
+
+
+def _weather(error: TransientError) -> str:
+    return f"weather_{type(error.__cause__ or error).__name__}"
 
 
 def delay(options: Options, stage: str, burnt: int) -> float:
@@ -235,11 +251,11 @@ def _reject(run: Runtime, claim: Claim, error: Rejected) -> None:
     try:
         with run.lake.commit(claim) as commit:
             commit.end_badly("rejected", error.reason, str(error))
-            commit.event("rejected", code=error.reason)
+            commit.event(Event.REJECTED, code=error.reason, category=error.reason.category)
             commit.complete()
             crash_here("reject.before_commit")
         crash_here("reject.after_commit")
     except Fenced:
         _fenced(run, claim)
     except TransientError as weather:
-        _give_back(run, claim, "weather", burn=False, cause=weather)
+        _give_back(run, claim, _weather(weather), burn=False, cause=weather)

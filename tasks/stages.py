@@ -8,7 +8,7 @@ from celery import shared_task
 
 from schemas.progress import Stage
 from tasks import chunk as record_stages
-from tasks import housekeeping, poison, shell, upload
+from tasks import housekeeping, loading, poison, shell, upload
 
 
 @shared_task(name="datapunk.validate", bind=False)
@@ -44,7 +44,7 @@ def embed(*, chunk: Any, job_id: Any) -> None:
 @shared_task(name="datapunk.load", bind=False)
 def load(*, chunk: Any, job_id: Any) -> None:
     """Put rows and vectors into the lake."""
-    shell.perform(Stage.LOAD, chunk, job_id, record_stages.load_chunk)
+    shell.perform(Stage.LOAD, chunk, job_id, loading.load_chunk)
 
 
 @shared_task(name="datapunk.finish", bind=False)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -13,17 +15,17 @@ import msgspec
 import structlog
 from psycopg import errors as pg
 
-from pipeline import sniff, unpack
+from pipeline import index_page, sniff, unpack
 from pipeline.format import Format
 from pipeline.ports import Verdict
 from pipeline.validate import measure, media_type
 from schemas.crash import crash_here
 from schemas.errors import Rejected
 from schemas.files import Listed, Member, Slice, SliceLimits, SourceFile
-from schemas.progress import Disposition, JobStatus, Stage
+from schemas.progress import Disposition, Event, JobStatus, Stage
 from schemas.reasons import Reason
 from sql.store import Claim, Commit
-from tasks import apart, chains, members
+from tasks import chains, members, sealed
 from tasks.context import Runtime
 from tasks.shell import Ending
 
@@ -34,6 +36,10 @@ log = structlog.get_logger("datapunk.upload")
 _FLUSH_CHUNKS = 64
 _FLUSH_FILES = 2_000
 _FLUSH_SECONDS = 2.0
+#: Lines of an export's own page that one statement takes.
+_FLUSH_LISTED = 10_000
+
+_STAMP = re.compile(r"^takeout-(\d{8}T\d{6}Z)-")
 
 #: Small files of one format share a chunk, up to this many.
 _FILES_A_CHUNK = 500
@@ -54,18 +60,28 @@ def validate_upload(run: Runtime, claim: Claim) -> Ending:
         kind = media_type(source.read(members.HEAD), claim.source_name, path)
     unpack.inspect_archive(path, run.options.archive)
     scan = None if kind in sniff.ARCHIVES else _scan(run, path)
+    made = exported_at(claim.source_name)
     facts = {"sha256": sha256, "size": size, "media_type": kind, "scan": scan}
 
     def ending(commit: Commit) -> None:
         try:
             with commit.connection.transaction():
-                commit.run("jobs", "measured", **facts)
+                commit.run("jobs", "measured", **facts, exported_at=made)
         except pg.UniqueViolation:
             _end_as_duplicate(commit, facts)
         else:
             commit.advance(Stage.EXTRACT)
 
     return ending
+
+
+def exported_at(name: str) -> datetime | None:
+    """When a Takeout was made, as its name says: `takeout-20250102T030405Z-001.zip`."""
+    stamp = _STAMP.search(name)
+    try:
+        return datetime.strptime(stamp[1], "%Y%m%dT%H%M%S%z") if stamp else None
+    except ValueError:
+        return None
 
 
 def _scan(run: Runtime, path: Path) -> str:
@@ -81,7 +97,7 @@ def _scan(run: Runtime, path: Path) -> str:
 def _end_as_duplicate(commit: Commit, facts: dict[str, Any]) -> None:
     (twin,) = commit.run("jobs", "twin", sha256=facts["sha256"])
     commit.run("jobs", "mark_duplicate", twin=twin["id"], **facts)
-    commit.event("duplicate", of=str(twin["id"]))
+    commit.event(Event.DUPLICATE, of=str(twin["id"]))
     commit.complete()
 
 
@@ -132,6 +148,7 @@ class Cutter:
         self._work = run.folders.members(claim.job_id)
         self._files: list[dict[str, Any]] = []
         self._chunks: list[_Pending] = []
+        self._pages: list[tuple[int, list[index_page.Entry]]] = []
         self._open: dict[str, _Pending] = {}
         self._ids: dict[int, int] = {}
         self._last = time.monotonic()
@@ -160,7 +177,7 @@ class Cutter:
             return None
         detail = verdict.detail
         if why is Reason.MALWARE:
-            kept = apart.keep_member(self._run, self._claim, member.file, member.ordinal)
+            kept = sealed.keep_member(self._run, self._claim, member.file, member.ordinal)
             detail = f"{detail}; {kept}"
         return members.listed(member, Disposition.REJECTED, why, detail)
 
@@ -168,6 +185,8 @@ class Cutter:
         """Cut a member that a format reads; the listing of one that nothing reads."""
         found = members.prepare(member, self._work)
         if isinstance(found, Listed):
+            if found.reason is Reason.INDEX_PAGE:
+                self._pages.append((member.ordinal, index_page.entries(member.file)))
             return found
         row = _handled_row(found, verdict)
         self._files.append(row)
@@ -220,10 +239,12 @@ class Cutter:
         os.sync()  # once a batch: an fsync for each of 100,000 small members takes minutes
         with self._run.lake.commit(self._claim) as commit:
             self._commit_files(commit)
+            self._commit_pages(commit)
             self._commit_chunks(commit)
             crash_here("extract.before_flush_commit")
         crash_here("extract.after_flush_commit")
         self._files.clear()
+        self._pages.clear()
         self._chunks.clear()
         self._send()
 
@@ -235,7 +256,15 @@ class Cutter:
             self._ids.update((row["ordinal"], row["id"]) for row in rows)
         for row in self._files:
             if row.get("reason") == Reason.MALWARE:
-                commit.event("malware", file=self._ids[row["ordinal"]], found=row["detail"])
+                commit.event(Event.MALWARE, file=self._ids[row["ordinal"]], found=row["detail"])
+
+    def _commit_pages(self, commit: Commit) -> None:
+        for ordinal, entries in self._pages:
+            for first in range(0, len(entries), _FLUSH_LISTED):
+                lines = entries[first : first + _FLUSH_LISTED]
+                paths, failed = [e.path for e in lines], [e.failed for e in lines]
+                place = {"file_id": self._ids[ordinal], "first": first}
+                commit.run("sets", "list", **place, paths=paths, failed=failed)
 
     def _commit_chunks(self, commit: Commit) -> None:
         ready = [c.row(self._ids) for c in self._chunks]
@@ -275,6 +304,7 @@ class _Pending:
             "format": self.form.name,
             "format_version": self.form.version,
             "embed": self.embed,
+            "needs_set": self.form.needs_set,
             "slices": [(ids[ordinal], part.start, part.end) for ordinal, _, part in self.slices],
         }
 

@@ -7,7 +7,6 @@ source gives must stand in the lake. No content is kept or shown: findings hold 
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,19 +18,23 @@ import numpy as np
 from pipeline import split, unpack
 from pipeline.format import format_named
 from pipeline.normalise import understand
-from pipeline.screen import key_of
+from pipeline.ports import Neighbours
+from pipeline.screen import Repeats, key_of, occurrence_key
 from pipeline.validate import measure
 from schemas.errors import Rejected
 from schemas.files import Listed, Member, Slice, SourceFile
 from schemas.progress import ENDED, Disposition, JobStatus
 from schemas.reasons import Reason
-from schemas.records import Record, Rejection
+from schemas.records import Metric, Point, Record, Rejection
 from sql import copy
-from sql.load import instants, known_documents, micros, split_keys
+from sql.load import Keys, held_documents, instants, micros, split_keys
 from sql.store import COUNTS, Lake
 from tasks import members
+from tasks.batches import TABLES
 from tasks.blobs import FileBlobs
 from tasks.context import Runtime
+from tasks.neighbours import SetNeighbours
+from tasks.scratch import scratch
 from tasks.upload import storable
 
 #: Records that the lake is asked for at once, and members that the ledger is.
@@ -185,6 +188,7 @@ class _Sources:
     def __init__(self, run: Runtime, reader: Lake, job: Mapping[str, Any]) -> None:
         self._run, self._reader, self._job = run, reader, job
         self._user: UUID = job["user_id"]
+        self._beside = SetNeighbours(reader, self._user, job["id"])
         self._blobs = FileBlobs(run.folders.blobs(self._user))
         self._page: dict[int, dict[str, Any]] = {}
         self._end = 0
@@ -207,8 +211,7 @@ class _Sources:
 
     def _walk(self) -> None:
         walked = 0
-        with tempfile.TemporaryDirectory(prefix="verify.", dir=self._run.folders.work) as name:
-            work = Path(name)
+        with scratch(self._run.folders.work) as work:
             for entry in unpack.members(
                 self._source(), work, self._run.options.archive, durable=False
             ):
@@ -266,13 +269,15 @@ class _Sources:
         with member.file.open("rb") as source:
             number = form.reader.count(source, found.context)
         # On broken syntax the two ways to count may see another number of broken items.
-        self.items.note(number == counts["items"] or counts["quarantined"] > 0, member.ordinal)
+        broken = counts["quarantined"] + row["mended"] > 0
+        self.items.note(number == counts["items"] or broken, member.ordinal)
         seen = quarantined = 0
-        batch = _Batch(self._known)
+        batch = _Batch(self._known, repeats=form.repeats)
         poison = self._reader.rows(
             self._user, "verify", "poison_of", job_id=self._job["id"], file_id=row["id"]
         )
-        for outcome in _outcomes(found, [Slice(p["start"], p["stop"]) for p in poison]):
+        left_out = [Slice(p["start"], p["stop"]) for p in poison]
+        for outcome in _outcomes(found, left_out, self._beside):
             seen += 1
             if isinstance(outcome, Rejection):
                 quarantined += 1
@@ -282,7 +287,8 @@ class _Sources:
             batch.add(outcome)
         batch.ask()
         self.records.note(not batch.missing, member.ordinal, batch.missing, batch.asked)
-        same = (seen, quarantined) == (counts["seen"], counts["quarantined"])
+        said = (counts["seen"] - row["more"], counts["quarantined"] + row["mended"])
+        same = (seen, quarantined) == said
         self.counts.note(same, member.ordinal)
 
     def _kept(self, sha256: str, size: int, ordinal: int) -> None:
@@ -292,9 +298,10 @@ class _Sources:
     def _known(self, table: str, keys: bytes, ats: list[int], types: list[str]) -> int:
         at = np.array(ats, dtype="<i8")
         if table == "documents":
-            return int(known_documents(self._reader, self._user, types, keys, at).sum())
+            which = Keys(types=types, keys=keys, ats=at)
+            return int(held_documents(self._reader, self._user, which).sum())
         rows = self._reader.rows(
-            self._user, "lake", "known_locations",
+            self._user, "lake", f"known_{table}",
             user_id=self._user, keys=split_keys(keys), ats=instants(at),
         )  # fmt: skip
         return len(rows)
@@ -310,37 +317,47 @@ def _same(entry: Member | Listed, row: Mapping[str, Any]) -> bool:
     return counted
 
 
-def _outcomes(found: members.Readable, poison: list[Slice]) -> Iterator[Any]:
+def _outcomes(found: members.Readable, poison: list[Slice], beside: Neighbours) -> Iterator[Any]:
     """What was set aside as poison would end this process too: it is counted, and not read."""
     form, member = found.form, found.member
     yield from (Rejection(reason=Reason.POISON, detail="not read") for _ in poison)
     with member.file.open("rb") as cut, member.file.open("rb") as source:
         for part in form.reader.slices(cut, found.context, form.limits):
             for piece in split.around(part, poison):
-                for _, _, outcome in understand(form, member, source, piece, found.context):
+                context = found.context
+                for _, _, outcome in understand(form, member, source, piece, context, beside):
                     yield outcome
+
+
+_TABLE_OF: dict[Any, str] = {Record: "documents", Point: "locations", Metric: "metrics"}
 
 
 class _Batch:
     """Keys of records, asked of the lake some thousand at a time."""
 
-    def __init__(self, known: Callable[[str, bytes, list[int], list[str]], int]) -> None:
+    def __init__(
+        self, known: Callable[[str, bytes, list[int], list[str]], int], *, repeats: bool
+    ) -> None:
         self._known = known
+        self._repeats = Repeats() if repeats else None
         self.asked = 0
         self.missing = 0
         self._clear()
 
     def _clear(self) -> None:
-        self._keys = {"documents": bytearray(), "locations": bytearray()}
-        self._ats: dict[str, list[int]] = {"documents": [], "locations": []}
+        self._keys = {name: bytearray() for name in TABLES}
+        self._ats: dict[str, list[int]] = {name: [] for name in TABLES}
         self._types: list[str] = []
 
     def add(self, outcome: Any) -> None:
-        table = "documents" if isinstance(outcome, Record) else "locations"
-        self._keys[table] += key_of(outcome)
-        self._ats[table].append(micros(copy.partition_at(outcome.time)))
+        table, key, at = _TABLE_OF[type(outcome)], key_of(outcome), copy.partition_at(outcome.time)
         if isinstance(outcome, Record):
             self._types.append(outcome.data_type)
+            at = copy.partition_of(outcome)
+            if self._repeats is not None:
+                key = occurrence_key(key, self._repeats.number(0, key))
+        self._keys[table] += key
+        self._ats[table].append(micros(at))
         if len(self._ats[table]) >= _BATCH:
             self.ask()
 

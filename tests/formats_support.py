@@ -104,7 +104,9 @@ def line_of(sample: Sample, found: Found) -> dict[str, Any]:
     fields = msgspec.to_builtins(outcome)
     if isinstance(blob := fields.get("blob"), dict):
         blob.pop("data")
-    kept = {name: value for name, value in fields.items() if value not in (None, {}, [])}
+    if not fields.get("mutable"):
+        fields.pop("mutable", None)
+    kept = {n: value for n, value in fields.items() if value not in (None, {}, [], ())}
     return {"from": [sample.path, offset, length], "is": type(outcome).__name__, **kept}
 
 

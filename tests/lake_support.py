@@ -19,7 +19,7 @@ from psycopg.rows import dict_row
 
 from pipeline.ports import Embedder, Scan, Scanner, Verdict
 from schemas.progress import Kind, Stage, route
-from tasks import chunk, housekeeping, poison, shell, upload
+from tasks import chunk, housekeeping, loading, poison, shell, upload
 from tasks.context import Runtime
 
 #: What each stage does, as `tasks.stages` wires it.
@@ -29,7 +29,7 @@ WORK: dict[Stage, shell.Work] = {
     Stage.NORMALISE: poison.normalise_or_split,
     Stage.SCREEN: chunk.screen_chunk,
     Stage.EMBED: chunk.embed_chunk,
-    Stage.LOAD: chunk.load_chunk,
+    Stage.LOAD: loading.load_chunk,
     Stage.FINISH: housekeeping.finish_job,
 }
 
@@ -156,6 +156,7 @@ class Database:
             "lease_expires = lease_expires - interval '1 hour', "
             "enqueued_at = enqueued_at - interval '1 hour'"
         )
+        self.rows("UPDATE imports.sets SET waits_until = waits_until - interval '1 hour'")
 
 
 def zipped(members: Mapping[str, bytes]) -> bytes:

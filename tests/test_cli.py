@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import string
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from schemas.errors import (
@@ -18,6 +22,8 @@ from schemas.errors import (
     ServiceDown,
     TransientError,
 )
+from tests.lake_support import Database, Driver, zipped
+from workers import machine
 from workers.cli import app, console, quarantine, receipts, report, sample, status
 from workers.settings import Settings
 
@@ -54,10 +60,27 @@ def here(place: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
         (TransientError("x"), 69),
         (PermanentError("x"), 1),
         (psycopg.OperationalError("x"), 69),
+        (OSError(28, "No space left on device"), 1),
     ],
 )
 def test_each_kind_of_error_has_its_exit_code(error: Exception, code: int) -> None:
     assert report(error) == code
+
+
+def test_a_full_disk_is_called_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert report(TransientError("A file can't be written: No space left.", code="os_28")) == 69
+    said = capsys.readouterr().err
+    assert "No space left" in said
+    assert "datapunk up" not in said
+
+
+def test_a_service_that_is_down_may_want_room(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for free, told in ((15, True), (16, False)):
+        monkeypatch.setattr(machine, "free_disk_mb", lambda _, mb=free: mb)
+        report(ServiceDown("Postgres does not answer"))
+        assert ("make room" in capsys.readouterr().err) == told
 
 
 def test_a_drivers_text_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
@@ -161,8 +184,24 @@ def test_ages_and_sizes() -> None:
     ]  # fmt: skip
 
 
-def test_masked_content_keeps_its_shape_alone() -> None:
-    assert quarantine.masked('{"name": "Änne", "n": 42}') == '{"xxxx": "xxxx", "x": 99}'
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ('{"name": "Änne", "n": 42}\n'.encode(), '{"xxxx": "xxxx", "x": 99}\n'),
+        (b"PIN \xff\xfe\x81 1234", "xxx xxx 9999"),  # no raw byte, not even escaped
+        ("नमस्ते 🙂€½".encode(), "xxxxxx xxx"),  # marks and signs tell as much as letters
+        (b"a\x1b[31m\x00b\x7f", "xx[99xxxx"),
+        ("٤٢".encode(), "99"),
+    ],
+)
+def test_masked_content_keeps_its_shape_alone(raw: bytes, expected: str) -> None:
+    assert quarantine.masked(raw) == expected
+
+
+@given(st.binary(max_size=200))
+def test_nothing_of_any_bytes_shows_through_the_mask(raw: bytes) -> None:
+    shown = quarantine.masked(raw)
+    assert set(shown) <= set(string.punctuation + " \t\n9x")
 
 
 def test_a_receipt_that_does_not_add_up_says_so() -> None:
@@ -213,7 +252,7 @@ def test_content_is_masked_until_revealed_and_that_is_recorded(
     tmp_path: Path,
 ) -> None:
     imported("anna", "s.zip", sample.write(tmp_path / "s.zip").read_bytes())
-    listed = json.loads(cli.invoke(app, ["quarantine", "list", "--json"]).stdout)
+    listed = json.loads(cli.invoke(app, ["quarantine", "list", "--all", "--json"]).stdout)
     (ragged,) = [row for row in listed if row["code"] == "ragged_row"]
     number = str(ragged["id"])
     assert "one field" not in cli.invoke(app, ["quarantine", "show", number]).stdout
@@ -233,3 +272,24 @@ def test_jobs_that_are_not_there_or_have_ended(
         result = cli.invoke(app, arguments)
         assert (result.exit_code, result.stdout) == (1, ""), arguments
         assert len(result.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.services
+def test_cancel_says_what_had_loaded(
+    here: Settings, drop: Callable[..., Any], driver: Driver, database: Database
+) -> None:
+    two = zipped({"a.txt": b"Hello out there.", "b.ndjson": b'{"id": 1}\n{"id": 2}\n{broken\n'})
+    job = str(drop("anna", "two.zip", two))
+    driver.step()
+    driver.step()
+    told = cli.invoke(app, ["cancel", job, "--json"])
+    found = json.loads(told.stdout)
+    driver.drain()
+    assert (told.exit_code, found["stopped"], found["done"]) == (0, 1, 1)
+    assert found["loaded"] == database.job(UUID(job))["records_loaded"] > 0
+    made = json.loads(cli.invoke(app, ["receipt", job, "--json"]).stdout)
+    assert (made["state"], made["records"]["loaded"]) == ("cancelled", found["loaded"])
+    again = cli.invoke(app, ["retry", job])
+    assert again.exit_code == 0, "it goes on with the chunk that was stopped"
+    driver.drain()
+    assert json.loads(cli.invoke(app, ["receipt", job, "--json"]).stdout)["state"] == "done"

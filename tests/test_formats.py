@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.format import Format, all_formats, recognise
+from pipeline.screen import key_of
 from schemas.files import SliceLimits
-from schemas.identity import record_key
-from schemas.records import Point, RawRecord, Record, Rejection
+from schemas.records import Metric, Point, RawRecord, Record, Rejection
 from tests.formats_support import (
     FOLDER,
     ONE_PASS,
@@ -25,6 +25,7 @@ from tests.formats_support import (
     read,
     samples,
 )
+from tests.vocabulary_support import misspoken
 
 each_format = pytest.mark.parametrize("form", all_formats(), ids=lambda form: form.name)
 each_sample = pytest.mark.parametrize("sample", all_samples(), ids=str)
@@ -47,10 +48,7 @@ def test_has_an_invented_sample_and_what_becomes_of_it(form: Format) -> None:
 @each_sample
 def test_this_format_alone_recognises_its_sample(sample: Sample) -> None:
     head = head_of(sample.path, sample.file.read_bytes())
-    mine = sample.form
-    claimants = [form for form in all_formats() if form.rank <= mine.rank and form.claims(head)]
-    assert claimants == [mine]
-    assert recognise(head) is mine
+    assert recognise(head) is sample.form
 
 
 @each_format
@@ -68,9 +66,26 @@ def test_samples_hold_a_record_that_can_be_keyed(form: Format) -> None:
     keyed = [outcome for outcome in outcomes if not isinstance(outcome, Rejection)]
     assert keyed
     for outcome in keyed:
-        kind = outcome.record_type if isinstance(outcome, Record) else "location"
-        assert len(record_key(kind, outcome.identity)) == 16
+        assert len(key_of(outcome)) == 16
         assert outcome.source == form.name
+
+
+@each_format
+def test_records_speak_the_vocabulary(form: Format) -> None:
+    """What each record type must say it says, and a shared name has the shared shape."""
+    found = [f[2] for s in samples(form) for f in read(form, member_of(s.path, s.file))[1]]
+    records = [outcome for outcome in found if isinstance(outcome, Record)]
+    assert {r.record_type for r in records} == set(form.record_types)
+    for record in records:
+        assert misspoken(record) == []
+
+
+@each_format
+def test_known_fields_hold_all_that_the_sample_has(form: Format) -> None:
+    for sample in samples(form):
+        for item in _counted(sample)[0]:
+            if form.fields is not None and isinstance(item, RawRecord):
+                assert set(item.value) <= form.fields
 
 
 @each_sample
@@ -138,10 +153,10 @@ def _survives(
     for at in positions:
         data = broken(at)
         file.write_bytes(data)
-        sample.form.claims(head_of(sample.path, data))
+        sample.form.score(head_of(sample.path, data))
         member = member_of(sample.path, file)
         _, found = read(sample.form, member)
         assert read(sample.form, member, SliceLimits(records=2, size=100))[1] == found
         for offset, length, outcome in found:
-            assert isinstance(outcome, Record | Point | Rejection)
+            assert isinstance(outcome, Record | Point | Metric | Rejection)
             assert 0 <= offset <= offset + length <= len(data)

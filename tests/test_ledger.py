@@ -254,7 +254,7 @@ def test_what_is_given_back_is_not_sent_before_its_time(
     drop(ANA, "rows.ndjson", ROWS)
     with failing(Stage.VALIDATE, lambda: TransientError("no disk")) as met:
         driver.drain()
-        assert housekeeping.reconcile(run) == {"buried": 0, "sent_again": 0, "started": 0}
+        assert not any(housekeeping.reconcile(run).values())
         driver.drain()
     assert len(met) == 1
 
@@ -402,14 +402,18 @@ def test_cancel_stops_what_has_not_begun(
     job = database.job(cut)
     held = database.chunks(cut)[-1]["id"]
     at_work = claimed(small, cut, held, Stage.NORMALISE)
-    assert housekeeping.cancel(small, cut, job["user_id"]) > 0
+    found = housekeeping.cancel(small, cut, job["user_id"])
+    others = len(database.chunks(cut)) - 1
+    assert (found.stopped, found.done, found.loaded) == (others, 1, loaded)
     with pytest.raises(Fenced), small.lake.commit(at_work):
         pass
     driver.drain()
     after = database.job(cut)
     assert (after["status"], after["remaining"]) == ("cancelled", 0)
     assert len(database.documents(cut)) == loaded == after["records_loaded"]
-    assert housekeeping.cancel(small, cut, job["user_id"]) == 0
+    assert housekeeping.cancel(small, cut, job["user_id"]).stopped == 0
+    (event,) = database.rows("SELECT detail FROM imports.events WHERE kind = 'cancelled'")
+    assert event["detail"]["loaded"] == loaded
     assert database.job(cut)["status"] == "cancelled"
 
 
@@ -567,7 +571,7 @@ def test_of_two_reconcilers_one_works(
 
     small.queue_lengths = another
     first = housekeeping.reconcile(small)
-    assert inside == [{"buried": 0, "sent_again": 0, "started": 0}]
+    assert inside == [{"buried": 0, "sets": 0, "sent_again": 0, "started": 0}]
     assert first["sent_again"] == waiting == len(driver.sent)
 
 

@@ -135,7 +135,7 @@ def everything(database: Database) -> None:
             "SELECT user_data.ensure_partitions(%s, '{2023-01-01,2023-02-01}'::date[])",
             data_type.value,
         )
-    database.rows("SELECT timeseries.ensure_partitions('{2023-01-01}'::date[])")
+    database.rows("SELECT timeseries.ensure_partitions('locations', '{2023-01-01}'::date[])")
     database.rows("SELECT vectors.ensure_model('some', '1', 8)")
 
 

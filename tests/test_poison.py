@@ -25,7 +25,7 @@ from schemas.files import Slice, SliceLimits
 from schemas.progress import Stage
 from schemas.records import RawRecord
 from sql.store import Lake
-from tasks import housekeeping, poison, shell, verify
+from tasks import desk, housekeeping, poison, shell, verify
 from tasks.context import Options, Runtime
 from tests.formats_support import Sample, all_samples, member_of
 from tests.lake_support import Database, Driver, counts, zipped
@@ -171,6 +171,43 @@ def test_poison_is_set_aside_and_the_rest_loads(
     events = database.rows("SELECT * FROM imports.events WHERE kind = 'poison'")
     assert len(events) == len(bad)
     assert "4711" not in str(events) + str(database.rows("SELECT detail FROM imports.quarantine"))
+
+
+@pytest.mark.services
+def test_poison_is_tried_again_at_the_desk_and_ends_nothing_there(
+    hasty: Runtime,
+    drop: Drop,
+    driver: Driver,
+    database: Database,
+    reader: Lake,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = rows(10, {3: "defect"})
+    job_id = drop(ANA, "rows.poison", data)
+    go_on(hasty, driver, database, turns=40)
+    found = importlib.import_module("pipeline.formats.poison_rows")
+    user_id, choice = database.job(job_id)["user_id"], desk.Choice(code="poison")
+    monkeypatch.setitem(found.KINDS, "defect", found.kill)
+    assert desk.retry(hasty, user_id, choice) == desk.Retried(tried=1, still_bad=1)
+    check(database, job_id, 10, data, {3})
+    monkeypatch.setitem(found.KINDS, "defect", lambda: None)
+    assert desk.retry(hasty, user_id, choice) == desk.Retried(tried=1, loaded=1)
+    assert counts(database.job(job_id)) == (10, 10, 0, 0)
+    assert all(f.ok for f in verify.verify(hasty, reader, database.job(job_id)))
+
+
+@pytest.mark.services
+def test_poison_that_a_person_mended_is_not_read_again(
+    hasty: Runtime, drop: Drop, driver: Driver, database: Database, reader: Lake
+) -> None:
+    job_id = drop(ANA, "rows.poison", rows(10, {3: "defect"}))
+    go_on(hasty, driver, database, turns=40)
+    number = database.one("SELECT id FROM imports.quarantine")
+    user_id = database.job(job_id)["user_id"]
+    mended = desk.mend(hasty, user_id, number, b'{"id": 3, "text": "row 3"}')
+    assert mended == desk.Retried(tried=1, loaded=1)
+    assert counts(database.job(job_id)) == (10, 10, 0, 0)
+    assert all(f.ok for f in verify.verify(hasty, reader, database.job(job_id)))
 
 
 @pytest.mark.services

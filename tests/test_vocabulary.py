@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import pytest
 
-from schemas.progress import ROUTES, ChunkStatus, Disposition, JobStatus, Kind, Stage
+from schemas.progress import ROUTES, ChunkStatus, Disposition, JobStatus, Kind, SetState, Stage
 from schemas.records import DataType
 from tests.lake_support import Database
 
@@ -19,6 +19,7 @@ COLUMNS: list[tuple[str, str, type[StrEnum]]] = [
     ("imports.chunks", "stage", Stage),
     ("imports.chunks", "kind", Kind),
     ("imports.files", "disposition", Disposition),
+    ("imports.sets", "state", SetState),
 ]
 
 
@@ -47,6 +48,7 @@ def test_an_ending_is_a_way_to_end_that_is_not_done(database: Database) -> None:
         JobStatus.REJECTED,
         JobStatus.FAILED,
         JobStatus.CANCELLED,
+        JobStatus.ROLLED_BACK,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import pwd
 import socket
 from contextlib import closing
 from typing import Any
@@ -26,6 +27,7 @@ from schemas.progress import QUEUES, Stage
 from sql import migrate as migrations
 from sql.store import Lake, Ledger, open_pool
 from tasks import context, shell
+from tasks.alarm import Thresholds
 from tasks.blobs import FileBlobs
 from tasks.chains import TASK_PREFIX
 from workers import limits, logs
@@ -49,6 +51,7 @@ def options(settings: Settings) -> context.Options:
         scan_required=settings.scanner is ScannerMode.REQUIRED,
         infected_key=settings.infected_key if settings.infected is Infected.ENCRYPT else None,
         max_upload_bytes=settings.max_upload_bytes,
+        set_wait_s=settings.set_wait_s,
         archive=ArchiveLimits(
             total=settings.archive_max_bytes,
             ratio=settings.archive_max_ratio,
@@ -61,7 +64,40 @@ def options(settings: Settings) -> context.Options:
         slices=SliceLimits(records=settings.chunk_records, size=settings.chunk_bytes),
         embed=EmbedPolicy(types=settings.embed_types),
         most_pieces=settings.embed_pieces,
+        alert=thresholds(settings),
+        apart_limit_s=settings.chunk_hard_limit_s,
+        bound=lambda: _bound(settings),
     )
+
+
+def thresholds(settings: Settings) -> Thresholds:
+    """From when on records in quarantine are an alert."""
+    return Thresholds(
+        share=settings.quarantine_alert_share, records=settings.quarantine_alert_records
+    )
+
+
+def actor(settings: Settings) -> str:
+    """Who stands in the audit trail for this process."""
+    return settings.actor or f"{_system_user()}@{socket.gethostname()}"
+
+
+def _system_user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may run as a number that has no name
+        return str(os.getuid())
+
+
+def open_ledger(settings: Settings, *, size: int = 1, timeout: float = 30.0) -> Ledger:
+    """The ledger; its pool is opened here, so call it in the process that uses it."""
+    url = settings.url("ledger")
+    return Ledger(open_pool(url, size=size, timeout=timeout, actor=actor(settings)))
+
+
+def _open_lake(settings: Settings) -> Lake:
+    url, size = settings.url("ingest"), settings.db_pool_size
+    return Lake(open_pool(url, size=size, actor=actor(settings)))
 
 
 def make_runtime(settings: Settings) -> context.Runtime:
@@ -69,8 +105,8 @@ def make_runtime(settings: Settings) -> context.Runtime:
     return context.Runtime(
         options=options(settings),
         folders=Folders(settings.data_dir),
-        ledger=Ledger(open_pool(settings.url("ledger"), size=settings.db_pool_size)),
-        lake=Lake(open_pool(settings.url("ingest"), size=settings.db_pool_size)),
+        ledger=open_ledger(settings, size=settings.db_pool_size),
+        lake=_open_lake(settings),
         scanner=make_scanner(settings),
         make_embedder=lambda: _embedder(settings),
         make_blobs=FileBlobs,
@@ -158,9 +194,10 @@ def _lost(sender: Any = None, exception: Any = None, kwargs: Any = None, **_: An
     settings = load()
     try:
         # No pool in a parent that forks: one connection, closed at once.
-        with closing(open_pool(settings.url("ledger"), size=1, timeout=3)) as pool:
+        ledger = open_ledger(settings, timeout=3)
+        with closing(ledger.pool):
             shell.lost(
-                Ledger(pool),
+                ledger,
                 options(settings),
                 stage=str(sender.name).removeprefix(TASK_PREFIX),
                 **dict(kwargs or {}),
@@ -182,14 +219,18 @@ def limit_children(settings: Settings) -> None:
 
     @signals.worker_process_init.connect(weak=False)
     def bound(**_: Any) -> None:
-        largest = max(settings.archive_max_bytes, settings.max_upload_bytes)
-        limits.bound(memory_mb=settings.task_memory_mb, file_bytes=largest)
+        _bound(settings)
         if needs_network(settings) or not limits.cut_network():
             log.warning("this process has the network; see docs/security.md")
 
     @signals.task_prerun.connect(weak=False)
     def bound_time(task: Any = None, **_: Any) -> None:
         limits.bound_time(task.time_limit)
+
+
+def _bound(settings: Settings) -> None:
+    largest = max(settings.archive_max_bytes, settings.max_upload_bytes)
+    limits.bound(memory_mb=settings.task_memory_mb, file_bytes=largest)
 
 
 def needs_network(settings: Settings) -> tuple[str, ...]:

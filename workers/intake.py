@@ -8,7 +8,6 @@ and `recover` finishes it. Once the ledger knows the job, `claim.json` goes.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import re
 import shutil
@@ -23,7 +22,8 @@ import msgspec
 import structlog
 from psycopg.types.json import Jsonb
 
-from pipeline.durable import fsync_folder, put, written
+from pipeline.durable import fsync_folder, held, put, written
+from pipeline.parts import part_of
 from pipeline.validate import copy_and_measure, open_regular
 from schemas.crash import crash_here
 from schemas.errors import ConfigurationError, PermanentError, Rejected
@@ -135,7 +135,7 @@ def take_in(
             _move(path, original)
         else:
             copy_and_measure(path, original, limit=options.max_upload_bytes)
-        _enter(ledger, folders, job_id, claimed)
+        _enter(ledger, folders, job_id, claimed, options)
     crash_here("intake.settled")
     _send(ledger, job_id, options)
     return job_id
@@ -154,30 +154,19 @@ def _check(path: Path, limit: int) -> None:
 def _new_claim(folders: Folders, job_id: UUID, claimed: Claimed) -> Iterator[None]:
     """A locked work folder; it goes again if the file never came into it."""
     folder = folders.job(job_id)
-    (folder / "original").mkdir(parents=True)
-    crash_here("intake.made")
-    with _lock(folder):
-        try:
+    try:
+        (folder / "original").mkdir(parents=True)
+        crash_here("intake.made")
+        with held(folder):
             with written(folder / _CLAIM) as out:
                 put(out, msgspec.json.encode(claimed))
             fsync_folder(folders.work)
             crash_here("intake.noted")
             yield
-        except BaseException:
-            if not os.path.lexists(folders.original(job_id, claimed.name)):
-                shutil.rmtree(folder, ignore_errors=True)
-            raise
-
-
-@contextmanager
-def _lock(folder: Path, *, wait: bool = True) -> Iterator[None]:
-    """Hold a folder; raises BlockingIOError if another holds it and we don't wait."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        yield
-    finally:
-        os.close(handle)
+    except BaseException:
+        if not os.path.lexists(folders.original(job_id, claimed.name)):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _move(path: Path, target: Path) -> None:
@@ -199,10 +188,12 @@ def _move(path: Path, target: Path) -> None:
         raise Rejected(Reason.NOT_REGULAR, "Only regular files are taken in.")
 
 
-def _enter(ledger: Ledger, folders: Folders, job_id: UUID, claimed: Claimed) -> None:
+def _enter(
+    ledger: Ledger, folders: Folders, job_id: UUID, claimed: Claimed, options: Options
+) -> None:
     """The job, its first chunk and the event in one transaction; then the claim is settled."""
     with ledger.transaction() as connection:
-        insert(connection, job_id, claimed)
+        insert(connection, job_id, claimed, set_wait_s=options.set_wait_s)
         crash_here("intake.before_commit")
     crash_here("intake.after_commit")
     _drop_sidecar(claimed)
@@ -210,8 +201,9 @@ def _enter(ledger: Ledger, folders: Folders, job_id: UUID, claimed: Claimed) -> 
     (folders.job(job_id) / _CLAIM).unlink(missing_ok=True)
 
 
-def insert(connection: Connection, job_id: UUID, claimed: Claimed) -> None:
-    """Insert a job once, however often a crash makes us come here."""
+def insert(connection: Connection, job_id: UUID, claimed: Claimed, *, set_wait_s: float) -> None:
+    """Insert a job once, however often a crash makes us come here; as a part of its set, if its
+    name says that it is one."""
     connection.execute(_JOBS["ensure_user"], {"name": claimed.user})
     user = connection.execute(_JOBS["user_id"], {"name": claimed.user}).fetchone()
     ids = {"job_id": job_id, "user_id": user and user["user_id"]}
@@ -219,6 +211,9 @@ def insert(connection: Connection, job_id: UUID, claimed: Claimed) -> None:
     if connection.execute(_JOBS["insert_job"], {**ids, **job}).fetchone() is None:
         return
     connection.execute(_JOBS["insert_upload"], ids)
+    if part := part_of(claimed.name):
+        values = {**msgspec.structs.asdict(part), "wait_s": set_wait_s}
+        connection.execute(queries("sets")["join_set"], {**ids, **values})
     detail = Jsonb({"by": "add" if claimed.copied else "watch"})
     event = {"chunk_id": None, "kind": "received", "detail": detail}
     connection.execute(_JOBS["event"], {**ids, **event})
@@ -249,23 +244,24 @@ def recover(ledger: Ledger, folders: Folders, options: Options | None = None) ->
 
     A claim whose file never moved is dropped: the file is still where it was.
     """
+    options = options or Options()
     done: list[UUID] = []
     for note in folders.work.glob(f"*-*-*-*-*/{_CLAIM}"):
-        with suppress(BlockingIOError, FileNotFoundError), _lock(note.parent, wait=False):
+        with suppress(BlockingIOError, FileNotFoundError), held(note.parent, wait=False):
             job_id = UUID(note.parent.name)
-            if _recover(ledger, folders, job_id, note):
+            if _recover(ledger, folders, job_id, note, options):
                 done.append(job_id)
     for job_id in done:
         log.warning("finished a claim that was cut off", job_id=str(job_id))
-        _send(ledger, job_id, options or Options())
+        _send(ledger, job_id, options)
     return done
 
 
-def _recover(ledger: Ledger, folders: Folders, job_id: UUID, note: Path) -> bool:
+def _recover(ledger: Ledger, folders: Folders, job_id: UUID, note: Path, options: Options) -> bool:
     claimed = msgspec.json.decode(note.read_bytes(), type=Claimed)
     known = bool(ledger.rows("jobs", "one_job", prefix=str(job_id)))
     if not known and not folders.original(job_id, claimed.name).is_file():
         shutil.rmtree(note.parent, ignore_errors=True)
         return False
-    _enter(ledger, folders, job_id, claimed)
+    _enter(ledger, folders, job_id, claimed, options)
     return not known

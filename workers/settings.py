@@ -118,6 +118,12 @@ class Settings(BaseSettings):
         description="The system user that runs the embedded servers when we are root, as Postgres "
         "refuses to run as root. Unset: datapunk-db, made when it is missing.",
     )
+    actor: str | None = Field(
+        None,
+        max_length=200,
+        description="Who stands in the audit trail for what this process does. "
+        "Unset: the system user and the machine.",
+    )
     db_pool_size: int = Field(
         2, ge=1, le=50, description="The most database connections of each worker process."
     )
@@ -202,6 +208,17 @@ class Settings(BaseSettings):
         0, ge=0, le=256, description="Processes of the general worker; 0 is one for each core."
     )
 
+    quarantine_alert_share: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="The share of a job's records in quarantine from which on it is an alert; "
+        "1 is never.",
+    )
+    quarantine_alert_records: int = Field(
+        1_000, ge=1, description="The number of a job's records in quarantine that is an alert."
+    )
+
     task_memory_mb: int = Field(
         2048,
         ge=0,
@@ -217,6 +234,13 @@ class Settings(BaseSettings):
     )
     watch_polling: bool = Field(
         False, description="Poll instead of listening; for network mounts, which send no events."
+    )
+
+    set_wait_s: float = Field(
+        86_400,
+        ge=0,
+        description="How long what needs every part of an export waits after the last part that "
+        "came, where it can't be known that all are there.",
     )
 
     max_upload_bytes: int = Field(100 * _GB, ge=1, description="The largest file that is taken in.")

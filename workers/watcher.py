@@ -27,10 +27,11 @@ from pipeline.durable import put, written
 from schemas.crash import crash_here
 from schemas.errors import ConfigurationError, PermanentError, Rejected, TransientError
 from schemas.folders import Folders
-from sql.store import Ledger, open_pool
+from schemas.reasons import category_of
+from sql.store import Ledger
 from tasks.context import Options
 from workers import intake
-from workers.bootstrap import make_app, options
+from workers.bootstrap import make_app, open_ledger, options
 from workers.settings import Settings
 
 log = structlog.get_logger("datapunk.watcher")
@@ -193,7 +194,7 @@ class Watcher:
             target = folder / f"{uuid4().hex[:8]}-{target.name}"
         lines = (
             f"file:    {target.name}",
-            f"code:    {code}",
+            f"code:    {code} ({category_of(code)})",
             f"reason:  {why}",
             "retry:   put it into staging/<user>/ again, or: datapunk add FILE --user USER",
             "",
@@ -233,15 +234,15 @@ def run(settings: Settings, *, once: bool = False) -> None:
     logging.getLogger("watchfiles").setLevel(logging.WARNING)  # else a line for each event
     make_app(settings)
     folders = Folders(settings.data_dir)
-    pool = open_pool(settings.url("ledger"), size=1, timeout=_DATABASE_WAIT_S)
-    watcher = Watcher(Ledger(pool), folders, settle_s=settings.settle_s, options=options(settings))
+    ledger = open_ledger(settings, timeout=_DATABASE_WAIT_S)
+    watcher = Watcher(ledger, folders, settle_s=settings.settle_s, options=options(settings))
     try:
         if once:
             _until_empty(watcher, settings)
         while not once and not stop.is_set():
             _watch(watcher, settings, stop)
     finally:
-        pool.close(timeout=1)
+        ledger.pool.close(timeout=1)
 
 
 def _until_empty(watcher: Watcher, settings: Settings) -> None:

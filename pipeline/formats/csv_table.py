@@ -15,6 +15,7 @@ from pipeline.format import Format, Rank
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
 
 _NAME = "csv.table"
 _SUFFIXES = (".csv", ".tsv", ".tab")
@@ -69,4 +70,5 @@ FORMAT = Format(
     reader=CsvRows(),
     record=to_record,
     rank=Rank.SYNTAX,
+    record_types=(RecordType.ROW,),
 )

@@ -2,7 +2,8 @@
 
 Renamed between October 2023 and September 2024; in German `Verlauf.json`. One object whose key
 `Browser History` is never localised; newer files hold `Typed Url`, `Session` and `Shared Tab
-Group` beside it, perhaps before it. `time_usec` counts microseconds since 1970; 0 is "unknown".
+Group` beside it, perhaps before it, whose fields are not verified: they are not read, and stay in
+the original. `time_usec` counts microseconds since 1970; 0 is "unknown" (reference 2.4).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
 
 _NAME = "google.chrome_history"
 _KEY = "Browser History"
@@ -30,7 +32,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     return Record(
         data_type=DataType.BROWSER,
         source=_NAME,
-        record_type="visit",
+        record_type=RecordType.VISIT,
         identity=(when, text(fields, "url")),
         time=None if when in _UNKNOWN else timestamps.epoch(fields["time_usec"], "us"),
         title=optional_text(fields, "title"),
@@ -52,4 +54,14 @@ FORMAT = Format(
     looks_like=_looks_like,
     reader=JsonItems(path=_KEY),
     record=to_record,
+    products=("Google Takeout: Chrome",),
+    vintages=(
+        "BrowserHistory.json (to 2023)",
+        "History.json (since 2024); Typed Url, Session and Shared Tab Group are not read",
+    ),
+    record_types=(RecordType.VISIT,),
+    fields=frozenset(
+        {"title", "url", "time_usec", "page_transition", "page_transition_qualifier", "client_id"}
+        | {"favicon_url", "ptoken"}
+    ),
 )

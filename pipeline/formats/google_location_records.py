@@ -71,4 +71,6 @@ FORMAT = Format(
     reader=JsonItems(path="locations"),
     record=to_point,
     embed=False,
+    products=("Google Takeout: Location History",),
+    vintages=("Location History.json, timestampMs (to 2021)", "Records.json, timestamp (to 2024)"),
 )

@@ -7,6 +7,7 @@ from pipeline.format import Format, Rank
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
 
 _NAME = "json.array"
 
@@ -30,4 +31,5 @@ FORMAT = Format(
     reader=JsonItems(),
     record=to_record,
     rank=Rank.SYNTAX,
+    record_types=(RecordType.ROW,),
 )

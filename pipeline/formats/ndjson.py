@@ -9,6 +9,7 @@ from pipeline.format import Format, Rank
 from pipeline.readers.ndjson import Ndjson
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
 
 _NAME = "ndjson"
 _FIRST = tuple(bytes((byte,)) for byte in b'{["-0123456789tfn')
@@ -44,4 +45,5 @@ FORMAT = Format(
     reader=Ndjson(),
     record=to_record,
     rank=Rank.SYNTAX,
+    record_types=(RecordType.ROW,),
 )

@@ -13,6 +13,7 @@ from pipeline.format import Format, Rank
 from pipeline.readers.whole import WholeFile
 from schemas.files import Head, Member
 from schemas.records import Blob, DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
 
 _NAME = "document.plain"
 _TEXT = frozenset({"txt", "text", "md", "markdown"})
@@ -31,7 +32,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     return Record(
         data_type=DataType.DOCUMENT,
         source=_NAME,
-        record_type="document",
+        record_type=RecordType.DOCUMENT,
         identity=("sha256", member.sha256),
         title=read.metadata.get("title") or name,
         content=read.text or None,
@@ -78,4 +79,5 @@ FORMAT = Format(
     reader=WholeFile(),
     record=to_record,
     rank=Rank.WHOLE,
+    record_types=(RecordType.DOCUMENT,),
 )

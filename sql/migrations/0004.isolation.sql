@@ -1,4 +1,4 @@
--- depends: 0002.lake
+-- depends: 0003.desk
 -- Who owns a row is part of every key of it, so that a conflict tells nobody of another's rows;
 -- what belongs to a job belongs to the user of that job; and what the scanner said of a member.
 

@@ -23,10 +23,14 @@ RETURNING c.id, c.job_id, c.user_id, c.kind, c.stage, c.attempt, c.token, c.form
     j.media_type, j.ending;
 
 -- name: begin_job
--- Say what the job does now; a job only moves forward.
-UPDATE imports.jobs
-SET status = %(status)s, started_at = coalesce(started_at, now())
-WHERE id = %(job_id)s AND completed_at IS NULL AND status <> %(status)s;
+-- Say what the job does now; a job only moves forward. The first time, it has started.
+WITH job AS (
+    UPDATE imports.jobs
+    SET status = %(status)s, started_at = coalesce(started_at, now())
+    WHERE id = %(job_id)s AND completed_at IS NULL AND status <> %(status)s
+    RETURNING id, user_id, started_at)
+INSERT INTO imports.events (user_id, job_id, kind)
+SELECT user_id, id, 'started' FROM job WHERE started_at = now();
 
 -- name: stage_of
 -- Where a chunk stands, for one that could not be claimed.
@@ -113,13 +117,17 @@ SET status = 'done', token = NULL, leased_by = NULL, lease_expires = NULL, done_
 WHERE id = %(chunk)s;
 
 -- name: fan_out
--- Child chunks of an extract. A slice that stands already (an earlier try) is left alone.
+-- Child chunks of an extract. A slice that stands already (an earlier try) is left alone. What
+-- needs the whole set waits as long as that, in the ledger alone: no message, worker or attempt.
 INSERT INTO imports.chunks
-    (job_id, user_id, kind, identity, stage, format, format_version, embed, slices)
+    (job_id, user_id, kind, identity, stage, format, format_version, embed, slices,
+    waits_for_set, not_before)
 SELECT %(job_id)s, %(user_id)s, 'records', x.identity, 'normalise', x.format, x.format_version,
-    x.embed, x.slices
-FROM jsonb_to_recordset(%(chunks)s)
-    AS x (identity text, format text, format_version integer, embed boolean, slices jsonb)
+    x.embed, x.slices, s.id IS NOT NULL, coalesce(s.waits_until, now())
+FROM jsonb_to_recordset(%(chunks)s) AS x (identity text, format text, format_version integer,
+    embed boolean, slices jsonb, needs_set boolean)
+LEFT JOIN imports.sets AS s ON x.needs_set AND s.state = 'open'
+    AND s.id = (SELECT set_id FROM imports.jobs WHERE id = %(job_id)s)
 ON CONFLICT (job_id, identity, user_id) DO NOTHING
 RETURNING id;
 
@@ -233,7 +241,8 @@ WHERE id = %(job_id)s AND completed_at IS NULL;
 -- name: revive
 -- Retry: dead chunks are ready again at the stage where they died; a rejected upload starts anew.
 UPDATE imports.chunks
-SET status = 'ready', attempt = 0, not_before = now(), enqueued_at = NULL, publishes = 0,
+SET status = 'ready', attempt = 0, enqueued_at = NULL, publishes = 0,
+    not_before = CASE WHEN waits_for_set THEN greatest(not_before, now()) ELSE now() END,
     last_error_code = NULL, done_at = NULL,
     stage = CASE WHEN kind = 'upload' THEN 'validate' ELSE stage END
 WHERE job_id = %(job_id)s AND kind <> 'finish'
@@ -245,7 +254,8 @@ RETURNING id;
 UPDATE imports.jobs
 SET status = 'queued', ending = NULL, error_code = NULL, error_detail = NULL,
     completed_at = NULL, remaining = remaining + %(n)s
-WHERE id = %(job_id)s AND completed_at IS NOT NULL;
+WHERE id = %(job_id)s AND completed_at IS NOT NULL AND status <> 'rolled_back'
+RETURNING id;
 
 -- name: forget_finish
 -- Retry: the end that was written is not the end; a new finish may be inserted.
@@ -259,6 +269,14 @@ SET status = 'dead', token = NULL, leased_by = NULL, lease_expires = NULL,
     last_error_code = %(code)s
 WHERE job_id = %(job_id)s AND kind <> 'finish' AND status IN ('ready', 'leased')
 RETURNING id;
+
+-- name: what_had_loaded
+-- Cancel: what the chunks gave that had ended.
+SELECT (SELECT count(*) FROM imports.chunks AS c
+        WHERE c.job_id = j.id AND c.kind = 'records' AND c.status = 'done') AS done,
+    j.records_loaded AS loaded, j.records_duplicate AS duplicate,
+    j.records_quarantined AS quarantined
+FROM imports.jobs AS j WHERE j.id = %(job_id)s;
 
 -- name: drop_remaining
 -- Chunks that died or were stopped owe the job nothing any more.

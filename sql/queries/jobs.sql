@@ -10,6 +10,14 @@ SELECT user_id FROM user_data.users WHERE name = %(name)s;
 -- name: users
 SELECT user_id, name FROM user_data.users ORDER BY name;
 
+-- name: become
+-- What this transaction sees and writes are the rows of one user.
+SELECT set_config('app.user_id', %(user_id)s::text, true);
+
+-- name: become_and_hold
+-- The same; and wait until nobody takes rows of the user back, or, alone, nobody goes by them.
+SELECT set_config('app.user_id', %(user_id)s::text, true), imports.hold_lake(%(user_id)s, %(alone)s);
+
 -- name: insert_job
 -- A file was taken in. Its upload chunk is inserted in the same transaction.
 INSERT INTO imports.jobs (id, user_id, source_name, expected_sha256, remaining)
@@ -25,7 +33,8 @@ RETURNING id;
 -- name: measured
 -- What validate learned. Fails on jobs_one_archive if the user has this archive already.
 UPDATE imports.jobs
-SET sha256 = %(sha256)s, size_bytes = %(size)s, media_type = %(media_type)s, scan = %(scan)s
+SET sha256 = %(sha256)s, size_bytes = %(size)s, media_type = %(media_type)s, scan = %(scan)s,
+    exported_at = %(exported_at)s
 WHERE id = %(job_id)s;
 
 -- name: twin
@@ -109,7 +118,10 @@ SELECT 'user_data.documents_' || data_type AS parent, date_trunc('month', partit
 FROM user_data.documents WHERE job_id = %(job_id)s GROUP BY 1, 2
 UNION ALL
 SELECT 'timeseries.locations', date_trunc('month', at AT TIME ZONE 'UTC')::date
-FROM timeseries.locations WHERE job_id = %(job_id)s GROUP BY 1, 2;
+FROM timeseries.locations WHERE job_id = %(job_id)s GROUP BY 1, 2
+UNION ALL
+SELECT 'timeseries.metrics', date_trunc('month', at AT TIME ZONE 'UTC')::date
+FROM timeseries.metrics WHERE job_id = %(job_id)s GROUP BY 1, 2;
 
 -- name: close_job
 -- The job's one end.
@@ -120,6 +132,15 @@ WHERE id = %(job_id)s AND completed_at IS NULL;
 -- name: event
 INSERT INTO imports.events (user_id, job_id, chunk_id, kind, detail)
 VALUES (%(user_id)s, %(job_id)s, %(chunk_id)s, %(kind)s, %(detail)s);
+
+-- name: events_of
+-- The audit trail of one job, or of all, the latest so many in the order of their time.
+SELECT * FROM (
+    SELECT e.id, e.at, e.actor, e.kind, e.job_id, e.chunk_id, e.detail, u.name AS user_name
+    FROM imports.events AS e LEFT JOIN user_data.users AS u USING (user_id)
+    WHERE %(job_id)s::uuid IS NULL OR e.job_id = %(job_id)s
+    ORDER BY e.id DESC LIMIT %(n)s) AS latest
+ORDER BY id;
 
 -- name: one_job
 -- One job with its user's name, by its id or the beginning of its id.
@@ -143,13 +164,26 @@ ORDER BY j.created_at DESC LIMIT %(n)s;
 -- Jobs that are not at rest, and what they wait for.
 SELECT count(*) FROM imports.jobs WHERE completed_at IS NULL;
 
+-- name: waits
+-- What open jobs wait for: their chunks that were given back, by what they met.
+SELECT c.job_id, c.last_error_code AS code, count(*) AS chunks
+FROM imports.chunks AS c JOIN imports.jobs AS j ON j.id = c.job_id
+WHERE c.status = 'ready' AND c.last_error_code IS NOT NULL AND j.completed_at IS NULL
+GROUP BY 1, 2 ORDER BY 1, 2;
+
 -- name: files_for_receipt
 SELECT id, path, disposition, reason, detail, format, size_bytes, media_type, encoding, counts
 FROM imports.files WHERE job_id = %(job_id)s ORDER BY ordinal NULLS LAST, path;
 
+-- name: drift_of
+SELECT d.format, d.field, d.records, f.path AS first_file
+FROM imports.drift AS d JOIN imports.files AS f ON f.id = d.first_file_id
+WHERE d.job_id = %(job_id)s ORDER BY d.format, d.field;
+
 -- name: quarantine_summary
 -- Quarantined records by code, with the first place of each.
-SELECT q.code, q.stage, count(*) AS records, min(f.path) AS first_file,
+SELECT q.code, q.stage, count(*) AS records,
+    (array_agg(f.path ORDER BY q.id))[1] AS first_file,
     (array_agg(q.locator ORDER BY q.id))[1] AS first_locator,
     (array_agg(q.detail ORDER BY q.id))[1] AS first_detail,
     min(q.id) AS first_id

@@ -5,14 +5,31 @@
 CREATE TEMPORARY TABLE IF NOT EXISTS stage_documents (
     slot integer, data_type text, source text, record_type text, record_key uuid,
     partition_at timestamptz, source_timestamp timestamptz, title text, content text,
-    content_type text, language text, metadata jsonb
+    content_type text, language text, metadata jsonb, content_hash uuid, base_key uuid, nth integer
 ) ON COMMIT DELETE ROWS;
+GRANT SELECT ON stage_documents TO datapunk_owner;  -- user_data.supersede reads it
 
 -- name: stage_locations
 CREATE TEMPORARY TABLE IF NOT EXISTS stage_locations (
     slot integer, source text, record_key uuid, at timestamptz, latitude double precision,
     longitude double precision, altitude_m double precision, accuracy_m double precision,
     metadata jsonb
+) ON COMMIT DELETE ROWS;
+
+-- name: stage_metrics
+CREATE TEMPORARY TABLE IF NOT EXISTS stage_metrics (
+    slot integer, source text, record_key uuid, at timestamptz, until timestamptz, name text,
+    value double precision, unit text, metadata jsonb
+) ON COMMIT DELETE ROWS;
+
+-- name: stage_mentions
+CREATE TEMPORARY TABLE IF NOT EXISTS stage_mentions (
+    record_key uuid, entity_key uuid, role text, kind text, value text, name text
+) ON COMMIT DELETE ROWS;
+
+-- name: stage_relations
+CREATE TEMPORARY TABLE IF NOT EXISTS stage_relations (
+    record_key uuid, relation text, other_key uuid
 ) ON COMMIT DELETE ROWS;
 
 -- name: stage_vectors
@@ -26,6 +43,15 @@ COPY stage_documents FROM STDIN;
 -- name: copy_locations
 COPY stage_locations FROM STDIN;
 
+-- name: copy_metrics
+COPY stage_metrics FROM STDIN;
+
+-- name: copy_mentions
+COPY stage_mentions FROM STDIN;
+
+-- name: copy_relations
+COPY stage_relations FROM STDIN;
+
 -- name: copy_vectors
 COPY stage_vectors FROM STDIN (FORMAT BINARY);
 
@@ -34,10 +60,10 @@ COPY stage_vectors FROM STDIN (FORMAT BINARY);
 WITH came AS (
     INSERT INTO user_data.documents (user_id, data_type, source, record_type, record_key,
         partition_at, source_timestamp, title, content, content_type, language, metadata,
-        job_id, file_id, chunk_id)
+        job_id, file_id, chunk_id, content_hash, parser_version)
     SELECT %(user_id)s, data_type, source, record_type, record_key, partition_at,
         source_timestamp, title, content, content_type, language, metadata,
-        %(job_id)s, (%(file_ids)s::bigint[])[slot + 1], %(chunk_id)s
+        %(job_id)s, (%(file_ids)s::bigint[])[slot + 1], %(chunk_id)s, content_hash, %(version)s
     FROM stage_documents
     ORDER BY record_key            -- one order for all, so that two loads can't deadlock
     ON CONFLICT (user_id, data_type, record_key, partition_at) DO NOTHING
@@ -49,10 +75,10 @@ SELECT file_id, count(*) FROM came GROUP BY file_id;
 WITH came AS (
     INSERT INTO user_data.documents (user_id, data_type, source, record_type, record_key,
         partition_at, source_timestamp, title, content, content_type, language, metadata,
-        job_id, file_id, chunk_id)
+        job_id, file_id, chunk_id, content_hash, parser_version)
     SELECT %(user_id)s, data_type, source, record_type, record_key, partition_at,
         source_timestamp, title, content, content_type, language, metadata,
-        %(job_id)s, (%(file_ids)s::bigint[])[slot + 1], %(chunk_id)s
+        %(job_id)s, (%(file_ids)s::bigint[])[slot + 1], %(chunk_id)s, content_hash, %(version)s
     FROM stage_documents
     ORDER BY record_key            -- one order for all, so that two loads can't deadlock
     ON CONFLICT (user_id, data_type, record_key, partition_at) DO NOTHING
@@ -76,8 +102,157 @@ WITH came AS (
     RETURNING file_id)
 SELECT file_id, count(*) FROM came GROUP BY file_id;
 
+-- name: insert_metrics
+WITH came AS (
+    INSERT INTO timeseries.metrics (user_id, record_key, at, until, name, value, unit, source,
+        metadata, job_id, file_id, chunk_id)
+    SELECT %(user_id)s, record_key, at, until, name, value, unit, source, metadata, %(job_id)s,
+        (%(file_ids)s::bigint[])[slot + 1], %(chunk_id)s
+    FROM stage_metrics
+    ORDER BY at, record_key
+    ON CONFLICT (user_id, at, record_key) DO NOTHING
+    RETURNING file_id)
+SELECT file_id, count(*) FROM came GROUP BY file_id;
+
+-- name: insert_entities
+-- Who and what stands in the staged records. A name that came later fills a gap, no more.
+INSERT INTO user_data.entities AS e (user_id, entity_key, kind, value, name)
+SELECT DISTINCT ON (entity_key) %(user_id)s, entity_key, kind, value, name
+FROM stage_mentions ORDER BY entity_key, name NULLS LAST
+ON CONFLICT (user_id, entity_key) DO UPDATE SET name = excluded.name
+    WHERE e.name IS NULL AND excluded.name IS NOT NULL;
+
+-- name: insert_mentions
+INSERT INTO user_data.mentions (user_id, entity_key, record_key, role)
+SELECT DISTINCT %(user_id)s, entity_key, record_key, role FROM stage_mentions
+ORDER BY entity_key, record_key, role
+ON CONFLICT DO NOTHING;
+
+-- name: insert_relations
+INSERT INTO user_data.relations (user_id, record_key, relation, other_key)
+SELECT DISTINCT %(user_id)s, record_key, relation, other_key FROM stage_relations
+ORDER BY record_key, relation, other_key
+ON CONFLICT DO NOTHING;
+
+-- name: forget_mentions
+-- Of staged rows that became older versions, who stands in them is of no interest.
+DELETE FROM stage_mentions WHERE record_key = ANY(%(keys)s);
+
+-- name: forget_relations
+DELETE FROM stage_relations WHERE record_key = ANY(%(keys)s);
+
+-- name: supersede
+SELECT key, file, current
+FROM user_data.supersede(%(job_id)s, %(chunk_id)s, %(version)s, %(file_ids)s::bigint[]);
+
+-- name: insert_new_vectors
+-- Vectors of documents that a newer version replaced.
+INSERT INTO vectors.embeddings
+    (document_id, user_id, model_id, piece, piece_start, piece_end, embedding)
+SELECT d.id, %(user_id)s, %(model_id)s, v.piece, v.piece_start, v.piece_end, v.embedding
+FROM stage_vectors AS v JOIN stage_documents AS s USING (record_key)
+JOIN user_data.documents AS d ON d.user_id = %(user_id)s AND d.data_type = s.data_type
+    AND d.record_key = s.record_key AND d.partition_at = s.partition_at
+WHERE v.record_key = ANY(%(keys)s)
+ON CONFLICT DO NOTHING;
+
+-- name: hold_files
+-- Chunks of one file take turns where repeats are numbered.
+SELECT pg_advisory_xact_lock(hashtextextended('datapunk.file' || f, 0))
+FROM unnest(%(file_ids)s::bigint[]) AS f ORDER BY f;
+
+-- name: number_repeats
+SELECT old, new FROM user_data.number_repeats(%(chunk_id)s, %(file_ids)s::bigint[]);
+
+-- name: rename_vectors
+UPDATE stage_vectors AS s SET record_key = k.new
+FROM unnest(%(old)s::uuid[], %(new)s::uuid[]) AS k (old, new) WHERE s.record_key = k.old;
+
+-- name: rename_mentions
+UPDATE stage_mentions AS s SET record_key = k.new
+FROM unnest(%(old)s::uuid[], %(new)s::uuid[]) AS k (old, new) WHERE s.record_key = k.old;
+
+-- name: rename_relations
+UPDATE stage_relations AS s SET record_key = k.new
+FROM unnest(%(old)s::uuid[], %(new)s::uuid[]) AS k (old, new) WHERE s.record_key = k.old;
+
+-- name: claim_documents
+-- Staged documents that stand under the name of another file: this one had them too.
+INSERT INTO imports.claims (user_id, data_type, record_key, at, job_id, file_id, chunk_id)
+SELECT %(user_id)s, s.data_type, s.record_key, s.partition_at, %(job_id)s,
+    (%(file_ids)s::bigint[])[s.slot + 1], %(chunk_id)s
+FROM stage_documents AS s CROSS JOIN LATERAL (
+    SELECT d.file_id FROM user_data.documents AS d
+    WHERE d.user_id = %(user_id)s AND d.data_type = s.data_type AND d.record_key = s.record_key
+      AND d.partition_at = s.partition_at LIMIT 1) AS held
+WHERE held.file_id <> (%(file_ids)s::bigint[])[s.slot + 1]
+ORDER BY s.record_key
+ON CONFLICT DO NOTHING;
+
+-- name: claim_locations
+INSERT INTO imports.claims (user_id, data_type, record_key, at, job_id, file_id, chunk_id)
+SELECT %(user_id)s, 'locations', s.record_key, s.at, %(job_id)s,
+    (%(file_ids)s::bigint[])[s.slot + 1], %(chunk_id)s
+FROM stage_locations AS s CROSS JOIN LATERAL (
+    SELECT l.job_id FROM timeseries.locations AS l
+    WHERE l.user_id = %(user_id)s AND l.record_key = s.record_key AND l.at = s.at LIMIT 1) AS held
+WHERE held.job_id <> %(job_id)s
+ORDER BY s.record_key
+ON CONFLICT DO NOTHING;
+
+-- name: claim_metrics
+INSERT INTO imports.claims (user_id, data_type, record_key, at, job_id, file_id, chunk_id)
+SELECT %(user_id)s, 'metrics', s.record_key, s.at, %(job_id)s,
+    (%(file_ids)s::bigint[])[s.slot + 1], %(chunk_id)s
+FROM stage_metrics AS s CROSS JOIN LATERAL (
+    SELECT m.job_id FROM timeseries.metrics AS m
+    WHERE m.user_id = %(user_id)s AND m.record_key = s.record_key AND m.at = s.at LIMIT 1) AS held
+WHERE held.job_id <> %(job_id)s
+ORDER BY s.record_key
+ON CONFLICT DO NOTHING;
+
+-- name: claim_twins
+-- Documents that another file of the same chunk has given too.
+INSERT INTO imports.claims (user_id, data_type, record_key, at, job_id, file_id, chunk_id)
+SELECT %(user_id)s, k.data_type, k.record_key, k.at, %(job_id)s, k.file_id, %(chunk_id)s
+FROM unnest(%(types)s::text[], %(keys)s::uuid[], %(ats)s::timestamptz[], %(files)s::bigint[])
+    AS k (data_type, record_key, at, file_id)
+ORDER BY k.record_key
+ON CONFLICT DO NOTHING;
+
+-- name: claim_known
+-- Documents that were left out because the lake has them; how many of them it has still.
+WITH held AS (
+    SELECT k.data_type, k.record_key, k.at, k.file_id, h.file_id AS held_by
+    FROM unnest(%(types)s::text[], %(keys)s::uuid[], %(ats)s::timestamptz[], %(files)s::bigint[])
+        AS k (data_type, record_key, at, file_id)
+    CROSS JOIN LATERAL (
+        SELECT d.file_id FROM user_data.documents AS d
+        WHERE d.user_id = %(user_id)s AND d.data_type = k.data_type
+          AND d.record_key = k.record_key AND d.partition_at = k.at LIMIT 1) AS h),
+claimed AS (
+    INSERT INTO imports.claims (user_id, data_type, record_key, at, job_id, file_id, chunk_id)
+    SELECT %(user_id)s, data_type, record_key, at, %(job_id)s, file_id, %(chunk_id)s
+    FROM held WHERE held_by <> file_id
+    ORDER BY record_key
+    ON CONFLICT DO NOTHING)
+SELECT count(*) FROM held;
+
 -- name: known_documents
--- Which of these records the lake holds; asked before embedding, so that none is embedded twice.
+-- Which of these records the lake holds as they are; asked before embedding, so that none is
+-- embedded twice. What differs from another export of the same format is a version to take in.
+SELECT k.n FROM unnest(%(types)s::text[], %(keys)s::uuid[], %(ats)s::timestamptz[],
+    %(hashes)s::uuid[]) WITH ORDINALITY AS k (data_type, record_key, partition_at, hash, n)
+WHERE EXISTS (SELECT FROM user_data.documents AS d
+    WHERE d.user_id = %(user_id)s AND d.data_type = k.data_type AND d.record_key = k.record_key
+      AND d.partition_at = k.partition_at
+      AND (d.content_hash IS NOT DISTINCT FROM k.hash OR d.source <> %(source)s
+          OR d.job_id = %(job_id)s OR d.content_hash IS NULL
+          OR EXISTS (SELECT FROM user_data.versions AS v WHERE v.user_id = %(user_id)s
+              AND v.record_key = k.record_key AND v.content_hash = k.hash)));
+
+-- name: held_documents
+-- Which of these records the lake holds, in whatever version.
 SELECT k.n FROM unnest(%(types)s::text[], %(keys)s::uuid[], %(ats)s::timestamptz[])
     WITH ORDINALITY AS k (data_type, record_key, partition_at, n)
 WHERE EXISTS (SELECT FROM user_data.documents AS d
@@ -90,11 +265,23 @@ SELECT k.n FROM unnest(%(keys)s::uuid[], %(ats)s::timestamptz[])
 WHERE EXISTS (SELECT FROM timeseries.locations AS l
     WHERE l.user_id = %(user_id)s AND l.record_key = k.record_key AND l.at = k.at);
 
+-- name: known_metrics
+SELECT k.n FROM unnest(%(keys)s::uuid[], %(ats)s::timestamptz[])
+    WITH ORDINALITY AS k (record_key, at, n)
+WHERE EXISTS (SELECT FROM timeseries.metrics AS m
+    WHERE m.user_id = %(user_id)s AND m.record_key = k.record_key AND m.at = k.at);
+
+-- name: drift
+-- Fields that a format does not know; a chunk is screened once.
+INSERT INTO imports.drift AS d (job_id, user_id, format, field, records, first_file_id)
+VALUES (%(job_id)s, %(user_id)s, %(format)s, %(field)s, %(records)s, %(file_id)s)
+ON CONFLICT (job_id, format, field, user_id) DO UPDATE SET records = d.records + excluded.records;
+
 -- name: ensure_document_partitions
 SELECT user_data.ensure_partitions(%(type)s, %(months)s::date[]);
 
--- name: ensure_location_partitions
-SELECT timeseries.ensure_partitions(%(months)s::date[]);
+-- name: ensure_series_partitions
+SELECT timeseries.ensure_partitions(%(type)s, %(months)s::date[]);
 
 -- name: analyze_month
 SELECT imports.analyze_month(%(parent)s::regclass, %(month)s);

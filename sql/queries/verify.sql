@@ -44,6 +44,12 @@ SELECT count(*) FROM (
     FROM (SELECT file_id FROM user_data.documents
           WHERE job_id = %(job_id)s AND user_id = %(user_id)s
           UNION ALL
+          SELECT file_id FROM user_data.versions
+          WHERE job_id = %(job_id)s AND user_id = %(user_id)s
+          UNION ALL
+          SELECT file_id FROM timeseries.metrics
+          WHERE job_id = %(job_id)s AND user_id = %(user_id)s
+          UNION ALL
           SELECT file_id FROM timeseries.locations
           WHERE job_id = %(job_id)s AND user_id = %(user_id)s) AS r
     GROUP BY file_id) AS rows
@@ -57,6 +63,12 @@ SELECT count(*) AS held, count(*) FILTER (WHERE c.status = 'done') AS committed
 FROM (SELECT chunk_id FROM user_data.documents
       WHERE job_id = %(job_id)s AND user_id = %(user_id)s
       UNION ALL
+      SELECT chunk_id FROM user_data.versions
+      WHERE job_id = %(job_id)s AND user_id = %(user_id)s
+      UNION ALL
+      SELECT chunk_id FROM timeseries.metrics
+      WHERE job_id = %(job_id)s AND user_id = %(user_id)s
+      UNION ALL
       SELECT chunk_id FROM timeseries.locations
       WHERE job_id = %(job_id)s AND user_id = %(user_id)s) AS r
 LEFT JOIN imports.chunks AS c
@@ -64,10 +76,12 @@ LEFT JOIN imports.chunks AS c
 
 -- name: quarantined
 -- Records of a job in quarantine, and files whose share is not what their counts say.
-SELECT (SELECT count(*) FROM imports.quarantine WHERE job_id = %(job_id)s) AS held,
+SELECT (SELECT count(*) FROM imports.quarantine
+        WHERE job_id = %(job_id)s AND status IN ('open', 'discarded')) AS held,
     (SELECT count(*) FROM imports.files AS f
      LEFT JOIN (SELECT file_id, count(*) AS n FROM imports.quarantine
-                WHERE job_id = %(job_id)s GROUP BY 1) AS q ON q.file_id = f.id
+                WHERE job_id = %(job_id)s AND status IN ('open', 'discarded')
+                GROUP BY 1) AS q ON q.file_id = f.id
      WHERE f.job_id = %(job_id)s
        AND coalesce(q.n, 0) <> coalesce((f.counts->>'quarantined')::bigint, 0)) AS uneven;
 
@@ -78,7 +92,10 @@ SELECT (SELECT count(*) FROM (
         GROUP BY data_type, record_key HAVING count(*) > 1) AS d)
     + (SELECT count(*) FROM (
         SELECT FROM timeseries.locations WHERE job_id = %(job_id)s AND user_id = %(user_id)s
-        GROUP BY record_key HAVING count(*) > 1) AS l) AS count;
+        GROUP BY record_key HAVING count(*) > 1) AS l)
+    + (SELECT count(*) FROM (
+        SELECT FROM timeseries.metrics WHERE job_id = %(job_id)s AND user_id = %(user_id)s
+        GROUP BY record_key HAVING count(*) > 1) AS m) AS count;
 
 -- name: lone_vectors
 -- Vectors of a user's that belong to no document.
@@ -91,14 +108,21 @@ SELECT count(*) FROM vectors.embeddings AS e WHERE e.user_id = %(user_id)s
 SELECT count(*) FROM imports.files WHERE job_id = %(job_id)s AND ordinal IS NOT NULL;
 
 -- name: members_from
--- A page of members in the order of the archive, as the receipt has them.
-SELECT id, ordinal, path, sha256, disposition, reason, format, counts, settled
-FROM imports.files
-WHERE job_id = %(job_id)s AND ordinal >= %(first)s ORDER BY ordinal LIMIT %(n)s;
+-- A page of members in the order of the archive, as the receipt has them. What a person mended is
+-- good in the lake and bad in the source: `mended` such records, that gave `more` than one each.
+SELECT f.id, f.ordinal, f.path, f.sha256, f.disposition, f.reason, f.format, f.counts, f.settled,
+    q.mended, q.more
+FROM imports.files AS f CROSS JOIN LATERAL (
+    SELECT count(*) AS mended, coalesce(sum(became - 1), 0)::bigint AS more
+    FROM imports.quarantine
+    WHERE job_id = %(job_id)s AND file_id = f.id AND status = 'loaded' AND mended IS NOT NULL) AS q
+WHERE f.job_id = %(job_id)s AND f.ordinal >= %(first)s ORDER BY f.ordinal LIMIT %(n)s;
 
 -- name: poison_of
--- The byte ranges of a file that are not to be read again, in order.
+-- The byte ranges of a file that are not to be read again, in order: what stands in quarantine as
+-- poison, and what a person mended there, since the source is as it was.
 SELECT split_part(substr(locator, 7), '-', 1)::bigint AS start,
     split_part(locator, '-', 2)::bigint AS stop
 FROM imports.quarantine
-WHERE job_id = %(job_id)s AND file_id = %(file_id)s AND code = 'poison' ORDER BY 1;
+WHERE job_id = %(job_id)s AND file_id = %(file_id)s AND code = 'poison'
+  AND (status <> 'loaded' OR mended IS NOT NULL) ORDER BY 1;

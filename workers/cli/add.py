@@ -12,7 +12,7 @@ import typer
 from schemas.errors import PermanentError, Rejected
 from tasks.context import Runtime
 from workers import bootstrap, intake
-from workers.cli import connect, console, dryrun, receipts, waiting
+from workers.cli import connect, console, dryrun, receipts, sets, waiting
 from workers.settings import load
 
 
@@ -95,9 +95,12 @@ def _row(file: dryrun.DryFile) -> tuple[object, ...]:
 def _really(paths: list[Path], user: str, *, wait: bool, json: bool, strict: bool) -> int:
     with connect.runtime(load()) as run:
         taken, refused = _take(run, paths, user)
+        found = sets.of_jobs(run.ledger, [entry["job"] for entry in taken])
         if not wait:
             _announce(taken, refused, json=json)
+            _tell_of(found)
             return console.FAILED if refused else console.OK
+        _tell_of(found)
         with connect.services(load()) as lake:
             made = waiting.until_ended(lake, [entry["job"] for entry in taken])
     if json:
@@ -106,6 +109,13 @@ def _really(paths: list[Path], user: str, *, wait: bool, json: bool, strict: boo
         for receipt in made:
             receipts.show(receipt)
     return console.FAILED if refused else waiting.exit_code(made, strict=strict)
+
+
+def _tell_of(found: list[sets.SetLine]) -> None:
+    """The parts that are missing of what was taken in, as far as their numbers tell."""
+    for line in found:
+        for note in sets.notes(line):
+            console.say(note)
 
 
 def _take(

@@ -11,7 +11,7 @@ import psycopg
 from psycopg.rows import DictRow
 
 from schemas.errors import PermanentError, ServiceDown
-from sql.store import Lake, Ledger, open_pool
+from sql.store import Lake, Ledger
 from tasks.context import Runtime
 from workers import bootstrap
 from workers.settings import Settings
@@ -46,7 +46,7 @@ def probe(settings: Settings) -> None:
 def services(settings: Settings) -> Iterator[Services]:
     """The ledger, and the lake as its reader."""
     probe(settings)
-    ledger = Ledger(open_pool(settings.url("ledger"), size=1, timeout=10))
+    ledger = bootstrap.open_ledger(settings, timeout=10)
     reader = bootstrap.reader(settings)
     try:
         yield Services(settings, ledger, reader)
@@ -78,3 +78,15 @@ def find_job(ledger: Ledger, prefix: str) -> DictRow:
     if len(rows) > 1:
         raise PermanentError("Several jobs begin so; give more of the id.")
     return rows[0]
+
+
+def find_user(ledger: Ledger, name: str | None) -> DictRow:
+    """The user of that name, or the only one. Raises `PermanentError` if there is none, or many
+    to choose from."""
+    users = ledger.rows("jobs", "users")
+    found = [row for row in users if name is None or row["name"] == name]
+    if not found:
+        raise PermanentError("There is no such user; users are made by their first import.")
+    if len(found) > 1:
+        raise PermanentError("There are several users; name one: --user NAME")
+    return found[0]

@@ -10,11 +10,11 @@ import msgspec
 
 from pipeline import unpack
 from pipeline.normalise import understand
-from pipeline.screen import key_of
+from pipeline.screen import Repeats, key_of, occurrence_key
 from pipeline.validate import measure, media_type
 from schemas.files import Listed, Member, SourceFile
 from schemas.progress import Disposition
-from schemas.records import Rejection
+from schemas.records import Record, Rejection
 from tasks import members
 from tasks.context import Options
 
@@ -95,7 +95,7 @@ def _look_at(entry: Member | Listed, work: Path, keys: set[bytes], options: Opti
 
 
 def _count(file: DryFile, found: members.Readable, keys: set[bytes], options: Options) -> None:
-    reader = found.form.reader
+    reader, repeats = found.form.reader, Repeats()
     with found.member.file.open("rb") as stream, found.member.file.open("rb") as again:
         for part in reader.slices(stream, found.context, options.slices):
             for _, _, outcome in understand(found.form, found.member, again, part, found.context):
@@ -103,7 +103,9 @@ def _count(file: DryFile, found: members.Readable, keys: set[bytes], options: Op
                 if isinstance(outcome, Rejection):
                     code = str(outcome.reason)
                     file.quarantined[code] = file.quarantined.get(code, 0) + 1
-                elif (key := key_of(outcome)) in keys:
-                    file.duplicate += 1
-                else:
-                    keys.add(key)
+                    continue
+                key = key_of(outcome)
+                if found.form.repeats and isinstance(outcome, Record):
+                    key = occurrence_key(key, repeats.number(0, key))
+                file.duplicate += key in keys
+                keys.add(key)

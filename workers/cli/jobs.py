@@ -1,4 +1,5 @@
-"""What people ask and do with one job: `receipt`, `verify`, `retry`, `cancel`."""
+"""What people ask and do with one job: `receipt`, `verify`, `events`, `retry`, `cancel`,
+`rollback`."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from psycopg.rows import DictRow
 
 from schemas.errors import PermanentError
 from tasks import housekeeping
+from tasks.rollback import roll_back
 from workers.cli import connect, console, receipts
 from workers.settings import load
 
@@ -20,14 +22,14 @@ _ALL = 1_000_000
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this file."""
-    for verb in (receipt, verify, retry, cancel):
+    for verb in (receipt, verify, events, retry, cancel, rollback):
         app.command()(verb)
 
 
 def receipt(job: Job, json: Json = False) -> None:
     """Where every file and every record of a job ended."""
     with connect.services(load()) as lake:
-        made = receipts.gather(lake.ledger, lake.reader, connect.find_job(lake.ledger, job))
+        made = receipts.gather(lake, connect.find_job(lake.ledger, job))
     if json:
         console.as_json(made)
     else:
@@ -64,6 +66,26 @@ def _ended(lake: connect.Services, job: str | None) -> list[DictRow]:
     return [row for row in rows if row["completed_at"]]
 
 
+def events(
+    job: Annotated[str | None, typer.Argument(help="A job; without one, all.")] = None,
+    number: Annotated[int, typer.Option("-n", min=1, help="The latest so many.")] = 200,
+    json: Json = False,
+) -> None:
+    """Who did what, and when: the audit trail."""
+    with connect.services(load()) as lake:
+        job_id = connect.find_job(lake.ledger, job)["id"] if job else None
+        found = lake.ledger.rows("jobs", "events_of", job_id=job_id, n=number)
+    if json:
+        console.as_json(found)
+        return
+    rows = [
+        (f"{e['at']:%Y-%m-%d %H:%M:%S}", str(e["job_id"] or "")[:8], e["kind"], e["actor"],
+         e["user_name"], e["chunk_id"], " ".join(f"{k}={v}" for k, v in e["detail"].items()))
+        for e in found
+    ]  # fmt: skip
+    console.table(("at", "job", "what", "who", "user", "chunk", "detail"), rows)
+
+
 def retry(job: Job) -> None:
     """Go on with a job that failed or was rejected, from the stage where it did."""
     with connect.runtime(load()) as run:
@@ -76,11 +98,35 @@ def retry(job: Job) -> None:
     console.say(f"{count} chunks go again; see: datapunk status {str(row['id'])[:8]}")
 
 
-def cancel(job: Job) -> None:
-    """Stop a job; what has loaded stays, and the receipt says so."""
+def cancel(job: Job, json: Json = False) -> None:
+    """Stop a job; what has loaded stays, and is said here and in the receipt."""
     with connect.runtime(load()) as run:
         row = connect.find_job(run.ledger, job)
         if row["completed_at"]:
             raise PermanentError(f"The job has ended already: it is {row['status']}.")
-        count = housekeeping.cancel(run, row["id"], row["user_id"])
-    console.say(f"{count} chunks were stopped")
+        found = housekeeping.cancel(run, row["id"], row["user_id"])
+    if json:
+        console.as_json(found)
+        return
+    console.data(
+        f"{found.stopped} chunks were stopped; {found.done} had ended: {found.loaded} records "
+        f"loaded, {found.duplicate} duplicate, {found.quarantined} in quarantine"
+    )
+    console.say(f"to take them back: datapunk rollback {str(row['id'])[:8]}")
+
+
+def rollback(
+    job: Job,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    json: Json = False,
+) -> None:
+    """Take back what a job loaded. What another job also had stays, and is that job's then."""
+    with connect.runtime(load()) as run:
+        row = connect.find_job(run.ledger, job)
+        found = roll_back(run, row["user_id"], row["id"], dry=dry_run)
+    if json:
+        console.as_json({"dry_run": dry_run, **msgspec.to_builtins(found)})
+        return
+    console.data(f"{'would go' if dry_run else 'gone'}:")
+    for name, n in msgspec.to_builtins(found).items():
+        console.data(f"  {name.replace('_', ' '):12} {n}")

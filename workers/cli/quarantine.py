@@ -1,44 +1,95 @@
-"""`quarantine list | show`: records that could not be taken, each user's read as that user."""
+"""`quarantine list | show | retry | discard | export | edit`: records that could not be taken.
+
+Each user's are read and changed as that user.
+"""
 
 from __future__ import annotations
 
+import os
+import shlex
+import string
+import subprocess
+import sys
+import tempfile
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from psycopg.rows import DictRow
 
 from schemas.errors import PermanentError
-from workers.cli import connect, console
+from schemas.progress import Event
+from schemas.reasons import category_of
+from tasks import desk
+from tasks.context import Runtime
+from workers.cli import connect, console, receipts
 from workers.settings import load
 
 app: typer.Typer = typer.Typer(help="Records that were set aside.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Code = Annotated[str | None, typer.Option("--code", help="All with this code.")]
+Number = Annotated[int | None, typer.Option("--id", help="One, by its number in the list.")]
+Job = Annotated[str | None, typer.Option("--job", help="All of this job.")]
+User = Annotated[str | None, typer.Option("--user", help="Only of this user.")]
+#: What `list` shows, under which heading: for each code, or for each record.
+_OF_CODES = {
+    "user": "user",
+    "code": "code",
+    "category": "category",
+    "records": "records",
+    "first_file": "first in",
+    "first_locator": "at",
+    "first_detail": "detail",
+    "first_id": "id",
+}
+_OF_RECORDS = {
+    "id": "id",
+    "user": "user",
+    "code": "code",
+    "category": "category",
+    "path": "path",
+    "locator": "at",
+    "stage": "stage",
+    "detail": "detail",
+    "status": "status",
+    "raw_bytes": "bytes",
+}
 _SHOWN_BYTES = 4_096
+_SHAPE = frozenset(string.punctuation + " \t\n")
+_PAGE = 100
 
 
 @app.command("list")
 def listing(
     job: Annotated[str | None, typer.Option(help="Only of this job.")] = None,
-    code: Annotated[str | None, typer.Option(help="Only with this code.")] = None,
+    code: Annotated[str | None, typer.Option(help="The records with this code.")] = None,
     user: Annotated[str | None, typer.Option(help="Only of this user.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="The records of every code.")] = False,
     number: Annotated[int, typer.Option("-n", min=1, help="At most so many a user.")] = 100,
     json: Json = False,
 ) -> None:
-    """What was set aside and why; no content."""
+    """What was set aside and why, by code; with --code or --all each record. No content."""
+    single = every or code is not None
     with connect.services(load()) as lake:
         job_id = connect.find_job(lake.ledger, job)["id"] if job else None
-        found: list[dict[str, Any]] = []
-        for owner in _users(lake, user):
-            asked = {"job_id": job_id, "code": code, "n": number}
-            rows = lake.reader.rows(owner["user_id"], "jobs", "quarantine_list", **asked)
-            found += [{"user": owner["name"], **row} for row in rows]
+        asked: dict[str, Any] = {"job_id": job_id}
+        query = "quarantine_summary"
+        if single:
+            query, asked = "quarantine_list", {**asked, "code": code, "n": number}
+        found = [
+            {"user": owner["name"], **row}
+            for owner in _users(lake, user)
+            for row in receipts.quarantined(lake, owner["user_id"], query, **asked)
+        ]
     if json:
         console.as_json(found)
         return
-    names = ("id", "user", "code", "path", "locator", "stage", "detail", "status")
-    lines = [(*(row[n] for n in names), console.size(row["raw_bytes"])) for row in found]
-    console.table((*names, "size"), lines)
+    columns = _OF_RECORDS if single else _OF_CODES
+    console.table(list(columns.values()), [[row[n] for n in columns] for row in found])
 
 
 @app.command()
@@ -52,11 +103,13 @@ def show(
         row = _one(lake, number)
         if reveal:  # on record before anything is seen
             lake.ledger.event(
-                "revealed", user_id=row["user_id"], job_id=row["job_id"], quarantine=number
+                Event.REVEALED, user_id=row["user_id"], job_id=row["job_id"], quarantine=number
             )
+    row["category"] = category_of(row["code"])
     raw: bytes = row.pop("raw")
-    text = raw[:_SHOWN_BYTES].decode("utf-8", "backslashreplace")
-    row["content"] = text if reveal else masked(text)
+    row["mended"] = row["mended"] is not None  # content too
+    head = raw[:_SHOWN_BYTES]
+    row["content"] = head.decode("utf-8", "backslashreplace") if reveal else masked(head)
     row["raw_bytes"] = len(raw)
     if json:
         console.as_json(row)
@@ -78,15 +131,145 @@ def _one(lake: connect.Services, number: int) -> DictRow:
     raise PermanentError("There is no such record; see: datapunk quarantine list")
 
 
-def masked(text: str) -> str:
-    """The shape of a text without what it says: letters as x, digits as 9."""
-    return "".join("9" if c.isdigit() else "x" if c.isalnum() else c for c in text)
+def masked(raw: bytes) -> str:
+    """The shape of a record without what it says: digits as 9, all but blanks, line ends and the
+    punctuation of ASCII as x."""
+    text = raw.decode("utf-8", "replace")
+    return "".join("9" if c.isdigit() else c if c in _SHAPE else "x" for c in text)
 
 
 def _show(row: dict[str, Any]) -> None:
-    for name in ("id", "job_id", "path", "locator", "stage", "code", "detail", "status"):
+    for name in (
+        "id",
+        "job_id",
+        "path",
+        "locator",
+        "stage",
+        "code",
+        "category",
+        "detail",
+        "status",
+    ):
         console.data(f"{name:9} {row[name]}")
     console.data("")
     console.data(row["content"])
     if row["raw_bytes"] > _SHOWN_BYTES:
         console.say(f"… the first {_SHOWN_BYTES} of {row['raw_bytes']} bytes")
+
+
+# --- trying again, giving up -----------------------------------------------------------------
+
+
+@app.command()
+def retry(
+    code: Code = None, number: Number = None, job: Job = None, user: User = None, json: Json = False
+) -> None:
+    """Read records again by the formats as they are now; what is good loads, once."""
+    total = desk.Retried()
+    with connect.runtime(load()) as run:
+        choice = _choice(run, code, number, job)
+        for owner in _owners(run, user):
+            total += desk.retry(run, owner["user_id"], choice)
+    _say(total, json=json)
+
+
+@app.command()
+def discard(
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept with the record.")],
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Delete their bytes as well, for good.")
+    ] = False,
+    code: Code = None,
+    number: Number = None,
+    job: Job = None,
+    user: User = None,
+) -> None:
+    """Give records up. They are kept, and stay in the counts as quarantined."""
+    with connect.runtime(load()) as run:
+        choice = _choice(run, code, number, job)
+        owners = _owners(run, user)
+        count = sum(
+            desk.discard(run, owner["user_id"], choice, reason, delete=delete) for owner in owners
+        )
+    console.say(f"{count} records were discarded")
+
+
+@app.command()
+def edit(
+    number: Annotated[int, typer.Argument(metavar="ID", help="A number from `quarantine list`.")],
+    file: Annotated[
+        Path | None, typer.Option("--file", help="The new bytes; without it, $EDITOR is opened.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Put other bytes in the place of a record's and try it; the first bytes are kept."""
+    settings = load()
+    with connect.runtime(settings) as run, connect.services(settings) as lake:
+        row = _one(lake, number)
+        if file is None:
+            lake.ledger.event(
+                Event.REVEALED, user_id=row["user_id"], job_id=row["job_id"], quarantine=number
+            )
+        data = file.read_bytes() if file else _edited(row["mended"] or row["raw"])
+        if data is None:
+            raise PermanentError("Nothing was changed.")
+        found = desk.mend(run, row["user_id"], number, data)
+    _say(found, json=json)
+
+
+@app.command()
+def export(code: Code = None, job: Job = None, user: User = None) -> None:
+    """Records with their bytes (base64), one JSON object a line; recorded as revealed."""
+    with connect.services(load()) as lake:
+        job_id = connect.find_job(lake.ledger, job)["id"] if job else None
+        for owner in _users(lake, user):
+            lake.ledger.event(Event.EXPORTED, user_id=owner["user_id"], job_id=job_id, code=code)
+            for row in _exported(lake, owner, job_id=job_id, code=code):
+                sys.stdout.write(msgspec.json.encode(row, enc_hook=str).decode() + "\n")
+
+
+def _choice(run: Runtime, code: str | None, number: int | None, job: str | None) -> desk.Choice:
+    if code is None and number is None and job is None:
+        raise typer.BadParameter("say which records: --code, --id or --job")
+    job_id = connect.find_job(run.ledger, job)["id"] if job else None
+    return desk.Choice(id=number, job_id=job_id, code=code)
+
+
+def _owners(run: Runtime, name: str | None) -> list[DictRow]:
+    rows = run.ledger.rows("jobs", "users")
+    return [row for row in rows if name in (None, row["name"])]
+
+
+def _say(found: desk.Retried, *, json: bool) -> None:
+    if json:
+        console.as_json(found)
+        return
+    console.data(
+        f"{found.tried} tried: {found.loaded} loaded, {found.duplicate} duplicate, "
+        f"{found.still_bad} still bad"
+    )
+    if found.waiting:
+        console.say(f"{found.waiting} more belong to chunks that still run; try again later")
+
+
+def _exported(lake: connect.Services, owner: DictRow, **chosen: Any) -> Iterator[dict[str, Any]]:
+    after = 0
+    asked = {"n": _PAGE, **chosen}
+    while rows := lake.reader.rows(owner["user_id"], "desk", "export_page", after=after, **asked):
+        after = rows[-1]["id"]
+        for row in rows:
+            texts = {n: row[n] and b64encode(row[n]).decode() for n in ("raw", "mended")}
+            yield {"user": owner["name"], **row, **texts}
+
+
+def _edited(raw: bytes) -> bytes | None:
+    """What a person makes of the bytes in an editor; None if they are the same after it."""
+    editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    with tempfile.TemporaryDirectory(prefix="datapunk.") as folder:
+        path = Path(folder) / "record"
+        path.write_bytes(raw)
+        # A list, not a line: no shell reads any of it.
+        if subprocess.run([*editor, str(path)], check=False).returncode != 0:
+            raise PermanentError("The editor failed; nothing was changed.")
+        data = path.read_bytes()
+    return None if data == raw else data

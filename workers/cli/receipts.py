@@ -11,8 +11,15 @@ import msgspec
 from psycopg.rows import DictRow
 
 from schemas.progress import Disposition
-from sql.store import COUNTS, Lake, Ledger
-from workers.cli import console
+from schemas.reasons import Category, category_of
+from sql.store import COUNTS, Ledger
+from tasks import alarm
+from tasks.sets import Inventory
+from workers.bootstrap import thresholds
+from workers.cli import console, sets
+from workers.cli.connect import Services
+
+_MOST_SHOWN = 20
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,12 +36,22 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
         return self.seen == self.loaded + self.duplicate + self.quarantined
 
 
+class Drift(msgspec.Struct, frozen=True, kw_only=True):
+    """A field that a format has never seen: the export may have changed."""
+
+    format: str
+    field: str
+    records: int
+    first_file: str
+
+
 class FileLine(msgspec.Struct, frozen=True, kw_only=True):
     """One member of the archive."""
 
     path: str
     disposition: Disposition
     reason: str | None
+    category: Category | None
     detail: str | None
     format: str | None
     size_bytes: int | None
@@ -56,24 +73,39 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     completed_at: datetime | None
     duplicate_of: UUID | None
     error_code: str | None
+    error_category: Category | None
     error_detail: str | None
     kept_as: str | None
+    part_of: sets.SetLine | None
+    index: Inventory | None
+    """What the export's own page lists, against the job's files, or those of its set; None where
+    there is neither."""
     records: Counts
     adds_up: bool
+    alert: str | None
     dispositions: dict[str, int]
     formats: dict[str, Counts]
     files: list[FileLine]
+    newer_versions: int
+    """Of the loaded records: they replaced what another export said of the same thing."""
+    older_versions: int
+    """Of the loaded records: a newer export had said otherwise, so they are kept beside."""
+    empty: list[str]
+    """Files that a format claims and that gave not one record."""
+    drift: list[Drift]
     quarantine: list[dict[str, Any]]
     dead_chunks: list[dict[str, Any]]
 
 
-def gather(ledger: Ledger, reader: Lake, job: DictRow) -> Receipt:
+def gather(lake: Services, job: DictRow) -> Receipt:
     """The receipt of a job that runs or has ended."""
-    job_id = job["id"]
-    files = [_file(row) for row in ledger.rows("jobs", "files_for_receipt", job_id=job_id)]
+    job_id, ledger = job["id"], lake.ledger
+    rows = ledger.rows("jobs", "files_for_receipt", job_id=job_id)
+    files = [_file(row) for row in rows]
     dead = ledger.rows("jobs", "dead_chunks", job_id=job_id)
     records = Counts(**{name: job[f"records_{name}"] for name in COUNTS})
     formats = by_format(files)
+    part_of, index = _export(ledger, job_id)
     return Receipt(
         job=job_id,
         user=job["user_name"],
@@ -87,22 +119,56 @@ def gather(ledger: Ledger, reader: Lake, job: DictRow) -> Receipt:
         completed_at=job["completed_at"],
         duplicate_of=job["duplicate_of"],
         error_code=job["error_code"],
+        error_category=job["error_code"] and category_of(job["error_code"]),
         error_detail=job["error_detail"],
         kept_as=job["kept_as"],
+        part_of=part_of,
+        index=index,
         records=records,
         adds_up=adds_up(records, formats, settled=bool(job["completed_at"]) and not dead),
+        alert=alarm.line(lake.reader, thresholds(lake.settings), job),
         dispositions=dict(Counter(str(f.disposition) for f in files)),
         formats=formats,
         files=files,
-        quarantine=reader.rows(job["user_id"], "jobs", "quarantine_summary", job_id=job_id),
+        newer_versions=sum(row["counts"].get("newer", 0) for row in rows),
+        older_versions=sum(row["counts"].get("older", 0) for row in rows),
+        empty=[row["path"] for row in rows if _gave_nothing(row)],
+        drift=msgspec.convert(
+            lake.reader.rows(job["user_id"], "jobs", "drift_of", job_id=job_id), list[Drift]
+        ),
+        quarantine=quarantined(lake, job["user_id"], "quarantine_summary", job_id=job_id),
         dead_chunks=dead,
     )
+
+
+def _gave_nothing(row: DictRow) -> bool:
+    """A claimed file with bytes and without one record: never a success in silence."""
+    counts = row["counts"]
+    return bool(counts and row["size_bytes"] and not counts.get("seen"))
+
+
+def quarantined(lake: Services, user_id: UUID, query: str, **asked: Any) -> list[dict[str, Any]]:
+    """What a query of quarantined records says, each row with the category of its code."""
+    rows = lake.reader.rows(user_id, "jobs", query, **asked)
+    return [{**row, "category": category_of(row["code"])} for row in rows]
+
+
+def _export(ledger: Ledger, job_id: UUID) -> tuple[sets.SetLine | None, Inventory | None]:
+    """The set that a job is a part of; and what the export says of its own files."""
+    for row in ledger.rows("sets", "sets_of", jobs=[job_id]):
+        found = sets.receipt_of(ledger, row)
+        return found.set, found.index
+    index = sets.index_of(ledger, [job_id], [])
+    return None, index if index.pages or index.unread else None
 
 
 def _file(row: DictRow) -> FileLine:
     names = ("path", "disposition", "reason", "detail", "format", "size_bytes")
     counts = {name: row["counts"].get(name, 0) for name in COUNTS}
-    return msgspec.convert({**{n: row[n] for n in names}, "counts": counts}, FileLine)
+    rejected = row["disposition"] == Disposition.REJECTED
+    category = category_of(row["reason"]) if rejected and row["reason"] else None
+    facts = {**{n: row[n] for n in names}, "counts": counts, "category": category}
+    return msgspec.convert(facts, FileLine)
 
 
 def by_format(files: list[FileLine]) -> dict[str, Counts]:
@@ -130,6 +196,7 @@ def show(receipt: Receipt) -> None:
     """The receipt for people."""
     _head(receipt)
     _files(receipt)
+    _export_shown(receipt)
     if receipt.formats:
         console.data("")
         rows = [(name, *_numbers(counts)) for name, counts in sorted(receipt.formats.items())]
@@ -154,7 +221,8 @@ def _head(receipt: Receipt) -> None:
     if receipt.duplicate_of:
         console.data(f"duplicate of job {receipt.duplicate_of}: the same bytes came in before")
     if receipt.error_code:
-        console.data(f"cause     {receipt.error_code}: {receipt.error_detail}")
+        why = f"{receipt.error_code} ({receipt.error_category}): {receipt.error_detail}"
+        console.data(f"cause     {why}")
         if receipt.state in ("failed", "rejected", "cancelled"):
             console.data(f"go on     datapunk retry {receipt.job}")
     if receipt.kept_as:
@@ -169,8 +237,18 @@ def _files(receipt: Receipt) -> None:
     aside = [f for f in receipt.files if f.disposition is not Disposition.HANDLED]
     if aside:
         console.data("")
-        rows = [(f.disposition, f.reason, f.path, f.detail) for f in aside]
-        console.table(("not read", "reason", "file", "detail"), rows)
+        rows = [(f.disposition, f.reason, f.category, f.path, f.detail) for f in aside]
+        console.table(("not read", "reason", "category", "file", "detail"), rows)
+
+
+def _export_shown(receipt: Receipt) -> None:
+    if receipt.part_of is not None:
+        console.data("")
+        console.data(f"part of   {receipt.part_of.name}; see: datapunk sets {receipt.part_of.name}")
+        for note in sets.notes(receipt.part_of):
+            console.data(note)
+    if receipt.index is not None:
+        sets.show_index(receipt.index)
 
 
 def _records(receipt: Receipt) -> None:
@@ -181,12 +259,42 @@ def _records(receipt: Receipt) -> None:
         f"+ {counts.quarantined} quarantined"
     )
     console.data(f"adds up:  {'yes' if receipt.adds_up else 'no'}")
+    if receipt.newer_versions or receipt.older_versions:
+        console.data(
+            f"versions  of the loaded, {receipt.newer_versions} replaced what another export said, "
+            f"{receipt.older_versions} are older than what stands"
+        )
+    _warnings(receipt)
+
+
+def _warnings(receipt: Receipt) -> None:
+    """What a person should look at, though nothing failed."""
+    for path in receipt.empty[:_MOST_SHOWN]:
+        console.data(f"warning   no record in {path}, which looked like one of ours")
+    for found in receipt.drift[:_MOST_SHOWN]:
+        console.data(
+            f"new field {found.field!r} in {found.records} records of {found.format}, first in "
+            f"{found.first_file}: the export may have changed"
+        )
+    more = max(len(receipt.empty), len(receipt.drift)) - _MOST_SHOWN
+    if more > 0:
+        console.data(f"          … and {more} more; see --json")
 
 
 def _quarantine(receipt: Receipt) -> None:
     if not receipt.quarantine:
         return
-    names = ("code", "records", "first_file", "first_locator", "first_detail", "first_id")
+    if receipt.alert:
+        console.data(f"ALERT     {receipt.alert}")
+    names = (
+        "code",
+        "category",
+        "records",
+        "first_file",
+        "first_locator",
+        "first_detail",
+        "first_id",
+    )
     console.data("")
     rows = [[row[name] for name in names] for row in receipt.quarantine]
-    console.table(("quarantine", "records", "first in", "at", "detail", "id"), rows)
+    console.table(("quarantine", "category", "records", "first in", "at", "detail", "id"), rows)

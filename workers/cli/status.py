@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -15,8 +16,11 @@ from rich.live import Live
 from rich.text import Text
 
 from schemas.progress import ENDED, Stage
+from schemas.reasons import category_of
+from tasks import alarm
 from workers import machine, supervise
-from workers.cli import connect, console, doctor
+from workers.bootstrap import thresholds
+from workers.cli import connect, console, doctor, sets
 from workers.settings import load
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -32,6 +36,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     """What `status` shows, as `--json` prints it."""
 
     jobs: list[dict[str, Any]]
+    sets: list[sets.SetLine]
     services: dict[str, Any]
 
 
@@ -64,10 +69,11 @@ def jobs(
     """Every job, the latest first."""
     with connect.services(load()) as lake:
         rows = lake.ledger.rows("jobs", "recent_jobs", user=user, n=number)
+        facts = [job_facts(row, None, _alert(lake, row)) for row in rows]
     if json:
-        console.as_json([job_facts(row, None) for row in rows])
+        console.as_json(facts)
     else:
-        console.table(_COLUMNS, [line(job_facts(row, None)) for row in rows])
+        console.table(_COLUMNS, [line(fact) for fact in facts])
 
 
 def snapshot(lake: connect.Services, job: str | None) -> Snapshot:
@@ -76,8 +82,24 @@ def snapshot(lake: connect.Services, job: str | None) -> Snapshot:
         rows = lake.ledger.rows("jobs", "recent_jobs", user=None, n=20)
     else:
         rows = [connect.find_job(lake.ledger, job)]
-    facts = [job_facts(row, _stage(lake, row)) for row in rows]
-    return Snapshot(facts, _services(lake))
+    waits = _waits(lake)
+    facts = [
+        {
+            **job_facts(row, _stage(lake, row), _alert(lake, row)),
+            "waits": waits.get(str(row["id"]), {}),
+        }
+        for row in rows
+    ]
+    shown = sets.of_jobs(lake.ledger, [row["id"] for row in rows])
+    return Snapshot(facts, [line for line in shown if [*sets.notes(line)]], _services(lake))
+
+
+def _waits(lake: connect.Services) -> dict[str, dict[str, int]]:
+    """For each job that met an error: how many chunks were given back, by the error's code."""
+    waits: dict[str, dict[str, int]] = {}
+    for row in lake.ledger.rows("jobs", "waits"):
+        waits.setdefault(str(row["job_id"]), {})[row["code"]] = row["chunks"]
+    return waits
 
 
 def _stage(lake: connect.Services, row: DictRow) -> str | None:
@@ -89,9 +111,13 @@ def _stage(lake: connect.Services, row: DictRow) -> str | None:
     return min(open_ones, key=_ORDER.__getitem__, default=None)
 
 
-def job_facts(row: Mapping[str, Any], stage: str | None) -> dict[str, Any]:
+def _alert(lake: connect.Services, row: DictRow) -> str | None:
+    return alarm.line(lake.reader, thresholds(lake.settings), row)
+
+
+def job_facts(row: Mapping[str, Any], stage: str | None, alert: str | None) -> dict[str, Any]:
     """What is told of one job."""
-    ended = row["completed_at"]
+    ended, code = row["completed_at"], row["error_code"]
     return {
         "job": str(row["id"]),
         "user": row["user_name"],
@@ -107,7 +133,9 @@ def job_facts(row: Mapping[str, Any], stage: str | None) -> dict[str, Any]:
         "created_at": row["created_at"],
         "completed_at": ended,
         "duplicate_of": row["duplicate_of"] and str(row["duplicate_of"]),
-        "error_code": row["error_code"],
+        "alert": alert,
+        "error_code": code,
+        "error_category": code and category_of(code),
         "error_detail": row["error_detail"],
         "retry": f"datapunk retry {row['id']}" if row["status"] in _BAD else None,
     }
@@ -130,11 +158,33 @@ def line(fact: Mapping[str, Any]) -> list[object]:
 
 
 def causes(facts: list[dict[str, Any]]) -> Iterator[str]:
-    """Why jobs came to nothing, and the command to run."""
+    """What jobs wait for, why they came to nothing, or to less than they should, and the command
+    to run."""
     for fact in facts:
+        short = fact["job"][:8]
+        for code, chunks in fact["waits"].items():
+            yield f"{short}: waits: {_words(code)}; chunks to try again: {chunks}"
         if fact["state"] in _BAD:
-            yield f"{fact['job'][:8]}: {fact['error_code']}: {fact['error_detail']}"
+            why = f"{fact['error_code']} ({fact['error_category']}): {fact['error_detail']}"
+            yield f"{short}: {why}"
             yield f"{'':8}  run: {fact['retry']}"
+        if fact["alert"]:
+            yield f"{short}: ALERT: {fact['alert']}"
+            yield f"{'':8}  run: datapunk quarantine list --job {short}"
+
+
+def said_of(shot: Snapshot) -> Iterator[str]:
+    """What there is to know and to do, in lines: failures, then parts that are missing."""
+    yield from causes(shot.jobs)
+    for line in shot.sets:
+        yield from sets.notes(line)
+
+
+def _words(code: str) -> str:
+    """A code of the ledger in words, where it has some."""
+    if code.startswith("os_") and code[3:].isdigit():
+        return f"{code}: {os.strerror(int(code[3:]))}"
+    return f"{code}: clamd does not answer" if code == "scanner_down" else code
 
 
 def _services(lake: connect.Services) -> dict[str, Any]:
@@ -166,7 +216,7 @@ def footer(services: Mapping[str, Any]) -> Iterator[str]:
 
 def _print(shot: Snapshot) -> None:
     console.table(_COLUMNS, [line(fact) for fact in shot.jobs])
-    for text in causes(shot.jobs):
+    for text in said_of(shot):
         console.data(text)
     for text in footer(shot.services):
         console.say(text)
@@ -184,7 +234,7 @@ def _watch(lake: connect.Services, job: str | None) -> None:
 
 def _drawn(shot: Snapshot) -> Group:
     cells = [[console.cell(value) for value in line(fact)] for fact in shot.jobs]
-    notes = [*causes(shot.jobs), "", *footer(shot.services)]
+    notes = [*said_of(shot), "", *footer(shot.services)]
     return Group(console.rich_table(_COLUMNS, cells), *(Text(console.shown(n)) for n in notes))
 
 

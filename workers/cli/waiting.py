@@ -28,7 +28,7 @@ def until_ended(lake: Services, jobs: Sequence[str | UUID]) -> list[receipts.Rec
     except KeyboardInterrupt:
         console.say("the import goes on; see: datapunk status")
         raise typer.Exit(console.INTERRUPTED) from None
-    return [receipts.gather(lake.ledger, lake.reader, row) for row in ended]
+    return [receipts.gather(lake, row) for row in ended]
 
 
 def exit_code(made: Sequence[receipts.Receipt], *, strict: bool) -> int:

@@ -1,0 +1,133 @@
+"""Files that come with exports and hold no records: what each is, and which file has the data.
+
+A person who drops the wrong file is told so, in the receipt and in `datapunk add --dry-run`.
+Looked at after the formats of products and before the catch-alls, so that a settings file does
+not become rows of nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+import msgspec
+
+from pipeline import peek
+from schemas.files import Head
+from schemas.reasons import Reason
+
+
+class KnownFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One kind of such file: `paths` as in a format; `says` is for people, and names no content."""
+
+    reason: Reason
+    paths: tuple[str, ...]
+    says: str
+    looks_like: Callable[[Head], bool] | None = None
+
+
+def explain(head: Head) -> tuple[Reason, str] | None:
+    """Why a member is passed over, and what to look for instead; None if it is none of these."""
+    path = unicodedata.normalize("NFC", head.path.rsplit("!/", 1)[-1])
+    for known in KNOWN_FILES:
+        by_path = any(re.fullmatch(p, path, re.IGNORECASE) for p in known.paths)
+        if by_path and (known.looks_like is None or known.looks_like(head)):
+            return known.reason, known.says
+    return None
+
+
+def _has_keys(*keys: str) -> Callable[[Head], bool]:
+    return lambda head: set(keys) <= set(peek.top_keys(head))
+
+
+def _is_html(head: Head) -> bool:
+    return peek.text_of(head)[:1] == b"<"
+
+
+#: reference 2.4, 2.5, 2.8, 4.1, 8, 10, 15, 16 and 19.
+KNOWN_FILES: tuple[KnownFile, ...] = (
+    KnownFile(
+        reason=Reason.ELSEWHERE,
+        paths=(r"(.+/)?Encrypted Backups\.txt",),
+        says="the Timeline is on the phone since 2024: export it there, in the settings of "
+        "Location, and drop Timeline.json or location-history.json",
+    ),
+    KnownFile(
+        reason=Reason.SETTINGS,
+        paths=(r"(.+/)?Settings\.json", r"(.+/)?Location History[^/]*/[^/]+\.json"),
+        looks_like=_has_keys("createdTime", "deviceSettings"),
+        says="settings of Location History; positions are in Records.json, or on the phone",
+    ),
+    KnownFile(
+        reason=Reason.SETTINGS,
+        paths=(r"(.+/)?Chrome/(SyncSettings|OS Settings|Dictionary|Settings)\.(json|csv)",),
+        says="settings of Chrome; visits are in History.json",
+    ),
+    KnownFile(
+        reason=Reason.SETTINGS,
+        paths=(
+            r"(.+/)?Google [^/]+/(print-subscriptions|user-generated-memory-titles)\.json",
+            r"(.+/)?Mail/User settings/[^/]+\.json",
+        ),
+        says="settings; they hold no records",
+    ),
+    KnownFile(
+        reason=Reason.TWIN,
+        paths=(r"(.+/)?Keep/[^/]+\.html",),
+        looks_like=_is_html,
+        says="the page of a note; the same note is in the .json beside it",
+    ),
+    KnownFile(
+        reason=Reason.TWIN,
+        paths=(r"(.+/)?chat\.html",),
+        looks_like=_is_html,
+        says="a page that shows ChatGPT's conversations; the same are in conversations.json",
+    ),
+    KnownFile(
+        reason=Reason.TWIN,
+        paths=(r"(.+/)?apple_health_export/export_cda\.xml",),
+        says="Apple Health in another form; the same measurements are in export.xml",
+    ),
+    KnownFile(
+        reason=Reason.ENCRYPTED,
+        paths=(r"(.+/)?msgstore[^/]*\.db\.crypt\d*",),
+        says="an encrypted backup of WhatsApp: use Export chat in each chat, and drop the .txt or "
+        ".zip that it makes",
+    ),
+    KnownFile(
+        reason=Reason.ENCRYPTED,
+        paths=(r"(.+/)?signal-[^/]+\.backup",),
+        says="an encrypted backup of Signal: make a plaintext export, and drop its folder as a zip",
+    ),
+    KnownFile(
+        reason=Reason.ELSEWHERE,
+        paths=(r"(.+/)?[^/]+\.(pst|ost|olm)",),
+        says="Outlook's own store: export or move the mails to an mbox or to .eml files",
+    ),
+    KnownFile(
+        reason=Reason.ELSEWHERE,
+        paths=(
+            r"(.+/)?(your_facebook_activity|your_instagram_activity|connections)/.+\.html",
+            r"(.+/)?start_here\.html",
+        ),
+        looks_like=_is_html,
+        says="the HTML flavour of a Meta export: ask for the download again, as JSON",
+    ),
+    KnownFile(
+        reason=Reason.ELSEWHERE,
+        paths=(r"(.+/)?ChatExport_[^/]+/messages\d*\.html",),
+        looks_like=_is_html,
+        says="the HTML flavour of a Telegram export: export again, as machine-readable JSON",
+    ),
+    KnownFile(
+        reason=Reason.TWIN,
+        paths=(r"(.+/)?Your archive\.html", r"(.+/)?assets/.+\.(js|css|svg|png|woff2?)"),
+        says="pages and their parts, to look at X's archive with; the records are in data/*.js",
+    ),
+    KnownFile(
+        reason=Reason.SETTINGS,
+        paths=(r"(.+/)?Read ?Me ?First[^/]*\.pdf",),
+        says="Spotify's explanation of its files",
+    ),
+)

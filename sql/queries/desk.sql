@@ -1,0 +1,97 @@
+-- The desk: quarantined records that are tried again, mended or given up, and imports taken back.
+
+-- name: open_records
+-- Open records of a user from an id on, of chunks that are done: the others' counts still move.
+SELECT q.id, q.job_id, q.user_id, q.file_id, q.chunk_id, q.locator, q.attempts, q.code,
+    coalesce(q.mended, q.raw) AS raw, q.mended IS NOT NULL AS by_hand, c.format, c.embed
+FROM imports.quarantine AS q JOIN imports.chunks AS c ON c.id = q.chunk_id
+WHERE q.status = 'open' AND q.id > %(after)s AND c.status = 'done'
+  AND (%(job_id)s::uuid IS NULL OR q.job_id = %(job_id)s)
+  AND (%(code)s::text IS NULL OR q.code = %(code)s)
+  AND (%(id)s::bigint IS NULL OR q.id = %(id)s)
+ORDER BY q.id LIMIT %(n)s;
+
+-- name: waiting_records
+-- Open records that can't be tried yet, because their chunk is not done.
+SELECT count(*) FROM imports.quarantine AS q JOIN imports.chunks AS c ON c.id = q.chunk_id
+WHERE q.status = 'open' AND c.status <> 'done'
+  AND (%(job_id)s::uuid IS NULL OR q.job_id = %(job_id)s)
+  AND (%(code)s::text IS NULL OR q.code = %(code)s)
+  AND (%(id)s::bigint IS NULL OR q.id = %(id)s);
+
+-- name: job_of
+SELECT id, user_id, status, kept_as, source_name, size_bytes, sha256, media_type, completed_at
+FROM imports.jobs WHERE id = %(job_id)s;
+
+-- name: hold_job
+-- Whoever changes the counts of a job from outside its chunks holds the job first.
+SELECT id, records_seen, records_quarantined, alerted_at FROM imports.jobs
+WHERE id = %(job_id)s FOR NO KEY UPDATE;
+
+-- name: mark_alerted
+UPDATE imports.jobs SET alerted_at = now() WHERE id = %(job_id)s;
+
+-- name: open_count
+-- Records of a job that wait for somebody to look at them.
+SELECT count(*) FROM imports.quarantine WHERE job_id = %(job_id)s AND status = 'open';
+
+-- name: hold_records
+-- The records that are still as they were read; another retry may have been quicker.
+SELECT q.id FROM imports.quarantine AS q
+JOIN unnest(%(ids)s::bigint[], %(attempts)s::integer[]) AS k (id, attempts)
+    ON q.id = k.id AND q.attempts = k.attempts
+WHERE q.status = 'open' ORDER BY q.id FOR UPDATE OF q;
+
+-- name: held_by_file
+-- Of these documents, how many this file of the job has given already.
+SELECT count(*) FROM unnest(%(types)s::text[], %(keys)s::uuid[], %(ats)s::timestamptz[])
+    AS k (data_type, record_key, at)
+WHERE EXISTS (SELECT FROM user_data.documents AS d
+        WHERE d.user_id = %(user_id)s AND d.data_type = k.data_type
+          AND d.record_key = k.record_key AND d.partition_at = k.at AND d.file_id = %(file_id)s)
+   OR EXISTS (SELECT FROM imports.claims AS c
+        WHERE c.user_id = %(user_id)s AND c.data_type = k.data_type
+          AND c.record_key = k.record_key AND c.at = k.at AND c.file_id = %(file_id)s);
+
+-- name: record_loaded
+UPDATE imports.quarantine SET status = 'loaded', attempts = attempts + 1, became = %(became)s
+WHERE id = %(id)s;
+
+-- name: records_still_bad
+UPDATE imports.quarantine SET attempts = attempts + 1 WHERE id = ANY(%(ids)s);
+
+-- name: count_again
+SELECT imports.count_again(%(job_id)s, %(file_id)s, %(chunk_id)s, %(by)s);
+
+-- name: discard
+-- Given up: they stay in the counts of the job, and keep their bytes unless told otherwise.
+UPDATE imports.quarantine SET status = 'discarded', reason = %(reason)s,
+    raw = CASE WHEN %(delete)s THEN '' ELSE raw END,
+    mended = CASE WHEN %(delete)s THEN NULL ELSE mended END
+WHERE status = 'open'
+  AND (%(job_id)s::uuid IS NULL OR job_id = %(job_id)s)
+  AND (%(code)s::text IS NULL OR code = %(code)s)
+  AND (%(id)s::bigint IS NULL OR id = %(id)s)
+RETURNING id, job_id;
+
+-- name: mend
+-- Other bytes in the place of the raw ones, which stay.
+UPDATE imports.quarantine SET mended = %(mended)s WHERE id = %(id)s AND status = 'open'
+RETURNING job_id;
+
+-- name: export_page
+SELECT q.id, q.job_id, f.path, q.locator, q.stage, q.code, q.detail, q.status, q.attempts,
+    q.reason, q.created_at, q.raw, q.mended
+FROM imports.quarantine AS q JOIN imports.files AS f ON f.id = q.file_id
+WHERE q.id > %(after)s
+  AND (%(job_id)s::uuid IS NULL OR q.job_id = %(job_id)s)
+  AND (%(code)s::text IS NULL OR q.code = %(code)s)
+ORDER BY q.id LIMIT %(n)s;
+
+-- name: unnoted
+-- Jobs that had duplicates before duplicates were noted: nobody knows of which rows.
+SELECT count(*) FROM imports.jobs
+WHERE NOT claims_kept AND id <> %(job_id)s AND records_duplicate > 0;
+
+-- name: roll_back
+SELECT * FROM imports.roll_back(%(job_id)s);

@@ -1,0 +1,155 @@
+-- Exports in parts. Whoever changes a set and chunks of it holds the set's row first.
+
+-- name: join_set
+-- A part came: its set waits for the others from now on, whatever was found out before.
+WITH s AS (
+    INSERT INTO imports.sets (user_id, stem, waits_until)
+    VALUES (%(user_id)s, %(stem)s, clock_timestamp() + make_interval(secs => %(wait_s)s))
+    ON CONFLICT (user_id, stem) DO UPDATE
+        SET state = 'open', waits_until = excluded.waits_until, checked_at = NULL
+    RETURNING id)
+UPDATE imports.jobs
+SET set_id = s.id, set_file = %(file)s, set_part = %(part)s, bare = %(bare)s
+FROM s WHERE imports.jobs.id = %(job_id)s;
+
+-- name: check_again
+-- Something of a part will be done anew: what its set holds is to be found out again.
+UPDATE imports.sets SET checked_at = NULL
+WHERE id = (SELECT set_id FROM imports.jobs WHERE id = %(job_id)s);
+
+-- name: go_on
+-- Wait for no further part.
+UPDATE imports.sets SET waits_until = clock_timestamp()
+WHERE id = %(set_id)s AND state = 'open' RETURNING id;
+
+-- name: to_settle
+-- Sets that wait for parts, or that parts came to.
+SELECT id FROM imports.sets WHERE state = 'open' OR checked_at IS NULL ORDER BY id;
+
+-- name: hold_set
+SELECT id, user_id, stem, state, checked_at IS NULL AS changed,
+    waits_until <= clock_timestamp() AS due
+FROM imports.sets WHERE id = %(set_id)s FOR UPDATE SKIP LOCKED;
+
+-- name: wait_on
+-- A part is here and not read yet: nobody goes on without it, however long it lies in a queue.
+UPDATE imports.sets SET waits_until = clock_timestamp() + interval '5 minutes'
+WHERE id = %(set_id)s AND state = 'open'
+  AND waits_until < clock_timestamp() + interval '1 minute';
+
+-- name: settle
+-- What was found out of a set. Compared anew unless %(compared)s is false.
+UPDATE imports.sets
+SET state = %(state)s,
+    checked_at = CASE WHEN %(compared)s THEN now() ELSE checked_at END,
+    listed = CASE WHEN %(compared)s THEN %(listed)s::integer ELSE listed END,
+    missing = CASE WHEN %(compared)s THEN %(missing)s::integer ELSE missing END
+WHERE id = %(set_id)s;
+
+-- name: release_chunks
+-- The set is whole, or was waited for long enough: its chunks go on.
+UPDATE imports.chunks AS c
+SET waits_for_set = false,
+    not_before = CASE WHEN c.status = 'ready' THEN least(c.not_before, now()) ELSE c.not_before END
+FROM imports.jobs AS j
+WHERE j.id = c.job_id AND j.set_id = %(set_id)s AND c.waits_for_set;
+
+-- name: prolong_chunks
+-- Another part came since they were cut: they wait as long as their set does.
+UPDATE imports.chunks AS c
+SET not_before = s.waits_until
+FROM imports.jobs AS j JOIN imports.sets AS s ON s.id = j.set_id
+WHERE s.id = %(set_id)s AND j.id = c.job_id AND c.waits_for_set AND c.status = 'ready'
+  AND c.not_before < s.waits_until;
+
+-- name: one_set
+-- Sets of that name; each user may have one.
+SELECT s.*, u.name AS user_name FROM imports.sets AS s JOIN user_data.users AS u USING (user_id)
+WHERE s.stem = %(stem)s AND (%(user)s::text IS NULL OR u.name = %(user)s) ORDER BY u.name;
+
+-- name: sets_of
+-- The sets that these jobs are parts of.
+SELECT s.*, u.name AS user_name FROM imports.sets AS s JOIN user_data.users AS u USING (user_id)
+WHERE s.id IN (SELECT set_id FROM imports.jobs WHERE id = ANY(%(jobs)s)) ORDER BY s.id;
+
+-- name: recent_sets
+SELECT s.*, u.name AS user_name FROM imports.sets AS s JOIN user_data.users AS u USING (user_id)
+WHERE %(user)s::text IS NULL OR u.name = %(user)s ORDER BY s.id DESC LIMIT %(n)s;
+
+-- name: parts
+-- The jobs of a set. The files of one that had come before are those of the other job.
+SELECT j.id, j.set_file AS file, j.set_part AS part, j.bare, j.source_name, j.status, j.ending,
+    j.error_code, coalesce(j.duplicate_of, j.id) AS files_of, j.records_seen, j.records_loaded,
+    j.records_duplicate, j.records_quarantined,
+    (SELECT c.status FROM imports.chunks AS c
+        WHERE c.job_id = j.id AND c.kind = 'upload') AS upload
+FROM imports.jobs AS j WHERE j.set_id = %(set_id)s
+ORDER BY j.set_file, j.set_part, j.created_at;
+
+-- name: waiting
+-- What waits for the whole of a set: files by format.
+SELECT c.format, count(DISTINCT s.value->>0) AS files
+FROM imports.chunks AS c JOIN imports.jobs AS j ON j.id = c.job_id,
+    jsonb_array_elements(c.slices) AS s
+WHERE j.set_id = %(set_id)s AND c.waits_for_set AND c.status = 'ready'
+  AND c.not_before > clock_timestamp()
+GROUP BY 1 ORDER BY 1;
+
+-- name: pages
+-- Pages of some jobs that list an export, and those in their place that could not be understood.
+SELECT DISTINCT path, coalesce(reason = 'index_of_the_export', false) AS understood
+FROM imports.files
+WHERE job_id = ANY(%(jobs)s) AND ordinal IS NOT NULL
+  AND (reason = 'index_of_the_export' OR path ~* '^(.*!/)?Takeout/[^/]+\.html?$')
+ORDER BY path;
+
+-- name: listed_counts
+SELECT count(DISTINCT path) AS listed, count(DISTINCT path) FILTER (WHERE failed) AS failed
+FROM imports.listed WHERE job_id = ANY(%(jobs)s);
+
+-- name: missing
+-- Files that the pages of some jobs list and none of the jobs holds, but for what could not be
+-- exported. A product's folder may be called otherwise on the page, so it only counts for files
+-- that lie in no folder below it.
+WITH listed AS (
+    SELECT DISTINCT path,
+        '/' || CASE WHEN path ~ '/.*/' THEN regexp_replace(path, '^[^/]*/', '') ELSE path END AS tail
+    FROM imports.listed WHERE job_id = ANY(%(jobs)s) AND NOT failed
+), held AS (
+    SELECT '/' || imports.plain_path(path) AS path FROM imports.files
+    WHERE job_id = ANY(%(jobs)s) AND ordinal IS NOT NULL
+)
+SELECT l.path FROM listed AS l
+WHERE NOT EXISTS (SELECT FROM held AS h
+    WHERE substring(h.path FROM '[^/]*/[^/]*$') = substring(l.tail FROM '[^/]*/[^/]*$')
+      AND right(h.path, length(l.tail)) = l.tail)
+ORDER BY 1 LIMIT %(n)s;
+
+-- name: list
+-- What a page lists, a part of it at a time; a page has it once.
+INSERT INTO imports.listed (job_id, file_id, nth, user_id, path, failed)
+SELECT %(job_id)s, %(file_id)s, %(first)s + x.nth, %(user_id)s, x.path, x.failed
+FROM unnest(%(paths)s::text[], %(failed)s::boolean[]) WITH ORDINALITY AS x (path, failed, nth)
+ON CONFLICT DO NOTHING;
+
+-- name: folder
+-- The files of a job's set, or of the job alone, that lie in the same folder as a path.
+SELECT f.path, f.size_bytes AS size, f.sha256, coalesce(f.media_type, '') AS media_type, f.format
+FROM imports.files AS f
+WHERE f.job_id IN (
+        SELECT %(job_id)s::uuid
+        UNION SELECT coalesce(p.duplicate_of, p.id) FROM imports.jobs AS j
+        JOIN imports.jobs AS p ON p.set_id = j.set_id WHERE j.id = %(job_id)s)
+  AND f.ordinal IS NOT NULL
+  AND f.folder_hash = hashtextextended(imports.folder_of(%(path)s), 0)
+  AND imports.folder_of(f.path) = imports.folder_of(%(path)s)
+  AND f.disposition <> 'rejected' AND f.sha256 IS NOT NULL
+ORDER BY f.path, f.id;
+
+-- name: bare
+-- The parts of a job's set that are one media file each.
+SELECT f.path, f.size_bytes AS size, f.sha256, coalesce(f.media_type, '') AS media_type, f.format
+FROM imports.jobs AS j JOIN imports.jobs AS p ON p.set_id = j.set_id AND p.bare
+JOIN imports.files AS f ON f.job_id = coalesce(p.duplicate_of, p.id) AND f.ordinal = 0
+WHERE j.id = %(job_id)s AND f.disposition <> 'rejected' AND f.sha256 IS NOT NULL
+ORDER BY f.path, f.id;

@@ -1,0 +1,47 @@
+"""Too many records of one job in quarantine: noted once, and shown until somebody has looked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from schemas.progress import Event
+from sql.store import Commit, Lake
+
+
+class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
+    """From when on the records of a job in quarantine are too many.
+
+    `share` of those that were seen, which is known at the end of the job; or `records` in all,
+    which is told as soon as it is reached.
+    """
+
+    share: float = 0.05
+    records: int = 1_000
+
+    def reached(self, bad: int, seen: int, *, ended: bool) -> bool:
+        """Whether `bad` records of `seen` are too many."""
+        return bad > 0 and (bad >= self.records or (ended and bad > self.share * seen))
+
+
+def sound(commit: Commit, thresholds: Thresholds, *, ended: bool = False) -> None:
+    """Write the alert of a job if it is due and was not written before. Locks the job."""
+    (job,) = commit.run("desk", "hold_job")
+    bad, seen = job["records_quarantined"], job["records_seen"]
+    if job["alerted_at"] is None and thresholds.reached(bad, seen, ended=ended):
+        commit.run("desk", "mark_alerted")
+        commit.event(Event.ALERT, quarantined=bad, seen=seen)
+
+
+def line(reader: Lake, thresholds: Thresholds, job: Mapping[str, Any]) -> str | None:
+    """One line on a job (a row of `imports.jobs`) that was alerted and still has too many records
+    open; None if there is nothing to say."""
+    if job["alerted_at"] is None:
+        return None
+    (row,) = reader.rows(job["user_id"], "desk", "open_count", job_id=job["id"])
+    bad, seen = row["count"], job["records_seen"]
+    if not thresholds.reached(bad, seen, ended=bool(job["completed_at"])):
+        return None
+    return f"{bad} of {seen} records are in quarantine ({bad / seen:.1%})"

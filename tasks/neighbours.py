@@ -1,0 +1,47 @@
+"""The other files of an export, as the ledger lists them over all parts of its set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from uuid import UUID
+
+import msgspec
+
+from pipeline.ports import Neighbour, Neighbours
+from sql.store import Lake
+
+#: Folders that are remembered: files of a chunk lie in few, one after the other.
+_FOLDERS = 4
+
+
+class SetNeighbours(Neighbours):
+    """Files beside those of one job; of the job alone where it is no part of a set.
+
+    Remembers what it was told, so one is made for each chunk.
+    """
+
+    def __init__(self, lake: Lake, user_id: UUID, job_id: UUID, *, folders: int = _FOLDERS) -> None:
+        self._lake, self._user, self._job, self._most = lake, user_id, job_id, folders
+        self._folders: dict[str, list[Neighbour]] = {}
+
+    def folder(self, path: str) -> Sequence[Neighbour]:
+        """See `Neighbours`."""
+        folder = path[: path.rfind("/") + 1]
+        if folder not in self._folders:
+            if len(self._folders) >= self._most:
+                del self._folders[next(iter(self._folders))]
+            self._folders[folder] = self._ask("folder", path=path)
+        return self._folders[folder]
+
+    def bare(self) -> Sequence[Neighbour]:
+        """See `Neighbours`."""
+        return self._bare
+
+    @cached_property
+    def _bare(self) -> list[Neighbour]:
+        return self._ask("bare")
+
+    def _ask(self, query: str, **more: str) -> list[Neighbour]:
+        rows = self._lake.rows(self._user, "sets", query, job_id=self._job, **more)
+        return [msgspec.convert(row, Neighbour) for row in rows]

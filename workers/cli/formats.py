@@ -1,0 +1,47 @@
+"""`formats`: what can be read, in which forms, and what it becomes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from pipeline import catalogue
+from workers.cli import console
+
+_COLUMNS = ("format", "products", "vintages", "languages", "becomes", "sample")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb of this file."""
+    app.command()(formats)
+
+
+def formats(
+    word: Annotated[
+        str | None, typer.Argument(help="Only formats that say this of themselves.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Every format that is known: its products, languages, years and record types."""
+    found = [e for e in catalogue.entries() if word is None or _says(e, word)]
+    if json:
+        console.as_json(msgspec.to_builtins(found))
+        return
+    console.table(_COLUMNS, [_line(entry) for entry in found])
+
+
+def _says(entry: catalogue.Entry, word: str) -> bool:
+    return word.casefold() in msgspec.json.encode(entry).decode().casefold()
+
+
+def _line(entry: catalogue.Entry) -> tuple[str, ...]:
+    return (
+        f"{entry.name} v{entry.version}",
+        ", ".join(entry.products) or entry.title,
+        "; ".join(entry.vintages),
+        ", ".join(entry.locales) or "any",
+        ", ".join(entry.becomes) or entry.data_type,
+        entry.sample,
+    )

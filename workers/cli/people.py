@@ -1,0 +1,44 @@
+"""`people`: who stands in the records of a user, and everything with one of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from schemas.errors import PermanentError
+from workers.cli import connect, console
+from workers.settings import load
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb of this file."""
+    app.command()(people)
+
+
+def people(
+    who: Annotated[
+        str | None,
+        typer.Argument(help="An address, a number, a handle or a name: everything with them."),
+    ] = None,
+    user: Annotated[str | None, typer.Option(help="Whose lake; needed if there are many.")] = None,
+    number: Annotated[int, typer.Option("-n", min=1, help="At most so many lines.")] = 50,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Who stands in the records; with WHO, every record with that person, latest first.
+
+    The numbers and addresses that a contact gives together are one person.
+    """
+    with connect.services(load()) as lake:
+        owner = connect.find_user(lake.ledger, user)
+        asked: dict[str, Any] = {"user_id": owner["user_id"], "n": number}
+        if who is None:
+            found = lake.reader.rows(owner["user_id"], "people", "people", **asked)
+        else:
+            found = lake.reader.rows(owner["user_id"], "people", "with_person", **asked, who=who)
+    if who is not None and not found:
+        raise PermanentError("Nobody of that name, address or number; see: datapunk people")
+    if json:
+        console.as_json(found)
+    elif found:
+        console.table(list(found[0]), [list(row.values()) for row in found])
