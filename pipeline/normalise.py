@@ -57,11 +57,17 @@ def understand(
                 continue
             if noticed is not None and (new := _unknown_fields(form, item)):
                 noticed(new)
-            for outcome in _meaning(form, member, item, neighbours):
-                checked = _checked(outcome)
+            for checked in outcomes_of(form, member, item, neighbours):
                 if isinstance(checked, Rejection):
                     checked = _with_raw(checked, item, again)
                 yield item.offset, item.length, checked
+
+
+def outcomes_of(
+    form: Format, member: Member, item: RawRecord, neighbours: Neighbours | None = None
+) -> Iterator[Outcome]:
+    """What becomes of one item; a rejection is without its bytes."""
+    return map(_checked, _meaning(form, member, item, neighbours))
 
 
 def _unknown_fields(form: Format, item: RawRecord) -> set[str]:
