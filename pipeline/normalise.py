@@ -57,10 +57,11 @@ def understand(
                 continue
             if noticed is not None and (new := _unknown_fields(form, item)):
                 noticed(new)
-            for checked in outcomes_of(form, member, item, neighbours):
-                if isinstance(checked, Rejection):
-                    checked = _with_raw(checked, item, again)
-                yield item.offset, item.length, checked
+            for outcome in outcomes_of(form, member, item, neighbours):
+                if isinstance(outcome, Rejection):
+                    yield item.offset, item.length, _with_raw(outcome, item, again)
+                else:
+                    yield item.offset, item.length, outcome
 
 
 def outcomes_of(
