@@ -107,7 +107,7 @@ def extract_upload(run: Runtime, claim: Claim) -> Ending:
     cutter = Cutter(run, claim)
     for entry in _walk(run, claim):
         cutter.take(entry)
-    cutter.flush()
+    cutter.finish()
 
     def ending(commit: Commit) -> None:
         commit.run("chunks", "begin_job", status=JobStatus.LOADING)
@@ -247,6 +247,14 @@ class Cutter:
         self._pages.clear()
         self._chunks.clear()
         self._send()
+
+    def finish(self) -> None:
+        """Commit the rest; records that need files beside them have them all now."""
+        self.flush()
+        with self._run.lake.commit(self._claim) as commit:
+            released = commit.run("chunks", "all_is_cut")
+        if released:
+            self._send()
 
     def _commit_files(self, commit: Commit) -> None:
         if self._files:
