@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
+import signal
 from collections.abc import Callable
 
 #: The child shares what this process has loaded, and needs nothing sent to it.
@@ -14,19 +16,19 @@ def apart(work: Callable[[], None], *, seconds: float) -> bool:
 
     The child must leave alone what other threads of this process use: pools, sockets.
     """
-    child = _FORK.Process(target=_quietly, args=(work,))
+    child = _FORK.Process(target=_quietly, args=(work, math.ceil(seconds)))
     child.start()
-    child.join(seconds)
-    if child.is_alive():
-        child.kill()
-        child.join()
+    child.join()
     ended_well = child.exitcode == 0
     child.close()
     return ended_well
 
 
-def _quietly(work: Callable[[], None]) -> None:
-    """A traceback would quote what was read."""
+def _quietly(work: Callable[[], None], seconds: int) -> None:
+    """Without a traceback, which would quote what was read."""
+    # The alarm ends it in any state, and even if its parent was killed meanwhile.
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(seconds)
     try:
         work()
     except BaseException:

@@ -8,7 +8,6 @@ The bytes are read in a child, since they may end the process that reads them.
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
@@ -36,6 +35,7 @@ from tasks import batches, chunk, loading, members
 from tasks.apart import apart
 from tasks.context import Runtime
 from tasks.neighbours import SetNeighbours
+from tasks.scratch import scratch
 
 log = structlog.get_logger("datapunk.desk")
 
@@ -136,9 +136,8 @@ class _Attempt:
 
     def carry_out(self) -> Retried:
         """Read, embed, load. Nothing at all where another retry was quicker."""
-        work = self._run.folders.work
-        with tempfile.TemporaryDirectory(prefix="desk.", dir=work) as name:
-            parts, path = list(self._parts(Path(name))), Path(name) / "spool"
+        with scratch(self._run.folders.work) as work:
+            parts, path = list(self._parts(work)), work / "spool"
             seconds = self._run.options.apart_limit_s
             if not apart(lambda: self._read(parts, path), seconds=seconds):
                 log.warning("the child that read the records ended", chunk=self._claim.id)

@@ -23,7 +23,7 @@ from schemas.progress import QUEUES, Event, JobStatus, Stage
 from schemas.reasons import category_of
 from sql.queries import queries
 from sql.store import COUNTS, Claim, Commit, Connection, note
-from tasks import alarm, chains, sets
+from tasks import alarm, chains, scratch, sets
 from tasks.context import Runtime
 from tasks.shell import Ending
 
@@ -240,7 +240,8 @@ def sweep(run: Runtime) -> int:
 
     What failed or was cancelled keeps its folder, so that `retry` can go on where it stopped.
     """
-    removed = sum(clear(run, folder) for folder in run.folders.work.glob("*-*-*-*-*"))
+    removed = scratch.sweep(run.folders.work)
+    removed += sum(clear(run, folder) for folder in run.folders.work.glob("*-*-*-*-*"))
     folders, blobs = run.folders, run.folders.data / "blobs"
     for place, depth in ((folders.processed, "*/*"), (folders.failed, "*"), (blobs, "*/*")):
         removed += sum(_sweep_part(part) for part in place.glob(f"{depth}/.*.part"))

@@ -7,7 +7,6 @@ source gives must stand in the lake. No content is kept or shown: findings hold 
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,6 +34,7 @@ from tasks.batches import TABLES
 from tasks.blobs import FileBlobs
 from tasks.context import Runtime
 from tasks.neighbours import SetNeighbours
+from tasks.scratch import scratch
 from tasks.upload import storable
 
 #: Records that the lake is asked for at once, and members that the ledger is.
@@ -211,8 +211,7 @@ class _Sources:
 
     def _walk(self) -> None:
         walked = 0
-        with tempfile.TemporaryDirectory(prefix="verify.", dir=self._run.folders.work) as name:
-            work = Path(name)
+        with scratch(self._run.folders.work) as work:
             for entry in unpack.members(
                 self._source(), work, self._run.options.archive, durable=False
             ):

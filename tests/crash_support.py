@@ -21,9 +21,10 @@ from schemas.files import SliceLimits
 from schemas.folders import Folders
 from schemas.progress import Stage
 from sql.store import Claim, Lake, Ledger, open_pool
-from tasks import chains, context, housekeeping
+from tasks import chains, context, desk, housekeeping
 from tasks.blobs import FileBlobs
 from tasks.context import Runtime
+from tasks.rollback import roll_back
 from tests import sets_support
 from tests.lake_support import WORK, Database, Driver, FakeEmbedder, FakeScanner, zipped
 from workers.watcher import Watcher
@@ -70,6 +71,9 @@ def drop_all(folders: Folders) -> dict[str, str]:
         (mine / f"{name}.ndjson").write_bytes(b"\n".join(rows) + b"\n")
     for name, data in _parts().items():
         (mine / name).write_bytes(data)
+    for name, own in (("kept", b"{broken one\n{broken two\n{broken three\n"), ("regretted", b"")):
+        rows = (orjson.dumps({"id": n, "name": "both"}) for n in ("x", "y", f"of {name}"))
+        (mine / f"{name}.ndjson").write_bytes(b"\n".join(rows) + b"\n" + own)
     (mine / "empty.csv").write_bytes(b"")
     said = hashlib.sha256((mine / "main.zip").read_bytes()).hexdigest()
     (mine / "main.zip.sha256").write_text(said)
@@ -149,6 +153,7 @@ def carry(data: str, urls: Mapping[str, str], crash_at: str | None) -> None:
         WORK.update(carrier.sound)
         carrier.retry_all(too=("rejected",) if crash_at is not None else ())
         carrier.to_rest()
+        carrier.at_the_desk()
     finally:
         for pool in pools:
             pool.close()
@@ -227,11 +232,28 @@ class _Carrier:
         ):
             housekeeping.retry(self._run, row)
 
+    def at_the_desk(self) -> None:
+        """Of three broken rows one is mended, one given up, one tried again; and one import is
+        taken back, of which another had two rows too."""
+        kept, regretted = (self._job(f"{name}.ndjson") for name in ("kept", "regretted"))
+        held = self._database.rows("SELECT * FROM imports.quarantine WHERE status = 'open'")
+        numbers = {bytes(row["raw"]).split()[-1]: row["id"] for row in held}
+        user_id = kept["user_id"]
+        if b"one" in numbers:
+            desk.mend(self._run, user_id, numbers[b"one"], b'{"id": "z", "name": "mended"}\n')
+        if b"two" in numbers:
+            desk.discard(self._run, user_id, desk.Choice(id=numbers[b"two"]), "broken")
+        desk.retry(self._run, user_id, desk.Choice(job_id=kept["id"]))
+        if regretted["status"] != "rolled_back":
+            roll_back(self._run, user_id, regretted["id"])
+
+    def _job(self, name: str) -> dict[str, Any]:
+        (job,) = self._database.rows("SELECT * FROM imports.jobs WHERE source_name = %s", name)
+        return job
+
     def meet_faults(self) -> None:
         """A cancelled job, one that fails, weather once, and an artefact that goes away once."""
-        (stopped,) = self._database.rows(
-            "SELECT * FROM imports.jobs WHERE source_name = 'stopped.ndjson'"
-        )
+        stopped = self._job("stopped.ndjson")
         housekeeping.cancel(self._run, stopped["id"], stopped["user_id"])
         once = iter(["weather", "gone"])
         normalise, embed, load = (

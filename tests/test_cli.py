@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -21,6 +22,7 @@ from schemas.errors import (
     ServiceDown,
     TransientError,
 )
+from tests.lake_support import Database, Driver, zipped
 from workers.cli import app, console, quarantine, receipts, report, sample, status
 from workers.settings import Settings
 
@@ -252,3 +254,24 @@ def test_jobs_that_are_not_there_or_have_ended(
         result = cli.invoke(app, arguments)
         assert (result.exit_code, result.stdout) == (1, ""), arguments
         assert len(result.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.services
+def test_cancel_says_what_had_loaded(
+    here: Settings, drop: Callable[..., Any], driver: Driver, database: Database
+) -> None:
+    two = zipped({"a.txt": b"Hello out there.", "b.ndjson": b'{"id": 1}\n{"id": 2}\n{broken\n'})
+    job = str(drop("anna", "two.zip", two))
+    driver.step()
+    driver.step()
+    told = cli.invoke(app, ["cancel", job, "--json"])
+    found = json.loads(told.stdout)
+    driver.drain()
+    assert (told.exit_code, found["stopped"], found["done"]) == (0, 1, 1)
+    assert found["loaded"] == database.job(UUID(job))["records_loaded"] > 0
+    made = json.loads(cli.invoke(app, ["receipt", job, "--json"]).stdout)
+    assert (made["state"], made["records"]["loaded"]) == ("cancelled", found["loaded"])
+    again = cli.invoke(app, ["retry", job])
+    assert again.exit_code == 0, "it goes on with the chunk that was stopped"
+    driver.drain()
+    assert json.loads(cli.invoke(app, ["receipt", job, "--json"]).stdout)["state"] == "done"

@@ -21,8 +21,9 @@ from schemas.progress import ROUTES
 from schemas.reasons import Category, Reason, category_of
 from schemas.records import RawRecord
 from sql.store import Lake
-from tasks import alarm, chains, desk, verify
+from tasks import alarm, chains, desk, housekeeping, verify
 from tasks.context import Runtime
+from tasks.scratch import scratch
 from tests.lake_support import Database, Driver, FakeScanner, counts, zipped
 from workers.cli import app
 from workers.cli import jobs as job_verbs
@@ -489,3 +490,14 @@ def test_edit_in_an_editor(
     again = cli.invoke(app, ["quarantine", "edit", str(number + 1)])
     assert (again.exit_code, again.stdout) == (1, "")
     assert "Nothing was changed" in again.stderr
+
+
+def test_what_a_killed_command_left_is_swept(run: Runtime) -> None:
+    left = run.folders.work / "tmp.left"
+    left.mkdir()
+    (left / "spool").write_bytes(b"somebody's records")
+    with scratch(run.folders.work) as held:
+        (held / "spool").write_bytes(b"somebody's records")
+        assert housekeeping.sweep(run) == 1
+        assert (left.exists(), held.exists()) == (False, True)
+    assert list(run.folders.work.iterdir()) == []

@@ -11,7 +11,8 @@ import typer
 from typer.core import TyperGroup
 
 from pipeline.catalogue import table
-from schemas.reasons import Reason
+from schemas.progress import Event
+from schemas.reasons import Category, Reason
 from workers.cli import app
 from workers.settings import Settings, reference
 
@@ -71,6 +72,21 @@ def test_every_reason_is_explained_once() -> None:
     page = text_of(DOCS / "errors.md").split("## Codes of chunks")[0]
     shown = Counter(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
     assert shown == Counter({str(reason): 1 for reason in Reason})
+
+
+def test_every_category_lists_its_reasons() -> None:
+    page = text_of(DOCS / "errors.md")
+    for category in (Category.SECURITY, Category.TRANSIENT):
+        shown = page.split(f"- *{category}*")[1].split("\n- ")[0]
+        named = set(re.findall(r"`(\w+)`", shown))
+        assert named == {str(reason) for reason in Reason if reason.category is category}
+
+
+def test_every_event_is_explained_once() -> None:
+    page = text_of(DOCS / "operations.md").split("## Who did what")[1].split("\n## ")[0]
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    shown = Counter(re.findall(r"`(\w+)`", " ".join(rows)))
+    assert shown == Counter({str(event): 1 for event in Event})
 
 
 def test_every_setting_that_a_page_names_exists() -> None:
