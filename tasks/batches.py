@@ -236,6 +236,23 @@ def read_lines(path: Path, name: str, mask: NDArray[np.bool_]) -> bytes:
     return b"\n".join(kept) + b"\n" if kept else b""
 
 
+#: Where a line of a document has its key, and the key that is common to repeats.
+_KEY, _BASE = 4, -2
+
+
+def read_bases(path: Path) -> list[str]:
+    """Of documents that may be repeats: the keys without their occurrence numbers, in hex."""
+    lines = spool.read(path, "documents.lines")["documents.lines"].splitlines()
+    return [line.rsplit(b"\t", 2)[_BASE].decode() for line in lines]
+
+
+def renamed(line: bytes, key: bytes) -> bytes:
+    """The line of a document, under another key of 16 bytes."""
+    fields = line.split(b"\t", _KEY + 1)
+    fields[_KEY] = key.hex().encode()
+    return b"\t".join(fields)
+
+
 def _decoded(section: str, kind: Any) -> Callable[[Path], Any]:
     def read(path: Path) -> Any:
         return msgspec.msgpack.decode(spool.read(path, section)[section], type=kind)

@@ -156,7 +156,7 @@ def screen_chunk(run: Runtime, claim: Claim) -> Ending:
             claim_twins(commit, *_chosen(claim, columns["documents"], twins))
         if known.any():
             claim_known(commit, *_chosen(claim, columns["documents"], known))
-        _note_drift(commit, claim, drift)
+        note_drift(commit, claim, drift)
         quarantine(commit, claim, rejections)
         following = Stage.EMBED if claim.embed else Stage.LOAD
         commit.advance(following, artefacts={"mask": name}, tally=tally)
@@ -208,7 +208,7 @@ def _chosen(
     return chosen, [claim.slices[slot][0] for slot in table.slots[at]]
 
 
-def _note_drift(commit: Commit, claim: Claim, drift: list[tuple[int, str, int]]) -> None:
+def note_drift(commit: Commit, claim: Claim, drift: list[tuple[int, str, int]]) -> None:
     """Fields that the format does not know, by name: a name is no content, but is kept out of
     logs all the same."""
     rows = [
@@ -242,8 +242,11 @@ def _tally(
     return tally
 
 
-def quarantine(commit: Commit, claim: Claim, rejections: list[batches.Quarantined]) -> None:
-    """Set rejections aside, each with its raw bytes and where they lie."""
+def quarantine(
+    commit: Commit, claim: Claim, rejections: list[batches.Quarantined], *, first: int = 0
+) -> None:
+    """Set rejections aside, each with its raw bytes and where they lie; `first` is the place of
+    the first among those of the chunk."""
     held = commit.run_many(
         "jobs",
         "quarantine",
@@ -257,7 +260,7 @@ def quarantine(commit: Commit, claim: Claim, rejections: list[batches.Quarantine
                 "detail": bad.detail,
                 "raw": bad.raw,
             }
-            for nth, bad in enumerate(rejections)
+            for nth, bad in enumerate(rejections, start=first)
         ],
     )
     if held:  # none on a second pass, after an artefact was lost
