@@ -182,6 +182,11 @@ def format_named(name: str) -> Format:
     return {f.name: f for f in all_formats()}[name]
 
 
+def weaker_than(form: Format) -> list[str]:
+    """The names of formats that claim a member only where this one does not."""
+    return [f.name for f in all_formats() if f.rank > form.rank]
+
+
 def recognise(head: Head, formats: Sequence[Format] | None = None) -> Format | tuple[Reason, str]:
     """The one format that claims the member, or why there is none.
 

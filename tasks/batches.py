@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import compress
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,7 @@ class Batch:
         self.drift: Counter[tuple[int, str]] = Counter()
         self.rejections: list[Quarantined] = []
         self.attached: list[Attached] = []
-        self.items: dict[int, int] = {}
+        self.items: Counter[int] = Counter()
         self._keep_text = keep_text
         self._repeats = Repeats() if repeats else None
 
@@ -117,8 +118,10 @@ class Batch:
             else:
                 self._add_rejection(slot, offset, length, outcome)
 
-    def notice(self, slot: int, fields: set[str]) -> None:
-        """Fields of one item that its format does not know; only so many names are kept."""
+    def notice(self, slot: int, fields: AbstractSet[str]) -> None:
+        """One item was read, with fields that its format does not know; of these only so many names
+        are kept. An item may give several records, or none."""
+        self.items[slot] += 1
         for field in fields:
             if (slot, field) in self.drift or len(self.drift) < MOST_DRIFT:
                 self.drift[slot, field] += 1

@@ -78,19 +78,8 @@ def read_slice(
         found = understand(
             form, member, source, part, opened.context, beside, lambda new: batch.notice(slot, new)
         )
-        counted = _count_items(found, batch.items, slot)
-        kept = _keep_blobs(run, claim, member, batch, normalise(counted))
+        kept = _keep_blobs(run, claim, member, batch, normalise(found))
         batch.add(slot, opened.file_id, kept)
-
-
-def _count_items(found: Iterable[Found], items: dict[int, int], slot: int) -> Iterator[Found]:
-    """Count items, not outcomes: one mail with two attachments is one item."""
-    count, last = 0, -1
-    for one in found:
-        if one[0] != last:
-            count, last = count + 1, one[0]
-        yield one
-    items[slot] = count
 
 
 def _keep_blobs(
@@ -153,9 +142,9 @@ def screen_chunk(run: Runtime, claim: Claim) -> Ending:
 
     def ending(commit: Commit) -> None:
         if twins.any():
-            claim_twins(commit, *_chosen(claim, columns["documents"], twins))
+            claim_twins(commit, *some_of(claim, columns["documents"], twins))
         if known.any():
-            claim_known(commit, *_chosen(claim, columns["documents"], known))
+            claim_known(commit, *some_of(claim, columns["documents"], known))
         note_drift(commit, claim, drift)
         quarantine(commit, claim, rejections)
         following = Stage.EMBED if claim.embed else Stage.LOAD
@@ -198,7 +187,7 @@ def _twins(claim: Claim, table: batches.Columns, first: NDArray[np.bool_]) -> ND
     return twins
 
 
-def _chosen(
+def some_of(
     claim: Claim, table: batches.Columns, which: NDArray[np.bool_]
 ) -> tuple[Keys, list[int]]:
     """Some documents of a table, and the files that they came out of."""

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from psycopg import Rollback
 from psycopg.types.json import Jsonb
 
+from pipeline.screen import first_of_each
 from schemas.crash import crash_here
 from schemas.progress import Event
 from schemas.reasons import Reason
 from sql import copy, renew
-from sql.load import SERIES, Came, Staged, Vectors, instants
+from sql.load import SERIES, Came, Staged, Vectors, claim_twins, instants
 from sql.store import COUNTS, Commit, Hold, note
 from tasks import alarm, batches, chunk, loading, upload
 from tasks.context import Runtime
@@ -90,10 +91,10 @@ class Renewal:
         closed, quarantined = self._settle_quarantine(commit)
         removed = renew.compare(commit, reading.ids, form.name, form.version, repeats=form.repeats)
         before = renew.tally(commit, reading.ids)
-        self._renew_meaning(commit)
         done = Counter(removed=removed, closed=closed, quarantined=quarantined)
         for group in self._groups:
             done += self._renew_group(commit, group)
+        self._renew_meaning(commit)  # after what superseded other versions, and their mentions
         self._renew_files(commit)
         self._count(commit, before)
         settled = Settled(**done)
@@ -203,6 +204,8 @@ class Renewal:
         if not chosen.count("new"):
             return 0
         renew.clear(own)
+        twins = chosen.mask("documents", "twin")
+        claim_twins(own, *chunk.some_of(own.claim, chosen.documents, twins))
         staged = self._staged(own, group, chosen, "new")
         series = {name: chosen.lines(name, "new") for name in SERIES}
         came = loading.load_rows(self._run, own, staged, series)
@@ -362,6 +365,16 @@ class _Chosen:
             if found.table == "documents":
                 keys[16 * n : 16 * n + 16] = found.key.bytes
         self._said, self.keys = columns["documents"].keys, bytes(keys)
+        self.documents = msgspec.structs.replace(columns["documents"], keys=self.keys)
+        self._part_twins()
+
+    def _part_twins(self) -> None:
+        """New documents that two files give: the first one's is loaded, the other has it too."""
+        new, twins = self.mask("documents", "new"), self.mask("documents", "twin")
+        at = np.flatnonzero(new)
+        pairs = np.frombuffer(self.keys, dtype="V16")[at]
+        later = at[~first_of_each(pairs.tobytes())]
+        new[later], twins[later] = False, True
 
     def mask(self, table: str, state: str) -> NDArray[np.bool_]:
         """Which outcomes of a table are in a state, shape (n,)."""

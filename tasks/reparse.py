@@ -16,7 +16,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from pipeline.format import Format, all_formats, format_named
+from pipeline.format import Format, format_named, weaker_than
 from schemas.errors import PermanentError, Rejected, TransientError
 from schemas.files import Member
 from tasks import members, originals
@@ -90,7 +90,7 @@ def _files(
         "format": form.name,
         "version": form.version,
         "every": wanted.every,
-        "weaker": [f.name for f in all_formats() if f.rank > form.rank],
+        "weaker": weaker_than(form),
         "n": _PAGE,
     }
     while rows := run.lake.rows(job["user_id"], "reparse", "files", after=after, **asked):
