@@ -87,6 +87,7 @@ def _app() -> typer.Typer:
         people,
         processes,
         quarantine,
+        reparse,
         search,
         services,
         sets,
@@ -102,7 +103,9 @@ def _app() -> typer.Typer:
         pretty_exceptions_show_locals=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    verbs = (services, add, status, jobs, sets, processes, formats, people, search, demo)
+    verbs = (
+        services, add, status, jobs, sets, reparse, processes, formats, people, search, demo,
+    )  # fmt: skip
     for group in verbs:
         group.register(made)
     made.add_typer(quarantine.app, name="quarantine")
