@@ -26,10 +26,16 @@ from tasks.blobs import FileBlobs
 from tasks.context import Runtime
 from tasks.rollback import roll_back
 from tests import sets_support
-from tests.lake_support import WORK, Database, Driver, FakeEmbedder, FakeScanner, zipped
+from tests.lake_support import WORK, Database, Driver, FakeModels, FakeScanner, zipped
 from workers.watcher import Watcher
 
 ROOT = Path(__file__).parent.parent
+
+_AT_REST = """
+SELECT (SELECT bool_and(completed_at IS NOT NULL) FROM imports.jobs)
+    AND NOT EXISTS (SELECT FROM vectors.waiting)
+    AND NOT EXISTS (SELECT FROM user_data.unindexed)
+"""
 ANA = "ana@example.org"
 
 
@@ -143,7 +149,7 @@ def carry(data: str, urls: Mapping[str, str], crash_at: str | None) -> None:
     run = _runtime(Path(data), Ledger(pools[0]), Lake(pools[1]))
     context.install(lambda: run)
     driver = Driver()
-    chains.send = driver.send
+    chains.send, chains.send_turn = driver.send, driver.send_turn
     carrier = _Carrier(run, driver, Database(urls["admin"]))
     try:
         carrier.take_in()
@@ -168,7 +174,7 @@ def _runtime(data: Path, ledger: Ledger, lake: Lake) -> Runtime:
         ledger=ledger,
         lake=lake,
         scanner=FakeScanner(),
-        make_embedder=FakeEmbedder,
+        models=FakeModels(),
         make_blobs=FileBlobs,
         queue_lengths=dict,
     )
@@ -213,8 +219,9 @@ class _Carrier:
             self._let_files_age()
             housekeeping.reconcile(self._run)
             self._driver.drain()
+            self._driver.take_turns(self._run)
             housekeeping.sweep(self._run)
-            if self._database.one("SELECT bool_and(completed_at IS NOT NULL) FROM imports.jobs"):
+            if self._database.one(_AT_REST):
                 return
         raise AssertionError("the jobs don't come to an end")
 
