@@ -132,7 +132,8 @@ def table_of(source: SentenceTransformerEmbedder) -> NDArray[np.float16]:
     seen = np.concatenate([source.encode_tokens(part) for part in parts])
     ranks = np.arange(2, len(ids) + 2)
     share = (1 / ranks) / (1 / ranks).sum()
-    return (_principal(seen) * (_SIF / (_SIF + share))[:, None]).astype(np.float16)
+    weights: NDArray[np.float64] = _SIF / (_SIF + share)
+    return (_principal(seen) * weights[:, None]).astype(np.float16)
 
 
 def _principal(rows: NDArray[np.float32]) -> NDArray[np.float64]:
