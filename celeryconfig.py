@@ -35,6 +35,9 @@ broker_transport_options = {
     # Queues are asked in the order of their names, which puts load before normalise: what was
     # begun is finished before more is begun, and few spools lie on the disk.
     "queue_order_strategy": "sorted",
+    # A queue is two lists: `embed`, and `embed:9` for what may wait until the first is empty.
+    "priority_steps": [0, 9],
+    "sep": ":",
 }
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None  # the broker comes back when it comes back
@@ -54,6 +57,7 @@ task_routes = {
     "datapunk.normalise": {"queue": "normalise"},
     "datapunk.screen": {"queue": "normalise"},
     "datapunk.embed": {"queue": "embed"},
+    "datapunk.deepen": {"queue": "embed", "priority": 9},
     "datapunk.load": {"queue": "load"},
     "datapunk.finish": {"queue": "maintenance"},
 }

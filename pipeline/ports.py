@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.files import Context
+from schemas.progress import Tier
 from schemas.records import Blob
 
 T = TypeVar("T")
@@ -59,8 +60,29 @@ class Embedder(Protocol):
     def dimension(self) -> int:
         """The length of a vector, read from the model."""
 
+    @property
+    def at_once(self) -> int:
+        """How many texts a call of `encode` takes best."""
+
+    @property
+    def kept_by_text(self) -> bool:
+        """Whether a vector costs more than to look it up by its text."""
+
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of shape (len(texts), dimension), in the order of the texts."""
+
+
+class Models(Protocol):
+    """The models of the tiers, by the tier's name, and others by their own."""
+
+    def load(self, model: str) -> Embedder:
+        """The model itself; slow, and made first where it is missing."""
+
+    def identify(self, model: str) -> tuple[str, str] | None:
+        """Its name and revision, not loaded; None for one that is yet to be made."""
+
+    def first_tier(self) -> Tier:
+        """The tier whose vectors a document loads with; the others follow."""
 
 
 class BlobStore(Protocol):

@@ -48,6 +48,11 @@ class Folders(msgspec.Struct, frozen=True):
         """Logs of local processes."""
         return self.data / "logs"
 
+    @property
+    def models(self) -> Path:
+        """Models that were made here, by what they were made from."""
+        return self.data / "models"
+
     def job(self, job_id: UUID) -> Path:
         """The work folder of one job."""
         return self.work / str(job_id)

@@ -50,6 +50,15 @@ def route(kind: Kind, *, embed: bool = True) -> tuple[Stage, ...]:
     return stages if embed else tuple(s for s in stages if s is not Stage.EMBED)
 
 
+class Tier(StrEnum):
+    """How good the vectors of a document are. Each tier is a model of its own."""
+
+    STATIC = "static"
+    """A mean of token vectors: made as a record loads, at tens of thousands of texts a second."""
+    FULL = "full"
+    """The model itself, behind the load."""
+
+
 class ChunkStatus(StrEnum):
     """Where a chunk stands in its present stage."""
 

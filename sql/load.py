@@ -290,12 +290,18 @@ class VectorStore:
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
 
-    def ensure_model(self, user_id: UUID, name: str, revision: str, dimension: int) -> int:
+    def ensure_model(
+        self, user_id: UUID, name: str, revision: str, dimension: int, *, tier: str | None
+    ) -> int:
         """The id of a model; it and its partition are made if they are missing."""
-        (row,) = self._lake.rows(
-            user_id, "lake", "ensure_model", name=name, revision=revision, dimension=dimension
-        )
+        asked = {"name": name, "revision": revision, "dimension": dimension, "tier": tier}
+        (row,) = self._lake.rows(user_id, "lake", "ensure_model", **asked)
         return int(row["ensure_model"])
+
+    def find_model(self, user_id: UUID, name: str, revision: str) -> int | None:
+        """The id of a model, if it has one."""
+        rows = self._lake.rows(user_id, "vectors", "find_model", name=name, revision=revision)
+        return int(rows[0]["id"]) if rows else None
 
     def cached(
         self, user_id: UUID, model_id: int, hashes: Iterable[bytes]

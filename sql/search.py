@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,8 +16,10 @@ from psycopg import sql
 from schemas.errors import PermanentError
 from sql.queries import queries
 from sql.store import Connection, Lake
+from sql.vectors import Wanted
 
 _SEARCH = queries("search")
+_VECTORS = queries("vectors")
 
 #: Of a word that stands in very many documents, so many are ranked.
 _RANKED = 3_000
@@ -30,11 +32,14 @@ _EF_SEARCH = 200
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """A model that has vectors of the user's; `encode` gives the vector of a text."""
+    """A model that has vectors of the user's. `encode` gives the vector of a text; it is called
+    where the model is needed, so it may load the model then. `waits_as` is the name under which
+    documents wait for its vectors."""
 
     id: int
     dimension: int
     encode: Callable[[str], NDArray[np.float32]]
+    waits_as: str = ""
 
 
 class Filters(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,31 +92,40 @@ class Search:
             return self._page(connection, scores, query, corrected, n, skip)
 
     def by_meaning(
-        self, text: str, model: Model, filters: Filters, *, n: int = 10, skip: int = 0
+        self, text: str, models: Sequence[Model], filters: Filters, *, n: int = 10, skip: int = 0
     ) -> Found:
-        """The documents whose vectors are nearest to the text's."""
+        """The documents whose vectors are nearest to the text's; `models` are the best first."""
         with self._lake.as_user(self._user) as connection:
             query, _ = self._query(connection, text)
-            scores = self._meaning(connection, model, model.encode(text), filters, n + skip)
+            scores = self._nearest(connection, models, text, filters, n + skip)
             return self._page(connection, scores, query, [], n, skip)
 
     def hybrid(
-        self, text: str, model: Model, filters: Filters, *, n: int = 10, skip: int = 0
+        self, text: str, models: Sequence[Model], filters: Filters, *, n: int = 10, skip: int = 0
     ) -> Found:
         """Both lists, fused by reciprocal rank."""
         depth = max(_DEPTH, n + skip)
         with self._lake.as_user(self._user) as connection:
             query, corrected = self._query(connection, text)
             words = self._words(connection, query, filters, depth)
-            meaning = self._meaning(connection, model, model.encode(text), filters, depth)
+            meaning = self._nearest(connection, models, text, filters, depth)
             return self._page(connection, fused(words, meaning), query, corrected, n, skip)
 
     def similar(
-        self, document_id: int, model: Model, filters: Filters, *, n: int = 10, skip: int = 0
+        self,
+        document_id: int,
+        models: Sequence[Model],
+        filters: Filters,
+        *,
+        n: int = 10,
+        skip: int = 0,
     ) -> Found:
-        """The documents nearest to one. Raises `PermanentError` if that one has no vector."""
+        """The documents nearest to one, by the best of the models for which all have vectors, else
+        by the last. Raises `PermanentError` if that one has no vector."""
         with self._lake.as_user(self._user) as connection:
             register_vector(connection)
+            whole = (m for m in models if not self._waits(connection, m))
+            model = next(whole, models[-1])
             asked = {"model_id": model.id, "document_id": document_id, "user_id": self._user}
             row = connection.execute(_SEARCH["vector_of"], asked).fetchone()
             if row is None:
@@ -150,6 +164,34 @@ class Search:
         name = "by_words" if query else "by_filters"
         rows = connection.execute(_SEARCH[name], {**asked, "query": query, "n": n, "most": most})
         return [(row["document_id"], float(row["score"])) for row in rows]
+
+    def _nearest(
+        self,
+        connection: Connection,
+        models: Sequence[Model],
+        text: str,
+        filters: Filters,
+        n: int,
+    ) -> list[tuple[int, float]]:
+        """By the best model alone where every document has its vectors. Where some wait for them,
+        by the next one; and by both, if of what that finds at least half has the better ones."""
+        best, *others = models
+        if not others or not self._waits(connection, best):
+            return self._meaning(connection, best, best.encode(text), filters, n)
+        depth = max(_DEPTH, n)
+        plain = self._nearest(connection, others, text, filters, depth)
+        ids = [at for at, _ in plain]
+        asked = {"model_id": best.id, "user_id": self._user, "ids": ids}
+        have = {row["document_id"] for row in connection.execute(_VECTORS["vectored"], asked)}
+        if 2 * len(have) < len(ids):
+            return plain[:n]
+        better = self._meaning(connection, best, best.encode(text), filters, depth)
+        return mixed(better, plain, have)[:n]
+
+    def _waits(self, connection: Connection, model: Model) -> bool:
+        asked = {"model": model.waits_as, "user_id": self._user}
+        row = connection.execute(_VECTORS["waits"], asked).fetchone()
+        return bool(row and row["waits"])
 
     def _meaning(
         self,
@@ -234,6 +276,24 @@ def fused(*lists: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
     for ranked in lists:
         for rank, (document_id, _) in enumerate(ranked, start=1):
             total[document_id] = total.get(document_id, 0.0) + 1 / (_RRF + rank)
+    return _best_first(total)
+
+
+def mixed(
+    better: Sequence[tuple[int, float]], plain: Sequence[tuple[int, float]], have: Set[int]
+) -> list[tuple[int, float]]:
+    """The lists of two models fused, where only the documents in `have` have vectors of the better
+    one: for the others, their place in the plain list counts twice, so that what waits for its
+    vectors is not pushed down for it."""
+    total = dict(fused(better, plain))
+    for rank, (document_id, _) in enumerate(plain, start=1):
+        if document_id not in have:
+            total[document_id] += 1 / (_RRF + rank)
+    return _best_first(total)
+
+
+def _best_first(total: Mapping[int, float]) -> list[tuple[int, float]]:
+    """Of a tie, the later document."""
     return sorted(total.items(), key=lambda pair: (-pair[1], -pair[0]))
 
 
@@ -242,12 +302,19 @@ def _lexeme(word: str) -> str:
     return "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-def index_some(lake: Lake, user_id: UUID, n: int) -> int:
-    """Make up to `n` waiting documents findable; how many were taken out of the queue."""
-    (row,) = lake.rows(user_id, "search", "index_some", user_id=user_id, n=n)
+def index_some(
+    lake: Lake, user_id: UUID, n: int, wanted: Wanted, models: Mapping[str, int | None]
+) -> int:
+    """Make up to `n` waiting documents findable; how many were taken out of the queue.
+
+    Those of them that are to have vectors and came without some model's wait for them from now on;
+    a model that nobody has vectors of has no id.
+    """
+    asked = {"models": list(models), "model_ids": list(models.values()), **wanted.parameters()}
+    (row,) = lake.rows(user_id, "search", "index_some", user_id=user_id, n=n, **asked)
     return int(row["count"])
 
 
 def models(lake: Lake, user_id: UUID) -> Sequence[Mapping[str, Any]]:
-    """The models that have vectors of the user's: id, name, revision, dimension."""
+    """The models that have vectors of the user's: id, name, revision, dimension, tier."""
     return lake.rows(user_id, "search", "models_with_vectors", user_id=user_id)

@@ -16,6 +16,11 @@ from sql.store import Ledger
 TASK_PREFIX = "datapunk."
 CHUNKS = queries("chunks")
 
+#: The broker's own name of the list behind a queue, as `celeryconfig` spells it: it is asked when
+#: the queue itself is empty.
+_LAST = 9
+BEHIND = f"{QUEUES[Stage.EMBED]}:{_LAST}"
+
 
 def task_name(stage: Stage) -> str:
     """The name of a stage's task, as Flower shows it."""
@@ -33,6 +38,16 @@ def send(chunk: int, job_id: UUID, kind: Kind, stage: Stage, *, embed: bool) -> 
             signature(task_name(s), kwargs=kwargs, immutable=True, options={"queue": QUEUES[s]})
             for s in rest
         )
+    ).apply_async()
+
+
+def send_turn(user_id: UUID, model: str) -> None:
+    """Send a turn of what goes on behind the imports: taken when no chunk waits in the queue."""
+    signature(
+        TASK_PREFIX + "deepen",
+        kwargs={"user_id": str(user_id), "model": model},
+        immutable=True,
+        options={"queue": QUEUES[Stage.EMBED], "priority": _LAST},
     ).apply_async()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import embed, spool
+from pipeline import spool
 from pipeline.format import Format, format_named
 from pipeline.normalise import Found, normalise, understand
 from pipeline.ports import Neighbours
@@ -24,8 +23,8 @@ from schemas.progress import Event, Stage
 from schemas.records import Record
 from sql.load import Keys, Vectors, claim_known, claim_twins, known_documents
 from sql.store import COUNTS, Claim, Commit
-from tasks import batches
-from tasks.context import Options, Runtime
+from tasks import batches, embedding
+from tasks.context import Runtime
 from tasks.neighbours import SetNeighbours
 from tasks.shell import Ending
 
@@ -260,11 +259,7 @@ def quarantine(
 
 
 def embed_chunk(run: Runtime, claim: Claim) -> Ending:
-    """Texts to vectors; a text that was embedded before comes from the cache.
-
-    New vectors go to the cache batch by batch, in transactions of their own: a chunk of long
-    mails takes minutes, and a worker that is lost in them loses one batch.
-    """
+    """Texts to vectors of the first tier; the others follow behind the load."""
     path = made(run, claim, "spool")
     mask = batches.read_mask(made(run, claim, "mask"), "documents")
     texts = [(n, text) for n, text in batches.read_texts(path) if mask[n]]
@@ -282,54 +277,26 @@ def embed_chunk(run: Runtime, claim: Claim) -> Ending:
 def embed_texts(
     run: Runtime, user_id: UUID, keys: bytes, texts: list[tuple[int, str]]
 ) -> Vectors | None:
-    """Vectors of the texts of some records; None if there is nothing to embed.
+    """Vectors of the first tier for the texts of some records; None if there is nothing to embed.
 
     `texts` pairs the number of a record with its text; its key is `keys[16 n : 16 n + 16]`.
     """
-    owners, pieces = _pieces(texts, run.options)
-    if not pieces:
+    made = embedding.embed_texts(run, user_id, run.first_tier, texts)
+    if made is None:
         return None
-    model_id = run.model_id(user_id)
-    hashes = [embed.text_hash(piece.text) for piece in pieces]
-    matrix = embed.encode_missing(
-        [piece.text for piece in pieces],
-        run.vectors.cached(user_id, model_id, set(hashes)),
-        run.embedder,
-        batch=run.options.embed_batch,
-        keep=lambda fresh: run.vectors.keep(user_id, model_id, fresh),
-    )
     return Vectors(
-        model_id=model_id,
-        keys=b"".join(keys[16 * n : 16 * n + 16] for n in owners),
-        pieces=np.array(_numbered(owners), dtype="<i2"),
-        starts=np.array([p.start for p in pieces], dtype="<i4"),
-        ends=np.array([p.end for p in pieces], dtype="<i4"),
-        matrix=np.ascontiguousarray(matrix, dtype="<f4"),
+        model_id=run.model_id(user_id, run.first_tier),
+        keys=b"".join(keys[16 * n : 16 * n + 16] for n in made.owners),
+        pieces=made.pieces,
+        starts=made.starts,
+        ends=made.ends,
+        matrix=made.matrix,
     )
-
-
-def _pieces(texts: list[tuple[int, str]], options: Options) -> tuple[list[int], list[embed.Piece]]:
-    """Every text cut to what the model takes, and the record that each piece belongs to."""
-    owners: list[int] = []
-    pieces: list[embed.Piece] = []
-    for n, text in texts:
-        for piece in embed.pieces(text, options.piece_chars, options.most_pieces):
-            owners.append(n)
-            pieces.append(piece)
-    return owners, pieces
 
 
 def _write_vectors(path: Path, vectors: Vectors) -> None:
     columns = {name: getattr(vectors, name).tobytes() for name in _VECTOR_COLUMNS}
     spool.write(path, {"keys": vectors.keys, **columns})
-
-
-def _numbered(owners: list[int]) -> list[int]:
-    """The number of each piece within its record: 0, 1, … for runs of one owner."""
-    numbers = [0] * len(owners)
-    for at, (before, now) in enumerate(pairwise(owners), start=1):
-        numbers[at] = numbers[at - 1] + 1 if before == now else 0
-    return numbers
 
 
 def read_vectors(path: Path, model_id: int) -> Vectors:

@@ -12,10 +12,11 @@ from uuid import UUID
 import msgspec
 
 from pipeline.embed import MOST_PIECES, PIECE_CHARS, EmbedPolicy
-from pipeline.ports import BlobStore, Embedder, Scanner
+from pipeline.ports import BlobStore, Embedder, Models, Scanner
 from pipeline.unpack import ArchiveLimits
 from schemas.files import SliceLimits
 from schemas.folders import Folders
+from schemas.progress import Tier
 from schemas.records import Blob
 from sql.load import Partitions, VectorStore
 from sql.store import Lake, Ledger
@@ -48,7 +49,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     archive: ArchiveLimits = msgspec.field(default_factory=ArchiveLimits)
     slices: SliceLimits = SliceLimits()
     embed: EmbedPolicy = msgspec.field(default_factory=EmbedPolicy)
-    embed_batch: int = 64
+    embed_batch: int | None = None
+    """Texts a call of the model; None: what it takes best."""
+    tiers: tuple[Tier, ...] = tuple(Tier)
     piece_chars: int = PIECE_CHARS
     most_pieces: int = MOST_PIECES
     index_from_vectors: int = 10_000
@@ -65,7 +68,7 @@ class _NoBlobs:
 class Runtime:
     """The services of one process, each opened when it is first needed.
 
-    `make_embedder` loads the model, so only a process that embeds pays for it.
+    A model is loaded on first use, so only a process that embeds pays for it.
     """
 
     def __init__(
@@ -76,7 +79,7 @@ class Runtime:
         ledger: Ledger,
         lake: Lake,
         scanner: Scanner,
-        make_embedder: Callable[[], Embedder],
+        models: Models,
         make_blobs: Callable[[Path], BlobStore],
         queue_lengths: Callable[[], dict[str, int]],
     ) -> None:
@@ -88,7 +91,8 @@ class Runtime:
         self.partitions = Partitions(lake)
         self.vectors = VectorStore(lake)
         self.queue_lengths = queue_lengths
-        self._make_embedder = make_embedder
+        self.models = models
+        self._embedders: dict[str, Embedder] = {}
         self._make_blobs = make_blobs
 
     def without_blobs(self) -> Runtime:
@@ -98,18 +102,32 @@ class Runtime:
         return made
 
     @cached_property
-    def embedder(self) -> Embedder:
-        """The model, loaded on first use and kept."""
-        return self._make_embedder()
+    def first_tier(self) -> Tier:
+        """The tier whose vectors a document loads with."""
+        return self.models.first_tier()
+
+    def embedder(self, model: str) -> Embedder:
+        """The model of a tier, or of a name; loaded on first use and kept."""
+        if model not in self._embedders:
+            self._embedders[model] = self.models.load(model)
+        return self._embedders[model]
 
     def blobs(self, user_id: UUID) -> BlobStore:
         """The content-addressed store of one user."""
         return self._make_blobs(self.folders.blobs(user_id))
 
-    def model_id(self, user_id: UUID) -> int:
-        """The ledger's id of our model."""
-        model = self.embedder
-        return self.vectors.ensure_model(user_id, model.model, model.revision, model.dimension)
+    def model_id(self, user_id: UUID, model: str) -> int:
+        """The lake's id of a model, which is loaded for it."""
+        made = self.embedder(model)
+        tier = model if model in set(Tier) else None
+        return self.vectors.ensure_model(
+            user_id, made.model, made.revision, made.dimension, tier=tier
+        )
+
+    def known_model(self, user_id: UUID, model: str) -> int | None:
+        """The same without loading it; None if nobody has any vectors of it."""
+        known = self.models.identify(model)
+        return None if known is None else self.vectors.find_model(user_id, *known)
 
 
 class _Holder:

@@ -23,7 +23,7 @@ from schemas.progress import QUEUES, Event, JobStatus, Stage
 from schemas.reasons import category_of
 from sql.queries import queries
 from sql.store import COUNTS, Claim, Commit, Connection, note
-from tasks import alarm, chains, scratch, sealed, sets
+from tasks import alarm, chains, deepen, scratch, sealed, sets
 from tasks.context import Runtime
 from tasks.indexing import index_user, index_waiting
 from tasks.shell import Ending
@@ -146,6 +146,7 @@ def _refresh(run: Runtime, claim: Claim) -> None:
 
 #: Of two reconcilers one works; the other finds the lock taken and waits for its next turn.
 _LOCK = 7_215_002
+_STEPS = ("buried", "sets", "sent_again", "started", "indexed", "turns")
 
 
 def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> dict[str, int]:
@@ -157,7 +158,7 @@ def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> di
     with run.ledger.pool.connection() as connection:
         row = connection.execute("SELECT pg_try_advisory_lock(%s) AS got", (_LOCK,)).fetchone()
         if row is None or not row["got"]:
-            return {"buried": 0, "sets": 0, "sent_again": 0, "started": 0, "indexed": 0}
+            return dict.fromkeys(_STEPS, 0)
         try:
             return {
                 "buried": _bury(run),
@@ -165,6 +166,7 @@ def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> di
                 "sent_again": _send_again(run, window_s, at_once),
                 "started": _start_waiting(run),
                 "indexed": index_waiting(run),
+                "turns": deepen.send_turns(run),
             }
         finally:
             connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))

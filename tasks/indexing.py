@@ -11,6 +11,7 @@ from uuid import UUID
 
 from schemas.crash import crash_here
 from sql.search import index_some
+from tasks import deepen
 from tasks.context import Runtime
 
 #: Documents a transaction; some hundred milliseconds of work.
@@ -23,8 +24,9 @@ _TURN_S = 5.0
 def index_user(run: Runtime, user_id: UUID, *, seconds: float) -> int:
     """Index what waits of one user, until nothing does or the time is up; how many were taken."""
     end, total = time.monotonic() + seconds, 0
+    models = deepen.known_models(run, user_id)
     while time.monotonic() < end:
-        taken = index_some(run.lake, user_id, _BATCH)
+        taken = index_some(run.lake, user_id, _BATCH, deepen.wanted(run), models)
         crash_here("index.after_batch")
         total += taken
         if taken < _BATCH:

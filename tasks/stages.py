@@ -8,7 +8,9 @@ from celery import shared_task
 
 from schemas.progress import Stage
 from tasks import chunk as record_stages
+from tasks import deepen as behind
 from tasks import housekeeping, loading, poison, shell, upload
+from tasks.context import as_ids, runtime
 
 
 @shared_task(name="datapunk.validate", bind=False)
@@ -51,3 +53,9 @@ def load(*, chunk: Any, job_id: Any) -> None:
 def finish(*, chunk: Any, job_id: Any) -> None:
     """End a job."""
     shell.perform(Stage.FINISH, chunk, job_id, housekeeping.finish_job)
+
+
+@shared_task(name="datapunk.deepen", bind=False)
+def deepen(*, user_id: Any, model: Any) -> None:
+    """Embed what a tier lacks, for a while."""
+    behind.in_background(runtime(), as_ids(user_id), str(model))

@@ -21,12 +21,13 @@ from psycopg import sql
 from pydantic import SecretStr
 
 from schemas.folders import Folders
+from schemas.progress import Tier
 from sql import migrate
 from sql.store import Lake, Ledger, open_pool
 from tasks import chains, context
 from tasks.blobs import FileBlobs
 from tasks.context import Runtime
-from tests.lake_support import Database, Driver, FakeEmbedder, FakeScanner
+from tests.lake_support import Database, Driver, FakeEmbedder, FakeModels, FakeScanner
 from workers import bootstrap, intake, local
 from workers.settings import ScannerMode, Settings
 
@@ -148,7 +149,15 @@ def embedder() -> FakeEmbedder:
 
 
 @pytest.fixture
-def make_run(place: Settings, embedder: FakeEmbedder) -> Iterator[Callable[..., Runtime]]:
+def deep() -> FakeEmbedder:
+    """The full tier's model."""
+    return FakeEmbedder(Tier.FULL)
+
+
+@pytest.fixture
+def make_run(
+    place: Settings, embedder: FakeEmbedder, deep: FakeEmbedder
+) -> Iterator[Callable[..., Runtime]]:
     """Makes runtimes on the test's lake; `options` are changes to `tasks.context.Options`."""
     pools = []
 
@@ -161,7 +170,7 @@ def make_run(place: Settings, embedder: FakeEmbedder) -> Iterator[Callable[..., 
             ledger=Ledger(ledger),
             lake=Lake(lake),
             scanner=FakeScanner(),
-            make_embedder=lambda: embedder,
+            models=FakeModels(embedder, deep),
             make_blobs=FileBlobs,
             queue_lengths=dict,
         )
@@ -193,6 +202,7 @@ def driver(monkeypatch: pytest.MonkeyPatch, run: Runtime) -> Driver:
     """Broker and workers in this process."""
     made = Driver()
     monkeypatch.setattr(chains, "send", made.send)
+    monkeypatch.setattr(chains, "send_turn", made.send_turn)
     return made
 
 

@@ -27,10 +27,16 @@ from tasks.context import Runtime
 from tasks.rollback import roll_back
 from tests import sets_support
 from tests.disk_support import FullDisk
-from tests.lake_support import WORK, Database, Driver, FakeEmbedder, FakeScanner, zipped
+from tests.lake_support import WORK, Database, Driver, FakeModels, FakeScanner, zipped
 from workers.watcher import Watcher
 
 ROOT = Path(__file__).parent.parent
+
+_AT_REST = """
+SELECT (SELECT bool_and(completed_at IS NOT NULL) FROM imports.jobs)
+    AND NOT EXISTS (SELECT FROM vectors.waiting)
+    AND NOT EXISTS (SELECT FROM user_data.unindexed)
+"""
 ANA = "ana@example.org"
 
 
@@ -159,7 +165,7 @@ def carry(
     run = _runtime(Path(data), Ledger(pools[0]), Lake(pools[1]))
     context.install(lambda: run)
     driver = Driver()
-    chains.send = driver.send
+    chains.send, chains.send_turn = driver.send, driver.send_turn
     carrier = _Carrier(run, driver, Database(urls["admin"]), disk)
     try:
         carrier.take_in()
@@ -188,7 +194,7 @@ def _runtime(data: Path, ledger: Ledger, lake: Lake) -> Runtime:
         ledger=ledger,
         lake=lake,
         scanner=FakeScanner(),
-        make_embedder=FakeEmbedder,
+        models=FakeModels(),
         make_blobs=FileBlobs,
         queue_lengths=dict,
     )
@@ -241,6 +247,7 @@ class _Carrier:
             self._let_files_age()
             housekeeping.reconcile(self._run)
             self._driver.drain()
+            self._driver.take_turns(self._run)
             housekeeping.sweep(self._run)
             if self._disk.full:
                 self._bear_it()
@@ -251,8 +258,7 @@ class _Carrier:
 
     def _at_rest(self) -> bool:
         dropped = [p for p in self._run.folders.staging.rglob("*") if p.is_file()]
-        ended = "SELECT bool_and(completed_at IS NOT NULL) FROM imports.jobs"
-        return not dropped and bool(self._database.one(ended))
+        return not dropped and bool(self._database.one(_AT_REST))
 
     def _bear_it(self) -> None:
         """What must hold while the disk is full; after two turns there is room again."""

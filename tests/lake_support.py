@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import zipfile
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -17,9 +18,9 @@ from celery.exceptions import Ignore
 from numpy.typing import NDArray
 from psycopg.rows import dict_row
 
-from pipeline.ports import Embedder, Scan, Scanner, Verdict
-from schemas.progress import Kind, Stage, route
-from tasks import chunk, housekeeping, loading, poison, shell, upload
+from pipeline.ports import Embedder, Models, Scan, Scanner, Verdict
+from schemas.progress import Kind, Stage, Tier, route
+from tasks import chunk, deepen, housekeeping, loading, poison, shell, upload
 from tasks.context import Runtime
 
 #: What each stage does, as `tasks.stages` wires it.
@@ -37,18 +38,41 @@ WORK: dict[Stage, shell.Work] = {
 class FakeEmbedder(Embedder):
     """Vectors made of a hash: the same text, the same vector. Remembers what it was asked."""
 
-    model = "fake"
     revision = "1"
     dimension = 8
+    at_once = 64
+    kept_by_text = True
 
-    def __init__(self) -> None:
+    def __init__(self, model: str = "static") -> None:
+        self._model = f"fake {model}"
         self.texts: list[str] = []
+
+    @property
+    def model(self) -> str:
+        return self._model
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         self.texts += texts
         digests = [blake2b(t.encode(), digest_size=self.dimension).digest() for t in texts]
         whole = np.frombuffer(b"".join(digests), dtype=np.uint8)
         return whole.reshape(len(texts), self.dimension).astype(np.float32) + 1
+
+
+class FakeModels(Models):
+    """Such a model for each tier; others, by their names, are made as they are asked for."""
+
+    def __init__(self, *made: FakeEmbedder) -> None:
+        self.made = {embedder.model: embedder for embedder in made}
+
+    def load(self, model: str) -> FakeEmbedder:
+        made = FakeEmbedder(model)
+        return self.made.setdefault(made.model, made)
+
+    def identify(self, model: str) -> tuple[str, str]:
+        return f"fake {model}", "1"
+
+    def first_tier(self) -> Tier:
+        return Tier.STATIC
 
 
 class FakeScanner(Scanner):
@@ -77,6 +101,18 @@ class Driver:
     def __init__(self) -> None:
         self.sent: deque[Message] = deque()
         self.performed: list[tuple[Stage, int]] = []
+        self.turns: deque[tuple[UUID, str]] = deque()
+
+    def send_turn(self, user_id: UUID, model: str) -> None:
+        self.turns.append((user_id, model))
+
+    def take_turns(self, run: Runtime) -> int:
+        """Carry out the turns that were sent behind the imports, and what they send; how many."""
+        for n in itertools.count():
+            if not self.turns:
+                return n
+            deepen.in_background(run, *self.turns.popleft())
+        raise AssertionError
 
     def send(self, chunk: int, job_id: UUID, kind: Kind, stage: Stage, *, embed: bool) -> None:
         self.sent.append(Message(chunk, job_id, kind, stage, embed))
@@ -156,6 +192,7 @@ class Database:
             "lease_expires = lease_expires - interval '1 hour', "
             "enqueued_at = enqueued_at - interval '1 hour'"
         )
+        self.rows("UPDATE vectors.waiting SET taken_until = taken_until - interval '1 hour'")
         self.rows("UPDATE imports.sets SET waits_until = waits_until - interval '1 hour'")
 
 

@@ -34,6 +34,8 @@ class FakeEmbedder(Embedder):
     model = "fake"
     revision = "1"
     dimension = 8
+    at_once = 64
+    kept_by_text = True
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []

@@ -136,7 +136,7 @@ def everything(database: Database) -> None:
             data_type.value,
         )
     database.rows("SELECT timeseries.ensure_partitions('locations', '{2023-01-01}'::date[])")
-    database.rows("SELECT vectors.ensure_model('some', '1', 8)")
+    database.rows("SELECT vectors.ensure_model('some', '1', 8, 'static')")
 
 
 _USER_TABLES = """

@@ -58,13 +58,15 @@ def titles(found: Any) -> list[str]:
     return [hit.title for hit in found.hits]
 
 
-def model(database: Database) -> Model:
+def models(database: Database) -> list[Model]:
     (row,) = database.rows("SELECT id, dimension FROM vectors.models")
-    return Model(
-        id=row["id"],
-        dimension=row["dimension"],
-        encode=lambda text: np.asarray(FakeEmbedder().encode([text])[0]),
-    )
+    return [
+        Model(
+            id=row["id"],
+            dimension=row["dimension"],
+            encode=lambda text: np.asarray(FakeEmbedder().encode([text])[0]),
+        )
+    ]
 
 
 def test_a_word_is_found_in_every_form_of_its_own_language(seeker: Search) -> None:
@@ -115,7 +117,7 @@ def test_without_words_the_latest_that_fit_come(seeker: Search) -> None:
 
 
 def test_pages_are_stable_and_do_not_overlap(seeker: Search, database: Database) -> None:
-    m = model(database)
+    m = models(database)
     whole = [hit.id for hit in seeker.hybrid("heron", m, Filters(), n=6).hits]
     pages = [
         hit.id
@@ -128,16 +130,16 @@ def test_pages_are_stable_and_do_not_overlap(seeker: Search, database: Database)
 
 def test_the_nearest_vector_comes_first(seeker: Search, database: Database) -> None:
     said = "Dinner\n\nShall we cook a soup of lentils on Friday? I bring the bread."
-    found = seeker.by_meaning(said, model(database), Filters(), n=3)
+    found = seeker.by_meaning(said, models(database), Filters(), n=3)
     assert titles(found)[0] == "Dinner"
     assert found.hits[0].score == pytest.approx(1.0, abs=1e-5)
-    narrowed = seeker.by_meaning(said, model(database), Filters(lang="de"), n=3)
+    narrowed = seeker.by_meaning(said, models(database), Filters(lang="de"), n=3)
     assert titles(narrowed) == ["Reiher"]
 
 
 def test_similar_leaves_out_the_document_itself(seeker: Search, database: Database) -> None:
     (hit,) = seeker.by_words("lentils", Filters()).hits
-    near = seeker.similar(hit.id, model(database), Filters(), n=9)
+    near = seeker.similar(hit.id, models(database), Filters(), n=9)
     assert hit.id not in {other.id for other in near.hits}
     assert len(near.hits) == 5
 

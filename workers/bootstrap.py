@@ -6,6 +6,7 @@ import gc
 import os
 import pwd
 import socket
+import threading
 from contextlib import closing
 from typing import Any
 
@@ -18,19 +19,19 @@ from celery import Celery, signals
 from psycopg.conninfo import conninfo_to_dict
 
 from pipeline.embed import EmbedPolicy
-from pipeline.ports import Embedder
 from pipeline.unpack import ArchiveLimits
 from schemas.errors import ServiceDown
 from schemas.files import SliceLimits
 from schemas.folders import Folders
-from schemas.progress import QUEUES, Stage
+from schemas.progress import QUEUES, Stage, Tier
 from sql import migrate as migrations
 from sql.store import Lake, Ledger, open_pool
 from tasks import context, shell
 from tasks.alarm import Thresholds
 from tasks.blobs import FileBlobs
-from tasks.chains import TASK_PREFIX
+from tasks.chains import BEHIND, TASK_PREFIX
 from workers import limits, logs
+from workers.models import ModelsHere, tiers
 from workers.scanner import make_scanner
 from workers.settings import Infected, ScannerMode, Settings, load
 
@@ -64,6 +65,7 @@ def options(settings: Settings) -> context.Options:
         slices=SliceLimits(records=settings.chunk_records, size=settings.chunk_bytes),
         embed=EmbedPolicy(types=settings.embed_types),
         most_pieces=settings.embed_pieces,
+        tiers=tiers(settings),
         alert=thresholds(settings),
         apart_limit_s=settings.chunk_hard_limit_s,
         bound=lambda: _bound(settings),
@@ -108,19 +110,9 @@ def make_runtime(settings: Settings) -> context.Runtime:
         ledger=open_ledger(settings, size=settings.db_pool_size),
         lake=_open_lake(settings),
         scanner=make_scanner(settings),
-        make_embedder=lambda: make_embedder(settings),
+        models=ModelsHere(settings),
         make_blobs=FileBlobs,
         queue_lengths=lambda: queue_lengths(settings),
-    )
-
-
-def make_embedder(settings: Settings) -> Embedder:
-    """The model that the settings name, loaded."""
-    # Imported late: only a process that embeds pays for torch.
-    from workers.embedder import SentenceTransformerEmbedder  # noqa: PLC0415
-
-    return SentenceTransformerEmbedder(
-        settings.embed_model, threads=settings.embed_threads or os.cpu_count()
     )
 
 
@@ -139,7 +131,7 @@ def queue_lengths(settings: Settings) -> dict[str, int]:
     """How many messages wait in each queue; raises ServiceDown if the broker does not answer."""
     try:
         with broker_client(settings) as client:
-            return {queue: int(client.llen(queue)) for queue in set(QUEUES.values())}
+            return {name: int(client.llen(name)) for name in {*QUEUES.values(), BEHIND}}
     except redis.RedisError as error:
         raise ServiceDown("The broker does not answer; start it with `datapunk up`.") from error
 
@@ -177,7 +169,8 @@ def _time_limits(settings: Settings) -> dict[str, dict[str, Any]]:
         "soft_time_limit": settings.upload_limit_s - 30,
         "time_limit": settings.upload_limit_s,
     }
-    return {f"datapunk.{s}": long if s in _LONG else short for s in Stage}
+    stages = {f"{TASK_PREFIX}{s}": long if s in _LONG else short for s in Stage}
+    return {**stages, f"{TASK_PREFIX}deepen": long}
 
 
 @signals.setup_logging.connect(weak=False)
@@ -187,10 +180,10 @@ def _logging(**_: Any) -> None:
 
 
 @signals.task_failure.connect(weak=False)
-def _lost(sender: Any = None, exception: Any = None, kwargs: Any = None, **_: Any) -> None:
+def _lost(sender: Any = None, exception: Any = None, kwargs: Any = (), **_: Any) -> None:
     """A child died or was killed over its task: its lease is given back now, not when it ends."""
-    if not isinstance(exception, WorkerLostError | TimeLimitExceeded):
-        return
+    if not isinstance(exception, WorkerLostError | TimeLimitExceeded) or "chunk" not in kwargs:
+        return  # what a turn of `deepen` had taken is free when its time is over
     killed = isinstance(exception, TimeLimitExceeded)
     settings = load()
     try:
@@ -201,7 +194,7 @@ def _lost(sender: Any = None, exception: Any = None, kwargs: Any = None, **_: An
                 ledger,
                 options(settings),
                 stage=str(sender.name).removeprefix(TASK_PREFIX),
-                **dict(kwargs or {}),
+                **dict(kwargs),
                 code="time_limit" if killed else "worker_lost",
                 gone=lambda name: killed or not _alive(name),
             )
@@ -227,6 +220,16 @@ def limit_children(settings: Settings) -> None:
     @signals.task_prerun.connect(weak=False)
     def bound_time(task: Any = None, **_: Any) -> None:
         limits.bound_time(task.time_limit)
+
+
+def warm_children(settings: Settings) -> None:
+    """Make the static model, should it be missing, while the first import is still being read."""
+    models = ModelsHere(settings)
+
+    @signals.worker_process_init.connect(weak=False)
+    def warm(**_: Any) -> None:
+        if Tier.STATIC in tiers(settings) and models.identify(Tier.STATIC) is None:
+            threading.Thread(target=models.load, args=(Tier.STATIC,), daemon=True).start()
 
 
 def _bound(settings: Settings) -> None:

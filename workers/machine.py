@@ -35,6 +35,11 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def has_nvidia(devices: Path = Path("/dev")) -> bool:
+    """Whether a GPU of NVIDIA's shows in this machine or container; asking torch takes seconds."""
+    return (devices / "nvidiactl").exists()
+
+
 def free_disk_mb(folder: Path) -> int:
     """The free disk space in MB where `folder` is or will be."""
     existing = next(p for p in [folder, *folder.parents] if p.exists())

@@ -9,7 +9,7 @@ import structlog
 from kombu.exceptions import KombuError
 
 from schemas.errors import ServiceDown, TransientError
-from tasks import housekeeping
+from tasks import deepen, housekeeping
 from workers.bootstrap import make_app, make_runtime
 from workers.settings import Settings
 
@@ -26,9 +26,12 @@ def run(settings: Settings, *, once: bool = False) -> None:
             signal.signal(number, lambda *_: stop.set())
     make_app(settings)
     turns = make_runtime(settings)
-    turn = 0
+    turn, filled = 0, False
     while True:
         try:
+            if not filled:
+                deepen.add_all_lacking(turns)
+                filled = True
             done = housekeeping.reconcile(turns, window_s=settings.reconcile_every_s * 3)
             if any(done.values()):
                 log.info("reconciled", **done)

@@ -64,6 +64,14 @@ class LogFormat(StrEnum):
     CONSOLE = "console"
 
 
+class Tiers(StrEnum):
+    """Which vectors documents get: a static model's, the full model's, or one after the other."""
+
+    STATIC = "static"
+    FULL = "full"
+    BOTH = "both"
+
+
 _MB = 1024 * 1024
 _GB = 1024 * _MB
 
@@ -158,6 +166,12 @@ class Settings(BaseSettings):
         None,
         description="A sentence-transformers model by name or path. "
         "Unset: all-MiniLM-L6-v2 from the installed wheel, with no download.",
+    )
+    embed_tiers: Tiers = Field(
+        Tiers.BOTH,
+        description="static: vectors of a model distilled from the full one, at thousands of "
+        "texts a second. full: of the model itself. both: static ones as records load, and full "
+        "ones behind the imports; the other way round on a GPU.",
     )
     embed_threads: int = Field(
         0, ge=0, description="Threads of one embedding process; 0 is one for each core."

@@ -287,7 +287,7 @@ SELECT timeseries.ensure_partitions(%(type)s, %(months)s::date[]);
 SELECT imports.analyze_month(%(parent)s::regclass, %(month)s);
 
 -- name: ensure_model
-SELECT vectors.ensure_model(%(name)s, %(revision)s, %(dimension)s);
+SELECT vectors.ensure_model(%(name)s, %(revision)s, %(dimension)s, %(tier)s);
 
 -- name: ensure_index
 SELECT vectors.ensure_index(%(model_id)s, %(at_least)s);

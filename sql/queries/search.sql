@@ -44,7 +44,16 @@ spellings AS (
     INSERT INTO user_data.search_words (user_id, word)
     SELECT DISTINCT %(user_id)s, w.lexeme FROM found, unnest(found.words) AS w
     WHERE w.lexeme ~ '^[[:alpha:]]{4,24}$'
-    ORDER BY 2 ON CONFLICT DO NOTHING)
+    ORDER BY 2 ON CONFLICT DO NOTHING),
+lacking AS (
+    -- What came without the vectors of a tier waits for them; a model of no id has none yet.
+    INSERT INTO vectors.waiting (user_id, model, document_id)
+    SELECT %(user_id)s, m.model, f.id
+    FROM found AS f CROSS JOIN unnest(%(models)s::text[], %(model_ids)s::integer[]) AS m (model, id)
+    WHERE (f.data_type = ANY(%(types)s) AND f.source <> ALL(%(never)s) OR f.source = ANY(%(always)s))
+      AND NOT EXISTS (SELECT FROM vectors.embeddings AS e
+          WHERE e.model_id = m.id AND e.document_id = f.id)
+    ORDER BY 2, 3 ON CONFLICT DO NOTHING)
 SELECT count(*) FROM taken;
 
 -- name: query
@@ -113,9 +122,10 @@ WHERE s.user_id = %(user_id)s AND (%(after)s::timestamptz IS NULL OR s.at >= %(a
 ORDER BY s.at DESC NULLS LAST, s.document_id DESC LIMIT %(n)s;
 
 -- name: by_meaning
--- Documents whose vectors are nearest; a long text has several.
+-- Documents whose vectors are nearest; a long text has several. The index, in half precision, says
+-- which, and the whole vectors in what order.
 WITH near AS MATERIALIZED (
-    SELECT e.document_id, (e.embedding::vector({dimension})) <=> %(vector)s::vector AS distance
+    SELECT e.document_id, e.embedding <=> %(vector)s::vector AS distance
     FROM vectors.embeddings AS e
     WHERE e.model_id = {model_id} AND e.user_id = %(user_id)s
       AND (%(unfiltered)s OR EXISTS (SELECT FROM user_data.search AS s
@@ -130,7 +140,8 @@ WITH near AS MATERIALIZED (
       AND (%(person)s::uuid[] IS NULL OR EXISTS (SELECT FROM user_data.mentions AS m
           WHERE m.user_id = s.user_id AND m.record_key = s.record_key
             AND m.entity_key = ANY(%(person)s)))))
-    ORDER BY (e.embedding::vector({dimension})) <=> %(vector)s::vector LIMIT %(most)s)
+    ORDER BY (e.embedding::halfvec({dimension})) <=> %(vector)s::halfvec({dimension})
+    LIMIT %(most)s)
 SELECT document_id, 1 - min(distance) AS score FROM near
 GROUP BY document_id ORDER BY score DESC, document_id DESC LIMIT %(n)s;
 
@@ -145,7 +156,7 @@ ORDER BY piece LIMIT 1;
 
 -- name: models_with_vectors
 -- Models that have vectors of the user's.
-SELECT m.id, m.name, m.revision, m.dimension FROM vectors.models AS m
+SELECT m.id, m.name, m.revision, m.dimension, m.tier FROM vectors.models AS m
 WHERE EXISTS (SELECT FROM vectors.embeddings AS e
     WHERE e.model_id = m.id AND e.user_id = %(user_id)s)
 ORDER BY m.id;

@@ -82,6 +82,7 @@ def _app() -> typer.Typer:
         add,
         database,
         demo,
+        embed,
         formats,
         jobs,
         people,
@@ -104,7 +105,8 @@ def _app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     verbs = (
-        services, add, status, jobs, sets, reparse, processes, formats, people, search, demo,
+        services, add, status, jobs, sets, reparse, processes, formats, people, search, embed,
+        demo,
     )  # fmt: skip
     for group in verbs:
         group.register(made)

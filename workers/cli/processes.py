@@ -47,7 +47,9 @@ def worker(
     settings = load()
     processes = concurrency or settings.worker_concurrency or machine.cores()
     app = bootstrap.make_app(settings)
-    if QUEUES[Stage.EMBED] not in queues.split(","):  # a model takes what it takes
+    if QUEUES[Stage.EMBED] in queues.split(","):
+        bootstrap.warm_children(settings)
+    else:  # a model takes what it takes
         bootstrap.limit_children(settings)
     app.worker_main(
         [

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
+from pipeline.ports import Models
+from schemas.progress import Tier
 from sql import search as finder
 from sql.search import Filters, Found, Model, Search
-from workers import bootstrap
 from workers.cli import connect, console
+from workers.models import ModelsHere, tiers
 from workers.settings import load
 
 
@@ -32,6 +36,9 @@ Source = Annotated[str | None, typer.Option(help="A format or service: google, m
 Near = Annotated[str | None, typer.Option(help="LAT,LON,KM: within so many kilometres.")]
 Lang = Annotated[str | None, typer.Option(help="A language, as ISO 639-1: en, de …")]
 Person = Annotated[str | None, typer.Option(help="With this person: an address, number, name.")]
+ModelName = Annotated[
+    str | None, typer.Option("--model", help="static, full, or a name; else the best there is.")
+]
 Count = Annotated[int, typer.Option("-n", min=1, max=200, help="Hits a page.")]
 Page = Annotated[int, typer.Option(min=1, help="Which page.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -55,6 +62,7 @@ def search(  # noqa: PLR0913 - one for each flag
     near: Near = None,
     lang: Lang = None,
     person: Person = None,
+    model: ModelName = None,
     number: Count = 10,
     page: Page = 1,
     json: Json = False,
@@ -73,15 +81,15 @@ def search(  # noqa: PLR0913 - one for each flag
         owner = connect.find_user(lake.ledger, user)["user_id"]
         seeker = Search(lake.reader, owner)
         asked: dict[str, Any] = {"n": number, "skip": (page - 1) * number}
-        model = None if mode is Mode.KEYWORD else _model(lake, owner)
-        if model is None:
+        models = [] if mode is Mode.KEYWORD else _models(lake, owner, model)
+        if not models:
             if mode is Mode.SEMANTIC:
-                console.say("No document has a vector yet; searching by words.")
+                console.say("No document has a vector of that model; searching by words.")
             found = seeker.by_words(text, filters, **asked)
         elif mode is Mode.SEMANTIC:
-            found = seeker.by_meaning(text, model, filters, **asked)
+            found = seeker.by_meaning(text, models, filters, **asked)
         else:
-            found = seeker.hybrid(text, model, filters, **asked)
+            found = seeker.hybrid(text, models, filters, **asked)
     _print(found, json=json)
 
 
@@ -89,6 +97,7 @@ def similar(
     document: Annotated[int, typer.Argument(help="The id of a document, as search prints it.")],
     user: User = None,
     kind: Type = None,
+    model: ModelName = None,
     number: Count = 10,
     page: Page = 1,
     json: Json = False,
@@ -96,11 +105,11 @@ def similar(
     """Documents that say something like what one document says."""
     with connect.services(load()) as lake:
         owner = connect.find_user(lake.ledger, user)["user_id"]
-        model = _model(lake, owner)
+        models = _models(lake, owner, model)
         found = Found(hits=[])
-        if model is not None:
+        if models:
             found = Search(lake.reader, owner).similar(
-                document, model, Filters(type=kind), n=number, skip=(page - 1) * number
+                document, models, Filters(type=kind), n=number, skip=(page - 1) * number
             )
     _print(found, json=json)
 
@@ -121,20 +130,30 @@ def _near(text: str | None) -> tuple[float, float, float] | None:
     return latitude, longitude, km
 
 
-def _model(lake: connect.Services, user_id: Any) -> Model | None:
-    """The model that the user's vectors were made by, ready to encode a query."""
-    rows = finder.models(lake.reader, user_id)
-    if not rows:
-        return None
-    embedder = bootstrap.make_embedder(lake.settings)
-    for row in rows:
-        if (row["name"], row["revision"]) == (embedder.model, embedder.revision):
-            return Model(
-                id=row["id"],
-                dimension=row["dimension"],
-                encode=lambda text: embedder.encode([text])[0],
-            )
-    return None
+def _models(lake: connect.Services, user_id: Any, asked: str | None) -> list[Model]:
+    """The models that the user's vectors were made by, the best first; or the one asked for.
+
+    None is loaded before it encodes a query: a static model alone needs no torch.
+    """
+    here = ModelsHere(lake.settings)
+    rows = {(row["name"], row["revision"]): row for row in finder.models(lake.reader, user_id)}
+    wanted = [asked] if asked else [Tier.FULL, Tier.STATIC]
+    found = []
+    for model in wanted if rows else ():
+        row = rows.get(here.identify(model) or ("", ""))
+        if row is not None and (asked or row["tier"] in tiers(lake.settings)):
+            found.append(_model(here, str(model), row))
+    return found
+
+
+def _model(here: Models, model: str, row: Mapping[str, Any]) -> Model:
+    made = cache(lambda: here.load(model))
+    return Model(
+        id=row["id"],
+        dimension=row["dimension"],
+        encode=lambda text: made().encode([text])[0],
+        waits_as=model,
+    )
 
 
 def _print(found: Found, *, json: bool) -> None:

@@ -1,0 +1,159 @@
+"""Vectors that follow behind the load: which documents wait for which model's, and their turns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from pgvector.psycopg import register_vector
+
+from schemas.crash import crash_here
+from sql.queries import queries
+from sql.store import Connection, Hold, Lake
+
+_VECTORS = queries("vectors")
+
+#: Turns that a document is taken in; one that ends each of them badly is given up.
+MOST_ATTEMPTS = 5
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which documents are to have vectors: those of these data types and of the formats `always`,
+    but none of the formats `never`."""
+
+    types: Sequence[str]
+    always: Sequence[str] = ()
+    never: Sequence[str] = ()
+
+    def parameters(self) -> dict[str, Any]:
+        """As queries take them."""
+        return {name: list(getattr(self, name)) for name in ("types", "always", "never")}
+
+
+class Where(msgspec.Struct, frozen=True, kw_only=True):
+    """Which of them: a record or data type, a format or service, a language."""
+
+    type: str | None = None
+    source: str | None = None
+    lang: str | None = None
+
+
+class Pieces(msgspec.Struct, frozen=True, kw_only=True):
+    """Vectors of the pieces of some texts: `owners` has the number of the text of each, the others
+    have shape (n,), and `matrix` (n, dimension), float32."""
+
+    owners: Sequence[int]
+    pieces: NDArray[np.int16]
+    starts: NDArray[np.int32]
+    ends: NDArray[np.int32]
+    matrix: NDArray[np.float32]
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """A document that a turn works on, as it was `seen`."""
+
+    id: int
+    data_type: str
+    partition_at: datetime
+    title: str | None
+    content: str | None
+    seen: str
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How many of a user's documents have the vectors of a model, how many wait for them, and how
+    many were given up, since no turn that took them came to an end."""
+
+    model: str
+    have: int
+    waiting: int
+    given_up: int
+
+
+class Backlog:
+    """What waits for vectors, in one user's lake. `model` is a tier, or a model's name."""
+
+    def __init__(self, lake: Lake, user_id: UUID) -> None:
+        self._lake, self._user = lake, user_id
+
+    def add_lacking(self, model: str, model_id: int, wanted: Wanted, where: Where) -> None:
+        """Queue every findable document that is to have the model's vectors and has none."""
+        asked = {**wanted.parameters(), **msgspec.structs.asdict(where)}
+        self._run("add_lacking", model=model, model_id=model_id, **asked)
+
+    def take(self, model: str, n: int, lease_s: float) -> list[Taken]:
+        """Some documents that wait, the caller's for so many seconds.
+
+        What was taken before and came to nothing is taken alone, so that one document that can't
+        be embedded costs no other its vectors.
+        """
+        common = {"model": model, "lease_s": lease_s}
+        rows = self._run("take", **common, n=n, least=0, most=0)
+        rows = rows or self._run("take", **common, n=1, least=1, most=MOST_ATTEMPTS - 1)
+        return [msgspec.convert(row, Taken) for row in rows]
+
+    def give_back(self, model: str, taken: Sequence[Taken], *, burn: bool) -> None:
+        """What a turn did not come to; bad weather does not burn the attempt."""
+        ids = [each.id for each in taken]
+        self._run("give_back", model=model, ids=ids, forgiven=int(not burn))
+
+    def put(self, model: str, model_id: int, taken: Sequence[Taken], vectors: Pieces | None) -> int:
+        """Vectors in the place of what those documents had; how many of them are as they were
+        read. The others wait on. `vectors.owners` counts in `taken`."""
+        with self._lake.as_user(self._user, hold=Hold.SHARED) as connection:
+            connection.execute(_VECTORS["stage_pieces"])
+            if vectors is not None:
+                _copy(connection, taken, vectors)
+            row = connection.execute(
+                _VECTORS["put"],
+                {
+                    "model_id": model_id,
+                    "model": model,
+                    "ids": [each.id for each in taken],
+                    "types": [each.data_type for each in taken],
+                    "ats": [each.partition_at for each in taken],
+                    "seen": [each.seen for each in taken],
+                },
+            ).fetchone()
+            crash_here("deepen.before_commit")
+        return int((row or {"put": 0})["put"])
+
+    def waits(self, model: str) -> bool:
+        """Whether any document waits for the model's vectors."""
+        (row,) = self._run("waits", model=model)
+        return bool(row["waits"])
+
+    def left(self, model: str) -> Progress:
+        """How far one model is; all zeros where nothing waits for it."""
+        found = [each for each in self.progress() if each.model == model]
+        return found[0] if found else Progress(model=model, have=0, waiting=0, given_up=0)
+
+    def progress(self) -> list[Progress]:
+        """How far each model is that something waits for."""
+        return [msgspec.convert(row, Progress) for row in self._run("progress", most=MOST_ATTEMPTS)]
+
+    def _run(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
+        with self._lake.as_user(self._user) as connection:
+            cursor = connection.execute(_VECTORS[query], {"user_id": self._user, **parameters})
+            return cursor.fetchall() if cursor.description else []
+
+
+def _copy(connection: Connection, taken: Sequence[Taken], vectors: Pieces) -> None:
+    register_vector(connection)
+    with connection.cursor() as cursor, cursor.copy(_VECTORS["copy_pieces"]) as copy:
+        copy.set_types(["int8", "int2", "int4", "int4", "vector"])
+        for n, owner in enumerate(vectors.owners):
+            copy.write_row(
+                (
+                    taken[owner].id,
+                    int(vectors.pieces[n]),
+                    int(vectors.starts[n]),
+                    int(vectors.ends[n]),
+                    vectors.matrix[n],
+                )
+            )

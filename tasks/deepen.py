@@ -1,0 +1,155 @@
+"""Vectors behind the load: what a tier lacks is embedded in turns, in nobody's way.
+
+Documents wait in `vectors.waiting`. A turn takes some, embeds them outside any transaction, and
+puts their vectors in and takes them out of the queue in one. What a killed turn had taken is free
+again when its time is over.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from uuid import UUID
+
+import structlog
+from celery.exceptions import SoftTimeLimitExceeded
+
+from pipeline.embed import text_of
+from pipeline.format import all_formats
+from schemas.crash import crash_here
+from schemas.errors import TransientError
+from sql.vectors import MOST_ATTEMPTS, Backlog, Taken, Wanted, Where
+from tasks import chains
+from tasks.context import Runtime
+from tasks.embedding import embed_texts
+
+log = structlog.get_logger("datapunk.deepen")
+
+#: A turn in the background: so long may the texts of an import wait for the model.
+TURN_S = 15.0
+#: How long taken documents are a turn's own. 32 of the longest mails take a slow CPU minutes.
+_LEASE_S = 900.0
+#: Turns under way at a time, over all users; for one user and tier there is one.
+_MOST_TURNS = 4
+
+
+def wanted(run: Runtime) -> Wanted:
+    """Which documents are to have vectors, by the settings and by their formats."""
+    formats = all_formats()
+    return Wanted(
+        types=sorted(run.options.embed.types),
+        always=[form.name for form in formats if form.embed is True],
+        never=[form.name for form in formats if form.embed is False],
+    )
+
+
+def known_models(run: Runtime, user_id: UUID) -> dict[str, int | None]:
+    """The tiers that documents are to have, with the ids of their models."""
+    return {str(tier): run.known_model(user_id, tier) for tier in run.options.tiers}
+
+
+def add_lacking(run: Runtime, user_id: UUID, model: str, where: Where = Where()) -> None:  # noqa: B008
+    """Queue what lacks the vectors of a model: what came before it was chosen, what a rollback or
+    a new reading left without."""
+    known = run.known_model(user_id, model) or 0
+    Backlog(run.lake, user_id).add_lacking(model, known, wanted(run), where)
+
+
+def add_all_lacking(run: Runtime) -> None:
+    """The same for every user and tier; a scan of each lake, so once in a process."""
+    for row in run.ledger.rows("jobs", "users"):
+        for tier in run.options.tiers:
+            add_lacking(run, row["user_id"], tier)
+
+
+def turn(
+    run: Runtime,
+    user_id: UUID,
+    model: str,
+    *,
+    seconds: float = TURN_S,
+    go_on: Callable[[], bool] = lambda: True,
+) -> int:
+    """Embed what waits of one user until nothing does, the time is up, or `go_on` says no; how
+    many documents were settled."""
+    backlog, end, done = Backlog(run.lake, user_id), time.monotonic() + seconds, 0
+    while time.monotonic() < end and go_on():
+        settled = _batch(run, backlog, user_id, model)
+        if settled is None:
+            _index(run, user_id, model)
+            break
+        done += settled
+    return done
+
+
+def _batch(run: Runtime, backlog: Backlog, user_id: UUID, model: str) -> int | None:
+    """One batch; None where nothing was left to take."""
+    size = max(32, run.embedder(model).at_once // 2)
+    taken = backlog.take(model, size, _LEASE_S)
+    if not taken:
+        return None
+    crash_here("deepen.taken")
+    try:
+        texts = [(n, text) for n, each in enumerate(taken) if (text := _text(each)) is not None]
+        made = embed_texts(run, user_id, model, texts)
+        crash_here("deepen.embedded")
+        return backlog.put(model, run.model_id(user_id, model), taken, made)
+    except BaseException as error:
+        with suppress(TransientError):  # else they are free again when their time is over
+            backlog.give_back(model, taken, burn=_is_defect(error))
+        raise
+
+
+def _is_defect(error: BaseException) -> bool:
+    """Of ours, or of the text; not the weather, and not somebody who stops us."""
+    return isinstance(error, Exception) and not isinstance(
+        error, TransientError | SoftTimeLimitExceeded
+    )
+
+
+def _text(taken: Taken) -> str | None:
+    return text_of(taken.title, taken.content)
+
+
+def _index(run: Runtime, user_id: UUID, model: str) -> None:
+    """The index over the model's vectors, if enough of them are there by now."""
+    known = run.known_model(user_id, model)
+    if known is not None:
+        at_least = run.options.index_from_vectors
+        run.lake.rows(user_id, "lake", "ensure_index", model_id=known, at_least=at_least)
+
+
+def in_background(run: Runtime, user_id: UUID, model: str) -> None:
+    """A turn as its task does it. It ends when an import begins; the next goes on."""
+    if model not in run.options.tiers:
+        return
+    try:
+        done = turn(run, user_id, model, go_on=lambda: not importing(run))
+    except TransientError as error:  # the reconciler sends another turn
+        log.warning("a service is down", error=type(error).__name__)
+        return
+    crash_here("deepen.ended")
+    if done:
+        send_turns(run)
+
+
+def importing(run: Runtime) -> bool:
+    """Whether any chunk is at work or could be."""
+    (row,) = run.ledger.rows("vectors", "importing")
+    return bool(row["importing"])
+
+
+def send_turns(run: Runtime) -> int:
+    """Send a turn for each user and tier that something waits for and nobody works on, as long as
+    no import is under way; how many messages. One that waits in the broker is sent once."""
+    under_way = run.queue_lengths().get(chains.BEHIND, 0)
+    if under_way or importing(run):
+        return 0
+    models = [str(tier) for tier in run.options.tiers]
+    asked = {"models": models, "n": _MOST_TURNS, "most": MOST_ATTEMPTS}
+    rows = run.ledger.rows("vectors", "queues", **asked)
+    for row in rows:
+        crash_here("deepen.before_send")
+        chains.send_turn(row["user_id"], row["model"])
+    return len(rows)

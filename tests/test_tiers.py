@@ -1,0 +1,374 @@
+"""Two tiers of vectors: what follows behind the load, and what a search makes of both."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from schemas.errors import TransientError
+from schemas.progress import Tier
+from sql.search import Filters, Model, Search, mixed
+from sql.store import Lake
+from sql.vectors import MOST_ATTEMPTS, Backlog, Where
+from tasks import chains, deepen, housekeeping, verify
+from tasks.context import Runtime
+from tasks.rollback import roll_back
+from tests.lake_support import Database, Driver, FakeEmbedder, zipped
+from workers.embedder import batches_by_tokens
+
+pytestmark = pytest.mark.services
+
+ANA = "ana@example.org"
+Imported = Callable[[str, str, bytes], dict[str, Any]]
+_SEND_TURN = chains.send_turn  # the driver puts its own in its place
+
+
+def mails(*numbers: int, text: str = "text") -> bytes:
+    return zipped(
+        {
+            "all.mbox": "".join(
+                f"From - Mon May  1 10:00:00 2023\nMessage-ID: <{n}@example.org>\n"
+                f"From: a@example.org\nSubject: mail {n}\n"
+                f"Date: Mon, 01 May 2023 10:00:{n:02} +0000\n\n{text} {n}\n\n"
+                for n in numbers
+            ).encode()
+        }
+    )
+
+
+@pytest.fixture
+def job(imported: Imported) -> dict[str, Any]:
+    return imported(ANA, "1.zip", mails(*range(1, 7)))
+
+
+def have(database: Database, tier: str) -> int:
+    """Documents with vectors of a tier."""
+    count: int = database.one(
+        "SELECT count(DISTINCT e.document_id) FROM vectors.embeddings AS e "
+        "JOIN vectors.models AS m ON m.id = e.model_id WHERE m.tier = %s",
+        tier,
+    )
+    return count
+
+
+def waiting(database: Database) -> int:
+    count: int = database.one("SELECT count(*) FROM vectors.waiting")
+    return count
+
+
+# --- behind the load -------------------------------------------------------------------------
+
+
+def test_a_job_ends_with_static_vectors_and_the_full_ones_follow(
+    job: dict[str, Any], run: Runtime, driver: Driver, database: Database, deep: FakeEmbedder
+) -> None:
+    assert (have(database, "static"), have(database, "full"), waiting(database)) == (6, 0, 6)
+    assert housekeeping.reconcile(run)["turns"] == 1
+    assert list(driver.turns) == [(job["user_id"], "full")]
+    driver.take_turns(run)
+    assert (have(database, "full"), waiting(database)) == (6, 0)
+    assert len(deep.texts) == 6
+    assert housekeeping.reconcile(run)["turns"] == 0
+
+
+def test_a_turn_waits_for_imports_and_is_sent_once(
+    job: dict[str, Any], run: Runtime, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chains, "send_turn", lambda *_: None)
+    monkeypatch.setattr(run, "queue_lengths", lambda: {chains.BEHIND: 1})
+    assert deepen.send_turns(run) == 0  # one waits in the broker
+    monkeypatch.setattr(run, "queue_lengths", dict)
+    database.rows("UPDATE imports.chunks SET status = 'ready' WHERE kind = 'finish'")
+    assert deepen.send_turns(run) == 0
+    deepen.in_background(run, job["user_id"], Tier.FULL)  # and one that began ends at once
+    assert have(database, "full") == 0
+    database.rows("UPDATE imports.chunks SET status = 'done'")
+    assert deepen.send_turns(run) == 1
+    database.rows("UPDATE vectors.waiting SET taken_until = now() + interval '1 minute'")
+    assert deepen.send_turns(run) == 0  # somebody is at it
+
+
+def test_a_message_says_ids_alone_and_comes_last(
+    monkeypatch: pytest.MonkeyPatch, job: dict[str, Any]
+) -> None:
+    sent: list[Any] = []
+    monkeypatch.setattr(
+        "celery.canvas.Signature.apply_async", lambda self: sent.append((self.kwargs, self.options))
+    )
+    _SEND_TURN(job["user_id"], "full")
+    ((kwargs, options),) = sent
+    assert kwargs == {"user_id": str(job["user_id"]), "model": "full"}
+    assert (options["queue"], options["priority"]) == ("embed", 9)
+
+
+def test_weather_burns_no_attempt_and_the_next_turn_goes_on(
+    job: dict[str, Any], run: Runtime, driver: Driver, database: Database, deep: FakeEmbedder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def away(texts: Sequence[str]) -> NDArray[np.float32]:
+        raise TransientError("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(deep, "encode", away)
+        deepen.in_background(run, job["user_id"], Tier.FULL)
+    (row,) = database.rows(
+        "SELECT max(attempts) AS attempts, max(taken_until) = '-infinity' AS free "
+        "FROM vectors.waiting"
+    )
+    assert row == {"attempts": 0, "free": True}
+    deepen.in_background(run, job["user_id"], Tier.FULL)
+    assert have(database, "full") == 6
+
+
+def test_a_text_that_breaks_the_model_costs_the_others_nothing(
+    job: dict[str, Any], run: Runtime, database: Database, reader: Lake, deep: FakeEmbedder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    encode = deep.encode
+
+    def breaks(texts: Sequence[str]) -> NDArray[np.float32]:
+        if any("mail 3" in text for text in texts):
+            raise ValueError
+        return encode(texts)
+
+    monkeypatch.setattr(deep, "encode", breaks)
+    failed = 0
+    for _ in range(30):
+        try:
+            deepen.in_background(run, job["user_id"], Tier.FULL)
+        except ValueError:
+            failed += 1
+    assert failed == MOST_ATTEMPTS
+    assert have(database, "full") == 5
+    left = Backlog(reader, job["user_id"]).left("full")
+    assert (left.have, left.waiting, left.given_up) == (5, 0, 1)
+    assert deepen.send_turns(run) == 0
+    monkeypatch.setattr(deep, "encode", encode)
+    deepen.add_lacking(run, job["user_id"], "full")  # asked for again, it is tried again
+    deepen.turn(run, job["user_id"], "full")
+    assert (have(database, "full"), waiting(database)) == (6, 0)
+
+
+def test_what_changes_while_it_is_embedded_gets_no_vectors_of_its_old_text(
+    job: dict[str, Any], run: Runtime, database: Database, deep: FakeEmbedder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    encode, texts = deep.encode, list[str]()
+
+    def meanwhile(said: Sequence[str]) -> NDArray[np.float32]:
+        if not texts:
+            database.rows("UPDATE user_data.documents SET content = 'new' WHERE title = 'mail 2'")
+        texts.extend(said)
+        return encode(said)
+
+    monkeypatch.setattr(deep, "encode", meanwhile)
+    assert deepen.turn(run, job["user_id"], "full") == 6
+    assert sum("mail 2" in text for text in texts) == 2
+    (row,) = database.rows(
+        "SELECT embedding::real[] AS it FROM vectors.embeddings AS e JOIN vectors.models AS m "
+        "ON m.id = e.model_id JOIN user_data.documents AS d ON d.id = e.document_id "
+        "WHERE m.tier = 'full' AND d.title = 'mail 2'"
+    )
+    assert row["it"] == pytest.approx(FakeEmbedder().encode(["mail 2\n\nnew"])[0].tolist())
+
+
+def test_what_is_taken_back_while_it_is_embedded_leaves_no_lone_vector(
+    job: dict[str, Any], run: Runtime, database: Database, reader: Lake, deep: FakeEmbedder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    encode = deep.encode
+
+    def meanwhile(said: Sequence[str]) -> NDArray[np.float32]:
+        if database.job(job["id"])["status"] == "done":
+            roll_back(run, job["user_id"], job["id"])
+        return encode(said)
+
+    monkeypatch.setattr(deep, "encode", meanwhile)
+    deepen.turn(run, job["user_id"], "full")
+    assert database.one("SELECT count(*) FROM vectors.embeddings") == 0
+    assert waiting(database) == 0
+    found = {f.check: f.ok for f in verify.verify(run, reader, database.job(job["id"]))}
+    assert found["vectors"]
+
+
+def test_what_lacks_vectors_is_found_wherever_it_comes_from(
+    job: dict[str, Any], run: Runtime, driver: Driver, database: Database,
+    embedder: FakeEmbedder, deep: FakeEmbedder,
+) -> None:  # fmt: skip
+    user = job["user_id"]
+    deepen.turn(run, user, "full")
+    database.rows(
+        "DELETE FROM vectors.embeddings WHERE document_id IN "
+        "(SELECT id FROM user_data.documents WHERE title IN ('mail 1', 'mail 5'))"
+    )
+    asked = len(embedder.texts), len(deep.texts)
+    deepen.add_all_lacking(run)
+    assert waiting(database) == 4
+    for tier in Tier:
+        deepen.turn(run, user, tier)
+    assert (have(database, "static"), have(database, "full")) == (6, 6)
+    assert (len(embedder.texts), len(deep.texts)) == asked  # they were embedded before
+
+
+def test_only_some_by_type_and_source_and_a_model_by_its_name(
+    job: dict[str, Any], run: Runtime, database: Database
+) -> None:
+    user = job["user_id"]
+    run.model_id(user, "other")
+    deepen.add_lacking(run, user, "other", Where(source="google"))
+    assert deepen.turn(run, user, "other") == 0
+    deepen.add_lacking(run, user, "other", Where(type="email", source="mail"))
+    assert deepen.turn(run, user, "other") == 6
+    tiers = database.rows("SELECT tier FROM vectors.models ORDER BY id")
+    assert [row["tier"] for row in tiers] == ["static", None]
+    assert waiting(database) == 6  # those of the full tier
+
+
+def test_a_turn_that_was_killed_leaves_its_documents_to_the_next(
+    job: dict[str, Any], run: Runtime, database: Database
+) -> None:
+    backlog = Backlog(run.lake, job["user_id"])
+    assert len(backlog.take("full", 4, 600)) == 4
+    assert deepen.turn(run, job["user_id"], "full") == 2
+    database.let_time_pass()
+    assert deepen.turn(run, job["user_id"], "full") == 4
+    assert have(database, "full") == 6
+
+
+def test_another_users_documents_are_neither_seen_nor_touched(
+    job: dict[str, Any], imported: Imported, run: Runtime, database: Database
+) -> None:
+    other = imported("bo@example.org", "2.zip", mails(9))
+    deepen.turn(run, other["user_id"], "full")
+    assert have(database, "full") == 1
+    taken = Backlog(run.lake, job["user_id"]).take("full", 1, 60)
+    assert Backlog(run.lake, other["user_id"]).put("full", 1, taken, None) == 0
+    assert waiting(database) == 6
+
+
+# --- search ----------------------------------------------------------------------------------
+
+
+def models(database: Database, *tiers: str) -> list[Model]:
+    """The models of the tiers; each remembers in `asked` that it was used."""
+    ids = {r["tier"]: r["id"] for r in database.rows("SELECT id, tier FROM vectors.models")}
+
+    def encode(text: str) -> NDArray[np.float32]:
+        vector: NDArray[np.float32] = FakeEmbedder().encode([text])[0]
+        return vector
+
+    def forbidden(text: str) -> NDArray[np.float32]:
+        raise AssertionError("this model is not to be loaded")
+
+    return [
+        Model(
+            id=ids.get(tier.strip("!"), 0),
+            dimension=8,
+            encode=forbidden if tier.startswith("!") else encode,
+            waits_as=tier.strip("!"),
+        )
+        for tier in tiers
+    ]
+
+
+def best(seeker: Search, database: Database, *tiers: str) -> str | None:
+    asked = models(database, *tiers)
+    return seeker.by_meaning("mail 4\n\ntext 4", asked, Filters()).hits[0].title
+
+
+def test_a_query_takes_the_best_tier_that_covers_the_lake(
+    job: dict[str, Any], run: Runtime, database: Database, reader: Lake
+) -> None:
+    user = job["user_id"]
+    seeker, backlog = Search(reader, user), Backlog(run.lake, user)
+    run.model_id(user, "full")
+    assert best(seeker, database, "!full", "static") == "mail 4"
+    _some(run, backlog, user, 2)
+    assert best(seeker, database, "!full", "static") == "mail 4"
+    _some(run, backlog, user, 2)
+    assert best(seeker, database, "full", "static") == "mail 4"
+    deepen.turn(run, user, "full")
+    assert best(seeker, database, "full", "!static") == "mail 4"
+
+
+def _some(run: Runtime, backlog: Backlog, user: UUID, n: int) -> None:
+    """Vectors of the full tier for so many more documents."""
+    taken = backlog.take("full", n, 600)
+    texts = [(at, f"{each.title}\n\n{each.content}") for at, each in enumerate(taken)]
+    made = deepen.embed_texts(run, user, "full", texts)
+    assert backlog.put("full", run.model_id(user, "full"), taken, made) == n
+
+
+def test_what_waits_for_its_vectors_is_not_pushed_down() -> None:
+    plain = [(7, 0.9), (1, 0.8), (2, 0.7)]
+    better = [(1, 0.9), (2, 0.8)]
+    assert [at for at, _ in mixed(better, plain, {1, 2})] == [7, 1, 2]
+    assert [at for at, _ in mixed([(2, 0.9), (1, 0.8)], plain, {1, 2, 7})] == [2, 1, 7]
+
+
+# --- the models ------------------------------------------------------------------------------
+
+
+def test_batches_hold_so_many_tokens_and_every_text_once() -> None:
+    texts = ["x" * n for n in (4, 400, 40, 4000, 8, 80_000)]
+    batches = list(batches_by_tokens(texts, 1010))
+    assert sorted(n for batch in batches for n in batch) == list(range(6))
+    assert batches[0] == [5]
+    for batch in batches[1:]:
+        assert len(batch) * (max(len(texts[n]) for n in batch) // 4 + 1) <= 1010
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A sentence-transformers model of 40 words and no sense, made here in a moment."""
+    return make_tiny(tmp_path_factory.mktemp("tiny"))
+
+
+def make_tiny(folder: Path) -> str:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"word{n}" for n in range(300))]
+    (folder / "vocab.txt").write_text("\n".join(words))
+    BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder / "bert")
+    config = BertConfig(
+        vocab_size=len(words), hidden_size=288, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=32,
+    )  # fmt: skip
+    BertModel(config).save_pretrained(folder / "bert")
+    transformer = Transformer(str(folder / "bert"))
+    SentenceTransformer(modules=[transformer, Pooling(288)], device="cpu").save(
+        str(folder / "model"), create_model_card=False
+    )
+    return str(folder / "model")
+
+
+def test_a_static_model_is_made_once_by_whoever_comes_first(tiny: str, tmp_path: Path) -> None:
+    processes = multiprocessing.get_context("spawn")
+    with processes.Pool(2) as pool:
+        revisions = pool.starmap(_made_there, [(str(tmp_path), tiny)] * 2)
+    assert len(set(revisions)) == 1
+    assert [path.name[:7] for path in tmp_path.iterdir() if path.is_dir()] == ["static-"]
+    from workers import static
+
+    folder = static.distilled(tmp_path, tiny)
+    embedder = static.StaticEmbedder(folder, "x")
+    vectors = embedder.encode(["word1 word2", "word2 word1", "word7", ""])
+    assert (vectors.shape, embedder.revision) == ((4, 256), revisions[0])
+    assert np.allclose(vectors[0], vectors[1], atol=1e-6)
+    assert np.allclose(np.linalg.norm(vectors[:3], axis=1), 1, atol=1e-3)
+    assert not vectors[3].any()
+
+
+def _made_there(models: str, tiny: str) -> str:
+    from workers import static
+
+    return static.StaticEmbedder(static.distilled(Path(models), tiny), "x").revision

@@ -1,0 +1,54 @@
+"""The models of the settings, behind `pipeline.ports.Models`: none is loaded before it is asked."""
+
+from __future__ import annotations
+
+import os
+
+from pipeline.ports import Embedder, Models
+from schemas.folders import Folders
+from schemas.progress import Tier
+from workers import embedder, machine, static
+from workers.settings import Settings, Tiers
+
+
+def tiers(settings: Settings) -> tuple[Tier, ...]:
+    """The tiers whose vectors documents get."""
+    return tuple(Tier) if settings.embed_tiers is Tiers.BOTH else (Tier(settings.embed_tiers),)
+
+
+class ModelsHere(Models):
+    """On this machine: a sentence-transformers model, and the static one made from it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._full = settings.embed_model
+        self._folder = Folders(settings.data_dir).models
+
+    def load(self, model: str) -> Embedder:
+        """The model; a static one is made if it is missing."""
+        threads = self._settings.embed_threads or os.cpu_count()
+        if model == Tier.STATIC:
+            folder = static.distilled(self._folder, self._full, threads)
+            return static.StaticEmbedder(folder, static.static_name(self._full))
+        return embedder.SentenceTransformerEmbedder(self._name(model), threads=threads)
+
+    def identify(self, model: str) -> tuple[str, str] | None:
+        """Its name and revision; None for a static model yet to be made."""
+        if model != Tier.STATIC:
+            return embedder.identity(self._name(model))
+        folder = static.found(self._folder, self._full)
+        if folder is None:
+            return None
+        return static.static_name(self._full), embedder.fingerprint(folder)
+
+    def first_tier(self) -> Tier:
+        """The static one, but the full one at once where a GPU makes it cheap."""
+        first = tiers(self._settings)[0]
+        if self._settings.embed_tiers is not Tiers.BOTH or not machine.has_nvidia():
+            return first
+        import torch  # noqa: PLC0415 - seconds, so only where there is a GPU
+
+        return Tier.FULL if torch.cuda.is_available() else first
+
+    def _name(self, model: str) -> str | None:
+        return self._full if model == Tier.FULL else model
