@@ -245,6 +245,19 @@ def test_what_is_told_of_an_import(
 
 
 @pytest.mark.services
+def test_what_a_job_waits_for_is_told(
+    here: Settings, drop: Callable[[str, str, bytes], Any], database: Any
+) -> None:
+    job_id = drop("anna", "a.txt", b"Hello out there.\n")
+    assert "waits" not in cli.invoke(app, ["status"]).stdout
+    for code, words in (("os_28", "No space left"), ("scanner_down", "clamd does not answer")):
+        database.rows("UPDATE imports.chunks SET last_error_code = %s", code)
+        assert f"{str(job_id)[:8]}: waits: {code}: {words}" in cli.invoke(app, ["status"]).stdout
+        (job,) = json.loads(cli.invoke(app, ["status", "--json"]).stdout)["jobs"]
+        assert job["waits"] == {code: 1}
+
+
+@pytest.mark.services
 def test_content_is_masked_until_revealed_and_that_is_recorded(
     here: Settings,
     imported: Callable[[str, str, bytes], dict[str, Any]],
