@@ -18,6 +18,7 @@ from schemas.folders import Folders
 from sql.load import Partitions, VectorStore
 from sql.store import Lake, Ledger
 from tasks.alarm import Thresholds
+from tasks.neighbours import Memory
 
 
 def _unbound() -> None:
@@ -80,6 +81,7 @@ class Runtime:
         self.scanner = scanner
         self.partitions = Partitions(lake)
         self.vectors = VectorStore(lake)
+        self.neighbours = Memory(lake)
         self.queue_lengths = queue_lengths
         self._make_embedder = make_embedder
         self._make_blobs = make_blobs

@@ -176,17 +176,22 @@ def test_one_archive_needs_no_waiting(
 def test_what_came_too_late_is_known_by_the_half_that_came_last(
     drop: Drop, turn: Callable[[], None], run: Runtime, database: Database
 ) -> None:
-    drop(ANA, f"{STEM}-1-001.zip", zipped({f"{YEAR}/IMG_2.jpg.json": sidecar("IMG_2.jpg", 2)}))
+    alone = zipped({f"{YEAR}/IMG_2.jpg.json": sidecar("IMG_2.jpg", 2)})
+    first = drop(ANA, f"{STEM}-1-001.zip", alone)
     turn()
     for _ in range(25):
         database.let_time_pass()
     turn()
     assert sidecars(database)["IMG_2.jpg"]["flags"] == ["media_missing"]
+    user = database.job(first)["user_id"]
+    known = run.neighbours.of(user, first)
+    assert run.neighbours.of(user, first) is known, "asked for once, while nothing changes"
     drop(ANA, f"{STEM}-1-002.zip", zipped({f"{YEAR}/IMG_2.jpg": STILL}))
     turn()
     for _ in range(25):
         database.let_time_pass()
     turn()
+    assert run.neighbours.of(user, first) is not known
     assert media(database)[sha(STILL)]["original_title"] == "IMG_2.jpg"
     item = ("url", "https://photos.google.com/photo/2")
     same = ("same_as", record_key("medium", item))
