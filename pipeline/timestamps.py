@@ -24,7 +24,7 @@ import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import ROUND_FLOOR, Decimal
 from email.utils import parsedate_tz
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal, NoReturn, TypeAlias
 
 from schemas.errors import BadValue
@@ -364,7 +364,7 @@ def activity_time(text: str) -> Instant:
     if found is None:
         _refuse("the time is in no form that My Activity is known to have")
     date, sure = _activity_date(found)
-    half, zone = _beside_the_clock(found)
+    half, zone = _beside_the_clock(f"{found['before']} {found['behind']}")
     offset, flag = _activity_zone(zone)
     hour = int(found["hour"])
     if half is not None:
@@ -387,10 +387,10 @@ def _activity_date(found: re.Match[str]) -> tuple[tuple[int, int, int], bool]:
     return (year, month, day), sure
 
 
-def _beside_the_clock(found: re.Match[str]) -> tuple[int | None, str | None]:
+@lru_cache(maxsize=512)
+def _beside_the_clock(words: str) -> tuple[int | None, str | None]:
     """Hours to add for the half of the day, and the zone's name; None where it isn't said."""
     half = zone = None
-    words = f"{found['before']} {found['behind']}"
     if "." in words:
         words = _HALF.sub(r"\1m", words)
     for word in words.split():

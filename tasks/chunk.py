@@ -25,7 +25,6 @@ from sql.load import Keys, Vectors, claim_known, claim_twins, known_documents
 from sql.store import COUNTS, Claim, Commit
 from tasks import batches, embedding
 from tasks.context import Runtime
-from tasks.neighbours import SetNeighbours
 from tasks.shell import Ending
 
 _VECTOR_COLUMNS = ("pieces", "starts", "ends", "matrix")
@@ -47,7 +46,7 @@ def normalise_chunk(run: Runtime, claim: Claim) -> Ending:
     form = format_of(claim)
     files = open_files(run, claim)
     batch = batches.Batch(keep_text=claim.embed, repeats=form.repeats)
-    beside = SetNeighbours(run.lake, claim.user_id, claim.job_id)
+    beside = run.neighbours.of(claim.user_id, claim.job_id) if form.needs_set else None
     for slot, (file_id, start, end) in enumerate(claim.slices):
         read_slice(run, claim, batch, form, slot, files[file_id], Slice(start, end), beside)
     name = artefact(claim, "spool")
@@ -69,7 +68,7 @@ def read_slice(
     slot: int,
     opened: Opened,
     part: Slice,
-    beside: Neighbours,
+    beside: Neighbours | None,
 ) -> None:
     """The outcomes of one slice into the batch; bytes that belong to records are stored."""
     member = opened.member

@@ -21,6 +21,7 @@ from schemas.records import Blob
 from sql.load import Partitions, VectorStore
 from sql.store import Lake, Ledger
 from tasks.alarm import Thresholds
+from tasks.neighbours import Memory
 
 
 def _unbound() -> None:
@@ -90,6 +91,7 @@ class Runtime:
         self.scanner = scanner
         self.partitions = Partitions(lake)
         self.vectors = VectorStore(lake)
+        self.neighbours = Memory(lake)
         self.queue_lengths = queue_lengths
         self.models = models
         self._embedders: dict[str, Embedder] = {}

@@ -41,7 +41,7 @@ def load_chunk(run: Runtime, claim: Claim) -> Ending:
     ensure_partitions(run, claim, path)
     crash_here("load.after_partitions")
     files = [file_id for file_id, _, _ in claim.slices]
-    staged, series = staged_of(claim, path, masks, files, vectors)
+    staged, series = staged_of(claim, path, masks, files, vectors, all_about=True)
 
     def ending(commit: Commit) -> None:
         came = load_rows(run, commit, staged, series)
@@ -61,16 +61,23 @@ def staged_of(
     masks: Mapping[str, NDArray[np.bool_]],
     files: list[int],
     vectors: Vectors | None,
+    *,
+    all_about: bool = False,
 ) -> tuple[Staged, dict[str, bytes]]:
-    """The documents of a spool that `masks` keeps, and the lines of each series."""
+    """The documents of a spool that `masks` keeps, and the lines of each series.
+
+    With `all_about`, who and what stands in the others too: the lake has these documents, but
+    this file may put them into another album.
+    """
     form, mask = chunk.format_of(claim), masks["documents"]
     keys = batches.read_columns(path, "documents").keys
+    about = np.ones_like(mask) if all_about else mask
     staged = Staged(
         lines=batches.read_lines(path, "documents", mask),
         file_ids=files,
         version=form.version,
-        mentions=batches.read_about(path, "mentions", keys, mask),
-        relations=batches.read_about(path, "relations", keys, mask),
+        mentions=batches.read_about(path, "mentions", keys, about),
+        relations=batches.read_about(path, "relations", keys, about),
         vectors=vectors if vectors is not None and len(vectors.pieces) else None,
         repeats=form.repeats,
     )
@@ -86,7 +93,7 @@ def load_rows(
     """
     came = dict.fromkeys(batches.TABLES, Came({}))
     try:
-        if staged.lines:
+        if staged.lines or staged.mentions or staged.relations:
             came["documents"] = load_documents(commit, staged)
         for name, lines in series.items():
             if lines:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -19,7 +20,7 @@ _FOLDERS = 4
 class SetNeighbours(Neighbours):
     """Files beside those of one job; of the job alone where it is no part of a set.
 
-    Remembers what it was told, so one is made for each chunk.
+    Remembers what it was told: to be asked while the set stays as it is.
     """
 
     def __init__(self, lake: Lake, user_id: UUID, job_id: UUID, *, folders: int = _FOLDERS) -> None:
@@ -60,3 +61,24 @@ class SetNeighbours(Neighbours):
     def _ask(self, query: str, **more: str) -> list[Neighbour]:
         rows = self._lake.rows(self._user, "sets", query, job_id=self._job, **more)
         return [msgspec.convert(row, Neighbour) for row in rows]
+
+
+class Memory:
+    """The neighbours that a process asked for last: each photo is a chunk, and its folder's
+    thousands of files need not be read anew for every one of them."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._key: tuple[UUID, UUID, datetime] | None = None
+        self._found: SetNeighbours | None = None
+
+    def of(self, user_id: UUID, job_id: UUID) -> SetNeighbours:
+        """The neighbours of a job's files, as they are now."""
+        rows = self._lake.rows(user_id, "sets", "settled", job_id=job_id)
+        since = rows[0]["since"] if rows else None
+        if since is None:
+            return SetNeighbours(self._lake, user_id, job_id)
+        key = (user_id, job_id, since)
+        if self._found is None or self._key != key:
+            self._key, self._found = key, SetNeighbours(self._lake, user_id, job_id)
+        return self._found

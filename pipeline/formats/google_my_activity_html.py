@@ -63,11 +63,17 @@ def _cells(body: LexborNode) -> dict[str, LexborNode]:
     """The entry's cells by their kind, the first of each."""
     cells: dict[str, LexborNode] = {}
     for node in _divisions(body):
-        classes = (node.attributes.get("class") or "").split()
-        kind = next((_CELLS[name] for name in _CELLS if name in classes), None)
+        kind = _kind(node.attributes.get("class") or "")
         if kind is not None:
             cells.setdefault(kind, node)
     return cells
+
+
+@lru_cache(maxsize=256)
+def _kind(classes: str) -> str | None:
+    """Which cell has these classes; a page has few combinations of them."""
+    named = classes.split()
+    return next((kind for name, kind in _CELLS.items() if name in named), None)
 
 
 def _divisions(body: LexborNode) -> Iterator[LexborNode]:

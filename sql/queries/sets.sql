@@ -132,6 +132,13 @@ SELECT %(job_id)s, %(file_id)s, %(first)s + x.nth, %(user_id)s, x.path, x.failed
 FROM unnest(%(paths)s::text[], %(failed)s::boolean[]) WITH ORDINALITY AS x (path, failed, nth)
 ON CONFLICT DO NOTHING;
 
+-- name: settled
+-- When it was last found out what a job's set holds; NULL while that may change. A job that is no
+-- part of a set holds all from the moment that its chunks go to work.
+SELECT CASE WHEN j.set_id IS NULL THEN j.created_at WHEN s.state <> 'open' THEN s.checked_at END
+    AS since
+FROM imports.jobs AS j LEFT JOIN imports.sets AS s ON s.id = j.set_id WHERE j.id = %(job_id)s;
+
 -- name: folder
 -- The files of a job's set, or of the job alone, that lie in the same folder as a path.
 SELECT f.path, f.size_bytes AS size, f.sha256, coalesce(f.media_type, '') AS media_type, f.format,

@@ -40,6 +40,16 @@ def generate(folder: Path, records: int, seed: int, *, locale: str = "en") -> di
     return {"medium": 2 * records - broken, "album": albums, "rejected": broken}
 
 
+def parts(folder: Path, records: int, seed: int, count: int) -> list[dict[str, bytes]]:
+    """The same as members of `count` parts: each file in one of them, whatever lay beside it."""
+    generate(folder, records, seed)
+    random = Random(seed)
+    made: list[dict[str, bytes]] = [{} for _ in range(count)]
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        random.choice(made)[file.relative_to(folder).as_posix()] = file.read_bytes()
+    return made
+
+
 def _picture() -> bytes:
     """The smallest JPEG; what follows its end is not looked at, but makes it another file."""
     out = io.BytesIO()
