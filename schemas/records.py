@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from schemas.privacy import Done
 from schemas.reasons import Reason
 from schemas.vocabulary import Relation
 
@@ -89,7 +90,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     texts (times as they were written, never as we parsed them), so that a better parser does not
     mint new keys. `metadata` is JSON-able; names in `schemas.vocabulary.KEYS` have the shape
     given there. `mutable` is true of things that change from one export to the next (a contact,
-    a note, an event): what changed is then a new version of the same record.
+    a note, an event): what changed is then a new version of the same record. `privacy` is what the
+    policy did to it.
     """
 
     data_type: DataType
@@ -105,6 +107,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     blob: Blob | None = None
     related: tuple[Related, ...] = ()
     mutable: bool = False
+    privacy: Done | None = None
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True, gc=False):

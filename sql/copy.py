@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
@@ -98,8 +98,9 @@ def document_line(
     title = NULL if record.title is None else escape(record.title)
     content = NULL if record.content is None else escape(record.content)
     said = json_field(metadata, clean)
-    meaning = "\t".join((stamp or NULL, title, content, record.content_type, said))
-    digest = blake2b(meaning.encode("utf-8", "replace"), digest_size=16)
+    digest = blake2b(_meaning(stamp, title, content, record.content_type, said), digest_size=16)
+    if record.privacy:
+        said = json_field({**metadata, tag_name(metadata): record.privacy}, clean)
     base, nth = (repeat[0], str(repeat[1])) if repeat else (NULL, NULL)
     line = "\t".join(
         (
@@ -121,6 +122,31 @@ def document_line(
         )
     )
     return line, digest.digest()
+
+
+def _meaning(
+    stamp: str | None, title: str, content: str, content_type: str, metadata: str
+) -> bytes:
+    """What two versions of a record are told apart by; all but the time as COPY fields."""
+    said = "\t".join((stamp or NULL, title, content, content_type, metadata))
+    return said.encode("utf-8", "replace")
+
+
+def tag_name(metadata: Mapping[str, Any]) -> str:
+    """Under which name a document says what the privacy policy did; an export may have that name
+    for something of its own."""
+    return "privacy" if "privacy" not in metadata else "privacy_policy"
+
+
+def content_hash(row: Mapping[str, Any], metadata: Mapping[str, Any], clean: Cleaner) -> bytes:
+    """The 16 bytes that `document_line` would give a stored document, with `metadata` as its own,
+    time and all, but without the tag of the privacy policy."""
+    at = row["source_timestamp"]
+    stamp = at.astimezone(UTC).isoformat() if at is not None else None
+    title, content = (NULL if row[n] is None else escape(row[n]) for n in ("title", "content"))
+    said = json_field(metadata, clean)
+    meaning = _meaning(stamp, title, content, row["content_type"], said)
+    return blake2b(meaning, digest_size=16).digest()
 
 
 def metric_line(metric: Metric, key_hex: str, slot: int, clean: Cleaner) -> str:

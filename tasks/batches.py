@@ -50,6 +50,9 @@ class Attached(msgspec.Struct, frozen=True, array_like=True):
 TABLES = ("documents", "locations", "metrics")
 
 
+#: Before a kind and an action, in the counts of a file: what the policy did to its records.
+PRIVACY = "privacy."
+
 #: Names of unknown fields kept of a chunk: an object keyed by ids has no end of them.
 MOST_DRIFT = 200
 
@@ -97,6 +100,7 @@ class Batch:
         self.rejections: list[Quarantined] = []
         self.attached: list[Attached] = []
         self.items: dict[int, int] = {}
+        self.privacy: dict[int, Counter[str]] = {}
         self._keep_text = keep_text
         self._repeats = Repeats() if repeats else None
 
@@ -145,6 +149,10 @@ class Batch:
             repeat, key = (key.hex(), nth), occurrence_key(key, nth)
         if self._keep_text and (text := text_of(record.title, record.content)):
             table.texts.append((len(table.keys), text))
+        if record.privacy:
+            done = self.privacy.setdefault(slot, Counter())
+            for kind, actions in record.privacy.items():
+                done.update({f"{PRIVACY}{kind}.{action}": n for action, n in actions.items()})
         line, digest = copy.document_line(record, key.hex(), slot, clean_json, repeat)
         self._add_meaning(key.hex(), record)
         table.keys.append(key)
@@ -187,6 +195,7 @@ class Batch:
                 "rejections": encode(self.rejections),
                 "attached": encode(self.attached),
                 "items": encode(self.items),
+                "privacy": encode(self.privacy),
             },
         )
 
@@ -249,6 +258,9 @@ read_drift: Callable[[Path], list[tuple[int, str, int]]] = _decoded(
     "drift", list[tuple[int, str, int]]
 )
 read_items: Callable[[Path], dict[int, int]] = _decoded("items", dict[int, int])
+read_privacy: Callable[[Path], dict[int, dict[str, int]]] = _decoded(
+    "privacy", dict[int, dict[str, int]]
+)
 read_texts: Callable[[Path], list[tuple[int, str]]] = _decoded(
     "documents.texts", list[tuple[int, str]]
 )

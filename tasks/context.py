@@ -18,6 +18,7 @@ from schemas.folders import Folders
 from sql.load import Partitions, VectorStore
 from sql.store import Lake, Ledger
 from tasks.alarm import Thresholds
+from tasks.privacy import PolicyFile
 
 
 def _unbound() -> None:
@@ -50,6 +51,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     index_from_vectors: int = 10_000
     alert: Thresholds = Thresholds()
     apart_limit_s: float = 300.0
+    privacy: PolicyFile = msgspec.field(default_factory=PolicyFile)
     bound: Callable[[], None] = _unbound
 
 

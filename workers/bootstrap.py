@@ -29,6 +29,7 @@ from tasks import context, shell
 from tasks.alarm import Thresholds
 from tasks.blobs import FileBlobs
 from tasks.chains import TASK_PREFIX
+from tasks.privacy import PolicyFile
 from workers import limits, logs
 from workers.scanner import make_scanner
 from workers.settings import ScannerMode, Settings, load
@@ -61,6 +62,7 @@ def options(settings: Settings) -> context.Options:
         most_pieces=settings.embed_pieces,
         alert=thresholds(settings),
         apart_limit_s=settings.chunk_hard_limit_s,
+        privacy=PolicyFile(settings.privacy_policy, settings.privacy_key_file),
         bound=lambda: _bound(settings),
     )
 
