@@ -109,6 +109,8 @@ _ANY = re.compile(
     + r")(?![\w]|[-.,/+]\d)"
 )
 
+_NAMES = re.compile("|".join(s.words for _, schemes in _SHAPES.values() for s in schemes))
+
 #: Of the United Kingdom there is no check digit; the letters that are never given out are known.
 _NINO = re.compile(
     r"(?<![\w-])(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]"
@@ -124,6 +126,8 @@ def find(text: str, before: Callable[[int], str]) -> Iterator[tuple[int, int, fl
     for match in _ANY.finditer(text):
         _, schemes = _SHAPES[match.lastgroup or ""]
         context = before(match.start())
+        if _NAMES.search(context) is None:
+            context = ""
         if sure := max(_sure(scheme, match[0], context) for scheme in schemes):
             yield match.start(), match.end(), sure
     for match in _NINO.finditer(text):
@@ -131,7 +135,7 @@ def find(text: str, before: Callable[[int], str]) -> Iterator[tuple[int, int, fl
 
 
 def _sure(scheme: Scheme, number: str, context: str) -> float:
-    named = re.search(scheme.words, context) is not None
+    named = bool(context) and re.search(scheme.words, context) is not None
     if not (named or scheme.alone) or not scheme.checker().is_valid(number):
         return 0.0
     return NAMED if named else scheme.alone

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import TypeAlias
 
@@ -70,8 +70,11 @@ def find(text: str, *, hint: str = "", regions: tuple[str, ...] = REGIONS) -> li
     """
     if _ANYTHING(text) is None or _STAMP(text):
         return []
-    within = _Text(text, hint, regions)
-    found = [f for trigger, finder in _FINDERS if trigger(text) for f in finder(within)]
+    look, within = _Look(text.encode("utf-8", "replace")), _Text(text, hint, regions)
+    found: list[Finding] = []
+    for finder, clues in _FINDERS:
+        if any(clue(look, 0) >= 0 for clue in clues):
+            found += finder(within)
     return found if len(found) < 2 else _without_echoes(found)
 
 
@@ -113,7 +116,6 @@ def _emails(within: _Text) -> Iterator[Finding]:
 
 # --- numbers ---------------------------------------------------------------------------------
 
-_DIGITS = re.compile(r"\d(?:[ ().\-/\u00a0]{0,3}\d){5}").search
 _NOT_DIGIT = re.compile(r"\D")
 
 _CARD = re.compile(
@@ -255,9 +257,7 @@ def _valid(number: str, region: str | None) -> str:
 
 # --- machines --------------------------------------------------------------------------------
 
-_V4_HINT = re.compile(r"\d\.\d{1,3}\.\d{1,3}\.\d").search
 _V4 = re.compile(r"(?<![\w.-])\d{1,3}(?:\.\d{1,3}){3}(?!\w|[.-]\w)")
-_V6_HINT = re.compile(r":[0-9A-Fa-f]{0,4}:").search
 _V6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:]|\.\d)")
 _VERSION_WORDS = re.compile(
     r"(?:version|ver|v|release|build|firmware|update|driver|section|§|kapitel|chapter|rev"
@@ -298,7 +298,6 @@ def _ips_of_six(within: _Text) -> Iterator[Finding]:
         yield Finding(Kind.IP, match.start(), match.end(), 0.9, str(address))
 
 
-_MAC_HINT = re.compile(r"([:-])[0-9A-Fa-f]{2}\1[0-9A-Fa-f]{2}\1").search
 _MAC = re.compile(
     r"(?<![\w:-])[0-9A-Fa-f]{2}([:-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2}){4}(?!\w|[:-][0-9A-Fa-f])"
 )
@@ -359,11 +358,6 @@ def _secret(match: re.Match[str], group: int, sure: float) -> Finding:
     return Finding(Kind.SECRET, start, end, sure, match[group])
 
 
-_SECRET_WORDS = (
-    "passw", "passwd", "pwd", "passphrase", "api_key", "api-key", "apikey", "api key", "secret",
-    "token", "mot de passe", "contraseña", "senha", "wachtwoord", "hasło", "пароль", "密码",
-    "パスワード", "비밀번호", "kennwort", "lösenord", "salasana",
-)  # fmt: skip
 _SAID = re.compile(
     r"(?:passwor[dt]|passwd|pwd|passphrase|api[_ -]?key|secret(?:[_ -]?(?:access[_ -]?)?key)?|token"
     r"|mot de passe|contraseña|senha|wachtwoord|hasło|пароль|密码|パスワード|비밀번호|kennwort"
@@ -371,11 +365,6 @@ _SAID = re.compile(
     r"(?P<value>[^\s\"'<>\[\](){}*•…,;]{6,128})",
     re.IGNORECASE,
 )
-
-
-def _has_word(text: str) -> bool:
-    small = text.lower()
-    return any(word in small for word in _SECRET_WORDS)
 
 
 def _passwords(within: _Text) -> Iterator[Finding]:
@@ -392,7 +381,6 @@ def _passwords(within: _Text) -> Iterator[Finding]:
 
 # --- places and dates ------------------------------------------------------------------------
 
-_DECIMALS = re.compile(r"\d\.\d{3}").search
 _PAIR = re.compile(
     r"(?<![\w.,/-])(?P<lat>[+-]?\d{1,2}\.\d{3,15})\s?[,;/]\s{0,2}(?P<lon>[+-]?\d{1,3}\.\d{3,15})"
     r"(?![\w]|[.,]\d)"
@@ -434,7 +422,6 @@ def _degrees(within: _Text) -> Iterator[Finding]:
         yield Finding(Kind.COORDINATES, match.start(), match.end(), 0.9, value)
 
 
-_YEAR = re.compile(r"\d{4}|\d[./-]\d{2}(?!\d)").search
 _DATE = re.compile(
     r"(?<![\d.])(?:(?:18|19|20)\d\d[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\s?\d{1,2}[-./]\s?\d{2,4}"
     r"|\d{1,2}(?:st|nd|rd|th|er|\.)?(?: de)? [^\W\d_]{3,12}\.?,?(?: de| of)? (?:18|19|20)\d\d"
@@ -465,34 +452,7 @@ def _birth_dates(within: _Text) -> Iterator[Finding]:
         yield Finding(Kind.BIRTH_DATE, start, match.end(), 0.9, value)
 
 
-def _holds(sign: str) -> Callable[[str], object]:
-    return lambda text: sign in text
-
-
-_LETTER_ID = re.compile(r"[A-Z]\d\d[A-Z]\d\d").search
-
-#: Each with what a text must hold to be looked at: most texts hold none of it.
-_FINDERS: tuple[tuple[Callable[[str], object], _Finder], ...] = (
-    (_holds("@"), _emails),
-    (_DIGITS, _cards),
-    (_DIGITS, _ibans),
-    (lambda text: _DIGITS(text) or _LETTER_ID(text), _national_ids),
-    (_DIGITS, _phones),
-    (_V4_HINT, _ips),
-    (_V6_HINT, _ips_of_six),
-    (_MAC_HINT, _macs),
-    (lambda text: any(p in text for p, _ in _TOKENS) or "-----" in text or "://" in text, _tokens),
-    (_has_word, _passwords),
-    (_DECIMALS, _coordinates),
-    (_holds("°"), _degrees),
-    (_YEAR, _birth_dates),
-)
-
-
-# --- a first look at many texts --------------------------------------------------------------
-
-#: A JSON text that any first look takes for one to be looked at.
-SUSPICIOUS = b'"@"'
+# --- what is looked for where ----------------------------------------------------------------
 
 #: Signs by their kind, one byte for one: digits are 0, capitals A.
 _BY_KIND = bytes.maketrans(
@@ -502,48 +462,91 @@ _BY_KIND = bytes.maketrans(
 _IN_TOKENS = bytes.maketrans(
     b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-", b"a" * 64
 )
-_TOKEN_CHARS = 20
+_TOKEN = b"a" * 20
 #: As RFC 3339 writes a time: nearly every record has one, and it is nobody's.
 _TIME = b"0000-00-00A00:00:00"
 
-_SHAPES = tuple(
-    re.compile(shape)
-    for shape in (
-        rb"0(?:(?:[ ().\-/]|\xc2\xa0){0,3}0){5}",
-        rb"00A00",
-        rb"0\.0{1,3}\.0{1,3}\.0",
-        rb"0\.000",
-        rb":[0a-fA]{0,4}:",
-        rb"[:-][0a-fA]{2}[:-][0a-fA]{2}[:-]",
-        rb"0[a-z.]{0,2},? (?:[^0\"]{2,24} )?0000",
-        rb"0000 ?(?:\xe5\xb9\xb4|\xeb\x85\x84)",
-    )
+
+class _Look:
+    """A text in UTF-8, in the forms in which clues are quick to find."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.shape = data.translate(_BY_KIND).replace(_TIME, b" " * len(_TIME))
+
+    @cached_property
+    def small(self) -> bytes:
+        return self.data.lower()
+
+    @cached_property
+    def tokens(self) -> bytes:
+        return self.data.translate(_IN_TOKENS)
+
+
+#: From a place on, the next one that may be personal, or -1.
+_Clue: TypeAlias = Callable[[_Look, int], int]
+
+
+def _shaped(pattern: bytes) -> _Clue:
+    search = re.compile(pattern).search
+
+    def place(look: _Look, start: int) -> int:
+        match = search(look.shape, start)
+        return -1 if match is None else match.start()
+
+    return place
+
+
+def _sign(sign: str) -> _Clue:
+    data = sign.encode()
+    return lambda look, start: look.data.find(data, start)
+
+
+def _word(word: str) -> _Clue:
+    data = word.encode()
+    return lambda look, start: look.small.find(data, start)
+
+
+_AT = _sign("@")
+_DIGITS = _shaped(rb"0(?:(?:[ ().\-/]|\xc2\xa0){0,3}0){5}")
+_WORDS = (
+    *("pass", "pwd", "secret", "token", "api", "contrase", "senha", "wachtwoord", "hasło"),
+    *("пароль", "密码", "パスワード", "비밀번호", "kennwort", "lösenord", "salasana"),
 )
-_SMALL = tuple(
-    word.encode()
-    for word in (
-        *("pass", "pwd", "secret", "token", "api", "contrase", "senha", "wachtwoord", "hasło"),
-        *("пароль", "密码", "パスワード", "비밀번호", "kennwort", "lösenord", "salasana"),
-    )
+
+#: Who looks, and the clues of which a text must hold one: most texts hold none.
+_FINDERS: tuple[tuple[_Finder, tuple[_Clue, ...]], ...] = (
+    (_emails, (_AT,)),
+    (_cards, (_DIGITS,)),
+    (_ibans, (_DIGITS,)),
+    (_national_ids, (_DIGITS, _shaped(rb"00A00"))),
+    (_phones, (_DIGITS,)),
+    (_ips, (_shaped(rb"0\.0{1,3}\.0{1,3}\.0"),)),
+    (_ips_of_six, (_shaped(rb":[0a-fA]{0,4}:"),)),
+    (_macs, (_shaped(rb"[:-][0a-fA]{2}[:-][0a-fA]{2}[:-]"),)),
+    (_tokens, (_AT, _sign("PRIVATE KEY"), lambda look, start: look.tokens.find(_TOKEN, start))),
+    (_passwords, tuple(map(_word, _WORDS))),
+    (_coordinates, (_shaped(rb"0\.00"),)),
+    (_degrees, (_sign("°"),)),
+    (
+        _birth_dates,
+        (
+            _DIGITS,
+            _shaped(rb"0[a-z.]{0,2},? (?:[^0\"]{2,24} )?0000"),
+            _shaped(rb"0000 ?(?:\xe5\xb9\xb4|\xeb\x85\x84)"),
+        ),
+    ),
 )
+_CLUES = tuple(dict.fromkeys(clue for _, clues in _FINDERS for clue in clues))
+
+#: A JSON text in which there is a clue.
+SUSPICIOUS = b'"@"'
 
 
-def places(json: bytes) -> Iterator[Callable[[int], int]]:
-    """Searches of a JSON text in UTF-8: from a place on, the next one that may be personal, or -1.
+def clues(data: bytes) -> Iterator[Callable[[int], int]]:
+    """Searches of texts in UTF-8 (or of JSON): from a place on, the next clue of a kind, or -1.
 
-    They ask for what the triggers of the finders ask for, or for less.
+    Where none finds one, `find` finds nothing.
     """
-    shape = json.translate(_BY_KIND).replace(_TIME, b" " * len(_TIME))
-    for pattern in _SHAPES:
-        yield partial(_next, pattern, shape)
-    for sign in (b"@", "°".encode(), b"PRIVATE KEY"):
-        yield partial(json.find, sign)
-    yield partial(json.translate(_IN_TOKENS).find, b"a" * _TOKEN_CHARS)
-    small = json.lower()
-    for word in _SMALL:
-        yield partial(small.find, word)
-
-
-def _next(pattern: re.Pattern[bytes], text: bytes, start: int) -> int:
-    match = pattern.search(text, start)
-    return -1 if match is None else match.start()
+    look = _Look(data)
+    return (partial(clue, look) for clue in _CLUES)

@@ -417,7 +417,7 @@ def suspects(documents: Sequence[bytes]) -> list[int]:
     whole = b"\n".join(documents)  # JSON holds no line ends
     ends = list(accumulate(len(document) + 1 for document in documents))
     found: set[int] = set()
-    for following in personal.places(whole):
+    for following in personal.clues(whole):
         at = 0
         while (place := following(at)) >= 0:
             n = bisect_right(ends, place)

@@ -83,12 +83,14 @@ class Partitions:
         self._known.clear()
 
 
-def _copy_lines(connection: Connection, name: str, lines: bytes) -> None:
+def copy_lines(connection: Connection, name: str, lines: bytes) -> None:
+    """Lines of COPY into a staging table, by the query that names it."""
     with connection.cursor() as cursor, cursor.copy(_LAKE[name]) as copy:
         copy.write(lines)
 
 
-def _copy_vectors(connection: Connection, vectors: Vectors) -> None:
+def copy_vectors(connection: Connection, vectors: Vectors) -> None:
+    """Vectors into their staging table, which is made."""
     register_vector(connection)
     connection.execute(_LAKE["stage_vectors"])
     with connection.cursor() as cursor, cursor.copy(_LAKE["copy_vectors"]) as copy:
@@ -152,13 +154,13 @@ def load_documents(commit: Commit, staged: Staged) -> Came:
 
 def _stage(connection: Connection, staged: Staged) -> None:
     connection.execute(_LAKE["stage_documents"])
-    _copy_lines(connection, "copy_documents", staged.lines)
+    copy_lines(connection, "copy_documents", staged.lines)
     if staged.vectors is not None:
-        _copy_vectors(connection, staged.vectors)
+        copy_vectors(connection, staged.vectors)
     for name in ("mentions", "relations"):
         if lines := getattr(staged, name):
             connection.execute(_LAKE[f"stage_{name}"])
-            _copy_lines(connection, f"copy_{name}", lines)
+            copy_lines(connection, f"copy_{name}", lines)
 
 
 def _number_repeats(commit: Commit, staged: Staged) -> None:
@@ -202,7 +204,7 @@ def _load_meaning(commit: Commit, staged: Staged) -> None:
 def load_series(commit: Commit, name: str, lines: bytes, file_ids: Sequence[int]) -> Came:
     """Insert rendered rows of a series: `locations` or `metrics`."""
     commit.connection.execute(_LAKE[f"stage_{name}"])
-    _copy_lines(commit.connection, f"copy_{name}", lines)
+    copy_lines(commit.connection, f"copy_{name}", lines)
     came = _counts(commit.run("lake", f"insert_{name}", file_ids=list(file_ids)))
     if sum(came.values()) < lines.count(b"\n"):
         commit.run("lake", f"claim_{name}", file_ids=list(file_ids))

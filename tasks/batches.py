@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import compress
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,14 @@ PRIVACY = "privacy."
 
 #: Names of unknown fields kept of a chunk: an object keyed by ids has no end of them.
 MOST_DRIFT = 200
+
+
+def mention_lines(key_hex: str, record: Record) -> Iterator[str]:
+    """Who and what stands in a record, as lines for `stage_mentions`."""
+    for found in mentions(record):
+        name = copy.escape(found.name) if found.name else copy.NULL
+        value = copy.escape(found.value)
+        yield "\t".join((key_hex, found.key.hex(), found.role, found.kind, value, name))
 
 
 def _lines(lines: list[str]) -> bytes:
@@ -164,12 +172,7 @@ class Batch:
 
     def _add_meaning(self, key_hex: str, record: Record) -> None:
         """Who and what stands in the record, and how it stands to others, as lines to copy."""
-        for found in mentions(record):
-            name = copy.escape(found.name) if found.name else copy.NULL
-            value = copy.escape(found.value)
-            self.mentions.append(
-                "\t".join((key_hex, found.key.hex(), found.role, found.kind, value, name))
-            )
+        self.mentions += mention_lines(key_hex, record)
         for related in record.related:
             other = record_key(related.record_type, related.identity).hex()
             self.relations.append("\t".join((key_hex, related.relation, other)))
