@@ -163,12 +163,17 @@ def _cards(within: _Text) -> Iterator[Finding]:
 _IBAN = re.compile(r"(?<![^\W_])[A-Z]{2}\d\d(?:[ \u00a0-]?[A-Z\d]){11,30}", re.IGNORECASE)
 
 
+def _is_iban(text: str) -> bool:
+    """By length and check digits: lists of banks are never complete."""
+    return iban.is_valid(text.replace("\u00a0", " "), check_country=False)
+
+
 def _ibans(within: _Text) -> Iterator[Finding]:
     """A country's accounts have one length, so of the texts that begin so one at most is valid."""
     for match in _IBAN.finditer(within.text):
         for length in range(len(match[0]), 14, -1):
             text = match[0][:length]
-            if text[-1].isalnum() and iban.is_valid(text.replace("\u00a0", " ")):
+            if text[-1].isalnum() and _is_iban(text):
                 end = match.start() + length
                 if not within.text[end : end + 1].isalnum():
                     value = iban.compact(text.replace("\u00a0", " "))
