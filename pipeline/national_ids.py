@@ -104,7 +104,7 @@ _SHAPES: dict[str, tuple[str, tuple[Scheme, ...]]] = {
 }
 
 _ANY = re.compile(
-    r"(?<![\w.,+/=#-])(?:"
+    r"(?<![\w.,+/#-])(?:"
     + "|".join(f"(?P<{name}>{shape})" for name, (shape, _) in _SHAPES.items())
     + r")(?![\w]|[-.,/+]\d)"
 )

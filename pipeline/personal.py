@@ -59,7 +59,7 @@ _Finder: TypeAlias = Callable[[_Text], Iterator[Finding]]
 
 
 #: What no finding can do without; and what is a time and nothing else.
-_ANYTHING = re.compile(r"[\d@:]").search
+_ANYTHING = re.compile(r"[\d@:_]").search
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]{5,15}(?:Z|[+-]\d\d:\d\d)?").fullmatch
 
 
@@ -90,7 +90,8 @@ def _without_echoes(found: list[Finding]) -> list[Finding]:
 
 # --- e-mail addresses ------------------------------------------------------------------------
 
-_LOCAL = re.compile(r"[\w.+%-]{1,64}\Z")
+#: Chinese, Japanese and Korean stand before an address without a space.
+_LOCAL = re.compile(r"(?:(?![\u3040-\u9fff\uac00-\ud7af])[\w.+%-]){1,64}\Z")
 _DOMAIN = re.compile(r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}[^\W\d_]{2,24}(?![\w-])")
 #: `icon@2x.png` is a file.
 _FILES = frozenset({"png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "html", "php"})
@@ -194,6 +195,7 @@ _INTERNATIONAL = re.compile(rf"(?<![\w+])(?:\+|00(?=[1-9]))\(?\d(?:{_SEPARATORS}
 _NATIONAL = re.compile(rf"(?<![\w.,/=#&:+%@-])\(?\d(?:{_SEPARATORS}\d){{5,13}}(?!\w|[.,:/-]\d)")
 _AMERICAN = re.compile(r"\(\d{3}\) ?\d{3}[-. ]\d{4}|(\d{3}([-.])\d{3}\2\d{4})")
 _DATE_LIKE = re.compile(r"\d{4}([-./])\d\d?\1\d\d?|\d\d?([-./ ])\d\d?\2\d{4}\b|(?:19|20)\d\d ")
+_DECIMAL = re.compile(r"\d+\.\d+")
 _PHONE_WORDS = re.compile(
     r"phone|\btel\b|\btel[.:]|telef|t[ée]l[ée]|mobil|handy|\bcell|\bcall\b|\bfax|whats ?app|\bsms\b"
     r"|\bruf|anruf|m[óo]vil|celular|cellulare|portable|\bgsm\b|тел|电话|電話|手机|전화|☎|📞|📱|फ़ोन"
@@ -229,7 +231,7 @@ def _international(within: _Text, start: int, text: str) -> Finding | None:
 def _national(within: _Text, match: re.Match[str]) -> tuple[float, str]:
     """How sure it is that a number without a country code is one to call, and its value."""
     text, digits = match[0], _NOT_DIGIT.sub("", match[0])
-    if _DATE_LIKE.match(text):
+    if _DATE_LIKE.match(text) or _DECIMAL.fullmatch(text):
         return 0.0, ""
     if _PHONE_WORDS.search(within.before(match.start(), 25)):
         if value := _valid_in(within.regions, digits):
@@ -239,7 +241,7 @@ def _national(within: _Text, match: re.Match[str]) -> tuple[float, str]:
     if not bare and not _OTHER_WORDS.search(within.before(match.start())):
         if _AMERICAN.fullmatch(text) and "US" in within.regions:
             return 0.7, _valid(digits, "US")
-        if digits[0] == "0" and digits[1] != "0":
+        if digits[0] == "0" and digits[1] != "0" and len(digits) > 8:
             return 0.6, _valid_in(within.regions, digits)
     return 0.0, ""
 
@@ -387,8 +389,9 @@ def _passwords(within: _Text) -> Iterator[Finding]:
 # --- places and dates ------------------------------------------------------------------------
 
 _PAIR = re.compile(
-    r"(?<![\w.,/-])(?P<lat>[+-]?\d{1,2}\.\d{3,15})\s?[,;/]\s{0,2}(?P<lon>[+-]?\d{1,3}\.\d{3,15})"
-    r"(?![\w]|[.,]\d)"
+    r"(?<![\w.,/-])(?<!\d, )(?P<lat>[+-]?\d{1,2}\.\d{3,15})\s?[,;/]\s{0,2}"
+    r"(?P<lon>[+-]?\d{1,3}\.\d{3,15})"
+    r"(?!\w|[.,]\s?[+-]?\d)"
 )
 _LINKED = re.compile(
     r"(?:geo:|[/@]@?|[?&](?:q|ll|center|query|daddr|saddr)=|loc:)"
@@ -537,6 +540,7 @@ _FINDERS: tuple[tuple[_Finder, tuple[_Clue, ...]], ...] = (
         _birth_dates,
         (
             _DIGITS,
+            _shaped(rb"0[./-] ?00?[./-] ?00"),
             _shaped(rb"0[a-z.]{0,2},? (?:[^0\"]{2,24} )?0000"),
             _shaped(rb"0000 ?(?:\xe5\xb9\xb4|\xeb\x85\x84)"),
         ),
