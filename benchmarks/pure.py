@@ -10,6 +10,7 @@ import psycopg
 
 from pipeline.format import all_formats
 from pipeline.normalise import Found, clean_json, normalise, understand
+from pipeline.privacy import Policy, Treatment, protect
 from pipeline.screen import key_of
 from pipeline.validate import measure
 from schemas.files import Member, SliceLimits
@@ -43,7 +44,7 @@ def run(ingest: str, user_id: UUID, path: Path) -> int:
         for part in ready.form.reader.slices(source, ready.context, SliceLimits()):
             with path.open("rb") as again:
                 found = normalise(understand(ready.form, member, again, part, ready.context))
-                loaded += _load(connection, user_id, found)
+                loaded += _load(connection, user_id, protect(found, Treatment(Policy())))
     return loaded
 
 

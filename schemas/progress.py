@@ -134,6 +134,8 @@ class Event(StrEnum):
     MENDED = "mended"
     DISCARDED = "discarded"
     DELETED = "deleted"
+    # a user's lake
+    PRIVACY_APPLIED = "privacy_applied"
 
 
 class SetState(StrEnum):

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from schemas.privacy import Done
 from schemas.reasons import Reason
 from schemas.vocabulary import Relation
 
@@ -90,7 +91,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     texts (times as they were written, never as we parsed them), so that a better parser does not
     mint new keys. `metadata` is JSON-able; names in `schemas.vocabulary.KEYS` have the shape
     given there. `mutable` is true of things that change from one export to the next (a contact,
-    a note, an event): what changed is then a new version of the same record.
+    a note, an event): what changed is then a new version of the same record. `privacy` is what the
+    policy did to it.
     """
 
     data_type: DataType
@@ -109,6 +111,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     beside: dict[str, Any] = msgspec.field(default_factory=dict)
     """What hangs on where it lay in its export, and beside what: stored with the metadata, but a
     copy elsewhere says the same, so it makes no new version."""
+
+    privacy: Done | None = None
 
     @property
     def told(self) -> dict[str, Any]:

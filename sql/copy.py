@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
@@ -19,6 +19,9 @@ from schemas.records import UNDATED, Instant, Metric, Point, Record
 NULL = r"\N"
 _needs_escape = re.compile(r"[\\\t\n\r]").search
 _UNDATED = UNDATED.isoformat()
+
+#: The name under which a stored document names those of its metadata that came from beside it.
+_BESIDE = "beside"
 
 #: Cleans a JSON-able value that can't be stored as it is (lone surrogates, NUL, huge integers).
 Cleaner = Callable[[Any], Any]
@@ -73,17 +76,24 @@ def _with_time(metadata: dict[str, Any], time: Instant | None) -> dict[str, Any]
 
 
 def _with_blob(record: Record) -> dict[str, Any]:
-    """All metadata, and the bytes that are kept of the record."""
-    blob = record.blob
+    """All metadata, what of it came from beside, and the bytes that are kept of the record."""
+    blob, told = record.blob, record.told
+    if record.beside:
+        told = {**told, _BESIDE: sorted(record.beside)}
     if blob is None:
-        return record.told
+        return told
     kept = {
         "sha256": blob.sha256,
         "size": blob.size,
         "media_type": blob.media_type,
         "name": blob.name,
     }
-    return {**record.told, "blob": kept}
+    return {**told, "blob": kept}
+
+
+def _tagged(metadata: dict[str, Any], record: Record) -> dict[str, Any]:
+    """With what the privacy policy did, if it did anything."""
+    return {**metadata, tag_name(metadata): record.privacy} if record.privacy else metadata
 
 
 def document_line(
@@ -102,12 +112,11 @@ def document_line(
     content = NULL if record.content is None else escape(record.content)
     said = own = json_field(_with_time(record.metadata, time), clean)
     name = title
-    if record.blob is not None or record.beside:
-        said = json_field(_with_time(_with_blob(record), time), clean)
+    if record.blob is not None or record.beside or record.privacy:
+        said = json_field(_tagged(_with_time(_with_blob(record), time), record), clean)
         if record.blob is not None and record.blob.name == record.title:
             name = NULL  # what a file is called hangs on where it lay, too
-    meaning = "\t".join((stamp or NULL, name, content, record.content_type, own))
-    digest = blake2b(meaning.encode("utf-8", "replace"), digest_size=16)
+    digest = blake2b(_meaning(stamp, name, content, record.content_type, own), digest_size=16)
     base, nth = (repeat[0], str(repeat[1])) if repeat else (NULL, NULL)
     line = "\t".join(
         (
@@ -129,6 +138,34 @@ def document_line(
         )
     )
     return line, digest.digest()
+
+
+def _meaning(
+    stamp: str | None, title: str, content: str, content_type: str, metadata: str
+) -> bytes:
+    """What two versions of a record are told apart by; all but the time as COPY fields."""
+    said = "\t".join((stamp or NULL, title, content, content_type, metadata))
+    return said.encode("utf-8", "replace")
+
+
+def tag_name(metadata: Mapping[str, Any]) -> str:
+    """Under which name a document says what the privacy policy did; an export may have that name
+    for something of its own."""
+    return "privacy" if "privacy" not in metadata else "privacy_policy"
+
+
+def content_hash(row: Mapping[str, Any], metadata: Mapping[str, Any], clean: Cleaner) -> bytes:
+    """The 16 bytes that `document_line` would give a stored document, with `metadata` as its own,
+    time and all, but without the tag of the privacy policy."""
+    at = row["source_timestamp"]
+    stamp = at.astimezone(UTC).isoformat() if at is not None else None
+    title, content = (NULL if row[n] is None else escape(row[n]) for n in ("title", "content"))
+    if (metadata.get("blob") or {}).get("name") == row["title"]:
+        title = NULL
+    added = {"blob", _BESIDE, *metadata.get(_BESIDE, ())}
+    said = json_field({n: value for n, value in metadata.items() if n not in added}, clean)
+    meaning = _meaning(stamp, title, content, row["content_type"], said)
+    return blake2b(meaning, digest_size=16).digest()
 
 
 def metric_line(metric: Metric, key_hex: str, slot: int, clean: Cleaner) -> str:

@@ -89,7 +89,8 @@ def copy_lines(connection: Connection, name: str, lines: bytes) -> None:
         copy.write(lines)
 
 
-def _copy_vectors(connection: Connection, vectors: Vectors) -> None:
+def copy_vectors(connection: Connection, vectors: Vectors) -> None:
+    """Vectors into their staging table, which is made."""
     register_vector(connection)
     connection.execute(_LAKE["stage_vectors"])
     with connection.cursor() as cursor, cursor.copy(_LAKE["copy_vectors"]) as copy:
@@ -156,7 +157,7 @@ def stage(connection: Connection, staged: Staged) -> None:
     connection.execute(_LAKE["stage_documents"])
     copy_lines(connection, "copy_documents", staged.lines)
     if staged.vectors is not None:
-        _copy_vectors(connection, staged.vectors)
+        copy_vectors(connection, staged.vectors)
     for name in ("mentions", "relations"):
         if lines := getattr(staged, name):
             connection.execute(_LAKE[f"stage_{name}"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import compress
 from pathlib import Path
@@ -52,8 +52,19 @@ class Attached(msgspec.Struct, frozen=True, array_like=True):
 TABLES = ("documents", "locations", "metrics")
 
 
+#: Before a kind and an action, in the counts of a file: what the policy did to its records.
+PRIVACY = "privacy."
+
 #: Names of unknown fields kept of a chunk: an object keyed by ids has no end of them.
 MOST_DRIFT = 200
+
+
+def mention_lines(key_hex: str, record: Record) -> Iterator[str]:
+    """Who and what stands in a record, as lines for `stage_mentions`."""
+    for found in mentions(record):
+        name = copy.escape(found.name) if found.name else copy.NULL
+        value = copy.escape(found.value)
+        yield "\t".join((key_hex, found.key.hex(), found.role, found.kind, value, name))
 
 
 def _lines(lines: list[str]) -> bytes:
@@ -99,6 +110,7 @@ class Batch:
         self.rejections: list[Quarantined] = []
         self.attached: list[Attached] = []
         self.items: Counter[int] = Counter()
+        self.privacy: dict[int, Counter[str]] = {}
         self._keep_text = keep_text
         self._repeats = Repeats() if repeats else None
 
@@ -149,6 +161,10 @@ class Batch:
             repeat, key = (key.hex(), nth), occurrence_key(key, nth)
         if self._keep_text and (text := text_of(record.title, record.content)):
             table.texts.append((len(table.keys), text))
+        if record.privacy:
+            done = self.privacy.setdefault(slot, Counter())
+            for kind, actions in record.privacy.items():
+                done.update({f"{PRIVACY}{kind}.{action}": n for action, n in actions.items()})
         line, digest = copy.document_line(record, key.hex(), slot, clean_json, repeat)
         self._add_meaning(key.hex(), record)
         table.keys.append(key)
@@ -160,12 +176,7 @@ class Batch:
 
     def _add_meaning(self, key_hex: str, record: Record) -> None:
         """Who and what stands in the record, and how it stands to others, as lines to copy."""
-        for found in mentions(record):
-            name = copy.escape(found.name) if found.name else copy.NULL
-            value = copy.escape(found.value)
-            self.mentions.append(
-                "\t".join((key_hex, found.key.hex(), found.role, found.kind, value, name))
-            )
+        self.mentions += mention_lines(key_hex, record)
         for related in record.related:
             other = record_key(related.record_type, related.identity).hex()
             self.relations.append("\t".join((key_hex, related.relation, other)))
@@ -191,6 +202,7 @@ class Batch:
                 "rejections": encode(self.rejections),
                 "attached": encode(self.attached),
                 "items": encode(self.items),
+                "privacy": encode(self.privacy),
             },
         )
 
@@ -270,6 +282,9 @@ read_drift: Callable[[Path], list[tuple[int, str, int]]] = _decoded(
     "drift", list[tuple[int, str, int]]
 )
 read_items: Callable[[Path], dict[int, int]] = _decoded("items", dict[int, int])
+read_privacy: Callable[[Path], dict[int, dict[str, int]]] = _decoded(
+    "privacy", dict[int, dict[str, int]]
+)
 read_texts: Callable[[Path], list[tuple[int, str]]] = _decoded(
     "documents.texts", list[tuple[int, str]]
 )

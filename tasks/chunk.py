@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -16,6 +17,7 @@ from pipeline import spool
 from pipeline.format import Format, format_named
 from pipeline.normalise import Found, normalise, understand
 from pipeline.ports import Neighbours
+from pipeline.privacy import Treatment, protect
 from pipeline.screen import first_of_each
 from schemas.crash import crash_here
 from schemas.files import Context, Member, Slice
@@ -33,6 +35,13 @@ _VECTOR_COLUMNS = ("pieces", "starts", "ends", "matrix")
 # --- normalise -------------------------------------------------------------------------------
 
 
+class Beside(NamedTuple):
+    """What a slice is read with: the files beside its own, and what is done with personal data."""
+
+    neighbours: Neighbours | None
+    treatment: Treatment
+
+
 class Opened(msgspec.Struct, frozen=True):
     """A file of the ledger, ready to be read again."""
 
@@ -46,13 +55,15 @@ def normalise_chunk(run: Runtime, claim: Claim) -> Ending:
     form = format_of(claim)
     files = open_files(run, claim)
     batch = batches.Batch(keep_text=claim.embed, repeats=form.repeats)
-    beside = run.neighbours.of(claim.user_id, claim.job_id) if form.needs_set else None
+    neighbours = run.neighbours.of(claim.user_id, claim.job_id) if form.needs_set else None
+    beside = Beside(neighbours, run.options.privacy.treatment(claim.user_id))
     for slot, (file_id, start, end) in enumerate(claim.slices):
         read_slice(run, claim, batch, form, slot, files[file_id], Slice(start, end), beside)
     name = artefact(claim, "spool")
     batch.write(_folder(run, claim) / name)
     crash_here("normalise.written")
-    return lambda commit: commit.advance(Stage.SCREEN, artefacts={"spool": name})
+    made_here = {"spool": name, "policy": beside.treatment.fingerprint}
+    return lambda commit: commit.advance(Stage.SCREEN, artefacts=made_here)
 
 
 def format_of(claim: Claim) -> Format:
@@ -68,15 +79,21 @@ def read_slice(
     slot: int,
     opened: Opened,
     part: Slice,
-    beside: Neighbours | None,
+    beside: Beside,
 ) -> None:
-    """The outcomes of one slice into the batch; bytes that belong to records are stored."""
-    member = opened.member
+    """The outcomes of one slice into the batch; bytes that belong to records are stored.
+
+    What the privacy policy takes away goes nowhere else.
+    """
+    member, treatment = opened.member, beside.treatment
+
+    def notice(new: AbstractSet[str]) -> None:
+        batch.notice(slot, {treatment.name(field, form.name, "metadata") for field in new})
+
     with member.file.open("rb") as source:
-        found = understand(
-            form, member, source, part, opened.context, beside, lambda new: batch.notice(slot, new)
-        )
-        kept = _keep_blobs(run, claim, member, batch, normalise(found))
+        found = understand(form, member, source, part, opened.context, beside.neighbours, notice)
+        protected = protect(normalise(found), treatment)
+        kept = _keep_blobs(run, claim, member, batch, protected)
         batch.add(slot, opened.file_id, kept)
 
 
@@ -137,6 +154,8 @@ def screen_chunk(run: Runtime, claim: Claim) -> Ending:
     batches.write_masks(_folder(run, claim) / name, masks)
     crash_here("screen.written")
     tally = _tally(claim, columns, masks, rejections, items)
+    for slot, done in batches.read_privacy(path).items():
+        _add(tally[str(claim.slices[slot][0])], done)
 
     def ending(commit: Commit) -> None:
         if twins.any():
@@ -227,6 +246,11 @@ def _tally(
         for file, n in batches.by_file(table.slots[~masks[name]], files).items():
             tally[str(file)]["duplicate"] += n
     return tally
+
+
+def _add(counts: dict[str, int], more: Mapping[str, int]) -> None:
+    for name, n in more.items():
+        counts[name] = counts.get(name, 0) + n
 
 
 def quarantine(

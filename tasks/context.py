@@ -22,6 +22,7 @@ from sql.load import Partitions, VectorStore
 from sql.store import Lake, Ledger
 from tasks.alarm import Thresholds
 from tasks.neighbours import Memory
+from tasks.privacy import PolicyFile
 
 
 def _unbound() -> None:
@@ -58,6 +59,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     index_from_vectors: int = 10_000
     alert: Thresholds = Thresholds()
     apart_limit_s: float = 300.0
+    privacy: PolicyFile = msgspec.field(default_factory=PolicyFile)
     bound: Callable[[], None] = _unbound
 
 

@@ -126,6 +126,7 @@ class _Attempt:
         self._files = [item.rows[0]["file_id"] for item in self._items]
         self._claim = claim = _as_claim(rows[0], self._items)
         self._beside = SetNeighbours(run.lake, claim.user_id, claim.job_id, folders=_PAGE)
+        self._treatment = run.options.privacy.treatment(claim.user_id)
         try:
             self._form = chunk.format_of(self._claim)
         except KeyError as error:
@@ -162,10 +163,9 @@ class _Attempt:
         """Slices to a spool. Runs in a child, so it asks no service of the parent's."""
         self._run.options.bound()
         batch = batches.Batch(keep_text=self._claim.embed, repeats=self._form.repeats)
+        beside = chunk.Beside(self._beside, self._treatment)
         for slot, opened, part in parts:
-            chunk.read_slice(
-                self._run, self._claim, batch, self._form, slot, opened, part, self._beside
-            )
+            chunk.read_slice(self._run, self._claim, batch, self._form, slot, opened, part, beside)
         batch.write(path)
 
     def _load(self, path: Path) -> Retried:

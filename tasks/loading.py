@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psycopg import errors as pg
 
+from pipeline.spool import BrokenSpool
 from schemas.crash import crash_here
 from schemas.errors import TransientError
 from sql.load import (
@@ -44,6 +45,10 @@ def load_chunk(run: Runtime, claim: Claim) -> Ending:
     staged, series = staged_of(claim, path, masks, files, vectors, all_about=True)
 
     def ending(commit: Commit) -> None:
+        treatment = run.options.privacy.treatment(claim.user_id)
+        if claim.artefacts.get("policy") != treatment.fingerprint:
+            # The policy changed on the way. Under this hold: `privacy apply` waits for it.
+            raise BrokenSpool("policy")
         came = load_rows(run, commit, staged, series)
         crash_here("load.rows_in")
         attach(commit, claim, attached)

@@ -197,9 +197,10 @@ class Reading:
         self._run.options.bound()
         batch = batches.Batch(keep_text=group.embed, repeats=self.form.repeats)
         claim = self.claim(group)
+        beside = chunk.Beside(self._beside, self._run.options.privacy.treatment(self.user_id))
         for slot, part in zip(group.slots, group.parts, strict=True):
             chunk.read_slice(
-                self._run, claim, batch, self.form, slot, part.opened, part.part, self._beside
+                self._run, claim, batch, self.form, slot, part.opened, part.part, beside
             )
         batch.write(group.path)
 

@@ -15,13 +15,14 @@ from typing import Any
 
 import orjson
 
+from pipeline.privacy import Treatment, parse
 from schemas import crash
 from schemas.errors import TransientError
 from schemas.files import SliceLimits
 from schemas.folders import Folders
 from schemas.progress import Stage
 from sql.store import Claim, Lake, Ledger, open_pool
-from tasks import chains, context, desk, housekeeping
+from tasks import chains, context, desk, housekeeping, redress
 from tasks.blobs import FileBlobs
 from tasks.context import Runtime
 from tasks.rollback import roll_back
@@ -313,6 +314,8 @@ class _Carrier:
         desk.retry(self._run, user_id, desk.Choice(job_id=kept["id"]))
         if regretted["status"] != "rolled_back":
             roll_back(self._run, user_id, regretted["id"])
+        policy = parse(b'[[rule]]\nkind = "email"\naction = "mask"\n')
+        redress.apply(self._run, user_id, Treatment(policy))
 
     def _job(self, name: str) -> dict[str, Any]:
         (job,) = self._database.rows("SELECT * FROM imports.jobs WHERE source_name = %s", name)

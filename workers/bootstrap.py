@@ -30,6 +30,7 @@ from tasks import context, shell
 from tasks.alarm import Thresholds
 from tasks.blobs import FileBlobs
 from tasks.chains import BEHIND, TASK_PREFIX
+from tasks.privacy import PolicyFile
 from workers import limits, logs
 from workers.models import ModelsHere, tiers
 from workers.scanner import make_scanner
@@ -68,6 +69,7 @@ def options(settings: Settings) -> context.Options:
         tiers=tiers(settings),
         alert=thresholds(settings),
         apart_limit_s=settings.chunk_hard_limit_s,
+        privacy=PolicyFile(settings.privacy_policy, settings.privacy_key_file),
         bound=lambda: _bound(settings),
     )
 

@@ -161,6 +161,16 @@ class Settings(BaseSettings):
         "stays closed in failed/. encrypt: both are kept in infected/, sealed to "
         "`DATAPUNK_INFECTED_KEY`, which must be set.",
     )
+    privacy_policy: Path | None = Field(
+        None,
+        description="A TOML file that says what is done with personal data; it is read again when "
+        "it changes. Unset: it is kept, and tagged.",
+    )
+    privacy_key_file: Path | None = Field(
+        None,
+        description="A file with the key of a policy that hashes: 32 letters or more, outside the "
+        "data folder. Whoever has it can try values; whoever loses it can't join them any more.",
+    )
 
     embed_model: str | None = Field(
         None,
@@ -323,7 +333,9 @@ class Settings(BaseSettings):
             TomlConfigSettingsSource(settings_cls),
         )
 
-    @field_validator("data_dir", "clamd_socket", "flower_password_file")
+    @field_validator(
+        "data_dir", "clamd_socket", "flower_password_file", "privacy_policy", "privacy_key_file"
+    )
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path and Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 (keeps symlinks)
@@ -362,6 +374,16 @@ class Settings(BaseSettings):
         given = info.data.get("infected_key") is not None
         _require(policy is not Infected.ENCRYPT or given, "encrypt needs infected_key to be set")
         return policy
+
+    @field_validator("privacy_key_file")
+    @classmethod
+    def _apart(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+        data = info.data.get("data_dir")
+        _require(
+            path is None or data is None or not path.is_relative_to(data),
+            "must lie outside the data folder: a key does not belong beside what it hides",
+        )
+        return path
 
     @field_validator("heartbeat_s")
     @classmethod
@@ -559,6 +581,7 @@ def _runtime_dir() -> Path:
 _SECTIONS = {
     "data_dir": "Places and servers",
     "scanner": "Malware scan",
+    "privacy_policy": "Personal data",
     "embed_model": "Embedding",
     "chunk_records": "Work",
     "settle_s": "Watching",

@@ -86,6 +86,7 @@ def _app() -> typer.Typer:
         formats,
         jobs,
         people,
+        privacy,
         processes,
         quarantine,
         reparse,
@@ -112,6 +113,7 @@ def _app() -> typer.Typer:
         group.register(made)
     made.add_typer(quarantine.app, name="quarantine")
     made.add_typer(database.app, name="db")
+    made.add_typer(privacy.app, name="privacy")
     return made
 
 

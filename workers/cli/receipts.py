@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,13 +11,15 @@ from uuid import UUID
 import msgspec
 from psycopg.rows import DictRow
 
+from schemas.privacy import Done
 from schemas.progress import Disposition
 from schemas.reasons import Category, category_of
 from sql.store import COUNTS, Ledger
 from tasks import alarm
+from tasks.batches import PRIVACY
 from tasks.sets import Inventory
 from workers.bootstrap import thresholds
-from workers.cli import console, sets
+from workers.cli import console, privacy, sets
 from workers.cli.connect import Services
 
 _MOST_SHOWN = 20
@@ -90,6 +93,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """Of the loaded records: they replaced what another export said of the same thing."""
     older_versions: int
     """Of the loaded records: a newer export had said otherwise, so they are kept beside."""
+    privacy: Done
+    """Personal data in the records that were seen: how often what was done, by kind."""
     empty: list[str]
     """Files that a format claims and that gave not one record."""
     drift: list[Drift]
@@ -132,6 +137,7 @@ def gather(lake: Services, job: DictRow) -> Receipt:
         files=files,
         newer_versions=sum(row["counts"].get("newer", 0) for row in rows),
         older_versions=sum(row["counts"].get("older", 0) for row in rows),
+        privacy=_privacy(rows),
         empty=[row["path"] for row in rows if _gave_nothing(row)],
         drift=msgspec.convert(
             lake.reader.rows(job["user_id"], "jobs", "drift_of", job_id=job_id), list[Drift]
@@ -145,6 +151,18 @@ def _gave_nothing(row: DictRow) -> bool:
     """A claimed file with bytes and without one record: never a success in silence."""
     counts = row["counts"]
     return bool(counts and row["size_bytes"] and not counts.get("seen"))
+
+
+def _privacy(rows: Sequence[DictRow]) -> Done:
+    """What the files' counts say of personal data."""
+    done: Done = {}
+    for row in rows:
+        for name, n in row["counts"].items():
+            if name.startswith(PRIVACY):
+                kind, action = name.removeprefix(PRIVACY).split(".")
+                actions = done.setdefault(kind, {})
+                actions[action] = actions.get(action, 0) + n
+    return done
 
 
 def quarantined(lake: Services, user_id: UUID, query: str, **asked: Any) -> list[dict[str, Any]]:
@@ -264,6 +282,8 @@ def _records(receipt: Receipt) -> None:
             f"versions  of the loaded, {receipt.newer_versions} replaced what another export said, "
             f"{receipt.older_versions} are older than what stands"
         )
+    if receipt.privacy:
+        console.data(f"privacy   {privacy.told(receipt.privacy)}")
     _warnings(receipt)
 
 

@@ -1,0 +1,123 @@
+"""`python -m benchmarks.personal`: precision and recall of each kind, and megabytes a second.
+
+The labelled set is the tests': invented lines, with the texts that are to be found in each; a
+line that holds nothing is a hard negative. A finding counts where it is sure enough to be treated
+by default, and is right if it is of the kind and covers the text.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline import personal
+from pipeline.privacy import suspects
+from schemas.privacy import Kind
+
+FOLDER = Path(__file__).parents[1] / "tests" / "data" / "personal"
+#: Stands in the set within what scanners of repositories would take for a live secret.
+BREAK = "·"
+
+
+class Line(NamedTuple):
+    """A text, and what it holds: (kind, text) each."""
+
+    text: str
+    holds: list[tuple[Kind, str]]
+
+
+class Score(NamedTuple):
+    """How often a kind was found rightly, found wrongly, and missed."""
+
+    right: int
+    wrong: int
+    missed: int
+
+    @property
+    def precision(self) -> float:
+        return self.right / max(1, self.right + self.wrong)
+
+    @property
+    def recall(self) -> float:
+        return self.right / max(1, self.right + self.missed)
+
+
+def labelled() -> list[Line]:
+    """The labelled set."""
+    lines = []
+    for path in sorted(FOLDER.glob("*.jsonl")):
+        for line in path.read_text(encoding="utf-8").replace(BREAK, "").splitlines():
+            said = json.loads(line)
+            lines.append(Line(said["text"], [(Kind(k), t) for k, t in said["holds"]]))  # type: ignore[call-arg]
+    return lines
+
+
+def scores(lines: list[Line]) -> dict[Kind, Score]:
+    """What `personal.find` makes of the lines."""
+    right, wrong, missed = Counter[Kind](), Counter[Kind](), Counter[Kind]()
+    for line in lines:
+        open_ = list(line.holds)
+        for found in personal.find(line.text):
+            if found.confidence < personal.SURE:
+                continue
+            said = (found.kind, line.text[found.start : found.end])
+            if said in open_:
+                open_.remove(said)
+                right[found.kind] += 1
+            else:
+                wrong[found.kind] += 1
+        missed.update(kind for kind, _ in open_)
+    return {kind: Score(right[kind], wrong[kind], missed[kind]) for kind in Kind}
+
+
+def _speed(texts: list[str], seconds: float = 2.0) -> float:
+    """Megabytes a second of processor time through `find`."""
+    size = sum(len(text.encode()) for text in texts)
+    began, rounds = time.process_time(), 0
+    while time.process_time() - began < seconds:
+        for text in texts:
+            personal.find(text)
+        rounds += 1
+    return size * rounds / (time.process_time() - began) / 1e6
+
+
+def _first_look(texts: list[str], seconds: float = 2.0) -> float:
+    documents = [json.dumps({"content": text}, ensure_ascii=False).encode() for text in texts] * 10
+    began, rounds = time.process_time(), 0
+    while time.process_time() - began < seconds:
+        suspects(documents)
+        rounds += 1
+    return sum(map(len, documents)) * rounds / (time.process_time() - began) / 1e6
+
+
+def main() -> None:
+    """Print the tables of docs/privacy.md."""
+    lines = labelled()
+    print(f"{len(lines)} lines, {sum(not line.holds for line in lines)} of them hold nothing\n")
+    print("| kind | labelled | found | wrong | precision | recall |\n|---|---|---|---|---|---|")
+    for kind, score in scores(lines).items():
+        print(
+            f"| `{kind.value}` | {score.right + score.missed} | {score.right} | {score.wrong} "
+            f"| {score.precision:.3f} | {score.recall:.3f} |"
+        )
+    prose = " ".join(
+        "The grey heron stands in the shallow water and waits for a fish." for _ in range(4)
+    )
+    mails = [
+        " ".join(line.text for line in lines[n : n + 3]) + prose * 8
+        for n in range(0, len(lines), 3)
+    ]
+    print("\n| what is looked at | MB a second, one core |\n|---|---|")
+    print(f"| a first look at records without a clue | {_first_look([prose] * 100):.0f} |")
+    print(f"| texts without a finding | {_speed([prose * 8] * 100):.0f} |")
+    print(f"| texts of 2 kB with some findings | {_speed(mails):.1f} |")
+    print(
+        f"| the labelled set: nothing but findings | {_speed([line.text for line in lines]):.1f} |"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""Numbers by which states know people: their shapes, and the checks that `python-stdnum` has.
+
+A shape that little else has counts by itself where its check digits hold; any other number counts
+where a word before it says what it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Protocol
+
+import msgspec
+
+
+class Checker(Protocol):
+    """What a module of `stdnum` can do."""
+
+    def is_valid(self, number: str) -> bool:
+        """Whether digits, checksum and parts (such as a date) hold."""
+
+
+class Scheme(msgspec.Struct, frozen=True):
+    """One kind of number: `alone` is the confidence where no word names it."""
+
+    module: str
+    alone: float
+    words: str
+
+    def checker(self) -> Checker:
+        """Its module, imported when it is first needed."""
+        made: Checker = import_module(f"stdnum.{self.module}")
+        return made
+
+
+#: Where a word before the number names it.
+NAMED = 0.9
+
+_TAX = r"\btax\b|\btin\b|steuer|fiscal"
+
+#: Shapes, the longest first; of each the schemes that have it.
+_SHAPES: dict[str, tuple[str, tuple[Scheme, ...]]] = {
+    "codice": (
+        r"[A-Z]{6}\d\d[A-EHLMPRST]\d\d[A-Z]\d{3}[A-Z]",
+        (Scheme("it.codicefiscale", 0.95, "codice|fiscale"),),
+    ),
+    "curp": (r"[A-Z]{4}\d{6}[HM][A-Z]{5}[A-Z\d]\d", (Scheme("mx.curp", 0.95, "curp"),)),
+    "nie": (r"[XYZ]-?\d{7}-?[A-Z]", (Scheme("es.nie", 0.85, r"\bnie\b|extranjero"),)),
+    "pan": (r"[A-Z]{5}\d{4}[A-Z]", (Scheme("in_.pan", 0.4, r"\bpan\b|permanent account"),)),
+    "ric": (r"\d{17}[\dX]", (Scheme("cn.ric", 0.85, "身份证|resident id"),)),
+    "nir": (
+        r"[12] ?\d\d ?\d\d ?\d[\dAB] ?\d{3} ?\d{3} ?\d\d",
+        (Scheme("fr.nir", 0.8, r"\bnir\b|s[ée]curit[ée] sociale|\binsee\b"),),
+    ),
+    "ahv": (r"756\.\d{4}\.\d{4}\.\d\d", (Scheme("ch.ssn", 0.95, r"\bahv\b|\bavs\b"),)),
+    "belgian": (
+        r"\d\d\.\d\d\.\d\d-\d{3}\.\d\d",
+        (Scheme("be.nn", 0.95, "rijksregister|registre national"),),
+    ),
+    "cpf": (r"\d{3}\.\d{3}\.\d{3}-\d\d", (Scheme("br.cpf", 0.95, r"\bcpf\b"),)),
+    "rut": (r"\d{1,2}\.\d{3}\.\d{3}-[\dkK]", (Scheme("cl.rut", 0.9, r"\brut\b"),)),
+    "ssn": (
+        r"\d{3}-\d\d-\d{4}",
+        (Scheme("us.ssn", 0.75, r"\bssn\b|social security|" + _TAX),),
+    ),
+    "rrn": (r"\d{6}-\d{7}", (Scheme("kr.rrn", 0.85, "주민|resident"),)),
+    "nordic": (
+        r"(?:\d\d)?\d{6}[-+]\d{4}",
+        (
+            Scheme("se.personnummer", 0.7, "personnummer|person number"),
+            Scheme("dk.cpr", 0.4, r"\bcpr\b"),
+        ),
+    ),
+    "hetu": (r"\d{6}[-+A-FYXWVU]\d{3}[\dA-Y]", (Scheme("fi.hetu", 0.9, "hetu|henkil"),)),
+    "dni": (r"\d{8}-?[A-Z]", (Scheme("es.dni", 0.8, r"\bdni\b|\bnif\b"),)),
+    "pps": (r"\d{7}[A-W][A-IW]?", (Scheme("ie.pps", 0.4, r"\bpps"),)),
+    "plain": (
+        r"\d(?:[ .-]?\d){8,12}",
+        (
+            Scheme("pl.pesel", 0.0, "pesel"),
+            Scheme("nl.bsn", 0.0, r"\bbsn\b|burgerservice|sofi"),
+            Scheme("de.idnr", 0.0, r"steuer-?id|idnr|\bsteuerliche"),
+            Scheme("no.fodselsnummer", 0.0, "f[øo]dselsnummer|personnummer"),
+            Scheme("se.personnummer", 0.0, "personnummer"),
+            Scheme("dk.cpr", 0.0, r"\bcpr\b"),
+            Scheme("tr.tckimlik", 0.0, r"kimlik|\btckn\b"),
+            Scheme("ro.cnp", 0.0, r"\bcnp\b"),
+            Scheme("gb.nhs", 0.0, r"\bnhs\b"),
+            Scheme("ca.sin", 0.0, r"\bsin\b|social insurance"),
+            Scheme("au.tfn", 0.0, r"\btfn\b|tax file"),
+            Scheme("in_.aadhaar", 0.0, "aadhaa?r|आधार"),
+            Scheme("za.idnr", 0.0, r"\bid (?:number|no)|identity"),
+            Scheme("at.vnr", 0.0, r"\bsvnr\b|sozialversicherung"),
+            Scheme("ch.ssn", 0.0, r"\bahv\b|\bavs\b"),
+            Scheme("be.nn", 0.0, "rijksregister|registre national"),
+            Scheme("br.cpf", 0.0, r"\bcpf\b"),
+            Scheme("pt.nif", 0.0, r"\bnif\b|contribuinte"),
+            Scheme("us.ssn", 0.0, r"\bssn\b|social security"),
+            Scheme("fr.nif", 0.0, r"num[ée]ro fiscal"),
+            Scheme("il.idnr", 0.0, "תעודת זהות|teudat"),
+        ),
+    ),
+}
+
+_ANY = re.compile(
+    r"(?<![\w.,+/#-])(?:"
+    + "|".join(f"(?P<{name}>{shape})" for name, (shape, _) in _SHAPES.items())
+    + r")(?![\w]|[-.,/+]\d)"
+)
+
+_NAMES = re.compile("|".join(s.words for _, schemes in _SHAPES.values() for s in schemes))
+
+#: Of the United Kingdom there is no check digit; the letters that are never given out are known.
+_NINO = re.compile(
+    r"(?<![\w-])(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]"
+    r"(?: ?\d\d){3} ?[A-D](?!\w)"
+)
+
+
+def find(text: str, before: Callable[[int], str]) -> Iterator[tuple[int, int, float]]:
+    """Where such numbers stand, [start, end), and how sure that is.
+
+    `before(start)` gives what stands before that place, in small letters.
+    """
+    for match in _ANY.finditer(text):
+        _, schemes = _SHAPES[match.lastgroup or ""]
+        context = before(match.start())
+        if _NAMES.search(context) is None:
+            context = ""
+        if sure := max(_sure(scheme, match[0], context) for scheme in schemes):
+            yield match.start(), match.end(), sure
+    for match in _NINO.finditer(text):
+        yield match.start(), match.end(), 0.8
+
+
+def _sure(scheme: Scheme, number: str, context: str) -> float:
+    named = bool(context) and re.search(scheme.words, context) is not None
+    if not (named or scheme.alone) or not scheme.checker().is_valid(number):
+        return 0.0
+    return NAMED if named else scheme.alone

@@ -1,0 +1,443 @@
+"""What a person wants done with personal data, and doing it to a record.
+
+A policy is a list of rules; the first that fits a finding says what is done with it, and what no
+rule fits is kept and tagged. It is applied to title, text and metadata before anything is made of
+them, and never to what identifies a record.
+"""
+
+from __future__ import annotations
+
+import hmac
+import tomllib
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from hashlib import blake2b, sha256
+from itertools import accumulate, islice
+from typing import Any, NamedTuple
+
+import msgspec
+import orjson
+import phonenumbers
+
+from pipeline import personal
+from pipeline.normalise import Found
+from pipeline.personal import Finding
+from schemas.errors import ConfigurationError
+from schemas.privacy import Action, Done, Kind
+from schemas.records import Blob, Record
+
+#: The least letters of a key: 128 bits as hexadecimal digits.
+KEY_CHARS = 32
+
+_STRICTNESS = {action: n for n, action in enumerate(Action)}
+
+
+# --- the policy ------------------------------------------------------------------------------
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """What is done with findings of some kinds, sources and fields."""
+
+    kinds: frozenset[Kind]
+    action: Action
+    source: str = "*"
+    field: str = "*"
+    confidence: float = personal.SURE
+
+    def fits(self, kind: Kind, source: str, field: str) -> bool:
+        """Whether it is about findings of that kind there, if they are sure enough."""
+        return kind in self.kinds and _within(source, self.source) and _within(field, self.field)
+
+
+def _within(name: str, pattern: str) -> bool:
+    """A pattern also fits whatever lies below the name that it fits."""
+    return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """All rules, in order. Without any, all is kept and tagged."""
+
+    rules: tuple[Rule, ...] = ()
+    regions: tuple[str, ...] = personal.REGIONS
+
+    @property
+    def changes(self) -> bool:
+        """Whether it does more than to tag."""
+        return any(rule.action is not Action.KEEP for rule in self.rules)
+
+    @property
+    def hashes(self) -> bool:
+        """Whether it needs a key."""
+        return any(rule.action is Action.HASH for rule in self.rules)
+
+    def fingerprint(self, key: bytes = b"") -> str:
+        """The same for the same rules and key: what was made under another one is out of date."""
+        said = msgspec.json.encode(self, order="deterministic")
+        return blake2b(said, key=sha256(key).digest(), digest_size=8).hexdigest()
+
+    def action(self, finding: Finding, source: str, field: str) -> Action:
+        """What the first rule that fits says; to keep it, if none does."""
+        for rule in _fitting(self, finding.kind, source, field):
+            if finding.confidence >= rule.confidence:
+                return rule.action
+        return Action.KEEP
+
+
+@lru_cache(maxsize=4096)
+def _fitting(policy: Policy, kind: Kind, source: str, field: str) -> tuple[Rule, ...]:
+    return tuple(rule for rule in policy.rules if rule.fits(kind, source, field))
+
+
+def parse(data: bytes) -> Policy:
+    """A policy file, TOML. Raises `ConfigurationError` with where and what is wrong."""
+    try:
+        table = tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"privacy policy: {error}") from None
+    _refuse_others(table, {"regions", "rule"}, "privacy policy")
+    rules = table.get("rule", [])
+    if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
+        raise ConfigurationError("privacy policy: write each rule under its own [[rule]]")
+    return Policy(
+        rules=tuple(_rule(rule, f"privacy policy, rule {n}") for n, rule in enumerate(rules, 1)),
+        regions=_regions(table.get("regions", list(personal.REGIONS))),
+    )
+
+
+def _refuse_others(table: Mapping[str, Any], known: set[str], where: str) -> None:
+    if others := sorted(table.keys() - known):
+        raise ConfigurationError(
+            f"{where}: there is no {others[0]!r}; there are {', '.join(sorted(known))}"
+        )
+
+
+def _rule(table: Mapping[str, Any], where: str) -> Rule:
+    _refuse_others(table, {"kind", "action", "source", "field", "confidence"}, where)
+    if "action" not in table:
+        raise ConfigurationError(f"{where}: it says no action: {', '.join(Action)}")
+    confidence = table.get("confidence", personal.SURE)
+    if isinstance(confidence, bool) or not isinstance(confidence, int | float):
+        raise ConfigurationError(f"{where}: confidence is a number from 0 to 1")
+    if not 0 <= confidence <= 1:
+        raise ConfigurationError(f"{where}: confidence is a number from 0 to 1")
+    return Rule(
+        kinds=_kinds(table.get("kind", "*"), where),
+        action=Action(_one_of(table["action"], list(Action), "action", where)),
+        source=_text(table, "source", where),
+        field=_text(table, "field", where),
+        confidence=float(confidence),
+    )
+
+
+def _kinds(said: Any, where: str) -> frozenset[Kind]:
+    if said == "*":
+        return frozenset(Kind)
+    names = said if isinstance(said, list) else [said]
+    return frozenset(Kind(_one_of(n, list(Kind), "kind", where)) for n in names)  # type: ignore[call-arg]
+
+
+def _one_of(said: Any, known: list[Any], what: str, where: str) -> str:
+    if said not in [str(name.value) for name in known]:
+        names = ", ".join(name.value for name in known)
+        raise ConfigurationError(f"{where}: there is no {what} {said!r}; there are {names}")
+    return str(said)
+
+
+def _text(table: Mapping[str, Any], name: str, where: str) -> str:
+    said = table.get(name, "*")
+    if not isinstance(said, str) or not said:
+        raise ConfigurationError(f'{where}: {name} is a text, such as "mail.*"')
+    known = said.startswith("*") or said.partition(".")[0] in ("title", "content", "metadata")
+    if name == "field" and not known:
+        raise ConfigurationError(f"{where}: field begins with title, content or metadata")
+    return said
+
+
+def _regions(said: Any) -> tuple[str, ...]:
+    known = phonenumbers.SUPPORTED_REGIONS
+    if not isinstance(said, list) or any(region not in known for region in said):
+        raise ConfigurationError(
+            'privacy policy: regions are countries of two letters, such as ["DE", "AT"]'
+        )
+    return tuple(said)
+
+
+# --- doing it --------------------------------------------------------------------------------
+
+
+class Texts(NamedTuple):
+    """What of a record is looked at."""
+
+    title: str | None
+    content: str | None
+    metadata: dict[str, Any]
+
+
+class Treated(NamedTuple):
+    """The same after the policy, what was done, and the texts that are gone for it."""
+
+    texts: Texts
+    done: Done
+    gone: tuple[str, ...]
+
+
+_GONE: Any = object()
+#: Integers from here on may be a card's; any shorter one only where its name says so.
+_LONG_NUMBER = 10**11
+
+
+class Treatment:
+    """A policy with the key of one user, ready to be applied.
+
+    `key` is needed where the policy hashes; equal values of one user give equal tokens.
+    """
+
+    def __init__(self, policy: Policy, key: bytes = b"", user: bytes = b"") -> None:
+        if policy.hashes and not key:
+            raise ConfigurationError(
+                "the privacy policy hashes: set DATAPUNK_PRIVACY_KEY_FILE to a file with a key"
+            )
+        self.policy = policy
+        self.fingerprint = policy.fingerprint(key)
+        self._key = hmac.digest(key, user, "sha256")
+        self._rounds = any(
+            rule.action is not Action.KEEP and Kind.COORDINATES in rule.kinds
+            for rule in policy.rules
+        )
+
+    def of(self, source: str, texts: Texts) -> Treated:
+        """One record's texts after the policy; the same objects where nothing changed."""
+        return _Pass(self, source).over(texts)
+
+    def name(self, text: str, source: str, field: str) -> str:
+        """A name (of a file, of a field) without what the policy takes away; counted nowhere."""
+        return _Pass(self, source).text(text, field, "")
+
+    def replaced(self, finding: Finding, action: Action, text: str) -> str:
+        """What stands in the place of a finding."""
+        if action is Action.HASH:
+            return self.token(finding.kind, finding.value)
+        if action is Action.MASK:
+            return "".join("*" if c.isalnum() else c for c in text)
+        return f"[{finding.kind.value} removed]"
+
+    def token(self, kind: Kind, value: str) -> str:
+        """The name of a value under the key: of letters alone, so that nobody finds a number."""
+        digest = hmac.digest(
+            self._key, f"{kind.value}\x1f{value}".encode("utf-8", "replace"), "sha256"
+        )
+        letters = "".join(chr(97 + (byte >> 4)) + chr(97 + (byte & 15)) for byte in digest[:10])
+        return f"[{kind.value}:{letters}]"
+
+    @property
+    def rounds_places(self) -> bool:
+        """Whether the numbers of a place are its concern, too."""
+        return self._rounds
+
+
+class _Pass:
+    """One pass over one record."""
+
+    def __init__(self, treatment: Treatment, source: str) -> None:
+        self._with, self._source = treatment, source
+        self._policy = treatment.policy
+        self._done: Counter[tuple[Kind, Action]] = Counter()
+        self._gone: list[str] = []
+
+    def over(self, texts: Texts) -> Treated:
+        title = texts.title and self.text(texts.title, "title", "")
+        content = texts.content and self.text(texts.content, "content", "")
+        metadata = self._object(texts.metadata, "metadata") if texts.metadata else texts.metadata
+        done: Done = {}
+        for (kind, action), n in sorted(self._done.items()):
+            done.setdefault(kind.value, {})[action.value] = n
+        return Treated(Texts(title, content, metadata), done, tuple(self._gone))
+
+    def text(self, text: str, field: str, hint: str) -> str:
+        """The text with each finding as its rule wants it; the strictest of those that overlap."""
+        changes = self._changes(text, field, hint)
+        if not changes:
+            return text
+        parts: list[str] = []
+        at = 0
+        for start, end, new in changes:
+            parts += (text[at:start], new)
+            at = end
+        return "".join((*parts, text[at:]))
+
+    def _changes(self, text: str, field: str, hint: str) -> list[tuple[int, int, str]]:
+        found = personal.find(text, hint=hint, regions=self._policy.regions)
+        changes = []
+        for finding in sorted(found, key=lambda f: f.start):
+            action = self._policy.action(finding, self._source, field)
+            if action is Action.KEEP and finding.confidence < personal.SURE:
+                continue
+            self._done[finding.kind, action] += 1
+            if action is not Action.KEEP:
+                old = text[finding.start : finding.end]
+                self._gone.append(old)
+                changes.append(
+                    (finding.start, finding.end, self._with.replaced(finding, action, old))
+                )
+        return changes
+
+    def _value(self, value: Any, field: str, hint: str) -> Any:
+        """A JSON-able value after the policy; `_GONE` if all of it was dropped."""
+        if isinstance(value, str):
+            new = self.text(value, field, hint)
+            return _GONE if new is not value and _is_mark(new) else new
+        if isinstance(value, dict):
+            return self._object(value, field)
+        if isinstance(value, list | tuple):
+            return self._list(value, field, hint)
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 9999:
+            return self._number(value, field, hint)
+        return value
+
+    def _number(self, value: int, field: str, hint: str) -> Any:
+        if abs(value) < _LONG_NUMBER and not _NUMBERED.intersection(hint.casefold().split("_")):
+            return value
+        text = str(value)
+        new = self.text(text, field, hint)
+        return value if new is text else _GONE if _is_mark(new) else new
+
+    def _list(self, value: Any, field: str, hint: str) -> Any:
+        new = [self._value(one, field, hint) for one in value]
+        if all(a is b for a, b in zip(new, value, strict=True)):
+            return value
+        return [one for one in new if one is not _GONE]
+
+    def _object(self, value: dict[Any, Any], field: str) -> dict[Any, Any]:
+        new, same = {}, True
+        for key, old in value.items():
+            said = self.text(key, field, "") if isinstance(key, str) else key
+            got = self._value(old, f"{field}.{key}", key if isinstance(key, str) else "")
+            same = same and said is key and got is old
+            if got is not _GONE:
+                new[said] = got
+        if self._with.rounds_places and _is_place(new):
+            return self._placed(new, field)
+        return value if same else new
+
+    def _placed(self, place: dict[Any, Any], field: str) -> dict[Any, Any]:
+        """The numbers of a place: masked to a tenth of a degree (some 10 km), or gone."""
+        here = f"{place['latitude']:.5f},{place['longitude']:.5f}"
+        action = self._policy.action(
+            Finding(Kind.COORDINATES, 0, 0, 1.0, here), self._source, field
+        )
+        if action is Action.KEEP:
+            return place
+        rounded = {name: round(place[name], 1) for name in ("latitude", "longitude")}
+        if action is Action.MASK and all(place[name] == n for name, n in rounded.items()):
+            return place
+        self._done[Kind.COORDINATES, action] += 1
+        if action is Action.MASK:
+            return {**place, **rounded}
+        rest = {name: v for name, v in place.items() if name not in rounded}
+        if action is Action.HASH:
+            rest["coordinates"] = self._with.token(Kind.COORDINATES, here)
+        return rest
+
+
+#: Words in a field's name after which a short number may be personal.
+_NUMBERED = frozenset(
+    {"phone", "phones", "tel", "telephone", "mobile", "fax", "ssn", "bsn", "cpr", "pesel"}
+)
+
+
+def _is_mark(text: str) -> bool:
+    return text.startswith("[") and text.endswith(" removed]") and text[1:-9] in _MARKS
+
+
+_MARKS = frozenset(kind.value for kind in Kind)
+
+
+def _is_place(value: Mapping[Any, Any]) -> bool:
+    return all(isinstance(value.get(n), float | int) for n in ("latitude", "longitude"))
+
+
+def joined(before: Any, now: Done) -> Done:
+    """What was ever done to a record: what it kept is told anew, what is gone stays told."""
+    total: dict[str, Counter[str]] = {}
+    if is_tag(before):
+        for kind, actions in before.items():
+            changed = {a: n for a, n in actions.items() if a != Action.KEEP.value}
+            if changed:
+                total[kind] = Counter(changed)
+    for kind, actions in now.items():
+        total.setdefault(kind, Counter()).update(actions)
+    return {kind: dict(sorted(actions.items())) for kind, actions in sorted(total.items())}
+
+
+def is_tag(value: Any) -> bool:
+    """Whether it is ours, and not something that an export says under the same name."""
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and all(kind in _MARKS and isinstance(actions, dict) for kind, actions in value.items())
+    )
+
+
+# --- the stage -------------------------------------------------------------------------------
+
+_BATCH = 1_000
+
+
+def protect(found: Iterable[Found], treatment: Treatment) -> Iterator[Found]:
+    """Records with the policy applied, and what was done; what else there is passes untouched.
+
+    Positions and measured values hold no free text, and cost nothing here. Of the records a first
+    look at their JSON, a thousand at a time, tells which may hold anything.
+    """
+    stream = iter(found)
+    while batch := list(islice(stream, _BATCH)):
+        records = [(at, one[2]) for at, one in enumerate(batch) if isinstance(one[2], Record)]
+        for n in suspects([_json_of(record) for _, record in records]):
+            at, record = records[n]
+            offset, length, _ = batch[at]
+            batch[at] = (offset, length, _treated(record, treatment))
+        yield from batch
+
+
+def _json_of(record: Record) -> bytes:
+    name = record.blob.name if record.blob is not None else None
+    try:
+        return orjson.dumps(
+            (record.title, record.content, record.metadata, name), option=orjson.OPT_NON_STR_KEYS
+        )
+    except (TypeError, orjson.JSONEncodeError):
+        return personal.SUSPICIOUS  # surrogates, huge integers: look at it as it is
+
+
+def suspects(documents: Sequence[bytes]) -> list[int]:
+    """Which of the JSON texts may hold personal data, by their numbers."""
+    whole = b"\n".join(documents)  # JSON holds no line ends
+    ends = list(accumulate(len(document) + 1 for document in documents))
+    found: set[int] = set()
+    for following in personal.clues(whole):
+        at = 0
+        while (place := following(at)) >= 0:
+            n = bisect_right(ends, place)
+            found.add(n)
+            at = ends[n]
+    return sorted(found)
+
+
+def _treated(record: Record, treatment: Treatment) -> Record:
+    before = Texts(record.title, record.content, record.metadata)
+    texts, done, _ = treatment.of(record.source, before)
+    pairs = zip(Texts._fields, before, texts, strict=True)
+    changes: dict[str, Any] = {name: new for name, old, new in pairs if new is not old}
+    if done:
+        changes["privacy"] = done
+    if record.blob is not None and (blob := _named(record.blob, record.source, treatment)):
+        changes["blob"] = blob
+    return msgspec.structs.replace(record, **changes) if changes else record
+
+
+def _named(blob: Blob, source: str, treatment: Treatment) -> Blob | None:
+    name = treatment.name(blob.name, source, "metadata.blob.name")
+    return None if name == blob.name else msgspec.structs.replace(blob, name=name)

@@ -1,0 +1,101 @@
+"""Stored documents under another policy: read in pages, put back with what is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+from sql.load import Vectors, copy_lines, copy_vectors
+from sql.queries import queries
+from sql.store import Connection, Hold, Lake
+
+_PRIVACY, _LAKE = queries("privacy"), queries("lake")
+
+
+class Table(StrEnum):
+    """What is gone through, in this order."""
+
+    DOCUMENTS = "documents"
+    VERSIONS = "versions"
+
+
+class Renewed(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows of one page that change. `items` are as `user_data.treat` takes them.
+
+    `mentions` are lines of COPY, by the ids of documents whose texts change; `vectors` are of the
+    texts that stand now, under keys of `key_of`.
+    """
+
+    table: Table
+    last: int
+    items: Sequence[Mapping[str, Any]]
+    mentions: Mapping[int, bytes] = {}
+    vectors: Vectors | None = None
+
+
+def key_of(document_id: int) -> UUID:
+    """A document's id as a key of vectors."""
+    return UUID(int=document_id)
+
+
+def begin(lake: Lake, user_id: UUID, policy: str) -> None:
+    """Begin a run, or take up one that was cut short. Waits for commits that are under way: they
+    may have gone by the policy of before."""
+    with lake.as_user(user_id, hold=Hold.ALONE) as connection:
+        connection.execute(_PRIVACY["begin"], {"user_id": user_id, "policy": policy})
+
+
+def reached(lake: Lake, user_id: UUID) -> dict[Table, int]:
+    """The last ids of both tables that a run has seen."""
+    (row,) = lake.rows(user_id, "privacy", "reached", user_id=user_id)
+    return {Table.DOCUMENTS: row["after_document"], Table.VERSIONS: row["after_version"]}
+
+
+def page(lake: Lake, user_id: UUID, table: Table, after: int, n: int) -> list[DictRow]:
+    """The next rows of a table."""
+    return lake.rows(user_id, "privacy", table.value, user_id=user_id, after=after, n=n)
+
+
+def with_vectors(lake: Lake, user_id: UUID, ids: Sequence[int]) -> set[int]:
+    """Which of the documents have vectors."""
+    rows = lake.rows(user_id, "privacy", "with_vectors", user_id=user_id, ids=list(ids))
+    return {row["document_id"] for row in rows}
+
+
+def renew(connection: Connection, user_id: UUID, new: Renewed) -> int:
+    """Put a page back, and remember that it was seen; how many rows changed."""
+    asked = {"items": Jsonb(list(new.items)), "versions": new.table is Table.VERSIONS}
+    rows = connection.execute(_PRIVACY["treat"], asked).fetchall() if new.items else []
+    done = {row["id"] for row in rows}
+    if lines := b"".join(text for n, text in new.mentions.items() if n in done):
+        connection.execute(_LAKE["stage_mentions"])
+        copy_lines(connection, "copy_mentions", lines)
+        connection.execute(_LAKE["insert_entities"], {"user_id": user_id})
+        connection.execute(_LAKE["insert_mentions"], {"user_id": user_id})
+    if new.vectors is not None:
+        copy_vectors(connection, new.vectors)
+        ids = sorted(done)
+        connection.execute(
+            _PRIVACY["insert_vectors"],
+            {
+                "user_id": user_id,
+                "model_id": new.vectors.model_id,
+                "ids": ids,
+                "keys": [key_of(n) for n in ids],
+            },
+        )
+    last = {table.value.removesuffix("s"): 0 for table in Table}
+    last[new.table.value.removesuffix("s")] = new.last
+    connection.execute(_PRIVACY["reach"], {"user_id": user_id, **last})
+    return len(done)
+
+
+def finish(connection: Connection, user_id: UUID) -> None:
+    """All was seen."""
+    connection.execute(_PRIVACY["finish"], {"user_id": user_id})

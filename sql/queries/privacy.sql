@@ -1,0 +1,45 @@
+-- The policy of personal data, applied again to what is stored. All run as one user.
+
+-- name: begin
+-- Where to go on; from the start, unless a run under the same policy was cut short.
+INSERT INTO imports.privacy AS p (user_id, policy) VALUES (%(user_id)s, %(policy)s)
+ON CONFLICT (user_id) DO UPDATE SET policy = excluded.policy, after_document = 0, after_version = 0,
+    started_at = now(), finished_at = NULL
+    WHERE p.policy <> excluded.policy OR p.finished_at IS NOT NULL;
+
+-- name: reached
+SELECT after_document, after_version FROM imports.privacy WHERE user_id = %(user_id)s;
+
+-- name: reach
+UPDATE imports.privacy SET after_document = greatest(after_document, %(document)s),
+    after_version = greatest(after_version, %(version)s)
+WHERE user_id = %(user_id)s;
+
+-- name: finish
+UPDATE imports.privacy SET finished_at = now() WHERE user_id = %(user_id)s;
+
+-- name: documents
+SELECT id, record_key, data_type, source, record_type, source_timestamp, title, content,
+    content_type, metadata, content_hash FROM user_data.documents
+WHERE user_id = %(user_id)s AND id > %(after)s ORDER BY id LIMIT %(n)s;
+
+-- name: versions
+SELECT version_id AS id, record_key, data_type, source, record_type, source_timestamp, title,
+    content, content_type, metadata, content_hash FROM user_data.versions
+WHERE user_id = %(user_id)s AND version_id > %(after)s ORDER BY version_id LIMIT %(n)s;
+
+-- name: with_vectors
+SELECT DISTINCT document_id FROM vectors.embeddings
+WHERE user_id = %(user_id)s AND document_id = ANY(%(ids)s);
+
+-- name: treat
+SELECT id FROM user_data.treat(%(items)s::jsonb, %(versions)s);
+
+-- name: insert_vectors
+-- The vectors of new texts, under keys made of the documents' ids.
+INSERT INTO vectors.embeddings
+    (document_id, user_id, model_id, piece, piece_start, piece_end, embedding)
+SELECT k.id, %(user_id)s, %(model_id)s, v.piece, v.piece_start, v.piece_end, v.embedding
+FROM stage_vectors AS v JOIN unnest(%(ids)s::bigint[], %(keys)s::uuid[]) AS k (id, key)
+    ON v.record_key = k.key
+ON CONFLICT DO NOTHING;

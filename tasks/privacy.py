@@ -1,0 +1,52 @@
+"""The policy of personal data as it stands, for whoever reads records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import UUID
+
+from pipeline.privacy import KEY_CHARS, Policy, Treatment, parse
+from schemas.errors import ConfigurationError, TransientError
+
+
+class PolicyFile:
+    """A policy and its key, read again when one of the files changes. No file: all is kept.
+
+    What is read after a change is treated by it, so no process has to be started anew.
+    """
+
+    def __init__(self, path: Path | None = None, key: Path | None = None) -> None:
+        self._path, self._key_path = path, key
+        self._seen: tuple[tuple[int, int], ...] | None = None
+        self._policy, self._key = Policy(), b""
+        self._treatments: dict[UUID, Treatment] = {}
+
+    def read(self) -> Policy:
+        """The policy. Raises `ConfigurationError` with what is wrong with it, or with the key."""
+        try:
+            paths = [path for path in (self._path, self._key_path) if path is not None]
+            seen = tuple((stat.st_mtime_ns, stat.st_size) for stat in map(Path.stat, paths))
+            if seen != self._seen:
+                self._policy = parse(self._path.read_bytes()) if self._path else Policy()
+                self._key = self._key_path.read_bytes().strip() if self._key_path else b""
+        except OSError as error:
+            raise ConfigurationError(f"{error.filename}: {error.strerror}") from error
+        if self._key_path and len(self._key) < KEY_CHARS:
+            raise ConfigurationError(f"{self._key_path}: a key has {KEY_CHARS} letters or more")
+        if seen != self._seen:
+            self._seen = seen
+            self._treatments.clear()
+        return self._policy
+
+    def treatment(self, user_id: UUID) -> Treatment:
+        """What is done to the records of a user. Nothing is read under a policy that can't be
+        understood: raises `TransientError` until it can."""
+        try:
+            policy = self.read()
+            if user_id not in self._treatments:
+                self._treatments[user_id] = Treatment(policy, self._key, user_id.bytes)
+        except ConfigurationError as error:
+            raise TransientError(
+                "the privacy policy can't be used; see: datapunk privacy check"
+            ) from error
+        return self._treatments[user_id]

@@ -1,0 +1,192 @@
+"""A policy of personal data that changed, applied again to what is stored.
+
+What it takes away can come back only out of the original; what it now keeps, too. A page of rows
+is one transaction, which holds the texts and all that is made of them; who is killed goes on at
+the page after the last.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg.rows import DictRow
+
+from pipeline import embed
+from pipeline.privacy import Texts, Treatment, is_tag, joined
+from pipeline.text import clean_json
+from schemas.crash import crash_here
+from schemas.progress import Event
+from schemas.records import DataType, Record
+from sql import privacy
+from sql.copy import content_hash, tag_name
+from sql.load import Vectors
+from sql.privacy import Renewed, Table
+from sql.store import Hold, note
+from tasks import batches, chunk, indexing
+from tasks.context import Runtime
+
+_PAGE = 500
+#: The command waits so long for the search to know; whatever is left, the reconciler does.
+_INDEX_S = 600.0
+
+
+class Applied(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of it: rows looked at and changed; `done` counts what was found in the changed
+    ones, by kind and action."""
+
+    documents: int = 0
+    versions: int = 0
+    changed: int = 0
+    done: dict[str, dict[str, int]] = {}
+
+
+class _New(msgspec.Struct, frozen=True):
+    """One row that changes, and how. `done` is what this run did."""
+
+    row: DictRow
+    texts: Texts
+    done: dict[str, dict[str, int]]
+    item: dict[str, Any]
+
+    @property
+    def says_else(self) -> bool:
+        """Whether more than the tag is new."""
+        return self.item["gone"] is not None
+
+
+def apply(run: Runtime, user_id: UUID, treatment: Treatment, *, dry: bool = False) -> Applied:
+    """Every document of a user, and every older version, as the policy wants it now.
+
+    With `dry` nothing is written.
+    """
+    after = dict.fromkeys(Table, 0)
+    if not dry:
+        privacy.begin(run.lake, user_id, treatment.fingerprint)
+        crash_here("privacy.begun")
+        after = privacy.reached(run.lake, user_id)
+    seen: Counter[str] = Counter()
+    done: Counter[tuple[str, str]] = Counter()
+    for table in Table:
+        for rows in _pages(run, user_id, table, after[table]):
+            found = [new for row in rows if (new := _renewed(row, treatment))]
+            seen[table] += len(rows)
+            seen["changed"] += len(found)
+            now = Counter(_flat(found))
+            done += now
+            if not dry:
+                _write(run, user_id, table, rows[-1]["id"], found, now)
+    if not dry:
+        with run.lake.as_user(user_id) as connection:
+            privacy.finish(connection, user_id)
+        indexing.index_user(run, user_id, seconds=_INDEX_S)
+    return Applied(**seen, done=_nested(done))
+
+
+def _pages(run: Runtime, user_id: UUID, table: Table, after: int) -> Iterator[list[DictRow]]:
+    while rows := privacy.page(run.lake, user_id, table, after, _PAGE):
+        after = rows[-1]["id"]
+        yield rows
+
+
+def _renewed(row: DictRow, treatment: Treatment) -> _New | None:
+    """A row after the policy; None where it stays as it is, tag and all."""
+    metadata = dict(row["metadata"])
+    tag = next((n for n in ("privacy_policy", "privacy") if is_tag(metadata.get(n))), None)
+    before = metadata.pop(tag) if tag else None
+    old = Texts(row["title"], row["content"], metadata)
+    texts, done, gone = treatment.of(row["source"], old)
+    told = joined(before, done)
+    same = all(a is b for a, b in zip(texts, old, strict=True))
+    if same and told == (before or {}):
+        return None
+    hashed = row["content_hash"]
+    if not same and hashed is not None:
+        now = {**row, "title": texts.title, "content": texts.content}
+        hashed = UUID(bytes=content_hash(now, texts.metadata, clean_json))
+    item = {
+        "id": row["id"],
+        "was": row["content_hash"] and str(row["content_hash"]),
+        "title": texts.title,
+        "content": texts.content,
+        "metadata": {**texts.metadata, tag_name(texts.metadata): told} if told else texts.metadata,
+        "content_hash": hashed and str(hashed),
+        "gone": None if same else [text for text in gone if text.strip()],
+    }
+    return _New(row, texts, done, item)
+
+
+def _write(
+    run: Runtime,
+    user_id: UUID,
+    table: Table,
+    last: int,
+    found: list[_New],
+    now: Counter[tuple[str, str]],
+) -> None:
+    """One page back into the lake, with all that is made of its texts, and a line of audit."""
+    changed = [new for new in found if new.says_else] if table is Table.DOCUMENTS else []
+    for new in changed:
+        new.item["hashes"] = _remembered(run, new.row)
+    page = Renewed(
+        table=table,
+        last=last,
+        items=[new.item for new in found],
+        mentions={new.row["id"]: _mentions(new) for new in changed},
+        vectors=_vectors(run, user_id, changed),
+    )
+    with run.lake.as_user(user_id, hold=Hold.SHARED) as connection:
+        if n := privacy.renew(connection, user_id, page):
+            detail = {"table": table.value, "records": n, "done": _nested(now)}
+            note(connection, Event.PRIVACY_APPLIED, user_id, None, detail)
+        crash_here("privacy.before_commit")
+    crash_here("privacy.after_commit")
+
+
+def _remembered(run: Runtime, row: DictRow) -> list[str]:
+    """The hashes under which the vectors of the old text may be remembered."""
+    text = embed.text_of(row["title"], row["content"])
+    options = run.options
+    pieces = embed.pieces(text, options.piece_chars, options.most_pieces) if text else []
+    return [str(UUID(bytes=embed.text_hash(piece.text))) for piece in pieces]
+
+
+def _mentions(new: _New) -> bytes:
+    row = new.row
+    record = Record(
+        data_type=DataType(row["data_type"]),
+        source=row["source"],
+        record_type=row["record_type"],
+        identity=(),
+        metadata=new.texts.metadata,
+    )
+    lines = batches.mention_lines(row["record_key"].hex, record)
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
+
+
+def _vectors(run: Runtime, user_id: UUID, changed: list[_New]) -> Vectors | None:
+    """New vectors of those that had some."""
+    ids = [new.row["id"] for new in changed]
+    had = privacy.with_vectors(run.lake, user_id, ids) if ids else set()
+    keys = b"".join(privacy.key_of(n).bytes for n in ids)
+    said = [embed.text_of(new.texts.title, new.texts.content) for new in changed]
+    texts = [(n, text) for n, text in enumerate(said) if text and ids[n] in had]
+    return chunk.embed_texts(run, user_id, keys, texts) if texts else None
+
+
+def _flat(found: list[_New]) -> dict[tuple[str, str], int]:
+    total: Counter[tuple[str, str]] = Counter()
+    for new in found:
+        for kind, actions in new.done.items():
+            total.update({(kind, action): n for action, n in actions.items()})
+    return dict(total)
+
+
+def _nested(done: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:
+    nested: dict[str, dict[str, int]] = {}
+    for (kind, action), n in sorted(done.items()):
+        nested.setdefault(kind, {})[action] = n
+    return nested
