@@ -242,9 +242,17 @@ def _lexeme(word: str) -> str:
     return "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
+#: Shorter texts are alike by chance.
+LEAST_CHARS = 40
+
+
 def index_some(lake: Lake, user_id: UUID, n: int) -> int:
-    """Make up to `n` waiting documents findable; how many were taken out of the queue."""
-    (row,) = lake.rows(user_id, "search", "index_some", user_id=user_id, n=n)
+    """Make up to `n` waiting documents findable; how many were taken out of the queue.
+
+    Their days are to be counted again, and their texts and images to be compared with others.
+    """
+    asked = {"user_id": user_id, "n": n, "least_chars": LEAST_CHARS}
+    (row,) = lake.rows(user_id, "search", "index_some", **asked)
     return int(row["count"])
 
 

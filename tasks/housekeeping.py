@@ -25,6 +25,7 @@ from sql.queries import queries
 from sql.store import COUNTS, Claim, Commit, Connection, note
 from tasks import alarm, chains, scratch, sets
 from tasks.context import Runtime
+from tasks.counting import count_user, count_waiting
 from tasks.indexing import index_user, index_waiting
 from tasks.shell import Ending
 
@@ -56,6 +57,7 @@ def finish_job(run: Runtime, claim: Claim) -> Ending:
     crash_here("finish.cleared")
     # What a job of an hour has loaded was indexed meanwhile; here goes the rest.
     index_user(run, claim.user_id, seconds=_INDEX_S)
+    count_user(run, claim.user_id, seconds=_INDEX_S)
     tallies = run.lake.rows(claim.user_id, "jobs", "tallies", job_id=claim.job_id)
     counts = counts_by_file(row["tally"] for row in tallies)
     if status == JobStatus.DONE or counts:
@@ -152,7 +154,14 @@ def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> di
     with run.ledger.pool.connection() as connection:
         row = connection.execute("SELECT pg_try_advisory_lock(%s) AS got", (_LOCK,)).fetchone()
         if row is None or not row["got"]:
-            return {"buried": 0, "sets": 0, "sent_again": 0, "started": 0, "indexed": 0}
+            return {
+                "buried": 0,
+                "sets": 0,
+                "sent_again": 0,
+                "started": 0,
+                "indexed": 0,
+                "counted": 0,
+            }
         try:
             return {
                 "buried": _bury(run),
@@ -160,6 +169,7 @@ def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> di
                 "sent_again": _send_again(run, window_s, at_once),
                 "started": _start_waiting(run),
                 "indexed": index_waiting(run),
+                "counted": count_waiting(run),
             }
         finally:
             connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))

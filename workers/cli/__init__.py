@@ -71,6 +71,7 @@ def _app() -> typer.Typer:
         search,
         services,
         sets,
+        stats,
         status,
     )
 
@@ -83,7 +84,7 @@ def _app() -> typer.Typer:
         pretty_exceptions_show_locals=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    verbs = (services, add, status, jobs, sets, processes, formats, people, search, demo)
+    verbs = (services, add, status, jobs, sets, processes, formats, people, search, stats, demo)
     for group in verbs:
         group.register(made)
     made.add_typer(quarantine.app, name="quarantine")
