@@ -27,6 +27,7 @@ from tasks import alarm, chains, scratch, sets
 from tasks.context import Runtime
 from tasks.counting import count_user, count_waiting
 from tasks.indexing import index_user, index_waiting
+from tasks.likeness import compare_user, compare_waiting
 from tasks.shell import Ending
 
 log = structlog.get_logger("datapunk.housekeeping")
@@ -58,6 +59,7 @@ def finish_job(run: Runtime, claim: Claim) -> Ending:
     # What a job of an hour has loaded was indexed meanwhile; here goes the rest.
     index_user(run, claim.user_id, seconds=_INDEX_S)
     count_user(run, claim.user_id, seconds=_INDEX_S)
+    compare_user(run, claim.user_id, seconds=_INDEX_S)
     tallies = run.lake.rows(claim.user_id, "jobs", "tallies", job_id=claim.job_id)
     counts = counts_by_file(row["tally"] for row in tallies)
     if status == JobStatus.DONE or counts:
@@ -170,6 +172,7 @@ def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> di
                 "started": _start_waiting(run),
                 "indexed": index_waiting(run),
                 "counted": count_waiting(run),
+                "compared": compare_waiting(run),
             }
         finally:
             connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))

@@ -59,6 +59,7 @@ def options(settings: Settings) -> context.Options:
         slices=SliceLimits(records=settings.chunk_records, size=settings.chunk_bytes),
         embed=EmbedPolicy(types=settings.embed_types),
         most_pieces=settings.embed_pieces,
+        near_duplicates=settings.near_duplicate_similarity if settings.near_duplicates else None,
         alert=thresholds(settings),
         apart_limit_s=settings.chunk_hard_limit_s,
         bound=lambda: _bound(settings),

@@ -154,6 +154,18 @@ class Settings(BaseSettings):
         "so; what stands after the last gets none, and is stored all the same.",
     )
 
+    near_duplicates: bool = Field(
+        True,
+        description="Whether texts and images that are nearly the same are found and linked, "
+        "behind the load. Nothing is ever dropped for it.",
+    )
+    near_duplicate_similarity: float = Field(
+        0.7,
+        ge=0.5,
+        le=1,
+        description="How much of two texts is the same, from which on they are linked.",
+    )
+
     chunk_records: int = Field(
         10_000, ge=1, le=1_000_000, description="About how many records make a chunk."
     )
@@ -499,6 +511,7 @@ _SECTIONS = {
     "data_dir": "Places and servers",
     "scanner": "Malware scan",
     "embed_model": "Embedding",
+    "near_duplicates": "Near duplicates",
     "chunk_records": "Work",
     "settle_s": "Watching",
     "max_upload_bytes": "Limits of an upload",

@@ -14,6 +14,8 @@ ALTER TABLE user_data.relations NO FORCE ROW LEVEL SECURITY;
 DELETE FROM user_data.relations WHERE relation = 'near_duplicate_of';
 ALTER TABLE user_data.relations FORCE ROW LEVEL SECURITY;
 ALTER TABLE user_data.relations DROP COLUMN similarity;
+DROP POLICY found_by_us ON user_data.relations;
+REVOKE DELETE ON user_data.relations FROM datapunk_ingest;
 ALTER TABLE user_data.search DROP COLUMN domain;
 ALTER TABLE imports.jobs DROP COLUMN scored;
 REVOKE USAGE ON SCHEMA analytics FROM datapunk_ledger;

@@ -179,6 +179,10 @@ BEGIN
 END
 $$;
 GRANT USAGE ON SCHEMA analytics TO datapunk_ledger;
+-- What exports say of relations stays; what we found is found again when a document changes.
+GRANT DELETE ON user_data.relations TO datapunk_ingest;
+CREATE POLICY found_by_us ON user_data.relations AS RESTRICTIVE FOR DELETE TO datapunk_ingest
+    USING (relation = 'near_duplicate_of');
 
 -- --- what changes the lake tells of it ---------------------------------------------------------
 
