@@ -137,6 +137,6 @@ def similarities(kind: Likeness, one: bytes, others: Sequence[bytes]) -> NDArray
     many = np.frombuffer(b"".join(others), dtype=np.uint8).reshape(len(others), len(one))
     mine = np.frombuffer(one, dtype=np.uint8)
     if kind is Likeness.TEXT:
-        equal: NDArray[np.float64] = (many.view("<u2") == mine.view("<u2")).mean(axis=1)
-        return equal
-    return 1.0 - np.bitwise_count(many ^ mine).sum(axis=1) / (8.0 * len(one))
+        return np.asarray((many.view("<u2") == mine.view("<u2")).mean(axis=1), dtype=np.float64)
+    differing = np.bitwise_count(many ^ mine).sum(axis=1)
+    return np.asarray(1.0 - differing / (8.0 * len(one)), dtype=np.float64)

@@ -28,6 +28,7 @@ from tasks.context import Runtime
 from tasks.counting import count_user, count_waiting
 from tasks.indexing import index_user, index_waiting
 from tasks.likeness import compare_user, compare_waiting
+from tasks.quality import score_changed, score_job
 from tasks.shell import Ending
 
 log = structlog.get_logger("datapunk.housekeeping")
@@ -64,6 +65,7 @@ def finish_job(run: Runtime, claim: Claim) -> Ending:
     counts = counts_by_file(row["tally"] for row in tallies)
     if status == JobStatus.DONE or counts:
         _refresh(run, claim)
+        score_job(run, claim.user_id, claim.job_id)
 
     def ending(commit: Commit) -> None:
         # This locks the job; what is read now stays, since a retry from quarantine changes it too.
@@ -173,6 +175,7 @@ def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> di
                 "indexed": index_waiting(run),
                 "counted": count_waiting(run),
                 "compared": compare_waiting(run),
+                "scored": score_changed(run),
             }
         finally:
             connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))

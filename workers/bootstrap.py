@@ -67,9 +67,13 @@ def options(settings: Settings) -> context.Options:
 
 
 def thresholds(settings: Settings) -> Thresholds:
-    """From when on records in quarantine are an alert."""
+    """From when on records in quarantine, and doubtful ones, are an alert."""
     return Thresholds(
-        share=settings.quarantine_alert_share, records=settings.quarantine_alert_records
+        share=settings.quarantine_alert_share,
+        records=settings.quarantine_alert_records,
+        completeness=settings.quality_least_completeness,
+        accuracy=settings.quality_least_accuracy,
+        consistency=settings.quality_least_consistency,
     )
 
 

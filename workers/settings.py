@@ -211,6 +211,20 @@ class Settings(BaseSettings):
         1_000, ge=1, description="The number of a job's records in quarantine that is an alert."
     )
 
+    quality_least_completeness: float = Field(
+        0.9,
+        ge=0,
+        le=1,
+        description="The share of a job's records that say all they should, under which it is an "
+        "alert; 0 is never.",
+    )
+    quality_least_accuracy: float = Field(
+        0.95, ge=0, le=1, description="The same of records whose values are plausible."
+    )
+    quality_least_consistency: float = Field(
+        0.95, ge=0, le=1, description="The same of records that don't contradict themselves."
+    )
+
     task_memory_mb: int = Field(
         2048,
         ge=0,

@@ -112,10 +112,13 @@ EXCEPTION WHEN data_exception THEN
 END
 $$;
 
--- A number in metadata; NULL where it is none.
+-- A number in metadata; NULL where it is none, or none that a column could hold.
 CREATE FUNCTION analytics.number(value jsonb) RETURNS double precision
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$ SELECT CASE WHEN jsonb_typeof(value) = 'number' THEN value::text::double precision END $$;
+    AS $$
+SELECT CASE WHEN jsonb_typeof(value) = 'number' THEN CASE WHEN abs(value::numeric) < 1e300
+    AND (value::numeric = 0 OR abs(value::numeric) > 1e-300) THEN value::float8 END END
+$$;
 
 -- --- near duplicates ---------------------------------------------------------------------------
 

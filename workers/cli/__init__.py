@@ -67,6 +67,7 @@ def _app() -> typer.Typer:
         jobs,
         people,
         processes,
+        quality,
         quarantine,
         search,
         services,
@@ -84,7 +85,20 @@ def _app() -> typer.Typer:
         pretty_exceptions_show_locals=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    verbs = (services, add, status, jobs, sets, processes, formats, people, search, stats, demo)
+    verbs = (
+        services,
+        add,
+        status,
+        jobs,
+        sets,
+        processes,
+        formats,
+        people,
+        search,
+        stats,
+        quality,
+        demo,
+    )
     for group in verbs:
         group.register(made)
     made.add_typer(quarantine.app, name="quarantine")

@@ -12,6 +12,7 @@ from psycopg.rows import DictRow
 
 from schemas.progress import Disposition
 from schemas.reasons import Category, category_of
+from sql.quality import KINDS, quality_of
 from sql.store import COUNTS, Ledger
 from tasks import alarm
 from tasks.sets import Inventory
@@ -83,6 +84,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     records: Counts
     adds_up: bool
     alert: str | None
+    quality: dict[str, float] | None
+    """Completeness, accuracy and consistency of what was loaded, 0 to 1; None: not scored."""
     dispositions: dict[str, int]
     formats: dict[str, Counts]
     files: list[FileLine]
@@ -127,6 +130,7 @@ def gather(lake: Services, job: DictRow) -> Receipt:
         records=records,
         adds_up=adds_up(records, formats, settled=bool(job["completed_at"]) and not dead),
         alert=alarm.line(lake.reader, thresholds(lake.settings), job),
+        quality=_quality(lake, job),
         dispositions=dict(Counter(str(f.disposition) for f in files)),
         formats=formats,
         files=files,
@@ -139,6 +143,11 @@ def gather(lake: Services, job: DictRow) -> Receipt:
         quarantine=quarantined(lake, job["user_id"], "quarantine_summary", job_id=job_id),
         dead_chunks=dead,
     )
+
+
+def _quality(lake: Services, job: DictRow) -> dict[str, float] | None:
+    found = quality_of(lake.reader, job["user_id"], job["id"], most=0).job
+    return None if found is None else {kind: getattr(found, kind) for kind in KINDS}
 
 
 def _gave_nothing(row: DictRow) -> bool:
@@ -264,6 +273,10 @@ def _records(receipt: Receipt) -> None:
             f"versions  of the loaded, {receipt.newer_versions} replaced what another export said, "
             f"{receipt.older_versions} are older than what stands"
         )
+    if receipt.quality:
+        console.data("quality   " + ", ".join(f"{k} {v:.1%}" for k, v in receipt.quality.items()))
+    if receipt.alert:
+        console.data(f"ALERT     {receipt.alert}")
     _warnings(receipt)
 
 
@@ -284,8 +297,6 @@ def _warnings(receipt: Receipt) -> None:
 def _quarantine(receipt: Receipt) -> None:
     if not receipt.quarantine:
         return
-    if receipt.alert:
-        console.data(f"ALERT     {receipt.alert}")
     names = (
         "code",
         "category",
