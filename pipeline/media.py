@@ -34,9 +34,10 @@ Image.MAX_IMAGE_PIXELS = None
 
 Image.init()
 _WANTED = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF", "HEIF")
-_FORMATS = tuple(name for name in _WANTED if name in Image.OPEN)
+#: The kinds of image that are opened, of those that Pillow can read here.
+FORMATS = tuple(name for name in _WANTED if name in Image.OPEN)
 #: What the libraries are seen to raise on damaged files.
-_DAMAGE = (
+DAMAGE = (
     LookupError,
     ValueError,
     TypeError,
@@ -67,14 +68,14 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 def picture(path: Path) -> Found:
     """A picture's size, and what its EXIF says. The time is the camera's clock, and its zone."""
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=_FORMATS) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as image:
             width, height = image.size
             exif = _exif(image)
             said = dict(exif) | dict(exif.get_ifd(ExifTags.IFD.Exif))
             gps = dict(exif.get_ifd(ExifTags.IFD.GPSInfo))
     except UnidentifiedImageError:
         return Found(flags=("unreadable",))
-    except _DAMAGE:
+    except DAMAGE:
         return Found(flags=("broken",))
     camera = " ".join(filter(None, (_text(said, ExifTags.Base.Make), _model(said))))
     metadata = {"width": width, "height": height, **({"camera": camera} if camera else {})}
@@ -113,12 +114,12 @@ def _position(gps: Mapping[int, Any]) -> dict[str, float]:
     try:
         north = _degrees(gps[ExifTags.GPS.GPSLatitude], gps[ExifTags.GPS.GPSLatitudeRef], "S")
         east = _degrees(gps[ExifTags.GPS.GPSLongitude], gps[ExifTags.GPS.GPSLongitudeRef], "W")
-    except _DAMAGE:
+    except DAMAGE:
         return {}
     if not (north or east) or not (abs(north) <= 90 and abs(east) <= 180):
         return {}
     said = {"latitude": north, "longitude": east}
-    with suppress(*_DAMAGE):
+    with suppress(*DAMAGE):
         altitude = float(gps[ExifTags.GPS.GPSAltitude])
         if math.isfinite(altitude):
             below = gps.get(ExifTags.GPS.GPSAltitudeRef) in (1, b"\x01")
@@ -141,7 +142,7 @@ def recording(path: Path) -> Found:
     time = _movie_time(path)
     try:
         found = mutagen.File(path, easy=True)
-    except _DAMAGE:
+    except DAMAGE:
         return Found(time=time, flags=("broken",))
     if found is None:
         return Found(time=time, flags=("unreadable",))
@@ -157,7 +158,7 @@ def recording(path: Path) -> Found:
 def _tag(tags: Any, name: str) -> str | None:
     try:
         values = tags.get(name)
-    except _DAMAGE:
+    except DAMAGE:
         return None
     first = values[0] if isinstance(values, list) and values else values
     return (str(first).replace("\0", "").strip()[:1_000] or None) if first else None

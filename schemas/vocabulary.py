@@ -199,6 +199,7 @@ class Relation(StrEnum):
     PART_OF = "part_of"  # a playlist, a list, a workout
     COMMENT_ON = "comment_on"
     SAME_AS = "same_as"
+    NEAR_DUPLICATE_OF = "near_duplicate_of"  # found by us, with a similarity; no export says so
 
 
 class MetricName(StrEnum):

@@ -207,6 +207,8 @@ def load_series(commit: Commit, name: str, lines: bytes, file_ids: Sequence[int]
     commit.connection.execute(_LAKE[f"stage_{name}"])
     copy_lines(commit.connection, f"copy_{name}", lines)
     came = _counts(commit.run("lake", f"insert_{name}", file_ids=list(file_ids)))
+    if came:
+        commit.run("analytics", f"touch_{name}")
     if sum(came.values()) < lines.count(b"\n"):
         commit.run("lake", f"claim_{name}", file_ids=list(file_ids))
     return Came(came)

@@ -302,15 +302,25 @@ def _lexeme(word: str) -> str:
     return "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
+#: Shorter texts are alike by chance.
+LEAST_CHARS = 40
+
+
 def index_some(
     lake: Lake, user_id: UUID, n: int, wanted: Wanted, models: Mapping[str, int | None]
 ) -> int:
     """Make up to `n` waiting documents findable; how many were taken out of the queue.
 
     Those of them that are to have vectors and came without some model's wait for them from now on;
-    a model that nobody has vectors of has no id.
+    a model that nobody has vectors of has no id. Their days are to be counted again, and their
+    texts and images to be compared with others.
     """
-    asked = {"models": list(models), "model_ids": list(models.values()), **wanted.parameters()}
+    asked = {
+        "models": list(models),
+        "model_ids": list(models.values()),
+        "least_chars": LEAST_CHARS,
+        **wanted.parameters(),
+    }
     (row,) = lake.rows(user_id, "search", "index_some", user_id=user_id, n=n, **asked)
     return int(row["count"])
 

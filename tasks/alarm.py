@@ -1,4 +1,5 @@
-"""Too many records of one job in quarantine: noted once, and shown until somebody has looked."""
+"""Too many records of one job in quarantine, or too many doubtful ones: noted once, and shown until
+somebody has looked."""
 
 from __future__ import annotations
 
@@ -12,18 +13,28 @@ from sql.store import Commit, Lake
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
-    """From when on the records of a job in quarantine are too many.
+    """From when on the records of a job in quarantine are too many, and its scores too low.
 
     `share` of those that were seen, which is known at the end of the job; or `records` in all,
-    which is told as soon as it is reached.
+    which is told as soon as it is reached. Scores are the share of records without a problem;
+    fewer than `problems` records with one are no alert.
     """
 
     share: float = 0.05
     records: int = 1_000
+    completeness: float = 0.9
+    accuracy: float = 0.95
+    consistency: float = 0.95
+    problems: int = 10
 
     def reached(self, bad: int, seen: int, *, ended: bool) -> bool:
         """Whether `bad` records of `seen` are too many."""
         return bad > 0 and (bad >= self.records or (ended and bad > self.share * seen))
+
+    def floors(self) -> dict[str, float]:
+        """The least that each score of a job may be."""
+        names = ("completeness", "accuracy", "consistency")
+        return {name: getattr(self, name) for name in names}
 
 
 def sound(commit: Commit, thresholds: Thresholds, *, ended: bool = False) -> None:
@@ -37,7 +48,12 @@ def sound(commit: Commit, thresholds: Thresholds, *, ended: bool = False) -> Non
 
 def line(reader: Lake, thresholds: Thresholds, job: Mapping[str, Any]) -> str | None:
     """One line on a job (a row of `imports.jobs`) that was alerted and still has too many records
-    open; None if there is nothing to say."""
+    open, or whose scores are low; None if there is nothing to say."""
+    said = (_quarantine_line(reader, thresholds, job), _quality_line(job))
+    return "; ".join(filter(None, said)) or None
+
+
+def _quarantine_line(reader: Lake, thresholds: Thresholds, job: Mapping[str, Any]) -> str | None:
     if job["alerted_at"] is None:
         return None
     (row,) = reader.rows(job["user_id"], "desk", "open_count", job_id=job["id"])
@@ -45,3 +61,11 @@ def line(reader: Lake, thresholds: Thresholds, job: Mapping[str, Any]) -> str | 
     if not thresholds.reached(bad, seen, ended=bool(job["completed_at"])):
         return None
     return f"{bad} of {seen} records are in quarantine ({bad / seen:.1%})"
+
+
+def _quality_line(job: Mapping[str, Any]) -> str | None:
+    low = (job["scored"] or {}).get("low")
+    if not low or not job["records_loaded"]:
+        return None
+    scores = ", ".join(f"{kind} is {score:.1%}" for kind, score in low.items())
+    return f"{scores}; see: datapunk quality {str(job['id'])[:8]}"

@@ -33,7 +33,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """The settings that tasks obey, as plain values.
 
     `bound` limits what the process that calls it may take, before it reads what anyone may have
-    made; `apart_limit_s` is how long such a child of ours may live.
+    made; `apart_limit_s` is how long such a child of ours may live. `near_duplicates` is how alike
+    two texts are, 0 to 1, to be linked; None: nothing is compared.
     """
 
     worker: str = "worker"
@@ -57,6 +58,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     piece_chars: int = PIECE_CHARS
     most_pieces: int = MOST_PIECES
     index_from_vectors: int = 10_000
+    near_duplicates: float | None = 0.7
     alert: Thresholds = Thresholds()
     apart_limit_s: float = 300.0
     privacy: PolicyFile = msgspec.field(default_factory=PolicyFile)

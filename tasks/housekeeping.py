@@ -25,7 +25,10 @@ from sql.queries import queries
 from sql.store import COUNTS, Claim, Commit, Connection, note
 from tasks import alarm, chains, deepen, scratch, sealed, sets
 from tasks.context import Runtime
+from tasks.counting import count_user, count_waiting
 from tasks.indexing import index_user, index_waiting
+from tasks.likeness import compare_user, compare_waiting
+from tasks.quality import score_changed, score_job
 from tasks.shell import Ending
 
 log = structlog.get_logger("datapunk.housekeeping")
@@ -56,10 +59,13 @@ def finish_job(run: Runtime, claim: Claim) -> Ending:
     crash_here("finish.cleared")
     # What a job of an hour has loaded was indexed meanwhile; here goes the rest.
     index_user(run, claim.user_id, seconds=_INDEX_S)
+    count_user(run, claim.user_id, seconds=_INDEX_S)
+    compare_user(run, claim.user_id, seconds=_INDEX_S)
     tallies = run.lake.rows(claim.user_id, "jobs", "tallies", job_id=claim.job_id)
     counts = counts_by_file(row["tally"] for row in tallies)
     if status == JobStatus.DONE or counts:
         _refresh(run, claim)
+        score_job(run, claim.user_id, claim.job_id)
 
     def ending(commit: Commit) -> None:
         # This locks the job; what is read now stays, since a retry from quarantine changes it too.
@@ -146,7 +152,9 @@ def _refresh(run: Runtime, claim: Claim) -> None:
 
 #: Of two reconcilers one works; the other finds the lock taken and waits for its next turn.
 _LOCK = 7_215_002
-_STEPS = ("buried", "sets", "sent_again", "started", "indexed", "turns")
+_STEPS = (
+    "buried", "sets", "sent_again", "started", "indexed", "turns", "counted", "compared", "scored",
+)  # fmt: skip
 
 
 def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> dict[str, int]:
@@ -167,6 +175,9 @@ def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> di
                 "started": _start_waiting(run),
                 "indexed": index_waiting(run),
                 "turns": deepen.send_turns(run),
+                "counted": count_waiting(run),
+                "compared": compare_waiting(run),
+                "scored": score_changed(run),
             }
         finally:
             connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))

@@ -67,6 +67,7 @@ def options(settings: Settings) -> context.Options:
         embed=EmbedPolicy(types=settings.embed_types),
         most_pieces=settings.embed_pieces,
         tiers=tiers(settings),
+        near_duplicates=settings.near_duplicate_similarity if settings.near_duplicates else None,
         alert=thresholds(settings),
         apart_limit_s=settings.chunk_hard_limit_s,
         privacy=PolicyFile(settings.privacy_policy, settings.privacy_key_file),
@@ -75,9 +76,13 @@ def options(settings: Settings) -> context.Options:
 
 
 def thresholds(settings: Settings) -> Thresholds:
-    """From when on records in quarantine are an alert."""
+    """From when on records in quarantine, and doubtful ones, are an alert."""
     return Thresholds(
-        share=settings.quarantine_alert_share, records=settings.quarantine_alert_records
+        share=settings.quarantine_alert_share,
+        records=settings.quarantine_alert_records,
+        completeness=settings.quality_least_completeness,
+        accuracy=settings.quality_least_accuracy,
+        consistency=settings.quality_least_consistency,
     )
 
 

@@ -198,6 +198,18 @@ class Settings(BaseSettings):
         "so; what stands after the last gets none, and is stored all the same.",
     )
 
+    near_duplicates: bool = Field(
+        True,
+        description="Whether texts and images that are nearly the same are found and linked, "
+        "behind the load. Nothing is ever dropped for it.",
+    )
+    near_duplicate_similarity: float = Field(
+        0.7,
+        ge=0.5,
+        le=1,
+        description="How much of two texts is the same, from which on they are linked.",
+    )
+
     chunk_records: int = Field(
         10_000, ge=1, le=1_000_000, description="About how many records make a chunk."
     )
@@ -241,6 +253,20 @@ class Settings(BaseSettings):
     )
     quarantine_alert_records: int = Field(
         1_000, ge=1, description="The number of a job's records in quarantine that is an alert."
+    )
+
+    quality_least_completeness: float = Field(
+        0.9,
+        ge=0,
+        le=1,
+        description="The share of a job's records that say all they should, under which it is an "
+        "alert; 0 is never.",
+    )
+    quality_least_accuracy: float = Field(
+        0.95, ge=0, le=1, description="The same of records whose values are plausible."
+    )
+    quality_least_consistency: float = Field(
+        0.95, ge=0, le=1, description="The same of records that don't contradict themselves."
     )
 
     task_memory_mb: int = Field(
@@ -583,6 +609,7 @@ _SECTIONS = {
     "scanner": "Malware scan",
     "privacy_policy": "Personal data",
     "embed_model": "Embedding",
+    "near_duplicates": "Near duplicates",
     "chunk_records": "Work",
     "settle_s": "Watching",
     "max_upload_bytes": "Limits of an upload",

@@ -26,16 +26,31 @@ found AS (
             THEN (d.metadata->>'longitude')::float8
             WHEN jsonb_typeof(d.metadata#>'{place,longitude}') = 'number'
             THEN (d.metadata#>>'{place,longitude}')::float8 END AS longitude,
-        user_data.words_in(d.language, d.title, d.content, d.metadata) AS words
+        user_data.words_in(d.language, d.title, d.content, d.metadata) AS words,
+        analytics.domain_of(d.metadata->>'url') AS domain,
+        length(d.content) >= %(least_chars)s
+            OR d.metadata#>>'{blob,media_type}' LIKE 'image/%%' AS comparable
     FROM taken AS t JOIN user_data.documents AS d
         ON d.id = t.document_id AND d.data_type = t.data_type AND d.partition_at = t.partition_at
     ORDER BY d.id),
 indexed AS (
     INSERT INTO user_data.search (document_id, user_id, data_type, partition_at, record_key,
-        record_type, source, language, at, latitude, longitude, words)
-    SELECT * FROM found
+        record_type, source, language, at, latitude, longitude, words, domain)
+    SELECT id, user_id, data_type, partition_at, record_key, record_type, source, language,
+        source_timestamp, latitude, longitude, words, domain FROM found
     ON CONFLICT (document_id) DO UPDATE SET language = excluded.language, at = excluded.at,
-        latitude = excluded.latitude, longitude = excluded.longitude, words = excluded.words),
+        latitude = excluded.latitude, longitude = excluded.longitude, words = excluded.words,
+        domain = excluded.domain),
+-- A document that is indexed again may have had another time before.
+days AS (
+    INSERT INTO analytics.touched (user_id, series, day)
+    SELECT DISTINCT %(user_id)s::uuid, 'documents', analytics.day_of(at) FROM (
+        SELECT source_timestamp AS at FROM found
+        UNION ALL
+        SELECT s.at FROM found JOIN user_data.search AS s ON s.document_id = found.id) AS times),
+uncompared AS (
+    INSERT INTO analytics.uncompared (user_id, document_id, data_type, partition_at)
+    SELECT user_id, id, data_type, partition_at FROM found WHERE comparable),
 tongues AS (
     INSERT INTO user_data.search_languages (user_id, configuration)
     SELECT DISTINCT %(user_id)s, user_data.words_of(language)::text FROM found

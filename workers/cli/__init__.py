@@ -88,11 +88,13 @@ def _app() -> typer.Typer:
         people,
         privacy,
         processes,
+        quality,
         quarantine,
         reparse,
         search,
         services,
         sets,
+        stats,
         status,
     )
 
@@ -107,7 +109,7 @@ def _app() -> typer.Typer:
     )
     verbs = (
         services, add, status, jobs, sets, reparse, processes, formats, people, search, embed,
-        demo,
+        stats, quality, demo,
     )  # fmt: skip
     for group in verbs:
         group.register(made)

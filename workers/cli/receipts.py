@@ -14,6 +14,7 @@ from psycopg.rows import DictRow
 from schemas.privacy import Done
 from schemas.progress import Disposition
 from schemas.reasons import Category, category_of
+from sql.quality import KINDS, quality_of
 from sql.store import COUNTS, Ledger
 from tasks import alarm
 from tasks.batches import PRIVACY
@@ -86,6 +87,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     records: Counts
     adds_up: bool
     alert: str | None
+    quality: dict[str, float] | None
+    """Completeness, accuracy and consistency of what was loaded, 0 to 1; None: not scored."""
     dispositions: dict[str, int]
     formats: dict[str, Counts]
     files: list[FileLine]
@@ -132,6 +135,7 @@ def gather(lake: Services, job: DictRow) -> Receipt:
         records=records,
         adds_up=adds_up(records, formats, settled=bool(job["completed_at"]) and not dead),
         alert=alarm.line(lake.reader, thresholds(lake.settings), job),
+        quality=_quality(lake, job),
         dispositions=dict(Counter(str(f.disposition) for f in files)),
         formats=formats,
         files=files,
@@ -145,6 +149,11 @@ def gather(lake: Services, job: DictRow) -> Receipt:
         quarantine=quarantined(lake, job["user_id"], "quarantine_summary", job_id=job_id),
         dead_chunks=dead,
     )
+
+
+def _quality(lake: Services, job: DictRow) -> dict[str, float] | None:
+    found = quality_of(lake.reader, job["user_id"], job["id"], most=0).job
+    return None if found is None else {kind: getattr(found, kind) for kind in KINDS}
 
 
 def _gave_nothing(row: DictRow) -> bool:
@@ -284,6 +293,10 @@ def _records(receipt: Receipt) -> None:
         )
     if receipt.privacy:
         console.data(f"privacy   {privacy.told(receipt.privacy)}")
+    if receipt.quality:
+        console.data("quality   " + ", ".join(f"{k} {v:.1%}" for k, v in receipt.quality.items()))
+    if receipt.alert:
+        console.data(f"ALERT     {receipt.alert}")
     _warnings(receipt)
 
 
@@ -304,8 +317,6 @@ def _warnings(receipt: Receipt) -> None:
 def _quarantine(receipt: Receipt) -> None:
     if not receipt.quarantine:
         return
-    if receipt.alert:
-        console.data(f"ALERT     {receipt.alert}")
     names = (
         "code",
         "category",

@@ -170,6 +170,7 @@ def causes(facts: list[dict[str, Any]]) -> Iterator[str]:
             yield f"{'':8}  run: {fact['retry']}"
         if fact["alert"]:
             yield f"{short}: ALERT: {fact['alert']}"
+        if fact["alert"] and fact["quarantined"]:
             yield f"{'':8}  run: datapunk quarantine list --job {short}"
 
 

@@ -1,0 +1,162 @@
+"""Aggregates that follow what the lake holds, and what people ask of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg import sql
+
+from schemas.records import UNDATED
+from sql.queries import queries
+from sql.store import Connection, Lake
+
+_ANALYTICS = queries("analytics")
+
+#: The tables that are made again for the touched days of a series.
+_MADE = {
+    "documents": ("documents", "entities", "domains"),
+    "locations": ("locations",),
+    "metrics": ("metrics",),
+}
+_NO_DAY = UNDATED.date()
+
+
+def count_some(lake: Lake, user_id: UUID, n: int) -> int:
+    """Count up to `n` touched days of a user again, in one transaction; how many were taken.
+
+    A day is counted from its rows, never added to, so that it is exact after a rollback too.
+    """
+    with lake.as_user(user_id) as connection:
+        connection.execute(_ANALYTICS["hold_counts"], {"user_id": user_id})
+        taken = connection.execute(_ANALYTICS["take_days"], {"user_id": user_id, "n": n}).fetchall()
+        days: dict[tuple[str, bool], list[date]] = defaultdict(list)
+        for row in taken:
+            days[row["series"], row["day"] == _NO_DAY].append(row["day"])
+        for (series, _), chosen in sorted(days.items()):
+            _count(connection, user_id, series, chosen)
+    return len(taken)
+
+
+def _count(connection: Connection, user_id: UUID, series: str, days: list[date]) -> None:
+    """All of `days` have a date, or none has: the months between them are looked into."""
+    asked: dict[str, Any] = {"user_id": user_id, "days": days}
+    asked["first"], asked["past"] = _start(min(days)), _start(max(days) + timedelta(days=1))
+    for table in _MADE[series]:
+        connection.execute(_ANALYTICS[f"forget_{table}"], asked)
+        connection.execute(_ANALYTICS[f"count_{table}"], asked)
+
+
+def _start(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+class Total(msgspec.Struct, frozen=True, kw_only=True):
+    """Records of one name (a source, a type), and from when to when; `days` have some."""
+
+    name: str
+    records: int
+    first: date | None
+    last: date | None
+    days: int
+
+
+class Named(msgspec.Struct, frozen=True, kw_only=True):
+    """A person, place or site, and how many records it stands in."""
+
+    value: str
+    name: str | None
+    records: int
+    first: date | None
+    last: date | None
+
+
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """A measured value over time, in its own unit."""
+
+    name: str
+    unit: str
+    samples: int
+    total: float
+    mean: float
+    least: float
+    greatest: float
+    first: date
+    last: date
+
+
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
+    """Days, both ends among them, without a record."""
+
+    first: date
+    last: date
+    days: int
+
+
+class Day(msgspec.Struct, frozen=True):
+    """How many records a day has."""
+
+    day: date
+    records: int
+
+
+class Statistics(msgspec.Struct, frozen=True, kw_only=True):
+    """What `datapunk stats --json` prints. `undated` records are in no range of days."""
+
+    records: int
+    undated: int
+    up_to_date: bool
+    days: list[Day]
+    sources: list[Total]
+    types: list[Total]
+    people: list[Named]
+    places: list[Named]
+    domains: list[Named]
+    metrics: list[Measured]
+    gaps: list[Gap]
+
+
+def statistics(
+    lake: Lake,
+    user_id: UUID,
+    *,
+    after: date | None = None,
+    before: date | None = None,
+    top: int = 10,
+    least_gap: int = 7,
+) -> Statistics:
+    """What the lake holds of a user from `after` to `before`, both days among them.
+
+    `top` is how many names of each kind are given, and gaps of at least `least_gap` days.
+    """
+    span: dict[str, Any] = {"after": after, "before": before}
+    with lake.as_user(user_id) as connection:
+
+        def ask(name: str, **more: Any) -> list[dict[str, Any]]:
+            return connection.execute(_ANALYTICS[name], {**span, **more}).fetchall()
+
+        def named(what: str) -> list[Named]:
+            return msgspec.convert(ask("top", what=what, n=top), list[Named])
+
+        sources = _totals(connection, "source", span)
+        return Statistics(
+            records=sum(each.records for each in sources),
+            undated=ask("undated")[0]["records"],
+            up_to_date=not ask("to_be_counted", user_id=user_id)[0]["waits"],
+            days=[Day(row["day"], row["records"]) for row in ask("per_day")],
+            sources=sources,
+            types=_totals(connection, "record_type", span),
+            people=named("person"),
+            places=named("place"),
+            domains=named("domain"),
+            metrics=msgspec.convert(ask("metrics"), list[Measured]),
+            gaps=msgspec.convert(ask("gaps", least=least_gap, n=top), list[Gap]),
+        )
+
+
+def _totals(connection: Connection, column: str, span: dict[str, Any]) -> list[Total]:
+    query = sql.SQL(_ANALYTICS["totals"]).format(column=sql.Identifier(column))
+    return msgspec.convert(connection.execute(query, span).fetchall(), list[Total])

@@ -1,0 +1,111 @@
+"""Signatures of documents, and links between those that are nearly the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from sql.queries import queries
+from sql.store import Connection, Hold, Lake
+
+_LIKENESS = queries("likeness")
+
+#: Of a band that very many share, so many are looked at.
+_MOST_OF_BAND = 8
+
+
+class Uncompared(msgspec.Struct, frozen=True, kw_only=True):
+    """A document whose text, or whose image (by the SHA-256 of its file), is to be compared."""
+
+    id: int
+    record_key: UUID
+    image: str | None
+    text: str | None
+
+
+class Print(msgspec.Struct, frozen=True, kw_only=True):
+    """The signature of a document, and the keys that what is like it may share."""
+
+    id: int
+    record_key: UUID
+    kind: str
+    signature: bytes
+    bands: list[int]
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """A document that may be like another one."""
+
+    id: int
+    record_key: UUID
+    signature: bytes
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """The record of `record_key` is nearly the same as an earlier one; `similarity` is 0 to 1."""
+
+    record_key: UUID
+    other_key: UUID
+    similarity: float
+
+
+class Comparison:
+    """One batch of a user's documents, in one transaction; nobody else compares meanwhile."""
+
+    def __init__(self, connection: Connection, user_id: UUID) -> None:
+        self._connection, self._user = connection, user_id
+
+    def _run(self, name: str, **asked: Any) -> list[dict[str, Any]]:
+        cursor = self._connection.execute(_LIKENESS[name], {"user_id": self._user, **asked})
+        return cursor.fetchall() if cursor.description else []
+
+    def take(self, n: int, *, chars: int) -> tuple[int, list[Uncompared]]:
+        """How many were taken out of the queue, and those of them that the lake still has."""
+        rows = self._run("take", n=n, chars=chars)
+        ids = [row["id"] for row in rows]
+        for name in ("forget_links", "forget_bands", "forget_fingerprints"):
+            self._run(name, ids=ids)
+        there = [row for row in rows if row["record_key"] is not None]
+        return len(rows), msgspec.convert(there, list[Uncompared])
+
+    def keep(self, prints: Sequence[Print]) -> None:
+        """Remember signatures, for those that come later."""
+        with self._connection.cursor() as cursor:
+            rows = [{**msgspec.structs.asdict(each), "user_id": self._user} for each in prints]
+            cursor.executemany(_LIKENESS["keep"], rows)
+        self._run("keep_bands", ids=[each.id for each in prints])
+
+    def candidates(self, prints: Sequence[Print]) -> Iterator[tuple[Print, list[Candidate]]]:
+        """For each of these what may be like it: earlier ones, in a batch as over imports."""
+        by_id = {each.id: each for each in prints}
+        rows = self._run("candidates", ids=list(by_id), most=_MOST_OF_BAND)
+        for own, found in groupby(rows, lambda row: row["id"]):
+            yield (
+                by_id[own],
+                [
+                    Candidate(
+                        id=row["other"], record_key=row["record_key"], signature=row["signature"]
+                    )
+                    for row in found
+                    if row["other"] not in by_id or row["other"] < own
+                ],
+            )
+
+    def link(self, links: Sequence[Link]) -> None:
+        """Note what is nearly the same."""
+        rows = [{**msgspec.structs.asdict(each), "user_id": self._user} for each in links]
+        with self._connection.cursor() as cursor:
+            cursor.executemany(_LIKENESS["link"], rows)
+
+
+@contextmanager
+def comparison(lake: Lake, user_id: UUID) -> Iterator[Comparison]:
+    """A transaction for one batch; no row of the user's is taken back before it ends."""
+    with lake.as_user(user_id, hold=Hold.SHARED) as connection:
+        connection.execute(_LIKENESS["hold"], {"user_id": user_id})
+        yield Comparison(connection, user_id)

@@ -1,0 +1,145 @@
+-- Aggregates behind the load, and what statistics say. All run as one user.
+
+-- name: touch_locations
+-- The days of a chunk's positions are to be counted again: a row a day, not one a position.
+INSERT INTO analytics.touched (user_id, series, day)
+SELECT DISTINCT %(user_id)s::uuid, 'locations', analytics.day_of(at) FROM stage_locations;
+
+-- name: touch_metrics
+INSERT INTO analytics.touched (user_id, series, day)
+SELECT DISTINCT %(user_id)s::uuid, 'metrics', analytics.day_of(at) FROM stage_metrics;
+
+-- name: users_to_count
+-- Whose days wait to be counted, the first of them for so long.
+SELECT user_id FROM analytics.touched GROUP BY user_id
+HAVING min(at) <= now() - make_interval(secs => %(rest_s)s);
+
+-- name: hold_counts
+-- Of two processes that count one user's days, the second sees what the first has written.
+SELECT pg_advisory_xact_lock(hashtextextended('datapunk.counts' || %(user_id)s, 0));
+
+-- name: take_days
+-- Some days out of the queue, with all that the queue says of them.
+WITH chosen AS (
+    SELECT DISTINCT series, day FROM analytics.touched WHERE user_id = %(user_id)s
+    ORDER BY series, day LIMIT %(n)s),
+gone AS (
+    DELETE FROM analytics.touched AS t USING chosen AS c
+    WHERE t.user_id = %(user_id)s AND t.series = c.series AND t.day = c.day
+    RETURNING c.series, c.day)
+SELECT DISTINCT series, day FROM gone ORDER BY series, day;
+
+-- name: forget_documents
+DELETE FROM analytics.documents_by_day WHERE user_id = %(user_id)s AND day = ANY(%(days)s::date[]);
+
+-- name: forget_entities
+DELETE FROM analytics.entities_by_day WHERE user_id = %(user_id)s AND day = ANY(%(days)s::date[]);
+
+-- name: forget_domains
+DELETE FROM analytics.domains_by_day WHERE user_id = %(user_id)s AND day = ANY(%(days)s::date[]);
+
+-- name: count_documents
+INSERT INTO analytics.documents_by_day (user_id, day, source, data_type, record_type, documents)
+SELECT %(user_id)s, day, source, data_type, record_type, count(*)
+FROM analytics.documents_of(%(days)s::date[]) GROUP BY day, source, data_type, record_type;
+
+-- name: count_entities
+-- A person who wrote and received a mail stands in one document.
+INSERT INTO analytics.entities_by_day (user_id, day, entity_key, documents)
+SELECT %(user_id)s, d.day, m.entity_key, count(DISTINCT m.record_key)
+FROM analytics.documents_of(%(days)s::date[]) AS d
+JOIN user_data.mentions AS m ON m.user_id = %(user_id)s AND m.record_key = d.record_key
+WHERE m.role <> 'link' GROUP BY d.day, m.entity_key;
+
+-- name: count_domains
+INSERT INTO analytics.domains_by_day (user_id, day, domain, documents)
+SELECT %(user_id)s, day, domain, count(DISTINCT record_key) FROM (
+    SELECT day, record_key, domain
+    FROM analytics.documents_of(%(days)s::date[]) WHERE domain IS NOT NULL
+    UNION ALL
+    SELECT d.day, d.record_key, analytics.domain_of(e.value)
+    FROM analytics.documents_of(%(days)s::date[]) AS d
+    JOIN user_data.mentions AS m ON m.user_id = %(user_id)s AND m.record_key = d.record_key
+    JOIN user_data.entities AS e ON e.user_id = %(user_id)s AND e.entity_key = m.entity_key
+    WHERE m.role = 'link') AS sites
+WHERE domain IS NOT NULL GROUP BY day, domain;
+
+-- name: forget_locations
+DELETE FROM timeseries.locations_by_hour AS h USING unnest(%(days)s::date[]) AS d (day)
+WHERE h.user_id = %(user_id)s AND h.hour >= d.day::timestamp AT TIME ZONE 'UTC'
+  AND h.hour < (d.day + 1)::timestamp AT TIME ZONE 'UTC';
+
+-- name: count_locations
+INSERT INTO timeseries.locations_by_hour (user_id, hour, source, points, south, north, west, east)
+SELECT %(user_id)s, date_trunc('hour', l.at, 'UTC'), l.source, count(*), min(l.latitude),
+    max(l.latitude), min(l.longitude), max(l.longitude)
+FROM unnest(%(days)s::date[]) AS d (day) JOIN timeseries.locations AS l
+    ON l.user_id = %(user_id)s AND l.at >= d.day::timestamp AT TIME ZONE 'UTC'
+    AND l.at < (d.day + 1)::timestamp AT TIME ZONE 'UTC'
+-- Known when it is planned: other months are left alone.
+WHERE l.at >= %(first)s AND l.at < %(past)s
+GROUP BY 2, 3;
+
+-- name: forget_metrics
+DELETE FROM timeseries.metrics_by_hour AS h USING unnest(%(days)s::date[]) AS d (day)
+WHERE h.user_id = %(user_id)s AND h.hour >= d.day::timestamp AT TIME ZONE 'UTC'
+  AND h.hour < (d.day + 1)::timestamp AT TIME ZONE 'UTC';
+
+-- name: count_metrics
+INSERT INTO timeseries.metrics_by_hour (user_id, hour, name, unit, source, samples, total, least,
+    greatest)
+SELECT %(user_id)s, date_trunc('hour', m.at, 'UTC'), m.name, m.unit, m.source, count(*),
+    sum(m.value), min(m.value), max(m.value)
+FROM unnest(%(days)s::date[]) AS d (day) JOIN timeseries.metrics AS m
+    ON m.user_id = %(user_id)s AND m.at >= d.day::timestamp AT TIME ZONE 'UTC'
+    AND m.at < (d.day + 1)::timestamp AT TIME ZONE 'UTC'
+WHERE m.at >= %(first)s AND m.at < %(past)s
+GROUP BY 2, 3, 4, 5;
+
+-- name: to_be_counted
+-- Whether anything waits to be counted, or to be indexed first.
+SELECT EXISTS (SELECT FROM analytics.touched WHERE user_id = %(user_id)s)
+    OR EXISTS (SELECT FROM user_data.unindexed WHERE user_id = %(user_id)s) AS waits;
+
+-- name: totals
+-- Records by one column of analytics.by_day.
+SELECT {column} AS name, sum(records)::bigint AS records, min(day) AS first, max(day) AS last,
+    count(DISTINCT day) AS days
+FROM analytics.by_day
+WHERE (%(after)s::date IS NULL OR day >= %(after)s) AND (%(before)s::date IS NULL OR day <= %(before)s)
+GROUP BY 1 ORDER BY 2 DESC, 1;
+
+-- name: per_day
+-- Records a day, of days that have some.
+SELECT day, sum(records)::bigint AS records FROM analytics.by_day
+WHERE day IS NOT NULL AND (%(after)s::date IS NULL OR day >= %(after)s)
+  AND (%(before)s::date IS NULL OR day <= %(before)s)
+GROUP BY 1 ORDER BY 1;
+
+-- name: undated
+SELECT coalesce(sum(records), 0)::bigint AS records FROM analytics.by_day WHERE day IS NULL;
+
+-- name: top
+-- The people, places or sites that stand in most records.
+SELECT value, max(name) AS name, sum(records)::bigint AS records, min(day) AS first,
+    max(day) AS last
+FROM analytics.names_by_day
+WHERE what = %(what)s AND (%(after)s::date IS NULL OR day >= %(after)s)
+  AND (%(before)s::date IS NULL OR day <= %(before)s)
+GROUP BY value ORDER BY 3 DESC, 1 LIMIT %(n)s;
+
+-- name: metrics
+-- Measured values, all sources together.
+SELECT name, unit, sum(samples)::bigint AS samples, sum(total) AS total,
+    sum(total) / sum(samples) AS mean, min(least) AS least, max(greatest) AS greatest,
+    min(day) AS first, max(day) AS last
+FROM timeseries.metrics_by_day
+WHERE (%(after)s::date IS NULL OR day >= %(after)s) AND (%(before)s::date IS NULL OR day <= %(before)s)
+GROUP BY 1, 2 ORDER BY 3 DESC, 1;
+
+-- name: gaps
+-- The longest times of which the whole lake has no record.
+SELECT first, last, days FROM analytics.gaps
+WHERE source IS NULL AND days >= %(least)s AND (%(after)s::date IS NULL OR last >= %(after)s)
+  AND (%(before)s::date IS NULL OR first <= %(before)s)
+ORDER BY days DESC, first LIMIT %(n)s;

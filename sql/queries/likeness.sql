@@ -1,0 +1,70 @@
+-- Near duplicates behind the load. All run as one user.
+
+-- name: users_waiting
+-- Whose documents wait to be compared.
+SELECT DISTINCT user_id FROM analytics.uncompared;
+
+-- name: hold
+-- One process compares a user's documents at a time, so that each sees all that came before.
+SELECT pg_advisory_xact_lock(hashtextextended('datapunk.alike' || %(user_id)s, 0));
+
+-- name: take
+-- Some documents out of the queue, with what is compared of them.
+WITH taken AS (
+    DELETE FROM analytics.uncompared WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM analytics.uncompared WHERE user_id = %(user_id)s LIMIT %(n)s))
+    RETURNING document_id, data_type, partition_at)
+SELECT DISTINCT ON (t.document_id) t.document_id AS id, d.record_key,
+    CASE WHEN d.metadata#>>'{blob,media_type}' LIKE 'image/%%'
+        THEN d.metadata#>>'{blob,sha256}' END AS image,
+    left(d.content, %(chars)s) AS text
+FROM taken AS t LEFT JOIN user_data.documents AS d
+    ON d.id = t.document_id AND d.data_type = t.data_type AND d.partition_at = t.partition_at
+ORDER BY t.document_id;
+
+-- name: forget_links
+-- Of documents that are compared again.
+DELETE FROM user_data.relations AS r USING analytics.fingerprints AS f
+WHERE f.document_id = ANY(%(ids)s::bigint[]) AND r.user_id = %(user_id)s
+  AND r.relation = 'near_duplicate_of'
+  AND (r.record_key = f.record_key OR r.other_key = f.record_key);
+
+-- name: forget_bands
+DELETE FROM analytics.bands AS b USING analytics.fingerprints AS f, unnest(f.bands) AS held
+WHERE f.document_id = ANY(%(ids)s::bigint[]) AND b.user_id = %(user_id)s AND b.band = held
+  AND b.document_id = f.document_id;
+
+-- name: forget_fingerprints
+DELETE FROM analytics.fingerprints
+WHERE document_id = ANY(%(ids)s::bigint[]) AND user_id = %(user_id)s;
+
+-- name: keep
+INSERT INTO analytics.fingerprints (document_id, user_id, record_key, kind, signature, bands)
+VALUES (%(id)s, %(user_id)s, %(record_key)s, %(kind)s, %(signature)s, %(bands)s);
+
+-- name: keep_bands
+INSERT INTO analytics.bands (user_id, band, document_id)
+SELECT DISTINCT %(user_id)s::uuid, b, f.document_id
+FROM analytics.fingerprints AS f, unnest(f.bands) AS b
+WHERE f.document_id = ANY(%(ids)s::bigint[]) ORDER BY 2, 3;
+
+-- name: candidates
+-- Documents that share a band with one of these. Of a band that very many share, the first few:
+-- they are copies of each other, and to be linked to one is enough.
+WITH pairs AS (
+    SELECT DISTINCT own.document_id, own.kind, near.document_id AS other
+    FROM analytics.fingerprints AS own
+    CROSS JOIN LATERAL unnest(own.bands) AS held
+    CROSS JOIN LATERAL (
+        SELECT b.document_id FROM analytics.bands AS b
+        WHERE b.user_id = %(user_id)s AND b.band = held AND b.document_id <> own.document_id
+        ORDER BY b.document_id LIMIT %(most)s) AS near
+    WHERE own.document_id = ANY(%(ids)s::bigint[]))
+SELECT p.document_id AS id, p.other, f.record_key, f.signature
+FROM pairs AS p JOIN analytics.fingerprints AS f ON f.document_id = p.other AND f.kind = p.kind
+ORDER BY p.document_id, p.other;
+
+-- name: link
+INSERT INTO user_data.relations (user_id, record_key, relation, other_key, similarity)
+VALUES (%(user_id)s, %(record_key)s, 'near_duplicate_of', %(other_key)s, %(similarity)s)
+ON CONFLICT DO NOTHING;

@@ -1,0 +1,70 @@
+"""`quality`: how complete, plausible and consistent the records of a job are."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from sql.quality import Quality, Scored, quality_of
+from workers.cli import connect, console
+from workers.settings import load
+
+_MOST_SHOWN = 20
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this file."""
+    app.command()(quality)
+
+
+def quality(
+    job: Annotated[str, typer.Argument(help="A job, by its id or how it begins.")],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Scores of a job and its files, what they are made of, and what they were before."""
+    with connect.services(load()) as lake:
+        row = connect.find_job(lake.ledger, job)
+        found = quality_of(lake.reader, row["user_id"], row["id"])
+    if json:
+        console.as_json(msgspec.to_builtins(found, enc_hook=str))
+    else:
+        _show(found)
+
+
+def _show(found: Quality) -> None:
+    if found.job is None:
+        console.say("The job is not scored yet; that is done when it ends.")
+        return
+    whole = found.job
+    console.data(f"records   {whole.records} in the lake, {whole.quarantined} in quarantine")
+    console.table(("score", ""), [(kind, score(whole, kind)) for kind in _KINDS])
+    if whole.problems:
+        console.data("")
+        rows = [(name, n) for name, n in sorted(whole.problems.items(), key=lambda p: -p[1])]
+        console.table(("problem", "records"), rows)
+    poor = [each for each in found.files if each.problems]
+    if poor:
+        console.data("")
+        shown = [
+            (each.path, each.records, *(score(each, kind) for kind in _KINDS))
+            for each in poor[:_MOST_SHOWN]
+        ]
+        console.table(("file", "records", *_KINDS), shown)
+    if len(found.history) > 1:
+        console.data("")
+        past = [
+            (f"{then.scored_at:%Y-%m-%d %H:%M}", then.records,
+             f"{then.completeness:.1%}", f"{then.accuracy:.1%}", f"{then.consistency:.1%}")
+            for then in found.history
+        ]  # fmt: skip
+        console.table(("scored", "records", *_KINDS), past)
+
+
+_KINDS = ("completeness", "accuracy", "consistency")
+
+
+def score(of: Scored, kind: str) -> str:
+    """A share in percent; with a mark where it is too low."""
+    return f"{getattr(of, kind):.1%}{' LOW' if kind in of.below else ''}"
