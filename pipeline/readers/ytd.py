@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from types import MappingProxyType
-from typing import BinaryIO, cast
+from typing import BinaryIO, ClassVar, cast
 
 import msgspec
 
@@ -30,17 +30,11 @@ class Ytd(msgspec.Struct, frozen=True, kw_only=True):
     A file without the assignment is read as JSON.
     """
 
+    name: ClassVar[str] = "ytd"
+    #: Items are text; bytes that aren't UTF-8 are rewritten first.
+    wants_utf8: ClassVar[bool] = True
+
     inner: JsonItems = JsonItems()
-
-    @property
-    def name(self) -> str:
-        """See `Reader`."""
-        return "ytd"
-
-    @property
-    def wants_utf8(self) -> bool:
-        """Items are text; bytes that aren't UTF-8 are rewritten first."""
-        return True
 
     @property
     def version(self) -> int:
