@@ -16,7 +16,7 @@ _UNITS = re.compile(
     r"(?:(?P<h>\d{1,6})\s*h)?\s*(?:(?P<m>\d{1,6})\s*m(?:in)?)?\s*(?:(?P<s>\d{1,9}(?:\.\d+)?)\s*s)?",
     re.IGNORECASE | re.ASCII,
 )
-_CLOCK = re.compile(r"(?P<h>\d{1,6}):(?P<m>\d\d):(?P<s>\d\d(?:\.\d+)?)", re.ASCII)
+_CLOCK = re.compile(r"(?P<h>\d{1,6}):(?P<m>[0-5]\d):(?P<s>[0-5]\d(?:\.\d+)?)", re.ASCII)
 _PLAIN = re.compile(r"(?P<s>\d{1,9}(?:\.\d+)?)", re.ASCII)
 _SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
@@ -24,6 +24,11 @@ _SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 def iso(text: str) -> float:
     """`PT1H30M`, `P2W` (RFC 5545 3.3.6). Raises `BadValue(BAD_NUMBER)`; none is negative."""
     return _total(_ISO.fullmatch(text.strip()))
+
+
+def clock(text: str) -> float:
+    """`01:02:03`. Raises `BadValue(BAD_NUMBER)`."""
+    return _total(_CLOCK.fullmatch(text.strip()))
 
 
 def spoken(text: str) -> float:

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 import msgspec
@@ -22,7 +22,9 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from pipeline import timestamps
 from schemas.errors import BadValue
-from schemas.records import Instant
+from schemas.files import Member
+from schemas.records import Blob, DataType, Instant, Record
+from schemas.vocabulary import RecordType
 
 with suppress(ImportError):  # the extra `heic`
     import pillow_heif
@@ -80,6 +82,24 @@ def picture(path: Path) -> Found:
     camera = " ".join(filter(None, (_text(said, ExifTags.Base.Make), _model(said))))
     metadata = {"width": width, "height": height, **({"camera": camera} if camera else {})}
     return Found(time=_exif_time(said), metadata=metadata | _position(gps))
+
+
+def record(found: Found, member: Member, source: str) -> Record:
+    """The medium that a whole file is: kept in the blob store, known by its bytes."""
+    name = PurePosixPath(member.path).name
+    flags = {"flags": list(found.flags)} if found.flags else {}
+    return Record(
+        data_type=DataType.MEDIA,
+        source=source,
+        record_type=RecordType.MEDIUM,
+        identity=("sha256", member.sha256),
+        time=found.time,
+        title=found.title or name,
+        content_type=member.media_type,
+        metadata={**found.metadata, **flags},
+        blob=Blob(sha256=member.sha256, size=member.size, media_type=member.media_type, name=name),
+        beside={"path": member.path},
+    )
 
 
 def _exif(image: Image.Image) -> Image.Exif:

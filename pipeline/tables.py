@@ -1,13 +1,13 @@
-"""What tables of many services share: their columns, times known to be in UTC, clock durations."""
+"""What tables of many services share: columns, cells, times known to be in UTC."""
 
 from __future__ import annotations
 
 import io
 import re
+from collections.abc import Mapping
+from datetime import UTC
 from functools import lru_cache
 from pathlib import Path
-
-import msgspec
 
 from pipeline import timestamps
 from pipeline.readers.csv_rows import CsvRows
@@ -16,7 +16,7 @@ from schemas.files import Head, Member
 from schemas.reasons import Reason
 from schemas.records import Instant
 
-_CLOCK = re.compile(r"(\d{1,5}):([0-5]\d):([0-5]\d)", re.ASCII)
+_BREAKS = re.compile(r"[\W_]+")
 _NONE = Member(path="", ordinal=0, file=Path(), size=0, sha256="", media_type="text/csv")
 
 
@@ -34,22 +34,34 @@ def _columns(data: bytes) -> frozenset[str]:
 
 
 def in_utc(text: str) -> Instant:
-    """An ISO time without a zone that its service is known to write in UTC."""
-    found = timestamps.iso(text)
-    if found.flag != "zone_assumed":
-        return found
-    return msgspec.structs.replace(found, offset=0, flag=None)
+    """An ISO time without a zone that is known to be in UTC."""
+    return timestamps.in_zone(timestamps.iso(text), UTC)
 
 
-def clock_seconds(text: str) -> float:
-    """`01:02:03` in seconds. Raises `BadValue(BAD_NUMBER)`."""
-    found = _CLOCK.fullmatch(text.strip())
-    if found is None:
-        raise BadValue(Reason.BAD_NUMBER, "the duration is not hours, minutes and seconds")
-    hours, minutes, seconds = map(int, found.groups())
-    return float(hours * 3600 + minutes * 60 + seconds)
+@lru_cache(maxsize=512)
+def snake(name: str) -> str:
+    """A column's name in snake case: `Average speed (m/s)` is `average_speed_m_s`."""
+    return _BREAKS.sub("_", name.casefold()).strip("_")
 
 
-def said(row: dict[str, str], names: dict[str, str]) -> dict[str, str]:
+def cells(row: Mapping[str, str], *names: str) -> str:
+    """The first cell that is not empty, of columns that were renamed over the years."""
+    return next((row[name].strip() for name in names if row.get(name, "").strip()), "")
+
+
+def cell(row: Mapping[str, str], *names: str) -> str:
+    """As `cells`, for what must be there. Raises `BadValue(MISSING_FIELD)`."""
+    found = cells(row, *names)
+    if not found:
+        raise BadValue(Reason.MISSING_FIELD, f"nothing under {names[0]!r}")
+    return found
+
+
+def rest(row: Mapping[str, str], taken: frozenset[str]) -> dict[str, str]:
+    """The other cells that are not empty, under their names in snake case."""
+    return {snake(name): text for name, text in row.items() if text and name not in taken}
+
+
+def said(row: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
     """The cells of some columns that are not blank, under other names."""
     return {ours: cell for column, ours in names.items() if (cell := row.get(column, "").strip())}

@@ -7,7 +7,7 @@ is very noisy, one row for each token that a phone refreshes, so it is never emb
 
 from __future__ import annotations
 
-from pipeline import takeout
+from pipeline import tables, takeout
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -25,8 +25,8 @@ _TAKEN = frozenset(
 def to_record(item: RawRecord, member: Member) -> Record:
     """One use of the account. Rows that are the same in all that tells them apart are one."""
     row: dict[str, str] = item.value
-    written = takeout.cell(row, "Activity Timestamp")
-    product = takeout.cells(row, "Product Name")
+    written = tables.cell(row, "Activity Timestamp")
+    product = tables.cells(row, "Product Name")
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -41,18 +41,18 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 "product": product,
                 "sub_product": row.get("Sub-Product Name"),
                 "activity": row.get("Activity Type"),
-                "device": takeout.cells(row, "Device Model", "Device Type"),
-                "country": takeout.cells(row, "Activity Country", "Country Code"),
+                "device": tables.cells(row, "Device Model", "Device Type"),
+                "country": tables.cells(row, "Activity Country", "Country Code"),
                 "region": row.get("Activity Region"),
-                "city": takeout.cells(row, "Activity City", "City"),
-                **takeout.rest(row, _TAKEN),
+                "city": tables.cells(row, "Activity City", "City"),
+                **tables.rest(row, _TAKEN),
             }
         ),
     )
 
 
 def _looks_like(head: Head) -> int:
-    return 2 * (takeout.columns(head) >= {"Gaia ID", "Activity Timestamp", "Product Name"})
+    return 2 * (tables.columns(head) >= {"Gaia ID", "Activity Timestamp", "Product Name"})
 
 
 FORMAT = Format(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from pipeline import contacts, takeout
+from pipeline import contacts, tables, takeout
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -25,7 +25,7 @@ _TAKEN = frozenset({"Name", *_NAMES, "Birthday", "Gender", "Photo", "Notes"})
 def to_record(item: RawRecord, member: Member) -> Record:
     """One contact."""
     row: dict[str, str] = item.value
-    name = takeout.cells(row, "Name") or " ".join(filter(None, (row.get(n) for n in _NAMES)))
+    name = tables.cells(row, "Name") or " ".join(filter(None, (row.get(n) for n in _NAMES)))
     emails, phones = _values(row, "E-mail"), _values(row, "Phone")
     addresses = [text for text, _ in emails]
     numbers = [text for text, _ in phones]
@@ -45,7 +45,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 "birthday": row.get("Birthday"),
                 "gender": row.get("Gender"),
                 "photo": row.get("Photo"),
-                **takeout.rest(others, frozenset()),
+                **tables.rest(others, frozenset()),
             }
         ),
         mutable=True,
@@ -56,12 +56,12 @@ def _values(row: dict[str, str], kind: str) -> list[tuple[str, str]]:
     """The addresses or numbers of a row, each with its label."""
     found = (m for column in row if (m := _VALUE.fullmatch(column)) and m["part"] == "Value")
     heads = [f"{kind} {m['n']} - " for m in found if m["kind"] == kind]
-    cells = ((row[f"{h}Value"].strip(), takeout.cells(row, f"{h}Label", f"{h}Type")) for h in heads)
+    cells = ((row[f"{h}Value"].strip(), tables.cells(row, f"{h}Label", f"{h}Type")) for h in heads)
     return [(value, label.removeprefix("* ")) for value, label in cells if value]
 
 
 def _looks_like(head: Head) -> int:
-    columns = takeout.columns(head)
+    columns = tables.columns(head)
     named = "Name" in columns or "First Name" in columns
     return 2 * (named and not columns.isdisjoint({"E-mail 1 - Value", "Phone 1 - Value"}))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from pipeline import takeout, timestamps
+from pipeline import tables, timestamps
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.errors import BadValue
@@ -62,7 +62,7 @@ def _numbers(row: dict[str, str]) -> dict[str, float]:
     found = {}
     for name, cell in row.items():
         if cell and name not in ("Date", _START, _END):
-            ours = "distance_m" if name == "Distance (m)" else takeout.snake(name)
+            ours = "distance_m" if name == "Distance (m)" else tables.snake(name)
             try:
                 found[ours] = float(cell)
             except ValueError:
@@ -71,7 +71,7 @@ def _numbers(row: dict[str, str]) -> dict[str, float]:
 
 
 def _looks_like(head: Head) -> int:
-    columns = takeout.columns(head)
+    columns = tables.columns(head)
     dated = "Date" in columns or {_START, _END} <= columns
     return 2 * (dated and len(columns & _KNOWN) >= 2)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import durations, takeout, timestamps
+from pipeline import durations, tables, takeout, timestamps
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -27,16 +27,16 @@ _TAKEN = frozenset(
 def to_record(item: RawRecord, member: Member) -> Record:
     """One call."""
     row: dict[str, str] = item.value
-    written = takeout.cell(row, *_STARTS)
-    started = takeout.in_utc(written) if row.get(_STARTS[1]) else takeout.moment(written)
-    host = takeout.cells(row, *_HOSTS)
+    written = tables.cell(row, *_STARTS)
+    started = tables.in_utc(written) if row.get(_STARTS[1]) else takeout.moment(written)
+    host = tables.cells(row, *_HOSTS)
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.CALL,
         identity=(row["Conference ID"], written),
         time=started,
-        title=takeout.cells(row, "Meeting Code") or None,
+        title=tables.cells(row, "Meeting Code") or None,
         metadata=takeout.kept(
             {
                 "conference": row["Conference ID"],
@@ -44,7 +44,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 "organizer": {"address" if "@" in host else "name": host} if host else None,
                 "device": row.get("Device Type"),
                 **_end(row, started),
-                **takeout.rest(row, _TAKEN),
+                **tables.rest(row, _TAKEN),
             }
         ),
     )
@@ -52,11 +52,11 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 def _end(row: dict[str, str], started: Instant) -> dict[str, Any]:
     """How long it was, as it is written or up to its end."""
-    if length := takeout.cells(row, _LENGTH):
+    if length := tables.cells(row, _LENGTH):
         return {"duration_s": durations.spoken(length)}
-    if not (written := takeout.cells(row, _END)):
+    if not (written := tables.cells(row, _END)):
         return {}
-    ended = takeout.in_utc(written)
+    ended = tables.in_utc(written)
     if ended.at is None or started.at is None:
         return {}
     length_s = (ended.at - started.at).total_seconds()
@@ -64,7 +64,7 @@ def _end(row: dict[str, str], started: Instant) -> dict[str, Any]:
 
 
 def _looks_like(head: Head) -> int:
-    columns = takeout.columns(head)
+    columns = tables.columns(head)
     named = {"Conference ID", "Meeting Code"} <= columns
     return 2 * (named and not columns.isdisjoint(_STARTS))
 

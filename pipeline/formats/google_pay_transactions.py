@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import money, takeout
+from pipeline import money, tables, takeout
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -24,8 +24,8 @@ _TAKEN = frozenset({"Time", "Date", "Product", "Currency", "Fee", "Net Amount", 
 def to_record(item: RawRecord, member: Member) -> Record:
     """One movement of money; its status may change later."""
     row: dict[str, str] = item.value
-    written = takeout.cell(row, "Time", "Date")
-    own_id, said = takeout.cells(row, "Transaction ID"), takeout.cells(row, "Description")
+    written = tables.cell(row, "Time", "Date")
+    own_id, said = tables.cells(row, "Transaction ID"), tables.cells(row, "Description")
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -42,7 +42,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 "status": row["Status"],
                 "product": row.get("Product"),
                 "transaction_id": own_id,
-                **takeout.rest(row, _TAKEN),
+                **tables.rest(row, _TAKEN),
             }
         ),
         mutable=True,
@@ -51,11 +51,11 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 def _amount(row: dict[str, str], name: str) -> dict[str, Any] | None:
     written = row.get(name, "").strip()
-    return money.amount(written, takeout.cells(row, "Currency") or None) if written else None
+    return money.amount(written, tables.cells(row, "Currency") or None) if written else None
 
 
 def _looks_like(head: Head) -> int:
-    columns = takeout.columns(head)
+    columns = tables.columns(head)
     return 2 * (columns >= _NEEDED and not columns.isdisjoint({"Time", "Date"}))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from pipeline import google_places, takeout
+from pipeline import google_places, tables, takeout
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.errors import BadValue
@@ -46,7 +46,7 @@ def to_record(item: RawRecord, member: Member) -> Iterator[Record]:
 
 
 def _looks_like(head: Head) -> int:
-    return 2 * (takeout.columns(head) in (_COLUMNS, _COLUMNS | {"Tags"}))
+    return 2 * (tables.columns(head) in (_COLUMNS, _COLUMNS | {"Tags"}))
 
 
 FORMAT = Format(

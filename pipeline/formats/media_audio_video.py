@@ -5,14 +5,11 @@ The file is kept in the blob store; tags and movie header tell what it is, how l
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-from typing import Any
-
 from pipeline import google_photos, media
 from pipeline.format import Format, Rank
 from pipeline.readers.whole import WholeFile
 from schemas.files import Head, Member
-from schemas.records import Blob, DataType, RawRecord, Record
+from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
 
 _NAME = "media.audio_video"
@@ -21,21 +18,7 @@ _KINDS = ("audio/", "video/")
 
 def to_record(item: RawRecord, member: Member) -> Record:
     """The recording; its file is looked into where it lies, and never held."""
-    name = PurePosixPath(member.path).name
-    found = media.recording(member.file)
-    said: dict[str, Any] = {**found.metadata, "flags": list(found.flags)}
-    return Record(
-        data_type=DataType.MEDIA,
-        source=_NAME,
-        record_type=RecordType.MEDIUM,
-        identity=("sha256", member.sha256),
-        time=found.time,
-        title=found.title or name,
-        content_type=member.media_type,
-        metadata={key: value for key, value in said.items() if value},
-        blob=Blob(sha256=member.sha256, size=member.size, media_type=member.media_type, name=name),
-        beside={"path": member.path},
-    )
+    return media.record(media.recording(member.file), member, _NAME)
 
 
 def _looks_like(head: Head) -> bool:

@@ -6,14 +6,11 @@ same bytes in two albums are one picture.
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-from typing import Any
-
 from pipeline import google_photos, media
 from pipeline.format import Format, Rank
 from pipeline.readers.whole import WholeFile
 from schemas.files import Head, Member
-from schemas.records import Blob, DataType, RawRecord, Record
+from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
 
 _NAME = "media.image"
@@ -21,21 +18,7 @@ _NAME = "media.image"
 
 def to_record(item: RawRecord, member: Member) -> Record:
     """The picture; its file is looked into where it lies, and never held."""
-    name = PurePosixPath(member.path).name
-    found = media.picture(member.file)
-    said: dict[str, Any] = {**found.metadata, "flags": list(found.flags)}
-    return Record(
-        data_type=DataType.MEDIA,
-        source=_NAME,
-        record_type=RecordType.MEDIUM,
-        identity=("sha256", member.sha256),
-        time=found.time,
-        title=name,
-        content_type=member.media_type,
-        metadata={key: value for key, value in said.items() if value},
-        blob=Blob(sha256=member.sha256, size=member.size, media_type=member.media_type, name=name),
-        beside={"path": member.path},
-    )
+    return media.record(media.picture(member.file), member, _NAME)
 
 
 def _looks_like(head: Head) -> bool:

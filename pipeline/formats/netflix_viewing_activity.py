@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from pipeline import netflix, tables
+from pipeline import durations, netflix, tables
 from pipeline.fields import text
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
@@ -32,7 +32,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     row: dict[str, str] = item.value
     started, title = text(row, "Start Time"), text(row, "Title")
     time = tables.in_utc(started)
-    lasted = tables.clock_seconds(text(row, "Duration"))
+    lasted = durations.clock(text(row, "Duration"))
     ended = {"ended_at": (time.at + timedelta(seconds=lasted)).isoformat()} if time.at else {}
     return Record(
         data_type=DataType.ACTIVITY,

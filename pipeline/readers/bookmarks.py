@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html import unescape
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 import msgspec
 
@@ -34,20 +34,13 @@ class Bookmarks(msgspec.Struct, frozen=True):
     A file whose folders are not all closed is cut off, which a TRUNCATED rejection tells.
     """
 
-    @property
-    def name(self) -> str:
-        """See `Reader`."""
-        return "bookmarks"
+    name: ClassVar[str] = "bookmarks"
+    version: ClassVar[int] = 1
 
     @property
     def wants_utf8(self) -> bool:
         """As of `HtmlBlocks`."""
         return _LINKS.wants_utf8
-
-    @property
-    def version(self) -> int:
-        """See `Reader`."""
-        return 1
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
         """`steps`: pairs of an offset and the folder that begins there, None where one ends."""

@@ -17,7 +17,7 @@ import io
 import re
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, ClassVar, NamedTuple
 
 import msgspec
 
@@ -74,22 +74,12 @@ class ChatText(msgspec.Struct, frozen=True, kw_only=True):
     rejection. A message over `item_bytes` is rejected with its first 64 KiB.
     """
 
+    name: ClassVar[str] = "chat_text"
+    version: ClassVar[int] = 1
+    #: Messages are text; bytes that aren't UTF-8 are rewritten first.
+    wants_utf8: ClassVar[bool] = True
+
     item_bytes: int = SliceLimits().item_bytes
-
-    @property
-    def name(self) -> str:
-        """See `Reader`."""
-        return "chat_text"
-
-    @property
-    def wants_utf8(self) -> bool:
-        """Messages are text; bytes that aren't UTF-8 are rewritten first."""
-        return True
-
-    @property
-    def version(self) -> int:
-        """See `Reader`."""
-        return 1
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
         """`style` and `sign` of the first header; `order` and `ambiguous`, from all of them."""

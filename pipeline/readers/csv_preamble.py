@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 import msgspec
 
@@ -25,20 +25,13 @@ class CsvPreamble(msgspec.Struct, frozen=True):
     64 KiB a file is its first table.
     """
 
-    @property
-    def name(self) -> str:
-        """See `Reader`."""
-        return "csv_preamble"
+    name: ClassVar[str] = "csv_preamble"
+    version: ClassVar[int] = 1
 
     @property
     def wants_utf8(self) -> bool:
         """As of `CsvRows`."""
         return _ROWS.wants_utf8
-
-    @property
-    def version(self) -> int:
-        """See `Reader`."""
-        return 1
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
         """The contexts of both tables, where the second begins, and what the first says."""

@@ -25,7 +25,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, ClassVar, NamedTuple
 
 import msgspec
 
@@ -63,22 +63,12 @@ class Dialect(NamedTuple):
 class CsvRows(msgspec.Struct, frozen=True):
     """Reads rows as dicts from column name to text. A line over `item_bytes` is rejected."""
 
+    name: ClassVar[str] = "csv_rows"
+    version: ClassVar[int] = 2
+    #: Rows and items are text; bytes that aren't UTF-8 are rewritten first.
+    wants_utf8: ClassVar[bool] = True
+
     item_bytes: int = SliceLimits().item_bytes
-
-    @property
-    def name(self) -> str:
-        """See `Reader`."""
-        return "csv_rows"
-
-    @property
-    def wants_utf8(self) -> bool:
-        """Rows and items are text; bytes that aren't UTF-8 are rewritten first."""
-        return True
-
-    @property
-    def version(self) -> int:
-        """See `Reader`."""
-        return 2
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
         """The dialect, unique column names, and the offset of the header row (-1: none)."""

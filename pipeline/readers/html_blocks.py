@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import chain, pairwise
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 import msgspec
 
@@ -43,25 +43,15 @@ class HtmlBlocks(msgspec.Struct, frozen=True, kw_only=True):
     it breaks off before the first. A block over `item_bytes` is rejected with its first 64 KiB.
     """
 
+    name: ClassVar[str] = "html_blocks"
+    version: ClassVar[int] = 1
+    #: Blocks are text; bytes that aren't UTF-8 are rewritten first.
+    wants_utf8: ClassVar[bool] = True
+
     opening: str
     element: str
     head_bytes: int = 0
     item_bytes: int = 4 * 1024 * 1024
-
-    @property
-    def name(self) -> str:
-        """See `Reader`."""
-        return "html_blocks"
-
-    @property
-    def wants_utf8(self) -> bool:
-        """Blocks are text; bytes that aren't UTF-8 are rewritten first."""
-        return True
-
-    @property
-    def version(self) -> int:
-        """See `Reader`."""
-        return 1
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
         """`first`: where the first block begins; `whole`: whether the page is closed; `head`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 import msgspec
 
@@ -36,22 +36,12 @@ class Ics(msgspec.Struct, frozen=True):
     `item_bytes`. Folds may fall within a character, so bytes are read as they are.
     """
 
+    name: ClassVar[str] = "ics"
+    version: ClassVar[int] = 1
+    #: Lines are decoded after they are unfolded.
+    wants_utf8: ClassVar[bool] = False
+
     item_bytes: int = component_scan.ITEM_BYTES
-
-    @property
-    def name(self) -> str:
-        """See `Reader`."""
-        return "ics"
-
-    @property
-    def wants_utf8(self) -> bool:
-        """Lines are decoded after they are unfolded."""
-        return False
-
-    @property
-    def version(self) -> int:
-        """See `Reader`."""
-        return 1
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
         """`calendars`: where each begins and what it says of itself; `zones`: VTIMEZONE texts.

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import repeat
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import msgspec
 import orjson
@@ -47,6 +47,10 @@ class JsonItems(msgspec.Struct, frozen=True, kw_only=True):
     since `items` must agree with `slices` whatever the limits of a slice were.
     """
 
+    version: ClassVar[int] = 2
+    #: Rows and items are text; bytes that aren't UTF-8 are rewritten first.
+    wants_utf8: ClassVar[bool] = True
+
     path: str = ""
     item_bytes: int = SliceLimits().item_bytes
 
@@ -54,16 +58,6 @@ class JsonItems(msgspec.Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         """Stable: part of a chunk's identity."""
         return f"json_items:{self.path}"
-
-    @property
-    def wants_utf8(self) -> bool:
-        """Rows and items are text; bytes that aren't UTF-8 are rewritten first."""
-        return True
-
-    @property
-    def version(self) -> int:
-        """Raised whenever the slices of some input would change."""
-        return 2
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
         """Nothing needs to be learned: bounds are found by structure alone."""

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from itertools import chain
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, ClassVar, NamedTuple
 
 import msgspec
 import numpy as np
@@ -55,6 +55,10 @@ class JsonTree(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     has a small context. The facts of objects that reach over such a place are noted with it.
     """
 
+    version: ClassVar[int] = 1
+    #: Items are text; bytes that aren't UTF-8 are rewritten first.
+    wants_utf8: ClassVar[bool] = True
+
     paths: tuple[str, ...]
     item_bytes: int = SliceLimits().item_bytes
 
@@ -62,16 +66,6 @@ class JsonTree(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def name(self) -> str:
         """Stable: part of a chunk's identity."""
         return f"json_tree:{'|'.join(self.paths)}"
-
-    @property
-    def wants_utf8(self) -> bool:
-        """Items are text; bytes that aren't UTF-8 are rewritten first."""
-        return True
-
-    @property
-    def version(self) -> int:
-        """Raised whenever the slices of some input would change."""
-        return 1
 
     @cached_property
     def _steps(self) -> tuple[json_walk.Steps, ...]:

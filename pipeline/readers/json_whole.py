@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 import msgspec
 
@@ -26,23 +26,13 @@ class JsonWhole(msgspec.Struct, frozen=True, kw_only=True):
     are told of: they stand in the context, where the file is small.
     """
 
+    name: ClassVar[str] = "json_whole"
+    version: ClassVar[int] = 1
+    #: The text is decoded; bytes that aren't UTF-8 are rewritten first.
+    wants_utf8: ClassVar[bool] = True
+
     item_bytes: int = SliceLimits().item_bytes
     noted: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """See `Reader`."""
-        return "json_whole"
-
-    @property
-    def wants_utf8(self) -> bool:
-        """The text is decoded; bytes that aren't UTF-8 are rewritten first."""
-        return True
-
-    @property
-    def version(self) -> int:
-        """See `Reader`."""
-        return 1
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
         """The fields to be noted, of a file that can be read; else nothing."""

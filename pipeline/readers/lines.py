@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 import msgspec
 
@@ -22,22 +22,12 @@ class Lines(msgspec.Struct, frozen=True):
     A line over `item_bytes` is rejected with its first 64 KiB, one that is no UTF-8 alone.
     """
 
+    name: ClassVar[str] = "lines"
+    version: ClassVar[int] = 1
+    #: Lines are text; bytes that aren't UTF-8 are rewritten first.
+    wants_utf8: ClassVar[bool] = True
+
     item_bytes: int = 1 << 20
-
-    @property
-    def name(self) -> str:
-        """See `Reader`."""
-        return "lines"
-
-    @property
-    def wants_utf8(self) -> bool:
-        """Lines are text; bytes that aren't UTF-8 are rewritten first."""
-        return True
-
-    @property
-    def version(self) -> int:
-        """See `Reader`."""
-        return 1
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
         """`start`: bytes of a BOM."""

@@ -24,7 +24,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import chain
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 import msgspec
 
@@ -105,22 +105,12 @@ def begins_mbox(data: bytes) -> bool:
 class Mbox(msgspec.Struct, frozen=True):
     """Reads an mbox in blocks. A mail over `item_bytes` is rejected with its first 64 KiB."""
 
+    name: ClassVar[str] = "mbox"
+    version: ClassVar[int] = 1
+    #: Bytes are read as they are.
+    wants_utf8: ClassVar[bool] = False
+
     item_bytes: int = SliceLimits().item_bytes
-
-    @property
-    def name(self) -> str:
-        """See `Reader`."""
-        return "mbox"
-
-    @property
-    def wants_utf8(self) -> bool:
-        """Bytes are read as they are."""
-        return False
-
-    @property
-    def version(self) -> int:
-        """See `Reader`."""
-        return 1
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
         """`start`: bytes of a BOM; `signed`: whether these are patches with git's signature."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 import msgspec
 
@@ -22,22 +22,12 @@ class Ndjson(msgspec.Struct, frozen=True, kw_only=True):
     feed. A line over `item_bytes` is rejected with its first 64 KiB.
     """
 
+    name: ClassVar[str] = "ndjson"
+    version: ClassVar[int] = 1
+    #: Rows and items are text; bytes that aren't UTF-8 are rewritten first.
+    wants_utf8: ClassVar[bool] = True
+
     item_bytes: int = SliceLimits().item_bytes
-
-    @property
-    def name(self) -> str:
-        """Stable: part of a chunk's identity."""
-        return "ndjson"
-
-    @property
-    def wants_utf8(self) -> bool:
-        """Rows and items are text; bytes that aren't UTF-8 are rewritten first."""
-        return True
-
-    @property
-    def version(self) -> int:
-        """Raised whenever the slices of some input would change."""
-        return 1
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
         """Nothing needs to be learned: line feeds stand in no JSON string."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import msgspec
 
@@ -31,6 +31,10 @@ class SqliteTable(msgspec.Struct, frozen=True, kw_only=True):
     slice that starts at 0, where no table of ours can.
     """
 
+    version: ClassVar[int] = 1
+    #: Bytes are read as they are.
+    wants_utf8: ClassVar[bool] = False
+
     table: str
     joins: tuple[tuple[str, str], ...] = ()
     item_bytes: int = 16 * 1024 * 1024
@@ -39,16 +43,6 @@ class SqliteTable(msgspec.Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         """See `Reader`."""
         return f"sqlite_table:{self.table}"
-
-    @property
-    def wants_utf8(self) -> bool:
-        """Bytes are read as they are."""
-        return False
-
-    @property
-    def version(self) -> int:
-        """See `Reader`."""
-        return 1
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
         """`tables`: the root page, columns and number column of each table that is needed."""

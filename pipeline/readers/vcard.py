@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 import msgspec
 
@@ -22,22 +22,12 @@ class Vcards(msgspec.Struct, frozen=True):
     the lines themselves (vCard 2.1), so bytes are read as they are.
     """
 
+    name: ClassVar[str] = "vcard"
+    version: ClassVar[int] = 1
+    #: Lines are decoded after they are unfolded.
+    wants_utf8: ClassVar[bool] = False
+
     item_bytes: int = component_scan.ITEM_BYTES
-
-    @property
-    def name(self) -> str:
-        """See `Reader`."""
-        return "vcard"
-
-    @property
-    def wants_utf8(self) -> bool:
-        """Lines are decoded after they are unfolded."""
-        return False
-
-    @property
-    def version(self) -> int:
-        """See `Reader`."""
-        return 1
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
         """Nothing to learn."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 import msgspec
 
@@ -14,22 +14,12 @@ from schemas.records import RawRecord, Rejection
 class WholeFile(msgspec.Struct, frozen=True):
     """One slice, one item: the bytes, or None where there are more than `value_bytes`."""
 
+    name: ClassVar[str] = "whole_file"
+    version: ClassVar[int] = 1
+    #: Bytes are read as they are.
+    wants_utf8: ClassVar[bool] = False
+
     value_bytes: int = 32 * 1024 * 1024
-
-    @property
-    def name(self) -> str:
-        """See `Reader`."""
-        return "whole_file"
-
-    @property
-    def wants_utf8(self) -> bool:
-        """Bytes are read as they are."""
-        return False
-
-    @property
-    def version(self) -> int:
-        """See `Reader`."""
-        return 1
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
         """Nothing to learn."""

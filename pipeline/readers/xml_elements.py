@@ -21,7 +21,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, ClassVar, NamedTuple
 from xml.parsers import expat
 
 import msgspec
@@ -51,6 +51,10 @@ class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
     An element over `item_bytes` is rejected with its first 64 KiB.
     """
 
+    version: ClassVar[int] = 1
+    #: Elements are text; bytes that aren't UTF-8 are rewritten first.
+    wants_utf8: ClassVar[bool] = True
+
     names: tuple[str, ...]
     heads: tuple[str, ...] = ()
     item_bytes: int = SliceLimits().item_bytes
@@ -59,16 +63,6 @@ class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         """Stable: part of a chunk's identity."""
         return "xml_elements:" + ";".join(",".join(n) for n in (self.names, self.heads) if n)
-
-    @property
-    def wants_utf8(self) -> bool:
-        """Elements are text; bytes that aren't UTF-8 are rewritten first."""
-        return True
-
-    @property
-    def version(self) -> int:
-        """See `Reader`."""
-        return 1
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
         """`root`: the name of the document's root element, without a prefix; "" if none is seen."""

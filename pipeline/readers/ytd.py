@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import BinaryIO, cast
+from typing import BinaryIO, ClassVar, cast
 
 import msgspec
 
@@ -30,17 +30,15 @@ class Ytd(msgspec.Struct, frozen=True, kw_only=True):
     A file without the assignment is read as JSON.
     """
 
+    #: Items are text; bytes that aren't UTF-8 are rewritten first.
+    wants_utf8: ClassVar[bool] = True
+
     inner: JsonItems | JsonTree = JsonItems()
 
     @property
     def name(self) -> str:
         """See `Reader`."""
         return f"ytd:{self.inner.name}"
-
-    @property
-    def wants_utf8(self) -> bool:
-        """Items are text; bytes that aren't UTF-8 are rewritten first."""
-        return True
 
     @property
     def version(self) -> int:
