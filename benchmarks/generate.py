@@ -90,3 +90,22 @@ def write_locations(path: Path, count: int) -> Path:
 def write_visits(path: Path, count: int) -> Path:
     """A History.json of `count` visits."""
     return write(path, b'{"Browser History": [', visits(count), b"\n]}\n")
+
+
+def write_mails(path: Path, count: int, seed: int = 1) -> Path:
+    """An mbox of `count` mails of 30 to 300 words; each tenth is the one before with a footer."""
+    random_, words = random.Random(seed), [f"w{n:x}{n * 7919 % 997}" for n in range(5_000)]
+    text = ""
+    with path.open("w", encoding="utf-8") as out:
+        for n in range(count):
+            again = n % 10 == 9
+            tail = " ".join(random_.choices(words, k=4))
+            text = f"{text} {tail}" if again else _prose(random_, words)
+            out.write(f"From - Mon May  1 10:00:00 2023\nMessage-ID: <{n}@bench.example>\n")
+            out.write(f"From: a{n % 300}@bench.example\nSubject: {n}\n")
+            out.write(f"Date: {_START + timedelta(hours=n):%d %b %Y %H:%M:%S} +0000\n\n{text}\n\n")
+    return path
+
+
+def _prose(random_: random.Random, words: list[str]) -> str:
+    return " ".join(random_.choices(words, k=random_.randint(30, 300)))

@@ -131,7 +131,10 @@ def empty_lake(settings: Settings) -> None:
             "TRUNCATE user_data.documents, user_data.versions, user_data.entities, "
             "user_data.mentions, user_data.relations, user_data.unindexed, user_data.search, "
             "user_data.search_words, timeseries.locations, timeseries.metrics, "
-            "vectors.embeddings, vectors.cache, imports.events, imports.jobs CASCADE"
+            "vectors.embeddings, vectors.cache, imports.events, analytics.touched, "
+            "analytics.documents_by_day, analytics.entities_by_day, analytics.domains_by_day, "
+            "timeseries.locations_by_hour, timeseries.metrics_by_hour, analytics.quality, "
+            "analytics.uncompared, analytics.fingerprints, analytics.bands, imports.jobs CASCADE"
         )
         connection.execute("CHECKPOINT")
 
