@@ -516,7 +516,10 @@ def _word(word: str) -> _Clue:
 
 
 _AT = _sign("@")
-_DIGITS = _shaped(rb"0(?:(?:[ ().\-/]|\xc2\xa0){0,3}0){5}")
+#: No number begins within a word; but for those that begin with letters.
+_DIGITS = _shaped(rb"0(?<![a-zA0_]0)(?:(?:[ ().\-/]|\xc2\xa0){0,3}0){5}")
+_ACCOUNT = _shaped(rb"00(?<=[a-zA]{2}00)(?<![a-zA0_]{3}00)(?:(?:[ -]|\xc2\xa0)?[0a-zA]){11}")
+_AFTER_LETTERS = (_shaped(rb"A-?0000"), _shaped(rb"A ?00 ?00 ?00 ?A"), _shaped(rb"00A00"))
 _WORDS = (
     *("pass", "pwd", "secret", "token", "api", "contrase", "senha", "wachtwoord", "hasło"),
     *("пароль", "密码", "パスワード", "비밀번호", "kennwort", "lösenord", "salasana"),
@@ -526,8 +529,8 @@ _WORDS = (
 _FINDERS: tuple[tuple[_Finder, tuple[_Clue, ...]], ...] = (
     (_emails, (_AT,)),
     (_cards, (_DIGITS,)),
-    (_ibans, (_DIGITS,)),
-    (_national_ids, (_DIGITS, _shaped(rb"00A00"))),
+    (_ibans, (_ACCOUNT,)),
+    (_national_ids, (_DIGITS, *_AFTER_LETTERS)),
     (_phones, (_DIGITS,)),
     (_ips, (_shaped(rb"0\.0{1,3}\.0{1,3}\.0"),)),
     (_ips_of_six, (_shaped(rb":[0a-fA]{0,4}:"),)),
