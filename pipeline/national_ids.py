@@ -109,9 +109,11 @@ _ANY = re.compile(
     + r")(?![\w]|[-.,/+]\d)"
 )
 
+_FIRST = re.compile(r"[A-Z\d](?<!\w[A-Z\d])")
 _NAMES = re.compile("|".join(s.words for _, schemes in _SHAPES.values() for s in schemes))
 
 #: Of the United Kingdom there is no check digit; the letters that are never given out are known.
+_LETTER = re.compile(r"[A-Z](?<!\w[A-Z])(?=[A-Z] ?\d)")
 _NINO = re.compile(
     r"(?<![\w-])(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]"
     r"(?: ?\d\d){3} ?[A-D](?!\w)"
@@ -123,15 +125,30 @@ def find(text: str, before: Callable[[int], str]) -> Iterator[tuple[int, int, fl
 
     `before(start)` gives what stands before that place, in small letters.
     """
-    for match in _ANY.finditer(text):
+    for match in starting(_FIRST, _ANY, text):
         _, schemes = _SHAPES[match.lastgroup or ""]
         context = before(match.start())
         if _NAMES.search(context) is None:
             context = ""
         if sure := max(_sure(scheme, match[0], context) for scheme in schemes):
             yield match.start(), match.end(), sure
-    for match in _NINO.finditer(text):
+    for match in starting(_LETTER, _NINO, text):
         yield match.start(), match.end(), 0.8
+
+
+def starting(
+    first: re.Pattern[str], pattern: re.Pattern[str], text: str
+) -> Iterator[re.Match[str]]:
+    """The matches of a pattern, tried only where `first` matches.
+
+    A pattern that begins by looking back is tried at every letter; most texts have few places
+    where it can begin, and one set of letters is quick to look for.
+    """
+    end = 0
+    for place in first.finditer(text):
+        if place.start() >= end and (match := pattern.match(text, place.start())):
+            end = match.end()
+            yield match
 
 
 def _sure(scheme: Scheme, number: str, context: str) -> float:

@@ -118,6 +118,15 @@ def _emails(within: _Text) -> Iterator[Finding]:
 # --- numbers ---------------------------------------------------------------------------------
 
 _NOT_DIGIT = re.compile(r"\D")
+#: Where numbers begin.
+_DIGIT = re.compile(r"\d(?<![\d]\d)")
+_DIGIT_OR_BRACKET = re.compile(r"[\d(](?<!\d[\d(])")
+_DEGREE = re.compile(r"[+\-\d](?<!\d[+\-\d])(?=[\d.])")
+_LINK = re.compile(r"[g/@?&l](?=eo:|[@+\-\d]|q=|ll=|ce|da|sa|oc:)")
+_WORD_START = re.compile(
+    r"[pPaAsStTmMcCwWhHkKlLпП密パ비]"
+    r"(?=ass|wd|pi|ec|ok|ot|on|en|ac|as|al|ö|ASS|WD|PI|EC|OK|OT|ON|EN|AC|AS|AL|Ö|ар|АР|码|ス|밀)"
+)
 
 _CARD = re.compile(
     r"(?<![\w.+-])(?:\d{4}([ \u00a0-])\d{4}\1\d{4}\1\d{4}(?:\1\d{1,3})?"
@@ -145,7 +154,7 @@ _OTHER_WORDS = re.compile(
 
 
 def _cards(within: _Text) -> Iterator[Finding]:
-    for match in _CARD.finditer(within.text):
+    for match in national_ids.starting(_DIGIT, _CARD, within.text):
         digits = _NOT_DIGIT.sub("", match[0])
         if not any(p.match(digits) and len(digits) in n for p, n in _ISSUERS):
             continue
@@ -206,7 +215,7 @@ def _phones(within: _Text) -> Iterator[Finding]:
     for match in _INTERNATIONAL.finditer(within.text):
         if found := _international(within, match.start(), match[0]):
             yield found
-    for match in _NATIONAL.finditer(within.text):
+    for match in national_ids.starting(_DIGIT_OR_BRACKET, _NATIONAL, within.text):
         sure, value = _national(within, match)
         if value:
             yield Finding(Kind.PHONE, match.start(), match.end(), sure, value)
@@ -274,7 +283,7 @@ _IP_WORDS = re.compile(r"\bip|address|adresse|host|server|login|from\s?\Z|client
 
 
 def _ips(within: _Text) -> Iterator[Finding]:
-    for match in _V4.finditer(within.text):
+    for match in national_ids.starting(_DIGIT, _V4, within.text):
         if sure := _sure_of_ip(match[0], within.before(match.start(), 25)):
             yield Finding(Kind.IP, match.start(), match.end(), sure, match[0])
 
@@ -376,7 +385,7 @@ _SAID = re.compile(
 
 def _passwords(within: _Text) -> Iterator[Finding]:
     """What follows the word for one, if it is no word itself."""
-    for match in _SAID.finditer(within.text):
+    for match in national_ids.starting(_WORD_START, _SAID, within.text):
         value = match["value"].rstrip(".!?")
         start = match.start("value")
         assigned = within.text[match.start() : start].rstrip(" \"'")[-1:] in ":=："
@@ -405,10 +414,10 @@ _PLACE_WORDS = re.compile(r"coord|koord|gps|\blat|locat|position|standort|ubicac
 
 
 def _coordinates(within: _Text) -> Iterator[Finding]:
-    for match in _LINKED.finditer(within.text):
+    for match in national_ids.starting(_LINK, _LINKED, within.text):
         if _on_earth(match):
             yield _place(match, match.start("lat"), 0.9)
-    for match in _PAIR.finditer(within.text):
+    for match in national_ids.starting(_DEGREE, _PAIR, within.text):
         if _on_earth(match):
             named = _PLACE_WORDS.search(within.before(match.start()))
             fine = min(len(match[g].partition(".")[2]) for g in ("lat", "lon")) >= 4
@@ -447,7 +456,7 @@ _MONTH_BEFORE = re.compile(r"[^\W\d_]{3,12}\.? \Z")
 
 def _birth_dates(within: _Text) -> Iterator[Finding]:
     text = within.text
-    for match in _DATE.finditer(text):
+    for match in national_ids.starting(_DIGIT, _DATE, text):
         if not _BORN.search(within.before(match.start())):
             continue
         start = match.start()
@@ -516,7 +525,10 @@ def _word(word: str) -> _Clue:
 
 
 _AT = _sign("@")
-_DIGITS = _shaped(rb"0(?:(?:[ ().\-/]|\xc2\xa0){0,3}0){5}")
+#: No number begins within a word; but for those that begin with letters.
+_DIGITS = _shaped(rb"0(?<![a-zA0_]0)(?:(?:[ ().\-/]|\xc2\xa0){0,3}0){5}")
+_ACCOUNT = _shaped(rb"00(?<=[a-zA]{2}00)(?<![a-zA0_]{3}00)(?:(?:[ -]|\xc2\xa0)?[0a-zA]){11}")
+_AFTER_LETTERS = (_shaped(rb"A-?0000"), _shaped(rb"A ?00 ?00 ?00 ?A"), _shaped(rb"00A00"))
 _WORDS = (
     *("pass", "pwd", "secret", "token", "api", "contrase", "senha", "wachtwoord", "hasło"),
     *("пароль", "密码", "パスワード", "비밀번호", "kennwort", "lösenord", "salasana"),
@@ -526,8 +538,8 @@ _WORDS = (
 _FINDERS: tuple[tuple[_Finder, tuple[_Clue, ...]], ...] = (
     (_emails, (_AT,)),
     (_cards, (_DIGITS,)),
-    (_ibans, (_DIGITS,)),
-    (_national_ids, (_DIGITS, _shaped(rb"00A00"))),
+    (_ibans, (_ACCOUNT,)),
+    (_national_ids, (_DIGITS, *_AFTER_LETTERS)),
     (_phones, (_DIGITS,)),
     (_ips, (_shaped(rb"0\.0{1,3}\.0{1,3}\.0"),)),
     (_ips_of_six, (_shaped(rb":[0a-fA]{0,4}:"),)),

@@ -414,7 +414,9 @@ def _json_of(record: Record) -> bytes:
 
 def suspects(documents: Sequence[bytes]) -> list[int]:
     """Which of the JSON texts may hold personal data, by their numbers."""
-    whole = b"\n".join(documents)  # JSON holds no line ends
+    whole = b"\n".join(documents)  # JSON holds no line ends, but names them by letters
+    for written in (b"\\n", b"\\r", b"\\t"):
+        whole = whole.replace(written, b"  ")
     ends = list(accumulate(len(document) + 1 for document in documents))
     found: set[int] = set()
     for following in personal.clues(whole):

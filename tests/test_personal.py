@@ -43,11 +43,11 @@ def test_precision_and_recall_of_each_kind() -> None:
 
 def test_the_first_look_leaves_out_nothing_that_would_be_found() -> None:
     for line in LINES:
-        document = json.dumps({"x": [line.text]}, ensure_ascii=False).encode()
+        document = json.dumps({"x": [f"so\n{line.text}"]}, ensure_ascii=False).encode()
         quiet = b'{"at":"2023-05-01T10:00:00Z","text":"a heron stands in the water"}'
         looked = suspects([quiet, document, quiet])
         assert not {0, 2} & set(looked)
-        if personal.find(line.text):
+        if personal.find(f"so\n{line.text}"):
             assert looked == [1], line.text
 
 
