@@ -36,6 +36,7 @@ _LATER = [
     *(f"move.{when}_rename:2" for when in ("before", "after")),
     "send.before:4", "load.before_commit:2", "finish.at_rest:2", "finish.before_commit:2",
     "retry.before_commit:2", "retry.before_commit:3",
+    *(f"reparse.{point}:2" for point in ("read", "before_commit", "after_commit")),
 ]  # fmt: skip
 
 #: A fork of a process that has everything imported and no thread: a tenth of a fresh start.
@@ -117,6 +118,8 @@ def undisturbed(lakeside: Callable[[], Lakeside]) -> tuple[str, list[tuple[Any, 
     assert [end[0] for end in ends] == [
         *["done"] * 6, "duplicate", "rejected", "rolled_back",
     ]  # fmt: skip
+    better = "SELECT count(*) FROM user_data.documents WHERE metadata ? 'better'"
+    assert Database(lake.urls["admin"]).one(better) == 6, "three mails, each with an attachment"
     assert ("done", 6, 4, 0, 2, 0) in ends, "of the rows that both had, none went"
     return checksum, ends
 
