@@ -128,8 +128,8 @@ class _Job:
             if row is None or not isinstance(entry, Member):
                 continue
             file = self._prepared(entry, row, work)
-            if isinstance(file, str):
-                yield Reparsed(passed_over={file: 1})
+            if not isinstance(file, File):
+                yield Reparsed(passed_over={file: 1} if file else {})
                 continue
             if batch and (len(batch) >= FILES or size + file.found.member.size > BYTES):
                 yield batch
@@ -139,14 +139,15 @@ class _Job:
         if batch:
             yield batch
 
-    def _prepared(self, member: Member, row: Mapping[str, Any], work: Path) -> File | str:
+    def _prepared(self, member: Member, row: Mapping[str, Any], work: Path) -> File | str | None:
+        """The file; or why it is left as it is. None where it never was one of the format's."""
         if member.sha256 != row["sha256"]:
             return "original_changed"
         found = members.prepare(member, work / "text")
         if isinstance(found, members.Readable) and found.form.name == self._wanted.form.name:
             held = _held(found.member, work)
             return File(row, msgspec.structs.replace(found, member=held))
-        return "not_recognised"
+        return "not_recognised" if row["format"] == self._wanted.form.name else None
 
     def _settle(self, files: list[File], work: Path) -> Reparsed:
         """Read a batch and renew its rows; where its reading fails, each file by itself."""

@@ -41,6 +41,7 @@ _LATER = [
     "retry.before_commit:2", "retry.before_commit:3",
     *(f"{store}.{when}_commit:{n}" for store in ("ledger", "lake") for when in ("before", "after")
       for n in (12, 24, 48)),
+    *(f"reparse.{point}:2" for point in ("read", "before_commit", "after_commit")),
 ]  # fmt: skip
 
 #: Every place that asks the disk for room, and what it asks.
@@ -138,6 +139,8 @@ def undisturbed(lakeside: Callable[[], Lakeside]) -> tuple[str, list[tuple[Any, 
     check(lake)
     checksum, ends = lake.state()
     assert [end[0] for end in ends] == [*["done"] * 6, "duplicate", "rejected", "rolled_back"]
+    better = "SELECT count(*) FROM user_data.documents WHERE metadata ? 'better'"
+    assert Database(lake.urls["admin"]).one(better) == 6, "three mails, each with an attachment"
     assert ("done", 6, 4, 0, 2, 0) in ends, "of the rows that both had, none went"
     return checksum, ends
 
