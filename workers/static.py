@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.durable import fsync_folder
-from schemas.crash import crash_here
 from workers.embedder import SentenceTransformerEmbedder, fingerprint, identity
 
 #: How the table is made; another number is another model. Measured in `benchmarks.embedding`.
@@ -121,9 +120,7 @@ def _make(folder: Path, source: SentenceTransformerEmbedder) -> None:
     for path in part.iterdir():
         with path.open("rb") as file:
             os.fsync(file.fileno())
-    crash_here("static.before_rename")
     part.replace(folder)
-    crash_here("static.after_rename")
     fsync_folder(folder.parent)
 
 
