@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,6 +13,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from typer.testing import CliRunner
 
 from schemas.errors import TransientError
 from schemas.progress import Tier
@@ -253,6 +256,24 @@ def test_another_users_documents_are_neither_seen_nor_touched(
     assert waiting(database) == 6
 
 
+# --- the command -----------------------------------------------------------------------------
+
+
+def test_the_command_embeds_what_lacks_a_model_and_says_how_much(
+    job: dict[str, Any], run: Runtime, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from workers.cli import app, connect
+
+    monkeypatch.setattr(connect, "runtime", lambda _: nullcontext(run))
+    asked = ["embed", "--model", "full", "--where", "type=email,source=mail", "--json"]
+    said = json.loads(CliRunner().invoke(app, asked).stdout)
+    assert said == [{"model": "full", "documents": 6, "waiting": 0, "given_up": 0}]
+    assert have(database, "full") == 6
+    again = CliRunner().invoke(app, ["embed"])
+    assert again.stdout == "static: 0 documents embedded\nfull: 0 documents embedded\n"
+    assert CliRunner().invoke(app, ["embed", "--where", "colour=red"]).exit_code == 2
+
+
 # --- search ----------------------------------------------------------------------------------
 
 
@@ -352,11 +373,14 @@ def make_tiny(folder: Path) -> str:
 
 
 def test_a_static_model_is_made_once_by_whoever_comes_first(tiny: str, tmp_path: Path) -> None:
+    left = tmp_path / ".static-of-one-that-was-killed.part"
+    left.mkdir()
     processes = multiprocessing.get_context("spawn")
     with processes.Pool(2) as pool:
         revisions = pool.starmap(_made_there, [(str(tmp_path), tiny)] * 2)
     assert len(set(revisions)) == 1
     assert [path.name[:7] for path in tmp_path.iterdir() if path.is_dir()] == ["static-"]
+    assert not left.exists()
     from workers import static
 
     folder = static.distilled(tmp_path, tiny)
@@ -366,6 +390,23 @@ def test_a_static_model_is_made_once_by_whoever_comes_first(tiny: str, tmp_path:
     assert np.allclose(vectors[0], vectors[1], atol=1e-6)
     assert np.allclose(np.linalg.norm(vectors[:3], axis=1), 1, atol=1e-3)
     assert not vectors[3].any()
+
+    with processes.Pool(1) as pool:
+        assert pool.apply(_loaded_there, (str(folder),)) == []
+
+
+def _loaded_there(folder: str) -> list[str]:
+    """The heavy modules of a process that answered a query by a static model."""
+    import sys
+
+    import workers.cli
+    from workers import static
+
+    assert workers.cli.app
+    static.StaticEmbedder(Path(folder), "x").encode(["word1"])
+    return [
+        name for name in ("torch", "transformers", "sentence_transformers") if name in sys.modules
+    ]
 
 
 def _made_there(models: str, tiny: str) -> str:

@@ -120,7 +120,8 @@ class SentenceTransformerEmbedder:
         return vectors.astype(np.float32, copy=False)
 
     def encode_tokens(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The vector of each token of the vocabulary as a text; shape (len(ids), dimension)."""
+        """What the model makes of each token as a text of its own: the mean over its positions,
+        before pooling and scaling; shape (len(ids), width)."""
         import torch  # noqa: PLC0415
 
         around = self._model.tokenizer("")["input_ids"]  # what begins and ends every text
@@ -128,8 +129,8 @@ class SentenceTransformerEmbedder:
         rows = torch.tensor([[*around[:half], int(n), *around[half:]] for n in ids])
         seen = {"input_ids": rows, "attention_mask": torch.ones_like(rows)}
         with torch.inference_mode():
-            vectors: NDArray[np.float32] = self._model(seen)["sentence_embedding"].numpy()
-        return vectors
+            means: NDArray[np.float32] = self._model(seen)["token_embeddings"].mean(1).numpy()
+        return means
 
 
 def batches_by_tokens(texts: Sequence[str], most: int) -> Iterator[list[int]]:

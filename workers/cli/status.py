@@ -17,6 +17,7 @@ from rich.text import Text
 
 from schemas.progress import ENDED, Stage
 from schemas.reasons import category_of
+from sql.vectors import Backlog
 from tasks import alarm
 from workers import machine, supervise
 from workers.bootstrap import thresholds
@@ -37,6 +38,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     jobs: list[dict[str, Any]]
     sets: list[sets.SetLine]
+    vectors: list[dict[str, Any]]
     services: dict[str, Any]
 
 
@@ -91,7 +93,15 @@ def snapshot(lake: connect.Services, job: str | None) -> Snapshot:
         for row in rows
     ]
     shown = sets.of_jobs(lake.ledger, [row["id"] for row in rows])
-    return Snapshot(facts, [line for line in shown if [*sets.notes(line)]], _services(lake))
+    worth_saying = [line for line in shown if [*sets.notes(line)]]
+    return Snapshot(facts, worth_saying, [*_vectors(lake)], _services(lake))
+
+
+def _vectors(lake: connect.Services) -> Iterator[dict[str, Any]]:
+    """How far each user's vectors are, where some are still to be made."""
+    for user in lake.ledger.rows("jobs", "users"):
+        for each in Backlog(lake.reader, user["user_id"]).progress():
+            yield {"user": user["name"], **msgspec.structs.asdict(each)}
 
 
 def _waits(lake: connect.Services) -> dict[str, dict[str, int]]:
@@ -179,6 +189,16 @@ def said_of(shot: Snapshot) -> Iterator[str]:
     yield from causes(shot.jobs)
     for line in shot.sets:
         yield from sets.notes(line)
+    for vectors in shot.vectors:
+        yield _how_far(**vectors)
+
+
+def _how_far(user: str, model: str, have: int, waiting: int, given_up: int) -> str:
+    total = have + waiting + given_up
+    said = f"{user}: {have:,} of {total:,} documents have vectors of the {model} model"
+    if not given_up:
+        return said
+    return f"{said}, {given_up:,} were given up; try again: datapunk embed --model {model}"
 
 
 def _words(code: str) -> str:
