@@ -75,7 +75,6 @@ THREATS = {
     "sets": Threat(
         "an export in parts `-001`, `-002`: any order, a part twice, one missing",
         "one set; twice is a duplicate; what is missing is shown",
-        untested="sets of parts have tests of their own, which don't bear the mark",
     ),
     "litter": Threat("`._x.json`, `__MACOSX`, `.DS_Store`", "ignored and counted"),
     "giants": Threat(
