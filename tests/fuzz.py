@@ -87,7 +87,7 @@ def one_format(form: Format, data: bytes) -> None:
         file = root / "member"
         file.write_bytes(data)
         path = samples(form)[0].path
-        form.claims(head_of(path, data))
+        form.score(head_of(path, data))
         member = member_of(path, file)
         parts, found = read(form, member)
         for limits in _CUTS:
@@ -98,18 +98,18 @@ def one_format(form: Format, data: bytes) -> None:
             assert 0 <= offset <= offset + length <= len(data)
             if isinstance(outcome, Rejection):
                 assert data[offset : offset + length].startswith(outcome.raw)
-        batch = batched(found)
-        tables = (batch.documents, batch.locations)
+        batch = batched(form, found)
+        tables = list(batch.tables.values())
         assert len(found) == len(batch.rejections) + sum(len(t.keys) for t in tables)
         assert all(len(t.lines) == len(t.keys) for t in tables)
         batch.write(root / "spool")
         assert {p.name for p in root.iterdir()} == {"member", "spool"}
 
 
-def batched(found: list[Found]) -> Batch:
+def batched(form: Format, found: list[Found]) -> Batch:
     """Outcomes as `normalise` hands them on."""
-    batch = Batch(keep_text=True)
-    batch.add(0, normalise(found))
+    batch = Batch(keep_text=True, repeats=form.repeats)
+    batch.add(0, 1, normalise(found))
     return batch
 
 

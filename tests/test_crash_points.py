@@ -213,14 +213,13 @@ def outcomes(
         yield started
 
 
-@pytest.mark.threat("kill")
+@pytest.mark.threat("kill", seen="killed at each named point, one after another: the same rows")
 @pytest.mark.parametrize("point", [*POINTS, *_LATER])
 def test_a_kill_there_changes_nothing(
     point: str,
     undisturbed: tuple[str, list[tuple[Any, ...]]],
     outcomes: dict[str, tuple[Lakeside, Future[tuple[int | None, int | None]]]],
     killed: list[str],
-    seen: Callable[[object], None],
 ) -> None:
     lake, carried = outcomes[point]
     first, second = carried.result(120)
@@ -229,7 +228,6 @@ def test_a_kill_there_changes_nothing(
     check(lake)
     assert lake.state() == undisturbed
     killed.append(point)
-    seen("killed at a named point: the same rows")
 
 
 @pytest.mark.parametrize("point", _WRITES)

@@ -83,6 +83,7 @@ def check_done(database: Database, job_id: UUID, rows: int) -> None:
     assert {file["disposition"] for file in database.files(job_id).values()} == {"handled"}
 
 
+@pytest.mark.threat("clamd", seen="down for a whole job: it waits, no attempt counted")
 def test_a_job_waits_for_a_daemon_that_is_down_and_burns_no_attempt(
     run: Runtime, driver: Driver, drop: Drop, database: Database, daemon: Clamd,
     guarded: Callable[..., Watched],
@@ -100,6 +101,7 @@ def test_a_job_waits_for_a_daemon_that_is_down_and_burns_no_attempt(
     assert database.job(job_id)["scan"] == "clean"
 
 
+@pytest.mark.threat("clamd", seen="killed over a file: scanned again")
 def test_a_daemon_that_is_killed_over_a_file_costs_nothing(
     run: Runtime, driver: Driver, drop: Drop, database: Database, daemon: Clamd,
     guarded: Callable[..., Watched], monkeypatch: pytest.MonkeyPatch,
@@ -128,6 +130,7 @@ def test_a_daemon_that_is_killed_over_a_file_costs_nothing(
     check_done(database, job_id, 20)
 
 
+@pytest.mark.threat("clamd", seen="gone between two members: neither is set aside for it")
 def test_no_member_is_set_aside_for_a_daemon_that_went_away(
     run: Runtime, driver: Driver, drop: Drop, database: Database, daemon: Clamd,
     guarded: Callable[..., Watched],

@@ -115,6 +115,7 @@ def check(run: Runtime, reader: Lake, database: Database, *jobs: UUID) -> None:
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)], ids=str)
+@pytest.mark.threat("sets", seen="in any order: one set, the same rows")
 def test_parts_in_any_order_are_one_set(
     order: tuple[int, ...],
     drop: Drop,
@@ -173,6 +174,7 @@ def test_when_the_time_is_over_it_loads_with_marks(
     check(run, reader, database, job_id)
 
 
+@pytest.mark.threat("sets", seen="a sidecar in a late part: found")
 def test_a_late_part_is_waited_for_anew_and_finds_what_came_before(
     drop: Drop, turn: Callable[[], None], run: Runtime, reader: Lake, database: Database
 ) -> None:
@@ -318,6 +320,7 @@ def missing_parts(run: Runtime, database: Database) -> list[str]:
     return [gap.label for gap in sets.gaps(rows)]
 
 
+@pytest.mark.threat("sets", seen="a gap: known at once")
 def test_a_gap_is_known_at_once_and_keeps_the_set_open(
     drop: Drop, turn: Callable[[], None], run: Runtime, database: Database
 ) -> None:
@@ -332,6 +335,7 @@ def test_a_gap_is_known_at_once_and_keeps_the_set_open(
     assert (missing_parts(run, database), the_set(database)["state"]) == ([], "complete")
 
 
+@pytest.mark.threat("sets", seen="a part twice: duplicate")
 def test_a_part_twice_changes_nothing(
     drop: Drop, turn: Callable[[], None], driver: Driver, run: Runtime, database: Database
 ) -> None:
@@ -498,6 +502,7 @@ def test_a_page_is_listed_once_however_often_it_is_read(
 # --- one user's set is not another's ----------------------------------------------------------
 
 
+@pytest.mark.threat("sets", seen="two users: two sets")
 def test_two_users_with_parts_of_one_name_have_two_sets(
     drop: Drop, turn: Callable[[], None], run: Runtime, reader: Lake, database: Database
 ) -> None:
@@ -604,6 +609,7 @@ def told(place: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]
     return run
 
 
+@pytest.mark.threat("sets", seen="a missing part: named in status")
 def test_status_names_the_missing_part_and_what_waits_for_it(
     drop: Drop, turn: Callable[[], None], told: Callable[..., Any]
 ) -> None:

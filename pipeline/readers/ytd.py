@@ -63,13 +63,22 @@ class Ytd(msgspec.Struct, frozen=True, kw_only=True):
         name = {"name": context["name"]}
         for item in self.inner.items(_blanked(source, context), part, context["inner"]):
             if isinstance(item, Rejection):
-                yield item
+                yield _as_it_stands(source, item) if item.offset < context["begin"] else item
             else:
                 yield RawRecord(item.value, item.offset, item.length, {**item.around, **name})
 
     def count(self, source: BinaryIO, context: Context) -> int:
         """See `JsonItems`."""
         return self.inner.count(_blanked(source, context), context["inner"])
+
+
+def _as_it_stands(source: BinaryIO, bad: Rejection) -> Rejection:
+    """With the bytes that were read as spaces."""
+    at = source.tell()
+    source.seek(bad.offset)
+    raw = source.read(len(bad.raw))
+    source.seek(at)
+    return msgspec.structs.replace(bad, raw=raw)
 
 
 def _blanked(source: BinaryIO, context: Context) -> BinaryIO:
