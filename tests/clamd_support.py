@@ -82,7 +82,11 @@ class Clamd:
         """Stop it, in mid-scan if it is at one; its socket stays after a SIGKILL."""
         if self.process is not None:
             self.process.send_signal(how)
-            self.process.wait(10)
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:  # it waits for whoever has a connection open
+                self.process.kill()
+                self.process.wait()
             self.process = None
 
 
