@@ -1,9 +1,9 @@
 .DEFAULT_GOAL := help
 PYTHON_IN := .venv/bin/python
-.PHONY: help setup demo test lint storm bombs fuzz threats bench lock clean
+.PHONY: help setup demo test lint storm bombs fuzz threats bench bench-large lock clean
 
 help: ## What can be made here
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Make .venv from requirements.lock; seconds when it is there
 	@bash .ci/setup
@@ -34,6 +34,9 @@ threats: setup ## Try every threat on the list and write the table in docs/secur
 
 bench: setup ## Speed and memory, as ratios
 	$(PYTHON_IN) -m benchmarks
+
+bench-large: setup ## Speed and memory of a page of 300 MB and an Apple Health export of 1 GB
+	$(PYTHON_IN) -m benchmarks.large
 
 # uv resolves for all three Pythons at once. Versions in the lock stay unless pyproject.toml or
 # UPGRADE=--upgrade moves them. The GPU parts of torch are filtered out, see the lock's head.
