@@ -140,13 +140,21 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
         """Whether its records are only whole once every part of their export is there."""
         return self.beside is not None
 
+    def may_lie_at(self, path: str) -> bool:
+        """Whether such a file can lie at that path of an archive."""
+        return _matches(self.paths, _inner(path))
+
     def score(self, head: Head) -> int:
         """How sure this format is that the member is its own: 0 is not at all."""
-        inner = unicodedata.normalize("NFC", head.path.rsplit("!/", 1)[-1])
-        if not _matches(self.paths, inner):
+        if not self.may_lie_at(head.path):
             return 0
         sure = int(self.looks_like(head))
-        return sure + _matches(self.hints, inner) if sure else 0
+        return sure + _matches(self.hints, _inner(head.path)) if sure else 0
+
+
+def _inner(path: str) -> str:
+    """The path inside the innermost archive."""
+    return unicodedata.normalize("NFC", path.rsplit("!/", 1)[-1])
 
 
 def _matches(paths: tuple[str, ...], path: str) -> bool:
@@ -172,6 +180,11 @@ def all_formats() -> tuple[Format, ...]:
 def format_named(name: str) -> Format:
     """The format of that name; KeyError if there is none."""
     return {f.name: f for f in all_formats()}[name]
+
+
+def weaker_than(form: Format) -> list[str]:
+    """The names of formats that claim a member only where this one does not."""
+    return [f.name for f in all_formats() if f.rank > form.rank]
 
 
 def recognise(head: Head, formats: Sequence[Format] | None = None) -> Format | tuple[Reason, str]:

@@ -7,6 +7,7 @@ rejections pass untouched. Bad data is a value; only bad weather raises.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from itertools import islice
 from typing import Any, BinaryIO, TypeAlias
 
@@ -40,7 +41,7 @@ def understand(
     part: Slice,
     context: Context,
     neighbours: Neighbours | None = None,
-    noticed: Callable[[set[str]], None] | None = None,
+    noticed: Callable[[AbstractSet[str]], None] | None = None,
 ) -> Iterator[Found]:
     """The outcomes of one slice, in order, each with the place of its item.
 
@@ -48,15 +49,16 @@ def understand(
 
     A format's complaint about an item (`BadValue`, or a field that is missing or of another
     shape), or a broken quality rule, becomes a `Rejection` with the item's raw bytes, read
-    through a second handle. `noticed` is told of fields of an item that the format does not know.
+    through a second handle. `noticed` is told of each item, before its outcomes, by the names of
+    fields that the format does not know.
     """
     with member.file.open("rb") as again:
         for item in form.reader.items(source, part, context):
+            if noticed is not None:
+                noticed(_unknown_fields(form, item))
             if isinstance(item, Rejection):
                 yield item.offset, item.length, item
                 continue
-            if noticed is not None and (new := _unknown_fields(form, item)):
-                noticed(new)
             for outcome in outcomes_of(form, member, item, neighbours):
                 if isinstance(outcome, Rejection):
                     yield item.offset, item.length, _with_raw(outcome, item, again)
@@ -71,9 +73,12 @@ def outcomes_of(
     return map(_checked, _meaning(form, member, item, neighbours))
 
 
-def _unknown_fields(form: Format, item: RawRecord) -> set[str]:
-    if form.fields is None or not isinstance(item.value, dict):
-        return set()
+_NONE: frozenset[str] = frozenset()
+
+
+def _unknown_fields(form: Format, item: RawRecord | Rejection) -> AbstractSet[str]:
+    if form.fields is None or isinstance(item, Rejection) or not isinstance(item.value, dict):
+        return _NONE
     return item.value.keys() - form.fields
 
 

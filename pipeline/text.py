@@ -19,6 +19,7 @@ __all__ = [
     "clean_json",
     "decode",
     "html_to_text",
+    "mend_meta",
     "mend_mojibake",
     "survey",
     "too_tangled",
@@ -66,6 +67,28 @@ def mend_mojibake(text: str) -> str:
     alone; quotes, ligatures and HTML entities stay as they are.
     """
     return ftfy.fix_encoding(text)
+
+
+def mend_meta(value: Any) -> Any:
+    """A JSON value as Meta meant it: names and texts, whose UTF-8 was written as latin-1.
+
+    Every text by itself; one that holds a character beyond latin-1, or is no UTF-8 when put
+    back, is left as it is (reference 4).
+    """
+    if isinstance(value, str):
+        return value if value.isascii() else _from_latin1(value)
+    if isinstance(value, dict):
+        return {mend_meta(name): mend_meta(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [mend_meta(inner) for inner in value]
+    return value
+
+
+def _from_latin1(text: str) -> str:
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
 
 
 #: Breaks are put into the tree as characters that no HTML text holds, and told apart by them.

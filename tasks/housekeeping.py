@@ -15,7 +15,7 @@ import msgspec
 import structlog
 from psycopg import errors as pg
 
-from pipeline.durable import move, put, written
+from pipeline.durable import held, move, put, written
 from schemas.crash import crash_here
 from schemas.errors import PermanentError, TransientError
 from schemas.folders import Folders
@@ -290,12 +290,18 @@ def _take_back(folders: Folders, job: dict[str, Any]) -> bool:
 
 
 def _sweep_nobodys(run: Runtime, folder: Path) -> bool:
-    """The folder of a claim that was cut off before its note; `intake.recover` has the others."""
-    begun = (folder / "claim.json").exists() or list((folder / "original").glob("[!.]*"))
-    if begun or not _is_old(folder) or run.ledger.rows("jobs", "one_job", prefix=folder.name):
+    """The folder of a claim that was cut off before its note; `intake.recover` has the others.
+
+    It is held meanwhile, as a claim holds it: age alone says little where a clock is wrong.
+    """
+    if not _is_old(folder) or run.ledger.rows("jobs", "one_job", prefix=folder.name):
         return False
-    shutil.rmtree(folder, ignore_errors=True)
-    return True
+    with suppress(BlockingIOError, FileNotFoundError), held(folder, wait=False):
+        if (folder / "claim.json").exists() or list((folder / "original").glob("[!.]*")):
+            return False
+        shutil.rmtree(folder, ignore_errors=True)
+        return True
+    return False
 
 
 def _is_old(path: Path) -> bool:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.seal import seal
-from schemas.crash import crash_here
 from schemas.errors import PermanentError
 from schemas.folders import Folders
 from schemas.reasons import Reason
@@ -29,7 +28,6 @@ def keep_original(run: Runtime, claim: Claim, code: str | None) -> Path | None:
     target = _place(run.folders, claim, "original")
     if code != Reason.MALWARE or not (target.exists() or _sealed(run, source, target)):
         return None
-    crash_here("apart.sealed")
     source.unlink(missing_ok=True)
     return target
 

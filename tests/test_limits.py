@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -93,7 +92,10 @@ def test_the_network_is_needed_for_what_has_no_path(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    needs: Callable[..., tuple[str, ...]] = lambda **given: bootstrap.needs_network(load(**given))  # noqa: E731
+
+    def needs(**given: str) -> tuple[str, ...]:
+        return bootstrap.needs_network(load(**given))
+
     assert needs() == ()
     assert needs(clamd_host="av.example") == ("clamd",)
     assert needs(clamd_host="av.example", clamd_socket="/run/clamd") == ()

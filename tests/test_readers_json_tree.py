@@ -79,9 +79,11 @@ def test_arrays_within_the_items_of_an_array_know_what_they_lie_in() -> None:
     data = json.dumps(text, indent=1).encode()
     assert values(CHATS, data) == [{"id": 1}, {"id": 2}, {"id": 1, "messages": [0]}]
     around = [dict(item.around) for item in all_of(CHATS, data)]
-    outer = {"about": "x", "note": "é\ufffd", "path": "chats.list[].messages", "keys": []}
+    path = {"path": "chats.list[].messages", "keys": [], "first": True}
+    outer = {"about": "x", "note": "é\ufffd", **path}
     first = {**outer, "name": "Ana", "id": 1, "type": "personal"}
-    assert around == [first, first, {**outer, "name": None, "tags": ["a", {"b": 2}]}]
+    third = {**outer, "name": None, "tags": ["a", {"b": 2}]}
+    assert around == [first, {**first, "first": False}, third]
     assert CHATS.count(io.BytesIO(data), {}) == 3
 
 
@@ -170,8 +172,10 @@ def test_broken_bytes_yield_outcomes_and_never_silence(
     assert found == all_of(CHATS, data)
     for item in found:
         assert isinstance(item, RawRecord | Rejection)
-    if cut and data:
-        assert [item.reason for item in found if isinstance(item, Rejection)] == [Reason.TRUNCATED]
+    if cut and 0 < len(data) < len(whole):
+        (told,) = [item for item in found if isinstance(item, Rejection)]
+        # Before the first array ijson is asked; a half escape is no syntax to it.
+        assert told.reason is Reason.TRUNCATED or not told.offset
 
 
 def test_a_part_may_begin_at_any_item() -> None:

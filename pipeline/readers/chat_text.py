@@ -69,7 +69,8 @@ class ChatText(msgspec.Struct, frozen=True, kw_only=True):
     """Messages as `{"date", "clock", "text"}`, verbatim but for CRLF.
 
     `around` is how the file writes dates: `order` (`ymd`, `dmy` or `mdy`) and `ambiguous`, true
-    where no date of the whole file tells days from months. Text before the first message is one
+    where no date of the whole file tells days from months: then AM and PM are taken for a hint that
+    months come first (`p. m.`, as in Spanish, is none). Text before the first message is one
     rejection. A message over `item_bytes` is rejected with its first 64 KiB.
     """
 
@@ -162,7 +163,7 @@ class _Dates:
             return
         parts = found.date.split(found.sign)
         self._year_first = self._year_first or len(parts[0]) == 4
-        self._halves = self._halves or found.clock[-1:] in "mM."
+        self._halves = self._halves or found.clock[-1:] in ("m", "M")
         if len(parts[0]) < 3:
             self._largest = [max(a, int(b)) for a, b in zip(self._largest, parts[:2], strict=True)]
 
@@ -202,11 +203,17 @@ def _boundaries(source: BinaryIO, part: Slice, context: Context) -> Iterator[int
             yield at
 
 
-def _message(data: bytes, found: Header, offset: int, around: dict[str, Any]) -> RawRecord:
+def _message(
+    data: bytes, found: Header, offset: int, around: dict[str, Any]
+) -> RawRecord | Rejection:
     try:
         words = data[found.length :].decode("utf-8")
-    except UnicodeDecodeError:
-        words = data[found.length :].decode("utf-8", "replace")
+    except UnicodeDecodeError as error:
+        detail = f"byte {error.start} of the message is not UTF-8"
+        raw = data[:_RAW_KEPT]
+        return Rejection(
+            reason=Reason.BAD_ENCODING, detail=detail, raw=raw, offset=offset, length=len(data)
+        )
     text = words.replace("\r\n", "\n").rstrip("\r\n")
     value = {"date": found.date, "clock": found.clock, "text": text}
     return RawRecord(value, offset, len(data), around)

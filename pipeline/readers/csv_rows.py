@@ -11,6 +11,7 @@ over line ends until its closing quote. The rest is decided so:
   same number of fields throughout the file"); a row with empty cells too many is taken, since a
   delimiter at the end of each line is a common habit. Blank lines are skipped.
 * Cells are kept as they are written: spaces, NUL, `=cmd()`, numbers.
+* A note above the table (`Notes:`, a text, a blank line) is passed over.
 * Lines end with LF or CRLF; with CR alone only where the file's first MiB holds no LF.
 
 `extract` hands over UTF-8; a row that is not is `bad_encoding`, alone.
@@ -43,6 +44,8 @@ _SAMPLE = 200
 _OPEN_LINES = 1_000
 _OPEN_BYTES = 1 << 20
 _BOM = b"\xef\xbb\xbf"
+#: What LinkedIn puts above some tables: `Notes:`, a quoted text, a blank line.
+_NOTES = re.compile(rb'"?Notes:"?,*[ \t]*\r?\n(?:"(?:[^"]|"")*"|[^\r\n]+),*\r?\n(?:,*[ \t]*\r?\n)+')
 #: In a tie the rarer character wins: prose has commas.
 _DELIMITERS = ("\t", ";", "|", ",")
 #: A cell that is no column's name: a number, a date, a time, an address, a link.
@@ -61,7 +64,7 @@ class CsvRows(msgspec.Struct, frozen=True):
     """Reads rows as dicts from column name to text. A line over `item_bytes` is rejected."""
 
     name: ClassVar[str] = "csv_rows"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     #: Rows and items are text; bytes that aren't UTF-8 are rewritten first.
     wants_utf8: ClassVar[bool] = True
 
@@ -72,6 +75,8 @@ class CsvRows(msgspec.Struct, frozen=True):
         source.seek(0)
         head = source.read(_HEAD)
         start = len(_BOM) if head.startswith(_BOM) else 0
+        if note := _NOTES.match(head, start):
+            start = note.end()
         dialect = sniff(head[start:])
         columns, header = _header(_sample(head, start, dialect))
         return {"start": start, "columns": columns, "header": header, **dialect._asdict()}
@@ -110,7 +115,7 @@ class CsvRows(msgspec.Struct, frozen=True):
 
     def count(self, source: BinaryIO, context: Context) -> int:
         """Counted by `csv.reader` over the whole stream."""
-        source.seek(0)
+        source.seek(context["start"])
         text = io.TextIOWrapper(source, "utf-8-sig", errors="replace", newline=context["newline"])
         lines = iter(lambda: text.readline(self.item_bytes), "")
         reader = csv.reader(lines, delimiter=context["delimiter"], quotechar=context["quote"])

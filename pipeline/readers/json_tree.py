@@ -106,17 +106,34 @@ class JsonTree(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         size = source.seek(0, 2)
         last: RawRecord | Rejection | None = None
         for region in self._within(source, part, context):
-            around = self._around(region.frame)
             inside = Slice(max(part.start, region.start), min(part.end, region.end))
-            cut_off = not region.closed and inside.end == size
-            for last in json_items.read_items(
-                source, inside, self.item_bytes, cut_off=cut_off, around=around
-            ):
+            for last in self._read(source, inside, region, size):
                 yield last
         if part.end == size and context["flaw"]:
             reason, detail = context["flaw"]
             if not (isinstance(last, Rejection) and last.reason == reason):
                 yield rejection(Reason(reason), detail, b"", size)
+
+    def _read(
+        self, source: BinaryIO, part: Slice, region: Region, size: int
+    ) -> Iterator[RawRecord | Rejection]:
+        around = self._around(region.frame)
+        found = json_items.read_items(
+            source,
+            part,
+            self.item_bytes,
+            cut_off=not region.closed and part.end == size,
+            around=around,
+        )
+        if part.start <= json_scan.skip_space(source, region.start):
+            first = next(found, None)
+            if isinstance(first, RawRecord):
+                first = RawRecord(
+                    first.value, first.offset, first.length, {**around, "first": True}
+                )
+            if first is not None:
+                yield first
+        yield from found
 
     def _within(self, source: BinaryIO, part: Slice, context: Context) -> Iterator[Region]:
         """The arrays that a slice touches, each once the facts around it are complete."""
@@ -152,7 +169,8 @@ class JsonTree(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         frames = frame.chain()
         facts = {name: fact for outer in frames for name, fact in outer.facts.items()}
         path = frame.path or 0
-        return {**facts, "path": self.paths[path], "keys": _keys(self._steps[path], frames)}
+        keys = _keys(self._steps[path], frames)
+        return {**facts, "path": self.paths[path], "keys": keys, "first": False}
 
     def count(self, source: BinaryIO, context: Context) -> int:
         """How many items ijson sees in the arrays, up to the first flaw in the file."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from types import MappingProxyType
 from typing import BinaryIO, ClassVar, cast
 
 import msgspec
 
 from pipeline.readers.json_items import JsonItems
+from pipeline.readers.json_tree import JsonTree
 from schemas.files import Context, Member, Slice, SliceLimits
 from schemas.records import RawRecord, Rejection
 
@@ -25,16 +25,20 @@ def assignment(data: bytes) -> tuple[str, int] | None:
 
 
 class Ytd(msgspec.Struct, frozen=True, kw_only=True):
-    """Items of the array, as `JsonItems` reads them; `around` is `{"name": <name>}`.
+    """Items of the array as `inner` reads them; `around` has `name`, the name in the assignment.
 
     A file without the assignment is read as JSON.
     """
 
-    name: ClassVar[str] = "ytd"
     #: Items are text; bytes that aren't UTF-8 are rewritten first.
     wants_utf8: ClassVar[bool] = True
 
-    inner: JsonItems = JsonItems()
+    inner: JsonItems | JsonTree = JsonItems()
+
+    @property
+    def name(self) -> str:
+        """See `Reader`."""
+        return f"ytd:{self.inner.name}"
 
     @property
     def version(self) -> int:
@@ -42,29 +46,30 @@ class Ytd(msgspec.Struct, frozen=True, kw_only=True):
         return self.inner.version
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """`name` and `begin`: what the assignment says and how long it is."""
+        """`name` and `begin`: what the assignment says and how long it is; `inner`: of `inner`."""
         source.seek(0)
         name, begin = assignment(source.read(_HEAD)) or ("", 0)
-        return {"name": name, "begin": begin}
+        context: Context = {"name": name, "begin": begin}
+        return {**context, "inner": self.inner.prepare(_blanked(source, context), member)}
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
         """See `JsonItems`."""
-        return self.inner.slices(_blanked(source, context), {}, limits)
+        return self.inner.slices(_blanked(source, context), context["inner"], limits)
 
     def items(
         self, source: BinaryIO, part: Slice, context: Context
     ) -> Iterator[RawRecord | Rejection]:
         """See `JsonItems`."""
-        around = MappingProxyType({"name": context["name"]})
-        for item in self.inner.items(_blanked(source, context), part, {}):
+        name = {"name": context["name"]}
+        for item in self.inner.items(_blanked(source, context), part, context["inner"]):
             if isinstance(item, Rejection):
                 yield item
             else:
-                yield RawRecord(item.value, item.offset, item.length, around)
+                yield RawRecord(item.value, item.offset, item.length, {**item.around, **name})
 
     def count(self, source: BinaryIO, context: Context) -> int:
         """See `JsonItems`."""
-        return self.inner.count(_blanked(source, context), {})
+        return self.inner.count(_blanked(source, context), context["inner"])
 
 
 def _blanked(source: BinaryIO, context: Context) -> BinaryIO:

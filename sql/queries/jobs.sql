@@ -164,6 +164,13 @@ ORDER BY j.created_at DESC LIMIT %(n)s;
 -- Jobs that are not at rest, and what they wait for.
 SELECT count(*) FROM imports.jobs WHERE completed_at IS NULL;
 
+-- name: waits
+-- What open jobs wait for: their chunks that were given back, by what they met.
+SELECT c.job_id, c.last_error_code AS code, count(*) AS chunks
+FROM imports.chunks AS c JOIN imports.jobs AS j ON j.id = c.job_id
+WHERE c.status = 'ready' AND c.last_error_code IS NOT NULL AND j.completed_at IS NULL
+GROUP BY 1, 2 ORDER BY 1, 2;
+
 -- name: files_for_receipt
 SELECT id, path, disposition, reason, detail, format, size_bytes, media_type, encoding, counts
 FROM imports.files WHERE job_id = %(job_id)s ORDER BY ordinal NULLS LAST, path;
