@@ -26,7 +26,7 @@ from tasks.batches import Batch
 from tests.generators import apple_health, my_activity
 
 #: By name: the bytes that are asked for, and about how many one record takes.
-_INPUTS = {"apple_health": (1_000_000_000, 290), "my_activity_html": (300_000_000, 950)}
+_INPUTS = {"apple_health": (1_000_000_000, 310), "my_activity_html": (300_000_000, 770)}
 _MOST_MEMORY = 256
 
 

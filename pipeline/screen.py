@@ -8,6 +8,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.shapes import wrong_type
 from schemas.identity import record_key
 from schemas.reasons import Reason
 from schemas.records import Metric, Point, Record
@@ -57,6 +58,8 @@ def broken_rule(record: Record | Point | Metric) -> tuple[Reason, str] | None:
         record.title or record.content or record.metadata or record.blob
     ):
         return Reason.MISSING_FIELD, "the record holds nothing"
+    if (name := wrong_type(record)) is not None:
+        return Reason.BAD_SHAPE, f"{name} is of another type"
     return None
 
 

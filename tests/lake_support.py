@@ -185,6 +185,9 @@ class Database:
     def locations(self, job_id: UUID) -> list[dict[str, Any]]:
         return self.rows("SELECT * FROM timeseries.locations WHERE job_id = %s ORDER BY at", job_id)
 
+    def metrics(self, job_id: UUID) -> list[dict[str, Any]]:
+        return self.rows("SELECT * FROM timeseries.metrics WHERE job_id = %s ORDER BY at", job_id)
+
     def let_time_pass(self) -> None:
         """An hour goes by for the ledger: leases run out, waits end, messages are overdue."""
         self.rows(

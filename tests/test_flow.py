@@ -17,7 +17,7 @@ from pipeline.format import all_formats
 from schemas.errors import TransientError
 from schemas.files import SliceLimits
 from schemas.progress import Disposition
-from schemas.records import UNDATED
+from schemas.records import UNDATED, DataType
 from tasks import context, housekeeping
 from tasks.context import Runtime
 from tests.formats_support import all_samples
@@ -66,7 +66,8 @@ def check_sums(database: Database, job: dict[str, Any]) -> None:
         assert file["disposition"] in set(Disposition)
         assert file["settled"]
         assert (file["reason"] is None) == (file["disposition"] == "handled")
-    assert len(database.documents(job["id"])) + len(database.locations(job["id"])) == loaded
+    tables = (database.documents, database.locations, database.metrics)
+    assert sum(len(table(job["id"])) for table in tables) == loaded
     assert len(database.codes(job["id"])) == quarantined
 
 
@@ -200,12 +201,14 @@ def vectors(database: Database) -> list[dict[str, Any]]:
 def test_vectors_stand_where_the_policy_says(imported: Imported, database: Database) -> None:
     imported(ANA, "all.zip", everything())
     with_text = database.rows(
-        "SELECT DISTINCT d.data_type FROM user_data.documents AS d JOIN vectors.embeddings AS e "
+        "SELECT DISTINCT d.source FROM user_data.documents AS d JOIN vectors.embeddings AS e "
         "ON e.document_id = d.id"
     )
-    types = {row["data_type"] for row in with_text}
-    assert {"email", "activity", "document"} <= types
-    assert not types & {"browser", "location"}
+    sources = {row["source"] for row in with_text}
+    assert {"mail.mbox", "google.my_activity", "document.plain"} <= sources
+    for form in all_formats():
+        if form.embed is None and form.data_type in (DataType.BROWSER, DataType.LOCATION):
+            assert form.name not in sources
 
 
 def test_one_text_is_embedded_once(

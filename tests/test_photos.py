@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,9 +13,11 @@ from uuid import UUID
 import pytest
 from PIL import Image
 
+from schemas.errors import Rejected
 from schemas.identity import record_key
+from schemas.reasons import Reason
 from sql.store import Lake
-from tasks import housekeeping, verify
+from tasks import housekeeping, upload, verify
 from tasks.context import Runtime
 from tests.generators import photos
 from tests.lake_support import Database, Driver, counts, zipped
@@ -110,8 +113,6 @@ def related(database: Database, *identity: str) -> set[tuple[str, bytes]]:
 
 
 def sha(data: bytes) -> str:
-    from hashlib import sha256
-
     return sha256(data).hexdigest()
 
 
@@ -171,6 +172,21 @@ def test_one_archive_needs_no_waiting(
     turn()
     holds(database)
     check(run, reader, database, job)
+
+
+def test_an_extract_that_breaks_off_holds_nothing_back(
+    drop: Drop, turn: Callable[[], None], database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(cutter: upload.Cutter) -> None:
+        cutter.flush()
+        raise Rejected(Reason.TOO_LARGE, "It holds too much.")
+
+    monkeypatch.setattr(upload.Cutter, "finish", refuse)
+    job = drop(ANA, "photos.zip", zipped(FIRST | LATE))
+    for _ in range(3):
+        turn()
+    assert (database.job(job)["status"], database.job(job)["remaining"]) == ("rejected", 0)
+    holds(database)
 
 
 def test_what_came_too_late_is_known_by_the_half_that_came_last(

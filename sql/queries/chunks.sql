@@ -242,7 +242,12 @@ WHERE id IN (
 RETURNING id, job_id, user_id, kind, stage, last_error_code;
 
 -- name: end_badly
--- The job can't come to a good end; the first cause is kept.
+-- The job can't come to a good end; the first cause is kept. If its extract broke off, what waited
+-- for the rest of it goes on without.
+WITH released AS (
+    UPDATE imports.chunks AS c SET waits_for_set = false, not_before = now()
+    FROM imports.jobs AS j
+    WHERE j.id = c.job_id AND j.id = %(job_id)s AND j.set_id IS NULL AND c.waits_for_set)
 UPDATE imports.jobs
 SET ending = coalesce(ending, %(ending)s), error_code = coalesce(error_code, %(code)s),
     error_detail = coalesce(error_detail, %(detail)s), status = 'finishing'
