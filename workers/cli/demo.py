@@ -13,11 +13,13 @@ import msgspec
 import typer
 
 from workers import intake, supervise
-from workers.cli import connect, console, receipts, sample, waiting
+from workers.cli import connect, console, receipts, sample, search, waiting
 from workers.cli.services import bring_up
 from workers.settings import Settings, load
 
 _USER = "demo"
+#: Looked for in the sample by its meaning: none of its words stand there.
+_SOUGHT = "groceries to buy"
 
 
 def register(app: typer.Typer) -> None:
@@ -33,10 +35,16 @@ def demo(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = Fal
     settings = load()
     with _running(settings), connect.services(settings) as lake:
         (receipt,) = waiting.until_ended(lake, [_take_in(settings)])
+        found = search.by_meaning(lake, connect.find_user(lake.ledger, _USER)["user_id"], _SOUGHT)
     if json:
         console.as_json(msgspec.to_builtins(receipt))
     else:
         receipts.show(receipt)
+        console.data("")
+        console.data(
+            f"$ datapunk search {_SOUGHT!r} --mode semantic -n 3   # no word of it is there"
+        )
+        search.show(found)
     if code := waiting.exit_code([receipt], strict=False):
         raise typer.Exit(code)
 

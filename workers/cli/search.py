@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
 import typer
@@ -156,10 +157,21 @@ def _model(here: Models, model: str, row: Mapping[str, Any]) -> Model:
     )
 
 
+def by_meaning(lake: connect.Services, user_id: UUID, text: str) -> Found:
+    """The three documents that are nearest to a text."""
+    models = _models(lake, user_id, None)
+    return Search(lake.reader, user_id).by_meaning(text, models, Filters(), n=3)
+
+
 def _print(found: Found, *, json: bool) -> None:
     if json:
         console.as_json(msgspec.to_builtins(found, enc_hook=str))
-        return
+    else:
+        show(found)
+
+
+def show(found: Found) -> None:
+    """Hits for people."""
     for line in found.corrected:
         console.say(f"no document says {line}")
     for hit in found.hits:
