@@ -18,7 +18,7 @@ from workers.cli.services import bring_up
 from workers.settings import Settings, load
 
 _USER = "demo"
-#: Looked for in the sample by its meaning: none of its words stand there.
+#: Looked for in the sample by its meaning: none of its words stand in it.
 _SOUGHT = "groceries to buy"
 
 
