@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 PYTHON_IN := .venv/bin/python
-.PHONY: help setup demo test lint storm bench lock clean
+.PHONY: help setup demo test lint storm bombs fuzz threats bench lock clean
 
 help: ## What can be made here
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,16 @@ test: lint ## lint, then every test
 
 storm: setup ## Kill processes at random in mid-import (SEED=… DURATION=seconds) and compare the rows
 	$(PYTHON_IN) -m tests.storm $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION))
+
+bombs: setup ## Drop bombs of gigabytes, and print what became of them at what cost
+	$(PYTHON_IN) -m tests.bombs
+
+fuzz: setup ## Damaged bytes for everything that reads (SECONDS=… TARGET=… ENGINE=atheris)
+	$(PYTHON_IN) -m $(if $(ENGINE),tests.fuzz_$(ENGINE) $(or $(TARGET),archive) $(or $(SECONDS),60), \
+		tests.fuzz --seconds $(or $(SECONDS),60) $(if $(TARGET),--target $(TARGET)))
+
+threats: setup ## Try every threat on the list and write the table in docs/security.md
+	DATAPUNK_REQUIRE_CLAMD=1 $(PYTHON_IN) -m tests.threats
 
 bench: setup ## Speed and memory, as ratios
 	$(PYTHON_IN) -m benchmarks

@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from pipeline.durable import put
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 
@@ -264,7 +265,7 @@ def transcode(source: BinaryIO, target: BinaryIO, encoding: Encoding | None = No
 
 
 def _write(target: BinaryIO, text: str) -> bool:
-    target.write(text.encode(UTF_8, "surrogateescape"))
+    put(target, text.encode(UTF_8, "surrogateescape"))
     return not text.isascii() and "\udcff" in text
 
 

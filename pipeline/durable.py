@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import secrets
 from collections.abc import Iterator
@@ -84,6 +85,17 @@ def fsync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+@contextmanager
+def held(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a folder; raises BlockingIOError if another holds it and we don't wait."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+    finally:
+        os.close(handle)
+
+
 def _opened(part: Path) -> BinaryIO:
     with _weather():
         return part.open("wb", buffering=0)
@@ -95,4 +107,6 @@ def _weather() -> Iterator[None]:
         yield
     except OSError as error:
         # The message of an OSError names a path; the number is enough.
-        raise TransientError(f"A file can't be written: {os.strerror(error.errno or 0)}.") from None
+        raise TransientError(
+            f"A file can't be written: {os.strerror(error.errno or 0)}.", code=f"os_{error.errno}"
+        ) from None

@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import IntEnum
 from functools import lru_cache
-from typing import Any, BinaryIO, Literal, Protocol, TypeAlias
+from typing import BinaryIO, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -22,7 +22,7 @@ from pipeline.ports import Neighbours
 from schemas.errors import ConfigurationError
 from schemas.files import Context, Head, Member, Slice, SliceLimits
 from schemas.reasons import Reason
-from schemas.records import DataType, Outcome, RawRecord, Record, Rejection
+from schemas.records import Addition, DataType, Outcome, RawRecord, Record, Rejection
 
 
 class Reader(Protocol):
@@ -76,8 +76,8 @@ class Rank(IntEnum):
     """A file kept as it is."""
 
 
-#: What other files of an export add to the metadata of a record of this member.
-Beside: TypeAlias = Callable[[Record, Member, Neighbours], dict[str, Any]]
+#: What other files of an export add to a record of this member.
+Beside: TypeAlias = Callable[[Record, Member, Neighbours], Addition]
 
 
 class Format(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,10 +128,10 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     """Whether two items that are the same are two facts (two plays in one minute), so that each
     has an occurrence number. False: they are one fact, written twice."""
     beside: Beside | None = None
-    """What other files of the export add to a record's metadata (its `flags` are joined).
+    """What other files of the export add to a record: metadata, flags, relations.
 
-    For what is told apart into two files, such as a photo and its sidecar. Only metadata: who a
-    record is and when must not hang on which parts came. A format that has this waits for its
+    For what is told apart into two files, such as a photo and its sidecar. Who a record is and
+    when must not hang on which parts came. A format that has this waits for its
     set, or for as long as is configured; then it says in a flag what it missed.
     """
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from email import message_from_bytes, policy
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message as StandardMessage
 from email.utils import getaddresses
@@ -25,7 +26,15 @@ from schemas.reasons import Reason
 _FIELD = re.compile(rb"(?m)^[!-9;-~]+[ \t]*:")
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 #: What the standard library is seen to raise on broken mails.
-_BROKEN = (ValueError, LookupError, TypeError, AttributeError, AssertionError, OverflowError)
+_BROKEN = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    OverflowError,
+    MessageError,
+)
 
 
 class Address(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -7,6 +7,7 @@ these functions raises. What was read before the break counts.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -18,6 +19,8 @@ _SPACE = b" \t\n\r"
 _VALUE_STARTS = b'{["-0123456789tfnNI'
 
 _BUFFER = 1024
+#: As many items as most formats ask for.
+_USUAL = 10
 
 
 def text_of(head: Head) -> bytes:
@@ -48,8 +51,24 @@ def first_items(head: Head, path: str = "", n: int = 3) -> list[Any]:
 
     Numbers with a fraction come as `Decimal`. Fewer where the head ends or breaks before.
     """
-    stream = json_events.events(head.data, _BUFFER)
-    return list(islice(_until_it_breaks(_items(stream, path)), n))
+    if not _may_hold(head, path):
+        return []
+    return list(_first_items(head.data, path, max(n, _USUAL))[:n])
+
+
+@lru_cache(maxsize=4)
+def _first_items(data: bytes, path: str, n: int) -> tuple[Any, ...]:
+    """Every format that reads arrays asks this of the same head; nobody changes an item."""
+    stream = json_events.events(data, _BUFFER)
+    return tuple(islice(_until_it_breaks(_items(stream, path)), n))
+
+
+def _may_hold(head: Head, path: str) -> bool:
+    """Whether the text is an array, or an object with the first key: a look that is remembered."""
+    if not path:
+        return is_json_array(head)
+    key = path.partition(".")[0]
+    return key in top_keys(head)
 
 
 def _items(stream: Iterator[json_events.Event], path: str) -> Iterator[Any]:
@@ -59,9 +78,13 @@ def _items(stream: Iterator[json_events.Event], path: str) -> Iterator[Any]:
 
 def top_keys(head: Head) -> tuple[str, ...]:
     """The keys of the object at the top, in order, as far as the head shows them."""
-    if not is_json_object(head):
-        return ()
-    return tuple(_until_it_breaks(_keys(json_events.events(head.data, _BUFFER))))
+    return _top_keys(head.data) if is_json_object(head) else ()
+
+
+@lru_cache(maxsize=4)
+def _top_keys(data: bytes) -> tuple[str, ...]:
+    """Nearly every format asks this of the same head."""
+    return tuple(_until_it_breaks(_keys(json_events.events(data, _BUFFER))))
 
 
 def _keys(stream: Iterator[json_events.Event]) -> Iterator[str]:
@@ -70,6 +93,29 @@ def _keys(stream: Iterator[json_events.Event]) -> Iterator[str]:
         depth += event.startswith("start_") - event.startswith("end_")
         if event == "map_key" and depth == 1:
             yield value
+
+
+def item_keys(head: Head, path: str = "") -> tuple[str, ...]:
+    """The keys of the first item of the array at `path`, as far as the head shows them.
+
+    For items that may be larger than the head.
+    """
+    if not _may_hold(head, path):
+        return ()
+    stream = json_events.events(head.data, _BUFFER)
+    return tuple(_until_it_breaks(_item_keys(stream, path)))
+
+
+def _item_keys(stream: Iterator[json_events.Event], path: str) -> Iterator[str]:
+    depth = 0
+    if not json_events.enter_array(stream, path):
+        return
+    for event, value in stream:
+        depth += event.startswith("start_") - event.startswith("end_")
+        if event == "map_key" and depth == 1:
+            yield value
+        elif depth <= 0:
+            return
 
 
 def lines(head: Head, n: int = 3) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +42,9 @@ class ArchiveLimits(msgspec.Struct, frozen=True, kw_only=True):
     """How deep archives may lie within the outermost one; 0: not at all."""
     path_bytes: int = 4096
     """A member's name in UTF-8."""
+    seconds: float = 4 * 3600
+    """Processor time of one walk. Not by the clock: a laptop sleeps, a scanner and a disk are
+    slow, and none of that is the archive's doing."""
 
 
 class Over(Rejected):
@@ -52,10 +56,11 @@ class Over(Rejected):
 
 
 class Gauge:
-    """Counts the bytes that really came out of one archive and of those within it."""
+    """Counts the bytes that really came out of one archive and of those within it, and the time."""
 
     def __init__(self, size: int, limits: ArchiveLimits, outer: Gauge | None = None) -> None:
         self._outer, self._out = outer, 0
+        self._seconds, self._until = limits.seconds, time.thread_time() + limits.seconds
         self._by_ratio = max(size * limits.ratio, limits.ratio_from)
         self._total = limits.total if outer is None else None
 
@@ -63,11 +68,21 @@ class Gauge:
         """Raises `Over`, for the outermost archive that passes its limit."""
         if self._outer is not None:
             self._outer.charge(size)
+        else:
+            self.check_time()
         self._out += size
         if self._total is not None and self._out > self._total:
             raise Over(Reason.ARCHIVE_TOTAL, f"It unpacks to over {self._total} bytes.", self)
         if self._out > self._by_ratio:
             raise Over(Reason.ARCHIVE_RATIO, "It unpacks to far more than its size allows.", self)
+
+    def check_time(self) -> None:
+        """Raises `Over` once the walk took longer than allowed."""
+        if self._outer is not None:
+            self._outer.check_time()
+        elif time.thread_time() > self._until:
+            message = f"It takes over {self._seconds:.0f} seconds of processor time to unpack."
+            raise Over(Reason.ARCHIVE_TIME, message, self)
 
 
 class Readable(Protocol):

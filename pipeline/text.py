@@ -6,6 +6,7 @@ import re
 import unicodedata
 from html import unescape
 from itertools import accumulate
+from typing import Any
 
 import ftfy
 from selectolax.lexbor import LexborHTMLParser
@@ -15,10 +16,13 @@ from pipeline.charset import Encoding, decode, survey, transcode
 __all__ = [
     "Encoding",
     "clean",
+    "clean_json",
     "decode",
     "html_to_text",
+    "mend_meta",
     "mend_mojibake",
     "survey",
+    "too_tangled",
     "transcode",
 ]
 
@@ -65,6 +69,28 @@ def mend_mojibake(text: str) -> str:
     return ftfy.fix_encoding(text)
 
 
+def mend_meta(value: Any) -> Any:
+    """A JSON value as Meta meant it: names and texts, whose UTF-8 was written as latin-1.
+
+    Every text by itself; one that holds a character beyond latin-1, or is no UTF-8 when put
+    back, is left as it is (reference 4).
+    """
+    if isinstance(value, str):
+        return value if value.isascii() else _from_latin1(value)
+    if isinstance(value, dict):
+        return {mend_meta(name): mend_meta(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [mend_meta(inner) for inner in value]
+    return value
+
+
+def _from_latin1(text: str) -> str:
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
+
+
 #: Breaks are put into the tree as characters that no HTML text holds, and told apart by them.
 _PARAGRAPH, _LINE, _BR = "\x1d", "\x1e", "\x1f"
 _UNSEEN = "script,style,noscript,template,head,title,iframe,object"
@@ -80,7 +106,7 @@ def html_to_text(html: str) -> str:
 
     Scripts, styles and comments are left out; spaces are collapsed; links keep their text only.
     """
-    if _too_tangled(html):
+    if too_tangled(html):
         return _without_tags(html)
     tree = LexborHTMLParser(html)
     tree.strip_tags(_UNSEEN.split(","))
@@ -125,7 +151,7 @@ _OPEN_ENDED = re.compile(
 _MANY_ATTRIBUTES = re.compile(r"<[a-z][^\s<>]*+(?:\s++[^\s<>]++){500}", re.IGNORECASE)
 
 
-def _too_tangled(html: str) -> bool:
+def too_tangled(html: str) -> bool:
     """Whether the HTML parser would take quadratic time: deep nesting, or tags of 500 words.
 
     Measured: 100,000 nested `<div>` (500 kB) take lexbor 12 s, 20,000 attributes 0.7 s.
@@ -143,3 +169,16 @@ def _too_tangled(html: str) -> bool:
 
 def _without_tags(html: str) -> str:
     return _laid_out(unescape(re.sub(r"<[^<>]*>?", " ", html)))
+
+
+def clean_json(value: Any) -> Any:
+    """A JSON-able value with every text in it cleaned: for the rare metadata that needs it."""
+    if isinstance(value, str):
+        return clean(value)[0]
+    if isinstance(value, dict):
+        return {clean_json(k): clean_json(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean_json(v) for v in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return str(value)  # Postgres would keep it; the fast encoder can't write it
+    return value

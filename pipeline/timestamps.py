@@ -1,11 +1,15 @@
 """What a time in an export means: the moment in UTC, and the text as it stood there.
 
-Three spellings are understood here: ISO 8601 / RFC 3339 (`iso`), numbers since an epoch (`epoch`)
-and the dates of mail (`mail_date`). Localised prose ("8. März 2018, 17:14") is a format's matter.
+Four spellings are understood here: ISO 8601 / RFC 3339 (`iso`), numbers since an epoch (`epoch`),
+the dates of mail (`mail_date`), and what Google writes into its pages in the account's language
+(`activity_time`: "8. März 2018, 17:14:40 MEZ").
 
 Flags of the `Instant`s made here:
 
 - `zone_assumed`: the text names no zone that we know; its clock is taken as UTC.
+- `zone_ambiguous`: the text names its zone by an abbreviation (BST, MESZ, CST), which several
+  zones share and which need not hold on that day; its clock is taken as UTC.
+- `day_first_assumed`: day and month are numbers up to 12; the first is taken for the day.
 - `zone_unknown`: the text is in UTC and says that the local zone is not known (`-0000`).
 - `leap_second`: the second was 60; `at` is the second after 59, as in POSIX time.
 - `out_of_range`: a real time outside the years 1900 to 2100; `at` is None.
@@ -17,9 +21,10 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import ROUND_FLOOR, Decimal
 from email.utils import parsedate_tz
+from functools import cache
 from typing import Literal, NoReturn, TypeAlias
 
 from schemas.errors import BadValue
@@ -71,6 +76,14 @@ def iso(text: str) -> Instant:
         at = moment.replace(tzinfo=UTC) if len(text) < 13 else _fromisoformat(text + "Z")
         return Instant(at, text, None, "zone_assumed")
     return _with_offset(moment, zone.utcoffset(None) or _NO_TIME, text)
+
+
+def spaced(text: str) -> Instant:
+    """As `iso`, quick where a blank stands before the offset: `2016-11-14 07:25:44 -0700`."""
+    if len(text) == 25 and text[19] == " ":
+        moment = iso(text[:19] + text[20:])
+        return Instant(moment.at, text, moment.offset, moment.flag)
+    return iso(text)
 
 
 def _with_offset(moment: datetime, offset: timedelta, text: str) -> Instant:
@@ -148,6 +161,28 @@ def _civil(
     if not inside or not FIRST_YEAR <= at.year <= LAST_YEAR:
         return Instant(None, text, offset, "out_of_range")
     return Instant(at, text, offset, flag)
+
+
+def in_zone(written: Instant, zone: tzinfo, *, assumed: bool = False) -> Instant:
+    """A clock time that names no zone, as the clock of `zone`, which something else named.
+
+    `assumed` keeps the flag `zone_assumed`: the zone is only likely. An hour that a clock shows
+    twice is the first of the two. What named its zone itself comes back as it is.
+    """
+    if written.at is None or written.flag != "zone_assumed":
+        return written
+    local = written.at.replace(tzinfo=zone)
+    at = local.astimezone(UTC)
+    if not FIRST_YEAR <= at.year <= LAST_YEAR:
+        return Instant(None, written.text, None, "out_of_range")
+    if assumed:
+        return Instant(at, written.text, None, "zone_assumed")
+    return Instant(at, written.text, (local.utcoffset() or _NO_TIME) // _MINUTE)
+
+
+def utc_text(moment: Instant) -> str | None:
+    """The moment in RFC 3339, as `ended_at` and its like are given; None where it has none."""
+    return None if moment.at is None else moment.at.isoformat().replace("+00:00", "Z")
 
 
 def epoch(value: int | str | float, unit: Unit) -> Instant:
@@ -290,6 +325,132 @@ def _odd_mail_date(plain: str, text: str) -> Instant:
     return _civil(text, parsed[:3], (*parsed[3:6], 0), offset, flag)
 
 
+#: The languages whose months and halves of the day are known, by CLDR's names for them.
+_LANGUAGES = (
+    *("de", "en", "en_AU", "en_GB", "es", "es_MX", "fr", "fr_CA", "it", "ja", "ko", "nl", "pl"),
+    *("pt", "pt_PT", "ru", "zh", "zh_Hant"),
+)
+_WORD = r"[^\W\d_]+"
+#: CLDR's medium dates in those languages, and a clock to the second. What stands before and
+#: behind the clock is a half of the day, a zone, both or nothing.
+_ACTIVITY = re.compile(
+    rf"""(?:(?P<month_a>{_WORD})\.?[ ](?P<day_a>\d\d?),?[ ](?P<year_a>\d{{4}})
+    |(?P<day_b>\d\d?)\.?[ ](?:de[ ])?(?P<month_b>{_WORD})\.?,?[ ](?:de[ ])?(?P<year_b>\d{{4}})
+     (?:[ ]г\.)?
+    |(?P<year_c>\d{{4}})(?:[-/]|\.[ ]?|年|년[ ])(?P<month_c>\d\d?)(?:[-/]|\.[ ]?|月|월[ ])
+     (?P<day_c>\d\d?)[.日일]?
+    |(?P<day_d>\d\d?)(?P<parted>[./-])(?P<month_d>\d\d?)(?P=parted)(?P<year_d>\d{{4}})
+    ),?[ ](?P<before>[^:]{{0,20}}?)(?<!\d)
+    (?P<hour>\d\d?):(?P<minute>\d\d):(?P<second>\d\d)(?!\d)(?P<behind>.{{0,20}})""",
+    re.VERBOSE,
+)
+_HALF = re.compile(r"(?<!\w)([ap])\.? ?m\.?(?!\w)", re.IGNORECASE)
+_ACTIVITY_ZONE = re.compile(rf"(?:(?:UTC|GMT)(?P<offset>[+-]\d\d?(?::\d\d)?)?|{_WORD})")
+_LONGEST_ACTIVITY = 80
+
+
+def activity_time(text: str) -> Instant:
+    """The moment of a time as the pages of My Activity have it, in a dozen languages.
+
+    UTC, GMT and offsets from them are believed. An abbreviation is not: it is the one in force at
+    the export, not on that day (reference 2.2). Raises `BadValue(BAD_TIME)` for what is no date
+    with a clock to the second, and for dates that never were.
+    """
+    if not isinstance(text, str) or len(text) > _LONGEST_ACTIVITY:
+        _refuse("the time is not a short text")
+    found = _ACTIVITY.fullmatch(" ".join(text.split()))  # splitting knows most odd spaces
+    if found is None and not text.isascii():
+        found = _ACTIVITY.fullmatch(" ".join(_plain(text).split()))
+    if found is None:
+        _refuse("the time is in no form that My Activity is known to have")
+    date, sure = _activity_date(found)
+    half, zone = _beside_the_clock(found)
+    offset, flag = _activity_zone(zone)
+    hour = int(found["hour"])
+    if half is not None:
+        hour = hour % 12 + half if hour <= 12 else 24  # the 24th hour is refused below
+    clock = (hour, int(found["minute"]), int(found["second"]), 0)
+    return _civil(text, date, clock, offset, flag if sure else "day_first_assumed")
+
+
+def _activity_date(found: re.Match[str]) -> tuple[tuple[int, int, int], bool]:
+    """Year, month and day, and whether their order is sure."""
+    form = next(form for form in "abcd" if found[f"year_{form}"])
+    year, day = int(found[f"year_{form}"]), int(found[f"day_{form}"])
+    name = found[f"month_{form}"]
+    if form in "ab":
+        return (year, _months().get(name.casefold(), 0), day), True
+    month = int(name)
+    if form == "d" and month > 12 and found["parted"] != ".":
+        return (year, day, month), True
+    sure = form == "c" or found["parted"] == "." or day > 12 or day == month
+    return (year, month, day), sure
+
+
+def _beside_the_clock(found: re.Match[str]) -> tuple[int | None, str | None]:
+    """Hours to add for the half of the day, and the zone's name; None where it isn't said."""
+    half = zone = None
+    words = f"{found['before']} {found['behind']}"
+    if "." in words:
+        words = _HALF.sub(r"\1m", words)
+    for word in words.split():
+        bare = word.strip("[],")
+        if half is None and bare.casefold() in _halves():
+            half = _halves()[bare.casefold()]
+        elif zone is None and bare:
+            zone = bare
+        elif bare:
+            _refuse("more stands beside the clock than a zone")
+    return half, zone
+
+
+def _activity_zone(name: str | None) -> tuple[int | None, str | None]:
+    if name is None:
+        return None, "zone_assumed"
+    found = _ACTIVITY_ZONE.fullmatch(name.replace("\u2212", "-"))
+    if found is None:
+        _refuse("what stands beside the clock is no zone")
+    if found["offset"]:
+        hours, _, minutes = found["offset"][1:].partition(":")
+        return _zone(f"{found['offset'][0]}{hours:>02}{minutes:0<2}")
+    return (0, None) if name in ("UTC", "GMT") else (None, "zone_ambiguous")
+
+
+@cache
+def _months() -> dict[str, int]:
+    """The months' names in lower case, without a dot; no two languages disagree on one."""
+    from babel.dates import get_month_names  # noqa: PLC0415 - costs a fifth of a second
+
+    return {
+        name.casefold().rstrip("."): number
+        for language in _LANGUAGES
+        for width in ("abbreviated", "wide")
+        for context in ("format", "stand-alone")
+        for number, name in get_month_names(width, context, language).items()
+    }
+
+
+@cache
+def _halves() -> dict[str, int]:
+    """The names of a day's halves in lower case, and the hours to add to the clock."""
+    from babel import Locale  # noqa: PLC0415
+
+    found = {}
+    for language in _LANGUAGES:
+        names = Locale.parse(language).day_periods["format"]
+        for width in names.keys() & {"abbreviated", "wide"}:
+            for name, half in (("am", 0), ("pm", 12)):
+                if word := names[width].get(name):
+                    found[word.casefold()] = half
+    # Taiwan's clock has finer parts; CLDR's rules say in which half each begins.
+    chinese = Locale.parse("zh_Hant")
+    for name, rules in chinese.day_period_rules[None].items():
+        if "from" in rules[0]:
+            word = chinese.day_periods["format"]["abbreviated"][name]
+            found[word] = 0 if rules[0]["from"] < 12 * 3600 else 12
+    return found
+
+
 def _uncommented(text: str) -> str:
     """Takes nested comments out, from the inside."""
     while "(" in text:
@@ -335,3 +496,23 @@ def _zone(name: str | None) -> tuple[int | None, str | None]:
 
 def _refuse(detail: str) -> NoReturn:
     raise BadValue(Reason.BAD_TIME, detail)
+
+
+#: `Sunday May 3,2020 5:45 PM GMT`; some hours are of 24 and have the letters all the same.
+_LONG_ENGLISH = re.compile(
+    rf"[a-z]{{3,9}} {_MONTH} (?P<day>\d{{1,2}}), ?(?P<year>\d{{4}}) "
+    r"(?P<hour>\d{1,2}):(?P<minute>\d\d) (?P<half>[AP])M (?P<zone>GMT|UTC)",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def long_english(text: str) -> Instant:
+    """The moment of a date as iCloud's tables write it. Raises `BadValue(BAD_TIME)`."""
+    found = _LONG_ENGLISH.fullmatch(_plain(text))
+    if found is None:
+        _refuse("the date is not one of week day, month, day and year in English")
+    hour, late = int(found["hour"]), found["half"].lower() == "p"
+    if hour <= 12:
+        hour = hour % 12 + 12 * late
+    date = (int(found["year"]), _month(found["month"]), int(found["day"]))
+    return _civil(text, date, (hour, int(found["minute"]), 0, 0), 0, None)

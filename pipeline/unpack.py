@@ -197,7 +197,7 @@ class _Walk:
 
     def _broken_entry(self, entry: zipdir.Broken, place: _Place) -> Listed:
         ordinal, path = self._entry(place, shown(entry.name))
-        self._count()
+        self._count(place)
         return _rejected(path, ordinal, _broken("The entry in the zip's directory is damaged."), 0)
 
     def _zip_entry(
@@ -205,7 +205,7 @@ class _Walk:
     ) -> Iterator[Member | Listed]:
         name = _zip_name(info)
         ordinal, path = self._entry(place, shown(name))
-        self._count()
+        self._count(place)
         if self._have(ordinal, path):
             place.gauge.charge(self._on_disk(ordinal))
             return
@@ -228,7 +228,7 @@ class _Walk:
     def _tar(self, stream: Expanded, place: _Place) -> Iterator[Member | Listed]:
         for entry in tarwalk.entries(stream):
             ordinal, path = self._entry(place, shown(entry.name))
-            self._count()
+            self._count(place)
             if self._have(ordinal, path):
                 continue
             listed = self._aside(ordinal, path, entry.name, entry.size, is_folder=entry.is_folder)
@@ -339,7 +339,8 @@ class _Walk:
         self._next += 1
         return self._next - 1
 
-    def _count(self) -> None:
+    def _count(self, place: _Place) -> None:
+        place.gauge.check_time()
         self._entries += 1
         if self._entries > self._limits.members:
             raise _too_many(self._limits)

@@ -21,7 +21,14 @@ class ServiceDown(DatapunkError):
 
 
 class TransientError(DatapunkError):
-    """Bad weather: a lost connection, a full disk. The same work may succeed later."""
+    """Bad weather: a lost connection, a full disk. The same work may succeed later.
+
+    `code` is what the ledger keeps of it; without one it keeps the name of the cause's class.
+    """
+
+    def __init__(self, message: str | None = None, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class PermanentError(DatapunkError):

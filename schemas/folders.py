@@ -29,6 +29,11 @@ class Folders(msgspec.Struct, frozen=True):
         return self.data / "failed"
 
     @property
+    def infected(self) -> Path:
+        """Malware, sealed, by user: `infected/<user id>/<job>.<ordinal>.age`."""
+        return self.data / "infected"
+
+    @property
     def work(self) -> Path:
         """One folder a job while it runs. Beside staging, so that a claim is a rename."""
         return self.data / ".work"

@@ -111,6 +111,7 @@ class Event(StrEnum):
     ROLLED_BACK = "rolled_back"
     REPARSED = "reparsed"
     ALERT = "alert"
+    MALWARE = "malware"
     SET_NOT_WAITED_FOR = "set_not_waited_for"
     # a chunk
     FENCED = "fenced"

@@ -38,6 +38,7 @@ class Reason(StrEnum):
     ARCHIVE_MEMBERS = "archive_members"
     ARCHIVE_DEPTH = "archive_depth"
     ARCHIVE_OVERLAP = "archive_overlap"
+    ARCHIVE_TIME = "archive_time"
     ARCHIVE_RECURSION = "archive_recursion"
     ENCRYPTED = "encrypted"
     TRUNCATED = "truncated"
@@ -95,7 +96,7 @@ _HOSTILE = frozenset(
 )
 
 #: Codes of chunks and jobs that are no reasons: the process or its surroundings were at fault.
-_PASSING = frozenset({"worker_lost", "time_limit", "cancelled"})
+_PASSING = frozenset({"scanner_down", "worker_lost", "time_limit", "cancelled"})
 _PASSING_KINDS = ("os_", "weather_")
 
 

@@ -13,47 +13,57 @@ from typing import Final
 
 
 class RecordType(StrEnum):
-    """What a document is. The comment says what its `time` and `title` are."""
+    """What a document is; `time` and `title` say what those two are of it."""
 
-    MESSAGE = "message"  # sent; subject, if any
-    REACTION = "reaction"  # made; the sign (an emoji, "like") to something another made
-    CALL = "call"  # began
-    CONVERSATION = "conversation"  # begun; its name
-    CONTACT = "contact"  # none; the name
-    CONNECTION = "connection"  # followed, befriended, blocked; the other's name
-    EVENT = "event"  # starts; summary
-    TASK = "task"  # created, else changed; what to do
-    NOTE = "note"  # created, else changed; heading
-    POST = "post"  # published; heading
-    COMMENT = "comment"  # published; heading
-    REVIEW = "review"  # published; of what
-    VOTE = "vote"  # cast; on what
-    PLAY = "play"  # began, of music, video, an episode; what was played
-    VISIT = "visit"  # opened, a page; its title
-    SEARCH = "search"  # asked; the query
-    ACTIVITY = "activity"  # happened, anything else that a service noted
-    PLACE_VISIT = "place_visit"  # arrived; the place
-    TRIP = "trip"  # left, on the way from place to place; by what
-    PLACE = "place"  # saved; its name
-    PURCHASE = "purchase"  # bought; what
-    PAYMENT = "payment"  # money moved; to or for what
-    SUBSCRIPTION = "subscription"  # began; to what
-    INSTALL = "install"  # installed; what
-    DEVICE = "device"  # first seen; its name
-    LOGIN = "login"  # a use of the account; the product
-    WORKOUT = "workout"  # began; its kind
-    SLEEP = "sleep"  # began
-    SUMMARY = "summary"  # of a day or so, in numbers; of what
-    BOOKMARK = "bookmark"  # added; the page's title
-    PLAYLIST = "playlist"  # created, else changed; its name
-    ALBUM = "album"  # made; its name
-    MEDIUM = "medium"  # taken, a photo, video, sound; its title
-    DOCUMENT = "document"  # none unless it says; its title or name
-    ATTACHMENT = "attachment"  # that of what it is attached to; its name
-    PROFILE = "profile"  # none; what the account says of its owner
-    SETTING = "setting"  # changed; its name
-    LIST_ITEM = "list_item"  # added; a thing on a named list (a library, a wish list)
-    ROW = "row"  # none: a record of no known product
+    time: str
+    title_is: str
+
+    def __new__(cls, value: str, time: str, title: str) -> RecordType:
+        """A member is its value; the rest is for people."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.time, member.title_is = time, title
+        return member
+
+    MESSAGE = "message", "sent", "the subject, if any"
+    REACTION = "reaction", "made", "the sign: an emoji, a like"
+    CALL = "call", "began", "with whom"
+    CONVERSATION = "conversation", "begun", "its name"
+    CONTACT = "contact", "none", "the name"
+    CONNECTION = "connection", "followed, befriended, blocked", "the other's name"
+    EVENT = "event", "starts", "summary"
+    TASK = "task", "created, else changed", "what to do"
+    NOTE = "note", "created, else changed", "heading"
+    POST = "post", "published", "heading"
+    COMMENT = "comment", "published", "heading"
+    REVIEW = "review", "published", "of what"
+    VOTE = "vote", "cast", "on what"
+    PLAY = "play", "began, of music, video, an episode", "what was played"
+    VISIT = "visit", "opened, a page", "its title"
+    SEARCH = "search", "asked", "the query"
+    ACTIVITY = "activity", "happened, anything else that a service noted", ""
+    PLACE_VISIT = "place_visit", "arrived", "the place"
+    TRIP = "trip", "left, on the way from place to place", "by what"
+    PLACE = "place", "saved", "its name"
+    PURCHASE = "purchase", "bought", "what"
+    PAYMENT = "payment", "money moved", "to or for what"
+    SUBSCRIPTION = "subscription", "began", "to what"
+    INSTALL = "install", "installed", "what"
+    DEVICE = "device", "first seen", "its name"
+    LOGIN = "login", "a use of the account", "the product"
+    WORKOUT = "workout", "began", "its kind"
+    SLEEP = "sleep", "began", "that it was sleep"
+    SUMMARY = "summary", "the day, or whatever it sums up", "what is summed up"
+    BOOKMARK = "bookmark", "added", "the page's title"
+    PLAYLIST = "playlist", "created, else changed", "its name"
+    ALBUM = "album", "made", "its name"
+    MEDIUM = "medium", "taken, a photo, video, sound", "its title"
+    DOCUMENT = "document", "none unless it says", "its title or name"
+    ATTACHMENT = "attachment", "that of what it is attached to", "its name"
+    PROFILE = "profile", "none", "what the account says of its owner"
+    SETTING = "setting", "changed", "its name"
+    LIST_ITEM = "list_item", "added", "a thing on a named list (a library, a wish list)"
+    ROW = "row", "none", "none: a record of no known product"
 
 
 class Shape(StrEnum):
@@ -159,6 +169,7 @@ KEYS: Final = MappingProxyType(
         "width": Shape.NUMBER,
         "height": Shape.NUMBER,
         "album_titles": Shape.TEXTS,
+        "files": Shape.FILES,  # the media that a sidecar tells of
     }
 )
 
@@ -211,3 +222,18 @@ class MetricName(StrEnum):
     FLOORS = "floors"  # count
     POWER = "power"  # W
     CADENCE = "cadence"  # 1/min
+
+
+def table() -> str:
+    """The record types, then the shared names of metadata, as Markdown."""
+    lines = ["| record type | its time | its title | says at least |", "|---|---|---|---|"]
+    for kind in RecordType:
+        needed = "; ".join(" or ".join(f"`{n}`" for n in g) for g in REQUIRED.get(kind, ()))
+        lines.append(f"| `{kind}` | {kind.time} | {kind.title_is} | {needed} |")
+    lines += ["", "| name in metadata | shape |", "|---|---|"]
+    lines += [f"| `{name}` | {shape} |" for name, shape in KEYS.items()]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(table(), end="")

@@ -15,6 +15,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from schemas.crash import crash_here
 from schemas.errors import DatapunkError, TransientError
 from schemas.progress import Event, Stage
 from sql.queries import queries
@@ -111,6 +112,8 @@ class Ledger:
         """One transaction as the ledger role."""
         with weather(), self.pool.connection() as connection, connection.transaction():
             yield connection
+            crash_here("ledger.before_commit")
+        crash_here("ledger.after_commit")
 
     def claim(
         self,
@@ -287,6 +290,8 @@ class Lake:
             asked = {"user_id": user_id, "alone": hold == Hold.ALONE}
             connection.execute(_JOBS["become_and_hold" if hold else "become"], asked)
             yield connection
+            crash_here("lake.before_commit")
+        crash_here("lake.after_commit")
 
     @contextmanager
     def commit(

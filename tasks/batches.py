@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from pipeline import spool
 from pipeline.embed import text_of
 from pipeline.entities import mentions
-from pipeline.normalise import Found, clean_json
+from pipeline.normalise import Found
 from pipeline.screen import Repeats, key_of, occurrence_key
+from pipeline.text import clean_json
 from schemas.identity import record_key
 from schemas.records import DataType, Metric, Point, Record, Rejection
 from sql import copy

@@ -41,6 +41,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     retry_delay_s: float = 1.0
     dispatch_window: int = 200
     scan_required: bool = False
+    infected_key: str | None = None
+    """What malware is sealed to; None: it is not kept."""
     max_upload_bytes: int = 1 << 41
     set_wait_s: float = 86_400.0
     archive: ArchiveLimits = msgspec.field(default_factory=ArchiveLimits)

@@ -15,7 +15,7 @@ import msgspec
 import structlog
 from psycopg import errors as pg
 
-from pipeline.durable import move, put, written
+from pipeline.durable import held, move, put, written
 from schemas.crash import crash_here
 from schemas.errors import PermanentError, TransientError
 from schemas.folders import Folders
@@ -23,7 +23,7 @@ from schemas.progress import QUEUES, Event, JobStatus, Stage
 from schemas.reasons import category_of
 from sql.queries import queries
 from sql.store import COUNTS, Claim, Commit, Connection, note
-from tasks import alarm, chains, scratch, sets
+from tasks import alarm, chains, scratch, sealed, sets
 from tasks.context import Runtime
 from tasks.shell import Ending
 
@@ -45,7 +45,7 @@ def finish_job(run: Runtime, claim: Claim) -> Ending:
     """Settle the counts, put the original to rest, refresh statistics: once, whatever happens."""
     (job,) = run.lake.rows(claim.user_id, "jobs", "job_facts", job_id=claim.job_id)
     status = job["ending"] or str(JobStatus.DONE)
-    kept = _put_to_rest(run.folders, claim, job, status)
+    kept = _put_to_rest(run, claim, job, status)
     crash_here("finish.at_rest")
     if status not in _RESUMABLE:
         shutil.rmtree(run.folders.job(claim.job_id), ignore_errors=True)
@@ -79,11 +79,15 @@ def counts_by_file(tallies: Iterable[dict[str, dict[str, int]]]) -> dict[str, di
     return total
 
 
-def _put_to_rest(folders: Folders, claim: Claim, job: dict[str, Any], status: str) -> str:
-    """Move the original to `processed/` or `failed/`; a second try finds it there.
+def _put_to_rest(run: Runtime, claim: Claim, job: dict[str, Any], status: str) -> str:
+    """Move the original to `processed/` or `failed/`, or seal it; a second try finds it there.
 
     Returns its path relative to the data folder.
     """
+    folders = run.folders
+    if (hidden := sealed.keep_original(run, claim, job["error_code"])) is not None:
+        _write_error(folders.failed / job["user_name"] / claim.source_name, claim.job_id, job)
+        return str(hidden.relative_to(folders.data))
     source = folders.original(claim.job_id, claim.source_name)
     well = status in (JobStatus.DONE, JobStatus.DUPLICATE)
     folder = folders.failed / job["user_name"]
@@ -113,6 +117,7 @@ def _write_error(target: Path, job_id: UUID, job: dict[str, Any]) -> None:
         f"retry:   datapunk retry {job_id}",
         "",
     )
+    target.parent.mkdir(parents=True, exist_ok=True)
     with written(target.with_name(target.name + ".error.txt")) as out:
         put(out, "\n".join(lines).encode())
 
@@ -243,7 +248,8 @@ def sweep(run: Runtime) -> int:
     removed = scratch.sweep(run.folders.work)
     removed += sum(clear(run, folder) for folder in run.folders.work.glob("*-*-*-*-*"))
     folders, blobs = run.folders, run.folders.data / "blobs"
-    for place, depth in ((folders.processed, "*/*"), (folders.failed, "*"), (blobs, "*/*")):
+    places = ((folders.processed, "*/*"), (folders.failed, "*"), (folders.infected, "*"))
+    for place, depth in (*places, (blobs, "*/*")):
         removed += sum(_sweep_part(part) for part in place.glob(f"{depth}/.*.part"))
     return removed
 
@@ -284,12 +290,18 @@ def _take_back(folders: Folders, job: dict[str, Any]) -> bool:
 
 
 def _sweep_nobodys(run: Runtime, folder: Path) -> bool:
-    """The folder of a claim that was cut off before its note; `intake.recover` has the others."""
-    begun = (folder / "claim.json").exists() or list((folder / "original").glob("[!.]*"))
-    if begun or not _is_old(folder) or run.ledger.rows("jobs", "one_job", prefix=folder.name):
+    """The folder of a claim that was cut off before its note; `intake.recover` has the others.
+
+    It is held meanwhile, as a claim holds it: age alone says little where a clock is wrong.
+    """
+    if not _is_old(folder) or run.ledger.rows("jobs", "one_job", prefix=folder.name):
         return False
-    shutil.rmtree(folder, ignore_errors=True)
-    return True
+    with suppress(BlockingIOError, FileNotFoundError), held(folder, wait=False):
+        if (folder / "claim.json").exists() or list((folder / "original").glob("[!.]*")):
+            return False
+        shutil.rmtree(folder, ignore_errors=True)
+        return True
+    return False
 
 
 def _is_old(path: Path) -> bool:
@@ -344,6 +356,7 @@ def retry(run: Runtime, job: dict[str, Any]) -> int:
     job_id = job["id"]
     if job["status"] == JobStatus.ROLLED_BACK:
         raise PermanentError(_TAKEN_BACK)
+    sealed.refuse_sealed(run.folders, job)
     with _one_archive_once(), run.ledger.transaction() as connection:
         connection.execute(queries("sets")["check_again"], {"job_id": job_id})
         revived = connection.execute(

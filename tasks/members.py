@@ -9,7 +9,7 @@ import msgspec
 from pipeline import charset, index_page, known_files
 from pipeline.durable import written
 from pipeline.format import Format, Rank, recognise
-from pipeline.ports import Scan, Scanner
+from pipeline.ports import Scan, Verdict
 from schemas.files import Context, Head, Listed, Member
 from schemas.progress import Disposition
 from schemas.reasons import Reason
@@ -23,7 +23,6 @@ class Readable(msgspec.Struct, frozen=True, kw_only=True):
     member: Member
     form: Format
     context: Context
-    scan: Scan = Scan.NOT_SCANNED
 
 
 def head_of(member: Member) -> Head:
@@ -105,12 +104,10 @@ def listed(member: Member, disposition: Disposition, reason: Reason, detail: str
     )
 
 
-def screened(member: Member, scanner: Scanner, *, required: bool) -> Listed | None:
-    """Scan one member; a listing that rejects it if it is infected, or must be scanned and
-    could not be."""
-    verdict = scanner.scan(member.file)
+def refused(verdict: Verdict, *, required: bool) -> Reason | None:
+    """Why a file may not be read on: it is infected, or must be scanned and could not be."""
     if verdict.scan is Scan.INFECTED:
-        return listed(member, Disposition.REJECTED, Reason.MALWARE, verdict.detail)
+        return Reason.MALWARE
     if verdict.scan is Scan.NOT_SCANNED and required:
-        return listed(member, Disposition.REJECTED, Reason.NOT_SCANNED, verdict.detail)
+        return Reason.NOT_SCANNED
     return None

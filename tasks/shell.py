@@ -140,7 +140,7 @@ def _carry_out(run: Runtime, claim: Claim, work: Work) -> None:
         crash_here("rewind.after_commit")
         raise Ignore from error
     except TransientError as error:
-        _give_back(run, claim, _weather(error), burn=False, cause=error)
+        _give_back(run, claim, error.code or _weather(error), burn=False, cause=error)
     except FileNotFoundError as error:
         # Not weather: somebody took away what we were to read.
         _give_back(run, claim, "file_missing", burn=True, cause=error)
@@ -176,13 +176,18 @@ def after(run: Runtime, claim: Claim) -> None:
 
 def _fenced(run: Runtime, claim: Claim) -> None:
     log.warning("fenced: another worker holds the chunk", token=claim.token)
-    run.ledger.event(
-        Event.FENCED,
-        user_id=claim.user_id,
-        job_id=claim.job_id,
-        chunk_id=claim.id,
-        stage=claim.stage,
-    )
+    try:
+        crash_here("fenced.before_commit")
+        run.ledger.event(
+            Event.FENCED,
+            user_id=claim.user_id,
+            job_id=claim.job_id,
+            chunk_id=claim.id,
+            stage=claim.stage,
+        )
+        crash_here("fenced.after_commit")
+    except TransientError:
+        log.warning("could not count it as fenced")
     raise Ignore
 
 

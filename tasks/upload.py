@@ -15,9 +15,9 @@ import msgspec
 import structlog
 from psycopg import errors as pg
 
-from pipeline import index_page, unpack
+from pipeline import index_page, sniff, unpack
 from pipeline.format import Format
-from pipeline.ports import Scan
+from pipeline.ports import Verdict
 from pipeline.validate import measure, media_type
 from schemas.crash import crash_here
 from schemas.errors import Rejected
@@ -25,7 +25,7 @@ from schemas.files import Listed, Member, Slice, SliceLimits, SourceFile
 from schemas.progress import Disposition, Event, JobStatus, Stage
 from schemas.reasons import Reason
 from sql.store import Claim, Commit
-from tasks import chains, members
+from tasks import chains, members, sealed
 from tasks.context import Options, Runtime
 from tasks.shell import Ending
 
@@ -46,7 +46,11 @@ _FILES_A_CHUNK = 500
 
 
 def validate_upload(run: Runtime, claim: Claim) -> Ending:
-    """Measure the file, tell its type, scan it, and see whether we have it already."""
+    """Measure the file, tell its type, scan it, and see whether we have it already.
+
+    An archive is not scanned itself but its members, one by one: one bad mail must not cost the
+    whole export, and a scanner passes over what it finds too large in an archive.
+    """
     run.ledger.begin_job(claim.job_id, JobStatus.VALIDATING)
     path = run.folders.original(claim.job_id, claim.source_name)
     size, sha256 = measure(path, limit=run.options.max_upload_bytes)
@@ -55,7 +59,7 @@ def validate_upload(run: Runtime, claim: Claim) -> Ending:
     with path.open("rb") as source:
         kind = media_type(source.read(members.HEAD), claim.source_name, path)
     unpack.inspect_archive(path, run.options.archive)
-    scan = _scan(run, path)
+    scan = None if kind in sniff.ARCHIVES else _scan(run, path)
     made = exported_at(claim.source_name)
     facts = {"sha256": sha256, "size": size, "media_type": kind, "scan": scan}
 
@@ -82,9 +86,12 @@ def exported_at(name: str) -> datetime | None:
 
 def _scan(run: Runtime, path: Path) -> str:
     verdict = run.scanner.scan(path)
-    if verdict.scan is Scan.INFECTED:
-        raise Rejected(Reason.MALWARE, "The file holds malware; it was not opened.")
-    return f"{verdict.scan}: {verdict.detail}" if verdict.detail else str(verdict.scan)
+    match members.refused(verdict, required=run.options.scan_required):
+        case Reason.MALWARE:
+            raise Rejected(Reason.MALWARE, "The file holds malware; it was not opened.")
+        case Reason.NOT_SCANNED:
+            raise Rejected(Reason.NOT_SCANNED, f"It must be scanned: {verdict.detail}.")
+    return verdict.line()
 
 
 def _end_as_duplicate(commit: Commit, facts: dict[str, Any]) -> None:
@@ -100,10 +107,11 @@ def extract_upload(run: Runtime, claim: Claim) -> Ending:
     cutter = Cutter(run, claim)
     for entry in _walk(run, claim):
         cutter.take(entry)
-    cutter.flush()
+    cutter.finish()
 
     def ending(commit: Commit) -> None:
         commit.run("chunks", "begin_job", status=JobStatus.LOADING)
+        commit.run("jobs", "sum_scans")
         commit.complete()
 
     return ending
@@ -147,24 +155,40 @@ class Cutter:
 
     def take(self, entry: Member | Listed) -> None:
         """Settle one member."""
+        verdict = None
         if isinstance(entry, Member):
-            entry = self._read(entry) or entry
+            verdict = self._scanned(entry)
+            entry = self._refused(entry, verdict) or self._read(entry, verdict) or entry
         if isinstance(entry, Listed):
-            self._files.append(_listed_row(entry))
+            self._files.append(_listed_row(entry, verdict))
             (self._work / str(entry.ordinal)).unlink(missing_ok=True)  # the original has it
         if len(self._files) >= _FLUSH_FILES or time.monotonic() - self._last > _FLUSH_SECONDS:
             self.flush()
 
-    def _read(self, member: Member) -> Listed | None:
+    def _scanned(self, member: Member) -> Verdict | None:
+        """The scanner's verdict; None for a plain file, which `validate` had scanned."""
+        return None if member.ordinal == 0 else self._run.scanner.scan(member.file)
+
+    def _refused(self, member: Member, verdict: Verdict | None) -> Listed | None:
+        if verdict is None:
+            return None
+        why = members.refused(verdict, required=self._run.options.scan_required)
+        if why is None:
+            return None
+        detail = verdict.detail
+        if why is Reason.MALWARE:
+            kept = sealed.keep_member(self._run, self._claim, member.file, member.ordinal)
+            detail = f"{detail}; {kept}"
+        return members.listed(member, Disposition.REJECTED, why, detail)
+
+    def _read(self, member: Member, verdict: Verdict | None) -> Listed | None:
         """Cut a member that a format reads; the listing of one that nothing reads."""
-        if (infected := self._screened(member)) is not None:
-            return infected
         found = members.prepare(member, self._work)
         if isinstance(found, Listed):
             if found.reason is Reason.INDEX_PAGE:
                 self._pages.append((member.ordinal, index_page.entries(member.file)))
             return found
-        row = _handled_row(found)
+        row = _handled_row(found, verdict)
         self._files.append(row)
         for part in self._slices(found):
             self._add(found, part)
@@ -174,10 +198,6 @@ class Cutter:
         if row["ordinal"] in self._ids:  # a giant whose row was committed before its end
             self._files.append(row)
         return None
-
-    def _screened(self, member: Member) -> Listed | None:
-        run = self._run
-        return members.screened(member, run.scanner, required=run.options.scan_required)
 
     def _slices(self, found: members.Readable) -> Iterator[Slice]:
         limits = limits_of(found.form, self._run.options.slices)
@@ -225,12 +245,23 @@ class Cutter:
         self._chunks.clear()
         self._send()
 
+    def finish(self) -> None:
+        """Commit the rest; records that need files beside them have them all now."""
+        self.flush()
+        with self._run.lake.commit(self._claim) as commit:
+            released = commit.run("chunks", "all_is_cut")
+        if released:
+            self._send()
+
     def _commit_files(self, commit: Commit) -> None:
         if self._files:
             # One row a member: a giant's second row says only that it is settled.
             latest = {row["ordinal"]: row for row in self._files}
             rows = commit.run("jobs", "insert_files", files=_json(list(latest.values())))
             self._ids.update((row["ordinal"], row["id"]) for row in rows)
+        for row in self._files:
+            if row.get("reason") == Reason.MALWARE:
+                commit.event(Event.MALWARE, file=self._ids[row["ordinal"]], found=row["detail"])
 
     def _commit_pages(self, commit: Commit) -> None:
         for ordinal, entries in self._pages:
@@ -305,7 +336,7 @@ def limits_of(form: Format, ours: SliceLimits) -> SliceLimits:
     )
 
 
-def _listed_row(entry: Listed) -> dict[str, Any]:
+def _listed_row(entry: Listed, verdict: Verdict | None) -> dict[str, Any]:
     return {
         "ordinal": entry.ordinal,
         "path": storable(entry.path),
@@ -314,12 +345,13 @@ def _listed_row(entry: Listed) -> dict[str, Any]:
         "sha256": entry.sha256,
         "disposition": entry.disposition,
         "reason": entry.reason,
+        "scan": verdict and verdict.line(),
         "detail": entry.detail,
         "settled": True,
     }
 
 
-def _handled_row(found: members.Readable) -> dict[str, Any]:
+def _handled_row(found: members.Readable, verdict: Verdict | None) -> dict[str, Any]:
     member = found.member
     return {
         "ordinal": member.ordinal,
@@ -329,6 +361,7 @@ def _handled_row(found: members.Readable) -> dict[str, Any]:
         "sha256": member.sha256,
         "encoding": member.encoding,
         "disposition": Disposition.HANDLED,
+        "scan": verdict and verdict.line(),
         "format": found.form.name,
         "format_version": found.form.version,
         "context": found.context,

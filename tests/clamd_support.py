@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -26,9 +27,14 @@ def eicar() -> bytes:
     return "".join(_EICAR).encode()
 
 
+def where_clamd_is() -> str | None:
+    """The program, if it is installed."""
+    return shutil.which("clamd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+
+
 def find_clamd() -> str:
     """The program, or a skip; a failure where DATAPUNK_REQUIRE_CLAMD=1 is set."""
-    found = shutil.which("clamd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    found = where_clamd_is()
     if found is None and os.environ.get("DATAPUNK_REQUIRE_CLAMD") == "1":
         pytest.fail("clamd is not installed, and DATAPUNK_REQUIRE_CLAMD=1 wants it")
     if found is None:
@@ -39,19 +45,45 @@ def find_clamd() -> str:
 @contextmanager
 def running_clamd(*, stream_max: str = "2000M", tcp: int | None = None) -> Iterator[Path]:
     """A daemon with its folder under a short path; yields its Unix socket."""
-    program = find_clamd()
+    with daemon(find_clamd(), stream_max=stream_max, tcp=tcp) as made:
+        yield made.socket
+
+
+@contextmanager
+def daemon(program: str, *, stream_max: str = "2000M", tcp: int | None = None) -> Iterator[Clamd]:
+    """A daemon that runs, to be stopped and started."""
     with tempfile.TemporaryDirectory(prefix="clamd-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        config = _configure(folder, stream_max, tcp)
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen([program, "-c", str(config)], stdout=log, stderr=log)
+        made = Clamd(program, folder, _configure(folder, stream_max, tcp))
         try:
-            _wait(process, folder)
-            yield folder / "socket"
+            made.start()
+            yield made
         finally:
-            process.terminate()
-            process.wait(10)
+            made.stop()
+
+
+class Clamd:
+    """One daemon; it may be away for a while."""
+
+    def __init__(self, program: str, folder: Path, config: Path) -> None:
+        self._command = [program, "-c", str(config)]
+        self._folder = folder
+        self.socket = folder / "socket"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        with (self._folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(self._command, stdout=log, stderr=log)
+        _wait(self.process, self._folder)
+
+    def stop(self, how: int = signal.SIGTERM) -> None:
+        """Stop it, in mid-scan if it is at one; its socket stays after a SIGKILL."""
+        if self.process is not None:
+            self.process.send_signal(how)
+            self.process.wait(10)
+            self.process = None
 
 
 def _configure(folder: Path, stream_max: str, tcp: int | None) -> Path:
@@ -89,4 +121,4 @@ def _wait(process: subprocess.Popen[bytes], folder: Path) -> None:
             time.sleep(0.05)
         else:
             return
-    pytest.fail(f"clamd did not start: {(folder / 'log').read_text()[-2000:]}")
+    raise AssertionError(f"clamd did not start: {(folder / 'log').read_text()[-2000:]}")

@@ -30,6 +30,8 @@ from tests.lake_support import Database, Driver, FakeEmbedder, FakeScanner
 from workers import bootstrap, intake, local
 from workers.settings import ScannerMode, Settings
 
+pytest_plugins = ["tests.threats"]
+
 _TEMPLATE = "datapunk_template"
 #: Variables that steer the tests themselves.
 _OF_THE_TESTS = {"DATAPUNK_REQUIRE_CLAMD"}

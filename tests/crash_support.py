@@ -30,6 +30,7 @@ from tasks.context import Runtime
 from tasks.reparse import order, reparse
 from tasks.rollback import roll_back
 from tests import sets_support
+from tests.disk_support import FullDisk
 from tests.lake_support import WORK, Database, Driver, FakeEmbedder, FakeScanner, zipped
 from workers.watcher import Watcher
 
@@ -40,15 +41,23 @@ ANA = "ana@example.org"
 # --- which points there are ------------------------------------------------------------------
 
 
-def all_points() -> list[str]:
-    """Every crash point of the source, by its name; `before_commit` is one for each stage."""
-    found: list[str] = []
+def functions() -> Iterator[tuple[str, Path, ast.FunctionDef]]:
+    """Every function of the source, with its room and file."""
     for room in ("schemas", "pipeline", "sql", "tasks", "workers"):
         for path in sorted((ROOT / room).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "crash_here":
-                    found += _names(node)
-    return sorted(found)
+                if isinstance(node, ast.FunctionDef):
+                    yield room, path, node
+
+
+def all_points() -> list[str]:
+    """Every crash point of the source, by its name; `before_commit` is one for each stage."""
+    found: dict[tuple[Path, int], list[str]] = {}
+    for _, path, function in functions():
+        for node in ast.walk(function):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "crash_here":
+                found[path, node.lineno] = _names(node)
+    return sorted(name for names in found.values() for name in names)
 
 
 def _names(call: ast.Call) -> list[str]:
@@ -129,11 +138,15 @@ def _mail(n: int) -> bytes:
 # --- a process that carries it ---------------------------------------------------------------
 
 
-def carry(data: str, urls: Mapping[str, str], crash_at: str | None) -> None:
+def carry(
+    data: str, urls: Mapping[str, str], crash_at: str | None, full_at: str | None = None
+) -> None:
     """Take in what lies in staging and carry every job to its end.
 
     With `crash_at` this is the process to be killed: it also meets every fault that has a crash
-    point in its handling. Without, it is the one that comes after.
+    point in its handling. Without, it is the one that comes after. With `full_at` it meets a disk
+    that is full from that write on, for two turns of everybody; with "" it writes down which
+    writes there are, into `data.writes`.
     """
     if crash_at is not None:
         os.environ[crash.VARIABLE] = crash_at
@@ -143,25 +156,32 @@ def carry(data: str, urls: Mapping[str, str], crash_at: str | None) -> None:
     # What a killed process wrote is the kernel's already; a lost disk cache is not tested here.
     os.sync = lambda: None
     os.fsync = lambda _: None
+    disk = FullDisk(full_at)
+    if full_at is not None:
+        disk.install()
     pools = [open_pool(urls[role]) for role in ("ledger", "ingest")]
     run = _runtime(Path(data), Ledger(pools[0]), Lake(pools[1]))
     context.install(lambda: run)
     driver = Driver()
     chains.send = driver.send
-    carrier = _Carrier(run, driver, Database(urls["admin"]))
+    carrier = _Carrier(run, driver, Database(urls["admin"]), disk)
     try:
         carrier.take_in()
         if crash_at is not None:
             carrier.meet_faults()
         carrier.to_rest()
         WORK.update(carrier.sound)
-        carrier.retry_all(too=("rejected",) if crash_at is not None else ())
+        also = crash_at is not None or full_at is not None
+        carrier.retry_all(too=("rejected",) if also else ())
         carrier.to_rest()
         carrier.at_the_desk()
         carrier.read_again()
     finally:
         for pool in pools:
             pool.close()
+    assert not full_at or carrier.full_turns, "nothing is written there"
+    if full_at == "":
+        Path(f"{data}.writes").write_text("\n".join(disk.names))
 
 
 def _runtime(data: Path, ledger: Ledger, lake: Lake) -> Runtime:
@@ -198,17 +218,25 @@ def _two_disks() -> None:
 class _Carrier:
     """Watcher, workers and reconciler of one process, in turns."""
 
-    def __init__(self, run: Runtime, driver: Driver, database: Database) -> None:
-        self._run, self._driver, self._database = run, driver, database
+    def __init__(self, run: Runtime, driver: Driver, database: Database, disk: FullDisk) -> None:
+        self._run, self._driver, self._database, self._disk = run, driver, database, disk
+        self._watcher = Watcher(run.ledger, run.folders, settle_s=0.0, options=run.options)
+        self._files = _hashes(run.folders.data)
         self.sound = dict(WORK)
+        self.full_turns = 0
 
     def take_in(self) -> None:
-        watcher = Watcher(
-            self._run.ledger, self._run.folders, settle_s=0.0, options=self._run.options
-        )
-        watcher.recover()
         for _ in range(3):
-            watcher.scan()
+            self._look()
+
+    def _look(self) -> None:
+        """A turn of the watcher, which tries again as its loop does."""
+        try:
+            self._watcher.recover()
+            self._watcher.scan()
+        except (TransientError, OSError):
+            if not self._disk.full:
+                raise
 
     def to_rest(self, seconds: float = 20) -> None:
         """Turns of everybody until every job has ended."""
@@ -219,9 +247,35 @@ class _Carrier:
             housekeeping.reconcile(self._run)
             self._driver.drain()
             housekeeping.sweep(self._run)
-            if self._database.one("SELECT bool_and(completed_at IS NOT NULL) FROM imports.jobs"):
+            if self._disk.full:
+                self._bear_it()
+                self._look()
+            elif self._at_rest():
                 return
         raise AssertionError("the jobs don't come to an end")
+
+    def _at_rest(self) -> bool:
+        dropped = [p for p in self._run.folders.staging.rglob("*") if p.is_file()]
+        ended = "SELECT bool_and(completed_at IS NOT NULL) FROM imports.jobs"
+        return not dropped and bool(self._database.one(ended))
+
+    def _bear_it(self) -> None:
+        """What must hold while the disk is full; after two turns there is room again."""
+        data = self._run.folders.data
+        assert not list(data.rglob("*.part")), "a part-written file stays"
+        assert self._files <= _hashes(data), "a dropped file is gone"
+        burnt = self._database.one(
+            "SELECT coalesce(max(attempt), 0) FROM imports.chunks WHERE status <> 'done'"
+        )
+        assert burnt == 0, "it costs an attempt"
+        codes = self._database.rows(
+            "SELECT last_error_code AS code FROM imports.chunks WHERE status = 'ready' "
+            "AND last_error_code IS NOT NULL"
+        )
+        assert {row["code"] for row in codes} <= {"os_28"}, "it is not called what it is"
+        self.full_turns += 1
+        if self.full_turns == 2:
+            self._disk.free()
 
     def _let_files_age(self) -> None:
         """Two hours go by for the files."""
@@ -235,7 +289,14 @@ class _Carrier:
         for row in self._database.rows(
             "SELECT * FROM imports.jobs WHERE status = ANY(%s) ORDER BY source_name", states
         ):
-            housekeeping.retry(self._run, row)
+            try:
+                housekeeping.retry(self._run, row)
+            except (TransientError, OSError):
+                if not self._disk.full:
+                    raise
+                self._disk.free()
+                self.full_turns += 1
+                housekeeping.retry(self._run, row)
 
     def at_the_desk(self) -> None:
         """Of three broken rows one is mended, one given up, one tried again; and one import is
@@ -264,12 +325,13 @@ class _Carrier:
         return job
 
     def meet_faults(self) -> None:
-        """A cancelled job, one that fails, weather once, and an artefact that goes away once."""
+        """A cancelled job, one that fails, weather once, an artefact that goes away once, and a
+        lease that another takes over once."""
         stopped = self._job("stopped.ndjson")
         housekeeping.cancel(self._run, stopped["id"], stopped["user_id"])
         once = iter(["weather", "gone"])
-        normalise, embed, load = (
-            WORK[stage] for stage in (Stage.NORMALISE, Stage.EMBED, Stage.LOAD)
+        normalise, screen, embed, load = (
+            WORK[stage] for stage in (Stage.NORMALISE, Stage.SCREEN, Stage.EMBED, Stage.LOAD)
         )
 
         def fails(run: Runtime, claim: Claim) -> Any:
@@ -282,6 +344,16 @@ class _Carrier:
                 raise TransientError("the model is away")
             return embed(run, claim)
 
+        late = _once()
+
+        def outlasts(run: Runtime, claim: Claim) -> Any:
+            ending = screen(run, claim)
+            if next(late):
+                self._database.let_time_pass()
+                ids = {"chunk": claim.id, "job_id": claim.job_id, "stage": claim.stage}
+                run.ledger.claim(**ids, worker="another", lease_s=60, max_attempts=3)
+            return ending
+
         gone = _once()
 
         def loses(run: Runtime, claim: Claim) -> Any:
@@ -289,7 +361,25 @@ class _Carrier:
                 (run.folders.chunks(claim.job_id) / claim.artefacts["mask"]).unlink()
             return load(run, claim)
 
-        WORK.update({Stage.NORMALISE: fails, Stage.EMBED: weather, Stage.LOAD: loses})
+        WORK.update(
+            {
+                Stage.NORMALISE: fails,
+                Stage.SCREEN: outlasts,
+                Stage.EMBED: weather,
+                Stage.LOAD: loses,
+            }
+        )
+
+
+def _hashes(data: Path) -> set[str]:
+    """The hashes of all files that were dropped, wherever they lie now."""
+    places = [data / name for name in ("staging", ".work", "processed", "failed")]
+    files = [path for place in places for path in place.rglob("*") if path.is_file()]
+    return {
+        hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+        if path.suffix in (".zip", ".ndjson", ".csv")
+    }
 
 
 def _make_better(name: str) -> None:

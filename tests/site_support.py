@@ -35,12 +35,19 @@ QUICK = {
     "memory_mb": 1024,
 }
 
+_GENERAL = "load,normalise,extract,intake,maintenance"
+
 _CHECKSUM = """
 SELECT md5(string_agg(line, E'\\n' ORDER BY line)) FROM (
-    SELECT record_key::text || coalesce(title, '') || coalesce(content, '') AS line
+    SELECT user_id::text || record_key || coalesce(title, '') || coalesce(content, '') || metadata
+        AS line
     FROM user_data.documents
     UNION ALL
-    SELECT record_key::text || at || latitude || ' ' || longitude FROM timeseries.locations
+    SELECT user_id::text || record_key || at || latitude || ' ' || longitude
+    FROM timeseries.locations
+    UNION ALL
+    SELECT e.user_id::text || d.record_key || e.piece || ' ' || e.piece_start || ' ' || e.piece_end
+    FROM vectors.embeddings AS e LEFT JOIN user_data.documents AS d ON d.id = e.document_id
 ) AS lines
 """
 
@@ -49,7 +56,11 @@ class Site:
     """Processes of one data folder; each can be killed and started again by name."""
 
     def __init__(
-        self, settings: Settings, changes: Mapping[str, Any], program: str = "workers.cli"
+        self,
+        settings: Settings,
+        changes: Mapping[str, Any],
+        program: str,
+        environment: Mapping[str, str],
     ) -> None:
         self.settings = settings
         self._program = program
@@ -61,21 +72,24 @@ class Site:
             **os.environ,
             **settings.environment(),
             **{f"DATAPUNK_{k.upper()}": str(v) for k, v in changes.items()},
+            **environment,
         }
 
-    def start(self, name: str) -> None:
-        """Start `worker`, `reconciler` or `watcher` (or one with a number behind it)."""
+    def start(self, name: str, **environment: str) -> None:
+        """Start `worker`, `embedder`, `reconciler` or `watcher` (or one with a number behind it),
+        with these variables of its own."""
         verbs = {
-            "worker": ["worker", "--queues", "load,normalise,extract,intake,maintenance"],
+            "worker": ["worker", "--queues", _GENERAL, "--concurrency", "2"],
+            "embedder": ["worker", "--queues", "embed", "--concurrency", "1"],
             "reconciler": ["reconcile"],
             "watcher": ["watch"],
         }[name.rstrip("0123456789")]
         if verbs[0] == "worker":
-            verbs += ["--concurrency", "2", "--name", f"{name}-{time.monotonic_ns()}"]
+            verbs += ["--name", f"{name}-{time.monotonic_ns()}"]
         with (self.settings.logs / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-m", self._program, *verbs],
-                env=self._environment,
+                env={**self._environment, **environment},
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
@@ -170,9 +184,9 @@ class Site:
         """Forget every job and row."""
         with psycopg.connect(self.settings.url("admin"), autocommit=True) as connection:
             connection.execute(
-                "TRUNCATE user_data.documents, timeseries.locations, imports.events, "
-                "imports.claims, imports.quarantine, imports.chunks, imports.files, "
-                "imports.jobs CASCADE"
+                "TRUNCATE user_data.documents, timeseries.locations, vectors.embeddings, "
+                "vectors.cache, imports.events, imports.claims, "
+                "imports.quarantine, imports.chunks, imports.files, imports.jobs CASCADE"
             )
 
     def stop(self) -> None:
@@ -191,10 +205,17 @@ class Site:
 
 
 @contextmanager
-def site(folder: Path, *, program: str = "workers.cli", **changes: Any) -> Iterator[Site]:
+def site(
+    folder: Path,
+    *,
+    program: str = "workers.cli",
+    environment: Mapping[str, str] | None = None,
+    **changes: Any,
+) -> Iterator[Site]:
     """Servers and a site on them; nothing is left when the block ends.
 
-    `program` is the module that the processes run, `changes` are settings beside the quick ones.
+    `program` is the module that the processes run, `environment` what they find beside their
+    settings, `changes` are settings beside the quick ones.
     """
     folder.chmod(0o711)
     quick = {**QUICK, **changes}
@@ -203,7 +224,7 @@ def site(folder: Path, *, program: str = "workers.cli", **changes: Any) -> Itera
         with local.servers(settings):
             bootstrap.migrate(settings)
             bootstrap.make_app(settings)
-            made = Site(settings, quick, program)
+            made = Site(settings, quick, program, environment or {})
             try:
                 yield made
             finally:

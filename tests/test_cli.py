@@ -23,6 +23,7 @@ from schemas.errors import (
     TransientError,
 )
 from tests.lake_support import Database, Driver, zipped
+from workers import machine
 from workers.cli import app, console, quarantine, receipts, report, sample, status
 from workers.settings import Settings
 
@@ -59,10 +60,27 @@ def here(place: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
         (TransientError("x"), 69),
         (PermanentError("x"), 1),
         (psycopg.OperationalError("x"), 69),
+        (OSError(28, "No space left on device"), 1),
     ],
 )
 def test_each_kind_of_error_has_its_exit_code(error: Exception, code: int) -> None:
     assert report(error) == code
+
+
+def test_a_full_disk_is_called_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert report(TransientError("A file can't be written: No space left.", code="os_28")) == 69
+    said = capsys.readouterr().err
+    assert "No space left" in said
+    assert "datapunk up" not in said
+
+
+def test_a_service_that_is_down_may_want_room(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for free, told in ((15, True), (16, False)):
+        monkeypatch.setattr(machine, "free_disk_mb", lambda _, mb=free: mb)
+        report(ServiceDown("Postgres does not answer"))
+        assert ("make room" in capsys.readouterr().err) == told
 
 
 def test_a_drivers_text_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,10 +1,12 @@
-"""Killed at any named point, a second process carries every job to the end of an undisturbed run.
+"""Killed at any named point, a second process carries every job to the end of an undisturbed run;
+and with the disk full from any write on, the same process does, once there is room again.
 
 The points come from the source, so a new one is tested from the day it is written.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import multiprocessing
 import re
@@ -29,7 +31,8 @@ from workers.settings import Settings
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
-POINTS = crash_support.all_points()
+#: Making the database's cluster is tested where servers are.
+POINTS = [name for name in crash_support.all_points() if not name.startswith("cluster.")]
 #: Points that a job passes in several places are killed at in some of their later passes too.
 _LATER = [
     *(f"durable.{when}_rename:{n}" for when in ("before", "after") for n in (6, 12, 18)),
@@ -37,6 +40,26 @@ _LATER = [
     "send.before:4", "load.before_commit:2", "finish.at_rest:2", "finish.before_commit:2",
     "retry.before_commit:2", "retry.before_commit:3",
     *(f"reparse.{point}:2" for point in ("read", "before_commit", "after_commit")),
+    *(f"{store}.{when}_commit:{n}" for store in ("ledger", "lake") for when in ("before", "after")
+      for n in (12, 24, 48)),
+]  # fmt: skip
+
+#: Every place that asks the disk for room, and what it asks.
+_PARTS = ("open", "write", "fsync", "replace")
+_WRITES = [
+    *(f"intake._new_claim:{part}" for part in ("mkdir", *_PARTS)),
+    "intake._move:rename", "intake._move:fsync",
+    *(f"watcher._put_aside:{part}" for part in ("mkdir", *_PARTS, "rename")),
+    "unpack.upload:mkdir", *(f"unpack._keep:{part}" for part in ("open", "write", "replace")),
+    *(f"members._transcoded:{part}" for part in ("mkdir", "open", "replace")),
+    "charset._write:write",
+    "chunk._folder:mkdir",
+    *(f"{what}:{part}" for what in ("batches.write", "batches.write_masks", "chunk._write_vectors")
+      for part in _PARTS),
+    "blobs._fill:write", *(f"blobs.put:{part}" for part in ("mkdir", "open", "fsync", "replace")),
+    *(f"housekeeping.{what}:{part}" for what in ("_put_to_rest", "_bring_back")
+      for part in ("mkdir", *_PARTS)),
+    *(f"housekeeping._write_error:{part}" for part in _PARTS),
 ]  # fmt: skip
 
 #: A fork of a process that has everything imported and no thread: a tenth of a fresh start.
@@ -61,9 +84,9 @@ class Lakeside(NamedTuple):
     urls: dict[str, str]
     dropped: dict[str, str]
 
-    def carry(self, crash_at: str | None) -> int | None:
+    def carry(self, crash_at: str | None, full_at: str | None = None) -> int | None:
         """Carry the jobs in a process of their own; its exit code."""
-        args = (str(self.data), self.urls, crash_at)
+        args = (str(self.data), self.urls, crash_at, full_at)
         process = _PROCESSES.Process(target=crash_support.carry, args=args)
         process.start()
         process.join(60)
@@ -115,9 +138,7 @@ def undisturbed(lakeside: Callable[[], Lakeside]) -> tuple[str, list[tuple[Any, 
     assert lake.carry("nowhere") == 0
     check(lake)
     checksum, ends = lake.state()
-    assert [end[0] for end in ends] == [
-        *["done"] * 6, "duplicate", "rejected", "rolled_back",
-    ]  # fmt: skip
+    assert [end[0] for end in ends] == [*["done"] * 6, "duplicate", "rejected", "rolled_back"]
     better = "SELECT count(*) FROM user_data.documents WHERE metadata ? 'better'"
     assert Database(lake.urls["admin"]).one(better) == 6, "three mails, each with an attachment"
     assert ("done", 6, 4, 0, 2, 0) in ends, "of the rows that both had, none went"
@@ -167,6 +188,9 @@ def _blobs_are_whole(folder: Path) -> bool:
 
 
 def _outcome(lake: Lakeside, point: str) -> tuple[int | None, int | None]:
+    """Of the process that meets the point, and of the one after it; a full disk kills none."""
+    if ":" in point and not point.rpartition(":")[2].isdigit():
+        return lake.carry(None, point), None
     return lake.carry(point), lake.carry(None)
 
 
@@ -189,12 +213,14 @@ def outcomes(
         yield started
 
 
+@pytest.mark.threat("kill")
 @pytest.mark.parametrize("point", [*POINTS, *_LATER])
 def test_a_kill_there_changes_nothing(
     point: str,
     undisturbed: tuple[str, list[tuple[Any, ...]]],
     outcomes: dict[str, tuple[Lakeside, Future[tuple[int | None, int | None]]]],
     killed: list[str],
+    seen: Callable[[object], None],
 ) -> None:
     lake, carried = outcomes[point]
     first, second = carried.result(120)
@@ -203,11 +229,64 @@ def test_a_kill_there_changes_nothing(
     check(lake)
     assert lake.state() == undisturbed
     killed.append(point)
+    seen("killed at a named point: the same rows")
+
+
+@pytest.mark.parametrize("point", _WRITES)
+def test_a_disk_that_is_full_from_there_on_loses_nothing(
+    point: str,
+    undisturbed: tuple[str, list[tuple[Any, ...]]],
+    outcomes: dict[str, tuple[Lakeside, Future[tuple[int | None, int | None]]]],
+) -> None:
+    lake, carried = outcomes[point]
+    assert carried.result(120) == (0, None), "see what the process printed"
+    check(lake)
+    assert lake.state() == undisturbed
+
+
+def test_every_write_is_among_those(lakeside: Callable[[], Lakeside]) -> None:
+    lake = lakeside()
+    assert lake.carry(None, "") == 0
+    assert set(Path(f"{lake.data}.writes").read_text().split()) == set(_WRITES)
 
 
 def test_every_name_is_one_place() -> None:
     assert len(POINTS) == len(set(POINTS))
     assert {name.split(".")[0] for name in POINTS} >= {"intake", "load", "finish", "durable"}
+
+
+def _calls(function: ast.AST, *names: str) -> list[ast.Call]:
+    calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+    return [c for c in calls if getattr(c.func, "attr", getattr(c.func, "id", "")) in names]
+
+
+def test_every_rename_and_every_commit_stands_between_two_points() -> None:
+    found = set()
+    for room, path, function in crash_support.functions():
+        renames = [
+            call for call in _calls(function, "rename", "replace")
+            if len(call.args) == 1 and not call.keywords
+        ]  # fmt: skip
+        # A savepoint is none: `commit.connection.transaction()`.
+        commits = [
+            call for call in _calls(function, "transaction")
+            if room == "sql" and isinstance(call.func, ast.Attribute)
+            and ast.unparse(call.func.value) == "connection"
+        ]  # fmt: skip
+        if renames or commits:
+            found.add(f"{path.stem}.{function.name}")
+            assert len(_calls(function, "crash_here")) >= 2, function.name
+    assert found >= {"durable.written", "durable.move", "intake._move", "store.as_user"}
+
+
+def test_nobody_commits_but_the_store() -> None:
+    for room, path, function in crash_support.functions():
+        for call in _calls(function, "transaction"):
+            ours = ast.unparse(call.func) in (
+                "run.ledger.transaction", "ledger.transaction", "self.transaction",
+                "commit.connection.transaction",
+            )  # fmt: skip
+            assert ours or room == "sql", f"{path.name}:{call.lineno}"
 
 
 def test_nothing_happens_where_nothing_is_armed(monkeypatch: pytest.MonkeyPatch) -> None:

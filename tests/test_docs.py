@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from pipeline.catalogue import table
+from schemas import vocabulary
 from schemas.progress import Event
 from schemas.reasons import Category, Reason
 from workers.cli import app
@@ -66,6 +67,11 @@ def test_the_configuration_page_is_made_from_the_settings() -> None:
 def test_the_formats_table_is_made_from_the_formats() -> None:
     shown = text_of(DOCS / "formats.md").split("<!-- table -->\n")[1].split("<!-- end -->")[0]
     assert shown == table()
+
+
+def test_the_vocabulary_page_is_made_from_the_module() -> None:
+    shown = text_of(DOCS / "vocabulary.md").split("<!-- table -->\n")[1].split("<!-- end -->")[0]
+    assert shown == vocabulary.table()
 
 
 def test_every_reason_is_explained_once() -> None:

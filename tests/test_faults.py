@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests import storm_worker
 from tests.site_support import Site, points, site
+from workers import bootstrap
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
@@ -34,7 +37,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with site(tmp_path_factory.mktemp("site")) as made:
+    with site(tmp_path_factory.mktemp("site"), program="tests.storm_worker") as made:
         made.start("worker")
         made.start("reconciler")
         yield made
@@ -79,8 +82,13 @@ _FAULTS = [_worker, _child, _reconciler, _broker, _broker_and_its_data]
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("fault", _FAULTS, ids=lambda f: f.__name__.strip("_"))
+@pytest.mark.threat("kill")
 def test_a_kill_in_mid_job_changes_nothing(
-    place: Site, archive: Path, undisturbed: str, fault: Callable[[Site], None]
+    place: Site,
+    archive: Path,
+    undisturbed: str,
+    fault: Callable[[Site], None],
+    seen: Callable[[object], None],
 ) -> None:
     place.empty()
     job_id = place.submit(archive)
@@ -94,3 +102,28 @@ def test_a_kill_in_mid_job_changes_nothing(
     assert counts == [_POINTS + 7_001, _POINTS + 7_000, 0, 1]
     assert place.ask("SELECT count(*) FROM imports.events WHERE kind = 'finished'") == 1
     assert place.ask("SELECT count(*) FROM imports.quarantine") == 1
+    seen(f"{fault.__name__.strip('_').replace('_', ' ')} killed twice: the same rows")
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("hours", [5, -5])
+def test_a_worker_whose_clock_is_hours_off_doubles_nothing(
+    place: Site, archive: Path, undisturbed: str, hours: int
+) -> None:
+    place.empty()
+    place.start("worker2", **{storm_worker.CLOCK: str(hours * 3600)})
+    job_id = place.submit(archive)
+    at_work = set()
+    with bootstrap.broker_client(place.settings) as broker:
+        while not (job := place.job(job_id))["completed_at"] or not at_work:
+            stamps = [score for _, score in broker.zrange("unacked_index", 0, -1, withscores=True)]
+            at_work.update(s for s in stamps if 4 < (s - time.time()) / 3600 / hours * 5 < 6)
+            time.sleep(0.01)
+            if job["completed_at"]:  # it was done before the other had come up
+                place.empty()
+                job_id = place.submit(archive)
+    place.kill("worker2")
+    assert job["status"] == "done"
+    assert place.checksum() == undisturbed
+    assert [job[f"records_{n}"] for n in ("seen", "duplicate")] == [_POINTS + 7_001, 0]
+    assert place.ask("SELECT count(*) FROM imports.events WHERE kind = 'finished'") == 1

@@ -88,6 +88,7 @@ def test_every_format_lands(imported: Imported, database: Database) -> None:
     assert job["kept_as"] == f"processed/{ANA}/{job['created_at']:%Y-%m-%d}/all.zip"
 
 
+@pytest.mark.threat("twice", seen="again under another name: duplicate")
 def test_the_second_time_is_a_duplicate(
     imported: Imported, database: Database, embedder: FakeEmbedder
 ) -> None:
@@ -421,6 +422,7 @@ def test_files_of_one_name_are_all_kept(imported: Imported, run: Runtime) -> Non
     assert [path.read_bytes() for path in kept] == [people(name) for name in "abc"]
 
 
+@pytest.mark.threat("names", seen="imported whole: both loaded, no file elsewhere")
 def test_names_of_members_are_never_paths(
     imported: Imported, database: Database, run: Runtime
 ) -> None:

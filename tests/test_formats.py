@@ -12,7 +12,7 @@ import pytest
 from pipeline.format import Format, all_formats, recognise
 from pipeline.screen import key_of
 from schemas.files import SliceLimits
-from schemas.records import Point, RawRecord, Record, Rejection
+from schemas.records import Metric, Point, RawRecord, Record, Rejection
 from tests.formats_support import (
     FOLDER,
     ONE_PASS,
@@ -158,5 +158,5 @@ def _survives(
         _, found = read(sample.form, member)
         assert read(sample.form, member, SliceLimits(records=2, size=100))[1] == found
         for offset, length, outcome in found:
-            assert isinstance(outcome, Record | Point | Rejection)
+            assert isinstance(outcome, Record | Point | Metric | Rejection)
             assert 0 <= offset <= offset + length <= len(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
@@ -61,15 +62,20 @@ def lake(request: pytest.FixtureRequest, run: Runtime, reader: Lake) -> Lake:
     return run.lake if request.param == "ingest" else reader
 
 
-def test_each_sees_their_own_rows_alone(lake: Lake, both: dict[str, UUID]) -> None:
+@pytest.mark.threat("isolation")
+def test_each_sees_their_own_rows_alone(
+    lake: Lake, both: dict[str, UUID], seen: Callable[[object], None]
+) -> None:
     for name in (ANA, BEN):
         with lake.as_user(both[name]) as connection:
             for table in TABLES:
                 if table.endswith("documents_structured"):
                     continue
                 assert visible(connection, table) == {both[name]}, table
+    seen(f"{len(TABLES) - 1} parents: own rows alone")
 
 
+@pytest.mark.threat("isolation", seen="every partition: refused")
 def test_no_partition_can_be_asked_directly(
     lake: Lake, both: dict[str, UUID], database: Database
 ) -> None:
@@ -84,6 +90,7 @@ def test_no_partition_can_be_asked_directly(
                 connection.execute(f"SELECT * FROM {row['name']}")
 
 
+@pytest.mark.threat("isolation", seen="a partition granted by mistake: own rows alone")
 def test_a_partition_that_is_granted_by_mistake_still_hides_others(
     reader: Lake, both: dict[str, UUID], database: Database
 ) -> None:
@@ -94,12 +101,14 @@ def test_a_partition_that_is_granted_by_mistake_still_hides_others(
         assert visible(connection, table) == {both[ANA]}
 
 
+@pytest.mark.threat("isolation", seen="the owner: no rows")
 def test_the_owner_is_held_too(url: Callable[[str], str], both: dict[str, UUID]) -> None:
     with psycopg.connect(url("owner")) as connection:
         for table in ("user_data.documents", "imports.quarantine", "imports.claims"):
             assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
 
 
+@pytest.mark.threat("isolation", seen="no user set: no rows")
 def test_without_a_user_there_is_nothing(lake: Lake, both: dict[str, UUID]) -> None:
     for user in (None, ""):
         with lake.pool.connection() as connection, connection.transaction():
@@ -121,6 +130,7 @@ INSERT = (
 )
 
 
+@pytest.mark.threat("isolation", seen="writing for another: refused")
 def test_nobody_writes_for_another(run: Runtime, both: dict[str, UUID]) -> None:
     with run.lake.as_user(both[ANA]) as connection:
         connection.execute(INSERT, document(both[ANA]))
@@ -131,6 +141,7 @@ def test_nobody_writes_for_another(run: Runtime, both: dict[str, UUID]) -> None:
         connection.execute(INSERT, document(both[ANA]))
 
 
+@pytest.mark.threat("isolation", seen="changing another's state: 0 rows")
 def test_nobody_changes_the_state_of_another(run: Runtime, both: dict[str, UUID]) -> None:
     with run.lake.as_user(both[ANA]) as connection:
         changed = connection.execute("UPDATE imports.chunks SET status = 'dead' WHERE true")
@@ -158,6 +169,7 @@ def test_the_reader_writes_nothing(reader: Lake, both: dict[str, UUID]) -> None:
             connection.execute(statement)
 
 
+@pytest.mark.threat("isolation", seen="a pooled connection: forgets its user")
 def test_a_pooled_connection_forgets_its_user(reader: Lake, both: dict[str, UUID]) -> None:
     with reader.as_user(both[ANA]) as connection:
         pid = connection.info.backend_pid
@@ -167,6 +179,7 @@ def test_a_pooled_connection_forgets_its_user(reader: Lake, both: dict[str, UUID
         assert visible(connection, "user_data.documents") == set()
 
 
+@pytest.mark.threat("isolation", seen="a failed one too")
 def test_a_connection_that_failed_forgets_its_user(reader: Lake, both: dict[str, UUID]) -> None:
     with pytest.raises(psycopg.errors.DivisionByZero), reader.as_user(both[ANA]) as connection:
         connection.execute("SELECT 1 / 0")
@@ -174,6 +187,8 @@ def test_a_connection_that_failed_forgets_its_user(reader: Lake, both: dict[str,
         assert visible(connection, "imports.jobs") == set()
 
 
+@pytest.mark.threat("isolation", seen="two users with one archive: a job, rows and vectors each")
+@pytest.mark.threat("twice", seen="two users with one archive: a job, rows and vectors each")
 def test_two_users_with_one_archive_share_nothing(
     both: dict[str, UUID], database: Database, embedder: FakeEmbedder
 ) -> None:
@@ -190,6 +205,7 @@ def test_a_second_user_gets_a_job_of_their_own(imported: Imported, both: dict[st
     assert imported("cy@example.org", "export.zip", EXPORT)["status"] == "done"
 
 
+@pytest.mark.threat("isolation", seen="the ledger's role: no content")
 def test_the_ledger_sees_no_content(run: Runtime, both: dict[str, UUID]) -> None:
     with run.ledger.transaction() as connection:
         assert visible(connection, "imports.jobs") == {both[ANA], both[BEN]}
@@ -218,3 +234,232 @@ def test_a_message_for_another_users_chunk_loads_for_its_owner(
         (row,) = database.rows("SELECT user_id FROM imports.jobs WHERE id = %s", job)
         owners = {d["user_id"] for d in database.documents(job) + database.locations(job)}
         assert owners == {row["user_id"]}
+
+
+# --- over the whole catalogue, whatever a later migration adds ---------------------------------
+
+_WITH_A_USER = """
+SELECT c.oid, c.oid::regclass::text AS name, c.relkind::text AS kind, c.relrowsecurity AS secured,
+    c.relforcerowsecurity AS forced, c.relispartition AS part,
+    (SELECT array_agg(p.polname::text || ' ' || coalesce(pg_get_expr(p.polqual, p.polrelid), '')
+        || ' for ' || (SELECT string_agg(rolname, ',') FROM pg_roles WHERE oid = ANY(p.polroles)))
+     FROM pg_policy AS p WHERE p.polrelid = c.oid) AS policies
+FROM pg_class AS c
+WHERE c.relnamespace::regnamespace::text !~ '^(pg_|information_schema)'
+  AND EXISTS (SELECT FROM pg_attribute AS a
+      WHERE a.attrelid = c.oid AND a.attname = 'user_id' AND NOT a.attisdropped)
+"""
+APPLICATION = ("datapunk_ingest", "datapunk_reader", "datapunk_ledger")
+
+
+@pytest.mark.threat("isolation")
+def test_no_table_or_partition_of_a_user_is_open(
+    both: dict[str, UUID], database: Database, seen: Callable[[object], None]
+) -> None:
+    rows = database.rows(_WITH_A_USER + " AND c.relkind IN ('r', 'p')")
+    assert {row["name"] for row in rows} >= set(TABLES)
+    assert sum(row["part"] for row in rows) >= 16
+    for row in rows:
+        assert (row["secured"], row["forced"]) == (True, True), row["name"]
+        for policy in row["policies"]:
+            name, _, rest = policy.partition(" ")
+            condition, _, roles = rest.rpartition(" for ")
+            if "current_user_id()" not in condition:
+                assert (condition, roles) == ("true", "datapunk_ledger"), (row["name"], name)
+    seen("over pg_class: every table and partition with a user_id has forced row-level security")
+
+
+@pytest.mark.threat("isolation")
+def test_no_view_shows_what_its_reader_may_not_see(
+    both: dict[str, UUID], database: Database, seen: Callable[[object], None]
+) -> None:
+    """A view is asked as its owner unless it is security_invoker; a materialised one always is."""
+    views = database.rows(
+        "SELECT c.oid::regclass::text AS name, c.relkind::text AS kind, "
+        "coalesce('security_invoker=true' = ANY(c.reloptions), false) AS invoker, "
+        "has_table_privilege('datapunk_reader', c.oid, 'SELECT') AS granted "
+        "FROM pg_class AS c JOIN pg_depend AS d ON d.objid = c.oid AND d.deptype <> 'e' "
+        "WHERE c.relkind IN ('v', 'm') "
+        "AND c.relnamespace::regnamespace::text !~ '^(pg_|information_schema)' "
+        "UNION SELECT 'pg_catalog.pg_stats', 'v', true, true"
+    )
+    for view in views:
+        if view["kind"] == "v":
+            assert view["invoker"], view["name"]
+        else:
+            assert not view["granted"], view["name"]
+    database.rows("ANALYZE user_data.documents, timeseries.locations, imports.quarantine")
+    tables = database.rows(_WITH_A_USER + " AND c.relkind IN ('r', 'p')")
+    stats = (
+        "SELECT count(*) FROM pg_stats "
+        "WHERE format('%%I.%%I', schemaname, tablename)::regclass = ANY(%s::oid[])"
+    )
+    oids = [row["oid"] for row in tables]
+    assert database.one(stats, oids) > 20
+    for role in APPLICATION:
+        with psycopg.connect(database.url, autocommit=True) as connection:
+            connection.execute(f"SET ROLE {role}".encode())
+            assert connection.execute(stats.encode(), (oids,)).fetchone() == (0,), role
+    seen("views: as their reader; statistics of columns: hidden")
+
+
+@pytest.mark.threat("isolation")
+def test_functions_with_the_owners_rights_are_held_as_their_owner_is(
+    both: dict[str, UUID], database: Database, seen: Callable[[object], None]
+) -> None:
+    roles = database.rows(
+        "SELECT rolname, rolsuper OR rolbypassrls AS free FROM pg_roles "
+        "WHERE rolname LIKE 'datapunk\\_%%' AND rolname <> 'datapunk_admin'"
+    )
+    assert {row["rolname"] for row in roles} >= {*APPLICATION, "datapunk_owner"}
+    assert not any(row["free"] for row in roles)
+    definers = database.rows(
+        "SELECT p.oid::regprocedure::text AS name, p.proowner::regrole::text AS owner, "
+        "p.proconfig AS config, has_function_privilege('public', p.oid, 'EXECUTE') AS open "
+        "FROM pg_proc AS p WHERE p.prosecdef "
+        "AND p.pronamespace::regnamespace::text !~ '^(pg_|information_schema)'"
+    )
+    assert len(definers) >= 5
+    for function in definers:
+        assert function["owner"] == "datapunk_owner", function["name"]
+        assert not function["open"], function["name"]
+        assert any(c.startswith("search_path=") for c in function["config"] or ()), function["name"]
+    tables = database.rows(_WITH_A_USER + " AND c.relkind IN ('r', 'p')")
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connection.execute("SET ROLE datapunk_owner")
+        for row in tables:
+            found = connection.execute(f"SELECT count(*) FROM {row['name']}".encode()).fetchone()
+            assert found == (0,), row["name"]
+    seen("functions: run as an owner who sees no rows either, none open to all")
+
+
+@pytest.mark.threat("isolation")
+def test_a_function_of_ones_own_is_not_shown_others_rows(
+    lake: Lake, both: dict[str, UUID], seen: Callable[[object], None]
+) -> None:
+    """A cheap function could be asked before the policy, were it not a barrier."""
+    with lake.as_user(both[ANA]) as connection:
+        connection.execute("CREATE TEMPORARY TABLE heard (user_id uuid)")
+        connection.execute(
+            "CREATE FUNCTION pg_temp.hear(uuid) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS "
+            "'BEGIN INSERT INTO heard VALUES ($1); RETURN true; END'"
+        )
+        for table in ("user_data.documents", "timeseries.locations", "imports.quarantine"):
+            connection.execute(f"SELECT FROM {table} WHERE pg_temp.hear(user_id)")
+        assert visible(connection, "heard") == {both[ANA]}
+    seen("a function in WHERE: shown own rows alone")
+
+
+@pytest.mark.threat("isolation")
+def test_the_nearest_and_the_found_are_ones_own(
+    lake: Lake, both: dict[str, UUID], database: Database, seen: Callable[[object], None]
+) -> None:
+    (theirs,) = database.rows(
+        "SELECT embedding::text FROM vectors.embeddings WHERE user_id = %s LIMIT 1", both[BEN]
+    )
+    nearest = (
+        "SELECT e.user_id FROM vectors.embeddings AS e ORDER BY e.embedding <=> %s::vector LIMIT 99"
+    )
+    for index in (False, True):
+        if index:
+            partition = database.one("SELECT min(id) FROM vectors.models")
+            database.rows(
+                f"CREATE INDEX ON vectors.embeddings_m{partition} "
+                "USING hnsw ((embedding::vector(8)) vector_cosine_ops)"
+            )
+        with lake.as_user(both[ANA]) as connection:
+            connection.execute("SET LOCAL enable_seqscan = off")
+            found = connection.execute(nearest.encode(), (theirs["embedding"],)).fetchall()
+            assert {row["user_id"] for row in found} == {both[ANA]}
+            words = connection.execute(
+                "SELECT user_id FROM user_data.documents WHERE content ILIKE '%quiet day%'"
+            ).fetchall()
+            assert [row["user_id"] for row in words] == [both[ANA]]
+    seen("search by words and by vectors, with an index and without: own rows alone")
+
+
+_KEYS = """
+SELECT i.indexrelid::regclass::text AS name, c.oid::regclass::text AS table,
+    (SELECT array_agg(a.attname::text ORDER BY k.n)
+     FROM unnest(i.indkey) WITH ORDINALITY AS k (at, n)
+     JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.at) AS columns
+FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid
+WHERE i.indisunique AND c.oid = ANY(%s::oid[])
+"""
+
+
+@pytest.mark.threat("isolation")
+def test_every_key_names_the_user(
+    both: dict[str, UUID], database: Database, seen: Callable[[object], None]
+) -> None:
+    """Else a conflict would tell what another has. A number out of a sequence may stand alone:
+    it tells how many there are of all users together; so may what only the ledger inserts."""
+    tables = database.rows(_WITH_A_USER + " AND c.relkind IN ('r', 'p')")
+    keys = database.rows(_KEYS, [row["oid"] for row in tables])
+    assert len(keys) > 30
+    for key in keys:
+        if "user_id" in key["columns"] or key["columns"] == ["id"]:
+            continue
+        for role in ("datapunk_ingest", "datapunk_reader"):
+            column = key["columns"][0]
+            allowed = "SELECT has_column_privilege(%s, %s::regclass, %s, 'INSERT')"
+            assert not database.one(allowed, role, key["table"], column), key["name"]
+    seen("unique keys: each names the user, or is a number that nobody can choose")
+
+
+@pytest.mark.threat("isolation")
+@pytest.mark.parametrize(
+    "table",
+    [
+        "user_data.documents",
+        "timeseries.locations",
+        "vectors.embeddings",
+        "vectors.cache",
+        "imports.files",
+        "imports.chunks",
+        "imports.quarantine",
+    ],
+)
+def test_a_conflict_tells_nothing(
+    run: Runtime,
+    imported: Imported,
+    database: Database,
+    table: str,
+    seen: Callable[[object], None],
+) -> None:
+    """What Ben has, inserted by Ana as hers, is answered as what nobody has."""
+    ana = imported(ANA, "other.txt", b"Something else, on another day.")["user_id"]
+    ben = imported(BEN, "export.zip", EXPORT)["user_id"]
+    numbers = "" if table in ("vectors.embeddings", "vectors.cache") else "- 'id'"
+    (theirs,) = database.rows(
+        f"SELECT to_jsonb(t) {numbers} AS row FROM {table} AS t WHERE user_id = %s LIMIT 1",
+        ben,
+    )
+    made = {
+        row["attname"]
+        for row in database.rows(
+            "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attgenerated <> ''",
+            table,
+        )
+    }
+    answers = []
+    for change in (
+        {},
+        {"job_id": str(uuid4()), "record_key": str(uuid4()), "nth": 99, "piece": 99},
+    ):
+        row = {**theirs["row"], **{k: v for k, v in change.items() if k in theirs["row"]}}
+        row["user_id"] = str(ana)
+        names = ", ".join(name for name in row if name not in made)
+        statement = (
+            f"INSERT INTO {table} ({names}) SELECT {names} "
+            f"FROM jsonb_populate_record(NULL::{table}, %s::jsonb)"
+        )
+        try:
+            with run.lake.as_user(ana) as connection, connection.transaction() as inner:
+                connection.execute(statement.encode(), (json.dumps(row),))
+                raise psycopg.Rollback(inner)
+            answers.append("taken")
+        except psycopg.Error as error:
+            answers.append(type(error).__name__)
+    assert answers[0] == answers[1] in ("taken", "ForeignKeyViolation")
+    seen(f"another's {table.rpartition('.')[2]} as one's own: answered as what nobody has")

@@ -110,6 +110,7 @@ def test_a_chunk_is_claimed_once(small: Runtime, cut: UUID, database: Database) 
     assert (row["status"], row["attempt"], row["leased_by"]) == ("leased", 1, "test")
 
 
+@pytest.mark.threat("zombie", seen="eight claims at once: one")
 def test_many_claims_at_once_give_one(small: Runtime, cut: UUID, database: Database) -> None:
     chunk = database.chunks(cut)[0]["id"]
     got: list[Claim | None] = []
@@ -161,6 +162,7 @@ def test_a_chunk_that_kills_its_worker_counts_itself(
 # --- fencing ----------------------------------------------------------------------------------
 
 
+@pytest.mark.threat("zombie", seen="a zombie at load: fenced, its rows rolled back")
 def test_a_zombies_commit_is_thrown_away_whole(
     small: Runtime, drop: Drop, driver: Driver, database: Database
 ) -> None:
@@ -181,6 +183,7 @@ def test_a_zombies_commit_is_thrown_away_whole(
     assert (database.job(job_id), database.documents(job_id)) == before
 
 
+@pytest.mark.threat("zombie", seen="a lease lost at work: fenced, an event says so")
 def test_a_lease_lost_at_work_is_fenced_and_counted(
     small: Runtime, cut: UUID, driver: Driver, database: Database
 ) -> None:
@@ -209,6 +212,7 @@ def test_a_lease_lost_at_work_is_fenced_and_counted(
 # --- errors -----------------------------------------------------------------------------------
 
 
+@pytest.mark.threat("disk_full", seen="30 times in a row: no attempt counted, all rows loaded")
 def test_weather_burns_no_attempt(
     small: Runtime, cut: UUID, driver: Driver, database: Database
 ) -> None:
@@ -219,6 +223,7 @@ def test_weather_burns_no_attempt(
     check_done(database, cut)
 
 
+@pytest.mark.threat("disk_full", seen="os_28: ready again, a longer wait each time")
 def test_what_is_given_back_waits_longer_each_time(
     run: Runtime, make_run: Callable[..., Runtime], drop: Drop, driver: Driver, database: Database
 ) -> None:

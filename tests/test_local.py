@@ -7,6 +7,7 @@ import os
 import signal
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +15,9 @@ import psutil
 import psycopg
 import pytest
 
+from schemas import crash
 from schemas.errors import ConfigurationError, ServiceDown
-from tests.place_support import clean_place, open_folder, small_settings
+from tests.place_support import ROOT, clean_place, open_folder, small_settings
 from workers import local
 from workers.settings import Settings
 
@@ -56,6 +58,20 @@ def test_both_servers_run_for_a_block_and_leave_nothing(settings: Settings) -> N
         assert len(processes) > 2
         assert not [c for p in processes for c in p.net_connections("inet")], "a port is open"
     assert not [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_cluster_whose_making_was_cut_off_is_made_anew(settings: Settings) -> None:
+    for point, there in (("before", False), ("after", True)):
+        code = "from workers import local, settings; local.prepare_postgres(settings.load())"
+        armed = {crash.VARIABLE: f"cluster.{point}_rename", **settings.environment()}
+        with subprocess.Popen(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT), **armed}
+        ) as maker:
+            assert maker.wait(120) == -signal.SIGKILL
+        assert (settings.postgres_dir / "PG_VERSION").exists() == there
+    with local.servers(settings):
+        assert ask(settings, "SELECT 1") == 1
+    assert not list(settings.data_dir.glob("postgres.*"))
 
 
 def test_only_its_user_can_enter_the_folder_of_the_sockets(settings: Settings) -> None:

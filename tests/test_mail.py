@@ -13,14 +13,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline import mail
-from pipeline.format import recognise
+from pipeline.format import format_named, recognise
 from pipeline.formats.mail_mbox import FORMAT
 from pipeline.readers.mbox import Mail
+from pipeline.screen import key_of
 from schemas.errors import BadValue
 from schemas.files import Head, Member, SliceLimits
 from schemas.reasons import Reason
 from schemas.records import DataType, RawRecord, Record
-from tests.formats_support import head_of
+from tests.formats_support import head_of, member_of, read
 from tests.make_mbox import make_repository, write_mbox
 
 MAILS = Path(__file__).parent / "data" / "mail"
@@ -132,6 +133,14 @@ def test_a_broken_base64_attachment_costs_no_other_part() -> None:
     assert head.content == "text"
     assert attachment.title == "a.zip"
     assert head.metadata["flags"] == ["standard_library"]
+
+
+def test_a_broken_encoded_word_is_kept_as_it_is() -> None:
+    """Found by fuzzing: HeaderParseError is no ValueError."""
+    found = message(
+        b"Subject: =?UTF-8?B?44G+\x004G?=\nContent-Type: text/plain; charset=x-nothing\n\nbody\n"
+    )
+    assert (found.title, found.content) == ("=?UTF-8?B?44G+\x004G?=", "body")
 
 
 def test_twenty_thousand_addresses_are_counted_and_the_first_listed() -> None:
@@ -328,3 +337,17 @@ def test_one_document_per_commit(tmp_path: Path) -> None:
     ]
     assert len(found) == len({record.identity for record in found}) == 300
     assert all(record.record_type == "message" for record in found)
+
+
+def test_a_mail_is_the_same_in_a_file_of_its_own_as_in_an_mbox(tmp_path: Path) -> None:
+    """Same keys, so that it is one document; with a Message-ID and without one."""
+    for name, fields in (("a", b"Message-ID: <x@A.example>\n"), ("b", b"X-Gmail-Labels: Inbox\n")):
+        mail = fields + b"From: ana@example.org\nSubject: one\n\nThe same.\n"
+        alone, among = tmp_path / f"{name}.eml", tmp_path / f"{name}.mbox"
+        alone.write_bytes(mail.replace(b"X-Gmail-Labels: Inbox\n", b"").replace(b"\n", b"\r\n"))
+        among.write_bytes(b"From x@y.example Mon Mar  2 10:15:00 2026\n" + mail + b"\n")
+        keys = [
+            [key_of(o) for _, _, o in read(format_named(form), member_of(file.name, file))[1]]
+            for form, file in (("mail.eml", alone), ("mail.mbox", among))
+        ]
+        assert keys[0] == keys[1] and len(keys[0]) == 1

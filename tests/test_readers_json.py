@@ -385,6 +385,13 @@ def test_peeking_sees_what_stands_before_the_break() -> None:
     assert peek.first_items(keyed, "Browser History") == [7, 8]
 
 
+def test_peeking_at_the_keys_of_an_item_that_is_larger_than_the_head() -> None:
+    head = head_of(b'[{"id": {"x": 1}, "mapping": {"a": [{"b": 1')
+    assert peek.item_keys(head) == ("id", "mapping")
+    assert peek.item_keys(head_of(b'{"c": [{"id": 1}, {"no": 2}]}'), "c") == ("id",)
+    assert peek.item_keys(head_of(b'[[1], {"no": 2}]')) == ()
+
+
 @pytest.mark.parametrize("size", [4_000, 4_301, 5_000, 60_000])
 @pytest.mark.parametrize("opening", [b"[1,", b"[1,-", b'[1,"', b'[1,{"a":'])
 def test_integers_that_crash_ijson_do_not_reach_it(opening: bytes, size: int) -> None:

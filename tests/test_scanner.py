@@ -43,6 +43,7 @@ class TestARealDaemon:
     def test_calls_a_harmless_file_clean(self, scan: Callable[[bytes], Verdict]) -> None:
         assert scan(b'{"a": 1}') == Verdict(Scan.CLEAN)
 
+    @pytest.mark.threat("malware", seen="clamd on the test file of EICAR: infected")
     def test_finds_malware(self, scan: Callable[[bytes], Verdict]) -> None:
         found = scan(eicar())
         assert found.scan is Scan.INFECTED
@@ -51,19 +52,23 @@ class TestARealDaemon:
     def test_finds_malware_in_a_zip(self, scan: Callable[[bytes], Verdict]) -> None:
         assert scan(hostile.zipped([("a.txt", eicar())])).scan is Scan.INFECTED
 
+    @pytest.mark.threat("malware")
     def test_does_not_call_a_file_over_its_limit_clean(
-        self, scan: Callable[[bytes], Verdict]
+        self, scan: Callable[[bytes], Verdict], seen: Callable[[object], None]
     ) -> None:
         found = scan(os.urandom(1 << 20) * 21)
         assert found.scan is Scan.NOT_SCANNED
         assert found.detail.startswith("Heuristics.Limits")
+        seen(f"over its limit: {found.scan}, {found.detail}")
 
+    @pytest.mark.threat("malware")
     def test_does_not_call_an_encrypted_zip_infected(
-        self, scan: Callable[[bytes], Verdict]
+        self, scan: Callable[[bytes], Verdict], seen: Callable[[object], None]
     ) -> None:
         found = scan(hostile.encrypted_zip())
         assert found.scan is Scan.NOT_SCANNED
         assert found.detail.startswith("Heuristics.Encrypted")
+        seen(f"encrypted: {found.scan}, {found.detail}")
 
     def test_tells_its_version(self, daemon: Path) -> None:
         told = ClamdScanner(UnixClamd([daemon]), required=True).version()
@@ -151,6 +156,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.threat("clamd", seen="hangs up: asked again")
 def test_a_daemon_that_hangs_up_is_asked_again(file: Path) -> None:
     with fake(b"", b"fd[1]: O", b"fd[1]: OK\0") as (path, heard):
         assert ClamdScanner(UnixClamd([path]), required=True).scan(file).scan is Scan.CLEAN
@@ -158,11 +164,13 @@ def test_a_daemon_that_hangs_up_is_asked_again(file: Path) -> None:
 
 
 @pytest.mark.parametrize("answer", [b"fd[1]: OK", None], ids=["cut off", "silent"])
+@pytest.mark.threat("clamd", seen="half an answer or none: no answer")
 def test_half_an_answer_is_no_answer(file: Path, answer: bytes | None) -> None:
     with fake(answer) as (path, _), pytest.raises(TransientError):
         ClamdScanner(UnixClamd([path], 0.2), required=True, attempts=1).scan(file)
 
 
+@pytest.mark.threat("clamd", seen="required: waits")
 def test_where_scans_are_required_nothing_goes_on_without_one(file: Path, tmp_path: Path) -> None:
     down = ClamdScanner(UnixClamd([tmp_path / "none"]), required=True, attempts=1)
     with pytest.raises(TransientError):
@@ -171,6 +179,7 @@ def test_where_scans_are_required_nothing_goes_on_without_one(file: Path, tmp_pa
         down.version()
 
 
+@pytest.mark.threat("clamd", seen="auto: not scanned, and marked")
 def test_elsewhere_a_file_is_marked_and_the_daemon_left_alone_for_a_while(file: Path) -> None:
     with fake(b"", b"fd[1]: OK\0") as (path, heard):
         auto = ClamdScanner(UnixClamd([path]), required=False, attempts=1, pause=1000)
@@ -195,12 +204,16 @@ def test_only_regular_files_are_opened(tmp_path: Path, file: Path) -> None:
     assert refused.value.reason is Reason.NOT_REGULAR
 
 
-def test_what_clamd_cannot_count_is_not_sent(tmp_path: Path) -> None:
+@pytest.mark.threat("malware")
+def test_what_clamd_cannot_count_is_not_sent(
+    tmp_path: Path, seen: Callable[[object], None]
+) -> None:
     giant = tmp_path / "giant"
     with giant.open("wb") as out:
         out.truncate(scanner.MOST_BYTES + 1)  # holes only: no disk is used
     found = ClamdScanner(UnixClamd([tmp_path / "none"]), required=True).scan(giant)
     assert found.scan is Scan.NOT_SCANNED
+    seen(f"over 2 GiB: {found.scan}")
 
 
 def test_switched_off_means_not_scanned(file: Path) -> None:

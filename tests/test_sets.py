@@ -81,7 +81,11 @@ def the_set(database: Database, user: str = ANA) -> dict[str, Any]:
 
 
 def waiting(database: Database) -> list[dict[str, Any]]:
-    return database.rows("SELECT * FROM imports.chunks WHERE waits_for_set AND status <> 'done'")
+    """Chunks of sidecars that wait; media wait beside them."""
+    return database.rows(
+        "SELECT * FROM imports.chunks "
+        "WHERE waits_for_set AND status <> 'done' AND format = 'sidecar.rows'"
+    )
 
 
 def media_of(database: Database, job_id: UUID) -> list[tuple[str, str | None, list[str]]]:
@@ -277,7 +281,7 @@ def test_a_cancelled_part_waits_again_when_it_is_taken_up(
 ) -> None:
     job_id = drop(ANA, f"{STEM}-1-001.zip", SIDECARS)
     turn()
-    assert housekeeping.cancel(run, job_id, database.job(job_id)["user_id"]) == 1
+    assert housekeeping.cancel(run, job_id, database.job(job_id)["user_id"]).stopped == 1
     turn()
     assert (database.job(job_id)["status"], len(media_of(database, job_id))) == ("cancelled", 0)
     assert housekeeping.retry(run, database.job(job_id)) == 1

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -254,6 +255,18 @@ def test_transcode(monkeypatch: pytest.MonkeyPatch, codec: str, block: int) -> N
     encoding = survey(io.BytesIO(text.encode(codec)))
     monkeypatch.setattr(charset, "_BLOCK", block)
     assert transcoded(text.encode(codec), encoding) == (text.encode(), encoding)
+
+
+def test_transcode_loses_nothing_where_a_write_takes_less_than_it_was_given() -> None:
+    class Short(io.BytesIO):
+        """As an unbuffered file on a disk that is nearly full."""
+
+        def write(self, data: Any) -> int:
+            return super().write(bytes(data[:100]))
+
+    target = Short()
+    transcode(io.BytesIO(GERMAN.encode("cp1252") * 50), target)
+    assert target.getvalue() == GERMAN.encode() * 50
 
 
 def test_transcode_surveys_by_itself() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.timestamps import epoch, iso, mail_date
+from pipeline.timestamps import activity_time, epoch, iso, long_english, mail_date, spaced
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.records import Instant
@@ -235,10 +235,123 @@ def test_mail_date_refuses_what_is_no_date(text: Any) -> None:
     assert caught.value.__context__ is None
 
 
+_MARCH = utc(2024, 3, 4, 15, 5, 9)
+ACTIVITY = [
+    # the spellings of the reference: without a zone, UTC, an abbreviation, day first, German
+    ("Mar 8, 2018, 5:14:40 PM", utc(2018, 3, 8, 17, 14, 40), None, "zone_assumed"),
+    ("Jan 15, 2021, 6:54:12 PM UTC", utc(2021, 1, 15, 18, 54, 12), 0, None),
+    ("Jan 15, 2021, 6:54:12\u202fPM UTC", utc(2021, 1, 15, 18, 54, 12), 0, None),
+    ("\u2003Jan\u00a015,\u20032021, 6:54:12 PM UTC ", utc(2021, 1, 15, 18, 54, 12), 0, None),
+    ("Jan 15, 2021, 6:54:12 PM BST", utc(2021, 1, 15, 18, 54, 12), None, "zone_ambiguous"),
+    ("6 Oct 2020, 14:32:28 PDT", utc(2020, 10, 6, 14, 32, 28), None, "zone_ambiguous"),
+    ("6 Oct 2020, 14:32:28 GMT", utc(2020, 10, 6, 14, 32, 28), 0, None),
+    ("01.09.2022, 21:08:12 MESZ", utc(2022, 9, 1, 21, 8, 12), None, "zone_ambiguous"),
+    # offsets that are said outright
+    ("2 sept. 2026, 09:00:00 UTC+02:00", utc(2026, 9, 2, 7), 120, None),
+    ("Jan 4, 2025, 3:04:05 PM GMT+05:30", utc(2025, 1, 4, 9, 34, 5), 330, None),
+    ("2024年3月4日 GMT+8 15:05:09", utc(2024, 3, 4, 7, 5, 9), 480, None),
+    ("4 Mar 2024, 15:05:09 GMT\u22123", utc(2024, 3, 4, 18, 5, 9), -180, None),
+    # noon and midnight
+    ("Mar 4, 2024, 12:00:00 AM UTC", utc(2024, 3, 4), 0, None),
+    ("Mar 4, 2024, 12:00:00 PM UTC", utc(2024, 3, 4, 12), 0, None),
+    ("2024年3月4日 中午12:30:00 [UTC]", utc(2024, 3, 4, 12, 30), 0, None),
+    ("2024年3月4日 凌晨12:30:00 [UTC]", utc(2024, 3, 4, 0, 30), 0, None),
+    # by structure: CLDR's medium dates
+    ("4. März 2024, 15:05:09 UTC", _MARCH, 0, None),
+    ("4 mars 2024, 15:05:09 UTC", _MARCH, 0, None),
+    ("4 mar 2024, 15:05:09 UTC", _MARCH, 0, None),
+    ("4 mar 2024, 3:05:09 p.\u00a0m. UTC", _MARCH, 0, None),
+    ("4 de mar. de 2024 15:05:09 UTC", _MARCH, 0, None),
+    ("4 de marzo de 2024, 15:05:09 UTC", _MARCH, 0, None),
+    ("4 mrt 2024, 15:05:09 UTC", _MARCH, 0, None),
+    ("4 marca 2024, 15:05:09 UTC", _MARCH, 0, None),
+    ("4 мар. 2024 г., 15:05:09 UTC", _MARCH, 0, None),
+    ("2024/03/04 15:05:09 UTC", _MARCH, 0, None),
+    ("2024. 3. 4. 오후 3:05:09 UTC", _MARCH, 0, None),
+    ("2024. 3. 4. PM 3:05:09 KST", _MARCH, None, "zone_ambiguous"),
+    ("2024年3月4日 15:05:09 UTC", _MARCH, 0, None),
+    ("2024年3月4日 下午3:05:09 [CST]", _MARCH, None, "zone_ambiguous"),
+    ("25/03/2024, 15:05:09 UTC", utc(2024, 3, 25, 15, 5, 9), 0, None),
+    ("03/25/2024, 15:05:09 UTC", utc(2024, 3, 25, 15, 5, 9), 0, None),
+    ("04/03/2024, 15:05:09 UTC", _MARCH, 0, "day_first_assumed"),
+    ("04.03.2024, 15:05:09 UTC", _MARCH, 0, None),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "offset", "flag"), ACTIVITY, ids=[row[0] for row in ACTIVITY]
+)
+def test_activity_time(
+    text: str, at: datetime | None, offset: int | None, flag: str | None
+) -> None:
+    assert activity_time(text) == Instant(at, text, offset, flag)
+
+
+def test_activity_time_knows_the_months_of_a_dozen_languages() -> None:
+    december = ("Dez", "Dec", "dic", "déc.", "dicembre", "dezember", "grudnia", "дек.", "dez.")
+    for name in december:
+        assert activity_time(f"31 {name} 2023, 23:59:59 UTC").at == utc(2023, 12, 31, 23, 59, 59)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Mar 8, 2018",
+        "Mar 8, 2018, 5:14 PM",
+        "Feb 30, 2018, 5:14:40 PM UTC",
+        "Mar 8, 2018, 15:14:40 PM UTC",
+        "Mar 8, 2018, 25:14:40 UTC",
+        "Foo 8, 2018, 5:14:40 PM UTC",
+        "Mar 8, 2018, 5:14:40 PM UTC and more",
+        "Watched on Mar 8, 2018, 5:14:40 PM UTC",
+        "31.02.2022, 21:08:12 MESZ",
+        "13/13/2022, 21:08:12 UTC",
+        "x" * 5_000,
+        None,
+    ],
+)
+def test_activity_time_refuses_what_is_no_time(text: Any) -> None:
+    with pytest.raises(BadValue) as caught:
+        activity_time(text)
+    assert caught.value.reason is Reason.BAD_TIME
+    assert caught.value.__context__ is None
+
+
 @given(st.text(max_size=250))
 def test_any_text_is_a_time_or_refused(text: str) -> None:
-    for understand in (iso, mail_date, lambda t: epoch(t, "s")):
+    for understand in (iso, mail_date, activity_time, lambda t: epoch(t, "s")):
         try:
             assert understand(text).text == text
         except BadValue as refused:
             assert refused.reason is Reason.BAD_TIME
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Sunday May 3,2020 5:45 PM GMT", "2020-05-03T17:45:00+00:00"),
+        ("Sunday May 3,2020 12:05 AM GMT", "2020-05-03T00:05:00+00:00"),
+        ("Sunday May 3, 2020 12:05\u202fPM GMT", "2020-05-03T12:05:00+00:00"),
+        ("Sunday May 3,2020 17:45 PM GMT", "2020-05-03T17:45:00+00:00"),
+    ],
+)
+def test_long_english_dates(text: str, expected: str) -> None:
+    found = long_english(text)
+    assert found.at is not None and found.at.isoformat() == expected
+    assert (found.text, found.offset, found.flag) == (text, 0, None)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "May 3,2020", "Sunday May 33,2020 5:45 PM GMT", "Sunday Mai 3,2020 5:45 PM GMT"]
+)
+def test_long_english_dates_that_are_none(text: str) -> None:
+    with pytest.raises(BadValue):
+        long_english(text)
+
+
+def test_a_blank_before_the_offset() -> None:
+    found = spaced("2016-11-14 07:25:44 -0700")
+    assert found.at is not None and found.at.isoformat() == "2016-11-14T14:25:44+00:00"
+    assert (found.text, found.offset) == ("2016-11-14 07:25:44 -0700", -420)
+    assert spaced("2016-11-14").flag == "zone_assumed"

@@ -155,12 +155,16 @@ ACCEPTED: dict[str, tuple[bytes, str]] = {
 }
 
 
+@pytest.mark.threat("accepted")
 @pytest.mark.parametrize("case", ACCEPTED)
-def test_an_archive_gives_its_members(walk: Callable[..., Out], case: str) -> None:
+def test_an_archive_gives_its_members(
+    walk: Callable[..., Out], case: str, seen: Callable[[object], None]
+) -> None:
     out = walk(*ACCEPTED[case])
     assert (out.loaded, out.listed, out.refused) == (["a.json", "b.json"], [], None)
     assert [e.ordinal for e in out.entries] == [1, 2]
     assert [e.media_type for e in out.entries] == ["application/json"] * 2
+    seen(f"{case}: its members")
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
@@ -210,23 +214,31 @@ def test_an_office_document_that_is_a_bomb_is_not_handed_on(walk: Callable[..., 
 # ---- names
 
 
+@pytest.mark.threat("names")
 @pytest.mark.parametrize("pack", [zipped, tarred])
 def test_a_name_never_leads_anywhere(
-    walk: Callable[..., Out], pack: Callable[[list[tuple[str, bytes]]], bytes]
+    walk: Callable[..., Out],
+    pack: Callable[[list[tuple[str, bytes]]], bytes],
+    seen: Callable[[object], None],
 ) -> None:
     out = walk(pack([(name, GOOD) for name in hostile.TRAVERSALS]), "x")
     assert out.loaded == list(hostile.TRAVERSALS)  # as text, and only as text
+    seen(f"{len(out.loaded)} names in a {pack.__name__[:3]} kept as text, no file elsewhere")
 
 
+@pytest.mark.threat("collisions")
 @pytest.mark.parametrize("pack", [zipped, tarred])
 def test_names_that_collide_or_are_odd_all_come_out(
-    walk: Callable[..., Out], pack: Callable[[list[tuple[str, bytes]]], bytes]
+    walk: Callable[..., Out],
+    pack: Callable[[list[tuple[str, bytes]]], bytes],
+    seen: Callable[[object], None],
 ) -> None:
     data = pack([(name, b'["%d"]' % n) for n, name in enumerate(hostile.ODD_NAMES)])
     out = walk(data, "x")
     assert out.loaded == [unpack.shown(name) for name in hostile.ODD_NAMES]
     contents = {e.file.read_bytes() for e in out.entries if isinstance(e, Member)}
     assert len(contents) == len(hostile.ODD_NAMES)
+    seen(f"{len(contents)} of {len(hostile.ODD_NAMES)} members, in a {pack.__name__[:3]}")
 
 
 @pytest.mark.parametrize(
@@ -268,12 +280,16 @@ def test_a_name_beyond_the_limit_is_set_aside(walk: Callable[..., Out]) -> None:
     assert len(out.listed[0][0]) < 300
 
 
-def test_folders_and_litter_are_counted_and_not_read(walk: Callable[..., Out]) -> None:
+@pytest.mark.threat("litter")
+def test_folders_and_litter_are_counted_and_not_read(
+    walk: Callable[..., Out], seen: Callable[[object], None]
+) -> None:
     data = zipped([("a/", b""), ("a/x.json", GOOD), *((name, GOOD) for name in hostile.LITTER)])
     out = walk(data, "x.zip")
     assert out.loaded == ["a/x.json"]
     assert out.listed == [("a/", Reason.DIRECTORY)] + [(n, Reason.LITTER) for n in hostile.LITTER]
     assert all(e.disposition is Disposition.IGNORED for e in out.entries if isinstance(e, Listed))
+    seen(f"{len(hostile.LITTER)} listed as {Reason.LITTER}, the good one read")
 
 
 # ---- single entries that can't be taken; all others load
@@ -327,13 +343,15 @@ SET_ASIDE = {
 }
 
 
+@pytest.mark.threat("damaged")
 @pytest.mark.parametrize("case", SET_ASIDE)
 def test_a_bad_entry_is_set_aside_whole_and_its_siblings_load(
-    walk: Callable[..., Out], case: str
+    walk: Callable[..., Out], case: str, seen: Callable[[object], None]
 ) -> None:
     data, loaded, listed = SET_ASIDE[case]
     out = walk(data, "x.zip")
     assert (out.loaded, out.listed, out.refused) == (loaded, listed, None)
+    seen(f"{case}: {out.listed[0][1]}, {len(out.loaded)} beside it")
 
 
 KINDS = {
@@ -347,11 +365,15 @@ KINDS = {
 }
 
 
+@pytest.mark.threat("links")
 @pytest.mark.parametrize("kind", KINDS)
-def test_links_and_devices_in_a_tar_are_never_made(walk: Callable[..., Out], kind: str) -> None:
+def test_links_and_devices_in_a_tar_are_never_made(
+    walk: Callable[..., Out], kind: str, seen: Callable[[object], None]
+) -> None:
     out = walk(hostile.tar_of_kind(KINDS[kind]), "x.tar")
     assert out.loaded == ["good.json", "after.json"]
     assert out.listed == [("bad", Reason.LINK_OR_DEVICE)]
+    seen(f"{kind}: {out.listed[0][1]}")
 
 
 def test_a_link_and_a_member_of_its_name_do_not_meet(walk: Callable[..., Out]) -> None:
@@ -361,21 +383,33 @@ def test_a_link_and_a_member_of_its_name_do_not_meet(walk: Callable[..., Out]) -
     assert (out.loaded, out.listed) == (["x/escaped.json"], [("x", Reason.LINK_OR_DEVICE)])
 
 
-def test_a_terabyte_of_holes_is_not_written(walk: Callable[..., Out]) -> None:
+@pytest.mark.threat("links")
+def test_a_terabyte_of_holes_is_not_written(
+    walk: Callable[..., Out], seen: Callable[[object], None]
+) -> None:
     out = walk(hostile.sparse_tar(), "x.tar")
     assert out.loaded == ["good.json", "after.json"]
     assert out.listed == [("sparse", Reason.LINK_OR_DEVICE)]
+    seen(f"a terabyte of holes: {out.listed[0][1]}")
 
 
-def test_a_symlink_in_a_zip_is_set_aside(walk: Callable[..., Out]) -> None:
+@pytest.mark.threat("links")
+def test_a_symlink_in_a_zip_is_set_aside(
+    walk: Callable[..., Out], seen: Callable[[object], None]
+) -> None:
     out = walk(hostile.zip_with_link(), "x.zip")
     assert (out.loaded, out.listed) == (["good.json"], [("link", Reason.LINK_OR_DEVICE)])
+    seen(f"symlink in a zip: {out.listed[0][1]}")
 
 
-def test_a_setuid_bit_means_nothing(walk: Callable[..., Out]) -> None:
+@pytest.mark.threat("links")
+def test_a_setuid_bit_means_nothing(
+    walk: Callable[..., Out], seen: Callable[[object], None]
+) -> None:
     (only,) = walk(hostile.setuid_tar(), "x.tar").entries
     assert isinstance(only, Member)
     assert only.file.stat().st_mode & 0o7111 == 0
+    seen("setuid: an ordinary file")
 
 
 # ---- archives that break off or are damaged
@@ -467,25 +501,42 @@ REFUSED = {
     "a zstd with a giant window": (_wide_zst(), "x.zst", Reason.METHOD),
     "an empty tar": (tarred([]) + b"", "x", Reason.EMPTY),
     "a 7z": (b"7z\xbc\xaf\x27\x1c\0\4" + b"x" * 99, "x.7z", Reason.UNSUPPORTED_TYPE),
+}
+OVERLAPS = {
     "entries that are one": (hostile.overlapping_zip(50, MB), "x.zip", Reason.ARCHIVE_OVERLAP),
     "entries in entries": (hostile.quoted_overlap_zip(50, MB), "x.zip", Reason.ARCHIVE_OVERLAP),
 }
 
 
+@pytest.mark.threat("damaged")
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_gives_nothing_is_refused_whole(walk: Callable[..., Out], case: str) -> None:
+def test_what_gives_nothing_is_refused_whole(
+    walk: Callable[..., Out], case: str, seen: Callable[[object], None]
+) -> None:
     data, name, reason = REFUSED[case]
     out = walk(data, name)
     assert out.refused is reason
     assert out.message
     assert not out.entries
+    seen(f"{case}: {out.refused}")
 
 
-@pytest.mark.parametrize("case", [c for c in REFUSED if "empty tar" not in c])
+@pytest.mark.threat("overlap")
+@pytest.mark.parametrize("case", OVERLAPS)
+def test_entries_that_share_bytes_are_refused_before_they_are_read(
+    walk: Callable[..., Out], case: str, seen: Callable[[object], None]
+) -> None:
+    data, name, reason = OVERLAPS[case]
+    out = walk(data, name)
+    assert (out.refused, out.entries) == (reason, [])
+    seen(f"{case}, 50 MB out of {len(data) // 1000} kB: {out.refused}")
+
+
+@pytest.mark.parametrize("case", [c for c in (REFUSED | OVERLAPS) if "empty tar" not in c])
 def test_in_an_archive_only_the_bad_archive_is_set_aside(
     walk: Callable[..., Out], case: str
 ) -> None:
-    data, _, reason = REFUSED[case]
+    data, _, reason = (REFUSED | OVERLAPS)[case]
     out = walk(zipped([*files("a.json"), ("bad.bin", data), *files("b.json")]), "x.zip")
     assert out.loaded == ["a.json", "b.json"]
     assert out.listed == [("bad.bin", reason)]
@@ -520,10 +571,11 @@ def walk_watched(path: Path, limits: ArchiveLimits, work: Path) -> tuple[Reason 
     return None, most
 
 
+@pytest.mark.threat("bombs")
 @pytest.mark.parametrize("kind", ["zip", "gz", "zst", "tar.gz"])
 @pytest.mark.parametrize("limit", [Reason.ARCHIVE_RATIO, Reason.ARCHIVE_TOTAL])
 def test_a_bomb_is_stopped_by_the_bytes_that_come_out(
-    tmp_path: Path, kind: str, limit: Reason
+    tmp_path: Path, kind: str, limit: Reason, seen: Callable[[object], None]
 ) -> None:
     path = hostile.bomb(tmp_path / f"bomb.{kind}", 20 * MB, kind)
     by_total = limit is Reason.ARCHIVE_TOTAL
@@ -532,11 +584,16 @@ def test_a_bomb_is_stopped_by_the_bytes_that_come_out(
     assert reason is limit
     assert most <= 5 * MB
     assert disk_use(tmp_path / "work") == 0
+    seen(f"20 MB of zeros in a {kind}: {reason}, under 5 MB on disk")
 
 
-def test_a_bomb_that_declares_ten_bytes_gives_no_more(walk: Callable[..., Out]) -> None:
+@pytest.mark.threat("bombs")
+def test_a_bomb_that_declares_ten_bytes_gives_no_more(
+    walk: Callable[..., Out], seen: Callable[[object], None]
+) -> None:
     out = walk(hostile.lying_bomb(50 * MB), "x.zip")
     assert out.listed == [("a.bin", Reason.BAD_CHECKSUM)]
+    seen(f"a size that lies: {out.listed[0][1]}")
 
 
 def test_what_an_entry_declares_against_all_sense_does_not_condemn_the_rest(
@@ -547,21 +604,29 @@ def test_what_an_entry_declares_against_all_sense_does_not_condemn_the_rest(
     assert out.loaded[-1] == "b.json"
 
 
-def test_nested_bombs_end_the_whole_when_together_they_are_too_much(tmp_path: Path) -> None:
+@pytest.mark.threat("bombs")
+def test_nested_bombs_end_the_whole_when_together_they_are_too_much(
+    tmp_path: Path, seen: Callable[[object], None]
+) -> None:
     path = tmp_path / "42.zip"
     path.write_bytes(hostile.forty_two(levels=3, width=16, size=MB))
     reason, most = walk_watched(path, _limits(ratio_from=10 * MB, ratio=10), tmp_path / "work")
     assert reason is Reason.ARCHIVE_RATIO
     assert most <= 10 * MB
+    seen(f"zips in zips: {reason}")
 
 
-def test_a_bomb_in_an_honest_archive_is_set_aside_alone(walk: Callable[..., Out]) -> None:
+@pytest.mark.threat("bombs")
+def test_a_bomb_in_an_honest_archive_is_set_aside_alone(
+    walk: Callable[..., Out], seen: Callable[[object], None]
+) -> None:
     noise = hashlib.shake_128(b"seed").digest(MB)
     bomb = gzip.compress(bytes(20 * MB))
     data = zipped([("noise.bin", noise), ("bomb.gz", bomb), *files("a.json")])
     out = walk(data, "x.zip", _limits(ratio=50))
     assert out.loaded == ["noise.bin", "a.json"]
     assert out.listed == [("bomb.gz", Reason.ARCHIVE_RATIO)]
+    seen(f"beside honest members: {out.listed[0][1]}, {len(out.loaded)} beside it")
 
 
 def test_small_text_may_shrink_a_thousandfold(walk: Callable[..., Out]) -> None:
@@ -576,8 +641,9 @@ def test_a_member_over_its_limit_is_set_aside_and_not_left_half(walk: Callable[.
         assert out.listed == [("big.txt", Reason.TOO_LARGE)]
 
 
+@pytest.mark.threat("nesting")
 def test_archives_are_opened_to_a_depth_and_what_lies_beside_loads(
-    walk: Callable[..., Out],
+    walk: Callable[..., Out], seen: Callable[[object], None]
 ) -> None:
     out = walk(hostile.nested(5), "x.zip")
     assert out.loaded == [f"{'inner.zip!/' * n}beside.json" for n in range(4)]
@@ -585,9 +651,13 @@ def test_archives_are_opened_to_a_depth_and_what_lies_beside_loads(
     flat = walk(hostile.nested(2), "x.zip", _limits(depth=0))
     assert flat.loaded == ["beside.json"]
     assert flat.listed == [("inner.zip", Reason.ARCHIVE_DEPTH)]
+    seen(f"five deep: {out.listed[0][1]}, {len(out.loaded)} beside the way")
 
 
-def test_an_archive_that_holds_itself_is_not_opened_again(tmp_path: Path) -> None:
+@pytest.mark.threat("nesting")
+def test_an_archive_that_holds_itself_is_not_opened_again(
+    tmp_path: Path, seen: Callable[[object], None]
+) -> None:
     """A quine can't be made by a small program; its hash can be claimed for what lies around."""
     inner = zipped(files("a.json"))
     path = tmp_path / "quine.zip"
@@ -595,13 +665,29 @@ def test_an_archive_that_holds_itself_is_not_opened_again(tmp_path: Path) -> Non
     source = msgspec.structs.replace(source_of(path), sha256=hostile.sha256(inner))
     out = Out(entries=list(members(source, tmp_path / "work", SMALL)))
     assert (out.loaded, out.listed) == (["b.json"], [("again.zip", Reason.ARCHIVE_RECURSION)])
+    seen(f"a hash on its own path: {out.listed[0][1]}, {len(out.loaded)} beside it")
 
 
+@pytest.mark.threat("time")
+@pytest.mark.parametrize("case", ["zip", "tar", "tar.gz", "tar.zst"])
+def test_unpacking_ends_when_its_time_is_up(
+    walk: Callable[..., Out], case: str, seen: Callable[[object], None]
+) -> None:
+    limits = msgspec.structs.replace(SMALL, seconds=-1)
+    out = walk(*ACCEPTED[case], limits)
+    assert (out.entries, out.refused) == ([], Reason.ARCHIVE_TIME)
+    seen(f"{case}: {out.refused}")
+
+
+@pytest.mark.threat("counts")
 @pytest.mark.parametrize("name", ["x.zip", "x.tar"])
-def test_too_many_entries_end_the_whole(walk: Callable[..., Out], name: str) -> None:
+def test_too_many_entries_end_the_whole(
+    walk: Callable[..., Out], name: str, seen: Callable[[object], None]
+) -> None:
     data = (zipped if name == "x.zip" else tarred)([(f"{n}.json", GOOD) for n in range(20)])
     assert walk(data, name, _limits(members=19)).refused is Reason.ARCHIVE_MEMBERS
     assert len(walk(data, name, _limits(members=20)).loaded) == 20
+    seen(f"one over the limit in a {name[2:]}: {Reason.ARCHIVE_MEMBERS}")
 
 
 def test_entries_of_nested_archives_count_too(walk: Callable[..., Out]) -> None:
@@ -610,14 +696,21 @@ def test_entries_of_nested_archives_count_too(walk: Callable[..., Out]) -> None:
     assert walk(data, "x.zip", _limits(members=15)).refused is Reason.ARCHIVE_MEMBERS
 
 
-def test_more_entries_than_an_old_zip_can_count_are_all_found(tmp_path: Path) -> None:
+@pytest.mark.threat("counts")
+def test_more_entries_than_an_old_zip_can_count_are_all_found(
+    tmp_path: Path, seen: Callable[[object], None]
+) -> None:
     path = tmp_path / "many.zip"
     path.write_bytes(hostile.many_entries(66_000))
-    seen = inspect_archive(path, ArchiveLimits())
-    assert (seen.entries, seen.missing) == (66_000, 0)
+    found = inspect_archive(path, ArchiveLimits())
+    assert (found.entries, found.missing) == (66_000, 0)
+    seen(f"{found.entries:,} without ZIP64: all found")
 
 
-def test_entries_are_counted_in_bounded_memory(tmp_path: Path) -> None:
+@pytest.mark.threat("counts")
+def test_entries_are_counted_in_bounded_memory(
+    tmp_path: Path, seen: Callable[[object], None]
+) -> None:
     path = tmp_path / "many.zip"
     path.write_bytes(hostile.many_entries(10_000))
     tracemalloc.start()
@@ -627,12 +720,17 @@ def test_entries_are_counted_in_bounded_memory(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert refused.value.reason is Reason.ARCHIVE_MEMBERS
     assert most < 4 * MB  # the standard library alone holds all entries: 5 MB
+    seen("10,000: counted in under 4 MB")
 
 
-def test_a_wrong_count_hides_nothing(walk: Callable[..., Out]) -> None:
+@pytest.mark.threat("counts")
+def test_a_wrong_count_hides_nothing(
+    walk: Callable[..., Out], seen: Callable[[object], None]
+) -> None:
     fewer, more = walk(hostile.many_entries(5, 2), "x.zip"), walk(hostile.many_entries(5, 9), "x")
     assert len(fewer.loaded) == len(more.loaded) == 5
     assert (fewer.listed, more.listed) == ([], [("x", Reason.ARCHIVE_BROKEN)])
+    seen("2 or 9 declared of 5: 5 read, 4 missing ones said")
 
 
 def test_a_tar_header_of_any_size_is_not_held_in_memory(walk: Callable[..., Out]) -> None:
@@ -713,8 +811,9 @@ def test_what_an_earlier_walk_wrote_counts_against_the_limits(tmp_path: Path) ->
         list(again)
 
 
+@pytest.mark.threat("disk_full")
 def test_a_full_disk_is_bad_weather_and_leaves_no_half_member(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: Callable[[object], None]
 ) -> None:
     path = tmp_path / "x.zip"
     path.write_bytes(zipped(TWO))
@@ -722,6 +821,7 @@ def test_a_full_disk_is_bad_weather_and_leaves_no_half_member(
     with pytest.raises(TransientError):
         list(members(source_of(path), tmp_path / "work", SMALL))
     assert disk_use(tmp_path / "work") == 0
+    seen("unpacking: waits, no half member")
 
 
 def _full(_: int) -> None:
@@ -746,7 +846,10 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("path", MALFORMED, ids=lambda path: path.stem)
-def test_malformed_zips_of_others_give_what_is_good_in_them(tmp_path: Path, path: Path) -> None:
+@pytest.mark.threat("damaged")
+def test_malformed_zips_of_others_give_what_is_good_in_them(
+    tmp_path: Path, path: Path, seen: Callable[[object], None]
+) -> None:
     out = Out()
     try:
         out.entries.extend(members(source_of(path), tmp_path / "work", SMALL))
@@ -755,6 +858,7 @@ def test_malformed_zips_of_others_give_what_is_good_in_them(tmp_path: Path, path
     assert out.loaded == EXPECTED.get(path.stem, [])
     assert out.refused or out.listed or path.stem.startswith("invalid-comment")
     assert set(tmp_path.iterdir()) <= {tmp_path / "work"}
+    seen("malformed zip of others: what is good in it")
 
 
 def test_the_malformed_zips_are_here() -> None:
@@ -774,6 +878,7 @@ SAMPLES = list(_samples())
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.threat("chance", seen="150 damaged archives: members, listings or a refusal")
 @given(
     sample=st.sampled_from(SAMPLES),
     cut=st.none() | st.floats(0, 1),

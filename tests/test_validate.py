@@ -62,6 +62,7 @@ def _device(path: Path) -> None:
     path.symlink_to("/dev/zero")
 
 
+@pytest.mark.threat("moving", seen="folder, link, device or fifo: not_a_regular_file")
 @pytest.mark.parametrize("make", [_folder, _link, _device, os.mkfifo])
 def test_only_regular_files_are_taken_and_nothing_is_waited_for(
     tmp_path: Path, make: Callable[[Path], object]
@@ -116,9 +117,14 @@ def _replace(path: Path) -> None:
     other.replace(path)
 
 
+@pytest.mark.threat("moving")
 @pytest.mark.parametrize("change", [_append, _rewrite, _cut, _replace, os.unlink])
 def test_a_file_that_changes_while_it_is_read_is_refused(
-    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None]
+    file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[Path], None],
+    seen: Callable[[object], None],
 ) -> None:
     read = validate._read
 
@@ -130,8 +136,10 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
     monkeypatch.setattr(validate, "_read", read_and_change)
     assert reason_of(lambda: copy_and_measure(file, tmp_path / "copy")) is Reason.CHANGED
     assert not (tmp_path / "copy").exists()
+    seen(f"{change.__name__.strip('_')} while it is read: {Reason.CHANGED}")
 
 
+@pytest.mark.threat("disk_full", seen="copying: waits, no half file")
 def test_a_full_disk_is_bad_weather_and_leaves_nothing(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,6 +218,7 @@ def test_the_type_is_told_by_content(tmp_path: Path, name: str, data: bytes, exp
     assert media_type(data[: sniff.HEAD], name, path) == expected
 
 
+@pytest.mark.threat("two_types")
 @pytest.mark.parametrize(
     ("name", "data"),
     [
@@ -228,11 +237,12 @@ def test_the_type_is_told_by_content(tmp_path: Path, name: str, data: bytes, exp
     ],
 )
 def test_what_is_two_things_or_lies_about_being_an_archive_is_refused(
-    tmp_path: Path, name: str, data: bytes
+    tmp_path: Path, name: str, data: bytes, seen: Callable[[object], None]
 ) -> None:
     path = tmp_path / "file"
     path.write_bytes(data)
     assert reason_of(lambda: media_type(data, name, path)) is Reason.AMBIGUOUS_TYPE
+    seen(f"{name}: {Reason.AMBIGUOUS_TYPE}")
 
 
 def test_zeros_are_nothing_however_many(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,6 +10,7 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 
+from pipeline.durable import held
 from sql.store import Lake
 from tasks import housekeeping, verify
 from tasks.context import Runtime
@@ -218,6 +220,20 @@ def test_a_work_folder_that_stayed(job: dict[str, Any], check: Check, run: Runti
     assert failed(check(job)) == {"nothing left over"}
     assert housekeeping.sweep(run) == 1
     assert failed(check(job)) == set()
+
+
+def test_a_folder_that_a_claim_holds_is_not_swept_however_old_it_looks(run: Runtime) -> None:
+    folder = run.folders.job(uuid4())
+    (folder / "original").mkdir(parents=True)
+    os.utime(folder, (0, 0))  # as a clock that is hours ahead sees it
+    with held(folder):
+        assert housekeeping.sweep(run) == 0
+    (folder / "original" / "a.txt").write_bytes(b"The one copy.")
+    os.utime(folder, (0, 0))
+    assert housekeeping.sweep(run) == 0
+    (folder / "original" / "a.txt").unlink()
+    os.utime(folder, (0, 0))
+    assert housekeeping.sweep(run) == 1
 
 
 def test_a_blob_that_went(job: dict[str, Any], check: Check, run: Runtime) -> None:

@@ -27,6 +27,7 @@ def test_exports_are_not_ignored(name: str) -> None:
     assert not ignored(name)
 
 
+@pytest.mark.threat("moving", seen="still growing: waits")
 def test_settles_only_after_standing_still() -> None:
     settling = Settling(5.0)
     path = Path("a.zip")
@@ -85,6 +86,7 @@ def watcher(run: Any, driver: Any) -> Watcher:
     return Watcher(run.ledger, run.folders, settle_s=0.0, options=run.options)
 
 
+@pytest.mark.threat("moving", seen="put aside with a reason: folder, empty file, link, fifo")
 @pytest.mark.services
 def test_takes_files_and_puts_the_rest_aside_with_a_reason(
     watcher: Watcher, run: Any, driver: Any, database: Any

@@ -15,6 +15,7 @@ import redis
 import structlog
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import Celery, signals
+from psycopg.conninfo import conninfo_to_dict
 
 from pipeline.embed import EmbedPolicy
 from pipeline.ports import Embedder
@@ -31,7 +32,7 @@ from tasks.blobs import FileBlobs
 from tasks.chains import TASK_PREFIX
 from workers import limits, logs
 from workers.scanner import make_scanner
-from workers.settings import ScannerMode, Settings, load
+from workers.settings import Infected, ScannerMode, Settings, load
 
 log = structlog.get_logger("datapunk.bootstrap")
 
@@ -48,6 +49,7 @@ def options(settings: Settings) -> context.Options:
         max_attempts=settings.max_attempts,
         dispatch_window=settings.dispatch_window,
         scan_required=settings.scanner is ScannerMode.REQUIRED,
+        infected_key=settings.infected_key if settings.infected is Infected.ENCRYPT else None,
         max_upload_bytes=settings.max_upload_bytes,
         set_wait_s=settings.set_wait_s,
         archive=ArchiveLimits(
@@ -55,6 +57,9 @@ def options(settings: Settings) -> context.Options:
             ratio=settings.archive_max_ratio,
             members=settings.archive_max_members,
             depth=settings.archive_max_depth,
+            member=settings.archive_max_member_bytes,
+            path_bytes=settings.archive_max_path_bytes,
+            seconds=settings.archive_max_seconds,
         ),
         slices=SliceLimits(records=settings.chunk_records, size=settings.chunk_bytes),
         embed=EmbedPolicy(types=settings.embed_types),
@@ -215,11 +220,30 @@ def limit_children(settings: Settings) -> None:
     @signals.worker_process_init.connect(weak=False)
     def bound(**_: Any) -> None:
         _bound(settings)
+        if needs_network(settings) or not limits.cut_network():
+            log.warning("this process has the network; see docs/security.md")
+
+    @signals.task_prerun.connect(weak=False)
+    def bound_time(task: Any = None, **_: Any) -> None:
+        limits.bound_time(task.time_limit)
 
 
 def _bound(settings: Settings) -> None:
     largest = max(settings.archive_max_bytes, settings.max_upload_bytes)
     limits.bound(memory_mb=settings.task_memory_mb, file_bytes=largest)
+
+
+def needs_network(settings: Settings) -> tuple[str, ...]:
+    """What a child that reads records reaches over the network, and not by a socket with a path."""
+    urls = (settings.url("ledger"), settings.url("ingest"))
+    hosts = [str(conninfo_to_dict(url).get("host") or "/") for url in urls]
+    scans = settings.scanner is not ScannerMode.OFF and settings.clamd_socket is None
+    needed = {
+        "the database": not all(host.startswith("/") for host in hosts),
+        "the broker": not settings.broker().startswith("redis+socket://"),
+        "clamd": scans and settings.clamd_host is not None,
+    }
+    return tuple(name for name, over_network in needed.items() if over_network)
 
 
 @signals.worker_process_init.connect(weak=False)

@@ -8,7 +8,6 @@ and `recover` finishes it. Once the ledger knows the job, `claim.json` goes.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import re
 import shutil
@@ -23,7 +22,7 @@ import msgspec
 import structlog
 from psycopg.types.json import Jsonb
 
-from pipeline.durable import fsync_folder, put, written
+from pipeline.durable import fsync_folder, held, put, written
 from pipeline.parts import part_of
 from pipeline.validate import copy_and_measure, open_regular
 from schemas.crash import crash_here
@@ -155,30 +154,19 @@ def _check(path: Path, limit: int) -> None:
 def _new_claim(folders: Folders, job_id: UUID, claimed: Claimed) -> Iterator[None]:
     """A locked work folder; it goes again if the file never came into it."""
     folder = folders.job(job_id)
-    (folder / "original").mkdir(parents=True)
-    crash_here("intake.made")
-    with _lock(folder):
-        try:
+    try:
+        (folder / "original").mkdir(parents=True)
+        crash_here("intake.made")
+        with held(folder):
             with written(folder / _CLAIM) as out:
                 put(out, msgspec.json.encode(claimed))
             fsync_folder(folders.work)
             crash_here("intake.noted")
             yield
-        except BaseException:
-            if not os.path.lexists(folders.original(job_id, claimed.name)):
-                shutil.rmtree(folder, ignore_errors=True)
-            raise
-
-
-@contextmanager
-def _lock(folder: Path, *, wait: bool = True) -> Iterator[None]:
-    """Hold a folder; raises BlockingIOError if another holds it and we don't wait."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        yield
-    finally:
-        os.close(handle)
+    except BaseException:
+        if not os.path.lexists(folders.original(job_id, claimed.name)):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _move(path: Path, target: Path) -> None:
@@ -259,7 +247,7 @@ def recover(ledger: Ledger, folders: Folders, options: Options | None = None) ->
     options = options or Options()
     done: list[UUID] = []
     for note in folders.work.glob(f"*-*-*-*-*/{_CLAIM}"):
-        with suppress(BlockingIOError, FileNotFoundError), _lock(note.parent, wait=False):
+        with suppress(BlockingIOError, FileNotFoundError), held(note.parent, wait=False):
             job_id = UUID(note.parent.name)
             if _recover(ledger, folders, job_id, note, options):
                 done.append(job_id)

@@ -24,6 +24,7 @@ from pathlib import Path
 import psutil
 import redis
 
+from schemas.crash import crash_here
 from schemas.errors import ConfigurationError, ServiceDown
 from workers import machine
 from workers.settings import Settings, load
@@ -149,7 +150,9 @@ def _make_cluster(settings: Settings, user: pwd.struct_passwd | None) -> None:
     _run([*single, "postgres"], user, f"CREATE DATABASE {DATABASE}\n")
     with suppress(FileNotFoundError):
         settings.postgres_dir.rmdir()
+    crash_here("cluster.before_rename")
     new.rename(settings.postgres_dir)
+    crash_here("cluster.after_rename")
 
 
 def _run(command: list[str], user: pwd.struct_passwd | None, text: str = "") -> None:

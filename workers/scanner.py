@@ -32,6 +32,10 @@ MOST_BYTES = 2**31 - 1
 _REPLY = re.compile(r"^[^:]*: (?:(?P<name>.+) )?(?P<outcome>OK|FOUND|ERROR)$")
 # clamd answers FOUND to these too (AlertExceedsMax, AlertEncrypted): it found that it can't look.
 _CANNOT_LOOK = re.compile(r"Heuristics\.(Limits|Encrypted)\.")
+# Its own bad weather (memory, temporary files), as libclamav's cl_strerror words it.
+_OUT_OF_ROOM = re.compile(
+    r"Can't (allocate memory|create temporary (file|directory)|write to file) ERROR$"
+)
 _LONGEST_REPLY = 64 * 1024
 #: How long one file may take: 2 GB at 25 MB/s, which is what clamd makes of a zip.
 _TIMEOUT_S = 90.0
@@ -143,11 +147,16 @@ class ClamdScanner:
 
     def _ask(self, file: BinaryIO) -> str:
         file.seek(0)
-        return self._daemon.ask(file)
+        reply = self._daemon.ask(file)
+        if _OUT_OF_ROOM.search(reply):
+            raise OSError("clamd has no room to work in")
+        return reply
 
     def _down(self) -> Verdict:
         if self._required:
-            raise TransientError("clamd does not answer, and files must be scanned.") from None
+            raise TransientError(
+                "clamd does not answer, and files must be scanned.", code="scanner_down"
+            ) from None
         if time.monotonic() >= self._asleep_until:
             self._asleep_until = time.monotonic() + self._pause
         return Verdict(Scan.NOT_SCANNED, "clamd does not answer")

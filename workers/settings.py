@@ -26,6 +26,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from pipeline import seal
 from pipeline.embed import EMBEDDED_TYPES, MOST_PIECES
 from schemas.errors import ConfigurationError
 from schemas.records import DataType
@@ -46,6 +47,13 @@ class ScannerMode(StrEnum):
     OFF = "off"
     AUTO = "auto"
     REQUIRED = "required"
+
+
+class Infected(StrEnum):
+    """What becomes of what the scanner found; it reaches no parser in any case."""
+
+    DISCARD = "discard"
+    ENCRYPT = "encrypt"
 
 
 class LogFormat(StrEnum):
@@ -133,6 +141,18 @@ class Settings(BaseSettings):
         None, description="The host of a clamd on TCP; used where no socket is given."
     )
     clamd_port: int = Field(3310, ge=1, le=65535, description="The port of a clamd on TCP.")
+
+    infected_key: str | None = Field(
+        None,
+        description="The public key (age1…, made by age-keygen) that malware is sealed to. The "
+        "private one is not needed here and should lie elsewhere.",
+    )
+    infected: Infected = Field(
+        Infected.DISCARD,
+        description="discard: an infected member is not kept, and a dropped file that is infected "
+        "stays closed in failed/. encrypt: both are kept in infected/, sealed to "
+        "`DATAPUNK_INFECTED_KEY`, which must be set.",
+    )
 
     embed_model: str | None = Field(
         None,
@@ -239,6 +259,19 @@ class Settings(BaseSettings):
     archive_max_depth: int = Field(
         3, ge=0, le=20, description="How deep archives may stand within archives."
     )
+    archive_max_member_bytes: int = Field(
+        500 * _GB,
+        ge=1,
+        description="The largest member; a larger one is set aside, the rest loads.",
+    )
+    archive_max_path_bytes: int = Field(
+        4096, ge=16, description="The longest name of a member; one with a longer is set aside."
+    )
+    archive_max_seconds: int = Field(
+        4 * 3600,
+        ge=1,
+        description="The most processor time that unpacking one upload may take, in seconds.",
+    )
 
     flower_address: str = Field(
         "127.0.0.1",
@@ -303,6 +336,18 @@ class Settings(BaseSettings):
     @classmethod
     def _redis(cls, url: SecretStr | None) -> SecretStr | None:
         return _checked(url, ("redis", "rediss", "redis+socket", "unix"))
+
+    @field_validator("infected_key")
+    @classmethod
+    def _public_key(cls, key: str | None) -> str | None:
+        return None if key is None else seal.recipient(key)
+
+    @field_validator("infected")
+    @classmethod
+    def _sealable(cls, policy: Infected, info: ValidationInfo) -> Infected:
+        given = info.data.get("infected_key") is not None
+        _require(policy is not Infected.ENCRYPT or given, "encrypt needs infected_key to be set")
+        return policy
 
     @field_validator("heartbeat_s")
     @classmethod
@@ -483,7 +528,9 @@ def _with_role(url: str, role: str) -> str:
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     query["options"] = f"{query.get('options', '')} -c role={role}".strip()
-    return urlunsplit(parts._replace(query=urlencode(query, quote_via=quote)))
+    rest = urlunsplit(parts._replace(scheme="", netloc="", query=urlencode(query, quote_via=quote)))
+    # By hand: urlunsplit drops the slashes where no host stands between them.
+    return f"{parts.scheme}://{parts.netloc}{rest}"
 
 
 def _runtime_dir() -> Path:

@@ -13,6 +13,7 @@ import stat
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TypeAlias
@@ -87,10 +88,15 @@ def look(staging: Path) -> Iterator[Found]:
     """What lies in staging and is not ignored, each user's folder looked into, no link followed."""
     for entry in _entries(staging):
         if not entry.is_dir(follow_symlinks=False):
-            yield Found(Path(entry.path), None, entry.stat(follow_symlinks=False))
+            yield from _found(entry, None)
             continue
         for inner in _entries(Path(entry.path)):
-            yield Found(Path(inner.path), entry.name, inner.stat(follow_symlinks=False))
+            yield from _found(inner, entry.name)
+
+
+def _found(entry: os.DirEntry[str], user: str | None) -> Iterator[Found]:
+    with suppress(FileNotFoundError):  # another watcher was quicker
+        yield Found(Path(entry.path), user, entry.stat(follow_symlinks=False))
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

@@ -2,7 +2,8 @@
 
 Renamed between October 2023 and September 2024; in German `Verlauf.json`. One object whose key
 `Browser History` is never localised; newer files hold `Typed Url`, `Session` and `Shared Tab
-Group` beside it, perhaps before it. `time_usec` counts microseconds since 1970; 0 is "unknown".
+Group` beside it, perhaps before it, whose fields are not verified: they are not read, and stay in
+the original. `time_usec` counts microseconds since 1970; 0 is "unknown" (reference 2.4).
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from pipeline import peek, timestamps
 from pipeline.fields import optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
+from schemas.errors import BadValue
 from schemas.files import Head, Member
+from schemas.reasons import Reason
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
 
@@ -27,12 +30,14 @@ _UNKNOWN = ("0", "")
 def to_record(item: RawRecord, member: Member) -> Record:
     """One visit. Titles change between exports; the moment and the address do not."""
     fields: dict[str, Any] = item.value
-    when = str(fields.get("time_usec", ""))
+    when, url = str(fields.get("time_usec", "")), text(fields, "url")
+    if not url:
+        raise BadValue(Reason.MISSING_FIELD, "'url' is empty")
     return Record(
         data_type=DataType.BROWSER,
         source=_NAME,
         record_type=RecordType.VISIT,
-        identity=(when, text(fields, "url")),
+        identity=(when, url),
         time=None if when in _UNKNOWN else timestamps.epoch(fields["time_usec"], "us"),
         title=optional_text(fields, "title"),
         metadata={k: v for k, v in fields.items() if k not in _TAKEN},
@@ -54,6 +59,13 @@ FORMAT = Format(
     reader=JsonItems(path=_KEY),
     record=to_record,
     products=("Google Takeout: Chrome",),
-    vintages=("BrowserHistory.json (to 2023)", "History.json (since 2024)"),
+    vintages=(
+        "BrowserHistory.json (to 2023)",
+        "History.json (since 2024); Typed Url, Session and Shared Tab Group are not read",
+    ),
     record_types=(RecordType.VISIT,),
+    fields=frozenset(
+        {"title", "url", "time_usec", "page_transition", "page_transition_qualifier", "client_id"}
+        | {"favicon_url", "ptoken"}
+    ),
 )

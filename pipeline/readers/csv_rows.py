@@ -11,6 +11,7 @@ over line ends until its closing quote. The rest is decided so:
   same number of fields throughout the file"); a row with empty cells too many is taken, since a
   delimiter at the end of each line is a common habit. Blank lines are skipped.
 * Cells are kept as they are written: spaces, NUL, `=cmd()`, numbers.
+* A note above the table (`Notes:`, a text, a blank line) is passed over.
 * Lines end with LF or CRLF; with CR alone only where the file's first MiB holds no LF.
 
 `extract` hands over UTF-8; a row that is not is `bad_encoding`, alone.
@@ -43,6 +44,8 @@ _SAMPLE = 200
 _OPEN_LINES = 1_000
 _OPEN_BYTES = 1 << 20
 _BOM = b"\xef\xbb\xbf"
+#: What LinkedIn puts above some tables: `Notes:`, a quoted text, a blank line.
+_NOTES = re.compile(rb'"?Notes:"?,*[ \t]*\r?\n(?:"(?:[^"]|"")*"|[^\r\n]+),*\r?\n(?:,*[ \t]*\r?\n)+')
 #: In a tie the rarer character wins: prose has commas.
 _DELIMITERS = ("\t", ";", "|", ",")
 #: A cell that is no column's name: a number, a date, a time, an address, a link.
@@ -75,13 +78,15 @@ class CsvRows(msgspec.Struct, frozen=True):
     @property
     def version(self) -> int:
         """See `Reader`."""
-        return 1
+        return 2
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
         """The dialect, unique column names, and the offset of the header row (-1: none)."""
         source.seek(0)
         head = source.read(_HEAD)
         start = len(_BOM) if head.startswith(_BOM) else 0
+        if note := _NOTES.match(head, start):
+            start = note.end()
         dialect = sniff(head[start:])
         columns, header = _header(_sample(head, start, dialect))
         return {"start": start, "columns": columns, "header": header, **dialect._asdict()}
@@ -120,7 +125,7 @@ class CsvRows(msgspec.Struct, frozen=True):
 
     def count(self, source: BinaryIO, context: Context) -> int:
         """Counted by `csv.reader` over the whole stream."""
-        source.seek(0)
+        source.seek(context["start"])
         text = io.TextIOWrapper(source, "utf-8-sig", errors="replace", newline=context["newline"])
         lines = iter(lambda: text.readline(self.item_bytes), "")
         reader = csv.reader(lines, delimiter=context["delimiter"], quotechar=context["quote"])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
+from itertools import repeat
 from typing import Any, BinaryIO
 
 import msgspec
@@ -16,7 +18,7 @@ from pipeline.readers.json_scan import BOM, PREFIX, Batch, Oversized, Positions
 from schemas.errors import BadValue
 from schemas.files import Context, Member, Slice, SliceLimits
 from schemas.reasons import Reason
-from schemas.records import RawRecord, Rejection
+from schemas.records import NOTHING, RawRecord, Rejection
 
 #: A key is not looked for beyond this many bytes; ours are short.
 _KEY_BYTES = 8 * 1024
@@ -72,7 +74,7 @@ class JsonItems(msgspec.Struct, frozen=True, kw_only=True):
         begin = _find_array(source, self.path)
         if begin is None:
             size = _size(source)
-            if size and _flaw(source):
+            if size and flaw(source):
                 yield Slice(0, size)
             return
         tail = _Tail(begin)
@@ -95,35 +97,12 @@ class JsonItems(msgspec.Struct, frozen=True, kw_only=True):
     ) -> Iterator[RawRecord | Rejection]:
         """The items of one slice, in order, each with its byte offset in the member."""
         if part.start == 0:
-            return iter((_broken(source, part),))
+            return iter((broken(source, part),))
         if _byte(source, part.start) == b"]":
-            return iter((_after_the_end(source, part),))
+            return iter((after_the_end(source, part),))
         if part.end < _size(source):
-            return self._read(source, part, cut_off=False)
-        return _told(self._read(source, part, cut_off=True), part.end)
-
-    def _read(
-        self, source: BinaryIO, part: Slice, *, cut_off: bool
-    ) -> Iterator[RawRecord | Rejection]:
-        blocks = json_scan.scan_items(source, part.start, part.end)
-        for batch in json_scan.batches(blocks, part.start, self.item_bytes):
-            if isinstance(batch, Oversized):
-                yield json_decode.too_large(batch)
-            else:
-                yield from self._decode(batch, cut_off and batch.last)
-
-    def _decode(self, batch: Batch, cut_off: bool) -> Iterator[RawRecord | Rejection]:
-        starts, ends = batch.bounds()
-        small = int((ends - starts).max()) <= self.item_bytes
-        if small and not cut_off and batch.depth <= json_decode.MAX_DEPTH:
-            values = _at_once(batch)
-            if values is not None and len(values) == len(starts):
-                return _records(values, batch, starts, ends)
-        if cut_off and (number := _NUMBER.fullmatch(batch.data)):
-            at = batch.start + number.start(1)
-            detail = "the file ends in a number"
-            return iter((json_decode.rejection(Reason.TRUNCATED, detail, number[1], at),))
-        return json_decode.one_by_one(batch, self.item_bytes, cut_off=cut_off)
+            return read_items(source, part, self.item_bytes)
+        return _told(read_items(source, part, self.item_bytes, cut_off=True), part.end)
 
     def count(self, source: BinaryIO, context: Context) -> int:
         """How many items ijson sees in the array, up to the first flaw in the file.
@@ -157,6 +136,43 @@ class _Tail:
             yield block
 
 
+def read_items(
+    source: BinaryIO,
+    part: Slice,
+    item_bytes: int,
+    *,
+    cut_off: bool = False,
+    around: Mapping[str, Any] = NOTHING,
+) -> Iterator[RawRecord | Rejection]:
+    """The items between the commas of a range that lies inside one array.
+
+    With `cut_off` the file breaks off behind the range. `around` goes to every item.
+    """
+    blocks = json_scan.scan_items(source, part.start, part.end)
+    for batch in json_scan.batches(blocks, part.start, item_bytes):
+        if isinstance(batch, Oversized):
+            yield json_decode.too_large(batch)
+        else:
+            yield from _decode(batch, item_bytes, around, cut_off=cut_off and batch.last)
+
+
+def _decode(
+    batch: Batch, item_bytes: int, around: Mapping[str, Any], *, cut_off: bool
+) -> Iterator[RawRecord | Rejection]:
+    starts, ends = batch.bounds()
+    small = int((ends - starts).max()) <= item_bytes
+    if small and not cut_off and batch.depth <= json_decode.MAX_DEPTH:
+        values = _at_once(batch)
+        if values is not None and len(values) == len(starts):
+            return _records(values, batch, (starts, ends), around)
+    if cut_off and (number := _NUMBER.fullmatch(batch.data)):
+        at = batch.start + number.start(1)
+        detail = "the file ends in a number"
+        return iter((json_decode.rejection(Reason.TRUNCATED, detail, number[1], at),))
+    found = json_decode.one_by_one(batch, item_bytes, cut_off=cut_off)
+    return map(partial(_within, around), found) if around else found
+
+
 def _at_once(batch: Batch) -> list[Any] | None:
     if json_decode.has_long_integer(batch.data):
         return None
@@ -168,11 +184,17 @@ def _at_once(batch: Batch) -> list[Any] | None:
 
 
 def _records(
-    values: list[Any], batch: Batch, starts: Positions, ends: Positions
+    values: list[Any], batch: Batch, bounds: tuple[Positions, Positions], around: Mapping[str, Any]
 ) -> Iterator[RawRecord]:
-    starts, ends = json_scan.trim(batch.data, starts, ends)
+    starts, ends = json_scan.trim(batch.data, *bounds)
     offsets = (starts + batch.start).tolist()
-    return map(RawRecord, values, offsets, (ends - starts).tolist())
+    return map(RawRecord, values, offsets, (ends - starts).tolist(), repeat(around))
+
+
+def _within(around: Mapping[str, Any], item: RawRecord | Rejection) -> RawRecord | Rejection:
+    if isinstance(item, Rejection):
+        return item
+    return RawRecord(item.value, item.offset, item.length, around)
 
 
 def _told(found: Iterator[RawRecord | Rejection], size: int) -> Iterator[RawRecord | Rejection]:
@@ -185,14 +207,16 @@ def _told(found: Iterator[RawRecord | Rejection], size: int) -> Iterator[RawReco
         yield json_decode.rejection(Reason.TRUNCATED, detail, b"", size)
 
 
-def _broken(source: BinaryIO, part: Slice) -> Rejection:
-    reason, detail = _flaw(source) or (Reason.BAD_SYNTAX, "no array at the path")
+def broken(source: BinaryIO, part: Slice) -> Rejection:
+    """A file in which no array was found, as one rejection that says why."""
+    reason, detail = flaw(source) or (Reason.BAD_SYNTAX, "no array at the path")
     source.seek(0)
     raw = source.read(min(PREFIX, part.end))
     return Rejection(reason=reason, detail=detail, raw=raw, offset=0, length=part.end)
 
 
-def _after_the_end(source: BinaryIO, part: Slice) -> Rejection:
+def after_the_end(source: BinaryIO, part: Slice) -> Rejection:
+    """The text behind the bracket at `part.start`, which closes the JSON text."""
     offset = json_scan.skip_space(source, part.start + 1)
     source.seek(offset)
     raw = source.read(min(PREFIX, part.end - offset))
@@ -205,7 +229,7 @@ def _size(source: BinaryIO) -> int:
     return source.seek(0, 2)
 
 
-def _flaw(source: BinaryIO) -> tuple[Reason, str] | None:
+def flaw(source: BinaryIO) -> tuple[Reason, str] | None:
     """What is wrong with a file as JSON, by a parser that holds none of it."""
     try:
         deque(json_events.events(source), maxlen=0)

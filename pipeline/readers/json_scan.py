@@ -28,9 +28,9 @@ BLOCK = 256 * 1024
 #: How much of an item that is too large to hold is kept to show what it was.
 PREFIX = 64 * 1024
 
-_COMMA, _QUOTE = 64, 32
+COMMA, _QUOTE = 64, 32
 _CODES = bytearray(256)
-for _byte, _code in zip(b'[{]},"', (1, 1, 255, 255, _COMMA, _QUOTE), strict=True):
+for _byte, _code in zip(b'[{]},"', (1, 1, 255, 255, COMMA, _QUOTE), strict=True):
     _CODES[_byte] = _code
 #: Byte to code: an opening bracket is 1, a closing one -1 (as int8), other bytes 0.
 _TABLE = bytes(_CODES)
@@ -114,31 +114,27 @@ def scan_items(
             return
 
 
-class _State:
-    """What one block hands on to the next: open brackets, an open string, an open escape."""
+class Tokens:
+    """Brackets and commas outside strings, block after block: an open string or escape goes on."""
 
-    def __init__(self, closer: int) -> None:
-        self._closer = closer
-        self._depth = 0
+    def __init__(self) -> None:
         self._inside = 0
         self._escape = False
 
-    def step(self, data: bytes) -> tuple[Positions, int, int | None]:
-        """The separators of the next block, its deepest nesting, and where the container ends."""
-        positions, kinds = self._structure(self._unescaped(data))
-        if not positions.size:
-            return positions, self._depth, None
-        commas = kinds == _COMMA
-        depth = np.cumsum(np.where(commas, 0, kinds), dtype=np.int64)
-        depth += self._depth
-        end = None
-        if depth.min() < 0:
-            depth, end = self._clamp(depth, positions, data)
-        self._depth = int(depth[-1])
-        separators = positions[commas & (depth == 0)]
-        if end is not None:
-            separators = separators[separators < end]
-        return separators, int(depth.max()), end
+    def step(self, data: bytes) -> tuple[Positions, NDArray[np.int8]]:
+        """Their positions in the next block, and 1 for an opening, -1 for a closing, `COMMA`."""
+        codes = np.frombuffer(self._unescaped(data).translate(_TABLE), np.int8)
+        positions = np.flatnonzero(codes != 0)
+        kinds = codes[positions]
+        quotes = kinds == _QUOTE
+        # Counted modulo 256, which keeps the parity.
+        inside = np.cumsum(quotes, dtype=np.uint8)
+        inside += np.uint8(self._inside)
+        inside &= 1
+        if inside.size:
+            self._inside = int(inside[-1])
+        outside = (inside == 0) & ~quotes
+        return positions[outside], kinds[outside]
 
     def _unescaped(self, data: bytes) -> bytes:
         """The block with escaped quotes blanked out.
@@ -154,20 +150,31 @@ class _State:
             self._escape = data.endswith(b"\\")
         return data
 
-    def _structure(self, data: bytes) -> tuple[Positions, NDArray[np.int8]]:
-        """Brackets and commas outside strings: their positions and codes."""
-        codes = np.frombuffer(data.translate(_TABLE), np.int8)
-        positions = np.flatnonzero(codes != 0)
-        kinds = codes[positions]
-        quotes = kinds == _QUOTE
-        # Counted modulo 256, which keeps the parity.
-        inside = np.cumsum(quotes, dtype=np.uint8)
-        inside += np.uint8(self._inside)
-        inside &= 1
-        if inside.size:
-            self._inside = int(inside[-1])
-        outside = (inside == 0) & ~quotes
-        return positions[outside], kinds[outside]
+
+class _State:
+    """What one block hands on to the next: open brackets, and what `Tokens` keep."""
+
+    def __init__(self, closer: int) -> None:
+        self._closer = closer
+        self._depth = 0
+        self._tokens = Tokens()
+
+    def step(self, data: bytes) -> tuple[Positions, int, int | None]:
+        """The separators of the next block, its deepest nesting, and where the container ends."""
+        positions, kinds = self._tokens.step(data)
+        if not positions.size:
+            return positions, self._depth, None
+        commas = kinds == COMMA
+        depth = np.cumsum(np.where(commas, 0, kinds), dtype=np.int64)
+        depth += self._depth
+        end = None
+        if depth.min() < 0:
+            depth, end = self._clamp(depth, positions, data)
+        self._depth = int(depth[-1])
+        separators = positions[commas & (depth == 0)]
+        if end is not None:
+            separators = separators[separators < end]
+        return separators, int(depth.max()), end
 
     def _clamp(
         self, depth: Positions, positions: Positions, data: bytes

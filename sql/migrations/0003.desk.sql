@@ -33,7 +33,8 @@ CREATE TABLE imports.claims (
     chunk_id bigint NOT NULL,
     PRIMARY KEY (user_id, data_type, record_key, at, job_id, chunk_id)
 );
-CREATE INDEX claims_by_job ON imports.claims (job_id);
+-- Claims come in job by job: BRIN finds them, and costs a load next to nothing.
+CREATE INDEX claims_by_chunk ON imports.claims USING brin (job_id, chunk_id);
 DO $$ BEGIN PERFORM imports.isolate('imports.claims'); END $$;
 GRANT SELECT, INSERT ON imports.claims TO datapunk_ingest;
 

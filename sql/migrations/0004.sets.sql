@@ -51,7 +51,7 @@ CREATE TABLE imports.listed (
     user_id uuid NOT NULL,
     path text NOT NULL,
     failed boolean NOT NULL,            -- the exporter says that it could not export it
-    PRIMARY KEY (job_id, file_id, nth)
+    PRIMARY KEY (job_id, file_id, nth, user_id)
 );
 
 DO $$ BEGIN PERFORM imports.isolate(t) FROM unnest(ARRAY[

@@ -1,4 +1,4 @@
--- depends: 0004.sets
+-- depends: 0004.sets 0004.audit 0004.isolation
 -- What records mean together: measured series, versions, who and what stands in them.
 
 -- When the export was made, where its name says so: which of two versions is the newer one.
@@ -14,7 +14,8 @@ CREATE TABLE user_data.versions (
     LIKE user_data.documents INCLUDING DEFAULTS,
     superseded_at timestamptz NOT NULL DEFAULT now(),
     superseded_by uuid NOT NULL,       -- the job whose export is newer
-    version_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY
+    version_id bigint GENERATED ALWAYS AS IDENTITY,
+    PRIMARY KEY (version_id, user_id)
 );
 CREATE INDEX versions_by_key ON user_data.versions (user_id, record_key);
 CREATE INDEX versions_by_job ON user_data.versions (job_id);
@@ -99,13 +100,14 @@ CREATE INDEX relations_by_other ON user_data.relations (user_id, other_key);
 
 -- Fields that a format does not know, seen in a job: an export that changed shows here first.
 CREATE TABLE imports.drift (
-    job_id uuid NOT NULL REFERENCES imports.jobs,
+    job_id uuid NOT NULL,
     user_id uuid NOT NULL,
     format text NOT NULL,
     field text NOT NULL,
     records bigint NOT NULL,
     first_file_id bigint NOT NULL,
-    PRIMARY KEY (job_id, format, field)
+    PRIMARY KEY (job_id, format, field, user_id),
+    FOREIGN KEY (job_id, user_id) REFERENCES imports.jobs (id, user_id)
 );
 
 -- One document may have come in two files of one job too: both are noted.
@@ -129,6 +131,7 @@ END
 $$;
 GRANT SELECT, INSERT ON user_data.entities, user_data.mentions, user_data.relations,
     timeseries.metrics TO datapunk_ingest;
+GRANT INSERT (content_hash, parser_version) ON user_data.documents TO datapunk_ingest;
 GRANT UPDATE (name) ON user_data.entities TO datapunk_ingest;
 GRANT SELECT ON user_data.versions TO datapunk_ingest, datapunk_reader;
 GRANT SELECT, INSERT, UPDATE ON imports.drift TO datapunk_ingest;

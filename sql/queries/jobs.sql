@@ -51,14 +51,14 @@ WHERE id = %(job_id)s;
 -- name: insert_files
 -- Members of an archive, in order; one that stands already (an earlier try) keeps its id.
 INSERT INTO imports.files (job_id, user_id, ordinal, path, media_type, size_bytes, sha256,
-    encoding, disposition, reason, detail, format, format_version, context, settled)
+    encoding, disposition, reason, detail, scan, format, format_version, context, settled)
 SELECT %(job_id)s, %(user_id)s, x.ordinal, x.path, x.media_type, x.size_bytes, x.sha256,
-    x.encoding, x.disposition, x.reason, x.detail, x.format, x.format_version,
+    x.encoding, x.disposition, x.reason, x.detail, x.scan, x.format, x.format_version,
     coalesce(x.context, '{}'), x.settled
 FROM jsonb_to_recordset(%(files)s) AS x (ordinal integer, path text, media_type text,
     size_bytes bigint, sha256 text, encoding text, disposition text, reason text, detail text,
-    format text, format_version integer, context jsonb, settled boolean)
-ON CONFLICT (job_id, ordinal) WHERE ordinal IS NOT NULL
+    scan text, format text, format_version integer, context jsonb, settled boolean)
+ON CONFLICT (job_id, ordinal, user_id) WHERE ordinal IS NOT NULL
     DO UPDATE SET settled = imports.files.settled OR excluded.settled
 RETURNING id, ordinal;
 
@@ -70,7 +70,16 @@ SELECT %(job_id)s, %(user_id)s, x.path, x.media_type, x.size_bytes, x.sha256, 'h
     NULL, x.format, true
 FROM jsonb_to_recordset(%(files)s)
     AS x (path text, media_type text, size_bytes bigint, sha256 text, format text)
-ON CONFLICT (job_id, path) WHERE ordinal IS NULL DO NOTHING;
+ON CONFLICT (job_id, path, user_id) WHERE ordinal IS NULL DO NOTHING;
+
+-- name: sum_scans
+-- What the scanner said of an archive's members, the most frequent first: "81 clean; 2 not_scanned: …".
+UPDATE imports.jobs SET scan = said.line
+FROM (SELECT string_agg(n || ' ' || scan, '; ' ORDER BY n DESC, scan) AS line
+      FROM (SELECT scan, count(*) AS n FROM imports.files
+            WHERE job_id = %(job_id)s AND scan IS NOT NULL
+            GROUP BY scan ORDER BY n DESC, scan LIMIT 10) AS counted) AS said
+WHERE id = %(job_id)s AND said.line IS NOT NULL;
 
 -- name: settled_ordinals
 -- Members that an earlier try of this extract has finished with.
@@ -86,7 +95,7 @@ INSERT INTO imports.quarantine
     (job_id, user_id, file_id, chunk_id, nth, locator, stage, code, detail, raw)
 VALUES (%(job_id)s, %(user_id)s, %(file_id)s, %(chunk_id)s, %(nth)s, %(locator)s, %(stage)s,
     %(code)s, %(detail)s, %(raw)s)
-ON CONFLICT (chunk_id, nth) DO NOTHING;
+ON CONFLICT (chunk_id, nth, user_id) DO NOTHING;
 
 -- name: job_facts
 -- What the end of a job goes by.
@@ -154,6 +163,13 @@ ORDER BY j.created_at DESC LIMIT %(n)s;
 -- name: open_jobs
 -- Jobs that are not at rest, and what they wait for.
 SELECT count(*) FROM imports.jobs WHERE completed_at IS NULL;
+
+-- name: waits
+-- What open jobs wait for: their chunks that were given back, by what they met.
+SELECT c.job_id, c.last_error_code AS code, count(*) AS chunks
+FROM imports.chunks AS c JOIN imports.jobs AS j ON j.id = c.job_id
+WHERE c.status = 'ready' AND c.last_error_code IS NOT NULL AND j.completed_at IS NULL
+GROUP BY 1, 2 ORDER BY 1, 2;
 
 -- name: files_for_receipt
 SELECT id, path, disposition, reason, detail, format, size_bytes, media_type, encoding, counts

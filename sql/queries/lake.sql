@@ -275,7 +275,7 @@ WHERE EXISTS (SELECT FROM timeseries.metrics AS m
 -- Fields that a format does not know; a chunk is screened once.
 INSERT INTO imports.drift AS d (job_id, user_id, format, field, records, first_file_id)
 VALUES (%(job_id)s, %(user_id)s, %(format)s, %(field)s, %(records)s, %(file_id)s)
-ON CONFLICT (job_id, format, field) DO UPDATE SET records = d.records + excluded.records;
+ON CONFLICT (job_id, format, field, user_id) DO UPDATE SET records = d.records + excluded.records;
 
 -- name: ensure_document_partitions
 SELECT user_data.ensure_partitions(%(type)s, %(months)s::date[]);

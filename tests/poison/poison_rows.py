@@ -9,13 +9,16 @@ import contextlib
 import ctypes
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
 
 from pipeline.format import Format
 from pipeline.readers.ndjson import Ndjson
+from schemas.errors import BadValue
 from schemas.files import Member
+from schemas.reasons import Reason
 from schemas.records import DataType, RawRecord, Record
 
 
@@ -48,6 +51,12 @@ def defect() -> None:
     raise ZeroDivisionError("planted canary 4711")
 
 
+def call_home() -> None:
+    """Any address will do: without a network there is no way to any."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram:
+        datagram.connect(("127.0.0.1", 9))
+
+
 KINDS: dict[str, Callable[[], None]] = {
     "hang": hang,
     "memory": memory,
@@ -55,13 +64,17 @@ KINDS: dict[str, Callable[[], None]] = {
     "exit": leave,
     "kill": kill,
     "defect": defect,
+    "call_home": call_home,
 }
 
 
 def record(item: RawRecord, member: Member) -> Record:
     row: dict[str, Any] = item.value
     if kind := row.get("poison"):
-        KINDS[kind]()
+        try:
+            KINDS[kind]()
+        except OSError as error:
+            raise BadValue(Reason.POISON, f"error {error.errno}") from None
     return Record(
         data_type=DataType.STRUCTURED,
         source=FORMAT.name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -15,13 +16,18 @@ from psycopg_pool import PoolTimeout
 from typer.core import TyperGroup
 
 from schemas.errors import ConfigurationError, DatapunkError, ServiceDown, TransientError
+from workers import machine
 from workers.cli import console
+from workers.settings import load
 
 _HELP = """Datapunk Lake: drop a personal data export, get every record of it as rows, with a
 receipt that accounts for all of them."""
 _EPILOG = """Exit codes: 0 ok, 1 failed, 2 usage or configuration, 3 records quarantined (with
 --strict), 69 a service is down, 130 interrupted. Data goes to standard output, all else to
 standard error."""
+
+#: With less than one segment of its log Postgres does not take connections.
+_FULL_MB = 16
 
 _DOWN = (psycopg.OperationalError, PoolTimeout, redis.RedisError, OperationalError)
 
@@ -35,7 +41,9 @@ class Verbs(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             code = console.INTERRUPTED
-        except (DatapunkError, *_DOWN) as error:
+        except (DatapunkError, OSError, *_DOWN) as error:
+            if isinstance(error, BrokenPipeError):
+                raise  # whoever read our output has gone
             code = report(error)
         raise typer.Exit(code)
 
@@ -46,7 +54,10 @@ def report(error: Exception) -> int:
         console.say(f"datapunk: {error}")
         return console.USAGE
     if isinstance(error, ServiceDown):
-        console.say(f"datapunk: {error}")
+        console.say(f"datapunk: {error}{_no_room()}")
+        return console.DOWN
+    if isinstance(error, TransientError) and error.code:  # the disk, or the scanner
+        console.say(f"datapunk: {error} Nothing is lost; try again once that is mended.")
         return console.DOWN
     if isinstance(error, (TransientError, *_DOWN)):
         # The text of a driver's error may hold a URL with its password.
@@ -55,6 +66,14 @@ def report(error: Exception) -> int:
         return console.DOWN
     console.say(f"datapunk: {error}")
     return console.FAILED
+
+
+def _no_room() -> str:
+    """What is wrong with a service, most likely, where the disk is full."""
+    with suppress(OSError, ConfigurationError):
+        if machine.free_disk_mb(load().data_dir) < _FULL_MB:
+            return " (the disk is full: make room, and all goes on by itself)"
+    return ""
 
 
 def _app() -> typer.Typer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from importlib import metadata, util
@@ -42,7 +43,7 @@ def examine(settings: Settings) -> list[Check]:
     """Every check, in the order in which things build on each other."""
     looks: tuple[Callable[[Settings], Iterator[Check]], ...] = (
         _python, _packages, _libmagic, _disk, _memory, _folders, _postgres, _migrations, _broker,
-        _scanner, _model, _processes,
+        _scanner, _parsers, _model, _processes,
     )  # fmt: skip
     return [check for look in looks for check in _guarded(look, settings)]
 
@@ -186,6 +187,20 @@ def scanner(settings: Settings) -> Check:
 
 def _scanner(settings: Settings) -> Iterator[Check]:
     yield scanner(settings)
+
+
+def _parsers(settings: Settings) -> Iterator[Check]:
+    """Whether what reads records does so without a network, tried in a process of its own."""
+    if needed := bootstrap.needs_network(settings):
+        detail = f"have the network, since {' and '.join(needed)} is reached over it"
+        yield Check("warn", "parsers", detail, "use Unix sockets, see docs/security.md")
+        return
+    script = "from workers import limits; raise SystemExit(not limits.cut_network())"
+    tried = subprocess.run([sys.executable, "-c", script], check=False, timeout=60)
+    if tried.returncode:
+        yield Check("warn", "parsers", "have the network: this system keeps no process from it")
+    else:
+        yield Check("ok", "parsers", "no network")
 
 
 def _model(settings: Settings) -> Iterator[Check]:

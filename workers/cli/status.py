@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -81,9 +82,24 @@ def snapshot(lake: connect.Services, job: str | None) -> Snapshot:
         rows = lake.ledger.rows("jobs", "recent_jobs", user=None, n=20)
     else:
         rows = [connect.find_job(lake.ledger, job)]
-    facts = [job_facts(row, _stage(lake, row), _alert(lake, row)) for row in rows]
+    waits = _waits(lake)
+    facts = [
+        {
+            **job_facts(row, _stage(lake, row), _alert(lake, row)),
+            "waits": waits.get(str(row["id"]), {}),
+        }
+        for row in rows
+    ]
     shown = sets.of_jobs(lake.ledger, [row["id"] for row in rows])
     return Snapshot(facts, [line for line in shown if [*sets.notes(line)]], _services(lake))
+
+
+def _waits(lake: connect.Services) -> dict[str, dict[str, int]]:
+    """For each job that met an error: how many chunks were given back, by the error's code."""
+    waits: dict[str, dict[str, int]] = {}
+    for row in lake.ledger.rows("jobs", "waits"):
+        waits.setdefault(str(row["job_id"]), {})[row["code"]] = row["chunks"]
+    return waits
 
 
 def _stage(lake: connect.Services, row: DictRow) -> str | None:
@@ -142,9 +158,12 @@ def line(fact: Mapping[str, Any]) -> list[object]:
 
 
 def causes(facts: list[dict[str, Any]]) -> Iterator[str]:
-    """Why jobs came to nothing, or to less than they should, and the command to run."""
+    """What jobs wait for, why they came to nothing, or to less than they should, and the command
+    to run."""
     for fact in facts:
         short = fact["job"][:8]
+        for code, chunks in fact["waits"].items():
+            yield f"{short}: waits: {_words(code)}; chunks to try again: {chunks}"
         if fact["state"] in _BAD:
             why = f"{fact['error_code']} ({fact['error_category']}): {fact['error_detail']}"
             yield f"{short}: {why}"
@@ -159,6 +178,13 @@ def said_of(shot: Snapshot) -> Iterator[str]:
     yield from causes(shot.jobs)
     for line in shot.sets:
         yield from sets.notes(line)
+
+
+def _words(code: str) -> str:
+    """A code of the ledger in words, where it has some."""
+    if code.startswith("os_") and code[3:].isdigit():
+        return f"{code}: {os.strerror(int(code[3:]))}"
+    return f"{code}: clamd does not answer" if code == "scanner_down" else code
 
 
 def _services(lake: connect.Services) -> dict[str, Any]:

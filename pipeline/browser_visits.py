@@ -1,0 +1,40 @@
+"""A visit of a page, out of the history database of any browser (reference 20)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schemas.errors import BadValue
+from schemas.files import Head
+from schemas.reasons import Reason
+from schemas.records import DataType, Instant, Record
+from schemas.vocabulary import RecordType
+
+
+def visit(
+    source: str,
+    page: dict[str, Any] | None,
+    time: Instant | None,
+    verbatim: str,
+    said: dict[str, Any],
+) -> Record:
+    """The record of a visit; `page` is the row with its address, which may be gone."""
+    url = (page or {}).get("url")
+    if not isinstance(url, str) or not url:
+        raise BadValue(Reason.MISSING_FIELD, "a visit of a page that is not there")
+    title = said.pop("title", None) or (page or {}).get("title")
+    return Record(
+        data_type=DataType.BROWSER,
+        source=source,
+        record_type=RecordType.VISIT,
+        identity=(verbatim, url),
+        time=time,
+        title=title if isinstance(title, str) and title else None,
+        metadata={"url": url} | {name: value for name, value in said.items() if value is not None},
+    )
+
+
+def holds(head: Head, *tables: str) -> bool:
+    """Whether this is an SQLite database whose schema, as far as seen, names these tables."""
+    data = head.data
+    return data.startswith(b"SQLite format 3\0") and all(t.encode() in data for t in tables)

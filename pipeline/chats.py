@@ -1,0 +1,85 @@
+"""What the formats of chats and networks share: small parts of a record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from pipeline.fields import StableNames
+from schemas.errors import BadValue
+from schemas.reasons import Reason
+from schemas.records import Record, Rejection, Related
+from schemas.vocabulary import KEYS, RecordType, Relation, Shape
+
+_NAMES = StableNames()
+
+
+def kept(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that say something: not None, not empty, not False."""
+    return {n: v for n, v in values.items() if v is not None and v is not False and v not in _EMPTY}
+
+
+_EMPTY: tuple[Any, ...] = ("", [], {}, ())
+
+
+def rest(fields: Mapping[str, Any], taken: Iterable[str]) -> dict[str, Any]:
+    """The other fields that say something, under names in snake case.
+
+    One whose name means something else in the lake (`description` that is an object) is called
+    `exported_description`.
+    """
+    others = {_NAMES[name]: value for name, value in fields.items() if name not in taken}
+    return kept({_own(name, value): value for name, value in others.items()})
+
+
+_PLAIN: dict[Shape, tuple[type, ...]] = {
+    Shape.TEXT: (str,),
+    Shape.NUMBER: (int, float),
+    Shape.FLAG: (bool,),
+}
+
+
+def _own(name: str, value: Any) -> str:
+    shape = KEYS.get(name)
+    fits = shape is None or type(value) in _PLAIN.get(shape, ())
+    return name if fits else f"exported_{name}"
+
+
+def key(fields: Mapping[str, Any], name: str) -> str:
+    """A text or whole number that something is known by, as text. Raises `BadValue`."""
+    value = fields.get(name)
+    if type(value) is int or (isinstance(value, str) and value):
+        return str(value)
+    if value is None or value == "":
+        raise BadValue(Reason.MISSING_FIELD, f"no field {name!r}")
+    raise BadValue(Reason.BAD_SHAPE, f"{name!r} is neither a text nor a whole number")
+
+
+def person(name: str | None = None, handle: str | int | None = None) -> dict[str, Any] | None:
+    """A person by name and by what the service keys people by; None if neither is known."""
+    return kept({"handle": None if handle is None else str(handle), "name": name}) or None
+
+
+def attempt(make: Callable[[], Record]) -> Record | Rejection:
+    """The record, or why there is none: for an item that says more than the one that is broken."""
+    try:
+        return make()
+    except BadValue as bad:
+        return Rejection(reason=bad.reason, detail=bad.detail)
+    except KeyError as missing:
+        # A key is a field's name in our own code, never something out of the record.
+        return Rejection(reason=Reason.MISSING_FIELD, detail=f"no field {missing}")
+    except (TypeError, ValueError, AttributeError) as error:
+        return Rejection(reason=Reason.BAD_SHAPE, detail=type(error).__name__)
+
+
+def in_conversation(*identity: str) -> tuple[Related, ...]:
+    """The relation of a message to the conversation that names itself so; none without a name."""
+    if not any(identity):
+        return ()
+    return (Related(Relation.IN_CONVERSATION, RecordType.CONVERSATION, identity),)
+
+
+def reply_to(*identity: str, kind: str = RecordType.MESSAGE) -> tuple[Related, ...]:
+    """The relation of an answer to the record that names itself so."""
+    return (Related(Relation.REPLY_TO, kind, identity),)

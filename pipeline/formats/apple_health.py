@@ -1,0 +1,278 @@
+"""Apple Health: `apple_health_export/export.xml`, one document of often several GB.
+
+The root `HealthData` holds `Me`, then `Record`s, `Workout`s and `ActivitySummary`s (reference
+16). A Record is a number with a unit, or a category whose value is a word. Attributes that are
+not verified are kept under their own names. A workout's route is `Location`s in old exports and
+a `FileReference` to a GPX file in newer ones. `Record`s repeat within `Correlation`s; they are
+the same records. HealthKit writes per cent as a fraction of 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipeline import places, timestamps, units, xml_tree
+from pipeline.fields import StableNames
+from pipeline.format import Format
+from pipeline.readers.xml_elements import XmlElements
+from pipeline.xml_tree import Element
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, Instant, Metric, Outcome, Point, RawRecord, Record, Rejection
+from schemas.vocabulary import MetricName, RecordType
+
+_NAME = "apple.health"
+_QUANTITY, _CATEGORY = "HKQuantityTypeIdentifier", "HKCategoryTypeIdentifier"
+_SLEEP = "HKCategoryTypeIdentifierSleepAnalysis"
+_SLEEP_VALUE = "HKCategoryValueSleepAnalysis"
+_WORKOUT = "HKWorkoutActivityType"
+
+_METRICS = {
+    f"{_QUANTITY}{name}": metric
+    for metric, names in {
+        MetricName.STEPS: ("StepCount",),
+        MetricName.HEART_RATE: ("HeartRate",),
+        MetricName.ENERGY: ("ActiveEnergyBurned", "BasalEnergyBurned"),
+        MetricName.DISTANCE: ("DistanceWalkingRunning", "DistanceCycling", "DistanceSwimming"),
+        MetricName.SPEED: ("WalkingSpeed", "RunningSpeed"),
+        MetricName.WEIGHT: ("BodyMass",),
+        MetricName.HEIGHT: ("Height",),
+        MetricName.BODY_FAT: ("BodyFatPercentage",),
+        MetricName.BLOOD_OXYGEN: ("OxygenSaturation",),
+        MetricName.BLOOD_PRESSURE_SYSTOLIC: ("BloodPressureSystolic",),
+        MetricName.BLOOD_PRESSURE_DIASTOLIC: ("BloodPressureDiastolic",),
+        MetricName.BODY_TEMPERATURE: ("BodyTemperature",),
+        MetricName.RESPIRATORY_RATE: ("RespiratoryRate",),
+        MetricName.ACTIVE_TIME: ("AppleExerciseTime",),
+        MetricName.FLOORS: ("FlightsClimbed",),
+        MetricName.POWER: ("RunningPower", "CyclingPower"),
+        MetricName.CADENCE: ("CyclingCadence",),
+    }.items()
+    for name in names
+}
+_PER_CENT = frozenset({MetricName.BODY_FAT, MetricName.BLOOD_OXYGEN})
+_NAMES = StableNames(sourceName="device", device="device_details")
+_DATES = frozenset({"type", "unit", "value", "startDate", "endDate"})
+_WORKOUT_TAKEN = frozenset(
+    {
+        "workoutActivityType",
+        "startDate",
+        "endDate",
+        "duration",
+        "durationUnit",
+        "totalDistance",
+        "totalDistanceUnit",
+    }
+)
+
+
+def to_outcomes(item: RawRecord, member: Member) -> Outcome | Iterator[Outcome]:
+    """What one element means, by its name."""
+    element: Element = item.value
+    match element.tag:
+        case "Record":
+            return _record(element)
+        case "Workout":
+            return _workout(element)
+        case "ActivitySummary":
+            return _summary(element)
+        case "Me":
+            return _profile(element)
+        case _:
+            raise BadValue(Reason.BAD_SHAPE, f"what a {element.tag} means is not known")
+
+
+def _record(element: Element) -> Outcome:
+    fields = element.attributes
+    kind, started, ended = fields["type"], fields["startDate"], fields["endDate"]
+    written, unit = fields.get("value", ""), fields.get("unit")
+    time = timestamps.spaced(started)
+    until = time if ended == started else timestamps.spaced(ended)
+    identity = (kind, fields["sourceName"], started, ended, written, unit or "")
+    if unit is None:
+        return _category(element, identity, time, until)
+    name, value, ours = _measured(kind, written, unit)
+    return Metric(
+        source=_NAME,
+        identity=identity,
+        time=time,
+        until=until,
+        name=name,
+        value=value,
+        unit=ours,
+        metadata=_metadata(element, _DATES) | ({"type": kind} if name != kind else {}),
+    )
+
+
+def _measured(kind: str, written: str, unit: str) -> tuple[str, float, str]:
+    """The metric's name, value and unit: ours where we know them, else as they are written."""
+    try:
+        value = float(written)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise BadValue(Reason.BAD_NUMBER, "'value' has a unit and is not a number")
+    metric = _METRICS.get(kind)
+    if metric in _PER_CENT:
+        return (metric, round(value * 100, 9), "%") if unit == "%" else (kind, value, unit)
+    if metric is None or (same := units.converted(metric, value, unit)) is None:
+        return kind, value, unit
+    return metric, *same
+
+
+def _category(element: Element, identity: tuple[str, ...], time: Instant, until: Instant) -> Record:
+    fields = element.attributes
+    kind, written = fields["type"], fields.get("value")
+    asleep = kind == _SLEEP
+    said = {"value": written} if written else {}
+    if asleep and written:
+        said = {"stage": written.removeprefix(_SLEEP_VALUE)}
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.SLEEP if asleep else RecordType.ACTIVITY,
+        identity=identity,
+        time=time,
+        title=said.get("stage") or kind.removeprefix(_CATEGORY),
+        metadata={"type": kind, **said, **_ended(time, until), **_metadata(element, _DATES)},
+    )
+
+
+def _ended(time: Instant, until: Instant) -> dict[str, Any]:
+    if time.at is None or until.at is None:
+        return {"ended_at": until.text}
+    duration = (until.at - time.at).total_seconds()
+    return {"ended_at": until.at.isoformat(), "duration_s": duration}
+
+
+def _metadata(element: Element, taken: frozenset[str]) -> dict[str, Any]:
+    """Attributes under stable names, and the key-value pairs that the element holds."""
+    said: dict[str, Any] = {_NAMES[k]: v for k, v in element.attributes.items() if k not in taken}
+    if element.children:
+        entries = [entry.attributes for entry in element.all("MetadataEntry")]
+        said["entries"] = {entry["key"]: entry.get("value") for entry in entries}
+    return {name: value for name, value in said.items() if value}
+
+
+def _workout(element: Element) -> Iterator[Outcome]:
+    fields = element.attributes
+    kind, started, ended = fields["workoutActivityType"], fields["startDate"], fields["endDate"]
+    time, until = timestamps.spaced(started), timestamps.spaced(ended)
+    files = [file for route in element.all("WorkoutRoute") for file in route.all("FileReference")]
+    said: dict[str, Any] = {
+        **_ended(time, until),
+        "duration_s": _amount(fields, "duration", units.seconds),
+        "distance_m": _amount(fields, "totalDistance", units.metres),
+        "attachments": [_file(file) for file in files],
+    }
+    yield Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.WORKOUT,
+        identity=(kind, fields["sourceName"], started, ended),
+        time=time,
+        title=kind.removeprefix(_WORKOUT),
+        metadata={n: v for n, v in said.items() if v not in (None, [])}
+        | _metadata(element, _WORKOUT_TAKEN),
+    )
+    for route in element.all("WorkoutRoute"):
+        yield from map(_position, route.all("Location"))
+
+
+def _amount(fields: Mapping[str, str], name: str, convert: Any) -> float | None:
+    written = fields.get(name)
+    try:
+        return convert(float(written), fields.get(f"{name}Unit", "")) if written else None
+    except ValueError:
+        raise BadValue(Reason.BAD_NUMBER, f"{name!r} is not a number") from None
+
+
+def _file(reference: Element) -> dict[str, str]:
+    path = reference.attributes["path"]
+    return {"name": path.rpartition("/")[2], "path": path}
+
+
+def _position(location: Element) -> Point | Rejection:
+    """A point of a route in an old export; a broken one costs its neighbours nothing."""
+    fields = location.attributes
+    try:
+        return _point(fields)
+    except BadValue as bad:
+        return Rejection(reason=bad.reason, detail=bad.detail)
+    except (KeyError, ValueError):
+        return Rejection(reason=Reason.BAD_SHAPE, detail="a Location without date or position")
+
+
+def _point(fields: Mapping[str, str]) -> Point:
+    north, east = fields["latitude"], fields["longitude"]
+    latitude, longitude = places.wgs84(float(north), float(east))
+    altitude, accuracy = fields.get("altitude"), fields.get("horizontalAccuracy")
+    taken = ("date", "latitude", "longitude", "altitude", "horizontalAccuracy")
+    return Point(
+        source=_NAME,
+        identity=(fields["date"], north, east),
+        time=timestamps.spaced(fields["date"]),
+        latitude=latitude,
+        longitude=longitude,
+        altitude_m=float(altitude) if altitude else None,
+        accuracy_m=float(accuracy) if accuracy else None,
+        metadata={_NAMES[k]: v for k, v in fields.items() if k not in taken},
+    )
+
+
+def _summary(element: Element) -> Record:
+    """A day's rings: what was done of them grows until the day is over."""
+    day = element.attributes["dateComponents"]
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.SUMMARY,
+        identity=("ActivitySummary", day),
+        time=timestamps.iso(day),
+        title="ActivitySummary",
+        metadata=_metadata(element, frozenset({"dateComponents"})),
+        mutable=True,
+    )
+
+
+def _profile(element: Element) -> Record:
+    return Record(
+        data_type=DataType.STRUCTURED,
+        source=_NAME,
+        record_type=RecordType.PROFILE,
+        identity=("Me",),
+        title="Me",
+        metadata=_metadata(element, frozenset()),
+        mutable=True,
+    )
+
+
+def _looks_like(head: Head) -> bool:
+    root = xml_tree.root_of(head)
+    return root is not None and root.tag == "HealthData"
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Apple Health (export.xml)",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.xml",),
+    looks_like=_looks_like,
+    reader=XmlElements(names=("Record", "Workout", "ActivitySummary", "Me", "ClinicalRecord")),
+    record=to_outcomes,
+    embed=False,
+    hints=(r"(.+/)?apple_health_export/.+",),
+    products=("Apple Health",),
+    vintages=("routes within the file", "routes as GPX files beside it"),
+    record_types=(
+        RecordType.ACTIVITY,
+        RecordType.PROFILE,
+        RecordType.SLEEP,
+        RecordType.SUMMARY,
+        RecordType.WORKOUT,
+    ),
+)

@@ -1,0 +1,82 @@
+"""Apple Media Services: `Apple Music Play Activity.csv` (reference 16).
+
+An event a row: a play is what `PLAY_END` tells, and the other events are just that, so that no
+play is counted twice. Older files have `Content Name` for song and artist.
+"""
+
+from __future__ import annotations
+
+from pipeline import plays, tables, timestamps
+from pipeline.fields import text
+from pipeline.format import Format
+from pipeline.readers.csv_rows import CsvRows
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "apple.music_activity"
+_START, _END = "Event Start Timestamp", "Event End Timestamp"
+_NEEDED = frozenset({_START, _END, "Event Type", "Play Duration Milliseconds"})
+_NAMES = {
+    "Song Name": "track",
+    "Artist Name": "artist",
+    "Event Type": "event",
+    "End Reason Type": "end_reason",
+    "Device Identifier": "device",
+    "Offline": "offline",
+}
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One event, by its times and what was played."""
+    row: dict[str, str] = item.value
+    started, ended = row.get(_START, "").strip(), row.get(_END, "").strip()
+    if not (started or ended):
+        raise BadValue(Reason.MISSING_FIELD, "neither a start nor an end")
+    said = tables.said(row, _NAMES)
+    title = said.get("track") or row.get("Content Name", "").strip() or None
+    played = row.get("Play Duration Milliseconds", "").strip()
+    lasted = plays.played_ms(played, "Play Duration Milliseconds") if played else None
+    time = timestamps.iso(started or ended)
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.PLAY if said.get("event") == "PLAY_END" else RecordType.ACTIVITY,
+        identity=(text(row, "Event Type"), started, ended, title or "", said.get("artist", "")),
+        time=time if started else plays.began(time, lasted or 0),
+        title=title,
+        metadata={
+            **said,
+            **({} if lasted is None else {"played_s": lasted / 1000}),
+            **_end(ended),
+        },
+    )
+
+
+def _end(written: str) -> dict[str, str]:
+    end = timestamps.iso(written) if written else None
+    return {"ended_at": end.at.isoformat()} if end is not None and end.at is not None else {}
+
+
+def _looks_like(head: Head) -> bool:
+    return tables.columns(head) >= _NEEDED
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Plays on Apple Music",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.csv",),
+    looks_like=_looks_like,
+    reader=CsvRows(),
+    record=to_record,
+    hints=(r"(.+/)?Apple Music Activity/.+", r"(.+/)?Apple Music Play Activity\.csv"),
+    products=("Apple Media Services",),
+    locales=("en",),
+    vintages=("Content Name", "Song Name and Artist Name"),
+    record_types=(RecordType.ACTIVITY, RecordType.PLAY),
+    repeats=True,
+)

@@ -1,0 +1,58 @@
+"""Apple Media Services: `Apple Music - Play History Daily Tracks.csv` (reference 16).
+
+What was played how often on a day, to be told from single plays, which another file holds.
+"""
+
+from __future__ import annotations
+
+from pipeline import tables, timestamps
+from pipeline.fields import text
+from pipeline.format import Format
+from pipeline.readers.csv_rows import CsvRows
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "apple.music_daily"
+_NEEDED = frozenset({"Date Played", "Hours", "Track Description", "Play Count"})
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One track on one day; the count grows until the day is over."""
+    row: dict[str, str] = item.value
+    day, what = text(row, "Date Played"), text(row, "Track Description")
+    count = text(row, "Play Count")
+    if not count.isdecimal():
+        raise BadValue(Reason.BAD_NUMBER, "'Play Count' is not a number")
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.SUMMARY,
+        identity=(day, row["Hours"], what),
+        time=timestamps.iso(day),
+        title=what,
+        metadata={"plays": int(count), "hours": row["Hours"]},
+        mutable=True,
+    )
+
+
+def _looks_like(head: Head) -> bool:
+    return tables.columns(head) >= _NEEDED
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Daily tracks on Apple Music",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.csv",),
+    looks_like=_looks_like,
+    reader=CsvRows(),
+    record=to_record,
+    hints=(r"(.+/)?Apple Music - Play History Daily Tracks\.csv",),
+    products=("Apple Media Services",),
+    locales=("en",),
+    record_types=(RecordType.SUMMARY,),
+)

@@ -1,0 +1,69 @@
+"""Bookmarks and reading lists of any browser: a Netscape bookmark file.
+
+Takeout's `Chrome/Bookmarks.html` and `ReadingList.html`, and what Firefox, Safari and others
+export. Nested `<DL>`s of `<DT><A HREF= ADD_DATE=>`, times in seconds since 1970 (reference 2.4).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pipeline import markup, timestamps
+from pipeline.format import Format, Rank
+from pipeline.readers.bookmarks import Bookmarks
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "bookmarks.netscape"
+_SIGNATURE = re.compile(rb"\s*<!doctype\s+netscape-bookmark-file-1\s*>", re.IGNORECASE)
+#: What follows a link's own text: the end of its folder, the heading of another, a line.
+_BEHIND = re.compile(r"</dl\b|<dl\b|<dt\b(?!>\s*<a\s)|<hr\b", re.IGNORECASE)
+_TAKEN = frozenset({"href", "add_date", "icon", "icon_uri"})
+_BOM = b"\xef\xbb\xbf"
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One bookmark: its address and when it was added; title and folder may change."""
+    body = markup.parse(_BEHIND.split(item.value, maxsplit=1)[0])
+    link, note = body.css_first("a"), body.css_first("dd")
+    said: dict[str, Any] = dict(link.attributes) if link is not None else {}
+    url, added = said.get("href"), said.get("add_date") or ""
+    if not url or link is None:
+        raise BadValue(Reason.MISSING_FIELD, "the link has no address")
+    folders: list[str] = item.around["folders"]
+    more = {name: value for name, value in said.items() if name not in _TAKEN and value}
+    kept = {"url": url, "folders": folders, "list": folders[-1] if folders else None, **more}
+    return Record(
+        data_type=DataType.BROWSER,
+        source=_NAME,
+        record_type=RecordType.BOOKMARK,
+        identity=(url, added),
+        time=timestamps.epoch(added, "s") if added.strip("0") else None,
+        title=link.text().strip() or None,
+        content=note.text().strip() or None if note is not None else None,
+        metadata={name: value for name, value in kept.items() if value},
+        mutable=True,
+    )
+
+
+def _looks_like(head: Head) -> bool:
+    return _SIGNATURE.match(head.data.removeprefix(_BOM)) is not None
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Bookmarks of any browser (Netscape bookmark file)",
+    version=1,
+    data_type=DataType.BROWSER,
+    paths=(r"(.+/)?[^/]+\.html?",),
+    looks_like=_looks_like,
+    reader=Bookmarks(),
+    record=to_record,
+    rank=Rank.SYNTAX,
+    products=("Google Takeout: Chrome", "Firefox", "Safari", "Edge", "Opera"),
+    record_types=(RecordType.BOOKMARK,),
+)

@@ -1,0 +1,247 @@
+"""Calendars in iCalendar: Takeout's `Calendar/<name>.ics`, and any other `.ics` file.
+
+RFC 5545 with `X-WR-CALNAME` and `X-WR-TIMEZONE` (reference 2.9). An event is its UID, and the
+RECURRENCE-ID where it overrides one date of a series; `name(1).ics` repeats the UIDs, and DTSTAMP
+is the day of the export, so neither makes a new version. In real data one event in 30 has no
+DTEND, one in 25 is a whole day, some have thousands of attendees.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta, tzinfo
+from hashlib import sha256
+from pathlib import PurePosixPath
+from typing import Any
+
+from pipeline import durations, peek, timestamps, zones
+from pipeline.content_lines import Component, Line, pieces
+from pipeline.format import Format
+from pipeline.readers.ics import Ics
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, Instant, RawRecord, Record, Related
+from schemas.vocabulary import RecordType, Relation
+
+_NAME = "calendar.ics"
+_TYPES = {
+    "VEVENT": RecordType.EVENT,
+    "VTODO": RecordType.TASK,
+    "VJOURNAL": RecordType.NOTE,
+}
+#: Which times date the record, best first.
+_DATED_BY = {
+    "VEVENT": ("DTSTART",),
+    "VTODO": ("CREATED", "LAST-MODIFIED", "DTSTART"),
+    "VJOURNAL": ("CREATED", "LAST-MODIFIED", "DTSTART"),
+}
+#: More people than this of one event are counted, not listed.
+_PEOPLE = 1_000
+_COPY = re.compile(r"\(\d+\)$")
+_DATE_ONLY = re.compile(r"\d{8}", re.ASCII)
+_TEXTS = {
+    "LOCATION": "location",
+    "URL": "url",
+    "TRANSP": "transparency",
+    "CLASS": "visibility",
+    "PRIORITY": "priority",
+    "PERCENT-COMPLETE": "percent_complete",
+    "GEO": "geo",
+    "X-GOOGLE-CONFERENCE": "conference",
+}
+_RECURRENCE = ("RRULE", "RDATE", "EXDATE", "EXRULE")
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One event, task or journal entry."""
+    found: Component = item.value
+    if found.name not in _TYPES:
+        raise BadValue(Reason.BAD_SHAPE, "a component that is no event, task or journal entry")
+    times = _Times(found, item.around)
+    identity = _identity(found)
+    return Record(
+        data_type=DataType.STRUCTURED,
+        source=_NAME,
+        record_type=_TYPES[found.name],
+        identity=identity,
+        time=times.first(*_DATED_BY[found.name]),
+        title=found.text("SUMMARY"),
+        content=found.text("DESCRIPTION"),
+        metadata=_metadata(found, times, _calendar(item, member)),
+        related=tuple(_related(found, identity)),
+        mutable=True,
+    )
+
+
+def _identity(found: Component) -> tuple[str, ...]:
+    """UID and RECURRENCE-ID; without a UID, which RFC 5545 demands, the start and the summary."""
+    if uid := found.text("UID"):
+        return (uid, _written(found.first("RECURRENCE-ID")))
+    start, summary = _written(found.first("DTSTART")), found.text("SUMMARY") or ""
+    if not (start or summary):
+        raise BadValue(Reason.MISSING_FIELD, "no UID, and no DTSTART or SUMMARY in its place")
+    return ("", start, summary)
+
+
+def _written(line: Line | None) -> str:
+    return line.value.strip() if line else ""
+
+
+def _calendar(item: RawRecord, member: Member) -> str:
+    """What the calendar calls itself, else what its file is called."""
+    named: str | None = item.around.get("calendar")
+    return named or _COPY.sub("", PurePosixPath(member.path).stem)
+
+
+class _Times:
+    """The times of a component, in the zones of its calendar."""
+
+    def __init__(self, found: Component, around: Any) -> None:
+        self._found, self._around = found, around
+        self.flags: set[str] = set()
+
+    def first(self, *names: str) -> Instant | None:
+        """The first of these times that there is. Raises `BadValue(BAD_TIME)`."""
+        line = next((line for name in names if (line := self._found.first(name))), None)
+        return self._instant(line) if line else None
+
+    def text(self, name: str) -> str | None:
+        """A time in RFC 3339, a date as a date; None, and a flag, where it is not understood."""
+        line = self._found.first(name)
+        if line is None:
+            return None
+        if _DATE_ONLY.fullmatch(day := line.value.strip()):
+            return f"{day[:4]}-{day[4:6]}-{day[6:]}"
+        try:
+            return timestamps.utc_text(self._instant(line))
+        except BadValue:
+            self.flags.add(f"bad_{name.lower().replace('-', '_')}")
+            return None
+
+    def _instant(self, line: Line) -> Instant:
+        written = timestamps.iso(line.value)
+        named = line.param("TZID")
+        if named and (zone := self._zone(named)):
+            return timestamps.in_zone(written, zone)
+        usual = self._around.get("time_zone")
+        if usual and "T" in line.value and (zone := self._zone(usual)):
+            return timestamps.in_zone(written, zone, assumed=True)
+        return written
+
+    def _zone(self, name: str) -> tzinfo | None:
+        rules = self._around.get("zones", {}).get(name)
+        return zones.named(name) or (zones.defined(rules) if rules else None)
+
+    def length(self) -> float | None:
+        """DURATION in seconds."""
+        line = self._found.first("DURATION")
+        try:
+            return durations.iso(line.value) if line else None
+        except BadValue:
+            self.flags.add("bad_duration")
+            return None
+
+
+def _metadata(found: Component, times: _Times, calendar: str) -> dict[str, Any]:
+    start = found.first("DTSTART")
+    said = {
+        **_people(found),
+        **_ending(found, times),
+        "all_day": bool(start and _DATE_ONLY.fullmatch(start.value.strip())),
+        "time_zone": start.param("TZID") if start else None,
+        "list" if found.name == "VTODO" else "calendar": calendar,
+        "status": (found.text("STATUS") or "").lower(),
+        "labels": [
+            label for line in found.every("CATEGORIES") for label in pieces(line.value, ",")
+        ],
+        "created_at": times.text("CREATED"),
+        "updated_at": times.text("LAST-MODIFIED"),
+        "completed_at": times.text("COMPLETED"),
+        "due": times.text("DUE"),
+        "recurrence": [f"{line.name}:{line.value}" for line in found.every(*_RECURRENCE)],
+        "recurrence_id": _written(found.first("RECURRENCE-ID")),
+        "reminders": [_written(a.first("TRIGGER")) for a in found.parts if a.name == "VALARM"],
+        "attachments": [_attachment(line) for line in found.every("ATTACH")],
+        **{ours: found.text(name) for name, ours in _TEXTS.items()},
+    }
+    odd = {"odd_lines"} if found.odd or found.first("X-LIC-ERROR") else set()
+    said["flags"] = sorted(times.flags | odd)
+    return {name: value for name, value in said.items() if value}
+
+
+def _ending(found: Component, times: _Times) -> dict[str, Any]:
+    """Its end as it is given, or by its duration; nothing where neither is."""
+    if end := times.text("DTEND"):
+        return {"ended_at": end}
+    start, length = times.first("DTSTART"), times.length()
+    if length is None or start is None or start.at is None:
+        return {}
+    end_at = Instant(start.at + timedelta(seconds=length), "")
+    return {"ended_at": timestamps.utc_text(end_at), "duration_s": length}
+
+
+def _people(found: Component) -> dict[str, Any]:
+    organizer = found.first("ORGANIZER")
+    attendees = list(found.every("ATTENDEE"))
+    people = [person for line in attendees[:_PEOPLE] if (person := _person(line))]
+    return {
+        "organizer": _person(organizer) if organizer else None,
+        "attendees": people,
+        "attendees_count": len(attendees) if len(attendees) > _PEOPLE else None,
+    }
+
+
+def _person(line: Line) -> dict[str, str]:
+    """A calendar user: by the address of a `mailto:`, else by the URI as a handle."""
+    scheme, _, rest = line.value.strip().partition(":")
+    person = {"name": line.param("CN"), "answer": (line.param("PARTSTAT") or "").lower()}
+    if scheme.lower() == "mailto" and "@" in rest:
+        person["address"] = rest.strip().lower()
+    elif rest:
+        person["handle"] = line.value.strip()
+    known = {name: value for name, value in person.items() if value}
+    return known if known.keys() - {"answer"} else {}
+
+
+def _attachment(line: Line) -> dict[str, Any]:
+    named = {"name": line.param("FILENAME"), "media_type": line.param("FMTTYPE")}
+    data = line.binary
+    if data is not None:
+        named["name"] = named["name"] or "attachment"
+        return {**named, "size": len(data), "sha256": sha256(data).hexdigest()}
+    return {k: v for k, v in {**named, "url": line.value.strip()}.items() if v}
+
+
+def _related(found: Component, identity: tuple[str, ...]) -> Iterator[Related]:
+    """An override is a part of its series; RELATED-TO names a parent unless it says otherwise."""
+    kind = _TYPES[found.name]
+    if identity[0] and identity[1]:
+        yield Related(Relation.PART_OF, kind, (identity[0], ""))
+    for line in found.every("RELATED-TO"):
+        if (line.param("RELTYPE") or "PARENT").upper() == "PARENT" and line.text.strip():
+            yield Related(Relation.PART_OF, kind, (line.text.strip(), ""))
+
+
+def _looks_like(head: Head) -> bool:
+    start = peek.text_of(head)[:32].upper().lstrip(b"\r\n\t ")
+    return start.startswith(
+        (b"BEGIN:VCALENDAR", b"BEGIN:VEVENT", b"BEGIN:VTODO", b"BEGIN:VJOURNAL")
+    )
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Events, tasks and journals of a calendar (iCalendar)",
+    version=1,
+    data_type=DataType.STRUCTURED,
+    paths=(r"(?s:.+)",),
+    looks_like=_looks_like,
+    reader=Ics(),
+    record=to_record,
+    hints=(r"(.+/)?[^/]+\.(ics|ical|ifb)",),
+    products=("Google Takeout: Calendar", "iCalendar files"),
+    vintages=("RFC 2445", "RFC 5545"),
+    record_types=(RecordType.EVENT, RecordType.TASK, RecordType.NOTE),
+)

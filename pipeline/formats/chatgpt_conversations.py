@@ -1,0 +1,173 @@
+"""ChatGPT's `conversations.json`: an array, or one under `conversations` (reference 15).
+
+A conversation is a graph of messages: the way from `current_node` to the root is what its owner
+sees, what branches off are earlier wordings, which are kept under the flag `other_branch`. Nodes
+may have no message, or an empty one. Text lies in `parts`, `text`, `result` or `content`, by the
+content's type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from pipeline import chats, peek, timestamps
+from pipeline.fields import optional_text
+from pipeline.format import Format
+from pipeline.readers.json_tree import JsonTree
+from schemas.files import Head, Member
+from schemas.records import DataType, Instant, Outcome, RawRecord, Record, Rejection, Related
+from schemas.vocabulary import RecordType
+
+_NAME, _SERVICE = "chatgpt.conversations", "chatgpt"
+_PATHS = ("", "conversations")
+_HIDDEN = "is_visually_hidden_from_conversation"
+
+
+def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
+    """The conversation, then its messages in the order of the file."""
+    fields: dict[str, Any] = item.value
+    number = chats.key(fields, "id" if fields.get("id") else "conversation_id")
+    yield _conversation(number, fields)
+    nodes: dict[str, dict[str, Any]] = fields["mapping"]
+    shown = set(_way(nodes, fields.get("current_node")))
+    for name, node in nodes.items():
+        if isinstance(node, dict) and node.get("message"):
+            seen = not shown or name in shown
+            found = chats.attempt(partial(_message, number, name, nodes, shown=seen))
+            if isinstance(found, Rejection) or found.content or "attachments" in found.metadata:
+                yield found
+
+
+def _conversation(number: str, fields: Mapping[str, Any]) -> Record:
+    title = optional_text(fields, "title")
+    taken = ("id", "conversation_id", "title", "create_time", "mapping", "current_node")
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.CONVERSATION,
+        identity=(_SERVICE, number),
+        time=_moment(fields),
+        title=title,
+        metadata={
+            "conversation": number,
+            **chats.kept({"conversation_title": title}),
+            **chats.rest(fields, taken),
+        },
+        mutable=True,
+    )
+
+
+def _way(nodes: Mapping[str, Mapping[str, Any]], name: str | None) -> Iterator[str]:
+    """From a node up to the root; a circle ends it."""
+    seen: set[str] = set()
+    while name is not None and name in nodes and name not in seen:
+        seen.add(name)
+        yield name
+        name = nodes[name].get("parent")
+
+
+def _message(
+    conversation: str,
+    name: str,
+    nodes: Mapping[str, Mapping[str, Any]],
+    *,
+    shown: bool,
+) -> Record:
+    message: Mapping[str, Any] = nodes[name]["message"]
+    author, meta = message.get("author") or {}, message.get("metadata") or {}
+    role = str(author.get("role") or "")
+    above = _way(nodes, nodes[name].get("parent"))
+    before = next((one for one in above if nodes[one].get("message") and one != name), None)
+    flags = [] if shown else ["other_branch"]
+    flags += ["hidden"] if meta.get(_HIDDEN) else []
+    metadata = {
+        "sender": {"handle": role, **chats.kept({"name": author.get("name")})},
+        "direction": "out" if role == "user" else "in",
+        "conversation": conversation,
+        "message_id": name,
+        "in_reply_to": before,
+        "model": meta.get("model_slug"),
+        "content_type": (message.get("content") or {}).get("content_type"),
+        "attachments": _files(message),
+        "flags": flags,
+    }
+    related: tuple[Related, ...] = chats.in_conversation(_SERVICE, conversation)
+    if before:
+        related += chats.reply_to(_SERVICE, conversation, before)
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.MESSAGE,
+        identity=(_SERVICE, conversation, name),
+        time=_moment(message),
+        content=_words(message) or None,
+        metadata=chats.kept(metadata),
+        related=related,
+        mutable=True,
+    )
+
+
+def _moment(fields: Mapping[str, Any]) -> Instant | None:
+    created = fields.get("create_time")
+    return timestamps.epoch(created, "s") if created else None
+
+
+def _words(message: Mapping[str, Any]) -> str:
+    content = message.get("content") or {}
+    if thoughts := content.get("thoughts"):
+        return "\n\n".join(str(one.get("content") or one.get("summary")) for one in thoughts)
+    parts = content.get("parts")
+    if parts is None:
+        parts = [content.get(name) for name in ("text", "result", "content")]
+    texts = [one if isinstance(one, str) else _spoken(one) for one in parts]
+    return "\n".join(text for text in texts if text)
+
+
+def _spoken(part: Any) -> str:
+    """Of a part that is an object: its text, if it has one (a transcript)."""
+    found = part.get("text") if isinstance(part, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def _files(message: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What was attached, and the assets among the parts (`file-service://`, `sediment://`)."""
+    given = (message.get("metadata") or {}).get("attachments") or ()
+    found = [
+        chats.kept({"name": one.get("name") or one.get("id"), "size": one.get("size")})
+        for one in given
+    ]
+    for part in (message.get("content") or {}).get("parts") or ():
+        if isinstance(part, dict) and isinstance(part.get("asset_pointer"), str):
+            pointer = part["asset_pointer"]
+            size = part.get("size_bytes")
+            found.append(
+                chats.kept({"name": pointer.partition("://")[2], "url": pointer, "size": size})
+            )
+    return [one for one in found if one.get("name")]
+
+
+def _looks_like(head: Head) -> int:
+    """By the keys of the first conversation, which may be longer than the head."""
+    for path in _PATHS:
+        keys = set(peek.item_keys(head, path))
+        if "mapping" in keys and not keys.isdisjoint({"create_time", "current_node", "title"}):
+            return 2
+    return 0
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="ChatGPT: conversations",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonTree(paths=_PATHS),
+    record=to_records,
+    hints=(r"(.+/)?conversations(-\d+)?\.json",),
+    products=("ChatGPT",),
+    vintages=("an array", "under conversations"),
+    record_types=(RecordType.CONVERSATION, RecordType.MESSAGE),
+)

@@ -1,0 +1,47 @@
+"""Chrome, Edge, Brave and their kin: the database `History`.
+
+`visits.visit_time` and `visit_duration` count microseconds, the first since 1601 (reference 20).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import browser_visits, timestamps
+from pipeline.format import Format
+from pipeline.readers.sqlite_tables import SqliteTable
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "chromium.history"
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One visit."""
+    row: dict[str, Any] = item.value
+    when, lasted = row["visit_time"], row.get("visit_duration")
+    said = {
+        "transition": row.get("transition"),
+        "duration_s": lasted / 1_000_000 if isinstance(lasted, int) and lasted > 0 else None,
+    }
+    time = timestamps.epoch(when, "webkit")
+    return browser_visits.visit(_NAME, item.around["urls"], time, str(when), said)
+
+
+def _looks_like(head: Head) -> bool:
+    return browser_visits.holds(head, "CREATE TABLE visits", "CREATE TABLE urls")
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Visited pages from Chrome, Edge, Brave (History)",
+    version=1,
+    data_type=DataType.BROWSER,
+    paths=(r"(?s:.+)",),
+    looks_like=_looks_like,
+    reader=SqliteTable(table="visits", joins=(("url", "urls"),)),
+    record=to_record,
+    products=("Chrome", "Edge", "Brave", "Chromium"),
+    record_types=(RecordType.VISIT,),
+)

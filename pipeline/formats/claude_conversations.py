@@ -1,0 +1,132 @@
+"""Claude's `conversations.json`: an array of conversations with their messages (reference 15).
+
+`text` may hold placeholders for what it can't show, so the text blocks of `content` come first.
+Where the export says which message is the last one shown, those on other branches are kept under
+the flag `other_branch`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from pipeline import chats, peek, timestamps
+from pipeline.fields import optional_text, text
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.files import Head, Member
+from schemas.records import DataType, Outcome, RawRecord, Record, Related
+from schemas.vocabulary import RecordType
+
+_NAME, _SERVICE = "claude.conversations", "claude"
+_FIELDS = frozenset(
+    {"uuid", "name", "summary", "created_at", "updated_at", "account", "project", "project_uuid"}
+    | {"current_leaf_message_uuid", "chat_messages"}
+)
+
+
+def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
+    """The conversation, then its messages."""
+    fields: dict[str, Any] = item.value
+    number = chats.key(fields, "uuid")
+    yield _conversation(number, fields)
+    messages = {chats.key(one, "uuid"): one for one in fields["chat_messages"]}
+    shown = _shown(messages, fields.get("current_leaf_message_uuid"))
+    for name, message in messages.items():
+        seen = not shown or name in shown
+        yield chats.attempt(partial(_message, number, name, message, shown=seen))
+
+
+def _conversation(number: str, fields: Mapping[str, Any]) -> Record:
+    title = optional_text(fields, "name") or None
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.CONVERSATION,
+        identity=(_SERVICE, number),
+        time=timestamps.iso(text(fields, "created_at")),
+        title=title,
+        content=optional_text(fields, "summary") or None,
+        metadata=chats.kept(
+            {
+                "conversation": number,
+                "conversation_title": title,
+                "updated_at": fields.get("updated_at"),
+                "project": fields.get("project") or fields.get("project_uuid"),
+            }
+        ),
+        mutable=True,
+    )
+
+
+def _shown(messages: Mapping[str, Mapping[str, Any]], name: str | None) -> set[str]:
+    """The way from the last message shown up to the first; empty where it isn't known."""
+    seen: set[str] = set()
+    while name is not None and name in messages and name not in seen:
+        seen.add(name)
+        name = messages[name].get("parent_message_uuid")
+    return seen
+
+
+def _message(conversation: str, name: str, fields: Mapping[str, Any], *, shown: bool) -> Record:
+    role, blocks = text(fields, "sender"), fields.get("content") or ()
+    parent = optional_text(fields, "parent_message_uuid")
+    files = [*(fields.get("attachments") or ()), *(fields.get("files") or ())]
+    metadata = {
+        "sender": {"handle": role},
+        "direction": "out" if role == "human" else "in",
+        "conversation": conversation,
+        "message_id": name,
+        "in_reply_to": parent,
+        "attachments": [one for value in files if (one := _file(value))],
+        "thinking": [one["thinking"] for one in blocks if one.get("thinking")],
+        "tools": [one["name"] for one in blocks if one.get("type") == "tool_use"],
+        "flags": [] if shown else ["other_branch"],
+    }
+    related: tuple[Related, ...] = chats.in_conversation(_SERVICE, conversation)
+    if parent:
+        related += chats.reply_to(_SERVICE, conversation, parent)
+    said = [one["text"] for one in blocks if one.get("type") == "text" and one.get("text")]
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.MESSAGE,
+        identity=(_SERVICE, conversation, name),
+        time=timestamps.iso(text(fields, "created_at")),
+        content="\n\n".join(said) or optional_text(fields, "text") or None,
+        metadata=chats.kept(metadata),
+        related=related,
+        mutable=True,
+    )
+
+
+def _file(value: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A file; of some the text that was taken out of it."""
+    name = value.get("file_name")
+    if not name:
+        return None
+    said = {"size": value.get("file_size"), "media_type": value.get("file_type")}
+    return chats.kept({"name": name, **said, "text": value.get("extracted_content")})
+
+
+def _looks_like(head: Head) -> int:
+    """By the keys of the first conversation, which may be longer than the head."""
+    return 2 * ({"uuid", "chat_messages"} <= set(peek.item_keys(head)))
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Claude: conversations",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(),
+    record=to_records,
+    hints=(r"(.+/)?conversations\.json",),
+    products=("Claude",),
+    vintages=("text only", "with content blocks"),
+    record_types=(RecordType.CONVERSATION, RecordType.MESSAGE),
+    fields=_FIELDS,
+)

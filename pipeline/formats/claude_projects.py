@@ -1,0 +1,52 @@
+"""Claude's `projects.json`: projects with their prompt and documents (reference 15).
+
+What the prompt and the documents are called is not verified, so all but the name and the
+description is kept under the export's own names.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import chats, peek
+from pipeline.fields import optional_text
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "claude.projects"
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One project; all of it but its id may change."""
+    fields: dict[str, Any] = item.value
+    return Record(
+        data_type=DataType.DOCUMENT,
+        source=_NAME,
+        record_type=RecordType.DOCUMENT,
+        identity=("claude", "project", chats.key(fields, "uuid")),
+        title=optional_text(fields, "name"),
+        content=optional_text(fields, "description") or None,
+        metadata=chats.rest(fields, ("name", "description")),
+        mutable=True,
+    )
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * ({"uuid", "name", "description"} <= set(peek.item_keys(head)))
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Claude: projects",
+    version=1,
+    data_type=DataType.DOCUMENT,
+    paths=(r"(.+/)?projects\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(),
+    record=to_record,
+    products=("Claude",),
+    record_types=(RecordType.DOCUMENT,),
+)

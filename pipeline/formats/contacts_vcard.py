@@ -1,0 +1,158 @@
+"""Address books in vCard 2.1, 3.0 and 4.0: Takeout's contacts, phones, mail programs.
+
+Takeout writes `Contacts/All Contacts/All Contacts.vcf` and repeats the cards in one folder for
+each label (reference 2.10), so a card is who it says: its UID, else name and first address.
+`item1.EMAIL` takes its label from `item1.X-ABLabel`. A photo within the card is a file of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Any
+
+from pipeline import contacts, documents, peek
+from pipeline.content_lines import Component, Line, pieces
+from pipeline.format import Format
+from pipeline.readers.vcard import Vcards
+from schemas.files import Head, Member
+from schemas.records import Blob, DataType, RawRecord, Record, Related
+from schemas.vocabulary import RecordType, Relation
+
+_NAME = "contacts.vcard"
+#: Apple writes labels that it translates as `_$!<Spouse>!$_`.
+_APPLE = re.compile(r"_\$!<(.*)>!\$_")
+_NO_LABELS = frozenset({"internet", "pref", "voice", "x400"})
+_ADDRESS = ("post_box", "extended", "street", "city", "region", "post_code", "country")
+_TEXTS = {
+    "NICKNAME": "nickname",
+    "TITLE": "job_title",
+    "ROLE": "role",
+    "BDAY": "birthday",
+    "ANNIVERSARY": "anniversary",
+    "GENDER": "gender",
+    "KIND": "kind",
+    "UID": "uid",
+}
+#: Handles elsewhere: the service is in the property's name.
+_HANDLES = re.compile(r"X-(AIM|ICQ|MSN|YAHOO|JABBER|SKYPE(?:-USERNAME)?|GTALK|QQ|GOOGLE-TALK)")
+
+
+def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
+    """The contact, then the photos within its card."""
+    card: Component = item.value
+    name = card.text("FN") or _name(card.first("N")) or card.text("ORG") or ""
+    addresses = [line.text.strip() for line in card.every("EMAIL") if line.text.strip()]
+    phones = [phone for line in card.every("TEL") if (phone := _phone(line))]
+    uid = card.text("UID")
+    identity = (uid,) if uid else contacts.identity(name, addresses, phones)
+    yield Record(
+        data_type=DataType.STRUCTURED,
+        source=_NAME,
+        record_type=RecordType.CONTACT,
+        identity=identity,
+        title=name or None,
+        content=card.text("NOTE"),
+        metadata={"people": contacts.people(name, addresses, phones), **_metadata(card)},
+        mutable=True,
+    )
+    for line in card.every("PHOTO", "LOGO"):
+        if data := line.binary:
+            yield _photo(line, data, identity)
+
+
+def _name(line: Line | None) -> str:
+    """Given and family name of `N:Family;Given;…`, as far as it goes."""
+    if line is None:
+        return ""
+    parts = [*pieces(line.plain, ";"), "", ""]
+    return " ".join(part for part in (parts[1], parts[0]) if part)
+
+
+def _phone(line: Line) -> str:
+    """The number; 4.0 writes it as `tel:` with a parameter for the extension."""
+    return line.text.strip().removeprefix("tel:")
+
+
+def _metadata(card: Component) -> dict[str, Any]:
+    labels = {
+        line.group: _APPLE.sub(r"\1", line.text) for line in card.every("X-ABLABEL") if line.group
+    }
+    said = {
+        **{ours: card.text(name) for name, ours in _TEXTS.items()},
+        "emails": [_labelled(line, "address", labels) for line in card.every("EMAIL")],
+        "phones": [_labelled(line, "phone", labels) for line in card.every("TEL")],
+        "addresses": [_address(line, labels) for line in card.every("ADR")],
+        "organization": [part for line in card.every("ORG") for part in pieces(line.plain, ";")],
+        "links": [line.text.strip() for line in card.every("URL")],
+        "labels": [x for line in card.every("CATEGORIES") for x in pieces(line.plain, ",")],
+        "handles": [_handle(line) for line in card.lines if _HANDLES.fullmatch(line.name)],
+        "related_names": [
+            _labelled(line, "name", labels) for line in card.every("X-ABRELATEDNAMES")
+        ],
+        "dates": [_labelled(line, "date", labels) for line in card.every("X-ABDATE")],
+        "photos": [line.value.strip() for line in card.every("PHOTO") if _is_link(line)],
+        "version": card.text("VERSION"),
+        "flags": ["odd_lines"] if card.odd else [],
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def _labelled(line: Line, name: str, labels: dict[str, str]) -> dict[str, Any]:
+    """A value with the labels that stand at it."""
+    kinds = [kind for types in line.types for kind in types.split(",") if kind not in _NO_LABELS]
+    value = _phone(line) if name == "phone" else line.text.strip()
+    own = labels.get(line.group) if line.group else None
+    label = own or ", ".join(kinds)
+    return {name: value, "label": label} if label else {name: value}
+
+
+def _address(line: Line, labels: dict[str, str]) -> dict[str, Any]:
+    parts = dict(zip(_ADDRESS, pieces(line.plain, ";"), strict=False))
+    label = _labelled(line, "address", labels).get("label")
+    return {name: value for name, value in {**parts, "label": label}.items() if value}
+
+
+def _handle(line: Line) -> dict[str, str]:
+    return {"service": line.name.removeprefix("X-").lower(), "handle": line.text.strip()}
+
+
+def _is_link(line: Line) -> bool:
+    return line.value.strip().startswith(("http://", "https://"))
+
+
+def _photo(line: Line, data: bytes, identity: tuple[str, ...]) -> Record:
+    """A picture in a card, as a file of its own."""
+    digest = sha256(data).hexdigest()
+    kind = documents.media_type_of(data, "photo", f"image/{next(iter(line.types), 'jpeg')}")
+    return Record(
+        data_type=DataType.MEDIA,
+        source=_NAME,
+        record_type=RecordType.ATTACHMENT,
+        identity=(*identity, digest),
+        title="photo",
+        content_type=kind,
+        blob=Blob(sha256=digest, size=len(data), media_type=kind, name="photo", data=data),
+        related=(Related(Relation.ATTACHMENT_OF, RecordType.CONTACT, identity),),
+    )
+
+
+def _looks_like(head: Head) -> bool:
+    return peek.text_of(head)[:64].upper().lstrip(b"\r\n\t ").startswith(b"BEGIN:VCARD")
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Contacts of an address book (vCard)",
+    version=1,
+    data_type=DataType.STRUCTURED,
+    paths=(r"(?s:.+)",),
+    looks_like=_looks_like,
+    reader=Vcards(),
+    record=to_records,
+    hints=(r"(.+/)?[^/]+\.(vcf|vcard)",),
+    products=("Google Takeout: Contacts", "vCard files"),
+    vintages=("vCard 2.1", "vCard 3.0", "vCard 4.0"),
+    record_types=(RecordType.CONTACT, RecordType.ATTACHMENT),
+)

@@ -1,0 +1,137 @@
+"""Facebook's lists, each under a key of its own: friends, follows, searches, comments and others.
+
+Keys are not localised and carry a version (`friends_v2`); what an item says is wrapped in lists
+and objects that differ by the year, so it is looked for at any depth (reference 4.1).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from pipeline import chats, meta, peek
+from pipeline.format import Format
+from pipeline.readers.json_tree import JsonTree
+from pipeline.text import mend_meta
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "facebook.lists"
+
+
+class _Kind(NamedTuple):
+    """What the items of a list are, and the name of what matters most in one."""
+
+    record_type: RecordType
+    word: str
+    status: str | None = None
+
+
+_KINDS = {
+    "friends_v2": _Kind(RecordType.CONNECTION, "name", "friend"),
+    "following_v3": _Kind(RecordType.CONNECTION, "name", "following"),
+    "pages_followed_v2": _Kind(RecordType.CONNECTION, "title", "following"),
+    "page_likes_v2": _Kind(RecordType.REACTION, "name", "like"),
+    "groups_joined_v2": _Kind(RecordType.SUBSCRIPTION, "title"),
+    "searches_v2": _Kind(RecordType.SEARCH, "text"),
+    "comments_v2": _Kind(RecordType.COMMENT, "comment"),
+    "group_comments_v2": _Kind(RecordType.COMMENT, "comment"),
+    "group_posts_v2": _Kind(RecordType.POST, "post"),
+    "saves_v2": _Kind(RecordType.LIST_ITEM, "title", "saved"),
+    "notifications_v2": _Kind(RecordType.ACTIVITY, "text"),
+    "profile_updates_v2": _Kind(RecordType.ACTIVITY, "title"),
+}
+_EVENTS = "event_responses_v2.events_joined"
+_TOPICS = "topics_v2"
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One entry of the list that `around` names."""
+    path = item.around["path"]
+    if path == _TOPICS:
+        return _topic(item.value)
+    kind = _Kind(RecordType.EVENT, "name") if path == _EVENTS else _KINDS[path]
+    raw: dict[str, Any] = item.value
+    said = mend_meta(raw)
+    word, when = meta.inner(raw, kind.word), raw.get("timestamp") or raw.get("start_timestamp")
+    when = when or meta.inner(raw, "timestamp")
+    if word is None and when is None:
+        raise BadValue(Reason.MISSING_FIELD, f"no field {kind.word!r}")
+    title = said.get("title") or said.get("name")
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=kind.record_type,
+        identity=("facebook", path, str(when or ""), str(word or raw.get("title") or "")),
+        time=meta.moment(when),
+        title=str(title) if title else None,
+        content=_content(kind, said),
+        metadata=chats.kept(_metadata(kind, said)),
+    )
+
+
+def _content(kind: _Kind, said: dict[str, Any]) -> str | None:
+    if kind.record_type in (RecordType.COMMENT, RecordType.POST, RecordType.ACTIVITY):
+        word = meta.inner(said, kind.word)
+        return None if word is None else str(word)
+    return None
+
+
+def _metadata(kind: _Kind, said: dict[str, Any]) -> dict[str, Any]:
+    word = meta.inner(said, kind.word)
+    url = meta.inner(said, "url") or meta.inner(said, "href") or meta.inner(said, "uri")
+    found: dict[str, Any] = {"url": url, "group": meta.inner(said, "group")}
+    if kind.record_type is RecordType.CONNECTION:
+        found |= {"people": [{"name": str(word)}] if word else [], "status": kind.status}
+    elif kind.record_type is RecordType.SEARCH:
+        found["query"] = str(word or "")
+    elif kind.record_type is RecordType.REACTION:
+        found["reaction"] = kind.status
+    elif kind.record_type is RecordType.LIST_ITEM:
+        found["list"] = kind.status
+    author = meta.inner(said, "author")
+    return {**found, "author": {"name": str(author)} if author else None}
+
+
+def _topic(value: Any) -> Record:
+    if not isinstance(value, str):
+        raise BadValue(Reason.BAD_SHAPE, "the topic is not a text")
+    return Record(
+        data_type=DataType.STRUCTURED,
+        source=_NAME,
+        record_type=RecordType.LIST_ITEM,
+        identity=("facebook", _TOPICS, value),
+        title=str(mend_meta(value)),
+        metadata={"list": "ad topics"},
+    )
+
+
+def _looks_like(head: Head) -> int:
+    known = {*_KINDS, _TOPICS, _EVENTS.partition(".")[0]}
+    return 2 * (not known.isdisjoint(peek.top_keys(head)))
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Facebook: friends, follows, searches, comments and other lists",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonTree(paths=(*_KINDS, _EVENTS, _TOPICS)),
+    record=to_record,
+    products=("Facebook",),
+    record_types=(
+        RecordType.CONNECTION,
+        RecordType.REACTION,
+        RecordType.SUBSCRIPTION,
+        RecordType.SEARCH,
+        RecordType.COMMENT,
+        RecordType.POST,
+        RecordType.LIST_ITEM,
+        RecordType.ACTIVITY,
+        RecordType.EVENT,
+    ),
+)

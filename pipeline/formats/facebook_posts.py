@@ -1,0 +1,124 @@
+"""Facebook's posts, and reactions of the same shape: arrays of `{timestamp, data, attachments}`.
+
+`posts/your_posts_1.json`, since 2024 `your_posts__check_ins__photos_and_videos_1.json`, and
+`likes_and_reactions_1.json`; file names are not localised, sentences in `title` are (reference
+4.1). Posts may have neither text nor title.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipeline import chats, meta, peek
+from pipeline.fields import optional_text
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from pipeline.text import mend_meta
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME, _SERVICE = "facebook.posts", "facebook"
+_FIELDS = frozenset({"timestamp", "attachments", "data", "title", "tags"})
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One post, or one reaction to another's."""
+    raw: dict[str, Any] = item.value
+    said = mend_meta(raw)
+    written = chats.key(raw, "timestamp")
+    reaction = _reaction(said)
+    kind = RecordType.REACTION if reaction else RecordType.POST
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=kind,
+        identity=(_SERVICE, kind, written, *_words(raw)),
+        time=meta.moment(raw["timestamp"]),
+        title=optional_text(said, "title"),
+        content=_post(said),
+        metadata=chats.kept({"reaction": reaction, **_metadata(said)}),
+        mutable=kind is RecordType.POST,
+    )
+
+
+def _reaction(said: Mapping[str, Any]) -> str | None:
+    for one in said.get("data") or ():
+        if isinstance(one, dict) and isinstance(one.get("reaction"), dict):
+            return str(one["reaction"].get("reaction") or "")
+    return None
+
+
+def _words(raw: Mapping[str, Any]) -> tuple[str, str]:
+    """What tells two posts of one second apart, verbatim: title, and first file or text."""
+    words = meta.shown(raw.get("attachments")) or str(meta.inner(raw.get("data"), "post") or "")
+    return optional_text(raw, "title") or "", words
+
+
+def _post(said: Mapping[str, Any]) -> str | None:
+    texts = [one["post"] for one in said.get("data") or () if one.get("post")]
+    for one in _attached(said, "text"):
+        if one not in texts:
+            texts.append(one)
+    return "\n".join(texts) or None
+
+
+def _attached(said: Mapping[str, Any], name: str) -> Iterator[Any]:
+    for group in said.get("attachments") or ():
+        for one in group.get("data") or ():
+            if one.get(name):
+                yield one[name]
+
+
+def _metadata(said: Mapping[str, Any]) -> dict[str, Any]:
+    media = list(_attached(said, "media"))
+    links = [one["url"] for one in _attached(said, "external_context") if one.get("url")]
+    place = next(map(_place, _attached(said, "place")), None)
+    tags = [one["name"] if isinstance(one, dict) else one for one in said.get("tags") or ()]
+    return {
+        "attachments": [meta.medium(one) for one in media],
+        "links": links,
+        "place": place or meta.position(media),
+        "people": [{"name": name} for name in tags if name],
+        **chats.rest(said, _FIELDS),
+    }
+
+
+def _place(value: Mapping[str, Any]) -> dict[str, Any]:
+    where = value.get("coordinate") or {}
+    named = {"name": value.get("name"), "address": value.get("address")}
+    return chats.kept({**named, **{k: where.get(k) for k in ("latitude", "longitude")}})
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * any(map(_is_post, peek.first_items(head, "", 10)))
+
+
+def _is_post(item: Any) -> bool:
+    """Seconds, and a list of what the post holds: objects with one of the known names."""
+    if not isinstance(item, dict) or type(item.get("timestamp")) is not int:
+        return False
+    parts = [one for one in item.get("data") or () if isinstance(one, dict)]
+    for group in item.get("attachments") or ():
+        found = group.get("data") if isinstance(group, dict) else None
+        parts.extend(one for one in found or () if isinstance(one, dict))
+    known = {"post", "update_timestamp", "media", "place", "external_context", "reaction"}
+    return any(not one.keys().isdisjoint(known) for one in parts)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Facebook: posts and reactions",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(),
+    record=to_record,
+    hints=(r"(.+/)?(posts|your_facebook_activity)/.+\.json",),
+    products=("Facebook",),
+    vintages=("posts/your_posts_1.json (to 2023)", "your_facebook_activity/posts (since 2024)"),
+    record_types=(RecordType.POST, RecordType.REACTION),
+    fields=_FIELDS,
+)

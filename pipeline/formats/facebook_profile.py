@@ -1,0 +1,60 @@
+"""Facebook's `profile_information.json`: one object under `profile_v2` (reference 4.1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import chats, meta, peek
+from pipeline.format import Format
+from pipeline.readers.json_whole import JsonWhole
+from pipeline.text import mend_meta
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "facebook.profile"
+_KEY = "profile_v2"
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """The owner, as the account describes them."""
+    said: dict[str, Any] = mend_meta(item.value[_KEY])
+    name = meta.inner(said.get("name"), "full_name")
+    addresses = (said.get("emails") or {}).get("emails") or ()
+    person = chats.kept(
+        {
+            "name": name,
+            "handle": said.get("username"),
+            "address": str(addresses[0]).lower() if addresses else None,
+            "self": True,
+        }
+    )
+    return Record(
+        data_type=DataType.STRUCTURED,
+        source=_NAME,
+        record_type=RecordType.PROFILE,
+        identity=("facebook", "profile"),
+        title=name,
+        metadata={"people": [person], **chats.rest(said, ())},
+        mutable=True,
+    )
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * (_KEY in peek.top_keys(head))
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Facebook: profile",
+    version=1,
+    data_type=DataType.STRUCTURED,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonWhole(),
+    record=to_record,
+    hints=(r"(.+/)?profile_information\.json",),
+    products=("Facebook",),
+    record_types=(RecordType.PROFILE,),
+    fields=frozenset({_KEY}),
+)

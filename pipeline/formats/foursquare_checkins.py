@@ -1,0 +1,63 @@
+"""Foursquare and Swarm: `checkins<N>.json`, an object with `items` (reference 17).
+
+Verified are `id`, `createdAt` and `venue`; of a venue its `name` and `id` are used where they are
+texts. `createdAt` is seconds where it is a number, else ISO 8601.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import peek, timestamps
+from pipeline.fields import StableNames, text
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "foursquare.checkins"
+_NEEDED = frozenset({"id", "createdAt", "venue"})
+_NAMES = StableNames()
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One check-in, by its id."""
+    fields: dict[str, Any] = item.value
+    written, venue = fields["createdAt"], fields["venue"]
+    place = {k: v for k in ("name", "id") if isinstance(v := venue.get(k), str) and v}
+    if not place:
+        raise BadValue(Reason.MISSING_FIELD, "a venue without a name or an id")
+    number = isinstance(written, int | float)
+    details = {_NAMES[k]: v for k, v in fields.items() if k not in _NEEDED}
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.PLACE_VISIT,
+        identity=("checkin", text(fields, "id")),
+        time=timestamps.epoch(written, "s") if number else timestamps.iso(written),
+        title=place.get("name"),
+        metadata={"place": place, "venue": venue, **({"details": details} if details else {})},
+    )
+
+
+def _looks_like(head: Head) -> bool:
+    found = peek.first_items(head, "items")
+    return any(isinstance(item, dict) and item.keys() >= _NEEDED for item in found)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Check-ins of Foursquare and Swarm",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(path="items"),
+    record=to_record,
+    hints=(r"(.+/)?checkins\d*\.json",),
+    products=("Foursquare", "Swarm"),
+    record_types=(RecordType.PLACE_VISIT,),
+)

@@ -1,0 +1,72 @@
+"""Access Log Activity in Takeout: `Activities - A list of Google services accessed by.csv`.
+
+Times are `2026-10-01 06:59:59 UTC` since 2026, `Jun 15, 2026, 7:40:10 AM UTC` or RFC 3339 before;
+the older files have `Country Code`, `City`, `Device Type` and `Device Model` (reference 2.18). It
+is very noisy, one row for each token that a phone refreshes, so it is never embedded.
+"""
+
+from __future__ import annotations
+
+from pipeline import takeout
+from pipeline.format import Format
+from pipeline.readers.csv_rows import CsvRows
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "google.access_log"
+_WHO = ("IP Address", "User Agent String", "Product Name", "Sub-Product Name", "Activity Type")
+_TAKEN = frozenset(
+    {"Gaia ID", "Activity Timestamp", *_WHO, "Device Type", "Device Model", "Country Code", "City"}
+    | {"Activity Country", "Activity Region", "Activity City"}
+)
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One use of the account. Rows that are the same in all that tells them apart are one."""
+    row: dict[str, str] = item.value
+    written = takeout.cell(row, "Activity Timestamp")
+    product = takeout.cells(row, "Product Name")
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.LOGIN,
+        identity=(written, *(row.get(name, "") for name in _WHO)),
+        time=takeout.moment(written),
+        title=product or None,
+        metadata=takeout.kept(
+            {
+                "ip": row.get("IP Address"),
+                "user_agent": row.get("User Agent String"),
+                "product": product,
+                "sub_product": row.get("Sub-Product Name"),
+                "activity": row.get("Activity Type"),
+                "device": takeout.cells(row, "Device Model", "Device Type"),
+                "country": takeout.cells(row, "Activity Country", "Country Code"),
+                "region": row.get("Activity Region"),
+                "city": takeout.cells(row, "Activity City", "City"),
+                **takeout.rest(row, _TAKEN),
+            }
+        ),
+    )
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * (takeout.columns(head) >= {"Gaia ID", "Activity Timestamp", "Product Name"})
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Uses of a Google account (Takeout)",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.csv",),
+    looks_like=_looks_like,
+    reader=CsvRows(),
+    record=to_record,
+    embed=False,
+    products=("Google Takeout: Access Log Activity",),
+    locales=("en",),
+    vintages=("Country Code, City, Device Type (to 2025)", "Activity Country (2026)"),
+    record_types=(RecordType.LOGIN,),
+)

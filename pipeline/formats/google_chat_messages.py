@@ -1,0 +1,126 @@
+"""Google Chat in Takeout: `Google Chat/Groups/<DM or Space> <id>/messages.json`.
+
+Dates are English prose, with U+202F before AM and PM in newer files and day first in older ones.
+A deleted message has a `deleted_date` and may lack text and `created_date` (reference 2.12).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from pipeline import google_chat, peek, takeout, timestamps
+from pipeline.fields import optional_text, text
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, Instant, RawRecord, Record, Related
+from schemas.vocabulary import RecordType, Relation
+
+_NAME = "google.chat_messages"
+_PROSE = re.compile(r"(?:[^\W\d]+,\s)?(?P<date>.+?)\sat\s(?P<clock>.+)")
+_DATES = ("created_date", "deleted_date")
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One message, also one of which only its deletion is left."""
+    fields: dict[str, Any] = item.value
+    written = next((fields[name] for name in _DATES if fields.get(name)), None)
+    if written is None:
+        raise BadValue(Reason.MISSING_FIELD, "no field 'created_date'")
+    named = optional_text(fields, "message_id") or ""
+    group = google_chat.group_of(member.path) or named.partition("/")[0]
+    sender = takeout.person(fields.get("creator") or {})
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.MESSAGE,
+        identity=(named,) if named else (group, written, sender.get("address", "")),
+        time=_instant(written),
+        content=optional_text(fields, "text"),
+        metadata=takeout.kept({"sender": sender, "conversation": group, **_metadata(fields)}),
+        related=_related(group),
+        mutable=True,
+    )
+
+
+def _instant(written: str) -> Instant:
+    found = _PROSE.fullmatch(written)
+    if found is None:
+        return takeout.moment(written)
+    moment = timestamps.activity_time(f"{found['date']}, {found['clock']}")
+    return msgspec.structs.replace(moment, text=written)
+
+
+def _metadata(fields: dict[str, Any]) -> dict[str, Any]:
+    deleted = optional_text(fields, "deleted_date")
+    return {
+        "message_id": optional_text(fields, "message_id"),
+        "topic": optional_text(fields, "topic_id"),
+        "attachments": [_attachment(one) for one in fields.get("attached_files") or ()],
+        "links": [url for one in fields.get("annotations") or () for url in _links(one)],
+        "reactions": [one for each in fields.get("reactions") or () for one in _reactions(each)],
+        "deleted": deleted is not None,
+        "deleted_date": deleted,
+    }
+
+
+def _attachment(value: dict[str, Any]) -> dict[str, Any]:
+    exported = text(value, "export_name")
+    return {"name": optional_text(value, "original_name") or exported, "path": exported}
+
+
+def _links(annotation: dict[str, Any]) -> Iterator[str]:
+    """Addresses in an annotation: `url_metadata.url` wraps a text under names that change."""
+    found = (annotation.get("url_metadata") or {}).get("url") or {}
+    texts = found.values() if isinstance(found, dict) else (found,)
+    yield from (one for one in texts if str(one).startswith(("http://", "https://")))
+
+
+def _reactions(value: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    sign = optional_text(value.get("emoji") or {}, "unicode")
+    for address in value.get("reactor_emails") or ("",):
+        person = {"address": address.lower()} if address else None
+        yield takeout.kept({"reaction": sign, "person": person})
+
+
+def _related(group: str) -> tuple[Related, ...]:
+    if not group:
+        return ()
+    return (Related(Relation.IN_CONVERSATION, RecordType.CONVERSATION, (group,)),)
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * any(map(_is_message, peek.first_items(head, "messages", 10)))
+
+
+def _is_message(item: Any) -> bool:
+    if not isinstance(item, dict) or item.keys().isdisjoint({"message_id", "topic_id"}):
+        return False
+    return not item.keys().isdisjoint(_DATES) and isinstance(item.get("creator", {}), dict)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Messages of Google Chat (Takeout)",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(path="messages"),
+    record=to_record,
+    hints=(r"(.+/)?Google Chat/.+/messages\.json",),
+    products=("Google Takeout: Google Chat",),
+    locales=("en",),
+    vintages=("day first, 24 hours (2021)", "month first, AM and PM"),
+    record_types=(RecordType.MESSAGE,),
+    fields=frozenset(
+        {"creator", "created_date", "text", "attached_files", "annotations", "reactions"}
+        | {"topic_id", "message_id", "deleted_date"}
+    ),
+)

@@ -1,0 +1,61 @@
+"""What Chrome fills into forms: `Chrome/Autofill.json` of Takeout.
+
+`{"Autofill": [{name, value, usage_timestamp: […]}]}`, times in microseconds since 1601
+(reference 2.4).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import peek, timestamps
+from pipeline.fields import text
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.files import Head, Member
+from schemas.records import UNDATED, DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "google.chrome_autofill"
+_KEY = "Autofill"
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One value of one field, with when it was used: the first time is the record's."""
+    fields: dict[str, Any] = item.value
+    name, value = text(fields, "name"), text(fields, "value")
+    used = [timestamps.epoch(when, "webkit") for when in fields.get("usage_timestamp") or ()]
+    known = sorted((at for at in used if at.at), key=lambda at: at.at or UNDATED)
+    return Record(
+        data_type=DataType.BROWSER,
+        source=_NAME,
+        record_type=RecordType.LIST_ITEM,
+        identity=(_KEY, name, value),
+        time=known[0] if known else None,
+        title=name,
+        content=value or None,
+        metadata={"list": _KEY, "used_at": [at.at.isoformat() for at in known if at.at]},
+        mutable=True,
+    )
+
+
+def _looks_like(head: Head) -> bool:
+    return any(
+        isinstance(item, dict) and {"name", "value"} <= item.keys()
+        for item in peek.first_items(head, _KEY)
+    )
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="What Chrome fills into forms (Takeout)",
+    version=1,
+    data_type=DataType.BROWSER,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(path=_KEY),
+    record=to_record,
+    products=("Google Takeout: Chrome",),
+    record_types=(RecordType.LIST_ITEM,),
+    fields=frozenset({"name", "value", "usage_timestamp"}),
+)

@@ -1,0 +1,66 @@
+"""Chrome's search engines: `Chrome/SearchEngines.json` of Takeout.
+
+`{"Search Engines": [{short_name, keyword, url, date_created, last_modified, …}]}`, times in
+microseconds since 1601, 0 for none (reference 2.4).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import peek, timestamps
+from pipeline.fields import optional_text, text
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.files import Head, Member
+from schemas.records import DataType, Instant, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "google.chrome_search_engines"
+_KEY = "Search Engines"
+_TAKEN = frozenset({"short_name", "date_created", "last_modified"})
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One engine: its keyword and the address that it asks."""
+    fields: dict[str, Any] = item.value
+    changed = _time(fields, "last_modified")
+    said = {name: value for name, value in fields.items() if name not in _TAKEN}
+    if changed is not None and changed.at is not None:
+        said["updated_at"] = changed.at.isoformat()
+    return Record(
+        data_type=DataType.BROWSER,
+        source=_NAME,
+        record_type=RecordType.SETTING,
+        identity=(_KEY, text(fields, "keyword"), text(fields, "url")),
+        time=_time(fields, "date_created"),
+        title=optional_text(fields, "short_name"),
+        metadata=said,
+        mutable=True,
+    )
+
+
+def _time(fields: dict[str, Any], name: str) -> Instant | None:
+    value = fields.get(name)
+    return timestamps.epoch(value, "webkit") if value not in (None, 0, "0", "") else None
+
+
+def _looks_like(head: Head) -> bool:
+    return any(
+        isinstance(item, dict) and {"keyword", "url"} <= item.keys()
+        for item in peek.first_items(head, _KEY)
+    )
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Chrome's search engines (Takeout)",
+    version=1,
+    data_type=DataType.BROWSER,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(path=_KEY),
+    record=to_record,
+    products=("Google Takeout: Chrome",),
+    record_types=(RecordType.SETTING,),
+)

@@ -1,0 +1,81 @@
+"""Google Contacts in CSV: `Contacts/<label>/<label>.csv` of Takeout, or Contacts' own export.
+
+Older files have `Name`, newer ones `First Name`, `Middle Name`, `Last Name`; both repeat
+`E-mail <n> - Value` and `Phone <n> - Value` (reference 2.10). How several values in one cell are
+parted is not verified, so a cell is one value. The same contact in a vCard is the same record.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pipeline import contacts, takeout
+from pipeline.format import Format
+from pipeline.readers.csv_rows import CsvRows
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "google.contacts_csv"
+_NAMES = ("First Name", "Middle Name", "Last Name")
+_VALUE = re.compile(r"(?P<kind>E-mail|Phone) (?P<n>\d+) - (?P<part>Value|Type|Label)")
+_TAKEN = frozenset({"Name", *_NAMES, "Birthday", "Gender", "Photo", "Notes"})
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One contact."""
+    row: dict[str, str] = item.value
+    name = takeout.cells(row, "Name") or " ".join(filter(None, (row.get(n) for n in _NAMES)))
+    emails, phones = _values(row, "E-mail"), _values(row, "Phone")
+    addresses = [text for text, _ in emails]
+    numbers = [text for text, _ in phones]
+    others = {n: text for n, text in row.items() if n not in _TAKEN and not _VALUE.fullmatch(n)}
+    return Record(
+        data_type=DataType.STRUCTURED,
+        source=_NAME,
+        record_type=RecordType.CONTACT,
+        identity=contacts.identity(name, addresses, numbers),
+        title=name or None,
+        content=row.get("Notes") or None,
+        metadata=takeout.kept(
+            {
+                "people": contacts.people(name, addresses, numbers),
+                "emails": [takeout.kept({"address": a, "label": k}) for a, k in emails],
+                "phones": [takeout.kept({"phone": n, "label": k}) for n, k in phones],
+                "birthday": row.get("Birthday"),
+                "gender": row.get("Gender"),
+                "photo": row.get("Photo"),
+                **takeout.rest(others, frozenset()),
+            }
+        ),
+        mutable=True,
+    )
+
+
+def _values(row: dict[str, str], kind: str) -> list[tuple[str, str]]:
+    """The addresses or numbers of a row, each with its label."""
+    found = (m for column in row if (m := _VALUE.fullmatch(column)) and m["part"] == "Value")
+    heads = [f"{kind} {m['n']} - " for m in found if m["kind"] == kind]
+    cells = ((row[f"{h}Value"].strip(), takeout.cells(row, f"{h}Label", f"{h}Type")) for h in heads)
+    return [(value, label.removeprefix("* ")) for value, label in cells if value]
+
+
+def _looks_like(head: Head) -> int:
+    columns = takeout.columns(head)
+    named = "Name" in columns or "First Name" in columns
+    return 2 * (named and not columns.isdisjoint({"E-mail 1 - Value", "Phone 1 - Value"}))
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Google Contacts (CSV)",
+    version=1,
+    data_type=DataType.STRUCTURED,
+    paths=(r"(.+/)?[^/]+\.csv",),
+    looks_like=_looks_like,
+    reader=CsvRows(),
+    record=to_record,
+    products=("Google Takeout: Contacts",),
+    vintages=("with a column Name", "with First, Middle and Last Name"),
+    record_types=(RecordType.CONTACT,),
+)

@@ -1,0 +1,93 @@
+"""Google Fit in Takeout: `Daily activity metrics.csv`, and one `<YYYY-MM-DD>.csv` for each day.
+
+A row is a day, or a quarter of an hour with `Start time` and `End time`; which columns there are
+differs by account, so each is found by its header (reference 2.15). The old name was
+`Daily Summaries.csv`.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+
+from pipeline import takeout, timestamps
+from pipeline.format import Format
+from pipeline.readers.csv_rows import CsvRows
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, Instant, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "google.fit_daily"
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_START, _END = "Start time", "End time"
+_KNOWN = frozenset(
+    {"Move Minutes count", "Calories (kcal)", "Distance (m)", "Heart Points", "Heart Minutes"}
+    | {"Step count", "Average heart rate (bpm)", "Average speed (m/s)", "Average weight (kg)"}
+    | {"Low latitude (deg)", "Max heart rate (bpm)", "Max speed (m/s)"}
+)
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """The sums of a day, or of a part of it."""
+    row: dict[str, str] = item.value
+    start, end = row.get(_START, ""), row.get(_END, "")
+    day = row.get("Date", "") if "Date" in row else PurePosixPath(member.path).stem
+    if not _DAY.fullmatch(day):
+        raise BadValue(Reason.BAD_TIME, "neither a date in the row nor one in the file's name")
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.SUMMARY,
+        identity=("google fit", day, start),
+        time=timestamps.iso(f"{day}T{start}" if start else day),
+        title=f"Google Fit {day}",
+        metadata={**_ended(day, start, end), **_numbers(row)},
+        mutable=True,
+    )
+
+
+def _ended(day: str, start: str, end: str) -> dict[str, str]:
+    """When a part of a day ended; midnight is the next day's, which the file doesn't say."""
+    if not end or end[:5] <= start[:5]:
+        return {}
+    moment: Instant = timestamps.iso(f"{day}T{end}")
+    found = timestamps.utc_text(moment)
+    return {"ended_at": found} if found else {}
+
+
+def _numbers(row: dict[str, str]) -> dict[str, float]:
+    """Every cell that holds a number; distances under the shared name."""
+    found = {}
+    for name, cell in row.items():
+        if cell and name not in ("Date", _START, _END):
+            ours = "distance_m" if name == "Distance (m)" else takeout.snake(name)
+            try:
+                found[ours] = float(cell)
+            except ValueError:
+                raise BadValue(Reason.BAD_NUMBER, f"{name!r} is not a number") from None
+    return found
+
+
+def _looks_like(head: Head) -> int:
+    columns = takeout.columns(head)
+    dated = "Date" in columns or {_START, _END} <= columns
+    return 2 * (dated and len(columns & _KNOWN) >= 2)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Daily sums of Google Fit (Takeout)",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.csv",),
+    looks_like=_looks_like,
+    reader=CsvRows(),
+    record=to_record,
+    embed=False,
+    products=("Google Takeout: Fit",),
+    locales=("en",),
+    vintages=("Daily Summaries.csv", "Daily activity metrics.csv"),
+    record_types=(RecordType.SUMMARY,),
+)

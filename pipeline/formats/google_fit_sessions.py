@@ -1,0 +1,81 @@
+"""Google Fit in Takeout: `Fit/All Sessions/<start>_<ACTIVITY>.json`, one workout or sleep each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import durations, peek, takeout, timestamps
+from pipeline.fields import optional_number, optional_text, text
+from pipeline.format import Format
+from pipeline.readers.json_whole import JsonWhole
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "google.fit_sessions"
+_SUMS = {
+    "com.google.step_count.delta": "steps",
+    "com.google.distance.delta": "distance_m",
+    "com.google.calories.expended": "energy_kcal",
+}
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One session; its kind and start say which."""
+    fields: dict[str, Any] = item.value
+    kind, start = text(fields, "fitnessActivity"), text(fields, "startTime")
+    length = optional_text(fields, "duration")
+    ended = optional_text(fields, "endTime")
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.SLEEP if kind == "sleep" else RecordType.WORKOUT,
+        identity=(kind, start),
+        time=timestamps.iso(start),
+        title=optional_text(fields, "name") or kind.replace("_", " ").capitalize(),
+        metadata=takeout.kept(
+            {
+                "kind": kind,
+                "ended_at": timestamps.utc_text(timestamps.iso(ended)) if ended else None,
+                "duration_s": durations.spoken(length) if length else None,
+                **_sums(fields),
+                "segments": fields.get("segment"),
+                "app": (fields.get("application") or {}).get("packageName"),
+                "session_id": fields.get("id"),
+            }
+        ),
+    )
+
+
+def _sums(fields: dict[str, Any]) -> dict[str, float]:
+    """The aggregates, under our names or the export's own."""
+    found = {}
+    for one in fields.get("aggregate") or ():
+        kind = text(one, "metricName")
+        number = optional_number(one, "intValue" if "intValue" in one else "floatValue")
+        if number is not None:
+            found[_SUMS.get(kind, kind)] = number
+    return found
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * ({"fitnessActivity", "startTime", "endTime"} <= set(peek.top_keys(head)))
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Workouts and sleep of Google Fit (Takeout)",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonWhole(),
+    record=to_record,
+    embed=False,
+    products=("Google Takeout: Fit",),
+    record_types=(RecordType.WORKOUT, RecordType.SLEEP),
+    fields=frozenset(
+        {"fitnessActivity", "startTime", "endTime", "duration", "segment", "aggregate"}
+        | {"application", "id", "name"}
+    ),
+)

@@ -1,0 +1,103 @@
+"""Hangouts in Takeout: `Hangouts/Hangouts.json`, one object of often hundreds of MB.
+
+`{conversations: [{conversation: {...}, events: [...]}]}`; times are microseconds as text, and
+people are numbers whose names stand in the conversation's `participant_data` (reference 2.13).
+Which conversation an event is of, it says itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pipeline import peek, takeout, timestamps
+from pipeline.fields import optional_text, text
+from pipeline.format import Format
+from pipeline.readers.json_tree import JsonTree
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, RawRecord, Record, Related
+from schemas.vocabulary import RecordType, Relation
+
+_NAME = "google.hangouts"
+_PEOPLE = "conversations[].conversation.conversation.participant_data"
+_EVENTS = "conversations[].events"
+
+
+def to_record(item: RawRecord, member: Member) -> Iterator[Record]:
+    """A message, another event, or a person of a conversation."""
+    if item.around["path"] == _PEOPLE:
+        return _person(item.value)
+    return _event(item.value)
+
+
+def _person(fields: dict[str, Any]) -> Iterator[Record]:
+    """Whose number this is; the same in every conversation. Nothing where no name is given."""
+    number, name = _number(fields["id"]), optional_text(fields, "fallback_name")
+    if name:
+        yield Record(
+            data_type=DataType.STRUCTURED,
+            source=_NAME,
+            record_type=RecordType.CONTACT,
+            identity=("hangouts", number),
+            title=name,
+            metadata={"people": [{"name": name, "handle": number}]},
+            mutable=True,
+        )
+
+
+def _event(fields: dict[str, Any]) -> Iterator[Record]:
+    kind = optional_text(fields, "event_type") or ""
+    group = text(fields["conversation_id"], "id")
+    sender = _number(fields["sender_id"])
+    written = text(fields, "timestamp")
+    said = (fields.get("chat_message") or {}).get("message_content")
+    content = "".join(map(_segment, (said or {}).get("segment") or ())) or None
+    common = {"conversation": group, "sender": {"handle": sender}, "event_type": kind}
+    attached = (said or {}).get("attachment")
+    yield Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.ACTIVITY if said is None else RecordType.MESSAGE,
+        identity=(group, sender, written, kind, content or ""),
+        time=timestamps.epoch(written, "us"),
+        title=kind.replace("_", " ").capitalize() if said is None else None,
+        content=content,
+        metadata=takeout.kept({**common, "attached": attached}),
+        related=(Related(Relation.IN_CONVERSATION, RecordType.CONVERSATION, (group,)),),
+    )
+
+
+def _segment(value: dict[str, Any]) -> str:
+    return "\n" if value.get("type") == "LINE_BREAK" else optional_text(value, "text") or ""
+
+
+def _number(value: dict[str, Any]) -> str:
+    """The number that the service keys a person by."""
+    found = value.get("gaia_id") or value.get("chat_id")
+    if not isinstance(found, str):
+        raise BadValue(Reason.MISSING_FIELD, "no field 'gaia_id'")
+    return found
+
+
+def _looks_like(head: Head) -> int:
+    """By the first conversation, which the head may not hold whole."""
+    if peek.top_keys(head)[:1] != ("conversations",):
+        return 0
+    return 2 * (b'"conversation_id"' in head.data and b'"gaia_id"' in head.data)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Hangouts (Takeout)",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonTree(paths=(_PEOPLE, _EVENTS)),
+    record=to_record,
+    hints=(r"(.+/)?Hangouts/Hangouts\.json",),
+    products=("Google Takeout: Hangouts",),
+    record_types=(RecordType.MESSAGE, RecordType.ACTIVITY, RecordType.CONTACT),
+)

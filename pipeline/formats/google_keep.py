@@ -1,0 +1,114 @@
+"""Google Keep in Takeout: `Keep/<title or time>.json`, one file for each note.
+
+`createdTimestampUsec` is missing in exports before April 2022, and 0 means none; there is no id
+of a note (reference 2.8). The `.html` file beside it is the same note for reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any
+
+from pipeline import peek, takeout, timestamps
+from pipeline.fields import optional_text, text
+from pipeline.format import Format
+from pipeline.readers.json_whole import JsonWhole
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, Instant, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "google.keep"
+_STATES = frozenset({"isTrashed", "isPinned", "isArchived"})
+_TEXTS = frozenset({"textContent", "listContent", "userEditedTimestampUsec"})
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One note, known by when it was made; in old files by its last edit and its title."""
+    fields: dict[str, Any] = item.value
+    created = _instant(fields, "createdTimestampUsec")
+    edited = _instant(fields, "userEditedTimestampUsec")
+    title = optional_text(fields, "title") or ""
+    if created is not None:
+        identity: tuple[str, ...] = ("created", created.text)
+    elif edited is not None:
+        identity = ("edited", edited.text, title)
+    else:
+        raise BadValue(Reason.MISSING_FIELD, "neither a time of creation nor one of editing")
+    return Record(
+        data_type=DataType.DOCUMENT,
+        source=_NAME,
+        record_type=RecordType.NOTE,
+        identity=identity,
+        time=created or edited,
+        title=title or None,
+        content="\n".join(_lines(fields)) or None,
+        metadata=takeout.kept(_metadata(fields, edited)),
+        mutable=True,
+    )
+
+
+def _instant(fields: dict[str, Any], name: str) -> Instant | None:
+    value = fields.get(name)
+    return timestamps.epoch(value, "us") if value not in (None, 0, "0", "") else None
+
+
+def _lines(fields: dict[str, Any]) -> Iterator[str]:
+    if written := optional_text(fields, "textContent"):
+        yield written
+    for entry in fields.get("listContent") or ():
+        yield f"[{'x' if entry.get('isChecked') else ' '}] {entry.get('text') or ''}"
+
+
+def _metadata(fields: dict[str, Any], edited: Instant | None) -> dict[str, Any]:
+    return {
+        "updated_at": timestamps.utc_text(edited) if edited else None,
+        "labels": [text(label, "name") for label in fields.get("labels") or ()],
+        "links": [text(a, "url") for a in fields.get("annotations") or () if a.get("url")],
+        "annotations": fields.get("annotations"),
+        "attachments": [_attachment(a) for a in fields.get("attachments") or ()],
+        "participants": [_sharee(one) for one in fields.get("sharees") or () if one.get("email")],
+        "color": optional_text(fields, "color"),
+        "pinned": fields.get("isPinned") is True,
+        "archived": fields.get("isArchived") is True,
+        "deleted": fields.get("isTrashed") is True,
+        "html": fields.get("textContentHtml"),
+    }
+
+
+def _attachment(value: dict[str, Any]) -> dict[str, str]:
+    path = text(value, "filePath")
+    kind = value.get("mimetype") or ""
+    return {"name": PurePosixPath(path).name, "path": path, "media_type": kind}
+
+
+def _sharee(value: dict[str, Any]) -> dict[str, Any]:
+    role = "owner" if value.get("isOwner") else (value.get("type") or "").lower()
+    return takeout.kept({"address": value["email"].lower(), "role": role})
+
+
+def _looks_like(head: Head) -> bool:
+    keys = frozenset(peek.top_keys(head))
+    return len(keys & _STATES) >= 2 and not keys.isdisjoint(_TEXTS)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Notes of Google Keep (Takeout)",
+    version=1,
+    data_type=DataType.DOCUMENT,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonWhole(),
+    record=to_record,
+    products=("Google Takeout: Keep",),
+    vintages=("without a time of creation (to 2022)", "with one (since 2022)"),
+    record_types=(RecordType.NOTE,),
+    fields=frozenset(
+        {"title", "textContent", "textContentHtml", "listContent", "color", "labels"}
+        | {"isTrashed", "isPinned", "isArchived", "annotations", "attachments", "sharees"}
+        | {"userEditedTimestampUsec", "createdTimestampUsec"}
+    ),
+)

@@ -1,0 +1,172 @@
+"""Google Location History: `Semantic Location History/<year>/<year>_<MONTH>.json` of Takeout.
+
+`{timelineObjects: [{placeVisit} | {activitySegment}]}` (to 2024). Times are RFC 3339, milliseconds
+or seconds; a place may lack an id, the ends of a segment may be `{}`, latitudes of 91 occur among
+the other candidates, and the kind of place is guessed anew for each export (reference 2.5 b).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pipeline import peek, takeout, timestamps
+from pipeline.fields import optional_text
+from pipeline.format import Format
+from pipeline.google_timeline import e7, number, sound
+from pipeline.readers.json_items import JsonItems
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, Instant, Outcome, Point, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "google.location_semantic"
+_KINDS = frozenset({"placeVisit", "activitySegment"})
+_SAID = {
+    "placeConfidence": "place_confidence",
+    "visitConfidence": "probability",
+    "editConfirmationStatus": "edit_status",
+    "placeVisitType": "visit_type",
+    "placeVisitImportance": "importance",
+}
+
+
+def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
+    """A visit with the visits within it, or a way with the points of its path."""
+    fields: dict[str, Any] = item.value
+    if visit := fields.get("placeVisit"):
+        yield _visit(visit)
+        for child in visit.get("childVisits") or ():
+            yield _visit(child)
+    elif way := fields.get("activitySegment"):
+        start = _instant(way["duration"], "start")
+        yield _trip(way, start)
+        path = (way.get("simplifiedRawPath") or {}).get("points") or ()
+        yield from sound(_path_point, path)
+    else:
+        raise BadValue(Reason.BAD_SHAPE, "neither a visit nor a way")
+
+
+def _instant(fields: dict[str, Any], name: str) -> Instant:
+    """`startTimestamp` as text or as seconds, or `startTimestampMs`."""
+    written = fields.get(f"{name}Timestamp")
+    if written is None:
+        return timestamps.epoch(fields[f"{name}TimestampMs"], "ms")
+    if isinstance(written, str) and not written.isdecimal():
+        return timestamps.iso(written)
+    return timestamps.epoch(written, "s")
+
+
+def _ended(fields: dict[str, Any]) -> str | None:
+    if {"endTimestamp", "endTimestampMs"}.isdisjoint(fields):
+        return None
+    return timestamps.utc_text(_instant(fields, "end"))
+
+
+def _visit(visit: dict[str, Any]) -> Record:
+    """A stay, known by its start and the place's id, or its position where it has none."""
+    where, start = visit["location"], _instant(visit["duration"], "start")
+    name, own_id = optional_text(where, "name"), optional_text(where, "placeId")
+    place = takeout.kept(
+        {
+            "name": name,
+            "address": optional_text(where, "address"),
+            "id": own_id,
+            **e7(where, "latitudeE7", "longitudeE7"),
+        }
+    )
+    position = ",".join(str(where[n]) for n in ("latitudeE7", "longitudeE7") if n in where)
+    return Record(
+        data_type=DataType.LOCATION,
+        source=_NAME,
+        record_type=RecordType.PLACE_VISIT,
+        identity=(start.text, own_id or position),
+        time=start,
+        title=name,
+        metadata=takeout.kept(
+            {
+                "place": place or {"name": str(where.get("semanticType"))},
+                "ended_at": _ended(visit["duration"]),
+                "semantic_type": where.get("semanticType"),
+                "other_candidates": len(visit.get("otherCandidateLocations") or ()),
+                **{ours: visit.get(name) for name, ours in _SAID.items()},
+            }
+        ),
+    )
+
+
+def _trip(way: dict[str, Any], start: Instant) -> Record:
+    """A way from place to place; by what is guessed."""
+    kind = str(way.get("activityType") or "UNKNOWN")
+    return Record(
+        data_type=DataType.LOCATION,
+        source=_NAME,
+        record_type=RecordType.TRIP,
+        identity=(start.text,),
+        time=start,
+        title=kind.replace("_", " ").lower(),
+        metadata=takeout.kept(
+            {
+                "from_place": _end_of(way.get("startLocation") or {}),
+                "to_place": _end_of(way.get("endLocation") or {}),
+                "ended_at": _ended(way["duration"]),
+                "distance_m": number(way.get("distance")),
+                "activity_type": kind,
+                "confidence": way.get("confidence"),
+                "activities": way.get("activities"),
+                "waypoints": (way.get("waypointPath") or {}).get("waypoints"),
+                "transit": way.get("transitPath"),
+                "parking": way.get("parkingEvent"),
+                "edit_status": way.get("editConfirmationStatus"),
+            }
+        ),
+    )
+
+
+def _end_of(where: dict[str, Any]) -> dict[str, Any]:
+    position = e7(where, "latitudeE7", "longitudeE7")
+    name, own_id = optional_text(where, "name"), optional_text(where, "placeId")
+    return takeout.kept({"name": name, "id": own_id, **position})
+
+
+def _path_point(value: dict[str, Any]) -> Point:
+    north, east = value["latE7"], value["lngE7"]
+    if "timestamp" in value:
+        moment = timestamps.iso(value["timestamp"])
+    else:
+        moment = timestamps.epoch(value["timestampMs"], "ms")
+    return Point(
+        source=_NAME,
+        identity=(moment.text, str(north), str(east), ""),
+        time=moment,
+        **e7(value, "latE7", "lngE7"),
+        accuracy_m=number(value.get("accuracyMeters")),
+        metadata={"kind": "path"},
+    )
+
+
+def _looks_like(head: Head) -> int:
+    """By the key, since the first object may be longer than the head."""
+    if peek.top_keys(head)[:1] != ("timelineObjects",):
+        return 0
+    items = peek.first_items(head, "timelineObjects", 3)
+    known = any(isinstance(item, dict) and not _KINDS.isdisjoint(item) for item in items)
+    return 2 * (known or (not items and any(k.encode() in head.data for k in _KINDS)))
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Visits and ways of Google Location History (Takeout)",
+    version=1,
+    data_type=DataType.LOCATION,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(path="timelineObjects"),
+    record=to_records,
+    embed=False,
+    products=("Google Takeout: Location History",),
+    vintages=("startTimestampMs (to 2021)", "startTimestamp (to 2024)"),
+    record_types=(RecordType.PLACE_VISIT, RecordType.TRIP),
+    fields=_KINDS,
+)

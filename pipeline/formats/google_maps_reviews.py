@@ -1,0 +1,78 @@
+"""Google Maps in Takeout: `Maps (your places)/Reviews.json`, GeoJSON.
+
+New: `{date, five_star_rating_published, review_text_published, location, google_maps_url}`; old:
+`{Published, "Star Rating", "Review Comment", Location}` (reference 2.20).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import google_places, peek, takeout
+from pipeline.fields import optional_number, optional_text
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "google.maps_reviews"
+_STARS = ("five_star_rating_published", "Star Rating")
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One review; a place has one of each account, so the place's address is who it is."""
+    fields: dict[str, Any] = item.value
+    said = fields["properties"]
+    written = optional_text(said, "date") or optional_text(said, "Published")
+    if not written:
+        raise BadValue(Reason.MISSING_FIELD, "no field 'date'")
+    place, url = google_places.of_feature(fields), google_places.url_of(fields)
+    name = next((name for name in _STARS if said.get(name) is not None), _STARS[0])
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.REVIEW,
+        identity=(url,) if url else ("", written, place.get("name", "")),
+        time=takeout.moment(written),
+        title=place.get("name"),
+        content=optional_text(said, "review_text_published")
+        or optional_text(said, "Review Comment"),
+        metadata=takeout.kept(
+            {
+                "rating": optional_number(said, name),
+                "rating_max": 5,
+                "place": place,
+                "url": url,
+                "country": google_places.country_of(fields),
+            }
+        ),
+        mutable=True,
+    )
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * any(map(_is_review, peek.first_items(head, "features", 10)))
+
+
+def _is_review(item: Any) -> bool:
+    said = item.get("properties") if isinstance(item, dict) else None
+    return isinstance(said, dict) and not said.keys().isdisjoint(_STARS)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Reviews on Google Maps (Takeout)",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.(geo)?json",),
+    looks_like=_looks_like,
+    reader=JsonItems(path="features"),
+    record=to_record,
+    products=("Google Takeout: Maps (your places)",),
+    vintages=("Star Rating", "five_star_rating_published"),
+    record_types=(RecordType.REVIEW,),
+    fields=frozenset({"geometry", "properties", "type"}),
+)

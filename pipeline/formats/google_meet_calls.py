@@ -1,0 +1,85 @@
+"""Google Meet in Takeout: `Google Meet/Call history/Call history.csv`.
+
+Start and length, or start and end with `(UTC)` in their names; the length in seconds, as a clock
+or in words (reference 2.19).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import durations, takeout, timestamps
+from pipeline.format import Format
+from pipeline.readers.csv_rows import CsvRows
+from schemas.files import Head, Member
+from schemas.records import DataType, Instant, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "google.meet_calls"
+_STARTS = ("Start Time", "Start time (UTC)")
+_HOSTS = ("Organizer Email", "Organiser")
+_LENGTH, _END = "Duration (seconds)", "End time (UTC)"
+_TAKEN = frozenset(
+    {"Conference ID", "Meeting Code", "Device Type", _LENGTH, _END, *_STARTS, *_HOSTS}
+)
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One call."""
+    row: dict[str, str] = item.value
+    written = takeout.cell(row, *_STARTS)
+    started = takeout.in_utc(written) if row.get(_STARTS[1]) else takeout.moment(written)
+    host = takeout.cells(row, *_HOSTS)
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.CALL,
+        identity=(row["Conference ID"], written),
+        time=started,
+        title=takeout.cells(row, "Meeting Code") or None,
+        metadata=takeout.kept(
+            {
+                "conference": row["Conference ID"],
+                "conversation": row.get("Meeting Code"),
+                "organizer": {"address" if "@" in host else "name": host} if host else None,
+                "device": row.get("Device Type"),
+                **_end(row, started),
+                **takeout.rest(row, _TAKEN),
+            }
+        ),
+    )
+
+
+def _end(row: dict[str, str], started: Instant) -> dict[str, Any]:
+    """How long it was, as it is written or up to its end."""
+    if length := takeout.cells(row, _LENGTH):
+        return {"duration_s": durations.spoken(length)}
+    if not (written := takeout.cells(row, _END)):
+        return {}
+    ended = takeout.in_utc(written)
+    if ended.at is None or started.at is None:
+        return {}
+    length_s = (ended.at - started.at).total_seconds()
+    return {"ended_at": timestamps.utc_text(ended), "duration_s": length_s}
+
+
+def _looks_like(head: Head) -> int:
+    columns = takeout.columns(head)
+    named = {"Conference ID", "Meeting Code"} <= columns
+    return 2 * (named and not columns.isdisjoint(_STARTS))
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Calls of Google Meet (Takeout)",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.csv",),
+    looks_like=_looks_like,
+    reader=CsvRows(),
+    record=to_record,
+    products=("Google Takeout: Google Meet",),
+    locales=("en",),
+    vintages=("with a length", "with an end in UTC"),
+    record_types=(RecordType.CALL,),
+)

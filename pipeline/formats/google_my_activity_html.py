@@ -1,0 +1,174 @@
+"""Google My Activity in HTML, Takeout's default: `MyActivity.html`, `watch-history.html`.
+
+One `div.outer-cell` for each entry (reference 2.2), on a single line: a header cell with the
+product; a cell of lines parted by `<br>`, the first of them the title, the last the time; a
+caption with headings in bold, of which the first is the products. Since July 2026 a `<br>` and
+paragraphs that an AI wrote may follow the time, so the time is looked for from the end.
+
+Names, headings and times are in the account's language: cells are known by their classes, the
+time by `timestamps.activity_time`. Times are exact to the second and often of an unknown zone, so
+an entry is not the same record as the one in JSON, and two alike are two facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+from selectolax.lexbor import LexborNode
+
+from pipeline import markup, my_activity, timestamps
+from pipeline.format import Format
+from pipeline.markup import Line
+from pipeline.readers.html_blocks import HtmlBlocks
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, Instant, RawRecord, Record
+
+_NAME = "google.my_activity_html"
+_CELLS = {
+    "header-cell": "header",
+    "mdl-typography--text-right": "right",
+    "mdl-typography--body-1": "body",
+    "mdl-typography--caption": "caption",
+}
+_QUESTION = ("?", "？")
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One entry; what tells its kind stands in `pipeline.my_activity`."""
+    cells = _cells(markup.parse(item.value))
+    if "body" not in cells:
+        raise BadValue(Reason.MISSING_FIELD, "the entry has no cell of text")
+    lines = markup.lines(cells["body"])
+    at, time = _find_time(lines)
+    title = lines[0]
+    caption = cells["caption"].html or "" if "caption" in cells else ""
+    entry = my_activity.Entry(
+        title=title.text,
+        time=time,
+        header=my_activity.plain(cells["header"].text()) if "header" in cells else "",
+        about=title.links[0].text if title.links else None,
+        url=title.links[0].url if title.links else "",
+        subtitles=[_named(line) for line in lines[1:at] if line.text],
+        summary="\n\n".join(line.text for line in lines[at + 1 :] if line.text),
+        **(_remembered if len(caption) < _SHORT else _caption)(caption),
+    )
+    return my_activity.record(entry, _NAME)
+
+
+def _cells(body: LexborNode) -> dict[str, LexborNode]:
+    """The entry's cells by their kind, the first of each."""
+    cells: dict[str, LexborNode] = {}
+    for node in _divisions(body):
+        classes = (node.attributes.get("class") or "").split()
+        kind = next((_CELLS[name] for name in _CELLS if name in classes), None)
+        if kind is not None:
+            cells.setdefault(kind, node)
+    return cells
+
+
+def _divisions(body: LexborNode) -> Iterator[LexborNode]:
+    """The divisions of an entry down to its cells: outer cell, grid, cells."""
+    for outer in body.iter():
+        for grid in outer.iter():
+            yield grid
+            yield from grid.iter()
+
+
+def _find_time(lines: Sequence[Line]) -> tuple[int, Instant]:
+    """The last line but the first that is a time; text below it may be of any length."""
+    for at in range(len(lines) - 1, 0, -1):
+        line = lines[at]
+        if line.block or ":" not in line.text:
+            continue
+        try:
+            return at, timestamps.activity_time(line.text)
+        except BadValue:
+            continue
+    raise BadValue(Reason.BAD_TIME, "no line below the title is a time")
+
+
+def _named(line: Line) -> dict[str, Any]:
+    named = {"name": my_activity.plain(line.text)}
+    return {**named, "url": line.links[0].url} if line.links else named
+
+
+def _caption(html: str) -> dict[str, Any]:
+    """Products, details and the rest; headings that ask are Google's, not the entry's."""
+    cell = markup.parse(html).child
+    said: dict[str, Any] = {"products": [], "details": [], "more": {}}
+    for nth, (heading, lines) in enumerate(_sections(markup.lines(cell)) if cell else ()):
+        if nth == 0:
+            said["products"] = [my_activity.plain(line.text) for line in lines]
+        elif any(_leads_to_a_map(line) for line in lines):
+            said["more"]["locations"] = [_location(line) for line in lines]
+        elif not heading.endswith(_QUESTION):
+            said["details"] += [_named(line) for line in lines]
+    return said
+
+
+#: Most entries of a page have one of a few short captions.
+_remembered = lru_cache(maxsize=512)(_caption)
+_SHORT = 4_000
+
+
+def _sections(lines: Sequence[Line]) -> list[tuple[str, list[Line]]]:
+    sections: list[tuple[str, list[Line]]] = []
+    for line in lines:
+        if line.heading:
+            sections.append((my_activity.plain(line.text), []))
+        elif sections and line.text:
+            sections[-1][1].append(line)
+    return sections
+
+
+def _leads_to_a_map(line: Line) -> bool:
+    return any("google." in link.url and "/maps" in link.url for link in line.links)
+
+
+def _location(line: Line) -> dict[str, str]:
+    """Where Google took the owner to be, and how it knew, in the words of the JSON form."""
+    name, _, source = my_activity.plain(line.text).partition(" - ")
+    maps = [link.url for link in line.links if "/maps" in link.url]
+    other = [link.url for link in line.links if "/maps" not in link.url]
+    said = {"name": name, "source": source, "url": "".join(maps[:1])}
+    said["sourceUrl"] = "".join(other[:1])
+    return {key: value for key, value in said.items() if value}
+
+
+def _looks_like(head: Head) -> int:
+    """By an entry; or, where a style sheet fills the head, by its classes and a deep folder."""
+    if b'<div class="outer-cell ' in head.data:
+        return 2
+    deep = head.path.rsplit("!/", 1)[-1].count("/") > 1
+    styled = b"<style" in head.data and b"</style" not in head.data
+    return int(deep and styled and b".mdl-" in head.data)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Google My Activity in HTML (Takeout)",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.html?",),
+    hints=(
+        r"(.+/)?(My ?Activity|MeineAktivitäten)\.html",
+        r"(.+/)?((watch|search)-history|(Wiedergabe|Such)verlauf)\.html",
+    ),
+    looks_like=_looks_like,
+    reader=HtmlBlocks(opening=r'<div class="outer-cell[ "]', element="div"),
+    record=to_record,
+    products=("Google Takeout: My Activity", "Google Takeout: YouTube"),
+    locales=("de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru", "zh"),
+    vintages=(
+        "times without a zone (to 2018)",
+        "times with a zone's abbreviation (since 2020)",
+        "U+202F before AM and PM (since 2023)",
+        "text by an AI below the time (since July 2026)",
+    ),
+    record_types=my_activity.RECORD_TYPES,
+    repeats=True,
+)

@@ -1,0 +1,96 @@
+"""Google Photos: the JSON beside each photo and video (reference 2.6).
+
+The same item lies in each of its albums and in its year's folder; the id in its `url` is what
+identifies it. Which file it belongs to is `pipeline.photo_names`' matter.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import google_photos, peek
+from pipeline.fields import StableNames, optional_text, text
+from pipeline.format import Format
+from pipeline.readers.json_whole import JsonWhole
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record, Related
+from schemas.vocabulary import RecordType, Relation
+
+_NAME = google_photos.SIDECAR
+_TAKEN = "photoTakenTime"
+_FIELDS = frozenset(
+    {
+        "title",
+        "description",
+        "imageViews",
+        "creationTime",
+        "photoTakenTime",
+        "photoLastModifiedTime",
+        "geoData",
+        "geoDataExif",
+        "people",
+        "url",
+        "googlePhotosOrigin",
+        "appSource",
+        "favorited",
+        "archived",
+        "trashed",
+    }
+)
+_OWN = StableNames(googlePhotosOrigin="origin")
+_AS_THEY_ARE = ("imageViews", "googlePhotosOrigin", "appSource", "favorited", "archived", "trashed")
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """What Google knows of one photo or video."""
+    fields: dict[str, Any] = item.value
+    title, url = text(fields, "title"), optional_text(fields, "url") or ""
+    album = google_photos.album_of(member.path)
+    return Record(
+        data_type=DataType.MEDIA,
+        source=_NAME,
+        record_type=RecordType.MEDIUM,
+        identity=google_photos.identity(fields, title, url),
+        time=google_photos.moment(fields.get(_TAKEN)),
+        title=title,
+        content=optional_text(fields, "description") or None,
+        metadata=_metadata(fields),
+        related=(Related(Relation.IN_ALBUM, RecordType.ALBUM, album),) if album else (),
+        mutable=True,
+    )
+
+
+def _metadata(fields: dict[str, Any]) -> dict[str, Any]:
+    where = google_photos.where(fields)
+    by_camera = google_photos.position(fields.get("geoDataExif"))
+    said: dict[str, Any] = {
+        **where,
+        "camera_position": by_camera if by_camera != where else None,
+        "people": google_photos.people(fields),
+        "url": optional_text(fields, "url"),
+        "created_at": google_photos.written(fields.get("creationTime")),
+        "updated_at": google_photos.written(fields.get("photoLastModifiedTime")),
+        **{_OWN[name]: fields.get(name) for name in _AS_THEY_ARE},
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def _looks_like(head: Head) -> bool:
+    return {"title", _TAKEN} <= set(peek.top_keys(head))
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="What Google Photos knows of a photo (Takeout)",
+    version=1,
+    data_type=DataType.MEDIA,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonWhole(noted=google_photos.NOTED),
+    record=to_record,
+    beside=google_photos.of_sidecar,
+    products=("Google Takeout: Google Photos",),
+    vintages=("X.jpg.json (to 2024)", "X.jpg.supplemental-metadata.json (since the end of 2024)"),
+    record_types=(RecordType.MEDIUM,),
+    fields=_FIELDS,
+)

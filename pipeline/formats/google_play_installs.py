@@ -1,0 +1,58 @@
+"""Google Play Store in Takeout: `Installs.json`, apps on devices (reference 2.16)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import play_store, takeout, timestamps
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.files import Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "google.play_installs"
+_KEY = "install"
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One app on one device; when it was updated changes."""
+    fields = play_store.inner(item, _KEY)
+    kind, title = play_store.document(fields)
+    device: dict[str, Any] = fields.get("deviceAttribute") or {}
+    updated = play_store.moment(fields, "lastUpdateTime")
+    model = play_store.written(device, "model")
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.INSTALL,
+        identity=(kind, title, play_store.written(fields, "firstInstallationTime"), model),
+        time=play_store.moment(fields, "firstInstallationTime"),
+        title=title,
+        metadata=takeout.kept(
+            {
+                "kind": kind,
+                "device": play_store.written(device, "deviceDisplayName") or model,
+                "manufacturer": play_store.written(device, "manufacturer"),
+                "carrier": play_store.written(device, "carrier"),
+                "updated_at": timestamps.utc_text(updated) if updated else None,
+            }
+        ),
+        mutable=True,
+    )
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Apps installed from Google Play (Takeout)",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=play_store.PATHS,
+    looks_like=play_store.holds(_KEY, "firstInstallationTime", "lastUpdateTime"),
+    reader=JsonItems(),
+    record=to_record,
+    hints=(r"(.+/)?Google Play Store/Installs\.json",),
+    products=("Google Takeout: Google Play Store",),
+    record_types=(RecordType.INSTALL,),
+    fields=frozenset({_KEY}),
+)

@@ -1,0 +1,56 @@
+"""Google Play Store in Takeout: `Reviews.json`, of apps (reference 2.16)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import play_store, takeout
+from pipeline.fields import optional_number
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.files import Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "google.play_reviews"
+_KEY = "review"
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One review; stars and text may be changed."""
+    fields: dict[str, Any] = play_store.inner(item, _KEY)
+    kind, title = play_store.document(fields, "document")
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.REVIEW,
+        identity=(kind, title, play_store.written(fields, "creationTime")),
+        time=play_store.moment(fields, "creationTime"),
+        title=title,
+        content=play_store.written(fields, "comment") or None,
+        metadata=takeout.kept(
+            {
+                "kind": kind,
+                "rating": optional_number(fields, "starRating"),
+                "rating_max": 5,
+                "answers": fields.get("structuredReviewResponse"),
+            }
+        ),
+        mutable=True,
+    )
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Reviews of apps at Google Play (Takeout)",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=play_store.PATHS,
+    looks_like=play_store.holds(_KEY, "starRating", "creationTime"),
+    reader=JsonItems(),
+    record=to_record,
+    hints=(r"(.+/)?Google Play Store/Reviews\.json",),
+    products=("Google Takeout: Google Play Store",),
+    record_types=(RecordType.REVIEW,),
+    fields=frozenset({_KEY}),
+)

@@ -1,0 +1,63 @@
+"""The Google account's profile in Takeout: `Profile/Profile.json` (reference 2.22)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import peek, takeout
+from pipeline.fields import optional_text
+from pipeline.format import Format
+from pipeline.readers.json_whole import JsonWhole
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "google.profile"
+_KEYS = frozenset({"name", "displayName", "emails", "birthday", "gender"})
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """The one profile of an account."""
+    fields: dict[str, Any] = item.value
+    names = fields.get("name") or {}
+    shown = optional_text(fields, "displayName") or optional_text(names, "formattedName")
+    addresses = [one["value"].lower() for one in fields.get("emails") or ()]
+    people = [takeout.kept({"name": shown, "address": a, "self": True}) for a in addresses]
+    return Record(
+        data_type=DataType.STRUCTURED,
+        source=_NAME,
+        record_type=RecordType.PROFILE,
+        identity=("google", next(iter(addresses), shown or "")),
+        title=shown,
+        metadata=takeout.kept(
+            {
+                "people": people or [{"name": shown, "self": True}],
+                "given_name": names.get("givenName"),
+                "family_name": names.get("familyName"),
+                "birthday": fields.get("birthday"),
+                "gender": (fields.get("gender") or {}).get("type"),
+            }
+        ),
+        mutable=True,
+    )
+
+
+def _looks_like(head: Head) -> int:
+    keys = frozenset(peek.top_keys(head))
+    return 2 * ({"name", "displayName", "emails"} <= keys <= _KEYS)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="The profile of a Google account (Takeout)",
+    version=1,
+    data_type=DataType.STRUCTURED,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonWhole(),
+    record=to_record,
+    hints=(r"(.+/)?Profile/Profile\.json",),
+    products=("Google Takeout: Profile",),
+    record_types=(RecordType.PROFILE,),
+    fields=_KEYS,
+)

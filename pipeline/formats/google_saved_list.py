@@ -1,0 +1,65 @@
+"""Google's lists in Takeout: `Saved/<list>.csv` with `Title,Note,URL,Comment`, some with `Tags`.
+
+The list's name is only in the file's name, in whatever language; a place has coordinates only
+where its link carries them (reference 2.20). Such files begin with an empty row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from pipeline import google_places, takeout
+from pipeline.format import Format
+from pipeline.readers.csv_rows import CsvRows
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "google.saved_list"
+_COLUMNS = frozenset({"Title", "Note", "URL", "Comment"})
+
+
+def to_record(item: RawRecord, member: Member) -> Iterator[Record]:
+    """One thing on the list: a place if its link leads to Maps, else a page. Empty rows: none."""
+    row: dict[str, str] = item.value
+    if not any(row.values()):
+        return
+    url, title = row["URL"].strip(), row["Title"].strip()
+    if not url:
+        raise BadValue(Reason.MISSING_FIELD, "nothing under 'URL'")
+    named = PurePosixPath(member.path).stem
+    on_maps = google_places.is_maps(url)
+    place = takeout.kept({"name": title, **google_places.in_url(url)}) if on_maps else None
+    yield Record(
+        data_type=DataType.LOCATION if on_maps else DataType.BROWSER,
+        source=_NAME,
+        record_type=RecordType.PLACE if on_maps else RecordType.BOOKMARK,
+        identity=(named, url),
+        title=title or None,
+        content="\n".join(filter(None, (row["Note"], row["Comment"]))) or None,
+        metadata=takeout.kept({"list": named, "url": url, "place": place, "tags": row.get("Tags")}),
+        mutable=True,
+    )
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * (takeout.columns(head) in (_COLUMNS, _COLUMNS | {"Tags"}))
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Lists saved with Google (Takeout)",
+    version=1,
+    data_type=DataType.BROWSER,
+    paths=(r"(.+/)?[^/]+\.csv",),
+    looks_like=_looks_like,
+    reader=CsvRows(),
+    record=to_record,
+    hints=(r"(.+/)?(Saved|Gespeichert)/[^/]+\.csv",),
+    products=("Google Takeout: Saved",),
+    vintages=("without Tags", "with Tags"),
+    record_types=(RecordType.PLACE, RecordType.BOOKMARK),
+)

@@ -1,0 +1,74 @@
+"""Google Maps in Takeout: `Maps (your places)/Saved Places.json`, GeoJSON.
+
+`{Title, Published, "Google Maps URL", Location{Address, "Business Name", "Country Code"}}`
+(reference 2.20); whether it went over to the lower-case spelling of `Reviews.json` is not
+verified, so both are taken. Coordinates 0, 0 mean none.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import google_places, peek, takeout
+from pipeline.fields import optional_text
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "google.saved_places"
+_URLS = frozenset({"Google Maps URL", "google_maps_url"})
+_RATED = frozenset({"Star Rating", "five_star_rating_published"})
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One saved place, known by its address on Maps."""
+    fields: dict[str, Any] = item.value
+    said = fields["properties"]
+    place, url = google_places.of_feature(fields), google_places.url_of(fields)
+    if not place and not url:
+        raise BadValue(Reason.MISSING_FIELD, "neither a place nor its URL")
+    written = optional_text(said, "Published") or optional_text(said, "date")
+    title = optional_text(said, "Title") or place.get("name")
+    return Record(
+        data_type=DataType.LOCATION,
+        source=_NAME,
+        record_type=RecordType.PLACE,
+        identity=(url,) if url else ("", written or "", title or ""),
+        time=takeout.moment(written) if written else None,
+        title=title,
+        metadata=takeout.kept(
+            {"place": place, "url": url, "country": google_places.country_of(fields)}
+        ),
+        mutable=True,
+    )
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * any(map(_is_place, peek.first_items(head, "features", 10)))
+
+
+def _is_place(item: Any) -> bool:
+    said = item.get("properties") if isinstance(item, dict) else None
+    if not isinstance(said, dict) or not said.keys().isdisjoint(_RATED):
+        return False
+    return not said.keys().isdisjoint(_URLS)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Saved places of Google Maps (Takeout)",
+    version=1,
+    data_type=DataType.LOCATION,
+    paths=(r"(.+/)?[^/]+\.(geo)?json",),
+    looks_like=_looks_like,
+    reader=JsonItems(path="features"),
+    record=to_record,
+    products=("Google Takeout: Maps (your places)",),
+    vintages=("Title and Published", "names in small letters"),
+    record_types=(RecordType.PLACE,),
+    fields=frozenset({"geometry", "properties", "type"}),
+)

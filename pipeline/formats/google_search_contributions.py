@@ -1,0 +1,89 @@
+"""Search Contributions in Takeout: reviews, thumbs and lists that were given to Search.
+
+`Search Contributions/{Reviews,Thumbs,Watched,Hearts,Streaming video providers}.json`; items have
+`Published` or `Updated` and what was said of which `Search Query` (reference 2.22). Which list an
+item is on stands in the file's name only, in whatever language.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Any
+
+from pipeline import peek, takeout
+from pipeline.fields import optional_text
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "google.search_contributions"
+_TIMES = ("Published", "Updated")
+_ABOUT = ("Search Query", "Provider Name")
+_REVIEW = frozenset({"Review Comment", "Review Star Rating"})
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One review, thumb or thing on a list."""
+    fields: dict[str, Any] = item.value
+    written = next((text for name in _TIMES if (text := optional_text(fields, name))), None)
+    about = next((text for name in _ABOUT if (text := optional_text(fields, name))), None)
+    if about is None:
+        raise BadValue(Reason.MISSING_FIELD, "no field 'Search Query'")
+    named = PurePosixPath(member.path).stem
+    stars = fields.get("Review Star Rating")
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=_kind(fields),
+        identity=(named, about, written or ""),
+        time=takeout.moment(written) if written else None,
+        title=about,
+        content=optional_text(fields, "Review Comment"),
+        metadata=takeout.kept(
+            {
+                "list": named,
+                "query": optional_text(fields, "Search Query"),
+                "rating": float(stars) if stars not in (None, "") else None,
+                "rating_max": 5 if stars not in (None, "") else None,
+                "thumbs": fields.get("Thumbs Rating"),
+                "provider": optional_text(fields, "Provider Name"),
+                "updated": optional_text(fields, "Updated"),
+            }
+        ),
+        mutable=True,
+    )
+
+
+def _kind(fields: dict[str, Any]) -> RecordType:
+    if not fields.keys().isdisjoint(_REVIEW):
+        return RecordType.REVIEW
+    return RecordType.VOTE if "Thumbs Rating" in fields else RecordType.LIST_ITEM
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * (peek.is_json_array(head) and any(map(_is_given, peek.first_items(head, "", 10))))
+
+
+def _is_given(item: Any) -> bool:
+    if not isinstance(item, dict):
+        return False
+    return not item.keys().isdisjoint(_TIMES) and not item.keys().isdisjoint(_ABOUT)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="What was contributed to Google Search (Takeout)",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(),
+    record=to_record,
+    products=("Google Takeout: Search Contributions",),
+    record_types=(RecordType.REVIEW, RecordType.VOTE, RecordType.LIST_ITEM),
+    fields=frozenset({*_TIMES, *_ABOUT, *_REVIEW, "Thumbs Rating"}),
+)

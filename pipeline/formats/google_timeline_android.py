@@ -1,0 +1,121 @@
+"""Google Timeline as Android exports it from the phone (since 2025): `Timeline.json`.
+
+The name is in the phone's language (`Zeitleiste.json`, `タイムライン.json`), so the file is known
+by its keys: `semanticSegments`, `rawSignals`, `userLocationProfile` (reference 2.5 c).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pipeline import google_timeline, peek, takeout, timestamps
+from pipeline.fields import optional_text, text
+from pipeline.format import Format
+from pipeline.readers.json_tree import JsonTree
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, Outcome, Point, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "google.timeline_android"
+_SEGMENTS, _SIGNALS = "semanticSegments", "rawSignals"
+_PLACES = "userLocationProfile.frequentPlaces"
+_KEYS = frozenset({_SEGMENTS, _SIGNALS, "userLocationProfile"})
+
+
+def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
+    """A segment of a day, a signal, or a place that is often visited."""
+    fields: dict[str, Any] = item.value
+    if item.around["path"] == _SEGMENTS:
+        yield from google_timeline.segment(fields, _NAME)
+    elif item.around["path"] == _PLACES:
+        yield _frequent(fields)
+    else:
+        yield _signal(fields)
+
+
+def _signal(fields: dict[str, Any]) -> Outcome:
+    """What a sensor saw: a position, what the phone was doing, or the networks around it."""
+    if position := fields.get("position"):
+        return _position(position)
+    if doing := fields.get("activityRecord"):
+        likely = doing.get("probableActivities") or ()
+        return _activity("activity record", text(doing, "timestamp"), {"activities": likely})
+    if scan := fields.get("wifiScan"):
+        seen = scan.get("devicesRecords") or ()
+        return _activity("Wi-Fi scan", text(scan, "deliveryTime"), {"devices": seen})
+    raise BadValue(Reason.BAD_SHAPE, "a signal of no kind that is known")
+
+
+def _position(fields: dict[str, Any]) -> Point:
+    latitude, longitude = google_timeline.degrees(fields["LatLng"])
+    moment = timestamps.iso(text(fields, "timestamp"))
+    speed = google_timeline.number(fields.get("speedMetersPerSecond"))
+    return Point(
+        source=_NAME,
+        identity=(moment.text, text(fields, "LatLng"), "", ""),
+        time=moment,
+        latitude=latitude,
+        longitude=longitude,
+        altitude_m=google_timeline.number(fields.get("altitudeMeters")),
+        accuracy_m=google_timeline.number(fields.get("accuracyMeters")),
+        metadata=takeout.kept({"source": fields.get("source"), "speed_mps": speed}),
+    )
+
+
+def _activity(title: str, written: str, said: dict[str, Any]) -> Record:
+    return Record(
+        data_type=DataType.LOCATION,
+        source=_NAME,
+        record_type=RecordType.ACTIVITY,
+        identity=(title, written),
+        time=timestamps.iso(written),
+        title=title,
+        metadata=said,
+    )
+
+
+def _frequent(fields: dict[str, Any]) -> Record:
+    """A place that is often visited; its label (home, work) is a guess or the owner's word."""
+    latitude, longitude = google_timeline.degrees(fields["placeLocation"])
+    own_id = text(fields, "placeId")
+    return Record(
+        data_type=DataType.LOCATION,
+        source=_NAME,
+        record_type=RecordType.PLACE,
+        identity=(own_id,),
+        title=optional_text(fields, "label"),
+        metadata={"place": {"id": own_id, "latitude": latitude, "longitude": longitude}},
+        mutable=True,
+    )
+
+
+def _looks_like(head: Head) -> int:
+    keys = peek.top_keys(head)
+    return 2 * (bool(keys) and set(keys) <= _KEYS)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Google Timeline, exported from an Android phone",
+    version=1,
+    data_type=DataType.LOCATION,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonTree(paths=(_SEGMENTS, _SIGNALS, _PLACES)),
+    record=to_records,
+    embed=False,
+    products=("Google Maps Timeline (Android)",),
+    vintages=("Timeline.json (since 2025)",),
+    record_types=(
+        *(RecordType.PLACE_VISIT, RecordType.TRIP, RecordType.ACTIVITY),
+        RecordType.PLACE,
+    ),
+    fields=frozenset(
+        {"startTime", "endTime", "startTimeTimezoneUtcOffsetMinutes", "visit", "activity"}
+        | {"endTimeTimezoneUtcOffsetMinutes", "timelinePath", "timelineMemory", "position"}
+        | {"activityRecord", "wifiScan", "placeId", "placeLocation", "label"}
+    ),
+)

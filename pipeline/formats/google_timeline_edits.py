@@ -1,0 +1,60 @@
+"""Google Location History: `Timeline Edits.json` of Takeout, positions that a device sent.
+
+`{timelineEdits: [{deviceId, rawSignal: {signal: {position}}}]}`; other kinds of edit are not
+verified (reference 2.5 e). The same position in `Records.json` is the same point.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import google_timeline, peek, timestamps
+from pipeline.fields import text
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, Point, RawRecord
+
+_NAME = "google.timeline_edits"
+
+
+def to_point(item: RawRecord, member: Member) -> Point:
+    """One position of one device."""
+    fields: dict[str, Any] = item.value
+    position = ((fields.get("rawSignal") or {}).get("signal") or {}).get("position")
+    if not position:
+        raise BadValue(Reason.BAD_SHAPE, "an edit of a kind that is not known")
+    where, device = position["point"], str(fields.get("deviceId", ""))
+    moment = timestamps.iso(text(position, "timestamp"))
+    accuracy_mm = google_timeline.number(position.get("accuracyMm"))
+    return Point(
+        source=_NAME,
+        identity=(moment.text, str(where["latE7"]), str(where["lngE7"]), device),
+        time=moment,
+        **google_timeline.e7(where, "latE7", "lngE7"),
+        accuracy_m=None if accuracy_mm is None else accuracy_mm / 1000,
+        metadata={"device_tag": device},
+    )
+
+
+def _looks_like(head: Head) -> int:
+    items = peek.first_items(head, "timelineEdits")
+    return 2 * any(isinstance(item, dict) and "deviceId" in item for item in items)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Timeline edits of Google Location History (Takeout)",
+    version=1,
+    data_type=DataType.LOCATION,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(path="timelineEdits"),
+    record=to_point,
+    embed=False,
+    products=("Google Takeout: Location History",),
+    vintages=("Timeline Edits.json (since 2024)",),
+    fields=frozenset({"deviceId", "rawSignal"}),
+)

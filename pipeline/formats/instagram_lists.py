@@ -1,0 +1,125 @@
+"""Instagram's lists: who follows whom, likes, comments, searches, what was seen, the profile.
+
+Each file holds one array, under a key that says what it is, or bare (newer `followers_1.json`).
+Items carry `string_list_data` (`{href, value, timestamp}`), or `string_map_data` under labels in
+the owner's language, which are kept and not believed (reference 4.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipeline import chats, meta, peek
+from pipeline.fields import optional_text
+from pipeline.format import Format
+from pipeline.readers.json_tree import JsonTree
+from pipeline.text import mend_meta
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "instagram.lists"
+_LIST, _MAP = "string_list_data", "string_map_data"
+_FOLLOWERS = "relationships_followers"
+_PROFILE = "profile_user"
+#: What the items of a key are; those of other keys are activities.
+_KINDS = {
+    "relationships_following": (RecordType.CONNECTION, "following"),
+    _FOLLOWERS: (RecordType.CONNECTION, "follower"),
+    "instagram_followers": (RecordType.CONNECTION, "follower"),
+    "likes_media_likes": (RecordType.REACTION, "like"),
+    "likes_comment_likes": (RecordType.REACTION, "like"),
+    "instagram_liked_posts": (RecordType.REACTION, "like"),
+    "story_activities_story_likes": (RecordType.REACTION, "like"),
+    "comments_media_comments": (RecordType.COMMENT, ""),
+    "saved_saved_media": (RecordType.LIST_ITEM, "saved"),
+    "searches_user": (RecordType.SEARCH, ""),
+    _PROFILE: (RecordType.PROFILE, ""),
+}
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One entry of a list."""
+    key = (item.around["keys"] or [_FOLLOWERS])[0]
+    kind, status = _KINDS.get(key, (RecordType.ACTIVITY, key))
+    raw: dict[str, Any] = item.value
+    entries, said = list(_entries(raw)), mend_meta(raw)
+    if not entries and not raw.get("title"):
+        raise BadValue(Reason.MISSING_FIELD, f"neither {_LIST!r} nor {_MAP!r}")
+    values = [str(one["value"]) for one in entries if one.get("value")]
+    when = next((one["timestamp"] for one in entries if one.get("timestamp")), None)
+    name = str(raw.get("title") or (values[0] if values else ""))
+    url = next((str(one["href"]) for one in entries if one.get("href")), "")
+    profile = kind is RecordType.PROFILE
+    return Record(
+        data_type=DataType.STRUCTURED if profile else DataType.ACTIVITY,
+        source=_NAME,
+        record_type=kind,
+        identity=("instagram", key, *(() if profile else (str(when or ""), name, url))),
+        time=None if profile else meta.moment(when),
+        title=optional_text(said, "title") or None,
+        content=mend_meta(values[0]) if kind is RecordType.COMMENT and values else None,
+        metadata=chats.kept(_metadata(kind, status, mend_meta(name), url, said)),
+        mutable=profile,
+    )
+
+
+def _entries(raw: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield from raw.get(_LIST) or ()
+    yield from (raw.get(_MAP) or {}).values()
+
+
+def _metadata(
+    kind: RecordType, status: str, name: str, url: str, said: Mapping[str, Any]
+) -> dict[str, Any]:
+    found: dict[str, Any] = {"url": url, "labelled": said.get(_MAP)}
+    if kind is RecordType.CONNECTION:
+        found |= {"people": [{"handle": name}] if name else [], "status": status}
+    elif kind is RecordType.REACTION:
+        found |= {"reaction": status, "author": {"handle": name} if name else None}
+    elif kind is RecordType.SEARCH:
+        found["query"] = name
+    elif kind is RecordType.LIST_ITEM:
+        found["list"] = status
+    elif kind is RecordType.ACTIVITY:
+        found["kind"] = status
+    return found
+
+
+def _looks_like(head: Head) -> int:
+    """An array of items with Instagram's own way of saying things, bare or under a first key."""
+    keys = peek.top_keys(head)
+    for path in ("", *keys[:3]):
+        items = peek.first_items(head, path, 5)
+        if any(
+            isinstance(item, dict) and not item.keys().isdisjoint((_LIST, _MAP)) for item in items
+        ):
+            return 2
+    return 0
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Instagram: follows, likes, comments, searches, profile",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonTree(paths=("", "*")),
+    record=to_record,
+    products=("Instagram",),
+    vintages=("keys of each list", "followers as a bare array", "instagram_* keys"),
+    record_types=(
+        RecordType.CONNECTION,
+        RecordType.REACTION,
+        RecordType.COMMENT,
+        RecordType.LIST_ITEM,
+        RecordType.SEARCH,
+        RecordType.PROFILE,
+        RecordType.ACTIVITY,
+    ),
+    fields=frozenset({"title", "media_list_data", "media_map_data", "href", _LIST, _MAP}),
+)

@@ -1,0 +1,72 @@
+"""LinkedIn's `Connections.csv`; notes stand above the header (reference 11).
+
+A connection is who its address says, in older exports without one its name and day. Where someone
+works changes.
+"""
+
+from __future__ import annotations
+
+from pipeline import chats, linkedin, tables
+from pipeline.format import Format
+from pipeline.readers.csv_rows import CsvRows
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "linkedin.connections"
+_COLUMNS = frozenset(
+    {"First Name", "Last Name", "URL", "Email Address", "Company", "Position", "Connected On"}
+)
+_KNOWN = _COLUMNS - {"URL"}
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One connection."""
+    cells: dict[str, str] = item.value
+    name = " ".join(filter(None, (cells["First Name"], cells["Last Name"])))
+    day, url = chats.key(cells, "Connected On"), cells.get("URL") or ""
+    if not name and not url:
+        raise BadValue(Reason.MISSING_FIELD, "neither a name nor 'URL'")
+    address = cells.get("Email Address", "").lower()
+    who = {"name": name, "handle": url, "address": address}
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.CONNECTION,
+        identity=(linkedin.SERVICE, url) if url else (linkedin.SERVICE, name, day),
+        time=linkedin.day(day),
+        title=name or None,
+        metadata=chats.kept(
+            {
+                "people": [chats.kept(who)],
+                "status": "connected",
+                "company": cells["Company"],
+                "position": cells["Position"],
+                "url": url,
+            }
+        ),
+        mutable=True,
+    )
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * (tables.columns(head) >= _KNOWN)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="LinkedIn: connections",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.csv",),
+    looks_like=_looks_like,
+    reader=CsvRows(),
+    record=to_record,
+    hints=(r"(.+/)?Connections\.csv",),
+    products=("LinkedIn",),
+    vintages=("without URL", "with URL and notes above"),
+    record_types=(RecordType.CONNECTION,),
+    fields=_COLUMNS,
+)

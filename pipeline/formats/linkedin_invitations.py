@@ -1,0 +1,58 @@
+"""LinkedIn's `Invitations.csv`: asked to connect, or asked by another (reference 11)."""
+
+from __future__ import annotations
+
+from pipeline import chats, linkedin, tables
+from pipeline.format import Format
+from pipeline.readers.csv_rows import CsvRows
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "linkedin.invitations"
+_COLUMNS = frozenset({"From", "To", "Sent At", "Message", "Direction"})
+_DIRECTIONS = {"INCOMING": "in", "OUTGOING": "out"}
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One invitation. What was written with it is a message."""
+    cells: dict[str, str] = item.value
+    sent, way = chats.key(cells, "Sent At"), cells["Direction"]
+    recipient = chats.person(cells["To"])
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.MESSAGE,
+        identity=(linkedin.SERVICE, "invitation", cells["From"], cells["To"], sent),
+        time=linkedin.clock(sent),
+        title="Invitation",
+        content=cells["Message"] or None,
+        metadata=chats.kept(
+            {
+                "sender": chats.person(cells["From"]),
+                "recipients": [recipient] if recipient else [],
+                "direction": _DIRECTIONS.get(way.upper()),
+                "kind": "invitation",
+            }
+        ),
+    )
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * (tables.columns(head) >= _COLUMNS)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="LinkedIn: invitations",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.csv",),
+    looks_like=_looks_like,
+    reader=CsvRows(),
+    record=to_record,
+    hints=(r"(.+/)?Invitations\.csv",),
+    products=("LinkedIn",),
+    record_types=(RecordType.MESSAGE,),
+    fields=_COLUMNS | {"inviterProfileUrl", "inviteeProfileUrl"},
+)

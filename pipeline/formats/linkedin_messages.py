@@ -1,0 +1,67 @@
+"""LinkedIn's `messages.csv` (reference 11). A message has no id of its own."""
+
+from __future__ import annotations
+
+from pipeline import chats, linkedin, tables, timestamps
+from pipeline.format import Format
+from pipeline.readers.csv_rows import CsvRows
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "linkedin.messages"
+_KNOWN = frozenset({"CONVERSATION ID", "FROM", "TO", "DATE", "CONTENT"})
+_TAKEN = _KNOWN | {"CONVERSATION TITLE", "SENDER PROFILE URL", "SUBJECT", "FOLDER"}
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One message."""
+    cells: dict[str, str] = item.value
+    conversation, date = chats.key(cells, "CONVERSATION ID"), chats.key(cells, "DATE")
+    sender = chats.person(cells["FROM"], cells.get("SENDER PROFILE URL") or None)
+    metadata = {
+        "sender": sender,
+        "recipients": [{"name": one} for one in cells["TO"].split(",") if one.strip()],
+        "conversation": conversation,
+        "conversation_title": cells.get("CONVERSATION TITLE"),
+        "labels": [cells["FOLDER"]] if cells.get("FOLDER") else [],
+        **chats.rest(
+            {
+                name.replace(" ", "_").lower(): cell
+                for name, cell in cells.items()
+                if name not in _TAKEN
+            },
+            (),
+        ),
+    }
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.MESSAGE,
+        identity=(linkedin.SERVICE, conversation, date, cells["FROM"], cells["CONTENT"]),
+        time=timestamps.iso(date),
+        title=cells.get("SUBJECT") or None,
+        content=cells["CONTENT"] or None,
+        metadata=chats.kept(metadata),
+        related=chats.in_conversation(linkedin.SERVICE, conversation),
+    )
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * (tables.columns(head) >= _KNOWN)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="LinkedIn: messages",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.csv",),
+    looks_like=_looks_like,
+    reader=CsvRows(),
+    record=to_record,
+    hints=(r"(.+/)?messages\.csv",),
+    products=("LinkedIn",),
+    record_types=(RecordType.MESSAGE,),
+    fields=_TAKEN,
+)

@@ -1,0 +1,51 @@
+"""Mail in a file of its own: `.eml`, or a file of a Maildir (`cur/`, `new/`).
+
+The same mail in an mbox is the same document. A Maildir's file name ends in flags (`:2,RS`; some
+systems write the colon otherwise), which change and are no identity.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from pipeline import mail_records
+from pipeline.format import Format, Rank
+from pipeline.readers.mbox import begins_mbox
+from pipeline.readers.whole import WholeFile
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "mail.eml"
+_HEADER = re.compile(rb"\s*[!-9;-~]{1,100}[ \t]*:")
+
+
+def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
+    """The mail, then each of its attachments. Line ends are made those of an mbox."""
+    if item.value is None:
+        raise BadValue(Reason.ITEM_TOO_LARGE, "a mail that is too large to hold")
+    data: bytes = item.value
+    return mail_records.records(data.replace(b"\r\n", b"\n"), _NAME)
+
+
+def _looks_like(head: Head) -> bool:
+    """By its first line, which must be a header field, and not by the name alone."""
+    return _HEADER.match(head.data) is not None and not begins_mbox(head.data)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="A mail in a file of its own (.eml, Maildir)",
+    version=1,
+    data_type=DataType.EMAIL,
+    paths=(r"(.+/)?[^/]+\.eml", r"(.+/)?(cur|new)/\d[^/]*"),
+    looks_like=_looks_like,
+    reader=WholeFile(),
+    record=to_records,
+    rank=Rank.SYNTAX,
+    products=("Any mail program", "Maildir", "Outlook"),
+    record_types=(RecordType.ATTACHMENT, RecordType.MESSAGE),
+)

@@ -1,0 +1,57 @@
+"""Sound or video that stands for itself: MP3, M4A, FLAC, Ogg, WAV, MP4, MOV and their kin.
+
+The file is kept in the blob store; tags and movie header tell what it is, how long and of when.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Any
+
+from pipeline import google_photos, media
+from pipeline.format import Format, Rank
+from pipeline.readers.whole import WholeFile
+from schemas.files import Head, Member
+from schemas.records import Blob, DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "media.audio_video"
+_KINDS = ("audio/", "video/")
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """The recording; its file is looked into where it lies, and never held."""
+    name = PurePosixPath(member.path).name
+    found = media.recording(member.file)
+    said: dict[str, Any] = {**found.metadata, "flags": list(found.flags)}
+    return Record(
+        data_type=DataType.MEDIA,
+        source=_NAME,
+        record_type=RecordType.MEDIUM,
+        identity=("sha256", member.sha256),
+        time=found.time,
+        title=found.title or name,
+        content_type=member.media_type,
+        metadata={key: value for key, value in said.items() if value},
+        blob=Blob(sha256=member.sha256, size=member.size, media_type=member.media_type, name=name),
+        beside={"path": member.path},
+    )
+
+
+def _looks_like(head: Head) -> bool:
+    return head.media_type.startswith(_KINDS)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Sound or video: MP3, M4A, FLAC, Ogg, WAV, MP4, MOV",
+    version=1,
+    data_type=DataType.MEDIA,
+    paths=(r"(?s:.+)",),
+    looks_like=_looks_like,
+    reader=WholeFile(value_bytes=0),
+    record=to_record,
+    rank=Rank.WHOLE,
+    record_types=(RecordType.MEDIUM,),
+    beside=google_photos.of_medium,
+)

@@ -1,0 +1,66 @@
+"""Facebook and Instagram since 2024: items of `label_values`, with labels in the owner's language.
+
+`[{label, value | timestamp_value | dict: [{label, value}…]}]` and an `fbid`. What a label means
+is not guessed: an item is an activity with its labels and values as they are (reference 4.1).
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Any
+
+from pipeline import chats, meta, peek
+from pipeline.fields import optional_text
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from pipeline.text import mend_meta
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "meta.label_values"
+_KEY = "label_values"
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One item. Its `fbid` is who it is."""
+    raw: dict[str, Any] = item.value
+    said = mend_meta(raw)
+    when = raw.get("timestamp") or meta.inner(raw[_KEY], "timestamp_value")
+    lines = [f"{one['label']}: {one['value']}" for one in said[_KEY] if one.get("value")]
+    kind = PurePosixPath(member.path).stem
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.ACTIVITY,
+        identity=("meta", chats.key(raw, "fbid")),
+        time=meta.moment(when),
+        title=optional_text(said, "title"),
+        content="\n".join(lines) or None,
+        metadata=chats.kept({"kind": kind, **chats.rest(said, ("timestamp", "title", "fbid"))}),
+        mutable=True,
+    )
+
+
+def _looks_like(head: Head) -> int:
+    items = peek.first_items(head, "", 5)
+    return 2 * any(
+        isinstance(item, dict) and isinstance(item.get(_KEY), list) and "fbid" in item
+        for item in items
+    )
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Facebook and Instagram: labelled items",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(),
+    record=to_record,
+    products=("Facebook", "Instagram"),
+    vintages=("since 2024",),
+    record_types=(RecordType.ACTIVITY,),
+    fields=frozenset({"timestamp", "media", _KEY, "fbid", "title"}),
+)

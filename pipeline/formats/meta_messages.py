@@ -1,0 +1,128 @@
+"""Messenger and Instagram: `messages/inbox/<thread>/message_<n>.json` (reference 4.1, 4.2).
+
+One thread, newest first; large ones are cut into numbered files. Texts are UTF-8 written as
+latin-1. A message has no id: thread, sender, milliseconds and words are who it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from pipeline import chats, meta, peek, timestamps
+from pipeline.fields import optional_text, text
+from pipeline.format import Format
+from pipeline.readers.json_tree import JsonTree
+from pipeline.text import mend_meta
+from schemas.files import Head, Member
+from schemas.records import DataType, Outcome, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME, _SERVICE = "meta.messages", "meta"
+#: All files of a thread but the first.
+_LATER = re.compile(r"message_(?!1\.)\d+\.json$", re.IGNORECASE)
+_FILES = ("photos", "videos", "gifs", "audio_files", "files")
+_TAKEN = frozenset(
+    {"sender_name", "timestamp_ms", "content", "sticker", "share", "reactions", "is_unsent"}
+    | set(_FILES)
+)
+
+
+def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
+    """A message; before the first of a thread's first file, the thread."""
+    thread = _thread(item.around)
+    if item.around["first"] and not _LATER.search(member.path):
+        yield _conversation(thread, mend_meta(dict(item.around)))
+    said = mend_meta(item.value)
+    yield chats.attempt(partial(_message, thread, item.value, said, item.around))
+
+
+def _thread(around: Mapping[str, Any]) -> str:
+    return str(around.get("thread_path") or around.get("title") or "")
+
+
+def _conversation(thread: str, around: Mapping[str, Any]) -> Record:
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.CONVERSATION,
+        identity=(_SERVICE, thread),
+        title=around.get("title"),
+        metadata=chats.kept(
+            {
+                "conversation": thread,
+                "conversation_title": around.get("title"),
+                "participants": _people(around),
+                "is_still_participant": around.get("is_still_participant"),
+            }
+        ),
+        mutable=True,
+    )
+
+
+def _people(around: Mapping[str, Any]) -> list[dict[str, Any]]:
+    people = around.get("participants") or ()
+    return [{"name": one["name"]} for one in people if isinstance(one, dict) and one.get("name")]
+
+
+def _message(
+    thread: str, raw: Mapping[str, Any], said: Mapping[str, Any], around: Mapping[str, Any]
+) -> Record:
+    sent = chats.key(raw, "timestamp_ms")
+    media = [one for name in _FILES for one in said.get(name) or ()]
+    share = said.get("share") or {}
+    if sticker := said.get("sticker"):
+        media.append(sticker)
+    metadata = {
+        "sender": {"name": text(said, "sender_name")},
+        "conversation": thread,
+        "conversation_title": mend_meta(around.get("title")),
+        "attachments": [meta.medium(one) for one in media],
+        "links": [share["link"]] if share.get("link") else [],
+        "share_text": share.get("share_text"),
+        "reactions": [_reaction(one) for one in said.get("reactions") or ()],
+        "deleted": said.get("is_unsent"),
+        **chats.rest(said, _TAKEN),
+    }
+    words = optional_text(raw, "content")
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.MESSAGE,
+        identity=(_SERVICE, thread, text(raw, "sender_name"), sent, words or meta.shown(raw)),
+        time=timestamps.epoch(sent, "ms"),
+        content=optional_text(said, "content") or None,
+        metadata=chats.kept(metadata),
+        related=chats.in_conversation(_SERVICE, thread),
+        mutable=True,
+    )
+
+
+def _reaction(value: Mapping[str, Any]) -> dict[str, Any]:
+    person = chats.person(optional_text(value, "actor"))
+    return chats.kept({"reaction": value.get("reaction"), "person": person})
+
+
+def _looks_like(head: Head) -> int:
+    items = peek.first_items(head, "messages")
+    return 2 * any(
+        isinstance(item, dict) and {"sender_name", "timestamp_ms"} <= item.keys() for item in items
+    )
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Messenger and Instagram: messages",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonTree(paths=("messages",)),
+    record=to_records,
+    hints=(r"(.+/)?messages/.+/message_\d+\.json",),
+    products=("Facebook Messenger", "Instagram"),
+    vintages=("messages/inbox (to 2023)", "your_…_activity/messages/inbox (since 2024)"),
+    record_types=(RecordType.MESSAGE, RecordType.CONVERSATION),
+)

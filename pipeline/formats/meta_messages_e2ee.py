@@ -1,0 +1,87 @@
+"""Messenger's end-to-end encrypted chats, a zip of its own: one file a thread (reference 4.1).
+
+`participants` are texts, names are in camel case, and texts are UTF-8 as they should be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from pipeline import chats, meta, peek, timestamps
+from pipeline.fields import optional_text, text
+from pipeline.format import Format
+from pipeline.readers.json_tree import JsonTree
+from schemas.files import Head, Member
+from schemas.records import DataType, Outcome, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME, _SERVICE = "meta.messages_e2ee", "meta.e2ee"
+_FIELDS = frozenset({"senderName", "timestamp", "text", "type", "media", "reactions", "isUnsent"})
+_TAKEN = _FIELDS - {"type"}
+
+
+def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
+    """A message; before the first, the thread."""
+    around = item.around
+    thread = str(around.get("threadName") or "")
+    if around["first"]:
+        people = [{"name": str(one)} for one in around.get("participants") or ()]
+        yield Record(
+            data_type=DataType.ACTIVITY,
+            source=_NAME,
+            record_type=RecordType.CONVERSATION,
+            identity=(_SERVICE, thread),
+            title=thread or None,
+            metadata={"conversation": thread, "participants": people},
+            mutable=True,
+        )
+    yield chats.attempt(partial(_message, thread, item.value))
+
+
+def _message(thread: str, fields: Mapping[str, Any]) -> Record:
+    sent, sender = chats.key(fields, "timestamp"), text(fields, "senderName")
+    words = optional_text(fields, "text") or ""
+    media = [meta.medium(one) for one in fields.get("media") or ()]
+    metadata = {
+        "sender": {"name": sender},
+        "conversation": thread,
+        "attachments": media,
+        "reactions": fields.get("reactions"),
+        "deleted": fields.get("isUnsent"),
+        **chats.rest(fields, _TAKEN),
+    }
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.MESSAGE,
+        identity=(_SERVICE, thread, sender, sent, words or (media[0]["name"] if media else "")),
+        time=timestamps.epoch(sent, "ms"),
+        content=words or None,
+        metadata=chats.kept(metadata),
+        related=chats.in_conversation(_SERVICE, thread),
+        mutable=True,
+    )
+
+
+def _looks_like(head: Head) -> int:
+    items = peek.first_items(head, "messages")
+    return 2 * any(
+        isinstance(item, dict) and {"senderName", "timestamp"} <= item.keys() for item in items
+    )
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Messenger: end-to-end encrypted chats",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonTree(paths=("messages",)),
+    record=to_records,
+    products=("Facebook Messenger",),
+    record_types=(RecordType.MESSAGE, RecordType.CONVERSATION),
+    fields=_FIELDS,
+)

@@ -1,0 +1,46 @@
+"""Netflix: `CONTENT_INTERACTION/MyList.csv`, what was put aside to be watched (reference 12)."""
+
+from __future__ import annotations
+
+from pipeline import netflix, tables
+from pipeline.fields import text
+from pipeline.format import Format
+from pipeline.readers.csv_rows import CsvRows
+from schemas.files import Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "netflix.my_list"
+_COLUMNS = ("Title Name", "Country", "Utc Title Add Date")
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One title on the list."""
+    row: dict[str, str] = item.value
+    added, title = text(row, "Utc Title Add Date"), text(row, "Title Name")
+    said = netflix.profile(row) | tables.said(row, {"Country": "country"})
+    return Record(
+        data_type=DataType.STRUCTURED,
+        source=_NAME,
+        record_type=RecordType.LIST_ITEM,
+        identity=(said.get("profile", ""), title, added),
+        time=tables.in_utc(added),
+        title=title,
+        metadata={"list": "My List", **said},
+    )
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="My List on Netflix",
+    version=1,
+    data_type=DataType.STRUCTURED,
+    paths=(r"(.+/)?[^/]+\.csv",),
+    looks_like=netflix.with_columns(*_COLUMNS),
+    reader=CsvRows(),
+    record=to_record,
+    hints=(r"(.+/)?MyList\.csv",),
+    products=(netflix.PRODUCT,),
+    locales=("en",),
+    record_types=(RecordType.LIST_ITEM,),
+)

@@ -1,0 +1,44 @@
+"""Netflix: `CONTENT_INTERACTION/Ratings.csv`, thumbs (reference 12)."""
+
+from __future__ import annotations
+
+from pipeline import netflix, tables
+from pipeline.fields import text
+from pipeline.format import Format
+from pipeline.readers.csv_rows import CsvRows
+from schemas.files import Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "netflix.ratings"
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One rating; what the values mean is not verified, so they stay as they are."""
+    row: dict[str, str] = item.value
+    when, title = text(row, "Event Utc Ts"), text(row, "Title Name")
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.VOTE,
+        identity=(text(row, "Profile Name"), when, title),
+        time=tables.in_utc(when),
+        title=title,
+        metadata=netflix.profile(row) | tables.said(row, {"Thumbs Value": "thumbs"}),
+    )
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Ratings on Netflix",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.csv",),
+    looks_like=netflix.with_columns("Profile Name", "Title Name", "Thumbs Value", "Event Utc Ts"),
+    reader=CsvRows(),
+    record=to_record,
+    hints=(r"(.+/)?Ratings\.csv",),
+    products=(netflix.PRODUCT,),
+    locales=("en",),
+    record_types=(RecordType.VOTE,),
+)

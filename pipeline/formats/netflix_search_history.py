@@ -1,0 +1,55 @@
+"""Netflix: `CONTENT_INTERACTION/SearchHistory.csv` (reference 12).
+
+A row without a query is what was done with what a search had found.
+"""
+
+from __future__ import annotations
+
+from pipeline import netflix, tables
+from pipeline.fields import text
+from pipeline.format import Format
+from pipeline.readers.csv_rows import CsvRows
+from schemas.files import Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "netflix.search_history"
+_NAMES = {
+    "Query Typed": "query",
+    "Displayed Name": "displayed_name",
+    "Action": "action",
+    "Section": "section",
+    "Device": "device",
+}
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One search, or one step of it."""
+    row: dict[str, str] = item.value
+    when = text(row, "Utc Timestamp")
+    said = tables.said(row, _NAMES)
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.SEARCH if "query" in said else RecordType.ACTIVITY,
+        identity=(when, *(row.get(name, "") for name in ("Profile Name", *_NAMES))),
+        time=tables.in_utc(when),
+        title=said.get("query") or said.get("displayed_name"),
+        metadata=netflix.profile(row) | said,
+    )
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Searches on Netflix",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.csv",),
+    looks_like=netflix.with_columns("Query Typed", "Displayed Name", "Utc Timestamp"),
+    reader=CsvRows(),
+    record=to_record,
+    hints=(r"(.+/)?SearchHistory\.csv",),
+    products=(netflix.PRODUCT,),
+    locales=("en",),
+    record_types=(RecordType.ACTIVITY, RecordType.SEARCH),
+)

@@ -1,0 +1,63 @@
+"""Netflix: `CONTENT_INTERACTION/ViewingActivity.csv`, what was watched (reference 12).
+
+`Start Time` is in UTC. Bookmarks say how far it was watched and change; they are no identity.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pipeline import netflix, tables
+from pipeline.fields import text
+from pipeline.format import Format
+from pipeline.readers.csv_rows import CsvRows
+from schemas.files import Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "netflix.viewing_activity"
+_NAMES = {
+    "Profile Name": "profile",
+    "Attributes": "attributes",
+    "Supplemental Video Type": "supplemental_video_type",
+    "Device Type": "device",
+    "Bookmark": "bookmark",
+    "Latest Bookmark": "latest_bookmark",
+    "Country": "country",
+}
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One play, a trailer's too."""
+    row: dict[str, str] = item.value
+    started, title = text(row, "Start Time"), text(row, "Title")
+    time = tables.in_utc(started)
+    lasted = tables.clock_seconds(text(row, "Duration"))
+    ended = {"ended_at": (time.at + timedelta(seconds=lasted)).isoformat()} if time.at else {}
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.PLAY,
+        identity=(text(row, "Profile Name"), started, title, row.get("Device Type", "")),
+        time=time,
+        title=title,
+        metadata={**tables.said(row, _NAMES), "played_s": lasted, **ended},
+    )
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="What was watched on Netflix",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.csv",),
+    looks_like=netflix.with_columns("Profile Name", "Start Time", "Duration", "Title"),
+    reader=CsvRows(),
+    record=to_record,
+    hints=(r"(.+/)?ViewingActivity\.csv",),
+    products=(netflix.PRODUCT,),
+    locales=("en",),
+    record_types=(RecordType.PLAY,),
+    fields=frozenset({*_NAMES, "Start Time", "Duration", "Title"}),
+    repeats=True,
+)

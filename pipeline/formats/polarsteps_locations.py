@@ -1,0 +1,49 @@
+"""Polarsteps: `trip/<slug>/locations.json`, positions with a `time` in seconds (reference 17)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import peek, places, timestamps
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.files import Head, Member
+from schemas.records import DataType, Point, RawRecord
+
+_NAME = "polarsteps.locations"
+_FIELDS = frozenset({"lat", "lon", "time"})
+
+
+def to_point(item: RawRecord, member: Member) -> Point:
+    """One position."""
+    fields: dict[str, Any] = item.value
+    latitude, longitude = places.wgs84(fields["lat"], fields["lon"])
+    time = timestamps.epoch(fields["time"], "s")
+    return Point(
+        source=_NAME,
+        identity=(time.text, str(fields["lat"]), str(fields["lon"])),
+        time=time,
+        latitude=latitude,
+        longitude=longitude,
+        metadata={key: value for key, value in fields.items() if key not in _FIELDS},
+    )
+
+
+def _looks_like(head: Head) -> bool:
+    found = peek.first_items(head, "locations")
+    return any(isinstance(item, dict) and item.keys() >= _FIELDS for item in found)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Positions of a Polarsteps trip",
+    version=1,
+    data_type=DataType.LOCATION,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(path="locations"),
+    record=to_point,
+    hints=(r"(.+/)?trip/[^/]+/locations\.json",),
+    products=("Polarsteps",),
+    fields=_FIELDS,
+)

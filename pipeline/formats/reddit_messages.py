@@ -1,0 +1,61 @@
+"""Reddit's `messages.csv` and `messages_archive.csv`, private messages (reference 6)."""
+
+from __future__ import annotations
+
+from pipeline import chats, reddit, tables
+from pipeline.format import Format
+from pipeline.readers.csv_rows import CsvRows
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "reddit.messages"
+_COLUMNS = frozenset(
+    {"id", "permalink", "thread_id", "date", "ip", "from", "to", "subject", "body"}
+)
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One message; it may be in both files."""
+    cells: dict[str, str] = item.value
+    number, thread = chats.key(cells, "id"), cells["thread_id"]
+    recipient = chats.person(None, cells["to"] or None)
+    metadata = {
+        "sender": chats.person(None, cells["from"] or None),
+        "recipients": [recipient] if recipient else [],
+        "conversation": thread,
+        "message_id": number,
+        "url": reddit.address(cells),
+        "ip": cells.get("ip"),
+    }
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.MESSAGE,
+        identity=(reddit.SERVICE, number),
+        time=reddit.moment(cells),
+        title=cells["subject"] or None,
+        content=cells["body"] or None,
+        metadata=chats.kept(metadata),
+        related=chats.in_conversation(reddit.SERVICE, thread) if thread else (),
+    )
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * ({"thread_id", "from", "to", "subject", "body"} <= tables.columns(head))
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Reddit: private messages",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.csv",),
+    looks_like=_looks_like,
+    reader=CsvRows(),
+    record=to_record,
+    hints=(r"(.+/)?messages(_archive)?(_\d+)?\.csv",),
+    products=("Reddit",),
+    record_types=(RecordType.MESSAGE,),
+    fields=_COLUMNS,
+)

@@ -1,0 +1,59 @@
+"""Reddit's `posts.csv` (reference 6). Ids stand without their prefix (`t3_`)."""
+
+from __future__ import annotations
+
+from pipeline import chats, reddit, tables
+from pipeline.format import Format
+from pipeline.readers.csv_rows import CsvRows
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "reddit.posts"
+_COLUMNS = frozenset(
+    {"id", "permalink", "date", "ip", "subreddit", "gildings", "title", "url", "body"}
+)
+_KNOWN = frozenset({"id", "subreddit", "title", "url", "body"})
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One post; its text may have been edited since."""
+    cells: dict[str, str] = item.value
+    metadata = {
+        "url": reddit.address(cells),
+        "links": [cells["url"]] if cells.get("url") else [],
+        "conversation_title": cells["subreddit"],
+        "ip": cells.get("ip"),
+        "gildings": cells.get("gildings"),
+    }
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.POST,
+        identity=(reddit.SERVICE, chats.key(cells, "id")),
+        time=reddit.moment(cells),
+        title=cells["title"] or None,
+        content=cells["body"] or None,
+        metadata=chats.kept(metadata),
+        mutable=True,
+    )
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * (tables.columns(head) >= _KNOWN)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Reddit: posts",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.csv",),
+    looks_like=_looks_like,
+    reader=CsvRows(),
+    record=to_record,
+    hints=(r"(.+/)?posts(_\d+)?\.csv",),
+    products=("Reddit",),
+    record_types=(RecordType.POST,),
+    fields=_COLUMNS,
+)

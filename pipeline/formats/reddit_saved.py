@@ -1,0 +1,56 @@
+"""Reddit's `saved_posts.csv`, `saved_comments.csv`, `hidden_posts.csv` (reference 6).
+
+Two columns, `id` and `permalink`, so it is the address that says it is Reddit's; the list is
+known by the file's name. There is no date.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+
+from pipeline import chats, peek, reddit, tables
+from pipeline.format import Format
+from pipeline.readers.csv_rows import CsvRows
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "reddit.saved"
+_COLUMNS = frozenset({"id", "permalink"})
+_NUMBER = re.compile(r"_\d+$")
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One post or comment on a list."""
+    cells: dict[str, str] = item.value
+    name = _NUMBER.sub("", PurePosixPath(member.path).stem)
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.LIST_ITEM,
+        identity=(reddit.SERVICE, name, chats.key(cells, "id")),
+        metadata=chats.kept({"list": name, "url": reddit.address(cells)}),
+    )
+
+
+def _looks_like(head: Head) -> int:
+    rows = peek.lines(head, 5)
+    here = any(b"reddit.com/" in row or b",/r/" in row for row in rows) or len(rows) == 1
+    return 2 * (tables.columns(head) == _COLUMNS and here)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Reddit: saved and hidden posts and comments",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?(saved|hidden)_(posts|comments)(_\d+)?\.csv",),
+    looks_like=_looks_like,
+    reader=CsvRows(),
+    record=to_record,
+    embed=False,
+    products=("Reddit",),
+    record_types=(RecordType.LIST_ITEM,),
+    fields=_COLUMNS,
+)

@@ -1,0 +1,52 @@
+"""Reddit's `post_votes.csv` and `comment_votes.csv`: which way, and no date (reference 6)."""
+
+from __future__ import annotations
+
+from pipeline import chats, reddit, tables
+from pipeline.format import Format
+from pipeline.readers.csv_rows import CsvRows
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "reddit.votes"
+_COLUMNS = frozenset({"id", "permalink", "direction"})
+_DIRECTIONS = frozenset({"up", "down", "none", "removed"})
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One vote; it may be changed. `none` takes it back."""
+    cells: dict[str, str] = item.value
+    if cells["direction"] not in _DIRECTIONS:
+        raise BadValue(Reason.BAD_SHAPE, "'direction' is none that is known")
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.VOTE,
+        identity=(reddit.SERVICE, chats.key(cells, "id")),
+        metadata=chats.kept({"vote": cells["direction"], "url": reddit.address(cells)}),
+        mutable=True,
+    )
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * (tables.columns(head) == _COLUMNS)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Reddit: votes",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.csv",),
+    looks_like=_looks_like,
+    reader=CsvRows(),
+    record=to_record,
+    embed=False,
+    hints=(r"(.+/)?(post|comment)_votes(_\d+)?\.csv",),
+    products=("Reddit",),
+    record_types=(RecordType.VOTE,),
+    fields=_COLUMNS,
+)

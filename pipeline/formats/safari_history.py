@@ -1,0 +1,50 @@
+"""Safari: `History.db`. `visit_time` counts seconds since 2001, with a fraction (reference 20)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from pipeline import browser_visits, timestamps
+from pipeline.format import Format
+from pipeline.readers.sqlite_tables import SqliteTable
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "safari.history"
+_VISITS, _PAGES = "history_visits", "history_items"
+#: 2001-01-01 in Unix seconds, where Apple's clocks begin.
+_COCOA = 978_307_200
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One visit."""
+    row: dict[str, Any] = item.value
+    when = row["visit_time"]
+    if type(when) is not float and type(when) is not int:
+        raise BadValue(Reason.BAD_TIME, "the time is not a number")
+    time = msgspec.structs.replace(timestamps.epoch(when + _COCOA, "s"), text=str(when))
+    said = {"title": row.get("title")}
+    return browser_visits.visit(_NAME, item.around[_PAGES], time, str(when), said)
+
+
+def _looks_like(head: Head) -> bool:
+    return browser_visits.holds(head, _VISITS, _PAGES)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Visited pages from Safari (History.db)",
+    version=1,
+    data_type=DataType.BROWSER,
+    paths=(r"(?s:.+)",),
+    looks_like=_looks_like,
+    reader=SqliteTable(table=_VISITS, joins=(("history_item", _PAGES),)),
+    record=to_record,
+    products=("Safari",),
+    record_types=(RecordType.VISIT,),
+)

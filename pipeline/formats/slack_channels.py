@@ -1,0 +1,68 @@
+"""The channels of a Slack workspace: `channels.json`, `groups.json`, `dms.json`, `mpims.json`.
+
+Folders of messages are called by the channel's name, those of direct messages by the id: that is
+what messages know a conversation by (reference 9).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import chats, peek, timestamps
+from pipeline.fields import optional_text
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME, _SERVICE = "slack.channels", "slack"
+_TAKEN = frozenset({"name", "created", "members"})
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One conversation and who is in it."""
+    fields: dict[str, Any] = item.value
+    number = chats.key(fields, "id")
+    name = optional_text(fields, "name") or number
+    created = fields.get("created")
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.CONVERSATION,
+        identity=(_SERVICE, name),
+        time=timestamps.epoch(created, "s") if created else None,
+        title=optional_text(fields, "name"),
+        metadata={
+            "conversation": name,
+            "conversation_title": name,
+            "participants": [{"handle": str(one)} for one in fields.get("members") or ()],
+            **chats.rest(fields, _TAKEN),
+        },
+        mutable=True,
+    )
+
+
+def _looks_like(head: Head) -> int:
+    items = peek.first_items(head, "", 10)
+    return 2 * any(
+        isinstance(item, dict)
+        and str(item.get("id"))[:1] in ("C", "G", "D")
+        and {"created", "members"} <= item.keys()
+        for item in items
+    )
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Slack: channels and conversations",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(),
+    record=to_record,
+    hints=(r"(.+/)?(channels|groups|dms|mpims)\.json",),
+    products=("Slack",),
+    record_types=(RecordType.CONVERSATION,),
+)

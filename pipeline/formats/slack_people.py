@@ -1,0 +1,68 @@
+"""The people of a Slack workspace: `users.json` or `org_users.json` (reference 9)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import chats, peek
+from pipeline.fields import optional_text
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "slack.people"
+_TAKEN = frozenset({"id", "name", "profile", "real_name"})
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One person; only the number stays the same."""
+    fields: dict[str, Any] = item.value
+    number = chats.key(fields, "id")
+    profile = fields.get("profile") or {}
+    name = optional_text(fields, "real_name") or optional_text(profile, "real_name")
+    name = name or optional_text(fields, "name")
+    address = optional_text(profile, "email")
+    who = {"handle": number, "name": name, "address": address.lower() if address else None}
+    return Record(
+        data_type=DataType.STRUCTURED,
+        source=_NAME,
+        record_type=RecordType.CONTACT,
+        identity=("slack", number),
+        title=name,
+        metadata={
+            "people": [chats.kept(who)],
+            "username": fields.get("name"),
+            **chats.rest(fields, _TAKEN),
+            **chats.kept({"profile": profile}),
+        },
+        mutable=True,
+    )
+
+
+def _looks_like(head: Head) -> int:
+    """Ids of people begin with U or W, and with a `team_id` or `profile` it is Slack."""
+    items = peek.first_items(head, "", 10)
+    return 2 * any(
+        isinstance(item, dict)
+        and str(item.get("id"))[:1] in ("U", "W")
+        and "name" in item
+        and not item.keys().isdisjoint({"team_id", "profile"})
+        for item in items
+    )
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Slack: people",
+    version=1,
+    data_type=DataType.STRUCTURED,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(),
+    record=to_record,
+    hints=(r"(.+/)?(org_)?users\.json",),
+    products=("Slack",),
+    record_types=(RecordType.CONTACT,),
+)

@@ -1,0 +1,68 @@
+"""Snapchat's `friends.json`: lists of people, each under what they are (reference 14)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import chats, peek, snapchat
+from pipeline.fields import optional_text
+from pipeline.format import Format
+from pipeline.readers.json_tree import JsonTree
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "snapchat.friends"
+_FIELDS = frozenset(
+    {"Username", "Display Name", "Creation Timestamp", "Last Modified Timestamp", "Source"}
+)
+_KNOWN = frozenset({"Username", "Creation Timestamp"})
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One person on one of the lists. Names that are shown change."""
+    fields: dict[str, Any] = item.value
+    handle, name = chats.key(fields, "Username"), optional_text(fields, "Display Name")
+    listed = item.around["keys"][0]
+    created = fields.get("Creation Timestamp")
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.CONNECTION,
+        identity=(snapchat.SERVICE, listed, handle),
+        time=snapchat.moment(created) if created else None,
+        title=name or handle,
+        metadata=chats.kept(
+            {
+                "people": [chats.kept({"handle": handle, "name": name})],
+                "status": listed,
+                "updated_at": optional_text(fields, "Last Modified Timestamp"),
+                "via": fields.get("Source"),
+            }
+        ),
+        mutable=True,
+    )
+
+
+def _looks_like(head: Head) -> int:
+    for key in peek.top_keys(head)[:5]:
+        items = peek.first_items(head, key, 3)
+        if any(isinstance(item, dict) and item.keys() >= _KNOWN for item in items):
+            return 2
+    return 0
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Snapchat: friends and other people",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonTree(paths=("*",)),
+    record=to_record,
+    hints=(r"(.+/)?friends\.json",),
+    products=("Snapchat",),
+    record_types=(RecordType.CONNECTION,),
+    fields=_FIELDS,
+)

@@ -1,0 +1,73 @@
+"""Snapchat's `memories_history.json`: photos and videos that were kept (reference 14).
+
+Their links are signed for the export and say nothing for ever, so two of one kind, second and
+place are told apart by their number alone.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pipeline import chats, peek, places, snapchat
+from pipeline.fields import optional_text
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "snapchat.memories"
+_KEY = "Saved Media"
+_FIELDS = frozenset({"Date", "Media Type", "Location", "Download Link", "Media Download Url"})
+_PLACE = re.compile(r"Latitude, Longitude: (-?\d+(?:\.\d+)?), (-?\d+(?:\.\d+)?)")
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One photo or video."""
+    fields: dict[str, Any] = item.value
+    date, kind = chats.key(fields, "Date"), optional_text(fields, "Media Type") or ""
+    where = optional_text(fields, "Location") or ""
+    url = optional_text(fields, "Media Download Url") or optional_text(fields, "Download Link")
+    return Record(
+        data_type=DataType.MEDIA,
+        source=_NAME,
+        record_type=RecordType.MEDIUM,
+        identity=(snapchat.SERVICE, "memory", date, kind, where),
+        time=snapchat.moment(date),
+        metadata=chats.kept({"kind": kind.lower(), "place": _place(where), "url": url}),
+    )
+
+
+def _place(where: str) -> dict[str, float] | None:
+    """0, 0 is no place."""
+    found = _PLACE.fullmatch(where)
+    if found is None:
+        return None
+    latitude, longitude = places.wgs84(float(found[1]), float(found[2]))
+    return {"latitude": latitude, "longitude": longitude} if latitude or longitude else None
+
+
+def _looks_like(head: Head) -> int:
+    items = peek.first_items(head, _KEY)
+    return 2 * any(
+        isinstance(item, dict) and {"Date", "Media Type"} <= item.keys() for item in items
+    )
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Snapchat: memories",
+    version=1,
+    data_type=DataType.MEDIA,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(path=_KEY),
+    record=to_record,
+    embed=False,
+    hints=(r"(.+/)?memories_history\.json",),
+    products=("Snapchat",),
+    record_types=(RecordType.MEDIUM,),
+    fields=_FIELDS,
+    repeats=True,
+)

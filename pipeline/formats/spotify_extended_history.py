@@ -1,0 +1,110 @@
+"""Spotify's extended streaming history: every play there was (reference 3).
+
+`endsong_<N>.json` in old exports, `Streaming_History_Audio_<years>_<n>.json` and `…_Video_…` in
+newer ones: an array. `ts` is when playback stopped. Local files and what was taken down name
+nothing. A play of the last year is in the account data too, to the minute.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import peek, plays, timestamps
+from pipeline.fields import optional_flag, optional_text, text
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record, Related
+from schemas.vocabulary import RecordType, Relation
+
+_NAME = "spotify.extended_history"
+_TRACK = "master_metadata_track_name"
+_ARTIST = "master_metadata_album_artist_name"
+_NAMES = {
+    _TRACK: "track",
+    _ARTIST: "artist",
+    "master_metadata_album_album_name": "album",
+    "episode_name": "episode",
+    "episode_show_name": "show",
+    "audiobook_title": "audiobook",
+    "audiobook_chapter_title": "chapter",
+    "ip_addr": "ip",
+    "conn_country": "country",
+}
+_URIS = ("spotify_track_uri", "spotify_episode_uri", "audiobook_chapter_uri", "audiobook_uri")
+_KEPT = (
+    *_URIS,
+    "platform",
+    "reason_start",
+    "reason_end",
+    "shuffle",
+    "offline",
+    "offline_timestamp",
+    "incognito_mode",
+)
+_NEEDED = frozenset({"ts", "ms_played"})
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One play, by when it stopped, how long it was and what was played."""
+    fields: dict[str, Any] = item.value
+    stopped, lasted = text(fields, "ts"), plays.played_ms(fields["ms_played"], "ms_played")
+    end = timestamps.iso(stopped)
+    named = {ours: found for name, ours in _NAMES.items() if (found := optional_text(fields, name))}
+    uri = next((found for name in _URIS if (found := optional_text(fields, name))), "")
+    title = named.get("track") or named.get("episode") or named.get("chapter")
+    kept = {name: fields[name] for name in _KEPT if fields.get(name) is not None}
+    skipped = optional_flag(fields, "skipped")
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.PLAY,
+        identity=(stopped, str(lasted), uri, title or ""),
+        time=plays.began(end, lasted),
+        title=title,
+        metadata={
+            **named,
+            **kept,
+            **({"skipped": skipped} if skipped is not None else {}),
+            "played_s": lasted / 1000,
+            **({"ended_at": end.at.isoformat()} if end.at else {}),
+        },
+        related=_same(fields, stopped, lasted),
+    )
+
+
+def _same(fields: dict[str, Any], stopped: str, lasted: int) -> tuple[Related, ...]:
+    """The same play as the account data tell it."""
+    artist, track = optional_text(fields, _ARTIST), optional_text(fields, _TRACK)
+    if not artist or not track:
+        return ()
+    minute = stopped[:16].replace("T", " ")
+    known = (minute, artist, track, str(lasted))
+    return (Related(Relation.SAME_AS, RecordType.PLAY, known),)
+
+
+def _looks_like(head: Head) -> bool:
+    return any(
+        isinstance(item, dict)
+        and item.keys() >= _NEEDED
+        and (_TRACK in item or "episode_name" in item)
+        for item in peek.first_items(head)
+    )
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Spotify's extended streaming history",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(),
+    record=to_record,
+    hints=(r"(.+/)?(endsong_\d+|Streaming_History_(Audio|Video)_[^/]+)\.json",),
+    products=("Spotify: extended streaming history",),
+    vintages=("endsong_<N>.json", "Streaming_History_Audio_<years>_<n>.json"),
+    record_types=(RecordType.PLAY,),
+    fields=_NEEDED | {*_NAMES, *_KEPT, "skipped", "username"},
+    repeats=True,
+)

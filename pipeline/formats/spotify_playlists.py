@@ -1,0 +1,96 @@
+"""Spotify's account data: `Playlist<N>.json` (reference 3).
+
+Playlists have no ids, so a list is its name; what is on it is each an item of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from pipeline import peek, timestamps
+from pipeline.fields import optional_text, text
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record, Related
+from schemas.vocabulary import RecordType, Relation
+
+_NAME = "spotify.playlists"
+_NEEDED = frozenset({"name", "items"})
+_FIELDS = _NEEDED | {"lastModifiedDate", "numberOfFollowers"}
+_TRACK = {"trackName": "track", "artistName": "artist", "albumName": "album", "trackUri": "uri"}
+_SORTED = orjson.OPT_SORT_KEYS
+_KINDS = ("track", "episode", "localTrack")
+
+
+def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
+    """The playlist, then what is on it."""
+    fields: dict[str, Any] = item.value
+    name = text(fields, "name")
+    changed = optional_text(fields, "lastModifiedDate")
+    entries = fields.get("items") or []
+    followers = fields.get("numberOfFollowers")
+    yield Record(
+        data_type=DataType.STRUCTURED,
+        source=_NAME,
+        record_type=RecordType.PLAYLIST,
+        identity=("playlist", name),
+        time=timestamps.iso(changed) if changed else None,
+        title=name,
+        metadata={"entries": len(entries), **({"followers": followers} if followers else {})},
+        mutable=True,
+    )
+    for entry in entries:
+        yield _entry(entry, name)
+
+
+def _entry(entry: dict[str, Any], playlist: str) -> Record:
+    kind = next((k for k in _KINDS if entry.get(k)), "")
+    what: dict[str, Any] = entry[kind] if kind else {}
+    added = optional_text(entry, "addedDate")
+    tracked = kind == "track"
+    told = what if tracked else {}
+    names = {ours: optional_text(told, theirs) for theirs, ours in _TRACK.items()}
+    # Only a track's fields are verified; whatever else stands there is itself.
+    own = names["uri"] or "" if tracked else orjson.dumps(what, option=_SORTED).decode()
+    title = names["track"]
+    said = {**names, "kind": kind, "list": playlist, "details": None if tracked else what}
+    return Record(
+        data_type=DataType.STRUCTURED,
+        source=_NAME,
+        record_type=RecordType.LIST_ITEM,
+        identity=(playlist, own, title or "", names["artist"] or "", added or ""),
+        time=timestamps.iso(added) if added else None,
+        title=title,
+        metadata={name: value for name, value in said.items() if value},
+        related=(Related(Relation.PART_OF, RecordType.PLAYLIST, ("playlist", playlist)),),
+    )
+
+
+def _looks_like(head: Head) -> bool:
+    """The first playlist may be longer than what is seen of the file."""
+    if "playlists" not in peek.top_keys(head):
+        return False
+    found = peek.first_items(head, "playlists")
+    whole = any(isinstance(item, dict) and item.keys() >= _NEEDED for item in found)
+    return whole or (not found and b'"addedDate"' in head.data)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Spotify's playlists",
+    version=1,
+    data_type=DataType.STRUCTURED,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(path="playlists"),
+    record=to_records,
+    hints=(r"(.+/)?Playlist\d*\.json",),
+    products=("Spotify: account data",),
+    record_types=(RecordType.LIST_ITEM, RecordType.PLAYLIST),
+    fields=_FIELDS,
+    repeats=True,
+)

@@ -1,0 +1,223 @@
+"""Telegram's `result.json`: all chats of an account, or one chat alone.
+
+Times are local text beside Unix seconds (missing in older exports). `text` is a text or an array
+of texts and objects. A chat without a name is one with a deleted account, or the saved messages.
+The owner is known in a full export only (reference 8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from pipeline import chats, peek, places, timestamps
+from pipeline.fields import optional_text
+from pipeline.format import Format
+from pipeline.readers.json_tree import JsonTree
+from schemas.files import Head, Member
+from schemas.records import DataType, Instant, Outcome, RawRecord, Record, Related
+from schemas.vocabulary import RecordType
+
+_NAME, _SERVICE = "telegram.chat", "telegram"
+_ALONE, _ALL = "messages", "chats.list[].messages"
+_CONTACTS, _SESSIONS = "contacts.list", "sessions.list"
+_TAKEN = frozenset(
+    {"id", "type", "date", "date_unixtime", "from", "from_id", "text", "text_entities", "edited"}
+    | {"edited_unixtime", "reply_to_message_id", "photo", "file", "mime_type"}
+    | {"location_information"}
+)
+_LINKS = frozenset({"link", "text_link"})
+
+
+def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
+    """A message, and before the first of a chat the chat itself; or a contact, or a session."""
+    path = item.around["path"]
+    if path == _CONTACTS:
+        yield _contact(item.value)
+    elif path == _SESSIONS:
+        yield _session(item.value)
+    else:
+        if item.around["first"]:
+            yield _conversation(item.around)
+        yield chats.attempt(partial(_message, item.value, item.around))
+
+
+def _chat(around: Mapping[str, Any]) -> str:
+    """What a chat is known by: its number; its name where there is none."""
+    return str(around.get("id") or around.get("name") or "")
+
+
+def _conversation(around: Mapping[str, Any]) -> Record:
+    chat, name = _chat(around), around.get("name")
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.CONVERSATION,
+        identity=(_SERVICE, chat),
+        title=name,
+        metadata=chats.kept(
+            {"conversation": chat, "conversation_title": name, "kind": around.get("type")}
+        ),
+        mutable=True,
+    )
+
+
+def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
+    chat, number = _chat(around), chats.key(fields, "id")
+    service = fields.get("type") == "service"
+    content, links = _said(fields.get("text"))
+    reply = fields.get("reply_to_message_id")
+    metadata = {
+        "sender": _sender(fields, around),
+        "conversation": chat,
+        "conversation_title": around.get("name"),
+        "message_id": number,
+        "in_reply_to": None if reply is None else str(reply),
+        "links": links,
+        "attachments": _files(fields),
+        "edited_at": optional_text(fields, "edited"),
+        "place": _place(fields.get("location_information")),
+        **chats.rest(fields, _TAKEN),
+    }
+    replies: tuple[Related, ...] = (
+        () if reply is None else chats.reply_to(_SERVICE, chat, str(reply))
+    )
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.ACTIVITY if service else RecordType.MESSAGE,
+        identity=(_SERVICE, chat, number),
+        time=_instant(fields),
+        content=content or None,
+        metadata=chats.kept(metadata),
+        related=chats.in_conversation(_SERVICE, chat) + replies,
+        mutable=True,
+    )
+
+
+def _instant(fields: dict[str, Any], name: str = "date") -> Instant:
+    """The local text, and with the Unix time beside it the zone, too."""
+    local = timestamps.iso(str(fields[name]))
+    unix = fields.get(f"{name}_unixtime")
+    moment = timestamps.epoch(unix, "s") if unix else None
+    if moment is None or moment.at is None or local.at is None:
+        return local
+    offset = (local.at - moment.at) // timedelta(minutes=1)
+    return Instant(moment.at, local.text, offset if abs(offset) <= 14 * 60 else None)
+
+
+def _sender(fields: dict[str, Any], around: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Of a service message it is who did it. In old exports `from_id` is a bare number."""
+    number = str(fields.get("from_id") or fields.get("actor_id") or "") or None
+    sender = chats.person(fields.get("from") or fields.get("actor"), number)
+    owner = (around.get("personal_information") or {}).get("user_id")
+    if sender and number and owner and number.removeprefix("user") == str(owner):
+        sender["self"] = True
+    return sender
+
+
+def _said(text: Any) -> tuple[str, list[str]]:
+    """The text of a message, and the links in it."""
+    if isinstance(text, str):
+        return text, []
+    parts = text or ()
+    said = "".join(part if isinstance(part, str) else part["text"] for part in parts)
+    marked = [part for part in parts if isinstance(part, dict) and part.get("type") in _LINKS]
+    return said, [part.get("href") or part["text"] for part in marked]
+
+
+def _files(fields: dict[str, Any]) -> list[dict[str, Any]]:
+    """A file that was left out of the export stands there as a note in brackets."""
+    paths = [path for name in ("photo", "file") if (path := optional_text(fields, name))]
+    return [
+        chats.kept(
+            {
+                "name": path.rsplit("/", 1)[-1],
+                "path": None if path.startswith("(") else path,
+                "media_type": fields.get("mime_type"),
+            }
+        )
+        for path in paths
+    ]
+
+
+def _place(found: dict[str, Any] | None) -> dict[str, Any] | None:
+    if not found:
+        return None
+    latitude, longitude = places.wgs84(found["latitude"], found["longitude"])
+    return {"latitude": latitude, "longitude": longitude}
+
+
+def _contact(fields: dict[str, Any]) -> Record:
+    phone = optional_text(fields, "phone_number") or ""
+    name = " ".join(filter(None, (fields.get("first_name"), fields.get("last_name"))))
+    return Record(
+        data_type=DataType.STRUCTURED,
+        source=_NAME,
+        record_type=RecordType.CONTACT,
+        identity=(_SERVICE, phone or name, "" if phone else str(fields.get("date", ""))),
+        title=name or None,
+        metadata={
+            "people": [chats.kept({"name": name, "phone": phone})],
+            **chats.kept({"created_at": fields.get("date")}),
+        },
+        mutable=True,
+    )
+
+
+def _session(fields: dict[str, Any]) -> Record:
+    """A program that is signed in. When it was last active changes."""
+    moment, device = _instant(fields, "created"), optional_text(fields, "device_model")
+    application = optional_text(fields, "application_name") or ""
+    taken = ("created", "created_unixtime", "device_model", "last_ip", "application_name")
+    metadata = {
+        "device": device,
+        "ip": fields.get("last_ip"),
+        "product": application,
+        **chats.rest(fields, taken),
+    }
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.LOGIN,
+        identity=(_SERVICE, moment.text, application, device or ""),
+        time=moment,
+        title=application or None,
+        metadata=chats.kept(metadata),
+        mutable=True,
+    )
+
+
+def _looks_like(head: Head) -> int:
+    """A chat alone has `type` and `messages`; a full export names itself by its parts."""
+    keys = set(peek.top_keys(head))
+    if keys & {"personal_information", "chats"} and keys & {"about", "contacts", "chats"}:
+        full = peek.first_items(head, _CONTACTS) or "frequent_contacts" in keys or "chats" in keys
+        return 2 if full or "personal_information" in keys else 0
+    items = peek.first_items(head, _ALONE)
+    known = any(isinstance(item, dict) and {"id", "type", "date"} <= item.keys() for item in items)
+    return 2 if known and {"type", "id", "name"} & keys else 0
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Telegram: chats, contacts and sessions",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonTree(paths=(_ALONE, _ALL, _CONTACTS, _SESSIONS)),
+    record=to_records,
+    hints=(r"(.+/)?result\.json",),
+    products=("Telegram Desktop",),
+    vintages=("without date_unixtime, bare numbers in from_id", "with text_entities"),
+    record_types=(
+        RecordType.MESSAGE,
+        RecordType.ACTIVITY,
+        RecordType.CONVERSATION,
+        RecordType.CONTACT,
+        RecordType.LOGIN,
+    ),
+)

@@ -1,0 +1,159 @@
+"""TikTok's `user_data.json` (or `user_data_tiktok.json`): lists within sections (reference 13).
+
+Sections and lists were renamed over the years (`Video Browsing History`, `Watch History`), and
+the case of keys varies, so lists are known by their own names, whatever section they are in.
+Lists that are not known become activities as they are. Times are UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from pipeline import chats, peek, timestamps
+from pipeline.format import Format
+from pipeline.readers.json_tree import JsonTree
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, Instant, Outcome, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME, _SERVICE = "tiktok.data", "tiktok"
+_CHAT = "chathistory"
+_WATCHED = frozenset({"video browsing history", "watch history"})
+_VIDEOS: dict[str, tuple[RecordType, dict[str, Any]]] = {
+    "itemfavoritelist": (RecordType.REACTION, {"reaction": "like"}),
+    "favoritevideolist": (RecordType.BOOKMARK, {}),
+}
+_SECTIONS = frozenset(
+    {"profile and settings", "profile", "activity", "your activity", "likes and favorites"}
+    | {"comment", "direct message", "direct messages", "app settings", "ads and data"}
+)
+_LISTS = (b'"VideoList"', b'"ItemFavoriteList"', b'"FavoriteVideoList"', b'"SearchList"')
+
+
+def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
+    """One entry of a list; before the first message of a chat, the chat."""
+    keys = [key.casefold() for key in item.around["keys"]]
+    if not isinstance(item.value, dict):
+        raise BadValue(Reason.BAD_SHAPE, "an entry that is no object")
+    said = {name.casefold(): value for name, value in item.value.items()}
+    if len(keys) > 3 and keys[2] == _CHAT:
+        title = item.around["keys"][3]
+        if item.around["first"]:
+            yield _conversation(title)
+        yield chats.attempt(partial(_message, title, said))
+    else:
+        yield _entry(keys[1], keys[-1], said)
+
+
+def _entry(group: str, name: str, said: Mapping[str, Any]) -> Record:
+    date, link = str(said.get("date") or ""), str(said.get("link") or said.get("url") or "")
+    kind, metadata, word = _kind(group, name, said, link)
+    content = said.get("comment") if kind is RecordType.COMMENT else None
+    others = chats.rest(said, ("date", "link", "url", "username", "searchterm", "comment"))
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=kind,
+        identity=(_SERVICE, kind, name, date, link, word),
+        time=_utc(date) if date else None,
+        title=word if kind is RecordType.CONNECTION else None,
+        content=str(content) if content else None,
+        metadata=chats.kept({"url": link, **metadata, **others}),
+    )
+
+
+def _kind(
+    group: str, name: str, said: Mapping[str, Any], link: str
+) -> tuple[RecordType, dict[str, Any], str]:
+    """What an entry is, what its kind must say, and the word that tells it apart."""
+    user = str(said.get("username") or "")
+    if name == "videolist" and group in _WATCHED:
+        return RecordType.PLAY, {}, ""
+    if name in _VIDEOS and link:
+        return *_VIDEOS[name], ""
+    if name == "searchlist":
+        term = str(said.get("searchterm") or "")
+        return RecordType.SEARCH, {"query": term}, term
+    if name == "commentslist":
+        return RecordType.COMMENT, {}, str(said.get("comment") or "")
+    if user and (name == "fanslist" or group.startswith("following")):
+        status = "follower" if name == "fanslist" else "following"
+        return RecordType.CONNECTION, {"people": [{"handle": user}], "status": status}, user
+    return RecordType.ACTIVITY, {"kind": group}, user or str(said.get("sharedcontent") or "")
+
+
+def _conversation(title: str) -> Record:
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.CONVERSATION,
+        identity=(_SERVICE, title),
+        title=title,
+        metadata={"conversation": title, "conversation_title": title},
+        mutable=True,
+    )
+
+
+def _message(title: str, said: Mapping[str, Any]) -> Record:
+    date, sender = chats.key(said, "date"), chats.key(said, "from")
+    words = str(said.get("content") or "")
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.MESSAGE,
+        identity=(_SERVICE, title, date, sender, words),
+        time=_utc(date),
+        content=words or None,
+        metadata={
+            "sender": {"handle": sender},
+            "conversation": title,
+            "conversation_title": title,
+            **chats.rest(said, ("date", "from", "content")),
+        },
+        related=chats.in_conversation(_SERVICE, title),
+    )
+
+
+def _utc(written: str) -> Instant:
+    """`2024-01-02 03:04:05`, some with `UTC` behind it."""
+    known = written if written.endswith("UTC") else f"{written} UTC"
+    return msgspec.structs.replace(timestamps.iso(known), text=written)
+
+
+def _looks_like(head: Head) -> int:
+    """Sections by their names, and a list: the first section may be longer than the head."""
+    sections = _SECTIONS.intersection(key.casefold() for key in peek.top_keys(head))
+    listed = any(name in head.data for name in _LISTS)
+    return 2 if sections and (listed or len(sections) > 2) else 0
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="TikTok: all of an account's data",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonTree(paths=("*.*.*", "*.*.*.*")),
+    record=to_records,
+    hints=(r"(.+/)?user_data(_tiktok)?\.json",),
+    products=("TikTok",),
+    vintages=("Activity, Video Browsing History", "Your Activity, Watch History"),
+    record_types=(
+        RecordType.PLAY,
+        RecordType.REACTION,
+        RecordType.BOOKMARK,
+        RecordType.SEARCH,
+        RecordType.COMMENT,
+        RecordType.CONNECTION,
+        RecordType.ACTIVITY,
+        RecordType.MESSAGE,
+        RecordType.CONVERSATION,
+    ),
+)

@@ -1,0 +1,51 @@
+"""X (Twitter): `data/like.js`, what the owner liked. A like has no date (reference 5)."""
+
+from __future__ import annotations
+
+from html import unescape
+from typing import Any
+
+from pipeline import chats, x
+from pipeline.fields import optional_text
+from pipeline.format import Format
+from pipeline.readers.ytd import Ytd
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "x.likes"
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One like, with the text of the post where it could still be read."""
+    fields: dict[str, Any] = x.unwrapped(item.value, "like")
+    number = chats.key(fields, "tweetId")
+    words = optional_text(fields, "fullText")
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.REACTION,
+        identity=(x.SERVICE, "like", number),
+        content=unescape(words) if words else None,
+        metadata={"reaction": "like", "url": f"https://x.com/i/status/{number}"},
+    )
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * (x.name_of(head) == "like")
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="X (Twitter): likes",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=x.PATHS,
+    looks_like=_looks_like,
+    reader=Ytd(),
+    record=to_record,
+    hints=(r"(.+/)?like(-part\d+)?\.js",),
+    products=("X (Twitter)",),
+    record_types=(RecordType.REACTION,),
+    fields=frozenset({"like"}),
+)

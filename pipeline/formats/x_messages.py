@@ -1,0 +1,122 @@
+"""X (Twitter): `data/direct-messages.js` and `direct-messages-group.js` (reference 5).
+
+Conversations with their messages, newest first. People are numbers. Besides messages a
+conversation holds who joined or left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from html import unescape
+from typing import Any
+
+from pipeline import chats, timestamps, x
+from pipeline.fields import optional_text, text
+from pipeline.format import Format
+from pipeline.readers.json_tree import JsonTree
+from pipeline.readers.ytd import Ytd
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, Outcome, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "x.messages"
+_MESSAGE = "messageCreate"
+_TAKEN = frozenset({"id", "senderId", "recipientId", "text", "mediaUrls", "urls", "createdAt"})
+
+
+def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
+    """A message, or what happened in the conversation; before the first, the conversation."""
+    conversation = chats.key(item.around, "conversationId")
+    if item.around["first"]:
+        yield _conversation(conversation)
+    yield chats.attempt(partial(_entry, conversation, item.value))
+
+
+def _entry(conversation: str, value: Mapping[str, Any]) -> Record:
+    ((kind, fields),) = value.items()
+    if kind == _MESSAGE:
+        return _message(conversation, fields)
+    return _change(conversation, kind, fields)
+
+
+def _conversation(number: str) -> Record:
+    """Of two people, their numbers are the conversation's."""
+    people = number.split("-") if "-" in number else []
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.CONVERSATION,
+        identity=(x.SERVICE, number),
+        metadata=chats.kept(
+            {"conversation": number, "participants": [{"handle": one} for one in people]}
+        ),
+        mutable=True,
+    )
+
+
+def _message(conversation: str, fields: Mapping[str, Any]) -> Record:
+    number, words = chats.key(fields, "id"), optional_text(fields, "text")
+    recipient = fields.get("recipientId")
+    urls = [str(url) for url in fields.get("mediaUrls") or ()]
+    metadata = {
+        "sender": {"handle": chats.key(fields, "senderId")},
+        "recipients": [{"handle": str(recipient)}] if recipient else [],
+        "conversation": conversation,
+        "message_id": number,
+        "attachments": [{"name": url.rsplit("/", 1)[-1], "url": url} for url in urls],
+        "links": [one.get("expanded") or one["url"] for one in fields.get("urls") or ()],
+        **chats.rest(fields, _TAKEN),
+    }
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.MESSAGE,
+        identity=(x.SERVICE, conversation, number),
+        time=timestamps.iso(text(fields, "createdAt")),
+        content=unescape(words) if words else None,
+        metadata=chats.kept(metadata),
+        related=chats.in_conversation(x.SERVICE, conversation),
+        mutable=True,
+    )
+
+
+def _change(conversation: str, kind: str, fields: Mapping[str, Any]) -> Record:
+    who = str(fields.get("initiatingUserId") or "")
+    when = optional_text(fields, "createdAt")
+    if not who and not when:
+        raise BadValue(Reason.MISSING_FIELD, "neither 'createdAt' nor 'initiatingUserId'")
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.ACTIVITY,
+        identity=(x.SERVICE, conversation, kind, when or "", who),
+        time=timestamps.iso(when) if when else None,
+        title=kind,
+        metadata={"conversation": conversation, **chats.rest(fields, ("createdAt",))},
+        related=chats.in_conversation(x.SERVICE, conversation),
+    )
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * any(
+        isinstance(item, dict) and isinstance(item.get("dmConversation"), dict)
+        for item in x.first_items(head)
+    ) or int(x.name_of(head) in ("direct_messages", "direct_messages_group"))
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="X (Twitter): direct messages",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=x.PATHS,
+    looks_like=_looks_like,
+    reader=Ytd(inner=JsonTree(paths=("[].dmConversation.messages",))),
+    record=to_records,
+    hints=(r"(.+/)?direct-messages(-group)?(-part\d+)?\.js",),
+    products=("X (Twitter)",),
+    record_types=(RecordType.MESSAGE, RecordType.ACTIVITY, RecordType.CONVERSATION),
+)

@@ -1,0 +1,65 @@
+"""X (Twitter): whom the owner follows, blocks and mutes, and who follows: numbers, no dates.
+
+`data/follower.js`, `following.js`, `block.js`, `mute.js`; each item is wrapped (reference 5).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import chats, x
+from pipeline.fields import optional_text
+from pipeline.format import Format
+from pipeline.readers.ytd import Ytd
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "x.people"
+#: What the items of a file are wrapped in, and how the other stands to the owner.
+_KINDS = {
+    "follower": ("follower", "follower"),
+    "following": ("following", "following"),
+    "block": ("blocking", "blocked"),
+    "mute": ("muting", "muted"),
+}
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One person."""
+    wrapper, status = _KINDS[item.around["name"]]
+    fields: dict[str, Any] = x.unwrapped(item.value, wrapper)
+    number = chats.key(fields, "accountId")
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.CONNECTION,
+        identity=(x.SERVICE, status, number),
+        metadata=chats.kept(
+            {
+                "people": [{"handle": number}],
+                "status": status,
+                "url": optional_text(fields, "userLink"),
+            }
+        ),
+    )
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * (x.name_of(head) in _KINDS)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="X (Twitter): followers, followed, blocked and muted",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=x.PATHS,
+    looks_like=_looks_like,
+    reader=Ytd(),
+    record=to_record,
+    hints=(r"(.+/)?(follower|following|block|mute)(-part\d+)?\.js",),
+    products=("X (Twitter)",),
+    record_types=(RecordType.CONNECTION,),
+    fields=frozenset(wrapper for wrapper, _ in _KINDS.values()),
+)

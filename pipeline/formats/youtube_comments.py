@@ -1,0 +1,73 @@
+"""YouTube comments of Takeout, a CSV: `comments/comments.csv`, newer ones numbered.
+
+The order of the columns changed in June 2024 and their words were lower-cased later, so columns
+are known by their names in any case. Files end in blank lines (reference 2.3).
+"""
+
+from __future__ import annotations
+
+from pipeline import timestamps, youtube
+from pipeline.format import Format
+from pipeline.readers.csv_rows import CsvRows
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record, Related
+from schemas.vocabulary import RecordType, Relation
+
+_NAME = "youtube.comments"
+_COLUMNS = frozenset({"comment id", "comment create timestamp", "video id", "comment text"})
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One comment of the owner's."""
+    row = youtube.cells(item.value)
+    content, links = youtube.said_text(row.get("comment text", ""))
+    parent = row.get("parent comment id", "")
+    metadata = {
+        "author": {"handle": youtube.required(row, "channel id"), "self": True},
+        "video_id": row.get("video id"),
+        "in_reply_to": parent,
+        "links": links,
+        "price": row.get("price"),
+    }
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.COMMENT,
+        identity=(youtube.SERVICE, youtube.required(row, "comment id")),
+        time=timestamps.iso(youtube.required(row, "comment create timestamp")),
+        content=content or None,
+        metadata={name: value for name, value in metadata.items() if value},
+        related=_reply(parent) if parent else (),
+    )
+
+
+def _reply(parent: str) -> tuple[Related, ...]:
+    return (Related(Relation.REPLY_TO, RecordType.COMMENT, (youtube.SERVICE, parent)),)
+
+
+def _looks_like(head: Head) -> bool:
+    return youtube.header(head) >= _COLUMNS
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="YouTube comments (Takeout)",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.csv",),
+    looks_like=_looks_like,
+    reader=CsvRows(),
+    record=to_record,
+    products=("Google Takeout: YouTube",),
+    vintages=(
+        "Comment ID first (to June 2024)",
+        "Channel ID first",
+        "Channel ID first, words in lower case",
+    ),
+    record_types=(RecordType.COMMENT,),
+    fields=frozenset(
+        {"Channel ID", "Comment Create Timestamp", "Price", "Comment ID", "Parent Comment ID"}
+        | {"Video ID", "Comment Text", "Comment create timestamp", "Parent comment ID"}
+        | {"Comment text"}
+    ),
+)

@@ -1,0 +1,58 @@
+"""What the owner wrote in YouTube's live chats: a CSV of six columns (reference 2.3)."""
+
+from __future__ import annotations
+
+from pipeline import timestamps, youtube
+from pipeline.format import Format
+from pipeline.readers.csv_rows import CsvRows
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "youtube.live_chats"
+_COLUMNS = frozenset({"live chat id", "live chat create timestamp", "live chat text"})
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One message; all who watch a video are in one conversation."""
+    row = youtube.cells(item.value)
+    content, links = youtube.said_text(row.get("live chat text", ""))
+    metadata = {
+        "sender": {"handle": youtube.required(row, "channel id"), "self": True},
+        "direction": "out",
+        "conversation": row.get("video id"),
+        "video_id": row.get("video id"),
+        "links": links,
+        "price": row.get("price"),
+    }
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.MESSAGE,
+        identity=(youtube.SERVICE, youtube.required(row, "live chat id")),
+        time=timestamps.iso(youtube.required(row, "live chat create timestamp")),
+        content=content or None,
+        metadata={name: value for name, value in metadata.items() if value},
+    )
+
+
+def _looks_like(head: Head) -> bool:
+    return youtube.header(head) >= _COLUMNS
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Messages in YouTube's live chats (Takeout)",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.csv",),
+    looks_like=_looks_like,
+    reader=CsvRows(),
+    record=to_record,
+    products=("Google Takeout: YouTube",),
+    record_types=(RecordType.MESSAGE,),
+    fields=frozenset(
+        {"Live Chat ID", "Channel ID", "Live Chat Create Timestamp", "Price", "Video ID"}
+        | {"Live Chat Text"}
+    ),
+)

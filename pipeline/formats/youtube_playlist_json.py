@@ -1,0 +1,63 @@
+"""Videos on a YouTube playlist in older Takeouts: `playlists/likes.json` and its kin.
+
+An array of `{contentDetails: {videoId}, snippet: {title, description, publishedAt, …}, kind}`
+(reference 2.3); the list's name is the file's.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Any
+
+from pipeline import peek, timestamps, youtube
+from pipeline.fields import optional_text, text
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "youtube.playlist_json"
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One video on the list; titles change, so the video and its list say who it is."""
+    video, snippet = text(item.value["contentDetails"], "videoId"), item.value["snippet"]
+    listed = PurePosixPath(member.path).stem
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.LIST_ITEM,
+        identity=(youtube.SERVICE, listed, video),
+        time=timestamps.iso(text(snippet, "publishedAt")),
+        title=optional_text(snippet, "title"),
+        content=optional_text(snippet, "description") or None,
+        metadata={"list": listed, "video_id": video},
+        mutable=True,
+    )
+
+
+def _looks_like(head: Head) -> bool:
+    return peek.is_json_array(head) and any(map(_is_listed, peek.first_items(head, "", 10)))
+
+
+def _is_listed(item: Any) -> bool:
+    if not isinstance(item, dict) or not isinstance(item.get("snippet"), dict):
+        return False
+    details = item.get("contentDetails")
+    return isinstance(details, dict) and "videoId" in details
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Videos on a YouTube playlist, in JSON (older Takeout)",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(),
+    record=to_record,
+    products=("Google Takeout: YouTube",),
+    record_types=(RecordType.LIST_ITEM,),
+    fields=frozenset({"contentDetails", "etag", "id", "kind", "snippet", "status"}),
+)

@@ -1,0 +1,191 @@
+"""What the shapes of Google's Timeline share: places, times, and segments of a day.
+
+On-device exports write coordinates as text: `"50.05°, 14.34°"`, the degree signs missing at times,
+or `"geo:50.05,14.34"`; iOS writes every number as text (reference 2.5).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from pipeline import places, takeout, timestamps
+from pipeline.fields import optional_text, text
+from schemas.errors import BadValue
+from schemas.reasons import Reason
+from schemas.records import DataType, Instant, Outcome, Point, Record, Rejection
+from schemas.vocabulary import RecordType
+
+_PAIR = re.compile(
+    r"(?:geo:)?\s*(?P<north>-?\d{1,3}(?:\.\d+)?)\s*°?\s*,\s*(?P<east>-?\d{1,3}(?:\.\d+)?)\s*°?",
+    re.ASCII,
+)
+
+
+def degrees(written: Any) -> tuple[float, float]:
+    """Latitude and longitude of a text. Raises `BadValue`: BAD_SHAPE, BAD_NUMBER or BAD_PLACE."""
+    if not isinstance(written, str):
+        raise BadValue(Reason.BAD_SHAPE, "a point is not a text")
+    found = _PAIR.fullmatch(written.strip())
+    if found is None:
+        raise BadValue(Reason.BAD_NUMBER, "a point is not a pair of degrees")
+    return places.wgs84(float(found["north"]), float(found["east"]))
+
+
+def e7(fields: Mapping[str, Any], north: str, east: str) -> dict[str, float]:
+    """The position of an object with E7 coordinates; nothing where it has none."""
+    if fields.get(north) is None or fields.get(east) is None:
+        return {}
+    latitude, longitude = places.wgs84(places.e7(fields[north]), places.e7(fields[east]))
+    return {"latitude": latitude, "longitude": longitude}
+
+
+def number(value: Any) -> float | None:
+    """A number, or its text; None where there is none. Raises `BadValue(BAD_NUMBER)`."""
+    if value is None or value == "":
+        return None
+    try:
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise BadValue(Reason.BAD_NUMBER, "a measure is not a number")
+    return found
+
+
+def sound(make: Callable[[Any], Point], given: Iterable[Any]) -> Iterator[Point | Rejection]:
+    """A point of each thing; a bad one costs the others, and what they belong to, nothing."""
+    for one in given:
+        try:
+            yield make(one)
+        except BadValue as bad:
+            yield Rejection(reason=bad.reason, detail=bad.detail)
+        except (KeyError, TypeError, AttributeError):
+            yield Rejection(reason=Reason.BAD_SHAPE, detail="a point of the path is none")
+
+
+def segment(fields: Mapping[str, Any], source: str) -> Iterator[Outcome]:
+    """A piece of an on-device Timeline: a visit, a way, a path or a memory of a journey."""
+    start = timestamps.iso(text(fields, "startTime"))
+    kinds = {"visit", "activity", "timelinePath", "timelineMemory"} & fields.keys()
+    if not kinds:
+        raise BadValue(Reason.BAD_SHAPE, "a segment of no kind that is known")
+    times = {"ended_at": _ended(fields)}
+    if visit := fields.get("visit"):
+        yield _visit(visit, start, times, source)
+    if activity := fields.get("activity"):
+        yield _trip(activity, start, times, source)
+    if memory := fields.get("timelineMemory"):
+        yield _memory(memory, start, times, source)
+    yield from sound(lambda p: _path_point(p, start, source), fields.get("timelinePath") or ())
+
+
+def _ended(fields: Mapping[str, Any]) -> str | None:
+    written = optional_text(fields, "endTime")
+    return timestamps.utc_text(timestamps.iso(written)) if written else None
+
+
+def _visit(visit: Mapping[str, Any], start: Instant, times: dict[str, Any], source: str) -> Record:
+    """A stay. What kind of place it is is guessed anew for each export, so that isn't identity."""
+    best = visit["topCandidate"]
+    place_id = optional_text(best, "placeId") or optional_text(best, "placeID") or ""
+    where = _located(best.get("placeLocation"))
+    level = str(visit.get("hierarchyLevel") or "0")
+    place = takeout.kept({"id": place_id, **where}) or {"name": str(best.get("semanticType"))}
+    return Record(
+        data_type=DataType.LOCATION,
+        source=source,
+        record_type=RecordType.PLACE_VISIT,
+        identity=(start.text, place_id, level),
+        time=start,
+        metadata=takeout.kept(
+            {
+                "place": place,
+                **times,
+                "semantic_type": best.get("semanticType"),
+                "probability": number(visit.get("probability")),
+                "hierarchy_level": int(level),
+            }
+        ),
+    )
+
+
+def _located(value: Any) -> dict[str, float]:
+    """The position of a text, or of `{latLng: text}`; nothing where there is none."""
+    written = value.get("latLng") if isinstance(value, dict) else value
+    if not written:
+        return {}
+    latitude, longitude = degrees(written)
+    return {"latitude": latitude, "longitude": longitude}
+
+
+def _trip(
+    activity: Mapping[str, Any], start: Instant, times: dict[str, Any], source: str
+) -> Record:
+    """A way from place to place; by what is guessed anew for each export."""
+    best = activity.get("topCandidate") or {}
+    kind = str(best.get("type") or "unknown")
+    return Record(
+        data_type=DataType.LOCATION,
+        source=source,
+        record_type=RecordType.TRIP,
+        identity=(start.text,),
+        time=start,
+        title=kind.replace("_", " ").lower(),
+        metadata=takeout.kept(
+            {
+                "from_place": _located(activity.get("start")),
+                "to_place": _located(activity.get("end")),
+                **times,
+                "distance_m": number(activity.get("distanceMeters")),
+                "activity_type": kind,
+                "probability": number(best.get("probability")),
+                "parking": activity.get("parking"),
+            }
+        ),
+    )
+
+
+def _memory(
+    memory: Mapping[str, Any], start: Instant, times: dict[str, Any], source: str
+) -> Record:
+    """A journey as Timeline remembers it, kept as it stands."""
+    return Record(
+        data_type=DataType.LOCATION,
+        source=source,
+        record_type=RecordType.ACTIVITY,
+        identity=("memory", start.text),
+        time=start,
+        title="journey",
+        metadata=takeout.kept({**times, "memory": dict(memory)}),
+    )
+
+
+def _path_point(value: Mapping[str, Any], start: Instant, source: str) -> Point:
+    """A point with a time of its own, or minutes after the segment's start."""
+    latitude, longitude = degrees(value["point"])
+    if "time" in value:
+        moment = timestamps.iso(value["time"])
+    else:
+        moment = _after(start, value["durationMinutesOffsetFromStartTime"])
+    return Point(
+        source=source,
+        identity=(moment.text, value["point"], "", ""),
+        time=moment,
+        latitude=latitude,
+        longitude=longitude,
+        metadata={"kind": "path"},
+    )
+
+
+def _after(start: Instant, minutes: Any) -> Instant:
+    length = number(minutes)
+    if length is None or start.at is None or not 0 <= length < 1_000_000:
+        raise BadValue(Reason.BAD_TIME, "a point's minutes are none")
+    later = start.at + timedelta(minutes=length)
+    return msgspec.structs.replace(start, at=later, text=f"{start.text} +{minutes} min")

@@ -1,0 +1,208 @@
+"""What pictures, sound and video say of themselves: when, where, by what, how large, how long.
+
+Only heads are read, never a pixel or a sample. What can't be read says nothing and has a flag,
+`broken` or `unreadable` (a kind that needs a library which is not installed: HEIC).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+import warnings
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+import mutagen
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from pipeline import timestamps
+from schemas.errors import BadValue
+from schemas.records import Instant
+
+with suppress(ImportError):  # the extra `heic`
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+
+# A bound on pixels guards those who decode them; nobody does here.
+Image.MAX_IMAGE_PIXELS = None
+
+Image.init()
+_WANTED = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF", "HEIF")
+_FORMATS = tuple(name for name in _WANTED if name in Image.OPEN)
+#: What the libraries are seen to raise on damaged files.
+_DAMAGE = (
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    AssertionError,
+    SyntaxError,
+    EOFError,
+    OSError,
+    MemoryError,
+    struct.error,
+    mutagen.MutagenError,
+)
+_EXIF_TIME = re.compile(r"(\d{4}):(\d\d):(\d\d) (\d\d:\d\d:\d\d)", re.ASCII)
+_TAKEN, _OFFSET = ExifTags.Base.DateTimeOriginal, ExifTags.Base.OffsetTimeOriginal
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file says: its own time, a title, metadata under the lake's names, flags."""
+
+    time: Instant | None = None
+    title: str | None = None
+    metadata: dict[str, Any] = {}
+    flags: tuple[str, ...] = ()
+
+
+def picture(path: Path) -> Found:
+    """A picture's size, and what its EXIF says. The time is the camera's clock, and its zone."""
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=_FORMATS) as image:
+            width, height = image.size
+            exif = _exif(image)
+            said = dict(exif) | dict(exif.get_ifd(ExifTags.IFD.Exif))
+            gps = dict(exif.get_ifd(ExifTags.IFD.GPSInfo))
+    except UnidentifiedImageError:
+        return Found(flags=("unreadable",))
+    except _DAMAGE:
+        return Found(flags=("broken",))
+    camera = " ".join(filter(None, (_text(said, ExifTags.Base.Make), _model(said))))
+    metadata = {"width": width, "height": height, **({"camera": camera} if camera else {})}
+    return Found(time=_exif_time(said), metadata=metadata | _position(gps))
+
+
+def _exif(image: Image.Image) -> Image.Exif:
+    """Pillow decodes a whole PNG to look for EXIF behind its pixels; there it is not looked for."""
+    return Image.Exif() if image.format == "PNG" and "exif" not in image.info else image.getexif()
+
+
+def _text(said: Mapping[int, Any], tag: int) -> str:
+    value = said.get(tag)
+    return value.replace("\0", "").strip()[:200] if isinstance(value, str) else ""
+
+
+def _model(said: Mapping[int, Any]) -> str:
+    """The model without the maker, whom many repeat."""
+    return _text(said, ExifTags.Base.Model).removeprefix(_text(said, ExifTags.Base.Make)).strip()
+
+
+def _exif_time(said: Mapping[int, Any]) -> Instant | None:
+    written, zone = _text(said, _TAKEN), _text(said, _OFFSET)
+    found = _EXIF_TIME.fullmatch(written)
+    if found is None or found[1] == "0000":
+        return None
+    try:
+        time = timestamps.iso(f"{found[1]}-{found[2]}-{found[3]}T{found[4]}{zone}")
+    except BadValue:
+        return None
+    return msgspec.structs.replace(time, text=f"{written}{zone}")
+
+
+def _position(gps: Mapping[int, Any]) -> dict[str, float]:
+    """Latitude, longitude and altitude of the GPS block; nothing where it is odd, or 0, 0."""
+    try:
+        north = _degrees(gps[ExifTags.GPS.GPSLatitude], gps[ExifTags.GPS.GPSLatitudeRef], "S")
+        east = _degrees(gps[ExifTags.GPS.GPSLongitude], gps[ExifTags.GPS.GPSLongitudeRef], "W")
+    except _DAMAGE:
+        return {}
+    if not (north or east) or not (abs(north) <= 90 and abs(east) <= 180):
+        return {}
+    said = {"latitude": north, "longitude": east}
+    with suppress(*_DAMAGE):
+        altitude = float(gps[ExifTags.GPS.GPSAltitude])
+        if math.isfinite(altitude):
+            below = gps.get(ExifTags.GPS.GPSAltitudeRef) in (1, b"\x01")
+            said["altitude_m"] = -altitude if below else altitude
+    return said
+
+
+def _degrees(parts: Any, side: str, negative: str) -> float:
+    degrees, minutes, seconds = (float(part) for part in parts)
+    value = degrees + minutes / 60 + seconds / 3600
+    return round(-value if side.strip("\0 ").upper() == negative else value, 7)
+
+
+#: Tags that mutagen names alike in every kind of file.
+_TAGS = {"artist": "artist", "album": "album", "date": "date", "genre": "genre"}
+
+
+def recording(path: Path) -> Found:
+    """How long sound or video is, and what its tags say. A video's time is when it was made."""
+    time = _movie_time(path)
+    try:
+        found = mutagen.File(path, easy=True)
+    except _DAMAGE:
+        return Found(time=time, flags=("broken",))
+    if found is None:
+        return Found(time=time, flags=("unreadable",))
+    length = getattr(found.info, "length", None)
+    tags = found.tags if found.tags is not None else {}
+    said: dict[str, Any] = {ours: _tag(tags, name) for name, ours in _TAGS.items()}
+    if isinstance(length, int | float) and math.isfinite(length) and length > 0:
+        said["duration_s"] = round(float(length), 3)
+    metadata = {name: value for name, value in said.items() if value}
+    return Found(time=time, title=_tag(tags, "title"), metadata=metadata)
+
+
+def _tag(tags: Any, name: str) -> str | None:
+    try:
+        values = tags.get(name)
+    except _DAMAGE:
+        return None
+    first = values[0] if isinstance(values, list) and values else values
+    return (str(first).replace("\0", "").strip()[:1_000] or None) if first else None
+
+
+_MOVIE_EPOCH = datetime(1904, 1, 1, tzinfo=UTC)
+_BOXES = 1_000
+
+
+def _movie_time(path: Path) -> Instant | None:
+    """`creation_time` of the movie header (ISO 14496-12, 8.2.2): seconds since 1904, in UTC."""
+    try:
+        with path.open("rb") as source:
+            if source.read(12)[4:8] != b"ftyp":
+                return None
+            moov = _box(source, 0, path.stat().st_size, b"moov")
+            mvhd = _box(source, *moov, b"mvhd") if moov else None
+            if mvhd is None:
+                return None
+            source.seek(mvhd[0])
+            head = source.read(12)
+    except OSError:
+        return None
+    seconds = int.from_bytes(head[4:12] if head[:1] == b"\1" else head[4:8], "big")
+    if not seconds or seconds >= 1 << 33:
+        return None
+    at = _MOVIE_EPOCH + timedelta(seconds=seconds)
+    inside = timestamps.FIRST_YEAR <= at.year <= timestamps.LAST_YEAR
+    return Instant(at, str(seconds), 0) if inside else None
+
+
+def _box(source: BinaryIO, start: int, end: int, wanted: bytes) -> tuple[int, int] | None:
+    """Where the inside of the first box of a kind lies, of those side by side in a range."""
+    for _ in range(_BOXES):
+        source.seek(start)
+        head = source.read(16)
+        if len(head) < 8 or start >= end:
+            return None
+        size, skip = int.from_bytes(head[:4], "big"), 8
+        if size == 1:
+            size, skip = int.from_bytes(head[8:16], "big"), 16
+        stop = end if size == 0 else start + size
+        if head[4:8] == wanted:
+            return start + skip, min(stop, end)
+        if stop <= start:
+            return None
+        start = stop
+    return None

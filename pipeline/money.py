@@ -1,0 +1,83 @@
+"""Amounts of money as people read them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from babel.core import get_global
+
+_NUMBER = re.compile(r"[-+\u2212]?\s*\d[\d.,'\u2019\s]*")
+_LONGEST = 200
+_CODE = re.compile(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])")
+#: Signs that only one currency uses; `$`, `¥` and `kr` are several currencies'.
+_SIGNS = {
+    "€": "EUR",
+    "£": "GBP",
+    "₹": "INR",
+    "₩": "KRW",
+    "₽": "RUB",
+    "₺": "TRY",
+    "₴": "UAH",
+    "zł": "PLN",
+    "US$": "USD",
+    "R$": "BRL",
+    "CA$": "CAD",
+    "A$": "AUD",
+}
+#: As `$` but with a letter before it, so looked for first.
+_BY_LENGTH = sorted(_SIGNS, key=len, reverse=True)
+_SPACES = re.compile(r"[\s\u00a0\u202f'\u2019]")
+
+
+def amount(text: str, currency: str | None = None) -> dict[str, Any]:
+    """The vocabulary's amount: `€4,99` is `{"value": "4.99", "currency": "EUR", "text": "€4,99"}`.
+
+    `value` is None where the number can be read in two ways or not at all, `currency` where the
+    text has none that is sure.
+    """
+    found = _NUMBER.search(text) if len(text) <= _LONGEST else None
+    sure = currency or _currency(text)
+    value = _decimal(found[0], sure) if found else None
+    if value and not value.startswith("-") and _negative(text, found[0] if found else ""):
+        value = f"-{value}"
+    return {"value": value, "currency": sure, "text": text}
+
+
+def _currency(text: str) -> str | None:
+    if code := _CODE.search(text):
+        return code[0]
+    return next((_SIGNS[sign] for sign in _BY_LENGTH if sign in text), None)
+
+
+def _negative(text: str, number: str) -> bool:
+    before = text.partition(number)[0].strip()
+    return before[:1] in ("-", "\u2212", "(") or before[-1:] in ("-", "\u2212")
+
+
+def _decimal(number: str, currency: str | None) -> str | None:
+    """The number with a point; the last of two kinds of separator parts off the decimals."""
+    digits = _SPACES.sub("", number).replace("\u2212", "-").lstrip("+").rstrip(".,")
+    marks = [c for c in digits if c in ".,"]
+    if not marks:
+        return digits
+    last, several = marks[-1], len(set(marks)) > 1
+    whole, _, decimals = digits.rpartition(last)
+    if several:
+        return f"{re.sub('[.,]', '', whole)}.{decimals}" if marks.count(last) == 1 else None
+    if len(marks) > 1:
+        return digits.replace(last, "")
+    if len(decimals) != 3:
+        return f"{whole}.{decimals}"
+    places = _places(currency)
+    return (
+        f"{whole}.{decimals}" if places == 3 else whole + decimals if places is not None else None
+    )
+
+
+def _places(currency: str | None) -> int | None:
+    """How many decimals a currency has (CLDR); None where it isn't known which it is."""
+    if currency is None:
+        return None
+    fractions = get_global("currency_fractions")
+    return int(fractions.get(currency, fractions["DEFAULT"])[0])

@@ -1,0 +1,124 @@
+"""What an entry of Google's My Activity is, told by its product and its address.
+
+The same for JSON and HTML, in My Activity and in YouTube's own history. Verbs ("Watched",
+"Gesucht nach") are in the account's language, so none is asked: an address says what was done
+(reference 2.1 to 2.3). An entry is who its time, as written, and its address say; titles change,
+and stand in only where there is no address.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import unquote_plus
+
+import msgspec
+
+from schemas.records import DataType, Instant, Record
+from schemas.vocabulary import RecordType
+
+RECORD_TYPES = (RecordType.ACTIVITY, RecordType.PLAY, RecordType.SEARCH, RecordType.VISIT)
+
+_YOUTUBE = r"https?://(?:www\.|m\.|music\.)?youtube\.com"
+_GOOGLE = r"https?://(?:[a-z0-9-]+\.)*google\.(?:[a-z]{2,3}|com?\.[a-z]{2})"
+_WATCHED = re.compile(_YOUTUBE + r"/watch\?(?:[^#]*?&)?v=([\w-]+)")
+_SEARCHED = re.compile(
+    rf"{_YOUTUBE}/results\?(?:[^#]*?&)?search_query=([^&#]+)"
+    rf"|{_GOOGLE}/(?:[^?#]*/)?search\?(?:[^#]*?&)?(?:q|query)=([^&#]+)"
+)
+_REDIRECTED = re.compile(_GOOGLE + r"/url\?(?:[^#]*?&)?(?:q|url)=([^&#]+)")
+#: Only to show the title without them where nothing else says what an English title is about.
+_VERB = re.compile(r"(?:Watched|Visited) ")
+#: The name of the product is in no language but its own.
+_AD = "Google Ads"
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry, out of whichever form.
+
+    `title` is the whole first line as written, `about` the part of it that its link shows, where
+    that is known. `subtitles` and `details` are objects with `name` and perhaps `url`, as in the
+    JSON form; `more` is metadata that is handed on, `summary` a text that Google wrote.
+    """
+
+    title: str
+    time: Instant
+    header: str = ""
+    about: str | None = None
+    url: str = ""
+    description: str = ""
+    products: list[str] = []
+    subtitles: list[dict[str, Any]] = []
+    details: list[dict[str, Any]] = []
+    summary: str = ""
+    more: dict[str, Any] = {}
+
+
+def record(entry: Entry, source: str) -> Record:
+    """The entry as a play, a search, a visit or, where its address says none, an activity."""
+    kind, title, metadata = _meaning(entry)
+    return Record(
+        data_type=DataType.BROWSER if kind is RecordType.VISIT else DataType.ACTIVITY,
+        source=source,
+        record_type=kind,
+        identity=(entry.time.text, entry.url or entry.title),
+        time=entry.time,
+        title=title,
+        content=_content(entry),
+        metadata={**_said(entry, kind), **metadata},
+    )
+
+
+def _meaning(entry: Entry) -> tuple[RecordType, str, dict[str, Any]]:
+    """The record type, what the record is about, and what its address says."""
+    title, url = plain(entry.title), entry.url
+    about = plain(entry.about) if entry.about else _VERB.sub("", title, count=1)
+    if not url:
+        return RecordType.ACTIVITY, title, {}
+    if "Chrome" in (entry.header, *entry.products):
+        return RecordType.VISIT, about, {"url": url}
+    if video := _WATCHED.match(url):
+        return RecordType.PLAY, about, {"url": url, "video_id": video[1], **_channel(entry)}
+    if asked := _SEARCHED.match(url):
+        query = unquote_plus(asked[1] or asked[2])
+        return RecordType.SEARCH, query, {"url": url, "query": query}
+    if led := _REDIRECTED.match(url):
+        return RecordType.VISIT, about, {"url": unquote_plus(led[1])}
+    return RecordType.ACTIVITY, title, {"url": url}
+
+
+def _channel(entry: Entry) -> dict[str, Any]:
+    """A video's first line below its title is its channel; removed videos have none."""
+    first = entry.subtitles[0] if entry.subtitles else {}
+    said = {"channel": first.get("name"), "channel_url": first.get("url")}
+    return {name: value for name, value in said.items() if value}
+
+
+def _said(entry: Entry, kind: RecordType) -> dict[str, Any]:
+    products = entry.products or ([entry.header] if entry.header else [])
+    said = {
+        "product": products[0] if products else None,
+        "products": products if len(products) > 1 else None,
+        "header": entry.header if entry.header not in products else None,
+        "description": entry.description,
+        "subtitles": entry.subtitles[kind is RecordType.PLAY :],
+        "details": entry.details,
+        "advertisement": any(_AD in str(detail.get("name")) for detail in entry.details),
+        "summary": entry.summary,
+        **entry.more,
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def _content(entry: Entry) -> str:
+    """All that the entry shows. Exports of about 2018 hold subtitles without a name."""
+    names = (subtitle.get("name") for subtitle in entry.subtitles)
+    shown = (plain(entry.title), entry.description, *names, entry.summary)
+    return "\n".join(filter(None, shown))
+
+
+def plain(text: str) -> str:
+    """The text with plain spaces, as people search it."""
+    if text.isascii():
+        return text.strip()
+    return text.replace("\u00a0", " ").replace("\u2003", " ").replace("\u202f", " ").strip()

@@ -1,0 +1,188 @@
+"""Which sidecar JSON of Google Photos belongs to which medium (reference 2.6, rules 1 to 8).
+
+Takeout writes `X.jpg.json`, since the end of 2024 `X.jpg.supplemental-metadata.json`; it cuts the
+sidecar's name at 46 characters and the medium's at 47, numbers namesakes in two ways, gives
+edited copies and the moving half of a live photo no sidecar of their own, and replaces characters
+that file systems dislike. All names here are those of one folder, whichever part of the export
+each came in (rule 8).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+_SIDECAR_CHARACTERS, _MEDIUM_CHARACTERS = 46, 47
+_SUFFIX = ".supplemental-metadata"
+_NUMBER = re.compile(r"\((\d{1,6})\)$")
+#: Shorter names are not told by their beginning.
+_UNIQUE_PREFIX = 40
+#: What marks an edited copy, by the language of the account.
+_EDITED = (
+    "-edited",
+    "-bearbeitet",
+    "-modifié",
+    "-modificato",
+    "-bewerkt",
+    "-edytowane",
+    "-編集済み",
+    "-ha editado",
+    "-editat",
+)
+_STILLS = (".heic", ".jpg", ".jpeg", ".png", ".dng", ".gif", ".webp", ".avif")
+#: Characters that stand as `_` in names of files.
+_REPLACED = re.compile(r"[&?<>:\"/\\|*%'=+,;#\x00-\x1f]")
+
+
+class Match(NamedTuple):
+    """A sidecar's name, and the rule that led to it."""
+
+    sidecar: str
+    rule: str
+
+
+class Sidecars:
+    """The sidecars of one folder: their names with the `title` in each, None where not known."""
+
+    def __init__(self, titles: Mapping[str, str | None]) -> None:
+        self._names = {_key(name): name for name in titles}
+        self._titles: dict[tuple[str, str], list[str]] = {}
+        self._stems: dict[tuple[str, str], list[str]] = {}
+        bases: list[tuple[str, str, str]] = []
+        for name, title in titles.items():
+            base, number = _taken_apart(name)
+            bases.append((base, number, name))
+            still = next((e for e in _STILLS if base.endswith(e)), None)
+            if still:
+                self._stems.setdefault((base.removesuffix(still), number), []).append(name)
+            if title:
+                self._titles.setdefault((_safe(title), number), []).append(name)
+        self._bases = sorted(bases)
+
+    def of(self, medium: str) -> Match | None:
+        """The sidecar of a medium by its file name; None where no rule leads to just one."""
+        for rule, way in (
+            ("exact", self._exact),
+            ("rule", self._by_rule),
+            ("edited", self._edited),
+            ("live", self._live),
+            ("title", self._by_title),
+            ("prefix", self._by_prefix),
+        ):
+            if (found := way(medium)) is not None:
+                return Match(found, rule)
+        return None
+
+    def _exact(self, medium: str) -> str | None:
+        return self._first((f"{medium}.json", f"{medium}{_SUFFIX}.json"))
+
+    def _by_rule(self, medium: str) -> str | None:
+        return self._first(_expected(medium))
+
+    def _first(self, names: Iterator[str] | tuple[str, ...]) -> str | None:
+        return next(
+            (self._names[key] for name in names if (key := _key(name)) in self._names), None
+        )
+
+    def _edited(self, medium: str) -> str | None:
+        """The sidecar of what an edited copy was made from."""
+        stem, number, suffix = _parts(medium)
+        for mark in _EDITED:
+            if original := _without(stem, mark):
+                plain = f"{original}{number}{suffix}"
+                return self._exact(plain) or self._by_rule(plain)
+        return None
+
+    def _live(self, medium: str) -> str | None:
+        """The sidecar of the still half, which the moving half has the name of."""
+        stem, number, _ = _parts(medium)
+        return _only(self._stems.get((_key(stem), _inner(number))))
+
+    def _by_title(self, medium: str) -> str | None:
+        """By the untruncated name in the sidecar, if the sidecar's own begins as that does."""
+        stem, number, suffix = _parts(medium)
+        found = self._titles.get((_safe(f"{stem}{suffix}"), _inner(number)), [])
+        return _only([name for name in found if _safe(stem)[:8] == _safe(name)[:8]])
+
+    def _by_prefix(self, medium: str) -> str | None:
+        """By a name that was cut, if no other begins alike."""
+        stem, number, suffix = _parts(medium)
+        wanted = _key(f"{stem}{suffix}")
+        begin = wanted[:_UNIQUE_PREFIX]
+        if len(begin) < _UNIQUE_PREFIX:
+            return None
+        first = bisect_left(self._bases, (begin,))
+        beyond = bisect_left(self._bases, (begin + "\U0010ffff",))
+        alike = self._bases[first:beyond]
+        count = _inner(number)
+        return _only([name for base, n, name in alike if n == count and wanted.startswith(base)])
+
+
+def _expected(medium: str) -> Iterator[str]:
+    """The names that a sidecar of this medium can have: cut, and numbered in either way."""
+    stem, number, suffix = _parts(medium)
+    whole = f"{stem}{suffix}"
+    for name, mark in ((whole, number), (medium, "")):
+        yield f"{name}{mark}.json"
+        yield f"{name}{_SUFFIX}{mark}.json"
+        yield f"{name[:_SIDECAR_CHARACTERS]}{mark}.json"
+        long = f"{name}{_SUFFIX}"
+        for end in range(_SIDECAR_CHARACTERS, len(name), -1):
+            yield f"{long[:end]}{mark}.json"
+
+
+def _parts(medium: str) -> tuple[str, str, str]:
+    """Stem, number in brackets and suffix: `IMG(1).JPG` is `IMG`, `(1)`, `.JPG`."""
+    stem, dot, suffix = medium.rpartition(".")
+    if not dot:
+        stem, suffix = medium, ""
+    found = _NUMBER.search(stem)
+    number = found[0] if found else ""
+    return stem.removesuffix(number), number, f"{dot}{suffix}"
+
+
+def _inner(number: str) -> str:
+    return number.strip("()")
+
+
+def _taken_apart(sidecar: str) -> tuple[str, str]:
+    """The medium's name as far as a sidecar's tells it, and its number."""
+    base = _key(sidecar).removesuffix(".json")
+    found = _NUMBER.search(base)
+    base = base.removesuffix(found[0]) if found else base
+    name, _, end = base.rpartition(".")
+    if name and _SUFFIX[1:].startswith(end):
+        base = name
+    return base, found[1] if found else ""
+
+
+def _without(stem: str, mark: str) -> str:
+    """The stem of the original, if this is an edited copy; the mark may have been cut."""
+    normal = unicodedata.normalize("NFC", stem)
+    if normal.lower().endswith(mark):
+        return normal[: -len(mark)]
+    if len(normal) == _MEDIUM_CHARACTERS:
+        for end in range(len(mark) - 1, 1, -1):
+            if normal.lower().endswith(mark[:end]):
+                return normal[:-end]
+    return ""
+
+
+def _only(found: list[str] | None) -> str | None:
+    return found[0] if found and len(found) == 1 else None
+
+
+def _key(name: str) -> str:
+    """Names are compared in NFC (zips of macOS have NFD) and without case."""
+    return unicodedata.normalize("NFC", name).lower()
+
+
+def _safe(title: str) -> str:
+    """A title as it can stand in a file name, cut as a medium's name is."""
+    stem, dot, suffix = _key(_REPLACED.sub("_", title)).rpartition(".")
+    if not dot:
+        stem, suffix = suffix, ""
+    return f"{stem[:_MEDIUM_CHARACTERS]}{dot}{suffix}"

@@ -1,0 +1,96 @@
+"""A CSV file of two tables: a small one that says what the file is, a blank line, and the rows."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import msgspec
+
+from pipeline.readers.csv_rows import CsvRows
+from schemas.files import Context, Member, Slice, SliceLimits
+from schemas.records import RawRecord, Rejection
+
+_HEAD = 1 << 20
+_PREAMBLE = 64 * 1024
+_ROWS = CsvRows()
+
+
+class CsvPreamble(msgspec.Struct, frozen=True):
+    """Reads both tables as `CsvRows` does, each under its own header.
+
+    The rows of the first have `around["table"]` = "preamble", those of the second "rows" and
+    the last row of the first table as `around["preamble"]`. Without a blank line in its first
+    64 KiB a file is its first table.
+    """
+
+    @property
+    def name(self) -> str:
+        """See `Reader`."""
+        return "csv_preamble"
+
+    @property
+    def wants_utf8(self) -> bool:
+        """As of `CsvRows`."""
+        return _ROWS.wants_utf8
+
+    @property
+    def version(self) -> int:
+        """See `Reader`."""
+        return 1
+
+    def prepare(self, source: BinaryIO, member: Member) -> Context:
+        """The contexts of both tables, where the second begins, and what the first says."""
+        source.seek(0)
+        head = source.read(_HEAD)
+        cut = _blank_line(head[:_PREAMBLE])
+        first = _ROWS.prepare(io.BytesIO(head if cut is None else head[:cut]), member)
+        if cut is None:
+            return {"first": first, "cut": len(head), "rows": None, "said": {}}
+        rows = _ROWS.prepare(io.BytesIO(head[cut:]), member)
+        rows["start"] += cut
+        rows["header"] += cut if rows["header"] >= 0 else 0
+        said = _ROWS.items(io.BytesIO(head), Slice(first["start"], cut), first)
+        values = [item.value for item in said if isinstance(item, RawRecord)]
+        return {"first": first, "cut": cut, "rows": rows, "said": values[-1] if values else {}}
+
+    def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
+        """The first table in one, then ranges of whole rows."""
+        if context["rows"] is None:
+            yield from _ROWS.slices(source, context["first"], limits)
+            return
+        if context["first"]["start"] < context["cut"]:
+            yield Slice(context["first"]["start"], context["cut"])
+        yield from _ROWS.slices(source, context["rows"], limits)
+
+    def items(
+        self, source: BinaryIO, part: Slice, context: Context
+    ) -> Iterator[RawRecord | Rejection]:
+        """One dict a row, of either table."""
+        preamble = context["rows"] is None or part.start < context["cut"]
+        around = {"table": "preamble"} if preamble else {"table": "rows"}
+        if not preamble:
+            around["preamble"] = context["said"]
+        for item in _ROWS.items(source, part, context["first" if preamble else "rows"]):
+            if isinstance(item, RawRecord):
+                yield msgspec.structs.replace(item, around=around)
+            else:
+                yield item
+
+    def count(self, source: BinaryIO, context: Context) -> int:
+        """As `CsvRows` counts the whole file, less the second header."""
+        if context["rows"] is None:
+            return _ROWS.count(source, context["first"])
+        return _ROWS.count(source, context["rows"]) - int(context["first"]["header"] >= 0)
+
+
+def _blank_line(head: bytes) -> int | None:
+    """The offset behind the first blank line that lies in no quoted cell."""
+    at, quotes = 0, 0
+    for line in head.splitlines(keepends=True):
+        quotes += line.count(b'"')
+        at += len(line)
+        if not line.strip() and not quotes % 2 and at > len(line):
+            return at
+    return None

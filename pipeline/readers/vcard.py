@@ -1,0 +1,61 @@
+"""vCard 2.1, 3.0 (RFC 2426) and 4.0 (RFC 6350): one card after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import msgspec
+
+from pipeline.readers import component_scan
+from pipeline.readers.component_scan import Kinds
+from schemas.files import Context, Member, Slice, SliceLimits
+from schemas.records import RawRecord, Rejection
+
+_KINDS = Kinds(frozenset(), frozenset(), frozenset({"VCARD"}))
+
+
+class Vcards(msgspec.Struct, frozen=True):
+    """Reads cards as `content_lines.Component`; a card within another (AGENT) is a part of it.
+
+    A card that nothing closes is rejected, and so is one over `item_bytes`. Charsets stand in
+    the lines themselves (vCard 2.1), so bytes are read as they are.
+    """
+
+    item_bytes: int = component_scan.ITEM_BYTES
+
+    @property
+    def name(self) -> str:
+        """See `Reader`."""
+        return "vcard"
+
+    @property
+    def wants_utf8(self) -> bool:
+        """Lines are decoded after they are unfolded."""
+        return False
+
+    @property
+    def version(self) -> int:
+        """See `Reader`."""
+        return 1
+
+    def prepare(self, source: BinaryIO, member: Member) -> Context:
+        """Nothing to learn."""
+        return {}
+
+    def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
+        """Ranges of whole cards."""
+        return component_scan.slices(source, 0, _KINDS, limits)
+
+    def items(
+        self, source: BinaryIO, part: Slice, context: Context
+    ) -> Iterator[RawRecord | Rejection]:
+        """One `Component` each."""
+        marks = component_scan.marks(source, part)
+        for span in component_scan.spans(marks, part.end, _KINDS):
+            data = component_scan.read(source, span, self.item_bytes)
+            yield component_scan.item(data, span.start)
+
+    def count(self, source: BinaryIO, context: Context) -> int:
+        """Counted line by line."""
+        return component_scan.count(source, _KINDS)

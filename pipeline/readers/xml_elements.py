@@ -1,0 +1,348 @@
+"""Repeated elements of an XML file, by their names, out of documents of any size.
+
+Only their bounds are looked for in the stream; each element is then parsed alone (`xml_tree`), so
+that a DTD, whatever it declares, has no say. What counts as an element here:
+
+* Its start tag, with any prefix, outside comments and CDATA, up to its end tag. No element of
+  these names lies within another: one that is still open where the next begins was cut off.
+* A comment or CDATA that nothing closes hides nothing.
+* A start tag in which a quote does not close before the next `<`, which no attribute may hold, is
+  broken up to there.
+* *Heads* are elements that hold the others (the track round its points). A head's item is its
+  beginning, up to the first element of ours in it. `around` then says how many items it holds
+  (`items`) and which are the first and the last of them (`first`, `last`).
+
+What lies between elements is not ours to judge; but a document whose root nothing closes has
+broken off, and says so by one TRUNCATED.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, BinaryIO, NamedTuple
+from xml.parsers import expat
+
+import msgspec
+
+from pipeline import xml_tree
+from pipeline.xml_tree import Element
+from schemas.errors import BadValue
+from schemas.files import Context, Member, Slice, SliceLimits
+from schemas.reasons import Reason
+from schemas.records import RawRecord, Rejection
+
+_BLOCK = 1 << 20
+_HEAD = 64 * 1024
+_BOM = b"\xef\xbb\xbf"
+#: How far a name with its prefix may reach; what a window keeps of its end.
+_AHEAD = 256
+#: How much of something broken is kept for the quarantine.
+_RAW_KEPT = 64 * 1024
+_ATTRIBUTES = rb"(?:[^\"'<>]++|\"[^\"<]*+\"|'[^'<]*+')*+"
+_REST_OF_TAG = re.compile(_ATTRIBUTES)
+_ENDS = {b"--": b"-->", b"[CDATA[": b"]]>"}
+
+
+class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
+    """Elements named `names`, and the beginnings of those named `heads`, as `Element`s.
+
+    An element over `item_bytes` is rejected with its first 64 KiB.
+    """
+
+    names: tuple[str, ...]
+    heads: tuple[str, ...] = ()
+    item_bytes: int = SliceLimits().item_bytes
+
+    @property
+    def name(self) -> str:
+        """Stable: part of a chunk's identity."""
+        return "xml_elements:" + ";".join(",".join(n) for n in (self.names, self.heads) if n)
+
+    @property
+    def wants_utf8(self) -> bool:
+        """Elements are text; bytes that aren't UTF-8 are rewritten first."""
+        return True
+
+    @property
+    def version(self) -> int:
+        """See `Reader`."""
+        return 1
+
+    def prepare(self, source: BinaryIO, member: Member) -> Context:
+        """`root`: the name of the document's root element, without a prefix; "" if none is seen."""
+        source.seek(0)
+        root = xml_tree.root_of(source.read(_HEAD))
+        return {"root": root.tag if root else ""}
+
+    def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
+        """Ranges that tile the file; each but the first begins at an element."""
+        end = source.seek(0, 2)
+        start = items = 0
+        for bound in self._bounds(_Window(source, 0, end)):
+            if items and (items >= limits.records or bound.end - start > limits.size):
+                yield Slice(start, bound.start)
+                start, items = bound.start, 0
+            items += 1
+        if end > start:
+            yield Slice(start, end)
+
+    def items(
+        self, source: BinaryIO, part: Slice, context: Context
+    ) -> Iterator[RawRecord | Rejection]:
+        """One `Element` each; at the end of a file that breaks off, TRUNCATED."""
+        size = source.seek(0, 2)
+        window = _Window(source, part.start, part.end)
+        told = False
+        for bound in self._bounds(window):
+            item = self._item(window, bound, size)
+            told = isinstance(item, Rejection) and item.reason is Reason.TRUNCATED
+            yield item
+        if part.end == size and not told and not _closes(source, size, context["root"]):
+            detail = "the document breaks off: nothing closes its root"
+            yield Rejection(reason=Reason.TRUNCATED, detail=detail, offset=size)
+
+    def _item(self, window: _Window, bound: _Bound, size: int) -> RawRecord | Rejection:
+        start, length = bound.start, bound.end - bound.start
+        if length > self.item_bytes:
+            detail = f"an element of over {self.item_bytes} bytes"
+            return _rejected(Reason.ITEM_TOO_LARGE, detail, window.bytes(start, _RAW_KEPT), bound)
+        if bound.broken:
+            raw = window.bytes(start, min(length, _RAW_KEPT))
+            if bound.end == size:
+                return _rejected(Reason.TRUNCATED, "the file breaks off in an element", raw, bound)
+            return _rejected(Reason.BAD_SYNTAX, "an element that is not closed", raw, bound)
+        data = window.bytes(start, length)
+        try:
+            value = xml_tree.parse(data, cut_off=bound.head)
+        except BadValue as bad:
+            return _rejected(bad.reason, bad.detail, data[:_RAW_KEPT], bound)
+        if bound.head:
+            return RawRecord(value, start, length, self._held(window, bound))
+        return RawRecord(value, start, length)
+
+    def _held(self, outer: _Window, head: _Bound) -> dict[str, Any]:
+        """What a head holds, from a walk over it alone, which may run past the slice."""
+        window = _Window(outer.source, head.start, outer.source.seek(0, 2))
+        first: Element | None = None
+        last = None
+        count = 0
+        for bound in self._bounds(window, within=head.name):
+            if bound.start == head.start or bound.head or bound.broken:
+                continue
+            last, count = bound, count + 1
+            first = first or self._element(window, bound)
+        return {"items": count, "first": first, "last": self._element(window, last)}
+
+    def _element(self, window: _Window, bound: _Bound | None) -> Element | None:
+        if bound is None or bound.end - bound.start > self.item_bytes:
+            return None
+        try:
+            return xml_tree.parse(window.bytes(bound.start, bound.end - bound.start))
+        except BadValue:
+            return None
+
+    def _bounds(self, window: _Window, within: bytes | None = None) -> Iterator[_Bound]:
+        """Where the elements lie; with `within`, only those in the first head of that name."""
+        token = _tokens(self.names + self.heads)
+        heads = frozenset(head.encode() for head in self.heads)
+        at, opened = window.start, None
+        while (found := window.search(token, at)) is not None:
+            start, at = found.start, found.end
+            if found.skip:
+                at = window.behind(_ENDS[found.skip], at)
+                continue
+            name = found.name
+            if opened is not None:
+                closes = found.close and opened.name == name
+                end = (found.tag_end or window.past(b">", at)) if closes else start
+                yield opened._replace(end=end, broken=not (closes or opened.head))
+                at, opened = max(at, end), None
+            if found.close or (name == within and start > window.start):
+                if name == within:
+                    return
+                continue
+            at, sound = found.tag_end, True
+            if not at:
+                at, sound = window.tag_end(found.end, self.item_bytes)
+            if sound and window.bytes(at - 2, 1) != b"/":
+                opened = _Bound(start, start, name, name in heads, broken=True)
+            else:
+                yield _Bound(start, at, name, name in heads, not sound)
+        if opened is not None:
+            yield opened._replace(end=window.end, broken=not (opened.head and window.cut_short))
+
+    def count(self, source: BinaryIO, context: Context) -> int:
+        """Start tags of those names outside each other, counted by expat over the whole file."""
+        counter = _Counter(self.names, self.heads)
+        source.seek(0)
+        start = source.read(3)
+        try:
+            counter.feed(b"" if start == _BOM else start)
+            while block := source.read(_BLOCK):
+                counter.feed(block)
+        except (expat.ExpatError, ValueError):
+            pass  # the cutter goes on behind what is broken; this one can't
+        return counter.found
+
+
+class _Bound(NamedTuple):
+    """Where an element lies, or its part: `broken` if it has no end of its own."""
+
+    start: int
+    end: int
+    name: bytes
+    head: bool
+    broken: bool
+
+
+class _Token(NamedTuple):
+    """A tag up to its name's end, or the beginning of what is skipped; 0 for no `tag_end` yet."""
+
+    start: int
+    end: int
+    skip: bytes | None
+    close: bytes
+    name: bytes
+    tag_end: int
+
+
+@lru_cache(maxsize=32)
+def _tokens(names: tuple[str, ...]) -> re.Pattern[bytes]:
+    """A tag of one of these names, up to its end if that is in sight; or the start of a comment
+    or CDATA."""
+    wanted = b"|".join(re.escape(name).encode() for name in names)
+    return re.compile(
+        rb"<(?:!(--|\[CDATA\[)|(/?)(?:[^\s<>/:\"'=!?]{1,64}:)?(" + wanted + rb")"
+        rb"(?=[\s/>])(?:" + _ATTRIBUTES + rb"(>))?)"
+    )
+
+
+class _Window:
+    """A range of a file, of which a few blocks are held at a time."""
+
+    def __init__(self, source: BinaryIO, start: int, end: int) -> None:
+        self.source = source
+        self.start = start
+        self.end = end
+        self.cut_short = end < source.seek(0, 2)
+        self._base = start
+        self._data = b""
+        self._unclosed: set[bytes] = set()
+
+    def _more(self, keep: int) -> bool:
+        """Read on, dropping what lies before `keep`; False at the end of the range."""
+        at = self._base + len(self._data)
+        keep = max(self._base, min(keep, at))
+        self.source.seek(at)
+        block = self.source.read(min(max(_BLOCK, at - keep), self.end - at))
+        self._data = self._data[keep - self._base :] + block
+        self._base = keep
+        return bool(block)
+
+    def search(self, token: re.Pattern[bytes], at: int) -> _Token | None:
+        """The first token from `at` on."""
+        while True:
+            found = token.search(self._data, at - self._base)
+            if found is not None:
+                base = self._base
+                skip, close, name, ends = found.groups()
+                end = base + (found.end() if skip else found.end(3))
+                tag_end = base + found.end() if ends else 0
+                return _Token(base + found.start(), end, skip, close, name, tag_end)
+            at = max(at, self._base + len(self._data) - _AHEAD)
+            if not self._more(at):
+                return None
+
+    def find(self, mark: bytes, at: int) -> int | None:
+        """Where the first `mark` from `at` on begins."""
+        while True:
+            found = self._data.find(mark, at - self._base)
+            if found >= 0:
+                return self._base + found
+            at = max(at, self._base + len(self._data) - len(mark) + 1)
+            if not self._more(at):
+                return None
+
+    def past(self, mark: bytes, at: int) -> int:
+        """Where the first `mark` from `at` on ends; the end of the range if there is none."""
+        found = self.find(mark, at)
+        return self.end if found is None else found + len(mark)
+
+    def behind(self, mark: bytes, at: int) -> int:
+        """Where the comment or CDATA ends that began before `at`; `at` itself if it never ends.
+
+        One that nothing closes hides nothing. It is looked for once: what is not ahead of one is
+        not ahead of the next, and no slice is cut within one that is closed.
+        """
+        if mark in self._unclosed:
+            return at
+        found = self.find(mark, at)
+        if found is not None:
+            return found + len(mark)
+        self._unclosed.add(mark)
+        self._base, self._data = at, b""
+        return at
+
+    def tag_end(self, at: int, limit: int) -> tuple[int, bool]:
+        """Where the start tag ends whose name ends at `at`; False with it if it is broken."""
+        while True:
+            matched = _REST_OF_TAG.match(self._data, at - self._base)
+            stop = matched.end() if matched else 0
+            if self._data[stop : stop + 1] == b">":
+                return self._base + stop + 1, True
+            broken = self._data.find(b"<", stop)
+            if broken >= 0:
+                return self._base + broken, False
+            if len(self._data) - (at - self._base) > limit:
+                next_tag = self.find(b"<", at)
+                return self.end if next_tag is None else next_tag, False
+            if not self._more(at):
+                return self.end, False
+
+    def bytes(self, start: int, length: int) -> bytes:
+        """Bytes of the file, whether they are still held or not."""
+        first = start - self._base
+        if first >= 0 and first + length <= len(self._data):
+            return self._data[first : first + length]
+        self.source.seek(start)
+        return self.source.read(length)
+
+
+def _rejected(reason: Reason, detail: str, raw: bytes, bound: _Bound) -> Rejection:
+    length = bound.end - bound.start
+    return Rejection(reason=reason, detail=detail, raw=raw, offset=bound.start, length=length)
+
+
+def _closes(source: BinaryIO, size: int, root: str) -> bool:
+    """Whether the file ends with its root's end tag, and perhaps comments."""
+    source.seek(max(0, size - _HEAD))
+    name = rb"(?:[^\s<>/:]+:)?" + re.escape(root.encode())
+    ending = rb"<(?:/%s\s*|%s(?:\s[^<>]*)?/)>(?:\s|<!--(?:(?!-->).)*-->)*\Z" % (name, name)
+    return bool(root) and re.search(ending, source.read(), re.DOTALL) is not None
+
+
+class _Counter:
+    """Counts elements by name as expat walks the document; shares nothing with the cutter."""
+
+    def __init__(self, names: tuple[str, ...], heads: tuple[str, ...]) -> None:
+        self.found = 0
+        self._names = frozenset(names)
+        self._heads = frozenset(heads)
+        self._within = 0
+        self._parser = expat.ParserCreate("utf-8")
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+
+    def feed(self, data: bytes) -> None:
+        self._parser.Parse(data, False)
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        name = name.rpartition(":")[2]
+        if not self._within:
+            self.found += name in self._names or name in self._heads
+        self._within += self._within > 0 or name in self._names
+
+    def _end(self, name: str) -> None:
+        self._within -= self._within > 0

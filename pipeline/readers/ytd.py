@@ -1,0 +1,94 @@
+"""X's archive files: `window.YTD.<name>.part<n> = ` and a JSON array behind it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import BinaryIO, cast
+
+import msgspec
+
+from pipeline.readers.json_items import JsonItems
+from pipeline.readers.json_tree import JsonTree
+from schemas.files import Context, Member, Slice, SliceLimits
+from schemas.records import RawRecord, Rejection
+
+#: What stands before the array; the name says what the items are.
+_ASSIGNMENT = re.compile(rb"(?:\xef\xbb\xbf)?\s*window\.YTD\.(\w+)\.part\d+\s*=\s*")
+_HEAD = 1024
+
+
+def assignment(data: bytes) -> tuple[str, int] | None:
+    """The name in the assignment that `data` begins with, and where the array begins."""
+    found = _ASSIGNMENT.match(data[:_HEAD])
+    return (found[1].decode("ascii", "replace"), found.end()) if found else None
+
+
+class Ytd(msgspec.Struct, frozen=True, kw_only=True):
+    """Items of the array as `inner` reads them; `around` has `name`, the name in the assignment.
+
+    A file without the assignment is read as JSON.
+    """
+
+    inner: JsonItems | JsonTree = JsonItems()
+
+    @property
+    def name(self) -> str:
+        """See `Reader`."""
+        return f"ytd:{self.inner.name}"
+
+    @property
+    def wants_utf8(self) -> bool:
+        """Items are text; bytes that aren't UTF-8 are rewritten first."""
+        return True
+
+    @property
+    def version(self) -> int:
+        """See `Reader`."""
+        return self.inner.version
+
+    def prepare(self, source: BinaryIO, member: Member) -> Context:
+        """`name` and `begin`: what the assignment says and how long it is; `inner`: of `inner`."""
+        source.seek(0)
+        name, begin = assignment(source.read(_HEAD)) or ("", 0)
+        context: Context = {"name": name, "begin": begin}
+        return {**context, "inner": self.inner.prepare(_blanked(source, context), member)}
+
+    def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
+        """See `JsonItems`."""
+        return self.inner.slices(_blanked(source, context), context["inner"], limits)
+
+    def items(
+        self, source: BinaryIO, part: Slice, context: Context
+    ) -> Iterator[RawRecord | Rejection]:
+        """See `JsonItems`."""
+        name = {"name": context["name"]}
+        for item in self.inner.items(_blanked(source, context), part, context["inner"]):
+            if isinstance(item, Rejection):
+                yield item
+            else:
+                yield RawRecord(item.value, item.offset, item.length, {**item.around, **name})
+
+    def count(self, source: BinaryIO, context: Context) -> int:
+        """See `JsonItems`."""
+        return self.inner.count(_blanked(source, context), context["inner"])
+
+
+def _blanked(source: BinaryIO, context: Context) -> BinaryIO:
+    return cast("BinaryIO", _Blanked(source, context["begin"]))
+
+
+class _Blanked:
+    """A source whose first bytes are read as spaces, which JSON passes over: offsets stay."""
+
+    def __init__(self, source: BinaryIO, begin: int) -> None:
+        self._source, self._begin = source, begin
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._source.seek(offset, whence)
+
+    def read(self, size: int = -1) -> bytes:
+        at = self._source.tell()
+        data = self._source.read(size)
+        hidden = max(0, min(self._begin - at, len(data)))
+        return b" " * hidden + data[hidden:]

@@ -1,0 +1,63 @@
+"""What the tables of YouTube's export share: names of columns in any case, texts in segments."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline import peek
+from schemas.errors import BadValue
+from schemas.files import Head
+from schemas.reasons import Reason
+
+#: Ids of YouTube's things stand behind this word in identities: others count as it does.
+SERVICE = "youtube"
+
+
+def header(head: Head) -> frozenset[str]:
+    """The first line's cells in lower case; "Channel Id" and "Channel ID" are one column."""
+    first = peek.lines(head, 1)
+    line = first[0].decode("utf-8", "replace") if first else ""
+    try:
+        return frozenset(cell.strip().lower() for row in csv.reader([line]) for cell in row)
+    except csv.Error:
+        return frozenset()
+
+
+def cells(row: Mapping[str, str]) -> dict[str, str]:
+    """A row under its columns' names in lower case."""
+    return {name.lower(): cell for name, cell in row.items()}
+
+
+def required(row: Mapping[str, str], name: str) -> str:
+    """A cell that must not be empty. Raises `BadValue(MISSING_FIELD)`."""
+    if cell := row.get(name):
+        return cell
+    raise BadValue(Reason.MISSING_FIELD, f"nothing in the column {name!r}")
+
+
+def said_text(cell: str) -> tuple[str, list[str]]:
+    """The text and the links of a comment.
+
+    Older cells hold one JSON object with `takeoutSegments`; newer ones its segments alone, parted
+    by commas without brackets, with raw line feeds in their texts (reference 2.3). A cell that is
+    neither is the text. Raises `BadValue(BAD_SHAPE)` for segments that can't be read.
+    """
+    if not cell.lstrip().startswith('{"'):
+        return cell, []
+    try:
+        found = json.loads(f"[{cell}]", strict=False)
+    except (ValueError, RecursionError):
+        found = None
+    if found is None:
+        raise BadValue(Reason.BAD_SHAPE, "the text's segments are no JSON")
+    segments = [part for one in found for part in one.get("takeoutSegments", [one])]
+    links = [_link(segment) for segment in segments]
+    return "".join(segment.get("text", "") for segment in segments), list(filter(None, links))
+
+
+def _link(segment: Mapping[str, Any]) -> str:
+    link = segment.get("link") or {}
+    return str(link.get("linkUrl") or "")

@@ -1,0 +1,34 @@
+"""Google Keep of Takeout, of any size: one JSON file for each note."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from random import Random
+
+from tests.generators.google_support import WORDS, added, is_bad, moment, opened, split
+
+
+def generate(folder: Path, records: int, seed: int, *, locale: str = "en") -> dict[str, int]:
+    """Writes `records` notes; returns how many outcomes of each kind they are."""
+    random = Random(seed)
+    for number in range(records):
+        with opened(folder / "Takeout" / "Keep" / f"Note {number}.json") as out:
+            json.dump(_note(number, random), out, ensure_ascii=False)
+    return added(split(records, "note"))
+
+
+def _note(number: int, random: Random) -> dict[str, object]:
+    at = 0 if is_bad(number) else int(moment(number).timestamp()) * 1_000_000 + number
+    texts = random.choices(WORDS, k=4)
+    listed = {"listContent": [{"text": text, "isChecked": False} for text in texts]}
+    return {
+        "color": "DEFAULT",
+        "isTrashed": False,
+        "isPinned": number % 10 == 0,
+        "isArchived": False,
+        **(listed if number % 3 == 0 else {"textContent": " ".join(texts)}),
+        "title": texts[0],
+        "userEditedTimestampUsec": at,
+        "createdTimestampUsec": at,
+    }

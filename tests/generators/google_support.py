@@ -1,0 +1,53 @@
+"""What the generators of Google's small products share: arrays written item by item, and words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TextIO
+
+START = datetime(2015, 1, 1, tzinfo=UTC)
+WORDS = ("Brezel", "garden", "Übung", "см. ниже", "雨", "list", "🥨", "walk", "Käse", "Elm Hill")
+#: One record of so many is one that must be refused.
+BAD_OF = 50
+
+
+def is_bad(number: int) -> bool:
+    return number % BAD_OF == BAD_OF - 1
+
+
+def moment(number: int) -> datetime:
+    """A minute for each record, so that no two are one."""
+    return START + timedelta(minutes=number)
+
+
+def iso(number: int) -> str:
+    return moment(number).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def opened(path: Path) -> TextIO:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("w", encoding="utf-8", newline="")
+
+
+def write_array(out: TextIO, items: Iterable[Any]) -> None:
+    """A JSON array, an item a line; nothing is held."""
+    out.write("[")
+    for at, item in enumerate(items):
+        out.write("\n" if at == 0 else ",\n")
+        out.write(json.dumps(item, ensure_ascii=False))
+    out.write("\n]")
+
+
+def added(*counts: dict[str, int]) -> dict[str, int]:
+    """The sums, without what there is none of."""
+    names = sorted({name for one in counts for name in one})
+    sums = {name: sum(one.get(name, 0) for one in counts) for name in names}
+    return {name: number for name, number in sums.items() if number}
+
+
+def split(records: int, kind: str) -> dict[str, int]:
+    """How many of `records` numbered from 0 are good, and how many are refused."""
+    return {kind: records - records // BAD_OF, "rejected": records // BAD_OF}

@@ -1,0 +1,80 @@
+"""Writes small FIT files for tests: the header, definitions, data and checksums of the protocol.
+
+python -m tests.make_fit OUT.fit
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from pathlib import Path
+
+_CRC = (
+    0x0000, 0xCC01, 0xD801, 0x1400, 0xF001, 0x3C00, 0x2800, 0xE401,
+    0xA001, 0x6C00, 0x7800, 0xB401, 0x5000, 0x9C01, 0x8801, 0x4400,
+)  # fmt: skip
+_EPOCH = 631_065_600  # 1989-12-31 in Unix seconds
+START = 1_772_352_000 - _EPOCH  # 2026-03-01T08:00:00Z
+#: Number, size and base type of the fields of each message.
+_FILE_ID = (0, ((0, 1, 0x00), (4, 4, 0x86)))
+_RECORD = (20, ((253, 4, 0x86), (0, 4, 0x85), (1, 4, 0x85), (2, 2, 0x84), (3, 1, 0x02)))
+_SESSION = (18, ((253, 4, 0x86), (2, 4, 0x86), (5, 1, 0x00), (7, 4, 0x86), (9, 4, 0x86)))
+
+
+def crc(data: bytes) -> int:
+    """The checksum of the FIT protocol, half a byte at a time."""
+    sum_ = 0
+    for byte in data:
+        for half in (byte & 15, byte >> 4):
+            sum_ = (sum_ >> 4) ^ _CRC[sum_ & 15] ^ _CRC[half]
+    return sum_
+
+
+def _definition(local: int, message: tuple[int, tuple[tuple[int, int, int], ...]]) -> bytes:
+    number, fields = message
+    head = struct.pack("<BBBHB", 0x40 | local, 0, 0, number, len(fields))
+    return head + b"".join(bytes(field) for field in fields)
+
+
+def _semicircles(degrees: float) -> int:
+    return round(degrees * 2**31 / 180)
+
+
+def record(
+    seconds: int, north: float | None, east: float | None, metres: float, beats: int
+) -> bytes:
+    """A position `seconds` after the start; no position and no pulse are written as invalid."""
+    place = [0x7FFFFFFF if d is None else _semicircles(d) for d in (north, east)]
+    height = round((metres + 500) * 5)
+    return struct.pack("<BIiiHB", 1, START + seconds, *place, height, beats)
+
+
+def fit(body: bytes) -> bytes:
+    """A whole file round some data messages."""
+    inner = (
+        _definition(0, _FILE_ID)
+        + struct.pack("<BBI", 0, 4, START)
+        + _definition(1, _RECORD)
+        + _definition(2, _SESSION)
+        + body
+    )
+    head = struct.pack("<BBHI4s", 14, 0x20, 2195, len(inner), b".FIT")
+    head += struct.pack("<H", crc(head))
+    return head + inner + struct.pack("<H", crc(head + inner))
+
+
+def session(seconds: int, metres: float) -> bytes:
+    """A run of so long and so far."""
+    return struct.pack("<BIIBII", 2, START + seconds, START, 1, seconds * 1000, round(metres * 100))
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_bytes(
+        fit(
+            record(0, 52.5, 13.4, 34.2, 120)
+            + record(5, 52.501, 13.401, 35, 0xFF)
+            + record(10, None, None, 35, 122)
+            + record(15, 95.0, 13.4, 35, 0xFF)
+            + session(600, 2000.5)
+        )
+    )

@@ -1,0 +1,90 @@
+"""Pictures, sound and video: what they say of themselves, and that nothing is decoded or raised."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+from random import Random
+
+import pytest
+from PIL import ExifTags, Image
+
+from pipeline import media
+from tests.make_media import movie, picture, sound
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "webp", "avif"])
+def test_a_picture_says_when_and_where(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    picture(path)
+    found = media.picture(path)
+    assert found.time is not None and found.time.at is not None
+    assert found.time.at.isoformat() == "2026-03-01T08:00:00+00:00"
+    assert (found.time.text, found.time.offset) == ("2026:03:01 09:00:00+01:00", 60)
+    assert found.metadata == {
+        "width": 8,
+        "height": 6,
+        "camera": "Heron Eye 2",
+        "latitude": -33.51,
+        "longitude": 151.2,
+        "altitude_m": -12.5,
+    }
+
+
+@pytest.mark.parametrize("written", ["", "0000:00:00 00:00:00", "2026:02:30 09:00:00", "yesterday"])
+def test_a_time_that_is_none_is_none(tmp_path: Path, written: str) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = written
+    place = exif.get_ifd(ExifTags.IFD.GPSInfo)
+    place[ExifTags.GPS.GPSLatitudeRef], place[ExifTags.GPS.GPSLatitude] = "N", (0.0, 0.0, 0.0)
+    place[ExifTags.GPS.GPSLongitudeRef], place[ExifTags.GPS.GPSLongitude] = "E", (0.0, 0.0, 0.0)
+    Image.new("L", (2, 2)).save(tmp_path / "a.jpg", exif=exif)
+    assert media.picture(tmp_path / "a.jpg") == media.Found(metadata={"width": 2, "height": 2})
+
+
+def test_pixels_are_not_decoded(tmp_path: Path) -> None:
+    """A PNG that says it is 60,000 by 60,000, and holds nothing of that."""
+    head = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(b"")), (b"IEND", b""))
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
+    (tmp_path / "a.png").write_bytes(data)
+    assert media.picture(tmp_path / "a.png").metadata == {"width": 60_000, "height": 60_000}
+
+
+def test_what_cannot_be_read_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.heic"
+    path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    assert media.picture(path).flags in (("unreadable",), ("broken",))
+    path.write_bytes(b"no sound at all")
+    assert media.recording(path).flags == ("unreadable",)
+
+
+def test_recordings_say_how_long(tmp_path: Path) -> None:
+    sound(tmp_path / "a.wav")
+    assert media.recording(tmp_path / "a.wav").metadata == {"duration_s": 0.25}
+    movie(tmp_path / "a.mp4")
+    found = media.recording(tmp_path / "a.mp4")
+    assert found.time is not None and found.time.at is not None
+    assert found.time.at.isoformat() == "2026-03-01T08:00:00+00:00"
+    assert (found.title, found.metadata) == ("Am See – früh", {"duration_s": 2.0})
+
+
+def test_noise_raises_nothing(tmp_path: Path) -> None:
+    random = Random(11)
+    made = {"a.jpg": picture, "a.tiff": picture, "a.webp": picture, "a.mp4": movie, "a.wav": sound}
+    for name, make in made.items():
+        path = tmp_path / name
+        make(path)
+        data = path.read_bytes()
+        for _ in range(60):
+            noisy = bytearray(data[: random.randrange(len(data))])
+            for _ in range(3):
+                if noisy:
+                    noisy[random.randrange(len(noisy))] = random.randrange(256)
+            path.write_bytes(noisy)
+            media.picture(path)
+            media.recording(path)
