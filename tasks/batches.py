@@ -234,6 +234,11 @@ def read_columns(path: Path, name: str) -> Columns:
     )
 
 
+def has_about(path: Path) -> bool:
+    """Whether there are lines of `mentions` or `relations` at all."""
+    return any(spool.read(path, "mentions", "relations").values())
+
+
 def read_about(path: Path, name: str, keys: bytes, mask: NDArray[np.bool_]) -> bytes:
     """The lines of `mentions` or `relations` of the records that `mask` keeps."""
     lines = spool.read(path, name)[name]

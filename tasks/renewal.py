@@ -173,6 +173,8 @@ class Renewal:
     def _renew_meaning(self, commit: Commit) -> None:
         renew.clear(commit)
         for group in self._groups:
+            if not batches.has_about(group.path):
+                continue
             chosen = _Chosen(commit, group)
             renew.stage_meaning(commit, chosen.about("mentions"), chosen.about("relations"))
         renew.renew_meaning(commit)

@@ -225,13 +225,14 @@ WHERE r.slot = x.slot AND r.n = x.n;
 SELECT imports.forget_unsaid(%(job_id)s, %(files)s::bigint[]);
 
 -- name: leave
--- Rows that their file gives no more.
+-- Rows that their file gives no more. (An outer join: with OR, NOT EXISTS is asked row by row.)
 CREATE TEMPORARY TABLE leaving ON COMMIT DROP AS
 SELECT o.data_type, o.record_key, o.at, o.version_id, o.file_id
-FROM (SELECT *, row_number() OVER (PARTITION BY file_id, record_key, version_id IS NULL
-        ORDER BY ref) AS nth FROM own) AS o
-WHERE (o.nth > 1 AND o.version_id IS NULL) OR NOT EXISTS (SELECT FROM reread AS r
-    WHERE r.file_id = o.file_id AND r.becomes = o.record_key);
+FROM (SELECT *, row_number() OVER (PARTITION BY file_id, record_key
+        ORDER BY version_id NULLS FIRST, ref) AS nth FROM own) AS o
+LEFT JOIN (SELECT DISTINCT file_id, becomes FROM reread) AS r
+    ON r.file_id = o.file_id AND r.becomes = o.record_key
+WHERE o.nth > 1 OR r.becomes IS NULL;
 
 -- name: grant_leaving
 GRANT SELECT ON leaving TO datapunk_owner;
