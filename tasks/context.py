@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -85,11 +84,6 @@ class Runtime:
         self.models = models
         self._embedders: dict[str, Embedder] = {}
         self._make_blobs = make_blobs
-
-    @cached_property
-    def first_tier(self) -> Tier:
-        """The tier whose vectors a document loads with."""
-        return self.models.first_tier()
 
     def embedder(self, model: str) -> Embedder:
         """The model of a tier, or of a name; loaded on first use and kept."""
