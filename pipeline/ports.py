@@ -81,8 +81,8 @@ class Models(Protocol):
     def identify(self, model: str) -> tuple[str, str] | None:
         """Its name and revision, not loaded; None for one that is yet to be made."""
 
-    def first_tier(self) -> Tier:
-        """The tier whose vectors a document loads with; the others follow."""
+    def first_tier(self, texts: int) -> Tier:
+        """The tier whose vectors so many texts load with; the others follow."""
 
 
 class BlobStore(Protocol):

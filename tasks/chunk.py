@@ -304,11 +304,12 @@ def embed_texts(
 
     `texts` pairs the number of a record with its text; its key is `keys[16 n : 16 n + 16]`.
     """
-    made = embedding.embed_texts(run, user_id, run.first_tier, texts)
+    tier = run.models.first_tier(len(texts))
+    made = embedding.embed_texts(run, user_id, tier, texts)
     if made is None:
         return None
     return Vectors(
-        model_id=run.model_id(user_id, run.first_tier),
+        model_id=run.model_id(user_id, tier),
         keys=b"".join(keys[16 * n : 16 * n + 16] for n in made.owners),
         pieces=made.pieces,
         starts=made.starts,

@@ -71,7 +71,7 @@ class FakeModels(Models):
     def identify(self, model: str) -> tuple[str, str]:
         return f"fake {model}", "1"
 
-    def first_tier(self) -> Tier:
+    def first_tier(self, texts: int) -> Tier:
         return Tier.STATIC
 
 

@@ -24,7 +24,10 @@ from tasks import chains, deepen, housekeeping, verify
 from tasks.context import Runtime
 from tasks.rollback import roll_back
 from tests.lake_support import Database, Driver, FakeEmbedder, zipped
+from workers import machine, static
 from workers.embedder import batches_by_tokens
+from workers.models import ModelsHere
+from workers.settings import Settings, Tiers
 
 pytestmark = pytest.mark.services
 
@@ -372,6 +375,23 @@ def make_tiny(folder: Path) -> str:
     return str(folder / "model")
 
 
+def test_a_few_texts_do_not_wait_for_a_static_model_to_be_made(
+    tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "has_nvidia", lambda: False)
+
+    def first(tiers: str, texts: int) -> Tier:
+        settings = Settings(
+            _env_file=None, data_dir=tmp_path, embed_model=tiny, embed_tiers=Tiers(tiers)
+        )
+        return ModelsHere(settings).first_tier(texts)
+
+    assert (first("both", 5), first("both", 50_000)) == (Tier.FULL, Tier.STATIC)
+    assert (first("static", 5), first("full", 50_000)) == (Tier.STATIC, Tier.FULL)
+    static.distilled(tmp_path / "models", tiny)
+    assert first("both", 5) is Tier.STATIC
+
+
 def test_a_static_model_is_made_once_by_whoever_comes_first(tiny: str, tmp_path: Path) -> None:
     left = tmp_path / ".static-of-one-that-was-killed.part"
     left.mkdir()
@@ -381,8 +401,6 @@ def test_a_static_model_is_made_once_by_whoever_comes_first(tiny: str, tmp_path:
     assert len(set(revisions)) == 1
     assert [path.name[:7] for path in tmp_path.iterdir() if path.is_dir()] == ["static-"]
     assert not left.exists()
-    from workers import static
-
     folder = static.distilled(tmp_path, tiny)
     embedder = static.StaticEmbedder(folder, "x")
     vectors = embedder.encode(["word1 word2", "word2 word1", "word7", ""])
@@ -400,7 +418,6 @@ def _loaded_there(folder: str) -> list[str]:
     import sys
 
     import workers.cli
-    from workers import static
 
     assert workers.cli.app
     static.StaticEmbedder(Path(folder), "x").encode(["word1"])
@@ -410,6 +427,4 @@ def _loaded_there(folder: str) -> list[str]:
 
 
 def _made_there(models: str, tiny: str) -> str:
-    from workers import static
-
     return static.StaticEmbedder(static.distilled(Path(models), tiny), "x").revision

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 
 from pipeline.ports import Embedder, Models
 from schemas.folders import Folders
 from schemas.progress import Tier
 from workers import embedder, machine, static
 from workers.settings import Settings, Tiers
+
+#: As many texts as the full model embeds on a CPU before a static one is made.
+_FEW = 500
 
 
 def tiers(settings: Settings) -> tuple[Tier, ...]:
@@ -41,14 +45,21 @@ class ModelsHere(Models):
             return None
         return static.static_name(self._full), embedder.fingerprint(folder)
 
-    def first_tier(self) -> Tier:
-        """The static one, but the full one at once where a GPU makes it cheap."""
-        first = tiers(self._settings)[0]
-        if self._settings.embed_tiers is not Tiers.BOTH or not machine.has_nvidia():
-            return first
-        import torch  # noqa: PLC0415 - seconds, so only where there is a GPU
+    def first_tier(self, texts: int) -> Tier:
+        """The static one; but the full one where a GPU makes it cheap, and for a few texts while
+        the static one is yet to be made, which would take longer."""
+        if self._settings.embed_tiers is not Tiers.BOTH:
+            return Tier(self._settings.embed_tiers)
+        made = static.found(self._folder, self._full) is not None
+        return Tier.FULL if self._has_gpu or (texts <= _FEW and not made) else Tier.STATIC
 
-        return Tier.FULL if torch.cuda.is_available() else first
+    @cached_property
+    def _has_gpu(self) -> bool:
+        if not machine.has_nvidia():
+            return False
+        import torch  # noqa: PLC0415 - seconds, so only where there may be a GPU
+
+        return bool(torch.cuda.is_available())
 
     def _name(self, model: str) -> str | None:
         return self._full if model == Tier.FULL else model

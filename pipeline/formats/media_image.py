@@ -24,14 +24,13 @@ def to_record(item: RawRecord, member: Member) -> Record:
 #: What libmagic calls them. It takes much for a picture (a TGA is told by a few small numbers), so
 #: only those count that begin with a signature.
 _KINDS = frozenset(
-    f"image/{kind}" for kind in ("jpeg", "png", "gif", "webp", "tiff", "avif", "heic", "heif", "bmp")
+    f"image/{kind}"
+    for kind in ("jpeg", "png", "gif", "webp", "tiff", "avif", "heic", "heif", "bmp")
 )
 
 
 def _looks_like(head: Head) -> bool:
     return head.media_type in _KINDS
-
-
 
 
 FORMAT = Format(
