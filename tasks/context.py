@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-<<<<<<< HEAD
 from copy import copy
-from functools import cached_property
-=======
->>>>>>> w_tiers
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -104,20 +100,12 @@ class Runtime:
         self._embedders: dict[str, Embedder] = {}
         self._make_blobs = make_blobs
 
-<<<<<<< HEAD
     def without_blobs(self) -> Runtime:
         """The same services, but for documents and attachments, of which nothing is kept."""
         made = copy(self)
         made._make_blobs = lambda _: _NoBlobs()
         return made
 
-    @cached_property
-    def first_tier(self) -> Tier:
-        """The tier whose vectors a document loads with."""
-        return self.models.first_tier()
-
-=======
->>>>>>> w_tiers
     def embedder(self, model: str) -> Embedder:
         """The model of a tier, or of a name; loaded on first use and kept."""
         if model not in self._embedders:
