@@ -16,6 +16,7 @@ _PERSON = frozenset({"address", "phone", "handle", "name"})
 _PLACE = frozenset({"name", "address", "id", "latitude", "longitude"})
 _AMOUNT = frozenset({"value", "currency", "text"})
 _FILE = frozenset({"name", "url"})
+_MAYBE_TEXT = (str, type(None))
 
 
 def wrong_type(record: Record | Point | Metric) -> str | None:
@@ -28,7 +29,7 @@ def wrong_type(record: Record | Point | Metric) -> str | None:
 
 def _wrong_in(record: Record) -> str | None:
     for name in ("title", "content"):
-        if not isinstance(getattr(record, name), str | None):
+        if not isinstance(getattr(record, name), _MAYBE_TEXT):
             return repr(name)
     for related in record.related:
         if not _texts(related.identity):
