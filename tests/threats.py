@@ -3,7 +3,7 @@
 A test of a threat bears `@pytest.mark.threat("name")` and notes what it saw through the fixture
 `seen`; one that runs for many things, and must not change the page with each new one, says it once,
 in its mark: `threat("name", seen="…")`.
-`python -m tests.threats` runs them all and writes the table into `docs/security.md`.
+`python -m tests.threats [FILE…]` runs them and writes the table into `docs/security.md`.
 """
 
 from __future__ import annotations
@@ -186,9 +186,13 @@ class Recorder:
             PAGE.write_text(before + _BEGIN + self.table() + _END + after)
 
     def table(self) -> str:
-        """The table in Markdown."""
+        """The table in Markdown; what not all tests of it were run for stays as it was."""
+        old, tests = rows_of_page(), marked()
         lines = ["| case | expected | seen |", "|---|---|---|"]
-        lines += [f"| {t.case} | {t.expected} | {self.cell(name)} |" for name, t in THREATS.items()]
+        for name, threat in THREATS.items():
+            row = f"{threat.case} | {threat.expected}"
+            ran = set(self.notes.get(name, {})) == tests.get(name, set())
+            lines.append(f"| {row} | {self.cell(name) if ran else old.get(row, '')} |")
         return "\n".join(lines) + "\n"
 
     def cell(self, name: str) -> str:
@@ -255,4 +259,5 @@ def _marks(node: ast.AST, at: str) -> Iterator[tuple[str, str]]:
 
 
 if __name__ == "__main__":
-    sys.exit(pytest.main(["-q", "-m", "threat", "--write-threats", str(Path(__file__).parent)]))
+    asked = sys.argv[1:] or [str(Path(__file__).parent)]
+    sys.exit(pytest.main(["-q", "-m", "threat", "--write-threats", *asked]))
