@@ -6,7 +6,16 @@ from datetime import timedelta
 from pathlib import Path
 from random import Random
 
-from tests.generators.google_support import WORDS, added, is_bad, moment, opened, split
+from tests.generators.google_support import (
+    WORDS,
+    added,
+    grown,
+    is_bad,
+    is_changed,
+    moment,
+    opened,
+    split,
+)
 
 _HEAD = """BEGIN:VCALENDAR\r
 PRODID:-//Google Inc//Google Calendar 70.9054//EN\r
@@ -16,22 +25,30 @@ X-WR-TIMEZONE:Europe/Berlin\r
 """
 
 
-def generate(folder: Path, records: int, seed: int, *, locale: str = "en") -> dict[str, int]:
-    """Writes `records` events; returns how many outcomes of each kind they are."""
-    random = Random(seed)
+def generate(
+    folder: Path, records: int, seed: int, *, locale: str = "en", later: bool = False
+) -> dict[str, int]:
+    """Writes `records` events; returns how many outcomes of each kind they are. `later`: as they
+    are a month later, some at another hour and some new."""
     place = folder / "Takeout" / {"de": "Kalender"}.get(locale, "Calendar")
-    halves = {"Familie": records // 2, "zoe@example.org": records - records // 2}
+    halves = {name: grown(count, later=later) for name, count in calendars(records).items()}
     for name, count in halves.items():
+        random = Random(f"{seed} {name}")
         with opened(place / f"{name}.ics") as out:
             out.write(_HEAD.format(name=name))
             for number in range(count):
-                out.write(_event(number, name, random))
+                out.write(_event(number, name, random, again=is_changed(number, later=later)))
             out.write("END:VCALENDAR\r\n")
     return added(*(split(count, "event") for count in halves.values()))
 
 
-def _event(number: int, calendar: str, random: Random) -> str:
-    start = moment(number)
+def calendars(records: int) -> dict[str, int]:
+    """How many events each calendar has."""
+    return {"Familie": records // 2, "zoe@example.org": records - records // 2}
+
+
+def _event(number: int, calendar: str, random: Random, *, again: bool) -> str:
+    start = moment(number) + timedelta(hours=1 if again else 0)
     text = start.strftime("%Y%m%dT%H%M%SZ") if not is_bad(number) else "20210230T000000Z"
     lines = ["BEGIN:VEVENT", f"DTSTART:{text}"]
     if number % 30:  # one in thirty has no end

@@ -14,6 +14,20 @@ WORDS = ("Brezel", "garden", "Übung", "см. ниже", "雨", "list", "🥨", 
 BAD_OF = 50
 
 
+#: A month later one record of so many is another, and as many are new.
+CHANGED_OF = 20
+
+
+def is_changed(number: int, *, later: bool) -> bool:
+    """Never one that is refused: those have odd numbers."""
+    return later and number % CHANGED_OF == CHANGED_OF // 2
+
+
+def grown(records: int, *, later: bool) -> int:
+    """How many records there are a month later."""
+    return records + records // CHANGED_OF if later else records
+
+
 def is_bad(number: int) -> bool:
     return number % BAD_OF == BAD_OF - 1
 
@@ -51,3 +65,13 @@ def added(*counts: dict[str, int]) -> dict[str, int]:
 def split(records: int, kind: str) -> dict[str, int]:
     """How many of `records` numbered from 0 are good, and how many are refused."""
     return {kind: records - records // BAD_OF, "rejected": records // BAD_OF}
+
+
+def a_month_later(records: int) -> dict[str, int]:
+    """What becomes of `grown(records)` records where `records` of the month before are held:
+    those that are `new`, that are `newer` versions, `duplicate`, and `rejected`."""
+    total = grown(records, later=True)
+    newer = len(range(CHANGED_OF // 2, records, CHANGED_OF))
+    held, good = split(records, "good")["good"], split(total, "good")["good"]
+    counts = {"new": good - held, "newer": newer, "duplicate": held - newer}
+    return {**counts, "rejected": split(total, "good")["rejected"]}
