@@ -211,7 +211,7 @@ class _Carrier:
         for _ in range(3):
             watcher.scan()
 
-    def to_rest(self, seconds: float = 20) -> None:
+    def to_rest(self, seconds: float = 45) -> None:
         """Turns of everybody until every job has ended."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
