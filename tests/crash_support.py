@@ -245,7 +245,7 @@ class _Carrier:
             if not self._disk.full:
                 raise
 
-    def to_rest(self, seconds: float = 20) -> None:
+    def to_rest(self, seconds: float = 45) -> None:
         """Turns of everybody until every job has ended."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

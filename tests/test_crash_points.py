@@ -89,7 +89,7 @@ class Lakeside(NamedTuple):
         args = (str(self.data), self.urls, crash_at, full_at)
         process = _PROCESSES.Process(target=crash_support.carry, args=args)
         process.start()
-        process.join(60)
+        process.join(100)
         return process.exitcode
 
     def state(self) -> tuple[str, list[tuple[Any, ...]]]:
@@ -222,7 +222,7 @@ def test_a_kill_there_changes_nothing(
     killed: list[str],
 ) -> None:
     lake, carried = outcomes[point]
-    first, second = carried.result(120)
+    first, second = carried.result(220)
     assert first == -signal.SIGKILL, "nothing passes there"
     assert second == 0
     check(lake)
