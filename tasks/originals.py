@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import unpack
+from pipeline.durable import put
 from schemas.files import Listed, Member, Slice, SourceFile
 from schemas.progress import Kind, Stage
 from sql.store import Claim
@@ -51,10 +52,10 @@ def with_bytes(
     whole = (part.start, part.end) == (0, row["size_bytes"])
     with target.open("wb") as out:
         out.seek(part.start)  # a hole, which takes no room: offsets stay what they were
-        out.write(raw)
+        put(out, raw)
         if by_hand or part.end != row["size_bytes"]:
             # What follows in the member: readers take an item at the very end for cut off.
-            out.write(b"" if whole else b"\n")
+            put(out, b"" if whole else b"\n")
     member = Member(
         path=row["path"],
         ordinal=row["ordinal"],

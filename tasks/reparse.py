@@ -7,6 +7,7 @@ the rows against them (`tasks/renewal.py`).
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -176,6 +177,6 @@ def _held(member: Member, work: Path) -> Member:
     if work not in member.file.parents:
         return member  # the original itself
     (work / "held").mkdir(exist_ok=True)
-    return msgspec.structs.replace(
-        member, file=member.file.replace(work / "held" / str(member.ordinal))
-    )
+    held = work / "held" / str(member.ordinal)
+    os.replace(member.file, held)  # noqa: PTH105 - within a folder that goes with the command
+    return msgspec.structs.replace(member, file=held)

@@ -183,6 +183,7 @@ def carry(
         carrier.to_rest()
         carrier.at_the_desk()
         carrier.read_again()
+        carrier.protect()
     finally:
         for pool in pools:
             pool.close()
@@ -319,8 +320,6 @@ class _Carrier:
         desk.retry(self._run, user_id, desk.Choice(job_id=kept["id"]))
         if regretted["status"] != "rolled_back":
             roll_back(self._run, user_id, regretted["id"])
-        policy = parse(b'[[rule]]\nkind = "email"\naction = "mask"\n')
-        redress.apply(self._run, user_id, Treatment(policy))
 
     def read_again(self) -> None:
         """The formats of mails and positions are better by now."""
@@ -328,6 +327,12 @@ class _Carrier:
             _make_better(name)
             for job in self._database.rows("SELECT DISTINCT user_id FROM imports.jobs"):
                 list(reparse(self._run, job["user_id"], order(name)))
+
+    def protect(self) -> None:
+        """A policy comes last: what is read again is read under the one that is in force then."""
+        policy = parse(b'[[rule]]\nkind = "email"\naction = "mask"\n')
+        for job in self._database.rows("SELECT DISTINCT user_id FROM imports.jobs"):
+            redress.apply(self._run, job["user_id"], Treatment(policy))
 
     def _job(self, name: str) -> dict[str, Any]:
         (job,) = self._database.rows("SELECT * FROM imports.jobs WHERE source_name = %s", name)

@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 import celeryconfig
-from schemas.progress import QUEUES
+from schemas.progress import QUEUES, Stage
 from tests.place_support import ROOT
 
 FILE = ROOT / "docker-compose.yml"
@@ -35,7 +35,8 @@ def test_every_queue_has_its_workers(services: dict[str, Any], queue: str) -> No
 
 def test_every_stage_is_routed_to_the_queue_of_the_contract() -> None:
     routed = {name: to["queue"] for name, to in celeryconfig.task_routes.items()}
-    assert routed == {f"datapunk.{stage}": queue for stage, queue in QUEUES.items()}
+    stages = {f"datapunk.{stage}": queue for stage, queue in QUEUES.items()}
+    assert routed == {**stages, "datapunk.deepen": QUEUES[Stage.EMBED]}
 
 
 def test_every_service_that_stays_has_a_health_check_and_limits(services: dict[str, Any]) -> None:

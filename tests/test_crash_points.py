@@ -59,8 +59,12 @@ _WRITES = [
     "blobs._fill:write", *(f"blobs.put:{part}" for part in ("mkdir", "open", "fsync", "replace")),
     *(f"housekeeping.{what}:{part}" for what in ("_put_to_rest", "_bring_back")
       for part in ("mkdir", *_PARTS)),
-    *(f"housekeeping._write_error:{part}" for part in _PARTS),
+    *(f"housekeeping._write_error:{part}" for part in ("mkdir", *_PARTS)),
 ]  # fmt: skip
+
+#: Rooms of commands and of what is made behind the load: their own temporary files go with them,
+#: and nothing of a job waits for those.
+_ASIDE = frozenset({"desk", "likeness", "originals", "reparse", "renewal", "reread", "scratch"})
 
 #: A fork of a process that has everything imported and no thread: a tenth of a fresh start.
 _PROCESSES = multiprocessing.get_context("forkserver")
@@ -245,7 +249,8 @@ def test_a_disk_that_is_full_from_there_on_loses_nothing(
 def test_every_write_is_among_those(lakeside: Callable[[], Lakeside]) -> None:
     lake = lakeside()
     assert lake.carry(None, "") == 0
-    assert set(Path(f"{lake.data}.writes").read_text().split()) == set(_WRITES)
+    found = set(Path(f"{lake.data}.writes").read_text().split())
+    assert {name for name in found if name.partition(".")[0] not in _ASIDE} == set(_WRITES)
 
 
 def test_every_name_is_one_place() -> None:

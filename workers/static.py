@@ -120,7 +120,7 @@ def _make(folder: Path, source: SentenceTransformerEmbedder) -> None:
     for path in part.iterdir():
         with path.open("rb") as file:
             os.fsync(file.fileno())
-    part.replace(folder)
+    os.replace(part, folder)  # noqa: PTH105 - a folder as a whole, made anew should it be lost
     fsync_folder(folder.parent)
 
 
