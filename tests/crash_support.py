@@ -184,6 +184,7 @@ def carry(
         carrier.at_the_desk()
         carrier.read_again()
         carrier.protect()
+        carrier.to_rest()  # vectors of texts that are other ones now
     finally:
         for pool in pools:
             pool.close()
