@@ -58,7 +58,7 @@ def mentions(record: Record) -> Iterator[Mention]:
 
 def _all(record: Record) -> Iterator[Mention]:
     service = record.source.partition(".")[0]
-    found = record.metadata
+    found = record.told
     for role in _PEOPLE:
         if value := found.get(role):
             for person in value if isinstance(value, list) else (value,):

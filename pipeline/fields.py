@@ -28,6 +28,14 @@ def optional_text(fields: Mapping[str, Any], name: str) -> str | None:
     raise BadValue(Reason.BAD_SHAPE, f"{name!r} is not a text")
 
 
+def optional_flag(fields: Mapping[str, Any], name: str) -> bool | None:
+    """True or false, or None where it is missing or null. Raises `BadValue(BAD_SHAPE)`."""
+    value = fields.get(name)
+    if value is None or isinstance(value, bool):
+        return value
+    raise BadValue(Reason.BAD_SHAPE, f"{name!r} is neither true nor false")
+
+
 def optional_number(fields: Mapping[str, Any], name: str) -> float | None:
     """A finite number, or None where it is missing or null. Raises `BadValue(BAD_SHAPE)`.
 

@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import IntEnum
 from functools import lru_cache
-from typing import Any, BinaryIO, Literal, Protocol, TypeAlias
+from typing import BinaryIO, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -22,7 +22,7 @@ from pipeline.ports import Neighbours
 from schemas.errors import ConfigurationError
 from schemas.files import Context, Head, Member, Slice, SliceLimits
 from schemas.reasons import Reason
-from schemas.records import DataType, Outcome, RawRecord, Record, Rejection
+from schemas.records import Addition, DataType, Outcome, RawRecord, Record, Rejection
 
 
 class Reader(Protocol):
@@ -76,8 +76,8 @@ class Rank(IntEnum):
     """A file kept as it is."""
 
 
-#: What other files of an export add to the metadata of a record of this member.
-Beside: TypeAlias = Callable[[Record, Member, Neighbours], dict[str, Any]]
+#: What other files of an export add to a record of this member.
+Beside: TypeAlias = Callable[[Record, Member, Neighbours], Addition]
 
 
 class Format(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,10 +128,10 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     """Whether two items that are the same are two facts (two plays in one minute), so that each
     has an occurrence number. False: they are one fact, written twice."""
     beside: Beside | None = None
-    """What other files of the export add to a record's metadata (its `flags` are joined).
+    """What other files of the export add to a record: metadata, flags, relations.
 
-    For what is told apart into two files, such as a photo and its sidecar. Only metadata: who a
-    record is and when must not hang on which parts came. A format that has this waits for its
+    For what is told apart into two files, such as a photo and its sidecar. Who a record is and
+    when must not hang on which parts came. A format that has this waits for its
     set, or for as long as is configured; then it says in a flag what it missed.
     """
 
@@ -140,13 +140,21 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
         """Whether its records are only whole once every part of their export is there."""
         return self.beside is not None
 
+    def may_lie_at(self, path: str) -> bool:
+        """Whether such a file can lie at that path of an archive."""
+        return _matches(self.paths, _inner(path))
+
     def score(self, head: Head) -> int:
         """How sure this format is that the member is its own: 0 is not at all."""
-        inner = unicodedata.normalize("NFC", head.path.rsplit("!/", 1)[-1])
-        if not _matches(self.paths, inner):
+        if not self.may_lie_at(head.path):
             return 0
         sure = int(self.looks_like(head))
-        return sure + _matches(self.hints, inner) if sure else 0
+        return sure + _matches(self.hints, _inner(head.path)) if sure else 0
+
+
+def _inner(path: str) -> str:
+    """The path inside the innermost archive."""
+    return unicodedata.normalize("NFC", path.rsplit("!/", 1)[-1])
 
 
 def _matches(paths: tuple[str, ...], path: str) -> bool:
@@ -172,6 +180,11 @@ def all_formats() -> tuple[Format, ...]:
 def format_named(name: str) -> Format:
     """The format of that name; KeyError if there is none."""
     return {f.name: f for f in all_formats()}[name]
+
+
+def weaker_than(form: Format) -> list[str]:
+    """The names of formats that claim a member only where this one does not."""
+    return [f.name for f in all_formats() if f.rank > form.rank]
 
 
 def recognise(head: Head, formats: Sequence[Format] | None = None) -> Format | tuple[Reason, str]:

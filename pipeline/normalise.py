@@ -7,6 +7,7 @@ rejections pass untouched. Bad data is a value; only bad weather raises.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from itertools import islice
 from typing import Any, BinaryIO, TypeAlias
 
@@ -40,7 +41,7 @@ def understand(
     part: Slice,
     context: Context,
     neighbours: Neighbours | None = None,
-    noticed: Callable[[set[str]], None] | None = None,
+    noticed: Callable[[AbstractSet[str]], None] | None = None,
 ) -> Iterator[Found]:
     """The outcomes of one slice, in order, each with the place of its item.
 
@@ -48,25 +49,36 @@ def understand(
 
     A format's complaint about an item (`BadValue`, or a field that is missing or of another
     shape), or a broken quality rule, becomes a `Rejection` with the item's raw bytes, read
-    through a second handle. `noticed` is told of fields of an item that the format does not know.
+    through a second handle. `noticed` is told of each item, before its outcomes, by the names of
+    fields that the format does not know.
     """
     with member.file.open("rb") as again:
         for item in form.reader.items(source, part, context):
+            if noticed is not None:
+                noticed(_unknown_fields(form, item))
             if isinstance(item, Rejection):
                 yield item.offset, item.length, item
                 continue
-            if noticed is not None and (new := _unknown_fields(form, item)):
-                noticed(new)
-            for outcome in _meaning(form, member, item, neighbours):
-                checked = _checked(outcome)
-                if isinstance(checked, Rejection):
-                    checked = _with_raw(checked, item, again)
-                yield item.offset, item.length, checked
+            for outcome in outcomes_of(form, member, item, neighbours):
+                if isinstance(outcome, Rejection):
+                    yield item.offset, item.length, _with_raw(outcome, item, again)
+                else:
+                    yield item.offset, item.length, outcome
 
 
-def _unknown_fields(form: Format, item: RawRecord) -> set[str]:
-    if form.fields is None or not isinstance(item.value, dict):
-        return set()
+def outcomes_of(
+    form: Format, member: Member, item: RawRecord, neighbours: Neighbours | None = None
+) -> Iterator[Outcome]:
+    """What becomes of one item; a rejection is without its bytes."""
+    return map(_checked, _meaning(form, member, item, neighbours))
+
+
+_NONE: frozenset[str] = frozenset()
+
+
+def _unknown_fields(form: Format, item: RawRecord | Rejection) -> AbstractSet[str]:
+    if form.fields is None or isinstance(item, Rejection) or not isinstance(item.value, dict):
+        return _NONE
     return item.value.keys() - form.fields
 
 
@@ -103,9 +115,12 @@ def _completed(beside: Beside, outcome: Outcome, member: Member, neighbours: Nei
     if not isinstance(outcome, Record):
         return outcome
     found = beside(outcome, member, neighbours)
-    flags = sorted({*outcome.metadata.get("flags", ()), *found.get("flags", ())})
-    metadata = {**outcome.metadata, **found, **({"flags": flags} if flags else {})}
-    return msgspec.structs.replace(outcome, metadata=metadata)
+    flags = {"flags": list(found.flags)} if found.flags else {}
+    return msgspec.structs.replace(
+        outcome,
+        beside={**outcome.beside, **found.metadata, **flags},
+        related=(*outcome.related, *found.related),
+    )
 
 
 def _with_raw(rejection: Rejection, item: RawRecord, source: BinaryIO) -> Rejection:
@@ -157,16 +172,3 @@ def _clean(record: Record) -> Record:
         known = record.metadata.get("flags", ())
         changes["metadata"] = {**record.metadata, "flags": sorted({*known, *flags})}
     return msgspec.structs.replace(record, **changes) if changes else record
-
-
-def clean_json(value: Any) -> Any:
-    """A JSON-able value with every text in it cleaned: for the rare metadata that needs it."""
-    if isinstance(value, str):
-        return text.clean(value)[0]
-    if isinstance(value, dict):
-        return {clean_json(k): clean_json(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [clean_json(v) for v in value]
-    if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        return str(value)  # Postgres would keep it; the fast encoder can't write it
-    return value

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.files import Context
 from schemas.records import Blob
+
+T = TypeVar("T")
 
 
 class Scan(StrEnum):
@@ -72,7 +75,8 @@ class Neighbour(msgspec.Struct, frozen=True, kw_only=True):
     """A file of the same export, as the ledger lists it.
 
     `path` is its name inside its archive. `sha256` names its bytes: in the blob store they lie
-    under it, once its own format has kept them. `format` is the format that reads it, or None.
+    under it, once its own format has kept them. `format` is the format that reads it, or None;
+    `context` is what that format's reader noted of it.
     """
 
     path: str
@@ -80,6 +84,7 @@ class Neighbour(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     media_type: str
     format: str | None
+    context: Context = {}
 
 
 class Neighbours(Protocol):
@@ -91,6 +96,9 @@ class Neighbours(Protocol):
         Names that differ in their Unicode form alone are one folder. Files that could not be
         unpacked are left out. Raises `TransientError` if the ledger does not answer.
         """
+
+    def known(self, path: str, make: Callable[[Sequence[Neighbour]], T]) -> T:
+        """What `make` makes of the files of that folder; made once for a folder."""
 
     def bare(self) -> Sequence[Neighbour]:
         """Parts that are no archive but one media file: what it is called in the export, and

@@ -16,6 +16,7 @@ from pipeline.charset import Encoding, decode, survey, transcode
 __all__ = [
     "Encoding",
     "clean",
+    "clean_json",
     "decode",
     "html_to_text",
     "mend_meta",
@@ -168,3 +169,16 @@ def too_tangled(html: str) -> bool:
 
 def _without_tags(html: str) -> str:
     return _laid_out(unescape(re.sub(r"<[^<>]*>?", " ", html)))
+
+
+def clean_json(value: Any) -> Any:
+    """A JSON-able value with every text in it cleaned: for the rare metadata that needs it."""
+    if isinstance(value, str):
+        return clean(value)[0]
+    if isinstance(value, dict):
+        return {clean_json(k): clean_json(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean_json(v) for v in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return str(value)  # Postgres would keep it; the fast encoder can't write it
+    return value

@@ -109,6 +109,7 @@ class Event(StrEnum):
     CANCELLED = "cancelled"
     RETRIED = "retried"
     ROLLED_BACK = "rolled_back"
+    REPARSED = "reparsed"
     ALERT = "alert"
     MALWARE = "malware"
     SET_NOT_WAITED_FOR = "set_not_waited_for"

@@ -106,6 +106,26 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     blob: Blob | None = None
     related: tuple[Related, ...] = ()
     mutable: bool = False
+    beside: dict[str, Any] = msgspec.field(default_factory=dict)
+    """What hangs on where it lay in its export, and beside what: stored with the metadata, but a
+    copy elsewhere says the same, so it makes no new version."""
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """All its metadata; flags are joined."""
+        if not self.beside:
+            return self.metadata
+        flags = {*self.metadata.get("flags", ()), *self.beside.get("flags", ())}
+        joined = {"flags": sorted(flags)} if flags else {}
+        return {**self.metadata, **self.beside, **joined}
+
+
+class Addition(msgspec.Struct, frozen=True, kw_only=True):
+    """What other files of an export add to a record: never who it is, nor when."""
+
+    metadata: dict[str, Any] = msgspec.field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    related: tuple[Related, ...] = ()
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -169,6 +169,7 @@ KEYS: Final = MappingProxyType(
         "width": Shape.NUMBER,
         "height": Shape.NUMBER,
         "album_titles": Shape.TEXTS,
+        "files": Shape.FILES,  # the media that a sidecar tells of
     }
 )
 

@@ -72,33 +72,41 @@ def _with_time(metadata: dict[str, Any], time: Instant | None) -> dict[str, Any]
     return {**metadata, "time": written}
 
 
+def _with_blob(record: Record) -> dict[str, Any]:
+    """All metadata, and the bytes that are kept of the record."""
+    blob = record.blob
+    if blob is None:
+        return record.told
+    kept = {
+        "sha256": blob.sha256,
+        "size": blob.size,
+        "media_type": blob.media_type,
+        "name": blob.name,
+    }
+    return {**record.told, "blob": kept}
+
+
 def document_line(
     record: Record, key_hex: str, slot: int, clean: Cleaner, repeat: tuple[str, int] | None = None
 ) -> tuple[str, bytes]:
     """One line for `stage_documents`, without its newline, and the hash of what it says.
 
-    The 16 bytes are the same for the same time, texts and metadata, whoever understood them.
+    The 16 bytes are the same for the same time, texts and metadata, whoever understood them and
+    wherever in an export it lay.
     `repeat` is the key without its occurrence number, and that number.
     """
     time = record.time
     at = time.at if time is not None else None
     stamp = at.isoformat() if at is not None else None
-    metadata = _with_time(record.metadata, time)
-    if record.blob is not None:
-        blob = record.blob
-        metadata = {
-            **metadata,
-            "blob": {
-                "sha256": blob.sha256,
-                "size": blob.size,
-                "media_type": blob.media_type,
-                "name": blob.name,
-            },
-        }
     title = NULL if record.title is None else escape(record.title)
     content = NULL if record.content is None else escape(record.content)
-    said = json_field(metadata, clean)
-    meaning = "\t".join((stamp or NULL, title, content, record.content_type, said))
+    said = own = json_field(_with_time(record.metadata, time), clean)
+    name = title
+    if record.blob is not None or record.beside:
+        said = json_field(_with_time(_with_blob(record), time), clean)
+        if record.blob is not None and record.blob.name == record.title:
+            name = NULL  # what a file is called hangs on where it lay, too
+    meaning = "\t".join((stamp or NULL, name, content, record.content_type, own))
     digest = blake2b(meaning.encode("utf-8", "replace"), digest_size=16)
     base, nth = (repeat[0], str(repeat[1])) if repeat else (NULL, NULL)
     line = "\t".join(

@@ -83,7 +83,8 @@ class Partitions:
         self._known.clear()
 
 
-def _copy_lines(connection: Connection, name: str, lines: bytes) -> None:
+def copy_lines(connection: Connection, name: str, lines: bytes) -> None:
+    """Rendered lines into a staging table, by the name of its COPY."""
     with connection.cursor() as cursor, cursor.copy(_LAKE[name]) as copy:
         copy.write(lines)
 
@@ -132,7 +133,7 @@ class Came(msgspec.Struct, frozen=True):
 
 def load_documents(commit: Commit, staged: Staged) -> Came:
     """Insert documents, the vectors of the new ones, and who and what stands in them."""
-    _stage(commit.connection, staged)
+    stage(commit.connection, staged)
     if staged.repeats:
         _number_repeats(commit, staged)
     common: dict[str, Any] = {"file_ids": list(staged.file_ids), "version": staged.version}
@@ -146,19 +147,20 @@ def load_documents(commit: Commit, staged: Staged) -> Came:
     if sum(came.rows.values()) < staged.lines.count(b"\n"):
         came = _take_versions(commit, came, common, vectors)
         commit.run("lake", "claim_documents", file_ids=list(staged.file_ids))
-    _load_meaning(commit, staged)
+    load_meaning(commit, staged)
     return came
 
 
-def _stage(connection: Connection, staged: Staged) -> None:
+def stage(connection: Connection, staged: Staged) -> None:
+    """Everything of some documents into the staging tables."""
     connection.execute(_LAKE["stage_documents"])
-    _copy_lines(connection, "copy_documents", staged.lines)
+    copy_lines(connection, "copy_documents", staged.lines)
     if staged.vectors is not None:
         _copy_vectors(connection, staged.vectors)
     for name in ("mentions", "relations"):
         if lines := getattr(staged, name):
             connection.execute(_LAKE[f"stage_{name}"])
-            _copy_lines(connection, f"copy_{name}", lines)
+            copy_lines(connection, f"copy_{name}", lines)
 
 
 def _number_repeats(commit: Commit, staged: Staged) -> None:
@@ -190,7 +192,7 @@ def _take_versions(
     return Came(dict(rows), dict(Counter(row["file"] for row in newer)), dict(older))
 
 
-def _load_meaning(commit: Commit, staged: Staged) -> None:
+def load_meaning(commit: Commit, staged: Staged) -> None:
     """Mentions and relations are the same whoever loads them, so that twice is once."""
     if staged.mentions:
         commit.run("lake", "insert_entities")
@@ -202,7 +204,7 @@ def _load_meaning(commit: Commit, staged: Staged) -> None:
 def load_series(commit: Commit, name: str, lines: bytes, file_ids: Sequence[int]) -> Came:
     """Insert rendered rows of a series: `locations` or `metrics`."""
     commit.connection.execute(_LAKE[f"stage_{name}"])
-    _copy_lines(commit.connection, f"copy_{name}", lines)
+    copy_lines(commit.connection, f"copy_{name}", lines)
     came = _counts(commit.run("lake", f"insert_{name}", file_ids=list(file_ids)))
     if sum(came.values()) < lines.count(b"\n"):
         commit.run("lake", f"claim_{name}", file_ids=list(file_ids))

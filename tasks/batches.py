@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import compress
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 from pipeline import spool
 from pipeline.embed import text_of
 from pipeline.entities import mentions
-from pipeline.normalise import Found, clean_json
+from pipeline.normalise import Found
 from pipeline.screen import Repeats, key_of, occurrence_key
+from pipeline.text import clean_json
 from schemas.identity import record_key
 from schemas.records import DataType, Metric, Point, Record, Rejection
 from sql import copy
@@ -96,7 +98,7 @@ class Batch:
         self.drift: Counter[tuple[int, str]] = Counter()
         self.rejections: list[Quarantined] = []
         self.attached: list[Attached] = []
-        self.items: dict[int, int] = {}
+        self.items: Counter[int] = Counter()
         self._keep_text = keep_text
         self._repeats = Repeats() if repeats else None
 
@@ -117,8 +119,10 @@ class Batch:
             else:
                 self._add_rejection(slot, offset, length, outcome)
 
-    def notice(self, slot: int, fields: set[str]) -> None:
-        """Fields of one item that its format does not know; only so many names are kept."""
+    def notice(self, slot: int, fields: AbstractSet[str]) -> None:
+        """One item was read, with fields that its format does not know; of these only so many names
+        are kept. An item may give several records, or none."""
+        self.items[slot] += 1
         for field in fields:
             if (slot, field) in self.drift or len(self.drift) < MOST_DRIFT:
                 self.drift[slot, field] += 1
@@ -234,6 +238,23 @@ def read_lines(path: Path, name: str, mask: NDArray[np.bool_]) -> bytes:
         return lines
     kept = list(compress(lines.split(b"\n"), mask))
     return b"\n".join(kept) + b"\n" if kept else b""
+
+
+#: Where a line of a document has its key, and the key that is common to repeats.
+_KEY, _BASE = 4, -2
+
+
+def read_bases(path: Path) -> list[str]:
+    """Of documents that may be repeats: the keys without their occurrence numbers, in hex."""
+    lines = spool.read(path, "documents.lines")["documents.lines"].splitlines()
+    return [line.rsplit(b"\t", 2)[_BASE].decode() for line in lines]
+
+
+def renamed(line: bytes, key: bytes) -> bytes:
+    """The line of a document, under another key of 16 bytes."""
+    fields = line.split(b"\t", _KEY + 1)
+    fields[_KEY] = key.hex().encode()
+    return b"\t".join(fields)
 
 
 def _decoded(section: str, kind: Any) -> Callable[[Path], Any]:

@@ -78,19 +78,8 @@ def read_slice(
         found = understand(
             form, member, source, part, opened.context, beside, lambda new: batch.notice(slot, new)
         )
-        counted = _count_items(found, batch.items, slot)
-        kept = _keep_blobs(run, claim, member, batch, normalise(counted))
+        kept = _keep_blobs(run, claim, member, batch, normalise(found))
         batch.add(slot, opened.file_id, kept)
-
-
-def _count_items(found: Iterable[Found], items: dict[int, int], slot: int) -> Iterator[Found]:
-    """Count items, not outcomes: one mail with two attachments is one item."""
-    count, last = 0, -1
-    for one in found:
-        if one[0] != last:
-            count, last = count + 1, one[0]
-        yield one
-    items[slot] = count
 
 
 def _keep_blobs(
@@ -153,10 +142,10 @@ def screen_chunk(run: Runtime, claim: Claim) -> Ending:
 
     def ending(commit: Commit) -> None:
         if twins.any():
-            claim_twins(commit, *_chosen(claim, columns["documents"], twins))
+            claim_twins(commit, *some_of(claim, columns["documents"], twins))
         if known.any():
-            claim_known(commit, *_chosen(claim, columns["documents"], known))
-        _note_drift(commit, claim, drift)
+            claim_known(commit, *some_of(claim, columns["documents"], known))
+        note_drift(commit, claim, drift)
         quarantine(commit, claim, rejections)
         following = Stage.EMBED if claim.embed else Stage.LOAD
         commit.advance(following, artefacts={"mask": name}, tally=tally)
@@ -198,7 +187,7 @@ def _twins(claim: Claim, table: batches.Columns, first: NDArray[np.bool_]) -> ND
     return twins
 
 
-def _chosen(
+def some_of(
     claim: Claim, table: batches.Columns, which: NDArray[np.bool_]
 ) -> tuple[Keys, list[int]]:
     """Some documents of a table, and the files that they came out of."""
@@ -208,7 +197,7 @@ def _chosen(
     return chosen, [claim.slices[slot][0] for slot in table.slots[at]]
 
 
-def _note_drift(commit: Commit, claim: Claim, drift: list[tuple[int, str, int]]) -> None:
+def note_drift(commit: Commit, claim: Claim, drift: list[tuple[int, str, int]]) -> None:
     """Fields that the format does not know, by name: a name is no content, but is kept out of
     logs all the same."""
     rows = [
@@ -242,8 +231,11 @@ def _tally(
     return tally
 
 
-def quarantine(commit: Commit, claim: Claim, rejections: list[batches.Quarantined]) -> None:
-    """Set rejections aside, each with its raw bytes and where they lie."""
+def quarantine(
+    commit: Commit, claim: Claim, rejections: list[batches.Quarantined], *, first: int = 0
+) -> None:
+    """Set rejections aside, each with its raw bytes and where they lie; `first` is the place of
+    the first among those of the chunk."""
     held = commit.run_many(
         "jobs",
         "quarantine",
@@ -257,7 +249,7 @@ def quarantine(commit: Commit, claim: Claim, rejections: list[batches.Quarantine
                 "detail": bad.detail,
                 "raw": bad.raw,
             }
-            for nth, bad in enumerate(rejections)
+            for nth, bad in enumerate(rejections, start=first)
         ],
     )
     if held:  # none on a second pass, after an artefact was lost

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pipeline.ports import BlobStore, Embedder, Scanner
 from pipeline.unpack import ArchiveLimits
 from schemas.files import SliceLimits
 from schemas.folders import Folders
+from schemas.records import Blob
 from sql.load import Partitions, VectorStore
 from sql.store import Lake, Ledger
 from tasks.alarm import Thresholds
@@ -55,6 +57,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     bound: Callable[[], None] = _unbound
 
 
+class _NoBlobs:
+    def put(self, blob: Blob, source: Path) -> None:
+        pass
+
+
 class Runtime:
     """The services of one process, each opened when it is first needed.
 
@@ -83,6 +90,12 @@ class Runtime:
         self.queue_lengths = queue_lengths
         self._make_embedder = make_embedder
         self._make_blobs = make_blobs
+
+    def without_blobs(self) -> Runtime:
+        """The same services, but for documents and attachments, of which nothing is kept."""
+        made = copy(self)
+        made._make_blobs = lambda _: _NoBlobs()
+        return made
 
     @cached_property
     def embedder(self) -> Embedder:

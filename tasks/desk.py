@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -22,16 +21,15 @@ import structlog
 from numpy.typing import NDArray
 from psycopg.types.json import Jsonb
 
-from pipeline import unpack
 from pipeline.screen import first_of_each
 from schemas.crash import crash_here
 from schemas.errors import PermanentError, Rejected
-from schemas.files import Member, Slice, SourceFile
-from schemas.progress import Event, Kind, Stage
+from schemas.files import Member, Slice
+from schemas.progress import Event
 from sql.load import Came, Keys, Vectors, held_documents, instants, split_keys
 from sql.queries import queries
 from sql.store import Claim, Commit, Hold, note
-from tasks import batches, chunk, loading, members
+from tasks import batches, chunk, loading, members, originals
 from tasks.apart import apart
 from tasks.context import Runtime
 from tasks.neighbours import SetNeighbours
@@ -270,32 +268,13 @@ class _Attempt:
 
 
 def _item(rows: list[dict[str, Any]]) -> _Item:
-    start, end = rows[0]["locator"].removeprefix("bytes ").split("-")
-    return _Item(rows, int(start), int(end))
+    part = originals.place_of(rows[0]["locator"])
+    return _Item(rows, part.start, part.end)
 
 
 def _as_claim(row: Mapping[str, Any], items: list[_Item]) -> Claim:
-    """The ids under which the rows of a chunk stand. It is done, and nobody leases it."""
-    return Claim(
-        id=row["chunk_id"],
-        job_id=row["job_id"],
-        user_id=row["user_id"],
-        kind=Kind.RECORDS,
-        stage=Stage.LOAD,
-        attempt=0,
-        token=0,
-        format=row["format"],
-        embed=row["embed"],
-        slices=[(item.rows[0]["file_id"], item.start, item.end) for item in items],
-        artefacts={},
-        tally={},
-        last_error_code=None,
-        source_name="",
-        expected_sha256=None,
-        sha256=None,
-        media_type=None,
-        ending=None,
-    )
+    slices = [(item.rows[0]["file_id"], item.start, item.end) for item in items]
+    return originals.at_rest(row, row["chunk_id"], slices)
 
 
 # --- the bytes of a record -------------------------------------------------------------------
@@ -306,48 +285,22 @@ def _bytes_of(
 ) -> tuple[Member, Slice] | None:
     """A member that holds the item at its place; None if its bytes can't be had any more."""
     raw, by_hand = item.rows[0]["raw"], item.rows[0]["by_hand"]
+    part = Slice(item.start, item.end)
     if len(raw) < item.end - item.start and not by_hand:
         member = _from_original(run, claim, row["ordinal"], target)
-        return None if member is None else (member, Slice(item.start, item.end))
-    whole = (item.start, item.end) == (0, row["size_bytes"])
-    with target.open("wb") as out:
-        out.seek(item.start)  # a hole, which takes no room: offsets stay what they were
-        out.write(raw)
-        if by_hand or item.end != row["size_bytes"]:
-            # What follows in the member: readers take an item at the very end for cut off.
-            out.write(b"" if whole else b"\n")
-    member = Member(
-        path=row["path"],
-        ordinal=row["ordinal"],
-        file=target,
-        size=len(raw) if whole else row["size_bytes"],
-        sha256=sha256(raw).hexdigest() if whole else row["sha256"],
-        media_type=row["media_type"],
-        encoding=row["encoding"],
-    )
-    return member, Slice(item.start, item.start + len(raw))
+        return None if member is None else (member, part)
+    return originals.with_bytes(row, part, raw, target, by_hand=by_hand)
 
 
 def _from_original(run: Runtime, claim: Claim, ordinal: int, work: Path) -> Member | None:
     """The member, unpacked again: only the first part of a long item is kept in quarantine."""
     (job,) = run.lake.rows(claim.user_id, "desk", "job_of", job_id=claim.job_id)
-    path = run.folders.original(claim.job_id, job["source_name"])
-    if job["kept_as"]:
-        path = run.folders.data / job["kept_as"]
-    source = SourceFile(
-        path=path,
-        name=job["source_name"],
-        size=job["size_bytes"],
-        sha256=job["sha256"],
-        media_type=job["media_type"],
-    )
     work.mkdir()
     try:
-        for entry in unpack.members(source, work, run.options.archive, durable=False):
+        for entry in originals.entries(run, job, work):
             if entry.ordinal == ordinal:
                 found = members.prepare(entry, work / "text") if isinstance(entry, Member) else None
                 return found.member if isinstance(found, members.Readable) else None
-            (work / "members" / str(entry.ordinal)).unlink(missing_ok=True)
     except (Rejected, FileNotFoundError):
         return None
     return None

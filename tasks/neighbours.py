@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from pipeline.ports import Neighbour, Neighbours
+from pipeline.ports import Neighbour, Neighbours, T
 from sql.store import Lake
 
 #: Folders that are remembered: files of a chunk lie in few, one after the other.
@@ -24,15 +25,29 @@ class SetNeighbours(Neighbours):
     def __init__(self, lake: Lake, user_id: UUID, job_id: UUID, *, folders: int = _FOLDERS) -> None:
         self._lake, self._user, self._job, self._most = lake, user_id, job_id, folders
         self._folders: dict[str, list[Neighbour]] = {}
+        self._known: dict[tuple[str, Any], Any] = {}
 
     def folder(self, path: str) -> Sequence[Neighbour]:
         """See `Neighbours`."""
         folder = path[: path.rfind("/") + 1]
         if folder not in self._folders:
             if len(self._folders) >= self._most:
-                del self._folders[next(iter(self._folders))]
+                self._drop(next(iter(self._folders)))
             self._folders[folder] = self._ask("folder", path=path)
         return self._folders[folder]
+
+    def known(self, path: str, make: Callable[[Sequence[Neighbour]], T]) -> T:
+        """See `Neighbours`."""
+        files = self.folder(path)
+        key = (path[: path.rfind("/") + 1], make)
+        if key not in self._known:
+            self._known[key] = make(files)
+        made: T = self._known[key]
+        return made
+
+    def _drop(self, folder: str) -> None:
+        del self._folders[folder]
+        self._known = {key: made for key, made in self._known.items() if key[0] != folder}
 
     def bare(self) -> Sequence[Neighbour]:
         """See `Neighbours`."""

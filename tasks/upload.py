@@ -26,7 +26,7 @@ from schemas.progress import Disposition, Event, JobStatus, Stage
 from schemas.reasons import Reason
 from sql.store import Claim, Commit
 from tasks import chains, members, sealed
-from tasks.context import Runtime
+from tasks.context import Options, Runtime
 from tasks.shell import Ending
 
 log = structlog.get_logger("datapunk.upload")
@@ -107,7 +107,7 @@ def extract_upload(run: Runtime, claim: Claim) -> Ending:
     cutter = Cutter(run, claim)
     for entry in _walk(run, claim):
         cutter.take(entry)
-    cutter.flush()
+    cutter.finish()
 
     def ending(commit: Commit) -> None:
         commit.run("chunks", "begin_job", status=JobStatus.LOADING)
@@ -200,15 +200,17 @@ class Cutter:
         return None
 
     def _slices(self, found: members.Readable) -> Iterator[Slice]:
-        limits = _limits(found.form, self._run.options.slices)
+        limits = limits_of(found.form, self._run.options.slices)
         with found.member.file.open("rb") as source:
             yield from found.form.reader.slices(source, found.context, limits)
 
     def _add(self, found: members.Readable, part: Slice) -> None:
         """Add a slice to its format's open chunk, and close the chunk when it is full."""
         name = found.form.name
-        chunk = self._open.setdefault(name, _Pending(found.form, self._wants_vectors(found.form)))
-        limit = _limits(found.form, self._run.options.slices).size
+        chunk = self._open.setdefault(
+            name, _Pending(found.form, wants_vectors(found.form, self._run.options))
+        )
+        limit = limits_of(found.form, self._run.options.slices).size
         if chunk.slices and chunk.size + (part.end - part.start) > limit:
             self._close(name)
             chunk = self._open.setdefault(name, _Pending(found.form, chunk.embed))
@@ -219,11 +221,6 @@ class Cutter:
 
     def _close(self, name: str) -> None:
         self._chunks.append(self._open.pop(name))
-
-    def _wants_vectors(self, form: Format) -> bool:
-        if form.embed is not None:
-            return form.embed
-        return self._run.options.embed.wants(form.data_type)
 
     def flush(self) -> None:
         """Commit what was gathered: files first on disk, then the rows that name them.
@@ -247,6 +244,14 @@ class Cutter:
         self._pages.clear()
         self._chunks.clear()
         self._send()
+
+    def finish(self) -> None:
+        """Commit the rest; records that need files beside them have them all now."""
+        self.flush()
+        with self._run.lake.commit(self._claim) as commit:
+            released = commit.run("chunks", "all_is_cut")
+        if released:
+            self._send()
 
     def _commit_files(self, commit: Commit) -> None:
         if self._files:
@@ -317,7 +322,12 @@ class _Pending:
         return blake2b(msgspec.json.encode(parts), digest_size=16).hexdigest()
 
 
-def _limits(form: Format, ours: SliceLimits) -> SliceLimits:
+def wants_vectors(form: Format, options: Options) -> bool:
+    """Whether records of a format are embedded."""
+    return options.embed.wants(form.data_type) if form.embed is None else form.embed
+
+
+def limits_of(form: Format, ours: SliceLimits) -> SliceLimits:
     """The format's limits, where the configuration does not ask for less."""
     theirs = form.limits
     return SliceLimits(

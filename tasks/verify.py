@@ -15,21 +15,21 @@ from uuid import UUID
 import msgspec
 import numpy as np
 
-from pipeline import split, unpack
+from pipeline import split
 from pipeline.format import format_named
 from pipeline.normalise import understand
 from pipeline.ports import Neighbours
 from pipeline.screen import Repeats, key_of, occurrence_key
 from pipeline.validate import measure
 from schemas.errors import Rejected
-from schemas.files import Listed, Member, Slice, SourceFile
+from schemas.files import Listed, Member, Slice
 from schemas.progress import ENDED, Disposition, JobStatus
 from schemas.reasons import Reason
 from schemas.records import Metric, Point, Record, Rejection
 from sql import copy
 from sql.load import Keys, held_documents, instants, micros, split_keys
 from sql.store import COUNTS, Lake
-from tasks import members
+from tasks import members, originals
 from tasks.batches import TABLES
 from tasks.blobs import FileBlobs
 from tasks.context import Runtime
@@ -212,26 +212,12 @@ class _Sources:
     def _walk(self) -> None:
         walked = 0
         with scratch(self._run.folders.work) as work:
-            for entry in unpack.members(
-                self._source(), work, self._run.options.archive, durable=False
-            ):
+            for entry in originals.entries(self._run, self._job, work):
                 walked += 1
                 self._member(entry, self._listed(entry.ordinal), work)
-                (work / "members" / str(entry.ordinal)).unlink(missing_ok=True)
-                (work / "text" / str(entry.ordinal)).unlink(missing_ok=True)
         (row,) = self._reader.rows(self._user, "verify", "member_count", job_id=self._job["id"])
         missing = abs(row["count"] - walked)
         self.members.note(missing == 0, walked, number=missing, of=0)
-
-    def _source(self) -> SourceFile:
-        job = self._job
-        return SourceFile(
-            path=self._run.folders.data / job["kept_as"],
-            name=job["source_name"],
-            size=job["size_bytes"],
-            sha256=job["sha256"],
-            media_type=job["media_type"],
-        )
 
     def _listed(self, ordinal: int) -> dict[str, Any] | None:
         """The ledger's row of a member, from a page of rows: members come in their order."""

@@ -151,6 +151,8 @@ def small_disk(top: Path, data: Path, megabytes: int, *, mounted: bool) -> Small
         options = f"size={megabytes}m,mode=0711"
         subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", str(folder)], check=True)
     data.mkdir(0o711)
+    # A killed server keeps what it wrote; and other programs may use the disk.
+    (data / "postgresql.local.conf").write_text("fsync = off\nfull_page_writes = off\n")
     for name in ("staging", ".work", "processed", "failed", "blobs"):
         (folder / name).mkdir(0o700)
         (data / name).symlink_to(folder / name)

@@ -27,6 +27,7 @@ from pipeline.format import Format, all_formats, format_named
 from pipeline.normalise import Found, understand
 from schemas.errors import Rejected
 from schemas.files import Head, Member, Slice, SliceLimits
+from schemas.records import RawRecord
 
 FOLDER = Path(__file__).parent / "formats"
 
@@ -90,6 +91,15 @@ def read(
         with member.file.open("rb") as source:  # each chunk opens the file anew
             found.extend(understand(form, member, source, part, context))
     return parts, found
+
+
+def read_items(form: Format, member: Member) -> list[RawRecord]:
+    """The items of a member before they are understood, without what is broken."""
+    with member.file.open("rb") as source:
+        context = carried(form.reader.prepare(source, member))
+        parts = list(form.reader.slices(source, context, ONE_PASS))
+        found = [item for part in parts for item in form.reader.items(source, part, context)]
+    return [item for item in found if isinstance(item, RawRecord)]
 
 
 def carried(context: dict[str, Any]) -> dict[str, Any]:

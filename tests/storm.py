@@ -120,7 +120,7 @@ class Storm:
         """What the files come to when nothing happens."""
         while self._to_drop:
             self.drop()
-        self.to_the_end(240)
+        self.to_the_end(240 + 5 * self._count)
         result = self.result()
         self.place.empty()
         self._claims = self.place.ask("SELECT last_value FROM imports.fence")
@@ -355,7 +355,7 @@ def _storm(
     *,
     mounted: bool,
 ) -> Storm:
-    files = storm_files.make(top / "files", max(8, int(duration * 0.5)), random.Random(seed))
+    files = storm_files.make(top / "files", max(8, int(duration * 0.4)), random.Random(seed))
     needed = sum(path.stat().st_size for path in files) // _MB
     disk = disk_support.small_disk(top, top / "data", 64 + 3 * needed, mounted=mounted)
     changes = dict(_SETTINGS)
@@ -370,7 +370,7 @@ def _storm(
     quiet = time.monotonic() - storm.begin
     storm.bring(files)
     storm.rage()
-    storm.to_the_end(180)
+    storm.to_the_end(300)
     whole = time.monotonic() - storm.begin
     storm.check(expected)
     print(f"undisturbed {quiet:.0f} s, storm with its end {whole:.0f} s, {storm.report()}")

@@ -74,7 +74,8 @@ def _freeze(storm: Storm) -> float | None:
                 child.suspend()
                 time.sleep(0.05)  # what the server was told before is done
                 if _holds_a_lease(storm, child.pid):
-                    storm.later(storm.place.settings.lease_s + 2.5, child.resume)
+                    lease = storm.place.settings.lease_s
+                    storm.later(lease + storm.random.uniform(2, 8), child.resume)
                     return 0.0
                 child.resume()
             time.sleep(0.01)

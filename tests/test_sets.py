@@ -81,7 +81,11 @@ def the_set(database: Database, user: str = ANA) -> dict[str, Any]:
 
 
 def waiting(database: Database) -> list[dict[str, Any]]:
-    return database.rows("SELECT * FROM imports.chunks WHERE waits_for_set AND status <> 'done'")
+    """Chunks of sidecars that wait; media wait beside them."""
+    return database.rows(
+        "SELECT * FROM imports.chunks "
+        "WHERE waits_for_set AND status <> 'done' AND format = 'sidecar.rows'"
+    )
 
 
 def media_of(database: Database, job_id: UUID) -> list[tuple[str, str | None, list[str]]]:

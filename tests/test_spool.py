@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import spool
-from pipeline.normalise import clean_json
 from pipeline.screen import first_of_each
+from pipeline.text import clean_json
 from schemas.records import DataType, Instant, Point, Record
 from sql import copy
 from tasks import batches

@@ -14,7 +14,9 @@ from pipeline import peek, timestamps
 from pipeline.fields import optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
+from schemas.errors import BadValue
 from schemas.files import Head, Member
+from schemas.reasons import Reason
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
 
@@ -28,12 +30,14 @@ _UNKNOWN = ("0", "")
 def to_record(item: RawRecord, member: Member) -> Record:
     """One visit. Titles change between exports; the moment and the address do not."""
     fields: dict[str, Any] = item.value
-    when = str(fields.get("time_usec", ""))
+    when, url = str(fields.get("time_usec", "")), text(fields, "url")
+    if not url:
+        raise BadValue(Reason.MISSING_FIELD, "'url' is empty")
     return Record(
         data_type=DataType.BROWSER,
         source=_NAME,
         record_type=RecordType.VISIT,
-        identity=(when, text(fields, "url")),
+        identity=(when, url),
         time=None if when in _UNKNOWN else timestamps.epoch(fields["time_usec"], "us"),
         title=optional_text(fields, "title"),
         metadata={k: v for k, v in fields.items() if k not in _TAKEN},

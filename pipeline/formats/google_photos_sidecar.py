@@ -16,7 +16,7 @@ from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record, Related
 from schemas.vocabulary import RecordType, Relation
 
-_NAME = "google.photos_sidecar"
+_NAME = google_photos.SIDECAR
 _TAKEN = "photoTakenTime"
 _FIELDS = frozenset(
     {
@@ -45,14 +45,13 @@ def to_record(item: RawRecord, member: Member) -> Record:
     """What Google knows of one photo or video."""
     fields: dict[str, Any] = item.value
     title, url = text(fields, "title"), optional_text(fields, "url") or ""
-    taken = google_photos.moment(fields.get(_TAKEN))
     album = google_photos.album_of(member.path)
     return Record(
         data_type=DataType.MEDIA,
         source=_NAME,
         record_type=RecordType.MEDIUM,
-        identity=("url", url) if url else ("title", title, taken.text if taken else ""),
-        time=taken,
+        identity=google_photos.identity(fields, title, url),
+        time=google_photos.moment(fields.get(_TAKEN)),
         title=title,
         content=optional_text(fields, "description") or None,
         metadata=_metadata(fields),
@@ -62,23 +61,18 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _metadata(fields: dict[str, Any]) -> dict[str, Any]:
-    where = google_photos.position(fields.get("geoData"))
+    where = google_photos.where(fields)
     by_camera = google_photos.position(fields.get("geoDataExif"))
     said: dict[str, Any] = {
-        **(where or by_camera),
+        **where,
         "camera_position": by_camera if by_camera != where else None,
-        "people": [{"name": p["name"]} for p in fields.get("people") or () if p.get("name")],
-        "url": fields.get("url"),
-        "created_at": _written(fields.get("creationTime")),
-        "updated_at": _written(fields.get("photoLastModifiedTime")),
+        "people": google_photos.people(fields),
+        "url": optional_text(fields, "url"),
+        "created_at": google_photos.written(fields.get("creationTime")),
+        "updated_at": google_photos.written(fields.get("photoLastModifiedTime")),
         **{_OWN[name]: fields.get(name) for name in _AS_THEY_ARE},
     }
     return {name: value for name, value in said.items() if value}
-
-
-def _written(value: Any) -> str | None:
-    found = google_photos.moment(value)
-    return found.at.isoformat() if found is not None and found.at is not None else None
 
 
 def _looks_like(head: Head) -> bool:
@@ -92,8 +86,9 @@ FORMAT = Format(
     data_type=DataType.MEDIA,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,
-    reader=JsonWhole(),
+    reader=JsonWhole(noted=google_photos.NOTED),
     record=to_record,
+    beside=google_photos.of_sidecar,
     products=("Google Takeout: Google Photos",),
     vintages=("X.jpg.json (to 2024)", "X.jpg.supplemental-metadata.json (since the end of 2024)"),
     record_types=(RecordType.MEDIUM,),

@@ -20,7 +20,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     """The one profile of an account."""
     fields: dict[str, Any] = item.value
     names = fields.get("name") or {}
-    shown = optional_text(fields, "displayName") or names.get("formattedName")
+    shown = optional_text(fields, "displayName") or optional_text(names, "formattedName")
     addresses = [one["value"].lower() for one in fields.get("emails") or ()]
     people = [takeout.kept({"name": shown, "address": a, "self": True}) for a in addresses]
     return Record(

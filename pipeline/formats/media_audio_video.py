@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import media
+from pipeline import google_photos, media
 from pipeline.format import Format, Rank
 from pipeline.readers.whole import WholeFile
 from schemas.files import Head, Member
@@ -23,7 +23,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     """The recording; its file is looked into where it lies, and never held."""
     name = PurePosixPath(member.path).name
     found = media.recording(member.file)
-    said: dict[str, Any] = {"path": member.path, **found.metadata, "flags": list(found.flags)}
+    said: dict[str, Any] = {**found.metadata, "flags": list(found.flags)}
     return Record(
         data_type=DataType.MEDIA,
         source=_NAME,
@@ -34,6 +34,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         content_type=member.media_type,
         metadata={key: value for key, value in said.items() if value},
         blob=Blob(sha256=member.sha256, size=member.size, media_type=member.media_type, name=name),
+        beside={"path": member.path},
     )
 
 
@@ -52,4 +53,5 @@ FORMAT = Format(
     record=to_record,
     rank=Rank.WHOLE,
     record_types=(RecordType.MEDIUM,),
+    beside=google_photos.of_medium,
 )

@@ -28,7 +28,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     read = documents.Text(flags=("too_large",))
     if item.value is not None:
         read = documents.extract_text(item.value, kind)
-    metadata = {"path": member.path, **read.metadata, "flags": list(read.flags)}
+    metadata = {**read.metadata, "flags": list(read.flags)}
     return Record(
         data_type=DataType.DOCUMENT,
         source=_NAME,
@@ -39,6 +39,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         content_type=kind,
         metadata={key: value for key, value in metadata.items() if value},
         blob=Blob(sha256=member.sha256, size=member.size, media_type=kind, name=name),
+        beside={"path": member.path},
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import peek, plays, timestamps
-from pipeline.fields import optional_text, text
+from pipeline.fields import optional_flag, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -38,7 +38,6 @@ _KEPT = (
     "reason_start",
     "reason_end",
     "shuffle",
-    "skipped",
     "offline",
     "offline_timestamp",
     "incognito_mode",
@@ -51,10 +50,11 @@ def to_record(item: RawRecord, member: Member) -> Record:
     fields: dict[str, Any] = item.value
     stopped, lasted = text(fields, "ts"), plays.played_ms(fields["ms_played"], "ms_played")
     end = timestamps.iso(stopped)
-    said = {ours: fields[name] for name, ours in _NAMES.items() if fields.get(name)}
-    said |= {name: fields[name] for name in _KEPT if fields.get(name) is not None}
-    uri = next((fields[name] for name in _URIS if fields.get(name)), "")
-    title = said.get("track") or said.get("episode") or said.get("chapter")
+    named = {ours: found for name, ours in _NAMES.items() if (found := optional_text(fields, name))}
+    uri = next((found for name in _URIS if (found := optional_text(fields, name))), "")
+    title = named.get("track") or named.get("episode") or named.get("chapter")
+    kept = {name: fields[name] for name in _KEPT if fields.get(name) is not None}
+    skipped = optional_flag(fields, "skipped")
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -63,7 +63,9 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=plays.began(end, lasted),
         title=title,
         metadata={
-            **said,
+            **named,
+            **kept,
+            **({"skipped": skipped} if skipped is not None else {}),
             "played_s": lasted / 1000,
             **({"ended_at": end.at.isoformat()} if end.at else {}),
         },
@@ -103,6 +105,6 @@ FORMAT = Format(
     products=("Spotify: extended streaming history",),
     vintages=("endsong_<N>.json", "Streaming_History_Audio_<years>_<n>.json"),
     record_types=(RecordType.PLAY,),
-    fields=_NEEDED | {*_NAMES, *_KEPT, "username"},
+    fields=_NEEDED | {*_NAMES, *_KEPT, "skipped", "username"},
     repeats=True,
 )

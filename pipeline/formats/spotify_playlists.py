@@ -52,16 +52,17 @@ def _entry(entry: dict[str, Any], playlist: str) -> Record:
     what: dict[str, Any] = entry[kind] if kind else {}
     added = optional_text(entry, "addedDate")
     tracked = kind == "track"
-    names = {ours: what.get(theirs) for theirs, ours in _TRACK.items()} if tracked else {}
+    told = what if tracked else {}
+    names = {ours: optional_text(told, theirs) for theirs, ours in _TRACK.items()}
     # Only a track's fields are verified; whatever else stands there is itself.
-    own = what.get("trackUri") or "" if tracked else orjson.dumps(what, option=_SORTED).decode()
-    title = names.get("track")
+    own = names["uri"] or "" if tracked else orjson.dumps(what, option=_SORTED).decode()
+    title = names["track"]
     said = {**names, "kind": kind, "list": playlist, "details": None if tracked else what}
     return Record(
         data_type=DataType.STRUCTURED,
         source=_NAME,
         record_type=RecordType.LIST_ITEM,
-        identity=(playlist, own, title or "", names.get("artist") or "", added or ""),
+        identity=(playlist, own, title or "", names["artist"] or "", added or ""),
         time=timestamps.iso(added) if added else None,
         title=title,
         metadata={name: value for name, value in said.items() if value},

@@ -11,18 +11,23 @@ import msgspec
 from pipeline import json_events
 from pipeline.readers import json_decode
 from pipeline.readers.json_scan import BOM, PREFIX, SPACE, Oversized
+from pipeline.text import clean_json
 from schemas.files import Context, Member, Slice, SliceLimits
 from schemas.records import RawRecord, Rejection
+
+_NOTED_BYTES = 64 * 1024
 
 
 class JsonWhole(msgspec.Struct, frozen=True, kw_only=True):
     """One slice, one item: the value of the whole text, or why it has none.
 
     For small files that hold a thing and not many (a profile, an index). A file over `item_bytes`
-    is rejected with its first 64 KiB.
+    is rejected with its first 64 KiB. `noted` are fields at the top that other files of the export
+    are told of: they stand in the context, where the file is small.
     """
 
     item_bytes: int = SliceLimits().item_bytes
+    noted: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -40,8 +45,16 @@ class JsonWhole(msgspec.Struct, frozen=True, kw_only=True):
         return 1
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """Nothing to learn."""
-        return {}
+        """The fields to be noted, of a file that can be read; else nothing."""
+        if not self.noted or source.seek(0, 2) > _NOTED_BYTES:
+            return {}
+        source.seek(0)
+        item = source.read().strip(SPACE).removeprefix(BOM)
+        found = json_decode.outcome(item, 0, cut_off=False)
+        value = found.value if isinstance(found, RawRecord) else None
+        if not isinstance(value, dict):
+            return {}
+        return {"noted": clean_json({n: value[n] for n in self.noted if n in value})}
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
         """The whole file, if there is anything in it."""

@@ -1,5 +1,5 @@
 -- Versions, metrics and entities go, and the functions of before come back.
-DROP FUNCTION imports.roll_back(uuid);
+DROP FUNCTION imports.roll_back(uuid), imports.let_go(uuid);
 DROP FUNCTION user_data.supersede, user_data.number_repeats, user_data.given_elsewhere,
     user_data.occurrence_key;
 DROP TABLE imports.drift, user_data.relations, user_data.mentions, user_data.entities,

@@ -261,46 +261,46 @@ $$;
 REVOKE EXECUTE ON FUNCTION user_data.supersede FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION user_data.supersede TO datapunk_ingest;
 
--- Takes back what a job loaded. What another job of the user also had is its row from now on;
--- where the job's version had replaced another one, that one stands again.
--- Returns the numbers; the caller asks in a transaction of the user, under hold_lake(…, true).
-DROP FUNCTION imports.roll_back(uuid);
-CREATE FUNCTION imports.roll_back(target uuid)
+-- Takes rows of a job back: those in the caller's table `leaving` (data_type, record_key, at,
+-- version_id; the types of series are "locations" and "metrics", version_id is that of an older
+-- version). What another file also had is its row from now on; where the job's version had replaced
+-- another one, that one stands again. Returns the numbers; the caller holds the lake alone.
+CREATE FUNCTION imports.let_go(target uuid)
     RETURNS TABLE (documents bigint, locations bigint, metrics bigint, vectors bigint,
-        handed_on bigint, restored bigint, quarantined bigint)
+        handed_on bigint, restored bigint)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
 DECLARE
     moved record;
     old bigint;
 BEGIN
-    IF NOT EXISTS (SELECT FROM imports.jobs WHERE id = target AND completed_at IS NOT NULL) THEN
-        RAISE EXCEPTION 'the user has no such job at rest';
-    END IF;
     -- A chunk that is not done left out what stood here: it must look again, from its beginning.
     -- Who is at work on it is fenced out. None can become done meanwhile: that takes the lake.
     CREATE TEMPORARY TABLE half_way ON COMMIT DROP AS
         SELECT DISTINCT k.id FROM imports.chunks AS k JOIN imports.claims AS c ON c.chunk_id = k.id
-        WHERE k.status <> 'done' AND k.job_id <> target;
+        JOIN pg_temp.leaving AS r ON c.data_type = r.data_type AND c.record_key = r.record_key
+            AND c.at = r.at
+        WHERE k.status <> 'done' AND k.job_id <> target AND c.user_id = imports.current_user_id();
     UPDATE imports.chunks SET stage = 'normalise', artefacts = '{}', tally = '{}',
             status = CASE status WHEN 'dead' THEN 'dead' ELSE 'ready' END, attempt = 0,
             token = NULL, leased_by = NULL, lease_expires = NULL, enqueued_at = NULL
         WHERE id IN (SELECT id FROM half_way);
-    DELETE FROM imports.claims
-        WHERE job_id = target OR chunk_id IN (SELECT id FROM half_way);
+    DELETE FROM imports.claims WHERE chunk_id IN (SELECT id FROM half_way);
 
     -- The version that stood before the job's own, unless a later job had the job's own too.
     CREATE TEMPORARY TABLE before ON COMMIT DROP AS
         SELECT DISTINCT ON (v.record_key) v.*
-        FROM user_data.versions AS v
+        FROM pg_temp.leaving AS r
+        JOIN user_data.versions AS v ON v.user_id = imports.current_user_id()
+            AND v.record_key = r.record_key
         JOIN user_data.documents AS d ON d.id = v.id AND d.data_type = v.data_type
             AND d.partition_at = v.partition_at
         JOIN imports.jobs AS own ON own.id = target
-        WHERE d.job_id = target AND v.job_id <> target AND NOT EXISTS (
+        WHERE r.version_id IS NULL AND d.job_id = target AND v.job_id <> target AND NOT EXISTS (
             SELECT FROM imports.claims AS c JOIN imports.jobs AS j ON j.id = c.job_id
             WHERE c.user_id = v.user_id AND c.data_type = v.data_type
               AND c.record_key = v.record_key AND c.at = v.partition_at
-              AND j.created_at > own.created_at)
+              AND j.created_at >= own.created_at)
         ORDER BY v.record_key, v.version_id DESC;
     SELECT count(*) INTO restored FROM before;
     DELETE FROM user_data.versions AS v WHERE v.version_id IN (SELECT version_id FROM before);
@@ -313,20 +313,16 @@ BEGIN
             created_at = b.created_at
         FROM before AS b
         WHERE d.id = b.id AND d.data_type = b.data_type AND d.partition_at = b.partition_at;
-    DELETE FROM user_data.versions AS v WHERE v.job_id = target;
+    DELETE FROM user_data.versions AS v USING pg_temp.leaving AS r
+        WHERE v.version_id = r.version_id AND v.job_id = target;
     GET DIAGNOSTICS old = ROW_COUNT;
 
+    CREATE TEMPORARY TABLE rest ON COMMIT DROP AS
+        SELECT r.data_type, r.record_key, r.at FROM pg_temp.leaving AS r
+        LEFT JOIN before AS b ON b.record_key = r.record_key AND b.data_type = r.data_type
+        WHERE r.version_id IS NULL AND b.record_key IS NULL;
     CREATE TEMPORARY TABLE heirs ON COMMIT DROP AS
-        SELECT h.* FROM (
-            SELECT d.data_type, d.record_key, d.partition_at AS at
-            FROM user_data.documents AS d WHERE d.job_id = target
-            UNION ALL
-            SELECT 'locations', l.record_key, l.at
-            FROM timeseries.locations AS l WHERE l.job_id = target
-            UNION ALL
-            SELECT 'metrics', m.record_key, m.at
-            FROM timeseries.metrics AS m WHERE m.job_id = target) AS r
-        CROSS JOIN LATERAL (
+        SELECT h.* FROM rest AS r CROSS JOIN LATERAL (
             SELECT c.* FROM imports.claims AS c JOIN imports.jobs AS j ON j.id = c.job_id
             WHERE c.user_id = imports.current_user_id() AND c.data_type = r.data_type
               AND c.record_key = r.record_key AND c.at = r.at
@@ -335,18 +331,18 @@ BEGIN
     UPDATE user_data.documents AS d
         SET job_id = h.job_id, file_id = h.file_id, chunk_id = h.chunk_id
         FROM heirs AS h
-        WHERE d.job_id = target AND d.data_type = h.data_type AND d.record_key = h.record_key
-          AND d.partition_at = h.at;
+        WHERE d.user_id = h.user_id AND d.job_id = target AND d.data_type = h.data_type
+          AND d.record_key = h.record_key AND d.partition_at = h.at;
     UPDATE timeseries.locations AS l
         SET job_id = h.job_id, file_id = h.file_id, chunk_id = h.chunk_id
         FROM heirs AS h
-        WHERE l.job_id = target AND h.data_type = 'locations' AND l.record_key = h.record_key
-          AND l.at = h.at;
+        WHERE l.user_id = h.user_id AND l.job_id = target AND h.data_type = 'locations'
+          AND l.record_key = h.record_key AND l.at = h.at;
     UPDATE timeseries.metrics AS m
         SET job_id = h.job_id, file_id = h.file_id, chunk_id = h.chunk_id
         FROM heirs AS h
-        WHERE m.job_id = target AND h.data_type = 'metrics' AND m.record_key = h.record_key
-          AND m.at = h.at;
+        WHERE m.user_id = h.user_id AND m.job_id = target AND h.data_type = 'metrics'
+          AND m.record_key = h.record_key AND m.at = h.at;
     DELETE FROM imports.claims AS c USING heirs AS h
         WHERE c.user_id = h.user_id AND c.data_type = h.data_type AND c.record_key = h.record_key
           AND c.at = h.at AND c.job_id = h.job_id AND c.chunk_id = h.chunk_id
@@ -356,26 +352,70 @@ BEGIN
         PERFORM imports.count_again(moved.job_id, moved.file_id, moved.chunk_id,
             jsonb_build_object('loaded', moved.n, 'duplicate', -moved.n));
     END LOOP;
+    DELETE FROM rest AS r USING heirs AS h
+        WHERE h.data_type = r.data_type AND h.record_key = r.record_key AND h.at = r.at;
 
-    DELETE FROM user_data.mentions AS m USING user_data.documents AS d
-        WHERE d.job_id = target AND m.user_id = d.user_id AND m.record_key = d.record_key;
-    DELETE FROM user_data.relations AS r USING user_data.documents AS d
-        WHERE d.job_id = target AND r.user_id = d.user_id AND r.record_key = d.record_key;
+    DELETE FROM user_data.mentions AS m USING rest AS r
+        WHERE m.user_id = imports.current_user_id() AND m.record_key = r.record_key;
+    DELETE FROM user_data.relations AS x USING rest AS r
+        WHERE x.user_id = imports.current_user_id() AND x.record_key = r.record_key;
     WITH gone AS (
-        DELETE FROM vectors.embeddings AS e USING user_data.documents AS d
-        WHERE d.job_id = target AND e.document_id = d.id RETURNING 1)
+        DELETE FROM vectors.embeddings AS e USING user_data.documents AS d, rest AS r
+        WHERE d.user_id = imports.current_user_id() AND d.job_id = target
+          AND d.data_type = r.data_type AND d.record_key = r.record_key AND d.partition_at = r.at
+          AND e.document_id = d.id RETURNING 1)
     SELECT vectors + count(*) INTO vectors FROM gone;
-    DELETE FROM user_data.documents AS d WHERE d.job_id = target;
+    DELETE FROM user_data.documents AS d USING rest AS r
+        WHERE d.user_id = imports.current_user_id() AND d.job_id = target
+          AND d.data_type = r.data_type AND d.record_key = r.record_key AND d.partition_at = r.at;
     GET DIAGNOSTICS documents = ROW_COUNT;
     documents := documents + old;
-    DELETE FROM timeseries.locations AS l WHERE l.job_id = target;
+    DELETE FROM timeseries.locations AS l USING rest AS r
+        WHERE l.user_id = imports.current_user_id() AND l.job_id = target
+          AND r.data_type = 'locations' AND l.record_key = r.record_key AND l.at = r.at;
     GET DIAGNOSTICS locations = ROW_COUNT;
-    DELETE FROM timeseries.metrics AS m WHERE m.job_id = target;
+    DELETE FROM timeseries.metrics AS m USING rest AS r
+        WHERE m.user_id = imports.current_user_id() AND m.job_id = target
+          AND r.data_type = 'metrics' AND m.record_key = r.record_key AND m.at = r.at;
     GET DIAGNOSTICS metrics = ROW_COUNT;
+    DROP TABLE half_way, before, rest, heirs;
+    RETURN NEXT;
+END
+$$;
+
+-- Takes back what a job loaded, and closes it.
+-- Returns the numbers; the caller asks in a transaction of the user, under hold_lake(…, true).
+DROP FUNCTION imports.roll_back(uuid);
+CREATE FUNCTION imports.roll_back(target uuid)
+    RETURNS TABLE (documents bigint, locations bigint, metrics bigint, vectors bigint,
+        handed_on bigint, restored bigint, quarantined bigint)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM imports.jobs WHERE id = target AND completed_at IS NOT NULL) THEN
+        RAISE EXCEPTION 'the user has no such job at rest';
+    END IF;
+    DELETE FROM imports.claims WHERE job_id = target;
+    CREATE TEMPORARY TABLE leaving ON COMMIT DROP AS
+        SELECT d.data_type, d.record_key, d.partition_at AS at, NULL::bigint AS version_id
+        FROM user_data.documents AS d WHERE d.job_id = target
+        UNION ALL
+        SELECT v.data_type, v.record_key, v.partition_at, v.version_id
+        FROM user_data.versions AS v WHERE v.job_id = target
+        UNION ALL
+        SELECT 'locations', l.record_key, l.at, NULL
+        FROM timeseries.locations AS l WHERE l.job_id = target
+        UNION ALL
+        SELECT 'metrics', m.record_key, m.at, NULL
+        FROM timeseries.metrics AS m WHERE m.job_id = target;
+    ANALYZE leaving;
+    SELECT g.documents, g.locations, g.metrics, g.vectors, g.handed_on, g.restored
+        INTO documents, locations, metrics, vectors, handed_on, restored
+        FROM imports.let_go(target) AS g;
     UPDATE imports.quarantine AS q SET status = 'closed'
         WHERE q.job_id = target AND q.status <> 'closed';
     GET DIAGNOSTICS quarantined = ROW_COUNT;
-    DROP TABLE half_way, before, heirs;
+    DROP TABLE leaving;
 
     UPDATE imports.chunks SET tally = '{}' WHERE job_id = target;
     UPDATE imports.files SET counts = '{}' WHERE job_id = target;
@@ -384,5 +424,5 @@ BEGIN
     RETURN NEXT;
 END
 $$;
-REVOKE EXECUTE ON FUNCTION imports.roll_back FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION imports.roll_back TO datapunk_ingest;
+REVOKE EXECUTE ON FUNCTION imports.roll_back, imports.let_go FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION imports.roll_back, imports.let_go TO datapunk_ingest;

@@ -118,18 +118,28 @@ WHERE id = %(chunk)s;
 
 -- name: fan_out
 -- Child chunks of an extract. A slice that stands already (an earlier try) is left alone. What
--- needs the whole set waits as long as that, in the ledger alone: no message, worker or attempt.
+-- needs the whole set waits as long as that, in the ledger alone: no message, worker or attempt;
+-- where the job is no part of a set, until all of it is cut.
 INSERT INTO imports.chunks
     (job_id, user_id, kind, identity, stage, format, format_version, embed, slices,
     waits_for_set, not_before)
 SELECT %(job_id)s, %(user_id)s, 'records', x.identity, 'normalise', x.format, x.format_version,
-    x.embed, x.slices, s.id IS NOT NULL, coalesce(s.waits_until, now())
+    x.embed, x.slices, coalesce(x.needs_set AND (s.id IS NOT NULL OR j.set_id IS NULL), false),
+    CASE WHEN x.needs_set AND j.set_id IS NULL THEN now() + interval '1 day'
+        ELSE coalesce(s.waits_until, now()) END
 FROM jsonb_to_recordset(%(chunks)s) AS x (identity text, format text, format_version integer,
     embed boolean, slices jsonb, needs_set boolean)
-LEFT JOIN imports.sets AS s ON x.needs_set AND s.state = 'open'
-    AND s.id = (SELECT set_id FROM imports.jobs WHERE id = %(job_id)s)
+JOIN imports.jobs AS j ON j.id = %(job_id)s
+LEFT JOIN imports.sets AS s ON x.needs_set AND s.state = 'open' AND s.id = j.set_id
 ON CONFLICT (job_id, identity, user_id) DO NOTHING
 RETURNING id;
+
+-- name: all_is_cut
+-- The job holds its whole export, and all of it is listed: what waited for that goes on.
+UPDATE imports.chunks AS c SET waits_for_set = false, not_before = now()
+FROM imports.jobs AS j
+WHERE j.id = c.job_id AND j.id = %(job_id)s AND j.set_id IS NULL AND c.waits_for_set
+RETURNING c.id;
 
 -- name: add_remaining
 -- More work stands open for the job.

@@ -134,7 +134,8 @@ ON CONFLICT DO NOTHING;
 
 -- name: folder
 -- The files of a job's set, or of the job alone, that lie in the same folder as a path.
-SELECT f.path, f.size_bytes AS size, f.sha256, coalesce(f.media_type, '') AS media_type, f.format
+SELECT f.path, f.size_bytes AS size, f.sha256, coalesce(f.media_type, '') AS media_type, f.format,
+    f.context
 FROM imports.files AS f
 WHERE f.job_id IN (
         SELECT %(job_id)s::uuid

@@ -12,7 +12,7 @@ from pipeline.format import Format
 from pipeline.ports import Neighbours
 from pipeline.readers.ndjson import Ndjson
 from schemas.files import Member
-from schemas.records import DataType, RawRecord, Record
+from schemas.records import Addition, DataType, RawRecord, Record
 
 
 def record(item: RawRecord, member: Member) -> Record:
@@ -27,12 +27,13 @@ def record(item: RawRecord, member: Member) -> Record:
     )
 
 
-def beside(found: Record, member: Member, neighbours: Neighbours) -> dict[str, Any]:
+def beside(found: Record, member: Member, neighbours: Neighbours) -> Addition:
     for other in neighbours.folder(member.path):
         if PurePosixPath(other.path).name == found.title:
-            return {"media": {"path": other.path, "sha256": other.sha256, "size": other.size}}
+            media = {"path": other.path, "sha256": other.sha256, "size": other.size}
+            return Addition(metadata={"media": media})
     flag = "media_in_a_bare_part" if neighbours.bare() else "media_missing"
-    return {"flags": [flag]}
+    return Addition(flags=(flag,))
 
 
 FORMAT = Format(

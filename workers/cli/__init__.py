@@ -87,6 +87,7 @@ def _app() -> typer.Typer:
         people,
         processes,
         quarantine,
+        reparse,
         services,
         sets,
         status,
@@ -101,7 +102,7 @@ def _app() -> typer.Typer:
         pretty_exceptions_show_locals=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for group in (services, add, status, jobs, sets, processes, formats, people, demo):
+    for group in (services, add, status, jobs, sets, reparse, processes, formats, people, demo):
         group.register(made)
     made.add_typer(quarantine.app, name="quarantine")
     made.add_typer(database.app, name="db")

@@ -1,0 +1,331 @@
+-- A better parser reads originals again: what differs is renewed, and nothing else.
+--
+-- In one transaction that holds the lake alone: every outcome of some files of a job goes into
+-- `reread` as keys and hashes, is set against the rows that the files have (`own`), and what was
+-- decided stands in `chosen`. Only then are the contents of what is to be written sent.
+
+-- name: jobs
+-- Ended jobs of a user that have files which a format may read otherwise today.
+SELECT j.id, j.user_id, j.source_name, j.kept_as, j.size_bytes, j.sha256, j.media_type
+FROM imports.jobs AS j
+WHERE j.status = 'done' AND (%(job_id)s::uuid IS NULL OR j.id = %(job_id)s)
+ORDER BY j.created_at, j.id;
+
+-- name: files
+-- Members that the format read in other versions, and those that another or none read.
+SELECT id, ordinal, path, sha256, disposition, format, format_version, counts
+FROM imports.files
+WHERE job_id = %(job_id)s AND ordinal > %(after)s AND sha256 IS NOT NULL AND settled
+  AND ((format = %(format)s AND (format_version <> %(version)s OR %(every)s))
+    OR (disposition = 'handled' AND format = ANY(%(weaker)s))
+    OR disposition = 'unknown'
+    OR (disposition = 'ignored' AND reason <> 'index_of_the_export'))
+ORDER BY ordinal LIMIT %(n)s;
+
+-- name: chunks_of
+-- The chunks that the slices of some files stand in, in order.
+SELECT (s.value->>0)::bigint AS file_id, (s.value->>1)::bigint AS start, c.id, c.embed
+FROM imports.chunks AS c, jsonb_array_elements(c.slices) AS s
+WHERE c.job_id = %(job_id)s AND c.kind = 'records' AND c.status = 'done'
+  AND c.last_error_code IS DISTINCT FROM 'split' AND (s.value->>0)::bigint = ANY(%(files)s)
+ORDER BY 1, 2, c.id;
+
+-- name: set_aside
+-- Records of some files that are not to be read where they lie: poison, and what a person mended.
+SELECT q.id, q.file_id, q.chunk_id, q.code, q.status, q.mended,
+    split_part(substr(q.locator, 7), '-', 1)::bigint AS start,
+    split_part(q.locator, '-', 2)::bigint AS stop
+FROM imports.quarantine AS q
+WHERE q.job_id = %(job_id)s AND q.file_id = ANY(%(files)s)
+  AND ((q.status = 'loaded' AND q.mended IS NOT NULL)
+    OR (q.code = 'poison' AND q.status IN ('open', 'discarded')))
+ORDER BY q.file_id, start, q.id;
+
+-- name: hold_job
+-- The job, if it is still as it was; who changes its counts from outside holds it first.
+SELECT id FROM imports.jobs WHERE id = %(job_id)s AND status = 'done' FOR NO KEY UPDATE;
+
+-- name: insert_chunk
+-- A chunk for files that this format had not read; it is done with the commit.
+INSERT INTO imports.chunks (job_id, user_id, kind, identity, stage, status, done_at, format,
+    format_version, embed, slices)
+VALUES (%(job_id)s, %(user_id)s, 'records', %(identity)s, 'load', 'done', now(), %(format)s,
+    %(version)s, %(embed)s, %(slices)s)
+RETURNING id;
+
+-- name: leave_chunks
+-- Files that another format reads now are no part of their old chunks any more.
+UPDATE imports.chunks AS c SET slices = coalesce((
+    SELECT jsonb_agg(s.value ORDER BY s.nth) FROM jsonb_array_elements(c.slices)
+        WITH ORDINALITY AS s (value, nth)
+    WHERE (s.value->>0)::bigint <> ALL(%(files)s)), '[]')
+WHERE c.id = ANY(%(chunks)s);
+
+-- name: renew_chunks
+UPDATE imports.chunks SET format_version = %(version)s
+WHERE id = ANY(%(chunks)s) AND format_version IS DISTINCT FROM %(version)s;
+
+-- name: create_reread
+CREATE TEMPORARY TABLE reread (
+    slot integer, n integer, file_id bigint, chunk_id bigint, data_type text, said_key uuid,
+    base_key uuid, at timestamptz, content_hash uuid, by_hand bigint, becomes uuid
+) ON COMMIT DROP;
+
+-- name: create_bad
+CREATE TEMPORARY TABLE bad (
+    slot integer, n integer, file_id bigint, locator text, code text, detail text
+) ON COMMIT DROP;
+
+-- name: create_attached
+CREATE TEMPORARY TABLE attached (path text) ON COMMIT DROP;
+
+-- name: grant_reread
+GRANT SELECT ON reread, attached TO datapunk_owner;
+
+-- name: grant_stage
+GRANT SELECT ON stage_documents, stage_locations, stage_metrics, stage_mentions, stage_relations
+    TO datapunk_owner;
+
+-- name: copy_reread
+COPY reread (slot, n, file_id, chunk_id, data_type, said_key, base_key, at, content_hash, by_hand)
+FROM STDIN;
+
+-- name: copy_bad
+COPY bad FROM STDIN;
+
+-- name: copy_attached
+COPY attached FROM STDIN;
+
+-- name: pair
+-- Rejections of today beside quarantined records at the same place, one to one. Those that a
+-- person mended are set against a rejection only after those that still wait.
+CREATE TEMPORARY TABLE paired ON COMMIT DROP AS
+SELECT h.id, h.status, h.by_hand, b.slot, b.n, b.code, b.detail
+FROM (SELECT q.id, q.file_id, q.locator, q.status, q.mended IS NOT NULL AS by_hand,
+        row_number() OVER (PARTITION BY q.file_id, q.locator ORDER BY CASE
+            WHEN q.status = 'open' THEN 0 WHEN q.status = 'discarded' THEN 1
+            WHEN q.mended IS NOT NULL THEN 2 ELSE 3 END, q.id) AS k
+      FROM imports.quarantine AS q
+      WHERE q.job_id = %(job_id)s AND q.file_id = ANY(%(files)s) AND q.status <> 'closed'
+        AND NOT (q.code = 'poison' AND (q.status <> 'loaded' OR q.mended IS NOT NULL))) AS h
+FULL JOIN (SELECT *, row_number() OVER (PARTITION BY file_id, locator ORDER BY slot, n) AS k
+           FROM bad) AS b USING (file_id, locator, k);
+
+-- name: read_in_place
+-- Mended records that can be read where they lie now: the original speaks again.
+UPDATE imports.quarantine AS q SET mended = NULL, became = 1
+FROM paired AS p WHERE p.id = q.id AND p.n IS NULL AND q.status = 'loaded' AND p.by_hand;
+
+-- name: drop_by_hand
+-- Outcomes of mended bytes that are of no use: the original gives them too, or speaks again.
+DELETE FROM reread AS r WHERE r.by_hand IS NOT NULL AND (
+    NOT EXISTS (SELECT FROM imports.quarantine AS q
+        WHERE q.id = r.by_hand AND q.status = 'loaded' AND q.mended IS NOT NULL)
+    OR EXISTS (SELECT FROM reread AS s WHERE s.by_hand IS NULL AND s.file_id = r.file_id
+        AND s.base_key = r.base_key));
+
+-- name: still_by_hand
+-- What mended bytes give today; nothing at all, and the record is open again.
+UPDATE imports.quarantine AS q SET
+    status = CASE WHEN x.good THEN 'loaded' ELSE 'open' END,
+    became = CASE WHEN x.good
+        THEN (SELECT count(*) FROM reread AS r WHERE r.by_hand = q.id) END
+FROM unnest(%(ids)s::bigint[], %(good)s::boolean[]) AS x (id, good)
+WHERE q.id = x.id AND q.status = 'loaded' AND q.mended IS NOT NULL;
+
+-- name: close_good
+-- Records that were set aside and are good now.
+UPDATE imports.quarantine AS q SET status = 'loaded', became = 1, attempts = attempts + 1
+FROM paired AS p WHERE p.id = q.id AND p.n IS NULL AND q.status IN ('open', 'discarded')
+RETURNING q.id;
+
+-- name: keep_bad
+-- Records that are still bad, if with another code; or again.
+UPDATE imports.quarantine AS q SET status = 'open', code = p.code, detail = p.detail
+FROM paired AS p
+WHERE p.id = q.id AND p.n IS NOT NULL
+  AND (q.status = 'open' OR (q.status = 'loaded' AND q.mended IS NULL))
+  AND (q.status, q.code, q.detail) <> ('open', p.code, p.detail);
+
+-- name: newly_bad
+-- Rejections that no quarantined record stands for yet.
+SELECT slot, n FROM paired WHERE id IS NULL ORDER BY slot, n;
+
+-- name: last_nth
+SELECT coalesce(max(nth), -1) AS last FROM imports.quarantine WHERE chunk_id = %(chunk)s;
+
+-- name: create_own
+CREATE TEMPORARY TABLE own (
+    ref bigint GENERATED ALWAYS AS IDENTITY, id bigint, version_id bigint, data_type text,
+    record_key uuid, at timestamptz, content_hash uuid, source text, file_id bigint, chunk_id bigint
+) ON COMMIT DROP;
+
+-- name: clear_own
+TRUNCATE own;
+
+-- name: fill_own
+-- The rows that some files of a job have.
+INSERT INTO own (id, version_id, data_type, record_key, at, content_hash, source, file_id, chunk_id)
+SELECT id, NULL, data_type, record_key, partition_at, content_hash, source, file_id, chunk_id
+FROM user_data.documents
+WHERE user_id = %(user_id)s AND job_id = %(job_id)s AND file_id = ANY(%(files)s)
+UNION ALL
+SELECT id, version_id, data_type, record_key, partition_at, content_hash, source, file_id, chunk_id
+FROM user_data.versions
+WHERE user_id = %(user_id)s AND job_id = %(job_id)s AND file_id = ANY(%(files)s)
+UNION ALL
+SELECT NULL, NULL, 'locations', record_key, at, NULL, source, file_id, chunk_id
+FROM timeseries.locations
+WHERE user_id = %(user_id)s AND job_id = %(job_id)s AND file_id = ANY(%(files)s)
+UNION ALL
+SELECT NULL, NULL, 'metrics', record_key, at, NULL, source, file_id, chunk_id
+FROM timeseries.metrics
+WHERE user_id = %(user_id)s AND job_id = %(job_id)s AND file_id = ANY(%(files)s);
+
+-- name: analyze_reread
+ANALYZE reread, own;
+
+-- name: name_once
+-- Equal records of a file are one fact: each has the key that it says.
+UPDATE reread SET becomes = said_key;
+
+-- name: name_repeats
+-- Equal records of a file are several facts. Those that say what a row says are that row, whatever
+-- order they were loaded in; the others take the numbers that are left, in the order of the file.
+WITH said AS (
+    SELECT slot, n, file_id, base_key, content_hash,
+        row_number() OVER (PARTITION BY file_id, base_key ORDER BY slot, n) AS nth,
+        row_number() OVER (PARTITION BY file_id, base_key, content_hash ORDER BY slot, n) AS twin
+    FROM reread),
+places AS (
+    SELECT s.file_id, s.base_key, s.nth, k.key, o.content_hash,
+        row_number() OVER (PARTITION BY s.file_id, s.base_key, o.content_hash ORDER BY s.nth) AS twin
+    FROM said AS s
+    CROSS JOIN LATERAL (SELECT user_data.occurrence_key(s.base_key, s.nth::integer) AS key) AS k
+    LEFT JOIN own AS o ON o.file_id = s.file_id AND o.record_key = k.key),
+same AS (
+    SELECT s.slot, s.n, p.file_id, p.base_key, p.nth, p.key
+    FROM said AS s JOIN places AS p USING (file_id, base_key, content_hash, twin)),
+others AS (
+    SELECT s.slot, s.n, s.file_id, s.base_key,
+        row_number() OVER (PARTITION BY s.file_id, s.base_key ORDER BY s.nth) AS k
+    FROM said AS s WHERE NOT EXISTS (SELECT FROM same WHERE same.slot = s.slot AND same.n = s.n)),
+free AS (
+    SELECT p.file_id, p.base_key, p.key,
+        row_number() OVER (PARTITION BY p.file_id, p.base_key ORDER BY p.nth) AS k
+    FROM places AS p WHERE NOT EXISTS (SELECT FROM same
+        WHERE (same.file_id, same.base_key, same.nth) = (p.file_id, p.base_key, p.nth)))
+UPDATE reread AS r SET becomes = x.key
+FROM (SELECT slot, n, key FROM same
+      UNION ALL
+      SELECT o.slot, o.n, f.key FROM others AS o JOIN free AS f USING (file_id, base_key, k)) AS x
+WHERE r.slot = x.slot AND r.n = x.n;
+
+-- name: forget_unsaid
+SELECT imports.forget_unsaid(%(job_id)s, %(files)s::bigint[]);
+
+-- name: leave
+-- Rows that their file gives no more.
+CREATE TEMPORARY TABLE leaving ON COMMIT DROP AS
+SELECT o.data_type, o.record_key, o.at, o.version_id, o.file_id
+FROM (SELECT *, row_number() OVER (PARTITION BY file_id, record_key, version_id IS NULL
+        ORDER BY ref) AS nth FROM own) AS o
+WHERE (o.nth > 1 AND o.version_id IS NULL) OR NOT EXISTS (SELECT FROM reread AS r
+    WHERE r.file_id = o.file_id AND r.becomes = o.record_key);
+
+-- name: grant_leaving
+GRANT SELECT ON leaving TO datapunk_owner;
+
+-- name: let_go
+SELECT g.*, (SELECT count(*) FROM leaving) AS rows FROM imports.let_go(%(job_id)s) AS g;
+
+-- name: choose
+-- One outcome for each record of a file: the one that says what the row says, else the first.
+CREATE TEMPORARY TABLE chosen ON COMMIT DROP AS
+SELECT DISTINCT ON (r.file_id, r.becomes) r.slot, r.n, r.file_id, r.chunk_id, r.data_type,
+    r.becomes AS key, r.at, r.content_hash, o.id, o.version_id, o.data_type AS own_type,
+    o.at AS own_at, o.chunk_id AS own_chunk,
+    CASE WHEN o.ref IS NULL THEN 'new'
+        WHEN r.data_type IN ('locations', 'metrics') THEN 'compare'
+        WHEN o.content_hash = r.content_hash AND o.source = %(format)s
+            AND (o.version_id IS NOT NULL OR (o.at = r.at AND o.data_type = r.data_type)) THEN 'same'
+        ELSE 'changed' END AS state
+FROM reread AS r LEFT JOIN own AS o ON o.file_id = r.file_id AND o.record_key = r.becomes
+ORDER BY r.file_id, r.becomes, o.content_hash IS NOT DISTINCT FROM r.content_hash DESC,
+    o.version_id NULLS FIRST, r.slot, r.n;
+
+-- name: index_chosen
+CREATE INDEX ON chosen (slot);
+
+-- name: grant_chosen
+GRANT SELECT ON chosen TO datapunk_owner;
+
+-- name: leave_to_others
+-- Records that another file's row stands for stay duplicates, unless that file was read in the same
+-- version and says something else: then they are two versions, as they would be in a new import.
+UPDATE chosen AS x SET state = 'had'
+FROM imports.claims AS c
+WHERE x.state = 'new' AND c.user_id = %(user_id)s AND c.job_id = %(job_id)s
+  AND c.file_id = x.file_id AND c.record_key = x.key
+  AND NOT EXISTS (SELECT FROM user_data.documents AS d JOIN imports.files AS f ON f.id = d.file_id
+      WHERE d.user_id = %(user_id)s AND d.data_type = c.data_type AND d.record_key = c.record_key
+        AND d.partition_at = c.at AND d.job_id <> %(job_id)s AND d.source = %(format)s
+        AND f.format_version = %(version)s AND d.content_hash <> x.content_hash);
+
+-- name: analyze_chosen
+ANALYZE chosen;
+
+-- name: states
+-- What is to be done with the outcomes of some slots.
+SELECT slot, n, CASE WHEN data_type IN ('locations', 'metrics') THEN data_type ELSE 'documents' END
+    AS "table", state, key
+FROM chosen WHERE slot BETWEEN %(first)s AND %(last)s ORDER BY slot, n;
+
+-- name: clear_stage
+TRUNCATE stage_documents, stage_locations, stage_metrics, stage_mentions, stage_relations,
+    stage_vectors;
+
+-- name: renew_documents
+SELECT key, file, chunk, merged, reworded
+FROM user_data.renew_documents(%(job_id)s, %(version)s, %(file_ids)s::bigint[]);
+
+-- name: renew_series
+SELECT file, chunk, merged, count(*) AS rows
+FROM timeseries.renew(%(series)s, %(job_id)s, %(file_ids)s::bigint[]) GROUP BY 1, 2, 3;
+
+-- name: forget_meaning
+SELECT user_data.forget_meaning();
+
+-- name: outcomes
+-- Of each file and chunk: good outcomes, those that stand as rows of the file, and those rows.
+SELECT x.file_id, x.chunk_id, sum(x.good)::bigint AS good, sum(x.stands)::bigint AS stands,
+    sum(x.rows)::bigint AS rows
+FROM (SELECT file_id, chunk_id, count(*) AS good, 0 AS stands, 0 AS rows FROM reread GROUP BY 1, 2
+      UNION ALL
+      SELECT file_id, chunk_id, 0, count(*), 0 FROM chosen
+      WHERE state IN ('same', 'changed', 'compare') GROUP BY 1, 2
+      UNION ALL
+      SELECT file_id, chunk_id, 0, 0, count(*) FROM own GROUP BY 1, 2) AS x
+GROUP BY 1, 2;
+
+-- name: still_bad
+SELECT file_id, chunk_id, count(*) FROM imports.quarantine
+WHERE job_id = %(job_id)s AND file_id = ANY(%(files)s) AND status IN ('open', 'discarded')
+GROUP BY 1, 2;
+
+-- name: tallies
+-- What the chunks of a job say of some files.
+SELECT c.id AS chunk_id, t.key::bigint AS file_id, t.value AS counts
+FROM imports.chunks AS c, jsonb_each(c.tally) AS t
+WHERE c.job_id = %(job_id)s AND c.kind = 'records' AND t.key::bigint = ANY(%(files)s);
+
+-- name: renew_file
+UPDATE imports.files SET disposition = 'handled', reason = NULL, detail = NULL,
+    format = %(format)s, format_version = %(version)s, context = %(context)s,
+    encoding = %(encoding)s, counts = %(zero)s::jsonb || counts
+WHERE id = %(file_id)s;
+
+-- name: drop_drift
+-- Fields that the format knows by now are no news.
+DELETE FROM imports.drift WHERE job_id = %(job_id)s AND format = %(format)s
+  AND (%(fields)s::text[] IS NULL OR field = ANY(%(fields)s));

@@ -1,0 +1,138 @@
+"""Rows set against what a better parser makes of their originals, and renewed where they differ.
+
+Everything here happens in one transaction that holds the lake alone; `sql/queries/reparse.sql`
+says by which temporary tables.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from sql.load import SERIES, Staged, copy_lines, stage
+from sql.queries import queries
+from sql.store import Commit
+
+_LAKE, _REPARSE = queries("lake"), queries("reparse")
+_STAGES = ("documents", *SERIES, "mentions", "relations", "vectors")
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What is to become of one outcome, by its slot and its number in its spool.
+
+    `state` is "new" (no row of the file's), "had" (another's row stands for it, and stays), "same",
+    "changed", or "compare" (of a series, whose rows have no hash). `table` is the lake's. `key` is
+    the record's, its occurrence number counted in.
+    """
+
+    slot: int
+    n: int
+    table: str
+    state: str
+    key: UUID
+
+
+class Renewed(msgspec.Struct, frozen=True):
+    """A row that was changed; `merged` if it went, since another file's row stands for it."""
+
+    file: int
+    chunk: int
+    merged: bool
+    rows: int = 1
+
+
+def begin(commit: Commit) -> None:
+    """Make the temporary tables of this transaction."""
+    for name in ("create_reread", "create_bad", "create_attached", "grant_reread", "create_own"):
+        commit.run("reparse", name)
+    for name in _STAGES:
+        commit.connection.execute(_LAKE[f"stage_{name}"])
+    commit.run("reparse", "grant_stage")
+
+
+def send(commit: Commit, name: str, lines: Iterable[str]) -> None:
+    """Lines into `reread`, `bad` or `attached`."""
+    with commit.connection.cursor() as cursor, cursor.copy(_REPARSE[f"copy_{name}"]) as copy:
+        for line in lines:
+            copy.write(f"{line}\n")
+
+
+def compare(commit: Commit, files: Sequence[int], form: str, version: int, *, repeats: bool) -> int:
+    """Set what was sent against the rows of the files. Rows that nothing stands for any more are
+    let go of; returns how many."""
+    asked: dict[str, Any] = {"files": list(files), "format": form, "version": version}
+    commit.run("reparse", "fill_own", **asked)
+    commit.run("reparse", "analyze_reread")
+    commit.run("reparse", "name_repeats" if repeats else "name_once")
+    commit.run("reparse", "forget_unsaid", **asked)
+    commit.run("reparse", "leave")
+    commit.run("reparse", "grant_leaving")
+    (gone,) = commit.run("reparse", "let_go")
+    if gone["rows"]:  # what went from one file may be another one's of these now
+        commit.run("reparse", "clear_own")
+        commit.run("reparse", "fill_own", **asked)
+    for name in ("choose", "index_chosen", "grant_chosen", "analyze_chosen", "leave_to_others"):
+        commit.run("reparse", name, **asked)
+    return int(gone["rows"])
+
+
+def standings(commit: Commit, first: int, last: int) -> list[Standing]:
+    """What is to be done with the outcomes of some slots."""
+    rows = commit.run("reparse", "states", first=first, last=last)
+    return [msgspec.convert(row, Standing) for row in rows]
+
+
+def clear(commit: Commit) -> None:
+    """Empty the staging tables."""
+    commit.run("reparse", "clear_stage")
+
+
+def renew_documents(commit: Commit, staged: Staged) -> list[Renewed]:
+    """Rewrite the documents that are staged, each in its place, with vectors of new texts."""
+    clear(commit)
+    stage(commit.connection, staged)
+    rows = commit.run(
+        "reparse", "renew_documents", version=staged.version, file_ids=list(staged.file_ids)
+    )
+    if staged.vectors is not None:
+        keys = [row["key"] for row in rows if row["reworded"]]
+        commit.run("lake", "insert_new_vectors", keys=keys, model_id=staged.vectors.model_id)
+    return [Renewed(row["file"], row["chunk"], row["merged"]) for row in rows]
+
+
+def renew_series(commit: Commit, name: str, lines: bytes, file_ids: Sequence[int]) -> list[Renewed]:
+    """Rewrite the rows of a series that differ from rendered ones."""
+    clear(commit)
+    copy_lines(commit.connection, f"copy_{name}", lines)
+    rows = commit.run("reparse", "renew_series", series=name, file_ids=list(file_ids))
+    return [msgspec.convert(row, Renewed) for row in rows]
+
+
+def stage_meaning(commit: Commit, mentions: bytes, relations: bytes) -> None:
+    """Lines on who and what stands in some of the documents, to those that are staged already."""
+    for name, lines in (("mentions", mentions), ("relations", relations)):
+        if lines:
+            copy_lines(commit.connection, f"copy_{name}", lines)
+
+
+def renew_meaning(commit: Commit) -> None:
+    """Mentions and relations of the files' documents as they are staged."""
+    commit.run("reparse", "forget_meaning")
+    for name in ("entities", "mentions", "relations"):
+        commit.run("lake", f"insert_{name}")
+
+
+def tally(commit: Commit, files: Sequence[int]) -> dict[tuple[int, int], Counter[str]]:
+    """By file and chunk: `good` outcomes, those of them that `stand` as rows of the file, its
+    `rows`, and records that are `bad`; all before anything new came in."""
+    found: dict[tuple[int, int], Counter[str]] = {}
+    for row in commit.run("reparse", "outcomes"):
+        counts = Counter(good=row["good"], stands=row["stands"], rows=row["rows"])
+        found[row["file_id"], row["chunk_id"]] = counts
+    for row in commit.run("reparse", "still_bad", files=list(files)):
+        found.setdefault((row["file_id"], row["chunk_id"]), Counter())["bad"] = row["count"]
+    return found
