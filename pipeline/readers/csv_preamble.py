@@ -79,10 +79,12 @@ class CsvPreamble(msgspec.Struct, frozen=True):
                 yield item
 
     def count(self, source: BinaryIO, context: Context) -> int:
-        """As `CsvRows` counts the whole file, less the second header."""
+        """As `CsvRows` counts either table."""
         if context["rows"] is None:
             return _ROWS.count(source, context["first"])
-        return _ROWS.count(source, context["rows"]) - int(context["first"]["header"] >= 0)
+        source.seek(0)
+        preamble = io.BytesIO(source.read(context["cut"]))
+        return _ROWS.count(preamble, context["first"]) + _ROWS.count(source, context["rows"])
 
 
 def _blank_line(head: bytes) -> int | None:

@@ -12,6 +12,8 @@ def generate(folder: Path, records: int, seed: int, *, locale: str = "en") -> di
     """Writes `records` documents; returns how many outcomes of each kind they are."""
     random = Random(seed)
     for number in range(records):
-        with opened(folder / "Takeout" / "Drive" / f"Notes {number // 100}" / f"{number}.txt") as out:
+        with opened(
+            folder / "Takeout" / "Drive" / f"Notes {number // 100}" / f"{number}.txt"
+        ) as out:
             out.write(f"Paper {number}\n\n{' '.join(random.choices(WORDS, k=40))}\n")
     return added({"document": records})
