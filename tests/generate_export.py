@@ -30,8 +30,8 @@ from tests.generators.google_support import a_month_later, added
 from tests.sets_support import page
 
 _GOOGLE = (
-    *("calendar", "chat", "contacts", "drive", "fit", "keep", "location", "mail", "objects"),
-    *("play", "tables", "voice"),
+    *("calendar", "chat", "contacts", "drive", "fit", "keep", "location", "mail", "menu"),
+    *("objects", "play", "tables", "voice"),
 )
 #: What a product's export is made by, and how its archive is called.
 PRODUCTS: Mapping[str, tuple[tuple[str, ...], str]] = {

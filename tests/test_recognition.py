@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 
-from pipeline.format import Format, Rank, all_formats, recognise
+from pipeline.format import Format, Rank, all_formats, format_named, recognise
+from schemas.reasons import Reason
 from tests.formats_support import head_of, samples
 
 
 class Case(NamedTuple):
-    """A file and its owner: a format, or with a dot at the end whatever a service has or nobody."""
+    """A file and the format that owns it; None: no product's."""
 
     path: str
     data: Any
@@ -48,7 +50,7 @@ CASES = [
         "discord.activity",
     ),
     # 2. `comments`
-    Case("Comments.csv", "Date,Link,Message\n2024-01-02,https://x,hi\n", "linkedin."),
+    Case("Comments.csv", "Date,Link,Message\n2024-01-02,https://x,hi\n", None),
     Case(
         "comments_and_reactions/comments.json",
         {"comments_v2": [{"timestamp": 1, "data": [{"comment": {"comment": "x"}}]}]},
@@ -60,7 +62,7 @@ CASES = [
         "reddit.comments",
     ),
     # 3. `music`
-    Case("MyData/StreamingHistory_music_0.json", [PLAY], "spotify."),
+    Case("MyData/StreamingHistory_music_0.json", [PLAY], "spotify.streaming_history"),
     # 4. `following.js` is how `following.json` begins
     Case(
         "followers_and_following/following.json",
@@ -70,7 +72,12 @@ CASES = [
     Case("data/following.js", ytd("following", {"following": {"accountId": "1"}}), "x.people"),
     Case("data/following.json", {"relationships_following": [ENTRY]}, "instagram.lists"),
     # 5. `ratings` inside `venueRatings.json`
-    Case("venueRatings.json", {"venueLikes": [{"id": "1", "name": "Café"}]}, "foursquare."),
+    Case("venueRatings.json", {"venueLikes": [{"id": "1", "name": "Café"}]}, None),
+    Case(
+        "ratings.csv",
+        "Profile Name,Title Name,Thumbs Value,Event Utc Ts\nA,B,1,2026-01-01\n",
+        "netflix.ratings",
+    ),
     # 6. `History.json` inside `Browsing History.json`
     Case(
         "TikTok/Browsing History.json",
@@ -81,8 +88,8 @@ CASES = [
     # 7. `4sq-export.zip` says no "foursquare", and `check-ins` are not Facebook's alone
     Case(
         "4sq-export/checkins.json",
-        {"items": [{"id": "1", "createdAt": "2020-01-02"}]},
-        "foursquare.",
+        {"items": [{"id": "1", "createdAt": 1577923200, "venue": {"name": "Café"}}]},
+        "foursquare.checkins",
     ),
     # 8. one name, many services
     Case(
@@ -150,11 +157,7 @@ def as_bytes(data: Any) -> bytes:
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_contested_file_goes_to_its_owner(case: Case) -> None:
     found = claim(case.path, as_bytes(case.data))
-    name = found.name if found else None
-    if case.owner and case.owner.endswith("."):
-        assert name is None or name.startswith(case.owner)
-    else:
-        assert name == case.owner
+    assert (found.name if found else None) == case.owner
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.data], ids=str)
@@ -162,6 +165,18 @@ def test_a_name_alone_is_no_claim(case: Case) -> None:
     """Positive controls mean little if the path would have been enough."""
     assert claim(case.path, b'{"something": ["else"]}') is None
     assert claim(case.path, b"[]") is None
+
+
+def test_two_owners_that_are_equally_sure_are_both_named() -> None:
+    one = format_named("chatgpt.conversations")
+    other = msgspec.structs.replace(one, name="another.chat")
+    weak = msgspec.structs.replace(one, name="weak.chat", looks_like=lambda head: 1, hints=())
+    (case,) = (case for case in CASES if case.owner == one.name)
+    head = head_of(case.path, as_bytes(case.data))
+    found = recognise(head, [weak, one, other])
+    assert found == (Reason.CONFLICT, "another.chat, chatgpt.conversations")
+    assert recognise(head, [one, weak]) is one
+    assert recognise(head, [one, format_named("json.array")]) is one, "a catch-all gives way"
 
 
 FOLDERS = ("your_facebook_activity/activity/messages", "Takeout/Chrome/data/music/comments")

@@ -18,7 +18,7 @@ _BROKEN, _AGAIN = 97, 41
 
 def generate(folder: Path, records: int, seed: int, *, locale: str = "en") -> dict[str, int]:
     """`records` plays of the extended history, a tenth of them in the account's data again, and
-    a playlist for each thousand. Returns the outcomes of each kind."""
+    a playlist for each thousand, begun. Returns the outcomes of each kind."""
     random = Random(seed)
     plays = [_play(number, random) for number in range(min(records, 1_000))]
     extended = folder / "Spotify Extended Streaming History"
@@ -34,7 +34,7 @@ def generate(folder: Path, records: int, seed: int, *, locale: str = "en") -> di
             account / f"StreamingHistory_music_{nth // _FILE}.json",
             (_account(n, plays[n % len(plays)]) for n in some),
         )
-    lists = [_playlist(n) for n in range(records // 1_000)]
+    lists = [_playlist(n) for n in range(-(-records // 1_000))]
     (account / "Playlist1.json").write_text(json.dumps({"playlists": lists}), encoding="utf-8")
     broken = sum(1 for count in (records, short) for n in range(count) if _is_broken(n))
     return {

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from pipeline import catalogue
+from pipeline import catalogue, takeout_products
 from workers.cli import console
 
 _COLUMNS = ("format", "products", "vintages", "languages", "becomes", "sample")
@@ -22,9 +22,15 @@ def formats(
     word: Annotated[
         str | None, typer.Argument(help="Only formats that say this of themselves.")
     ] = None,
+    takeout: Annotated[
+        bool, typer.Option("--takeout", help="What becomes of each product of Google Takeout.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Every format that is known: its products, languages, years and record types."""
+    if takeout:
+        _takeout(word, json=json)
+        return
     found = [e for e in catalogue.entries() if word is None or _says(e, word)]
     if json:
         console.as_json(msgspec.to_builtins(found))
@@ -32,7 +38,25 @@ def formats(
     console.table(_COLUMNS, [_line(entry) for entry in found])
 
 
-def _says(entry: catalogue.Entry, word: str) -> bool:
+def _takeout(word: str | None, *, json: bool) -> None:
+    found = [line for line in takeout_products.lines() if word is None or _says(line, word)]
+    if json:
+        console.as_json(msgspec.to_builtins(found))
+        return
+    rows = [
+        (
+            line.product,
+            f"{line.data_set} ({line.written})",
+            line.becomes,
+            ", ".join(line.by),
+            line.why,
+        )
+        for line in found
+    ]
+    console.table(("product", "data set", "becomes", "by", "why"), rows)
+
+
+def _says(entry: msgspec.Struct, word: str) -> bool:
     return word.casefold() in msgspec.json.encode(entry).decode().casefold()
 
 
