@@ -72,21 +72,12 @@ class CsvPreamble(msgspec.Struct, frozen=True):
                 yield item
 
     def count(self, source: BinaryIO, context: Context) -> int:
-<<<<<<< HEAD
         """As `CsvRows` counts each of the tables."""
         if context["rows"] is None:
             return _ROWS.count(source, context["first"])
         source.seek(0)
         first = io.BytesIO(source.read(context["cut"]))
         return _ROWS.count(first, context["first"]) + _ROWS.count(source, context["rows"])
-=======
-        """As `CsvRows` counts either table."""
-        if context["rows"] is None:
-            return _ROWS.count(source, context["first"])
-        source.seek(0)
-        preamble = io.BytesIO(source.read(context["cut"]))
-        return _ROWS.count(preamble, context["first"]) + _ROWS.count(source, context["rows"])
->>>>>>> w_rec
 
 
 def _blank_line(head: bytes) -> int | None:
