@@ -12,7 +12,7 @@ CREATE TABLE user_data.unindexed (
 );
 
 CREATE TABLE user_data.search (
-    document_id bigint PRIMARY KEY,
+    document_id bigint NOT NULL,
     user_id uuid NOT NULL,
     data_type text NOT NULL,
     partition_at timestamptz NOT NULL,
@@ -23,7 +23,8 @@ CREATE TABLE user_data.search (
     at timestamptz,
     latitude double precision,
     longitude double precision,
-    words tsvector NOT NULL
+    words tsvector NOT NULL,
+    PRIMARY KEY (document_id, user_id)
 );
 CREATE INDEX search_by_words ON user_data.search USING gin (user_id, words);
 CREATE INDEX search_by_time ON user_data.search (user_id, at);

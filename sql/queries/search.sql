@@ -38,7 +38,7 @@ indexed AS (
         record_type, source, language, at, latitude, longitude, words, domain)
     SELECT id, user_id, data_type, partition_at, record_key, record_type, source, language,
         source_timestamp, latitude, longitude, words, domain FROM found
-    ON CONFLICT (document_id) DO UPDATE SET language = excluded.language, at = excluded.at,
+    ON CONFLICT (document_id, user_id) DO UPDATE SET language = excluded.language, at = excluded.at,
         latitude = excluded.latitude, longitude = excluded.longitude, words = excluded.words,
         domain = excluded.domain),
 -- A document that is indexed again may have had another time before.

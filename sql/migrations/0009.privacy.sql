@@ -1,4 +1,4 @@
--- depends: 0007.tiers
+-- depends: 0008.tiers
 -- Personal data: a policy that changed is applied again to what is stored.
 
 -- How far it has come, by user: who was killed goes on there.

@@ -1,4 +1,4 @@
--- depends: 0007.privacy
+-- depends: 0009.privacy
 -- Statistics, quality and near duplicates. All of it is made behind the load, from what the lake
 -- and its search index hold; the load itself notes which days of a series it touched, no more.
 
@@ -133,12 +133,13 @@ CREATE INDEX uncompared_by_user ON analytics.uncompared (user_id);
 
 -- What a text or an image looks like: signatures of two that are alike agree in most places.
 CREATE TABLE analytics.fingerprints (
-    document_id bigint PRIMARY KEY,
+    document_id bigint NOT NULL,
     user_id uuid NOT NULL,
     record_key uuid NOT NULL,
     kind text NOT NULL CHECK (kind IN ('text', 'image')),
     signature bytea NOT NULL,
-    bands bigint[] NOT NULL
+    bands bigint[] NOT NULL,
+    PRIMARY KEY (document_id, user_id)
 );
 -- Documents by parts of their signatures: two that are alike share one at least.
 CREATE TABLE analytics.bands (
@@ -185,7 +186,7 @@ GRANT USAGE ON SCHEMA analytics TO datapunk_ledger;
 -- What exports say of relations stays; what we found is found again when a document changes.
 GRANT DELETE ON user_data.relations TO datapunk_ingest;
 CREATE POLICY found_by_us ON user_data.relations AS RESTRICTIVE FOR DELETE TO datapunk_ingest
-    USING (relation = 'near_duplicate_of');
+    USING (relation = 'near_duplicate_of' AND user_id = (SELECT imports.current_user_id()));
 
 -- --- what changes the lake tells of it ---------------------------------------------------------
 
