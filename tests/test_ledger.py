@@ -84,6 +84,7 @@ def go_on(run: Runtime, driver: Driver, database: Database, turns: int = 20) -> 
     """Time passes, the reconciler turns and workers work, until nothing is left to do."""
     for _ in range(turns):
         driver.drain()
+        driver.take_turns(run)
         database.let_time_pass()
         if not any(housekeeping.reconcile(run).values()):
             return
