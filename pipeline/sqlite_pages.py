@@ -13,6 +13,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import closing
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, BinaryIO, NamedTuple
 
 _MAGIC = b"SQLite format 3\0"
@@ -35,6 +36,14 @@ class Cell(NamedTuple):
     length: int
     rowid: int
     values: list[Any]
+
+
+class Lost(NamedTuple):
+    """A row that can't be read: where it should lie in the file, and what is wrong with it."""
+
+    offset: int
+    length: int
+    detail: str
 
 
 class Leaf(NamedTuple):
@@ -78,7 +87,9 @@ class Pages:
         """The root page and the `CREATE TABLE` of each table."""
         found: dict[str, tuple[int, str]] = {}
         for leaf in self.leaves(1):
-            for cell in self.cells(leaf) if leaf.sound else ():
+            for cell in self.cells(leaf, 0, self.file_size):
+                if isinstance(cell, Lost):
+                    continue
                 row = dict(zip(_SCHEMA_COLUMNS, cell.values, strict=False))
                 root, sql = row.get("rootpage"), row.get("sql")
                 if row.get("type") == "table" and isinstance(root, int) and isinstance(sql, str):
@@ -147,12 +158,27 @@ class Pages:
         ]
         return kind, cells, [*children, int.from_bytes(page[start + 8 : start + 12], "big")]
 
-    def cells(self, leaf: Leaf) -> Iterator[Cell]:
-        """The rows of a page. Raises `Damaged` where a row is; those before it come first."""
-        number = leaf.offset // self.size + 1
-        page, start = self._page(number), 100 if number == 1 else 0
-        for at in struct.unpack_from(f">{leaf.rows}H", page, start + 8):
-            yield self._cell(page, leaf.offset, at)
+    def cells(self, leaf: Leaf, start: int, end: int) -> Iterator[Cell | Lost]:
+        """The rows of a page that begin in a range of the file, in the order of their places.
+
+        A row that is damaged costs no other; a page that is not sound is lost as one, and lies
+        where it begins.
+        """
+        after = min(leaf.offset + self.size, self.file_size)
+        if not leaf.sound:
+            if start <= leaf.offset < end:
+                yield Lost(leaf.offset, after - leaf.offset, "a page that is damaged")
+            return
+        page = self._page(leaf.offset // self.size + 1)
+        found = struct.unpack_from(f">{leaf.rows}H", page, 8 + 100 * (leaf.offset == 0))
+        places = sorted({min(at, self.size - 1) for at in found})
+        for at, following in pairwise((*places, after - leaf.offset)):
+            if not start <= leaf.offset + at < end:
+                continue
+            try:
+                yield self._cell(page, leaf.offset, at)
+            except Damaged as damage:
+                yield Lost(leaf.offset + at, following - at, str(damage))
 
     def _cell(self, page: bytes, offset: int, at: int) -> Cell:
         payload, begin = _varint(page, at)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import struct
 import tempfile
+import os
 import threading
 import time
 import zlib
@@ -108,7 +109,9 @@ class Peaks:
         self._before, self.disk, self.memory = self._resident(), 0, 0
 
     def look(self) -> None:
-        files = [p for p in self._work.rglob("*") if "original" not in p.parts]
+        # os.walk passes over a folder that goes while we look.
+        places = (Path(top, f) for top, _, names in os.walk(self._work) for f in names)
+        files = [p for p in places if "original" not in p.parts]
         self.disk = max(self.disk, sum(map(_size, files)))
         self.memory = max(self.memory, self._resident() - self._before)
 

@@ -584,7 +584,7 @@ def test_a_run_of_turns_comes_to_rest(
     drop: Drop, run: Runtime, driver: Driver, database: Database
 ) -> None:
     job_id = drop(ANA, f"{STEM}-002.zip", SIDECARS)
-    driver.drain()
+    go_on(run, driver, database)
     turns = [any(housekeeping.reconcile(run).values()) for _ in range(3)]
     assert turns == [False] * 3, "a set that waits is no work"
     for _ in range(25):

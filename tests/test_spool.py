@@ -59,7 +59,7 @@ def test_a_mask_keeps_the_right_lines(tmp_path: Path) -> None:
     batch = batches.Batch(keep_text=False)
     for n in range(5):
         point = Point(source="t", identity=(str(n),), time=None, latitude=float(n), longitude=0.5)
-        batch.add(0, [(n, 1, point)])
+        batch.add(0, 0, [(n, 1, point)])
     batch.write(tmp_path / "s")
     mask = np.array([True, False, True, False, True])
     lines = batches.read_lines(tmp_path / "s", "locations", mask).decode().splitlines()
@@ -79,12 +79,12 @@ def _record(**changes: object) -> Record:
 
 
 def test_what_copy_text_reserves_is_escaped() -> None:
-    line = copy.document_line(
+    line, _ = copy.document_line(
         _record(title="a\tb\nc\r\\N", metadata={"k": "tab\tand \\ and \n"}), "00", 3, clean_json
     )
     assert "\n" not in line
     fields = line.split("\t")
-    assert len(fields) == 12
+    assert len(fields) == 15
     assert fields[7] == "a\\tb\\nc\\r\\\\N"
     assert fields[8] == "\\N"
 
@@ -99,7 +99,7 @@ def test_what_postgres_refuses_in_json_is_cleaned(value: object) -> None:
 
 def test_time_is_kept_as_it_was_written() -> None:
     time = Instant(None, "0044-03-15", None, "out_of_range")
-    line = copy.document_line(_record(time=time), "00", 0, clean_json)
+    line, _ = copy.document_line(_record(time=time), "00", 0, clean_json)
     fields = line.split("\t")
     assert fields[5].startswith("0001-01-01")
     assert fields[6] == "\\N"

@@ -34,7 +34,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=kind,
-        identity=(_SERVICE, kind, written, *_words(raw)),
+        identity=(_SERVICE, kind.value, written, *_words(raw)),
         time=meta.moment(raw["timestamp"]),
         title=optional_text(said, "title"),
         content=_post(said),

@@ -60,7 +60,7 @@ def _entry(group: str, name: str, said: Mapping[str, Any]) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=kind,
-        identity=(_SERVICE, kind, name, date, link, word),
+        identity=(_SERVICE, kind.value, name, date, link, word),
         time=_utc(date) if date else None,
         title=word if kind is RecordType.CONNECTION else None,
         content=str(content) if content else None,

@@ -55,7 +55,9 @@ class JsonWhole(msgspec.Struct, frozen=True, kw_only=True):
     def items(
         self, source: BinaryIO, part: Slice, context: Context
     ) -> Iterator[RawRecord | Rejection]:
-        """The value of the text; one that breaks off is TRUNCATED."""
+        """The value of the text; one that breaks off is TRUNCATED. Beside it is only white space."""
+        if part != Slice(0, source.seek(0, 2)):
+            return
         source.seek(0)
         if part.end > self.item_bytes:
             yield json_decode.too_large(Oversized(0, source.read(PREFIX), part.end))

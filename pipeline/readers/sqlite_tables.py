@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, ClassVar
 
 import msgspec
 
-from pipeline.sqlite_pages import Cell, Damaged, Leaf, Pages, columns_of
+from pipeline.sqlite_pages import Cell, Damaged, Leaf, Lost, Pages, columns_of
 from schemas.files import Context, Member, Slice, SliceLimits
 from schemas.reasons import Reason
 from schemas.records import RawRecord, Rejection
@@ -26,9 +26,10 @@ class SqliteTable(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of `table` as dicts. `joins` are pairs of a column and the table whose row it numbers;
     that row is in `around` under the table's name, None where there is none.
 
-    Slices are ranges of whole pages; rows come page by page as pages lie in the file. A page that
-    is damaged, or leads nowhere, is one rejection; a database that can't be read at all is one
-    slice that starts at 0, where no table of ours can.
+    Slices are ranges of whole pages, and a range may be cut further between rows; rows come as
+    they lie in the file. A row that is damaged is one rejection, and so is a page that is, or that
+    leads nowhere; a database that can't be read at all is one slice that starts at 0, where no
+    table of ours can.
     """
 
     version: ClassVar[int] = 1
@@ -77,7 +78,7 @@ class SqliteTable(msgspec.Struct, frozen=True, kw_only=True):
     def items(
         self, source: BinaryIO, part: Slice, context: Context
     ) -> Iterator[RawRecord | Rejection]:
-        """One dict a row."""
+        """One dict for each row that begins in `part`."""
         opened = self._opened(source, context)
         if opened is None:
             detail = f"no database with a table {self.table} that can be read"
@@ -85,8 +86,10 @@ class SqliteTable(msgspec.Struct, frozen=True, kw_only=True):
             return
         pages, root = opened
         others = _Others(pages, context["tables"])
-        for leaf in self._leaves(pages, root, part):
-            yield from self._rows(pages, leaf, context, others)
+        begins = part.start // pages.size * pages.size
+        for leaf in self._leaves(pages, root, Slice(begins, part.end)):
+            for cell in pages.cells(leaf, part.start, part.end):
+                yield self._outcome(cell, context, others)
 
     def _opened(self, source: BinaryIO, context: Context) -> tuple[Pages, int] | None:
         root, columns, _ = context["tables"].get(self.table, (0, [], -1))
@@ -100,23 +103,17 @@ class SqliteTable(msgspec.Struct, frozen=True, kw_only=True):
         """The table's pages within a range, as they lie in the file: their places, not rows."""
         return sorted(pages.leaves(root, part.start, part.end))
 
-    def _rows(
-        self, pages: Pages, leaf: Leaf, context: Context, others: _Others
-    ) -> Iterator[RawRecord | Rejection]:
+    def _outcome(
+        self, cell: Cell | Lost, context: Context, others: _Others
+    ) -> RawRecord | Rejection:
+        offset, length = cell.offset, cell.length
+        if isinstance(cell, Lost):
+            reason, detail = Reason.BAD_SYNTAX, cell.detail
+            return Rejection(reason=reason, detail=detail, offset=offset, length=length)
         _, columns, key = context["tables"][self.table]
-        detail = "a page that is damaged or leads nowhere"
-        if leaf.sound:
-            try:
-                for cell in pages.cells(leaf):
-                    row = _row(cell, columns, key)
-                    around = {other: others.row(other, row.get(c)) for c, other in self.joins}
-                    yield RawRecord(row, cell.offset, cell.length, around)
-            except Damaged as damage:
-                detail = str(damage)
-            else:
-                return
-        length = min(pages.size, pages.file_size - leaf.offset)
-        yield Rejection(reason=Reason.BAD_SYNTAX, detail=detail, offset=leaf.offset, length=length)
+        row = _row(cell, columns, key)
+        around = {other: others.row(other, row.get(c)) for c, other in self.joins}
+        return RawRecord(row, offset, length, around)
 
     def count(self, source: BinaryIO, context: Context) -> int:
         """Asked of SQLite, which opens the file for reading only and trusts nothing in it."""
