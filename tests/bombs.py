@@ -8,9 +8,9 @@ prints a table. The bombs are made in a moment: a deflate stream of zeros repeat
 from __future__ import annotations
 
 import argparse
+import os
 import struct
 import tempfile
-import os
 import threading
 import time
 import zlib

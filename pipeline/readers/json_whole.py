@@ -55,7 +55,7 @@ class JsonWhole(msgspec.Struct, frozen=True, kw_only=True):
     def items(
         self, source: BinaryIO, part: Slice, context: Context
     ) -> Iterator[RawRecord | Rejection]:
-        """The value of the text; one that breaks off is TRUNCATED. Beside it is only white space."""
+        """The value of the text; one that breaks off is TRUNCATED. White space lies beside it."""
         if part != Slice(0, source.seek(0, 2)):
             return
         source.seek(0)
