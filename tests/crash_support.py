@@ -7,9 +7,10 @@ import base64
 import errno
 import hashlib
 import os
+import sys
 import time
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -145,25 +146,48 @@ def _mail(n: int) -> bytes:
 # --- a process that carries it ---------------------------------------------------------------
 
 
+#: Of a process that is killed nowhere, and writes down what it passes, into `data.points` and
+#: `data.writes`.
+NOWHERE = "nowhere"
+#: The exit code of a process that did not pass a write whose disk should have been full.
+MISSED = 3
+
+
+class _Passed(str):
+    """The name of a point that every point asks whether it is its own, and that says no."""
+
+    __slots__ = ("points",)
+
+    def __ne__(self, point: object) -> bool:
+        self.points.append(str(point))
+        return True
+
+
 def carry(
-    data: str, urls: Mapping[str, str], crash_at: str | None, full_at: str | None = None
+    data: str,
+    urls: Mapping[str, str],
+    crash_at: str | None,
+    full_at: Sequence[str] | None = None,
 ) -> None:
     """Take in what lies in staging and carry every job to its end.
 
     With `crash_at` this is the process to be killed: it also meets every fault that has a crash
     point in its handling. Without, it is the one that comes after. With `full_at` it meets a disk
-    that is full from that write on, for two turns of everybody; with "" it writes down which
-    writes there are, into `data.writes`.
+    that is full from one of those writes on after another, each for two turns of everybody.
     """
     if crash_at is not None:
         os.environ[crash.VARIABLE] = crash_at
     crash.arm()
+    passed = _Passed(NOWHERE)
+    passed.points = []
+    if crash_at == NOWHERE:
+        full_at, crash._Armed.name = (), passed
     sets_support.add_format()
     _two_disks()
     # What a killed process wrote is the kernel's already; a lost disk cache is not tested here.
     os.sync = lambda: None
     os.fsync = lambda _: None
-    disk = FullDisk(full_at)
+    disk = FullDisk(full_at or ())
     if full_at is not None:
         disk.install()
     pools = [open_pool(urls[role]) for role in ("ledger", "ingest")]
@@ -178,7 +202,7 @@ def carry(
             carrier.meet_faults()
         carrier.to_rest()
         WORK.update(carrier.sound)
-        also = crash_at is not None or full_at is not None
+        also = crash_at is not None or bool(full_at)
         carrier.retry_all(too=("rejected",) if also else ())
         carrier.to_rest()
         carrier.at_the_desk()
@@ -188,8 +212,10 @@ def carry(
     finally:
         for pool in pools:
             pool.close()
-    assert not full_at or carrier.full_turns, "nothing is written there"
-    if full_at == "":
+    if disk.waiting:
+        sys.exit(MISSED)
+    if crash_at == NOWHERE:
+        Path(f"{data}.points").write_text("\n".join(passed.points))
         Path(f"{data}.writes").write_text("\n".join(disk.names))
 
 
@@ -232,7 +258,7 @@ class _Carrier:
         self._watcher = Watcher(run.ledger, run.folders, settle_s=0.0, options=run.options)
         self._files = _hashes(run.folders.data)
         self.sound = dict(WORK)
-        self.full_turns = 0
+        self._full_turns = 0
 
     def take_in(self) -> None:
         for _ in range(3):
@@ -282,9 +308,13 @@ class _Carrier:
             "AND last_error_code IS NOT NULL"
         )
         assert {row["code"] for row in codes} <= {"os_28"}, "it is not called what it is"
-        self.full_turns += 1
-        if self.full_turns == 2:
-            self._disk.free()
+        self._full_turns += 1
+        if self._full_turns == 2:
+            self._let_room()
+
+    def _let_room(self) -> None:
+        self._disk.free()
+        self._full_turns = 0
 
     def _let_files_age(self) -> None:
         """Two hours go by for the files."""
@@ -303,8 +333,7 @@ class _Carrier:
             except (TransientError, OSError):
                 if not self._disk.full:
                     raise
-                self._disk.free()
-                self.full_turns += 1
+                self._let_room()
                 housekeeping.retry(self._run, row)
 
     def at_the_desk(self) -> None:

@@ -7,7 +7,7 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,17 @@ _PATHS = tuple(str(_ROOT / "pipeline" / name) for name in ("durable.py", "spool.
 
 
 class FullDisk:
-    """Answers "no space left" to this process, from the first pass of a named write until freed.
+    """Answers "no space left" to this process, from the first pass of a named write until freed,
+    one name after another.
 
-    A name is our function that writes and what it asks of the system: `spool.write:open`. With
-    None nothing happens, and the names are gathered. Only what is of that kind fails from then
+    A name is our function that writes and what it asks of the system: `spool.write:open`. The
+    names that are passed are gathered. Only what is of that kind fails from then
     on, since on a full disk a rename may well go where a write does not. Every write takes half of
     what it is given, as one does that fills a disk up.
     """
 
-    def __init__(self, at: str | None) -> None:
-        self._at = at
+    def __init__(self, at: Sequence[str]) -> None:
+        self.waiting = list(at)
         self._fails: str | None = None
         self.names: list[str] = []
 
@@ -53,15 +54,16 @@ class FullDisk:
         Path.open = open_  # type: ignore[method-assign,assignment]
 
     def free(self) -> None:
-        """Room again, for good."""
-        self._at = self._fails = None
+        """Room again, until the next name."""
+        self.waiting = self.waiting[1:]
+        self._fails = None
 
     def ask(self, operation: str) -> None:
         """Raises `OSError` where there is no room."""
         name = f"{_writer()}:{operation}"
         if name not in self.names:
             self.names.append(name)
-        if name == self._at and self._fails is None:
+        if self._fails is None and self.waiting[:1] == [name]:
             self._fails = operation
         if self._fails == operation:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

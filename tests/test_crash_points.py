@@ -9,11 +9,13 @@ from __future__ import annotations
 import ast
 import hashlib
 import multiprocessing
+import pkgutil
 import re
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple
 
 import pytest
@@ -68,7 +70,11 @@ _ASIDE = frozenset({"desk", "likeness", "originals", "reparse", "renewal", "rere
 
 #: A fork of a process that has everything imported and no thread: a tenth of a fresh start.
 _PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["tests.crash_support"])
+_FORMATS = [f"pipeline.formats.{m.name}" for m in pkgutil.iter_modules(pipeline.formats.__path__)]
+_PROCESSES.set_forkserver_preload(["tests.crash_support", *_FORMATS])
+
+#: How many points one lake meets, one after another: what is met late costs little more.
+_KILLS, _FULL_DISKS = 5, 4
 
 _CHECKSUM = """
 SELECT md5(string_agg(line, E'\\n' ORDER BY line)) FROM (
@@ -81,6 +87,10 @@ SELECT md5(string_agg(line, E'\\n' ORDER BY line)) FROM (
 """
 
 
+#: The checksum of all rows, and how each job ended.
+State = tuple[str, list[tuple[Any, ...]]]
+
+
 class Lakeside(NamedTuple):
     """One lake of its own, to be killed on."""
 
@@ -88,7 +98,7 @@ class Lakeside(NamedTuple):
     urls: dict[str, str]
     dropped: dict[str, str]
 
-    def carry(self, crash_at: str | None, full_at: str | None = None) -> int | None:
+    def carry(self, crash_at: str | None, full_at: Sequence[str] | None = None) -> int | None:
         """Carry the jobs in a process of their own; its exit code."""
         args = (str(self.data), self.urls, crash_at, full_at)
         process = _PROCESSES.Process(target=crash_support.carry, args=args)
@@ -96,7 +106,11 @@ class Lakeside(NamedTuple):
         process.join(100)
         return process.exitcode
 
-    def state(self) -> tuple[str, list[tuple[Any, ...]]]:
+    def passed(self, what: str) -> list[str]:
+        """The crash points or the writes that its process wrote down, in their order."""
+        return Path(f"{self.data}.{what}").read_text().split()
+
+    def state(self) -> State:
         """What must be the same however often somebody was killed."""
         database = Database(self.urls["admin"])
         jobs = database.rows("SELECT * FROM imports.jobs")
@@ -121,12 +135,15 @@ def lakeside(
     servers: Settings,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[], Lakeside]:
+    one = Lock()  # roles are the cluster's: two can't be given rights at once
+
     def make() -> Lakeside:
-        name = new_database(template=template)
-        roles = ("admin", "owner", "ingest", "reader", "ledger")
-        where = f"/{name}?host={servers.server_socket_dir}"
-        urls = {role: f"postgresql://datapunk_{role}@{where}" for role in roles}
-        migrate.bootstrap(urls["admin"], login=True)
+        with one:
+            name = new_database(template=template)
+            roles = ("admin", "owner", "ingest", "reader", "ledger")
+            where = f"/{name}?host={servers.server_socket_dir}"
+            urls = {role: f"postgresql://datapunk_{role}@{where}" for role in roles}
+            migrate.bootstrap(urls["admin"], login=True)
         data = tmp_path_factory.mktemp("lake")
         folders = Folders(data)
         for folder in (folders.processed, folders.failed, folders.work):
@@ -137,9 +154,16 @@ def lakeside(
 
 
 @pytest.fixture(scope="module")
-def undisturbed(lakeside: Callable[[], Lakeside]) -> tuple[str, list[tuple[Any, ...]]]:
+def calm(lakeside: Callable[[], Lakeside]) -> Lakeside:
+    """The lake of an undisturbed run, which wrote down what it passed."""
     lake = lakeside()
-    assert lake.carry("nowhere") == 0
+    assert lake.carry(crash_support.NOWHERE) == 0
+    return lake
+
+
+@pytest.fixture(scope="module")
+def undisturbed(calm: Lakeside) -> State:
+    lake = calm
     check(lake)
     checksum, ends = lake.state()
     assert [end[0] for end in ends] == [*["done"] * 6, "duplicate", "rejected", "rolled_back"]
@@ -147,6 +171,20 @@ def undisturbed(lakeside: Callable[[], Lakeside]) -> tuple[str, list[tuple[Any, 
     assert Database(lake.urls["admin"]).one(better) == 6, "three mails, each with an attachment"
     assert ("done", 6, 4, 0, 2, 0) in ends, "of the rows that both had, none went"
     return checksum, ends
+
+
+@pytest.fixture(scope="module")
+def end_of() -> Callable[[Lakeside], State]:
+    """The state of a lake, which is checked once."""
+    known: dict[Path, State] = {}
+
+    def checked(lake: Lakeside) -> State:
+        if lake.data not in known:
+            check(lake)
+            known[lake.data] = lake.state()
+        return known[lake.data]
+
+    return checked
 
 
 @pytest.fixture(scope="module")
@@ -191,29 +229,73 @@ def _blobs_are_whole(folder: Path) -> bool:
     return bool(blobs) and all(hashlib.sha256(p.read_bytes()).hexdigest() == p.name for p in blobs)
 
 
-def _outcome(lake: Lakeside, point: str) -> tuple[int | None, int | None]:
-    """Of the process that meets the point, and of the one after it; a full disk kills none."""
-    if ":" in point and not point.rpartition(":")[2].isdigit():
-        return lake.carry(None, point), None
-    return lake.carry(point), lake.carry(None)
+class Outcome(NamedTuple):
+    """What became of a point: the exit codes of the process that met it and of the last one."""
+
+    lake: Lakeside
+    first: int | None
+    last: int | None
+
+
+def _killed(make: Callable[[], Lakeside], points: Sequence[str]) -> dict[str, Outcome]:
+    """One lake, whose processes are killed at one point after another until the last is not. A
+    point that is not passed any more gets a lake of its own."""
+    lake = make()
+    codes = {point: lake.carry(point) for point in points}
+    last = lake.carry(None)
+    found = {point: Outcome(lake, code, last) for point, code in codes.items()}
+    for point, code in codes.items():
+        if code == 0 and len(points) > 1:
+            found |= _killed(make, [point])
+    return found
+
+
+def _filled(make: Callable[[], Lakeside], points: Sequence[str]) -> dict[str, Outcome]:
+    """One process whose disk is full from one write on after another; a full disk kills nobody."""
+    lake = make()
+    code = lake.carry(None, points)
+    if code == crash_support.MISSED and len(points) > 1:
+        alone = [_filled(make, [point]) for point in points]
+        return {point: outcome for each in alone for point, outcome in each.items()}
+    return {point: Outcome(lake, code, None) for point in points}
+
+
+def _dealt(points: Iterable[str], passed: Sequence[str], size: int) -> list[list[str]]:
+    """Hands of at most `size` points that a run passes far from each other, in its order."""
+    places: dict[str, list[int]] = {}
+    for at, name in enumerate(passed):
+        places.setdefault(name, []).append(at)
+
+    def first_pass(point: str) -> int:
+        name, _, nth = point.rpartition(":")
+        name, number = (name, int(nth)) if nth.isdigit() else (point, 1)
+        return places.get(name, [])[number - 1 : number][0] if name in places else len(passed)
+
+    ordered = sorted(points, key=first_pass)
+    hands = -(-len(ordered) // size)
+    return [ordered[n::hands] for n in range(hands)]
 
 
 @pytest.fixture(scope="module")
 def outcomes(
-    request: pytest.FixtureRequest, lakeside: Callable[[], Lakeside]
-) -> Iterator[dict[str, tuple[Lakeside, Future[tuple[int | None, int | None]]]]]:
-    """Every point that is asked for, four at a time: most of it is waiting for the disk."""
+    request: pytest.FixtureRequest, lakeside: Callable[[], Lakeside], calm: Lakeside
+) -> Iterator[dict[str, Future[dict[str, Outcome]]]]:
+    """Every point that is asked for, four lakes at a time: most of it is waiting for the disk."""
     items = [item for item in request.session.items if item.path == request.path]
     specs = [
         item.callspec
         for item in items
         if isinstance(item, pytest.Function) and hasattr(item, "callspec")
     ]
+    asked = [spec.params["point"] for spec in specs]
+    kills = _dealt(set(asked) - set(_WRITES), calm.passed("points"), _KILLS)
+    fills = _dealt(set(asked) & set(_WRITES), calm.passed("writes"), _FULL_DISKS)
     with ThreadPoolExecutor(4) as pool:
         started = {}
-        for point in (spec.params["point"] for spec in specs):
-            lake = lakeside()
-            started[point] = (lake, pool.submit(_outcome, lake, point))
+        for carry, hands in ((_killed, kills), (_filled, fills)):
+            for hand in hands:
+                future = pool.submit(carry, lakeside, hand)
+                started.update(dict.fromkeys(hand, future))
         yield started
 
 
@@ -221,35 +303,32 @@ def outcomes(
 @pytest.mark.parametrize("point", [*POINTS, *_LATER])
 def test_a_kill_there_changes_nothing(
     point: str,
-    undisturbed: tuple[str, list[tuple[Any, ...]]],
-    outcomes: dict[str, tuple[Lakeside, Future[tuple[int | None, int | None]]]],
+    undisturbed: State,
+    outcomes: dict[str, Future[dict[str, Outcome]]],
+    end_of: Callable[[Lakeside], State],
     killed: list[str],
 ) -> None:
-    lake, carried = outcomes[point]
-    first, second = carried.result(220)
+    lake, first, last = outcomes[point].result(280)[point]
     assert first == -signal.SIGKILL, "nothing passes there"
-    assert second == 0
-    check(lake)
-    assert lake.state() == undisturbed
+    assert last == 0
+    assert end_of(lake) == undisturbed
     killed.append(point)
 
 
 @pytest.mark.parametrize("point", _WRITES)
 def test_a_disk_that_is_full_from_there_on_loses_nothing(
     point: str,
-    undisturbed: tuple[str, list[tuple[Any, ...]]],
-    outcomes: dict[str, tuple[Lakeside, Future[tuple[int | None, int | None]]]],
+    undisturbed: State,
+    outcomes: dict[str, Future[dict[str, Outcome]]],
+    end_of: Callable[[Lakeside], State],
 ) -> None:
-    lake, carried = outcomes[point]
-    assert carried.result(120) == (0, None), "see what the process printed"
-    check(lake)
-    assert lake.state() == undisturbed
+    lake, code, _ = outcomes[point].result(280)[point]
+    assert code == 0, "see what the process printed"
+    assert end_of(lake) == undisturbed
 
 
-def test_every_write_is_among_those(lakeside: Callable[[], Lakeside]) -> None:
-    lake = lakeside()
-    assert lake.carry(None, "") == 0
-    found = set(Path(f"{lake.data}.writes").read_text().split())
+def test_every_write_is_among_those(calm: Lakeside) -> None:
+    found = set(calm.passed("writes"))
     assert {name for name in found if name.partition(".")[0] not in _ASIDE} == set(_WRITES)
 
 
