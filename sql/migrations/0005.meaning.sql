@@ -35,8 +35,10 @@ CREATE TABLE timeseries.metrics (
     chunk_id bigint NOT NULL,
     PRIMARY KEY (user_id, at, record_key)
 ) PARTITION BY RANGE (at);
-SELECT imports.attach_partition('timeseries.metrics', 'timeseries', 'metrics_undated',
-    'FROM (MINVALUE) TO (''1900-01-01 00:00:00+00'')');
+DO $$ BEGIN  -- a SELECT would be printed
+    PERFORM imports.attach_partition('timeseries.metrics', 'timeseries', 'metrics_undated',
+        'FROM (MINVALUE) TO (''1900-01-01 00:00:00+00'')');
+END $$;
 
 DROP FUNCTION timeseries.ensure_partitions(date[]);
 CREATE FUNCTION timeseries.ensure_partitions(series text, months date[])
