@@ -97,6 +97,10 @@ class Backlog:
         rows = rows or self._run("take", **common, n=1, least=1, most=MOST_ATTEMPTS - 1)
         return [msgspec.convert(row, Taken) for row in rows]
 
+    def go_on(self, model: str, taken: Sequence[Taken], lease_s: float) -> None:
+        """A sign of life of who took them: they are the caller's for so many seconds more."""
+        self._run("go_on", model=model, ids=[each.id for each in taken], lease_s=lease_s)
+
     def give_back(self, model: str, taken: Sequence[Taken], *, burn: bool) -> None:
         """What a turn did not come to; bad weather does not burn the attempt."""
         ids = [each.id for each in taken]

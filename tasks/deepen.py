@@ -28,8 +28,9 @@ log = structlog.get_logger("datapunk.deepen")
 
 #: A turn in the background: so long may the texts of an import wait for the model.
 TURN_S = 15.0
-#: How long taken documents are a turn's own. 32 of the longest mails take a slow CPU minutes.
-_LEASE_S = 900.0
+#: How long taken documents are a turn's own without a sign of life, which comes with each batch
+#: of texts: half a minute on a very slow CPU.
+_LEASE_S = 90.0
 #: Turns under way at a time, over all users; for one user and tier there is one.
 _MOST_TURNS = 4
 
@@ -92,7 +93,9 @@ def _batch(run: Runtime, backlog: Backlog, user_id: UUID, model: str) -> int | N
     crash_here("deepen.taken")
     try:
         texts = [(n, text) for n, each in enumerate(taken) if (text := _text(each)) is not None]
-        made = embed_texts(run, user_id, model, texts)
+        made = embed_texts(
+            run, user_id, model, texts, lambda: backlog.go_on(model, taken, _LEASE_S)
+        )
         crash_here("deepen.embedded")
         return backlog.put(model, run.model_id(user_id, model), taken, made)
     except BaseException as error:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline import embed
 from sql.vectors import Pieces
@@ -14,26 +15,37 @@ from tasks.context import Options, Runtime
 
 
 def embed_texts(
-    run: Runtime, user_id: UUID, model: str, texts: Sequence[tuple[int, str]]
+    run: Runtime,
+    user_id: UUID,
+    model: str,
+    texts: Sequence[tuple[int, str]],
+    sign_of_life: Callable[[], None] = lambda: None,
 ) -> Pieces | None:
     """Vectors of numbered texts; None if there is nothing to embed.
 
     A text that this user had embedded before comes from the cache. New vectors go there batch by
     batch, in transactions of their own: a chunk of long mails takes minutes, and a worker that is
-    lost in them loses one batch. A static model is quicker than the cache.
+    lost in them loses one batch. A static model is quicker than the cache. After each batch
+    `sign_of_life` is called.
     """
     owners, pieces = _pieces(texts, run.options)
     if not pieces:
         return None
     embedder, model_id = run.embedder(model), run.model_id(user_id, model)
     said, kept = [piece.text for piece in pieces], embedder.kept_by_text
+
+    def keep(fresh: Mapping[bytes, NDArray[np.float32]]) -> None:
+        if kept:
+            run.vectors.keep(user_id, model_id, fresh)
+        sign_of_life()
+
     hashes = {embed.text_hash(text) for text in said} if kept else set()
     matrix = embed.encode_missing(
         said,
         run.vectors.cached(user_id, model_id, hashes) if kept else {},
         embedder,
         batch=run.options.embed_batch or embedder.at_once,
-        keep=lambda fresh: run.vectors.keep(user_id, model_id, fresh) if kept else None,
+        keep=keep,
     )
     return Pieces(
         owners=owners,

@@ -218,14 +218,15 @@ class Storm:
         return {}
 
     def to_the_end(self, seconds: float) -> None:
-        """Until every file is dropped and is a job that has ended."""
+        """Until every file is dropped and is a job that has ended, with all of its vectors."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self.drop()
             self.tend()
             with contextlib.suppress(*DOWN):
                 ended = self.place.ask(
-                    "SELECT count(*) FROM imports.jobs WHERE completed_at IS NOT NULL"
+                    "SELECT count(*) FROM imports.jobs WHERE completed_at IS NOT NULL "
+                    "AND NOT EXISTS (SELECT FROM vectors.waiting)"
                 )
                 if ended >= self._count and not self._later and not self._to_drop:
                     return

@@ -196,11 +196,11 @@ class Recorder:
         return "\n".join(lines) + "\n"
 
     def cell(self, name: str) -> str:
-        """What was seen of one threat, the same things counted."""
+        """What was seen of one threat, in whatever order, the same things counted."""
         if THREATS[name].untested:
             return f"not tested: {THREATS[name].untested}"
         seen = Counter(note for notes in self.notes.get(name, {}).values() for note in notes)
-        return "; ".join(f"{text} (×{n})" if n > 1 else text for text, n in seen.items())
+        return "; ".join(f"{text} (×{n})" if n > 1 else text for text, n in sorted(seen.items()))
 
 
 _RECORDER = pytest.StashKey[Recorder]()

@@ -34,6 +34,11 @@ FROM taken AS t JOIN user_data.search AS s USING (document_id)
 JOIN user_data.documents AS d ON d.id = s.document_id AND d.data_type = s.data_type
     AND d.partition_at = s.partition_at;
 
+-- name: go_on
+-- What a turn took is its own for longer.
+UPDATE vectors.waiting SET taken_until = clock_timestamp() + make_interval(secs => %(lease_s)s)
+WHERE user_id = %(user_id)s AND model = %(model)s AND document_id = ANY(%(ids)s);
+
 -- name: give_back
 -- What a turn took and did not come to.
 UPDATE vectors.waiting
