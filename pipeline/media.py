@@ -12,7 +12,7 @@ import struct
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
@@ -23,7 +23,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from pipeline import timestamps
 from schemas.errors import BadValue
 from schemas.files import Member
-from schemas.records import Blob, DataType, Instant, Record
+from schemas.records import Blob, DataType, Instant, Record, ZoneSource
 from schemas.vocabulary import RecordType
 
 with suppress(ImportError):  # the extra `heic`
@@ -68,7 +68,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def picture(path: Path) -> Found:
-    """A picture's size, and what its EXIF says. The time is the camera's clock, and its zone."""
+    """A picture's size, and what its EXIF says. The time is the camera's clock, in the zone that
+    it names, else in the one that the satellites' time beside it tells."""
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as image:
             width, height = image.size
@@ -81,7 +82,7 @@ def picture(path: Path) -> Found:
         return Found(flags=("broken",))
     camera = " ".join(filter(None, (_text(said, ExifTags.Base.Make), _model(said))))
     metadata = {"width": width, "height": height, **({"camera": camera} if camera else {})}
-    return Found(time=_exif_time(said), metadata=metadata | _position(gps))
+    return Found(time=_exif_time(said, gps), metadata=metadata | _position(gps))
 
 
 def record(found: Found, member: Member, source: str) -> Record:
@@ -117,7 +118,7 @@ def _model(said: Mapping[int, Any]) -> str:
     return _text(said, ExifTags.Base.Model).removeprefix(_text(said, ExifTags.Base.Make)).strip()
 
 
-def _exif_time(said: Mapping[int, Any]) -> Instant | None:
+def _exif_time(said: Mapping[int, Any], gps: Mapping[int, Any]) -> Instant | None:
     written, zone = _text(said, _TAKEN), _text(said, _OFFSET)
     found = _EXIF_TIME.fullmatch(written)
     if found is None or found[1] == "0000":
@@ -126,7 +127,32 @@ def _exif_time(said: Mapping[int, Any]) -> Instant | None:
         time = timestamps.iso(f"{found[1]}-{found[2]}-{found[3]}T{found[4]}{zone}")
     except BadValue:
         return None
+    if beside := _zone_beside(time, gps):
+        time = timestamps.in_zone(time, beside, ZoneSource.COORDINATE)
     return msgspec.structs.replace(time, text=f"{written}{zone}")
+
+
+#: Zones are whole quarters of an hour; a fix that is minutes old tells none.
+_QUARTER, _SLACK, _WIDEST = timedelta(minutes=15), timedelta(minutes=2), timedelta(hours=14)
+
+
+def _zone_beside(local: Instant, gps: Mapping[int, Any]) -> timezone | None:
+    """The offset of the camera's clock from the time of the satellites, which is UTC.
+
+    EXIF 2.32, 4.6.6: `GPSDateStamp` is `YYYY:MM:DD`, `GPSTimeStamp` three rationals.
+    """
+    try:
+        year, month, day = (int(part) for part in _text(gps, ExifTags.GPS.GPSDateStamp).split(":"))
+        hours, minutes, seconds = (float(part) for part in gps[ExifTags.GPS.GPSTimeStamp])
+        clock = timedelta(hours=hours, minutes=minutes, seconds=seconds)
+        fix = datetime(year, month, day, tzinfo=UTC) + clock
+    except DAMAGE:
+        return None
+    if local.at is None:
+        return None
+    ahead = local.at - fix
+    offset = round(ahead / _QUARTER) * _QUARTER
+    return timezone(offset) if abs(offset) <= _WIDEST and abs(ahead - offset) <= _SLACK else None
 
 
 def _position(gps: Mapping[int, Any]) -> dict[str, float]:
@@ -206,8 +232,9 @@ def _movie_time(path: Path) -> Instant | None:
     if not seconds or seconds >= 1 << 33:
         return None
     at = _MOVIE_EPOCH + timedelta(seconds=seconds)
-    inside = timestamps.FIRST_YEAR <= at.year <= timestamps.LAST_YEAR
-    return Instant(at, str(seconds), 0) if inside else None
+    if at.year > timestamps.LAST_YEAR:
+        return Instant(None, str(seconds), 0, "out_of_range")
+    return Instant(at, str(seconds), 0)
 
 
 def _box(source: BinaryIO, start: int, end: int, wanted: bytes) -> tuple[int, int] | None:
