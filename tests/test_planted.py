@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from pipeline import embed
 from tasks import context, deepen, indexing, redress
 from tasks.context import Runtime
 from tasks.privacy import PolicyFile
-from tests.lake_support import Database, Driver, FakeEmbedder, counts, zipped
+from tests.lake_support import Database, Driver, FakeEmbedder, zipped
 from workers.cli import app, jobs, people, quarantine, search, status
 from workers.settings import Settings
 
@@ -145,8 +146,21 @@ EXPORT = zipped(
         "note.txt": NOTE.encode(),
     }
 )
+#: How often which file holds them, in titles, texts, values, names of fields and of attachments.
+CARDS = {
+    "all.mbox": 7, "WhatsApp Chat with Bo.txt": 2, "calendar.ics": 1, "contacts.vcf": 1,
+    "rows.ndjson": 3, "Takeout/My Activity/Search/MyActivity.json": 4, "people.csv": 2,
+    "note.txt": 1,
+}  # fmt: skip
+PHONES = {
+    "all.mbox": 2, "WhatsApp Chat with Bo.txt": 4, "calendar.ics": 3, "contacts.vcf": 4,
+    "rows.ndjson": 5, "Takeout/My Activity/Search/MyActivity.json": 2, "people.csv": 2,
+    "note.txt": 1,
+}  # fmt: skip
 #: Where planted values may stand, and where docs/privacy.md says so.
 AS_THEY_CAME = {"imports.quarantine.raw"}
+#: What stands there of an import under another policy: paths, and names of fields that are new.
+LEFT = AS_THEY_CAME | {"imports.files.path", "imports.drift.field"}
 
 
 def planted_in(text: str) -> list[str]:
@@ -160,16 +174,22 @@ def columns(database: Database) -> Iterator[tuple[str, str]]:
     tables = database.rows(
         "SELECT format('%%I.%%I', n.nspname, c.relname) AS name FROM pg_class AS c "
         "JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'm') "
-        "AND n.nspname NOT IN ('pg_catalog', 'information_schema')"
+        "AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema')"
     )
     for table in tables:
         held: dict[str, list[str]] = {}
-        for row in database.rows(f"SELECT * FROM {table['name']}"):
-            for column, value in row.items():
-                said = bytes(value).decode("latin-1") if isinstance(value, bytes) else str(value)
-                held.setdefault(column, []).append(said)
+        for row in database.rows(f"SELECT to_jsonb(t) AS said FROM {table['name']} AS t"):
+            for column, value in row["said"].items():
+                held.setdefault(column, []).append(_spelled_out(value))
         for column, values in held.items():
-            yield f"{table['name']}.{column}", "\n".join(values)
+            yield f"{table['name']}.{column}", " | ".join(values)
+
+
+def _spelled_out(value: Any) -> str:
+    """A value as text; bytes, which come as hex, as the letters that they are."""
+    if isinstance(value, str) and value.startswith("\\x"):
+        return bytes.fromhex(value[2:]).decode("latin-1")
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def standing(database: Database) -> set[str]:
@@ -178,6 +198,28 @@ def standing(database: Database) -> set[str]:
     assert len(looked) > 100
     assert any("heron" in text for _, text in looked), "the look finds what is there"
     return {name for name, text in looked if planted_in(text)}
+
+
+def vectors(database: Database) -> dict[str, int]:
+    """How many vectors each tier has."""
+    rows = database.rows(
+        "SELECT m.tier, count(*) AS n FROM vectors.embeddings AS e "
+        "JOIN vectors.models AS m ON m.id = e.model_id GROUP BY m.tier"
+    )
+    return {row["tier"]: row["n"] for row in rows}
+
+
+def assert_vectors_are_of_the_texts(database: Database) -> None:
+    """Each document's first vectors are those of its text as it stands."""
+    rows = database.rows(
+        "SELECT d.title, d.content, m.tier, e.embedding::text AS vector "
+        "FROM vectors.embeddings AS e JOIN vectors.models AS m ON m.id = e.model_id "
+        "JOIN user_data.documents AS d ON d.id = e.document_id"
+    )
+    for row in rows:
+        (piece,) = embed.pieces(embed.text_of(row["title"], row["content"]) or "", 10_000, 1)
+        (expected,) = FakeEmbedder().encode([piece.text])
+        assert json.loads(row["vector"]) == expected.tolist()
 
 
 @pytest.fixture
@@ -241,8 +283,8 @@ def test_planted_values_are_nowhere(
         ["receipt", "JOB"], ["receipt", "JOB", "--json"], ["status"], ["jobs"],
         ["quarantine", "list"], ["quarantine", "show", "1"], ["quarantine", "show", "2"],
         ["quarantine", "show", "3"], ["search", "heron"], ["search", "heron", "--json"],
-        ["search", "card", "--mode", "keyword", "--json"], ["people", "Bo"],
-        ["people", "Bo", "--json"],
+        ["search", "card", "--mode", "keyword", "--json"], ["people", "Bo Heron"],
+        ["people", "Bo Heron", "--json"],
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -258,9 +300,45 @@ def test_no_command_says_them(
     assert not planted_in(said.output)
 
 
-def test_the_receipt_counts_them(
-    imported: Imported, database: Database, here: Settings
-) -> None:
+def test_the_receipt_counts_them(imported: Imported, database: Database, here: Settings) -> None:
     job = imported(ANA, "export.zip", EXPORT)
     said = json.loads(cli.invoke(app, ["receipt", str(job["id"]), "--json"]).output)
-    assert said == {}
+    assert said["privacy"]["card"] == {"drop": sum(CARDS.values())}
+    assert said["privacy"]["phone"] == {"hash": sum(PHONES.values())}
+    told = cli.invoke(app, ["receipt", str(job["id"])]).output
+    assert f"{sum(CARDS.values())} payment cards dropped" in told
+    assert f"{sum(PHONES.values())} phone numbers hashed" in told
+    for expected, name in ((CARDS, "privacy.card.drop"), (PHONES, "privacy.phone.hash")):
+        files = database.files(job["id"])
+        assert {path: files[path]["counts"].get(name) for path in expected} == expected
+
+
+def test_a_policy_that_came_later_reaches_both_tiers(
+    imported: Imported, run: Runtime, database: Database, embedder: FakeEmbedder,
+    deep: FakeEmbedder, policy_file: Path,
+) -> None:  # fmt: skip
+    policy_file.write_text("")
+    job = imported(ANA, "export.zip", EXPORT)
+    user = job["user_id"]
+    indexing.index_user(run, user, seconds=60)
+    deepen.turn(run, user, "full")
+    assert {"user_data.search.words", "vectors.cache.text_hash"} <= {
+        n for n, _ in columns(database)
+    }
+    assert len(standing(database)) > 5
+    before = vectors(database)
+    assert before["static"] == before["full"]
+
+    policy_file.write_text(POLICY)
+    for made in (embedder, deep):
+        made.texts.clear()
+    applied = redress.apply(run, user, run.options.privacy.treatment(user))
+    assert applied.changed > 10
+    assert deepen.turn(run, user, "full") > 10
+    assert standing(database) <= LEFT
+    assert vectors(database) == before
+    assert embedder.texts and deep.texts
+    assert not any(planted_in(text) for text in (*embedder.texts, *deep.texts))
+    assert_vectors_are_of_the_texts(database)
+    told = database.rows("SELECT detail FROM imports.events WHERE kind = 'privacy_applied'")
+    assert sum(row["detail"]["records"] for row in told) == applied.changed
