@@ -20,7 +20,7 @@ import msgspec
 import mutagen
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from pipeline import timestamps
+from pipeline import places, timestamps
 from schemas.errors import BadValue
 from schemas.files import Member
 from schemas.records import Blob, DataType, Instant, Record, ZoneSource
@@ -184,7 +184,8 @@ _TAGS = {"artist": "artist", "album": "album", "date": "date", "genre": "genre"}
 
 
 def recording(path: Path) -> Found:
-    """How long sound or video is, and what its tags say. A video's time is when it was made."""
+    """How long sound or video is, and what its tags say. A video's time is when it was made, and
+    its place where."""
     time = _movie_time(path)
     try:
         found = mutagen.File(path, easy=True)
@@ -198,7 +199,7 @@ def recording(path: Path) -> Found:
     if isinstance(length, int | float) and math.isfinite(length) and length > 0:
         said["duration_s"] = round(float(length), 3)
     metadata = {name: value for name, value in said.items() if value}
-    return Found(time=time, title=_tag(tags, "title"), metadata=metadata)
+    return Found(time=time, title=_tag(tags, "title"), metadata=metadata | _movie_place(path))
 
 
 def _tag(tags: Any, name: str) -> str | None:
@@ -235,6 +236,29 @@ def _movie_time(path: Path) -> Instant | None:
     if at.year > timestamps.LAST_YEAR:
         return Instant(None, str(seconds), 0, "out_of_range")
     return Instant(at, str(seconds), 0)
+
+
+def _movie_place(path: Path) -> dict[str, float]:
+    """Where a movie was made, as cameras and phones say it (`moov.udta.\xa9xyz`, ISO 6709, behind
+    a length and a language); nothing where it is odd, or 0, 0."""
+    try:
+        with path.open("rb") as source:
+            if source.read(12)[4:8] != b"ftyp":
+                return {}
+            found: tuple[int, int] | None = (0, path.stat().st_size)
+            for name in (b"moov", b"udta", b"\xa9xyz"):
+                found = _box(source, *found, name) if found else None
+            if found is None:
+                return {}
+            source.seek(found[0])
+            said = source.read(min(100, found[1] - found[0]))
+        north, east, up = places.iso6709(said[4:].decode("ascii", "replace"))
+    except (OSError, BadValue):
+        return {}
+    if not (north or east):
+        return {}
+    place = {"latitude": north, "longitude": east}
+    return place if up is None else {**place, "altitude_m": up}
 
 
 def _box(source: BinaryIO, start: int, end: int, wanted: bytes) -> tuple[int, int] | None:
