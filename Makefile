@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 PYTHON_IN := .venv/bin/python
-.PHONY: help setup demo test lint storm bombs fuzz threats bench bench-embedding bench-large lock clean
+.PHONY: help setup demo test lint storm bombs fuzz threats bench bench-embedding bench-language bench-large lock clean
 
 help: ## What can be made here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench: setup ## Speed and memory, as ratios
 
 bench-embedding: setup ## Speed and quality of both tiers of vectors
 	$(PYTHON_IN) -m benchmarks.embedding
+
+bench-language: setup ## How well and how fast languages are told
+	$(PYTHON_IN) -m benchmarks.language
 
 bench-large: setup ## Speed and memory of a page of 300 MB and an Apple Health export of 1 GB
 	$(PYTHON_IN) -m benchmarks.large

@@ -41,8 +41,11 @@ _SUPERSETS = {
     "euc_kr": "cp949",
     "big5": "big5hkscs",
 }
-#: Charsets whose bytes are good UTF-8 too, so that a declaration of them goes before UTF-8.
-_LIKE_ASCII = re.compile(r"iso2022|hz$|utf-7$|utf-16|utf-32")
+#: Charsets whose bytes are good UTF-8 too, so that a declaration of them goes before UTF-8; the
+#: last are EBCDIC.
+_LIKE_ASCII = re.compile(r"iso2022|hz$|utf-7$|utf-16|utf-32|cp(?:037|273|424|500|875|1026|1140)$")
+#: The high bytes of UTF-16 in alphabets, and of the punctuation among their words.
+_HIGH_BYTES = frozenset({*range(0x10), 0x20})
 #: Codecs of Python that are no charset of a text; idna and punycode take quadratic time.
 _NO_CHARSETS = frozenset(
     {"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "mbcs", "oem"}
@@ -122,6 +125,16 @@ def _by_nuls(data: bytes) -> Iterator[str]:
         yield "utf-16-le"
     elif odd <= few and even >= many:
         yield "utf-16-be"
+    elif not even and _are_high(head[1::2]):
+        yield "utf-16-le"
+    elif not odd and _are_high(head[0::2]):
+        yield "utf-16-be"
+
+
+def _are_high(data: bytes) -> bool:
+    """Whether these are the high bytes of words in one alphabet, with spaces between them."""
+    held = set(data)
+    return 2 <= len(held) <= 4 and held <= _HIGH_BYTES
 
 
 def _by_escapes(data: bytes) -> Iterator[str]:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from pipeline.media import DAMAGE, FORMATS
+from pipeline.text import unquoted
 
 #: Letters of one shingle. Eight in a row say about a word and a half, also where words have no
 #: spaces; with fewer, long texts of one language have too much in common.
@@ -46,9 +47,6 @@ _SIDE = 16
 _MOST_PIXELS = 120_000_000
 
 _SPACE = re.compile(r"\s+")
-_QUOTED = re.compile(r"^\s*>.*$", re.MULTILINE)
-#: What mail programs put before a signature (RFC 3676, 4.3).
-_SIGNATURE = re.compile(r"^-- ?\r?$", re.MULTILINE)
 
 
 class Likeness(StrEnum):
@@ -89,7 +87,7 @@ def of_text(text: str) -> Signature | None:
 def _own(text: str) -> str:
     """Without quoted lines and signature, case and spaces; whole where nothing else is left."""
     text = text[:MOST_CHARS]
-    own = _SIGNATURE.split(_QUOTED.sub("", text), maxsplit=1)[0]
+    own = unquoted(text)
     said = own if len(own) > _SHINGLE + _LEAST_SHINGLES else text
     return _SPACE.sub(" ", unicodedata.normalize("NFKC", said)).strip().casefold()
 

@@ -84,7 +84,7 @@ def parse(data: bytes) -> Message:
     except fast_mail_parser.ParseError:
         return _by_standard_library(data)
     flags = tuple(sorted({warning.kind.replace("-", "_") for warning in mail.warnings}))
-    if "charset_fallback" in flags:
+    if "charset_fallback" in flags or any(map(_is_misread, (*mail.text_plain, *mail.text_html))):
         return _by_standard_library(data)
     return Message(
         fields=_lower_case(mail.headers.items()),
@@ -96,6 +96,13 @@ def parse(data: bytes) -> Message:
         parts=tuple(parts),
         flags=flags,
     )
+
+
+def _is_misread(said: str) -> bool:
+    """Whether its charset was declared wrongly: more was lost than was read beyond ASCII. One
+    character cut in two, as by a list's footer, is none of that."""
+    lost = said.count(text.REPLACEMENT)
+    return lost > 0 and lost > sum(letter > "\x7f" for letter in said) - lost
 
 
 def _utf8_header(header: bytes) -> bytes:

@@ -12,7 +12,7 @@ import struct
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
@@ -20,10 +20,10 @@ import msgspec
 import mutagen
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from pipeline import timestamps
+from pipeline import places, timestamps
 from schemas.errors import BadValue
 from schemas.files import Member
-from schemas.records import Blob, DataType, Instant, Record
+from schemas.records import Blob, DataType, Instant, Record, ZoneSource
 from schemas.vocabulary import RecordType
 
 with suppress(ImportError):  # the extra `heic`
@@ -68,7 +68,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def picture(path: Path) -> Found:
-    """A picture's size, and what its EXIF says. The time is the camera's clock, and its zone."""
+    """A picture's size, and what its EXIF says. The time is the camera's clock, in the zone that
+    it names, else in the one that the satellites' time beside it tells."""
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as image:
             width, height = image.size
@@ -81,7 +82,7 @@ def picture(path: Path) -> Found:
         return Found(flags=("broken",))
     camera = " ".join(filter(None, (_text(said, ExifTags.Base.Make), _model(said))))
     metadata = {"width": width, "height": height, **({"camera": camera} if camera else {})}
-    return Found(time=_exif_time(said), metadata=metadata | _position(gps))
+    return Found(time=_exif_time(said, gps), metadata=metadata | _position(gps))
 
 
 def record(found: Found, member: Member, source: str) -> Record:
@@ -117,7 +118,7 @@ def _model(said: Mapping[int, Any]) -> str:
     return _text(said, ExifTags.Base.Model).removeprefix(_text(said, ExifTags.Base.Make)).strip()
 
 
-def _exif_time(said: Mapping[int, Any]) -> Instant | None:
+def _exif_time(said: Mapping[int, Any], gps: Mapping[int, Any]) -> Instant | None:
     written, zone = _text(said, _TAKEN), _text(said, _OFFSET)
     found = _EXIF_TIME.fullmatch(written)
     if found is None or found[1] == "0000":
@@ -126,7 +127,32 @@ def _exif_time(said: Mapping[int, Any]) -> Instant | None:
         time = timestamps.iso(f"{found[1]}-{found[2]}-{found[3]}T{found[4]}{zone}")
     except BadValue:
         return None
+    if beside := _zone_beside(time, gps):
+        time = timestamps.in_zone(time, beside, ZoneSource.COORDINATE)
     return msgspec.structs.replace(time, text=f"{written}{zone}")
+
+
+#: Zones are whole quarters of an hour; a fix that is minutes old tells none.
+_QUARTER, _SLACK, _WIDEST = timedelta(minutes=15), timedelta(minutes=2), timedelta(hours=14)
+
+
+def _zone_beside(local: Instant, gps: Mapping[int, Any]) -> timezone | None:
+    """The offset of the camera's clock from the time of the satellites, which is UTC.
+
+    EXIF 2.32, 4.6.6: `GPSDateStamp` is `YYYY:MM:DD`, `GPSTimeStamp` three rationals.
+    """
+    try:
+        year, month, day = (int(part) for part in _text(gps, ExifTags.GPS.GPSDateStamp).split(":"))
+        hours, minutes, seconds = (float(part) for part in gps[ExifTags.GPS.GPSTimeStamp])
+        clock = timedelta(hours=hours, minutes=minutes, seconds=seconds)
+        fix = datetime(year, month, day, tzinfo=UTC) + clock
+    except DAMAGE:
+        return None
+    if local.at is None:
+        return None
+    ahead = local.at - fix
+    offset = round(ahead / _QUARTER) * _QUARTER
+    return timezone(offset) if abs(offset) <= _WIDEST and abs(ahead - offset) <= _SLACK else None
 
 
 def _position(gps: Mapping[int, Any]) -> dict[str, float]:
@@ -158,7 +184,8 @@ _TAGS = {"artist": "artist", "album": "album", "date": "date", "genre": "genre"}
 
 
 def recording(path: Path) -> Found:
-    """How long sound or video is, and what its tags say. A video's time is when it was made."""
+    """How long sound or video is, and what its tags say. A video's time is when it was made, and
+    its place where."""
     time = _movie_time(path)
     try:
         found = mutagen.File(path, easy=True)
@@ -172,7 +199,7 @@ def recording(path: Path) -> Found:
     if isinstance(length, int | float) and math.isfinite(length) and length > 0:
         said["duration_s"] = round(float(length), 3)
     metadata = {name: value for name, value in said.items() if value}
-    return Found(time=time, title=_tag(tags, "title"), metadata=metadata)
+    return Found(time=time, title=_tag(tags, "title"), metadata=metadata | _movie_place(path))
 
 
 def _tag(tags: Any, name: str) -> str | None:
@@ -206,8 +233,32 @@ def _movie_time(path: Path) -> Instant | None:
     if not seconds or seconds >= 1 << 33:
         return None
     at = _MOVIE_EPOCH + timedelta(seconds=seconds)
-    inside = timestamps.FIRST_YEAR <= at.year <= timestamps.LAST_YEAR
-    return Instant(at, str(seconds), 0) if inside else None
+    if at.year > timestamps.LAST_YEAR:
+        return Instant(None, str(seconds), 0, "out_of_range")
+    return Instant(at, str(seconds), 0)
+
+
+def _movie_place(path: Path) -> dict[str, float]:
+    """Where a movie was made, as cameras and phones say it (`moov.udta.\xa9xyz`, ISO 6709, behind
+    a length and a language); nothing where it is odd, or 0, 0."""
+    try:
+        with path.open("rb") as source:
+            if source.read(12)[4:8] != b"ftyp":
+                return {}
+            found: tuple[int, int] | None = (0, path.stat().st_size)
+            for name in (b"moov", b"udta", b"\xa9xyz"):
+                found = _box(source, *found, name) if found else None
+            if found is None:
+                return {}
+            source.seek(found[0])
+            said = source.read(min(100, found[1] - found[0]))
+        north, east, up = places.iso6709(said[4:].decode("ascii", "replace"))
+    except (OSError, BadValue):
+        return {}
+    if not (north or east):
+        return {}
+    place = {"latitude": north, "longitude": east}
+    return place if up is None else {**place, "altitude_m": up}
 
 
 def _box(source: BinaryIO, start: int, end: int, wanted: bytes) -> tuple[int, int] | None:

@@ -150,11 +150,19 @@ def _batch(batch: list[Found]) -> Iterable[Found]:
 
 
 def _tell_language(batch: list[Found], wanted: list[int]) -> None:
-    records = [batch[at][2] for at in wanted]
-    told = language.detect([r.content or "" for r in records if isinstance(r, Record)])
+    records = [r for at in wanted if isinstance(r := batch[at][2], Record)]
+    texts = [record.content or "" for record in records]
+    told = language.detect(texts)
+    conversations = [_conversation(record) for record in records]
+    told = language.of_conversations(texts, told, conversations)
     for at, record, tongue in zip(wanted, records, told, strict=True):
         offset, length, _ = batch[at]
         batch[at] = (offset, length, msgspec.structs.replace(record, language=tongue))
+
+
+def _conversation(record: Record) -> str | None:
+    name = record.metadata.get("conversation")
+    return name if isinstance(name, str) else None
 
 
 def _clean(record: Record) -> Record:

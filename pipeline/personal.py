@@ -63,6 +63,16 @@ _ANYTHING = re.compile(r"[\d@:_]").search
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]{5,15}(?:Z|[+-]\d\d:\d\d)?").fullmatch
 
 
+#: What programs and keyboards put for a plain character, one for one: spaces that don't break,
+#: hyphens and dashes, wide signs, digits of other scripts.
+_ALIKE = str.maketrans(
+    dict.fromkeys("\u00a0\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B))), " ")
+    | dict.fromkeys("\u2212\ufe63\uff0d" + "".join(map(chr, range(0x2010, 0x2016))), "-")
+    | dict(zip("\uff08\uff09\uff0b\uff0e\uff0f\uff1a\uff20", "()+./:@", strict=True))
+    | {chr(zero + n): str(n) for zero in (0x660, 0x6F0, 0x966, 0xFF10) for n in range(10)}
+)
+
+
 def find(text: str, *, hint: str = "", regions: tuple[str, ...] = REGIONS) -> list[Finding]:
     """All findings, which may overlap, in no order. `hint` is the name of the field it stands in.
 
@@ -70,7 +80,8 @@ def find(text: str, *, hint: str = "", regions: tuple[str, ...] = REGIONS) -> li
     """
     if _ANYTHING(text) is None or _STAMP(text):
         return []
-    look, within = _Look(text.encode("utf-8", "replace")), _Text(text, hint, regions)
+    plain = text if text.isascii() else text.translate(_ALIKE)
+    look, within = _Look(plain.encode("utf-8", "replace")), _Text(plain, hint, regions)
     found: list[Finding] = []
     for finder, clues in _FINDERS:
         if any(clue(look, 0) >= 0 for clue in clues):
@@ -129,8 +140,8 @@ _WORD_START = re.compile(
 )
 
 _CARD = re.compile(
-    r"(?<![\w.+-])(?:\d{4}([ \u00a0-])\d{4}\1\d{4}\1\d{4}(?:\1\d{1,3})?"
-    r"|\d{4}([ \u00a0-])\d{6}\2\d{4,5}|\d{13,19})(?![\w-]|[.,]\d)"
+    r"(?<![\w.+-])(?:\d{4}([ .-])\d{4}\1\d{4}\1\d{4}(?:\1\d{1,3})?"
+    r"|\d{4}([ .-])\d{6}\2\d{4,5}|\d{13,19})(?![\w-]|[.,]\d)"
 )
 #: Issuers' ranges by the first digits, and the lengths that they give out.
 _ISSUERS = (
@@ -170,12 +181,12 @@ def _cards(within: _Text) -> Iterator[Finding]:
         yield Finding(Kind.CARD, match.start(), match.end(), sure, digits)
 
 
-_IBAN = re.compile(r"(?<![^\W_])[A-Z]{2}\d\d(?:[ \u00a0-]?[A-Z\d]){11,30}", re.IGNORECASE)
+_IBAN = re.compile(r"(?<![^\W_])[A-Z]{2}\d\d(?:[ -]?[A-Z\d]){11,30}", re.IGNORECASE)
 
 
 def _is_iban(text: str) -> bool:
     """By length and check digits: lists of banks are never complete."""
-    return iban.is_valid(text.replace("\u00a0", " "), check_country=False)
+    return iban.is_valid(text, check_country=False)
 
 
 def _ibans(within: _Text) -> Iterator[Finding]:
@@ -186,7 +197,7 @@ def _ibans(within: _Text) -> Iterator[Finding]:
             if text[-1].isalnum() and _is_iban(text):
                 end = match.start() + length
                 if not within.text[end : end + 1].isalnum():
-                    value = iban.compact(text.replace("\u00a0", " "))
+                    value = iban.compact(text)
                     yield Finding(Kind.IBAN, match.start(), end, 0.98, value)
                 break
 
@@ -199,7 +210,7 @@ def _national_ids(within: _Text) -> Iterator[Finding]:
 
 # --- phone numbers ---------------------------------------------------------------------------
 
-_SEPARATORS = r"[ ().\-/\u00a0]{0,2}"
+_SEPARATORS = r"[ ().\-/]{0,2}"
 _INTERNATIONAL = re.compile(rf"(?<![\w+])(?:\+|00(?=[1-9]))\(?\d(?:{_SEPARATORS}\d){{6,14}}(?!\d)")
 _NATIONAL = re.compile(rf"(?<![\w.,/=#&:+%@-])\(?\d(?:{_SEPARATORS}\d){{5,13}}(?!\w|[.,:/-]\d)")
 _AMERICAN = re.compile(r"\(\d{3}\) ?\d{3}[-. ]\d{4}|(\d{3}([-.])\d{3}\2\d{4})")
@@ -228,7 +239,7 @@ def _international(within: _Text, start: int, text: str) -> Finding | None:
         if value := _valid(number, None):
             sure = 0.95 if text[0] == "+" or _PHONE_WORDS.search(within.before(start)) else 0.7
             return Finding(Kind.PHONE, start, start + len(text), sure, value)
-        shorter = re.sub(r"[ ().\-/\u00a0]+\d+\Z", "", text)
+        shorter = re.sub(r"[ ().\-/]+\d+\Z", "", text)
         if shorter == text:
             break
         text = shorter
@@ -558,7 +569,19 @@ _FINDERS: tuple[tuple[_Finder, tuple[_Clue, ...]], ...] = (
         ),
     ),
 )
-_CLUES = tuple(dict.fromkeys(clue for _, clues in _FINDERS for clue in clues))
+#: The characters of `_ALIKE` in UTF-8, beside a digit or as one: what is looked at has them still.
+_ODD = re.compile(
+    rb"[\d)](?:\xe2\x80[\x80-\x8a\x90-\x95\xaf]|\xe2\x81\x9f|\xe2\x88\x92|\xe3\x80\x80|\xef\xb9\xa3)"
+    rb"|\xef\xbc[\x88-\x9a\xa0]|\xd9[\xa0-\xa9]|\xdb[\xb0-\xb9]|\xe0\xa5[\xa6-\xaf]"
+).search
+
+
+def _odd(look: _Look, start: int) -> int:
+    match = _ODD(look.data, start)
+    return -1 if match is None else match.start()
+
+
+_CLUES = (*dict.fromkeys(clue for _, clues in _FINDERS for clue in clues), _odd)
 
 #: A JSON text in which there is a clue.
 SUSPICIOUS = b'"@"'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from schemas.errors import BadValue
 from schemas.reasons import Reason
@@ -46,3 +47,32 @@ def wgs84(latitude: float, longitude: float) -> tuple[float, float]:
     if not finite:
         raise BadValue(Reason.BAD_NUMBER, "latitude or longitude is not a finite number")
     raise BadValue(Reason.BAD_PLACE, "latitude or longitude is off the globe")
+
+
+_ISO_6709 = re.compile(
+    r"(?P<north>[+-]\d{2}(?:\d\d){0,2}(?:\.\d+)?)(?P<east>[+-]\d{3}(?:\d\d){0,2}(?:\.\d+)?)"
+    r"(?P<up>[+-]\d+(?:\.\d+)?)?(?:CRS[^/]{1,30})?/?",
+    re.ASCII,
+)
+
+
+def iso6709(text: str) -> tuple[float, float, float | None]:
+    """Latitude and longitude in degrees, and metres above the sea if said: `+52.5200+013.4050+34/`.
+
+    Degrees, degrees and minutes, or those and seconds, told by how many digits there are (ISO
+    6709, annex H). Raises `BadValue`, as `wgs84` does, and BAD_NUMBER for another text.
+    """
+    found = _ISO_6709.fullmatch(text.strip("\0 "))
+    if found is None:
+        raise BadValue(Reason.BAD_NUMBER, "the place is not in ISO 6709")
+    latitude, longitude = wgs84(_sexagesimal(found["north"], 2), _sexagesimal(found["east"], 3))
+    return latitude, longitude, float(found["up"]) if found["up"] else None
+
+
+def _sexagesimal(text: str, digits: int) -> float:
+    """Degrees of a sign and so many digits of degrees, with digits of minutes and seconds."""
+    whole, _, fraction = text[1:].partition(".")
+    parts = [whole[:digits], *(whole[n : n + 2] for n in range(digits, len(whole), 2))]
+    parts[-1] += f".{fraction or 0}"
+    value = sum(float(part) / float(60**n) for n, part in enumerate(parts))
+    return round(-value if text[0] == "-" else value, 7)

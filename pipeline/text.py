@@ -24,12 +24,16 @@ __all__ = [
     "survey",
     "too_tangled",
     "transcode",
+    "unquoted",
 ]
 
 REPLACEMENT = "\ufffd"
 
 _HIGH_THEN_LOW = re.compile(r"[\ud800-\udbff][\udc00-\udfff]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+_QUOTED = re.compile(r"^\s*>.*$", re.MULTILINE)
+#: What mail programs put before a signature (RFC 3676, 4.3).
+_SIGNATURE = re.compile(r"^-- ?\r?$", re.MULTILINE)
 
 
 def clean(text: str) -> tuple[str, tuple[str, ...]]:
@@ -50,6 +54,11 @@ def clean(text: str) -> tuple[str, tuple[str, ...]]:
         text, lone = _SURROGATE.subn(REPLACEMENT, text)
         flags.extend(["surrogate_replaced"] if lone else [])
     return unicodedata.normalize("NFC", text), tuple(flags)
+
+
+def unquoted(text: str) -> str:
+    """The text without lines that are quoted by `>`, and without its signature."""
+    return _SIGNATURE.split(_QUOTED.sub("", text), maxsplit=1)[0]
 
 
 def _without_nul(text: str) -> str:

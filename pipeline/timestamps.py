@@ -9,7 +9,11 @@ Flags of the `Instant`s made here:
 - `zone_assumed`: the text names no zone that we know; its clock is taken as UTC.
 - `zone_ambiguous`: the text names its zone by an abbreviation (BST, MESZ, CST), which several
   zones share and which need not hold on that day; its clock is taken as UTC.
+- `clock_twice`: its zone's clock showed it twice, when summer time ended; the first is taken.
+- `clock_skipped`: its zone's clock never showed it, when summer time began; it is read as if the
+  clock had not been put on (RFC 5545 3.3.5 has both).
 - `day_first_assumed`: day and month are numbers up to 12; the first is taken for the day.
+- `day_month_ambiguous`: so they are in every date of the file; the likelier is taken for the day.
 - `zone_unknown`: the text is in UTC and says that the local zone is not known (`-0000`).
 - `leap_second`: the second was 60; `at` is the second after 59, as in POSIX time.
 - `out_of_range`: a real time outside the years 1900 to 2100; `at` is None.
@@ -29,7 +33,7 @@ from typing import Literal, NoReturn, TypeAlias
 
 from schemas.errors import BadValue
 from schemas.reasons import Reason
-from schemas.records import Instant
+from schemas.records import Instant, ZoneSource
 
 Unit: TypeAlias = Literal["s", "ms", "us", "ns", "webkit"]
 
@@ -41,6 +45,8 @@ _fromtimestamp = datetime.fromtimestamp
 _MILLION = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_TIME, _SECOND, _MINUTE = timedelta(), timedelta(seconds=1), timedelta(minutes=1)
+#: More than any clock was ever put on at once for summer.
+_BEFORE_CHANGE = timedelta(hours=3)
 #: The range in microseconds since 1970: [first, end).
 _FIRST_US = (datetime(FIRST_YEAR, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 _END_US = (datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
@@ -159,25 +165,39 @@ def _civil(
             _refuse("the time has a leap second where none can be")
         at, flag = at + _SECOND, flag or "leap_second"
     if not inside or not FIRST_YEAR <= at.year <= LAST_YEAR:
-        return Instant(None, text, offset, "out_of_range")
+        return Instant(None, text, offset, "out_of_range", _guess(flag))
     return Instant(at, text, offset, flag)
 
 
-def in_zone(written: Instant, zone: tzinfo, *, assumed: bool = False) -> Instant:
-    """A clock time that names no zone, as the clock of `zone`, which something else named.
+def _guess(flag: str | None) -> ZoneSource | None:
+    """The zone's source, where another flag takes the place of the one that tells it."""
+    return ZoneSource.ASSUMED if flag in ("zone_assumed", "zone_ambiguous") else None
 
-    `assumed` keeps the flag `zone_assumed`: the zone is only likely. An hour that a clock shows
-    twice is the first of the two. What named its zone itself comes back as it is.
+
+def in_zone(written: Instant, zone: tzinfo, source: ZoneSource = ZoneSource.EXPLICIT) -> Instant:
+    """A clock time that names no zone, as the clock of `zone`, which `source` named.
+
+    What named its zone itself comes back as it is.
     """
     if written.at is None or written.flag != "zone_assumed":
         return written
+    named = None if source is ZoneSource.EXPLICIT else source
     local = written.at.replace(tzinfo=zone)
-    at = local.astimezone(UTC)
+    east, flag = (_NO_TIME, None) if zone is UTC else _by_clock(local)
+    at, offset = written.at - east, east // _MINUTE
     if not FIRST_YEAR <= at.year <= LAST_YEAR:
-        return Instant(None, written.text, None, "out_of_range")
-    if assumed:
-        return Instant(at, written.text, None, "zone_assumed")
-    return Instant(at, written.text, (local.utcoffset() or _NO_TIME) // _MINUTE)
+        return Instant(None, written.text, offset, "out_of_range", named)
+    return Instant(at, written.text, offset, flag, named)
+
+
+def _by_clock(local: datetime) -> tuple[timedelta, str | None]:
+    """How far its zone's clock is ahead of UTC, and whether it showed this time never or twice."""
+    east = local.utcoffset() or _NO_TIME
+    shown = (local.replace(tzinfo=UTC) - east).astimezone(local.tzinfo)
+    if shown.replace(tzinfo=None) != local.replace(tzinfo=None):
+        # Zones do not agree on what they say of such a time; of one before it they do.
+        return (local - _BEFORE_CHANGE).utcoffset() or _NO_TIME, "clock_skipped"
+    return east, "clock_twice" if local.replace(fold=1).utcoffset() != east else None
 
 
 def utc_text(moment: Instant) -> str | None:
@@ -370,7 +390,10 @@ def activity_time(text: str) -> Instant:
     if half is not None:
         hour = hour % 12 + half if hour <= 12 else 24  # the 24th hour is refused below
     clock = (hour, int(found["minute"]), int(found["second"]), 0)
-    return _civil(text, date, clock, offset, flag if sure else "day_first_assumed")
+    moment = _civil(text, date, clock, offset, flag)
+    if sure or moment.at is None:
+        return moment
+    return Instant(moment.at, text, offset, "day_first_assumed", _guess(flag))
 
 
 def _activity_date(found: re.Match[str]) -> tuple[tuple[int, int, int], bool]:

@@ -33,17 +33,50 @@ class DataType(StrEnum):
     ACTIVITY = "activity"
 
 
+class ZoneSource(StrEnum):
+    """What named the zone in which a clock was read."""
+
+    EXPLICIT = "explicit"  # the text itself, or what its format is defined to be in
+    FILE = "file"  # another place in the file: a calendar's own zone
+    ACCOUNT = "account"  # what the account or its owner says of where they live
+    COORDINATE = "coordinate"  # where it was, by satellites
+    ASSUMED = "assumed"  # nothing did: UTC
+
+
+#: Flags of a clock in no zone that we could believe.
+_GUESSED = frozenset({"zone_assumed", "zone_ambiguous"})
+#: Flags of texts that could mean another moment, in the zone that was taken.
+_AMBIGUOUS = frozenset(
+    {"zone_ambiguous", "day_first_assumed", "day_month_ambiguous", "clock_twice", "clock_skipped"}
+)
+
+
 class Instant(msgspec.Struct, frozen=True, gc=False):
     """A moment as we understood it and as it was written.
 
     `at` is in UTC, or None where the text is a time outside 1900 to 2100 (then `flag` says so).
     `text` is verbatim. `offset` is minutes east of UTC, None where the source gave no zone.
+    `zone` is what named the zone where `flag` does not tell: None is EXPLICIT, or ASSUMED under a
+    flag that says so.
     """
 
     at: datetime | None
     text: str
     offset: int | None = None
     flag: str | None = None
+    zone: ZoneSource | None = None
+
+    @property
+    def zone_source(self) -> ZoneSource:
+        """What named the zone."""
+        if self.zone is not None:
+            return self.zone
+        return ZoneSource.ASSUMED if self.flag in _GUESSED else ZoneSource.EXPLICIT
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether the text could mean another moment; `flag` says why."""
+        return self.flag in _AMBIGUOUS
 
 
 class Blob(msgspec.Struct, frozen=True, kw_only=True):

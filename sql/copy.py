@@ -64,7 +64,8 @@ def partition_of(record: Record) -> datetime:
 
 
 def _with_time(metadata: dict[str, Any], time: Instant | None) -> dict[str, Any]:
-    """Metadata with the time as it was written, its offset in minutes, and any doubt."""
+    """Metadata with the time as it was written, its offset in minutes, any doubt, and what named
+    its zone, where that does not follow from the rest."""
     if time is None:
         return metadata
     written: dict[str, Any] = {"text": time.text}
@@ -72,6 +73,8 @@ def _with_time(metadata: dict[str, Any], time: Instant | None) -> dict[str, Any]
         written["offset"] = time.offset
     if time.flag is not None:
         written["flag"] = time.flag
+    if time.zone is not None:
+        written["zone"] = time.zone
     return {**metadata, "time": written}
 
 

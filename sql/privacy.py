@@ -96,6 +96,18 @@ def renew(connection: Connection, user_id: UUID, new: Renewed) -> int:
     return len(done)
 
 
-def finish(connection: Connection, user_id: UUID) -> None:
-    """All was seen."""
+def drift(lake: Lake, user_id: UUID) -> list[tuple[str, str]]:
+    """Formats and the names of fields that they do not know."""
+    return [
+        (row["format"], row["field"])
+        for row in lake.rows(user_id, "privacy", "drift", user_id=user_id)
+    ]
+
+
+def finish(connection: Connection, user_id: UUID, told: Sequence[tuple[str, str]] = ()) -> None:
+    """All was seen; of `told`, as `drift` has them, nothing is told any more."""
+    if told:
+        formats, fields = zip(*told, strict=True)
+        asked = {"user_id": user_id, "formats": list(formats), "fields": list(fields)}
+        connection.execute(_PRIVACY["drop_drift"], asked)
     connection.execute(_PRIVACY["finish"], {"user_id": user_id})

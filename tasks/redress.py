@@ -80,8 +80,10 @@ def apply(run: Runtime, user_id: UUID, treatment: Treatment, *, dry: bool = Fals
             if not dry:
                 _write(run, user_id, table, rows[-1]["id"], found, now)
     if not dry:
+        known = privacy.drift(run.lake, user_id)
+        told = [(f, name) for f, name in known if treatment.name(name, f, "metadata") != name]
         with run.lake.as_user(user_id) as connection:
-            privacy.finish(connection, user_id)
+            privacy.finish(connection, user_id, told)
         indexing.index_user(run, user_id, seconds=_INDEX_S)
     return Applied(**seen, done=_nested(done))
 

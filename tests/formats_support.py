@@ -114,6 +114,9 @@ def line_of(sample: Sample, found: Found) -> dict[str, Any]:
     fields = msgspec.to_builtins(outcome)
     if isinstance(blob := fields.get("blob"), dict):
         blob.pop("data")
+    for time in (fields.get("time"), fields.get("until")):
+        if time and time["zone"] is None:
+            time.pop("zone")
     if not fields.get("mutable"):
         fields.pop("mutable", None)
     kept = {n: value for n, value in fields.items() if value not in (None, {}, [], ())}

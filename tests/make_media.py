@@ -46,14 +46,18 @@ def _box(kind: bytes, inside: bytes) -> bytes:
     return struct.pack(">I4s", 8 + len(inside), kind) + inside
 
 
-def movie(path: Path) -> None:
-    """The head of an MP4 made on 2026-03-01 at 08:00 UTC, two seconds long, with no track."""
+def movie(path: Path, place: str = "") -> None:
+    """The head of an MP4 made on 2026-03-01 at 08:00 UTC, two seconds long, with no track.
+
+    `place` is where, in ISO 6709.
+    """
     made = 1_772_352_000 + 2_082_844_800
     mvhd = struct.pack(">IIIII", 0, made, made, 1_000, 2_000) + bytes(80)
     name = _box(b"\xa9nam", _box(b"data", struct.pack(">II", 1, 0) + "Am See – früh".encode()))
     handler = _box(b"hdlr", bytes(8) + b"mdirappl" + bytes(9))
     meta = _box(b"meta", bytes(4) + handler + _box(b"ilst", name))
-    moov = _box(b"moov", _box(b"mvhd", mvhd) + _box(b"udta", meta))
+    spot = _box(b"\xa9xyz", struct.pack(">HH", len(place), 0x15C7) + place.encode())
+    moov = _box(b"moov", _box(b"mvhd", mvhd) + _box(b"udta", meta + spot * bool(place)))
     path.write_bytes(_box(b"ftyp", b"isom" + bytes(4) + b"isommp42") + moov)
 
 

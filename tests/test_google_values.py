@@ -12,6 +12,7 @@ from pipeline import durations, google_fit, google_places, google_timeline, mone
 from pipeline.format import recognise
 from schemas.errors import BadValue
 from schemas.reasons import Reason
+from schemas.records import ZoneSource
 from tests.formats_support import Sample, all_samples, head_of
 
 
@@ -101,8 +102,8 @@ def test_a_clock_in_a_zone() -> None:
     berlin = ZoneInfo("Europe/Berlin")
     found = timestamps.in_zone(timestamps.iso("20240701T100000"), berlin)
     assert (found.at, found.offset, found.flag) == (datetime(2024, 7, 1, 8, tzinfo=UTC), 120, None)
-    likely = timestamps.in_zone(timestamps.iso("20240701T100000"), berlin, assumed=True)
-    assert (likely.at, likely.offset, likely.flag) == (found.at, None, "zone_assumed")
+    likely = timestamps.in_zone(timestamps.iso("20240701T100000"), berlin, ZoneSource.FILE)
+    assert (likely.at, likely.offset, likely.zone_source) == (found.at, 120, ZoneSource.FILE)
     sure = timestamps.iso("2024-07-01T10:00:00Z")
     assert timestamps.in_zone(sure, berlin) is sure
     assert timestamps.utc_text(found) == "2024-07-01T08:00:00Z"

@@ -2,7 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.language import LONGEST, UNDETERMINED, detect, fast_detector, plain_detector
+from benchmarks.language import labelled, scores
+from pipeline.language import (
+    LONGEST,
+    UNDETERMINED,
+    detect,
+    fast_detector,
+    of_conversations,
+    plain_detector,
+)
+from pipeline.normalise import normalise
+from schemas.records import DataType, Record
 
 TEXTS = {
     "en": "The heron stood in the shallow water and waited for the fish to come.",
@@ -66,6 +76,21 @@ def test_twenty_letters_are_enough() -> None:
     assert detect(["Twenty letters here now!"]) == ["en"]
 
 
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("ξέχασα πάλι", "el"),
+        ("어디에 있어요", "ko"),
+        ("傘を忘れました", "ja"),
+        ("שכחתי מטריה", "he"),
+        ("我今天又忘了带雨伞", "zh-cn"),
+        ("雨伞", UNDETERMINED),
+    ],
+)
+def test_few_letters_are_enough_where_the_script_says_it(text: str, language: str) -> None:
+    assert detect([text]) == [language]
+
+
 def test_an_address_alone_has_no_language() -> None:
     assert detect(["https://example.org/one/two/three/four/five"]) == [UNDETERMINED]
 
@@ -73,3 +98,78 @@ def test_an_address_alone_has_no_language() -> None:
 def test_only_the_beginning_of_a_text_is_read() -> None:
     english = (TEXTS["en"] + " ") * (LONGEST // len(TEXTS["en"]) + 1)
     assert detect([english + TEXTS["ru"] * 500]) == ["en"]
+
+
+REPLIES = {
+    "quoted": "Das passt mir sehr gut, bis dann am Bahnhof.\n\n{intro}\n{quoted}",
+    "above": "{intro}\n{quoted}\n\nDas passt mir sehr gut, bis dann am Bahnhof.\n",
+    "passed on": "Das passt mir sehr gut, bis dann.\n\n-----Original Message-----\n{plain}",
+    "signed": "Das passt mir sehr gut, bis dann am Bahnhof.\n-- \n{plain}",
+}
+
+
+@pytest.mark.parametrize("form", REPLIES.values(), ids=REPLIES.keys())
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_a_reply_is_judged_by_its_own_words(form: str, ending: str) -> None:
+    plain = TEXTS["en"] + "\nWe shall meet at the old bridge as soon as the rain has stopped.\n" * 3
+    quoted = "".join(f"> {line}\n" for line in plain.splitlines())
+    intro = "On Monday Ana the elder wrote\nabout our walk:"
+    reply = form.format(intro=intro, quoted=quoted, plain=plain).replace("\n", ending)
+    assert detect([reply, plain]) == ["de", "en"]
+
+
+def test_what_only_passes_something_on_is_in_the_language_of_that() -> None:
+    assert detect([f"> {TEXTS['de']}\n> {TEXTS['de']}\n"]) == ["de"]
+
+
+def test_a_reply_of_two_words_is_not_in_the_language_it_answers() -> None:
+    assert detect([f"ok, ja\n\n> {TEXTS['en']}\n"]) == [UNDETERMINED]
+
+
+def test_a_mixed_text_is_in_the_language_of_most_of_its_words() -> None:
+    german = "Die Besprechung ist am Donnerstag im großen Saal. Bringt bitte alle eure Notizen mit."
+    french = "Nous avons attendu longtemps sous le vieux pont de pierre."
+    for detector in (fast_detector(), plain_detector()):
+        assert detector(f"{french} {german}") == "de"
+        assert detector(f"{german} {french}") == "de"
+        assert detector(f"{german}\n{french}\n{french} {french}") == "fr"
+
+
+def test_short_messages_take_their_conversations_language() -> None:
+    texts = ["bis gleich", "ja gerne", "see you", "wo bist du denn", "noch am Bahnhof", "hm"]
+    names = ["ana", "ana", "bo", "ana", "ana", None]
+    told = detect(texts)
+    assert set(told) == {UNDETERMINED}
+    assert of_conversations(texts, told, names) == ["de", "de", "und", "de", "de", "und"]
+
+
+def test_a_message_that_says_enough_keeps_its_own_language() -> None:
+    texts = ["ok", TEXTS["en"], TEXTS["de"], TEXTS["de"], TEXTS["de"]]
+    told = detect(texts)
+    assert of_conversations(texts, told, ["x"] * 5) == ["de", "en", "de", "de", "de"]
+
+
+def test_the_lake_is_told_a_conversations_language() -> None:
+    def message(text: str, conversation: str) -> Record:
+        return Record(
+            data_type=DataType.ACTIVITY,
+            source="x",
+            record_type="message",
+            identity=(text,),
+            content=text,
+            metadata={"conversation": conversation},
+        )
+
+    said = [message(text, "a") for text in ("bis gleich", "ja gerne", "wo bist du denn", "ja")]
+    found = normalise([(0, 1, one) for one in (*said, message("see you", "b"))])
+    assert [getattr(one, "language", None) for _, _, one in found] == ["de"] * 4 + ["und"]
+
+
+def test_how_well_it_tells_on_the_labelled_set() -> None:
+    found = scores(labelled())
+    assert len({lang for lang, _ in found}) >= 16
+    for length, right, silent in (("short", 72, 22), ("long", 69, 0)):
+        told = [score for (_, kind), score in found.items() if kind == length]
+        assert sum(score.right for score in told) >= right
+        assert sum(score.silent for score in told) <= silent
+        assert sum(score.wrong for score in told) <= 4

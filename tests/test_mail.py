@@ -351,3 +351,26 @@ def test_a_mail_is_the_same_in_a_file_of_its_own_as_in_an_mbox(tmp_path: Path) -
             for form, file in (("mail.eml", alone), ("mail.mbox", among))
         ]
         assert keys[0] == keys[1] and len(keys[0]) == 1
+
+
+def test_one_mail_in_three_charsets() -> None:
+    """Each part, and each word of a header, in its own; one of them is declared wrongly."""
+    found = records(
+        b"Subject: =?koi8-r?B?8NLJ18XU?= =?iso-8859-1?Q?_Gr=FC=DFe?=\n"
+        b"From: =?shift_jis?B?k/qWew==?= <a@example.org>\n"
+        b"Content-Type: multipart/mixed; boundary=q\n\n"
+        b"--q\nContent-Type: text/plain; charset=utf-8\n\ncaf\xe9 in Latin-1, whatever it says\n"
+        b"--q\nContent-Type: text/plain; charset=koi8-r\n"
+        b"Content-Disposition: attachment; filename*=utf-8''%D0%9F.txt\n\n\xf0\xd2\xc9\n"
+        b"--q--\n"
+    )
+    head, attached = found
+    assert head.title == "Привет Grüße"
+    assert head.metadata["sender"]["name"] == "日本"
+    assert (head.content or "").startswith("café in Latin-1")
+    assert attached.title == "П.txt"
+
+
+def test_a_character_cut_in_two_costs_the_others_nothing() -> None:
+    body = "Subject: x\nContent-Type: text/plain; charset=utf-8\n\nGrüße aus Köln, é".encode()[:-1]
+    assert message(body).content == "Grüße aus Köln, \ufffd"

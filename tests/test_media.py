@@ -73,6 +73,21 @@ def test_recordings_say_how_long(tmp_path: Path) -> None:
     assert (found.title, found.metadata) == ("Am See – früh", {"duration_s": 2.0})
 
 
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        ("+52.5200+013.4050/", {"latitude": 52.52, "longitude": 13.405}),
+        ("-33.5+151.2-4/", {"latitude": -33.5, "longitude": 151.2, "altitude_m": -4.0}),
+        ("+00.0000+000.0000/", {}),
+        ("+91.0000+013.4050/", {}),
+        ("by the pond", {}),
+    ],
+)
+def test_a_movie_says_where(tmp_path: Path, said: str, place: dict[str, float]) -> None:
+    movie(tmp_path / "a.mp4", said)
+    assert media.recording(tmp_path / "a.mp4").metadata == {"duration_s": 2.0, **place}
+
+
 def test_noise_raises_nothing(tmp_path: Path) -> None:
     random = Random(11)
     made = {"a.jpg": picture, "a.tiff": picture, "a.webp": picture, "a.mp4": movie, "a.wav": sound}

@@ -92,3 +92,26 @@ def test_odd_texts_raise_nothing(text: str) -> None:
 @pytest.mark.timeout(60)
 def test_hostile_texts_take_no_time(text: str) -> None:
     personal.find(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("4556\u202f7375\u202f8689\u202f9855", Kind.CARD, "4556737586899855"),
+        ("4556\u20117375\u20118689\u20119855", Kind.CARD, "4556737586899855"),
+        ("4556.7375.8689.9855", Kind.CARD, "4556737586899855"),
+        ("４５５６７３７５８６８９９８５５", Kind.CARD, "4556737586899855"),
+        ("٤٥٥٦٧٣٧٥٨٦٨٩٩٨٥٥", Kind.CARD, "4556737586899855"),
+        ("\u202a+49\u00a01512\u20113456789\u202c", Kind.PHONE, "+4915123456789"),
+        ("+49\u202f1512\u202f3456789", Kind.PHONE, "+4915123456789"),
+        ("\uff0b49 (1512)\u20033456789", Kind.PHONE, "+4915123456789"),
+        ("DE89\u202f3704 0044 0532\u202f0130\u00a000", Kind.IBAN, "DE89370400440532013000"),
+    ],
+)  # fmt: skip
+def test_odd_blanks_hyphens_and_digits_hide_nothing(text: str, kind: Kind, value: str) -> None:
+    said = f"so: {text} it is"
+    (found,) = personal.find(said)
+    assert (found.kind, found.value) == (kind, value)
+    assert said[found.start : found.end] == text.strip("\u202a\u202c")
+    document = json.dumps({"x": said}, ensure_ascii=False).encode()
+    assert suspects([b"{}", document]) == [1]

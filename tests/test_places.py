@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.places import e7, wgs84
+from pipeline.places import e7, iso6709, wgs84
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 
@@ -50,4 +50,35 @@ def test_wgs84_takes_the_globe_with_its_ends(pair: tuple[float, float]) -> None:
 def test_wgs84_refuses(pair: tuple[Any, Any], reason: Reason) -> None:
     with pytest.raises(BadValue) as caught:
         wgs84(*pair)
+    assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("+52.5200+013.4050/", (52.52, 13.405, None)),
+        ("+27.5916+086.5640+8850/", (27.5916, 86.564, 8850.0)),
+        ("-90+000/", (-90.0, 0.0, None)),
+        ("+4012.22-07500.25/", (40.2036667, -75.0041667, None)),
+        ("+401213.1-0750015.1-12.5CRSWGS_84/", (40.2036389, -75.0041944, -12.5)),
+        ("+00-025/\0", (0.0, -25.0, None)),
+    ],
+)
+def test_iso_6709(text: str, place: tuple[float, float, float | None]) -> None:
+    assert iso6709(text) == place
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", Reason.BAD_NUMBER),
+        ("52.52, 13.40", Reason.BAD_NUMBER),
+        ("+52.52/", Reason.BAD_NUMBER),
+        ("+91.00+013.40/", Reason.BAD_PLACE),
+        ("+52.00+181.00/", Reason.BAD_PLACE),
+    ],
+)
+def test_iso_6709_refuses(text: str, reason: Reason) -> None:
+    with pytest.raises(BadValue) as caught:
+        iso6709(text)
     assert caught.value.reason is reason

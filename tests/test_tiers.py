@@ -20,7 +20,7 @@ from schemas.progress import Tier
 from sql.search import Filters, Model, Search, mixed
 from sql.store import Lake
 from sql.vectors import MOST_ATTEMPTS, Backlog, Where
-from tasks import chains, deepen, housekeeping, verify
+from tasks import chains, deepen, housekeeping, indexing, verify
 from tasks.context import Runtime
 from tasks.rollback import roll_back
 from tests.lake_support import Database, Driver, FakeEmbedder, zipped
@@ -275,6 +275,30 @@ def test_the_command_embeds_what_lacks_a_model_and_says_how_much(
     again = CliRunner().invoke(app, ["embed"])
     assert again.stdout == "static: 0 documents embedded\nfull: 0 documents embedded\n"
     assert CliRunner().invoke(app, ["embed", "--where", "colour=red"]).exit_code == 2
+
+
+def test_only_what_changed_is_embedded_again(
+    job: dict[str, Any], imported: Imported, run: Runtime, database: Database,
+    embedder: FakeEmbedder, deep: FakeEmbedder,
+) -> None:  # fmt: skip
+    deepen.turn(run, job["user_id"], Tier.FULL)
+    embedder.texts.clear()
+    deep.texts.clear()
+    imported(ANA, "2.zip", mails(*range(1, 8)))  # six of them as before
+    indexing.index_user(run, job["user_id"], seconds=60)
+    assert deepen.turn(run, job["user_id"], Tier.FULL) == 1
+    for made in (embedder, deep):
+        assert [text for text in made.texts if "mail 7" not in text] == []
+        assert made.texts
+    database.rows("UPDATE user_data.documents SET content = 'other' WHERE title = 'mail 3'")
+    database.rows(
+        "DELETE FROM vectors.embeddings WHERE document_id IN "
+        "(SELECT id FROM user_data.documents WHERE title = 'mail 3')"
+    )
+    deep.texts.clear()
+    deepen.add_lacking(run, job["user_id"], Tier.FULL)
+    assert deepen.turn(run, job["user_id"], Tier.FULL) == 1
+    assert [text for text in deep.texts if "other" not in text] == []
 
 
 # --- search ----------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from pipeline.readers.ics import Ics
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
-from schemas.records import DataType, Instant, RawRecord, Record, Related
+from schemas.records import DataType, Instant, RawRecord, Record, Related, ZoneSource
 from schemas.vocabulary import RecordType, Relation
 
 _NAME = "calendar.ics"
@@ -127,7 +127,7 @@ class _Times:
             return timestamps.in_zone(written, zone)
         usual = self._around.get("time_zone")
         if usual and "T" in line.value and (zone := self._zone(usual)):
-            return timestamps.in_zone(written, zone, assumed=True)
+            return timestamps.in_zone(written, zone, ZoneSource.FILE)
         return written
 
     def _zone(self, name: str) -> tzinfo | None:
@@ -234,7 +234,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Events, tasks and journals of a calendar (iCalendar)",
-    version=1,
+    version=2,
     data_type=DataType.STRUCTURED,
     paths=(r"(?s:.+)",),
     looks_like=_looks_like,

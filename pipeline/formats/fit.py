@@ -15,7 +15,7 @@ from typing import Any
 
 import fitdecode
 
-from pipeline import places, tracks
+from pipeline import places, timestamps, tracks
 from pipeline.format import Format
 from pipeline.readers.whole import WholeFile
 from schemas.errors import BadValue
@@ -97,7 +97,9 @@ def _time(message: Any, name: str) -> Instant:
     field = message.get_field(name) if message.has_field(name) else None
     if field is None or not isinstance(field.value, datetime):
         raise BadValue(Reason.MISSING_FIELD, f"no field {name!r}")
-    return Instant(field.value, str(field.raw_value), 0)
+    inside = timestamps.FIRST_YEAR <= field.value.year <= timestamps.LAST_YEAR
+    flag = None if inside else "out_of_range"
+    return Instant(field.value if inside else None, str(field.raw_value), 0, flag)
 
 
 def _number(message: Any, *names: str) -> float | None:

@@ -9,6 +9,7 @@ which with date, clock, sender and words is who a message is.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -21,11 +22,12 @@ from pipeline.readers.chat_text import ChatText
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
-from schemas.records import DataType, Instant, RawRecord, Record
+from schemas.records import DataType, Instant, RawRecord, Record, ZoneSource
 from schemas.vocabulary import RecordType
 
 _NAME = "whatsapp.chat"
 _ANONYMOUS = "_chat"
+_EITHER = "day_month_ambiguous"
 _CLOCK = re.compile(r"(\d+)[:.](\d\d)(?:[:.](\d\d))?\s?(?:([AaPp])\.?\s?[Mm]\.?)?")
 _SENDER = re.compile(r"\u200e?([^\n]{1,200}?): ", re.DOTALL)
 _COPY = re.compile(r"\s?\(\d+\)$")
@@ -51,7 +53,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         "sender": chats.person(sender),
         "conversation": conversation,
         "conversation_title": conversation,
-        "flags": ["day_month_ambiguous"] if item.around["ambiguous"] else [],
+        "flags": [_EITHER] if item.around["ambiguous"] else [],
         **(_parts(said) if sender else {}),
     }
     return Record(
@@ -59,7 +61,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.MESSAGE if sender else RecordType.ACTIVITY,
         identity=("whatsapp", conversation, date, clock, sender or "", said),
-        time=_instant(date, clock, item.around["order"]),
+        time=_instant(date, clock, item.around),
         content=said.replace("\u200e", "") or None,
         metadata=chats.kept(metadata),
     )
@@ -74,9 +76,9 @@ def _conversation(path: str) -> str:
     return _COPY.sub("", name)
 
 
-def _instant(date: str, clock: str, order: str) -> Instant:
+def _instant(date: str, clock: str, around: Mapping[str, Any]) -> Instant:
     parts = re.split(r"[./-]", date)
-    year, month, day = (parts[order.index(letter)] for letter in "ymd")
+    year, month, day = (parts[around["order"].index(letter)] for letter in "ymd")
     found = _CLOCK.fullmatch(clock)
     if found is None:
         raise BadValue(Reason.BAD_TIME, "the clock is not understood")
@@ -85,7 +87,10 @@ def _instant(date: str, clock: str, order: str) -> Instant:
         hour = hour % 12 + (12 if found[4] in "Pp" else 0)
     full = f"20{year}" if len(year) == 2 else year.zfill(4)
     written = f"{full}-{month:0>2}-{day:0>2}T{hour:02}:{found[2]}:{found[3] or '00'}"
-    return msgspec.structs.replace(timestamps.iso(written), text=f"{date} {clock}")
+    moment = msgspec.structs.replace(timestamps.iso(written), text=f"{date} {clock}")
+    if not around["ambiguous"]:
+        return moment
+    return msgspec.structs.replace(moment, flag=_EITHER, zone=ZoneSource.ASSUMED)
 
 
 def _parts(said: str) -> dict[str, Any]:
@@ -124,7 +129,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Chats exported from WhatsApp as text",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(?s:.+)\.txt",),
     looks_like=_looks_like,

@@ -18,6 +18,14 @@ WHERE user_id = %(user_id)s;
 -- name: finish
 UPDATE imports.privacy SET finished_at = now() WHERE user_id = %(user_id)s;
 
+-- name: drift
+-- Names of fields that no format knows, which a record may have chosen.
+SELECT DISTINCT format, field FROM imports.drift WHERE user_id = %(user_id)s;
+
+-- name: drop_drift
+DELETE FROM imports.drift AS d USING unnest(%(formats)s::text[], %(fields)s::text[]) AS x (format, field)
+WHERE d.user_id = %(user_id)s AND d.format = x.format AND d.field = x.field;
+
 -- name: documents
 SELECT id, record_key, data_type, source, record_type, source_timestamp, title, content,
     content_type, metadata, content_hash FROM user_data.documents
