@@ -306,3 +306,20 @@ def test_cancel_says_what_had_loaded(
     assert again.exit_code == 0, "it goes on with the chunk that was stopped"
     driver.drain()
     assert json.loads(cli.invoke(app, ["receipt", job, "--json"]).stdout)["state"] == "done"
+
+
+def test_formats_say_all_that_is_known_of_them() -> None:
+    shown = cli.invoke(app, ["formats", "apple.health"], terminal_width=80)
+    assert shown.stdout.splitlines() == [
+        "apple.health v1  Apple Health (export.xml)",
+        "    products   Apple Health",
+        "    vintages   routes within the file; routes as GPX files beside it",
+        "    languages  any",
+        "    becomes    activity, profile, sleep, summary, workout",
+        "    sample     invented",
+    ]
+    every = cli.invoke(app, ["formats"]).stdout.splitlines()
+    assert max(map(len, every)) <= 100
+    entries = json.loads(cli.invoke(app, ["formats", "--json"]).stdout)
+    headings = [line for line in every if not line.startswith(" ")]
+    assert headings == [f"{e['name']} v{e['version']}  {e['title']}" for e in entries]

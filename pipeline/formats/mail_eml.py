@@ -48,4 +48,5 @@ FORMAT = Format(
     rank=Rank.SYNTAX,
     products=("Any mail program", "Maildir", "Outlook"),
     record_types=(RecordType.ATTACHMENT, RecordType.MESSAGE),
+    sample="invented and real",
 )
