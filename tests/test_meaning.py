@@ -216,6 +216,7 @@ def test_one_fact_in_two_products_is_one_document(
     """A film in My Activity and in YouTube's history, a mail under two labels and in All mail, a
     photo in its year and in an album: each has every file that it came in (reference 1, trap 6)."""
     seen = {"header": "YouTube", "title": "Watched Egrets", "time": "2024-05-01T10:00:00.123Z",
+            "products": ["YouTube"],
             "titleUrl": "https://www.youtube.com/watch?v=inv1"}  # fmt: skip
     mail = (
         b"From 1@xxx Mon Mar 02 10:15:00 +0000 2026\nX-Gmail-Labels: Inbox,Chor\n"
