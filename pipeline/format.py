@@ -119,8 +119,9 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     """The forms over the years that are read, for people: `("Records.json (2022-2024)",)`."""
     record_types: tuple[str, ...] = ()
     """The record types that come out of it."""
-    sample: Literal["invented", "real"] = "invented"
-    """Whether its samples in the tests are invented or a real service wrote them."""
+    sample: Literal["invented", "invented and real"] = "invented"
+    """Whether what it is tested with is all invented, or some of it was written by programs and
+    people that know nothing of us (`tests/data`)."""
     fields: frozenset[str] | None = None
     """The field names at the top of an item that are known; others are reported as drift. None:
     an item has no named fields, or any."""

@@ -67,7 +67,12 @@ def compare(commit: Commit, files: Sequence[int], form: str, version: int, *, re
     asked: dict[str, Any] = {"files": list(files), "format": form, "version": version}
     commit.run("reparse", "fill_own", **asked)
     commit.run("reparse", "analyze_reread")
-    commit.run("reparse", "name_repeats" if repeats else "name_once")
+    if repeats:
+        commit.run("reparse", "loop_no_joins")
+        commit.run("reparse", "name_repeats")
+        commit.run("reparse", "loop_joins")
+    else:
+        commit.run("reparse", "name_once")
     commit.run("reparse", "forget_unsaid", **asked)
     commit.run("reparse", "leave")
     commit.run("reparse", "grant_leaving")

@@ -183,11 +183,8 @@ class Site:
     def empty(self) -> None:
         """Forget every job and row."""
         with psycopg.connect(self.settings.url("admin"), autocommit=True) as connection:
-            connection.execute(
-                "TRUNCATE user_data.documents, timeseries.locations, vectors.embeddings, "
-                "vectors.cache, imports.events, imports.claims, "
-                "imports.quarantine, imports.chunks, imports.files, imports.jobs CASCADE"
-            )
+            rows = connection.execute(_TABLES).fetchall()
+            connection.execute(f"TRUNCATE {', '.join(name for (name,) in rows)} CASCADE".encode())
 
     def stop(self) -> None:
         ours = sorted(self.processes.items(), key=lambda item: item[0] == "broker")
@@ -202,6 +199,15 @@ class Site:
                 process.wait()
         self.ledger.pool.close()
         self._servers.close()
+
+
+#: All that holds what came of imports; who the users are and which models there are stays.
+_TABLES = """
+SELECT oid::regclass::text FROM pg_class
+WHERE relnamespace = ANY('{imports,user_data,timeseries,vectors,analytics}'::regnamespace[])
+    AND relkind IN ('r', 'p') AND NOT relispartition
+    AND oid <> ALL('{user_data.users,vectors.models}'::regclass[])
+"""
 
 
 @contextmanager

@@ -226,6 +226,7 @@ class Storm:
             with contextlib.suppress(*DOWN):
                 ended = self.place.ask(
                     "SELECT count(*) FROM imports.jobs WHERE completed_at IS NOT NULL "
+                    "AND NOT EXISTS (SELECT FROM user_data.unindexed) "
                     "AND NOT EXISTS (SELECT FROM vectors.waiting)"
                 )
                 if ended >= self._count and not self._later and not self._to_drop:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import psycopg
 import pytest
 from hypothesis import given
@@ -22,6 +23,7 @@ from schemas.errors import (
     ServiceDown,
     TransientError,
 )
+from schemas.progress import Disposition
 from tests.lake_support import Database, Driver, zipped
 from workers import machine
 from workers.cli import app, console, quarantine, receipts, report, sample, status
@@ -306,3 +308,42 @@ def test_cancel_says_what_had_loaded(
     assert again.exit_code == 0, "it goes on with the chunk that was stopped"
     driver.drain()
     assert json.loads(cli.invoke(app, ["receipt", job, "--json"]).stdout)["state"] == "done"
+
+
+def test_a_receipt_shows_some_of_each_kind_that_was_not_read(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Thousands of twins and folders do not hide the one file that is broken."""
+    base = receipts.FileLine(
+        path="", disposition=Disposition.IGNORED, reason="twin_of_another_file", category=None,
+        detail=None, format=None, size_bytes=1, counts=receipts.Counts(),
+    )  # fmt: skip
+    twins = [msgspec.structs.replace(base, path=f"{n:03}.html") for n in range(25)]
+    folder = msgspec.structs.replace(base, path="Takeout/", reason="directory")
+    broken = msgspec.structs.replace(
+        base, path="z.zip", disposition=Disposition.REJECTED, reason="archive_broken"
+    )
+    receipts.show_files([*twins, folder, broken])
+    first, _, header, *lines = capsys.readouterr().out.splitlines()
+    assert first == "files     27: 26 ignored, 1 rejected"
+    assert header.startswith("not read")
+    assert lines[0].split() == ["rejected", "archive_broken", "z.zip"]
+    assert len(lines) == 1 + 20 + 1
+    assert lines[-1].endswith("… and 5 more; see --json")
+
+
+def test_formats_say_all_that_is_known_of_them() -> None:
+    shown = cli.invoke(app, ["formats", "apple.health"], terminal_width=80)
+    assert shown.stdout.splitlines() == [
+        "apple.health v1  Apple Health (export.xml)",
+        "    products   Apple Health",
+        "    vintages   routes within the file; routes as GPX files beside it",
+        "    languages  any",
+        "    becomes    activity, profile, sleep, summary, workout",
+        "    sample     invented",
+    ]
+    every = cli.invoke(app, ["formats"]).stdout.splitlines()
+    assert max(map(len, every)) <= 100
+    entries = json.loads(cli.invoke(app, ["formats", "--json"]).stdout)
+    headings = [line for line in every if not line.startswith(" ")]
+    assert headings == [f"{e['name']} v{e['version']}  {e['title']}" for e in entries]

@@ -30,6 +30,9 @@ from tests.vocabulary_support import misspoken
 each_format = pytest.mark.parametrize("form", all_formats(), ids=lambda form: form.name)
 each_sample = pytest.mark.parametrize("sample", all_samples(), ids=str)
 
+#: Folders of `tests/data` with files that another program or a person made.
+REAL = ("gpx", "ics", "mail", "mbox", "vcf")
+
 SLICINGS = [
     SliceLimits(records=1),
     SliceLimits(records=2),
@@ -161,3 +164,14 @@ def _survives(
         for offset, length, outcome in found:
             assert isinstance(outcome, Record | Point | Metric | Rejection)
             assert 0 <= offset <= offset + length <= len(data)
+
+
+def test_those_with_real_samples_are_the_ones_that_others_files_go_to() -> None:
+    """Of `tests/data`: what programs and people wrote that know nothing of us."""
+    folder = Path(__file__).parent / "data"
+    found = set()
+    for path in (path for kind in REAL for path in (folder / kind).iterdir()):
+        form = recognise(head_of(path.name, path.read_bytes()))
+        found.add(form.name if isinstance(form, Format) else None)
+    said = {form.name for form in all_formats() if form.sample == "invented and real"}
+    assert found - {"document.plain", None} == said

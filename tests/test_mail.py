@@ -374,3 +374,18 @@ def test_one_mail_in_three_charsets() -> None:
 def test_a_character_cut_in_two_costs_the_others_nothing() -> None:
     body = "Subject: x\nContent-Type: text/plain; charset=utf-8\n\nGrüße aus Köln, é".encode()[:-1]
     assert message(body).content == "Grüße aus Köln, \ufffd"
+
+
+def test_a_mail_file_that_begins_as_an_mbox_does_without_a_date() -> None:
+    """`From mike@nowhere.com`, and no more: it is a mail, and the same mail as without the line."""
+    path = MAILS / "raw_email_simple.eml"
+    data = path.read_bytes()
+    form = format_named("mail.eml")
+    assert recognise(head_of(path.name, data)) is form
+    ((_, _, found),) = read(form, member_of(path.name, path))[1]
+    assert isinstance(found, Record)
+    assert found.title == "Testing outlook"
+    bare = data.split(b"\r\n", 1)[1].replace(b"\r\n", b"\n")
+    assert key_of(found) == key_of(message(bare))
+    for other in (b"From here on it is prose.\n", b"From a@example.org\nprose\n", b"From \n"):
+        assert recognise(head_of("a.eml", other)) is not form

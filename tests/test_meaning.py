@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 import pipeline.formats
 from pipeline.format import all_formats
@@ -206,6 +208,46 @@ def test_one_document_knows_both_files_it_came_in(imported: Imported, database: 
     claimed = {c["file_id"] for c in database.rows("SELECT * FROM imports.claims")}
     assert held | claimed == files
     assert not held & claimed
+
+
+def test_one_fact_in_two_products_is_one_document(
+    imported: Imported, database: Database, sound: Callable[..., None]
+) -> None:
+    """A film in My Activity and in YouTube's history, a mail under two labels and in All mail, a
+    photo in its year and in an album: each has every file that it came in (reference 1, trap 6)."""
+    seen = {"header": "YouTube", "title": "Watched Egrets", "time": "2024-05-01T10:00:00.123Z",
+            "products": ["YouTube"],
+            "titleUrl": "https://www.youtube.com/watch?v=inv1"}  # fmt: skip
+    mail = (
+        b"From 1@xxx Mon Mar 02 10:15:00 +0000 2026\nX-Gmail-Labels: Inbox,Chor\n"
+        b"Message-ID: <1@example.org>\nDate: Mon, 02 Mar 2026 10:15:00 +0000\n"
+        b"From: bo@example.org\nTo: ana@example.org\nSubject: Lamp\n\nA lamp.\n"
+    )
+    out = io.BytesIO()
+    Image.new("L", (1, 1)).save(out, "JPEG")
+    taken = {"title": "a.jpg", "url": "https://photos.google.com/photo/AF1Q1",
+             "photoTakenTime": {"timestamp": "1400000000"}}  # fmt: skip
+    photo = {
+        "a.jpg": out.getvalue(),
+        "a.jpg.supplemental-metadata.json": json.dumps(taken).encode(),
+    }
+    places = ("Takeout/Google Photos/Photos from 2014", "Takeout/Google Photos/Trip")
+    files = {
+        "Takeout/My Activity/YouTube/MyActivity.json": json.dumps([seen]).encode(),
+        "Takeout/YouTube and YouTube Music/history/watch-history.json": json.dumps([seen]).encode(),
+        **{f"Takeout/Mail/{name}.mbox": mail for name in ("All mail", "Inbox", "Chor")},
+        **{f"{place}/{name}": data for place in places for name, data in photo.items()},
+    }
+    job = imported(ANA, "1.zip", zipped(files))
+    assert counts(job) == (9, 4, 5, 0)
+    kinds = sorted(d["record_type"] for d in database.documents(job["id"]))
+    assert kinds == ["medium", "medium", "message", "play"]
+    held = {d["record_key"]: {d["file_id"]} for d in database.documents(job["id"])}
+    for claim in database.rows("SELECT record_key, file_id FROM imports.claims"):
+        held[claim["record_key"]].add(claim["file_id"])
+    assert sorted(map(len, held.values())) == [2, 2, 2, 3]
+    assert set.union(*held.values()) == {f["id"] for f in database.files(job["id"]).values()}
+    sound(job)
 
 
 def test_fields_never_seen_before_are_counted(imported: Imported, database: Database) -> None:

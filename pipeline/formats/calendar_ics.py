@@ -244,4 +244,5 @@ FORMAT = Format(
     products=("Google Takeout: Calendar", "iCalendar files"),
     vintages=("RFC 2445", "RFC 5545"),
     record_types=(RecordType.EVENT, RecordType.TASK, RecordType.NOTE),
+    sample="invented and real",
 )

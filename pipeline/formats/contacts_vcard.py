@@ -155,4 +155,5 @@ FORMAT = Format(
     products=("Google Takeout: Contacts", "vCard files"),
     vintages=("vCard 2.1", "vCard 3.0", "vCard 4.0"),
     record_types=(RecordType.CONTACT, RecordType.ATTACHMENT),
+    sample="invented and real",
 )

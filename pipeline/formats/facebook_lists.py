@@ -1,7 +1,8 @@
 """Facebook's lists, each under a key of its own: friends, follows, searches, comments and others.
 
 Keys are not localised and carry a version (`friends_v2`); what an item says is wrapped in lists
-and objects that differ by the year, so it is looked for at any depth (reference 4.1).
+and objects that differ by the year, so it is looked for at any depth (reference 4.1). The keys that
+the reference does not list are those of two of its sources, D3I (`facebook.py`) and HUD.
 """
 
 from __future__ import annotations

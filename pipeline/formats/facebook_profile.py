@@ -1,4 +1,7 @@
-"""Facebook's `profile_information.json`: one object under `profile_v2` (reference 4.1)."""
+"""Facebook's `profile_information.json`: one object under `profile_v2` (reference 4.1).
+
+`name.full_name` and `emails.emails` are from a source of the reference, D3I (`facebook.py`).
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,6 @@ def to_record(item: RawRecord, member: Member) -> Record:
     person = chats.kept(
         {
             "name": name,
-            "handle": said.get("username"),
             "address": str(addresses[0]).lower() if addresses else None,
             "self": True,
         }
@@ -47,7 +49,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Facebook: profile",
-    version=1,
+    version=2,
     data_type=DataType.STRUCTURED,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

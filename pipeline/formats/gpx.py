@@ -159,4 +159,5 @@ FORMAT = Format(
     products=("Any GPS device or app", "Apple Health (workout-routes)", "Strava"),
     vintages=("GPX 1.0", "GPX 1.1"),
     record_types=(RecordType.PLACE, RecordType.TRIP, RecordType.WORKOUT),
+    sample="invented and real",
 )

@@ -1,7 +1,8 @@
 """Mail in a file of its own: `.eml`, or a file of a Maildir (`cur/`, `new/`).
 
 The same mail in an mbox is the same document. A Maildir's file name ends in flags (`:2,RS`; some
-systems write the colon otherwise), which change and are no identity.
+systems write the colon otherwise), which change and are no identity. Some programs leave the first
+line of an mbox in it, `From` and an address, without its date; it is no part of the mail.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
 
 _NAME = "mail.eml"
+_FROM_LINE = re.compile(rb"From [^\r\n]{1,1000}\r?\n")
 _HEADER = re.compile(rb"\s*[!-9;-~]{1,100}[ \t]*:")
 
 
@@ -27,19 +29,21 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
     """The mail, then each of its attachments. Line ends are made those of an mbox."""
     if item.value is None:
         raise BadValue(Reason.ITEM_TOO_LARGE, "a mail that is too large to hold")
-    data: bytes = item.value
+    data = _FROM_LINE.sub(b"", item.value, 1) if _FROM_LINE.match(item.value) else item.value
     return mail_records.records(data.replace(b"\r\n", b"\n"), _NAME)
 
 
 def _looks_like(head: Head) -> bool:
     """By its first line, which must be a header field, and not by the name alone."""
-    return _HEADER.match(head.data) is not None and not begins_mbox(head.data)
+    line = _FROM_LINE.match(head.data)
+    begins = _HEADER.match(head.data, line.end() if line else 0) is not None
+    return begins and not begins_mbox(head.data)
 
 
 FORMAT = Format(
     name=_NAME,
     title="A mail in a file of its own (.eml, Maildir)",
-    version=1,
+    version=2,
     data_type=DataType.EMAIL,
     paths=(r"(.+/)?[^/]+\.eml", r"(.+/)?(cur|new)/\d[^/]*"),
     looks_like=_looks_like,
@@ -48,4 +52,5 @@ FORMAT = Format(
     rank=Rank.SYNTAX,
     products=("Any mail program", "Maildir", "Outlook"),
     record_types=(RecordType.ATTACHMENT, RecordType.MESSAGE),
+    sample="invented and real",
 )

@@ -50,4 +50,5 @@ FORMAT = Format(
     limits=SliceLimits(records=500),
     products=("Google Takeout: Mail", "Thunderbird", "git format-patch"),
     record_types=(RecordType.MESSAGE, RecordType.ATTACHMENT),
+    sample="invented and real",
 )

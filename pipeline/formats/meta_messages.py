@@ -23,7 +23,7 @@ from schemas.vocabulary import RecordType
 _NAME, _SERVICE = "meta.messages", "meta"
 #: All files of a thread but the first.
 _LATER = re.compile(r"message_(?!1\.)\d+\.json$", re.IGNORECASE)
-_FILES = ("photos", "videos", "gifs", "audio_files", "files")
+_FILES = ("photos", "videos", "gifs", "audio_files")
 _TAKEN = frozenset(
     {"sender_name", "timestamp_ms", "content", "sticker", "share", "reactions", "is_unsent"}
     | set(_FILES)
@@ -115,7 +115,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Messenger and Instagram: messages",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,
@@ -125,4 +125,5 @@ FORMAT = Format(
     products=("Facebook Messenger", "Instagram"),
     vintages=("messages/inbox (to 2023)", "your_…_activity/messages/inbox (since 2024)"),
     record_types=(RecordType.MESSAGE, RecordType.CONVERSATION),
+    fields=_TAKEN | {"type"},
 )

@@ -2,7 +2,8 @@
 
 `account`, `recipient` (a person, a group, the owner), `chat` and `chatItem` are understood; other
 frames are passed over. Ids are the backup's own, and a message is who its chat, author and moment
-of sending say. Files lie beside it under the hash of their content.
+of sending say. Files lie beside it under the hash of their content. The frames' names, and the two
+halves of a person's name, are from Signal's own `backup.proto` (libsignal).
 """
 
 from __future__ import annotations
@@ -21,6 +22,12 @@ from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
 
 _NAME, _SERVICE = "signal.backup", "signal"
+#: Every kind of frame, and what the line before the first frame says.
+_FRAMES = frozenset(
+    {"account", "recipient", "chat", "chatItem", "stickerPack", "adHocCall"}
+    | {"notificationProfile", "chatFolder", "version", "backupTimeMs"}
+    | {"mediaRootBackupKey", "currentAppVersion", "firstAppVersion", "debugInfo"}
+)
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
@@ -156,4 +163,5 @@ FORMAT = Format(
         RecordType.CONVERSATION,
         RecordType.CONTACT,
     ),
+    fields=_FRAMES,
 )

@@ -1,7 +1,8 @@
 """A day of a Slack channel: `<channel name or id>/YYYY-MM-DD.json`, an array (reference 9).
 
 A message is who its channel and `ts` say; `ts` is Unix seconds with six decimals and stays text.
-Whoever answers in a thread has the `ts` of its first message as `thread_ts`.
+Whoever answers in a thread has the `ts` of its first message as `thread_ts`. What stands in files,
+reactions and a bot's message is from Slack's own reference of its file object and message events.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ from schemas.vocabulary import RecordType
 
 _NAME, _SERVICE = "slack.messages", "slack"
 _TAKEN = frozenset({"type", "user", "bot_id", "text", "ts", "thread_ts", "files", "blocks"})
+_FIELDS = _TAKEN | frozenset(
+    {"subtype", "attachments", "reply_count", "replies", "username", "icons", "edited"}
+    | {"reactions", "client_msg_id", "parent_user_id", "is_starred", "pinned_to", "team"}
+    | {"app_id", "bot_profile", "channel", "channel_type", "event_ts"}
+)
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
@@ -110,4 +116,5 @@ FORMAT = Format(
     hints=(r"(.+/)?[^/]+/\d{4}-\d\d-\d\d\.json",),
     products=("Slack",),
     record_types=(RecordType.MESSAGE,),
+    fields=_FIELDS,
 )

@@ -1,4 +1,7 @@
-"""The people of a Slack workspace: `users.json` or `org_users.json` (reference 9)."""
+"""The people of a Slack workspace: `users.json` or `org_users.json` (reference 9).
+
+What a person is called there is from Slack's own reference of its user object.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,13 @@ from schemas.vocabulary import RecordType
 
 _NAME = "slack.people"
 _TAKEN = frozenset({"id", "name", "profile", "real_name"})
+_FIELDS = _TAKEN | frozenset(
+    {"color", "deleted", "enterprise_user", "has_2fa", "is_admin", "is_app_user"}
+    | {"is_bot", "is_connector_bot", "is_email_confirmed", "is_invited_user", "is_owner"}
+    | {"is_primary_owner", "is_restricted", "is_stranger", "is_ultra_restricted"}
+    | {"is_workflow_bot", "locale", "team_id", "tz", "tz_label", "tz_offset", "updated"}
+    | {"who_can_share_contact_card"}
+)
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
@@ -65,4 +75,5 @@ FORMAT = Format(
     hints=(r"(.+/)?(org_)?users\.json",),
     products=("Slack",),
     record_types=(RecordType.CONTACT,),
+    fields=_FIELDS,
 )

@@ -2,7 +2,9 @@
 
 Times are local text beside Unix seconds (missing in older exports). `text` is a text or an array
 of texts and objects. A chat without a name is one with a deleted account, or the saved messages.
-The owner is known in a full export only (reference 8).
+The owner is known in a full export only (reference 8). What replies, media, places, actions,
+contacts and sessions are called is from the program that writes the file: Telegram Desktop,
+`export_output_json.cpp`.
 """
 
 from __future__ import annotations
@@ -29,6 +31,26 @@ _TAKEN = frozenset(
     | {"location_information"}
 )
 _LINKS = frozenset({"link", "text_link"})
+#: All that Telegram Desktop writes into a message, a contact and a session.
+_FIELDS = frozenset(
+    {"id", "type", "date", "date_unixtime", "edited", "edited_unixtime", "from"}
+    | {"from_id", "actor", "actor_id", "action", "text", "text_entities", "author"}
+    | {"forwarded_from", "saved_from", "reply_to_message_id", "reply_to_peer_id"}
+    | {"via_bot", "photo", "width", "height", "file", "thumbnail", "media_type"}
+    | {"sticker_emoji", "performer", "title", "mime_type", "duration_seconds"}
+    | {"self_destruct_period_seconds", "contact_information", "contact_vcard"}
+    | {"location_information", "live_location_period_seconds", "place_name", "address"}
+    | {"game_title", "game_description", "game_link", "invoice_information", "poll"}
+    | {"members", "inviter", "message_id", "game_message_id", "score", "amount"}
+    | {"currency", "invoice_message_id", "recurring", "discard_reason"}
+    | {"information_text", "reason_app_id", "reason_app_name", "reason_domain", "values"}
+    | {"to", "to_id", "distance", "duration", "period", "schedule_date", "emoticon"}
+    | {"cost", "months", "new_title", "new_icon_emoji_id", "button_id", "peer_id"}
+    | {"user_id", "first_name", "last_name", "phone_number", "last_active"}
+    | {"last_active_unixtime", "last_ip", "last_country", "last_region"}
+    | {"application_name", "application_version", "device_model", "platform"}
+    | {"system_version", "created", "created_unixtime"}
+)
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
@@ -220,4 +242,5 @@ FORMAT = Format(
         RecordType.CONTACT,
         RecordType.LOGIN,
     ),
+    fields=_FIELDS,
 )

@@ -189,6 +189,14 @@ ANALYZE reread, own;
 -- Equal records of a file are one fact: each has the key that it says.
 UPDATE reread SET becomes = said_key;
 
+-- name: loop_no_joins
+-- What is counted over counted rows is thought to be one row, and a loop over 40,000 times 40,000
+-- of them to be cheap.
+SET LOCAL enable_nestloop = off;
+
+-- name: loop_joins
+SET LOCAL enable_nestloop = on;
+
 -- name: name_repeats
 -- Equal records of a file are several facts. Those that say what a row says are that row, whatever
 -- order they were loaded in; the others take the numbers that are left, in the order of the file.

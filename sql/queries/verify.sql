@@ -97,6 +97,12 @@ SELECT (SELECT count(*) FROM (
         SELECT FROM timeseries.metrics WHERE job_id = %(job_id)s AND user_id = %(user_id)s
         GROUP BY record_key HAVING count(*) > 1) AS m) AS count;
 
+-- name: held_by_key
+-- How many of these documents a user has, under whichever time.
+SELECT count(*) FROM unnest(%(types)s::text[], %(keys)s::uuid[]) AS k (data_type, record_key)
+WHERE EXISTS (SELECT FROM user_data.documents AS d WHERE d.user_id = %(user_id)s
+    AND d.data_type = k.data_type AND d.record_key = k.record_key);
+
 -- name: lone_vectors
 -- Vectors of a user's that belong to no document.
 SELECT count(*) FROM vectors.embeddings AS e WHERE e.user_id = %(user_id)s

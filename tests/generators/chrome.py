@@ -7,21 +7,25 @@ from pathlib import Path
 
 import orjson
 
+from tests.generators.google_support import added, grown
+
 _HISTORY = {"en": "History.json", "de": "Verlauf.json"}
 _US = 1_546_300_800_000_000
 _WEBKIT = 13_190_774_400_000_000
 
 
-def generate(folder: Path, records: int, seed: int, *, locale: str = "en") -> dict[str, int]:
+def generate(
+    folder: Path, records: int, seed: int, *, locale: str = "en", later: bool = False
+) -> dict[str, int]:
     """Eight tenths of the records are visits, one bookmarks in folders of ten, one forms.
 
-    One visit of a hundred has no address. Returns how many of each record type, and `rejected`,
-    there are to be read.
+    One visit of a hundred has no address. `later`: as they are a month later, with new visits.
+    Returns how many of each record type, and `rejected`, there are to be read.
     """
     chrome = folder / "Takeout" / "Chrome"
     chrome.mkdir(parents=True, exist_ok=True)
     tenth = records // 10
-    visits = records - 2 * tenth
+    visits = grown(records - 2 * tenth, later=later)
     _write(chrome / _HISTORY[locale], b"Browser History", _visits(visits, seed))
     _write(chrome / "Autofill.json", b"Autofill", _forms(tenth))
     _write(chrome / "SearchEngines.json", b"Search Engines", _engines(3))
@@ -30,6 +34,16 @@ def generate(folder: Path, records: int, seed: int, *, locale: str = "en") -> di
     bad = visits // 100
     found = {"visit": visits - bad, "bookmark": tenth, "list_item": tenth}
     return {**found, "setting": 3, "device": 2, "rejected": bad}
+
+
+def after(records: int) -> dict[str, int]:
+    """What becomes of the second export."""
+    tenth = records // 10
+    visits = records - 2 * tenth
+    total = grown(visits, later=True)
+    held, good = visits - visits // 100, total - total // 100
+    duplicate = held + 2 * tenth + 3 + 2
+    return added({"new": good - held, "duplicate": duplicate, "rejected": total // 100})
 
 
 def _write(path: Path, key: bytes, items: Iterator[dict[str, object]]) -> None:

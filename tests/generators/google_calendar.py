@@ -8,6 +8,7 @@ from random import Random
 
 from tests.generators.google_support import (
     WORDS,
+    a_month_later,
     added,
     grown,
     is_bad,
@@ -64,3 +65,8 @@ def _event(number: int, calendar: str, random: Random, *, again: bool) -> str:
         "",
     ]
     return "\r\n".join(lines)
+
+
+def after(records: int) -> dict[str, int]:
+    """What becomes of the second export."""
+    return added(*map(a_month_later, calendars(records).values()))

@@ -5,7 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
-from tests.generators.google_support import WORDS, grown, is_bad, is_changed, opened, split
+from tests.generators.google_support import (
+    WORDS,
+    a_month_later,
+    added,
+    grown,
+    is_bad,
+    is_changed,
+    opened,
+    split,
+)
 
 _NAMES = {"de": ("Google Kontakte", "Alle Kontakte")}
 
@@ -33,3 +42,8 @@ def _card(number: int, random: Random, *, again: bool) -> str:
             f"TEL;TYPE=CELL:+49 {40 if again else 30} {number:06}",
         ]
     return "\r\n".join([*lines, "CATEGORIES:myContacts", "END:VCARD", ""])
+
+
+def after(records: int) -> dict[str, int]:
+    """What becomes of the second export."""
+    return added(a_month_later(records))

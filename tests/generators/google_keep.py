@@ -8,6 +8,7 @@ from random import Random
 
 from tests.generators.google_support import (
     WORDS,
+    a_month_later,
     added,
     grown,
     is_bad,
@@ -45,3 +46,8 @@ def _note(number: int, random: Random, *, again: bool) -> dict[str, object]:
         "userEditedTimestampUsec": at + (60_000_000 if again else 0),
         "createdTimestampUsec": at,
     }
+
+
+def after(records: int) -> dict[str, int]:
+    """What becomes of the second export."""
+    return added(a_month_later(records))

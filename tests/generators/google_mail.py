@@ -6,7 +6,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from random import Random
 
-from tests.generators.google_support import WORDS, added, moment, opened
+from tests.generators.google_support import WORDS, added, grown, moment, opened
 
 _NAMES = {
     "en": ("Mail", "All mail Including Spam and Trash"),
@@ -15,14 +15,28 @@ _NAMES = {
 _ATTACHED = 10
 
 
-def generate(folder: Path, records: int, seed: int, *, locale: str = "en") -> dict[str, int]:
-    """Writes `records` mails; returns how many outcomes of each kind they are."""
-    random = Random(seed)
+def generate(
+    folder: Path, records: int, seed: int, *, locale: str = "en", later: bool = False
+) -> dict[str, int]:
+    """Writes `records` mails; returns how many outcomes of each kind they are. `later`: as the
+    mailbox is a month later, with new ones."""
+    random, records = Random(seed), grown(records, later=later)
     product, name = _NAMES.get(locale, _NAMES["en"])
     with opened(folder / "Takeout" / product / f"{name}.mbox") as out:
         for number in range(records):
             out.write(_mail(number, random))
-    return added({"message": records, "attachment": len(range(0, records, _ATTACHED))})
+    return added({"message": records, "attachment": _attachments(records)})
+
+
+def after(records: int) -> dict[str, int]:
+    """What becomes of the second export."""
+    total = grown(records, later=True)
+    new = total - records + _attachments(total) - _attachments(records)
+    return added({"new": new, "duplicate": records + _attachments(records)})
+
+
+def _attachments(records: int) -> int:
+    return len(range(0, records, _ATTACHED))
 
 
 def _mail(number: int, random: Random) -> str:

@@ -11,16 +11,20 @@ from typing import Any
 
 from tests.generators.google_support import (
     WORDS,
+    a_month_later,
     added,
+    grown,
     is_bad,
+    is_changed,
     iso,
     moment,
+    only_grown,
     opened,
     split,
     write_array,
 )
 
-_Item = Callable[[int, Random], dict[str, Any]]
+_Item = Callable[[int, Random, bool], dict[str, Any]]
 _PROFILE = {
     "name": {"givenName": "Zoë", "familyName": "Müller", "formattedName": "Zoë Müller"},
     "displayName": "Zoë Müller",
@@ -32,13 +36,16 @@ _LISTS = '{"kind": "tasks#taskLists", "items": [{"id": "L1", "title": "Küche", 
 _CHATS = '{"conversations": [{"conversation": {"conversation_id": {"id": "C1"}}, "events": '
 
 
-def generate(folder: Path, records: int, seed: int, *, locale: str = "en") -> dict[str, int]:
-    """Writes `records` items, a sixth in each file; returns how many outcomes each kind has."""
-    takeout, share, random = folder / "Takeout", records // 6, Random(seed)
+def generate(
+    folder: Path, records: int, seed: int, *, locale: str = "en", later: bool = False
+) -> dict[str, int]:
+    """Writes `records` items, a sixth in each file; returns how many outcomes each kind has.
+    `later`: as they are a month later, with new ones, and some that say something else."""
+    takeout, share = folder / "Takeout", grown(records // 6, later=later)
     places = takeout / _PLACES.get(locale, "Maps (your places)")
     features = '{"type": "FeatureCollection", "features": '
     given = takeout / "Search Contributions" / "Reviews.json"
-    write = partial(_write, share=share, random=random)
+    write = partial(_write, share=share, seed=seed, later=later)
     write(takeout / _TASKS.get(locale, "Tasks") / "Tasks.json", _LISTS, _task, "}]}")
     write(takeout / "Hangouts" / "Hangouts.json", _CHATS, _event, "}]}")
     write(places / "Saved Places.json", features, _place, "}")
@@ -51,12 +58,21 @@ def generate(folder: Path, records: int, seed: int, *, locale: str = "en") -> di
     return added({"profile": 1}, *(split(share, kind) for kind in kinds))
 
 
+def after(records: int) -> dict[str, int]:
+    """What becomes of the second export: tasks, places and reviews change, messages and events
+    of the house do not."""
+    mutable, kept = a_month_later(records // 6), only_grown(records // 6)
+    return added({"duplicate": 1}, *[mutable] * 4, *[kept] * 2)
+
+
 def _write(
-    path: Path, opening: str, item: _Item, closing: str, *, share: int, random: Random
+    path: Path, opening: str, item: _Item, closing: str, *, share: int, seed: int, later: bool
 ) -> None:
+    random = Random(seed)
     with opened(path) as out:
         out.write(opening)
-        write_array(out, (item(number, random) for number in range(share)))
+        items = (item(n, random, is_changed(n, later=later)) for n in range(share))
+        write_array(out, items)
         out.write(closing)
 
 
@@ -64,12 +80,13 @@ def _time(number: int) -> str:
     return "some day" if is_bad(number) else iso(number)
 
 
-def _task(number: int, random: Random) -> dict[str, Any]:
+def _task(number: int, random: Random, again: bool) -> dict[str, Any]:
     times = {"created": _time(number), "updated": iso(number), "due": iso(number)}
-    return {"id": f"t{number}", "title": random.choice(WORDS), "status": "needsAction", **times}
+    status = "completed" if again else "needsAction"
+    return {"id": f"t{number}", "title": random.choice(WORDS), "status": status, **times}
 
 
-def _event(number: int, random: Random) -> dict[str, Any]:
+def _event(number: int, random: Random, again: bool) -> dict[str, Any]:
     segment = [{"type": "TEXT", "text": " ".join(random.choices(WORDS, k=4))}]
     at = "soon" if is_bad(number) else str(int(moment(number).timestamp()) * 10**6)
     return {
@@ -87,21 +104,24 @@ def _feature(number: int, said: dict[str, Any]) -> dict[str, Any]:
     return {"geometry": point, "properties": {**said, **url}, "type": "Feature"}
 
 
-def _place(number: int, random: Random) -> dict[str, Any]:
-    where = {"name": random.choice(WORDS), "address": "Seestraße 1", "country_code": "DE"}
+def _place(number: int, random: Random, again: bool) -> dict[str, Any]:
+    address = "Seestraße 2" if again else "Seestraße 1"
+    where = {"name": random.choice(WORDS), "address": address, "country_code": "DE"}
     return _feature(number, {"date": _time(number), "location": where})
 
 
-def _review(number: int, random: Random) -> dict[str, Any]:
+def _review(number: int, random: Random, again: bool) -> dict[str, Any]:
     stars = {"five_star_rating_published": random.randrange(1, 6)}
-    return _feature(number, {"date": _time(number), **stars, "review_text_published": "Gut 🥨"})
+    text = "Besser 🥨" if again else "Gut 🥨"
+    return _feature(number, {"date": _time(number), **stars, "review_text_published": text})
 
 
-def _home(number: int, random: Random) -> dict[str, Any]:
+def _home(number: int, random: Random, again: bool) -> dict[str, Any]:
     said = {"eventType": "SOUND_SENSING", "structureName": "Zuhause 🏠"}
     return {**said, "timestamp": _time(number), "description": random.choice(WORDS)}
 
 
-def _given(number: int, random: Random) -> dict[str, Any]:
-    said = {"Search Query": random.choice(WORDS), "Review Star Rating": 1 + number % 5}
+def _given(number: int, random: Random, again: bool) -> dict[str, Any]:
+    stars = 1 + number % 5 + again
+    said = {"Search Query": random.choice(WORDS), "Review Star Rating": stars}
     return {"Published": _time(number), **said}

@@ -75,3 +75,10 @@ def a_month_later(records: int) -> dict[str, int]:
     held, good = split(records, "good")["good"], split(total, "good")["good"]
     counts = {"new": good - held, "newer": newer, "duplicate": held - newer}
     return {**counts, "rejected": split(total, "good")["rejected"]}
+
+
+def only_grown(records: int) -> dict[str, int]:
+    """The same where nothing that is held ever changes."""
+    held, total = split(records, "good"), split(grown(records, later=True), "good")
+    new = total["good"] - held["good"]
+    return {"new": new, "duplicate": held["good"], "rejected": total["rejected"]}

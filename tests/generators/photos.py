@@ -13,22 +13,24 @@ from PIL import Image
 _START = 1_400_000_000
 _ALBUM = 100
 _BROKEN = 60
+#: Albums are called as their owner calls them, in whichever language the account is.
+_TITLE = "Urlaub"
 _SUFFIX = ".supplemental-metadata"
 _WORDS = {
-    "en": ("Google Photos", "Photos from", "metadata.json", "Holiday"),
-    "de": ("Google Fotos", "Fotos von", "Metadaten.json", "Urlaub"),
+    "en": ("Google Photos", "Photos from", "metadata.json"),
+    "de": ("Google Fotos", "Fotos von", "Metadaten.json"),
 }
 
 
 def generate(folder: Path, records: int, seed: int, *, locale: str = "en") -> dict[str, int]:
     """`records` photos, each with a sidecar; every hundredth opens an album of its own."""
     random = Random(seed)
-    product, year, metadata, album = _WORDS[locale]
+    product, year, metadata = _WORDS[locale]
     root = folder / "Takeout" / product
     picture = _picture()
     albums = 0
     for number in range(records):
-        place = root / (f"{year} 2014" if number % 2 else f"{album} {number // _ALBUM}")
+        place = root / (f"{year} 2014" if number % 2 else f"{_TITLE} {number // _ALBUM}")
         place.mkdir(parents=True, exist_ok=True)
         if number % _ALBUM == 0:
             albums += 1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import textwrap
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -56,6 +58,22 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     else:
         for line in plain(columns, cells):
             print(line)
+
+
+def block(heading: str, lines: Mapping[str, str]) -> None:
+    """A heading and what is said of it, a name and a text a line, as wide as the terminal."""
+    print(cell(heading))
+    width = max(map(len, lines)) + 2
+    for name, text in lines.items():
+        if text:
+            print(_wrapped(f"    {name:<{width}}", cell(text)))
+
+
+def _wrapped(name: str, text: str) -> str:
+    room = max(shutil.get_terminal_size((100, 24)).columns, 2 * len(name))
+    return textwrap.fill(
+        text, room, initial_indent=name, subsequent_indent=" " * len(name), break_on_hyphens=False
+    )
 
 
 def cell(value: object) -> str:

@@ -10,8 +10,6 @@ import typer
 from pipeline import catalogue, takeout_products
 from workers.cli import console
 
-_COLUMNS = ("format", "products", "vintages", "languages", "becomes", "sample")
-
 
 def register(app: typer.Typer) -> None:
     """Add the verb of this file."""
@@ -35,7 +33,9 @@ def formats(
     if json:
         console.as_json(msgspec.to_builtins(found))
         return
-    console.table(_COLUMNS, [_line(entry) for entry in found])
+    for entry in found:
+        console.block(f"{entry.name} v{entry.version}  {entry.title}", _lines(entry))
+    console.say(f"{len(found)} formats")
 
 
 def _takeout(word: str | None, *, json: bool) -> None:
@@ -60,12 +60,11 @@ def _says(entry: msgspec.Struct, word: str) -> bool:
     return word.casefold() in msgspec.json.encode(entry).decode().casefold()
 
 
-def _line(entry: catalogue.Entry) -> tuple[str, ...]:
-    return (
-        f"{entry.name} v{entry.version}",
-        ", ".join(entry.products) or entry.title,
-        "; ".join(entry.vintages),
-        ", ".join(entry.locales) or "any",
-        ", ".join(entry.becomes) or entry.data_type,
-        entry.sample,
-    )
+def _lines(entry: catalogue.Entry) -> dict[str, str]:
+    return {
+        "products": ", ".join(entry.products) or entry.claims,
+        "vintages": "; ".join(entry.vintages),
+        "languages": ", ".join(entry.locales) or "any",
+        "becomes": ", ".join(entry.becomes) or entry.data_type,
+        "sample": entry.sample,
+    }

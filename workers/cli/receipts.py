@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from psycopg.rows import DictRow
 
 from schemas.privacy import Done
 from schemas.progress import Disposition
-from schemas.reasons import Category, category_of
+from schemas.reasons import Category, Reason, category_of
 from sql.quality import KINDS, quality_of
 from sql.store import COUNTS, Ledger
 from tasks import alarm
@@ -222,7 +223,7 @@ def adds_up(records: Counts, formats: dict[str, Counts], *, settled: bool) -> bo
 def show(receipt: Receipt) -> None:
     """The receipt for people."""
     _head(receipt)
-    _files(receipt)
+    show_files(receipt.files)
     _export_shown(receipt)
     if receipt.formats:
         console.data("")
@@ -258,14 +259,37 @@ def _head(receipt: Receipt) -> None:
         console.data(f"scan      {receipt.scan}")
 
 
-def _files(receipt: Receipt) -> None:
-    sums = ", ".join(f"{n} {name}" for name, n in sorted(receipt.dispositions.items()))
-    console.data(f"files     {len(receipt.files)}{': ' + sums if sums else ''}")
-    aside = [f for f in receipt.files if f.disposition is not Disposition.HANDLED]
+def show_files(files: Sequence[FileLine]) -> None:
+    """How many files became what, and which were not read; folders alone are no files."""
+    dispositions = Counter(f.disposition for f in files)
+    sums = ", ".join(f"{n} {name}" for name, n in sorted(dispositions.items()))
+    console.data(f"files     {len(files)}{': ' + sums if sums else ''}")
+    aside = [f for f in files if f.disposition is not Disposition.HANDLED]
+    aside = sorted(
+        (f for f in aside if f.reason != Reason.DIRECTORY),
+        key=lambda f: (_FIRST.index(f.disposition), f.reason or "", f.path),
+    )
     if aside:
         console.data("")
-        rows = [(f.disposition, f.reason, f.category, f.path, f.detail) for f in aside]
+        rows = [row for _, some in groupby(aside, _why) for row in _some(list(some))]
         console.table(("not read", "reason", "category", "file", "detail"), rows)
+
+
+#: The order in which files that were not read are of interest.
+_FIRST = (Disposition.REJECTED, Disposition.UNKNOWN, Disposition.IGNORED)
+
+
+def _why(file: FileLine) -> tuple[str, str | None]:
+    return file.disposition, file.reason
+
+
+def _some(files: list[FileLine]) -> Iterator[tuple[str | None, ...]]:
+    """A line for each, up to a number: an export may hold thousands of one kind."""
+    for file in files[:_MOST_SHOWN]:
+        yield file.disposition, file.reason, file.category, file.path, file.detail
+    if len(files) > _MOST_SHOWN:
+        more = f"… and {len(files) - _MOST_SHOWN} more; see --json"
+        yield *_why(files[0]), None, more, None
 
 
 def _export_shown(receipt: Receipt) -> None:
