@@ -206,7 +206,7 @@ _TABLES = """
 SELECT oid::regclass::text FROM pg_class
 WHERE relnamespace = ANY('{imports,user_data,timeseries,vectors,analytics}'::regnamespace[])
     AND relkind IN ('r', 'p') AND NOT relispartition
-    AND oid <> ALL('{user_data.users,vectors.models}'::regclass[])
+    AND oid <> ALL('{user_data.users,vectors.models,imports.capabilities}'::regclass[])
 """
 
 
