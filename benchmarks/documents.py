@@ -33,13 +33,17 @@ _COMMON = {
     "fr": "le la les des est dans que pour une avec nous pas sur plus mais tout être comme "
     "cette avait sont depuis toujours quand aussi après chez parce encore peut avant leur",
 }
+#: Beginnings, middles and ends of syllables; thousands of syllables, so that words are made of as
+#: many different word pieces as those of a real language are.
 _SYLLABLES = {
-    "en": ("ther ing ation ment ow ly ter and ship wood land er est nigh ough str cl br st th "
-           "ea oo ai gr own ight"),
-    "de": ("ver ung schaft lich keit ge stein burg wald er en zu schr pf ach ein au ei mann haus "
-           "feld berg zeit stadt"),
-    "es": "ción dad mento ar er os as que ll rr ado ida este bar cal del gra mon tra ven luz pla",
-    "fr": "eau tion ment ette eux oir ière age ais ille jou lam pri cha mou ver bon tre ble gne",
+    "en": ("b br c ch cl d dr f fl g gr h j k l m n p pl qu r s sh sl st str t th tr v w wh y",
+           "a ai e ea ee i o oo ou u", "b ck d ft g ld ll m nd ng nt p r rn rt sh st t th w x"),
+    "de": ("b bl br d dr f fl g gl gr h j k kl kn l m n pf pr r s sch schl st t tr v w z zw",
+           "a au ä e ei eu i ie o ö u ü", "b ch d f ft g ld lz m n nd ng nk r rg rt st t tz"),
+    "es": ("b bl c ch cr d f fr g gu h j l ll m n ñ p pl pr qu r s t tr v y z",
+           "a á e é i ia ie o ó u ue", "l n r s z d ción dad mos nte"),
+    "fr": ("b bl br c ch cr d f fl fr g gn gr j l m n p pl pr qu r s t tr v vr",
+           "a ai au e é è eau eu i o oi ou u", "ge lle nt r re s sse t tte que ment bre in"),
 }  # fmt: skip
 
 
@@ -48,23 +52,25 @@ class Texts:
 
     def __init__(self, language: str, seed: int) -> None:
         random = Random(f"{language}{seed}")
-        parts = _SYLLABLES[language].split()
-        made = ("".join(random.choices(parts, k=random.randint(2, 4))) for _ in range(_LEXICON * 2))
+        parts = [part.split() for part in _SYLLABLES[language]]
+        made = (
+            "".join(random.choice(part) for _ in range(random.choice((1, 2, 2, 3))) for part in parts)
+            for _ in range(_LEXICON * 2)
+        )
         self.words = list(dict.fromkeys(made))[:_LEXICON]
         self._common = _COMMON[language].split()
         self._common_weights = _zipf(len(self._common))
         self._weights = _zipf(len(self.words))
-        self.subjects = [random.sample(self.words[50:], k=40) for _ in range(_SUBJECTS)]
-        self._subject_weights = _zipf(40)
+        self.subjects = [random.sample(self.words[50:], k=120) for _ in range(_SUBJECTS)]
 
     def text(self, random: Random, words: int, subject: int | None = None) -> str:
         """So many words: two fifths of them common ones, three tenths of one subject."""
         subject = random.randrange(_SUBJECTS) if subject is None else subject
         about = max(1, words * 3 // 10)
         common = words * 2 // 5
-        said = random.choices(self.subjects[subject], cum_weights=self._subject_weights, k=about)
+        said = random.sample(self.subjects[subject], k=min(about, 120))
+        rest = words - len(said) - common
         said += random.choices(self._common, cum_weights=self._common_weights, k=common)
-        rest = words - about - common
         said += random.choices(self.words, cum_weights=self._weights, k=rest)
         random.shuffle(said)
         return " ".join(said).capitalize() + "."

@@ -94,10 +94,10 @@ CROSS JOIN LATERAL (
     WHERE user_id = %(user_id)s AND word %% w.lexeme
     ORDER BY similarity(word, w.lexeme) DESC, word LIMIT 3) AS s
 WHERE length(w.lexeme) >= 4 AND NOT EXISTS (
-    SELECT FROM user_data.search_languages AS l
-    JOIN user_data.search_words AS known ON known.user_id = %(user_id)s
-        AND known.word = ANY(tsvector_to_array(to_tsvector(l.configuration::regconfig, w.lexeme)))
-    WHERE l.user_id = %(user_id)s)
+    SELECT FROM user_data.search_words AS known
+    WHERE known.user_id = %(user_id)s AND known.word = ANY(ARRAY(
+        SELECT unnest(tsvector_to_array(to_tsvector(l.configuration::regconfig, w.lexeme)))
+        FROM user_data.search_languages AS l WHERE l.user_id = %(user_id)s)))
 ORDER BY likeness DESC;
 
 -- name: by_words
