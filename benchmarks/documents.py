@@ -1,7 +1,8 @@
 """Invented documents to be looked for: chats, comments, searches and mails of some years.
 
-Words are made of syllables, their frequencies fall by Zipf's law, and every document has a subject
-whose words come together in it, as they do in real texts. The same bytes for the same seed and size.
+Words are made of syllables, their frequencies fall by Zipf's law, and every document has a
+subject whose words come together in it, as they do in real texts. The same bytes for the same
+seed and size.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ class Texts:
         random = Random(f"{language}{seed}")
         parts = [part.split() for part in _SYLLABLES[language]]
         made = (
-            "".join(random.choice(part) for _ in range(random.choice((1, 2, 2, 3))) for part in parts)
+            "".join(
+                random.choice(part) for _ in range(random.choice((1, 2, 2, 3))) for part in parts
+            )
             for _ in range(_LEXICON * 2)
         )
         self.words = list(dict.fromkeys(made))[:_LEXICON]
@@ -74,6 +77,12 @@ class Texts:
         said += random.choices(self.words, cum_weights=self._weights, k=rest)
         random.shuffle(said)
         return " ".join(said).capitalize() + "."
+
+
+def _word(random: Random, parts: list[list[str]]) -> str:
+    """One to three syllables."""
+    syllables = random.choice((1, 2, 2, 3))
+    return "".join(random.choice(part) for _ in range(syllables) for part in parts)
 
 
 def _zipf(n: int) -> list[float]:
@@ -131,9 +140,7 @@ class Documents:
             yield b"]}"
         yield b"]}}"
 
-    def _message(
-        self, random: Random, n: int, place: int, count: int, people: list[int]
-    ) -> bytes:
+    def _message(self, random: Random, n: int, place: int, count: int, people: list[int]) -> bytes:
         who, at = random.choice(people), _moment(place, count)
         return orjson.dumps(
             {

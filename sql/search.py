@@ -30,7 +30,7 @@ _RRF = 60
 _PIECES = 3
 #: How many candidates the index of vectors keeps, and how many vectors it goes through at most
 #: until enough of them pass the filters.
-_EF_SEARCH = 400
+_EF_SEARCH = 1000
 _MOST_SCANNED = 40_000
 #: Of no more documents that fit the filters, every vector is looked at.
 _FEW = 10_000
@@ -164,9 +164,7 @@ class Search:
 
     def _stands(self, connection: Connection, query: str, filters: Filters) -> bool:
         """Whether a query that finds nothing by these filters finds something without them."""
-        return filters != Filters() and bool(
-            self._words(connection, query, Filters(), 1, most=1)
-        )
+        return filters != Filters() and bool(self._words(connection, query, Filters(), 1, most=1))
 
     def _rows(self, connection: Connection, name: str, **asked: Any) -> list[dict[str, Any]]:
         """The rows of a named query. It is planned for its values each time: which filters there
@@ -233,7 +231,7 @@ class Search:
         # Scans go on until enough rows pass the filters, so that filters lose no recall.
         for setting, value in (
             ("iterative_scan", "relaxed_order"),
-            ("ef_search", str(min(max(_EF_SEARCH, n), 1000))),
+            ("ef_search", str(_EF_SEARCH)),
             ("max_scan_tuples", str(_MOST_SCANNED)),
         ):
             connection.execute("SELECT set_config(%s, %s, true)", (f"hnsw.{setting}", value))
