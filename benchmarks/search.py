@@ -260,8 +260,9 @@ def _share(
     if not exact:
         return None
     scores = [hit.score for hit in _ask(asked, "semantic", text, wanted, n=_TRUTH).hits]
-    near = sum(1 - score <= exact[-1][1] + 1e-6 for score in scores)
-    return min(near, len(exact)) / len(exact)
+    farthest = float(exact[-1][1]) + 1e-6
+    near = sum(1 - score <= farthest for score in scores)
+    return float(min(near, len(exact)) / len(exact))
 
 
 # --- beside an import ------------------------------------------------------------------------

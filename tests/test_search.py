@@ -173,7 +173,7 @@ def test_row_level_security_leaves_the_indexes_of_words_in_use(
     )
     database.rows(
         "INSERT INTO user_data.search_words SELECT user_id, md5(n::text) "
-        "FROM user_data.users, generate_series(1, 5000) AS n"
+        "FROM user_data.users, generate_series(1, 30000) AS n"
     )
     database.rows("ANALYZE user_data.search, user_data.search_words")
     none = dict.fromkeys(

@@ -86,18 +86,25 @@ SELECT string_agg(DISTINCT '(' || q::text || ')', ' | ') AS query FROM asked
 WHERE numnode(q) > 0;
 
 -- name: alike
--- Words of the user's documents that are spelled like one that stands in none of them.
-SELECT DISTINCT w.lexeme AS asked, s.word, similarity(s.word, w.lexeme) AS likeness
-FROM unnest(to_tsvector('user_data.words_simple', %(text)s)) AS w
-CROSS JOIN LATERAL (
+-- Words of the user's documents that are spelled like one that stands in none of them, in none of
+-- the forms that its languages make of it.
+WITH forms AS MATERIALIZED (
+    SELECT w.lexeme, unnest(tsvector_to_array(to_tsvector(l.configuration::regconfig, w.lexeme)))
+        AS form
+    FROM unnest(to_tsvector('user_data.words_simple', %(text)s)) AS w
+    CROSS JOIN user_data.search_languages AS l
+    WHERE l.user_id = %(user_id)s AND length(w.lexeme) >= 4),
+known AS MATERIALIZED (
+    SELECT word FROM user_data.search_words
+    WHERE user_id = %(user_id)s AND word = ANY(ARRAY(SELECT form FROM forms))),
+unknown AS MATERIALIZED (
+    SELECT lexeme FROM forms GROUP BY lexeme
+    HAVING NOT bool_or(form IN (SELECT word FROM known)))
+SELECT w.lexeme AS asked, s.word, similarity(s.word, w.lexeme) AS likeness
+FROM unknown AS w CROSS JOIN LATERAL (
     SELECT word FROM user_data.search_words
     WHERE user_id = %(user_id)s AND word %% w.lexeme
     ORDER BY similarity(word, w.lexeme) DESC, word LIMIT 3) AS s
-WHERE length(w.lexeme) >= 4 AND NOT EXISTS (
-    SELECT FROM user_data.search_words AS known
-    WHERE known.user_id = %(user_id)s AND known.word = ANY(ARRAY(
-        SELECT unnest(tsvector_to_array(to_tsvector(l.configuration::regconfig, w.lexeme)))
-        FROM user_data.search_languages AS l WHERE l.user_id = %(user_id)s)))
 ORDER BY likeness DESC;
 
 -- name: by_words
