@@ -32,6 +32,8 @@ _PIECES = 3
 #: until enough of them pass the filters.
 _EF_SEARCH = 1000
 _MOST_SCANNED = 40_000
+#: Where the index then has found fewer than these, all that fit are looked at.
+_ENOUGH = 30
 #: Of no more documents that fit the filters, every vector is looked at.
 _FEW = 10_000
 #: Documents not yet findable are counted up to here.
@@ -224,10 +226,9 @@ class Search:
     ) -> list[tuple[int, float]]:
         register_vector(connection)
         asked = {**self._asked(connection, filters), "vector": vector, "n": n}
-        name, unfiltered = "by_meaning", filters == Filters()
-        if not unfiltered:
-            (row,) = self._rows(connection, "fitting", **asked, most=_FEW + 1)
-            name = "by_meaning_of_few" if row["count"] <= _FEW else name
+        unfiltered = filters == Filters()
+        if not unfiltered and self._few_fit(connection, asked):
+            return self._by_vector(connection, model, "by_meaning_of_few", asked)
         # Scans go on until enough rows pass the filters, so that filters lose no recall.
         for setting, value in (
             ("iterative_scan", "relaxed_order"),
@@ -235,12 +236,24 @@ class Search:
             ("max_scan_tuples", str(_MOST_SCANNED)),
         ):
             connection.execute("SELECT set_config(%s, %s, true)", (f"hnsw.{setting}", value))
+        wanted = {**asked, "unfiltered": unfiltered, "most": n * _PIECES}
+        found = self._by_vector(connection, model, "by_meaning", wanted)
+        if unfiltered or len(found) >= min(n, _ENOUGH):
+            return found
+        # What fits lies far from what is asked: German texts, and a French question.
+        return self._by_vector(connection, model, "by_meaning_of_few", asked)
+
+    def _few_fit(self, connection: Connection, asked: Mapping[str, Any]) -> bool:
+        (row,) = self._rows(connection, "fitting", **{**asked, "most": _FEW + 1})
+        return bool(row["count"] <= _FEW)
+
+    def _by_vector(
+        self, connection: Connection, model: Model, name: str, asked: Mapping[str, Any]
+    ) -> list[tuple[int, float]]:
         statement = sql.SQL(_SEARCH[name]).format(
             dimension=sql.Literal(model.dimension), model_id=sql.Literal(model.id)
         )
-        rows = connection.execute(
-            statement, {**asked, "unfiltered": unfiltered, "most": n * _PIECES}, prepare=False
-        )
+        rows = connection.execute(statement, asked, prepare=False)
         return [(row["document_id"], float(row["score"])) for row in rows]
 
     def _asked(self, connection: Connection, filters: Filters) -> dict[str, Any]:

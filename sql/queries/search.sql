@@ -120,9 +120,9 @@ WITH hits AS MATERIALIZED (
       AND (%(lang)s::text IS NULL OR s.language = %(lang)s)
       AND (%(km)s::float8 IS NULL OR user_data.km(s.latitude, s.longitude, %(latitude)s,
           %(longitude)s, %(km)s) <= %(km)s)
-      AND (%(person)s::uuid[] IS NULL OR EXISTS (SELECT FROM user_data.mentions AS m
-          WHERE m.user_id = s.user_id AND m.record_key = s.record_key
-            AND m.entity_key = ANY(%(person)s)))
+      AND (%(person)s::uuid[] IS NULL OR s.record_key = ANY(ARRAY(
+          SELECT m.record_key FROM user_data.mentions AS m
+          WHERE m.user_id = %(user_id)s AND m.entity_key = ANY(%(person)s))))
     LIMIT %(most)s)
 SELECT document_id, ts_rank_cd('{0.1,0.3,0.6,1.0}', words, %(query)s::tsquery, 1) AS score
 FROM hits ORDER BY score DESC, document_id DESC LIMIT %(n)s;
@@ -138,9 +138,9 @@ WHERE s.user_id = %(user_id)s AND (%(after)s::timestamptz IS NULL OR s.at >= %(a
       AND (%(lang)s::text IS NULL OR s.language = %(lang)s)
       AND (%(km)s::float8 IS NULL OR user_data.km(s.latitude, s.longitude, %(latitude)s,
           %(longitude)s, %(km)s) <= %(km)s)
-      AND (%(person)s::uuid[] IS NULL OR EXISTS (SELECT FROM user_data.mentions AS m
-          WHERE m.user_id = s.user_id AND m.record_key = s.record_key
-            AND m.entity_key = ANY(%(person)s)))
+      AND (%(person)s::uuid[] IS NULL OR s.record_key = ANY(ARRAY(
+          SELECT m.record_key FROM user_data.mentions AS m
+          WHERE m.user_id = %(user_id)s AND m.entity_key = ANY(%(person)s))))
 ORDER BY s.at DESC NULLS LAST, s.document_id DESC LIMIT %(n)s;
 
 -- name: fitting
@@ -154,14 +154,14 @@ WHERE s.user_id = %(user_id)s AND (%(after)s::timestamptz IS NULL OR s.at >= %(a
       AND (%(lang)s::text IS NULL OR s.language = %(lang)s)
       AND (%(km)s::float8 IS NULL OR user_data.km(s.latitude, s.longitude, %(latitude)s,
           %(longitude)s, %(km)s) <= %(km)s)
-      AND (%(person)s::uuid[] IS NULL OR EXISTS (SELECT FROM user_data.mentions AS m
-          WHERE m.user_id = s.user_id AND m.record_key = s.record_key
-            AND m.entity_key = ANY(%(person)s)))
+      AND (%(person)s::uuid[] IS NULL OR s.record_key = ANY(ARRAY(
+          SELECT m.record_key FROM user_data.mentions AS m
+          WHERE m.user_id = %(user_id)s AND m.entity_key = ANY(%(person)s))))
 LIMIT %(most)s) AS fitting;
 
 -- name: by_meaning_of_few
--- Where few documents fit the filters, the vectors of all of them are looked at: the index would
--- have to go through very many others before it came to these.
+-- Where few documents fit the filters, or none of what the index comes to, the vectors of all that
+-- fit are looked at: it would have to go through very many others before it came to these.
 SELECT e.document_id, 1 - min(e.embedding <=> %(vector)s::vector) AS score
 FROM vectors.embeddings AS e
 WHERE e.model_id = {model_id} AND e.user_id = %(user_id)s
@@ -174,20 +174,21 @@ WHERE s.user_id = %(user_id)s AND (%(after)s::timestamptz IS NULL OR s.at >= %(a
       AND (%(lang)s::text IS NULL OR s.language = %(lang)s)
       AND (%(km)s::float8 IS NULL OR user_data.km(s.latitude, s.longitude, %(latitude)s,
           %(longitude)s, %(km)s) <= %(km)s)
-      AND (%(person)s::uuid[] IS NULL OR EXISTS (SELECT FROM user_data.mentions AS m
-          WHERE m.user_id = s.user_id AND m.record_key = s.record_key
-            AND m.entity_key = ANY(%(person)s)))))
+      AND (%(person)s::uuid[] IS NULL OR s.record_key = ANY(ARRAY(
+          SELECT m.record_key FROM user_data.mentions AS m
+          WHERE m.user_id = %(user_id)s AND m.entity_key = ANY(%(person)s))))))
 GROUP BY e.document_id ORDER BY score DESC, document_id DESC LIMIT %(n)s;
 
 -- name: by_meaning
 -- Documents whose vectors are nearest; a long text has several. The index, in half precision, says
--- which, and the whole vectors in what order.
+-- which, and the whole vectors in what order. Each vector that the index names is asked about by
+-- itself: an EXISTS would be answered from a list of all that fit, made anew for each search.
 WITH near AS MATERIALIZED (
     SELECT e.document_id, e.embedding <=> %(vector)s::vector AS distance
     FROM vectors.embeddings AS e
     WHERE e.model_id = {model_id} AND e.user_id = %(user_id)s
-      AND (%(unfiltered)s OR EXISTS (SELECT FROM user_data.search AS s
-          WHERE s.document_id = e.document_id AND (%(after)s::timestamptz IS NULL OR s.at >= %(after)s)
+      AND (%(unfiltered)s OR (SELECT true FROM user_data.search AS s
+          WHERE s.document_id = e.document_id AND s.user_id = %(user_id)s AND (%(after)s::timestamptz IS NULL OR s.at >= %(after)s)
       AND (%(before)s::timestamptz IS NULL OR s.at < %(before)s)
       AND (%(type)s::text IS NULL OR s.record_type = %(type)s OR s.data_type = %(type)s)
       AND (%(source)s::text IS NULL OR s.source = %(source)s
@@ -195,9 +196,9 @@ WITH near AS MATERIALIZED (
       AND (%(lang)s::text IS NULL OR s.language = %(lang)s)
       AND (%(km)s::float8 IS NULL OR user_data.km(s.latitude, s.longitude, %(latitude)s,
           %(longitude)s, %(km)s) <= %(km)s)
-      AND (%(person)s::uuid[] IS NULL OR EXISTS (SELECT FROM user_data.mentions AS m
-          WHERE m.user_id = s.user_id AND m.record_key = s.record_key
-            AND m.entity_key = ANY(%(person)s)))))
+      AND (%(person)s::uuid[] IS NULL OR s.record_key = ANY(ARRAY(
+          SELECT m.record_key FROM user_data.mentions AS m
+          WHERE m.user_id = %(user_id)s AND m.entity_key = ANY(%(person)s))))))
     ORDER BY (e.embedding::halfvec({dimension})) <=> %(vector)s::halfvec({dimension})
     LIMIT %(most)s)
 SELECT document_id, 1 - min(distance) AS score FROM near
