@@ -1,6 +1,7 @@
 .DEFAULT_GOAL := help
 PYTHON_IN := .venv/bin/python
-.PHONY: help setup demo test lint storm bombs fuzz threats bench bench-embedding bench-language bench-large lock clean
+.PHONY: help setup demo test lint storm bombs fuzz threats bench bench-embedding bench-language \
+	bench-large bench-search lock clean
 
 help: ## What can be made here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +44,9 @@ bench-language: setup ## How well and how fast languages are told
 
 bench-large: setup ## Speed and memory of a page of 300 MB and an Apple Health export of 1 GB
 	$(PYTHON_IN) -m benchmarks.large
+
+bench-search: setup ## Speed and recall of search (DOCUMENTS="10000 100000 1000000")
+	$(PYTHON_IN) -m benchmarks.search $(if $(DOCUMENTS),--documents $(DOCUMENTS))
 
 # uv resolves for all three Pythons at once. Versions in the lock stay unless pyproject.toml or
 # UPGRADE=--upgrade moves them. The GPU parts of torch are filtered out, see the lock's head.

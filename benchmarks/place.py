@@ -39,10 +39,13 @@ def servers(folder: Path) -> Iterator[Settings]:
 
 @contextmanager
 def worker(
-    settings: Settings, *, processes: int, queues: str = GENERAL
+    settings: Settings, *, processes: int, queues: str = GENERAL, **more: str
 ) -> Iterator[psutil.Process]:
-    """A real Celery worker with that many children, and a reconciler beside it."""
-    ours = {"DATAPUNK_SCANNER": "off", "DATAPUNK_EMBED_TYPES": "none"}
+    """A real Celery worker with that many children, and a reconciler beside it.
+
+    Nothing is embedded, unless `more` settings of the environment say otherwise.
+    """
+    ours = {"DATAPUNK_SCANNER": "off", "DATAPUNK_EMBED_TYPES": "none", **more}
     environment = {**os.environ, **settings.environment(), **ours}
     log = (settings.data_dir / "bench-worker.log").open("ab")
     command = [sys.executable, "-m", "workers.cli", "worker", "--queues", queues]

@@ -24,11 +24,20 @@ _VECTORS = queries("vectors")
 #: Of a word that stands in very many documents, so many are ranked.
 _RANKED = 3_000
 #: How deep each of two lists goes that are fused, and the constant of reciprocal rank fusion.
-_DEPTH = 200
+_DEPTH = 100
 _RRF = 60
 #: Pieces of long texts that are looked at for each document wanted.
 _PIECES = 3
-_EF_SEARCH = 200
+#: How many candidates the index of vectors keeps, and how many vectors it goes through at most
+#: until enough of them pass the filters.
+_EF_SEARCH = 1000
+_MOST_SCANNED = 40_000
+#: Where the index then has found fewer than these, all that fit are looked at.
+_ENOUGH = 30
+#: Of no more documents that fit the filters, every vector is looked at.
+_FEW = 10_000
+#: Documents not yet findable are counted up to here.
+_MOST_WAITING = 10_000
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +79,8 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of hits. `waiting` documents are loaded and can't be found yet."""
+    """One page of hits. `waiting` documents are loaded and can't be found yet, 10,000 or more of
+    them if it says so many."""
 
     hits: list[Hit]
     corrected: list[str] = []
@@ -87,8 +97,7 @@ class Search:
     def by_words(self, text: str, filters: Filters, *, n: int = 10, skip: int = 0) -> Found:
         """Full text in each document's own language, blind to accents; best first."""
         with self._lake.as_user(self._user) as connection:
-            query, corrected = self._query(connection, text)
-            scores = self._words(connection, query, filters, n + skip)
+            query, corrected, scores = self._sought(connection, text, filters, n + skip)
             return self._page(connection, scores, query, corrected, n, skip)
 
     def by_meaning(
@@ -96,7 +105,7 @@ class Search:
     ) -> Found:
         """The documents whose vectors are nearest to the text's; `models` are the best first."""
         with self._lake.as_user(self._user) as connection:
-            query, _ = self._query(connection, text)
+            query = self._query(connection, text)
             scores = self._nearest(connection, models, text, filters, n + skip)
             return self._page(connection, scores, query, [], n, skip)
 
@@ -106,8 +115,7 @@ class Search:
         """Both lists, fused by reciprocal rank."""
         depth = max(_DEPTH, n + skip)
         with self._lake.as_user(self._user) as connection:
-            query, corrected = self._query(connection, text)
-            words = self._words(connection, query, filters, depth)
+            query, corrected, words = self._sought(connection, text, filters, depth)
             meaning = self._nearest(connection, models, text, filters, depth)
             return self._page(connection, fused(words, meaning), query, corrected, n, skip)
 
@@ -135,21 +143,36 @@ class Search:
             others = [(at, score) for at, score in near if at != document_id]
             return self._page(connection, others, "", [], n, skip)
 
-    def _query(self, connection: Connection, text: str) -> tuple[str, list[str]]:
-        """The query as Postgres has it, and what was corrected in it."""
-        asked = {"text": text, "user_id": self._user}
-        row = connection.execute(_SEARCH["query"], asked).fetchone()
-        query = (row or {}).get("query") or ""
-        if not query or self._stands(connection, query):
-            return query, []
-        alike = connection.execute(_SEARCH["alike"], asked).fetchall()
+    def _query(self, connection: Connection, text: str) -> str:
+        """The query as Postgres has it."""
+        (row,) = self._rows(connection, "query", text=text)
+        return row["query"] or ""
+
+    def _sought(
+        self, connection: Connection, text: str, filters: Filters, n: int
+    ) -> tuple[str, list[str], list[tuple[int, float]]]:
+        """The query, what was corrected in it, and what it finds."""
+        query = self._query(connection, text)
+        scores = self._words(connection, query, filters, n)
+        if scores or not query or self._stands(connection, query, filters):
+            return query, [], scores
+        alike = self._rows(connection, "alike", text=text)
         words = sorted({_lexeme(r["word"]) for r in alike})
         corrected = [f"{r['asked']} → {r['word']}" for r in alike]
-        return " | ".join((query, *words)), corrected
+        if not alike:
+            return query, [], scores
+        query = " | ".join((query, *words))
+        return query, corrected, self._words(connection, query, filters, n)
 
-    def _stands(self, connection: Connection, query: str) -> bool:
-        found = self._words(connection, query, Filters(), 1, most=1)
-        return bool(found)
+    def _stands(self, connection: Connection, query: str, filters: Filters) -> bool:
+        """Whether a query that finds nothing by these filters finds something without them."""
+        return filters != Filters() and bool(self._words(connection, query, Filters(), 1, most=1))
+
+    def _rows(self, connection: Connection, name: str, **asked: Any) -> list[dict[str, Any]]:
+        """The rows of a named query. It is planned for its values each time: which filters there
+        are, and which partitions, makes all the difference."""
+        parameters = {"user_id": self._user, **asked}
+        return connection.execute(_SEARCH[name], parameters, prepare=False).fetchall()
 
     def _words(
         self,
@@ -162,7 +185,7 @@ class Search:
     ) -> list[tuple[int, float]]:
         asked = self._asked(connection, filters)
         name = "by_words" if query else "by_filters"
-        rows = connection.execute(_SEARCH[name], {**asked, "query": query, "n": n, "most": most})
+        rows = self._rows(connection, name, **asked, query=query, n=n, most=most)
         return [(row["document_id"], float(row["score"])) for row in rows]
 
     def _nearest(
@@ -202,33 +225,42 @@ class Search:
         n: int,
     ) -> list[tuple[int, float]]:
         register_vector(connection)
+        asked = {**self._asked(connection, filters), "vector": vector, "n": n}
+        unfiltered = filters == Filters()
+        if not unfiltered and self._few_fit(connection, asked):
+            return self._by_vector(connection, model, "by_meaning_of_few", asked)
         # Scans go on until enough rows pass the filters, so that filters lose no recall.
-        connection.execute("SET LOCAL hnsw.iterative_scan = relaxed_order")
-        connection.execute(
-            sql.SQL("SET LOCAL hnsw.ef_search = {}").format(sql.Literal(max(_EF_SEARCH, n)))
-        )
-        statement = sql.SQL(_SEARCH["by_meaning"]).format(
+        for setting, value in (
+            ("iterative_scan", "relaxed_order"),
+            ("ef_search", str(_EF_SEARCH)),
+            ("max_scan_tuples", str(_MOST_SCANNED)),
+        ):
+            connection.execute("SELECT set_config(%s, %s, true)", (f"hnsw.{setting}", value))
+        wanted = {**asked, "unfiltered": unfiltered, "most": n * _PIECES}
+        found = self._by_vector(connection, model, "by_meaning", wanted)
+        if unfiltered or len(found) >= min(n, _ENOUGH):
+            return found
+        # What fits lies far from what is asked: German texts, and a French question.
+        return self._by_vector(connection, model, "by_meaning_of_few", asked)
+
+    def _few_fit(self, connection: Connection, asked: Mapping[str, Any]) -> bool:
+        (row,) = self._rows(connection, "fitting", **{**asked, "most": _FEW + 1})
+        return bool(row["count"] <= _FEW)
+
+    def _by_vector(
+        self, connection: Connection, model: Model, name: str, asked: Mapping[str, Any]
+    ) -> list[tuple[int, float]]:
+        statement = sql.SQL(_SEARCH[name]).format(
             dimension=sql.Literal(model.dimension), model_id=sql.Literal(model.id)
         )
-        asked = self._asked(connection, filters)
-        rows = connection.execute(
-            statement,
-            {
-                **asked,
-                "unfiltered": filters == Filters(),
-                "vector": vector,
-                "n": n,
-                "most": n * _PIECES,
-            },
-            prepare=False,
-        )
+        rows = connection.execute(statement, asked, prepare=False)
         return [(row["document_id"], float(row["score"])) for row in rows]
 
     def _asked(self, connection: Connection, filters: Filters) -> dict[str, Any]:
         latitude, longitude, km = filters.near or (None, None, None)
         person = None
         if filters.person is not None:
-            rows = connection.execute(_SEARCH["who"], {"who": filters.person})
+            rows = self._rows(connection, "who", who=filters.person)
             person = [row["entity_key"] for row in rows]
         return {
             "user_id": self._user,
@@ -253,21 +285,25 @@ class Search:
         skip: int,
     ) -> Found:
         page = list(scores)[skip : skip + n]
+        hits = self._hits(connection, dict(page), query)
+        (waiting,) = self._rows(connection, "waiting", most=_MOST_WAITING)
+        return Found(hits=hits, corrected=corrected, waiting=waiting["count"])
+
+    def _hits(self, connection: Connection, score_of: dict[int, float], query: str) -> list[Hit]:
         begin, end = self._marks
-        rows = connection.execute(
-            _SEARCH["hits"],
-            {
-                "ids": [at for at, _ in page],
-                "query": query,
-                "begin": begin,
-                "end": end,
-                "user_id": self._user,
-            },
-        ).fetchall()
-        waiting = connection.execute(_SEARCH["waiting"], {"most": 1_000_000}).fetchone() or {}
-        score_of = dict(page)
-        hits = [msgspec.convert({**row, "score": score_of[row["id"]]}, Hit) for row in rows]
-        return Found(hits=hits, corrected=corrected, waiting=waiting.get("count", 0))
+        ids = list(score_of)
+        places = self._rows(connection, "places", ids=ids)
+        rows = self._rows(
+            connection,
+            "hits",
+            ids=ids,
+            types=[row["data_type"] for row in places],
+            ats=[row["partition_at"] for row in places],
+            query=query,
+            begin=begin,
+            end=end,
+        )
+        return [msgspec.convert({**row, "score": score_of[row["id"]]}, Hit) for row in rows]
 
 
 def fused(*lists: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:

@@ -59,6 +59,7 @@ def finish_job(run: Runtime, claim: Claim) -> Ending:
     crash_here("finish.cleared")
     # What a job of an hour has loaded was indexed meanwhile; here goes the rest.
     index_user(run, claim.user_id, seconds=_INDEX_S)
+    run.lake.rows(claim.user_id, "lake", "analyze_search")
     count_user(run, claim.user_id, seconds=_INDEX_S)
     compare_user(run, claim.user_id, seconds=_INDEX_S)
     tallies = run.lake.rows(claim.user_id, "jobs", "tallies", job_id=claim.job_id)

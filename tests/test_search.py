@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from benchmarks.documents import Documents
+from sql import search as finder
+from sql.queries import queries
 from sql.search import Filters, Model, Search, fused
 from sql.store import Lake
 from tasks import indexing
@@ -95,6 +99,13 @@ def test_a_misspelt_word_is_looked_for_as_it_may_have_been_meant(seeker: Search)
     assert found.corrected[0].startswith("lentlis → ")
 
 
+def test_a_word_that_stands_elsewhere_is_not_corrected(seeker: Search) -> None:
+    found = seeker.by_words("lentils", Filters(lang="de"))
+    assert (found.hits, found.corrected) == ([], [])
+    assert seeker.by_words("lentlis", Filters(lang="de")).corrected
+    assert titles(seeker.by_words("lentlis", Filters(lang="en"))) == ["Dinner"]
+
+
 def test_the_words_are_marked(seeker: Search) -> None:
     (hit,) = seeker.by_words("lentils", Filters()).hits
     assert "**lentils**" in hit.snippet
@@ -135,6 +146,63 @@ def test_the_nearest_vector_comes_first(seeker: Search, database: Database) -> N
     assert found.hits[0].score == pytest.approx(1.0, abs=1e-5)
     narrowed = seeker.by_meaning(said, models(database), Filters(lang="de"), n=3)
     assert titles(narrowed) == ["Reiher"]
+
+
+def test_filters_find_the_same_by_the_index_and_among_few(
+    seeker: Search, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = Filters(type="message", lang="en", after=datetime(2023, 5, 2, tzinfo=UTC))
+    few = seeker.by_meaning("soup", models(database), wanted).hits
+    monkeypatch.setattr(finder, "_FEW", 0)
+    assert seeker.by_meaning("soup", models(database), wanted).hits == few
+    assert {hit.title for hit in few} == {"Dinner", "Café", "Heron again"}
+
+
+def test_row_level_security_leaves_the_index_of_words_in_use(
+    job: dict[str, Any], database: Database, reader: Lake
+) -> None:
+    """An operator that is not known to be leakproof is no condition of an index under it."""
+    database.rows(
+        "INSERT INTO user_data.search (document_id, user_id, data_type, partition_at, record_key, "
+        "record_type, source, words) SELECT -n, user_id, 'document', '-infinity', "
+        "gen_random_uuid(), 'note', 'notes', to_tsvector('simple', md5(n::text)) "
+        "FROM user_data.users, generate_series(1, 5000) AS n"
+    )
+    database.rows("ANALYZE user_data.search")
+    none = dict.fromkeys(
+        ("after", "before", "type", "source", "lang", "latitude", "longitude", "km", "person")
+    )
+    asked = {**none, "user_id": job["user_id"], "query": "'heron'", "n": 10, "most": 10}
+    with reader.as_user(job["user_id"]) as connection:
+        explain = "EXPLAIN " + queries("search")["by_words"]
+        plan = connection.execute(explain, asked, prepare=False).fetchall()
+    assert any("Index Scan on search_by_words" in row["QUERY PLAN"] for row in plan), plan
+    spelling = (
+        "SELECT proleakproof FROM pg_proc WHERE oid = 'similarity_op(text,text)'::regprocedure"
+    )
+    assert database.one(spelling)
+
+
+def test_statistics_are_made_where_much_has_changed(
+    job: dict[str, Any], run: Runtime, database: Database
+) -> None:
+    held = "SELECT reltuples FROM pg_class WHERE oid = 'user_data.search_words'::regclass"
+    run.lake.rows(job["user_id"], "lake", "analyze_search")
+    assert database.one(held) == -1  # never: a few words are no matter
+    database.rows(
+        "WITH made AS (INSERT INTO user_data.search_words SELECT user_id, 'word' || n "
+        "FROM user_data.users, generate_series(1, 1000) AS n RETURNING 1) "
+        "SELECT count(*), pg_stat_force_next_flush() FROM made"
+    )
+    run.lake.rows(job["user_id"], "lake", "analyze_search")
+    assert database.one(held) > 1000
+
+
+def test_the_documents_of_the_benchmark_load_whole(imported: Imported, tmp_path: Path) -> None:
+    path = Documents().write(tmp_path / "documents.zip", 200)
+    assert path.read_bytes() == Documents().write(tmp_path / "again.zip", 200).read_bytes()
+    job = imported(ANA, path.name, path.read_bytes())
+    assert (job["records_loaded"], job["records_quarantined"]) == (200, 0)
 
 
 def test_similar_leaves_out_the_document_itself(seeker: Search, database: Database) -> None:

@@ -286,6 +286,9 @@ SELECT timeseries.ensure_partitions(%(type)s, %(months)s::date[]);
 -- name: analyze_month
 SELECT imports.analyze_month(%(parent)s::regclass, %(month)s);
 
+-- name: analyze_search
+SELECT user_data.analyze_search();
+
 -- name: ensure_model
 SELECT vectors.ensure_model(%(name)s, %(revision)s, %(dimension)s, %(tier)s);
 

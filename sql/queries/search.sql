@@ -86,18 +86,25 @@ SELECT string_agg(DISTINCT '(' || q::text || ')', ' | ') AS query FROM asked
 WHERE numnode(q) > 0;
 
 -- name: alike
--- Words of the user's documents that are spelled like one that stands in none of them.
-SELECT DISTINCT w.lexeme AS asked, s.word, similarity(s.word, w.lexeme) AS likeness
-FROM unnest(to_tsvector('user_data.words_simple', %(text)s)) AS w
-CROSS JOIN LATERAL (
+-- Words of the user's documents that are spelled like one that stands in none of them, in none of
+-- the forms that its languages make of it.
+WITH forms AS MATERIALIZED (
+    SELECT w.lexeme, unnest(tsvector_to_array(to_tsvector(l.configuration::regconfig, w.lexeme)))
+        AS form
+    FROM unnest(to_tsvector('user_data.words_simple', %(text)s)) AS w
+    CROSS JOIN user_data.search_languages AS l
+    WHERE l.user_id = %(user_id)s AND length(w.lexeme) >= 4),
+known AS MATERIALIZED (
+    SELECT word FROM user_data.search_words
+    WHERE user_id = %(user_id)s AND word = ANY(ARRAY(SELECT form FROM forms))),
+unknown AS MATERIALIZED (
+    SELECT lexeme FROM forms GROUP BY lexeme
+    HAVING NOT bool_or(form IN (SELECT word FROM known)))
+SELECT w.lexeme AS asked, s.word, similarity(s.word, w.lexeme) AS likeness
+FROM unknown AS w CROSS JOIN LATERAL (
     SELECT word FROM user_data.search_words
     WHERE user_id = %(user_id)s AND word %% w.lexeme
     ORDER BY similarity(word, w.lexeme) DESC, word LIMIT 3) AS s
-WHERE length(w.lexeme) >= 4 AND NOT EXISTS (
-    SELECT FROM user_data.search_languages AS l
-    JOIN user_data.search_words AS known ON known.user_id = %(user_id)s
-        AND known.word = ANY(tsvector_to_array(to_tsvector(l.configuration::regconfig, w.lexeme)))
-    WHERE l.user_id = %(user_id)s)
 ORDER BY likeness DESC;
 
 -- name: by_words
@@ -113,9 +120,9 @@ WITH hits AS MATERIALIZED (
       AND (%(lang)s::text IS NULL OR s.language = %(lang)s)
       AND (%(km)s::float8 IS NULL OR user_data.km(s.latitude, s.longitude, %(latitude)s,
           %(longitude)s, %(km)s) <= %(km)s)
-      AND (%(person)s::uuid[] IS NULL OR EXISTS (SELECT FROM user_data.mentions AS m
-          WHERE m.user_id = s.user_id AND m.record_key = s.record_key
-            AND m.entity_key = ANY(%(person)s)))
+      AND (%(person)s::uuid[] IS NULL OR s.record_key = ANY(ARRAY(
+          SELECT m.record_key FROM user_data.mentions AS m
+          WHERE m.user_id = %(user_id)s AND m.entity_key = ANY(%(person)s))))
     LIMIT %(most)s)
 SELECT document_id, ts_rank_cd('{0.1,0.3,0.6,1.0}', words, %(query)s::tsquery, 1) AS score
 FROM hits ORDER BY score DESC, document_id DESC LIMIT %(n)s;
@@ -131,20 +138,15 @@ WHERE s.user_id = %(user_id)s AND (%(after)s::timestamptz IS NULL OR s.at >= %(a
       AND (%(lang)s::text IS NULL OR s.language = %(lang)s)
       AND (%(km)s::float8 IS NULL OR user_data.km(s.latitude, s.longitude, %(latitude)s,
           %(longitude)s, %(km)s) <= %(km)s)
-      AND (%(person)s::uuid[] IS NULL OR EXISTS (SELECT FROM user_data.mentions AS m
-          WHERE m.user_id = s.user_id AND m.record_key = s.record_key
-            AND m.entity_key = ANY(%(person)s)))
+      AND (%(person)s::uuid[] IS NULL OR s.record_key = ANY(ARRAY(
+          SELECT m.record_key FROM user_data.mentions AS m
+          WHERE m.user_id = %(user_id)s AND m.entity_key = ANY(%(person)s))))
 ORDER BY s.at DESC NULLS LAST, s.document_id DESC LIMIT %(n)s;
 
--- name: by_meaning
--- Documents whose vectors are nearest; a long text has several. The index, in half precision, says
--- which, and the whole vectors in what order.
-WITH near AS MATERIALIZED (
-    SELECT e.document_id, e.embedding <=> %(vector)s::vector AS distance
-    FROM vectors.embeddings AS e
-    WHERE e.model_id = {model_id} AND e.user_id = %(user_id)s
-      AND (%(unfiltered)s OR EXISTS (SELECT FROM user_data.search AS s
-          WHERE s.document_id = e.document_id AND (%(after)s::timestamptz IS NULL OR s.at >= %(after)s)
+-- name: fitting
+-- How many documents fit the filters, up to a bound.
+SELECT count(*) FROM (SELECT FROM user_data.search AS s
+WHERE s.user_id = %(user_id)s AND (%(after)s::timestamptz IS NULL OR s.at >= %(after)s)
       AND (%(before)s::timestamptz IS NULL OR s.at < %(before)s)
       AND (%(type)s::text IS NULL OR s.record_type = %(type)s OR s.data_type = %(type)s)
       AND (%(source)s::text IS NULL OR s.source = %(source)s
@@ -152,9 +154,51 @@ WITH near AS MATERIALIZED (
       AND (%(lang)s::text IS NULL OR s.language = %(lang)s)
       AND (%(km)s::float8 IS NULL OR user_data.km(s.latitude, s.longitude, %(latitude)s,
           %(longitude)s, %(km)s) <= %(km)s)
-      AND (%(person)s::uuid[] IS NULL OR EXISTS (SELECT FROM user_data.mentions AS m
-          WHERE m.user_id = s.user_id AND m.record_key = s.record_key
-            AND m.entity_key = ANY(%(person)s)))))
+      AND (%(person)s::uuid[] IS NULL OR s.record_key = ANY(ARRAY(
+          SELECT m.record_key FROM user_data.mentions AS m
+          WHERE m.user_id = %(user_id)s AND m.entity_key = ANY(%(person)s))))
+LIMIT %(most)s) AS fitting;
+
+-- name: by_meaning_of_few
+-- Where few documents fit the filters, or none of what the index comes to, the vectors of all that
+-- fit are looked at: it would have to go through very many others before it came to these.
+SELECT e.document_id, 1 - min(e.embedding <=> %(vector)s::vector) AS score
+FROM vectors.embeddings AS e
+WHERE e.model_id = {model_id} AND e.user_id = %(user_id)s
+  AND e.document_id = ANY(ARRAY(SELECT s.document_id FROM user_data.search AS s
+WHERE s.user_id = %(user_id)s AND (%(after)s::timestamptz IS NULL OR s.at >= %(after)s)
+      AND (%(before)s::timestamptz IS NULL OR s.at < %(before)s)
+      AND (%(type)s::text IS NULL OR s.record_type = %(type)s OR s.data_type = %(type)s)
+      AND (%(source)s::text IS NULL OR s.source = %(source)s
+          OR starts_with(s.source, %(source)s || '.'))
+      AND (%(lang)s::text IS NULL OR s.language = %(lang)s)
+      AND (%(km)s::float8 IS NULL OR user_data.km(s.latitude, s.longitude, %(latitude)s,
+          %(longitude)s, %(km)s) <= %(km)s)
+      AND (%(person)s::uuid[] IS NULL OR s.record_key = ANY(ARRAY(
+          SELECT m.record_key FROM user_data.mentions AS m
+          WHERE m.user_id = %(user_id)s AND m.entity_key = ANY(%(person)s))))))
+GROUP BY e.document_id ORDER BY score DESC, document_id DESC LIMIT %(n)s;
+
+-- name: by_meaning
+-- Documents whose vectors are nearest; a long text has several. The index, in half precision, says
+-- which, and the whole vectors in what order. Each vector that the index names is asked about by
+-- itself: an EXISTS would be answered from a list of all that fit, made anew for each search.
+WITH near AS MATERIALIZED (
+    SELECT e.document_id, e.embedding <=> %(vector)s::vector AS distance
+    FROM vectors.embeddings AS e
+    WHERE e.model_id = {model_id} AND e.user_id = %(user_id)s
+      AND (%(unfiltered)s OR (SELECT true FROM user_data.search AS s
+          WHERE s.document_id = e.document_id AND s.user_id = %(user_id)s AND (%(after)s::timestamptz IS NULL OR s.at >= %(after)s)
+      AND (%(before)s::timestamptz IS NULL OR s.at < %(before)s)
+      AND (%(type)s::text IS NULL OR s.record_type = %(type)s OR s.data_type = %(type)s)
+      AND (%(source)s::text IS NULL OR s.source = %(source)s
+          OR starts_with(s.source, %(source)s || '.'))
+      AND (%(lang)s::text IS NULL OR s.language = %(lang)s)
+      AND (%(km)s::float8 IS NULL OR user_data.km(s.latitude, s.longitude, %(latitude)s,
+          %(longitude)s, %(km)s) <= %(km)s)
+      AND (%(person)s::uuid[] IS NULL OR s.record_key = ANY(ARRAY(
+          SELECT m.record_key FROM user_data.mentions AS m
+          WHERE m.user_id = %(user_id)s AND m.entity_key = ANY(%(person)s))))))
     ORDER BY (e.embedding::halfvec({dimension})) <=> %(vector)s::halfvec({dimension})
     LIMIT %(most)s)
 SELECT document_id, 1 - min(distance) AS score FROM near
@@ -176,15 +220,20 @@ WHERE EXISTS (SELECT FROM vectors.embeddings AS e
     WHERE e.model_id = m.id AND e.user_id = %(user_id)s)
 ORDER BY m.id;
 
+-- name: places
+-- In which partitions documents lie.
+SELECT document_id, data_type, partition_at FROM user_data.search
+WHERE user_id = %(user_id)s AND document_id = ANY(%(ids)s);
+
 -- name: hits
--- The documents of a page, each with the place in its text that fits, words marked.
-SELECT s.document_id AS id, d.record_type, d.source, d.source_timestamp AS at, d.title, d.language,
+-- The documents of a page, each with the place in its text that fits, words marked. Types and
+-- months come as values, so that the plan is made of their partitions and not of all there are.
+SELECT d.id, d.record_type, d.source, d.source_timestamp AS at, d.title, d.language,
     ts_headline(user_data.words_of(d.language),
         left(coalesce(nullif(d.content, ''), d.title, ''), 20000), %(query)s::tsquery,
         'StartSel=' || %(begin)s || ', StopSel=' || %(end)s
         || ', MaxFragments=2, MaxWords=18, MinWords=6, FragmentDelimiter=" … "') AS snippet
-FROM unnest(%(ids)s::bigint[]) WITH ORDINALITY AS k (id, n)
-JOIN user_data.search AS s ON s.document_id = k.id
-JOIN user_data.documents AS d ON d.id = s.document_id AND d.data_type = s.data_type
-    AND d.partition_at = s.partition_at
-WHERE s.user_id = %(user_id)s ORDER BY k.n;
+FROM user_data.documents AS d
+WHERE d.user_id = %(user_id)s AND d.id = ANY(%(ids)s::bigint[])
+  AND d.data_type = ANY(%(types)s::text[]) AND d.partition_at = ANY(%(ats)s::timestamptz[])
+ORDER BY array_position(%(ids)s::bigint[], d.id);
