@@ -188,6 +188,13 @@ def weaker_than(form: Format) -> list[str]:
     return [f.name for f in all_formats() if f.rank > form.rank]
 
 
+def named_like(path: str) -> list[str]:
+    """The products' formats that a member's name hints at, whatever is in it."""
+    inner = _inner(path)
+    products = (f for f in all_formats() if f.rank is Rank.PRODUCT and f.may_lie_at(path))
+    return [f.name for f in products if _matches(f.hints, inner)]
+
+
 def recognise(head: Head, formats: Sequence[Format] | None = None) -> Format | tuple[Reason, str]:
     """The one format that claims the member, or why there is none.
 

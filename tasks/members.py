@@ -8,13 +8,14 @@ import msgspec
 
 from pipeline import charset, index_page, known_files
 from pipeline.durable import written
-from pipeline.format import Format, Rank, recognise
+from pipeline.format import Format, Rank, named_like, recognise
 from pipeline.ports import Scan, Verdict
 from schemas.files import Context, Head, Listed, Member
 from schemas.progress import Disposition
 from schemas.reasons import Reason
 
 HEAD = 64 * 1024
+_MOST_NAMED = 3
 
 
 class Readable(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +24,8 @@ class Readable(msgspec.Struct, frozen=True, kw_only=True):
     member: Member
     form: Format
     context: Context
+    #: What should be known of how it is read.
+    note: str = ""
 
 
 def head_of(member: Member) -> Head:
@@ -55,10 +58,19 @@ def prepare(member: Member, work: Path) -> Readable | Listed:
         return listed(member, Disposition.IGNORED, *known)
     if not isinstance(found, Format):
         reason, detail = found
-        return listed(member, Disposition.UNKNOWN, reason, detail)
+        changed = _other_shape(member.path) if reason is Reason.NO_FORMAT else ""
+        said = "; ".join(filter(None, (detail, changed)))
+        return listed(member, Disposition.UNKNOWN, reason, said)
     with member.file.open("rb") as source:
         context = found.reader.prepare(source, member)
-    return Readable(member=member, form=found, context=context)
+    note = "" if product else _other_shape(member.path)
+    return Readable(member=member, form=found, context=context, note=note)
+
+
+def _other_shape(path: str) -> str:
+    """That a file is called as those of a product are, but is none: a format may have changed."""
+    names = ", ".join(named_like(path)[:_MOST_NAMED])
+    return f"named like {names}, but of another shape" if names else ""
 
 
 def _survey(member: Member) -> charset.Encoding | None:

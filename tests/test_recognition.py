@@ -7,6 +7,7 @@ in it.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,7 +15,8 @@ import pytest
 
 from pipeline.format import Format, Rank, all_formats, format_named, recognise
 from schemas.reasons import Reason
-from tests.formats_support import head_of, samples
+from tasks import members
+from tests.formats_support import head_of, member_of, samples
 
 
 class Case(NamedTuple):
@@ -191,3 +193,24 @@ def test_a_foreign_folder_makes_nobody_else_the_owner(form: Format) -> None:
         name = sample.path.rsplit("/", 1)[-1]
         for path in (f"{folder}/{name}" for folder in FOLDERS):
             assert claim(path, data) in (form, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "form", "said"),
+    [
+        ("Takeout/My Activity/Search/MyActivity.json", b'[{"when": 1}]', "json.array", "named"),
+        ("MyData/StreamingHistory0.json", b'{"plays": 7}', None, "kept in the original, not read;"),
+        ("rows.json", b'[{"when": 1}]', "json.array", ""),
+        ("rows.json", b'{"plays": 7}', None, "kept in the original, not read"),
+    ],
+)
+def test_a_changed_shape_under_a_known_name_is_said(
+    path: str, data: bytes, form: str | None, said: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "0"
+    file.write_bytes(data)
+    found = members.prepare(member_of(path, file), tmp_path)
+    noted = found.note if isinstance(found, members.Readable) else found.detail
+    assert (found.form.name if isinstance(found, members.Readable) else None) == form
+    assert noted.startswith(said)
+    assert ("but of another shape" in noted) == (path != "rows.json")

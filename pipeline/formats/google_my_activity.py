@@ -70,7 +70,7 @@ def _is_activity(item: Any) -> bool:
         bare = "contentDetails" not in item and "resourceId" not in snippet
         return bare and {"title", "publishedAt"} <= snippet.keys()
     known = isinstance(item.get("products"), list) and isinstance(item.get("title"), str)
-    return known and str(item.get("time"))[10:11] == "T"
+    return known and isinstance(item.get("time"), str)
 
 
 FORMAT = Format(
@@ -82,6 +82,7 @@ FORMAT = Format(
     looks_like=_looks_like,
     reader=JsonItems(),
     record=to_record,
+    hints=(r"(.+/)?MyActivity\.json",),
     products=("Google Takeout: My Activity", "Google Takeout: YouTube"),
     vintages=(
         "YouTube rows with a snippet (to 2017)",

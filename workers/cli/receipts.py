@@ -273,10 +273,25 @@ def show_files(files: Sequence[FileLine]) -> None:
         console.data("")
         rows = [row for _, some in groupby(aside, _why) for row in _some(list(some))]
         console.table(("not read", "reason", "category", "file", "detail"), rows)
+    if noted := [f for f in files if f.disposition is Disposition.HANDLED and f.detail]:
+        console.data("")
+        lines = [row for _, some in groupby(noted, _read_as) for row in _noted(list(some))]
+        console.table(("read as", "file", "look at it"), lines)
 
 
 #: The order in which files that were not read are of interest.
 _FIRST = (Disposition.REJECTED, Disposition.UNKNOWN, Disposition.IGNORED)
+
+
+def _read_as(file: FileLine) -> str | None:
+    return file.format
+
+
+def _noted(files: list[FileLine]) -> Iterator[tuple[str | None, ...]]:
+    for file in files[:_MOST_SHOWN]:
+        yield file.format, file.path, file.detail
+    if len(files) > _MOST_SHOWN:
+        yield files[0].format, f"… and {len(files) - _MOST_SHOWN} more; see --json", None
 
 
 def _why(file: FileLine) -> tuple[str, str | None]:
