@@ -45,15 +45,30 @@ def failed(found: dict[str, verify.Finding]) -> set[str]:
     return {check for check, finding in found.items() if not finding.ok}
 
 
+#: A format of each kind of reader and table; a sound import is proven with all there are.
+_FEW = {
+    "mail.mbox", "google.my_activity", "google.chrome_history", "csv.table", "document.plain",
+    "ndjson", "chromium.history", "apple.health", "whatsapp.chat", "calendar.ics",
+}  # fmt: skip
+
+
+def some() -> dict[str, bytes]:
+    return {s.path: s.file.read_bytes() for s in all_samples() if s.form.name in _FEW}
+
+
 @pytest.fixture
 def job(imported: Imported) -> dict[str, Any]:
-    """A sound import of every format, with an unknown, an ignored and a rejected member."""
+    """A sound import of some formats, with an unknown, an ignored and a rejected member."""
+    return _sound(imported, some())
+
+
+def _sound(imported: Imported, files: dict[str, bytes]) -> dict[str, Any]:
     made = imported(
         ANA,
         "all.zip",
         zipped(
             {
-                **everything(),
+                **files,
                 "unknown.bin": bytes(range(1, 256)) * 8,
                 "__MACOSX/._litter": b"x",
                 "empty.txt": b"",
@@ -75,7 +90,8 @@ def job(imported: Imported) -> dict[str, Any]:
     return made
 
 
-def test_a_sound_import_is_proven(job: dict[str, Any], check: Check, run: Runtime) -> None:
+def test_a_sound_import_is_proven(imported: Imported, check: Check, run: Runtime) -> None:
+    job = _sound(imported, everything())
     found = check(job)
     assert failed(found) == set()
     assert {"members", "items", "records", "rows", "original", "blobs"} <= set(found)
@@ -87,8 +103,8 @@ def test_a_sound_import_is_proven(job: dict[str, Any], check: Check, run: Runtim
 def test_no_finding_shows_content(job: dict[str, Any], check: Check, database: Database) -> None:
     database.rows("DELETE FROM user_data.documents WHERE job_id = %s", job["id"])
     said = str(check(job))
-    for sample in all_samples():
-        assert sample.path.rsplit("/", 1)[-1] not in said
+    for path in some():
+        assert path.rsplit("/", 1)[-1] not in said
 
 
 @pytest.mark.parametrize("table", ["user_data.documents", "timeseries.locations"])
