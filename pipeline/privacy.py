@@ -27,7 +27,7 @@ from pipeline.normalise import Found
 from pipeline.personal import Finding
 from schemas.errors import ConfigurationError
 from schemas.privacy import Action, Done, Kind
-from schemas.records import Blob, Record
+from schemas.records import Blob, Outcome, Record, Rejection
 
 #: The least letters of a key: 128 bits as hexadecimal digits.
 KEY_CHARS = 32
@@ -387,19 +387,28 @@ _BATCH = 1_000
 
 
 def protect(found: Iterable[Found], treatment: Treatment) -> Iterator[Found]:
-    """Records with the policy applied, and what was done; what else there is passes untouched.
+    """Records with the policy applied, and what was done; rejections without their bytes where the
+    policy changes anything, since nobody knows what stands in what can't be read.
 
     Positions and measured values hold no free text, and cost nothing here. Of the records a first
     look at their JSON, a thousand at a time, tells which may hold anything.
     """
     stream = iter(found)
     while batch := list(islice(stream, _BATCH)):
+        if treatment.policy.changes:
+            batch = [(at, length, _without_bytes(one)) for at, length, one in batch]
         records = [(at, one[2]) for at, one in enumerate(batch) if isinstance(one[2], Record)]
         for n in suspects([_json_of(record) for _, record in records]):
             at, record = records[n]
             offset, length, _ = batch[at]
             batch[at] = (offset, length, _treated(record, treatment))
         yield from batch
+
+
+def _without_bytes(outcome: Outcome) -> Outcome:
+    if isinstance(outcome, Rejection):
+        return msgspec.structs.replace(outcome, raw=b"")
+    return outcome
 
 
 def _json_of(record: Record) -> bytes:

@@ -104,8 +104,13 @@ def drift(lake: Lake, user_id: UUID) -> list[tuple[str, str]]:
     ]
 
 
-def finish(connection: Connection, user_id: UUID, told: Sequence[tuple[str, str]] = ()) -> None:
-    """All was seen; of `told`, as `drift` has them, nothing is told any more."""
+def finish(
+    connection: Connection, user_id: UUID, told: Sequence[tuple[str, str]] = (), *, raw: bool = True
+) -> None:
+    """All was seen; of `told`, as `drift` has them, nothing is told any more. Without `raw` no
+    quarantined record keeps its bytes."""
+    if not raw:
+        connection.execute(_PRIVACY["forget_bytes"], {"user_id": user_id})
     if told:
         formats, fields = zip(*told, strict=True)
         asked = {"user_id": user_id, "formats": list(formats), "fields": list(fields)}

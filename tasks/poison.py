@@ -123,6 +123,8 @@ def _set_aside(run: Runtime, claim: Claim, part: Slice, marks: Sequence[Rejectio
     with opened.member.file.open("rb") as source:
         source.seek(part.start)
         raw = source.read(min(part.end - part.start, RAW_LIMIT))
+    if run.options.privacy.treatment(claim.user_id).policy.changes:
+        raw, marks = b"", [msgspec.structs.replace(mark, raw=b"") for mark in marks]
     detail = f"each try ended with {claim.last_error_code or 'worker_lost'}"
     bad = [Quarantined(0, Reason.POISON, detail, part.start, part.end, raw)]
     bad += [Quarantined(0, m.reason, m.detail, m.offset, m.offset + m.length, m.raw) for m in marks]

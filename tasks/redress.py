@@ -83,7 +83,7 @@ def apply(run: Runtime, user_id: UUID, treatment: Treatment, *, dry: bool = Fals
         known = privacy.drift(run.lake, user_id)
         told = [(f, name) for f, name in known if treatment.name(name, f, "metadata") != name]
         with run.lake.as_user(user_id) as connection:
-            privacy.finish(connection, user_id, told)
+            privacy.finish(connection, user_id, told, raw=not treatment.policy.changes)
         indexing.index_user(run, user_id, seconds=_INDEX_S)
     return Applied(**seen, done=_nested(done))
 

@@ -18,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline import embed
-from tasks import context, deepen, indexing, redress
+from tasks import context, deepen, desk, indexing, redress
 from tasks.context import Runtime
 from tasks.privacy import PolicyFile
 from tests.lake_support import Database, Driver, FakeEmbedder, zipped
@@ -157,10 +157,8 @@ PHONES = {
     "rows.ndjson": 5, "Takeout/My Activity/Search/MyActivity.json": 2, "people.csv": 2,
     "note.txt": 1,
 }  # fmt: skip
-#: Where planted values may stand, and where docs/privacy.md says so.
-AS_THEY_CAME = {"imports.quarantine.raw"}
 #: What stands there of an import under another policy: names of attachments are paths.
-LEFT = AS_THEY_CAME | {"imports.files.path"}
+LEFT = {"imports.files.path"}
 
 
 def planted_in(text: str) -> list[str]:
@@ -261,7 +259,7 @@ def test_planted_values_are_nowhere(
     deepen.turn(run, job["user_id"], "full")
     driver.drain()
     assert job["records_quarantined"] == 3
-    assert standing(database) == AS_THEY_CAME
+    assert standing(database) == set()
     assert embedder.texts and deep.texts
     assert not any(planted_in(text) for text in (*embedder.texts, *deep.texts))
     captured = capfd.readouterr()
@@ -300,16 +298,17 @@ def test_no_command_says_them(
     assert not planted_in(said.output)
 
 
-def test_an_export_of_quarantined_records_says_that_they_are_as_they_came(
-    imported: Imported, here: Settings
+def test_quarantined_records_keep_no_bytes_and_are_read_from_the_original(
+    imported: Imported, run: Runtime, here: Settings, database: Database
 ) -> None:
-    imported(ANA, "export.zip", EXPORT)
-    lines = cli.invoke(app, ["quarantine", "export"]).output.splitlines()
-    assert len(lines) == 3
-    for line in map(json.loads, lines):
-        assert line["as_it_came"] is True
-        assert planted_in(base64.b64decode(line.pop("raw")).decode())
-        assert not planted_in(json.dumps(line))
+    job = imported(ANA, "export.zip", EXPORT)
+    said = cli.invoke(app, ["quarantine", "export"]).output
+    assert len(said.splitlines()) == 3
+    assert not planted_in(said)
+    assert all(json.loads(line)["raw"] == "" for line in said.splitlines())
+    tried = desk.retry(run, job["user_id"], desk.Choice(job_id=job["id"]))
+    assert (tried.tried, tried.still_bad) == (3, 3)
+    assert standing(database) == set()
 
 
 def test_the_receipt_counts_them(imported: Imported, database: Database, here: Settings) -> None:

@@ -15,6 +15,10 @@ UPDATE imports.privacy SET after_document = greatest(after_document, %(document)
     after_version = greatest(after_version, %(version)s)
 WHERE user_id = %(user_id)s;
 
+-- name: forget_bytes
+-- Of quarantined records only where they lie is kept, and what a person put in their place.
+UPDATE imports.quarantine SET raw = '' WHERE user_id = %(user_id)s AND raw <> '';
+
 -- name: finish
 UPDATE imports.privacy SET finished_at = now() WHERE user_id = %(user_id)s;
 

@@ -152,7 +152,7 @@ def _show(row: dict[str, Any]) -> None:
     ):
         console.data(f"{name:9} {row[name]}")
     console.data("")
-    console.data(row["content"])
+    console.data(row["content"] or "its bytes stand in the original alone")
     if row["raw_bytes"] > _SHOWN_BYTES:
         console.say(f"… the first {_SHOWN_BYTES} of {row['raw_bytes']} bytes")
 
@@ -209,6 +209,11 @@ def edit(
         if file is None:
             lake.ledger.event(
                 Event.REVEALED, user_id=row["user_id"], job_id=row["job_id"], quarantine=number
+            )
+        if file is None and not (row["mended"] or row["raw"]):
+            raise PermanentError(
+                "Its bytes stand in the original alone, by the policy of personal data; give the "
+                "whole record with --file."
             )
         data = file.read_bytes() if file else _edited(row["mended"] or row["raw"])
         if data is None:
