@@ -50,18 +50,18 @@ def ended(job: dict[str, object]) -> bool:
     "poison",
     seen="segfault, hang and memory among 5,000: 4,997 loaded, 3 in quarantine, the worker lives",
 )
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_three_kinds_of_poison_among_five_thousand(place: Site, tmp_path: Path) -> None:
     bad = {700: "segfault", 2_345: "hang", 4_999: "memory"}
     data = rows(_ROWS, bad)
     parent = psutil.Process(place.processes["worker"].pid)
     job_id = place.submit(dropped(tmp_path, "rows.poison", data))
     other = place.submit(dropped(tmp_path, "Records.json", points(300)))
-    first = place.wait(other, ended, 60)
+    first = place.wait(other, ended, 120)
     assert (first["status"], first["records_loaded"]) == ("done", 300)
     assert not ended(place.job(job_id))  # the other went through meanwhile
 
-    job = place.wait(job_id, ended, 150)
+    job = place.wait(job_id, ended, 240)
     assert job["status"] == "done"
     counts = [job[f"records_{n}"] for n in ("seen", "loaded", "duplicate", "quarantined")]
     assert counts == [_ROWS, _ROWS - 3, 0, 3]
