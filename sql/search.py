@@ -31,7 +31,7 @@ _PIECES = 3
 #: How many candidates the index of vectors keeps at a time, and how many that pass the filters are
 #: put in order by their whole vectors.
 _EF_SEARCH = 1000
-_CANDIDATES = 100
+_CANDIDATES = 200
 #: Of no more documents that fit the filters, every vector is looked at.
 _FEW = 10_000
 #: Those that fit are counted up to here.
@@ -40,7 +40,7 @@ _MOST_FITTING = 50_000
 #: those it would have to if what fits lay evenly among them. Where that brings too few, what fits
 #: lies elsewhere, as French texts do from an English question: then all that fit are looked at.
 _MOST_SCANNED = 40_000
-_MARGIN = 4
+_MARGIN = 6
 #: Documents not yet findable are counted up to here.
 _MOST_WAITING = 10_000
 
