@@ -251,14 +251,10 @@ class Search:
     def _scanned(
         self, connection: Connection, model: Model, asked: Mapping[str, Any], most: int
     ) -> int:
-        """How many vectors the index may go through for `most` that fit; 0 where it is less work
-        to look at all that fit."""
+        """How many vectors the index may go through for `most` that fit; 0: none."""
         (row,) = self._rows(connection, "fitting", **{**asked, "most": _MOST_FITTING})
-        if row["count"] <= _FEW:
-            return 0
         (held,) = self._rows(connection, "held", model_id=model.id)
-        scanned = int(_MARGIN * most * held["vectors"] / row["count"])
-        return scanned if scanned < row["count"] else 0
+        return worth_scanning(most, held["vectors"], row["count"])
 
     def _by_vector(
         self, connection: Connection, model: Model, name: str, asked: Mapping[str, Any]
@@ -316,6 +312,15 @@ class Search:
             end=end,
         )
         return [msgspec.convert({**row, "score": score_of[row["id"]]}, Hit) for row in rows]
+
+
+def worth_scanning(most: int, held: float, fitting: int) -> int:
+    """Of `held` vectors, how many an index may go through until it has `most` of those that fit;
+    0 where it is less work to look at all `fitting` ones."""
+    if fitting <= _FEW:
+        return 0
+    scanned = int(_MARGIN * most * held / fitting)
+    return scanned if scanned < fitting else 0
 
 
 def fused(*lists: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
