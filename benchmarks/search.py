@@ -104,9 +104,9 @@ def _one(connection: psycopg.Connection[Any], query: str, *parameters: Any) -> A
 # --- what is asked ---------------------------------------------------------------------------
 
 
-def queries(documents: Documents, count: int) -> list[str]:
+def queries(documents: Documents, count: int, seed: int) -> list[str]:
     """One to three words of one subject, of each language; each fourth is a frequent word alone."""
-    random, made = Random(11), []
+    random, made = Random(seed), []
     for n in range(count):
         texts = documents.texts[LANGUAGES[n % len(LANGUAGES)]]
         subject = texts.subjects[random.randrange(len(texts.subjects))]
@@ -185,9 +185,8 @@ def timed(ask: Callable[[str], finder.Found], texts: list[str]) -> dict[str, flo
     }
 
 
-def latency(asked: Asked, documents: Documents, count: int) -> dict[str, Any]:
+def latency(asked: Asked, documents: Documents, texts: list[str]) -> dict[str, Any]:
     """By mode and filter; then misspelt words and a far page."""
-    texts = queries(documents, count)
     found: dict[str, Any] = {}
     for mode in ("keyword", "semantic", "hybrid"):
         for name, wanted in filters(documents).items():
@@ -228,12 +227,14 @@ GROUP BY e.document_id ORDER BY distance, document_id LIMIT %(n)s
 """
 
 
-def recall(settings: Settings, asked: Asked, documents: Documents, count: int) -> dict[str, float]:
+def recall(
+    settings: Settings, asked: Asked, documents: Documents, texts: list[str]
+) -> dict[str, float]:
     """The share of the ten nearest by a scan of all whole vectors that the search finds, by filter.
 
     What is as near as the tenth counts, since texts may be equal.
     """
-    texts, found = queries(documents, count), {}
+    found = {}
     with psycopg.connect(settings.url("admin"), autocommit=True) as connection:
         register_vector(connection)
         connection.execute("SET enable_indexscan = off; SET enable_bitmapscan = off")
@@ -268,9 +269,9 @@ def _share(
 # --- beside an import ------------------------------------------------------------------------
 
 
-def beside_import(settings: Settings, documents: Documents, more: int, count: int) -> Any:
+def beside_import(settings: Settings, texts: list[str], more: int) -> Any:
     """Hybrid search while another import loads, embeds and indexes."""
-    texts, took, loads = queries(documents, count), [], []
+    took = []
     ended: list[dict[str, Any]] = []
     seed = 2 + int(time.time()) % 1_000_000
 
@@ -285,7 +286,6 @@ def beside_import(settings: Settings, documents: Documents, more: int, count: in
                 began = time.perf_counter()
                 _ask(asked, "hybrid", text, Filters())
                 took.append((time.perf_counter() - began) * 1000)
-                loads.append(os.getloadavg()[0])
                 time.sleep(0.05)
     thread.join()
     return {
@@ -302,6 +302,7 @@ def beside_import(settings: Settings, documents: Documents, more: int, count: in
 def measure(size: int, folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     """Every figure for one size, in a folder that may hold the documents already."""
     documents, found = Documents(), dict[str, Any]()
+    texts = queries(documents, given.queries, given.seed)
     filled = folder / "documents.json"
     with place.servers(folder) as settings:
         if filled.exists():
@@ -313,12 +314,11 @@ def measure(size: int, folder: Path, given: argparse.Namespace) -> dict[str, Any
         _settle(settings)
         with asking(settings) as asked:
             found["load_average"] = load_average()
-            found["latency"] = latency(asked, documents, given.queries)
-            found["recall_at_10"] = recall(settings, asked, documents, given.exact)
+            found["latency"] = latency(asked, documents, texts)
+            exact = queries(documents, given.exact, given.seed)
+            found["recall_at_10"] = recall(settings, asked, documents, exact)
         if given.beside:
-            found["beside an import"] = beside_import(
-                settings, documents, given.beside, given.queries
-            )
+            found["beside an import"] = beside_import(settings, texts, given.beside)
         found["disk"] = _sizes(settings)
     return found
 
@@ -362,6 +362,7 @@ def main() -> None:
     parser.add_argument("--documents", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--queries", type=int, default=64, help="for each figure of time")
     parser.add_argument("--exact", type=int, default=16, help="for each figure of recall")
+    parser.add_argument("--seed", type=int, default=11, help="of what is asked")
     parser.add_argument("--beside", type=int, default=20_000, help="documents; 0 leaves it out")
     parser.add_argument("--keep", type=Path, help="a data folder that stays; one size only")
     parser.add_argument("--json", action="store_true")

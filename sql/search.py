@@ -28,14 +28,19 @@ _DEPTH = 100
 _RRF = 60
 #: Pieces of long texts that are looked at for each document wanted.
 _PIECES = 3
-#: How many candidates the index of vectors keeps, and how many vectors it goes through at most
-#: until enough of them pass the filters.
+#: How many candidates the index of vectors keeps at a time, and how many that pass the filters are
+#: put in order by their whole vectors.
 _EF_SEARCH = 1000
-_MOST_SCANNED = 40_000
-#: Where the index then has found fewer than these, all that fit are looked at.
-_ENOUGH = 30
+_CANDIDATES = 200
 #: Of no more documents that fit the filters, every vector is looked at.
 _FEW = 10_000
+#: Those that fit are counted up to here.
+_MOST_FITTING = 50_000
+#: The index goes through at most so many vectors, and with filters through at most so many times
+#: those it would have to if what fits lay evenly among them. Where that brings too few, what fits
+#: lies elsewhere, as French texts do from an English question: then all that fit are looked at.
+_MOST_SCANNED = 40_000
+_MARGIN = 6
 #: Documents not yet findable are counted up to here.
 _MOST_WAITING = 10_000
 
@@ -185,8 +190,7 @@ class Search:
     ) -> list[tuple[int, float]]:
         asked = self._asked(connection, filters)
         name = "by_words" if query else "by_filters"
-        rows = self._rows(connection, name, **asked, query=query, n=n, most=most)
-        return [(row["document_id"], float(row["score"])) for row in rows]
+        return _scores(self._rows(connection, name, **asked, query=query, n=n, most=most))
 
     def _nearest(
         self,
@@ -226,35 +230,39 @@ class Search:
     ) -> list[tuple[int, float]]:
         register_vector(connection)
         asked = {**self._asked(connection, filters), "vector": vector, "n": n}
+        most = max(_CANDIDATES, n * _PIECES)
         unfiltered = filters == Filters()
-        if not unfiltered and self._few_fit(connection, asked):
-            return self._by_vector(connection, model, "by_meaning_of_few", asked)
-        # Scans go on until enough rows pass the filters, so that filters lose no recall.
-        for setting, value in (
-            ("iterative_scan", "relaxed_order"),
-            ("ef_search", str(_EF_SEARCH)),
-            ("max_scan_tuples", str(_MOST_SCANNED)),
-        ):
-            connection.execute("SELECT set_config(%s, %s, true)", (f"hnsw.{setting}", value))
-        wanted = {**asked, "unfiltered": unfiltered, "most": n * _PIECES}
-        found = self._by_vector(connection, model, "by_meaning", wanted)
-        if unfiltered or len(found) >= min(n, _ENOUGH):
-            return found
-        # What fits lies far from what is asked: German texts, and a French question.
-        return self._by_vector(connection, model, "by_meaning_of_few", asked)
+        scanned = _MOST_SCANNED if unfiltered else self._scanned(connection, model, asked, most)
+        if scanned:
+            # Scans go on until enough rows pass the filters, so that filters lose no recall.
+            for setting, value in (
+                ("iterative_scan", "relaxed_order"),
+                ("ef_search", str(_EF_SEARCH)),
+                ("max_scan_tuples", str(scanned)),
+                ("scan_mem_multiplier", "4"),
+            ):
+                connection.execute("SELECT set_config(%s, %s, true)", (f"hnsw.{setting}", value))
+            wanted = {**asked, "unfiltered": unfiltered, "most": most}
+            rows = self._by_vector(connection, model, "by_meaning", wanted)
+            if rows and rows[0]["candidates"] == most:
+                return _scores(rows)
+        return _scores(self._by_vector(connection, model, "by_meaning_of_few", asked))
 
-    def _few_fit(self, connection: Connection, asked: Mapping[str, Any]) -> bool:
-        (row,) = self._rows(connection, "fitting", **{**asked, "most": _FEW + 1})
-        return bool(row["count"] <= _FEW)
+    def _scanned(
+        self, connection: Connection, model: Model, asked: Mapping[str, Any], most: int
+    ) -> int:
+        """How many vectors the index may go through for `most` that fit; 0: none."""
+        (row,) = self._rows(connection, "fitting", **{**asked, "most": _MOST_FITTING})
+        (held,) = self._rows(connection, "held", model_id=model.id)
+        return worth_scanning(most, held["vectors"], row["count"])
 
     def _by_vector(
         self, connection: Connection, model: Model, name: str, asked: Mapping[str, Any]
-    ) -> list[tuple[int, float]]:
+    ) -> list[dict[str, Any]]:
         statement = sql.SQL(_SEARCH[name]).format(
             dimension=sql.Literal(model.dimension), model_id=sql.Literal(model.id)
         )
-        rows = connection.execute(statement, asked, prepare=False)
-        return [(row["document_id"], float(row["score"])) for row in rows]
+        return connection.execute(statement, asked, prepare=False).fetchall()
 
     def _asked(self, connection: Connection, filters: Filters) -> dict[str, Any]:
         latitude, longitude, km = filters.near or (None, None, None)
@@ -306,6 +314,15 @@ class Search:
         return [msgspec.convert({**row, "score": score_of[row["id"]]}, Hit) for row in rows]
 
 
+def worth_scanning(most: int, held: float, fitting: int) -> int:
+    """Of `held` vectors, how many an index may go through until it has `most` of those that fit;
+    0 where it is less work to look at all `fitting` ones."""
+    if fitting <= _FEW:
+        return 0
+    scanned = int(_MARGIN * most * held / fitting)
+    return scanned if scanned < fitting else 0
+
+
 def fused(*lists: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
     """Reciprocal rank fusion (Cormack, Clarke, Büttcher 2009): 1 / (60 + rank), summed."""
     total: dict[int, float] = {}
@@ -326,6 +343,10 @@ def mixed(
         if document_id not in have:
             total[document_id] += 1 / (_RRF + rank)
     return _best_first(total)
+
+
+def _scores(rows: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]]:
+    return [(row["document_id"], float(row["score"])) for row in rows]
 
 
 def _best_first(total: Mapping[int, float]) -> list[tuple[int, float]]:

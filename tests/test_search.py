@@ -148,14 +148,47 @@ def test_the_nearest_vector_comes_first(seeker: Search, database: Database) -> N
     assert titles(narrowed) == ["Reiher"]
 
 
-def test_filters_find_the_same_by_the_index_and_among_few(
-    seeker: Search, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(
+    ("candidates", "ways"),
+    [(3, ["by_meaning"]), (4, ["by_meaning", "by_meaning_of_few"])],
+)
+def test_filters_find_the_same_by_the_index_and_among_all_that_fit(
+    seeker: Search, database: Database, monkeypatch: pytest.MonkeyPatch, candidates: int,
+    ways: list[str],
+) -> None:  # fmt: skip
+    """Three documents fit: where the index is to bring a fourth, it has come to its end."""
     wanted = Filters(type="message", lang="en", after=datetime(2023, 5, 2, tzinfo=UTC))
     few = seeker.by_meaning("soup", models(database), wanted).hits
-    monkeypatch.setattr(finder, "_FEW", 0)
-    assert seeker.by_meaning("soup", models(database), wanted).hits == few
     assert {hit.title for hit in few} == {"Dinner", "Café", "Heron again"}
+    gone: list[str] = []
+    by_vector = Search._by_vector
+
+    def watched(search: Search, connection: Any, model: Model, name: str, asked: Any) -> Any:
+        gone.append(name)
+        return by_vector(search, connection, model, name, asked)
+
+    monkeypatch.setattr(Search, "_by_vector", watched)
+    monkeypatch.setattr(finder, "worth_scanning", lambda *_: 100)
+    monkeypatch.setattr(finder, "_CANDIDATES", candidates)
+    assert seeker.by_meaning("soup", models(database), wanted, n=1).hits == few[:1]
+    assert gone == ways
+
+
+def test_a_person_is_found_by_the_index_too(
+    seeker: Search, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finder, "worth_scanning", lambda *_: 100)
+    monkeypatch.setattr(finder, "_CANDIDATES", 1)
+    monkeypatch.setattr(finder, "_PIECES", 1)
+    wanted = Filters(person="bo@b.example")
+    assert titles(seeker.by_meaning("soup", models(database), wanted, n=1)) == ["Heron again"]
+
+
+def test_the_index_goes_as_far_as_the_share_that_fits_asks_for() -> None:
+    assert finder.worth_scanning(200, 1_000_000, 50_000) == 24_000
+    assert finder.worth_scanning(200, 1_000_000, 30_000) == 0  # 40,000 are more than all that fit
+    assert finder.worth_scanning(200, 100_000, 10_000) == 0
+    assert finder.worth_scanning(200, 0, 50_000) == 0  # never counted: there is no index either
 
 
 def test_row_level_security_leaves_the_index_of_words_in_use(

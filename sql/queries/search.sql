@@ -159,8 +159,13 @@ WHERE s.user_id = %(user_id)s AND (%(after)s::timestamptz IS NULL OR s.at >= %(a
           WHERE m.user_id = %(user_id)s AND m.entity_key = ANY(%(person)s))))
 LIMIT %(most)s) AS fitting;
 
+-- name: held
+-- About how many vectors a model's index holds, of all users.
+SELECT greatest(reltuples, 0) AS vectors FROM pg_class
+WHERE oid = to_regclass('vectors.embeddings_m' || %(model_id)s);
+
 -- name: by_meaning_of_few
--- Where few documents fit the filters, or none of what the index comes to, the vectors of all that
+-- Where few documents fit the filters, or few of what the index comes to, the vectors of all that
 -- fit are looked at: it would have to go through very many others before it came to these.
 SELECT e.document_id, 1 - min(e.embedding <=> %(vector)s::vector) AS score
 FROM vectors.embeddings AS e
@@ -183,6 +188,7 @@ GROUP BY e.document_id ORDER BY score DESC, document_id DESC LIMIT %(n)s;
 -- Documents whose vectors are nearest; a long text has several. The index, in half precision, says
 -- which, and the whole vectors in what order. Each vector that the index names is asked about by
 -- itself: an EXISTS would be answered from a list of all that fit, made anew for each search.
+-- Fewer than the `most` candidates say that the index came to its end before.
 WITH near AS MATERIALIZED (
     SELECT e.document_id, e.embedding <=> %(vector)s::vector AS distance
     FROM vectors.embeddings AS e
@@ -196,12 +202,12 @@ WITH near AS MATERIALIZED (
       AND (%(lang)s::text IS NULL OR s.language = %(lang)s)
       AND (%(km)s::float8 IS NULL OR user_data.km(s.latitude, s.longitude, %(latitude)s,
           %(longitude)s, %(km)s) <= %(km)s)
-      AND (%(person)s::uuid[] IS NULL OR s.record_key = ANY(ARRAY(
-          SELECT m.record_key FROM user_data.mentions AS m
-          WHERE m.user_id = %(user_id)s AND m.entity_key = ANY(%(person)s))))))
+      AND (%(person)s::uuid[] IS NULL OR (SELECT true FROM user_data.mentions AS m
+          WHERE m.user_id = %(user_id)s AND m.record_key = s.record_key
+            AND m.entity_key = ANY(%(person)s) LIMIT 1))))
     ORDER BY (e.embedding::halfvec({dimension})) <=> %(vector)s::halfvec({dimension})
     LIMIT %(most)s)
-SELECT document_id, 1 - min(distance) AS score FROM near
+SELECT document_id, 1 - min(distance) AS score, (SELECT count(*) FROM near) AS candidates FROM near
 GROUP BY document_id ORDER BY score DESC, document_id DESC LIMIT %(n)s;
 
 -- name: who
