@@ -93,11 +93,14 @@ class Heard:
         self._thread.start()
 
     def _listen(self) -> None:
-        with bootstrap.broker_client(self._place.settings) as client, client.monitor() as said:
-            for command in said.listen():
-                self.text += command["command"] + "\n"
-                if self._stop.is_set():
-                    return
+        with bootstrap.broker_client(self._place.settings) as client:
+            # A broker may have nothing to say for a while; `stop` says something at the end.
+            client.connection_pool.connection_kwargs["socket_timeout"] = None
+            with client.monitor() as said:
+                for command in said.listen():
+                    self.text += command["command"] + "\n"
+                    if self._stop.is_set():
+                        return
 
     def stop(self) -> str:
         self._stop.set()
