@@ -25,7 +25,7 @@ from tasks.context import Runtime
 from tasks.rollback import roll_back
 from tests.lake_support import Database, Driver, FakeEmbedder, zipped
 from workers import machine, static
-from workers.embedder import batches_by_tokens
+from workers.embedder import SentenceTransformerEmbedder, batches_by_tokens
 from workers.models import ModelsHere
 from workers.settings import Settings, Tiers
 
@@ -385,6 +385,7 @@ def make_tiny(folder: Path) -> str:
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"word{n}" for n in range(300))]
+    words += [f"##{n}" for n in range(300, 400)]
     (folder / "vocab.txt").write_text("\n".join(words))
     BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder / "bert")
     config = BertConfig(
@@ -435,6 +436,17 @@ def test_a_static_model_is_made_once_by_whoever_comes_first(tiny: str, tmp_path:
 
     with processes.Pool(1) as pool:
         assert pool.apply(_loaded_there, (str(folder),)) == []
+
+
+def test_texts_share_nothing_only_for_being_texts(tiny: str) -> None:
+    """Drawn by the law that the weights go by, tokens cancel out: words among themselves, and what
+    words fall into."""
+    source = SentenceTransformerEmbedder(tiny, device="cpu")
+    table = static.table_of(source).astype(np.float64)
+    often = 1 / np.arange(2, len(table) + 2)
+    for kind in (slice(0, 305), slice(305, 405)):
+        drawn = often[kind] @ table[kind]
+        assert np.linalg.norm(drawn) < 0.01 * (often[kind] @ np.linalg.norm(table[kind], axis=1))
 
 
 def _loaded_there(folder: str) -> list[str]:
