@@ -22,6 +22,8 @@ Spans: TypeAlias = list[tuple[int, int]]
 #: the name of a file. Models take such for names, and a record may need them as they are.
 _CODE = re.compile(r"(?:[a-z]+|(?=\S*[\d_/@\\=#%~$|*^{}\[\]+])[!-~]+)\Z")
 _LETTER = re.compile(r"[^\W\d_]")
+#: A letter of ASCII alone is nobody's name; one of Chinese may be.
+_NAME = re.compile(r"[^\W\d_][\W\d_]*[^\W\d_]|(?![a-zA-Z])[^\W\d_]")
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 #: What stands in the place of a finding that was hashed or dropped.
 _MARK = re.compile(rf"\[(?:{'|'.join(kind.value for kind in Kind)})(?::[a-p]{{20}}| removed)\]")
@@ -88,7 +90,7 @@ def _finding(text: str, name: Name, start: int, end: int) -> Iterator[Finding]:
     """The words there, without the signs around them and an English genitive's ending; however
     blanks and capitals are set, a name is the same."""
     match = _FIRST_TO_LAST.search(text, start, end)
-    if match is None or _LETTER.search(match[0]) is None:
+    if match is None or _NAME.search(match[0]) is None:
         return
     said = match[0].removesuffix("'s").removesuffix("’s")
     value = " ".join(said.split()).casefold()

@@ -105,10 +105,13 @@ class Names(Protocol):
     def reads(self, language: str | None) -> str | None:
         """What the model for texts in a language (ISO 639-1) goes by; None if there is none."""
 
+    def load(self) -> None:
+        """Load every model now. Raises `ConfigurationError` if one can't be."""
+
     def find(self, texts: Sequence[str], model: str) -> list[list[Name]]:
         """The names in each text, apart from each other, by the model that `reads` named.
 
-        A model is loaded on first use. Raises `ConfigurationError` if it can't be.
+        A model is loaded on first use. Raises `TransientError` while it can't be.
         """
 
 

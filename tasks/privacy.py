@@ -44,6 +44,12 @@ class PolicyFile:
             self._treatments.clear()
         return self._policy
 
+    def check(self) -> None:
+        """Read the policy, and load the models. Raises `ConfigurationError` with what is wrong."""
+        self.read()
+        if self._models is not None:
+            self._models.load()
+
     def _parsed(self, path: Path | None) -> Policy:
         return Policy() if path is None else parse(path.read_bytes(), self._kinds)
 

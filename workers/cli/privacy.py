@@ -75,7 +75,7 @@ def apply(
     """
     found: dict[str, redress.Applied] = {}
     with connect.runtime(load()) as run:
-        run.options.privacy.read()  # says what is wrong with it
+        run.options.privacy.check()  # says what is wrong
         for owner in run.ledger.rows("jobs", "users"):
             if user in (None, owner["name"]):
                 treatment = run.options.privacy.treatment(owner["user_id"])
