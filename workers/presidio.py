@@ -194,7 +194,7 @@ def _engine(language: str, model: _Model) -> Any:
         # Their lines name labels alone, but one for each name in each text.
         for logger in ("presidio-analyzer", "decision_process"):
             logging.getLogger(logger).setLevel(logging.ERROR)
-        nlp = SpacyNlpEngine(
+        nlp: Any = SpacyNlpEngine(
             models=[{"lang_code": language, "model_name": model.name}],
             ner_model_configuration=NerModelConfiguration(
                 model_to_presidio_entity_mapping=_LABELS,
