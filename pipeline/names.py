@@ -21,6 +21,11 @@ Spans: TypeAlias = list[tuple[int, int]]
 #: One word of ASCII that is written small, or holds more than letters: an id, a type, an address,
 #: the name of a file. Models take such for names, and a record may need them as they are.
 _CODE = re.compile(r"(?:[a-z]+|(?=\S*[\d_/@\\=#%~$|*^{}\[\]+])[!-~]+)\Z")
+#: A time as mail writes it (RFC 5322).
+_TIME = re.compile(
+    r"(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d(?::\d\d)?"
+    r"(?: [+-]\d{4}| \(?[A-Z]+\)?)*\Z"
+)
 _LETTER = re.compile(r"[^\W\d_]")
 #: A letter of ASCII alone is nobody's name; one of Chinese may be.
 _NAME = re.compile(r"[^\W\d_][\W\d_]*[^\W\d_]|(?![a-zA-Z])[^\W\d_]")
@@ -62,7 +67,7 @@ def tell(names: Names, records: Iterable[tuple[str | None, Iterable[str]]]) -> l
 
 
 def _has_words(text: str) -> bool:
-    return _CODE.match(text) is None and _LETTER.search(text) is not None
+    return not (_CODE.match(text) or _TIME.match(text)) and _LETTER.search(text) is not None
 
 
 def beside(text: str, told: Sequence[Name], found: Sequence[Finding]) -> Iterator[Finding]:

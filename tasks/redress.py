@@ -99,10 +99,20 @@ def _changing(rows: list[DictRow], treatment: Treatment) -> list[_New]:
     """The rows that are others after the policy."""
     parted = [_without_tag(row) for row in rows]
     told = treatment.told(
-        [(row["language"], old, None) for row, (old, _) in zip(rows, parted, strict=True)]
+        [(row["language"], _said_in(old), None) for row, (old, _) in zip(rows, parted, strict=True)]
     )
     found = zip(rows, parted, told, strict=True)
     return [new for row, old, names in found if (new := _renewed(row, *old, names, treatment))]
+
+
+def _said_in(texts: Texts) -> Texts:
+    """Without what the lake added to its metadata: a time as it was written holds no name."""
+    said = {
+        name: value
+        for name, value in texts.metadata.items()
+        if name != "time" or not isinstance(value, dict)
+    }
+    return texts._replace(metadata=said)
 
 
 def _without_tag(row: DictRow) -> tuple[Texts, Any]:

@@ -105,6 +105,7 @@ def test_a_model_is_asked_of_words_in_its_language_alone_and_once() -> None:
     metadata = {
         "Ana Ruiz": 1, "type": "image/jpeg", "sha256": "9f86d081884c7d659a2feaa0c55ad015",
         "id": "<CAF4x@mail.example.org>", "status": "sent", "at": "2023-05-01T10:00:00Z",
+        "date": "Mon, 1 May 2023 10:00:00 +0000 (UTC)",
         "file": "IMG_2041.JPG", "name": "Ana", "again": "Ana", "n": 4, "wide": "王伟",
     }  # fmt: skip
     fake = FakeNames()
