@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.files import Context
+from schemas.privacy import Kind
 from schemas.progress import Tier
 from schemas.records import Blob
 
@@ -83,6 +84,35 @@ class Models(Protocol):
 
     def first_tier(self, texts: int) -> Tier:
         """The tier whose vectors so many texts load with; the others follow."""
+
+
+class Name(msgspec.Struct, frozen=True, gc=False):
+    """A name in a text: its characters [start, end). `confidence` is from 0 to 1."""
+
+    kind: Kind
+    start: int
+    end: int
+    confidence: float
+
+
+class Names(Protocol):
+    """Language models that tell names of people, places and organisations."""
+
+    @property
+    def identity(self) -> str:
+        """What tells two sets of models apart; it costs no loading of them."""
+
+    def reads(self, language: str | None) -> str | None:
+        """What the model for texts in a language (ISO 639-1) goes by; None if there is none."""
+
+    def load(self) -> None:
+        """Load every model now. Raises `ConfigurationError` if one can't be."""
+
+    def find(self, texts: Sequence[str], model: str) -> list[list[Name]]:
+        """The names in each text, apart from each other, by the model that `reads` named.
+
+        A model is loaded on first use. Raises `TransientError` while it can't be.
+        """
 
 
 class BlobStore(Protocol):

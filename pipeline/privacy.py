@@ -22,11 +22,13 @@ import msgspec
 import orjson
 import phonenumbers
 
-from pipeline import personal
+from pipeline import names, personal
+from pipeline.names import Told
 from pipeline.normalise import Found
 from pipeline.personal import Finding
+from pipeline.ports import Names
 from schemas.errors import ConfigurationError
-from schemas.privacy import Action, Done, Kind
+from schemas.privacy import BY_RULE, Action, Done, Kind
 from schemas.records import Blob, Outcome, Record, Rejection
 
 #: The least letters of a key: 128 bits as hexadecimal digits.
@@ -73,9 +75,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it needs a key."""
         return any(rule.action is Action.HASH for rule in self.rules)
 
-    def fingerprint(self, key: bytes = b"") -> str:
-        """The same for the same rules and key: what was made under another one is out of date."""
-        said = msgspec.json.encode(self, order="deterministic")
+    def fingerprint(self, key: bytes = b"", models: str = "") -> str:
+        """The same for the same rules, key and language models: what was made under another one
+        is out of date."""
+        said = msgspec.json.encode(self, order="deterministic") + models.encode()
         return blake2b(said, key=sha256(key).digest(), digest_size=8).hexdigest()
 
     def action(self, finding: Finding, source: str, field: str) -> Action:
@@ -91,8 +94,11 @@ def _fitting(policy: Policy, kind: Kind, source: str, field: str) -> tuple[Rule,
     return tuple(rule for rule in policy.rules if rule.fits(kind, source, field))
 
 
-def parse(data: bytes) -> Policy:
-    """A policy file, TOML. Raises `ConfigurationError` with where and what is wrong."""
+def parse(data: bytes, kinds: frozenset[Kind] = BY_RULE) -> Policy:
+    """A policy file, TOML; `kinds` are those that can be found here, and all that `*` is.
+
+    Raises `ConfigurationError` with where and what is wrong.
+    """
     try:
         table = tomllib.loads(data.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -102,7 +108,9 @@ def parse(data: bytes) -> Policy:
     if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
         raise ConfigurationError("privacy policy: write each rule under its own [[rule]]")
     return Policy(
-        rules=tuple(_rule(rule, f"privacy policy, rule {n}") for n, rule in enumerate(rules, 1)),
+        rules=tuple(
+            _rule(rule, f"privacy policy, rule {n}", kinds) for n, rule in enumerate(rules, 1)
+        ),
         regions=_regions(table.get("regions", list(personal.REGIONS))),
     )
 
@@ -114,7 +122,7 @@ def _refuse_others(table: Mapping[str, Any], known: set[str], where: str) -> Non
         )
 
 
-def _rule(table: Mapping[str, Any], where: str) -> Rule:
+def _rule(table: Mapping[str, Any], where: str, kinds: frozenset[Kind]) -> Rule:
     _refuse_others(table, {"kind", "action", "source", "field", "confidence"}, where)
     if "action" not in table:
         raise ConfigurationError(f"{where}: it says no action: {', '.join(Action)}")
@@ -124,7 +132,7 @@ def _rule(table: Mapping[str, Any], where: str) -> Rule:
     if not 0 <= confidence <= 1:
         raise ConfigurationError(f"{where}: confidence is a number from 0 to 1")
     return Rule(
-        kinds=_kinds(table.get("kind", "*"), where),
+        kinds=_kinds(table.get("kind", "*"), where, kinds),
         action=Action(_one_of(table["action"], list(Action), "action", where)),
         source=_text(table, "source", where),
         field=_text(table, "field", where),
@@ -132,11 +140,17 @@ def _rule(table: Mapping[str, Any], where: str) -> Rule:
     )
 
 
-def _kinds(said: Any, where: str) -> frozenset[Kind]:
+def _kinds(said: Any, where: str, known: frozenset[Kind]) -> frozenset[Kind]:
     if said == "*":
-        return frozenset(Kind)
-    names = said if isinstance(said, list) else [said]
-    return frozenset(Kind(_one_of(n, list(Kind), "kind", where)) for n in names)  # type: ignore[call-arg]
+        return known
+    listed = said if isinstance(said, list) else [said]
+    kinds = frozenset(Kind(_one_of(n, list(Kind), "kind", where)) for n in listed)  # type: ignore[call-arg]
+    if missing := sorted(kinds - known):
+        raise ConfigurationError(
+            f"{where}: only a language model finds {missing[0].value!r}, and none is set: install "
+            "datapunk-lake[presidio] and name one in DATAPUNK_PRIVACY_MODELS (docs/privacy.md)"
+        )
+    return kinds
 
 
 def _one_of(said: Any, known: list[Any], what: str, where: str) -> str:
@@ -192,29 +206,42 @@ _LONG_NUMBER = 10**11
 class Treatment:
     """A policy with the key of one user, ready to be applied.
 
-    `key` is needed where the policy hashes; equal values of one user give equal tokens.
+    `key` is needed where the policy hashes; equal values of one user give equal tokens. Without
+    `models` names of people, places and organisations are not looked for.
     """
 
-    def __init__(self, policy: Policy, key: bytes = b"", user: bytes = b"") -> None:
+    def __init__(
+        self, policy: Policy, key: bytes = b"", user: bytes = b"", models: Names | None = None
+    ) -> None:
         if policy.hashes and not key:
             raise ConfigurationError(
                 "the privacy policy hashes: set DATAPUNK_PRIVACY_KEY_FILE to a file with a key"
             )
         self.policy = policy
-        self.fingerprint = policy.fingerprint(key)
+        self.fingerprint = policy.fingerprint(key, models.identity if models else "")
+        self._models = models
         self._key = hmac.digest(key, user, "sha256")
         self._rounds = any(
             rule.action is not Action.KEEP and Kind.COORDINATES in rule.kinds
             for rule in policy.rules
         )
 
-    def of(self, source: str, texts: Texts) -> Treated:
-        """One record's texts after the policy; the same objects where nothing changed."""
-        return _Pass(self, source).over(texts)
+    def told(self, records: Sequence[tuple[str | None, Texts, str | None]]) -> list[Told]:
+        """The names in the texts of each of some records: its language, its texts, and what a
+        file is called that belongs to it. `of` and `name` are given them."""
+        if self._models is None:
+            return [{} for _ in records]
+        return names.tell(
+            self._models, [(tongue, names.strings([*said, file])) for tongue, said, file in records]
+        )
 
-    def name(self, text: str, source: str, field: str) -> str:
+    def of(self, source: str, texts: Texts, told: Told | None = None) -> Treated:
+        """One record's texts after the policy; the same objects where nothing changed."""
+        return _Pass(self, source, told or {}).over(texts)
+
+    def name(self, text: str, source: str, field: str, told: Told | None = None) -> str:
         """A name (of a file, of a field) without what the policy takes away; counted nowhere."""
-        return _Pass(self, source).text(text, field, "")
+        return _Pass(self, source, told or {}).text(text, field, "")
 
     def replaced(self, finding: Finding, action: Action, text: str) -> str:
         """What stands in the place of a finding."""
@@ -241,8 +268,8 @@ class Treatment:
 class _Pass:
     """One pass over one record."""
 
-    def __init__(self, treatment: Treatment, source: str) -> None:
-        self._with, self._source = treatment, source
+    def __init__(self, treatment: Treatment, source: str, told: Told) -> None:
+        self._with, self._source, self._told = treatment, source, told
         self._policy = treatment.policy
         self._done: Counter[tuple[Kind, Action]] = Counter()
         self._gone: list[str] = []
@@ -270,6 +297,8 @@ class _Pass:
 
     def _changes(self, text: str, field: str, hint: str) -> list[tuple[int, int, str]]:
         found = personal.find(text, hint=hint, regions=self._policy.regions)
+        if told := self._told.get(text):
+            found += names.beside(text, told, found)
         changes = []
         for finding in sorted(found, key=lambda f: f.start):
             action = self._policy.action(finding, self._source, field)
@@ -391,17 +420,19 @@ def protect(found: Iterable[Found], treatment: Treatment) -> Iterator[Found]:
     policy changes anything, since nobody knows what stands in what can't be read.
 
     Positions and measured values hold no free text, and cost nothing here. Of the records a first
-    look at their JSON, a thousand at a time, tells which may hold anything.
+    look at their JSON, a thousand at a time, tells which may hold anything; or a language model.
     """
     stream = iter(found)
     while batch := list(islice(stream, _BATCH)):
         if treatment.policy.changes:
             batch = [(at, length, _without_bytes(one)) for at, length, one in batch]
         records = [(at, one[2]) for at, one in enumerate(batch) if isinstance(one[2], Record)]
-        for n in suspects([_json_of(record) for _, record in records]):
+        told = treatment.told([_said_in(record) for _, record in records])
+        named = {n for n, one in enumerate(told) if one}
+        for n in named.union(suspects([_json_of(record) for _, record in records])):
             at, record = records[n]
             offset, length, _ = batch[at]
-            batch[at] = (offset, length, _treated(record, treatment))
+            batch[at] = (offset, length, _treated(record, treatment, told[n]))
         yield from batch
 
 
@@ -409,6 +440,11 @@ def _without_bytes(outcome: Outcome) -> Outcome:
     if isinstance(outcome, Rejection):
         return msgspec.structs.replace(outcome, raw=b"")
     return outcome
+
+
+def _said_in(record: Record) -> tuple[str | None, Texts, str | None]:
+    texts = Texts(record.title, record.content, record.metadata)
+    return record.language, texts, record.blob.name if record.blob is not None else None
 
 
 def _json_of(record: Record) -> bytes:
@@ -437,18 +473,18 @@ def suspects(documents: Sequence[bytes]) -> list[int]:
     return sorted(found)
 
 
-def _treated(record: Record, treatment: Treatment) -> Record:
+def _treated(record: Record, treatment: Treatment, told: Told) -> Record:
     before = Texts(record.title, record.content, record.metadata)
-    texts, done, _ = treatment.of(record.source, before)
+    texts, done, _ = treatment.of(record.source, before, told)
     pairs = zip(Texts._fields, before, texts, strict=True)
     changes: dict[str, Any] = {name: new for name, old, new in pairs if new is not old}
     if done:
         changes["privacy"] = done
-    if record.blob is not None and (blob := _named(record.blob, record.source, treatment)):
+    if record.blob is not None and (blob := _named(record.blob, record.source, treatment, told)):
         changes["blob"] = blob
     return msgspec.structs.replace(record, **changes) if changes else record
 
 
-def _named(blob: Blob, source: str, treatment: Treatment) -> Blob | None:
-    name = treatment.name(blob.name, source, "metadata.blob.name")
+def _named(blob: Blob, source: str, treatment: Treatment, told: Told) -> Blob | None:
+    name = treatment.name(blob.name, source, "metadata.blob.name", told)
     return None if name == blob.name else msgspec.structs.replace(blob, name=name)

@@ -28,6 +28,14 @@ class Kind(StrEnum):
     SECRET = "secret", "secrets"
     COORDINATES = "coordinates", "coordinates"
     BIRTH_DATE = "birth_date", "dates of birth"
+    PERSON = "person", "names of people"
+    PLACE = "place", "names of places"
+    ORGANISATION = "organisation", "names of organisations"
+
+
+#: What only a language model tells; and what rules of our own find.
+BY_MODEL = frozenset({Kind.PERSON, Kind.PLACE, Kind.ORGANISATION})
+BY_RULE = frozenset(Kind) - BY_MODEL
 
 
 class Action(StrEnum):

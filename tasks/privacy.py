@@ -5,18 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from uuid import UUID
 
+from pipeline.ports import Names
 from pipeline.privacy import KEY_CHARS, Policy, Treatment, parse
 from schemas.errors import ConfigurationError, TransientError
+from schemas.privacy import BY_RULE, Kind
 
 
 class PolicyFile:
     """A policy and its key, read again when one of the files changes. No file: all is kept.
 
-    What is read after a change is treated by it, so no process has to be started anew.
+    What is read after a change is treated by it, so no process has to be started anew. `models`
+    find names of people, places and organisations; None: nobody does.
     """
 
-    def __init__(self, path: Path | None = None, key: Path | None = None) -> None:
-        self._path, self._key_path = path, key
+    def __init__(
+        self, path: Path | None = None, key: Path | None = None, models: Names | None = None
+    ) -> None:
+        self._path, self._key_path, self._models = path, key, models
+        self._kinds = frozenset(Kind) if models else BY_RULE
         self._seen: tuple[tuple[int, int], ...] | None = None
         self._policy, self._key = Policy(), b""
         self._treatments: dict[UUID, Treatment] = {}
@@ -27,7 +33,7 @@ class PolicyFile:
             paths = [path for path in (self._path, self._key_path) if path is not None]
             seen = tuple((stat.st_mtime_ns, stat.st_size) for stat in map(Path.stat, paths))
             if seen != self._seen:
-                self._policy = parse(self._path.read_bytes()) if self._path else Policy()
+                self._policy = self._parsed(self._path)
                 self._key = self._key_path.read_bytes().strip() if self._key_path else b""
         except OSError as error:
             raise ConfigurationError(f"{error.filename}: {error.strerror}") from error
@@ -38,13 +44,24 @@ class PolicyFile:
             self._treatments.clear()
         return self._policy
 
+    def check(self) -> None:
+        """Read the policy, and load the models. Raises `ConfigurationError` with what is wrong."""
+        self.read()
+        if self._models is not None:
+            self._models.load()
+
+    def _parsed(self, path: Path | None) -> Policy:
+        return Policy() if path is None else parse(path.read_bytes(), self._kinds)
+
     def treatment(self, user_id: UUID) -> Treatment:
         """What is done to the records of a user. Nothing is read under a policy that can't be
         understood: raises `TransientError` until it can."""
         try:
             policy = self.read()
             if user_id not in self._treatments:
-                self._treatments[user_id] = Treatment(policy, self._key, user_id.bytes)
+                self._treatments[user_id] = Treatment(
+                    policy, self._key, user_id.bytes, self._models
+                )
         except ConfigurationError as error:
             raise TransientError(
                 "the privacy policy can't be used; see: datapunk privacy check"

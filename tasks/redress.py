@@ -16,6 +16,7 @@ import msgspec
 from psycopg.rows import DictRow
 
 from pipeline import embed
+from pipeline.names import Told
 from pipeline.privacy import Texts, Treatment, is_tag, joined
 from pipeline.text import clean_json
 from schemas.crash import crash_here
@@ -72,7 +73,7 @@ def apply(run: Runtime, user_id: UUID, treatment: Treatment, *, dry: bool = Fals
     done: Counter[tuple[str, str]] = Counter()
     for table in Table:
         for rows in _pages(run, user_id, table, after[table]):
-            found = [new for row in rows if (new := _renewed(row, treatment))]
+            found = _changing(rows, treatment)
             seen[table] += len(rows)
             seen["changed"] += len(found)
             now = Counter(_flat(found))
@@ -94,13 +95,39 @@ def _pages(run: Runtime, user_id: UUID, table: Table, after: int) -> Iterator[li
         yield rows
 
 
-def _renewed(row: DictRow, treatment: Treatment) -> _New | None:
-    """A row after the policy; None where it stays as it is, tag and all."""
+def _changing(rows: list[DictRow], treatment: Treatment) -> list[_New]:
+    """The rows that are others after the policy."""
+    parted = [_without_tag(row) for row in rows]
+    told = treatment.told(
+        [(row["language"], _said_in(old), None) for row, (old, _) in zip(rows, parted, strict=True)]
+    )
+    found = zip(rows, parted, told, strict=True)
+    return [new for row, old, names in found if (new := _renewed(row, *old, names, treatment))]
+
+
+def _said_in(texts: Texts) -> Texts:
+    """Without what the lake added to its metadata: a time as it was written holds no name."""
+    said = {
+        name: value
+        for name, value in texts.metadata.items()
+        if name != "time" or not isinstance(value, dict)
+    }
+    return texts._replace(metadata=said)
+
+
+def _without_tag(row: DictRow) -> tuple[Texts, Any]:
+    """A row's texts, and what an earlier policy did to them."""
     metadata = dict(row["metadata"])
     tag = next((n for n in ("privacy_policy", "privacy") if is_tag(metadata.get(n))), None)
     before = metadata.pop(tag) if tag else None
-    old = Texts(row["title"], row["content"], metadata)
-    texts, done, gone = treatment.of(row["source"], old)
+    return Texts(row["title"], row["content"], metadata), before
+
+
+def _renewed(
+    row: DictRow, old: Texts, before: Any, names: Told, treatment: Treatment
+) -> _New | None:
+    """A row after the policy; None where it stays as it is, tag and all."""
+    texts, done, gone = treatment.of(row["source"], old, names)
     told = joined(before, done)
     same = all(a is b for a, b in zip(texts, old, strict=True))
     if same and told == (before or {}):

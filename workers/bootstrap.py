@@ -31,7 +31,7 @@ from tasks.alarm import Thresholds
 from tasks.blobs import FileBlobs
 from tasks.chains import BEHIND, TASK_PREFIX
 from tasks.privacy import PolicyFile
-from workers import limits, logs
+from workers import limits, logs, presidio
 from workers.models import ModelsHere, tiers
 from workers.scanner import make_scanner
 from workers.settings import Infected, ScannerMode, Settings, load
@@ -70,7 +70,9 @@ def options(settings: Settings) -> context.Options:
         near_duplicates=settings.near_duplicate_similarity if settings.near_duplicates else None,
         alert=thresholds(settings),
         apart_limit_s=settings.chunk_hard_limit_s,
-        privacy=PolicyFile(settings.privacy_policy, settings.privacy_key_file),
+        privacy=PolicyFile(
+            settings.privacy_policy, settings.privacy_key_file, presidio.names(settings)
+        ),
         bound=lambda: _bound(settings),
     )
 

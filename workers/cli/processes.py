@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from schemas.progress import QUEUES, Stage
-from workers import bootstrap, local, logs, machine, reconciler, watcher
+from workers import bootstrap, local, logs, machine, presidio, reconciler, watcher
 from workers.settings import load
 
 _ALL_QUEUES = ",".join(dict.fromkeys(QUEUES.values()))
@@ -45,6 +45,7 @@ def worker(
     if unknown:
         raise typer.BadParameter(f"no such queue: {', '.join(sorted(unknown))}")
     settings = load()
+    presidio.names(settings)  # what is missing is said here once, and not by every child
     processes = concurrency or settings.worker_concurrency or machine.cores()
     app = bootstrap.make_app(settings)
     if QUEUES[Stage.EMBED] in queues.split(","):

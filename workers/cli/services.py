@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from workers import bootstrap, supervise
+from workers import bootstrap, presidio, supervise
 from workers.cli import console, doctor
 from workers.settings import Settings, load
 
@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
 
 def bring_up(settings: Settings) -> bool:
     """Start everything, the migrations between servers and workers; False if all ran already."""
+    presidio.names(settings)  # what is missing ends `up`, and not a worker again and again
     return supervise.up(settings, migrate=lambda: migrate(settings), say=console.say)
 
 
