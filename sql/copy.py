@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from schemas.records import UNDATED, Instant, Metric, Point, Record
+from schemas.records import UNDATED, Instant, Metric, Point, Record, ZoneSource
 
 #: A field without a value.
 NULL = r"\N"
@@ -73,7 +73,9 @@ def _with_time(metadata: dict[str, Any], time: Instant | None) -> dict[str, Any]
         written["offset"] = time.offset
     if time.flag is not None:
         written["flag"] = time.flag
-    if time.zone is not None:
+    if time.zone is not None and not (
+        time.zone is ZoneSource.ASSUMED and time.flag == "zone_assumed"
+    ):
         written["zone"] = time.zone
     return {**metadata, "time": written}
 

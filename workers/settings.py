@@ -26,7 +26,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from pipeline import seal
+from pipeline import seal, zones
 from pipeline.embed import EMBEDDED_TYPES, MOST_PIECES
 from schemas.errors import ConfigurationError
 from schemas.records import DataType
@@ -170,6 +170,13 @@ class Settings(BaseSettings):
         None,
         description="A file with the key of a policy that hashes: 32 letters or more, outside the "
         "data folder. Whoever has it can try values; whoever loses it can't join them any more.",
+    )
+
+    zone: str | None = Field(
+        None,
+        description="The IANA name of the time zone (Europe/Berlin) in which clocks that name none "
+        "are read, where their record has no place: chats of WhatsApp, calendars without a zone. "
+        "Kept with each import; `datapunk add --zone` gives another. Unset: such clocks are UTC.",
     )
 
     embed_model: str | None = Field(
@@ -401,6 +408,14 @@ class Settings(BaseSettings):
         _require(policy is not Infected.ENCRYPT or given, "encrypt needs infected_key to be set")
         return policy
 
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, name: str | None) -> str | None:
+        try:
+            return None if name is None else zones.checked(name)
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+
     @field_validator("privacy_key_file")
     @classmethod
     def _apart(cls, path: Path | None, info: ValidationInfo) -> Path | None:
@@ -608,6 +623,7 @@ _SECTIONS = {
     "data_dir": "Places and servers",
     "scanner": "Malware scan",
     "privacy_policy": "Personal data",
+    "zone": "Time",
     "embed_model": "Embedding",
     "near_duplicates": "Near duplicates",
     "chunk_records": "Work",
