@@ -58,12 +58,16 @@ def at(latitude: float, longitude: float) -> tzinfo | None:
     return None if name.startswith("Etc/") else named(name)
 
 
+#: Names that the system's folder of zones has beside them.
+_OF_THE_MACHINE = frozenset({"localtime", "posixrules", "Factory"})
+
+
 def checked(name: str) -> str:
     """The IANA name of a zone, as the owner gave it.
 
     Raises `ConfigurationError`, with names that are like it, if there is no such zone.
     """
-    known = available_timezones()
+    known = available_timezones() - _OF_THE_MACHINE
     if name in known:
         return name
     likely = difflib.get_close_matches(name, known, n=3)
