@@ -12,7 +12,7 @@ import struct
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
@@ -20,7 +20,7 @@ import msgspec
 import mutagen
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from pipeline import places, timestamps
+from pipeline import places, timestamps, zones
 from schemas.errors import BadValue
 from schemas.files import Member
 from schemas.records import Blob, DataType, Instant, Record, ZoneSource
@@ -69,7 +69,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 def picture(path: Path) -> Found:
     """A picture's size, and what its EXIF says. The time is the camera's clock, in the zone that
-    it names, else in the one that the satellites' time beside it tells."""
+    it names, else in the one that the satellites' time beside it tells, else in that of the place.
+    """
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as image:
             width, height = image.size
@@ -82,7 +83,8 @@ def picture(path: Path) -> Found:
         return Found(flags=("broken",))
     camera = " ".join(filter(None, (_text(said, ExifTags.Base.Make), _model(said))))
     metadata = {"width": width, "height": height, **({"camera": camera} if camera else {})}
-    return Found(time=_exif_time(said, gps), metadata=metadata | _position(gps))
+    place = _position(gps)
+    return Found(time=_exif_time(said, gps, place), metadata=metadata | place)
 
 
 def record(found: Found, member: Member, source: str) -> Record:
@@ -118,7 +120,9 @@ def _model(said: Mapping[int, Any]) -> str:
     return _text(said, ExifTags.Base.Model).removeprefix(_text(said, ExifTags.Base.Make)).strip()
 
 
-def _exif_time(said: Mapping[int, Any], gps: Mapping[int, Any]) -> Instant | None:
+def _exif_time(
+    said: Mapping[int, Any], gps: Mapping[int, Any], place: Mapping[str, float]
+) -> Instant | None:
     written, zone = _text(said, _TAKEN), _text(said, _OFFSET)
     found = _EXIF_TIME.fullmatch(written)
     if found is None or found[1] == "0000":
@@ -127,8 +131,11 @@ def _exif_time(said: Mapping[int, Any], gps: Mapping[int, Any]) -> Instant | Non
         time = timestamps.iso(f"{found[1]}-{found[2]}-{found[3]}T{found[4]}{zone}")
     except BadValue:
         return None
-    if beside := _zone_beside(time, gps):
-        time = timestamps.in_zone(time, beside, ZoneSource.COORDINATE)
+    there = _zone_beside(time, gps)
+    if there is None and place and timestamps.leaves_zone_open(time):
+        there = zones.at(place["latitude"], place["longitude"])
+    if there is not None:
+        time = timestamps.in_zone(time, there, ZoneSource.COORDINATE)
     return msgspec.structs.replace(time, text=f"{written}{zone}")
 
 
@@ -136,7 +143,7 @@ def _exif_time(said: Mapping[int, Any], gps: Mapping[int, Any]) -> Instant | Non
 _QUARTER, _SLACK, _WIDEST = timedelta(minutes=15), timedelta(minutes=2), timedelta(hours=14)
 
 
-def _zone_beside(local: Instant, gps: Mapping[int, Any]) -> timezone | None:
+def _zone_beside(local: Instant, gps: Mapping[int, Any]) -> tzinfo | None:
     """The offset of the camera's clock from the time of the satellites, which is UTC.
 
     EXIF 2.32, 4.6.6: `GPSDateStamp` is `YYYY:MM:DD`, `GPSTimeStamp` three rationals.

@@ -6,21 +6,33 @@ rejections pass untouched. Bad data is a value; only bad weather raises.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import nullcontext
+from datetime import tzinfo
 from itertools import islice
 from typing import Any, BinaryIO, TypeAlias
 
 import msgspec
 
-from pipeline import language, text
+from pipeline import language, places, text, timestamps, zones
 from pipeline.format import Beside, Format
 from pipeline.ports import Neighbours
 from pipeline.screen import broken_rule
 from schemas.errors import BadValue
 from schemas.files import Context, Member, Slice
 from schemas.reasons import Reason
-from schemas.records import DataType, Outcome, RawRecord, Record, Rejection
+from schemas.records import (
+    DataType,
+    Metric,
+    Outcome,
+    Point,
+    RawRecord,
+    Record,
+    Rejection,
+    ZoneSource,
+)
+from schemas.vocabulary import RecordType
 
 #: An outcome and the bytes [offset, offset + length) of the member that it came from.
 Found: TypeAlias = tuple[int, int, Outcome]
@@ -42,10 +54,12 @@ def understand(
     context: Context,
     neighbours: Neighbours | None = None,
     noticed: Callable[[AbstractSet[str]], None] | None = None,
+    home: tzinfo | None = None,
 ) -> Iterator[Found]:
     """The outcomes of one slice, in order, each with the place of its item.
 
-    With `neighbours` a format that asks for them adds what it finds beside the member.
+    With `neighbours` a format that asks for them adds what it finds beside the member. `home` is
+    the account's zone: clocks that name none, and have no place, are read in it.
 
     A format's complaint about an item (`BadValue`, or a field that is missing or of another
     shape), or a broken quality rule, becomes a `Rejection` with the item's raw bytes, read
@@ -59,7 +73,7 @@ def understand(
             if isinstance(item, Rejection):
                 yield item.offset, item.length, item
                 continue
-            for outcome in outcomes_of(form, member, item, neighbours):
+            for outcome in outcomes_of(form, member, item, neighbours, home):
                 if isinstance(outcome, Rejection):
                     yield item.offset, item.length, _with_raw(outcome, item, again)
                 else:
@@ -67,10 +81,14 @@ def understand(
 
 
 def outcomes_of(
-    form: Format, member: Member, item: RawRecord, neighbours: Neighbours | None = None
+    form: Format,
+    member: Member,
+    item: RawRecord,
+    neighbours: Neighbours | None = None,
+    home: tzinfo | None = None,
 ) -> Iterator[Outcome]:
     """What becomes of one item; a rejection is without its bytes."""
-    return map(_checked, _meaning(form, member, item, neighbours))
+    return map(_checked, _meaning(form, member, item, neighbours, home))
 
 
 _NONE: frozenset[str] = frozenset()
@@ -90,12 +108,15 @@ def _checked(outcome: Outcome) -> Outcome:
 
 
 def _meaning(
-    form: Format, member: Member, item: RawRecord, neighbours: Neighbours | None
+    form: Format,
+    member: Member,
+    item: RawRecord,
+    neighbours: Neighbours | None,
+    home: tzinfo | None,
 ) -> Iterable[Outcome]:
     """What the format says of one item; all of it or one rejection, never half."""
     try:
-        outcome = form.record(item, member)
-        outcomes = (outcome,) if isinstance(outcome, msgspec.Struct) else list(outcome)
+        outcomes = _timed(lambda: _said(form, member, item), home)
         if form.beside is None or neighbours is None:
             return outcomes
         return [_completed(form.beside, o, member, neighbours) for o in outcomes]
@@ -108,6 +129,67 @@ def _meaning(
         return (Rejection(reason=Reason.BAD_SHAPE, detail=type(error).__name__),)
     except RecursionError:
         return (Rejection(reason=Reason.TOO_DEEP, detail="nested too deep to be read"),)
+
+
+def _said(form: Format, member: Member, item: RawRecord) -> Sequence[Outcome]:
+    outcome = form.record(item, member)
+    return (outcome,) if isinstance(outcome, msgspec.Struct) else list(outcome)
+
+
+def _timed(say: Callable[[], Sequence[Outcome]], home: tzinfo | None) -> Sequence[Outcome]:
+    """What `say` gives, every clock without a zone in that of its place, else in `home`.
+
+    Formats write some times into metadata, so what has a place is said again in its zone.
+    """
+    usual = timestamps.in_usual_zone(home, ZoneSource.ACCOUNT) if home else nullcontext()
+    with usual:
+        said = say()
+        if not any(map(_leaves_open, said)):
+            return said
+        found = [_settled(outcome) for outcome in said]
+    again: dict[tzinfo, Sequence[Outcome]] = {}
+    for n, outcome in enumerate(said):
+        if _leaves_open(outcome) and (there := _zone_there(outcome)) is not None:
+            with timestamps.in_usual_zone(there, ZoneSource.COORDINATE):
+                if there not in again:
+                    again[there] = say()
+                found[n] = _settled(again[there][n])
+    return found
+
+
+def _leaves_open(outcome: Outcome) -> bool:
+    if isinstance(outcome, Rejection) or (time := outcome.time) is None:
+        return False
+    return timestamps.leaves_zone_open(time)
+
+
+def _settled(outcome: Outcome) -> Outcome:
+    """The outcome with its own times by the usual zone."""
+    if isinstance(outcome, Rejection) or outcome.time is None:
+        return outcome
+    time = timestamps.settled(outcome.time)
+    if isinstance(outcome, Metric) and outcome.until is not None:
+        until = timestamps.settled(outcome.until)
+        return msgspec.structs.replace(outcome, time=time, until=until)
+    return msgspec.structs.replace(outcome, time=time)
+
+
+#: What happened where its metadata says; a message may speak of any place.
+_THERE = frozenset({RecordType.PLACE_VISIT, RecordType.TRIP, RecordType.MEDIUM, RecordType.WORKOUT})
+
+
+def _zone_there(outcome: Outcome) -> tzinfo | None:
+    """The zone of the place where something was or happened, if it says one."""
+    if isinstance(outcome, Point):
+        return zones.at(outcome.latitude, outcome.longitude)
+    if not isinstance(outcome, Record) or outcome.record_type not in _THERE:
+        return None
+    said = outcome.metadata
+    place = next((p for n in ("from_place", "place") if (p := said.get(n))), said)
+    try:
+        return zones.at(*places.wgs84(place["latitude"], place["longitude"]))
+    except (BadValue, LookupError, TypeError):
+        return None
 
 
 def _completed(beside: Beside, outcome: Outcome, member: Member, neighbours: Neighbours) -> Outcome:

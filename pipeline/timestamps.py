@@ -6,7 +6,7 @@ the dates of mail (`mail_date`), and what Google writes into its pages in the ac
 
 Flags of the `Instant`s made here:
 
-- `zone_assumed`: the text names no zone that we know; its clock is taken as UTC.
+- `zone_assumed`: the text names no zone; its clock is taken as UTC.
 - `zone_ambiguous`: the text names its zone by an abbreviation (BST, MESZ, CST), which several
   zones share and which need not hold on that day; its clock is taken as UTC.
 - `clock_twice`: its zone's clock showed it twice, when summer time ended; the first is taken.
@@ -18,6 +18,10 @@ Flags of the `Instant`s made here:
 - `leap_second`: the second was 60; `at` is the second after 59, as in POSIX time.
 - `out_of_range`: a real time outside the years 1900 to 2100; `at` is None.
 
+What names no zone stays as it is written until all of a record is known: only then, by `settled`,
+is it read in the zone of its place or its owner (`in_usual_zone`), and by `utc_text` before, which
+writes times into metadata.
+
 Digits after the sixth of a fraction are dropped; the verbatim text keeps them.
 """
 
@@ -25,11 +29,16 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import ROUND_FLOOR, Decimal
 from email.utils import parsedate_tz
 from functools import cache, lru_cache
 from typing import Literal, NoReturn, TypeAlias
+
+import msgspec
 
 from schemas.errors import BadValue
 from schemas.reasons import Reason
@@ -200,9 +209,79 @@ def _by_clock(local: datetime) -> tuple[timedelta, str | None]:
     return east, "clock_twice" if local.replace(fold=1).utcoffset() != east else None
 
 
+_USUAL: ContextVar[tuple[tzinfo, ZoneSource] | None] = ContextVar("usual zone", default=None)
+
+
+@contextmanager
+def in_usual_zone(zone: tzinfo, source: ZoneSource) -> Iterator[None]:
+    """Within it, clocks that name no zone are settled in `zone`, which `source` named."""
+    before = _USUAL.set((zone, source))
+    try:
+        yield
+    finally:
+        _USUAL.reset(before)
+
+
+def settled(moment: Instant) -> Instant:
+    """The moment by the usual zone, if there is one and the text leaves its zone open.
+
+    A text with an abbreviation is that zone's only if its clocks are called so. What else is in
+    doubt, the order of day and month, stays so, and flagged.
+    """
+    usual = _USUAL.get()
+    if usual is None or not leaves_zone_open(moment):
+        return moment
+    zone, source = usual
+    if moment.flag in _SPELT and not _is_called(zone, moment.text):
+        return moment
+    bare = msgspec.structs.replace(moment, flag="zone_assumed", zone=None)
+    found = in_zone(bare, zone, source)
+    if found.at is None or moment.flag not in _DAY_IN_DOUBT:
+        return found
+    return msgspec.structs.replace(found, flag=moment.flag)
+
+
+_DAY_IN_DOUBT = frozenset({"day_first_assumed", "day_month_ambiguous"})
+#: Flags of texts that may name a zone by an abbreviation; without one they are known to be in UTC.
+_SPELT = frozenset({"zone_ambiguous", "day_first_assumed"})
+
+
+def leaves_zone_open(moment: Instant) -> bool:
+    """Whether a zone of its place or its owner may be put in the place of the assumed UTC."""
+    if moment.at is None or moment.flag is None:
+        return False
+    if moment.flag == "zone_assumed":
+        return moment.zone is None
+    return moment.flag == "zone_ambiguous" or (
+        moment.flag in _DAY_IN_DOUBT and moment.zone is ZoneSource.ASSUMED
+    )
+
+
+def _is_called(zone: tzinfo, text: str) -> bool:
+    """Whether the abbreviation in a text of My Activity is one of the zone's."""
+    found = _activity_match(text)
+    if found is None:
+        return False
+    _, word = _beside_the_clock(f"{found['before']} {found['behind']}")
+    return word is not None and word in _abbreviations(zone)
+
+
+@lru_cache(maxsize=32)
+def _abbreviations(zone: tzinfo) -> frozenset[str]:
+    """What a zone's standard and summer time are called for short, in every language we know."""
+    from babel.dates import get_timezone_name  # noqa: PLC0415 - costs a fifth of a second
+
+    return frozenset(
+        get_timezone_name(zone, width="short", locale=language, zone_variant=variant)
+        for language in _LANGUAGES
+        for variant in ("standard", "daylight", "generic")
+    )
+
+
 def utc_text(moment: Instant) -> str | None:
     """The moment in RFC 3339, as `ended_at` and its like are given; None where it has none."""
-    return None if moment.at is None else moment.at.isoformat().replace("+00:00", "Z")
+    at = settled(moment).at
+    return None if at is None else at.isoformat().replace("+00:00", "Z")
 
 
 def epoch(value: int | str | float, unit: Unit) -> Instant:
@@ -373,14 +452,13 @@ def activity_time(text: str) -> Instant:
     """The moment of a time as the pages of My Activity have it, in a dozen languages.
 
     UTC, GMT and offsets from them are believed. An abbreviation is not: it is the one in force at
-    the export, not on that day (reference 2.2). Raises `BadValue(BAD_TIME)` for what is no date
-    with a clock to the second, and for dates that never were.
+    the export, not on that day. Times without any are of before 2018 and in UTC, as far as known
+    (reference 2.2), so no other zone is put in its place. Raises `BadValue(BAD_TIME)` for what is
+    no date with a clock to the second, and for dates that never were.
     """
     if not isinstance(text, str) or len(text) > _LONGEST_ACTIVITY:
         _refuse("the time is not a short text")
-    found = _ACTIVITY.fullmatch(" ".join(text.split()))  # splitting knows most odd spaces
-    if found is None and not text.isascii():
-        found = _ACTIVITY.fullmatch(" ".join(_plain(text).split()))
+    found = _activity_match(text)
     if found is None:
         _refuse("the time is in no form that My Activity is known to have")
     date, sure = _activity_date(found)
@@ -391,9 +469,20 @@ def activity_time(text: str) -> Instant:
         hour = hour % 12 + half if hour <= 12 else 24  # the 24th hour is refused below
     clock = (hour, int(found["minute"]), int(found["second"]), 0)
     moment = _civil(text, date, clock, offset, flag)
-    if sure or moment.at is None:
+    if moment.at is None:
         return moment
-    return Instant(moment.at, text, offset, "day_first_assumed", _guess(flag))
+    if not sure:
+        return Instant(moment.at, text, offset, "day_first_assumed", _guess(flag))
+    if flag == "zone_assumed":
+        return Instant(moment.at, text, None, flag, ZoneSource.ASSUMED)
+    return moment
+
+
+def _activity_match(text: str) -> re.Match[str] | None:
+    found = _ACTIVITY.fullmatch(" ".join(text.split()))  # splitting knows most odd spaces
+    if found is None and not text.isascii():
+        found = _ACTIVITY.fullmatch(" ".join(_plain(text).split()))
+    return found
 
 
 def _activity_date(found: re.Match[str]) -> tuple[tuple[int, int, int], bool]:
@@ -505,9 +594,11 @@ def _month(name: str) -> int:
 
 def _zone(name: str | None) -> tuple[int | None, str | None]:
     """Minutes east of UTC, and the flag where they are not known."""
-    if name is None or name[0] not in "+-":
-        minutes = _ZONES.get((name or "").upper())
-        return minutes, "zone_assumed" if minutes is None else None
+    if name is None:
+        return None, "zone_assumed"
+    if name[0] not in "+-":
+        minutes = _ZONES.get(name.upper())
+        return minutes, "zone_ambiguous" if minutes is None else None
     digits = name[1:].replace(":", "").ljust(4, "0")
     minutes = int(digits[:2]) * 60 + int(digits[2:])
     if minutes >= 24 * 60 or int(digits[2:]) > 59:

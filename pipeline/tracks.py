@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pipeline import places
+from pipeline import places, timestamps
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.records import Instant
@@ -35,9 +35,11 @@ def position(north: str | None, east: str | None) -> tuple[float, float]:
 
 def lasting(start: Instant | None, end: Instant | None) -> dict[str, Any]:
     """`ended_at` and `duration_s` of what went on from `start` to `end`, as far as known."""
-    if end is None or end.at is None:
+    ended = timestamps.settled(end).at if end is not None else None
+    if ended is None:
         return {}
-    said: dict[str, Any] = {"ended_at": end.at.isoformat()}
-    if start is not None and start.at is not None:
-        said["duration_s"] = (end.at - start.at).total_seconds()
+    said: dict[str, Any] = {"ended_at": ended.isoformat()}
+    began = timestamps.settled(start).at if start is not None else None
+    if began is not None:
+        said["duration_s"] = (ended - began).total_seconds()
     return said

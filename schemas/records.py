@@ -38,8 +38,8 @@ class ZoneSource(StrEnum):
 
     EXPLICIT = "explicit"  # the text itself, or what its format is defined to be in
     FILE = "file"  # another place in the file: a calendar's own zone
-    ACCOUNT = "account"  # what the account or its owner says of where they live
     COORDINATE = "coordinate"  # where it was, by satellites
+    ACCOUNT = "account"  # what the account or its owner says of where they live
     ASSUMED = "assumed"  # nothing did: UTC
 
 
@@ -57,7 +57,8 @@ class Instant(msgspec.Struct, frozen=True, gc=False):
     `at` is in UTC, or None where the text is a time outside 1900 to 2100 (then `flag` says so).
     `text` is verbatim. `offset` is minutes east of UTC, None where the source gave no zone.
     `zone` is what named the zone where `flag` does not tell: None is EXPLICIT, or ASSUMED under a
-    flag that says so.
+    flag that says so. ASSUMED beside `zone_assumed` itself: its format is likely in UTC, so that no
+    other zone is put in its place.
     """
 
     at: datetime | None

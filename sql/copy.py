@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
 import orjson
 
-from schemas.records import UNDATED, Instant, Metric, Point, Record
+from schemas.records import UNDATED, Instant, Metric, Point, Record, ZoneSource
 
 #: A field without a value.
 NULL = r"\N"
@@ -59,8 +59,14 @@ def partition_at(time: Instant | None) -> datetime:
 
 def partition_of(record: Record) -> datetime:
     """Where a document lies. One that may change lies where its time can't move it: a new
-    version must meet the old one."""
-    return UNDATED if record.mutable else partition_at(record.time)
+    version must meet the old one. For the same reason a clock in the account's zone lies where it
+    would in UTC: read in another zone, it is the same record."""
+    time = record.time
+    if record.mutable or time is None or time.at is None:
+        return UNDATED
+    if time.zone is ZoneSource.ACCOUNT and time.offset is not None:
+        return time.at + timedelta(minutes=time.offset)
+    return time.at
 
 
 def _with_time(metadata: dict[str, Any], time: Instant | None) -> dict[str, Any]:
@@ -73,7 +79,9 @@ def _with_time(metadata: dict[str, Any], time: Instant | None) -> dict[str, Any]
         written["offset"] = time.offset
     if time.flag is not None:
         written["flag"] = time.flag
-    if time.zone is not None:
+    if time.zone is not None and not (
+        time.zone is ZoneSource.ASSUMED and time.flag == "zone_assumed"
+    ):
         written["zone"] = time.zone
     return {**metadata, "time": written}
 
@@ -111,6 +119,7 @@ def document_line(
     time = record.time
     at = time.at if time is not None else None
     stamp = at.isoformat() if at is not None else None
+    lies = partition_of(record)
     title = NULL if record.title is None else escape(record.title)
     content = NULL if record.content is None else escape(record.content)
     said = own = json_field(_with_time(record.metadata, time), clean)
@@ -128,7 +137,7 @@ def document_line(
             record.source,
             record.record_type,
             key_hex,
-            _UNDATED if record.mutable else stamp or _UNDATED,
+            stamp if stamp and lies is at else lies.isoformat(),
             stamp or NULL,
             title,
             content,

@@ -330,9 +330,10 @@ class VectorStore:
             {"user_id": user_id, "model_id": model_id, "text_hash": UUID(bytes=h), "embedding": v}
             for h, v in sorted(fresh.items(), key=itemgetter(0))
         ]
-        with self._lake.as_user(user_id) as connection, connection.cursor() as cursor:
-            register_vector(connection)
-            cursor.executemany(_LAKE["cache_vectors"], rows)
+        with self._lake.as_user(user_id) as connection:
+            register_vector(connection)  # before the cursor, which takes over what is registered
+            with connection.cursor() as cursor:
+                cursor.executemany(_LAKE["cache_vectors"], rows)
 
 
 def _float32(vector: Any) -> NDArray[np.float32]:

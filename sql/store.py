@@ -61,6 +61,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     expected_sha256: str | None
     sha256: str | None
     media_type: str | None
+    zone: str | None
     ending: str | None
 
 

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import spool
+from pipeline import spool, zones
 from pipeline.format import Format, format_named
 from pipeline.normalise import Found, normalise, understand
 from pipeline.ports import Neighbours
@@ -85,13 +85,15 @@ def read_slice(
 
     What the privacy policy takes away goes nowhere else.
     """
-    member, treatment = opened.member, beside.treatment
+    member, treatment, home = opened.member, beside.treatment, zones.of_account(claim.zone)
 
     def notice(new: AbstractSet[str]) -> None:
         batch.notice(slot, {treatment.name(field, form.name, "metadata") for field in new})
 
     with member.file.open("rb") as source:
-        found = understand(form, member, source, part, opened.context, beside.neighbours, notice)
+        found = understand(
+            form, member, source, part, opened.context, beside.neighbours, notice, home
+        )
         protected = protect(normalise(found), treatment)
         kept = _keep_blobs(run, claim, member, batch, protected)
         batch.add(slot, opened.file_id, kept)

@@ -46,6 +46,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     scan_required: bool = False
     infected_key: str | None = None
     """What malware is sealed to; None: it is not kept."""
+    zone: str | None = None
+    """The IANA name of the zone in which imports without one of their own are read."""
     max_upload_bytes: int = 1 << 41
     set_wait_s: float = 86_400.0
     archive: ArchiveLimits = msgspec.field(default_factory=ArchiveLimits)

@@ -79,7 +79,7 @@ def at_rest(
 ) -> Claim:
     """The ids under which the rows of a chunk stand. It is done, and nobody leases it.
 
-    `row` has `job_id`, `user_id`, `format` and `embed`.
+    `row` has `job_id`, `user_id`, `format`, `embed` and the job's `zone`.
     """
     return Claim(
         id=chunk,
@@ -99,5 +99,6 @@ def at_rest(
         expected_sha256=None,
         sha256=None,
         media_type=None,
+        zone=row["zone"],
         ending=None,
     )

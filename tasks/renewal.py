@@ -86,6 +86,7 @@ class Renewal:
 
     def _settle(self, commit: Commit) -> Settled:
         reading, form = self._reading, self._form
+        commit.run("reparse", "read_in_zone", zone=reading.job["zone"])
         self._make_chunk(commit)
         self._send(commit)
         closed, quarantined = self._settle_quarantine(commit)
@@ -99,6 +100,8 @@ class Renewal:
         self._count(commit, before)
         settled = Settled(**done)
         detail = {"format": form.name, "version": form.version, "files": len(reading.ids)}
+        if zone := reading.job["zone"]:
+            detail["zone"] = zone
         numbers = msgspec.structs.asdict(settled)
         job_id = commit.claim.job_id
         note(commit.connection, Event.REPARSED, reading.user_id, job_id, detail | numbers)

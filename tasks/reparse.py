@@ -51,12 +51,14 @@ class Reparsed(msgspec.Struct, frozen=True, kw_only=True):
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be done: by which format; over which job (None: all); and whether files that it
-    read in its present version are read too. `dry` does everything and undoes it."""
+    read in its present version are read too. `dry` does everything and undoes it. `zone` takes
+    the place of the jobs' own, for good."""
 
     form: Format
     job_id: UUID | None = None
     every: bool = False
     dry: bool = False
+    zone: str | None = None
 
 
 def order(name: str, **more: Any) -> Order:
@@ -78,7 +80,8 @@ def reparse(run: Runtime, user_id: UUID, wanted: Order) -> Iterator[tuple[UUID, 
     for job in run.lake.rows(user_id, "reparse", "jobs", job_id=wanted.job_id):
         files = dict(_files(run, job, wanted))
         if files:
-            yield job["id"], _Job(run, job, wanted).carry_out(files)
+            told = {**job, "zone": wanted.zone or job["zone"]}
+            yield job["id"], _Job(run, told, wanted).carry_out(files)
 
 
 def _files(

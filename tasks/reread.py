@@ -106,6 +106,7 @@ class Reading:
     def claim(self, group: Group | None = None) -> Claim:
         """The ids under which rows of a group stand; of none, those of the job."""
         row = {"job_id": self.job["id"], "user_id": self.user_id, "format": self.form.name}
+        row["zone"] = self.job["zone"]
         if group is None:
             return originals.at_rest({**row, "embed": False}, 0)
         before = [(0, 0, 0)] * group.first  # slots count over all groups

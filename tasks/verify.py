@@ -8,6 +8,7 @@ source gives must stand in the lake. No content is kept or shown: findings hold 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import split
+from pipeline import split, zones
 from pipeline.format import format_named
 from pipeline.normalise import understand
 from pipeline.ports import Neighbours
@@ -264,7 +265,8 @@ class _Sources:
             self._user, "verify", "poison_of", job_id=self._job["id"], file_id=row["id"]
         )
         left_out = [Slice(p["start"], p["stop"]) for p in poison]
-        for outcome in _outcomes(found, left_out, self._beside):
+        home = zones.of_account(self._job["zone"])
+        for outcome in _outcomes(found, left_out, self._beside, home):
             seen += 1
             if isinstance(outcome, Rejection):
                 quarantined += 1
@@ -317,16 +319,17 @@ def _same(entry: Member | Listed, row: Mapping[str, Any]) -> bool:
     return counted
 
 
-def _outcomes(found: members.Readable, poison: list[Slice], beside: Neighbours) -> Iterator[Any]:
+def _outcomes(
+    found: members.Readable, poison: list[Slice], beside: Neighbours, home: tzinfo | None
+) -> Iterator[Any]:
     """What was set aside as poison would end this process too: it is counted, and not read."""
     form, member = found.form, found.member
     yield from (Rejection(reason=Reason.POISON, detail="not read") for _ in poison)
     with member.file.open("rb") as cut, member.file.open("rb") as source:
         for part in form.reader.slices(cut, found.context, form.limits):
             for piece in split.around(part, poison):
-                context = found.context
-                for _, _, outcome in understand(form, member, source, piece, context, beside):
-                    yield outcome
+                read = understand(form, member, source, piece, found.context, beside, home=home)
+                yield from (outcome for _, _, outcome in read)
 
 
 _TABLE_OF: dict[Any, str] = {Record: "documents", Point: "locations", Metric: "metrics"}

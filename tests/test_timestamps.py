@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.timestamps import activity_time, epoch, iso, long_english, mail_date, spaced
 from schemas.errors import BadValue
 from schemas.reasons import Reason
-from schemas.records import Instant
+from schemas.records import Instant, ZoneSource
 
 
 def utc(*parts: int) -> datetime:
@@ -196,8 +196,8 @@ MAIL = [
     ("Mon, 2 Mar 2026 11:15:00 EST", utc(2026, 3, 2, 16, 15), -300, None),
     ("Mon, 2 Mar 2026 11:15:00 PDT", utc(2026, 3, 2, 18, 15), -420, None),
     ("Mon, 2 Mar 2026 11:15:00 +0100 (CET)", utc(2026, 3, 2, 10, 15), 60, None),
-    ("Mon, 2 Mar 2026 11:15:00 CET", utc(2026, 3, 2, 11, 15), None, "zone_assumed"),
-    ("Mon, 2 Mar 2026 11:15:00 A", utc(2026, 3, 2, 11, 15), None, "zone_assumed"),
+    ("Mon, 2 Mar 2026 11:15:00 CET", utc(2026, 3, 2, 11, 15), None, "zone_ambiguous"),
+    ("Mon, 2 Mar 2026 11:15:00 A", utc(2026, 3, 2, 11, 15), None, "zone_ambiguous"),
     ("Mon, 2 Mar 2026 11:15:00", utc(2026, 3, 2, 11, 15), None, "zone_assumed"),
     # by no standard
     ("Sunday, 06-Nov-94 08:49:37 GMT", utc(1994, 11, 6, 8, 49, 37), 0, None),
@@ -284,7 +284,8 @@ ACTIVITY = [
 def test_activity_time(
     text: str, at: datetime | None, offset: int | None, flag: str | None
 ) -> None:
-    assert activity_time(text) == Instant(at, text, offset, flag)
+    known = ZoneSource.ASSUMED if flag == "zone_assumed" else None  # in UTC, as far as known
+    assert activity_time(text) == Instant(at, text, offset, flag, known)
 
 
 def test_activity_time_knows_the_months_of_a_dozen_languages() -> None:

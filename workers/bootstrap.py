@@ -52,6 +52,7 @@ def options(settings: Settings) -> context.Options:
         dispatch_window=settings.dispatch_window,
         scan_required=settings.scanner is ScannerMode.REQUIRED,
         infected_key=settings.infected_key if settings.infected is Infected.ENCRYPT else None,
+        zone=settings.zone,
         max_upload_bytes=settings.max_upload_bytes,
         set_wait_s=settings.set_wait_s,
         archive=ArchiveLimits(

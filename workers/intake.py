@@ -56,6 +56,7 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True):
     """Where the file lay; its `.sha256` lies there still if a crash came in between."""
     expected_sha256: str | None = None
     copied: bool = False
+    zone: str | None = None
 
 
 def check_user(name: str) -> str:
@@ -110,8 +111,11 @@ def take_in(
     *,
     move: bool,
     options: Options | None = None,
+    zone: str | None = None,
 ) -> UUID:
     """Make a job of one file; the file is moved into its work folder, or copied.
+
+    `zone` is the IANA name of the zone of its clocks that name none; without it that of `options`.
 
     Raises `Rejected` (not a regular file, empty, bad `.sha256`), `PermanentError` for a user's
     name, `PermissionError`, and `TransientError` where database or disk say no: what was moved by
@@ -126,6 +130,7 @@ def take_in(
         dropped=str(path.absolute()),
         expected_sha256=expected_sha256(path),
         copied=not move,
+        zone=zone or options.zone,
     )
     ledger.rows("jobs", "user_id", name=user)  # the database answers, before anything moves
     job_id = uuid4()
@@ -208,6 +213,7 @@ def insert(connection: Connection, job_id: UUID, claimed: Claimed, *, set_wait_s
     user = connection.execute(_JOBS["user_id"], {"name": claimed.user}).fetchone()
     ids = {"job_id": job_id, "user_id": user and user["user_id"]}
     job = {"source_name": claimed.name, "expected_sha256": claimed.expected_sha256}
+    job["zone"] = claimed.zone
     if connection.execute(_JOBS["insert_job"], {**ids, **job}).fetchone() is None:
         return
     connection.execute(_JOBS["insert_upload"], ids)

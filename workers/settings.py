@@ -26,7 +26,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from pipeline import seal
+from pipeline import seal, zones
 from pipeline.embed import EMBEDDED_TYPES, MOST_PIECES
 from schemas.errors import ConfigurationError
 from schemas.records import DataType
@@ -178,6 +178,13 @@ class Settings(BaseSettings):
         "language of the texts, with commas between: `en=en_core_web_sm,de=/models/de`; `xx=…` for "
         "texts in any other language. Each is an installed package or a folder, and nothing is "
         "downloaded; it needs `datapunk-lake[presidio]`. Unset: such names are not looked for.",
+    )
+
+    zone: str | None = Field(
+        None,
+        description="The IANA name of the time zone (Europe/Berlin) in which clocks that name none "
+        "are read, where their record has no place: chats of WhatsApp, calendars without a zone. "
+        "Kept with each import; `datapunk add --zone` gives another. Unset: such clocks are UTC.",
     )
 
     embed_model: str | None = Field(
@@ -433,6 +440,14 @@ class Settings(BaseSettings):
         _require(policy is not Infected.ENCRYPT or given, "encrypt needs infected_key to be set")
         return policy
 
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, name: str | None) -> str | None:
+        try:
+            return None if name is None else zones.checked(name)
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+
     @field_validator("privacy_key_file")
     @classmethod
     def _apart(cls, path: Path | None, info: ValidationInfo) -> Path | None:
@@ -645,6 +660,7 @@ _SECTIONS = {
     "data_dir": "Places and servers",
     "scanner": "Malware scan",
     "privacy_policy": "Personal data",
+    "zone": "Time",
     "embed_model": "Embedding",
     "near_duplicates": "Near duplicates",
     "chunk_records": "Work",

@@ -56,7 +56,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _end(written: str) -> dict[str, str]:
-    end = timestamps.iso(written) if written else None
+    end = timestamps.settled(timestamps.iso(written)) if written else None
     return {"ended_at": end.at.isoformat()} if end is not None and end.at is not None else {}
 
 

@@ -178,7 +178,8 @@ def _ending(found: Component, times: _Times) -> dict[str, Any]:
     start, length = times.first("DTSTART"), times.length()
     if length is None or start is None or start.at is None:
         return {}
-    end_at = Instant(start.at + timedelta(seconds=length), "")
+    began = timestamps.settled(start).at or start.at
+    end_at = Instant(began + timedelta(seconds=length), "")
     return {"ended_at": timestamps.utc_text(end_at), "duration_s": length}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import timestamps, tracks, xml_tree
+from pipeline import tables, tracks, xml_tree
 from pipeline.format import Format
 from pipeline.readers.xml_elements import XmlElements
 from pipeline.xml_tree import Element
@@ -56,7 +56,7 @@ def _position(element: Element) -> tuple[float, float]:
 
 def _time(element: Element | None) -> Instant | None:
     written = element.said("time") if element is not None else None
-    return timestamps.iso(written) if written else None
+    return tables.in_utc(written) if written else None  # GPX 1.1 has no other zone
 
 
 def _leaves(element: Element, taken: frozenset[str]) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Tracks and places in GPX",
-    version=1,
+    version=2,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.(gpx|xml)",),
     looks_like=_looks_like,

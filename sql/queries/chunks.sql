@@ -20,7 +20,7 @@ WHERE c.id = %(chunk)s AND c.job_id = %(job_id)s AND c.stage = %(stage)s
        OR (c.status = 'leased' AND c.lease_expires < clock_timestamp()))
 RETURNING c.id, c.job_id, c.user_id, c.kind, c.stage, c.attempt, c.token, c.format, c.embed,
     c.slices, c.artefacts, c.tally, c.last_error_code, j.source_name, j.expected_sha256, j.sha256,
-    j.media_type, j.ending;
+    j.media_type, j.zone, j.ending;
 
 -- name: begin_job
 -- Say what the job does now; a job only moves forward. The first time, it has started.

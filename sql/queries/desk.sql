@@ -3,8 +3,9 @@
 -- name: open_records
 -- Open records of a user from an id on, of chunks that are done: the others' counts still move.
 SELECT q.id, q.job_id, q.user_id, q.file_id, q.chunk_id, q.locator, q.attempts, q.code,
-    coalesce(q.mended, q.raw) AS raw, q.mended IS NOT NULL AS by_hand, c.format, c.embed
+    coalesce(q.mended, q.raw) AS raw, q.mended IS NOT NULL AS by_hand, c.format, c.embed, j.zone
 FROM imports.quarantine AS q JOIN imports.chunks AS c ON c.id = q.chunk_id
+    JOIN imports.jobs AS j ON j.id = q.job_id
 WHERE q.status = 'open' AND q.id > %(after)s AND c.status = 'done'
   AND (%(job_id)s::uuid IS NULL OR q.job_id = %(job_id)s)
   AND (%(code)s::text IS NULL OR q.code = %(code)s)

@@ -20,8 +20,8 @@ SELECT set_config('app.user_id', %(user_id)s::text, true), imports.hold_lake(%(u
 
 -- name: insert_job
 -- A file was taken in. Its upload chunk is inserted in the same transaction.
-INSERT INTO imports.jobs (id, user_id, source_name, expected_sha256, remaining)
-VALUES (%(job_id)s, %(user_id)s, %(source_name)s, %(expected_sha256)s, 1)
+INSERT INTO imports.jobs (id, user_id, source_name, expected_sha256, zone, remaining)
+VALUES (%(job_id)s, %(user_id)s, %(source_name)s, %(expected_sha256)s, %(zone)s, 1)
 ON CONFLICT (id) DO NOTHING
 RETURNING id;
 

@@ -6,7 +6,7 @@
 
 -- name: jobs
 -- Ended jobs of a user that have files which a format may read otherwise today.
-SELECT j.id, j.user_id, j.source_name, j.kept_as, j.size_bytes, j.sha256, j.media_type
+SELECT j.id, j.user_id, j.source_name, j.kept_as, j.size_bytes, j.sha256, j.media_type, j.zone
 FROM imports.jobs AS j
 WHERE j.status = 'done' AND (%(job_id)s::uuid IS NULL OR j.id = %(job_id)s)
 ORDER BY j.created_at, j.id;
@@ -44,6 +44,10 @@ ORDER BY q.file_id, start, q.id;
 -- name: hold_job
 -- The job, if it is still as it was; who changes its counts from outside holds it first.
 SELECT id FROM imports.jobs WHERE id = %(job_id)s AND status = 'done' FOR NO KEY UPDATE;
+
+-- name: read_in_zone
+-- From now on the clocks of the job that name no zone are read in this one.
+UPDATE imports.jobs SET zone = %(zone)s WHERE id = %(job_id)s AND zone IS DISTINCT FROM %(zone)s;
 
 -- name: insert_chunk
 -- A chunk for files that this format had not read; it is done with the commit.

@@ -13,6 +13,7 @@ from schemas.errors import PermanentError, Rejected
 from tasks.context import Runtime
 from workers import bootstrap, intake
 from workers.cli import connect, console, dryrun, receipts, sets, waiting
+from workers.cli.zone import Zone
 from workers.settings import load
 
 
@@ -27,6 +28,7 @@ def add(
     wait: Annotated[bool, typer.Option("--wait", help="Wait, and print the receipts.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would come.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Quarantine: exit code 3.")] = False,
+    zone: Zone = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Take files in. They are copied; yours stay where they are."""
@@ -34,7 +36,7 @@ def add(
     if dry_run:
         code = _dry(paths, json=json, strict=strict)
     else:
-        code = _really(paths, owner, wait=wait, json=json, strict=strict)
+        code = _really(paths, owner, zone, wait=wait, json=json, strict=strict)
     if code:
         raise typer.Exit(code)
 
@@ -92,9 +94,11 @@ def _row(file: dryrun.DryFile) -> tuple[object, ...]:
     return file.path, file.disposition, what, file.seen, file.duplicate, bad or 0
 
 
-def _really(paths: list[Path], user: str, *, wait: bool, json: bool, strict: bool) -> int:
+def _really(
+    paths: list[Path], user: str, zone: str | None, *, wait: bool, json: bool, strict: bool
+) -> int:
     with connect.runtime(load()) as run:
-        taken, refused = _take(run, paths, user)
+        taken, refused = _take(run, paths, user, zone)
         found = sets.of_jobs(run.ledger, [entry["job"] for entry in taken])
         if not wait:
             _announce(taken, refused, json=json)
@@ -119,13 +123,13 @@ def _tell_of(found: list[sets.SetLine]) -> None:
 
 
 def _take(
-    run: Runtime, paths: list[Path], user: str
+    run: Runtime, paths: list[Path], user: str, zone: str | None
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     taken, refused = [], []
     for path in paths:
         try:
             job = intake.take_in(
-                run.ledger, run.folders, path, user, move=False, options=run.options
+                run.ledger, run.folders, path, user, move=False, options=run.options, zone=zone
             )
             taken.append({"file": str(path), "job": str(job)})
         except (Rejected, OSError) as error:

@@ -74,6 +74,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str | None
     media_type: str | None
     scan: str | None
+    zone: str | None
+    """In which clocks that name none were read; None: as UTC."""
     created_at: datetime
     completed_at: datetime | None
     duplicate_of: UUID | None
@@ -124,6 +126,7 @@ def gather(lake: Services, job: DictRow) -> Receipt:
         sha256=job["sha256"],
         media_type=job["media_type"],
         scan=job["scan"],
+        zone=job["zone"],
         created_at=job["created_at"],
         completed_at=job["completed_at"],
         duplicate_of=job["duplicate_of"],
@@ -257,6 +260,8 @@ def _head(receipt: Receipt) -> None:
         console.data(f"original  {receipt.kept_as}")
     if receipt.scan:
         console.data(f"scan      {receipt.scan}")
+    if receipt.zone:
+        console.data(f"zone      {receipt.zone}, where a clock names none")
 
 
 def show_files(files: Sequence[FileLine]) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from tasks import reparse as task
 from workers.cli import connect, console
+from workers.cli.zone import Zone
 from workers.settings import load
 
 _COLUMNS = ("job", "files", "same", "changed", "added", "removed", "closed", "quarantined")
@@ -35,16 +36,19 @@ def reparse(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be changed.")
     ] = False,
+    zone: Zone = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Read originals again by a format as it is now, and change only the rows that differ.
 
+    With --zone what its present version has read is read too, and the jobs keep that zone.
     Exit code 1 if a file of the format could not be read.
     """
     found: list[tuple[str, task.Reparsed]] = []
     with connect.runtime(load()) as run:
         job_id = connect.find_job(run.ledger, job)["id"] if job else None
-        wanted = task.order(form, job_id=job_id, every=every, dry=dry_run)
+        every = every or zone is not None
+        wanted = task.order(form, job_id=job_id, every=every, dry=dry_run, zone=zone)
         for owner in run.ledger.rows("jobs", "users"):
             for done, result in task.reparse(run, owner["user_id"], wanted):
                 found.append((str(done), result))

@@ -134,6 +134,7 @@ def job_facts(row: Mapping[str, Any], stage: str | None, alert: str | None) -> d
         "file": row["source_name"],
         "state": row["status"],
         "stage": stage,
+        "zone": row["zone"],
         "chunks_done": row["chunks_done"],
         "chunks": row["chunks"],
         "seen": row["records_seen"],

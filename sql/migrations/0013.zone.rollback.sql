@@ -1,0 +1,1 @@
+ALTER TABLE imports.jobs DROP COLUMN zone;
