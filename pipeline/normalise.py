@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, TypeAlias
 
 import msgspec
 
-from pipeline import language, text
+from pipeline import language, mojibake, text
 from pipeline.format import Beside, Format
 from pipeline.ports import Neighbours
 from pipeline.screen import broken_rule
@@ -169,14 +169,21 @@ def _clean(record: Record) -> Record:
     """The record as it is stored; the same object where nothing needed a change."""
     changes: dict[str, Any] = {}
     flags: list[str] = []
+    misread: list[dict[str, Any]] = []
     for field in ("title", "content"):
         old = getattr(record, field)
         if old is not None and not (old.isascii() and "\x00" not in old):
-            new, why = text.clean(old)
+            mended = mojibake.mend(old)
+            if mended is not None:
+                misread.append({"field": field, "read_as": list(mended.read_as)})
+            new, why = text.clean(old if mended is None else mended.text)
             flags.extend(why)
             if new is not old:
                 changes[field] = new
+    if misread:
+        flags.append("mojibake_mended")
+        changes["metadata"] = {**record.metadata, "misread": misread}
     if flags:
-        known = record.metadata.get("flags", ())
-        changes["metadata"] = {**record.metadata, "flags": sorted({*known, *flags})}
+        told = changes.get("metadata", record.metadata)
+        changes["metadata"] = {**told, "flags": sorted({*told.get("flags", ()), *flags})}
     return msgspec.structs.replace(record, **changes) if changes else record
