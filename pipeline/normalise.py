@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, TypeAlias
 
 import msgspec
 
-from pipeline import language, mojibake, text
+from pipeline import language, mojibake, places, text
 from pipeline.format import Beside, Format
 from pipeline.ports import Neighbours
 from pipeline.screen import broken_rule
@@ -21,6 +21,7 @@ from schemas.errors import BadValue
 from schemas.files import Context, Member, Slice
 from schemas.reasons import Reason
 from schemas.records import DataType, Outcome, RawRecord, Record, Rejection
+from schemas.vocabulary import RecordType
 
 #: An outcome and the bytes [offset, offset + length) of the member that it came from.
 Found: TypeAlias = tuple[int, int, Outcome]
@@ -83,10 +84,21 @@ def _unknown_fields(form: Format, item: RawRecord | Rejection) -> AbstractSet[st
 
 
 def _checked(outcome: Outcome) -> Outcome:
-    if isinstance(outcome, Rejection) or (broken := broken_rule(outcome)) is None:
-        return outcome
+    placed = _placed(outcome)
+    if isinstance(placed, Rejection) or (broken := broken_rule(placed)) is None:
+        return placed
     reason, detail = broken
     return Rejection(reason=reason, detail=detail)
+
+
+def _placed(outcome: Outcome) -> Outcome:
+    """A record whose places are such; rows of no known product stay as they are."""
+    if not isinstance(outcome, Record) or outcome.record_type == RecordType.ROW:
+        return outcome
+    settled = places.settled(outcome.metadata)
+    if settled is outcome.metadata:
+        return outcome
+    return msgspec.structs.replace(outcome, metadata=settled)
 
 
 def _meaning(
