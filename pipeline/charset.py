@@ -11,10 +11,11 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import msgspec
 
+from pipeline import letters
 from pipeline.durable import put
 from schemas.errors import BadValue
 from schemas.reasons import Reason
@@ -53,6 +54,8 @@ _NO_CHARSETS = frozenset(
 _HEAD = 4096
 _WINDOW = 64 * 1024
 _BLOCK = 1024 * 1024
+#: Bytes that show well enough whether a text reads oddly.
+_ENOUGH = 16 * 1024
 
 
 def decode(data: bytes, declared: str | None = None) -> tuple[str, str]:
@@ -144,19 +147,56 @@ def _by_escapes(data: bytes) -> Iterator[str]:
 
 
 def _believed(data: bytes) -> Iterator[str]:
-    """What chardet makes of it, among the charsets of the web, then among all."""
+    """What chardet makes of it among the charsets of the web; where that reads oddly, what it
+    makes of it among those of other times that reads less so; last, among all."""
+    web = _guess(data, "MODERN_WEB")
+    odd = _oddities(data, web.name) if web else 0
+    if odd:
+        older = [guess for era in _OLD_ERAS if (guess := _guess(data, era))]
+        ranked = sorted((_oddities(data, guess.name), -guess.sure, guess.name) for guess in older)
+        if ranked and 2 * ranked[0][0] < odd:
+            yield ranked[0][2]
+    if web:
+        yield web.name
+    if other := _guess(data, "ALL"):
+        yield other.name
+
+
+#: Each with one of its own charsets, for chardet to name where it sees none.
+_OLD_ERAS = {
+    "LEGACY_ISO": "iso8859-1",
+    "LEGACY_MAC": "mac-roman",
+    "LEGACY_REGIONAL": "koi8-t",
+    "DOS": "cp437",
+    "MAINFRAME": "cp500",
+}
+
+
+class _Guess(NamedTuple):
+    name: str
+    sure: float
+
+
+def _guess(data: bytes, era: str) -> _Guess | None:
     import chardet  # noqa: PLC0415 - its models are loaded where something isn't UTF-8
 
-    for era in (chardet.EncodingEra.MODERN_WEB, chardet.EncodingEra.ALL):
-        found = chardet.detect(
-            data,
-            encoding_era=era,
-            prefer_superset=True,
-            compat_names=False,
-            no_match_encoding="ascii",
-        )["encoding"]
-        if found not in (None, "ascii"):
-            yield codecs.lookup(found).name
+    found = chardet.detect(
+        data,
+        encoding_era=chardet.EncodingEra[era],
+        # For it cp1251 is a superset of ISO 8859-5, which has its letters elsewhere.
+        prefer_superset=era != "LEGACY_ISO",
+        compat_names=False,
+        no_match_encoding=_OLD_ERAS.get(era, "ascii"),
+    )
+    if found["encoding"] in (None, "ascii"):
+        return None
+    return _Guess(codecs.lookup(found["encoding"]).name, found["confidence"])
+
+
+def _oddities(data: bytes, name: str) -> int:
+    """How many letters stand, read so, where none would: see `letters.oddities`."""
+    decoder = codecs.getincrementaldecoder(name)("replace")  # the end may be half a letter
+    return letters.oddities(decoder.decode(data[:_ENOUGH]))
 
 
 def _window(data: bytes, middle: int) -> bytes:
