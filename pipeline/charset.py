@@ -76,6 +76,12 @@ def decode(data: bytes, declared: str | None = None) -> tuple[str, str]:
     raise BadValue(Reason.BAD_ENCODING, f"no charset fits, from byte {_first_bad(data)} on")
 
 
+def is_guess(name: str, declared: str | None = None) -> bool:
+    """Whether `decode` had nothing but the letters to go by when it named this codec."""
+    claim = _canonical(declared)
+    return not name.startswith("utf-") and name not in (claim, _SUPERSETS.get(claim or ""))
+
+
 def _candidates(data: bytes, claim: str | None) -> Iterator[tuple[str, int]]:
     """Names to try, best first, each with the length of the mark to skip; chardet only if asked."""
     yield from _by_mark(data)
@@ -156,10 +162,19 @@ def _believed(data: bytes) -> Iterator[str]:
         ranked = sorted((_oddities(data, guess.name), -guess.sure, guess.name) for guess in older)
         if ranked and 2 * ranked[0][0] < odd:
             yield ranked[0][2]
+    if web and web.name == "cp1250":
+        yield from _of_central_europe(data, web.sure, odd)
     if web:
         yield web.name
     if other := _guess(data, "ALL"):
         yield other.name
+
+
+def _of_central_europe(data: bytes, sure: float, odd: int) -> Iterator[str]:
+    """ISO 8859-2, which has ten letters elsewhere than cp1250, where it makes better words."""
+    iso = _guess(data, "LEGACY_ISO")
+    if iso and iso.name == "iso8859-2" and iso.sure > sure and _oddities(data, iso.name) <= odd:
+        yield iso.name
 
 
 #: Each with one of its own charsets, for chardet to name where it sees none.
@@ -183,14 +198,15 @@ def _guess(data: bytes, era: str) -> _Guess | None:
     found = chardet.detect(
         data,
         encoding_era=chardet.EncodingEra[era],
-        # For it cp1251 is a superset of ISO 8859-5, which has its letters elsewhere.
-        prefer_superset=era != "LEGACY_ISO",
+        # For it cp1250 and cp1251 are supersets of ISO 8859-2 and -5, which they are not.
+        prefer_superset=False,
         compat_names=False,
         no_match_encoding=_OLD_ERAS.get(era, "ascii"),
     )
     if found["encoding"] in (None, "ascii"):
         return None
-    return _Guess(codecs.lookup(found["encoding"]).name, found["confidence"])
+    name = codecs.lookup(found["encoding"]).name
+    return _Guess(_SUPERSETS.get(name, name), found["confidence"])
 
 
 def _oddities(data: bytes, name: str) -> int:
@@ -227,6 +243,11 @@ class Encoding(msgspec.Struct, frozen=True, kw_only=True):
     damaged: bool = False
     mark: int = 0
     first_bad: int | None = None
+
+    @property
+    def guessed(self) -> bool:
+        """Whether nothing but its letters names it."""
+        return not self.is_utf8 and is_guess(self.name)
 
 
 def survey(source: BinaryIO) -> Encoding:

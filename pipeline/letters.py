@@ -36,7 +36,9 @@ def _is_odd(text: str, at: int) -> bool:
     if kind in ("Cc", "Cn", "Co", "Cs") or letter == "\ufffd":
         return letter != "\x85"
     if kind[0] == "L":
-        return (kind == "Lu" and before.islower()) or _clash(before, letter) or _clash(letter, after)
+        return (
+            (kind == "Lu" and before.islower()) or _clash(before, letter) or _clash(letter, after)
+        )
     if ord(letter) in _BOXES:
         return before.isalpha() or after.isalpha()
     if kind[0] not in "PSN" or letter in _JOINERS or ord(letter) >= _EASTERN:

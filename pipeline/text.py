@@ -10,7 +10,7 @@ from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser
 
-from pipeline.charset import Encoding, decode, survey, transcode
+from pipeline.charset import Encoding, decode, is_guess, survey, transcode
 
 __all__ = [
     "Encoding",
@@ -18,6 +18,7 @@ __all__ = [
     "clean_json",
     "decode",
     "html_to_text",
+    "is_guess",
     "mend_meta",
     "survey",
     "too_tangled",
