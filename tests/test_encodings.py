@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from pathlib import Path
 
 import pytest
 from chardet.registry import REGISTRY
@@ -12,6 +13,8 @@ from pipeline.letters import oddities
 from pipeline.text import decode, is_guess
 from schemas.errors import BadValue
 from schemas.reasons import Reason
+from tasks import members
+from tests.formats_support import member_of
 
 OTHERS = {
     "he": "האנפה עמדה במים הרדודים וחיכתה לדגים הקטנים שיבואו. ",
@@ -159,3 +162,18 @@ def test_stray_nuls_are_no_utf_16(data: bytes) -> None:
 
 def test_every_codec_is_one_of_pythons() -> None:
     assert all(codecs.lookup(name) for name in REGISTRY)
+
+
+@pytest.mark.parametrize(
+    ("name", "note"),
+    [("cp850", "read as cp437, by its letters alone"), ("utf-8", ""), ("utf-16", "")],
+)
+def test_the_receipt_says_what_was_guessed(tmp_path: Path, name: str, note: str) -> None:
+    file = tmp_path / "table.csv"
+    file.write_bytes(
+        ("Straße,Größe\r\n" + "Überlinger Straße,größer für später\r\n" * 40).encode(name)
+    )
+    found = members.prepare(member_of("table.csv", file), tmp_path / "work")
+    assert isinstance(found, members.Readable)
+    assert found.note == note
+    assert "Überlinger" in found.member.file.read_text("utf-8")
