@@ -11,10 +11,11 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import msgspec
 
+from pipeline import letters
 from pipeline.durable import put
 from schemas.errors import BadValue
 from schemas.reasons import Reason
@@ -53,6 +54,8 @@ _NO_CHARSETS = frozenset(
 _HEAD = 4096
 _WINDOW = 64 * 1024
 _BLOCK = 1024 * 1024
+#: Bytes that show well enough whether a text reads oddly.
+_ENOUGH = 16 * 1024
 
 
 def decode(data: bytes, declared: str | None = None) -> tuple[str, str]:
@@ -71,6 +74,12 @@ def decode(data: bytes, declared: str | None = None) -> tuple[str, str]:
         except (ValueError, LookupError):  # ValueError holds all the errors of decoding
             continue
     raise BadValue(Reason.BAD_ENCODING, f"no charset fits, from byte {_first_bad(data)} on")
+
+
+def is_guess(name: str, declared: str | None = None) -> bool:
+    """Whether `decode` had nothing but the letters to go by when it named this codec."""
+    claim = _canonical(declared)
+    return not name.startswith("utf-") and name not in (claim, _SUPERSETS.get(claim or ""))
 
 
 def _candidates(data: bytes, claim: str | None) -> Iterator[tuple[str, int]]:
@@ -144,19 +153,66 @@ def _by_escapes(data: bytes) -> Iterator[str]:
 
 
 def _believed(data: bytes) -> Iterator[str]:
-    """What chardet makes of it, among the charsets of the web, then among all."""
+    """What chardet makes of it among the charsets of the web; where that reads oddly, what it
+    makes of it among those of other times that reads less so; last, among all."""
+    web = _guess(data, "MODERN_WEB")
+    odd = _oddities(data, web.name) if web else 0
+    if odd:
+        older = [guess for era in _OLD_ERAS if (guess := _guess(data, era))]
+        ranked = sorted((_oddities(data, guess.name), -guess.sure, guess.name) for guess in older)
+        if ranked and 2 * ranked[0][0] < odd:
+            yield ranked[0][2]
+    if web and web.name == "cp1250":
+        yield from _of_central_europe(data, web.sure, odd)
+    if web:
+        yield web.name
+    if other := _guess(data, "ALL"):
+        yield other.name
+
+
+def _of_central_europe(data: bytes, sure: float, odd: int) -> Iterator[str]:
+    """ISO 8859-2, which has ten letters elsewhere than cp1250, where it makes better words."""
+    iso = _guess(data, "LEGACY_ISO")
+    if iso and iso.name == "iso8859-2" and iso.sure > sure and _oddities(data, iso.name) <= odd:
+        yield iso.name
+
+
+#: Each with one of its own charsets, for chardet to name where it sees none.
+_OLD_ERAS = {
+    "LEGACY_ISO": "iso8859-1",
+    "LEGACY_MAC": "mac-roman",
+    "LEGACY_REGIONAL": "koi8-t",
+    "DOS": "cp437",
+    "MAINFRAME": "cp500",
+}
+
+
+class _Guess(NamedTuple):
+    name: str
+    sure: float
+
+
+def _guess(data: bytes, era: str) -> _Guess | None:
     import chardet  # noqa: PLC0415 - its models are loaded where something isn't UTF-8
 
-    for era in (chardet.EncodingEra.MODERN_WEB, chardet.EncodingEra.ALL):
-        found = chardet.detect(
-            data,
-            encoding_era=era,
-            prefer_superset=True,
-            compat_names=False,
-            no_match_encoding="ascii",
-        )["encoding"]
-        if found not in (None, "ascii"):
-            yield codecs.lookup(found).name
+    found = chardet.detect(
+        data,
+        encoding_era=chardet.EncodingEra[era],
+        # For it cp1250 and cp1251 are supersets of ISO 8859-2 and -5, which they are not.
+        prefer_superset=False,
+        compat_names=False,
+        no_match_encoding=_OLD_ERAS.get(era, "ascii"),
+    )
+    if found["encoding"] in (None, "ascii"):
+        return None
+    name = codecs.lookup(found["encoding"]).name
+    return _Guess(_SUPERSETS.get(name, name), found["confidence"])
+
+
+def _oddities(data: bytes, name: str) -> int:
+    """How many letters stand, read so, where none would: see `letters.oddities`."""
+    decoder = codecs.getincrementaldecoder(name)("replace")  # the end may be half a letter
+    return letters.oddities(decoder.decode(data[:_ENOUGH]))
 
 
 def _window(data: bytes, middle: int) -> bytes:
@@ -187,6 +243,11 @@ class Encoding(msgspec.Struct, frozen=True, kw_only=True):
     damaged: bool = False
     mark: int = 0
     first_bad: int | None = None
+
+    @property
+    def guessed(self) -> bool:
+        """Whether nothing but its letters names it."""
+        return not self.is_utf8 and is_guess(self.name)
 
 
 def survey(source: BinaryIO) -> Encoding:

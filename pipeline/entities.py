@@ -8,6 +8,7 @@ that it is the same in every import and nothing has to be looked up.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from hashlib import blake2b
@@ -124,7 +125,7 @@ def _tidy(value: Any) -> str | None:
         return None
     # Surrogates and NUL can't be stored; in a name they are nobody's.
     text = _SPACE.sub(" ", value.encode("utf-8", "replace").decode().replace("\x00", " ")).strip()
-    return text[:_NAME_CHARS] or None
+    return unicodedata.normalize("NFC", text)[:_NAME_CHARS] or None
 
 
 def _mention(role: str, kind: str, value: str, name: str | None) -> Mention:

@@ -7,7 +7,6 @@ or `"geo:50.05,14.34"`; iOS writes every number as text (reference 2.5).
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -21,20 +20,12 @@ from schemas.reasons import Reason
 from schemas.records import DataType, Instant, Outcome, Point, Record, Rejection
 from schemas.vocabulary import RecordType
 
-_PAIR = re.compile(
-    r"(?:geo:)?\s*(?P<north>-?\d{1,3}(?:\.\d+)?)\s*°?\s*,\s*(?P<east>-?\d{1,3}(?:\.\d+)?)\s*°?",
-    re.ASCII,
-)
-
 
 def degrees(written: Any) -> tuple[float, float]:
     """Latitude and longitude of a text. Raises `BadValue`: BAD_SHAPE, BAD_NUMBER or BAD_PLACE."""
     if not isinstance(written, str):
         raise BadValue(Reason.BAD_SHAPE, "a point is not a text")
-    found = _PAIR.fullmatch(written.strip())
-    if found is None:
-        raise BadValue(Reason.BAD_NUMBER, "a point is not a pair of degrees")
-    return places.wgs84(float(found["north"]), float(found["east"]))
+    return places.degrees(written)
 
 
 def e7(fields: Mapping[str, Any], north: str, east: str) -> dict[str, float]:

@@ -25,6 +25,8 @@ from schemas.reasons import Reason
 
 _FIELD = re.compile(rb"(?m)^[!-9;-~]+[ \t]*:")
 _BLANK_LINE = re.compile(rb"\n\r?\n")
+#: Flag of a mail in which something was in a charset that it does not name.
+_GUESSED = "charset_guessed"
 #: What the standard library is seen to raise on broken mails.
 _BROKEN = (
     ValueError,
@@ -77,15 +79,17 @@ def parse(data: bytes) -> Message:
     end = blank.start() if blank else len(data)
     if data.startswith((b"\n", b"\r\n")) or not _FIELD.search(data, 0, end):
         raise BadValue(Reason.NOT_A_MAIL, "no header field before the first blank line")
-    data = _utf8_header(data[:end]) + data[end:]
+    header = _utf8_header(data[:end])
+    guessed = (_GUESSED,) if header != data[:end] else ()
+    data = header + data[end:]
     try:
         mail = fast_mail_parser.parse_email(data, mode="lazy")
         parts = [_part(p.mimetype, p.filename, p.content, p.disposition) for p in mail.attachments]
     except fast_mail_parser.ParseError:
-        return _by_standard_library(data)
-    flags = tuple(sorted({warning.kind.replace("-", "_") for warning in mail.warnings}))
+        return _by_standard_library(data, guessed)
+    flags = tuple(sorted({*guessed, *(w.kind.replace("-", "_") for w in mail.warnings)}))
     if "charset_fallback" in flags or any(map(_is_misread, (*mail.text_plain, *mail.text_html))):
-        return _by_standard_library(data)
+        return _by_standard_library(data, guessed)
     return Message(
         fields=_lower_case(mail.headers.items()),
         sender=_addresses([mail.from_] if mail.from_ else []),
@@ -136,9 +140,9 @@ def _joined(texts: Iterable[str]) -> str:
     return "\n\n".join(filter(None, (t.replace("\r\n", "\n").strip() for t in texts)))
 
 
-def _by_standard_library(data: bytes) -> Message:
+def _by_standard_library(data: bytes, flags: tuple[str, ...]) -> Message:
     try:
-        return _from_standard(message_from_bytes(data, policy=policy.compat32))
+        return _from_standard(message_from_bytes(data, policy=policy.compat32), flags)
     except RecursionError:
         detail = "MIME parts nested too deep"
     except _BROKEN as error:
@@ -146,14 +150,17 @@ def _by_standard_library(data: bytes) -> Message:
     raise BadValue(Reason.MAIL_UNREADABLE, detail)  # outside, as those errors quote the mail
 
 
-def _from_standard(mail: StandardMessage) -> Message:
+def _from_standard(mail: StandardMessage, flags: tuple[str, ...]) -> Message:
     plain: list[str] = []
     html: list[str] = []
     parts: list[Part] = []
+    told = {"standard_library", *flags}
     for leaf in _leaves(mail):
         kind = leaf.get_content_type()
         if kind in ("text/plain", "text/html") and leaf.get_content_disposition() != "attachment":
-            (plain if kind == "text/plain" else html).append(_text(leaf))
+            said, name = text.decode(_bytes(leaf), declared := leaf.get_content_charset())
+            (plain if kind == "text/plain" else html).append(said)
+            told.update({_GUESSED} if text.is_guess(name, declared) else ())
         else:
             name = _decoded(leaf.get_filename() or "")
             parts.append(_part(kind, name, _bytes(leaf), leaf.get_content_disposition()))
@@ -166,7 +173,7 @@ def _from_standard(mail: StandardMessage) -> Message:
         plain=_joined(plain),
         html=_joined(html),
         parts=tuple(parts),
-        flags=("standard_library",),
+        flags=tuple(sorted(told)),
     )
 
 
@@ -187,11 +194,6 @@ def _bytes(leaf: StandardMessage) -> bytes:
         return b"\n".join(inner.as_bytes() for inner in payload)
     decoded: Any = leaf.get_payload(decode=True)
     return decoded if isinstance(decoded, bytes) else b""
-
-
-def _text(leaf: StandardMessage) -> str:
-    decoded, _ = text.decode(_bytes(leaf), leaf.get_content_charset())
-    return decoded
 
 
 def _decoded(value: str) -> str:

@@ -58,10 +58,10 @@ def medium(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def position(media: list[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """Where the first photo that knows it was taken; 0, 0 means that it doesn't."""
+    """Where the first photo that knows it was taken."""
     for one in media:
         found = one.get("media_metadata") or {}
         latitude, longitude = inner(found, "latitude"), inner(found, "longitude")
-        if latitude and longitude:
+        if latitude is not None and longitude is not None and (latitude or longitude):
             return {"latitude": float(latitude), "longitude": float(longitude)}
     return None

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, TypeAlias
 
 import msgspec
 
-from pipeline import language, places, text, timestamps, zones
+from pipeline import language, mojibake, places, text, timestamps, zones
 from pipeline.format import Beside, Format
 from pipeline.ports import Neighbours
 from pipeline.screen import broken_rule
@@ -101,10 +101,21 @@ def _unknown_fields(form: Format, item: RawRecord | Rejection) -> AbstractSet[st
 
 
 def _checked(outcome: Outcome) -> Outcome:
-    if isinstance(outcome, Rejection) or (broken := broken_rule(outcome)) is None:
-        return outcome
+    placed = _placed(outcome)
+    if isinstance(placed, Rejection) or (broken := broken_rule(placed)) is None:
+        return placed
     reason, detail = broken
     return Rejection(reason=reason, detail=detail)
+
+
+def _placed(outcome: Outcome) -> Outcome:
+    """A record whose places are such; rows of no known product stay as they are."""
+    if not isinstance(outcome, Record) or outcome.record_type == RecordType.ROW:
+        return outcome
+    settled = places.settled(outcome.metadata)
+    if settled is outcome.metadata:
+        return outcome
+    return msgspec.structs.replace(outcome, metadata=settled)
 
 
 def _meaning(
@@ -251,14 +262,21 @@ def _clean(record: Record) -> Record:
     """The record as it is stored; the same object where nothing needed a change."""
     changes: dict[str, Any] = {}
     flags: list[str] = []
+    misread: list[dict[str, Any]] = []
     for field in ("title", "content"):
         old = getattr(record, field)
         if old is not None and not (old.isascii() and "\x00" not in old):
-            new, why = text.clean(old)
+            mended = mojibake.mend(old)
+            if mended is not None:
+                misread.append({"field": field, "read_as": list(mended.read_as)})
+            new, why = text.clean(old if mended is None else mended.text)
             flags.extend(why)
             if new is not old:
                 changes[field] = new
+    if misread:
+        flags.append("mojibake_mended")
+        changes["metadata"] = {**record.metadata, "misread": misread}
     if flags:
-        known = record.metadata.get("flags", ())
-        changes["metadata"] = {**record.metadata, "flags": sorted({*known, *flags})}
+        told = changes.get("metadata", record.metadata)
+        changes["metadata"] = {**told, "flags": sorted({*told.get("flags", ()), *flags})}
     return msgspec.structs.replace(record, **changes) if changes else record

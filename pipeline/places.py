@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from schemas.errors import BadValue
 from schemas.reasons import Reason
+from schemas.vocabulary import KEYS, Shape
+
+#: Flag of a record whose export gave it coordinates that are nowhere on Earth; they are left out.
+UNUSABLE = "place_unusable"
+_COORDINATES = frozenset({"latitude", "longitude"})
+_PLACES = tuple(name for name, shape in KEYS.items() if shape is Shape.PLACE)
 
 
 def e7(value: int | str) -> float:
@@ -28,6 +36,8 @@ def e7(value: int | str) -> float:
 def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise TypeError
+    if isinstance(value, str) and "_" in value:  # which Python takes for digits' grouping
+        raise ValueError
     return float(value)
 
 
@@ -35,9 +45,11 @@ def wgs84(latitude: float, longitude: float) -> tuple[float, float]:
     """The pair as floats, if they are degrees on Earth: -90 to 90 and -180 to 180, ends included.
 
     Raises `BadValue`: BAD_NUMBER for NaN, infinity and what is no number, BAD_PLACE outside the
-    range. Latitudes of 91 occur in Google's `otherCandidateLocations`. What 0, 0 means ("none"
-    in several exports) is for the format to say.
+    range. Latitudes of 91 occur in Google's `otherCandidateLocations`. The pair 0, 0 passes: that
+    it means "none" is settled once, for points by `screen` and for records by `settled`.
     """
+    if isinstance(latitude, bool) or isinstance(longitude, bool):
+        raise BadValue(Reason.BAD_NUMBER, "latitude or longitude is not a number")
     try:
         if -90.0 <= latitude <= 90.0 and -180.0 <= longitude <= 180.0:
             return float(latitude), float(longitude)
@@ -49,22 +61,87 @@ def wgs84(latitude: float, longitude: float) -> tuple[float, float]:
     raise BadValue(Reason.BAD_PLACE, "latitude or longitude is off the globe")
 
 
+def settled(metadata: dict[str, Any]) -> dict[str, Any]:
+    """A record's metadata with no coordinates but such as are a place; the same object if all are.
+
+    0, 0 means that none are known: nobody was in that spot of the Gulf of Guinea, and exports
+    write it for "none" (reference 1.9). Others that are off the globe, or are no numbers, go under
+    the flag `place_unusable`. What else is said of the place stays.
+    """
+    doubts = {name: doubt for name in _PLACES if (doubt := _doubt(metadata.get(name)))}
+    own = _doubt(metadata)
+    if not doubts and not own:
+        return metadata
+    kept = _unplaced(metadata) if own else dict(metadata)
+    for name in doubts:
+        kept[name] = _unplaced(kept[name])
+        if not kept[name]:
+            del kept[name]
+    if UNUSABLE in (own, *doubts.values()):
+        kept["flags"] = sorted({*kept.get("flags", ()), UNUSABLE})
+    return kept
+
+
+def _unplaced(place: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in place.items() if name not in _COORDINATES}
+
+
+def _doubt(place: Any) -> str | None:
+    """What speaks against an object's coordinates: "none" of 0, 0."""
+    if not isinstance(place, dict) or _COORDINATES.isdisjoint(place):
+        return None
+    try:
+        return None if any(wgs84(place["latitude"], place["longitude"])) else "none"
+    except (BadValue, KeyError):
+        return UNUSABLE
+
+
+_DEGREES = r"[+-]?\d{1,9}(?:\.\d+)?"
+_PAIR = re.compile(rf"(?P<north>{_DEGREES})\s*°?\s*[,;]\s*(?P<east>{_DEGREES})\s*°?", re.ASCII)
+_GEO = re.compile(
+    rf"geo:\s*(?P<north>{_DEGREES})\s*,\s*(?P<east>{_DEGREES})(?:,(?P<up>{_DEGREES}))?"
+    r"(?:;crs=(?P<crs>[a-z0-9-]+))?(?:;u=\d+(?:\.\d+)?)?(?:;(?!crs=|u=)[a-z0-9-]+(?:=[^;\s]*)?)*",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def degrees(text: str) -> tuple[float, float]:
+    """Latitude and longitude of `50.05°, 14.34°`, of iCalendar's `50.05;14.34` (RFC 5545, 3.8.1.6)
+    and of a `geo:` URI (RFC 5870), whose altitude and uncertainty are passed over.
+
+    Raises `BadValue`, as `wgs84` does; BAD_NUMBER for another text, a decimal comma among them,
+    and BAD_PLACE for a URI in another system than WGS 84.
+    """
+    written = text.strip()
+    found = _GEO.fullmatch(written) or _PAIR.fullmatch(written)
+    if found is None:
+        raise BadValue(Reason.BAD_NUMBER, "a point is not a pair of degrees")
+    if (found.groupdict().get("crs") or "wgs84").lower() != "wgs84":
+        raise BadValue(Reason.BAD_PLACE, "a point in another system than WGS 84")
+    return wgs84(float(found["north"]), float(found["east"]))
+
+
 _ISO_6709 = re.compile(
-    r"(?P<north>[+-]\d{2}(?:\d\d){0,2}(?:\.\d+)?)(?P<east>[+-]\d{3}(?:\d\d){0,2}(?:\.\d+)?)"
-    r"(?P<up>[+-]\d+(?:\.\d+)?)?(?:CRS[^/]{1,30})?/?",
+    r"(?P<north>[+-]\d{2}(?:[0-5]\d){0,2}(?:\.\d+)?)"
+    r"(?P<east>[+-]\d{3}(?:[0-5]\d){0,2}(?:\.\d+)?)"
+    r"(?P<up>[+-]\d{1,9}(?:\.\d+)?)?(?:CRS(?P<crs>[^/]{1,30}))?/?",
     re.ASCII,
 )
+_WGS_84 = re.compile(r"(?:EPSG[:_])?(?:WGS[_ ]?84|4326|4979)", re.IGNORECASE)
 
 
 def iso6709(text: str) -> tuple[float, float, float | None]:
     """Latitude and longitude in degrees, and metres above the sea if said: `+52.5200+013.4050+34/`.
 
     Degrees, degrees and minutes, or those and seconds, told by how many digits there are (ISO
-    6709, annex H). Raises `BadValue`, as `wgs84` does, and BAD_NUMBER for another text.
+    6709, annex H). Raises `BadValue`, as `wgs84` does, BAD_NUMBER for another text, and BAD_PLACE
+    for one in another system than WGS 84.
     """
     found = _ISO_6709.fullmatch(text.strip("\0 "))
     if found is None:
         raise BadValue(Reason.BAD_NUMBER, "the place is not in ISO 6709")
+    if found["crs"] and not _WGS_84.fullmatch(found["crs"]):
+        raise BadValue(Reason.BAD_PLACE, "a point in another system than WGS 84")
     latitude, longitude = wgs84(_sexagesimal(found["north"], 2), _sexagesimal(found["east"], 3))
     return latitude, longitude, float(found["up"]) if found["up"] else None
 

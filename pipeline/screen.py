@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from hashlib import md5
 from uuid import UUID
 
@@ -54,12 +55,22 @@ def broken_rule(record: Record | Point | Metric) -> tuple[Reason, str] | None:
     """The first quality rule that a record breaks, or None."""
     if not any(record.identity):
         return Reason.MISSING_FIELD, "nothing identifies the record"
+    if isinstance(record, Point) and (no_position := _no_position(record)) is not None:
+        return no_position
     if isinstance(record, Record) and not (
         record.title or record.content or record.metadata or record.blob
     ):
         return Reason.MISSING_FIELD, "the record holds nothing"
     if (name := wrong_type(record)) is not None:
         return Reason.BAD_SHAPE, f"{name} is of another type"
+    return None
+
+
+def _no_position(point: Point) -> tuple[Reason, str] | None:
+    if not (point.latitude or point.longitude):
+        return Reason.BAD_PLACE, "0, 0, which stands for no position"
+    if not math.isfinite((point.altitude_m or 0.0) + (point.accuracy_m or 0.0)):
+        return Reason.BAD_NUMBER, "altitude or accuracy is not a finite number"
     return None
 
 

@@ -8,10 +8,9 @@ from html import unescape
 from itertools import accumulate
 from typing import Any
 
-import ftfy
 from selectolax.lexbor import LexborHTMLParser
 
-from pipeline.charset import Encoding, decode, survey, transcode
+from pipeline.charset import Encoding, decode, is_guess, survey, transcode
 
 __all__ = [
     "Encoding",
@@ -19,8 +18,8 @@ __all__ = [
     "clean_json",
     "decode",
     "html_to_text",
+    "is_guess",
     "mend_meta",
-    "mend_mojibake",
     "survey",
     "too_tangled",
     "transcode",
@@ -67,15 +66,6 @@ def _without_nul(text: str) -> str:
 
 def _joined(pair: re.Match[str]) -> str:
     return pair[0].encode("utf-16", "surrogatepass").decode("utf-16")
-
-
-def mend_mojibake(text: str) -> str:
-    """The text that was meant where UTF-8 was read as some other charset, perhaps twice.
-
-    Only for formats that are known for it: on sound text it can be wrong. Mends the encoding
-    alone; quotes, ligatures and HTML entities stay as they are.
-    """
-    return ftfy.fix_encoding(text)
 
 
 def mend_meta(value: Any) -> Any:
@@ -185,9 +175,20 @@ def clean_json(value: Any) -> Any:
     if isinstance(value, str):
         return clean(value)[0]
     if isinstance(value, dict):
-        return {clean_json(k): clean_json(v) for k, v in value.items()}
+        return _clean_object(value)
     if isinstance(value, list | tuple):
         return [clean_json(v) for v in value]
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
         return str(value)  # Postgres would keep it; the fast encoder can't write it
     return value
+
+
+def _clean_object(value: dict[Any, Any]) -> dict[Any, Any]:
+    """No field is lost: of names that become one, the later gets a line at its end."""
+    found: dict[Any, Any] = {}
+    for name, inner in value.items():
+        cleaned = clean_json(name)
+        while cleaned in found:
+            cleaned = f"{cleaned}_"
+        found[cleaned] = clean_json(inner)
+    return found

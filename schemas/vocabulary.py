@@ -120,6 +120,7 @@ KEYS: Final = MappingProxyType(
         "labels": Shape.TEXTS,
         "status": Shape.TEXT,
         "flags": Shape.TEXTS,  # ours: what is doubtful in this record
+        "misread": Shape.OBJECTS,  # ours: {field, read_as}: texts that were mended
         # when it ended, RFC 3339; how long, in seconds
         "ended_at": Shape.TEXT,
         "created_at": Shape.TEXT,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
+from unicodedata import is_normalized
 
 import orjson
 
@@ -40,10 +41,13 @@ _JSON = orjson.OPT_NON_STR_KEYS | orjson.OPT_SORT_KEYS
 
 
 def json_field(value: Mapping[str, Any], clean: Cleaner) -> str:
-    """JSON as one field; a value that Postgres or UTF-8 would refuse is cleaned first."""
+    """JSON as one field; a value that Postgres or UTF-8 would refuse, or that is not in
+    NFC, is cleaned first."""
     try:
         encoded = orjson.dumps(value, option=_JSON)
     except (TypeError, orjson.JSONEncodeError):
+        encoded = orjson.dumps(clean(value), option=_JSON)
+    if not encoded.isascii() and not is_normalized("NFC", encoded.decode()):
         encoded = orjson.dumps(clean(value), option=_JSON)
     if b"\\" not in encoded:
         return encoded.decode()

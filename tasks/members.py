@@ -63,8 +63,14 @@ def prepare(member: Member, work: Path) -> Readable | Listed:
         return listed(member, Disposition.UNKNOWN, reason, said)
     with member.file.open("rb") as source:
         context = found.reader.prepare(source, member)
-    note = "" if product else _other_shape(member.path)
-    return Readable(member=member, form=found, context=context, note=note)
+    notes = ("" if product else _other_shape(member.path), _guess(encoding))
+    return Readable(member=member, form=found, context=context, note="; ".join(filter(None, notes)))
+
+
+def _guess(encoding: charset.Encoding | None) -> str:
+    if encoding is None or not encoding.guessed:
+        return ""
+    return f"read as {encoding.name}, by its letters alone"
 
 
 def _other_shape(path: str) -> str:

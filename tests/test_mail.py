@@ -123,6 +123,28 @@ def test_an_unknown_charset_is_decoded_as_well_as_can_be() -> None:
     assert found.content == "café"
 
 
+def test_each_part_has_a_charset_of_its_own_and_a_guess_is_told() -> None:
+    """A header in raw cp1252, a part in KOI8-R, one that lies, one that says nothing."""
+    lie, silent = "Zażółć gęślą jaźń, Łódź", "Grüße aus Köln, schöne Bücher für die Tür"
+    found = message(
+        "Subject: Grüße\nContent-Type: multipart/mixed; boundary=q\n\n".encode("cp1252")
+        + b"--q\nContent-Type: text/plain; charset=koi8-r\n\n" + "Цапля стояла".encode("koi8-r")
+        + b"\n--q\nContent-Type: text/plain; charset=utf-8\n\n" + (lie * 3).encode("cp1250")
+        + b"\n--q\nContent-Type: text/plain\n\n" + silent.encode("cp850")
+        + b"\n--q--\n"
+    )  # fmt: skip
+    assert found.title == "Grüße"
+    assert found.content == f"Цапля стояла\n\n{lie * 3}\n\n{silent}"
+    assert "charset_guessed" in found.metadata["flags"]
+
+
+def test_a_declared_charset_is_no_guess() -> None:
+    head = b"Subject: x\nContent-Type: text/plain; charset=koi8-r\n\n"
+    found = message(head + "Цапля стояла".encode("koi8-r"))
+    assert found.content == "Цапля стояла"
+    assert "flags" not in found.metadata
+
+
 def test_a_broken_base64_attachment_costs_no_other_part() -> None:
     body = (
         b"Subject: x\nContent-Type: multipart/mixed; boundary=q\n\n--q\n\ntext\n--q\n"
@@ -296,7 +318,7 @@ def test_any_bytes_are_a_mail_or_a_refusal(data: bytes) -> None:
 def test_the_standard_library_finds_the_same_in_a_sound_mail() -> None:
     for name in ("attachment_pdf", "raw_email_with_nested_attachment", "japanese_attachment"):
         data = (MAILS / f"{name}.eml").read_bytes()
-        fast, slow = mail.parse(data), mail._by_standard_library(data)
+        fast, slow = mail.parse(data), mail._by_standard_library(data, ())
         assert (fast.plain, fast.html, fast.sender) == (slow.plain, slow.html, slow.sender)
         assert [(p.media_type, p.name) for p in fast.parts] == [
             (p.media_type, p.name) for p in slow.parts

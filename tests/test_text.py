@@ -15,7 +15,6 @@ from pipeline.text import (
     clean,
     decode,
     html_to_text,
-    mend_mojibake,
     survey,
     transcode,
 )
@@ -129,11 +128,6 @@ def test_a_cleaned_text_can_be_stored_and_stays_as_it_is(text: str) -> None:
     assert "\0" not in cleaned
     assert cleaned.encode().decode() == cleaned
     assert clean(cleaned) == (cleaned, ())
-
-
-def test_mojibake_is_mended_and_nothing_else() -> None:
-    assert mend_mojibake("schÃ¶n &amp; “gut” ﬁ") == "schön &amp; “gut” ﬁ"
-    assert mend_mojibake(GERMAN) == GERMAN
 
 
 # --- html ------------------------------------------------------------------------------------

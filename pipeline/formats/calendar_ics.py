@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import durations, peek, timestamps, zones
+from pipeline import durations, peek, places, timestamps, zones
 from pipeline.content_lines import Component, Line, pieces
 from pipeline.format import Format
 from pipeline.readers.ics import Ics
@@ -163,12 +163,22 @@ def _metadata(found: Component, times: _Times, calendar: str) -> dict[str, Any]:
         "recurrence": [f"{line.name}:{line.value}" for line in found.every(*_RECURRENCE)],
         "recurrence_id": _written(found.first("RECURRENCE-ID")),
         "reminders": [_written(a.first("TRIGGER")) for a in found.parts if a.name == "VALARM"],
+        "place": _place(found),
         "attachments": [_attachment(line) for line in found.every("ATTACH")],
         **{ours: found.text(name) for name, ours in _TEXTS.items()},
     }
     odd = {"odd_lines"} if found.odd or found.first("X-LIC-ERROR") else set()
     said["flags"] = sorted(times.flags | odd)
     return {name: value for name, value in said.items() if value}
+
+
+def _place(found: Component) -> dict[str, float]:
+    """What GEO says, which stands under `geo` too; nothing where it is no pair of degrees."""
+    try:
+        latitude, longitude = places.degrees(found.text("GEO") or "")
+    except BadValue:
+        return {}
+    return {"latitude": latitude, "longitude": longitude}
 
 
 def _ending(found: Component, times: _Times) -> dict[str, Any]:
@@ -235,7 +245,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Events, tasks and journals of a calendar (iCalendar)",
-    version=2,
+    version=3,
     data_type=DataType.STRUCTURED,
     paths=(r"(?s:.+)",),
     looks_like=_looks_like,

@@ -40,12 +40,11 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _place(where: str) -> dict[str, float] | None:
-    """0, 0 is no place."""
     found = _PLACE.fullmatch(where)
     if found is None:
         return None
     latitude, longitude = places.wgs84(float(found[1]), float(found[2]))
-    return {"latitude": latitude, "longitude": longitude} if latitude or longitude else None
+    return {"latitude": latitude, "longitude": longitude}
 
 
 def _looks_like(head: Head) -> int:
