@@ -106,6 +106,34 @@ def test_a_word_that_stands_elsewhere_is_not_corrected(seeker: Search) -> None:
     assert titles(seeker.by_words("lentlis", Filters(lang="en"))) == ["Dinner"]
 
 
+def test_rows_of_ones_own_table_are_found_by_what_they_say(
+    job: dict[str, Any], imported: Imported, seeker: Search
+) -> None:
+    imported(ANA, "tools.csv", "tool;where\nplane;the long shelf\nÉtau;cellar\n".encode())
+    imported(ANA, "more.json", b'[{"tool": {"names": ["chisel", "burin"]}, "n": 3}]')
+    (hit,) = seeker.by_words("shelf", Filters()).hits
+    assert "the long **shelf**" in hit.snippet
+    assert len(seeker.by_words("etau", Filters()).hits) == 1
+    assert len(seeker.by_words("chisel burin", Filters()).hits) == 1
+
+
+def test_what_lies_near_a_place_is_found_and_no_place_is_nowhere(
+    job: dict[str, Any], imported: Imported, seeker: Search
+) -> None:
+    rows = b"""[{"word": "oak", "latitude": 52.52, "longitude": 13.40},
+        {"word": "oak", "latitude": 48.14, "longitude": 11.58},
+        {"word": "oak", "latitude": 0, "longitude": 0},
+        {"word": "oak", "latitude": 0, "longitude": 0.05},
+        {"word": "oak"}]"""
+    imported(ANA, "trees.json", rows)
+
+    def near(latitude: float, longitude: float, km: float) -> int:
+        return len(seeker.by_words("oak", Filters(near=(latitude, longitude, km))).hits)
+
+    assert (near(52.5, 13.3, 10), near(52.5, 13.3, 1), near(50.5, 12.5, 600)) == (1, 0, 2)
+    assert near(0, 0, 10) == 1
+
+
 def test_the_words_are_marked(seeker: Search) -> None:
     (hit,) = seeker.by_words("lentils", Filters()).hits
     assert "**lentils**" in hit.snippet

@@ -24,7 +24,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Items of any JSON array",
-    version=1,
+    version=2,
     data_type=DataType.STRUCTURED,
     paths=(r".+\.json",),
     looks_like=_looks_like,

@@ -38,7 +38,7 @@ def _is_object(line: bytes) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Lines of any NDJSON (JSON Lines)",
-    version=1,
+    version=2,
     data_type=DataType.STRUCTURED,
     paths=(r".+\.(ndjson|jsonl|jsonlines|ldjson|json)",),
     looks_like=_looks_like,

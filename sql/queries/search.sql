@@ -37,7 +37,8 @@ indexed AS (
     INSERT INTO user_data.search (document_id, user_id, data_type, partition_at, record_key,
         record_type, source, language, at, latitude, longitude, words, domain)
     SELECT id, user_id, data_type, partition_at, record_key, record_type, source, language,
-        source_timestamp, latitude, longitude, words, domain FROM found
+        source_timestamp, CASE WHEN (latitude, longitude) <> (0, 0) THEN latitude END,
+        CASE WHEN (latitude, longitude) <> (0, 0) THEN longitude END, words, domain FROM found
     ON CONFLICT (document_id, user_id) DO UPDATE SET language = excluded.language, at = excluded.at,
         latitude = excluded.latitude, longitude = excluded.longitude, words = excluded.words,
         domain = excluded.domain),
