@@ -143,6 +143,7 @@ def load_documents(commit: Commit, staged: Staged) -> Came:
         rows = commit.run("lake", "insert_documents", **common)
     else:
         name = "insert_documents_with_vectors"
+        commit.run("lake", "wait_shortly")
         rows = commit.run("lake", name, **common, model_id=vectors.model_id)
     came = Came(_counts(rows))
     if sum(came.rows.values()) < staged.lines.count(b"\n"):
@@ -305,6 +306,11 @@ class VectorStore:
         """The id of a model, if it has one."""
         rows = self._lake.rows(user_id, "vectors", "find_model", name=name, revision=revision)
         return int(rows[0]["id"]) if rows else None
+
+    def is_indexed(self, user_id: UUID, model_id: int) -> bool:
+        """Whether there is an index of a model's vectors."""
+        (row,) = self._lake.rows(user_id, "lake", "is_indexed", model_id=model_id)
+        return bool(row["is_indexed"])
 
     def cached(
         self, user_id: UUID, model_id: int, hashes: Iterable[bytes]

@@ -288,6 +288,8 @@ def embed_chunk(run: Runtime, claim: Claim) -> Ending:
     path = made(run, claim, "spool")
     mask = batches.read_mask(made(run, claim, "mask"), "documents")
     texts = [(n, text) for n, text in batches.read_texts(path) if mask[n]]
+    if _follow(run, claim.user_id, len(texts)):
+        return lambda commit: commit.advance(Stage.LOAD)
     keys = batches.read_columns(path, "documents").keys
     vectors = embed_texts(run, claim.user_id, keys, texts)
     if vectors is None:
@@ -297,6 +299,15 @@ def embed_chunk(run: Runtime, claim: Claim) -> Ending:
     crash_here("embed.written")
     made_here = {"vectors": name, "model_id": vectors.model_id}
     return lambda commit: commit.advance(Stage.LOAD, artefacts=made_here)
+
+
+def _follow(run: Runtime, user_id: UUID, texts: int) -> bool:
+    """Whether vectors of so many texts come behind the load. Where they are indexed, each is worked
+    into the graph of its neighbours, a hundred a second or so: rows don't wait for that."""
+    if texts <= run.options.vectors_at_once:
+        return False
+    known = run.known_model(user_id, run.models.first_tier(texts))
+    return known is not None and run.vectors.is_indexed(user_id, known)
 
 
 def embed_texts(

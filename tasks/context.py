@@ -59,6 +59,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     piece_chars: int = PIECE_CHARS
     most_pieces: int = MOST_PIECES
     index_from_vectors: int = 10_000
+    vectors_at_once: int = 1_000
     near_duplicates: float | None = 0.7
     alert: Thresholds = Thresholds()
     apart_limit_s: float = 300.0

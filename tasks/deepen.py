@@ -75,6 +75,7 @@ def turn(
     """Embed what waits of one user until nothing does, the time is up, or `go_on` says no; how
     many documents were settled."""
     backlog, end, done = Backlog(run.lake, user_id), time.monotonic() + seconds, 0
+    _make_way(run, user_id, model)
     while time.monotonic() < end and go_on():
         settled = _batch(run, backlog, user_id, model)
         if settled is None:
@@ -113,6 +114,14 @@ def _is_defect(error: BaseException) -> bool:
 
 def _text(taken: Taken) -> str | None:
     return text_of(taken.title, taken.content)
+
+
+def _make_way(run: Runtime, user_id: UUID, model: str) -> None:
+    """No index over the model's vectors while so many come that it is built sooner than kept."""
+    known = run.known_model(user_id, model)
+    if known is not None:
+        run.lake.rows(user_id, "lake", "make_way", model_id=known, model=model)
+        crash_here("deepen.way_made")
 
 
 def _index(run: Runtime, user_id: UUID, model: str) -> None:

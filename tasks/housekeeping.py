@@ -23,6 +23,7 @@ from schemas.progress import QUEUES, Event, JobStatus, Stage
 from schemas.reasons import category_of
 from sql.queries import queries
 from sql.store import COUNTS, Claim, Commit, Connection, note
+from sql.vectors import MOST_ATTEMPTS
 from tasks import alarm, chains, deepen, scratch, sealed, sets
 from tasks.context import Runtime
 from tasks.counting import count_user, count_waiting
@@ -136,10 +137,12 @@ def _write_error(target: Path, job_id: UUID, job: dict[str, Any]) -> None:
 
 
 def _refresh(run: Runtime, claim: Claim) -> None:
-    """Statistics of the partitions that the job wrote to, and the vector index if it is due."""
+    """Statistics of the partitions that the job wrote to, and the vector index if it is due: where
+    vectors still wait, it is built when the last one is in."""
     for row in run.lake.rows(claim.user_id, "jobs", "touched_months", job_id=claim.job_id):
         run.lake.rows(claim.user_id, "lake", "analyze_month", **row)
-    for row in run.lake.rows(claim.user_id, "lake", "models"):
+    at_rest = {"user_id": claim.user_id, "most": MOST_ATTEMPTS}
+    for row in run.lake.rows(claim.user_id, "lake", "models_at_rest", **at_rest):
         run.lake.rows(
             claim.user_id,
             "lake",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -99,6 +100,42 @@ def test_a_turn_waits_for_imports_and_is_sent_once(
     assert deepen.send_turns(run) == 1
     database.rows("UPDATE vectors.waiting SET taken_until = now() + interval '1 minute'")
     assert deepen.send_turns(run) == 0  # somebody is at it
+
+
+def index_of_vectors(database: Database) -> int | None:
+    """Its number: one that is made anew has another."""
+    (row,) = database.rows("SELECT id FROM vectors.models WHERE tier = 'static'")
+    oid: int | None = database.one(
+        f"SELECT to_regclass('vectors.embeddings_m{row['id']}_hnsw')::oid"
+    )
+    return oid
+
+
+def test_many_vectors_follow_the_rows_where_an_index_would_slow_them(
+    imported: Imported, run: Runtime, driver: Driver, database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    few = msgspec.structs.replace(run.options, index_from_vectors=4, vectors_at_once=5)
+    monkeypatch.setattr(run, "options", few)
+    imported(ANA, "1.zip", mails(*range(1, 7)))  # nothing is indexed yet
+    first = index_of_vectors(database)
+    assert (have(database, "static"), first is None) == (6, False)
+
+    imported(ANA, "2.zip", mails(*range(7, 11)))  # few come at once
+    assert (have(database, "static"), index_of_vectors(database)) == (10, first)
+
+    imported(ANA, "3.zip", mails(*range(11, 17)))
+    assert (have(database, "static"), index_of_vectors(database)) == (10, first)
+    housekeeping.reconcile(run)
+    driver.take_turns(run)
+    assert (have(database, "static"), index_of_vectors(database)) == (16, first)
+
+    imported(ANA, "4.zip", mails(*range(17, 40)))  # more than there are
+    assert have(database, "static") == 16
+    housekeeping.reconcile(run)
+    driver.take_turns(run)
+    again = index_of_vectors(database)
+    assert (have(database, "static"), again is None, again == first) == (39, False, False)
 
 
 def test_a_message_says_ids_alone_and_comes_last(

@@ -295,8 +295,23 @@ SELECT vectors.ensure_model(%(name)s, %(revision)s, %(dimension)s, %(tier)s);
 -- name: ensure_index
 SELECT vectors.ensure_index(%(model_id)s, %(at_least)s);
 
--- name: models
-SELECT id FROM vectors.models ORDER BY id;
+-- name: models_at_rest
+-- Models for whose vectors nothing of the user's waits.
+SELECT m.id FROM vectors.models AS m
+WHERE NOT EXISTS (SELECT FROM vectors.waiting AS w WHERE w.user_id = %(user_id)s
+    AND w.model IN (m.tier, m.name) AND w.attempts < %(most)s)
+ORDER BY m.id;
+
+-- name: is_indexed
+SELECT to_regclass(format('vectors.embeddings_m%%s_hnsw', %(model_id)s::integer)) IS NOT NULL
+    AS is_indexed;
+
+-- name: make_way
+SELECT vectors.make_way(%(model_id)s, %(model)s);
+
+-- name: wait_shortly
+-- An index that is being built lets nothing into its table: not waited for in the middle of a load.
+SELECT set_config('lock_timeout', '20s', true);
 
 -- name: cached_vectors
 SELECT text_hash, embedding FROM vectors.cache

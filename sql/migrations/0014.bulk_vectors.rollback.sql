@@ -1,0 +1,1 @@
+DROP FUNCTION vectors.make_way;
