@@ -54,6 +54,12 @@ class _Text:
         near = self.text[max(0, start - most) : start].casefold()
         return self._hint + near if start < most else near
 
+    def label(self, start: int) -> str:
+        """The same of its own line; of those above it too, where it begins the line."""
+        near = self.before(start)
+        line = near.rpartition("\n")[2]
+        return line if line.strip() else near
+
 
 _Finder: TypeAlias = Callable[[_Text], Iterator[Finding]]
 
@@ -174,7 +180,7 @@ def _cards(within: _Text) -> Iterator[Finding]:
         before = within.before(match.start())
         if _CARD_WORDS.search(before):
             sure = 0.99
-        elif _OTHER_WORDS.search(before):
+        elif _OTHER_WORDS.search(within.label(match.start())):
             sure = 0.4
         else:
             sure = 0.95 if len(match[0]) > len(digits) else 0.8
@@ -258,7 +264,7 @@ def _national(within: _Text, match: re.Match[str]) -> tuple[float, str]:
             return 0.85, value
         return (0.6, digits) if len(digits) >= 7 else (0.0, "")
     bare = len(digits) == len(text)
-    if not bare and not _OTHER_WORDS.search(within.before(match.start())):
+    if not bare and not _OTHER_WORDS.search(within.label(match.start())):
         if _AMERICAN.fullmatch(text) and "US" in within.regions:
             return 0.7, _valid(digits, "US")
         if digits[0] == "0" and digits[1] != "0" and len(digits) > 8:

@@ -390,14 +390,20 @@ def _is_place(value: Mapping[Any, Any]) -> bool:
 
 def joined(before: Any, now: Done) -> Done:
     """What was ever done to a record: what it kept is told anew, what is gone stays told."""
+    told = before.items() if is_tag(before) else ()
+    gone = {
+        kind: changed
+        for kind, actions in told
+        if (changed := {a: n for a, n in actions.items() if a != Action.KEEP.value})
+    }
+    return _sum(gone, now)
+
+
+def _sum(*several: Done) -> Done:
     total: dict[str, Counter[str]] = {}
-    if is_tag(before):
-        for kind, actions in before.items():
-            changed = {a: n for a, n in actions.items() if a != Action.KEEP.value}
-            if changed:
-                total[kind] = Counter(changed)
-    for kind, actions in now.items():
-        total.setdefault(kind, Counter()).update(actions)
+    for done in several:
+        for kind, actions in done.items():
+            total.setdefault(kind, Counter()).update(actions)
     return {kind: dict(sorted(actions.items())) for kind, actions in sorted(total.items())}
 
 
@@ -443,16 +449,15 @@ def _without_bytes(outcome: Outcome) -> Outcome:
 
 
 def _said_in(record: Record) -> tuple[str | None, Texts, str | None]:
-    texts = Texts(record.title, record.content, record.metadata)
+    texts = Texts(record.title, record.content, {**record.metadata, **record.beside})
     return record.language, texts, record.blob.name if record.blob is not None else None
 
 
 def _json_of(record: Record) -> bytes:
     name = record.blob.name if record.blob is not None else None
+    said = (record.title, record.content, record.metadata, record.beside, name)
     try:
-        return orjson.dumps(
-            (record.title, record.content, record.metadata, name), option=orjson.OPT_NON_STR_KEYS
-        )
+        return orjson.dumps(said, option=orjson.OPT_NON_STR_KEYS)
     except (TypeError, orjson.JSONEncodeError):
         return personal.SUSPICIOUS  # surrogates, huge integers: look at it as it is
 
@@ -476,10 +481,13 @@ def suspects(documents: Sequence[bytes]) -> list[int]:
 def _treated(record: Record, treatment: Treatment, told: Told) -> Record:
     before = Texts(record.title, record.content, record.metadata)
     texts, done, _ = treatment.of(record.source, before, told)
+    beside, more, _ = treatment.of(record.source, Texts(None, None, record.beside), told)
     pairs = zip(Texts._fields, before, texts, strict=True)
     changes: dict[str, Any] = {name: new for name, old, new in pairs if new is not old}
-    if done:
-        changes["privacy"] = done
+    if beside.metadata is not record.beside:
+        changes["beside"] = beside.metadata
+    if done or more:
+        changes["privacy"] = _sum(done, more)
     if record.blob is not None and (blob := _named(record.blob, record.source, treatment, told)):
         changes["blob"] = blob
     return msgspec.structs.replace(record, **changes) if changes else record

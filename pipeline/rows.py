@@ -18,8 +18,7 @@ def row(value: Any, source: str) -> Record:
 
     It is who its canonical text says: keys sorted, no white space. So the same value in another
     file or container, in another order of keys, or pretty-printed, is the same document. `content`
-    repeats what stands in it, so that it is found by that: a line each, under the names that lead
-    there.
+    repeats what stands in it, a line each under the name of its field, so that it is found by that.
     """
     return Record(
         data_type=DataType.STRUCTURED,
@@ -33,10 +32,10 @@ def row(value: Any, source: str) -> Record:
 
 
 def _lines(value: Any, name: str = "") -> Iterator[str]:
-    """`name.of.field: what it says`, by name; the items of a list share theirs."""
+    """`field: what it says`, by name; the items of a list share theirs."""
     if isinstance(value, dict):
         for key, inner in sorted(value.items()):
-            yield from _lines(inner, f"{name}.{key}" if name else key)
+            yield from _lines(inner, key)
     elif isinstance(value, list):
         for inner in value:
             yield from _lines(inner, name)

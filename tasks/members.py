@@ -10,6 +10,7 @@ from pipeline import charset, index_page, known_files
 from pipeline.durable import written
 from pipeline.format import Format, Rank, named_like, recognise
 from pipeline.ports import Scan, Verdict
+from pipeline.privacy import Texts, Treatment
 from schemas.files import Context, Head, Listed, Member
 from schemas.progress import Disposition
 from schemas.reasons import Reason
@@ -65,6 +66,16 @@ def prepare(member: Member, work: Path) -> Readable | Listed:
         context = found.reader.prepare(source, member)
     notes = ("" if product else _other_shape(member.path), _guess(encoding))
     return Readable(member=member, form=found, context=context, note="; ".join(filter(None, notes)))
+
+
+def held(found: Readable, treatment: Treatment) -> Context:
+    """What the ledger keeps of the context: what the format noted for other files of the export
+    says something of somebody, so the policy is applied to it."""
+    noted = found.context.get("noted")
+    if not isinstance(noted, dict):
+        return found.context
+    treated = treatment.of(found.form.name, Texts(None, None, noted)).texts.metadata
+    return {**found.context, "noted": treated}
 
 
 def _guess(encoding: charset.Encoding | None) -> str:

@@ -24,7 +24,7 @@ from schemas.reasons import Reason
 from sql import copy, renew
 from sql.load import SERIES, Came, Staged, Vectors, claim_twins, instants
 from sql.store import COUNTS, Commit, Hold, note
-from tasks import alarm, batches, chunk, loading, upload
+from tasks import alarm, batches, chunk, loading, members, upload
 from tasks.context import Runtime
 from tasks.reread import Group, Reading
 
@@ -247,6 +247,7 @@ class Renewal:
 
     def _renew_files(self, commit: Commit) -> None:
         form = self._form
+        treatment = self._run.options.privacy.treatment(self._reading.user_id)
         for file in self._reading.files:
             commit.run(
                 "reparse",
@@ -254,7 +255,7 @@ class Renewal:
                 file_id=file.id,
                 format=form.name,
                 version=form.version,
-                context=Jsonb(file.found.context),
+                context=Jsonb(members.held(file.found, treatment)),
                 encoding=file.found.member.encoding,
                 zero=Jsonb(dict.fromkeys((*COUNTS, "items"), 0)),
             )

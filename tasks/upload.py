@@ -21,7 +21,7 @@ from pipeline.ports import Verdict
 from pipeline.validate import measure, media_type
 from schemas.crash import crash_here
 from schemas.errors import Rejected
-from schemas.files import Listed, Member, Slice, SliceLimits, SourceFile
+from schemas.files import Context, Listed, Member, Slice, SliceLimits, SourceFile
 from schemas.progress import Disposition, Event, JobStatus, Stage
 from schemas.reasons import Reason
 from sql.store import Claim, Commit
@@ -188,7 +188,8 @@ class Cutter:
             if found.reason is Reason.INDEX_PAGE:
                 self._pages.append((member.ordinal, index_page.entries(member.file)))
             return found
-        row = _handled_row(found, verdict)
+        treatment = self._run.options.privacy.treatment(self._claim.user_id)
+        row = _handled_row(found, verdict, members.held(found, treatment))
         self._files.append(row)
         for part in self._slices(found):
             self._add(found, part)
@@ -351,7 +352,9 @@ def _listed_row(entry: Listed, verdict: Verdict | None) -> dict[str, Any]:
     }
 
 
-def _handled_row(found: members.Readable, verdict: Verdict | None) -> dict[str, Any]:
+def _handled_row(
+    found: members.Readable, verdict: Verdict | None, context: Context
+) -> dict[str, Any]:
     member = found.member
     return {
         "ordinal": member.ordinal,
@@ -365,7 +368,7 @@ def _handled_row(found: members.Readable, verdict: Verdict | None) -> dict[str, 
         "scan": verdict and verdict.line(),
         "format": found.form.name,
         "format_version": found.form.version,
-        "context": found.context,
+        "context": context,
         "settled": False,
     }
 

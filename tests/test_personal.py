@@ -115,3 +115,14 @@ def test_odd_blanks_hyphens_and_digits_hide_nothing(text: str, kind: Kind, value
     assert said[found.start : found.end] == text.strip("\u202a\u202c")
     document = json.dumps({"x": said}, ensure_ascii=False).encode()
     assert suspects([b"{}", document]) == [1]
+
+
+def test_a_field_above_says_nothing_of_a_number_in_its_own_line() -> None:
+    """As rows of tables are written out; a number alone in its line is called what stands above."""
+
+    def sure(text: str) -> list[float]:
+        return [f.confidence for f in personal.find(text) if f.kind is Kind.CARD]
+
+    assert sure("order: 7\nid: 2\nnote: pay with 4556 7375 8689 9855") == [0.95]
+    assert sure("order number\n4556 7375 8689 9855") == [0.4]
+    assert sure("order number 4556 7375 8689 9855") == [0.4]

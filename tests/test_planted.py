@@ -11,10 +11,12 @@ import base64
 import json
 import re
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from pipeline import embed
@@ -133,7 +135,16 @@ ACTIVITY = [
     {"header": "Search", "title": f"who is {FULL}", "time": f"paid by {SPACED}"},
 ]
 TABLE = f"name,phone,paid with\nBo Heron,{FULL},{DASHED}\nCy,,cash\n"
+PICTURE = BytesIO()
+Image.new("RGB", (8, 8), "red").save(PICTURE, "JPEG")
+SIDECAR = {
+    "title": "a.jpg",
+    "description": f"The heron's owner has {FULL}, and pays with {SPACED}",
+    "photoTakenTime": {"timestamp": "1683000000"},
+    "people": [{"name": f"Bo {FULL}"}],
+}
 NOTE = f"Rent for the heron is paid by {SPACED} every month, says {FULL}. Nothing else is new."
+ALBUM = "Takeout/Google Photos/Photos from 2023"
 EXPORT = zipped(
     {
         "all.mbox": MAILS.encode(),
@@ -144,21 +155,24 @@ EXPORT = zipped(
         "Takeout/My Activity/Search/MyActivity.json": json.dumps(ACTIVITY).encode(),
         "people.csv": TABLE.encode(),
         "note.txt": NOTE.encode(),
+        f"{ALBUM}/a.jpg": PICTURE.getvalue(),
+        f"{ALBUM}/a.jpg.supplemental-metadata.json": json.dumps(SIDECAR).encode(),
     }
 )
 #: How often which file holds them, in titles, texts, values, names of fields and of attachments.
 CARDS = {
     "all.mbox": 7, "WhatsApp Chat with Bo.txt": 2, "calendar.ics": 1, "contacts.vcf": 1,
-    "rows.ndjson": 3, "Takeout/My Activity/Search/MyActivity.json": 4, "people.csv": 2,
-    "note.txt": 1,
+    "rows.ndjson": 6, "Takeout/My Activity/Search/MyActivity.json": 4, "people.csv": 2,
+    "note.txt": 1,  f"{ALBUM}/a.jpg.supplemental-metadata.json": 1,
 }  # fmt: skip
 PHONES = {
     "all.mbox": 2, "WhatsApp Chat with Bo.txt": 4, "calendar.ics": 3, "contacts.vcf": 4,
-    "rows.ndjson": 5, "Takeout/My Activity/Search/MyActivity.json": 2, "people.csv": 2,
-    "note.txt": 1,
+    "rows.ndjson": 11, "Takeout/My Activity/Search/MyActivity.json": 2, "people.csv": 2,
+    "note.txt": 1,  f"{ALBUM}/a.jpg.supplemental-metadata.json": 2,
 }  # fmt: skip
-#: What stands there of an import under another policy: names of attachments are paths.
-LEFT = {"imports.files.path"}
+#: What stands there of an import under another policy: names of attachments are paths, and what a
+#: picture's sidecar says of it is kept with the file.
+LEFT = {"imports.files.path", "imports.files.context"}
 
 
 def planted_in(text: str) -> list[str]:
