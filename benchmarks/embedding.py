@@ -15,7 +15,7 @@ import json
 import random
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ def ndcg(found: NDArray[np.int64], gains: Sequence[dict[int, float]]) -> float:
 
 
 def _dcg(gains: Sequence[float]) -> float:
-    return sum(g / np.log2(rank + 2) for rank, g in enumerate(gains))
+    return float(sum(g / np.log2(rank + 2) for rank, g in enumerate(gains)))
 
 
 def quality(embedder: Embedder) -> dict[str, dict[str, float]]:
@@ -86,18 +86,16 @@ def quality(embedder: Embedder) -> dict[str, dict[str, float]]:
     queries, texts = labelled()
     q = embedder.encode([said for _, said, _ in queries])
     t = embedder.encode([said for _, said, _ in texts])
-    scores = {"all": _labelled(queries, texts, q, t, lambda _: True)}
-    for lang in ("en", "de"):
-        scores[lang] = _labelled(queries, texts, q, t, lambda each, lang=lang: each == lang)
-    return scores
+    langs = {"all": ("en", "de"), "en": ("en",), "de": ("de",)}
+    return {name: _labelled(queries, texts, q, t, some) for name, some in langs.items()}
 
 
 def _labelled(
     queries: Sequence[tuple[str, str, int]], texts: Sequence[tuple[str, str, int]],
-    q: Matrix, t: Matrix, takes: Callable[[str], bool],
+    q: Matrix, t: Matrix, langs: Sequence[str],
 ) -> dict[str, float]:  # fmt: skip
-    asked = [n for n, (lang, _, _) in enumerate(queries) if takes(lang)]
-    among = [n for n, (lang, _, _) in enumerate(texts) if takes(lang)]
+    asked = [n for n, (lang, _, _) in enumerate(queries) if lang in langs]
+    among = [n for n, (lang, _, _) in enumerate(texts) if lang in langs]
     found = nearest(q[asked], t[among])
     right = [{n for n, at in enumerate(among) if texts[at][2] == queries[a][2]} for a in asked]
     gains = [dict.fromkeys(want, 1.0) for want in right]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 
 from pipeline.format import all_formats
-from pipeline.normalise import Found, clean_json, normalise, understand
+from pipeline.normalise import Found, normalise, understand
 from pipeline.privacy import Policy, Treatment, protect
 from pipeline.screen import key_of
+from pipeline.text import clean_json
 from pipeline.validate import measure
 from schemas.files import Member, SliceLimits
 from schemas.records import Point, Record
@@ -69,7 +71,9 @@ def _load_batch(connection: psycopg.Connection, user_id: UUID, batch: list[Found
     return loaded
 
 
-def _insert(connection: psycopg.Connection, kind: str, outcomes: list, ids: dict) -> int:
+def _insert(
+    connection: psycopg.Connection, kind: str, outcomes: list[Any], ids: dict[str, Any]
+) -> int:
     import numpy as np
 
     from sql.load import micros
