@@ -15,7 +15,8 @@ from typing import Any
 
 import psycopg
 
-from benchmarks import generate, place, pure
+from benchmarks import generate, place, pure, timed
+from benchmarks.documents import Documents
 from pipeline import embed
 from tasks.counting import count_user
 from tasks.likeness import compare_user
@@ -112,6 +113,36 @@ def orchestration(settings: Settings, count: int, rounds: int) -> dict[str, Any]
     }
 
 
+#: What a user has by default, but for the full model: it follows behind, at its own pace.
+_ALL_OF_IT = {"DATAPUNK_EMBED_TYPES": "activity,email,document", "DATAPUNK_EMBED_TIERS": "static"}
+
+
+def stages(settings: Settings, count: int) -> dict[str, Any]:
+    """Of the time that the tasks of an import take, each stage's share in percent; and rates until
+    the last row is in, and until the job ends and all is findable."""
+    documents = Documents(1).write(settings.data_dir / "documents.zip", count // 4)
+    given = {"points": inputs("locations", count, settings.data_dir / "in"), "texts": documents}
+    found: dict[str, Any] = {}
+    for name, path in given.items():
+        place.empty_lake(settings)
+        times = settings.data_dir / f"{name}.times"
+        more = {**_ALL_OF_IT, timed.VARIABLE: str(times)}
+        with place.worker(settings, processes=2, queues=f"embed,{place.GENERAL}", **more):
+            first = Documents(2).write(settings.data_dir / "first.zip", 40)
+            place.submit_and_wait(settings, first)  # makes the static model
+            times.write_text("")  # the warming up is not the import's
+            job = place.submit_and_wait(settings, path)
+        took = timed.sums(times)
+        total = sum(took.values())
+        found[name] = {
+            "records": job["records_loaded"],
+            "loaded_per_s": round(job["records_loaded"] / place.loaded_after(settings, job)),
+            "findable_per_s": round(job["records_loaded"] / place.seconds(job)),
+            **{stage: f"{100 * s / total:.0f}%" for stage, s in took.items()},
+        }
+    return found
+
+
 def _user(settings: Settings) -> Any:
     with psycopg.connect(settings.url("ledger")) as connection:
         row = connection.execute(
@@ -201,7 +232,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", choices=["load", "orchestration", "embed", "behind", "memory"])
+    parser.add_argument(
+        "--only", choices=["load", "stages", "orchestration", "embed", "behind", "memory"]
+    )
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="datapunk-bench-"))
@@ -212,6 +245,12 @@ def main() -> None:
                 for kind in ("locations", "visits"):
                     say(f"{kind}: end to end with two workers, and bare COPY")
                     figures[kind] = end_to_end(settings, kind, given.records, given.rounds)
+            if given.only in (None, "stages"):
+                say(
+                    "stages: what each takes of the time, with texts embedded and all made findable"
+                )
+                for name, row in stages(settings, given.records).items():
+                    figures[f"stages, {name}"] = row
             if given.only in (None, "orchestration"):
                 say("orchestration: one worker, and the pure flow")
                 figures["orchestration"] = orchestration(settings, given.records, given.rounds)

@@ -18,6 +18,7 @@ from uuid import UUID
 import psutil
 import psycopg
 
+from benchmarks import timed
 from schemas.folders import Folders
 from sql.store import Ledger, open_pool
 from workers import bootstrap, intake, local
@@ -43,16 +44,18 @@ def worker(
 ) -> Iterator[psutil.Process]:
     """A real Celery worker with that many children, and a reconciler beside it.
 
-    Nothing is embedded, unless `more` settings of the environment say otherwise.
+    Nothing is embedded, unless `more` settings of the environment say otherwise. With
+    `timed.VARIABLE` among them the seconds of each task are written down.
     """
     ours = {"DATAPUNK_SCANNER": "off", "DATAPUNK_EMBED_TYPES": "none", **more}
     environment = {**os.environ, **settings.environment(), **ours}
     log = (settings.data_dir / "bench-worker.log").open("ab")
-    command = [sys.executable, "-m", "workers.cli", "worker", "--queues", queues]
+    module = "benchmarks.timed" if timed.VARIABLE in more else "workers.cli"
+    command = [sys.executable, "-m", module, "worker", "--queues", queues]
     command += ["--concurrency", str(processes), "--name", f"bench{time.monotonic_ns()}"]
     started = [
         subprocess.Popen(c, env=environment, stdout=log, stderr=log)
-        for c in (command, [sys.executable, "-m", "workers.cli", "reconcile"])
+        for c in (command, [sys.executable, "-m", module, "reconcile"])
     ]
     try:
         _warm(settings)

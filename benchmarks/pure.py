@@ -61,7 +61,7 @@ def _load(connection: psycopg.Connection, user_id: UUID, found: object) -> int:
 def _load_batch(connection: psycopg.Connection, user_id: UUID, batch: list[Found]) -> int:
     points = [o for _, _, o in batch if isinstance(o, Point)]
     records = [o for _, _, o in batch if isinstance(o, Record)]
-    ids = {"user_id": user_id, "job_id": uuid4(), "chunk_id": 0, "file_ids": [0]}
+    ids = {"user_id": user_id, "job_id": uuid4(), "chunk_id": 0, "file_ids": [0], "version": 1}
     loaded = 0
     with connection.transaction():
         connection.execute("SELECT set_config('app.user_id', %s, true)", (str(user_id),))
@@ -82,7 +82,7 @@ def _insert(
     months = months_of(ats)
     if kind == "locations":
         lines = [copy.location_line(o, key_of(o).hex(), 0, clean_json) for o in outcomes]
-        connection.execute(_LAKE["ensure_location_partitions"], {"months": months})
+        connection.execute(_LAKE["ensure_series_partitions"], {"type": kind, "months": months})
     else:
         lines = [copy.document_line(o, key_of(o).hex(), 0, clean_json)[0] for o in outcomes]
         for data_type in {o.data_type for o in outcomes}:
