@@ -17,8 +17,9 @@ lint: setup ## ruff and mypy
 	$(PYTHON_IN) -m ruff format --check .
 	$(PYTHON_IN) -m mypy
 
-test: lint ## lint, then every test
-	$(PYTHON_IN) -m pytest
+# A file's tests stay together: they share servers, and what is made once for all of them.
+test: lint ## lint, then every test, in two processes
+	$(PYTHON_IN) -m pytest -n 2 --dist loadfile
 
 storm: setup ## Kill processes at random in mid-import (SEED=… DURATION=seconds) and compare the rows
 	$(PYTHON_IN) -m tests.storm $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION))

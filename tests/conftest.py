@@ -31,7 +31,7 @@ from tests.lake_support import Database, Driver, FakeEmbedder, FakeModels, FakeS
 from workers import bootstrap, intake, local
 from workers.settings import ScannerMode, Settings
 
-pytest_plugins = ["tests.threats"]
+pytest_plugins = ["tests.threats", "pytester"]
 
 _TEMPLATE = "datapunk_template"
 #: Variables that steer the tests themselves.

@@ -20,8 +20,6 @@ import pytest
 
 PAGE = Path(__file__).parents[1] / "docs" / "security.md"
 _BEGIN, _END = "<!-- threats -->\n", "<!-- end of threats -->"
-#: The test that compares the page with what was seen; it runs when all others have.
-LAST = "test_the_page_shows_what_was_seen"
 
 
 class Threat(NamedTuple):
@@ -159,10 +157,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 class Recorder:
-    """What the tests of each threat noted: {threat: {"file::function": notes}}."""
+    """What the tests of each threat noted: {threat: {"file::function": notes}}.
 
-    def __init__(self, config: pytest.Config) -> None:
-        self.whole = not config.option.keyword and not any("::" in a for a in config.args)
+    Tests may run in several processes: what they noted travels in their reports, and the process
+    that gathers the reports compares the page with it when the last test has ended.
+    """
+
+    def __init__(self, *, whole: bool = True, write: bool = False, gathers: bool = True) -> None:
+        self.whole, self.write, self.gathers = whole, write, gathers
         self.notes: dict[str, dict[str, list[str]]] = {}
 
     @pytest.hookimpl(wrapper=True)
@@ -172,18 +174,49 @@ class Recorder:
         report = yield
         if report.when == "call" and report.passed:
             for mark in item.iter_markers("threat"):
-                test = item.nodeid.partition("[")[0].removeprefix("tests/")
-                notes = self.notes.setdefault(mark.args[0], {}).setdefault(test, [])
-                notes += [text for key, text in item.user_properties if key == "seen"]
-                if mark.kwargs.get("seen") not in (None, *notes):
-                    notes.append(mark.kwargs["seen"])
+                report.user_properties.append(("threat", mark.args[0]))
+                if "seen" in mark.kwargs:
+                    report.user_properties.append(("says", mark.kwargs["seen"]))
         return report
 
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        said = [text for key, text in report.user_properties if key == "says"]
+        seen = [str(text) for key, text in report.user_properties if key == "seen"]
+        test = report.nodeid.partition("[")[0].removeprefix("tests/")
+        for threat in (str(name) for key, name in report.user_properties if key == "threat"):
+            notes = self.notes.setdefault(threat, {}).setdefault(test, [])
+            notes += seen + [str(text) for text in said if text not in notes]
+
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        if session.config.option.write_threats and exitstatus == pytest.ExitCode.OK:
+        if not self.gathers or exitstatus != pytest.ExitCode.OK:
+            return
+        if self.write:
             before, _, rest = PAGE.read_text().partition(_BEGIN)
             after = rest.partition(_END)[2]
             PAGE.write_text(before + _BEGIN + self.table() + _END + after)
+        elif self.whole and self.amiss():
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.whole and not self.write and (amiss := self.amiss()):
+            terminalreporter.section(
+                "docs/security.md: write it anew with `make threats`", red=True
+            )
+            for line in amiss:
+                terminalreporter.line(line)
+
+    def amiss(self) -> list[str]:
+        """Where the page does not show what was seen, of threats of which every test ran."""
+        page, lines = rows_of_page(), []
+        for name, tests in marked().items():
+            noted = self.notes.get(name, {})
+            if set(noted) != tests:
+                continue
+            lines += [f"{name}: {test} noted nothing" for test in noted if not noted[test]]
+            shown = page.get(f"{THREATS[name].case} | {THREATS[name].expected}", "")
+            if sorted(shown.split("; ")) != sorted(self.cell(name).split("; ")):
+                lines.append(f"{name}: shown is {shown!r}, seen was {self.cell(name)!r}")
+        return lines
 
     def table(self) -> str:
         """The table in Markdown; what not all tests of it were run for stays as it was."""
@@ -203,16 +236,12 @@ class Recorder:
         return "; ".join(f"{text} (×{n})" if n > 1 else text for text, n in sorted(seen.items()))
 
 
-_RECORDER = pytest.StashKey[Recorder]()
-
-
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_RECORDER] = Recorder(config)
-    config.pluginmanager.register(config.stash[_RECORDER])
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.name == LAST)
+    whole = not config.option.keyword and not any("::" in each for each in config.args)
+    gathers = not hasattr(config, "workerinput")  # pytest-xdist's mark of a process that only tests
+    config.pluginmanager.register(
+        Recorder(whole=whole, write=config.option.write_threats, gathers=gathers)
+    )
 
 
 @pytest.fixture
@@ -223,12 +252,6 @@ def seen(request: pytest.FixtureRequest) -> Callable[[object], None]:
         request.node.user_properties.append(("seen", str(what).replace("|", "\\|")))
 
     return note
-
-
-@pytest.fixture
-def recorder(request: pytest.FixtureRequest) -> Recorder:
-    """What was noted so far in this run."""
-    return request.config.stash[_RECORDER]
 
 
 def rows_of_page() -> dict[str, str]:
