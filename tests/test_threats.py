@@ -34,6 +34,7 @@ def test_what_is_seen_is_gathered_from_the_reports(pytester: pytest.Pytester) ->
         import pytest
 
         @pytest.mark.threat("names", seen="said")
+        @pytest.mark.threat("links", seen="of links")
         @pytest.mark.parametrize("n", [1, 2])
         def test_it(n, request):
             request.node.user_properties.append(("seen", "same"))
@@ -45,5 +46,8 @@ def test_what_is_seen_is_gathered_from_the_reports(pytester: pytest.Pytester) ->
     )
     pytester.inline_run("-W", "ignore", "-p", "no:cacheprovider", plugins=[recorder])
     test = "test_what_is_seen_is_gathered_from_the_reports.py::test_it"
-    assert recorder.notes == {"names": {test: ["same", "said", "same"]}}
+    assert recorder.notes == {
+        "names": {test: ["same", "said", "same"]},
+        "links": {test: ["same", "of links", "same"]},
+    }
     assert recorder.cell("names") == "said; same (×2)"

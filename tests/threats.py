@@ -174,18 +174,19 @@ class Recorder:
         report = yield
         if report.when == "call" and report.passed:
             for mark in item.iter_markers("threat"):
-                report.user_properties.append(("threat", mark.args[0]))
-                if "seen" in mark.kwargs:
-                    report.user_properties.append(("says", mark.kwargs["seen"]))
+                report.user_properties.append(("threat", [mark.args[0], mark.kwargs.get("seen")]))
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        said = [text for key, text in report.user_properties if key == "says"]
         seen = [str(text) for key, text in report.user_properties if key == "seen"]
         test = report.nodeid.partition("[")[0].removeprefix("tests/")
-        for threat in (str(name) for key, name in report.user_properties if key == "threat"):
-            notes = self.notes.setdefault(threat, {}).setdefault(test, [])
-            notes += seen + [str(text) for text in said if text not in notes]
+        for key, value in report.user_properties:
+            if key == "threat":
+                threat, said = value
+                notes = self.notes.setdefault(threat, {}).setdefault(test, [])
+                notes += seen
+                if said not in (None, *notes):
+                    notes.append(said)
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if not self.gathers or exitstatus != pytest.ExitCode.OK:
