@@ -199,6 +199,8 @@ class Treated(NamedTuple):
 
 
 _GONE: Any = object()
+#: The field that a rule for names of attachments and documents asks for.
+NAME_OF_BLOB = "metadata.blob.name"
 #: Integers from here on may be a card's; any shorter one only where its name says so.
 _LONG_NUMBER = 10**11
 
@@ -494,5 +496,5 @@ def _treated(record: Record, treatment: Treatment, told: Told) -> Record:
 
 
 def _named(blob: Blob, source: str, treatment: Treatment, told: Told) -> Blob | None:
-    name = treatment.name(blob.name, source, "metadata.blob.name", told)
+    name = treatment.name(blob.name, source, NAME_OF_BLOB, told)
     return None if name == blob.name else msgspec.structs.replace(blob, name=name)

@@ -96,6 +96,16 @@ def renew(connection: Connection, user_id: UUID, new: Renewed) -> int:
     return len(done)
 
 
+def files(lake: Lake, user_id: UUID, after: int, n: int) -> list[DictRow]:
+    """The next files whose rows hold what records or sidecars say."""
+    return lake.rows(user_id, "privacy", "files", user_id=user_id, after=after, n=n)
+
+
+def renew_files(connection: Connection, user_id: UUID, items: Sequence[Mapping[str, Any]]) -> None:
+    """Put back rows of `files`: `id`, `path` and, where there is something, `noted`."""
+    connection.execute(_PRIVACY["treat_files"], {"user_id": user_id, "items": Jsonb(list(items))})
+
+
 def drift(lake: Lake, user_id: UUID) -> list[tuple[str, str]]:
     """Formats and the names of fields that they do not know."""
     return [

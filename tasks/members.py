@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -74,8 +75,12 @@ def held(found: Readable, treatment: Treatment) -> Context:
     noted = found.context.get("noted")
     if not isinstance(noted, dict):
         return found.context
-    treated = treatment.of(found.form.name, Texts(None, None, noted)).texts.metadata
-    return {**found.context, "noted": treated}
+    return {**found.context, "noted": treated_note(noted, found.form.name, treatment)}
+
+
+def treated_note(noted: dict[str, Any], form: str, treatment: Treatment) -> dict[str, Any]:
+    """What a format noted of a file, after the policy; the same object where nothing changed."""
+    return treatment.of(form, Texts(None, None, noted)).texts.metadata
 
 
 def _guess(encoding: charset.Encoding | None) -> str:

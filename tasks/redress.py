@@ -17,7 +17,7 @@ from psycopg.rows import DictRow
 
 from pipeline import embed
 from pipeline.names import Told
-from pipeline.privacy import Texts, Treatment, is_tag, joined
+from pipeline.privacy import NAME_OF_BLOB, Texts, Treatment, is_tag, joined
 from pipeline.text import clean_json
 from schemas.crash import crash_here
 from schemas.progress import Event
@@ -27,7 +27,7 @@ from sql.copy import content_hash, tag_name
 from sql.load import Vectors
 from sql.privacy import Renewed, Table
 from sql.store import Hold, note
-from tasks import batches, chunk, indexing
+from tasks import batches, chunk, indexing, members
 from tasks.context import Runtime
 
 _PAGE = 500
@@ -37,11 +37,12 @@ _INDEX_S = 600.0
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
     """What came of it: rows looked at and changed; `done` counts what was found in the changed
-    ones, by kind and action."""
+    ones, by kind and action. `files` have another name, or other facts of a sidecar."""
 
     documents: int = 0
     versions: int = 0
     changed: int = 0
+    files: int = 0
     done: dict[str, dict[str, int]] = {}
 
 
@@ -80,6 +81,7 @@ def apply(run: Runtime, user_id: UUID, treatment: Treatment, *, dry: bool = Fals
             done += now
             if not dry:
                 _write(run, user_id, table, rows[-1]["id"], found, now)
+    seen["files"] = _treat_files(run, user_id, treatment, dry=dry)
     if not dry:
         known = privacy.drift(run.lake, user_id)
         told = [(f, name) for f, name in known if treatment.name(name, f, "metadata") != name]
@@ -93,6 +95,38 @@ def _pages(run: Runtime, user_id: UUID, table: Table, after: int) -> Iterator[li
     while rows := privacy.page(run.lake, user_id, table, after, _PAGE):
         after = rows[-1]["id"]
         yield rows
+
+
+def _treat_files(run: Runtime, user_id: UUID, treatment: Treatment, *, dry: bool) -> int:
+    """Names of attachments, and what sidecars say of their pictures; how many rows change.
+
+    Once more does no harm, so that no place is remembered.
+    """
+    after = changed = 0
+    while rows := privacy.files(run.lake, user_id, after, _PAGE):
+        after = rows[-1]["id"]
+        items = [item for row in rows if (item := _treated_file(row, treatment))]
+        changed += len(items)
+        if items and not dry:
+            with run.lake.as_user(user_id, hold=Hold.SHARED) as connection:
+                privacy.renew_files(connection, user_id, items)
+                detail = {"table": "files", "records": len(items)}
+                note(connection, Event.PRIVACY_APPLIED, user_id, None, detail)
+    return changed
+
+
+def _treated_file(row: DictRow, treatment: Treatment) -> dict[str, Any] | None:
+    """A row after the policy; None where it stays as it is."""
+    path, noted, form = row["path"], row["noted"], row["format"] or ""
+    if row["attached"]:
+        before, slash, name = path.rpartition("/")
+        (told,) = treatment.told([(None, Texts(None, None, {}), name)])
+        path = before + slash + treatment.name(name, form, NAME_OF_BLOB, told)
+    if isinstance(noted, dict):
+        noted = members.treated_note(noted, form, treatment)
+    if path == row["path"] and noted == row["noted"]:
+        return None
+    return {"id": row["id"], "path": path, "noted": noted}
 
 
 def _changing(rows: list[DictRow], treatment: Treatment) -> list[_New]:

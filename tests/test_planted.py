@@ -170,9 +170,6 @@ PHONES = {
     "rows.ndjson": 11, "Takeout/My Activity/Search/MyActivity.json": 2, "people.csv": 2,
     "note.txt": 1,  f"{ALBUM}/a.jpg.supplemental-metadata.json": 2,
 }  # fmt: skip
-#: What stands there of an import under another policy: names of attachments are paths, and what a
-#: picture's sidecar says of it is kept with the file.
-LEFT = {"imports.files.path", "imports.files.context"}
 
 
 def planted_in(text: str) -> list[str]:
@@ -359,11 +356,14 @@ def test_a_policy_that_came_later_reaches_both_tiers(
         made.texts.clear()
     applied = redress.apply(run, user, run.options.privacy.treatment(user))
     assert applied.changed > 10
+    assert applied.files == 2, "an attachment's name, and a sidecar"
     assert deepen.turn(run, user, "full") > 10
-    assert standing(database) == LEFT
+    assert standing(database) == set()
     assert vectors(database) == before
     assert embedder.texts and deep.texts
     assert not any(planted_in(text) for text in (*embedder.texts, *deep.texts))
     assert_vectors_are_of_the_texts(database)
     told = database.rows("SELECT detail FROM imports.events WHERE kind = 'privacy_applied'")
-    assert sum(row["detail"]["records"] for row in told) == applied.changed
+    assert sum(row["detail"]["records"] for row in told) == applied.changed + applied.files
+    again = redress.apply(run, user, run.options.privacy.treatment(user))
+    assert (again.changed, again.files) == (0, 0)

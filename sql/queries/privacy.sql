@@ -40,6 +40,20 @@ SELECT version_id AS id, record_key, data_type, source, record_type, source_time
     content, content_type, language, metadata, content_hash FROM user_data.versions
 WHERE user_id = %(user_id)s AND version_id > %(after)s ORDER BY version_id LIMIT %(n)s;
 
+-- name: files
+-- Files whose paths end in a name that a record gave, and files of which a format noted something.
+SELECT id, path, format, ordinal IS NULL AS attached, context -> 'noted' AS noted
+FROM imports.files
+WHERE user_id = %(user_id)s AND id > %(after)s AND (ordinal IS NULL OR context ? 'noted')
+ORDER BY id LIMIT %(n)s;
+
+-- name: treat_files
+UPDATE imports.files AS f SET path = x.path,
+    context = CASE WHEN x.noted IS NULL THEN f.context
+        ELSE jsonb_set(f.context, '{noted}', x.noted) END
+FROM jsonb_to_recordset(%(items)s::jsonb) AS x (id bigint, path text, noted jsonb)
+WHERE f.id = x.id AND f.user_id = %(user_id)s;
+
 -- name: with_vectors
 SELECT DISTINCT document_id FROM vectors.embeddings
 WHERE user_id = %(user_id)s AND document_id = ANY(%(ids)s);

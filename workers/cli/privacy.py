@@ -85,9 +85,10 @@ def apply(
         return
     for name, applied in found.items():
         verb = "would change" if dry else "changed"
+        files = f"; names or sidecars of {applied.files} files {verb}" if applied.files else ""
         console.data(
             f"{name}: {applied.documents} documents and {applied.versions} older versions looked "
-            f"at, {applied.changed} {verb}{': ' if applied.done else ''}{told(applied.done)}"
+            f"at, {applied.changed} {verb}{': ' if applied.done else ''}{told(applied.done)}{files}"
         )
 
 
