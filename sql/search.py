@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -28,21 +28,32 @@ _DEPTH = 100
 _RRF = 60
 #: Pieces of long texts that are looked at for each document wanted.
 _PIECES = 3
-#: How many candidates the index of vectors keeps at a time, and how many that pass the filters are
-#: put in order by their whole vectors.
-_EF_SEARCH = 1000
-_CANDIDATES = 200
-#: Of no more documents that fit the filters, every vector is looked at.
-_FEW = 10_000
-#: Those that fit are counted up to here.
-_MOST_FITTING = 50_000
+#: Of no more documents that fit the filters, every vector is looked at: the index comes to what is
+#: near the question, and what fits may lie elsewhere, as mails do from a question like a chat's.
+_FEW = 100_000
 #: The index goes through at most so many vectors, and with filters through at most so many times
-#: those it would have to if what fits lay evenly among them. Where that brings too few, what fits
-#: lies elsewhere, as French texts do from an English question: then all that fit are looked at.
-_MOST_SCANNED = 40_000
+#: those it would have to if what fits lay evenly among them. Where that brings too few, all that
+#: fit are looked at.
+_MOST_SCANNED = 100_000
 _MARGIN = 6
 #: Documents not yet findable are counted up to here.
 _MOST_WAITING = 10_000
+
+
+class Depth(NamedTuple):
+    """How deep the index of vectors is searched: how many candidates it keeps at a time
+    (`ef_search`), and how many that pass are put in order by their whole vectors, where all pass
+    and where filters have their say."""
+
+    kept: int
+    all_pass: int
+    some_pass: int
+
+
+#: By meaning alone, nothing else finds what the index misses; beside a list by words, most of it is
+#: there already, and time counts.
+DEEP = Depth(1000, 2000, 1000)
+QUICK = Depth(400, 300, 300)
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,7 +122,7 @@ class Search:
         """The documents whose vectors are nearest to the text's; `models` are the best first."""
         with self._lake.as_user(self._user) as connection:
             query = self._query(connection, text)
-            scores = self._nearest(connection, models, text, filters, n + skip)
+            scores = self._nearest(connection, models, text, filters, n + skip, DEEP)
             return self._page(connection, scores, query, [], n, skip)
 
     def hybrid(
@@ -121,7 +132,7 @@ class Search:
         depth = max(_DEPTH, n + skip)
         with self._lake.as_user(self._user) as connection:
             query, corrected, words = self._sought(connection, text, filters, depth)
-            meaning = self._nearest(connection, models, text, filters, depth)
+            meaning = self._nearest(connection, models, text, filters, depth, QUICK)
             return self._page(connection, fused(words, meaning), query, corrected, n, skip)
 
     def similar(
@@ -144,7 +155,7 @@ class Search:
             if row is None:
                 raise PermanentError("There is no document of that id with a vector.")
             vector = np.asarray(row["embedding"].to_numpy(), dtype=np.float32)
-            near = self._meaning(connection, model, vector, filters, n + skip + 1)
+            near = self._meaning(connection, model, vector, filters, n + skip + 1, DEEP)
             others = [(at, score) for at, score in near if at != document_id]
             return self._page(connection, others, "", [], n, skip)
 
@@ -199,20 +210,21 @@ class Search:
         text: str,
         filters: Filters,
         n: int,
+        depth: Depth,
     ) -> list[tuple[int, float]]:
         """By the best model alone where every document has its vectors. Where some wait for them,
         by the next one; and by both, if of what that finds at least half has the better ones."""
         best, *others = models
         if not others or not self._waits(connection, best):
-            return self._meaning(connection, best, best.encode(text), filters, n)
-        depth = max(_DEPTH, n)
-        plain = self._nearest(connection, others, text, filters, depth)
+            return self._meaning(connection, best, best.encode(text), filters, n, depth)
+        most = max(_DEPTH, n)
+        plain = self._nearest(connection, others, text, filters, most, depth)
         ids = [at for at, _ in plain]
         asked = {"model_id": best.id, "user_id": self._user, "ids": ids}
         have = {row["document_id"] for row in connection.execute(_VECTORS["vectored"], asked)}
         if 2 * len(have) < len(ids):
             return plain[:n]
-        better = self._meaning(connection, best, best.encode(text), filters, depth)
+        better = self._meaning(connection, best, best.encode(text), filters, most, depth)
         return mixed(better, plain, have)[:n]
 
     def _waits(self, connection: Connection, model: Model) -> bool:
@@ -227,17 +239,18 @@ class Search:
         vector: NDArray[np.float32],
         filters: Filters,
         n: int,
+        depth: Depth,
     ) -> list[tuple[int, float]]:
         register_vector(connection)
         asked = {**self._asked(connection, filters), "vector": vector, "n": n}
-        most = max(_CANDIDATES, n * _PIECES)
         unfiltered = filters == Filters()
+        most = max(depth.all_pass if unfiltered else depth.some_pass, n * _PIECES)
         scanned = _MOST_SCANNED if unfiltered else self._scanned(connection, model, asked, most)
         if scanned:
             # Scans go on until enough rows pass the filters, so that filters lose no recall.
             for setting, value in (
                 ("iterative_scan", "relaxed_order"),
-                ("ef_search", str(_EF_SEARCH)),
+                ("ef_search", str(depth.kept)),
                 ("max_scan_tuples", str(scanned)),
                 ("scan_mem_multiplier", "4"),
             ):
@@ -252,7 +265,7 @@ class Search:
         self, connection: Connection, model: Model, asked: Mapping[str, Any], most: int
     ) -> int:
         """How many vectors the index may go through for `most` that fit; 0: none."""
-        (row,) = self._rows(connection, "fitting", **{**asked, "most": _MOST_FITTING})
+        (row,) = self._rows(connection, "fitting", **{**asked, "most": _FEW + 1})
         (held,) = self._rows(connection, "held", model_id=model.id)
         return worth_scanning(most, held["vectors"], row["count"])
 
@@ -316,11 +329,10 @@ class Search:
 
 def worth_scanning(most: int, held: float, fitting: int) -> int:
     """Of `held` vectors, how many an index may go through until it has `most` of those that fit;
-    0 where it is less work to look at all `fitting` ones."""
+    0 where all `fitting` ones are looked at."""
     if fitting <= _FEW:
         return 0
-    scanned = int(_MARGIN * most * held / fitting)
-    return scanned if scanned < fitting else 0
+    return min(_MOST_SCANNED, int(_MARGIN * most * held / fitting))
 
 
 def fused(*lists: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:

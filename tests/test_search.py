@@ -197,7 +197,7 @@ def test_filters_find_the_same_by_the_index_and_among_all_that_fit(
 
     monkeypatch.setattr(Search, "_by_vector", watched)
     monkeypatch.setattr(finder, "worth_scanning", lambda *_: 100)
-    monkeypatch.setattr(finder, "_CANDIDATES", candidates)
+    monkeypatch.setattr(finder, "DEEP", finder.Depth(1000, 9, candidates))
     assert seeker.by_meaning("soup", models(database), wanted, n=1).hits == few[:1]
     assert gone == ways
 
@@ -206,17 +206,17 @@ def test_a_person_is_found_by_the_index_too(
     seeker: Search, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(finder, "worth_scanning", lambda *_: 100)
-    monkeypatch.setattr(finder, "_CANDIDATES", 1)
+    monkeypatch.setattr(finder, "DEEP", finder.Depth(1000, 9, 1))
     monkeypatch.setattr(finder, "_PIECES", 1)
     wanted = Filters(person="bo@b.example")
     assert titles(seeker.by_meaning("soup", models(database), wanted, n=1)) == ["Heron again"]
 
 
 def test_the_index_goes_as_far_as_the_share_that_fits_asks_for() -> None:
-    assert finder.worth_scanning(200, 1_000_000, 50_000) == 24_000
-    assert finder.worth_scanning(200, 1_000_000, 30_000) == 0  # 40,000 are more than all that fit
-    assert finder.worth_scanning(200, 100_000, 10_000) == 0
-    assert finder.worth_scanning(200, 0, 50_000) == 0  # never counted: there is no index either
+    assert finder.worth_scanning(300, 1_000_000, 100_000) == 0
+    assert finder.worth_scanning(300, 1_000_000, 100_001) == 17_999
+    assert finder.worth_scanning(1000, 10_000_000, 100_001) == 100_000
+    assert finder.worth_scanning(300, 100_000, 10_000) == 0
 
 
 def test_row_level_security_leaves_the_index_of_words_in_use(
