@@ -34,7 +34,7 @@ _FEW = 100_000
 #: The index goes through at most so many vectors, and with filters through at most so many times
 #: those it would have to if what fits lay evenly among them. Where that brings too few, all that
 #: fit are looked at.
-_MOST_SCANNED = 100_000
+_MOST_SCANNED = 200_000
 _MARGIN = 6
 #: Documents not yet findable are counted up to here.
 _MOST_WAITING = 10_000
@@ -52,7 +52,7 @@ class Depth(NamedTuple):
 
 #: By meaning alone, nothing else finds what the index misses; beside a list by words, most of it is
 #: there already, and time counts.
-DEEP = Depth(1000, 2000, 1000)
+DEEP = Depth(1000, 5000, 2000)
 QUICK = Depth(400, 300, 300)
 
 

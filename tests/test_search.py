@@ -215,7 +215,7 @@ def test_a_person_is_found_by_the_index_too(
 def test_the_index_goes_as_far_as_the_share_that_fits_asks_for() -> None:
     assert finder.worth_scanning(300, 1_000_000, 100_000) == 0
     assert finder.worth_scanning(300, 1_000_000, 100_001) == 17_999
-    assert finder.worth_scanning(1000, 10_000_000, 100_001) == 100_000
+    assert finder.worth_scanning(1000, 10_000_000, 100_001) == 200_000
     assert finder.worth_scanning(300, 100_000, 10_000) == 0
 
 
