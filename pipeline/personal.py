@@ -497,6 +497,8 @@ _IN_TOKENS = bytes.maketrans(
     b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-", b"a" * 64
 )
 _TOKEN = b"a" * 20
+_OTHER = re.compile(rb"[^a]").search
+_BEGINNING = re.compile(b"|".join(re.escape(begin.encode()) for begin, _ in _TOKENS)).search
 #: As RFC 3339 writes a time: nearly every record has one, and it is nobody's.
 _TIME = b"0000-00-00A00:00:00"
 
@@ -541,6 +543,16 @@ def _word(word: str) -> _Clue:
     return lambda look, start: look.small.find(data, start)
 
 
+def _token(look: _Look, start: int) -> int:
+    """Twenty signs as tokens have them, and a beginning of one: ids have the former, too."""
+    while (at := look.tokens.find(_TOKEN, start)) >= 0:
+        after = _OTHER(look.tokens, at)
+        start = after.start() if after else len(look.tokens)
+        if _BEGINNING(look.data, max(0, at - 40), start):
+            return at
+    return -1
+
+
 _AT = _sign("@")
 #: No number begins within a word; but for those that begin with letters.
 _DIGITS = _shaped(rb"0(?<![a-zA0_]0)(?:(?:[ ().\-/]|\xc2\xa0){0,3}0){5}")
@@ -561,7 +573,7 @@ _FINDERS: tuple[tuple[_Finder, tuple[_Clue, ...]], ...] = (
     (_ips, (_shaped(rb"0\.0{1,3}\.0{1,3}\.0"),)),
     (_ips_of_six, (_shaped(rb":[0a-fA]{0,4}:"),)),
     (_macs, (_shaped(rb"[:-][0a-fA]{2}[:-][0a-fA]{2}[:-]"),)),
-    (_tokens, (_AT, _sign("PRIVATE KEY"), lambda look, start: look.tokens.find(_TOKEN, start))),
+    (_tokens, (_AT, _sign("PRIVATE KEY"), _token)),
     (_passwords, tuple(map(_word, _WORDS))),
     (_coordinates, (_shaped(rb"0\.00"),)),
     (_degrees, (_sign("°"),)),

@@ -126,3 +126,14 @@ def test_a_field_above_says_nothing_of_a_number_in_its_own_line() -> None:
     assert sure("order: 7\nid: 2\nnote: pay with 4556 7375 8689 9855") == [0.95]
     assert sure("order number\n4556 7375 8689 9855") == [0.4]
     assert sure("order number 4556 7375 8689 9855") == [0.4]
+
+
+def test_an_id_as_long_as_a_token_is_no_clue() -> None:
+    """Each visit of a browser has one: to look at all of it would take most of an import's time."""
+    said = [
+        b'{"client_id":"AbCdEfGhIjKlMnOpQrStUv=="}',
+        b'{"key":"ghp_AbCdEfGhIjKlMnOpQrStUvWxYzAbCdEfGhIjKl"}',
+        b'{"ids":["AbCdEfGhIjKlMnOpQrStUv","AbCdEfGhIjKlMnOpQrStUvWx"]}',
+        b'{"key":"SG.AbCdEfGhIjKlMnOp.AbCdEfGhIjKlMnOpQrStUvWx"}',
+    ]
+    assert suspects(said) == [1, 3]
