@@ -52,7 +52,7 @@ class Depth(NamedTuple):
 
 #: By meaning alone, nothing else finds what the index misses; beside a list by words, most of it is
 #: there already, and time counts.
-DEEP = Depth(1000, 5000, 2000)
+DEEP = Depth(1000, 2500, 1000)
 QUICK = Depth(400, 300, 300)
 
 
