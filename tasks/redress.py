@@ -105,7 +105,9 @@ def _treat_files(run: Runtime, user_id: UUID, treatment: Treatment, *, dry: bool
     after = changed = 0
     while rows := privacy.files(run.lake, user_id, after, _PAGE):
         after = rows[-1]["id"]
-        items = [item for row in rows if (item := _treated_file(row, treatment))]
+        told = treatment.told([(None, Texts(None, None, {}), _given_name(row)) for row in rows])
+        found = zip(rows, told, strict=True)
+        items = [item for row, names in found if (item := _treated_file(row, names, treatment))]
         changed += len(items)
         if items and not dry:
             with run.lake.as_user(user_id, hold=Hold.SHARED) as connection:
@@ -115,13 +117,16 @@ def _treat_files(run: Runtime, user_id: UUID, treatment: Treatment, *, dry: bool
     return changed
 
 
-def _treated_file(row: DictRow, treatment: Treatment) -> dict[str, Any] | None:
+def _given_name(row: DictRow) -> str | None:
+    """The last part of an attachment's path, which a record gave; other paths are the export's."""
+    return str(row["path"]).rpartition("/")[2] if row["attached"] else None
+
+
+def _treated_file(row: DictRow, names: Told, treatment: Treatment) -> dict[str, Any] | None:
     """A row after the policy; None where it stays as it is."""
     path, noted, form = row["path"], row["noted"], row["format"] or ""
-    if row["attached"]:
-        before, slash, name = path.rpartition("/")
-        (told,) = treatment.told([(None, Texts(None, None, {}), name)])
-        path = before + slash + treatment.name(name, form, NAME_OF_BLOB, told)
+    if name := _given_name(row):
+        path = path.removesuffix(name) + treatment.name(name, form, NAME_OF_BLOB, names)
     if isinstance(noted, dict):
         noted = members.treated_note(noted, form, treatment)
     if path == row["path"] and noted == row["noted"]:
