@@ -217,6 +217,7 @@ def test_the_index_goes_as_far_as_the_share_that_fits_asks_for() -> None:
     assert finder.worth_scanning(300, 1_000_000, 100_001) == 17_999
     assert finder.worth_scanning(1000, 10_000_000, 100_001) == 200_000
     assert finder.worth_scanning(300, 100_000, 10_000) == 0
+    assert finder.worth_scanning(300, 0, 200_000) == 0  # never counted: there is no index either
 
 
 def test_row_level_security_leaves_the_index_of_words_in_use(

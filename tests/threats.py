@@ -166,6 +166,7 @@ class Recorder:
     def __init__(self, *, whole: bool = True, write: bool = False, gathers: bool = True) -> None:
         self.whole, self.write, self.gathers = whole, write, gathers
         self.notes: dict[str, dict[str, list[str]]] = {}
+        self.lines: list[str] = []
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -189,21 +190,24 @@ class Recorder:
                     notes.append(said)
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        if not self.gathers or exitstatus != pytest.ExitCode.OK:
+        if not self.gathers:
             return
-        if self.write:
+        passed = exitstatus == pytest.ExitCode.OK
+        if self.write and passed:
             before, _, rest = PAGE.read_text().partition(_BEGIN)
             after = rest.partition(_END)[2]
             PAGE.write_text(before + _BEGIN + self.table() + _END + after)
-        elif self.whole and self.amiss():
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        elif self.whole and not self.write:
+            self.lines = self.amiss()
+            if self.lines and passed:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if self.whole and not self.write and (amiss := self.amiss()):
+        if self.lines:
             terminalreporter.section(
                 "docs/security.md: write it anew with `make threats`", red=True
             )
-            for line in amiss:
+            for line in self.lines:
                 terminalreporter.line(line)
 
     def amiss(self) -> list[str]:
