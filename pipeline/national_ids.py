@@ -153,6 +153,15 @@ def starting(
 
 def _sure(scheme: Scheme, number: str, context: str) -> float:
     named = bool(context) and re.search(scheme.words, context) is not None
-    if not (named or scheme.alone) or not scheme.checker().is_valid(number):
+    if not (named or scheme.alone) or not _holds(scheme, number):
         return 0.0
     return NAMED if named else scheme.alone
+
+
+def _holds(scheme: Scheme, number: str) -> bool:
+    """Whether its check accepts the number. Some look up a part of it without asking whether it is
+    there: such as the county in `stdnum.cn.ric`."""
+    try:
+        return scheme.checker().is_valid(number)
+    except LookupError:
+        return False

@@ -87,12 +87,24 @@ def find(text: str, *, hint: str = "", regions: tuple[str, ...] = REGIONS) -> li
     if _ANYTHING(text) is None or _STAMP(text):
         return []
     plain = text if text.isascii() else text.translate(_ALIKE)
-    look, within = _Look(plain.encode("utf-8", "replace")), _Text(plain, hint, regions)
-    found: list[Finding] = []
-    for finder, clues in _FINDERS:
-        if any(clue(look, 0) >= 0 for clue in clues):
-            found += finder(within)
+    finders = _known_finders(plain) if len(plain) <= _SHORT_TEXT else _finders(plain)
+    if not finders:
+        return []
+    within = _Text(plain, hint, regions)
+    found = [finding for finder in finders for finding in finder(within)]
     return found if len(found) < 2 else _without_echoes(found)
+
+
+def _finders(plain: str) -> tuple[_Finder, ...]:
+    """Those of whose clues the text holds one."""
+    look = _Look(plain.encode("utf-8", "replace"))
+    there = {clue for clue in _CLUES_OF_FINDERS if clue(look, 0) >= 0}
+    return tuple(finder for finder, clues in _FINDERS if not there.isdisjoint(clues))
+
+
+#: The names of fields, and much of what stands in them, are the same in record after record.
+_SHORT_TEXT = 120
+_known_finders = lru_cache(maxsize=8_192)(_finders)
 
 
 def _without_echoes(found: list[Finding]) -> list[Finding]:
@@ -507,7 +519,7 @@ class _Look:
     """A text in UTF-8, in the forms in which clues are quick to find."""
 
     def __init__(self, data: bytes) -> None:
-        self.data = data
+        self.data, self.is_ascii = data, data.isascii()
         self.shape = data.translate(_BY_KIND).replace(_TIME, b" " * len(_TIME))
 
     @cached_property
@@ -554,8 +566,22 @@ def _token(look: _Look, start: int) -> int:
 
 
 _AT = _sign("@")
+#: Between the digits of one number.
+_BETWEEN = rb"(?:[ ().\-/]|\xc2\xa0){0,3}"
 #: No number begins within a word; but for those that begin with letters.
-_DIGITS = _shaped(rb"0(?<![a-zA0_]0)(?:(?:[ ().\-/]|\xc2\xa0){0,3}0){5}")
+_LONG = _shaped(rb"0(?<![a-zA0_]0)(?:" + _BETWEEN + rb"0){8}")
+#: A number of fewer digits may be a phone's where it stands by itself, or as a number of JSON; the
+#: ids in the addresses of pages don't.
+_SHORT = (
+    _shaped(rb"0(?<![a-zA0_./=#&+%@\-]0)(?<![^\"]:0)(?:" + _BETWEEN + rb"0){5}"),
+    _shaped(rb"\+\(?0(?:" + _BETWEEN + rb"0){6}"),
+)
+#: Or an id of a person, if a letter or a sign parts or ends it.
+_PARTED = (
+    _shaped(rb"0(?<![a-zA0_]0)0{5,7}(?:-?A|[+A]000)"),
+    _shaped(rb"\.000\.000-"),
+    _shaped(rb"00 ?0A ?000"),
+)
 _ACCOUNT = _shaped(rb"00(?<=[a-zA]{2}00)(?<![a-zA0_]{3}00)(?:(?:[ -]|\xc2\xa0)?[0a-zA]){11}")
 _AFTER_LETTERS = (_shaped(rb"A-?0000"), _shaped(rb"A ?00 ?00 ?00 ?A"), _shaped(rb"00A00"))
 _WORDS = (
@@ -566,10 +592,10 @@ _WORDS = (
 #: Who looks, and the clues of which a text must hold one: most texts hold none.
 _FINDERS: tuple[tuple[_Finder, tuple[_Clue, ...]], ...] = (
     (_emails, (_AT,)),
-    (_cards, (_DIGITS,)),
+    (_cards, (_LONG,)),
     (_ibans, (_ACCOUNT,)),
-    (_national_ids, (_DIGITS, *_AFTER_LETTERS)),
-    (_phones, (_DIGITS,)),
+    (_national_ids, (_LONG, *_PARTED, *_AFTER_LETTERS)),
+    (_phones, (_LONG, *_SHORT)),
     (_ips, (_shaped(rb"0\.0{1,3}\.0{1,3}\.0"),)),
     (_ips_of_six, (_shaped(rb":[0a-fA]{0,4}:"),)),
     (_macs, (_shaped(rb"[:-][0a-fA]{2}[:-][0a-fA]{2}[:-]"),)),
@@ -580,8 +606,8 @@ _FINDERS: tuple[tuple[_Finder, tuple[_Clue, ...]], ...] = (
     (
         _birth_dates,
         (
-            _DIGITS,
             _shaped(rb"0[./-] ?00?[./-] ?00"),
+            _shaped(rb"000[./-]00?[./-]0"),
             _shaped(rb"0[a-z.]{0,2},? (?:[^0\"]{2,24} )?0000"),
             _shaped(rb"0000 ?(?:\xe5\xb9\xb4|\xeb\x85\x84)"),
         ),
@@ -595,11 +621,12 @@ _ODD = re.compile(
 
 
 def _odd(look: _Look, start: int) -> int:
-    match = _ODD(look.data, start)
+    match = None if look.is_ascii else _ODD(look.data, start)
     return -1 if match is None else match.start()
 
 
-_CLUES = (*dict.fromkeys(clue for _, clues in _FINDERS for clue in clues), _odd)
+_CLUES_OF_FINDERS = tuple(dict.fromkeys(clue for _, clues in _FINDERS for clue in clues))
+_CLUES = (*_CLUES_OF_FINDERS, _odd)
 
 #: A JSON text in which there is a clue.
 SUSPICIOUS = b'"@"'

@@ -8,6 +8,7 @@ them, and never to what identifies a record.
 from __future__ import annotations
 
 import hmac
+import re
 import tomllib
 from bisect import bisect_right
 from collections import Counter
@@ -466,9 +467,7 @@ def _json_of(record: Record) -> bytes:
 
 def suspects(documents: Sequence[bytes]) -> list[int]:
     """Which of the JSON texts may hold personal data, by their numbers."""
-    whole = b"\n".join(documents)  # JSON holds no line ends, but names them by letters
-    for written in (b"\\n", b"\\r", b"\\t"):
-        whole = whole.replace(written, b"  ")
+    whole = _unescaped(b"\n".join(documents))
     ends = list(accumulate(len(document) + 1 for document in documents))
     found: set[int] = set()
     for following in personal.clues(whole):
@@ -478,6 +477,19 @@ def suspects(documents: Sequence[bytes]) -> list[int]:
             found.add(n)
             at = ends[n]
     return sorted(found)
+
+
+#: How JSON writes what no line of it may hold: by letters, which hide where a word begins.
+_CONTROLS = (b"\\n", b"\\r", b"\\t", b"\\b", b"\\f")
+_BY_NUMBER = re.compile(rb"\\u00[01][0-9a-f]")
+
+
+def _unescaped(documents: bytes) -> bytes:
+    """With blanks in the place of control characters, each as long as it was."""
+    whole = documents.replace(b"\\\\", b"\\ ")
+    for written in _CONTROLS:
+        whole = whole.replace(written, b"  ")
+    return _BY_NUMBER.sub(b" " * 6, whole) if b"\\u00" in whole else whole
 
 
 def _treated(record: Record, treatment: Treatment, told: Told) -> Record:

@@ -137,3 +137,28 @@ def test_an_id_as_long_as_a_token_is_no_clue() -> None:
         b'{"key":"SG.AbCdEfGhIjKlMnOp.AbCdEfGhIjKlMnOpQrStUvWx"}',
     ]
     assert suspects(said) == [1, 3]
+
+
+def test_a_short_id_in_the_address_of_a_page_is_no_clue_and_a_phone_number_is() -> None:
+    said = [
+        b'{"url":"https://a.example/page/123456?q=1234567&n=98765432#654321"}',
+        b'{"text":"call 1234567"}',
+        b'{"phone":1234567}',
+        b'{"phones":[null,1234567]}',
+        b'{"url":"https://a.example/?q=4556737586899855"}',
+    ]
+    assert suspects(said) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("before", ["\n", "\t", "\b", "\f", "\x07", "\x1f", "\\"], ids=ascii)
+def test_what_json_escapes_hides_nothing(before: str) -> None:
+    """`\\t` may be a tab, or a backslash and the first letter of a word."""
+    for text in ("4556737586899855", "token=ab12cd34"):
+        said = f"so{before}{text}"
+        assert kinds(said)
+        assert suspects([b"{}", json.dumps({"x": said}).encode()]) == [1]
+
+
+def test_a_number_that_the_check_itself_stumbles_over_is_no_id() -> None:
+    """`stdnum.cn.ric` has no county of this number, and asks for it."""
+    assert kinds("361685883601165638") == set()
