@@ -28,6 +28,7 @@ _PEOPLE = tuple(n for n, shape in KEYS.items() if shape in (Shape.PERSON, Shape.
 _PLACES = tuple(name for name, shape in KEYS.items() if shape is Shape.PLACE)
 #: A visit or a bookmark is its address; only what people said to each other holds links.
 _LINKED = frozenset({RecordType.MESSAGE, RecordType.POST, RecordType.COMMENT, RecordType.NOTE})
+_NAMED = frozenset({*_PEOPLE, *_PLACES, "links"})
 _SPACE = re.compile(r"\s+")
 
 
@@ -60,6 +61,8 @@ def mentions(record: Record) -> Iterator[Mention]:
 def _all(record: Record) -> Iterator[Mention]:
     service = record.source.partition(".")[0]
     found = record.told
+    if _NAMED.isdisjoint(found):
+        return
     for role in _PEOPLE:
         if value := found.get(role):
             for person in value if isinstance(value, list) else (value,):

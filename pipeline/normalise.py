@@ -42,6 +42,8 @@ RAW_LIMIT = 1024 * 1024
 
 _BATCH = 1_000
 
+_NO_ZONE = nullcontext()
+
 #: Titles of pages and points on a map have no language worth asking for.
 _SPEECHLESS = frozenset({DataType.BROWSER, DataType.LOCATION})
 
@@ -152,8 +154,7 @@ def _timed(say: Callable[[], Sequence[Outcome]], home: tzinfo | None) -> Sequenc
 
     Formats write some times into metadata, so what has a place is said again in its zone.
     """
-    usual = timestamps.in_usual_zone(home, ZoneSource.ACCOUNT) if home else nullcontext()
-    with usual:
+    with timestamps.in_usual_zone(home, ZoneSource.ACCOUNT) if home else _NO_ZONE:
         said = say()
         if not any(map(_leaves_open, said)):
             return said

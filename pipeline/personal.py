@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from functools import cached_property, lru_cache, partial
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import TypeAlias
 
@@ -16,7 +16,7 @@ import msgspec
 import phonenumbers
 from stdnum import iban, luhn
 
-from pipeline import national_ids
+from pipeline import clues, national_ids
 from schemas.privacy import Kind
 
 #: Below it a finding is a guess: no tag, and no rule that does not ask for guesses.
@@ -97,9 +97,10 @@ def find(text: str, *, hint: str = "", regions: tuple[str, ...] = REGIONS) -> li
 
 def _finders(plain: str) -> tuple[_Finder, ...]:
     """Those of whose clues the text holds one."""
-    look = _Look(plain.encode("utf-8", "replace"))
-    there = {clue for clue in _CLUES_OF_FINDERS if clue(look, 0) >= 0}
-    return tuple(finder for finder, clues in _FINDERS if not there.isdisjoint(clues))
+    data = plain.encode("utf-8", "replace")
+    if clues.following(data, 0) < 0:
+        return ()
+    return tuple(finder for finder, clue in _FINDERS if clue.search(data))
 
 
 #: The names of fields, and much of what stands in them, are the same in record after record.
@@ -498,144 +499,21 @@ def _birth_dates(within: _Text) -> Iterator[Finding]:
         yield Finding(Kind.BIRTH_DATE, start, match.end(), 0.9, value)
 
 
-# --- what is looked for where ----------------------------------------------------------------
+# --- who looks where -------------------------------------------------------------------------
 
-#: Signs by their kind, one byte for one: digits are 0, capitals A.
-_BY_KIND = bytes.maketrans(
-    b"123456789BCDEFGHIJKLMNOPQRSTUVWXYZ", b"000000000AAAAAAAAAAAAAAAAAAAAAAAAA"
+#: Who looks, and what a text must hold for it.
+_FINDERS: tuple[tuple[_Finder, clues.Clue], ...] = (
+    (_emails, clues.EMAILS),
+    (_cards, clues.CARDS),
+    (_ibans, clues.IBANS),
+    (_national_ids, clues.NATIONAL_IDS),
+    (_phones, clues.PHONES),
+    (_ips, clues.IPS),
+    (_ips_of_six, clues.IPS_OF_SIX),
+    (_macs, clues.MACS),
+    (_tokens, clues.TOKENS),
+    (_passwords, clues.PASSWORDS),
+    (_coordinates, clues.COORDINATES),
+    (_degrees, clues.DEGREES),
+    (_birth_dates, clues.BIRTH_DATES),
 )
-#: The same, where all that a token may consist of is a.
-_IN_TOKENS = bytes.maketrans(
-    b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-", b"a" * 64
-)
-_TOKEN = b"a" * 20
-_OTHER = re.compile(rb"[^a]").search
-_BEGINNING = re.compile(b"|".join(re.escape(begin.encode()) for begin, _ in _TOKENS)).search
-#: As RFC 3339 writes a time: nearly every record has one, and it is nobody's.
-_TIME = b"0000-00-00A00:00:00"
-
-
-class _Look:
-    """A text in UTF-8, in the forms in which clues are quick to find."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data, self.is_ascii = data, data.isascii()
-        self.shape = data.translate(_BY_KIND).replace(_TIME, b" " * len(_TIME))
-
-    @cached_property
-    def small(self) -> bytes:
-        return self.data.lower()
-
-    @cached_property
-    def tokens(self) -> bytes:
-        return self.data.translate(_IN_TOKENS)
-
-
-#: From a place on, the next one that may be personal, or -1.
-_Clue: TypeAlias = Callable[[_Look, int], int]
-
-
-def _shaped(pattern: bytes) -> _Clue:
-    search = re.compile(pattern).search
-
-    def place(look: _Look, start: int) -> int:
-        match = search(look.shape, start)
-        return -1 if match is None else match.start()
-
-    return place
-
-
-def _sign(sign: str) -> _Clue:
-    data = sign.encode()
-    return lambda look, start: look.data.find(data, start)
-
-
-def _word(word: str) -> _Clue:
-    data = word.encode()
-    return lambda look, start: look.small.find(data, start)
-
-
-def _token(look: _Look, start: int) -> int:
-    """Twenty signs as tokens have them, and a beginning of one: ids have the former, too."""
-    while (at := look.tokens.find(_TOKEN, start)) >= 0:
-        after = _OTHER(look.tokens, at)
-        start = after.start() if after else len(look.tokens)
-        if _BEGINNING(look.data, max(0, at - 40), start):
-            return at
-    return -1
-
-
-_AT = _sign("@")
-#: Between the digits of one number.
-_BETWEEN = rb"(?:[ ().\-/]|\xc2\xa0){0,3}"
-#: No number begins within a word; but for those that begin with letters.
-_LONG = _shaped(rb"0(?<![a-zA0_]0)(?:" + _BETWEEN + rb"0){8}")
-#: A number of fewer digits may be a phone's where it stands by itself, or as a number of JSON; the
-#: ids in the addresses of pages don't.
-_SHORT = (
-    _shaped(rb"0(?<![a-zA0_./=#&+%@\-]0)(?<![^\"]:0)(?:" + _BETWEEN + rb"0){5}"),
-    _shaped(rb"\+\(?0(?:" + _BETWEEN + rb"0){6}"),
-)
-#: Or an id of a person, if a letter or a sign parts or ends it.
-_PARTED = (
-    _shaped(rb"0(?<![a-zA0_]0)0{5,7}(?:-?A|[+A]000)"),
-    _shaped(rb"\.000\.000-"),
-    _shaped(rb"00 ?0A ?000"),
-)
-_ACCOUNT = _shaped(rb"00(?<=[a-zA]{2}00)(?<![a-zA0_]{3}00)(?:(?:[ -]|\xc2\xa0)?[0a-zA]){11}")
-_AFTER_LETTERS = (_shaped(rb"A-?0000"), _shaped(rb"A ?00 ?00 ?00 ?A"), _shaped(rb"00A00"))
-_WORDS = (
-    *("pass", "pwd", "secret", "token", "api", "contrase", "senha", "wachtwoord", "hasło"),
-    *("пароль", "密码", "パスワード", "비밀번호", "kennwort", "lösenord", "salasana"),
-)
-
-#: Who looks, and the clues of which a text must hold one: most texts hold none.
-_FINDERS: tuple[tuple[_Finder, tuple[_Clue, ...]], ...] = (
-    (_emails, (_AT,)),
-    (_cards, (_LONG,)),
-    (_ibans, (_ACCOUNT,)),
-    (_national_ids, (_LONG, *_PARTED, *_AFTER_LETTERS)),
-    (_phones, (_LONG, *_SHORT)),
-    (_ips, (_shaped(rb"0\.0{1,3}\.0{1,3}\.0"),)),
-    (_ips_of_six, (_shaped(rb":[0a-fA]{0,4}:"),)),
-    (_macs, (_shaped(rb"[:-][0a-fA]{2}[:-][0a-fA]{2}[:-]"),)),
-    (_tokens, (_AT, _sign("PRIVATE KEY"), _token)),
-    (_passwords, tuple(map(_word, _WORDS))),
-    (_coordinates, (_shaped(rb"0\.00"),)),
-    (_degrees, (_sign("°"),)),
-    (
-        _birth_dates,
-        (
-            _shaped(rb"0[./-] ?00?[./-] ?00"),
-            _shaped(rb"000[./-]00?[./-]0"),
-            _shaped(rb"0[a-z.]{0,2},? (?:[^0\"]{2,24} )?0000"),
-            _shaped(rb"0000 ?(?:\xe5\xb9\xb4|\xeb\x85\x84)"),
-        ),
-    ),
-)
-#: The characters of `_ALIKE` in UTF-8, beside a digit or as one: what is looked at has them still.
-_ODD = re.compile(
-    rb"[\d)](?:\xe2\x80[\x80-\x8a\x90-\x95\xaf]|\xe2\x81\x9f|\xe2\x88\x92|\xe3\x80\x80|\xef\xb9\xa3)"
-    rb"|\xef\xbc[\x88-\x9a\xa0]|\xd9[\xa0-\xa9]|\xdb[\xb0-\xb9]|\xe0\xa5[\xa6-\xaf]"
-).search
-
-
-def _odd(look: _Look, start: int) -> int:
-    match = None if look.is_ascii else _ODD(look.data, start)
-    return -1 if match is None else match.start()
-
-
-_CLUES_OF_FINDERS = tuple(dict.fromkeys(clue for _, clues in _FINDERS for clue in clues))
-_CLUES = (*_CLUES_OF_FINDERS, _odd)
-
-#: A JSON text in which there is a clue.
-SUSPICIOUS = b'"@"'
-
-
-def clues(data: bytes) -> Iterator[Callable[[int], int]]:
-    """Searches of texts in UTF-8 (or of JSON): from a place on, the next clue of a kind, or -1.
-
-    Where none finds one, `find` finds nothing.
-    """
-    look = _Look(data)
-    return (partial(clue, look) for clue in _CLUES)

@@ -15,6 +15,7 @@ from schemas.vocabulary import KEYS, Shape
 UNUSABLE = "place_unusable"
 _COORDINATES = frozenset({"latitude", "longitude"})
 _PLACES = tuple(name for name, shape in KEYS.items() if shape is Shape.PLACE)
+_PLACED = _COORDINATES.union(_PLACES)
 
 
 def e7(value: int | str) -> float:
@@ -68,6 +69,8 @@ def settled(metadata: dict[str, Any]) -> dict[str, Any]:
     write it for "none" (reference 1.9). Others that are off the globe, or are no numbers, go under
     the flag `place_unusable`. What else is said of the place stays.
     """
+    if _PLACED.isdisjoint(metadata):
+        return metadata
     doubts = {name: doubt for name in _PLACES if (doubt := _doubt(metadata.get(name)))}
     own = _doubt(metadata)
     if not doubts and not own:

@@ -23,7 +23,7 @@ import msgspec
 import orjson
 import phonenumbers
 
-from pipeline import names, personal
+from pipeline import clues, names, personal
 from pipeline.names import Told
 from pipeline.normalise import Found
 from pipeline.personal import Finding
@@ -229,14 +229,14 @@ class Treatment:
             for rule in policy.rules
         )
 
-    def told(self, records: Sequence[tuple[str | None, Texts, str | None]]) -> list[Told]:
+    def told(self, records: Iterable[tuple[str | None, Texts, str | None]]) -> dict[int, Told]:
         """The names in the texts of each of some records: its language, its texts, and what a
-        file is called that belongs to it. `of` and `name` are given them."""
+        file is called that belongs to it. By the number of the record, if it has any; `of` and
+        `name` are given them."""
         if self._models is None:
-            return [{} for _ in records]
-        return names.tell(
-            self._models, [(tongue, names.strings([*said, file])) for tongue, said, file in records]
-        )
+            return {}
+        said = ((tongue, names.strings([*texts, file])) for tongue, texts, file in records)
+        return {n: one for n, one in enumerate(names.tell(self._models, said)) if one}
 
     def of(self, source: str, texts: Texts, told: Told | None = None) -> Treated:
         """One record's texts after the policy; the same objects where nothing changed."""
@@ -436,12 +436,11 @@ def protect(found: Iterable[Found], treatment: Treatment) -> Iterator[Found]:
         if treatment.policy.changes:
             batch = [(at, length, _without_bytes(one)) for at, length, one in batch]
         records = [(at, one[2]) for at, one in enumerate(batch) if isinstance(one[2], Record)]
-        told = treatment.told([_said_in(record) for _, record in records])
-        named = {n for n, one in enumerate(told) if one}
-        for n in named.union(suspects([_json_of(record) for _, record in records])):
+        told = treatment.told(_said_in(record) for _, record in records)
+        for n in {*told, *suspects([_json_of(record) for _, record in records])}:
             at, record = records[n]
             offset, length, _ = batch[at]
-            batch[at] = (offset, length, _treated(record, treatment, told[n]))
+            batch[at] = (offset, length, _treated(record, treatment, told.get(n)))
         yield from batch
 
 
@@ -462,21 +461,19 @@ def _json_of(record: Record) -> bytes:
     try:
         return orjson.dumps(said, option=orjson.OPT_NON_STR_KEYS)
     except (TypeError, orjson.JSONEncodeError):
-        return personal.SUSPICIOUS  # surrogates, huge integers: look at it as it is
+        return clues.SUSPICIOUS  # surrogates, huge integers: look at it as it is
 
 
 def suspects(documents: Sequence[bytes]) -> list[int]:
     """Which of the JSON texts may hold personal data, by their numbers."""
     whole = _unescaped(b"\n".join(documents))
     ends = list(accumulate(len(document) + 1 for document in documents))
-    found: set[int] = set()
-    for following in personal.clues(whole):
-        at = 0
-        while (place := following(at)) >= 0:
-            n = bisect_right(ends, place)
-            found.add(n)
-            at = ends[n]
-    return sorted(found)
+    found: list[int] = []
+    at = 0
+    while (place := clues.following(whole, at)) >= 0:
+        found.append(bisect_right(ends, place))
+        at = ends[found[-1]] - 1  # where a line ends, a word may begin
+    return found
 
 
 #: How JSON writes what no line of it may hold: by letters, which hide where a word begins.
@@ -486,13 +483,15 @@ _BY_NUMBER = re.compile(rb"\\u00[01][0-9a-f]")
 
 def _unescaped(documents: bytes) -> bytes:
     """With blanks in the place of control characters, each as long as it was."""
+    if b"\\" not in documents:
+        return documents
     whole = documents.replace(b"\\\\", b"\\ ")
     for written in _CONTROLS:
         whole = whole.replace(written, b"  ")
     return _BY_NUMBER.sub(b" " * 6, whole) if b"\\u00" in whole else whole
 
 
-def _treated(record: Record, treatment: Treatment, told: Told) -> Record:
+def _treated(record: Record, treatment: Treatment, told: Told | None) -> Record:
     before = Texts(record.title, record.content, record.metadata)
     texts, done, _ = treatment.of(record.source, before, told)
     beside, more, _ = treatment.of(record.source, Texts(None, None, record.beside), told)
@@ -507,6 +506,6 @@ def _treated(record: Record, treatment: Treatment, told: Told) -> Record:
     return msgspec.structs.replace(record, **changes) if changes else record
 
 
-def _named(blob: Blob, source: str, treatment: Treatment, told: Told) -> Blob | None:
+def _named(blob: Blob, source: str, treatment: Treatment, told: Told | None) -> Blob | None:
     name = treatment.name(blob.name, source, NAME_OF_BLOB, told)
     return None if name == blob.name else msgspec.structs.replace(blob, name=name)

@@ -28,16 +28,18 @@ def wrong_type(record: Record | Point | Metric) -> str | None:
 
 
 def _wrong_in(record: Record) -> str | None:
-    for name in ("title", "content"):
-        if not isinstance(getattr(record, name), _MAYBE_TEXT):
-            return repr(name)
+    if not isinstance(record.title, _MAYBE_TEXT):
+        return "'title'"
+    if not isinstance(record.content, _MAYBE_TEXT):
+        return "'content'"
     for related in record.related:
         if not _texts(related.identity):
             return "what it is related to"
     if record.record_type != RecordType.ROW:
-        for name, value in record.metadata.items():
-            if (fits := _FITS.get(name)) is not None and not fits(value):
-                return repr(name)
+        said = record.metadata
+        wrong = [name for name in _FITS.keys() & said.keys() if not _FITS[name](said[name])]
+        if wrong:
+            return repr(min(wrong))
     return None
 
 

@@ -132,7 +132,8 @@ def document_line(
         said = json_field(_tagged(_with_time(_with_blob(record), time), record), clean)
         if record.blob is not None and record.blob.name == record.title:
             name = NULL  # what a file is called hangs on where it lay, too
-    digest = blake2b(_meaning(stamp, name, content, record.content_type, own), digest_size=16)
+    said_of_it = _meaning(stamp, name, content, record.content_type, own)
+    digest = blake2b(said_of_it, digest_size=16).digest()
     base, nth = (repeat[0], str(repeat[1])) if repeat else (NULL, NULL)
     line = "\t".join(
         (
@@ -148,12 +149,12 @@ def document_line(
             escape(record.content_type),
             record.language or NULL,
             said,
-            digest.hexdigest(),
+            digest.hex(),
             base,
             nth,
         )
     )
-    return line, digest.digest()
+    return line, digest
 
 
 def _meaning(

@@ -24,6 +24,7 @@ _LAKE = queries("lake")
 SERIES = ("locations", "metrics")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class Vectors(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +44,7 @@ class Vectors(msgspec.Struct, frozen=True, kw_only=True):
 
 def micros(at: datetime) -> int:
     """Microseconds since 1970, as the spool keeps instants."""
-    return (at - _EPOCH) // timedelta(microseconds=1)
+    return (at - _EPOCH) // _MICROSECOND
 
 
 _UNDATED_US = micros(UNDATED)

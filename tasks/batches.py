@@ -161,12 +161,13 @@ class Batch:
             repeat, key = (key.hex(), nth), occurrence_key(key, nth)
         if self._keep_text and (text := text_of(record.title, record.content)):
             table.texts.append((len(table.keys), text))
+        key_hex = key.hex()
         if record.privacy:
             done = self.privacy.setdefault(slot, Counter())
             for kind, actions in record.privacy.items():
                 done.update({f"{PRIVACY}{kind}.{action}": n for action, n in actions.items()})
-        line, digest = copy.document_line(record, key.hex(), slot, clean_json, repeat)
-        self._add_meaning(key.hex(), record)
+        line, digest = copy.document_line(record, key_hex, slot, clean_json, repeat)
+        self._add_meaning(key_hex, record)
         table.keys.append(key)
         table.hashes.append(digest)
         table.ats.append(micros(copy.partition_of(record)))

@@ -105,9 +105,9 @@ def _treat_files(run: Runtime, user_id: UUID, treatment: Treatment, *, dry: bool
     after = changed = 0
     while rows := privacy.files(run.lake, user_id, after, _PAGE):
         after = rows[-1]["id"]
-        told = treatment.told([(None, Texts(None, None, {}), _given_name(row)) for row in rows])
-        found = zip(rows, told, strict=True)
-        items = [item for row, names in found if (item := _treated_file(row, names, treatment))]
+        told = treatment.told((None, Texts(None, None, {}), _given_name(row)) for row in rows)
+        found = (_treated_file(row, told.get(n), treatment) for n, row in enumerate(rows))
+        items = [item for item in found if item]
         changed += len(items)
         if items and not dry:
             with run.lake.as_user(user_id, hold=Hold.SHARED) as connection:
@@ -122,7 +122,7 @@ def _given_name(row: DictRow) -> str | None:
     return str(row["path"]).rpartition("/")[2] if row["attached"] else None
 
 
-def _treated_file(row: DictRow, names: Told, treatment: Treatment) -> dict[str, Any] | None:
+def _treated_file(row: DictRow, names: Told | None, treatment: Treatment) -> dict[str, Any] | None:
     """A row after the policy; None where it stays as it is."""
     path, noted, form = row["path"], row["noted"], row["format"] or ""
     if name := _given_name(row):
@@ -138,10 +138,13 @@ def _changing(rows: list[DictRow], treatment: Treatment) -> list[_New]:
     """The rows that are others after the policy."""
     parted = [_without_tag(row) for row in rows]
     told = treatment.told(
-        [(row["language"], _said_in(old), None) for row, (old, _) in zip(rows, parted, strict=True)]
+        (row["language"], _said_in(old), None) for row, (old, _) in zip(rows, parted, strict=True)
     )
-    found = zip(rows, parted, told, strict=True)
-    return [new for row, old, names in found if (new := _renewed(row, *old, names, treatment))]
+    found = (
+        _renewed(row, *old, told.get(n), treatment)
+        for n, (row, old) in enumerate(zip(rows, parted, strict=True))
+    )
+    return [new for new in found if new]
 
 
 def _said_in(texts: Texts) -> Texts:
@@ -163,7 +166,7 @@ def _without_tag(row: DictRow) -> tuple[Texts, Any]:
 
 
 def _renewed(
-    row: DictRow, old: Texts, before: Any, names: Told, treatment: Treatment
+    row: DictRow, old: Texts, before: Any, names: Told | None, treatment: Treatment
 ) -> _New | None:
     """A row after the policy; None where it stays as it is, tag and all."""
     texts, done, gone = treatment.of(row["source"], old, names)

@@ -15,7 +15,7 @@ from sql import search as finder
 from sql.queries import queries
 from sql.search import Filters, Model, Search, fused
 from sql.store import Lake
-from tasks import indexing
+from tasks import housekeeping, indexing
 from tasks.context import Runtime
 from tasks.rollback import roll_back
 from tests.lake_support import Database, Driver, FakeEmbedder, zipped
@@ -311,3 +311,19 @@ def test_documents_wait_in_a_queue_and_any_number_may_index(
     assert indexing.index_waiting(run, seconds=60) == 6
     found = Search(reader, user).by_words("heron", Filters())
     assert (len(found.hits), found.waiting) == (2, 0)
+
+
+def test_words_leave_the_machine_to_rows_that_are_coming(
+    drop: Callable[..., Any], driver: Driver, run: Runtime, database: Database, reader: Lake,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("tasks.housekeeping._INDEX_S", 0.0)
+    monkeypatch.setattr("tasks.housekeeping._BESIDE_ROWS_S", 0.0)
+    drop(ANA, "1.zip", zipped({"all.mbox": MAILS.encode()}))
+    driver.drain()
+    change = "UPDATE imports.chunks SET {} WHERE kind = 'records'"
+    leased = "status = 'leased', token = 1, lease_expires = now() + '1 h'"
+    database.rows(change.format(leased))
+    assert housekeeping.reconcile(run)["indexed"] == 0
+    database.rows(change.format("status = 'done', token = NULL, lease_expires = NULL"))
+    assert housekeeping.reconcile(run)["indexed"] == 6

@@ -223,6 +223,12 @@ SELECT DISTINCT c.job_id FROM imports.chunks AS c JOIN imports.jobs AS j ON j.id
 WHERE c.status = 'ready' AND c.enqueued_at IS NULL AND c.not_before <= clock_timestamp()
   AND j.completed_at IS NULL;
 
+-- name: rows_are_coming
+-- Whether a worker is at a chunk of records now.
+SELECT EXISTS (
+    SELECT FROM imports.chunks
+    WHERE kind = 'records' AND status = 'leased' AND lease_expires > clock_timestamp()) AS coming;
+
 -- name: waiting_by_stage
 -- Ready chunks that were sent, by stage, to compare with what the broker holds.
 SELECT stage, count(*) FROM imports.chunks

@@ -1,0 +1,124 @@
+"""The first look for personal data: which texts hold anything that a finder of `personal` looks at.
+
+Most texts hold nothing, and finders are slow. RE2 looks for the clues of all of them in one pass,
+and in time that grows as the text does, whatever stands in it. What has a clue may hold nothing in
+the end; what has none holds nothing that its finder would find.
+
+Clues are looked for in UTF-8: in a text, or in many JSON documents, a line each. None goes over the
+end of a line but to see what stands before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import re2
+
+
+class _Match(Protocol):
+    def end(self) -> int:
+        """The byte after it."""
+
+
+class Clue(Protocol):
+    """What RE2 compiles."""
+
+    def search(self, text: bytes, pos: int | None = None) -> _Match | None:
+        """The first match from `pos` on."""
+
+
+def _compiled(patterns: Iterable[str]) -> Clue:
+    options = re2.Options()
+    options.never_capture, options.max_mem = True, 32 << 20
+    compiled: Clue = re2.compile("|".join(f"(?:{pattern})" for pattern in patterns), options)
+    return compiled
+
+
+#: Between two digits of a number; where a number begins: not within a word.
+_BETWEEN = r"[ ().\-/\x{a0}]{0,3}"
+_START = r"(?:^|\W)"
+_MORE = rf"(?:{_BETWEEN}[0-9])"
+
+#: What `re` takes for blanks; those that JSON escapes are six where `privacy.suspects` looks.
+_BLANKS = r"(?:[\s\x{b}\x{1c}-\x{1f}]|[^\x{0}-\x{7f}]){0,12}"
+
+_AT = ("@",)
+_LONG = (rf"{_START}[0-9]{_MORE}{{8}}",)
+#: A number of fewer digits may be a phone's where it stands by itself, or as a number of JSON. Ids
+#: in the addresses of pages don't; and what goes on behind a sign is a time, or a version.
+_SHORT = (
+    rf"""(?:^|[^\w./=#&:+%@-]|":)[0-9]{_MORE}{{5,13}}(?:[^\w.:/-]|[.:/-](?:[^0-9]|$)|$)""",
+    rf"\+\(?[0-9]{_MORE}{{6}}",
+)
+#: Ids of people that are no nine digits: as `national_ids` has them.
+_SHAPES = (
+    r"[A-Z]{6}[0-9]{2}[A-Z][0-9]{2}[A-Z]",
+    r"[A-Z]{4}[0-9]{6}[HM]",
+    r"[XYZ]-?[0-9]{7}",
+    r"[A-Z]{5}[0-9]{4}[A-Z]",
+    r"[A-Z]{2}(?: ?[0-9]{2}){3} ?[A-D]",
+    r"[12](?: ?[0-9]){4} ?[0-9][AB] ?[0-9]{3}",
+    r"[0-9]{1,2}\.[0-9]{3}\.[0-9]{3}-[0-9kK]",
+    r"[0-9]{6,8}[-+A-FYXWVU][0-9]{3}[0-9A-Y]",
+    r"[0-9]{7,8}-?[A-Z]",
+)
+_OF_PEOPLE = tuple(rf"(?:^|[^\w-])(?:{shape})" for shape in _SHAPES)
+_TOKENS = (
+    r"(?:^|[^0-9A-Za-z_])(?:AKIA|ASIA|gh[pousr]_|github_pat_|glpat-|sk-|[rs]k_live_|xox[abeprs]-"
+    r"|AIza|ya29\.|npm_|pypi-AgE|SG\.|hf_|eyJ|AGE-SECRET-KEY-)[\w-]{8}",
+    r"[0-9]:AA[\w-]{20}",
+    "PRIVATE KEY",
+)
+_PASSWORDS = (
+    r"(?i:pass|pwd|secret|token|api|contrase|senha|wachtwoord|hasło|пароль|密码|パスワード|비밀번호"
+    r"|kennwort|lösenord|salasana)",
+)
+#: Dates with a year, but for those of an RFC 3339 time: nearly every record has one, and it is
+#: nobody's.
+_DATES = (
+    rf"(?:^|[^0-9.])[0-9]{{1,2}}[-./]{_BLANKS}[0-9]{{1,2}}[-./]{_BLANKS}[0-9]{{2}}",
+    r"[0-9]{4}[-./][0-9]{1,2}[-./][0-9]{1,2}(?:[^T0-9]|T[^0-9]|$)",
+    r"[0-9][a-z.]{0,2},? (?:[^0-9\"\n]{2,24} )?(?:18|19|20)[0-9]{2}",
+    rf"[0-9]{{4}}{_BLANKS}[年년]",
+)
+_PAIRS = (rf"\.[0-9]{{2,15}}{_BLANKS}[,;/]{_BLANKS}[+-]?[0-9]{{1,3}}\.[0-9]{{2}}",)
+_V4 = (r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",)
+_V6 = (r"::|(?:[0-9A-Fa-f]{1,4}:){5}",)
+_MACS = tuple(rf"[0-9A-Fa-f]{{2}}(?:{by}[0-9A-Fa-f]{{2}}){{5}}" for by in ":-")
+_IBANS = (r"(?:^|[^0-9A-Za-z])[A-Za-z]{2}[0-9]{2}(?:[ \x{a0}-]?[0-9A-Za-z]){11}",)
+_DEGREES = ("°",)
+#: Characters that `personal` reads as plain ones, beside a digit or as one: JSON has them still.
+_ODD = (
+    r"[0-9)][\x{2000}-\x{200a}\x{2010}-\x{2015}\x{202f}\x{205f}\x{2212}\x{3000}\x{fe63}]",
+    r"[\x{ff08}-\x{ff1a}\x{ff20}\x{660}-\x{669}\x{6f0}-\x{6f9}\x{966}-\x{96f}]",
+)
+
+EMAILS = _compiled(_AT)
+CARDS = _compiled(_LONG)
+IBANS = _compiled(_IBANS)
+NATIONAL_IDS = _compiled((*_LONG, *_OF_PEOPLE))
+PHONES = _compiled((*_LONG, *_SHORT))
+IPS = _compiled(_V4)
+IPS_OF_SIX = _compiled(_V6)
+MACS = _compiled(_MACS)
+TOKENS = _compiled((*_AT, *_TOKENS))
+PASSWORDS = _compiled(_PASSWORDS)
+COORDINATES = _compiled(_PAIRS)
+DEGREES = _compiled(_DEGREES)
+BIRTH_DATES = _compiled(_DATES)
+
+_ALL = (
+    *(_AT + _LONG + _SHORT + _IBANS + _OF_PEOPLE + _V4 + _V6 + _MACS + _TOKENS + _PASSWORDS),
+    *(_PAIRS + _DEGREES + _DATES + _ODD),
+)
+ANY = _compiled(_ALL)
+
+#: A JSON text in which there is a clue.
+SUSPICIOUS = b'"@"'
+
+
+def following(data: bytes, start: int) -> int:
+    """The last byte of the next clue from a place on, or -1."""
+    match = ANY.search(data, start)
+    return -1 if match is None else match.end() - 1
