@@ -243,7 +243,21 @@ def recall(
             known = [share for share in shares if share is not None]
             found[name] = round(statistics.mean(known), 3) if known else float("nan")
             say(f"recall at 10, {name}: {found[name]}")
+        with _as_in_hybrid():
+            shares = [_share(connection, asked, text, Filters()) for text in texts]
+        found["within hybrid, none"] = round(statistics.mean(s for s in shares if s is not None), 3)
+        say(f"recall at 10, within hybrid, none: {found['within hybrid, none']}")
     return found
+
+
+@contextmanager
+def _as_in_hybrid() -> Iterator[None]:
+    """Search by meaning goes only as deep as for its list within a hybrid search."""
+    deep, finder.DEEP = finder.DEEP, finder.QUICK
+    try:
+        yield
+    finally:
+        finder.DEEP = deep
 
 
 def _share(

@@ -30,7 +30,7 @@ class Clue(Protocol):
 
 def _compiled(patterns: Iterable[str]) -> Clue:
     options = re2.Options()
-    options.never_capture, options.max_mem = True, 32 << 20
+    options.never_capture, options.max_mem = True, 16 << 20
     compiled: Clue = re2.compile("|".join(f"(?:{pattern})" for pattern in patterns), options)
     return compiled
 

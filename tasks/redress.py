@@ -8,7 +8,8 @@ the page after the last.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -73,7 +74,7 @@ def apply(run: Runtime, user_id: UUID, treatment: Treatment, *, dry: bool = Fals
     seen: Counter[str] = Counter()
     done: Counter[tuple[str, str]] = Counter()
     for table in Table:
-        for rows in _pages(run, user_id, table, after[table]):
+        for rows in _pages(partial(privacy.page, run.lake, user_id, table), after[table]):
             found = _changing(rows, treatment)
             seen[table] += len(rows)
             seen["changed"] += len(found)
@@ -91,8 +92,9 @@ def apply(run: Runtime, user_id: UUID, treatment: Treatment, *, dry: bool = Fals
     return Applied(**seen, done=_nested(done))
 
 
-def _pages(run: Runtime, user_id: UUID, table: Table, after: int) -> Iterator[list[DictRow]]:
-    while rows := privacy.page(run.lake, user_id, table, after, _PAGE):
+def _pages(page: Callable[[int, int], list[DictRow]], after: int = 0) -> Iterator[list[DictRow]]:
+    """All that `page(after, n)` gives, by ids."""
+    while rows := page(after, _PAGE):
         after = rows[-1]["id"]
         yield rows
 
@@ -102,9 +104,8 @@ def _treat_files(run: Runtime, user_id: UUID, treatment: Treatment, *, dry: bool
 
     Once more does no harm, so that no place is remembered.
     """
-    after = changed = 0
-    while rows := privacy.files(run.lake, user_id, after, _PAGE):
-        after = rows[-1]["id"]
+    changed = 0
+    for rows in _pages(partial(privacy.files, run.lake, user_id)):
         told = treatment.told((None, Texts(None, None, {}), _given_name(row)) for row in rows)
         found = (_treated_file(row, told.get(n), treatment) for n, row in enumerate(rows))
         items = [item for item in found if item]

@@ -20,11 +20,11 @@ from pipeline.format import Format
 from pipeline.ports import Verdict
 from pipeline.validate import measure, media_type
 from schemas.crash import crash_here
-from schemas.errors import Rejected
+from schemas.errors import Rejected, TransientError
 from schemas.files import Context, Listed, Member, Slice, SliceLimits, SourceFile
 from schemas.progress import Disposition, Event, JobStatus, Stage
 from schemas.reasons import Reason
-from sql.store import Claim, Commit
+from sql.store import Claim, Commit, Hold
 from tasks import chains, members, sealed
 from tasks.context import Options, Runtime
 from tasks.shell import Ending
@@ -152,6 +152,7 @@ class Cutter:
         self._open: dict[str, _Pending] = {}
         self._ids: dict[int, int] = {}
         self._last = time.monotonic()
+        self._treatment = run.options.privacy.treatment(claim.user_id)
 
     def take(self, entry: Member | Listed) -> None:
         """Settle one member."""
@@ -188,8 +189,7 @@ class Cutter:
             if found.reason is Reason.INDEX_PAGE:
                 self._pages.append((member.ordinal, index_page.entries(member.file)))
             return found
-        treatment = self._run.options.privacy.treatment(self._claim.user_id)
-        row = _handled_row(found, verdict, members.held(found, treatment))
+        row = _handled_row(found, verdict, members.held(found, self._treatment))
         self._files.append(row)
         for part in self._slices(found):
             self._add(found, part)
@@ -235,7 +235,8 @@ class Cutter:
             return
         crash_here("extract.before_flush")
         os.sync()  # once a batch: an fsync for each of 100,000 small members takes minutes
-        with self._run.lake.commit(self._claim) as commit:
+        with self._run.lake.commit(self._claim, hold=Hold.SHARED) as commit:
+            self._check_policy()
             self._commit_files(commit)
             self._commit_pages(commit)
             self._commit_chunks(commit)
@@ -245,6 +246,13 @@ class Cutter:
         self._pages.clear()
         self._chunks.clear()
         self._send()
+
+    def _check_policy(self) -> None:
+        """What sidecars say went by the policy of then. Under this hold: `privacy apply` waits for
+        it."""
+        now = self._run.options.privacy.treatment(self._claim.user_id)
+        if now.fingerprint != self._treatment.fingerprint:
+            raise TransientError("the privacy policy changed on the way")
 
     def finish(self) -> None:
         """Commit the rest; records that need files beside them have them all now."""

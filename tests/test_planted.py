@@ -20,7 +20,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from pipeline import embed
-from tasks import context, deepen, desk, indexing, redress
+from tasks import context, deepen, desk, housekeeping, indexing, redress, upload
 from tasks.context import Runtime
 from tasks.privacy import PolicyFile
 from tests.lake_support import Database, Driver, FakeEmbedder, zipped
@@ -333,6 +333,29 @@ def test_the_receipt_counts_them(imported: Imported, database: Database, here: S
     for expected, name in ((CARDS, "privacy.card.drop"), (PHONES, "privacy.phone.hash")):
         files = database.files(job["id"])
         assert {path: files[path]["counts"].get(name) for path in expected} == expected
+
+
+def test_a_policy_that_comes_while_an_archive_is_cut_holds_for_what_was_read_of_it(
+    drop: Callable[..., Any], driver: Any, run: Runtime, database: Database, policy_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """A sidecar's facts are noted when it is cut: `privacy apply` may have gone by meanwhile."""
+    policy_file.write_text("")
+    flush = upload.Cutter.flush
+
+    def late(cutter: upload.Cutter) -> None:
+        policy_file.write_text(POLICY)
+        flush(cutter)
+
+    monkeypatch.setattr(upload.Cutter, "flush", late)
+    job_id = drop(ANA, "export.zip", EXPORT)
+    driver.drain()
+    assert database.files(job_id) == {}
+    database.let_time_pass()
+    housekeeping.reconcile(run)
+    driver.drain()
+    assert database.job(job_id)["status"] == "done"
+    assert standing(database) == set()
 
 
 def test_a_policy_that_came_later_reaches_both_tiers(
