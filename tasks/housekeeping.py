@@ -160,8 +160,9 @@ _STEPS = (
     "buried", "sets", "sent_again", "started", "indexed", "turns", "counted", "compared", "scored",
 )  # fmt: skip
 
-#: Seconds for words, and for likeness, while rows come in: enough for a batch or two.
-_BESIDE_ROWS_S = 0.3
+#: Seconds for words, and for likeness, while rows come in: enough for a batch or two; none in the
+#: first seconds of a job, since its end makes both.
+_BESIDE_ROWS_S, _SHORT_JOB_S = 0.3, 30.0
 
 
 def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> dict[str, int]:
@@ -195,7 +196,9 @@ def _share_of_a_turn(run: Runtime) -> dict[str, float]:
     """Seconds for words and likeness, if not the usual ones. While rows come in these go first: an
     import of hours is found bit by bit, and one of seconds isn't held up by its own index."""
     (row,) = run.ledger.rows("chunks", "rows_are_coming")
-    return {"seconds": _BESIDE_ROWS_S} if row["coming"] else {}
+    if row["for_s"] is None:
+        return {}
+    return {"seconds": _BESIDE_ROWS_S if row["for_s"] > _SHORT_JOB_S else 0.0}
 
 
 def _bury(run: Runtime) -> int:

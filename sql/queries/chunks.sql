@@ -224,10 +224,11 @@ WHERE c.status = 'ready' AND c.enqueued_at IS NULL AND c.not_before <= clock_tim
   AND j.completed_at IS NULL;
 
 -- name: rows_are_coming
--- Whether a worker is at a chunk of records now.
-SELECT EXISTS (
-    SELECT FROM imports.chunks
-    WHERE kind = 'records' AND status = 'leased' AND lease_expires > clock_timestamp()) AS coming;
+-- For how many seconds the longest job runs of those with a worker at a chunk of records; null
+-- where there is none.
+SELECT extract(epoch FROM clock_timestamp() - min(j.started_at))::float8 AS for_s
+FROM imports.chunks AS c JOIN imports.jobs AS j ON j.id = c.job_id
+WHERE c.kind = 'records' AND c.status = 'leased' AND c.lease_expires > clock_timestamp();
 
 -- name: waiting_by_stage
 -- Ready chunks that were sent, by stage, to compare with what the broker holds.
