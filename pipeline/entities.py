@@ -49,8 +49,12 @@ def mentions(record: Record) -> Iterator[Mention]:
     export gives no more, by name (with the service); one person object that gives several of
     them gives several mentions, and that they stand together in a contact makes them one person.
     """
+    return iter(()) if _NAMED.isdisjoint(record.told) else _once(_all(record))
+
+
+def _once(found: Iterable[Mention]) -> Iterator[Mention]:
     seen: set[tuple[bytes, str]] = set()
-    for mention in _all(record):
+    for mention in found:
         if len(seen) >= _MOST:
             return
         if (mention.key, mention.role) not in seen:
@@ -61,8 +65,6 @@ def mentions(record: Record) -> Iterator[Mention]:
 def _all(record: Record) -> Iterator[Mention]:
     service = record.source.partition(".")[0]
     found = record.told
-    if _NAMED.isdisjoint(found):
-        return
     for role in _PEOPLE:
         if value := found.get(role):
             for person in value if isinstance(value, list) else (value,):

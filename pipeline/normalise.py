@@ -99,7 +99,8 @@ _NONE: frozenset[str] = frozenset()
 def _unknown_fields(form: Format, item: RawRecord | Rejection) -> AbstractSet[str]:
     if form.fields is None or isinstance(item, Rejection) or not isinstance(item.value, dict):
         return _NONE
-    return item.value.keys() - form.fields
+    names = item.value.keys()
+    return _NONE if names <= form.fields else names - form.fields
 
 
 def _checked(outcome: Outcome) -> Outcome:

@@ -37,7 +37,9 @@ def escape(text: str) -> str:
 
 
 #: Sorted, so that the same values give the same text, and the same hash.
-_JSON = orjson.OPT_NON_STR_KEYS | orjson.OPT_SORT_KEYS
+_JSON = orjson.OPT_SORT_KEYS
+#: Names that are no texts take longer to look at, and hardly any is one.
+_ODD_JSON = _JSON | orjson.OPT_NON_STR_KEYS
 
 
 def json_field(value: Mapping[str, Any], clean: Cleaner) -> str:
@@ -46,13 +48,13 @@ def json_field(value: Mapping[str, Any], clean: Cleaner) -> str:
     try:
         encoded = orjson.dumps(value, option=_JSON)
     except (TypeError, orjson.JSONEncodeError):
-        encoded = orjson.dumps(clean(value), option=_JSON)
+        encoded = orjson.dumps(clean(value), option=_ODD_JSON)
     if not encoded.isascii() and not is_normalized("NFC", encoded.decode()):
-        encoded = orjson.dumps(clean(value), option=_JSON)
+        encoded = orjson.dumps(clean(value), option=_ODD_JSON)
     if b"\\" not in encoded:
         return encoded.decode()
     if b"\\u0000" in encoded:
-        encoded = orjson.dumps(clean(value), option=_JSON)
+        encoded = orjson.dumps(clean(value), option=_ODD_JSON)
     return encoded.replace(b"\\", b"\\\\").decode()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import compress
 from pathlib import Path
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline import spool
 from pipeline.embed import text_of
-from pipeline.entities import mentions
+from pipeline.entities import Mention, mentions
 from pipeline.normalise import Found
 from pipeline.screen import Repeats, key_of, occurrence_key
 from pipeline.text import clean_json
@@ -59,12 +59,15 @@ PRIVACY = "privacy."
 MOST_DRIFT = 200
 
 
-def mention_lines(key_hex: str, record: Record) -> Iterator[str]:
+def mention_lines(key_hex: str, record: Record) -> list[str]:
     """Who and what stands in a record, as lines for `stage_mentions`."""
-    for found in mentions(record):
-        name = copy.escape(found.name) if found.name else copy.NULL
-        value = copy.escape(found.value)
-        yield "\t".join((key_hex, found.key.hex(), found.role, found.kind, value, name))
+    return [_mention_line(key_hex, found) for found in mentions(record)]
+
+
+def _mention_line(key_hex: str, found: Mention) -> str:
+    name = copy.escape(found.name) if found.name else copy.NULL
+    value = copy.escape(found.value)
+    return "\t".join((key_hex, found.key.hex(), found.role, found.kind, value, name))
 
 
 def _lines(lines: list[str]) -> bytes:

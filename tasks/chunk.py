@@ -88,7 +88,8 @@ def read_slice(
     member, treatment, home = opened.member, beside.treatment, zones.of_account(claim.zone)
 
     def notice(new: AbstractSet[str]) -> None:
-        batch.notice(slot, {treatment.name(field, form.name, "metadata") for field in new})
+        named = {treatment.name(f, form.name, "metadata") for f in new} if new else new
+        batch.notice(slot, named)
 
     with member.file.open("rb") as source:
         found = understand(

@@ -31,9 +31,9 @@ from tasks.shell import Ending
 
 log = structlog.get_logger("datapunk.upload")
 
-#: What is committed at once while an archive is cut: enough to keep workers busy early, not so
-#: little that commits cost.
-_FLUSH_CHUNKS = 64
+#: What is committed at once while an archive is cut: little at first, so that nobody stands idle
+#: while a giant is cut, and then so much that commits cost nothing.
+_FIRST_FLUSH, _FLUSH_CHUNKS = 2, 64
 _FLUSH_FILES = 2_000
 _FLUSH_SECONDS = 2.0
 #: Lines of an export's own page that one statement takes.
@@ -152,6 +152,7 @@ class Cutter:
         self._open: dict[str, _Pending] = {}
         self._ids: dict[int, int] = {}
         self._last = time.monotonic()
+        self._full = _FIRST_FLUSH
         self._treatment = run.options.privacy.treatment(claim.user_id)
 
     def take(self, entry: Member | Listed) -> None:
@@ -193,7 +194,8 @@ class Cutter:
         self._files.append(row)
         for part in self._slices(found):
             self._add(found, part)
-            if len(self._chunks) >= _FLUSH_CHUNKS:
+            if len(self._chunks) >= self._full:
+                self._full = min(2 * self._full, _FLUSH_CHUNKS)
                 self.flush()
         row["settled"] = True
         if row["ordinal"] in self._ids:  # a giant whose row was committed before its end
