@@ -11,6 +11,7 @@ end of a line but to see what stands before it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Protocol
 
 import re2
@@ -21,17 +22,17 @@ class _Match(Protocol):
         """The byte after it."""
 
 
-class Clue(Protocol):
+class _Clue(Protocol):
     """What RE2 compiles."""
 
     def search(self, text: bytes, pos: int | None = None) -> _Match | None:
         """The first match from `pos` on."""
 
 
-def _compiled(patterns: Iterable[str]) -> Clue:
+def _compiled(patterns: Iterable[str]) -> _Clue:
     options = re2.Options()
     options.never_capture, options.max_mem = True, 16 << 20
-    compiled: Clue = re2.compile("|".join(f"(?:{pattern})" for pattern in patterns), options)
+    compiled: _Clue = re2.compile("|".join(f"(?:{pattern})" for pattern in patterns), options)
     return compiled
 
 
@@ -94,25 +95,24 @@ _ODD = (
     r"[\x{ff08}-\x{ff1a}\x{ff20}\x{660}-\x{669}\x{6f0}-\x{6f9}\x{966}-\x{96f}]",
 )
 
-EMAILS = _compiled(_AT)
-CARDS = _compiled(_LONG)
-IBANS = _compiled(_IBANS)
-NATIONAL_IDS = _compiled((*_LONG, *_OF_PEOPLE))
-PHONES = _compiled((*_LONG, *_SHORT))
-IPS = _compiled(_V4)
-IPS_OF_SIX = _compiled(_V6)
-MACS = _compiled(_MACS)
-TOKENS = _compiled((*_AT, *_TOKENS))
-PASSWORDS = _compiled(_PASSWORDS)
-COORDINATES = _compiled(_PAIRS)
-DEGREES = _compiled(_DEGREES)
-BIRTH_DATES = _compiled(_DATES)
-
-_ALL = (
-    *(_AT + _LONG + _SHORT + _IBANS + _OF_PEOPLE + _V4 + _V6 + _MACS + _TOKENS + _PASSWORDS),
-    *(_PAIRS + _DEGREES + _DATES + _ODD),
-)
-ANY = _compiled(_ALL)
+#: What a text must hold for each finder.
+_PATTERNS: dict[str, tuple[str, ...]] = {
+    "emails": _AT,
+    "cards": _LONG,
+    "ibans": _IBANS,
+    "national_ids": _LONG + _OF_PEOPLE,
+    "phones": _LONG + _SHORT,
+    "ips": _V4,
+    "ips_of_six": _V6,
+    "macs": _MACS,
+    "tokens": _AT + _TOKENS,
+    "passwords": _PASSWORDS,
+    "coordinates": _PAIRS,
+    "degrees": _DEGREES,
+    "birth_dates": _DATES,
+}
+_CLUES = {finder: _compiled(patterns) for finder, patterns in _PATTERNS.items()}
+_ANY = _compiled(dict.fromkeys(chain(*_PATTERNS.values(), _ODD)))
 
 #: A JSON text in which there is a clue.
 SUSPICIOUS = b'"@"'
@@ -120,5 +120,12 @@ SUSPICIOUS = b'"@"'
 
 def following(data: bytes, start: int) -> int:
     """The last byte of the next clue from a place on, or -1."""
-    match = ANY.search(data, start)
+    match = _ANY.search(data, start)
     return -1 if match is None else match.end() - 1
+
+
+def finders(data: bytes) -> list[str]:
+    """Those that have anything to look at in a text, by name."""
+    if following(data, 0) < 0:
+        return []
+    return [finder for finder, clue in _CLUES.items() if clue.search(data)]

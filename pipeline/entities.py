@@ -49,7 +49,8 @@ def mentions(record: Record) -> Iterator[Mention]:
     export gives no more, by name (with the service); one person object that gives several of
     them gives several mentions, and that they stand together in a contact makes them one person.
     """
-    return iter(()) if _NAMED.isdisjoint(record.told) else _once(_all(record))
+    told = record.told
+    return iter(()) if _NAMED.isdisjoint(told) else _once(_all(record, told))
 
 
 def _once(found: Iterable[Mention]) -> Iterator[Mention]:
@@ -62,9 +63,8 @@ def _once(found: Iterable[Mention]) -> Iterator[Mention]:
             yield mention
 
 
-def _all(record: Record) -> Iterator[Mention]:
+def _all(record: Record, found: Mapping[str, Any]) -> Iterator[Mention]:
     service = record.source.partition(".")[0]
-    found = record.told
     for role in _PEOPLE:
         if value := found.get(role):
             for person in value if isinstance(value, list) else (value,):

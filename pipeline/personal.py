@@ -97,10 +97,7 @@ def find(text: str, *, hint: str = "", regions: tuple[str, ...] = REGIONS) -> li
 
 def _finders(plain: str) -> tuple[_Finder, ...]:
     """Those of whose clues the text holds one."""
-    data = plain.encode("utf-8", "replace")
-    if clues.following(data, 0) < 0:
-        return ()
-    return tuple(finder for finder, clue in _FINDERS if clue.search(data))
+    return tuple(_FINDERS[name] for name in clues.finders(plain.encode("utf-8", "replace")))
 
 
 #: The names of fields, and much of what stands in them, are the same in record after record.
@@ -501,19 +498,19 @@ def _birth_dates(within: _Text) -> Iterator[Finding]:
 
 # --- who looks where -------------------------------------------------------------------------
 
-#: Who looks, and what a text must hold for it.
-_FINDERS: tuple[tuple[_Finder, clues.Clue], ...] = (
-    (_emails, clues.EMAILS),
-    (_cards, clues.CARDS),
-    (_ibans, clues.IBANS),
-    (_national_ids, clues.NATIONAL_IDS),
-    (_phones, clues.PHONES),
-    (_ips, clues.IPS),
-    (_ips_of_six, clues.IPS_OF_SIX),
-    (_macs, clues.MACS),
-    (_tokens, clues.TOKENS),
-    (_passwords, clues.PASSWORDS),
-    (_coordinates, clues.COORDINATES),
-    (_degrees, clues.DEGREES),
-    (_birth_dates, clues.BIRTH_DATES),
-)
+#: By the names that `clues` has for them.
+_FINDERS: dict[str, _Finder] = {
+    "emails": _emails,
+    "cards": _cards,
+    "ibans": _ibans,
+    "national_ids": _national_ids,
+    "phones": _phones,
+    "ips": _ips,
+    "ips_of_six": _ips_of_six,
+    "macs": _macs,
+    "tokens": _tokens,
+    "passwords": _passwords,
+    "coordinates": _coordinates,
+    "degrees": _degrees,
+    "birth_dates": _birth_dates,
+}

@@ -436,9 +436,6 @@ def protect(found: Iterable[Found], treatment: Treatment) -> Iterator[Found]:
         if treatment.policy.changes:
             batch = [(at, length, _without_bytes(one)) for at, length, one in batch]
         records = [(at, one[2]) for at, one in enumerate(batch) if isinstance(one[2], Record)]
-        if not records:
-            yield from batch
-            continue
         told = treatment.told(_said_in(record) for _, record in records)
         for n in {*told, *suspects([_json_of(record) for _, record in records])}:
             at, record = records[n]

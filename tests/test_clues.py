@@ -44,7 +44,7 @@ def _found(text: str, hint: str) -> set[tuple[str, int, int]]:
     """By every finder, whatever the first look says."""
     plain = text if text.isascii() else text.translate(personal._ALIKE)
     within = personal._Text(plain, hint, personal.REGIONS)
-    found = [one for finder, _ in personal._FINDERS for one in finder(within)]
+    found = [one for finder in personal._FINDERS.values() for one in finder(within)]
     kept = personal._without_echoes(found)
     return {(one.kind.value, one.start, one.end) for one in kept}
 

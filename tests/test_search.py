@@ -314,7 +314,7 @@ def test_documents_wait_in_a_queue_and_any_number_may_index(
 
 
 def test_words_leave_the_machine_to_rows_that_are_coming(
-    drop: Callable[..., Any], driver: Driver, run: Runtime, database: Database, reader: Lake,
+    drop: Callable[..., Any], driver: Driver, run: Runtime, database: Database,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr("tasks.housekeeping._INDEX_S", 0.0)
