@@ -6,6 +6,7 @@ import os
 from typing import Annotated
 
 import typer
+from celery.utils.nodenames import host_format
 
 from schemas.progress import QUEUES, Stage
 from workers import bootstrap, local, logs, machine, presidio, reconciler, watcher
@@ -52,20 +53,19 @@ def worker(
         bootstrap.warm_children(settings)
     else:  # a model takes what it takes
         bootstrap.limit_children(settings)
-    app.worker_main(
-        [
-            "worker",
-            f"--queues={queues}",
-            f"--concurrency={processes}",
-            f"--hostname={name}@%h",
-            f"--loglevel={settings.log_level}",
-            "--pool=prefork",
-            "--task-events",
-            # Gossip and mingle let workers talk to each other, which ours have no use for.
-            "--without-gossip",
-            "--without-mingle",
-        ]
+    made = app.Worker(
+        hostname=host_format(f"{name}@%h"),
+        queues=queues,
+        concurrency=processes,
+        loglevel=settings.log_level,
+        pool_cls="prefork",
+        task_events=True,
+        # Gossip and mingle let workers talk to each other, which ours have no use for.
+        without_gossip=True,
+        without_mingle=True,
     )
+    made.start()
+    raise typer.Exit(made.exitcode or 0)
 
 
 def flower() -> None:
