@@ -41,7 +41,6 @@ broker_transport_options = {
 }
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None  # the broker comes back when it comes back
-worker_consumer = "workers.consumer:SteadyConsumer"
 
 # A lost connection is no reason to drop work that is half done: it commits without the broker.
 worker_cancel_long_running_tasks_on_connection_loss = False

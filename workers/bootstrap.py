@@ -31,7 +31,7 @@ from tasks.alarm import Thresholds
 from tasks.blobs import FileBlobs
 from tasks.chains import BEHIND, TASK_PREFIX
 from tasks.privacy import PolicyFile
-from workers import limits, logs, presidio
+from workers import broker, limits, logs, presidio
 from workers.models import ModelsHere, tiers
 from workers.scanner import make_scanner
 from workers.settings import Infected, ScannerMode, Settings, load
@@ -157,6 +157,7 @@ def migrate(settings: Settings) -> list[str]:
 
 def make_app(settings: Settings) -> Celery:
     """The Celery app: celeryconfig.py, the broker from the settings, the tasks of all stages."""
+    broker.use_ours()
     app = Celery("datapunk")
     app.config_from_object("celeryconfig")
     app.conf.update(broker_url=settings.broker(), include=["tasks.stages"])

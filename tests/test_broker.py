@@ -1,0 +1,118 @@
+"""A worker outlives a broker that goes away at the worst moments."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+from celery import Celery
+from celery.worker.consumer import Consumer
+from kombu import Message
+from kombu.transport import redis
+from redis.exceptions import ConnectionError as Lost
+
+from workers import bootstrap, broker, local
+from workers.settings import Settings, load
+
+pytestmark = [
+    pytest.mark.services,
+    # Celery says at each loss that it could drop the tasks under way, which celeryconfig.py denies.
+    pytest.mark.filterwarnings("ignore::celery.exceptions.CPendingDeprecationWarning"),
+]
+
+
+@pytest.fixture
+def lone_broker(tmp_path: Path) -> Iterator[Settings]:
+    """A broker of its own, and no database."""
+    tmp_path.chmod(0o711)
+    settings = load(data_dir=tmp_path / "data", database_url="postgresql://x@127.0.0.1:1/x")
+    with local.servers(settings):
+        yield settings
+
+
+def _kill(settings: Settings) -> None:
+    found = local.processes_in(settings.valkey_dir, "valkey-server")
+    for process in found:
+        process.kill()
+    psutil.wait_procs(found, timeout=10)
+    assert found
+
+
+def _at_work(app: Celery) -> tuple[Consumer, Message]:
+    """A consumer that waits for more on two channels, and the message that it holds."""
+    controller = SimpleNamespace(use_eventloop=False)
+    consumer = Consumer(on_task_request=print, app=app, hostname="a@b", controller=controller)
+    connection = consumer.connection = app.connection_for_read()
+    queue = app.amqp.queues["load"](connection.default_channel)
+    queue.declare()
+    app.amqp.Producer(connection.default_channel).publish({}, routing_key="load", exchange="load")
+    taken: list[Message] = []
+    queue.consume("first", callback=taken.append)
+    while not taken:
+        connection.drain_events(timeout=5)
+    queue(connection.channel()).consume("second", callback=taken.append)
+    with pytest.raises(TimeoutError):
+        connection.drain_events(timeout=0.2)
+    return consumer, taken[0]
+
+
+def _let_go(consumer: Consumer, message: Message) -> None:
+    consumer.on_connection_error_after_connected(Lost("gone"))
+
+
+def _acknowledge_late(consumer: Consumer, message: Message) -> None:
+    errors = consumer.connection_errors
+    with suppress(*errors, AttributeError):
+        _let_go(consumer, message)
+    message.ack_log_error(logging.getLogger(), errors)
+
+
+@pytest.mark.parametrize("step", [_let_go, _acknowledge_late])
+def test_what_a_lost_broker_leaves_to_do_ends_no_worker(
+    step: Callable[[Consumer, Message], None], lone_broker: Settings
+) -> None:
+    consumer, message = _at_work(bootstrap.make_app(lone_broker))
+    _kill(lone_broker)
+    step(consumer, message)
+    assert consumer.connection is None
+
+
+@pytest.mark.parametrize("step", [_let_go, _acknowledge_late])
+def test_kombu_does_not_do_it_itself(
+    step: Callable[[Consumer, Message], None],
+    lone_broker: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """When this fails, workers/broker.py can go."""
+    monkeypatch.setattr(broker.Transport, "Channel", redis.Channel)
+    consumer, message = _at_work(bootstrap.make_app(lone_broker))
+    _kill(lone_broker)
+    with pytest.raises(AttributeError):
+        step(consumer, message)
+
+
+_BREAKS = """
+from celery.worker.consumer import Consumer
+
+def start(self):
+    raise RuntimeError("what no worker survives")
+
+Consumer.start = start
+from workers.cli import main
+main()
+"""
+
+
+def test_a_worker_that_breaks_ends_with_a_code_that_says_so(lone_broker: Settings) -> None:
+    words = [sys.executable, "-c", _BREAKS, "worker", "--queues", "load", "--concurrency", "1"]
+    environment = {**os.environ, **lone_broker.environment()}
+    ended = subprocess.run(words, env=environment, capture_output=True, timeout=60, check=False)
+    assert ended.returncode == 1, ended.stderr

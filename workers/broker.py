@@ -1,0 +1,35 @@
+"""The transport to the broker: kombu's, with one fault mended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kombu.transport import TRANSPORT_ALIASES, redis
+from redis.exceptions import ConnectionError as Lost
+
+
+class Channel(redis.Channel):
+    """kombu's channel, which says so when its connection is gone."""
+
+    def _connparams(self, asynchronous: bool = False) -> Any:
+        """How to open one more connection; raises `Lost` if the channel's own was closed.
+
+        A message that was taken before the broker went away is acknowledged, or given back, over
+        its old channel. kombu 5.7 meets None there, and the `AttributeError` ends the worker; an
+        error of the connection is borne, and the ledger sends again what is lost by it.
+        """
+        if self.connection.client is None:
+            raise Lost("this channel's connection was closed")
+        return super()._connparams(asynchronous)  # type: ignore[misc]  # the types lack it
+
+
+class Transport(redis.Transport):
+    """kombu's Redis transport with our channel."""
+
+    Channel = Channel
+
+
+def use_ours() -> None:
+    """Let every URL of a Redis or Valkey lead to our transport; call it before one is opened."""
+    for scheme in ("redis", "rediss"):
+        TRANSPORT_ALIASES[scheme] = f"{__name__}:{Transport.__name__}"
