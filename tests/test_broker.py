@@ -48,8 +48,13 @@ def _kill(settings: Settings) -> None:
 
 def _at_work(app: Celery) -> tuple[Consumer, Message]:
     """A consumer that waits for more on two channels, and the message that it holds."""
-    controller = SimpleNamespace(use_eventloop=False)
-    consumer = Consumer(on_task_request=print, app=app, hostname="a@b", controller=controller)
+    consumer = Consumer(
+        on_task_request=print,
+        app=app,
+        hostname="a@b",
+        controller=SimpleNamespace(use_eventloop=False),
+        pool=SimpleNamespace(num_processes=1, is_green=False),
+    )
     connection = consumer.connection = app.connection_for_read()
     queue = app.amqp.queues["load"](connection.default_channel)
     queue.declare()
@@ -95,7 +100,7 @@ def test_kombu_does_not_do_it_itself(
     monkeypatch.setattr(broker.Transport, "Channel", redis.Channel)
     consumer, message = _at_work(bootstrap.make_app(lone_broker))
     _kill(lone_broker)
-    with pytest.raises(AttributeError):
+    with pytest.raises(AttributeError, match="hostname"):
         step(consumer, message)
 
 
