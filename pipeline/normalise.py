@@ -6,12 +6,11 @@ rejections pass untouched. Bad data is a value; only bad weather raises.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import nullcontext
 from datetime import tzinfo
 from itertools import islice
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, Protocol, TypeAlias
 
 import msgspec
 
@@ -42,10 +41,18 @@ RAW_LIMIT = 1024 * 1024
 
 _BATCH = 1_000
 
-_NO_ZONE = nullcontext()
-
 #: Titles of pages and points on a map have no language worth asking for.
 _SPEECHLESS = frozenset({DataType.BROWSER, DataType.LOCATION})
+
+
+class Seen(Protocol):
+    """Is told of the items of a slice."""
+
+    def fields(self, unknown: AbstractSet[str]) -> None:
+        """One item has fields that its format does not know."""
+
+    def items(self, count: int) -> None:
+        """So many items it had; one may give several records, or none."""
 
 
 def understand(
@@ -55,7 +62,7 @@ def understand(
     part: Slice,
     context: Context,
     neighbours: Neighbours | None = None,
-    noticed: Callable[[AbstractSet[str]], None] | None = None,
+    seen: Seen | None = None,
     home: tzinfo | None = None,
 ) -> Iterator[Found]:
     """The outcomes of one slice, in order, each with the place of its item.
@@ -65,21 +72,24 @@ def understand(
 
     A format's complaint about an item (`BadValue`, or a field that is missing or of another
     shape), or a broken quality rule, becomes a `Rejection` with the item's raw bytes, read
-    through a second handle. `noticed` is told of each item, before its outcomes, by the names of
-    fields that the format does not know.
+    through a second handle. `seen` is told of the items.
     """
+    count = 0
     with member.file.open("rb") as again:
         for item in form.reader.items(source, part, context):
-            if noticed is not None:
-                noticed(_unknown_fields(form, item))
+            count += 1
             if isinstance(item, Rejection):
                 yield item.offset, item.length, item
                 continue
+            if seen is not None and (unknown := _unknown_fields(form, item)):
+                seen.fields(unknown)
             for outcome in outcomes_of(form, member, item, neighbours, home):
                 if isinstance(outcome, Rejection):
                     yield item.offset, item.length, _with_raw(outcome, item, again)
                 else:
                     yield item.offset, item.length, outcome
+    if seen is not None:
+        seen.items(count)
 
 
 def outcomes_of(
@@ -93,32 +103,29 @@ def outcomes_of(
     return map(_checked, _meaning(form, member, item, neighbours, home))
 
 
-_NONE: frozenset[str] = frozenset()
-
-
-def _unknown_fields(form: Format, item: RawRecord | Rejection) -> AbstractSet[str]:
-    if form.fields is None or isinstance(item, Rejection) or not isinstance(item.value, dict):
-        return _NONE
+def _unknown_fields(form: Format, item: RawRecord) -> AbstractSet[str] | None:
+    if form.fields is None or not isinstance(item.value, dict):
+        return None
     names = item.value.keys()
-    return _NONE if names <= form.fields else names - form.fields
+    return None if names <= form.fields else names - form.fields
 
 
 def _checked(outcome: Outcome) -> Outcome:
-    placed = _placed(outcome)
-    if isinstance(placed, Rejection) or (broken := broken_rule(placed)) is None:
+    if isinstance(outcome, Rejection):
+        return outcome
+    placed = _placed(outcome) if isinstance(outcome, Record) else outcome
+    if (broken := broken_rule(placed)) is None:
         return placed
     reason, detail = broken
     return Rejection(reason=reason, detail=detail)
 
 
-def _placed(outcome: Outcome) -> Outcome:
+def _placed(record: Record) -> Record:
     """A record whose places are such; rows of no known product stay as they are."""
-    if not isinstance(outcome, Record) or outcome.record_type == RecordType.ROW:
-        return outcome
-    settled = places.settled(outcome.metadata)
-    if settled is outcome.metadata:
-        return outcome
-    return msgspec.structs.replace(outcome, metadata=settled)
+    settled = places.settled(record.metadata)
+    if settled is record.metadata or record.record_type == RecordType.ROW:
+        return record
+    return msgspec.structs.replace(record, metadata=settled)
 
 
 def _meaning(
@@ -130,7 +137,7 @@ def _meaning(
 ) -> Iterable[Outcome]:
     """What the format says of one item; all of it or one rejection, never half."""
     try:
-        outcomes = _timed(lambda: _said(form, member, item), home)
+        outcomes = _timed(form, member, item, home)
         if form.beside is None or neighbours is None:
             return outcomes
         return [_completed(form.beside, o, member, neighbours) for o in outcomes]
@@ -150,22 +157,25 @@ def _said(form: Format, member: Member, item: RawRecord) -> Sequence[Outcome]:
     return (outcome,) if isinstance(outcome, msgspec.Struct) else list(outcome)
 
 
-def _timed(say: Callable[[], Sequence[Outcome]], home: tzinfo | None) -> Sequence[Outcome]:
-    """What `say` gives, every clock without a zone in that of its place, else in `home`.
+def _timed(form: Format, member: Member, item: RawRecord, home: tzinfo | None) -> Sequence[Outcome]:
+    """What the format says, every clock without a zone in that of its place, else in `home`.
 
     Formats write some times into metadata, so what has a place is said again in its zone.
     """
-    with timestamps.in_usual_zone(home, ZoneSource.ACCOUNT) if home else _NO_ZONE:
-        said = say()
-        if not any(map(_leaves_open, said)):
-            return said
-        found = [_settled(outcome) for outcome in said]
-    again: dict[tzinfo, Sequence[Outcome]] = {}
+    if home is None:
+        said = found = _said(form, member, item)
+    else:
+        with timestamps.in_usual_zone(home, ZoneSource.ACCOUNT):
+            said = _said(form, member, item)
+            found = [_settled(outcome) for outcome in said]
+    if not any(map(_leaves_open, said)):
+        return said
+    found, again = list(found), dict[tzinfo, Sequence[Outcome]]()
     for n, outcome in enumerate(said):
         if _leaves_open(outcome) and (there := _zone_there(outcome)) is not None:
             with timestamps.in_usual_zone(there, ZoneSource.COORDINATE):
                 if there not in again:
-                    again[there] = say()
+                    again[there] = _said(form, member, item)
                 found[n] = _settled(again[there][n])
     return found
 
@@ -173,7 +183,7 @@ def _timed(say: Callable[[], Sequence[Outcome]], home: tzinfo | None) -> Sequenc
 def _leaves_open(outcome: Outcome) -> bool:
     if isinstance(outcome, Rejection) or (time := outcome.time) is None:
         return False
-    return timestamps.leaves_zone_open(time)
+    return time.flag is not None and timestamps.leaves_zone_open(time)
 
 
 def _settled(outcome: Outcome) -> Outcome:
@@ -235,8 +245,10 @@ def _batch(batch: list[Found]) -> Iterable[Found]:
     wanted: list[int] = []
     for at, (offset, length, outcome) in enumerate(batch):
         if isinstance(outcome, Record):
-            clean = _clean(outcome)
-            batch[at] = (offset, length, clean)
+            clean = outcome
+            if not (_is_clean(outcome.title) and _is_clean(outcome.content)):
+                clean = _clean(outcome)
+                batch[at] = (offset, length, clean)
             if clean.content and clean.language is None and clean.data_type not in _SPEECHLESS:
                 wanted.append(at)
     if wanted:
@@ -260,6 +272,10 @@ def _conversation(record: Record) -> str | None:
     return name if isinstance(name, str) else None
 
 
+def _is_clean(said: str | None) -> bool:
+    return said is None or (said.isascii() and "\x00" not in said)
+
+
 def _clean(record: Record) -> Record:
     """The record as it is stored; the same object where nothing needed a change."""
     changes: dict[str, Any] = {}
@@ -267,7 +283,7 @@ def _clean(record: Record) -> Record:
     misread: list[dict[str, Any]] = []
     for field in ("title", "content"):
         old = getattr(record, field)
-        if old is not None and not (old.isascii() and "\x00" not in old):
+        if not _is_clean(old):
             mended = mojibake.mend(old)
             if mended is not None:
                 misread.append({"field": field, "read_as": list(mended.read_as)})

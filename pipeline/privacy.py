@@ -437,7 +437,7 @@ def protect(found: Iterable[Found], treatment: Treatment) -> Iterator[Found]:
             batch = [(at, length, _without_bytes(one)) for at, length, one in batch]
         records = [(at, one[2]) for at, one in enumerate(batch) if isinstance(one[2], Record)]
         told = treatment.told(_said_in(record) for _, record in records)
-        for n in {*told, *suspects([_json_of(record) for _, record in records])}:
+        for n in {*told, *_suspects(record for _, record in records)}:
             at, record = records[n]
             offset, length, _ = batch[at]
             batch[at] = (offset, length, _treated(record, treatment, told.get(n)))
@@ -455,9 +455,21 @@ def _said_in(record: Record) -> tuple[str | None, Texts, str | None]:
     return record.language, texts, record.blob.name if record.blob is not None else None
 
 
-def _json_of(record: Record) -> bytes:
-    name = record.blob.name if record.blob is not None else None
-    said = (record.title, record.content, record.metadata, record.beside, name)
+def _suspects(records: Iterable[Record]) -> list[int]:
+    """Which records may hold personal data: mostly none of all, which one look tells."""
+    said = [
+        (one.title, one.content, one.metadata, one.beside, one.blob and one.blob.name)
+        for one in records
+    ]
+    try:
+        if clues.following(_unescaped(orjson.dumps(said)), 0) < 0:
+            return []
+    except (TypeError, orjson.JSONEncodeError):
+        pass  # so one at a time
+    return suspects(list(map(_json_of, said)))
+
+
+def _json_of(said: Any) -> bytes:
     try:
         return orjson.dumps(said, option=orjson.OPT_NON_STR_KEYS)
     except (TypeError, orjson.JSONEncodeError):

@@ -30,7 +30,7 @@ Cleaner = Callable[[Any], Any]
 
 def escape(text: str) -> str:
     """Text as one field of COPY text format."""
-    if _needs_escape(text) is None:
+    if (text.isprintable() and "\\" not in text) or _needs_escape(text) is None:
         return text
     text = text.replace("\\", "\\\\").replace("\t", "\\t")
     return text.replace("\n", "\\n").replace("\r", "\\r")
@@ -115,8 +115,9 @@ def _tagged(metadata: dict[str, Any], record: Record) -> dict[str, Any]:
 
 def document_line(
     record: Record, key_hex: str, slot: int, clean: Cleaner, repeat: tuple[str, int] | None = None
-) -> tuple[str, bytes]:
-    """One line for `stage_documents`, without its newline, and the hash of what it says.
+) -> tuple[str, bytes, datetime]:
+    """One line for `stage_documents`, without its newline, the hash of what it says, and where it
+    lies (`partition_of`).
 
     The 16 bytes are the same for the same time, texts and metadata, whoever understood them and
     wherever in an export it lay.
@@ -156,7 +157,7 @@ def document_line(
             nth,
         )
     )
-    return line, digest
+    return line, digest, lies
 
 
 def _meaning(

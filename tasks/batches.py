@@ -20,7 +20,7 @@ from pipeline.normalise import Found
 from pipeline.screen import Repeats, key_of, occurrence_key
 from pipeline.text import clean_json
 from schemas.identity import record_key
-from schemas.records import DataType, Metric, Point, Record, Rejection
+from schemas.records import Blob, DataType, Metric, Point, Record, Rejection
 from sql import copy
 from sql.load import micros
 
@@ -122,22 +122,32 @@ class Batch:
         """The target tables by name."""
         return {name: getattr(self, name) for name in TABLES}
 
-    def add(self, slot: int, file: int, found: Iterable[Found]) -> None:
-        """Take the outcomes of one slice; `slot` is its place among the chunk's slices."""
-        for offset, length, outcome in found:
-            if isinstance(outcome, Point):
+    def add(
+        self,
+        slot: int,
+        file: int,
+        found: Iterable[Found],
+        keep: Callable[[int, int, Blob], None] | None = None,
+    ) -> None:
+        """Take the outcomes of one slice; `slot` is its place among the chunk's slices.
+
+        `keep` is given the bytes that belong to a record, before it is taken: with the place of
+        the item in the member, and of the outcome among those of the slice.
+        """
+        for nth, (offset, length, outcome) in enumerate(found):
+            if isinstance(outcome, Record):
+                if outcome.blob is not None and keep is not None:
+                    keep(offset, nth, outcome.blob)
+                self._add_document(slot, file, outcome)
+            elif isinstance(outcome, Point):
                 self._add_point(slot, outcome)
             elif isinstance(outcome, Metric):
                 self._add_metric(slot, outcome)
-            elif isinstance(outcome, Record):
-                self._add_document(slot, file, outcome)
             else:
                 self._add_rejection(slot, offset, length, outcome)
 
     def notice(self, slot: int, fields: AbstractSet[str]) -> None:
-        """One item was read, with fields that its format does not know; of these only so many names
-        are kept. An item may give several records, or none."""
-        self.items[slot] += 1
+        """One item has fields that its format does not know; only so many names are kept."""
         for field in fields:
             if (slot, field) in self.drift or len(self.drift) < MOST_DRIFT:
                 self.drift[slot, field] += 1
@@ -169,18 +179,19 @@ class Batch:
             done = self.privacy.setdefault(slot, Counter())
             for kind, actions in record.privacy.items():
                 done.update({f"{PRIVACY}{kind}.{action}": n for action, n in actions.items()})
-        line, digest = copy.document_line(record, key_hex, slot, clean_json, repeat)
+        line, digest, lies = copy.document_line(record, key_hex, slot, clean_json, repeat)
         self._add_meaning(key_hex, record)
         table.keys.append(key)
         table.hashes.append(digest)
-        table.ats.append(micros(copy.partition_of(record)))
+        table.ats.append(micros(lies))
         table.types.append(_TYPE_CODES[record.data_type])
         table.slots.append(slot)
         table.lines.append(line)
 
     def _add_meaning(self, key_hex: str, record: Record) -> None:
         """Who and what stands in the record, and how it stands to others, as lines to copy."""
-        self.mentions += mention_lines(key_hex, record)
+        for found in mentions(record):
+            self.mentions.append(_mention_line(key_hex, found))
         for related in record.related:
             other = record_key(related.record_type, related.identity).hex()
             self.relations.append("\t".join((key_hex, related.relation, other)))
@@ -212,17 +223,26 @@ class Batch:
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True):
-    """What later stages ask of a table: `keys` and `hashes` 16 bytes a record (only documents
-    have hashes); the others shape (n,)."""
+    """What later stages ask of a table: `keys` and `hashes` 16 bytes a record; the others shape
+    (n,). Only documents have hashes and codes, of data types."""
 
     keys: bytes
     hashes: bytes
     ats: NDArray[np.int64]
-    types: list[str]
+    codes: NDArray[np.uint8]
     slots: NDArray[np.uint32]
 
     def __len__(self) -> int:
         return len(self.slots)
+
+    @property
+    def types(self) -> list[str]:
+        """The data type of each; only documents have one."""
+        return [_TYPES[code] for code in self.codes]
+
+    def ats_by_type(self) -> dict[str, NDArray[np.int64]]:
+        """The instants of each data type."""
+        return {str(_TYPES[c]): self.ats[self.codes == c] for c in np.unique(self.codes)}
 
 
 def read_columns(path: Path, name: str) -> Columns:
@@ -233,7 +253,7 @@ def read_columns(path: Path, name: str) -> Columns:
         keys=keys,
         hashes=hashes,
         ats=np.frombuffer(ats, dtype="<i8"),
-        types=[_TYPES[code] for code in types],
+        codes=np.frombuffer(types, dtype=np.uint8),
         slots=np.frombuffer(slots, dtype="<u4"),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from pipeline import spool, zones
 from pipeline.format import Format, format_named
-from pipeline.normalise import Found, normalise, understand
+from pipeline.normalise import normalise, understand
 from pipeline.ports import Neighbours
 from pipeline.privacy import Treatment, protect
 from pipeline.screen import first_of_each
 from schemas.crash import crash_here
 from schemas.files import Context, Member, Slice
 from schemas.progress import Event, Stage
-from schemas.records import Record
+from schemas.records import Blob
 from sql.load import Keys, Vectors, claim_known, claim_twins, known_documents
 from sql.store import COUNTS, Claim, Commit
 from tasks import batches, embedding
@@ -87,32 +87,40 @@ def read_slice(
     """
     member, treatment, home = opened.member, beside.treatment, zones.of_account(claim.zone)
 
-    def notice(new: AbstractSet[str]) -> None:
-        named = {treatment.name(f, form.name, "metadata") for f in new} if new else new
-        batch.notice(slot, named)
-
+    seen = _Seen(batch, slot, lambda field: treatment.name(field, form.name, "metadata"))
     with member.file.open("rb") as source:
         found = understand(
-            form, member, source, part, opened.context, beside.neighbours, notice, home
+            form, member, source, part, opened.context, beside.neighbours, seen, home
         )
         protected = protect(normalise(found), treatment)
-        kept = _keep_blobs(run, claim, member, batch, protected)
-        batch.add(slot, opened.file_id, kept)
+        batch.add(slot, opened.file_id, protected, _keeper(run, claim, member, batch))
 
 
-def _keep_blobs(
-    run: Runtime, claim: Claim, member: Member, batch: batches.Batch, found: Iterable[Found]
-) -> Iterator[Found]:
-    """Store the bytes that belong to records, and list attachments as files of their own."""
-    for nth, (offset, length, outcome) in enumerate(found):
-        if isinstance(outcome, Record) and (blob := outcome.blob) is not None:
-            run.blobs(claim.user_id).put(blob, member.file)
-            if blob.data is not None:
-                path = f"{member.path}!/{offset}/{nth}/{blob.name}"
-                batch.attached.append(
-                    batches.Attached(path, blob.media_type, blob.size, blob.sha256)
-                )
-        yield offset, length, outcome
+class _Seen:
+    """Tells a batch what the items of one slice are like; names of fields go by the policy."""
+
+    def __init__(self, batch: batches.Batch, slot: int, name: Callable[[str], str]) -> None:
+        self._batch, self._slot, self._name = batch, slot, name
+
+    def fields(self, unknown: AbstractSet[str]) -> None:
+        self._batch.notice(self._slot, {self._name(field) for field in unknown})
+
+    def items(self, count: int) -> None:
+        self._batch.items[self._slot] += count
+
+
+def _keeper(
+    run: Runtime, claim: Claim, member: Member, batch: batches.Batch
+) -> Callable[[int, int, Blob], None]:
+    """Stores the bytes that belong to records, and lists attachments as files of their own."""
+
+    def keep(offset: int, nth: int, blob: Blob) -> None:
+        run.blobs(claim.user_id).put(blob, member.file)
+        if blob.data is not None:
+            path = f"{member.path}!/{offset}/{nth}/{blob.name}"
+            batch.attached.append(batches.Attached(path, blob.media_type, blob.size, blob.sha256))
+
+    return keep
 
 
 def open_files(run: Runtime, claim: Claim) -> dict[int, Opened]:
@@ -211,9 +219,9 @@ def some_of(
     claim: Claim, table: batches.Columns, which: NDArray[np.bool_]
 ) -> tuple[Keys, list[int]]:
     """Some documents of a table, and the files that they came out of."""
-    at = np.flatnonzero(which)
+    at, types = np.flatnonzero(which), table.types
     keys = b"".join(table.keys[16 * n : 16 * n + 16] for n in at)
-    chosen = Keys(types=[table.types[n] for n in at], keys=keys, ats=table.ats[at])
+    chosen = Keys(types=[types[n] for n in at], keys=keys, ats=table.ats[at])
     return chosen, [claim.slices[slot][0] for slot in table.slots[at]]
 
 

@@ -214,11 +214,11 @@ class _Attempt:
         for slot, item in enumerate(self._items):
             if item.healed and item.good + item.bad > len(item.rows):
                 at = np.flatnonzero(table.slots == slot)
-                keys = split_keys(table.keys)
+                keys, types = split_keys(table.keys), table.types
                 (row,) = commit.run(
                     "desk",
                     "held_by_file",
-                    types=[table.types[n] for n in at],
+                    types=[types[n] for n in at],
                     keys=[keys[n] for n in at],
                     ats=instants(table.ats[at]),
                     file_id=self._files[slot],

@@ -22,7 +22,7 @@ from schemas.folders import Folders
 from schemas.progress import QUEUES, Event, JobStatus, Stage
 from schemas.reasons import category_of
 from sql.queries import queries
-from sql.store import COUNTS, Claim, Commit, Connection, note
+from sql.store import COUNTS, Claim, Commit, Connection, Fenced, note
 from sql.vectors import MOST_ATTEMPTS
 from tasks import alarm, chains, deepen, scratch, sealed, sets
 from tasks.context import Runtime
@@ -51,6 +51,9 @@ _TAKEN_BACK = "The job was rolled back; drop its original again instead."
 
 def finish_job(run: Runtime, claim: Claim) -> Ending:
     """Settle the counts, put the original to rest, refresh statistics: once, whatever happens."""
+    # From here on rows can't be made again: what was loaded has to be on the disk.
+    if not run.ledger.heartbeat(claim, run.options.lease_s):
+        raise Fenced
     (job,) = run.lake.rows(claim.user_id, "jobs", "job_facts", job_id=claim.job_id)
     status = job["ending"] or str(JobStatus.DONE)
     kept = _put_to_rest(run, claim, job, status)

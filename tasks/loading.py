@@ -112,11 +112,8 @@ def load_rows(
 
 def ensure_partitions(run: Runtime, claim: Claim, path: Path) -> None:
     """Partitions for the months of a spool's records, before the transaction that loads them."""
-    documents = batches.read_columns(path, "documents")
-    types = np.array(documents.types)
-    for data_type in sorted(set(documents.types)):
-        months = months_of(documents.ats[types == data_type])
-        run.partitions.ensure(claim.user_id, data_type, months)
+    for data_type, ats in batches.read_columns(path, "documents").ats_by_type().items():
+        run.partitions.ensure(claim.user_id, data_type, months_of(ats))
     for name in SERIES:
         table = batches.read_columns(path, name)
         if len(table):

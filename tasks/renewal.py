@@ -322,12 +322,13 @@ def _good(group: Group, *, repeats: bool) -> Iterator[str]:
         keys = [table.keys[i : i + 16].hex() for i in range(0, len(table.keys), 16)]
         hashes = [table.hashes[i : i + 16].hex() for i in range(0, len(table.hashes), 16)]
         documents = name == "documents"
+        types = table.types
         bases = batches.read_bases(group.path) if documents and repeats else keys
         for i, at in enumerate(instants(table.ats)):
             slot = int(table.slots[i])
             part = group.parts[slot - group.first]
             fields = (
-                slot, n, part.opened.file_id, group.chunk, table.types[i] if documents else name,
+                slot, n, part.opened.file_id, group.chunk, types[i] if documents else name,
                 keys[i], bases[i], at.isoformat(), hashes[i] if documents else copy.NULL,
                 part.by_hand or copy.NULL,
             )  # fmt: skip

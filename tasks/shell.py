@@ -122,8 +122,9 @@ def _carry_out(run: Runtime, claim: Claim, work: Work) -> None:
     try:
         with Heartbeat(run, claim):
             ending = work(run, claim)
-            # Only what can't be made again has to be on the disk before the message goes on.
-            wait = claim.stage in (Stage.VALIDATE, Stage.EXTRACT, Stage.LOAD, Stage.FINISH)
+            # Only what can't be made again has to be on the disk before the message goes on; rows
+            # can, until the end of their job clears its work folder.
+            wait = claim.stage in (Stage.VALIDATE, Stage.EXTRACT, Stage.FINISH)
             # These two go by what the lake has.
             by_rows = claim.stage in (Stage.SCREEN, Stage.LOAD)
             hold = Hold.SHARED if by_rows else None

@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 
 from schemas.errors import PermanentError, TransientError
 from schemas.files import SliceLimits
 from schemas.progress import Stage
 from sql.store import Claim, Fenced, Lake
-from tasks import housekeeping, verify
+from tasks import housekeeping, shell, verify
 from tasks.context import Runtime
 from tests.lake_support import WORK, Database, Driver, FakeEmbedder, counts
 
@@ -472,6 +473,33 @@ def test_a_stage_that_is_not_due_is_not_done(
     for stage in (Stage.NORMALISE, Stage.LOAD):
         driver.perform(stage, chunk, cut)
     check_done(database, cut)
+
+
+def test_rows_are_on_the_disk_before_what_they_came_of_is_cleared(
+    run: Runtime, drop: Drop, driver: Driver, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    on_the_disk: list[bool] = []
+    finish, put_to_rest = WORK[Stage.FINISH], housekeeping._put_to_rest
+
+    def finishing(run: Runtime, claim: Claim) -> shell.Ending:
+        quick = "SET synchronous_commit = off; CREATE TABLE public.rows_of_a_load (n) AS SELECT 1"
+        with psycopg.connect(database.url) as connection:
+            connection.execute(quick)
+        written.append(database.one("SELECT pg_current_wal_insert_lsn()::text"))
+        return finish(run, claim)
+
+    def resting(*arguments: Any) -> str:
+        asked = "SELECT pg_current_wal_flush_lsn() >= %s::pg_lsn"
+        on_the_disk.append(database.one(asked, written[-1]))
+        return put_to_rest(*arguments)
+
+    monkeypatch.setitem(WORK, Stage.FINISH, finishing)
+    monkeypatch.setattr(housekeeping, "_put_to_rest", resting)
+    job_id = drop(ANA, "rows.ndjson", ROWS)
+    driver.drain()
+    check_done(database, job_id)
+    assert on_the_disk == [True]
 
 
 # --- sending ----------------------------------------------------------------------------------

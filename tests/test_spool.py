@@ -79,7 +79,7 @@ def _record(**changes: object) -> Record:
 
 
 def test_what_copy_text_reserves_is_escaped() -> None:
-    line, _ = copy.document_line(
+    line, *_ = copy.document_line(
         _record(title="a\tb\nc\r\\N", metadata={"k": "tab\tand \\ and \n"}), "00", 3, clean_json
     )
     assert "\n" not in line
@@ -99,7 +99,7 @@ def test_what_postgres_refuses_in_json_is_cleaned(value: object) -> None:
 
 def test_time_is_kept_as_it_was_written() -> None:
     time = Instant(None, "0044-03-15", None, "out_of_range")
-    line, _ = copy.document_line(_record(time=time), "00", 0, clean_json)
+    line, *_ = copy.document_line(_record(time=time), "00", 0, clean_json)
     fields = line.split("\t")
     assert fields[5].startswith("0001-01-01")
     assert fields[6] == "\\N"
