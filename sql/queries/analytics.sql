@@ -3,11 +3,13 @@
 -- name: touch_locations
 -- The days of a chunk's positions are to be counted again: a row a day, not one a position.
 INSERT INTO analytics.touched (user_id, series, day)
-SELECT DISTINCT %(user_id)s::uuid, 'locations', analytics.day_of(at) FROM stage_locations;
+SELECT %(user_id)s::uuid, 'locations', analytics.day_of(day)
+FROM (SELECT DISTINCT date_bin('1 day', at, '2000-01-01Z') AS day FROM stage_locations) AS days;
 
 -- name: touch_metrics
 INSERT INTO analytics.touched (user_id, series, day)
-SELECT DISTINCT %(user_id)s::uuid, 'metrics', analytics.day_of(at) FROM stage_metrics;
+SELECT %(user_id)s::uuid, 'metrics', analytics.day_of(day)
+FROM (SELECT DISTINCT date_bin('1 day', at, '2000-01-01Z') AS day FROM stage_metrics) AS days;
 
 -- name: users_to_count
 -- Whose days wait to be counted, the first of them for so long.
