@@ -16,7 +16,6 @@ _PERSON = frozenset({"address", "phone", "handle", "name"})
 _PLACE = frozenset({"name", "address", "id", "latitude", "longitude"})
 _AMOUNT = frozenset({"value", "currency", "text"})
 _FILE = frozenset({"name", "url"})
-_MAYBE_TEXT = (str, type(None))
 
 
 def wrong_type(record: Record | Point | Metric) -> str | None:
@@ -28,16 +27,16 @@ def wrong_type(record: Record | Point | Metric) -> str | None:
 
 
 def _wrong_in(record: Record) -> str | None:
-    if not isinstance(record.title, _MAYBE_TEXT):
+    if record.title is not None and not isinstance(record.title, str):
         return "'title'"
-    if not isinstance(record.content, _MAYBE_TEXT):
+    if record.content is not None and not isinstance(record.content, str):
         return "'content'"
     for related in record.related:
         if not _texts(related.identity):
             return "what it is related to"
     if record.record_type != RecordType.ROW:
         said = record.metadata
-        wrong = [name for name in _FITS.keys() & said.keys() if not _FITS[name](said[name])]
+        wrong = [n for n in said if (fits := _fit_of(n)) is not None and not fits(said[n])]
         if wrong:
             return repr(min(wrong))
     return None
@@ -95,4 +94,4 @@ _SHAPES: dict[Shape, Callable[[Any], bool]] = {
     Shape.AMOUNT: _amount,
     Shape.OBJECTS: _objects,
 }
-_FITS = {name: _SHAPES[shape] for name, shape in KEYS.items()}
+_fit_of = {name: _SHAPES[shape] for name, shape in KEYS.items()}.get
