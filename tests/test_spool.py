@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,15 @@ def test_what_postgres_refuses_in_json_is_cleaned(value: object) -> None:
     assert "\\u0000" not in line
     assert "\ud800" not in line
     line.encode()
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_moments_stand_as_isoformat_writes_them(at: datetime) -> None:
+    line, _, lies = copy.document_line(_record(time=Instant(at, "t")), "00", 0, clean_json)
+    assert line.split("\t")[5:7] == [at.isoformat()] * 2
+    assert lies == at
+    point = Point(source="t", identity=("1",), time=Instant(at, "t"), latitude=1.0, longitude=2.0)
+    assert copy.location_line(point, "00", 0, clean_json).split("\t")[3] == at.isoformat()
 
 
 def test_time_is_kept_as_it_was_written() -> None:
