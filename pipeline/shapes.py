@@ -36,9 +36,9 @@ def _wrong_in(record: Record) -> str | None:
             return "what it is related to"
     if record.record_type != RecordType.ROW:
         said = record.metadata
-        wrong = [n for n in said if (fits := _fit_of(n)) is not None and not fits(said[n])]
-        if wrong:
-            return repr(min(wrong))
+        for name in said:
+            if name in _FITS and not _FITS[name](said[name]):
+                return repr(name)
     return None
 
 
@@ -94,4 +94,4 @@ _SHAPES: dict[Shape, Callable[[Any], bool]] = {
     Shape.AMOUNT: _amount,
     Shape.OBJECTS: _objects,
 }
-_fit_of = {name: _SHAPES[shape] for name, shape in KEYS.items()}.get
+_FITS = {name: _SHAPES[shape] for name, shape in KEYS.items()}
