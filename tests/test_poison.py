@@ -15,6 +15,7 @@ from unittest.mock import Mock
 from uuid import UUID
 
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -384,9 +385,12 @@ def test_only_a_worker_without_a_model_is_bounded(
 ) -> None:
     called = []
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(bootstrap, "make_app", lambda settings: Mock())
+    app = Mock(**{"Worker.return_value.exitcode": None})
+    monkeypatch.setattr(bootstrap, "make_app", lambda settings: app)
     monkeypatch.setattr(bootstrap, "limit_children", called.append)
-    processes.worker(queues=queues, concurrency=1, name="test")
+    with pytest.raises(typer.Exit):
+        processes.worker(queues=queues, concurrency=1, name="test")
+    app.Worker.return_value.start.assert_called_once_with()
     assert bool(called) == bounded
 
 
