@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import nullcontext
 from datetime import tzinfo
 from itertools import islice
 from typing import Any, BinaryIO, Protocol, TypeAlias
@@ -40,6 +41,8 @@ Found: TypeAlias = tuple[int, int, Outcome]
 RAW_LIMIT = 1024 * 1024
 
 _BATCH = 1_000
+
+_NO_ZONE = nullcontext()
 
 #: Titles of pages and points on a map have no language worth asking for.
 _SPEECHLESS = frozenset({DataType.BROWSER, DataType.LOCATION})
@@ -162,15 +165,12 @@ def _timed(form: Format, member: Member, item: RawRecord, home: tzinfo | None) -
 
     Formats write some times into metadata, so what has a place is said again in its zone.
     """
-    if home is None:
-        said = found = _said(form, member, item)
-    else:
-        with timestamps.in_usual_zone(home, ZoneSource.ACCOUNT):
-            said = _said(form, member, item)
-            found = [_settled(outcome) for outcome in said]
-    if not any(map(_leaves_open, said)):
-        return said
-    found, again = list(found), dict[tzinfo, Sequence[Outcome]]()
+    with timestamps.in_usual_zone(home, ZoneSource.ACCOUNT) if home else _NO_ZONE:
+        said = _said(form, member, item)
+        if not any(map(_leaves_open, said)):
+            return said
+        found = [_settled(outcome) for outcome in said]
+    again: dict[tzinfo, Sequence[Outcome]] = {}
     for n, outcome in enumerate(said):
         if _leaves_open(outcome) and (there := _zone_there(outcome)) is not None:
             with timestamps.in_usual_zone(there, ZoneSource.COORDINATE):
@@ -183,7 +183,7 @@ def _timed(form: Format, member: Member, item: RawRecord, home: tzinfo | None) -
 def _leaves_open(outcome: Outcome) -> bool:
     if isinstance(outcome, Rejection) or (time := outcome.time) is None:
         return False
-    return time.flag is not None and timestamps.leaves_zone_open(time)
+    return timestamps.leaves_zone_open(time)
 
 
 def _settled(outcome: Outcome) -> Outcome:
@@ -245,9 +245,8 @@ def _batch(batch: list[Found]) -> Iterable[Found]:
     wanted: list[int] = []
     for at, (offset, length, outcome) in enumerate(batch):
         if isinstance(outcome, Record):
-            clean = outcome
-            if not (_is_clean(outcome.title) and _is_clean(outcome.content)):
-                clean = _clean(outcome)
+            clean = _clean(outcome)
+            if clean is not outcome:
                 batch[at] = (offset, length, clean)
             if clean.content and clean.language is None and clean.data_type not in _SPEECHLESS:
                 wanted.append(at)
@@ -278,6 +277,8 @@ def _is_clean(said: str | None) -> bool:
 
 def _clean(record: Record) -> Record:
     """The record as it is stored; the same object where nothing needed a change."""
+    if _is_clean(record.title) and _is_clean(record.content):
+        return record
     changes: dict[str, Any] = {}
     flags: list[str] = []
     misread: list[dict[str, Any]] = []

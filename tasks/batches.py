@@ -190,8 +190,7 @@ class Batch:
 
     def _add_meaning(self, key_hex: str, record: Record) -> None:
         """Who and what stands in the record, and how it stands to others, as lines to copy."""
-        for found in mentions(record):
-            self.mentions.append(_mention_line(key_hex, found))
+        self.mentions += mention_lines(key_hex, record)
         for related in record.related:
             other = record_key(related.record_type, related.identity).hex()
             self.relations.append("\t".join((key_hex, related.relation, other)))
