@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import lzma
 import re
 import threading
 from pathlib import Path
@@ -15,19 +16,31 @@ from pipeline import zipdir
 from schemas.errors import Rejected
 from schemas.reasons import Reason
 
-ZIP, TAR, GZIP, ZSTD = (
+ZIP, TAR, GZIP, ZSTD, BZIP2, XZ, LZMA = (
     "application/zip",
     "application/x-tar",
     "application/gzip",
     "application/zstd",
+    "application/x-bzip2",
+    "application/x-xz",
+    "application/x-lzma",
 )
 #: The archives that `pipeline.unpack` opens.
-ARCHIVES = frozenset({ZIP, TAR, GZIP, ZSTD})
+ARCHIVES = frozenset({ZIP, TAR, GZIP, ZSTD, BZIP2, XZ, LZMA})
 
 #: How much of a file `media_type` likes to see.
 HEAD = 64 * 1024
 
-_ARCHIVE_NAMES = re.compile(r".*\.(zip|tar|tgz|gz|zst|tzst)", re.IGNORECASE | re.DOTALL)
+#: Suffixes of one compressed file; behind a tar the second form is as usual.
+COMPRESSED = r"gz|tgz|zst|tzst|bz2|tbz|tbz2|xz|txz|lzma|tlz"
+_COMPRESSED_HEADS = {
+    GZIP: re.compile(rb"\x1f\x8b"),
+    # RFC 8878: a frame, or skippable frames before it
+    ZSTD: re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"),
+    BZIP2: re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"),  # a block, or the end of an empty file
+    XZ: re.compile(rb"\xfd7zXZ\0"),
+}
+_ARCHIVE_NAMES = re.compile(rf".*\.(zip|tar|{COMPRESSED})", re.IGNORECASE | re.DOTALL)
 #: Names that promise something readable, which an archive is not.
 _PLAIN_NAMES = re.compile(
     r".*\.(json|jsonl|ndjson|csv|tsv|txt|md|mbox|eml|html?|xml|pdf|jpe?g|png|gif|heic|webp|mp[34])",
@@ -82,12 +95,18 @@ def archive_type(head: bytes) -> str | None:
         return TAR if is_tar(head) else ZIP
     if is_tar(head):
         return TAR
-    if head.startswith(b"\x1f\x8b"):
-        return GZIP
-    # RFC 8878: a frame, or skippable frames before it
-    if head.startswith(b"\x28\xb5\x2f\xfd") or re.match(rb"[\x50-\x5f]\x2a\x4d\x18", head):
-        return ZSTD
-    return None
+    found = next((kind for kind, begins in _COMPRESSED_HEADS.items() if begins.match(head)), None)
+    return LZMA if found is None and head[:1] == b"\x5d" and _is_lzma(head) else found
+
+
+def _is_lzma(head: bytes) -> bool:
+    """Whether `head` begins an .lzma file, which has no mark of its own: its head is five bytes
+    of properties and a size (lzma-file-format.txt of XZ Utils)."""
+    try:
+        lzma.LZMADecompressor(lzma.FORMAT_ALONE).decompress(head[:512], max_length=1)
+    except lzma.LZMAError:
+        return False
+    return len(head) > 13
 
 
 def is_tar(head: bytes) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
+import lzma
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from gzip import BadGzipFile
 from typing import BinaryIO, Protocol, cast
@@ -23,6 +25,10 @@ _ISAL_ERROR = cast("type[Exception]", isal_zlib.error)
 _ZSTD_FEED = 1024
 #: The zstd program's own limit without --long; memory is set aside for the whole window.
 _ZSTD_WINDOW = 128 * 1024 * 1024
+#: What xz and lzma may set aside: `xz -9` needs 65 MiB to unpack (xz(1), the table of presets).
+_LZMA_MEMORY = 128 * 1024 * 1024
+#: Bytes of compressed input at a time.
+_FEED = 64 * 1024
 
 
 class ArchiveLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +99,7 @@ class Readable(Protocol):
 
 
 class Expanded:
-    """The content of a gzip or zstd file, charged to a gauge.
+    """The content of a compressed file, charged to a gauge.
 
     Damage is raised as `Rejected` (`TRUNCATED`, `BAD_CHECKSUM`, `ARCHIVE_BROKEN`), and again at
     every later read: what is behind it is lost.
@@ -140,6 +146,70 @@ def unzstd(source: BinaryIO, gauge: Gauge) -> Expanded:
     return Expanded(_Zstd(source), gauge)
 
 
+def unbzip2(source: BinaryIO, gauge: Gauge) -> Expanded:
+    """What a bzip2 file holds, all of its streams in a row."""
+    return Expanded(_Streams(source, bz2.BZ2Decompressor), gauge)
+
+
+def unxz(source: BinaryIO, gauge: Gauge) -> Expanded:
+    """What an xz or an lzma file holds, all of its streams in a row."""
+
+    def begin() -> lzma.LZMADecompressor:
+        return lzma.LZMADecompressor(memlimit=_LZMA_MEMORY)
+
+    return Expanded(_Streams(source, begin, padding=b"\0"), gauge)
+
+
+class _Decompressor(Protocol):
+    """What the decompressors of bz2 and lzma have in common."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def needs_input(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, /, max_length: int = -1) -> bytes: ...
+
+
+class _Streams:
+    """Compressed streams in a row, with bounded output for whatever input.
+
+    The library's own files pass over what follows a stream and is none; this does not.
+    `padding` is what may stand behind a stream (the xz file format, 2.2).
+    """
+
+    def __init__(
+        self, source: BinaryIO, begin: Callable[[], _Decompressor], *, padding: bytes = b""
+    ) -> None:
+        self._source, self._begin, self._padding = source, begin, padding
+        self._now: _Decompressor | None = None
+        self._input = b""
+
+    def read(self, size: int, /) -> bytes:
+        data = b""
+        while size and not data and (now := self._now or self._next()) is not None:
+            if now.needs_input and not self._input:
+                self._input = self._source.read(_FEED)
+                if not self._input:
+                    raise EOFError
+            data = now.decompress(self._input, max_length=size)
+            self._input, self._now = (now.unused_data, None) if now.eof else (b"", now)
+        return data
+
+    def _next(self) -> _Decompressor | None:
+        """A decompressor for the stream that follows; None at the end of the file."""
+        while not (rest := self._input.lstrip(self._padding) if self._padding else self._input):
+            self._input = self._source.read(_FEED)
+            if not self._input:
+                return None
+        self._input = rest
+        return self._begin()
+
+
 class _Zstd:
     """The library's own reader takes a truncated frame for the end of the file; this does not."""
 
@@ -182,8 +252,25 @@ def _damage() -> Iterator[None]:
         raise Rejected(Reason.ARCHIVE_BROKEN, "What follows is not gzip data.") from None
     except (zlib.error, _ISAL_ERROR):
         raise Rejected(Reason.ARCHIVE_BROKEN, "The compressed data are damaged.") from None
+    except OSError as error:
+        if error.errno is not None:  # the disk's own; bz2 says "Invalid data stream" by an OSError
+            raise
+        raise Rejected(Reason.ARCHIVE_BROKEN, "The compressed data are damaged.") from None
+    except lzma.LZMAError as error:
+        raise Rejected(*_lzma_fault(str(error))) from None
     except zstandard.ZstdError as error:
         raise Rejected(*_zstd_fault(str(error))) from None
+
+
+def _lzma_fault(text: str) -> tuple[Reason, str]:
+    if "Memory usage limit" in text:
+        return (
+            Reason.METHOD,
+            "It needs more memory to unpack than allowed; pack with xz -9 or less.",
+        )
+    if "integrity check" in text:
+        return Reason.METHOD, "Its kind of checksum is not known; pack with xz --check=crc64."
+    return Reason.ARCHIVE_BROKEN, "The compressed data are damaged."
 
 
 def _zstd_fault(text: str) -> tuple[Reason, str]:

@@ -23,7 +23,17 @@ import numpy as np
 
 from pipeline import sniff, tarwalk, zipdir
 from pipeline.durable import put, written
-from pipeline.streams import ArchiveLimits, Expanded, Gauge, Over, Readable, gunzip, unzstd
+from pipeline.streams import (
+    ArchiveLimits,
+    Expanded,
+    Gauge,
+    Over,
+    Readable,
+    gunzip,
+    unbzip2,
+    unxz,
+    unzstd,
+)
 from schemas.errors import Rejected
 from schemas.files import Listed, Member, SourceFile
 from schemas.progress import Disposition
@@ -40,11 +50,17 @@ _OTHER_ARCHIVES = {
     "application/x-7z-compressed": "7z",
     "application/x-rar": "rar",
     "application/vnd.rar": "rar",
-    "application/x-bzip2": "bzip2",
-    "application/x-xz": "xz",
-    "application/x-lzma": "lzma",
     "application/x-cpio": "cpio",
     "application/vnd.ms-cab-compressed": "cab",
+}
+
+
+_EXPAND: dict[str, Callable[[BinaryIO, Gauge], Expanded]] = {
+    sniff.GZIP: gunzip,
+    sniff.ZSTD: unzstd,
+    sniff.BZIP2: unbzip2,
+    sniff.XZ: unxz,
+    sniff.LZMA: unxz,
 }
 
 
@@ -168,14 +184,13 @@ class _Walk:
             elif kind == sniff.TAR:
                 yield from self._tar(Expanded(stream, place.gauge), place)
             else:
-                expand = gunzip if kind == sniff.GZIP else unzstd
-                yield from self._compressed(expand(stream, place.gauge), place)
+                yield from self._compressed(_EXPAND[kind](stream, place.gauge), place)
 
     def _compressed(self, stream: Expanded, place: _Place) -> Iterator[Member | Listed]:
         if sniff.is_tar(stream.peek(512)):
             yield from self._tar(stream, place)
             return
-        name = re.sub(r"\.(gz|tgz|zst|tzst)$", "", PurePosixPath(place.name).name, flags=re.I)
+        name = re.sub(rf"\.({sniff.COMPRESSED})$", "", PurePosixPath(place.name).name, flags=re.I)
         ordinal, path = self._entry(place, name)
         if self._have(ordinal, path):
             self._entries += 1

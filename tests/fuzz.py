@@ -12,8 +12,10 @@ the same by atheris.
 from __future__ import annotations
 
 import argparse
+import bz2
 import gzip
 import io
+import lzma
 import os
 import tempfile
 import time
@@ -141,6 +143,8 @@ def _archives() -> list[bytes]:
         hostile.tarred(files, pax=True),
         gzip.compress(hostile.tarred(files)),
         zstandard.compress(hostile.tarred(files)),
+        bz2.compress(hostile.tarred(files)),
+        lzma.compress(hostile.tarred(files)),
         hostile.overlapping_zip(3, 1000),
         hostile.many_entries(5, 9),
     ]

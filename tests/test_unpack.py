@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
 import io
+import lzma
 import shutil
 import struct
 import tarfile
 import tracemalloc
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -152,6 +155,17 @@ ACCEPTED: dict[str, tuple[bytes, str]] = {
         + zstandard.compress(tarred(TWO)[700:]),
         "x.tar.zst",
     ),
+    "tar.bz2": (bz2.compress(tarred(TWO)), "x.tar.bz2"),
+    "tar.bz2 in streams": (
+        bz2.compress(tarred(TWO)[:700]) + bz2.compress(b"") + bz2.compress(tarred(TWO)[700:]),
+        "x.tbz2",
+    ),
+    "tar.xz": (lzma.compress(tarred(TWO)), "x.tar.xz"),
+    "tar.xz in padded streams": (
+        lzma.compress(tarred(TWO)[:700]) + bytes(8) + lzma.compress(tarred(TWO)[700:]) + bytes(4),
+        "x.txz",
+    ),
+    "tar.lzma": (lzma.compress(tarred(TWO), lzma.FORMAT_ALONE), "x.tar.lzma"),
 }
 
 
@@ -167,11 +181,18 @@ def test_an_archive_gives_its_members(
     seen(f"{case}: its members")
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
-def test_one_compressed_file_is_one_member(
-    walk: Callable[..., Out], pack: Callable[[bytes], bytes]
-) -> None:
-    suffix = "gz" if pack is gzip.compress else "zst"
+PACKS: dict[str, Callable[[bytes], bytes]] = {
+    "gz": gzip.compress,
+    "zst": zstandard.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "lzma": lambda data: lzma.compress(data, lzma.FORMAT_ALONE),
+}
+
+
+@pytest.mark.parametrize("suffix", PACKS)
+def test_one_compressed_file_is_one_member(walk: Callable[..., Out], suffix: str) -> None:
+    pack = PACKS[suffix]
     big = b"[" + b'{"a": 1},' * 50_000 + b"0]"
     assert walk(pack(big), f"records.json.{suffix}").loaded == ["records.json"]
     assert walk(pack(big), "records").loaded == ["records"]
@@ -435,8 +456,8 @@ def test_a_broken_tar_gives_what_lies_before_the_break_and_says_so(
     walk: Callable[..., Out], case: str
 ) -> None:
     data, loaded, listed = BROKEN_TARS[case]
-    for packed, name in ((data, "x"), (gzip.compress(data), "x"), (zstandard.compress(data), "x")):
-        out = walk(packed, name)
+    for packed in (data, *(pack(data) for pack in PACKS.values())):
+        out = walk(packed, "x")
         # Cut at 1540, the member that breaks is a.json's neighbour: nothing of it is kept.
         assert (out.loaded, out.listed, out.refused) == (loaded, listed, None)
 
@@ -458,6 +479,16 @@ def test_a_wrong_checksum_over_a_tar_gz_is_said(walk: Callable[..., Out]) -> Non
 
 def _zst(data: bytes) -> bytes:
     return zstandard.ZstdCompressor(write_checksum=True).compress(data)
+
+
+def _wide_xz() -> bytes:
+    """What says that it wants 1.5 GiB to be unpacked; packing it wants less."""
+    small = lzma.compress(GOOD, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 20}])
+    # The xz file format, 3.1.5 and 5.3.1: the block header's one filter, its dictionary as a byte.
+    header = bytearray(small[12:24])
+    header[4] = 39
+    header[8:12] = zlib.crc32(header[:8]).to_bytes(4, "little")
+    return small[:12] + bytes(header) + small[24:]
 
 
 def _wide_zst() -> bytes:
@@ -499,6 +530,26 @@ REFUSED = {
     ),
     "a zstd and something else": (_zst(GOOD) + b"more", "x.json.zst", Reason.ARCHIVE_BROKEN),
     "a zstd with a giant window": (_wide_zst(), "x.zst", Reason.METHOD),
+    "a bzip2 cut off": (bz2.compress(GOOD * 99)[:-9], "x.json.bz2", Reason.TRUNCATED),
+    "a damaged bzip2": (_flipped(bz2.compress(GOOD), 30), "x.json.bz2", Reason.ARCHIVE_BROKEN),
+    "a bzip2 and something else": (
+        bz2.compress(GOOD) + b"more" * 9,
+        "x.json.bz2",
+        Reason.ARCHIVE_BROKEN,
+    ),
+    "an xz cut off": (lzma.compress(GOOD * 99)[:-9], "x.json.xz", Reason.TRUNCATED),
+    "an xz with a bad checksum": (
+        _flipped(lzma.compress(GOOD), len(lzma.compress(GOOD)) - 44),
+        "x.json.xz",
+        Reason.ARCHIVE_BROKEN,
+    ),
+    "an xz and something else": (
+        lzma.compress(GOOD) + b"more" * 9,
+        "x.json.xz",
+        Reason.ARCHIVE_BROKEN,
+    ),
+    "an xz with a giant dictionary": (_wide_xz(), "x.xz", Reason.METHOD),
+    "an lzma cut off": (PACKS["lzma"](GOOD * 99)[:-9], "x.lzma", Reason.TRUNCATED),
     "an empty tar": (tarred([]) + b"", "x", Reason.EMPTY),
     "a 7z": (b"7z\xbc\xaf\x27\x1c\0\4" + b"x" * 99, "x.7z", Reason.UNSUPPORTED_TYPE),
 }
@@ -621,11 +672,12 @@ def test_a_bomb_in_an_honest_archive_is_set_aside_alone(
     walk: Callable[..., Out], seen: Callable[[object], None]
 ) -> None:
     noise = hashlib.shake_128(b"seed").digest(MB)
-    bomb = gzip.compress(bytes(20 * MB))
-    data = zipped([("noise.bin", noise), ("bomb.gz", bomb), *files("a.json")])
-    out = walk(data, "x.zip", _limits(ratio=50))
-    assert out.loaded == ["noise.bin", "a.json"]
-    assert out.listed == [("bomb.gz", Reason.ARCHIVE_RATIO)]
+    for suffix, pack in PACKS.items():
+        bomb = pack(bytes(20 * MB))
+        data = zipped([("noise.bin", noise), (f"bomb.{suffix}", bomb), *files("a.json")])
+        out = walk(data, "x.zip", _limits(ratio=50))
+        assert out.loaded == ["noise.bin", "a.json"]
+        assert out.listed == [(f"bomb.{suffix}", Reason.ARCHIVE_RATIO)]
     seen(f"beside honest members: {out.listed[0][1]}, {len(out.loaded)} beside it")
 
 
@@ -872,6 +924,9 @@ def _samples() -> Iterator[bytes]:
     yield gzip.compress(tarred(files("a.json", "b.json")))
     yield tarred(files("a.json", "b.json"), pax=True)
     yield _zst(tarred(files("a.json", "b.json")))
+    yield bz2.compress(tarred(files("a.json", "b.json")))
+    yield lzma.compress(tarred(files("a.json", "b.json")))
+    yield lzma.compress(tarred(files("a.json", "b.json")), lzma.FORMAT_ALONE)
 
 
 SAMPLES = list(_samples())

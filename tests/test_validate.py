@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
 import json
+import lzma
 import os
 import threading
 from collections.abc import Callable
@@ -207,6 +209,11 @@ TYPES: list[tuple[str, bytes, str]] = [
     ("a.tgz", gzip.compress(TAR, mtime=0), sniff.GZIP),
     ("a.json.gz", gzip.compress(b"{}", mtime=0), sniff.GZIP),
     ("a.tar.zst", zstandard.compress(TAR), sniff.ZSTD),
+    ("a.tar.bz2", bz2.compress(TAR), sniff.BZIP2),
+    ("empty.bz2", bz2.compress(b""), sniff.BZIP2),
+    ("a.txz", lzma.compress(TAR), sniff.XZ),
+    ("a.json.lzma", lzma.compress(b"{}", lzma.FORMAT_ALONE), sniff.LZMA),
+    ("bracket.txt", b"]" * 4000, "text/plain"),
     ("noise", bytes(range(1, 256)) * 8, "application/octet-stream"),
 ]
 
