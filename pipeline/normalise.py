@@ -19,6 +19,7 @@ from pipeline import language, mojibake, places, text, timestamps, zones
 from pipeline.format import Beside, Format
 from pipeline.ports import Neighbours
 from pipeline.screen import broken_rule
+from pipeline.shapes import fitted
 from schemas.errors import BadValue
 from schemas.files import Context, Member, Slice
 from schemas.reasons import Reason
@@ -124,9 +125,9 @@ def _checked(outcome: Outcome) -> Outcome:
 
 
 def _placed(record: Record) -> Record:
-    """A record whose places are such; rows of no known product stay as they are."""
-    settled = places.settled(record.metadata)
-    if settled is record.metadata or record.record_type == RecordType.ROW:
+    """A record whose shared names have their shapes, and whose places are such."""
+    settled = places.settled(fitted(record.metadata))
+    if settled is record.metadata:
         return record
     return msgspec.structs.replace(record, metadata=settled)
 

@@ -52,7 +52,17 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     def fits(self, kind: Kind, source: str, field: str) -> bool:
         """Whether it is about findings of that kind there, if they are sure enough."""
-        return kind in self.kinds and _within(source, self.source) and _within(field, self.field)
+        return kind in self.kinds and _within(source, self.source) and self._about(field)
+
+    def _about(self, field: str) -> bool:
+        """Whether it is about a field; one of a row's own names may leave out `fields`."""
+        return _within(field, self.field) or (
+            field.startswith(_OWN) and _within(f"metadata.{field[len(_OWN) :]}", self.field)
+        )
+
+
+#: Before the names that a table or list of no known product gives its cells.
+_OWN = "metadata.fields."
 
 
 def _within(name: str, pattern: str) -> bool:
