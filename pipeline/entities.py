@@ -2,7 +2,8 @@
 
 Formats say nothing of entities; they use the shared names (`sender`, `attendees`, `place`,
 `links`), and this module reads those. An entity's key is made of its kind and its value alone, so
-that it is the same in every import and nothing has to be looked up.
+that it is the same in every import and nothing has to be looked up. What has another shape than
+its name promises (of an older lake, or after the privacy policy) is nobody.
 """
 
 from __future__ import annotations
@@ -66,14 +67,20 @@ def _once(found: Iterable[Mention]) -> Iterator[Mention]:
 def _all(record: Record, found: Mapping[str, Any]) -> Iterator[Mention]:
     service = record.source.partition(".")[0]
     for role in _PEOPLE:
-        if value := found.get(role):
-            for person in value if isinstance(value, list) else (value,):
-                yield from _person(role, person, service)
+        for person in _objects(found.get(role)):
+            yield from _person(role, person, service)
     for role in _PLACES:
-        if place := found.get(role):
+        for place in _objects(found.get(role)):
             yield from _place(role, place, service)
-    if record.record_type in _LINKED:
-        yield from _links(found.get("links") or ())
+    if record.record_type in _LINKED and isinstance(links := found.get("links"), list | tuple):
+        yield from _links(links)
+
+
+def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
+    """The object, or the objects of a list."""
+    if value:
+        several = value if isinstance(value, list | tuple) else (value,)
+        yield from (one for one in several if isinstance(one, dict))
 
 
 def _person(role: str, person: Mapping[str, Any], service: str) -> Iterator[Mention]:
@@ -96,7 +103,8 @@ def _identifiers(person: Mapping[str, Any], service: str) -> Iterator[tuple[str,
 
 
 def _several(person: Mapping[str, Any], one: str, many: str) -> Iterator[str]:
-    for value in (person.get(one), *(person.get(many) or ())):
+    others = person.get(many)
+    for value in (person.get(one), *(others if isinstance(others, list | tuple) else ())):
         if tidy := _tidy(value):
             yield tidy
 
@@ -109,7 +117,7 @@ def _place(role: str, place: Mapping[str, Any], service: str) -> Iterator[Mentio
         yield _mention(role, "place", name.casefold(), name)
 
 
-def _links(links: Iterable[str]) -> Iterator[Mention]:
+def _links(links: Iterable[Any]) -> Iterator[Mention]:
     for link in links:
         if tidy := _tidy(link):
             yield _mention("link", "link", tidy, None)

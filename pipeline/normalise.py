@@ -15,12 +15,13 @@ from typing import Any, BinaryIO, Protocol, TypeAlias
 
 import msgspec
 
-from pipeline import language, mojibake, places, text, timestamps, zones
+from pipeline import defects, language, mojibake, places, text, timestamps, zones
 from pipeline.format import Beside, Format
 from pipeline.ports import Neighbours
 from pipeline.screen import broken_rule
+from pipeline.shapes import fitted
 from schemas.errors import BadValue
-from schemas.files import Context, Member, Slice
+from schemas.files import Context, Member, Slice, SliceLimits
 from schemas.reasons import Reason
 from schemas.records import (
     DataType,
@@ -79,7 +80,7 @@ def understand(
     """
     count = 0
     with member.file.open("rb") as again:
-        for item in form.reader.items(source, part, context):
+        for item in _items(form, source, part, context):
             count += 1
             if isinstance(item, Rejection):
                 yield item.offset, item.length, item
@@ -93,6 +94,74 @@ def understand(
                     yield item.offset, item.length, outcome
     if seen is not None:
         seen.items(count)
+
+
+def slices_of(
+    form: Format, member: Member, source: BinaryIO, context: Context, limits: SliceLimits
+) -> Iterator[Slice]:
+    """The reader's slices of a member. Where it raises, what is left is one slice: what of that
+    can't be read is set aside where it is read."""
+    at = 0
+    try:
+        for part in form.reader.slices(source, context, limits):
+            at = part.end
+            yield part
+    except Exception as error:
+        if not defects.is_defect(error):
+            raise
+        if at < member.size:
+            yield Slice(at, member.size)
+
+
+def _items(
+    form: Format, source: BinaryIO, part: Slice, context: Context
+) -> Iterator[RawRecord | Rejection]:
+    """The reader's items. Where it raises, each range between two of its bounds is read by itself,
+    and one in which it raises again is set aside."""
+    at = part.start
+    try:
+        for item in form.reader.items(source, part, context):
+            at = max(at, item.offset + item.length)
+            yield item
+    except Exception as error:
+        if not defects.is_defect(error):
+            raise
+        yield from _past(form, source, Slice(at, part.end), context)
+
+
+def _past(
+    form: Format, source: BinaryIO, rest: Slice, context: Context
+) -> Iterator[RawRecord | Rejection]:
+    """The items of the rest of a slice in which the reader raised."""
+    for part in _bounds(form, source, rest, context):
+        try:
+            for item in list(form.reader.items(source, part, context)):
+                if item.offset >= rest.start:
+                    yield item
+        except Exception as error:
+            if not defects.is_defect(error):
+                raise
+            start = max(part.start, rest.start)
+            source.seek(start)
+            raw = source.read(min(part.end - start, RAW_LIMIT))
+            yield defects.rejection(error, start, part.end - start, raw)
+
+
+def _bounds(form: Format, source: BinaryIO, rest: Slice, context: Context) -> list[Slice]:
+    """The smallest ranges that the reader cuts `rest` into; what it does not cut is one of them."""
+    parts: list[Slice] = []
+    try:
+        for part in form.reader.slices(source, context, SliceLimits(records=1, size=1)):
+            if part.start >= rest.end:
+                break
+            if part.end > rest.start:
+                parts.append(part)
+    except Exception as error:
+        if not defects.is_defect(error):
+            raise
+        end = parts[-1].end if parts else rest.start
+        parts.append(Slice(end, max(end, rest.end)))
+    return parts or [rest]
 
 
 def outcomes_of(
@@ -116,6 +185,15 @@ def _unknown_fields(form: Format, item: RawRecord) -> AbstractSet[str] | None:
 def _checked(outcome: Outcome) -> Outcome:
     if isinstance(outcome, Rejection):
         return outcome
+    try:
+        return _by_rule(outcome)
+    except Exception as error:
+        if not defects.is_defect(error):
+            raise
+        return defects.rejection(error)
+
+
+def _by_rule(outcome: Record | Point | Metric) -> Outcome:
     placed = _placed(outcome) if isinstance(outcome, Record) else outcome
     if (broken := broken_rule(placed)) is None:
         return placed
@@ -124,9 +202,9 @@ def _checked(outcome: Outcome) -> Outcome:
 
 
 def _placed(record: Record) -> Record:
-    """A record whose places are such; rows of no known product stay as they are."""
-    settled = places.settled(record.metadata)
-    if settled is record.metadata or record.record_type == RecordType.ROW:
+    """A record whose shared names have their shapes, and whose places are such."""
+    settled = places.settled(fitted(record.metadata))
+    if settled is record.metadata:
         return record
     return msgspec.structs.replace(record, metadata=settled)
 
@@ -151,8 +229,10 @@ def _meaning(
         return (Rejection(reason=Reason.MISSING_FIELD, detail=f"no field {missing}"),)
     except (TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         return (Rejection(reason=Reason.BAD_SHAPE, detail=type(error).__name__),)
-    except RecursionError:
-        return (Rejection(reason=Reason.TOO_DEEP, detail="nested too deep to be read"),)
+    except Exception as error:
+        if not defects.is_defect(error):
+            raise
+        return (defects.rejection(error),)
 
 
 def _said(form: Format, member: Member, item: RawRecord) -> Sequence[Outcome]:
@@ -238,12 +318,19 @@ def normalise(found: Iterable[Found]) -> Iterator[Found]:
     """Clean the text of records and tell its language, a batch at a time."""
     stream = iter(found)
     while batch := list(islice(stream, _BATCH)):
-        yield from _batch(batch)
+        yield from defects.each(_batch, batch, defective)
 
 
-def _batch(batch: list[Found]) -> Iterable[Found]:
+def defective(found: Found, error: Exception) -> Found:
+    """What becomes of an outcome that a step of ours fails for; its bytes are read later."""
+    offset, length, _ = found
+    return offset, length, defects.rejection(error, offset, length)
+
+
+def _batch(found: Sequence[Found]) -> Sequence[Found]:
+    batch = list(found)
     wanted: list[int] = []
-    for at, (offset, length, outcome) in enumerate(batch):
+    for at, (offset, length, outcome) in enumerate(found):
         if isinstance(outcome, Record):
             clean = _clean(outcome)
             if clean is not outcome:

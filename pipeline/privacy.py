@@ -14,7 +14,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2b, sha256
 from itertools import accumulate, islice
 from typing import Any, NamedTuple
@@ -23,9 +23,9 @@ import msgspec
 import orjson
 import phonenumbers
 
-from pipeline import clues, names, personal
+from pipeline import clues, defects, names, personal
 from pipeline.names import Told
-from pipeline.normalise import Found
+from pipeline.normalise import Found, defective
 from pipeline.personal import Finding
 from pipeline.ports import Names
 from schemas.errors import ConfigurationError
@@ -52,7 +52,17 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     def fits(self, kind: Kind, source: str, field: str) -> bool:
         """Whether it is about findings of that kind there, if they are sure enough."""
-        return kind in self.kinds and _within(source, self.source) and _within(field, self.field)
+        return kind in self.kinds and _within(source, self.source) and self._about(field)
+
+    def _about(self, field: str) -> bool:
+        """Whether it is about a field; one of a row's own names may leave out `fields`."""
+        return _within(field, self.field) or (
+            field.startswith(_OWN) and _within(f"metadata.{field[len(_OWN) :]}", self.field)
+        )
+
+
+#: Before the names that a table or list of no known product gives its cells.
+_OWN = "metadata.fields."
 
 
 def _within(name: str, pattern: str) -> bool:
@@ -433,15 +443,20 @@ def protect(found: Iterable[Found], treatment: Treatment) -> Iterator[Found]:
     """
     stream = iter(found)
     while batch := list(islice(stream, _BATCH)):
-        if treatment.policy.changes:
-            batch = [(at, length, _without_bytes(one)) for at, length, one in batch]
-        records = [(at, one[2]) for at, one in enumerate(batch) if isinstance(one[2], Record)]
-        told = treatment.told(_said_in(record) for _, record in records)
-        for n in {*told, *_suspects(record for _, record in records)}:
-            at, record = records[n]
-            offset, length, _ = batch[at]
-            batch[at] = (offset, length, _treated(record, treatment, told.get(n)))
-        yield from batch
+        yield from defects.each(partial(_protected, treatment), batch, defective)
+
+
+def _protected(treatment: Treatment, found: Sequence[Found]) -> Sequence[Found]:
+    batch = list(found)
+    if treatment.policy.changes:
+        batch = [(at, length, _without_bytes(one)) for at, length, one in batch]
+    records = [(at, one[2]) for at, one in enumerate(batch) if isinstance(one[2], Record)]
+    told = treatment.told(_said_in(record) for _, record in records)
+    for n in {*told, *_suspects(record for _, record in records)}:
+        at, record = records[n]
+        offset, length, _ = batch[at]
+        batch[at] = (offset, length, _treated(record, treatment, told.get(n)))
+    return batch
 
 
 def _without_bytes(outcome: Outcome) -> Outcome:

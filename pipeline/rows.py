@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
 import orjson
 
-from schemas.records import DataType, Record
-from schemas.vocabulary import RecordType
+from schemas.files import Member
+from schemas.records import DataType, Record, Related
+from schemas.vocabulary import RecordType, Relation
 
 
-def row(value: Any, source: str) -> Record:
-    """A JSON value as a record; what is no object stands under `value`.
+def row(value: Any, source: str, member: Member) -> Record:
+    """A JSON value as a record: its names and values are `fields`; what is no object stands there
+    under `value`.
 
     It is who its canonical text says: keys sorted, no white space. So the same value in another
     file or container, in another order of keys, or pretty-printed, is the same document. `content`
     repeats what stands in it, a line each under the name of its field, so that it is found by that.
     """
+    fields = value if isinstance(value, dict) else {"value": value}
     return Record(
         data_type=DataType.STRUCTURED,
         source=source,
@@ -27,8 +31,24 @@ def row(value: Any, source: str) -> Record:
         identity=(blake2b(canonical(value), digest_size=32).hexdigest(),),
         content="\n".join(_lines(value)) or None,
         content_type="application/json",
-        metadata=value if isinstance(value, dict) else {"value": value},
+        metadata={"fields": fields} if fields else {},
+        **standing_in(member),
     )
+
+
+def standing_in(member: Member) -> dict[str, Any]:
+    """What a record says of the file that it stands in, as arguments of `Record`.
+
+    The same row in two files is one document. So the file is none of its own metadata, and all of
+    them are found by what it is related to.
+    """
+    return {"beside": {"file": member.path}, "related": (in_file(member.path),)}
+
+
+@lru_cache(maxsize=256)
+def in_file(path: str) -> Related:
+    """How a row stands to the table or list in the file of that path."""
+    return Related(Relation.PART_OF, RecordType.DOCUMENT, ("file", path))
 
 
 def _lines(value: Any, name: str = "") -> Iterator[str]:

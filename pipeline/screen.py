@@ -40,6 +40,10 @@ class Repeats:
         self._seen[file, key] = nth
         return nth
 
+    def give_back(self, file: int, key: bytes) -> None:
+        """The record that had the last number of that key is none after all."""
+        self._seen[file, key] -= 1
+
 
 def occurrence_key(key: bytes, nth: int) -> bytes:
     """The key of the nth of equal records of one file; the first has the key itself.

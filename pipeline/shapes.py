@@ -10,7 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from schemas.records import Metric, Point, Record
-from schemas.vocabulary import KEYS, RecordType, Shape
+from schemas.vocabulary import KEYS, Shape
+
+#: Flag of a record some of whose fields are not as their names promise; they stand in `fields`.
+MISFIT = "field_unexpected"
 
 _PERSON = frozenset({"address", "phone", "handle", "name"})
 _PLACE = frozenset({"name", "address", "id", "latitude", "longitude"})
@@ -34,12 +37,26 @@ def _wrong_in(record: Record) -> str | None:
     for related in record.related:
         if not _texts(related.identity):
             return "what it is related to"
-    if record.record_type != RecordType.ROW:
-        said = record.metadata
-        for name in said:
-            if name in _FITS and not _FITS[name](said[name]):
-                return repr(name)
     return None
+
+
+def fitted(metadata: dict[str, Any]) -> dict[str, Any]:
+    """A record's metadata with each shared name in its shape; the same object if all are.
+
+    An export may call something else by such a name, and a format may hand it on. That costs the
+    field, which goes to `fields` under the same name and a flag, and never the record.
+    """
+    for name, value in metadata.items():
+        if name in _FITS and not _FITS[name](value):
+            return _without_misfits(metadata)
+    return metadata
+
+
+def _without_misfits(metadata: dict[str, Any]) -> dict[str, Any]:
+    odd = {n: v for n, v in metadata.items() if n in _FITS and not _FITS[n](v)}
+    kept = {name: value for name, value in metadata.items() if name not in odd}
+    fields = {**kept.get("fields", {}), **odd}
+    return {**kept, "fields": fields, "flags": sorted({*kept.get("flags", ()), MISFIT})}
 
 
 def _text(value: Any) -> bool:
@@ -74,6 +91,10 @@ def _amount(value: Any) -> bool:
     return isinstance(value, dict) and value.keys() <= _AMOUNT
 
 
+def _object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
 def _objects(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(v, dict) for v in value)
 
@@ -92,6 +113,7 @@ _SHAPES: dict[Shape, Callable[[Any], bool]] = {
     Shape.PLACE: _place,
     Shape.FILES: _files,
     Shape.AMOUNT: _amount,
+    Shape.OBJECT: _object,
     Shape.OBJECTS: _objects,
 }
 _FITS = {name: _SHAPES[shape] for name, shape in KEYS.items()}

@@ -126,6 +126,7 @@ class Event(StrEnum):
     FENCED = "fenced"
     DEAD = "dead"
     POISON = "poison"
+    DEFECT = "defect"
     # records in quarantine
     QUARANTINED = "quarantined"
     REVEALED = "revealed"

@@ -14,6 +14,8 @@ class Category(StrEnum):
     PERMANENT = "permanent"
     #: The bytes do what an attack would do: look before they are trusted.
     SECURITY = "security"
+    #: Our own code failed, the same at each try: it must be mended, and the records tried again.
+    DEFECT = "defect"
 
 
 class Reason(StrEnum):
@@ -70,12 +72,15 @@ class Reason(StrEnum):
     MAIL_UNREADABLE = "mail_unreadable"
     NOT_A_MAIL = "not_a_mail"
     POISON = "poison"
+    FORMAT_DEFECT = "format_defect"
 
     @property
     def category(self) -> Category:
         """What has to be done about it."""
         if self in _HOSTILE:
             return Category.SECURITY
+        if self is Reason.FORMAT_DEFECT:
+            return Category.DEFECT
         return Category.TRANSIENT if self is Reason.CHANGED else Category.PERMANENT
 
 

@@ -74,7 +74,8 @@ class Shape(StrEnum):
     `self: true` where the export says that it is the account's owner. A *place* is an object with
     any of `name`, `address`, `id`, `latitude`, `longitude`. A *file* is an object with `name` and
     any of `media_type`, `size`, `sha256`, `path` (inside the export), `url`. An *amount* is an
-    object with `value` (a decimal as text, or None) `currency` and `text` (verbatim).
+    object with `value` (a decimal as text, or None) `currency` and `text` (verbatim). An *object*
+    has names of the export's own, which mean nothing here.
     """
 
     TEXT = "text"
@@ -86,6 +87,7 @@ class Shape(StrEnum):
     PLACE = "place"
     FILES = "files"
     AMOUNT = "amount"
+    OBJECT = "object"
     OBJECTS = "objects"
 
 
@@ -171,6 +173,9 @@ KEYS: Final = MappingProxyType(
         "height": Shape.NUMBER,
         "album_titles": Shape.TEXTS,
         "files": Shape.FILES,  # the media that a sidecar tells of
+        # what has no name here
+        "fields": Shape.OBJECT,  # of a row, all of it; else what is not as its name promises
+        "file": Shape.TEXT,  # in which a row stands: its path inside the export
     }
 )
 

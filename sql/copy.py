@@ -23,6 +23,7 @@ _UNDATED = UNDATED.isoformat()
 
 #: The name under which a stored document names those of its metadata that came from beside it.
 _BESIDE = "beside"
+_FIELDS = "fields"
 
 #: Cleans a JSON-able value that can't be stored as it is (lone surrogates, NUL, huge integers).
 Cleaner = Callable[[Any], Any]
@@ -134,9 +135,9 @@ def document_line(
     lies = partition_of(record)
     title = NULL if record.title is None else escape(record.title)
     content = NULL if record.content is None else escape(record.content)
-    said = own = json_field(_with_time(record.metadata, time), clean)
+    said = own = json_field(_with_time(_hashed(record.metadata), time), clean)
     name = title
-    if record.blob is not None or record.beside or record.privacy:
+    if record.blob is not None or record.beside or record.privacy or _FIELDS in record.metadata:
         said = json_field(_tagged(_with_time(_with_blob(record), time), record), clean)
         if record.blob is not None and record.blob.name == record.title:
             name = NULL  # what a file is called hangs on where it lay, too
@@ -165,6 +166,15 @@ def document_line(
     return line, digest, lies
 
 
+def _hashed(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Metadata as it is hashed: what stands in `fields` is hashed as if it stood beside them, as
+    it did in older lakes, so that a row of one is the same row today."""
+    fields = metadata.get(_FIELDS)
+    if not isinstance(fields, dict):
+        return metadata
+    return {**fields, **{name: value for name, value in metadata.items() if name != _FIELDS}}
+
+
 def _meaning(
     stamp: str | None, title: str, content: str, content_type: str, metadata: str
 ) -> bytes:
@@ -188,7 +198,8 @@ def content_hash(row: Mapping[str, Any], metadata: Mapping[str, Any], clean: Cle
     if (metadata.get("blob") or {}).get("name") == row["title"]:
         title = NULL
     added = {"blob", _BESIDE, *metadata.get(_BESIDE, ())}
-    said = json_field({n: value for n, value in metadata.items() if n not in added}, clean)
+    own = {n: value for n, value in metadata.items() if n not in added}
+    said = json_field(_hashed(own), clean)
     meaning = _meaning(stamp, title, content, row["content_type"], said)
     return blake2b(meaning, digest_size=16).digest()
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from schemas.progress import Event
+from schemas.reasons import Reason
 from sql.store import Commit, Lake
 
 
@@ -46,10 +47,22 @@ def sound(commit: Commit, thresholds: Thresholds, *, ended: bool = False) -> Non
         commit.event(Event.ALERT, quarantined=bad, seen=seen)
 
 
+def of_defects(commit: Commit, records: int = 0) -> None:
+    """Write the alert of a job some of whose records our own code fails for: one is too many."""
+    (job,) = commit.run("desk", "hold_job")
+    if job["alerted_at"] is None:
+        commit.run("desk", "mark_alerted")
+        commit.event(Event.ALERT, defects=records)
+
+
 def line(reader: Lake, thresholds: Thresholds, job: Mapping[str, Any]) -> str | None:
     """One line on a job (a row of `imports.jobs`) that was alerted and still has too many records
-    open, or whose scores are low; None if there is nothing to say."""
-    said = (_quarantine_line(reader, thresholds, job), _quality_line(job))
+    open, or some for a defect of ours, or whose scores are low; None if there is nothing to say."""
+    said = (
+        _defect_line(reader, job),
+        _quarantine_line(reader, thresholds, job),
+        _quality_line(job),
+    )
     return "; ".join(filter(None, said)) or None
 
 
@@ -61,6 +74,16 @@ def _quarantine_line(reader: Lake, thresholds: Thresholds, job: Mapping[str, Any
     if not thresholds.reached(bad, seen, ended=bool(job["completed_at"])):
         return None
     return f"{bad} of {seen} records are in quarantine ({bad / seen:.1%})"
+
+
+def _defect_line(reader: Lake, job: Mapping[str, Any]) -> str | None:
+    if job["alerted_at"] is None:
+        return None
+    code = Reason.FORMAT_DEFECT
+    (row,) = reader.rows(job["user_id"], "desk", "open_of_code", job_id=job["id"], code=code)
+    if not row["count"]:
+        return None
+    return f"{row['count']} records met a defect of Datapunk Lake ({row['detail']})"
 
 
 def _quality_line(job: Mapping[str, Any]) -> str | None:

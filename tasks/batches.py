@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from functools import lru_cache
 from itertools import compress
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import spool
+from pipeline import defects, spool
 from pipeline.embed import text_of
 from pipeline.entities import Mention, mentions
 from pipeline.normalise import Found
 from pipeline.screen import Repeats, key_of, occurrence_key
 from pipeline.text import clean_json
 from schemas.identity import record_key
+from schemas.reasons import Reason
 from schemas.records import Blob, DataType, Metric, Point, Record, Rejection
 from sql import copy
 from sql.load import micros
@@ -64,6 +66,20 @@ def mention_lines(key_hex: str, record: Record) -> list[str]:
     return [_mention_line(key_hex, found) for found in mentions(record)]
 
 
+def _relation_lines(key_hex: str, record: Record) -> list[str]:
+    """How a record stands to others, as lines for `stage_relations`."""
+    return [
+        "\t".join((key_hex, r.relation, _key_hex(r.record_type, r.identity)))
+        for r in record.related
+    ]
+
+
+@lru_cache(maxsize=1_024)
+def _key_hex(record_type: str, identity: tuple[str, ...]) -> str:
+    """The key of a record in hex: many stand to the same one."""
+    return record_key(record_type, identity).hex()
+
+
 def _mention_line(key_hex: str, found: Mention) -> str:
     name = copy.escape(found.name) if found.name else copy.NULL
     value = copy.escape(found.value)
@@ -85,6 +101,13 @@ class Table:
         self.slots: list[int] = []
         self.lines: list[str] = []
         self.texts: list[tuple[int, str]] = []
+
+    def add(self, key: bytes, at: int, slot: int, line: str) -> None:
+        """One record, whole: what was made of it before can't fail any more."""
+        self.keys.append(key)
+        self.ats.append(at)
+        self.slots.append(slot)
+        self.lines.append(line)
 
     def sections(self, name: str) -> dict[str, bytes]:
         """The columns as sections of a spool."""
@@ -135,16 +158,30 @@ class Batch:
         the item in the member, and of the outcome among those of the slice.
         """
         for nth, (offset, length, outcome) in enumerate(found):
-            if isinstance(outcome, Record):
-                if outcome.blob is not None and keep is not None:
-                    keep(offset, nth, outcome.blob)
-                self._add_document(slot, file, outcome)
-            elif isinstance(outcome, Point):
-                self._add_point(slot, outcome)
-            elif isinstance(outcome, Metric):
-                self._add_metric(slot, outcome)
-            else:
+            if isinstance(outcome, Rejection):
                 self._add_rejection(slot, offset, length, outcome)
+                continue
+            try:
+                if isinstance(outcome, Record):
+                    if outcome.blob is not None and keep is not None:
+                        keep(offset, nth, outcome.blob)
+                    self._add_document(slot, file, outcome)
+                elif isinstance(outcome, Point):
+                    self._add_point(slot, outcome)
+                else:
+                    self._add_metric(slot, outcome)
+            except Exception as error:
+                if not defects.is_defect(error):
+                    raise
+                self._add_rejection(slot, offset, length, defects.rejection(error))
+
+    def complete(self, first: int, read: Callable[[int, int], bytes]) -> None:
+        """Give the rejections from number `first` on that have no bytes those that `read` has of
+        their place: whoever made them had none at hand."""
+        for n, bad in enumerate(self.rejections[first:], first):
+            if bad.code == Reason.FORMAT_DEFECT and not bad.raw:
+                raw = read(bad.start, bad.end)
+                self.rejections[n] = msgspec.structs.replace(bad, raw=raw)
 
     def notice(self, slot: int, fields: AbstractSet[str]) -> None:
         """One item has fields that its format does not know; only so many names are kept."""
@@ -153,47 +190,47 @@ class Batch:
                 self.drift[slot, field] += 1
 
     def _add_point(self, slot: int, point: Point) -> None:
-        table, key = self.locations, key_of(point)
-        table.keys.append(key)
-        table.ats.append(micros(copy.partition_at(point.time)))
-        table.slots.append(slot)
-        table.lines.append(copy.location_line(point, key.hex(), slot, clean_json))
+        key = key_of(point)
+        line = copy.location_line(point, key.hex(), slot, clean_json)
+        self.locations.add(key, micros(copy.partition_at(point.time)), slot, line)
 
     def _add_metric(self, slot: int, metric: Metric) -> None:
-        table, key = self.metrics, key_of(metric)
-        table.keys.append(key)
-        table.ats.append(micros(copy.partition_at(metric.time)))
-        table.slots.append(slot)
-        table.lines.append(copy.metric_line(metric, key.hex(), slot, clean_json))
+        key = key_of(metric)
+        line = copy.metric_line(metric, key.hex(), slot, clean_json)
+        self.metrics.add(key, micros(copy.partition_at(metric.time)), slot, line)
 
     def _add_document(self, slot: int, file: int, record: Record) -> None:
-        table, key = self.documents, key_of(record)
-        repeat = None
-        if self._repeats is not None:
-            nth = self._repeats.number(file, key)
-            repeat, key = (key.hex(), nth), occurrence_key(key, nth)
-        if self._keep_text and (text := text_of(record.title, record.content)):
-            table.texts.append((len(table.keys), text))
-        key_hex = key.hex()
+        base = key_of(record)
+        if self._repeats is None:
+            self._take_document(slot, record, base, None)
+            return
+        nth = self._repeats.number(file, base)
+        try:
+            self._take_document(slot, record, occurrence_key(base, nth), (base.hex(), nth))
+        except Exception:
+            self._repeats.give_back(file, base)
+            raise
+
+    def _take_document(
+        self, slot: int, record: Record, key: bytes, repeat: tuple[str, int] | None
+    ) -> None:
+        """All that is made of a record, and only then its place among the others."""
+        table, key_hex = self.documents, key.hex()
+        text = text_of(record.title, record.content) if self._keep_text else ""
+        line, digest, lies = copy.document_line(record, key_hex, slot, clean_json, repeat)
+        at, code = micros(lies), _TYPE_CODES[record.data_type]
+        stands_in, related = mention_lines(key_hex, record), _relation_lines(key_hex, record)
         if record.privacy:
             done = self.privacy.setdefault(slot, Counter())
             for kind, actions in record.privacy.items():
                 done.update({f"{PRIVACY}{kind}.{action}": n for action, n in actions.items()})
-        line, digest, lies = copy.document_line(record, key_hex, slot, clean_json, repeat)
-        self._add_meaning(key_hex, record)
-        table.keys.append(key)
+        if text:
+            table.texts.append((len(table.keys), text))
+        self.mentions += stands_in
+        self.relations += related
         table.hashes.append(digest)
-        table.ats.append(micros(lies))
-        table.types.append(_TYPE_CODES[record.data_type])
-        table.slots.append(slot)
-        table.lines.append(line)
-
-    def _add_meaning(self, key_hex: str, record: Record) -> None:
-        """Who and what stands in the record, and how it stands to others, as lines to copy."""
-        self.mentions += mention_lines(key_hex, record)
-        for related in record.related:
-            other = record_key(related.record_type, related.identity).hex()
-            self.relations.append("\t".join((key_hex, related.relation, other)))
+        table.types.append(code)
+        table.add(key, at, slot, line)
 
     def _add_rejection(self, slot: int, offset: int, length: int, bad: Rejection) -> None:
         self.rejections.append(

@@ -5,29 +5,37 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 from uuid import UUID
 
 import msgspec
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from pipeline import spool, zones
 from pipeline.format import Format, format_named
-from pipeline.normalise import normalise, understand
+from pipeline.normalise import RAW_LIMIT, normalise, understand
 from pipeline.ports import Neighbours
 from pipeline.privacy import Treatment, protect
 from pipeline.screen import first_of_each
 from schemas.crash import crash_here
 from schemas.files import Context, Member, Slice
 from schemas.progress import Event, Stage
+from schemas.reasons import Reason
 from schemas.records import Blob
 from sql.load import Keys, Vectors, claim_known, claim_twins, known_documents
 from sql.store import COUNTS, Claim, Commit
-from tasks import batches, embedding
+from tasks import alarm, batches, embedding
 from tasks.context import Runtime
 from tasks.shell import Ending
+
+log = structlog.get_logger("datapunk.chunk")
+
+#: Places of defects that one event names.
+_MOST_PLACES = 10
 
 _VECTOR_COLUMNS = ("pieces", "starts", "ends", "matrix")
 
@@ -88,12 +96,20 @@ def read_slice(
     member, treatment, home = opened.member, beside.treatment, zones.of_account(claim.zone)
 
     seen = _Seen(batch, slot, lambda field: treatment.name(field, form.name, "metadata"))
+    first = len(batch.rejections)
     with member.file.open("rb") as source:
         found = understand(
             form, member, source, part, opened.context, beside.neighbours, seen, home
         )
         protected = protect(normalise(found), treatment)
         batch.add(slot, opened.file_id, protected, _keeper(run, claim, member, batch))
+        if not treatment.policy.changes:
+            batch.complete(first, partial(_bytes, source))
+
+
+def _bytes(source: BinaryIO, start: int, end: int) -> bytes:
+    source.seek(start)
+    return source.read(min(end - start, RAW_LIMIT))
 
 
 class _Seen:
@@ -287,6 +303,17 @@ def quarantine(
     )
     if held:  # none on a second pass, after an artefact was lost
         commit.event(Event.QUARANTINED, records=held, codes=Counter(bad.code for bad in rejections))
+        _tell_of_defects(commit, claim, rejections)
+
+
+def _tell_of_defects(commit: Commit, claim: Claim, rejections: list[batches.Quarantined]) -> None:
+    """Where our own code failed: in the log, in the audit trail and as an alert of the job."""
+    places = Counter(bad.detail for bad in rejections if bad.code == Reason.FORMAT_DEFECT)
+    if places:
+        records, most = places.total(), dict(places.most_common(_MOST_PLACES))
+        log.error("a defect of ours", format=claim.format, records=records, where=most)
+        commit.event(Event.DEFECT, format=claim.format, records=records, where=most)
+        alarm.of_defects(commit, records)
 
 
 # --- embed -----------------------------------------------------------------------------------

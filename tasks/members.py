@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline import charset, index_page, known_files
+from pipeline import charset, defects, index_page, known_files
 from pipeline.durable import written
 from pipeline.format import Format, Rank, named_like, recognise
 from pipeline.ports import Scan, Verdict
@@ -39,6 +39,20 @@ def head_of(member: Member) -> Head:
 
 def prepare(member: Member, work: Path) -> Readable | Listed:
     """Find the member's format and ready its bytes; or say why nothing reads it.
+
+    Where our own code fails for it, it is rejected by itself.
+    """
+    try:
+        return _prepared(member, work)
+    except Exception as error:
+        if not defects.is_defect(error):
+            raise
+        bad = defects.rejection(error)
+        return listed(member, Disposition.REJECTED, bad.reason, bad.detail)
+
+
+def _prepared(member: Member, work: Path) -> Readable | Listed:
+    """As `prepare` says.
 
     A text in another encoding than UTF-8 is written again as UTF-8, as `work/<ordinal>`; its
     locators are offsets in that text, and the encoding is kept with the file.

@@ -16,6 +16,7 @@ from uuid import UUID
 import msgspec
 
 from pipeline import split
+from pipeline.normalise import slices_of
 from schemas.crash import crash_here
 from schemas.files import Slice
 from sql.load import Keys, known_documents
@@ -165,7 +166,7 @@ class Reading:
         holes = [Slice(row["start"], row["stop"]) for row in poison]
         limits = upload.limits_of(self.form, self._run.options.slices)
         with found.member.file.open("rb") as source:
-            for whole in self.form.reader.slices(source, found.context, limits):
+            for whole in slices_of(self.form, found.member, source, found.context, limits):
                 for part in split.around(whole, holes):
                     yield Part(opened, part)
 

@@ -12,6 +12,7 @@ import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 from celery.exceptions import Ignore
 
+from pipeline import defects
 from pipeline.spool import BrokenSpool
 from schemas.crash import crash_here
 from schemas.errors import Rejected, TransientError
@@ -21,6 +22,10 @@ from tasks import chains
 from tasks.context import Options, Runtime, as_ids, runtime
 
 log = structlog.get_logger("datapunk.shell")
+
+# A task's limit of time, and what ends a task early: raised in the midst of work, about no record.
+defects.pass_on(SoftTimeLimitExceeded)
+defects.pass_on(Ignore)
 
 #: The last attempts of a chunk before it is split, which follow on each other at once.
 _WAITED_FOR = 3
@@ -195,7 +200,8 @@ def _fenced(run: Runtime, claim: Claim) -> None:
 def _give_back(run: Runtime, claim: Claim, code: str, *, burn: bool, cause: Exception) -> None:
     """Back to ready, with a longer wait each time. The text of an error may hold content, so only
     its class is kept and logged."""
-    log.warning("given back", code=code, burn=burn, attempt=claim.attempt, **_place(cause, burn))
+    place = {"where": defects.where(cause)} if burn else {}
+    log.warning("given back", code=code, burn=burn, attempt=claim.attempt, **place)
     delay_s = delay(run.options, claim.stage, claim.attempt if burn else 0)
     try:
         crash_here("give_back.before_commit")
@@ -234,16 +240,6 @@ def lost(ledger: Ledger, options: Options, *, stage: str, chunk: Any, job_id: An
     )
     if back:
         log.warning("given back", code=code, burn=True, stage=stage, chunk=int(chunk))
-
-
-def _place(error: BaseException, wanted: bool) -> dict[str, Any]:
-    """Where a defect of ours was raised: file and line, no values."""
-    trace = error.__traceback__
-    if not wanted or trace is None:
-        return {}
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    return {"where": f"{trace.tb_frame.f_code.co_filename.rsplit('/', 2)[-1]}:{trace.tb_lineno}"}
 
 
 def _reject(run: Runtime, claim: Claim, error: Rejected) -> None:

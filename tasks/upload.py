@@ -17,6 +17,7 @@ from psycopg import errors as pg
 
 from pipeline import index_page, sniff, unpack
 from pipeline.format import Format
+from pipeline.normalise import slices_of
 from pipeline.ports import Verdict
 from pipeline.validate import measure, media_type
 from schemas.crash import crash_here
@@ -25,7 +26,7 @@ from schemas.files import Context, Listed, Member, Slice, SliceLimits, SourceFil
 from schemas.progress import Disposition, Event, JobStatus, Stage
 from schemas.reasons import Reason
 from sql.store import Claim, Commit, Hold
-from tasks import chains, members, sealed
+from tasks import alarm, chains, members, sealed
 from tasks.context import Options, Runtime
 from tasks.shell import Ending
 
@@ -205,7 +206,7 @@ class Cutter:
     def _slices(self, found: members.Readable) -> Iterator[Slice]:
         limits = limits_of(found.form, self._run.options.slices)
         with found.member.file.open("rb") as source:
-            yield from found.form.reader.slices(source, found.context, limits)
+            yield from slices_of(found.form, found.member, source, found.context, limits)
 
     def _add(self, found: members.Readable, part: Slice) -> None:
         """Add a slice to its format's open chunk, and close the chunk when it is full."""
@@ -273,6 +274,9 @@ class Cutter:
         for row in self._files:
             if row.get("reason") == Reason.MALWARE:
                 commit.event(Event.MALWARE, file=self._ids[row["ordinal"]], found=row["detail"])
+            if row.get("reason") == Reason.FORMAT_DEFECT:
+                commit.event(Event.DEFECT, file=self._ids[row["ordinal"]], where=row["detail"])
+                alarm.of_defects(commit)
 
     def _commit_pages(self, commit: Commit) -> None:
         for ordinal, entries in self._pages:

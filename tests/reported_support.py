@@ -23,12 +23,13 @@ import orjson
 
 from pipeline import unpack
 from pipeline.entities import mentions
-from pipeline.normalise import Found, normalise, understand
+from pipeline.normalise import Found, normalise, slices_of, understand
 from pipeline.ports import Neighbour, Neighbours, T
 from pipeline.privacy import Policy, Treatment, protect
 from pipeline.validate import measure, media_type
 from schemas.errors import Rejected
 from schemas.files import Listed, Member, Slice, SliceLimits, SourceFile
+from schemas.reasons import Reason
 from schemas.records import Instant, Metric, Outcome, Point, Record, Rejection
 from tasks import batches, members
 from tasks.context import Options
@@ -162,11 +163,12 @@ class _Examination:
         batch = batches.Batch(keep_text=True, repeats=form.repeats)
         outcomes: list[Outcome] = []
         with member.file.open("rb") as cut:
-            parts = list(form.reader.slices(cut, context, self._limits))
+            parts = list(slices_of(form, member, cut, context, self._limits))
             file.counted = form.reader.count(cut, context)
         for slot, part in enumerate(parts):
             found = self._outcomes(read.found, part, context, beside, file)
-            batch.add(slot, 0, _noted(protect(normalise(found), self._treatment), outcomes))
+            protected = protect(normalise(found), self._treatment)
+            batch.add(slot, 0, _noted(protected, outcomes, batch))
         self._count(file, batch, outcomes)
 
     def _outcomes(
@@ -248,11 +250,17 @@ def _neighbour(read: _Read) -> Neighbour:
     )
 
 
-def _noted(found: Iterable[Found], outcomes: list[Outcome]) -> Iterator[Found]:
-    """Each outcome as it passes by."""
+def _noted(
+    found: Iterable[Found], outcomes: list[Outcome], batch: batches.Batch
+) -> Iterator[Found]:
+    """Each outcome as it passes by; or the rejection that the batch makes of it."""
     for place in found:
-        outcomes.append(place[2])
+        before = len(batch.rejections)
         yield place
+        outcome = place[2]
+        for bad in batch.rejections[before:]:
+            outcome = Rejection(reason=Reason(bad.code), detail=bad.detail)
+        outcomes.append(outcome)
 
 
 def _keys(batch: batches.Batch, name: str) -> Iterator[tuple[str, bytes, int]]:

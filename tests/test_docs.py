@@ -82,7 +82,7 @@ def test_every_reason_is_explained_once() -> None:
 
 def test_every_category_lists_its_reasons() -> None:
     page = text_of(DOCS / "errors.md")
-    for category in (Category.SECURITY, Category.TRANSIENT):
+    for category in (Category.SECURITY, Category.TRANSIENT, Category.DEFECT):
         shown = page.split(f"- *{category}*")[1].split("\n- ")[0]
         named = set(re.findall(r"`(\w+)`", shown))
         assert named == {str(reason) for reason in Reason if reason.category is category}

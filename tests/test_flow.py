@@ -118,10 +118,12 @@ def test_what_overlaps_loads_only_what_is_new(
     assert embedder.texts == [*texts, "id: z\nname: z"], "what is known is not embedded again"
 
 
-def test_rows_twice_in_one_file_are_counted(imported: Imported, database: Database) -> None:
+def test_rows_twice_in_one_file_are_as_many_facts(imported: Imported, database: Database) -> None:
     job = imported(ANA, "rows.ndjson", people("x", "y", "x", "x"))
     check_sums(database, job)
-    assert counts(job) == (4, 2, 2, 0)
+    assert counts(job) == (4, 4, 0, 0)
+    longer = imported(ANA, "more.ndjson", people("x", "x", "y", "x", "z", "x"))
+    assert counts(longer) == (6, 2, 4, 0), "a longer export adds only what is new"
 
 
 def test_points_twice_in_one_file_are_counted(imported: Imported, database: Database) -> None:
@@ -138,7 +140,9 @@ def test_rows_cut_into_many_chunks_are_the_same(
     run.options = make_run(slices=SliceLimits(records=7)).options
     job = imported(ANA, "rows.ndjson", data)
     check_sums(database, job)
-    assert counts(job) == (52, 50, 2, 0)
+    assert counts(job) == (52, 52, 0, 0)
+    again = imported(ANA, "again.ndjson", data + b"\n")
+    assert counts(again) == (52, 0, 52, 0)
     assert len(database.chunks(job["id"])) > 5
 
 

@@ -80,6 +80,19 @@ def test_three_kinds_of_poison_among_five_thousand(place: Site, tmp_path: Path) 
     assert place.processes["worker"].poll() is None
 
 
+@pytest.mark.timeout(200)
+def test_a_thousand_defects_cost_no_try(place: Site, tmp_path: Path) -> None:
+    place.empty()
+    data = rows(_ROWS, dict.fromkeys(range(0, _ROWS, 5), "defect"))
+    job = place.wait(place.submit(dropped(tmp_path, "defects.poison", data)), ended, 120)
+    counts = [job[f"records_{n}"] for n in ("seen", "loaded", "duplicate", "quarantined")]
+    assert counts == [_ROWS, _ROWS * 4 // 5, 0, _ROWS // 5]
+    assert place.ask("SELECT array_agg(DISTINCT code) FROM imports.quarantine") == ["format_defect"]
+    tried = "SELECT max(attempt) FROM imports.chunks WHERE kind = 'records'"
+    assert place.ask(tried) <= 1
+    assert place.ask("SELECT count(*) FROM imports.chunks WHERE last_error_code = 'split'") == 0
+
+
 @pytest.mark.threat("network")
 @pytest.mark.timeout(120)
 def test_a_parser_has_no_network(

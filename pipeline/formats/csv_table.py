@@ -1,7 +1,8 @@
 """Any CSV: a row is a document, its cells are text under the names of the header.
 
 Types are not guessed: `01234` may be a zip code. A row's identity is all its cells under their
-headers, as they are written, so the same row twice is one document.
+headers, as they are written. Two equal rows of one file are two facts (two coffees on one day), and
+the same row in another file is the same document.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import unicodedata
 from functools import lru_cache
 from pathlib import PurePosixPath
 
+from pipeline import rows
 from pipeline.format import Format, Rank
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -33,7 +35,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type="row",
         identity=tuple(f"{name}={cell}" for name, cell in row.items()),
         content="\n".join(lines) or None,
-        metadata=dict(zip(names, row.values(), strict=True)),
+        metadata={"fields": dict(zip(names, row.values(), strict=True))},
+        **rows.standing_in(member),
     )
 
 
@@ -63,7 +66,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Rows of a CSV file",
-    version=1,
+    version=2,
     data_type=DataType.STRUCTURED,
     paths=(r"(?s:.+)",),
     looks_like=_looks_like,
@@ -71,4 +74,5 @@ FORMAT = Format(
     record=to_record,
     rank=Rank.SYNTAX,
     record_types=(RecordType.ROW,),
+    repeats=True,
 )

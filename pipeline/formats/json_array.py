@@ -14,7 +14,7 @@ _NAME = "json.array"
 
 def to_record(item: RawRecord, member: Member) -> Record:
     """One item; what is no object stands under `value`."""
-    return rows.row(item.value, _NAME)
+    return rows.row(item.value, _NAME, member)
 
 
 def _looks_like(head: Head) -> bool:
@@ -24,7 +24,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Items of any JSON array",
-    version=2,
+    version=3,
     data_type=DataType.STRUCTURED,
     paths=(r".+\.json",),
     looks_like=_looks_like,
@@ -32,4 +32,5 @@ FORMAT = Format(
     record=to_record,
     rank=Rank.SYNTAX,
     record_types=(RecordType.ROW,),
+    repeats=True,
 )

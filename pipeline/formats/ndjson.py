@@ -17,7 +17,7 @@ _FIRST = tuple(bytes((byte,)) for byte in b'{["-0123456789tfn')
 
 def to_record(item: RawRecord, member: Member) -> Record:
     """One line's value; what is no object stands under `value`."""
-    return rows.row(item.value, _NAME)
+    return rows.row(item.value, _NAME, member)
 
 
 def _looks_like(head: Head) -> bool:
@@ -38,7 +38,7 @@ def _is_object(line: bytes) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Lines of any NDJSON (JSON Lines)",
-    version=2,
+    version=3,
     data_type=DataType.STRUCTURED,
     paths=(r".+\.(ndjson|jsonl|jsonlines|ldjson|json)",),
     looks_like=_looks_like,
@@ -46,4 +46,5 @@ FORMAT = Format(
     record=to_record,
     rank=Rank.SYNTAX,
     record_types=(RecordType.ROW,),
+    repeats=True,
 )

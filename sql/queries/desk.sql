@@ -36,6 +36,11 @@ UPDATE imports.jobs SET alerted_at = now() WHERE id = %(job_id)s;
 -- Records of a job that wait for somebody to look at them.
 SELECT count(*) FROM imports.quarantine WHERE job_id = %(job_id)s AND status = 'open';
 
+-- name: open_of_code
+-- How many of those have a code, and what the first of them says.
+SELECT count(*), (array_agg(detail ORDER BY id))[1] AS detail FROM imports.quarantine
+WHERE job_id = %(job_id)s AND status = 'open' AND code = %(code)s;
+
 -- name: hold_records
 -- The records that are still as they were read; another retry may have been quicker.
 SELECT q.id FROM imports.quarantine AS q

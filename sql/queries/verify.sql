@@ -124,6 +124,12 @@ FROM imports.files AS f CROSS JOIN LATERAL (
     WHERE job_id = %(job_id)s AND file_id = f.id AND status = 'loaded' AND mended IS NOT NULL) AS q
 WHERE f.job_id = %(job_id)s AND f.ordinal >= %(first)s ORDER BY f.ordinal LIMIT %(n)s;
 
+-- name: defects_of
+-- How many records of a file stand in quarantine because our own code failed for them.
+SELECT count(*) FROM imports.quarantine
+WHERE job_id = %(job_id)s AND file_id = %(file_id)s AND code = 'format_defect'
+  AND status <> 'loaded';
+
 -- name: poison_of
 -- The byte ranges of a file that are not to be read again, in order: what stands in quarantine as
 -- poison, and what a person mended there, since the source is as it was.

@@ -51,6 +51,10 @@ def defect() -> None:
     raise ZeroDivisionError("planted canary 4711")
 
 
+def choke() -> None:
+    raise MemoryError  # as of a limit: no defect, and it says nothing of the bytes
+
+
 def call_home() -> None:
     """Any address will do: without a network there is no way to any."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram:
@@ -63,6 +67,7 @@ KINDS: dict[str, Callable[[], None]] = {
     "segfault": segfault,
     "exit": leave,
     "kill": kill,
+    "choke": choke,
     "defect": defect,
     "call_home": call_home,
 }
