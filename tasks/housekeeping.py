@@ -54,7 +54,7 @@ def finish_job(run: Runtime, claim: Claim) -> Ending:
     # From here on rows can't be made again: what was loaded has to be on the disk.
     if not run.ledger.heartbeat(claim, run.options.lease_s):
         raise Fenced
-    (job,) = run.lake.rows(claim.user_id, "jobs", "job_facts", job_id=claim.job_id)
+    (job,) = run.ledger.rows("jobs", "job_facts", job_id=claim.job_id)
     status = job["ending"] or str(JobStatus.DONE)
     kept = _put_to_rest(run, claim, job, status)
     crash_here("finish.at_rest")

@@ -378,6 +378,174 @@ def test_the_nearest_and_the_found_are_ones_own(
     seen("search by words and by vectors, with an index and without: own rows alone")
 
 
+# --- what EXPLAIN ANALYZE tells: the rows that an index gave and the policy then removed ---------
+
+#: Random, or out of a sequence that all users share: to have it tells nothing of what it names.
+_IDS = {"id", "job_id", "set_id", "file_id", "chunk_id", "document_id", "version_id"}
+
+_INDEXES = """
+SELECT i.indexrelid::regclass::text AS name, m.amname::text AS kind,
+    has_table_privilege('datapunk_ledger', c.oid, 'SELECT') AS of_the_ledger,
+    (SELECT array_agg(a.attname::text ORDER BY k.n)
+     FROM unnest(i.indkey) WITH ORDINALITY AS k (at, n)
+     JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.at) AS columns,
+    (SELECT bool_and(has_column_privilege(r, t.parent, k.at, 'SELECT'))
+     FROM unnest(i.indkey) AS k (at) WHERE k.at > 0) AS granted,
+    (SELECT bool_or(p.proleakproof) FROM unnest(i.indclass) AS k (class)
+     JOIN pg_opclass AS o ON o.oid = k.class
+     JOIN pg_amop AS w ON w.amopfamily = o.opcfamily AND w.amoppurpose = 's'
+     JOIN pg_operator AS q ON q.oid = w.amopopr
+     JOIN pg_proc AS p ON p.oid = q.oprcode) AS leakproof
+FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid
+JOIN pg_class AS x ON x.oid = i.indexrelid JOIN pg_am AS m ON m.oid = x.relam
+CROSS JOIN LATERAL (SELECT coalesce(pg_partition_root(c.oid), c.oid::regclass) AS parent) AS t
+CROSS JOIN unnest(ARRAY['datapunk_ingest', 'datapunk_reader']) AS r
+WHERE c.oid = ANY(%s::oid[])
+"""
+
+
+def _tells_of_others(index: dict[str, Any]) -> bool:
+    columns = index["columns"] or []
+    if not index["leakproof"] or not index["granted"] or columns[:1] == ["user_id"]:
+        return False
+    if "user_id" in columns and (index["kind"] == "gin" or index["of_the_ledger"]):
+        return False  # the policy is a condition of the index all the same
+    return not set(columns) - {"user_id"} <= _IDS
+
+
+@pytest.mark.threat("isolation")
+def test_every_index_that_a_policy_can_not_close_begins_with_the_user(
+    both: dict[str, UUID], database: Database, seen: Callable[[object], None]
+) -> None:
+    tables = database.rows(_WITH_A_USER + " AND c.relkind IN ('r', 'p')")
+    indexes = database.rows(_INDEXES, [row["oid"] for row in tables])
+    kinds = {i["kind"] for i in indexes if i["leakproof"]}
+    assert kinds >= {"btree", "gin", "brin"}
+    assert any("search_words_by_spelling" in i["name"] for i in indexes)
+    assert [index["name"] for index in indexes if _tells_of_others(index)] == []
+    seen("indexes: each begins with the user, or tells of ids alone")
+
+
+def _numbers(plan: Any) -> Any:
+    """All that a plan says but for conditions and for pages, which are in the index's own shape."""
+    if isinstance(plan, list):
+        return [_numbers(part) for part in plan]
+    if not isinstance(plan, dict):
+        return plan
+    dull = ("Cond", "Filter", "Blocks", "Sort Space Used")
+    return {
+        name: _numbers(value)
+        for name, value in plan.items()
+        if name.startswith("Rows Removed") or not name.endswith(dull)
+    }
+
+
+#: What a reader may switch off to have a plan by an index, by another, or by none.
+_WAYS = (
+    (),
+    ("seqscan",),
+    ("seqscan", "indexscan", "indexonlyscan"),
+    ("indexscan", "indexonlyscan", "bitmapscan"),
+)
+#: Else the planner reads all rows of the user; and Ben's document has a time of its own.
+_BOTH_HAVE = (
+    "INSERT INTO user_data.search_words SELECT {ana}, 'w' || md5(n::text) "
+    "FROM generate_series(1, 3000) AS n",
+    "INSERT INTO imports.quarantine (job_id, user_id, file_id, chunk_id, nth, locator, stage, "
+    "code, detail, raw) SELECT job_id, user_id, id, 1, n, '', 'normalise', 'odd', '', '' "
+    "FROM imports.files, generate_series(1, 3000) AS n WHERE user_id = {ana}",
+    "ANALYZE user_data.search_words, imports.quarantine",
+    "UPDATE user_data.documents SET partition_at = '0001-02-03Z' "
+    "WHERE user_id <> {ana} AND data_type = 'document'",
+)
+_QUIETLY = "ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF, FORMAT JSON"
+
+#: A condition; what makes it fit a row of Ben's; and what makes it fit nobody's.
+ASKED = {
+    "a word": (
+        "user_data.search_words WHERE word % {0}::text",
+        "SELECT 'lake'",
+        "SELECT 'kestrel'",
+    ),
+    "a word, between": (
+        "user_data.search_words WHERE word BETWEEN {0} AND {0}",
+        "SELECT word FROM user_data.search_words WHERE user_id = {2} AND word LIKE 'quiet%'",
+        "SELECT 'kestrel'",
+    ),
+    "a document's time": (
+        "user_data.documents WHERE id = {1} AND data_type = 'document' "
+        "AND partition_at BETWEEN {0} AND {0}",
+        "SELECT partition_at FROM user_data.documents WHERE id = {1}",
+        "SELECT timestamptz '1000-01-01Z'",
+    ),
+    "pieces of a text": (
+        "vectors.embeddings WHERE document_id = {1} AND piece >= {0}::smallint",
+        "SELECT 0",
+        "SELECT 99",
+    ),
+    "the codes of records in quarantine": (
+        "imports.quarantine WHERE code = {0}",
+        "SELECT code FROM imports.quarantine LIMIT 1",
+        "SELECT 'none'",
+    ),
+    "when somebody imported": (
+        "imports.jobs WHERE created_at BETWEEN {0} AND {0}",
+        "SELECT created_at FROM imports.jobs WHERE user_id = {2}",
+        "SELECT timestamptz '2001-01-01Z'",
+    ),
+    "a folder": (
+        "imports.files WHERE ordinal IS NOT NULL AND folder_hash = {0}",
+        "SELECT folder_hash FROM imports.files WHERE user_id = {2} AND folder_hash IS NOT NULL "
+        "AND path LIKE '%Location History%'",
+        "SELECT 1",
+    ),
+}
+
+
+@pytest.mark.threat("isolation")
+@pytest.mark.parametrize("what", ASKED)
+def test_a_plan_says_the_same_whether_another_has_it_or_not(
+    what: str,
+    reader: Lake,
+    imported: Imported,
+    database: Database,
+    seen: Callable[[object], None],
+) -> None:
+    ana = imported(ANA, "other.txt", b"Something else, on another day.")["user_id"]
+    ben = imported(BEN, "export.zip", EXPORT)["user_id"]
+    for statement in _BOTH_HAVE:
+        database.rows(statement.replace("{ana}", f"'{ana}'"))
+    theirs = database.one(
+        "SELECT id FROM user_data.documents WHERE user_id = %s AND data_type = 'document'", ben
+    )
+    query, fits, fits_not = (text.replace("{1}", str(theirs)) for text in ASKED[what])
+
+    def said(value: object, switched_off: tuple[str, ...]) -> Any:
+        condition = query.replace("{0}", psycopg.sql.Literal(value).as_string())
+        with reader.as_user(ana) as connection:
+            for kind in switched_off:
+                connection.execute(f"SET LOCAL enable_{kind} = off".encode())
+            asked = f"EXPLAIN ({_QUIETLY}) SELECT FROM {condition}"
+            rows = connection.execute(asked.encode()).fetchall()
+        return _numbers(rows[0]["QUERY PLAN"])
+
+    values = [
+        database.one(text.replace("{2}", f"'{ben}'").replace("%", "%%"))
+        for text in (fits, fits_not)
+    ]
+    for switched_off in _WAYS:
+        has, has_not = (said(value, switched_off) for value in values)
+        assert has == has_not, switched_off
+    seen("EXPLAIN ANALYZE: the same whether another has it or not")
+
+
+@pytest.mark.threat("isolation", seen="names of other users: can't be asked for")
+def test_nobody_asks_for_the_name_of_a_user(lake: Lake, both: dict[str, UUID]) -> None:
+    denied = pytest.raises(psycopg.errors.InsufficientPrivilege)
+    with denied, lake.as_user(both[ANA]) as connection:
+        connection.execute("SELECT FROM user_data.users WHERE name = %s", (BEN,))
+
+
 _KEYS = """
 SELECT i.indexrelid::regclass::text AS name, c.oid::regclass::text AS table,
     (SELECT array_agg(a.attname::text ORDER BY k.n)
