@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 #: The ratio of the times at 4n and at n from which on the work is not linear any more.
 MOST = 7.2
 FACTOR = 4
-#: What takes less than this at the largest size is fast enough, however the milliseconds are spread.
+#: What takes less at the largest size is fast enough, however the milliseconds are spread.
 FLOOR_S = 0.03
 _TRIES = 5
 #: A second look at a larger input is taken only where it ends soon.

@@ -55,7 +55,7 @@ from pipeline.normalise import normalise, outcomes_of, understand
 from pipeline.photo_names import Sidecars
 from pipeline.ports import Name
 from pipeline.readers import component_scan, json_decode, json_items, json_scan
-from pipeline.readers.sqlite_tables import SqliteTables
+from pipeline.readers.sqlite_tables import SqliteTable
 from schemas.errors import BadValue, Rejected
 from schemas.files import Member, Slice, SliceLimits
 from schemas.privacy import Kind
@@ -713,7 +713,7 @@ def _file(data: bytes) -> Iterator[tuple[Path, BinaryIO]]:
 
 def _of_readers(effort: Effort) -> Iterator[Case]:
     for name, reader in sorted(_readers(each=effort.each_reader).items()):
-        if not isinstance(reader, SqliteTables):  # a file of pages, which a text is not
+        if not isinstance(reader, SqliteTable):  # a file of pages, which a text is not
             yield from _cases_of(f"reader {name}", partial(_read, reader), BYTES)
 
 
