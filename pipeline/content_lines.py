@@ -18,6 +18,7 @@ import msgspec
 
 from pipeline import charset
 from schemas.errors import BadValue
+from schemas.reasons import Reason
 
 _END_OF_LINE = re.compile(rb"\r\n|\n|\r")
 _HEAD = re.compile(r"(?:(?P<group>[\w-]+)\.)?(?P<name>[\w-]+)\s*(?=[;:])", re.ASCII)
@@ -39,6 +40,8 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/=]+\Z")
 _HEAD_BYTES = 1_000
 #: No list or structure of a calendar or a card is longer.
 _LIST_CHARS = 100_000
+#: Components within each other; more are nobody's calendar.
+_DEPTH = 100
 #: Parameters that vCard 2.1 writes without a name, and which name they lack.
 _ENCODINGS = frozenset({"QUOTED-PRINTABLE", "BASE64", "8BIT", "7BIT", "B"})
 
@@ -120,22 +123,22 @@ class Component(msgspec.Struct, frozen=True):
 def component(data: bytes) -> Component:
     """The component that `data` is: from a BEGIN line to an END line.
 
-    Raises `BadValue(BAD_ENCODING)` where its bytes are no text.
+    Raises `BadValue`: BAD_ENCODING where its bytes are no text, TOO_DEEP past 100 components within
+    each other.
     """
-    stack = [_Open("")]
+    stack = _Stack()
     for text in _decoded(list(_unfolded(data))):
         line = _line(text)
         if line is None:
-            stack[-1].odd += 1
+            stack.innermost.odd += 1
         elif line.name == "BEGIN":
-            stack.append(_Open(line.value.strip().upper()))
+            stack.open(line.value.strip().upper())
         elif line.name == "END":
-            _close(stack, line.value.strip().upper())
+            stack.close(line.value.strip().upper())
         else:
-            stack[-1].by_name.setdefault(line.name, []).append(line)
-    while len(stack) > 1:
-        _close(stack, stack[-1].name)
-    return stack[0].parts[0] if stack[0].parts else stack[0].closed()
+            stack.innermost.by_name.setdefault(line.name, []).append(line)
+    whole = stack.whole()
+    return whole.parts[0] if whole.parts else whole
 
 
 class _Open:
@@ -151,13 +154,37 @@ class _Open:
         return Component(self.name, self.by_name, self.parts, self.odd)
 
 
-def _close(stack: list[_Open], name: str) -> None:
-    """Close what is named and whatever is still open in it; an END of nothing is passed over."""
-    if name not in [one.name for one in stack[1:]]:
-        return
-    while stack[-1].name != name:
-        stack[-2].parts.append(stack.pop().closed())
-    stack[-2].parts.append(stack.pop().closed())
+class _Stack:
+    """The components that are open, in one that is none and holds them all."""
+
+    def __init__(self) -> None:
+        self._open = [_Open("")]
+
+    @property
+    def innermost(self) -> _Open:
+        return self._open[-1]
+
+    def open(self, name: str) -> None:
+        self._open.append(_Open(name))
+        if len(self._open) > _DEPTH:
+            raise BadValue(Reason.TOO_DEEP, f"over {_DEPTH} components within each other")
+
+    def close(self, name: str) -> None:
+        """Close what is named and all within it; an END of nothing is passed over."""
+        if name in [one.name for one in self._open[1:]]:
+            while self._close_one() != name:
+                pass
+
+    def whole(self) -> Component:
+        """All of it, whatever is still open."""
+        while len(self._open) > 1:
+            self._close_one()
+        return self._open[0].closed()
+
+    def _close_one(self) -> str:
+        closed = self._open.pop().closed()
+        self._open[-1].parts.append(closed)
+        return closed.name
 
 
 def _unfolded(data: bytes) -> Iterator[bytes]:
@@ -234,10 +261,10 @@ def pieces(value: str, separator: str) -> list[str]:
     """
     if "\\" not in value or len(value) > _LIST_CHARS:
         return [part.strip() for part in value.split(separator, _LIST_CHARS)]
-    parts = [""]
+    parts: list[list[str]] = [[]]
     for token in _TOKEN.findall(value):
         if token == separator:
-            parts.append("")
+            parts.append([])
         else:
-            parts[-1] += token
-    return [unescaped(part).strip() for part in parts]
+            parts[-1].append(token)
+    return [unescaped("".join(part)).strip() for part in parts]

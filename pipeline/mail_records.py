@@ -25,7 +25,7 @@ from schemas.vocabulary import RecordType, Relation
 _MESSAGE = RecordType.MESSAGE
 #: More addresses than this of one mail are counted, not listed.
 _ADDRESSES = 1_000
-_MESSAGE_ID = re.compile(r"<\s*([^<>\s]+@[^<>\s]+)\s*>")
+_BRACKETED = re.compile(r"<\s*+([^<>\s]++)\s*+>")
 _PATCH_COUNT = re.compile(r"^\[[^\]]*\]\s*")
 _LABELS = re.compile(rb"(?im)^X-Gmail-Labels:.*\n(?:[ \t].*\n)*")
 
@@ -68,7 +68,8 @@ def _identity(data: bytes, message: mail.Message, commit: str | None) -> tuple[s
 
 def _ids(message: mail.Message, field: str) -> list[str]:
     """The message ids in a header field, bare, each with its domain in lower case."""
-    pairs = (named.rpartition("@") for named in _MESSAGE_ID.findall(message.field(field) or ""))
+    bracketed = _BRACKETED.findall(message.field(field) or "")
+    pairs = (named.rpartition("@") for named in bracketed if "@" in named[1:-1])
     return [f"{local}@{domain.lower()}" for local, _, domain in pairs]
 
 

@@ -7,6 +7,7 @@ of short texts several times as fast as one by one.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -73,15 +74,28 @@ def _has_words(text: str) -> bool:
 def beside(text: str, told: Sequence[Name], found: Sequence[Finding]) -> Iterator[Finding]:
     """The names as findings that overlap none of `found`: what a rule knows, it knows better."""
     marks = [match.span() for match in _MARK.finditer(text)]
-    taken = sorted([*((one.start, one.end) for one in found), *marks])
+    taken = _merged(sorted([*((one.start, one.end) for one in found), *marks]))
+    ends = [end for _, end in taken]
     for name in told:
-        for start, end in _free(name.start, name.end, taken):
+        for start, end in _free(name.start, name.end, taken, ends):
             yield from _finding(text, name, start, end)
 
 
-def _free(at: int, last: int, taken: Spans) -> Iterator[tuple[int, int]]:
-    """The parts of [at, last) that are not taken."""
-    for start, end in taken:
+def _merged(spans: Spans) -> Spans:
+    """Spans in order that do not overlap, over the same places."""
+    merged: list[tuple[int, int]] = []
+    for start, end in spans:
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _free(at: int, last: int, taken: Spans, ends: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The parts of [at, last) that are not taken; `ends` are the ends of what is."""
+    for n in range(bisect_right(ends, at), len(taken)):
+        start, end = taken[n]
         if start >= last:
             break
         if start > at:

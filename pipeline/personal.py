@@ -10,11 +10,12 @@ import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from itertools import islice
 from typing import TypeAlias
 
 import msgspec
 import phonenumbers
-from stdnum import iban, luhn
+from stdnum import iban, luhn, numdb
 
 from pipeline import clues, national_ids
 from schemas.privacy import Kind
@@ -106,11 +107,19 @@ _known_finders = lru_cache(maxsize=8_192)(_finders)
 
 
 def _without_echoes(found: list[Finding]) -> list[Finding]:
-    """A number that is a card for sure is no phone number: what lies in a surer finding goes."""
+    """A number that is a card for sure is no phone number: what lies in a surer finding goes.
+
+    Taken are marked letter by letter: the findings of one finder don't overlap, so that takes no
+    longer than the text is long, however many there are.
+    """
     ranked = sorted(found, key=lambda f: (-f.confidence, f.start - f.end))
+    first = min(one.start for one in found)
+    taken = bytearray(max(one.end for one in found) - first)
     kept: list[Finding] = []
     for one in ranked:
-        if not any(one.start < k.end and k.start < one.end for k in kept):
+        start, end = one.start - first, one.end - first
+        if taken.find(1, start, end) < 0:
+            taken[start:end] = b"\1" * (end - start)
             kept.append(one)
     return kept
 
@@ -205,17 +214,30 @@ def _is_iban(text: str) -> bool:
     return iban.is_valid(text, check_country=False)
 
 
+@lru_cache(maxsize=1_024)
+def _iban_length(country: str) -> int:
+    """How many letters and digits a country's accounts have; 0 where it has none."""
+    ((_, said), *_) = numdb.get("iban").info(country)
+    parts = re.findall(r"(\d+)!", said.get("bban", ""))
+    return 4 + sum(map(int, parts)) if parts else 0
+
+
 def _ibans(within: _Text) -> Iterator[Finding]:
     """A country's accounts have one length, so of the texts that begin so one at most is valid."""
     for match in _IBAN.finditer(within.text):
-        for length in range(len(match[0]), 14, -1):
-            text = match[0][:length]
-            if text[-1].isalnum() and _is_iban(text):
-                end = match.start() + length
-                if not within.text[end : end + 1].isalnum():
-                    value = iban.compact(text)
-                    yield Finding(Kind.IBAN, match.start(), end, 0.98, value)
-                break
+        length = _iban_length(match[0][:2].upper())
+        value = match[0].replace(" ", "").replace("-", "")[:length].upper()
+        if len(value) < length or not length or not _is_iban(value):
+            continue
+        end = match.start() + _end_of(match[0], length)
+        if not within.text[end : end + 1].isalnum():
+            yield Finding(Kind.IBAN, match.start(), end, 0.98, value)
+
+
+def _end_of(text: str, length: int) -> int:
+    """The place behind so many letters and digits of a text, blanks and hyphens not counted."""
+    places = (at for at, letter in enumerate(text, 1) if letter not in " -")
+    return next(islice(places, length - 1, None))
 
 
 def _national_ids(within: _Text) -> Iterator[Finding]:
@@ -374,10 +396,12 @@ _TOKENS = (
     ("SG.", r"SG\.[\w-]{16,32}\.[\w-]{16,64}"),
     ("hf_", r"hf_[A-Za-z]{30,40}"),
     (":AA", r"\d{8,10}:AA[\w-]{33}"),
-    ("eyJ", r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*"),
     ("AGE-SECRET-KEY-", r"AGE-SECRET-KEY-1[0-9A-Z]{58}"),
 )
 _PATTERNS = tuple((p, re.compile(rf"(?<![A-Za-z0-9_]){t}(?![A-Za-z0-9_])")) for p, t in _TOKENS)
+#: A JSON Web Token. What begins like one and isn't is taken up to where it ends, so that no part of
+#: it is looked at again for each `eyJ` within.
+_WEB_TOKEN = re.compile(r"(?<![A-Za-z0-9_])eyJ[\w-]{8,}+(?P<rest>\.eyJ[\w-]{8,}+\.[\w-]*)?")
 _KEY = re.compile(r"-----BEGIN ([A-Z ]{0,30}PRIVATE KEY)-----.*?(?:-----END \1-----|\Z)", re.DOTALL)
 _IN_URL = re.compile(r"://[^\s/:@]{1,64}:([^\s/:@]{3,128})@")
 
@@ -387,6 +411,10 @@ def _tokens(within: _Text) -> Iterator[Finding]:
     for prefix, pattern in _PATTERNS:
         if prefix in text:
             for match in pattern.finditer(text):
+                yield _secret(match, 0, 0.97)
+    if "eyJ" in text:
+        for match in _WEB_TOKEN.finditer(text):
+            if match["rest"] is not None:
                 yield _secret(match, 0, 0.97)
     if "PRIVATE KEY-----" in text:
         for match in _KEY.finditer(text):

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -20,6 +19,8 @@ _SUFFIX = ".supplemental-metadata"
 _NUMBER = re.compile(r"\((\d{1,6})\)$")
 #: Shorter names are not told by their beginning.
 _UNIQUE_PREFIX = 40
+#: No file system has longer ones.
+_LONGEST_NAME = 255
 #: What marks an edited copy, by the language of the account.
 _EDITED = (
     "-edited",
@@ -49,18 +50,20 @@ class Sidecars:
 
     def __init__(self, titles: Mapping[str, str | None]) -> None:
         self._names = {_key(name): name for name in titles}
-        self._titles: dict[tuple[str, str], list[str]] = {}
+        self._titles: dict[tuple[str, str, str], list[str]] = {}
         self._stems: dict[tuple[str, str], list[str]] = {}
-        bases: list[tuple[str, str, str]] = []
+        self._bases: dict[tuple[str, str], list[str]] = {}
         for name, title in titles.items():
             base, number = _taken_apart(name)
-            bases.append((base, number, name))
+            self._bases.setdefault((base, number), []).append(name)
             still = next((e for e in _STILLS if base.endswith(e)), None)
             if still:
                 self._stems.setdefault((base.removesuffix(still), number), []).append(name)
             if title:
-                self._titles.setdefault((_safe(title), number), []).append(name)
-        self._bases = sorted(bases)
+                key = (_safe(title), number, _safe(name)[:8])
+                self._titles.setdefault(key, []).append(name)
+        longest = max((len(base) for base, _ in self._bases), default=0)
+        self._longest = min(longest, _LONGEST_NAME)
 
     def of(self, medium: str) -> Match | None:
         """The sidecar of a medium by its file name; None where no rule leads to just one."""
@@ -104,21 +107,17 @@ class Sidecars:
     def _by_title(self, medium: str) -> str | None:
         """By the untruncated name in the sidecar, if the sidecar's own begins as that does."""
         stem, number, suffix = _parts(medium)
-        found = self._titles.get((_safe(f"{stem}{suffix}"), _inner(number)), [])
-        return _only([name for name in found if _safe(stem)[:8] == _safe(name)[:8]])
+        key = (_safe(f"{stem}{suffix}"), _inner(number), _safe(stem)[:8])
+        return _only(self._titles.get(key))
 
     def _by_prefix(self, medium: str) -> str | None:
         """By a name that was cut, if no other begins alike."""
         stem, number, suffix = _parts(medium)
         wanted = _key(f"{stem}{suffix}")
-        begin = wanted[:_UNIQUE_PREFIX]
-        if len(begin) < _UNIQUE_PREFIX:
-            return None
-        first = bisect_left(self._bases, (begin,))
-        beyond = bisect_left(self._bases, (begin + "\U0010ffff",))
-        alike = self._bases[first:beyond]
-        count = _inner(number)
-        return _only([name for base, n, name in alike if n == count and wanted.startswith(base)])
+        count, found = _inner(number), list[str]()
+        for end in range(_UNIQUE_PREFIX, min(len(wanted), self._longest) + 1):
+            found += self._bases.get((wanted[:end], count), ())[:2]
+        return _only(found)
 
 
 def _expected(medium: str) -> Iterator[str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from html import unescape
-from itertools import accumulate
 from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser
 
 from pipeline.charset import Encoding, decode, is_guess, survey, transcode
+from pipeline.tangled import too_tangled
 
 __all__ = [
     "Encoding",
@@ -30,7 +30,7 @@ REPLACEMENT = "\ufffd"
 
 _HIGH_THEN_LOW = re.compile(r"[\ud800-\udbff][\udc00-\udfff]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-_QUOTED = re.compile(r"^\s*>.*$", re.MULTILINE)
+_QUOTED = re.compile(r"^[^\S\n]*+>.*$", re.MULTILINE)
 #: What mail programs put before a signature (RFC 3676, 4.3).
 _SIGNATURE = re.compile(r"^-- ?\r?$", re.MULTILINE)
 
@@ -122,9 +122,14 @@ def html_to_text(html: str) -> str:
 
 
 def _keep_lines_of_pre(tree: LexborHTMLParser) -> None:
+    within: set[int] = set()
     for block in tree.css("pre"):
+        if block.mem_id in within:
+            continue
         for node in list(block.traverse(include_text=True)):
-            if node.is_text_node and "\n" in (text := node.text()):
+            if node.tag == "pre":
+                within.add(node.mem_id)
+            elif node.is_text_node and "\n" in (text := node.text()):
                 node.replace_with(text.replace("\n", _BR))
 
 
@@ -135,35 +140,6 @@ def _laid_out(text: str) -> str:
 def _line_ends(found: re.Match[str]) -> str:
     run = found[0]
     return "\n\n" if _PARAGRAPH in run or run.count(_BR) > 1 else "\n"
-
-
-#: Fewer tags than this are parsed in a fraction of a second, however they are nested.
-_MANY_TAGS = 10_000
-_DEEP = 500
-_TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)", re.IGNORECASE)
-#: Tags that are not closed, or need not be, and so say nothing of depth.
-_OPEN_ENDED = re.compile(
-    r"area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr"
-    r"|p|li|dt|dd|option|optgroup|tr|td|th|thead|tbody|tfoot|colgroup",
-    re.IGNORECASE,
-)
-_MANY_ATTRIBUTES = re.compile(r"<[a-z][^\s<>]*+(?:\s++[^\s<>]++){500}", re.IGNORECASE)
-
-
-def too_tangled(html: str) -> bool:
-    """Whether the HTML parser would take quadratic time: deep nesting, or tags of 500 words.
-
-    Measured: 100,000 nested `<div>` (500 kB) take lexbor 12 s, 20,000 attributes 0.7 s.
-    """
-    if len(html) < _MANY_TAGS:
-        return False
-    if _MANY_ATTRIBUTES.search(html):
-        return True
-    if html.count("<") < _MANY_TAGS:
-        return False
-    nesting = (close for close, tag in _TAG.findall(html) if not _OPEN_ENDED.fullmatch(tag))
-    steps = (-1 if close else 1 for close in nesting)
-    return max(accumulate(steps), default=0) > _DEEP
 
 
 def _without_tags(html: str) -> str:

@@ -83,6 +83,7 @@ class _Builder:
         self.parser = parser = expat.ParserCreate("utf-8", None, _names)
         self._open: list[Element] = []
         self._written: list[str] = []
+        self._texts: list[list[str]] = []
         parser.buffer_text = True
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
@@ -96,15 +97,18 @@ class _Builder:
         else:
             self.root = element
         self._open.append(element)
+        self._texts.append([])
         if len(self._open) > DEPTH:
             raise BadValue(Reason.TOO_DEEP, f"over {DEPTH} elements within each other")
 
     def _end(self, name: str) -> None:
-        self._open.pop()
+        element, texts = self._open.pop(), self._texts.pop()
+        if texts:
+            element.text = texts[0] if len(texts) == 1 else "".join(texts)
         self._written.pop()
 
     def _text(self, text: str) -> None:
-        self._open[-1].text += text
+        self._texts[-1].append(text)
 
     def closing(self) -> bytes:
         """End tags for all that is open."""

@@ -26,6 +26,8 @@ _OUTLINE = re.compile(
 _REACH = 8_192
 #: Beginnings and ends of folders that are kept; links behind them have no folder.
 _STEPS = 20_000
+#: Folders within each other that a link is told of, from the top.
+_DEPTH = 100
 
 
 class Bookmarks(msgspec.Struct, frozen=True):
@@ -93,4 +95,4 @@ class _Folders:
             elif self._open:
                 self._open.pop()
             self._next = next(self._steps, None)
-        return [name for name in self._open if name]
+        return [name for name in self._open[:_DEPTH] if name]

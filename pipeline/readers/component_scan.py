@@ -8,6 +8,7 @@ closed costs its neighbours nothing.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO, NamedTuple
 
@@ -90,38 +91,61 @@ def _mark(data: bytes, found: re.Match[bytes], base: int) -> Mark:
 
 def spans(found: Iterable[Mark], end: int, kinds: Kinds) -> Iterator[Span]:
     """The components that the marks of a range are of, which ends at `end`, at their bounds."""
-    start, stack = 0, list[str]()
+    start, stack = 0, _Stack()
     for mark in found:
-        if not stack:
+        if not stack.names:
             if mark.opens and mark.name not in kinds.containers:
-                start, stack = mark.start, [mark.name]
+                start, stack = mark.start, _Stack(mark.name)
         elif mark.opens:
             if mark.name in kinds.items or mark.name in kinds.containers:
-                yield from _span(stack, start, mark.start, kinds, sound=False)
-                start, stack = mark.start, [] if mark.name in kinds.containers else [mark.name]
+                yield from _span(stack.names[0], start, mark.start, kinds, sound=False)
+                within = mark.name in kinds.containers
+                start, stack = mark.start, _Stack() if within else _Stack(mark.name)
             else:
-                stack.append(mark.name)
+                stack.open(mark.name)
         elif mark.name in kinds.containers:
-            yield from _span(stack, start, mark.start, kinds, sound=False)
-            stack = []
-        elif (at := _innermost(stack, mark.name)) is not None:
-            if at == 0:
-                yield from _span(stack, start, mark.end, kinds, sound=True)
-            del stack[at:]
-    if stack:
-        yield from _span(stack, start, end, kinds, sound=False)
+            yield from _span(stack.names[0], start, mark.start, kinds, sound=False)
+            stack = _Stack()
+        elif stack.closes(mark.name):
+            outermost = stack.names[0]
+            stack.close(mark.name)
+            if not stack.names:
+                yield from _span(outermost, start, mark.end, kinds, sound=True)
+    if stack.names:
+        yield from _span(stack.names[0], start, end, kinds, sound=False)
 
 
-def _innermost(stack: list[str], name: str) -> int | None:
-    """Where in the stack the component is that an END closes; None: it closes nothing."""
-    if stack[-1] == "AGENT" and name == "VCARD":
-        return len(stack) - 1
-    return next((at for at in range(len(stack) - 1, -1, -1) if stack[at] == name), None)
+class _Stack:
+    """The names of the components that are open, and how often each is among them."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = list(names)
+        self._held = Counter(names)
+
+    def open(self, name: str) -> None:
+        self.names.append(name)
+        self._held[name] += 1
+
+    def closes(self, name: str) -> bool:
+        """Whether an END of that name closes anything."""
+        return self._held[name] > 0 or self._is_agent(name)
+
+    def close(self, name: str) -> None:
+        """Close the innermost component of that name, and all within it."""
+        wanted = "AGENT" if self._is_agent(name) else name
+        closed = ""
+        while closed != wanted:
+            closed = self.names.pop()
+            self._held[closed] -= 1
+
+    def _is_agent(self, name: str) -> bool:
+        """A card within a card (vCard 2.1)."""
+        return name == "VCARD" and self.names[-1] == "AGENT"
 
 
-def _span(stack: list[str], start: int, end: int, kinds: Kinds, *, sound: bool) -> Iterator[Span]:
-    if stack[0] not in kinds.passed_by:
-        yield Span(start, end, stack[0], sound)
+def _span(name: str, start: int, end: int, kinds: Kinds, *, sound: bool) -> Iterator[Span]:
+    if name not in kinds.passed_by:
+        yield Span(start, end, name, sound)
 
 
 def slices(source: BinaryIO, begin: int, kinds: Kinds, limits: SliceLimits) -> Iterator[Slice]:

@@ -22,7 +22,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import BinaryIO, ClassVar, NamedTuple
@@ -48,8 +48,11 @@ _BOM = b"\xef\xbb\xbf"
 _NOTES = re.compile(rb'"?Notes:"?,*[ \t]*\r?\n(?:"(?:[^"]|"")*"|[^\r\n]+),*\r?\n(?:,*[ \t]*\r?\n)+')
 #: In a tie the rarer character wins: prose has commas.
 _DELIMITERS = ("\t", ";", "|", ",")
-#: A cell that is no column's name: a number, a date, a time, an address, a link.
-_VALUE = re.compile(r"[\d.,:/ TZ+%€$£-]*\d[\d.,:/ TZ+%€$£-]*|\S+@\S+\.\S+|https?://.*")
+#: Cells that are no column's name: a number, a date, a time (what has a digit); a link.
+_NUMBER = re.compile(r"[\d.,:/ TZ+%€$£-]++")
+_DIGIT = re.compile(r"\d")
+_LINK = re.compile(r"https?://.*")
+_BLANK = re.compile(r"\s")
 
 
 class Dialect(NamedTuple):
@@ -180,21 +183,32 @@ def _header(sample: Sequence[tuple[int, list[str]]]) -> tuple[list[str], int]:
     usual = Counter(len(row) for _, row in sample).most_common(1)[0][0]
     offset, first = next((o, row) for o, row in sample if usual == 1 or len(row) > 1)
     names = [cell.strip() for cell in first]
-    if any(names) and not any(map(_VALUE.fullmatch, names)):
+    if any(names) and not any(map(_is_value, names)):
         return _unique(names), offset
     return _unique([""] * usual), -1
 
 
+def _is_value(cell: str) -> bool:
+    """Whether a cell is a number, a date, a time, an address or a link, and so no column's name."""
+    if _NUMBER.fullmatch(cell):
+        return _DIGIT.search(cell) is not None
+    at = cell.find("@", 1)
+    if at > 0 and cell.find(".", at + 2, len(cell) - 1) > 0 and not _BLANK.search(cell):
+        return True
+    return _LINK.fullmatch(cell) is not None
+
+
 def _unique(names: Sequence[str]) -> list[str]:
     """Column names made different: an empty one is `column_<n>`, a second `a` is `a_2`."""
-    unique: list[str] = []
+    unique: dict[str, None] = {}
+    written, again = set(names), Counter[str]()
     for at, given in enumerate(names, 1):
         name = base = given or f"column_{at}"
-        again = 2
-        while name in unique or (name != given and name in names):
-            name, again = f"{base}_{again}", again + 1
-        unique.append(name)
-    return unique
+        while name in unique or (name != given and name in written):
+            again[base] += 1
+            name = f"{base}_{again[base] + 1}"
+        unique[name] = None
+    return list(unique)
 
 
 def _dialect(context: Context) -> Dialect:
@@ -233,7 +247,8 @@ class _Cutter:
         self._end = source.seek(0, 2)
         self._newline = dialect.newline.encode("ascii")
         self._quote = dialect.quote.encode("ascii")
-        self._opens, self._closes = _patterns(dialect)
+        self._opens, _ = _patterns(dialect)
+        self._open = _OpenCells(source, dialect)
         self._item_bytes = item_bytes
 
     def batches(self, part: Slice) -> Iterator[_Batch]:
@@ -255,6 +270,7 @@ class _Cutter:
         if self._quote not in data and len(data) <= self._item_bytes:
             yield _Batch(at, lines, len(data))
         else:
+            self._open.offer(at, data)
             yield from self._careful(at, lines)
 
     def _lines(self, at: int, end: int) -> bytes:
@@ -290,17 +306,20 @@ class _Cutter:
             line = lines[done]
             bad = Reason.ITEM_TOO_LARGE if len(line) > self._item_bytes else None
             opens = self._quote in line and self._opens.match(line)
-            joined = self._joined(lines, done) if opens else 1
-            if joined and not bad:
-                row = line if joined == 1 else self._newline.join(lines[done : done + joined])
+            end = self._open.end(at, at + len(line) + 1) if opens else at + len(line)
+            if end is not None and not bad:
+                taken = 1 if not opens else self._joined(lines, done, end - at)
+                if taken is None:
+                    if rows:
+                        yield _Batch(start, rows, at - start)
+                    yield self._outrunning(at, end)
+                    return
+                row = line if taken == 1 else self._newline.join(lines[done : done + taken])
                 rows.append(row)
-                at, done = at + len(row) + 1, done + joined
+                at, done = end + 1, done + taken
                 continue
             if rows:
                 yield _Batch(start, rows, at - start)
-            if joined is None and not bad:
-                yield self._ahead(at, line)
-                return
             yield self._bad(at, line, bad or Reason.UNCLOSED_QUOTE)
             rows = []
             start = at = at + len(line) + 1
@@ -308,50 +327,96 @@ class _Cutter:
         if rows:
             yield _Batch(start, rows, min(at, self._end) - start)
 
-    def _joined(self, lines: Sequence[bytes], at: int) -> int | None:
-        """How many lines the row takes whose first, at `at`, leaves a quoted cell open.
+    def _joined(self, lines: Sequence[bytes], at: int, size: int) -> int | None:
+        """How many lines the row of `size` bytes takes whose first is at `at`; None: more than
+        there are."""
+        held = -1
+        for taken in range(1, len(lines) - at + 1):
+            held += len(lines[at + taken - 1]) + 1
+            if held == size:
+                return taken
+        return None
 
-        0: that quote is stray; None: there are too few lines here to say.
+    def _outrunning(self, at: int, end: int) -> _Batch:
+        """A row that ends past the range that it begins in."""
+        self._source.seek(at)
+        return _Batch(at, [self._source.read(end - at)], min(end + 1, self._end) - at)
+
+    def _bad(self, at: int, line: bytes, reason: Reason) -> _Batch:
+        size = min(len(line) + 1, self._end - at)
+        return _Batch(at, [line[:_OPEN_BYTES]], size, reason)
+
+
+class _OpenCells:
+    """Where quoted cells end that are open at the end of a line.
+
+    What is open at the beginning of one line may be so at that of the next thousand. For the line
+    behind it, which may open a cell of its own, that is known then: each line is looked at once,
+    and not once for each line before it.
+    """
+
+    def __init__(self, source: BinaryIO, dialect: Dialect) -> None:
+        self._source = source
+        self._newline = dialect.newline.encode("ascii")
+        self._opens, self._closes = _patterns(dialect)
+        self._size = source.seek(0, 2)
+        self._base, self._data = 0, b""
+        #: Where lines begin, one after the other: a cell open at the first is so at all of them.
+        self._starts: deque[int] = deque()
+        #: Of the last of them: where it ends, and whether the cell is open behind it.
+        self._last: tuple[int, bool | None] | None = None
+
+    def offer(self, at: int, data: bytes) -> None:
+        """Bytes of the file that are at hand."""
+        self._base, self._data = at, data
+
+    def end(self, at: int, second: int) -> int | None:
+        """Where the row ends that begins at `at` and leaves a cell open at the line `second`.
+
+        None where the quote that opened the cell is stray.
         """
-        size = len(lines[at])
-        for taken in range(1, _OPEN_LINES):
-            if at + taken == len(lines):
+        self._begin(second)
+        while len(self._starts) < _OPEN_LINES and self._starts[-1] < self._size:
+            if self._last is None:
+                self._last = self._look(self._starts[-1])
+            end, open_still = self._last
+            if end - at > _OPEN_BYTES or open_still is None:
                 return None
-            line = lines[at + taken]
-            size += len(line) + 1
-            if size > _OPEN_BYTES:
-                return 0
-            open_still = self._after(line)
-            if open_still is None:
-                return 0
             if not open_still:
-                return taken + 1
-        return 0
+                return end
+            self._starts.append(end + 1)
+            self._last = None
+        return None
+
+    def _begin(self, second: int) -> None:
+        if self._starts and self._starts[0] <= second <= self._starts[-1]:
+            while self._starts[0] < second:
+                self._starts.popleft()
+        else:
+            self._starts, self._last = deque((second,)), None
+
+    def _look(self, start: int) -> tuple[int, bool | None]:
+        """Where the line ends, and whether the cell is open behind it; None: it ends badly."""
+        first = start - self._base
+        cut = self._data.find(self._newline, first) if 0 <= first < len(self._data) else -1
+        if cut < 0:
+            self._source.seek(start)
+            self._base, first = start, 0
+            self._data = self._source.read(_BLOCK)
+            cut = self._data.find(self._newline)
+            if cut < 0:
+                self._data += self._source.read(_OPEN_BYTES)
+                cut = self._data.find(self._newline)
+        end = cut if cut >= 0 else len(self._data)
+        return self._base + end, self._after(self._data[first:end])
 
     def _after(self, line: bytes) -> bool | None:
-        """Whether a quoted cell is open after `line`, which begins in one; None: it ends badly."""
         closing = self._closes.match(line)
         if closing is None:
             return None
         if closing["end"] is None:
             return True
         return self._opens.match(line, closing.end()) is not None
-
-    def _ahead(self, at: int, line: bytes) -> _Batch:
-        """The row at `at` read as far as a row may go, past the range that it begins in."""
-        self._source.seek(at)
-        data = self._source.read(_OPEN_BYTES + 1)
-        lines = data.split(self._newline)
-        if len(data) > _OPEN_BYTES or data.endswith(self._newline):
-            lines.pop()
-        if lines and (joined := self._joined(lines, 0)):
-            row = self._newline.join(lines[:joined])
-            return _Batch(at, [row], min(len(row) + 1, self._end - at))
-        return self._bad(at, line, Reason.UNCLOSED_QUOTE)
-
-    def _bad(self, at: int, line: bytes, reason: Reason) -> _Batch:
-        size = min(len(line) + 1, self._end - at)
-        return _Batch(at, [line[:_OPEN_BYTES]], size, reason)
 
 
 @lru_cache(maxsize=16)

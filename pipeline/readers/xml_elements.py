@@ -21,10 +21,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, BinaryIO, ClassVar, NamedTuple
+from typing import Any, BinaryIO, ClassVar, NamedTuple, Protocol
 from xml.parsers import expat
 
 import msgspec
+import re2
 
 from pipeline import xml_tree
 from pipeline.xml_tree import Element
@@ -312,9 +313,27 @@ def _rejected(reason: Reason, detail: str, raw: bytes, bound: _Bound) -> Rejecti
 def _closes(source: BinaryIO, size: int, root: str) -> bool:
     """Whether the file ends with its root's end tag, and perhaps comments."""
     source.seek(max(0, size - _HEAD))
-    name = rb"(?:[^\s<>/:]+:)?" + re.escape(root.encode())
-    ending = rb"<(?:/%s\s*|%s(?:\s[^<>]*)?/)>(?:\s|<!--(?:(?!-->).)*-->)*\Z" % (name, name)
-    return bool(root) and re.search(ending, source.read(), re.DOTALL) is not None
+    return bool(root) and _ending(root).search(source.read()) is not None
+
+
+@lru_cache(maxsize=32)
+def _ending(root: str) -> _Ending:
+    """The root's end tag, and what may follow it. By RE2: a page may hold it a thousand times, each
+    with a comment behind it that goes on to the end."""
+    name = rb"(?:[^\s<>/:]+:)?" + re2.escape(root.encode())
+    comment = rb"<!--(?:[^-]|-[^-]|--+[^->])*--+>"
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    pattern = rb"<(?:/%s\s*|%s(?:\s[^<>]*)?/)>(?:\s|%s)*\z" % (name, name, comment)
+    compiled: _Ending = re2.compile(pattern, options)
+    return compiled
+
+
+class _Ending(Protocol):
+    """What RE2 compiles."""
+
+    def search(self, text: bytes) -> object | None:
+        """The first match."""
 
 
 class _Counter:

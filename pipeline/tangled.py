@@ -1,0 +1,138 @@
+"""Whether an HTML parser would take more than a linear time, or far more memory than the text.
+
+Four things make lexbor, as any parser that follows the standard, grow with the square of a page or
+past all memory: elements within each other (100,000 `<div>` take 12 s), attributes of one tag
+(20,000 take half a second), `<b>` and its like that nothing closes, since each later paragraph gets
+a copy of all of them (2,000 times `<p><b x=1>`, each with another attribute, become 700 MB), and
+plainly many tags. So a long page is looked through first, tag by tag, with quotes, comments and
+scripts told apart as the parser does; in a short one nothing of it can cost much.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+#: A page of fewer characters is never too much.
+_SHORT = 4_000
+#: Nodes that a page may become: each takes a third of a kilobyte.
+_MOST_NODES = 300_000
+#: Fewer tags than this are parsed in a fraction of a second, however they are nested.
+_MANY_TAGS = 10_000
+_DEEP = 500
+_MOST_ATTRIBUTES = 500
+#: A tag of fewer characters has fewer attributes than that.
+_LONG_TAG = 2 * _MOST_ATTRIBUTES
+
+#: Tags that are not closed, or need not be, and so say nothing of depth.
+_OPEN_ENDED = frozenset(
+    {
+        *("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source"),
+        *("track", "wbr", "p", "li", "dt", "dd", "option", "optgroup", "tr", "td", "th", "thead"),
+        *("tbody", "tfoot", "colgroup"),
+    }
+)
+#: What is opened anew in each paragraph until it is closed. Of `a` and `nobr` one at most is open.
+_FORMATTING = frozenset(
+    {"b", "big", "code", "em", "font", "i", "s", "small", "strike", "strong", "tt", "u"}
+)
+#: As many with the same attributes are kept (the standard's "Noah's Ark clause").
+_ALIKE = 3
+
+_OPENS_FORMATTING = re.compile(rf"<(?:{'|'.join(sorted(_FORMATTING))})[\s/>]", re.IGNORECASE)
+_PLAIN_TAG = re.compile(r"<[a-z][^>]*+", re.IGNORECASE)
+#: The start of a value in quotes that holds the sign that ends a tag.
+_QUOTED_END = re.compile(r"""=\s*+(?:"[^">]*+>|'[^'>]*+>)""")
+
+_ATTRIBUTE = r"""[\s/]*+[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:"[^"]*+"?|'[^']*+'?|[^\s>]*+))?"""
+_ONE_ATTRIBUTE = re.compile(_ATTRIBUTE)
+_TOKEN = re.compile(
+    rf"""<!--(?:-?>|.*?(?:--!?>|\Z))
+    |<(?P<raw>script|style|textarea|title|xmp|iframe|noembed|noframes)(?=[\s/>])
+     (?:{_ATTRIBUTE})*+.*?(?:</(?P=raw)(?=[\s/>])|\Z)
+    |<(?P<close>/?)(?P<name>[a-z][^\s/>]*+)(?P<attributes>(?:{_ATTRIBUTE})*+)
+    |<[!?/][^>]*+""",
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+
+
+class _Tag(NamedTuple):
+    closes: bool
+    name: str
+    attributes: str
+
+
+def too_tangled(html: str) -> bool:
+    """Whether to leave a page to something simpler than a parser."""
+    if len(html) < _SHORT:
+        return False
+    tags = html.count("<")
+    if tags > _MOST_NODES:
+        return True
+    if tags < _MANY_TAGS and not _looks_odd(html, tags):
+        return False
+    walk = _Walk(_DEEP if tags >= _MANY_TAGS else tags)
+    return any(walk.is_too_much(tag) for tag in _tags(html))
+
+
+def _looks_odd(html: str, tags: int) -> bool:
+    """A quick look that misses nothing, however the page hides it."""
+    if tags * len(_OPENS_FORMATTING.findall(html)) > _MOST_NODES or _QUOTED_END.search(html):
+        return True
+    return max(map(len, _PLAIN_TAG.findall(html)), default=0) > _LONG_TAG
+
+
+def _tags(html: str) -> Iterator[_Tag]:
+    for found in _TOKEN.finditer(html):
+        if found["name"]:
+            yield _Tag(bool(found["close"]), found["name"].lower(), found["attributes"])
+
+
+class _Walk:
+    """What is open at a place of a page, and how many nodes it has become so far."""
+
+    def __init__(self, deepest: int) -> None:
+        self._deepest = deepest
+        self._nodes = self._depth = 0
+        self._open = Counter[str]()
+        self._formatting: dict[str, list[str]] = {name: [] for name in _FORMATTING}
+        self._alike = Counter[tuple[str, str]]()
+        self._copied = 0
+
+    def is_too_much(self, tag: _Tag) -> bool:
+        """Take the next tag; whether the page is too much for a parser with it."""
+        self._nodes += 1 + self._copied
+        if tag.name in _FORMATTING:
+            self._format(tag)
+        elif tag.name not in _OPEN_ENDED:
+            self._nest(tag)
+        return (
+            self._nodes > _MOST_NODES
+            or self._depth > self._deepest
+            or (len(tag.attributes) > _LONG_TAG and _has_many(tag.attributes))
+        )
+
+    def _format(self, tag: _Tag) -> None:
+        held = self._formatting[tag.name]
+        if tag.closes:
+            if held:
+                self._alike[tag.name, held.pop()] -= 1
+                self._copied -= 1
+        elif self._alike[tag.name, tag.attributes] < _ALIKE:
+            self._alike[tag.name, tag.attributes] += 1
+            held.append(tag.attributes)
+            self._copied += 1
+
+    def _nest(self, tag: _Tag) -> None:
+        if not tag.closes:
+            self._open[tag.name] += 1
+            self._depth += 1
+        elif self._open[tag.name]:  # one that closes nothing is passed over
+            self._open[tag.name] -= 1
+            self._depth -= 1
+
+
+def _has_many(attributes: str) -> bool:
+    return sum(1 for _ in _ONE_ATTRIBUTE.finditer(attributes)) > _MOST_ATTRIBUTES

@@ -1,0 +1,175 @@
+"""How the work grows with its input: the time of each function at n and at 4n, on hostile inputs.
+
+    python -m tests.growth          (or: make growth)
+
+prints a table: for each function the input on which it grows fastest, the times at n and at 4n, and
+their ratio. Linear work has a ratio of about 4, quadratic work one of 16. `--only WORD` takes the
+functions with that word in their names.
+
+What is measured is found, not listed: every public function of `pipeline` that takes a text or
+bytes and nothing else, every finder of personal data, every reader and every format. A function
+that needs more than a text has an entry in `growth_cases.ADAPTED`, or a reason in
+`growth_cases.EXCUSED`; a test fails for one that has neither.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+#: The ratio of the times at 4n and at n from which on the work is not linear any more.
+MOST = 7.2
+FACTOR = 4
+#: What takes less at the largest size is fast enough, however the milliseconds are spread.
+FLOOR_S = 0.03
+_TRIES = 5
+#: A second look at a larger input is taken only where it ends soon.
+_LONGEST_S = 20.0
+
+
+class Case(NamedTuple):
+    """One function on one kind of input: `make` gives an input of about n, `run` takes it."""
+
+    name: str
+    input: str
+    make: Callable[[int], Any]
+    run: Callable[[Any], object]
+
+
+class Effort(NamedTuple):
+    """How far a measurement goes: from the size `least` to `most`, or until a run takes `stop_s`.
+
+    `every` is the share of pieces and fields of the samples that are tried, one in so many; with
+    `each_reader` every reader is measured, else one of each kind.
+    """
+
+    least: int
+    most: int
+    stop_s: float
+    every: int = 1
+    each_reader: bool = True
+
+
+QUICK = Effort(1 << 14, 1 << 16, 0.03, every=6, each_reader=False)
+THOROUGH = Effort(1 << 14, 1 << 18, 0.1)
+
+
+class Growth(NamedTuple):
+    """The times at n and at FACTOR * n."""
+
+    case: Case
+    n: int
+    before: float
+    after: float
+
+    @property
+    def ratio(self) -> float:
+        return self.after / max(self.before, 1e-6)
+
+    @property
+    def linear(self) -> bool:
+        return self.after < FLOOR_S or self.ratio < MOST
+
+
+def measure(case: Case, effort: Effort = QUICK) -> Growth:
+    """The growth at the largest sizes that the effort allows.
+
+    A ratio that is too large is looked at again: as the best of several runs, which is what the
+    machine's other work lengthens least, and then at the next size, since a function that takes
+    another way from some size on has one step and no growth.
+    """
+    n, before = effort.least, _seconds(case, effort.least)
+    while True:
+        after = _seconds(case, FACTOR * n)
+        if FACTOR * n >= effort.most or after >= effort.stop_s:
+            break
+        n, before = FACTOR * n, after
+    found = _surely(Growth(case, n, before, after))
+    while not found.linear and found.after * FACTOR**2 < _LONGEST_S and n < 64 * effort.most:
+        n *= FACTOR
+        found = _surely(Growth(case, n, found.after, _seconds(case, FACTOR * n)))
+        if found.n >= FACTOR**2 * effort.most:
+            break
+    return found
+
+
+def _surely(found: Growth) -> Growth:
+    """The same, or if it is not linear the best of several runs."""
+    tries = 1
+    while not found.linear and tries < _TRIES and found.after < _LONGEST_S / _TRIES:
+        tries += 1
+        n, case = found.n, found.case
+        after = min(found.after, _seconds(case, FACTOR * n))
+        # The best of few runs at 4n beside the usual one at n: never the other way round.
+        before = max(_seconds(case, n), _seconds(case, n))
+        found = Growth(case, n, before, after)
+    return found
+
+
+def _seconds(case: Case, n: int) -> float:
+    given = case.make(n)
+    gc.disable()
+    try:
+        began = time.thread_time()
+        case.run(given)
+        return time.thread_time() - began
+    finally:
+        gc.enable()
+
+
+def worst(found: Iterable[Growth]) -> Iterator[Growth]:
+    """Of each function the input with the highest ratio among those that take any time."""
+    by_name: dict[str, Growth] = {}
+    for one in found:
+        known = by_name.setdefault(one.case.name, one)
+        if _rank(one) > _rank(known):
+            by_name[one.case.name] = one
+    yield from by_name.values()
+
+
+def _rank(one: Growth) -> tuple[bool, float, float]:
+    slow = one.after >= FLOOR_S
+    return slow, one.ratio if slow else 0.0, one.after
+
+
+def main() -> int:
+    """Print the table; 1 where something is not linear."""
+    from tests.growth_cases import cases
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="part of a name")
+    parser.add_argument("--quick", action="store_true", help="as the tests do it")
+    parser.add_argument("--all", action="store_true", help="a row for each input")
+    asked = parser.parse_args()
+    effort = QUICK if asked.quick else THOROUGH
+    print("| function | worst input | n | ms at n | ms at 4n | ratio |\n|---|---|---|---|---|---|")
+    found: list[Growth] = []
+    for case in cases(effort):
+        if asked.only in case.name:
+            found.append(measure(case, effort))
+            if asked.all or not found[-1].linear:
+                print(row(found[-1]), flush=True)
+    if not asked.all:
+        for one in worst(found):
+            print(row(one))
+    bad = sum(not one.linear for one in found)
+    print(f"\n{len(found)} measured, {bad} not linear")
+    return int(bad > 0)
+
+
+def row(one: Growth) -> str:
+    """A row of the table."""
+    ratio = f"{one.ratio:.1f}" if one.after >= FLOOR_S else "–"
+    flag = "" if one.linear else " **not linear**"
+    return (
+        f"| {one.case.name} | {one.case.input} | {one.n:,} | {one.before * 1e3:.1f} "
+        f"| {one.after * 1e3:.1f} | {ratio}{flag} |"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
