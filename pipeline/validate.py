@@ -6,12 +6,12 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline.durable import put, written
+from pipeline.durable import cloned, put, written
 from pipeline.sniff import media_type
 from schemas.errors import Rejected
 from schemas.reasons import Reason
@@ -31,13 +31,36 @@ def measure(path: Path, *, limit: int | None = None) -> tuple[int, str]:
         return _read(source, None, limit)
 
 
-def copy_and_measure(source: Path, target: Path, *, limit: int | None = None) -> tuple[int, str]:
-    """As `measure`, and the same bytes at `target`, durable, or no file there at all.
+def copy_and_measure(
+    source: Path,
+    target: Path,
+    *,
+    limit: int | None = None,
+    reading: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> tuple[int, str]:
+    """As `measure`, and the same bytes at `target`, durable, or no file there at all; `reading`
+    is what holds while `source` is opened and read.
 
     Raises `TransientError` where the disk won't take the copy.
     """
-    with written(target) as copy, _steady(source, limit) as stream:
+    with written(target) as copy, reading(), _steady(source, limit) as stream:
         return _read(stream, copy, limit)
+
+
+def replace_by_copy(
+    path: Path,
+    *,
+    limit: int | None = None,
+    reading: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> None:
+    """Put a copy of a file in its place, durably: nobody who has the old one, by another name or
+    open, can change the new one. Where the file system can, both share their blocks.
+
+    Raises `Rejected` and `TransientError` as `copy_and_measure`; then the old one stays.
+    """
+    with written(path) as copy, reading(), _steady(path, limit) as stream:
+        if not cloned(stream, copy):
+            _read(stream, copy, limit)
 
 
 def _read(source: BinaryIO, copy: BinaryIO | None, limit: int | None) -> tuple[int, str]:

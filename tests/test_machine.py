@@ -92,4 +92,4 @@ def test_nobody_is_asked_to_be_another_when_we_are_not_root(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(os, "getuid", lambda: 1000)
-    assert unprivileged.server_user(Settings(data_dir=tmp_path)) is None
+    assert unprivileged.system_user(Settings(data_dir=tmp_path)) is None

@@ -11,28 +11,29 @@ import errno
 import os
 import re
 import shutil
-import stat
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 from uuid import UUID, uuid4
 
 import msgspec
 import structlog
 from psycopg.types.json import Jsonb
 
-from pipeline.durable import fsync_folder, held, put, written
+from pipeline.durable import absent, fsync_folder, held, put, written, written_to
 from pipeline.parts import part_of
-from pipeline.validate import copy_and_measure, open_regular
+from pipeline.validate import copy_and_measure, open_regular, replace_by_copy
 from schemas.crash import crash_here
-from schemas.errors import ConfigurationError, PermanentError, Rejected
+from schemas.errors import ConfigurationError, PermanentError, Rejected, TransientError
 from schemas.folders import Folders
 from schemas.reasons import Reason
 from sql.queries import queries
 from sql.store import Connection, Ledger
 from tasks import chains
 from tasks.context import Options
+from workers.unprivileged import give, pinned, rooted
 
 log = structlog.get_logger("datapunk.intake")
 
@@ -40,9 +41,11 @@ log = structlog.get_logger("datapunk.intake")
 _USER = re.compile(r"(?![.\-~ ])(?!.*\.\.)[\w.@+=%&'#! -]+(?<![ .])")
 _SHA256 = re.compile(rb"\s*\\?([0-9a-fA-F]{64})(\s|$)")
 _SIDECAR_MOST = 4096
-#: Longest name that we keep, in bytes: the end of a job may add a prefix and `.error.txt`, and a
-#: temporary name on top, and 255 is what file systems take.
+#: Longest name that we keep, in bytes; shorter where a file system takes less than 255.
 _NAME_MOST = 200
+#: What is added to a name: the first letters of a job before it, and `.error.txt` behind it. A
+#: temporary name has a length of its own (`pipeline/durable.py`).
+_ADDED = len("12345678-") + len(".error.txt")
 _CLAIM = "claim.json"
 _JOBS = queries("jobs")
 
@@ -53,7 +56,8 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True):
     user: str
     name: str
     dropped: str
-    """Where the file lay; its `.sha256` lies there still if a crash came in between."""
+    """Where the file lay, its bytes quoted as in a URL; its `.sha256` lies there still if a crash
+    came in between."""
     expected_sha256: str | None = None
     copied: bool = False
     zone: str | None = None
@@ -70,17 +74,28 @@ def check_user(name: str) -> str:
     return name
 
 
-def storable_name(name: str) -> str:
-    """A file's name as the ledger and our folders take it: no control characters, not too long."""
+def storable_name(name: str, most: int = _NAME_MOST) -> str:
+    """A file's name as the ledger and our folders take it: no control characters, no more bytes
+    than `most`."""
     text = name.encode("utf-8", "backslashreplace").decode()
     text = "".join("_" if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
-    if len(text.encode()) <= _NAME_MOST:
+    if len(text.encode()) <= most:
         return text
     stem, dot, suffix = text.rpartition(".")
     if not stem or len(suffix.encode()) > 20:
         stem, dot, suffix = text, "", ""
-    room = _NAME_MOST - len((dot + suffix).encode())
+    room = most - len((dot + suffix).encode())
     return stem.encode()[:room].decode("utf-8", "ignore") + dot + suffix
+
+
+def room_for_names(folders: Iterable[Path]) -> int:
+    """The longest name that may be kept in these folders, in bytes, all that is added left aside;
+    those that are not there yet are left out."""
+    room = _NAME_MOST
+    for folder in folders:
+        with suppress(OSError, ValueError):
+            room = min(room, os.pathconf(folder, "PC_NAME_MAX") - _ADDED)
+    return room
 
 
 def sidecar(path: Path) -> Path:
@@ -91,13 +106,20 @@ def sidecar(path: Path) -> Path:
 def expected_sha256(path: Path) -> str | None:
     """What the `.sha256` file beside `path` says; None if there is none.
 
-    Raises `Rejected` if it is there and holds no SHA-256.
+    Raises `Rejected` if it is there and can't be read, or holds no SHA-256.
     """
     try:
         with open_regular(sidecar(path)) as source:
             found = _SHA256.match(source.read(_SIDECAR_MOST))
     except FileNotFoundError:
         return None
+    except PermissionError:
+        why = "The .sha256 file beside it can't be read."
+        raise Rejected(Reason.CHECKSUM_MISMATCH, why) from None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # no such name is possible, so there is none
+            return None
+        raise
     if found is None:
         raise Rejected(Reason.CHECKSUM_MISMATCH, "The .sha256 file beside it holds no SHA-256.")
     return found[1].decode().lower()
@@ -123,27 +145,43 @@ def take_in(
     """
     options = options or Options()
     user = check_user(user)
-    _check(path, options.max_upload_bytes)
-    claimed = Claimed(
-        user=user,
-        name=storable_name(path.name),
-        dropped=str(path.absolute()),
-        expected_sha256=expected_sha256(path),
-        copied=not move,
-        zone=zone or options.zone,
-    )
-    ledger.rows("jobs", "user_id", name=user)  # the database answers, before anything moves
-    job_id = uuid4()
-    with _new_claim(folders, job_id, claimed):
-        original = folders.original(job_id, claimed.name)
-        if move:
-            _move(path, original)
-        else:
-            copy_and_measure(path, original, limit=options.max_upload_bytes)
-        _enter(ledger, folders, job_id, claimed, options)
+    with _at(path, move=move) as here:
+        with rooted():
+            _check(here, options.max_upload_bytes)
+            expected = expected_sha256(here)
+        room = room_for_names((folders.work, folders.processed, folders.failed))
+        claimed = Claimed(
+            user=user,
+            name=storable_name(path.name, room),
+            dropped=quote_from_bytes(os.fsencode(path.absolute())),
+            expected_sha256=expected,
+            copied=not move,
+            zone=zone or options.zone,
+        )
+        ledger.rows("jobs", "user_id", name=user)  # the database answers, before anything moves
+        job_id = uuid4()
+        with _new_claim(folders, job_id, claimed):
+            original = folders.original(job_id, claimed.name)
+            if move:
+                _move(here, original)
+                _make_ours(folders, original, path.absolute(), options)
+            else:
+                limit = options.max_upload_bytes
+                copy_and_measure(here, original, limit=limit, reading=rooted)
+            _enter(ledger, folders, job_id, claimed, options)
     crash_here("intake.settled")
     _send(ledger, job_id, options)
     return job_id
+
+
+@contextmanager
+def _at(path: Path, *, move: bool) -> Iterator[Path]:
+    """The path of a file; of one in staging, through a folder that nobody can swap meanwhile."""
+    if not move:  # a person's own
+        yield path
+        return
+    with pinned(path.parent, dropped=True) as folder:
+        yield folder / path.name
 
 
 def _check(path: Path, limit: int) -> None:
@@ -169,28 +207,69 @@ def _new_claim(folders: Folders, job_id: UUID, claimed: Claimed) -> Iterator[Non
             crash_here("intake.noted")
             yield
     except BaseException:
-        if not os.path.lexists(folders.original(job_id, claimed.name)):
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # `recover` sees to what can't be told now
+            if absent(folders.original(job_id, claimed.name)):
+                shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
 def _move(path: Path, target: Path) -> None:
     crash_here("intake.before_rename")
+    with pinned(target.parent, dropped=False) as folder, rooted():
+        try:
+            path.rename(folder / target.name)
+        except OSError as error:
+            if error.errno == errno.EXDEV:
+                raise ConfigurationError(
+                    "staging and .work must lie on one file system; mount the data folder whole."
+                ) from None
+            raise
+        crash_here("intake.after_rename")
+        fsync_folder(folder)
+        fsync_folder(path.parent)
+
+
+def _make_ours(folders: Folders, original: Path, path: Path, options: Options) -> None:
+    """See that nobody but us can change a claimed file: neither by another name of it, nor since
+    they have it open. Where somebody could, a copy takes its place.
+
+    A file that can't be had so goes back to `path`, where it was dropped, and the error on.
+    """
     try:
-        path.rename(target)
-    except OSError as error:
-        if error.errno == errno.EXDEV:
-            raise ConfigurationError(
-                "staging and .work must lie on one file system; mount the data folder whole."
-            ) from None
+        with pinned(original.parent, dropped=False) as folder:
+            here = folder / original.name
+            with rooted(), open_regular(here) as file:  # it may have been swapped before the move
+                theirs = os.fstat(file.fileno()).st_nlink > 1
+                if not theirs:
+                    give(file)  # from here on nobody else can open it
+                    theirs = written_to(file)
+            if theirs:
+                crash_here("intake.shared")
+                replace_by_copy(here, limit=options.max_upload_bytes, reading=rooted)
+                crash_here("intake.copied")
+    except (Rejected, OSError, TransientError):
+        _give_back(folders, original, path)
         raise
-    crash_here("intake.after_rename")
-    fsync_folder(target.parent)
-    fsync_folder(path.parent)
-    if not stat.S_ISREG(target.lstat().st_mode):  # swapped between the look and the move
+
+
+def _give_back(folders: Folders, original: Path, path: Path) -> None:
+    """Put what was claimed where it lay; under another name if there is something by now."""
+    if folders.staging not in path.parents:
+        raise PermanentError("It did not lie in staging.")
+    with rooted():
         path.parent.mkdir(exist_ok=True)
-        target.rename(path)
-        raise Rejected(Reason.NOT_REGULAR, "Only regular files are taken in.")
+    with (
+        pinned(original.parent, dropped=False) as claimed,
+        pinned(path.parent, dropped=True) as folder,
+        rooted(),
+    ):
+        name = path.name
+        while not absent(folder / name):
+            name = f"{uuid4().hex[:8]}-{storable_name(path.name)}"
+        # A crash here leaves a claim without its file, as one does before the first move.
+        os.rename(claimed / original.name, folder / name)  # noqa: PTH104 - no point of its own
+        fsync_folder(folder)
+        fsync_folder(claimed)
 
 
 def _enter(
@@ -201,7 +280,7 @@ def _enter(
         insert(connection, job_id, claimed, set_wait_s=options.set_wait_s)
         crash_here("intake.before_commit")
     crash_here("intake.after_commit")
-    _drop_sidecar(claimed)
+    _drop_sidecar(folders, claimed)
     crash_here("intake.sidecar_gone")
     (folders.job(job_id) / _CLAIM).unlink(missing_ok=True)
 
@@ -225,14 +304,19 @@ def insert(connection: Connection, job_id: UUID, claimed: Claimed, *, set_wait_s
     connection.execute(_JOBS["event"], {**ids, **event})
 
 
-def _drop_sidecar(claimed: Claimed) -> None:
+def _drop_sidecar(folders: Folders, claimed: Claimed) -> None:
     """Remove the `.sha256` file of a file that was moved, unless another took its place."""
-    path = Path(claimed.dropped)
-    if claimed.copied or claimed.expected_sha256 is None or path.exists():
+    path = _dropped(claimed)
+    if claimed.copied or claimed.expected_sha256 is None or folders.staging not in path.parents:
         return
-    with suppress(OSError, Rejected):
-        if expected_sha256(path) == claimed.expected_sha256:
-            sidecar(path).unlink()
+    with suppress(OSError, Rejected), pinned(path.parent, dropped=True) as folder, rooted():
+        here = folder / path.name
+        if absent(here) and expected_sha256(here) == claimed.expected_sha256:
+            sidecar(here).unlink()
+
+
+def _dropped(claimed: Claimed) -> Path:
+    return Path(os.path.normpath(os.fsdecode(unquote_to_bytes(claimed.dropped))))
 
 
 def _send(ledger: Ledger, job_id: UUID, options: Options) -> None:
@@ -245,18 +329,34 @@ def _send(ledger: Ledger, job_id: UUID, options: Options) -> None:
         log.warning("not sent yet; the reconciler will", error=type(error).__name__)
 
 
-def recover(ledger: Ledger, folders: Folders, options: Options | None = None) -> list[UUID]:
+def recover(
+    ledger: Ledger,
+    folders: Folders,
+    options: Options | None = None,
+    *,
+    passed: Callable[[Path], bool] = lambda _: False,
+    trouble: Callable[[Path, Exception], None] | None = None,
+) -> list[UUID]:
     """Finish what crashes left half claimed; the jobs that came of it.
 
-    A claim whose file never moved is dropped: the file is still where it was.
+    A claim whose file never moved is dropped: the file is still where it was. One that can't be
+    finished now goes to `trouble`, if there is one, and the others go on; what `passed` holds for
+    is left alone. A `TransientError` of the database is raised in any case.
     """
     options = options or Options()
     done: list[UUID] = []
     for note in folders.work.glob(f"*-*-*-*-*/{_CLAIM}"):
-        with suppress(BlockingIOError, FileNotFoundError), held(note.parent, wait=False):
-            job_id = UUID(note.parent.name)
-            if _recover(ledger, folders, job_id, note, options):
-                done.append(job_id)
+        if passed(note):
+            continue
+        try:
+            with suppress(BlockingIOError, FileNotFoundError), held(note.parent, wait=False):
+                job_id = UUID(note.parent.name)
+                if _recover(ledger, folders, job_id, note, options):
+                    done.append(job_id)
+        except Exception as error:
+            if trouble is None or (isinstance(error, TransientError) and error.code is None):
+                raise
+            trouble(note, error)
     for job_id in done:
         log.warning("finished a claim that was cut off", job_id=str(job_id))
         _send(ledger, job_id, options)
@@ -265,9 +365,14 @@ def recover(ledger: Ledger, folders: Folders, options: Options | None = None) ->
 
 def _recover(ledger: Ledger, folders: Folders, job_id: UUID, note: Path, options: Options) -> bool:
     claimed = msgspec.json.decode(note.read_bytes(), type=Claimed)
+    if claimed.name != Path(claimed.name).name:
+        raise PermanentError("The note of a claim was changed by somebody.")
+    original = folders.original(job_id, claimed.name)
     known = bool(ledger.rows("jobs", "one_job", prefix=str(job_id)))
-    if not known and not folders.original(job_id, claimed.name).is_file():
+    if not known and absent(original):
         shutil.rmtree(note.parent, ignore_errors=True)
         return False
+    if not known and not claimed.copied:
+        _make_ours(folders, original, _dropped(claimed), options)
     _enter(ledger, folders, job_id, claimed, options)
     return not known

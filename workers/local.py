@@ -28,7 +28,7 @@ from schemas.crash import crash_here
 from schemas.errors import ConfigurationError, ServiceDown
 from workers import machine
 from workers.settings import Settings, load
-from workers.unprivileged import become, hand_over, let_read, let_through, server_user
+from workers.unprivileged import become, hand_over, let_read, let_through, system_user
 
 SUPERUSER = "datapunk_admin"
 DATABASE = "datapunk"
@@ -93,7 +93,7 @@ def _prepare_sockets(settings: Settings, mode: int) -> None:
         if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.getuid() or state.st_mode & 0o022:
             raise ConfigurationError(f"{folder} is not ours alone; remove it, or ask who made it")
         settings.socket_record.write_text(f"{folder}\n")
-    user = server_user(settings)
+    user = system_user(settings)
     for place in (settings.run / "postgresql.conf", settings.server_socket_dir):
         let_through(place, user)
     hand_over(settings.server_socket_dir, user)
@@ -114,7 +114,7 @@ def prepare_postgres(settings: Settings, *, create: bool = True) -> None:
     Raises `ConfigurationError` where this machine or folder can't hold a Postgres.
     """
     prepare_folders(settings)
-    user = server_user(settings)
+    user = system_user(settings)
     let_through(Path(_tool("postgres")), user)
     let_read(_INSTALL, user)
     _refuse_foreign(settings.postgres_dir)
@@ -300,7 +300,7 @@ def prepare_valkey(settings: Settings) -> None:
     """
     prepare_folders(settings)
     _refuse_foreign(settings.valkey_dir)
-    user = server_user(settings)
+    user = system_user(settings)
     program = _valkey()
     let_through(program, user)
     let_read(program, user)
@@ -409,7 +409,7 @@ def _process(
     settings: Settings, name: str, command: list[str], stop: signal.Signals
 ) -> Iterator[None]:
     """One server as our child, in a session of its own so that Ctrl-C reaches only us."""
-    user = server_user(settings)
+    user = system_user(settings)
     with (settings.logs / f"{name}.log").open("ab") as log:
         child = subprocess.Popen(
             command,
@@ -473,7 +473,7 @@ def main(server: str) -> None:
     else:
         prepare_valkey(settings)
         command = valkey_command(settings)
-    become(server_user(settings))
+    become(system_user(settings))
     os.chdir("/")
     os.execve(command[0], command, _ENVIRONMENT)  # noqa: S606 (a fixed command)
 

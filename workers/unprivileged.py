@@ -1,19 +1,26 @@
-"""Running the embedded servers as an ordinary system user when we are root.
+"""Running the servers and the workers as an ordinary system user when we are root.
 
-Postgres refuses to run as root. So root picks or makes a system user, hands it the servers' data
-folders and lets it through to the servers' programs; everybody else just is that user.
+Postgres refuses to run as root, and what reads strangers' bytes must not. So root picks or makes a
+system user, hands it the data folders and lets it through to the programs; everybody else just is
+that user. What root has to go on doing (a watcher that takes files of any owner out of staging, a
+command that reads a file of root's) acts as that user, and as root only within `rooted`.
 """
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 import pwd
 import shutil
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import BinaryIO
 
 from schemas.errors import ConfigurationError
 from workers.settings import Settings
@@ -21,7 +28,7 @@ from workers.settings import Settings
 USER = "datapunk-db"
 
 
-def server_user(settings: Settings) -> pwd.struct_passwd | None:
+def system_user(settings: Settings) -> pwd.struct_passwd | None:
     """The system user for the embedded servers, or None where we are not root.
 
     An existing database keeps its owner. Raises `ConfigurationError` if there is no such user.
@@ -33,6 +40,14 @@ def server_user(settings: Settings) -> pwd.struct_passwd | None:
     if settings.postgres_dir.exists() and (uid := settings.postgres_dir.stat().st_uid) != 0:
         return _numbered(uid)
     return _found(USER) or _made(USER) or _named("nobody")
+
+
+def lake_user(settings: Settings) -> pwd.struct_passwd | None:
+    """The user that the lake's files belong to, where we are root and they are not root's own."""
+    if os.getuid() != 0 or not settings.work.exists():
+        return None
+    state = settings.work.stat()
+    return None if state.st_uid == 0 else _numbered(state.st_uid)
 
 
 def _found(name: str) -> pwd.struct_passwd | None:
@@ -150,3 +165,93 @@ def become(user: pwd.struct_passwd | None) -> None:
         os.initgroups(user.pw_name, user.pw_gid)
         os.setgid(user.pw_gid)
         os.setuid(user.pw_uid)
+
+
+class _Here(threading.local):
+    """Whom this thread acts as for files, and whether it is root again for a moment."""
+
+    user: pwd.struct_passwd | None = None
+    rooted: bool = False
+
+
+_here = _Here()
+
+
+def _files_as(uid: int, gid: int) -> None:
+    """Make the kernel take this thread for a user where it looks at files; root alone may."""
+    try:
+        libc = ctypes.CDLL(None)
+        libc.setfsgid(gid)
+        libc.setfsuid(uid)
+    except AttributeError:  # no Linux: the whole process, then
+        os.seteuid(0)
+        os.setegid(gid)
+        os.seteuid(uid)
+
+
+@contextmanager
+def acting(user: pwd.struct_passwd | None) -> Iterator[None]:
+    """Act as the user for files and folders, so that what is made is theirs; as ourselves where
+    there is no such user, or where we act as one already. It holds for this thread alone."""
+    if user is None or _here.user is not None:
+        yield
+        return
+    _here.user = user
+    _files_as(user.pw_uid, user.pw_gid)
+    try:
+        yield
+    finally:
+        _files_as(0, os.getgid())
+        _here.user = None
+
+
+@contextmanager
+def rooted() -> Iterator[None]:
+    """Be root again for files and folders, where root acts as a user; else nothing happens."""
+    user = _here.user
+    if user is None or _here.rooted:
+        yield
+        return
+    _here.rooted = True
+    _files_as(0, os.getgid())
+    try:
+        yield
+    finally:
+        _files_as(user.pw_uid, user.pw_gid)
+        _here.rooted = False
+
+
+def settle() -> None:
+    """Become the user that this thread acts as, for good: for a child that reads what strangers
+    made."""
+    become(_here.user)
+
+
+def give(file: BinaryIO) -> None:
+    """Give an open file to the user that we act as, closed to all others."""
+    if _here.user is not None:
+        with rooted():
+            os.fchown(file.fileno(), _here.user.pw_uid, _here.user.pw_gid)
+            os.fchmod(file.fileno(), 0o600)
+
+
+@contextmanager
+def pinned(folder: Path, *, dropped: bool) -> Iterator[Path]:
+    """A path that leads to the folder that stands there now, whatever takes its place meanwhile,
+    and through no link: where root does something in a folder that a user may change.
+
+    What people `dropped` is opened by root; else the folder has to belong to the user that we act
+    as, or the error is a `PermissionError`.
+    """
+    user = _here.user
+    if user is None:
+        yield folder
+        return
+    with rooted() if dropped else nullcontext():
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if not dropped and os.fstat(handle).st_uid != user.pw_uid:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        yield Path(f"/proc/self/fd/{handle}")
+    finally:
+        os.close(handle)

@@ -6,160 +6,174 @@ costs a rescan's wait and nothing more.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import pwd
 import signal
 import stat
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TypeAlias
 from uuid import UUID, uuid4
 
-import msgspec
 import structlog
 import watchfiles
 
-from pipeline.durable import put, written
+from pipeline.durable import absent, move, put, written
+from pipeline.validate import open_regular
 from schemas.crash import crash_here
-from schemas.errors import ConfigurationError, PermanentError, Rejected, TransientError
+from schemas.errors import (
+    ConfigurationError,
+    DatapunkError,
+    PermanentError,
+    Rejected,
+    TransientError,
+)
 from schemas.folders import Folders
 from schemas.reasons import category_of
 from sql.store import Ledger
 from tasks.context import Options
-from workers import intake
+from workers import intake, staging
 from workers.bootstrap import make_app, open_ledger, options
+from workers.passed_over import Notice, PassedOver
 from workers.settings import Settings
+from workers.staging import Found
+from workers.unprivileged import acting, lake_user, pinned, rooted
 
 log = structlog.get_logger("datapunk.watcher")
 
-#: Downloads under way, hidden files, and what systems leave lying about; by small letters.
-_IGNORED = (
-    "*.part", "*.partial", "*.crdownload", "*.download", "*.tmp", ".*", "~*", "*~", "*.sha256",
-    "thumbs.db", "desktop.ini", "__macosx", "lost+found",
-)  # fmt: skip
 _TICK_S = 1.0
 _DATABASE_WAIT_S = 5.0
+#: After so long a scan begins anew, so that what came meanwhile has its turn.
+_SCAN_S = 5.0
 
-#: What tells that something is still being written: size, times, and how many entries.
-Print: TypeAlias = tuple[int, ...]
-
-
-def ignored(name: str) -> bool:
-    """Whether a name in staging is passed by: it is litter, unfinished, or beside a file."""
-    return any(fnmatchcase(name.lower(), pattern) for pattern in _IGNORED)
-
-
-class Settling:
-    """Tells when what lies somewhere has stopped changing."""
-
-    def __init__(self, wait_s: float) -> None:
-        self._wait_s = wait_s
-        self._seen: dict[Path, tuple[Print, float]] = {}
-
-    def settled(self, path: Path, now_as: Print, at_s: float) -> bool:
-        """Whether `path` looked like `now_as` for long enough, at the monotonic time `at_s`."""
-        before, since = self._seen.get(path, (None, at_s))
-        if before != now_as:
-            since = at_s
-        self._seen[path] = (now_as, since)
-        return at_s - since >= self._wait_s
-
-    def keep(self, paths: set[Path]) -> None:
-        """Forget whatever is not among `paths` any more."""
-        self._seen = {p: s for p, s in self._seen.items() if p in paths}
-
-    def __len__(self) -> int:
-        return len(self._seen)
-
-
-class Found(msgspec.Struct, frozen=True):
-    """Something in staging, and the user whose folder it lies in; None right under staging."""
-
-    path: Path
-    user: str | None
-    state: os.stat_result
-
-
-def look(staging: Path) -> Iterator[Found]:
-    """What lies in staging and is not ignored, each user's folder looked into, no link followed."""
-    for entry in _entries(staging):
-        if not entry.is_dir(follow_symlinks=False):
-            yield from _found(entry, None)
-            continue
-        for inner in _entries(Path(entry.path)):
-            yield from _found(inner, entry.name)
-
-
-def _found(entry: os.DirEntry[str], user: str | None) -> Iterator[Found]:
-    with suppress(FileNotFoundError):  # another watcher was quicker
-        yield Found(Path(entry.path), user, entry.stat(follow_symlinks=False))
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return sorted((e for e in entries if not ignored(e.name)), key=lambda e: e.name)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except PermissionError:
-        log.warning("a folder in staging can't be read", folder=folder.name)
-        return []
-
-
-def fingerprint(found: Found) -> Print:
-    """Size and time of a file; of a folder, those of all that is in it."""
-    if not stat.S_ISDIR(found.state.st_mode):
-        return found.state.st_size, found.state.st_mtime_ns
-    count, size, latest = 0, 0, found.state.st_mtime_ns
-    for top, folders, files in os.walk(found.path):
-        for name in (*folders, *files):
-            state = os.lstat(Path(top) / name)
-            count, size = count + 1, size + state.st_size
-            latest = max(latest, state.st_mtime_ns)
-    return size, latest, count
+_NO_DATABASE = "The database does not answer."
 
 
 class Watcher:
-    """One pass after another over staging; keeps nothing that a restart would miss."""
+    """One pass after another over staging; keeps nothing that a restart would miss.
+
+    Each item stands for itself: what can't be taken in is put aside, and what can't be put aside
+    either is passed over, with its reason, and tried again after a wait that grows.
+    """
 
     def __init__(
-        self, ledger: Ledger, folders: Folders, *, settle_s: float, options: Options
+        self,
+        ledger: Ledger,
+        folders: Folders,
+        *,
+        settle_s: float,
+        options: Options,
+        user: pwd.struct_passwd | None = None,
     ) -> None:
-        self._ledger, self._folders, self._options = ledger, folders, options
-        self._settling = Settling(settle_s)
+        self._ledger, self._folders, self._options, self._user = ledger, folders, options, user
+        self._settling, self._prints = staging.Settling(settle_s), staging.Prints()
+        self._passed, self._notice = PassedOver(folders.data), Notice(folders)
+        self._stopped: str | None = None
+        self._unfinished, self._more, self._turn = False, False, 0
 
     @property
     def waiting(self) -> bool:
-        """Whether something in staging is not taken in yet."""
-        return len(self._settling) > 0
+        """Whether something in staging has not settled, or its turn has not come."""
+        return self._more or len(self._settling) > 0
+
+    @property
+    def due(self) -> bool:
+        """Whether there is something to do now, be it to try again what was passed over."""
+        return self.waiting or self._stopped is not None or self._passed.due
+
+    @property
+    def stays(self) -> str | None:
+        """Why something stays in staging that has settled; None if nothing does."""
+        if self._stopped is None and (items := self._passed.items()):
+            return f"{len(items)} passed over, such as {items[0].name}: {items[0].reason}"
+        return self._stopped
 
     def recover(self) -> list[UUID]:
-        """Finish claims that a crash left behind."""
-        return intake.recover(self._ledger, self._folders, self._options)
+        """Finish claims that a crash or an error left behind."""
+        with acting(self._user):
+            return self._recover()
+
+    def _recover(self) -> list[UUID]:
+        self._unfinished = False
+        return intake.recover(
+            self._ledger,
+            self._folders,
+            self._options,
+            passed=self._passed.waits,
+            trouble=self._leave_claim,
+        )
+
+    def _leave_claim(self, note: Path, error: Exception) -> None:
+        self._unfinished = True
+        self._pass_over(note, None, error)
 
     def scan(self) -> list[UUID]:
-        """Take in or put aside whatever has settled; the new jobs.
+        """Take in, put aside or pass over whatever has settled; the new jobs.
 
         Raises `TransientError` while the database is down; then everything stays as it is.
         """
-        jobs: list[UUID] = []
-        here: set[Path] = set()
-        for found in look(self._folders.staging):
+        with acting(self._user):
             try:
-                mark = fingerprint(found)
-            except FileNotFoundError:
-                continue
-            here.add(found.path)
-            if self._settling.settled(found.path, mark, time.monotonic()):
+                jobs = self._scan()
+            except TransientError:
+                self._tell(_NO_DATABASE)
+                raise
+            self._tell(self._stopped)
+        return jobs
+
+    def _tell(self, stopped: str | None) -> None:
+        with rooted():
+            self._notice.say(self._passed.items(), len(self._settling), stopped)
+
+    def _scan(self) -> list[UUID]:
+        jobs = self._recover() if self._unfinished else []
+        with rooted():
+            self._passed.sweep()
+            self._stopped = _shut(self._folders.staging)
+        lists = [] if self._stopped else self._look()
+        self._more = any(len(each) >= staging.WINDOW for each in lists)
+        here = {found.path for each in lists for found in each}
+        until = time.monotonic() + _SCAN_S
+        for found in staging.in_turns(lists):
+            if time.monotonic() > until:
+                self._more = True
+                break
+            if self._has_settled(found):
                 jobs += self._take(found)
-                if not os.path.lexists(found.path):
+                if self._passed.waits(found.path) or not _exists(found.path):
                     here.discard(found.path)
         self._settling.keep(here)
+        self._prints.keep(here)
         return jobs
+
+    def _look(self) -> list[list[Found]]:
+        """What there is to look at, another user first each time."""
+        with rooted():
+            try:
+                lists = [
+                    *staging.look(
+                        self._folders.staging,
+                        closed=self._passed.waits,
+                        passed=self._passed.skips,
+                        read=self._passed.forget,
+                        trouble=self._pass_over,
+                    )
+                ]
+            except OSError as error:
+                self._stopped = f"staging can't be read: {os.strerror(error.errno or 0)}."
+                return []
+        self._prints.begin()
+        self._turn = (self._turn + 1) % len(lists)
+        return lists[self._turn :] + lists[: self._turn]
+
+    def _has_settled(self, found: Found) -> bool:
+        with rooted():
+            mark = self._prints.of(found)
+        return mark is not None and self._settling.settled(found.path, mark, time.monotonic())
 
     def _take(self, found: Found) -> list[UUID]:
         try:
@@ -172,40 +186,129 @@ class Watcher:
                 move=True,
                 options=self._options,
             )
-        except FileNotFoundError:
-            return []  # another watcher was quicker, or its owner took it back
-        except PermissionError:
-            self._put_aside(found, "not_readable", "The file can't be read; give us leave to.")
-        except Rejected as error:
+        except Exception as error:
+            self._refuse(found, error)
+            return []
+        self._passed.forget(found.path)
+        log.info("taken in", job_id=str(job))
+        return [job]
+
+    def _refuse(self, found: Found, error: Exception) -> None:
+        """Put aside what is at fault itself; pass over what something else is at fault for."""
+        if isinstance(error, FileNotFoundError) and not _exists(found.path):
+            return  # another watcher was quicker, or its owner took it back
+        if isinstance(error, Rejected):
             self._put_aside(found, error.reason, str(error))
-        except PermanentError as error:
+        elif isinstance(error, PermanentError):
             self._put_aside(found, "not_taken", str(error))
+        elif isinstance(error, PermissionError) and _unreadable(found.path):
+            self._put_aside(found, "not_readable", "The file can't be read; give us leave to.")
         else:
-            log.info("taken in", job_id=str(job))
-            return [job]
-        return []
+            # The file may have moved already; what was begun is finished or undone first.
+            self._unfinished = True
+            self._pass_over(found.path, found.user, error)
+
+    def _pass_over(self, path: Path, user: str | None, error: Exception) -> None:
+        """Raises `TransientError` if the database is down, which is nobody's fault."""
+        if isinstance(error, TransientError) and error.code is None:
+            self._ledger.rows("jobs", "user_id", name=user or "")
+        code, why = _told(error)
+        with rooted():
+            self._passed.note(path, user, code, why)
 
     def _put_aside(self, found: Found, code: str, why: str) -> None:
         """Out of staging into `failed/`, with a file beside it that says why."""
-        folder = self._folders.failed / _folder_name(found.user)
-        folder.mkdir(parents=True, exist_ok=True)
-        target = folder / intake.storable_name(found.path.name)
-        if os.path.lexists(target):
-            target = folder / f"{uuid4().hex[:8]}-{target.name}"
-        lines = (
-            f"file:    {target.name}",
-            f"code:    {code} ({category_of(code)})",
-            f"reason:  {why}",
-            "retry:   put it into staging/<user>/ again, or: datapunk add FILE --user USER",
-            "",
+        try:
+            _move_aside(self._folders, found, code, why)
+        except FileNotFoundError as error:
+            if _exists(found.path):
+                self._pass_over(found.path, found.user, error)
+        except Exception as error:
+            other, reason = _told(error)
+            log.warning("can't be put aside", code=other)
+            with rooted():
+                self._passed.note(
+                    found.path, found.user, code, f"{why} It can't be put aside: {reason}"
+                )
+        else:
+            self._passed.forget(found.path)
+            log.warning("put aside", code=str(code))
+
+
+def _move_aside(folders: Folders, found: Found, code: str, why: str) -> None:
+    # The tops may be links to other disks: nobody but us could put one there.
+    folder = folders.failed.resolve() / _folder_name(found.user)
+    home = found.path.parent if found.user is not None else folders.staging.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    room = intake.room_for_names([folder])
+    target = folder / intake.storable_name(found.path.name, room)
+    if not absent(target):
+        target = folder / f"{uuid4().hex[:8]}-{target.name}"
+    lines = (
+        f"file:    {target.name}",
+        f"code:    {code} ({category_of(code)})",
+        f"reason:  {why}",
+        "retry:   put it into staging/<user>/ again, or: datapunk add FILE --user USER",
+        "",
+    )
+    # The reason first: a crash in between leaves the file in staging, and it comes here again.
+    reason = target.with_name(target.name + ".error.txt")
+    with written(reason) as out:
+        put(out, "\n".join(lines).encode())
+    crash_here("put_aside.before_rename")
+    try:
+        with (
+            pinned(home, dropped=True) as old,
+            pinned(folder, dropped=False) as new,
+            rooted(),
+        ):
+            move(old / found.path.name, new / target.name)
+    except BaseException:
+        with suppress(OSError):
+            if absent(target):
+                reason.unlink()
+        raise
+    crash_here("put_aside.after_rename")
+
+
+def _told(error: Exception) -> tuple[str, str]:
+    """The code of what went wrong, and its text, which names no path."""
+    if isinstance(error, OSError) and error.errno == errno.EXDEV:
+        return f"os_{error.errno}", (
+            "failed/ lies on another file system, where only files and links can be moved to."
         )
-        # The reason first: a crash in between leaves the file in staging, and it comes here again.
-        with written(target.with_name(target.name + ".error.txt")) as out:
-            put(out, "\n".join(lines).encode())
-        crash_here("put_aside.before_rename")
-        found.path.rename(target)
-        crash_here("put_aside.after_rename")
-        log.warning("put aside", code=str(code))
+    if isinstance(error, OSError):
+        return f"os_{error.errno}", f"{os.strerror(error.errno or 0)}."
+    if isinstance(error, TransientError):
+        return error.code or "database", str(error)
+    if isinstance(error, DatapunkError):
+        return "not_taken", str(error)
+    log.error("a defect met at an item", error=type(error).__name__)
+    return "defect", f"A defect of Datapunk Lake ({type(error).__name__}); please report it."
+
+
+def _shut(folder: Path) -> str | None:
+    """Why nothing can be taken out of staging, if its file system is closed to all."""
+    with suppress(OSError):
+        if os.statvfs(folder).f_flag & os.ST_RDONLY:
+            return "staging is mounted read-only; nothing is taken in until it can be written."
+    return None
+
+
+def _exists(path: Path) -> bool:
+    with rooted():
+        return os.path.lexists(path)
+
+
+def _unreadable(path: Path) -> bool:
+    try:
+        with rooted():
+            open_regular(path).close()
+    except PermissionError:
+        return True
+    except (OSError, Rejected):
+        return False
+    return False
 
 
 def _require_place(found: Found) -> None:
@@ -226,7 +329,11 @@ def _folder_name(user: str | None) -> str:
 
 
 def run(settings: Settings, *, once: bool = False) -> None:
-    """Watch until told to stop; with `once`, until everything that lies in staging is taken in."""
+    """Watch until told to stop; with `once`, until everything that lies in staging is taken in.
+
+    Root takes files of any owner out of staging and does the rest as the lake's own user. Raises
+    `DatapunkError` with `once` if something had to stay.
+    """
     stop = threading.Event()
     if not once:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -235,7 +342,13 @@ def run(settings: Settings, *, once: bool = False) -> None:
     make_app(settings)
     folders = Folders(settings.data_dir)
     ledger = open_ledger(settings, timeout=_DATABASE_WAIT_S)
-    watcher = Watcher(ledger, folders, settle_s=settings.settle_s, options=options(settings))
+    watcher = Watcher(
+        ledger,
+        folders,
+        settle_s=settings.settle_s,
+        options=options(settings),
+        user=lake_user(settings),
+    )
     try:
         if once:
             _until_empty(watcher, settings)
@@ -246,23 +359,32 @@ def run(settings: Settings, *, once: bool = False) -> None:
 
 
 def _until_empty(watcher: Watcher, settings: Settings) -> None:
-    settings.staging.mkdir(parents=True, exist_ok=True)
+    _make_staging(settings)
     watcher.recover()
     watcher.scan()
     while watcher.waiting:
         time.sleep(min(_TICK_S, max(settings.settle_s, 0.05)))
         watcher.scan()
+    watcher.recover()
+    if why := watcher.stays:
+        raise DatapunkError(why)
+
+
+def _make_staging(settings: Settings) -> None:
+    """Make the folder if it is missing. Where it can't be made there is nothing to take in."""
+    with suppress(OSError):
+        settings.staging.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _watch(watcher: Watcher, settings: Settings, stop: threading.Event) -> None:
     """Listen for one rescan period. A fresh listener then sees folders that were made anew."""
-    settings.staging.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_staging(settings)
     began, due, dirty = time.monotonic(), 0.0, True
     recovered = False
     for changes in _ticks(settings, stop):
         now = time.monotonic()
         dirty = dirty or bool(changes)
-        if now >= due and (dirty or watcher.waiting):
+        if now >= due and (dirty or watcher.due):
             try:
                 if not recovered:
                     watcher.recover()
@@ -272,7 +394,7 @@ def _watch(watcher: Watcher, settings: Settings, stop: threading.Event) -> None:
             except (TransientError, OSError, ConfigurationError) as error:
                 log.warning("trying again", error=type(error).__name__)
                 due, dirty, recovered = now + _DATABASE_WAIT_S, True, False
-        if now - began >= settings.rescan_s or not settings.staging.is_dir():
+        if now - began >= settings.rescan_s or not os.path.lexists(settings.staging):
             return
 
 
@@ -292,6 +414,7 @@ def _ticks(settings: Settings, stop: threading.Event) -> Iterator[bool]:
             yield_on_timeout=True,
             force_polling=settings.watch_polling,
             raise_interrupt=False,
+            ignore_permission_denied=True,  # one closed folder must not cost the others' events
         ):
             yield fresh or bool(changes)
             fresh = False

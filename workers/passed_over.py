@@ -1,0 +1,195 @@
+"""What could not be taken in and stays where it is: why, since when, and when it is tried again.
+
+Each watcher writes what it knows into a file of its own under `run`, for `status` and `doctor`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from pipeline.durable import put, written
+from schemas.errors import TransientError
+from schemas.folders import Folders
+from workers.staging import WINDOW
+
+log = structlog.get_logger("datapunk.watcher")
+
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
+#: How many items the file names; it counts the others.
+_NAMED = 100
+#: A watcher says at least so often that it lives, and is taken for gone after three times that.
+_EVERY_S = 20.0
+_KINDS = "watcher-*.json"
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was passed over; `name` is its path under the data folder."""
+
+    name: str
+    code: str
+    reason: str
+    tries: int
+    since: datetime
+
+
+class Watching(msgspec.Struct, frozen=True, kw_only=True):
+    """What one watcher last said of itself."""
+
+    host: str
+    pid: int
+    at: datetime
+    stopped: str | None = None
+    """Why nothing at all is taken in, if so."""
+    waiting: int = 0
+    """Items that are looked at and have not settled, or whose turn has not come."""
+    passed_over: list[Item] = []
+    others: int = 0
+    """Items that were passed over and are not named here."""
+
+    @property
+    def silent(self) -> bool:
+        """Whether it has said nothing for so long that it hardly runs any more."""
+        return (datetime.now(UTC) - self.at).total_seconds() > 3 * _EVERY_S
+
+
+class _Held(msgspec.Struct):
+    item: Item
+    user: str | None
+    mark: tuple[int, ...]
+    again_at: float
+
+
+class PassedOver:
+    """Every item that is in trouble, by its path; those of one user are no more than a window."""
+
+    def __init__(self, data: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._data, self._clock = data, clock
+        self._held: dict[Path, _Held] = {}
+        self._by_user: Counter[str | None] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def note(self, path: Path, user: str | None, code: str, reason: str) -> None:
+        """Note one more time that `path` could not be taken in; each time the wait doubles."""
+        mark = _mark(path)
+        if mark is None:
+            log.warning("gone, after an error", code=code)
+            return
+        before = self._held.get(path)
+        tries = before.item.tries + 1 if before else 1
+        since = before.item.since if before else datetime.now(UTC)
+        if before is None:
+            self._by_user[user] += 1
+            log.warning("passed over; it is tried again", code=code)
+        item = Item(
+            name=readable(path, self._data), code=code, reason=reason, tries=tries, since=since
+        )
+        wait = min(_FIRST_WAIT_S * 2 ** min(tries - 1, 30), _LONGEST_WAIT_S)
+        self._held[path] = _Held(item, user, mark, self._clock() + wait)
+
+    def waits(self, path: Path) -> bool:
+        """Whether `path` was passed over and its wait is not over."""
+        held = self._held.get(path)
+        return held is not None and self._clock() < held.again_at
+
+    def skips(self, path: Path, user: str | None) -> bool:
+        """Whether an item is not to be tried now: it waits, or so many of its user's do that no
+        others are remembered."""
+        full = self._by_user[user] >= WINDOW and path not in self._held
+        return full or self.waits(path)
+
+    def forget(self, path: Path) -> None:
+        """Forget an item that is taken in, put aside or gone."""
+        if held := self._held.pop(path, None):
+            self._by_user[held.user] -= 1
+
+    def sweep(self) -> None:
+        """Forget what is gone; what was changed is tried again at once."""
+        for path, held in [*self._held.items()]:
+            now_as = _mark(path)
+            if now_as is None:
+                self.forget(path)
+            elif now_as != held.mark:
+                held.again_at = self._clock()
+
+    @property
+    def due(self) -> bool:
+        """Whether the wait of some item is over."""
+        now = self._clock()
+        return any(held.again_at <= now for held in self._held.values())
+
+    def items(self) -> list[Item]:
+        """What was passed over, the longest first."""
+        return sorted((held.item for held in self._held.values()), key=lambda item: item.since)
+
+
+def _mark(path: Path) -> tuple[int, ...] | None:
+    """What changes with an item; None if it is gone."""
+    try:
+        state = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        return ()
+    return state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
+
+
+def readable(path: Path, data: Path) -> str:
+    """A path in the data folder as text; bytes that are no text are shown as escapes."""
+    with suppress(ValueError):
+        path = path.relative_to(data)
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+class Notice:
+    """The file in which a watcher says how it stands; written when that has changed, and now and
+    then to show that the watcher lives."""
+
+    def __init__(self, folders: Folders) -> None:
+        self._host = socket.gethostname()
+        self._path = folders.run / f"watcher-{self._host.replace('/', '_')}.json"
+        self._said: Watching | None = None
+
+    def say(self, items: list[Item], waiting: int, stopped: str | None) -> None:
+        """Write what there is to know. A disk that does not take it stops nothing."""
+        now = datetime.now(UTC)
+        state = Watching(
+            host=self._host,
+            pid=os.getpid(),
+            at=self._said.at if self._said else now,
+            stopped=stopped,
+            waiting=waiting,
+            passed_over=items[:_NAMED],
+            others=max(0, len(items) - _NAMED),
+        )
+        if state == self._said and (now - state.at).total_seconds() < _EVERY_S:
+            return
+        state = msgspec.structs.replace(state, at=now)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with written(self._path, durable=False) as out:
+                os.fchmod(out.fileno(), 0o600)  # it holds names of people's files
+                put(out, msgspec.json.encode(state))
+            self._said = state
+        except (OSError, TransientError) as error:
+            log.warning("the state of the watcher can't be written", error=type(error).__name__)
+
+
+def told(folders: Folders) -> list[Watching]:
+    """What each watcher of this data folder last said."""
+    found = []
+    for path in sorted(folders.run.glob(_KINDS)):
+        with suppress(OSError, msgspec.MsgspecError):
+            found.append(msgspec.json.decode(path.read_bytes(), type=Watching))
+    return found
