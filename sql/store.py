@@ -212,16 +212,12 @@ class Ledger:
             )
         return True
 
-    def rewind(self, claim: Claim, first_stage: Stage) -> None:
-        """Send the chunk back to its first stage, because an artefact of it is gone."""
+    def rewind(self, claim: Claim, first_stage: Stage, *, most: int) -> bool:
+        """Send the chunk back to its first stage, because an artefact of it is gone; False if it
+        is not ours any more, or was sent back `most` times."""
+        asked = {"chunk": claim.id, "token": claim.token, "first_stage": first_stage, "most": most}
         with self.transaction() as connection:
-            held = connection.execute(
-                _CHUNKS["hold"], {"chunk": claim.id, "token": claim.token}
-            ).fetchone()
-            if held:
-                connection.execute(
-                    _CHUNKS["rewind"], {"chunk": claim.id, "first_stage": first_stage}
-                )
+            return connection.execute(_CHUNKS["rewind"], asked).fetchone() is not None
 
     def rows(self, file: str, query: str, /, **parameters: Any) -> list[DictRow]:
         """The rows of a named query."""
