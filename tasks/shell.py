@@ -14,7 +14,7 @@ from celery.exceptions import Ignore
 
 from pipeline.spool import BrokenSpool
 from schemas.crash import crash_here
-from schemas.errors import Rejected, TransientError
+from schemas.errors import Rejected, TransientError, place_of
 from schemas.progress import ROUTES, Event, Kind, Stage
 from sql.store import Claim, Commit, Fenced, Hold, Ledger
 from tasks import chains
@@ -195,11 +195,12 @@ def _fenced(run: Runtime, claim: Claim) -> None:
 def _give_back(run: Runtime, claim: Claim, code: str, *, burn: bool, cause: Exception) -> None:
     """Back to ready, with a longer wait each time. The text of an error may hold content, so only
     its class is kept and logged."""
-    log.warning("given back", code=code, burn=burn, attempt=claim.attempt, **_place(cause, burn))
+    where = place_of(cause) if burn else None
+    log.warning("given back", code=code, burn=burn, attempt=claim.attempt, where=where)
     delay_s = delay(run.options, claim.stage, claim.attempt if burn else 0)
     try:
         crash_here("give_back.before_commit")
-        run.ledger.release(claim, code=code, burn=burn, delay_s=delay_s)
+        run.ledger.release(claim, code=code, burn=burn, delay_s=delay_s, where=where)
         crash_here("give_back.after_commit")
     except TransientError:
         log.warning("could not give back; the lease will run out")
@@ -234,16 +235,6 @@ def lost(ledger: Ledger, options: Options, *, stage: str, chunk: Any, job_id: An
     )
     if back:
         log.warning("given back", code=code, burn=True, stage=stage, chunk=int(chunk))
-
-
-def _place(error: BaseException, wanted: bool) -> dict[str, Any]:
-    """Where a defect of ours was raised: file and line, no values."""
-    trace = error.__traceback__
-    if not wanted or trace is None:
-        return {}
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    return {"where": f"{trace.tb_frame.f_code.co_filename.rsplit('/', 2)[-1]}:{trace.tb_lineno}"}
 
 
 def _reject(run: Runtime, claim: Claim, error: Rejected) -> None:
