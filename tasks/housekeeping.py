@@ -64,8 +64,8 @@ def finish_job(run: Runtime, claim: Claim) -> Ending:
     if status not in _RESUMABLE:
         shutil.rmtree(run.folders.job(claim.job_id), ignore_errors=True)
     crash_here("finish.cleared")
-    with suppress(SoftTimeLimitExceeded):  # the rest of the time is for the job's own end
-        _catch_up(run, claim, status)
+    if claim.attempt == 1:  # what may have ended the try before is not met twice
+        _follow_up(run, claim, loaded=status == JobStatus.DONE or job["records_seen"] > 0)
 
     def ending(commit: Commit) -> None:
         # This locks the job; what is read now stays, since a retry from quarantine changes it too.
@@ -80,27 +80,27 @@ def finish_job(run: Runtime, claim: Claim) -> Ending:
     return ending
 
 
-def _catch_up(run: Runtime, claim: Claim, status: str) -> None:
-    """What goes on behind the load, as far as its time reaches; the reconciler goes on with it.
+def _follow_up(run: Runtime, claim: Claim, *, loaded: bool) -> None:
+    """Words, statistics, likeness and scores, for who looks as soon as the job has ended.
 
-    None of it is the job's own, so an error of it is noted as a step's, and the job ends well.
+    The reconciler makes up for what does not come about here, so none of it keeps the job from its
+    end: what fails is noted as the step's error, and where the time is up, the rest is left.
     """
-    user = claim.user_id
-
-    def of_user(step: str, work: Callable[[], object]) -> None:
-        steps.alone(run, step, work, None, subject=user)
-
-    # What a job of an hour has loaded was indexed meanwhile; here goes the rest.
-    of_user("indexed", lambda: index_user(run, user, seconds=_INDEX_S))
-    of_user("refreshed", lambda: run.lake.rows(user, "lake", "analyze_search"))
-    of_user("counted", lambda: count_user(run, user, seconds=_INDEX_S))
-    of_user("compared", lambda: compare_user(run, user, seconds=_INDEX_S, patience=PATIENCE_S))
-    job_id = claim.job_id
-    tallies = run.lake.rows(user, "jobs", "tallies", job_id=job_id)
-    if status != JobStatus.DONE and not counts_by_file(row["tally"] for row in tallies):
-        return
-    of_user("refreshed", lambda: _refresh(run, claim))
-    steps.alone(run, "scored", lambda: score_job(run, user, job_id), None, subject=job_id)
+    user, job_id = claim.user_id, claim.job_id
+    of_user: dict[str, Callable[[], object]] = {
+        # What a job of an hour has loaded was indexed meanwhile; here goes the rest.
+        "indexed": lambda: index_user(run, user, seconds=_INDEX_S),
+        "analysed": lambda: run.lake.rows(user, "lake", "analyze_search"),
+        "counted": lambda: count_user(run, user, seconds=_INDEX_S),
+        "compared": lambda: compare_user(run, user, seconds=_INDEX_S, patience=PATIENCE_S),
+    }
+    if loaded:
+        of_user["refreshed"] = lambda: _refresh(run, claim)
+    with suppress(SoftTimeLimitExceeded):  # the rest of the time is for the job's own end
+        for step, work in of_user.items():
+            steps.alone(run, step, work, None, subject=user)
+        if loaded:
+            steps.alone(run, "scored", lambda: score_job(run, user, job_id), None, subject=job_id)
 
 
 def counts_by_file(tallies: Iterable[dict[str, dict[str, int]]]) -> dict[str, dict[str, int]]:

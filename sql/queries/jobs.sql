@@ -99,7 +99,8 @@ ON CONFLICT (chunk_id, nth, user_id) DO NOTHING;
 
 -- name: job_facts
 -- What the end of a job goes by.
-SELECT j.ending, j.error_code, j.error_detail, j.created_at, u.name AS user_name
+SELECT j.id, j.source_name, j.ending, j.error_code, j.error_detail, j.created_at, j.records_seen,
+    u.name AS user_name
 FROM imports.jobs AS j JOIN user_data.users AS u USING (user_id) WHERE j.id = %(job_id)s;
 
 -- name: tallies

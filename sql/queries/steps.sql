@@ -37,3 +37,10 @@ FROM imports.step_errors AS e
 LEFT JOIN user_data.users AS u ON u.user_id::text = split_part(e.subject, ' ', 1)
 LEFT JOIN imports.jobs AS j ON j.id::text = e.subject
 ORDER BY e.first_at, e.step, e.subject;
+
+-- name: count
+-- The same in sums, a row for each step, with the latest error of each.
+SELECT step, count(*), sum(failures),
+    (array_agg(error ORDER BY last_at DESC))[1] AS error,
+    (array_agg(place ORDER BY last_at DESC))[1] AS place
+FROM imports.step_errors GROUP BY step ORDER BY step;
