@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import random
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import orjson
+from PIL import Image
 
 _START = datetime(2019, 1, 1, tzinfo=UTC)
 _WORDS = (
@@ -109,3 +113,26 @@ def write_mails(path: Path, count: int, seed: int = 1) -> Path:
 
 def _prose(random_: random.Random, words: list[str]) -> str:
     return " ".join(random_.choices(words, k=random_.randint(30, 300)))
+
+
+#: Of so many photographs one is a smaller copy of the one before it.
+ONE_ALIKE_OF = 20
+_INSIDE = "Takeout/Google Photos/Photos from 2024/IMG_{:05}.jpg"
+
+
+def write_photos(path: Path, count: int, seed: int = 1) -> int:
+    """A zip of small JPEGs, soft patches of light; how many are copies of another one in it."""
+    random_ = np.random.default_rng(seed)
+    picture, alike = Image.new("RGB", (1, 1)), 0
+    with zipfile.ZipFile(path, "w") as archive:
+        for n in range(count):
+            if n % ONE_ALIKE_OF == ONE_ALIKE_OF - 1:
+                shown, alike = picture.resize((240, 180)), alike + 1
+            else:
+                patches = random_.integers(0, 256, size=(12, 16, 3), dtype=np.uint8)
+                small = Image.fromarray(patches)
+                shown = picture = small.resize((320, 240), Image.Resampling.BICUBIC)
+            out = io.BytesIO()
+            shown.save(out, "JPEG", quality=80)
+            archive.writestr(_INSIDE.format(n), out.getvalue())
+    return alike

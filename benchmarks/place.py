@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import psutil
@@ -128,6 +128,13 @@ def loaded_after(settings: Settings, job: dict[str, Any]) -> float:
             (job["id"],),
         ).fetchone()
     return float((row[0] - job["started_at"]).total_seconds()) if row else 0.0
+
+
+def ask(settings: Settings, query: LiteralString) -> Any:
+    """The one value of the one row, as the administrator sees it."""
+    with psycopg.connect(settings.url("admin")) as connection:
+        row = connection.execute(query).fetchone()
+    return row[0] if row else None
 
 
 def empty_lake(settings: Settings) -> None:

@@ -8,20 +8,15 @@ disk, too little memory, the limit of a task's time) is none, and goes to whoeve
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import TypeVar
 
-from schemas.errors import DatapunkError
+from schemas.errors import DatapunkError, place_of
 from schemas.reasons import Reason
 from schemas.records import Rejection
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-_ROOT = Path(__file__).resolve().parent.parent
-_ROOMS = frozenset({"pipeline", "schemas", "sql", "tasks", "workers", "tests"})
 
 #: Exceptions that a caller has to see. `tasks` adds what its queue raises in the midst of work.
 _PASSING: list[type[BaseException]] = [DatapunkError, OSError, MemoryError]
@@ -37,20 +32,10 @@ def is_defect(error: Exception) -> bool:
     return not isinstance(error, tuple(_PASSING))
 
 
-def where(error: BaseException) -> str:
-    """The innermost place in our own code: file and line, no values."""
-    place = "unknown place"
-    for frame in traceback.extract_tb(error.__traceback__):
-        file = Path(frame.filename)
-        if file.is_relative_to(_ROOT) and file.relative_to(_ROOT).parts[0] in _ROOMS:
-            place = f"{file.relative_to(_ROOT).as_posix()}:{frame.lineno}"
-    return place
-
-
 def rejection(error: Exception, offset: int = 0, length: int = 0, raw: bytes = b"") -> Rejection:
     """What becomes of the record. The text of an exception may hold content, so only its class is
     told."""
-    reason, detail = Reason.FORMAT_DEFECT, f"{type(error).__name__} at {where(error)}"
+    reason, detail = Reason.FORMAT_DEFECT, f"{type(error).__name__} at {place_of(error)}"
     if isinstance(error, RecursionError):
         reason, detail = Reason.TOO_DEEP, "nested too deep to be read"
     return Rejection(reason=reason, detail=detail, raw=raw, offset=offset, length=length)

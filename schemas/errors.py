@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
+
 from schemas.reasons import Reason
 
 
@@ -54,3 +57,21 @@ class BadValue(DatapunkError):
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
+
+
+_ROOMS = frozenset({"schemas", "pipeline", "sql", "tasks", "workers", "tests"})
+_ROOT = Path(__file__).parent.parent
+
+
+def place_of(error: BaseException) -> str:
+    """Where an error was raised, as `tasks/chunk.py:120`: file and line, no values.
+
+    In a library it is our line that called it, and the library's own behind that.
+    """
+    last = ours = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        path = Path(frame.f_code.co_filename)
+        last = f"{path.name}:{line}"
+        if path.is_relative_to(_ROOT) and path.relative_to(_ROOT).parts[0] in _ROOMS:
+            ours = last = f"{path.relative_to(_ROOT).as_posix()}:{line}"
+    return f"{ours} ({last})" if ours and ours != last else last

@@ -124,6 +124,7 @@ class Event(StrEnum):
     SET_NOT_WAITED_FOR = "set_not_waited_for"
     # a chunk
     FENCED = "fenced"
+    FAILED = "attempt_failed"
     DEAD = "dead"
     POISON = "poison"
     DEFECT = "defect"

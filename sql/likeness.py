@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import groupby
 from typing import Any
 from uuid import UUID
 
 import msgspec
+import psycopg
 
 from sql.queries import queries
-from sql.store import Connection, Hold, Lake
+from sql.store import Connection, Hold, Lake, weather
 
 _LIKENESS = queries("likeness")
 
@@ -20,10 +21,12 @@ _MOST_OF_BAND = 8
 
 
 class Uncompared(msgspec.Struct, frozen=True, kw_only=True):
-    """A document whose text, or whose image (by the SHA-256 of its file), is to be compared."""
+    """A document whose text, or whose image (by the SHA-256 of its file), is to be compared; it has
+    a place in the queue, and no record key if the lake has it no more."""
 
+    place: str
     id: int
-    record_key: UUID
+    record_key: UUID | None
     image: str | None
     text: str | None
 
@@ -55,7 +58,28 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Comparison:
-    """One batch of a user's documents, in one transaction; nobody else compares meanwhile."""
+    """A user's documents that wait to be compared; nobody else compares them meanwhile."""
+
+    def __init__(self, lake: Lake, connection: Connection, user_id: UUID) -> None:
+        self._lake, self._connection, self._user = lake, connection, user_id
+
+    def waiting(self, n: int, *, chars: int) -> list[Uncompared]:
+        """Some of what waits. It is read and left where it is."""
+        with self._lake.as_user(self._user, on=self._connection) as connection:
+            asked = {"user_id": self._user, "n": n, "chars": chars}
+            rows = connection.execute(_LIKENESS["waiting"], asked).fetchall()
+        return msgspec.convert(rows, list[Uncompared])
+
+    @contextmanager
+    def settling(self) -> Iterator[Settling]:
+        """The transaction that takes documents out of the queue and keeps what was found; no row
+        of the user's is taken back before it ends."""
+        with self._lake.as_user(self._user, hold=Hold.SHARED, on=self._connection) as connection:
+            yield Settling(connection, self._user)
+
+
+class Settling:
+    """What may be done in that transaction."""
 
     def __init__(self, connection: Connection, user_id: UUID) -> None:
         self._connection, self._user = connection, user_id
@@ -64,14 +88,13 @@ class Comparison:
         cursor = self._connection.execute(_LIKENESS[name], {"user_id": self._user, **asked})
         return cursor.fetchall() if cursor.description else []
 
-    def take(self, n: int, *, chars: int) -> tuple[int, list[Uncompared]]:
-        """How many were taken out of the queue, and those of them that the lake still has."""
-        rows = self._run("take", n=n, chars=chars)
-        ids = [row["id"] for row in rows]
+    def take(self, settled: Sequence[Uncompared]) -> set[int]:
+        """These out of the queue, and what was known of them; the ids that the lake still has."""
+        ids = sorted({each.id for each in settled})
+        rows = self._run("take", places=[each.place for each in settled], ids=ids)
         for name in ("forget_links", "forget_bands", "forget_fingerprints"):
             self._run(name, ids=ids)
-        there = [row for row in rows if row["record_key"] is not None]
-        return len(rows), msgspec.convert(there, list[Uncompared])
+        return {row["id"] for row in rows}
 
     def keep(self, prints: Sequence[Print]) -> None:
         """Remember signatures, for those that come later."""
@@ -104,8 +127,15 @@ class Comparison:
 
 
 @contextmanager
-def comparison(lake: Lake, user_id: UUID) -> Iterator[Comparison]:
-    """A transaction for one batch; no row of the user's is taken back before it ends."""
-    with lake.as_user(user_id, hold=Hold.SHARED) as connection:
-        connection.execute(_LIKENESS["hold"], {"user_id": user_id})
-        yield Comparison(connection, user_id)
+def comparison(lake: Lake, user_id: UUID) -> Iterator[Comparison | None]:
+    """The user's documents for as long as the block lasts; None where another process has them."""
+    with weather(), lake.pool.connection() as connection:
+        row = connection.execute(_LIKENESS["hold"], {"user_id": user_id}).fetchone()
+        if row is None or not row["held"]:
+            yield None
+            return
+        try:
+            yield Comparison(lake, connection, user_id)
+        finally:
+            with suppress(psycopg.Error):  # the lock ends with its connection
+                connection.execute(_LIKENESS["let_go"], {"user_id": user_id})

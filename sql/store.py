@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -165,10 +165,21 @@ class Ledger:
             )
             return cursor.rowcount == 1
 
-    def release(self, claim: Claim, *, code: str, burn: bool, delay_s: float = 1.0) -> None:
-        """Give the chunk back after an error; weather does not burn the attempt."""
+    def release(
+        self,
+        claim: Claim,
+        *,
+        code: str,
+        burn: bool,
+        delay_s: float = 1.0,
+        where: str | None = None,
+    ) -> None:
+        """Give the chunk back after an error; weather does not burn the attempt.
+
+        An attempt that is burnt stands in the audit trail, with the place of the error.
+        """
         with self.transaction() as connection:
-            connection.execute(
+            released = connection.execute(
                 _CHUNKS["release"],
                 {
                     "chunk": claim.id,
@@ -178,6 +189,9 @@ class Ledger:
                     "delay_s": delay_s,
                 },
             )
+            if burn and released.rowcount == 1:
+                detail = {"stage": claim.stage, "code": code, "where": where}
+                note(connection, Event.FAILED, claim.user_id, claim.job_id, detail, claim.id)
 
     def release_lost(
         self,
@@ -278,12 +292,16 @@ class Lake:
         self.pool = pool
 
     @contextmanager
-    def as_user(self, user_id: UUID, *, hold: Hold | None = None) -> Iterator[Connection]:
-        """One transaction that sees and writes the rows of one user.
+    def as_user(
+        self, user_id: UUID, *, hold: Hold | None = None, on: Connection | None = None
+    ) -> Iterator[Connection]:
+        """One transaction that sees and writes the rows of one user, on a connection of the pool
+        unless it has one (`on`).
 
         `hold` comes before every other lock, in all transactions that need it.
         """
-        with weather(), self.pool.connection() as connection, connection.transaction():
+        given = self.pool.connection() if on is None else nullcontext(on)
+        with weather(), given as connection, connection.transaction():
             asked = {"user_id": user_id, "alone": hold == Hold.ALONE}
             connection.execute(_JOBS["become_and_hold" if hold else "become"], asked)
             yield connection

@@ -1,35 +1,84 @@
-"""A piece of work in a child of this process, so that what it reads can't end us."""
+"""A piece of work in a child of this process, so that what it reads can't end us.
+
+The child is forked here and not by `multiprocessing`, whose processes may not be started from a
+child of a Celery pool, which is daemonic. This one may be started from any process and thread.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import math
-import multiprocessing
+import os
 import signal
+import sys
 from collections.abc import Callable
+from contextlib import suppress
+from typing import NoReturn
 
-#: The child shares what this process has loaded, and needs nothing sent to it.
-_FORK = multiprocessing.get_context("fork")
+# Linux, sys/prctl.h; looked up here, since a child of a process with threads loads no library.
+_SET_DEATH_SIGNAL = 1
+_PRCTL = getattr(ctypes.CDLL(None), "prctl", None)
+
+#: What the parent does at a signal is no business of the child's.
+_TO_DEFAULT = (
+    signal.SIGALRM, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2,
+    signal.SIGCHLD,
+)  # fmt: skip
 
 
 def apart(work: Callable[[], None], *, seconds: float) -> bool:
     """Do `work` in a child; whether it came to its end within so many seconds.
 
-    The child must leave alone what other threads of this process use: pools, sockets.
+    The child must leave alone what other threads of this process use: pools, sockets. An error
+    that is raised here meanwhile, such as a time limit of Celery's, ends the child.
     """
-    child = _FORK.Process(target=_quietly, args=(work, math.ceil(seconds)))
-    child.start()
-    child.join()
-    ended_well = child.exitcode == 0
-    child.close()
-    return ended_well
-
-
-def _quietly(work: Callable[[], None], seconds: int) -> None:
-    """Without a traceback, which would quote what was read."""
-    # The alarm ends it in any state, and even if its parent was killed meanwhile.
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(seconds)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError, OSError):
+            stream.flush()  # what waits there is written once, and not by the child too
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        _in_child(work, math.ceil(seconds), parent)
     try:
-        work()
+        _, status = os.waitpid(pid, 0)
     except BaseException:
-        raise SystemExit(1) from None
+        _end(pid)
+        raise
+    return os.waitstatus_to_exitcode(status) == 0
+
+
+def allow(seconds: float) -> None:
+    """In the child: from now on it may take so many seconds, whatever it has taken."""
+    signal.alarm(math.ceil(seconds))
+
+
+def _end(pid: int) -> None:
+    with suppress(ProcessLookupError, ChildProcessError):
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def _in_child(work: Callable[[], None], seconds: int, parent: int) -> NoReturn:
+    """Without a traceback, which would quote what was read, and without the parent's clean-up."""
+    code = 1
+    try:
+        for number in _TO_DEFAULT:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        # The alarm ends it in any state, and where the system doesn't, even without its parent.
+        signal.alarm(seconds)
+        _die_with(parent)
+        work()
+        code = 0
+    except BaseException:  # noqa: S110 - said by the exit code
+        pass
+    finally:
+        os._exit(code)
+
+
+def _die_with(parent: int) -> None:
+    """End this process when its parent ends, where the system can."""
+    if _PRCTL is not None:
+        _PRCTL(_SET_DEATH_SIGNAL, signal.SIGKILL)
+        if os.getppid() != parent:  # it ended before it was asked for
+            os._exit(1)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from schemas.crash import crash_here
 from sql.analytics import count_some
+from tasks import steps
 from tasks.context import Runtime
 
 #: Days a transaction.
@@ -33,5 +34,8 @@ def count_user(run: Runtime, user_id: UUID, *, seconds: float) -> int:
 
 def count_waiting(run: Runtime, *, seconds: float = _TURN_S, rest_s: float = _REST_S) -> int:
     """Count the days of any user that have waited for `rest_s`; how many."""
-    users = run.ledger.rows("analytics", "users_to_count", rest_s=rest_s)
-    return sum(count_user(run, row["user_id"], seconds=seconds / len(users)) for row in users)
+    rows = run.ledger.rows("analytics", "users_to_count", rest_s=rest_s)
+    users = [row["user_id"] for row in rows]
+    return steps.each(
+        run, "counted", users, lambda user: count_user(run, user, seconds=seconds / len(users))
+    )

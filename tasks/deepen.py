@@ -20,7 +20,7 @@ from pipeline.format import all_formats
 from schemas.crash import crash_here
 from schemas.errors import TransientError
 from sql.vectors import MOST_ATTEMPTS, Backlog, Taken, Wanted, Where
-from tasks import chains
+from tasks import chains, steps
 from tasks.context import Runtime
 from tasks.embedding import embed_texts
 
@@ -57,11 +57,27 @@ def add_lacking(run: Runtime, user_id: UUID, model: str, where: Where = Where())
     Backlog(run.lake, user_id).add_lacking(model, known, wanted(run), where)
 
 
-def add_all_lacking(run: Runtime) -> None:
+class Lacking:
     """The same for every user and tier; a scan of each lake, so once in a process."""
-    for row in run.ledger.rows("jobs", "users"):
-        for tier in run.options.tiers:
-            add_lacking(run, row["user_id"], tier)
+
+    def __init__(self) -> None:
+        self._left: dict[str, tuple[UUID, str]] | None = None
+
+    def add(self, run: Runtime) -> int:
+        """Queue what is lacking where that was not done yet; for how many users and tiers."""
+        if self._left is None:
+            users = [row["user_id"] for row in run.ledger.rows("jobs", "users")]
+            self._left = {
+                f"{u} {tier}": (u, str(tier)) for u in users for tier in run.options.tiers
+            }
+        left = self._left
+
+        def add(subject: str) -> int:
+            add_lacking(run, *left[subject])
+            del left[subject]
+            return 1
+
+        return steps.each(run, "lacking", list(left), add) if left else 0
 
 
 def turn(

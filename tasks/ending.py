@@ -23,7 +23,7 @@ from schemas.progress import Event, JobStatus, Kind, Stage
 from schemas.reasons import category_of
 from sql.queries import queries
 from sql.store import COUNTS, Connection, note, weather
-from tasks import sealed
+from tasks import sealed, steps
 from tasks.chains import CHUNKS
 from tasks.context import Runtime
 
@@ -104,7 +104,7 @@ def bury(run: Runtime) -> int:
     how many."""
     most = run.options.max_attempts
     jobs = run.ledger.rows("chunks", "worn_out", max_attempts=most)
-    return sum(_bury(run, row["job_id"]) for row in jobs)
+    return steps.each(run, "buried", [row["job_id"] for row in jobs], lambda job: _bury(run, job))
 
 
 def _bury(run: Runtime, job_id: UUID) -> int:
@@ -153,7 +153,7 @@ def free_stranded(run: Runtime) -> int:
     """Open jobs of which nothing is open get a finish; how many. None should be there: this is for
     what a defect of ours leaves behind."""
     jobs = run.ledger.rows("chunks", "stranded")
-    return sum(_free(run, row["job_id"]) for row in jobs)
+    return steps.each(run, "freed", [row["job_id"] for row in jobs], lambda job: _free(run, job))
 
 
 def _free(run: Runtime, job_id: UUID) -> bool:

@@ -5,27 +5,29 @@ from __future__ import annotations
 import filecmp
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import msgspec
+import psycopg
 import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 from psycopg import errors as pg
+from psycopg.rows import DictRow
 
 from pipeline.durable import held, move, put, written
 from schemas.crash import crash_here
-from schemas.errors import PermanentError, TransientError
+from schemas.errors import PermanentError
 from schemas.folders import Folders
 from schemas.progress import QUEUES, Event, JobStatus, Stage
 from schemas.reasons import category_of
 from sql.queries import queries
-from sql.store import Claim, Commit, Connection, Fenced, note
+from sql.store import Claim, Commit, Connection, Fenced, note, weather
 from sql.vectors import MOST_ATTEMPTS
-from tasks import alarm, chains, deepen, scratch, sealed, sets
+from tasks import alarm, chains, deepen, scratch, sealed, sets, steps
 from tasks.context import Runtime
 from tasks.counting import count_user, count_waiting
 from tasks.ending import (
@@ -39,7 +41,7 @@ from tasks.ending import (
     whereabouts,
 )
 from tasks.indexing import index_user, index_waiting
-from tasks.likeness import compare_user, compare_waiting
+from tasks.likeness import PATIENCE_S, compare_user, compare_waiting
 from tasks.quality import score_changed, score_job
 from tasks.shell import Ending
 
@@ -90,26 +92,23 @@ def _follow_up(run: Runtime, claim: Claim, *, loaded: bool) -> None:
     """Words, statistics, likeness and scores, for who looks as soon as the job has ended.
 
     The reconciler makes up for what does not come about here, so none of it keeps the job from its
-    end: what fails is passed over, and where the time is up, the rest is.
+    end: what fails is noted as the step's error, and where the time is up, the rest is left.
     """
-    user_id = claim.user_id
-    steps: dict[str, Callable[[], object]] = {
+    user, job_id = claim.user_id, claim.job_id
+    of_user: dict[str, Callable[[], object]] = {
         # What a job of an hour has loaded was indexed meanwhile; here goes the rest.
-        "index": lambda: index_user(run, user_id, seconds=_INDEX_S),
-        "analyse": lambda: run.lake.rows(user_id, "lake", "analyze_search"),
-        "count": lambda: count_user(run, user_id, seconds=_INDEX_S),
-        "compare": lambda: compare_user(run, user_id, seconds=_INDEX_S),
+        "indexed": lambda: index_user(run, user, seconds=_INDEX_S),
+        "analysed": lambda: run.lake.rows(user, "lake", "analyze_search"),
+        "counted": lambda: count_user(run, user, seconds=_INDEX_S),
+        "compared": lambda: compare_user(run, user, seconds=_INDEX_S, patience=PATIENCE_S),
     }
     if loaded:
-        steps["refresh"] = lambda: _refresh(run, claim)
-        steps["score"] = lambda: score_job(run, user_id, claim.job_id)
-    for name, step in steps.items():
-        try:
-            step()
-        except Exception as error:
-            log.warning("left to the reconciler", step=name, error=type(error).__name__)
-            if isinstance(error, SoftTimeLimitExceeded):
-                return
+        of_user["refreshed"] = lambda: _refresh(run, claim)
+    with suppress(SoftTimeLimitExceeded):  # the rest of the time is for the job's own end
+        for step, work in of_user.items():
+            steps.alone(run, step, work, None, subject=user)
+        if loaded:
+            steps.alone(run, "scored", lambda: score_job(run, user, job_id), None, subject=job_id)
 
 
 def _put_to_rest(run: Runtime, claim: Claim, job: dict[str, Any], status: str) -> str:
@@ -189,28 +188,33 @@ def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> di
     """One turn: bury what used up its attempts, let go on what waited for its set, send again
     what was lost, start what waits.
 
-    Any number of processes may call it. Returns how many chunks (or sets) each step touched.
+    Any number of processes may call it. Returns how many chunks (or sets) each step touched. A
+    step that fails is noted and left out (`tasks/steps.py`); raises `TransientError` only where
+    the database is gone.
     """
-    with run.ledger.pool.connection() as connection:
+    with weather(), run.ledger.pool.connection() as connection:
         row = connection.execute("SELECT pg_try_advisory_lock(%s) AS got", (_LOCK,)).fetchone()
         if row is None or not row["got"]:
             return dict.fromkeys(_STEPS, 0)
         try:
-            share = _share_of_a_turn(run)
-            return {
-                "buried": bury(run),
-                "freed": free_stranded(run),
-                "sets": sets.settle(run),
-                "sent_again": _send_again(run, window_s, at_once),
-                "started": _start_waiting(run),
-                "indexed": index_waiting(run, **share),
-                "turns": deepen.send_turns(run),
-                "counted": count_waiting(run),
-                "compared": compare_waiting(run, **share),
-                "scored": score_changed(run),
+            usual: dict[str, float] = {}
+            share = steps.alone(run, "share", lambda: _share_of_a_turn(run), usual)
+            work: dict[str, Callable[[], int]] = {
+                "buried": lambda: bury(run),
+                "freed": lambda: free_stranded(run),
+                "sets": lambda: sets.settle(run),
+                "sent_again": lambda: _send_again(run, window_s, at_once),
+                "started": lambda: _start_waiting(run),
+                "indexed": lambda: index_waiting(run, **share),
+                "turns": lambda: deepen.send_turns(run),
+                "counted": lambda: count_waiting(run),
+                "compared": lambda: compare_waiting(run, **share),
+                "scored": lambda: score_changed(run),
             }
+            return {step: steps.alone(run, step, work[step], 0) for step in _STEPS}
         finally:
-            connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
+            with suppress(psycopg.Error):  # the lock ends with its connection
+                connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
 
 
 def _share_of_a_turn(run: Runtime) -> dict[str, float]:
@@ -225,14 +229,16 @@ def _share_of_a_turn(run: Runtime) -> dict[str, float]:
 def _send_again(run: Runtime, window_s: float, at_once: int) -> int:
     """Run-out leases, and messages that were lost. One that waits in the broker is not lost."""
     common = {"max_attempts": run.options.max_attempts, "window_s": window_s}
-    sent = chains.send_rows(run.ledger.rows("chunks", "expired", **common, n=at_once))
+    rows = run.ledger.rows("chunks", "expired", **common, n=at_once)
     queued = run.queue_lengths()
     for queue, stages, waiting in _waiting(run):
         missing = min(waiting - queued.get(queue, 0), at_once)
         if missing > 0:
-            rows = run.ledger.rows("chunks", "lost", **common, stages=stages, n=missing)
-            sent += chains.send_rows(rows)
-    return sent
+            rows += run.ledger.rows("chunks", "lost", **common, stages=stages, n=missing)
+    jobs: dict[UUID, list[DictRow]] = {}
+    for row in rows:
+        jobs.setdefault(row["job_id"], []).append(row)
+    return steps.each(run, "sent_again", jobs, lambda job: chains.send_rows(jobs[job]))
 
 
 def _waiting(run: Runtime) -> Iterator[tuple[str, list[str], int]]:
@@ -246,14 +252,13 @@ def _waiting(run: Runtime) -> Iterator[tuple[str, list[str], int]]:
 def _start_waiting(run: Runtime) -> int:
     """Chunks that no message names yet."""
     options = run.options
-    return sum(
-        chains.top_up(
-            run.ledger,
-            row["job_id"],
-            window=options.dispatch_window,
-            max_attempts=options.max_attempts,
-        )
-        for row in run.ledger.rows("chunks", "jobs_with_unsent")
+    jobs = [row["job_id"] for row in run.ledger.rows("chunks", "jobs_with_unsent")]
+    window, most = options.dispatch_window, options.max_attempts
+    return steps.each(
+        run,
+        "started",
+        jobs,
+        lambda job: chains.top_up(run.ledger, job, window=window, max_attempts=most),
     )
 
 
@@ -263,36 +268,37 @@ def _start_waiting(run: Runtime) -> int:
 def sweep(run: Runtime) -> int:
     """Remove work folders that no open job needs, and files left half written; how many.
 
-    What failed or was cancelled keeps its folder, so that `retry` can go on where it stopped.
+    What failed or was cancelled keeps its folder, so that `retry` can go on where it stopped. An
+    error at one of them is noted, and the others go (`tasks/steps.py`).
     """
-    removed = scratch.sweep(run.folders.work)
-    removed += sum(clear(run, folder) for folder in run.folders.work.glob("*-*-*-*-*"))
-    folders, blobs = run.folders, run.folders.data / "blobs"
-    places = ((folders.processed, "*/*"), (folders.failed, "*"), (folders.infected, "*"))
-    for place, depth in (*places, (blobs, "*/*")):
-        removed += sum(_sweep_part(part) for part in place.glob(f"{depth}/.*.part"))
-    return removed
+    folders, work = run.folders, run.folders.work
+    steps.alone(run, "forgotten", lambda: steps.forget_old(run), None)
+    removed = steps.each(run, "scratch", scratch.lying(work), lambda it: scratch.remove(work / it))
+    jobs = [folder.name for folder in work.glob("*-*-*-*-*")]
+    removed += steps.each(run, "cleared", jobs, lambda job: clear(run, work / job))
+    depths = {"processed": "*/*", "failed": "*", "infected": "*", "blobs": "*/*"}
+
+    def sweep_place(name: str) -> int:
+        return _sweep_parts((folders.data / name).glob(f"{depths[name]}/.*.part"))
+
+    return removed + steps.each(run, "swept", depths, sweep_place)
 
 
 def clear(run: Runtime, folder: Path) -> bool:
     """Whether the work folder of a job went, which nobody needs any more. The job's row is locked
     meanwhile, as `retry` locks it."""
     try:
-        with run.ledger.transaction() as connection:
-            job = connection.execute(
-                chains.CHUNKS["lock_ended"], {"job_id": UUID(folder.name)}
-            ).fetchone()
-            if job is None:
-                return _sweep_nobodys(run, folder)
-            if not _take_back(run.folders, connection, job) or job["status"] in _RESUMABLE:
-                return False
-            shutil.rmtree(folder, ignore_errors=True)
-            return True
-    except (ValueError, TransientError):
+        job_id = UUID(folder.name)
+    except ValueError:  # a folder of somebody else's
         return False
-    except OSError as error:
-        log.warning("a work folder stays", job_id=folder.name, error=f"os_{error.errno}")
-        return False
+    with run.ledger.transaction() as connection:
+        job = connection.execute(chains.CHUNKS["lock_ended"], {"job_id": job_id}).fetchone()
+        if job is None:
+            return _sweep_nobodys(run, folder)
+        if not _take_back(run.folders, connection, job) or job["status"] in _RESUMABLE:
+            return False
+        shutil.rmtree(folder, ignore_errors=True)
+        return True
 
 
 def _take_back(folders: Folders, connection: Connection, job: dict[str, Any]) -> bool:
@@ -334,6 +340,19 @@ def _sweep_nobodys(run: Runtime, folder: Path) -> bool:
 
 def _is_old(path: Path) -> bool:
     return time.time() - path.stat().st_mtime > _LEFT_S
+
+
+def _sweep_parts(parts: Iterable[Path]) -> int:
+    """How many went. The names are a person's own, so errors are told for all of them at once."""
+    removed, errors = 0, []
+    for part in parts:
+        try:
+            removed += _sweep_part(part)
+        except OSError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return removed
 
 
 def _sweep_part(part: Path) -> bool:

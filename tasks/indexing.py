@@ -11,7 +11,7 @@ from uuid import UUID
 
 from schemas.crash import crash_here
 from sql.search import index_some
-from tasks import deepen
+from tasks import deepen, steps
 from tasks.context import Runtime
 
 #: Documents a transaction; some hundred milliseconds of work.
@@ -36,5 +36,7 @@ def index_user(run: Runtime, user_id: UUID, *, seconds: float) -> int:
 
 def index_waiting(run: Runtime, *, seconds: float = _TURN_S) -> int:
     """Index what waits of any user; how many documents were taken."""
-    users = run.ledger.rows("search", "waiting_users")
-    return sum(index_user(run, row["user_id"], seconds=seconds / len(users)) for row in users)
+    users = [row["user_id"] for row in run.ledger.rows("search", "waiting_users")]
+    return steps.each(
+        run, "indexed", users, lambda user: index_user(run, user, seconds=seconds / len(users))
+    )

@@ -6,8 +6,9 @@ child is left out, and nothing else is.
 
 from __future__ import annotations
 
+import mmap
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -16,36 +17,51 @@ import msgspec
 from pipeline import likeness
 from pipeline.likeness import LEAST_OF_IMAGES, Likeness, Signature
 from schemas.crash import crash_here
-from sql.likeness import Candidate, Comparison, Link, Print, Uncompared, comparison
-from tasks.apart import apart
+from sql.likeness import Candidate, Link, Print, Settling, Uncompared, comparison
+from tasks import steps
+from tasks.apart import allow, apart
 from tasks.blobs import FileBlobs
 from tasks.context import Runtime
-from tasks.scratch import scratch
 
-#: Documents a transaction, and images a child.
+#: Documents a transaction.
 _BATCH = 500
-_IMAGES = 50
+
+#: Seconds for one image. The largest that are read take a second or two.
+_IMAGE_S = 10.0
+
+#: Bytes of a signature in JSON: 16 numbers of up to 20 digits, and 32 bytes.
+_MOST_SAID = 1024
 
 #: A turn of the reconciler's, so that it keeps its other appointments.
 _TURN_S = 3.0
+
+#: How long is waited for another process that compares the same user's, and how often it is asked.
+PATIENCE_S, _ASK_S = 5.0, 0.2
 
 #: Of many that a document is like, so many are linked, the likest first.
 _MOST_LINKS = 5
 
 
-def compare_user(run: Runtime, user_id: UUID, *, seconds: float) -> int:
+def compare_user(run: Runtime, user_id: UUID, *, seconds: float, patience: float = 0.0) -> int:
     """Compare what waits of one user, until nothing does or the time is up; how many were taken.
 
-    Nothing is done where the settings say so; what waits then waits on.
+    Nothing is done where the settings say so, or where another process is at it for longer than
+    `patience`; what waits then waits on.
     """
     least = run.options.near_duplicates
-    end, total = time.monotonic() + seconds, 0
-    while least is not None and time.monotonic() < end:
-        taken = _compare_some(run, user_id, least)
+    if least is None:
+        return 0
+    begin = time.monotonic()
+    end, total = begin + seconds, 0
+    while time.monotonic() < end:
+        taken = _compare_some(run, user_id, least, end)
         crash_here("compare.after_batch")
-        total += taken
-        if taken == 0:
+        if taken is None and time.monotonic() < min(end, begin + patience):
+            time.sleep(_ASK_S)
+            continue
+        if not taken:
             break
+        total += taken
     return total
 
 
@@ -53,20 +69,48 @@ def compare_waiting(run: Runtime, *, seconds: float = _TURN_S) -> int:
     """Compare what waits of any user; how many documents were taken."""
     if run.options.near_duplicates is None:
         return 0
-    users = run.ledger.rows("likeness", "users_waiting")
-    return sum(compare_user(run, row["user_id"], seconds=seconds / len(users)) for row in users)
+    users = [row["user_id"] for row in run.ledger.rows("likeness", "users_waiting")]
+    return steps.each(
+        run, "compared", users, lambda user: compare_user(run, user, seconds=seconds / len(users))
+    )
 
 
-def _compare_some(run: Runtime, user_id: UUID, least: float) -> int:
+def _compare_some(run: Runtime, user_id: UUID, least: float, end: float) -> int | None:
+    """One batch, as far as the time reaches; None where another process has the user's."""
     with comparison(run.lake, user_id) as work:
-        taken, waiting = work.take(_BATCH, chars=likeness.MOST_CHARS)
-        prints = [*_of_texts(waiting), *_of_images(run, user_id, waiting)]
-        work.keep(prints)
-        work.link(list(_links(work, prints, least)))
-    return taken
+        if work is None:
+            return None
+        waiting = work.waiting(_BATCH, chars=likeness.MOST_CHARS)
+        there = [each for each in waiting if each.record_key is not None]
+        signed = _signed(run, user_id, [each for each in there if each.image], end)
+        found = {**{each.id: _of_text(each) for each in there if not each.image}, **signed}
+        settled = [e for e in waiting if e.record_key is None or e.id in found]
+        if not settled:
+            return 0
+        with work.settling() as settling:
+            still = settling.take(settled)
+            prints = [*_prints(there, found, still)]
+            settling.keep(prints)
+            settling.link(list(_links(settling, prints, least)))
+    return len(settled)
 
 
-def _links(work: Comparison, prints: Sequence[Print], least: float) -> Iterator[Link]:
+def _prints(
+    there: Sequence[Uncompared], found: Mapping[int, Signature | None], still: set[int]
+) -> Iterator[Print]:
+    """What is kept of those that have a signature; one that waited twice is kept once."""
+    for each in {each.id: each for each in there if each.id in still}.values():
+        if each.record_key is not None and (signature := found.get(each.id)) is not None:
+            yield Print(
+                id=each.id,
+                record_key=each.record_key,
+                kind=signature.kind,
+                signature=signature.value,
+                bands=signature.bands,
+            )
+
+
+def _links(work: Settling, prints: Sequence[Print], least: float) -> Iterator[Link]:
     for own, found in work.candidates(prints):
         floor = LEAST_OF_IMAGES if own.kind == Likeness.IMAGE else least
         for similarity, other in _likest(own, found)[:_MOST_LINKS]:
@@ -85,51 +129,47 @@ def _likest(own: Print, found: list[Candidate]) -> list[tuple[float, Candidate]]
     )
 
 
-def _of_texts(waiting: Sequence[Uncompared]) -> Iterator[Print]:
-    for each in waiting:
-        if each.image is None and each.text and (found := likeness.of_text(each.text)):
-            yield _print(each, found)
+def _of_text(each: Uncompared) -> Signature | None:
+    return likeness.of_text(each.text) if each.text else None
 
 
-def _print(of: Uncompared, found: Signature) -> Print:
-    return Print(
-        id=of.id,
-        record_key=of.record_key,
-        kind=found.kind,
-        signature=found.value,
-        bands=found.bands,
-    )
+def _signed(
+    run: Runtime, user_id: UUID, images: Sequence[Uncompared], end: float
+) -> dict[int, Signature | None]:
+    """The signatures of images by document: of one at least, and of as many as there is time for.
 
-
-def _of_images(run: Runtime, user_id: UUID, waiting: Sequence[Uncompared]) -> Iterator[Print]:
-    images = [each for each in waiting if each.image is not None]
+    A child begins behind what ended the one before.
+    """
     blobs = FileBlobs(run.folders.blobs(user_id))
-    for start in range(0, len(images), _IMAGES):
-        some = images[start : start + _IMAGES]
-        paths = [blobs.path(each.image) for each in some if each.image is not None]
-        for each, found in zip(some, _signed(run, paths), strict=True):
-            if found is not None:
-                yield _print(each, found)
-
-
-def _signed(run: Runtime, paths: Sequence[Path]) -> list[Signature | None]:
-    """The signatures of images, by children that begin behind what ended the one before."""
+    paths = [blobs.path(each.image) for each in images if each.image]
     found: list[Signature | None] = []
-    with scratch(run.folders.work) as folder:
-        out = folder / "signatures"
-        while len(found) < len(paths):
-            rest = paths[len(found) :]
-            out.write_bytes(b"")
+    while len(found) < len(paths) and (not found or time.monotonic() < end):
+        well, more = _sign_apart(run, paths[len(found) :], end, first=not found)
+        found += more
+        if well:
+            break
+        if len(found) < len(paths):
+            found.append(None)
+    return {each.id: signature for each, signature in zip(images, found, strict=False)}
 
-            def sign(rest: Sequence[Path] = rest) -> None:
-                run.options.bound()
-                with out.open("ab", buffering=0) as file:
-                    for path in rest:
-                        file.write(msgspec.json.encode(likeness.of_image(path)) + b"\n")
 
-            well = apart(sign, seconds=run.options.apart_limit_s)
-            lines = out.read_bytes().splitlines()
-            found += [msgspec.json.decode(line, type=Signature | None) for line in lines]
-            if not well:
-                found.append(None)
-    return found[: len(paths)]
+def _sign_apart(
+    run: Runtime, paths: Sequence[Path], end: float, *, first: bool
+) -> tuple[bool, list[Signature | None]]:
+    """Whether the child came to its end, and what it had signed; it needs no disk to say so."""
+    with mmap.mmap(-1, len(paths) * _MOST_SAID) as shared:
+        well = apart(lambda: _sign(run, paths, shared, end, first=first), seconds=_IMAGE_S)
+        *lines, _ = shared[:].split(b"\n")
+    return well, [msgspec.json.decode(line, type=Signature | None) for line in lines]
+
+
+def _sign(
+    run: Runtime, paths: Sequence[Path], shared: mmap.mmap, end: float, *, first: bool
+) -> None:
+    """Write a signature a line. Runs in a child."""
+    run.options.bound()
+    for n, path in enumerate(paths):
+        if time.monotonic() > end and not (first and n == 0):
+            return
+        allow(_IMAGE_S)
+        shared.write(msgspec.json.encode(likeness.of_image(path)) + b"\n")

@@ -10,6 +10,7 @@ from schemas.progress import Event
 from schemas.vocabulary import REQUIRED, MetricName, RecordType
 from sql.quality import Rules, judge, keep
 from sql.store import Hold, note
+from tasks import steps
 from tasks.alarm import Thresholds
 from tasks.context import Runtime
 
@@ -72,7 +73,12 @@ def score_job(run: Runtime, user_id: UUID, job_id: UUID) -> None:
 
 def score_changed(run: Runtime) -> int:
     """Score ended jobs that changed since, as by a retry from quarantine; how many."""
-    jobs = run.ledger.rows("quality", "jobs_to_score", n=_AT_ONCE)
-    for job in jobs:
-        score_job(run, job["user_id"], job["id"])
-    return len(jobs)
+    left_alone = steps.resting(run, "scored")
+    rows = run.ledger.rows("quality", "jobs_to_score", n=_AT_ONCE, left_alone=left_alone)
+    users = {row["id"]: row["user_id"] for row in rows}
+
+    def score(job_id: UUID) -> int:
+        score_job(run, users[job_id], job_id)
+        return 1
+
+    return steps.each(run, "scored", users, score)

@@ -15,7 +15,7 @@ _PREFIX = "tmp."
 
 @contextmanager
 def scratch(work: Path) -> Iterator[Path]:
-    """A folder for as long as the block lasts; `sweep` finds it should we be killed in it."""
+    """A folder for as long as the block lasts; `lying` finds it should we be killed in it."""
     with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=work) as name:
         held = os.open(name, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -25,14 +25,17 @@ def scratch(work: Path) -> Iterator[Path]:
             os.close(held)
 
 
-def sweep(work: Path) -> int:
-    """Remove those whose process is no more; how many."""
-    return sum(_removed(folder) for folder in work.glob(f"{_PREFIX}*"))
+def lying(work: Path) -> list[str]:
+    """The names of all such folders, also of those that are in use."""
+    return [folder.name for folder in work.glob(f"{_PREFIX}*")]
 
 
-def _removed(folder: Path) -> bool:
-    """Whether nobody held the folder. One that is being made is not held yet: it stays empty for
-    no longer than that, and is left alone while it is."""
+def remove(folder: Path) -> bool:
+    """Remove a folder whose process is no more; False where somebody holds it.
+
+    One that is being made is not held yet: it stays empty for no longer than that, and is left
+    alone while it is.
+    """
     with suppress(FileNotFoundError, BlockingIOError):
         if not any(folder.iterdir()):
             return False

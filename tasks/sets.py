@@ -22,6 +22,7 @@ from schemas.crash import crash_here
 from schemas.progress import ENDED, SetState
 from sql.queries import queries
 from sql.store import Connection
+from tasks import steps
 from tasks.context import Runtime
 
 log = structlog.get_logger("datapunk.sets")
@@ -105,7 +106,7 @@ def _may_be_bare(missing: Sequence[str], names: Sequence[str]) -> int:
 def settle(run: Runtime) -> int:
     """Find out which sets are whole or were waited for long enough; how many now go on."""
     ids = [row["id"] for row in run.ledger.rows("sets", "to_settle")]
-    return sum(_settle(run, set_id) for set_id in ids)
+    return steps.each(run, "sets", ids, lambda set_id: _settle(run, set_id))
 
 
 def _settle(run: Runtime, set_id: int) -> bool:

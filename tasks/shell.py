@@ -16,7 +16,7 @@ from celery.exceptions import Ignore
 from pipeline import defects
 from pipeline.spool import BrokenSpool
 from schemas.crash import crash_here
-from schemas.errors import Rejected, TransientError
+from schemas.errors import Rejected, TransientError, place_of
 from schemas.progress import ROUTES, Event, Kind, Stage
 from sql.store import Claim, Commit, Fenced, Hold, Ledger
 from tasks import chains
@@ -219,12 +219,12 @@ def _fenced(run: Runtime, claim: Claim) -> None:
 def _give_back(run: Runtime, claim: Claim, code: str, *, burn: bool, cause: Exception) -> None:
     """Back to ready, with a longer wait each time. The text of an error may hold content, so only
     its class is kept and logged."""
-    place = {"where": defects.where(cause)} if burn else {}
-    log.warning("given back", code=code, burn=burn, attempt=claim.attempt, **place)
+    where = place_of(cause) if burn else None
+    log.warning("given back", code=code, burn=burn, attempt=claim.attempt, where=where)
     delay_s = delay(run.options, claim.stage, claim.attempt if burn else 0)
     try:
         crash_here("give_back.before_commit")
-        run.ledger.release(claim, code=code, burn=burn, delay_s=delay_s)
+        run.ledger.release(claim, code=code, burn=burn, delay_s=delay_s, where=where)
         crash_here("give_back.after_commit")
     except TransientError:
         log.warning("could not give back; the lease will run out")

@@ -197,6 +197,7 @@ class Database:
         )
         self.rows("UPDATE vectors.waiting SET taken_until = taken_until - interval '1 hour'")
         self.rows("UPDATE imports.sets SET waits_until = waits_until - interval '1 hour'")
+        self.rows("UPDATE imports.step_errors SET again_at = again_at - interval '1 hour'")
 
 
 def zipped(members: Mapping[str, bytes]) -> bytes:

@@ -252,7 +252,7 @@ def test_what_lacks_vectors_is_found_wherever_it_comes_from(
         "(SELECT id FROM user_data.documents WHERE title IN ('mail 1', 'mail 5'))"
     )
     asked = len(embedder.texts), len(deep.texts)
-    deepen.add_all_lacking(run)
+    deepen.Lacking().add(run)
     assert waiting(database) == 4
     for tier in Tier:
         deepen.turn(run, user, tier)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 
 import structlog
 from kombu.exceptions import KombuError
 
-from schemas.errors import ServiceDown, TransientError
-from tasks import deepen, housekeeping
+from schemas.errors import ServiceDown, TransientError, place_of
+from tasks import housekeeping, steps
+from tasks.context import Runtime
+from tasks.deepen import Lacking
 from workers.bootstrap import make_app, make_runtime
 from workers.settings import Settings
 
@@ -25,20 +28,40 @@ def run(settings: Settings, *, once: bool = False) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
     make_app(settings)
-    turns = make_runtime(settings)
-    turn, filled = 0, False
+    turns = Turns(make_runtime(settings), settings.reconcile_every_s)
     while True:
-        try:
-            if not filled:
-                deepen.add_all_lacking(turns)
-                filled = True
-            done = housekeeping.reconcile(turns, window_s=settings.reconcile_every_s * 3)
-            if any(done.values()):
-                log.info("reconciled", **done)
-            if turn % _SWEEP_EVERY == 0:
-                housekeeping.sweep(turns)
-        except (TransientError, ServiceDown, KombuError, OSError) as error:
-            log.warning("a service is down", error=type(error).__name__)
-        turn += 1
+        turns.take()
         if once or stop.wait(settings.reconcile_every_s):
             return
+
+
+class Turns:
+    """The turns of one process, and what is done in some of them only. No error ends them."""
+
+    def __init__(self, runtime: Runtime, every_s: float) -> None:
+        self._run, self._every_s = runtime, every_s
+        self._lacking = Lacking()
+        self._begun = False
+        self._count = 0
+
+    def take(self) -> None:
+        """One turn."""
+        sweeps = self._count % _SWEEP_EVERY == 0
+        self._count += 1
+        try:
+            if not self._begun:
+                steps.try_now(self._run)
+                self._begun = True
+            self._step("lacking", lambda: self._lacking.add(self._run))
+            done = housekeeping.reconcile(self._run, window_s=self._every_s * 3)
+            if any(done.values()):
+                log.info("reconciled", **done)
+            if sweeps:
+                housekeeping.sweep(self._run)
+        except (TransientError, ServiceDown, KombuError, OSError) as error:
+            log.warning("a service is down", error=type(error).__name__)
+        except Exception as error:
+            log.error("a turn failed", error=type(error).__name__, where=place_of(error))  # noqa: TRY400 - the text may hold content
+
+    def _step(self, name: str, work: Callable[[], int]) -> None:
+        steps.alone(self._run, name, work, 0)

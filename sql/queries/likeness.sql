@@ -5,22 +5,39 @@
 SELECT DISTINCT user_id FROM analytics.uncompared;
 
 -- name: hold
--- One process compares a user's documents at a time, so that each sees all that came before.
-SELECT pg_advisory_xact_lock(hashtextextended('datapunk.alike' || %(user_id)s, 0));
+-- One process compares a user's documents at a time, so that each sees all that came before. The
+-- lock is the session's, since images are decoded outside any transaction.
+SELECT pg_try_advisory_lock(hashtextextended('datapunk.alike' || %(user_id)s, 0)) AS held;
 
--- name: take
--- Some documents out of the queue, with what is compared of them.
-WITH taken AS (
-    DELETE FROM analytics.uncompared WHERE ctid = ANY(ARRAY(
-        SELECT ctid FROM analytics.uncompared WHERE user_id = %(user_id)s LIMIT %(n)s))
-    RETURNING document_id, data_type, partition_at)
-SELECT DISTINCT ON (t.document_id) t.document_id AS id, d.record_key,
+-- name: let_go
+SELECT pg_advisory_unlock(hashtextextended('datapunk.alike' || %(user_id)s, 0));
+
+-- name: waiting
+-- Some of the queue, with what is compared of each document; no record key where it is gone. They
+-- stay in the queue until `take`.
+SELECT q.place, q.document_id AS id, d.record_key,
     CASE WHEN d.metadata#>>'{blob,media_type}' LIKE 'image/%%'
         THEN d.metadata#>>'{blob,sha256}' END AS image,
     left(d.content, %(chars)s) AS text
-FROM taken AS t LEFT JOIN user_data.documents AS d
-    ON d.id = t.document_id AND d.data_type = t.data_type AND d.partition_at = t.partition_at
-ORDER BY t.document_id;
+FROM (SELECT ctid::text AS place, document_id, data_type, partition_at FROM analytics.uncompared
+    WHERE user_id = %(user_id)s LIMIT %(n)s) AS q
+LEFT JOIN LATERAL (SELECT * FROM user_data.documents AS d
+    WHERE d.id = q.document_id AND d.data_type = q.data_type
+      AND d.partition_at = q.partition_at) AS d ON true
+ORDER BY q.document_id;
+
+-- name: take
+-- Out of the queue, by their places in it: what was put there since, of the same documents, stays.
+-- Those that the lake still has.
+WITH taken AS (
+    DELETE FROM analytics.uncompared
+    WHERE ctid = ANY(%(places)s::text[]::tid[]) AND document_id = ANY(%(ids)s::bigint[])
+      AND user_id = %(user_id)s
+    RETURNING document_id, data_type, partition_at)
+SELECT DISTINCT t.document_id AS id
+FROM taken AS t CROSS JOIN LATERAL (SELECT 1 FROM user_data.documents AS d
+    WHERE d.id = t.document_id AND d.data_type = t.data_type
+      AND d.partition_at = t.partition_at) AS d;
 
 -- name: forget_links
 -- Of documents that are compared again.

@@ -106,6 +106,7 @@ SELECT id, user_id FROM imports.jobs
 WHERE completed_at IS NOT NULL AND status IN ('done', 'failed', 'cancelled')
   AND (scored IS NULL OR (scored->>'loaded')::bigint <> records_loaded
       OR (scored->>'quarantined')::bigint <> records_quarantined)
+  AND id::text <> ALL(%(left_alone)s::text[])
 ORDER BY completed_at LIMIT %(n)s;
 
 -- name: of_job

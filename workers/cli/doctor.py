@@ -17,6 +17,7 @@ import redis
 
 from schemas.errors import DatapunkError
 from sql import migrate
+from sql.queries import queries
 from workers import bootstrap, machine, presidio, supervise
 from workers.scanner import make_clamd
 from workers.settings import ScannerMode, Settings
@@ -43,7 +44,7 @@ def examine(settings: Settings) -> list[Check]:
     """Every check, in the order in which things build on each other."""
     looks: tuple[Callable[[Settings], Iterator[Check]], ...] = (
         _python, _packages, _libmagic, _disk, _memory, _folders, _postgres, _migrations, _broker,
-        _scanner, _parsers, _model, _names, _processes,
+        _scanner, _parsers, _model, _names, _processes, _steps,
     )  # fmt: skip
     return [check for look in looks for check in _guarded(look, settings)]
 
@@ -233,3 +234,18 @@ def _processes(settings: Settings) -> Iterator[Check]:
         yield Check("fail", "processes", f"not running: {', '.join(ill)}", f"see {logs}")
     else:
         yield Check("ok", "processes", f"{len(states)} run")
+
+
+def _steps(settings: Settings) -> Iterator[Check]:
+    """What fails behind the imports, over and over or just now."""
+    try:
+        with psycopg.connect(settings.url("ledger"), connect_timeout=3) as connection:
+            rows = connection.execute(queries("steps")["count"]).fetchall()
+    except psycopg.Error:
+        yield Check("fail", "behind the imports", "can't be read", "datapunk db upgrade")
+        return
+    for step, pieces, failures, error, place in rows:
+        detail = f"{step}: {pieces} of its pieces failed {failures} times, {error} at {place}"
+        yield Check("warn", "behind the imports", detail, "datapunk status, and the logs")
+    if not rows:
+        yield Check("ok", "behind the imports", "no step fails")

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from schemas.progress import ENDED, Stage
 from schemas.reasons import category_of
+from sql.store import Ledger
 from sql.vectors import Backlog
 from tasks import alarm
 from workers import machine, supervise
@@ -39,6 +40,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     jobs: list[dict[str, Any]]
     sets: list[sets.SetLine]
     vectors: list[dict[str, Any]]
+    failing: list[dict[str, Any]]
+    """What fails behind the imports, and is tried again."""
     services: dict[str, Any]
 
 
@@ -94,7 +97,8 @@ def snapshot(lake: connect.Services, job: str | None) -> Snapshot:
     ]
     shown = sets.of_jobs(lake.ledger, [row["id"] for row in rows])
     worth_saying = [line for line in shown if [*sets.notes(line)]]
-    return Snapshot(facts, worth_saying, [*_vectors(lake)], _services(lake))
+    failing = failing_steps(lake.ledger)
+    return Snapshot(facts, worth_saying, [*_vectors(lake)], failing, _services(lake))
 
 
 def _vectors(lake: connect.Services) -> Iterator[dict[str, Any]]:
@@ -102,6 +106,40 @@ def _vectors(lake: connect.Services) -> Iterator[dict[str, Any]]:
     for user in lake.ledger.rows("jobs", "users"):
         for each in Backlog(lake.reader, user["user_id"]).progress():
             yield {"user": user["name"], **msgspec.structs.asdict(each)}
+
+
+def failing_steps(ledger: Ledger) -> list[dict[str, Any]]:
+    """What fails behind the imports: the step, whose or which job's piece of it, the error."""
+    return [
+        {
+            "step": row["step"],
+            "of": _piece(row),
+            "error": row["error"],
+            "place": row["place"],
+            "failures": row["failures"],
+            "since": row["first_at"],
+            "again_at": row["again_at"],
+        }
+        for row in ledger.rows("steps", "all")
+    ]
+
+
+def _piece(row: Mapping[str, Any]) -> str | None:
+    if row["user_name"]:
+        return f"user {row['user_name']}"
+    if row["job_id"]:
+        return f"job {str(row['job_id'])[:8]}"
+    return str(row["subject"]) or None
+
+
+def told(failing: Mapping[str, Any]) -> str:
+    """One such failure in a line."""
+    of = f" of {failing['of']}" if failing["of"] else ""
+    times = "once" if failing["failures"] == 1 else f"{failing['failures']} times"
+    return (
+        f"behind the imports: {failing['step']}{of} failed {times}: {failing['error']} at "
+        f"{failing['place']}; next try {failing['again_at']:%Y-%m-%d %H:%M:%S %Z}"
+    )
 
 
 def _waits(lake: connect.Services) -> dict[str, dict[str, int]]:
@@ -192,6 +230,7 @@ def said_of(shot: Snapshot) -> Iterator[str]:
         yield from sets.notes(line)
     for vectors in shot.vectors:
         yield _how_far(**vectors)
+    yield from map(told, shot.failing)
 
 
 def _how_far(user: str, model: str, have: int, waiting: int, given_up: int) -> str:
