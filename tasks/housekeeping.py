@@ -24,7 +24,7 @@ from schemas.reasons import category_of
 from sql.queries import queries
 from sql.store import COUNTS, Claim, Commit, Connection, Fenced, note
 from sql.vectors import MOST_ATTEMPTS
-from tasks import alarm, chains, deepen, scratch, sealed, sets
+from tasks import alarm, chains, deepen, recovery, scratch, sealed, sets
 from tasks.context import Runtime
 from tasks.counting import count_user, count_waiting
 from tasks.indexing import index_user, index_waiting
@@ -160,7 +160,8 @@ def _refresh(run: Runtime, claim: Claim) -> None:
 #: Of two reconcilers one works; the other finds the lock taken and waits for its next turn.
 _LOCK = 7_215_002
 _STEPS = (
-    "buried", "sets", "sent_again", "started", "indexed", "turns", "counted", "compared", "scored",
+    "buried", "sets", "recovered", "sent_again", "started", "indexed", "turns", "counted",
+    "compared", "scored",
 )  # fmt: skip
 
 #: Seconds for words, and for likeness, while rows come in: enough for a batch or two; none in the
@@ -169,8 +170,8 @@ _BESIDE_ROWS_S, _SHORT_JOB_S = 0.3, 30.0
 
 
 def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> dict[str, int]:
-    """One turn: bury what used up its attempts, let go on what waited for its set, send again
-    what was lost, start what waits.
+    """One turn: bury what used up its attempts, let go on what waited for its set or for a
+    service that answers again, send again what was lost, start what waits.
 
     Any number of processes may call it. Returns how many chunks (or sets) each step touched.
     """
@@ -183,6 +184,7 @@ def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> di
             return {
                 "buried": _bury(run),
                 "sets": sets.settle(run),
+                "recovered": recovery.recover(run),
                 "sent_again": _send_again(run, window_s, at_once),
                 "started": _start_waiting(run),
                 "indexed": index_waiting(run, **share),
@@ -246,13 +248,13 @@ def end_with(
 def _send_again(run: Runtime, window_s: float, at_once: int) -> int:
     """Run-out leases, and messages that were lost. One that waits in the broker is not lost."""
     common = {"max_attempts": run.options.max_attempts, "window_s": window_s}
-    sent = chains.send_rows(run.ledger.rows("chunks", "expired", **common, n=at_once))
+    sent = chains.send_rows(run.ledger, run.ledger.rows("chunks", "expired", **common, n=at_once))
     queued = run.queue_lengths()
     for queue, stages, waiting in _waiting(run):
         missing = min(waiting - queued.get(queue, 0), at_once)
         if missing > 0:
             rows = run.ledger.rows("chunks", "lost", **common, stages=stages, n=missing)
-            sent += chains.send_rows(rows)
+            sent += chains.send_rows(run.ledger, rows)
     return sent
 
 

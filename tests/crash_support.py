@@ -231,7 +231,7 @@ def _runtime(data: Path, ledger: Ledger, lake: Lake) -> Runtime:
         scanner=FakeScanner(),
         models=FakeModels(),
         make_blobs=FileBlobs,
-        queue_lengths=dict,
+        broker=context.Broker(),
     )
 
 
