@@ -45,6 +45,9 @@ class Scanner(Protocol):
         """Scan one file by descriptor. Raises `TransientError` if it must be scanned and the
         daemon is down."""
 
+    def answers(self) -> bool:
+        """Whether it can scan now."""
+
 
 class Embedder(Protocol):
     """Turns texts into vectors."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
@@ -54,15 +54,24 @@ def send_turn(user_id: UUID, model: str) -> None:
     ).apply_async()
 
 
-def send_rows(rows: Iterable[DictRow]) -> int:
-    """Send what the ledger says is to be sent; how many messages."""
-    count = 0
-    for row in rows:
-        crash_here("send.before")
-        send(row["id"], row["job_id"], Kind(row["kind"]), Stage(row["stage"]), embed=row["embed"])
-        crash_here("send.after")
-        count += 1
-    return count
+def send_rows(ledger: Ledger, rows: Sequence[DictRow]) -> int:
+    """Send what the ledger has marked as sent; how many messages.
+
+    What a broker that is away does not take is marked as unsent again, and raises its error.
+    """
+    for count, row in enumerate(rows):
+        try:
+            crash_here("send.before")
+            _send_row(row)
+            crash_here("send.after")
+        except Exception:
+            ledger.rows("chunks", "unsend", ids=[rest["id"] for rest in rows[count:]])
+            raise
+    return len(rows)
+
+
+def _send_row(row: DictRow) -> None:
+    send(row["id"], row["job_id"], Kind(row["kind"]), Stage(row["stage"]), embed=row["embed"])
 
 
 def top_up(ledger: Ledger, job_id: UUID, *, window: int, max_attempts: int) -> int:
@@ -75,9 +84,8 @@ def top_up(ledger: Ledger, job_id: UUID, *, window: int, max_attempts: int) -> i
     room = window - row["count"]
     if room <= 0:
         return 0
-    return send_rows(
-        ledger.rows("chunks", "send_unsent", job_id=job_id, n=room, max_attempts=max_attempts)
-    )
+    asked = {"job_id": job_id, "n": room, "max_attempts": max_attempts}
+    return send_rows(ledger, ledger.rows("chunks", "send_unsent", **asked))
 
 
 def send_on(ledger: Ledger, job_id: UUID, *, window: int, max_attempts: int) -> bool:

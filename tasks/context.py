@@ -72,6 +72,15 @@ class _NoBlobs:
         pass
 
 
+class Broker(msgspec.Struct, frozen=True):
+    """What the broker is asked beside messages. A mark in it goes with its messages when it loses
+    its memory."""
+
+    queue_lengths: Callable[[], dict[str, int]] = dict
+    is_marked: Callable[[], bool] = lambda: True
+    mark: Callable[[], None] = _unbound
+
+
 class Runtime:
     """The services of one process, each opened when it is first needed.
 
@@ -88,7 +97,7 @@ class Runtime:
         scanner: Scanner,
         models: Models,
         make_blobs: Callable[[Path], BlobStore],
-        queue_lengths: Callable[[], dict[str, int]],
+        broker: Broker,
     ) -> None:
         self.options = options
         self.folders = folders
@@ -98,7 +107,8 @@ class Runtime:
         self.partitions = Partitions(lake)
         self.vectors = VectorStore(lake)
         self.neighbours = Memory(lake)
-        self.queue_lengths = queue_lengths
+        self.queue_lengths = broker.queue_lengths
+        self.broker = broker
         self.models = models
         self._embedders: dict[str, Embedder] = {}
         self._make_blobs = make_blobs

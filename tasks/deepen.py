@@ -175,7 +175,7 @@ def send_turns(run: Runtime) -> int:
     if under_way or importing(run):
         return 0
     models = [str(tier) for tier in run.options.tiers]
-    asked = {"models": models, "n": _MOST_TURNS, "most": MOST_ATTEMPTS}
+    asked = {"models": models, "n": _MOST_TURNS, "most": MOST_ATTEMPTS, "lease_s": _LEASE_S}
     rows = run.ledger.rows("vectors", "queues", **asked)
     for row in rows:
         crash_here("deepen.before_send")

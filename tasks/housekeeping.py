@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -27,7 +28,7 @@ from schemas.reasons import category_of
 from sql.queries import queries
 from sql.store import Claim, Commit, Connection, Fenced, note, weather
 from sql.vectors import MOST_ATTEMPTS
-from tasks import alarm, chains, deepen, scratch, sealed, sets, steps
+from tasks import alarm, chains, deepen, recovery, scratch, sealed, sets, steps
 from tasks.context import Runtime
 from tasks.counting import count_user, count_waiting
 from tasks.ending import (
@@ -175,8 +176,8 @@ def _refresh(run: Runtime, claim: Claim) -> None:
 #: Of two reconcilers one works; the other finds the lock taken and waits for its next turn.
 _LOCK = 7_215_002
 _STEPS = (
-    "buried", "freed", "sets", "sent_again", "started", "indexed", "turns", "counted", "compared",
-    "scored",
+    "buried", "freed", "sets", "recovered", "sent_again", "started", "indexed", "turns", "counted",
+    "compared", "scored",
 )  # fmt: skip
 
 #: Seconds for words, and for likeness, while rows come in: enough for a batch or two; none in the
@@ -185,8 +186,8 @@ _BESIDE_ROWS_S, _SHORT_JOB_S = 0.3, 30.0
 
 
 def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> dict[str, int]:
-    """One turn: bury what used up its attempts, let go on what waited for its set, send again
-    what was lost, start what waits.
+    """One turn: bury what used up its attempts, let go on what waited for its set or for a
+    service that answers again, send again what was lost, start what waits.
 
     Any number of processes may call it. Returns how many chunks (or sets) each step touched. A
     step that fails is noted and left out (`tasks/steps.py`); raises `TransientError` only where
@@ -203,6 +204,7 @@ def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> di
                 "buried": lambda: bury(run),
                 "freed": lambda: free_stranded(run),
                 "sets": lambda: sets.settle(run),
+                "recovered": lambda: recovery.recover(run),
                 "sent_again": lambda: _send_again(run, window_s, at_once),
                 "started": lambda: _start_waiting(run),
                 "indexed": lambda: index_waiting(run, **share),
@@ -238,7 +240,12 @@ def _send_again(run: Runtime, window_s: float, at_once: int) -> int:
     jobs: dict[UUID, list[DictRow]] = {}
     for row in rows:
         jobs.setdefault(row["job_id"], []).append(row)
-    return steps.each(run, "sent_again", jobs, lambda job: chains.send_rows(jobs[job]))
+    try:
+        send = partial(chains.send_rows, run.ledger)
+        return steps.each(run, "sent_again", list(jobs), lambda job: send(jobs.pop(job)))
+    finally:
+        if left := [row["id"] for rows in jobs.values() for row in rows]:
+            run.ledger.rows("chunks", "unsend", ids=left)
 
 
 def _waiting(run: Runtime) -> Iterator[tuple[str, list[str], int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from types import TracebackType
@@ -222,13 +223,27 @@ def _give_back(run: Runtime, claim: Claim, code: str, *, burn: bool, cause: Exce
     where = place_of(cause) if burn else None
     log.warning("given back", code=code, burn=burn, attempt=claim.attempt, where=where)
     delay_s = delay(run.options, claim.stage, claim.attempt if burn else 0)
+    end = time.monotonic() + run.options.lease_s
+    while not _released(run, claim, code=code, burn=burn, delay_s=delay_s, where=where):
+        # Until the database is back there is nothing else to do, and after the lease no need.
+        if time.monotonic() > end:
+            log.warning("could not give back; the lease has run out")
+            break
+        time.sleep(1)
+    raise Ignore from cause
+
+
+def _released(
+    run: Runtime, claim: Claim, *, code: str, burn: bool, delay_s: float, where: str | None
+) -> bool:
+    """Whether the ledger has taken the chunk back."""
     try:
         crash_here("give_back.before_commit")
         run.ledger.release(claim, code=code, burn=burn, delay_s=delay_s, where=where)
         crash_here("give_back.after_commit")
     except TransientError:
-        log.warning("could not give back; the lease will run out")
-    raise Ignore from cause
+        return False
+    return True
 
 
 def _weather(error: TransientError) -> str:

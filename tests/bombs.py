@@ -147,12 +147,12 @@ def watched(place: Site) -> Iterator[Peaks]:
         thread.join()
 
 
-def drop(place: Site, path: Path, seconds: float = 120) -> Cost:
+def drop(place: Site, path: Path) -> Cost:
     """Import one bomb and wait for its end."""
     with watched(place) as peaks:
         began = time.monotonic()
         job_id = place.submit(path)
-        job = place.wait(job_id, lambda j: j["completed_at"] is not None, seconds)
+        job = place.wait(job_id, lambda j: j["completed_at"] is not None)
         took = time.monotonic() - began
     members = place.ask(
         "SELECT coalesce(string_agg(DISTINCT reason, ', '), '') FROM imports.files "
@@ -170,7 +170,7 @@ def bombed(folder: Path) -> Iterator[Site]:
         place.start("reconciler")
         first = folder / "first.json"
         first.write_bytes(points(10))  # the worker is up, and has loaded what it needs
-        place.wait(place.submit(first), lambda j: j["completed_at"] is not None, 120)
+        place.wait(place.submit(first), lambda j: j["completed_at"] is not None)
         yield place
 
 

@@ -8,13 +8,13 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from tests import progress_support
 from workers.scanner import UnixClamd
 
 # In two halves, so that no scanner takes this file for what it looks for.
@@ -117,12 +117,10 @@ def _configure(folder: Path, stream_max: str, tcp: int | None) -> Path:
 
 
 def _wait(process: subprocess.Popen[bytes], folder: Path) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            UnixClamd([folder / "socket"], 5).version()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError(f"clamd did not start: {(folder / 'log').read_text()[-2000:]}")
+    def answers() -> bool:
+        assert process.poll() is None, f"it ended: {(folder / 'log').read_text()[-2000:]}"
+        with suppress(OSError):
+            return bool(UnixClamd([folder / "socket"], 5).version())
+        return False
+
+    progress_support.until(answers, lambda: progress_support.processor_time(process.pid))

@@ -172,7 +172,7 @@ def make_run(
             scanner=FakeScanner(),
             models=FakeModels(embedder, deep),
             make_blobs=FileBlobs,
-            queue_lengths=dict,
+            broker=context.Broker(),
         )
 
     yield make

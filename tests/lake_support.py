@@ -84,6 +84,9 @@ class FakeScanner(Scanner):
         infected = self.signature in path.read_bytes()
         return Verdict(Scan.INFECTED, "Invented.Test") if infected else Verdict(Scan.CLEAN)
 
+    def answers(self) -> bool:
+        return True
+
 
 class Message(NamedTuple):
     """What `chains.send` was asked to send."""

@@ -21,6 +21,7 @@ import psycopg
 
 from schemas.folders import Folders
 from sql.store import Ledger, open_pool
+from tests import progress_support
 from workers import bootstrap, intake, local
 from workers.settings import Settings, load
 
@@ -34,6 +35,9 @@ QUICK = {
     "scanner": "off",
     "memory_mb": 1024,
 }
+
+#: Far longer than a server takes to come up or go, on however busy a machine.
+_READY_S = 300
 
 _GENERAL = "load,normalise,extract,intake,maintenance"
 
@@ -131,21 +135,21 @@ class Site:
             self.processes["broker"] = subprocess.Popen(
                 local.valkey_command(self.settings), stdout=log, stderr=log
             )
-        local.wait_ready(self.settings, seconds=20)
+        local.wait_ready(self.settings, seconds=_READY_S)
 
     def kill_postgres(self) -> None:
         """An immediate stop: no checkpoint, every connection cut."""
         main = local.postmaster(self.settings.postgres_dir)
         if main is not None:
             main.send_signal(signal.SIGQUIT)
-            psutil.wait_procs([main], timeout=30)
+            psutil.wait_procs([main], timeout=_READY_S)
 
     def start_postgres(self) -> None:
         local.prepare_postgres(self.settings, create=False)
         command = local.postgres_command(self.settings)
         started = local._process(self.settings, "postgres", command, signal.SIGINT)
         self._servers.enter_context(started)
-        local.wait_ready(self.settings, seconds=30)
+        local.wait_ready(self.settings, seconds=_READY_S)
 
     def submit(self, path: Path, user: str = "ana@example.org") -> UUID:
         options = bootstrap.options(self.settings)
@@ -155,17 +159,22 @@ class Site:
         (row,) = self.ledger.rows("jobs", "one_job", prefix=str(job_id))
         return dict(row)
 
-    def wait(
-        self, job_id: UUID, until: Callable[[dict[str, Any]], bool], seconds: float
-    ) -> dict[str, Any]:
-        """The job's row once `until` holds of it."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            row = self.job(job_id)
-            if until(row):
-                return row
-            time.sleep(0.02)
-        raise AssertionError(f"it did not come to that in {seconds} s: {self.job(job_id)}")
+    def wait(self, job_id: UUID, until: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The job's row once `until` holds of it; as long as it takes while anything moves."""
+        row: dict[str, Any] = {}
+
+        def holds() -> bool:
+            row.update(self.job(job_id))
+            return until(row)
+
+        progress_support.until(holds, self.moves, every_s=0.02)
+        return row
+
+    def moves(self) -> Any:
+        """What changes as long as anything goes on; None while the database does not answer."""
+        with contextlib.suppress(psycopg.Error):
+            return self.ask(progress_support.LEDGER)
+        return None
 
     def checksum(self) -> str:
         """One hash over every row's key and content."""

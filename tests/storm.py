@@ -35,7 +35,7 @@ import psycopg
 
 from schemas.progress import ROUTES, Kind, Stage
 from tasks import housekeeping, verify
-from tests import clamd_support, disk_support, storm_files
+from tests import clamd_support, disk_support, progress_support, storm_files
 from tests.clamd_support import Clamd
 from tests.disk_support import SmallDisk
 from tests.site_support import Site, site
@@ -120,7 +120,7 @@ class Storm:
         """What the files come to when nothing happens."""
         while self._to_drop:
             self.drop()
-        self.to_the_end(240 + 5 * self._count)
+        self.to_the_end()
         result = self.result()
         self.place.empty()
         self._claims = self.place.ask("SELECT last_value FROM imports.fence")
@@ -217,22 +217,28 @@ class Storm:
             return {i: ROUTES[Kind(kind)].index(Stage(stage)) for i, kind, stage in rows}
         return {}
 
-    def to_the_end(self, seconds: float) -> None:
-        """Until every file is dropped and is a job that has ended, with all of its vectors."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self.drop()
-            self.tend()
-            with contextlib.suppress(*DOWN):
-                ended = self.place.ask(
-                    "SELECT count(*) FROM imports.jobs WHERE completed_at IS NOT NULL "
-                    "AND NOT EXISTS (SELECT FROM user_data.unindexed) "
-                    "AND NOT EXISTS (SELECT FROM vectors.waiting)"
-                )
-                if ended >= self._count and not self._later and not self._to_drop:
-                    return
-            time.sleep(0.1)
-        self.violations.append(f"not every job ended within {seconds:g} s")
+    def to_the_end(self) -> None:
+        """Until every file is dropped and is a job that has ended, with all of its vectors; as
+        long as it takes, while anything goes on."""
+        try:
+            progress_support.until(self._at_the_end, self._moves, every_s=0.1)
+        except progress_support.Standstill as still:
+            self.violations.append(f"not every job ended: {still}")
+
+    def _at_the_end(self) -> bool:
+        self.drop()
+        self.tend()
+        with contextlib.suppress(*DOWN):
+            ended = self.place.ask(
+                "SELECT count(*) FROM imports.jobs WHERE completed_at IS NOT NULL "
+                "AND NOT EXISTS (SELECT FROM user_data.unindexed) "
+                "AND NOT EXISTS (SELECT FROM vectors.waiting)"
+            )
+            return bool(ended >= self._count and not self._later and not self._to_drop)
+        return False
+
+    def _moves(self) -> tuple[Any, ...]:
+        return self.place.moves(), len(self._to_drop), len(self._later)
 
     # --- what must hold ----------------------------------------------------------------------
 
@@ -372,7 +378,7 @@ def _storm(
     quiet = time.monotonic() - storm.begin
     storm.bring(files)
     storm.rage()
-    storm.to_the_end(300)
+    storm.to_the_end()
     whole = time.monotonic() - storm.begin
     storm.check(expected)
     print(f"undisturbed {quiet:.0f} s, storm with its end {whole:.0f} s, {storm.report()}")

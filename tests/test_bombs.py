@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests import bombs
+from tests import bombs, progress_support
 from tests.site_support import Site
 
-pytestmark = [pytest.mark.services, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.services,
+    pytest.mark.slow,
+    pytest.mark.timeout(progress_support.TIMEOUT_S),
+]
 
 MB = 10**6
 
@@ -22,7 +26,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.mark.threat("bombs")
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("what", bombs.BOMBS)
 def test_a_bomb_costs_little(
     place: Site, tmp_path: Path, what: str, seen: Callable[[object], None]
@@ -30,7 +33,7 @@ def test_a_bomb_costs_little(
     file, make = bombs.BOMBS[what]
     path = tmp_path / file
     path.write_bytes(make())
-    cost = bombs.drop(place, path, 100)
+    cost = bombs.drop(place, path)
     liar = "declares 10 bytes" in what
     assert cost.code == ("done, its member: bad_checksum" if liar else "archive_ratio")
     assert cost.disk <= 200 * cost.size + 16 * MB

@@ -13,13 +13,14 @@ import time
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 import psutil
 import psycopg
 import pytest
 
+from tests import progress_support
 from tests.site_support import Site, site
 from workers import bootstrap
 
@@ -122,13 +123,16 @@ def ask_flower(place: Site, port: int, path: str) -> str:
     login = base64.b64encode(place.settings.flower_password_path.read_bytes().strip()).decode()
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}")
     request.add_header("Authorization", f"Basic {login}")
-    for _ in range(60):
-        try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                return str(answer.read().decode())
-        except OSError:
-            time.sleep(0.5)
-    raise AssertionError("Flower does not answer")
+    said: list[str] = []
+
+    def answers() -> bool:
+        with suppress(OSError), urllib.request.urlopen(request, timeout=10) as answer:
+            said.append(str(answer.read().decode()))
+        return bool(said)
+
+    pid = place.processes["flower"].pid
+    progress_support.until(answers, lambda: progress_support.processor_time(pid), every_s=0.5)
+    return said[0]
 
 
 def free_port() -> int:
@@ -198,19 +202,19 @@ def said_of(place: Site, heard: Heard, port: int) -> dict[str, str]:
 
 
 def ended(place: Site, status: str) -> Any:
-    end = time.monotonic() + 150
-    while time.monotonic() < end:
-        try:
-            rows = place.ask(
+    rows: list[Any] = []
+
+    def there() -> bool:
+        with suppress(psycopg.OperationalError):
+            found = place.ask(
                 f"SELECT jsonb_agg(id) FROM imports.jobs WHERE source_name = '{NAME}.zip' "
                 f"AND status = '{status}' AND completed_at IS NOT NULL"
             )
-        except psycopg.OperationalError:
-            rows = None
-        if rows:
-            return rows[0]
-        time.sleep(0.2)
-    raise AssertionError(place.ask("SELECT jsonb_agg(to_jsonb(j)) FROM imports.jobs AS j"))
+            rows.extend(found or [])
+        return bool(rows)
+
+    progress_support.until(there, place.moves, every_s=0.2)
+    return rows[0]
 
 
 def stored(place: Site) -> str:
@@ -244,7 +248,7 @@ def unpacked(text: str) -> str:
 
 
 @pytest.mark.threat("canaries")
-@pytest.mark.timeout(290)
+@pytest.mark.timeout(progress_support.TIMEOUT_S)
 @pytest.mark.parametrize("where", ["the broker", "Flower", "logs", "commands", "error files"])
 def test_no_canary_is_found(places: tuple[Site, dict[str, str]], where: str, seen: Seen) -> None:
     place, said = places
@@ -259,7 +263,7 @@ def test_no_canary_is_found(places: tuple[Site, dict[str, str]], where: str, see
 
 
 @pytest.mark.threat("canaries")
-@pytest.mark.timeout(290)
+@pytest.mark.timeout(progress_support.TIMEOUT_S)
 def test_no_canary_is_in_a_column_of_the_ledger(
     places: tuple[Site, dict[str, str]], seen: Seen
 ) -> None:

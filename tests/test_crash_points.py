@@ -27,7 +27,7 @@ from schemas.folders import Folders
 from sql import migrate
 from sql.store import Lake, Ledger, open_pool
 from tasks import verify
-from tests import crash_support, sets_support
+from tests import crash_support, progress_support, sets_support
 from tests.lake_support import Database, counts
 from workers.settings import Settings
 
@@ -103,7 +103,10 @@ class Lakeside(NamedTuple):
         args = (str(self.data), self.urls, crash_at, full_at)
         process = _PROCESSES.Process(target=crash_support.carry, args=args)
         process.start()
-        process.join(100)
+        pid = process.pid or 0
+        progress_support.until(
+            lambda: not process.is_alive(), lambda: progress_support.processor_time(pid)
+        )
         return process.exitcode
 
     def passed(self, what: str) -> list[str]:

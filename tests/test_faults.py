@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests import storm_worker
+from tests import progress_support, storm_worker
 from tests.site_support import Site, points, site
 from workers import bootstrap
 
-pytestmark = [pytest.mark.services, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.services,
+    pytest.mark.slow,
+    pytest.mark.timeout(progress_support.TIMEOUT_S),
+]
 
 _POINTS = 40_000
 
@@ -46,7 +50,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def undisturbed(place: Site, archive: Path) -> str:
     """The checksum of a run in which nothing happens."""
-    job = place.wait(place.submit(archive), lambda j: j["completed_at"] is not None, 120)
+    job = place.wait(place.submit(archive), lambda j: j["completed_at"] is not None)
     assert job["status"] == "done"
     assert job["records_seen"] == _POINTS + 2_000 + 5_001
     assert job["records_quarantined"] == 1
@@ -80,7 +84,6 @@ def _broker_and_its_data(place: Site) -> None:
 _FAULTS = [_worker, _child, _reconciler, _broker, _broker_and_its_data]
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("fault", _FAULTS, ids=lambda f: f.__name__.strip("_"))
 @pytest.mark.threat("kill")
 def test_a_kill_in_mid_job_changes_nothing(
@@ -93,9 +96,9 @@ def test_a_kill_in_mid_job_changes_nothing(
     place.empty()
     job_id = place.submit(archive)
     for share in (0.1, 0.5):
-        place.wait(job_id, lambda j, s=share: j["records_loaded"] > s * _POINTS, 60)  # type: ignore[misc]
+        place.wait(job_id, lambda j, s=share: j["records_loaded"] > s * _POINTS)  # type: ignore[misc]
         fault(place)
-    job = place.wait(job_id, lambda j: j["completed_at"] is not None, 120)
+    job = place.wait(job_id, lambda j: j["completed_at"] is not None)
     assert job["status"] == "done"
     assert place.checksum() == undisturbed
     counts = [job[f"records_{n}"] for n in ("seen", "loaded", "duplicate", "quarantined")]
@@ -105,7 +108,6 @@ def test_a_kill_in_mid_job_changes_nothing(
     seen(f"{fault.__name__.strip('_').replace('_', ' ')} killed twice: the same rows")
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("hours", [5, -5])
 def test_a_worker_whose_clock_is_hours_off_doubles_nothing(
     place: Site, archive: Path, undisturbed: str, hours: int

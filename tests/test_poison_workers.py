@@ -9,10 +9,15 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests import progress_support
 from tests.poison_support import rows
 from tests.site_support import Site, points, site
 
-pytestmark = [pytest.mark.services, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.services,
+    pytest.mark.slow,
+    pytest.mark.timeout(progress_support.TIMEOUT_S),
+]
 
 _ROWS = 5_000
 
@@ -50,18 +55,17 @@ def ended(job: dict[str, object]) -> bool:
     "poison",
     seen="segfault, hang and memory among 5,000: 4,997 loaded, 3 in quarantine, the worker lives",
 )
-@pytest.mark.timeout(400)
 def test_three_kinds_of_poison_among_five_thousand(place: Site, tmp_path: Path) -> None:
     bad = {700: "segfault", 2_345: "hang", 4_999: "memory"}
     data = rows(_ROWS, bad)
     parent = psutil.Process(place.processes["worker"].pid)
     job_id = place.submit(dropped(tmp_path, "rows.poison", data))
     other = place.submit(dropped(tmp_path, "Records.json", points(300)))
-    first = place.wait(other, ended, 120)
+    first = place.wait(other, ended)
     assert (first["status"], first["records_loaded"]) == ("done", 300)
     assert not ended(place.job(job_id))  # the other went through meanwhile
 
-    job = place.wait(job_id, ended, 240)
+    job = place.wait(job_id, ended)
     assert job["status"] == "done"
     counts = [job[f"records_{n}"] for n in ("seen", "loaded", "duplicate", "quarantined")]
     assert counts == [_ROWS, _ROWS - 3, 0, 3]
@@ -94,14 +98,13 @@ def test_a_thousand_defects_cost_no_try(place: Site, tmp_path: Path) -> None:
 
 
 @pytest.mark.threat("network")
-@pytest.mark.timeout(120)
 def test_a_parser_has_no_network(
     place: Site, tmp_path: Path, seen: Callable[[object], None]
 ) -> None:
     """Here database and broker are reached by sockets with a path, as `datapunk up` has them."""
     place.empty()
     data = rows(3, {1: "call_home"}, first=20_000)
-    job = place.wait(place.submit(dropped(tmp_path, "call.poison", data)), ended, 90)
+    job = place.wait(place.submit(dropped(tmp_path, "call.poison", data)), ended)
     assert (job["status"], job["records_loaded"], job["records_quarantined"]) == ("done", 2, 1)
     detail = place.ask("SELECT detail FROM imports.quarantine")
     assert detail == f"error {errno.ENETUNREACH}"
@@ -109,14 +112,13 @@ def test_a_parser_has_no_network(
 
 
 @pytest.mark.threat("poison")
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("kind", ["exit", "kill", "memory"])
 def test_a_parent_survives(
     place: Site, tmp_path: Path, kind: str, seen: Callable[[object], None]
 ) -> None:
     place.empty()
     data = rows(20, {11: kind}, first=10_000)
-    job = place.wait(place.submit(dropped(tmp_path, f"{kind}.poison", data)), ended, 90)
+    job = place.wait(place.submit(dropped(tmp_path, f"{kind}.poison", data)), ended)
     assert (job["status"], job["records_loaded"], job["records_quarantined"]) == ("done", 19, 1)
     assert place.processes["worker"].poll() is None
     if kind == "memory":  # it was caught in the child, which went on

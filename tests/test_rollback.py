@@ -215,7 +215,7 @@ def test_beside_workers_that_never_stop(
     for job in jobs:
         take_back(run, job)
     for worker in workers:
-        worker.join(60)
+        worker.join()
     assert counts(database.job(later)) == (106, 105, 0, 1)
     assert list(lake(database).values()) == [70, 35, 70, 0]
     assert [proven(job) for job in (*jobs, {"id": later})] == [set(), set(), set()]

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests import progress_support
 from tests.place_support import ROOT
 
 _COMMAND = (sys.executable, "-m", "tests.storm", "--seed", "20260", "--duration", "20")
@@ -15,14 +16,14 @@ _COMMAND = (sys.executable, "-m", "tests.storm", "--seed", "20260", "--duration"
 @pytest.mark.threat("kill", seen="a storm: nothing lost, nothing twice")
 @pytest.mark.services
 @pytest.mark.slow
-@pytest.mark.timeout(290)
+@pytest.mark.timeout(2 * progress_support.TIMEOUT_S)  # it has two ends to wait for
 def test_a_short_storm_loses_nothing() -> None:
     # A process of its own: it may go into a mount namespace, to have a small disk there.
     with subprocess.Popen(
         _COMMAND, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as storm:
         try:
-            said, _ = storm.communicate(timeout=270)
+            said, _ = storm.communicate()
         finally:
             storm.terminate()  # which ends what it started, and then itself
     print(said)

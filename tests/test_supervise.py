@@ -4,7 +4,6 @@ import configparser
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,11 +12,12 @@ import pytest
 
 from schemas.errors import ServiceDown
 from schemas.progress import QUEUES
+from tests import progress_support
 from tests.place_support import clean_place, open_folder, small_settings
 from workers import local, supervise
 from workers.settings import Settings
 
-IDLE = (sys.executable, "-c", "import time; time.sleep(600)")
+IDLE = (sys.executable, "-c", "import time; time.sleep(3000)")
 
 
 @pytest.fixture
@@ -103,10 +103,7 @@ def silent(_line: str) -> None:
 
 
 def until(done: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
-    while not done():
-        assert time.monotonic() < end, "it never happened"
-        time.sleep(0.1)
+    progress_support.until(done, lambda: None)
 
 
 def pid_of(settings: Settings, name: str) -> int | None:

@@ -278,7 +278,7 @@ def test_a_turn_that_was_killed_leaves_its_documents_to_the_next(
     job: dict[str, Any], run: Runtime, database: Database
 ) -> None:
     backlog = Backlog(run.lake, job["user_id"])
-    assert len(backlog.take("full", 4, 600)) == 4
+    assert len(backlog.take("full", 4, 60)) == 4
     assert deepen.turn(run, job["user_id"], "full") == 2
     database.let_time_pass()
     assert deepen.turn(run, job["user_id"], "full") == 4

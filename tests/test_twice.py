@@ -27,7 +27,7 @@ def at_once(work: list[Callable[[], object]]) -> None:
     start, failed = threading.Barrier(len(work)), []
 
     def run(one: Callable[[], object]) -> None:
-        start.wait(20)
+        start.wait()
         try:
             one()
         except Exception as error:

@@ -7,7 +7,8 @@ import os
 import pwd
 import socket
 import threading
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psutil
@@ -37,6 +38,9 @@ from workers.scanner import make_scanner
 from workers.settings import Infected, ScannerMode, Settings, load
 
 log = structlog.get_logger("datapunk.bootstrap")
+
+#: A key of the broker that says nothing but that it was not emptied since.
+_MARK = "datapunk.mark"
 
 #: Stages that may take hours: a whole upload or job, or the texts of 500 long mails on a slow CPU.
 _LONG = (Stage.VALIDATE, Stage.EXTRACT, Stage.EMBED, Stage.FINISH)
@@ -122,7 +126,11 @@ def make_runtime(settings: Settings) -> context.Runtime:
         scanner=make_scanner(settings),
         models=ModelsHere(settings),
         make_blobs=FileBlobs,
-        queue_lengths=lambda: queue_lengths(settings),
+        broker=context.Broker(
+            queue_lengths=lambda: queue_lengths(settings),
+            is_marked=lambda: broker_is_marked(settings),
+            mark=lambda: mark_broker(settings),
+        ),
     )
 
 
@@ -137,13 +145,33 @@ def broker_client(settings: Settings) -> redis.Redis:
     return redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=3)
 
 
-def queue_lengths(settings: Settings) -> dict[str, int]:
-    """How many messages wait in each queue; raises ServiceDown if the broker does not answer."""
+@contextmanager
+def _asked(settings: Settings) -> Iterator[redis.Redis]:
+    """A client of the broker for one question; raises ServiceDown if there is no answer."""
     try:
         with broker_client(settings) as client:
-            return {name: int(client.llen(name)) for name in {*QUEUES.values(), BEHIND}}
+            yield client
     except redis.RedisError as error:
         raise ServiceDown("The broker does not answer; start it with `datapunk up`.") from error
+
+
+def queue_lengths(settings: Settings) -> dict[str, int]:
+    """How many messages wait in each queue; raises ServiceDown if the broker does not answer."""
+    with _asked(settings) as client:
+        return {name: int(client.llen(name)) for name in {*QUEUES.values(), BEHIND}}
+
+
+def broker_is_marked(settings: Settings) -> bool:
+    """Whether the broker has our mark, which goes with the messages when it loses its memory;
+    raises ServiceDown if it does not answer."""
+    with _asked(settings) as client:
+        return bool(client.exists(_MARK))
+
+
+def mark_broker(settings: Settings) -> None:
+    """Leave our mark in the broker; raises ServiceDown if it does not answer."""
+    with _asked(settings) as client:
+        client.set(_MARK, 1)
 
 
 def migrate(settings: Settings) -> list[str]:

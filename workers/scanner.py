@@ -7,7 +7,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -145,6 +145,12 @@ class ClamdScanner:
         except (OSError, clamd.ClamdError):
             raise ServiceDown("clamd does not answer.") from None
 
+    def answers(self) -> bool:
+        """Whether the daemon answers, which it is asked once."""
+        with suppress(ServiceDown):
+            return bool(self.version())
+        return False
+
     def _ask(self, file: BinaryIO) -> str:
         file.seek(0)
         reply = self._daemon.ask(file)
@@ -169,6 +175,10 @@ class NoScanner:
         """Not scanned; `path` is not even opened."""
         del path
         return Verdict(Scan.NOT_SCANNED, "scanning is off")
+
+    def answers(self) -> bool:
+        """Nothing has to be waited for."""
+        return True
 
 
 def make_scanner(settings: Settings) -> Scanner:

@@ -12,9 +12,11 @@ SELECT %(user_id)s::uuid, 'metrics', analytics.day_of(day)
 FROM (SELECT DISTINCT date_bin('1 day', at, '2000-01-01Z') AS day FROM stage_metrics) AS days;
 
 -- name: users_to_count
--- Whose days wait to be counted, the first of them for so long.
+-- Whose days wait to be counted, the first of them for so long; none waits for a moment that is
+-- still to come, as after a clock was set back.
 SELECT user_id FROM analytics.touched GROUP BY user_id
-HAVING min(at) <= now() - make_interval(secs => %(rest_s)s);
+HAVING min(at) <= now() - make_interval(secs => %(rest_s)s)
+    OR max(at) > clock_timestamp() + interval '5 seconds';
 
 -- name: hold_counts
 -- Of two processes that count one user's days, the second sees what the first has written.

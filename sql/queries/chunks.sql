@@ -81,13 +81,15 @@ WHERE id = %(chunk)s AND token = %(token)s AND status = 'leased' AND rewinds < %
 RETURNING id;
 
 -- name: release
--- Give a chunk back after an error, to be sent again after a longer wait each time. Bad weather
--- burns no attempt.
+-- Give a chunk back after an error. After an attempt that counts it waits longer each time. Bad
+-- weather burns no attempt, and the wait is always the same: `tasks.recovery` ends it when the
+-- service answers.
 UPDATE imports.chunks
 SET status = 'ready', token = NULL, leased_by = NULL, lease_expires = NULL,
     attempt = attempt - CASE WHEN %(burn)s THEN 0 ELSE 1 END,
     not_before = clock_timestamp()
-        + make_interval(secs => least(%(delay_s)s * 2 ^ least(publishes, 9), 300)),
+        + make_interval(secs => least(
+            %(delay_s)s * CASE WHEN %(burn)s THEN 2 ^ least(attempt, 9) ELSE 60 END, 300)),
     enqueued_at = NULL, last_error_code = %(code)s
 WHERE id = %(chunk)s AND token = %(token)s AND status = 'leased';
 
@@ -180,13 +182,19 @@ FROM (
 WHERE c.id = pick.id
 RETURNING c.id, c.job_id, c.kind, c.stage, c.embed;
 
+-- name: unsend
+-- The broker did not take the messages for these chunks: as if they had never been sent.
+UPDATE imports.chunks SET enqueued_at = NULL, publishes = greatest(publishes - 1, 0)
+WHERE id = ANY(%(ids)s) AND status IN ('ready', 'leased')
+RETURNING id;
+
 -- name: dispatched
 -- How many chunks of a job are sent or at work.
 SELECT count(*) FROM imports.chunks
 WHERE job_id = %(job_id)s AND status IN ('ready', 'leased') AND enqueued_at IS NOT NULL;
 
 -- name: expired
--- Chunks whose lease ran out: sent again at once, and then after a longer wait each time.
+-- Chunks whose lease ran out are sent again at once; after that they are as others (`lost`).
 UPDATE imports.chunks AS c
 SET enqueued_at = now(), publishes = c.publishes + 1
 FROM (
@@ -194,27 +202,25 @@ FROM (
     WHERE j.completed_at IS NULL
       AND o.attempt < %(max_attempts)s + CASE o.stage WHEN 'normalise' THEN 6 ELSE 0 END
       AND o.status = 'leased' AND o.lease_expires < clock_timestamp()
-      AND (o.enqueued_at IS NULL OR o.enqueued_at < o.lease_expires
-        OR o.enqueued_at < clock_timestamp() - make_interval(
-            secs => least(%(window_s)s * 2 ^ least(greatest(o.publishes - 1, 0), 9), 600)))
+      AND (o.enqueued_at IS NULL OR o.enqueued_at < o.lease_expires)
     ORDER BY o.id LIMIT %(n)s FOR UPDATE OF o SKIP LOCKED
 ) AS pick
 WHERE c.id = pick.id
 RETURNING c.id, c.job_id, c.kind, c.stage, c.embed;
 
 -- name: lost
--- Ready chunks of some stages whose messages seem lost, the longest sent first: each is sent
--- again after a longer wait.
+-- Chunks of some stages whose messages seem lost, the longest sent first. The caller knows by the
+-- lengths of the queues how many are missing, so that the wait need not grow.
 UPDATE imports.chunks AS c
 SET enqueued_at = now(), publishes = c.publishes + 1
 FROM (
     SELECT o.id FROM imports.chunks AS o JOIN imports.jobs AS j ON j.id = o.job_id
     WHERE j.completed_at IS NULL
       AND o.attempt < %(max_attempts)s + CASE o.stage WHEN 'normalise' THEN 6 ELSE 0 END
-      AND o.status = 'ready' AND o.stage = ANY(%(stages)s)
-      AND o.not_before <= clock_timestamp()
-      AND o.enqueued_at < clock_timestamp() - make_interval(
-          secs => least(%(window_s)s * 2 ^ least(greatest(o.publishes - 1, 0), 9), 600))
+      AND o.stage = ANY(%(stages)s)
+      AND (o.status = 'ready' AND o.not_before <= clock_timestamp()
+        OR o.status = 'leased' AND o.lease_expires < clock_timestamp())
+      AND o.enqueued_at < clock_timestamp() - make_interval(secs => %(window_s)s)
     ORDER BY o.enqueued_at LIMIT %(n)s FOR UPDATE OF o SKIP LOCKED
 ) AS pick
 WHERE c.id = pick.id
@@ -234,9 +240,10 @@ FROM imports.chunks AS c JOIN imports.jobs AS j ON j.id = c.job_id
 WHERE c.kind = 'records' AND c.status = 'leased' AND c.lease_expires > clock_timestamp();
 
 -- name: waiting_by_stage
--- Ready chunks that were sent, by stage, to compare with what the broker holds.
+-- Chunks that were sent and wait for a worker, by stage, to compare with what the broker holds.
 SELECT stage, count(*) FROM imports.chunks
-WHERE status = 'ready' AND enqueued_at IS NOT NULL GROUP BY stage;
+WHERE (status = 'ready' OR status = 'leased' AND lease_expires < clock_timestamp())
+  AND enqueued_at IS NOT NULL GROUP BY stage;
 
 -- name: worn_out
 -- Open jobs with chunks that used up their attempts, and nobody at work on them.

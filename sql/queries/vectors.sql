@@ -19,13 +19,15 @@ ON CONFLICT (user_id, model, document_id) DO UPDATE SET attempts = 0
     WHERE vectors.waiting.attempts > 0;
 
 -- name: take
--- Some documents that wait, the latest first; they are the caller's for a while.
+-- Some documents that wait, the latest first; they are the caller's for a while. What is taken for
+-- longer than that, was taken before the clock was set back.
 WITH taken AS (
     UPDATE vectors.waiting AS w SET attempts = attempts + 1,
         taken_until = clock_timestamp() + make_interval(secs => %(lease_s)s)
     WHERE w.ctid = ANY(ARRAY(
         SELECT ctid FROM vectors.waiting
-        WHERE user_id = %(user_id)s AND model = %(model)s AND taken_until < clock_timestamp()
+        WHERE user_id = %(user_id)s AND model = %(model)s AND (taken_until < clock_timestamp()
+            OR taken_until > clock_timestamp() + make_interval(secs => %(lease_s)s + 5))
           AND attempts BETWEEN %(least)s AND %(most)s
         ORDER BY document_id DESC LIMIT %(n)s FOR UPDATE SKIP LOCKED))
     RETURNING w.document_id)
@@ -85,7 +87,8 @@ SELECT u.user_id, m.model FROM user_data.users AS u CROSS JOIN unnest(%(models)s
 WHERE EXISTS (SELECT FROM vectors.waiting AS w
         WHERE w.user_id = u.user_id AND w.model = m.model AND w.attempts < %(most)s)
     AND NOT EXISTS (SELECT FROM vectors.waiting AS t WHERE t.user_id = u.user_id
-        AND t.model = m.model AND t.taken_until > clock_timestamp())
+        AND t.model = m.model AND t.taken_until > clock_timestamp()
+        AND t.taken_until < clock_timestamp() + make_interval(secs => %(lease_s)s + 5))
 ORDER BY m.model DESC, u.user_id LIMIT %(n)s;
 
 -- name: importing

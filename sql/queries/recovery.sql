@@ -1,0 +1,69 @@
+-- What ends the waits of chunks sooner than their time: a service that answers again, a broker that
+-- has lost every message, a clock that was set back.
+
+-- name: waiting_codes
+-- The errors for which chunks of open jobs wait.
+SELECT DISTINCT c.last_error_code AS code
+FROM imports.chunks AS c JOIN imports.jobs AS j ON j.id = c.job_id
+WHERE j.completed_at IS NULL AND c.status = 'ready' AND c.enqueued_at IS NULL
+  AND c.last_error_code IS NOT NULL;
+
+-- name: answers
+-- The service answers: what waits for it goes on at once. What fails though the service answers
+-- waits longer after every fourth time.
+UPDATE imports.chunks AS c
+SET not_before = clock_timestamp()
+    + make_interval(secs => least(%(delay_s)s * 2 ^ (least(c.publishes, 40) / 4), 300))
+FROM imports.jobs AS j
+WHERE j.id = c.job_id AND j.completed_at IS NULL AND c.status = 'ready' AND c.enqueued_at IS NULL
+  AND c.last_error_code = ANY(%(codes)s)
+  AND c.not_before > clock_timestamp()
+    + make_interval(secs => least(%(delay_s)s * 2 ^ (least(c.publishes, 40) / 4), 300))
+RETURNING c.id;
+
+-- name: is_away
+-- The service does not answer: what is tried meanwhile counts for no longer wait.
+UPDATE imports.chunks AS c
+SET publishes = 0
+FROM imports.jobs AS j
+WHERE j.id = c.job_id AND j.completed_at IS NULL AND c.status = 'ready' AND c.enqueued_at IS NULL
+  AND c.last_error_code = ANY(%(codes)s) AND c.publishes > 0
+RETURNING c.id;
+
+-- name: has_room
+-- 16 MB for a moment, to see whether the database's disk takes them.
+CREATE TEMPORARY TABLE room ON COMMIT DROP AS
+SELECT repeat('x', 1900) AS filler FROM generate_series(1, 8500);
+
+-- name: forget_messages
+-- The broker has lost every message: none names these chunks any more.
+UPDATE imports.chunks AS c
+SET enqueued_at = NULL, publishes = 0
+FROM imports.jobs AS j
+WHERE j.id = c.job_id AND j.completed_at IS NULL AND c.status = 'ready'
+  AND c.enqueued_at IS NOT NULL
+RETURNING c.id;
+
+-- name: chunks_ahead
+-- The clock was set back: no lease, wait or message reaches further ahead than those made now.
+UPDATE imports.chunks AS c
+SET lease_expires = CASE WHEN c.status = 'leased'
+        THEN least(c.lease_expires, clock_timestamp() + make_interval(secs => %(lease_s)s)) END,
+    enqueued_at = CASE WHEN c.enqueued_at IS NOT NULL
+        THEN least(c.enqueued_at, clock_timestamp()) END,
+    not_before = CASE WHEN c.waits_for_set THEN c.not_before
+        ELSE least(c.not_before, clock_timestamp() + make_interval(secs => %(wait_s)s)) END
+WHERE c.status IN ('ready', 'leased') AND (
+    c.enqueued_at > clock_timestamp() + interval '5 seconds'
+    OR c.status = 'leased'
+        AND c.lease_expires > clock_timestamp() + make_interval(secs => %(lease_s)s + 5)
+    OR c.status = 'ready' AND NOT c.waits_for_set
+        AND c.not_before > clock_timestamp() + make_interval(secs => %(wait_s)s + 5))
+RETURNING c.id;
+
+-- name: sets_ahead
+-- The same for sets that wait for their parts.
+UPDATE imports.sets
+SET waits_until = clock_timestamp() + make_interval(secs => %(wait_s)s)
+WHERE state = 'open' AND waits_until > clock_timestamp() + make_interval(secs => %(wait_s)s + 5)
+RETURNING id;
