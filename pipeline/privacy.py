@@ -29,7 +29,7 @@ from pipeline.normalise import Found
 from pipeline.personal import Finding
 from pipeline.ports import Names
 from schemas.errors import ConfigurationError
-from schemas.privacy import BY_RULE, Action, Done, Kind
+from schemas.privacy import BY_RULE, Action, Done, Kind, ReadUnder
 from schemas.records import Blob, Outcome, Record, Rejection
 
 #: The least letters of a key: 128 bits as hexadecimal digits.
@@ -221,7 +221,7 @@ class Treatment:
                 "the privacy policy hashes: set DATAPUNK_PRIVACY_KEY_FILE to a file with a key"
             )
         self.policy = policy
-        self.fingerprint = policy.fingerprint(key, models.identity if models else "")
+        self.under = ReadUnder(policy.fingerprint(key, models.identity if models else ""))
         self._models = models
         self._key = hmac.digest(key, user, "sha256")
         self._rounds = any(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
@@ -15,8 +16,9 @@ from celery.exceptions import Ignore
 from pipeline.spool import BrokenSpool
 from schemas.crash import crash_here
 from schemas.errors import Rejected, TransientError
+from schemas.privacy import ReadUnder
 from schemas.progress import ROUTES, Event, Kind, Stage
-from sql.store import Claim, Commit, Fenced, Hold, Ledger
+from sql.store import Claim, Commit, ContentCommit, Fenced, Hold, Ledger, OtherPolicy
 from tasks import chains
 from tasks.context import Options, Runtime, as_ids, runtime
 
@@ -27,7 +29,16 @@ _WAITED_FOR = 3
 
 #: What a stage hands back: the statements of its commit.
 Ending: TypeAlias = Callable[[Commit], None]
-Work: TypeAlias = Callable[[Runtime, Claim], Ending]
+
+
+class Content(NamedTuple):
+    """The same where they write content, with the policy under which that was read."""
+
+    under: ReadUnder
+    ending: Callable[[ContentCommit], None]
+
+
+Work: TypeAlias = Callable[[Runtime, Claim], "Ending | Content"]
 
 
 class Heartbeat:
@@ -125,21 +136,16 @@ def _carry_out(run: Runtime, claim: Claim, work: Work) -> None:
             # Only what can't be made again has to be on the disk before the message goes on; rows
             # can, until the end of their job clears its work folder.
             wait = claim.stage in (Stage.VALIDATE, Stage.EXTRACT, Stage.FINISH)
-            # These two go by what the lake has.
-            by_rows = claim.stage in (Stage.SCREEN, Stage.LOAD)
-            hold = Hold.SHARED if by_rows else None
-            with run.lake.commit(claim, wait=wait, hold=hold) as commit:
-                ending(commit)
+            with _ended(run, claim, ending, wait=wait):
                 crash_here("before_commit", claim.stage)
             crash_here("after_commit", claim.stage)
     except Fenced:
         _fenced(run, claim)
     except BrokenSpool as error:
         log.warning("an artefact is gone; the chunk starts anew")
-        crash_here("rewind.before_commit")
-        run.ledger.rewind(claim, ROUTES[Kind(claim.kind)][0])
-        crash_here("rewind.after_commit")
-        raise Ignore from error
+        _rewind(run, claim, error)
+    except OtherPolicy as error:
+        _read_anew(run, claim, error)
     except TransientError as error:
         _give_back(run, claim, error.code or _weather(error), burn=False, cause=error)
     except FileNotFoundError as error:
@@ -157,6 +163,40 @@ def _carry_out(run: Runtime, claim: Claim, work: Work) -> None:
             traceback.clear_frames(error.__traceback__)  # they hold what took the memory
         _give_back(run, claim, type(error).__name__, burn=True, cause=error)
     after(run, claim)
+
+
+@contextmanager
+def _ended(run: Runtime, claim: Claim, ending: Ending | Content, *, wait: bool) -> Iterator[None]:
+    """The one transaction that ends a stage, when its statements are done."""
+    if isinstance(ending, Content):
+        with run.commit_content(claim, ending.under, wait=wait) as commit:
+            ending.ending(commit)
+            yield
+        return
+    # `screen` goes by what the lake has.
+    hold = Hold.SHARED if claim.stage is Stage.SCREEN else None
+    with run.lake.commit(claim, wait=wait, hold=hold) as commit:
+        ending(commit)
+        yield
+
+
+def _rewind(run: Runtime, claim: Claim, cause: Exception) -> None:
+    try:
+        crash_here("rewind.before_commit")
+        run.ledger.rewind(claim, ROUTES[Kind(claim.kind)][0])
+        crash_here("rewind.after_commit")
+    except TransientError:
+        log.warning("could not begin anew; the lease will run out")
+    raise Ignore from cause
+
+
+def _read_anew(run: Runtime, claim: Claim, error: OtherPolicy) -> None:
+    """What was read under another policy than the present one is thrown away."""
+    log.warning("the privacy policy changed on the way; it is read anew")
+    if claim.kind == Kind.RECORDS:
+        _rewind(run, claim, error)
+    # What an upload committed stays; its next attempt goes on behind that.
+    _give_back(run, claim, "policy_changed", burn=False, cause=error)
 
 
 def after(run: Runtime, claim: Claim) -> None:
