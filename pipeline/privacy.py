@@ -82,6 +82,20 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         said = msgspec.json.encode(self, order="deterministic") + models.encode()
         return blake2b(said, key=sha256(key).digest(), digest_size=8).hexdigest()
 
+    @property
+    def wherever(self) -> Policy:
+        """What it takes away of any source and from any field, as a policy that drops it: for
+        texts of which nobody knows where they stood."""
+        rules: list[Rule] = []
+        kept: set[Kind] = set()
+        for rule in self.rules:
+            if rule.action is Action.KEEP:
+                kept |= rule.kinds
+            elif (rule.source, rule.field) == ("*", "*") and rule.kinds - kept:
+                kinds = rule.kinds - kept
+                rules.append(msgspec.structs.replace(rule, kinds=kinds, action=Action.DROP))
+        return Policy(rules=tuple(rules), regions=self.regions)
+
     def action(self, finding: Finding, source: str, field: str) -> Action:
         """What the first rule that fits says; to keep it, if none does."""
         for rule in _fitting(self, finding.kind, source, field):
@@ -228,6 +242,11 @@ class Treatment:
             rule.action is not Action.KEEP and Kind.COORDINATES in rule.kinds
             for rule in policy.rules
         )
+
+    def wherever(self) -> Treatment:
+        """The same for texts of which nobody knows where they stood, without names that only a
+        language model tells (`Policy.wherever`)."""
+        return Treatment(self.policy.wherever)
 
     def told(self, records: Iterable[tuple[str | None, Texts, str | None]]) -> dict[int, Told]:
         """The names in the texts of each of some records: its language, its texts, and what a

@@ -17,6 +17,7 @@ import msgspec
 from psycopg.rows import DictRow
 
 from pipeline import embed
+from pipeline.entities import Mention, mentions
 from pipeline.names import Told
 from pipeline.privacy import NAME_OF_BLOB, Texts, Treatment, is_tag, joined
 from pipeline.text import clean_json
@@ -135,6 +136,16 @@ def removable(rows: list[DictRow], treatment: Treatment) -> int:
     return sum(new.says_else for new in _changing(rows, treatment))
 
 
+def removable_files(rows: list[DictRow], treatment: Treatment) -> int:
+    """How many of some rows of files do."""
+    return len(_changing_files(rows, treatment))
+
+
+def mentioned(row: DictRow) -> list[Mention]:
+    """Who and what a stored document mentions."""
+    return list(mentions(_record(row, row["metadata"])))
+
+
 def _pages(page: Callable[[int, int], list[DictRow]], after: int = 0) -> Iterator[list[DictRow]]:
     """All that `page(after, n)` gives, by ids."""
     while rows := page(after, _PAGE):
@@ -149,9 +160,7 @@ def _treat_files(run: Runtime, user_id: UUID, treatment: Treatment, *, dry: bool
     """
     changed = 0
     for rows in _pages(partial(privacy.files, run.lake, user_id)):
-        told = treatment.told((None, Texts(None, None, {}), _given_name(row)) for row in rows)
-        found = (_treated_file(row, told.get(n), treatment) for n, row in enumerate(rows))
-        items = [item for item in found if item]
+        items = _changing_files(rows, treatment)
         changed += len(items)
         if items and not dry:
             with run.lake.entering(user_id, treatment.under) as entered:
@@ -159,6 +168,13 @@ def _treat_files(run: Runtime, user_id: UUID, treatment: Treatment, *, dry: bool
                 detail = {"table": "files", "records": len(items)}
                 note(entered.connection, Event.PRIVACY_APPLIED, user_id, None, detail)
     return changed
+
+
+def _changing_files(rows: list[DictRow], treatment: Treatment) -> list[dict[str, Any]]:
+    """Those of some rows of files that are others after the policy."""
+    told = treatment.told((None, Texts(None, None, {}), _given_name(row)) for row in rows)
+    found = (_treated_file(row, told.get(n), treatment) for n, row in enumerate(rows))
+    return [item for item in found if item]
 
 
 def _given_name(row: DictRow) -> str | None:
@@ -275,16 +291,19 @@ def _remembered(run: Runtime, row: DictRow) -> list[str]:
 
 
 def _mentions(new: _New) -> bytes:
-    row = new.row
-    record = Record(
+    record = _record(new.row, new.texts.metadata)
+    lines = batches.mention_lines(new.row["record_key"].hex, record)
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
+
+
+def _record(row: DictRow, metadata: dict[str, Any]) -> Record:
+    return Record(
         data_type=DataType(row["data_type"]),
         source=row["source"],
         record_type=row["record_type"],
         identity=(),
-        metadata=new.texts.metadata,
+        metadata=metadata,
     )
-    lines = batches.mention_lines(row["record_key"].hex, record)
-    return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
 
 
 def _vectors(run: Runtime, user_id: UUID, changed: list[_New], under: ReadUnder) -> Vectors | None:
