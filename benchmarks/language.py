@@ -20,6 +20,7 @@ from pipeline.format import Format, recognise
 from pipeline.normalise import normalise, understand
 from pipeline.sniff import HEAD, media_type
 from schemas.files import Head, Member
+from schemas.privacy import ReadUnder
 from tasks.batches import Batch
 from tests.generators import google_mail, my_activity, whatsapp
 
@@ -111,7 +112,7 @@ def _rows(path: Path, name: str) -> int:
     with path.open("rb") as source, path.open("rb") as cut:
         context = form.reader.prepare(source, member)
         for part in form.reader.slices(cut, context, form.limits):
-            batch = Batch(keep_text=False, repeats=form.repeats)
+            batch = Batch(ReadUnder("any"), keep_text=False, repeats=form.repeats)
             batch.add(0, 0, normalise(understand(form, member, source, part, context)))
             records += sum(len(table.lines) for table in batch.tables.values())
     return records

@@ -29,6 +29,7 @@ from pipeline.normalise import normalise, understand
 from pipeline.sniff import HEAD, media_type
 from schemas.files import Head, Member
 from schemas.folders import Folders
+from schemas.privacy import ReadUnder
 from tasks.batches import Batch
 from tests.generators import apple_health, my_activity
 from workers import intake
@@ -64,7 +65,7 @@ def _read(path: Path) -> dict[str, Any]:
     with path.open("rb") as source, path.open("rb") as cut:
         context = form.reader.prepare(source, member)
         for part in form.reader.slices(cut, context, form.limits):
-            batch = Batch(keep_text=False, repeats=form.repeats)
+            batch = Batch(ReadUnder("any"), keep_text=False, repeats=form.repeats)
             batch.add(0, 0, normalise(understand(form, member, source, part, context)))
             records += len(batch.rejections) + sum(len(t.lines) for t in batch.tables.values())
     seconds, worked = time.monotonic() - began, time.process_time() - cpu

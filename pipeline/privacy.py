@@ -29,7 +29,7 @@ from pipeline.normalise import Found, defective
 from pipeline.personal import Finding
 from pipeline.ports import Names
 from schemas.errors import ConfigurationError
-from schemas.privacy import BY_RULE, Action, Done, Kind
+from schemas.privacy import BY_RULE, Action, Done, Kind, ReadUnder
 from schemas.records import Blob, Outcome, Record, Rejection
 
 #: The least letters of a key: 128 bits as hexadecimal digits.
@@ -91,6 +91,20 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         is out of date."""
         said = msgspec.json.encode(self, order="deterministic") + models.encode()
         return blake2b(said, key=sha256(key).digest(), digest_size=8).hexdigest()
+
+    @property
+    def wherever(self) -> Policy:
+        """What it takes away of any source and from any field, as a policy that drops it: for
+        texts of which nobody knows where they stood."""
+        rules: list[Rule] = []
+        kept: set[Kind] = set()
+        for rule in self.rules:
+            if rule.action is Action.KEEP:
+                kept |= rule.kinds
+            elif (rule.source, rule.field) == ("*", "*") and rule.kinds - kept:
+                kinds = rule.kinds - kept
+                rules.append(msgspec.structs.replace(rule, kinds=kinds, action=Action.DROP))
+        return Policy(rules=tuple(rules), regions=self.regions)
 
     def action(self, finding: Finding, source: str, field: str) -> Action:
         """What the first rule that fits says; to keep it, if none does."""
@@ -231,13 +245,18 @@ class Treatment:
                 "the privacy policy hashes: set DATAPUNK_PRIVACY_KEY_FILE to a file with a key"
             )
         self.policy = policy
-        self.fingerprint = policy.fingerprint(key, models.identity if models else "")
+        self.under = ReadUnder(policy.fingerprint(key, models.identity if models else ""))
         self._models = models
         self._key = hmac.digest(key, user, "sha256")
         self._rounds = any(
             rule.action is not Action.KEEP and Kind.COORDINATES in rule.kinds
             for rule in policy.rules
         )
+
+    def wherever(self) -> Treatment:
+        """The same for texts of which nobody knows where they stood, without names that only a
+        language model tells (`Policy.wherever`)."""
+        return Treatment(self.policy.wherever)
 
     def told(self, records: Iterable[tuple[str | None, Texts, str | None]]) -> dict[int, Told]:
         """The names in the texts of each of some records: its language, its texts, and what a

@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TypeAlias
 
+import msgspec
+
 
 class Kind(StrEnum):
     """What a piece of personal data is. `plural` is how a receipt counts it."""
@@ -61,3 +63,17 @@ _DONE = {
 
 #: How often what was done, {kind: {action: n}}: it says nothing of the values.
 Done: TypeAlias = dict[str, dict[str, int]]
+
+
+class ReadUnder(msgspec.Struct, frozen=True):
+    """The policy under which something was read, by its fingerprint. Content comes into the lake
+    with one of these, and only while that policy is the present one."""
+
+    policy: str
+
+
+class Since(msgspec.Struct, frozen=True):
+    """The turn of the stored rows that was seen before some of them were read: what is made of
+    them is of use only while it is the same."""
+
+    turn: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from operator import itemgetter
 from typing import Any
@@ -15,9 +16,10 @@ from numpy.typing import NDArray
 from pgvector.psycopg import register_vector
 
 from schemas.errors import TransientError
+from schemas.privacy import ReadUnder, Since
 from schemas.records import UNDATED
 from sql.queries import queries
-from sql.store import Commit, Connection, Lake
+from sql.store import Commit, Connection, ContentCommit, Entered, Lake, OtherPolicy, Purpose
 
 _LAKE = queries("lake")
 #: Tables of `timeseries`.
@@ -133,7 +135,7 @@ class Came(msgspec.Struct, frozen=True):
     older: dict[int, int] = {}
 
 
-def load_documents(commit: Commit, staged: Staged) -> Came:
+def load_documents(commit: ContentCommit, staged: Staged) -> Came:
     """Insert documents, the vectors of the new ones, and who and what stands in them."""
     stage(commit.connection, staged)
     if staged.repeats:
@@ -180,7 +182,7 @@ def _number_repeats(commit: Commit, staged: Staged) -> None:
 
 
 def _take_versions(
-    commit: Commit, came: Came, common: Mapping[str, Any], vectors: Vectors | None
+    commit: ContentCommit, came: Came, common: Mapping[str, Any], vectors: Vectors | None
 ) -> Came:
     """What differs from what another export said of the same record."""
     taken = commit.run("lake", "supersede", **common)
@@ -195,7 +197,7 @@ def _take_versions(
     return Came(dict(rows), dict(Counter(row["file"] for row in newer)), dict(older))
 
 
-def load_meaning(commit: Commit, staged: Staged) -> None:
+def load_meaning(commit: ContentCommit, staged: Staged) -> None:
     """Mentions and relations are the same whoever loads them, so that twice is once."""
     if staged.mentions:
         commit.run("lake", "insert_entities")
@@ -204,7 +206,7 @@ def load_meaning(commit: Commit, staged: Staged) -> None:
         commit.run("lake", "insert_relations")
 
 
-def load_series(commit: Commit, name: str, lines: bytes, file_ids: Sequence[int]) -> Came:
+def load_series(commit: ContentCommit, name: str, lines: bytes, file_ids: Sequence[int]) -> Came:
     """Insert rendered rows of a series: `locations` or `metrics`."""
     commit.connection.execute(_LAKE[f"stage_{name}"])
     copy_lines(commit.connection, f"copy_{name}", lines)
@@ -330,17 +332,33 @@ class VectorStore:
         return {row["text_hash"].bytes: _float32(row["embedding"]) for row in rows}
 
     def keep(
-        self, user_id: UUID, model_id: int, fresh: Mapping[bytes, NDArray[np.float32]]
+        self,
+        user_id: UUID,
+        model_id: int,
+        fresh: Mapping[bytes, NDArray[np.float32]],
+        of: ReadUnder | Since,
     ) -> None:
-        """Remember new vectors under the hashes of their texts, in a transaction of its own."""
+        """Remember new vectors under the hashes of their texts, in a transaction of its own.
+
+        `of` says how the texts were read. Raises `OtherPolicy` if the policy is another one now;
+        texts of stored rows that may be other ones now are not remembered.
+        """
         rows = [
             {"user_id": user_id, "model_id": model_id, "text_hash": UUID(bytes=h), "embedding": v}
             for h, v in sorted(fresh.items(), key=itemgetter(0))
         ]
-        with self._lake.as_user(user_id) as connection:
-            register_vector(connection)  # before the cursor, which takes over what is registered
-            with connection.cursor() as cursor:
-                cursor.executemany(_LAKE["cache_vectors"], rows)
+        if isinstance(of, ReadUnder):
+            with self._lake.entering(user_id, of) as entered:
+                _cache(entered, rows)
+            return
+        with suppress(OtherPolicy), self._lake.remaking(user_id, Purpose.VECTORS, of) as entered:
+            _cache(entered, rows)
+
+
+def _cache(entered: Entered, rows: Sequence[Mapping[str, Any]]) -> None:
+    register_vector(entered.connection)  # before the cursor, which takes over what is registered
+    with entered.connection.cursor() as cursor:
+        cursor.executemany(_LAKE["cache_vectors"], rows)
 
 
 def _float32(vector: Any) -> NDArray[np.float32]:

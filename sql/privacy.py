@@ -11,9 +11,10 @@ import msgspec
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
+from schemas.privacy import ReadUnder, Since
 from sql.load import Vectors, copy_lines, copy_vectors
 from sql.queries import queries
-from sql.store import Connection, Hold, Lake
+from sql.store import Entered, Hold, Lake
 
 _PRIVACY, _LAKE = queries("privacy"), queries("lake")
 
@@ -26,13 +27,15 @@ class Table(StrEnum):
 
 
 class Renewed(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows of one page that change. `items` are as `user_data.treat` takes them.
+    """Rows of one page that change. `items` are as `user_data.treat` takes them. `turn` is that of
+    the run.
 
     `mentions` are lines of COPY, by the ids of documents whose texts change; `vectors` are of the
     texts that stand now, under keys of `key_of`.
     """
 
     table: Table
+    turn: int
     last: int
     items: Sequence[Mapping[str, Any]]
     mentions: Mapping[int, bytes] = {}
@@ -44,17 +47,33 @@ def key_of(document_id: int) -> UUID:
     return UUID(int=document_id)
 
 
-def begin(lake: Lake, user_id: UUID, policy: str) -> None:
-    """Begin a run, or take up one that was cut short. Waits for commits that are under way: they
-    may have gone by the policy of before."""
-    with lake.as_user(user_id, hold=Hold.ALONE) as connection:
-        connection.execute(_PRIVACY["begin"], {"user_id": user_id, "policy": policy})
+def begin(lake: Lake, user_id: UUID, under: ReadUnder) -> None:
+    """Begin a run, or take up one that was cut short: its policy is the present one. Waits for
+    commits that are under way: they may have gone by the policy of before."""
+    lake.announce(user_id, under.policy, by_hand=True)
+    with lake.entering(user_id, under, hold=Hold.ALONE) as entered:
+        asked = {"user_id": user_id, "policy": under.policy}
+        entered.connection.execute(_PRIVACY["begin"], asked)
 
 
-def reached(lake: Lake, user_id: UUID) -> dict[Table, int]:
-    """The last ids of both tables that a run has seen."""
+class Reached(msgspec.Struct, frozen=True):
+    """How far a run has come: the last ids that it has seen. In another turn it has not."""
+
+    turn: int
+    after_document: int
+    after_version: int
+
+
+def reached(lake: Lake, user_id: UUID) -> Reached:
+    """How far the user's run has come."""
     (row,) = lake.rows(user_id, "privacy", "reached", user_id=user_id)
-    return {Table.DOCUMENTS: row["after_document"], Table.VERSIONS: row["after_version"]}
+    return msgspec.convert(row, Reached)
+
+
+def at_rest_since(lake: Lake, user_id: UUID) -> Since | None:
+    """The turn of the stored rows; None while a policy is being applied to them."""
+    rows = lake.rows(user_id, "privacy", "at_rest", user_id=user_id)
+    return Since(rows[0]["turn"]) if rows else None
 
 
 def page(lake: Lake, user_id: UUID, table: Table, after: int, n: int) -> list[DictRow]:
@@ -68,8 +87,10 @@ def with_vectors(lake: Lake, user_id: UUID, ids: Sequence[int]) -> set[int]:
     return {row["document_id"] for row in rows}
 
 
-def renew(connection: Connection, user_id: UUID, new: Renewed) -> int:
+def renew(entered: Entered, user_id: UUID, new: Renewed) -> int:
     """Put a page back, and remember that it was seen; how many rows changed."""
+    connection = entered.connection
+    connection.execute(_PRIVACY["hold_texts"], {"user_id": user_id})
     asked = {"items": Jsonb(list(new.items)), "versions": new.table is Table.VERSIONS}
     rows = connection.execute(_PRIVACY["treat"], asked).fetchall() if new.items else []
     done = {row["id"] for row in rows}
@@ -92,7 +113,7 @@ def renew(connection: Connection, user_id: UUID, new: Renewed) -> int:
         )
     last = {table.value.removesuffix("s"): 0 for table in Table}
     last[new.table.value.removesuffix("s")] = new.last
-    connection.execute(_PRIVACY["reach"], {"user_id": user_id, **last})
+    connection.execute(_PRIVACY["reach"], {"user_id": user_id, "turn": new.turn, **last})
     return len(done)
 
 
@@ -101,9 +122,10 @@ def files(lake: Lake, user_id: UUID, after: int, n: int) -> list[DictRow]:
     return lake.rows(user_id, "privacy", "files", user_id=user_id, after=after, n=n)
 
 
-def renew_files(connection: Connection, user_id: UUID, items: Sequence[Mapping[str, Any]]) -> None:
+def renew_files(entered: Entered, user_id: UUID, items: Sequence[Mapping[str, Any]]) -> None:
     """Put back rows of `files`: `id`, `path` and, where there is something, `noted`."""
-    connection.execute(_PRIVACY["treat_files"], {"user_id": user_id, "items": Jsonb(list(items))})
+    asked = {"user_id": user_id, "items": Jsonb(list(items))}
+    entered.connection.execute(_PRIVACY["treat_files"], asked)
 
 
 def drift(lake: Lake, user_id: UUID) -> list[tuple[str, str]]:
@@ -115,14 +137,22 @@ def drift(lake: Lake, user_id: UUID) -> list[tuple[str, str]]:
 
 
 def finish(
-    connection: Connection, user_id: UUID, told: Sequence[tuple[str, str]] = (), *, raw: bool = True
-) -> None:
+    entered: Entered,
+    user_id: UUID,
+    turn: int,
+    told: Sequence[tuple[str, str]] = (),
+    *,
+    raw: bool = True,
+) -> bool:
     """All was seen; of `told`, as `drift` has them, nothing is told any more. Without `raw` no
-    quarantined record keeps its bytes."""
+    quarantined record keeps its bytes. False, and there is more to see, if older versions came
+    back in that turn. The transaction holds the lake alone."""
+    connection = entered.connection
     if not raw:
         connection.execute(_PRIVACY["forget_bytes"], {"user_id": user_id})
     if told:
         formats, fields = zip(*told, strict=True)
         asked = {"user_id": user_id, "formats": list(formats), "fields": list(fields)}
         connection.execute(_PRIVACY["drop_drift"], asked)
-    connection.execute(_PRIVACY["finish"], {"user_id": user_id})
+    asked_at = {"user_id": user_id, "turn": turn}
+    return connection.execute(_PRIVACY["finish"], asked_at).fetchone() is not None

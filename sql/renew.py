@@ -15,7 +15,7 @@ import msgspec
 
 from sql.load import SERIES, Staged, copy_lines, stage
 from sql.queries import queries
-from sql.store import Commit
+from sql.store import Commit, ContentCommit
 
 _LAKE, _REPARSE = queries("lake"), queries("reparse")
 _STAGES = ("documents", *SERIES, "mentions", "relations", "vectors")
@@ -61,7 +61,9 @@ def send(commit: Commit, name: str, lines: Iterable[str]) -> None:
             copy.write(f"{line}\n")
 
 
-def compare(commit: Commit, files: Sequence[int], form: str, version: int, *, repeats: bool) -> int:
+def compare(
+    commit: ContentCommit, files: Sequence[int], form: str, version: int, *, repeats: bool
+) -> int:
     """Set what was sent against the rows of the files. Rows that nothing stands for any more are
     let go of; returns how many."""
     asked: dict[str, Any] = {"files": list(files), "format": form, "version": version}
@@ -96,7 +98,7 @@ def clear(commit: Commit) -> None:
     commit.run("reparse", "clear_stage")
 
 
-def renew_documents(commit: Commit, staged: Staged) -> list[Renewed]:
+def renew_documents(commit: ContentCommit, staged: Staged) -> list[Renewed]:
     """Rewrite the documents that are staged, each in its place, with vectors of new texts."""
     clear(commit)
     stage(commit.connection, staged)
@@ -109,7 +111,9 @@ def renew_documents(commit: Commit, staged: Staged) -> list[Renewed]:
     return [Renewed(row["file"], row["chunk"], row["merged"]) for row in rows]
 
 
-def renew_series(commit: Commit, name: str, lines: bytes, file_ids: Sequence[int]) -> list[Renewed]:
+def renew_series(
+    commit: ContentCommit, name: str, lines: bytes, file_ids: Sequence[int]
+) -> list[Renewed]:
     """Rewrite the rows of a series that differ from rendered ones."""
     clear(commit)
     copy_lines(commit.connection, f"copy_{name}", lines)
@@ -124,7 +128,7 @@ def stage_meaning(commit: Commit, mentions: bytes, relations: bytes) -> None:
             copy_lines(commit.connection, f"copy_{name}", lines)
 
 
-def renew_meaning(commit: Commit) -> None:
+def renew_meaning(commit: ContentCommit) -> None:
     """Mentions and relations of the files' documents as they are staged."""
     commit.run("reparse", "forget_meaning")
     for name in ("entities", "mentions", "relations"):

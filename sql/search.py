@@ -15,7 +15,7 @@ from psycopg import sql
 
 from schemas.errors import PermanentError
 from sql.queries import queries
-from sql.store import Connection, Lake
+from sql.store import Connection, Lake, Purpose
 from sql.vectors import Wanted
 
 _SEARCH = queries("search")
@@ -390,8 +390,10 @@ def index_some(
         "least_chars": LEAST_CHARS,
         **wanted.parameters(),
     }
-    (row,) = lake.rows(user_id, "search", "index_some", user_id=user_id, n=n, **asked)
-    return int(row["count"])
+    with lake.remaking(user_id, Purpose.INDEX) as entered:
+        query = {"user_id": user_id, "n": n, **asked}
+        row = entered.connection.execute(_SEARCH["index_some"], query).fetchone()
+    return int((row or {"count": 0})["count"])
 
 
 def models(lake: Lake, user_id: UUID) -> Sequence[Mapping[str, Any]]:

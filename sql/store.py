@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -19,6 +20,7 @@ from psycopg_pool.pool import AddConnection
 
 from schemas.crash import crash_here
 from schemas.errors import DatapunkError, TransientError
+from schemas.privacy import ReadUnder, Since
 from schemas.progress import Event, Stage
 from sql.queries import queries
 
@@ -44,6 +46,10 @@ _WEATHER = (
 
 class Fenced(DatapunkError):
     """Another worker holds this chunk now; what was done here is thrown away."""
+
+
+class OtherPolicy(DatapunkError):
+    """The privacy policy is another one than that under which this was read: it is read anew."""
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -302,28 +308,108 @@ class Hold(StrEnum):
     ALONE = "alone"
 
 
+class Purpose(StrEnum):
+    """Why a transaction writes content that nobody reads under a policy (`imports.enter_stored`):
+    what is made of stored rows, and what a person writes by hand."""
+
+    INDEX = "index"
+    VECTORS = "vectors"
+    MOVE = "move"
+    HAND = "hand"
+
+
+class Entered(NamedTuple):
+    """A transaction that passed the gate: it may write content. Only `Lake` makes one."""
+
+    connection: Connection
+
+
 class Lake:
-    """The data plane: rows of one user at a time, under row-level security."""
+    """The data plane: rows of one user at a time, under row-level security.
+
+    Content is written in a transaction that `entering` or `remaking` opened; the database refuses
+    it in any other (docs/decisions/0020-one-gate.md).
+    """
 
     def __init__(self, pool: ConnectionPool[Connection]) -> None:
         self.pool = pool
+        self._announced: dict[UUID, str] = {}
+
+    @contextmanager
+    def _transaction(
+        self, query: str, asked: Mapping[str, Any], on: Connection | None = None
+    ) -> Iterator[Entered]:
+        """One transaction that begins with a query of `jobs`. Raises `OtherPolicy` where that says
+        that it may not go on."""
+        given = self.pool.connection() if on is None else nullcontext(on)
+        with weather(), given as connection, connection.transaction():
+            row = connection.execute(_JOBS[query], asked).fetchone()
+            if row is not None and row.get("entered") is False:
+                raise OtherPolicy
+            yield Entered(connection)
+            crash_here("lake.before_commit")
+        crash_here("lake.after_commit")
 
     @contextmanager
     def as_user(
         self, user_id: UUID, *, hold: Hold | None = None, on: Connection | None = None
     ) -> Iterator[Connection]:
-        """One transaction that sees and writes the rows of one user, on a connection of the pool
-        unless it has one (`on`).
+        """One transaction that sees the rows of one user, and writes what is no content, on a
+        connection of the pool unless it has one (`on`).
 
         `hold` comes before every other lock, in all transactions that need it.
         """
-        given = self.pool.connection() if on is None else nullcontext(on)
-        with weather(), given as connection, connection.transaction():
-            asked = {"user_id": user_id, "alone": hold == Hold.ALONE}
-            connection.execute(_JOBS["become_and_hold" if hold else "become"], asked)
-            yield connection
-            crash_here("lake.before_commit")
-        crash_here("lake.after_commit")
+        asked = {"user_id": user_id, "alone": hold == Hold.ALONE}
+        query = "become_and_hold" if hold else "become"
+        with self._transaction(query, asked, on) as entered:
+            yield entered.connection
+
+    @contextmanager
+    def entering(
+        self, user_id: UUID, under: ReadUnder, *, hold: Hold = Hold.SHARED, moves: bool = False
+    ) -> Iterator[Entered]:
+        """One transaction that writes what was read under a policy. It holds the lake.
+
+        `moves` says that older versions may stand again by it. Raises `OtherPolicy` if the present
+        policy is another one.
+        """
+        asked = {"user_id": user_id, "alone": hold == Hold.ALONE, "moves": moves}
+        try:
+            with self._transaction("enter", {**asked, "policy": under.policy}) as entered:
+                yield entered
+        except OtherPolicy:
+            self._announced.pop(user_id, None)
+            raise
+
+    @contextmanager
+    def remaking(
+        self, user_id: UUID, purpose: Purpose, since: Since | None = None
+    ) -> Iterator[Entered]:
+        """One transaction that writes what is made of stored rows, or what a person wrote.
+
+        Raises `OtherPolicy` if a policy was applied to the rows `since` then, or is being applied.
+        """
+        asked = {"user_id": user_id, "purpose": purpose, "since": since and since.turn}
+        with self._transaction("enter_stored", asked) as entered:
+            yield entered
+
+    def announce(self, user_id: UUID, policy: str, *, by_hand: bool = False) -> None:
+        """This host works under a policy, which is the present one from now on, if it is newer or
+        a person says so. Once told, nothing is asked until it changes.
+
+        Raises `TransientError` while another host has a newer one.
+        """
+        if self._announced.get(user_id) == policy and not by_hand:
+            return
+        asked = {"policy": policy, "host": platform.node(), "by_hand": by_hand}
+        (row,) = self.rows(user_id, "jobs", "announce_policy", user_id=user_id, **asked)
+        if not row["present"]:
+            raise TransientError(
+                "another host has a newer privacy policy: give this host the same file, or run: "
+                "datapunk privacy apply",
+                code="policy_superseded",
+            )
+        self._announced[user_id] = policy
 
     @contextmanager
     def commit(
@@ -335,19 +421,30 @@ class Lake:
         the stage then runs again.
         """
         with self.as_user(claim.user_id, hold=hold) as connection:
-            if not wait:
-                connection.execute("SET LOCAL synchronous_commit = off")
-            held = connection.execute(
-                _CHUNKS["hold"], {"chunk": claim.id, "token": claim.token}
-            ).fetchone()
-            if held is None:
-                raise Fenced
+            _hold_chunk(connection, claim, wait=wait)
             yield Commit(connection, claim)
+
+    @contextmanager
+    def commit_content(
+        self, claim: Claim, under: ReadUnder, *, wait: bool = True
+    ) -> Iterator[ContentCommit]:
+        """The same where the stage writes content. Raises `OtherPolicy`, too."""
+        with self.entering(claim.user_id, under) as entered:
+            _hold_chunk(entered.connection, claim, wait=wait)
+            yield ContentCommit(entered, claim)
 
     def rows(self, user_id: UUID, file: str, query: str, /, **parameters: Any) -> list[DictRow]:
         """The rows of a named query, as one user."""
         with self.as_user(user_id) as connection:
             return connection.execute(queries(file)[query], parameters).fetchall()
+
+
+def _hold_chunk(connection: Connection, claim: Claim, *, wait: bool) -> None:
+    if not wait:
+        connection.execute("SET LOCAL synchronous_commit = off")
+    held = connection.execute(_CHUNKS["hold"], {"chunk": claim.id, "token": claim.token}).fetchone()
+    if held is None:
+        raise Fenced
 
 
 class Commit:
@@ -408,6 +505,18 @@ class Commit:
         """Append to the audit trail in the same transaction."""
         claim = self.claim
         note(self.connection, kind, claim.user_id, claim.job_id, detail, claim.id)
+
+
+class ContentCommit(Commit):
+    """The same where the transaction may write content. What writes any takes one of these."""
+
+    def __init__(self, entered: Entered, claim: Claim) -> None:
+        super().__init__(entered.connection, claim)
+        self.entered = entered
+
+    def of(self, claim: Claim) -> ContentCommit:
+        """The same transaction, for rows that stand under other ids."""
+        return ContentCommit(self.entered, claim)
 
 
 #: What is counted of records, for a chunk, a file and a job.

@@ -14,7 +14,7 @@ from pgvector.psycopg import register_vector
 
 from schemas.crash import crash_here
 from sql.queries import queries
-from sql.store import Connection, Hold, Lake
+from sql.store import Connection, Lake, Purpose
 
 _VECTORS = queries("vectors")
 
@@ -109,7 +109,8 @@ class Backlog:
     def put(self, model: str, model_id: int, taken: Sequence[Taken], vectors: Pieces | None) -> int:
         """Vectors in the place of what those documents had; how many of them are as they were
         read. The others wait on. `vectors.owners` counts in `taken`."""
-        with self._lake.as_user(self._user, hold=Hold.SHARED) as connection:
+        with self._lake.remaking(self._user, Purpose.VECTORS) as entered:
+            connection = entered.connection
             connection.execute(_VECTORS["stage_pieces"])
             if vectors is not None:
                 _copy(connection, taken, vectors)

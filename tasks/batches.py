@@ -21,6 +21,7 @@ from pipeline.normalise import Found
 from pipeline.screen import Repeats, key_of, occurrence_key
 from pipeline.text import clean_json
 from schemas.identity import record_key
+from schemas.privacy import ReadUnder
 from schemas.reasons import Reason
 from schemas.records import Blob, DataType, Metric, Point, Record, Rejection
 from sql import copy
@@ -123,10 +124,11 @@ class Table:
 
 
 class Batch:
-    """Collects the outcomes of a chunk. `keep_text` says whether records are to be embedded;
-    `repeats`, whether equal records of one file are several facts."""
+    """Collects the outcomes of a chunk, all read under one policy. `keep_text` says whether
+    records are to be embedded; `repeats`, whether equal records of one file are several facts."""
 
-    def __init__(self, *, keep_text: bool, repeats: bool = False) -> None:
+    def __init__(self, under: ReadUnder, *, keep_text: bool, repeats: bool = False) -> None:
+        self._under = under
         self.documents = Table()
         self.locations = Table()
         self.metrics = Table()
@@ -247,6 +249,7 @@ class Batch:
             path,
             {
                 **tables,
+                "policy": encode(self._under),
                 "mentions": _lines(self.mentions),
                 "relations": _lines(self.relations),
                 "drift": encode([(slot, f, n) for (slot, f), n in self.drift.items()]),
@@ -341,6 +344,7 @@ def _decoded(section: str, kind: Any) -> Callable[[Path], Any]:
     return read
 
 
+read_under: Callable[[Path], ReadUnder] = _decoded("policy", ReadUnder)
 read_rejections: Callable[[Path], list[Quarantined]] = _decoded("rejections", list[Quarantined])
 read_attached: Callable[[Path], list[Attached]] = _decoded("attached", list[Attached])
 read_drift: Callable[[Path], list[tuple[int, str, int]]] = _decoded(

@@ -23,11 +23,12 @@ from pipeline.privacy import Treatment, protect
 from pipeline.screen import first_of_each
 from schemas.crash import crash_here
 from schemas.files import Context, Member, Slice
+from schemas.privacy import ReadUnder
 from schemas.progress import Event, Stage
 from schemas.reasons import Reason
 from schemas.records import Blob
 from sql.load import Keys, Vectors, claim_known, claim_twins, known_documents
-from sql.store import COUNTS, Claim, Commit
+from sql.store import COUNTS, Claim, Commit, ContentCommit
 from tasks import alarm, batches, embedding
 from tasks.context import Runtime
 from tasks.shell import Ending
@@ -62,16 +63,15 @@ def normalise_chunk(run: Runtime, claim: Claim) -> Ending:
     """Slices to records, written once as a spool."""
     form = format_of(claim)
     files = open_files(run, claim)
-    batch = batches.Batch(keep_text=claim.embed, repeats=form.repeats)
     neighbours = run.neighbours.of(claim.user_id, claim.job_id) if form.needs_set else None
-    beside = Beside(neighbours, run.options.privacy.treatment(claim.user_id))
+    beside = Beside(neighbours, run.treatment(claim.user_id))
+    batch = batches.Batch(beside.treatment.under, keep_text=claim.embed, repeats=form.repeats)
     for slot, (file_id, start, end) in enumerate(claim.slices):
         read_slice(run, claim, batch, form, slot, files[file_id], Slice(start, end), beside)
     name = artefact(claim, "spool")
     batch.write(_folder(run, claim) / name)
     crash_here("normalise.written")
-    made_here = {"spool": name, "policy": beside.treatment.fingerprint}
-    return lambda commit: commit.advance(Stage.SCREEN, artefacts=made_here)
+    return lambda commit: commit.advance(Stage.SCREEN, artefacts={"spool": name})
 
 
 def format_of(claim: Claim) -> Format:
@@ -167,11 +167,12 @@ def _opened(run: Runtime, claim: Claim, row: Mapping[str, Any]) -> Opened:
 
 
 def screen_chunk(run: Runtime, claim: Claim) -> Ending:
-    """Set the rejections aside, and drop what the chunk or the lake has already."""
+    """Drop what the chunk or the lake has already. Rejections wait for the load: a chunk that
+    begins anew leaves nothing of them."""
     path = made(run, claim, "spool")
     columns = {name: batches.read_columns(path, name) for name in batches.TABLES}
     rejections = batches.read_rejections(path)
-    items, drift = batches.read_items(path), batches.read_drift(path)
+    items = batches.read_items(path)
     masks = {name: first_of_each(table.keys) for name, table in columns.items()}
     twins = _twins(claim, columns["documents"], masks["documents"])
     known = np.zeros(len(columns["documents"]), dtype=np.bool_)
@@ -189,8 +190,6 @@ def screen_chunk(run: Runtime, claim: Claim) -> Ending:
             claim_twins(commit, *some_of(claim, columns["documents"], twins))
         if known.any():
             claim_known(commit, *some_of(claim, columns["documents"], known))
-        note_drift(commit, claim, drift)
-        quarantine(commit, claim, rejections)
         following = Stage.EMBED if claim.embed else Stage.LOAD
         commit.advance(following, artefacts={"mask": name}, tally=tally)
 
@@ -241,7 +240,7 @@ def some_of(
     return chosen, [claim.slices[slot][0] for slot in table.slots[at]]
 
 
-def note_drift(commit: Commit, claim: Claim, drift: list[tuple[int, str, int]]) -> None:
+def note_drift(commit: ContentCommit, claim: Claim, drift: list[tuple[int, str, int]]) -> None:
     """Fields that the format does not know, by name: a name is no content, but is kept out of
     logs all the same."""
     rows = [
@@ -281,7 +280,11 @@ def _add(counts: dict[str, int], more: Mapping[str, int]) -> None:
 
 
 def quarantine(
-    commit: Commit, claim: Claim, rejections: list[batches.Quarantined], *, first: int = 0
+    commit: ContentCommit,
+    claim: Claim,
+    rejections: list[batches.Quarantined],
+    *,
+    first: int = 0,
 ) -> None:
     """Set rejections aside, each with its raw bytes and where they lie; `first` is the place of
     the first among those of the chunk."""
@@ -301,7 +304,7 @@ def quarantine(
             for nth, bad in enumerate(rejections, start=first)
         ],
     )
-    if held:  # none on a second pass, after an artefact was lost
+    if held:
         commit.event(Event.QUARANTINED, records=held, codes=Counter(bad.code for bad in rejections))
         _tell_of_defects(commit, claim, rejections)
 
@@ -327,7 +330,7 @@ def embed_chunk(run: Runtime, claim: Claim) -> Ending:
     if _follow(run, claim.user_id, len(texts)):
         return lambda commit: commit.advance(Stage.LOAD)
     keys = batches.read_columns(path, "documents").keys
-    vectors = embed_texts(run, claim.user_id, keys, texts)
+    vectors = embed_texts(run, claim.user_id, keys, texts, batches.read_under(path))
     if vectors is None:
         return lambda commit: commit.advance(Stage.LOAD)
     name = artefact(claim, "vectors")
@@ -347,14 +350,19 @@ def _follow(run: Runtime, user_id: UUID, texts: int) -> bool:
 
 
 def embed_texts(
-    run: Runtime, user_id: UUID, keys: bytes, texts: list[tuple[int, str]]
+    run: Runtime,
+    user_id: UUID,
+    keys: bytes,
+    texts: list[tuple[int, str]],
+    under: ReadUnder | None,
 ) -> Vectors | None:
     """Vectors of the first tier for the texts of some records; None if there is nothing to embed.
 
-    `texts` pairs the number of a record with its text; its key is `keys[16 n : 16 n + 16]`.
+    `texts` pairs the number of a record with its text; its key is `keys[16 n : 16 n + 16]`. They
+    were read `under` a policy; with None the vectors are not remembered by their texts.
     """
     tier = run.models.first_tier(len(texts))
-    made = embedding.embed_texts(run, user_id, tier, texts)
+    made = embedding.embed_texts(run, user_id, tier, texts, under)
     if made is None:
         return None
     return Vectors(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,15 @@ import msgspec
 
 from pipeline.embed import MOST_PIECES, PIECE_CHARS, EmbedPolicy
 from pipeline.ports import BlobStore, Embedder, Models, Scanner
+from pipeline.privacy import Treatment
 from pipeline.unpack import ArchiveLimits
 from schemas.files import SliceLimits
 from schemas.folders import Folders
+from schemas.privacy import ReadUnder
 from schemas.progress import Tier
 from schemas.records import Blob
 from sql.load import Partitions, VectorStore
-from sql.store import Lake, Ledger
+from sql.store import Claim, ContentCommit, Entered, Hold, Lake, Ledger
 from tasks.alarm import Thresholds
 from tasks.neighbours import Memory
 from tasks.privacy import PolicyFile
@@ -118,6 +121,33 @@ class Runtime:
         made = copy(self)
         made._make_blobs = lambda _: _NoBlobs()
         return made
+
+    def treatment(self, user_id: UUID) -> Treatment:
+        """What is done to what is read from now on. Every reading asks this once, at its start.
+
+        Raises `TransientError` while the policy can't be used, or another host has a newer one.
+        """
+        made = self.options.privacy.treatment(user_id)
+        self.lake.announce(user_id, made.under.policy)
+        return made
+
+    @contextmanager
+    def entering(
+        self, user_id: UUID, under: ReadUnder, *, hold: Hold = Hold.SHARED, moves: bool = False
+    ) -> Iterator[Entered]:
+        """See `Lake.entering`. A policy file that changed meanwhile is noticed here."""
+        self.treatment(user_id)
+        with self.lake.entering(user_id, under, hold=hold, moves=moves) as entered:
+            yield entered
+
+    @contextmanager
+    def commit_content(
+        self, claim: Claim, under: ReadUnder, *, wait: bool = True
+    ) -> Iterator[ContentCommit]:
+        """See `Lake.commit_content`. A policy file that changed meanwhile is noticed here."""
+        self.treatment(claim.user_id)
+        with self.lake.commit_content(claim, under, wait=wait) as commit:
+            yield commit
 
     def embedder(self, model: str) -> Embedder:
         """The model of a tier, or of a name; loaded on first use and kept."""

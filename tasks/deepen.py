@@ -19,6 +19,7 @@ from pipeline.embed import text_of
 from pipeline.format import all_formats
 from schemas.crash import crash_here
 from schemas.errors import TransientError
+from sql import privacy
 from sql.vectors import MOST_ATTEMPTS, Backlog, Taken, Wanted, Where
 from tasks import chains, steps
 from tasks.context import Runtime
@@ -104,6 +105,7 @@ def turn(
 def _batch(run: Runtime, backlog: Backlog, user_id: UUID, model: str) -> int | None:
     """One batch; None where nothing was left to take."""
     size = max(32, run.embedder(model).at_once // 2)
+    since = privacy.at_rest_since(run.lake, user_id)
     taken = backlog.take(model, size, _LEASE_S)
     if not taken:
         return None
@@ -111,7 +113,7 @@ def _batch(run: Runtime, backlog: Backlog, user_id: UUID, model: str) -> int | N
     try:
         texts = [(n, text) for n, each in enumerate(taken) if (text := _text(each)) is not None]
         made = embed_texts(
-            run, user_id, model, texts, lambda: backlog.go_on(model, taken, _LEASE_S)
+            run, user_id, model, texts, since, lambda: backlog.go_on(model, taken, _LEASE_S)
         )
         crash_here("deepen.embedded")
         return backlog.put(model, run.model_id(user_id, model), taken, made)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,12 @@ from psycopg.types.json import Jsonb
 
 from pipeline.screen import first_of_each
 from schemas.crash import crash_here
-from schemas.errors import PermanentError, Rejected
+from schemas.errors import PermanentError, Rejected, TransientError
 from schemas.files import Member, Slice
 from schemas.progress import Event
 from sql.load import Came, Keys, Vectors, held_documents, instants, split_keys
 from sql.queries import queries
-from sql.store import Claim, Commit, Hold, note
+from sql.store import Claim, Commit, ContentCommit, OtherPolicy, Purpose, note
 from tasks import batches, chunk, loading, members, originals
 from tasks.apart import apart
 from tasks.context import Runtime
@@ -39,6 +40,8 @@ log = structlog.get_logger("datapunk.desk")
 
 _DESK = queries("desk")
 _PAGE = 500
+#: How often records are read anew because the privacy policy changed meanwhile.
+_TRIES = 3
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,8 +99,16 @@ def retry(run: Runtime, user_id: UUID, choice: Choice) -> Retried:
     total = Retried(waiting=row["count"])
     for page in _pages(run, user_id, chosen):
         for _, rows in groupby(page, key=lambda r: r["chunk_id"]):
-            total += _Attempt(run, list(rows)).carry_out()
+            total += _tried(run, list(rows))
     return total
+
+
+def _tried(run: Runtime, rows: list[dict[str, Any]]) -> Retried:
+    """What comes of the open records of one chunk, read under the policy that stands at the end."""
+    for _ in range(_TRIES):
+        with suppress(OtherPolicy):
+            return _Attempt(run, rows).carry_out()
+    raise TransientError("the privacy policy changes all the time", code="policy_changed")
 
 
 def _pages(
@@ -126,7 +137,7 @@ class _Attempt:
         self._files = [item.rows[0]["file_id"] for item in self._items]
         self._claim = claim = _as_claim(rows[0], self._items)
         self._beside = SetNeighbours(run.lake, claim.user_id, claim.job_id, folders=_PAGE)
-        self._treatment = run.options.privacy.treatment(claim.user_id)
+        self._treatment = run.treatment(claim.user_id)
         try:
             self._form = chunk.format_of(self._claim)
         except KeyError as error:
@@ -141,7 +152,7 @@ class _Attempt:
             if not apart(lambda: self._read(parts, path), seconds=seconds):
                 log.warning("the child that read the records ended", chunk=self._claim.id)
                 path.unlink(missing_ok=True)
-                batches.Batch(keep_text=False).write(path)
+                batches.Batch(self._treatment.under, keep_text=False).write(path)
             return self._load(path)
 
     def _parts(self, work: Path) -> Iterator[tuple[int, chunk.Opened, Slice]]:
@@ -162,7 +173,8 @@ class _Attempt:
     def _read(self, parts: Iterable[tuple[int, chunk.Opened, Slice]], path: Path) -> None:
         """Slices to a spool. Runs in a child, so it asks no service of the parent's."""
         self._run.options.bound()
-        batch = batches.Batch(keep_text=self._claim.embed, repeats=self._form.repeats)
+        under, repeats = self._treatment.under, self._form.repeats
+        batch = batches.Batch(under, keep_text=self._claim.embed, repeats=repeats)
         beside = chunk.Beside(self._beside, self._treatment)
         for slot, opened, part in parts:
             chunk.read_slice(self._run, self._claim, batch, self._form, slot, opened, part, beside)
@@ -181,8 +193,8 @@ class _Attempt:
         vectors = self._embed(path, tables["documents"], masks["documents"])
         loading.ensure_partitions(run, claim, path)
         staged, series = loading.staged_of(claim, path, masks, self._files, vectors)
-        with run.lake.as_user(claim.user_id, hold=Hold.SHARED) as connection:
-            commit = Commit(connection, claim)
+        with run.entering(claim.user_id, batches.read_under(path)) as entered:
+            commit = ContentCommit(entered, claim)
             if not self._hold(commit):
                 return Retried()
             self._count_siblings(commit, tables["documents"])
@@ -201,7 +213,8 @@ class _Attempt:
             lake, user_id, Keys(types=table.types, keys=table.keys, ats=table.ats)
         )
         texts = [(n, text) for n, text in batches.read_texts(path) if wanted[n]]
-        return chunk.embed_texts(self._run, user_id, table.keys, texts)
+        under = batches.read_under(path)
+        return chunk.embed_texts(self._run, user_id, table.keys, texts, under)
 
     def _hold(self, commit: Commit) -> bool:
         """Lock the records; False if one of them is not as it was read."""
@@ -329,7 +342,8 @@ def discard(
 
 def mend(run: Runtime, user_id: UUID, number: int, data: bytes) -> Retried:
     """Put other bytes in the place of a record's, and try it. The first bytes are kept."""
-    with run.lake.as_user(user_id) as connection:
+    with run.lake.remaking(user_id, Purpose.HAND) as entered:
+        connection = entered.connection
         row = connection.execute(_DESK["mend"], {"id": number, "mended": data}).fetchone()
         if row is None:
             raise PermanentError("The record is not open: it was loaded, discarded or taken back.")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import embed
+from schemas.privacy import ReadUnder, Since
 from sql.vectors import Pieces
 from tasks.context import Options, Runtime
 
@@ -19,6 +20,7 @@ def embed_texts(
     user_id: UUID,
     model: str,
     texts: Sequence[tuple[int, str]],
+    of: ReadUnder | Since | None,
     sign_of_life: Callable[[], None] = lambda: None,
 ) -> Pieces | None:
     """Vectors of numbered texts; None if there is nothing to embed.
@@ -26,7 +28,8 @@ def embed_texts(
     A text that this user had embedded before comes from the cache. New vectors go there batch by
     batch, in transactions of their own: a chunk of long mails takes minutes, and a worker that is
     lost in them loses one batch. A static model is quicker than the cache. After each batch
-    `sign_of_life` is called.
+    `sign_of_life` is called. `of` says how the texts were read (`VectorStore.keep`); with None none
+    is kept.
     """
     owners, pieces = _pieces(texts, run.options)
     if not pieces:
@@ -35,8 +38,8 @@ def embed_texts(
     said, kept = [piece.text for piece in pieces], embedder.kept_by_text
 
     def keep(fresh: Mapping[bytes, NDArray[np.float32]]) -> None:
-        if kept:
-            run.vectors.keep(user_id, model_id, fresh)
+        if kept and of is not None:
+            run.vectors.keep(user_id, model_id, fresh, of)
         sign_of_life()
 
     hashes = {embed.text_hash(text) for text in said} if kept else set()

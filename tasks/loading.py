@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from psycopg import errors as pg
 
-from pipeline.spool import BrokenSpool
 from schemas.crash import crash_here
 from schemas.errors import TransientError
 from sql.load import (
@@ -22,18 +21,19 @@ from sql.load import (
     load_series,
     months_of,
 )
-from sql.store import Claim, Commit, total_of
+from sql.store import Claim, ContentCommit, total_of
 from tasks import alarm, batches, chunk
 from tasks.context import Runtime
-from tasks.shell import Ending
+from tasks.shell import Content
 
 
-def load_chunk(run: Runtime, claim: Claim) -> Ending:
-    """Load what screening let through."""
+def load_chunk(run: Runtime, claim: Claim) -> Content:
+    """Load what screening let through, and set aside what could not be understood."""
     path, mask_path = chunk.made(run, claim, "spool"), chunk.made(run, claim, "mask")
     masks = {name: batches.read_mask(mask_path, name) for name in batches.TABLES}
     slots = {name: batches.read_columns(path, name).slots[masks[name]] for name in batches.TABLES}
-    attached = batches.read_attached(path)
+    attached, rejections = batches.read_attached(path), batches.read_rejections(path)
+    drift = batches.read_drift(path)
     vectors = None
     if "vectors" in claim.artefacts:
         made = chunk.made(run, claim, "vectors")
@@ -44,20 +44,18 @@ def load_chunk(run: Runtime, claim: Claim) -> Ending:
     files = [file_id for file_id, _, _ in claim.slices]
     staged, series = staged_of(claim, path, masks, files, vectors, all_about=True)
 
-    def ending(commit: Commit) -> None:
-        treatment = run.options.privacy.treatment(claim.user_id)
-        if claim.artefacts.get("policy") != treatment.fingerprint:
-            # The policy changed on the way. Under this hold: `privacy apply` waits for it.
-            raise BrokenSpool("policy")
+    def ending(commit: ContentCommit) -> None:
         came = load_rows(run, commit, staged, series)
         crash_here("load.rows_in")
         attach(commit, claim, attached)
+        chunk.note_drift(commit, claim, drift)
+        chunk.quarantine(commit, claim, rejections)
         tally = _loaded(claim, slots, came, files)
         commit.complete(tally=tally)
         if total_of(tally)["quarantined"]:
             alarm.sound(commit, run.options.alert)
 
-    return ending
+    return Content(batches.read_under(path), ending)
 
 
 def staged_of(
@@ -90,7 +88,7 @@ def staged_of(
 
 
 def load_rows(
-    run: Runtime, commit: Commit, staged: Staged, series: Mapping[str, bytes]
+    run: Runtime, commit: ContentCommit, staged: Staged, series: Mapping[str, bytes]
 ) -> dict[str, Came]:
     """Rendered lines into their tables; what came in, by table.
 
@@ -120,7 +118,7 @@ def ensure_partitions(run: Runtime, claim: Claim, path: Path) -> None:
             run.partitions.ensure(claim.user_id, name, months_of(table.ats))
 
 
-def attach(commit: Commit, claim: Claim, attached: list[batches.Attached]) -> None:
+def attach(commit: ContentCommit, claim: Claim, attached: list[batches.Attached]) -> None:
     """List files that came out of records among the job's files."""
     if attached:
         files = [{**msgspec.structs.asdict(file), "format": claim.format} for file in attached]

@@ -18,12 +18,12 @@ from schemas.files import Slice, SliceLimits
 from schemas.progress import Event, Stage
 from schemas.reasons import Reason
 from schemas.records import Rejection
-from sql.store import COUNTS, Claim, Commit
+from sql.store import COUNTS, Claim, Commit, ContentCommit
 from tasks import alarm
 from tasks import chunk as record_stages
 from tasks.batches import Quarantined
 from tasks.context import Runtime
-from tasks.shell import Ending
+from tasks.shell import Content, Ending
 
 log = structlog.get_logger("datapunk.poison")
 
@@ -41,7 +41,7 @@ class TooMuchPoison(PermanentError):
     """
 
 
-def normalise_or_split(run: Runtime, claim: Claim) -> Ending:
+def normalise_or_split(run: Runtime, claim: Claim) -> Ending | Content:
     """Slices to records; or, where that was tried too often, smaller chunks or a quarantine."""
     over = claim.attempt - run.options.max_attempts
     if over <= 0:
@@ -60,7 +60,7 @@ def normalise_or_split(run: Runtime, claim: Claim) -> Ending:
     return _set_aside(run, claim, whole)
 
 
-def _by_items(run: Runtime, claim: Claim, file: int, whole: Slice) -> Ending:
+def _by_items(run: Runtime, claim: Claim, file: int, whole: Slice) -> Ending | Content:
     """Walk the items, leaving out the format, which is most often what kills."""
     opened = record_stages.open_files(run, claim)[file]
     reader = record_stages.format_of(claim).reader
@@ -79,7 +79,7 @@ def _by_items(run: Runtime, claim: Claim, file: int, whole: Slice) -> Ending:
     return _cut(run, claim, [([(file, p.slice.start, p.slice.end)], p.items == 1) for p in parts])
 
 
-def _by_slices(run: Runtime, claim: Claim, file: int, whole: Slice) -> Ending:
+def _by_slices(run: Runtime, claim: Claim, file: int, whole: Slice) -> Ending | Content:
     """The reader's own items kill: cut where another pass of its slices finds bounds."""
     opened = record_stages.open_files(run, claim)[file]
     reader = record_stages.format_of(claim).reader
@@ -115,15 +115,16 @@ def _cut(
     return ending
 
 
-def _set_aside(run: Runtime, claim: Claim, part: Slice, marks: Sequence[Rejection] = ()) -> Ending:
+def _set_aside(run: Runtime, claim: Claim, part: Slice, marks: Sequence[Rejection] = ()) -> Content:
     """The bytes to quarantine, unread; the chunk is done. `marks` are what the reader said of the
     end of the file, beside any item."""
     ((file, _, _),) = claim.slices
+    treatment = run.treatment(claim.user_id)
     opened = record_stages.open_files(run, claim)[file]
     with opened.member.file.open("rb") as source:
         source.seek(part.start)
         raw = source.read(min(part.end - part.start, RAW_LIMIT))
-    if run.options.privacy.treatment(claim.user_id).policy.changes:
+    if treatment.policy.changes:
         raw, marks = b"", [msgspec.structs.replace(mark, raw=b"") for mark in marks]
     detail = f"each try ended with {claim.last_error_code or 'worker_lost'}"
     bad = [Quarantined(0, Reason.POISON, detail, part.start, part.end, raw)]
@@ -131,10 +132,10 @@ def _set_aside(run: Runtime, claim: Claim, part: Slice, marks: Sequence[Rejectio
     counts = dict.fromkeys(COUNTS, 0) | dict.fromkeys(("seen", "quarantined", "items"), len(bad))
     log.warning("poison", detail=detail)
 
-    def ending(commit: Commit) -> None:
+    def ending(commit: ContentCommit) -> None:
         record_stages.quarantine(commit, claim, bad)
         commit.event(Event.POISON, stage=Stage.NORMALISE, code=claim.last_error_code)
         commit.complete(tally={str(file): counts})
         alarm.sound(commit, run.options.alert)
 
-    return ending
+    return Content(treatment.under, ending)

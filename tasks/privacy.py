@@ -12,7 +12,7 @@ from schemas.privacy import BY_RULE, Kind
 
 
 class PolicyFile:
-    """A policy and its key, read again when one of the files changes. No file: all is kept.
+    """A policy and its key, as their files say at each moment. No file: all is kept.
 
     What is read after a change is treated by it, so no process has to be started anew. `models`
     find names of people, places and organisations; None: nobody does.
@@ -23,23 +23,23 @@ class PolicyFile:
     ) -> None:
         self._path, self._key_path, self._models = path, key, models
         self._kinds = frozenset(Kind) if models else BY_RULE
-        self._seen: tuple[tuple[int, int], ...] | None = None
+        self._seen: tuple[bytes | None, bytes | None] | None = None
         self._policy, self._key = Policy(), b""
         self._treatments: dict[UUID, Treatment] = {}
 
     def read(self) -> Policy:
         """The policy. Raises `ConfigurationError` with what is wrong with it, or with the key."""
         try:
-            paths = [path for path in (self._path, self._key_path) if path is not None]
-            seen = tuple((stat.st_mtime_ns, stat.st_size) for stat in map(Path.stat, paths))
-            if seen != self._seen:
-                self._policy = self._parsed(self._path)
-                self._key = self._key_path.read_bytes().strip() if self._key_path else b""
+            seen = _bytes_of(self._path), _bytes_of(self._key_path)
         except OSError as error:
             raise ConfigurationError(f"{error.filename}: {error.strerror}") from error
-        if self._key_path and len(self._key) < KEY_CHARS:
-            raise ConfigurationError(f"{self._key_path}: a key has {KEY_CHARS} letters or more")
+        # Not by time and size: a file may change and keep both.
         if seen != self._seen:
+            data, key = seen
+            self._policy = Policy() if data is None else parse(data, self._kinds)
+            self._key = (key or b"").strip()
+            if self._key_path and len(self._key) < KEY_CHARS:
+                raise ConfigurationError(f"{self._key_path}: a key has {KEY_CHARS} letters or more")
             self._seen = seen
             self._treatments.clear()
         return self._policy
@@ -49,9 +49,6 @@ class PolicyFile:
         self.read()
         if self._models is not None:
             self._models.load()
-
-    def _parsed(self, path: Path | None) -> Policy:
-        return Policy() if path is None else parse(path.read_bytes(), self._kinds)
 
     def treatment(self, user_id: UUID) -> Treatment:
         """What is done to the records of a user. Nothing is read under a policy that can't be
@@ -67,3 +64,7 @@ class PolicyFile:
                 "the privacy policy can't be used; see: datapunk privacy check"
             ) from error
         return self._treatments[user_id]
+
+
+def _bytes_of(path: Path | None) -> bytes | None:
+    return None if path is None else path.read_bytes()

@@ -17,17 +17,20 @@ import msgspec
 from psycopg.rows import DictRow
 
 from pipeline import embed
+from pipeline.entities import Mention, mentions
 from pipeline.names import Told
 from pipeline.privacy import NAME_OF_BLOB, Texts, Treatment, is_tag, joined
 from pipeline.text import clean_json
 from schemas.crash import crash_here
+from schemas.errors import TransientError
+from schemas.privacy import ReadUnder
 from schemas.progress import Event
 from schemas.records import DataType, Record
 from sql import privacy
 from sql.copy import content_hash, tag_name
 from sql.load import Vectors
-from sql.privacy import Renewed, Table
-from sql.store import Hold, note
+from sql.privacy import Reached, Renewed, Table
+from sql.store import Hold, OtherPolicy, note
 from tasks import batches, chunk, indexing, members
 from tasks.context import Runtime
 
@@ -64,32 +67,83 @@ class _New(msgspec.Struct, frozen=True):
 def apply(run: Runtime, user_id: UUID, treatment: Treatment, *, dry: bool = False) -> Applied:
     """Every document of a user, and every older version, as the policy wants it now.
 
-    With `dry` nothing is written.
+    With `dry` nothing is written. Raises `TransientError` if another policy becomes the present
+    one meanwhile.
     """
-    after = dict.fromkeys(Table, 0)
-    if not dry:
-        privacy.begin(run.lake, user_id, treatment.fingerprint)
+    run_over = _Pass(run, user_id, treatment, dry=dry)
+    if dry:
+        run_over.rows(Reached(0, 0, 0))
+        return run_over.applied()
+    try:
+        privacy.begin(run.lake, user_id, treatment.under)
         crash_here("privacy.begun")
-        after = privacy.reached(run.lake, user_id)
-    seen: Counter[str] = Counter()
-    done: Counter[tuple[str, str]] = Counter()
-    for table in Table:
-        for rows in _pages(partial(privacy.page, run.lake, user_id, table), after[table]):
-            found = _changing(rows, treatment)
-            seen[table] += len(rows)
-            seen["changed"] += len(found)
-            now = Counter(_flat(found))
-            done += now
-            if not dry:
-                _write(run, user_id, table, rows[-1]["id"], found, now)
-    seen["files"] = _treat_files(run, user_id, treatment, dry=dry)
-    if not dry:
-        known = privacy.drift(run.lake, user_id)
+        while not run_over.from_where_it_was():
+            pass
+    except OtherPolicy as error:
+        raise TransientError(
+            "the privacy policy changed on the way; run it again", code="policy_changed"
+        ) from error
+    indexing.index_user(run, user_id, seconds=_INDEX_S)
+    return run_over.applied()
+
+
+class _Pass:
+    """A run over the stored rows of a user."""
+
+    def __init__(self, run: Runtime, user_id: UUID, treatment: Treatment, *, dry: bool) -> None:
+        self._run, self._user, self._treatment, self._dry = run, user_id, treatment, dry
+        self._seen: Counter[str] = Counter()
+        self._done: Counter[tuple[str, str]] = Counter()
+
+    def applied(self) -> Applied:
+        """What came of it."""
+        return Applied(**self._seen, done=_nested(self._done))
+
+    def from_where_it_was(self) -> bool:
+        """Go on after the last page that was seen. False if older versions came back meanwhile:
+        they may be of before."""
+        lake, treatment = self._run.lake, self._treatment
+        at = privacy.reached(lake, self._user)
+        self.rows(at)
+        known = privacy.drift(lake, self._user)
         told = [(f, name) for f, name in known if treatment.name(name, f, "metadata") != name]
-        with run.lake.as_user(user_id) as connection:
-            privacy.finish(connection, user_id, told, raw=not treatment.policy.changes)
-        indexing.index_user(run, user_id, seconds=_INDEX_S)
-    return Applied(**seen, done=_nested(done))
+        with lake.entering(self._user, treatment.under, hold=Hold.ALONE) as entered:
+            raw = not treatment.policy.changes
+            ended = privacy.finish(entered, self._user, at.turn, told, raw=raw)
+            crash_here("privacy.before_end")
+        crash_here("privacy.after_end")
+        return ended
+
+    def rows(self, at: Reached) -> None:
+        """Documents and older versions behind some ids, and files."""
+        run, user_id = self._run, self._user
+        after = {Table.DOCUMENTS: at.after_document, Table.VERSIONS: at.after_version}
+        for table in Table:
+            for rows in _pages(partial(privacy.page, run.lake, user_id, table), after[table]):
+                found = _changing(rows, self._treatment)
+                self._seen[table] += len(rows)
+                self._seen["changed"] += len(found)
+                now = Counter(_flat(found))
+                self._done += now
+                if not self._dry:
+                    place = (table, at.turn, rows[-1]["id"])
+                    _write(run, user_id, self._treatment, place, found, now)
+        self._seen["files"] += _treat_files(run, user_id, self._treatment, dry=self._dry)
+
+
+def removable(rows: list[DictRow], treatment: Treatment) -> int:
+    """How many of some stored rows hold what the policy takes away."""
+    return sum(new.says_else for new in _changing(rows, treatment))
+
+
+def removable_files(rows: list[DictRow], treatment: Treatment) -> int:
+    """How many of some rows of files do."""
+    return len(_changing_files(rows, treatment))
+
+
+def mentioned(row: DictRow) -> list[Mention]:
+    """Who and what a stored document mentions."""
+    return list(mentions(_record(row, row["metadata"])))
 
 
 def _pages(page: Callable[[int, int], list[DictRow]], after: int = 0) -> Iterator[list[DictRow]]:
@@ -106,16 +160,21 @@ def _treat_files(run: Runtime, user_id: UUID, treatment: Treatment, *, dry: bool
     """
     changed = 0
     for rows in _pages(partial(privacy.files, run.lake, user_id)):
-        told = treatment.told((None, Texts(None, None, {}), _given_name(row)) for row in rows)
-        found = (_treated_file(row, told.get(n), treatment) for n, row in enumerate(rows))
-        items = [item for item in found if item]
+        items = _changing_files(rows, treatment)
         changed += len(items)
         if items and not dry:
-            with run.lake.as_user(user_id, hold=Hold.SHARED) as connection:
-                privacy.renew_files(connection, user_id, items)
+            with run.lake.entering(user_id, treatment.under) as entered:
+                privacy.renew_files(entered, user_id, items)
                 detail = {"table": "files", "records": len(items)}
-                note(connection, Event.PRIVACY_APPLIED, user_id, None, detail)
+                note(entered.connection, Event.PRIVACY_APPLIED, user_id, None, detail)
     return changed
+
+
+def _changing_files(rows: list[DictRow], treatment: Treatment) -> list[dict[str, Any]]:
+    """Those of some rows of files that are others after the policy."""
+    told = treatment.told((None, Texts(None, None, {}), _given_name(row)) for row in rows)
+    found = (_treated_file(row, told.get(n), treatment) for n, row in enumerate(rows))
+    return [item for item in found if item]
 
 
 def _given_name(row: DictRow) -> str | None:
@@ -194,26 +253,31 @@ def _renewed(
 def _write(
     run: Runtime,
     user_id: UUID,
-    table: Table,
-    last: int,
+    treatment: Treatment,
+    place: tuple[Table, int, int],
     found: list[_New],
     now: Counter[tuple[str, str]],
 ) -> None:
-    """One page back into the lake, with all that is made of its texts, and a line of audit."""
+    """One page back into the lake, with all that is made of its texts, and a line of audit.
+
+    `place` is its table, the turn of the run and the last id.
+    """
+    table, turn, last = place
     changed = [new for new in found if new.says_else] if table is Table.DOCUMENTS else []
     for new in changed:
         new.item["hashes"] = _remembered(run, new.row)
     page = Renewed(
         table=table,
+        turn=turn,
         last=last,
         items=[new.item for new in found],
         mentions={new.row["id"]: _mentions(new) for new in changed},
-        vectors=_vectors(run, user_id, changed),
+        vectors=_vectors(run, user_id, changed, treatment.under),
     )
-    with run.lake.as_user(user_id, hold=Hold.SHARED) as connection:
-        if n := privacy.renew(connection, user_id, page):
+    with run.lake.entering(user_id, treatment.under) as entered:
+        if n := privacy.renew(entered, user_id, page):
             detail = {"table": table.value, "records": n, "done": _nested(now)}
-            note(connection, Event.PRIVACY_APPLIED, user_id, None, detail)
+            note(entered.connection, Event.PRIVACY_APPLIED, user_id, None, detail)
         crash_here("privacy.before_commit")
     crash_here("privacy.after_commit")
 
@@ -227,26 +291,29 @@ def _remembered(run: Runtime, row: DictRow) -> list[str]:
 
 
 def _mentions(new: _New) -> bytes:
-    row = new.row
-    record = Record(
+    record = _record(new.row, new.texts.metadata)
+    lines = batches.mention_lines(new.row["record_key"].hex, record)
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
+
+
+def _record(row: DictRow, metadata: dict[str, Any]) -> Record:
+    return Record(
         data_type=DataType(row["data_type"]),
         source=row["source"],
         record_type=row["record_type"],
         identity=(),
-        metadata=new.texts.metadata,
+        metadata=metadata,
     )
-    lines = batches.mention_lines(row["record_key"].hex, record)
-    return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
 
 
-def _vectors(run: Runtime, user_id: UUID, changed: list[_New]) -> Vectors | None:
+def _vectors(run: Runtime, user_id: UUID, changed: list[_New], under: ReadUnder) -> Vectors | None:
     """New vectors of those that had some."""
     ids = [new.row["id"] for new in changed]
     had = privacy.with_vectors(run.lake, user_id, ids) if ids else set()
     keys = b"".join(privacy.key_of(n).bytes for n in ids)
     said = [embed.text_of(new.texts.title, new.texts.content) for new in changed]
     texts = [(n, text) for n, text in enumerate(said) if text and ids[n] in had]
-    return chunk.embed_texts(run, user_id, keys, texts) if texts else None
+    return chunk.embed_texts(run, user_id, keys, texts, under) if texts else None
 
 
 def _flat(found: list[_New]) -> dict[tuple[str, str], int]:

@@ -23,7 +23,7 @@ from schemas.progress import Event
 from schemas.reasons import Reason
 from sql import copy, renew
 from sql.load import SERIES, Came, Staged, Vectors, claim_twins, instants
-from sql.store import COUNTS, Commit, Hold, note
+from sql.store import COUNTS, ContentCommit, Hold, note
 from tasks import alarm, batches, chunk, loading, members, upload
 from tasks.context import Runtime
 from tasks.reread import Group, Reading
@@ -71,8 +71,9 @@ class Renewal:
         for group in self._groups:
             loading.ensure_partitions(run, reading.claim(), group.path)
         found = None
-        with run.lake.as_user(reading.user_id, hold=Hold.ALONE) as connection:
-            commit = Commit(connection, reading.claim())
+        under = reading.treatment.under
+        with run.entering(reading.user_id, under, hold=Hold.ALONE, moves=True) as entered:
+            commit = ContentCommit(entered, reading.claim())
             if commit.run("reparse", "hold_job"):
                 if commit.run("reparse", "set_aside", files=reading.ids) != reading.aside:
                     raise Changed
@@ -84,7 +85,7 @@ class Renewal:
             crash_here("reparse.after_commit")
         return found
 
-    def _settle(self, commit: Commit) -> Settled:
+    def _settle(self, commit: ContentCommit) -> Settled:
         reading, form = self._reading, self._form
         commit.run("reparse", "read_in_zone", zone=reading.job["zone"])
         self._make_chunk(commit)
@@ -109,7 +110,7 @@ class Renewal:
             alarm.sound(commit, self._run.options.alert, ended=True)
         return settled
 
-    def _make_chunk(self, commit: Commit) -> None:
+    def _make_chunk(self, commit: ContentCommit) -> None:
         """A chunk for files that had none of this format; they leave those of another."""
         form, reading = self._form, self._reading
         parts = [part for group in self._groups if group.chunk is None for part in group.parts]
@@ -133,7 +134,7 @@ class Renewal:
         own = [group.chunk for group in self._groups]
         commit.run("reparse", "renew_chunks", chunks=own, version=form.version)
 
-    def _send(self, commit: Commit) -> None:
+    def _send(self, commit: ContentCommit) -> None:
         """Keys and hashes of what is good, places of what is not, names of attachments."""
         groups, repeats = self._groups, self._form.repeats
         renew.begin(commit)
@@ -144,7 +145,7 @@ class Renewal:
 
     # --- quarantine ---
 
-    def _settle_quarantine(self, commit: Commit) -> tuple[int, int]:
+    def _settle_quarantine(self, commit: ContentCommit) -> tuple[int, int]:
         """Close what is good now, set aside what is bad now; how many of each."""
         commit.run("reparse", "pair", files=self._reading.ids)
         commit.run("reparse", "read_in_place")
@@ -162,18 +163,18 @@ class Renewal:
             self._set_aside(commit, group, new)
         return closed, len(new)
 
-    def _set_aside(self, commit: Commit, group: Group, new: set[tuple[int, int]]) -> None:
+    def _set_aside(self, commit: ContentCommit, group: Group, new: set[tuple[int, int]]) -> None:
         found = [
             bad for n, bad in enumerate(batches.read_rejections(group.path)) if (bad.slot, n) in new
         ]
         if found:
             (row,) = commit.run("reparse", "last_nth", chunk=group.chunk)
-            own = Commit(commit.connection, self._reading.claim(group))
+            own = commit.of(self._reading.claim(group))
             chunk.quarantine(own, own.claim, found, first=row["last"] + 1)
 
     # --- rows ---
 
-    def _renew_meaning(self, commit: Commit) -> None:
+    def _renew_meaning(self, commit: ContentCommit) -> None:
         renew.clear(commit)
         for group in self._groups:
             if not batches.has_about(group.path):
@@ -182,9 +183,9 @@ class Renewal:
             renew.stage_meaning(commit, chosen.about("mentions"), chosen.about("relations"))
         renew.renew_meaning(commit)
 
-    def _renew_group(self, commit: Commit, group: Group) -> Counter[str]:
+    def _renew_group(self, commit: ContentCommit, group: Group) -> Counter[str]:
         """Write what differs, and load what is new, of one group; numbers of records."""
-        own = Commit(commit.connection, self._reading.claim(group))
+        own = commit.of(self._reading.claim(group))
         chosen = _Chosen(commit, group)
         renewed = self._renewed(own, group, chosen)
         for row in renewed:
@@ -194,7 +195,7 @@ class Renewal:
         stood = sum(chosen.count(state) for state in ("same", "changed", "compare"))
         return Counter(same=stood - changed, changed=changed, added=self._load(own, group, chosen))
 
-    def _renewed(self, own: Commit, group: Group, chosen: _Chosen) -> list[renew.Renewed]:
+    def _renewed(self, own: ContentCommit, group: Group, chosen: _Chosen) -> list[renew.Renewed]:
         files = _files_of(own)
         found: list[renew.Renewed] = []
         if chosen.count("changed"):
@@ -204,7 +205,7 @@ class Renewal:
                 found += renew.renew_series(own, name, lines, files)
         return found
 
-    def _load(self, own: Commit, group: Group, chosen: _Chosen) -> int:
+    def _load(self, own: ContentCommit, group: Group, chosen: _Chosen) -> int:
         """What no row of the file stood for, as any load does it; how many rows came in."""
         if not chosen.count("new"):
             return 0
@@ -219,7 +220,7 @@ class Renewal:
             self._note_came(group, table)
         return sum(n for table in came.values() for n in table.rows.values())
 
-    def _staged(self, own: Commit, group: Group, chosen: _Chosen, state: str) -> Staged:
+    def _staged(self, own: ContentCommit, group: Group, chosen: _Chosen, state: str) -> Staged:
         return Staged(
             lines=chosen.lines("documents", state),
             file_ids=_files_of(own),
@@ -228,12 +229,13 @@ class Renewal:
         )
 
     def _vectors(self, group: Group, chosen: _Chosen, state: str) -> Vectors | None:
-        """Out of the cache, but for what came between."""
+        """Out of the cache, but for what came between, which is not kept there: this transaction
+        holds the lake alone."""
         if not group.embed or self._dry:
             return None
         mask = chosen.mask("documents", state)
         texts = [(n, text) for n, text in batches.read_texts(group.path) if mask[n]]
-        return chunk.embed_texts(self._run, self._reading.user_id, chosen.keys, texts)
+        return chunk.embed_texts(self._run, self._reading.user_id, chosen.keys, texts, None)
 
     # --- counts ---
 
@@ -245,9 +247,9 @@ class Renewal:
             for file, n in getattr(table, name).items():
                 self._note(file, group.chunk or 0, **{name: n})
 
-    def _renew_files(self, commit: Commit) -> None:
+    def _renew_files(self, commit: ContentCommit) -> None:
         form = self._form
-        treatment = self._run.options.privacy.treatment(self._reading.user_id)
+        treatment = self._reading.treatment
         for file in self._reading.files:
             commit.run(
                 "reparse",
@@ -263,16 +265,16 @@ class Renewal:
         commit.run("reparse", "drop_drift", format=form.name, fields=fields)
         fresh = {file.id for file in self._reading.files if file.fresh}
         for group in self._groups:
-            own = Commit(commit.connection, self._reading.claim(group))
+            own = commit.of(self._reading.claim(group))
             files = _files_of(own)
             drift = [d for d in batches.read_drift(group.path) if files[d[0]] in fresh]
             chunk.note_drift(own, own.claim, drift)
 
-    def _count(self, commit: Commit, stood: dict[_Place, Counter[str]]) -> None:
+    def _count(self, commit: ContentCommit, stood: dict[_Place, Counter[str]]) -> None:
         """Every count of the files, their chunks and the job, from what stands now."""
         items = Counter[_Place]()
         for group in self._groups:
-            files = _files_of(Commit(commit.connection, self._reading.claim(group)))
+            files = _files_of(commit.of(self._reading.claim(group)))
             for slot, n in batches.read_items(group.path).items():
                 if group.parts[slot - group.first].by_hand is None:
                     items[files[slot], group.chunk or 0] += n
@@ -306,7 +308,7 @@ def _counts(stood: Counter[str], came: Counter[str]) -> dict[str, int]:
     }
 
 
-def _files_of(own: Commit) -> list[int]:
+def _files_of(own: ContentCommit) -> list[int]:
     """The file of each slot."""
     return [file for file, _, _ in own.claim.slices]
 
@@ -359,7 +361,7 @@ def _by_hand(group: Group) -> Counter[int]:
 class _Chosen:
     """What is to be done with the outcomes of one spool."""
 
-    def __init__(self, commit: Commit, group: Group) -> None:
+    def __init__(self, commit: ContentCommit, group: Group) -> None:
         self._path = group.path
         self._masks: dict[tuple[str, str], NDArray[np.bool_]] = {}
         columns = {name: batches.read_columns(group.path, name) for name in batches.TABLES}

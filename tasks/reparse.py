@@ -20,6 +20,7 @@ import structlog
 from pipeline.format import Format, format_named, weaker_than
 from schemas.errors import PermanentError, Rejected, TransientError
 from schemas.files import Member
+from sql.store import OtherPolicy
 from tasks import members, originals
 from tasks.context import Runtime
 from tasks.renewal import Changed, Renewal, Settled
@@ -29,7 +30,8 @@ from tasks.scratch import scratch
 log = structlog.get_logger("datapunk.reparse")
 
 _PAGE = 1_000
-#: How often a batch is read anew because somebody mended a record of it meanwhile.
+#: How often a batch is read anew because somebody mended a record of it meanwhile, or the privacy
+#: policy changed.
 _TRIES = 3
 
 
@@ -157,16 +159,16 @@ class _Job:
         """Read a batch and renew its rows; where its reading fails, each file by itself."""
         for _ in range(_TRIES):
             reading = Reading(self._run, self._job, files, work)
-            if not reading.carry_out(embed=not self._wanted.dry):
-                return self._one_by_one(files, work)
             try:
+                if not reading.carry_out(embed=not self._wanted.dry):
+                    return self._one_by_one(files, work)
                 settled = Renewal(self._run, reading).carry_out(dry=self._wanted.dry)
-            except Changed:
+            except (Changed, OtherPolicy):
                 continue
             if settled is None:
                 return Reparsed(passed_over={"taken_back": len(files)})
             return Reparsed(files=len(files), records=settled)
-        raise TransientError("somebody changes records of these files all the time")
+        raise TransientError("somebody changes these records, or the policy, all the time")
 
     def _one_by_one(self, files: list[File], work: Path) -> Reparsed:
         if len(files) > 1:

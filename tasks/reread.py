@@ -89,6 +89,8 @@ class Reading:
         self.job, self.files = job, files
         self.form = files[0].found.form
         self.user_id: UUID = job["user_id"]
+        #: One for all that is read, and for what is written of it.
+        self.treatment = run.treatment(self.user_id)
         self.ids = [file.id for file in files]
         self._run = run
         self._work = work / "read"
@@ -197,9 +199,10 @@ class Reading:
     def _read(self, group: Group) -> None:
         """Slices to a spool. Runs in a child, so it asks no service of the parent's."""
         self._run.options.bound()
-        batch = batches.Batch(keep_text=group.embed, repeats=self.form.repeats)
+        under, repeats = self.treatment.under, self.form.repeats
+        batch = batches.Batch(under, keep_text=group.embed, repeats=repeats)
         claim = self.claim(group)
-        beside = chunk.Beside(self._beside, self._run.options.privacy.treatment(self.user_id))
+        beside = chunk.Beside(self._beside, self.treatment)
         for slot, part in zip(group.slots, group.parts, strict=True):
             chunk.read_slice(
                 self._run, claim, batch, self.form, slot, part.opened, part.part, beside
@@ -218,4 +221,5 @@ class Reading:
             job_id=_NOBODY,
         )
         texts = [(n, text) for n, text in batches.read_texts(group.path) if not known[n]]
-        chunk.embed_texts(self._run, self.user_id, table.keys, texts)
+        under = self.treatment.under
+        chunk.embed_texts(self._run, self.user_id, table.keys, texts, under)

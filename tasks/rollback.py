@@ -13,7 +13,7 @@ from schemas.crash import crash_here
 from schemas.errors import PermanentError
 from schemas.progress import Event, JobStatus
 from sql.queries import queries
-from sql.store import Connection, Hold, note
+from sql.store import Connection, Purpose, note
 from tasks.context import Runtime
 from tasks.housekeeping import clear
 
@@ -43,7 +43,8 @@ def roll_back(run: Runtime, user_id: UUID, job_id: UUID, *, dry: bool = False) -
     goes begin anew. Raises `PermanentError` if the job itself is still at work.
     """
     found = RolledBack()
-    with run.lake.as_user(user_id, hold=Hold.ALONE) as connection:
+    with run.lake.remaking(user_id, Purpose.MOVE) as entered:
+        connection = entered.connection
         connection.execute(_DESK["hold_job"], {"job_id": job_id})
         _check(connection, job_id)
         row = connection.execute(_DESK["roll_back"], {"job_id": job_id}).fetchone()

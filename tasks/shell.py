@@ -6,9 +6,10 @@ import errno
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
@@ -18,8 +19,9 @@ from pipeline import defects
 from pipeline.spool import BrokenSpool
 from schemas.crash import crash_here
 from schemas.errors import Rejected, TransientError, place_of
+from schemas.privacy import ReadUnder
 from schemas.progress import ROUTES, Event, Kind, Stage
-from sql.store import Claim, Commit, Fenced, Hold, Ledger
+from sql.store import Claim, Commit, ContentCommit, Fenced, Hold, Ledger, OtherPolicy
 from tasks import chains
 from tasks.context import Options, Runtime, as_ids, runtime
 
@@ -42,7 +44,16 @@ _LASTING = frozenset(
 
 #: What a stage hands back: the statements of its commit.
 Ending: TypeAlias = Callable[[Commit], None]
-Work: TypeAlias = Callable[[Runtime, Claim], Ending]
+
+
+class Content(NamedTuple):
+    """The same where they write content, with the policy under which that was read."""
+
+    under: ReadUnder
+    ending: Callable[[ContentCommit], None]
+
+
+Work: TypeAlias = Callable[[Runtime, Claim], "Ending | Content"]
 
 
 class Heartbeat:
@@ -140,17 +151,16 @@ def _carry_out(run: Runtime, claim: Claim, work: Work) -> None:
             # Only what can't be made again has to be on the disk before the message goes on; rows
             # can, until the end of their job clears its work folder.
             wait = claim.stage in (Stage.VALIDATE, Stage.EXTRACT, Stage.FINISH)
-            # These two go by what the lake has.
-            by_rows = claim.stage in (Stage.SCREEN, Stage.LOAD)
-            hold = Hold.SHARED if by_rows else None
-            with run.lake.commit(claim, wait=wait, hold=hold) as commit:
-                ending(commit)
+            with _ended(run, claim, ending, wait=wait):
                 crash_here("before_commit", claim.stage)
             crash_here("after_commit", claim.stage)
     except Fenced:
         _fenced(run, claim)
     except BrokenSpool as error:
+        log.warning("an artefact is gone; the chunk starts anew")
         _start_anew(run, claim, error)
+    except OtherPolicy as error:
+        _read_anew(run, claim, error)
     except TransientError as error:
         code = error.code or _weather(error)
         _give_back(run, claim, code, burn=code in _LASTING, cause=error)
@@ -172,9 +182,32 @@ def _carry_out(run: Runtime, claim: Claim, work: Work) -> None:
     after(run, claim)
 
 
-def _start_anew(run: Runtime, claim: Claim, cause: BrokenSpool) -> None:
+@contextmanager
+def _ended(run: Runtime, claim: Claim, ending: Ending | Content, *, wait: bool) -> Iterator[None]:
+    """The one transaction that ends a stage, when its statements are done."""
+    if isinstance(ending, Content):
+        with run.commit_content(claim, ending.under, wait=wait) as commit:
+            ending.ending(commit)
+            yield
+        return
+    # `screen` goes by what the lake has.
+    hold = Hold.SHARED if claim.stage is Stage.SCREEN else None
+    with run.lake.commit(claim, wait=wait, hold=hold) as commit:
+        ending(commit)
+        yield
+
+
+def _read_anew(run: Runtime, claim: Claim, error: OtherPolicy) -> None:
+    """What was read under another policy than the present one is thrown away."""
+    log.warning("the privacy policy changed on the way; it is read anew")
+    if claim.kind == Kind.RECORDS:
+        _start_anew(run, claim, error)
+    # What an upload committed stays; its next attempt goes on behind that.
+    _give_back(run, claim, "policy_changed", burn=False, cause=error)
+
+
+def _start_anew(run: Runtime, claim: Claim, cause: Exception) -> None:
     """From the first stage, which makes the artefacts; one that never stay is a defect of ours."""
-    log.warning("an artefact is gone; the chunk starts anew")
     try:
         crash_here("rewind.before_commit")
         first, most = ROUTES[Kind(claim.kind)][0], run.options.max_attempts

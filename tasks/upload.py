@@ -20,11 +20,11 @@ from pipeline.normalise import slices_of
 from pipeline.ports import Verdict
 from pipeline.validate import measure, media_type
 from schemas.crash import crash_here
-from schemas.errors import Rejected, TransientError
+from schemas.errors import Rejected
 from schemas.files import Context, Listed, Member, Slice, SliceLimits, SourceFile
 from schemas.progress import Disposition, Event, JobStatus, Stage
 from schemas.reasons import Reason
-from sql.store import Claim, Commit, Hold
+from sql.store import Claim, Commit, ContentCommit
 from tasks import alarm, chains, members, sealed
 from tasks.context import Options, Runtime
 from tasks.shell import Ending
@@ -151,7 +151,7 @@ class Cutter:
         self._ids: dict[int, int] = {}
         self._last = time.monotonic()
         self._full = _FIRST_FLUSH
-        self._treatment = run.options.privacy.treatment(claim.user_id)
+        self._treatment = run.treatment(claim.user_id)
 
     def take(self, entry: Member | Listed) -> None:
         """Settle one member."""
@@ -235,8 +235,8 @@ class Cutter:
             return
         crash_here("extract.before_flush")
         os.sync()  # once a batch: an fsync for each of 100,000 small members takes minutes
-        with self._run.lake.commit(self._claim, hold=Hold.SHARED) as commit:
-            self._check_policy()
+        # What sidecars say went by the policy of then.
+        with self._run.commit_content(self._claim, self._treatment.under) as commit:
             self._commit_files(commit)
             self._commit_pages(commit)
             self._commit_chunks(commit)
@@ -247,13 +247,6 @@ class Cutter:
         self._chunks.clear()
         self._send()
 
-    def _check_policy(self) -> None:
-        """What sidecars say went by the policy of then. Under this hold: `privacy apply` waits for
-        it."""
-        now = self._run.options.privacy.treatment(self._claim.user_id)
-        if now.fingerprint != self._treatment.fingerprint:
-            raise TransientError("the privacy policy changed on the way")
-
     def finish(self) -> None:
         """Commit the rest; records that need files beside them have them all now."""
         self.flush()
@@ -262,7 +255,7 @@ class Cutter:
         if released:
             self._send()
 
-    def _commit_files(self, commit: Commit) -> None:
+    def _commit_files(self, commit: ContentCommit) -> None:
         if self._files:
             # One row a member: a giant's second row says only that it is settled.
             latest = {row["ordinal"]: row for row in self._files}
@@ -275,7 +268,7 @@ class Cutter:
                 commit.event(Event.DEFECT, file=self._ids[row["ordinal"]], where=row["detail"])
                 alarm.of_defects(commit)
 
-    def _commit_pages(self, commit: Commit) -> None:
+    def _commit_pages(self, commit: ContentCommit) -> None:
         for ordinal, entries in self._pages:
             for first in range(0, len(entries), _FLUSH_LISTED):
                 lines = entries[first : first + _FLUSH_LISTED]

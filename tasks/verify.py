@@ -36,6 +36,7 @@ from tasks.batches import TABLES
 from tasks.blobs import FileBlobs
 from tasks.context import Runtime
 from tasks.neighbours import SetNeighbours
+from tasks.removed import removed
 from tasks.scratch import scratch
 from tasks.upload import storable
 
@@ -57,15 +58,18 @@ class Finding(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
-def verify(run: Runtime, reader: Lake, job: Mapping[str, Any]) -> list[Finding]:
-    """Everything that can be proven of one job; `job` is its row of `imports.jobs`.
+def verify(
+    run: Runtime, reader: Lake, job: Mapping[str, Any], *, deep: bool = False
+) -> list[Finding]:
+    """Everything that can be proven of one job; `job` is its row of `imports.jobs`. With `deep`,
+    what else goes by a sample is looked at as a whole.
 
     For a job that ended as done the original is read again, in bounded memory, and unpacked into
     a temporary folder beside the work folders. Raises `TransientError` if the database goes away.
     """
     if job["status"] not in ENDED:
         return [Finding("at rest", False, f"the job is {job['status']}; wait for its end")]
-    found = [*_ledger(reader, job), _folders_gone(run, job)]
+    found = [*_ledger(reader, job), _policy(run, reader, job, deep=deep), _folders_gone(run, job)]
     if job["status"] == JobStatus.DONE or (job["sha256"] and job["kept_as"]):
         found.append(_original(run, job))
         if job["status"] == JobStatus.DONE and found[-1].ok:
@@ -131,6 +135,17 @@ def _rows(job: Mapping[str, Any], rows: Mapping[str, int], uneven: int) -> Findi
         held == committed == said and not uneven,
         f"{held} rows, {said} counted, {held - committed} without a done chunk, "
         f"{uneven} files differ",
+    )
+
+
+def _policy(run: Runtime, reader: Lake, job: Mapping[str, Any], *, deep: bool) -> Finding:
+    """What the present privacy policy takes away stands nowhere."""
+    found, looked = removed(run, reader, job, deep=deep)
+    if not found:
+        return Finding("policy", True, looked)
+    where = ", ".join(f"{n} {what}" for what, n in sorted(found.items()))
+    return Finding(
+        "policy", False, f"{where} hold what it takes away ({looked}); run: datapunk privacy apply"
     )
 
 

@@ -37,6 +37,7 @@ from pipeline.unpack import members
 from pipeline.validate import measure
 from schemas.errors import BadValue, Rejected
 from schemas.files import Listed, Member, SliceLimits, SourceFile
+from schemas.privacy import ReadUnder
 from schemas.records import Outcome, Rejection
 from tasks.batches import Batch
 from tests import hostile
@@ -110,7 +111,7 @@ def one_format(form: Format, data: bytes) -> None:
 
 def batched(form: Format, found: list[Found]) -> Batch:
     """Outcomes as `normalise` hands them on."""
-    batch = Batch(keep_text=True, repeats=form.repeats)
+    batch = Batch(ReadUnder("any"), keep_text=True, repeats=form.repeats)
     batch.add(0, 1, normalise(found))
     return batch
 

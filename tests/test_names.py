@@ -157,7 +157,7 @@ def test_everything_is_what_can_be_found() -> None:
 def test_what_was_made_with_other_models_is_out_of_date() -> None:
     policy, other = Policy(), FakeNames()
     other.identity = "fake 2"
-    made = [Treatment(policy, models=m).fingerprint for m in (None, FakeNames(), other)]
+    made = [Treatment(policy, models=m).under.policy for m in (None, FakeNames(), other)]
     assert len(set(made)) == 3
     assert made[0] == policy.fingerprint()
 

@@ -12,6 +12,7 @@ from pipeline.entities import mentions
 from pipeline.format import Format, all_formats
 from pipeline.normalise import normalise
 from pipeline.text import clean_json
+from schemas.privacy import ReadUnder
 from schemas.records import DataType, Metric, Point, Record
 from sql import copy
 from tasks.batches import Batch
@@ -77,7 +78,7 @@ def test_names_metadata_and_its_keys_too() -> None:
     assert is_normalized("NFC", line)
     assert not is_normalized("NFC", orjson.dumps(record.metadata).decode())
     assert [mention.name for mention in mentions(found)] == ["José Müller"]
-    batch = Batch(keep_text=True)
+    batch = Batch(ReadUnder("any"), keep_text=True)
     batch.add(0, 0, [(0, 1, found)])
     assert all(is_normalized("NFC", line) for line in (*batch.mentions, *batch.documents.lines))
     assert is_normalized("NFC", batch.documents.texts[0][1])

@@ -182,7 +182,7 @@ def test_a_policy_is_read_again_when_it_changes(tmp_path: Path) -> None:
     first = file.treatment(user)
     assert file.treatment(user) is first
     path.write_text("[[rule]]\nkind = 'email'\naction = 'drop'\n")
-    assert file.treatment(user).fingerprint != first.fingerprint
+    assert file.treatment(user).under != first.under
     path.write_text("nonsense")
     for _ in range(2):
         with pytest.raises(TransientError, match="privacy check"):

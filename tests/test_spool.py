@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pipeline import spool
 from pipeline.screen import first_of_each
 from pipeline.text import clean_json
+from schemas.privacy import ReadUnder
 from schemas.records import DataType, Instant, Point, Record
 from sql import copy
 from tasks import batches
@@ -57,7 +58,7 @@ def test_only_the_first_of_equal_keys_goes_on() -> None:
 
 
 def test_a_mask_keeps_the_right_lines(tmp_path: Path) -> None:
-    batch = batches.Batch(keep_text=False)
+    batch = batches.Batch(ReadUnder("any"), keep_text=False)
     for n in range(5):
         point = Point(source="t", identity=(str(n),), time=None, latitude=float(n), longitude=0.5)
         batch.add(0, 0, [(n, 1, point)])

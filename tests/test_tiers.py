@@ -387,7 +387,7 @@ def _some(run: Runtime, backlog: Backlog, user: UUID, n: int) -> None:
     """Vectors of the full tier for so many more documents."""
     taken = backlog.take("full", n, 600)
     texts = [(at, f"{each.title}\n\n{each.content}") for at, each in enumerate(taken)]
-    made = deepen.embed_texts(run, user, "full", texts)
+    made = deepen.embed_texts(run, user, "full", texts, None)
     assert backlog.put("full", run.model_id(user, "full"), taken, made) == n
 
 

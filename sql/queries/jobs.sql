@@ -18,6 +18,18 @@ SELECT set_config('app.user_id', %(user_id)s::text, true);
 -- The same; and wait until nobody takes rows of the user back, or, alone, nobody goes by them.
 SELECT set_config('app.user_id', %(user_id)s::text, true), imports.hold_lake(%(user_id)s, %(alone)s);
 
+-- name: enter
+-- The same for a transaction that writes what was read under a policy; whether it may.
+SELECT imports.enter(%(user_id)s, %(alone)s, %(moves)s, %(policy)s) AS entered;
+
+-- name: enter_stored
+-- The same for one that writes what is made of stored rows.
+SELECT imports.enter_stored(%(user_id)s, %(purpose)s, %(since)s) AS entered;
+
+-- name: announce_policy
+-- This host works under a policy; whether it is the present one.
+SELECT imports.announce_policy(%(user_id)s, %(policy)s, %(host)s, %(by_hand)s) AS present;
+
 -- name: insert_job
 -- A file was taken in. Its upload chunk is inserted in the same transaction.
 INSERT INTO imports.jobs (id, user_id, source_name, expected_sha256, zone, remaining)
@@ -91,11 +103,14 @@ SELECT id, path, ordinal, media_type, size_bytes, sha256, encoding, context
 FROM imports.files WHERE id = ANY(%(ids)s);
 
 -- name: quarantine
+-- Where a chunk begins anew under another policy, a record's bytes are those of the last reading;
+-- bytes that somebody deleted stay away.
 INSERT INTO imports.quarantine
     (job_id, user_id, file_id, chunk_id, nth, locator, stage, code, detail, raw)
 VALUES (%(job_id)s, %(user_id)s, %(file_id)s, %(chunk_id)s, %(nth)s, %(locator)s, %(stage)s,
     %(code)s, %(detail)s, %(raw)s)
-ON CONFLICT (chunk_id, nth, user_id) DO NOTHING;
+ON CONFLICT (chunk_id, nth, user_id) DO UPDATE SET raw = excluded.raw, detail = excluded.detail
+    WHERE imports.quarantine.raw <> excluded.raw AND imports.quarantine.raw <> '';
 
 -- name: job_facts
 -- What the end of a job goes by.

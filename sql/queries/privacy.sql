@@ -2,25 +2,36 @@
 
 -- name: begin
 -- Where to go on; from the start, unless a run under the same policy was cut short.
-INSERT INTO imports.privacy AS p (user_id, policy) VALUES (%(user_id)s, %(policy)s)
+INSERT INTO imports.privacy AS p (user_id, policy, turn) VALUES (%(user_id)s, %(policy)s, 1)
 ON CONFLICT (user_id) DO UPDATE SET policy = excluded.policy, after_document = 0, after_version = 0,
-    started_at = now(), finished_at = NULL
+    started_at = now(), finished_at = NULL, turn = p.turn + 1
     WHERE p.policy <> excluded.policy OR p.finished_at IS NOT NULL;
 
 -- name: reached
-SELECT after_document, after_version FROM imports.privacy WHERE user_id = %(user_id)s;
+SELECT turn, after_document, after_version FROM imports.privacy WHERE user_id = %(user_id)s;
 
 -- name: reach
 UPDATE imports.privacy SET after_document = greatest(after_document, %(document)s),
     after_version = greatest(after_version, %(version)s)
-WHERE user_id = %(user_id)s;
+WHERE user_id = %(user_id)s AND turn = %(turn)s;
+
+-- name: hold_texts
+-- Nobody indexes texts while they are replaced.
+SELECT imports.hold_texts(%(user_id)s, true);
+
+-- name: at_rest
+-- The turn of the stored rows; no row while a policy is being applied to them.
+SELECT coalesce(min(turn), 0) AS turn FROM imports.privacy WHERE user_id = %(user_id)s
+HAVING count(*) = count(finished_at);
 
 -- name: forget_bytes
 -- Of quarantined records only where they lie is kept, and what a person put in their place.
 UPDATE imports.quarantine SET raw = '' WHERE user_id = %(user_id)s AND raw <> '';
 
 -- name: finish
-UPDATE imports.privacy SET finished_at = now() WHERE user_id = %(user_id)s;
+-- All was seen; no row if older versions came back meanwhile, and there is more to see.
+UPDATE imports.privacy SET finished_at = now(), turn = turn + 1
+WHERE user_id = %(user_id)s AND turn = %(turn)s RETURNING turn;
 
 -- name: drift
 -- Names of fields that no format knows, which a record may have chosen.

@@ -138,3 +138,57 @@ SELECT split_part(substr(locator, 7), '-', 1)::bigint AS start,
 FROM imports.quarantine
 WHERE job_id = %(job_id)s AND file_id = %(file_id)s AND code = 'poison'
   AND (status <> 'loaded' OR mended IS NOT NULL) ORDER BY 1;
+
+-- name: some_documents
+-- Documents of a job, one in so many.
+SELECT id, record_key, data_type, source, record_type, source_timestamp, title, content,
+    content_type, language, metadata, content_hash FROM user_data.documents
+WHERE user_id = %(user_id)s AND job_id = %(job_id)s AND id > %(after)s
+  AND id %% %(step)s = %(pick)s
+ORDER BY id LIMIT %(n)s;
+
+-- name: some_versions
+-- Older versions that a job gave, one in so many.
+SELECT version_id AS id, record_key, data_type, source, record_type, source_timestamp, title,
+    content, content_type, language, metadata, content_hash FROM user_data.versions
+WHERE user_id = %(user_id)s AND job_id = %(job_id)s AND version_id > %(after)s
+  AND version_id %% %(step)s = %(pick)s
+ORDER BY version_id LIMIT %(n)s;
+
+-- name: entities_of
+-- Who and what some documents mention.
+SELECT m.record_key, e.value, e.name
+FROM user_data.mentions AS m JOIN user_data.entities AS e USING (user_id, entity_key)
+WHERE m.user_id = %(user_id)s AND m.record_key = ANY(%(keys)s);
+
+-- name: bytes_kept
+-- Quarantined records of a job that have their bytes.
+SELECT count(*) FILTER (WHERE raw <> '') AS raw FROM imports.quarantine
+WHERE job_id = %(job_id)s;
+
+-- name: mended_bytes
+SELECT mended FROM imports.quarantine WHERE job_id = %(job_id)s AND mended IS NOT NULL;
+
+-- name: drift_names
+SELECT format, field FROM imports.drift WHERE job_id = %(job_id)s;
+
+-- name: some_files
+-- Files of a job whose paths end in a name that a record gave, or of which a format noted something.
+SELECT id, path, format, ordinal IS NULL AS attached, context -> 'noted' AS noted
+FROM imports.files
+WHERE job_id = %(job_id)s AND id > %(after)s AND (ordinal IS NULL OR context ? 'noted')
+  AND id %% %(step)s = %(pick)s
+ORDER BY id LIMIT %(n)s;
+
+-- name: words_unsaid
+-- Findable documents of a job, one in so many, and whether words find it that it does not say. One
+-- that waits to be indexed again is left out.
+SELECT d.id, NOT tsvector_to_array(s.words) <@ tsvector_to_array(
+    user_data.words_in(d.language, d.title, d.content, d.metadata)) AS unsaid
+FROM user_data.documents AS d JOIN user_data.search AS s
+    ON s.document_id = d.id AND s.user_id = d.user_id
+WHERE d.user_id = %(user_id)s AND d.job_id = %(job_id)s AND d.id > %(after)s
+  AND d.id %% %(step)s = %(pick)s
+  AND NOT EXISTS (SELECT FROM user_data.unindexed AS u
+      WHERE u.user_id = d.user_id AND u.document_id = d.id)
+ORDER BY d.id LIMIT %(n)s;
