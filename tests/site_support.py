@@ -205,7 +205,7 @@ def ours_in(log: Path) -> Iterator[str]:
     """Lines of a log that tell of an error of our own: one that burnt an attempt, failed a step
     behind the imports, or a turn. Deaths and services that are down are none."""
     for line in log.read_text(errors="replace").splitlines():
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, AttributeError):  # not a line of ours
             said = json.loads(line)
             burnt = said.get("event") == "given back" and said.get("where")
             failed = said.get("event") in ("a step failed", "a turn failed")
