@@ -25,11 +25,21 @@ from schemas.folders import Folders
 from schemas.progress import QUEUES, Event, JobStatus, Stage
 from schemas.reasons import category_of
 from sql.queries import queries
-from sql.store import COUNTS, Claim, Commit, Connection, Fenced, note, weather
+from sql.store import Claim, Commit, Connection, Fenced, note, weather
 from sql.vectors import MOST_ATTEMPTS
 from tasks import alarm, chains, deepen, scratch, sealed, sets, steps
 from tasks.context import Runtime
 from tasks.counting import count_user, count_waiting
+from tasks.ending import (
+    begin_end,
+    bury,
+    end_now,
+    end_with,
+    free_stranded,
+    resting_places,
+    settle_counts,
+    whereabouts,
+)
 from tasks.indexing import index_user, index_waiting
 from tasks.likeness import PATIENCE_S, compare_user, compare_waiting
 from tasks.quality import score_changed, score_job
@@ -70,9 +80,7 @@ def finish_job(run: Runtime, claim: Claim) -> Ending:
     def ending(commit: Commit) -> None:
         # This locks the job; what is read now stays, since a retry from quarantine changes it too.
         alarm.sound(commit, run.options.alert, ended=True)
-        settled = counts_by_file(row["tally"] for row in commit.run("jobs", "tallies"))
-        rows = [{"id": int(f), "counts": c} for f, c in settled.items()]
-        commit.run("jobs", "file_counts", counts=msgspec.json.encode(rows).decode())
+        settle_counts(commit.connection, claim.job_id)
         commit.run("jobs", "close_job", kept_as=kept)
         commit.event(Event.FINISHED, status=status)
         commit.run("chunks", "end")
@@ -103,17 +111,6 @@ def _follow_up(run: Runtime, claim: Claim, *, loaded: bool) -> None:
             steps.alone(run, "scored", lambda: score_job(run, user, job_id), None, subject=job_id)
 
 
-def counts_by_file(tallies: Iterable[dict[str, dict[str, int]]]) -> dict[str, dict[str, int]]:
-    """The sums of the chunks' tallies for each file, by file id."""
-    total: dict[str, dict[str, int]] = {}
-    for tally in tallies:
-        for file, counts in tally.items():
-            mine = total.setdefault(file, dict.fromkeys((*COUNTS, "items"), 0))
-            for name, n in counts.items():
-                mine[name] = mine.get(name, 0) + n
-    return total
-
-
 def _put_to_rest(run: Runtime, claim: Claim, job: dict[str, Any], status: str) -> str:
     """Move the original to `processed/` or `failed/`, or seal it; a second try finds it there.
 
@@ -121,14 +118,14 @@ def _put_to_rest(run: Runtime, claim: Claim, job: dict[str, Any], status: str) -
     """
     folders = run.folders
     if (hidden := sealed.keep_original(run, claim, job["error_code"])) is not None:
-        _write_error(folders.failed / job["user_name"] / claim.source_name, claim.job_id, job)
+        _write_error(folders.failed / job["user_name"] / claim.source_name, job)
         return str(hidden.relative_to(folders.data))
-    source = folders.original(claim.job_id, claim.source_name)
-    well = status in (JobStatus.DONE, JobStatus.DUPLICATE)
-    folder = folders.failed / job["user_name"]
-    if well:
-        folder = folders.processed / job["user_name"] / f"{job['created_at']:%Y-%m-%d}"
-    plain, own = folder / claim.source_name, folder / f"{str(claim.job_id)[:8]}-{claim.source_name}"
+    return _rest(folders, job, well=status in (JobStatus.DONE, JobStatus.DUPLICATE))
+
+
+def _rest(folders: Folders, job: dict[str, Any], *, well: bool) -> str:
+    source = folders.original(job["id"], job["source_name"])
+    plain, own = resting_places(folders, job, well=well)
     # Where the plain name is another job's; a retry asks again, since its place is free for others.
     target = own if own.exists() or (source.exists() and plain.exists()) else plain
     if source.exists():
@@ -137,19 +134,19 @@ def _put_to_rest(run: Runtime, claim: Claim, job: dict[str, Any], status: str) -
         if target != own:
             move(own, target)
     if not well:
-        _write_error(target, claim.job_id, job)
+        _write_error(target, job)
     return str(target.relative_to(folders.data))
 
 
-def _write_error(target: Path, job_id: UUID, job: dict[str, Any]) -> None:
+def _write_error(target: Path, job: dict[str, Any]) -> None:
     """An error file beside the original: what happened, and what to do next."""
     lines = (
         f"file:    {target.name}",
-        f"job:     {job_id}",
+        f"job:     {job['id']}",
         f"ended:   {job['ending']}",
         f"code:    {job['error_code']} ({category_of(job['error_code'])})",
         f"reason:  {job['error_detail']}",
-        f"retry:   datapunk retry {job_id}",
+        f"retry:   datapunk retry {job['id']}",
         "",
     )
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -178,7 +175,8 @@ def _refresh(run: Runtime, claim: Claim) -> None:
 #: Of two reconcilers one works; the other finds the lock taken and waits for its next turn.
 _LOCK = 7_215_002
 _STEPS = (
-    "buried", "sets", "sent_again", "started", "indexed", "turns", "counted", "compared", "scored",
+    "buried", "freed", "sets", "sent_again", "started", "indexed", "turns", "counted", "compared",
+    "scored",
 )  # fmt: skip
 
 #: Seconds for words, and for likeness, while rows come in: enough for a batch or two; none in the
@@ -202,7 +200,8 @@ def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> di
             usual: dict[str, float] = {}
             share = steps.alone(run, "share", lambda: _share_of_a_turn(run), usual)
             work: dict[str, Callable[[], int]] = {
-                "buried": lambda: _bury(run),
+                "buried": lambda: bury(run),
+                "freed": lambda: free_stranded(run),
                 "sets": lambda: sets.settle(run),
                 "sent_again": lambda: _send_again(run, window_s, at_once),
                 "started": lambda: _start_waiting(run),
@@ -225,45 +224,6 @@ def _share_of_a_turn(run: Runtime) -> dict[str, float]:
     if row["for_s"] is None:
         return {}
     return {"seconds": _BESIDE_ROWS_S if row["for_s"] > _SHORT_JOB_S else 0.0}
-
-
-def _bury(run: Runtime) -> int:
-    """Chunks past their attempts are dead; their jobs end as failed once the rest is done."""
-    with run.ledger.transaction() as connection:
-        dead = connection.execute(
-            chains.CHUNKS["bury"], {"max_attempts": run.options.max_attempts}
-        ).fetchall()
-        for row in dead:
-            code, stage = row["last_error_code"], row["stage"]
-            why = f"A chunk failed at {stage} and was given up; the rest was loaded."
-            end_with(connection, row["job_id"], row["user_id"], 1, "failed", code, why)
-            detail = {"stage": stage, "code": code, "category": category_of(code)}
-            note(connection, Event.DEAD, row["user_id"], row["job_id"], detail, row["id"])
-        if dead:
-            crash_here("bury.before_commit")
-    if dead:
-        crash_here("bury.after_commit")
-    for row in dead:
-        log.error("chunk is dead", chunk=row["id"], code=row["last_error_code"])
-    return len(dead)
-
-
-def end_with(
-    connection: Any, job_id: UUID, user_id: UUID, lost: int, ending: str, code: str, detail: str
-) -> None:
-    """`lost` pieces of a job's work will never be done; at none left its end begins."""
-    connection.execute(
-        chains.CHUNKS["end_badly"],
-        {"job_id": job_id, "ending": ending, "code": code, "detail": detail},
-    )
-    row = connection.execute(
-        chains.CHUNKS["drop_remaining"], {"job_id": job_id, "n": lost}
-    ).fetchone()
-    if row["remaining"] == 0:
-        connection.execute(
-            chains.CHUNKS["insert_finish"],
-            {"job_id": job_id, "user_id": user_id, "identity": "finish"},
-        )
 
 
 def _send_again(run: Runtime, window_s: float, at_once: int) -> int:
@@ -335,14 +295,15 @@ def clear(run: Runtime, folder: Path) -> bool:
         job = connection.execute(chains.CHUNKS["lock_ended"], {"job_id": job_id}).fetchone()
         if job is None:
             return _sweep_nobodys(run, folder)
-        if not _take_back(run.folders, job) or job["status"] in _RESUMABLE:
+        if not _take_back(run.folders, connection, job) or job["status"] in _RESUMABLE:
             return False
         shutil.rmtree(folder, ignore_errors=True)
         return True
 
 
-def _take_back(folders: Folders, job: dict[str, Any]) -> bool:
-    """A retry that was cut off had the original in the work folder already, maybe the one copy.
+def _take_back(folders: Folders, connection: Connection, job: dict[str, Any]) -> bool:
+    """The original where it belongs: a retry that was cut off had it in the work folder already,
+    maybe the one copy, and a job that ended without its finish has it there still.
 
     False if it has to stay there, since another file took its place.
     """
@@ -350,9 +311,13 @@ def _take_back(folders: Folders, job: dict[str, Any]) -> bool:
     if not original.exists():
         return True
     kept = folders.data / (job["kept_as"] or "")
-    if not kept.exists():
+    if not job["kept_as"] or kept == original:
+        well = job["status"] in (JobStatus.DONE, JobStatus.DUPLICATE)
+        rests = {"job_id": job["id"], "kept_as": _rest(folders, job, well=well)}
+        connection.execute(chains.CHUNKS["keep_at"], rests)
+    elif not kept.exists():
         move(original, kept)
-        _write_error(kept, job["id"], job)
+        _write_error(kept, job)
     elif not kept.is_file() or not filecmp.cmp(original, kept, shallow=False):
         return False
     return True
@@ -403,62 +368,90 @@ def _sweep_part(part: Path) -> bool:
 
 
 class Cancelled(msgspec.Struct, frozen=True, kw_only=True):
-    """Chunks that were stopped, chunks of records that had ended, and what those had given."""
+    """Chunks that were stopped, chunks of records that had ended, and what those had given.
+
+    `ended`: no chunk was left to stop, and the job has ended at once, without its last step.
+    """
 
     stopped: int
     done: int
     loaded: int
     duplicate: int
     quarantined: int
+    ended: bool = False
 
 
 def cancel(run: Runtime, job_id: UUID, user_id: UUID) -> Cancelled:
     """Stop a job: nothing of it starts any more, and what is at work is fenced at its commit.
 
-    What had loaded stays, and the receipt says so.
+    What had loaded stays, and the receipt says so. Where a worker is at the job's last step,
+    nothing is done.
     """
     with run.ledger.transaction() as connection:
-        stopped = connection.execute(
-            chains.CHUNKS["stop_chunks"], {"job_id": job_id, "code": "cancelled"}
-        ).fetchall()
-        row = connection.execute(chains.CHUNKS["what_had_loaded"], {"job_id": job_id}).fetchone()
-        found = msgspec.convert({"stopped": len(stopped), **(row or {})}, Cancelled)
+        stopped, ended = _stop(connection, job_id), False
         if stopped:
             why = "Stopped on request; what had loaded stays."
-            end_with(connection, job_id, user_id, len(stopped), "cancelled", "cancelled", why)
+            end_with(connection, job_id, user_id, JobStatus.CANCELLED, "cancelled", why)
+        else:
+            ended = end_now(run, connection, job_id)
+        row = connection.execute(chains.CHUNKS["what_had_loaded"], {"job_id": job_id}).fetchone()
+        said = {"stopped": stopped, "ended": ended, **(row or {})}
+        found = msgspec.convert(said, Cancelled)
+        if stopped or ended:
             note(connection, Event.CANCELLED, user_id, job_id, msgspec.structs.asdict(found))
         crash_here("cancel.before_commit")
     crash_here("cancel.after_commit")
-    _start_waiting(run)
+    _send_on(run, job_id)
     return found
 
 
+def _stop(connection: Connection, job_id: UUID) -> int:
+    """Stop the open pieces of a job; how many. Until there is none: a worker may have committed
+    more of them, from which the first statement saw nothing."""
+    asked, stopped = {"job_id": job_id, "code": "cancelled"}, 0
+    while rows := connection.execute(chains.CHUNKS["stop_chunks"], asked).fetchall():
+        stopped += len(rows)
+    return stopped
+
+
 def retry(run: Runtime, job: dict[str, Any]) -> int:
-    """Go on with an ended job from the stage that failed; how many chunks go again."""
-    job_id = job["id"]
+    """Go on with an ended job from the stage that failed, its last one among them; how many chunks
+    go again."""
+    job_id, asked = job["id"], {"job_id": job["id"]}
     if job["status"] == JobStatus.ROLLED_BACK:
         raise PermanentError(_TAKEN_BACK)
     sealed.refuse_sealed(run.folders, job)
     with _one_archive_once(), run.ledger.transaction() as connection:
-        connection.execute(queries("sets")["check_again"], {"job_id": job_id})
+        connection.execute(queries("sets")["check_again"], asked)
         revived = connection.execute(
-            chains.CHUNKS["revive"], {"job_id": job_id, "rejected": job["ending"] == "rejected"}
+            chains.CHUNKS["revive"], {**asked, "rejected": job["ending"] == "rejected"}
         ).fetchall()
-        if revived:
-            connection.execute(chains.CHUNKS["forget_finish"], {"job_id": job_id})
-            _reopen(connection, job_id, len(revived))
-            _bring_back(run.folders, job)
-            note(connection, Event.RETRIED, job["user_id"], job_id, {"chunks": len(revived)})
+        again = revived or connection.execute(chains.CHUNKS["lost_finish"], asked).fetchall()
+        if again:
+            connection.execute(chains.CHUNKS["forget_finish"], asked)
+            _reopen(connection, job_id)
+            begin_end(connection, job_id, job["user_id"])
+            _bring_back(run.folders, job, whereabouts(run.folders, connection, job_id))
+            note(connection, Event.RETRIED, job["user_id"], job_id, {"chunks": len(again)})
         crash_here("retry.before_commit")
     crash_here("retry.after_commit")
-    _start_waiting(run)
-    return len(revived)
+    _send_on(run, job_id)
+    return len(again)
 
 
-def _reopen(connection: Connection, job_id: UUID, chunks: int) -> None:
-    asked = {"job_id": job_id, "n": chunks}
-    if connection.execute(chains.CHUNKS["reopen"], asked).fetchone() is None:
-        raise PermanentError(_TAKEN_BACK)
+def _send_on(run: Runtime, job_id: UUID) -> None:
+    options = run.options
+    chains.send_on(
+        run.ledger, job_id, window=options.dispatch_window, max_attempts=options.max_attempts
+    )
+
+
+def _reopen(connection: Connection, job_id: UUID) -> None:
+    if connection.execute(chains.CHUNKS["reopen"], {"job_id": job_id}).fetchone() is None:
+        row = connection.execute(chains.CHUNKS["status_of"], {"job_id": job_id}).fetchone()
+        if row is not None and row["status"] == JobStatus.ROLLED_BACK:
+            raise PermanentError(_TAKEN_BACK)
+        raise PermanentError("Somebody else has taken the job up again; see: datapunk status")
 
 
 @contextmanager
@@ -471,12 +464,9 @@ def _one_archive_once() -> Iterator[None]:
         ) from error
 
 
-def _bring_back(folders: Folders, job: dict[str, Any]) -> None:
+def _bring_back(folders: Folders, job: dict[str, Any], kept: Path | None) -> None:
     """The original back into the work folder, and its error file away."""
-    if not job["kept_as"]:
-        return
-    kept = folders.data / job["kept_as"]
-    if kept.exists():
-        original = folders.original(job["id"], job["source_name"])
+    original = folders.original(job["id"], job["source_name"])
+    if kept is not None and kept != original:
         move(kept, original)
         kept.with_name(kept.name + ".error.txt").unlink(missing_ok=True)

@@ -19,7 +19,7 @@ from tasks.housekeeping import clear
 
 _DESK = queries("desk")
 
-#: Ends of jobs that may have loaded something.
+#: Ends of jobs that may be taken back even if no record came of them.
 _LOADED = (JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED)
 
 
@@ -66,9 +66,14 @@ def _check(connection: Connection, job_id: UUID) -> None:
     job = ask("job_of")
     if not job:
         raise PermanentError("The user has no such job.")
-    if not job["completed_at"]:
+    if not job["completed_at"] and job["remaining"]:
         raise PermanentError(f"The job still runs; stop it first: datapunk cancel {job_id}")
-    if job["status"] not in _LOADED:
+    if not job["completed_at"]:
+        raise PermanentError(
+            "The job is about to end; try again when it has: datapunk status. To end it at once: "
+            f"datapunk cancel {job_id}"
+        )
+    if job["status"] not in _LOADED and not job["records_seen"]:
         raise PermanentError(f"There is nothing to take back: the job is {job['status']}.")
     if ask("unnoted")["count"]:
         raise PermanentError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from pipeline.seal import seal
 from schemas.errors import PermanentError
@@ -15,7 +16,7 @@ from tasks.context import Runtime
 
 def keep_member(run: Runtime, claim: Claim, file: Path, ordinal: int) -> str:
     """Seal a member, if there is a key to seal it to; what became of it, for the receipt."""
-    target = _place(run.folders, claim, str(ordinal))
+    target = _place(run.folders, claim.user_id, claim.job_id, str(ordinal))
     return "sealed" if _sealed(run, file, target) else "not kept"
 
 
@@ -25,7 +26,7 @@ def keep_original(run: Runtime, claim: Claim, code: str | None) -> Path | None:
     A second try finds it sealed.
     """
     source = run.folders.original(claim.job_id, claim.source_name)
-    target = _place(run.folders, claim, "original")
+    target = place_of_original(run.folders, claim.user_id, claim.job_id)
     if code != Reason.MALWARE or not (target.exists() or _sealed(run, source, target)):
         return None
     source.unlink(missing_ok=True)
@@ -50,5 +51,10 @@ def _sealed(run: Runtime, source: Path, target: Path) -> bool:
     return True
 
 
-def _place(folders: Folders, claim: Claim, name: str) -> Path:
-    return folders.infected / str(claim.user_id) / f"{claim.job_id}.{name}.age"
+def place_of_original(folders: Folders, user_id: UUID, job_id: UUID) -> Path:
+    """Where the original of a job lies if it was sealed."""
+    return _place(folders, user_id, job_id, "original")
+
+
+def _place(folders: Folders, user_id: UUID, job_id: UUID, name: str) -> Path:
+    return folders.infected / str(user_id) / f"{job_id}.{name}.age"

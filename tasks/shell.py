@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import traceback
 from collections.abc import Callable
@@ -24,6 +25,14 @@ log = structlog.get_logger("datapunk.shell")
 
 #: The last attempts of a chunk before it is split, which follow on each other at once.
 _WAITED_FOR = 3
+
+#: What a file system says of a name or of how it is laid out: no time mends that.
+_LASTING = frozenset(
+    f"os_{number}"
+    for number in (
+        errno.ENAMETOOLONG, errno.ELOOP, errno.EXDEV, errno.ENOTDIR, errno.EISDIR, errno.ENOTEMPTY,
+    )
+)  # fmt: skip
 
 #: What a stage hands back: the statements of its commit.
 Ending: TypeAlias = Callable[[Commit], None]
@@ -135,19 +144,17 @@ def _carry_out(run: Runtime, claim: Claim, work: Work) -> None:
     except Fenced:
         _fenced(run, claim)
     except BrokenSpool as error:
-        log.warning("an artefact is gone; the chunk starts anew")
-        crash_here("rewind.before_commit")
-        run.ledger.rewind(claim, ROUTES[Kind(claim.kind)][0])
-        crash_here("rewind.after_commit")
-        raise Ignore from error
+        _start_anew(run, claim, error)
     except TransientError as error:
-        _give_back(run, claim, error.code or _weather(error), burn=False, cause=error)
+        code = error.code or _weather(error)
+        _give_back(run, claim, code, burn=code in _LASTING, cause=error)
     except FileNotFoundError as error:
         # Not weather: somebody took away what we were to read.
         _give_back(run, claim, "file_missing", burn=True, cause=error)
     except OSError as error:
         # A full disk, a share that went away: weather.
-        _give_back(run, claim, f"os_{error.errno}", burn=False, cause=error)
+        code = f"os_{error.errno}"
+        _give_back(run, claim, code, burn=code in _LASTING, cause=error)
     except Rejected as error:
         _reject(run, claim, error)
     except (SoftTimeLimitExceeded, MemoryError, Exception) as error:
@@ -159,20 +166,32 @@ def _carry_out(run: Runtime, claim: Claim, work: Work) -> None:
     after(run, claim)
 
 
-def after(run: Runtime, claim: Claim) -> None:
-    """Send what the commit made possible. Lost sends are found by the reconciler."""
-    split = claim.stage is Stage.NORMALISE and claim.attempt > run.options.max_attempts
-    if not split and claim.stage not in (Stage.VALIDATE, Stage.EXTRACT, Stage.LOAD):
-        return
+def _start_anew(run: Runtime, claim: Claim, cause: BrokenSpool) -> None:
+    """From the first stage, which makes the artefacts; one that never stay is a defect of ours."""
+    log.warning("an artefact is gone; the chunk starts anew")
     try:
-        chains.top_up(
+        crash_here("rewind.before_commit")
+        first, most = ROUTES[Kind(claim.kind)][0], run.options.max_attempts
+        rewound = run.ledger.rewind(claim, first, most=most)
+        crash_here("rewind.after_commit")
+    except TransientError:
+        log.warning("could not start anew; the lease will run out")
+        raise Ignore from cause
+    if not rewound:
+        _give_back(run, claim, type(cause).__name__, burn=True, cause=cause)
+    raise Ignore from cause
+
+
+def after(run: Runtime, claim: Claim) -> None:
+    """Send what the commit made possible."""
+    split = claim.stage is Stage.NORMALISE and claim.attempt > run.options.max_attempts
+    if split or claim.stage in (Stage.VALIDATE, Stage.EXTRACT, Stage.LOAD):
+        chains.send_on(
             run.ledger,
             claim.job_id,
             window=run.options.dispatch_window,
             max_attempts=run.options.max_attempts,
         )
-    except Exception as error:
-        log.warning("could not send on", error=type(error).__name__)
 
 
 def _fenced(run: Runtime, claim: Claim) -> None:
@@ -239,12 +258,15 @@ def lost(ledger: Ledger, options: Options, *, stage: str, chunk: Any, job_id: An
 
 def _reject(run: Runtime, claim: Claim, error: Rejected) -> None:
     """The whole archive can't be taken in: the job ends with a code and a sentence."""
+    if claim.kind == Kind.FINISH:  # too late for that: all that was to load has loaded
+        _give_back(run, claim, error.reason, burn=True, cause=error)
     log.warning("rejected", code=error.reason)
     try:
         with run.lake.commit(claim) as commit:
             commit.end_badly("rejected", error.reason, str(error))
             commit.event(Event.REJECTED, code=error.reason, category=error.reason.category)
             commit.complete()
+            commit.run("chunks", "mark_rejected", code=error.reason)
             crash_here("reject.before_commit")
         crash_here("reject.after_commit")
     except Fenced:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import structlog
 from psycopg import errors as pg
 
 from pipeline import index_page, sniff, unpack
@@ -28,8 +27,6 @@ from sql.store import Claim, Commit, Hold
 from tasks import chains, members, sealed
 from tasks.context import Options, Runtime
 from tasks.shell import Ending
-
-log = structlog.get_logger("datapunk.upload")
 
 #: What is committed at once while an archive is cut: little at first, so that nobody stands idle
 #: while a giant is cut, and then so much that commits cost nothing.
@@ -290,15 +287,12 @@ class Cutter:
 
     def _send(self) -> None:
         options = self._run.options
-        try:
-            chains.top_up(
-                self._run.ledger,
-                self._claim.job_id,
-                window=options.dispatch_window,
-                max_attempts=options.max_attempts,
-            )
-        except Exception as error:
-            log.warning("could not send chunks", error=type(error).__name__)
+        chains.send_on(
+            self._run.ledger,
+            self._claim.job_id,
+            window=options.dispatch_window,
+            max_attempts=options.max_attempts,
+        )
 
 
 class _Pending:

@@ -59,7 +59,7 @@ _WRITES = [
     *(f"{what}:{part}" for what in ("batches.write", "batches.write_masks", "chunk._write_vectors")
       for part in _PARTS),
     "blobs._fill:write", *(f"blobs.put:{part}" for part in ("mkdir", "open", "fsync", "replace")),
-    *(f"housekeeping.{what}:{part}" for what in ("_put_to_rest", "_bring_back")
+    *(f"housekeeping.{what}:{part}" for what in ("_rest", "_bring_back")
       for part in ("mkdir", *_PARTS)),
     *(f"housekeeping._write_error:{part}" for part in ("mkdir", *_PARTS)),
 ]  # fmt: skip

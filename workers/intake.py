@@ -237,12 +237,8 @@ def _drop_sidecar(claimed: Claimed) -> None:
 
 def _send(ledger: Ledger, job_id: UUID, options: Options) -> None:
     """Send the message. Without a broker the job waits in the ledger for the reconciler."""
-    try:
-        chains.top_up(
-            ledger, job_id, window=options.dispatch_window, max_attempts=options.max_attempts
-        )
-    except Exception as error:
-        log.warning("not sent yet; the reconciler will", error=type(error).__name__)
+    window, most = options.dispatch_window, options.max_attempts
+    chains.send_on(ledger, job_id, window=window, max_attempts=most)
 
 
 def recover(ledger: Ledger, folders: Folders, options: Options | None = None) -> list[UUID]:

@@ -71,11 +71,14 @@ SET status = 'done', token = NULL, leased_by = NULL, lease_expires = NULL, done_
 WHERE id = %(chunk)s;
 
 -- name: rewind
--- An artefact of an earlier stage is gone (a crash took an unsynced commit): make it again.
+-- An artefact of an earlier stage is gone (a crash took an unsynced commit): make it again. Since
+-- that forgets the attempts, it is done so often and no more.
 UPDATE imports.chunks
 SET stage = %(first_stage)s, status = 'ready', attempt = 0, token = NULL, leased_by = NULL,
-    lease_expires = NULL, not_before = now(), enqueued_at = NULL, artefacts = '{}', tally = '{}'
-WHERE id = %(chunk)s;
+    lease_expires = NULL, not_before = now(), enqueued_at = NULL, artefacts = '{}', tally = '{}',
+    rewinds = rewinds + 1
+WHERE id = %(chunk)s AND token = %(token)s AND status = 'leased' AND rewinds < %(most)s
+RETURNING id;
 
 -- name: release
 -- Give a chunk back after an error, to be sent again after a longer wait each time. Bad weather
@@ -235,18 +238,81 @@ WHERE c.kind = 'records' AND c.status = 'leased' AND c.lease_expires > clock_tim
 SELECT stage, count(*) FROM imports.chunks
 WHERE status = 'ready' AND enqueued_at IS NOT NULL GROUP BY stage;
 
+-- name: worn_out
+-- Open jobs with chunks that used up their attempts, and nobody at work on them.
+SELECT DISTINCT o.job_id FROM imports.chunks AS o JOIN imports.jobs AS j ON j.id = o.job_id
+WHERE j.completed_at IS NULL
+  AND o.attempt >= %(max_attempts)s + CASE o.stage WHEN 'normalise' THEN 6 ELSE 0 END
+  AND (o.status = 'ready' OR (o.status = 'leased' AND o.lease_expires < clock_timestamp()));
+
 -- name: bury
--- Chunks that used up their attempts, with nobody at work on them: dead, with their last error.
+-- Such chunks of one job are dead, with their last error.
 UPDATE imports.chunks
 SET status = 'dead', token = NULL, leased_by = NULL, lease_expires = NULL,
     last_error_code = coalesce(last_error_code, 'worker_lost')
 WHERE id IN (
     SELECT o.id FROM imports.chunks AS o JOIN imports.jobs AS j ON j.id = o.job_id
-    WHERE j.completed_at IS NULL
+    WHERE o.job_id = %(job_id)s AND j.completed_at IS NULL
       AND o.attempt >= %(max_attempts)s + CASE o.stage WHEN 'normalise' THEN 6 ELSE 0 END
       AND (o.status = 'ready' OR (o.status = 'leased' AND o.lease_expires < clock_timestamp()))
     FOR UPDATE OF o SKIP LOCKED)
 RETURNING id, job_id, user_id, kind, stage, last_error_code;
+
+-- name: stranded
+-- Open jobs of which nothing is open: no chunk will ever bring them to their end.
+SELECT j.id AS job_id FROM imports.jobs AS j
+WHERE j.completed_at IS NULL
+  AND j.id NOT IN (SELECT c.job_id FROM imports.chunks AS c WHERE c.status IN ('ready', 'leased'));
+
+-- name: hold_open
+-- A job that has not ended, held after its chunks: what is counted next stays so.
+SELECT j.id, j.user_id, j.source_name, j.created_at, j.kept_as, u.name AS user_name
+FROM imports.jobs AS j JOIN user_data.users AS u USING (user_id)
+WHERE j.id = %(job_id)s AND j.completed_at IS NULL FOR NO KEY UPDATE OF j;
+
+-- name: recount
+-- What is open of a job whose row is held. Counted, so that no wrong sum lasts.
+UPDATE imports.jobs AS j
+SET remaining = (SELECT count(*) FROM imports.chunks AS c
+    WHERE c.job_id = j.id AND c.kind <> 'finish' AND c.status IN ('ready', 'leased'))
+WHERE j.id = %(job_id)s AND j.completed_at IS NULL
+RETURNING remaining;
+
+-- name: open_finish
+-- The finish of a job that has not ended, with whether a worker is at it.
+SELECT id, status = 'leased' AND lease_expires >= clock_timestamp() AS at_work
+FROM imports.chunks
+WHERE job_id = %(job_id)s AND kind = 'finish' AND status IN ('ready', 'leased')
+FOR UPDATE;
+
+-- name: give_up_finish
+-- The job ends without it: who is at work on it is fenced out.
+UPDATE imports.chunks
+SET status = 'dead', token = NULL, leased_by = NULL, lease_expires = NULL, last_error_code = %(code)s
+WHERE job_id = %(job_id)s AND kind = 'finish' AND status IN ('ready', 'leased')
+RETURNING id;
+
+-- name: close_without
+-- The job's one end, without its finish: it came to what it was about to come to, or to `ending`.
+UPDATE imports.jobs
+SET status = coalesce(ending, %(ending)s), ending = coalesce(ending, %(ending)s),
+    error_code = coalesce(error_code, %(code)s), error_detail = coalesce(error_detail, %(detail)s),
+    kept_as = %(kept_as)s, completed_at = now()
+WHERE id = %(job_id)s AND completed_at IS NULL AND remaining = 0
+RETURNING status, ending, error_code;
+
+-- name: resting
+-- Where the original of a job lies, as far as that was written down.
+SELECT j.id, j.user_id, j.source_name, j.created_at, j.kept_as, u.name AS user_name
+FROM imports.jobs AS j JOIN user_data.users AS u USING (user_id) WHERE j.id = %(job_id)s;
+
+-- name: kept_by_others
+-- Which of these places hold the originals of other jobs.
+SELECT kept_as FROM imports.jobs WHERE kept_as = ANY(%(places)s) AND id <> %(job_id)s;
+
+-- name: keep_at
+-- Where the original of a job lies now.
+UPDATE imports.jobs SET kept_as = %(kept_as)s WHERE id = %(job_id)s;
 
 -- name: end_badly
 -- The job can't come to a good end; the first cause is kept. If its extract broke off, what waited
@@ -263,26 +329,47 @@ WHERE id = %(job_id)s AND completed_at IS NULL;
 -- name: revive
 -- Retry: dead chunks are ready again at the stage where they died; a rejected upload starts anew.
 UPDATE imports.chunks
-SET status = 'ready', attempt = 0, enqueued_at = NULL, publishes = 0,
+SET status = 'ready', attempt = 0, rewinds = 0, enqueued_at = NULL, publishes = 0,
     not_before = CASE WHEN waits_for_set THEN greatest(not_before, now()) ELSE now() END,
     last_error_code = NULL, done_at = NULL,
     stage = CASE WHEN kind = 'upload' THEN 'validate' ELSE stage END
 WHERE job_id = %(job_id)s AND kind <> 'finish'
-  AND (status = 'dead' OR (kind = 'upload' AND %(rejected)s))
+  AND (status = 'dead' OR (kind = 'upload' AND status = 'done'
+    AND (%(rejected)s OR last_error_code IS NOT NULL)))
 RETURNING id;
 
+-- name: lost_finish
+-- Retry: the finish without which the job ended.
+SELECT id FROM imports.chunks
+WHERE job_id = %(job_id)s AND kind = 'finish' AND identity = 'finish' AND status = 'dead';
+
 -- name: reopen
--- Retry: the job is at work again.
-UPDATE imports.jobs
-SET status = 'queued', ending = NULL, error_code = NULL, error_detail = NULL,
-    completed_at = NULL, remaining = remaining + %(n)s
-WHERE id = %(job_id)s AND completed_at IS NOT NULL AND status <> 'rolled_back'
-RETURNING id;
+-- Retry: the job is at work again. Where all of its pieces are done it comes to a good end, but a
+-- duplicate stays one.
+UPDATE imports.jobs AS j
+SET status = CASE WHEN open.pieces > 0 THEN 'queued' ELSE 'finishing' END,
+    ending = CASE WHEN keeps THEN ending END, error_code = CASE WHEN keeps THEN error_code END,
+    error_detail = CASE WHEN keeps THEN error_detail END,
+    completed_at = NULL, remaining = open.pieces
+FROM (SELECT o.id, count(c.id) AS pieces, o.ending = 'duplicate' AND count(c.id) = 0 AS keeps
+      FROM imports.jobs AS o LEFT JOIN imports.chunks AS c
+        ON c.job_id = o.id AND c.kind <> 'finish' AND c.status IN ('ready', 'leased')
+      WHERE o.id = %(job_id)s GROUP BY o.id) AS open
+WHERE j.id = open.id AND j.completed_at IS NOT NULL AND j.status <> 'rolled_back'
+RETURNING j.id, j.remaining;
+
+-- name: status_of
+SELECT status FROM imports.jobs WHERE id = %(job_id)s;
 
 -- name: forget_finish
 -- Retry: the end that was written is not the end; a new finish may be inserted.
 UPDATE imports.chunks SET identity = identity || ':' || id
-WHERE job_id = %(job_id)s AND kind = 'finish' AND identity = 'finish';
+WHERE job_id = %(job_id)s AND kind = 'finish' AND identity = 'finish'
+  AND status IN ('done', 'dead');
+
+-- name: mark_rejected
+-- What the upload was rejected for; `retry` takes it up again by this.
+UPDATE imports.chunks SET last_error_code = %(code)s WHERE id = %(chunk)s;
 
 -- name: stop_chunks
 -- Cancel: nothing of the job starts any more, and what is at work is fenced out at its commit.
@@ -300,11 +387,9 @@ SELECT (SELECT count(*) FROM imports.chunks AS c
     j.records_quarantined AS quarantined
 FROM imports.jobs AS j WHERE j.id = %(job_id)s;
 
--- name: drop_remaining
--- Chunks that died or were stopped owe the job nothing any more.
-UPDATE imports.jobs SET remaining = remaining - %(n)s WHERE id = %(job_id)s RETURNING remaining;
-
 -- name: lock_ended
 -- A job that has ended, held against a retry; no row if it is open, or somebody is at it.
-SELECT id, status, source_name, kept_as, ending, error_code, error_detail FROM imports.jobs
-WHERE id = %(job_id)s AND completed_at IS NOT NULL FOR UPDATE SKIP LOCKED;
+SELECT j.id, j.user_id, j.status, j.source_name, j.kept_as, j.ending, j.error_code, j.error_detail,
+    j.created_at, u.name AS user_name
+FROM imports.jobs AS j JOIN user_data.users AS u USING (user_id)
+WHERE j.id = %(job_id)s AND j.completed_at IS NOT NULL FOR UPDATE OF j SKIP LOCKED;

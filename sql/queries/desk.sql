@@ -21,7 +21,8 @@ WHERE q.status = 'open' AND c.status <> 'done'
   AND (%(id)s::bigint IS NULL OR q.id = %(id)s);
 
 -- name: job_of
-SELECT id, user_id, status, kept_as, source_name, size_bytes, sha256, media_type, completed_at
+SELECT id, user_id, status, kept_as, source_name, size_bytes, sha256, media_type, completed_at,
+    remaining, records_seen
 FROM imports.jobs WHERE id = %(job_id)s;
 
 -- name: hold_job

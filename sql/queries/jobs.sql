@@ -104,8 +104,9 @@ SELECT j.id, j.source_name, j.ending, j.error_code, j.error_detail, j.created_at
 FROM imports.jobs AS j JOIN user_data.users AS u USING (user_id) WHERE j.id = %(job_id)s;
 
 -- name: tallies
--- The counts of every chunk of a job.
-SELECT status, tally FROM imports.chunks WHERE job_id = %(job_id)s AND kind = 'records';
+-- The counts of every chunk of a job that is done: of the others nothing has loaded.
+SELECT tally FROM imports.chunks
+WHERE job_id = %(job_id)s AND kind = 'records' AND status = 'done';
 
 -- name: file_counts
 -- The counts of a job's files, settled at its end.
@@ -205,8 +206,10 @@ SELECT q.*, f.path FROM imports.quarantine AS q JOIN imports.files AS f ON f.id 
 WHERE q.id = %(id)s;
 
 -- name: dead_chunks
+-- What was given up of a job, its end among it, but for an end that a retry took the place of.
 SELECT id, stage, last_error_code, attempt FROM imports.chunks
-WHERE job_id = %(job_id)s AND status = 'dead' AND kind <> 'finish' ORDER BY id;
+WHERE job_id = %(job_id)s AND status = 'dead' AND (kind <> 'finish' OR identity = 'finish')
+ORDER BY id;
 
 -- name: chunk_states
 SELECT stage, status, count(*) FROM imports.chunks

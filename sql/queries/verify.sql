@@ -4,8 +4,8 @@
 -- Work of a job that is still open, and how its one end stands.
 SELECT count(*) FILTER (WHERE kind <> 'finish' AND status IN ('ready', 'leased')) AS open,
     count(*) FILTER (WHERE kind <> 'finish' AND status = 'dead') AS dead,
-    count(*) FILTER (WHERE kind = 'finish' AND status = 'done') AS ended,
-    count(*) FILTER (WHERE kind = 'finish' AND status <> 'done') AS ending
+    count(*) FILTER (WHERE kind = 'finish' AND status IN ('done', 'dead')) AS ended,
+    count(*) FILTER (WHERE kind = 'finish' AND status IN ('ready', 'leased')) AS ending
 FROM imports.chunks WHERE job_id = %(job_id)s;
 
 -- name: outlived

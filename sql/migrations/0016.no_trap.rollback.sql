@@ -1,0 +1,1 @@
+ALTER TABLE imports.chunks DROP COLUMN rewinds;

@@ -1,0 +1,466 @@
+"""No trap: whatever fails, at whatever stage and in any order, each job comes to rest, and what a
+person may do with it works or says what does.
+
+The machine below drives the real ledger: claims, commits, the reconciler and the verbs. Only what
+a stage makes of records is invented.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+import msgspec
+import psycopg
+import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from psycopg.rows import dict_row
+
+from pipeline.spool import BrokenSpool
+from schemas.errors import PermanentError, Rejected, TransientError
+from schemas.progress import ENDED, ROUTES, JobStatus, Kind, Stage
+from schemas.reasons import Reason
+from sql.store import COUNTS, Claim, Commit
+from tasks import housekeeping, poison, shell, verify
+from tasks.context import Runtime
+from tasks.rollback import roll_back
+from tests.lake_support import WORK, Database, Driver
+from workers import intake
+
+pytestmark = pytest.mark.services
+
+SEEN, LOADED, DUPLICATE, QUARANTINED = COUNTS
+
+#: What a stage may meet. `die`: the worker is killed, and its lease stays until it runs out.
+ERRORS: dict[str, Callable[[], BaseException]] = {
+    "defect": lambda: AssertionError("daemonic processes are not allowed to have children"),
+    "weather": lambda: TransientError("the database said OperationalError"),
+    "disk_full": lambda: OSError(28, "No space left on device"),
+    "name_too_long": lambda: OSError(36, "File name too long"),
+    "file_gone": lambda: FileNotFoundError(2, "No such file"),
+    "no_memory": MemoryError,
+    "time_is_up": SoftTimeLimitExceeded,
+    "rejected": lambda: Rejected(Reason.ARCHIVE_BROKEN, "It breaks off."),
+    "artefact_gone": lambda: BrokenSpool("spool"),
+    "die": KeyboardInterrupt,
+}
+#: Where it meets it: before its work, after it, or in its commit.
+PLACES = ("work", "ending", "commit")
+
+_OPEN = "status IN ('ready', 'leased')"
+_WRONG = f"""
+SELECT j.id, j.status, j.ending, j.remaining, c.pieces, c.ends, c.open_ends
+FROM imports.jobs AS j CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE kind <> 'finish' AND {_OPEN}) AS pieces,
+        count(*) FILTER (WHERE kind = 'finish') AS ends,
+        count(*) FILTER (WHERE kind = 'finish' AND {_OPEN}) AS open_ends
+    FROM imports.chunks WHERE job_id = j.id) AS c
+WHERE j.remaining <> c.pieces OR c.open_ends > 1 OR (c.pieces > 0 AND c.open_ends > 0)
+   OR (j.completed_at IS NOT NULL) <> (j.status = ANY(%s))
+   OR (j.completed_at IS NULL) <> (c.pieces + c.open_ends > 0)
+   OR (j.completed_at IS NOT NULL AND j.status NOT IN ('done', coalesce(j.ending, 'done')))
+"""
+_SUMS = """
+SELECT j.id, j.records_seen, j.records_loaded, j.records_duplicate, j.records_quarantined,
+    t.seen, t.loaded, f.seen AS of_files, f.loaded AS loaded_of_files
+FROM imports.jobs AS j CROSS JOIN LATERAL (
+    SELECT coalesce(sum((t.value->>'seen')::bigint), 0) AS seen,
+        coalesce(sum((t.value->>'loaded')::bigint), 0) AS loaded
+    FROM imports.chunks AS c, jsonb_each(c.tally) AS t
+    WHERE c.job_id = j.id AND c.kind = 'records' AND c.status = 'done') AS t
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum((counts->>'seen')::bigint), 0) AS seen,
+        coalesce(sum((counts->>'loaded')::bigint), 0) AS loaded
+    FROM imports.files WHERE job_id = j.id) AS f
+WHERE j.records_seen <> j.records_loaded + j.records_duplicate + j.records_quarantined
+   OR j.records_seen <> t.seen OR j.records_loaded <> t.loaded
+   OR (j.completed_at IS NOT NULL AND (f.seen <> t.seen OR f.loaded <> t.loaded))
+"""
+
+
+class Held(Database):
+    """A look over one connection: the machine looks after each step."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._held = psycopg.connect(url, autocommit=True, row_factory=dict_row)
+
+    def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
+        cursor = self._held.execute(query.encode(), parameters)
+        return cursor.fetchall() if cursor.description else []
+
+    def close(self) -> None:
+        self._held.close()
+
+
+class Lakeside(NamedTuple):
+    """What a machine works on."""
+
+    run: Runtime
+    driver: Driver
+    database: Database
+    patch: pytest.MonkeyPatch
+
+
+class Trouble:
+    """What the next stage meets, and where."""
+
+    error: Callable[[], BaseException] | None = None
+    place = "work"
+    inside: Callable[[], None] | None = None
+
+    def meet(self, place: str) -> None:
+        if self.place == place and (inside := self.inside) is not None:
+            self.inside = None
+            inside()
+        if self.place == place and self.error is not None:
+            raise self.error()
+
+
+class Work:
+    """Invented stages: an upload gives chunks of four slices, each slice two records."""
+
+    def __init__(self, lake: Lakeside) -> None:
+        self.trouble, self._lake = Trouble(), lake
+
+    def of(self, stage: Stage) -> shell.Work:
+        work = {
+            Stage.VALIDATE: self._validate,
+            Stage.EXTRACT: self._extract,
+            Stage.NORMALISE: self._normalise,
+            Stage.FINISH: housekeeping.finish_job,
+        }.get(stage, self._advance)
+
+        def do(run: Runtime, claim: Claim) -> shell.Ending:
+            self.trouble.meet("work")
+            ending = work(run, claim)
+            self.trouble.meet("ending")
+
+            def end(commit: Commit) -> None:
+                ending(commit)
+                self.trouble.meet("commit")
+
+            return end
+
+        return do
+
+    def _validate(self, run: Runtime, claim: Claim) -> shell.Ending:
+        run.ledger.begin_job(claim.job_id, JobStatus.VALIDATING)
+        return lambda commit: commit.advance(Stage.EXTRACT)
+
+    def _extract(self, run: Runtime, claim: Claim) -> shell.Ending:
+        run.ledger.begin_job(claim.job_id, JobStatus.EXTRACTING)
+        for n in range(2):  # as the real one: in commits of their own, which a retry finds
+            with run.lake.commit(claim) as commit:
+                self._cut(commit, n)
+            self.trouble.meet("cut")
+
+        def ending(commit: Commit) -> None:
+            commit.run("chunks", "all_is_cut")
+            commit.run("chunks", "begin_job", status=JobStatus.LOADING)
+            commit.complete()
+
+        return ending
+
+    def _cut(self, commit: Commit, n: int) -> None:
+        row = {"ordinal": n, "path": f"{n}.txt", "disposition": "handled", "settled": True}
+        (file,) = commit.run("jobs", "insert_files", files=msgspec.json.encode([row]).decode())
+        chunk = {
+            "identity": f"{n}", "format": "notes.text", "format_version": 1, "embed": False,
+            "slices": [(file["id"], at, at + 1) for at in range(4)], "needs_set": n == 1,
+        }  # fmt: skip
+        made = commit.run("chunks", "fan_out", chunks=msgspec.json.encode([chunk]).decode())
+        commit.run("chunks", "add_remaining", n=len(made))
+
+    def _normalise(self, run: Runtime, claim: Claim) -> shell.Ending:
+        if claim.attempt <= run.options.max_attempts:
+            return lambda commit: commit.advance(Stage.SCREEN)
+        (row,) = run.lake.rows(claim.user_id, "chunks", "count_splits", job_id=claim.job_id)
+        if row["count"] >= run.options.max_splits:
+            raise poison.TooMuchPoison
+        if len(claim.slices) > 1:
+            half = len(claim.slices) // 2
+            parts = (claim.slices[:half], claim.slices[half:])
+            return poison._cut(run, claim, [(part, len(part) == 1) for part in parts])
+        return lambda commit: commit.complete(tally=self._tally(claim, QUARANTINED))
+
+    def _advance(self, run: Runtime, claim: Claim) -> shell.Ending:
+        stages = ROUTES[Kind(claim.kind)]
+        if claim.stage == stages[-1]:
+            return lambda commit: commit.complete(tally=self._tally(claim, LOADED))
+        following = (
+            Stage.LOAD if claim.stage == Stage.SCREEN else stages[stages.index(claim.stage) + 1]
+        )
+        tally = self._tally(claim, DUPLICATE)  # what a screen knows before the load
+        return lambda commit: commit.advance(following, tally=tally)
+
+    @staticmethod
+    def _tally(claim: Claim, ended: str) -> dict[str, dict[str, int]]:
+        tally: dict[str, dict[str, int]] = {}
+        for file, _, _ in claim.slices:
+            mine = tally.setdefault(str(file), dict.fromkeys((*COUNTS, "items"), 0))
+            for name in (SEEN, ended, "items"):
+                mine[name] += 2
+        return tally
+
+
+class Ledger(RuleBasedStateMachine):
+    """Anything, in any order."""
+
+    lake: Lakeside
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.run, self.driver, self.database, self.patch = self.lake
+        self.work = Work(self.lake)
+        for stage in Stage:
+            self.patch.setitem(WORK, stage, self.work.of(stage))
+        self.driver.sent.clear()
+        self.database.rows("TRUNCATE imports.jobs, imports.sets RESTART IDENTITY CASCADE")
+        for folder in ("processed", "failed", ".work"):
+            shutil.rmtree(self.run.folders.data / folder)
+            (self.run.folders.data / folder).mkdir()
+        self.jobs: list[UUID] = []
+        self.names = itertools.count(1)
+
+    # --- what happens -------------------------------------------------------------------------
+
+    @precondition(lambda self: len(self.jobs) < 3)
+    @rule(part=st.booleans())
+    def drop(self, part: bool) -> None:
+        """A file comes in; one that is a part of an export has chunks that wait for the others."""
+        job_id, name = uuid4(), f"{next(self.names)}.zip"
+        if part:
+            name = f"takeout-20250102T030405Z-{next(self.names):03}.zip"
+        original = self.run.folders.original(job_id, name)
+        original.parent.mkdir(parents=True)
+        original.write_bytes(str(job_id).encode())
+        claimed = intake.Claimed(user="ana@example.org", name=name, dropped=name)
+        with self.run.ledger.transaction() as connection:
+            intake.insert(connection, job_id, claimed, set_wait_s=60)
+        self.jobs.append(job_id)
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data())
+    def carry(self, data: st.DataObject) -> None:
+        """A worker takes a message, of which nobody knows whether it is late, and all goes well."""
+        self._carry_out(self._chosen(data))
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data(), error=st.sampled_from(sorted(ERRORS)), place=st.sampled_from(PLACES),
+          again=st.sampled_from((1, 1, 2, 4, 12)))  # fmt: skip
+    def fail(self, data: st.DataObject, error: str, place: str, again: int) -> None:
+        """The same, and it fails there; maybe at each of some tries."""
+        chunk = self._chosen(data)
+        for _ in range(again):
+            self.work.trouble.error, self.work.trouble.place = ERRORS[error], place
+            self._carry_out(chunk)
+            if again > 1:
+                self.database.let_time_pass()
+            (chunk,) = self.database.rows("SELECT * FROM imports.chunks WHERE id = %s", chunk["id"])
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data(), verb=st.sampled_from(("cancel", "time", "steal", "reconcile")),
+          place=st.sampled_from((*PLACES, "cut")))  # fmt: skip
+    def meanwhile(self, data: st.DataObject, verb: str, place: str) -> None:
+        """Something happens while a worker is at its work."""
+        chunk = self._chosen(data)
+        if place == "commit" and verb != "time":
+            return  # it holds its rows then, and whoever wants them waits
+
+        def inside() -> None:
+            if verb == "cancel":
+                housekeeping.cancel(self.run, chunk["job_id"], chunk["user_id"])
+            elif verb == "reconcile":
+                housekeeping.reconcile(self.run)
+            elif place != "commit":
+                self._expire(chunk["id"])
+                if verb == "steal":
+                    self.run.ledger.claim(
+                        chunk=chunk["id"], job_id=chunk["job_id"], stage=Stage(chunk["stage"]),
+                        worker="another", lease_s=60, max_attempts=self.run.options.max_attempts,
+                    )  # fmt: skip
+
+        self.work.trouble.inside, self.work.trouble.place = inside, place
+        self._carry_out(chunk)
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data())
+    def left_by_the_dead(self, data: st.DataObject) -> None:
+        """The worker's parent gives back what a process held that is no more."""
+        chunk = self._chosen(data)
+        shell.lost(
+            self.run.ledger, self.run.options, stage=chunk["stage"], chunk=chunk["id"],
+            job_id=chunk["job_id"], code="worker_lost", gone=lambda _: True,
+        )  # fmt: skip
+
+    @rule()
+    def time_passes(self) -> None:
+        self.database.let_time_pass()
+
+    @rule()
+    def reconcile(self) -> None:
+        housekeeping.reconcile(self.run)
+
+    @rule()
+    def sweep(self) -> None:
+        housekeeping.sweep(self.run)
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data(), verb=st.sampled_from(("cancel", "retry", "rollback")))
+    def ask(self, data: st.DataObject, verb: str) -> None:
+        """A person does something with a job, of which they looked at the row long ago."""
+        with suppress(PermanentError):
+            self._ask(verb, data.draw(st.sampled_from(self.jobs)))
+
+    # --- what always holds --------------------------------------------------------------------
+
+    @invariant()
+    def holds(self) -> None:
+        assert self.database.rows(_WRONG, [str(state) for state in ENDED]) == []
+        assert self.database.rows(_SUMS) == []
+        for job_id in self.jobs:
+            self._check_original(job_id)
+
+    def teardown(self) -> None:
+        """All is well again: the reconciler alone brings every job to rest, after any verb too."""
+        self._settle()
+        for verb in ("retry", "rollback"):
+            for job_id in self.jobs:
+                self._try_out(verb, job_id)
+        for job_id in self.jobs:
+            findings = verify._ledger(self.run.lake, self.database.job(job_id))
+            assert next(f for f in findings if f.check == "at rest").ok
+        self.holds()
+
+    def _try_out(self, verb: str, job_id: UUID) -> None:
+        before = self.database.job(job_id)
+        try:
+            done = self._ask(verb, job_id)
+        except PermanentError as error:
+            told = str(error)
+            assert verb == "retry" or before["records_seen"] == 0, told
+            assert verb == "rollback" or "rolled back" in told, told
+            return
+        self._settle()
+        after = self.database.job(job_id)["status"]
+        if verb == "rollback":
+            assert after == "rolled_back"
+        elif done:
+            assert after == JobStatus.DONE
+        else:
+            assert after == before["status"] == JobStatus.DONE
+
+    # --- how ----------------------------------------------------------------------------------
+
+    def _ask(self, verb: str, job_id: UUID) -> Any:
+        job = self.database.job(job_id)
+        if verb == "cancel":
+            return housekeeping.cancel(self.run, job_id, job["user_id"])
+        if verb == "retry" and job["completed_at"] is not None:
+            return housekeeping.retry(self.run, job)
+        if verb == "rollback":
+            return roll_back(self.run, job["user_id"], job_id)
+        return None
+
+    def _settle(self) -> None:
+        """Only what the reconciler sends is carried out."""
+        self.driver.sent.clear()
+        for _ in range(60):
+            self.database.let_time_pass()
+            self.database.rows("UPDATE imports.sets SET waits_until = now() - interval '1 hour'")
+            housekeeping.reconcile(self.run)
+            self.driver.drain()
+            if not self.database.rows("SELECT id FROM imports.jobs WHERE completed_at IS NULL"):
+                return
+        raise AssertionError(self.database.rows(
+            "SELECT j.status, j.remaining, c.kind, c.stage, c.status AS now, c.attempt "
+            "FROM imports.jobs AS j LEFT JOIN imports.chunks AS c ON c.job_id = j.id "
+            "WHERE j.completed_at IS NULL"
+        ))  # fmt: skip
+
+    def _chosen(self, data: st.DataObject) -> dict[str, Any]:
+        """A chunk that is open, most often; else any, as late messages name them."""
+        asked = "SELECT * FROM imports.chunks WHERE job_id = ANY(%s) ORDER BY id"
+        rows = self.database.rows(asked, self.jobs)
+        if data.draw(st.integers(0, 9)):
+            rows = [row for row in rows if row["status"] in ("ready", "leased")] or rows
+        return rows[data.draw(st.integers(0, 99)) % len(rows)]
+
+    def _carry_out(self, chunk: dict[str, Any]) -> None:
+        trouble = self.work.trouble
+        with suppress(KeyboardInterrupt):
+            self.driver.perform(Stage(chunk["stage"]), chunk["id"], chunk["job_id"])
+        trouble.error = trouble.inside = None
+
+    def _expire(self, chunk: int) -> None:
+        self.database.rows(
+            "UPDATE imports.chunks SET lease_expires = now() - interval '1 hour' WHERE id = %s "
+            "AND status = 'leased'", chunk,
+        )  # fmt: skip
+
+    def _check_original(self, job_id: UUID) -> None:
+        """The bytes that were dropped lie where the ledger says, or where they came in."""
+        job = self.database.job(job_id)
+        data, work = self.run.folders.data, self.run.folders.original(job_id, job["source_name"])
+        places = [data / job["kept_as"]] if job["kept_as"] else []
+        if job["completed_at"] is None:
+            places += [work, *_left_by_a_finish(data, job)]
+        held = [path.read_bytes() for path in places if path.is_file()]
+        assert str(job_id).encode() in held, (job["status"], job["kept_as"])
+
+
+def _left_by_a_finish(data: Path, job: dict[str, Any]) -> list[Path]:
+    return [path for folder in ("processed", "failed") for path in (data / folder).rglob("*")
+            if path.name.endswith(job["source_name"])]  # fmt: skip
+
+
+@pytest.fixture
+def beside(
+    run: Runtime, make_run: Callable[..., Runtime], driver: Driver, database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[type[Ledger]]:  # fmt: skip
+    """The machine on a lake of its own."""
+    run.options = make_run(max_attempts=3, max_splits=3).options
+
+    held = Held(database.url)
+
+    class Here(Ledger):
+        lake = Lakeside(run, driver, held, monkeypatch)
+
+    yield Here
+    held.close()
+
+
+#: As many as take some twenty seconds; more by hand: `DATAPUNK_NO_TRAP_EXAMPLES=1000`.
+EXAMPLES = int(os.environ.get("DATAPUNK_NO_TRAP_EXAMPLES", "25"))
+
+
+def test_every_job_comes_to_rest(beside: type[Ledger]) -> None:
+    run_state_machine_as_test(
+        beside,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=30,
+            derandomize=EXAMPLES <= 25,
+            deadline=None,
+            database=None,
+            phases=(Phase.generate,),
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
