@@ -43,7 +43,7 @@ bench-embedding: setup ## Speed and quality of both tiers of vectors
 bench-language: setup ## How well and how fast languages are told
 	$(PYTHON_IN) -m benchmarks.language
 
-bench-large: setup ## Speed and memory of a page of 300 MB and an Apple Health export of 1 GB
+bench-large: setup ## A page of 300 MB, an Apple Health export of 1 GB, a zip of 10,000 photographs
 	$(PYTHON_IN) -m benchmarks.large
 
 bench-search: setup ## Speed and recall of search (DOCUMENTS="10000 100000 1000000")

@@ -59,7 +59,7 @@ class BadValue(DatapunkError):
         self.detail = detail
 
 
-_ROOMS = frozenset({"schemas", "pipeline", "sql", "tasks", "workers", "tests"})
+_ROOMS = frozenset({"schemas", "pipeline", "sql", "tasks", "workers"})
 _ROOT = Path(__file__).parent.parent
 
 

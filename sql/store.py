@@ -438,6 +438,45 @@ class Lake:
         with self.as_user(user_id) as connection:
             return connection.execute(queries(file)[query], parameters).fetchall()
 
+    @contextmanager
+    def snapshot(self, user_id: UUID) -> Iterator[tuple[Ledger, Lake]]:
+        """Ledger and lake of one user as they stand at one moment, for who asks several things
+        that must agree. Both only read."""
+        with weather(), self.pool.connection() as connection, connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            connection.execute(_JOBS["become"], {"user_id": user_id})
+            yield _LedgerThen(self.pool, connection), _LakeThen(self.pool, connection, user_id)
+
+
+class _LedgerThen(Ledger):
+    """The ledger within one transaction."""
+
+    def __init__(self, pool: ConnectionPool[Connection], connection: Connection) -> None:
+        super().__init__(pool)
+        self._connection = connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        yield self._connection
+
+
+class _LakeThen(Lake):
+    """The lake within one transaction, as the user of that."""
+
+    def __init__(
+        self, pool: ConnectionPool[Connection], connection: Connection, user_id: UUID
+    ) -> None:
+        super().__init__(pool)
+        self._connection, self._user = connection, user_id
+
+    @contextmanager
+    def as_user(
+        self, user_id: UUID, *, hold: Hold | None = None, on: Connection | None = None
+    ) -> Iterator[Connection]:
+        if user_id != self._user or hold is not None or on is not None:
+            raise ValueError("a snapshot is one user's, and only reads")
+        yield self._connection
+
 
 def _hold_chunk(connection: Connection, claim: Claim, *, wait: bool) -> None:
     if not wait:

@@ -103,8 +103,8 @@ def bury(run: Runtime) -> int:
     """Chunks past their attempts are dead; their jobs end as failed once the rest is done. Returns
     how many."""
     most = run.options.max_attempts
-    jobs = run.ledger.rows("chunks", "worn_out", max_attempts=most)
-    return steps.each(run, "buried", [row["job_id"] for row in jobs], lambda job: _bury(run, job))
+    jobs = [r["job_id"] for r in run.ledger.rows("chunks", "worn_out", max_attempts=most)]
+    return steps.each(run, "buried", jobs, lambda job: _bury(run, job))
 
 
 def _bury(run: Runtime, job_id: UUID) -> int:
@@ -152,8 +152,8 @@ def begin_end(connection: Connection, job_id: UUID, user_id: UUID) -> bool:
 def free_stranded(run: Runtime) -> int:
     """Open jobs of which nothing is open get a finish; how many. None should be there: this is for
     what a defect of ours leaves behind."""
-    jobs = run.ledger.rows("chunks", "stranded")
-    return steps.each(run, "freed", [row["job_id"] for row in jobs], lambda job: _free(run, job))
+    jobs = [row["job_id"] for row in run.ledger.rows("chunks", "stranded")]
+    return steps.each(run, "freed", jobs, lambda job: _free(run, job))
 
 
 def _free(run: Runtime, job_id: UUID) -> bool:

@@ -210,6 +210,18 @@ class Site:
         self._servers.close()
 
 
+def ours_in(log: Path) -> Iterator[str]:
+    """Lines of a log that tell of an error of our own: one that burnt an attempt, failed a step
+    behind the imports, or a turn. Deaths and services that are down are none."""
+    for line in log.read_text(errors="replace").splitlines():
+        with contextlib.suppress(ValueError, AttributeError):  # not a line of ours
+            said = json.loads(line)
+            burnt = said.get("event") == "given back" and said.get("where")
+            failed = said.get("event") in ("a step failed", "a turn failed")
+            if burnt or (failed and said.get("level") == "error"):
+                yield line
+
+
 #: All that holds what came of imports; who the users are and which models there are stays.
 _TABLES = """
 SELECT oid::regclass::text FROM pg_class

@@ -38,7 +38,7 @@ from tasks import housekeeping, verify
 from tests import clamd_support, disk_support, progress_support, storm_files
 from tests.clamd_support import Clamd
 from tests.disk_support import SmallDisk
-from tests.site_support import Site, site
+from tests.site_support import Site, ours_in, site
 from tests.storm_faults import DOWN, FAULTS
 from workers import bootstrap, local
 
@@ -286,6 +286,7 @@ class Storm:
             for pool in (run.ledger.pool, run.lake.pool, reader.pool):
                 pool.close()
         self._orphans({job["kept_as"] for job in jobs})
+        self._ours()
         self._all_struck()
 
     def _orphans(self, kept: set[str]) -> None:
@@ -296,6 +297,12 @@ class Storm:
                 lies = path.is_file() and name not in kept and folder != "blobs"
                 if lies or path.name.endswith(".part") or path.parent == data / ".work":
                     self.violations.append(f"orphan: {name}")
+
+    def _ours(self) -> None:
+        """No fault is an excuse for an error of ours: none burnt an attempt or failed a step."""
+        for log in self.place.settings.logs.glob("*.log"):
+            for line in ours_in(log):
+                self.violations.append(f"{log.name}: {line}")
 
     def _all_struck(self) -> None:
         """In a storm of some length every kind has its turn."""

@@ -7,6 +7,10 @@ tests, which is a plain process, that is not seen.
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +23,9 @@ from schemas.progress import Stage
 from tests import pool_support
 from tests.formats_support import Sample, samples
 from tests.lake_support import zipped
+from tests.place_support import ROOT
 from tests.poison_support import rows
-from tests.site_support import Site, site
+from tests.site_support import Site, ours_in, site
 from tests.test_likeness import encoded, mails, picture, text
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
@@ -48,11 +53,7 @@ def burnt(place: Site) -> list[str]:
     )
     found = [*(found or []), *(_steps(place) or [])]
     for log in place.settings.logs.glob("*.log"):
-        for line in log.read_text(errors="replace").splitlines():
-            said = json.loads(line) if line.startswith("{") else {}
-            event, ours = said.get("event"), said.get("where") or said.get("level") == "error"
-            if ours and event in ("given back", "a step failed", "a turn failed"):
-                found.append(f"{log.name}: {line}")
+        found += [f"{log.name}: {line}" for line in ours_in(log)]
     return found
 
 
@@ -135,6 +136,22 @@ def test_every_stage_and_every_child_of_ours(place: Site, tmp_path: Path) -> Non
     assert burnt(place) == []
 
 
+def test_what_is_an_error_of_ours_in_a_log(tmp_path: Path) -> None:
+    ours = [
+        {"event": "given back", "where": "tasks/chunk.py:1", "burn": True, "level": "warning"},
+        {"event": "a step failed", "level": "error"},
+        {"event": "a turn failed", "level": "error"},
+    ]
+    others = [
+        {"event": "given back", "where": None, "burn": False, "level": "warning"},
+        {"event": "given back", "code": "worker_lost", "burn": True, "level": "warning"},
+        {"event": "a step failed", "level": "warning"},
+    ]
+    log = tmp_path / "worker.log"
+    log.write_text("\n".join(map(json.dumps, [*others, *ours])) + "\nno JSON\n[1]\n")
+    assert [json.loads(line) for line in ours_in(log)] == ours
+
+
 def archives() -> list[dict[str, bytes]]:
     """All samples of all formats, in as few archives as they have paths for."""
     made: list[dict[str, bytes]] = []
@@ -160,3 +177,29 @@ def test_no_sample_of_any_format_burns_an_attempt(place: Site, tmp_path: Path) -
         job = place.wait(job_id, ended, 300)
         assert job["status"] == "done", job
     assert burnt(place) == []
+
+
+@pytest.mark.timeout(600)
+def test_the_demo_burns_no_attempt(tmp_path: Path) -> None:
+    """As a person runs it: everything up, a sample in, everything down; the logs stay."""
+    folder = tmp_path / "lake"
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("DATAPUNK_")}
+    command = [sys.executable, "-m", "workers.cli", "demo", "--json"]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**clean, "DATAPUNK_DATA_DIR": str(folder), "DATAPUNK_FLOWER_PORT": str(_free_port())},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    logs = list((folder / "logs").glob("*.log"))
+    assert {log.name for log in logs} >= {"worker.log", "worker-embed.log", "reconciler.log"}
+    assert [line for log in logs for line in ours_in(log)] == []
+
+
+def _free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])

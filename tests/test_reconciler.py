@@ -32,6 +32,7 @@ Imported = Callable[[str, str, bytes], dict[str, Any]]
 #: Each step of a turn, with what it does for one piece: a module and its function.
 PIECES = {
     "buried": (housekeeping, "bury"),
+    "freed": (housekeeping, "free_stranded"),
     "sets": (sets, "settle"),
     "sent_again": (chains, "send_rows"),
     "started": (chains, "top_up"),

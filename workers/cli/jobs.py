@@ -10,14 +10,17 @@ import typer
 from psycopg.rows import DictRow
 
 from schemas.errors import PermanentError
+from schemas.progress import JobStatus
 from tasks import housekeeping
 from tasks.rollback import roll_back
-from workers.cli import connect, console, receipts
+from workers.cli import connect, console, receipts, waiting
 from workers.settings import load
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Job = Annotated[str, typer.Argument(help="A job, by its id or how it begins.")]
 _ALL = 1_000_000
+#: Ends of jobs that `retry` takes up.
+_GO_ON = (JobStatus.FAILED, JobStatus.REJECTED, JobStatus.CANCELLED)
 
 
 def register(app: typer.Typer) -> None:
@@ -90,15 +93,16 @@ def events(
 
 
 def retry(job: Job) -> None:
-    """Go on with a job that failed or was rejected, from the stage where it did."""
+    """Go on with a job that failed, was rejected or cancelled, from the stage where it did."""
     with connect.runtime(load()) as run:
-        row = connect.find_job(run.ledger, job)
+        row = waiting.at_rest(run.ledger, connect.find_job(run.ledger, job))
+        short = str(row["id"])[:8]
         if not row["completed_at"]:
-            raise PermanentError("The job still runs; see: datapunk status")
+            raise PermanentError(_not_yet(row))
         count = housekeeping.retry(run, row)
     if not count:
-        raise PermanentError(f"Nothing of the job failed: it is {row['status']}.")
-    console.say(f"{count} chunks go again; see: datapunk status {str(row['id'])[:8]}")
+        raise PermanentError(f"Nothing of the job failed: it is {row['status']}.{_then(row)}")
+    console.say(f"{count} chunks go again; see: datapunk status {short}")
 
 
 def cancel(job: Job, json: Json = False) -> None:
@@ -106,8 +110,20 @@ def cancel(job: Job, json: Json = False) -> None:
     with connect.runtime(load()) as run:
         row = connect.find_job(run.ledger, job)
         if row["completed_at"]:
-            raise PermanentError(f"The job has ended already: it is {row['status']}.")
+            raise PermanentError(f"The job has ended already: it is {row['status']}.{_then(row)}")
         found = housekeeping.cancel(run, row["id"], row["user_id"])
+        if not (found.stopped or found.ended):  # a worker is at its last step
+            row = waiting.at_rest(run.ledger, row)
+            found = housekeeping.cancel(run, row["id"], row["user_id"])
+            row = connect.find_job(run.ledger, str(row["id"]))
+    short = str(row["id"])[:8]
+    if not (found.stopped or found.ended):
+        if row["completed_at"]:
+            raise PermanentError(f"The job ended meanwhile: it is {row['status']}.{_then(row)}")
+        raise PermanentError(
+            "A worker is at the last step of the job, and nothing else is left to stop; see: "
+            f"datapunk status {short}"
+        )
     if json:
         console.as_json(found)
         return
@@ -115,7 +131,28 @@ def cancel(job: Job, json: Json = False) -> None:
         f"{found.stopped} chunks were stopped; {found.done} had ended: {found.loaded} records "
         f"loaded, {found.duplicate} duplicate, {found.quarantined} in quarantine"
     )
-    console.say(f"to take them back: datapunk rollback {str(row['id'])[:8]}")
+    console.say(f"to take them back: datapunk rollback {short}")
+
+
+def _not_yet(row: DictRow) -> str:
+    """What to do with a job that has not ended: a step that works in the state in which it is."""
+    short = str(row["id"])[:8]
+    if row["remaining"]:
+        return f"The job still runs; to stop it: datapunk cancel {short}"
+    return (
+        f"The job is about to end; see: datapunk status {short}. To end it at once: "
+        f"datapunk cancel {short}"
+    )
+
+
+def _then(row: DictRow) -> str:
+    """What can be done with a job that has ended."""
+    short = str(row["id"])[:8]
+    if row["status"] in _GO_ON:
+        return f" To go on with it: datapunk retry {short}"
+    if row["records_seen"]:
+        return f" To take it back: datapunk rollback {short}"
+    return ""
 
 
 def rollback(
@@ -125,7 +162,7 @@ def rollback(
 ) -> None:
     """Take back what a job loaded. What another job also had stays, and is that job's then."""
     with connect.runtime(load()) as run:
-        row = connect.find_job(run.ledger, job)
+        row = waiting.at_rest(run.ledger, connect.find_job(run.ledger, job))
         found = roll_back(run, row["user_id"], row["id"], dry=dry_run)
     if json:
         console.as_json({"dry_run": dry_run, **msgspec.to_builtins(found)})

@@ -206,14 +206,14 @@ def edit(
     settings = load()
     with connect.runtime(settings) as run, connect.services(settings) as lake:
         row = _one(lake, number)
-        if file is None:
-            lake.ledger.event(
-                Event.REVEALED, user_id=row["user_id"], job_id=row["job_id"], quarantine=number
-            )
         if file is None and not (row["mended"] or row["raw"]):
             raise PermanentError(
                 "Its bytes stand in the original alone, by the policy of personal data; give the "
                 "whole record with --file."
+            )
+        if file is None:
+            lake.ledger.event(
+                Event.REVEALED, user_id=row["user_id"], job_id=row["job_id"], quarantine=number
             )
         data = file.read_bytes() if file else _edited(row["mended"] or row["raw"])
         if data is None:
@@ -228,8 +228,12 @@ def export(code: Code = None, job: Job = None, user: User = None) -> None:
     with connect.services(load()) as lake:
         job_id = connect.find_job(lake.ledger, job)["id"] if job else None
         for owner in _users(lake, user):
-            lake.ledger.event(Event.EXPORTED, user_id=owner["user_id"], job_id=job_id, code=code)
+            noted = False
             for row in _exported(lake, owner, job_id=job_id, code=code):
+                if not noted:  # on record before anything is seen, and only of whom it is
+                    ids = {"user_id": owner["user_id"], "job_id": job_id}
+                    lake.ledger.event(Event.EXPORTED, **ids, code=code)
+                    noted = True
                 sys.stdout.write(msgspec.json.encode(row, enc_hook=str).decode() + "\n")
 
 

@@ -19,10 +19,11 @@ from sql.quality import KINDS, quality_of
 from sql.store import COUNTS, Ledger
 from tasks import alarm
 from tasks.batches import PRIVACY
+from tasks.ending import counts_by_file
 from tasks.sets import Inventory
 from workers.bootstrap import thresholds
 from workers.cli import console, privacy, sets
-from workers.cli.connect import Services
+from workers.cli.connect import Services, find_job
 
 _MOST_SHOWN = 20
 
@@ -88,7 +89,9 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """What the export's own page lists, against the job's files, or those of its set; None where
     there is neither."""
     records: Counts
-    adds_up: bool
+    """So far, while the job runs."""
+    adds_up: bool | None
+    """Whether nothing is missing and nothing is counted twice; None while the job runs."""
     alert: str | None
     quality: dict[str, float] | None
     """Completeness, accuracy and consistency of what was loaded, 0 to 1; None: not scored."""
@@ -109,9 +112,19 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def gather(lake: Services, job: DictRow) -> Receipt:
-    """The receipt of a job that runs or has ended."""
+    """The receipt of a job that runs or has ended, all of it of one moment."""
+    with lake.reader.snapshot(job["user_id"]) as (ledger, reader):
+        then = Services(lake.settings, ledger, reader)
+        return _gather(then, find_job(ledger, str(job["id"])))
+
+
+def _gather(lake: Services, job: DictRow) -> Receipt:
     job_id, ledger = job["id"], lake.ledger
     rows = ledger.rows("jobs", "files_for_receipt", job_id=job_id)
+    if not job["completed_at"]:  # the files are counted at the end
+        so_far = ledger.rows("jobs", "tallies", job_id=job_id)
+        counts = counts_by_file(row["tally"] for row in so_far)
+        rows = [{**row, "counts": counts.get(str(row["id"]), {})} for row in rows]
     files = [_file(row) for row in rows]
     dead = ledger.rows("jobs", "dead_chunks", job_id=job_id)
     records = Counts(**{name: job[f"records_{name}"] for name in COUNTS})
@@ -137,7 +150,7 @@ def gather(lake: Services, job: DictRow) -> Receipt:
         part_of=part_of,
         index=index,
         records=records,
-        adds_up=adds_up(records, formats, settled=bool(job["completed_at"]) and not dead),
+        adds_up=adds_up(records, formats, settled=not dead) if job["completed_at"] else None,
         alert=alarm.line(lake.reader, thresholds(lake.settings), job),
         quality=_quality(lake, job),
         dispositions=dict(Counter(str(f.disposition) for f in files)),
@@ -216,7 +229,8 @@ def _sum(one: Counts, other: Counts) -> Counts:
 
 
 def adds_up(records: Counts, formats: dict[str, Counts], *, settled: bool) -> bool:
-    """Whether the job's own counts balance, and, once settled, equal the sums over its files."""
+    """Whether the counts of a job that ended balance, and, once settled, equal the sums over its
+    files."""
     total = Counts()
     for counts in formats.values():
         total = _sum(total, counts)
@@ -325,11 +339,14 @@ def _export_shown(receipt: Receipt) -> None:
 def _records(receipt: Receipt) -> None:
     counts = receipt.records
     console.data("")
-    console.data(
-        f"records   {counts.seen} seen = {counts.loaded} loaded + {counts.duplicate} duplicate "
-        f"+ {counts.quarantined} quarantined"
+    sum_ = (
+        f"{counts.loaded} loaded + {counts.duplicate} duplicate + {counts.quarantined} quarantined"
     )
-    console.data(f"adds up:  {'yes' if receipt.adds_up else 'no'}")
+    if receipt.adds_up is None:
+        console.data(f"so far    {counts.seen} seen: {sum_}; the job still runs")
+    else:
+        console.data(f"records   {counts.seen} seen = {sum_}")
+        console.data(f"adds up:  {'yes' if receipt.adds_up else 'no'}")
     if receipt.newer_versions or receipt.older_versions:
         console.data(
             f"versions  of the loaded, {receipt.newer_versions} replaced what another export said, "

@@ -14,7 +14,8 @@ from psycopg.rows import DictRow
 from pipeline import parts
 from schemas.errors import PermanentError
 from schemas.progress import Event, SetState
-from sql.store import COUNTS, Ledger
+from sql.queries import queries
+from sql.store import COUNTS, Ledger, note
 from tasks import sets as rules
 from tasks.sets import Inventory
 from workers.cli import connect, console
@@ -87,9 +88,12 @@ def sets(
 
 
 def _go_on(ledger: Ledger, row: DictRow) -> None:
-    if not ledger.rows("sets", "go_on", set_id=row["id"]):
-        raise PermanentError("Nothing waits for that set.")
-    ledger.event(Event.SET_NOT_WAITED_FOR, user_id=row["user_id"], set=row["stem"])
+    with ledger.transaction() as connection:
+        asked = {"set_id": row["id"]}
+        if connection.execute(queries("sets")["go_on"], asked).fetchone() is None:
+            raise PermanentError("Nothing waits for that set.")
+        said = {"set": row["stem"]}
+        note(connection, Event.SET_NOT_WAITED_FOR, row["user_id"], None, said)
     console.say("what waited goes on now, with what is there")
 
 
@@ -199,8 +203,8 @@ def _show(receipt: SetReceipt) -> None:
     rows = [(p.part, str(p.job)[:8], p.file, p.state, note)
             for p, note in zip(line.parts, aside, strict=True)]  # fmt: skip
     console.table(columns, rows)
-    for note in notes(line):
-        console.data(note)
+    for said in notes(line):
+        console.data(said)
     counts = receipt.records
     console.data(
         f"records   {counts['seen']} seen = {counts['loaded']} loaded + {counts['duplicate']} "

@@ -14,10 +14,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from schemas.errors import TransientError
 from schemas.progress import JobStatus
+from sql.store import Ledger
 from workers.cli import console, receipts
 from workers.cli.connect import Services, find_job
 
 _EVERY_S = 0.5
+#: How long a verb waits for a job that has only its last step before it, and how often it says so.
+_END_S, _SAID_EVERY_S = 90.0, 10.0
 _BAD = (JobStatus.FAILED, JobStatus.REJECTED, JobStatus.CANCELLED)
 
 
@@ -29,6 +32,21 @@ def until_ended(lake: Services, jobs: Sequence[str | UUID]) -> list[receipts.Rec
         console.say("the import goes on; see: datapunk status")
         raise typer.Exit(console.INTERRUPTED) from None
     return [receipts.gather(lake, row) for row in ended]
+
+
+def at_rest(ledger: Ledger, job: DictRow) -> DictRow:
+    """The job once it has ended, where it is about to: it was stopped, or has its last step before
+    it. One that has more to do is given back as it is, and so is one that takes too long."""
+    end, said = time.monotonic() + _END_S, float("-inf")
+    while not (job["completed_at"] or job["remaining"]) and time.monotonic() < end:
+        if time.monotonic() - said > _SAID_EVERY_S:
+            said = time.monotonic()
+            stopped = job["ending"] == JobStatus.CANCELLED
+            doing = "is being stopped" if stopped else "is about to end"
+            console.say(f"{str(job['id'])[:8]} {doing}; waiting for its end")
+        time.sleep(_EVERY_S)
+        job = find_job(ledger, str(job["id"]))
+    return job
 
 
 def exit_code(made: Sequence[receipts.Receipt], *, strict: bool) -> int:
