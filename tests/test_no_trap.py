@@ -10,6 +10,8 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -33,14 +35,17 @@ from psycopg.rows import dict_row
 
 from pipeline.spool import BrokenSpool
 from schemas.errors import PermanentError, Rejected, TransientError
+from schemas.files import SliceLimits
 from schemas.progress import ENDED, ROUTES, JobStatus, Kind, Stage
 from schemas.reasons import Reason
-from sql.store import COUNTS, Claim, Commit
-from tasks import housekeeping, poison, shell, verify
+from sql import migrate
+from sql.store import COUNTS, Claim, Commit, Lake
+from tasks import housekeeping, poison, shell, upload, verify
 from tasks.context import Runtime
 from tasks.rollback import roll_back
-from tests.lake_support import WORK, Database, Driver
+from tests.lake_support import WORK, Database, Driver, counts
 from workers import intake
+from workers.settings import Settings
 
 pytestmark = pytest.mark.services
 
@@ -464,3 +469,266 @@ def test_every_job_comes_to_rest(beside: type[Ledger]) -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+# --- one at a time ----------------------------------------------------------------------------
+
+_LOCKED = (
+    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE %s "
+    "AND datname = current_database()"
+)
+ROWS = b"".join(b'{"id": %d, "name": "row %d"}\n' % (n, n) for n in range(40))
+Drop = Callable[[str, str, bytes], UUID]
+ANA = "ana@example.org"
+
+
+@pytest.fixture
+def small(run: Runtime, make_run: Callable[..., Runtime]) -> Runtime:
+    run.options = make_run(slices=SliceLimits(records=10), max_attempts=3).options
+    return run
+
+
+def settle(run: Runtime, driver: Driver, database: Database, turns: int = 12) -> None:
+    for _ in range(turns):
+        driver.drain()
+        database.let_time_pass()
+        housekeeping.reconcile(run)
+    driver.drain()
+
+
+def failed_checks(run: Runtime, reader: Lake, job: dict[str, Any]) -> list[verify.Finding]:
+    return [found for found in verify.verify(run, reader, job) if not found.ok]
+
+
+@pytest.mark.parametrize("state", ["loading", "finishing"])
+@pytest.mark.parametrize("mended", [True, False])
+def test_a_lake_that_the_code_before_wedged_heals(
+    small: Runtime, drop: Drop, driver: Driver, database: Database, place: Settings,
+    monkeypatch: pytest.MonkeyPatch, state: str, mended: bool, reader: Lake,
+) -> None:  # fmt: skip
+    """A finish with no attempt left and nothing remaining, as pictures left it: after the upgrade
+    and a turn of the reconciler the job has ended, and so does what came after it."""
+    owner = place.url("owner")
+    job_id = drop(ANA, "rows.ndjson", ROWS)
+    while not any(message.stage is Stage.FINISH for message in driver.sent):
+        driver.step()
+    driver.sent.clear()
+    assert migrate.downgrade(owner) == ["0016.no_trap"]
+    database.rows(
+        "UPDATE imports.chunks SET attempt = 3, publishes = 7, last_error_code = 'AssertionError', "
+        "enqueued_at = now() - interval '1 hour', not_before = now() - interval '1 hour' "
+        "WHERE kind = 'finish'"
+    )
+    database.rows("UPDATE imports.jobs SET status = %s", state)
+    assert migrate.upgrade(owner) == ["0016.no_trap"]
+    with monkeypatch.context() as patch:
+        if not mended:
+            patch.setattr(housekeeping, "_rest", raising(AssertionError))
+        housekeeping.reconcile(small)
+        driver.drain()
+        later = drop(ANA, "later.ndjson", ROWS[:100])
+        settle(small, driver, database, 1 if mended else 6)
+
+    job = database.job(job_id)
+    said = (job["status"], job["error_code"], job["remaining"])
+    assert said == (("done", None, 0) if mended else ("failed", "AssertionError", 0))
+    assert database.job(later)["status"] == ("done" if mended else "failed")
+    assert failed_checks(small, reader, job) == []
+    if not mended:
+        assert (small.folders.data / job["kept_as"]).read_bytes() == ROWS
+        assert housekeeping.retry(small, job) == 1
+        settle(small, driver, database, 2)
+        assert database.job(job_id)["status"] == "done"
+        assert failed_checks(small, reader, database.job(job_id)) == []
+
+
+def raising(error: Callable[[], BaseException]) -> Callable[..., Any]:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error()
+
+    return fail
+
+
+STEPS = ("index_user", "count_user", "compare_user", "_refresh", "score_job")
+
+
+@pytest.mark.parametrize("error", [AssertionError, MemoryError, SoftTimeLimitExceeded,
+                                   lambda: TransientError("the database said no")])  # fmt: skip
+def test_what_follows_the_load_keeps_no_job_from_its_end(
+    small: Runtime, drop: Drop, driver: Driver, database: Database,
+    monkeypatch: pytest.MonkeyPatch, error: Callable[[], BaseException],
+) -> None:  # fmt: skip
+    """Words, statistics, likeness and scores: the reconciler makes up for them."""
+    with monkeypatch.context() as patch:
+        for step in STEPS:
+            patch.setattr(housekeeping, step, raising(error))
+        job_id = drop(ANA, "rows.ndjson", ROWS)
+        driver.drain()
+    job = database.job(job_id)
+    assert (job["status"], job["scored"]) == ("done", None)
+    (finish,) = database.chunks(job_id, "finish")
+    assert (finish["status"], finish["attempt"]) == ("done", 1), "no attempt is burnt"
+    for _ in range(4):
+        database.rows("UPDATE analytics.touched SET at = at - interval '1 hour'")
+        housekeeping.reconcile(small)
+    assert database.job(job_id)["scored"] is not None
+    for table in ("user_data.unindexed", "analytics.touched", "analytics.uncompared"):
+        assert database.one(f"SELECT count(*) FROM {table}") == 0, table
+
+
+def test_what_killed_the_last_step_is_not_met_twice(
+    small: Runtime, drop: Drop, driver: Driver, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker dies while it compares."""
+    monkeypatch.setattr(housekeeping, "compare_user", raising(KeyboardInterrupt))
+    job_id = drop(ANA, "rows.ndjson", ROWS)
+    with pytest.raises(KeyboardInterrupt):
+        driver.drain()
+    assert database.job(job_id)["completed_at"] is None
+    database.let_time_pass()
+    housekeeping.reconcile(small)
+    driver.drain()
+    assert database.job(job_id)["status"] == "done"
+
+
+def test_an_artefact_that_never_stays_is_a_defect_of_ours(
+    small: Runtime, drop: Drop, driver: Driver, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each new beginning forgets the attempts; they have a bound of their own."""
+    with monkeypatch.context() as patch:
+        patch.setitem(WORK, Stage.SCREEN, raising(lambda: BrokenSpool("spool")))
+        job_id = drop(ANA, "rows.ndjson", ROWS)
+        settle(small, driver, database, 20)
+    job = database.job(job_id)
+    assert (job["status"], job["error_code"]) == ("failed", "BrokenSpool")
+    assert {chunk["stage"] for chunk in database.chunks(job_id)} == {"screen"}
+    assert housekeeping.retry(small, job) > 0
+    settle(small, driver, database, 3)
+    assert (database.job(job_id)["status"], counts(database.job(job_id))[:2]) == ("done", (40, 40))
+
+
+def test_what_screened_and_never_loaded_is_not_counted(
+    small: Runtime, drop: Drop, driver: Driver, database: Database, reader: Lake,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    with monkeypatch.context() as patch:
+        patch.setitem(WORK, Stage.LOAD, raising(AssertionError))
+        job_id = drop(ANA, "rows.ndjson", ROWS)
+        settle(small, driver, database)
+    job = database.job(job_id)
+    assert (job["status"], counts(job)) == ("failed", (0, 0, 0, 0))
+    assert all(chunk["tally"] for chunk in database.chunks(job_id))
+    assert [f.check for f in failed_checks(small, reader, job)] == []
+
+
+def test_a_job_rejected_half_way_is_taken_back_or_goes_on(
+    small: Runtime, drop: Drop, driver: Driver, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has loaded records by then, and another error may have come first."""
+    real = upload.Cutter.finish
+
+    def broken(cutter: upload.Cutter) -> None:
+        cutter.flush()
+        driver.drain()
+        raise Rejected(Reason.ARCHIVE_BROKEN, "It breaks off.")
+
+    monkeypatch.setattr(upload.Cutter, "finish", broken)
+    first = drop(ANA, "first.ndjson", ROWS)
+    driver.drain()
+    job = database.job(first)
+    assert (job["status"], job["records_loaded"]) == ("rejected", 40)
+    assert roll_back(small, job["user_id"], first).documents == 40
+
+    with monkeypatch.context() as patch:
+        patch.setitem(WORK, Stage.LOAD, raising(AssertionError))
+        second = drop(ANA, "second.ndjson", ROWS)
+        settle(small, driver, database)
+    monkeypatch.setattr(upload.Cutter, "finish", real)
+    assert database.job(second)["error_code"] is not None
+    housekeeping.retry(small, database.job(second))
+    settle(small, driver, database, 3)
+    (whole,) = database.chunks(second, "upload")
+    assert (whole["status"], whole["last_error_code"]) == ("done", None), "it was cut to its end"
+    assert database.job(second)["status"] == "done"
+
+
+def test_cancel_leaves_nothing_that_was_cut_meanwhile(
+    small: Runtime, drop: Drop, driver: Driver, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker holds its chunk while it commits more of them, and `cancel` waits for that row."""
+    job_id = drop(ANA, "rows.ndjson", ROWS)
+    user_id = database.job(job_id)["user_id"]
+    waits, cut = threading.Event(), upload.Cutter._commit_chunks
+    stopping = threading.Thread(target=lambda: housekeeping.cancel(small, job_id, user_id))
+
+    def commit(cutter: upload.Cutter, to: Commit) -> None:
+        cut(cutter, to)
+        if not waits.is_set():
+            waits.set()
+            stopping.start()
+            while not database.one(_LOCKED, "%imports.chunks%"):
+                time.sleep(0.01)
+
+    monkeypatch.setattr(upload.Cutter, "_commit_chunks", commit)
+    driver.drain()
+    stopping.join()
+    assert {chunk["status"] for chunk in database.chunks(job_id)} == {"dead"}
+    driver.drain()
+    assert database.job(job_id)["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("at", ["work", "processed", "failed", "own name", "sealed"])
+def test_the_original_is_found_wherever_a_finish_left_it(
+    small: Runtime, drop: Drop, driver: Driver, database: Database, at: str
+) -> None:
+    drop(ANA, "rows.ndjson", ROWS[:50])
+    driver.drain()  # another job has the plain name
+    job_id = drop(ANA, "rows.ndjson", ROWS)
+    while not any(message.stage is Stage.FINISH for message in driver.sent):
+        driver.step()
+    driver.sent.clear()
+    job, folders = database.job(job_id), small.folders
+    original = folders.original(job_id, "rows.ndjson")
+    day = folders.processed / ANA / f"{job['created_at']:%Y-%m-%d}"
+    target = {
+        "work": original,
+        "processed": day / f"{str(job_id)[:8]}-rows.ndjson",
+        "failed": folders.failed / ANA / "rows.ndjson",
+        "own name": folders.failed / ANA / f"{str(job_id)[:8]}-rows.ndjson",
+        "sealed": folders.infected / str(job["user_id"]) / f"{job_id}.original.age",
+    }[at]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    original.rename(target)
+    found = housekeeping.cancel(small, job_id, job["user_id"])
+    assert (found.stopped, found.ended) == (0, True)
+    after = database.job(job_id)
+    assert after["status"] == "cancelled"
+    assert folders.data / after["kept_as"] == target
+    if at == "work":
+        housekeeping.sweep(small)
+        kept = folders.data / database.job(job_id)["kept_as"]
+        assert kept == folders.failed / ANA / "rows.ndjson"
+        assert (kept.read_bytes(), kept.with_name(kept.name + ".error.txt").exists()) == (
+            ROWS,
+            True,
+        )
+        assert housekeeping.retry(small, after) == 1, "with a row that was read before the sweep"
+        settle(small, driver, database, 2)
+        assert database.job(job_id)["status"] == "done"
+        assert (folders.data / database.job(job_id)["kept_as"]).read_bytes() == ROWS
+
+
+def test_a_job_with_no_step_left_gets_its_end(
+    small: Runtime, drop: Drop, driver: Driver, database: Database
+) -> None:
+    """No code of ours leaves one; should it come about, it is no trap either."""
+    job_id = drop(ANA, "rows.ndjson", ROWS)
+    while not any(message.stage is Stage.FINISH for message in driver.sent):
+        driver.step()
+    driver.sent.clear()
+    database.rows("UPDATE imports.chunks SET status = 'dead' WHERE kind = 'finish'")
+    database.rows("UPDATE imports.jobs SET remaining = 3")
+    assert housekeeping.reconcile(small)["freed"] == 1
+    driver.drain()
+    job = database.job(job_id)
+    assert (job["status"], job["remaining"]) == ("done", 0)
