@@ -101,7 +101,16 @@ _HOSTILE = frozenset(
 )
 
 #: Codes of chunks and jobs that are no reasons: the process or its surroundings were at fault.
-_PASSING = frozenset({"scanner_down", "worker_lost", "time_limit", "cancelled"})
+_PASSING = frozenset(
+    {
+        "scanner_down",
+        "policy_superseded",
+        "policy_changed",
+        "worker_lost",
+        "time_limit",
+        "cancelled",
+    }
+)
 _PASSING_KINDS = ("os_", "weather_")
 
 

@@ -412,15 +412,13 @@ class Lake:
         self._announced[user_id] = policy
 
     @contextmanager
-    def commit(
-        self, claim: Claim, *, wait: bool = True, hold: Hold | None = None
-    ) -> Iterator[Commit]:
+    def commit(self, claim: Claim, *, wait: bool = True) -> Iterator[Commit]:
         """The one transaction that ends a stage. Raises `Fenced` if the lease was lost.
 
         With `wait` false a crash of the server may forget the commit whole (state and all);
         the stage then runs again.
         """
-        with self.as_user(claim.user_id, hold=hold) as connection:
+        with self.as_user(claim.user_id) as connection:
             _hold_chunk(connection, claim, wait=wait)
             yield Commit(connection, claim)
 

@@ -31,7 +31,7 @@ from sql.load import Keys, Vectors, claim_known, claim_twins, known_documents
 from sql.store import COUNTS, Claim, Commit, ContentCommit
 from tasks import alarm, batches, embedding
 from tasks.context import Runtime
-from tasks.shell import Ending
+from tasks.shell import Content, Ending
 
 log = structlog.get_logger("datapunk.chunk")
 
@@ -166,9 +166,8 @@ def _opened(run: Runtime, claim: Claim, row: Mapping[str, Any]) -> Opened:
 # --- screen ----------------------------------------------------------------------------------
 
 
-def screen_chunk(run: Runtime, claim: Claim) -> Ending:
-    """Drop what the chunk or the lake has already. Rejections wait for the load: a chunk that
-    begins anew leaves nothing of them."""
+def screen_chunk(run: Runtime, claim: Claim) -> Content:
+    """Set the rejections aside, and drop what the chunk or the lake has already."""
     path = made(run, claim, "spool")
     columns = {name: batches.read_columns(path, name) for name in batches.TABLES}
     rejections = batches.read_rejections(path)
@@ -185,15 +184,16 @@ def screen_chunk(run: Runtime, claim: Claim) -> Ending:
     for slot, done in batches.read_privacy(path).items():
         _add(tally[str(claim.slices[slot][0])], done)
 
-    def ending(commit: Commit) -> None:
+    def ending(commit: ContentCommit) -> None:
         if twins.any():
             claim_twins(commit, *some_of(claim, columns["documents"], twins))
         if known.any():
             claim_known(commit, *some_of(claim, columns["documents"], known))
+        quarantine(commit, claim, rejections)
         following = Stage.EMBED if claim.embed else Stage.LOAD
         commit.advance(following, artefacts={"mask": name}, tally=tally)
 
-    return ending
+    return Content(batches.read_under(path), ending)
 
 
 def _drop_known(
@@ -241,8 +241,9 @@ def some_of(
 
 
 def note_drift(commit: ContentCommit, claim: Claim, drift: list[tuple[int, str, int]]) -> None:
-    """Fields that the format does not know, by name: a name is no content, but is kept out of
-    logs all the same."""
+    """Fields that the format does not know, by name: an export may have chosen it, so the policy
+    is applied to it, and it is kept out of logs. With the chunk's end, so that each chunk is
+    counted once, and under the policy of its records."""
     rows = [
         {"format": claim.format, "field": field, "records": n, "file_id": claim.slices[slot][0]}
         for slot, field, n in sorted(drift)
@@ -304,7 +305,7 @@ def quarantine(
             for nth, bad in enumerate(rejections, start=first)
         ],
     )
-    if held:
+    if held:  # on a second pass, those that keep other bytes now
         commit.event(Event.QUARANTINED, records=held, codes=Counter(bad.code for bad in rejections))
         _tell_of_defects(commit, claim, rejections)
 

@@ -28,12 +28,11 @@ from tasks.shell import Content
 
 
 def load_chunk(run: Runtime, claim: Claim) -> Content:
-    """Load what screening let through, and set aside what could not be understood."""
+    """Load what screening let through."""
     path, mask_path = chunk.made(run, claim, "spool"), chunk.made(run, claim, "mask")
     masks = {name: batches.read_mask(mask_path, name) for name in batches.TABLES}
     slots = {name: batches.read_columns(path, name).slots[masks[name]] for name in batches.TABLES}
-    attached, rejections = batches.read_attached(path), batches.read_rejections(path)
-    drift = batches.read_drift(path)
+    attached, drift = batches.read_attached(path), batches.read_drift(path)
     vectors = None
     if "vectors" in claim.artefacts:
         made = chunk.made(run, claim, "vectors")
@@ -49,7 +48,6 @@ def load_chunk(run: Runtime, claim: Claim) -> Content:
         crash_here("load.rows_in")
         attach(commit, claim, attached)
         chunk.note_drift(commit, claim, drift)
-        chunk.quarantine(commit, claim, rejections)
         tally = _loaded(claim, slots, came, files)
         commit.complete(tally=tally)
         if total_of(tally)["quarantined"]:

@@ -21,7 +21,7 @@ from schemas.crash import crash_here
 from schemas.errors import Rejected, TransientError, place_of
 from schemas.privacy import ReadUnder
 from schemas.progress import ROUTES, Event, Kind, Stage
-from sql.store import Claim, Commit, ContentCommit, Fenced, Hold, Ledger, OtherPolicy
+from sql.store import Claim, Commit, ContentCommit, Fenced, Ledger, OtherPolicy
 from tasks import chains
 from tasks.context import Options, Runtime, as_ids, runtime
 
@@ -190,9 +190,7 @@ def _ended(run: Runtime, claim: Claim, ending: Ending | Content, *, wait: bool) 
             ending.ending(commit)
             yield
         return
-    # `screen` goes by what the lake has.
-    hold = Hold.SHARED if claim.stage is Stage.SCREEN else None
-    with run.lake.commit(claim, wait=wait, hold=hold) as commit:
+    with run.lake.commit(claim, wait=wait) as commit:
         ending(commit)
         yield
 

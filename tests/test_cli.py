@@ -252,7 +252,11 @@ def test_what_a_job_waits_for_is_told(
 ) -> None:
     job_id = drop("anna", "a.txt", b"Hello out there.\n")
     assert "waits" not in cli.invoke(app, ["status"]).stdout
-    for code, words in (("os_28", "No space left"), ("scanner_down", "clamd does not answer")):
+    for code, words in (
+        ("os_28", "No space left"),
+        ("scanner_down", "clamd does not answer"),
+        ("policy_superseded", "a newer privacy policy"),
+    ):
         database.rows("UPDATE imports.chunks SET last_error_code = %s", code)
         assert f"{str(job_id)[:8]}: waits: {code}: {words}" in cli.invoke(app, ["status"]).stdout
         (job,) = json.loads(cli.invoke(app, ["status", "--json"]).stdout)["jobs"]

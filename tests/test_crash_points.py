@@ -361,7 +361,7 @@ def test_every_rename_and_every_commit_stands_between_two_points() -> None:
         if renames or commits:
             found.add(f"{path.stem}.{function.name}")
             assert len(_calls(function, "crash_here")) >= 2, function.name
-    assert found >= {"durable.written", "durable.move", "intake._move", "store.as_user"}
+    assert found >= {"durable.written", "durable.move", "intake._move", "store._transaction"}
 
 
 def test_nobody_commits_but_the_store() -> None:

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from sql.store import Lake
+from sql.store import Lake, Purpose
 from tasks.context import Runtime
 from tests.lake_support import Database, Driver, FakeEmbedder, counts, zipped
 
@@ -132,11 +132,12 @@ INSERT = (
 
 @pytest.mark.threat("isolation", seen="writing for another: refused")
 def test_nobody_writes_for_another(run: Runtime, both: dict[str, UUID]) -> None:
-    with run.lake.as_user(both[ANA]) as connection:
-        connection.execute(INSERT, document(both[ANA]))
+    with run.lake.remaking(both[ANA], Purpose.HAND) as entered:
+        entered.connection.execute(INSERT, document(both[ANA]))
+    denied = pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security")
+    with denied, run.lake.remaking(both[ANA], Purpose.HAND) as entered:
+        entered.connection.execute(INSERT, document(both[BEN]))
     denied = pytest.raises(psycopg.errors.InsufficientPrivilege)
-    with denied, run.lake.as_user(both[ANA]) as connection:
-        connection.execute(INSERT, document(both[BEN]))
     with denied, run.lake.pool.connection() as connection, connection.transaction():
         connection.execute(INSERT, document(both[ANA]))
 
@@ -623,8 +624,11 @@ def test_a_conflict_tells_nothing(
             f"FROM jsonb_populate_record(NULL::{table}, %s::jsonb)"
         )
         try:
-            with run.lake.as_user(ana) as connection, connection.transaction() as inner:
-                connection.execute(statement.encode(), (json.dumps(row),))
+            with (
+                run.lake.remaking(ana, Purpose.HAND) as entered,
+                entered.connection.transaction() as inner,
+            ):
+                entered.connection.execute(statement.encode(), (json.dumps(row),))
                 raise psycopg.Rollback(inner)
             answers.append("taken")
         except psycopg.Error as error:

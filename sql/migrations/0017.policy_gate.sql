@@ -16,9 +16,17 @@ DO $$ BEGIN PERFORM imports.isolate('imports.policies'); END $$;
 GRANT SELECT, INSERT ON imports.policies TO datapunk_ingest;
 GRANT SELECT ON imports.policies TO datapunk_reader;
 
--- `turn` changes whenever a run over the stored rows begins or ends, and whenever older versions
--- move back among the documents during one: the run then has to look again.
+-- `turn` changes whenever a run over the stored rows begins or ends, and whenever something comes
+-- behind one that is not at its end: it then has to look again.
 ALTER TABLE imports.privacy ADD COLUMN turn bigint NOT NULL DEFAULT 0;
+
+-- A run over the stored rows that is not at its end looks at all of them once more.
+CREATE FUNCTION imports.look_again(owner uuid) RETURNS void
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+    AS $$
+UPDATE imports.privacy SET turn = turn + 1, after_document = 0, after_version = 0
+WHERE user_id = owner AND finished_at IS NULL
+$$;
 
 -- Says that a host works under a policy. It becomes the present one if nobody had it before, or if
 -- this host had another one before, or where a person asks for it. False: it is an older policy,
@@ -50,17 +58,12 @@ BEGIN
         RETURN false;
     END IF;
     INSERT INTO imports.policies (user_id, host, policy) VALUES (owner, at_host, said);
+    IF present IS DISTINCT FROM said THEN
+        -- What came in under another policy may stand where a run that was cut short has been.
+        PERFORM imports.look_again(owner);
+    END IF;
     RETURN true;
 END
-$$;
-
--- Older versions may stand among the documents again: a run over the stored rows that is under way
--- looks at all of them once more.
-CREATE FUNCTION imports.look_again(owner uuid) RETURNS void
-    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
-    AS $$
-UPDATE imports.privacy SET turn = turn + 1, after_document = 0, after_version = 0
-WHERE user_id = owner AND finished_at IS NULL
 $$;
 
 -- The way in for what was read under a policy. The transaction holds the lake from here on, so the

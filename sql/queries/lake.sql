@@ -272,7 +272,7 @@ WHERE EXISTS (SELECT FROM timeseries.metrics AS m
     WHERE m.user_id = %(user_id)s AND m.record_key = k.record_key AND m.at = k.at);
 
 -- name: drift
--- Fields that a format does not know; a chunk is screened once.
+-- Fields that a format does not know; a chunk is loaded once.
 INSERT INTO imports.drift AS d (job_id, user_id, format, field, records, first_file_id)
 VALUES (%(job_id)s, %(user_id)s, %(format)s, %(field)s, %(records)s, %(file_id)s)
 ON CONFLICT (job_id, format, field, user_id) DO UPDATE SET records = d.records + excluded.records;

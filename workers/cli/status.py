@@ -245,7 +245,13 @@ def _words(code: str) -> str:
     """A code of the ledger in words, where it has some."""
     if code.startswith("os_") and code[3:].isdigit():
         return f"{code}: {os.strerror(int(code[3:]))}"
-    return f"{code}: clamd does not answer" if code == "scanner_down" else code
+    return f"{code}: {_SAID[code]}" if code in _SAID else code
+
+
+_SAID = {
+    "scanner_down": "clamd does not answer",
+    "policy_superseded": "another host has a newer privacy policy",
+}
 
 
 def _services(lake: connect.Services) -> dict[str, Any]:
