@@ -26,6 +26,7 @@ def test_a_large_folder_stalls_nobody_and_is_put_aside_in_the_end(place: Place) 
         place.drop(f"{n}.txt", user="ben")
         assert len(place.watcher.scan()) == 1, "ben waits for anna"
         if n == 2:
+            assert place.watcher.waiting, "it is gone on with"
             assert (place.folders.staging / "anna" / "Takeout").exists(), "it is not read at once"
     assert (place.folders.failed / "anna" / "Takeout").is_dir()
     assert not place.watcher.waiting

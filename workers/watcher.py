@@ -173,7 +173,10 @@ class Watcher:
     def _has_settled(self, found: Found) -> bool:
         with rooted():
             mark = self._prints.of(found)
-        return mark is not None and self._settling.settled(found.path, mark, time.monotonic())
+        if mark is None:
+            self._more = True
+            return False
+        return self._settling.settled(found.path, mark, time.monotonic())
 
     def _take(self, found: Found) -> list[UUID]:
         try:
