@@ -102,7 +102,7 @@ def _copy_over(source: Path, target: Path) -> None:
         if not stat.S_ISREG(before.st_mode):
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
         with written(target) as new:
-            while block := old.read(_BLOCK):
+            while (block := old.read(_BLOCK)) and old.tell() <= before.st_size:
                 put(new, block)
             after = os.fstat(handle)
             if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):

@@ -27,8 +27,8 @@ def measure(path: Path, *, limit: int | None = None) -> tuple[int, str]:
     Raises `Rejected`: `NOT_REGULAR` (folder, link, fifo, device), `EMPTY`, `TOO_LARGE` (over
     `limit` bytes), `CHANGED` (written to or replaced while we read).
     """
-    with _steady(path, limit) as source:
-        return _read(source, None, limit)
+    with _steady(path, limit) as (source, size):
+        return _read(source, None, size)
 
 
 def copy_and_measure(
@@ -43,8 +43,8 @@ def copy_and_measure(
 
     Raises `TransientError` where the disk won't take the copy.
     """
-    with written(target) as copy, reading(), _steady(source, limit) as stream:
-        return _read(stream, copy, limit)
+    with written(target) as copy, reading(), _steady(source, limit) as (stream, size):
+        return _read(stream, copy, size)
 
 
 def replace_by_copy(
@@ -58,16 +58,18 @@ def replace_by_copy(
 
     Raises `Rejected` and `TransientError` as `copy_and_measure`; then the old one stays.
     """
-    with written(path) as copy, reading(), _steady(path, limit) as stream:
+    with written(path) as copy, reading(), _steady(path, limit) as (stream, size):
         if not cloned(stream, copy):
-            _read(stream, copy, limit)
+            _read(stream, copy, size)
 
 
-def _read(source: BinaryIO, copy: BinaryIO | None, limit: int | None) -> tuple[int, str]:
+def _read(source: BinaryIO, copy: BinaryIO | None, expected: int) -> tuple[int, str]:
+    """Size and hash. What grows as fast as we read is not followed past the size that it had."""
     size, digest = 0, hashlib.sha256()
     while data := source.read(_CHUNK):
         size += len(data)
-        _check_size(size, limit)
+        if size > expected:
+            raise _changed()
         digest.update(data)
         if copy is not None:
             put(copy, data)
@@ -75,17 +77,18 @@ def _read(source: BinaryIO, copy: BinaryIO | None, limit: int | None) -> tuple[i
 
 
 @contextmanager
-def _steady(path: Path, limit: int | None) -> Iterator[BinaryIO]:
-    """The file opened for reading, checked to be the same and unchanged once we have read it."""
+def _steady(path: Path, limit: int | None) -> Iterator[tuple[BinaryIO, int]]:
+    """The file opened for reading and its size, checked to be the same and unchanged once we have
+    read it."""
     with open_regular(path) as source:
         before = os.fstat(source.fileno())
         if before.st_size == 0:
             raise Rejected(Reason.EMPTY, "The file is empty.")
         _check_size(before.st_size, limit)
-        yield source
+        yield source, before.st_size
         read = source.tell()
         if read != before.st_size or not _same(before, os.fstat(source.fileno()), path):
-            raise Rejected(Reason.CHANGED, "The file changed while it was read; drop it again.")
+            raise _changed()
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -106,6 +109,10 @@ def open_regular(path: Path) -> BinaryIO:
         source.close()
         raise _not_regular()
     return source
+
+
+def _changed() -> Rejected:
+    return Rejected(Reason.CHANGED, "The file changed while it was read; drop it again.")
 
 
 def _not_regular() -> Rejected:

@@ -10,10 +10,17 @@ from pathlib import Path
 import pytest
 
 from tests.intake_support import Place
+from tests.place_support import small_settings
+from workers.cli import doctor
 
 
 def _mount(*words: str) -> None:
     subprocess.run(["mount", *words], check=True)
+
+
+def _examined(top: Path) -> list[doctor.Check]:
+    settings = small_settings(top)
+    return [*doctor._folders(settings), *doctor._intake(settings)]
 
 
 def main(top: Path) -> None:
@@ -29,6 +36,9 @@ def main(top: Path) -> None:
         assert place.watcher.scan() == []
         assert place.watcher.due
         assert "read-only" in (place.said().stopped or "")
+        checks = {check.name: check for check in _examined(top)}
+        assert (checks["intake"].level, checks["data folder"].level) == ("fail", "fail")
+        assert "read-only" in checks["data folder"].detail
         _mount("-o", "remount,bind,rw", str(place.folders.staging))
         subprocess.run(["umount", str(place.folders.staging)], check=True)
         assert len(place.watcher.scan()) == 1

@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 from pipeline import durable
 from schemas.errors import DatapunkError, TransientError
 from tests.intake_support import ERRORS, Place, Refusing
-from tests.place_support import ROOT
+from tests.place_support import ROOT, small_settings
 from workers import intake, passed_over, staging, watcher
+from workers.cli import doctor, status
 from workers.passed_over import PassedOver
 
 ROOT_ONLY = pytest.mark.skipif(os.getuid() != 0, reason="mounts")
@@ -340,6 +341,30 @@ def test_a_state_that_can_not_be_written_stops_nothing(place: Place) -> None:
     assert len(place.watcher.scan()) == 1
 
 
+def test_status_and_doctor_tell_what_was_passed_over(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.drop("照\udcff.zip")
+
+    def refuse(*args: object, **more: object) -> None:
+        raise OSError(errno.ESTALE, "no")
+
+    monkeypatch.setattr(intake, "take_in", refuse)
+    place.watcher.scan()
+    shot = status.Snapshot([], [], [], {"watchers": passed_over.told(place.folders)})
+    (line,) = status.said_of(shot)
+    assert line == (
+        "staging/anna/照\\xff.zip: not taken in, tried 1 times: Stale file handle. (os_116)"
+    )
+    (check,) = doctor._intake(small_settings(place.folders.data))
+    assert check.level == "warn"
+    assert line in check.detail
+    (file,) = place.folders.run.glob("watcher-*.json")
+    old = file.read_bytes().replace(b'"at":"2', b'"at":"1')
+    file.write_bytes(old)
+    assert passed_over.told(place.folders) == [], "one that says nothing runs no more"
+
+
 # --- staging that is closed ------------------------------------------------------------------
 
 
@@ -367,7 +392,5 @@ def test_once_says_what_had_to_stay(place: Place, monkeypatch: pytest.MonkeyPatc
         raise OSError(errno.EROFS, "no")
 
     monkeypatch.setattr(intake, "take_in", refuse)
-    from tests.place_support import small_settings
-
     with pytest.raises(DatapunkError, match=r"staging/anna/a\.txt: Read-only file system"):
         watcher._until_empty(place.watcher, small_settings(place.folders.data))

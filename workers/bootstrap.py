@@ -32,7 +32,7 @@ from tasks.alarm import Thresholds
 from tasks.blobs import FileBlobs
 from tasks.chains import BEHIND, TASK_PREFIX
 from tasks.privacy import PolicyFile
-from workers import broker, limits, logs, presidio
+from workers import broker, limits, logs, presidio, unprivileged
 from workers.models import ModelsHere, tiers
 from workers.scanner import make_scanner
 from workers.settings import Infected, ScannerMode, Settings, load
@@ -78,7 +78,7 @@ def options(settings: Settings) -> context.Options:
         privacy=PolicyFile(
             settings.privacy_policy, settings.privacy_key_file, presidio.names(settings)
         ),
-        bound=lambda: _bound(settings),
+        bound=lambda: _bound_apart(settings),
     )
 
 
@@ -185,6 +185,7 @@ def migrate(settings: Settings) -> list[str]:
 
 def make_app(settings: Settings) -> Celery:
     """The Celery app: celeryconfig.py, the broker from the settings, the tasks of all stages."""
+    _SETTINGS[:] = [settings]
     broker.use_ours()
     app = Celery("datapunk")
     app.config_from_object("celeryconfig")
@@ -212,10 +213,18 @@ def _time_limits(settings: Settings) -> dict[str, dict[str, Any]]:
     return {**stages, f"{TASK_PREFIX}deepen": long}
 
 
+#: Those that the app was made of: a process that gave up root may not read their files again.
+_SETTINGS: list[Settings] = []
+
+
+def _settings() -> Settings:
+    return _SETTINGS[0] if _SETTINGS else load()
+
+
 @signals.setup_logging.connect(weak=False)
 def _logging(**_: Any) -> None:
     """Celery's own lines go where ours go."""
-    logs.configure(load())
+    logs.configure(_settings())
 
 
 @signals.task_failure.connect(weak=False)
@@ -224,7 +233,7 @@ def _lost(sender: Any = None, exception: Any = None, kwargs: Any = (), **_: Any)
     if not isinstance(exception, WorkerLostError | TimeLimitExceeded) or "chunk" not in kwargs:
         return  # what a turn of `deepen` had taken is free when its time is over
     killed = isinstance(exception, TimeLimitExceeded)
-    settings = load()
+    settings = _settings()
     try:
         # No pool in a parent that forks: one connection, closed at once.
         ledger = open_ledger(settings, timeout=3)
@@ -247,13 +256,14 @@ def _alive(name: str) -> bool:
     return host != socket.gethostname() or psutil.pid_exists(int(pid))
 
 
-def limit_children(settings: Settings) -> None:
-    """Bounds for the children of this worker, which read bytes that anyone may have made."""
+def limit_children(settings: Settings, *, cut: bool = False) -> None:
+    """Bounds for the children of this worker, which read bytes that anyone may have made; `cut` if
+    the worker has no network itself."""
 
     @signals.worker_process_init.connect(weak=False)
     def bound(**_: Any) -> None:
         _bound(settings)
-        if needs_network(settings) or not limits.cut_network():
+        if not cut and (needs_network(settings) or not limits.cut_network()):
             log.warning("this process has the network; see docs/security.md")
 
     @signals.task_prerun.connect(weak=False)
@@ -269,6 +279,12 @@ def warm_children(settings: Settings) -> None:
     def warm(**_: Any) -> None:
         if Tier.STATIC in tiers(settings) and models.identify(Tier.STATIC) is None:
             threading.Thread(target=models.load, args=(Tier.STATIC,), daemon=True).start()
+
+
+def _bound_apart(settings: Settings) -> None:
+    """Bounds for a child of a command, which root may have given."""
+    unprivileged.settle()
+    _bound(settings)
 
 
 def _bound(settings: Settings) -> None:

@@ -26,9 +26,18 @@ import redis
 
 from schemas.crash import crash_here
 from schemas.errors import ConfigurationError, ServiceDown
+from schemas.folders import Folders
 from workers import machine
 from workers.settings import Settings, load
-from workers.unprivileged import become, hand_over, let_read, let_through, system_user
+from workers.unprivileged import (
+    become,
+    hand_over,
+    hand_over_all,
+    let_read,
+    let_run,
+    let_through,
+    system_user,
+)
 
 SUPERUSER = "datapunk_admin"
 DATABASE = "datapunk"
@@ -77,6 +86,26 @@ def prepare_folders(settings: Settings) -> None:
         _prepare_sockets(settings, passable)
 
 
+def prepare_lake(settings: Settings) -> pwd.struct_passwd | None:
+    """Give the lake's files to the user that works on them where we are root, once; that user.
+
+    Staging stays root's, as do the logs and what `run` holds. Raises `ConfigurationError` where
+    the user can't get at the lake, or at the programs.
+    """
+    prepare_folders(settings)
+    user = system_user(settings)
+    if user is None:
+        return None
+    folders = Folders(settings.data_dir)
+    own = [settings.processed, settings.failed, settings.blobs, folders.infected, folders.models]
+    for folder in [*own, settings.work]:  # the last says that all are given
+        _make(folder, 0o700)
+        let_through(folder, user)
+        hand_over_all(folder, user)
+    let_run(settings, user)
+    return user
+
+
 def _make(folder: Path, mode: int) -> None:
     """Make a folder with this mode whatever the umask says; one that exists keeps its own."""
     if not folder.is_dir():
@@ -92,7 +121,7 @@ def _prepare_sockets(settings: Settings, mode: int) -> None:
         state = folder.lstat()
         if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.getuid() or state.st_mode & 0o022:
             raise ConfigurationError(f"{folder} is not ours alone; remove it, or ask who made it")
-        settings.socket_record.write_text(f"{folder}\n")
+        _publish(settings.socket_record, f"{folder}\n")
     user = system_user(settings)
     for place in (settings.run / "postgresql.conf", settings.server_socket_dir):
         let_through(place, user)

@@ -21,6 +21,7 @@ from pipeline.durable import put, written
 from schemas.errors import TransientError
 from schemas.folders import Folders
 from workers.staging import WINDOW
+from workers.unprivileged import rooted
 
 log = structlog.get_logger("datapunk.watcher")
 
@@ -76,9 +77,6 @@ class PassedOver:
         self._data, self._clock = data, clock
         self._held: dict[Path, _Held] = {}
         self._by_user: Counter[str | None] = Counter()
-
-    def __len__(self) -> int:
-        return len(self._held)
 
     def note(self, path: Path, user: str | None, code: str, reason: str) -> None:
         """Note one more time that `path` could not be taken in; each time the wait doubles."""
@@ -187,9 +185,25 @@ class Notice:
 
 
 def told(folders: Folders) -> list[Watching]:
-    """What each watcher of this data folder last said."""
+    """What each watcher of this data folder says that still runs."""
     found = []
-    for path in sorted(folders.run.glob(_KINDS)):
-        with suppress(OSError, msgspec.MsgspecError):
-            found.append(msgspec.json.decode(path.read_bytes(), type=Watching))
-    return found
+    with rooted():
+        for path in sorted(folders.run.glob(_KINDS)):
+            with suppress(OSError, msgspec.MsgspecError):
+                found.append(msgspec.json.decode(path.read_bytes(), type=Watching))
+    return [state for state in found if not state.silent]
+
+
+def lines(states: list[Watching]) -> list[str]:
+    """What there is to know of staging, a line each: what stops a watcher, what was passed over."""
+    said = []
+    for state in states:
+        if state.stopped:
+            said.append(f"staging: {state.stopped}")
+        said += [
+            f"{item.name}: not taken in, tried {item.tries} times: {item.reason} ({item.code})"
+            for item in state.passed_over
+        ]
+        if state.others:
+            said.append(f"staging: {state.others} others were passed over")
+    return said

@@ -188,6 +188,16 @@ def make_scanner(settings: Settings) -> Scanner:
     return ClamdScanner(make_clamd(settings), required=settings.scanner is ScannerMode.REQUIRED)
 
 
+def clamd_socket(settings: Settings) -> Path | None:
+    """The socket by which clamd is reached, if it is reached by one that is there."""
+    if settings.scanner is ScannerMode.OFF or (
+        settings.clamd_socket is None and settings.clamd_host is not None
+    ):
+        return None
+    places = USUAL_SOCKETS if settings.clamd_socket is None else (settings.clamd_socket,)
+    return next((place for place in places if place.exists()), None)
+
+
 def make_clamd(settings: Settings) -> Clamd:
     """The daemon by its socket, else by its host, else where distributions put its socket."""
     if settings.clamd_socket is not None:

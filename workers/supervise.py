@@ -249,6 +249,7 @@ def up(
         if state(settings):
             return _mend(settings, migrate, say, seconds)
         _clear(settings, say)
+        local.prepare_lake(settings)
         try:
             _start_supervisor(settings, seconds)
             _start_programs(settings, migrate, say, seconds)

@@ -16,6 +16,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import sysconfig
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -23,9 +24,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from schemas.errors import ConfigurationError
+from schemas.folders import Folders
 from workers.settings import Settings
 
 USER = "datapunk-db"
+_ROOMS = ("schemas", "pipeline", "sql", "tasks", "workers", "celeryconfig.py")
 
 
 def system_user(settings: Settings) -> pwd.struct_passwd | None:
@@ -39,7 +42,7 @@ def system_user(settings: Settings) -> pwd.struct_passwd | None:
         return _named(settings.system_user)
     if settings.postgres_dir.exists() and (uid := settings.postgres_dir.stat().st_uid) != 0:
         return _numbered(uid)
-    return _found(USER) or _made(USER) or _named("nobody")
+    return lake_user(settings) or _found(USER) or _made(USER) or _named("nobody")
 
 
 def lake_user(settings: Settings) -> pwd.struct_passwd | None:
@@ -47,7 +50,13 @@ def lake_user(settings: Settings) -> pwd.struct_passwd | None:
     if os.getuid() != 0 or not settings.work.exists():
         return None
     state = settings.work.stat()
-    return None if state.st_uid == 0 else _numbered(state.st_uid)
+    if state.st_uid == 0:
+        return None
+    try:
+        return pwd.getpwuid(state.st_uid)
+    except KeyError:  # of another machine, on a disk that is shared
+        name = str(state.st_uid)
+        return pwd.struct_passwd((name, "x", state.st_uid, state.st_gid, "", "/", ""))
 
 
 def _found(name: str) -> pwd.struct_passwd | None:
@@ -97,10 +106,87 @@ def hand_over(folder: Path, user: pwd.struct_passwd | None) -> None:
     try:
         os.chown(folder, user.pw_uid, user.pw_gid)
     except OSError as error:
-        raise ConfigurationError(
-            f"{folder} can't be given to {user.pw_name} ({error.strerror}); "
-            "put DATAPUNK_DATA_DIR on a disk with owners, or don't run as root"
-        ) from None
+        raise _not_given(folder, user, error) from None
+
+
+def hand_over_all(top: Path, user: pwd.struct_passwd) -> None:
+    """Give a folder to `user` with all that is in it, the folder itself last: one that is theirs
+    is taken for given. What has another name outside it and is not root's stays its owner's."""
+    top = top.resolve()
+    if top.stat().st_uid == user.pw_uid:
+        return
+    if any(top.iterdir()):
+        print(f"datapunk: give {top} to {user.pw_name} (chown -R)", file=sys.stderr)
+    try:
+        for _, folders, files, handle in os.fwalk(top, topdown=False):
+            for name in (*folders, *files):
+                _hand_over(name, handle, user)
+        hand_over(top, user)
+    except OSError as error:
+        raise _not_given(top, user, error) from None
+
+
+def _hand_over(name: str, folder: int, user: pwd.struct_passwd) -> None:
+    state = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    kind = stat.S_IFMT(state.st_mode)
+    shared = kind != stat.S_IFDIR and state.st_nlink > 1 and state.st_uid != 0
+    if state.st_uid == user.pw_uid or shared:
+        return
+    os.chown(name, user.pw_uid, user.pw_gid, dir_fd=folder, follow_symlinks=False)
+    needed = {stat.S_IFDIR: stat.S_IRWXU, stat.S_IFREG: stat.S_IRUSR | stat.S_IWUSR}.get(kind, 0)
+    if needed & ~state.st_mode:
+        os.chmod(name, stat.S_IMODE(state.st_mode) | needed, dir_fd=folder)
+
+
+def _not_given(folder: Path, user: pwd.struct_passwd, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"{folder} can't be given to {user.pw_name} ({error.strerror}); "
+        "put DATAPUNK_DATA_DIR on a disk with owners, or don't run as root"
+    )
+
+
+def let_run(settings: Settings, user: pwd.struct_passwd) -> None:
+    """Let `user` run this Python with our packages, and read what the settings name; aloud.
+
+    Raises `ConfigurationError` for the key of a policy, which is opened to nobody by us.
+    """
+    rooms = [Path(__file__).parents[1] / name for name in _ROOMS]
+    lib = Path(sysconfig.get_path("purelib"))
+    for path in (Path(sys.executable), Path(sys.base_prefix), lib, lib / "any"):
+        let_through(path, user)
+    for path in (*rooms, *_installed(user), *_named_files(settings)):
+        let_through(path, user)
+        let_read(path, user)
+    key = settings.privacy_key_file
+    if key is not None and key.is_file():
+        let_through(key, user)
+        if _missing(key.stat(), user, stat.S_IROTH):
+            raise ConfigurationError(
+                f"{key} can't be read by {user.pw_name}, who runs the workers; "
+                f"run: chown {user.pw_name} {key}"
+            )
+
+
+def _installed(user: pwd.struct_passwd) -> Iterator[Path]:
+    """What is installed and closed to `user`, by its first level: a package that was installed for
+    root's eyes only is closed there."""
+    for folder in {sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")}:
+        for path in Path(folder).iterdir():
+            if not path.is_symlink() and _unreadable(path, user):
+                yield path
+
+
+def _named_files(settings: Settings) -> Iterator[Path]:
+    """What workers read at a path that the settings name, and models that are named otherwise."""
+    models = [settings.embed_model, *(settings.privacy_models or {}).values()]
+    paths = [settings.privacy_policy, *(Path(model) for model in models if model), model_cache()]
+    yield from (path for path in paths if path is not None and path.is_absolute() and path.exists())
+
+
+def model_cache() -> Path:
+    """The Hugging Face cache of whoever runs this."""
+    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+    return Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
 
 
 def let_through(path: Path, user: pwd.struct_passwd | None) -> None:
@@ -159,12 +245,26 @@ def _add(path: Path, bits: int) -> None:
         ) from None
 
 
-def become(user: pwd.struct_passwd | None) -> None:
-    """Give up root for good, in this process; nothing happens where there is no such user."""
+def become(user: pwd.struct_passwd | None, *, also: int | None = None) -> None:
+    """Give up root for good, in this process; nothing happens where there is no such user. `also`
+    is a group that the process stays in besides the user's own."""
     if user is not None:
-        os.initgroups(user.pw_name, user.pw_gid)
+        groups = [] if also is None else [also]
+        os.setgroups([*os.getgrouplist(user.pw_name, user.pw_gid), *groups])
         os.setgid(user.pw_gid)
         os.setuid(user.pw_uid)
+
+
+def lower(settings: Settings, user: pwd.struct_passwd | None, *, socket: Path | None) -> None:
+    """`become` for a worker: with a home and models that it can read, and in the group of clamd's
+    socket if that lets nobody else in."""
+    if user is None:
+        return
+    os.environ["HF_HUB_CACHE"] = str(model_cache())
+    os.environ["HOME"] = str(Folders(settings.data_dir).models)
+    state = socket.stat() if socket is not None and socket.exists() else None
+    closed = state is not None and _missing(state, user, stat.S_IWOTH)
+    become(user, also=state.st_gid if state is not None and closed else None)
 
 
 class _Here(threading.local):

@@ -139,13 +139,13 @@ class Watcher:
         here = {found.path for each in lists for found in each}
         until = time.monotonic() + _SCAN_S
         for found in staging.in_turns(lists):
-            if time.monotonic() > until:
-                self._more = True
-                break
             if self._has_settled(found):
                 jobs += self._take(found)
                 if self._passed.waits(found.path) or not _exists(found.path):
                     here.discard(found.path)
+            if time.monotonic() > until:
+                self._more = True
+                break
         self._settling.keep(here)
         self._prints.keep(here)
         return jobs
@@ -173,7 +173,10 @@ class Watcher:
     def _has_settled(self, found: Found) -> bool:
         with rooted():
             mark = self._prints.of(found)
-        return mark is not None and self._settling.settled(found.path, mark, time.monotonic())
+        if mark is None:
+            self._more = True
+            return False
+        return self._settling.settled(found.path, mark, time.monotonic())
 
     def _take(self, found: Found) -> list[UUID]:
         try:

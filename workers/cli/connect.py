@@ -15,6 +15,7 @@ from sql.store import Lake, Ledger
 from tasks.context import Runtime
 from workers import bootstrap
 from workers.settings import Settings
+from workers.unprivileged import acting, lake_user
 
 _SETUP = "The database is not set up; run: datapunk db upgrade"
 
@@ -57,12 +58,14 @@ def services(settings: Settings) -> Iterator[Services]:
 
 @contextmanager
 def runtime(settings: Settings) -> Iterator[Runtime]:
-    """All that tasks have, for verbs that change something; messages can be sent."""
+    """All that tasks have, for verbs that change something; messages can be sent. What root makes
+    here belongs to the lake's user."""
     probe(settings)
     bootstrap.make_app(settings)
     run = bootstrap.make_runtime(settings)
     try:
-        yield run
+        with acting(lake_user(settings)):
+            yield run
     finally:
         run.ledger.pool.close()
         run.lake.pool.close()

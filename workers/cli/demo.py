@@ -62,6 +62,9 @@ def _running(settings: Settings) -> Iterator[None]:
 
 
 def _take_in(settings: Settings) -> UUID:
-    with TemporaryDirectory(prefix="datapunk-") as folder, connect.runtime(settings) as run:
+    with TemporaryDirectory(prefix="datapunk-") as folder:
         file = sample.write(Path(folder) / sample.NAME)
-        return intake.take_in(run.ledger, run.folders, file, _USER, move=False, options=run.options)
+        with connect.runtime(settings) as run:
+            return intake.take_in(
+                run.ledger, run.folders, file, _USER, move=False, options=run.options
+            )

@@ -16,9 +16,10 @@ import psycopg
 import redis
 
 from schemas.errors import DatapunkError
+from schemas.folders import Folders
 from sql import migrate
 from sql.queries import queries
-from workers import bootstrap, machine, presidio, supervise
+from workers import bootstrap, machine, passed_over, presidio, supervise
 from workers.scanner import make_clamd
 from workers.settings import ScannerMode, Settings
 
@@ -44,7 +45,7 @@ def examine(settings: Settings) -> list[Check]:
     """Every check, in the order in which things build on each other."""
     looks: tuple[Callable[[Settings], Iterator[Check]], ...] = (
         _python, _packages, _libmagic, _disk, _memory, _folders, _postgres, _migrations, _broker,
-        _scanner, _parsers, _model, _names, _processes, _steps,
+        _scanner, _parsers, _model, _names, _processes, _intake, _steps,
     )  # fmt: skip
     return [check for look in looks for check in _guarded(look, settings)]
 
@@ -110,7 +111,10 @@ def _folders(settings: Settings) -> Iterator[Check]:
         return
     shut = [p for p in (settings.data_dir, settings.staging) if not _writable(p)]
     if shut:
-        yield Check("fail", "data folder", f"{shut[0]} can't be written", "set DATAPUNK_DATA_DIR")
+        read_only = shut[0].is_dir() and os.statvfs(shut[0]).f_flag & os.ST_RDONLY
+        why = "is mounted read-only" if read_only else "can't be written"
+        advice = "mount it writable" if read_only else "set DATAPUNK_DATA_DIR"
+        yield Check("fail", "data folder", f"{shut[0]} {why}", advice)
         return
     yield Check("ok", "data folder", str(settings.data_dir))
     if settings.work.is_dir() and settings.work.stat().st_dev != settings.staging.stat().st_dev:
@@ -118,6 +122,17 @@ def _folders(settings: Settings) -> Iterator[Check]:
                     "mount the data folder whole")  # fmt: skip
     else:
         yield Check("ok", "watch folder", str(settings.staging))
+
+
+def _intake(settings: Settings) -> Iterator[Check]:
+    """What the watchers that run could not take in, and why."""
+    states = passed_over.told(Folders(settings.data_dir))
+    if not (said := passed_over.lines(states)):
+        return
+    number = sum(len(state.passed_over) + state.others for state in states)
+    detail = said[0] if len(said) == 1 else f"{number} passed over, such as {said[0]}"
+    stopped = any(state.stopped for state in states)
+    yield Check("fail" if stopped else "warn", "intake", detail, "datapunk status names each")
 
 
 def _writable(folder: Path) -> bool:

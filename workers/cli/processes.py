@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import os
+import pwd
 from typing import Annotated
 
 import typer
 from celery.utils.nodenames import host_format
 
 from schemas.progress import QUEUES, Stage
-from workers import bootstrap, local, logs, machine, presidio, reconciler, watcher
-from workers.settings import load
+from workers import (
+    bootstrap,
+    limits,
+    local,
+    logs,
+    machine,
+    presidio,
+    reconciler,
+    supervise,
+    unprivileged,
+    watcher,
+)
+from workers.scanner import clamd_socket
+from workers.settings import Settings, load
 
 _ALL_QUEUES = ",".join(dict.fromkeys(QUEUES.values()))
 Once = Annotated[bool, typer.Option("--once", help="One turn, then end.")]
@@ -22,9 +35,16 @@ def register(app: typer.Typer) -> None:
         app.command()(verb)
 
 
+def _own_user(settings: Settings) -> pwd.struct_passwd | None:
+    """Whom a process of root's works as. One under `up` finds the lake given by that."""
+    supervised = supervise.MARK in os.environ
+    return unprivileged.lake_user(settings) if supervised else local.prepare_lake(settings)
+
+
 def watch(once: Once = False) -> None:
     """Take in what is dropped into staging/<user>/."""
     settings = load()
+    _own_user(settings)
     logs.configure(settings)
     watcher.run(settings, once=once)
 
@@ -32,6 +52,7 @@ def watch(once: Once = False) -> None:
 def reconcile(once: Once = False) -> None:
     """Send again what was lost, give up what can't be done, sweep what is left."""
     settings = load()
+    unprivileged.lower(settings, _own_user(settings), socket=None)
     logs.configure(settings)
     reconciler.run(settings, once=once)
 
@@ -49,10 +70,14 @@ def worker(
     presidio.names(settings)  # what is missing is said here once, and not by every child
     processes = concurrency or settings.worker_concurrency or machine.cores()
     app = bootstrap.make_app(settings)
+    user = _own_user(settings)
     if QUEUES[Stage.EMBED] in queues.split(","):
         bootstrap.warm_children(settings)
     else:  # a model takes what it takes
-        bootstrap.limit_children(settings)
+        # Root alone can cut itself off everywhere, and its children are root no more.
+        may = user is not None and not bootstrap.needs_network(settings)
+        bootstrap.limit_children(settings, cut=may and limits.cut_network())
+    unprivileged.lower(settings, user, socket=clamd_socket(settings))
     made = app.Worker(
         hostname=host_format(f"{name}@%h"),
         queues=queues,
@@ -73,6 +98,6 @@ def flower() -> None:
     settings = load()
     # By the environment: what stands in the arguments, every user of this machine can read.
     os.environ["FLOWER_BASIC_AUTH"] = local.flower_login(settings)
-    bootstrap.make_app(settings).start(
-        ["flower", f"--address={settings.flower_address}", f"--port={settings.flower_port}"]
-    )
+    app = bootstrap.make_app(settings)
+    unprivileged.lower(settings, _own_user(settings), socket=None)
+    app.start(["flower", f"--address={settings.flower_address}", f"--port={settings.flower_port}"])

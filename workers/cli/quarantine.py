@@ -27,6 +27,7 @@ from tasks import desk
 from tasks.context import Runtime
 from workers.cli import connect, console, receipts
 from workers.settings import load
+from workers.unprivileged import rooted
 
 app: typer.Typer = typer.Typer(help="Records that were set aside.", no_args_is_help=True)
 
@@ -215,7 +216,8 @@ def edit(
             lake.ledger.event(
                 Event.REVEALED, user_id=row["user_id"], job_id=row["job_id"], quarantine=number
             )
-        data = file.read_bytes() if file else _edited(row["mended"] or row["raw"])
+        with rooted():  # the file and the editor's are the person's own
+            data = file.read_bytes() if file else _edited(row["mended"] or row["raw"])
         if data is None:
             raise PermanentError("Nothing was changed.")
         found = desk.mend(run, row["user_id"], number, data)

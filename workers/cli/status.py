@@ -15,12 +15,13 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
+from schemas.folders import Folders
 from schemas.progress import ENDED, Stage
 from schemas.reasons import category_of
 from sql.store import Ledger
 from sql.vectors import Backlog
 from tasks import alarm
-from workers import machine, supervise
+from workers import machine, passed_over, supervise
 from workers.bootstrap import thresholds
 from workers.cli import connect, console, doctor, sets
 from workers.settings import load
@@ -224,8 +225,10 @@ def causes(facts: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def said_of(shot: Snapshot) -> Iterator[str]:
-    """What there is to know and to do, in lines: failures, then parts that are missing."""
+    """What there is to know and to do, in lines: failures, what could not be taken in, then parts
+    that are missing."""
     yield from causes(shot.jobs)
+    yield from passed_over.lines(shot.services["watchers"])
     for line in shot.sets:
         yield from sets.notes(line)
     for vectors in shot.vectors:
@@ -263,6 +266,7 @@ def _services(lake: connect.Services) -> dict[str, Any]:
         "open_jobs": waiting["count"],
         "scanner": scan.detail,
         "disk_free_mb": machine.free_disk_mb(settings.data_dir),
+        "watchers": passed_over.told(Folders(settings.data_dir)),
     }
 
 
