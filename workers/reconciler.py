@@ -12,6 +12,7 @@ from schemas.errors import ServiceDown, TransientError
 from tasks import deepen, housekeeping
 from workers.bootstrap import make_app, make_runtime
 from workers.settings import Settings
+from workers.supervise import Guard
 
 log = structlog.get_logger("datapunk.reconciler")
 
@@ -27,7 +28,9 @@ def run(settings: Settings, *, once: bool = False) -> None:
     make_app(settings)
     turns = make_runtime(settings)
     turn, filled = 0, False
+    guard = Guard(settings)
     while True:
+        guard.look()
         try:
             if not filled:
                 deepen.add_all_lacking(turns)

@@ -33,6 +33,7 @@ from tasks.context import Options
 from workers import intake
 from workers.bootstrap import make_app, open_ledger, options
 from workers.settings import Settings
+from workers.supervise import Guard
 
 log = structlog.get_logger("datapunk.watcher")
 
@@ -236,11 +237,12 @@ def run(settings: Settings, *, once: bool = False) -> None:
     folders = Folders(settings.data_dir)
     ledger = open_ledger(settings, timeout=_DATABASE_WAIT_S)
     watcher = Watcher(ledger, folders, settle_s=settings.settle_s, options=options(settings))
+    guard = Guard(settings)
     try:
         if once:
             _until_empty(watcher, settings)
         while not once and not stop.is_set():
-            _watch(watcher, settings, stop)
+            _watch(watcher, settings, stop, guard)
     finally:
         ledger.pool.close(timeout=1)
 
@@ -254,12 +256,13 @@ def _until_empty(watcher: Watcher, settings: Settings) -> None:
         watcher.scan()
 
 
-def _watch(watcher: Watcher, settings: Settings, stop: threading.Event) -> None:
+def _watch(watcher: Watcher, settings: Settings, stop: threading.Event, guard: Guard) -> None:
     """Listen for one rescan period. A fresh listener then sees folders that were made anew."""
     settings.staging.mkdir(mode=0o700, parents=True, exist_ok=True)
     began, due, dirty = time.monotonic(), 0.0, True
     recovered = False
     for changes in _ticks(settings, stop):
+        guard.look()
         now = time.monotonic()
         dirty = dirty or bool(changes)
         if now >= due and (dirty or watcher.waiting):
