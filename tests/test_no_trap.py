@@ -171,7 +171,7 @@ class Work:
     def _extract(self, run: Runtime, claim: Claim) -> shell.Ending:
         run.ledger.begin_job(claim.job_id, JobStatus.EXTRACTING)
         for n in range(2):  # as the real one: in commits of their own, which a retry finds
-            with run.lake.commit(claim) as commit:
+            with run.commit_content(claim, run.treatment(claim.user_id).under) as commit:
                 self._cut(commit, n)
             self.trouble.meet("cut")
 
@@ -182,7 +182,7 @@ class Work:
 
         return ending
 
-    def _cut(self, commit: Commit, n: int) -> None:
+    def _cut(self, commit: ContentCommit, n: int) -> None:
         row = {"ordinal": n, "path": f"{n}.txt", "disposition": "handled", "settled": True}
         (file,) = commit.run("jobs", "insert_files", files=msgspec.json.encode([row]).decode())
         chunk = {

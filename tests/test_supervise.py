@@ -3,19 +3,24 @@ from __future__ import annotations
 import configparser
 import os
 import signal
+import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
+import psycopg
 import pytest
 
 from schemas.errors import ServiceDown
 from schemas.progress import QUEUES
 from tests import progress_support
-from tests.place_support import clean_place, open_folder, small_settings
-from workers import local, supervise
-from workers.settings import Settings
+from tests.place_support import ROOT, clean_place, open_folder, small_settings
+from workers import bootstrap, local, supervise
+from workers.cli import doctor, status
+from workers.settings import Settings, load
 
 IDLE = (sys.executable, "-c", "import time; time.sleep(3000)")
 
@@ -160,3 +165,83 @@ def test_a_worker_that_can_not_start_is_named_and_nothing_stays(
         supervise.up(lake, say=silent, seconds=3)
     assert supervise.state(lake) == []
     assert local.postmaster(lake.postgres_dir) is None
+
+
+# From here on the workers are real, too.
+
+
+@pytest.fixture
+def site(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    changes: dict[str, Any] = {
+        "scanner": "off",
+        "settle_s": 0.2,
+        "embed_types": "none",
+        "worker_concurrency": 1,
+    }
+    changes |= {"memory_mb": 512, "lease_s": 6, "heartbeat_s": 2, "flower_port": free_port()}
+    changed = load(data_dir=settings.data_dir, **changes)
+    every, wanted = supervise._workers, ("worker", "reconciler", "watcher")
+    monkeypatch.setattr(
+        supervise, "_workers", lambda settings: [p for p in every(settings) if p.name in wanted]
+    )
+    yield changed
+    supervise.down(changed)
+
+
+@pytest.mark.services
+@pytest.mark.slow
+@pytest.mark.timeout(progress_support.TIMEOUT_S)
+@pytest.mark.threat("supervisor", seen="killed: started anew by itself, the import done")
+def test_a_supervisor_that_was_killed_is_started_anew(site: Settings) -> None:
+    supervise.up(site, migrate=lambda: bootstrap.migrate(site) and None, say=silent)
+    before = {each.pid for each in supervise.state(site)}
+    os.kill(supervise._Connection(site).call("getPID"), signal.SIGKILL)
+    until(lambda: supervise.state(site) == [])
+    left = supervise.orphans(site)
+    said = [check for check in doctor._processes(site) if check.name == "processes"]
+    assert not left or said[0].level == "fail" or supervise.state(site)
+
+    (site.staging / "ana@example.org").mkdir()
+    rows = b"".join(b'{"id": %d, "name": "row"}\n' % n for n in range(2_000))
+    (site.staging / "ana@example.org" / "rows.ndjson").write_bytes(rows)
+    until(lambda: bool(states := supervise.state(site)) and all(s.running for s in states))
+    assert not before & {each.pid for each in supervise.state(site)}
+    until(lambda: ended(site) == [("done", 2_000)])
+
+    assert supervise.down(site, say=silent) is True
+    assert (supervise.state(site), supervise.orphans(site)) == ([], [])
+    again = [sys.executable, "-m", "workers.cli", "up", "--again"]
+    subprocess.run(again, env={**os.environ, **site.environment()}, check=True, cwd=ROOT)
+    assert supervise.state(site) == [], "what was stopped stays so"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def ended(settings: Settings) -> list[tuple[str, int]]:
+    """The jobs that have ended; none while the database does not answer."""
+    query = "SELECT status, records_loaded FROM imports.jobs WHERE completed_at IS NOT NULL"
+    try:
+        with psycopg.connect(settings.url("admin")) as connection:
+            return connection.execute(query).fetchall()
+    except psycopg.OperationalError:
+        return []
+
+
+@pytest.mark.services
+@pytest.mark.threat("supervisor", seen="`status` and `doctor` say what runs without it")
+def test_what_runs_without_a_supervisor_is_told(lake: Settings) -> None:
+    supervise.up(lake, say=silent)
+    os.kill(supervise._Connection(lake).call("getPID"), signal.SIGKILL)
+    until(lambda: supervise.state(lake) == [])
+    (check,) = doctor._processes(lake)
+    assert (check.level, check.advice) == ("fail", "datapunk up")
+    assert check.detail.startswith("2 run without a supervisor")
+    services = {"processes": [], "without_supervisor": 2, "open_jobs": 0, "scanner": "off",
+                "disk_free_mb": 1}  # fmt: skip
+    assert [line for line in status.footer(services) if "run: datapunk up" in line]
+    assert supervise.down(lake, say=silent) is True
+    assert (supervise.orphans(lake), local.postmaster(lake.postgres_dir)) == ([], None)

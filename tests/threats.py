@@ -117,6 +117,18 @@ THREATS = {
     "disk_full": Threat(
         "a full disk", "back to ready, no attempt counted, the partial file removed"
     ),
+    "clock": Threat(
+        "the database's clock set back or ahead by hours",
+        "no wait outlasts its promise; nothing lost, nothing twice",
+    ),
+    "work_gone": Threat(
+        "`.work`, or some of it, deleted in mid-job",
+        "made again, or a named end that says what to do; other jobs go on",
+    ),
+    "supervisor": Threat(
+        "SIGKILL of the supervisor",
+        "the work goes on; `status` and `doctor` say so; `up` and `down` find what it left",
+    ),
     "kill": Threat(
         "SIGKILL at any named point, of any process; the broker flushed; Postgres stopped at once",
         "the same rows as an undisturbed run",

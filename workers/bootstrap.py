@@ -189,6 +189,7 @@ def make_app(settings: Settings) -> Celery:
     broker.use_ours()
     app = Celery("datapunk")
     app.config_from_object("celeryconfig")
+    app.amqp.Connection = broker.Connection
     app.conf.update(broker_url=settings.broker(), include=["tasks.stages"])
     lease = max(settings.lease_s, settings.chunk_hard_limit_s)
     transport = dict(app.conf.broker_transport_options)

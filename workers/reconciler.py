@@ -15,6 +15,7 @@ from tasks.context import Runtime
 from tasks.deepen import Lacking
 from workers.bootstrap import make_app, make_runtime
 from workers.settings import Settings
+from workers.supervise import Guard
 
 log = structlog.get_logger("datapunk.reconciler")
 
@@ -29,7 +30,9 @@ def run(settings: Settings, *, once: bool = False) -> None:
             signal.signal(number, lambda *_: stop.set())
     make_app(settings)
     turns = Turns(make_runtime(settings), settings.reconcile_every_s)
+    guard = Guard(settings)
     while True:
+        guard.look()
         turns.take()
         if once or stop.wait(settings.reconcile_every_s):
             return

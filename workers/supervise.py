@@ -21,6 +21,7 @@ from typing import Any
 
 import msgspec
 import psutil
+import structlog
 from supervisor.xmlrpc import SupervisorTransport
 
 from schemas.errors import ServiceDown
@@ -29,7 +30,11 @@ from workers.settings import Settings
 
 #: In the environment of every supervised process: whose it is, should the supervisor be killed.
 MARK = "DATAPUNK_SUPERVISED"
+#: How long a process that lost its supervisor waits until it starts it once more.
+_ANEW_S = 60.0
 GENERAL_QUEUES = ("intake", "extract", "normalise", "load", "maintenance")
+
+log = structlog.get_logger("datapunk.supervise")
 
 Say = Callable[[str], None]
 
@@ -238,14 +243,18 @@ def up(
     migrate: Callable[[], None] = lambda: None,
     say: Say = print,
     seconds: float = 120,
+    again: bool = False,
 ) -> bool:
     """Start everything and wait until it is healthy; False if it all ran already.
 
     `migrate` runs when the servers answer and before any worker starts. Raises `ServiceDown`
-    with the log to read; what was started then is stopped again.
+    with the log to read; what was started then is stopped again. With `again`, nothing is started
+    that `down` has stopped since.
     """
     local.prepare_folders(settings)
     with _alone(settings):
+        if again and not _wanted(settings).exists():
+            return False
         if state(settings):
             return _mend(settings, migrate, say, seconds)
         _clear(settings, say)
@@ -256,7 +265,47 @@ def up(
         except BaseException:
             _clear(settings, say)
             raise
+        _wanted(settings).touch()
     return True
+
+
+def _wanted(settings: Settings) -> Path:
+    """A file that is there from `up` until `down`."""
+    return settings.run / "up"
+
+
+class Guard:
+    """Starts the supervisor anew for a process that has lost it: nothing else would restart what
+    ends from then on."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._supervised = os.environ.get(MARK) == _mark(settings)
+        self._due = 0.0
+
+    def look(self) -> None:
+        """Whether the supervisor is there; else `datapunk up --again`, once in a while."""
+        if not self._supervised or time.monotonic() < self._due or not self._lost():
+            return
+        self._due = time.monotonic() + _ANEW_S
+        log.error("the supervisor is gone; starting it anew")
+        environment = {name: value for name, value in os.environ.items() if name != MARK}
+        with (self._settings.logs / "up.log").open("ab") as out:
+            subprocess.Popen(
+                _verb("up", "--again"),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+                env=environment,
+            )
+
+    def _lost(self) -> bool:
+        """Whether our parent is another than the supervisor, which may have ended before us."""
+        try:
+            return os.getppid() != int(_pid_file(self._settings).read_text())
+        except (OSError, ValueError):
+            return False  # it was stopped, or is being started
 
 
 def _mend(settings: Settings, migrate: Callable[[], None], say: Say, seconds: float) -> bool:
@@ -277,6 +326,10 @@ def _alone(settings: Settings) -> Iterator[None]:
     with (settings.run / "up.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _pid_file(settings: Settings) -> Path:
+    return settings.run / "supervisor.pid"
 
 
 def _config(settings: Settings) -> Path:
@@ -361,6 +414,7 @@ def down(settings: Settings, *, say: Say = print) -> bool:
     """
     if not settings.run.is_dir():
         return False
+    _wanted(settings).unlink(missing_ok=True)
     with _alone(settings):
         return _clear(settings, say)
 
@@ -382,7 +436,7 @@ def _clear(settings: Settings, say: Say) -> bool:
     _, stubborn = psutil.wait_procs(orphans(settings), timeout=5)
     if stubborn:
         raise ServiceDown(f"these processes do not go: {sorted(p.pid for p in stubborn)}")
-    for name in (_socket(settings), settings.run / "supervisor.pid"):
+    for name in (_socket(settings), _pid_file(settings)):
         name.unlink(missing_ok=True)
     return ran or bool(left or servers)
 

@@ -41,6 +41,7 @@ from workers.bootstrap import make_app, open_ledger, options
 from workers.passed_over import Notice, PassedOver
 from workers.settings import Settings
 from workers.staging import Found
+from workers.supervise import Guard
 from workers.unprivileged import acting, lake_user, pinned, rooted
 
 log = structlog.get_logger("datapunk.watcher")
@@ -352,11 +353,12 @@ def run(settings: Settings, *, once: bool = False) -> None:
         options=options(settings),
         user=lake_user(settings),
     )
+    guard = Guard(settings)
     try:
         if once:
             _until_empty(watcher, settings)
         while not once and not stop.is_set():
-            _watch(watcher, settings, stop)
+            _watch(watcher, settings, stop, guard)
     finally:
         ledger.pool.close(timeout=1)
 
@@ -379,12 +381,13 @@ def _make_staging(settings: Settings) -> None:
         settings.staging.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-def _watch(watcher: Watcher, settings: Settings, stop: threading.Event) -> None:
+def _watch(watcher: Watcher, settings: Settings, stop: threading.Event, guard: Guard) -> None:
     """Listen for one rescan period. A fresh listener then sees folders that were made anew."""
     _make_staging(settings)
     began, due, dirty = time.monotonic(), 0.0, True
     recovered = False
     for changes in _ticks(settings, stop):
+        guard.look()
         now = time.monotonic()
         dirty = dirty or bool(changes)
         if now >= due and (dirty or watcher.due):

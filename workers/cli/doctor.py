@@ -242,7 +242,11 @@ def _names(settings: Settings) -> Iterator[Check]:
 def _processes(settings: Settings) -> Iterator[Check]:
     states = supervise.state(settings)
     ill = [s.name for s in states if not s.running]
-    if not states:
+    left = 0 if states else len(supervise.orphans(settings))
+    if left:
+        detail = f"{left} run without a supervisor, and nothing restarts them"
+        yield Check("fail", "processes", detail, _UP)
+    elif not states:
         yield Check("warn", "processes", "none run", _UP)
     elif ill:
         logs = settings.logs

@@ -11,6 +11,9 @@ from workers import bootstrap, presidio, supervise
 from workers.cli import console, doctor
 from workers.settings import Settings, load
 
+Again = Annotated[
+    bool, typer.Option("--again", hidden=True, help="Only what `down` has not stopped since.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -21,10 +24,10 @@ def register(app: typer.Typer) -> None:
     app.command("doctor")(examine)
 
 
-def bring_up(settings: Settings) -> bool:
+def bring_up(settings: Settings, *, again: bool = False) -> bool:
     """Start everything, the migrations between servers and workers; False if all ran already."""
     presidio.names(settings)  # what is missing ends `up`, and not a worker again and again
-    return supervise.up(settings, migrate=lambda: migrate(settings), say=console.say)
+    return supervise.up(settings, migrate=lambda: migrate(settings), say=console.say, again=again)
 
 
 def migrate(settings: Settings) -> None:
@@ -33,10 +36,10 @@ def migrate(settings: Settings) -> None:
         console.say(f"migrated: {name}")
 
 
-def up() -> None:
+def up(again: Again = False) -> None:
     """Start the servers, workers, reconciler, watcher and Flower, and wait until they run."""
     settings = load()
-    bring_up(settings)
+    bring_up(settings, again=again)
     console.say(
         f"drop exports into {settings.staging}/<user>/ or run: datapunk add FILE --user USER"
     )

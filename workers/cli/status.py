@@ -261,8 +261,10 @@ def _services(lake: connect.Services) -> dict[str, Any]:
     settings = lake.settings
     scan = doctor.scanner(settings)
     (waiting,) = lake.ledger.rows("jobs", "open_jobs")
+    states = supervise.state(settings)
     return {
-        "processes": [msgspec.to_builtins(each) for each in supervise.state(settings)],
+        "processes": [msgspec.to_builtins(each) for each in states],
+        "without_supervisor": 0 if states else len(supervise.orphans(settings)),
         "open_jobs": waiting["count"],
         "scanner": scan.detail,
         "disk_free_mb": machine.free_disk_mb(settings.data_dir),
@@ -278,6 +280,8 @@ def footer(services: Mapping[str, Any]) -> Iterator[str]:
         f"{each['name']} {each['state'].lower()}" for each in states if each["name"] not in running
     ]
     yield f"services: {', '.join(running) or 'none under datapunk up'}"
+    if left := services["without_supervisor"]:
+        yield f"without a supervisor: {left} processes, which nothing restarts; run: datapunk up"
     if ill:
         yield f"not running: {', '.join(ill)}; see: datapunk doctor"
     free = services["disk_free_mb"] / 1024
