@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
-from typing import Any, BinaryIO, TypeAlias
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, BinaryIO, TypeAlias, cast
 
 import ijson
 
@@ -26,13 +26,41 @@ _LONG_RUN = re.compile(rb"[0-9]{1000,}")
 _DEPTHS = {"start_map": 1, "start_array": 1, "end_map": -1, "end_array": -1}
 
 
-def events(source: BinaryIO | bytes, buffer: int = 64 * 1024) -> Iterator[Event]:
+def events(
+    source: BinaryIO | bytes, buffer: int = 64 * 1024, *, several: bool = False
+) -> Iterator[Event]:
     """Events of the JSON text, without a byte order mark before it. Raises what `BROKEN` lists.
 
     What was read of a buffer in which the syntax breaks is lost, so small ones see more.
     """
-    stream: Iterator[Event] = ijson.basic_parse(_Shortened(source), buf_size=buffer)
+    stream: Iterator[Event] = ijson.basic_parse(
+        _Shortened(source), buf_size=buffer, multiple_values=several
+    )
     return stream
+
+
+def count(
+    source: BinaryIO,
+    things: Callable[[Iterator[Event]], Iterable[Any]],
+    *,
+    several: bool = False,
+) -> int:
+    """How many `things` yields of the events of a text, up to the first flaw in it.
+
+    `several`: the text is of several values, with white space or the sign of RFC 7464 between.
+    What programs write that is plain and no JSON (`pipeline.readers.json_decode`) is no flaw.
+    """
+    found = 0
+    for text in (source, cast("BinaryIO", _Loose(source))):
+        seen = 0
+        try:
+            for _ in things(events(text, several=several)):
+                seen += 1
+        except BROKEN:
+            found = max(found, seen)
+        else:
+            return seen
+    return found
 
 
 def enter_array(stream: Iterator[Event], path: str) -> bool:
@@ -82,6 +110,67 @@ def build_items(stream: Iterator[Event]) -> Iterator[Any]:
             builder = ijson.ObjectBuilder()
 
 
+#: The inside of a string, as far as it goes; outside of one, what JSON lacks and what may be the
+#: first part of it.
+_INSIDE = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+_CONSTANT = re.compile(rb"-?Infinity|NaN")
+_LAST_COMMA = re.compile(rb",(?=[ \t\n\r]*[\]}])")
+_UNFINISHED = re.compile(rb"[-A-Za-z, \t\n\r]*+\Z")
+_BLANKS = re.compile(rb"[ \t\n\r]+")
+_NO_CONTROLS = bytes(byte if byte >= 32 else 32 for byte in range(256))
+
+
+class _Loose:
+    """A source in which NaN, control characters in strings, and commas behind the last of several
+    are read as what JSON has."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source = source
+        self._inside = False
+        self._left = b""
+
+    def seek(self, at: int) -> None:
+        """From the start on, or behind a mark."""
+        self._source.seek(at)
+        self._inside, self._left = False, b""
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, about as many as are asked for; none at the end alone."""
+        while True:
+            data = self._source.read(size)
+            made = self._made(self._left + data, last=len(data) < size)
+            if made or not data:
+                return made
+
+    def _made(self, data: bytes, *, last: bool) -> bytes:
+        parts: list[bytes] = []
+        at, self._left = 0, b""
+        while at < len(data):
+            at, part = self._string(data, at) if self._inside else self._plain(data, at, last=last)
+            parts.append(part)
+        return b"".join(parts)
+
+    def _string(self, data: bytes, at: int) -> tuple[int, bytes]:
+        found = _INSIDE.match(data, at)
+        end = found.end() if found else at
+        self._inside = data[end : end + 1] != b'"'
+        if self._inside:
+            self._left = data[end:]  # a backslash whose fellow comes later, or nothing
+            return len(data), data[at:end].translate(_NO_CONTROLS)
+        return end + 1, data[at:end].translate(_NO_CONTROLS) + b'"'
+
+    def _plain(self, data: bytes, at: int, *, last: bool) -> tuple[int, bytes]:
+        quote = data.find(b'"', at)
+        end = quote if quote >= 0 else len(data)
+        if quote < 0 and not last and (rest := _UNFINISHED.search(data, at)):
+            end, self._left = rest.start(), _BLANKS.sub(b" ", rest[0])
+        text = _LAST_COMMA.sub(b"", _CONSTANT.sub(b"null", data[at:end]))
+        if quote < 0:
+            return len(data), text
+        self._inside = True
+        return quote + 1, text + b'"'
+
+
 class _Shortened:
     """A source from behind its byte order mark, with every long run of digits cut to one."""
 
@@ -95,4 +184,4 @@ class _Shortened:
         data = self._source.read(size)
         while size and data.isdigit() and len(data) == size:
             data = self._source.read(size)
-        return _LONG_RUN.sub(b"1", data)
+        return _LONG_RUN.sub(b"1", data).replace(b"\x1e", b" ")

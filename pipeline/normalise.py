@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import nullcontext
 from datetime import tzinfo
+from functools import partial
 from itertools import islice
 from typing import Any, BinaryIO, Protocol, TypeAlias
 
@@ -172,7 +173,16 @@ def outcomes_of(
     home: tzinfo | None = None,
 ) -> Iterator[Outcome]:
     """What becomes of one item; a rejection is without its bytes."""
-    return map(_checked, _meaning(form, member, item, neighbours, home))
+    found = map(_checked, _meaning(form, member, item, neighbours, home))
+    return map(partial(_flagged, item.flags), found) if item.flags else found
+
+
+def _flagged(flags: tuple[str, ...], outcome: Outcome) -> Outcome:
+    """A record with the flags of its item."""
+    if isinstance(outcome, Rejection):
+        return outcome
+    joined = sorted({*outcome.metadata.get("flags", ()), *flags})
+    return msgspec.structs.replace(outcome, metadata={**outcome.metadata, "flags": joined})
 
 
 def _unknown_fields(form: Format, item: RawRecord) -> AbstractSet[str] | None:

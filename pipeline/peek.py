@@ -11,12 +11,19 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
+import orjson
+
 from pipeline import json_events
 from schemas.files import Head
 
 _BOM = b"\xef\xbb\xbf"
 _SPACE = b" \t\n\r"
 _VALUE_STARTS = b'{["-0123456789tfnNI'
+
+#: What may stand around a value on a line of its own: the sign of RFC 7464, a comma.
+_BETWEEN = _SPACE + b"\x1e,"
+#: What a path is made of beside keys.
+_STEPS = frozenset(".*[]")
 
 _BUFFER = 1024
 #: As many items as most formats ask for.
@@ -93,6 +100,43 @@ def _keys(stream: Iterator[json_events.Event]) -> Iterator[str]:
         depth += event.startswith("start_") - event.startswith("end_")
         if event == "map_key" and depth == 1:
             yield value
+
+
+def wrapped(head: Head) -> str | None:
+    """The key of the array of objects in the object at the top; None if there is none, or several,
+    or if no path can name it."""
+    keys = _arrays(head.data) if is_json_object(head) else ()
+    return keys[0] if len(keys) == 1 and not _STEPS.intersection(keys[0]) else None
+
+
+@lru_cache(maxsize=4)
+def _arrays(data: bytes) -> tuple[str, ...]:
+    return tuple(_until_it_breaks(_keys_of_arrays(json_events.events(data, _BUFFER))))
+
+
+def _keys_of_arrays(stream: Iterator[json_events.Event]) -> Iterator[str]:
+    """The keys at the top whose arrays begin with an object."""
+    depth, key, before = 0, "", ""
+    for event, value in stream:
+        if event == "map_key" and depth == 1:
+            key = value
+        if depth == 2 and event == "start_map" and before == "start_array":
+            yield key
+        depth += event.startswith("start_") - event.startswith("end_")
+        before = event
+
+
+def are_lines_of_values(head: Head) -> bool:
+    """Whether the first two lines that are not blank are objects or arrays, each by itself."""
+    found = lines(head, 2)
+    return len(found) == 2 and all(map(_is_value, found))
+
+
+def _is_value(line: bytes) -> bool:
+    try:
+        return isinstance(orjson.loads(line.strip(_BETWEEN)), dict | list)
+    except orjson.JSONDecodeError:
+        return False
 
 
 def item_keys(head: Head, path: str = "") -> tuple[str, ...]:

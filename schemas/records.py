@@ -98,13 +98,15 @@ class RawRecord(msgspec.Struct, frozen=True, gc=False):
     """One item as a reader cut it out: its parsed value, and where its bytes lie in the member.
 
     `around` is what the reader knows of the objects that the item lies in (the name of the chat
-    that a message is in); the same object for all items of one such object.
+    that a message is in); the same object for all items of one such object. `flags` say what of it
+    had to be mended to be read; each record that comes out of it has them.
     """
 
     value: Any
     offset: int
     length: int
     around: Mapping[str, Any] = NOTHING
+    flags: tuple[str, ...] = ()
 
 
 class Related(msgspec.Struct, frozen=True):

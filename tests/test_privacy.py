@@ -62,8 +62,10 @@ ACTIVITY = [
         "products": ["Search"],
     }
 ]
+CONTACT = f"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Bo\r\nTEL:{PHONES[0]}\r\nEND:VCARD\r\n"
 EXPORT = zipped(
     {
+        "bo.vcf": CONTACT.encode(),
         "all.mbox": MAIL.encode(),
         "rows.ndjson": b"".join(json.dumps(row).encode() + b"\n" for row in ROWS),
         "people.csv": TABLE.encode(),
@@ -233,9 +235,9 @@ def test_what_is_dropped_and_hashed_stands_nowhere(
     capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     job = imported(ANA, "export.zip", EXPORT)
-    assert counts(job) == (8, 8, 0, 0)
+    assert counts(job) == (9, 9, 0, 0)
     indexing.index_user(run, job["user_id"], seconds=60)
-    assert database.one("SELECT count(*) FROM user_data.search") == 8
+    assert database.one("SELECT count(*) FROM user_data.search") == 9
     assert stands_in(database, "heron") != [], "the look finds what is there"
     assert stands_in(database, *PLANTED) == []
     assert not any(planted in text for planted in PLANTED for text in embedder.texts)
@@ -245,12 +247,12 @@ def test_what_is_dropped_and_hashed_stands_nowhere(
     dropped = {path: file["counts"].get("privacy.card.drop", 0) for path, file in files.items()}
     activity = "Takeout/My Activity/Search/MyActivity.json"
     assert dropped == {
-        "all.mbox": 2, "rows.ndjson": 6, "people.csv": 2, "note.txt": 1, activity: 0
+        "all.mbox": 2, "rows.ndjson": 6, "people.csv": 2, "note.txt": 1, "bo.vcf": 0, activity: 0
     }  # fmt: skip
     done = receipts._privacy([{"counts": file["counts"]} for file in files.values()])
     assert done["card"] == {"drop": 11}
-    assert done["phone"] == {"hash": 13}
-    assert verbs.told(done).startswith("11 payment cards dropped, 13 phone numbers hashed")
+    assert done["phone"] == {"hash": 15}
+    assert verbs.told(done).startswith("11 payment cards dropped, 15 phone numbers hashed")
     keys = database.one(
         "SELECT count(DISTINCT m.record_key) FROM user_data.mentions AS m "
         "JOIN user_data.entities AS e USING (user_id, entity_key) WHERE e.value LIKE '[phone:%%'"
@@ -278,15 +280,15 @@ def test_a_policy_that_changed_is_applied_to_what_is_stored(
     assert stands_in(database, *PLANTED) == kept
     applied = redress.apply(run, user, treatment)
     assert applied == dry
-    assert (applied.documents, applied.changed) == (8, 7)
+    assert (applied.documents, applied.changed) == (9, 8)
     assert applied.done["card"] == {"drop": 11}
     assert stands_in(database, *PLANTED) == []
     after = database.rows("SELECT id, record_key FROM user_data.documents ORDER BY id")
     assert after == before, "who a record is does not change"
     assert database.one("SELECT count(*) FROM vectors.embeddings") == vectors
-    assert database.one("SELECT count(*) FROM user_data.search") == 8
+    assert database.one("SELECT count(*) FROM user_data.search") == 9
     event = database.one("SELECT detail FROM imports.events WHERE kind = 'privacy_applied'")
-    assert event["records"] == 7
+    assert event["records"] == 8
     assert not any(planted in str(event) for planted in PLANTED)
 
     assert redress.apply(run, user, treatment).changed == 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import orjson
-
 from pipeline import peek, rows
 from pipeline.format import Format, Rank
 from pipeline.readers.ndjson import Ndjson
@@ -12,6 +10,8 @@ from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
 
 _NAME = "ndjson"
+#: What RFC 7464 puts before a value.
+_SIGNS = b"\x1e \t\r\n"
 _FIRST = tuple(bytes((byte,)) for byte in b'{["-0123456789tfn')
 
 
@@ -22,17 +22,10 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 def _looks_like(head: Head) -> bool:
     """By its name; a `.json` must begin with two whole lines that are objects."""
+    text = peek.text_of(head).lstrip(_SIGNS)
     if not head.path.lower().endswith(".json"):
-        return peek.text_of(head).startswith(_FIRST)
-    found = peek.lines(head, 2)
-    return len(found) == 2 and all(_is_object(line) for line in found)
-
-
-def _is_object(line: bytes) -> bool:
-    try:
-        return line.startswith(b"{") and isinstance(orjson.loads(line), dict)
-    except orjson.JSONDecodeError:
-        return False
+        return text.startswith(_FIRST)
+    return text.startswith(b"{") and peek.are_lines_of_values(head)
 
 
 FORMAT = Format(

@@ -2,22 +2,28 @@
 
 orjson is fast and strict, but turns integers over 64 bits into floats and refuses lone
 surrogates. Values with either go to the standard library's decoder; `pipeline.text` mends the
-surrogates later.
+surrogates later. So do values that are no JSON and are plain all the same, as programs write them:
+NaN, Infinity and numbers that no float holds (they become null), control characters within strings,
+and a comma behind the last member. Such an item has a flag.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 import orjson
 
 from pipeline.readers.json_scan import PREFIX, SPACE, Batch, Oversized, nesting
 from schemas.errors import BadValue
 from schemas.reasons import Reason
-from schemas.records import RawRecord, Rejection
+from schemas.records import NOTHING, RawRecord, Rejection
+
+#: Flags of a value some of whose numbers are none, and of one that is no JSON to the letter.
+UNUSABLE, MENDED = "number_unusable", "json_mended"
 
 #: Deeper than any export seen, and within what every encoder and Postgres can write again.
 MAX_DEPTH = 200
@@ -56,7 +62,8 @@ def one_by_one(batch: Batch, item_bytes: int, *, cut_off: bool) -> Iterator[RawR
 def outcome(item: bytes, offset: int, *, cut_off: bool) -> RawRecord | Rejection:
     """One item as its value, or why it has none."""
     try:
-        return RawRecord(decode(item), offset, len(item))
+        value, flags = mended(item)
+        return RawRecord(value, offset, len(item), NOTHING, flags)
     except BadValue as bad:
         reason, detail = bad.reason, bad.detail
     if cut_off and reason in (Reason.BAD_SYNTAX, Reason.BAD_ENCODING):
@@ -84,13 +91,18 @@ def too_large(item: Oversized) -> Rejection:
 def decode(item: bytes) -> Any:
     """The value of one item; integers over 64 bits come as their text.
 
-    Raises `BadValue` with TOO_DEEP, BAD_ENCODING, BAD_NUMBER (not finite) or BAD_SYNTAX.
+    Raises `BadValue` with TOO_DEEP, BAD_ENCODING or BAD_SYNTAX.
     """
+    return mended(item)[0]
+
+
+def mended(item: bytes) -> tuple[Any, tuple[str, ...]]:
+    """The same, with flags for what is no JSON: `number_unusable` and `json_mended`."""
     if too_deep(item):
         raise BadValue(Reason.TOO_DEEP, f"nested deeper than {MAX_DEPTH} levels")
     if not has_long_integer(item):
         try:
-            return orjson.loads(item)
+            return orjson.loads(item), ()
         except orjson.JSONDecodeError:
             pass
     return _patiently(item)
@@ -125,17 +137,52 @@ def _is_long(data: bytes, start: int, end: int) -> bool:
     return not fits and before in _BEFORE_A_NUMBER and data[end : end + 1] not in _FRACTION
 
 
-def _patiently(item: bytes) -> Any:
+def _patiently(item: bytes) -> tuple[Any, tuple[str, ...]]:
     try:
-        return _DECODER.decode(item.decode("utf-8"))
+        text = item.decode("utf-8")
     except UnicodeDecodeError as error:
         detail = f"byte {error.start} of the item is not UTF-8"
         raise BadValue(Reason.BAD_ENCODING, detail) from None
-    except json.JSONDecodeError as error:
-        # Its message names what was expected, never what was found.
-        raise BadValue(Reason.BAD_SYNTAX, f"{error.msg} at character {error.pos}") from None
+    numbers = _Numbers()
+    try:
+        try:
+            return json.loads(text, **numbers.hooks), numbers.flags
+        except json.JSONDecodeError as error:
+            loosely = _COMMA.sub(_without_comma, text)
+            try:
+                return json.loads(loosely, strict=False, **numbers.hooks), (*numbers.flags, MENDED)
+            except json.JSONDecodeError:
+                # Its message names what was expected, never what was found.
+                detail = f"{error.msg} at character {error.pos}"
+                raise BadValue(Reason.BAD_SYNTAX, detail) from None
     except RecursionError:
         raise BadValue(Reason.TOO_DEEP, "nested too deep") from None
+
+
+#: A string, which stays as it is; or a comma with nothing but the closing bracket behind it.
+_COMMA = re.compile(r'("(?:[^"\\]|\\.)*+")|,(?=[ \t\n\r]*[\]}])', re.DOTALL)
+
+
+def _without_comma(found: re.Match[str]) -> str:
+    return found[1] or ""
+
+
+class _Numbers:
+    """Numbers as they can be kept, and whether one could not: it becomes null."""
+
+    def __init__(self) -> None:
+        self.flags: tuple[str, ...] = ()
+        self.hooks: dict[str, Any] = {
+            "parse_int": _integer, "parse_float": self._float, "parse_constant": self._constant
+        }  # fmt: skip
+
+    def _float(self, text: str) -> float | None:
+        value = float(text)
+        return value if math.isfinite(value) else self._constant(text)
+
+    def _constant(self, _text: str) -> float | None:
+        self.flags = (UNUSABLE,)
+        return None
 
 
 def _integer(text: str) -> int | str:
@@ -143,15 +190,3 @@ def _integer(text: str) -> int | str:
         return text
     value = int(text)
     return value if _LEAST <= value <= _MOST else text
-
-
-def _float(text: str) -> float:
-    value = float(text)
-    return value if math.isfinite(value) else _constant(text)
-
-
-def _constant(_text: str) -> NoReturn:
-    raise BadValue(Reason.BAD_NUMBER, "a number is not finite")
-
-
-_DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_float, parse_constant=_constant)

@@ -105,15 +105,11 @@ class JsonItems(msgspec.Struct, frozen=True, kw_only=True):
         stands behind a flaw, is not in it. Keys that hold a dot can't be told from a path, here
         as in `path`.
         """
-        found = 0
-        try:
-            stream = json_events.events(source)
-            if json_events.enter_array(stream, self.path):
-                for _ in json_events.count_items(stream):
-                    found += 1
-        except json_events.BROKEN:
-            pass
-        return found
+        return json_events.count(source, self._counted)
+
+    def _counted(self, stream: Iterator[json_events.Event]) -> Iterator[None]:
+        if json_events.enter_array(stream, self.path):
+            yield from json_events.count_items(stream)
 
 
 class _Tail:
@@ -188,7 +184,7 @@ def _records(
 def _within(around: Mapping[str, Any], item: RawRecord | Rejection) -> RawRecord | Rejection:
     if isinstance(item, Rejection):
         return item
-    return RawRecord(item.value, item.offset, item.length, around)
+    return RawRecord(item.value, item.offset, item.length, around, item.flags)
 
 
 def _told(found: Iterator[RawRecord | Rejection], size: int) -> Iterator[RawRecord | Rejection]:

@@ -174,13 +174,7 @@ class JsonTree(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def count(self, source: BinaryIO, context: Context) -> int:
         """How many items ijson sees in the arrays, up to the first flaw in the file."""
-        found = 0
-        try:
-            for _ in _counted(json_events.events(source), self._steps):
-                found += 1
-        except json_events.BROKEN:
-            pass
-        return found
+        return json_events.count(source, lambda stream: _counted(stream, self._steps))
 
 
 def _keys(steps: json_walk.Steps, frames: list[Frame]) -> list[str]:

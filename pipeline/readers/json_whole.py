@@ -69,8 +69,4 @@ class JsonWhole(msgspec.Struct, frozen=True, kw_only=True):
 
     def count(self, source: BinaryIO, context: Context) -> int:
         """One if ijson can read the text to its end, else none."""
-        try:
-            seen = deque(json_events.events(source), maxlen=1)
-        except json_events.BROKEN:
-            return 0
-        return len(seen)
+        return json_events.count(source, lambda stream: deque(stream, maxlen=1))

@@ -10,20 +10,39 @@ import msgspec
 from pipeline.readers import json_decode, json_scan
 from pipeline.readers.json_scan import BOM, SPACE, Oversized
 from schemas.files import Context, Member, Slice, SliceLimits
+from schemas.reasons import Reason
 from schemas.records import RawRecord, Rejection
 
 _LINE_PIECE = 1024 * 1024
+#: What may stand before a value (RFC 7464) and behind it, beside white space.
+SIGN = b"\x1e"
+BETWEEN = SPACE + SIGN + b","
+
+
+def _alone(item: RawRecord | Rejection) -> RawRecord | Rejection:
+    """A line that is a value but for the signs around it, as that value."""
+    if isinstance(item, RawRecord) or item.reason not in (Reason.BAD_SYNTAX, Reason.TRUNCATED):
+        return item
+    bare = item.raw.strip(BETWEEN)
+    if len(item.raw) < item.length or bare == item.raw or not bare:
+        return item
+    found = json_decode.outcome(bare, item.offset + item.raw.index(bare), cut_off=False)
+    if isinstance(found, Rejection):
+        return item
+    flags = (*found.flags, json_decode.MENDED)
+    return RawRecord(found.value, item.offset, item.length, flags=tuple(sorted({*flags})))
 
 
 class Ndjson(msgspec.Struct, frozen=True, kw_only=True):
     """A value from each line; lines of white space alone are passed over.
 
     A line that is no JSON value is one rejection, TRUNCATED if it is the last and has no line
-    feed. A line over `item_bytes` is rejected with its first 64 KiB.
+    feed. A line over `item_bytes` is rejected with its first 64 KiB. A comma behind a value, and
+    the sign that RFC 7464 puts before it, are no part of it.
     """
 
     name: ClassVar[str] = "ndjson"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     #: Rows and items are text; bytes that aren't UTF-8 are rewritten first.
     wants_utf8: ClassVar[bool] = True
 
@@ -55,15 +74,17 @@ class Ndjson(msgspec.Struct, frozen=True, kw_only=True):
                 yield json_decode.too_large(batch)
             else:
                 cut = cut_off and batch.last
-                yield from json_decode.one_by_one(batch, self.item_bytes, cut_off=cut)
+                for item in json_decode.one_by_one(batch, self.item_bytes, cut_off=cut):
+                    yield _alone(item)
 
     def count(self, source: BinaryIO, context: Context) -> int:
-        """How many lines hold more than white space, read as text files are."""
+        """How many lines hold more than white space and signs between values, read as text files
+        are."""
         source.seek(0)
         found, blank = 0, True
         piece = source.readline(_LINE_PIECE).removeprefix(BOM)
         while piece:
-            if blank and piece.strip(SPACE):
+            if blank and piece.strip(BETWEEN):
                 found, blank = found + 1, False
             blank = blank or piece.endswith(b"\n")
             piece = source.readline(_LINE_PIECE)

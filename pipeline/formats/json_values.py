@@ -1,0 +1,49 @@
+"""JSON objects of any kind, one behind the other: each is kept as it is, and nothing is guessed."""
+
+from __future__ import annotations
+
+import json
+
+from pipeline import peek, rows
+from pipeline.format import Format, Rank
+from pipeline.readers.json_values import SIGN, JsonValues
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "json.values"
+_BETWEEN = " \t\r\n" + SIGN.decode()
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One value; what is no object stands under `value`."""
+    return rows.row(item.value, _NAME, member)
+
+
+def _looks_like(head: Head) -> int:
+    """A whole object, and behind it another that begins; surer than of values on lines, which
+    those are that have each its own."""
+    text = peek.text_of(head).lstrip(SIGN + b" \t\r\n")
+    if not text.startswith(b"{") or peek.are_lines_of_values(head):
+        return 0
+    try:
+        said = text.decode("utf-8", "ignore")
+        _, end = json.JSONDecoder(strict=False).raw_decode(said)
+    except (ValueError, RecursionError):
+        return 0
+    return 2 * said[end:].lstrip(_BETWEEN).startswith("{")
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Any JSON objects, one behind the other",
+    version=1,
+    data_type=DataType.STRUCTURED,
+    paths=(r".+\.(ndjson|jsonl|jsonlines|ldjson|json)",),
+    looks_like=_looks_like,
+    reader=JsonValues(),
+    record=to_record,
+    rank=Rank.SYNTAX,
+    record_types=(RecordType.ROW,),
+    repeats=True,
+)

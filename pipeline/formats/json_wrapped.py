@@ -1,0 +1,44 @@
+"""Any JSON object around one list of objects: items are kept as they are, nothing is guessed."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pipeline import peek, rows
+from pipeline.format import Format, Rank
+from pipeline.readers.json_wrapped import JsonWrapped
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "json.wrapped"
+#: What the reader itself says of an item.
+_PLACE = frozenset({"path", "keys", "first"})
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One item; what stands beside the list is said of each, and decides about none."""
+    record = rows.row(item.value, _NAME, member)
+    around = {name: value for name, value in item.around.items() if name not in _PLACE}
+    if not around:
+        return record
+    return msgspec.structs.replace(record, beside={**record.beside, "around": around})
+
+
+def _looks_like(head: Head) -> bool:
+    return peek.wrapped(head) is not None
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Items of the one list in any JSON object",
+    version=1,
+    data_type=DataType.STRUCTURED,
+    paths=(r".+\.json",),
+    looks_like=_looks_like,
+    reader=JsonWrapped(),
+    record=to_record,
+    rank=Rank.SYNTAX,
+    record_types=(RecordType.ROW,),
+    repeats=True,
+)
