@@ -6,7 +6,7 @@ SELECT DISTINCT user_id FROM analytics.uncompared;
 
 -- name: hold
 -- One process compares a user's documents at a time, so that each sees all that came before.
-SELECT pg_advisory_xact_lock(hashtextextended('datapunk.alike' || %(user_id)s, 0));
+SELECT imports.hold(%(user_id)s::uuid, 'alike', true);
 
 -- name: take
 -- Some documents out of the queue, with what is compared of them.
