@@ -130,7 +130,8 @@ class Settling:
 def comparison(lake: Lake, user_id: UUID) -> Iterator[Comparison | None]:
     """The user's documents for as long as the block lasts; None where another process has them."""
     with weather(), lake.pool.connection() as connection:
-        row = connection.execute(_LIKENESS["hold"], {"user_id": user_id}).fetchone()
+        with lake.as_user(user_id, on=connection):
+            row = connection.execute(_LIKENESS["hold"], {"user_id": user_id}).fetchone()
         if row is None or not row["held"]:
             yield None
             return

@@ -60,6 +60,7 @@ def bootstrap(admin: str, *, login: bool) -> None:
                 "The server lacks an extension (pgvector or contrib): install it there, "
                 "for example the packages postgresql-contrib and postgresql-NN-pgvector."
             ) from error
+        connection.execute(_script("confine.sql"))
         if login:
             for role in ("owner", "ingest", "reader", "ledger"):
                 connection.execute(f"ALTER ROLE datapunk_{role} LOGIN")

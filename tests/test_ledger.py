@@ -6,6 +6,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,7 +19,7 @@ from schemas.progress import Stage
 from sql.store import Claim, Fenced, Lake
 from tasks import housekeeping, shell, verify
 from tasks.context import Runtime
-from tests.lake_support import WORK, Database, Driver, FakeEmbedder, counts
+from tests.lake_support import WORK, Database, Driver, FakeEmbedder, counts, zipped
 
 pytestmark = pytest.mark.services
 
@@ -41,6 +42,15 @@ def cut(small: Runtime, drop: Drop, driver: Driver) -> UUID:
     job_id = drop(ANA, "rows.ndjson", ROWS)
     driver.step()
     assert all(message.stage is Stage.NORMALISE for message in driver.sent)
+    return job_id
+
+
+@pytest.fixture
+def embedded(small: Runtime, drop: Drop, driver: Driver) -> UUID:
+    """The same of documents that get vectors."""
+    texts = {f"{n}.txt": b"A quiet day by the lake, number %d." % n for n in range(40)}
+    job_id = drop(ANA, "texts.zip", zipped(texts))
+    driver.step()
     return job_id
 
 
@@ -608,22 +618,47 @@ def test_of_two_reconcilers_one_works(
 # --- artefacts --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("how", ["gone", "cut", "garbled"])
-@pytest.mark.parametrize("stage", [Stage.SCREEN, Stage.LOAD])
-def test_a_spool_that_a_crash_took_is_made_again(
-    small: Runtime, cut: UUID, driver: Driver, database: Database, how: str, stage: Stage
-) -> None:
-    chunk = database.chunks(cut)[0]
-    before = [s for s in (Stage.NORMALISE, Stage.SCREEN, Stage.EMBED) if s != stage]
-    way = before[: 1 if stage is Stage.SCREEN else 3]
-    for done in way if chunk["embed"] else [s for s in way if s is not Stage.EMBED]:
-        assert driver.perform(done, chunk["id"], cut)
-    (spool,) = small.folders.chunks(cut).glob(f"{chunk['id']}.*.spool")
-    data = spool.read_bytes()
+def _spoil(artefact: Path, how: str) -> None:
+    data = bytearray(artefact.read_bytes())
     if how == "gone":
-        spool.unlink()
+        artefact.unlink()
+    elif how == "cut":
+        artefact.write_bytes(data[: len(data) // 2])
+    elif how == "garbled":
+        artefact.write_bytes(bytes(len(data)))
     else:
-        spool.write_bytes(data[: len(data) // 2] if how == "cut" else bytes(len(data)))
+        data[30 if how == "flipped in the index" else len(data) // 2] ^= 4
+        artefact.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "how", ["gone", "cut", "garbled", "flipped in the index", "flipped in a section"]
+)
+@pytest.mark.parametrize(
+    ("stage", "kind"),
+    [
+        (Stage.SCREEN, "spool"),
+        (Stage.EMBED, "mask"),
+        (Stage.LOAD, "spool"),
+        (Stage.LOAD, "mask"),
+        (Stage.LOAD, "vectors"),
+    ],
+)
+def test_an_artefact_that_a_crash_took_or_a_disk_changed_is_made_again(
+    small: Runtime,
+    embedded: UUID,
+    driver: Driver,
+    database: Database,
+    how: str,
+    stage: Stage,
+    kind: str,
+) -> None:
+    cut, chunk = embedded, database.chunks(embedded)[0]
+    way = (Stage.NORMALISE, Stage.SCREEN, Stage.EMBED, Stage.LOAD)
+    for done in way[: way.index(stage)]:
+        assert driver.perform(done, chunk["id"], cut)
+    (artefact,) = small.folders.chunks(cut).glob(f"{chunk['id']}.*.{kind}")
+    _spoil(artefact, how)
     assert not driver.perform(stage, chunk["id"], cut)
     row = database.chunks(cut)[0]
     assert (row["stage"], row["status"], row["attempt"]) == ("normalise", "ready", 0)

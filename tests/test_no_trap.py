@@ -39,7 +39,7 @@ from schemas.files import SliceLimits
 from schemas.progress import ENDED, ROUTES, JobStatus, Kind, Stage
 from schemas.reasons import Reason
 from sql import migrate
-from sql.store import COUNTS, Claim, Commit, Lake
+from sql.store import COUNTS, Claim, Commit, ContentCommit, Lake
 from tasks import housekeeping, poison, shell, upload, verify
 from tasks.context import Runtime
 from tasks.rollback import roll_back

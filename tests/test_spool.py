@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,9 +16,11 @@ from pipeline import spool
 from pipeline.screen import first_of_each
 from pipeline.text import clean_json
 from schemas.privacy import ReadUnder
-from schemas.records import DataType, Instant, Point, Record
+from schemas.reasons import Reason
+from schemas.records import DataType, Instant, Point, Record, Rejection
 from sql import copy
-from tasks import batches
+from sql.load import Vectors
+from tasks import batches, chunk
 
 
 @given(st.dictionaries(st.text("abc.", min_size=1), st.binary(max_size=300), max_size=5))
@@ -31,19 +35,115 @@ def test_sections_come_back_as_they_went(
 
 def test_every_cut_and_every_flipped_byte_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "one"
-    sections = {"a": b"first" * 20, "b": b"second" * 20}
+    # Names of one letter and equal sizes: a flipped bit makes one of the other.
+    sections = {"a": b"first" * 20, "b": b"secon" * 20, "c": b""}
     spool.write(path, sections)
     whole = path.read_bytes()
     for cut in range(len(whole)):
         path.write_bytes(whole[:cut])
-        with pytest.raises(spool.BrokenSpool):
-            spool.read(path, "a", "b")
+        for look in (spool.check, lambda at: spool.read(at, "a", "b", "c")):
+            with pytest.raises(spool.BrokenSpool):
+                look(path)
     for at in range(len(whole)):
-        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x40]) + whole[at + 1 :])
-        try:
-            assert spool.read(path, "a", "b") == sections
-        except spool.BrokenSpool:
-            continue
+        for bit in range(8):
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :])
+            with pytest.raises(spool.BrokenSpool):
+                spool.read(path, "a", "b", "c")
+            with pytest.raises(spool.BrokenSpool):
+                spool.check(path)
+    path.write_bytes(whole + b"more")
+    with pytest.raises(spool.BrokenSpool):
+        spool.check(path)
+    path.write_bytes(whole)
+    spool.check(path)
+
+
+# --- a disk that changes what lies on it: each artefact, each region of its file -----------------
+
+Region = tuple[str, int, int]
+
+
+def _spool(path: Path) -> dict[str, Callable[[Path], object]]:
+    batch = batches.Batch(keep_text=True)
+    for n in range(9):
+        batch.add(
+            0,
+            0,
+            [
+                (n, 1, _record(identity=(str(n),), title=f"a {n}", content="words " * n)),
+                (n, 1, Point(source="t", identity=(str(n),), time=None, latitude=1, longitude=n)),
+                (n, 1, Rejection(reason=Reason.BAD_TIME, detail="x", raw=b"raw")),
+            ],
+        )
+    batch.write(path)
+    columns = ("keys", "hashes", "ats", "types", "slots", "lines", "texts")
+    names = [f"{table}.{column}" for table in batches.TABLES for column in columns]
+    names += ["mentions", "relations", "drift", "rejections", "attached", "items", "privacy"]
+    return {name: lambda at, name=name: spool.read(at, name)[name] for name in names}
+
+
+def _mask(path: Path) -> dict[str, Callable[[Path], object]]:
+    masks = {name: np.array([True, False] * 50) for name in batches.TABLES}
+    batches.write_masks(path, masks)
+    return {name: lambda at, name=name: batches.read_mask(at, name).tobytes() for name in masks}
+
+
+def _vectors(path: Path) -> dict[str, Callable[[Path], object]]:
+    made = Vectors(
+        model_id=1,
+        keys=bytes(range(64)),
+        pieces=np.arange(4, dtype="<i2"),
+        starts=np.arange(4, dtype="<i4"),
+        ends=np.arange(4, dtype="<i4") + 9,
+        matrix=np.arange(32, dtype="<f4").reshape(4, 8),
+    )
+    chunk._write_vectors(path, made)
+    names = ("keys", "pieces", "starts", "ends", "matrix")
+    return {name: lambda at, name=name: spool.read(at, name)[name] for name in names}
+
+
+def regions(whole: bytes) -> list[Region]:
+    """The parts of a spool's file, by the layout that docs/architecture.md describes."""
+    size = int.from_bytes(whole[8:16], "little")
+    found = [("head", 0, 20), ("index", 20, 20 + size)]
+    start = 20 + size
+    for name, (length, _) in orjson.loads(whole[20:start]).items():
+        found.append((name, start, start + length))
+        start += length
+    assert start == len(whole)
+    return found
+
+
+@pytest.mark.parametrize("make", [_spool, _mask, _vectors])
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_flipped_bits_are_never_read(
+    tmp_path_factory: pytest.TempPathFactory,
+    make: Callable[[Path], dict[str, Callable[[Path], object]]],
+    data: st.DataObject,
+) -> None:
+    path = tmp_path_factory.mktemp("flipped") / "one"
+    sections = make(path)
+    was = {name: look(path) for name, look in sections.items()}
+    whole = path.read_bytes()
+    parts = regions(whole)
+    assert {name for name, _, _ in parts} == {"head", "index", *sections}
+    where, start, stop = data.draw(st.sampled_from(parts), label="region")
+    at = data.draw(st.integers(start, stop - 1), label="at")
+    # A burst: some bytes in a row, each of which may change, the first of which does.
+    first = data.draw(st.integers(1, 255), label="flip")
+    rest = data.draw(st.binary(max_size=3), label="flips behind it")
+    flips = bytes([first]) + rest[: stop - at - 1]
+    changed = bytes(a ^ b for a, b in zip(whole[at : at + len(flips)], flips, strict=True))
+    path.write_bytes(whole[:at] + changed + whole[at + len(flips) :])
+    with pytest.raises(spool.BrokenSpool):
+        spool.check(path)
+    for name, look in sections.items():
+        if where in ("head", "index", name):
+            with pytest.raises(spool.BrokenSpool):
+                look(path)
+        else:
+            assert look(path) == was[name]
 
 
 def test_a_missing_spool_is_a_broken_one(tmp_path: Path) -> None:

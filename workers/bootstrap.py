@@ -32,7 +32,7 @@ from tasks.alarm import Thresholds
 from tasks.blobs import FileBlobs
 from tasks.chains import BEHIND, TASK_PREFIX
 from tasks.privacy import PolicyFile
-from workers import broker, limits, logs, presidio, unprivileged
+from workers import broker, down, limits, logs, presidio, unprivileged
 from workers.models import ModelsHere, tiers
 from workers.scanner import make_scanner
 from workers.settings import Infected, ScannerMode, Settings, load
@@ -180,7 +180,7 @@ def migrate(settings: Settings) -> list[str]:
         migrations.bootstrap(settings.url("admin"), login=settings.embeds_postgres)
         return migrations.upgrade(settings.url("owner"))
     except psycopg.OperationalError as error:
-        raise ServiceDown("Postgres does not answer; start it with `datapunk up`.") from error
+        raise ServiceDown(down.why(error)) from error
 
 
 def make_app(settings: Settings) -> Celery:

@@ -20,7 +20,7 @@ HAVING min(at) <= now() - make_interval(secs => %(rest_s)s)
 
 -- name: hold_counts
 -- Of two processes that count one user's days, the second sees what the first has written.
-SELECT pg_advisory_xact_lock(hashtextextended('datapunk.counts' || %(user_id)s, 0));
+SELECT imports.hold(%(user_id)s::uuid, 'counts', true);
 
 -- name: take_days
 -- Some days out of the queue, with all that the queue says of them.

@@ -158,7 +158,7 @@ ON CONFLICT DO NOTHING;
 
 -- name: hold_files
 -- Chunks of one file take turns where repeats are numbered.
-SELECT pg_advisory_xact_lock(hashtextextended('datapunk.file' || f, 0))
+SELECT imports.hold(%(user_id)s::uuid, 'file' || f, true)
 FROM unnest(%(file_ids)s::bigint[]) AS f ORDER BY f;
 
 -- name: number_repeats

@@ -7,10 +7,10 @@ SELECT DISTINCT user_id FROM analytics.uncompared;
 -- name: hold
 -- One process compares a user's documents at a time, so that each sees all that came before. The
 -- lock is the session's, since images are decoded outside any transaction.
-SELECT pg_try_advisory_lock(hashtextextended('datapunk.alike' || %(user_id)s, 0)) AS held;
+SELECT imports.keep_hold(%(user_id)s, 'alike') AS held;
 
 -- name: let_go
-SELECT pg_advisory_unlock(hashtextextended('datapunk.alike' || %(user_id)s, 0));
+SELECT imports.let_go(%(user_id)s, 'alike');
 
 -- name: waiting
 -- Some of the queue, with what is compared of each document; no record key where it is gone. They

@@ -16,7 +16,7 @@ from psycopg_pool import PoolTimeout
 from typer.core import TyperGroup
 
 from schemas.errors import ConfigurationError, DatapunkError, ServiceDown, TransientError
-from workers import machine
+from workers import down, machine
 from workers.cli import console
 from workers.settings import load
 
@@ -60,12 +60,26 @@ def report(error: Exception) -> int:
         console.say(f"datapunk: {error} Nothing is lost; try again once that is mended.")
         return console.DOWN
     if isinstance(error, (TransientError, *_DOWN)):
-        # The text of a driver's error may hold a URL with its password.
-        what = str(error) if isinstance(error, TransientError) else type(error).__name__
-        console.say(f"datapunk: a service is down ({what}); start it with: datapunk up")
+        console.say(f"datapunk: {_down(error)}")
         return console.DOWN
     console.say(f"datapunk: {error}")
     return console.FAILED
+
+
+def _down(error: Exception) -> str:
+    """Which service does not do its work, and why, as far as it can be told."""
+    cause = error.__cause__ if isinstance(error, TransientError) else error
+    if isinstance(cause, PoolTimeout):  # it keeps to itself why there was no connection
+        with suppress(OSError, ConfigurationError):
+            try:
+                down.probe(load(), "ledger", "ingest", "reader")
+            except ServiceDown as found:
+                return str(found)
+    elif isinstance(cause, psycopg.OperationalError):
+        return down.why(cause)
+    # The text of a driver's error may hold a URL with its password.
+    what = str(error) if isinstance(error, TransientError) else type(error).__name__
+    return f"a service is down ({what}); start it with: datapunk up"
 
 
 def _no_room() -> str:

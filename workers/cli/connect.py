@@ -7,17 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import msgspec
-import psycopg
 from psycopg.rows import DictRow
 
-from schemas.errors import PermanentError, ServiceDown
+from schemas.errors import PermanentError
 from sql.store import Lake, Ledger
 from tasks.context import Runtime
-from workers import bootstrap
+from workers import bootstrap, down
 from workers.settings import Settings
 from workers.unprivileged import acting, lake_user
-
-_SETUP = "The database is not set up; run: datapunk db upgrade"
 
 
 class Services(msgspec.Struct, frozen=True):
@@ -28,25 +25,10 @@ class Services(msgspec.Struct, frozen=True):
     reader: Lake
 
 
-def probe(settings: Settings) -> None:
-    """Raises `ServiceDown` at once where a pool would wait: no server, or no tables in it."""
-    try:
-        with psycopg.connect(settings.url("ledger"), connect_timeout=3) as connection:
-            found = connection.execute("SELECT to_regclass('imports.jobs')").fetchone()
-    except psycopg.OperationalError as error:
-        missing = re.search(r'(role|database) "\w+" does not exist', str(error))
-        why = _SETUP if missing else "Postgres does not answer; start it with: datapunk up"
-        raise ServiceDown(why) from error
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise ServiceDown(_SETUP) from error
-    if found == (None,):
-        raise ServiceDown(_SETUP)
-
-
 @contextmanager
 def services(settings: Settings) -> Iterator[Services]:
     """The ledger, and the lake as its reader."""
-    probe(settings)
+    down.probe(settings, "ledger", "reader")
     ledger = bootstrap.open_ledger(settings, timeout=10)
     reader = bootstrap.reader(settings)
     try:
@@ -60,7 +42,7 @@ def services(settings: Settings) -> Iterator[Services]:
 def runtime(settings: Settings) -> Iterator[Runtime]:
     """All that tasks have, for verbs that change something; messages can be sent. What root makes
     here belongs to the lake's user."""
-    probe(settings)
+    down.probe(settings, "ledger", "ingest")
     bootstrap.make_app(settings)
     run = bootstrap.make_runtime(settings)
     try:

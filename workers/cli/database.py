@@ -11,13 +11,19 @@ import typer
 
 from schemas.errors import ServiceDown
 from sql import migrate as migrations
+from workers import down
 from workers.cli import console
 from workers.cli import services as running
 from workers.settings import load
 
-app: typer.Typer = typer.Typer(help="Migrations of the database.", no_args_is_help=True)
+#: What is asked of a database that nobody has set up.
+_UNMADE = (
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.InvalidSchemaName,
+    psycopg.errors.InsufficientPrivilege,
+)
 
-_SETUP = "The database does not answer, or is not set up; run: datapunk up, or: datapunk db upgrade"
+app: typer.Typer = typer.Typer(help="Migrations of the database.", no_args_is_help=True)
 
 
 class RoleName(StrEnum):
@@ -47,7 +53,7 @@ def downgrade(
     try:
         undone = migrations.downgrade(load().url("owner"), count)
     except psycopg.OperationalError as error:
-        raise ServiceDown(_SETUP) from error
+        raise ServiceDown(down.why(error)) from error
     for name in undone:
         console.say(f"undone: {name}")
 
@@ -57,10 +63,10 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
     """Which migrations are applied; exit code 1 if one is missing or was edited since."""
     try:
         states = migrations.status(load().url("owner"))
-    except (psycopg.OperationalError, psycopg.errors.UndefinedTable) as error:
-        raise ServiceDown(_SETUP) from error
-    except (psycopg.errors.InvalidSchemaName, psycopg.errors.InsufficientPrivilege) as error:
-        raise ServiceDown(_SETUP) from error
+    except psycopg.OperationalError as error:
+        raise ServiceDown(down.why(error)) from error
+    except _UNMADE as error:
+        raise ServiceDown(down.NOT_SET_UP) from error
     if json:
         console.as_json([msgspec.to_builtins(state) for state in states])
     else:

@@ -19,7 +19,7 @@ from schemas.errors import DatapunkError
 from schemas.folders import Folders
 from sql import migrate
 from sql.queries import queries
-from workers import bootstrap, machine, passed_over, presidio, supervise
+from workers import bootstrap, down, machine, passed_over, presidio, supervise
 from workers.scanner import make_clamd
 from workers.settings import ScannerMode, Settings
 
@@ -146,8 +146,8 @@ def _postgres(settings: Settings) -> Iterator[Check]:
             found = connection.execute(
                 "SELECT installed_version FROM pg_available_extensions WHERE name = 'vector'"
             ).fetchone()
-    except psycopg.OperationalError:
-        yield Check("fail", "postgres", "does not answer", _UP)
+    except psycopg.OperationalError as error:
+        yield Check("fail", "postgres", *down.what_and_advice(error))
         return
     good = version >= 15
     yield Check("ok" if good else "fail", "postgres", f"version {version}",
