@@ -29,6 +29,7 @@ from pipeline.privacy import Policy, Treatment, protect
 from pipeline.validate import measure, media_type
 from schemas.errors import Rejected
 from schemas.files import Listed, Member, Slice, SliceLimits, SourceFile
+from schemas.privacy import ReadUnder
 from schemas.reasons import Reason
 from schemas.records import Instant, Metric, Outcome, Point, Record, Rejection
 from tasks import batches, members
@@ -160,7 +161,7 @@ class _Examination:
     def _read(self, read: _Read, beside: Neighbours) -> None:
         form, file, member = read.found.form, read.file, read.found.member
         context = carried(read.found.context)
-        batch = batches.Batch(keep_text=True, repeats=form.repeats)
+        batch = batches.Batch(ReadUnder("any"), keep_text=True, repeats=form.repeats)
         outcomes: list[Outcome] = []
         with member.file.open("rb") as cut:
             parts = list(slices_of(form, member, cut, context, self._limits))

@@ -64,7 +64,7 @@ Region = tuple[str, int, int]
 
 
 def _spool(path: Path) -> dict[str, Callable[[Path], object]]:
-    batch = batches.Batch(keep_text=True)
+    batch = batches.Batch(ReadUnder("any"), keep_text=True)
     for n in range(9):
         batch.add(
             0,

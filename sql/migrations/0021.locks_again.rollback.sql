@@ -1,4 +1,4 @@
-DROP FUNCTION imports.keep_hold, imports.let_go;
+DROP FUNCTION imports.keep_hold, imports.end_hold;
 CREATE OR REPLACE FUNCTION imports.hold_texts(owner uuid, alone boolean) RETURNS void
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
     AS $$

@@ -19,9 +19,9 @@ END
 $$;
 
 -- Only who has a lock can let it go.
-CREATE FUNCTION imports.let_go(owner uuid, what text) RETURNS boolean
+CREATE FUNCTION imports.end_hold(owner uuid, what text) RETURNS boolean
     LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$ SELECT pg_advisory_unlock(hashtextextended('datapunk.' || what || owner, 0)) $$;
 
-REVOKE EXECUTE ON FUNCTION imports.keep_hold, imports.let_go FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION imports.keep_hold, imports.let_go TO datapunk_ingest;
+REVOKE EXECUTE ON FUNCTION imports.keep_hold, imports.end_hold FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION imports.keep_hold, imports.end_hold TO datapunk_ingest;

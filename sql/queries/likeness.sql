@@ -10,7 +10,7 @@ SELECT DISTINCT user_id FROM analytics.uncompared;
 SELECT imports.keep_hold(%(user_id)s, 'alike') AS held;
 
 -- name: let_go
-SELECT imports.let_go(%(user_id)s, 'alike');
+SELECT imports.end_hold(%(user_id)s, 'alike');
 
 -- name: waiting
 -- Some of the queue, with what is compared of each document; no record key where it is gone. They
