@@ -36,7 +36,7 @@ from psycopg.rows import dict_row
 from pipeline.spool import BrokenSpool
 from schemas.errors import PermanentError, Rejected, TransientError
 from schemas.files import SliceLimits
-from schemas.progress import ENDED, ROUTES, JobStatus, Kind, Stage
+from schemas.progress import ENDED, JobStatus, Kind, Stage, route
 from schemas.reasons import Reason
 from sql import migrate
 from sql.store import COUNTS, Claim, Commit, ContentCommit, Lake
@@ -67,6 +67,7 @@ ERRORS: dict[str, Callable[[], BaseException]] = {
 #: Where it meets it: before its work, after it, or in its commit.
 PLACES = ("work", "ending", "commit")
 
+_ORDER = list(Stage)
 _OPEN = "status IN ('ready', 'leased')"
 _WRONG = f"""
 SELECT j.id, j.status, j.ending, j.remaining, c.pieces, c.ends, c.open_ends
@@ -186,7 +187,7 @@ class Work:
         row = {"ordinal": n, "path": f"{n}.txt", "disposition": "handled", "settled": True}
         (file,) = commit.run("jobs", "insert_files", files=msgspec.json.encode([row]).decode())
         chunk = {
-            "identity": f"{n}", "format": "notes.text", "format_version": 1, "embed": False,
+            "identity": f"{n}", "format": "notes.text", "format_version": 1, "embed": n == 0,
             "slices": [(file["id"], at, at + 1) for at in range(4)], "needs_set": n == 1,
         }  # fmt: skip
         made = commit.run("chunks", "fan_out", chunks=msgspec.json.encode([chunk]).decode())
@@ -205,12 +206,10 @@ class Work:
         return lambda commit: commit.complete(tally=self._tally(claim, QUARANTINED))
 
     def _advance(self, run: Runtime, claim: Claim) -> shell.Ending:
-        stages = ROUTES[Kind(claim.kind)]
+        stages = route(Kind(claim.kind), embed=claim.embed)
         if claim.stage == stages[-1]:
             return lambda commit: commit.complete(tally=self._tally(claim, LOADED))
-        following = (
-            Stage.LOAD if claim.stage == Stage.SCREEN else stages[stages.index(claim.stage) + 1]
-        )
+        following = stages[stages.index(claim.stage) + 1]
         tally = self._tally(claim, DUPLICATE)  # what a screen knows before the load
         return lambda commit: commit.advance(following, tally=tally)
 
@@ -236,7 +235,9 @@ class Ledger(RuleBasedStateMachine):
         for stage in Stage:
             self.patch.setitem(WORK, stage, self.work.of(stage))
         self.driver.sent.clear()
-        self.database.rows("TRUNCATE imports.jobs, imports.sets RESTART IDENTITY CASCADE")
+        self.database.rows(
+            "TRUNCATE imports.jobs, imports.sets, imports.events RESTART IDENTITY CASCADE"
+        )
         for folder in ("processed", "failed", ".work"):
             shutil.rmtree(self.run.folders.data / folder)
             (self.run.folders.data / folder).mkdir()
@@ -249,6 +250,9 @@ class Ledger(RuleBasedStateMachine):
     @rule(part=st.booleans())
     def drop(self, part: bool) -> None:
         """A file comes in; one that is a part of an export has chunks that wait for the others."""
+        self.drop_one(part=part)
+
+    def drop_one(self, *, part: bool = False) -> None:
         job_id, name = uuid4(), f"{next(self.names)}.zip"
         if part:
             name = f"takeout-20250102T030405Z-{next(self.names):03}.zip"
@@ -264,20 +268,56 @@ class Ledger(RuleBasedStateMachine):
     @rule(data=st.data())
     def carry(self, data: st.DataObject) -> None:
         """A worker takes a message, of which nobody knows whether it is late, and all goes well."""
-        self._carry_out(self._chosen(data))
+        self.carry_out(self._chosen(data))
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data())
+    def carry_on(self, data: st.DataObject) -> None:
+        """Workers do all there is to do of a job but its last step."""
+        asked = f"SELECT * FROM imports.chunks WHERE job_id = %s AND kind <> 'finish' AND {_OPEN}"
+        job_id = data.draw(st.sampled_from(self.jobs))
+        self.database.let_time_pass()
+        while rows := self.database.rows(f"{asked} AND not_before < now() ORDER BY id", job_id):
+            for row in rows:
+                self.carry_out(row)
+            if rows == self.database.rows(f"{asked} AND not_before < now() ORDER BY id", job_id):
+                return
 
     @precondition(lambda self: self.jobs)
     @rule(data=st.data(), error=st.sampled_from(sorted(ERRORS)), place=st.sampled_from(PLACES),
-          again=st.sampled_from((1, 1, 2, 4, 12)))  # fmt: skip
+          again=st.sampled_from((1, 2, 12)))  # fmt: skip
     def fail(self, data: st.DataObject, error: str, place: str, again: int) -> None:
         """The same, and it fails there; maybe at each of some tries."""
-        chunk = self._chosen(data)
+        self.fail_at_each_try(self._chosen(data), error, place, again)
+
+    @rule(data=st.data(), stage=st.sampled_from(Stage), error=st.sampled_from(sorted(ERRORS)),
+          again=st.sampled_from((1, 12)))  # fmt: skip
+    def fail_at(self, data: st.DataObject, stage: Stage, error: str, again: int) -> None:
+        """A chunk comes as far as a stage, and fails there."""
+        asked = f"SELECT * FROM imports.chunks WHERE job_id = ANY(%s) AND {_OPEN} ORDER BY id"
+        for _ in range(12):
+            rows = self.database.rows(asked, self.jobs)
+            at = [row for row in rows if row["stage"] == stage]
+            if at:
+                self.fail_at_each_try(
+                    at[data.draw(st.integers(0, 9)) % len(at)], error, "ending", again
+                )
+                return
+            before = [row for row in rows if _ORDER.index(row["stage"]) < _ORDER.index(stage)]
+            if not before:
+                return
+            self.carry_out(before[0])
+
+    def fail_at_each_try(self, chunk: dict[str, Any], error: str, place: str, again: int) -> None:
         for _ in range(again):
             self.work.trouble.error, self.work.trouble.place = ERRORS[error], place
-            self._carry_out(chunk)
+            self.carry_out(chunk)
             if again > 1:
                 self.database.let_time_pass()
+            before = chunk
             (chunk,) = self.database.rows("SELECT * FROM imports.chunks WHERE id = %s", chunk["id"])
+            if all(chunk[name] == before[name] for name in ("attempt", "token", "rewinds")):
+                break  # nobody may have it any more, or it would be so for ever
 
     @precondition(lambda self: self.jobs)
     @rule(data=st.data(), verb=st.sampled_from(("cancel", "time", "steal", "reconcile")),
@@ -302,7 +342,7 @@ class Ledger(RuleBasedStateMachine):
                     )  # fmt: skip
 
         self.work.trouble.inside, self.work.trouble.place = inside, place
-        self._carry_out(chunk)
+        self.carry_out(chunk)
 
     @precondition(lambda self: self.jobs)
     @rule(data=st.data())
@@ -314,24 +354,22 @@ class Ledger(RuleBasedStateMachine):
             job_id=chunk["job_id"], code="worker_lost", gone=lambda _: True,
         )  # fmt: skip
 
-    @rule()
-    def time_passes(self) -> None:
-        self.database.let_time_pass()
-
-    @rule()
-    def reconcile(self) -> None:
-        housekeeping.reconcile(self.run)
-
-    @rule()
-    def sweep(self) -> None:
-        housekeeping.sweep(self.run)
+    @rule(what=st.sampled_from(("time", "reconcile", "sweep")))
+    def behind(self, what: str) -> None:
+        """What goes on by itself."""
+        if what == "time":
+            self.database.let_time_pass()
+        elif what == "reconcile":
+            housekeeping.reconcile(self.run)
+        else:
+            housekeeping.sweep(self.run)
 
     @precondition(lambda self: self.jobs)
     @rule(data=st.data(), verb=st.sampled_from(("cancel", "retry", "rollback")))
     def ask(self, data: st.DataObject, verb: str) -> None:
         """A person does something with a job, of which they looked at the row long ago."""
         with suppress(PermanentError):
-            self._ask(verb, data.draw(st.sampled_from(self.jobs)))
+            self.ask_for(verb, data.draw(st.sampled_from(self.jobs)))
 
     # --- what always holds --------------------------------------------------------------------
 
@@ -356,7 +394,7 @@ class Ledger(RuleBasedStateMachine):
     def _try_out(self, verb: str, job_id: UUID) -> None:
         before = self.database.job(job_id)
         try:
-            done = self._ask(verb, job_id)
+            done = self.ask_for(verb, job_id)
         except PermanentError as error:
             told = str(error)
             assert verb == "retry" or before["records_seen"] == 0, told
@@ -373,7 +411,7 @@ class Ledger(RuleBasedStateMachine):
 
     # --- how ----------------------------------------------------------------------------------
 
-    def _ask(self, verb: str, job_id: UUID) -> Any:
+    def ask_for(self, verb: str, job_id: UUID) -> Any:
         job = self.database.job(job_id)
         if verb == "cancel":
             return housekeeping.cancel(self.run, job_id, job["user_id"])
@@ -403,15 +441,24 @@ class Ledger(RuleBasedStateMachine):
         """A chunk that is open, most often; else any, as late messages name them."""
         asked = "SELECT * FROM imports.chunks WHERE job_id = ANY(%s) ORDER BY id"
         rows = self.database.rows(asked, self.jobs)
-        if data.draw(st.integers(0, 9)):
+        which = data.draw(st.integers(0, 9))
+        if which:
             rows = [row for row in rows if row["status"] in ("ready", "leased")] or rows
+        if which > 5:
+            rows = [row for row in rows if row["kind"] == "finish"] or rows
         return rows[data.draw(st.integers(0, 99)) % len(rows)]
 
-    def _carry_out(self, chunk: dict[str, Any]) -> None:
+    def carry_out(self, chunk: dict[str, Any]) -> None:
         trouble = self.work.trouble
         with suppress(KeyboardInterrupt):
             self.driver.perform(Stage(chunk["stage"]), chunk["id"], chunk["job_id"])
         trouble.error = trouble.inside = None
+
+    def latest(self) -> dict[str, Any]:
+        """The first open chunk of the job that was dropped last."""
+        asked = f"SELECT * FROM imports.chunks WHERE job_id = %s AND {_OPEN} ORDER BY id LIMIT 1"
+        (row,) = self.database.rows(asked, self.jobs[-1])
+        return row
 
     def _expire(self, chunk: int) -> None:
         self.database.rows(
@@ -453,7 +500,7 @@ def beside(
 
 
 #: As many as take some twenty seconds; more by hand: `DATAPUNK_NO_TRAP_EXAMPLES=1000`.
-EXAMPLES = int(os.environ.get("DATAPUNK_NO_TRAP_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("DATAPUNK_NO_TRAP_EXAMPLES", "20"))
 
 
 def test_every_job_comes_to_rest(beside: type[Ledger]) -> None:
@@ -461,14 +508,41 @@ def test_every_job_comes_to_rest(beside: type[Ledger]) -> None:
         beside,
         settings=settings(
             max_examples=EXAMPLES,
-            stateful_step_count=30,
-            derandomize=EXAMPLES <= 25,
+            stateful_step_count=25,
+            derandomize=EXAMPLES <= 20,
             deadline=None,
             database=None,
             phases=(Phase.generate,),
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+@pytest.mark.parametrize("error", sorted(ERRORS))
+def test_no_error_at_any_stage_is_a_trap(beside: type[Ledger], error: str) -> None:
+    """Met at every try, by a job for each stage; then all of them come to rest, and each verb
+    works."""
+    machine = beside()
+    for stage in Stage:
+        machine.drop_one()
+        while (chunk := machine.latest())["stage"] != stage:
+            machine.carry_out(chunk)
+        machine.fail_at_each_try(chunk, error, "ending", 12)
+        housekeeping.reconcile(machine.run)
+        machine.holds()
+    for verb in ("cancel", "retry"):
+        for job_id in machine.jobs[::2]:
+            with suppress(PermanentError):
+                machine.ask_for(verb, job_id)
+    machine.holds()
+    machine.teardown()
+    dead = "SELECT DISTINCT detail->>'stage' AS stage FROM imports.events WHERE kind = 'dead'"
+    met = {row["stage"] for row in machine.database.rows(dead)}
+    passes = {"weather", "disk_full", "artefact_gone"}
+    beyond = {"rejected": {*Stage} - {Stage.FINISH}}.get(
+        error, {*Stage} if error in passes else set()
+    )
+    assert met >= {*Stage} - beyond - {Stage.NORMALISE}
 
 
 # --- one at a time ----------------------------------------------------------------------------
