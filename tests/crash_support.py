@@ -87,7 +87,8 @@ def drop_all(folders: Folders) -> dict[str, str]:
     with zipfile.ZipFile(mine / "main.zip", "w", zipfile.ZIP_DEFLATED) as out:
         for name, data in _members().items():
             out.writestr(zipfile.ZipInfo(name), data)
-    (mine / "twin.zip").write_bytes((mine / "main.zip").read_bytes())
+    # A hard link, so that the one of the two that is claimed first is taken in as a copy.
+    (mine / "twin.zip").hardlink_to(mine / "main.zip")
     for name in ("failing", "stopped", "false"):
         rows = (orjson.dumps({"id": f"{name} {n}", "name": "x"}) for n in range(5))
         (mine / f"{name}.ndjson").write_bytes(b"\n".join(rows) + b"\n")

@@ -51,7 +51,9 @@ _PARTS = ("open", "write", "fsync", "replace")
 _WRITES = [
     *(f"intake._new_claim:{part}" for part in ("mkdir", *_PARTS)),
     "intake._move:rename", "intake._move:fsync",
-    *(f"watcher._put_aside:{part}" for part in ("mkdir", *_PARTS, "rename")),
+    *(f"validate.replace_by_copy:{part}" for part in ("open", "fsync", "replace")),
+    "validate._read:write",
+    *(f"watcher._move_aside:{part}" for part in ("mkdir", *_PARTS)),
     "unpack.upload:mkdir", *(f"unpack._keep:{part}" for part in ("open", "write", "replace")),
     *(f"members._transcoded:{part}" for part in ("mkdir", "open", "replace")),
     "charset._write:write",

@@ -123,8 +123,8 @@ class Settings(BaseSettings):
     )
     system_user: str | None = Field(
         None,
-        description="The system user that runs the embedded servers when we are root, as Postgres "
-        "refuses to run as root. Unset: datapunk-db, made when it is missing.",
+        description="The system user that runs the embedded servers and the workers when we are "
+        "root. Unset: datapunk-db, made when it is missing.",
     )
     actor: str | None = Field(
         None,
