@@ -132,3 +132,9 @@ SELECT split_part(substr(locator, 7), '-', 1)::bigint AS start,
 FROM imports.quarantine
 WHERE job_id = %(job_id)s AND file_id = %(file_id)s AND code = 'poison'
   AND (status <> 'loaded' OR mended IS NOT NULL) ORDER BY 1;
+
+-- name: artefacts
+-- The files that chunks which are not done would go on from, by their names.
+SELECT a.value AS name FROM imports.chunks AS c, jsonb_each_text(c.artefacts) AS a
+WHERE c.job_id = %(job_id)s AND c.status <> 'done' AND a.key IN ('spool', 'mask', 'vectors')
+ORDER BY c.id;

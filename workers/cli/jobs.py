@@ -38,6 +38,10 @@ def receipt(job: Job, json: Json = False) -> None:
 
 def verify(
     job: Annotated[str | None, typer.Argument(help="A job; without one, all.")] = None,
+    deep: Annotated[
+        bool,
+        typer.Option("--deep", help="Read every document and attachment, not a sample of them."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Prove what the receipts say: count the sources again, and the rows. Exit code 1 if not."""
@@ -48,7 +52,7 @@ def verify(
         found = [
             {"job": str(row["id"]), **msgspec.to_builtins(finding)}
             for row in _ended(lake, job)
-            for finding in proof.verify(run, lake.reader, row)
+            for finding in proof.verify(run, lake.reader, row, deep=deep)
         ]
     if json:
         console.as_json(found)
