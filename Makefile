@@ -49,17 +49,18 @@ bench-large: setup ## A page of 300 MB, an Apple Health export of 1 GB, a zip of
 bench-search: setup ## Speed and recall of search (DOCUMENTS="10000 100000 1000000")
 	$(PYTHON_IN) -m benchmarks.search $(if $(DOCUMENTS),--documents $(DOCUMENTS))
 
-# uv resolves for all three Pythons at once. Versions in the lock stay unless pyproject.toml or
-# UPGRADE=--upgrade moves them. The GPU parts of torch are filtered out, see the lock's head.
-lock: setup ## Pin the dependencies of pyproject.toml anew (UPGRADE=--upgrade for newer ones)
+# uv resolves for all three Pythons at once. Versions in the locks stay unless pyproject.toml or
+# UPGRADE=--upgrade moves them. Needs a Python in .venv, and not that it fits the lock.
+lock: | $(PYTHON_IN) ## Pin the dependencies of pyproject.toml anew (UPGRADE=--upgrade for newer ones)
 	$(PYTHON_IN) -m pip install --quiet uv
-	grep -v '^#' requirements.lock > .venv/lock.txt
+	cat requirements.lock requirements.gpu.lock > .venv/lock.txt
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-config --extra dev \
-		--no-annotate --no-header $(UPGRADE) pyproject.toml --output-file .venv/lock.txt
-	{ sed -n '/^#/p' requirements.lock; \
-		grep -vE "^(nvidia|cuda|triton)-?|sys_platform == '(win32|emscripten)'" .venv/lock.txt \
-		| sed "s/ ; sys_platform != 'emscripten'$$//; s/+cpu//"; } > .venv/lock.new
-	mv .venv/lock.new requirements.lock
+		--generate-hashes --no-annotate --no-header $(UPGRADE) pyproject.toml \
+		--output-file .venv/lock.txt
+	$(PYTHON_IN) .ci/lock.py .venv/lock.txt
+
+$(PYTHON_IN):
+	@bash .ci/setup
 
 clean: ## Remove .venv and caches, never data/
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

@@ -7,8 +7,11 @@ source gives must stand in the lake. No content is kept or shown: findings hold 
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from datetime import tzinfo
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,7 +20,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import defects, split, zones
+from pipeline import defects, split, spool, zones
 from pipeline.format import format_named
 from pipeline.normalise import slices_of, understand
 from pipeline.ports import Neighbours
@@ -49,6 +52,10 @@ _GRACE_S = 60.0
 
 _MOST_NAMED = 3
 
+#: Of files that are named by their hash, and of spools, so many are read by default, and of what
+#: is beyond them one in so many, others each time.
+_READ_FIRST, _READ_ONE_IN = 200, 20
+
 
 class Finding(msgspec.Struct, frozen=True):
     """One invariant: whether it holds, and if not, in numbers, how far it fails."""
@@ -61,19 +68,25 @@ class Finding(msgspec.Struct, frozen=True):
 def verify(
     run: Runtime, reader: Lake, job: Mapping[str, Any], *, deep: bool = False
 ) -> list[Finding]:
-    """Everything that can be proven of one job; `job` is its row of `imports.jobs`. With `deep`,
-    what else goes by a sample is looked at as a whole.
+    """Everything that can be proven of one job; `job` is its row of `imports.jobs`.
 
     For a job that ended as done the original is read again, in bounded memory, and unpacked into
-    a temporary folder beside the work folders. Raises `TransientError` if the database goes away.
+    a temporary folder beside the work folders. Of documents and attachments, and of spools that
+    lie at rest, a sample is read to its last byte, or all with `deep`. Raises `TransientError` if
+    the database goes away.
     """
     if job["status"] not in ENDED:
         return [Finding("at rest", False, f"the job is {job['status']}; wait for its end")]
-    found = [*_ledger(reader, job), _policy(run, reader, job, deep=deep), _folders_gone(run, job)]
+    found = [
+        *_ledger(reader, job),
+        _policy(run, reader, job, deep=deep),
+        _folders_gone(run, job),
+        *_spools(run, reader, job, deep),
+    ]
     if job["status"] == JobStatus.DONE or (job["sha256"] and job["kept_as"]):
         found.append(_original(run, job))
         if job["status"] == JobStatus.DONE and found[-1].ok:
-            found += _Sources(run, reader, job).findings()
+            found += _Sources(run, reader, job, deep=deep).findings()
     return found
 
 
@@ -162,6 +175,29 @@ def _folders_gone(run: Runtime, job: Mapping[str, Any]) -> Finding:
     return _none("nothing left over", len(left), "work folders or temporary files are left")
 
 
+def _chosen(deep: bool, before: int) -> bool:
+    """Whether the next file is read whole, after so many others."""
+    return deep or before < _READ_FIRST or secrets.randbelow(_READ_ONE_IN) == 0
+
+
+def _spools(run: Runtime, reader: Lake, job: Mapping[str, Any], deep: bool) -> Iterator[Finding]:
+    """What `retry` would go on from is as it was written; only where it may go on at all."""
+    folder = run.folders.chunks(job["id"])
+    if not folder.is_dir():
+        return
+    read = altered = 0
+    for row in reader.rows(job["user_id"], "verify", "artefacts", job_id=job["id"]):
+        if not (folder / row["name"]).exists() or not _chosen(deep, read):
+            continue  # one that is gone is made again
+        read += 1
+        try:
+            spool.check(folder / row["name"])
+        except spool.BrokenSpool:
+            altered += 1
+    said = f"{altered} of {read} spools were altered; retry makes them anew" if altered else ""
+    yield Finding("spools", not altered, said or f"{read} read")
+
+
 def _original(run: Runtime, job: Mapping[str, Any]) -> Finding:
     """The file that was dropped is kept, and is still the same."""
     try:
@@ -202,15 +238,16 @@ class _Tally:
 class _Sources:
     """One pass over the original: members, their items, their records."""
 
-    def __init__(self, run: Runtime, reader: Lake, job: Mapping[str, Any]) -> None:
-        self._run, self._reader, self._job = run, reader, job
+    def __init__(self, run: Runtime, reader: Lake, job: Mapping[str, Any], *, deep: bool) -> None:
+        self._run, self._reader, self._job, self._deep = run, reader, job, deep
+        self._digest = lru_cache(4_096)(_digest)  # one logo stands in thousands of mails
         self._user: UUID = job["user_id"]
         self._beside = SetNeighbours(reader, self._user, job["id"])
         self._blobs = FileBlobs(run.folders.blobs(self._user))
         self._page: dict[int, dict[str, Any]] = {}
         self._end = 0
         self.members, self.items, self.records = _Tally(), _Tally(), _Tally()
-        self.counts, self.blobs = _Tally(), _Tally()
+        self.counts, self.blobs, self.contents = _Tally(), _Tally(), _Tally()
 
     def findings(self) -> list[Finding]:
         """Read everything again and say what was found."""
@@ -224,6 +261,7 @@ class _Sources:
             self.counts.finding("outcomes", "members with the outcomes that were counted"),
             self.records.finding("records", "records of the source stand in the lake"),
             self.blobs.finding("blobs", "documents and attachments kept"),
+            self.contents.finding("contents", "of them read, and as they were"),
         ]
 
     def _walk(self) -> None:
@@ -304,7 +342,10 @@ class _Sources:
 
     def _kept(self, sha256: str, size: int, ordinal: int) -> None:
         path = self._blobs.path(sha256)
-        self.blobs.note(path.is_file() and path.stat().st_size == size, ordinal)
+        kept = path.is_file() and path.stat().st_size == size
+        self.blobs.note(kept, ordinal)
+        if kept and _chosen(self._deep, self.contents.checked):
+            self.contents.note(self._digest(path) == sha256, ordinal)
 
     def _known(self, table: str, keys: bytes, ats: list[int], types: list[str]) -> int:
         at = np.array(ats, dtype="<i8")
@@ -329,6 +370,15 @@ class _Sources:
             types=[which.types[n] for n in at], keys=[keys[n] for n in at],
         )  # fmt: skip
         return int(row["count"])
+
+
+def _digest(path: Path) -> str:
+    """The SHA-256 of a file; of one that can't be read, none."""
+    try:
+        with path.open("rb") as data:
+            return hashlib.file_digest(data, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def _same(entry: Member | Listed, row: Mapping[str, Any]) -> bool:

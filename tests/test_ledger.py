@@ -627,7 +627,8 @@ def _spoil(artefact: Path, how: str) -> None:
     elif how == "garbled":
         artefact.write_bytes(bytes(len(data)))
     else:
-        data[30 if how == "flipped in the index" else len(data) // 2] ^= 4
+        index = int.from_bytes(data[8:16], "little")  # behind it lies what every stage reads
+        data[30 if how == "flipped in the index" else 20 + index + 6] ^= 4
         artefact.write_bytes(data)
 
 

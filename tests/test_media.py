@@ -73,6 +73,74 @@ def test_recordings_say_how_long(tmp_path: Path) -> None:
     assert (found.title, found.metadata) == ("Am See – früh", {"duration_s": 2.0})
 
 
+def _frame(name: str, text: str) -> bytes:
+    body = b"\3" + text.encode()
+    return name.encode() + len(body).to_bytes(4, "big") + b"\0\0" + body
+
+
+def _mp3() -> bytes:
+    """A second of silence at 128 kbit/s, behind an ID3 tag."""
+    said = {"TIT2": "Am See", "TPE1": "The Herons", "TALB": "Reeds", "TDRC": "2024", "TCON": "(17)"}
+    tags = b"".join(_frame(*each) for each in said.items())
+    head = b"ID3\4\0\0" + bytes(len(tags) >> shift & 0x7F for shift in (21, 14, 7, 0))
+    return head + tags + (b"\xff\xfb\x90\x00" + bytes(413)) * 38
+
+
+def _flac() -> bytes:
+    """Half a second of FLAC's head, with comments as Vorbis has them."""
+    info = bytes(10) + (44_100 << 44 | 1 << 41 | 15 << 36 | 22_050).to_bytes(8, "big") + bytes(16)
+    said = (b"TITLE=Am See", b"ARTIST=The Herons", b"ALBUM=Reeds", b"DATE=2024", b"GENRE=Rock")
+    notes = b"".join(len(each).to_bytes(4, "little") + each for each in said)
+    notes = bytes(4) + len(said).to_bytes(4, "little") + notes
+    blocks = ((0, info), (4, notes), (0x81, bytes(8)))
+    return b"fLaC" + b"".join(
+        bytes([kind]) + len(body).to_bytes(3, "big") + body for kind, body in blocks
+    )
+
+
+@pytest.mark.parametrize(("data", "seconds"), [(_mp3(), 0.993), (_flac(), 0.5)])
+def test_tags_are_called_alike_in_each_kind_of_file(
+    tmp_path: Path, data: bytes, seconds: float
+) -> None:
+    path = tmp_path / "4"  # members have numbers for names
+    path.write_bytes(data)
+    found = media.recording(path)
+    length = found.metadata.pop("duration_s")
+    assert abs(length - seconds) < 0.05
+    assert (found.title, found.metadata, found.flags) == (
+        "Am See",
+        {"artist": "The Herons", "album": "Reeds", "date": "2024", "genre": "Rock"},
+        (),
+    )
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        b"\xff" * 50_000,
+        b"\xff\xfb\x00\x00" * 50_000,
+        b"ID3\4\0\0\0\0\0\0" + b"\xff" * 50_000,
+        b"RIFF\xff\xff\xff\xffWAVE" + b"abcd\0\0\0\0" * 50_000,
+        b"fLaC" + b"\1\0\0\0" * 50_000,
+        b"\0\0\0\x10ftypmp42\0\0\0\0" + b"\0\0\0\x08moov" * 50_000,
+    ],
+)
+def test_a_search_without_end_is_given_up(
+    tmp_path: Path, noise: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media, "_MOST_READS", 1_000)
+    path = tmp_path / "a"
+    path.write_bytes(noise)
+    assert media.recording(path).flags == ("broken",)
+
+
+def test_no_tag_is_larger_than_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media, "_MOST_AT_ONCE", 100)
+    path = tmp_path / "a"
+    path.write_bytes(b"ID3\4\0\0\0\0\x7f\x7f" + _frame("TIT2", "a" * 120) + bytes(20_000))
+    assert media.recording(path).flags == ("broken",)
+
+
 @pytest.mark.parametrize(
     ("said", "place"),
     [

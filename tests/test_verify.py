@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,6 +12,7 @@ import orjson
 import pytest
 
 from pipeline.durable import held
+from schemas.progress import Stage
 from sql.store import Lake
 from tasks import housekeeping, verify
 from tasks.context import Runtime
@@ -256,6 +258,58 @@ def test_a_blob_that_went(job: dict[str, Any], check: Check, run: Runtime) -> No
     blob = next(p for p in run.folders.blobs(job["user_id"]).rglob("*") if p.is_file())
     blob.unlink()
     assert failed(check(job)) == {"blobs"}
+
+
+def _flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def test_a_flipped_byte_of_a_blob(job: dict[str, Any], check: Check, run: Runtime) -> None:
+    blobs = [p for p in run.folders.blobs(job["user_id"]).rglob("*") if p.is_file()]
+    for blob in blobs:
+        _flip(blob)
+        assert failed(check(job)) == {"contents"}
+        _flip(blob)
+    assert blobs
+    assert failed(check(job)) == set()
+
+
+def test_a_sample_is_read_or_all_of_them(
+    job: dict[str, Any], run: Runtime, reader: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify, "_READ_FIRST", 0)
+    monkeypatch.setattr(verify.secrets, "randbelow", lambda most: most - 1)  # none is drawn
+    for blob in run.folders.blobs(job["user_id"]).rglob("*"):
+        if blob.is_file():
+            _flip(blob)
+    for deep, bad in ((False, set()), (True, {"contents"})):
+        found = verify.verify(run, reader, job, deep=deep)
+        assert failed({f.check: f for f in found}) == bad
+    monkeypatch.setattr(verify.secrets, "randbelow", lambda most: 0)  # each is drawn
+    found = verify.verify(run, reader, job)
+    assert failed({f.check: f for f in found}) == {"contents"}
+
+
+def test_a_flipped_byte_of_a_spool_that_lies_at_rest(
+    drop: Callable[..., UUID], driver: Driver, check: Check, run: Runtime, database: Database
+) -> None:
+    job_id = drop(ANA, "rows.ndjson", b'{"id": 1, "name": "x"}\n' * 200)
+    driver.step()  # the upload is cut
+    (chunk,) = database.chunks(job_id)
+    for stage in (Stage.NORMALISE, Stage.SCREEN):
+        assert driver.perform(stage, chunk["id"], job_id)
+    housekeeping.cancel(run, job_id, database.job(job_id)["user_id"])
+    driver.drain()
+    row = database.job(job_id)
+    assert row["status"] == "cancelled"
+    sound = check(row)
+    assert sound["spools"] == verify.Finding("spools", True, "2 read")
+    for spool in run.folders.chunks(job_id).iterdir():
+        _flip(spool)
+        assert failed(check(row)) - failed(sound) == {"spools"}
+        _flip(spool)
 
 
 def test_other_ends_are_proven_too(imported: Imported, check: Check) -> None:

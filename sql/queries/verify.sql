@@ -192,3 +192,9 @@ WHERE d.user_id = %(user_id)s AND d.job_id = %(job_id)s AND d.id > %(after)s
   AND NOT EXISTS (SELECT FROM user_data.unindexed AS u
       WHERE u.user_id = d.user_id AND u.document_id = d.id)
 ORDER BY d.id LIMIT %(n)s;
+
+-- name: artefacts
+-- The files that chunks which are not done would go on from, by their names.
+SELECT a.value AS name FROM imports.chunks AS c, jsonb_each_text(c.artefacts) AS a
+WHERE c.job_id = %(job_id)s AND c.status <> 'done' AND a.key IN ('spool', 'mask', 'vectors')
+ORDER BY c.id;

@@ -42,7 +42,8 @@ def receipt(job: Job, json: Json = False) -> None:
 def verify(
     job: Annotated[str | None, typer.Argument(help="A job; without one, all.")] = None,
     deep: Annotated[
-        bool, typer.Option("--deep", help="Look at all of what else goes by a sample.")
+        bool,
+        typer.Option("--deep", help="Look at every row and read every file, not a sample of them."),
     ] = False,
     json: Json = False,
 ) -> None:
