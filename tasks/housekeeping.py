@@ -44,6 +44,10 @@ _INDEX_S = 120.0
 #: Jobs that `retry` takes up where they stopped, so their work folders stay.
 _RESUMABLE = (JobStatus.FAILED, JobStatus.CANCELLED)
 
+_GONE = (
+    "The original was deleted from the work folder before the end; "
+    "what had been read of it is loaded. To keep a copy, drop it again."
+)
 _TAKEN_BACK = "The job was rolled back; drop its original again instead."
 
 # --- finish ----------------------------------------------------------------------------------
@@ -78,7 +82,7 @@ def finish_job(run: Runtime, claim: Claim) -> Ending:
         settled = counts_by_file(row["tally"] for row in commit.run("jobs", "tallies"))
         rows = [{"id": int(f), "counts": c} for f, c in settled.items()]
         commit.run("jobs", "file_counts", counts=msgspec.json.encode(rows).decode())
-        commit.run("jobs", "close_job", kept_as=kept)
+        commit.run("jobs", "close_job", kept_as=kept, gone=_GONE)
         commit.event(Event.FINISHED, status=status)
         commit.run("chunks", "end")
 
@@ -96,10 +100,10 @@ def counts_by_file(tallies: Iterable[dict[str, dict[str, int]]]) -> dict[str, di
     return total
 
 
-def _put_to_rest(run: Runtime, claim: Claim, job: dict[str, Any], status: str) -> str:
+def _put_to_rest(run: Runtime, claim: Claim, job: dict[str, Any], status: str) -> str | None:
     """Move the original to `processed/` or `failed/`, or seal it; a second try finds it there.
 
-    Returns its path relative to the data folder.
+    Returns its path relative to the data folder; None where somebody has deleted it.
     """
     folders = run.folders
     if (hidden := sealed.keep_original(run, claim, job["error_code"])) is not None:
@@ -120,7 +124,7 @@ def _put_to_rest(run: Runtime, claim: Claim, job: dict[str, Any], status: str) -
             move(own, target)
     if not well:
         _write_error(target, claim.job_id, job)
-    return str(target.relative_to(folders.data))
+    return str(target.relative_to(folders.data)) if target.exists() else None
 
 
 def _write_error(target: Path, job_id: UUID, job: dict[str, Any]) -> None:
@@ -214,7 +218,7 @@ def _bury(run: Runtime) -> int:
         ).fetchall()
         for row in dead:
             code, stage = row["last_error_code"], row["stage"]
-            why = f"A chunk failed at {stage} and was given up; the rest was loaded."
+            why = _why(stage, code)
             end_with(connection, row["job_id"], row["user_id"], 1, "failed", code, why)
             detail = {"stage": stage, "code": code, "category": category_of(code)}
             note(connection, Event.DEAD, row["user_id"], row["job_id"], detail, row["id"])
@@ -225,6 +229,13 @@ def _bury(run: Runtime) -> int:
     for row in dead:
         log.error("chunk is dead", chunk=row["id"], code=row["last_error_code"])
     return len(dead)
+
+
+def _why(stage: str, code: str) -> str:
+    """Why a job whose chunk died has failed, and what to do where `retry` alone won't help."""
+    if code == "file_missing":
+        return "Its files were deleted from the work folder before they were read; drop it again."
+    return f"A chunk failed at {stage} and was given up; the rest was loaded."
 
 
 def end_with(

@@ -179,6 +179,8 @@ def causes(facts: list[dict[str, Any]]) -> Iterator[str]:
             why = f"{fact['error_code']} ({fact['error_category']}): {fact['error_detail']}"
             yield f"{short}: {why}"
             yield f"{'':8}  run: {fact['retry']}"
+        elif fact["error_code"] == "original_gone":
+            yield f"{short}: {fact['error_code']}: {fact['error_detail']}"
         if fact["alert"]:
             yield f"{short}: ALERT: {fact['alert']}"
         if fact["alert"] and fact["quarantined"]:
