@@ -13,7 +13,7 @@ from psycopg.rows import DictRow
 from schemas.errors import PermanentError, ServiceDown
 from sql.store import Lake, Ledger
 from tasks.context import Runtime
-from workers import bootstrap
+from workers import bootstrap, local
 from workers.settings import Settings
 
 _SETUP = "The database is not set up; run: datapunk db upgrade"
@@ -34,12 +34,17 @@ def probe(settings: Settings) -> None:
             found = connection.execute("SELECT to_regclass('imports.jobs')").fetchone()
     except psycopg.OperationalError as error:
         missing = re.search(r'(role|database) "\w+" does not exist', str(error))
-        why = _SETUP if missing else "Postgres does not answer; start it with: datapunk up"
-        raise ServiceDown(why) from error
+        raise ServiceDown(_SETUP if missing else _silent(settings)) from error
     except psycopg.errors.InsufficientPrivilege as error:
         raise ServiceDown(_SETUP) from error
     if found == (None,):
         raise ServiceDown(_SETUP)
+
+
+def _silent(settings: Settings) -> str:
+    if (full := local.full_disk(settings)) is not None:
+        return f"Postgres does not answer: no room in {full}; make room, and it goes on by itself"
+    return "Postgres does not answer; start it with: datapunk up"
 
 
 @contextmanager

@@ -30,6 +30,10 @@ _COLUMNS = (
     "age",
 )  # fmt: skip
 _BAD = ("failed", "rejected")
+_SAID = {
+    "scanner_down": "clamd does not answer",
+    "weather_DiskFull": "the database has no room on its disk",
+}
 _ORDER = {str(stage): n for n, stage in enumerate(Stage)}
 
 
@@ -208,7 +212,7 @@ def _words(code: str) -> str:
     """A code of the ledger in words, where it has some."""
     if code.startswith("os_") and code[3:].isdigit():
         return f"{code}: {os.strerror(int(code[3:]))}"
-    return f"{code}: clamd does not answer" if code == "scanner_down" else code
+    return f"{code}: {_SAID[code]}" if code in _SAID else code
 
 
 def _services(lake: connect.Services) -> dict[str, Any]:
