@@ -151,6 +151,12 @@ def absent(path: Path) -> bool:
     return False
 
 
+def private(folder: Path) -> Path:
+    """Make a folder that nobody else may enter, unless it is there."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
 def fsync_folder(folder: Path) -> None:
     """Make the names in a folder durable."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -16,6 +16,7 @@ import structlog
 from numpy.typing import NDArray
 
 from pipeline import spool, zones
+from pipeline.durable import private
 from pipeline.format import Format, format_named
 from pipeline.normalise import RAW_LIMIT, normalise, understand
 from pipeline.ports import Neighbours
@@ -31,6 +32,7 @@ from sql.load import Keys, Vectors, claim_known, claim_twins, known_documents
 from sql.store import COUNTS, Claim, Commit, ContentCommit
 from tasks import alarm, batches, embedding
 from tasks.context import Runtime
+from tasks.restore import restore
 from tasks.shell import Content, Ending
 
 log = structlog.get_logger("datapunk.chunk")
@@ -143,6 +145,7 @@ def open_files(run: Runtime, claim: Claim) -> dict[int, Opened]:
     """The files that a chunk's slices lie in."""
     ids = sorted({file_id for file_id, _, _ in claim.slices})
     rows = run.lake.rows(claim.user_id, "jobs", "files_of", ids=ids)
+    restore(run, claim, rows)
     return {row["id"]: _opened(run, claim, row) for row in rows}
 
 
@@ -400,6 +403,7 @@ def read_vectors(path: Path, model_id: int) -> Vectors:
 
 def _folder(run: Runtime, claim: Claim) -> Path:
     folder = run.folders.chunks(claim.job_id)
+    private(run.folders.work)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

@@ -119,13 +119,20 @@ def _bury(run: Runtime, job_id: UUID) -> int:
                 why = "Its last step failed and was given up; all the rest was done."
                 _close(run.folders, connection, job_id, JobStatus.FAILED, code, why)
             else:
-                why = f"A chunk failed at {stage} and was given up; the rest was loaded."
+                why = _why(stage, code)
                 end_with(connection, job_id, row["user_id"], JobStatus.FAILED, code, why)
         crash_here("bury.before_commit")
     crash_here("bury.after_commit")
     for row in dead:
         log.error("chunk is dead", chunk=row["id"], code=row["last_error_code"])
     return len(dead)
+
+
+def _why(stage: str, code: str) -> str:
+    """Why a job whose chunk died has failed, and what to do where `retry` alone won't help."""
+    if code == "file_missing":
+        return "Its files were deleted from the work folder before they were read; drop it again."
+    return f"A chunk failed at {stage} and was given up; the rest was loaded."
 
 
 def end_with(

@@ -58,6 +58,10 @@ _INDEX_S = 120.0
 #: Jobs that `retry` takes up where they stopped, so their work folders stay.
 _RESUMABLE = (JobStatus.FAILED, JobStatus.CANCELLED)
 
+_GONE = (
+    "The original was deleted from the work folder before the end; "
+    "what had been read of it is loaded. To keep a copy, drop it again."
+)
 _TAKEN_BACK = "The job was rolled back; drop its original again instead."
 
 # --- finish ----------------------------------------------------------------------------------
@@ -82,7 +86,7 @@ def finish_job(run: Runtime, claim: Claim) -> Ending:
         # This locks the job; what is read now stays, since a retry from quarantine changes it too.
         alarm.sound(commit, run.options.alert, ended=True)
         settle_counts(commit.connection, claim.job_id)
-        commit.run("jobs", "close_job", kept_as=kept)
+        commit.run("jobs", "close_job", kept_as=kept, gone=_GONE)
         commit.event(Event.FINISHED, status=status)
         commit.run("chunks", "end")
 
@@ -112,10 +116,10 @@ def _follow_up(run: Runtime, claim: Claim, *, loaded: bool) -> None:
             steps.alone(run, "scored", lambda: score_job(run, user, job_id), None, subject=job_id)
 
 
-def _put_to_rest(run: Runtime, claim: Claim, job: dict[str, Any], status: str) -> str:
+def _put_to_rest(run: Runtime, claim: Claim, job: dict[str, Any], status: str) -> str | None:
     """Move the original to `processed/` or `failed/`, or seal it; a second try finds it there.
 
-    Returns its path relative to the data folder.
+    Returns its path relative to the data folder; None where somebody has deleted it.
     """
     folders = run.folders
     if (hidden := sealed.keep_original(run, claim, job["error_code"])) is not None:
@@ -124,7 +128,7 @@ def _put_to_rest(run: Runtime, claim: Claim, job: dict[str, Any], status: str) -
     return _rest(folders, job, well=status in (JobStatus.DONE, JobStatus.DUPLICATE))
 
 
-def _rest(folders: Folders, job: dict[str, Any], *, well: bool) -> str:
+def _rest(folders: Folders, job: dict[str, Any], *, well: bool) -> str | None:
     source = folders.original(job["id"], job["source_name"])
     plain, own = resting_places(folders, job, well=well)
     # Where the plain name is another job's; a retry asks again, since its place is free for others.
@@ -136,7 +140,7 @@ def _rest(folders: Folders, job: dict[str, Any], *, well: bool) -> str:
             move(own, target)
     if not well:
         _write_error(target, job)
-    return str(target.relative_to(folders.data))
+    return str(target.relative_to(folders.data)) if target.exists() else None
 
 
 def _write_error(target: Path, job: dict[str, Any]) -> None:

@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from pipeline.durable import private
+
 _PREFIX = "tmp."
 
 
 @contextmanager
 def scratch(work: Path) -> Iterator[Path]:
     """A folder for as long as the block lasts; `lying` finds it should we be killed in it."""
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=work) as name:
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=private(work)) as name:
         held = os.open(name, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(held, fcntl.LOCK_EX)

@@ -7,6 +7,7 @@ import base64
 import errno
 import hashlib
 import os
+import shutil
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -222,6 +223,7 @@ def carry(
 
 
 def _runtime(data: Path, ledger: Ledger, lake: Lake) -> Runtime:
+    mark = data.with_name(f"{data.name}.mark")
     return Runtime(
         options=context.Options(
             retry_delay_s=0.0, max_attempts=3, slices=SliceLimits(records=4), dispatch_window=3
@@ -232,7 +234,7 @@ def _runtime(data: Path, ledger: Ledger, lake: Lake) -> Runtime:
         scanner=FakeScanner(),
         models=FakeModels(),
         make_blobs=FileBlobs,
-        broker=context.Broker(),
+        broker=context.Broker(is_marked=mark.exists, mark=mark.touch),
     )
 
 
@@ -370,8 +372,8 @@ class _Carrier:
         return job
 
     def meet_faults(self) -> None:
-        """A cancelled job, one that fails, weather once, an artefact that goes away once, and a
-        lease that another takes over once."""
+        """A cancelled job, one that fails, weather once, an artefact that goes away once, members
+        that do, and a lease that another takes over once."""
         stopped = self._job("stopped.ndjson")
         housekeeping.cancel(self._run, stopped["id"], stopped["user_id"])
         once = iter(["weather", "gone"])
@@ -379,9 +381,13 @@ class _Carrier:
             WORK[stage] for stage in (Stage.NORMALISE, Stage.SCREEN, Stage.EMBED, Stage.LOAD)
         )
 
+        deleted = _once()
+
         def fails(run: Runtime, claim: Claim) -> Any:
             if claim.source_name == "failing.ndjson":
                 raise RuntimeError("a defect")
+            if claim.source_name == "main.zip" and next(deleted):
+                shutil.rmtree(run.folders.members(claim.job_id))
             return normalise(run, claim)
 
         def weather(run: Runtime, claim: Claim) -> Any:

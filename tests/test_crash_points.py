@@ -57,7 +57,7 @@ _WRITES = [
     "unpack.upload:mkdir", *(f"unpack._keep:{part}" for part in ("open", "write", "replace")),
     *(f"members._transcoded:{part}" for part in ("mkdir", "open", "replace")),
     "charset._write:write",
-    "chunk._folder:mkdir",
+    "chunk._folder:mkdir", "restore._unpack:mkdir", "restore._unpack:replace",
     *(f"{what}:{part}" for what in ("batches.write", "batches.write_masks", "chunk._write_vectors")
       for part in _PARTS),
     "blobs._fill:write", *(f"blobs.put:{part}" for part in ("mkdir", "open", "fsync", "replace")),

@@ -7,6 +7,7 @@ import re
 import psycopg
 
 from schemas.errors import ServiceDown
+from workers import local
 from workers.settings import Role, Settings
 
 #: What is wrong, and what to do.
@@ -82,8 +83,16 @@ def probe(settings: Settings, *roles: Role) -> None:
             with psycopg.connect(settings.url(role), connect_timeout=3) as connection:
                 found = connection.execute("SELECT to_regclass('imports.jobs')").fetchone()
         except psycopg.OperationalError as error:
-            raise ServiceDown(why(error)) from error
+            raise ServiceDown(_no_room(settings, error) or why(error)) from error
         except psycopg.errors.InsufficientPrivilege as error:
             raise ServiceDown(NOT_SET_UP) from error
         if found == (None,):
             raise ServiceDown(NOT_SET_UP)
+
+
+def _no_room(settings: Settings, error: psycopg.Error) -> str | None:
+    """Where Postgres is silent for want of room, that; None else."""
+    full = local.full_disk(settings) if what_and_advice(error) == _ABSENT else None
+    if full is None:
+        return None
+    return f"Postgres does not answer: no room in {full}; make room, and it goes on by itself"

@@ -22,7 +22,7 @@ import msgspec
 import structlog
 from psycopg.types.json import Jsonb
 
-from pipeline.durable import absent, fsync_folder, held, put, written, written_to
+from pipeline.durable import absent, fsync_folder, held, private, put, written, written_to
 from pipeline.parts import part_of
 from pipeline.validate import copy_and_measure, open_regular, replace_by_copy
 from schemas.crash import crash_here
@@ -198,6 +198,7 @@ def _new_claim(folders: Folders, job_id: UUID, claimed: Claimed) -> Iterator[Non
     """A locked work folder; it goes again if the file never came into it."""
     folder = folders.job(job_id)
     try:
+        private(folders.work)
         (folder / "original").mkdir(parents=True)
         crash_here("intake.made")
         with held(folder):

@@ -41,6 +41,8 @@ from workers.unprivileged import (
 
 SUPERUSER = "datapunk_admin"
 DATABASE = "datapunk"
+#: A segment of Postgres's log and what its recovery writes, in MB.
+_ROOM_MB = 32
 
 
 def _package(name: str) -> Path:
@@ -493,9 +495,28 @@ def flower_login(settings: Settings) -> str:
     return line
 
 
+def full_disk(settings: Settings) -> Path | None:
+    """The folder of an embedded server whose disk has no room for it; None where all have."""
+    used = ((settings.embeds_postgres, settings.postgres_dir),
+            (settings.embeds_broker, settings.valkey_dir))  # fmt: skip
+    return next((folder for embedded, folder in used if embedded and not _has_room(folder)), None)
+
+
+def _has_room(folder: Path) -> bool:
+    return not folder.is_dir() or machine.free_disk_mb(folder) >= _ROOM_MB
+
+
+def await_room(*folders: Path) -> None:
+    """Wait until the disk of each folder has room. A server that starts on a full disk ends again
+    at once, and the supervisor gives up what does so too often."""
+    while not all(_has_room(folder) for folder in folders):
+        time.sleep(1)
+
+
 def main(server: str) -> None:
     """Prepare one server, give up root, and become it."""
     settings = load()
+    await_room(settings.run, settings.postgres_dir if server == "postgres" else settings.valkey_dir)
     if server == "postgres":
         prepare_postgres(settings, create=False)
         command = postgres_command(settings)

@@ -99,8 +99,13 @@ SELECT ordinal FROM imports.files WHERE job_id = %(job_id)s AND settled AND ordi
 
 -- name: files_of
 -- Files by id, to open their slices.
-SELECT id, path, ordinal, media_type, size_bytes, sha256, encoding, context
+SELECT id, path, ordinal, media_type, size_bytes, sha256, encoding, context, format
 FROM imports.files WHERE id = ANY(%(ids)s);
+
+-- name: handled_files
+-- The members of a job that chunks are cut from.
+SELECT ordinal, sha256, encoding, format FROM imports.files
+WHERE job_id = %(job_id)s AND disposition = 'handled' AND ordinal IS NOT NULL;
 
 -- name: quarantine
 -- Where a chunk begins anew under another policy, a record's bytes are those of the last reading;
@@ -141,9 +146,13 @@ SELECT 'timeseries.metrics', date_trunc('month', at AT TIME ZONE 'UTC')::date
 FROM timeseries.metrics WHERE job_id = %(job_id)s GROUP BY 1, 2;
 
 -- name: close_job
--- The job's one end.
+-- The job's one end. Where nothing is left of its original, it says so.
 UPDATE imports.jobs
-SET status = coalesce(ending, 'done'), completed_at = now(), kept_as = %(kept_as)s
+SET status = coalesce(ending, 'done'), completed_at = now(), kept_as = %(kept_as)s,
+    error_code = CASE WHEN %(kept_as)s::text IS NULL
+        THEN coalesce(error_code, 'original_gone') ELSE error_code END,
+    error_detail = CASE WHEN %(kept_as)s::text IS NULL
+        THEN concat_ws(' ', error_detail, %(gone)s::text) ELSE error_detail END
 WHERE id = %(job_id)s AND completed_at IS NULL;
 
 -- name: event

@@ -19,7 +19,7 @@ from schemas.errors import DatapunkError
 from schemas.folders import Folders
 from sql import migrate
 from sql.queries import queries
-from workers import bootstrap, down, machine, passed_over, presidio, supervise
+from workers import bootstrap, down, local, machine, passed_over, presidio, supervise
 from workers.scanner import make_clamd
 from workers.settings import ScannerMode, Settings
 
@@ -96,6 +96,10 @@ def _disk(settings: Settings) -> Iterator[Check]:
     level: Level = "ok" if free > 10_000 else "warn" if free > 1_000 else "fail"
     advice = "" if level == "ok" else "an import needs three times the size of its archive"
     yield Check(level, "disk", f"{free / 1024:.1f} GB free", advice)
+    if (full := local.full_disk(settings)) is not None:
+        yield Check(
+            "fail", "server's disk", f"no room in {full}", "make room; it goes on by itself"
+        )
 
 
 def _memory(settings: Settings) -> Iterator[Check]:

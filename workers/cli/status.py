@@ -32,6 +32,11 @@ _COLUMNS = (
     "age",
 )  # fmt: skip
 _BAD = ("failed", "rejected")
+_SAID = {
+    "scanner_down": "clamd does not answer",
+    "weather_DiskFull": "the database has no room on its disk",
+    "policy_superseded": "another host has a newer privacy policy",
+}
 _ORDER = {str(stage): n for n, stage in enumerate(Stage)}
 
 
@@ -218,6 +223,8 @@ def causes(facts: list[dict[str, Any]]) -> Iterator[str]:
             why = f"{fact['error_code']} ({fact['error_category']}): {fact['error_detail']}"
             yield f"{short}: {why}"
             yield f"{'':8}  run: {fact['retry']}"
+        elif fact["error_code"] == "original_gone":
+            yield f"{short}: {fact['error_code']}: {fact['error_detail']}"
         if fact["alert"]:
             yield f"{short}: ALERT: {fact['alert']}"
         if fact["alert"] and fact["quarantined"]:
@@ -249,12 +256,6 @@ def _words(code: str) -> str:
     if code.startswith("os_") and code[3:].isdigit():
         return f"{code}: {os.strerror(int(code[3:]))}"
     return f"{code}: {_SAID[code]}" if code in _SAID else code
-
-
-_SAID = {
-    "scanner_down": "clamd does not answer",
-    "policy_superseded": "another host has a newer privacy policy",
-}
 
 
 def _services(lake: connect.Services) -> dict[str, Any]:
