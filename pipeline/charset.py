@@ -4,6 +4,8 @@ The order is the same everywhere: a byte-order mark, the pattern of NULs that UT
 leave in European text, UTF-8, what the source declares, and last what chardet believes. chardet
 names right at a confidence of 0.04, so no threshold is set on it; but it is first asked about the
 charsets of the web (the WHATWG's list) only, since short texts look like old Mac and DOS ones.
+Lines of ASCII say nothing of the others, and enough of them drown what those say; so it is asked
+about the lines with other bytes alone.
 """
 
 from __future__ import annotations
@@ -51,6 +53,15 @@ _HIGH_BYTES = frozenset({*range(0x10), 0x20})
 _NO_CHARSETS = frozenset(
     {"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "mbcs", "oem"}
 )
+#: Lines; and what stands between signs that are no part of a letter in any charset: the second
+#: bytes of letters begin at 0x40, or are digits.
+_LINES = re.compile(rb"[^\r\n]+")
+_CELLS = re.compile(rb"[^\r\n\t,;:=\"<>&]+")
+_HIGH = re.compile(rb"[\x80-\xff]+")
+#: Where less than one byte in so many is beyond ASCII, cells are shown and not whole lines.
+_SPARSE = 12
+#: Of so few bytes the words around them say more than they do.
+_FEW = 4
 _HEAD = 4096
 _WINDOW = 64 * 1024
 _BLOCK = 1024 * 1024
@@ -93,7 +104,7 @@ def _candidates(data: bytes, claim: str | None) -> Iterator[tuple[str, int]]:
     if claim:
         yield _SUPERSETS.get(claim, claim), 0
         yield claim, 0
-    yield from ((name, 0) for name in _believed(_window(data, _first_bad(data))))
+    yield from ((name, 0) for name in _believed(_telling(data, max(0, _first_bad(data) - _HEAD))))
 
 
 def _canonical(declared: str | None) -> str | None:
@@ -215,11 +226,36 @@ def _oddities(data: bytes, name: str) -> int:
     return letters.oddities(decoder.decode(data[:_ENOUGH]))
 
 
-def _window(data: bytes, middle: int) -> bytes:
-    """The bytes round `middle` that chardet is shown, from the start of a line if one is near."""
-    start = max(0, middle - _HEAD)
-    line = data.find(b"\n", start, middle) + 1 if start else 0
-    return data[line or start :][:_WINDOW]
+def _telling(data: bytes, start: int = 0) -> bytes:
+    """What chardet is shown of a text: the lines with bytes beyond ASCII, as many as it takes."""
+    lines: list[bytes] = []
+    room = _WINDOW
+    for found in _LINES.finditer(data, start):
+        if not found[0].isascii():
+            lines.append(found[0][:room])
+            room -= len(lines[-1]) + 1
+            if room <= 0:
+                break
+    kept = b"\n".join(lines) or data[:_WINDOW]
+    high = len(kept) - len(_HIGH.sub(b"", kept))
+    if high < _FEW or high * _SPARSE >= len(kept):
+        return kept
+    cells = [cell for cell in _CELLS.findall(kept) if not cell.isascii()]
+    return b"\n".join(cells)
+
+
+def _telling_of(source: BinaryIO) -> bytes:
+    """The same of a file, from where it stands on."""
+    found, left = b"", b""
+    while len(found) < _WINDOW and (block := source.read(_BLOCK)):
+        data = left + block
+        cut = data.rfind(b"\n") + 1
+        data, left = (data[:cut], data[cut:]) if cut else (data, b"")
+        if not data.isascii():
+            found += _telling(data) + b"\n"
+    if len(found) < _WINDOW and not left.isascii():
+        found += _telling(left)
+    return found[:_WINDOW]
 
 
 def _first_bad(data: bytes) -> int:
@@ -280,8 +316,7 @@ def _verdict(source: BinaryIO, tally: _Tally, mark: int) -> Encoding:
     if tally.good <= tally.bad and not mark:
         start = max(0, tally.first_bad - _HEAD)
         source.seek(start)
-        near = source.read(_HEAD + _WINDOW)
-        legacy = next(_believed(_window(near, tally.first_bad - start)), None)
+        legacy = next(_believed(_telling_of(source)), None)
     if legacy in (None, UTF_8):
         return Encoding(
             name=UTF_8, is_utf8=True, damaged=True, mark=mark, first_bad=tally.first_bad

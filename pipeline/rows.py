@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -11,11 +11,11 @@ from typing import Any
 import orjson
 
 from schemas.files import Member
-from schemas.records import DataType, Record, Related
+from schemas.records import NOTHING, DataType, Record, Related
 from schemas.vocabulary import RecordType, Relation
 
 
-def row(value: Any, source: str, member: Member) -> Record:
+def row(value: Any, source: str, member: Member, around: Mapping[str, Any] = NOTHING) -> Record:
     """A JSON value as a record: its names and values are `fields`; what is no object stands there
     under `value`.
 
@@ -32,17 +32,19 @@ def row(value: Any, source: str, member: Member) -> Record:
         content="\n".join(_lines(value)) or None,
         content_type="application/json",
         metadata={"fields": fields} if fields else {},
-        **standing_in(member),
+        **standing_in(member, around),
     )
 
 
-def standing_in(member: Member) -> dict[str, Any]:
-    """What a record says of the file that it stands in, as arguments of `Record`.
+def standing_in(member: Member, around: Mapping[str, Any] = NOTHING) -> dict[str, Any]:
+    """What a record says of the file that it stands in, as arguments of `Record`; with what stands
+    above or around all rows of it.
 
     The same row in two files is one document. So the file is none of its own metadata, and all of
     them are found by what it is related to.
     """
-    return {"beside": {"file": member.path}, "related": (in_file(member.path),)}
+    told = {"around": dict(around)} if around else {}
+    return {"beside": {"file": member.path, **told}, "related": (in_file(member.path),)}
 
 
 @lru_cache(maxsize=256)

@@ -22,15 +22,20 @@ _NONE = Member(path="", ordinal=0, file=Path(), size=0, sha256="", media_type="t
 
 def columns(head: Head) -> frozenset[str]:
     """The column names of a member that is read as CSV; empty where it has no header."""
+    return frozenset(ordered_columns(head))
+
+
+def ordered_columns(head: Head) -> tuple[str, ...]:
+    """The same, in their order."""
     if b"\0" in head.data or head.data[:1] in (b"{", b"[", b"<", b""):
-        return frozenset()
+        return ()
     return _columns(head.data)
 
 
 @lru_cache(maxsize=8)
-def _columns(data: bytes) -> frozenset[str]:
+def _columns(data: bytes) -> tuple[str, ...]:
     context = CsvRows().prepare(io.BytesIO(data), _NONE)
-    return frozenset(context["columns"]) if context["header"] >= 0 else frozenset()
+    return tuple(context["columns"]) if context["header"] >= 0 else ()
 
 
 def in_utc(text: str) -> Instant:

@@ -175,6 +175,7 @@ KEYS: Final = MappingProxyType(
         "files": Shape.FILES,  # the media that a sidecar tells of
         # what has no name here
         "fields": Shape.OBJECT,  # of a row, all of it; else what is not as its name promises
+        "around": Shape.OBJECT,  # what stands above all rows of a file, or around them
         "file": Shape.TEXT,  # in which a row stands: its path inside the export
     }
 )

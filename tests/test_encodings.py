@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import io
 from pathlib import Path
 
 import pytest
 from chardet.registry import REGISTRY
 
 from benchmarks.language import labelled
+from pipeline import charset
 from pipeline.letters import oddities
 from pipeline.text import decode, is_guess
 from schemas.errors import BadValue
@@ -177,3 +179,28 @@ def test_the_receipt_says_what_was_guessed(tmp_path: Path, name: str, note: str)
     assert isinstance(found, members.Readable)
     assert found.note == note
     assert "Überlinger" in found.member.file.read_text("utf-8")
+
+
+#: A line in each charset, such as a table has among its numbers.
+IN_ASCII = {
+    "cp932": "鉛筆と便箋を三つ買いました",
+    "gb18030": "今天在书店买了三本书",
+    "big5hkscs": "今天在書店買了三本書",
+    "cp949": "오늘 서점에서 책을 샀습니다",
+    "cp1251": "Хлеб и молоко для всех",
+    "koi8-r": "Хлеб и молоко для всех",
+    "cp1253": "Σήμερα αγόρασα βιβλία",
+    "cp1255": "היום קניתי שלושה ספרים",
+    "cp1250": "Příliš žluťoučký kůň",
+    "cp1252": "Die Straße ist schön für Gäste",
+}
+
+
+@pytest.mark.parametrize("lines", [0, 5, 50, 5_000])
+@pytest.mark.parametrize("shape", ["{}", "{},3", "id,{},2026-01-01,some text that is plain,42.5"])
+@pytest.mark.parametrize("name", IN_ASCII)
+def test_lines_of_ascii_drown_no_line_that_is_none(name: str, shape: str, lines: int) -> None:
+    plain = "".join(f"2026-01-{n % 28 + 1:02},item {n},{n}.50,ok\n" for n in range(lines))
+    data = (plain + shape.format(IN_ASCII[name]) + "\n" + plain).encode(name)
+    assert charset.survey(io.BytesIO(data)).name == name
+    assert charset.decode(data)[1] == name

@@ -106,7 +106,12 @@ def test_what_lies_beyond_a_slice_decides_about_a_quote_as_it_does_in_one_pass()
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (b"a,b\n1\n", [Reason.RAGGED_ROW]),
+        (b"a,b\n1\n", [{"a": "1", "b": ""}]),
+        (b"a,b,c\n1\n1,2\n", [Reason.RAGGED_ROW, {"a": "1", "b": "2", "c": ""}]),
+        (b'a,b\n,\n  ,\n1,2\n"",""\n', [{"a": "1", "b": "2"}]),
+        (b"sep=;\r\na;b\r\n1,5;2\r\n", [{"a": "1,5", "b": "2"}]),
+        (b'a,b\n1,"he said \\"no\\", then left"\n', [{"a": "1", "b": 'he said "no", then left'}]),
+        (b'a,b\n1,"C:\\temp\\"\n2,x\n', [{"a": "1", "b": "C:\\temp\\"}, {"a": "2", "b": "x"}]),
         (b"a,b\n1,2,3\n", [Reason.RAGGED_ROW]),
         (b"a,b\n1,2,,\n", [{"a": "1", "b": "2"}]),
         (b"a,b\n\n1,2\n\r\n\n", [{"a": "1", "b": "2"}]),
@@ -154,10 +159,32 @@ def test_the_header_and_its_names(data: bytes, columns: list[str], header: int) 
     assert json.loads(json.dumps(context)) == context
 
 
-def test_lines_above_the_header_are_shown_and_not_lost() -> None:
-    _, items = read(b"Notes:\n\na,b\n1,2\n3,4\n")
-    assert reasons(items) == [Reason.RAGGED_ROW]
-    assert len(items) == 3
+@pytest.mark.parametrize(
+    ("above", "told"),
+    [
+        (b"Notes:\n\n", [["Notes:"]]),
+        (b'"Account";"DE00"\n""\n"Balance:";"1.234,56"\n""\n',
+         [["Account", "DE00"], ["Balance:", "1.234,56"]]),
+        (b"Account;;;\nFrom;2026-01-01;;\n;;;\n", [["Account"], ["From", "2026-01-01"]]),
+        (b"A;1\nB;2\nC;3\nD;4\nE;5\nF;6\n", [[chr(65 + n), str(n + 1)] for n in range(6)]),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("rows", [2, 3, 40])
+def test_a_table_begins_where_its_width_begins(
+    above: bytes, told: list[list[str]], rows: int
+) -> None:
+    body = b"".join(b"2026-01-%02d;x;y;-3,80\n" % (n % 28 + 1) for n in range(rows))
+    data = above + b"Day;What;For;Sum\n" + body
+    context, items = read(data)
+    assert context["columns"] == ["Day", "What", "For", "Sum"]
+    assert (len(items), reasons(items), count(data)) == (rows, [], rows)
+    assert all(i.around == {"above": told} for i in items if isinstance(i, RawRecord))
+
+
+def test_rows_of_many_widths_stay_under_the_first() -> None:
+    context, items = read(b"a,b,c\nx,y,z,w\nx,y,z,w\nx,y,z,w\n")
+    assert context["columns"] == ["a", "b", "c"]
+    assert reasons(items) == [Reason.RAGGED_ROW] * 3
 
 
 def test_a_line_without_end_is_rejected_in_bounded_memory() -> None:
@@ -188,8 +215,9 @@ def test_what_csv_writes_is_read_back_at_any_slicing(
     writer.writerows(rows)
     data = text.getvalue().encode()
     _, items = read(data, records=records)
-    assert [tuple(i.value.values()) for i in items if isinstance(i, RawRecord)] == rows
-    assert count(data) == len(rows)
+    full = [row for row in rows if any(map(str.strip, row))]
+    assert [tuple(i.value.values()) for i in items if isinstance(i, RawRecord)] == full
+    assert count(data) == len(full)
 
 
 @given(st.lists(st.sampled_from([*b'ab,;"\r\n\x00\xff']), max_size=80), _LIMITS, st.integers(1, 40))

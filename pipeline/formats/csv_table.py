@@ -36,7 +36,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=tuple(f"{name}={cell}" for name, cell in row.items()),
         content="\n".join(lines) or None,
         metadata={"fields": dict(zip(names, row.values(), strict=True))},
-        **rows.standing_in(member),
+        **rows.standing_in(member, item.around),
     )
 
 

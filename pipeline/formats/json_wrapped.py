@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from pipeline import peek, rows
 from pipeline.format import Format, Rank
 from pipeline.readers.json_wrapped import JsonWrapped
@@ -18,11 +16,8 @@ _PLACE = frozenset({"path", "keys", "first"})
 
 def to_record(item: RawRecord, member: Member) -> Record:
     """One item; what stands beside the list is said of each, and decides about none."""
-    record = rows.row(item.value, _NAME, member)
     around = {name: value for name, value in item.around.items() if name not in _PLACE}
-    if not around:
-        return record
-    return msgspec.structs.replace(record, beside={**record.beside, "around": around})
+    return rows.row(item.value, _NAME, member, around)
 
 
 def _looks_like(head: Head) -> bool:

@@ -26,7 +26,7 @@ class CsvPreamble(msgspec.Struct, frozen=True):
     """
 
     name: ClassVar[str] = "csv_preamble"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     @property
     def wants_utf8(self) -> bool:

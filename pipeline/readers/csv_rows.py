@@ -7,11 +7,16 @@ over line ends until its closing quote. The rest is decided so:
 * A cell that runs over a line end must end as the RFC says, with a quote before a delimiter or a
   line end, within 1,000 lines or 1 MiB. If it doesn't, the quote that opened it was stray: that
   one line is `unclosed_quote`, and reading goes on with the next line.
-* A row with fewer or more cells than the header is `ragged_row` ("Each line should contain the
-  same number of fields throughout the file"); a row with empty cells too many is taken, since a
-  delimiter at the end of each line is a common habit. Blank lines are skipped.
+* A row with more cells than the header is `ragged_row` ("Each line should contain the same number
+  of fields throughout the file"), and so is a single cell where two are missing. Empty cells too
+  many are taken, since a delimiter at the end of each line is a common habit; cells left out at the
+  end are empty, under the flag `row_short`, since some programs leave empty ones out.
+* Lines that are blank, or hold nothing but empty cells, are filler: no rows.
 * Cells are kept as they are written: spaces, NUL, `=cmd()`, numbers.
-* A note above the table (`Notes:`, a text, a blank line) is passed over.
+* What stands above the table is no row: the line `sep=;` for Excel, a note (`Notes:`, a text, a
+  blank line), a title, the account and balance of a bank's statement. The table begins with the
+  header, and that is where the body's width begins. Rows have what stands above as `around`.
+* `\\"` in a cell is a quote where that makes rows of one width, as PHP and MySQL write it.
 * Lines end with LF or CRLF; with CR alone only where the file's first MiB holds no LF.
 
 `extract` hands over UTF-8; a row that is not is `bad_encoding`, alone.
@@ -23,15 +28,16 @@ import csv
 import io
 import re
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import BinaryIO, ClassVar, NamedTuple
+from itertools import product, zip_longest
+from typing import Any, BinaryIO, ClassVar, NamedTuple
 
 import msgspec
 
 from schemas.files import Context, Member, Slice, SliceLimits
 from schemas.reasons import Reason
-from schemas.records import RawRecord, Rejection
+from schemas.records import NOTHING, RawRecord, Rejection
 
 # The module's own limit of 131,072 characters a cell would refuse what `item_bytes` allows.
 csv.field_size_limit(1 << 30)
@@ -44,6 +50,13 @@ _SAMPLE = 200
 _OPEN_LINES = 1_000
 _OPEN_BYTES = 1 << 20
 _BOM = b"\xef\xbb\xbf"
+#: Excel's word for the delimiter of a file.
+_SEP = re.compile(rb'"?sep=([,;\t|])"?;*[ \t]*(?:\r?\n|\r)', re.IGNORECASE)
+#: Rows above a table, at most, and of how many characters of them is told.
+_ABOVE = 40
+_TOLD = 2_000
+#: Flag of a row whose last cells were left out.
+SHORT = "row_short"
 #: What LinkedIn puts above some tables: `Notes:`, a quoted text, a blank line.
 _NOTES = re.compile(rb'"?Notes:"?,*[ \t]*\r?\n(?:"(?:[^"]|"")*"|[^\r\n]+),*\r?\n(?:,*[ \t]*\r?\n)+')
 #: In a tie the rarer character wins: prose has commas.
@@ -56,33 +69,45 @@ _BLANK = re.compile(r"\s")
 
 
 class Dialect(NamedTuple):
-    """How a file writes rows; each a single ASCII character."""
+    """How a file writes rows; each a single ASCII character. `escapes`: `\\"` is a quote, too."""
 
     delimiter: str
     quote: str
     newline: str
+    escapes: bool = False
 
 
 class CsvRows(msgspec.Struct, frozen=True):
     """Reads rows as dicts from column name to text. A line over `item_bytes` is rejected."""
 
     name: ClassVar[str] = "csv_rows"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     #: Rows and items are text; bytes that aren't UTF-8 are rewritten first.
     wants_utf8: ClassVar[bool] = True
 
     item_bytes: int = SliceLimits().item_bytes
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """The dialect, unique column names, and the offset of the header row (-1: none)."""
+        """The dialect, unique column names, and the offset of the header row (-1: none).
+
+        `above`: the cells of each row above the header, if there are any.
+        """
         source.seek(0)
         head = source.read(_HEAD)
         start = len(_BOM) if head.startswith(_BOM) else 0
+        delimiters: Sequence[str] = _DELIMITERS
+        if sep := _SEP.match(head, start):
+            start, delimiters = sep.end(), (sep[1].decode("ascii"),)
         if note := _NOTES.match(head, start):
             start = note.end()
-        dialect = sniff(head[start:])
-        columns, header = _header(_sample(head, start, dialect))
-        return {"start": start, "columns": columns, "header": header, **dialect._asdict()}
+        dialect = sniff(head[start:], delimiters)
+        sample = _sample(head, start, dialect)
+        columns, nth, named = _header([row for _, row in sample])
+        header = sample[nth][0] if named else -1
+        context = {"start": start, "columns": columns, "header": header, **dialect._asdict()}
+        if named and nth:
+            context |= {"start": header, "above": _told(row for _, row in sample[:nth])}
+        return context
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
         """Ranges of whole rows; the header row lies in the first."""
@@ -100,40 +125,47 @@ class CsvRows(msgspec.Struct, frozen=True):
     def items(
         self, source: BinaryIO, part: Slice, context: Context
     ) -> Iterator[RawRecord | Rejection]:
-        """One dict a row; the header row and blank lines are no items."""
+        """One dict a row; the header row, and rows without any text, are no items."""
         dialect, header = _dialect(context), context["header"]
         columns = tuple(context["columns"])
         width = len(columns)
+        around = {"above": context["above"]} if context.get("above") else NOTHING
         for batch in _Cutter(source, dialect, self.item_bytes).batches(part):
             if batch.reason is not None:
                 yield _bad_line(batch, batch.reason)
                 continue
             offset = batch.offset
             for raw, row in zip(batch.rows, _parse(batch.rows, dialect), strict=True):
-                if row and len(row) == width and offset != header:
-                    yield RawRecord(dict(zip(columns, row, strict=True)), offset, len(raw))
-                elif row != [] and offset != header:
-                    yield _odd_row(row, raw, columns, offset)
+                if offset == header or (row is not None and _is_blank(row)):
+                    pass
+                elif row and len(row) == width:
+                    value = dict(zip(columns, row, strict=True))
+                    yield RawRecord(value, offset, len(raw), around)
+                else:
+                    yield _odd_row(row, raw, columns, offset, around)
                 offset += len(raw) + 1
 
     def count(self, source: BinaryIO, context: Context) -> int:
         """Counted by `csv.reader` over the whole stream."""
         source.seek(context["start"])
         text = io.TextIOWrapper(source, "utf-8-sig", errors="replace", newline=context["newline"])
-        lines = iter(lambda: text.readline(self.item_bytes), "")
+        lines: Iterator[str] = iter(lambda: text.readline(self.item_bytes), "")
+        if context.get("escapes"):
+            lines = (line.replace('\\"', '""') for line in lines)
         reader = csv.reader(lines, delimiter=context["delimiter"], quotechar=context["quote"])
-        rows = sum(map(bool, _until_end(reader)))
+        rows = sum(any(map(str.strip, row)) for row in _until_end(reader))
         text.detach()
         return rows - int(context["header"] >= 0)
 
 
-def sniff(head: bytes) -> Dialect:
+def sniff(head: bytes, delimiters: Sequence[str] = _DELIMITERS) -> Dialect:
     """The dialect of a file by its first bytes: the delimiter that cuts most rows alike."""
     newline = "\r" if b"\r" in head and b"\n" not in head else "\n"
     quote = _quote(head)
-    best, best_score = Dialect(",", quote, newline), (0.0, False)
-    for delimiter in _DELIMITERS:
-        dialect = Dialect(delimiter, quote, newline)
+    ways = (False, True) if quote == '"' and b'\\"' in head else (False,)
+    best, best_score = Dialect(delimiters[0], quote, newline), (0.0, False)
+    for delimiter, escapes in product(delimiters, ways):
+        dialect = Dialect(delimiter, quote, newline, escapes)
         widths = [len(row) for _, row in _sample(head, 0, dialect)]
         several = Counter(width for width in widths if width > 1)
         if not several:
@@ -155,7 +187,7 @@ def _quote(head: bytes) -> str:
 
 
 def _sample(head: bytes, start: int, dialect: Dialect) -> list[tuple[int, list[str]]]:
-    """The first rows that are not blank, each with its offset."""
+    """The first rows that hold something, each with its offset."""
     rows: list[tuple[int, list[str]]] = []
     for batch in _Cutter(io.BytesIO(head), dialect, _HEAD).batches(Slice(start, len(head))):
         offset = batch.offset
@@ -168,24 +200,88 @@ def _sample(head: bytes, start: int, dialect: Dialect) -> list[tuple[int, list[s
             break
     if len(head) == _HEAD and 1 < len(rows) <= _SAMPLE:
         rows.pop()  # the head ends within it
-    return [(offset, row) for offset, row in rows[:_SAMPLE] if row]
+    return [(offset, row) for offset, row in rows[:_SAMPLE] if not _is_blank(row)]
 
 
-def _header(sample: Sequence[tuple[int, list[str]]]) -> tuple[list[str], int]:
-    """Unique column names and the header's offset.
+def _is_blank(row: Sequence[str]) -> bool:
+    """Whether no cell of a row says anything."""
+    return not row or (not row[0].strip() and not any(map(str.strip, row)))
 
-    A title or note of one cell above a table is passed by. The next row is the header if some
-    cell of it holds text and none is a number, a date, an address or a link; else there is no
-    header, and the columns are `column_1` and so on.
+
+def _header(rows: Sequence[Sequence[str]]) -> tuple[list[str], int, bool]:
+    """Unique column names, the number of the row where the table begins, and whether that is the
+    header.
+
+    It is if some cell of it holds text and none is a number, a date, an address or a link; else
+    there is no header, and the columns are `column_1` and so on.
     """
-    if not sample:
-        return [], -1
-    usual = Counter(len(row) for _, row in sample).most_common(1)[0][0]
-    offset, first = next((o, row) for o, row in sample if usual == 1 or len(row) > 1)
-    names = [cell.strip() for cell in first]
-    if any(names) and not any(map(_is_value, names)):
-        return _unique(names), offset
-    return _unique([""] * usual), -1
+    if not rows:
+        return [], 0, False
+    usual = Counter(map(len, rows)).most_common(1)[0][0]
+    nth = _beginning(rows, usual)
+    names = [cell.strip() for cell in rows[nth]]
+    if _are_names(names):
+        return _unique(names), nth, True
+    return _unique([""] * usual), nth, False
+
+
+def _beginning(rows: Sequence[Sequence[str]], usual: int) -> int:
+    """The number of the row with which a table begins.
+
+    It is the first that has more than one cell (where rows have so many), if most below have as
+    many as it. Else a row of names of which that is true, with nothing above it that is half as
+    wide: what stands there is a title, an account, a period.
+    """
+    first = next(n for n, row in enumerate(rows) if usual == 1 or len(row) > 1)
+    if usual == 1 or _is_body(rows[first], rows[first + 1 :]):
+        return first
+    for n in range(first + 1, min(len(rows), _ABOVE)):
+        names = [cell.strip() for cell in rows[n]]
+        width = len(_full(names))
+        if (
+            _are_names(names)
+            and 2 * sum(map(bool, names)) > width
+            and _is_body(names, rows[n + 1 :])
+            and all(len(_full(row)) <= max(2, width // 2) for row in rows[:n])
+        ):
+            return n
+    return first
+
+
+def _are_names(cells: Sequence[str]) -> bool:
+    return any(cells) and not any(map(_is_value, cells))
+
+
+def _full(row: Sequence[str]) -> Sequence[str]:
+    """A row without the empty cells at its end."""
+    width = len(row)
+    while width and not row[width - 1].strip():
+        width -= 1
+    return row[:width]
+
+
+def _is_body(head: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether four in five rows are as wide as the one above them, but for empty cells."""
+    width = len(_full(head))
+    whole = 2 * width >= len(head)  # no title that is padded to the width of the table
+    alike = sum(
+        (whole and len(row) == len(head)) or width < 2 * len(_full(row)) <= 2 * width
+        for row in rows
+    )
+    return len(rows) > 0 and 5 * alike >= 4 * len(rows)
+
+
+def _told(rows: Iterable[Sequence[str]]) -> list[list[str]]:
+    """The cells of rows above a table that are not empty, as many as have room in the ledger."""
+    told: list[list[str]] = []
+    room = _TOLD
+    for row in rows:
+        cells = [cell.strip() for cell in row if cell.strip()]
+        room -= sum(map(len, cells))
+        if room < 0:
+            break
+        told.append(cells)
+    return told
 
 
 def _is_value(cell: str) -> bool:
@@ -212,7 +308,9 @@ def _unique(names: Sequence[str]) -> list[str]:
 
 
 def _dialect(context: Context) -> Dialect:
-    return Dialect(context["delimiter"], context["quote"], context["newline"])
+    # A ledger may hold contexts of before there were escapes.
+    escapes = context.get("escapes", False)
+    return Dialect(context["delimiter"], context["quote"], context["newline"], escapes)
 
 
 def _until_end(reader: Iterator[list[str]]) -> Iterator[list[str]]:
@@ -221,7 +319,7 @@ def _until_end(reader: Iterator[list[str]]) -> Iterator[list[str]]:
         try:
             row = next(reader, None)
         except csv.Error:
-            row = [""]
+            row = ["a line that it refuses"]
         if row is None:
             return
         yield row
@@ -249,6 +347,7 @@ class _Cutter:
         self._quote = dialect.quote.encode("ascii")
         self._opens, _ = _patterns(dialect)
         self._open = _OpenCells(source, dialect)
+        self._escapes = dialect.escapes
         self._item_bytes = item_bytes
 
     def batches(self, part: Slice) -> Iterator[_Batch]:
@@ -278,7 +377,7 @@ class _Cutter:
         size = _BLOCK
         while True:
             self._source.seek(at)
-            data = self._source.read(min(size, end - at))
+            data = self._read(min(size, end - at))
             if len(data) == end - at:
                 return data
             if (cut := data.rfind(self._newline)) >= 0:
@@ -286,6 +385,11 @@ class _Cutter:
             if size > self._item_bytes:
                 return b""
             size = min(4 * size, self._item_bytes + 1)
+
+    def _read(self, size: int) -> bytes:
+        """The next bytes, with each quote that is escaped doubled: as many, and as RFC 4180 has
+        it."""
+        return _read(self._source, size, self._escapes)
 
     def _oversized(self, at: int) -> _Batch:
         """The line at `at`, whose end is looked for block by block."""
@@ -340,11 +444,17 @@ class _Cutter:
     def _outrunning(self, at: int, end: int) -> _Batch:
         """A row that ends past the range that it begins in."""
         self._source.seek(at)
-        return _Batch(at, [self._source.read(end - at)], min(end + 1, self._end) - at)
+        return _Batch(at, [self._read(end - at)], min(end + 1, self._end) - at)
 
     def _bad(self, at: int, line: bytes, reason: Reason) -> _Batch:
         size = min(len(line) + 1, self._end - at)
         return _Batch(at, [line[:_OPEN_BYTES]], size, reason)
+
+
+def _read(source: BinaryIO, size: int, escapes: bool) -> bytes:
+    """The next bytes, with each quote that is escaped doubled: as many, and as RFC 4180 has it."""
+    data = source.read(size)
+    return data.replace(b'\\"', b'""') if escapes else data
 
 
 class _OpenCells:
@@ -359,6 +469,7 @@ class _OpenCells:
         self._source = source
         self._newline = dialect.newline.encode("ascii")
         self._opens, self._closes = _patterns(dialect)
+        self._escapes = dialect.escapes
         self._size = source.seek(0, 2)
         self._base, self._data = 0, b""
         #: Where lines begin, one after the other: a cell open at the first is so at all of them.
@@ -400,13 +511,13 @@ class _OpenCells:
         first = start - self._base
         cut = self._data.find(self._newline, first) if 0 <= first < len(self._data) else -1
         if cut < 0:
-            self._source.seek(start)
             self._base, first = start, 0
-            self._data = self._source.read(_BLOCK)
-            cut = self._data.find(self._newline)
-            if cut < 0:
-                self._data += self._source.read(_OPEN_BYTES)
+            for size in (_BLOCK, _BLOCK + _OPEN_BYTES):
+                self._source.seek(start)
+                self._data = _read(self._source, size, self._escapes)
                 cut = self._data.find(self._newline)
+                if cut >= 0:
+                    break
         end = cut if cut >= 0 else len(self._data)
         return self._base + end, self._after(self._data[first:end])
 
@@ -491,16 +602,23 @@ def _cells_by_hand(text: str, dialect: Dialect) -> list[str]:
 
 
 def _odd_row(
-    row: list[str] | None, raw: bytes, columns: tuple[str, ...], offset: int
+    row: list[str] | None,
+    raw: bytes,
+    columns: tuple[str, ...],
+    offset: int,
+    around: Mapping[str, Any],
 ) -> RawRecord | Rejection:
     """A row of another width than the header, or in another encoding."""
-    length = len(raw)
+    length, width = len(raw), len(columns)
     if row is None:
         reason, detail = Reason.BAD_ENCODING, "a row that is not UTF-8"
-    elif len(row) > len(columns) and not any(row[len(columns) :]):
-        return RawRecord(dict(zip(columns, row, strict=False)), offset, length)
+    elif len(row) > width and not any(row[width:]):
+        return RawRecord(dict(zip(columns, row, strict=False)), offset, length, around)
+    elif 1 < len(row) < width or 1 == len(row) == width - 1:
+        value = dict(zip_longest(columns, row, fillvalue=""))
+        return RawRecord(value, offset, length, around, (SHORT,))
     else:
-        reason, detail = Reason.RAGGED_ROW, f"{len(row)} cells under {len(columns)} columns"
+        reason, detail = Reason.RAGGED_ROW, f"{len(row)} cells under {width} columns"
     return Rejection(reason=reason, detail=detail, raw=raw, offset=offset, length=length)
 
 

@@ -1,0 +1,101 @@
+"""Positions in a table: columns of latitude, longitude and time.
+
+GPSLogger writes `time,lat,lon,elevation,accuracy,bearing,speed,…`; tables for PhoneTrack of
+Nextcloud have `timestamp,lat,lon,…` in seconds since 1970. Decimal commas are read where another
+character parts the cells.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from pipeline import tables, timestamps, tracks
+from pipeline.format import Format, Rank
+from pipeline.readers.csv_rows import CsvRows
+from schemas.files import Head, Member
+from schemas.records import DataType, Instant, Point, RawRecord
+
+_NAME = "track.csv"
+
+#: What a column is, by its name in snake case; the first that is there counts.
+_COLUMNS = {
+    "latitude": ("lat", "latitude"),
+    "longitude": ("lon", "lng", "long", "longitude"),
+    "time": ("time", "timestamp", "datetime", "date_time", "utc", "time_utc", "timestamp_ms",
+             "date"),
+    "altitude": ("elevation", "ele", "altitude", "alt"),
+    "accuracy": ("accuracy", "acc", "horizontal_accuracy", "hacc"),
+}  # fmt: skip
+_NUMBER = re.compile(r"-?\d+(?:[.,]\d+)?")
+_LAST_SECOND = 100_000_000_000
+
+
+def to_point(item: RawRecord, member: Member) -> Point:
+    """One position; it is who its time and its degrees say, as they are written."""
+    row: dict[str, str] = item.value
+    at = _places(tuple(row))
+    north, east = row[at["latitude"]].strip(), row[at["longitude"]].strip()
+    latitude, longitude = tracks.position(_decimal(north), _decimal(east))
+    time = _time(row[at["time"]].strip())
+    taken = frozenset(at.values())
+    return Point(
+        source=_NAME,
+        identity=(time.text, north, east),
+        time=time,
+        latitude=latitude,
+        longitude=longitude,
+        altitude_m=_optional(row, at.get("altitude")),
+        accuracy_m=_optional(row, at.get("accuracy")),
+        metadata=tables.rest(row, taken),
+    )
+
+
+@lru_cache(maxsize=256)
+def _places(columns: Sequence[str]) -> dict[str, str]:
+    """The names of the columns that are known."""
+    plain = {tables.snake(name): name for name in reversed(columns)}
+    return {
+        kind: next(plain[name] for name in names if name in plain)
+        for kind, names in _COLUMNS.items()
+        if not plain.keys().isdisjoint(names)
+    }
+
+
+def _decimal(text: str) -> str | None:
+    """A number with a point, None for none."""
+    if not text:
+        return None
+    return text.replace(",", ".") if _NUMBER.fullmatch(text) else text
+
+
+def _optional(row: dict[str, str], name: str | None) -> float | None:
+    """A number that may be missing; what is none stays among the others, unread."""
+    text = _decimal(row[name].strip()) if name else None
+    return tracks.number(text, name or "") if text else None
+
+
+def _time(text: str) -> Instant:
+    """ISO 8601, or seconds or milliseconds since 1970."""
+    if not re.fullmatch(r"\d{9,13}(?:\.\d+)?", text):
+        return timestamps.iso(text) if "T" in text or " " not in text else timestamps.spaced(text)
+    return timestamps.epoch(text, "ms" if float(text) > _LAST_SECOND else "s")
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * ({"latitude", "longitude", "time"} <= _places(tables.ordered_columns(head)).keys())
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Positions with times in a CSV table",
+    version=1,
+    data_type=DataType.LOCATION,
+    paths=(r"(.+/)?[^/]+\.(csv|tsv|txt)",),
+    looks_like=_looks_like,
+    reader=CsvRows(),
+    record=to_point,
+    rank=Rank.SYNTAX,
+    products=("GPSLogger", "PhoneTrack"),
+)
