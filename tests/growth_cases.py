@@ -376,7 +376,7 @@ def takes_content(function: FunctionType) -> bool:
     return any(word in said for word in ("str", "bytes", "Any", "Head", "BinaryIO", "Readable"))
 
 
-def _automatic(function: FunctionType) -> Callable[[str], Any] | Callable[[bytes], Any] | None:
+def automatic(function: FunctionType) -> Callable[[str], Any] | Callable[[bytes], Any] | None:
     """How a function is called with a text or with bytes, if it needs no more."""
     needed = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty]
     kind = str(needed[0].annotation) if len(needed) == 1 else ""
@@ -476,8 +476,8 @@ def _unpacked(data: bytes) -> object:
 
 def _transcoded(data: bytes) -> object:
     source, target = io.BytesIO(data), io.BytesIO()
-    for name in ("utf-8", "cp1252", "shift_jis", "iso2022_jp", "utf-16-le", "hz", "utf-7"):
-        encoding = charset.Encoding(name=name, is_utf8=name == "utf-8")
+    for name in ("cp1252", "iso2022_jp"):
+        encoding = charset.Encoding(name=name, is_utf8=False)
         charset.transcode(source, target, encoding)
     return charset.transcode(source, target)
 
@@ -643,7 +643,7 @@ def _made(said: str, as_bytes: bool, n: int) -> Any:
     return (BYTES if as_bytes else TEXTS)[said](n)
 
 
-def _of_functions() -> Iterator[Case]:
+def of_functions() -> Iterator[Case]:
     by_name = dict(functions())
     for name, function in by_name.items():
         if not takes_content(function):
@@ -654,11 +654,11 @@ def _of_functions() -> Iterator[Case]:
                     ("language", "embed", "names")
                 )
                 yield from _cases_of(name, run, BYTES if data else TEXTS)
-        elif run := _automatic(function):
+        elif run := automatic(function):
             yield from _cases_of(name, run, BYTES if _first_is_bytes(function) else TEXTS)
 
 
-def _of_classes() -> Iterator[Case]:
+def of_classes() -> Iterator[Case]:
     """What has no public function of its own."""
     for name, finder in personal._FINDERS.items():
 
@@ -711,7 +711,7 @@ def _file(data: bytes) -> Iterator[tuple[Path, BinaryIO]]:
         yield Path(file.name), cast("BinaryIO", file)
 
 
-def _of_readers(effort: Effort) -> Iterator[Case]:
+def of_readers(effort: Effort) -> Iterator[Case]:
     for name, reader in sorted(_readers(each=effort.each_reader).items()):
         if not isinstance(reader, SqliteTable):  # a file of pages, which a text is not
             yield from _cases_of(f"reader {name}", partial(_read, reader), BYTES)
@@ -733,7 +733,7 @@ def _understood(form: Format, path: str, data: bytes) -> None:
             deque(normalise(found), maxlen=0)
 
 
-def _of_samples(effort: Effort) -> Iterator[Case]:
+def of_samples(effort: Effort) -> Iterator[Case]:
     """Each sample of each format with pieces of it repeated: lines, fields, signs."""
     stutters = max(2, 12 // effort.every)
     for sample in formats_support.all_samples():
@@ -806,7 +806,7 @@ def _with(value: Any, way: tuple[Any, ...], new: Any) -> Any:
     return copy
 
 
-def _of_fields(effort: Effort) -> Iterator[Case]:
+def of_fields(effort: Effort) -> Iterator[Case]:
     """Each text of an item of each format made long, and each list."""
     for form in all_formats():
         done: set[tuple[Any, ...]] = set()
@@ -842,8 +842,8 @@ def _of_field(
 
 def cases(effort: Effort) -> Iterator[Case]:
     """All that is measured."""
-    yield from _of_functions()
-    yield from _of_classes()
-    yield from _of_readers(effort)
-    yield from _of_samples(effort)
-    yield from _of_fields(effort)
+    yield from of_functions()
+    yield from of_classes()
+    yield from of_readers(effort)
+    yield from of_samples(effort)
+    yield from of_fields(effort)
