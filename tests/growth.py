@@ -43,8 +43,9 @@ class Case(NamedTuple):
 class Effort(NamedTuple):
     """How far a measurement goes: from the size `least` to `most`, or until a run takes `stop_s`.
 
-    `every` is the share of pieces and fields of the samples that are tried, one in so many; with
-    `each_reader` every reader is measured, else one of each kind.
+    Of the inputs of a function, and of the pieces and fields of the samples, one in `every` is
+    tried, other ones of each; with `each_reader` every reader is measured, else one of each kind.
+    Without `further` a ratio that is too large is not looked at beyond `most`.
     """
 
     least: int
@@ -52,6 +53,7 @@ class Effort(NamedTuple):
     stop_s: float
     every: int = 1
     each_reader: bool = True
+    further: bool = True
 
 
 QUICK = Effort(1 << 14, 1 << 16, 0.03, every=6, each_reader=False)
@@ -89,11 +91,11 @@ def measure(case: Case, effort: Effort = QUICK) -> Growth:
             break
         n, before = FACTOR * n, after
     found = _surely(Growth(case, n, before, after))
-    while not found.linear and found.after * FACTOR**2 < _LONGEST_S and n < 64 * effort.most:
+    while effort.further and not found.linear and n < effort.most:
+        if found.after * FACTOR**2 > _LONGEST_S:
+            break
         n *= FACTOR
         found = _surely(Growth(case, n, found.after, _seconds(case, FACTOR * n)))
-        if found.n >= FACTOR**2 * effort.most:
-            break
     return found
 
 

@@ -34,6 +34,7 @@ from pipeline import (
     google_places,
     json_events,
     language,
+    likeness,
     mail_records,
     names,
     national_ids,
@@ -644,6 +645,7 @@ def _made(said: str, as_bytes: bool, n: int) -> Any:
 
 
 def of_functions() -> Iterator[Case]:
+    """Public functions of one text, and those in `ADAPTED`."""
     by_name = dict(functions())
     for name, function in by_name.items():
         if not takes_content(function):
@@ -712,6 +714,7 @@ def _file(data: bytes) -> Iterator[tuple[Path, BinaryIO]]:
 
 
 def of_readers(effort: Effort) -> Iterator[Case]:
+    """Readers, from the first look at a file to its last item."""
     for name, reader in sorted(_readers(each=effort.each_reader).items()):
         if not isinstance(reader, SqliteTable):  # a file of pages, which a text is not
             yield from _cases_of(f"reader {name}", partial(_read, reader), BYTES)
@@ -840,10 +843,70 @@ def _of_field(
         yield Case(name, f"{place}: {unit!r}", repeated(unit), partial(_called, run))
 
 
+#: Where the work once grew as the square of the input, or worse: never left out.
+KNOWN = frozenset(
+    {
+        ("content_lines.component", "components in one, closed by others"),
+        ("content_lines.pieces", "'\\\\,'"),
+        ("format.named_like", "' '"),
+        ("mail.parse", "a mail of broken words"),
+        ("mail.parse", "MIME in MIME"),
+        ("mail_records.records", "a mail of references"),
+        ("names.beside", "'a'"),
+        ("personal ibans", "'PN-12345-X '"),
+        ("personal tokens", "'-eyJaaaaaaaa'"),
+        ("personal.find", "'n{}@example.org,', numbered"),
+        ("photo_names.Sidecars", "names alike"),
+        ("readers.csv_rows.sniff", "a header of many columns"),
+        ("reader Bookmarks", "folders and links"),
+        ("reader CsvRows", "'a\",\"b\\n'"),
+        ("reader CsvRows", "a header of many columns"),
+        ("reader CsvRows", "digits, then a letter"),
+        ("reader Ics", "components in one, closed by others"),
+        ("reader XmlElements", "roots closed"),
+        ("text.html_to_text", "'<pre>\\n'"),
+        ("text.html_to_text", "a tag of many attributes in quotes"),
+        ("text.html_to_text", "formatting with attributes"),
+        ("text.unquoted", "'\\n'"),
+        ("xml_tree.parse", "an element of many"),
+    }
+)
+
+
+def _some(found: Iterator[Case], effort: Effort) -> Iterator[Case]:
+    """One in so many, by a hash of their names, and what is known."""
+    for case in found:
+        hashed = crc32(f"{case.name} {case.input}".encode("utf-8", "replace"))
+        if hashed % effort.every == 0 or (case.name, case.input) in KNOWN:
+            yield case
+
+
 def cases(effort: Effort) -> Iterator[Case]:
     """All that is measured."""
-    yield from of_functions()
-    yield from of_classes()
-    yield from of_readers(effort)
+    for found in (of_functions(), of_classes(), of_readers(effort)):
+        yield from _some(found, effort)
     yield from of_samples(effort)
     yield from of_fields(effort)
+
+
+#: What looks at no more of a text than its first so many characters, and how often it is called
+#: here, so that the time can be told: up to there the work has to grow as the text does, too.
+_BOUNDED: dict[str, tuple[Callable[[str], object], int, int]] = {
+    "language.detect": (lambda t: language.detect([t]), language.LONGEST, 40),
+    "likeness.of_text": (likeness.of_text, likeness.MOST_CHARS, 10),
+    "timestamps.mail_date": (timestamps.mail_date, 200, 400),
+    "timestamps.activity_time": (timestamps.activity_time, 80, 1_000),
+}
+
+
+def bounded() -> Iterator[tuple[Case, Effort]]:
+    """Functions with a bound before them, below it."""
+    for name, (function, most, times) in _BOUNDED.items():
+
+        def run(text: str, function: Any = function, times: int = times) -> None:
+            for _ in range(times):
+                _called(function, text)
+
+        for said, make in TEXTS.items():
+            case = Case(name, said, lambda n, make=make: make(n)[:n], run)  # type: ignore[misc]
+            yield case, Effort(most // 4, most, 0.0, further=False)

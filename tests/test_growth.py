@@ -5,35 +5,30 @@ What is asserted is the growth, by processor time and as the best of several run
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import groupby
-
 import pytest
 
 from tests import growth, growth_cases
 from tests.growth import Case
 
 
-def _run_apart(kind: str, cases: Callable[[], Iterator[Case]]) -> Iterator[object]:
-    for name, some in groupby(cases(), key=lambda case: case.name):
-        yield pytest.param(list(some), id=f"{kind}: {name}")
-
-
-KINDS: dict[str, Callable[[], Iterator[Case]]] = {
-    "functions": growth_cases.of_functions,
-    "classes": growth_cases.of_classes,
-    "readers": lambda: growth_cases.of_readers(growth.QUICK),
-    "samples": lambda: growth_cases.of_samples(growth.QUICK),
-    "fields": lambda: growth_cases.of_fields(growth.QUICK),
-}
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_work_grows_as_its_input_does() -> None:
+    seen: set[tuple[str, str]] = set()
+    bad: list[str] = []
+    for case in growth_cases.cases(growth.QUICK):
+        seen.add((case.name, case.input))
+        if not (found := growth.measure(case)).linear:
+            bad.append(growth.row(found))
+    assert bad == []
+    assert seen >= growth_cases.KNOWN
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("kind", KINDS)
-def test_work_grows_as_its_input_does(kind: str) -> None:
-    found = (growth.measure(case) for case in KINDS[kind]())
-    assert [growth.row(one) for one in found if not one.linear] == []
+def test_work_grows_so_below_a_bound_too() -> None:
+    measured = (growth.measure(case, effort) for case, effort in growth_cases.bounded())
+    assert [growth.row(found) for found in measured if not found.linear] == []
 
 
 def test_every_function_that_meets_content_is_measured_or_excused() -> None:
