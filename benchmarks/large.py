@@ -36,7 +36,7 @@ from tests.generators import apple_health, my_activity
 
 #: By name: the bytes that are asked for, and about how many one record takes.
 _INPUTS = {"apple_health": (1_000_000_000, 310), "my_activity_html": (300_000_000, 770)}
-_MOST_MEMORY = 256
+MOST_MEMORY = 256
 _MB, _BLOCK = 10**6, 1 << 20
 
 
@@ -102,7 +102,7 @@ GIANTS: dict[str, Giant] = {
         "a.json", 5_000 * _MB, b"[", _ITEM, b'{"a":1}]', {}
     ),
 }
-_ZIP, _ZIP_MEMBERS = "a zip of 2,000,000 members", 2_000_000
+ZIP, _ZIP_MEMBERS = "a zip of 2,000,000 members", 2_000_000
 
 
 def _generate(name: str, folder: Path, records: int) -> Path:
@@ -220,7 +220,7 @@ def tried(name: str, scale: float, folder: Path) -> dict[str, Any]:
     """What became of a giant that is made `scale` as large, and the most memory that it took."""
     work: Callable[..., dict[str, Any]] = _swallow
     arguments: tuple[Any, ...]
-    if name == _ZIP:
+    if name == ZIP:
         path, work = _zip(round(_ZIP_MEMBERS * scale), folder), _walk
         arguments = (path,)
     else:
@@ -230,9 +230,12 @@ def tried(name: str, scale: float, folder: Path) -> dict[str, Any]:
         arguments = (path, giant.path)
     try:
         with multiprocessing.get_context("spawn").Pool(1) as pool:
-            return {"what": name, **pool.apply(work, arguments)}
+            found = pool.apply(work, arguments)
     finally:
+        size = path.stat().st_size
         path.unlink()
+    units = size // len(GIANTS[name].unit) if name in GIANTS else 0
+    return {"what": name, "units": units, **found}
 
 
 def _check_room(name: str, size: int, folder: Path) -> None:
@@ -260,7 +263,7 @@ def main() -> int:
     asked = parser.parse_args()
     found = []
     with tempfile.TemporaryDirectory(prefix="datapunk-large-") as folder:
-        for name in (*GIANTS, _ZIP) if asked.giants else _INPUTS:
+        for name in (*GIANTS, ZIP) if asked.giants else _INPUTS:
             if asked.only not in name:
                 continue
             if asked.giants:
@@ -269,7 +272,7 @@ def main() -> int:
                 size = round(_INPUTS[name][0] * asked.scale)
                 found.append(measure(name, size, Path(folder)))
             print(json.dumps(found[-1]), flush=True)
-    return int(any(one["peak_mb"] > _MOST_MEMORY for one in found))
+    return int(any(one["peak_mb"] > MOST_MEMORY for one in found))
 
 
 if __name__ == "__main__":

@@ -84,9 +84,7 @@ def parse(data: bytes) -> Message:
         raise BadValue(Reason.NOT_A_MAIL, "no header field before the first blank line")
     header = _utf8_header(data[:end])
     if _work_of_words(header) > _MOST_WORK:
-        raise BadValue(
-            Reason.MAIL_UNREADABLE, "thousands of encoded words in its header"
-        )
+        raise BadValue(Reason.MAIL_UNREADABLE, "thousands of encoded words in its header")
     guessed = (_GUESSED,) if header != data[:end] else ()
     data = header + data[end:]
     try:
