@@ -57,7 +57,7 @@ from pipeline.photo_names import Sidecars
 from pipeline.ports import Name
 from pipeline.readers import component_scan, json_decode, json_items, json_scan
 from pipeline.readers.sqlite_tables import SqliteTable
-from schemas.errors import BadValue, Rejected
+from schemas.errors import BadValue, ConfigurationError, Rejected
 from schemas.files import Member, Slice, SliceLimits
 from schemas.privacy import Kind
 from schemas.records import DataType, RawRecord, Record
@@ -348,7 +348,7 @@ BYTES: dict[str, Callable[[int], bytes]] = {
 # --- functions -------------------------------------------------------------------------------
 
 #: What a hostile input may make a function say.
-_REFUSED = (BadValue, Rejected, *json_events.BROKEN)
+_REFUSED = (BadValue, ConfigurationError, Rejected, *json_events.BROKEN)
 #: What a caller within the pipeline turns into a rejection: see `normalise._meaning`.
 _SHAPELESS = (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 
