@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 PYTHON_IN := .venv/bin/python
-.PHONY: help setup demo test lint storm bombs fuzz threats bench bench-embedding bench-language \
-	bench-large bench-search lock clean
+.PHONY: help setup demo test lint storm bombs fuzz growth threats bench bench-embedding \
+	bench-language bench-large bench-giants bench-search lock clean
 
 help: ## What can be made here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ fuzz: setup ## Damaged bytes for everything that reads (SECONDS=… TARGET=… E
 	$(PYTHON_IN) -m $(if $(ENGINE),tests.fuzz_$(ENGINE) $(or $(TARGET),archive) $(or $(SECONDS),60), \
 		tests.fuzz --seconds $(or $(SECONDS),60) $(if $(TARGET),--target $(TARGET)))
 
+growth: setup ## Time everything that meets content at n and 4n, on hostile inputs (ONLY=…)
+	$(PYTHON_IN) -m tests.growth $(if $(ONLY),--only $(ONLY))
+
 threats: setup ## Try every threat on the list and write the table in docs/security.md
 	DATAPUNK_REQUIRE_CLAMD=1 $(PYTHON_IN) -m tests.threats
 
@@ -45,6 +48,9 @@ bench-language: setup ## How well and how fast languages are told
 
 bench-large: setup ## A page of 300 MB, an Apple Health export of 1 GB, a zip of 10,000 photographs
 	$(PYTHON_IN) -m benchmarks.large
+
+bench-giants: setup ## Records of 200 MB, JSON of 5 GB in one line, a zip of 2,000,000 (SCALE=0.1)
+	$(PYTHON_IN) -m benchmarks.giants $(if $(SCALE),--scale $(SCALE))
 
 bench-search: setup ## Speed and recall of search (DOCUMENTS="10000 100000 1000000")
 	$(PYTHON_IN) -m benchmarks.search $(if $(DOCUMENTS),--documents $(DOCUMENTS))

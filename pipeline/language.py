@@ -42,8 +42,11 @@ _INTRODUCED = re.compile(r"(?:^|\n)[^\n>]{1,300}(?:\n[^\n>]{1,80})?:[ \t]*\r?\n(
 #: The rule above a whole mail: "-----Original Message-----", in any language.
 _PASSED_ON = re.compile(r"^-{5,} ?[^\W\d_][^\n-]{2,60} ?-{5,}[ \t]*\r?$", re.MULTILINE)
 _SENTENCES = re.compile(r"[\n.!?。！？]+")
-#: Addresses are in no language.
-_ADDRESSES = re.compile(r"\b(?:https?://|www\.)\S+|\S+@\S+\.\w+")
+#: Addresses are in no language. A word that may be one, a link, and what ends a mail address.
+_MAYBE_ADDRESS = re.compile(r"(?<!\S)[^\s@:.]*+[@:.]\S*+")
+_LINK = re.compile(r"\b(?:https?://|www\.)\S+")
+_TO_LAST_DOT = re.compile(r".*\.(?=\w)", re.DOTALL)
+_REST_OF_WORD = re.compile(r"\w+")
 #: Half of a character, which UTF-8 can't carry to the detector.
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -146,11 +149,33 @@ def _says_enough(text: str) -> bool:
 def _own_words(text: str) -> str:
     """Without addresses, and without what is quoted, passed on or signed, if that leaves a word."""
     if "@" in text or "://" in text or "www." in text:
-        text = _ADDRESSES.sub(" ", text)
+        text = _MAYBE_ADDRESS.sub(_without_address, text)
     if "\n" not in text:
         return text
     own = unquoted(_PASSED_ON.split(_INTRODUCED.sub("\n", text), maxsplit=1)[0])
     return own if _LETTER.search(own) else text
+
+
+def _without_address(found: re.Match[str]) -> str:
+    """A word without the link or the mail address in it.
+
+    By hand, since as one regular expression (signs, `@`, signs, a dot) it takes the third power
+    of the time that the word is long.
+    """
+    word = found[0]
+    end = _end_of_mail_address(word)
+    if end and not _LINK.match(word):
+        return " " + _LINK.sub(" ", word[end:])
+    return _LINK.sub(" ", word)
+
+
+def _end_of_mail_address(word: str) -> int:
+    """Where it ends: behind the last dot with a letter or digit after it; 0 where there is none."""
+    dotted = _TO_LAST_DOT.match(word)
+    if dotted is None or word.rfind("@", 1, max(1, dotted.end() - 2)) < 0:
+        return 0
+    rest = _REST_OF_WORD.match(word, dotted.end())
+    return rest.end() if rest else 0
 
 
 def _most_letters(text: str, best: Callable[[str], tuple[str, float]]) -> str | None:

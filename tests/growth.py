@@ -4,7 +4,8 @@
 
 prints a table: for each function the input on which it grows fastest, the times at n and at 4n, and
 their ratio. Linear work has a ratio of about 4, quadratic work one of 16. `--only WORD` takes the
-functions with that word in their names.
+functions with that word in their names, `--quick` the inputs and sizes that the tests take. All of
+it takes an hour or two.
 
 What is measured is found, not listed: every public function of `pipeline` that takes a text or
 bytes and nothing else, every finder of personal data, every reader and every format. A function
@@ -43,8 +44,9 @@ class Case(NamedTuple):
 class Effort(NamedTuple):
     """How far a measurement goes: from the size `least` to `most`, or until a run takes `stop_s`.
 
-    `every` is the share of pieces and fields of the samples that are tried, one in so many; with
-    `each_reader` every reader is measured, else one of each kind.
+    Of the inputs of a function, and of the pieces and fields of the samples, one in `every` is
+    tried, other ones of each; with `each_reader` every reader is measured, else one of each kind.
+    Without `further` a ratio that is too large is not looked at beyond `most`.
     """
 
     least: int
@@ -52,6 +54,7 @@ class Effort(NamedTuple):
     stop_s: float
     every: int = 1
     each_reader: bool = True
+    further: bool = True
 
 
 QUICK = Effort(1 << 14, 1 << 16, 0.03, every=6, each_reader=False)
@@ -89,11 +92,11 @@ def measure(case: Case, effort: Effort = QUICK) -> Growth:
             break
         n, before = FACTOR * n, after
     found = _surely(Growth(case, n, before, after))
-    while not found.linear and found.after * FACTOR**2 < _LONGEST_S and n < 64 * effort.most:
+    while effort.further and not found.linear and n < effort.most:
+        if found.after * FACTOR**2 > _LONGEST_S:
+            break
         n *= FACTOR
         found = _surely(Growth(case, n, found.after, _seconds(case, FACTOR * n)))
-        if found.n >= FACTOR**2 * effort.most:
-            break
     return found
 
 
@@ -154,10 +157,13 @@ def main() -> int:
             if asked.all or not found[-1].linear:
                 print(row(found[-1]), flush=True)
     if not asked.all:
-        for one in worst(found):
-            print(row(one))
+        for one in sorted(worst(found), key=lambda one: -one.ratio):
+            if one.after >= FLOOR_S:
+                print(row(one))
     bad = sum(not one.linear for one in found)
-    print(f"\n{len(found)} measured, {bad} not linear")
+    names = len({one.case.name for one in found})
+    print(f"\n{len(found)} measured of {names} functions, {bad} not linear;", end=" ")
+    print(f"what is not in the table takes less than {FLOOR_S * 1e3:.0f} ms at 4n")
     return int(bad > 0)
 
 

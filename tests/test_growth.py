@@ -1,0 +1,66 @@
+"""Work grows as its input does: every function that meets content, timed at n and at 4n.
+
+What is asserted is the growth, by processor time and as the best of several runs: see `growth`.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests import growth, growth_cases
+from tests.growth import Case
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_work_grows_as_its_input_does() -> None:
+    seen: set[tuple[str, str]] = set()
+    bad: list[str] = []
+    for case in growth_cases.cases(growth.QUICK):
+        seen.add((case.name, case.input))
+        if not (found := growth.measure(case)).linear:
+            bad.append(growth.row(found))
+    assert bad == []
+    assert seen >= growth_cases.KNOWN
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_work_grows_so_below_a_bound_too() -> None:
+    measured = (growth.measure(case, effort) for case, effort in growth_cases.bounded())
+    assert [growth.row(found) for found in measured if not found.linear] == []
+
+
+def test_every_function_that_meets_content_is_measured_or_excused() -> None:
+    known = dict(growth_cases.functions())
+    excused = [name for names in growth_cases.EXCUSED.values() for name in names]
+    assert len(excused) == len(set(excused))
+    taken = {*growth_cases.ADAPTED, *excused}
+    assert taken <= known.keys(), "entries of functions that are gone"
+    free = {name for name in known if growth_cases.automatic(known[name])}
+    assert not free.intersection(excused), "measured by itself: needs no excuse"
+    wanted = {name for name in known if growth_cases.takes_content(known[name])}
+    assert wanted <= taken | free, "no entry in growth_cases.ADAPTED, no reason in EXCUSED"
+
+
+def test_every_finder_reader_and_format_is_measured() -> None:
+    names = {case.name for case in growth_cases.cases(growth.QUICK)}
+    assert {f"personal {finder}" for finder in growth_cases.personal._FINDERS} <= names
+    read = {type(form.reader).__name__ for form in growth_cases.all_formats()}
+    assert {f"reader {name}" for name in read - {"SqliteTable"}} <= names
+    binary = {"fit.activity", "media.audio_video", "media.image"}
+    told = {form.name for form in growth_cases.all_formats()}
+    assert {f"format {name}" for name in told} <= names, told - names - binary
+
+
+@pytest.mark.parametrize("power", [1, 2])
+def test_a_square_is_told_from_a_line(power: int) -> None:
+    def work(text: str) -> None:
+        for _ in range(len(text) ** power // 2**14):
+            text.count("a")
+            if power == 1:
+                sum(range(200))
+
+    case = Case("work", "a", growth_cases.repeated("a", after=""), work)
+    effort = growth.Effort(1 << 9, 1 << 12, 0.05)
+    assert growth.measure(case, effort).linear == (power == 1)
