@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from enum import StrEnum
 
 
@@ -100,9 +101,18 @@ _PASSING = frozenset({"scanner_down", "worker_lost", "time_limit", "cancelled"})
 _PASSING_KINDS = ("os_", "weather_")
 
 
+#: What a file system says of a name or of how it is laid out: no time mends that.
+LASTING = frozenset(
+    f"os_{number}"
+    for number in (
+        errno.ENAMETOOLONG, errno.ELOOP, errno.EXDEV, errno.ENOTDIR, errno.EISDIR, errno.ENOTEMPTY,
+    )
+)  # fmt: skip
+
+
 def category_of(code: str) -> Category:
     """The category of any code: a reason's, or one of a chunk, such as the name of an exception."""
     if code in set(Reason):
         return Reason(code).category
-    passing = code in _PASSING or code.startswith(_PASSING_KINDS)
+    passing = code in _PASSING or (code.startswith(_PASSING_KINDS) and code not in LASTING)
     return Category.TRANSIENT if passing else Category.PERMANENT

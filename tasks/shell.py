@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import threading
 import traceback
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from pipeline.spool import BrokenSpool
 from schemas.crash import crash_here
 from schemas.errors import Rejected, TransientError, place_of
 from schemas.progress import ROUTES, Event, Kind, Stage
+from schemas.reasons import LASTING
 from sql.store import Claim, Commit, Fenced, Hold, Ledger
 from tasks import chains
 from tasks.context import Options, Runtime, as_ids, runtime
@@ -25,14 +25,6 @@ log = structlog.get_logger("datapunk.shell")
 
 #: The last attempts of a chunk before it is split, which follow on each other at once.
 _WAITED_FOR = 3
-
-#: What a file system says of a name or of how it is laid out: no time mends that.
-_LASTING = frozenset(
-    f"os_{number}"
-    for number in (
-        errno.ENAMETOOLONG, errno.ELOOP, errno.EXDEV, errno.ENOTDIR, errno.EISDIR, errno.ENOTEMPTY,
-    )
-)  # fmt: skip
 
 #: What a stage hands back: the statements of its commit.
 Ending: TypeAlias = Callable[[Commit], None]
@@ -147,14 +139,14 @@ def _carry_out(run: Runtime, claim: Claim, work: Work) -> None:
         _start_anew(run, claim, error)
     except TransientError as error:
         code = error.code or _weather(error)
-        _give_back(run, claim, code, burn=code in _LASTING, cause=error)
+        _give_back(run, claim, code, burn=code in LASTING, cause=error)
     except FileNotFoundError as error:
         # Not weather: somebody took away what we were to read.
         _give_back(run, claim, "file_missing", burn=True, cause=error)
     except OSError as error:
         # A full disk, a share that went away: weather.
         code = f"os_{error.errno}"
-        _give_back(run, claim, code, burn=code in _LASTING, cause=error)
+        _give_back(run, claim, code, burn=code in LASTING, cause=error)
     except Rejected as error:
         _reject(run, claim, error)
     except (SoftTimeLimitExceeded, MemoryError, Exception) as error:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -33,14 +35,17 @@ from psycopg.rows import dict_row
 
 from pipeline.spool import BrokenSpool
 from schemas.errors import PermanentError, Rejected, TransientError
-from schemas.progress import ENDED, ROUTES, JobStatus, Kind, Stage
+from schemas.files import SliceLimits
+from schemas.progress import ENDED, JobStatus, Kind, Stage, route
 from schemas.reasons import Reason
-from sql.store import COUNTS, Claim, Commit
-from tasks import housekeeping, poison, shell, verify
+from sql import migrate
+from sql.store import COUNTS, Claim, Commit, Lake
+from tasks import housekeeping, poison, shell, upload, verify
 from tasks.context import Runtime
 from tasks.rollback import roll_back
-from tests.lake_support import WORK, Database, Driver
+from tests.lake_support import WORK, Database, Driver, counts
 from workers import intake
+from workers.settings import Settings
 
 pytestmark = pytest.mark.services
 
@@ -62,6 +67,7 @@ ERRORS: dict[str, Callable[[], BaseException]] = {
 #: Where it meets it: before its work, after it, or in its commit.
 PLACES = ("work", "ending", "commit")
 
+_ORDER = list(Stage)
 _OPEN = "status IN ('ready', 'leased')"
 _WRONG = f"""
 SELECT j.id, j.status, j.ending, j.remaining, c.pieces, c.ends, c.open_ends
@@ -181,7 +187,7 @@ class Work:
         row = {"ordinal": n, "path": f"{n}.txt", "disposition": "handled", "settled": True}
         (file,) = commit.run("jobs", "insert_files", files=msgspec.json.encode([row]).decode())
         chunk = {
-            "identity": f"{n}", "format": "notes.text", "format_version": 1, "embed": False,
+            "identity": f"{n}", "format": "notes.text", "format_version": 1, "embed": n == 0,
             "slices": [(file["id"], at, at + 1) for at in range(4)], "needs_set": n == 1,
         }  # fmt: skip
         made = commit.run("chunks", "fan_out", chunks=msgspec.json.encode([chunk]).decode())
@@ -200,12 +206,10 @@ class Work:
         return lambda commit: commit.complete(tally=self._tally(claim, QUARANTINED))
 
     def _advance(self, run: Runtime, claim: Claim) -> shell.Ending:
-        stages = ROUTES[Kind(claim.kind)]
+        stages = route(Kind(claim.kind), embed=claim.embed)
         if claim.stage == stages[-1]:
             return lambda commit: commit.complete(tally=self._tally(claim, LOADED))
-        following = (
-            Stage.LOAD if claim.stage == Stage.SCREEN else stages[stages.index(claim.stage) + 1]
-        )
+        following = stages[stages.index(claim.stage) + 1]
         tally = self._tally(claim, DUPLICATE)  # what a screen knows before the load
         return lambda commit: commit.advance(following, tally=tally)
 
@@ -231,7 +235,9 @@ class Ledger(RuleBasedStateMachine):
         for stage in Stage:
             self.patch.setitem(WORK, stage, self.work.of(stage))
         self.driver.sent.clear()
-        self.database.rows("TRUNCATE imports.jobs, imports.sets RESTART IDENTITY CASCADE")
+        self.database.rows(
+            "TRUNCATE imports.jobs, imports.sets, imports.events RESTART IDENTITY CASCADE"
+        )
         for folder in ("processed", "failed", ".work"):
             shutil.rmtree(self.run.folders.data / folder)
             (self.run.folders.data / folder).mkdir()
@@ -244,6 +250,9 @@ class Ledger(RuleBasedStateMachine):
     @rule(part=st.booleans())
     def drop(self, part: bool) -> None:
         """A file comes in; one that is a part of an export has chunks that wait for the others."""
+        self.drop_one(part=part)
+
+    def drop_one(self, *, part: bool = False) -> None:
         job_id, name = uuid4(), f"{next(self.names)}.zip"
         if part:
             name = f"takeout-20250102T030405Z-{next(self.names):03}.zip"
@@ -259,20 +268,56 @@ class Ledger(RuleBasedStateMachine):
     @rule(data=st.data())
     def carry(self, data: st.DataObject) -> None:
         """A worker takes a message, of which nobody knows whether it is late, and all goes well."""
-        self._carry_out(self._chosen(data))
+        self.carry_out(self._chosen(data))
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data())
+    def carry_on(self, data: st.DataObject) -> None:
+        """Workers do all there is to do of a job but its last step."""
+        asked = f"SELECT * FROM imports.chunks WHERE job_id = %s AND kind <> 'finish' AND {_OPEN}"
+        job_id = data.draw(st.sampled_from(self.jobs))
+        self.database.let_time_pass()
+        while rows := self.database.rows(f"{asked} AND not_before < now() ORDER BY id", job_id):
+            for row in rows:
+                self.carry_out(row)
+            if rows == self.database.rows(f"{asked} AND not_before < now() ORDER BY id", job_id):
+                return
 
     @precondition(lambda self: self.jobs)
     @rule(data=st.data(), error=st.sampled_from(sorted(ERRORS)), place=st.sampled_from(PLACES),
-          again=st.sampled_from((1, 1, 2, 4, 12)))  # fmt: skip
+          again=st.sampled_from((1, 2, 12)))  # fmt: skip
     def fail(self, data: st.DataObject, error: str, place: str, again: int) -> None:
         """The same, and it fails there; maybe at each of some tries."""
-        chunk = self._chosen(data)
+        self.fail_at_each_try(self._chosen(data), error, place, again)
+
+    @rule(data=st.data(), stage=st.sampled_from(Stage), error=st.sampled_from(sorted(ERRORS)),
+          again=st.sampled_from((1, 12)))  # fmt: skip
+    def fail_at(self, data: st.DataObject, stage: Stage, error: str, again: int) -> None:
+        """A chunk comes as far as a stage, and fails there."""
+        asked = f"SELECT * FROM imports.chunks WHERE job_id = ANY(%s) AND {_OPEN} ORDER BY id"
+        for _ in range(12):
+            rows = self.database.rows(asked, self.jobs)
+            at = [row for row in rows if row["stage"] == stage]
+            if at:
+                self.fail_at_each_try(
+                    at[data.draw(st.integers(0, 9)) % len(at)], error, "ending", again
+                )
+                return
+            before = [row for row in rows if _ORDER.index(row["stage"]) < _ORDER.index(stage)]
+            if not before:
+                return
+            self.carry_out(before[0])
+
+    def fail_at_each_try(self, chunk: dict[str, Any], error: str, place: str, again: int) -> None:
         for _ in range(again):
             self.work.trouble.error, self.work.trouble.place = ERRORS[error], place
-            self._carry_out(chunk)
+            self.carry_out(chunk)
             if again > 1:
                 self.database.let_time_pass()
+            before = chunk
             (chunk,) = self.database.rows("SELECT * FROM imports.chunks WHERE id = %s", chunk["id"])
+            if all(chunk[name] == before[name] for name in ("attempt", "token", "rewinds")):
+                break  # nobody may have it any more, or it would be so for ever
 
     @precondition(lambda self: self.jobs)
     @rule(data=st.data(), verb=st.sampled_from(("cancel", "time", "steal", "reconcile")),
@@ -297,7 +342,7 @@ class Ledger(RuleBasedStateMachine):
                     )  # fmt: skip
 
         self.work.trouble.inside, self.work.trouble.place = inside, place
-        self._carry_out(chunk)
+        self.carry_out(chunk)
 
     @precondition(lambda self: self.jobs)
     @rule(data=st.data())
@@ -309,24 +354,22 @@ class Ledger(RuleBasedStateMachine):
             job_id=chunk["job_id"], code="worker_lost", gone=lambda _: True,
         )  # fmt: skip
 
-    @rule()
-    def time_passes(self) -> None:
-        self.database.let_time_pass()
-
-    @rule()
-    def reconcile(self) -> None:
-        housekeeping.reconcile(self.run)
-
-    @rule()
-    def sweep(self) -> None:
-        housekeeping.sweep(self.run)
+    @rule(what=st.sampled_from(("time", "reconcile", "sweep")))
+    def behind(self, what: str) -> None:
+        """What goes on by itself."""
+        if what == "time":
+            self.database.let_time_pass()
+        elif what == "reconcile":
+            housekeeping.reconcile(self.run)
+        else:
+            housekeeping.sweep(self.run)
 
     @precondition(lambda self: self.jobs)
     @rule(data=st.data(), verb=st.sampled_from(("cancel", "retry", "rollback")))
     def ask(self, data: st.DataObject, verb: str) -> None:
         """A person does something with a job, of which they looked at the row long ago."""
         with suppress(PermanentError):
-            self._ask(verb, data.draw(st.sampled_from(self.jobs)))
+            self.ask_for(verb, data.draw(st.sampled_from(self.jobs)))
 
     # --- what always holds --------------------------------------------------------------------
 
@@ -351,7 +394,7 @@ class Ledger(RuleBasedStateMachine):
     def _try_out(self, verb: str, job_id: UUID) -> None:
         before = self.database.job(job_id)
         try:
-            done = self._ask(verb, job_id)
+            done = self.ask_for(verb, job_id)
         except PermanentError as error:
             told = str(error)
             assert verb == "retry" or before["records_seen"] == 0, told
@@ -368,7 +411,7 @@ class Ledger(RuleBasedStateMachine):
 
     # --- how ----------------------------------------------------------------------------------
 
-    def _ask(self, verb: str, job_id: UUID) -> Any:
+    def ask_for(self, verb: str, job_id: UUID) -> Any:
         job = self.database.job(job_id)
         if verb == "cancel":
             return housekeeping.cancel(self.run, job_id, job["user_id"])
@@ -398,15 +441,24 @@ class Ledger(RuleBasedStateMachine):
         """A chunk that is open, most often; else any, as late messages name them."""
         asked = "SELECT * FROM imports.chunks WHERE job_id = ANY(%s) ORDER BY id"
         rows = self.database.rows(asked, self.jobs)
-        if data.draw(st.integers(0, 9)):
+        which = data.draw(st.integers(0, 9))
+        if which:
             rows = [row for row in rows if row["status"] in ("ready", "leased")] or rows
+        if which > 5:
+            rows = [row for row in rows if row["kind"] == "finish"] or rows
         return rows[data.draw(st.integers(0, 99)) % len(rows)]
 
-    def _carry_out(self, chunk: dict[str, Any]) -> None:
+    def carry_out(self, chunk: dict[str, Any]) -> None:
         trouble = self.work.trouble
         with suppress(KeyboardInterrupt):
             self.driver.perform(Stage(chunk["stage"]), chunk["id"], chunk["job_id"])
         trouble.error = trouble.inside = None
+
+    def latest(self) -> dict[str, Any]:
+        """The first open chunk of the job that was dropped last."""
+        asked = f"SELECT * FROM imports.chunks WHERE job_id = %s AND {_OPEN} ORDER BY id LIMIT 1"
+        (row,) = self.database.rows(asked, self.jobs[-1])
+        return row
 
     def _expire(self, chunk: int) -> None:
         self.database.rows(
@@ -448,7 +500,7 @@ def beside(
 
 
 #: As many as take some twenty seconds; more by hand: `DATAPUNK_NO_TRAP_EXAMPLES=1000`.
-EXAMPLES = int(os.environ.get("DATAPUNK_NO_TRAP_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("DATAPUNK_NO_TRAP_EXAMPLES", "20"))
 
 
 def test_every_job_comes_to_rest(beside: type[Ledger]) -> None:
@@ -456,11 +508,302 @@ def test_every_job_comes_to_rest(beside: type[Ledger]) -> None:
         beside,
         settings=settings(
             max_examples=EXAMPLES,
-            stateful_step_count=30,
-            derandomize=EXAMPLES <= 25,
+            stateful_step_count=25,
+            derandomize=EXAMPLES <= 20,
             deadline=None,
             database=None,
             phases=(Phase.generate,),
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+@pytest.mark.parametrize("error", sorted(ERRORS))
+def test_no_error_at_any_stage_is_a_trap(beside: type[Ledger], error: str) -> None:
+    """Met at every try, by a job for each stage; then all of them come to rest, and each verb
+    works."""
+    machine = beside()
+    for stage in Stage:
+        machine.drop_one()
+        while (chunk := machine.latest())["stage"] != stage:
+            machine.carry_out(chunk)
+        machine.fail_at_each_try(chunk, error, "ending", 12)
+        housekeeping.reconcile(machine.run)
+        machine.holds()
+    for verb in ("cancel", "retry"):
+        for job_id in machine.jobs[::2]:
+            with suppress(PermanentError):
+                machine.ask_for(verb, job_id)
+    machine.holds()
+    machine.teardown()
+    dead = "SELECT DISTINCT detail->>'stage' AS stage FROM imports.events WHERE kind = 'dead'"
+    met = {row["stage"] for row in machine.database.rows(dead)}
+    passes = {"weather", "disk_full", "artefact_gone"}
+    beyond = {"rejected": {*Stage} - {Stage.FINISH}}.get(
+        error, {*Stage} if error in passes else set()
+    )
+    assert met >= {*Stage} - beyond - {Stage.NORMALISE}
+
+
+# --- one at a time ----------------------------------------------------------------------------
+
+_LOCKED = (
+    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE %s "
+    "AND datname = current_database()"
+)
+ROWS = b"".join(b'{"id": %d, "name": "row %d"}\n' % (n, n) for n in range(40))
+Drop = Callable[[str, str, bytes], UUID]
+ANA = "ana@example.org"
+
+
+@pytest.fixture
+def small(run: Runtime, make_run: Callable[..., Runtime]) -> Runtime:
+    run.options = make_run(slices=SliceLimits(records=10), max_attempts=3).options
+    return run
+
+
+def settle(run: Runtime, driver: Driver, database: Database, turns: int = 12) -> None:
+    for _ in range(turns):
+        driver.drain()
+        database.let_time_pass()
+        housekeeping.reconcile(run)
+    driver.drain()
+
+
+def failed_checks(run: Runtime, reader: Lake, job: dict[str, Any]) -> list[verify.Finding]:
+    return [found for found in verify.verify(run, reader, job) if not found.ok]
+
+
+@pytest.mark.parametrize("state", ["loading", "finishing"])
+@pytest.mark.parametrize("mended", [True, False])
+def test_a_lake_that_the_code_before_wedged_heals(
+    small: Runtime, drop: Drop, driver: Driver, database: Database, place: Settings,
+    monkeypatch: pytest.MonkeyPatch, state: str, mended: bool, reader: Lake,
+) -> None:  # fmt: skip
+    """A finish with no attempt left and nothing remaining, as pictures left it: after the upgrade
+    and a turn of the reconciler the job has ended, and so does what came after it."""
+    owner = place.url("owner")
+    job_id = drop(ANA, "rows.ndjson", ROWS)
+    while not any(message.stage is Stage.FINISH for message in driver.sent):
+        driver.step()
+    driver.sent.clear()
+    assert migrate.downgrade(owner) == ["0016.no_trap"]
+    database.rows(
+        "UPDATE imports.chunks SET attempt = 3, publishes = 7, last_error_code = 'AssertionError', "
+        "enqueued_at = now() - interval '1 hour', not_before = now() - interval '1 hour' "
+        "WHERE kind = 'finish'"
+    )
+    database.rows("UPDATE imports.jobs SET status = %s", state)
+    assert migrate.upgrade(owner) == ["0016.no_trap"]
+    with monkeypatch.context() as patch:
+        if not mended:
+            patch.setattr(housekeeping, "_rest", raising(AssertionError))
+        housekeeping.reconcile(small)
+        driver.drain()
+        later = drop(ANA, "later.ndjson", ROWS[:100])
+        settle(small, driver, database, 1 if mended else 6)
+
+    job = database.job(job_id)
+    said = (job["status"], job["error_code"], job["remaining"])
+    assert said == (("done", None, 0) if mended else ("failed", "AssertionError", 0))
+    assert database.job(later)["status"] == ("done" if mended else "failed")
+    assert failed_checks(small, reader, job) == []
+    if not mended:
+        assert (small.folders.data / job["kept_as"]).read_bytes() == ROWS
+        assert housekeeping.retry(small, job) == 1
+        settle(small, driver, database, 2)
+        assert database.job(job_id)["status"] == "done"
+        assert failed_checks(small, reader, database.job(job_id)) == []
+
+
+def raising(error: Callable[[], BaseException]) -> Callable[..., Any]:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error()
+
+    return fail
+
+
+STEPS = ("index_user", "count_user", "compare_user", "_refresh", "score_job")
+
+
+@pytest.mark.parametrize("error", [AssertionError, MemoryError, SoftTimeLimitExceeded,
+                                   lambda: TransientError("the database said no")])  # fmt: skip
+def test_what_follows_the_load_keeps_no_job_from_its_end(
+    small: Runtime, drop: Drop, driver: Driver, database: Database,
+    monkeypatch: pytest.MonkeyPatch, error: Callable[[], BaseException],
+) -> None:  # fmt: skip
+    """Words, statistics, likeness and scores: the reconciler makes up for them."""
+    with monkeypatch.context() as patch:
+        for step in STEPS:
+            patch.setattr(housekeeping, step, raising(error))
+        job_id = drop(ANA, "rows.ndjson", ROWS)
+        driver.drain()
+    job = database.job(job_id)
+    assert (job["status"], job["scored"]) == ("done", None)
+    (finish,) = database.chunks(job_id, "finish")
+    assert (finish["status"], finish["attempt"]) == ("done", 1), "no attempt is burnt"
+    for _ in range(4):
+        database.rows("UPDATE analytics.touched SET at = at - interval '1 hour'")
+        database.let_time_pass()  # what failed is tried again after a wait
+        housekeeping.reconcile(small)
+    assert database.job(job_id)["scored"] is not None
+    for table in ("user_data.unindexed", "analytics.touched", "analytics.uncompared"):
+        assert database.one(f"SELECT count(*) FROM {table}") == 0, table
+
+
+def test_what_killed_the_last_step_is_not_met_twice(
+    small: Runtime, drop: Drop, driver: Driver, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker dies while it compares."""
+    monkeypatch.setattr(housekeeping, "compare_user", raising(KeyboardInterrupt))
+    job_id = drop(ANA, "rows.ndjson", ROWS)
+    with pytest.raises(KeyboardInterrupt):
+        driver.drain()
+    assert database.job(job_id)["completed_at"] is None
+    database.let_time_pass()
+    housekeeping.reconcile(small)
+    driver.drain()
+    assert database.job(job_id)["status"] == "done"
+
+
+def test_an_artefact_that_never_stays_is_a_defect_of_ours(
+    small: Runtime, drop: Drop, driver: Driver, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each new beginning forgets the attempts; they have a bound of their own."""
+    with monkeypatch.context() as patch:
+        patch.setitem(WORK, Stage.SCREEN, raising(lambda: BrokenSpool("spool")))
+        job_id = drop(ANA, "rows.ndjson", ROWS)
+        settle(small, driver, database, 20)
+    job = database.job(job_id)
+    assert (job["status"], job["error_code"]) == ("failed", "BrokenSpool")
+    assert {chunk["stage"] for chunk in database.chunks(job_id)} == {"screen"}
+    assert housekeeping.retry(small, job) > 0
+    settle(small, driver, database, 3)
+    assert (database.job(job_id)["status"], counts(database.job(job_id))[:2]) == ("done", (40, 40))
+
+
+def test_what_screened_and_never_loaded_is_not_counted(
+    small: Runtime, drop: Drop, driver: Driver, database: Database, reader: Lake,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    with monkeypatch.context() as patch:
+        patch.setitem(WORK, Stage.LOAD, raising(AssertionError))
+        job_id = drop(ANA, "rows.ndjson", ROWS)
+        settle(small, driver, database)
+    job = database.job(job_id)
+    assert (job["status"], counts(job)) == ("failed", (0, 0, 0, 0))
+    assert all(chunk["tally"] for chunk in database.chunks(job_id))
+    assert [f.check for f in failed_checks(small, reader, job)] == []
+
+
+def test_a_job_rejected_half_way_is_taken_back_or_goes_on(
+    small: Runtime, drop: Drop, driver: Driver, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has loaded records by then, and another error may have come first."""
+    real = upload.Cutter.finish
+
+    def broken(cutter: upload.Cutter) -> None:
+        cutter.flush()
+        driver.drain()
+        raise Rejected(Reason.ARCHIVE_BROKEN, "It breaks off.")
+
+    monkeypatch.setattr(upload.Cutter, "finish", broken)
+    first = drop(ANA, "first.ndjson", ROWS)
+    driver.drain()
+    job = database.job(first)
+    assert (job["status"], job["records_loaded"]) == ("rejected", 40)
+    assert roll_back(small, job["user_id"], first).documents == 40
+
+    with monkeypatch.context() as patch:
+        patch.setitem(WORK, Stage.LOAD, raising(AssertionError))
+        second = drop(ANA, "second.ndjson", ROWS)
+        settle(small, driver, database)
+    monkeypatch.setattr(upload.Cutter, "finish", real)
+    assert database.job(second)["error_code"] is not None
+    housekeeping.retry(small, database.job(second))
+    settle(small, driver, database, 3)
+    (whole,) = database.chunks(second, "upload")
+    assert (whole["status"], whole["last_error_code"]) == ("done", None), "it was cut to its end"
+    assert database.job(second)["status"] == "done"
+
+
+def test_cancel_leaves_nothing_that_was_cut_meanwhile(
+    small: Runtime, drop: Drop, driver: Driver, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker holds its chunk while it commits more of them, and `cancel` waits for that row."""
+    job_id = drop(ANA, "rows.ndjson", ROWS)
+    user_id = database.job(job_id)["user_id"]
+    waits, cut = threading.Event(), upload.Cutter._commit_chunks
+    stopping = threading.Thread(target=lambda: housekeeping.cancel(small, job_id, user_id))
+
+    def commit(cutter: upload.Cutter, to: Commit) -> None:
+        cut(cutter, to)
+        if not waits.is_set():
+            waits.set()
+            stopping.start()
+            while not database.one(_LOCKED, "%imports.chunks%"):
+                time.sleep(0.01)
+
+    monkeypatch.setattr(upload.Cutter, "_commit_chunks", commit)
+    driver.drain()
+    stopping.join()
+    assert {chunk["status"] for chunk in database.chunks(job_id)} == {"dead"}
+    driver.drain()
+    assert database.job(job_id)["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("at", ["work", "processed", "failed", "own name", "sealed"])
+def test_the_original_is_found_wherever_a_finish_left_it(
+    small: Runtime, drop: Drop, driver: Driver, database: Database, at: str
+) -> None:
+    drop(ANA, "rows.ndjson", ROWS[:50])
+    driver.drain()  # another job has the plain name
+    job_id = drop(ANA, "rows.ndjson", ROWS)
+    while not any(message.stage is Stage.FINISH for message in driver.sent):
+        driver.step()
+    driver.sent.clear()
+    job, folders = database.job(job_id), small.folders
+    original = folders.original(job_id, "rows.ndjson")
+    day = folders.processed / ANA / f"{job['created_at']:%Y-%m-%d}"
+    target = {
+        "work": original,
+        "processed": day / f"{str(job_id)[:8]}-rows.ndjson",
+        "failed": folders.failed / ANA / "rows.ndjson",
+        "own name": folders.failed / ANA / f"{str(job_id)[:8]}-rows.ndjson",
+        "sealed": folders.infected / str(job["user_id"]) / f"{job_id}.original.age",
+    }[at]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    original.rename(target)
+    found = housekeeping.cancel(small, job_id, job["user_id"])
+    assert (found.stopped, found.ended) == (0, True)
+    after = database.job(job_id)
+    assert after["status"] == "cancelled"
+    assert folders.data / after["kept_as"] == target
+    if at == "work":
+        housekeeping.sweep(small)
+        kept = folders.data / database.job(job_id)["kept_as"]
+        assert kept == folders.failed / ANA / "rows.ndjson"
+        assert (kept.read_bytes(), kept.with_name(kept.name + ".error.txt").exists()) == (
+            ROWS,
+            True,
+        )
+        assert housekeeping.retry(small, after) == 1, "with a row that was read before the sweep"
+        settle(small, driver, database, 2)
+        assert database.job(job_id)["status"] == "done"
+        assert (folders.data / database.job(job_id)["kept_as"]).read_bytes() == ROWS
+
+
+def test_a_job_with_no_step_left_gets_its_end(
+    small: Runtime, drop: Drop, driver: Driver, database: Database
+) -> None:
+    """No code of ours leaves one; should it come about, it is no trap either."""
+    job_id = drop(ANA, "rows.ndjson", ROWS)
+    while not any(message.stage is Stage.FINISH for message in driver.sent):
+        driver.step()
+    driver.sent.clear()
+    database.rows("UPDATE imports.chunks SET status = 'dead' WHERE kind = 'finish'")
+    database.rows("UPDATE imports.jobs SET remaining = 3")
+    assert housekeeping.reconcile(small)["freed"] == 1
+    driver.drain()
+    job = database.job(job_id)
+    assert (job["status"], job["remaining"]) == ("done", 0)

@@ -99,7 +99,7 @@ VERBS: dict[str, list[str] | None] = {
     "quarantine show": ["quarantine", "show", "RECORD"],
     "receipt": ["receipt", "DONE"],
     "reconcile": ["reconcile", "--once"],
-    "reparse": ["reparse", "--format", "generic.ndjson", "--all-versions"],
+    "reparse": ["reparse", "--format", "ndjson", "--all-versions"],
     "retry": ["retry", "FAILED"],
     "rollback": ["rollback", "DONE"],
     "search": ["search", "lamp", "--mode", "keyword", "--user", ANA],
@@ -137,7 +137,6 @@ def test_no_verb_fails_for_a_broker_that_refuses(
     driver.step()
     housekeeping.cancel(small, failed, database.job(failed)["user_id"])
     driver.drain()
-    driver.send_turn = lambda *_: None  # type: ignore[method-assign]
     drop(ANA, "takeout-20250102T030405Z-001.zip", zipped({"rows.ndjson": ROWS + b"\n\n\n"}))
     driver.drain()
     job = drop(ANA, "job.ndjson", ROWS + b"\n\n")
@@ -167,6 +166,7 @@ def test_no_verb_fails_for_a_broker_that_refuses(
     assert database.job(done)["status"] == "rolled_back"
 
     monkeypatch.setattr(chains, "send", driver.send)
+    monkeypatch.setattr(chains, "send_turn", driver.send_turn)
     for _ in range(4):
         database.let_time_pass()
         housekeeping.reconcile(small)
