@@ -383,6 +383,7 @@ class Ledger(RuleBasedStateMachine):
     def teardown(self) -> None:
         """All is well again: the reconciler alone brings every job to rest, after any verb too."""
         self._settle()
+        self.holds()
         for verb in ("retry", "rollback"):
             for job_id in self.jobs:
                 self._try_out(verb, job_id)
