@@ -91,6 +91,8 @@ def measure(case: Case, effort: Effort = QUICK) -> Growth:
         if FACTOR * n >= effort.most or after >= effort.stop_s:
             break
         n, before = FACTOR * n, after
+    if after >= FLOOR_S:
+        before = min(before, _seconds(case, n), _seconds(case, n))
     found = _surely(Growth(case, n, before, after))
     while effort.further and not found.linear and n < effort.most:
         if found.after * FACTOR**2 > _LONGEST_S:
@@ -107,9 +109,7 @@ def _surely(found: Growth) -> Growth:
         tries += 1
         n, case = found.n, found.case
         after = min(found.after, _seconds(case, FACTOR * n))
-        # The best of few runs at 4n beside the usual one at n: never the other way round.
-        before = max(_seconds(case, n), _seconds(case, n))
-        found = Growth(case, n, before, after)
+        found = Growth(case, n, min(found.before, _seconds(case, n)), after)
     return found
 
 
