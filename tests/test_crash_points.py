@@ -53,6 +53,7 @@ _WRITES = [
     "intake._move:rename", "intake._move:fsync",
     *(f"validate.replace_by_copy:{part}" for part in ("open", "fsync", "replace")),
     "validate._read:write",
+    *(f"passed_over.say:{part}" for part in ("mkdir", "open", "write", "replace")),
     *(f"watcher._move_aside:{part}" for part in ("mkdir", *_PARTS)),
     "unpack.upload:mkdir", *(f"unpack._keep:{part}" for part in ("open", "write", "replace")),
     *(f"members._transcoded:{part}" for part in ("mkdir", "open", "replace")),

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import durable
@@ -65,6 +65,24 @@ def test_failed_on_another_file_system(place: Place) -> None:
             ["anna", "ben"],
             ["ben", "anna"],
         )
+
+
+def test_a_copy_that_was_cut_off_before_its_source_went_is_not_made_twice(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def died(point: str) -> None:
+        if point == "move.copied":
+            raise KeyboardInterrupt
+
+    with _another_disk(place.folders.failed):
+        place.drop("empty.zip", b"")
+        with monkeypatch.context() as patch:
+            patch.setattr(durable, "crash_here", died)
+            with pytest.raises(KeyboardInterrupt):
+                place.watcher.scan()
+        place.new_watcher().scan()
+        kept = sorted(p.name for p in (place.folders.failed / "anna").iterdir())
+        assert kept == ["empty.zip", "empty.zip.error.txt"]
 
 
 def test_what_no_other_file_system_takes_stays_with_its_reason(place: Place) -> None:
@@ -170,6 +188,7 @@ def test_an_error_at_each_call_loses_nothing_and_stops_nobody(
     assert at >= 10, "so many calls concern one file at least"
 
 
+@settings(deadline=None)
 @given(
     numbers=st.dictionaries(st.integers(0, 60), st.sampled_from(ERRORS), min_size=2, max_size=5),
     data=st.sampled_from([b"hers", b""]),

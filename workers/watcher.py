@@ -246,17 +246,19 @@ def _move_aside(folders: Folders, found: Found, code: str, why: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     room = intake.room_for_names([folder])
     target = folder / intake.storable_name(found.path.name, room)
-    if not absent(target):
+    item = f"item:    {found.state.st_ino}-{found.state.st_mtime_ns}"
+    if not absent(target) and not _is_of(item, target):
         target = folder / f"{uuid4().hex[:8]}-{target.name}"
     lines = (
         f"file:    {target.name}",
         f"code:    {code} ({category_of(code)})",
         f"reason:  {why}",
+        item,
         "retry:   put it into staging/<user>/ again, or: datapunk add FILE --user USER",
         "",
     )
     # The reason first: a crash in between leaves the file in staging, and it comes here again.
-    reason = target.with_name(target.name + ".error.txt")
+    reason = _reason(target)
     with written(reason) as out:
         put(out, "\n".join(lines).encode())
     crash_here("put_aside.before_rename")
@@ -273,6 +275,20 @@ def _move_aside(folders: Folders, found: Found, code: str, why: str) -> None:
                 reason.unlink()
         raise
     crash_here("put_aside.after_rename")
+
+
+def _is_of(item: str, target: Path) -> bool:
+    """Whether `target` is what a move of this item to another file system left, cut off before the
+    item itself went."""
+    try:
+        return item in _reason(target).read_text().splitlines()
+    except FileNotFoundError:
+        return False
+
+
+def _reason(target: Path) -> Path:
+    """The file that says why another lies in `failed`."""
+    return target.with_name(target.name + ".error.txt")
 
 
 def _told(error: Exception) -> tuple[str, str]:
