@@ -16,6 +16,7 @@ import pytest
 from celery import Celery
 from celery.worker.consumer import Consumer
 from kombu import Message
+from kombu.exceptions import OperationalError
 from kombu.transport import redis
 from redis.exceptions import ConnectionError as Lost
 
@@ -121,3 +122,17 @@ def test_a_worker_that_breaks_ends_with_a_code_that_says_so(lone_broker: Setting
     environment = {**os.environ, **lone_broker.environment()}
     ended = subprocess.run(words, env=environment, capture_output=True, timeout=60, check=False)
     assert ended.returncode == 1, ended.stderr
+
+
+def test_a_worker_looks_for_its_broker_every_few_seconds(
+    lone_broker: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long it is away; kombu's own waits would go up to 30 s."""
+    connection = bootstrap.make_app(lone_broker).connection_for_read()
+    _kill(lone_broker)
+    waits: list[float] = []
+    monkeypatch.setattr("kombu.utils.functional.sleep", lambda _: None)
+    with pytest.raises(OperationalError):
+        connection.ensure_connection(lambda _, wait: waits.append(wait), max_retries=30)
+    assert len(waits) > 20
+    assert max(waits) <= 2

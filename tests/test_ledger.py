@@ -12,14 +12,18 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from psycopg_pool import ConnectionPool
+from psycopg_pool.pool import AddConnection
 
 from schemas.errors import PermanentError, TransientError
 from schemas.files import SliceLimits
 from schemas.progress import Stage
-from sql.store import Claim, Fenced, Lake
+from sql.store import Claim, Fenced, Lake, open_pool
 from tasks import housekeeping, shell, verify
 from tasks.context import Runtime
+from tests import progress_support
 from tests.lake_support import WORK, Database, Driver, FakeEmbedder, counts, zipped
+from workers.settings import Settings
 
 pytestmark = pytest.mark.services
 
@@ -719,3 +723,23 @@ def test_the_end_comes_after_every_chunk(
     assert finish["status"] == "ready"
     driver.drain()
     check_done(database, cut)
+
+
+def test_a_pool_looks_for_its_server_every_few_seconds(
+    place: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long that is away; psycopg's own would wait twice as long each time."""
+    waits: list[float] = []
+
+    def soon(pool: ConnectionPool[Any], task: Any, delay: float) -> None:
+        if isinstance(task, AddConnection):
+            waits.append(delay)
+            pool.run_task(task)
+
+    monkeypatch.setattr(ConnectionPool, "schedule_task", soon)
+    pool = open_pool(f"postgresql:///?host={place.data_dir}", timeout=0.1)
+    try:
+        progress_support.until(lambda: len(waits) >= 30, lambda: len(waits))
+    finally:
+        pool.close()
+    assert max(waits) <= 2
