@@ -56,7 +56,7 @@ SIDECAR = {"title": "a.jpg", "photoTakenTime": {"timestamp": "1"}}
         ("your_facebook_activity/music/a.json", json.dumps([PLAY]), "spotify.streaming_history"),
         ("4sq-export/checkins7.json", '{"items":[{"id":"a","createdAt":1,"venue":{"name":"b"}}]}',
          "foursquare.checkins"),
-        ("export/venueRatings.json", '{"items":[{"id":"a","rating":1}]}', None),
+        ("export/venueRatings.json", '{"items":[{"id":"a","rating":1}]}', "json.wrapped"),
         ("export/Ratings.csv", THUMBS, "netflix.ratings"),
         ("Netflix/Ratings.csv", "venue,stars\nA,1\n", "csv.table"),
         ("Spotify/StreamingHistory0.json", '[{"video":"a"}]', "json.array"),

@@ -133,8 +133,8 @@ def test_numbers_that_are_none(take: Take, database: Database, seen: Seen) -> No
         }
     )
     assert ends == {
-        "1e400.json": (1, ["bad_number"]),
-        "NaN.json": (1, ["bad_number"] * 2),
+        "1e400.json": (2, []),
+        "NaN.json": (2, []),  # the third says the same as the one in the file before
         "5,000 digits.json": (2, []),
         "64 bits.json": (2, []),
         "a key twice.json": (2, []),
@@ -145,7 +145,7 @@ def test_numbers_that_are_none(take: Take, database: Database, seen: Seen) -> No
     assert {"n": "18446744073709551616"} in held
     assert {"k": 2} in held
     assert all(math.isfinite(v) for row in held for v in row.values() if isinstance(v, float))
-    seen("too long for a number: kept as text; of a key that stands twice the last counts")
+    seen("too long: kept as text; none: null, flagged; of a key that stands twice the last counts")
 
 
 @pytest.mark.threat("dates")
@@ -193,7 +193,7 @@ def test_tables_that_lie(take: Take, database: Database, seen: Seen) -> None:
         }
     )
     assert ends == {
-        "ragged.csv": (1, ["ragged_row"] * 2),
+        "ragged.csv": (2, ["ragged_row"]),
         "NUL.csv": (1, []),
         "200 kB in a cell.csv": (1, []),
         "never closed.csv": (1_998, ["unclosed_quote"]),

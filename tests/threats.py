@@ -88,7 +88,7 @@ THREATS = {
     ),
     "numbers": Threat(
         "1e400, NaN, 5,000-digit integers, duplicate keys",
-        "Infinity and NaN rejected, big numbers kept as text",
+        "Infinity and NaN become null, flagged; big numbers kept as text",
     ),
     "dates": Threat(
         "year 0, 99999, 30 February, 1e20, milliseconds for seconds",
