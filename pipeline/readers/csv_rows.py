@@ -163,7 +163,7 @@ def sniff(head: bytes, delimiters: Sequence[str] = _DELIMITERS) -> Dialect:
     newline = "\r" if b"\r" in head and b"\n" not in head else "\n"
     quote = _quote(head)
     ways = (False, True) if quote == '"' and b'\\"' in head else (False,)
-    best, best_score = Dialect(delimiters[0], quote, newline), (0.0, False)
+    best, best_score = Dialect(delimiters[-1], quote, newline), (0.0, False)
     for delimiter, escapes in product(delimiters, ways):
         dialect = Dialect(delimiter, quote, newline, escapes)
         widths = [len(row) for _, row in _sample(head, 0, dialect)]
