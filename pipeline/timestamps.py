@@ -17,6 +17,7 @@ Flags of the `Instant`s made here:
 - `zone_unknown`: the text is in UTC and says that the local zone is not known (`-0000`).
 - `leap_second`: the second was 60; `at` is the second after 59, as in POSIX time.
 - `out_of_range`: a real time outside the years 1900 to 2100; `at` is None.
+- `time_unread`: a text in no spelling that is known here; `at` is None.
 
 What names no zone stays as it is written until all of a record is known: only then, by `settled`,
 is it read in the zone of its place or its owner (`in_usual_zone`), and by `utc_text` before, which
@@ -73,7 +74,9 @@ def iso(text: str) -> Instant:
     """The moment of an ISO 8601 or RFC 3339 text.
 
     Date and clock are parted by `T` or a space; the zone is `Z`, an offset, `UTC`, `GMT`, an
-    offset followed by ` UTC` (as Go prints it), or missing. A date alone is its midnight.
+    offset followed by ` UTC` (as Go prints it), or missing. A date alone is its midnight. Behind
+    it may stand what RFC 9557 puts there, `[Europe/Brussels]`: that zone is taken where the text
+    has no other.
     Raises `BadValue(BAD_TIME)` for anything else and for dates that never were.
     """
     try:
@@ -127,9 +130,49 @@ def _rare_iso(text: str) -> Instant:
         _refuse("the time is not a text")
     plain = _plain(text)
     found = _ISO.fullmatch(plain) or _BASIC.fullmatch(plain)
-    if found is None:
+    if found is not None:
+        return _from_match(found, text)
+    tagged = _TAGGED.fullmatch(plain)
+    if tagged is None:
         _refuse("the time is not in ISO 8601")
-    return _from_match(found, text)
+    return _in_named_zone(iso(tagged["time"]), tagged["tags"], text)
+
+
+#: `2022-03-27T15:32:37+02:00[Europe/Brussels]`, `...Z[u-ca=hebrew]`.
+_TAGGED = re.compile(r"(?P<time>[^\[\]]{1,64}?) ?(?P<tags>(?:\[[^\[\]]{1,64}\])+)", re.ASCII)
+
+
+def _in_named_zone(moment: Instant, tags: str, text: str) -> Instant:
+    """The moment with the zone that stands behind it in brackets, if it has none of its own."""
+    if moment.flag == "zone_assumed":
+        from pipeline import zones  # noqa: PLC0415 - its tables cost a tenth of a second
+
+        names = [name for tag in tags[1:-1].split("][") if "=" not in (name := tag.lstrip("!"))]
+        zone = zones.named(names[0]) if names else None
+        if zone is not None:
+            moment = in_zone(moment, zone)
+        elif names:
+            moment = Instant(moment.at, text, None, "zone_unknown", ZoneSource.ASSUMED)
+    return msgspec.structs.replace(moment, text=text)
+
+
+#: What `or_unread` flags: `at` is None, `text` is what stood there.
+UNREAD = "time_unread"
+
+
+def or_unread(text: str) -> Instant:
+    """As `iso`; a text that is in none of its spellings is a time that can't be read.
+
+    Raises `BadValue(BAD_TIME)` for a date that never was.
+    """
+    try:
+        return iso(text)
+    except BadValue:
+        plain = _plain(text)
+        bare = tagged["time"] if (tagged := _TAGGED.fullmatch(plain)) else plain
+        if _ISO.fullmatch(bare) or _BASIC.fullmatch(bare):
+            raise
+    return Instant(None, text, None, UNREAD)
 
 
 def _from_match(found: re.Match[str], text: str) -> Instant:
