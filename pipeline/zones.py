@@ -59,13 +59,24 @@ _SHOWN = re.compile(r"\((?:utc|gmt)\s*([+-]\d{1,2}:?\d\d)?\)[\s-]*(.+)")
 _LAND = re.compile(r"\s+(?:islands?|is\.)$|\s*\(.*\)$")
 _AMERICAN = re.compile(r"(eastern|central|mountain|pacific|atlantic) time\b(?! \(mexico)")
 _AREAS = frozenset(
-    "Africa America Antarctica Asia Atlantic Australia Europe Indian Pacific".split()
+    [
+        "Africa",
+        "America",
+        "Antarctica",
+        "Asia",
+        "Atlantic",
+        "Australia",
+        "Europe",
+        "Indian",
+        "Pacific",
+    ]
 )
 _NO_CITIES = frozenset({"act", "lhi", "north", "nsw", "queensland", "south", "west"})
 #: What Windows shows of zones by no city that a zone of IANA is named after.
 _REGIONS = {
     "abu dhabi": "Asia/Dubai",
     "alaska": "America/Anchorage",
+    "aleutian": "America/Adak",
     "arizona": "America/Phoenix",
     "astana": "Asia/Almaty",
     "baja california": "America/Tijuana",
@@ -75,6 +86,7 @@ _REGIONS = {
     "central america": "America/Guatemala",
     "chatham": "Pacific/Chatham",
     "chennai": "Asia/Kolkata",
+    "chokurdakh": "Asia/Srednekolymsk",
     "city of buenos aires": "America/Argentina/Buenos_Aires",
     "cabo verde": "Atlantic/Cape_Verde",
     "ekaterinburg": "Asia/Yekaterinburg",
@@ -89,6 +101,8 @@ _REGIONS = {
     "nuku'alofa": "Pacific/Tongatapu",
     "nur-sultan": "Asia/Almaty",
     "port louis": "Indian/Mauritius",
+    "saint pierre and miquelon": "America/Miquelon",
+    "salvador": "America/Bahia",
     "samoa": "Pacific/Apia",
     "saskatchewan": "America/Regina",
     "solomon": "Pacific/Guadalcanal",
