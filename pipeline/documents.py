@@ -121,7 +121,7 @@ def _reader(kind: str, parameters: str) -> Callable[[bytes], Text] | None:
         (p.partition("=")[2].strip(" \"'") for p in parameters.split(";") if "charset=" in p), None
     )
     if kind in _HTML:
-        return lambda data: _html(text.decode(data, declared)[0])
+        return lambda data: _html(text.decode(data, text.declared_in_html(data, declared))[0])
     if kind.startswith("text/"):
         return lambda data: Text(text=text.decode(data, declared)[0].replace("\r\n", "\n"))
     return None
