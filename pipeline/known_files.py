@@ -45,6 +45,10 @@ def _is_html(head: Head) -> bool:
     return peek.text_of(head)[:1] == b"<"
 
 
+def _has_named_lines(head: Head) -> bool:
+    return re.match(rb"\s*[A-Z][\w -]*: ", peek.text_of(head)) is not None
+
+
 #: reference 2.4, 2.5, 2.8, 4.1, 8, 10, 15, 16 and 19.
 KNOWN_FILES: tuple[KnownFile, ...] = (
     KnownFile(
@@ -74,7 +78,7 @@ KNOWN_FILES: tuple[KnownFile, ...] = (
     ),
     KnownFile(
         reason=Reason.TWIN,
-        paths=(r"(.+/)?Keep/[^/]+\.html",),
+        paths=(r"(.+/)?Keep/[^/]+\.html", r"(.+/)?Takeout/Google (Keep|Notizen)/[^/]+\.html"),
         looks_like=_is_html,
         says="the page of a note; the same note is in the .json beside it",
     ),
@@ -113,6 +117,12 @@ KNOWN_FILES: tuple[KnownFile, ...] = (
         ),
         looks_like=_is_html,
         says="the HTML flavour of a Meta export: ask for the download again, as JSON",
+    ),
+    KnownFile(
+        reason=Reason.ELSEWHERE,
+        paths=(r"(.+/)?TikTok/.+\.txt",),
+        looks_like=_has_named_lines,
+        says="the TXT flavour of a TikTok export: ask for the download again, as JSON",
     ),
     KnownFile(
         reason=Reason.ELSEWHERE,

@@ -26,6 +26,8 @@ CASES = {
     "Takeout/Chrome/Dictionary.csv": (b"Encrypted\n", Reason.SETTINGS),
     "Takeout/Google Photos/print-subscriptions.json": (b"{}", Reason.SETTINGS),
     "Takeout/Keep/Heron.html": (b"<html></html>", Reason.TWIN),
+    "Takeout/Google Notizen/Heron.html": (b"<html></html>", Reason.TWIN),
+    "TikTok/Activity/Like List.txt": (b"Date: 2025-12-01 10:20:31 UTC\n", Reason.ELSEWHERE),
     "chat.html": (b"<html></html>", Reason.TWIN),
     "apple_health_export/export_cda.xml": (b"<?xml?>", Reason.TWIN),
     "Databases/msgstore.db.crypt15": (b"\0", Reason.ENCRYPTED),
@@ -57,6 +59,8 @@ def test_every_kind_of_wrong_file_has_a_case() -> None:
         ("Settings.json", b'{"theme": "dark"}'),
         ("project/chat.html", b"plain text"),
         ("Keepsakes/Heron.html", b"<html>"),
+        ("Google Notizen/Heron.html", b"<html>"),
+        ("TikTok/Ideas.txt", b"dance more\n"),
         ("my assets/list.csv", b"a,b\n"),
     ],
 )
