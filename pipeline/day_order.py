@@ -188,7 +188,7 @@ def read(text: str, orders: Orders) -> Instant:
         raise BadValue(Reason.BAD_TIME, "the day does not exist")
     number = possible.get(str(order)) or next(iter(possible.values()))
     moment = timestamps.iso(date.fromordinal(number).isoformat())
-    if not sure and len(set(possible.values())) > 1:
+    if not sure and len(set(day.readings().values())) > 1:
         return msgspec.structs.replace(
             moment, text=text, flag="day_month_ambiguous", zone=ZoneSource.ASSUMED
         )

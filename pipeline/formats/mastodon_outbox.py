@@ -129,7 +129,8 @@ def _texts(value: object) -> list[str]:
 def _tags(tags: object) -> dict[str, Any]:
     """Hashtags are labels, mentions are people, whatever else (emoji) is named."""
     labels, people, others = [], [], []
-    for tag in tags if isinstance(tags, list) else [tags] if tags else []:
+    found: list[Any] = tags if isinstance(tags, list) else [tags] if tags else []
+    for tag in found:
         kind = tag.get("type") if isinstance(tag, dict) else None
         name = tag.get("name") if isinstance(tag, dict) else None
         if not isinstance(name, str):
