@@ -16,9 +16,10 @@ What lies between entries is the statement's own: its number, its balances.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import BinaryIO, ClassVar, NamedTuple
+from typing import Any, BinaryIO, ClassVar, NamedTuple
 
 import msgspec
 
@@ -29,8 +30,8 @@ from schemas.records import RawRecord, Rejection
 _BLOCK = 1 << 20
 _LONGEST_MARK = 1024
 _RAW_KEPT = 64 * 1024
-#: Notes that stand in the ledger; those of later statements are looked for anew.
-_NOTES = 1_000
+#: Statements whose notes stand in the ledger; of more, every other one's, or every fourth's.
+_NOTES = 256
 
 
 class _Mark(NamedTuple):
@@ -69,23 +70,27 @@ class Blocks(msgspec.Struct, frozen=True, kw_only=True):
         return f"blocks:{self.kind}"
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """`notes`: [offset, what was noted] of the first statements; `more` if there are others."""
-        notes = []
-        for mark in _outside(self._marks(source, 0)):
-            if len(notes) == _NOTES:
-                return {"notes": notes, "more": True}
-            notes.append([mark.start, dict(mark.notes)])
-        return {"notes": notes, "more": False}
+        """`notes`: [offset, all that is known there] of statements; `step`: every which."""
+        notes: list[list[Any]] = []
+        known: dict[str, str] = {}
+        step = 1
+        for nth, mark in enumerate(_outside(self._marks(source, 0))):
+            known = {**known, **mark.notes}
+            if nth % step == 0:
+                notes.append([mark.start, known])
+            if len(notes) > _NOTES:
+                notes, step = notes[::2], 2 * step
+        return {"notes": notes, "step": step}
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
         """Ranges of whole entries; the last goes to the end of the file."""
         size = source.seek(0, 2)
-        start = end = held = 0
+        start = held = 0
         for span in self._spans(source, Slice(0, size)):
             if held and (held >= limits.records or span.end - start > limits.size):
-                yield Slice(start, end)
+                yield Slice(start, span.start)
                 start, held = span.start, 0
-            end, held = span.end, held + 1
+            held += 1
         if size:
             yield Slice(start, size)
 
@@ -100,7 +105,7 @@ class Blocks(msgspec.Struct, frozen=True, kw_only=True):
             if span is None:
                 known = {**known, **mark.notes}
                 continue
-            item = self._item(source, span, known)
+            item = self._item(source, span, known, size)
             told = isinstance(item, Rejection) and item.reason is Reason.TRUNCATED
             yield item
         if part.end == size and self.closing and not told and not self._is_whole(source, size):
@@ -123,7 +128,7 @@ class Blocks(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
     def _item(
-        self, source: BinaryIO, span: _Span, known: Mapping[str, str]
+        self, source: BinaryIO, span: _Span, known: Mapping[str, str], size: int
     ) -> RawRecord | Rejection:
         length = span.end - span.start
         source.seek(span.start)
@@ -131,7 +136,7 @@ class Blocks(msgspec.Struct, frozen=True, kw_only=True):
             raw, detail = source.read(_RAW_KEPT), f"an entry of over {self.item_bytes} bytes"
             return _rejected(Reason.ITEM_TOO_LARGE, detail, raw, span)
         data = source.read(length)
-        if span.open and self.end:
+        if span.open and self.end and span.end == size:
             detail = "the file breaks off in an entry"
             return _rejected(Reason.TRUNCATED, detail, data[:_RAW_KEPT], span)
         try:
@@ -142,16 +147,15 @@ class Blocks(msgspec.Struct, frozen=True, kw_only=True):
 
     def _known(self, source: BinaryIO, at: int, context: Context) -> dict[str, str]:
         """What was noted before an offset."""
-        known: dict[str, str] = {}
-        last = 0
-        for start, notes in context["notes"]:
-            if start < at:
-                known |= notes
-                last = start
-        if context["more"] and last == context["notes"][-1][0]:
+        notes = context["notes"]
+        nth = bisect_left(notes, at, key=lambda note: note[0]) - 1
+        if nth < 0:
+            return {}
+        last, known = notes[nth]
+        if context["step"] > 1:
             for mark in _outside(self._marks(source, last, at)):
-                known |= mark.notes
-        return known
+                known = {**known, **mark.notes}
+        return dict(known)
 
     def _is_whole(self, source: BinaryIO, size: int) -> bool:
         source.seek(max(0, size - _LONGEST_MARK))
