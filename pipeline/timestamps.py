@@ -31,7 +31,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -96,6 +96,20 @@ def iso(text: str) -> Instant:
         at = moment.replace(tzinfo=UTC) if len(text) < 13 else _fromisoformat(text + "Z")
         return Instant(at, text, None, "zone_assumed")
     return _with_offset(moment, zone.utcoffset(None) or _NO_TIME, text)
+
+
+def if_readable(
+    read: Callable[[str], Instant], written: str | None, flags: list[str]
+) -> Instant | None:
+    """The moment of a text; None, and the flag `time_unread`, where there is none.
+
+    For things that are worth keeping without a time.
+    """
+    try:
+        return read(written or "")
+    except BadValue:
+        flags.append("time_unread")
+        return None
 
 
 def spaced(text: str) -> Instant:
