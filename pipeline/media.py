@@ -15,13 +15,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 from PIL import ExifTags, Image, UnidentifiedImageError
 from tinytag import TinyTag, TinyTagException, UnsupportedFormatError
 
-from pipeline import places, timestamps, zones
+from pipeline import dated_names, movies, timestamps, zones
 from schemas.errors import BadValue
 from schemas.files import Member
 from schemas.records import Blob, DataType, Instant, Record, ZoneSource
@@ -55,8 +55,29 @@ DAMAGE = (
     struct.error,
     TinyTagException,
 )
-_EXIF_TIME = re.compile(r"(\d{4}):(\d\d):(\d\d) (\d\d:\d\d:\d\d)", re.ASCII)
-_TAKEN, _OFFSET = ExifTags.Base.DateTimeOriginal, ExifTags.Base.OffsetTimeOriginal
+#: EXIF has colons; programs that edit pictures write other marks, and more behind.
+_EXIF_TIME = re.compile(
+    r"(\d{4})[:/.-](\d\d)[:/.-](\d\d)[ T](\d\d:\d\d:\d\d)(?:\.\d*)?(Z|[+-]\d\d:?\d\d)?", re.ASCII
+)
+_ZONE = re.compile(r"Z|[+-]\d\d:\d\d", re.ASCII)
+#: How EXIF writes that a time is not known.
+_BLANK = re.compile(r"[0 :/.-]*")
+#: When clocks begin that nobody has set, as cameras write it: of Unix, DOS and others.
+_CLOCKS_BEGIN = frozenset(
+    f"{day} 00:00:00"
+    for day in ("1601:01:01", "1899:12:30", "1900:01:01", "1904:01:01", "1970:01:01", "1980:01:01")
+)
+#: Where a picture's time stands (EXIF 2.32, 4.6.6), best first: the tag, that of its offset from
+#: UTC, and the flag of a time that is not that of the taking.
+_LADDER = (
+    (ExifTags.Base.DateTimeOriginal, ExifTags.Base.OffsetTimeOriginal, None),
+    (ExifTags.Base.DateTimeDigitized, ExifTags.Base.OffsetTimeDigitized, "time_of_digitizing"),
+    (ExifTags.Base.DateTime, ExifTags.Base.OffsetTime, "time_of_change"),
+)
+
+
+#: Flags of times that are none.
+_NONE_KNOWN = frozenset({movies.CLOCK_UNSET, "time_unread"})
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +92,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 def picture(path: Path) -> Found:
     """A picture's size, and what its EXIF says. The time is the camera's clock, in the zone that
     it names, else in the one that the satellites' time beside it tells, else in that of the place.
+    Where no clock is known it is the time of digitizing, of the last change or of the satellites,
+    which a flag says.
     """
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as image:
@@ -84,26 +107,40 @@ def picture(path: Path) -> Found:
         return Found(flags=("broken",))
     camera = " ".join(filter(None, (_text(said, ExifTags.Base.Make), _model(said))))
     metadata = {"width": width, "height": height, **({"camera": camera} if camera else {})}
-    place = _position(gps)
-    return Found(time=_exif_time(said, gps, place), metadata=metadata | place)
+    place, odd = _position(gps)
+    time, rung = _exif_time(said, gps, place)
+    return Found(time=time, metadata=metadata | place, flags=(*rung, *odd))
 
 
 def record(found: Found, member: Member, source: str) -> Record:
     """The medium that a whole file is: kept in the blob store, known by its bytes."""
     name = PurePosixPath(member.path).name
-    flags = {"flags": list(found.flags)} if found.flags else {}
+    time, noted = _dated(found, name)
+    flags = {"flags": noted} if noted else {}
     return Record(
         data_type=DataType.MEDIA,
         source=source,
         record_type=RecordType.MEDIUM,
         identity=("sha256", member.sha256),
-        time=found.time,
+        time=time,
         title=found.title or name,
         content_type=member.media_type,
         metadata={**found.metadata, **flags},
         blob=Blob(sha256=member.sha256, size=member.size, media_type=member.media_type, name=name),
         beside={"path": member.path},
     )
+
+
+def _dated(found: Found, name: str) -> tuple[Instant | None, list[str]]:
+    """The file's own time, else the one in its name; and the flags of the record."""
+    own = found.time
+    if own is not None and own.flag not in _NONE_KNOWN:
+        return own, list(found.flags)
+    told = dated_names.moment(name)
+    if told is None:
+        return own, list(found.flags)
+    doubt = [own.flag] if own is not None and own.flag else []
+    return told, [*found.flags, *doubt, dated_names.FLAG]
 
 
 def _exif(image: Image.Image) -> Image.Exif:
@@ -123,21 +160,56 @@ def _model(said: Mapping[int, Any]) -> str:
 
 def _exif_time(
     said: Mapping[int, Any], gps: Mapping[int, Any], place: Mapping[str, float]
-) -> Instant | None:
-    written, zone = _text(said, _TAKEN), _text(said, _OFFSET)
+) -> tuple[Instant | None, tuple[str, ...]]:
+    """The time on the highest rung of the ladder that has one, and the flag of that rung."""
+    unread: Instant | None = None
+    for tag, _, flag in _LADDER:
+        written = _text(said, tag)
+        if _BLANK.fullmatch(written):
+            continue
+        if written in _CLOCKS_BEGIN:
+            unread = unread or Instant(None, written, None, movies.CLOCK_UNSET)
+        elif (time := _clock(written, _offset(said, tag))) is None:
+            unread = unread or Instant(None, written, None, "time_unread")
+        else:
+            return _placed(time, gps, place), (flag,) if flag else ()
+    fix = _fix(gps)
+    if fix is not None:
+        return Instant(fix, fix.isoformat(), 0), ("time_of_satellites",)
+    return unread, ()
+
+
+def _offset(said: Mapping[int, Any], tag: int) -> str:
+    """A time's own offset from UTC, else that of another of the times which shows the same clock:
+    an editor that changes a picture writes the offset of its own clock."""
+    written = _text(said, tag)
+    own = [offset for other, offset, _ in _LADDER if other == tag]
+    alike = [offset for other, offset, _ in _LADDER if _text(said, other) == written]
+    found = (_text(said, offset) for offset in (*own, *alike))
+    return next((text for text in found if _ZONE.fullmatch(text)), "")
+
+
+def _clock(written: str, offset: str) -> Instant | None:
     found = _EXIF_TIME.fullmatch(written)
-    if found is None or found[1] == "0000":
+    if found is None:
         return None
+    zone = found[5] or offset
     try:
         time = timestamps.iso(f"{found[1]}-{found[2]}-{found[3]}T{found[4]}{zone}")
     except BadValue:
         return None
+    return msgspec.structs.replace(time, text=written if found[5] else f"{written}{zone}")
+
+
+def _placed(time: Instant, gps: Mapping[int, Any], place: Mapping[str, float]) -> Instant:
+    """The time in the zone that the satellites' time tells, else the place, if it names none."""
     there = _zone_beside(time, gps)
     if there is None and place and timestamps.leaves_zone_open(time):
         there = zones.at(place["latitude"], place["longitude"])
-    if there is not None:
-        time = timestamps.in_zone(time, there, ZoneSource.COORDINATE)
-    return msgspec.structs.replace(time, text=f"{written}{zone}")
+    if there is None:
+        return time
+    placed = timestamps.in_zone(time, there, ZoneSource.COORDINATE)
+    return msgspec.structs.replace(placed, text=time.text)
 
 
 #: Zones are whole quarters of an hour; a fix that is minutes old tells none.
@@ -145,46 +217,70 @@ _QUARTER, _SLACK, _WIDEST = timedelta(minutes=15), timedelta(minutes=2), timedel
 
 
 def _zone_beside(local: Instant, gps: Mapping[int, Any]) -> tzinfo | None:
-    """The offset of the camera's clock from the time of the satellites, which is UTC.
-
-    EXIF 2.32, 4.6.6: `GPSDateStamp` is `YYYY:MM:DD`, `GPSTimeStamp` three rationals.
-    """
-    try:
-        year, month, day = (int(part) for part in _text(gps, ExifTags.GPS.GPSDateStamp).split(":"))
-        hours, minutes, seconds = (float(part) for part in gps[ExifTags.GPS.GPSTimeStamp])
-        clock = timedelta(hours=hours, minutes=minutes, seconds=seconds)
-        fix = datetime(year, month, day, tzinfo=UTC) + clock
-    except DAMAGE:
-        return None
-    if local.at is None:
+    """The offset of the camera's clock from the time of the satellites."""
+    fix = _fix(gps)
+    if fix is None or local.at is None:
         return None
     ahead = local.at - fix
     offset = round(ahead / _QUARTER) * _QUARTER
     return timezone(offset) if abs(offset) <= _WIDEST and abs(ahead - offset) <= _SLACK else None
 
 
-def _position(gps: Mapping[int, Any]) -> dict[str, float]:
-    """Latitude, longitude and altitude of the GPS block; nothing where it is odd, or 0, 0."""
+def _fix(gps: Mapping[int, Any]) -> datetime | None:
+    """The time of the satellites, which is UTC.
+
+    EXIF 2.32, 4.6.6: `GPSDateStamp` is `YYYY:MM:DD`, `GPSTimeStamp` three rationals.
+    """
     try:
-        north = _degrees(gps[ExifTags.GPS.GPSLatitude], gps[ExifTags.GPS.GPSLatitudeRef], "S")
-        east = _degrees(gps[ExifTags.GPS.GPSLongitude], gps[ExifTags.GPS.GPSLongitudeRef], "W")
+        date = _text(gps, ExifTags.GPS.GPSDateStamp).replace("-", ":").split(":")
+        year, month, day = (int(part) for part in date)
+        hours, minutes, seconds = (float(part) for part in gps[ExifTags.GPS.GPSTimeStamp])
+        clock = timedelta(hours=hours, minutes=minutes, seconds=seconds)
+        fix = datetime(year, month, day, tzinfo=UTC) + clock
     except DAMAGE:
-        return {}
-    if not (north or east) or not (abs(north) <= 90 and abs(east) <= 180):
-        return {}
+        return None
+    return fix if _FIRST_FIX <= fix.year <= timestamps.LAST_YEAR else None
+
+
+#: The satellites' time begins.
+_FIRST_FIX = 1980
+
+
+def _position(gps: Mapping[int, Any]) -> tuple[dict[str, float], tuple[str, ...]]:
+    """Latitude, longitude and altitude of the GPS block. Nothing where that says 0, 0; nothing but
+    a flag where it can't be understood, or does not say which side of the equator it means."""
+    if ExifTags.GPS.GPSLatitude not in gps and ExifTags.GPS.GPSLongitude not in gps:
+        return {}, ()
+    unread: tuple[dict[str, float], tuple[str, ...]] = {}, ("place_unread",)
+    try:
+        north = _degrees(gps[ExifTags.GPS.GPSLatitude])
+        east = _degrees(gps[ExifTags.GPS.GPSLongitude])
+        if not (north or east):
+            return {}, ()
+        north *= _side(gps[ExifTags.GPS.GPSLatitudeRef], "N", "S")
+        east *= _side(gps[ExifTags.GPS.GPSLongitudeRef], "E", "W")
+    except DAMAGE:
+        return unread
+    if not (abs(north) <= 90 and abs(east) <= 180):
+        return unread
     said = {"latitude": north, "longitude": east}
     with suppress(*DAMAGE):
         altitude = float(gps[ExifTags.GPS.GPSAltitude])
         if math.isfinite(altitude):
             below = gps.get(ExifTags.GPS.GPSAltitudeRef) in (1, b"\x01")
             said["altitude_m"] = -altitude if below else altitude
-    return said
+    return said, ()
 
 
-def _degrees(parts: Any, side: str, negative: str) -> float:
+def _degrees(parts: Any) -> float:
     degrees, minutes, seconds = (float(part) for part in parts)
-    value = degrees + minutes / 60 + seconds / 3600
-    return round(-value if side.strip("\0 ").upper() == negative else value, 7)
+    return round(degrees + minutes / 60 + seconds / 3600, 7)
+
+
+def _side(said: Any, positive: str, negative: str) -> int:
+    """1 or -1, by a letter or a word that begins with it. Raises KeyError for any other."""
+    text = said.decode("ascii") if isinstance(said, bytes) else str(said)
+    return {positive: 1, negative: -1}[text.strip("\0 ").upper()[:1]]
 
 
 #: A megabyte of noise takes tinytag more than a second: it looks for a frame at every byte.
@@ -210,89 +306,24 @@ _TAGS = {"artist": "artist", "album": "album", "date": "year", "genre": "genre"}
 def recording(path: Path) -> Found:
     """How long sound or video is, and what its tags say. A video's time is when it was made, and
     its place where."""
-    time = _movie_time(path)
+    film = movies.read(path)
     try:
         with path.open("rb", buffering=0) as raw:  # by content: a member's name is none of its own
             found = TinyTag.get(file_obj=_Bounded(raw))
     except UnsupportedFormatError:
-        return Found(time=time, flags=("unreadable",))
+        if film.duration_s is None:
+            return Found(time=film.time, flags=(*film.flags, "unreadable"))
+        said = {"duration_s": film.duration_s, **film.place}
+        return Found(time=film.time, metadata=said, flags=film.flags)
     except DAMAGE:
-        return Found(time=time, flags=("broken",))
-    said: dict[str, Any] = {ours: _tag(getattr(found, name)) for ours, name in _TAGS.items()}
+        return Found(time=film.time, flags=(*film.flags, "broken"))
+    tags: dict[str, Any] = {ours: _tag(getattr(found, name)) for ours, name in _TAGS.items()}
     if found.duration is not None and math.isfinite(found.duration) and found.duration > 0:
-        said["duration_s"] = round(found.duration, 3)
-    metadata = {name: value for name, value in said.items() if value}
-    return Found(time=time, title=_tag(found.title), metadata=metadata | _movie_place(path))
+        tags["duration_s"] = round(found.duration, 3)
+    metadata = {name: value for name, value in tags.items() if value}
+    metadata |= film.place
+    return Found(time=film.time, title=_tag(found.title), metadata=metadata, flags=film.flags)
 
 
 def _tag(value: str | None) -> str | None:
     return ((value or "").replace("\0", "").strip()[:1_000]) or None
-
-
-_MOVIE_EPOCH = datetime(1904, 1, 1, tzinfo=UTC)
-_BOXES = 1_000
-
-
-def _movie_time(path: Path) -> Instant | None:
-    """`creation_time` of the movie header (ISO 14496-12, 8.2.2): seconds since 1904, in UTC."""
-    try:
-        with path.open("rb") as source:
-            if source.read(12)[4:8] != b"ftyp":
-                return None
-            moov = _box(source, 0, path.stat().st_size, b"moov")
-            mvhd = _box(source, *moov, b"mvhd") if moov else None
-            if mvhd is None:
-                return None
-            source.seek(mvhd[0])
-            head = source.read(12)
-    except OSError:
-        return None
-    seconds = int.from_bytes(head[4:12] if head[:1] == b"\1" else head[4:8], "big")
-    if not seconds or seconds >= 1 << 33:
-        return None
-    at = _MOVIE_EPOCH + timedelta(seconds=seconds)
-    if at.year > timestamps.LAST_YEAR:
-        return Instant(None, str(seconds), 0, "out_of_range")
-    return Instant(at, str(seconds), 0)
-
-
-def _movie_place(path: Path) -> dict[str, float]:
-    """Where a movie was made, as cameras and phones say it (`moov.udta.\xa9xyz`, ISO 6709, behind
-    a length and a language); nothing where it is odd, or 0, 0."""
-    try:
-        with path.open("rb") as source:
-            if source.read(12)[4:8] != b"ftyp":
-                return {}
-            found: tuple[int, int] | None = (0, path.stat().st_size)
-            for name in (b"moov", b"udta", b"\xa9xyz"):
-                found = _box(source, *found, name) if found else None
-            if found is None:
-                return {}
-            source.seek(found[0])
-            said = source.read(min(100, found[1] - found[0]))
-        north, east, up = places.iso6709(said[4:].decode("ascii", "replace"))
-    except (OSError, BadValue):
-        return {}
-    if not (north or east):
-        return {}
-    place = {"latitude": north, "longitude": east}
-    return place if up is None else {**place, "altitude_m": up}
-
-
-def _box(source: BinaryIO, start: int, end: int, wanted: bytes) -> tuple[int, int] | None:
-    """Where the inside of the first box of a kind lies, of those side by side in a range."""
-    for _ in range(_BOXES):
-        source.seek(start)
-        head = source.read(16)
-        if len(head) < 8 or start >= end:
-            return None
-        size, skip = int.from_bytes(head[:4], "big"), 8
-        if size == 1:
-            size, skip = int.from_bytes(head[8:16], "big"), 16
-        stop = end if size == 0 else start + size
-        if head[4:8] == wanted:
-            return start + skip, min(stop, end)
-        if stop <= start:
-            return None
-        start = stop
-    return None

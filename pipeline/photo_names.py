@@ -74,6 +74,7 @@ class Sidecars:
             ("live", self._live),
             ("title", self._by_title),
             ("prefix", self._by_prefix),
+            ("stem", self._by_stem),
         ):
             if (found := way(medium)) is not None:
                 return Match(found, rule)
@@ -96,7 +97,8 @@ class Sidecars:
         for mark in _EDITED:
             if original := _without(stem, mark):
                 plain = f"{original}{number}{suffix}"
-                return self._exact(plain) or self._by_rule(plain)
+                rules = (self._exact, self._by_rule, self._by_title, self._by_stem)
+                return next((found for rule in rules if (found := rule(plain))), None)
         return None
 
     def _live(self, medium: str) -> str | None:
@@ -119,18 +121,43 @@ class Sidecars:
             found += self._bases.get((wanted[:end], count), ())[:2]
         return _only(found)
 
+    def _by_stem(self, medium: str) -> str | None:
+        """By a name without the suffix, which Google leaves out where its title has none."""
+        stem, number, _ = _parts(medium)
+        return self._first(_cut_names(stem, number))
+
 
 def _expected(medium: str) -> Iterator[str]:
     """The names that a sidecar of this medium can have: cut, and numbered in either way."""
     stem, number, suffix = _parts(medium)
     whole = f"{stem}{suffix}"
     for name, mark in ((whole, number), (medium, "")):
-        yield f"{name}{mark}.json"
-        yield f"{name}{_SUFFIX}{mark}.json"
-        yield f"{name[:_SIDECAR_CHARACTERS]}{mark}.json"
-        long = f"{name}{_SUFFIX}"
-        for end in range(_SIDECAR_CHARACTERS, len(name), -1):
-            yield f"{long[:end]}{mark}.json"
+        yield from _cut_names(name, mark)
+
+
+def _cut_names(name: str, mark: str) -> Iterator[str]:
+    """The names that a sidecar of this name can have, old and new, whole and cut."""
+    yield f"{name}{mark}.json"
+    yield f"{name}{_SUFFIX}{mark}.json"
+    yield f"{_cut(name, _SIDECAR_CHARACTERS)}{mark}.json"
+    long = _cut(f"{name}{_SUFFIX}", _SIDECAR_CHARACTERS)
+    for end in range(len(long), len(name), -1):
+        yield f"{long[:end]}{mark}.json"
+
+
+def _units(text: str) -> int:
+    """How long Google finds a text: it counts in UTF-16, so that most emoji are two."""
+    return len(text) + sum(character > "\uffff" for character in text)
+
+
+def _cut(text: str, most: int) -> str:
+    """As many characters of a text as have so many units."""
+    if _units(text) <= most:
+        return text
+    end = min(len(text), most)
+    while _units(text[:end]) > most:
+        end -= 1
+    return text[:end]
 
 
 def _parts(medium: str) -> tuple[str, str, str]:
@@ -163,7 +190,7 @@ def _without(stem: str, mark: str) -> str:
     normal = unicodedata.normalize("NFC", stem)
     if normal.lower().endswith(mark):
         return normal[: -len(mark)]
-    if len(normal) == _MEDIUM_CHARACTERS:
+    if _units(normal) in (_MEDIUM_CHARACTERS, _MEDIUM_CHARACTERS + 1):
         for end in range(len(mark) - 1, 1, -1):
             if normal.lower().endswith(mark[:end]):
                 return normal[:-end]
@@ -184,4 +211,4 @@ def _safe(title: str) -> str:
     stem, dot, suffix = _key(_REPLACED.sub("_", title)).rpartition(".")
     if not dot:
         stem, suffix = suffix, ""
-    return f"{stem[:_MEDIUM_CHARACTERS]}{dot}{suffix}"
+    return f"{_cut(stem, _MEDIUM_CHARACTERS)}{dot}{suffix}"

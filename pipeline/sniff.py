@@ -67,6 +67,9 @@ _MBOX_START = re.compile(
     rb"From [^\r\n]*(Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} [ \d]\d \d\d:\d\d"
     rb"|From [^\r\n]*\d\d:\d\d[^\r\n]*\r?\n[!-9;-~]+:[^\r\n]*"
 )
+#: What a film of QuickTime begins with where it has no `ftyp` (QuickTime File Format, "Atoms").
+OLD_ATOMS = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+_IN_MOOV = (b"mvhd", b"cmov", b"rmra", b"udta", b"prfl", b"clip")
 _DELIMITERS = ",;\t|"
 _local = threading.local()
 
@@ -177,7 +180,24 @@ def _content_type(head: bytes, name: str) -> str:
     kind = _by_libmagic(head)
     if kind.startswith("text/") or kind in ("application/csv", "application/json"):
         return _text_type(kind, text, name)
+    if kind == "application/octet-stream" and _is_old_movie(head):
+        return "video/quicktime"
     return kind
+
+
+def _is_old_movie(head: bytes) -> bool:
+    """Whether a head begins with atoms of QuickTime, as far as it shows them, up to the film's."""
+    at = 0
+    while (kind := head[at + 4 : at + 8]) in OLD_ATOMS:
+        size, skip = int.from_bytes(head[at : at + 4], "big"), 8
+        if size == 1:
+            size, skip = int.from_bytes(head[at + 8 : at + 16], "big"), 16
+        if kind == b"moov":
+            return head[at + skip + 4 : at + skip + 8] in _IN_MOOV
+        if size < skip:
+            return size == 0 and kind == b"mdat"
+        at += size
+    return at >= len(head)
 
 
 def _as_utf8(head: bytes) -> bytes:

@@ -11,6 +11,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from pipeline import media
+from schemas.records import Instant
 from tests.make_media import movie, picture, sound
 
 
@@ -32,15 +33,27 @@ def test_a_picture_says_when_and_where(tmp_path: Path, suffix: str) -> None:
     }
 
 
-@pytest.mark.parametrize("written", ["", "0000:00:00 00:00:00", "2026:02:30 09:00:00", "yesterday"])
-def test_a_time_that_is_none_is_none(tmp_path: Path, written: str) -> None:
+@pytest.mark.parametrize(
+    ("written", "flag"),
+    [
+        ("", None),
+        ("0000:00:00 00:00:00", None),
+        ("    :  :     :  :  ", None),
+        ("2026:02:30 09:00:00", "time_unread"),
+        ("yesterday", "time_unread"),
+        ("1904:01:01 00:00:00", "clock_unset"),
+    ],
+)
+def test_a_time_that_is_none_is_none(tmp_path: Path, written: str, flag: str | None) -> None:
     exif = Image.Exif()
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = written
     place = exif.get_ifd(ExifTags.IFD.GPSInfo)
     place[ExifTags.GPS.GPSLatitudeRef], place[ExifTags.GPS.GPSLatitude] = "N", (0.0, 0.0, 0.0)
     place[ExifTags.GPS.GPSLongitudeRef], place[ExifTags.GPS.GPSLongitude] = "E", (0.0, 0.0, 0.0)
     Image.new("L", (2, 2)).save(tmp_path / "a.jpg", exif=exif)
-    assert media.picture(tmp_path / "a.jpg") == media.Found(metadata={"width": 2, "height": 2})
+    time = Instant(None, written, None, flag) if flag else None
+    expected = media.Found(time=time, metadata={"width": 2, "height": 2})
+    assert media.picture(tmp_path / "a.jpg") == expected
 
 
 def test_pixels_are_not_decoded(tmp_path: Path) -> None:

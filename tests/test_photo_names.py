@@ -59,6 +59,15 @@ STEM = LONG[:47]
         ("IMG_2.MP4", ["IMG_2.HEIC.json", "IMG_2.JPG.json"], None),
         # names that zips of macOS write in NFD
         (unicodedata.normalize("NFD", "Ö.jpg"), ["Ö.jpg.json"], ("Ö.jpg.json", "exact")),
+        # lengths are counted in UTF-16, in which an emoji is two
+        (f"{24 * '🦊'}.jpg", [f"{23 * '🦊'}.json"], (f"{23 * '🦊'}.json", "rule")),
+        (f"a{22 * '🦊'}b.jpg", [f"a{22 * '🦊'}b.json"], (f"a{22 * '🦊'}b.json", "rule")),
+        # a title without a suffix, and the edited copy of such a picture
+        ("Nest.png", ["Nest.supplemental-metadata.json"],
+         ("Nest.supplemental-metadata.json", "stem")),
+        ("Nest-edited.png", ["Nest.supplemental-metadata.json"],
+         ("Nest.supplemental-metadata.json", "edited")),
+        ("Nest(1).png", ["Nest.supplemental-metadata.json"], None),
         # nothing to be found
         ("IMG_3.jpg", ["IMG_4.jpg.json", "metadata.json"], None),
         ("IMG_3.jpg", [], None),

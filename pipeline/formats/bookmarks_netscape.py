@@ -1,7 +1,8 @@
 """Bookmarks and reading lists of any browser: a Netscape bookmark file.
 
 Takeout's `Chrome/Bookmarks.html` and `ReadingList.html`, and what Firefox, Safari and others
-export. Nested `<DL>`s of `<DT><A HREF= ADD_DATE=>`, times in seconds since 1970 (reference 2.4).
+export. Nested `<DL>`s of `<DT><A HREF= ADD_DATE=>`, times in seconds since 1970, or in microseconds
+as Google Bookmarks wrote them (reference 2.4).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pipeline import markup, timestamps
+from pipeline import bookmarks, markup
 from pipeline.format import Format, Rank
 from pipeline.readers.bookmarks import Bookmarks
 from schemas.errors import BadValue
@@ -34,19 +35,15 @@ def to_record(item: RawRecord, member: Member) -> Record:
     url, added = said.get("href"), said.get("add_date") or ""
     if not url or link is None:
         raise BadValue(Reason.MISSING_FIELD, "the link has no address")
-    folders: list[str] = item.around["folders"]
     more = {name: value for name, value in said.items() if name not in _TAKEN and value}
-    kept = {"url": url, "folders": folders, "list": folders[-1] if folders else None, **more}
-    return Record(
-        data_type=DataType.BROWSER,
-        source=_NAME,
-        record_type=RecordType.BOOKMARK,
+    return bookmarks.record(
+        _NAME,
+        url,
         identity=(url, added),
-        time=timestamps.epoch(added, "s") if added.strip("0") else None,
-        title=link.text().strip() or None,
-        content=note.text().strip() or None if note is not None else None,
-        metadata={name: value for name, value in kept.items() if value},
-        mutable=True,
+        time=bookmarks.added(added),
+        texts=(link.text(), note.text() if note is not None else None),
+        folders=item.around["folders"],
+        said=more,
     )
 
 
@@ -57,7 +54,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Bookmarks of any browser (Netscape bookmark file)",
-    version=1,
+    version=2,
     data_type=DataType.BROWSER,
     paths=(r"(.+/)?[^/]+\.html?",),
     looks_like=_looks_like,
@@ -66,4 +63,5 @@ FORMAT = Format(
     rank=Rank.SYNTAX,
     products=("Google Takeout: Chrome", "Firefox", "Safari", "Edge", "Opera"),
     record_types=(RecordType.BOOKMARK,),
+    repeats=True,  # the same link in two folders is in both
 )
