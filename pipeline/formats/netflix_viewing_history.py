@@ -19,7 +19,6 @@ from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
 
 _NAME = "netflix.viewing_history"
-_COLUMNS = ("Title", "Date")
 _NAMED = r"(.+/)?[^/]*Netflix[^/]*History[^/]*\.csv"
 
 
@@ -43,9 +42,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _looks_like(head: Head) -> int:
-    """Two columns; `Title` and `Date` in every country that was seen."""
-    columns = tables.ordered_columns(head)
-    return 2 * (columns == _COLUMNS)
+    """Two columns, whatever a language calls them: the file's name says whose they are."""
+    return 2 * (len(tables.ordered_columns(head)) == 2)
 
 
 FORMAT = Format(

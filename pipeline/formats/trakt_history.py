@@ -3,14 +3,13 @@
 `{id, watched_at, action, type, movie | episode + show}`; `action` is how it came in (`scrobble`,
 `checkin`, `watch`). Source: the tests of importers of the zip that Trakt gives out since 2025
 ("TraktExportTest", "ParseTraktExportTests") and the documentation of its API (`/sync/history`).
-Ratings and lists of the zip are rows of no known product yet.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from pipeline import chats, peek, timestamps
+from pipeline import chats, peek, timestamps, trakt
 from pipeline.fields import optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
@@ -20,7 +19,6 @@ from schemas.vocabulary import RecordType
 
 _NAME = "trakt.history"
 _NEEDED = frozenset({"id", "watched_at"})
-_KINDS = ("movie", "episode", "show", "season")
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
@@ -29,47 +27,24 @@ def to_record(item: RawRecord, member: Member) -> Record:
     flags: list[str] = []
     written = optional_text(fields, "watched_at")
     time = timestamps.if_readable(timestamps.iso, written, flags)
-    seen = {kind: found for kind in _KINDS if isinstance(found := fields.get(kind), dict)}
-    what = seen.get("movie") or seen.get("episode") or seen.get("show") or {}
-    show, episode = seen.get("show", {}), seen.get("episode", {})
+    title, said = trakt.thing(fields)
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.PLAY,
         identity=(chats.key(fields, "id"),),
         time=time,
-        title=_name(what) or _name(show),
+        title=title,
         metadata=chats.kept(
             {
-                "kind": fields.get("type"),
+                **said,
                 "action": fields.get("action"),
-                "show": _name(show),
-                "episode": _name(episode),
-                "season_number": episode.get("season"),
-                "episode_number": episode.get("number"),
-                "year": what.get("year") or show.get("year"),
-                "ids": what.get("ids"),
-                "show_ids": show.get("ids"),
                 "flags": flags,
                 "time_text": written if flags else None,
-                "other_details": _others(seen),
-                **chats.rest(fields, _NEEDED | {"type", "action", *_KINDS}),
+                **chats.rest(fields, _NEEDED | {"type", "action", *trakt.KINDS}),
             }
         ),
     )
-
-
-def _name(thing: dict[str, Any]) -> str | None:
-    return optional_text(thing, "title") or None
-
-
-def _others(seen: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """What else is said of the film, the episode and the show."""
-    known = {"title", "year", "ids", "season", "number"}
-    return chats.kept(
-        {kind: chats.kept({n: v for n, v in thing.items() if n not in known})
-         for kind, thing in seen.items()}
-    )  # fmt: skip
 
 
 def _looks_like(head: Head) -> int:
@@ -93,5 +68,5 @@ FORMAT = Format(
     hints=(r"(.+/)?watched-history[^/]*\.json",),
     products=("Trakt",),
     record_types=(RecordType.PLAY,),
-    fields=_NEEDED | {"type", "action", *_KINDS},
+    fields=_NEEDED | {"type", "action", *trakt.KINDS},
 )
