@@ -132,8 +132,8 @@ def position(
         altitude = _taken(said, _ALTITUDES, -math.inf)
     if isinstance(said.get("flags"), list | str):  # ours has another meaning
         said["flags_of_maker"] = said.pop("flags")
-    if "id" in feature:
-        said.setdefault("id", feature["id"])
+    for name, value in _foreign(feature):
+        said.setdefault(name, value)
     return Point(
         source=source,
         identity=(time.text, *map(str, where), *whose),
@@ -144,6 +144,12 @@ def position(
         accuracy_m=accuracy,
         metadata=said,
     )
+
+
+def _foreign(feature: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The members of a feature that are not its own: an id, a box, a maker's (RFC 7946, 6.1)."""
+    known = ("type", "geometry", "properties")
+    return ((name, value) for name, value in feature.items() if name not in known)
 
 
 def _taken(said: dict[str, Any], names: tuple[str, ...], least: float) -> float | None:
@@ -220,5 +226,6 @@ def _details(
         inner = said.get("coordinateProperties")
         if isinstance(inner, dict) and inner.keys() == {"times"}:
             told.add("coordinateProperties")
-    own = {name: value for name, value in feature.items() if name in ("id", "bbox")}
-    return own | {name: value for name, value in said.items() if name not in told}
+    return dict(_foreign(feature)) | {
+        name: value for name, value in said.items() if name not in told
+    }
