@@ -1,10 +1,11 @@
 """What a GeoJSON feature means (RFC 7946): a position, a place, or a way.
 
 There is no standard for times: `timestamp`, `time`, `datetime`, `recorded_at`, `fixTime`, `tst` or
-`times` among the properties are read (reference 17; Freika/dawarich, `imports/field_aliases.rb`),
-and of shapes `coordTimes` and `coordinateProperties.times` (mapbox and placemark/togeojson), which
-have a time for each position. Texts are ISO 8601, numbers seconds since 1970, or milliseconds
-where seconds would be after the year 5000. Every other property is kept.
+`times` among the properties are read, and a `when` that is ISO 8601 (reference 17;
+Freika/dawarich, `imports/field_aliases.rb`), and of shapes `coordTimes` and
+`coordinateProperties.times` (mapbox and placemark/togeojson), which have a time for each position.
+Texts are ISO 8601, numbers seconds since 1970, or milliseconds where seconds would be after the
+year 5000. Every other property is kept.
 """
 
 from __future__ import annotations
@@ -58,7 +59,10 @@ def _coordinates(geometry: Mapping[str, Any]) -> Any:
 
 def _written(said: Mapping[str, Any]) -> tuple[str, Any]:
     """The first time among the properties, and its name."""
-    return next(((name, said[name]) for name in _TIMES if said.get(name) is not None), ("", None))
+    found = next(((name, said[name]) for name in _TIMES if said.get(name) is not None), None)
+    if found is None and isinstance(when := said.get("when"), str) and _known(when, read=True):
+        return "when", when
+    return found or ("", None)
 
 
 def _times_of_each(said: Mapping[str, Any]) -> list[Any]:
@@ -105,8 +109,14 @@ def _place(where: Any) -> tuple[float, float, float | None]:
     """Latitude, longitude and altitude of a position, which has the longitude first."""
     if not isinstance(where, list) or len(where) < 2:
         raise BadValue(Reason.BAD_SHAPE, "a position that is no pair of numbers")
-    up = where[2] if len(where) > 2 else None
-    return *places.wgs84(where[1], where[0]), None if up is None else float(up)
+    north, east = _degrees(where[1]), _degrees(where[0])
+    up = _degrees(where[2]) if len(where) > 2 else None
+    return *places.wgs84(north, east), None if up is None else float(up)
+
+
+def _degrees(value: Any) -> Any:
+    """A number, or the text of one, which some write (Freika/dawarich)."""
+    return tracks.number(value, "coordinates") if isinstance(value, str) else value
 
 
 def position(
@@ -122,8 +132,8 @@ def position(
         altitude = _taken(said, _ALTITUDES, -math.inf)
     if isinstance(said.get("flags"), list | str):  # ours has another meaning
         said["flags_of_maker"] = said.pop("flags")
-    if "id" in feature:
-        said.setdefault("id", feature["id"])
+    for name, value in _foreign(feature):
+        said.setdefault(name, value)
     return Point(
         source=source,
         identity=(time.text, *map(str, where), *whose),
@@ -134,6 +144,12 @@ def position(
         accuracy_m=accuracy,
         metadata=said,
     )
+
+
+def _foreign(feature: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The members of a feature that are not its own: an id, a box, a maker's (RFC 7946, 6.1)."""
+    known = ("type", "geometry", "properties")
+    return ((name, value) for name, value in feature.items() if name not in known)
 
 
 def _taken(said: dict[str, Any], names: tuple[str, ...], least: float) -> float | None:
@@ -188,12 +204,14 @@ def _record(
     )
 
 
-def _known(written: Any) -> Instant | None:
-    """A time of a shape; one that is none is kept with the details, or is its position's matter."""
+def _known(written: Any, *, read: bool = False) -> Instant | None:
+    """A time of a shape; one that is none is kept with the details, or is its position's matter.
+    With `read` only such as could be read."""
     try:
-        return None if written is None else _time(written)
+        moment = None if written is None else _time(written)
     except BadValue:
         return None
+    return None if read and moment is not None and moment.at is None else moment
 
 
 def _details(
@@ -208,5 +226,6 @@ def _details(
         inner = said.get("coordinateProperties")
         if isinstance(inner, dict) and inner.keys() == {"times"}:
             told.add("coordinateProperties")
-    own = {name: value for name, value in feature.items() if name in ("id", "bbox")}
-    return own | {name: value for name, value in said.items() if name not in told}
+    return dict(_foreign(feature)) | {
+        name: value for name, value in said.items() if name not in told
+    }

@@ -255,3 +255,16 @@ def test_a_head_says_whether_the_texts_rise() -> None:
     assert held("10:02Z", "10:00Z", "10:01Z") == (("10:00Z", "10:02Z"), False)
     assert held("10:00Z", "10:00Z", "10:01Z") == (("10:00Z", "10:01Z"), True)
     assert held("02:59+02:00", "02:01+01:00") == (("02:59+02:00", "02:01+01:00"), True)
+
+
+def test_a_head_has_what_stands_behind_its_items() -> None:
+    data = (
+        b"<r><head><t>A</t><part><t>B</t><s><a n='1'/></s><a n='2'/><s><a n='3'/></s><x>1</x>"
+        b"</part><part><s><a n='4'/></s><x>2</x><p:y k='v'/></part><n>N &amp; M</n><m/></head>"
+        b"<head><a/></head>"
+        b"</r>"
+    )
+    items = [item for item in read(data) if isinstance(item, RawRecord)]
+    tails = [[e.tag for e in i.around["tail"]] for i in items if "tail" in i.around]
+    assert tails == [["n", "m"], ["x"], ["x", "y"]]
+    assert items[0].around["tail"][0].text == "N & M"

@@ -108,6 +108,7 @@ def _altitude(element: Element) -> dict[str, Any]:
 
 def _track(element: Element, item: RawRecord) -> Record:
     """A track by its first point: names are changed, and so are ends."""
+    element.children.extend(item.around.get("tail", ()))
     first: Element | None = item.around["first"]
     written = first.said("time") if first is not None else None
     start, end = tracks.extremes(map(_known, item.around["texts"]))

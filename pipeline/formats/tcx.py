@@ -3,6 +3,7 @@
 
 An `Activity` is known by its sport and `Id` (its start); each `Lap` has totals; a `Trackpoint` is
 a position, measurements or both: where it has no position, each number of it is a metric. An
+activity has its notes and its device behind its laps, a lap its averages behind its track. An
 activity lasts from its `Id`, or an earlier point, to its latest point. A point without a time, or
 with one that can't be read, is undated.
 """
@@ -25,6 +26,7 @@ from schemas.vocabulary import MetricName, RecordType
 
 _NAME = "tcx"
 _PLACED = frozenset({"Time", "Position", "AltitudeMeters", "HeartRateBpm"})
+_OF_ACTIVITY = frozenset({"Id", "Notes"})
 #: Numbers of a trackpoint as metrics: ours, or under the name of the element.
 _METRICS = {
     "Cadence": (MetricName.CADENCE, "1/min"),
@@ -43,7 +45,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         case "Trackpoint":
             return _trackpoint(element)
         case "Lap":
-            return iter((_lap(element),))
+            return iter((_lap(element, item),))
         case _:
             return iter((_workout(element, item),))
 
@@ -118,6 +120,8 @@ def _workout(element: Element, item: RawRecord) -> Record:
     sport, written = element.attributes.get("Sport"), element.said("Id") or ""
     began = tracks.time(written)
     start, end = tracks.extremes((began, *map(_known, item.around["texts"])))
+    element.children.extend(item.around.get("tail", ()))
+    device, details = element.said("Creator", "Name"), tracks.leaves(element, _OF_ACTIVITY)
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -125,7 +129,10 @@ def _workout(element: Element, item: RawRecord) -> Record:
         identity=("Activity", written),
         time=began or start,
         title=sport,
+        content=element.said("Notes"),
         metadata={
+            **({"device": device} if device else {}),
+            **({"details": details} if details else {}),
             "points": item.around["items"],
             **tracks.lasting(start, end),
             **({} if item.around["in_order"] else {"flags": [tracks.UNORDERED]}),
@@ -141,7 +148,8 @@ def _known(written: str) -> Instant | None:
         return None
 
 
-def _lap(element: Element) -> Record:
+def _lap(element: Element, item: RawRecord) -> Record:
+    element.children.extend(item.around.get("tail", ()))
     written = element.attributes["StartTime"]
     odd: dict[str, Any] = {}
     lasted = tracks.measure(element.said("TotalTimeSeconds"), "TotalTimeSeconds", odd)
@@ -154,6 +162,7 @@ def _lap(element: Element) -> Record:
         identity=("Lap", written),
         time=tracks.time(written),
         title="Lap",
+        content=element.said("Notes"),
         metadata={name: value for name, value in said.items() if value is not None} | odd,
     )
 
@@ -161,9 +170,11 @@ def _lap(element: Element) -> Record:
 def _totals(lap: Element) -> dict[str, Any]:
     """The lap's sums by the element's name; what lies deeper by the names there."""
     said: dict[str, Any] = {
-        child.tag: text for child in lap.children if (text := child.said() or child.said("Value"))
+        child.tag: text
+        for child in lap.children
+        if child.tag != "Notes" and (text := child.said() or child.said("Value"))
     }
-    return {**tracks.leaves(lap, frozenset(said)), **said}
+    return {**tracks.leaves(lap, frozenset(said) | {"Notes"}), **said}
 
 
 def _looks_like(head: Head) -> bool:

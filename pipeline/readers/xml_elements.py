@@ -11,9 +11,10 @@ that a DTD, whatever it declares, has no say. What counts as an element here:
   broken up to there.
 * *Heads* are elements that hold the others (the track round its points). A head's item is its
   beginning, up to the first element of ours in it. `around` then says how many items it holds
-  (`items`) and which are the first and the last of them (`first`, `last`). With `ordered_by`, the
-  name of a child, `texts` has the least and the greatest of its texts, by what they end with (the
-  zone of a time), and `in_order` says whether each was at least the one before.
+  (`items`) and which are the first and the last of them (`first`, `last`), and has the elements
+  that stand in it behind the last, and behind inner heads, within 64 KiB (`tail`). With
+  `ordered_by`, the name of a child, `texts` has the least and the greatest of its texts, by what
+  they end with (the zone of a time), and `in_order` says whether each was at least the one before.
 
 What lies between elements is not ours to judge; but a document whose root nothing closes has
 broken off, and says so by one TRUNCATED.
@@ -138,8 +139,21 @@ class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
             first = first or self._element(window, bound)
             if order is not None and bound.end - bound.start <= self.item_bytes:
                 order.note(window.bytes(bound.start, bound.end - bound.start))
-        held = {"items": count, "first": first, "last": self._element(window, last)}
+        held: dict[str, Any] = {"items": count, "first": first, "last": self._element(window, last)}
+        if last is not None and (tail := self._tail(window, head, last)):
+            held["tail"] = tail
         return held if order is None else {**held, **order.found()}
+
+    def _tail(self, window: _Window, head: _Bound, last: _Bound) -> list[Element]:
+        """The elements of a head behind its last item; none where they are not sound."""
+        inner = [name for name in self.heads if name.encode() != head.name]
+        found = _last_part(head.name, tuple(inner)).search(window.bytes(last.end, _HEAD))
+        if found is None or b"<" not in found[1]:
+            return []
+        try:
+            return xml_tree.understood(b"<tail>" + found[1] + b"</tail>")[0].children
+        except BadValue:
+            return []
 
     def _element(self, window: _Window, bound: _Bound | None) -> Element | None:
         if bound is None or bound.end - bound.start > self.item_bytes:
@@ -228,6 +242,23 @@ class _Order:
     def found(self) -> dict[str, Any]:
         texts = tuple(dict.fromkeys(text for pair in self._extremes.values() for text in pair))
         return {"texts": texts, "in_order": self._in_order}
+
+
+@lru_cache(maxsize=32)
+def _last_part(head: bytes, inner: tuple[str, ...]) -> _Ending:
+    """What stands before a head's end tag: behind the last end tags of inner heads, or, where
+    there is none, behind the end tags that follow the last item."""
+    prefix = rb"(?:[^\s<>/:]+:)?"
+    names = b"|".join(re2.escape(name.encode()) for name in inner)
+    ends = rb"(?:\s*</[^<>]*>)*"
+    start = rb"\A" + ends
+    if names:
+        start = rb"\A(?:(?s:.*)</" + prefix + rb"(?:" + names + rb")\s*>|" + ends + rb")"
+    pattern = start + rb"((?s:.*?))</" + prefix + re2.escape(head) + rb"\s*>"
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    compiled: _Ending = re2.compile(pattern, options)
+    return compiled
 
 
 @lru_cache(maxsize=32)
@@ -388,7 +419,7 @@ def _ending(root: str) -> _Ending:
 class _Ending(Protocol):
     """What RE2 compiles."""
 
-    def search(self, text: bytes) -> object | None:
+    def search(self, text: bytes) -> re.Match[bytes] | None:
         """The first match."""
 
 
