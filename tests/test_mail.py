@@ -473,6 +473,22 @@ def test_a_page_says_what_it_is_in(codec: str, meta: str) -> None:
     assert message(head + lie).content == word
 
 
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "=?iso-8859-1?Q?Die_Fr\u00f6sche?=".encode("latin-1"),
+        "=?utf-8?Q?Die_Fr\u00f6sche?=".encode(),
+        "Die Fr\u00f6sche".encode("latin-1"),
+        "Die Fr\u00f6sche".encode(),
+    ],
+)
+@pytest.mark.parametrize("broken", [b"", b"Content-Transfer-Encoding: base64\n\n\xff\xff!\n"])
+def test_no_letter_of_a_header_is_lost(subject: bytes, broken: bytes) -> None:
+    """Also raw within an encoded word, where the parsers drop it."""
+    found = message(b"Subject: " + subject + b"\n" + (broken or b"\nx\n"))
+    assert found.title == "Die Frösche"
+
+
 def test_an_attached_text_is_read_in_the_charset_that_it_names() -> None:
     body = (
         b"Subject: x\nContent-Type: multipart/mixed; boundary=q\n\n--q\n\ntext\n--q\n"
@@ -523,12 +539,13 @@ def test_a_multipart_without_its_boundary_keeps_its_text(declared: str) -> None:
 
 
 def forwarded(inner: bytes, head: str = "message/rfc822", name: str = "") -> bytes:
-    encoded = base64.encodebytes(inner)
-    return (
+    outer = (
         "Subject: outer\nMessage-ID: <o@x.org>\nContent-Type: multipart/mixed; boundary=q\n\n"
-        f'--q\n\nsee\n--q\nContent-Type: {head}\nContent-Disposition: attachment; filename="{name}"\n'
+        f"--q\n\nsee\n--q\nContent-Type: {head}\n"
+        f'Content-Disposition: attachment; filename="{name}"\n'
         "Content-Transfer-Encoding: base64\n\n"
-    ).encode() + encoded + b"--q--\n"  # fmt: skip
+    )
+    return outer.encode() + base64.encodebytes(inner) + b"--q--\n"
 
 
 @pytest.mark.parametrize(
