@@ -9,6 +9,7 @@ import struct
 from datetime import UTC, datetime
 from pathlib import Path
 
+import compressed_rtf
 import msgspec
 import pytest
 from asn1crypto import cms
@@ -655,6 +656,19 @@ def test_winmail_dat_gives_its_text_and_its_files() -> None:
         (1, 0x00069007, struct.pack("<II", 1251, 0)), (1, 0x0002800C, RUSSIAN.encode("cp1251"))
     )
     assert records(with_tnef(koi))[0].content == RUSSIAN
+
+
+def test_a_text_that_stands_only_in_rtf_is_kept_and_said() -> None:
+    rtf = rb"{\rtf1\ansi\ansicpg1252 The jib is torn.}"
+    packed = compressed_rtf.compress(rtf, compressed=True)
+    stream = tnef_of((1, 0x00069003, properties((0x102, 0x1009, packed))))
+    head, _, body = records(with_tnef(stream))
+    assert body.blob is not None
+    assert (body.title, body.blob.data) == ("body.rtf", rtf)
+    read_as_text = "jib" in (head.content or "")
+    assert ("container_not_opened" in head.metadata.get("flags", [])) is not read_as_text
+    broken = tnef_of((1, 0x00069003, properties((0x102, 0x1009, packed[:9]))))
+    assert message(with_tnef(broken)).metadata["flags"] == ["container_not_opened"]
 
 
 def test_winmail_dat_that_is_damaged_anywhere_costs_nothing_else_and_is_said() -> None:
