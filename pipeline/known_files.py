@@ -111,6 +111,13 @@ KNOWN_FILES: tuple[KnownFile, ...] = (
     ),
     KnownFile(
         reason=Reason.ELSEWHERE,
+        paths=(r"(.+/)?[^/]+\.(msg|oft)",),
+        looks_like=lambda head: head.data.startswith(b"\xd0\xcf\x11\xe0"),
+        says="a mail in Outlook's own form: save it as .eml, or move it to a folder that is "
+        "exported as an mbox",
+    ),
+    KnownFile(
+        reason=Reason.ELSEWHERE,
         paths=(
             r"(.+/)?(your_facebook_activity|your_instagram_activity|connections)/.+\.html",
             r"(.+/)?start_here\.html",

@@ -37,6 +37,8 @@ _GUESSED = "charset_guessed"
 _NO_BOUNDARY = "boundary_missing"
 _CHARSET = re.compile(r"charset\*?\s*=\s*[\"']?(?:[\w-]*'[\w-]*')?([^\s\"';]+)", re.IGNORECASE)
 _CHARSET_BYTES = re.compile(rb"charset\*?\s*=\s*[\"']?([\w.:-]{3,40})", re.IGNORECASE)
+_WORD = re.compile(rb"=\?[\w.:-]{2,40}\?[Qq]\?[^?\r\n]{0,1000}\?=")
+_HIGH = re.compile(rb"[\x80-\xff]")
 #: How encodings are spelled, with blanks, quotes or comments that neither parser passes over.
 _ENCODING = re.compile(
     r"[\s\"']*(?:(base-?64)|(quoted[-/_ ]?printable)|((?:x-)?uu(?:e|encode)?))\b", re.IGNORECASE
@@ -96,10 +98,11 @@ def parse(data: bytes) -> Message:
     end = blank.start() if blank else len(data)
     if data.startswith((b"\n", b"\r\n")) or not _FIELD.search(data, 0, end):
         raise BadValue(Reason.NOT_A_MAIL, "no header field before the first blank line")
-    header = _utf8_header(data[:end], data[end:])
+    written = data[:end] if data[:end].isascii() else _WORD.sub(_quoted, data[:end])
+    header = _utf8_header(written, data[end:])
     if _work_of_words(header) > _MOST_WORK:
         raise BadValue(Reason.MAIL_UNREADABLE, "thousands of encoded words in its header")
-    guessed = (_GUESSED,) if header != data[:end] else ()
+    guessed = (_GUESSED,) if header != written else ()
     data = header + data[end:]
     try:
         return _by_fast_parser(data, guessed)
@@ -231,6 +234,11 @@ def _is_misread(said: str) -> bool:
     character cut in two, as by a list's footer, is none of that."""
     lost = said.count(text.REPLACEMENT)
     return lost > 0 and lost > sum(letter > "\x7f" for letter in said) - lost
+
+
+def _quoted(word: re.Match[bytes]) -> bytes:
+    """An encoded word with the bytes quoted that should have been; the parsers drop them."""
+    return _HIGH.sub(lambda byte: b"=%02X" % byte[0][0], word[0])
 
 
 def _utf8_header(header: bytes, rest: bytes) -> bytes:

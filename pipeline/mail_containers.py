@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 from asn1crypto import cms
 
-from pipeline import mail, tnef
+from pipeline import documents, mail, tnef
 from schemas.errors import BadValue
 
 NOT_OPENED = "container_not_opened"
@@ -48,17 +48,19 @@ def _with_tnef(message: mail.Message, part: mail.Part) -> mail.Message:
         mail.Part(media_type=file.media_type, name=file.name, data=file.data, disposition="tnef")
         for file in found.files
     ]
-    has_text = message.plain or message.html or found.text.strip() or page
-    if found.rtf and not has_text:
-        rtf = mail.Part(media_type="application/rtf", name="body.rtf", data=found.rtf)
-        files.insert(0, rtf)
+    said = found.text.replace("\r\n", "\n").strip()
+    unread = False
+    if found.rtf and not (message.plain or message.html or said or page):
+        said = documents.extract_text(found.rtf, "application/rtf").text or ""
+        files.insert(0, mail.Part(media_type="application/rtf", name="body.rtf", data=found.rtf))
+        unread = not said
     message = msgspec.structs.replace(
         message,
-        plain=message.plain or ("" if message.html else found.text.replace("\r\n", "\n").strip()),
+        plain=message.plain or ("" if message.html else said),
         html=message.html or ("" if message.plain else page),
         parts=(*message.parts, *files),
     )
-    return _flagged(message) if found.damaged else message
+    return _flagged(message) if found.damaged or unread else message
 
 
 def _with_signed(message: mail.Message, part: mail.Part) -> mail.Message:

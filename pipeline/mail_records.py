@@ -91,7 +91,9 @@ def _records(message: mail.Message, place: _Place) -> Iterator[Record]:
         flags = inner if isinstance(inner, tuple) else ()
         yield _attachment(said, place, message, time, flags)
         if isinstance(inner, mail.Message):
-            yield from _records(inner, _place_within(inner, message, place, ordinal))
+            yield from _records(
+                inner, _place_within(inner, message, place, (str(ordinal), blob.sha256))
+            )
 
 
 def _within(part: mail.Part, place: _Place) -> mail.Message | tuple[str, ...]:
@@ -108,13 +110,15 @@ def _within(part: mail.Part, place: _Place) -> mail.Message | tuple[str, ...]:
         return (mail_containers.NOT_OPENED,)
 
 
-def _place_within(inner: mail.Message, outer: mail.Message, place: _Place, ordinal: int) -> _Place:
+def _place_within(
+    inner: mail.Message, outer: mail.Message, place: _Place, attachment: tuple[str, str]
+) -> _Place:
     """A mail within a mail is a copy, maybe cut short, of one that may be in the lake as well: it
     is a document of its own, and the same as the one of its Message-ID."""
     named = _ids(inner, "message-id")[:1]
     same = (Related(Relation.SAME_AS, _MESSAGE, ("message-id", one)) for one in named)
     return place._replace(
-        identity=(*place.identity, str(ordinal), "mail"),
+        identity=(*place.identity, *attachment, "mail"),
         came=None,
         depth=place.depth + 1,
         related=(Related(Relation.PART_OF, _MESSAGE, place.identity), *same),

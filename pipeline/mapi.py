@@ -18,8 +18,8 @@ ATTACH_DATA, ATTACH_NAME, ATTACH_LONG_NAME, ATTACH_MIME = 0x3701, 0x3704, 0x3707
 MESSAGE_CLASS, CODE_PAGE = 0x001A, 0x3FFD
 #: The interface under which a mail lies within another.
 IID_MESSAGE = bytes.fromhex("0703020000000000c000000000000046")
-#: RTF unpacks to at most so many times its size: a run of 18 bytes costs two.
-_MOST_RTF = 32 * 1024 * 1024
+#: More is not unpacked: it is done byte by byte.
+_MOST_RTF = 4 * 1024 * 1024
 _KNOWN_RTF = (b"LZFu", b"MELA")
 
 
@@ -45,7 +45,7 @@ def bytes_of(said: dict[int, str | bytes], name: int) -> bytes:
 
 def unpacked_rtf(data: bytes) -> bytes:
     """RTF out of [MS-OXRTFCP]; nothing where it is damaged or too large."""
-    if data[8:12] not in _KNOWN_RTF or int.from_bytes(data[4:8], "little") > _MOST_RTF:
+    if data[8:12] not in _KNOWN_RTF or len(data) > _MOST_RTF:
         return b""
     try:
         return bytes(compressed_rtf.decompress(data))

@@ -14,7 +14,8 @@ Flags of the `Instant`s made here:
   clock had not been put on (RFC 5545 3.3.5 has both).
 - `day_first_assumed`: day and month are numbers up to 12; the first is taken for the day.
 - `day_month_ambiguous`: so they are in every date of the file; the likelier is taken for the day.
-- `zone_unknown`: the text is in UTC and says that the local zone is not known (`-0000`).
+- `zone_unknown`: the text is in UTC and says that the local zone is not known (`-0000`); or a
+  calendar names a zone that nobody knows, and its clock is taken as UTC.
 - `leap_second`: the second was 60; `at` is the second after 59, as in POSIX time.
 - `time_unread`: the text is a time in a form that is not known; `at` is None.
 - `out_of_range`: a real time outside the years 1900 to 2100; `at` is None.

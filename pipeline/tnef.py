@@ -92,7 +92,9 @@ def _take(found: Opened, attribute: int, value: bytes, code_page: str) -> None:
 def _of_message(found: Opened, said: dict[int, str | bytes]) -> None:
     found.text = mapi.text_of(said, mapi.BODY) or found.text
     found.page = mapi.bytes_of(said, mapi.HTML)
-    found.rtf = mapi.unpacked_rtf(mapi.bytes_of(said, mapi.RTF_COMPRESSED))
+    packed = mapi.bytes_of(said, mapi.RTF_COMPRESSED)
+    found.rtf = mapi.unpacked_rtf(packed)
+    found.damaged |= bool(packed) and not found.rtf
 
 
 def _of_file(file: Attached, said: dict[int, str | bytes]) -> None:

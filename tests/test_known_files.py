@@ -33,6 +33,7 @@ CASES = {
     "Databases/msgstore.db.crypt15": (b"\0", Reason.ENCRYPTED),
     "signal-2026-01-02-03-04-05.backup": (b"\0", Reason.ENCRYPTED),
     "mail.pst": (b"!BDN", Reason.ELSEWHERE),
+    "Mails/Boat plan.msg": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Reason.ELSEWHERE),
     "your_facebook_activity/messages/inbox/a_1/message_1.html": (b"<html>", Reason.ELSEWHERE),
     "ChatExport_2026-01-02/messages.html": (b"<!DOCTYPE html>", Reason.ELSEWHERE),
     "Your archive.html": (b"<html>", Reason.TWIN),
@@ -62,6 +63,7 @@ def test_every_kind_of_wrong_file_has_a_case() -> None:
         ("Google Notizen/Heron.html", b"<html>"),
         ("TikTok/Ideas.txt", b"dance more\n"),
         ("my assets/list.csv", b"a,b\n"),
+        ("catalogue.msg", b"msgid x\n"),
     ],
 )
 def test_others_are_left_alone(path: str, data: bytes) -> None:

@@ -9,6 +9,7 @@ import struct
 from datetime import UTC, datetime
 from pathlib import Path
 
+import compressed_rtf
 import msgspec
 import pytest
 from asn1crypto import cms
@@ -473,6 +474,22 @@ def test_a_page_says_what_it_is_in(codec: str, meta: str) -> None:
     assert message(head + lie).content == word
 
 
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "=?iso-8859-1?Q?Die_Fr\u00f6sche?=".encode("latin-1"),
+        "=?utf-8?Q?Die_Fr\u00f6sche?=".encode(),
+        "Die Fr\u00f6sche".encode("latin-1"),
+        "Die Fr\u00f6sche".encode(),
+    ],
+)
+@pytest.mark.parametrize("broken", [b"", b"Content-Transfer-Encoding: base64\n\n\xff\xff!\n"])
+def test_no_letter_of_a_header_is_lost(subject: bytes, broken: bytes) -> None:
+    """Also raw within an encoded word, where the parsers drop it."""
+    found = message(b"Subject: " + subject + b"\n" + (broken or b"\nx\n"))
+    assert found.title == "Die Frösche"
+
+
 def test_an_attached_text_is_read_in_the_charset_that_it_names() -> None:
     body = (
         b"Subject: x\nContent-Type: multipart/mixed; boundary=q\n\n--q\n\ntext\n--q\n"
@@ -523,12 +540,13 @@ def test_a_multipart_without_its_boundary_keeps_its_text(declared: str) -> None:
 
 
 def forwarded(inner: bytes, head: str = "message/rfc822", name: str = "") -> bytes:
-    encoded = base64.encodebytes(inner)
-    return (
+    outer = (
         "Subject: outer\nMessage-ID: <o@x.org>\nContent-Type: multipart/mixed; boundary=q\n\n"
-        f'--q\n\nsee\n--q\nContent-Type: {head}\nContent-Disposition: attachment; filename="{name}"\n'
+        f"--q\n\nsee\n--q\nContent-Type: {head}\n"
+        f'Content-Disposition: attachment; filename="{name}"\n'
         "Content-Transfer-Encoding: base64\n\n"
-    ).encode() + encoded + b"--q--\n"  # fmt: skip
+    )
+    return outer.encode() + base64.encodebytes(inner) + b"--q--\n"
 
 
 @pytest.mark.parametrize(
@@ -638,6 +656,19 @@ def test_winmail_dat_gives_its_text_and_its_files() -> None:
         (1, 0x00069007, struct.pack("<II", 1251, 0)), (1, 0x0002800C, RUSSIAN.encode("cp1251"))
     )
     assert records(with_tnef(koi))[0].content == RUSSIAN
+
+
+def test_a_text_that_stands_only_in_rtf_is_kept_and_said() -> None:
+    rtf = rb"{\rtf1\ansi\ansicpg1252 The jib is torn.}"
+    packed = compressed_rtf.compress(rtf, compressed=True)
+    stream = tnef_of((1, 0x00069003, properties((0x102, 0x1009, packed))))
+    head, _, body = records(with_tnef(stream))
+    assert body.blob is not None
+    assert (body.title, body.blob.data) == ("body.rtf", rtf)
+    read_as_text = "jib" in (head.content or "")
+    assert ("container_not_opened" in head.metadata.get("flags", [])) is not read_as_text
+    broken = tnef_of((1, 0x00069003, properties((0x102, 0x1009, packed[:9]))))
+    assert message(with_tnef(broken)).metadata["flags"] == ["container_not_opened"]
 
 
 def test_winmail_dat_that_is_damaged_anywhere_costs_nothing_else_and_is_said() -> None:
