@@ -115,12 +115,75 @@ def _bare(name: str) -> str:
 
 #: Languages of Google's own pages, which come before all others.
 _WIDE = frozenset(
-    re.findall(
-        r"\w+",
-        "af am ar az be bg bn ca cs da de el en es et eu fa fi fil fr gl gu he hi hr hu hy id is it"
-        " ja ka kk km kn ko ky lo lt lv mk ml mn mr ms my ne nl no pa pl pt ro ru si sk sl sq sr sv sw"
-        " ta te th tr uk ur uz vi zh zu",
-    )
+    {
+        *(
+            "af",
+            "am",
+            "ar",
+            "az",
+            "be",
+            "bg",
+            "bn",
+            "ca",
+            "cs",
+            "da",
+            "de",
+            "el",
+            "en",
+            "es",
+            "et",
+            "eu",
+            "fa",
+            "fi",
+            "fil",
+            "fr",
+        ),
+        *(
+            "gl",
+            "gu",
+            "he",
+            "hi",
+            "hr",
+            "hu",
+            "hy",
+            "id",
+            "is",
+            "it",
+            "ja",
+            "ka",
+            "kk",
+            "km",
+            "kn",
+            "ko",
+            "ky",
+            "lo",
+            "lt",
+            "lv",
+        ),
+        *(
+            "mk",
+            "ml",
+            "mn",
+            "mr",
+            "ms",
+            "my",
+            "ne",
+            "nl",
+            "no",
+            "pa",
+            "pl",
+            "pt",
+            "ro",
+            "ru",
+            "si",
+            "sk",
+            "sl",
+            "sq",
+            "sr",
+            "sv",
+        ),
+        *("sw", "ta", "te", "th", "tr", "uk", "ur", "uz", "vi", "zh", "zu"),
+    }
 )
 
 

@@ -150,13 +150,17 @@ def _reaction(value: dict[str, Any]) -> dict[str, Any]:
 
 def _earlier(revision: dict[str, Any]) -> dict[str, Any]:
     """An earlier wording, and when it was sent, in milliseconds."""
-    said = next((revision[kind] for kind in _KINDS if isinstance(revision.get(kind), dict)), {})
+    said: dict[str, Any] = next(
+        (revision[kind] for kind in _KINDS if isinstance(revision.get(kind), dict)), {}
+    )
     return chats.kept({"text": _words(said), "sent": revision.get("dateSent")})
 
 
 def _call(said: dict[str, Any]) -> str:
     """What kind of call, and what became of it: `Audio call, missed`."""
-    call = next((said[name] for name in _CALLS if isinstance(said.get(name), dict)), {})
+    call: dict[str, Any] = next(
+        (said[name] for name in _CALLS if isinstance(said.get(name), dict)), {}
+    )
     kind = "Group call" if "groupCall" in said else str(call.get("type") or "call")
     parts = (kind.replace("_", " ").capitalize(), str(call.get("state") or "").lower())
     return ", ".join(part.replace("_", " ") for part in parts if part)

@@ -122,10 +122,12 @@ def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
 
 
 def _instant(fields: dict[str, Any], name: str = "date") -> Instant:
-    """The local text, and with the Unix time beside it the zone, too."""
-    local = timestamps.iso(str(fields[name]))
+    """The local text, and with the Unix time beside it the zone, too; or the Unix time alone."""
     unix = fields.get(f"{name}_unixtime")
     moment = timestamps.epoch(unix, "s") if unix else None
+    if moment is not None and not fields.get(name):
+        return moment
+    local = timestamps.iso(str(fields[name]))
     if moment is None or moment.at is None or local.at is None:
         return local
     offset = (local.at - moment.at) // timedelta(minutes=1)

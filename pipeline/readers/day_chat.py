@@ -59,11 +59,13 @@ class DayChat(msgspec.Struct, frozen=True, kw_only=True):
     def prepare(self, source: BinaryIO, member: Member) -> Context:
         """`first`: where the heading ends; `heading`; `places`: [offset, the day that it is]."""
         size = source.seek(0, 2)
-        first, places, step, day = None, [[0, ""]], _STEP, ""
+        first: int | None = None
+        places: list[tuple[int, str]] = [(0, "")]
+        step, day = _STEP, ""
         for line in self._marks(source, Slice(0, size), ""):
             first = line.at if first is None else first
             if line.at - places[-1][0] >= step:
-                places.append([line.at, day])
+                places.append((line.at, day))
                 if len(places) > _PLACES:
                     places, step = places[::2], step * 2
             day = line.day
