@@ -122,7 +122,7 @@ def plain(text: str) -> str:
 class ChatText(msgspec.Struct, frozen=True, kw_only=True):
     """Messages as `{"date", "clock", "text"}`, verbatim but for CRLF.
 
-    `around` is how the file writes dates: `order` (`dmy`, `mdy`, `ymd` or `ydm`) and `ambiguous`, true
+    `around` is how the file writes dates: `order` (such as `dmy`) and `ambiguous`, true
     where the dates of the whole file tell days from months in neither way. The order is the one in
     which the days exist, rise, and lie neither in the future nor before there were such chats; a
     dot is never month-first; AM and PM decide last, as a hint that months come first (`p. m.`, as
