@@ -132,6 +132,24 @@ def test_the_heads_of_all_languages() -> None:
     assert {language for language, _, _ in wrong} == BEYOND, wrong
 
 
+#: What lucasrodes/whatstk reads by `header_format_support.json`, but for months before days with
+#: dots, which no device writes.
+ORDERS = ("%y{0}%m{0}%d", "%y{0}%d{0}%m", "%d{0}%m{0}%y", "%m{0}%d{0}%y", "%Y{0}%m{0}%d")
+CLOCKS = ("%H:%M", "%I:%M %p", "%H:%M:%S", "%I:%M:%S %p")
+
+
+@pytest.mark.parametrize("sign", list("./-"))
+@pytest.mark.parametrize("order", ORDERS)
+def test_the_orders_of_others(order: str, sign: str) -> None:
+    if sign == "." and order.startswith("%m"):
+        return
+    for clock in CLOCKS:
+        head = f"{order.format(sign)} {clock}"
+        right = [m if "%S" in clock else m.replace(second=0) for m in MOMENTS]
+        assert moments("".join(m.strftime(f"[{head}] Ana: x\n") for m in MOMENTS)) == right
+        assert moments("".join(m.strftime(f"{head} - Ana: x\n") for m in MOMENTS)) == right
+
+
 def chat(*heads: str) -> str:
     return "".join(f"{head} - Ana: x\n" for head in heads)
 
@@ -155,7 +173,7 @@ def chat(*heads: str) -> str:
         (("9/3/2564, 9:00", "31/3/2564, 9:00"), "2021-03-09"),
         (("09/03/21 um 9:00", "31/03/21 um 9:05"), "2021-03-09"),
         (("09/03/21 às 9:00", "31/03/21 às 9:05"), "2021-03-09"),
-        (("\u0660\u0669/\u0660\u0663/\u0662\u0661 \u0669:\u0660\u0660", "31/3/21 9:00"), "2021-03-09"),
+        (("\u0660\u0669/\u0663/\u0662\u0661 \u0669:\u0660\u0660", "31/3/21 9:00"), "2021-03-09"),
     ],
 )  # fmt: skip
 def test_which_number_is_the_day(heads: tuple[str, ...], right: str) -> None:

@@ -37,7 +37,10 @@ _RAW_KEPT = 64 * 1024
 _REACH = 120
 
 #: Characters that show nothing; and the spaces of all widths, which become plain ones.
-MARKS = "\u00ad\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+MARKS = (
+    "\u00ad\u061c\u200b\u200e\u200f"
+    "\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+)
 _SPACES = (
     "\t\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 )
@@ -119,7 +122,7 @@ def plain(text: str) -> str:
 class ChatText(msgspec.Struct, frozen=True, kw_only=True):
     """Messages as `{"date", "clock", "text"}`, verbatim but for CRLF.
 
-    `around` is how the file writes dates: `order` (`ymd`, `dmy` or `mdy`) and `ambiguous`, true
+    `around` is how the file writes dates: `order` (such as `dmy`) and `ambiguous`, true
     where the dates of the whole file tell days from months in neither way. The order is the one in
     which the days exist, rise, and lie neither in the future nor before there were such chats; a
     dot is never month-first; AM and PM decide last, as a hint that months come first (`p. m.`, as
@@ -230,6 +233,10 @@ def numbers_of(written: str) -> list[str]:
     return re.findall(r"\d+", written)
 
 
+#: Orders that are taken only where the dates speak against all before them.
+_YEAR_FIRST = ("ymd", "ydm")
+
+
 class _Dates:
     """What the dates of a file have in common."""
 
@@ -237,7 +244,7 @@ class _Dates:
         self._look: tuple[str, str, bool] | None = None
         self._halves = False
         self._before = ""
-        self._orders = {order: _Order(order) for order in ("dmy", "mdy", "ymd")}
+        self._orders = {order: _Order(order) for order in ("dmy", "mdy", *_YEAR_FIRST)}
 
     def add(self, found: Header) -> None:
         """Take the next header."""
@@ -256,12 +263,13 @@ class _Dates:
         """As the ledger holds it."""
         style, sign, worded = self._look or ("", "", False)
         faults = {name: order.faults for name, order in self._orders.items()}
-        days, months, years = faults["dmy"], faults["mdy"], faults["ymd"]
+        days, months = faults["dmy"], faults["mdy"]
         dotted = sign == "."
         told = dotted or days != months
         order = "dmy" if dotted or days < months or (not told and not self._halves) else "mdy"
-        if years < faults[order]:
-            order, told = "ymd", True
+        for other in _YEAR_FIRST:
+            if faults[other] < faults[order]:
+                order, told = other, True
         return {
             "style": style,
             "sign": sign,
