@@ -108,7 +108,7 @@ def _is_message(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Messages of Google Chat (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,
