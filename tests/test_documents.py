@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import docx
+import msgspec
 import pypdf
 import pytest
 from hypothesis import given
@@ -363,6 +364,46 @@ def test_a_compound_file_says_why_it_has_no_text(name: str, flag: str) -> None:
 @pytest.mark.parametrize("kind", ["text/plain", "text/html", "text/markdown"])
 def test_ligatures_are_found_as_letters(shown: str, letters: str, kind: str) -> None:
     assert extract_text(shown.encode(), kind).text == letters
+
+
+@pytest.mark.parametrize(
+    ("above", "said"),
+    [
+        ("", {}),
+        ("title: Jam\ntags: [fruit, sweet]", {"title": "Jam", "labels": ["fruit", "sweet"]}),
+        ("tags:\n- '#fruit'\n- 7", {"labels": ["fruit", "7"]}),
+        ("tags: fruit, sweet", {"labels": ["fruit", "sweet"]}),
+        ("created: 2024-01-02\nn: .inf", {"front_matter": {"created": "2024-01-02", "n": "inf"}}),
+        ("title: [1]", {"front_matter": {"title": [1]}}),
+    ],
+)
+def test_what_a_markdown_file_says_of_itself(above: str, said: dict[str, Any]) -> None:
+    found = extract_text(f"---\n{above}\n---\nStones out.\n".encode(), "text/markdown")
+    assert (found.text, found.flags) == ("Stones out.\n", ())
+    assert {name: found.metadata.get(name) for name in said} == said
+
+
+ALIASES = "a: &a [x]\n" + "\n".join(f"b{n}: &b{n} [*a, *a]" for n in range(9))
+
+
+@pytest.mark.parametrize("above", ["a: [", "- 1", "words", ALIASES, "[" * 5_000, "a: !!python/x 1"])
+def test_front_matter_that_is_none_stays_text(above: str) -> None:
+    whole = f"---\n{above}\n---\nStones out.\n"
+    found = extract_text(whole.encode(), "text/markdown")
+    assert found == Text(text=whole, flags=("front_matter_unread",))
+
+
+@pytest.mark.parametrize("whole", ["a --- b\n---\n", "---\nno end\n", "----\na: 1\n----\n"])
+def test_a_rule_is_no_front_matter(whole: str) -> None:
+    assert extract_text(whole.encode(), "text/markdown") == Text(text=whole)
+
+
+@given(st.text(max_size=60))
+def test_any_front_matter_is_kept_or_read(above: str) -> None:
+    whole = f"---\n{above}\n---\nend\n"
+    found = extract_text(whole.encode("utf-8", "replace"), "text/markdown")
+    assert (found.text or "").endswith("end\n")
+    msgspec.json.encode(found.metadata)
 
 
 @given(st.binary(max_size=300))
