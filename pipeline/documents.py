@@ -266,15 +266,25 @@ def _pages(reader: pypdf.PdfReader) -> Iterator[list[tuple[str, bool]] | None]:
             yield None
 
 
+#: Names of glyphs that are numbers, as makers of subsets give them.
+_NUMBERED = re.compile(r"/(?:g|c|cid|glyph|gid|index|char|id)\d+", re.IGNORECASE)
+
+
 def _names_letters(font: Mapping[str, Any]) -> bool:
     """Whether a font says which letters its glyphs are.
 
     One of type 0 under an identity encoding only numbers them, unless it has a map (`/ToUnicode`)
-    or its numbers are those of a known collection of characters (ISO 32000-1, 9.10.2).
+    or its numbers are those of a known collection of characters (ISO 32000-1, 9.10.2). So does
+    one whose encoding gives them names that are numbers.
     """
-    if "/ToUnicode" in font or font.get("/Subtype") != "/Type0":
+    if "/ToUnicode" in font or "/Encoding" not in font:
         return True
-    if not str(font.get("/Encoding")).startswith("/Identity"):
+    encoding = font["/Encoding"]
+    if font.get("/Subtype") != "/Type0":
+        given = encoding.get("/Differences", ()) if isinstance(encoding, Mapping) else ()
+        names = [str(name) for name in given if isinstance(name, str)]
+        return 2 * sum(_NUMBERED.fullmatch(name) is not None for name in names) <= len(names)
+    if not str(encoding).startswith("/Identity"):
         return True
     inner = font["/DescendantFonts"][0].get_object()
     ordering = str(inner.get("/CIDSystemInfo", {}).get("/Ordering", "Identity"))
