@@ -8,6 +8,7 @@ What can't be read gives no text and a flag, never an exception:
 - `too_large`: it would unpack to more than we hold in memory.
 - `cut_off`: there is more text, or more pages, than were taken.
 - `text_unreadable`: text of a PDF says only which glyphs to draw, and not which letters they are.
+- `front_matter_unread`: what stands above a Markdown text is no YAML that can be read.
 - `kind_not_read`: a kind of document that is known and not read, such as DOC or Pages.
 
 Ligatures and other forms of presentation become the letters that they show, so that a search for
@@ -33,7 +34,7 @@ import msgspec
 import pypdf
 from pypdf.errors import DependencyError, PyPdfError
 
-from pipeline import office, rtf, text
+from pipeline import front_matter, office, rtf, text
 from pipeline.office import Unreadable
 from schemas.errors import BadValue
 
@@ -168,17 +169,47 @@ def _reader(kind: str, parameters: str) -> Callable[[bytes], Text] | None:
     declared = next(
         (p.partition("=")[2].strip(" \"'") for p in parameters.split(";") if "charset=" in p), None
     )
+    read, is_page = _of_text(kind), kind in _HTML
+    if read is None:
+        return None
+
+    def decoded(data: bytes) -> Text:
+        said = text.declared_in_html(data, declared) if is_page else declared
+        return read(text.decode(data, said)[0])
+
+    return decoded
+
+
+def _of_text(kind: str) -> Callable[[str], Text] | None:
+    """How a kind of decoded text is read."""
     if kind in _HTML:
-        return lambda data: _html(text.decode(data, text.declared_in_html(data, declared))[0])
-    if kind.startswith("text/"):
-        return lambda data: Text(text=text.decode(data, declared)[0].replace("\r\n", "\n"))
-    return None
+        return _html
+    if kind == "text/markdown":
+        return _markdown
+    return _plain if kind.startswith("text/") else None
+
+
+def _plain(written: str) -> Text:
+    return Text(text=written.replace("\r\n", "\n"))
 
 
 def _html(page: str) -> Text:
     title = _TITLE.search(page, 0, 64 * 1024)
     said = {"title": " ".join(html.unescape(title[1]).split())} if title else {}
     return Text(text=text.html_to_text(page), metadata=_said(said))
+
+
+def _markdown(written: str) -> Text:
+    written = written.replace("\r\n", "\n")
+    fields, rest = front_matter.parted(written)
+    if fields is None:
+        return Text(text=written, flags=("front_matter_unread",))
+    title, tags = fields.get("title"), front_matter.texts(fields.get("tags"))
+    said = _said({"title": title if isinstance(title, str) else None})
+    if fields:
+        said |= {"labels": tags} if tags else {}
+        said |= {"front_matter": fields}
+    return Text(text=rest, metadata=said)
 
 
 #: Letters as they are drawn: Latin, Armenian, Hebrew and Arabic forms of presentation.
@@ -242,15 +273,25 @@ def _pages(reader: pypdf.PdfReader) -> Iterator[list[tuple[str, bool]] | None]:
             yield None
 
 
+#: Names of glyphs that are numbers, as makers of subsets give them.
+_NUMBERED = re.compile(r"/(?:g|c|cid|glyph|gid|index|char|id)\d+", re.IGNORECASE)
+
+
 def _names_letters(font: Mapping[str, Any]) -> bool:
     """Whether a font says which letters its glyphs are.
 
     One of type 0 under an identity encoding only numbers them, unless it has a map (`/ToUnicode`)
-    or its numbers are those of a known collection of characters (ISO 32000-1, 9.10.2).
+    or its numbers are those of a known collection of characters (ISO 32000-1, 9.10.2). So does
+    one whose encoding gives them names that are numbers.
     """
-    if "/ToUnicode" in font or font.get("/Subtype") != "/Type0":
+    if "/ToUnicode" in font or "/Encoding" not in font:
         return True
-    if not str(font.get("/Encoding")).startswith("/Identity"):
+    encoding = font["/Encoding"]
+    if font.get("/Subtype") != "/Type0":
+        given = encoding.get("/Differences", ()) if isinstance(encoding, Mapping) else ()
+        names = [str(name) for name in given if isinstance(name, str)]
+        return 2 * sum(_NUMBERED.fullmatch(name) is not None for name in names) <= len(names)
+    if not str(encoding).startswith("/Identity"):
         return True
     inner = font["/DescendantFonts"][0].get_object()
     ordering = str(inner.get("/CIDSystemInfo", {}).get("/Ordering", "Identity"))

@@ -34,7 +34,8 @@ _MOST_UNMARKED = 8 * 1024 * 1024
 _MOST_DEPTH = 256
 _BLOCK = 1024 * 1024
 
-_PLACE = re.compile(r"(Takeout/)?[^/]+\.html?", re.IGNORECASE | re.DOTALL)
+#: Pages of Notion lie there too, and end with their id.
+_PLACE = re.compile(r"(Takeout/)?(?!.* [0-9a-f]{32}\.html)[^/]+\.html?", re.IGNORECASE | re.DOTALL)
 _TOKEN = re.compile(r"<!--|-->|<(/?)([a-zA-Z][a-zA-Z0-9]*+)([^<>]*+)>")
 _ATTRIBUTE = re.compile(r"""\b([a-z-]+)\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s"'=<>]++)""")
 _WORTH = re.compile(r"extracted-|service-detail|file-leaf|failure-|data-folder-name|\bhref")

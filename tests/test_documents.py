@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import docx
+import msgspec
 import pypdf
 import pytest
 from hypothesis import given
@@ -133,6 +134,57 @@ def test_a_cipher_that_we_do_not_have_is_flagged(monkeypatch: pytest.MonkeyPatch
 def test_an_office_file_with_a_password_is_flagged() -> None:
     data = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 512
     assert extract_text(data, DOCX) == Text(flags=("encrypted",))
+
+
+def drawn(font: bytes, content: bytes) -> bytes:
+    """A PDF of one page with a font F1, Helvetica as F2 and a descendant font, object 7."""
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 200]/Contents 4 0 R"
+        b"/Resources<</Font<</F1 5 0 R/F2 6 0 R>>>>>>",
+        b"<</Length %d>>stream\n%s\nendstream" % (len(content), content),
+        font,
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+        b"<</Type/Font/Subtype/CIDFontType2/BaseFont/A+B/CIDSystemInfo<</Registry(Adobe)"
+        b"/Ordering(Identity)/Supplement 0>>/DW 600>>",
+    ]
+    out, table = b"%PDF-1.5\n", b"0000000000 65535 f \n"
+    for number, one in enumerate(objects, 1):
+        table += b"%010d 00000 n \n" % len(out)
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, one)
+    end = b"xref\n0 8\n%strailer<</Size 8/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n"
+    return out + end % (table, len(out))
+
+
+IDENTITY = b"<</Type/Font/Subtype/Type0/BaseFont/A+B/Encoding/Identity-H/DescendantFonts[7 0 R]>>"
+
+
+def named(kind: bytes, pattern: bytes) -> bytes:
+    names = b"".join(pattern % n for n in range(65, 91))
+    return (
+        b"<</Type/Font/Subtype/%s/BaseFont/X+Y/FontBBox[0 0 1 1]/FontMatrix[1 0 0 1 0 0]"
+        b"/CharProcs<<>>/Encoding<</Type/Encoding/Differences[65 %s]>>>>" % (kind, names)
+    )
+
+
+@pytest.mark.parametrize("kind", [b"Type1", b"Type3", b"TrueType"])
+@pytest.mark.parametrize("pattern", [b"/g%d", b"/G%02d", b"/c%d", b"/cid%05d", b"/glyph%d"])
+def test_glyphs_that_are_only_numbered_are_no_text(kind: bytes, pattern: bytes) -> None:
+    found = extract_text(drawn(named(kind, pattern), b"BT /F1 9 Tf 9 99 Td (SALT) Tj ET"), PDF)
+    assert (found.text, found.flags) == ("", ("text_unreadable",))
+
+
+@pytest.mark.parametrize("kind", [b"Type1", b"Type3", b"TrueType"])
+def test_glyphs_with_names_are_text(kind: bytes) -> None:
+    data = drawn(named(kind, b"/uni00%02X"), b"BT /F1 9 Tf 9 99 Td (SALT) Tj ET")
+    assert extract_text(data, PDF) == Text(text="SALT", metadata={"pages": 1})
+
+
+def test_text_beside_glyphs_without_a_map_stays() -> None:
+    content = b"BT /F2 9 Tf 9 150 Td (clear words) Tj /F1 9 Tf 0 -50 Td <003600240037> Tj ET"
+    found = extract_text(drawn(IDENTITY, content), PDF)
+    assert (found.text, found.flags) == ("clear words", ("text_unreadable",))
 
 
 @pytest.mark.parametrize("media_type", [PDF, DOCX])
@@ -363,6 +415,46 @@ def test_a_compound_file_says_why_it_has_no_text(name: str, flag: str) -> None:
 @pytest.mark.parametrize("kind", ["text/plain", "text/html", "text/markdown"])
 def test_ligatures_are_found_as_letters(shown: str, letters: str, kind: str) -> None:
     assert extract_text(shown.encode(), kind).text == letters
+
+
+@pytest.mark.parametrize(
+    ("above", "said"),
+    [
+        ("", {}),
+        ("title: Jam\ntags: [fruit, sweet]", {"title": "Jam", "labels": ["fruit", "sweet"]}),
+        ("tags:\n- '#fruit'\n- 7", {"labels": ["fruit", "7"]}),
+        ("tags: fruit, sweet", {"labels": ["fruit", "sweet"]}),
+        ("created: 2024-01-02\nn: .inf", {"front_matter": {"created": "2024-01-02", "n": "inf"}}),
+        ("title: [1]", {"front_matter": {"title": [1]}}),
+    ],
+)
+def test_what_a_markdown_file_says_of_itself(above: str, said: dict[str, Any]) -> None:
+    found = extract_text(f"---\n{above}\n---\nStones out.\n".encode(), "text/markdown")
+    assert (found.text, found.flags) == ("Stones out.\n", ())
+    assert {name: found.metadata.get(name) for name in said} == said
+
+
+ALIASES = "a: &a [x]\n" + "\n".join(f"b{n}: &b{n} [*a, *a]" for n in range(9))
+
+
+@pytest.mark.parametrize("above", ["a: [", "- 1", "words", ALIASES, "[" * 5_000, "a: !!python/x 1"])
+def test_front_matter_that_is_none_stays_text(above: str) -> None:
+    whole = f"---\n{above}\n---\nStones out.\n"
+    found = extract_text(whole.encode(), "text/markdown")
+    assert found == Text(text=whole, flags=("front_matter_unread",))
+
+
+@pytest.mark.parametrize("whole", ["a --- b\n---\n", "---\nno end\n", "----\na: 1\n----\n"])
+def test_a_rule_is_no_front_matter(whole: str) -> None:
+    assert extract_text(whole.encode(), "text/markdown") == Text(text=whole)
+
+
+@given(st.text(max_size=60))
+def test_any_front_matter_is_kept_or_read(above: str) -> None:
+    whole = f"---\n{above}\n---\nend\n"
+    found = extract_text(whole.encode("utf-8", "replace"), "text/markdown")
+    assert (found.text or "").endswith("end\n")
+    msgspec.json.encode(found.metadata)
 
 
 @given(st.binary(max_size=300))

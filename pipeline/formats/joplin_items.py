@@ -1,0 +1,171 @@
+"""Joplin: a JEX file (a tar) or a raw export, `<id>.md` for each note, notebook, tag and file.
+
+An item is its title, a blank line, the body, a blank line, and its fields, one a line; `type_`
+says what it is. Files lie in `resources/` under the id of their item, and are read as what they
+are. Times without `user_` are those of the copy in Joplin, not of the note.
+
+Source: joplinapp.org/help/api/references/rest_api (fields, item types); laurent22/joplin,
+packages/lib/models/BaseItem.ts (how an item is written).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from pipeline import takeout, text, timestamps
+from pipeline.format import Format
+from pipeline.readers.whole import WholeFile
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, Instant, RawRecord, Record, Related
+from schemas.vocabulary import RecordType, Relation
+
+_NAME = "joplin.items"
+_FIELD = re.compile(r"([a-z_]+):(?: (.*))?")
+_NOTE, _NOTEBOOK, _FILE, _TAG, _TAGGED = "1", "2", "4", "5", "6"
+_LISTS = {_NOTEBOOK: "notebooks", _TAG: "tags", _TAGGED: "tagged notes"}
+_KINDS = {_NOTE: RecordType.NOTE, _FILE: RecordType.ATTACHMENT}
+#: The fields that have a place of their own.
+_TAKEN = frozenset(
+    {"id", "type_", "parent_id", "note_id", "tag_id", "author", "source_url", "mime", "size"}
+    | {"created_time", "updated_time", "user_created_time", "user_updated_time", "ocr_text"}
+    | {"latitude", "longitude", "altitude", "todo_due", "todo_completed", "deleted_time"}
+    | {"encryption_cipher_text", "encryption_applied", "is_todo"}
+)
+_NOTHING = frozenset({"", "0", "0.0000", "0.00000000"})
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One item, known by its id."""
+    if item.value is None:
+        raise BadValue(Reason.ITEM_TOO_LARGE, "a note of over 32 MiB")
+    said, fields = _parted(text.decode(item.value)[0].replace("\r\n", "\n"))
+    kind, identity = fields.get("type_", ""), fields.get("id", "")
+    if not identity:
+        raise BadValue(Reason.MISSING_FIELD, "nothing under 'id'")
+    if kind not in _KINDS and kind not in _LISTS:
+        raise BadValue(Reason.BAD_SHAPE, "an item of a kind that is not read")
+    title, _, body = said.partition("\n")
+    flags = ["encrypted"] if fields.get("encryption_applied") == "1" else []
+    time = _instant(fields, "created_time", flags)
+    content = fields.get("ocr_text") if kind == _FILE else body.strip()
+    return Record(
+        data_type=DataType.DOCUMENT,
+        source=_NAME,
+        record_type=_KINDS.get(kind, RecordType.LIST_ITEM),
+        identity=(identity,),
+        time=time,
+        title=title.strip() or None,
+        content=content or None,
+        content_type="text/markdown" if kind == _NOTE else "text/plain",
+        metadata=takeout.kept(_metadata(fields, kind, flags)),
+        related=tuple(_related(fields, kind)),
+        mutable=True,
+    )
+
+
+def _parted(written: str) -> tuple[str, dict[str, str]]:
+    """What stands before the fields, and the fields: the last lines without a blank one."""
+    said, _, last = written.rstrip().rpartition("\n\n")
+    found = (_FIELD.fullmatch(line) for line in last.split("\n"))
+    return said, {field[1]: field[2] or "" for field in found if field}
+
+
+def _instant(fields: Mapping[str, str], name: str, flags: list[str]) -> Instant | None:
+    written = fields.get(f"user_{name}") or fields.get(name)
+    try:
+        return timestamps.iso(written) if written else None
+    except BadValue:
+        flags.append("time_unreadable")
+        return None
+
+
+def _metadata(fields: Mapping[str, str], kind: str, flags: list[str]) -> dict[str, Any]:
+    updated = _instant(fields, "updated_time", flags)
+    author = fields.get("author")
+    return {
+        "list": _LISTS.get(kind),
+        "updated_at": timestamps.utc_text(updated) if updated else None,
+        "author": {"name": author} if author else None,
+        "url": fields.get("source_url"),
+        "notebook_id": fields.get("parent_id"),
+        "note_id": fields.get("note_id"),
+        "tag_id": fields.get("tag_id"),
+        "attachments": [_file(fields)] if kind == _FILE else None,
+        "todo": fields.get("is_todo") == "1",
+        "due": _moment(fields, "todo_due", flags),
+        "completed_at": _moment(fields, "todo_completed", flags),
+        "time_text": fields.get("created_time") if "time_unreadable" in flags else None,
+        "flags": flags,
+        "deleted": fields.get("deleted_time", "0") not in _NOTHING,
+        **_place(fields),
+        **{n: v for n, v in fields.items() if n not in _TAKEN and v not in _NOTHING},
+    }
+
+
+def _moment(fields: Mapping[str, str], name: str, flags: list[str]) -> str | None:
+    written = fields.get(name, "")
+    if written in _NOTHING:
+        return None
+    try:
+        return timestamps.utc_text(timestamps.epoch(written, "ms"))
+    except BadValue:
+        flags.append("time_unreadable")
+        return written
+
+
+def _place(fields: Mapping[str, str]) -> dict[str, float]:
+    """Where it was written; a note of no place has zeros."""
+    names = {"latitude": "latitude", "longitude": "longitude", "altitude": "altitude_m"}
+    try:
+        found = {ours: float(fields.get(theirs) or 0) for theirs, ours in names.items()}
+    except ValueError:
+        return {}
+    return found if found["latitude"] or found["longitude"] else {}
+
+
+def _file(fields: Mapping[str, str]) -> dict[str, Any]:
+    end = fields.get("file_extension")
+    name = f"{fields['id']}.{end}" if end else fields["id"]
+    said = {"name": name, "media_type": fields.get("mime", ""), "path": f"resources/{name}"}
+    size = fields.get("size", "")
+    return {**said, "size": int(size)} if size.isdecimal() and len(size) < 16 else said
+
+
+def _related(fields: Mapping[str, str], kind: str) -> list[Related]:
+    """A note and a notebook are part of a notebook; a tagged note hangs on both of its ends."""
+    found = []
+    if (parent := fields.get("parent_id")) and kind in (_NOTE, _NOTEBOOK):
+        found.append(Related(Relation.PART_OF, RecordType.LIST_ITEM, (parent,)))
+    if kind == _TAGGED and fields.get("tag_id") and fields.get("note_id"):
+        found.append(Related(Relation.PART_OF, RecordType.LIST_ITEM, (fields["tag_id"],)))
+        found.append(Related(Relation.PART_OF, RecordType.NOTE, (fields["note_id"],)))
+    return found
+
+
+def _looks_like(head: Head) -> bool:
+    """By its fields, which name the file's id; they may lie beyond the head of a long note."""
+    if not head.complete:
+        return True
+    identity = PurePosixPath(head.path).stem.encode()
+    return re.search(rb"(?m)^id: %s\r?$" % identity, head.data) is not None and (
+        re.search(rb"(?m)^type_: \d", head.data) is not None
+    )
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Notes, notebooks, tags and files of Joplin (JEX, raw export)",
+    version=1,
+    data_type=DataType.DOCUMENT,
+    paths=(r"(.+/)?[0-9a-f]{32}\.md",),
+    looks_like=_looks_like,
+    reader=WholeFile(),
+    record=to_record,
+    products=("Joplin",),
+    record_types=(RecordType.ATTACHMENT, RecordType.LIST_ITEM, RecordType.NOTE),
+)
