@@ -2,8 +2,9 @@
 
 Without its UTF-8 flag a name is in the code page of the system that made the zip (APPNOTE 6.3.10,
 appendix D): CP437 or CP850 of DOS in the west, CP932 in Japan, GBK in China, CP866 in Russia,
-though many write UTF-8 all the same. One zip may hold names of several, so each is judged by itself, by
-how oddly its letters beyond ASCII would stand. Zips of Windows part folders by backslashes.
+though many write UTF-8 all the same. One zip may hold names of several, so each is judged by
+itself, by how oddly its letters beyond ASCII would stand. Zips of Windows part folders by
+backslashes.
 """
 
 from __future__ import annotations

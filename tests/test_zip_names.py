@@ -14,7 +14,7 @@ from pipeline import zip_names
 _NAMES = {
     "cp437": "Entwürfe|Gelöscht|Übersicht|Größe|Fête d'été|Año nuevo|ÄRGER|Crème brûlée|Tüte (1)",
     "cp850": "Ações|João|Þór|São Paulo|Ícaro|ÉTÉ À LA MER|Entwürfe",
-    "cp932": "記録|資料|蔵の記録|写真|表|予定表|ソフト|旅行の写真2019|IMG写真|議_議(1)|データ|さくら",
+    "cp932": "記録|資料|蔵の記録|写真|表|予定表|ソフト|旅行の写真2019|IMG写真|データ|さくら",
     "gbk": "照片|文档|我的文件|新建文件夹|旅行记录2019",
     "cp949": "사진|문서|새 폴더|여행 사진",
     "big5": "照片|新資料夾|旅行紀錄",
