@@ -79,7 +79,7 @@ def _prepared(member: Member, work: Path) -> Readable | Listed:
         return listed(member, Disposition.UNKNOWN, reason, said)
     with member.file.open("rb") as source:
         context = found.reader.prepare(source, member)
-    notes = ("" if product else _other_shape(member.path), _guess(encoding))
+    notes = ("" if product else _other_shape(member.path), _guess(encoding), found.unread)
     return Readable(member=member, form=found, context=context, note="; ".join(filter(None, notes)))
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pipeline.known_files import KNOWN_FILES, explain
-from schemas.files import Head
+from schemas.files import Head, Member
 from schemas.reasons import Reason
+from tasks import members
+from tests.reported_support import FOLDER
 
 
 def head(path: str, data: bytes = b"") -> Head:
@@ -95,3 +99,15 @@ def test_every_kind_of_wrong_file_has_a_case() -> None:
 )
 def test_others_are_left_alone(path: str, data: bytes) -> None:
     assert explain(head(path, data)) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("places.sqlite", "bookmarks"), ("History", "Bookmarks")]
+)
+def test_what_a_database_holds_besides_is_said(name: str, said: str, tmp_path: Path) -> None:
+    file = FOLDER / "144-browser-sqlite" / "input" / name
+    kind = "application/vnd.sqlite3"
+    member = Member(path=name, ordinal=0, file=file, size=1, sha256="0" * 64, media_type=kind)
+    found = members.prepare(member, tmp_path)
+    assert isinstance(found, members.Readable)
+    assert said in found.note
