@@ -53,6 +53,40 @@ _HIGH_BYTES = frozenset({*range(0x10), 0x20})
 _NO_CHARSETS = frozenset(
     {"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "mbcs", "oem"}
 )
+#: Labels of the WHATWG's standard, and of mail programs, that Python does not know.
+_LABELS = {
+    **{f"x-cp{n}": f"cp{n}" for n in range(1250, 1259)},
+    **{f"cp-{n}": f"cp{n}" for n in (850, *range(1250, 1259))},
+    **{f"windows{n}": f"cp{n}" for n in range(1250, 1259)},
+    **{f"win-{n}": f"cp{n}" for n in range(1250, 1259)},
+    "cn-big5": "big5",
+    "dos-874": "cp874",
+    "gb_2312": "gb2312",
+    "iso-8859-8-i": "iso8859-8",
+    "iso-8859-8-e": "iso8859-8",
+    "koi": "koi8-r",
+    "koi8": "koi8-r",
+    "koi8-ru": "koi8-u",
+    "ks_c_5601-1989": "cp949",
+    "logical": "iso8859-8",
+    "sun_eu_greek": "iso8859-7",
+    "unicode-1-1-utf-8": "utf-8",
+    "utf-8-mb4": "utf-8",
+    "utf8mb4": "utf-8",
+    "visual": "iso8859-8",
+    "windows-874": "cp874",
+    "windows-949": "cp949",
+    "x-big5": "big5",
+    "x-euc": "euc_jp",
+    "x-euc-jp": "euc_jp",
+    "x-gbk": "gbk",
+    "x-mac-cyrillic": "mac-cyrillic",
+    "x-mac-roman": "mac-roman",
+    "x-mac-ukrainian": "mac-cyrillic",
+    "x-sjis": "shift_jis",
+    "x-windows-949": "cp949",
+    "x-x-big5": "big5",
+}
 #: Lines; and what stands between signs that are no part of a letter in any charset: the second
 #: bytes of letters begin at 0x40, or are digits.
 _LINES = re.compile(rb"[^\r\n]+")
@@ -87,6 +121,36 @@ def decode(data: bytes, declared: str | None = None) -> tuple[str, str]:
     raise BadValue(Reason.BAD_ENCODING, f"no charset fits, from byte {_first_bad(data)} on")
 
 
+def decode_anyhow(data: bytes, declared: str | None = None) -> str:
+    """The text in the charset that is declared, else in UTF-8, with U+FFFD for what is none."""
+    claim = _canonical(declared) or UTF_8
+    return data.decode(_SUPERSETS.get(claim, claim), "replace")
+
+
+#: Where a page says what it is in: `<meta charset=x>`, `<meta … content="text/html; charset=x">`,
+#: `<?xml … encoding="x"?>`.
+_HTML_CHARSET = re.compile(
+    rb"""<(?:meta\b[^>]{0,500}?\bcharset|\?xml\b[^>]{0,200}?\bencoding)\s*=\s*["']?\s*([\w.:-]{1,40})""",
+    re.IGNORECASE,
+)
+
+
+def declared_in_html(data: bytes, declared: str | None = None) -> str | None:
+    """What an HTML page is in: what came with it, else what it says of itself in its head.
+
+    ASCII that came with it says nothing of a page with other bytes. A page whose bytes could be
+    read as ASCII this far is in no UTF-16, whatever it says (WHATWG, 13.2.3.2).
+    """
+    claim = _canonical(declared)
+    if claim not in (None, "ascii"):
+        return declared
+    found = _HTML_CHARSET.search(data, 0, _HEAD)
+    if found is None:
+        return declared
+    name = found[1].decode("ascii", "replace")
+    return UTF_8 if name.lower().startswith(("utf-16", "utf-32")) else name
+
+
 def is_guess(name: str, declared: str | None = None) -> bool:
     """Whether `decode` had nothing but the letters to go by when it named this codec."""
     claim = _canonical(declared)
@@ -110,8 +174,9 @@ def _candidates(data: bytes, claim: str | None) -> Iterator[tuple[str, int]]:
 def _canonical(declared: str | None) -> str | None:
     if not declared:
         return None
+    name = declared.strip(" \t\r\n\"';,").lower()
     try:
-        name = codecs.lookup(declared.strip(" \t\r\n\"'")).name
+        name = codecs.lookup(_LABELS.get(name, name)).name
     except (LookupError, ValueError):
         return None
     return None if name.replace("_", "-") in _NO_CHARSETS else name

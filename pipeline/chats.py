@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.fields import StableNames
 from schemas.errors import BadValue
 from schemas.reasons import Reason
-from schemas.records import Record, Rejection, Related
+from schemas.records import Instant, Record, Rejection, Related
 from schemas.vocabulary import KEYS, RecordType, Relation, Shape
 
 _NAMES = StableNames()
@@ -55,6 +55,42 @@ def key(fields: Mapping[str, Any], name: str) -> str:
     raise BadValue(Reason.BAD_SHAPE, f"{name!r} is neither a text nor a whole number")
 
 
+#: Fields of a rich text that are words for people; a number of levels that no real one reaches.
+_WORDS = frozenset(
+    {"text", "title", "content", "caption", "summary", "question", "credit", "author", "fallback"}
+    | {"alt_text", "pretext", "value", "label", "description", "plain_text", "formula", "email"}
+)
+_DEEPEST = 40
+
+
+def spoken(value: Any, level: int = 0) -> str:
+    """The words of a rich text: nested lists and objects, of which the innermost are texts.
+
+    What stands in one list of texts is a line; all else are lines below each other.
+    """
+    if isinstance(value, str):
+        return value
+    if level > _DEEPEST:
+        return ""
+    if isinstance(value, list):
+        parts = [spoken(one, level + 1) for one in value]
+        inline = all(isinstance(one, str) or _is_inline(one) for one in value)
+        return "".join(parts) if inline else "\n".join(filter(None, parts))
+    if isinstance(value, dict):
+        parts = [
+            spoken(inner, level + 1)
+            for name, inner in value.items()
+            if not isinstance(inner, str) or name in _WORDS
+        ]
+        return "\n".join(filter(None, parts))
+    return ""
+
+
+def _is_inline(value: Any) -> bool:
+    """Whether it is a text with a mark, such as bold, and not a block."""
+    return isinstance(value, dict) and isinstance(value.get("text"), str)
+
+
 def person(name: str | None = None, handle: str | int | None = None) -> dict[str, Any] | None:
     """A person by name and by what the service keys people by; None if neither is known."""
     return kept({"handle": None if handle is None else str(handle), "name": name}) or None
@@ -71,6 +107,19 @@ def attempt(make: Callable[[], Record]) -> Record | Rejection:
         return Rejection(reason=Reason.MISSING_FIELD, detail=f"no field {missing}")
     except (TypeError, ValueError, AttributeError) as error:
         return Rejection(reason=Reason.BAD_SHAPE, detail=type(error).__name__)
+
+
+TIME_UNREADABLE = "time_unreadable"
+
+
+def dated(read: Callable[[], Instant], written: str) -> tuple[Instant | None, dict[str, Any]]:
+    """The moment; or none, and its text and a flag for the metadata, where it can't be read."""
+    try:
+        return read(), {}
+    except BadValue as bad:
+        if bad.reason is not Reason.BAD_TIME:
+            raise
+    return None, {"written_at": written, "flags": [TIME_UNREADABLE]}
 
 
 def in_conversation(*identity: str) -> tuple[Related, ...]:

@@ -134,7 +134,7 @@ def component(data: bytes) -> Component:
         elif line.name == "BEGIN":
             stack.open(line.value.strip().upper())
         elif line.name == "END":
-            stack.close(line.value.strip().upper())
+            stack.innermost.odd += not stack.close(line.value.strip().upper())
         else:
             stack.innermost.by_name.setdefault(line.name, []).append(line)
     whole = stack.whole()
@@ -169,11 +169,13 @@ class _Stack:
         if len(self._open) > _DEPTH:
             raise BadValue(Reason.TOO_DEEP, f"over {_DEPTH} components within each other")
 
-    def close(self, name: str) -> None:
-        """Close what is named and all within it; an END of nothing is passed over."""
-        if name in [one.name for one in self._open[1:]]:
-            while self._close_one() != name:
-                pass
+    def close(self, name: str) -> bool:
+        """Close what is named and all within it; False for an END of nothing."""
+        if name not in [one.name for one in self._open[1:]]:
+            return False
+        while self._close_one() != name:
+            pass
+        return True
 
     def whole(self) -> Component:
         """All of it, whatever is still open."""

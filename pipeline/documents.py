@@ -1,4 +1,4 @@
-"""Text out of documents: plain text, HTML, PDF and DOCX.
+"""Text out of documents: plain text, HTML, PDF, RTF, office files and e-books.
 
 What can't be read gives no text and a flag, never an exception:
 
@@ -7,6 +7,11 @@ What can't be read gives no text and a flag, never an exception:
 - `broken_pages`: some pages gave no text for that reason; the others did.
 - `too_large`: it would unpack to more than we hold in memory.
 - `cut_off`: there is more text, or more pages, than were taken.
+- `text_unreadable`: text of a PDF says only which glyphs to draw, and not which letters they are.
+- `kind_not_read`: a kind of document that is known and not read, such as DOC or Pages.
+
+Ligatures and other forms of presentation become the letters that they show, so that a search for
+`off` finds them; the file keeps what it has.
 """
 
 from __future__ import annotations
@@ -16,38 +21,66 @@ import io
 import logging
 import re
 import struct
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any
+from xml.parsers import expat
 
-import docx
 import msgspec
 import pypdf
-from docx.exceptions import PythonDocxError
-from docx.opc.exceptions import OpcError
-from docx.oxml.ns import qn
 from pypdf.errors import DependencyError, PyPdfError
 
-from pipeline import text
+from pipeline import office, rtf, text
+from pipeline.office import Unreadable
 from schemas.errors import BadValue
 
 # pypdf's warnings quote what it reads, and nothing of a record's content may stand in a log.
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)
 
 PDF = "application/pdf"
-DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+_OOXML = "application/vnd.openxmlformats-officedocument"
+DOCX = f"{_OOXML}.wordprocessingml.document"
+RTF = "application/rtf"
+_OPEN = "application/vnd.oasis.opendocument"
+#: Office files and e-books, by how their names end.
+_PACKAGES = {
+    "docx": DOCX,
+    "docm": "application/vnd.ms-word.document.macroenabled.12",
+    "dotx": f"{_OOXML}.wordprocessingml.template",
+    "xlsx": f"{_OOXML}.spreadsheetml.sheet",
+    "xlsm": "application/vnd.ms-excel.sheet.macroenabled.12",
+    "pptx": f"{_OOXML}.presentationml.presentation",
+    "pptm": "application/vnd.ms-powerpoint.presentation.macroenabled.12",
+    "ppsx": f"{_OOXML}.presentationml.slideshow",
+    "odt": f"{_OPEN}.text",
+    "ott": f"{_OPEN}.text-template",
+    "ods": f"{_OPEN}.spreadsheet",
+    "odp": f"{_OPEN}.presentation",
+    "odg": f"{_OPEN}.graphics",
+    "epub": "application/epub+zip",
+    "pages": "application/vnd.apple.pages",
+    "numbers": "application/vnd.apple.numbers",
+    "key": "application/vnd.apple.keynote",
+}
+#: Compound files, which are not read.
+_OLD_OFFICE = {
+    "doc": "application/msword",
+    "dot": "application/msword",
+    "xls": "application/vnd.ms-excel",
+    "ppt": "application/vnd.ms-powerpoint",
+    "pps": "application/vnd.ms-powerpoint",
+}
+_IN_PACKAGES = frozenset(_PACKAGES.values())
+_RTF_KINDS = frozenset({RTF, "text/rtf", "application/x-rtf"})
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
 
 _TITLE = re.compile(r"<title[^>]{0,200}>([^<]{1,1000})</title", re.IGNORECASE)
 
 CHARACTERS = 2_000_000
 _PAGES = 1_000
-#: Real bytes, counted while unpacking: a zip's own figures may lie.
-_UNPACKED = 64 * 1024 * 1024
-_XML_PART = 16 * 1024 * 1024
-_PARTS = 5_000
 #: How an encrypted office file begins: a compound file, ECMA-376 part 2 within [MS-OFFCRYPTO].
 _COMPOUND_FILE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 #: What the libraries are seen to raise on damaged files, besides their own errors.
@@ -59,7 +92,7 @@ _DAMAGE = (
     ArithmeticError,
     RuntimeError,  # with RecursionError and NotImplementedError
     AssertionError,
-    SyntaxError,  # lxml's errors of XML are of this kind
+    SyntaxError,
     EOFError,
     OSError,
     MemoryError,
@@ -68,8 +101,7 @@ _DAMAGE = (
     zipfile.BadZipFile,
     PyPdfError,
     DependencyError,
-    OpcError,
-    PythonDocxError,
+    expat.ExpatError,
 )
 
 
@@ -81,10 +113,6 @@ class Text(msgspec.Struct, frozen=True, kw_only=True):
     flags: tuple[str, ...] = ()
 
 
-class _Unreadable(Exception):
-    """A document that gives no text; the argument is the flag."""
-
-
 def extract_text(data: bytes, media_type: str) -> Text:
     """The text of a document by its media type; nothing for a type that is not known here."""
     kind, _, parameters = media_type.lower().partition(";")
@@ -93,7 +121,7 @@ def extract_text(data: bytes, media_type: str) -> Text:
         return Text()
     try:
         found = reader(data)
-    except _Unreadable as why:
+    except Unreadable as why:
         return Text(flags=(str(why),))
     except (BadValue, *_DAMAGE):
         return Text(flags=("broken",))
@@ -107,21 +135,41 @@ def media_type_of(data: bytes, name: str, declared: str) -> str:
     suffix = name.lower().rpartition(".")[2]
     if data.startswith(b"%PDF-"):
         return PDF
-    if suffix == "docx" and data.startswith(b"PK"):
-        return DOCX
+    if (kind := office_kind(data, name)) is not None:
+        return kind
     return {"txt": "text/plain", "html": "text/html", "htm": "text/html"}.get(suffix, declared)
+
+
+def office_kind(data: bytes, name: str) -> str | None:
+    """The media type of an office file, an e-book or RTF, by its first bytes and its name."""
+    suffix = name.lower().rpartition(".")[2]
+    if data.startswith(b"{\\rtf"):
+        return RTF
+    if data.startswith(b"PK\x03\x04"):
+        return _PACKAGES.get(suffix)
+    if data.startswith(_COMPOUND_FILE):
+        return _OLD_OFFICE.get(suffix) or _PACKAGES.get(suffix)
+    return None
+
+
+def is_office(kind: str) -> bool:
+    """Whether a media type is one of office files and e-books, in whatever variety."""
+    families = (f"{_OOXML}.", f"{_OPEN}.", "application/vnd.apple.")
+    return kind in _IN_PACKAGES or kind in _OLD_OFFICE.values() or kind.startswith(families)
 
 
 def _reader(kind: str, parameters: str) -> Callable[[bytes], Text] | None:
     if kind == PDF:
         return _pdf
-    if kind == DOCX:
-        return _docx
+    if is_office(kind):
+        return lambda data: _office(data, kind)
+    if kind in _RTF_KINDS:
+        return _rtf
     declared = next(
         (p.partition("=")[2].strip(" \"'") for p in parameters.split(";") if "charset=" in p), None
     )
     if kind in _HTML:
-        return lambda data: _html(text.decode(data, declared)[0])
+        return lambda data: _html(text.decode(data, text.declared_in_html(data, declared))[0])
     if kind.startswith("text/"):
         return lambda data: Text(text=text.decode(data, declared)[0].replace("\r\n", "\n"))
     return None
@@ -133,7 +181,14 @@ def _html(page: str) -> Text:
     return Text(text=text.html_to_text(page), metadata=_said(said))
 
 
+#: Letters as they are drawn: Latin, Armenian, Hebrew and Arabic forms of presentation.
+_DRAWN = re.compile(r"[\ufb00-\ufdff\ufe70-\ufefc]+")
+
+
 def _bounded(found: Text) -> Text:
+    if found.text is not None and not found.text.isascii():
+        letters = _DRAWN.sub(lambda run: unicodedata.normalize("NFKC", run[0]), found.text)
+        found = msgspec.structs.replace(found, text=letters)
     if found.text is None or len(found.text) <= CHARACTERS:
         return found
     return msgspec.structs.replace(
@@ -146,14 +201,15 @@ def _bounded(found: Text) -> Text:
 def _pdf(data: bytes) -> Text:
     reader = pypdf.PdfReader(io.BytesIO(data), strict=False)
     if reader.is_encrypted and not _opens(reader):
-        raise _Unreadable("encrypted")
+        raise Unreadable("encrypted")
     pages = len(reader.pages)
     texts: list[str] = []
     flags: set[str] = {"cut_off"} if pages > _PAGES else set()
     characters = 0
     for page in _pages(reader):
-        flags.update(() if page is not None else ("broken_pages",))
-        texts.append(page or "")
+        if page is None:
+            flags.add("broken_pages")
+        texts.append(_legible(page or [], flags))
         characters += len(texts[-1])
         if characters > CHARACTERS:
             break
@@ -169,13 +225,54 @@ def _opens(reader: pypdf.PdfReader) -> bool:
         return False  # a cipher that needs a library which we don't have
 
 
-def _pages(reader: pypdf.PdfReader) -> Iterator[str | None]:
-    """The text of each page, None for a damaged one."""
+def _pages(reader: pypdf.PdfReader) -> Iterator[list[tuple[str, bool]] | None]:
+    """The text of each page in pieces, and whether their letters are known; None if damaged."""
     for page in islice(reader.pages, _PAGES):
+        pieces: list[tuple[str, bool]] = []
+
+        def take(piece: str, _: Any, __: Any, font: Any, *___: Any) -> None:
+            pieces.append((piece, font is None or _names_letters(font)))  # noqa: B023 - read below
+
         try:
-            yield page.extract_text().strip()
+            whole = page.extract_text(visitor_text=take)
+            if all(known for piece, known in pieces if piece.strip()):
+                pieces = [(whole, True)]
+            yield pieces
         except _DAMAGE:
             yield None
+
+
+def _names_letters(font: Mapping[str, Any]) -> bool:
+    """Whether a font says which letters its glyphs are.
+
+    One of type 0 under an identity encoding only numbers them, unless it has a map (`/ToUnicode`)
+    or its numbers are those of a known collection of characters (ISO 32000-1, 9.10.2).
+    """
+    if "/ToUnicode" in font or font.get("/Subtype") != "/Type0":
+        return True
+    if not str(font.get("/Encoding")).startswith("/Identity"):
+        return True
+    inner = font["/DescendantFonts"][0].get_object()
+    ordering = str(inner.get("/CIDSystemInfo", {}).get("/Ordering", "Identity"))
+    return ordering not in ("Identity", "UCS")
+
+
+def _legible(pieces: list[tuple[str, bool]], flags: set[str]) -> str:
+    """What of a page is text; a flag where some is none."""
+    known = "".join(piece for piece, known in pieces if known)
+    if any(piece.strip() for piece, known in pieces if not known) or _is_soup(known):
+        flags.add("text_unreadable")
+    return "" if _is_soup(known) else known.strip()
+
+
+def _is_soup(found: str) -> bool:
+    """Whether over a fifth of the characters are none: controls, private ones, replacements."""
+    shown = [c for c in found if not c.isspace()]
+    bad = sum(c == text.REPLACEMENT or unicodedata.category(c) in _NO_LETTERS for c in shown)
+    return bad * 5 > len(shown)
+
+
+_NO_LETTERS = frozenset({"Cc", "Co", "Cn", "Cs"})
 
 
 def _pdf_metadata(reader: pypdf.PdfReader) -> dict[str, Any]:
@@ -187,43 +284,18 @@ def _pdf_metadata(reader: pypdf.PdfReader) -> dict[str, Any]:
         return {}
 
 
-def _docx(data: bytes) -> Text:
+def _office(data: bytes, kind: str) -> Text:
     if data.startswith(_COMPOUND_FILE):
-        raise _Unreadable("encrypted")
-    names = _check_parts(data)
-    document = docx.Document(io.BytesIO(data))
-    body = document.element.body
-    paragraphs = (paragraph.text for paragraph in body.iter(qn("w:p")))
-    said: dict[str, Any] = {}
-    if "docProps/core.xml" in names:  # without it python-docx makes one up
-        core = document.core_properties
-        said = {"title": core.title, "author": core.author, "created": core.created}
-    return Text(text="\n".join(paragraphs).strip(), metadata=_said(said))
+        raise Unreadable("kind_not_read" if kind in _OLD_OFFICE.values() else "encrypted")
+    found = office.read(data)
+    return Text(text="\n".join(found.lines).strip(), metadata=_said(found.said))
 
 
-def _check_parts(data: bytes) -> set[str]:
-    """The names in a DOCX, once it is sure that unpacking it stays small."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        parts = archive.infolist()
-        if any(part.flag_bits & 0x1 for part in parts):
-            raise _Unreadable("encrypted")
-        if len(parts) > _PARTS:
-            raise _Unreadable("too_large")
-        left = _UNPACKED
-        for part in parts:
-            limit = min(left, _XML_PART if part.filename.endswith((".xml", ".rels")) else left)
-            left -= _unpacked_size(archive, part, limit)
-    return {part.filename for part in parts}
-
-
-def _unpacked_size(archive: zipfile.ZipFile, part: zipfile.ZipInfo, limit: int) -> int:
-    size = 0
-    with archive.open(part) as stream:
-        while block := stream.read(256 * 1024):
-            size += len(block)
-            if size > limit:
-                raise _Unreadable("too_large")
-    return size
+def _rtf(data: bytes) -> Text:
+    if not data.lstrip().startswith(b"{\\rtf"):
+        raise Unreadable("broken")
+    found, said = rtf.read(data)
+    return Text(text=found, metadata=_said(said))
 
 
 def _said(values: dict[str, Any]) -> dict[str, Any]:

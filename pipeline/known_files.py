@@ -71,6 +71,10 @@ def _is_text_of_tiktok(head: Head) -> bool:
     return _TIKTOK.search(peek.text_of(head)[:4096]) is not None
 
 
+def _has_named_lines(head: Head) -> bool:
+    return re.match(rb"\s*[A-Z][\w -]*: ", peek.text_of(head)) is not None
+
+
 #: reference 2.4, 2.5, 2.8, 4.1, 8, 10, 15, 16 and 19.
 KNOWN_FILES: tuple[KnownFile, ...] = (
     KnownFile(
@@ -139,6 +143,13 @@ KNOWN_FILES: tuple[KnownFile, ...] = (
     ),
     KnownFile(
         reason=Reason.ELSEWHERE,
+        paths=(r"(.+/)?[^/]+\.(msg|oft)",),
+        looks_like=lambda head: head.data.startswith(b"\xd0\xcf\x11\xe0"),
+        says="a mail in Outlook's own form: save it as .eml, or move it to a folder that is "
+        "exported as an mbox",
+    ),
+    KnownFile(
+        reason=Reason.ELSEWHERE,
         paths=(
             r"(.+/)?(your_facebook_activity|your_instagram_activity|connections)/.+\.html",
             r"(.+/)?messages/(inbox|archived_threads|filtered_threads|message_requests)/.+\.html",
@@ -146,6 +157,12 @@ KNOWN_FILES: tuple[KnownFile, ...] = (
         ),
         looks_like=_is_page_of_meta,
         says="the HTML flavour of a Meta export: ask for the download again, as JSON",
+    ),
+    KnownFile(
+        reason=Reason.ELSEWHERE,
+        paths=(r"(.+/)?TikTok/.+\.txt",),
+        looks_like=_has_named_lines,
+        says="the TXT flavour of a TikTok export: ask for the download again, as JSON",
     ),
     KnownFile(
         reason=Reason.ELSEWHERE,

@@ -1,4 +1,7 @@
-"""What the formats of a LinkedIn export share: its dates in English (reference 11)."""
+"""What the formats of a LinkedIn export share: its dates (reference 11).
+
+The month is English in most exports, in some of the language of the account (`11 Dez 2021`).
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,12 @@ _CLOCK = re.compile(r"(\d{1,2})/(\d{1,2})/(\d\d), (\d{1,2}):(\d\d)\s?([AP])M", r
 
 def day(written: str) -> Instant:
     """`01 Jan 2024`: its midnight."""
-    moment = timestamps.mail_date(f"{written} 00:00:00")
-    return msgspec.structs.replace(moment, text=written)
+    midnight = f"{written} 00:00:00"
+    try:
+        moment = timestamps.mail_date(midnight)
+    except BadValue:
+        moment = timestamps.activity_time(midnight)
+    return msgspec.structs.replace(moment, text=written, zone=None)
 
 
 def clock(written: str) -> Instant:

@@ -1,20 +1,23 @@
 """A mail taken apart: header fields, text, attachments.
 
 `fast-mail-parser` does the work; the standard library takes what it refuses (an attachment whose
-encoding is broken, MIME nested deeper than 256) and what it can only guess at (a charset that it
-does not know). Neither makes this module raise anything but `BadValue`.
+encoding is broken, MIME nested deeper than 256) and what it finds nothing in (a multipart without
+its boundary). Neither makes this module raise anything but `BadValue`. Both take Latin-1 for what
+names no charset, without a word; so texts are decoded here, by what their part declares, by what
+an HTML page says of itself, and last by their letters, which is flagged.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from email import message_from_bytes, policy
 from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message as StandardMessage
 from email.utils import getaddresses
-from typing import Any
+from typing import Any, NamedTuple
 
 import fast_mail_parser
 import msgspec
@@ -30,6 +33,17 @@ _BOUNDARY = re.compile(rb"boundary\*?[0-9*]{0,4}[ \t]*=", re.IGNORECASE)
 _MOST_WORK = 200_000_000
 #: Flag of a mail in which something was in a charset that it does not name.
 _GUESSED = "charset_guessed"
+#: Flag of a mail with a multipart in which no boundary stands where it should: kept as raw text.
+_NO_BOUNDARY = "boundary_missing"
+_CHARSET = re.compile(r"charset\*?\s*=\s*[\"']?(?:[\w-]*'[\w-]*')?([^\s\"';]+)", re.IGNORECASE)
+_CHARSET_BYTES = re.compile(rb"charset\*?\s*=\s*[\"']?([\w.:-]{3,40})", re.IGNORECASE)
+_WORD = re.compile(rb"=\?[\w.:-]{2,40}\?[Qq]\?[^?\r\n]{0,1000}\?=")
+_HIGH = re.compile(rb"[\x80-\xff]")
+#: How encodings are spelled, with blanks, quotes or comments that neither parser passes over.
+_ENCODING = re.compile(
+    r"[\s\"']*(?:(base-?64)|(quoted[-/_ ]?printable)|((?:x-)?uu(?:e|encode)?))\b", re.IGNORECASE
+)
+_ENCODINGS = ("base64", "quoted-printable", "x-uuencode")
 #: What the standard library is seen to raise on broken mails.
 _BROKEN = (
     ValueError,
@@ -56,6 +70,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     data: bytes
     disposition: str | None = None
+    charset: str | None = None
+    """What the part says its text is in."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,29 +98,128 @@ def parse(data: bytes) -> Message:
     end = blank.start() if blank else len(data)
     if data.startswith((b"\n", b"\r\n")) or not _FIELD.search(data, 0, end):
         raise BadValue(Reason.NOT_A_MAIL, "no header field before the first blank line")
-    header = _utf8_header(data[:end])
+    written = data[:end] if data[:end].isascii() else _WORD.sub(_quoted, data[:end])
+    header = _utf8_header(written, data[end:])
     if _work_of_words(header) > _MOST_WORK:
         raise BadValue(Reason.MAIL_UNREADABLE, "thousands of encoded words in its header")
-    guessed = (_GUESSED,) if header != data[:end] else ()
+    guessed = (_GUESSED,) if header != written else ()
     data = header + data[end:]
     try:
-        mail = fast_mail_parser.parse_email(data, mode="lazy")
-        parts = [_part(p.mimetype, p.filename, p.content, p.disposition) for p in mail.attachments]
+        return _by_fast_parser(data, guessed)
     except fast_mail_parser.ParseError:
         return _by_standard_library(data, guessed)
-    flags = tuple(sorted({*guessed, *(w.kind.replace("-", "_") for w in mail.warnings)}))
-    if "charset_fallback" in flags or any(map(_is_misread, (*mail.text_plain, *mail.text_html))):
-        return _by_standard_library(data, guessed)
-    return Message(
+
+
+def _by_fast_parser(data: bytes, told: tuple[str, ...]) -> Message:
+    mail = fast_mail_parser.parse_email(data, mode="lazy")
+    leaves = list(_fast_leaves(fast_mail_parser.parse_email_tree(data, mode="lazy")))
+    flags = {*told, *(warning.kind.replace("-", "_") for warning in mail.warnings)}
+    flags.discard("charset_fallback")
+    if any(leaf.media_type.startswith("multipart/") for leaf in leaves):
+        leaves = _standard_leaves(data, flags)
+    return _message(
+        leaves,
+        told=flags,
         fields=_lower_case(mail.headers.items()),
         sender=_addresses([mail.from_] if mail.from_ else []),
         to=_addresses(mail.to),
         cc=_addresses(mail.cc),
-        plain=_joined(mail.text_plain),
-        html=_joined(mail.text_html),
-        parts=tuple(parts),
-        flags=flags,
     )
+
+
+class _Leaf(NamedTuple):
+    """A part that holds something, decoded from what it was encoded in for the way."""
+
+    media_type: str
+    name: str
+    disposition: str | None
+    charset: str | None
+    data: bytes
+
+
+def _fast_leaves(tree: fast_mail_parser.PyLazyMimePart) -> Iterator[_Leaf]:
+    """The leaves in order; a mail within is one of them, and so is a multipart of no parts."""
+    waiting = [tree]
+    while waiting:
+        part = waiting.pop()
+        if part.children and not part.is_message:
+            waiting.extend(reversed(part.children))
+            continue
+        headers = {name.lower(): values[0] for name, values in part.headers.items() if values}
+        declared = _CHARSET.search(headers.get("content-type", ""))
+        data, written = part.content or b"", headers.get("content-transfer-encoding", "")
+        if written.lower() not in ("", "7bit", "8bit", *_ENCODINGS[:2]):
+            data = _decoded_as(written, data)
+        yield _Leaf(
+            part.content_type.lower(),
+            part.filename,
+            part.disposition,
+            declared[1] if declared else None,
+            data,
+        )
+
+
+def _decoded_as(written: str, data: bytes) -> bytes:
+    """The bytes behind an encoding that is spelled as no parser knows it."""
+    found = _ENCODING.match(written)
+    if found is None or found.lastindex is None:
+        return data
+    part = StandardMessage()
+    part["Content-Transfer-Encoding"] = _ENCODINGS[found.lastindex - 1]
+    part.set_payload(data.decode("ascii", "surrogateescape"))
+    with suppress(*_BROKEN):
+        decoded: Any = part.get_payload(decode=True)
+        return decoded if isinstance(decoded, bytes) else data
+    return data
+
+
+def _message(leaves: Iterable[_Leaf], *, told: set[str], **said: Any) -> Message:
+    """A mail of its header and its leaves: texts that are its own, and whatever else it holds."""
+    plain: list[str] = []
+    html: list[str] = []
+    parts: list[Part] = []
+    for leaf in leaves:
+        own = (leaf.disposition or "").lower() != "attachment"
+        if own and leaf.media_type in ("text/plain", "text/html"):
+            said_so, flags = read_text(
+                leaf.data, leaf.charset, is_html=leaf.media_type[5:] == "html"
+            )
+            (html if leaf.media_type == "text/html" else plain).append(said_so)
+            told.update(flags)
+        else:
+            parts.append(
+                Part(
+                    media_type=leaf.media_type,
+                    name=leaf.name,
+                    data=leaf.data,
+                    disposition=leaf.disposition,
+                    charset=leaf.charset,
+                )
+            )
+    return Message(
+        plain=_joined(plain),
+        html=_joined(html),
+        parts=tuple(parts),
+        flags=tuple(sorted(told)),
+        **said,
+    )
+
+
+def read_text(data: bytes, declared: str | None, *, is_html: bool) -> tuple[str, tuple[str, ...]]:
+    """The text of a part, and flags.
+
+    In what it declares, however few bytes are no letters in that; else in what its letters say.
+    """
+    claim = text.declared_in_html(data, declared) if is_html else declared
+    said = None
+    with suppress(BadValue):
+        said, name = text.decode(data, claim)
+        if not text.is_guess(name, claim):
+            return said, ()
+    kept = text.decode_anyhow(data, claim)
+    if not _is_misread(kept):
+        return kept, ()
+    return said or kept, (_GUESSED,)
 
 
 def _work_of_words(header: bytes) -> int:
@@ -121,20 +236,24 @@ def _is_misread(said: str) -> bool:
     return lost > 0 and lost > sum(letter > "\x7f" for letter in said) - lost
 
 
-def _utf8_header(header: bytes) -> bytes:
-    """The header in UTF-8 (RFC 6532); old mail programs wrote it in their own charset."""
+def _quoted(word: re.Match[bytes]) -> bytes:
+    """An encoded word with the bytes quoted that should have been; the parsers drop them."""
+    return _HIGH.sub(lambda byte: b"=%02X" % byte[0][0], word[0])
+
+
+def _utf8_header(header: bytes, rest: bytes) -> bytes:
+    """The header in UTF-8 (RFC 6532); old mail programs wrote it in the charset of the text."""
     try:
         header.decode()
     except UnicodeDecodeError:
+        declared = {name.lower() for name in _CHARSET_BYTES.findall(header)}
+        declared = declared or {n.lower() for n in _CHARSET_BYTES.findall(rest, 0, 64 * 1024)}
         try:
-            return text.decode(header)[0].encode("utf-8", "replace")
+            said, _ = text.decode(header, declared.pop().decode() if len(declared) == 1 else None)
         except BadValue:
             return header
+        return said.encode("utf-8", "replace")
     return header
-
-
-def _part(media_type: str, name: str, data: bytes, disposition: str | None) -> Part:
-    return Part(media_type=media_type.lower(), name=name, data=data, disposition=disposition)
 
 
 def _lower_case(fields: Iterable[tuple[str, list[str]]]) -> dict[str, list[str]]:
@@ -152,12 +271,28 @@ def _joined(texts: Iterable[str]) -> str:
     return "\n\n".join(filter(None, (t.replace("\r\n", "\n").strip() for t in texts)))
 
 
-def _by_standard_library(data: bytes, flags: tuple[str, ...]) -> Message:
+def _by_standard_library(data: bytes, told: tuple[str, ...]) -> Message:
+    flags = {"standard_library", *told}
+    leaves = _standard_leaves(data, flags)
+    header = message_from_bytes(_BLANK_LINE.split(data, maxsplit=1)[0], policy=policy.compat32)
+    fields = _lower_case((name, [_decoded(value)]) for name, value in header.raw_items())
+    return _message(
+        leaves,
+        told=flags,
+        fields=fields,
+        sender=_standard_addresses(fields.get("from", [])[:1]),
+        to=_standard_addresses(fields.get("to", [])[:1]),
+        cc=_standard_addresses(fields.get("cc", [])[:1]),
+    )
+
+
+def _standard_leaves(data: bytes, told: set[str]) -> list[_Leaf]:
     if len(_BOUNDARY.findall(data)) * data.count(b"\n") > _MOST_WORK // 10:
         # Each line is compared with the boundary of each part round it.
         raise BadValue(Reason.MAIL_UNREADABLE, "too many lines in too many MIME parts")
     try:
-        return _from_standard(message_from_bytes(data, policy=policy.compat32), flags)
+        parts = _leaves(message_from_bytes(data, policy=policy.compat32))
+        return [leaf for part in parts for leaf in _standard_leaf(part, told)]
     except RecursionError:
         detail = "MIME parts nested too deep"
     except _BROKEN as error:
@@ -165,31 +300,15 @@ def _by_standard_library(data: bytes, flags: tuple[str, ...]) -> Message:
     raise BadValue(Reason.MAIL_UNREADABLE, detail)  # outside, as those errors quote the mail
 
 
-def _from_standard(mail: StandardMessage, flags: tuple[str, ...]) -> Message:
-    plain: list[str] = []
-    html: list[str] = []
-    parts: list[Part] = []
-    told = {"standard_library", *flags}
-    for leaf in _leaves(mail):
-        kind = leaf.get_content_type()
-        if kind in ("text/plain", "text/html") and leaf.get_content_disposition() != "attachment":
-            said, name = text.decode(_bytes(leaf), declared := leaf.get_content_charset())
-            (plain if kind == "text/plain" else html).append(said)
-            told.update({_GUESSED} if text.is_guess(name, declared) else ())
-        else:
-            name = _decoded(leaf.get_filename() or "")
-            parts.append(_part(kind, name, _bytes(leaf), leaf.get_content_disposition()))
-    fields = _lower_case((name, [_decoded(value)]) for name, value in mail.raw_items())
-    return Message(
-        fields=fields,
-        sender=_standard_addresses(fields.get("from", [])[:1]),
-        to=_standard_addresses(fields.get("to", [])[:1]),
-        cc=_standard_addresses(fields.get("cc", [])[:1]),
-        plain=_joined(plain),
-        html=_joined(html),
-        parts=tuple(parts),
-        flags=tuple(sorted(told)),
-    )
+def _standard_leaf(part: StandardMessage, told: set[str]) -> Iterator[_Leaf]:
+    kind, data = part.get_content_type(), _bytes(part)
+    if kind.startswith("multipart/"):
+        if not data.strip():
+            return
+        told.add(_NO_BOUNDARY)
+        kind = "text/plain"
+    name = _decoded(part.get_filename() or "")
+    yield _Leaf(kind, name, part.get_content_disposition(), part.get_content_charset(), data)
 
 
 def _leaves(mail: StandardMessage) -> Iterator[StandardMessage]:
@@ -205,10 +324,14 @@ def _leaves(mail: StandardMessage) -> Iterator[StandardMessage]:
 
 def _bytes(leaf: StandardMessage) -> bytes:
     payload: Any = leaf.get_payload()
+    written = str(leaf.get("content-transfer-encoding", ""))
     if isinstance(payload, list):
-        return b"\n".join(inner.as_bytes() for inner in payload)
+        # A mail in base64, which RFC 2045 forbids and Exchange writes.
+        return _decoded_as(written, b"\n".join(inner.as_bytes() for inner in payload))
     decoded: Any = leaf.get_payload(decode=True)
-    return decoded if isinstance(decoded, bytes) else b""
+    data = decoded if isinstance(decoded, bytes) else b""
+    known = written.lower() in ("", "7bit", "8bit", *_ENCODINGS, "uuencode", "uue")
+    return data if known else _decoded_as(written, data)
 
 
 def _decoded(value: str) -> str:

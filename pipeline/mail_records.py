@@ -13,11 +13,11 @@ import csv
 import re
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from pipeline import attachments, documents, mail, text, timestamps
+from pipeline import attachments, documents, mail, mail_containers, text, timestamps
 from schemas.errors import BadValue
 from schemas.records import Blob, DataType, Instant, Record, Related
 from schemas.vocabulary import RecordType, Relation
@@ -25,6 +25,12 @@ from schemas.vocabulary import RecordType, Relation
 _MESSAGE = RecordType.MESSAGE
 #: More addresses than this of one mail are counted, not listed.
 _ADDRESSES = 1_000
+#: Mails within mails within mails, and how many of them in one.
+_DEPTH, _WITHIN = 10, 1_000
+_MAILS = frozenset({"message/rfc822", "message/global"})
+_JUST_BYTES = frozenset(
+    {"", "application/octet-stream", "application/x-download", "text/plain", "application/eml"}
+)
 _BRACKETED = re.compile(r"<\s*+([^<>\s]++)\s*+>")
 _PATCH_COUNT = re.compile(r"^\[[^\]]*\]\s*")
 _LABELS = re.compile(rb"(?im)^X-Gmail-Labels:.*\n(?:[ \t].*\n)*")
@@ -33,28 +39,91 @@ _LABELS = re.compile(rb"(?im)^X-Gmail-Labels:.*\n(?:[ \t].*\n)*")
 def records(
     data: bytes, source: str, *, came: str | None = None, commit: str | None = None
 ) -> Iterator[Record]:
-    """The mail in `data`, then each of its attachments.
+    """The mail in `data`, then each of its attachments, and what mails lie in them.
 
     `came` is when it came in, as the file round it writes that; `commit` the hash of a patch.
     Raises `BadValue` as `mail.parse` does.
     """
     message = mail.parse(data)
-    identity = _identity(data, message, commit)
+    return of_message(message, _identity(data, message, commit), source, came=came)
+
+
+def of_message(
+    message: mail.Message, identity: tuple[str, ...], source: str, *, came: str | None = None
+) -> Iterator[Record]:
+    """The records of a mail that is taken apart, under this identity."""
+    return _records(message, _Place(identity, source, came, [_WITHIN]))
+
+
+class _Place(NamedTuple):
+    """Where a mail stands: who it is, and in which mails it lies. `left` counts down, for all
+    within the outermost mail, how many more are opened."""
+
+    identity: tuple[str, ...]
+    source: str
+    came: str | None
+    left: list[int]
+    depth: int = 0
+    related: tuple[Related, ...] = ()
+    conversation: str | None = None
+
+
+def _records(message: mail.Message, place: _Place) -> Iterator[Record]:
+    message = mail_containers.opened(message)
     attached = [_blob(part, ordinal) for ordinal, part in enumerate(message.parts, 1)]
-    time = _time(message, came)
+    time = _time(message, place.came)
+    within = [_within(part, place) for part in message.parts]
     yield Record(
         data_type=DataType.EMAIL,
-        source=source,
+        source=place.source,
         record_type=_MESSAGE,
-        identity=identity,
+        identity=place.identity,
         time=time,
         title=message.field("subject"),
         content=message.plain or text.html_to_text(message.html) or None,
-        metadata=_metadata(message, attached),
-        related=_related(message),
+        metadata=_metadata(message, attached, place.conversation),
+        related=(*_related(message), *place.related),
     )
-    for ordinal, blob in enumerate(attached, 1):
-        yield _attachment(blob, ordinal, identity, message, source, time)
+    for ordinal, (blob, part, inner) in enumerate(
+        zip(attached, message.parts, within, strict=True), 1
+    ):
+        said = _Attached(blob, ordinal, part.charset, opened=isinstance(inner, mail.Message))
+        flags = inner if isinstance(inner, tuple) else ()
+        yield _attachment(said, place, message, time, flags)
+        if isinstance(inner, mail.Message):
+            yield from _records(
+                inner, _place_within(inner, message, place, (str(ordinal), blob.sha256))
+            )
+
+
+def _within(part: mail.Part, place: _Place) -> mail.Message | tuple[str, ...]:
+    """The mail that a part is; else the flags of its attachment: none where it is no mail."""
+    named = part.name.lower().endswith(".eml") and part.media_type in _JUST_BYTES
+    if part.media_type not in _MAILS and not named:
+        return ()
+    if place.depth >= _DEPTH or place.left[0] <= 0:
+        return (mail_containers.NOT_OPENED,)
+    place.left[0] -= 1
+    try:
+        return mail.parse(part.data.lstrip(b"\r\n"))
+    except BadValue:
+        return (mail_containers.NOT_OPENED,)
+
+
+def _place_within(
+    inner: mail.Message, outer: mail.Message, place: _Place, attachment: tuple[str, str]
+) -> _Place:
+    """A mail within a mail is a copy, maybe cut short, of one that may be in the lake as well: it
+    is a document of its own, and the same as the one of its Message-ID."""
+    named = _ids(inner, "message-id")[:1]
+    same = (Related(Relation.SAME_AS, _MESSAGE, ("message-id", one)) for one in named)
+    return place._replace(
+        identity=(*place.identity, *attachment, "mail"),
+        came=None,
+        depth=place.depth + 1,
+        related=(Related(Relation.PART_OF, _MESSAGE, place.identity), *same),
+        conversation=_conversation(outer) or place.conversation,
+    )
 
 
 def _identity(data: bytes, message: mail.Message, commit: str | None) -> tuple[str, ...]:
@@ -92,7 +161,14 @@ def _instant(date: str | None) -> Instant | None:
         return None
 
 
-def _metadata(message: mail.Message, attached: list[Blob]) -> dict[str, Any]:
+def _conversation(message: mail.Message) -> str | None:
+    """The thread, by its service's name for it, else by the first mail in it that is named."""
+    ids = (*_ids(message, "references")[:1], *_ids(message, "in-reply-to")[:1])
+    own = _ids(message, "message-id")[:1]
+    return message.field("x-gm-thrid") or next(iter((*ids, *own)), None)
+
+
+def _metadata(message: mail.Message, attached: list[Blob], outer: str | None) -> dict[str, Any]:
     own = next(iter(_ids(message, "message-id")), None)
     reply_to = next(iter(_ids(message, "in-reply-to")), None)
     references = _ids(message, "references")
@@ -106,7 +182,7 @@ def _metadata(message: mail.Message, attached: list[Blob]) -> dict[str, Any]:
         "in_reply_to": reply_to,
         "references": references,
         "thread": thread,
-        "conversation": thread or next(iter(references), reply_to) or own,
+        "conversation": _conversation(message) or outer,
         "list": message.field("list-id"),
         "labels": _labels(message),
         "attachments": [attachments.summary(blob) for blob in attached],
@@ -136,34 +212,51 @@ def _blob(part: mail.Part, ordinal: int) -> Blob:
     return attachments.blob_of(part.data, part.name, part.media_type, fallback=fallback)
 
 
+class _Attached(NamedTuple):
+    """An attachment: its bytes, its place among the others, its charset if it says one; `opened`
+    where it is a mail that has records of its own."""
+
+    blob: Blob
+    ordinal: int
+    charset: str | None
+    opened: bool
+
+
 def _attachment(
-    blob: Blob,
-    ordinal: int,
-    mail_identity: tuple[str, ...],
+    attached: _Attached,
+    place: _Place,
     message: mail.Message,
-    source: str,
     time: Instant | None,
+    flags: tuple[str, ...],
 ) -> Record:
     """The attachment's own record, which names the mail."""
+    blob, ordinal = attached.blob, attached.ordinal
     assert blob.data is not None
-    read = documents.extract_text(blob.data, blob.media_type)
+    read = documents.Text() if attached.opened else _text_of(blob.data, blob, attached.charset)
     found = {
         **read.metadata,
         "message_id": next(iter(_ids(message, "message-id")), None),
         "subject": message.field("subject"),
         "ordinal": ordinal,
-        "flags": list(read.flags),
+        "flags": [*read.flags, *flags],
     }
     return Record(
         data_type=attachments.data_type_of(blob.media_type),
-        source=source,
+        source=place.source,
         record_type=RecordType.ATTACHMENT,
-        identity=(*mail_identity, str(ordinal), blob.sha256),
+        identity=(*place.identity, str(ordinal), blob.sha256),
         time=time,
         title=blob.name,
         content=read.text or None,
         content_type=blob.media_type,
         metadata={name: value for name, value in found.items() if value},
         blob=blob,
-        related=(Related(Relation.ATTACHMENT_OF, _MESSAGE, mail_identity),),
+        related=(Related(Relation.ATTACHMENT_OF, _MESSAGE, place.identity),),
     )
+
+
+def _text_of(data: bytes, blob: Blob, charset: str | None) -> documents.Text:
+    """The text of an attachment; reports on deliveries and the like are texts, too."""
+    kind = "text/plain" if blob.media_type.startswith("message/") else blob.media_type
+    named = f"{kind}; charset={charset}" if charset and kind.startswith("text/") else kind
+    return documents.extract_text(data, named)

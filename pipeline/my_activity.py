@@ -1,9 +1,11 @@
 """What an entry of Google's My Activity is, told by its product and its address.
 
 The same for JSON and HTML, in My Activity and in YouTube's own history. Verbs ("Watched",
-"Gesucht nach") are in the account's language, so none is asked: an address says what was done
-(reference 2.1 to 2.3). An entry is who its time, as written, and its address say; titles change,
-and stand in only where there is no address.
+"Gesucht nach") are in the account's language, so an address says what was done (reference 2.1 to
+2.3). My Activity has a video's address also where it was not watched, but liked or shared: the
+English verbs of those are known (karlicoss/HPI, pull request 494); with a verb in another language
+a video counts as watched. An entry is who its time, as written, and its address say; titles
+change, and stand in only where there is no address.
 """
 
 from __future__ import annotations
@@ -17,18 +19,31 @@ import msgspec
 from schemas.records import DataType, Instant, Record
 from schemas.vocabulary import RecordType
 
-RECORD_TYPES = (RecordType.ACTIVITY, RecordType.PLAY, RecordType.SEARCH, RecordType.VISIT)
+RECORD_TYPES = (
+    *(RecordType.ACTIVITY, RecordType.BOOKMARK, RecordType.PLAY, RecordType.REACTION),
+    *(RecordType.SEARCH, RecordType.VISIT),
+)
 
 _YOUTUBE = r"https?://(?:www\.|m\.|music\.)?youtube\.com"
 _GOOGLE = r"https?://(?:[a-z0-9-]+\.)*google\.(?:[a-z]{2,3}|com?\.[a-z]{2})"
-_WATCHED = re.compile(_YOUTUBE + r"/watch\?(?:[^#]*?&)?v=([\w-]+)")
+#: `v` is empty where a video was taken down.
+_VIDEO = re.compile(rf"{_YOUTUBE}/(?:watch\?(?:[^#]*?&)?v=([\w-]*)|shorts/([\w-]+))")
 _SEARCHED = re.compile(
     rf"{_YOUTUBE}/results\?(?:[^#]*?&)?search_query=([^&#]+)"
     rf"|{_GOOGLE}/(?:[^?#]*/)?search\?(?:[^#]*?&)?(?:q|query)=([^&#]+)"
 )
 _REDIRECTED = re.compile(_GOOGLE + r"/url\?(?:[^#]*?&)?(?:q|url)=([^&#]+)")
 #: Only to show the title without them where nothing else says what an English title is about.
-_VERB = re.compile(r"(?:Watched|Visited) ")
+_VERB = re.compile(r"(?:Watched|Visited|Liked|Disliked|Saved|Shared) ")
+#: What else than watching was done with a video, and what that says of it.
+_NOT_WATCHED: dict[str, tuple[RecordType, dict[str, Any]]] = {
+    "Liked": (RecordType.REACTION, {"reaction": "like"}),
+    "Disliked": (RecordType.REACTION, {"reaction": "dislike"}),
+    "Saved": (RecordType.BOOKMARK, {}),
+    "Shared": (RecordType.ACTIVITY, {"kind": "shared"}),
+}
+#: A title whose verb is its last word begins with what a video is called.
+_VERB_LAST = re.compile(r" (?:angesehen|bekeken|gekeken)$")
 #: The name of the product is in no language but its own.
 _AD = "Google Ads"
 
@@ -72,19 +87,30 @@ def record(entry: Entry, source: str) -> Record:
 def _meaning(entry: Entry) -> tuple[RecordType, str, dict[str, Any]]:
     """The record type, what the record is about, and what its address says."""
     title, url = plain(entry.title), entry.url
-    about = plain(entry.about) if entry.about else _VERB.sub("", title, count=1)
+    bare = title if _VERB_LAST.search(title) else _VERB.sub("", title, count=1)
+    about = plain(entry.about) if entry.about else bare
     if not url:
         return RecordType.ACTIVITY, title, {}
     if "Chrome" in (entry.header, *entry.products):
         return RecordType.VISIT, about, {"url": url}
-    if video := _WATCHED.match(url):
-        return RecordType.PLAY, about, {"url": url, "video_id": video[1], **_channel(entry)}
+    if video := _VIDEO.match(url):
+        kind, said = _done(title)
+        number = {"video_id": name} if (name := video[1] or video[2]) else {}
+        return kind, about, {"url": url, **number, **said, **_channel(entry)}
     if asked := _SEARCHED.match(url):
         query = unquote_plus(asked[1] or asked[2])
         return RecordType.SEARCH, query, {"url": url, "query": query}
     if led := _REDIRECTED.match(url):
         return RecordType.VISIT, about, {"url": unquote_plus(led[1])}
     return RecordType.ACTIVITY, title, {"url": url}
+
+
+def _done(title: str) -> tuple[RecordType, dict[str, Any]]:
+    """What was done with a video, by the verb before it."""
+    verb = title.partition(" ")[0]
+    if verb not in _NOT_WATCHED or _VERB_LAST.search(title):
+        return RecordType.PLAY, {}
+    return _NOT_WATCHED[verb]
 
 
 def _channel(entry: Entry) -> dict[str, Any]:
@@ -95,13 +121,14 @@ def _channel(entry: Entry) -> dict[str, Any]:
 
 
 def _said(entry: Entry, kind: RecordType) -> dict[str, Any]:
+    has_channel = kind is not RecordType.VISIT and _VIDEO.match(entry.url) is not None
     products = entry.products or ([entry.header] if entry.header else [])
     said = {
         "product": products[0] if products else None,
         "products": products if len(products) > 1 else None,
         "header": entry.header if entry.header not in products else None,
         "description": entry.description,
-        "subtitles": entry.subtitles[kind is RecordType.PLAY :],
+        "subtitles": entry.subtitles[has_channel:],
         "details": entry.details,
         "advertisement": any(_AD in str(detail.get("name")) for detail in entry.details),
         "summary": entry.summary,

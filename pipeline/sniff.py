@@ -56,6 +56,11 @@ _OFFICE = {
     "xl/": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "ppt/": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
 }
+#: And those without a list of types, by a part that each has: EPUB, and Apple's iWork.
+_PACKAGES = {
+    "META-INF/container.xml": "application/epub+zip",
+    "Index/Document.iwa": "application/vnd.apple.iwork",
+}
 _JSON_START = re.compile(rb'\s*(\{\s*["}]|\[\s*(["{\[\]]|-?\d|true\b|false\b|null\b)|[{\[]\s*\Z)')
 # RFC 4155: "From ", an address, and a time as asctime writes it; looser where header fields follow.
 _MBOX_START = re.compile(
@@ -154,6 +159,11 @@ def _office_type(head: bytes, path: Path | None) -> str | None:
     if head[30:38] == b"mimetype":  # OpenDocument and EPUB name their type in their first entry
         return _by_libmagic(head).removeprefix(ZIP) or None
     names = zipdir.some_names(path) if path is not None else []
+    for mark, kind in _PACKAGES.items():
+        if mark in names:
+            return kind
+    if "META-INF/manifest.xml" in names and "content.xml" in names:
+        return "application/vnd.oasis.opendocument.text"
     if "[Content_Types].xml" not in names:
         return None
     return next(

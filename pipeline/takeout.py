@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline import timestamps
 from pipeline.fields import optional_text
+from schemas.errors import BadValue
 from schemas.records import Instant
 
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:T|$)", re.ASCII)
@@ -20,8 +21,14 @@ def person(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def moment(text: str) -> Instant:
-    """A time as tables of Takeout have it: RFC 3339, or as the pages of My Activity spell it."""
-    return timestamps.iso(text) if _ISO_DATE.match(text) else timestamps.activity_time(text)
+    """A time as tables of Takeout have it: RFC 3339, or as the pages of My Activity spell it.
+
+    A text that is neither is an unread time: the record is kept without one.
+    """
+    try:
+        return timestamps.iso(text) if _ISO_DATE.match(text) else timestamps.activity_time(text)
+    except BadValue:
+        return timestamps.unread(text)
 
 
 def kept(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -491,7 +491,7 @@ PRODUCTS: tuple[Product, ...] = (
             ),
             _parsed(
                 "playlists, playlist videos", "CSV, JSON", "youtube.playlist",
-                "youtube.playlist_json", why="to 2023; newer tables become rows",
+                "youtube.playlist_json", "youtube.playlists",
             ),
             _kept("video media, music uploads", "as uploaded", _SOUND),
             _rows(

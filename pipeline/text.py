@@ -9,14 +9,24 @@ from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser
 
-from pipeline.charset import Encoding, decode, is_guess, survey, transcode
+from pipeline.charset import (
+    Encoding,
+    declared_in_html,
+    decode,
+    decode_anyhow,
+    is_guess,
+    survey,
+    transcode,
+)
 from pipeline.tangled import too_tangled
 
 __all__ = [
     "Encoding",
     "clean",
     "clean_json",
+    "declared_in_html",
     "decode",
+    "decode_anyhow",
     "html_to_text",
     "is_guess",
     "mend_meta",

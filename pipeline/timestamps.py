@@ -14,9 +14,12 @@ Flags of the `Instant`s made here:
   clock had not been put on (RFC 5545 3.3.5 has both).
 - `day_first_assumed`: day and month are numbers up to 12; the first is taken for the day.
 - `day_month_ambiguous`: so they are in every date of the file; the likelier is taken for the day.
-- `zone_unknown`: the text is in UTC and says that the local zone is not known (`-0000`).
+- `zone_unknown`: the text is in UTC and says that the local zone is not known (`-0000`); or a
+  calendar names a zone that nobody knows, and its clock is taken as UTC.
 - `leap_second`: the second was 60; `at` is the second after 59, as in POSIX time.
+- `time_unread`: the text is a time in a form that is not known; `at` is None.
 - `out_of_range`: a real time outside the years 1900 to 2100; `at` is None.
+- `time_unread`: a text in no spelling that is known here; `at` is None.
 
 What names no zone stays as it is written until all of a record is known: only then, by `settled`,
 is it read in the zone of its place or its owner (`in_usual_zone`), and by `utc_text` before, which
@@ -29,17 +32,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import ROUND_FLOOR, Decimal
 from email.utils import parsedate_tz
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Literal, NoReturn, TypeAlias
 
 import msgspec
 
+from pipeline import spelled_dates
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.records import Instant, ZoneSource
@@ -73,7 +77,9 @@ def iso(text: str) -> Instant:
     """The moment of an ISO 8601 or RFC 3339 text.
 
     Date and clock are parted by `T` or a space; the zone is `Z`, an offset, `UTC`, `GMT`, an
-    offset followed by ` UTC` (as Go prints it), or missing. A date alone is its midnight.
+    offset followed by ` UTC` (as Go prints it), or missing. A date alone is its midnight. Behind
+    it may stand what RFC 9557 puts there, `[Europe/Brussels]`: that zone is taken where the text
+    has no other.
     Raises `BadValue(BAD_TIME)` for anything else and for dates that never were.
     """
     try:
@@ -91,6 +97,20 @@ def iso(text: str) -> Instant:
         at = moment.replace(tzinfo=UTC) if len(text) < 13 else _fromisoformat(text + "Z")
         return Instant(at, text, None, "zone_assumed")
     return _with_offset(moment, zone.utcoffset(None) or _NO_TIME, text)
+
+
+def if_readable(
+    read: Callable[[str], Instant], written: str | None, flags: list[str]
+) -> Instant | None:
+    """The moment of a text; None, and the flag `time_unread`, where there is none.
+
+    For things that are worth keeping without a time.
+    """
+    try:
+        return read(written or "")
+    except BadValue:
+        flags.append("time_unread")
+        return None
 
 
 def spaced(text: str) -> Instant:
@@ -127,9 +147,49 @@ def _rare_iso(text: str) -> Instant:
         _refuse("the time is not a text")
     plain = _plain(text)
     found = _ISO.fullmatch(plain) or _BASIC.fullmatch(plain)
-    if found is None:
+    if found is not None:
+        return _from_match(found, text)
+    tagged = _TAGGED.fullmatch(plain)
+    if tagged is None:
         _refuse("the time is not in ISO 8601")
-    return _from_match(found, text)
+    return _in_named_zone(iso(tagged["time"]), tagged["tags"], text)
+
+
+#: `2022-03-27T15:32:37+02:00[Europe/Brussels]`, `...Z[u-ca=hebrew]`.
+_TAGGED = re.compile(r"(?P<time>[^\[\]]{1,64}?) ?(?P<tags>(?:\[[^\[\]]{1,64}\])+)", re.ASCII)
+
+
+def _in_named_zone(moment: Instant, tags: str, text: str) -> Instant:
+    """The moment with the zone that stands behind it in brackets, if it has none of its own."""
+    if moment.flag == "zone_assumed":
+        from pipeline import zones  # noqa: PLC0415 - its tables cost a tenth of a second
+
+        names = [name for tag in tags[1:-1].split("][") if "=" not in (name := tag.lstrip("!"))]
+        zone = zones.named(names[0]) if names else None
+        if zone is not None:
+            moment = in_zone(moment, zone)
+        elif names:
+            moment = Instant(moment.at, text, None, "zone_unknown", ZoneSource.ASSUMED)
+    return msgspec.structs.replace(moment, text=text)
+
+
+#: What `or_unread` flags: `at` is None, `text` is what stood there.
+UNREAD = "time_unread"
+
+
+def or_unread(text: str) -> Instant:
+    """As `iso`; a text that is in none of its spellings is a time that can't be read.
+
+    Raises `BadValue(BAD_TIME)` for a date that never was.
+    """
+    try:
+        return iso(text)
+    except BadValue:
+        plain = _plain(text)
+        bare = tagged["time"] if (tagged := _TAGGED.fullmatch(plain)) else plain
+        if _ISO.fullmatch(bare) or _BASIC.fullmatch(bare):
+            raise
+    return Instant(None, text, None, UNREAD)
 
 
 def _from_match(found: re.Match[str], text: str) -> Instant:
@@ -259,10 +319,7 @@ def leaves_zone_open(moment: Instant) -> bool:
 
 def _is_called(zone: tzinfo, text: str) -> bool:
     """Whether the abbreviation in a text of My Activity is one of the zone's."""
-    found = _activity_match(text)
-    if found is None:
-        return False
-    _, word = _beside_the_clock(f"{found['before']} {found['behind']}")
+    word = spelled_dates.zone_of(text) if len(text) <= _LONGEST_ACTIVITY else None
     return word is not None and word in _abbreviations(zone)
 
 
@@ -273,7 +330,7 @@ def _abbreviations(zone: tzinfo) -> frozenset[str]:
 
     return frozenset(
         get_timezone_name(zone, width="short", locale=language, zone_variant=variant)
-        for language in _LANGUAGES
+        for language in spelled_dates.COMMON
         for variant in ("standard", "daylight", "generic")
     )
 
@@ -424,32 +481,12 @@ def _odd_mail_date(plain: str, text: str) -> Instant:
     return _civil(text, parsed[:3], (*parsed[3:6], 0), offset, flag)
 
 
-#: The languages whose months and halves of the day are known, by CLDR's names for them.
-_LANGUAGES = (
-    *("de", "en", "en_AU", "en_GB", "es", "es_MX", "fr", "fr_CA", "it", "ja", "ko", "nl", "pl"),
-    *("pt", "pt_PT", "ru", "zh", "zh_Hant"),
-)
-_WORD = r"[^\W\d_]+"
-#: CLDR's medium dates in those languages, and a clock to the second. What stands before and
-#: behind the clock is a half of the day, a zone, both or nothing.
-_ACTIVITY = re.compile(
-    rf"""(?:(?P<month_a>{_WORD})\.?[ ](?P<day_a>\d\d?),?[ ](?P<year_a>\d{{4}})
-    |(?P<day_b>\d\d?)\.?[ ](?:de[ ])?(?P<month_b>{_WORD})\.?,?[ ](?:de[ ])?(?P<year_b>\d{{4}})
-     (?:[ ]г\.)?
-    |(?P<year_c>\d{{4}})(?:[-/]|\.[ ]?|年|년[ ])(?P<month_c>\d\d?)(?:[-/]|\.[ ]?|月|월[ ])
-     (?P<day_c>\d\d?)[.日일]?
-    |(?P<day_d>\d\d?)(?P<parted>[./-])(?P<month_d>\d\d?)(?P=parted)(?P<year_d>\d{{4}})
-    ),?[ ](?P<before>[^:]{{0,20}}?)(?<!\d)
-    (?P<hour>\d\d?):(?P<minute>\d\d):(?P<second>\d\d)(?!\d)(?P<behind>.{{0,20}})""",
-    re.VERBOSE,
-)
-_HALF = re.compile(r"(?<!\w)([ap])\.? ?m\.?(?!\w)", re.IGNORECASE)
-_ACTIVITY_ZONE = re.compile(rf"(?:(?:UTC|GMT)(?P<offset>[+-]\d\d?(?::\d\d)?)?|{_WORD})")
+_ACTIVITY_ZONE = re.compile(r"(?:(?:UTC|GMT)(?P<offset>[+-]\d\d?(?::?\d\d)?)?|[^\s\d+-]+)")
 _LONGEST_ACTIVITY = 80
 
 
 def activity_time(text: str) -> Instant:
-    """The moment of a time as the pages of My Activity have it, in a dozen languages.
+    """The moment of a time as the pages of My Activity have it, in any language of CLDR.
 
     UTC, GMT and offsets from them are believed. An abbreviation is not: it is the one in force at
     the export, not on that day. Times without any are of before 2018 and in UTC, as far as known
@@ -458,109 +495,36 @@ def activity_time(text: str) -> Instant:
     """
     if not isinstance(text, str) or len(text) > _LONGEST_ACTIVITY:
         _refuse("the time is not a short text")
-    found = _activity_match(text)
+    found = spelled_dates.parse(text)
     if found is None:
         _refuse("the time is in no form that My Activity is known to have")
-    date, sure = _activity_date(found)
-    half, zone = _beside_the_clock(f"{found['before']} {found['behind']}")
-    offset, flag = _activity_zone(zone)
-    hour = int(found["hour"])
-    if half is not None:
-        hour = hour % 12 + half if hour <= 12 else 24  # the 24th hour is refused below
-    clock = (hour, int(found["minute"]), int(found["second"]), 0)
-    moment = _civil(text, date, clock, offset, flag)
+    offset, flag = _activity_zone(found.zone)
+    moment = _civil(text, found.date, (found.hour, found.minute, found.second, 0), offset, flag)
     if moment.at is None:
         return moment
-    if not sure:
+    if not found.sure:
         return Instant(moment.at, text, offset, "day_first_assumed", _guess(flag))
     if flag == "zone_assumed":
         return Instant(moment.at, text, None, flag, ZoneSource.ASSUMED)
     return moment
 
 
-def _activity_match(text: str) -> re.Match[str] | None:
-    found = _ACTIVITY.fullmatch(" ".join(text.split()))  # splitting knows most odd spaces
-    if found is None and not text.isascii():
-        found = _ACTIVITY.fullmatch(" ".join(_plain(text).split()))
-    return found
-
-
-def _activity_date(found: re.Match[str]) -> tuple[tuple[int, int, int], bool]:
-    """Year, month and day, and whether their order is sure."""
-    form = next(form for form in "abcd" if found[f"year_{form}"])
-    year, day = int(found[f"year_{form}"]), int(found[f"day_{form}"])
-    name = found[f"month_{form}"]
-    if form in "ab":
-        return (year, _months().get(name.casefold(), 0), day), True
-    month = int(name)
-    if form == "d" and month > 12 and found["parted"] != ".":
-        return (year, day, month), True
-    sure = form == "c" or found["parted"] == "." or day > 12 or day == month
-    return (year, month, day), sure
-
-
-@lru_cache(maxsize=512)
-def _beside_the_clock(words: str) -> tuple[int | None, str | None]:
-    """Hours to add for the half of the day, and the zone's name; None where it isn't said."""
-    half = zone = None
-    if "." in words:
-        words = _HALF.sub(r"\1m", words)
-    for word in words.split():
-        bare = word.strip("[],")
-        if half is None and bare.casefold() in _halves():
-            half = _halves()[bare.casefold()]
-        elif zone is None and bare:
-            zone = bare
-        elif bare:
-            _refuse("more stands beside the clock than a zone")
-    return half, zone
+def unread(text: str) -> Instant:
+    """A time that can't be read: its record has none, and keeps the text for a later parser."""
+    return Instant(None, text, None, "time_unread")
 
 
 def _activity_zone(name: str | None) -> tuple[int | None, str | None]:
     if name is None:
         return None, "zone_assumed"
-    found = _ACTIVITY_ZONE.fullmatch(name.replace("\u2212", "-"))
+    found = _ACTIVITY_ZONE.fullmatch(name)
     if found is None:
         _refuse("what stands beside the clock is no zone")
     if found["offset"]:
         hours, _, minutes = found["offset"][1:].partition(":")
-        return _zone(f"{found['offset'][0]}{hours:>02}{minutes:0<2}")
+        digits = hours + minutes if len(hours) > 2 else f"{hours:>02}{minutes:0<2}"
+        return _zone(f"{found['offset'][0]}{digits}")
     return (0, None) if name in ("UTC", "GMT") else (None, "zone_ambiguous")
-
-
-@cache
-def _months() -> dict[str, int]:
-    """The months' names in lower case, without a dot; no two languages disagree on one."""
-    from babel.dates import get_month_names  # noqa: PLC0415 - costs a fifth of a second
-
-    return {
-        name.casefold().rstrip("."): number
-        for language in _LANGUAGES
-        for width in ("abbreviated", "wide")
-        for context in ("format", "stand-alone")
-        for number, name in get_month_names(width, context, language).items()
-    }
-
-
-@cache
-def _halves() -> dict[str, int]:
-    """The names of a day's halves in lower case, and the hours to add to the clock."""
-    from babel import Locale  # noqa: PLC0415
-
-    found = {}
-    for language in _LANGUAGES:
-        names = Locale.parse(language).day_periods["format"]
-        for width in names.keys() & {"abbreviated", "wide"}:
-            for name, half in (("am", 0), ("pm", 12)):
-                if word := names[width].get(name):
-                    found[word.casefold()] = half
-    # Taiwan's clock has finer parts; CLDR's rules say in which half each begins.
-    chinese = Locale.parse("zh_Hant")
-    for name, rules in chinese.day_period_rules[None].items():
-        if "from" in rules[0]:
-            word = chinese.day_periods["format"]["abbreviated"][name]
-            found[word] = 0 if rules[0]["from"] < 12 * 3600 else 12
-    return found
 
 
 def _uncommented(text: str) -> str:

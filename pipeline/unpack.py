@@ -120,6 +120,7 @@ def _plain(source: SourceFile, have: Callable[[int, str], bool]) -> Iterator[Mem
             size=source.size,
             sha256=source.sha256,
             media_type=source.media_type,
+            upload=name,
         )
 
 
@@ -161,11 +162,13 @@ class _Walk:
         self._folder = workdir / "members"
         self._limits, self._have, self._durable = limits, have, durable
         self._next, self._entries = 0, 0
+        self._upload = ""
 
     def upload(self, source: SourceFile) -> Iterator[Member | Listed]:
         """Walk the outermost archive. Ordinal 0 is the archive itself, shown if it is broken."""
         self._folder.mkdir(parents=True, exist_ok=True)
         own, name = self._ordinal(), shown(source.name)
+        self._upload = name
         gauge = Gauge(source.size, self._limits)
         place = _Place(name=name, prefix="", gauge=gauge, hashes=(source.sha256,))
         try:
@@ -304,6 +307,7 @@ class _Walk:
             size=kept.size,
             sha256=kept.sha256,
             media_type=media_type,
+            upload=self._upload,
         )
 
     def _nested(

@@ -3,12 +3,20 @@
 Elements are parsed alone, out of their document: there is no DTD then, so no entity but the five
 of XML is known, nothing is expanded and nothing outside is fetched. Names are taken without their
 prefix, since a prefix is declared on some element outside.
+
+What producers write and XML forbids is mended where its meaning is plain (`understood`), under the
+flag `xml_mended`: a character beyond the first 65,536 as references to its two surrogates, half of
+such a pair, control characters, a bare `&`, HTML's names of characters, a `<` that begins nothing.
+What stays unknown, such as an entity that only a DTD could declare, is an error.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
+from html import unescape
+from html.entities import html5
 from typing import NamedTuple
 from xml.parsers import expat
 
@@ -75,6 +83,85 @@ def parse(data: bytes, *, cut_off: bool = False) -> Element:
     raise BadValue(Reason.BAD_SYNTAX, f"not sound XML at line {line}, column {column}")
 
 
+#: Flag of what is no XML as it stands, and was read all the same.
+MENDED = "xml_mended"
+
+
+def understood(data: bytes, *, cut_off: bool = False) -> tuple[Element, tuple[str, ...]]:
+    """As `parse`, with the flag `xml_mended` for what had to be mended first."""
+    try:
+        return parse(data, cut_off=cut_off), ()
+    except BadValue as bad:
+        mended = _mended(data) if bad.reason is Reason.BAD_SYNTAX else data
+        if mended == data:
+            raise
+        complaint = bad
+    try:
+        return parse(mended, cut_off=cut_off), (MENDED,)
+    except BadValue as still:
+        # Line and column are those of the file.
+        raise (still if still.reason is Reason.TOO_DEEP else complaint) from None
+
+
+_SECTION = re.compile(rb"<!--|<!\[CDATA\[")
+#: What XML 1.0 has no way to write (2.2).
+_FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
+_REFERENCES = rb"(?:&#(?:x[0-9a-f]{1,8}|[0-9]{1,10});)+"
+_ODD = re.compile(
+    _FORBIDDEN.pattern
+    + rb"|(?P<numbers>"
+    + _REFERENCES
+    + rb")|&(?P<name>[a-z][a-z0-9]{0,31};)?|<(?![a-z_:/!?\x80-\xff])",
+    re.IGNORECASE,
+)
+_KNOWN = frozenset({b"amp;", b"lt;", b"gt;", b"quot;", b"apos;"})
+_UNKNOWN_CHARACTER = "\ufffd".encode()
+
+
+def _mended(data: bytes) -> bytes:
+    """The same with what XML forbids written as it allows; no comment or CDATA has references."""
+    written, at = [], 0
+    while (opened := _SECTION.search(data, at)) is not None:
+        end = data.find(b"-->" if opened[0] == b"<!--" else b"]]>", opened.end())
+        if end < 0:
+            break
+        written.append(_ODD.sub(_sound, data[at : opened.start()]))
+        written.append(_FORBIDDEN.sub(_UNKNOWN_CHARACTER, data[opened.start() : end + 3]))
+        at = end + 3
+    written.append(_ODD.sub(_sound, data[at:]))
+    return b"".join(written)
+
+
+def _sound(found: re.Match[bytes]) -> bytes:
+    if found["numbers"]:
+        return _characters(found[0])
+    if found[0] == b"<":
+        return b"&lt;"
+    if found[0][:1] != b"&":
+        return _UNKNOWN_CHARACTER
+    name = found["name"]
+    if name is None:
+        return b"&amp;"
+    if name in _KNOWN:
+        return found[0]
+    meant = html5.get(name.decode("ascii"), "")
+    return "".join(f"&#{ord(one)};" for one in meant).encode() or found[0]
+
+
+def _characters(references: bytes) -> bytes:
+    """References to characters, two halves joined; U+FFFD for what is none."""
+    numbers = [
+        int(one[1:], 16) if one[:1] in b"xX" else int(one) for one in references[2:-1].split(b";&#")
+    ]
+    units = "".join(chr(n) if n <= 0x10FFFF else "\ufffd" for n in numbers)
+    text = units.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return "".join(f"&#{ord(one) if _is_allowed(one) else 0xFFFD};" for one in text).encode()
+
+
+def _is_allowed(character: str) -> bool:
+    return character in "\t\n\r" or (character >= " " and character not in "\ufffe\uffff")
+
+
 class _Builder:
     """Builds the tree of one element as the parser walks it."""
 
@@ -116,11 +203,15 @@ class _Builder:
 
 
 class Root(NamedTuple):
-    """A document's root, and the names of the elements that follow it, as far as can be seen."""
+    """A document's root, and the names of the elements that follow it, as far as can be seen.
+
+    `at` is where its start tag begins.
+    """
 
     tag: str
     attributes: dict[str, str]
     following: tuple[str, ...]
+    at: int = 0
 
 
 class _Seen(Exception):
@@ -128,18 +219,31 @@ class _Seen(Exception):
 
 
 _FOLLOWING = 50
+_BLANK = re.compile(rb"(?:\xef\xbb\xbf|\s)*")
 
 
 def root_of(head: Head | bytes) -> Root | None:
     """The root of the XML that a file begins with; None if it doesn't begin with any.
 
-    Nothing outside is fetched, and expat itself bounds what entities in 64 KiB can grow to.
+    Nothing outside is fetched, and expat itself bounds what entities in 64 KiB can grow to. What
+    stands before the root may be broken, and so may its attributes: a DTD that is not sound
+    (Apple's of iOS 16) says nothing of the elements.
     """
     data = head.data if isinstance(head, Head) else head
+    before = len(_BLANK.match(data)[0])  # type: ignore[index]
+    bare = data[before:]
+    root = _parsed_root(bare) or _loose_root(bare)
+    return root and root._replace(at=root.at + before)
+
+
+def _parsed_root(data: bytes) -> Root | None:
+    """The root as expat sees it."""
     found: list[tuple[str, dict[str, str]]] = []
+    places: list[int] = []
 
     def start(name: str, attributes: dict[str, str]) -> None:
         found.append((name.rpartition(":")[2], attributes))
+        places.append(parser.CurrentByteIndex)
         if len(found) > _FOLLOWING:
             raise _Seen
 
@@ -147,7 +251,42 @@ def root_of(head: Head | bytes) -> Root | None:
     parser.StartElementHandler = start
     # What came before it breaks counts.
     with suppress(expat.ExpatError, _Seen, ValueError, LookupError):
-        parser.Parse(data.removeprefix(b"\xef\xbb\xbf").lstrip(), False)
+        parser.Parse(data, False)
     if not found:
         return None
-    return Root(*found[0], following=tuple(name for name, _ in found[1:]))
+    following = tuple(name for name, _ in found[1:])
+    return Root(*found[0], following=following, at=places[0])
+
+
+#: A start tag, a comment, or an entity, whose value may have tags.
+_TAG = re.compile(
+    rb"<(?:(!--)|(!ENTITY)\s[^\"'<>]{0,256}+(?:\"[^\"]{0,4096}+\"|'[^']{0,4096}+')"
+    rb"|([a-z_:\x80-\xff][^\s<>/=\"']{0,255})(?=[\s/>]))",
+    re.IGNORECASE,
+)
+_INNER = re.compile(rb"[^<>]*")
+_ATTRIBUTE = re.compile(rb"\s([^\s<>=\"'/]{1,255})\s*=\s*(?:\"([^\"<]*)\"|'([^'<]*)')")
+
+
+def _loose_root(data: bytes) -> Root | None:
+    """The first start tag outside comments, and the names of those behind it."""
+    if data[:1] != b"<":
+        return None
+    found: list[tuple[str, re.Match[bytes]]] = []
+    at = 0
+    while len(found) <= _FOLLOWING and (tag := _TAG.search(data, at)) is not None:
+        at = tag.end()
+        if tag[3]:
+            found.append((_text(tag[3]).rpartition(":")[2], tag))
+        elif tag[1] and (end := data.find(b"-->", at)) >= 0:
+            at = end + 3
+    if not found:
+        return None
+    name, first = found[0]
+    pairs = _ATTRIBUTE.findall(_INNER.match(data, first.end())[0])  # type: ignore[index]
+    attributes = {_text(key): unescape(_text(one or other)) for key, one, other in pairs}
+    return Root(name, attributes, tuple(n for n, _ in found[1:]), first.start())
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")

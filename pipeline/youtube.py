@@ -1,10 +1,15 @@
-"""What the tables of YouTube's export share: names of columns in any case, texts in segments."""
+"""What the tables of YouTube's export share: names of columns in any case, texts in segments.
+
+Columns are named in the account's language. Their order is the same in all, so a table whose names
+are not the English ones is known by what stands in its cells, and read by their places.
+"""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pipeline import peek
@@ -14,6 +19,12 @@ from schemas.reasons import Reason
 
 #: Ids of YouTube's things stand behind this word in identities: others count as it does.
 SERVICE = "youtube"
+
+
+VIDEO = re.compile(r"[\w-]{11}", re.ASCII)
+CHANNEL = re.compile(r"UC[\w-]{22}", re.ASCII)
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d.*", re.ASCII)
+_TEXT = '{"'
 
 
 def header(head: Head) -> frozenset[str]:
@@ -29,6 +40,26 @@ def header(head: Head) -> frozenset[str]:
 def cells(row: Mapping[str, str]) -> dict[str, str]:
     """A row under its columns' names in lower case."""
     return {name.lower(): cell for name, cell in row.items()}
+
+
+def some_row(head: Head, fits: Callable[[Sequence[str]], bool]) -> bool:
+    """Whether some row of the first few, but the first, is like that."""
+    lines = (line.decode("utf-8", "replace") for line in peek.lines(head, 60))
+    try:
+        return any(fits(row) for n, row in enumerate(csv.reader(lines)) if n)
+    except csv.Error:
+        return False
+
+
+def in_places(row: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
+    """A row under the names of its columns' places."""
+    return dict(zip(names, row.values(), strict=False))
+
+
+def is_said(channel: str, time: str, words: str) -> bool:
+    """Whether three cells are a channel's id, a time and a text in segments."""
+    told = CHANNEL.fullmatch(channel) and MOMENT.fullmatch(time)
+    return told is not None and words.startswith(_TEXT)
 
 
 def required(row: Mapping[str, str], name: str) -> str:

@@ -29,6 +29,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
     `path` is the name inside the archive as text, with `!/` after each nested archive; it never
     names a place on our disk. `file` is where its bytes lie now, under a name that we chose.
+    `upload` is what the dropped file was called; it is known while a reader prepares, no later.
     """
 
     path: str
@@ -38,6 +39,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     media_type: str
     encoding: str | None = None
+    upload: str = ""
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):

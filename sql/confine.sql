@@ -18,7 +18,8 @@ BEGIN
     -- The owner's functions make partitions and hold users' rows; the reconciler takes turns.
     GRANT EXECUTE ON FUNCTION pg_catalog.pg_advisory_lock(bigint),
         pg_catalog.pg_advisory_xact_lock(bigint), pg_catalog.pg_advisory_xact_lock(integer, integer),
-        pg_catalog.pg_advisory_xact_lock_shared(bigint) TO datapunk_owner;
+        pg_catalog.pg_advisory_xact_lock_shared(bigint), pg_catalog.pg_try_advisory_lock(bigint),
+        pg_catalog.pg_advisory_unlock(bigint) TO datapunk_owner;
     GRANT EXECUTE ON FUNCTION pg_catalog.pg_try_advisory_lock(bigint),
         pg_catalog.pg_advisory_unlock(bigint) TO datapunk_ledger;
 END

@@ -387,7 +387,7 @@ class _Carrier:
         def fails(run: Runtime, claim: Claim) -> Any:
             if claim.source_name == "failing.ndjson":
                 raise RuntimeError("a defect")
-            if claim.source_name == "main.zip" and next(deleted):
+            if claim.source_name in ("main.zip", "twin.zip") and next(deleted):
                 shutil.rmtree(run.folders.members(claim.job_id))
             return normalise(run, claim)
 

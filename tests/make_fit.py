@@ -19,6 +19,8 @@ START = 1_772_352_000 - _EPOCH  # 2026-03-01T08:00:00Z
 _FILE_ID = (0, ((0, 1, 0x00), (4, 4, 0x86)))
 _RECORD = (20, ((253, 4, 0x86), (0, 4, 0x85), (1, 4, 0x85), (2, 2, 0x84), (3, 1, 0x02)))
 _SESSION = (18, ((253, 4, 0x86), (2, 4, 0x86), (5, 1, 0x00), (7, 4, 0x86), (9, 4, 0x86)))
+_LAP = (19, ((253, 4, 0x86), (2, 4, 0x86), (7, 4, 0x86), (9, 4, 0x86)))
+_INDOORS = (20, ((253, 4, 0x86), (7, 2, 0x84), (4, 1, 0x02)))
 
 
 def crc(data: bytes) -> int:
@@ -56,6 +58,8 @@ def fit(body: bytes) -> bytes:
         + struct.pack("<BBI", 0, 4, START)
         + _definition(1, _RECORD)
         + _definition(2, _SESSION)
+        + _definition(3, _LAP)
+        + _definition(4, _INDOORS)
         + body
     )
     head = struct.pack("<BBHI4s", 14, 0x20, 2195, len(inner), b".FIT")
@@ -68,6 +72,16 @@ def session(seconds: int, metres: float) -> bytes:
     return struct.pack("<BIIBII", 2, START + seconds, START, 1, seconds * 1000, round(metres * 100))
 
 
+def lap(seconds: int, metres: float) -> bytes:
+    """A part of a run, from its start."""
+    return struct.pack("<BIIII", 3, START + seconds, START, seconds * 1000, round(metres * 100))
+
+
+def indoors(time: int, watts: int, turns: int) -> bytes:
+    """What a trainer measures, at a time of the file's own clock."""
+    return struct.pack("<BIHB", 4, time, watts, turns)
+
+
 if __name__ == "__main__":
     Path(sys.argv[1]).write_bytes(
         fit(
@@ -75,6 +89,9 @@ if __name__ == "__main__":
             + record(5, 52.501, 13.401, 35, 0xFF)
             + record(10, None, None, 35, 122)
             + record(15, 95.0, 13.4, 35, 0xFF)
+            + indoors(START + 20, 210, 88)
+            + indoors(20, 211, 0xFF)
+            + lap(300, 1000.5)
             + session(600, 2000.5)
         )
     )

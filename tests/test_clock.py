@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from tests import progress_support
+from tests.place_support import open_folder
 from tests.site_support import Site, points, site
 from workers import local
 
@@ -23,14 +25,13 @@ _LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 
 
 @pytest.fixture
-def clock(tmp_path: Path) -> Path:
+def clock() -> Iterator[Path]:
     """What the server's clock is ahead by, as libfaketime reads it."""
     if _LIBRARY is None:
         pytest.skip("libfaketime is not installed (package `faketime` of Debian)")
-    tmp_path.chmod(0o711)
-    path = tmp_path / "clock"
-    set_to(path, "+0")
-    return path
+    with open_folder() as folder:
+        set_to(folder / "clock", "+0")
+        yield folder / "clock"
 
 
 def set_to(clock: Path, ahead: str) -> None:
@@ -39,12 +40,12 @@ def set_to(clock: Path, ahead: str) -> None:
 
 
 @pytest.fixture
-def place(clock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def place(clock: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """A site whose servers go by that clock, and only they."""
     fake = {"LD_PRELOAD": str(_LIBRARY), "FAKETIME_TIMESTAMP_FILE": str(clock),
             "FAKETIME_CACHE_DURATION": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}  # fmt: skip
     monkeypatch.setattr(local, "_ENVIRONMENT", {**local._ENVIRONMENT, **fake})
-    folder = tmp_path / "site"
+    folder = clock.parent / "site"
     folder.mkdir()
     with site(folder) as made:
         made.start("worker")
@@ -66,8 +67,9 @@ def test_the_databases_clock_is_set_in_mid_import(
     place.kill("worker")  # what it held is to be taken over, by leases of another time
     place.start("worker")
     job = place.wait(job_id, lambda job: job["completed_at"] is not None)
-    moved = (place.ask("SELECT clock_timestamp()") - before).total_seconds()
-    assert (moved < 0) == (ahead == "-1h"), "the clock was set"
+    moved = place.ask("SELECT clock_timestamp()") - before
+    hour = timedelta(hours=1)
+    assert (moved < timedelta()) if ahead == "-1h" else (moved > hour), "the clock was set"
     assert (job["status"], job["records_loaded"]) == ("done", _POINTS)
     with psycopg.connect(place.settings.url("admin")) as connection:
         assert connection.execute("SELECT count(*) FROM timeseries.locations").fetchone() == (

@@ -6,12 +6,15 @@ import io
 import logging
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import docx
 import pypdf
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pipeline import documents
+from pipeline import documents, office
 from pipeline.documents import DOCX, PDF, Text, extract_text, media_type_of
 from pipeline.formats.plain_document import FORMAT
 from schemas.files import Member
@@ -150,10 +153,10 @@ def test_one_damaged_page_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> Non
     real = pypdf.PageObject.extract_text
     calls = iter((False, True, False))
 
-    def damaged(page: pypdf.PageObject) -> str:
+    def damaged(page: pypdf.PageObject, **options: Any) -> str:
         if next(calls):
             raise RecursionError
-        return real(page)
+        return real(page, **options)
 
     monkeypatch.setattr(pypdf.PageObject, "extract_text", damaged)
     found = extract_text(pages(3), PDF)
@@ -173,22 +176,22 @@ def test_pages_and_characters_are_bounded(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_ratio_bomb_in_a_docx_is_not_unpacked() -> None:
-    bomb = b"<w:document>" + b"\0" * (documents._XML_PART + 1)
+    bomb = b"<w:document>" + b"\0" * (office.XML_PART + 1)
     data = repacked(word("text"), {"word/document.xml": bomb})
     assert len(data) < 200_000
     assert extract_text(data, DOCX) == Text(flags=("too_large",))
 
 
 def test_a_bomb_of_many_parts_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "_UNPACKED", 1 << 20)
+    monkeypatch.setattr(office, "UNPACKED", 1 << 20)
     parts = {f"word/media/{n}.bin": b"\0" * (1 << 18) for n in range(5)}
     assert extract_text(repacked(word("text"), parts), DOCX) == Text(flags=("too_large",))
-    monkeypatch.setattr(documents, "_PARTS", 3)
+    monkeypatch.setattr(office, "PARTS", 3)
     assert extract_text(word("text"), DOCX) == Text(flags=("too_large",))
 
 
 def test_a_size_that_lies_does_not_help_a_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "_UNPACKED", 1 << 20)
+    monkeypatch.setattr(office, "UNPACKED", 1 << 20)
     name = b"word/media/a.bin"
     data = bytearray(repacked(word("text"), {name.decode(): b"\0" * (4 << 20)}))
     entry = data.rindex(name) - 46  # the central directory's record: its size field lies at 24
@@ -206,6 +209,165 @@ def test_entities_are_not_expanded() -> None:
     )
     found = extract_text(repacked(word("text"), {"word/document.xml": part}), DOCX)
     assert found.text in (None, "a", "ab", "a&secret;b")
+
+
+W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+#: What stands round the runs of a paragraph, ECMA-376 part 1, 17.
+ROUND_RUNS = [
+    "<w:ins w:id='1'>{}</w:ins>", "<w:moveTo w:id='1'>{}</w:moveTo>",
+    "<w:smartTag>{}</w:smartTag>", "<w:customXml>{}</w:customXml>",
+    "<w:fldSimple w:instr='DATE'>{}</w:fldSimple>", "<w:hyperlink>{}</w:hyperlink>",
+    "<w:sdt><w:sdtPr/><w:sdtContent>{}</w:sdtContent></w:sdt>", "<w:bdo>{}</w:bdo>",
+    "<w:dir w:val='rtl'>{}</w:dir>",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("outer", ROUND_RUNS)
+@pytest.mark.parametrize("inner", ["{}", *ROUND_RUNS])
+def test_a_word_is_read_whatever_stands_round_its_run(outer: str, inner: str) -> None:
+    run = outer.format(inner.format("<w:r><w:t>salt</w:t></w:r>"))
+    gone = "<w:del w:id='2'><w:r><w:delText>ash</w:delText></w:r></w:del>"
+    moved = "<w:moveFrom w:id='3'><w:r><w:t>oak</w:t></w:r></w:moveFrom>"
+    code = "<w:r><w:instrText>PAGEREF x</w:instrText></w:r>"
+    body = f"<w:p><w:r><w:t>a </w:t></w:r>{gone}{moved}{code}{run}<w:r><w:t> b</w:t></w:r></w:p>"
+    part = f"<w:document xmlns:w='{W}'><w:body>{body}</w:body></w:document>".encode()
+    found = extract_text(repacked(word("text"), {"word/document.xml": part}), DOCX)
+    assert (found.text, found.flags) == ("a salt b", ())
+
+
+def package(**parts: str) -> bytes:
+    """A zip of such parts; `__` in a name is a slash, `_` before its end a dot."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, part in parts.items():
+            head, _, end = name.replace("__", "/").rpartition("_")
+            archive.writestr(f"{head}.{end}" if head else end, part)
+    return out.getvalue()
+
+
+ODF = package(
+    mimetype="application/vnd.oasis.opendocument.text",
+    content_xml="<office:document-content xmlns:office='o' xmlns:text='t' xmlns:dc='d'>"
+    "<text:tracked-changes><text:p>gone</text:p></text:tracked-changes>"
+    "<text:h>Rowan</text:h><text:p>red<text:s text:c='2'/><text:span>berries</text:span>"
+    "<text:note><text:note-citation>1</text:note-citation><text:note-body><text:p>a note"
+    "</text:p></text:note-body></text:note><office:annotation><dc:creator>Ida</dc:creator>"
+    "<text:p>a comment</text:p></office:annotation> end</text:p></office:document-content>",
+    meta_xml="<m xmlns:dc='d'><meta><dc:title>Trees</dc:title></meta></m>",
+)
+SHEETS = package(
+    xl__workbook_xml="<workbook xmlns:r='r'><sheets><sheet name='Trees' r:id='x'/></sheets>"
+    "</workbook>",
+    xl__sharedStrings_xml="<sst><si><t>ash</t></si><si><r><t>o</t></r><r><t>ak</t></r></si></sst>",
+    xl__styles_xml="<styleSheet><numFmts><numFmt numFmtId='164' formatCode='dd/mm/yy'/>"
+    "<numFmt numFmtId='165' formatCode='0.0&quot;days&quot;'/></numFmts><cellXfs>"
+    "<xf numFmtId='0'/><xf numFmtId='14'/><xf numFmtId='164'/><xf numFmtId='165'/>"
+    "<xf numFmtId='22'/></cellXfs></styleSheet>",
+    xl__worksheets__sheet1_xml="<worksheet><sheetData><row><c t='s'><v>1</v></c>"
+    "<c t='inlineStr'><is><t>elm</t></is></c><c t='b'><v>1</v></c><c><f>1+1</f><v>2</v></c></row>"
+    "<row/><row><c s='1'><v>45352</v></c><c s='2'><v>1</v></c><c s='3'><v>7.5</v></c>"
+    "<c s='4'><v>45352.5</v></c></row></sheetData></worksheet>",
+)
+
+
+def presentation() -> bytes:
+    out = io.BytesIO()
+    slide = "<p:sld xmlns:p='p' xmlns:a='a'><a:p><a:r><a:t>{}</a:t></a:r></a:p></p:sld>"
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr(
+            "ppt/presentation.xml",
+            "<p:presentation xmlns:p='p' xmlns:r='r'><p:sldIdLst><p:sldId r:id='b'/>"
+            "<p:sldId r:id='a'/></p:sldIdLst></p:presentation>",
+        )
+        archive.writestr(
+            "ppt/_rels/presentation.xml.rels",
+            "<Relationships><Relationship Id='a' Type='t/slide' Target='slides/slide1.xml'/>"
+            "<Relationship Id='b' Type='t/slide' Target='/ppt/slides/slide2.xml'/></Relationships>",
+        )
+        archive.writestr("ppt/slides/slide1.xml", slide.format("second"))
+        archive.writestr("ppt/slides/slide2.xml", slide.format("first"))
+        archive.writestr("ppt/notesSlides/n.xml", slide.format("told"))
+        archive.writestr(
+            "ppt/slides/_rels/slide2.xml.rels",
+            "<Relationships><Relationship Id='n' Type='t/notesSlide'"
+            " Target='../notesSlides/n.xml'/></Relationships>",
+        )
+    return out.getvalue()
+
+
+EPUB = package(
+    mimetype="application/epub+zip",
+    **{"META-INF__container_xml": "<c><rootfile full-path='OEBPS/book.opf'/></c>"},
+    OEBPS__book_opf="<package><metadata><title>Elm</title><creator>Ida</creator></metadata>"
+    "<manifest><item id='b' href='two.xhtml'/><item id='a' href='one%20a.xhtml'/></manifest>"
+    "<spine><itemref idref='a'/><itemref idref='b'/></spine></package>",
+    **{"OEBPS__one a_xhtml": "<html><body><p>first</p></body></html>"},
+    OEBPS__two_xhtml="<html><body><p>second</p></body></html>",
+)
+_KIND = "application/vnd.openxmlformats-officedocument.{}".format
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "text", "said"),
+    [
+        (ODF, "application/vnd.oasis.opendocument.text",
+         "Rowan\nred  berries end\na note\na comment", {"title": "Trees"}),
+        (presentation(), _KIND("presentationml.presentation"), "first\ntold\nsecond", {}),
+        (EPUB, "application/epub+zip", "first\n\nsecond",
+         {"title": "Elm", "author": {"name": "Ida"}}),
+        (rb"{\rtf1\ansi\ansicpg1251{\fonttbl{\f0 A;}{\f1\fcharset238 B;}}{\info{\title T}}\f0"
+         rb" \'e4\'e0 {\f1 \'e8}\par{\*\generator x;}\u9731?\uc0\u-10179\u-8694 {\b b}\{"
+         rb"{\pict\bin3 }}}ff}{\field{\*\fldinst{HYPERLINK \"u\"}}{\fldrslt link}}}tail",
+         "application/rtf", "да č\n☃😊b{link", {"title": "T"}),
+    ],
+)  # fmt: skip
+def test_office_files_and_books(data: bytes, kind: str, text: str, said: dict[str, Any]) -> None:
+    assert extract_text(data, kind) == Text(text=text, metadata=said)
+
+
+def test_a_workbook_gives_its_rows_and_dates() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(SHEETS)) as old, zipfile.ZipFile(out, "w") as new:
+        new.writestr("[Content_Types].xml", "<Types/>")
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    found = extract_text(out.getvalue(), _KIND("spreadsheetml.sheet"))
+    assert found == Text(
+        text="Trees\noak\telm\tTRUE\t2\n2024-03-01\t1900-01-01\t7.5\t2024-03-01 12:00:00"
+    )
+
+
+@pytest.mark.parametrize("suffix", ["docx", "xlsx", "pptx", "odt", "ods", "odp", "epub"])
+@pytest.mark.parametrize("end", range(0, 2_000, 97))
+def test_a_truncated_package_is_a_flag(suffix: str, end: int) -> None:
+    for data in (ODF, EPUB, SHEETS, presentation()):
+        found = extract_text(data[: min(end, len(data) - 1)], documents._PACKAGES[suffix])
+        assert found.flags == ("broken",)
+
+
+@pytest.mark.parametrize(
+    ("name", "flag"),
+    [("a.doc", "kind_not_read"), ("a.xls", "kind_not_read"), ("a.xlsx", "encrypted")],
+)
+def test_a_compound_file_says_why_it_has_no_text(name: str, flag: str) -> None:
+    data = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 512
+    kind = documents.office_kind(data, name)
+    assert kind is not None
+    assert extract_text(data, kind).flags == (flag,)
+
+
+@pytest.mark.parametrize(
+    ("shown", "letters"), [("o\ufb00er", "offer"), ("\ufb01n", "fin"), ("m\u00b2", "m\u00b2")]
+)
+@pytest.mark.parametrize("kind", ["text/plain", "text/html", "text/markdown"])
+def test_ligatures_are_found_as_letters(shown: str, letters: str, kind: str) -> None:
+    assert extract_text(shown.encode(), kind).text == letters
+
+
+@given(st.binary(max_size=300))
+def test_any_rtf_is_text(tail: bytes) -> None:
+    assert extract_text(b"{\\rtf1 " + tail, "application/rtf").text is not None
 
 
 def test_nothing_is_logged_of_a_broken_file(caplog: pytest.LogCaptureFixture) -> None:

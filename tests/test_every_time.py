@@ -341,7 +341,13 @@ def test_a_fix_that_tells_no_zone(tmp_path: Path, day: str, clock: tuple[float, 
 
 
 def test_a_text_that_is_no_time_is_refused_by_each() -> None:
-    readers = {id(row[1]): row[1] for row in EVERY if row[1] not in (chat, discord)}.values()
+    others = (chat, discord, takeout.moment)
+    readers = {id(row[1]): row[1] for row in EVERY if row[1] not in others}.values()
     for how in readers:
         with pytest.raises((BadValue, TypeError)):
             how("heron")
+
+
+@pytest.mark.parametrize("text", ["heron", "2026-02-30T10:00:00Z", "Feb 30, 2026, 1:00:00 AM UTC"])
+def test_a_time_of_takeout_that_cannot_be_read_keeps_its_text(text: str) -> None:
+    assert takeout.moment(text) == Instant(None, text, None, "time_unread")

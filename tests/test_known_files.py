@@ -36,6 +36,7 @@ CASES = {
         Reason.TWIN,
     ),
     "chat.html": (b"<html><script>var jsonData = []", Reason.TWIN),
+    "TikTok/Activity/Like List.txt": (b"Date: 2025-12-01 10:20:31 UTC\n", Reason.ELSEWHERE),
     "apple_health_export/export_cda.xml": (b"<?xml?>", Reason.TWIN),
     "Databases/msgstore.db.crypt15": (b"\0", Reason.ENCRYPTED),
     "signal-2026-01-02-03-04-05.backup": (b"\0", Reason.ENCRYPTED),
@@ -51,13 +52,14 @@ CASES = {
         b'<!DOCTYPE html><div class="page_wrap"><div class="history">',
         Reason.ELSEWHERE,
     ),
-    "TikTok/Watch History.txt": (
+    "Watch History.txt": (
         b"Date: 2026-01-02 03:04:05 UTC\nLink: https://www.tiktokv.com/share/video/1/\n\n",
         Reason.ELSEWHERE,
     ),
     "profile/places.sqlite-wal": (b"\x37\x7f\x06\x82\0\0", Reason.ELSEWHERE),
     "twitter-2026-01-02-ab/assets/images/x.png": (b"\x89PNG", Reason.TWIN),
     "assets/images/twemoji/v/latest/72x72/1f98a.png": (b"\x89PNG", Reason.TWIN),
+    "Mails/Boat plan.msg": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Reason.ELSEWHERE),
     "ChatExport_2026-01-02/messages.html": (b"<!DOCTYPE html>", Reason.ELSEWHERE),
     "Your archive.html": (b"<html>", Reason.TWIN),
     "MyData/Read Me First_AccountData.pdf": (b"%PDF-", Reason.SETTINGS),
@@ -83,6 +85,8 @@ def test_every_kind_of_wrong_file_has_a_case() -> None:
         ("Settings.json", b'{"theme": "dark"}'),
         ("project/chat.html", b"plain text"),
         ("Keepsakes/Heron.html", b"<html>"),
+        ("Google Notizen/Heron.html", b"<html>"),
+        ("TikTok/Ideas.txt", b"dance more\n"),
         ("my assets/list.csv", b"a,b\n"),
         # a stranger's file or folder of the same name
         ("assets/heron.png", b"\x89PNG"),
@@ -95,6 +99,7 @@ def test_every_kind_of_wrong_file_has_a_case() -> None:
         ("messages.html", b"<html>Hello</html>"),
         ("notes-wal", b"of the wall"),
         ("diary.txt", b"Date: 2026-01-02\nLink: https://example.org/"),
+        ("catalogue.msg", b"msgid x\n"),
     ],
 )
 def test_others_are_left_alone(path: str, data: bytes) -> None:

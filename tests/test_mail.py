@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
+import struct
 from datetime import UTC, datetime
 from pathlib import Path
 
+import compressed_rtf
 import msgspec
 import pytest
+from asn1crypto import cms
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -63,7 +67,8 @@ def test_mails_with_every_ill_are_read(path: Path) -> None:
     head, *attachments = found
     assert head.record_type == "message"
     assert head.time is not None
-    assert len(head.metadata.get("attachments", [])) == len(attachments)
+    own = [r for r in attachments if r.identity[:-2] == head.identity and r.blob]
+    assert len(head.metadata.get("attachments", [])) == len(own)
     json.dumps([record.metadata for record in found])
 
 
@@ -293,7 +298,9 @@ def test_attachments_are_records_of_their_own() -> None:
 
 
 def test_a_mail_within_a_mail_is_an_attachment() -> None:
-    head, inner = records((MAILS / "attachment_message_rfc822.eml").read_bytes())
+    head, inner, mail_within, page = records((MAILS / "attachment_message_rfc822.eml").read_bytes())
+    assert mail_within.related[0].identity == head.identity
+    assert page.identity[:-2] == mail_within.identity
     assert inner.blob is not None
     assert inner.blob.media_type == "message/rfc822"
     assert inner.blob.data
@@ -411,3 +418,295 @@ def test_a_mail_file_that_begins_as_an_mbox_does_without_a_date() -> None:
     assert key_of(found) == key_of(message(bare))
     for other in (b"From here on it is prose.\n", b"From a@example.org\nprose\n", b"From \n"):
         assert recognise(head_of("a.eml", other)) is not form
+
+
+# --- charsets that nobody names --------------------------------------------------------------
+
+RUSSIAN = "Орехи лежат на чердаке в корзине, а ключ от амбара висит у двери"
+SAID = {
+    "koi8-r": RUSSIAN,
+    "cp1251": RUSSIAN,
+    "gb18030": "今天下午三点在茶馆见面，请带上那本关于果树的书",
+    "cp932": "明日の朝、市場で林檎と梨を買ってから帰ります",
+    "cp949": "내일 아침 시장에서 사과와 배를 사서 돌아옵니다",
+    "iso8859-7": "Το κλειδί της αποθήκης κρέμεται δίπλα στην πόρτα",
+    "cp1252": "Die Küche ist größer, als wir dachten, und früh kühl",
+    "utf-8": RUSSIAN,
+}
+
+
+@pytest.mark.parametrize("codec", SAID)
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Content-Type: text/plain\n",
+        b"Content-Type: text/plain; charset=us-ascii\n",
+        b"",
+        b"Content-Type: text/plain; charset=x-none\n",
+    ],
+)
+@pytest.mark.parametrize("lines", [0, 60])
+def test_an_undeclared_charset_is_told_by_the_letters(codec: str, head: bytes, lines: int) -> None:
+    """Also where one line stands among many of ASCII."""
+    ascii_ = b"a line of plain words that says nothing of it\n" * lines
+    found = message(b"Subject: x\n" + head + b"\n" + ascii_ + SAID[codec].encode(codec) + b"\n")
+    assert (found.content or "").splitlines()[-1] == SAID[codec]
+    assert ("charset_guessed" in found.metadata.get("flags", [])) == (codec != "utf-8")
+
+
+@pytest.mark.parametrize(
+    "codec", ["koi8-r", "cp1251", "gb2312", "shift_jis", "euc-kr", "iso-8859-7"]
+)
+@pytest.mark.parametrize(
+    "meta",
+    ['<meta charset="{}">', '<META http-equiv=Content-Type content="text/html; charset={}">',
+     "<?xml version='1.0' encoding='{}'?>"],
+)  # fmt: skip
+def test_a_page_says_what_it_is_in(codec: str, meta: str) -> None:
+    """However short it is; and where the mail says something, that goes first."""
+    said = {"gb2312": "茶馆", "shift_jis": "蔵の鍵", "euc-kr": "사과", "iso-8859-7": "κλειδί"}
+    word = said.get(codec, "Пирог")
+    page = f"<html><head>{meta.format(codec)}</head><body>{word}</body></html>".encode(codec)
+    found = message(b"Subject: x\nContent-Type: text/html\n\n" + page)
+    assert found.content == word
+    head = b"Subject: x\nContent-Type: text/html; charset=utf-8\n\n"
+    lie = page.replace(word.encode(codec), word.encode())
+    assert message(head + lie).content == word
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "=?iso-8859-1?Q?Die_Fr\u00f6sche?=".encode("latin-1"),
+        "=?utf-8?Q?Die_Fr\u00f6sche?=".encode(),
+        "Die Fr\u00f6sche".encode("latin-1"),
+        "Die Fr\u00f6sche".encode(),
+    ],
+)
+@pytest.mark.parametrize("broken", [b"", b"Content-Transfer-Encoding: base64\n\n\xff\xff!\n"])
+def test_no_letter_of_a_header_is_lost(subject: bytes, broken: bytes) -> None:
+    """Also raw within an encoded word, where the parsers drop it."""
+    found = message(b"Subject: " + subject + b"\n" + (broken or b"\nx\n"))
+    assert found.title == "Die Frösche"
+
+
+def test_an_attached_text_is_read_in_the_charset_that_it_names() -> None:
+    body = (
+        b"Subject: x\nContent-Type: multipart/mixed; boundary=q\n\n--q\n\ntext\n--q\n"
+        b"Content-Type: text/plain; charset=koi8-r\n"
+        b'Content-Disposition: attachment; filename="a.txt"\n\n'
+        + "Да".encode("koi8-r")
+        + b"\n--q--\n"
+    )
+    assert records(body)[1].content == "Да"
+
+
+# --- parts as programs write them ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        "base64 ",
+        "base64;",
+        '"base64"',
+        "Base64\t",
+        "base64 (MIME)",
+        "base-64",
+        "\n base64",
+        "BASE64",
+    ],
+)
+@pytest.mark.parametrize("broken", [False, True])
+def test_base64_however_it_is_spelled(spelled: str, *, broken: bool) -> None:
+    """With either parser: a broken neighbour leaves the mail to the standard library."""
+    other = "--q\nContent-Transfer-Encoding: base64\n\n!\xff!\n" if broken else ""
+    body = (
+        "Subject: x\nContent-Type: multipart/mixed; boundary=q\n\n--q\nContent-Type: text/plain\n"
+        f"Content-Transfer-Encoding: {spelled}\n\naGVsbG8=\n{other}--q--\n"
+    )
+    assert (message(body.encode("latin-1")).content or "").startswith("hello")
+
+
+@pytest.mark.parametrize("declared", ["", "; boundary=another"])
+def test_a_multipart_without_its_boundary_keeps_its_text(declared: str) -> None:
+    body = f"Subject: x\nContent-Type: multipart/mixed{declared}\n\n--q\n\nthe jib is torn\n--q--\n"
+    found = message(body.encode())
+    assert "the jib is torn" in (found.content or "")
+    assert "boundary_missing" in found.metadata["flags"]
+
+
+# --- what lies within ------------------------------------------------------------------------
+
+
+def forwarded(inner: bytes, head: str = "message/rfc822", name: str = "") -> bytes:
+    outer = (
+        "Subject: outer\nMessage-ID: <o@x.org>\nContent-Type: multipart/mixed; boundary=q\n\n"
+        f"--q\n\nsee\n--q\nContent-Type: {head}\n"
+        f'Content-Disposition: attachment; filename="{name}"\n'
+        "Content-Transfer-Encoding: base64\n\n"
+    )
+    return outer.encode() + base64.encodebytes(inner) + b"--q--\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        ("message/rfc822", ""),
+        ("message/global", "x.u8msg"),
+        ("application/octet-stream", "plan.EML"),
+        ("text/plain", "plan.eml"),
+    ],
+)
+def test_a_mail_within_is_a_message_of_its_own(head: str, name: str) -> None:
+    inner = b"From: rita@example.org\nMessage-ID: <in@x.org>\nSubject: inner\n\nmedlar\n"
+    outer, attached, within = records(forwarded(inner, head, name))
+    assert (within.record_type, within.title, within.content) == ("message", "inner", "medlar")
+    assert [(str(r.relation), r.identity) for r in within.related] == [
+        ("part_of", outer.identity),
+        ("same_as", ("message-id", "in@x.org")),
+    ]
+    assert attached.blob is not None
+    assert attached.blob.data == inner
+    # a copy that is cut short must not take the place of the mail itself
+    assert key_of(within) != key_of(message(inner))
+
+
+def test_mails_within_mails_are_opened_down_to_a_bound_and_then_named() -> None:
+    body = b"Subject: innermost\n\nquince\n"
+    for _ in range(12):
+        body = forwarded(body)
+    found = records(body)
+    assert len({key_of(r) for r in found}) == len(found)
+    assert sum(r.record_type == "message" for r in found) == 11
+    (closed,) = [r for r in found if "container_not_opened" in r.metadata.get("flags", [])]
+    assert closed.record_type == "attachment"
+
+
+def test_more_mails_within_than_a_digest_has_are_named_and_not_opened() -> None:
+    inner = b"--q\nContent-Type: message/rfc822\n\nSubject: x\n\ny\n" * 1_005
+    found = records(
+        b"Subject: d\nContent-Type: multipart/digest; boundary=q\n\n" + inner + b"--q--\n"
+    )
+    assert sum(r.record_type == "message" for r in found) == 1_001
+    assert sum("container_not_opened" in r.metadata.get("flags", []) for r in found) == 5
+
+
+def test_a_delivery_report_is_read() -> None:
+    body = (
+        b"Subject: Undelivered\nContent-Type: multipart/report; boundary=q\n\n--q\n\nsorry\n--q\n"
+        b"Content-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.org\n\n"
+        b"Final-Recipient: rfc822; bo@example.org\n--q\nContent-Type: message/rfc822\n\n"
+        b"Subject: the plan\n\nmedlar\n--q--\n"
+    )
+    outer, status, returned, inner = records(body)
+    assert (outer.content, inner.content) == ("sorry", "medlar")
+    assert "bo@example.org" in (status.content or "")
+    assert returned.content is None
+
+
+def tnef_of(*attributes: tuple[int, int, bytes]) -> bytes:
+    stream = struct.pack("<IH", 0x223E9F78, 1)
+    for level, name, value in attributes:
+        stream += struct.pack("<BII", level, name, len(value)) + value
+        stream += struct.pack("<H", sum(value) & 0xFFFF)
+    return stream
+
+
+def properties(*said: tuple[int, int, bytes]) -> bytes:
+    packed = struct.pack("<I", len(said) + 3)
+    packed += struct.pack("<HHi", 0x0003, 0x0E07, 1) + struct.pack("<HHq", 0x0040, 0x0039, 7)
+    packed += struct.pack("<HH16sII4sI", 0x0003, 0x8001, b"g" * 16, 1, 4, b"a\0b\0", 9)
+    for kind, name, value in said:
+        packed += (
+            struct.pack("<HHII", kind, name, 1, len(value)) + value + b"\0" * (-len(value) % 4)
+        )
+    return packed
+
+
+UTF16 = "Die Schäkel.txt".encode("utf-16-le") + b"\0\0"
+IN_PROPERTIES = tnef_of(
+    (1, 0x00069003, properties((0x1F, 0x1000, "Öl ist da".encode("utf-16-le") + b"\0\0"))),
+    (2, 0x00069002, b"\0" * 14),
+    (2, 0x00018010, b"SCHAEK~1.TXT\0"),
+    (2, 0x0006800F, b"hull first"),
+    (2, 0x00069005, properties((0x1F, 0x3707, UTF16), (0x1E, 0x370E, b"text/plain\0"))),
+)
+
+
+def with_tnef(stream: bytes, text: bytes = b"") -> bytes:
+    return (
+        b"Subject: x\nContent-Type: multipart/mixed; boundary=q\n\n--q\n\n" + text + b"\n--q\n"
+        b"Content-Type: application/ms-tnef; name=winmail.dat\n"
+        b"Content-Transfer-Encoding: base64\n\n" + base64.encodebytes(stream) + b"\n--q--\n"
+    )
+
+
+def test_winmail_dat_gives_its_text_and_its_files() -> None:
+    head, container, file = records(with_tnef(IN_PROPERTIES))
+    assert head.content == "Öl ist da"
+    assert (file.title, file.content, file.content_type) == (
+        "Die Schäkel.txt",
+        "hull first",
+        "text/plain",
+    )
+    assert container.title == "winmail.dat"
+    assert records(with_tnef(IN_PROPERTIES, b"said already"))[0].content == "said already"
+    koi = tnef_of(
+        (1, 0x00069007, struct.pack("<II", 1251, 0)), (1, 0x0002800C, RUSSIAN.encode("cp1251"))
+    )
+    assert records(with_tnef(koi))[0].content == RUSSIAN
+
+
+def test_a_text_that_stands_only_in_rtf_is_kept_and_said() -> None:
+    rtf = rb"{\rtf1\ansi\ansicpg1252 The jib is torn.}"
+    packed = compressed_rtf.compress(rtf, compressed=True)
+    stream = tnef_of((1, 0x00069003, properties((0x102, 0x1009, packed))))
+    head, _, body = records(with_tnef(stream))
+    assert body.blob is not None
+    assert (body.title, body.blob.data) == ("body.rtf", rtf)
+    read_as_text = "jib" in (head.content or "")
+    assert ("container_not_opened" in head.metadata.get("flags", [])) is not read_as_text
+    broken = tnef_of((1, 0x00069003, properties((0x102, 0x1009, packed[:9]))))
+    assert message(with_tnef(broken)).metadata["flags"] == ["container_not_opened"]
+
+
+def test_winmail_dat_that_is_damaged_anywhere_costs_nothing_else_and_is_said() -> None:
+    for end in range(len(IN_PROPERTIES)):
+        head, *others = records(with_tnef(IN_PROPERTIES[:end], b"kept"))
+        assert head.content == "kept"
+        assert len(others) >= 1
+        whole = head.metadata.get("flags") is None
+        assert whole <= (len(others) in (1, 2))
+    for at in range(len(IN_PROPERTIES)):
+        broken = bytearray(IN_PROPERTIES)
+        broken[at] ^= 0xFF
+        records(with_tnef(bytes(broken), b"kept"))
+    assert records(with_tnef(b"no tnef"))[0].metadata["flags"] == ["container_not_opened"]
+
+
+def signed(inner: bytes, content_type: str = "signed_data") -> bytes:
+    info = {"content_type": "data", "content": inner}
+    content = cms.SignedData(
+        {"version": "v1", "digest_algorithms": [], "encap_content_info": info, "signer_infos": []}
+    )
+    der = cms.ContentInfo({"content_type": content_type, "content": content}).dump()
+    head = b"Content-Type: application/pkcs7-mime; smime-type=signed-data\n"
+    return head + b"Content-Transfer-Encoding: base64\n\n" + base64.encodebytes(der)
+
+
+def test_a_signed_body_is_read_and_an_encrypted_one_is_named() -> None:
+    inner = (
+        b"Content-Type: multipart/mixed; boundary=q\n\n--q\n\nwalnuts\n"
+        b"--q\nContent-Type: text/plain; name=a.txt\nContent-Disposition: attachment\n\n"
+        b"one\n--q--\n"
+    )
+    for depth in (1, 2):
+        body = b"Subject: x\n" + (signed(inner) if depth == 1 else signed(signed(inner)))
+        head, container, file = records(body)
+        assert (head.content, file.title, file.content) == ("walnuts", "a.txt", "one")
+        assert container.content_type == "application/pkcs7-mime"
+        assert "flags" not in head.metadata
+    for kind in ("application/pkcs7-mime", "application/pgp-encrypted"):
+        sealed = f"Subject: x\nContent-Type: {kind}\n\n0\x80\x06".encode("latin-1")
+        assert "container_not_opened" in message(sealed).metadata["flags"]

@@ -10,7 +10,7 @@ from pipeline.format import format_named, recognise
 from pipeline.formats import google_my_activity, google_my_activity_html
 from pipeline.my_activity import Entry, record
 from pipeline.screen import key_of
-from pipeline.timestamps import iso
+from pipeline.timestamps import activity_time, iso, unread
 from schemas.records import Record
 from schemas.vocabulary import RecordType
 from tests.formats_support import Sample, head_of, member_of, read, samples
@@ -63,6 +63,39 @@ def test_titles_may_change_and_the_record_stays() -> None:
     before = record(Entry(title="Watched A", time=AT, url=url), "x")
     after = record(Entry(title="Watched B (new title)", time=AT, url=url), "x")
     assert key_of(before) == key_of(after)
+
+
+@pytest.mark.parametrize("text", ["7. dec. 2019 21.44.15 CET", "2019. dec. 7. 21:44:15 CET"])
+def test_a_time_that_is_read_later_is_the_same_record(text: str) -> None:
+    for url in ("", "https://www.youtube.com/watch?v=abc"):
+        before = record(Entry(title="A", time=unread(text), url=url), "x")
+        after = record(Entry(title="A", time=activity_time(text), url=url), "x")
+        assert before.time is not None
+        assert (before.time.at, before.time.text) == (None, text)
+        assert before.time.flag == "time_unread"
+        assert key_of(before) == key_of(after)
+
+
+@pytest.mark.parametrize("path", ["watch?v=abc", "shorts/abc"])
+@pytest.mark.parametrize("host", ["www.youtube.com", "m.youtube.com", "music.youtube.com"])
+@pytest.mark.parametrize(
+    ("title", "kind"),
+    [
+        ("Watched Knots", "play"),
+        ("Knots angesehen", "play"),
+        ("Liked Animals angesehen", "play"),
+        ("Så Knots", "play"),
+        ("Liked\u00a0Knots", "reaction"),
+        ("Disliked Knots", "reaction"),
+        ("Saved Knots", "bookmark"),
+        ("Shared Knots", "activity"),
+    ],
+)
+def test_a_video_that_was_not_watched_is_no_play(
+    title: str, kind: str, host: str, path: str
+) -> None:
+    found = record(Entry(title=title, time=AT, url=f"https://{host}/{path}"), "x")
+    assert (found.record_type, found.metadata["video_id"]) == (kind, "abc")
 
 
 def test_a_page_whose_style_sheet_fills_the_head_is_recognised() -> None:

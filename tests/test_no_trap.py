@@ -588,14 +588,15 @@ def test_a_lake_that_the_code_before_wedged_heals(
     while not any(message.stage is Stage.FINISH for message in driver.sent):
         driver.step()
     driver.sent.clear()
-    assert migrate.downgrade(owner) == ["0016.no_trap"]
+    since = [one.name for one in migrate.status(owner) if one.name >= "0016"]
+    assert set(migrate.downgrade(owner, len(since))) == set(since)
     database.rows(
         "UPDATE imports.chunks SET attempt = 3, publishes = 7, last_error_code = 'AssertionError', "
         "enqueued_at = now() - interval '1 hour', not_before = now() - interval '1 hour' "
         "WHERE kind = 'finish'"
     )
     database.rows("UPDATE imports.jobs SET status = %s", state)
-    assert migrate.upgrade(owner) == ["0016.no_trap"]
+    assert set(migrate.upgrade(owner)) == set(since)
     with monkeypatch.context() as patch:
         if not mended:
             patch.setattr(housekeeping, "_rest", raising(AssertionError))

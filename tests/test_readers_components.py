@@ -60,8 +60,16 @@ def test_events_with_any_line_end(end: bytes) -> None:
         (b"BEGIN:VEVENT\nBEGIN:VALARM\nUID:a\nEND:VEVENT\n" + event("2"), [None, "2"]),
         (b"begin : vevent\nuid:1\nEnd:vEvent\n", ["1"]),
         (b"BEGIN:VEVENT\nDESCRIPTION:x\n END:VEVENT\nUID:1\nEND:VEVENT\n", ["1"]),
-        (b"END:VEVENT\n" + event("1"), ["1"]),
-        (b"BEGIN:VTIMEZONE\nTZID:x\n" + event("1"), ["1"]),
+        (b"BEGIN:VEVENT\r\nAGENT:\r\nBEGIN:VCARD\r\nEND:VCARD\r\nUID:1\r\nEND:VEVENT\r\n", ["1"]),
+        (b"END:VEVENT\n" + event("1"), [Reason.BAD_SYNTAX, "1"]),
+        (b"BEGIN:VTIMEZONE\nTZID:x\n" + event("1"), [Reason.BAD_SYNTAX, "1"]),
+        (
+            b"UID:0\n" + event("1") + b"\n \nSUMMARY:x\n\n",
+            [Reason.BAD_SYNTAX, "1", Reason.BAD_SYNTAX],
+        ),
+        (b"BEGIN:VCALENDAR\nVERSION\n :2.0\n" + event("1") + b"X-A;B=c:d\nEND:VCALENDAR\n", ["1"]),
+        (b"BEGIN:VCALENDAR\n" + event("1") + b"a note\nEND:VCALENDAR\n", ["1", Reason.BAD_SYNTAX]),
+        (event("1") + b"END:VCALENDAR\nUID:2\n", ["1", Reason.BAD_SYNTAX]),
         (b"\xef\xbb\xbf" + event("1"), ["1"]),
         (b"", []),
     ],
@@ -83,18 +91,43 @@ def test_calendars_say_whose_events_these_are() -> None:
 
 
 _LINES = st.sampled_from(
-    [b"BEGIN:VCALENDAR", b"END:VCALENDAR", b"BEGIN:VEVENT", b"END:VEVENT", b"BEGIN:VALARM",
+    [b"BEGIN:VCALENDAR", b"END:VCALENDAR", b"BEGIN:VCARD", b"END:VCARD", b"AGENT:",
+     b"BEGIN:VEVENT", b"END:VEVENT", b"BEGIN:VALARM",
      b"END:VALARM", b"BEGIN:VTIMEZONE", b"END:VTIMEZONE", b"UID:1", b" x", b"", b"\xff", b"X"]
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.lists(_LINES, max_size=20), st.sampled_from([b"\n", b"\r\n", b"\r"]))
-def test_slicing_anyhow_gives_the_same_items(lines: list[bytes], end: bytes) -> None:
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(_LINES, max_size=20),
+    st.sampled_from([b"\n", b"\r\n", b"\r"]),
+    st.sampled_from([Ics(), Vcards()]),
+)
+def test_slicing_anyhow_gives_the_same_items_and_nothing_goes_uncounted(
+    lines: list[bytes], end: bytes, reader: Any
+) -> None:
+    """Bytes that no item has are blank, or a calendar's own; and `verify` counts the same."""
     data = end.join(lines)
-    whole = items(data, Ics(), SliceLimits())
-    assert items(data, Ics()) == whole
-    assert items(data, Ics(), SliceLimits(size=30)) == whole
+    whole = items(data, reader, SliceLimits())
+    assert items(data, reader) == whole
+    assert items(data, reader, SliceLimits(size=30)) == whole
+    source = io.BytesIO(data)
+    assert reader.count(source, reader.prepare(source, MEMBER)) == len(whole)
+    left, at = [], 0
+    for item in whole:
+        left.append(data[at : item.offset])
+        at = item.offset + item.length
+    for line in b"\n".join([*left, data[at:]]).splitlines():
+        if isinstance(reader, Vcards):
+            assert not line.strip()
+        else:
+            assert not line.strip() or line in _CALENDARS_OWN
+
+
+_CALENDARS_OWN = (
+    b"BEGIN:VCALENDAR", b"END:VCALENDAR", b"BEGIN:VTIMEZONE", b"END:VTIMEZONE", b"UID:1", b" x",
+    b"X", b"AGENT:", b"BEGIN:VALARM", b"END:VALARM", b"\xff", b"END:VCARD",
+)  # fmt: skip
 
 
 def test_marks_on_the_edge_of_a_block_are_seen_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -174,9 +174,29 @@ def test_separators_at_the_edges_of_blocks() -> None:
         assert [m.body[:12] for m in mails(data)] == [b"Subject: one", b"Subject: two"]
 
 
+CLASSIC = b"From ana@example.org Mon Mar  2 10:15:00 2026"
+
+
+@pytest.mark.parametrize("first", [TAKEOUT, CLASSIC, b"From - ", b"From ", PATCH])
+@pytest.mark.parametrize("within", [TAKEOUT, CLASSIC, PATCH])
+def test_a_file_keeps_to_the_style_of_its_first_separator(first: bytes, within: bytes) -> None:
+    """A patch in a mail is no mail; nor is an old mailbox in one of Takeout's."""
+    data = first + b"\nSubject: one\n\nlook:\n\n" + within + b"\nSubject: two\n\ntext\n"
+    alien = first != within and (PATCH in (first, within) or first == TAKEOUT)
+    assert len(mails(data)) == count(data) == (1 if alien else 2)
+
+
+def test_bare_separators_need_no_blank_line_where_the_first_is_bare() -> None:
+    two = b"From \nSubject: one\n\ntext\nFrom \nSubject: two\n\ntext\n"
+    assert len(mails(two)) == count(two) == 2
+    one = CLASSIC + two[5:]
+    assert len(mails(one)) == count(one) == 1
+
+
 _LINES = st.sampled_from(
     [
         TAKEOUT,
+        CLASSIC,
         PATCH,
         b"From - ",
         b"From - Mon Mar  2 10:15:00 2026",

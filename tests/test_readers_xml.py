@@ -21,6 +21,7 @@ from schemas.records import RawRecord, Rejection
 from tests.formats_support import Watched
 
 READER = XmlElements(names=("a", "wide"), heads=("head", "part"))
+ORDERED = XmlElements(names=("a",), heads=("head",), ordered_by="t")
 MEMBER = Member(path="a.xml", ordinal=0, file=Path("a"), size=0, sha256="", media_type="")
 
 #: Pieces of a document, sound and not.
@@ -29,6 +30,7 @@ PIECES = [
     b"<!-- <a/> -->", b"<![CDATA[<a/>]]>", b"<a><!-- </a> --><![CDATA[</a>]]></a>", b"\n  ",
     b"<head><t>x</t>", b"</head>", b"<part>", b"</part>", b"<wide n=\"" + b"w" * 300 + b'"/>',
     b'<a n="', b"<a", b"</a>", b"<!--", b"<a>&x;</a>", b"<a><b></a>", b"\xff", b"&", b'"', b">",
+    b"<a>&#55357;&#56396; & &nbsp;\x0b</a>", b"<?a <a/> ?>", b"<?", b"</a <a/>", b"<a", b"<",
 ]  # fmt: skip
 
 
@@ -129,7 +131,8 @@ def test_slicing_anyhow_gives_the_same(pieces: list[bytes], records: int, size: 
     for data in (b"<r>" + b"".join(pieces) + b"</r>", b"".join(pieces)):
         whole = read(data)
         assert read(data, records=records, size=size) == whole
-        assert count(data) <= len(whole)
+        told = [i for i in whole if i.length or not isinstance(i, Rejection)]
+        assert count(data) == len(told)  # all but that the document breaks off
         spans = [(item.offset, item.offset + item.length) for item in whole]
         assert all(a[1] <= b[0] for a, b in pairwise(spans))
         assert all(0 <= start <= end <= len(data) for start, end in spans)
@@ -161,7 +164,7 @@ def test_memory_stays_small_and_what_is_too_large_is_told() -> None:
 
 def test_a_root_is_seen_through_what_stands_before_it() -> None:
     seen = xml_tree.root_of(b'\xef\xbb\xbf \n<!-- c --><x:r k="v"><a/><b/><c')
-    assert seen == ("r", {"k": "v"}, ("a", "b"))
+    assert seen == ("r", {"k": "v"}, ("a", "b"), 15)
     assert xml_tree.root_of(b"") is None
     assert xml_tree.root_of(b'{"json": 1}') is None
 
@@ -170,3 +173,98 @@ def test_a_complaint_says_where_and_not_what() -> None:
     with pytest.raises(BadValue) as complaint:
         xml_tree.parse(b"<a>secret</b>")
     assert complaint.value.detail == "not sound XML at line 1, column 11"
+
+
+#: What may stand before a root, sound and not.
+PROLOGUES = [
+    b"", b"\xef\xbb\xbf", b"\n\n", b" " * 10, b"\xef\xbb\xbf \n", b"<!-- <a/> -->",
+    b'<?xml version="1.0"?>', b'\n<?xml version="1.0"?>', b'<!-- c --><?xml version="1.0"?>',
+    b'<?xml version="1.0" encoding="utf-16"?>', b"<?xml version='1.0'?><?xml version='1.0'?>",
+    b'<!DOCTYPE r [<!ENTITY e "<a/>">]>', b"<!DOCTYPE r [<!ELEMENT r (a)><!-- <a/> -->]>",
+    b"<!DOCTYPE r [<!ATTLIST r k CDATA #IMPLIED <!ELEMENT a EMPTY>]>", b"<!DOCTYPE r [<!ELEMENT",
+    b"<!DOCTYPE r", b"\x01",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PROLOGUES), max_size=3), st.integers(1, 3))
+def test_what_stands_before_the_root_costs_no_element(before: list[bytes], records: int) -> None:
+    data = b"".join(before) + b'<p:r k="v"><a n="1"/><a n="2"/></p:r>\n'
+    items = read(data, records=records)
+    if data.lstrip(b"\xef\xbb\xbf \n").startswith(b"<"):
+        root = xml_tree.root_of(data)
+        assert root is not None and (root.tag, root.attributes) == ("r", {"k": "v"})
+        assert [item.value.attributes["n"] for item in items] == ["1", "2"]  # type: ignore[union-attr]
+    assert count(data) == sum(bool(item.length) for item in items)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("&#55357;&#56396;", "\U0001f44c"),
+        ("&#xD83D;&#xdc4c;!", "\U0001f44c!"),
+        ("&#55357;&#xDC4C;&#65;", "\U0001f44cA"),
+        ("half &#55357; only", "half \ufffd only"),
+        ("&#56396;&#55357;", "\ufffd\ufffd"),
+        ("&#55357;&#55357;&#56396;", "\ufffd\U0001f44c"),
+        ("&#0;&#11;&#xFFFF;&#1114112;", "\ufffd" * 4),
+        ("&#60;&#38;&#9;&#0;", "<&\t\ufffd"),
+        ("\x0b\x00\ufffe", "\ufffd" * 3),
+        ("A & B&C &amp; D&", "A & B&C & D&"),
+        ("&nbsp;&eacute;&lt;", "\xa0é<"),
+        ("I <3 you < me", "I <3 you < me"),
+    ],
+)
+def test_what_producers_write_and_xml_forbids_is_mended(text: str, meant: str) -> None:
+    data = text.encode()
+    for item in read(b"<r><a>" + data + b"</a></r>"):
+        assert isinstance(item, RawRecord)
+        assert (item.value.text, item.flags) == (meant, ("xml_mended",))
+    if "<" not in text:
+        (item,) = read(b"<r><a n='" + data + b"'/></r>")
+        assert isinstance(item, RawRecord)
+        assert item.value.attributes["n"].replace(" ", "\t") == meant.replace(" ", "\t")
+    (item,) = read(b"<r><a><!-- & --><![CDATA[&#55357;&]]>" + data + b"</a></r>")
+    assert isinstance(item, RawRecord)
+    assert item.value.text == "&#55357;&" + meant
+
+
+def test_what_is_sound_has_no_flag() -> None:
+    items = read("<r><a n='&amp;&#128076;'>&lt;\U0001f44c</a></r>".encode())
+    assert [item.flags for item in items if isinstance(item, RawRecord)] == [()]
+
+
+@given(st.text())
+def test_a_mended_text_is_never_refused(text: str) -> None:
+    """Whatever stands between two tags, but for tags and what only a DTD can explain."""
+    bare = text.replace("<", "< ").replace(";", "").encode("utf-8", "replace")
+    found, _ = xml_tree.understood(b"<a>" + bare + b"</a>")
+    assert len(found.text) >= len(bare.decode().replace("\r\n", "\n")) - 2 * bare.count(b"]]>")
+
+
+def test_a_head_says_whether_the_texts_rise() -> None:
+    def held(*texts: str) -> Any:
+        inner = "".join(f"<a><t>{text}</t></a>" for text in texts)
+        source = io.BytesIO(f"<r><head>{inner}</head></r>".encode())
+        context = ORDERED.prepare(source, MEMBER)
+        (part,) = ORDERED.slices(source, context, SliceLimits())
+        first = next(iter(ORDERED.items(source, part, context)))
+        assert isinstance(first, RawRecord)
+        return first.around["texts"], first.around["in_order"]
+
+    assert held() == ((), True)
+    assert held("10:02Z", "10:00Z", "10:01Z") == (("10:00Z", "10:02Z"), False)
+    assert held("10:00Z", "10:00Z", "10:01Z") == (("10:00Z", "10:01Z"), True)
+    assert held("02:59+02:00", "02:01+01:00") == (("02:59+02:00", "02:01+01:00"), True)
+
+
+def test_a_head_has_what_stands_behind_its_items() -> None:
+    data = (
+        b"<r><head><t>A</t><part><t>B</t><s><a n='1'/></s><a n='2'/><s><a n='3'/></s><x>1</x>"
+        b"</part><part><s><a n='4'/></s><x>2</x><p:y k='v'/></part><n>N &amp; M</n><m/></head>"
+        b"<head><a/></head>"
+        b"</r>"
+    )
+    items = [item for item in read(data) if isinstance(item, RawRecord)]
+    tails = [[e.tag for e in i.around["tail"]] for i in items if "tail" in i.around]
+    assert tails == [["n", "m"], ["x"], ["x", "y"]]
+    assert items[0].around["tail"][0].text == "N & M"

@@ -25,7 +25,7 @@ from sql.store import Lake
 from tasks import desk, verify
 from tasks.context import Runtime
 from tasks.reparse import Reparsed, order, reparse
-from tests.formats_support import ONE_PASS, carried, member_of
+from tests.formats_support import ONE_PASS, carried, member_of, read
 from tests.lake_support import Database, Driver
 from workers import bootstrap, intake
 from workers.cli import add, app, status
@@ -275,6 +275,66 @@ def test_the_place_of_a_photo_tells_its_zone(tmp_path: Path) -> None:
     assert photographed(tmp_path, clock=True).offset == 120, "the satellites' clock comes first"
     assert photographed(tmp_path, offset="+09:00").zone_source is ZoneSource.EXPLICIT
     assert photographed(tmp_path, at_sea=True).zone_source is ZoneSource.ASSUMED
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("W. Europe Standard Time", "Europe/Berlin"),
+        ("w. europe standard time", "Europe/Berlin"),
+        ("W. Europe Daylight Time", "Europe/Berlin"),
+        ("GMT Standard Time 1", "Europe/London"),
+        ("Europe/Berlin (2)", "Europe/Berlin"),
+        ('"(UTC+01:00) Amsterdam, Berlin, Bern, Rome, Stockholm, Vienna"', "Europe/Berlin"),
+        ("(GMT+01:00) Amsterdam, Berlin, Bern", "Europe/Berlin"),
+        ("(UTC-05:00) Eastern Time (US & Canada)", "America/New_York"),
+        ("(UTC-06:00) Guadalajara, Mexico City, Monterrey", "America/Mexico_City"),
+        ("(UTC+05:30) Chennai, Kolkata, Mumbai, New Delhi", "Asia/Kolkata"),
+        ("(GMT) Greenwich Mean Time : Dublin, Edinburgh, Lisbon, London", "Europe/London"),
+        ("(UTC-10:00) Hawaii", "Pacific/Honolulu"),
+        ("(UTC-11:00) Coordinated Universal Time-11", "Etc/GMT+11"),
+        ("(UTC+14:00) Kiritimati Island", "Pacific/Kiritimati"),
+        ("tzone://Microsoft/Utc", "Etc/UTC"),
+        ("GMT+05:30", "Asia/Kolkata"),
+        ("UTC-3", "Etc/GMT+3"),
+        ("+0200", "Etc/GMT-2"),
+    ],
+)
+def test_a_calendars_own_name_for_a_zone(name: str, expected: str) -> None:
+    found = zones.named(name) or zones.likely(name)
+    assert found is not None
+    for month in (1, 7):
+        day = datetime(2024, month, 1, tzinfo=UTC)
+        assert day.astimezone(found).utcoffset() == day.astimezone(ZoneInfo(expected)).utcoffset()
+
+
+@pytest.mark.parametrize(
+    "name", ["Customized Time Zone", "(UTC+09:00) Berlin", "UTC+99", "", "1", "Fantasy", "()"]
+)
+def test_a_name_that_means_no_zone_is_none(name: str) -> None:
+    assert zones.named(name) is None
+    assert zones.likely(name) is None
+
+
+@pytest.mark.parametrize("home", ["", "X-WR-TIMEZONE:America/Lima\n"])
+@pytest.mark.parametrize("name", ["Customized Time Zone", '"(UTC+09:00) Berlin"', "Fantasy 2"])
+def test_an_unknown_zone_is_flagged_and_no_other_is_put_in_its_place(
+    tmp_path: Path, home: str, name: str
+) -> None:
+    form = format_named("calendar.ics")
+    text = (
+        f"BEGIN:VCALENDAR\n{home}BEGIN:VEVENT\nUID:1\nDTSTART;TZID={name}:20210713T160000\n"
+        f"DTEND;TZID={name}:20210713T170000\nEND:VEVENT\nEND:VCALENDAR\n"
+    )
+    (tmp_path / "a.ics").write_text(text)
+    ((_, _, record),) = read(form, member_of("a.ics", tmp_path / "a.ics"))[1]
+    assert isinstance(record, Record)
+    assert record.time is not None
+    with timestamps.in_usual_zone(BERLIN, ZoneSource.ACCOUNT):
+        settled = timestamps.settled(record.time)
+    assert settled.at == datetime(2021, 7, 13, 16, tzinfo=UTC)
+    assert (settled.flag, settled.zone_source) == ("zone_unknown", ZoneSource.ASSUMED)
+    assert record.metadata["flags"] == ["zone_unknown"]
 
 
 def test_every_zone_of_the_map_is_one_of_ours() -> None:

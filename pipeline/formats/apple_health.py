@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline import places, timestamps, units, xml_tree
+from pipeline import places, timestamps, tracks, units, xml_tree
 from pipeline.fields import StableNames
 from pipeline.format import Format
 from pipeline.readers.xml_elements import XmlElements
@@ -144,8 +144,7 @@ def _category(element: Element, identity: tuple[str, ...], time: Instant, until:
 def _ended(time: Instant, until: Instant) -> dict[str, Any]:
     if time.at is None or until.at is None:
         return {"ended_at": until.text}
-    duration = (until.at - time.at).total_seconds()
-    return {"ended_at": until.at.isoformat(), "duration_s": duration}
+    return tracks.lasting(time, until)
 
 
 def _metadata(element: Element, taken: frozenset[str]) -> dict[str, Any]:
@@ -258,7 +257,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Apple Health (export.xml)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.xml",),
     looks_like=_looks_like,

@@ -15,6 +15,8 @@ from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Any
 
+import msgspec
+
 from pipeline import durations, peek, places, timestamps, zones
 from pipeline.content_lines import Component, Line, pieces
 from pipeline.format import Format
@@ -122,17 +124,21 @@ class _Times:
 
     def _instant(self, line: Line) -> Instant:
         written = timestamps.iso(line.value)
-        named = line.param("TZID")
-        if named and (zone := self._zone(named)):
-            return timestamps.in_zone(written, zone)
-        usual = self._around.get("time_zone")
-        if usual and "T" in line.value and (zone := self._zone(usual)):
-            return timestamps.in_zone(written, zone, ZoneSource.FILE)
-        return written
+        named, source = line.param("TZID"), ZoneSource.EXPLICIT
+        if not named and "T" in line.value:
+            named, source = self._around.get("time_zone"), ZoneSource.FILE
+        if not named or written.offset is not None:
+            return written
+        if zone := self._zone(named):
+            return timestamps.in_zone(written, zone, source)
+        # Another zone, such as the calendar's or the owner's, would only look right.
+        self.flags.add("zone_unknown")
+        return msgspec.structs.replace(written, flag="zone_unknown", zone=ZoneSource.ASSUMED)
 
     def _zone(self, name: str) -> tzinfo | None:
         rules = self._around.get("zones", {}).get(name)
-        return zones.named(name) or (zones.defined(rules) if rules else None)
+        defined = zones.defined(rules) if rules else None
+        return zones.named(name) or defined or zones.likely(name)
 
     def length(self) -> float | None:
         """DURATION in seconds."""
@@ -245,7 +251,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Events, tasks and journals of a calendar (iCalendar)",
-    version=3,
+    version=4,
     data_type=DataType.STRUCTURED,
     paths=(r"(?s:.+)",),
     looks_like=_looks_like,

@@ -2,7 +2,9 @@
 
 `text` may hold placeholders for what it can't show, so the text blocks of `content` come first.
 Where the export says which message is the last one shown, those on other branches are kept under
-the flag `other_branch`.
+the flag `other_branch`. An artifact stands whole or in pieces in what the assistant gave the tool
+of that name, and a voice note as a block of its own (Superkikim/nexus-ai-chat-importer, issue 73):
+their texts are the message's. Budgets of tokens and what tools gave back are left out.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from schemas.records import DataType, Outcome, RawRecord, Record, Related
 from schemas.vocabulary import RecordType
 
 _NAME, _SERVICE = "claude.conversations", "claude"
+_SPOKEN = frozenset({"text", "voice_note"})
 _FIELDS = frozenset(
     {"uuid", "name", "summary", "created_at", "updated_at", "account", "project", "project_uuid"}
     | {"current_leaf_message_uuid", "chat_messages"}
@@ -73,6 +76,7 @@ def _message(conversation: str, name: str, fields: Mapping[str, Any], *, shown: 
     role, blocks = text(fields, "sender"), fields.get("content") or ()
     parent = optional_text(fields, "parent_message_uuid")
     files = [*(fields.get("attachments") or ()), *(fields.get("files") or ())]
+    made = [one for block in blocks if (one := _artifact(block))]
     metadata = {
         "sender": {"handle": role},
         "direction": "out" if role == "human" else "in",
@@ -81,13 +85,15 @@ def _message(conversation: str, name: str, fields: Mapping[str, Any], *, shown: 
         "in_reply_to": parent,
         "attachments": [one for value in files if (one := _file(value))],
         "thinking": [one["thinking"] for one in blocks if one.get("thinking")],
+        "artifacts": made,
         "tools": [one["name"] for one in blocks if one.get("type") == "tool_use"],
         "flags": [] if shown else ["other_branch"],
     }
     related: tuple[Related, ...] = chats.in_conversation(_SERVICE, conversation)
     if parent:
         related += chats.reply_to(_SERVICE, conversation, parent)
-    said = [one["text"] for one in blocks if one.get("type") == "text" and one.get("text")]
+    said = [one["text"] for one in blocks if one.get("type") in _SPOKEN and one.get("text")]
+    said += ["\n".join(one[n] for n in ("title", "text") if n in one) for one in made]
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -99,6 +105,16 @@ def _message(conversation: str, name: str, fields: Mapping[str, Any], *, shown: 
         related=related,
         mutable=True,
     )
+
+
+def _artifact(block: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a block makes or changes of an artifact: its title, its kind, the new text."""
+    if block.get("type") != "tool_use" or block.get("name") != "artifacts":
+        return None
+    given = block.get("input") or {}
+    words = given.get("content") or given.get("new_str")
+    said = {name: given.get(name) for name in ("id", "title", "type", "language", "command")}
+    return chats.kept({**said, "text": words}) if words else None
 
 
 def _file(value: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -118,7 +134,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Claude: conversations",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,
@@ -126,7 +142,7 @@ FORMAT = Format(
     record=to_records,
     hints=(r"(.+/)?conversations\.json",),
     products=("Claude",),
-    vintages=("text only", "with content blocks"),
+    vintages=("text only", "with content blocks", "with artifacts and voice notes"),
     record_types=(RecordType.CONVERSATION, RecordType.MESSAGE),
     fields=_FIELDS,
 )

@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any
 
 from pipeline import contacts, documents, peek
-from pipeline.content_lines import Component, Line, pieces
+from pipeline.content_lines import Component, Line, pieces, unescaped
 from pipeline.format import Format
 from pipeline.readers.vcard import Vcards
 from schemas.files import Head, Member
@@ -29,12 +29,17 @@ _TEXTS = {
     "NICKNAME": "nickname",
     "TITLE": "job_title",
     "ROLE": "role",
-    "BDAY": "birthday",
-    "ANNIVERSARY": "anniversary",
     "GENDER": "gender",
     "KIND": "kind",
     "UID": "uid",
 }
+_DAYS = {"BDAY": "birthday", "ANNIVERSARY": "anniversary", "DEATHDATE": "died"}
+#: A date, basic or extended; `--` stands for no year.
+_DATE = re.compile(r"(\d{4}|--)-?(\d\d)-?(\d\d)(?=$|T)", re.ASCII)
+#: What Apple writes for no year, a leap year in which nobody lives.
+_NO_YEAR = frozenset({"--", "1604"})
+#: A label that Android's vCard 2.1 writes as a type.
+_CUSTOM = re.compile(r"x-custom\(charset=([^,]*), ?encoding=quoted-printable, ?(.*)\)", re.DOTALL)
 #: Handles elsewhere: the service is in the property's name.
 _HANDLES = re.compile(r"X-(AIM|ICQ|MSN|YAHOO|JABBER|SKYPE(?:-USERNAME)?|GTALK|QQ|GOOGLE-TALK)")
 
@@ -81,9 +86,10 @@ def _metadata(card: Component) -> dict[str, Any]:
     }
     said = {
         **{ours: card.text(name) for name, ours in _TEXTS.items()},
+        **{ours: _day(line) for name, ours in _DAYS.items() if (line := card.first(name))},
         "emails": [_labelled(line, "address", labels) for line in card.every("EMAIL")],
         "phones": [_labelled(line, "phone", labels) for line in card.every("TEL")],
-        "addresses": [_address(line, labels) for line in card.every("ADR")],
+        "addresses": _addresses(card, labels),
         "organization": [part for line in card.every("ORG") for part in pieces(line.plain, ";")],
         "links": [line.text.strip() for line in card.every("URL")],
         "labels": [x for line in card.every("CATEGORIES") for x in pieces(line.plain, ",")],
@@ -91,7 +97,10 @@ def _metadata(card: Component) -> dict[str, Any]:
         "related_names": [
             _labelled(line, "name", labels) for line in card.every("X-ABRELATEDNAMES")
         ],
-        "dates": [_labelled(line, "date", labels) for line in card.every("X-ABDATE")],
+        "dates": [
+            {**_labelled(line, "date", labels), "date": _day(line)}
+            for line in card.every("X-ABDATE")
+        ],
         "photos": [line.value.strip() for line in card.every("PHOTO") if _is_link(line)],
         "version": card.text("VERSION"),
         "flags": ["odd_lines"] if card.odd else [],
@@ -104,14 +113,43 @@ def _labelled(line: Line, name: str, labels: dict[str, str]) -> dict[str, Any]:
     kinds = [kind for types in line.types for kind in types.split(",") if kind not in _NO_LABELS]
     value = _phone(line) if name == "phone" else line.text.strip()
     own = labels.get(line.group) if line.group else None
-    label = own or ", ".join(kinds)
+    label = own or _CUSTOM.sub(_custom, ", ".join(kinds))
     return {name: value, "label": label} if label else {name: value}
+
+
+def _custom(found: re.Match[str]) -> str:
+    """A label of the owner's own."""
+    return Line("", found[2], {"ENCODING": ["QUOTED-PRINTABLE"], "CHARSET": [found[1]]}).text
+
+
+def _day(line: Line) -> str:
+    """A day as it is written; without a year as `--06-26`, however that is said."""
+    written = line.text.strip()
+    found = _DATE.match(written)
+    if found is None or found[1] not in _NO_YEAR | {line.param("X-APPLE-OMIT-YEAR")}:
+        return written
+    return f"--{found[2]}-{found[3]}"
+
+
+def _addresses(card: Component, labels: dict[str, str]) -> list[dict[str, Any]]:
+    """Each address, with the text that goes on a letter (LABEL); such a text may stand alone."""
+    found = [_address(line, labels) for line in card.every("ADR")]
+    for line in card.every("LABEL"):
+        shown = {**_labelled(line, "text", labels), "text": line.text.strip()}
+        same = [one for one in found if one.get("label") == shown.get("label")]
+        bare = next((one for one in same if "text" not in one), None)
+        if bare is None:
+            found.append(shown)
+        else:
+            bare["text"] = shown["text"]
+    return [one for one in found if one.keys() - {"label"}]
 
 
 def _address(line: Line, labels: dict[str, str]) -> dict[str, Any]:
     parts = dict(zip(_ADDRESS, pieces(line.plain, ";"), strict=False))
     label = _labelled(line, "address", labels).get("label")
-    return {name: value for name, value in {**parts, "label": label}.items() if value}
+    said = {**parts, "label": label, "text": unescaped(line.param("LABEL") or "")}
+    return {name: value for name, value in said.items() if value}
 
 
 def _handle(line: Line) -> dict[str, str]:
@@ -145,7 +183,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Contacts of an address book (vCard)",
-    version=1,
+    version=2,
     data_type=DataType.STRUCTURED,
     paths=(r"(?s:.+)",),
     looks_like=_looks_like,

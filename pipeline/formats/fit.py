@@ -1,7 +1,10 @@
 """FIT, the files of Garmin's and other makers' devices (reference 17), read by `fitdecode`.
 
-`record` messages are positions and heart rates, a `session` is a workout. Times are counted from
-1989-12-31 in the file; that number is what identifies. A file that breaks gives what came before.
+`record` messages are positions and measurements, a `session` is a workout, a `lap` a sum of it.
+Times are counted from 1989-12-31 in the file; that number is what identifies. A number below
+0x10000000 counts from when the device was switched on, since its clock was not set (FIT's
+profile, `date_time`): what it dates is undated, under the flag `clock_unset`. A file that breaks
+gives what came before; one that has none of these messages says so.
 """
 
 from __future__ import annotations
@@ -37,6 +40,18 @@ _DAMAGE = (
     EOFError,
     struct.error,
 )
+_CLOCK_UNSET = "clock_unset"
+#: Numbers of a `record` that has no position, as metrics: ours, or under the field's name.
+_METRICS = {
+    "cadence": (MetricName.CADENCE, "1/min"),
+    "power": (MetricName.POWER, "W"),
+    "enhanced_speed": (MetricName.SPEED, "m/s"),
+    "speed": (MetricName.SPEED, "m/s"),
+    "distance": ("fit.distance_so_far", "m"),
+    "enhanced_altitude": ("fit.altitude", "m"),
+    "altitude": ("fit.altitude", "m"),
+    "temperature": ("fit.temperature", "°C"),
+}
 #: Positions are written in semicircles: 2**31 of them are 180 degrees.
 _SEMICIRCLE = 180 / 2**31
 _TAKEN = frozenset(
@@ -60,6 +75,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
     if item.value is None:
         raise BadValue(Reason.ITEM_TOO_LARGE, "a FIT file that is too large to hold")
     messages = _messages(item.value)
+    found = False
     while True:
         try:
             message = next(messages, None)
@@ -67,8 +83,12 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
             yield Rejection(reason=Reason.BAD_SYNTAX, detail="a FIT file that is damaged")
             return
         if message is None:
-            return
+            break
+        found = True
         yield from _meaning(message)
+    if not found:
+        detail = "a FIT file without positions, measurements, laps or sessions"
+        yield Rejection(reason=Reason.MISSING_FIELD, detail=detail)
 
 
 def _messages(data: bytes) -> Iterator[Any]:
@@ -79,14 +99,14 @@ def _messages(data: bytes) -> Iterator[Any]:
     )
     with reader:
         for frame in reader:
-            if isinstance(frame, fitdecode.FitDataMessage) and frame.name in ("record", "session"):
+            if isinstance(frame, fitdecode.FitDataMessage) and frame.name in _MEANINGS:
                 yield frame
 
 
 def _meaning(message: Any) -> Iterator[Outcome]:
     """A message that says nothing sensible costs its neighbours nothing."""
     try:
-        yield from _session(message) if message.name == "session" else _record(message)
+        yield from _MEANINGS[message.name](message)
     except BadValue as bad:
         yield Rejection(reason=bad.reason, detail=bad.detail)
     except _DAMAGE:
@@ -95,8 +115,10 @@ def _meaning(message: Any) -> Iterator[Outcome]:
 
 def _time(message: Any, name: str) -> Instant:
     field = message.get_field(name) if message.has_field(name) else None
-    if field is None or not isinstance(field.value, datetime):
+    if field is None or field.raw_value is None:
         raise BadValue(Reason.MISSING_FIELD, f"no field {name!r}")
+    if not isinstance(field.value, datetime):
+        return Instant(None, str(field.raw_value), None, _CLOCK_UNSET)
     inside = timestamps.FIRST_YEAR <= field.value.year <= timestamps.LAST_YEAR
     flag = None if inside else "out_of_range"
     return Instant(field.value if inside else None, str(field.raw_value), 0, flag)
@@ -126,22 +148,38 @@ def _record(message: Any) -> Iterator[Outcome]:
             accuracy_m=_number(message, "gps_accuracy"),
             metadata=_others(message, _TAKEN),
         )
+    else:
+        yield from _measures(message, time)
     if (beats := _number(message, "heart_rate")) is not None:
-        yield Metric(
-            source=_NAME,
-            identity=(time.text, str(beats)),
-            time=time,
-            name=MetricName.HEART_RATE,
-            value=beats,
-            unit="bpm",
-        )
+        yield _metric(MetricName.HEART_RATE, beats, "bpm", time)
+
+
+def _measures(message: Any, time: Instant) -> Iterator[Metric]:
+    """The numbers of a record without a position; of two fields for one thing the finer."""
+    told: set[str] = set()
+    for field, (name, unit) in _METRICS.items():
+        value = _number(message, field)
+        if value is not None and name not in told:
+            told.add(name)
+            yield _metric(name, value, unit, time)
+
+
+def _metric(name: str, value: float, unit: str, time: Instant) -> Metric:
+    return Metric(
+        source=_NAME,
+        identity=(time.text, str(value)),
+        time=time,
+        name=name,
+        value=value,
+        unit=unit,
+    )
 
 
 def _session(message: Any) -> Iterator[Record]:
     start, end = _time(message, "start_time"), _time(message, "timestamp")
     sport = str(message.get_value("sport", fallback=None) or "")
     said = {
-        **tracks.lasting(start, end),
+        **tracks.lasting(*tracks.extremes((start, end))),
         "duration_s": _number(message, "total_elapsed_time"),
         "distance_m": _number(message, "total_distance"),
         "details": _others(message, _SESSION_TAKEN) or None,
@@ -155,6 +193,29 @@ def _session(message: Any) -> Iterator[Record]:
         title=sport or None,
         metadata={name: value for name, value in said.items() if value is not None},
     )
+
+
+def _lap(message: Any) -> Iterator[Record]:
+    """A part of a session, with its sums."""
+    start, end = _time(message, "start_time"), _time(message, "timestamp")
+    said = {
+        **tracks.lasting(*tracks.extremes((start, end))),
+        "duration_s": _number(message, "total_elapsed_time"),
+        "distance_m": _number(message, "total_distance"),
+        "details": _others(message, _SESSION_TAKEN) or None,
+    }
+    yield Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.SUMMARY,
+        identity=("lap", start.text, end.text),
+        time=start,
+        title="Lap",
+        metadata={name: value for name, value in said.items() if value is not None},
+    )
+
+
+_MEANINGS = {"record": _record, "session": _session, "lap": _lap}
 
 
 def _others(message: Any, taken: frozenset[str]) -> dict[str, Any]:
@@ -176,12 +237,12 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Workouts of Garmin and other devices (FIT)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(?s:.+)",),
     looks_like=_looks_like,
     reader=WholeFile(),
     record=to_outcomes,
     products=("Garmin", "Strava", "Wahoo", "Any FIT device"),
-    record_types=(RecordType.WORKOUT,),
+    record_types=(RecordType.SUMMARY, RecordType.WORKOUT),
 )

@@ -1,7 +1,9 @@
 """Google Chat in Takeout: `Google Chat/Groups/<DM or Space> <id>/messages.json`.
 
-Dates are English prose, with U+202F before AM and PM in newer files and day first in older ones.
-A deleted message has a `deleted_date` and may lack text and `created_date` (reference 2.12).
+Dates are prose in the account's language, with U+202F before AM and PM in newer files and day first
+in older ones. A deleted message has a `deleted_date` and may lack text and `created_date`
+(reference 2.12). A message whose time is missing or can't be read stays, undated; the text of a
+time that can't be read is kept, and flagged `time_unreadable`.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline import google_chat, peek, takeout, timestamps
+from pipeline import google_chat, peek, prose_dates, takeout, timestamps
 from pipeline.fields import optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
@@ -25,36 +27,49 @@ from schemas.vocabulary import RecordType, Relation
 _NAME = "google.chat_messages"
 _PROSE = re.compile(r"(?:[^\W\d]+,\s)?(?P<date>.+?)\sat\s(?P<clock>.+)")
 _DATES = ("created_date", "deleted_date")
+_UNREADABLE = "time_unreadable"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
     """One message, also one of which only its deletion is left."""
     fields: dict[str, Any] = item.value
-    written = next((fields[name] for name in _DATES if fields.get(name)), None)
-    if written is None:
-        raise BadValue(Reason.MISSING_FIELD, "no field 'created_date'")
+    written = next((said for name in _DATES if (said := optional_text(fields, name))), None)
     named = optional_text(fields, "message_id") or ""
+    if written is None and not named:
+        raise BadValue(Reason.MISSING_FIELD, "no field 'created_date'")
+    time = _instant(written) if written else None
+    unread = {"written_at": written, "flags": [_UNREADABLE]} if written and time is None else {}
     group = google_chat.group_of(member.path) or named.partition("/")[0]
     sender = takeout.person(fields.get("creator") or {})
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.MESSAGE,
-        identity=(named,) if named else (group, written, sender.get("address", "")),
-        time=_instant(written),
+        identity=(named,) if named else (group, written or "", sender.get("address", "")),
+        time=time,
         content=optional_text(fields, "text"),
-        metadata=takeout.kept({"sender": sender, "conversation": group, **_metadata(fields)}),
+        metadata=takeout.kept(
+            {"sender": sender, "conversation": group, **_metadata(fields), **unread}
+        ),
         related=_related(group),
         mutable=True,
     )
 
 
-def _instant(written: str) -> Instant:
+def _instant(written: str) -> Instant | None:
+    """By the layouts of My Activity; else as a date in words; None if neither reads it."""
     found = _PROSE.fullmatch(written)
-    if found is None:
-        return takeout.moment(written)
-    moment = timestamps.activity_time(f"{found['date']}, {found['clock']}")
-    return msgspec.structs.replace(moment, text=written)
+    try:
+        if found is None:
+            return takeout.moment(written)
+        moment = timestamps.activity_time(f"{found['date']}, {found['clock']}")
+        return msgspec.structs.replace(moment, text=written)
+    except BadValue:
+        pass
+    try:
+        return prose_dates.moment(written)
+    except BadValue:
+        return None
 
 
 def _metadata(fields: dict[str, Any]) -> dict[str, Any]:
@@ -65,8 +80,10 @@ def _metadata(fields: dict[str, Any]) -> dict[str, Any]:
         "attachments": [_attachment(one) for one in fields.get("attached_files") or ()],
         "links": [url for one in fields.get("annotations") or () for url in _links(one)],
         "reactions": [one for each in fields.get("reactions") or () for one in _reactions(each)],
-        "deleted": deleted is not None,
+        "deleted": deleted is not None or fields.get("message_state") == "DELETED",
         "deleted_date": deleted,
+        "message_state": fields.get("message_state"),
+        "deletion": fields.get("deletion_metadata"),
     }
 
 
@@ -108,7 +125,7 @@ def _is_message(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Messages of Google Chat (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,
@@ -116,11 +133,10 @@ FORMAT = Format(
     record=to_record,
     hints=(r"(.+/)?Google Chat/.+/messages\.json",),
     products=("Google Takeout: Google Chat",),
-    locales=("en",),
     vintages=("day first, 24 hours (2021)", "month first, AM and PM"),
     record_types=(RecordType.MESSAGE,),
     fields=frozenset(
         {"creator", "created_date", "text", "attached_files", "annotations", "reactions"}
-        | {"topic_id", "message_id", "deleted_date"}
+        | {"topic_id", "message_id", "deleted_date", "message_state", "deletion_metadata"}
     ),
 )

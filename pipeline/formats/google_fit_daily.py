@@ -2,7 +2,9 @@
 
 A row is a day, or a quarter of an hour with `Start time` and `End time`; which columns there are
 differs by account, so each is found by its header (reference 2.15). The old name was
-`Daily Summaries.csv`.
+`Daily Summaries.csv`. The names are in the account's language, the clocks and the units `(kcal)`
+and `(m)` are not: so is a file of another language known, and its distance; the names of other
+sums that are known are in `_NAMES` (Dutch: endurain-project/endurain#96), the rest stay.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from pipeline import tables, timestamps
+from pipeline import peek, tables, timestamps
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.errors import BadValue
@@ -21,7 +23,16 @@ from schemas.vocabulary import RecordType
 
 _NAME = "google.fit_daily"
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_CLOCK = re.compile(r"\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
 _START, _END = "Start time", "End time"
+_DISTANCE = re.compile(r"[^()]+\(m\)")
+#: Sums under the names that they have in English.
+_NAMES = {
+    "Stappen": "step_count",
+    "Bewegingsminuten": "move_minutes_count",
+    "Calorieën (kcal)": "calories_kcal",
+    "Cardiopunten": "heart_points",
+}
 _KNOWN = frozenset(
     {"Move Minutes count", "Calories (kcal)", "Distance (m)", "Heart Points", "Heart Minutes"}
     | {"Step count", "Average heart rate (bpm)", "Average speed (m/s)", "Average weight (kg)"}
@@ -32,8 +43,8 @@ _KNOWN = frozenset(
 def to_record(item: RawRecord, member: Member) -> Record:
     """The sums of a day, or of a part of it."""
     row: dict[str, str] = item.value
-    start, end = row.get(_START, ""), row.get(_END, "")
-    day = row.get("Date", "") if "Date" in row else PurePosixPath(member.path).stem
+    start, end, day = _times(row)
+    day = day or PurePosixPath(member.path).stem
     if not _DAY.fullmatch(day):
         raise BadValue(Reason.BAD_TIME, "neither a date in the row nor one in the file's name")
     return Record(
@@ -46,6 +57,16 @@ def to_record(item: RawRecord, member: Member) -> Record:
         metadata={**_ended(day, start, end), **_numbers(row)},
         mutable=True,
     )
+
+
+def _times(row: dict[str, str]) -> tuple[str, str, str]:
+    """The clocks and the date of a row: by their names, or where they stand in any language."""
+    if _START in row or "Date" in row:
+        return row.get(_START, ""), row.get(_END, ""), row.get("Date", "")
+    first, second = [*row.values(), "", ""][:2]
+    if _DAY.fullmatch(first):
+        return "", "", first
+    return first, second, ""
 
 
 def _ended(day: str, start: str, end: str) -> dict[str, str]:
@@ -61,8 +82,10 @@ def _numbers(row: dict[str, str]) -> dict[str, float]:
     """Every cell that holds a number; distances under the shared name."""
     found = {}
     for name, cell in row.items():
-        if cell and name not in ("Date", _START, _END):
-            ours = "distance_m" if name == "Distance (m)" else tables.snake(name)
+        if cell and name not in ("Date", _START, _END) and not _is_time(cell):
+            ours = _NAMES.get(name) or tables.snake(name)
+            if _DISTANCE.fullmatch(name):
+                ours = "distance_m"
             try:
                 found[ours] = float(cell)
             except ValueError:
@@ -70,16 +93,33 @@ def _numbers(row: dict[str, str]) -> dict[str, float]:
     return found
 
 
+def _is_time(cell: str) -> bool:
+    return _CLOCK.fullmatch(cell) is not None or _DAY.fullmatch(cell) is not None
+
+
 def _looks_like(head: Head) -> int:
     columns = tables.columns(head)
     dated = "Date" in columns or {_START, _END} <= columns
-    return 2 * (dated and len(columns & _KNOWN) >= 2)
+    return 2 * ((dated and len(columns & _KNOWN) >= 2) or _is_translated(head))
+
+
+def _is_translated(head: Head) -> bool:
+    """Whether rows begin with two clocks, or a day, and there are calories and a distance."""
+    columns = tables.ordered_columns(head)
+    measured = any("(kcal)" in c for c in columns) and any(map(_DISTANCE.fullmatch, columns))
+    if not measured or not all(columns[:2]):
+        return False
+    cells = [line.decode("utf-8", "replace").split(",") for line in peek.lines(head, 3)[1:]]
+    clocks = _DAY.fullmatch(PurePosixPath(head.path).stem) is not None
+    return any(
+        _DAY.fullmatch(row[0]) or (clocks and all(map(_CLOCK.fullmatch, row[:2]))) for row in cells
+    )
 
 
 FORMAT = Format(
     name=_NAME,
     title="Daily sums of Google Fit (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,
@@ -87,7 +127,7 @@ FORMAT = Format(
     record=to_record,
     embed=False,
     products=("Google Takeout: Fit",),
-    locales=("en",),
+    locales=("en", "nl"),
     vintages=("Daily Summaries.csv", "Daily activity metrics.csv"),
     record_types=(RecordType.SUMMARY,),
 )

@@ -2,8 +2,10 @@
 
 `{"Data Source": ..., "Data Points": [{dataTypeName, startTimeNanos, endTimeNanos, fitValue}]}`;
 nanoseconds are numbers or texts, and some producers put the number into `fitValue` directly
-(reference 2.15). File names are cut, so the stream is what `Data Source` says. Which streams count
-is told in `pipeline.google_fit`.
+(reference 2.15). A value may be a map, such as the nutrients of a meal, each a metric behind its
+key, or a text, which stands with the point's metrics, or is a record where it has none. File names
+are cut, so the stream is what `Data Source` says. Which streams count is told in
+`pipeline.google_fit`.
 """
 
 from __future__ import annotations
@@ -18,14 +20,26 @@ from pipeline.readers.json_tree import JsonTree
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
-from schemas.records import DataType, Metric, RawRecord
+from schemas.records import DataType, Instant, Metric, RawRecord, Record
+from schemas.vocabulary import RecordType
 
 _NAME = "google.fit_data"
 _SOURCE, _POINTS = "Data Source", "Data Points"
 _NUMBERS = ("intVal", "fpVal")
+#: Units of the nutrients (developers.google.com/fit/datatypes/nutrition).
+_NUTRITION = "com.google.nutrition"
+_GRAMS = (
+    "fat.total", "fat.saturated", "fat.unsaturated", "fat.polyunsaturated", "fat.monounsaturated",
+    "fat.trans", "carbs.total", "dietary_fiber", "sugar", "protein",
+)  # fmt: skip
+_UNITS = {
+    "calories": "kcal",
+    **dict.fromkeys(("cholesterol", "sodium", "potassium"), "mg"),
+    **dict.fromkeys(_GRAMS, "g"),
+}
 
 
-def to_metrics(item: RawRecord, member: Member) -> Iterator[Metric]:
+def to_metrics(item: RawRecord, member: Member) -> Iterator[Metric | Record]:
     """The numbers of one point: mostly one; a second has its place behind the name."""
     fields: dict[str, Any] = item.value
     kind, source = text(fields, "dataTypeName"), optional_text(item.around, _SOURCE) or ""
@@ -33,30 +47,70 @@ def to_metrics(item: RawRecord, member: Member) -> Iterator[Metric]:
     name, unit, scale = google_fit.KNOWN[kind] if counts else (kind, "", 1.0)
     start, end = (timestamps.epoch(fields[f"{n}TimeNanos"], "ns") for n in ("start", "end"))
     origin = optional_text(fields, "originDataSourceId")
-    for at, number in _numbers(fields):
+    texts = list(_texts(fields))
+    said: dict[str, Any] = {"stream": source} | ({"origin": origin} if origin else {})
+    if texts:
+        said |= {"texts": texts}
+    numbers = list(_numbers(fields, kind))
+    if texts and not numbers:
+        yield _told(kind, source, start, end, said)
+    elif not numbers:
+        raise BadValue(Reason.BAD_SHAPE, "'fitValue' holds no number")
+    for behind, number, own in numbers:
         yield Metric(
             source=_NAME,
             # Points that two streams share are one where they count, and apart where they don't.
             identity=(start.text, end.text, str(number), "" if counts else source),
             time=start,
             until=end if end.at != start.at else None,
-            name=str(name) if at == 0 else f"{name}.{at}",
+            name=f"{name}{behind}",
             value=number * scale,
-            unit=unit,
-            metadata={"stream": source, **({"origin": origin} if origin else {})},
+            unit=own or unit,
+            metadata=said,
         )
 
 
-def _numbers(fields: dict[str, Any]) -> Iterator[tuple[int, float]]:
-    found = False
+def _told(kind: str, source: str, start: Instant, end: Instant, said: dict[str, Any]) -> Record:
+    """A point of words only: which exercise it was."""
+    texts: list[str] = said["texts"]
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.ACTIVITY,
+        identity=(kind, source, start.text, end.text, *texts),
+        time=start,
+        title=texts[0],
+        metadata={"kind": kind, **said},
+    )
+
+
+def _values(fields: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
     for at, entry in enumerate(fields.get("fitValue") or ()):
-        value = entry.get("value", entry)
-        number = next((value[name] for name in _NUMBERS if name in value), None)
-        if isinstance(number, int | float) and not isinstance(number, bool):
-            found = True
-            yield at, number
-    if not found:
-        raise BadValue(Reason.BAD_SHAPE, "'fitValue' holds no number")
+        yield at, entry.get("value", entry)
+
+
+def _numbers(fields: dict[str, Any], kind: str) -> Iterator[tuple[str, float, str]]:
+    """What stands behind the name of each number, the number, and a unit of its own."""
+    for at, value in _values(fields):
+        if (number := _number(value)) is not None:
+            yield f".{at}" if at else "", number, ""
+        for pair in value.get("mapVal") or ():
+            key = str(pair["key"])
+            if (number := _number(pair.get("value") or {})) is not None:
+                yield f".{key}", number, _UNITS.get(key, "") if kind == _NUTRITION else ""
+
+
+def _number(value: dict[str, Any]) -> float | None:
+    found = next((value[name] for name in _NUMBERS if name in value), None)
+    sound = isinstance(found, int | float) and not isinstance(found, bool)
+    return found if sound else None
+
+
+def _texts(fields: dict[str, Any]) -> Iterator[str]:
+    """The texts of a point, in order."""
+    for _, value in _values(fields):
+        if isinstance(text := value.get("stringVal"), str) and text:
+            yield text
 
 
 def _looks_like(head: Head) -> int:
@@ -66,7 +120,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Measurements of Google Fit (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,
@@ -74,6 +128,7 @@ FORMAT = Format(
     record=to_metrics,
     embed=False,
     products=("Google Takeout: Fit",),
+    record_types=(RecordType.ACTIVITY,),
     vintages=("nanoseconds as numbers", "nanoseconds as texts"),
     fields=frozenset(
         {"dataTypeName", "startTimeNanos", "endTimeNanos", "fitValue", "originDataSourceId"}

@@ -3,6 +3,11 @@
 `{conversations: [{conversation: {...}, events: [...]}]}`; times are microseconds as text, and
 people are numbers whose names stand in the conversation's `participant_data` (reference 2.13).
 Which conversation an event is of, it says itself.
+
+Files of 2013 to 2017 wrap each conversation once more: `{conversation_state: [{conversation_state:
+{conversation: {...}, event: [...]}}]}`, and their events name no kind. Source:
+AllenBurgett/hangouts_takeout_to_backupandrestore and its issue 16; purarue/google_takeout_parser,
+issue 14.
 """
 
 from __future__ import annotations
@@ -10,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import peek, takeout, timestamps
+from pipeline import chats, peek, takeout, timestamps
 from pipeline.fields import optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
@@ -23,11 +28,14 @@ from schemas.vocabulary import RecordType, Relation
 _NAME = "google.hangouts"
 _PEOPLE = "conversations[].conversation.conversation.participant_data"
 _EVENTS = "conversations[].events"
+_TAKEN = frozenset({"conversation_id", "sender_id", "timestamp", "event_type", "chat_message"})
+_OLD = "conversation_state[].conversation_state"
+_OLD_PEOPLE, _OLD_EVENTS = f"{_OLD}.conversation.participant_data", f"{_OLD}.event"
 
 
 def to_record(item: RawRecord, member: Member) -> Iterator[Record]:
     """A message, another event, or a person of a conversation."""
-    if item.around["path"] == _PEOPLE:
+    if item.around["path"] in (_PEOPLE, _OLD_PEOPLE):
         return _person(item.value)
     return _event(item.value)
 
@@ -64,7 +72,7 @@ def _event(fields: dict[str, Any]) -> Iterator[Record]:
         time=timestamps.epoch(written, "us"),
         title=kind.replace("_", " ").capitalize() if said is None else None,
         content=content,
-        metadata=takeout.kept({**common, "attached": attached}),
+        metadata=takeout.kept({**common, "attached": attached, **chats.rest(fields, _TAKEN)}),
         related=(Related(Relation.IN_CONVERSATION, RecordType.CONVERSATION, (group,)),),
     )
 
@@ -83,7 +91,7 @@ def _number(value: dict[str, Any]) -> str:
 
 def _looks_like(head: Head) -> int:
     """By the first conversation, which the head may not hold whole."""
-    if peek.top_keys(head)[:1] != ("conversations",):
+    if {"conversations", "conversation_state"}.isdisjoint(peek.top_keys(head)):
         return 0
     return 2 * (b'"conversation_id"' in head.data and b'"gaia_id"' in head.data)
 
@@ -91,13 +99,14 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Hangouts (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,
-    reader=JsonTree(paths=(_PEOPLE, _EVENTS)),
+    reader=JsonTree(paths=(_PEOPLE, _EVENTS, _OLD_PEOPLE, _OLD_EVENTS)),
     record=to_record,
-    hints=(r"(.+/)?Hangouts/Hangouts\.json",),
+    hints=(r"(.+/)?Hangouts\.json",),
+    vintages=("conversation_state (2013-2017)", "conversations (since 2017)"),
     products=("Google Takeout: Hangouts",),
     record_types=(RecordType.MESSAGE, RecordType.ACTIVITY, RecordType.CONTACT),
 )

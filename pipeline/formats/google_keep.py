@@ -1,7 +1,9 @@
 """Google Keep in Takeout: `Keep/<title or time>.json`, one file for each note.
 
 `createdTimestampUsec` is missing in exports before April 2022, and 0 means none; there is no id
-of a note (reference 2.8). The `.html` file beside it is the same note for reading.
+of a note (reference 2.8). The `.html` file beside it is the same note for reading. A note may have
+no text but as HTML, or be only a link that somebody shared, which stands among its annotations
+(obsidianmd/obsidian-importer, issue 258).
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from pipeline import peek, takeout, timestamps
 from pipeline.fields import optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_whole import JsonWhole
+from pipeline.text import html_to_text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -22,7 +25,10 @@ from schemas.vocabulary import RecordType
 
 _NAME = "google.keep"
 _STATES = frozenset({"isTrashed", "isPinned", "isArchived"})
-_TEXTS = frozenset({"textContent", "listContent", "userEditedTimestampUsec"})
+_TEXTS = frozenset(
+    {"textContent", "textContentHtml", "listContent", "annotations", "attachments"}
+    | {"userEditedTimestampUsec", "createdTimestampUsec"}
+)
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
@@ -44,7 +50,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=identity,
         time=created or edited,
         title=title or None,
-        content="\n".join(_lines(fields)) or None,
+        content="\n".join(_lines(fields)) or "\n".join(_shared(fields)) or None,
         metadata=takeout.kept(_metadata(fields, edited)),
         mutable=True,
     )
@@ -58,8 +64,16 @@ def _instant(fields: dict[str, Any], name: str) -> Instant | None:
 def _lines(fields: dict[str, Any]) -> Iterator[str]:
     if written := optional_text(fields, "textContent"):
         yield written
+    elif marked := optional_text(fields, "textContentHtml"):
+        yield html_to_text(marked)
     for entry in fields.get("listContent") or ():
         yield f"[{'x' if entry.get('isChecked') else ' '}] {entry.get('text') or ''}"
+
+
+def _shared(fields: dict[str, Any]) -> Iterator[str]:
+    """What the links of a note without words say."""
+    for link in fields.get("annotations") or ():
+        yield from filter(None, (optional_text(link, n) for n in ("title", "description", "url")))
 
 
 def _metadata(fields: dict[str, Any], edited: Instant | None) -> dict[str, Any]:
@@ -97,7 +111,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Notes of Google Keep (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.DOCUMENT,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

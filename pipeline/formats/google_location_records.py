@@ -3,7 +3,9 @@
 One object with a `locations` array. Vintages seen: `Location History.json` and
 `LocationHistory.json` with `timestampMs` (text) until about 2021, `Records.json` with `timestamp`
 (RFC 3339) since; the folder became `Location History (Timeline)` in 2024 and is localised, so the
-file is known by its structure. Entries that hold only a Wi-Fi scan have no position.
+file is known by its structure. Entries that hold only a Wi-Fi scan have no position. Old files
+have negative coordinates as 32 bits without a sign (-70 is 3,594,967,296): they are mended, under
+the flag `coordinates_overflowed`.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ def to_point(item: RawRecord, member: Member) -> Point:
     """One position. Two devices may report the same place at once, so the device is identity."""
     fields: dict[str, Any] = item.value
     east, north = fields["longitudeE7"], fields["latitudeE7"]
-    latitude, longitude = places.wgs84(places.e7(north), places.e7(east))
+    signed = (_signed(north), _signed(east))
+    latitude, longitude = places.wgs84(places.e7(signed[0]), places.e7(signed[1]))
     if "timestamp" in fields:
         time = timestamps.iso(fields["timestamp"])
     else:
@@ -49,8 +52,17 @@ def to_point(item: RawRecord, member: Member) -> Point:
         longitude=longitude,
         altitude_m=optional_number(fields, "altitude"),
         accuracy_m=optional_number(fields, "accuracy"),
-        metadata={_NAMES[k]: v for k, v in fields.items() if k not in _TAKEN},
+        metadata={_NAMES[k]: v for k, v in fields.items() if k not in _TAKEN}
+        | ({} if signed == (north, east) else {"flags": [_OVERFLOWED]}),
     )
+
+
+_OVERFLOWED = "coordinates_overflowed"
+
+
+def _signed(e7: Any) -> Any:
+    """A coordinate of over 214 degrees as the negative one that has the same 32 bits."""
+    return e7 - 2**32 if type(e7) is int and 2**31 <= e7 < 2**32 else e7
 
 
 def _looks_like(head: Head) -> bool:
@@ -64,7 +76,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Positions of Google Location History (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -1,8 +1,9 @@
 """Google Location History: `Semantic Location History/<year>/<year>_<MONTH>.json` of Takeout.
 
 `{timelineObjects: [{placeVisit} | {activitySegment}]}` (to 2024). Times are RFC 3339, milliseconds
-or seconds; a place may lack an id, the ends of a segment may be `{}`, latitudes of 91 occur among
-the other candidates, and the kind of place is guessed anew for each export (reference 2.5 b).
+or seconds; a place may lack an id, or be missing, and then the first other candidate stands in
+under the flag `place_guessed`; the ends of a segment may be `{}`, latitudes of 91 occur among the
+other candidates, and the kind of place is guessed anew for each export (reference 2.5 b).
 """
 
 from __future__ import annotations
@@ -66,7 +67,9 @@ def _ended(fields: dict[str, Any]) -> str | None:
 
 def _visit(visit: dict[str, Any]) -> Record:
     """A stay, known by its start and the place's id, or its position where it has none."""
-    where, start = visit["location"], _instant(visit["duration"], "start")
+    candidates = visit.get("otherCandidateLocations") or ()
+    where: dict[str, Any] = visit.get("location") or next(iter(candidates), {})
+    start = _instant(visit["duration"], "start")
     name, own_id = optional_text(where, "name"), optional_text(where, "placeId")
     place = takeout.kept(
         {
@@ -89,7 +92,8 @@ def _visit(visit: dict[str, Any]) -> Record:
                 "place": place or {"name": str(where.get("semanticType"))},
                 "ended_at": _ended(visit["duration"]),
                 "semantic_type": where.get("semanticType"),
-                "other_candidates": len(visit.get("otherCandidateLocations") or ()),
+                "other_candidates": len(candidates),
+                "flags": None if visit.get("location") else ["place_guessed"],
                 **{ours: visit.get(name) for name, ours in _SAID.items()},
             }
         ),
@@ -158,7 +162,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Visits and ways of Google Location History (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

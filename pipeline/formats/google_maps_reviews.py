@@ -65,7 +65,7 @@ def _is_review(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Reviews on Google Maps (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.(geo)?json",),
     looks_like=_looks_like,

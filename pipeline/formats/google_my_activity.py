@@ -76,7 +76,7 @@ def _is_activity(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Google My Activity in JSON (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -6,12 +6,15 @@ caption with headings in bold, of which the first is the products. Since July 20
 paragraphs that an AI wrote may follow the time, so the time is looked for from the end.
 
 Names, headings and times are in the account's language: cells are known by their classes, the
-time by `timestamps.activity_time`. Times are exact to the second and often of an unknown zone, so
-an entry is not the same record as the one in JSON, and two alike are two facts.
+time by `timestamps.activity_time`. Where no line is a time that can be read, the last that could
+be one is kept as such, so that a later parser dates the same record. Times are exact to the second
+and often of an unknown zone, so an entry is not the same record as the one in JSON, and two alike
+are two facts.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
@@ -35,6 +38,8 @@ _CELLS = {
     "mdl-typography--caption": "caption",
 }
 _QUESTION = ("?", "？")
+_DIGITS = re.compile(r"\d")
+_LONGEST_TIME = 80
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
@@ -43,6 +48,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
     if "body" not in cells:
         raise BadValue(Reason.MISSING_FIELD, "the entry has no cell of text")
     lines = markup.lines(cells["body"])
+    if not lines:
+        raise BadValue(Reason.MISSING_FIELD, "the entry has no line of text")
     at, time = _find_time(lines)
     title = lines[0]
     caption = cells["caption"].html or "" if "caption" in cells else ""
@@ -85,16 +92,22 @@ def _divisions(body: LexborNode) -> Iterator[LexborNode]:
 
 
 def _find_time(lines: Sequence[Line]) -> tuple[int, Instant]:
-    """The last line but the first that is a time; text below it may be of any length."""
+    """The last line but the first that is a time; text below it may be of any length.
+
+    Without one the last short line with digits and no link, which a later parser may read;
+    without that a place behind all lines, and a time of no text.
+    """
+    unread: tuple[int, Instant] | None = None
     for at in range(len(lines) - 1, 0, -1):
         line = lines[at]
-        if line.block or ":" not in line.text:
+        if line.block or not _DIGITS.search(line.text):
             continue
         try:
             return at, timestamps.activity_time(line.text)
         except BadValue:
-            continue
-    raise BadValue(Reason.BAD_TIME, "no line below the title is a time")
+            if unread is None and not line.links and len(line.text) <= _LONGEST_TIME:
+                unread = at, timestamps.unread(line.text)
+    return unread or (len(lines), timestamps.unread(""))
 
 
 def _named(line: Line) -> dict[str, Any]:
@@ -157,7 +170,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Google My Activity in HTML (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.html?",),
     hints=(
@@ -168,7 +181,6 @@ FORMAT = Format(
     reader=HtmlBlocks(opening=r'<div class="outer-cell[ "]', element="div"),
     record=to_record,
     products=("Google Takeout: My Activity", "Google Takeout: YouTube"),
-    locales=("de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru", "zh"),
     vintages=(
         "times without a zone (to 2018)",
         "times with a zone's abbreviation (since 2020)",

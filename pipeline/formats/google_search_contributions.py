@@ -77,7 +77,7 @@ def _is_given(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="What was contributed to Google Search (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

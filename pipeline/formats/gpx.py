@@ -1,19 +1,24 @@
 """GPX 1.0 and 1.1: tracks, waypoints and routes of any device (reference 17).
 
 A track's points become positions, and the track one record: a workout if it says of what `type`
-it is, else a trip. Waypoints are places, a route is a plan. Planned tracks have no times.
+it is, else a trip. Waypoints are places, a route is a plan. Planned tracks have no times. Times are
+in UTC (GPX 1.1); where the text names no zone, that is flagged. A track runs from its earliest to
+its latest time, whatever the order of its points.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from pipeline import tables, tracks, xml_tree
+import msgspec
+
+from pipeline import places, tracks, xml_tree
 from pipeline.format import Format
 from pipeline.readers.xml_elements import XmlElements
 from pipeline.xml_tree import Element
+from schemas.errors import BadValue
 from schemas.files import Head, Member
-from schemas.records import DataType, Instant, Outcome, Point, RawRecord, Record
+from schemas.records import DataType, Instant, Outcome, Point, RawRecord, Record, ZoneSource
 from schemas.vocabulary import RecordType
 
 _NAME = "gpx"
@@ -39,14 +44,16 @@ def _point(element: Element) -> Point:
     latitude, longitude = _position(element)
     time = _time(element)
     north, east = element.attributes["lat"], element.attributes["lon"]
+    odd: dict[str, Any] = {}
+    altitude = tracks.measure(element.said("ele"), "ele", odd)
     return Point(
         source=_NAME,
         identity=(time.text if time else "", north, east),
         time=time,
         latitude=latitude,
         longitude=longitude,
-        altitude_m=tracks.number(element.said("ele"), "ele"),
-        metadata=_leaves(element, _POINT_TAKEN),
+        altitude_m=altitude,
+        metadata={**tracks.leaves(element, _POINT_TAKEN), **odd},
     )
 
 
@@ -55,19 +62,20 @@ def _position(element: Element) -> tuple[float, float]:
 
 
 def _time(element: Element | None) -> Instant | None:
-    written = element.said("time") if element is not None else None
-    return tables.in_utc(written) if written else None  # GPX 1.1 has no other zone
+    return _moment(element.said("time")) if element is not None else None
 
 
-def _leaves(element: Element, taken: frozenset[str]) -> dict[str, Any]:
-    """The texts within an element, extensions and all, under their own names."""
-    inner = (e for child in element.children if child.tag not in taken for e in child.walk())
-    return {e.tag: text for e in inner if not e.children and (text := e.text.strip())}
+def _moment(written: str | None) -> Instant | None:
+    moment = tracks.time(written)
+    if moment is None or moment.flag != "zone_assumed":
+        return moment
+    # GPX 1.1 has no zone but UTC, so that no other is put in its place.
+    return msgspec.structs.replace(moment, zone=ZoneSource.ASSUMED)
 
 
 def _details(element: Element) -> dict[str, Any]:
     """What else is said, under names that are the device's own."""
-    leaves = _leaves(element, _TAKEN)
+    leaves = tracks.leaves(element, _TAKEN)
     return {"details": leaves} if leaves else {}
 
 
@@ -86,28 +94,31 @@ def _place(element: Element) -> Record:
         content=element.said("desc") or element.said("cmt"),
         metadata={
             "place": {key: value for key, value in place.items() if value is not None},
-            **_altitude(element),
             **_details(element),
+            **_altitude(element),
         },
     )
 
 
 def _altitude(element: Element) -> dict[str, Any]:
-    altitude = tracks.number(element.said("ele"), "ele")
-    return {} if altitude is None else {"altitude_m": altitude}
+    odd: dict[str, Any] = {}
+    altitude = tracks.measure(element.said("ele"), "ele", odd)
+    return odd if altitude is None else {"altitude_m": altitude}
 
 
 def _track(element: Element, item: RawRecord) -> Record:
     """A track by its first point: names are changed, and so are ends."""
+    element.children.extend(item.around.get("tail", ()))
     first: Element | None = item.around["first"]
-    start, end = _time(first), _time(item.around["last"])
+    written = first.said("time") if first is not None else None
+    start, end = tracks.extremes(map(_known, item.around["texts"]))
     name, kind = element.said("name"), element.said("type")
     where = (first.attributes.get("lat", ""), first.attributes.get("lon", "")) if first else ()
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.WORKOUT if kind else RecordType.TRIP,
-        identity=("trk", start.text if start else name or "", *where),
+        identity=("trk", written or name or "", *where),
         time=start,
         title=name,
         content=element.said("desc") or element.said("cmt"),
@@ -116,15 +127,26 @@ def _track(element: Element, item: RawRecord) -> Record:
             **({"activity": kind} if kind else {}),
             **tracks.lasting(start, end),
             "points": item.around["items"],
+            **({} if item.around["in_order"] else {"flags": [tracks.UNORDERED]}),
         },
     )
+
+
+def _known(written: str) -> Instant | None:
+    """A time of one of a track's points; one that never was is that point's matter."""
+    try:
+        return _moment(written)
+    except BadValue:
+        return None
 
 
 def _route(element: Element) -> Record:
     """A route to be taken, not one that was."""
     name = element.said("name")
     stops = list(map(_stop, element.all("rtept")))
-    ends = [f"{s['latitude']},{s['longitude']}" for s in (*stops[:1], *stops[-1:])]
+    placed = [f"{s['latitude']},{s['longitude']}" for s in stops if "latitude" in s]
+    ends = (*placed[:1], *placed[-1:])
+    odd = {} if len(placed) == len(stops) else {"flags": [places.UNUSABLE]}
     return Record(
         data_type=DataType.LOCATION,
         source=_NAME,
@@ -132,14 +154,17 @@ def _route(element: Element) -> Record:
         identity=("rte", name or "", *ends),
         title=name,
         content=element.said("desc") or element.said("cmt"),
-        metadata={"status": "planned", "stops": stops, **_details(element)},
+        metadata={"status": "planned", "stops": stops, **_details(element), **odd},
     )
 
 
 def _stop(element: Element) -> dict[str, Any]:
-    latitude, longitude = _position(element)
-    name = element.said("name")
-    return {**({"name": name} if name else {}), "latitude": latitude, "longitude": longitude}
+    said = {name: text for name in ("name", "desc", "time") if (text := element.said(name))}
+    try:
+        latitude, longitude = _position(element)
+    except BadValue:
+        return said
+    return {**said, "latitude": latitude, "longitude": longitude}
 
 
 def _looks_like(head: Head) -> bool:
@@ -150,11 +175,11 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Tracks and places in GPX",
-    version=2,
+    version=3,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.(gpx|xml)",),
     looks_like=_looks_like,
-    reader=XmlElements(names=("trkpt", "wpt", "rte"), heads=("trk",)),
+    reader=XmlElements(names=("trkpt", "wpt", "rte"), heads=("trk",), ordered_by="time"),
     record=to_outcomes,
     products=("Any GPS device or app", "Apple Health (workout-routes)", "Strava"),
     vintages=("GPX 1.0", "GPX 1.1"),

@@ -1,8 +1,10 @@
 """KML: placemarks of Google Earth, My Maps and many trackers (reference 17); a KMZ is a zip of it.
 
 A placemark is a place, unless it has a time span (then it was visited, or is a trip if its shape
-is a line) or is a `gx:Track`, whose `when`s and `coord`s are positions. Coordinates are
-longitude, latitude, altitude. A track is one placemark, and so bounded by the reader's limit.
+is a line) or is a `gx:Track` (in KML 2.3 a `Track`), whose `when`s and `coord`s are positions. It
+runs from its earliest to its latest time. Coordinates are longitude, latitude, altitude; a shape
+of more than one position is kept as GeoJSON's `geometry` (RFC 7946), in the same order. A track is
+one placemark, and so bounded by the reader's limit.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from pipeline import text, timestamps, tracks, xml_tree
+from pipeline import places, text, tracks, xml_tree
 from pipeline.format import Format
 from pipeline.readers.xml_elements import XmlElements
 from pipeline.xml_tree import Element
@@ -33,10 +35,12 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         return
     tracked = [shape for shape in shapes if shape.tag == "Track"]
     start, end = _span(placemark, tracked)
-    if start is not None and end is None and not tracked and shapes[0].tag == "Point":
-        yield _fix(shapes[0], start)
-    if placemark.said("name") or end is not None or (start is None and not tracked):
-        yield _record(placemark, shapes[0], start, end)
+    fixed = start is not None and end is None and not tracked and shapes[0].tag == "Point"
+    named = placemark.said("name") is not None
+    if fixed and start is not None:
+        yield _point(_coordinates(shapes[0]), start, {} if named else _said(placemark))
+    if named or end is not None or start is None:
+        yield _record(placemark, shapes, start, end)
     for track in tracked:
         yield from _positions(track)
 
@@ -46,25 +50,31 @@ def _span(placemark: Element, tracked: list[Element]) -> tuple[Instant | None, I
     begin = placemark.said("TimeSpan", "begin") or placemark.said("TimeStamp", "when")
     end = placemark.said("TimeSpan", "end")
     if begin is None and tracked:
-        return _known(tracked[0], reverse=False), _known(tracked[-1], reverse=True)
-    return timestamps.iso(begin) if begin else None, timestamps.iso(end) if end else None
+        return tracks.extremes(map(_known, (w for track in tracked for w in track.all("when"))))
+    return tracks.time(begin), tracks.time(end)
 
 
-def _known(track: Element, *, reverse: bool) -> Instant | None:
-    """The first, or last, of a track's times that is one."""
-    whens = list(track.all("when"))
-    for when in reversed(whens) if reverse else whens:
-        with suppress(BadValue):
-            return timestamps.iso(when.text.strip())
-    return None
+def _known(when: Element) -> Instant | None:
+    try:
+        return tracks.time(when.text.strip())
+    except BadValue:
+        return None
 
 
 def _coordinates(shape: Element) -> str:
     """The first position of a shape, as it is written."""
-    for element in shape.walk():
-        if element.tag in ("coordinates", "coord") and element.text.strip():
-            return element.text.split()[0] if element.tag == "coordinates" else _of_track(element)
+    for written in _written(shape):
+        return written
     raise BadValue(Reason.MISSING_FIELD, "no field 'coordinates'")
+
+
+def _written(shape: Element) -> Iterator[str]:
+    """The positions of a shape, as they are written."""
+    for element in shape.walk():
+        if element.tag == "coordinates":
+            yield from element.text.split()
+        elif element.tag == "coord" and element.text.strip():
+            yield _of_track(element)
 
 
 def _of_track(coord: Element) -> str:
@@ -77,27 +87,32 @@ def _place(written: str) -> tuple[float, float, float | None]:
     return *tracks.position(north, east), tracks.number(up[0], "altitude") if any(up) else None
 
 
-def _fix(shape: Element, time: Instant) -> Point:
-    return _point(_coordinates(shape), time)
-
-
-def _point(written: str, time: Instant) -> Point:
+def _point(written: str, time: Instant | None, said: dict[str, Any]) -> Point:
     latitude, longitude, altitude = _place(written)
     return Point(
         source=_NAME,
-        identity=(time.text, written),
+        identity=(time.text if time else "", written),
         time=time,
         latitude=latitude,
         longitude=longitude,
         altitude_m=altitude,
+        metadata=said,
     )
 
 
+def _said(placemark: Element) -> dict[str, Any]:
+    """What a position without a name says of itself."""
+    description = placemark.said("description")
+    told = {"description": text.html_to_text(description)} if description else {}
+    return {**told, **_extended(placemark)}
+
+
 def _record(
-    placemark: Element, shape: Element, start: Instant | None, end: Instant | None
+    placemark: Element, shapes: list[Element], start: Instant | None, end: Instant | None
 ) -> Record:
+    shape = shapes[0]
     name, written = placemark.said("name"), _coordinates(shape)
-    latitude, longitude, _ = _place(written)
+    latitude, longitude, altitude = _place(written)
     address = placemark.said("address")
     place = {"name": name, "address": address, "latitude": latitude, "longitude": longitude}
     description = placemark.said("description")
@@ -105,22 +120,84 @@ def _record(
         data_type=DataType.LOCATION,
         source=_NAME,
         record_type=_type(shape, start, end),
-        identity=(name or "", written, start.text if start else "", end.text if end else ""),
+        identity=(name or "", written, *_ends(shapes, start, end)),
         time=start,
         title=name,
         content=text.html_to_text(description) if description else None,
         metadata={
             "place": {key: value for key, value in place.items() if value is not None},
             "shape": shape.tag,
-            **tracks.lasting(start, end),
+            **({"altitude_m": altitude} if altitude else {}),  # 0 is written for none
+            **_form(shapes),
             **_extended(placemark),
+            **_lasting(start, end, shapes),
         },
     )
 
 
+def _ends(shapes: list[Element], start: Instant | None, end: Instant | None) -> tuple[str, str]:
+    """The texts of its times: of a track the first and the last as they stand."""
+    whens = [w for s in shapes for when in s.all("when") if (w := _known(when)) is not None]
+    read = [when.text for when in whens if when.at is not None]
+    if read and start is not None and end is not None and {start.text, end.text} <= set(read):
+        return read[0], read[-1]
+    return start.text if start else "", end.text if end else ""
+
+
+def _lasting(start: Instant | None, end: Instant | None, shapes: list[Element]) -> dict[str, Any]:
+    said = tracks.lasting(start, end)
+    flags = set(said.get("flags", ()))
+    for shape in shapes:
+        whens = [when for w in shape.all("when") if (when := _known(w)) is not None]
+        moments = [when.at for when in whens if when.at is not None]
+        if moments != sorted(moments):
+            flags.add(tracks.UNORDERED)
+        if shape.tag == "Track" and not whens:
+            flags.add(tracks.UNDATED)
+        if len(_line(shape)) < sum(1 for _ in _written(shape)):
+            flags.add(places.UNUSABLE)
+    return {**said, "flags": sorted(flags)} if flags else said
+
+
+def _form(shapes: list[Element]) -> dict[str, Any]:
+    """All positions of the shapes but those that are points of the lake themselves."""
+    polygons = (shape for shape in shapes if shape.tag == "Polygon")
+    within = {id(ring) for polygon in polygons for ring in polygon.walk() if ring is not polygon}
+    outer = (shape for shape in shapes if id(shape) not in within)
+    forms = [form for shape in outer if (form := _geometry(shape)) is not None]
+    if not forms or (len(forms) == 1 and forms[0]["type"] == "Point"):
+        return {}
+    if len(forms) == 1:
+        return {"geometry": forms[0]}
+    return {"geometry": {"type": "GeometryCollection", "geometries": forms}}
+
+
+def _geometry(shape: Element) -> dict[str, Any] | None:
+    """A shape in GeoJSON; None for none, and for a track of dated positions."""
+    if shape.tag == "Polygon":
+        rings = [_line(ring) for ring in shape.walk() if ring.tag == "LinearRing"]
+        return {"type": "Polygon", "coordinates": rings}
+    if shape.tag == "Track" and any(when.text.strip() for when in shape.all("when")):
+        return None
+    line = _line(shape)
+    if shape.tag == "Point":
+        return {"type": "Point", "coordinates": line[0]} if line else None
+    return {"type": "LineString", "coordinates": line} if line else None
+
+
+def _line(shape: Element) -> list[list[float]]:
+    """The positions of a line; one that is none is left out."""
+    found = []
+    for written in _written(shape):
+        with suppress(BadValue, ValueError):
+            latitude, longitude, altitude = _place(written)
+            found.append([longitude, latitude, *([] if altitude is None else [altitude])])
+    return found
+
+
 def _type(shape: Element, start: Instant | None, end: Instant | None) -> RecordType:
-    line = shape.tag in ("LineString", "Track")
-    if line and start is not None:
+    """What a placemark is, by its shape and its times."""
+    if shape.tag in ("LineString", "Track") and (end is not None or start is not None):
         return RecordType.TRIP
     return RecordType.PLACE_VISIT if end is not None else RecordType.PLACE
 
@@ -138,6 +215,8 @@ def _positions(track: Element) -> Iterator[Outcome]:
     """Each `when` with its `coord`; a blank one means that there was no fix (OGC 12-007r2)."""
     whens = [when.text.strip() for when in track.all("when")]
     coords = [_of_track(coord) for coord in track.all("coord")]
+    if not any(whens):
+        return  # the placemark has them, undated
     if len(whens) != len(coords):
         detail = "a track with more times than positions, or fewer"
         yield Rejection(reason=Reason.BAD_SHAPE, detail=detail)
@@ -149,7 +228,7 @@ def _positions(track: Element) -> Iterator[Outcome]:
 
 def _position(when: str, written: str) -> Outcome:
     try:
-        return _point(written, timestamps.iso(when))
+        return _point(written, tracks.time(when), {})
     except BadValue as bad:
         return Rejection(reason=bad.reason, detail=bad.detail)
     except ValueError:
@@ -164,13 +243,13 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Places and tracks in KML",
-    version=1,
+    version=2,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.(kml|xml)",),
     looks_like=_looks_like,
     reader=XmlElements(names=("Placemark",)),
     record=to_outcomes,
     products=("Google Earth", "Google Takeout: My Maps", "Any GPS app"),
-    vintages=("KML 2.2", "gx:Track"),
+    vintages=("KML 2.2", "gx:Track", "KML 2.3"),
     record_types=(RecordType.PLACE, RecordType.PLACE_VISIT, RecordType.TRIP),
 )

@@ -6,7 +6,7 @@ works changes.
 
 from __future__ import annotations
 
-from pipeline import chats, linkedin, tables
+from pipeline import chats, linkedin, tables, timestamps
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.errors import BadValue
@@ -26,7 +26,9 @@ def to_record(item: RawRecord, member: Member) -> Record:
     """One connection."""
     cells: dict[str, str] = item.value
     name = " ".join(filter(None, (cells["First Name"], cells["Last Name"])))
-    day, url = chats.key(cells, "Connected On"), cells.get("URL") or ""
+    day, url = cells["Connected On"], cells.get("URL") or ""
+    flags: list[str] = []
+    time = timestamps.if_readable(linkedin.day, day, flags)
     if not name and not url:
         raise BadValue(Reason.MISSING_FIELD, "neither a name nor 'URL'")
     address = cells.get("Email Address", "").lower()
@@ -36,7 +38,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.CONNECTION,
         identity=(linkedin.SERVICE, url) if url else (linkedin.SERVICE, name, day),
-        time=linkedin.day(day),
+        time=time,
         title=name or None,
         metadata=chats.kept(
             {
@@ -45,6 +47,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 "company": cells["Company"],
                 "position": cells["Position"],
                 "url": url,
+                "flags": flags,
+                "time_text": day if flags else "",
             }
         ),
         mutable=True,
@@ -58,7 +62,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="LinkedIn: connections",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

@@ -1,6 +1,7 @@
 """OwnTracks Recorder: `<ISO Z>\\t* <padding>\\t{json}` a line in `.rec` files (reference 17).
 
-Tabs have sometimes become spaces. Only `_type: location` is a position; `tst` is in seconds.
+Tabs have sometimes become spaces. A message that held line breaks has ` 0A` in their place
+(owntracks/recorder#374). What the messages mean is in `pipeline.owntracks`.
 """
 
 from __future__ import annotations
@@ -9,52 +10,54 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import orjson
 
-from pipeline import peek, places, timestamps
-from pipeline.fields import optional_number
+from pipeline import owntracks, peek
 from pipeline.format import Format
+from pipeline.readers.json_decode import MENDED
 from pipeline.readers.lines import Lines
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
-from schemas.records import DataType, Point, RawRecord
+from schemas.records import DataType, Outcome, RawRecord, Rejection
+from schemas.vocabulary import RecordType
 
 _NAME = "owntracks.rec"
 _LINE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)\s+(\S+)\s*(\{.*\})")
-_TAKEN = frozenset({"_type", "tst", "lat", "lon", "acc", "alt"})
-_NAMES = {"vel": "speed_kmh", "vac": "vertical_accuracy_m", "batt": "battery", "SSID": "ssid"}
+#: A string, or a line break between two tokens as the Recorder writes it.
+_BREAK = re.compile(r"\"(?:[^\"\\]|\\.)*+\"|\s0A(?=[\s}\]])")
 
 
-def to_points(item: RawRecord, member: Member) -> Iterator[Point]:
-    """A position; other kinds of line (`lwt`, `waypoint`) hold none."""
+def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
+    """What one message says."""
     found = _LINE.fullmatch(item.value)
     if found is None:
         raise BadValue(Reason.BAD_SYNTAX, "not a time, a kind and a JSON object")
-    try:
-        fields: dict[str, Any] = orjson.loads(found[3])
-    except orjson.JSONDecodeError:
-        fields = {}
-    if not fields:
-        raise BadValue(Reason.BAD_SYNTAX, "no sound JSON object at the end of the line")
-    if fields.get("_type") == "location":
-        yield _point(fields)
+    fields, mended = _decoded(found[3])
+    for outcome in owntracks.meaning(fields, _NAME, found[1], found[3]):
+        if mended and not isinstance(outcome, Rejection):
+            flagged = {**outcome.metadata, "flags": [MENDED]}
+            yield msgspec.structs.replace(outcome, metadata=flagged)
+        else:
+            yield outcome
 
 
-def _point(fields: dict[str, Any]) -> Point:
-    latitude, longitude = places.wgs84(fields["lat"], fields["lon"])
-    time = timestamps.epoch(fields["tst"], "s")
-    who = str(fields.get("topic") or fields.get("tid") or "")
-    return Point(
-        source=_NAME,
-        identity=(time.text, str(fields["lat"]), str(fields["lon"]), who),
-        time=time,
-        latitude=latitude,
-        longitude=longitude,
-        altitude_m=optional_number(fields, "alt"),
-        accuracy_m=optional_number(fields, "acc"),
-        metadata={_NAMES.get(k, k): v for k, v in fields.items() if k not in _TAKEN},
-    )
+def _decoded(text: str) -> tuple[dict[str, Any], bool]:
+    """The message, and whether its line breaks had to be mended."""
+    for mended in (False, True):
+        written = _BREAK.sub(_unbroken, text) if mended else text
+        try:
+            fields: dict[str, Any] = orjson.loads(written)
+        except orjson.JSONDecodeError:
+            continue
+        if fields:
+            return fields, mended
+    raise BadValue(Reason.BAD_SYNTAX, "no sound JSON object at the end of the line")
+
+
+def _unbroken(found: re.Match[str]) -> str:
+    return found[0] if found[0].startswith('"') else " "
 
 
 def _looks_like(head: Head) -> bool:
@@ -64,12 +67,13 @@ def _looks_like(head: Head) -> bool:
 
 FORMAT = Format(
     name=_NAME,
-    title="Positions of OwnTracks Recorder (.rec)",
-    version=1,
+    title="Positions and regions of OwnTracks Recorder (.rec)",
+    version=2,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.(rec|txt)",),
     looks_like=_looks_like,
     reader=Lines(),
-    record=to_points,
+    record=to_outcomes,
     products=("OwnTracks",),
+    record_types=(RecordType.ACTIVITY, RecordType.PLACE),
 )

@@ -1,4 +1,4 @@
-"""A document that stands for itself: txt, Markdown, HTML, PDF, DOCX.
+"""A document that stands for itself: txt, Markdown, HTML, PDF, RTF, an office file, an e-book.
 
 The file is kept as it is in the blob store; its text, where we can read it, is searched. The same
 bytes in two folders are one document.
@@ -48,8 +48,8 @@ def _kind(name: str, media_type: str, data: bytes) -> str:
     suffix = name.lower().rpartition(".")[2]
     if b"%PDF-" in data[:1024]:
         return documents.PDF
-    if suffix == "docx":
-        return documents.DOCX
+    if (office := documents.office_kind(data, name)) is not None:
+        return office
     if suffix in _HTML:
         return "text/html"
     if suffix in ("md", "markdown"):
@@ -62,9 +62,9 @@ def _looks_like(head: Head) -> bool:
     if head.media_type == documents.PDF or b"%PDF-" in head.data[:1024]:
         return True
     name = PurePosixPath(head.path).name.lower()
+    if documents.office_kind(head.data, name) or documents.is_office(head.media_type):
+        return True
     suffix = name.rpartition(".")[2] if "." in name else ""
-    if suffix == "docx" or head.media_type == documents.DOCX:
-        return head.data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0"))
     if b"\0" in head.data and not head.data.startswith(_UTF_16):
         return False
     return suffix in _TEXT | _HTML or (not suffix and head.media_type == "text/plain")
@@ -72,8 +72,8 @@ def _looks_like(head: Head) -> bool:
 
 FORMAT = Format(
     name=_NAME,
-    title="A document: txt, Markdown, HTML, PDF, DOCX",
-    version=1,
+    title="A document: txt, Markdown, HTML, PDF, RTF, office files, EPUB",
+    version=2,
     data_type=DataType.DOCUMENT,
     paths=(r"(?s:.+)",),
     looks_like=_looks_like,

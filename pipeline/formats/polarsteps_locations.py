@@ -1,4 +1,5 @@
-"""Polarsteps: `trip/<slug>/locations.json`, positions with a `time` in seconds (reference 17)."""
+"""Polarsteps: `trip/<slug>/locations.json`, positions with a `time` in seconds (reference 17), or
+in ISO 8601 (Freika/dawarich, `spec/fixtures/files/polarsteps/locations.json`)."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ def to_point(item: RawRecord, member: Member) -> Point:
     """One position."""
     fields: dict[str, Any] = item.value
     latitude, longitude = places.wgs84(fields["lat"], fields["lon"])
-    time = timestamps.epoch(fields["time"], "s")
+    written = fields["time"]
+    as_text = isinstance(written, str) and "-" in written[1:]
+    time = timestamps.or_unread(written) if as_text else timestamps.epoch(written, "s")
     return Point(
         source=_NAME,
         identity=(time.text, str(fields["lat"]), str(fields["lon"])),
@@ -37,7 +40,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Positions of a Polarsteps trip",
-    version=1,
+    version=2,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

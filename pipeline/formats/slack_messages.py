@@ -2,11 +2,18 @@
 
 A message is who its channel and `ts` say; `ts` is Unix seconds with six decimals and stays text.
 Whoever answers in a thread has the `ts` of its first message as `thread_ts`. What stands in files,
-reactions and a bot's message is from Slack's own reference of its file object and message events.
+reactions, blocks and a bot's message is from Slack's own reference of its file object, Block Kit
+and message events.
+
+The words of a message are its `text`; where that is empty they stand in its blocks, and a bot's in
+its attachments. Signs and mentions are written as in Slack's "Formatting text": `&lt;`, `<@U1>`.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from html import unescape
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -35,8 +42,11 @@ def to_record(item: RawRecord, member: Member) -> Record:
     channel, ts = _channel(member.path), text(fields, "ts")
     thread = optional_text(fields, "thread_ts")
     answers = thread is not None and thread != ts
+    words, links, named = _plain(_words(fields))
     metadata = {
         "sender": chats.person(optional_text(fields, "username"), _author(fields)),
+        "links": links,
+        "people": [{"handle": handle} for handle in named],
         "conversation": channel,
         "conversation_title": channel,
         "message_id": ts,
@@ -53,7 +63,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type=RecordType.MESSAGE,
         identity=(_SERVICE, channel, ts),
         time=timestamps.epoch(ts, "s"),
-        content=optional_text(fields, "text") or None,
+        content=words or None,
         metadata=chats.kept(metadata),
         related=related,
         mutable=True,
@@ -66,6 +76,86 @@ def _channel(path: str) -> str:
     if not folder:
         raise BadValue(Reason.BAD_SHAPE, "the file lies in no channel's folder")
     return folder
+
+
+def _words(fields: Mapping[str, Any]) -> str:
+    """What a message says, in Slack's own writing; previews of its links are not among it."""
+    said = [optional_text(fields, "text") or _blocks(fields.get("blocks"))]
+    said += [
+        _attachment(one)
+        for one in fields.get("attachments") or ()
+        if isinstance(one, dict) and not one.keys() & {"from_url", "original_url"}
+    ]
+    return "\n".join(filter(None, said))
+
+
+def _attachment(value: Mapping[str, Any]) -> str:
+    parts = [value.get(name) for name in ("pretext", "title", "text")]
+    fields = value.get("fields") or ()
+    parts += [chats.spoken(one.get(name)) for one in fields for name in ("title", "value")]
+    parts.append(_blocks(value.get("blocks")))
+    said = "\n".join(part for part in parts if isinstance(part, str) and part)
+    return said or str(value.get("fallback") or "")
+
+
+def _blocks(value: Any, level: int = 0) -> str:
+    """The words of blocks: those of one section or header are a line."""
+    if isinstance(value, list) and level < _DEEPEST:
+        inline = all(isinstance(one, dict) and one.get("type") in _INLINE for one in value)
+        return ("" if inline else "\n").join(filter(None, (_blocks(one, level) for one in value)))
+    if not isinstance(value, dict) or level >= _DEEPEST:
+        return ""
+    if value.get("type") in _INLINE:
+        return _element(value)
+    parts = [value.get(name) for name in ("title", "text", "fields", "elements", "alt_text")]
+    said = [one if isinstance(one, str) else _blocks(one, level + 1) for one in parts]
+    return "\n".join(filter(None, said))
+
+
+def _element(value: Mapping[str, Any]) -> str:
+    """One piece of a line of rich text, as a message's `text` would have it."""
+    kind, text_of = value["type"], value.get("text")
+    if kind in _REFERENCES:
+        sign, name = _REFERENCES[kind]
+        return f"<{sign}{value.get(name) or ''}>"
+    if kind == "link":
+        return f"<{value.get('url') or ''}|{text_of}>" if text_of else f"<{value.get('url') or ''}>"
+    return f":{value.get('name')}:" if kind == "emoji" else _escaped(str(text_of or ""))
+
+
+def _escaped(text_of: str) -> str:
+    return text_of.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _plain(words: str) -> tuple[str, list[str], list[str]]:
+    """The words as a reader sees them, the links in them, and the people that are named."""
+    links: list[str] = []
+    named: list[str] = []
+
+    def shown(found: re.Match[str]) -> str:
+        target, _, label = found[1].partition("|")
+        if target[:1] in "@#!":
+            if target[0] == "@":
+                named.append(target[1:])
+            sign = "@" if target[0] == "!" else target[0]
+            return label if label[:1] == sign else f"{sign}{label or target[1:]}"
+        links.append(unescape(target))
+        return f"{label} ({target})" if label and label != target else target
+
+    text_of = unescape(_MARKED.sub(shown, words))
+    return text_of, list(dict.fromkeys(links)), list(dict.fromkeys(named))
+
+
+_MARKED = re.compile(r"<([@#!][^<>\n]+|[a-z]+:[^<>\n]+)>")
+#: Pieces of a line of rich text; those that name somebody, by their signs and fields.
+_REFERENCES = {
+    "user": ("@", "user_id"),
+    "channel": ("#", "channel_id"),
+    "usergroup": ("!subteam^", "usergroup_id"),
+    "broadcast": ("!", "range"),
+}
+_INLINE = frozenset({"text", "link", "emoji", "date", "color", *_REFERENCES})
+_DEEPEST = 40
 
 
 def _author(fields: dict[str, Any]) -> str | None:
@@ -107,7 +197,7 @@ def _is_message(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Slack: messages",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+/[^/]+\.json",),
     looks_like=_looks_like,

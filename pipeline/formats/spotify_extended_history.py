@@ -29,6 +29,8 @@ _NAMES = {
     "audiobook_title": "audiobook",
     "audiobook_chapter_title": "chapter",
     "ip_addr": "ip",
+    "ip_addr_decrypted": "ip",
+    "user_agent_decrypted": "user_agent",
     "conn_country": "country",
 }
 _URIS = ("spotify_track_uri", "spotify_episode_uri", "audiobook_chapter_uri", "audiobook_uri")
@@ -95,7 +97,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Spotify's extended streaming history",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

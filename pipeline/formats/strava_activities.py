@@ -1,15 +1,27 @@
 """Strava's `activities.csv`: one row an activity (reference 17).
 
-Several columns come twice, the second more precise; the reader calls that `Distance_2`. The units
-of either, and the spelling and zone of `Activity Date`, are not verified, so they stay as they
-are written; times that are ISO 8601 are understood. `Filename` may be the literal `#error#`.
+The names of the columns, and the dates, are in the account's language; the order of the columns is
+the same in all: the first seven are number, date, name, type, description, elapsed time and
+distance. Elapsed time and distance come again under the same name; the second are in seconds and
+metres, with what follows them in a fixed order (the reader calls them `Distance_2`). A single
+distance is in metres until July 2019, when the columns were called `id,date,name`, and in
+kilometres, or for a swim metres, since; that one stays as it is written. Dates are in UTC.
+`Filename` may be the literal `#error#`.
+
+Source: martin-ueding/geo-activity-playground#86, #191 and #348 (German headers, a date beside a
+name with its local clock); hugovk/strava-tools#1 and #2 (the change of July 2019);
+marcusvolz/strava#53.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from datetime import UTC
+from functools import lru_cache
+from typing import Any
 
-from pipeline import peek, timestamps
+from pipeline import peek, tables, timestamps, tracks
 from pipeline.fields import text
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
@@ -19,47 +31,109 @@ from schemas.records import DataType, Instant, RawRecord, Record
 from schemas.vocabulary import RecordType
 
 _NAME = "strava.activities"
-_TAKEN = frozenset(
-    {"Activity Name", "Activity Date", "Activity Description", "Activity Type", "Filename"}
-)
-_HEADER = re.compile(rb"\"?Activity ID\"?,\"?Activity Date\"?,")
+_ENGLISH = {
+    "id": "Activity ID",
+    "date": "Activity Date",
+    "name": "Activity Name",
+    "type": "Activity Type",
+    "description": "Activity Description",
+    "elapsed": "Elapsed Time",
+    "distance": "Distance",
+    "file": "Filename",
+}
+#: Until July 2019.
+_OLD = {
+    "id": "id",
+    "date": "date",
+    "name": "name",
+    "type": "type",
+    "description": "description",
+    "elapsed": "elapsed_time",
+    "metres": "distance",
+    "file": "filename",
+}
+_FIRST = ("id", "date", "name", "type", "description", "elapsed", "distance")
+_FILE = re.compile(r"activities/[^/\s]+")
+_NUMBERED = re.compile(rb"\"?\d{4,}\"?[,;\t]")
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
     """One activity, by Strava's number for it."""
     row: dict[str, str] = item.value
-    file = row.get("Filename", "")
+    roles = _roles(tuple(row))
+    said = {role: row.get(column, "") for role, column in roles.items()}
+    written, file = said.get("date", ""), said.get("file") or _file_of(row)
+    odd: dict[str, Any] = {}
+    taken = {roles.get(role) for role in ("name", "date", "description", "type", "file")}
     found = {
-        "activity": row.get("Activity Type"),
-        "activity_date": row.get("Activity Date"),
+        "activity": said.get("type"),
+        "activity_date": written,
         "attachments": [] if file in ("", "#error#") else [_file(file)],
-        "details": {name: cell for name, cell in row.items() if name not in _TAKEN and cell},
+        "duration_s": _measure(said, "seconds", odd) or _measure(said, "elapsed", odd),
+        "distance_m": _measure(said, "metres", odd),
+        "details": {
+            name: cell for name, cell in row.items() if name not in taken and cell and cell != file
+        },
     }
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.WORKOUT,
-        identity=("strava", _number(row)),
-        time=_time(row.get("Activity Date", "")),
-        title=row.get("Activity Name") or None,
-        content=row.get("Activity Description") or None,
-        metadata={name: value for name, value in found.items() if value},
+        identity=("strava", _number(row, roles["id"])),
+        time=_time(written),
+        title=said.get("name") or None,
+        content=said.get("description") or None,
+        metadata={name: value for name, value in (found | _flags(odd)).items() if value},
         mutable=True,
     )
 
 
-def _number(row: dict[str, str]) -> str:
-    number = text(row, "Activity ID")
+@lru_cache(maxsize=16)
+def _roles(columns: tuple[str, ...]) -> Mapping[str, str]:
+    """Which column says what: by its name in English, else by its place."""
+    if columns[0] == _OLD["id"]:
+        return _OLD
+    if columns[0] == _ENGLISH["id"]:
+        roles = {role: name for role, name in _ENGLISH.items() if name in columns}
+    else:
+        roles = dict(zip(_FIRST, columns, strict=False))
+    for role, again in (("elapsed", "seconds"), ("distance", "metres")):
+        second = f"{roles.get(role)}_2"
+        if second in columns:
+            roles[again] = second
+    return roles
+
+
+def _number(row: dict[str, str], column: str) -> str:
+    number = text(row, column)
     if not number.isdecimal():
         raise ValueError
     return number
 
 
+def _measure(said: Mapping[str, str], role: str, odd: dict[str, Any]) -> float | None:
+    return tracks.measure(said.get(role) or None, role, odd)
+
+
+def _flags(odd: Mapping[str, Any]) -> dict[str, Any]:
+    """The flags of measures that are none; as they are written they are among the details."""
+    return {"flags": odd.get("flags")}
+
+
 def _time(written: str) -> Instant | None:
-    try:
-        return timestamps.iso(written)
-    except BadValue:
+    if not written:
         return None
+    for read in (timestamps.iso, timestamps.activity_time):
+        try:
+            return timestamps.in_zone(read(written), UTC)
+        except BadValue:
+            continue
+    return Instant(None, written, None, timestamps.UNREAD)
+
+
+def _file_of(row: Mapping[str, str]) -> str:
+    """The cell that is a file of the export, where no name tells which."""
+    return next((cell for cell in row.values() if _FILE.fullmatch(cell)), "")
 
 
 def _file(path: str) -> dict[str, str]:
@@ -67,13 +141,21 @@ def _file(path: str) -> dict[str, str]:
 
 
 def _looks_like(head: Head) -> bool:
-    return any(map(_HEADER.match, peek.lines(head, 1)))
+    """By the first names in English, else by what comes twice and rows that begin with a number."""
+    columns = tables.ordered_columns(head)
+    if len(columns) < len(_FIRST):
+        return False
+    if columns[:2] == (_ENGLISH["id"], _ENGLISH["date"]) or columns[:4] == tuple(_OLD.values())[:4]:
+        return True
+    elapsed, distance = columns[5:7]
+    twice = f"{elapsed}_2" in columns and f"{distance}_2" in columns
+    return twice and any(map(_NUMBERED.match, peek.lines(head, 4)[1:]))
 
 
 FORMAT = Format(
     name=_NAME,
     title="Activities listed by Strava",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,
@@ -81,6 +163,6 @@ FORMAT = Format(
     record=to_record,
     hints=(r"(.+/)?activities\.csv",),
     products=("Strava",),
-    locales=("en",),
+    vintages=("id,date,name (to July 2019)", "Activity ID, and in other languages (since)"),
     record_types=(RecordType.WORKOUT,),
 )

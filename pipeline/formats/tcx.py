@@ -2,7 +2,10 @@
 (reference 2.15, 17).
 
 An `Activity` is known by its sport and `Id` (its start); each `Lap` has totals; a `Trackpoint` is
-a position, a heart rate or both.
+a position, measurements or both: where it has no position, each number of it is a metric. An
+activity has its notes and its device behind its laps, a lap its averages behind its track. An
+activity lasts from its `Id`, or an earlier point, to its latest point. A point without a time, or
+with one that can't be read, is undated.
 """
 
 from __future__ import annotations
@@ -10,16 +13,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import timestamps, tracks, xml_tree
+import msgspec
+
+from pipeline import tracks, xml_tree
 from pipeline.format import Format
 from pipeline.readers.xml_elements import XmlElements
 from pipeline.xml_tree import Element
+from schemas.errors import BadValue
 from schemas.files import Head, Member
-from schemas.records import DataType, Instant, Metric, Outcome, Point, RawRecord, Record
+from schemas.records import DataType, Instant, Metric, Outcome, Point, RawRecord, Record, Rejection
 from schemas.vocabulary import MetricName, RecordType
 
 _NAME = "tcx"
 _PLACED = frozenset({"Time", "Position", "AltitudeMeters", "HeartRateBpm"})
+_OF_ACTIVITY = frozenset({"Id", "Notes"})
+#: Numbers of a trackpoint as metrics: ours, or under the name of the element.
+_METRICS = {
+    "Cadence": (MetricName.CADENCE, "1/min"),
+    "RunCadence": (MetricName.CADENCE, "1/min"),
+    "Watts": (MetricName.POWER, "W"),
+    "Speed": (MetricName.SPEED, "m/s"),
+    "AltitudeMeters": ("tcx.altitude", "m"),
+    "DistanceMeters": ("tcx.distance_so_far", "m"),
+}
 
 
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
@@ -29,88 +45,136 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         case "Trackpoint":
             return _trackpoint(element)
         case "Lap":
-            return iter((_lap(element),))
+            return iter((_lap(element, item),))
         case _:
             return iter((_workout(element, item),))
 
 
 def _trackpoint(element: Element) -> Iterator[Outcome]:
     time = _time(element)
-    where, rate = element.first("Position"), element.said("HeartRateBpm", "Value")
-    if where is not None:
+    where = element.first("Position")
+    placed = where is not None and where.said("LatitudeDegrees") is not None
+    if where is not None and placed:
         yield _point(element, where, time)
-    beats = tracks.number(rate, "HeartRateBpm")
-    if rate is not None and beats is not None:
-        yield Metric(
-            source=_NAME,
-            identity=(time.text, rate),
-            time=time,
-            name=MetricName.HEART_RATE,
-            value=beats,
-            unit="bpm",
-        )
+    if rate := element.said("HeartRateBpm", "Value"):
+        yield _metric(MetricName.HEART_RATE, rate, "bpm", time)
+    if not placed:
+        yield from _measures(element, time)
 
 
-def _time(element: Element) -> Instant:
-    return timestamps.iso(element.said("Time") or "")
+def _time(element: Element) -> Instant | None:
+    return tracks.time(element.said("Time"))
 
 
-def _point(element: Element, where: Element, time: Instant) -> Point:
-    north, east = where.said("LatitudeDegrees"), where.said("LongitudeDegrees")
-    latitude, longitude = tracks.position(north, east)
-    return Point(
+def _text(time: Instant | None) -> str:
+    return time.text if time is not None else ""
+
+
+def _metric(name: str, written: str, unit: str, time: Instant | None) -> Outcome:
+    try:
+        value = tracks.number(written, str(name))
+    except BadValue as bad:
+        return Rejection(reason=bad.reason, detail=bad.detail)
+    return Metric(
         source=_NAME,
-        identity=(time.text, north or "", east or ""),
+        identity=(_text(time), written),
         time=time,
-        latitude=latitude,
-        longitude=longitude,
-        altitude_m=tracks.number(element.said("AltitudeMeters"), "AltitudeMeters"),
-        metadata=_leaves(element),
+        name=name,
+        value=value or 0.0,
+        unit=unit,
     )
 
 
-def _leaves(element: Element) -> dict[str, Any]:
-    inner = (e for child in element.children if child.tag not in _PLACED for e in child.walk())
-    return {e.tag: text for e in inner if not e.children and (text := e.text.strip())}
+def _measures(element: Element, time: Instant | None) -> Iterator[Outcome]:
+    """What else a trackpoint without a position says; words are told with its first number."""
+    said = tracks.leaves(element, frozenset({"Time", "Position", "HeartRateBpm"}))
+    words = {name: text for name, text in said.items() if name not in _METRICS}
+    for name, (ours, unit) in _METRICS.items():
+        if isinstance(written := said.get(name), str):
+            found = _metric(ours, written, unit, time)
+            if words and isinstance(found, Metric):
+                found, words = msgspec.structs.replace(found, metadata=words), {}
+            yield found
+
+
+def _point(element: Element, where: Element, time: Instant | None) -> Outcome:
+    north, east = where.said("LatitudeDegrees"), where.said("LongitudeDegrees")
+    try:
+        latitude, longitude = tracks.position(north, east)
+    except BadValue as bad:
+        return Rejection(reason=bad.reason, detail=bad.detail)
+    odd: dict[str, Any] = {}
+    altitude = tracks.measure(element.said("AltitudeMeters"), "AltitudeMeters", odd)
+    return Point(
+        source=_NAME,
+        identity=(_text(time), north or "", east or ""),
+        time=time,
+        latitude=latitude,
+        longitude=longitude,
+        altitude_m=altitude,
+        metadata={**tracks.leaves(element, _PLACED), **odd},
+    )
 
 
 def _workout(element: Element, item: RawRecord) -> Record:
-    last: Element | None = item.around["last"]
     sport, written = element.attributes.get("Sport"), element.said("Id") or ""
-    start = timestamps.iso(written)
+    began = tracks.time(written)
+    start, end = tracks.extremes((began, *map(_known, item.around["texts"])))
+    element.children.extend(item.around.get("tail", ()))
+    device, details = element.said("Creator", "Name"), tracks.leaves(element, _OF_ACTIVITY)
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.WORKOUT,
         identity=("Activity", written),
-        time=start,
+        time=began or start,
         title=sport,
+        content=element.said("Notes"),
         metadata={
+            **({"device": device} if device else {}),
+            **({"details": details} if details else {}),
             "points": item.around["items"],
-            **tracks.lasting(start, _time(last) if last is not None else None),
+            **tracks.lasting(start, end),
+            **({} if item.around["in_order"] else {"flags": [tracks.UNORDERED]}),
         },
     )
 
 
-def _lap(element: Element) -> Record:
+def _known(written: str) -> Instant | None:
+    """A time of one of the trackpoints; one that never was is that point's matter."""
+    try:
+        return tracks.time(written)
+    except BadValue:
+        return None
+
+
+def _lap(element: Element, item: RawRecord) -> Record:
+    element.children.extend(item.around.get("tail", ()))
     written = element.attributes["StartTime"]
-    lasted = tracks.number(element.said("TotalTimeSeconds"), "TotalTimeSeconds")
-    far = tracks.number(element.said("DistanceMeters"), "DistanceMeters")
+    odd: dict[str, Any] = {}
+    lasted = tracks.measure(element.said("TotalTimeSeconds"), "TotalTimeSeconds", odd)
+    far = tracks.measure(element.said("DistanceMeters"), "DistanceMeters", odd)
     said = {"duration_s": lasted, "distance_m": far, "details": _totals(element)}
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.SUMMARY,
         identity=("Lap", written),
-        time=timestamps.iso(written),
+        time=tracks.time(written),
         title="Lap",
-        metadata={name: value for name, value in said.items() if value is not None},
+        content=element.said("Notes"),
+        metadata={name: value for name, value in said.items() if value is not None} | odd,
     )
 
 
-def _totals(lap: Element) -> dict[str, str]:
-    said = {child.tag: child.said() or child.said("Value") for child in lap.children}
-    return {name: value for name, value in said.items() if value}
+def _totals(lap: Element) -> dict[str, Any]:
+    """The lap's sums by the element's name; what lies deeper by the names there."""
+    said: dict[str, Any] = {
+        child.tag: text
+        for child in lap.children
+        if child.tag != "Notes" and (text := child.said() or child.said("Value"))
+    }
+    return {**tracks.leaves(lap, frozenset(said) | {"Notes"}), **said}
 
 
 def _looks_like(head: Head) -> bool:
@@ -121,11 +185,11 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Workouts in TCX (Garmin Training Center)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.(tcx|xml)",),
     looks_like=_looks_like,
-    reader=XmlElements(names=("Trackpoint",), heads=("Activity", "Lap")),
+    reader=XmlElements(names=("Trackpoint",), heads=("Activity", "Lap"), ordered_by="Time"),
     record=to_outcomes,
     products=("Garmin", "Google Takeout: Fit", "Strava"),
     record_types=(RecordType.SUMMARY, RecordType.WORKOUT),

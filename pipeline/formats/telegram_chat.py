@@ -4,7 +4,8 @@ Times are local text beside Unix seconds (missing in older exports). `text` is a
 of texts and objects. A chat without a name is one with a deleted account, or the saved messages.
 The owner is known in a full export only (reference 8). What replies, media, places, actions,
 contacts and sessions are called is from the program that writes the file: Telegram Desktop,
-`export_output_json.cpp`.
+`export_output_json.cpp`. Since 2026 a message with headings, lists or tables has `rich_message`
+with blocks in the place of `text` (mlomb/chat-analytics, issue 142).
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _FIELDS = frozenset(
     | {"self_destruct_period_seconds", "contact_information", "contact_vcard"}
     | {"location_information", "live_location_period_seconds", "place_name", "address"}
     | {"game_title", "game_description", "game_link", "invoice_information", "poll"}
-    | {"members", "inviter", "message_id", "game_message_id", "score", "amount"}
+    | {"rich_message", "members", "inviter", "message_id", "game_message_id", "score", "amount"}
     | {"currency", "invoice_message_id", "recurring", "discard_reason"}
     | {"information_text", "reason_app_id", "reason_app_name", "reason_domain", "values"}
     | {"to", "to_id", "distance", "duration", "period", "schedule_date", "emoticon"}
@@ -90,6 +91,7 @@ def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
     chat, number = _chat(around), chats.key(fields, "id")
     service = fields.get("type") == "service"
     content, links = _said(fields.get("text"))
+    content = content or chats.spoken(fields.get("rich_message"))
     reply = fields.get("reply_to_message_id")
     metadata = {
         "sender": _sender(fields, around),
@@ -120,10 +122,12 @@ def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
 
 
 def _instant(fields: dict[str, Any], name: str = "date") -> Instant:
-    """The local text, and with the Unix time beside it the zone, too."""
-    local = timestamps.iso(str(fields[name]))
+    """The local text, and with the Unix time beside it the zone, too; or the Unix time alone."""
     unix = fields.get(f"{name}_unixtime")
     moment = timestamps.epoch(unix, "s") if unix else None
+    if moment is not None and not fields.get(name):
+        return moment
+    local = timestamps.iso(str(fields[name]))
     if moment is None or moment.at is None or local.at is None:
         return local
     offset = (local.at - moment.at) // timedelta(minutes=1)
@@ -226,7 +230,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Telegram: chats, contacts and sessions",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -2,8 +2,14 @@
 
 Dates are in the device's spelling and local time; which part is the day is inferred over the
 whole file and flagged `day_month_ambiguous` where nothing in it decides (reference 4.4). A name
-ends at the first `: `; a message without one is the system's. Re-exported chats keep their name,
-which with date, clock, sender and words is who a message is.
+ends at the first `: `; a message without one is the system's. So is a notice, which iOS writes
+under the chat's name and begins with U+200E: nobody said it, and a group is no person.
+
+Re-exported chats keep their name, which with date, clock, sender and words is who a message is.
+The name is the file's; of a `_chat.txt` it is its folder's, its archive's, or the upload's where
+that is called after WhatsApp. A chat without a name is known by its first message, so that two
+such chats never share a message. A date or clock that can't be read leaves the message undated,
+flagged `time_unreadable`.
 """
 
 from __future__ import annotations
@@ -15,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline import chats, peek, places, timestamps
+from pipeline import chats, day_periods, peek, places, timestamps
 from pipeline.format import Format
 from pipeline.readers import chat_text
 from pipeline.readers.chat_text import ChatText
@@ -26,14 +32,22 @@ from schemas.records import DataType, Instant, RawRecord, Record, ZoneSource
 from schemas.vocabulary import RecordType
 
 _NAME = "whatsapp.chat"
-_ANONYMOUS = "_chat"
+_ANONYMOUS, _PRODUCT = "_chat", "whatsapp"
 _EITHER = "day_month_ambiguous"
-_CLOCK = re.compile(r"(\d+)[:.](\d\d)(?:[:.](\d\d))?\s?(?:([AaPp])\.?\s?[Mm]\.?)?")
+_UNREADABLE = "time_unreadable"
+_CLOCK = re.compile(chat_text.CLOCK)
+_LOGGED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
 _SENDER = re.compile(r"\u200e?([^\n]{1,200}?): ", re.DOTALL)
 _COPY = re.compile(r"\s?\(\d+\)$")
-#: `<attached: 00000012-PHOTO.jpg>` and `IMG-1.jpg (file attached)`; the words are localised.
+#: `IMG-1.jpg (file attached)`, and `<attached: 00000012-PHOTO.jpg>` at the beginning, or, marked
+#: as WhatsApp's own, behind a caption or a count of pages. The words are localised.
 _ATTACHED = re.compile(
-    r"\u200e?<[^<>:\n]+: ([^<>\n]+\.\w{2,5})>|\u200e?(\S[^\n]*\.\w{2,5}) \([^()\n]+\)"
+    r"\u200e?<[^<>:：\n]{1,40}[:：] ?([^<>\n]+\.\w{2,5})>|\u200e?(\S[^\n]*\.\w{2,5}) \([^()\n]+\)"
+)
+_ATTACHED_BEHIND = re.compile(r"\u200e<[^<>:：\n]{1,40}[:：] ?([^<>\n]+\.\w{2,5})>")
+#: What iOS says in place of a file that was left out: two or three words in any language.
+_LEFT_OUT = re.compile(
+    r"\u200e(?:[^\s.!?।。:,،、\u200e]+(?:\s[^\s.!?।。:,،、\u200e]+){1,2}|[\u3040-\u9fff]{2,7})"
 )
 _OMITTED = re.compile(r"<[^<>\n]+>|\u200e?(?:image|video|audio|sticker|GIF|document) omitted")
 _MAP = re.compile(r"https://maps\.google\.com/\?q=(-?\d{1,3}\.\d+),(-?\d{1,3}\.\d+)")
@@ -46,59 +60,78 @@ _OPTION = re.compile(r"\n\u200e?[^\W\d_]+: ([^\n]+) \((\d+) [^()\n]+\)")
 def to_record(item: RawRecord, member: Member) -> Record:
     """One message, or one line of the system's."""
     date, clock, words = item.value["date"], item.value["clock"], item.value["text"]
-    conversation = _conversation(member.path)
+    name = _conversation(member.path, item.around.get("upload") or "")
+    conversation = name or item.around.get("opening") or ""
     found = _SENDER.match(words)
     sender, said = (found[1], words[found.end() :]) if found else (None, words)
+    parts = _parts(said) if sender else {}
+    notice = said.startswith("\u200e") and not parts
+    time, flags = _when(date, clock, item.around)
     metadata = {
-        "sender": chats.person(sender),
+        "sender": None if notice else chats.person(sender),
+        "written_under": sender if notice else None,
         "conversation": conversation,
-        "conversation_title": conversation,
-        "flags": [_EITHER] if item.around["ambiguous"] else [],
-        **(_parts(said) if sender else {}),
+        "conversation_title": name,
+        "written_at": f"{date} {clock}" if time is None else None,
+        "flags": flags,
+        **parts,
     }
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
-        record_type=RecordType.MESSAGE if sender else RecordType.ACTIVITY,
+        record_type=RecordType.MESSAGE if sender and not notice else RecordType.ACTIVITY,
         identity=("whatsapp", conversation, date, clock, sender or "", said),
-        time=_instant(date, clock, item.around),
+        time=time,
         content=said.replace("\u200e", "") or None,
         metadata=chats.kept(metadata),
     )
 
 
-def _conversation(path: str) -> str:
+def _conversation(path: str, upload: str) -> str:
     """The chat's name: the file's, or where that is `_chat` the folder's or archive's; or none."""
     here = PurePosixPath(path)
     name = here.stem
     if name == _ANONYMOUS:
         name = PurePosixPath(here.parent.name.rstrip("!")).stem
+        if not name and _PRODUCT in upload.casefold():
+            name = PurePosixPath(upload).stem
     return _COPY.sub("", name)
 
 
-def _instant(date: str, clock: str, around: Mapping[str, Any]) -> Instant:
-    parts = re.split(r"[./-]", date)
-    year, month, day = (parts[around["order"].index(letter)] for letter in "ymd")
-    found = _CLOCK.fullmatch(clock)
+def _when(date: str, clock: str, around: Mapping[str, Any]) -> tuple[Instant | None, list[str]]:
+    """The moment and what is doubtful of it; none where there is no such date or time of day."""
+    flags = [_EITHER] if around["ambiguous"] else []
+    try:
+        moment = _instant(date, clock, around["order"])
+    except BadValue:
+        return None, [*flags, _UNREADABLE]
+    if not around["ambiguous"]:
+        return moment, flags
+    return msgspec.structs.replace(moment, flag=_EITHER, zone=ZoneSource.ASSUMED), flags
+
+
+def _instant(date: str, clock: str, order: str) -> Instant:
+    parts = chat_text.numbers_of(date)
+    year, month, day = (parts[order.index(letter)] for letter in "ymd")
+    plain = chat_text.plain(clock)
+    found = _CLOCK.search(plain)
     if found is None:
         raise BadValue(Reason.BAD_TIME, "the clock is not understood")
-    hour = int(found[1])
-    if found[4]:
-        hour = hour % 12 + (12 if found[4] in "Pp" else 0)
-    full = f"20{year}" if len(year) == 2 else year.zfill(4)
-    written = f"{full}-{month:0>2}-{day:0>2}T{hour:02}:{found[2]}:{found[3] or '00'}"
-    moment = msgspec.structs.replace(timestamps.iso(written), text=f"{date} {clock}")
-    if not around["ambiguous"]:
-        return moment
-    return msgspec.structs.replace(moment, flag=_EITHER, zone=ZoneSource.ASSUMED)
+    before, behind = plain[: found.start()], plain[found.end() :]
+    part = day_periods.part_of(behind) or day_periods.part_of(before)
+    shown, *rest = map(int, chat_text.numbers_of(found[0]))
+    minute, second = (*rest, 0)[:2]
+    day_at = f"{chat_text.year_of(year):04}-{int(month):02}-{int(day):02}"
+    written = f"{day_at}T{day_periods.hour_of(shown, part):02}:{minute:02}:{second:02}"
+    return msgspec.structs.replace(timestamps.iso(written), text=f"{date} {clock}")
 
 
 def _parts(said: str) -> dict[str, Any]:
     """What the words of a message say that they stand for: a file, a place, a poll."""
-    if found := _ATTACHED.match(said):
-        name = found[1] or found[2]
-        return {"attachments": [{"name": name, "path": name}]}
-    if _OMITTED.fullmatch(said):
+    names = [found[1] or found[2]] if (found := _ATTACHED.match(said)) else []
+    if names := names or _ATTACHED_BEHIND.findall(said):
+        return {"attachments": [{"name": name, "path": name} for name in names]}
+    if _OMITTED.fullmatch(said) or _LEFT_OUT.fullmatch(said):
         return {"media_omitted": True}
     if found := _MAP.search(said):
         latitude, longitude = places.wgs84(float(found[1]), float(found[2]))
@@ -113,14 +146,14 @@ def _parts(said: str) -> dict[str, Any]:
 def _looks_like(head: Head) -> int:
     """The first line begins a message, and most lines that do name a sender.
 
-    A log may look so, too: with seconds after an ISO date and no brackets it is none of ours.
+    A log may look so, too: with seconds after an ISO date and no brackets it is no chat.
     """
     lines = peek.lines(head, 40)
     found = [(one, line) for line in lines if (one := chat_text.header(line))]
     if not found or chat_text.header(lines[0]) is None:
         return 0
     first = found[0][0]
-    if first.style != "[" and first.sign == "-" and re.match(r"\d+:\d\d:", first.clock):
+    if first.style != "[" and _LOGGED.fullmatch(f"{first.date} {first.clock}"):
         return 0
     senders = sum(b": " in line[one.length :] for one, line in found)
     return 1 if 2 * senders >= len(found) else 0
@@ -129,7 +162,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Chats exported from WhatsApp as text",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(?s:.+)\.txt",),
     looks_like=_looks_like,

@@ -1,10 +1,13 @@
 """YouTube comments of Takeout, a CSV: `comments/comments.csv`, newer ones numbered.
 
 The order of the columns changed in June 2024 and their words were lower-cased later, so columns
-are known by their names in any case. Files end in blank lines (reference 2.3).
+are known by their names in any case; where those are in another language, by their places, which
+the first cell tells apart. Files end in blank lines (reference 2.3).
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from pipeline import timestamps, youtube
 from pipeline.format import Format
@@ -20,6 +23,8 @@ _COLUMNS = frozenset({"comment id", "comment create timestamp", "video id", "com
 def to_record(item: RawRecord, member: Member) -> Record:
     """One comment of the owner's."""
     row = youtube.cells(item.value)
+    if not row.keys() >= _COLUMNS:
+        row = youtube.in_places(item.value, _order(list(item.value.values())))
     content, links = youtube.said_text(row.get("comment text", ""))
     parent = row.get("parent comment id", "")
     metadata = {
@@ -45,14 +50,31 @@ def _reply(parent: str) -> tuple[Related, ...]:
     return (Related(Relation.REPLY_TO, RecordType.COMMENT, (youtube.SERVICE, parent)),)
 
 
+_LAST = ("parent comment id", "video id", "comment text")
+_BEFORE_2024 = ("comment id", "channel id", "comment create timestamp", "price", *_LAST)
+_SINCE = ("channel id", "comment create timestamp", "price", "comment id", *_LAST)
+
+
+def _order(cells: Sequence[str]) -> Sequence[str]:
+    return _SINCE if cells and youtube.CHANNEL.fullmatch(cells[0]) else _BEFORE_2024
+
+
+def _is_comment(cells: Sequence[str]) -> bool:
+    if len(cells) != len(_SINCE):
+        return False
+    row = dict(zip(_order(cells), cells, strict=True))
+    parts = (row["channel id"], row["comment create timestamp"], row["comment text"])
+    return bool(row["comment id"]) and youtube.is_said(*parts)
+
+
 def _looks_like(head: Head) -> bool:
-    return youtube.header(head) >= _COLUMNS
+    return youtube.header(head) >= _COLUMNS or youtube.some_row(head, _is_comment)
 
 
 FORMAT = Format(
     name=_NAME,
     title="YouTube comments (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,
@@ -63,11 +85,7 @@ FORMAT = Format(
         "Comment ID first (to June 2024)",
         "Channel ID first",
         "Channel ID first, words in lower case",
+        "columns in the account's language",
     ),
     record_types=(RecordType.COMMENT,),
-    fields=frozenset(
-        {"Channel ID", "Comment Create Timestamp", "Price", "Comment ID", "Parent Comment ID"}
-        | {"Video ID", "Comment Text", "Comment create timestamp", "Parent comment ID"}
-        | {"Comment text"}
-    ),
 )

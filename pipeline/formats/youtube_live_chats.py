@@ -1,6 +1,11 @@
-"""What the owner wrote in YouTube's live chats: a CSV of six columns (reference 2.3)."""
+"""What the owner wrote in YouTube's live chats: a CSV of six columns (reference 2.3).
+
+Where their names are in another language than English, they are known by their places.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from pipeline import timestamps, youtube
 from pipeline.format import Format
@@ -16,6 +21,8 @@ _COLUMNS = frozenset({"live chat id", "live chat create timestamp", "live chat t
 def to_record(item: RawRecord, member: Member) -> Record:
     """One message; all who watch a video are in one conversation."""
     row = youtube.cells(item.value)
+    if not row.keys() >= _COLUMNS:
+        row = youtube.in_places(item.value, _PLACES)
     content, links = youtube.said_text(row.get("live chat text", ""))
     metadata = {
         "sender": {"handle": youtube.required(row, "channel id"), "self": True},
@@ -36,14 +43,26 @@ def to_record(item: RawRecord, member: Member) -> Record:
     )
 
 
+_PLACES = (
+    *("live chat id", "channel id", "live chat create timestamp", "price", "video id"),
+    "live chat text",
+)
+
+
+def _is_message(cells: Sequence[str]) -> bool:
+    if len(cells) != len(_PLACES):
+        return False
+    return bool(cells[0]) and youtube.is_said(cells[1], cells[2], cells[5])
+
+
 def _looks_like(head: Head) -> bool:
-    return youtube.header(head) >= _COLUMNS
+    return youtube.header(head) >= _COLUMNS or youtube.some_row(head, _is_message)
 
 
 FORMAT = Format(
     name=_NAME,
     title="Messages in YouTube's live chats (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,
@@ -51,8 +70,4 @@ FORMAT = Format(
     record=to_record,
     products=("Google Takeout: YouTube",),
     record_types=(RecordType.MESSAGE,),
-    fields=frozenset(
-        {"Live Chat ID", "Channel ID", "Live Chat Create Timestamp", "Price", "Video ID"}
-        | {"Live Chat Text"}
-    ),
 )

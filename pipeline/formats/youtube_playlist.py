@@ -1,11 +1,15 @@
-"""YouTube playlists of Takeouts to 2023, one CSV each: `playlists/Liked videos.csv`.
+"""The videos on a YouTube playlist, one CSV each: `Liked videos.csv`, `Recipes-videos.csv`.
 
-Two tables in one file: a row about the playlist, a blank line, and the videos with when they were
-added (reference 2.3). The later CSVs, of one table, are not verified, and stay plain tables.
+To 2023 two tables in one file: a row about the playlist, a blank line, and the videos with when
+they were added (reference 2.3; iv-org/invidious, pull request 3697, in Italian and with a blank
+line of commas). Since then the videos alone, and the list's name in that of the file
+(libre-tube/LibreTube, pull request 2380). Names of columns are in the account's language, so a
+video is known by its two cells.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from pipeline import peek, timestamps, youtube
@@ -17,14 +21,35 @@ from schemas.vocabulary import RecordType, Relation
 
 _NAME = "youtube.playlist"
 _ROWS = (b"video id,time added", b'"video id","time added"')
+#: The columns of the first table, in every language in this order.
+_PLAYLIST = (
+    *("playlist id", "channel id", "time created", "time updated", "title", "description"),
+    "visibility",
+)
+_VIDEO = ("video id", "time added")
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
     """The playlist, or one video on it."""
-    row = youtube.cells(item.value)
-    if item.around.get("table") == "preamble":
-        return _playlist(row, member)
-    return _video(row, youtube.cells(item.around["preamble"]), member)
+    if item.around.get("table") != "preamble":
+        return _video(_named(item.value, _VIDEO), _playlist_cells(item.around["preamble"]), member)
+    if _is_video(list(item.value.values())):
+        listed = PurePosixPath(member.path).stem.rpartition("-")[0]
+        alone = {"title": listed} if listed else {}
+        return _video(_named(item.value, _VIDEO), alone, member)
+    return _playlist(_playlist_cells(item.value), member)
+
+
+def _named(row: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
+    """The cells under the English names of their columns; by their places in other languages."""
+    cells = youtube.cells(row)
+    return cells if names[0] in cells else youtube.in_places(row, names)
+
+
+def _playlist_cells(row: Mapping[str, str]) -> dict[str, str]:
+    cells = list(row.values())
+    dated = len(cells) == len(_PLAYLIST) and youtube.MOMENT.fullmatch(cells[2])
+    return _named(row, _PLAYLIST) if dated else youtube.cells(row)
 
 
 def _playlist(row: dict[str, str], member: Member) -> Record:
@@ -44,7 +69,8 @@ def _playlist(row: dict[str, str], member: Member) -> Record:
 
 
 def _identity(row: dict[str, str], member: Member) -> tuple[str, ...]:
-    return (youtube.SERVICE, row.get("playlist id") or PurePosixPath(member.path).stem)
+    name = row.get("playlist id") or row.get("title") or PurePosixPath(member.path).stem
+    return (youtube.SERVICE, name)
 
 
 def _video(row: dict[str, str], playlist: dict[str, str], member: Member) -> Record:
@@ -64,20 +90,29 @@ def _video(row: dict[str, str], playlist: dict[str, str], member: Member) -> Rec
     )
 
 
+def _is_video(cells: Sequence[str]) -> bool:
+    """Whether a row has a video's id, a time and nothing else."""
+    if len(cells) < len(_VIDEO) or any(cells[2:]):
+        return False
+    return bool(youtube.VIDEO.fullmatch(cells[0]) and youtube.MOMENT.fullmatch(cells[1]))
+
+
 def _looks_like(head: Head) -> bool:
-    """The second table's header decides, since the first's is not verified."""
-    return any(line.lower() in _ROWS for line in peek.lines(head, 50)[1:])
+    """The second table's header decides, since the first's is not verified; or a video's row."""
+    named = any(line.lower() in _ROWS for line in peek.lines(head, 50))
+    return named or youtube.some_row(head, _is_video)
 
 
 FORMAT = Format(
     name=_NAME,
-    title="YouTube playlists (Takeout to 2023)",
-    version=1,
+    title="Videos on YouTube playlists (Takeout)",
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,
     reader=CsvPreamble(),
     record=to_record,
     products=("Google Takeout: YouTube",),
+    vintages=("two tables (to 2023)", "one table", "columns in the account's language"),
     record_types=(RecordType.LIST_ITEM, RecordType.PLAYLIST),
 )

@@ -15,6 +15,8 @@ from schemas.records import RawRecord, Rejection
 _HEAD = 1 << 20
 _PREAMBLE = 64 * 1024
 _ROWS = CsvRows()
+#: What a line of blanks or of empty cells consists of.
+_EMPTY = b" \t\r\n,;"
 
 
 class CsvPreamble(msgspec.Struct, frozen=True):
@@ -26,7 +28,7 @@ class CsvPreamble(msgspec.Struct, frozen=True):
     """
 
     name: ClassVar[str] = "csv_preamble"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     @property
     def wants_utf8(self) -> bool:
@@ -81,11 +83,13 @@ class CsvPreamble(msgspec.Struct, frozen=True):
 
 
 def _blank_line(head: bytes) -> int | None:
-    """The offset behind the first blank line that lies in no quoted cell."""
-    at, quotes = 0, 0
+    """The offset behind the first lines of blanks or empty cells that lie in no quoted cell."""
+    at, quotes, found = 0, 0, None
     for line in head.splitlines(keepends=True):
+        if found is not None and line.strip(_EMPTY):
+            break
         quotes += line.count(b'"')
         at += len(line)
-        if not line.strip() and not quotes % 2 and at > len(line):
-            return at
-    return None
+        if not line.strip(_EMPTY) and not quotes % 2 and at > len(line):
+            found = at
+    return found

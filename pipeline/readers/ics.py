@@ -37,26 +37,29 @@ class Ics(msgspec.Struct, frozen=True):
     """
 
     name: ClassVar[str] = "ics"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     #: Lines are decoded after they are unfolded.
     wants_utf8: ClassVar[bool] = False
 
     item_bytes: int = component_scan.ITEM_BYTES
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """`calendars`: where each begins and what it says of itself; `zones`: VTIMEZONE texts.
+        """`calendars`: where each begins and what it says of itself; `zones`: VTIMEZONE texts;
+        `turns`: behind which lines a range begins in a calendar (1), or in none (0).
 
         Zones may be defined after their first use, so the whole file is passed over.
         """
         whole = Slice(0, source.seek(0, 2))
         starts: list[int] = []
+        turns: list[list[int]] = []
+        for mark in component_scan.marks(source, whole):
+            _note(mark, starts, turns)
         zones: dict[str, str] = {}
-        marks = _noting(component_scan.marks(source, whole), starts)
-        for span in component_scan.spans(marks, whole.end, _ZONES_ONLY):
+        for span in component_scan.spans(source, whole, _ZONES_ONLY):
             if span.name == _ZONE and span.sound and len(zones) < _ZONES:
                 zones.update(_zone(component_scan.read(source, span, _ZONE_BYTES)))
         calendars = [[at, _about(source, at)] for at in starts]
-        return {"calendars": calendars, "zones": zones}
+        return {"calendars": calendars, "zones": zones, "turns": turns}
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
         """Ranges of whole components."""
@@ -70,8 +73,10 @@ class Ics(msgspec.Struct, frozen=True):
         starts = [at for at, _ in calendars]
         arounds = [{**about, "zones": context["zones"]} for _, about in calendars]
         nowhere = {"zones": context["zones"]}
-        marks = component_scan.marks(source, part)
-        for span in component_scan.spans(marks, part.end, _KINDS):
+        turns = context["turns"]
+        turn = bisect_right(turns, [part.start, 2]) - 1
+        inside = turn >= 0 and bool(turns[turn][1])
+        for span in component_scan.spans(source, part, _KINDS, inside=inside):
             at = bisect_right(starts, span.start) - 1
             around = arounds[at] if at >= 0 else nowhere
             data = component_scan.read(source, span, self.item_bytes)
@@ -82,12 +87,15 @@ class Ics(msgspec.Struct, frozen=True):
         return component_scan.count(source, _KINDS)
 
 
-def _noting(marks: Iterator[Mark], starts: list[int]) -> Iterator[Mark]:
-    """The marks as they come; where calendars begin is noted, up to a bound."""
-    for mark in marks:
-        if mark.opens and mark.name in _KINDS.containers and len(starts) < _CALENDARS:
-            starts.append(mark.start)
-        yield mark
+def _note(mark: Mark, starts: list[int], turns: list[list[int]]) -> None:
+    """Note where a calendar begins, and where one begins or ends, up to a bound."""
+    if mark.name not in _KINDS.containers:
+        return
+    if mark.opens and len(starts) < _CALENDARS:
+        starts.append(mark.start)
+    was_inside = bool(turns) and turns[-1][1] == 1
+    if mark.opens != was_inside and len(turns) < 2 * _CALENDARS:
+        turns.append([mark.end, int(mark.opens)])
 
 
 def _about(source: BinaryIO, at: int) -> dict[str, str]:

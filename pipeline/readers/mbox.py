@@ -15,6 +15,10 @@ There is no one mbox. What counts as a separator here, and where it was seen:
   of them stand behind no blank line; its Content-Length headers are wrong, so they are not read.
 * `From ` and nothing else (newer Thunderbird): after a blank line, with a header next.
 
+A file keeps to one style, that of its first line: in one of git's patches nothing but git's is a
+separator, and in any other a patch is text of a mail; in Takeout's only Takeout's are; and where
+the first is bare, bare ones need no blank line before them.
+
 Everything else that begins with `From ` is text. Quoting is undone as in mboxrd: one `>` is
 taken from each line of `>`s and `From `.
 """
@@ -83,6 +87,22 @@ def separator_date(separator: bytes) -> str | None:
     return found[0].decode("ascii", "replace") if found else None
 
 
+#: What the first separator of a file is, by which the others are told.
+GIT, TAKEOUT, BARE, ANY = "git", "takeout", "bare", "any"
+_TAKEOUT = re.compile(rb"\d+@xxx ")
+
+
+def _style(head: bytes) -> str:
+    """The style of the separator that a file begins with."""
+    line = _LINE.match(head.removeprefix(_BOM).lstrip(b"\r\n"))
+    text = line[1].rstrip() if line else b"-"
+    if _GIT.match(text):
+        return GIT
+    if _TAKEOUT.match(text):
+        return TAKEOUT
+    return ANY if text else BARE
+
+
 def git_commit(separator: bytes) -> str | None:
     """The commit's hash in a separator of `git format-patch`; None if it is none, or all zeros."""
     if not _GIT.match(separator, 5):
@@ -97,7 +117,7 @@ def begins_mbox(data: bytes) -> bool:
     line = _LINE.match(start)
     return (
         line is not None
-        and _is_boundary(_BEFORE + start, len(_BEFORE), signed=False)
+        and _is_boundary(_BEFORE + start, len(_BEFORE), signed=False, style=_style(start))
         and _HEADER.match(start, line.end()) is not None
     )
 
@@ -106,7 +126,7 @@ class Mbox(msgspec.Struct, frozen=True):
     """Reads an mbox in blocks. A mail over `item_bytes` is rejected with its first 64 KiB."""
 
     name: ClassVar[str] = "mbox"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     #: Bytes are read as they are.
     wants_utf8: ClassVar[bool] = False
 
@@ -120,7 +140,7 @@ class Mbox(msgspec.Struct, frozen=True):
         signed = _GIT_FIRST.match(head, start) is not None and (
             _GIT_SIGNED.search(head) is not None or _ends_signed(source)
         )
-        return {"start": start, "signed": signed}
+        return {"start": start, "signed": signed, "style": _style(head)}
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
         """Ranges of whole mails; text before the first separator lies in the first range."""
@@ -166,7 +186,7 @@ class Mbox(msgspec.Struct, frozen=True):
     def count(self, source: BinaryIO, context: Context) -> int:
         """Counted line by line, by the words of each line."""
         source.seek(context["start"])
-        counter = _LineCounter(signed=context["signed"])
+        counter = _LineCounter(signed=context["signed"], style=context["style"])
         while line := source.readline(_BLOCK):
             counter.feed(line)
         return counter.total()
@@ -180,6 +200,7 @@ def _ends_signed(source: BinaryIO) -> bool:
 def _boundaries(source: BinaryIO, part: Slice, context: Context) -> Iterator[int]:
     """The offsets of the separator lines in `part`, from one pass in blocks."""
     signed: bool = context["signed"]
+    style: str = context["style"]
     window, base, done = _BEFORE, part.start - len(_BEFORE), 0
     while True:
         at = base + len(window)
@@ -189,7 +210,7 @@ def _boundaries(source: BinaryIO, part: Slice, context: Context) -> Iterator[int
         limit = len(window) - _AHEAD if block else len(window)
         found = window.find(b"\nFrom ", done, limit + 6)
         while 0 <= found < limit:
-            if _is_boundary(window, found + 1, signed=signed):
+            if _is_boundary(window, found + 1, signed=signed, style=style):
                 yield base + found + 1
             found = window.find(b"\nFrom ", found + 1, limit + 6)
         if not block:
@@ -199,7 +220,7 @@ def _boundaries(source: BinaryIO, part: Slice, context: Context) -> Iterator[int
         window, base = window[dropped:], base + dropped
 
 
-def _is_boundary(window: bytes, at: int, *, signed: bool) -> bool:
+def _is_boundary(window: bytes, at: int, *, signed: bool, style: str) -> bool:
     """Whether the line at `at`, which begins `From `, separates two mails."""
     line = _LINE.match(window, at)
     if line is None:
@@ -207,14 +228,15 @@ def _is_boundary(window: bytes, at: int, *, signed: bool) -> bool:
     text = line[1].rstrip()
     has_header = _HEADER.match(window, line.end()) is not None
     blank = window[at - 2 : at] == b"\n\n" or window[at - 3 : at] == b"\n\r\n"
-    if signed or _GIT.match(text):
+    if style == GIT:
         ends = not signed or _GIT_SIGNATURE.search(window, max(0, at - 512), at) is not None
         return blank and has_header and ends and _GIT.match(text) is not None
     if not text:
-        return blank and has_header
+        return has_header and (blank or style == BARE)
     if text == b"-" or text.startswith(b"- "):
         return has_header and (text == b"-" or _DATE.search(text) is not None)
-    return blank and _DATE.search(text) is not None
+    own = _TAKEOUT.match(text) is not None if style == TAKEOUT else _GIT.match(text) is None
+    return blank and own and _DATE.search(text) is not None
 
 
 def _blank(source: BinaryIO, start: int, end: int) -> bool:
@@ -234,8 +256,8 @@ def _mail(data: bytes) -> Mail:
 class _LineCounter:
     """Counts mails by looking at each line's words; shares nothing with the cutter."""
 
-    def __init__(self, *, signed: bool) -> None:
-        self._signed = signed
+    def __init__(self, *, signed: bool, style: str) -> None:
+        self._signed, self._style = signed, style
         self._texts = (b"-- ", b"0")  # the last two lines that are not blank
         self._blank = True
         self._mails = 0
@@ -268,17 +290,23 @@ class _LineCounter:
 
     def _separator(self, words: list[bytes]) -> None:
         blank = self._blank
-        netscape = words[:1] == [b"-"]
-        git = words[1:] == [b"Mon", b"Sep", b"17", b"00:00:00", b"2001"] and _is_hash(words[0])
-        if git or self._signed:
+        if self._style == GIT:
+            git = words[1:] == [b"Mon", b"Sep", b"17", b"00:00:00", b"2001"] and _is_hash(words[0])
             ended = not self._signed or self._texts[0] == b"-- "
             self._waiting = git and blank and ended
-        elif netscape:
+        elif words[:1] == [b"-"]:
             self._waiting = len(words) == 1 or _ends_in_date(words)
         elif not words:
-            self._waiting = blank
-        elif blank and _ends_in_date(words):
+            self._waiting = blank or self._style == BARE
+        elif blank and self._is_own(words) and _ends_in_date(words):
             self._mails += 1
+
+    def _is_own(self, words: list[bytes]) -> bool:
+        if self._style == TAKEOUT:
+            name, _, host = words[0].partition(b"@")
+            return name.isdigit() and host == b"xxx"
+        git = words[1:] == [b"Mon", b"Sep", b"17", b"00:00:00", b"2001"]
+        return not (git and _is_hash(words[0]))
 
     def total(self) -> int:
         """Mails, and one more if other text stands before the first of them."""

@@ -23,7 +23,7 @@ class Vcards(msgspec.Struct, frozen=True):
     """
 
     name: ClassVar[str] = "vcard"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     #: Lines are decoded after they are unfolded.
     wants_utf8: ClassVar[bool] = False
 
@@ -41,8 +41,7 @@ class Vcards(msgspec.Struct, frozen=True):
         self, source: BinaryIO, part: Slice, context: Context
     ) -> Iterator[RawRecord | Rejection]:
         """One `Component` each."""
-        marks = component_scan.marks(source, part)
-        for span in component_scan.spans(marks, part.end, _KINDS):
+        for span in component_scan.spans(source, part, _KINDS):
             data = component_scan.read(source, span, self.item_bytes)
             yield component_scan.item(data, span.start)
 

@@ -3,14 +3,18 @@
 Only their bounds are looked for in the stream; each element is then parsed alone (`xml_tree`), so
 that a DTD, whatever it declares, has no say. What counts as an element here:
 
-* Its start tag, with any prefix, outside comments and CDATA, up to its end tag. No element of
-  these names lies within another: one that is still open where the next begins was cut off.
-* A comment or CDATA that nothing closes hides nothing.
+* Its start tag, with any prefix, outside comments, CDATA and processing instructions and not
+  before the root, up to its end tag. No element of these names lies within another: one that is
+  still open where the next begins was cut off.
+* A comment, CDATA or instruction that nothing closes hides nothing.
 * A start tag in which a quote does not close before the next `<`, which no attribute may hold, is
   broken up to there.
 * *Heads* are elements that hold the others (the track round its points). A head's item is its
   beginning, up to the first element of ours in it. `around` then says how many items it holds
-  (`items`) and which are the first and the last of them (`first`, `last`).
+  (`items`) and which are the first and the last of them (`first`, `last`), and has the elements
+  that stand in it behind the last, and behind inner heads, within 64 KiB (`tail`). With
+  `ordered_by`, the name of a child, `texts` has the least and the greatest of its texts, by what
+  they end with (the zone of a time), and `in_order` says whether each was at least the one before.
 
 What lies between elements is not ours to judge; but a document whose root nothing closes has
 broken off, and says so by one TRUNCATED.
@@ -43,7 +47,9 @@ _AHEAD = 256
 _RAW_KEPT = 64 * 1024
 _ATTRIBUTES = rb"(?:[^\"'<>]++|\"[^\"<]*+\"|'[^'<]*+')*+"
 _REST_OF_TAG = re.compile(_ATTRIBUTES)
-_ENDS = {b"--": b"-->", b"[CDATA[": b"]]>"}
+_ENDS = {b"!--": b"-->", b"![CDATA[": b"]]>", b"?": b"?>"}
+#: Of how many endings the texts are held.
+_ENDINGS = 16
 
 
 class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +64,7 @@ class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
 
     names: tuple[str, ...]
     heads: tuple[str, ...] = ()
+    ordered_by: str = ""
     item_bytes: int = SliceLimits().item_bytes
 
     @property
@@ -66,16 +73,17 @@ class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
         return "xml_elements:" + ";".join(",".join(n) for n in (self.names, self.heads) if n)
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """`root`: the name of the document's root element, without a prefix; "" if none is seen."""
+        """`root`: the name of the document's root element, without a prefix, and `root_at`, where
+        it begins; "" and 0 if none is seen."""
         source.seek(0)
         root = xml_tree.root_of(source.read(_HEAD))
-        return {"root": root.tag if root else ""}
+        return {"root": root.tag if root else "", "root_at": root.at if root else 0}
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
         """Ranges that tile the file; each but the first begins at an element."""
         end = source.seek(0, 2)
         start = items = 0
-        for bound in self._bounds(_Window(source, 0, end)):
+        for bound in self._bounds(_Window(source, _first(context), end)):
             if items and (items >= limits.records or bound.end - start > limits.size):
                 yield Slice(start, bound.start)
                 start, items = bound.start, 0
@@ -88,7 +96,7 @@ class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
     ) -> Iterator[RawRecord | Rejection]:
         """One `Element` each; at the end of a file that breaks off, TRUNCATED."""
         size = source.seek(0, 2)
-        window = _Window(source, part.start, part.end)
+        window = _Window(source, min(max(part.start, _first(context)), part.end), part.end)
         told = False
         for bound in self._bounds(window):
             item = self._item(window, bound, size)
@@ -110,12 +118,12 @@ class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
             return _rejected(Reason.BAD_SYNTAX, "an element that is not closed", raw, bound)
         data = window.bytes(start, length)
         try:
-            value = xml_tree.parse(data, cut_off=bound.head)
+            value, flags = xml_tree.understood(data, cut_off=bound.head)
         except BadValue as bad:
             return _rejected(bad.reason, bad.detail, data[:_RAW_KEPT], bound)
         if bound.head:
-            return RawRecord(value, start, length, self._held(window, bound))
-        return RawRecord(value, start, length)
+            return RawRecord(value, start, length, self._held(window, bound), flags)
+        return RawRecord(value, start, length, flags=flags)
 
     def _held(self, outer: _Window, head: _Bound) -> dict[str, Any]:
         """What a head holds, from a walk over it alone, which may run past the slice."""
@@ -123,18 +131,35 @@ class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
         first: Element | None = None
         last = None
         count = 0
+        order = _Order(self.ordered_by) if self.ordered_by else None
         for bound in self._bounds(window, within=head.name):
             if bound.start == head.start or bound.head or bound.broken:
                 continue
             last, count = bound, count + 1
             first = first or self._element(window, bound)
-        return {"items": count, "first": first, "last": self._element(window, last)}
+            if order is not None and bound.end - bound.start <= self.item_bytes:
+                order.note(window.bytes(bound.start, bound.end - bound.start))
+        held: dict[str, Any] = {"items": count, "first": first, "last": self._element(window, last)}
+        if last is not None and (tail := self._tail(window, head, last)):
+            held["tail"] = tail
+        return held if order is None else {**held, **order.found()}
+
+    def _tail(self, window: _Window, head: _Bound, last: _Bound) -> list[Element]:
+        """The elements of a head behind its last item; none where they are not sound."""
+        inner = [name for name in self.heads if name.encode() != head.name]
+        found = _last_part(head.name, tuple(inner)).search(window.bytes(last.end, _HEAD))
+        if found is None or b"<" not in found[1]:
+            return []
+        try:
+            return xml_tree.understood(b"<tail>" + found[1] + b"</tail>")[0].children
+        except BadValue:
+            return []
 
     def _element(self, window: _Window, bound: _Bound | None) -> Element | None:
         if bound is None or bound.end - bound.start > self.item_bytes:
             return None
         try:
-            return xml_tree.parse(window.bytes(bound.start, bound.end - bound.start))
+            return xml_tree.understood(window.bytes(bound.start, bound.end - bound.start))[0]
         except BadValue:
             return None
 
@@ -151,7 +176,9 @@ class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
             name = found.name
             if opened is not None:
                 closes = found.close and opened.name == name
-                end = (found.tag_end or window.past(b">", at)) if closes else start
+                end = start
+                if closes:
+                    end = found.tag_end or window.tag_end(at, self.item_bytes)[0]
                 yield opened._replace(end=end, broken=not (closes or opened.head))
                 at, opened = max(at, end), None
             if found.close or (name == within and start > window.start):
@@ -169,17 +196,77 @@ class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
             yield opened._replace(end=window.end, broken=not (opened.head and window.cut_short))
 
     def count(self, source: BinaryIO, context: Context) -> int:
-        """Start tags of those names outside each other, counted by expat over the whole file."""
-        counter = _Counter(self.names, self.heads)
+        """Start tags of those names: as expat finds them, or in a file that it does not read to
+        its end, or whose DTD declares entities, as a search for tags does."""
+        counter = _Counter(self.names + self.heads)
         source.seek(0)
-        start = source.read(3)
+        start = source.read(_HEAD)
         try:
-            counter.feed(b"" if start == _BOM else start)
+            counter.feed(start.removeprefix(_BOM).lstrip())
             while block := source.read(_BLOCK):
                 counter.feed(block)
+            counter.feed(b"", ends=True)
         except (expat.ExpatError, ValueError):
-            pass  # the cutter goes on behind what is broken; this one can't
+            return _tags(source, self.names + self.heads, _first(context))
         return counter.found
+
+
+def _first(context: Context) -> int:
+    """Where the root begins; contexts of version 1 do not say."""
+    at: int = context.get("root_at", 0)
+    return at
+
+
+class _Order:
+    """The texts of one child of many elements: the extremes, and whether they rise."""
+
+    def __init__(self, child: str) -> None:
+        self._text = _text_of(child)
+        self._extremes: dict[str, tuple[str, str]] = {}
+        self._before = ""
+        self._in_order = True
+
+    def note(self, element: bytes) -> None:
+        found = self._text.search(element)
+        if found is None:
+            return
+        text = found[1].decode("utf-8", "replace")
+        ending = text[-6:] if text[-6:-5] in ("+", "-") else text[-1:]
+        if ending == self._before[-len(ending) :] and text < self._before:
+            self._in_order = False
+        self._before = text
+        low, high = self._extremes.get(ending) or (text, text)
+        if ending in self._extremes or len(self._extremes) < _ENDINGS:
+            self._extremes[ending] = (min(low, text), max(high, text))
+
+    def found(self) -> dict[str, Any]:
+        texts = tuple(dict.fromkeys(text for pair in self._extremes.values() for text in pair))
+        return {"texts": texts, "in_order": self._in_order}
+
+
+@lru_cache(maxsize=32)
+def _last_part(head: bytes, inner: tuple[str, ...]) -> _Ending:
+    """What stands before a head's end tag: behind the last end tags of inner heads, or, where
+    there is none, behind the end tags that follow the last item."""
+    prefix = rb"(?:[^\s<>/:]+:)?"
+    names = b"|".join(re2.escape(name.encode()) for name in inner)
+    ends = rb"(?:\s*</[^<>]*>)*"
+    start = rb"\A" + ends
+    if names:
+        start = rb"\A(?:(?s:.*)</" + prefix + rb"(?:" + names + rb")\s*>|" + ends + rb")"
+    pattern = start + rb"((?s:.*?))</" + prefix + re2.escape(head) + rb"\s*>"
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    compiled: _Ending = re2.compile(pattern, options)
+    return compiled
+
+
+@lru_cache(maxsize=32)
+def _text_of(child: str) -> re.Pattern[bytes]:
+    name = re.escape(child).encode()
+    return re.compile(
+        rb"<(?:[^\s<>/:\"'=!?]{1,64}:)?" + name + rb"(?:\s[^<>]*)?>\s*+([^<]{1,64}?)\s*<"
+    )
 
 
 class _Bound(NamedTuple):
@@ -209,7 +296,7 @@ def _tokens(names: tuple[str, ...]) -> re.Pattern[bytes]:
     or CDATA."""
     wanted = b"|".join(re.escape(name).encode() for name in names)
     return re.compile(
-        rb"<(?:!(--|\[CDATA\[)|(/?)(?:[^\s<>/:\"'=!?]{1,64}:)?(" + wanted + rb")"
+        rb"<(?:(!--|!\[CDATA\[|\?)|(/?)(?:[^\s<>/:\"'=!?]{1,64}:)?(" + wanted + rb")"
         rb"(?=[\s/>])(?:" + _ATTRIBUTES + rb"(>))?)"
     )
 
@@ -332,30 +419,80 @@ def _ending(root: str) -> _Ending:
 class _Ending(Protocol):
     """What RE2 compiles."""
 
-    def search(self, text: bytes) -> object | None:
+    def search(self, text: bytes) -> re.Match[bytes] | None:
         """The first match."""
 
 
 class _Counter:
     """Counts elements by name as expat walks the document; shares nothing with the cutter."""
 
-    def __init__(self, names: tuple[str, ...], heads: tuple[str, ...]) -> None:
+    def __init__(self, names: tuple[str, ...]) -> None:
         self.found = 0
         self._names = frozenset(names)
-        self._heads = frozenset(heads)
-        self._within = 0
         self._parser = expat.ParserCreate("utf-8")
         self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
+        self._parser.EntityDeclHandler = self._refuse
 
-    def feed(self, data: bytes) -> None:
-        self._parser.Parse(data, False)
+    def feed(self, data: bytes, *, ends: bool = False) -> None:
+        self._parser.Parse(data, ends)
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        name = name.rpartition(":")[2]
-        if not self._within:
-            self.found += name in self._names or name in self._heads
-        self._within += self._within > 0 or name in self._names
+        self.found += name.rpartition(":")[2] in self._names
 
-    def _end(self, name: str) -> None:
-        self._within -= self._within > 0
+    def _refuse(self, *_: object) -> None:
+        """An entity may hold elements that are not in the file."""
+        raise ValueError
+
+
+def _tags(source: BinaryIO, names: tuple[str, ...], start: int) -> int:
+    """How many start tags of those names lie outside comments, CDATA and instructions.
+
+    What hides tags must be closed; whether it is, a first pass tells by where each of their ends
+    stands last.
+    """
+    last = {end: _last(source, end) for end in (b"-->", b"]]>", b"?>")}
+    opening = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
+    wanted = b"|".join(re.escape(name).encode() for name in names)
+    tag = re.compile(
+        rb"<!--|<!\[CDATA\[|<\?|<(?:[^\s<>/:\"'=!?]{1,64}:)?(?:" + wanted + rb")(?=[\s/>])"
+    )
+    found, hidden = 0, b""
+    source.seek(start)
+    data, base = source.read(_BLOCK), start
+    at = 0
+    while data:
+        if hidden:
+            end = data.find(hidden, at)
+            at = end + len(hidden) if end >= 0 else max(at, len(data) - len(hidden) + 1)
+            hidden = b"" if end >= 0 else hidden
+            if end >= 0:
+                continue
+        elif (seen := tag.search(data, at)) is not None:
+            at = seen.end()
+            end_mark = opening.get(seen[0])
+            if end_mark is None:
+                found += 1
+            elif base + at <= last[end_mark]:
+                hidden = end_mark
+            continue
+        else:
+            at = max(at, len(data) - _AHEAD)
+        block = source.read(_BLOCK)
+        if not block:
+            return found
+        data, base, at = data[at:] + block, base + at, 0
+    return found
+
+
+def _last(source: BinaryIO, mark: bytes) -> int:
+    """Where a mark stands last; -1 for nowhere."""
+    found, base, kept = -1, 0, b""
+    source.seek(0)
+    while block := source.read(_BLOCK):
+        data = kept + block
+        if (at := data.rfind(mark)) >= 0:
+            found = base + at
+        keep = len(mark) - 1
+        kept = data[-keep:]
+        base += len(data) - len(kept)
+    return found

@@ -177,6 +177,14 @@ SELECT j.*, u.name AS user_name,
 FROM imports.jobs AS j JOIN user_data.users AS u USING (user_id)
 WHERE j.id::text LIKE %(prefix)s || '%%' LIMIT 2;
 
+-- name: job_now
+-- One job as it stands, for a role that may not ask for names of users.
+SELECT j.*,
+    (SELECT count(*) FROM imports.chunks c WHERE c.job_id = j.id AND c.kind = 'records') AS chunks,
+    (SELECT count(*) FROM imports.chunks c
+        WHERE c.job_id = j.id AND c.kind = 'records' AND c.status = 'done') AS chunks_done
+FROM imports.jobs AS j WHERE j.id = %(job_id)s;
+
 -- name: recent_jobs
 SELECT j.*, u.name AS user_name,
     (SELECT count(*) FROM imports.chunks c WHERE c.job_id = j.id AND c.kind = 'records') AS chunks,

@@ -72,6 +72,10 @@ WHERE s.stem = %(stem)s AND (%(user)s::text IS NULL OR u.name = %(user)s) ORDER 
 SELECT s.*, u.name AS user_name FROM imports.sets AS s JOIN user_data.users AS u USING (user_id)
 WHERE s.id IN (SELECT set_id FROM imports.jobs WHERE id = ANY(%(jobs)s)) ORDER BY s.id;
 
+-- name: set_of
+-- The set that a job is a part of, for a role that may not ask for names of users.
+SELECT s.* FROM imports.sets AS s JOIN imports.jobs AS j ON j.set_id = s.id WHERE j.id = %(job_id)s;
+
 -- name: recent_sets
 SELECT s.*, u.name AS user_name FROM imports.sets AS s JOIN user_data.users AS u USING (user_id)
 WHERE %(user)s::text IS NULL OR u.name = %(user)s ORDER BY s.id DESC LIMIT %(n)s;

@@ -23,7 +23,7 @@ from tasks.ending import counts_by_file
 from tasks.sets import Inventory
 from workers.bootstrap import thresholds
 from workers.cli import console, privacy, sets
-from workers.cli.connect import Services, find_job
+from workers.cli.connect import Services
 
 _MOST_SHOWN = 20
 
@@ -115,7 +115,8 @@ def gather(lake: Services, job: DictRow) -> Receipt:
     """The receipt of a job that runs or has ended, all of it of one moment."""
     with lake.reader.snapshot(job["user_id"]) as (ledger, reader):
         then = Services(lake.settings, ledger, reader)
-        return _gather(then, find_job(ledger, str(job["id"])))
+        (now,) = ledger.rows("jobs", "job_now", job_id=job["id"])
+        return _gather(then, {**now, "user_name": job["user_name"]})
 
 
 def _gather(lake: Services, job: DictRow) -> Receipt:
@@ -129,7 +130,7 @@ def _gather(lake: Services, job: DictRow) -> Receipt:
     dead = ledger.rows("jobs", "dead_chunks", job_id=job_id)
     records = Counts(**{name: job[f"records_{name}"] for name in COUNTS})
     formats = by_format(files)
-    part_of, index = _export(ledger, job_id)
+    part_of, index = _export(ledger, job)
     return Receipt(
         job=job_id,
         user=job["user_name"],
@@ -197,12 +198,12 @@ def quarantined(lake: Services, user_id: UUID, query: str, **asked: Any) -> list
     return [{**row, "category": category_of(row["code"])} for row in rows]
 
 
-def _export(ledger: Ledger, job_id: UUID) -> tuple[sets.SetLine | None, Inventory | None]:
+def _export(ledger: Ledger, job: DictRow) -> tuple[sets.SetLine | None, Inventory | None]:
     """The set that a job is a part of; and what the export says of its own files."""
-    for row in ledger.rows("sets", "sets_of", jobs=[job_id]):
-        found = sets.receipt_of(ledger, row)
+    for row in ledger.rows("sets", "set_of", job_id=job["id"]):
+        found = sets.receipt_of(ledger, {**row, "user_name": job["user_name"]})
         return found.set, found.index
-    index = sets.index_of(ledger, [job_id], [])
+    index = sets.index_of(ledger, [job["id"]], [])
     return None, index if index.pages or index.unread else None
 
 

@@ -1,0 +1,86 @@
+"""Amazon's data: `Retail.OrderHistory.<n>.csv`, a row for each thing of each order.
+
+Columns as in the files that importers of the export test with: in English in every country, with
+`Not Available` and `Not Applicable` for nothing; since 2024 `Ship Date` is also `Shipment Date`.
+Times are in UTC. Sums are decimals with a point, of thousands with commas, and negative ones may
+stand in quotes (`'-14.39'`). Two rows that are the same are two things.
+"""
+
+from __future__ import annotations
+
+from pipeline import chats, money, tables, timestamps
+from pipeline.fields import text
+from pipeline.format import Format
+from pipeline.readers.csv_rows import CsvRows
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "amazon.orders"
+_NEEDED = frozenset({"Website", "Order ID", "Order Date", "Currency", "Product Name"})
+_PRICES = (
+    "Unit Price",
+    "Unit Price Tax",
+    "Shipping Charge",
+    "Total Discounts",
+    "Shipment Item Subtotal",
+    "Shipment Item Subtotal Tax",
+)
+_TAKEN = _NEEDED | {"Total Owed", "ASIN", "Payment Instrument Type", "Order Status", *_PRICES}
+_NOTHING = ("", "Not Available", "Not Applicable")
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One thing of one order."""
+    row: dict[str, str] = item.value
+    order, asin = text(row, "Order ID"), row.get("ASIN", "")
+    said = {name: cell for name, cell in row.items() if cell.strip() not in _NOTHING}
+    flags: list[str] = []
+    written = said.get("Order Date")
+    time = timestamps.if_readable(tables.in_utc, written, flags)
+    currency = said.get("Currency")
+    owed = said.get("Total Owed")
+    prices = {n: money.amount(said[n].strip("'"), currency)["value"] for n in _PRICES if n in said}
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.PURCHASE,
+        identity=(order, asin, text(row, "Product Name"), row["Order Date"]),
+        time=time,
+        title=said.get("Product Name"),
+        metadata=chats.kept(
+            {
+                "amount": money.amount(owed.strip("'"), currency) if owed else None,
+                "merchant": said.get("Website"),
+                "order": order,
+                "asin": asin,
+                "payment_method": said.get("Payment Instrument Type"),
+                "status": said.get("Order Status"),
+                "flags": flags,
+                "time_text": written if flags else None,
+                "prices": chats.kept({tables.snake(n): value for n, value in prices.items()}),
+                **tables.rest(said, _TAKEN),
+            }
+        ),
+        mutable=True,
+    )
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * (tables.columns(head) >= _NEEDED)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Orders at Amazon",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.csv",),
+    looks_like=_looks_like,
+    reader=CsvRows(),
+    record=to_record,
+    hints=(r"(.+/)?Retail\.OrderHistory\.\d+\.csv",),
+    products=("Amazon",),
+    record_types=(RecordType.PURCHASE,),
+    repeats=True,
+)

@@ -1,0 +1,52 @@
+"""Bluesky: a repository unpacked, `<account>/<collection>/<key>.json`, a record a file.
+
+So `goat repo unpack` of bluesky-social/indigo writes the CAR file that the app exports. The CAR
+file itself is not read.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Any
+
+from pipeline import bluesky, peek
+from pipeline.format import Format
+from pipeline.readers.json_whole import JsonWhole
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "bluesky.record"
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """The record, by where it lies."""
+    fields: dict[str, Any] = item.value
+    path = PurePosixPath(member.path.rsplit("!/", 1)[-1])
+    account = path.parent.parent.name
+    address = f"at://{account}/{path.parent.name}/{path.stem}"
+    return bluesky.record(_NAME, address, fields)
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * ("$type" in peek.top_keys(head))
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="A record of Bluesky (repository, unpacked)",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?(app|chat)\.bsky\.[\w.]+/[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonWhole(),
+    record=to_record,
+    products=("Bluesky",),
+    record_types=(
+        RecordType.POST,
+        RecordType.REACTION,
+        RecordType.CONNECTION,
+        RecordType.PROFILE,
+        RecordType.ACTIVITY,
+    ),
+)

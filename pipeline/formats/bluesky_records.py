@@ -1,0 +1,54 @@
+"""Bluesky: the answer of `com.atproto.repo.listRecords`, an object with an array `records`.
+
+`{uri, cid, value}` each; tools that save an account write it. Source: the lexicon
+`com.atproto.repo.listRecords` of bluesky-social/atproto.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import bluesky, peek
+from pipeline.fields import text
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "bluesky.records"
+_NEEDED = frozenset({"uri", "value"})
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One record, by its address."""
+    fields: dict[str, Any] = item.value
+    return bluesky.record(_NAME, text(fields, "uri"), fields["value"])
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * any(
+        isinstance(one, dict) and one.keys() >= _NEEDED and str(one["uri"]).startswith("at://")
+        for one in peek.first_items(head, "records")
+    )
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Records of Bluesky (listRecords)",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(path="records"),
+    record=to_record,
+    products=("Bluesky",),
+    record_types=(
+        RecordType.POST,
+        RecordType.REACTION,
+        RecordType.CONNECTION,
+        RecordType.PROFILE,
+        RecordType.ACTIVITY,
+    ),
+    fields=_NEEDED | {"cid"},
+)

@@ -1,0 +1,105 @@
+"""Day One: `<journal>.json` of an export as JSON, an object with an array `entries`.
+
+`text` is Markdown; its first line is the heading, as the app shows it. Media lie in `photos`,
+`videos`, `audios` and `pdfs` of the zip, named by the MD5 of their bytes, and stand in the text as
+`dayone-moment://<identifier>`. `richText` says the same for the app's editor, and is left out where
+`text` is there. Source: entries in public exports (gokuvinoth/Cairns `app.js`, zizyzhang/zizy-blog
+`debug/import-dayone.js`) and Day One's page on exporting entries.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import chats, peek, timestamps
+from pipeline.fields import optional_text
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "dayone.journal"
+_NEEDED = frozenset({"uuid", "creationDate"})
+#: Each kind of media, and the folder that its files lie in.
+_MEDIA = {"photos": "photos", "videos": "videos", "audios": "audios", "pdfAttachments": "pdfs"}
+_TAKEN = _NEEDED | {"text", "richText", "modifiedDate", "location", "tags", *_MEDIA}
+_LONGEST_HEADING = 200
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One entry; what is changed in it is a new version."""
+    fields: dict[str, Any] = item.value
+    flags: list[str] = []
+    written = optional_text(fields, "creationDate")
+    time = timestamps.if_readable(timestamps.iso, written, flags)
+    words = optional_text(fields, "text") or optional_text(fields, "richText")
+    return Record(
+        data_type=DataType.DOCUMENT,
+        source=_NAME,
+        record_type=RecordType.NOTE,
+        identity=(chats.key(fields, "uuid"),),
+        time=time,
+        title=_heading(words or ""),
+        content=words,
+        content_type="text/markdown" if fields.get("text") else "text/plain",
+        metadata=chats.kept(
+            {
+                "updated_at": fields.get("modifiedDate"),
+                "labels": fields.get("tags"),
+                "files": _files(fields),
+                "flags": flags,
+                "time_text": written if flags else None,
+                **_where(fields.get("location")),
+                **chats.rest(fields, _TAKEN),
+            }
+        ),
+        mutable=True,
+    )
+
+
+def _heading(words: str) -> str | None:
+    first = words.strip().partition("\n")[0].lstrip("# ").strip()
+    return first if 0 < len(first) <= _LONGEST_HEADING and not first.startswith("![") else None
+
+
+def _where(location: object) -> dict[str, Any]:
+    """The place; what else is said of it stands beside it."""
+    if not isinstance(location, dict):
+        return {}
+    names = {"placeName": "name", "latitude": "latitude", "longitude": "longitude"}
+    place = chats.kept({ours: location.get(name) for name, ours in names.items()})
+    return {"place": place, "place_details": chats.rest(location, names)}
+
+
+def _files(fields: dict[str, Any]) -> list[dict[str, Any]]:
+    """The media by the names that their files have, with what else is said of them."""
+    found = []
+    for kind, folder in _MEDIA.items():
+        for one in fields.get(kind) or ():
+            ending = one.get("type") or one.get("format") or ""
+            name = f"{one['md5']}.{ending}" if one.get("md5") else str(one.get("identifier"))
+            path = f"{folder}/{name}" if one.get("md5") else None
+            details = chats.rest(one, {"md5"})
+            found.append(chats.kept({"name": name, "path": path, "details": details}))
+    return found
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * any(
+        isinstance(one, dict) and one.keys() >= _NEEDED for one in peek.first_items(head, "entries")
+    )
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Journal entries from Day One (JSON)",
+    version=1,
+    data_type=DataType.DOCUMENT,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(path="entries"),
+    record=to_record,
+    products=("Day One",),
+    record_types=(RecordType.NOTE,),
+)

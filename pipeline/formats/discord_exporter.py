@@ -1,0 +1,180 @@
+"""A channel saved by DiscordChatExporter as JSON: `<server> - <channel> [<id>].json`.
+
+`{guild, channel, dateRange, exportedAt, messages: [...], messageCount}`. Messages are everybody's,
+known by the same numbers as in Discord's own export, so that a message in both is one. Source:
+Tyrrrz/DiscordChatExporter, `JsonMessageWriter.cs`; mlomb/chat-analytics,
+`pipeline/parse/parsers/Discord.d.ts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from pipeline import chats, discord, peek, timestamps
+from pipeline.fields import optional_text, text
+from pipeline.format import Format
+from pipeline.readers.json_tree import JsonTree
+from schemas.files import Head, Member
+from schemas.records import DataType, Outcome, RawRecord, Record, Related
+from schemas.vocabulary import RecordType
+
+_NAME = "discord.exporter"
+_TAKEN = frozenset(
+    {"id", "timestamp", "timestampEdited", "content", "author", "attachments", "reactions"}
+    | {"mentions", "reference", "callEndedTimestamp"}
+)
+_FIELDS = _TAKEN | frozenset(
+    {"type", "isPinned", "embeds", "stickers", "inlineEmojis", "interaction", "forwardedMessage"}
+    | {"poll"}
+)
+#: Kinds of messages that people write; the others are Discord's notes.
+_WRITTEN = frozenset({"Default", "Reply", "ChatInputCommand", "ThreadStarterMessage"})
+
+
+def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
+    """A message; before the first, the channel."""
+    if item.around["first"] and isinstance(item.around.get("channel"), dict):
+        yield chats.attempt(partial(_channel, item.around))
+    yield chats.attempt(partial(_message, item.value, item.around))
+
+
+def _channel(around: Mapping[str, Any]) -> Record:
+    fields = around["channel"]
+    number, name = chats.key(fields, "id"), optional_text(fields, "name")
+    metadata = {
+        "conversation": number,
+        "conversation_title": name,
+        "participants": [],
+        "server": _server(around),
+        "topic": optional_text(fields, "topic"),
+        **chats.rest(fields, ("id", "name", "topic")),
+    }
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.CONVERSATION,
+        identity=(discord.SERVICE, number),
+        title=name,
+        metadata=chats.kept(metadata),
+        mutable=True,
+    )
+
+
+def _server(around: Mapping[str, Any]) -> str | None:
+    return optional_text(around.get("guild") or {}, "name")
+
+
+def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
+    number, channel = chats.key(fields, "id"), around.get("channel") or {}
+    chat = str(channel.get("id") or "")
+    ended = optional_text(fields, "callEndedTimestamp")
+    reference = fields.get("reference") or {}
+    reply = reference.get("messageId")
+    written = text(fields, "timestamp")
+    time, unread = chats.dated(partial(timestamps.iso, written), written)
+    metadata = {
+        "sender": _person(fields.get("author") or {}),
+        "conversation": chat,
+        "conversation_title": optional_text(channel, "name"),
+        "server": _server(around),
+        "message_id": number,
+        "in_reply_to": None if reply is None else str(reply),
+        "attachments": [_file(one) for one in fields.get("attachments") or ()],
+        "reactions": [one for each in fields.get("reactions") or () for one in _reactions(each)],
+        "people": [person for one in fields.get("mentions") or () if (person := _person(one))],
+        "edited_at": optional_text(fields, "timestampEdited"),
+        "ended_at": timestamps.utc_text(timestamps.iso(ended)) if ended else None,
+        **chats.rest(fields, _TAKEN),
+        **unread,
+    }
+    related: tuple[Related, ...] = chats.in_conversation(discord.SERVICE, chat) if chat else ()
+    if reply is not None:
+        related += chats.reply_to(discord.SERVICE, str(reply))
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=_type(optional_text(fields, "type")),
+        identity=(discord.SERVICE, number),
+        time=time,
+        content=_words(fields) or None,
+        metadata=chats.kept(metadata),
+        related=related,
+        mutable=True,
+    )
+
+
+def _type(kind: str | None) -> RecordType:
+    if kind == "Call":
+        return RecordType.CALL
+    return RecordType.MESSAGE if kind is None or kind in _WRITTEN else RecordType.ACTIVITY
+
+
+def _words(fields: Mapping[str, Any]) -> str:
+    """What was written; where that is nothing, what was forwarded, asked or embedded."""
+    forwarded = fields.get("forwardedMessage") or {}
+    said = (
+        optional_text(fields, "content")
+        or optional_text(forwarded, "content")
+        or chats.spoken(fields.get("poll"))
+    )
+    if said:
+        return said
+    names = ("title", "description")
+    found = [chats.spoken(one.get(name)) for one in _embeds(fields) for name in names]
+    return "\n".join(filter(None, found))
+
+
+def _embeds(fields: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    yield from (one for one in fields.get("embeds") or () if isinstance(one, dict))
+
+
+def _person(value: Mapping[str, Any]) -> dict[str, Any] | None:
+    """By the name of the day where there is one; the number stays."""
+    name = optional_text(value, "nickname") or optional_text(value, "name")
+    return chats.person(name, value.get("id"))
+
+
+def _file(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the exporter saved the file, too, its address is a path beside the export."""
+    where = str(value.get("url") or "")
+    place = "url" if where.startswith(("http://", "https://")) else "path"
+    name = value.get("fileName") or where.rsplit("/", 1)[-1] or "unnamed"
+    return chats.kept({"name": name, place: where, "size": value.get("fileSizeBytes")})
+
+
+def _reactions(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Newer files say who reacted; older ones how many."""
+    sign = optional_text(value.get("emoji") or {}, "name")
+    users = value.get("users")
+    if users:
+        yield from (chats.kept({"reaction": sign, "person": _person(one)}) for one in users)
+    else:
+        yield chats.kept({"reaction": sign, "count": value.get("count")})
+
+
+def _looks_like(head: Head) -> int:
+    """By the objects before the messages, of which the first may be larger than the head."""
+    return 2 * ({"guild", "channel", "messages"} <= set(peek.top_keys(head)))
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Discord: a channel saved by DiscordChatExporter",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonTree(paths=("messages",)),
+    record=to_records,
+    products=("DiscordChatExporter",),
+    vintages=("without stickers", "with users of reactions"),
+    record_types=(
+        RecordType.MESSAGE,
+        RecordType.ACTIVITY,
+        RecordType.CALL,
+        RecordType.CONVERSATION,
+    ),
+    fields=_FIELDS,
+)

@@ -1,0 +1,193 @@
+"""Evernote: an `.enex` file, `<en-export>` with a `<note>` for each note and its files in it.
+
+Source: the maker's DTDs, xml.evernote.com/pub/evernote-export4.dtd and enml2.dtd. `content` is
+ENML, a document of its own within CDATA. Times are in UTC. There is no id of a note, so it is
+known by when it was made and its title. What the recognition of text in pictures yields
+(`recognition`, `alternate-data`) is left out: it is made anew by whatever imports the file.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from pipeline import attachments, documents, takeout, text, timestamps, xml_tree
+from pipeline.format import Format
+from pipeline.readers.xml_elements import XmlElements
+from pipeline.tables import snake
+from pipeline.xml_tree import Element
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.records import Blob, DataType, Instant, RawRecord, Record, Related
+from schemas.vocabulary import RecordType, Relation
+
+_NAME = "evernote.enex"
+_NOTE = RecordType.NOTE
+_REST_OF_TAG = r"""(?:[^<>"']|"[^"<]*"|'[^'<]*')*+>"""
+_TODO = re.compile(rf"<en-todo\b({_REST_OF_TAG})")
+_CRYPT = re.compile(rf"<en-crypt\b{_REST_OF_TAG}[^<]*+(?:</en-crypt\s*>)?")
+_MEDIA = re.compile(rf"<en-media\b{_REST_OF_TAG}")
+_PROLOGUE = re.compile(r"<[?!](?!--)[^<>]*>")
+_LINK = re.compile(r"""<a\b[^<>]*?\bhref=(?:"([^"<>]*)"|'([^'<>]*)')""")
+_TAKEN = frozenset({"title", "created", "updated", "tag", "content", "resource", "task"})
+_NUMBERS = {"latitude": "latitude", "longitude": "longitude", "altitude": "altitude_m"}
+
+
+def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
+    """A note, then each of its files."""
+    note: Element = item.value
+    flags: list[str] = []
+    title, created = note.said("title"), note.said("created")
+    time = _instant(created, flags)
+    body, links = _body(note.first("content"), flags)
+    identity: tuple[str, ...] = (created or "", title or "")
+    if created is None:  # only its words tell it from another one of that title
+        identity = ("", title or "", body)
+    files = list(_files(note, flags))
+    metadata = {
+        "updated_at": _updated(note, flags),
+        "labels": [tag for one in note.all("tag") if (tag := one.text.strip())],
+        "links": links,
+        "attachments": [attachments.summary(blob) for blob in files],
+        **_attributes(note.first("note-attributes")),
+        "tasks": [_fields(task) for task in note.all("task")],
+        **{snake(one.tag): one.text.strip() for one in note.children if one.tag not in _TAKEN},
+        "flags": sorted(set(flags)),
+        "time_text": created if time is None else None,
+    }
+    yield Record(
+        data_type=DataType.DOCUMENT,
+        source=_NAME,
+        record_type=_NOTE,
+        identity=identity,
+        time=time,
+        title=title,
+        content="\n".join(filter(None, (body, *_tasks(note)))) or None,
+        metadata=takeout.kept(metadata),
+        mutable=True,
+    )
+    for ordinal, blob in enumerate(files, 1):
+        yield _attachment(blob, ordinal, identity, time)
+
+
+def _instant(written: str | None, flags: list[str]) -> Instant | None:
+    if written is None:
+        return None
+    try:
+        return timestamps.iso(written)
+    except BadValue:
+        flags.append("time_unreadable")
+        return None
+
+
+def _updated(note: Element, flags: list[str]) -> str | None:
+    written = note.said("updated")
+    moment = _instant(written, flags)
+    return timestamps.utc_text(moment) if moment is not None else written
+
+
+def _body(content: Element | None, flags: list[str]) -> tuple[str, list[str]]:
+    """The text of a note and its links; ticks stand before what is to do."""
+    enml = _PROLOGUE.sub("", content.text) if content is not None else ""
+    if "<en-crypt" in enml:
+        flags.append("encrypted")
+        enml = _CRYPT.sub(" ", enml)
+    enml = _TODO.sub(_tick, _MEDIA.sub(" ", enml))
+    found = (one[1] or one[2] for one in _LINK.finditer(enml))
+    links = [text.html_to_text(one) for one in dict.fromkeys(found) if one]
+    return text.html_to_text(enml), links
+
+
+def _tick(todo: re.Match[str]) -> str:
+    done = re.search(r"""\bchecked=["']true["']""", todo[1]) is not None
+    return "[x] " if done else "[ ] "
+
+
+def _tasks(note: Element) -> Iterator[str]:
+    for task in note.all("task"):
+        if title := task.said("title"):
+            done = task.said("taskStatus") == "completed"
+            yield f"[{'x' if done else ' '}] {title}"
+
+
+def _attributes(element: Element | None) -> dict[str, Any]:
+    """What is said of a note beside its words: who wrote it, where, from which page."""
+    said: dict[str, Any] = _fields(element) if element is not None else {}
+    found = {ours: said.pop(theirs, None) for theirs, ours in _NUMBERS.items()}
+    author, url = said.pop("author", None), said.pop("source_url", None)
+    return {
+        **said,
+        **{name: _number(value) for name, value in found.items()},
+        "author": {"name": author} if author else None,
+        "url": url,
+    }
+
+
+def _number(value: str | None) -> float | None:
+    try:
+        return float(value) if value is not None else None
+    except ValueError:
+        return None
+
+
+def _fields(element: Element) -> dict[str, Any]:
+    """The children of an element that hold text, under their names in snake case."""
+    said: dict[str, Any] = {}
+    for child in element.children:
+        value = _fields(child) if child.children else child.text.strip()
+        if value:
+            said[snake(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", child.tag))] = value
+    return said
+
+
+def _files(note: Element, flags: list[str]) -> Iterator[Blob]:
+    for ordinal, resource in enumerate(note.all("resource"), 1):
+        try:
+            data = binascii.a2b_base64(resource.said("data") or "", strict_mode=False)
+        except (binascii.Error, ValueError):
+            data = b""
+        if not data:
+            flags.append("attachment_unreadable")
+            continue
+        name = resource.said("resource-attributes", "file-name") or ""
+        kind = resource.said("mime") or ""
+        yield attachments.blob_of(data, name, kind, fallback=f"resource-{ordinal}")
+
+
+def _attachment(blob: Blob, ordinal: int, note: tuple[str, ...], time: Instant | None) -> Record:
+    read = documents.extract_text(blob.data or b"", blob.media_type)
+    said = {**read.metadata, "ordinal": ordinal, "flags": list(read.flags)}
+    return Record(
+        data_type=attachments.data_type_of(blob.media_type),
+        source=_NAME,
+        record_type=RecordType.ATTACHMENT,
+        identity=(*note, str(ordinal), blob.sha256),
+        time=time,
+        title=blob.name,
+        content=read.text or None,
+        content_type=blob.media_type,
+        metadata=takeout.kept(said),
+        blob=blob,
+        related=(Related(Relation.ATTACHMENT_OF, _NOTE, note),),
+    )
+
+
+def _looks_like(head: Head) -> bool:
+    root = xml_tree.root_of(head)
+    return root is not None and root.tag == "en-export"
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Notes of Evernote (ENEX)",
+    version=1,
+    data_type=DataType.DOCUMENT,
+    paths=(r"(.+/)?[^/]+\.(enex|xml)",),
+    looks_like=_looks_like,
+    reader=XmlElements(names=("note",)),
+    record=to_records,
+    products=("Evernote",),
+    record_types=(RecordType.ATTACHMENT, _NOTE),
+)

@@ -1,0 +1,66 @@
+"""Fitbit's archive: `exercise-<n>.json`, an array of workouts.
+
+`duration` is in milliseconds, `startTime` in the clock of the device; a distance has its unit (see
+`pipeline.fitbit` for the source).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import fitbit, peek, takeout
+from pipeline.fields import optional_number, optional_text, text
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "fitbit.exercises"
+_METRES = {"Kilometer": 1000.0, "Mile": 1609.344, "Meter": 1.0}
+_TAKEN = frozenset({"activityName", "startTime", "duration"})
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """A workout, by Fitbit's number for it."""
+    fields: dict[str, Any] = item.value
+    length, far = optional_number(fields, "duration"), optional_number(fields, "distance")
+    unit = _METRES.get(str(fields.get("distanceUnit")))
+    name = optional_text(fields, "activityName")
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.WORKOUT,
+        identity=("fitbit", str(fields["logId"])),
+        time=fitbit.time(text(fields, "startTime")),
+        title=name,
+        metadata=takeout.kept(
+            {
+                "activity": name,
+                "duration_s": None if length is None or length < 0 else length / 1000,
+                "distance_m": None if far is None or unit is None else far * unit,
+                "details": {k: v for k, v in fields.items() if k not in _TAKEN},
+            }
+        ),
+    )
+
+
+def _looks_like(head: Head) -> int:
+    found = peek.first_items(head, "")
+    keys = {"logId", "activityName", "startTime"}
+    return 2 * any(isinstance(item, dict) and keys <= item.keys() for item in found)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Workouts of Fitbit",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(),
+    record=to_record,
+    embed=False,
+    products=("Fitbit", "Google Takeout: Fitbit"),
+    record_types=(RecordType.WORKOUT,),
+)

@@ -1,0 +1,98 @@
+"""Fitbit's archive: `Global Export Data/<metric>-<date>.json`, an array of `{dateTime, value}`.
+
+The value is a number, mostly as text, or an object of numbers (`bpm` with its `confidence`, the
+minutes in zones). What the metric is, the file's name says. Units are those that are sure; of
+distance and altitude none is. A resting heart rate of 0 means that there is none (see
+`pipeline.fitbit` for the source).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any
+
+from pipeline import fitbit, peek, tracks
+from pipeline.fields import text
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, Metric, RawRecord
+from schemas.vocabulary import MetricName
+
+_NAME = "fitbit.series"
+_FIELDS = frozenset({"dateTime", "value"})
+_FILE = re.compile(r"(?P<metric>[a-z0-9_]+)-\d{4}-\d\d-\d\d", re.ASCII)
+_KNOWN = {
+    "steps": (MetricName.STEPS, "count"),
+    "calories": (MetricName.ENERGY, "kcal"),
+    "heart_rate.bpm": (MetricName.HEART_RATE, "bpm"),
+    "resting_heart_rate.value": ("fitbit.resting_heart_rate", "bpm"),
+}
+#: What is said of a value, and is none.
+_SAID = frozenset({"date", "confidence", "error"})
+
+
+def to_metrics(item: RawRecord, member: Member) -> Iterator[Metric]:
+    """The numbers of one moment or day."""
+    fields: dict[str, Any] = item.value
+    written = text(fields, "dateTime")
+    time = fitbit.time(written)
+    found = _FILE.fullmatch(PurePosixPath(member.path).stem)
+    metric = found["metric"] if found else PurePosixPath(member.path).stem
+    value = fields["value"]
+    said = {k: v for k, v in value.items() if k in _SAID} if isinstance(value, dict) else {}
+    numbers = list(_numbers(metric, value))
+    if not numbers:
+        raise BadValue(Reason.BAD_NUMBER, "'value' holds no number")
+    for name, number in numbers:
+        ours, unit = _KNOWN.get(name, (f"fitbit.{name}", "min" if "minutes" in name else ""))
+        yield Metric(
+            source=_NAME,
+            identity=("fitbit", written, str(number)),
+            time=time,
+            name=ours,
+            value=number,
+            unit=unit,
+            metadata=said,
+        )
+
+
+def _numbers(name: str, value: Any) -> Iterator[tuple[str, float]]:
+    """Each number with its name, which is that of the metric and the keys that lead to it."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key not in _SAID:
+                yield from _numbers(f"{name}.{key}", inner)
+        return
+    number = tracks.number(str(value), "value") if isinstance(value, str | int | float) else None
+    if number == 0 and name == "resting_heart_rate.value":
+        raise BadValue(Reason.BAD_NUMBER, "no resting heart rate was measured")
+    if number is not None and not isinstance(value, bool):
+        yield name, number
+
+
+def _looks_like(head: Head) -> int:
+    found = peek.first_items(head, "")
+    return 2 * any(
+        isinstance(item, dict) and item.keys() == _FIELDS and fitbit.is_time(item["dateTime"])
+        for item in found
+    )
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Measurements of Fitbit",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(),
+    record=to_metrics,
+    embed=False,
+    products=("Fitbit", "Google Takeout: Fitbit"),
+    fields=_FIELDS,
+)

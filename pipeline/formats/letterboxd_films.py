@@ -1,0 +1,101 @@
+"""Letterboxd's export: `diary.csv`, `watched.csv`, `ratings.csv`, `reviews.csv`, `watchlist.csv`.
+
+A row is a film under its address at `boxd.it`. `Date` is when it was entered, `Watched Date` when
+it was seen; days have no time. A film in `diary.csv` that has a review stands in `reviews.csv` too.
+`likes/films.csv` and `watchlist.csv` have the columns of `watched.csv` and are told by their names.
+Lists (`lists/*.csv`) stay tables. Source: the headers in the tests of a dozen public importers of
+the zip, which agree (`Name,Year,Letterboxd URI,Rating,Rewatch,Review,Tags,Watched Date`).
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from pipeline import chats, tables, timestamps
+from pipeline import text as texts
+from pipeline.fields import text
+from pipeline.format import Format
+from pipeline.readers.csv_rows import CsvRows
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "letterboxd.films"
+_NEEDED = frozenset({"Date", "Name", "Year", "Letterboxd URI"})
+_OTHERS = frozenset({"Rating", "Rewatch", "Tags", "Watched Date", "Review"})
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """A film that was seen, rated, reviewed, liked or put on the list."""
+    row: dict[str, str] = item.value
+    kind, listed = _kind(row, member)
+    address, entered = text(row, "Letterboxd URI"), text(row, "Date")
+    flags: list[str] = []
+    written = row.get("Watched Date") or entered
+    time = timestamps.if_readable(timestamps.iso, written, flags)
+    review = row.get("Review", "")
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=kind,
+        identity=(listed, address),
+        time=time,
+        title=row["Name"] or None,
+        content=texts.html_to_text(review) if review else None,
+        metadata=chats.kept(
+            {
+                "url": address,
+                "year": row["Year"],
+                "list": listed,
+                "entered_on": entered,
+                "watched_on": row.get("Watched Date", ""),
+                "rewatch": row.get("Rewatch") == "Yes",
+                "labels": [tag for part in row.get("Tags", "").split(",") if (tag := part.strip())],
+                "flags": flags,
+                "time_text": written if flags else "",
+                **_rating(row.get("Rating", "")),
+            }
+        ),
+        mutable=True,
+    )
+
+
+def _kind(row: dict[str, str], member: Member) -> tuple[RecordType, str]:
+    if "Review" in row:
+        return RecordType.REVIEW, "reviews"
+    if "Watched Date" in row:
+        return RecordType.PLAY, "diary"
+    if "Rating" in row:
+        return RecordType.REVIEW, "ratings"
+    name = PurePosixPath(member.path).stem.casefold()
+    if "watchlist" in name:
+        return RecordType.LIST_ITEM, "watchlist"
+    if name == "films" or "like" in name:
+        return RecordType.LIST_ITEM, "likes"
+    return RecordType.LIST_ITEM, "watched"
+
+
+def _rating(stars: str) -> dict[str, object]:
+    try:
+        return {"rating": float(stars), "rating_max": 5} if stars else {}
+    except ValueError:
+        return {"exported_rating": stars}
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * (tables.columns(head) >= _NEEDED)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Films on Letterboxd",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.csv",),
+    looks_like=_looks_like,
+    reader=CsvRows(),
+    record=to_record,
+    products=("Letterboxd",),
+    record_types=(RecordType.PLAY, RecordType.REVIEW, RecordType.LIST_ITEM),
+    fields=_NEEDED | _OTHERS,
+)

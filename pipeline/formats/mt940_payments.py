@@ -1,0 +1,178 @@
+"""MT940 and MT942 (SWIFT): the bookings of an account, as banks give them out.
+
+A booking is its line `:61:` and what follows it up to the next: a line that goes on with it, and
+`:86:`, what it was for. The mark is `C` or `D`, `RC` and `RD` for reversals, and may be followed by
+the currency's third letter. German banks write `:86:` in fields (`106?00…?20…?32…`, DFÜ-Abkommen
+annex 3), Dutch ones in words between slashes (`/TRTP/…/NAME/…/REMI/…`), others as they like.
+Source: SWIFT's Category 9, MT 940; the test files of WoLpH/mt940, `mt940_tests`.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from pipeline import chats, peek, timestamps
+from pipeline.format import Format
+from pipeline.readers.blocks import Blocks
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, Instant, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "mt940.payments"
+_LINE = re.compile(
+    r":61:\s?(?P<year>\d\d)(?P<month>\d\d)(?P<day>\d\d)(?P<booked>\d{4})?(?P<mark>R?[DC])"
+    r"(?P<funds>[A-Z])?\s?(?P<sum>\d[\d,.]{0,20})(?P<kind>[A-Z][A-Z0-9]{3})?(?P<rest>[^\n]*)"
+    r"(?:\n(?P<more>(?!:86:).*))?",
+    re.DOTALL | re.IGNORECASE,
+)
+_CODE = re.compile(r"(\d{3})([^\w\s/])(?=\d\d)")
+_WORD = re.compile(r"/(TRTP|IBAN|BIC|NAME|REMI|EREF|CSID|MARF|ORDP|BENM|RTRN|ISDT|CNTP)/")
+_CURRENCY = re.compile(r"[CD]\d{6}([A-Z]{3})")
+_BODY = re.compile(rb"(?:^|\n)(?::|\{4:\s*\n?:)(?:20|25|28C?|60[FM]|61|62[FM]):")
+_LATEST = 79
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One booking."""
+    entry = item.value.replace("\r\n", "\n").rstrip()
+    line, _, purpose = entry.partition("\n:86:")
+    found = _LINE.fullmatch(line.strip())
+    if found is None:
+        raise BadValue(Reason.BAD_SHAPE, "a line ':61:' is not as SWIFT has it")
+    flags: list[str] = []
+    valued = "".join(found.group("year", "month", "day"))
+    time = timestamps.if_readable(_booked, valued + (found["booked"] or ""), flags)
+    told = _purpose(purpose)
+    account = item.around.get("account", "").strip()
+    reference, _, own = found["rest"].partition("//")
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.PAYMENT,
+        identity=(account, line.strip(), purpose.strip()),
+        time=time,
+        title=told.get("party") or told.get("purpose") or None,
+        content=purpose.strip() or None,
+        metadata=chats.kept(
+            {
+                "amount": _amount(found, item.around.get("balance", "")),
+                "merchant": told.pop("party", ""),
+                "description": told.pop("purpose", ""),
+                "value_date": valued,
+                "account": account,
+                "kind": found["kind"],
+                "reversal": found["mark"].upper().startswith("R"),
+                "reference": reference.strip(),
+                "bank_reference": own.strip(),
+                "supplement": (found["more"] or "").strip(),
+                "flags": flags,
+                "time_text": valued if flags else "",
+                **told,
+            }
+        ),
+    )
+
+
+def _booked(written: str) -> Instant:
+    """The day it was booked, in the year that lies nearest to the day of its value.
+
+    Banks that count 30 days a month have a value on the 30th of February: then it is the year's.
+    """
+    year = int(written[:2]) + (1900 if int(written[:2]) > _LATEST else 2000)
+    valued = _date(year, written[2:6])
+    near = (_date(year + n, written[6:]) for n in ((0, -1, 1) if valued else (0,)))
+    days = [one for one in near if one is not None] or ([valued] if valued else [])
+    if not days:
+        raise BadValue(Reason.BAD_TIME, "neither the day of booking nor that of value exists")
+    meant = min(days, key=lambda one: abs((one - valued).days) if valued else 0)
+    return msgspec.structs.replace(timestamps.iso(meant.isoformat()), text=written)
+
+
+def _date(year: int, month_day: str) -> date | None:
+    try:
+        return date(year, int(month_day[:2]), int(month_day[2:]))
+    except ValueError:
+        return None
+
+
+def _amount(found: re.Match[str], balance: str) -> dict[str, Any]:
+    """The sum with its sign; the currency is that of the balance above."""
+    digits = found["sum"]
+    whole, _, part = digits.rpartition("," if "," in digits else ".")
+    whole, part = (whole, part) if whole else (part, "")
+    value = re.sub("[.,]", "", whole) + (f".{part}" if part else "")
+    credit = found["mark"].upper() in ("C", "RD")
+    currency = _CURRENCY.search(balance)
+    return {
+        "value": value if credit else f"-{value}",
+        "currency": currency[1] if currency else None,
+        "text": found["mark"] + (found["funds"] or "") + found["sum"],
+    }
+
+
+def _purpose(written: str) -> dict[str, Any]:
+    """Who and what for, out of `:86:`."""
+    joined = "".join(line.strip("\r") for line in written.split("\n"))
+    if code := _CODE.match(joined):
+        return _by_number(joined[code.end() - 1 :], code[1], code[2])
+    if _WORD.search(joined):
+        parts = _WORD.split(joined)
+        said = dict(zip(parts[1::2], parts[2::2], strict=True))
+        return {
+            "party": said.get("NAME", "").strip(),
+            "purpose": said.get("REMI", "").strip(),
+            "party_account": said.get("IBAN", "").strip(),
+            "purpose_fields": {name: text.strip() for name, text in said.items() if text.strip()},
+        }
+    return {"purpose": " ".join(written.split())}
+
+
+def _by_number(fields: str, code: str, mark: str) -> dict[str, Any]:
+    """`?00` what kind, `?20` to `?29` and `?60` to `?63` what for, `?30` to `?33` who."""
+    found: dict[str, str] = {}
+    for field in fields.split(mark)[1:]:
+        found[field[:2]] = found.get(field[:2], "") + field[2:]
+    purpose = "".join(
+        text for number, text in found.items() if number[:1] == "2" or number[:1] == "6"
+    )
+    return {
+        "party": (found.get("32", "") + found.get("33", "")).strip(),
+        "purpose": purpose.strip(),
+        "party_bank": found.get("30", "").strip(),
+        "party_account": found.get("31", "").strip(),
+        "posting_text": found.get("00", "").strip(),
+        "posting_code": code,
+    }
+
+
+def _looks_like(head: Head) -> int:
+    """A statement's reference and, of it, an account, a balance or a booking."""
+    found = {tag[-4:] for tag in _BODY.findall(peek.text_of(head)[:16_384].replace(b"\r", b""))}
+    return 2 * (len(found) > 2)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Bookings of an account, as MT940 (SWIFT)",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.(sta|mt9|mt940|mt942|940|942|swi|txt|fin|pre|asc)",),
+    looks_like=_looks_like,
+    reader=Blocks(
+        kind="mt940",
+        begin=r"(?<=[\r\n]):61:",
+        stop=r"(?<=[\r\n])(?::25P?:(?P<account>[^\r\n]{0,80})|:60[FM]:(?P<balance>[^\r\n]{0,40})"
+        r"|:(?!86:)\d\d[A-Z]?:|-\}?[ \t]{0,8}(?=[\r\n]|\Z)|\{1:)",
+    ),
+    record=to_record,
+    products=("statements of banks",),
+    vintages=("MT940", "MT942"),
+    record_types=(RecordType.PAYMENT,),
+    repeats=True,
+)

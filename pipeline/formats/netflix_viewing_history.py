@@ -1,0 +1,62 @@
+"""Netflix: `NetflixViewingHistory.csv`, which anyone can download at once from the account's page.
+
+`Title,Date` and no more. Days are spelt as the country does: `24.01.23`, `4/21/25`, `21/04/2025`,
+`2023-01-24`; after a program for tables wrote the file, in two ways (leepeuker/movary issue 259,
+jensb89/Netflix-to-Trakt-Import issues 30 and 47, tegon/traktflix issue 13). Nothing says at what
+time something was played; a title played twice on a day is two plays.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from pipeline import chats, day_order, netflix, tables, timestamps
+from pipeline.fields import text
+from pipeline.format import Format
+from pipeline.readers.csv_days import CsvDays
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "netflix.viewing_history"
+_NAMED = r"(.+/)?[^/]*Netflix[^/]*History[^/]*\.csv"
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One play; without a day that can be read it is one all the same, and says so."""
+    row: dict[str, str] = item.value
+    title_column, day_column = tuple(row)[:2]
+    title, day = text(row, title_column), text(row, day_column)
+    flags: list[str] = []
+    read = partial(day_order.read, orders=item.around["orders"])
+    time = timestamps.if_readable(read, day.strip(), flags)
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.PLAY,
+        identity=(title, day),
+        time=time,
+        title=title or None,
+        metadata=chats.kept({"flags": flags, "time_text": day if flags else ""}),
+    )
+
+
+def _looks_like(head: Head) -> int:
+    """Two columns, whatever a language calls them: the file's name says whose they are."""
+    return 2 * (len(tables.ordered_columns(head)) == 2)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="What was watched on Netflix, by day (NetflixViewingHistory.csv)",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(_NAMED,),
+    looks_like=_looks_like,
+    reader=CsvDays(nth=1),
+    record=to_record,
+    hints=(_NAMED,),
+    products=(netflix.PRODUCT,),
+    record_types=(RecordType.PLAY,),
+    repeats=True,
+)

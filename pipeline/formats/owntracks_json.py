@@ -1,0 +1,62 @@
+"""OwnTracks as JSON: what the download button of its web page gives, `{user: {device: [message]}}`
+(Freika/dawarich#276), and what the Recorder answers, `{"count": n, "data": [message]}`, or
+`locations` in the place of `data` (owntracks/recorder, README: `ocat --format json`, the API).
+
+The messages are those of a `.rec` file (`pipeline.owntracks`), so that a position that is in both
+is one; the page adds `isotst`, `disptst` and the like.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import orjson
+
+from pipeline import owntracks
+from pipeline.format import Format
+from pipeline.readers.json_tree import JsonTree
+from schemas.files import Head, Member
+from schemas.records import DataType, Outcome, RawRecord, Rejection
+from schemas.vocabulary import RecordType
+
+_NAME = "owntracks.json"
+_KEY = rb"\s*\"[^\"\\]{0,200}\"\s*:\s*"
+_FIRST = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*\{(?:" + _KEY + rb"\{" + _KEY + rb"\[|"
+    rb"(?:" + _KEY + rb"\d+\s*,)?\s*\"(?:data|locations)\"\s*:\s*\[)"
+    rb"\s*\{[^{}\[\]]*\"_type\"\s*:\s*\"[^{}]*\"tst\"\s*:"
+)
+
+
+def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
+    """What one message says, and of whose device it is."""
+    fields: dict[str, Any] = item.value
+    whose = dict(zip(("user", "device"), item.around["keys"], strict=False))
+    text = orjson.dumps(fields, option=orjson.OPT_SORT_KEYS).decode()
+    for outcome in owntracks.meaning(fields, _NAME, str(fields.get("isorcv", "")), text):
+        if isinstance(outcome, Rejection):
+            yield outcome
+        else:
+            yield msgspec.structs.replace(outcome, metadata={**outcome.metadata, **whose})
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * (_FIRST.match(head.data) is not None)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Positions and regions of OwnTracks (JSON)",
+    version=1,
+    data_type=DataType.LOCATION,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonTree(paths=("*.*", "data", "locations")),
+    record=to_outcomes,
+    embed=False,
+    products=("OwnTracks",),
+    record_types=(RecordType.ACTIVITY, RecordType.PLACE),
+)

@@ -1,0 +1,76 @@
+"""Safari's export (18.2 and later, iOS and macOS): `History.json`, the visited pages.
+
+`metadata` says that Safari wrote it and that it is history; `history` has an entry a page and
+moment: microseconds since 1970, how often the page was opened, and what redirected to or from it.
+Names of the files are localised, and profiles have their own. Source: Apple's documentation,
+"Importing data exported from Safari" (Safari Services).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from pipeline import browser_visits, chats, peek, timestamps
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "safari.export"
+_NEEDED = frozenset({"url", "time_usec"})
+#: `visits_count` in the documentation, `visit_count` in the files.
+_COUNTS = ("visit_count", "visits_count")
+_KEPT = ("destination_url", "source_url", "latest_visit_was_load_failure", *_COUNTS)
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """The latest visit of a page, as far as Safari tells them apart."""
+    fields: dict[str, Any] = item.value
+    when = chats.key(fields, "time_usec")
+    flags: list[str] = []
+    time = timestamps.if_readable(partial(timestamps.epoch, unit="us"), when, flags)
+    said: dict[str, Any] = {"title": fields.get("title")}
+    said |= {name: fields.get(name) for name in _KEPT}
+    said["latest_visit_was_http_get"] = fields.get("latest_visit_was_http_get")
+    said |= {"flags": flags, "time_text": when} if flags else {}
+    for end in ("destination", "source"):
+        said[f"{end}_at"] = _moment(fields.get(f"{end}_time_usec"))
+    return browser_visits.visit(_NAME, fields, time, when, said)
+
+
+def _moment(number: object) -> str | None:
+    if type(number) is not int:
+        return None
+    return timestamps.utc_text(timestamps.epoch(number, "us"))
+
+
+def _looks_like(head: Head) -> int:
+    found = peek.first_items(head, "history")
+    keys = peek.top_keys(head)
+    shaped = any(isinstance(one, dict) and one.keys() >= _NEEDED for one in found)
+    return 2 * (shaped and "metadata" in keys)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Visited pages from Safari's export (History.json)",
+    version=1,
+    data_type=DataType.BROWSER,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(path="history"),
+    record=to_record,
+    hints=(r"(.+/)?History[^/]*\.json",),
+    products=("Safari",),
+    record_types=(RecordType.VISIT,),
+    fields=_NEEDED
+    | {
+        "title",
+        *_KEPT,
+        "destination_time_usec",
+        "source_time_usec",
+        "latest_visit_was_http_get",
+    },
+)

@@ -1,0 +1,106 @@
+"""A conversation of Signal Desktop saved as JSON by sigtop: an array of its messages.
+
+They are as Signal Desktop's database has them: `sent_at` in milliseconds, `type` incoming or
+outgoing, people as numbers or ids. A message is who its id says. Source: tbvdm/sigtop, issue 85;
+the names are those of Signal Desktop's `MessageAttributesType`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from pipeline import chats, peek, timestamps
+from pipeline.fields import optional_text
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME, _SERVICE = "signal.desktop", "signal.desktop"
+_DIRECTIONS = {"incoming": "in", "outgoing": "out"}
+_CALL = "call-history"
+_TAKEN = frozenset(
+    {"id", "body", "sent_at", "conversationId", "attachments", "reactions", "recipients"}
+    | {"source", "sourceServiceId", "sourceUuid", "deletedForEveryone"}
+)
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One message, a call, or a change that the app notes."""
+    fields: dict[str, Any] = item.value
+    number, sent = chats.key(fields, "id"), chats.key(fields, "sent_at")
+    kind, chat = optional_text(fields, "type") or "", str(fields.get("conversationId") or "")
+    direction = _DIRECTIONS.get(kind)
+    metadata = {
+        "sender": _sender(fields, direction),
+        "recipients": [chats.person(None, one) for one in fields.get("recipients") or () if one],
+        "conversation": chat,
+        "conversation_title": PurePosixPath(member.path).stem,
+        "message_id": number,
+        "direction": direction,
+        "attachments": [_file(one) for one in fields.get("attachments") or ()],
+        "reactions": [_reaction(one) for one in fields.get("reactions") or ()],
+        "deleted": fields.get("deletedForEveryone"),
+        **chats.rest(fields, _TAKEN),
+    }
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=_type(kind, direction),
+        identity=(_SERVICE, number),
+        time=timestamps.epoch(sent, "ms"),
+        content=optional_text(fields, "body") or None,
+        metadata=chats.kept(metadata),
+        related=chats.in_conversation(_SERVICE, chat) if chat else (),
+        mutable=True,
+    )
+
+
+def _type(kind: str, direction: str | None) -> RecordType:
+    if kind == _CALL:
+        return RecordType.CALL
+    return RecordType.ACTIVITY if direction is None else RecordType.MESSAGE
+
+
+def _sender(fields: Mapping[str, Any], direction: str | None) -> dict[str, Any] | None:
+    service = fields.get("sourceServiceId") or fields.get("sourceUuid")
+    phone = optional_text(fields, "source")
+    who = chats.kept({"handle": str(service) if service else None, "phone": phone})
+    return {**who, **chats.kept({"self": direction == "out"})} if who else None
+
+
+def _file(value: Mapping[str, Any]) -> dict[str, Any]:
+    path = optional_text(value, "path")
+    name = value.get("fileName") or (path or "unnamed").rsplit("/", 1)[-1]
+    found = {"name": name, "media_type": value.get("contentType"), "size": value.get("size")}
+    return chats.kept({**found, "path": path})
+
+
+def _reaction(value: Mapping[str, Any]) -> dict[str, Any]:
+    person = chats.person(None, value.get("fromId"))
+    return chats.kept({"reaction": value.get("emoji"), "person": person})
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * any(map(_is_message, peek.first_items(head, "", 10)))
+
+
+def _is_message(item: Any) -> bool:
+    return isinstance(item, dict) and {"id", "type", "sent_at", "conversationId"} <= item.keys()
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Signal Desktop: a conversation saved by sigtop",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(),
+    record=to_record,
+    products=("Signal Desktop", "sigtop"),
+    record_types=(RecordType.MESSAGE, RecordType.ACTIVITY, RecordType.CALL),
+)

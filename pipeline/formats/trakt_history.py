@@ -1,0 +1,72 @@
+"""Trakt's export: `watched-history-<n>.json`, an array of the films and episodes that were seen.
+
+`{id, watched_at, action, type, movie | episode + show}`; `action` is how it came in (`scrobble`,
+`checkin`, `watch`). Source: the tests of importers of the zip that Trakt gives out since 2025
+("TraktExportTest", "ParseTraktExportTests") and the documentation of its API (`/sync/history`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import chats, peek, timestamps, trakt
+from pipeline.fields import optional_text
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "trakt.history"
+_NEEDED = frozenset({"id", "watched_at"})
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One film or episode, by the number of the play."""
+    fields: dict[str, Any] = item.value
+    flags: list[str] = []
+    written = optional_text(fields, "watched_at")
+    time = timestamps.if_readable(timestamps.iso, written, flags)
+    title, said = trakt.thing(fields)
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.PLAY,
+        identity=(chats.key(fields, "id"),),
+        time=time,
+        title=title,
+        metadata=chats.kept(
+            {
+                **said,
+                "action": fields.get("action"),
+                "flags": flags,
+                "time_text": written if flags else None,
+                **chats.rest(fields, _NEEDED | {"type", "action", *trakt.KINDS}),
+            }
+        ),
+    )
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * any(
+        isinstance(one, dict)
+        and one.keys() >= _NEEDED
+        and not one.keys().isdisjoint(("movie", "episode"))
+        for one in peek.first_items(head)
+    )
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Films and episodes seen, on Trakt",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(),
+    record=to_record,
+    hints=(r"(.+/)?watched-history[^/]*\.json",),
+    products=("Trakt",),
+    record_types=(RecordType.PLAY,),
+    fields=_NEEDED | {"type", "action", *trakt.KINDS},
+)

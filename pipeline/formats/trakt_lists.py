@@ -1,0 +1,88 @@
+"""Trakt's export: ratings, and what was put on the watchlist, a list or into the collection.
+
+An array of entries with `rated_at` and `rating` (1 to 10), with `listed_at`, or with
+`collected_at`; names of the files vary, so that the entry tells. Source: the documentation of
+Trakt's API (`/sync/ratings`, `/sync/watchlist`, `/sync/collection`), which the export repeats.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Any
+
+from pipeline import chats, peek, timestamps, trakt
+from pipeline.fields import optional_text
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "trakt.lists"
+_TIMES = ("rated_at", "listed_at", "collected_at")
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One rating, or one entry of a list."""
+    fields: dict[str, Any] = item.value
+    when = next((name for name in _TIMES if name in fields), None)
+    if when is None:
+        raise BadValue(Reason.MISSING_FIELD, "no time of a rating or a list")
+    flags: list[str] = []
+    written = optional_text(fields, when)
+    time = timestamps.if_readable(timestamps.iso, written, flags)
+    title, said = trakt.thing(fields)
+    rated = when == "rated_at"
+    listed = PurePosixPath(member.path).stem
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.REVIEW if rated else RecordType.LIST_ITEM,
+        identity=(when if rated else listed, written or "", _ids(fields), title or ""),
+        time=time,
+        title=title,
+        content=optional_text(fields, "notes") or None,
+        metadata=chats.kept(
+            {
+                **said,
+                "list": None if rated else listed,
+                "flags": flags,
+                "time_text": written if flags else None,
+                "rating_max": 10 if "rating" in fields else None,
+                **chats.rest(fields, {"type", "notes", *_TIMES, *trakt.KINDS}),
+            }
+        ),
+        mutable=True,
+    )
+
+
+def _ids(fields: dict[str, Any]) -> str:
+    """Who each of the things is, by Trakt's own number."""
+    things = ((kind, fields.get(kind)) for kind in trakt.KINDS)
+    numbers = ((kind, (one.get("ids") or {}).get("trakt")) for kind, one in things if one)
+    return " ".join(f"{kind} {number}" for kind, number in numbers if number is not None)
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * any(
+        isinstance(one, dict)
+        and not one.keys().isdisjoint(_TIMES)
+        and any(isinstance(one.get(kind), dict) and "ids" in one[kind] for kind in trakt.KINDS)
+        for one in peek.first_items(head)
+    )
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Ratings and lists on Trakt",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(),
+    record=to_record,
+    products=("Trakt",),
+    record_types=(RecordType.REVIEW, RecordType.LIST_ITEM),
+)

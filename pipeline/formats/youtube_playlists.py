@@ -1,0 +1,87 @@
+"""The owner's playlists on YouTube, a row each: `playlists/playlists.csv` of Takeout since 2023.
+
+Names of columns are in the account's language. Their order is: the playlist's id, whether new
+videos come first, its title and the language of that, what is told of some (a description), two
+times, the order of its videos, who may see it (A-EDev/Flow, pull request 989). A row is known by
+its id and by two times side by side; what stands between the first three cells and the times is
+kept under the names of the columns.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pipeline import tables, timestamps, youtube
+from pipeline.format import Format
+from pipeline.readers.csv_rows import CsvRows
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "youtube.playlists"
+_ID = re.compile(r"(?:PL|LL|WL|FL|UU|OL|RD)[\w-]*", re.ASCII)
+_FIRST_TIME = 4
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One playlist, which is the same that a table of its videos names."""
+    cells = list(item.value.values())
+    if not cells or not cells[0]:
+        raise BadValue(Reason.MISSING_FIELD, "nothing in the column of the playlist's id")
+    at = _times(cells)
+    if at is None:
+        raise BadValue(Reason.BAD_TIME, "no two times side by side")
+    details = dict(list(item.value.items())[3:at])
+    said = {
+        "playlist_id": cells[0],
+        "updated_at": timestamps.utc_text(timestamps.iso(cells[at + 1])),
+        "details": {tables.snake(name): cell for name, cell in details.items() if cell},
+        "add_to_top": cells[1],
+        "video_order": cells[at + 2] if len(cells) > at + 2 else "",
+        "visibility": cells[at + 3] if len(cells) > at + 3 else "",
+    }
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.PLAYLIST,
+        identity=(youtube.SERVICE, cells[0]),
+        time=timestamps.iso(cells[at]),
+        title=cells[2] or None,
+        metadata={name: value for name, value in said.items() if value},
+        mutable=True,
+    )
+
+
+def _times(cells: Sequence[str]) -> int | None:
+    """The place of the first of two times."""
+    for at in range(_FIRST_TIME - 1, len(cells) - 1):
+        if youtube.MOMENT.fullmatch(cells[at]) and youtube.MOMENT.fullmatch(cells[at + 1]):
+            return at
+    return None
+
+
+def _is_playlist(cells: Sequence[str]) -> bool:
+    if len(cells) < _FIRST_TIME + 2 or not _ID.fullmatch(cells[0]):
+        return False
+    return _times(cells) is not None
+
+
+def _looks_like(head: Head) -> bool:
+    return youtube.some_row(head, _is_playlist)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="YouTube playlists (Takeout)",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.csv",),
+    looks_like=_looks_like,
+    reader=CsvRows(),
+    record=to_record,
+    products=("Google Takeout: YouTube",),
+    record_types=(RecordType.PLAYLIST,),
+)

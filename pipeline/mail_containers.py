@@ -1,0 +1,97 @@
+"""Containers in which a mail's own text and attachments lie: `winmail.dat`, signed S/MIME bodies.
+
+What is opened joins the mail: its text where the mail has none, its files behind the attachments
+that the mail names, so that those keep their places. What can't be opened (it is encrypted, or
+damaged) is flagged `container_not_opened`, since the mail says more than is searched.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from asn1crypto import cms
+
+from pipeline import documents, mail, tnef
+from schemas.errors import BadValue
+
+NOT_OPENED = "container_not_opened"
+_SMIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+_ENCRYPTED = frozenset({"application/pgp-encrypted"})
+#: Signed within signed: a list's server puts its own signature round a mail's.
+_DEPTH = 5
+#: What the library is seen to raise on damaged bytes.
+_DAMAGE = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
+
+
+def opened(message: mail.Message) -> mail.Message:
+    """The mail with what lies in its containers."""
+    for part in message.parts:
+        name = part.name.lower()
+        if part.media_type in tnef.MEDIA_TYPES or name == "winmail.dat":
+            message = _with_tnef(message, part)
+        elif part.media_type in _SMIME or name == "smime.p7m":
+            message = _with_signed(message, part)
+        elif part.media_type in _ENCRYPTED:
+            message = _flagged(message)
+    return message
+
+
+def _flagged(message: mail.Message) -> mail.Message:
+    return msgspec.structs.replace(message, flags=tuple(sorted({*message.flags, NOT_OPENED})))
+
+
+def _with_tnef(message: mail.Message, part: mail.Part) -> mail.Message:
+    found = tnef.opened(part.data)
+    if found is None:
+        return _flagged(message)
+    page = mail.read_text(found.page, None, is_html=True)[0] if found.page else ""
+    files = [
+        mail.Part(media_type=file.media_type, name=file.name, data=file.data, disposition="tnef")
+        for file in found.files
+    ]
+    said = found.text.replace("\r\n", "\n").strip()
+    unread = False
+    if found.rtf and not (message.plain or message.html or said or page):
+        said = documents.extract_text(found.rtf, "application/rtf").text or ""
+        files.insert(0, mail.Part(media_type="application/rtf", name="body.rtf", data=found.rtf))
+        unread = not said
+    message = msgspec.structs.replace(
+        message,
+        plain=message.plain or ("" if message.html else said),
+        html=message.html or ("" if message.plain else page),
+        parts=(*message.parts, *files),
+    )
+    return _flagged(message) if found.damaged or unread else message
+
+
+def _with_signed(message: mail.Message, part: mail.Part) -> mail.Message:
+    inner = _inner(part.data)
+    if inner is None:
+        return _flagged(message)
+    return msgspec.structs.replace(
+        message,
+        plain=message.plain or ("" if message.html else inner.plain),
+        html=message.html or ("" if message.plain else inner.html),
+        parts=(*message.parts, *inner.parts),
+        flags=tuple(sorted({*message.flags, *inner.flags})),
+    )
+
+
+def _inner(data: bytes, depth: int = 1) -> mail.Message | None:
+    """The MIME entity that a signature is round; None of what is encrypted or damaged."""
+    try:
+        content = cms.ContentInfo.load(data)
+        if content["content_type"].native != "signed_data":
+            return None
+        signed = content["content"]["encap_content_info"]["content"].native
+    except _DAMAGE:
+        return None
+    if not isinstance(signed, bytes):
+        return None
+    try:
+        found = mail.parse(signed)
+    except BadValue:
+        return None
+    (only,) = found.parts if len(found.parts) == 1 else (None,)
+    if only is not None and only.media_type in _SMIME and depth < _DEPTH:
+        return _inner(only.data, depth + 1) or _flagged(found)
+    return found
