@@ -128,6 +128,8 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     repeats: bool = False
     """Whether two items that are the same are two facts (two plays in one minute), so that each
     has an occurrence number. False: they are one fact, written twice."""
+    unread: str = ""
+    """For people: what else such a file holds, which is not read, and which file to drop for it."""
     beside: Beside | None = None
     """What other files of the export add to a record: metadata, flags, relations.
 

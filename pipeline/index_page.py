@@ -5,7 +5,8 @@ by its structure: reference 2, and pages that public projects read. Sections `se
 are products, their folder in an `<h1>` or in `data-folder-name`; elements of the classes
 `extracted-folder-name` and `extracted-file-name` hold names, one blank before them. A folder's
 files lie in the element that its row is in, or follow its name. A `failure-message` behind a file
-says that Google could not export it. Where none of this is there, relative links count.
+says that Google could not export it. Where none of this is there, relative links count, if the
+page lies where only Takeout puts it.
 
 The page may be anybody's: it is read in blocks, by one pattern that never goes back, since parsers
 that build a tree take quadratic time on what was made to hurt them.
@@ -36,6 +37,7 @@ _BLOCK = 1024 * 1024
 
 #: Pages of Notion lie there too, and end with their id.
 _PLACE = re.compile(r"(Takeout/)?(?!.* [0-9a-f]{32}\.html)[^/]+\.html?", re.IGNORECASE | re.DOTALL)
+_OWN_PLACE = re.compile(r"Takeout/[^/]+|archive_browser\.html?", re.IGNORECASE | re.DOTALL)
 _TOKEN = re.compile(r"<!--|-->|<(/?)([a-zA-Z][a-zA-Z0-9]*+)([^<>]*+)>")
 _ATTRIBUTE = re.compile(r"""\b([a-z-]+)\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s"'=<>]++)""")
 _WORTH = re.compile(r"extracted-|service-detail|file-leaf|failure-|data-folder-name|\bhref")
@@ -70,8 +72,12 @@ def has_its_place(path: str) -> bool:
     return _PLACE.fullmatch(path.rsplit("!/", 1)[-1]) is not None
 
 
-def entries(file: Path) -> list[Entry]:
-    """The files that a page lists with their folders; none if it can't be understood."""
+def entries(file: Path, path: str) -> list[Entry]:
+    """The files that a page lists with their folders; none if it can't be understood.
+
+    `path` is the member's own. Relative links alone make no such page, unless it lies in
+    `Takeout/`, where nobody else puts one, or has the page's English name.
+    """
     size = file.stat().st_size
     if size > _MOST_BYTES or (size > _MOST_UNMARKED and not _is_marked(file)):
         return []
@@ -80,7 +86,8 @@ def entries(file: Path) -> list[Entry]:
         page.take(before, token)
         if page.beyond:
             return []
-    return page.entries or page.links
+    ours = _OWN_PLACE.fullmatch(path.rsplit("!/", 1)[-1]) is not None
+    return page.entries or (page.links if ours else [])
 
 
 def _is_marked(file: Path) -> bool:

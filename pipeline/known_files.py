@@ -45,6 +45,32 @@ def _is_html(head: Head) -> bool:
     return peek.text_of(head)[:1] == b"<"
 
 
+def _holds(*marks: bytes) -> Callable[[Head], bool]:
+    """Whether the head of a page has all of these: a name alone may be anybody's file."""
+    return lambda head: _is_html(head) and all(mark in head.data for mark in marks)
+
+
+def _is_page_of_meta(head: Head) -> bool:
+    marks = (b"uiBoxWhite", b"_a6-", b"acebook", b"nstagram")
+    return _is_html(head) and any(mark in head.data for mark in marks)
+
+
+def _is_page_of_chatgpt(head: Head) -> bool:
+    return _is_html(head) and (b"jsonData" in head.data or b"ChatGPT" in head.data)
+
+
+def _is_write_ahead_log(head: Head) -> bool:
+    return head.data.startswith((b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83"))
+
+
+#: A line of time and one of address, as TikTok's export has them as text.
+_TIKTOK = re.compile(rb"\s*Date: [^\r\n]+\s+(Video )?Link: https://(www|m|vm)\.tiktokv?\.com/")
+
+
+def _is_text_of_tiktok(head: Head) -> bool:
+    return _TIKTOK.search(peek.text_of(head)[:4096]) is not None
+
+
 def _has_named_lines(head: Head) -> bool:
     return re.match(rb"\s*[A-Z][\w -]*: ", peek.text_of(head)) is not None
 
@@ -78,14 +104,20 @@ KNOWN_FILES: tuple[KnownFile, ...] = (
     ),
     KnownFile(
         reason=Reason.TWIN,
-        paths=(r"(.+/)?Keep/[^/]+\.html", r"(.+/)?Takeout/Google (Keep|Notizen)/[^/]+\.html"),
+        paths=(r"(.+/)?Takeout/(Keep|Google Keep|Google Notizen)/[^/]+\.html",),
         looks_like=_is_html,
         says="the page of a note; the same note is in the .json beside it",
+    ),
+    KnownFile(  # in the account's language the folder has any name
+        reason=Reason.TWIN,
+        paths=(r"(.+/)?[^/]+/[^/]+\.html",),
+        looks_like=_holds(b'<div class="note"><div class="heading"'),
+        says="the page of a note of Google Keep; the same note is in the .json beside it",
     ),
     KnownFile(
         reason=Reason.TWIN,
         paths=(r"(.+/)?chat\.html",),
-        looks_like=_is_html,
+        looks_like=_is_page_of_chatgpt,
         says="a page that shows ChatGPT's conversations; the same are in conversations.json",
     ),
     KnownFile(
@@ -95,7 +127,7 @@ KNOWN_FILES: tuple[KnownFile, ...] = (
     ),
     KnownFile(
         reason=Reason.ENCRYPTED,
-        paths=(r"(.+/)?msgstore[^/]*\.db\.crypt\d*",),
+        paths=(r"(.+/)?[^/]+\.(db|json|mcrypt1|zip)\.crypt\d*",),
         says="an encrypted backup of WhatsApp: use Export chat in each chat, and drop the .txt or "
         ".zip that it makes",
     ),
@@ -120,9 +152,10 @@ KNOWN_FILES: tuple[KnownFile, ...] = (
         reason=Reason.ELSEWHERE,
         paths=(
             r"(.+/)?(your_facebook_activity|your_instagram_activity|connections)/.+\.html",
+            r"(.+/)?messages/(inbox|archived_threads|filtered_threads|message_requests)/.+\.html",
             r"(.+/)?start_here\.html",
         ),
-        looks_like=_is_html,
+        looks_like=_is_page_of_meta,
         says="the HTML flavour of a Meta export: ask for the download again, as JSON",
     ),
     KnownFile(
@@ -137,9 +170,33 @@ KNOWN_FILES: tuple[KnownFile, ...] = (
         looks_like=_is_html,
         says="the HTML flavour of a Telegram export: export again, as machine-readable JSON",
     ),
+    KnownFile(  # the folder was named anew
+        reason=Reason.ELSEWHERE,
+        paths=(r"(.+/)?messages\d*\.html",),
+        looks_like=_holds(b'class="page_wrap', b'class="history'),
+        says="the HTML flavour of a Telegram chat: export again, as machine-readable JSON",
+    ),
+    KnownFile(
+        reason=Reason.ELSEWHERE,
+        paths=(r"(.+/)?[^/]+\.txt",),
+        looks_like=_is_text_of_tiktok,
+        says="the text flavour of a TikTok export: ask for the download again, as JSON",
+    ),
+    KnownFile(
+        reason=Reason.ELSEWHERE,
+        paths=(r"(.+/)?[^/]+-wal",),
+        looks_like=_is_write_ahead_log,
+        says="the newest changes of the database beside it, which are not read: close the program, "
+        "so that it writes them there, and copy the database again",
+    ),
     KnownFile(
         reason=Reason.TWIN,
-        paths=(r"(.+/)?Your archive\.html", r"(.+/)?assets/.+\.(js|css|svg|png|woff2?)"),
+        paths=(
+            r"(.+/)?Your archive\.html",
+            r"(.+/)?twitter-[^/]+/assets/.+\.(js|css|svg|png|woff2?)",
+            r"(.+/)?assets/images/twemoji/.+\.(svg|png)",
+            r"(.+/)?assets/(js|fonts)/.+\.(js|css|woff2?)",
+        ),
         says="pages and their parts, to look at X's archive with; the records are in data/*.js",
     ),
     KnownFile(

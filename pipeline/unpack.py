@@ -21,7 +21,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 import msgspec
 import numpy as np
 
-from pipeline import sniff, tarwalk, zipdir
+from pipeline import sniff, tarwalk, zip_names, zipdir
 from pipeline.durable import put, written
 from pipeline.streams import (
     ArchiveLimits,
@@ -221,7 +221,7 @@ class _Walk:
     def _zip_entry(
         self, archive: ZipFile, info: ZipInfo, directory: zipdir.Directory, place: _Place
     ) -> Iterator[Member | Listed]:
-        name = _zip_name(info)
+        name = zip_names.name_of(info)
         ordinal, path = self._entry(place, shown(name))
         self._count(place)
         if self._have(ordinal, path):
@@ -415,16 +415,6 @@ def _too_many(limits: ArchiveLimits) -> Rejected:
 
 
 # ---- zip
-
-
-def _zip_name(info: ZipInfo) -> str:
-    """The name as it was meant: many tools write UTF-8 without saying so."""
-    if info.flag_bits & 0x800:
-        return info.orig_filename
-    try:
-        return info.orig_filename.encode("cp437").decode()
-    except UnicodeError:
-        return info.orig_filename
 
 
 def _inspect_zip(

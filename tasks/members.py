@@ -57,7 +57,7 @@ def _prepared(member: Member, work: Path) -> Readable | Listed:
     A text in another encoding than UTF-8 is written again as UTF-8, as `work/<ordinal>`; its
     locators are offsets in that text, and the encoding is kept with the file.
     """
-    if index_page.has_its_place(member.path) and (files := len(index_page.entries(member.file))):
+    if index_page.has_its_place(member.path) and (files := _listed_on(member)):
         return listed(member, Disposition.IGNORED, Reason.INDEX_PAGE, f"lists {files} files")
     head = head_of(member)
     encoding = _survey(member)
@@ -79,8 +79,13 @@ def _prepared(member: Member, work: Path) -> Readable | Listed:
         return listed(member, Disposition.UNKNOWN, reason, said)
     with member.file.open("rb") as source:
         context = found.reader.prepare(source, member)
-    notes = ("" if product else _other_shape(member.path), _guess(encoding))
+    notes = ("" if product else _other_shape(member.path), _guess(encoding), found.unread)
     return Readable(member=member, form=found, context=context, note="; ".join(filter(None, notes)))
+
+
+def _listed_on(member: Member) -> int:
+    """How many files the page of an export lists."""
+    return len(index_page.entries(member.file, member.path))
 
 
 def held(found: Readable, treatment: Treatment) -> Context:

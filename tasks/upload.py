@@ -186,7 +186,7 @@ class Cutter:
         found = members.prepare(member, self._work)
         if isinstance(found, Listed):
             if found.reason is Reason.INDEX_PAGE:
-                self._pages.append((member.ordinal, index_page.entries(member.file)))
+                self._pages.append((member.ordinal, index_page.entries(member.file, member.path)))
             return found
         row = _handled_row(found, verdict, members.held(found, self._treatment))
         self._files.append(row)

@@ -22,6 +22,8 @@ TREE = {
     },
     "Chrome": {"": ["Verlauf.json"]},
 }
+#: Where the page lies.
+PLACE = "Takeout/archive_browser.html"
 PATHS = [
     "Google Fotos/print-subscriptions.json",
     "Google Fotos/Fotos von 2019/a & b.jpg",
@@ -79,7 +81,7 @@ def test_gaps_and_parts_fill_the_numbers(numbers: set[tuple[int, int]]) -> None:
 def test_a_page_lists_files_with_their_folders(make: Callable[..., bytes], tmp_path: Path) -> None:
     file = tmp_path / "page"
     file.write_bytes(make(TREE))
-    found = index_page.entries(file)
+    found = index_page.entries(file, PLACE)
     assert [e.path for e in found] == PATHS
     assert [e.path for e in found if e.failed] == ["Google Fotos/Fotos von 2019/fort.jpg"]
 
@@ -87,7 +89,16 @@ def test_a_page_lists_files_with_their_folders(make: Callable[..., bytes], tmp_p
 def test_names_that_were_taken_apart_are_put_together(tmp_path: Path) -> None:
     file = tmp_path / "page"
     file.write_bytes(page({"P": {unicodedata.normalize("NFD", "Süd "): ["ü.jpg"]}}))
-    assert [e.path for e in index_page.entries(file)] == ["P/Süd/ü.jpg"]
+    assert [e.path for e in index_page.entries(file, PLACE)] == ["P/Süd/ü.jpg"]
+
+
+@pytest.mark.parametrize("path", ["index.html", "Notes.htm", "export.zip!/index.html"])
+def test_a_strangers_page_with_links_is_no_page_of_an_export(tmp_path: Path, path: str) -> None:
+    file = tmp_path / "page"
+    file.write_bytes(b'<html><a href="Notes/Pond.html">pond</a><a href="b/c.png">c</a></html>')
+    assert index_page.entries(file, path) == []
+    file.write_bytes(page(TREE))
+    assert index_page.entries(file, path)
 
 
 def test_without_its_structure_relative_links_count(tmp_path: Path) -> None:
@@ -97,7 +108,7 @@ def test_without_its_structure_relative_links_count(tmp_path: Path) -> None:
         b"<a href=\"Takeout/Mail/All%20mail.mbox\">mail</a><a href='./Fit/a.json?x=1'>fit</a>"
         b'<a href="lone.json">no folder</a><a href="../up/a">no</a><a href="//h/a/b">no</a>'
     )
-    assert [e.path for e in index_page.entries(file)] == ["Mail/All mail.mbox", "Fit/a.json"]
+    assert [e.path for e in index_page.entries(file, PLACE)] == ["Mail/All mail.mbox", "Fit/a.json"]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +120,7 @@ def test_without_its_structure_relative_links_count(tmp_path: Path) -> None:
 def test_a_page_that_says_nothing_claims_nothing(data: bytes, tmp_path: Path) -> None:
     file = tmp_path / "page"
     file.write_bytes(data)
-    assert index_page.entries(file) == []
+    assert index_page.entries(file, PLACE) == []
 
 
 def test_a_large_page_of_other_things_is_not_read_tag_by_tag(
@@ -118,11 +129,11 @@ def test_a_large_page_of_other_things_is_not_read_tag_by_tag(
     file, links = tmp_path / "page", b'<a href="a/b.json">b</a>'
     monkeypatch.setattr(index_page, "_MOST_UNMARKED", 1_000)
     file.write_bytes(links * 10)
-    assert len(index_page.entries(file)) == 10
+    assert len(index_page.entries(file, PLACE)) == 10
     file.write_bytes(links * 100)
-    assert index_page.entries(file) == []
+    assert index_page.entries(file, PLACE) == []
     file.write_bytes(links * 100 + page(TREE))
-    assert [e.path for e in index_page.entries(file)] == PATHS
+    assert [e.path for e in index_page.entries(file, PLACE)] == PATHS
 
 
 def test_tags_across_blocks_are_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +141,7 @@ def test_tags_across_blocks_are_read_whole(tmp_path: Path, monkeypatch: pytest.M
     file.write_bytes(page(TREE))
     for size in (90, 128, 257):
         monkeypatch.setattr(index_page, "_BLOCK", size)
-        assert [e.path for e in index_page.entries(file)] == PATHS
+        assert [e.path for e in index_page.entries(file, PLACE)] == PATHS
 
 
 @given(st.binary(max_size=2_000), st.integers(0, 1_500))
@@ -140,7 +151,9 @@ def test_any_bytes_are_survived(
     file = tmp_path_factory.getbasetemp() / "fuzzed"
     whole = page(TREE)
     file.write_bytes(whole[:at] + data + whole[at:])
-    assert all("/" in entry.path and "\0" not in entry.path for entry in index_page.entries(file))
+    assert all(
+        "/" in entry.path and "\0" not in entry.path for entry in index_page.entries(file, PLACE)
+    )
 
 
 @pytest.mark.parametrize(

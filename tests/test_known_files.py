@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pipeline.known_files import KNOWN_FILES, explain
-from schemas.files import Head
+from schemas.files import Head, Member
 from schemas.reasons import Reason
+from tasks import members
+from tests.reported_support import FOLDER
 
 
 def head(path: str, data: bytes = b"") -> Head:
@@ -27,14 +31,35 @@ CASES = {
     "Takeout/Google Photos/print-subscriptions.json": (b"{}", Reason.SETTINGS),
     "Takeout/Keep/Heron.html": (b"<html></html>", Reason.TWIN),
     "Takeout/Google Notizen/Heron.html": (b"<html></html>", Reason.TWIN),
+    "Takeout/Notatki/Heron.html": (
+        b'<html><body><div class="note"><div class="heading"><div class="meta-icons">',
+        Reason.TWIN,
+    ),
+    "chat.html": (b"<html><script>var jsonData = []", Reason.TWIN),
     "TikTok/Activity/Like List.txt": (b"Date: 2025-12-01 10:20:31 UTC\n", Reason.ELSEWHERE),
-    "chat.html": (b"<html></html>", Reason.TWIN),
     "apple_health_export/export_cda.xml": (b"<?xml?>", Reason.TWIN),
     "Databases/msgstore.db.crypt15": (b"\0", Reason.ENCRYPTED),
     "signal-2026-01-02-03-04-05.backup": (b"\0", Reason.ENCRYPTED),
     "mail.pst": (b"!BDN", Reason.ELSEWHERE),
+    "Databases/wa.db.crypt14": (b"\0", Reason.ENCRYPTED),
+    "Backups/backup_settings.json.crypt15": (b"\0", Reason.ENCRYPTED),
+    "your_facebook_activity/messages/inbox/a_1/message_1.html": (
+        b'<html><div class="pam uiBoxWhite noborder">',
+        Reason.ELSEWHERE,
+    ),
+    "messages/inbox/a_1/message_1.html": (b'<html><div class="_a6-g">', Reason.ELSEWHERE),
+    "chat with Ben/messages2.html": (
+        b'<!DOCTYPE html><div class="page_wrap"><div class="history">',
+        Reason.ELSEWHERE,
+    ),
+    "Watch History.txt": (
+        b"Date: 2026-01-02 03:04:05 UTC\nLink: https://www.tiktokv.com/share/video/1/\n\n",
+        Reason.ELSEWHERE,
+    ),
+    "profile/places.sqlite-wal": (b"\x37\x7f\x06\x82\0\0", Reason.ELSEWHERE),
+    "twitter-2026-01-02-ab/assets/images/x.png": (b"\x89PNG", Reason.TWIN),
+    "assets/images/twemoji/v/latest/72x72/1f98a.png": (b"\x89PNG", Reason.TWIN),
     "Mails/Boat plan.msg": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Reason.ELSEWHERE),
-    "your_facebook_activity/messages/inbox/a_1/message_1.html": (b"<html>", Reason.ELSEWHERE),
     "ChatExport_2026-01-02/messages.html": (b"<!DOCTYPE html>", Reason.ELSEWHERE),
     "Your archive.html": (b"<html>", Reason.TWIN),
     "MyData/Read Me First_AccountData.pdf": (b"%PDF-", Reason.SETTINGS),
@@ -63,8 +88,31 @@ def test_every_kind_of_wrong_file_has_a_case() -> None:
         ("Google Notizen/Heron.html", b"<html>"),
         ("TikTok/Ideas.txt", b"dance more\n"),
         ("my assets/list.csv", b"a,b\n"),
+        # a stranger's file or folder of the same name
+        ("assets/heron.png", b"\x89PNG"),
+        ("holiday/assets/images/heron.svg", b"<svg>"),
+        ("Keep/recipe.html", b"<html>Soup</html>"),
+        ("Takeout/Drive/notes.html", b'<html><p class="note">'),
+        ("chat.html", b"<html>We talk</html>"),
+        ("start_here.html", b"<html>The lake</html>"),
+        ("connections/trains.html", b"<html>At nine</html>"),
+        ("messages.html", b"<html>Hello</html>"),
+        ("notes-wal", b"of the wall"),
+        ("diary.txt", b"Date: 2026-01-02\nLink: https://example.org/"),
         ("catalogue.msg", b"msgid x\n"),
     ],
 )
 def test_others_are_left_alone(path: str, data: bytes) -> None:
     assert explain(head(path, data)) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("places.sqlite", "bookmarks"), ("History", "Bookmarks")]
+)
+def test_what_a_database_holds_besides_is_said(name: str, said: str, tmp_path: Path) -> None:
+    file = FOLDER / "144-browser-sqlite" / "input" / name
+    kind = "application/vnd.sqlite3"
+    member = Member(path=name, ordinal=0, file=file, size=1, sha256="0" * 64, media_type=kind)
+    found = members.prepare(member, tmp_path)
+    assert isinstance(found, members.Readable)
+    assert said in found.note

@@ -44,4 +44,5 @@ FORMAT = Format(
     record=to_record,
     products=("Chrome", "Edge", "Brave", "Chromium"),
     record_types=(RecordType.VISIT,),
+    unread="its downloads and words of search are not read; bookmarks are in the file Bookmarks",
 )

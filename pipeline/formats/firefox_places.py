@@ -39,4 +39,5 @@ FORMAT = Format(
     record=to_record,
     products=("Firefox",),
     record_types=(RecordType.VISIT,),
+    unread="its bookmarks are not read: drop a backup of them from Firefox's library (.json)",
 )
