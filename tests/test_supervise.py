@@ -162,7 +162,7 @@ def test_a_worker_that_can_not_start_is_named_and_nothing_stays(
     broken = supervise.Program(name="worker", command=("/bin/false",), order=10)
     monkeypatch.setattr(supervise, "_workers", lambda settings: [broken])
     with pytest.raises(ServiceDown, match=r"worker .*worker\.log"):
-        supervise.up(lake, say=silent, seconds=3)
+        supervise.up(lake, say=silent, seconds=60)
     assert supervise.state(lake) == []
     assert local.postmaster(lake.postgres_dir) is None
 
