@@ -109,7 +109,7 @@ def attempt(make: Callable[[], Record]) -> Record | Rejection:
         return Rejection(reason=Reason.BAD_SHAPE, detail=type(error).__name__)
 
 
-TIME_UNREADABLE = "time_unreadable"
+TIME_UNREADABLE = "time_unread"
 
 
 def dated(read: Callable[[], Instant], written: str) -> tuple[Instant | None, dict[str, Any]]:

@@ -192,7 +192,7 @@ def test_dates_that_tell_nothing_are_flagged() -> None:
 def test_what_cannot_be_dated_stays() -> None:
     (record, other) = read(chat("31/02/21, 9:00", "14/03/21, 9:00"))
     assert (record.time, record.content) == (None, "x")
-    assert record.metadata["flags"] == ["time_unreadable"]
+    assert record.metadata["flags"] == ["time_unread"]
     assert record.metadata["written_at"] == "31/02/21 9:00"
     assert other.time is not None
     (record, _) = read(chat("1/2/21, 9:00 xy", "14/03/21, 25:00 xy"))[::-1]

@@ -174,7 +174,7 @@ def _day(
             try:
                 return _date(said[kind], orders.get(kinds[kind]), kinds[kind])
             except BadValue:
-                flags.append("time_unreadable")
+                flags.append("time_unread")
                 return None
     return None
 

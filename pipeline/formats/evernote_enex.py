@@ -78,7 +78,7 @@ def _instant(written: str | None, flags: list[str]) -> Instant | None:
     try:
         return timestamps.iso(written)
     except BadValue:
-        flags.append("time_unreadable")
+        flags.append("time_unread")
         return None
 
 

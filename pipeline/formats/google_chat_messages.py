@@ -3,7 +3,7 @@
 Dates are prose in the account's language, with U+202F before AM and PM in newer files and day first
 in older ones. A deleted message has a `deleted_date` and may lack text and `created_date`
 (reference 2.12). A message whose time is missing or can't be read stays, undated; the text of a
-time that can't be read is kept, and flagged `time_unreadable`.
+time that can't be read is kept, and flagged `time_unread`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from schemas.vocabulary import RecordType, Relation
 _NAME = "google.chat_messages"
 _PROSE = re.compile(r"(?:[^\W\d]+,\s)?(?P<date>.+?)\sat\s(?P<clock>.+)")
 _DATES = ("created_date", "deleted_date")
-_UNREADABLE = "time_unreadable"
+_UNREADABLE = "time_unread"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:

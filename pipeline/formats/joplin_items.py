@@ -80,7 +80,7 @@ def _instant(fields: Mapping[str, str], name: str, flags: list[str]) -> Instant 
     try:
         return timestamps.iso(written) if written else None
     except BadValue:
-        flags.append("time_unreadable")
+        flags.append("time_unread")
         return None
 
 
@@ -99,7 +99,7 @@ def _metadata(fields: Mapping[str, str], kind: str, flags: list[str]) -> dict[st
         "todo": fields.get("is_todo") == "1",
         "due": _moment(fields, "todo_due", flags),
         "completed_at": _moment(fields, "todo_completed", flags),
-        "time_text": fields.get("created_time") if "time_unreadable" in flags else None,
+        "time_text": fields.get("created_time") if "time_unread" in flags else None,
         "flags": flags,
         "deleted": fields.get("deleted_time", "0") not in _NOTHING,
         **_place(fields),
@@ -114,7 +114,7 @@ def _moment(fields: Mapping[str, str], name: str, flags: list[str]) -> str | Non
     try:
         return timestamps.utc_text(timestamps.epoch(written, "ms"))
     except BadValue:
-        flags.append("time_unreadable")
+        flags.append("time_unread")
         return written
 
 

@@ -9,7 +9,7 @@ Re-exported chats keep their name, which with date, clock, sender and words is w
 The name is the file's; of a `_chat.txt` it is its folder's, its archive's, or the upload's where
 that is called after WhatsApp. A chat without a name is known by its first message, so that two
 such chats never share a message. A date or clock that can't be read leaves the message undated,
-flagged `time_unreadable`.
+flagged `time_unread`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from schemas.vocabulary import RecordType
 _NAME = "whatsapp.chat"
 _ANONYMOUS, _PRODUCT = "_chat", "whatsapp"
 _EITHER = "day_month_ambiguous"
-_UNREADABLE = "time_unreadable"
+_UNREADABLE = "time_unread"
 _CLOCK = re.compile(chat_text.CLOCK)
 _LOGGED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
 _SENDER = re.compile(r"\u200e?([^\n]{1,200}?): ", re.DOTALL)
