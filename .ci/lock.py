@@ -48,7 +48,7 @@ def entries(resolved: str) -> list[tuple[str, list[str]]]:
 def written(head: str, chosen: list[tuple[str, list[str]]]) -> str:
     """The text of a lock file."""
     lines = [
-        " \\\n".join([requirement, *(f"    --hash=sha256:{each}" for each in sorted(hashes))])
+        " \\\n".join([requirement, *(f"    --hash=sha256:{each}" for each in sorted(set(hashes)))])
         for requirement, hashes in chosen
     ]
     return head + "\n".join(lines) + "\n"

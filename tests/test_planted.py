@@ -122,7 +122,7 @@ ROWS = [
     {"id": 2, "note": f"call {FULL} about {SPACED}", "card": int(CARD)},
     {"id": 3, "deep": [{"numbers": {f"+49{PHONE}": ["mine", CARD]}}], "phone": HOME},
 ]
-BROKEN = f'{{"id": 4, "note": "card {SPACED}", }}'
+BROKEN = f'{{"id": 4, "note": "card {SPACED}", :}}'
 ACTIVITY = [
     {
         "header": "Search",

@@ -220,7 +220,7 @@ def test_without_anybody_who_applies_it(
     drop(
         ANA,
         "rows.ndjson",
-        b'{"id": 1, "say": "heron 4556737586899855"}\n{"id": 4556737586899855, }',
+        b'{"id": 1, "say": "heron 4556737586899855"}\n{"id": 4556737586899855, :}',
     )
     rest()
     assert left(database) == set()
@@ -231,7 +231,7 @@ def test_a_policy_that_changes_between_two_stages(
     database: Database,
 ) -> None:  # fmt: skip
     """The quarantined bytes of the first reading don't outlive the second."""
-    job_id = drop(ANA, "rows.ndjson", b'{"id": 1, "note": "heron"}\n{"note": "4556737586899855", }')
+    job_id = drop(ANA, "rows.ndjson", b'{"id": 1, "note": "heron"}\n{"note": "4556737586899855", :}')
     driver.step()
     job = database.job(job_id)
     perform = driver.perform
