@@ -50,6 +50,8 @@ _REST_OF_TAG = re.compile(_ATTRIBUTES)
 _ENDS = {b"!--": b"-->", b"![CDATA[": b"]]>", b"?": b"?>"}
 #: Of how many endings the texts are held.
 _ENDINGS = 16
+#: How much of a text is compared.
+_LONGEST = 64
 
 
 class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
@@ -218,30 +220,54 @@ def _first(context: Context) -> int:
 
 
 class _Order:
-    """The texts of one child of many elements: the extremes, and whether they rise."""
+    """The texts of one child of many elements: the extremes, and whether they rise.
+
+    A run of texts that rise and end alike costs a comparison each.
+    """
 
     def __init__(self, child: str) -> None:
+        self._start = b"<" + child.encode() + b">"
         self._text = _text_of(child)
-        self._extremes: dict[str, tuple[str, str]] = {}
-        self._before = ""
+        self._extremes: dict[bytes, tuple[bytes, bytes]] = {}
+        self._first = self._before = self._ending = b""
+        self._cut = -1
         self._in_order = True
 
     def note(self, element: bytes) -> None:
-        found = self._text.search(element)
-        if found is None:
-            return
-        text = found[1].decode("utf-8", "replace")
-        ending = text[-6:] if text[-6:-5] in ("+", "-") else text[-1:]
-        if ending == self._before[-len(ending) :] and text < self._before:
+        at = element.find(self._start)
+        if at >= 0:
+            at += len(self._start)
+            text = element[at : element.find(b"<", at)].strip()
+        else:
+            found = self._text.search(element)
+            text = found[1] if found else b""
+        if text >= self._before and text[self._cut :] == self._ending:
+            self._before = text
+        elif text:
+            self._turn(text[:_LONGEST])
+
+    def _turn(self, text: bytes) -> None:
+        """A text that is less than the one before, or ends in another way."""
+        self._close()
+        cut = -6 if text[-6:-5] in (b"+", b"-") else -1
+        if text[cut:] == self._ending and text < self._before:
             self._in_order = False
-        self._before = text
-        low, high = self._extremes.get(ending) or (text, text)
-        if ending in self._extremes or len(self._extremes) < _ENDINGS:
-            self._extremes[ending] = (min(low, text), max(high, text))
+        self._cut, self._ending = cut, text[cut:]
+        self._first = self._before = text
+
+    def _close(self) -> None:
+        if self._first:
+            ending = self._ending
+            low, high = self._extremes.get(ending) or (self._first, self._before)
+            if ending in self._extremes or len(self._extremes) < _ENDINGS:
+                pair = (min(low, self._first), max(high, self._before))
+                self._extremes[ending] = pair
 
     def found(self) -> dict[str, Any]:
-        texts = tuple(dict.fromkeys(text for pair in self._extremes.values() for text in pair))
-        return {"texts": texts, "in_order": self._in_order}
+        self._close()
+        texts = dict.fromkeys(text for pair in self._extremes.values() for text in pair)
+        told = tuple(text.decode("utf-8", "replace") for text in texts)
+        return {"texts": told, "in_order": self._in_order}
 
 
 @lru_cache(maxsize=32)
