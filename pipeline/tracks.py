@@ -103,9 +103,13 @@ def leaves(element: Element, taken: frozenset[str]) -> dict[str, Any]:
     list. `taken` are children that are told elsewhere."""
     said: dict[str, Any] = {}
     for child in element.children:
-        if child.tag not in taken:
+        if child.tag in taken:
+            continue
+        if child.children or child.attributes:
             for inner in child.walk():
                 _note(said, inner)
+        elif text := child.text.strip():
+            _add(said, child.tag, text)
     return said
 
 

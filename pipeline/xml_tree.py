@@ -273,13 +273,13 @@ def _loose_root(data: bytes) -> Root | None:
     if data[:1] != b"<":
         return None
     found: list[tuple[str, re.Match[bytes]]] = []
-    at = 0
+    at, last = 0, data.rfind(b"-->")
     while len(found) <= _FOLLOWING and (tag := _TAG.search(data, at)) is not None:
         at = tag.end()
         if tag[3]:
             found.append((_text(tag[3]).rpartition(":")[2], tag))
-        elif tag[1] and (end := data.find(b"-->", at)) >= 0:
-            at = end + 3
+        elif tag[1] and at <= last:
+            at = data.find(b"-->", at) + 3
     if not found:
         return None
     name, first = found[0]

@@ -550,6 +550,7 @@ ADAPTED: dict[str, tuple[Callable[..., object], ...]] = {
     "sniff.media_type": (lambda d: sniff.media_type(d[: sniff.HEAD], "a.bin"),),
     "streams.gunzip": (_unpacked,),
     "timestamps.epoch": (lambda t: timestamps.epoch(t, "s"),),
+    "tracks.measure": (lambda t: tracks.measure(t, "a", {}),),
     "tracks.number": (lambda t: tracks.number(t, "a"),),
     "tracks.position": (lambda t: tracks.position(t, t),),
     "unpack.shown": (unpack.shown,),
@@ -575,6 +576,9 @@ EXCUSED: dict[str, tuple[str, ...]] = {
         "normalise.outcomes_of",
     ),
     "by the formats, which are measured whole: it takes one field, or an item": (
+        *("geojson." + n for n in ("meaning", "position")),
+        *("owntracks." + n for n in ("meaning", "point")),
+        "tracks.leaves",
         *("fields." + n for n in ("text", "optional_text", "optional_flag", "optional_number")),
         *("chats." + n for n in ("kept", "rest", "key", "attempt")),
         *("google_photos." + n for n in ("identity", "people", "where")),

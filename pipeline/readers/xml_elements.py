@@ -12,7 +12,7 @@ that a DTD, whatever it declares, has no say. What counts as an element here:
 * *Heads* are elements that hold the others (the track round its points). A head's item is its
   beginning, up to the first element of ours in it. `around` then says how many items it holds
   (`items`) and which are the first and the last of them (`first`, `last`), and has the elements
-  that stand in it behind the last, and behind inner heads, within 64 KiB (`tail`). With
+  that stand in it behind the last, and behind inner heads, within 16 KiB (`tail`). With
   `ordered_by`, the name of a child, `texts` has the least and the greatest of its texts, by what
   they end with (the zone of a time), and `in_order` says whether each was at least the one before.
 
@@ -48,8 +48,13 @@ _RAW_KEPT = 64 * 1024
 _ATTRIBUTES = rb"(?:[^\"'<>]++|\"[^\"<]*+\"|'[^'<]*+')*+"
 _REST_OF_TAG = re.compile(_ATTRIBUTES)
 _ENDS = {b"!--": b"-->", b"![CDATA[": b"]]>", b"?": b"?>"}
+#: How far behind its last item a head's end is looked for, and the end tags that may come first.
+_TAIL = 16 * 1024
+_END_TAGS = re.compile(rb"(?:\s*+</[^<>]*+>)*+")
 #: Of how many endings the texts are held.
 _ENDINGS = 16
+#: How much of a text is compared.
+_LONGEST = 64
 
 
 class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,12 +151,20 @@ class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
 
     def _tail(self, window: _Window, head: _Bound, last: _Bound) -> list[Element]:
         """The elements of a head behind its last item; none where they are not sound."""
+        data = window.bytes(last.end, _TAIL)
+        end = _end_tag(head.name.decode()).search(data)
+        if end is None:
+            return []
+        part = data[: end.start()]
         inner = [name for name in self.heads if name.encode() != head.name]
-        found = _last_part(head.name, tuple(inner)).search(window.bytes(last.end, _HEAD))
-        if found is None or b"<" not in found[1]:
+        start = 0
+        for closed in _end_tag(*inner).finditer(part) if inner else ():
+            start = closed.end()
+        part = part[_END_TAGS.match(part, start).end() :]  # type: ignore[union-attr]
+        if b"<" not in part:
             return []
         try:
-            return xml_tree.understood(b"<tail>" + found[1] + b"</tail>")[0].children
+            return xml_tree.understood(b"<tail>" + part + b"</tail>")[0].children
         except BadValue:
             return []
 
@@ -218,47 +231,60 @@ def _first(context: Context) -> int:
 
 
 class _Order:
-    """The texts of one child of many elements: the extremes, and whether they rise."""
+    """The texts of one child of many elements: the extremes, and whether they rise.
+
+    A run of texts that rise and end alike costs a comparison each.
+    """
 
     def __init__(self, child: str) -> None:
+        self._start = b"<" + child.encode() + b">"
         self._text = _text_of(child)
-        self._extremes: dict[str, tuple[str, str]] = {}
-        self._before = ""
+        self._extremes: dict[bytes, tuple[bytes, bytes]] = {}
+        self._first = self._before = self._ending = b""
+        self._cut = -1
         self._in_order = True
 
     def note(self, element: bytes) -> None:
-        found = self._text.search(element)
-        if found is None:
-            return
-        text = found[1].decode("utf-8", "replace")
-        ending = text[-6:] if text[-6:-5] in ("+", "-") else text[-1:]
-        if ending == self._before[-len(ending) :] and text < self._before:
+        at = element.find(self._start)
+        if at >= 0:
+            at += len(self._start)
+            text = element[at : element.find(b"<", at)].strip()
+        else:
+            found = self._text.search(element)
+            text = found[1] if found else b""
+        if text >= self._before and text[self._cut :] == self._ending:
+            self._before = text
+        elif text:
+            self._turn(text[:_LONGEST])
+
+    def _turn(self, text: bytes) -> None:
+        """A text that is less than the one before, or ends in another way."""
+        self._close()
+        cut = -6 if text[-6:-5] in (b"+", b"-") else -1
+        if text[cut:] == self._ending and text < self._before:
             self._in_order = False
-        self._before = text
-        low, high = self._extremes.get(ending) or (text, text)
-        if ending in self._extremes or len(self._extremes) < _ENDINGS:
-            self._extremes[ending] = (min(low, text), max(high, text))
+        self._cut, self._ending = cut, text[cut:]
+        self._first = self._before = text
+
+    def _close(self) -> None:
+        if self._first:
+            ending = self._ending
+            low, high = self._extremes.get(ending) or (self._first, self._before)
+            if ending in self._extremes or len(self._extremes) < _ENDINGS:
+                pair = (min(low, self._first), max(high, self._before))
+                self._extremes[ending] = pair
 
     def found(self) -> dict[str, Any]:
-        texts = tuple(dict.fromkeys(text for pair in self._extremes.values() for text in pair))
-        return {"texts": texts, "in_order": self._in_order}
+        self._close()
+        texts = dict.fromkeys(text for pair in self._extremes.values() for text in pair)
+        told = tuple(text.decode("utf-8", "replace") for text in texts)
+        return {"texts": told, "in_order": self._in_order}
 
 
 @lru_cache(maxsize=32)
-def _last_part(head: bytes, inner: tuple[str, ...]) -> _Ending:
-    """What stands before a head's end tag: behind the last end tags of inner heads, or, where
-    there is none, behind the end tags that follow the last item."""
-    prefix = rb"(?:[^\s<>/:]+:)?"
-    names = b"|".join(re2.escape(name.encode()) for name in inner)
-    ends = rb"(?:\s*</[^<>]*>)*"
-    start = rb"\A" + ends
-    if names:
-        start = rb"\A(?:(?s:.*)</" + prefix + rb"(?:" + names + rb")\s*>|" + ends + rb")"
-    pattern = start + rb"((?s:.*?))</" + prefix + re2.escape(head) + rb"\s*>"
-    options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1
-    compiled: _Ending = re2.compile(pattern, options)
-    return compiled
+def _end_tag(*names: str) -> re.Pattern[bytes]:
+    wanted = b"|".join(re.escape(name).encode() for name in names)
+    return re.compile(rb"</(?:[^\s<>/:]{1,64}:)?(?:" + wanted + rb")\s*>")
 
 
 @lru_cache(maxsize=32)
@@ -419,7 +445,7 @@ def _ending(root: str) -> _Ending:
 class _Ending(Protocol):
     """What RE2 compiles."""
 
-    def search(self, text: bytes) -> re.Match[bytes] | None:
+    def search(self, text: bytes) -> object | None:
         """The first match."""
 
 
