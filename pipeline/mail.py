@@ -145,9 +145,9 @@ def _fast_leaves(tree: fast_mail_parser.PyLazyMimePart) -> Iterator[_Leaf]:
         if part.children and not part.is_message:
             waiting.extend(reversed(part.children))
             continue
-        headers = {name.lower(): values[0] for name, values in part.headers.items() if values}
-        declared = _CHARSET.search(headers.get("content-type", ""))
-        data, written = part.content or b"", headers.get("content-transfer-encoding", "")
+        headers = part.headers
+        declared = _CHARSET.search(_first_of(headers, "Content-Type"))
+        data, written = part.content or b"", _first_of(headers, "Content-Transfer-Encoding")
         if written.lower() not in ("", "7bit", "8bit", *_ENCODINGS[:2]):
             data = _decoded_as(written, data)
         yield _Leaf(
@@ -157,6 +157,14 @@ def _fast_leaves(tree: fast_mail_parser.PyLazyMimePart) -> Iterator[_Leaf]:
             declared[1] if declared else None,
             data,
         )
+
+
+def _first_of(headers: dict[str, list[str]], name: str) -> str:
+    """The first value of a field, which is nearly always spelled like that."""
+    if values := headers.get(name):
+        return values[0]
+    wanted = name.lower()
+    return next((values[0] for other, values in headers.items() if other.lower() == wanted), "")
 
 
 def _decoded_as(written: str, data: bytes) -> bytes:
