@@ -7,14 +7,15 @@ import re
 from collections.abc import Mapping
 from datetime import UTC
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 from pipeline import timestamps
 from pipeline.readers.csv_rows import CsvRows
 from schemas.errors import BadValue
-from schemas.files import Head, Member
+from schemas.files import Head, Member, Slice
 from schemas.reasons import Reason
-from schemas.records import Instant
+from schemas.records import Instant, RawRecord
 
 _BREAKS = re.compile(r"[\W_]+")
 _NONE = Member(path="", ordinal=0, file=Path(), size=0, sha256="", media_type="text/csv")
@@ -36,6 +37,18 @@ def ordered_columns(head: Head) -> tuple[str, ...]:
 def _columns(data: bytes) -> tuple[str, ...]:
     context = CsvRows().prepare(io.BytesIO(data), _NONE)
     return tuple(context["columns"]) if context["header"] >= 0 else ()
+
+
+def first_rows(head: Head, n: int = 20) -> list[dict[str, str]]:
+    """The first rows of a member that is read as CSV, those that are whole."""
+    if not ordered_columns(head):
+        return []
+    source, reader = io.BytesIO(head.data), CsvRows()
+    context, whole = reader.prepare(source, _NONE), Slice(0, len(head.data))
+    rows = (
+        item.value for item in reader.items(source, whole, context) if isinstance(item, RawRecord)
+    )
+    return list(islice(rows, n))
 
 
 def in_utc(text: str) -> Instant:

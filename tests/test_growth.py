@@ -5,10 +5,20 @@ What is asserted is the growth, by processor time and as the best of several run
 
 from __future__ import annotations
 
+from zlib import crc32
+
 import pytest
 
 from tests import growth, growth_cases
 from tests.growth import Case
+
+#: The suite takes one case in so many, besides those that were worse once; `make growth` takes all.
+_ONE_IN = 16
+
+
+def _taken(case: Case) -> bool:
+    name = (case.name, case.input)
+    return name in growth_cases.KNOWN or crc32("\0".join(name).encode()) % _ONE_IN == 0
 
 
 @pytest.mark.slow
@@ -16,7 +26,7 @@ from tests.growth import Case
 def test_work_grows_as_its_input_does() -> None:
     seen: set[tuple[str, str]] = set()
     bad: list[str] = []
-    for case in growth_cases.cases(growth.QUICK):
+    for case in filter(_taken, growth_cases.cases(growth.QUICK)):
         seen.add((case.name, case.input))
         if not (found := growth.measure(case)).linear:
             bad.append(growth.row(found))

@@ -32,7 +32,7 @@ from tests.formats_support import Sample, all_samples, member_of
 from tests.lake_support import Database, Driver, counts, zipped
 from tests.poison_support import FOLDER, rows
 from tests.test_ledger import go_on
-from workers import bootstrap
+from workers import bootstrap, limits, unprivileged
 from workers.cli import processes
 
 ANA = "ana@example.org"
@@ -387,7 +387,11 @@ def test_only_a_worker_without_a_model_is_bounded(
     monkeypatch.chdir(tmp_path)
     app = Mock(**{"Worker.return_value.exitcode": None})
     monkeypatch.setattr(bootstrap, "make_app", lambda settings: app)
-    monkeypatch.setattr(bootstrap, "limit_children", called.append)
+    monkeypatch.setattr(bootstrap, "limit_children", lambda settings, **_: called.append(settings))
+    monkeypatch.setattr(limits, "cut_network", lambda: False)
+    # This process goes on as root.
+    monkeypatch.setattr(processes, "_own_user", lambda settings: None)
+    monkeypatch.setattr(unprivileged, "lower", lambda *_, **__: None)
     with pytest.raises(typer.Exit):
         processes.worker(queues=queues, concurrency=1, name="test")
     app.Worker.return_value.start.assert_called_once_with()

@@ -231,7 +231,9 @@ def test_a_policy_that_changes_between_two_stages(
     database: Database,
 ) -> None:  # fmt: skip
     """The quarantined bytes of the first reading don't outlive the second."""
-    job_id = drop(ANA, "rows.ndjson", b'{"id": 1, "note": "heron"}\n{"note": "4556737586899855", :}')
+    job_id = drop(
+        ANA, "rows.ndjson", b'{"id": 1, "note": "heron"}\n{"note": "4556737586899855", :}'
+    )
     driver.step()
     job = database.job(job_id)
     perform = driver.perform

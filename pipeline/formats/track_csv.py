@@ -84,7 +84,13 @@ def _time(text: str) -> Instant:
 
 
 def _looks_like(head: Head) -> int:
-    return 2 * ({"latitude", "longitude", "time"} <= _places(tables.ordered_columns(head)).keys())
+    """A table may have such columns and hold words in them."""
+    places = _places(tables.ordered_columns(head))
+    if not {"latitude", "longitude", "time"} <= places.keys():
+        return 0
+    rows = tables.first_rows(head)
+    numbers = sum(bool(_NUMBER.fullmatch(row[places["latitude"]].strip())) for row in rows)
+    return 2 * (2 * numbers >= len(rows))
 
 
 FORMAT = Format(

@@ -284,6 +284,7 @@ class _Counter:
     def __init__(self, kinds: Kinds) -> None:
         self._kinds = kinds
         self._open: list[str] = []
+        self._held: Counter[str] = Counter()  # how often each is open
         self._inside = self._text = False
         self._found = 0
         self._before = b""
@@ -311,7 +312,8 @@ class _Counter:
         self._text = False
 
     def _container(self, *, opens: bool) -> None:
-        was_open, self._open = bool(self._open), []
+        was_open = bool(self._open)
+        self._anew()
         self._found += was_open
         if opens or self._inside:
             self._settle()
@@ -322,20 +324,24 @@ class _Counter:
     def _begin(self, name: str) -> None:
         if self._open and name in self._kinds.items:
             self._found += 1
-            self._open = [name]
-        else:
-            if not self._open:
-                self._settle()
-                name = "VCARD" if name == "AGENT" else name
-            self._open.append(name)
+            self._anew()
+        elif not self._open:
+            self._settle()
+            name = "VCARD" if name == "AGENT" else name
+        self._open.append(name)
+        self._held[name] += 1
+
+    def _anew(self) -> None:
+        self._open, self._held = [], Counter()
 
     def _end(self, name: str) -> None:
         wanted = "AGENT" if name == "VCARD" and self._open[-1] == "AGENT" else name
-        if wanted not in self._open:
+        if not self._held[wanted]:
             return
-        outermost = self._open[0]
-        while self._open.pop() != wanted:
-            pass
+        outermost, closed = self._open[0], ""
+        while closed != wanted:
+            closed = self._open.pop()
+            self._held[closed] -= 1
         if not self._open:
             self._found += outermost not in self._kinds.passed_by
 
