@@ -9,6 +9,7 @@ expressions over the whole file do not keep to.
 from __future__ import annotations
 
 import codecs
+import copy
 import re
 from typing import Any
 
@@ -107,7 +108,7 @@ class _Reader:
         self._spare = 0
         if brace == b"{":
             self._outer.append(self._state)
-            self._state = msgspec.structs.replace(self._state)
+            self._state = copy.copy(self._state)
             return False
         if not self._outer:
             return True

@@ -255,7 +255,7 @@ def test_what_a_job_waits_for_is_told(
     for code, words in (
         ("os_28", "No space left"),
         ("scanner_down", "clamd does not answer"),
-        ("policy_superseded", "a newer privacy policy"),
+        ("policy_superseded", "another host has a newer privacy policy"),
     ):
         database.rows("UPDATE imports.chunks SET last_error_code = %s", code)
         assert f"{str(job_id)[:8]}: waits: {code}: {words}" in cli.invoke(app, ["status"]).stdout

@@ -81,9 +81,11 @@ _PROCESSES.set_forkserver_preload(["tests.crash_support", *_FORMATS])
 #: How many points one lake meets, one after another: what is met late costs little more.
 _KILLS, _FULL_DISKS = 5, 4
 
+# Which of two files a row names that both have is a matter of which came first.
 _CHECKSUM = """
 SELECT md5(string_agg(line, E'\\n' ORDER BY line)) FROM (
-    SELECT record_key::text || coalesce(title, '') || coalesce(content, '') || metadata::text
+    SELECT record_key::text || coalesce(title, '') || coalesce(content, '')
+        || (metadata - 'file')::text
         || (SELECT count(*) FROM vectors.embeddings AS e WHERE e.document_id = d.id) AS line
     FROM user_data.documents AS d
     UNION ALL
@@ -366,6 +368,7 @@ def test_every_rename_and_every_commit_stands_between_two_points() -> None:
             call for call in _calls(function, "transaction")
             if room == "sql" and isinstance(call.func, ast.Attribute)
             and ast.unparse(call.func.value) == "connection"
+            and "READ ONLY" not in ast.unparse(function)
         ]  # fmt: skip
         if renames or commits:
             found.add(f"{path.stem}.{function.name}")
@@ -378,7 +381,7 @@ def test_nobody_commits_but_the_store() -> None:
         for call in _calls(function, "transaction"):
             ours = ast.unparse(call.func) in (
                 "run.ledger.transaction", "ledger.transaction", "self.transaction",
-                "commit.connection.transaction",
+                "commit.connection.transaction", "connection.transaction",  # savepoints
             )  # fmt: skip
             assert ours or room == "sql", f"{path.name}:{call.lineno}"
 

@@ -370,7 +370,7 @@ def test_status_and_doctor_tell_what_was_passed_over(
 
     monkeypatch.setattr(intake, "take_in", refuse)
     place.watcher.scan()
-    shot = status.Snapshot([], [], [], {"watchers": passed_over.told(place.folders)})
+    shot = status.Snapshot([], [], [], [], {"watchers": passed_over.told(place.folders)})
     (line,) = status.said_of(shot)
     assert line == (
         "staging/anna/照\\xff.zip: not taken in, tried 1 times: Stale file handle. (os_116)"

@@ -484,6 +484,7 @@ _NO_CONTENT = {
     "imports.claims": "data types",
     "imports.privacy": "fingerprints",
     "imports.policies": "fingerprints",
+    "imports.step_errors": "ids, classes of errors, and places in our code",
     "timeseries.locations_by_hour": "counted",
     "timeseries.metrics_by_hour": "counted",
     "user_data.users": "the names of users",

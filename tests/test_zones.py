@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from pipeline import media, timestamps, zones
 from pipeline.format import format_named
+from pipeline.formats import whatsapp_chat
 from pipeline.normalise import understand
 from pipeline.screen import key_of
 from schemas.errors import ConfigurationError
@@ -375,7 +376,7 @@ def test_an_unknown_zone_is_2(
 
 # --- in the lake -----------------------------------------------------------------------------
 
-LINES = CHAT + "[31/02/2024, 10:00:00] Ann: no such day\n"
+LINES = CHAT + "[28/02/2024, 10:00:00] Ann: it fails\n"
 
 
 @pytest.fixture
@@ -414,11 +415,23 @@ def hours(database: Database, job: dict[str, Any]) -> list[tuple[int, str | None
     ]
 
 
+def _failing(parts: Callable[[str], dict[str, Any]]) -> Callable[[str], dict[str, Any]]:
+    """A defect that one message meets, which is quarantined."""
+
+    def failing(said: str) -> dict[str, Any]:
+        if said == "it fails":
+            raise ZeroDivisionError
+        return parts(said)
+
+    return failing
+
+
 @pytest.mark.services
 def test_a_job_keeps_the_zone_that_it_was_read_with(
     taken: Callable[..., dict[str, Any]], database: Database, run: Runtime,
     sound: Callable[[UUID], None], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
+    monkeypatch.setattr(whatsapp_chat, "_parts", _failing(whatsapp_chat._parts))
     job = taken(LINES, zone="Europe/Berlin")
     assert job["zone"] == "Europe/Berlin"
     assert hours(database, job) == [(8, "account"), (0, "account"), (2, "account"),
@@ -427,7 +440,7 @@ def test_a_job_keeps_the_zone_that_it_was_read_with(
     # this worker has another zone in its settings, which is not that of the job
     run.options = msgspec.structs.replace(run.options, zone="Asia/Tokyo")
     number = database.one("SELECT id FROM imports.quarantine")
-    mended = b"[28/02/2024, 10:00:00] Ann: no such day\n"
+    mended = b"[28/02/2024, 10:00:00] Ann: it works\n"
     assert desk.mend(run, job["user_id"], number, mended).loaded == 1
     assert (9, "account") in hours(database, job)
     before = database.documents(job["id"])
