@@ -113,8 +113,8 @@ def _without_echoes(found: list[Finding]) -> list[Finding]:
     longer than the text is long, however many there are.
     """
     ranked = sorted(found, key=lambda f: (-f.confidence, f.start - f.end))
-    first = min(one.start for one in found)
-    taken = bytearray(max(one.end for one in found) - first)
+    first = min((one.start for one in found), default=0)
+    taken = bytearray(max((one.end for one in found), default=0) - first)
     kept: list[Finding] = []
     for one in ranked:
         start, end = one.start - first, one.end - first
