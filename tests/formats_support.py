@@ -103,9 +103,18 @@ def read_items(form: Format, member: Member) -> list[RawRecord]:
 
 
 def carried(context: dict[str, Any]) -> dict[str, Any]:
-    """The context as it comes back out of the ledger."""
-    back: dict[str, Any] = orjson.loads(orjson.dumps(context))
+    """The context as it comes back out of the ledger: jsonb orders names by their length."""
+    back: dict[str, Any] = _in_order(orjson.loads(orjson.dumps(context)))
     return back
+
+
+def _in_order(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_in_order(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    names = sorted(value, key=lambda name: (len(name.encode()), name.encode()))
+    return {name: _in_order(value[name]) for name in names}
 
 
 def line_of(sample: Sample, found: Found) -> dict[str, Any]:

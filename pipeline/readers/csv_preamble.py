@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import BinaryIO, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
 import msgspec
 
@@ -64,9 +64,11 @@ class CsvPreamble(msgspec.Struct, frozen=True):
     ) -> Iterator[RawRecord | Rejection]:
         """One dict a row, of either table."""
         preamble = context["rows"] is None or part.start < context["cut"]
-        around = {"table": "preamble"} if preamble else {"table": "rows"}
+        around: dict[str, Any] = {"table": "preamble" if preamble else "rows"}
         if not preamble:
-            around["preamble"] = context["said"]
+            # The ledger keeps the names in an order of its own.
+            said = context["said"]
+            around["preamble"] = {c: said[c] for c in context["first"]["columns"] if c in said}
         for item in _ROWS.items(source, part, context["first" if preamble else "rows"]):
             if isinstance(item, RawRecord):
                 yield msgspec.structs.replace(item, around=around)

@@ -16,10 +16,11 @@ _NAMES = ("Ana", "Bo Li", "Zoë")
 
 
 def generate(folder: Path, records: int, seed: int, *, locale: str = "en") -> dict[str, int]:
-    """Of a chat's messages the 50th is the system's and the 1,000th of a day that never was."""
+    """Of a chat's messages the 50th is the system's, and the 1,000th, which stays undated, of a day
+    that never was."""
     random = Random(seed)
     chats = max(1, -(-records // _CHAT))
-    counts = {"message": 0, "activity": 0, "rejected": 0}
+    counts = {"message": 0, "activity": 0}
     for chat, size in enumerate(shares(records, *[1] * chats)):
         word = "with" if locale == "en" else "mit"
         path = folder / f"WhatsApp Chat {word} {chat}.txt"
@@ -38,7 +39,7 @@ def _lines(random: Random, size: int, locale: str, counts: dict[str, int]) -> It
         words = f"{_NAMES[number % 3]}: {number} {sentence(random, locale)}"
         kind = "message"
         if number % _BROKEN == _BROKEN - 1:
-            kind, date = "rejected", date.replace(date.split(",")[0], _never(locale))
+            date = date.replace(date.split(",")[0], _never(locale))
         elif number % _SYSTEM == _SYSTEM - 1:
             kind, words = "activity", f"{number} joined"
         elif number % _LONG == 0:
