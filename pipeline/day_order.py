@@ -116,7 +116,7 @@ class _Guess(msgspec.Struct):
     def wrong(self) -> tuple[int, int]:
         return self.bad, min(self.rises, self.falls)
 
-    def fork(self, spelling: str, order: str) -> _Guess:
+    def branch(self, spelling: str, order: str) -> _Guess:
         return msgspec.structs.replace(self, orders={**self.orders, spelling: order})
 
 
@@ -145,7 +145,7 @@ class Column:
         orders = _ORDERS[day.years]
         if len(self._guesses) * len(orders) > _MOST:
             orders = orders[:1]
-        self._guesses = [g.fork(day.spelling, order) for g in self._guesses for order in orders]
+        self._guesses = [g.branch(day.spelling, order) for g in self._guesses for order in orders]
 
     def orders(self) -> dict[str, tuple[str, bool]]:
         """The order of each spelling, and whether the days show it."""

@@ -14,7 +14,6 @@ from tests.generators.google_support import (
     is_bad,
     moment,
     opened,
-    split,
     write_array,
 )
 
@@ -37,7 +36,7 @@ def generate(folder: Path, records: int, seed: int, *, locale: str = "en") -> di
             out.write('{"messages": ')
             write_array(out, _messages(first, min(first + _A_GROUP, records), random))
             out.write("}")
-    return added(split(records, "message"), {"conversation": len(groups)})
+    return added({"message": records}, {"conversation": len(groups)})
 
 
 def _messages(first: int, end: int, random: Random) -> Iterator[dict[str, Any]]:

@@ -54,15 +54,17 @@ def generate(
     write(given, "", _given, "")
     with opened(takeout / "Profile" / "Profile.json") as out:
         json.dump(_PROFILE, out, ensure_ascii=False)
-    kinds = ("task", "message", "place", "review", "activity", "review")
-    return added({"profile": 1}, *(split(share, kind) for kind in kinds))
+    refused = (split(share, kind) for kind in ("task", "message", "activity"))
+    undated = {"place": share, "review": 2 * share}
+    return added({"profile": 1}, undated, *refused)
 
 
 def after(records: int) -> dict[str, int]:
     """What becomes of the second export: tasks, places and reviews change, messages and events
     of the house do not."""
-    mutable, kept = a_month_later(records // 6), only_grown(records // 6)
-    return added({"duplicate": 1}, *[mutable] * 4, *[kept] * 2)
+    share = records // 6
+    tasks, undated = a_month_later(share), a_month_later(share, undated=True)
+    return added({"duplicate": 1}, tasks, *[undated] * 3, *[only_grown(share)] * 2)
 
 
 def _write(

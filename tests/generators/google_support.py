@@ -67,11 +67,14 @@ def split(records: int, kind: str) -> dict[str, int]:
     return {kind: records - records // BAD_OF, "rejected": records // BAD_OF}
 
 
-def a_month_later(records: int) -> dict[str, int]:
+def a_month_later(records: int, *, undated: bool = False) -> dict[str, int]:
     """What becomes of `grown(records)` records where `records` of the month before are held:
-    those that are `new`, that are `newer` versions, `duplicate`, and `rejected`."""
+    those that are `new`, that are `newer` versions, `duplicate`, and `rejected`. `undated`: what is
+    bad of them is their time, and they stay."""
     total = grown(records, later=True)
     newer = len(range(CHANGED_OF // 2, records, CHANGED_OF))
+    if undated:
+        return {"new": total - records, "newer": newer, "duplicate": records - newer}
     held, good = split(records, "good")["good"], split(total, "good")["good"]
     counts = {"new": good - held, "newer": newer, "duplicate": held - newer}
     return {**counts, "rejected": split(total, "good")["rejected"]}

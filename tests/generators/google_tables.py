@@ -33,8 +33,8 @@ def generate(folder: Path, records: int, seed: int, *, locale: str = "en") -> di
     _write(pay, _PAY, _pay, share, random)
     _write(meet, _MEET, _meet, share, random)
     _write(saved, _SAVED, _saved, share, random)
-    kinds = ("login", "payment", "call", "place")
-    return added(*(split(share, kind) for kind in kinds))
+    undated = dict.fromkeys(("login", "payment", "call"), share)
+    return added(undated, split(share, "place"))
 
 
 _Row = Callable[[int, Random], tuple[str, ...]]
