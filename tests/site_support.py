@@ -24,6 +24,7 @@ from sql.store import Ledger, open_pool
 from tests import progress_support
 from workers import bootstrap, intake, local
 from workers.settings import Settings, load
+from workers.unprivileged import acting, lake_user
 
 #: Everything sooner than in earnest, so that a test sees a lease run out.
 QUICK = {
@@ -153,7 +154,10 @@ class Site:
 
     def submit(self, path: Path, user: str = "ana@example.org") -> UUID:
         options = bootstrap.options(self.settings)
-        return intake.take_in(self.ledger, self.folders, path, user, move=False, options=options)
+        with acting(lake_user(self.settings)):
+            return intake.take_in(
+                self.ledger, self.folders, path, user, move=False, options=options
+            )
 
     def job(self, job_id: UUID) -> dict[str, Any]:
         (row,) = self.ledger.rows("jobs", "one_job", prefix=str(job_id))
