@@ -28,7 +28,7 @@ from tasks import chains, context
 from tasks.blobs import FileBlobs
 from tasks.context import Runtime
 from tests.lake_support import Database, Driver, FakeEmbedder, FakeModels, FakeScanner
-from workers import bootstrap, intake, local
+from workers import bootstrap, intake, limits, local, unprivileged
 from workers.settings import ScannerMode, Settings
 
 pytest_plugins = ["tests.threats", "pytester"]
@@ -48,6 +48,15 @@ def _no_settings_of_ours() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in [n for n in os.environ if n.startswith("DATAPUNK_") and n not in _OF_THE_TESTS]:
             patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _stays_who_it_is() -> Iterator[None]:
+    """Verbs that are processes give up root and the network; this process goes on with both."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unprivileged, "lower", lambda *_, **__: None)
+        patch.setattr(limits, "cut_network", lambda: False)
         yield
 
 

@@ -21,11 +21,15 @@ found AS (
         CASE WHEN jsonb_typeof(d.metadata->'latitude') = 'number'
             THEN (d.metadata->>'latitude')::float8
             WHEN jsonb_typeof(d.metadata#>'{place,latitude}') = 'number'
-            THEN (d.metadata#>>'{place,latitude}')::float8 END AS latitude,
+            THEN (d.metadata#>>'{place,latitude}')::float8
+            WHEN jsonb_typeof(d.metadata#>'{fields,latitude}') = 'number'
+            THEN (d.metadata#>>'{fields,latitude}')::float8 END AS latitude,
         CASE WHEN jsonb_typeof(d.metadata->'longitude') = 'number'
             THEN (d.metadata->>'longitude')::float8
             WHEN jsonb_typeof(d.metadata#>'{place,longitude}') = 'number'
-            THEN (d.metadata#>>'{place,longitude}')::float8 END AS longitude,
+            THEN (d.metadata#>>'{place,longitude}')::float8
+            WHEN jsonb_typeof(d.metadata#>'{fields,longitude}') = 'number'
+            THEN (d.metadata#>>'{fields,longitude}')::float8 END AS longitude,
         user_data.words_in(d.language, d.title, d.content, d.metadata) AS words,
         analytics.domain_of(d.metadata->>'url') AS domain,
         length(d.content) >= %(least_chars)s
