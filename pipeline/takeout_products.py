@@ -520,7 +520,25 @@ ELSEWHERE: tuple[Product, ...] = (
             _kept("recordings", "MP3", _SOUND),
         ),
     ),
-    Product("Fitbit", (_rows("sleep, scores, profile and others"), _unknown("others of these"))),
+    Product(
+        "Fitbit",
+        (
+            _parsed(
+                "measurements", "JSON", "fitbit.series",
+                at="Fitbit/Global Export Data/steps-2026-03-01.json",
+            ),
+            _parsed(
+                "sleep", "JSON", "fitbit.sleep",
+                at="Fitbit/Global Export Data/sleep-2026-03-01.json",
+            ),
+            _parsed(
+                "workouts", "JSON", "fitbit.exercises",
+                at="Fitbit/Global Export Data/exercise-0.json",
+            ),
+            _rows("sleep, scores, profile and others"),
+            _unknown("others of these"),
+        ),
+    ),
     Product("Stadia", (_unknown("games"),)),
     Product("Blogger", (_unknown("posts", "Atom", _FIELDS), _rows("tables"))),
     Product("Cloud Print", (_unknown("jobs", "not known", _FIELDS),)),
