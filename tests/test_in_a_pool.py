@@ -83,7 +83,7 @@ def came_of(place: Site, verb: str, user: object, folder: Path, seconds: float =
 
 def submitted(place: Site, folder: Path, name: str, data: bytes, user: str) -> dict[str, Any]:
     (folder / name).write_bytes(data)
-    return place.wait(place.submit(folder / name, user), ended, 180)
+    return place.wait(place.submit(folder / name, user), ended)
 
 
 @pytest.mark.timeout(600)
@@ -174,7 +174,7 @@ def test_no_sample_of_any_format_burns_an_attempt(place: Site, tmp_path: Path) -
         (tmp_path / f"{n}.zip").write_bytes(zipped(members))
         jobs.append(place.submit(tmp_path / f"{n}.zip", f"sample{n}@example.org"))
     for job_id in jobs:
-        job = place.wait(job_id, ended, 300)
+        job = place.wait(job_id, ended)
         assert job["status"] == "done", job
     assert burnt(place) == []
 

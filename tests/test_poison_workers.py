@@ -88,7 +88,7 @@ def test_three_kinds_of_poison_among_five_thousand(place: Site, tmp_path: Path) 
 def test_a_thousand_defects_cost_no_try(place: Site, tmp_path: Path) -> None:
     place.empty()
     data = rows(_ROWS, dict.fromkeys(range(0, _ROWS, 5), "defect"))
-    job = place.wait(place.submit(dropped(tmp_path, "defects.poison", data)), ended, 120)
+    job = place.wait(place.submit(dropped(tmp_path, "defects.poison", data)), ended)
     counts = [job[f"records_{n}"] for n in ("seen", "loaded", "duplicate", "quarantined")]
     assert counts == [_ROWS, _ROWS * 4 // 5, 0, _ROWS // 5]
     assert place.ask("SELECT array_agg(DISTINCT code) FROM imports.quarantine") == ["format_defect"]
