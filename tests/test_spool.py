@@ -80,15 +80,6 @@ def _spool(path: Path) -> dict[str, Callable[[Path], object]]:
     names = [f"{table}.{column}" for table in batches.TABLES for column in columns]
     names += ["mentions", "relations", "drift", "rejections", "attached", "items"]
     names += ["privacy", "policy"]
-        "mentions",
-        "relations",
-        "drift",
-        "rejections",
-        "attached",
-        "items",
-        "privacy",
-        "policy",
-    ]
     return {name: lambda at, name=name: spool.read(at, name)[name] for name in names}
 
 
