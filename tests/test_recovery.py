@@ -192,8 +192,7 @@ def test_what_the_broker_does_not_take_is_sent_when_it_is_back(
     with monkeypatch.context() as patch:
         patch.setattr(chains, "send", _refuse_after(3, driver))
         for _ in range(20):
-            with pytest.raises(OperationalError):
-                housekeeping.reconcile(small)
+            housekeeping.reconcile(small)
     assert sum(c["publishes"] for c in database.chunks(job_id)) <= 3 * 20, "only what was sent"
     housekeeping.reconcile(small)
     waiting = {c["id"] for c in database.chunks(job_id) if c["status"] == "ready"}

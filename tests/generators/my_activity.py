@@ -91,12 +91,16 @@ def generate(folder: Path, records: int, seed: int, *, locale: str = "en") -> di
     in_html = records - records // 2
     write_html(html, in_html, seed, locale=locale)
     write_json(json, range(in_html, records), seed, locale=locale)
-    return counts(records)
+    return counts(records, in_html)
 
 
-def counts(records: int) -> dict[str, int]:
-    """What becomes of the first `records` records, by arithmetic alone."""
-    found = {"rejected": records // 100}
+def counts(records: int, on_page: int = 0) -> dict[str, int]:
+    """What becomes of the first `records` records, by arithmetic alone.
+
+    The bad one of a hundred is refused in JSON; of the first `on_page`, which are on the page, it
+    stays undated.
+    """
+    found = {"rejected": records // 100 - on_page // 100}
     for digit, kind in enumerate(_KINDS):
         found[kind] = found.get(kind, 0) + (records - digit + 9) // 10
     found[_KINDS[9]] -= found["rejected"]  # the bad one of a hundred is the last
