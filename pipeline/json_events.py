@@ -115,7 +115,9 @@ def build_items(stream: Iterator[Event]) -> Iterator[Any]:
 _INSIDE = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _CONSTANT = re.compile(rb"-?Infinity|NaN")
 _LAST_COMMA = re.compile(rb",(?=[ \t\n\r]*[\]}])")
-_UNFINISHED = re.compile(rb"[-A-Za-z, \t\n\r]*+\Z")
+#: What may go on behind these bytes: a comma whose next sign comes later, or part of a constant.
+#: It is short, so that a source without anything else is not read anew with each piece of it.
+_UNFINISHED = re.compile(rb"(?:,[ \t\n\r]*+|[-A-Za-z]{1,9})\Z")
 _BLANKS = re.compile(rb"[ \t\n\r]+")
 _NO_CONTROLS = bytes(byte if byte >= 32 else 32 for byte in range(256))
 
