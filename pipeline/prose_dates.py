@@ -1,4 +1,4 @@
-"""Dates written out in any language of CLDR: `2015. február 15., vasárnap 21:54:36 UTC`.
+"""Days written out in any language of CLDR, without a clock: `2015. február 15., vasárnap`.
 
 The order of the parts differs and tells nothing: the year has four digits, the month a name, the
 day the other number. Languages share names for different months (`listopad` is November in Polish,
@@ -13,20 +13,13 @@ from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
-import msgspec
-
-from pipeline import day_periods, timestamps
 from schemas.errors import BadValue
 from schemas.reasons import Reason
-from schemas.records import Instant
 
-_CLOCK = re.compile(r"(?<!\d)(\d{1,2})[:.](\d\d)(?:[:.](\d\d))?(?![\d.])")
-_ZONE = re.compile(r"(?<!\w)(?:UTC|GMT)(?:([+\u2212-])(\d{1,2}):?(\d\d)?)?(?!\w)")
 _VIETNAMESE = re.compile(r"\btháng (\d{1,2})\b", re.IGNORECASE)
 #: Around a word; and what Hebrew writes before a month, "in".
 _AROUND, _IN = ".,،、;()'’", "ב"
 _EAST = re.compile(r"年|월|月|日|년|일")
-_LONGEST = 120
 _BUDDHIST, _FIRST_BUDDHIST = 543, 2400
 
 
@@ -35,32 +28,6 @@ class _Language(NamedTuple):
 
     months: dict[str, int]
     days: tuple[frozenset[str], ...]
-
-
-def moment(text: str) -> Instant:
-    """The moment of a date in words with a clock. Raises `BadValue(BAD_TIME)`."""
-    if len(text) > _LONGEST:
-        raise BadValue(Reason.BAD_TIME, "the time is not a short text")
-    plain = " ".join(text.split())
-    zone = _ZONE.search(plain)
-    left = plain if zone is None else f"{plain[: zone.start()]} {plain[zone.end() :]}"
-    clock = _CLOCK.search(left)
-    if clock is None:
-        raise BadValue(Reason.BAD_TIME, "there is no clock in the text of the time")
-    before, behind = left[: clock.start()], left[clock.end() :]
-    beside = " ".join((*before.split()[-1:], *behind.split()[:1]))
-    hour = day_periods.hour_of(int(clock[1]), day_periods.part_of(beside))
-    on = day(f"{before} {behind}")
-    written = f"{on.isoformat()}T{hour:02}:{clock[2]}:{clock[3] or '00'}{_offset(zone)}"
-    return msgspec.structs.replace(timestamps.iso(written), text=text)
-
-
-def _offset(zone: re.Match[str] | None) -> str:
-    if zone is None:
-        return ""
-    if zone[1] is None:
-        return "Z"
-    return f"{'+' if zone[1] == '+' else '-'}{int(zone[2]):02}:{zone[3] or '00'}"
 
 
 def day(words: str) -> date:

@@ -94,6 +94,9 @@ _OFFSET = re.compile(r"\[?\b(?:UTC|GMT)(?: ?[+-]\d\d?(?::?\d\d)?)?(?![\w+-])\]?"
 _TOKEN = re.compile(r"\d+|[^\s\d.,:;/()\[\]\-\u2013\u060c\u3001]+")
 #: A dot behind a letter ends a name that is cut short; `p. m.` is one word.
 _ABBREVIATED = re.compile(r"(?<=[^\s\d.,])\.")
+#: Where a layout sets no space: behind the day in Japanese and Chinese (`7日木曜日`), and before
+#: the day in Thai (`วันพฤหัสบดีที่ 7`).
+_UNSPACED = re.compile(r"(?<=\d日)(?=[^\W\d])|ที่(?= ?\d)")
 _HALF = re.compile(r"(?<!\w)([ap])\.? ?m\.?(?!\w)", re.IGNORECASE)
 
 
@@ -181,7 +184,7 @@ def _beside(
 
 
 def _tokens(text: str) -> list[str]:
-    return _TOKEN.findall(_ABBREVIATED.sub("", text))
+    return _TOKEN.findall(_ABBREVIATED.sub("", _UNSPACED.sub(" ", text)))
 
 
 def _take_half(

@@ -12,7 +12,7 @@ from babel.dates import format_date, format_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import prose_dates
+from pipeline import prose_dates, timestamps
 from pipeline.formats.kakao_chat import FORMAT as KAKAO
 from pipeline.formats.line_chat import FORMAT as LINE
 from pipeline.readers import day_chat
@@ -108,7 +108,7 @@ def test_a_date_in_words(language: str) -> None:
             if width == "long" and "listopad" in day:
                 continue  # October in Croatian, November in Polish: only the day of the week tells
             text = f"{day} {format_time(moment, 'H:mm:ss', locale=language)} UTC"
-            at = prose_dates.moment(text).at
+            at = timestamps.activity_time(text).at
             assert at is not None
             assert at.replace(tzinfo=None) == moment, text
 
@@ -123,12 +123,12 @@ def test_a_date_in_words(language: str) -> None:
 )
 def test_no_date_in_words(text: str) -> None:
     with pytest.raises(BadValue) as caught:
-        prose_dates.moment(text)
+        timestamps.activity_time(text)
     assert caught.value.reason is Reason.BAD_TIME
 
 
 def test_a_month_of_two_languages_is_told_by_the_day() -> None:
-    assert str(prose_dates.moment("niedziela, 7 listopada 2021 21:54 UTC").at)[:10] == "2021-11-07"
-    assert str(prose_dates.moment("četvrtak, 7. listopada 2021. 21:54 UTC").at)[:10] == "2021-10-07"
+    assert str(prose_dates.day("niedziela, 7 listopada 2021")) == "2021-11-07"
+    assert str(prose_dates.day("četvrtak, 7. listopada 2021.")) == "2021-10-07"
     with pytest.raises(BadValue):
-        prose_dates.moment("7 listopada 2021 21:54 UTC")
+        prose_dates.day("7 listopada 2021")

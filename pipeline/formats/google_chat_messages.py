@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline import google_chat, peek, prose_dates, takeout, timestamps
+from pipeline import google_chat, peek, takeout
 from pipeline.fields import optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
@@ -27,7 +27,6 @@ from schemas.vocabulary import RecordType, Relation
 _NAME = "google.chat_messages"
 _PROSE = re.compile(r"(?:[^\W\d]+,\s)?(?P<date>.+?)\sat\s(?P<clock>.+)")
 _DATES = ("created_date", "deleted_date")
-_UNREADABLE = "time_unread"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
@@ -37,8 +36,6 @@ def to_record(item: RawRecord, member: Member) -> Record:
     named = optional_text(fields, "message_id") or ""
     if written is None and not named:
         raise BadValue(Reason.MISSING_FIELD, "no field 'created_date'")
-    time = _instant(written) if written else None
-    unread = {"written_at": written, "flags": [_UNREADABLE]} if written and time is None else {}
     group = google_chat.group_of(member.path) or named.partition("/")[0]
     sender = takeout.person(fields.get("creator") or {})
     return Record(
@@ -46,30 +43,19 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.MESSAGE,
         identity=(named,) if named else (group, written or "", sender.get("address", "")),
-        time=time,
+        time=_instant(written) if written else None,
         content=optional_text(fields, "text"),
-        metadata=takeout.kept(
-            {"sender": sender, "conversation": group, **_metadata(fields), **unread}
-        ),
+        metadata=takeout.kept({"sender": sender, "conversation": group, **_metadata(fields)}),
         related=_related(group),
         mutable=True,
     )
 
 
-def _instant(written: str) -> Instant | None:
-    """By the layouts of My Activity; else as a date in words; None if neither reads it."""
+def _instant(written: str) -> Instant:
+    """By the layouts of My Activity, with or without the word before the clock."""
     found = _PROSE.fullmatch(written)
-    try:
-        if found is None:
-            return takeout.moment(written)
-        moment = timestamps.activity_time(f"{found['date']}, {found['clock']}")
-        return msgspec.structs.replace(moment, text=written)
-    except BadValue:
-        pass
-    try:
-        return prose_dates.moment(written)
-    except BadValue:
-        return None
+    plain = f"{found['date']}, {found['clock']}" if found else written
+    return msgspec.structs.replace(takeout.moment(plain), text=written)
 
 
 def _metadata(fields: dict[str, Any]) -> dict[str, Any]:
