@@ -38,7 +38,17 @@ def added(written: str) -> Instant | None:
         unit: Unit = next((unit for most, unit in _UNITS if digits <= most), "ns")
         return timestamps.epoch(text, unit)
     except BadValue:
-        return Instant(None, written, None, "time_unread")
+        return timestamps.unread(written)
+
+
+def moment(written: str, unit: Unit) -> Instant | None:
+    """The moment of a number in a known unit; none where it is nothing or zero."""
+    if not written.strip("0"):
+        return None
+    try:
+        return timestamps.epoch(written, unit)
+    except BadValue:
+        return timestamps.unread(written)
 
 
 def record(

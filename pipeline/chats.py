@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from pipeline import timestamps
 from pipeline.fields import StableNames
 from schemas.errors import BadValue
 from schemas.reasons import Reason
@@ -109,9 +110,6 @@ def attempt(make: Callable[[], Record]) -> Record | Rejection:
         return Rejection(reason=Reason.BAD_SHAPE, detail=type(error).__name__)
 
 
-TIME_UNREADABLE = "time_unread"
-
-
 def dated(read: Callable[[], Instant], written: str) -> tuple[Instant | None, dict[str, Any]]:
     """The moment; or none, and its text and a flag for the metadata, where it can't be read."""
     try:
@@ -119,7 +117,7 @@ def dated(read: Callable[[], Instant], written: str) -> tuple[Instant | None, di
     except BadValue as bad:
         if bad.reason is not Reason.BAD_TIME:
             raise
-    return None, {"written_at": written, "flags": [TIME_UNREADABLE]}
+    return None, {"written_at": written, "flags": [timestamps.UNREAD]}
 
 
 def in_conversation(*identity: str) -> tuple[Related, ...]:

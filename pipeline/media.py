@@ -77,7 +77,7 @@ _LADDER = (
 
 
 #: Flags of times that are none.
-_NONE_KNOWN = frozenset({movies.CLOCK_UNSET, "time_unread"})
+_NONE_KNOWN = frozenset({movies.CLOCK_UNSET, timestamps.UNREAD})
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,7 +170,7 @@ def _exif_time(
         if written in _CLOCKS_BEGIN:
             unread = unread or Instant(None, written, None, movies.CLOCK_UNSET)
         elif (time := _clock(written, _offset(said, tag))) is None:
-            unread = unread or Instant(None, written, None, "time_unread")
+            unread = unread or timestamps.unread(written)
         else:
             return _placed(time, gps, place), (flag,) if flag else ()
     fix = _fix(gps)

@@ -109,7 +109,7 @@ def if_readable(
     try:
         return read(written or "")
     except BadValue:
-        flags.append("time_unread")
+        flags.append(UNREAD)
         return None
 
 
@@ -189,7 +189,7 @@ def or_unread(text: str) -> Instant:
         bare = tagged["time"] if (tagged := _TAGGED.fullmatch(plain)) else plain
         if _ISO.fullmatch(bare) or _BASIC.fullmatch(bare):
             raise
-    return Instant(None, text, None, UNREAD)
+    return unread(text)
 
 
 def _from_match(found: re.Match[str], text: str) -> Instant:
@@ -511,7 +511,7 @@ def activity_time(text: str) -> Instant:
 
 def unread(text: str) -> Instant:
     """A time that can't be read: its record has none, and keeps the text for a later parser."""
-    return Instant(None, text, None, "time_unread")
+    return Instant(None, text, None, UNREAD)
 
 
 def _activity_zone(name: str | None) -> tuple[int | None, str | None]:

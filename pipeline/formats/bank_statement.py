@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import msgspec
@@ -171,11 +171,8 @@ def _day(
 ) -> Instant | None:
     for kind in ("booked", "valued"):
         if said.get(kind):
-            try:
-                return _date(said[kind], orders.get(kinds[kind]), kinds[kind])
-            except BadValue:
-                flags.append("time_unread")
-                return None
+            read = partial(_date, order=orders.get(kinds[kind]), column=kinds[kind])
+            return timestamps.if_readable(read, said[kind], flags)
     return None
 
 

@@ -65,7 +65,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 "note": entry.said("AddtlNtryInf"),
                 "payments": payments,
                 "flags": flags,
-                "time_text": written if "time_unread" in flags else "",
+                "time_text": written if timestamps.UNREAD in flags else "",
             }
         ),
     )

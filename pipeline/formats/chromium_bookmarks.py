@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import bookmarks, peek, timestamps
+from pipeline import bookmarks, peek
 from pipeline.format import Format
 from pipeline.readers.json_whole import JsonWhole
 from schemas.errors import BadValue
 from schemas.files import Head, Member
-from schemas.records import DataType, Instant, Outcome, RawRecord, Rejection
+from schemas.records import DataType, Outcome, RawRecord, Rejection
 from schemas.vocabulary import RecordType
 
 _NAME = "chromium.bookmarks"
@@ -44,20 +44,11 @@ def _bookmark(node: dict[str, Any], folders: tuple[str, ...]) -> Outcome:
         _NAME,
         url,
         identity=bookmarks.identity(node, url, written, *folders),
-        time=_moment(written),
+        time=bookmarks.moment(written, "webkit"),
         texts=(node.get("name"), None),
         folders=folders,
         said=more,
     )
-
-
-def _moment(written: str) -> Instant | None:
-    if not written.strip("0"):
-        return None
-    try:
-        return timestamps.epoch(written, "webkit")
-    except BadValue:
-        return Instant(None, written, None, "time_unread")
 
 
 def _looks_like(head: Head) -> bool:

@@ -18,7 +18,6 @@ from pipeline.format import Format
 from pipeline.readers.xml_elements import XmlElements
 from pipeline.tables import snake
 from pipeline.xml_tree import Element
-from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.records import Blob, DataType, Instant, RawRecord, Record, Related
 from schemas.vocabulary import RecordType, Relation
@@ -75,11 +74,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
 def _instant(written: str | None, flags: list[str]) -> Instant | None:
     if written is None:
         return None
-    try:
-        return timestamps.iso(written)
-    except BadValue:
-        flags.append("time_unread")
-        return None
+    return timestamps.if_readable(timestamps.iso, written, flags)
 
 
 def _updated(note: Element, flags: list[str]) -> str | None:

@@ -17,7 +17,7 @@ from pipeline.format import Format
 from pipeline.readers.json_whole import JsonWhole
 from schemas.errors import BadValue
 from schemas.files import Head, Member
-from schemas.records import DataType, Instant, Outcome, RawRecord, Rejection
+from schemas.records import DataType, Outcome, RawRecord, Rejection
 from schemas.vocabulary import RecordType
 
 _NAME = "firefox.bookmarks"
@@ -49,7 +49,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
 def _bookmark(node: dict[str, Any], folders: tuple[str, ...], labels: list[str]) -> Outcome:
     written, uri = str(node.get("dateAdded") or ""), node.get("uri")
     more = {_OWN[k]: v for k, v in node.items() if k not in _TAKEN and k not in _LEFT_OUT}
-    changed = _moment(str(node.get("lastModified") or ""))
+    changed = bookmarks.moment(str(node.get("lastModified") or ""), "us")
     if changed is not None and changed.at is not None:
         more["updated_at"] = timestamps.utc_text(changed)
     notes = node.get("annos") if isinstance(node.get("annos"), list) else []
@@ -61,20 +61,11 @@ def _bookmark(node: dict[str, Any], folders: tuple[str, ...], labels: list[str])
         _NAME,
         uri,
         identity=bookmarks.identity(node, uri, written, *folders),
-        time=_moment(written),
+        time=bookmarks.moment(written, "us"),
         texts=(node.get("title"), note),
         folders=folders,
         said={"tags": tags, "annotations": other, **more},
     )
-
-
-def _moment(written: str) -> Instant | None:
-    if not written.strip("0"):
-        return None
-    try:
-        return timestamps.epoch(written, "us")
-    except BadValue:
-        return Instant(None, written, None, "time_unread")
 
 
 def _looks_like(head: Head) -> bool:

@@ -77,11 +77,7 @@ def _parted(written: str) -> tuple[str, dict[str, str]]:
 
 def _instant(fields: Mapping[str, str], name: str, flags: list[str]) -> Instant | None:
     written = fields.get(f"user_{name}") or fields.get(name)
-    try:
-        return timestamps.iso(written) if written else None
-    except BadValue:
-        flags.append("time_unread")
-        return None
+    return timestamps.if_readable(timestamps.iso, written, flags) if written else None
 
 
 def _metadata(fields: Mapping[str, str], kind: str, flags: list[str]) -> dict[str, Any]:
@@ -99,7 +95,7 @@ def _metadata(fields: Mapping[str, str], kind: str, flags: list[str]) -> dict[st
         "todo": fields.get("is_todo") == "1",
         "due": _moment(fields, "todo_due", flags),
         "completed_at": _moment(fields, "todo_completed", flags),
-        "time_text": fields.get("created_time") if "time_unread" in flags else None,
+        "time_text": fields.get("created_time") if timestamps.UNREAD in flags else None,
         "flags": flags,
         "deleted": fields.get("deleted_time", "0") not in _NOTHING,
         **_place(fields),
@@ -111,11 +107,8 @@ def _moment(fields: Mapping[str, str], name: str, flags: list[str]) -> str | Non
     written = fields.get(name, "")
     if written in _NOTHING:
         return None
-    try:
-        return timestamps.utc_text(timestamps.epoch(written, "ms"))
-    except BadValue:
-        flags.append("time_unread")
-        return written
+    found = timestamps.if_readable(lambda text: timestamps.epoch(text, "ms"), written, flags)
+    return written if found is None else timestamps.utc_text(found)
 
 
 def _place(fields: Mapping[str, str]) -> dict[str, float]:

@@ -73,7 +73,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         "location": place,
         "page": _number(_PAGE, place),
         "position": _number(_POSITION, place),
-        "flags": ["time_unread"] if time is None else None,
+        "flags": [timestamps.UNREAD] if time is None else None,
         "time_text": added if time is None else None,
     }
     return Record(

@@ -67,7 +67,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 "account": account,
                 "bank": item.around.get("bank"),
                 "flags": flags,
-                "time_text": written if "time_unread" in flags else "",
+                "time_text": written if timestamps.UNREAD in flags else "",
                 **others,
             }
         ),

@@ -34,7 +34,6 @@ from schemas.vocabulary import RecordType
 _NAME = "whatsapp.chat"
 _ANONYMOUS, _PRODUCT = "_chat", "whatsapp"
 _EITHER = "day_month_ambiguous"
-_UNREADABLE = "time_unread"
 _CLOCK = re.compile(chat_text.CLOCK)
 _LOGGED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
 _SENDER = re.compile(r"\u200e?([^\n]{1,200}?): ", re.DOTALL)
@@ -104,7 +103,7 @@ def _when(date: str, clock: str, around: Mapping[str, Any]) -> tuple[Instant | N
     try:
         moment = _instant(date, clock, around["order"])
     except BadValue:
-        return None, [*flags, _UNREADABLE]
+        return None, [*flags, timestamps.UNREAD]
     if not around["ambiguous"]:
         return moment, flags
     return msgspec.structs.replace(moment, flag=_EITHER, zone=ZoneSource.ASSUMED), flags
