@@ -131,10 +131,14 @@ class Site:
                 path.unlink()
 
     def start_broker(self) -> None:
-        local.prepare_valkey(self.settings)
+        """A broker as the supervisor starts it: as the servers' user, where we are root."""
         with (self.settings.logs / "valkey.log").open("ab") as log:
             self.processes["broker"] = subprocess.Popen(
-                local.valkey_command(self.settings), stdout=log, stderr=log
+                [sys.executable, "-m", "workers.local", "valkey"],
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
             )
         local.wait_ready(self.settings, seconds=_READY_S)
 

@@ -41,6 +41,7 @@ from tests.disk_support import SmallDisk
 from tests.site_support import Site, ours_in, site
 from tests.storm_faults import DOWN, FAULTS
 from workers import bootstrap, local
+from workers.unprivileged import acting, lake_user
 
 _USERS = ("ana@example.org", "bo@example.org")
 _NAMES = ("worker1", "worker2", "embedder", "reconciler1", "reconciler2", "watcher")
@@ -275,13 +276,14 @@ class Storm:
         run = bootstrap.make_runtime(self.place.settings)
         reader = bootstrap.reader(self.place.settings)
         try:
-            housekeeping.sweep(run)
-            jobs = run.ledger.rows("jobs", "recent_jobs", user=None, n=10_000)
-            for job in jobs:
-                self.violations += [
-                    f"verify {job['source_name']}: {f.check} {f.detail}"
-                    for f in verify.verify(run, reader, job) if not f.ok
-                ]  # fmt: skip
+            with acting(lake_user(self.place.settings)):
+                housekeeping.sweep(run)
+                jobs = run.ledger.rows("jobs", "recent_jobs", user=None, n=10_000)
+                for job in jobs:
+                    self.violations += [
+                        f"verify {job['source_name']}: {f.check} {f.detail}"
+                        for f in verify.verify(run, reader, job) if not f.ok
+                    ]  # fmt: skip
         finally:
             for pool in (run.ledger.pool, run.lake.pool, reader.pool):
                 pool.close()

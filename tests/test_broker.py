@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
@@ -103,6 +104,41 @@ def test_kombu_does_not_do_it_itself(
     _kill(lone_broker)
     with pytest.raises(AttributeError, match="hostname"):
         step(consumer, message)
+
+
+_USES: dict[str, Callable[[Any], object]] = {
+    "publish": lambda channel: channel.basic_publish(_message(channel), "load", "load"),
+    "declare a queue": lambda channel: channel.queue_declare("load"),
+    "declare an exchange": lambda channel: channel.exchange_declare("load"),
+    "bind": lambda channel: channel.queue_bind("load", "load", "load"),
+    "delete": lambda channel: channel.queue_delete("load"),
+    "purge": lambda channel: channel.queue_purge("load"),
+    "get": lambda channel: channel.basic_get("load"),
+    "consume": lambda channel: channel.basic_consume("load", True, print, "tag"),
+    "acknowledge": lambda channel: channel.basic_ack("1"),
+    "reject": lambda channel: channel.basic_reject("1"),
+    "recover": lambda channel: channel.basic_recover(True),
+    "drain": lambda channel: channel.drain_events(timeout=0.1),
+}
+
+
+def _message(channel: Any) -> Any:
+    return channel.prepare_message("text", properties={"delivery_mode": 2})
+
+
+@pytest.mark.parametrize("ended", ["channel", "connection"])
+def test_whatever_a_closed_channel_is_asked_is_an_error_of_the_connection(
+    ended: str, lone_broker: Settings
+) -> None:
+    for name, use in _USES.items():
+        connection = bootstrap.make_app(lone_broker).connection_for_write()
+        channel = connection.channel()
+        channel.queue_declare("load")
+        (channel if ended == "channel" else connection).close()
+        with pytest.raises(connection.connection_errors):
+            use(channel)
+            pytest.fail(name)
+        channel.close()  # once more does no harm
 
 
 _BREAKS = """

@@ -12,16 +12,32 @@ from redis.exceptions import ConnectionError as Lost
 _LOOKS = {"interval_start": 1, "interval_step": 1, "interval_max": 2}
 
 
+class _Gone:
+    """What a closed channel has in place of its connection; any use of it raises `Lost`."""
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __getattr__(self, name: str) -> Any:
+        raise Lost("this channel was closed")
+
+
 class Channel(redis.Channel):
-    """kombu's channel, which says so when its connection is gone."""
+    """kombu's channel, which says so when its connection is gone.
+
+    A message that was taken before the broker went away is acknowledged, or given back, over its
+    old channel, and a sender that is used again sends over it. kombu 5.7 meets None there, and the
+    `AttributeError` ends the worker or the step; an error of the connection is borne, and the
+    ledger sends again what is lost by it.
+    """
+
+    def close(self) -> None:
+        """Close the channel and the connections that it opened."""
+        super().close()
+        self.connection = _Gone()  # type: ignore[assignment]
 
     def _connparams(self, asynchronous: bool = False) -> Any:
-        """How to open one more connection; raises `Lost` if the channel's own was closed.
-
-        A message that was taken before the broker went away is acknowledged, or given back, over
-        its old channel. kombu 5.7 meets None there, and the `AttributeError` ends the worker; an
-        error of the connection is borne, and the ledger sends again what is lost by it.
-        """
+        """How to open one more connection; raises `Lost` if the channel's own was closed."""
         if self.connection.client is None:
             raise Lost("this channel's connection was closed")
         return super()._connparams(asynchronous)  # type: ignore[misc]  # the types lack it
