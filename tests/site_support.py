@@ -230,12 +230,14 @@ def ours_in(log: Path) -> Iterator[str]:
                 yield line
 
 
-#: All that holds what came of imports; who the users are and which models there are stays.
+#: All that holds what came of imports. The users, the models and the policies that hosts work
+#: under stay.
 _TABLES = """
 SELECT oid::regclass::text FROM pg_class
 WHERE relnamespace = ANY('{imports,user_data,timeseries,vectors,analytics}'::regnamespace[])
     AND relkind IN ('r', 'p') AND NOT relispartition
-    AND oid <> ALL('{user_data.users,vectors.models,imports.capabilities}'::regclass[])
+    AND oid <> ALL(
+        '{user_data.users,vectors.models,imports.capabilities,imports.policies}'::regclass[])
 """
 
 
