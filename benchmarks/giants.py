@@ -105,7 +105,7 @@ def _write(giant: Giant, size: int, folder: Path) -> Path:
 
 
 def _zip(members: int, folder: Path) -> Path:
-    """A zip with that number of small files, written in a stream."""
+    """A zip of `members` small files, written in a stream."""
     path = folder / "many.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as file:
         for n in range(members):

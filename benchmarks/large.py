@@ -4,9 +4,9 @@ An Apple Health export of 1 GB and a page of My Activity of 300 MB are generated
 read, understood, normalised and rendered as lines of COPY, in a process of its own. Printed are
 records a second of CPU time and of the clock, and the most memory that the process held.
 
-The photographs are imported by real workers, while another user imports too. Printed are how long
-either took, when the last near duplicate was found, and the attempts that an error of ours burnt,
-of which there may be none.
+Workers import the photographs while another user imports another file. Printed are how long each
+import took, when the last near duplicate was found, and how many attempts errors used up, which
+must be none.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def measure(name: str, size: int, folder: Path) -> dict[str, Any]:
 
 
 def photos(count: int, folder: Path) -> dict[str, Any]:
-    """A zip of so many photographs from staging to the last near duplicate, and another user's
-    import that begins while they load."""
+    """Import a zip of `count` photographs, from staging to the last near duplicate, and a file of
+    another user while they load."""
     with place.servers(folder) as settings, place.worker(settings, processes=2):
         archive = folder / "photos.zip"
         planted = generate.write_photos(archive, count)
@@ -123,8 +123,8 @@ def _too_bad(found: Mapping[str, Any]) -> bool:
 
 
 def main() -> int:
-    """Print the figures; 1 where a process held more memory than it may, a try was burnt or a near
-    duplicate was missed."""
+    """Print the figures; 1 where a process held more memory than it may, an error used up an
+    attempt, or a near duplicate was missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=[*sorted(_INPUTS), "photos"])
     parser.add_argument("--scale", type=float, default=1.0, help="of the sizes")
