@@ -288,7 +288,7 @@ _MOST_READS, _MOST_AT_ONCE = 300_000, 32 * 1024 * 1024
 
 
 class _Bounded(io.BufferedReader):
-    """Gives up after so many reads, and before one that is too large for any tag."""
+    """Gives up after a number of reads, and before one that is too large for any tag."""
 
     _reads = 0
 

@@ -33,7 +33,7 @@ from schemas.records import RawRecord, Rejection
 
 _LINE = 64 * 1024
 _RAW_KEPT = 64 * 1024
-#: A header ends within so many characters, of up to four bytes.
+#: Characters, of up to four bytes each, within which a header ends.
 _REACH = 120
 
 #: Characters that show nothing; and the spaces of all widths, which become plain ones.
@@ -369,7 +369,7 @@ class _Cut:
         self.text, self.at = text, 0
 
     def digits(self, least: int, most: int) -> bool:
-        """Take a number of so many digits."""
+        """Take a number of `least` to `most` digits."""
         end = self.at
         while end < len(self.text) and end - self.at < most and self.text[end].isdecimal():
             end += 1

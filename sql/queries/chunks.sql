@@ -81,9 +81,9 @@ WHERE id = %(chunk)s AND token = %(token)s AND status = 'leased' AND rewinds < %
 RETURNING id;
 
 -- name: release
--- Give a chunk back after an error. After an attempt that counts it waits longer each time. Bad
--- weather burns no attempt, and the wait is always the same: `tasks.recovery` ends it when the
--- service answers. What was read under another policy of personal data has nothing to wait for.
+-- Give a chunk back after an error. After an attempt that counts it waits longer each time. A
+-- transient error counts no attempt, and the wait is always the same: `tasks.recovery` ends it when
+-- the service answers. What was read under another policy of personal data has nothing to wait for.
 UPDATE imports.chunks
 SET status = 'ready', token = NULL, leased_by = NULL, lease_expires = NULL,
     attempt = attempt - CASE WHEN %(burn)s THEN 0 ELSE 1 END,
