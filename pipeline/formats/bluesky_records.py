@@ -28,8 +28,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 def _looks_like(head: Head) -> int:
     return 2 * any(
-        isinstance(one, dict) and one.keys() >= _NEEDED and str(one["uri"]).startswith("at://")
-        for one in peek.first_items(head, "records")
+        one.keys() >= _NEEDED and str(one["uri"]).startswith("at://")
+        for one in peek.first_objects(head, "records")
     )
 
 
