@@ -14,7 +14,6 @@ from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
-from schemas.vocabulary import RecordType
 
 _NAME = "bluesky.records"
 _NEEDED = frozenset({"uri", "value"})
@@ -43,12 +42,6 @@ FORMAT = Format(
     reader=JsonItems(path="records"),
     record=to_record,
     products=("Bluesky",),
-    record_types=(
-        RecordType.POST,
-        RecordType.REACTION,
-        RecordType.CONNECTION,
-        RecordType.PROFILE,
-        RecordType.ACTIVITY,
-    ),
+    record_types=bluesky.RECORD_TYPES,
     fields=_NEEDED | {"cid"},
 )
