@@ -48,7 +48,7 @@ _QUICK = "fsync = off\nfull_page_writes = off\nmax_wal_size = 512MB\nautovacuum 
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_settings_of_ours() -> Iterator[None]:
-    """The settings of whoever runs the tests stay out of them."""
+    """The settings of the user that runs the tests stay out of them."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [n for n in os.environ if n.startswith("DATAPUNK_") and n not in _OF_THE_TESTS]:
             patch.delenv(name)

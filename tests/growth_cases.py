@@ -911,7 +911,7 @@ KNOWN = frozenset(
 
 
 def _some(found: Iterator[Case], effort: Effort) -> Iterator[Case]:
-    """One in so many, by a hash of their names, and what is known."""
+    """One in `every`, by a hash of their names, and what is known."""
     for case in found:
         hashed = crc32(f"{case.name} {case.input}".encode("utf-8", "replace"))
         if hashed % effort.every == 0 or (case.name, case.input) in KNOWN:
@@ -926,8 +926,9 @@ def cases(effort: Effort) -> Iterator[Case]:
     yield from of_fields(effort)
 
 
-#: What looks at no more of a text than its first so many characters, and how often it is called
-#: here, so that the time can be told: up to there the work has to grow as the text does, too.
+#: What looks at the first characters of a text alone, how many those are, and how often it is
+#: called here, so that the time can be told: up to there the work has to grow as the text does,
+#: too.
 _BOUNDED: dict[str, tuple[Callable[[str], object], int, int]] = {
     "language.detect": (lambda t: language.detect([t]), language.LONGEST, 40),
     "likeness.of_text": (likeness.of_text, likeness.MOST_CHARS, 10),

@@ -219,10 +219,10 @@ class Site:
 
 
 def ours_in(log: Path) -> Iterator[str]:
-    """Lines of a log that tell of an error of our own: one that burnt an attempt, failed a step
+    """Lines of a log that tell of an error of our own: one that used up an attempt, failed a step
     behind the imports, or a turn. Deaths and services that are down are none."""
     for line in log.read_text(errors="replace").splitlines():
-        with contextlib.suppress(ValueError, AttributeError):  # not a line of ours
+        with contextlib.suppress(ValueError, AttributeError):  # not a line of this program
             said = json.loads(line)
             burnt = said.get("event") == "given back" and said.get("where")
             failed = said.get("event") in ("a step failed", "a turn failed")
@@ -272,7 +272,7 @@ def site(
 
 
 def points(count: int) -> bytes:
-    """A Records.json of so many points, each of its own."""
+    """A Records.json of a number of points, each of its own."""
     items = (
         {
             "latitudeE7": 520000000 + n,

@@ -509,7 +509,7 @@ _NO_CONTENT = {
     "vectors.models": "names of models",
     "vectors.waiting": "names of models",
 }
-#: And single columns of gated tables: codes and names of ours, or set by an INSERT alone.
+#: And single columns of gated tables: our own codes and names, or set by an INSERT alone.
 _NO_CONTENT_COLUMNS = {
     "data_type", "source", "record_type", "content_type", "language", "kind", "format", "unit",
     "media_type", "sha256", "encoding", "disposition", "reason", "detail", "scan", "counts",
