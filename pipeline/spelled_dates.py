@@ -121,6 +121,11 @@ def parse(text: str) -> Spelled | None:
     return None
 
 
+def gregorian(year: int) -> int:
+    """The Gregorian year; one that can only be Buddhist, as in Thai dates, is 543 less."""
+    return year - _BUDDHIST if year in _BUDDHIST_YEARS else year
+
+
 def zone_of(text: str) -> str | None:
     """The name of the zone in such a text, if it has one."""
     found = parse(text)
@@ -252,10 +257,8 @@ def _assembled(
         return None
     if any(len(digits) > 2 for n, digits in enumerate(numbers) if n != years[0]):
         return None
-    year = int(numbers[years[0]])
+    year = gregorian(int(numbers[years[0]]))
     small = [int(digits) for n, digits in enumerate(numbers) if n != years[0]]
-    if year in _BUDDHIST_YEARS:
-        year -= _BUDDHIST
     if months:
         return (year, _meant(months, year, small[0], written), small[0]), True
     if marked is not None:

@@ -27,6 +27,7 @@ from typing import Any, BinaryIO, ClassVar, NamedTuple
 
 import msgspec
 
+from pipeline import spelled_dates
 from schemas.files import Context, Member, Slice, SliceLimits
 from schemas.reasons import Reason
 from schemas.records import RawRecord, Rejection
@@ -214,18 +215,14 @@ _NOTHING = "\ufeff \t\r\n\x0b\x0c"
 _AROUND_ITEMS = ("order", "ambiguous", "upload", "opening")
 #: Of the digest of a first message.
 _DIGITS = 16
-#: The year of the Buddhist calendar, in which Thai devices count, less ours.
-_BUDDHIST, _FIRST_BUDDHIST = 543, 2400
 #: The first programs that wrote such chats.
 _EARLIEST = date(2009, 1, 1)
 
 
 def year_of(digits: str) -> int:
-    """The year of a date: two digits are of this century; Thai years are counted from ours."""
+    """The year of a date: two digits are of this century, and Thai devices write Buddhist years."""
     year = int(digits)
-    if len(digits) <= 2:
-        return 2000 + year
-    return year - _BUDDHIST if year >= _FIRST_BUDDHIST else year
+    return 2000 + year if len(digits) <= 2 else spelled_dates.gregorian(year)
 
 
 def numbers_of(written: str) -> list[str]:
