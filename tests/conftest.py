@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -36,6 +37,12 @@ from workers import bootstrap, intake, limits, local, unprivileged
 from workers.settings import ScannerMode, Settings
 
 pytest_plugins = ["tests.threats", "pytester"]
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 _TEMPLATE = "datapunk_template"
 #: Variables that steer the tests themselves.

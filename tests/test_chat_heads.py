@@ -254,7 +254,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     st.lists(PIECES, max_size=24),
     st.sampled_from(["", "1/2/21, 9:00 - A: x\n", "[1.2.21 下午9:00] A: x\n"]),
@@ -263,7 +263,7 @@ def test_the_count_agrees_on_anything(pieces: list[str], before: str) -> None:
     read(before + "".join(pieces))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(PIECES, max_size=24).map("".join))
 def test_a_head_is_a_beginning_of_its_line(line: str) -> None:
     data = line.encode("utf-8", "surrogateescape")

@@ -56,7 +56,7 @@ def test_what_a_finder_finds_has_a_clue(name: str) -> None:
     texts = st.from_regex(re.compile(_SAID[name]), alphabet=st.sampled_from(signs))
 
     @settings(
-        max_examples=80, deadline=None, database=None, derandomize=True,
+        max_examples=80, database=None, derandomize=True,
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(texts, st.sampled_from(_BEFORE), st.sampled_from(_HINTS))

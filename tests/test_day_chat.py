@@ -61,7 +61,7 @@ PIECES = st.sampled_from(
 
 
 @pytest.mark.parametrize("name", READERS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(pieces=st.lists(PIECES, max_size=20))
 def test_the_count_agrees_on_anything(name: str, pieces: list[str]) -> None:
     read(READERS[name], "".join(pieces).encode("utf-8", "surrogateescape"))

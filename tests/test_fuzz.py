@@ -59,7 +59,6 @@ def test_what_is_read_can_be_stored(
 
     @settings(
         max_examples=_STORED,
-        deadline=None,
         database=None,
         derandomize=True,
         suppress_health_check=list(HealthCheck),

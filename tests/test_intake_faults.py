@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import durable
@@ -188,7 +188,6 @@ def test_an_error_at_each_call_loses_nothing_and_stops_nobody(
     assert at >= 10, "so many calls concern one file at least"
 
 
-@settings(deadline=None)
 @given(
     numbers=st.dictionaries(st.integers(0, 60), st.sampled_from(ERRORS), min_size=2, max_size=5),
     data=st.sampled_from([b"hers", b""]),

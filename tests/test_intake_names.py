@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.durable import put, written
@@ -91,7 +91,6 @@ def _names(most: int = 255) -> st.SearchStrategy[bytes]:
     return cleaned.filter(lambda b: b not in (b".", b".."))
 
 
-@settings(deadline=None)
 @given(names=st.lists(_names(), min_size=1, max_size=6, unique=True), empty=st.booleans())
 def test_any_name_is_taken_in_or_put_aside(names: list[bytes], empty: bool) -> None:
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as top:
@@ -114,7 +113,6 @@ def test_any_name_is_taken_in_or_put_aside(names: list[bytes], empty: bool) -> N
         assert place.new_watcher().recover() == []
 
 
-@settings(deadline=None)
 @given(user=_names())
 def test_any_name_of_a_users_folder(user: bytes) -> None:
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as top:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import durable, validate
@@ -155,7 +155,6 @@ def test_the_other_name_stays_its_owners(place: Place, tmp_path: Path) -> None:
     assert other.read_bytes() == b"one"
 
 
-@settings(deadline=None)
 @given(number=st.sampled_from([errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.EXDEV, None]))
 def test_blocks_are_shared_where_the_file_system_can(number: int | None) -> None:
     """Either way the copy is whole; the file system of the test need not be able to."""

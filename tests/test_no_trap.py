@@ -511,7 +511,6 @@ def test_every_job_comes_to_rest(beside: type[Ledger]) -> None:
             max_examples=EXAMPLES,
             stateful_step_count=25,
             derandomize=EXAMPLES <= 20,
-            deadline=None,
             database=None,
             phases=(Phase.generate,),
             suppress_health_check=list(HealthCheck),

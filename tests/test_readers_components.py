@@ -97,7 +97,7 @@ _LINES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(_LINES, max_size=20),
     st.sampled_from([b"\n", b"\r\n", b"\r"]),

@@ -261,7 +261,7 @@ def _as_read(value: Any) -> Any:
     return {key: _as_read(inner) for key, inner in value.items()}
 
 
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=150, database=None)
 @given(ARRAYS, LIMITS, st.sampled_from([None, 1]))
 def test_any_array_comes_out_whole_however_it_is_cut(
     array: list[Any], limits: SliceLimits, indent: int | None
@@ -273,7 +273,7 @@ def test_any_array_comes_out_whole_however_it_is_cut(
     assert list(items_of(TOP, data)) == found
 
 
-@settings(max_examples=100, deadline=None, database=None)
+@settings(max_examples=100, database=None)
 @given(ARRAYS, LIMITS, st.booleans())
 def test_any_lines_come_out_whole_however_they_are_cut(
     array: list[Any], limits: SliceLimits, last_feed: bool
@@ -282,7 +282,7 @@ def test_any_lines_come_out_whole_however_they_are_cut(
     assert [item.value for item in cut_small(LINES, data, limits)] == _as_read(array)
 
 
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=150, database=None)
 @given(ARRAYS, LIMITS, PLACES)
 def test_a_truncated_array_gives_what_came_before(
     array: list[Any], limits: SliceLimits, place: float
@@ -328,7 +328,7 @@ def test_no_break_before_the_end_of_the_array_is_silent(sample: Sample) -> None:
             assert list(items_of(reader, data[:size], limits)) == found
 
 
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=200, database=None)
 @given(st.sampled_from([TOP, KEYED, LINES]), ARRAYS, LIMITS, PLACES, st.binary(max_size=3))
 def test_broken_bytes_yield_outcomes_and_lose_no_byte(
     reader: Any, array: list[Any], limits: SliceLimits, place: float, noise: bytes

@@ -140,7 +140,7 @@ EXPORT = st.lists(st.permutations(["name", "messages", "id", "more"]).flatmap(
 CUTS = st.builds(SliceLimits, records=st.integers(1, 6), size=st.integers(1, 80))
 
 
-@settings(max_examples=60, deadline=None, database=None)
+@settings(max_examples=60, database=None)
 @given(EXPORT, CUTS, st.sampled_from([None, 1]))
 def test_any_tree_comes_out_whole_however_it_is_cut(
     chats: list[dict[str, Any]], limits: SliceLimits, indent: int | None
@@ -160,7 +160,7 @@ def test_any_tree_comes_out_whole_however_it_is_cut(
     assert CHATS.count(io.BytesIO(data), {}) == len(rows)
 
 
-@settings(max_examples=80, deadline=None, database=None)
+@settings(max_examples=80, database=None)
 @given(EXPORT, CUTS, st.floats(0, 1), st.binary(max_size=3), st.booleans())
 def test_broken_bytes_yield_outcomes_and_never_silence(
     chats: list[dict[str, Any]], limits: SliceLimits, place: float, noise: bytes, cut: bool

@@ -24,7 +24,7 @@ from tasks import batches, chunk
 
 
 @given(st.dictionaries(st.text("abc.", min_size=1), st.binary(max_size=300), max_size=5))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_sections_come_back_as_they_went(
     tmp_path_factory: pytest.TempPathFactory, sections: dict[str, bytes]
 ) -> None:
@@ -117,7 +117,7 @@ def regions(whole: bytes) -> list[Region]:
 
 @pytest.mark.parametrize("make", [_spool, _mask, _vectors])
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_flipped_bits_are_never_read(
     tmp_path_factory: pytest.TempPathFactory,
     make: Callable[[Path], dict[str, Callable[[Path], object]]],

@@ -932,7 +932,7 @@ def _samples() -> Iterator[bytes]:
 SAMPLES = list(_samples())
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @pytest.mark.threat("chance", seen="150 damaged archives: members, listings or a refusal")
 @given(
     sample=st.sampled_from(SAMPLES),
