@@ -41,8 +41,11 @@ def _flagged(message: mail.Message) -> mail.Message:
 
 def _with_tnef(message: mail.Message, part: mail.Part) -> mail.Message:
     found = tnef.opened(part.data)
-    if found is None:
-        return _flagged(message)
+    return _flagged(message) if found is None else joined(message, found)
+
+
+def joined(message: mail.Message, found: tnef.Opened) -> mail.Message:
+    """The mail with what Outlook kept of it: its text where the mail has none, its files."""
     page = mail.read_text(found.page, None, is_html=True)[0] if found.page else ""
     files = [
         mail.Part(media_type=file.media_type, name=file.name, data=file.data, disposition="tnef")
