@@ -48,7 +48,13 @@ def joined(message: mail.Message, found: tnef.Opened) -> mail.Message:
     """The mail with what Outlook kept of it: its text where the mail has none, its files."""
     page = mail.read_text(found.page, None, is_html=True)[0] if found.page else ""
     files = [
-        mail.Part(media_type=file.media_type, name=file.name, data=file.data, disposition="tnef")
+        mail.Part(
+            media_type=file.media_type,
+            name=file.name,
+            data=file.data,
+            disposition="tnef",
+            opened=file.opened,
+        )
         for file in found.files
     ]
     said = found.text.replace("\r\n", "\n").strip()

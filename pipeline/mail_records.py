@@ -104,6 +104,8 @@ def _within(part: mail.Part, place: _Place) -> mail.Message | tuple[str, ...]:
     if place.depth >= _DEPTH or place.left[0] <= 0:
         return (mail_containers.NOT_OPENED,)
     place.left[0] -= 1
+    if part.opened is not None:
+        return part.opened
     try:
         return mail.parse(part.data.lstrip(b"\r\n"))
     except BadValue:

@@ -91,3 +91,26 @@ def test_what_is_no_mail_is_refused(data: bytes) -> None:
 
 def test_a_catalogue_of_that_name_is_none() -> None:
     assert not mail_msg.FORMAT.score(head_of("catalogue.msg", b"msgid x\n"))
+
+
+def test_a_name_without_an_address_is_kept() -> None:
+    root = make_msg.texts(32, {}, p0037="Lunch", p0c1a="Ana Lake", p0c1f="/o=Lake/cn=ana")
+    root["__recip_version1.0_#00000000"] = make_msg.texts(8, {}, p3001="Ben", p3003="/o=Lake/cn=b")
+    (head,) = records(make_msg.compound(root))
+    assert head.metadata["sender"] == {"name": "Ana Lake"}
+    assert head.metadata["recipients"] == [{"name": "Ben"}]
+    assert "flags" not in head.metadata
+
+
+@pytest.mark.parametrize(
+    ("numbers", "page"),
+    [({(3, 0x3FF1): 0x0411}, "cp932"), ({(3, 0x3FFD): 932}, "cp932"), ({}, "cp1252")],
+)
+def test_eight_bits_are_read_in_the_code_page_of_the_mail(
+    numbers: dict[tuple[int, int], int], page: str
+) -> None:
+    said = "見本" if page == "cp932" else "Größe"
+    root = make_msg.texts(32, numbers, p1000="Body.")
+    root["__substg1.0_0037001E"] = said.encode(page)
+    (head,) = records(make_msg.compound(root))
+    assert head.title == said

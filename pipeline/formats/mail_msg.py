@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pipeline import compound, mail_containers, mail_records, outlook
+from pipeline import compound, mail_records, outlook
 from pipeline.format import Format, Rank
 from pipeline.readers.whole import WholeFile
 from schemas.errors import BadValue
@@ -28,8 +28,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
     """The mail, then each of its attachments."""
     if item.value is None:
         raise BadValue(Reason.ITEM_TOO_LARGE, "a mail that is too large to hold")
-    message, found, kind = outlook.opened(item.value)
-    message = mail_containers.joined(message, found)
+    message, kind = outlook.opened(item.value)
     identity = mail_records.identity(item.value, message)
     records = mail_records.of_message(message, identity, _NAME)
     head = next(records)
