@@ -60,9 +60,9 @@ def joined(message: mail.Message, found: tnef.Opened) -> mail.Message:
     said = found.text.replace("\r\n", "\n").strip()
     unread = False
     if found.rtf and not (message.plain or message.html or said or page):
-        said = documents.extract_text(found.rtf, "application/rtf").text or ""
+        read = documents.extract_text(found.rtf, "application/rtf").text
         files.insert(0, mail.Part(media_type="application/rtf", name="body.rtf", data=found.rtf))
-        unread = not said
+        said, unread = read or "", read is None
     message = msgspec.structs.replace(
         message,
         plain=message.plain or ("" if message.html else said),

@@ -73,6 +73,9 @@ def test_a_text_in_rtf_alone_is_read_and_the_rtf_is_kept() -> None:
     head, file = records(make_msg.compound(make_msg.texts(32, {}, p1009=packed, p0037="Heron")))
     assert head.content == "The heron stands."
     assert file.title == "body.rtf"
+    empty = compressed_rtf.compress(rb"{\rtf1\ansi \par }", True)
+    head, _ = records(make_msg.compound(make_msg.texts(32, {}, p1009=empty, p0037="Heron")))
+    assert "flags" not in head.metadata
 
 
 def test_an_object_that_is_no_mail_is_told() -> None:
