@@ -46,8 +46,8 @@ def compound(root: Tree) -> bytes:
                 small.extend(value.ljust(pieces * _PIECE, b"\0"))
 
     add(0, root)
-    sectors: list[bytes] = [b""]  # the first holds the table, written last
-    table: list[int] = [_FAT]
+    sectors: list[bytes] = []
+    table: list[int] = []
 
     def put(data: bytes) -> int:
         if not data:
@@ -65,13 +65,20 @@ def compound(root: Tree) -> bytes:
     entries[0][5], entries[0][6] = put(bytes(small)), len(small)
     minis = put(struct.pack(f"<{len(small_table)}I", *small_table))
     directory = put(b"".join(map(_entry, entries)))
-    assert len(table) <= _SECTOR // 4
-    table += [_FREE] * (_SECTOR // 4 - len(table))
-    sectors[0] = struct.pack(f"<{_SECTOR // 4}I", *table)
+    width = _SECTOR // 4
+    count = 1
+    while len(table) + count > count * width:
+        count += 1
+    assert count <= 109, "the header names no more"
+    places = range(len(table), len(table) + count)
+    table += [_FAT] * count
+    table += [_FREE] * (count * width - len(table))
+    sectors.append(struct.pack(f"<{len(table)}I", *table))
     header = bytes.fromhex("d0cf11e0a1b11ae1") + bytes(16)
-    header += struct.pack("<HHHHH6xIIIIIIIIII", 0x3E, 3, 0xFFFE, 9, 6, 0, 1, directory, 0, 4096,
-                          minis, 1, _END, 0, 0)  # fmt: skip
-    return header + struct.pack("<I", _FREE) * 108 + b"".join(sectors)
+    header += struct.pack("<HHHHH6xIIIIIIIIII", 0x3E, 3, 0xFFFE, 9, 6, 0, count, directory, 0, 4096,
+                          minis, 1, _END, 0, places[0])  # fmt: skip
+    header += struct.pack("<108I", *places[1:], *[_FREE] * (109 - count))
+    return header + b"".join(sectors)
 
 
 def _entry(entry: list[Any]) -> bytes:
