@@ -139,14 +139,15 @@ KNOWN_FILES: tuple[KnownFile, ...] = (
     KnownFile(
         reason=Reason.ELSEWHERE,
         paths=(r"(.+/)?[^/]+\.(pst|ost|olm)",),
-        says="Outlook's own store: export or move the mails to an mbox or to .eml files",
+        says="Outlook's own store, which is not read: drag its mails into a folder, as .msg or "
+        ".eml files, or have readpst write an mbox of it",
     ),
     KnownFile(
         reason=Reason.ELSEWHERE,
-        paths=(r"(.+/)?[^/]+\.(msg|oft)",),
-        looks_like=lambda head: head.data.startswith(b"\xd0\xcf\x11\xe0"),
-        says="a mail in Outlook's own form: save it as .eml, or move it to a folder that is "
-        "exported as an mbox",
+        paths=(r"(.+/)?[^/]+\.car",),
+        looks_like=lambda head: b"eroots" in head.data[:16],
+        says="a repository of Bluesky as a CAR file, which is not read: unpack it (goat repo "
+        "unpack), and drop the folder that it makes as a zip",
     ),
     KnownFile(
         reason=Reason.ELSEWHERE,

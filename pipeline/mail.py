@@ -57,9 +57,9 @@ _BROKEN = (
 
 
 class Address(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A mailbox: `ana@example.org`, and the name that stood with it."""
+    """A mailbox: `ana@example.org`, and the name that stood with it; or a name alone."""
 
-    address: str
+    address: str = ""
     name: str | None = None
 
 
@@ -72,6 +72,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     disposition: str | None = None
     charset: str | None = None
     """What the part says its text is in."""
+    opened: Message | None = None
+    """The mail that it is, where a container holds its parts and not its bytes."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):

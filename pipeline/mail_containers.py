@@ -41,19 +41,28 @@ def _flagged(message: mail.Message) -> mail.Message:
 
 def _with_tnef(message: mail.Message, part: mail.Part) -> mail.Message:
     found = tnef.opened(part.data)
-    if found is None:
-        return _flagged(message)
+    return _flagged(message) if found is None else joined(message, found)
+
+
+def joined(message: mail.Message, found: tnef.Opened) -> mail.Message:
+    """The mail with what Outlook kept of it: its text where the mail has none, its files."""
     page = mail.read_text(found.page, None, is_html=True)[0] if found.page else ""
     files = [
-        mail.Part(media_type=file.media_type, name=file.name, data=file.data, disposition="tnef")
+        mail.Part(
+            media_type=file.media_type,
+            name=file.name,
+            data=file.data,
+            disposition="tnef",
+            opened=file.opened,
+        )
         for file in found.files
     ]
     said = found.text.replace("\r\n", "\n").strip()
     unread = False
     if found.rtf and not (message.plain or message.html or said or page):
-        said = documents.extract_text(found.rtf, "application/rtf").text or ""
+        read = documents.extract_text(found.rtf, "application/rtf").text
         files.insert(0, mail.Part(media_type="application/rtf", name="body.rtf", data=found.rtf))
-        unread = not said
+        said, unread = read or "", read is None
     message = msgspec.structs.replace(
         message,
         plain=message.plain or ("" if message.html else said),

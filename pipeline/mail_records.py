@@ -45,7 +45,7 @@ def records(
     Raises `BadValue` as `mail.parse` does.
     """
     message = mail.parse(data)
-    return of_message(message, _identity(data, message, commit), source, came=came)
+    return of_message(message, identity(data, message, commit), source, came=came)
 
 
 def of_message(
@@ -104,6 +104,8 @@ def _within(part: mail.Part, place: _Place) -> mail.Message | tuple[str, ...]:
     if place.depth >= _DEPTH or place.left[0] <= 0:
         return (mail_containers.NOT_OPENED,)
     place.left[0] -= 1
+    if part.opened is not None:
+        return part.opened
     try:
         return mail.parse(part.data.lstrip(b"\r\n"))
     except BadValue:
@@ -126,7 +128,8 @@ def _place_within(
     )
 
 
-def _identity(data: bytes, message: mail.Message, commit: str | None) -> tuple[str, ...]:
+def identity(data: bytes, message: mail.Message, commit: str | None = None) -> tuple[str, ...]:
+    """Who a mail is: by its Message-ID, as a patch, or by its bytes."""
     if named := _ids(message, "message-id"):
         return ("message-id", named[0])
     if commit:

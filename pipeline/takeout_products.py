@@ -528,6 +528,10 @@ ELSEWHERE: tuple[Product, ...] = (
                 at="Fitbit/Global Export Data/steps-2026-03-01.json",
             ),
             _parsed(
+                "measurements by the device", "CSV", "google.health_series",
+                at="Fitbit/Physical Activity_GoogleData/heart_rate_2026-03-01.csv",
+            ),
+            _parsed(
                 "sleep", "JSON", "fitbit.sleep",
                 at="Fitbit/Global Export Data/sleep-2026-03-01.json",
             ),

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pipeline import mapi
+from pipeline import mail, mapi
 
 MEDIA_TYPES = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _SIGNATURE = 0x223E9F78
@@ -24,11 +24,12 @@ _PROPERTIES = 10_000
 
 
 class Attached(msgspec.Struct, kw_only=True):
-    """A file in the stream."""
+    """A file in the stream; `opened` where it is a mail that is taken apart."""
 
     name: str = ""
     media_type: str = "application/octet-stream"
     data: bytes = b""
+    opened: mail.Message | None = None
 
 
 class Opened(msgspec.Struct, kw_only=True):

@@ -59,7 +59,7 @@ CASES = {
     "profile/places.sqlite-wal": (b"\x37\x7f\x06\x82\0\0", Reason.ELSEWHERE),
     "twitter-2026-01-02-ab/assets/images/x.png": (b"\x89PNG", Reason.TWIN),
     "assets/images/twemoji/v/latest/72x72/1f98a.png": (b"\x89PNG", Reason.TWIN),
-    "Mails/Boat plan.msg": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Reason.ELSEWHERE),
+    "repo.car": (b"\x3a\xa2eroots\x81\xd8\x2aX%\x00\x01\x71\x12\x20", Reason.ELSEWHERE),
     "ChatExport_2026-01-02/messages.html": (b"<!DOCTYPE html>", Reason.ELSEWHERE),
     "Your archive.html": (b"<html>", Reason.TWIN),
     "MyData/Read Me First_AccountData.pdf": (b"%PDF-", Reason.SETTINGS),
@@ -98,8 +98,8 @@ def test_every_kind_of_wrong_file_has_a_case() -> None:
         ("connections/trains.html", b"<html>At nine</html>"),
         ("messages.html", b"<html>Hello</html>"),
         ("notes-wal", b"of the wall"),
+        ("red.car", b"a racing car"),
         ("diary.txt", b"Date: 2026-01-02\nLink: https://example.org/"),
-        ("catalogue.msg", b"msgid x\n"),
     ],
 )
 def test_others_are_left_alone(path: str, data: bytes) -> None:
@@ -107,7 +107,7 @@ def test_others_are_left_alone(path: str, data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("places.sqlite", "bookmarks"), ("History", "Bookmarks")]
+    ("name", "said"), [("places.sqlite", "keywords"), ("History", "Bookmarks")]
 )
 def test_what_a_database_holds_besides_is_said(name: str, said: str, tmp_path: Path) -> None:
     file = FOLDER / "144-browser-sqlite" / "input" / name

@@ -126,3 +126,56 @@ def test_columns_are_read_by_sqlite_and_nothing_is_run() -> None:
     assert columns_of("CREATE TABLE t AS SELECT load_extension('x')") == ([], -1)
     assert columns_of("DROP TABLE t") == ([], -1)
     assert columns_of("CREATE TABLE t(") == ([], -1)
+
+
+FOLDERS = SqliteTable(table="pages", also=("marks", "absent"), above=("parent", "marks"))
+
+
+def make_folders(path: Path) -> None:
+    """Pages, and marks in a tree of which two folders lie in each other."""
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA page_size = 512")
+        database.execute("CREATE TABLE pages (id INTEGER PRIMARY KEY, url TEXT)")
+        database.execute("CREATE TABLE marks (id INTEGER PRIMARY KEY, parent INTEGER, title TEXT)")
+        for n in range(1, 200):
+            database.execute("INSERT INTO pages VALUES (?, ?)", (n, f"https://{n}.example/"))
+            database.execute("INSERT INTO marks VALUES (?, ?, ?)", (n, n // 2, f"mark {n}"))
+        database.executemany(
+            "INSERT INTO marks VALUES (?, ?, ?)", [(301, 302, "a"), (302, 301, "b")]
+        )
+        database.commit()
+
+
+@pytest.mark.parametrize("limits", [SliceLimits(), SliceLimits(records=1)])
+def test_rows_of_several_tables_come_with_those_above_them(
+    tmp_path: Path, limits: SliceLimits
+) -> None:
+    path = tmp_path / "a.db"
+    make_folders(path)
+    with path.open("rb") as source:
+        context = FOLDERS.prepare(source, MEMBER)
+        parts = list(FOLDERS.slices(source, context, limits))
+        assert all(a.end <= b.start for a, b in pairwise(parts))
+        found = [item for part in parts for item in FOLDERS.items(source, part, context)]
+        assert FOLDERS.count(source, context) == len(found) == 199 + 201
+    rows = [item for item in found if isinstance(item, RawRecord)]
+    above = {
+        row.value["id"]: [r["title"] for r in row.around["above"]]
+        for row in rows
+        if row.around["table"] == "marks"
+    }
+    assert len(above) == 201
+    assert above[100] == ["mark 50", "mark 25", "mark 12", "mark 6", "mark 3", "mark 1"]
+    assert above[301] == ["b", "a"]
+
+
+def test_a_table_that_begins_nowhere_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    make_folders(path)
+    with path.open("rb") as source:
+        context = FOLDERS.prepare(source, MEMBER)
+        context["tables"]["marks"][0] = 9_999
+        parts = list(FOLDERS.slices(source, context, SliceLimits()))
+        found = [item for part in parts for item in FOLDERS.items(source, part, context)]
+    assert sum(isinstance(item, RawRecord) for item in found) == 199
+    assert [(i.offset, i.length) for i in found if isinstance(i, Rejection)] == [(0, 512)]

@@ -1,10 +1,18 @@
-"""Firefox: `places.sqlite`. `visit_date` counts microseconds since 1970 (reference 20)."""
+"""Firefox: `places.sqlite`, the visits and the bookmarks of a profile.
+
+`visit_date`, `dateAdded` and `lastModified` count microseconds since 1970 (reference 20). Rows of
+`moz_bookmarks` are links (`type` 1, `fk` is the page), folders (2) and lines (3); what has the
+guids below are folders of Firefox's own. A label is a folder among the labels, and what has it is
+a link in that. Source: Firefox, toolkit/components/places/Bookmarks.sys.mjs and nsPlacesTables.h.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pipeline import browser_visits, timestamps
+from pipeline import bookmarks, browser_visits, timestamps
+from pipeline.fields import StableNames
 from pipeline.format import Format
 from pipeline.readers.sqlite_tables import SqliteTable
 from schemas.files import Head, Member
@@ -12,16 +20,67 @@ from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
 
 _NAME = "firefox.places"
-_VISITS, _PAGES = "moz_historyvisits", "moz_places"
+_VISITS, _PAGES, _BOOKMARKS = "moz_historyvisits", "moz_places", "moz_bookmarks"
+_LINK, _FOLDER, _LINE = 1, 2, 3
+_ROOT, _LABELS = "root________", "tags________"
+_TAKEN = frozenset({"title", "dateAdded", "lastModified", "guid"})
+#: Numbers of this profile, and what its synchronisation counts.
+_LEFT_OUT = frozenset(
+    {"id", "type", "fk", "parent", "position", "syncStatus", "syncChangeCounter", "folder_type"}
+)
+_OWN = StableNames()
 
 
-def to_record(item: RawRecord, member: Member) -> Record:
-    """One visit."""
+def to_records(item: RawRecord, member: Member) -> Iterable[Record]:
+    """A visit, a bookmark, or what has a label; nothing of folders and lines."""
     row: dict[str, Any] = item.value
+    if item.around["table"] == _VISITS:
+        return [_visit(row, item.around[_PAGES])]
+    if row.get("type") in (_FOLDER, _LINE):
+        return []
+    folders: Sequence[dict[str, Any]] = item.around["above"]
+    page: dict[str, Any] = item.around[_PAGES] or {}
+    if any(folder.get("guid") == _LABELS for folder in folders):
+        return [_labelled(row, page, str(folders[0].get("title")))]
+    return [_bookmark(row, page, folders)]
+
+
+def _visit(row: dict[str, Any], page: dict[str, Any] | None) -> Record:
     when = row["visit_date"]
     said = {"visit_type": row.get("visit_type")}
-    time = timestamps.epoch(when, "us")
-    return browser_visits.visit(_NAME, item.around[_PAGES], time, str(when), said)
+    return browser_visits.visit(_NAME, page, timestamps.epoch(when, "us"), str(when), said)
+
+
+def _bookmark(
+    row: dict[str, Any], page: dict[str, Any], folders: Sequence[dict[str, Any]]
+) -> Record:
+    url, written = page.get("url"), str(row.get("dateAdded") or "")
+    inside = [str(f.get("title") or "") for f in reversed(folders) if f.get("guid") != _ROOT]
+    changed = bookmarks.moment(str(row.get("lastModified") or ""), "us")
+    more = {_OWN[n]: v for n, v in row.items() if n not in _TAKEN and n not in _LEFT_OUT}
+    return bookmarks.record(
+        _NAME,
+        url,
+        identity=bookmarks.identity(row, url, written, *inside),
+        time=bookmarks.moment(written, "us"),
+        texts=(row.get("title"), page.get("description")),
+        folders=inside,
+        said={**more, "updated_at": timestamps.utc_text(changed) if changed else None},
+    )
+
+
+def _labelled(row: dict[str, Any], page: dict[str, Any], label: str) -> Record:
+    """A page that has a label. Its bookmark may lie anywhere in the file."""
+    url, written = page.get("url"), str(row.get("dateAdded") or "")
+    return bookmarks.record(
+        _NAME,
+        url,
+        identity=("label", label, str(url)),
+        time=bookmarks.moment(written, "us"),
+        texts=(page.get("title"), None),
+        folders=(),
+        said={"labels": [label]},
+    )
 
 
 def _looks_like(head: Head) -> bool:
@@ -30,14 +89,19 @@ def _looks_like(head: Head) -> bool:
 
 FORMAT = Format(
     name=_NAME,
-    title="Visited pages from Firefox (places.sqlite)",
-    version=1,
+    title="Visited pages and bookmarks from Firefox (places.sqlite)",
+    version=2,
     data_type=DataType.BROWSER,
     paths=(r"(?s:.+)",),
     looks_like=_looks_like,
-    reader=SqliteTable(table=_VISITS, joins=(("place_id", _PAGES),)),
-    record=to_record,
+    reader=SqliteTable(
+        table=_VISITS,
+        joins=(("place_id", _PAGES), ("fk", _PAGES)),
+        also=(_BOOKMARKS,),
+        above=("parent", _BOOKMARKS),
+    ),
+    record=to_records,
     products=("Firefox",),
-    record_types=(RecordType.VISIT,),
-    unread="its bookmarks are not read: drop a backup of them from Firefox's library (.json)",
+    record_types=(RecordType.VISIT, RecordType.BOOKMARK),
+    unread="notes, keywords and pictures of its pages are not read",
 )

@@ -1,11 +1,11 @@
-"""The rows of one table of an SQLite database, with the rows of others that they point to."""
+"""The rows of tables of an SQLite database, with the rows of others that they point to."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
@@ -18,6 +18,8 @@ from schemas.records import RawRecord, Rejection
 
 _RAW_KEPT = 64 * 1024
 _REMEMBERED = 20_000
+#: Rows above a row.
+_ABOVE = 100
 #: Instructions of SQLite's machine that counting may take.
 _STEPS = 200_000_000
 
@@ -25,6 +27,10 @@ _STEPS = 200_000_000
 class SqliteTable(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of `table` as dicts. `joins` are pairs of a column and the table whose row it numbers;
     that row is in `around` under the table's name, None where there is none.
+
+    Rows of the tables in `also` come as well, as far as the database has these; `around["table"]`
+    then names the table of each. `above` is a pair of a column and its table, whose rows lead to
+    each other, as folders do: `around["above"]` lists them from the nearest on, for 100 steps.
 
     Slices are ranges of whole pages, and a range may be cut further between rows; rows come as
     they lie in the file. A row that is damaged is one rejection, and so is a page that is, or that
@@ -38,12 +44,18 @@ class SqliteTable(msgspec.Struct, frozen=True, kw_only=True):
 
     table: str
     joins: tuple[tuple[str, str], ...] = ()
+    also: tuple[str, ...] = ()
+    above: tuple[str, str] | None = None
     item_bytes: int = 16 * 1024 * 1024
 
     @property
     def name(self) -> str:
         """See `Reader`."""
-        return f"sqlite_table:{self.table}"
+        return f"sqlite_table:{'|'.join(self._tables)}"
+
+    @property
+    def _tables(self) -> tuple[str, ...]:
+        return (self.table, *self.also)
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
         """`tables`: the root page, columns and number column of each table that is needed."""
@@ -51,7 +63,7 @@ class SqliteTable(msgspec.Struct, frozen=True, kw_only=True):
             found = Pages(source, item_bytes=self.item_bytes).tables()
         except Damaged:
             found = {}
-        wanted = {self.table, *(table for _, table in self.joins)}
+        wanted = {*self._tables, *(table for _, table in self.joins)}
         shapes = {
             name: (root, *columns_of(sql)) for name, (root, sql) in found.items() if name in wanted
         }
@@ -64,9 +76,9 @@ class SqliteTable(msgspec.Struct, frozen=True, kw_only=True):
             if size := source.seek(0, 2):
                 yield Slice(0, size)
             return
-        pages, root = opened
+        pages, roots = opened
         start, end, rows = -1, 0, 0
-        for leaf in self._leaves(pages, root, Slice(0, pages.file_size)):
+        for leaf, _ in _leaves(pages, roots, Slice(0, pages.file_size)):
             after = min(leaf.offset + pages.size, pages.file_size)
             if rows and (rows + leaf.rows > limits.records or after - start > limits.size):
                 yield Slice(start, end)
@@ -84,50 +96,78 @@ class SqliteTable(msgspec.Struct, frozen=True, kw_only=True):
             detail = f"no database with a table {self.table} that can be read"
             yield Rejection(reason=Reason.BAD_SYNTAX, detail=detail, length=part.end)
             return
-        pages, root = opened
+        pages, roots = opened
         others = _Others(pages, context["tables"])
         begins = part.start // pages.size * pages.size
-        for leaf in self._leaves(pages, root, Slice(begins, part.end)):
+        for leaf, table in _leaves(pages, roots, Slice(begins, part.end)):
             for cell in pages.cells(leaf, part.start, part.end):
-                yield self._outcome(cell, context, others)
+                yield self._outcome(cell, table, context, others)
 
-    def _opened(self, source: BinaryIO, context: Context) -> tuple[Pages, int] | None:
-        root, columns, _ = context["tables"].get(self.table, (0, [], -1))
+    def _opened(self, source: BinaryIO, context: Context) -> tuple[Pages, dict[str, int]] | None:
+        """The file, and where each table that it has begins."""
+        roots = {
+            name: root
+            for name in self._tables
+            for root, columns, _ in [context["tables"].get(name, (0, [], -1))]
+            if columns
+        }
         try:
             pages = Pages(source, item_bytes=self.item_bytes)
         except Damaged:
             return None
-        return (pages, root) if columns and root > 1 and pages.holds(root) else None
-
-    def _leaves(self, pages: Pages, root: int, part: Slice) -> list[Leaf]:
-        """The table's pages within a range, as they lie in the file: their places, not rows."""
-        return sorted(pages.leaves(root, part.start, part.end))
+        root = roots.get(self.table, 0)
+        return (pages, roots) if root > 1 and pages.holds(root) else None
 
     def _outcome(
-        self, cell: Cell | Lost, context: Context, others: _Others
+        self, cell: Cell | Lost, table: str, context: Context, others: _Others
     ) -> RawRecord | Rejection:
         offset, length = cell.offset, cell.length
         if isinstance(cell, Lost):
             reason, detail = Reason.BAD_SYNTAX, cell.detail
             return Rejection(reason=reason, detail=detail, offset=offset, length=length)
-        _, columns, key = context["tables"][self.table]
+        _, columns, key = context["tables"][table]
         row = _row(cell, columns, key)
-        around = {other: others.row(other, row.get(c)) for c, other in self.joins}
+        around: dict[str, Any] = {other: None for _, other in self.joins}
+        around |= {other: others.row(other, row[c]) for c, other in self.joins if c in row}
+        if self.also:
+            around["table"] = table
+        if self.above is not None:
+            around["above"] = others.above(*self.above, row)
         return RawRecord(row, offset, length, around)
 
     def count(self, source: BinaryIO, context: Context) -> int:
         """Asked of SQLite, which opens the file for reading only and trusts nothing in it."""
-        path = Path(source.name).resolve()
-        quoted = '"' + self.table.replace('"', '""') + '"'
-        try:
-            uri = f"{path.as_uri()}?mode=ro&immutable=1"
-            with closing(sqlite3.connect(uri, uri=True)) as database:
-                database.execute("PRAGMA trusted_schema = OFF")
-                database.set_progress_handler(_Steps(), 10_000)
-                (count,) = database.execute(f"SELECT count(*) FROM {quoted}").fetchone()  # noqa: S608
-        except sqlite3.Error:
-            return 0
-        return int(count)
+        return sum(map(partial(_counted, Path(source.name).resolve()), self._tables))
+
+
+def _counted(path: Path, table: str) -> int:
+    """How many rows SQLite finds in a table; none where there is no such table."""
+    quoted = '"' + table.replace('"', '""') + '"'
+    try:
+        uri = f"{path.as_uri()}?mode=ro&immutable=1"
+        with closing(sqlite3.connect(uri, uri=True)) as database:
+            database.execute("PRAGMA trusted_schema = OFF")
+            database.set_progress_handler(_Steps(), 10_000)
+            (count,) = database.execute(f"SELECT count(*) FROM {quoted}").fetchone()  # noqa: S608
+    except sqlite3.Error:
+        return 0
+    return int(count)
+
+
+def _leaves(pages: Pages, roots: dict[str, int], part: Slice) -> list[tuple[Leaf, str]]:
+    """The tables' pages within a range, as they lie in the file: their places, not rows.
+
+    A page that damage hands to two tables is the first one's. A table that begins nowhere is told
+    as damage of the file's first page, which says where it does.
+    """
+    found: dict[int, tuple[Leaf, str]] = {}
+    for table, root in roots.items():
+        if root > 1 and pages.holds(root):
+            for leaf in pages.leaves(root, part.start, part.end):
+                found.setdefault(leaf.offset, (leaf, table))
+        elif part.start == 0:
+            found.setdefault(0, (Leaf(0, 0, sound=False), table))
+    return [found[offset] for offset in sorted(found)]
 
 
 class _Steps:
@@ -152,6 +192,18 @@ class _Others:
     def row(self, table: str, rowid: Any) -> dict[str, Any] | None:
         """The row as a dict; None where there is none, or none that can be read."""
         return self._found(table, rowid) if type(rowid) is int and table in self._tables else None
+
+    def above(self, column: str, table: str, row: dict[str, Any]) -> list[dict[str, Any]]:
+        """The rows that a row leads to by a column, one by the other; a ring ends."""
+        found: list[dict[str, Any]] = []
+        seen = set[Any]()
+        at: dict[str, Any] | None = row
+        while at is not None and (number := at.get(column)) not in seen and len(found) < _ABOVE:
+            seen.add(number)
+            at = self.row(table, number)
+            if at is not None:
+                found.append(at)
+        return found
 
     def _look_up(self, table: str, rowid: int) -> dict[str, Any] | None:
         root, columns, key = self._tables[table]

@@ -1,0 +1,208 @@
+"""Fitbit's export as a table: `fitbit_export_20160806.csv`, several tables below each other.
+
+Each has a line with its name (`Body`, `Foods`, `Activities`, `Sleep`, `Food Log 20190701`), a line
+of columns, its rows in quotes, and a blank line. Days are ISO or, in other accounts, day first;
+numbers have commas between thousands. Weights and distances are in the units of the account, which
+the file does not name. Sources: sleepdiary/core, `src/Fitbit` (sleep);
+PhilippImhof/FromSamToGarm#1 and the help of Garmin Connect, which imports such files (activities).
+What a food log holds is not sourced beyond its name: its rows are kept as they are.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from pipeline import peek, tables, takeout, timestamps, tracks
+from pipeline.format import Format
+from pipeline.readers.blocks import Blocks
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, Instant, Metric, Outcome, RawRecord, Record, ZoneSource
+from schemas.vocabulary import MetricName, RecordType
+
+_NAME = "fitbit.export"
+_LOG = "food log"
+_TABLE = r"(?:Body|Foods|Activities|Sleep|Food Log \d{8})"
+#: A byte order mark.
+_MARK = "\ufeff"
+_DAY = re.compile(
+    r"(?:(?P<iso>\d{4}-\d\d-\d\d)|(?P<first>\d\d)-(?P<second>\d\d)-(?P<year>\d{4}))"
+    r"(?: (?P<hour>\d{1,2}):(?P<minute>\d\d) ?(?P<half>[AP]M)?)?",
+    re.ASCII | re.IGNORECASE,
+)
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", re.ASCII)
+_METRICS: dict[str, tuple[str, str]] = {
+    "Weight": ("fitbit.weight", ""),
+    "BMI": ("fitbit.bmi", ""),
+    "Fat": (MetricName.BODY_FAT, "%"),
+    "Calories In": ("fitbit.calories_in", "kcal"),
+    "Calories Burned": (MetricName.ENERGY, "kcal"),
+    "Steps": (MetricName.STEPS, "count"),
+    "Distance": ("fitbit.distance", ""),
+    "Floors": (MetricName.FLOORS, "count"),
+    "Minutes Sedentary": ("fitbit.sedentary", "min"),
+    "Minutes Lightly Active": ("fitbit.lightly_active", "min"),
+    "Minutes Fairly Active": ("fitbit.fairly_active", "min"),
+    "Minutes Very Active": ("fitbit.very_active", "min"),
+    "Activity Calories": ("fitbit.activity_energy", "kcal"),
+}
+#: Of the body 0 means that nothing was measured.
+_OF_THE_BODY = frozenset({"Weight", "BMI", "Fat"})
+_START, _END = "Start Time", "End Time"
+
+
+def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
+    """A day's summary and its numbers, a night, or a line of a food log."""
+    table, columns = item.around.get("table", ""), _cells(item.around.get("columns", ""))
+    line, _, behind = item.value.partition("\n")
+    if behind.strip():
+        raise BadValue(Reason.BAD_SHAPE, "behind a row there is a line of no table")
+    cells = _cells(line)
+    if table.casefold().startswith(_LOG):
+        yield _logged(table, cells)
+        return
+    if any(cells[len(columns) :]):
+        raise BadValue(Reason.RAGGED_ROW, "a row has more cells than its table has columns")
+    row = dict(zip(columns, cells, strict=False))
+    if _START in row:
+        yield _night(row)
+    else:
+        yield from _day(table, row)
+
+
+def _cells(line: str) -> list[str]:
+    try:
+        return [cell.strip() for row in csv.reader([line.strip()]) for cell in row]
+    except csv.Error:
+        raise BadValue(Reason.BAD_SHAPE, "a line is not one of a table") from None
+
+
+def _night(row: dict[str, str]) -> Record:
+    start, ended = tables.cell(row, _START), tables.cells(row, _END)
+    time = _time(start)
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.SLEEP,
+        identity=("fitbit", "sleep", start),
+        time=time,
+        title="sleep",
+        metadata=takeout.kept(
+            {
+                **tracks.lasting(time, _time(ended) if ended else None),
+                **tables.rest(row, frozenset({_START, _END})),
+            }
+        ),
+        mutable=True,
+    )
+
+
+def _day(table: str, row: dict[str, str]) -> Iterator[Outcome]:
+    day = tables.cell(row, "Date")
+    time = _time(day)
+    yield Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.SUMMARY,
+        identity=("fitbit", table.casefold(), day),
+        time=time,
+        title=f"Fitbit {table.casefold()} {day}",
+        metadata=tables.rest(row, frozenset({"Date"})),
+        mutable=True,
+    )
+    for name, (ours, unit) in _METRICS.items():
+        value = _number(row.get(name, ""))
+        if value is not None and (value or name not in _OF_THE_BODY):
+            yield Metric(
+                source=_NAME,
+                identity=("fitbit", day, row[name]),
+                time=time,
+                name=ours,
+                value=value,
+                unit=unit,
+            )
+
+
+def _logged(table: str, cells: list[str]) -> Record:
+    day = table[-8:]
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.ACTIVITY,
+        identity=("fitbit", table.casefold(), *cells),
+        time=_time(f"{day[:4]}-{day[4:6]}-{day[6:]}"),
+        title=table,
+        content=", ".join(filter(None, cells)) or None,
+        metadata={"cells": cells},
+    )
+
+
+def _number(cell: str) -> float | None:
+    """A number of a cell; None where it holds none, such as `N/A`."""
+    plain = cell.replace(",", "") if _THOUSANDS.fullmatch(cell) else cell
+    try:
+        return tracks.number(plain, "cell") if plain else None
+    except BadValue:
+        return None
+
+
+def _time(written: str) -> Instant:
+    """A day, or a day and a clock of 12 or 24 hours; of two numbers up to 12 the day is first."""
+    found = _DAY.fullmatch(written)
+    if found is None:
+        return timestamps.or_unread(written)
+    day, unsure = found["iso"], False
+    if day is None:
+        first, second = found["first"], found["second"]
+        unsure = int(first) <= 12 and int(second) <= 12 and first != second
+        month, number = (first, second) if int(second) > 12 else (second, first)
+        day = f"{found['year']}-{month}-{number}"
+    moment = timestamps.iso(f"{day}T{_clock(found)}" if found["hour"] else day)
+    if unsure:
+        return Instant(moment.at, written, None, "day_first_assumed", ZoneSource.ASSUMED)
+    return msgspec.structs.replace(moment, text=written)
+
+
+def _clock(found: re.Match[str]) -> str:
+    hour = int(found["hour"])
+    if found["half"]:
+        hour = hour % 12 + 12 * (found["half"].upper() == "PM")
+    return f"{hour:02}:{found['minute']}"
+
+
+_BEGINS = re.compile(
+    rb'"?(Body|Foods|Activities|Sleep|Food Log \d{8})"?,*\r?\n'
+    rb'"?(Date"?,|Start Time"?,|Meal"?,|Daily Totals)'
+)
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * (_BEGINS.match(peek.text_of(head)) is not None)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Days and sleep of Fitbit (exported table)",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.csv",),
+    looks_like=_looks_like,
+    reader=Blocks(
+        kind="fitbit",
+        begin=r'(?<=\n)["\d]',
+        stop=rf'(?<=\n)(?:{_MARK})?"?(?P<table>{_TABLE})"?,*\r?\n(?P<columns>[^\r\n]{{1,800}})'
+        r"|(?<=\n)Daily Totals",
+    ),
+    record=to_outcomes,
+    embed=False,
+    hints=(r"(.+/)?fitbit_export_\d+\.csv",),
+    products=("Fitbit",),
+    repeats=True,
+    vintages=("Export your account data, as CSV (2013 to 2023)",),
+    record_types=(RecordType.SUMMARY, RecordType.SLEEP, RecordType.ACTIVITY),
+)

@@ -1,0 +1,98 @@
+"""Garmin's archive: `DI_CONNECT/DI-Connect-Fitness/<user>_<n>_summarizedActivities.json`.
+
+An array of objects with an array `summarizedActivitiesExport` of workouts. Lengths and heights are
+in centimetres, durations in milliseconds, times in milliseconds since 1970; `startTimeLocal` counts
+as if the local clock showed UTC (see `pipeline.garmin` for the sources). Speeds, cadences and the
+measurements within laps are kept as they are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import chats, garmin, peek, takeout
+from pipeline.fields import optional_text
+from pipeline.format import Format
+from pipeline.readers.json_tree import JsonTree
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "garmin.activities"
+_LIST = "summarizedActivitiesExport"
+_CENTIMETRES = {
+    "distance": "distance_m",
+    "elevationGain": "elevation_gain_m",
+    "elevationLoss": "elevation_loss_m",
+    "minElevation": "lowest_m",
+    "maxElevation": "highest_m",
+}
+_MILLISECONDS = {
+    "duration": "duration_s",
+    "elapsedDuration": "elapsed_s",
+    "movingDuration": "moving_s",
+}
+_PLACE = {"locationName": "name", "startLatitude": "latitude", "startLongitude": "longitude"}
+_TAKEN = frozenset({"activityId", "name", "activityType", *_PLACE})
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """A workout, by Garmin's number for it."""
+    fields: dict[str, Any] = item.value
+    kind = fields.get("activityType")
+    kind = kind.get("typeKey") if isinstance(kind, dict) else kind
+    began = fields.get("startTimeGmt", fields.get("beginTimestamp"))
+    time = garmin.moment(began, fields.get("startTimeLocal"), "ms")
+    lengths = _converted(fields, _CENTIMETRES, 100)
+    durations = _converted(fields, _MILLISECONDS, 1000)
+    place = {ours: fields[name] for name, ours in _PLACE.items() if fields.get(name) is not None}
+    measured = {
+        n for n in (*_CENTIMETRES, *_MILLISECONDS) if garmin.number(fields.get(n)) is not None
+    }
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.WORKOUT,
+        identity=("garmin", chats.key(fields, "activityId")),
+        time=time,
+        title=optional_text(fields, "name") or (kind if isinstance(kind, str) else None),
+        metadata=takeout.kept(
+            {
+                "activity": kind,
+                **lengths,
+                **durations,
+                "place": place,
+                "details": {
+                    name: value
+                    for name, value in fields.items()
+                    if name not in _TAKEN | measured and value is not None
+                },
+            }
+        ),
+        mutable=True,
+    )
+
+
+def _converted(fields: dict[str, Any], names: dict[str, str], per: int) -> dict[str, float]:
+    """The numbers under these names, in the unit that holds `per` of theirs."""
+    found = {ours: garmin.number(fields.get(name)) for name, ours in names.items()}
+    return {ours: value / per for ours, value in found.items() if value is not None}
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * (_LIST in peek.item_keys(head))
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Workouts of Garmin Connect (archive of the account)",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonTree(paths=(f"[].{_LIST}",)),
+    record=to_record,
+    embed=False,
+    products=("Garmin Connect",),
+    record_types=(RecordType.WORKOUT,),
+)

@@ -1,0 +1,93 @@
+"""Garmin's archive: `DI_CONNECT/DI-Connect-Wellness/<from>_<to>_<n>_sleepData.json`, an array.
+
+`sleepStartTimestampGMT` and `sleepEndTimestampGMT` are in UTC: texts without a zone, or seconds
+since 1970. Stages are told as sums, `deepSleepSeconds` and its like, and not as they came; a day
+on which the watch was not worn has no times (see `pipeline.garmin` for the sources).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pipeline import garmin, peek, takeout, timestamps, tracks
+from pipeline.fields import text
+from pipeline.format import Format
+from pipeline.readers.json_items import JsonItems
+from schemas.files import Head, Member
+from schemas.records import DataType, Instant, Metric, Outcome, RawRecord, Record
+from schemas.vocabulary import MetricName, RecordType
+
+_NAME = "garmin.sleep"
+_START, _END = "sleepStartTimestampGMT", "sleepEndTimestampGMT"
+_METRICS: dict[str, tuple[str, str]] = {
+    "deepSleepSeconds": ("garmin.deep_sleep", "s"),
+    "lightSleepSeconds": ("garmin.light_sleep", "s"),
+    "remSleepSeconds": ("garmin.rem_sleep", "s"),
+    "awakeSleepSeconds": ("garmin.awake_in_sleep", "s"),
+    "averageRespiration": (MetricName.RESPIRATORY_RATE, "1/min"),
+}
+
+
+def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
+    """A night, then what was measured in it; of a day without one, what is told of it."""
+    fields: dict[str, Any] = item.value
+    day, written = text(fields, "calendarDate"), fields.get(_START)
+    start = garmin.moment(written, None, "s")
+    end = garmin.moment(fields.get(_END), None, "s")
+    time = start or timestamps.or_unread(day)
+    yield Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.SLEEP if start else RecordType.SUMMARY,
+        identity=("garmin", "sleep", day, str(written or "")),
+        time=time,
+        title="sleep",
+        metadata=takeout.kept(
+            {
+                **tracks.lasting(start, end),
+                "details": {n: v for n, v in fields.items() if v is not None},
+            }
+        ),
+        mutable=True,
+    )
+    if start:
+        yield from _metrics(fields, day, start, end)
+
+
+def _metrics(
+    fields: dict[str, Any], day: str, start: Instant, end: Instant | None
+) -> Iterator[Metric]:
+    for name, (ours, unit) in _METRICS.items():
+        value = garmin.number(fields.get(name))
+        if value is not None:
+            yield Metric(
+                source=_NAME,
+                identity=("garmin", day, str(fields[_START]), str(fields[name])),
+                time=start,
+                until=end,
+                name=ours,
+                value=value,
+                unit=unit,
+            )
+
+
+def _looks_like(head: Head) -> int:
+    keys = set(peek.item_keys(head))
+    return 2 * ("calendarDate" in keys and bool(keys & {_START, "sleepWindowConfirmationType"}))
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Sleep, from Garmin Connect (archive of the account)",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonItems(),
+    record=to_outcomes,
+    embed=False,
+    hints=(r"(.+/)?[^/]*sleepData\.json",),
+    products=("Garmin Connect",),
+    record_types=(RecordType.SLEEP, RecordType.SUMMARY),
+)

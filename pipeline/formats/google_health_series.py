@@ -1,0 +1,112 @@
+"""Google Health (Fitbit) in Takeout: `Physical Activity_GoogleData/heart_rate_2026-09-12.csv`.
+
+A row is a moment and one or more numbers, whose columns name their units, and, in newer exports,
+the device or app that measured them. What is measured, the file's name says. The same steps and
+heart rates stand in `Global Export Data` (`fitbit.series`), so those here have names of their own
+and no sum counts them twice; a weight has not. Rows without a number (zones of the heart rate) are
+kept as activities. Sources: gauthier-se/verve, the sample archive of its connector `googlehealth`;
+kev-m/FitOut, `importers/heart_rate.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from pipeline import tables, timestamps, tracks
+from pipeline.format import Format
+from pipeline.readers.csv_rows import CsvRows
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.records import DataType, Metric, Outcome, RawRecord, Record
+from schemas.vocabulary import MetricName, RecordType
+
+_NAME = "google.health_series"
+_TIME, _DEVICE = "timestamp", "data source"
+_DATED = re.compile(r"_\d{4}-\d\d-\d\d$", re.ASCII)
+#: Units by the words of columns; the first that is found.
+_UNITS = {
+    "beats per minute": "bpm",
+    "milliseconds": "ms",
+    "percentage": "%",
+    "celsius": "°C",
+    "grams": "g",
+    "kcal": "kcal",
+    "steps": "count",
+    "distance": "m",
+}
+_GRAMS = "weight grams"
+
+
+def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
+    """The numbers of one moment; what holds none is an activity."""
+    row: dict[str, str] = item.value
+    written = tables.cell(row, _TIME)
+    time = timestamps.or_unread(written)
+    family = _DATED.sub("", PurePosixPath(member.path).stem)
+    device = tables.cells(row, _DEVICE)
+    numbers = {
+        column: number
+        for column, cell in row.items()
+        if column not in (_TIME, _DEVICE) and (number := _number(cell)) is not None
+    }
+    for column, number in numbers.items():
+        name, value, unit = _measure(family, column, number, alone=len(numbers) == 1)
+        yield Metric(
+            source=_NAME,
+            identity=("google health", written, device, row[column]),
+            time=time,
+            name=name,
+            value=value,
+            unit=unit,
+            metadata={"device": device} if device else {},
+        )
+    if not numbers:
+        yield Record(
+            data_type=DataType.ACTIVITY,
+            source=_NAME,
+            record_type=RecordType.ACTIVITY,
+            identity=("google health", family, *row.values()),
+            time=time,
+            title=family.replace("_", " "),
+            metadata=tables.rest(row, frozenset({_TIME})),
+        )
+
+
+def _measure(family: str, column: str, number: float, *, alone: bool) -> tuple[str, float, str]:
+    """What a number is called, and the number in its unit."""
+    if column == _GRAMS:
+        return MetricName.WEIGHT, number / 1000, "kg"
+    unit = next((unit for word, unit in _UNITS.items() if word in column), "")
+    name = f"google_health.{family}"
+    return (name if alone else f"{name}.{tables.snake(column)}"), number, unit
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return tracks.number(cell.strip() or None, "cell")
+    except BadValue:
+        return None
+
+
+def _looks_like(head: Head) -> int:
+    columns = tables.ordered_columns(head)
+    return 2 * (len(columns) > 1 and columns[0] == _TIME)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Measurements of Google Health (Takeout)",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+_GoogleData/(.+/)?[^/]+\.csv",),
+    looks_like=_looks_like,
+    reader=CsvRows(),
+    record=to_outcomes,
+    embed=False,
+    products=("Google Takeout: Fitbit", "Google Takeout: Google Health"),
+    vintages=("without the device (2024)", "with data source (since 2026)"),
+    record_types=(RecordType.ACTIVITY,),
+    repeats=True,
+)

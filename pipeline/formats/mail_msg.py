@@ -1,0 +1,57 @@
+"""A mail that Outlook saved in a file of its own: `.msg`, or a template, `.oft`.
+
+Its text, files and mails within are those of [MS-OXMSG] (see `pipeline.outlook`). The same mail in
+an mbox is the same document where it has a Message-ID. Appointments, contacts and tasks are saved
+so, too; of those that come as a mail, the text is read and `kind` names what it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from pipeline import compound, mail_records, outlook
+from pipeline.format import Format, Rank
+from pipeline.readers.whole import WholeFile
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "mail.msg"
+_MAIL = "IPM.Note"
+
+
+def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
+    """The mail, then each of its attachments."""
+    if item.value is None:
+        raise BadValue(Reason.ITEM_TOO_LARGE, "a mail that is too large to hold")
+    message, kind = outlook.opened(item.value)
+    identity = mail_records.identity(item.value, message)
+    records = mail_records.of_message(message, identity, _NAME)
+    head = next(records)
+    if kind and not kind.startswith(_MAIL):
+        head = msgspec.structs.replace(head, metadata={**head.metadata, "kind": kind})
+    yield head
+    yield from records
+
+
+def _looks_like(head: Head) -> bool:
+    return head.data.startswith(compound.SIGNATURE)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="A mail of Outlook (.msg)",
+    version=1,
+    data_type=DataType.EMAIL,
+    paths=(r"(.+/)?[^/]+\.(msg|oft)",),
+    looks_like=_looks_like,
+    reader=WholeFile(),
+    record=to_records,
+    rank=Rank.SYNTAX,
+    products=("Outlook",),
+    record_types=(RecordType.ATTACHMENT, RecordType.MESSAGE),
+)

@@ -1,0 +1,206 @@
+"""Samsung Health's export: `samsunghealth_<user>_<time>/com.samsung.shealth.<kind>.<time>.csv`.
+
+The first line is the kind of the table and two numbers of its version, the second the columns,
+mostly as `com.samsung.health.exercise.start_time`, and each row ends with a comma. Times are in
+UTC; `time_offset` is the local clock's, `UTC+0200`. In older exports it is a number of milliseconds
+and the clock is local. `day_time` is the midnight of a day, as text or in milliseconds.
+
+Durations of workouts are in milliseconds, distances in metres. Of a day's steps there is a row for
+each device and one, `source_type` -2, for all. Stages of sleep are 40001 (awake), 40002 (light),
+40003 (deep) and 40004 (REM). Sources: Duarte0903/strava_toolkit, `test_samsung_export.py` (times,
+columns of workouts); Devasy/samsung-health-sdk (kinds, prefixes, stages; it takes the clock for a
+local one, which rows that are updated minutes after they start contradict). A table of another kind
+becomes activities with all that its rows say. What lies in `jsons/` beside the tables is not read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, timedelta, timezone
+from pathlib import PurePosixPath
+from typing import Any
+
+import msgspec
+
+from pipeline import peek, takeout, timestamps, tracks
+from pipeline.format import Format
+from pipeline.readers.csv_rows import CsvRows
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.records import DataType, Instant, Metric, Outcome, RawRecord, Record
+from schemas.vocabulary import MetricName, RecordType
+
+_NAME = "samsung.health"
+_KIND = re.compile(r"com\.samsung\.s?health\.(?P<kind>[a-z_]+(?:\.[a-z_]+)*)", re.ASCII)
+_PREFIX = re.compile(r"com\.samsung\.s?health\.(?:\w+\.)+(?=\w+$)", re.ASCII)
+_OFFSET = re.compile(r"UTC(?:(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d))?", re.ASCII)
+_NUMBER = re.compile(r"-?\d{1,15}", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+#: Columns of a kind that are measurements.
+_METRICS: dict[str, dict[str, tuple[str, str]]] = {
+    "tracker.heart_rate": {"heart_rate": (MetricName.HEART_RATE, "bpm")},
+    "tracker.pedometer_step_count": {"count": (MetricName.STEPS, "count")},
+    "tracker.oxygen_saturation": {"spo2": (MetricName.BLOOD_OXYGEN, "%")},
+    "step_daily_trend": {"count": ("samsung.steps_of_day", "count")},
+    "tracker.pedometer_day_summary": {"step_count": ("samsung.steps_of_day", "count")},
+    "weight": {"weight": (MetricName.WEIGHT, "kg"), "body_fat": (MetricName.BODY_FAT, "%")},
+    "blood_pressure": {
+        "systolic": (MetricName.BLOOD_PRESSURE_SYSTOLIC, "mmHg"),
+        "diastolic": (MetricName.BLOOD_PRESSURE_DIASTOLIC, "mmHg"),
+    },
+}
+#: As the vocabulary counts them.
+_STAGES = {"40001": 1, "40002": 4, "40003": 5, "40004": 6}
+_TYPES = {"exercise": RecordType.WORKOUT, "sleep": RecordType.SLEEP}
+_TIMES = ("start_time", "day_time", "create_time")
+
+
+def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
+    """What a row says: measurements, a stage of sleep, a workout, a sleep or an activity."""
+    kind = _kind(item.around, member)
+    row = _plain(item.value)
+    time, until = _began(row), _time(row.get("end_time", ""), row.get("time_offset", ""))
+    if kind == "sleep_stage" and row.get("stage") in _STAGES:
+        yield _metric(row, (time, until), row["stage"], (MetricName.SLEEP_STAGE, ""))
+        return
+    measured = list(_measured(kind, row))
+    for name, of in measured:
+        yield _metric(row, (time, until), name, of)
+    if not measured:
+        yield _record(kind, row, time, until)
+
+
+def _kind(around: Mapping[str, Any], member: Member) -> str:
+    """What the first line calls the table; else its file's name."""
+    above = around.get("above") or [[""]]
+    told = _KIND.match(str(above[0][0] if above[0] else ""))
+    named = told or _KIND.match(PurePosixPath(member.path).name)
+    return named["kind"] if named else ""
+
+
+def _plain(row: Mapping[str, str]) -> dict[str, str]:
+    """The cells that are not empty, under their columns' last names; a short one goes first."""
+    long = {_PREFIX.sub("", name): cell for name, cell in row.items() if cell and "." in name}
+    return long | {name: cell for name, cell in row.items() if cell and "." not in name}
+
+
+def _measured(kind: str, row: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, str]]]:
+    for name, of in _METRICS.get(kind, {}).items():
+        if tracks.number(row.get(name), name):
+            yield name, of
+
+
+def _metric(
+    row: dict[str, str],
+    span: tuple[Instant | None, Instant | None],
+    name: str,
+    of: tuple[str, str],
+) -> Metric:
+    """One measurement; what else the row says is beside it."""
+    value = float(_STAGES[name]) if name in _STAGES else float(row[name])
+    return Metric(
+        source=_NAME,
+        identity=("samsung", _who(row), row.get(name, name)),
+        time=span[0],
+        until=span[1],
+        name=of[0],
+        value=value,
+        unit=of[1],
+        metadata={n: cell for n, cell in row.items() if n not in ("datauuid", *_TIMES)},
+    )
+
+
+def _record(kind: str, row: dict[str, str], time: Instant | None, end: Instant | None) -> Record:
+    title = row.get("title") or kind.replace(".", " ").replace("_", " ")
+    details = {n: cell for n, cell in row.items() if n not in ("title", "datauuid")}
+    said: dict[str, Any] = {"kind": kind, **tracks.lasting(time, end)}
+    if kind == "exercise":
+        length, far = _number(row, "duration"), _number(row, "distance")
+        said |= {} if length is None or length < 0 else {"duration_s": length / 1000}
+        said |= {"distance_m": far}
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=_TYPES.get(kind, RecordType.ACTIVITY),
+        identity=("samsung", kind, _who(row)),
+        time=time,
+        title=title,
+        metadata=takeout.kept({**said, "details": details}),
+        mutable=True,
+    )
+
+
+def _who(row: dict[str, str]) -> str:
+    """Samsung's name for a row; without one all that it says."""
+    return row.get("datauuid") or "\0".join(row.values())
+
+
+def _number(row: dict[str, str], name: str) -> float | None:
+    try:
+        return tracks.number(row.get(name), name)
+    except BadValue:
+        return None
+
+
+def _began(row: dict[str, str]) -> Instant | None:
+    name = next((name for name in _TIMES if row.get(name)), "")
+    if name == "day_time":
+        return _day(row[name])
+    return _time(row.get(name, ""), row.get("time_offset", ""))
+
+
+def _day(written: str) -> Instant:
+    """The day whose midnight in UTC is told, which is the day of the local clock."""
+    if _NUMBER.fullmatch(written):
+        moment = timestamps.epoch(int(written), "ms")
+        day = moment.at.strftime("%Y-%m-%d") if moment.at else ""
+    else:
+        day = written[:10] if _DAY.match(written) else ""
+    if not day:
+        return timestamps.unread(written)
+    return msgspec.structs.replace(timestamps.iso(day), text=written)
+
+
+def _time(written: str, offset: str) -> Instant | None:
+    if not written:
+        return None
+    if _NUMBER.fullmatch(written):
+        moment = timestamps.epoch(int(written), "ms")
+    else:
+        moment = timestamps.or_unread(written)
+    if moment.at is None:
+        return moment
+    if _NUMBER.fullmatch(offset) and abs(int(offset)) < 86_400_000:
+        return timestamps.in_zone(moment, timezone(timedelta(milliseconds=int(offset))))
+    moment = timestamps.in_zone(moment, UTC)
+    found = _OFFSET.fullmatch(offset)
+    if found is None or found["sign"] is None:
+        return moment
+    east = int(found["hours"]) * 60 + int(found["minutes"])
+    return msgspec.structs.replace(moment, offset=-east if found["sign"] == "-" else east)
+
+
+_FIRST_LINE = re.compile(rb'"?com\.samsung\.s?health\.[\w.]+"?(?:,"?\d+"?){0,3},*\r?\n')
+
+
+def _looks_like(head: Head) -> int:
+    return 2 * (_FIRST_LINE.match(peek.text_of(head)) is not None)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Samsung Health (exported tables)",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.csv",),
+    looks_like=_looks_like,
+    reader=CsvRows(),
+    record=to_outcomes,
+    embed=False,
+    hints=(r"(.+/)?com\.samsung\.s?health\.[^/]+\.csv",),
+    products=("Samsung Health",),
+    vintages=("offsets in milliseconds (to about 2022)", "offsets as UTC+0200"),
+    record_types=(RecordType.WORKOUT, RecordType.SLEEP, RecordType.ACTIVITY),
+    unread="what lies in jsons/ beside the tables (positions and heart rates within a workout)",
+)
