@@ -1,11 +1,13 @@
 """Structural looks at the head of a member, for formats that ask "is this mine?".
 
 A head breaks off anywhere, may begin with a byte order mark and may be no JSON at all; none of
-these functions raises. What was read before the break counts.
+these functions raises. What was read before the break counts. Members and items that are broken in
+themselves are left out, so that damage in the head costs no more than behind it.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
@@ -14,6 +16,7 @@ from typing import Any
 import orjson
 
 from pipeline import json_events
+from pipeline.json_mended import mended
 from schemas.files import Head
 
 _BOM = b"\xef\xbb\xbf"
@@ -26,6 +29,8 @@ _BETWEEN = _SPACE + b"\x1e,"
 _STEPS = frozenset(".*[]")
 
 _BUFFER = 1024
+#: What the parser says of a text that ends too early.
+_BREAKS_OFF = "premature EOF"
 #: As many items as most formats ask for.
 _USUAL = 10
 
@@ -66,8 +71,22 @@ def first_items(head: Head, path: str = "", n: int = 3) -> list[Any]:
 @lru_cache(maxsize=4)
 def _first_items(data: bytes, path: str, n: int) -> tuple[Any, ...]:
     """Every format that reads arrays asks this of the same head; nobody changes an item."""
-    stream = json_events.events(data, _BUFFER)
+    stream = json_events.events(_sound(data), _BUFFER)
     return tuple(islice(_until_it_breaks(_items(stream, path)), n))
+
+
+@lru_cache(maxsize=4)
+def _sound(data: bytes) -> bytes:
+    """The text without what is broken in it; the same where it only breaks off."""
+    for text in (data, loose := json_events.loosened(data)):
+        try:
+            deque(json_events.events(text, _BUFFER), maxlen=0)
+        except json_events.BROKEN as error:
+            if _BREAKS_OFF in str(error):
+                return text
+        else:
+            return text
+    return mended(loose)
 
 
 def _may_hold(head: Head, path: str) -> bool:
@@ -91,7 +110,7 @@ def top_keys(head: Head) -> tuple[str, ...]:
 @lru_cache(maxsize=4)
 def _top_keys(data: bytes) -> tuple[str, ...]:
     """Nearly every format asks this of the same head."""
-    return tuple(_until_it_breaks(_keys(json_events.events(data, _BUFFER))))
+    return tuple(_until_it_breaks(_keys(json_events.events(_sound(data), _BUFFER))))
 
 
 def _keys(stream: Iterator[json_events.Event]) -> Iterator[str]:
@@ -111,7 +130,7 @@ def wrapped(head: Head) -> str | None:
 
 @lru_cache(maxsize=4)
 def _arrays(data: bytes) -> tuple[str, ...]:
-    return tuple(_until_it_breaks(_keys_of_arrays(json_events.events(data, _BUFFER))))
+    return tuple(_until_it_breaks(_keys_of_arrays(json_events.events(_sound(data), _BUFFER))))
 
 
 def _keys_of_arrays(stream: Iterator[json_events.Event]) -> Iterator[str]:
@@ -146,7 +165,7 @@ def item_keys(head: Head, path: str = "") -> tuple[str, ...]:
     """
     if not _may_hold(head, path):
         return ()
-    stream = json_events.events(head.data, _BUFFER)
+    stream = json_events.events(_sound(head.data), _BUFFER)
     return tuple(_until_it_breaks(_item_keys(stream, path)))
 
 
