@@ -23,7 +23,7 @@ class _Open:
 
     def __init__(self, bracket: bytes) -> None:
         self.bracket = bracket
-        self.closer = _CLOSERS.get(bracket)
+        self.closer = _CLOSERS.get(bracket, b"")
         self.members: list[bytes] = []
         self.bare, self.whole = bytearray(), bytearray()
 
@@ -39,7 +39,7 @@ class _Open:
 
     def _is_sound(self) -> bool:
         try:
-            return bool(orjson.loads(b"%b%b%b" % (self.bracket, self.bare, self.closer)))
+            return bool(orjson.loads(self.bracket + bytes(self.bare) + self.closer))
         except orjson.JSONDecodeError:
             return False
 

@@ -15,9 +15,11 @@ import sqlite3
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.format import Format
 from tests.formats_support import Sample
 
 JSON = frozenset(
@@ -26,6 +28,12 @@ JSON = frozenset(
 TABLES = frozenset({"csv_rows", "csv_days", "csv_dated", "csv_preamble"})
 MARKUP = frozenset({"xml_elements", "html_blocks", "bookmarks"})
 COMPONENTS = frozenset({"ics", "vcard"})
+
+
+def syntax_of(form: Format) -> str:
+    """The syntax of a format's files, by its reader."""
+    name = form.reader.name
+    return "xml_elements" if name == "blocks:camt" else name.partition(":")[0]
 
 
 class Leaf(NamedTuple):
@@ -70,9 +78,7 @@ def _by_syntax(reader: str, path: str, data: bytes) -> Iterator[Leaf]:
     return _words(text)
 
 
-def _span(
-    way: str, text: str, start: int, end: int, quote: Callable[[str], str] = str
-) -> Leaf:
+def _span(way: str, text: str, start: int, end: int, quote: Callable[[str], str] = str) -> Leaf:
     """A leaf that is a piece of the text."""
 
     def put(word: str, bare: bool) -> bytes:
@@ -126,10 +132,11 @@ def _records_of_owntracks(text: str) -> Iterator[Leaf]:
 
 # tables
 
+
 def table_of(text: str) -> tuple[str, list[list[tuple[int, int]]], int]:
     """The delimiter of a table, the places of the cells of its rows, and which row is the header:
     the first that is as wide as the widest."""
-    delimiter = max(",;\t", key=lambda mark: text[:2000].count(mark))
+    delimiter = max(",;\t", key=text[:2000].count)
     cell = re.compile(
         rf'([ ]*"(?:[^"]|"")*"[^{delimiter}\r\n]*|[^{delimiter}\r\n]*)({delimiter}|\r?\n|\r|$)'
     )
@@ -228,7 +235,7 @@ def _components(text: str) -> Iterator[Leaf]:
         if coded or value.startswith("data:"):
             yield _span(way, text, match.end(), line.end(), _as_base64)
             continue
-        for n, found in enumerate(re.finditer(r"(?:[^;\\]|\\.)*", value, re.DOTALL)):
+        for found in re.finditer(r"(?:[^;\\]|\\.)*", value, re.DOTALL):
             if found[0].strip():
                 start, end = match.end() + found.start(), match.end() + found.end()
                 yield _span(way, text, start, end)
@@ -305,12 +312,15 @@ def _words(text: str, begin: int = 0, end: int | None = None) -> Iterator[Leaf]:
 
 # databases and packages
 
+
 def _cells_of_database(data: bytes) -> Iterator[Leaf]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "database"
         file.write_bytes(data)
         database = sqlite3.connect(file)
-        tables = [r[0] for r in database.execute("SELECT name FROM sqlite_master WHERE type='table'")]
+        tables = [
+            r[0] for r in database.execute("SELECT name FROM sqlite_master WHERE type='table'")
+        ]
         found = []
         for table in tables:
             described = database.execute(f'PRAGMA table_info("{table}")').fetchall()
@@ -324,19 +334,20 @@ def _cells_of_database(data: bytes) -> Iterator[Leaf]:
                 ]
         database.close()
     for table, column, rowid, value in found:
-
-        def put(word: str, bare: bool, where=(table, column, rowid)) -> bytes:  # type: ignore[no-untyped-def]
-            return _updated(data, *where, float(word) if "." in word and bare else int(word) if bare else word)
-
+        put = partial(_updated, data, (table, column, rowid))
         yield Leaf(f"{table}.{column}", str(value), not isinstance(value, str), put)
 
 
-def _updated(data: bytes, table: str, column: str, rowid: int, value: object) -> bytes:
+def _updated(data: bytes, where: tuple[str, str, int], word: str, bare: bool) -> bytes:
+    """The database with a text, or a number where it is `bare`, in one cell."""
+    table, column, rowid = where
+    value = float(word) if bare else word
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "database"
         file.write_bytes(data)
         with sqlite3.connect(file) as database:
-            database.execute(f'UPDATE "{table}" SET "{column}" = ? WHERE rowid = ?', (value, rowid))  # noqa: S608
+            said = f'UPDATE "{table}" SET "{column}" = ? WHERE rowid = ?'
+            database.execute(said, (value, rowid))
         database.close()
         return file.read_bytes()
 
@@ -344,11 +355,12 @@ def _updated(data: bytes, table: str, column: str, rowid: int, value: object) ->
 def _texts_of_package(data: bytes) -> Iterator[Leaf]:
     package = zipfile.ZipFile(io.BytesIO(data))
     parts = {name: package.read(name) for name in package.namelist()}
-    for name in parts:
+    for name, part in parts.items():
         if name.endswith((".xml", ".rels", ".xhtml", ".html", ".opf")):
-            for leaf in _texts(parts[name].decode("latin-1")):
+            for leaf in _texts(part.decode("latin-1")):
                 if "@" not in leaf.way:
-                    yield leaf._replace(way=f"{name}:{leaf.way}", put=_packed(parts, name, leaf.put))
+                    put = _packed(parts, name, leaf.put)
+                    yield leaf._replace(way=f"{name}:{leaf.way}", put=put)
 
 
 def _packed(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from tests.leaves import COMPONENTS, JSON, MARKUP, TABLES, table_of
@@ -34,42 +34,53 @@ def with_crlf(data: bytes) -> bytes:
 
 def reordered(syntax: str, data: bytes) -> bytes | None:
     """Keys, columns, attributes or headers in the reverse order; None where there are none."""
-    text = data.decode("latin-1")
+    text = data.decode("utf-8", "surrogateescape")
     if syntax in JSON:
         new = _json_again(text, lambda pairs: dict(reversed(pairs)))
     elif syntax in TABLES:
         new = _table_again(text, lambda row: row[::-1])
     elif syntax in MARKUP:
-        new = _TAG.sub(lambda m: f"<{m[1]}{''.join(_ATTRIBUTE.findall(m[2])[::-1])}{m[3]}>", text)
+        new = _tags_again(
+            text, lambda m: f"<{m[1]}{''.join(_ATTRIBUTE.findall(m[2])[::-1])}{m[3]}>"
+        )
     else:
         return None
-    return None if new is None or new == text else new.encode("latin-1")
+    return None if new is None or new == text else new.encode("utf-8", "surrogateescape")
 
 
-def with_unknown(syntax: str, data: bytes) -> Iterator[bytes]:
-    """Each object, row, element, component or mail has one field more, in each place for it."""
-    text = data.decode("latin-1")
-    new: list[str | None] = []
+def with_unknown(syntax: str, data: bytes) -> dict[str, bytes]:
+    """Each object, row, element or component has one field more: as the `first` and the `last`."""
+    text = data.decode("utf-8", "surrogateescape")
+    one = [(NAME, "x")]
+    made: dict[str, str | None] = {}
     if syntax in JSON:
-        one = [(NAME, "x")]
-        new = [
-            _json_again(text, lambda pairs: dict([*one, *pairs])),
-            _json_again(text, lambda pairs: dict([*pairs, *one])),
-        ]
+        made["first"] = _json_again(text, lambda pairs: dict([*one, *pairs]))
+        made["last"] = _json_again(text, lambda pairs: dict([*pairs, *one]))
     elif syntax in TABLES:
-        new = [_table_again(text, lambda row: [*row, NAME])]
-        new.append(_table_again(text, lambda row: [NAME, *row]))
+        made["first"] = _table_again(text, lambda row: [NAME, *row])
+        made["last"] = _table_again(text, lambda row: [*row, NAME])
     elif syntax in MARKUP:
-        new = [_TAG.sub(rf'<\1 {NAME}="x"\2\3>', text), _TAG.sub(rf'<\1\2 {NAME}="x"\3>', text)]
+        made["last"] = _tags_again(text, lambda m: f'<{m[1]}{m[2]} {NAME}="x"{m[3]}>')
+        if syntax == "xml_elements":
+            made["first"] = _tags_again(text, lambda m: f'<{m[1]} {NAME}="x"{m[2]}{m[3]}>')
     elif syntax in COMPONENTS:
-        new = [re.sub(r"(?m)^(BEGIN:.*\n(?:VERSION:.*\n)?)", rf"\1X-{NAME}:x\n", text)]
-        new.append(re.sub(r"(?m)^(END:)", rf"X-{NAME}:x\n\1", text))
-    for made in new:
-        if made is not None and made != text:
-            yield made.encode("latin-1")
+        made["first"] = re.sub(r"(?m)^(BEGIN:.*\n(?:VERSION:.*\n)?)", rf"\1X-{NAME}:x\n", text)
+        made["last"] = re.sub(r"(?m)^(END:)", rf"X-{NAME}:x\n\1", text)
+    return {
+        name: new.encode("utf-8", "surrogateescape")
+        for name, new in made.items()
+        if new is not None and new != text
+    }
+
+
+def _tags_again(text: str, change: Callable[[re.Match[str]], str]) -> str:
+    """The text with each tag changed; what CDATA hold is none."""
+    parts = re.split(r"(<!\[CDATA\[.*?\]\]>)", text, flags=re.DOTALL)
+    return "".join(part if n % 2 else _TAG.sub(change, part) for n, part in enumerate(parts))
 
 
 def _table_again(text: str, change: Callable[[list[str]], list[str]]) -> str:
+    text = text.removeprefix("\ufeff")
     delimiter, rows, nth = table_of(text)
     lines = []
     for n, row in enumerate(rows):
@@ -79,9 +90,7 @@ def _table_again(text: str, change: Callable[[list[str]], list[str]]) -> str:
     return "\r\n".join(lines)
 
 
-def _json_again(
-    text: str, change: Callable[[list[tuple[str, Any]]], dict[str, Any]]
-) -> str | None:
+def _json_again(text: str, change: Callable[[list[tuple[str, Any]]], dict[str, Any]]) -> str | None:
     """The text with each object changed; None if it is damaged on purpose."""
     decoder = json.JSONDecoder(
         object_pairs_hook=change, parse_float=_Bare, parse_int=_Bare, parse_constant=_Bare
@@ -99,9 +108,10 @@ def _json_again(
 
 def _written(value: Any) -> str:
     if isinstance(value, dict):
-        return "{%s}" % ", ".join(f"{json.dumps(n, ensure_ascii=False)}: {_written(v)}" for n, v in value.items())
+        pairs = (f"{_written(name)}: {_written(one)}" for name, one in value.items())
+        return "{" + ", ".join(pairs) + "}"
     if isinstance(value, list):
-        return "[%s]" % ", ".join(map(_written, value))
+        return "[" + ", ".join(map(_written, value)) + "]"
     return str(value) if isinstance(value, _Bare) else json.dumps(value, ensure_ascii=False)
 
 
@@ -111,8 +121,8 @@ def damaged(syntax: str, data: bytes, start: int, end: int) -> bytes | None:
     if syntax in JSON:
         new = re.sub(rb'"\s*:', b'" ', item, count=1)
     elif syntax in TABLES:
-        mark = table_of(data.decode("latin-1"))[0].encode()
-        new = item.rstrip(b"\r\n") + mark + b"x" + item[len(item.rstrip(b"\r\n")):]
+        mark = table_of(data.decode("utf-8", "surrogateescape"))[0].encode()
+        new = mark.join([b"?"] * (item.count(mark) + 1)) if b'"' not in item else item
     elif syntax in MARKUP:
         new = re.sub(rb"(</[^<>]*>|/>)\s*\Z", rb"</zq></zq>\1", item)
     else:

@@ -152,7 +152,7 @@ def _path_point(value: dict[str, Any]) -> Point:
 
 def _looks_like(head: Head) -> int:
     """By the key, since the first object may be longer than the head."""
-    if peek.top_keys(head)[:1] != ("timelineObjects",):
+    if "timelineObjects" not in peek.top_keys(head):
         return 0
     items = peek.first_items(head, "timelineObjects", 3)
     known = any(isinstance(item, dict) and not _KINDS.isdisjoint(item) for item in items)

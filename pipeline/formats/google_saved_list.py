@@ -46,7 +46,7 @@ def to_record(item: RawRecord, member: Member) -> Iterator[Record]:
 
 
 def _looks_like(head: Head) -> int:
-    return 2 * (tables.columns(head) in (_COLUMNS, _COLUMNS | {"Tags"}))
+    return 2 * (tables.columns(head) >= _COLUMNS)
 
 
 FORMAT = Format(

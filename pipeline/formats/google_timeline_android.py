@@ -94,7 +94,7 @@ def _frequent(fields: dict[str, Any]) -> Record:
 
 def _looks_like(head: Head) -> int:
     keys = peek.top_keys(head)
-    return 2 * (bool(keys) and set(keys) <= _KEYS)
+    return 2 * (not _KEYS.isdisjoint(keys))
 
 
 FORMAT = Format(

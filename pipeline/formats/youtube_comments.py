@@ -60,9 +60,9 @@ def _order(cells: Sequence[str]) -> Sequence[str]:
 
 
 def _is_comment(cells: Sequence[str]) -> bool:
-    if len(cells) != len(_SINCE):
+    if len(cells) < len(_SINCE):
         return False
-    row = dict(zip(_order(cells), cells, strict=True))
+    row = dict(zip(_order(cells), cells, strict=False))
     parts = (row["channel id"], row["comment create timestamp"], row["comment text"])
     return bool(row["comment id"]) and youtube.is_said(*parts)
 

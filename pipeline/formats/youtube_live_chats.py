@@ -50,7 +50,7 @@ _PLACES = (
 
 
 def _is_message(cells: Sequence[str]) -> bool:
-    if len(cells) != len(_PLACES):
+    if len(cells) < len(_PLACES):
         return False
     return bool(cells[0]) and youtube.is_said(cells[1], cells[2], cells[5])
 
