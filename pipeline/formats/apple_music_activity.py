@@ -26,6 +26,7 @@ _NAMES = {
     "End Reason Type": "end_reason",
     "Device Identifier": "device",
     "Offline": "offline",
+    "Media Duration In Milliseconds": "media_duration_in_milliseconds",
 }
 
 
@@ -67,7 +68,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Plays on Apple Music",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,
