@@ -50,6 +50,10 @@ class Leaf(NamedTuple):
     put: Callable[[str, bool], bytes]
 
 
+#: Files whose bytes no word can be planted in.
+OPAQUE = frozenset({"pdf", "rtf", "mp4", "wav", "jpg", "png", "fit"})
+
+
 def leaves(sample: Sample) -> Iterator[Leaf]:
     """Every leaf of a sample; none of a file whose syntax has no planter."""
     data = sample.file.read_bytes()
@@ -58,6 +62,8 @@ def leaves(sample: Sample) -> Iterator[Leaf]:
 
 def _by_syntax(reader: str, path: str, data: bytes) -> Iterator[Leaf]:
     syntax, suffix = reader.partition(":")[0], path.rpartition(".")[2].lower()
+    if suffix in OPAQUE:
+        return iter(())
     if syntax == "sqlite_table":
         return _cells_of_database(data)
     if suffix in ("docx", "odt", "xlsx", "pptx", "epub"):
@@ -295,17 +301,19 @@ def _mail_leaves(text: str) -> Iterator[Leaf]:
 
 # texts
 
+_LETTERS, _DIGITS = re.compile(r"[^\W\d_]+"), re.compile(r"\d+")
 _WORD = re.compile(r"[^\W\d_]{2,}|\d+(?:[.,]\d+)*")
 
 
 def _words(text: str, begin: int = 0, end: int | None = None) -> Iterator[Leaf]:
-    """Words and numbers; the way is what stands at the line's beginning before a colon."""
+    """Words and numbers; the way is what stands at the line's beginning before a colon, or else the
+    line's shape: `9.9.9 a` is a date and a word."""
     at = begin
     for line in text[begin : len(text) if end is None else end].splitlines(keepends=True):
         head = re.match(r"[ï»¿]*(:?[\w$!]+)[:=,]", line)
+        way = head[1] if head else _DIGITS.sub("9", _LETTERS.sub("a", line.strip("ï»¿\r\n")))
         for word in _WORD.finditer(line):
             if head is None or word.start() >= head.end():
-                way = head[1] if head else "text"
                 yield _span(way, text, at + word.start(), at + word.end())
         at += len(line)
 
