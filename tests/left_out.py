@@ -373,17 +373,9 @@ LEFT_OUT: dict[str, dict[str, str]] = {
 #: Leaves that say something and are not read yet.
 NOT_YET: dict[str, tuple[str, ...]] = {
     "bookmarks.netscape": ("*/h3@ADD_DATE", "*/h3@LAST_MODIFIED"),
-    "contacts.vcard": ("VCARD/FN", "EMAIL;TYPE"),
-    "discord.exporter": ("messages.*.isBot",),
-    "facebook.lists": ("notifications_v2.unread",),
-    "facebook.posts": ("*media.creation_timestamp", "*exif_data.taken_timestamp"),
-    "google.chat_messages": ("messages.annotations.url_metadata.title",),
-    "google.location_semantic": ("*location.locationConfidence",),
-    "instagram.posts": ("media.creation_timestamp",),
+    "contacts.vcard": ("VCARD/FN",),
+    "discord.exporter": ("messages.mentions.isBot",),
     "kml": ("kml/document/folder/name",),
-    "mastodon.outbox": ("*attachment.width", "*attachment.height"),
-    "meta.messages": ("messages.photos.creation_timestamp",),
     "telegram.chat": ("personal_information.*", "chats.list.name", "chats.list.id"),
     "tiktok.data": ("Profile.*", "Activity.Activity Summary.*"),
-    "youtube.playlist_json": ("contentDetails.videoPublishedAt", "status.privacyStatus"),
 }

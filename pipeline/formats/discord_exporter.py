@@ -84,6 +84,7 @@ def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
         "attachments": [_file(one) for one in fields.get("attachments") or ()],
         "reactions": [one for each in fields.get("reactions") or () for one in _reactions(each)],
         "people": [person for one in fields.get("mentions") or () if (person := _person(one))],
+        "by_bot": (fields.get("author") or {}).get("isBot") is True,
         "edited_at": optional_text(fields, "timestampEdited"),
         "ended_at": timestamps.utc_text(timestamps.iso(ended)) if ended else None,
         **chats.rest(fields, _TAKEN),

@@ -84,6 +84,8 @@ def _metadata(kind: _Kind, said: dict[str, Any]) -> dict[str, Any]:
     word = meta.inner(said, kind.word)
     url = meta.inner(said, "url") or meta.inner(said, "href") or meta.inner(said, "uri")
     found: dict[str, Any] = {"url": url, "group": meta.inner(said, "group")}
+    if "unread" in said:
+        found["unread"] = said["unread"]
     if kind.record_type is RecordType.CONNECTION:
         found |= {"people": [{"name": str(word)}] if word else [], "status": kind.status}
     elif kind.record_type is RecordType.SEARCH:
@@ -117,7 +119,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Facebook: friends, follows, searches, comments and other lists",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -93,6 +93,7 @@ def _visit(visit: dict[str, Any]) -> Record:
                 "ended_at": _ended(visit["duration"]),
                 "semantic_type": where.get("semanticType"),
                 "other_candidates": len(candidates),
+                "location_confidence": where.get("locationConfidence"),
                 "flags": None if visit.get("location") else ["place_guessed"],
                 **{ours: visit.get(name) for name, ours in _SAID.items()},
             }
@@ -162,7 +163,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Visits and ways of Google Location History (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,
