@@ -15,8 +15,8 @@ import pytest
 
 from pipeline.format import Format, all_formats
 from schemas.records import Outcome, Rejection
-from tests.formats_support import Sample, member_of, read, samples
-from tests.leaves import Leaf, leaves
+from tests.formats_support import Sample, all_samples, member_of, read, samples
+from tests.leaves import OPAQUE, Leaf, leaves
 from tests.left_out import LEFT_OUT, NOT_YET
 
 WORD = "zqzeppelinqz"
@@ -116,3 +116,10 @@ def test_lists_are_of_formats() -> None:
     names = {form.name for form in all_formats()}
     assert LEFT_OUT.keys() | NOT_YET.keys() <= names
     assert all(why for fields in LEFT_OUT.values() for why in fields.values())
+
+
+@pytest.mark.parametrize("sample", all_samples(), ids=str)
+def test_a_sample_has_leaves_unless_no_word_can_be_planted(sample: Sample) -> None:
+    opaque = sample.path.rpartition(".")[2].lower() in OPAQUE
+    blank = not sample.file.read_bytes().strip(b"\xef\xbb\xbf \r\n[]{}")
+    assert any(True for _ in leaves(sample)) is not (opaque or blank)

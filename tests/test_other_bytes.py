@@ -6,18 +6,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import pytest
 
 from pipeline.format import Rank
 from pipeline.json_mended import mended
-from pipeline.normalise import Found
+from pipeline.normalise import Found, understand
 from schemas.records import Record, Rejection
 from tasks import members
 from tests import variants
-from tests.formats_support import Sample, all_samples, member_of, read
-from tests.leaves import syntax_of
+from tests.formats_support import ONE_PASS, Sample, all_samples, carried, member_of, read
+from tests.leaves import JSON, TABLES, syntax_of
 
 _FORMATS_OF_TEXT = frozenset({"mail.eml", "joplin.items", "notion.pages"})
 _TEXTS = [
@@ -60,6 +61,8 @@ _OTHER_FILES = (
 )
 #: Formats whose records are all that they say, so that one with a field more is another.
 _ALL_THAT_IT_SAYS = frozenset({"discord.activity", "snapchat.account_history", "spotify.playlists"})
+#: Samples whose items are texts, so that only what they lie in can have a field more.
+_BARE = frozenset({"bookmarks.json", "likes.json", "ads_interests.json"})
 
 
 def _differs(sample: Sample, variant: str) -> bool:
@@ -144,6 +147,40 @@ def test_order_and_more_fields_cost_no_record(sample: Sample, tmp_path: Path) ->
         found = _outcomes(sample, changed, tmp_path)
         kept = found is not None and _records(sample, found) >= was
         assert kept is not _differs(sample, variant), variant
+
+
+class _Unknown:
+    """Hears which fields of an item its format does not know."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def fields(self, unknown: AbstractSet[str]) -> None:
+        self.names |= unknown
+
+    def items(self, count: int) -> None:
+        """How many there are does not matter here."""
+
+
+@pytest.mark.parametrize(
+    "sample", [s for s in _TEXTS if syntax_of(s.form) in JSON | TABLES], ids=str
+)
+def test_a_field_more_is_kept_or_told(sample: Sample, tmp_path: Path) -> None:
+    data = variants.with_unknown(syntax_of(sample.form), sample.file.read_bytes()).get("last")
+    if data is None or sample.file.name in _BARE:
+        return
+    file = tmp_path / "member"
+    file.write_bytes(data)
+    member, reader, heard = member_of(sample.path, file), sample.form.reader, _Unknown()
+    with file.open("rb") as source:
+        context = carried(reader.prepare(source, member))
+        parts = list(reader.slices(source, context, ONE_PASS))
+        found = [
+            outcome
+            for part in parts
+            for outcome in understand(sample.form, member, source, part, context, seen=heard)
+        ]
+    assert variants.NAME in heard.names or variants.NAME in repr(found)
 
 
 @each_text

@@ -28,6 +28,7 @@ _NAMES = {
     "Offline": "offline",
     "Media Duration In Milliseconds": "media_duration_in_milliseconds",
 }
+_TAKEN = frozenset({*_NEEDED, *_NAMES, "Content Name"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
@@ -50,6 +51,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         title=title,
         metadata={
             **said,
+            **tables.rest(row, _TAKEN),
             **({} if lasted is None else {"played_s": lasted / 1000}),
             **_end(ended),
         },

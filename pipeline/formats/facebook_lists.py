@@ -44,6 +44,11 @@ _KINDS = {
     "notifications_v2": _Kind(RecordType.ACTIVITY, "text"),
     "profile_updates_v2": _Kind(RecordType.ACTIVITY, "title"),
 }
+#: Fields that are read by their kind, or hold what is.
+_TAKEN = frozenset(
+    {"timestamp", "start_timestamp", "end_timestamp", "name", "title", "text", "data", "unread"}
+    | {"attachments", "href", "url", "uri"}
+)
 _EVENTS = "event_responses_v2.events_joined"
 _TOPICS = "topics_v2"
 
@@ -95,7 +100,8 @@ def _metadata(kind: _Kind, said: dict[str, Any]) -> dict[str, Any]:
     elif kind.record_type is RecordType.LIST_ITEM:
         found["list"] = kind.status
     author = meta.inner(said, "author")
-    return {**found, "author": {"name": str(author)} if author else None}
+    rest = chats.rest(said, _TAKEN)
+    return {**rest, **found, "author": {"name": str(author)} if author else None}
 
 
 def _topic(value: Any) -> Record:

@@ -40,7 +40,10 @@ def to_record(item: RawRecord, member: Member) -> Iterator[Record]:
         identity=(named, url),
         title=title or None,
         content="\n".join(filter(None, (row["Note"], row["Comment"]))) or None,
-        metadata=takeout.kept({"list": named, "url": url, "place": place, "tags": row.get("Tags")}),
+        metadata={
+            **takeout.kept({"list": named, "url": url, "place": place}),
+            **tables.rest(row, _COLUMNS),
+        },
         mutable=True,
     )
 
@@ -52,7 +55,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Lists saved with Google (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.BROWSER,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

@@ -39,7 +39,13 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(title, day),
         time=time,
         title=title or None,
-        metadata=chats.kept({"flags": flags, "time_text": day if flags else ""}),
+        metadata=chats.kept(
+            {
+                "flags": flags,
+                "time_text": day if flags else "",
+                **tables.rest(row, frozenset({title_column, day_column})),
+            }
+        ),
     )
 
 
@@ -55,7 +61,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="What was watched on Netflix, by day (NetflixViewingHistory.csv)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(_NAMED,),
     looks_like=_looks_like,

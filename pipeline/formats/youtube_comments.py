@@ -33,6 +33,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         "in_reply_to": parent,
         "links": links,
         "price": row.get("price"),
+        **youtube.further(item.value, _SINCE),
     }
     return Record(
         data_type=DataType.ACTIVITY,
@@ -74,7 +75,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="YouTube comments (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

@@ -62,7 +62,7 @@ def _is_subscription(row: list[str]) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="YouTube subscriptions (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,
