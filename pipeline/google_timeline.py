@@ -100,6 +100,7 @@ def _visit(visit: Mapping[str, Any], start: Instant, times: dict[str, Any], sour
                 **times,
                 "semantic_type": best.get("semanticType"),
                 "probability": number(visit.get("probability")),
+                "candidate_probability": number(best.get("probability")),
                 "hierarchy_level": int(level),
             }
         ),
@@ -136,6 +137,7 @@ def _trip(
                 "distance_m": number(activity.get("distanceMeters")),
                 "activity_type": kind,
                 "probability": number(best.get("probability")),
+                "trip_probability": number(activity.get("probability")),
                 "parking": activity.get("parking"),
             }
         ),

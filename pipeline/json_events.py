@@ -122,6 +122,11 @@ _BLANKS = re.compile(rb"[ \t\n\r]+")
 _NO_CONTROLS = bytes(byte if byte >= 32 else 32 for byte in range(256))
 
 
+def loosened(data: bytes) -> bytes:
+    """A text that is whole, or breaks off, with what JSON has for what it lacks (`count`)."""
+    return _Loose(io.BytesIO(data)).read(len(data) + 1)
+
+
 class _Loose:
     """A source in which NaN, control characters in strings, and commas behind the last of several
     are read as what JSON has."""

@@ -52,7 +52,14 @@ def shown(value: Any) -> str:
 def medium(value: Mapping[str, Any]) -> dict[str, Any]:
     """A photo, video or sound as a file: its name, where it lies in the export, what is said."""
     uri = str(value.get("uri") or value.get("path") or "")
-    said = chats.kept({"title": value.get("title"), "description": value.get("description")})
+    said = chats.kept(
+        {
+            "title": value.get("title"),
+            "description": value.get("description"),
+            "created": value.get("creation_timestamp"),
+            "taken": inner(value.get("media_metadata"), "taken_timestamp"),
+        }
+    )
     place = "url" if uri.startswith(("http://", "https://")) else "path"
     return {"name": uri.rsplit("/", 1)[-1], place: uri, **said}
 

@@ -1,19 +1,23 @@
 """Structural looks at the head of a member, for formats that ask "is this mine?".
 
 A head breaks off anywhere, may begin with a byte order mark and may be no JSON at all; none of
-these functions raises. What was read before the break counts.
+these functions raises. What was read before the break counts. Members and items that are broken in
+themselves are left out, so that damage in the head costs no more than behind it.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
 from typing import Any
 
+import msgspec
 import orjson
 
 from pipeline import json_events
+from pipeline.json_mended import mended
 from schemas.files import Head
 
 _BOM = b"\xef\xbb\xbf"
@@ -26,8 +30,12 @@ _BETWEEN = _SPACE + b"\x1e,"
 _STEPS = frozenset(".*[]")
 
 _BUFFER = 1024
+#: What the parser says of a text that ends too early.
+_BREAKS_OFF = "premature EOF"
 #: As many items as most formats ask for.
 _USUAL = 10
+#: Whose keys are looked at together, since one may be damaged.
+_SOME = 3
 
 
 def text_of(head: Head) -> bytes:
@@ -71,8 +79,27 @@ def first_objects(head: Head, path: str = "", n: int = 3) -> list[dict[str, Any]
 @lru_cache(maxsize=4)
 def _first_items(data: bytes, path: str, n: int) -> tuple[Any, ...]:
     """Every format that reads arrays asks this of the same head; nobody changes an item."""
-    stream = json_events.events(data, _BUFFER)
+    stream = json_events.events(_sound(data), _BUFFER)
     return tuple(islice(_until_it_breaks(_items(stream, path)), n))
+
+
+def sound_text_of(head: Head) -> bytes:
+    """As `text_of`, without the members and items that are broken."""
+    return _sound(head.data).removeprefix(_BOM).lstrip(_SPACE)
+
+
+@lru_cache(maxsize=4)
+def _sound(data: bytes) -> bytes:
+    """The text without what is broken in it; the same where it only breaks off."""
+    for text in (data, loose := json_events.loosened(data)):
+        try:
+            deque(json_events.events(text, _BUFFER), maxlen=0)
+        except json_events.BROKEN as error:
+            if _BREAKS_OFF in str(error):
+                return text
+        else:
+            return text
+    return mended(loose)
 
 
 def _may_hold(head: Head, path: str) -> bool:
@@ -96,7 +123,7 @@ def top_keys(head: Head) -> tuple[str, ...]:
 @lru_cache(maxsize=4)
 def _top_keys(data: bytes) -> tuple[str, ...]:
     """Nearly every format asks this of the same head."""
-    return tuple(_until_it_breaks(_keys(json_events.events(data, _BUFFER))))
+    return tuple(_until_it_breaks(_keys(json_events.events(_sound(data), _BUFFER))))
 
 
 def _keys(stream: Iterator[json_events.Event]) -> Iterator[str]:
@@ -116,7 +143,7 @@ def wrapped(head: Head) -> str | None:
 
 @lru_cache(maxsize=4)
 def _arrays(data: bytes) -> tuple[str, ...]:
-    return tuple(_until_it_breaks(_keys_of_arrays(json_events.events(data, _BUFFER))))
+    return tuple(_until_it_breaks(_keys_of_arrays(json_events.events(_sound(data), _BUFFER))))
 
 
 def _keys_of_arrays(stream: Iterator[json_events.Event]) -> Iterator[str]:
@@ -132,38 +159,44 @@ def _keys_of_arrays(stream: Iterator[json_events.Event]) -> Iterator[str]:
 
 
 def are_lines_of_values(head: Head) -> bool:
-    """Whether the first two lines that are not blank are objects or arrays, each by itself."""
-    found = lines(head, 2)
-    return len(found) == 2 and all(map(_is_value, found))
+    """Whether the first two lines that are not blank are objects or arrays, each by itself.
+
+    What is broken in one does not count, as long as something is sound in the two.
+    """
+    sound = msgspec.structs.replace(head, data=_sound(head.data))
+    values = [_value(line) for line in lines(sound, 2)]
+    return len(values) == 2 and None not in values and any(values)
 
 
-def _is_value(line: bytes) -> bool:
+def _value(line: bytes) -> dict[str, Any] | list[Any] | None:
     try:
-        return isinstance(orjson.loads(line.strip(_BETWEEN)), dict | list)
+        value = orjson.loads(line.strip(_BETWEEN))
     except orjson.JSONDecodeError:
-        return False
+        return None
+    return value if isinstance(value, dict | list) else None
 
 
 def item_keys(head: Head, path: str = "") -> tuple[str, ...]:
-    """The keys of the first item of the array at `path`, as far as the head shows them.
+    """The keys of the first few items of the array at `path`, as far as the head shows them.
 
     For items that may be larger than the head.
     """
     if not _may_hold(head, path):
         return ()
-    stream = json_events.events(head.data, _BUFFER)
-    return tuple(_until_it_breaks(_item_keys(stream, path)))
+    stream = json_events.events(_sound(head.data), _BUFFER)
+    return tuple(dict.fromkeys(_until_it_breaks(_item_keys(stream, path))))
 
 
 def _item_keys(stream: Iterator[json_events.Event], path: str) -> Iterator[str]:
-    depth = 0
+    depth = items = 0
     if not json_events.enter_array(stream, path):
         return
     for event, value in stream:
         depth += event.startswith("start_") - event.startswith("end_")
+        items += event == "end_map" and depth == 0
         if event == "map_key" and depth == 1:
             yield value
-        elif depth <= 0:
+        elif depth < 0 or items == _SOME:
             return
 
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pipeline import peek
+from pipeline import peek, tables
 from schemas.errors import BadValue
 from schemas.files import Head
 from schemas.reasons import Reason
@@ -54,6 +54,15 @@ def some_row(head: Head, fits: Callable[[Sequence[str]], bool]) -> bool:
 def in_places(row: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
     """A row under the names of its columns' places."""
     return dict(zip(names, row.values(), strict=False))
+
+
+def further(row: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
+    """The cells of columns that are none of the names, under their own; where the names are in
+    another language, of those behind the places that are known."""
+    known = set(names)
+    named = known & {name.lower() for name in row}
+    more = list(row.items()) if len(named) > 1 else list(row.items())[len(names) :]
+    return {tables.snake(name): cell for name, cell in more if name.lower() not in known and cell}
 
 
 def is_said(channel: str, time: str, words: str) -> bool:

@@ -388,8 +388,9 @@ def test_peeking_sees_what_stands_before_the_break() -> None:
 def test_peeking_at_the_keys_of_an_item_that_is_larger_than_the_head() -> None:
     head = head_of(b'[{"id": {"x": 1}, "mapping": {"a": [{"b": 1')
     assert peek.item_keys(head) == ("id", "mapping")
-    assert peek.item_keys(head_of(b'{"c": [{"id": 1}, {"no": 2}]}'), "c") == ("id",)
-    assert peek.item_keys(head_of(b'[[1], {"no": 2}]')) == ()
+    some = b'{"c": [{"id": 1}, {"no": 2}, {"id": 3}, {"more": 4}]}'
+    assert peek.item_keys(head_of(some), "c") == ("id", "no")
+    assert peek.item_keys(head_of(b'[[1], {"no": 2}]')) == ("no",)
 
 
 @pytest.mark.parametrize("size", [4_000, 4_301, 5_000, 60_000])

@@ -26,7 +26,9 @@ _NAMES = {
     "End Reason Type": "end_reason",
     "Device Identifier": "device",
     "Offline": "offline",
+    "Media Duration In Milliseconds": "media_duration_in_milliseconds",
 }
+_TAKEN = frozenset({*_NEEDED, *_NAMES, "Content Name"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
@@ -49,6 +51,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         title=title,
         metadata={
             **said,
+            **tables.rest(row, _TAKEN),
             **({} if lasted is None else {"played_s": lasted / 1000}),
             **_end(ended),
         },
@@ -67,7 +70,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Plays on Apple Music",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

@@ -18,6 +18,8 @@ from schemas.vocabulary import RecordType
 _NAME = "apple.music_daily"
 _NEEDED = frozenset({"Date Played", "Hours", "Track Description", "Play Count"})
 
+_TAKEN = frozenset({"Date Played", "Track Description", "Play Count", "Hours"})
+
 
 def to_record(item: RawRecord, member: Member) -> Record:
     """One track on one day; the count grows until the day is over."""
@@ -33,7 +35,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(day, row["Hours"], what),
         time=timestamps.iso(day),
         title=what,
-        metadata={"plays": int(count), "hours": row["Hours"]},
+        metadata={"plays": int(count), "hours": row["Hours"], **tables.rest(row, _TAKEN)},
         mutable=True,
     )
 
@@ -45,7 +47,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Daily tracks on Apple Music",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

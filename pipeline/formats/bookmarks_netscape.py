@@ -22,7 +22,7 @@ from schemas.vocabulary import RecordType
 _NAME = "bookmarks.netscape"
 _SIGNATURE = re.compile(rb"\s*<!doctype\s+netscape-bookmark-file-1\s*>", re.IGNORECASE)
 #: What follows a link's own text: the end of its folder, the heading of another, a line.
-_BEHIND = re.compile(r"</dl\b|<dl\b|<dt\b(?!>\s*<a\s)|<hr\b", re.IGNORECASE)
+_BEHIND = re.compile(r"</dl\b|<dl\b|<dt\b(?![^<>]{0,100}>\s*<a\s)|<hr\b", re.IGNORECASE)
 _TAKEN = frozenset({"href", "add_date", "icon", "icon_uri"})
 _BOM = b"\xef\xbb\xbf"
 
@@ -54,7 +54,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Bookmarks of any browser (Netscape bookmark file)",
-    version=2,
+    version=3,
     data_type=DataType.BROWSER,
     paths=(r"(.+/)?[^/]+\.html?",),
     looks_like=_looks_like,

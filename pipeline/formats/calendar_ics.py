@@ -214,12 +214,16 @@ def _person(line: Line) -> dict[str, str]:
     """A calendar user: by the address of a `mailto:`, else by the URI as a handle."""
     scheme, _, rest = line.value.strip().partition(":")
     person = {"name": line.param("CN"), "answer": (line.param("PARTSTAT") or "").lower()}
+    role, kind, guests = (line.param(name) or "" for name in ("ROLE", "CUTYPE", "X-NUM-GUESTS"))
+    person["role"] = "" if role.upper() == "REQ-PARTICIPANT" else role.lower()
+    person["kind"] = "" if kind.upper() == "INDIVIDUAL" else kind.lower()
+    person["guests"] = "" if guests == "0" else guests
     if scheme.lower() == "mailto" and "@" in rest:
         person["address"] = rest.strip().lower()
     elif rest:
         person["handle"] = line.value.strip()
     known = {name: value for name, value in person.items() if value}
-    return known if known.keys() - {"answer"} else {}
+    return known if known.keys() & {"name", "address", "handle"} else {}
 
 
 def _attachment(line: Line) -> dict[str, Any]:
@@ -251,7 +255,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Events, tasks and journals of a calendar (iCalendar)",
-    version=4,
+    version=5,
     data_type=DataType.STRUCTURED,
     paths=(r"(?s:.+)",),
     looks_like=_looks_like,

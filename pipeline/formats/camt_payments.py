@@ -29,7 +29,11 @@ _SUM = re.compile(r"\d{1,18}(?:\.\d+)?")
 _ROOT = re.compile(rb"<(?:\w+:)?(?:BkToCstmrStmt|BkToCstmrAcctRpt|BkToCstmrDbtCdtNtfctn)[\s>]")
 _P = r"(?:[A-Za-z_][\w.-]{0,60}:)?"
 _SPACE = r"\s{0,200}"
-_ACCOUNT = rf"<{_P}Acct>{_SPACE}<{_P}Id>{_SPACE}(?:<{_P}Othr>{_SPACE}<{_P}Id>|<{_P}IBAN>)"
+_MORE = r"(?:\s[^<>]{0,100})?>"  # attributes, and the tag's end
+_ACCOUNT = (
+    rf"<{_P}Acct{_MORE}{_SPACE}<{_P}Id{_MORE}{_SPACE}"
+    rf"(?:<{_P}Othr{_MORE}{_SPACE}<{_P}Id{_MORE}|<{_P}IBAN{_MORE})"
+)
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
@@ -130,7 +134,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Bookings of an account, as camt.053 (ISO 20022)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.(xml|camt|camt\.?05[234]|c5[234])",),
     looks_like=_looks_like,

@@ -87,6 +87,7 @@ def _message(conversation: str, name: str, fields: Mapping[str, Any], *, shown: 
         "thinking": [one["thinking"] for one in blocks if one.get("thinking")],
         "artifacts": made,
         "tools": [one["name"] for one in blocks if one.get("type") == "tool_use"],
+        "tool_calls": [dict(one) for one in blocks if _is_of_a_tool(one)],
         "flags": [] if shown else ["other_branch"],
     }
     related: tuple[Related, ...] = chats.in_conversation(_SERVICE, conversation)
@@ -117,6 +118,12 @@ def _artifact(block: Mapping[str, Any]) -> dict[str, Any] | None:
     return chats.kept({**said, "text": words}) if words else None
 
 
+def _is_of_a_tool(block: Mapping[str, Any]) -> bool:
+    """Whether a block says what a tool was asked or answered; an artifact stands by itself."""
+    kind = block.get("type")
+    return kind == "tool_result" or (kind == "tool_use" and _artifact(block) is None)
+
+
 def _file(value: Mapping[str, Any]) -> dict[str, Any] | None:
     """A file; of some the text that was taken out of it."""
     name = value.get("file_name")
@@ -134,7 +141,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Claude: conversations",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -33,6 +33,7 @@ _TEXTS = {
     "KIND": "kind",
     "UID": "uid",
 }
+_PARTS = ("family", "given", "additional", "prefix", "suffix")
 _DAYS = {"BDAY": "birthday", "ANNIVERSARY": "anniversary", "DEATHDATE": "died"}
 #: A date, basic or extended; `--` stands for no year.
 _DATE = re.compile(r"(\d{4}|--)-?(\d\d)-?(\d\d)(?=$|T)", re.ASCII)
@@ -75,6 +76,13 @@ def _name(line: Line | None) -> str:
     return " ".join(part for part in (parts[1], parts[0]) if part)
 
 
+def _name_parts(card: Component) -> dict[str, str]:
+    """What `N` says where `FN` is the name: which of its words are the family's."""
+    line = card.first("N") if card.text("FN") else None
+    parts = pieces(line.plain, ";") if line else []
+    return {name: part for name, part in zip(_PARTS, parts, strict=False) if part}
+
+
 def _phone(line: Line) -> str:
     """The number; 4.0 writes it as `tel:` with a parameter for the extension."""
     return line.text.strip().removeprefix("tel:")
@@ -102,6 +110,7 @@ def _metadata(card: Component) -> dict[str, Any]:
             for line in card.every("X-ABDATE")
         ],
         "photos": [line.value.strip() for line in card.every("PHOTO") if _is_link(line)],
+        "name_parts": _name_parts(card),
         "version": card.text("VERSION"),
         "flags": ["odd_lines"] if card.odd else [],
     }
@@ -183,7 +192,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Contacts of an address book (vCard)",
-    version=2,
+    version=3,
     data_type=DataType.STRUCTURED,
     paths=(r"(?s:.+)",),
     looks_like=_looks_like,

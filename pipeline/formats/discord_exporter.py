@@ -84,6 +84,7 @@ def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
         "attachments": [_file(one) for one in fields.get("attachments") or ()],
         "reactions": [one for each in fields.get("reactions") or () for one in _reactions(each)],
         "people": [person for one in fields.get("mentions") or () if (person := _person(one))],
+        "by_bot": (fields.get("author") or {}).get("isBot") is True,
         "edited_at": optional_text(fields, "timestampEdited"),
         "ended_at": timestamps.utc_text(timestamps.iso(ended)) if ended else None,
         **chats.rest(fields, _TAKEN),
@@ -148,7 +149,7 @@ def _reactions(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Newer files say who reacted; older ones how many."""
     sign = optional_text(value.get("emoji") or {}, "name")
     users = value.get("users")
-    if users:
+    if users and len(users) == value.get("count", len(users)):
         yield from (chats.kept({"reaction": sign, "person": _person(one)}) for one in users)
     else:
         yield chats.kept({"reaction": sign, "count": value.get("count")})
@@ -162,7 +163,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Discord: a channel saved by DiscordChatExporter",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

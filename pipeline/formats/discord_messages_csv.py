@@ -23,7 +23,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 def _looks_like(head: Head) -> int:
     first = peek.lines(head, 1)
     names = first[0].decode("utf-8", "replace").split(",") if first else []
-    return 2 * (frozenset(names) == discord.COLUMNS)
+    return 2 * (frozenset(names) >= discord.COLUMNS)
 
 
 FORMAT = Format(

@@ -44,6 +44,11 @@ _KINDS = {
     "notifications_v2": _Kind(RecordType.ACTIVITY, "text"),
     "profile_updates_v2": _Kind(RecordType.ACTIVITY, "title"),
 }
+#: Fields that are read by their kind, or hold what is.
+_TAKEN = frozenset(
+    {"timestamp", "start_timestamp", "end_timestamp", "name", "title", "text", "data", "unread"}
+    | {"attachments", "href", "url", "uri"}
+)
 _EVENTS = "event_responses_v2.events_joined"
 _TOPICS = "topics_v2"
 
@@ -84,6 +89,8 @@ def _metadata(kind: _Kind, said: dict[str, Any]) -> dict[str, Any]:
     word = meta.inner(said, kind.word)
     url = meta.inner(said, "url") or meta.inner(said, "href") or meta.inner(said, "uri")
     found: dict[str, Any] = {"url": url, "group": meta.inner(said, "group")}
+    if "unread" in said:
+        found["unread"] = said["unread"]
     if kind.record_type is RecordType.CONNECTION:
         found |= {"people": [{"name": str(word)}] if word else [], "status": kind.status}
     elif kind.record_type is RecordType.SEARCH:
@@ -93,7 +100,8 @@ def _metadata(kind: _Kind, said: dict[str, Any]) -> dict[str, Any]:
     elif kind.record_type is RecordType.LIST_ITEM:
         found["list"] = kind.status
     author = meta.inner(said, "author")
-    return {**found, "author": {"name": str(author)} if author else None}
+    rest = chats.rest(said, _TAKEN)
+    return {**rest, **found, "author": {"name": str(author)} if author else None}
 
 
 def _topic(value: Any) -> Record:
@@ -117,7 +125,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Facebook: friends, follows, searches, comments and other lists",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

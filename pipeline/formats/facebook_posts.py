@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline import chats, meta, peek
+from pipeline import chats, meta, peek, timestamps
 from pipeline.fields import optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
@@ -81,13 +81,22 @@ def _metadata(said: Mapping[str, Any]) -> dict[str, Any]:
         "links": links,
         "place": place or meta.position(media),
         "people": [{"name": name} for name in tags if name],
+        "updated_at": _updated(said),
         **chats.rest(said, _FIELDS),
     }
+
+
+def _updated(said: Mapping[str, Any]) -> str | None:
+    """When the post was changed."""
+    when = meta.inner(said.get("data"), "update_timestamp")
+    moment = meta.moment(when) if when else None
+    return timestamps.utc_text(moment) if moment else None
 
 
 def _place(value: Mapping[str, Any]) -> dict[str, Any]:
     where = value.get("coordinate") or {}
     named = {"name": value.get("name"), "address": value.get("address")}
+    named["url"] = value.get("url")
     return chats.kept({**named, **{k: where.get(k) for k in ("latitude", "longitude")}})
 
 
@@ -110,7 +119,7 @@ def _is_post(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Facebook: posts and reactions",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

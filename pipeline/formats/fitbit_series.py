@@ -44,7 +44,7 @@ def to_metrics(item: RawRecord, member: Member) -> Iterator[Metric]:
     found = _FILE.fullmatch(PurePosixPath(member.path).stem)
     metric = found["metric"] if found else PurePosixPath(member.path).stem
     value = fields["value"]
-    said = {k: v for k, v in value.items() if k in _SAID} if isinstance(value, dict) else {}
+    said = dict(_said(value)) if isinstance(value, dict) else {}
     numbers = list(_numbers(metric, value))
     if not numbers:
         raise BadValue(Reason.BAD_NUMBER, "'value' holds no number")
@@ -61,11 +61,24 @@ def to_metrics(item: RawRecord, member: Member) -> Iterator[Metric]:
         )
 
 
+def _said(value: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What stands beside the numbers: what is known to be none, and texts that are none."""
+    for key, inner in value.items():
+        if key in _SAID or _is_word(inner):
+            yield key, inner
+        elif isinstance(inner, dict):
+            yield from _said(inner)
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str) and not any(map(str.isdigit, value))
+
+
 def _numbers(name: str, value: Any) -> Iterator[tuple[str, float]]:
     """Each number with its name, which is that of the metric and the keys that lead to it."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            if key not in _SAID:
+            if key not in _SAID and not _is_word(inner):
                 yield from _numbers(f"{name}.{key}", inner)
         return
     number = tracks.number(str(value), "value") if isinstance(value, str | int | float) else None
@@ -78,7 +91,7 @@ def _numbers(name: str, value: Any) -> Iterator[tuple[str, float]]:
 def _looks_like(head: Head) -> int:
     found = peek.first_items(head, "")
     return 2 * any(
-        isinstance(item, dict) and item.keys() == _FIELDS and fitbit.is_time(item["dateTime"])
+        isinstance(item, dict) and item.keys() >= _FIELDS and fitbit.is_time(item["dateTime"])
         for item in found
     )
 
@@ -86,7 +99,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Measurements of Fitbit",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

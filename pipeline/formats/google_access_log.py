@@ -42,6 +42,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 "sub_product": row.get("Sub-Product Name"),
                 "activity": row.get("Activity Type"),
                 "device": tables.cells(row, "Device Model", "Device Type"),
+                "device_type": row.get("Device Type") if row.get("Device Model") else None,
                 "country": tables.cells(row, "Activity Country", "Country Code"),
                 "region": row.get("Activity Region"),
                 "city": tables.cells(row, "Activity City", "City"),
@@ -58,7 +59,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Uses of a Google account (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

@@ -41,7 +41,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 def _looks_like(head: Head) -> int:
     members = peek.first_items(head, "members")
     known = [m for m in members if isinstance(m, dict) and {"name", "user_type"} <= m.keys()]
-    return 2 * bool(known and set(peek.top_keys(head)) <= {"name", "members"})
+    return 2 * bool(known)
 
 
 FORMAT = Format(

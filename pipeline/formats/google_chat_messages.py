@@ -65,6 +65,11 @@ def _metadata(fields: dict[str, Any]) -> dict[str, Any]:
         "topic": optional_text(fields, "topic_id"),
         "attachments": [_attachment(one) for one in fields.get("attached_files") or ()],
         "links": [url for one in fields.get("annotations") or () for url in _links(one)],
+        "link_titles": [
+            str(title)
+            for one in fields.get("annotations") or ()
+            if (title := (one.get("url_metadata") or {}).get("title"))
+        ],
         "reactions": [one for each in fields.get("reactions") or () for one in _reactions(each)],
         "deleted": deleted is not None or fields.get("message_state") == "DELETED",
         "deleted_date": deleted,
@@ -111,7 +116,7 @@ def _is_message(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Messages of Google Chat (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

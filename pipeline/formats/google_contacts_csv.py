@@ -55,7 +55,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
 def _values(row: dict[str, str], kind: str) -> list[tuple[str, str]]:
     """The addresses or numbers of a row, each with its label."""
     found = (m for column in row if (m := _VALUE.fullmatch(column)) and m["part"] == "Value")
-    heads = [f"{kind} {m['n']} - " for m in found if m["kind"] == kind]
+    numbers = sorted(int(m["n"]) for m in found if m["kind"] == kind)
+    heads = [f"{kind} {n} - " for n in numbers]
     cells = ((row[f"{h}Value"].strip(), tables.cells(row, f"{h}Label", f"{h}Type")) for h in heads)
     return [(value, label.removeprefix("* ")) for value, label in cells if value]
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePosixPath
+from typing import Any
 
-from pipeline import peek, tables, timestamps
+from pipeline import peek, tables, timestamps, tracks
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.errors import BadValue
@@ -78,9 +79,10 @@ def _ended(day: str, start: str, end: str) -> dict[str, str]:
     return {"ended_at": found} if found else {}
 
 
-def _numbers(row: dict[str, str]) -> dict[str, float]:
-    """Every cell that holds a number; distances under the shared name."""
-    found = {}
+def _numbers(row: dict[str, str]) -> dict[str, Any]:
+    """Every cell that holds a number; distances under the shared name. Others are kept as they are,
+    with a flag under the name of a measure."""
+    found: dict[str, Any] = {}
     for name, cell in row.items():
         if cell and name not in ("Date", _START, _END) and not _is_time(cell):
             ours = _NAMES.get(name) or tables.snake(name)
@@ -89,7 +91,9 @@ def _numbers(row: dict[str, str]) -> dict[str, float]:
             try:
                 found[ours] = float(cell)
             except ValueError:
-                raise BadValue(Reason.BAD_NUMBER, f"{name!r} is not a number") from None
+                found[ours] = cell
+                if name in _NAMES or name in _KNOWN:
+                    found["flags"] = [tracks.UNUSABLE]
     return found
 
 
@@ -119,7 +123,7 @@ def _is_translated(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Daily sums of Google Fit (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

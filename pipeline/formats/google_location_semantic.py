@@ -93,6 +93,7 @@ def _visit(visit: dict[str, Any]) -> Record:
                 "ended_at": _ended(visit["duration"]),
                 "semantic_type": where.get("semanticType"),
                 "other_candidates": len(candidates),
+                "location_confidence": where.get("locationConfidence"),
                 "flags": None if visit.get("location") else ["place_guessed"],
                 **{ours: visit.get(name) for name, ours in _SAID.items()},
             }
@@ -152,7 +153,7 @@ def _path_point(value: dict[str, Any]) -> Point:
 
 def _looks_like(head: Head) -> int:
     """By the key, since the first object may be longer than the head."""
-    if peek.top_keys(head)[:1] != ("timelineObjects",):
+    if "timelineObjects" not in peek.top_keys(head):
         return 0
     items = peek.first_items(head, "timelineObjects", 3)
     known = any(isinstance(item, dict) and not _KINDS.isdisjoint(item) for item in items)
@@ -162,7 +163,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Visits and ways of Google Location History (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -60,7 +60,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 def _looks_like(head: Head) -> bool:
     """`albumData`, or a title with a date and some of what only albums have."""
     keys = set(peek.top_keys(head))
-    return _WRAPPED in keys or ({"title", "date"} <= keys <= _FIELDS and bool(_MARKS & keys))
+    return _WRAPPED in keys or ({"title", "date"} <= keys and bool(_MARKS & keys))
 
 
 FORMAT = Format(

@@ -44,7 +44,12 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 def _looks_like(head: Head) -> int:
     keys = frozenset(peek.top_keys(head))
-    return 2 * ({"name", "displayName", "emails"} <= keys <= _KEYS)
+    mails = peek.first_items(head, "emails")
+    return 2 * ({"name", "displayName", "emails"} <= keys and any(map(_is_address, mails)))
+
+
+def _is_address(one: Any) -> bool:
+    return "@" in str(one.get("value") if isinstance(one, dict) else one)
 
 
 FORMAT = Format(

@@ -40,19 +40,22 @@ def to_record(item: RawRecord, member: Member) -> Iterator[Record]:
         identity=(named, url),
         title=title or None,
         content="\n".join(filter(None, (row["Note"], row["Comment"]))) or None,
-        metadata=takeout.kept({"list": named, "url": url, "place": place, "tags": row.get("Tags")}),
+        metadata={
+            **takeout.kept({"list": named, "url": url, "place": place}),
+            **tables.rest(row, _COLUMNS),
+        },
         mutable=True,
     )
 
 
 def _looks_like(head: Head) -> int:
-    return 2 * (tables.columns(head) in (_COLUMNS, _COLUMNS | {"Tags"}))
+    return 2 * (tables.columns(head) >= _COLUMNS)
 
 
 FORMAT = Format(
     name=_NAME,
     title="Lists saved with Google (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.BROWSER,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

@@ -42,6 +42,9 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 "completed_at": _text(_instant(fields, "completed")),
                 "updated_at": _text(updated),
                 "links": [text(one, "url") for one in fields.get("links") or () if one.get("url")],
+                "link_titles": [
+                    title for one in fields.get("links") or () if (title := one.get("description"))
+                ],
                 "task_type": fields.get("task_type"),
                 "position": fields.get("position"),
                 "hidden": fields.get("hidden"),
@@ -70,7 +73,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Google Tasks (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.STRUCTURED,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

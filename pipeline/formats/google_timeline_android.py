@@ -94,13 +94,13 @@ def _frequent(fields: dict[str, Any]) -> Record:
 
 def _looks_like(head: Head) -> int:
     keys = peek.top_keys(head)
-    return 2 * (bool(keys) and set(keys) <= _KEYS)
+    return 2 * (not _KEYS.isdisjoint(keys))
 
 
 FORMAT = Format(
     name=_NAME,
     title="Google Timeline, exported from an Android phone",
-    version=1,
+    version=2,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -7,6 +7,7 @@ Calls and voicemails have pages of another form, which is not verified; they sta
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
@@ -27,6 +28,7 @@ from schemas.vocabulary import RecordType
 _NAME = "google.voice_texts"
 #: What the owner is called in an English export.
 _OWNER = "Me"
+_MESSAGE = r'<div class="message"[^<>]{0,100}>'
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
@@ -91,17 +93,18 @@ def _participants(head: str) -> tuple[dict[str, Any], ...]:
 
 
 def _looks_like(head: Head) -> int:
-    return 2 * (b'class="hChatLog' in head.data and b'<div class="message">' in head.data)
+    said = re.search(_MESSAGE.encode(), head.data)
+    return 2 * (b'class="hChatLog' in head.data and said is not None)
 
 
 FORMAT = Format(
     name=_NAME,
     title="Text messages of Google Voice (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.html",),
     looks_like=_looks_like,
-    reader=HtmlBlocks(opening='<div class="message">', element="div", head_bytes=16 * 1024),
+    reader=HtmlBlocks(opening=_MESSAGE, element="div", head_bytes=16 * 1024),
     record=to_record,
     products=("Google Takeout: Voice",),
     record_types=(RecordType.MESSAGE,),

@@ -68,8 +68,9 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _entries(raw: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    yield from raw.get(_LIST) or ()
-    yield from (raw.get(_MAP) or {}).values()
+    """What a list or a map holds; a field of another shape beside it is none."""
+    both = (*(raw.get(_LIST) or ()), *(raw.get(_MAP) or {}).values())
+    return (one for one in both if isinstance(one, dict))
 
 
 def _metadata(
@@ -102,7 +103,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Instagram: follows, likes, comments, searches, profile",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -145,7 +145,7 @@ def _looks_like(head: Head) -> bool:
     if not head.complete:
         return True
     identity = PurePosixPath(head.path).stem.encode()
-    return re.search(rb"(?m)^id: %s\r?$" % identity, head.data) is not None and (
+    return re.search(rb"(?m)^(?:\xef\xbb\xbf)?id: %s\r?$" % identity, head.data) is not None and (
         re.search(rb"(?m)^type_: \d", head.data) is not None
     )
 

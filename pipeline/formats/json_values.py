@@ -23,7 +23,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 def _looks_like(head: Head) -> int:
     """A whole object, and behind it another that begins; surer than of values on lines, which
     those are that have each its own."""
-    text = peek.text_of(head).lstrip(SIGN + b" \t\r\n")
+    text = peek.sound_text_of(head).lstrip(SIGN + b" \t\r\n")
     if not text.startswith(b"{") or peek.are_lines_of_values(head):
         return 0
     try:

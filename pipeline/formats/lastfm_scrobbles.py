@@ -26,6 +26,9 @@ _IDS = {
     "track_mbid": "track_mbid",
     "AlbumId": "album_id",
 }
+_TAKEN = frozenset(
+    {"artist", "Artist", "album", "Album", "track", "Track", "uts", "utc_time", *_IDS}
+)
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
@@ -51,6 +54,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 "flags": flags,
                 "time_text": row.get("utc_time") or written if flags else "",
                 **tables.said(row, _IDS),
+                **tables.rest(row, _TAKEN | {n for n in row if n.startswith("Date")}),
             }
         ),
     )
@@ -80,7 +84,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Plays noted by Last.fm",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

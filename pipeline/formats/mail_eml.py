@@ -21,7 +21,10 @@ from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
 
 _NAME = "mail.eml"
-_FROM_LINE = re.compile(rb"From [^\r\n]{1,1000}\r?\n")
+#: What may stand before the header: a mark, blank lines, an mbox's first line.
+_BEFORE = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?:[ \t]*\r?\n)*+(?:From [^\r\n]{1,1000}\r?\n(?:[ \t]*\r?\n)*+)?"
+)
 _HEADER = re.compile(rb"\s*[!-9;-~]{1,100}[ \t]*:")
 
 
@@ -29,21 +32,22 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
     """The mail, then each of its attachments. Line ends are made those of an mbox."""
     if item.value is None:
         raise BadValue(Reason.ITEM_TOO_LARGE, "a mail that is too large to hold")
-    data = _FROM_LINE.sub(b"", item.value, 1) if _FROM_LINE.match(item.value) else item.value
+    start = _BEFORE.match(item.value)
+    data = item.value[start.end() :] if start else item.value
     return mail_records.records(data.replace(b"\r\n", b"\n"), _NAME)
 
 
 def _looks_like(head: Head) -> bool:
     """By its first line, which must be a header field, and not by the name alone."""
-    line = _FROM_LINE.match(head.data)
-    begins = _HEADER.match(head.data, line.end() if line else 0) is not None
+    before = _BEFORE.match(head.data)
+    begins = _HEADER.match(head.data, before.end() if before else 0) is not None
     return begins and not begins_mbox(head.data)
 
 
 FORMAT = Format(
     name=_NAME,
     title="A mail in a file of its own (.eml, Maildir)",
-    version=4,
+    version=5,
     data_type=DataType.EMAIL,
     paths=(r"(.+/)?[^/]+\.eml", r"(.+/)?(cur|new)/\d[^/]*"),
     looks_like=_looks_like,

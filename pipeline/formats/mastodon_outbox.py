@@ -152,6 +152,8 @@ def _file(one: dict[str, Any]) -> dict[str, Any]:
         "path": url.lstrip("/") if "://" not in url else None,
         "url": url if "://" in url else None,
         "description": one.get("name"),
+        "width": one.get("width"),
+        "height": one.get("height"),
     }
     return chats.kept(found)
 
@@ -171,7 +173,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Posts and boosts on Mastodon (outbox.json)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -12,6 +12,8 @@ from schemas.vocabulary import RecordType
 
 _NAME = "netflix.ratings"
 
+_TAKEN = frozenset({"Profile Name", "Title Name", "Thumbs Value", "Event Utc Ts"})
+
 
 def to_record(item: RawRecord, member: Member) -> Record:
     """One rating; what the values mean is not verified, so they stay as they are."""
@@ -24,14 +26,18 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(text(row, "Profile Name"), when, title),
         time=tables.in_utc(when),
         title=title,
-        metadata=netflix.profile(row) | tables.said(row, {"Thumbs Value": "thumbs"}),
+        metadata=netflix.profile(row)
+        | {
+            **tables.said(row, {"Thumbs Value": "thumbs"}),
+            **tables.rest(row, _TAKEN),
+        },
     )
 
 
 FORMAT = Format(
     name=_NAME,
     title="Ratings on Netflix",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=netflix.with_columns("Profile Name", "Title Name", "Thumbs Value", "Event Utc Ts"),

@@ -21,6 +21,7 @@ _NAMES = {
     "Section": "section",
     "Device": "device",
 }
+_TAKEN = frozenset({"Profile Name", "Utc Timestamp", *_NAMES})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
@@ -35,14 +36,14 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(when, *(row.get(name, "") for name in ("Profile Name", *_NAMES))),
         time=tables.in_utc(when),
         title=said.get("query") or said.get("displayed_name"),
-        metadata=netflix.profile(row) | said,
+        metadata=netflix.profile(row) | said | tables.rest(row, _TAKEN),
     )
 
 
 FORMAT = Format(
     name=_NAME,
     title="Searches on Netflix",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=netflix.with_columns("Query Typed", "Displayed Name", "Utc Timestamp"),

@@ -8,6 +8,7 @@ time something was played; a title played twice on a day is two plays.
 
 from __future__ import annotations
 
+import re
 from functools import partial
 
 from pipeline import chats, day_order, netflix, tables, timestamps
@@ -19,6 +20,7 @@ from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
 
 _NAME = "netflix.viewing_history"
+_DAY = re.compile(r"\s*\d{1,4}[./\-]\d{1,2}[./\-]\d{1,4}\b")
 _NAMED = r"(.+/)?[^/]*Netflix[^/]*History[^/]*\.csv"
 
 
@@ -37,19 +39,29 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(title, day),
         time=time,
         title=title or None,
-        metadata=chats.kept({"flags": flags, "time_text": day if flags else ""}),
+        metadata=chats.kept(
+            {
+                "flags": flags,
+                "time_text": day if flags else "",
+                **tables.rest(row, frozenset({title_column, day_column})),
+            }
+        ),
     )
 
 
 def _looks_like(head: Head) -> int:
-    """Two columns, whatever a language calls them: the file's name says whose they are."""
-    return 2 * (len(tables.ordered_columns(head)) == 2)
+    """Two columns, whatever a language calls them: the file's name says whose they are. Where there
+    are more, the second one holds days."""
+    width = len(tables.ordered_columns(head))
+    if width <= 2:
+        return 2 * (width == 2)
+    return 2 * any(_DAY.match([*row.values()][1]) for row in tables.first_rows(head, 5))
 
 
 FORMAT = Format(
     name=_NAME,
     title="What was watched on Netflix, by day (NetflixViewingHistory.csv)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(_NAMED,),
     looks_like=_looks_like,

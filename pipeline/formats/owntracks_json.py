@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from pipeline import owntracks
+from pipeline import owntracks, peek
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.files import Head, Member
@@ -24,11 +24,8 @@ from schemas.vocabulary import RecordType
 
 _NAME = "owntracks.json"
 _KEY = rb"\s*\"[^\"\\]{0,200}\"\s*:\s*"
-_FIRST = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*\{(?:" + _KEY + rb"\{" + _KEY + rb"\[|"
-    rb"(?:" + _KEY + rb"\d+\s*,)?\s*\"(?:data|locations)\"\s*:\s*\[)"
-    rb"\s*\{[^{}\[\]]*\"_type\"\s*:\s*\"[^{}]*\"tst\"\s*:"
-)
+_OF_A_DEVICE = re.compile(rb"\{" + _KEY + rb"\{" + _KEY + rb"\[")
+_MESSAGE = re.compile(rb"\{(?=[^{}]*\"_type\"\s*:)(?=[^{}]*\"tst\"\s*:)")
 
 
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
@@ -44,7 +41,16 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
 
 
 def _looks_like(head: Head) -> int:
-    return 2 * (_FIRST.match(head.data) is not None)
+    """A message in a list of the Recorder's, or in that of the first device."""
+    listed = {"data", "locations"}.intersection(peek.top_keys(head))
+    if any(_is_message(item) for key in listed for item in peek.first_items(head, key)):
+        return 2
+    text = peek.sound_text_of(head)
+    return 2 * (_OF_A_DEVICE.match(text) is not None and _MESSAGE.search(text) is not None)
+
+
+def _is_message(item: Any) -> bool:
+    return isinstance(item, dict) and {"_type", "tst"} <= item.keys()
 
 
 FORMAT = Format(

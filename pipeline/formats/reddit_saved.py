@@ -36,8 +36,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 def _looks_like(head: Head) -> int:
     rows = peek.lines(head, 5)
-    here = any(b"reddit.com/" in row or b",/r/" in row for row in rows) or len(rows) == 1
-    return 2 * (tables.columns(head) == _COLUMNS and here)
+    here = any(b"reddit.com/" in row or b"/r/" in row for row in rows) or len(rows) == 1
+    return 2 * (tables.columns(head) >= _COLUMNS and here)
 
 
 FORMAT = Format(

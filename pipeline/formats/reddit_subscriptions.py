@@ -30,7 +30,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _looks_like(head: Head) -> int:
-    return 2 * (tables.columns(head) == _COLUMNS)
+    return 2 * (tables.columns(head) >= _COLUMNS)
 
 
 FORMAT = Format(

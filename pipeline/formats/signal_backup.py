@@ -257,7 +257,7 @@ def _frame(line: bytes) -> dict[str, Any] | None:
         value = orjson.loads(line)
     except orjson.JSONDecodeError:
         return None
-    if not isinstance(value, dict) or len(value) != 1:
+    if not isinstance(value, dict):
         return None
     inner = value.get("recipient") or value.get("chatItem") or {}
     known = {"contact", "group", "self", "chatId"}

@@ -178,6 +178,11 @@ def _metadata(fields: dict[str, Any]) -> dict[str, Any]:
         for one in given
         for user in one.get("users") or (None,)
     ]
+    said["reaction_counts"] = {
+        one["name"]: one["count"]
+        for one in given
+        if "count" in one and one.get("name") and one["count"] != len(one.get("users") or ())
+    }
     return said
 
 
@@ -197,7 +202,7 @@ def _is_message(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Slack: messages",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+/[^/]+\.json",),
     looks_like=_looks_like,

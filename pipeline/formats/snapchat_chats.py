@@ -52,11 +52,13 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _looks_like(head: Head) -> int:
-    for key in peek.top_keys(head)[:5]:
-        for item in peek.first_items(head, key, 3):
-            if isinstance(item, dict) and {"Media Type", "Created"} <= item.keys():
-                return 2 * (not item.keys().isdisjoint({"From", "To"}))
-    return 0
+    return 2 * any(
+        isinstance(item, dict)
+        and {"Media Type", "Created"} <= item.keys()
+        and not item.keys().isdisjoint({"From", "To"})
+        for key in peek.top_keys(head)[:5]
+        for item in peek.first_items(head, key, 3)
+    )
 
 
 FORMAT = Format(

@@ -129,7 +129,7 @@ def _workout(element: Element, item: RawRecord) -> Record:
         identity=("Activity", written),
         time=began or start,
         title=sport,
-        content=element.said("Notes"),
+        content="\n".join(filter(None, map(Element.said, _every(element, "Notes")))) or None,
         metadata={
             **({"device": device} if device else {}),
             **({"details": details} if details else {}),
@@ -138,6 +138,11 @@ def _workout(element: Element, item: RawRecord) -> Record:
             **({} if item.around["in_order"] else {"flags": [tracks.UNORDERED]}),
         },
     )
+
+
+def _every(element: Element, name: str) -> list[Element]:
+    """All of a name: an activity may have notes before its laps and behind them."""
+    return [child for child in element.children if child.tag == name]
 
 
 def _known(written: str) -> Instant | None:
@@ -185,7 +190,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Workouts in TCX (Garmin Training Center)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.(tcx|xml)",),
     looks_like=_looks_like,

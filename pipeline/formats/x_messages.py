@@ -36,7 +36,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
 
 
 def _entry(conversation: str, value: Mapping[str, Any]) -> Record:
-    ((kind, fields),) = value.items()
+    kind, fields = next((n, one) for n, one in value.items() if isinstance(one, dict))
     if kind == _MESSAGE:
         return _message(conversation, fields)
     return _change(conversation, kind, fields)
@@ -110,7 +110,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="X (Twitter): direct messages",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=x.PATHS,
     looks_like=_looks_like,

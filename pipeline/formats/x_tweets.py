@@ -25,6 +25,7 @@ _TAKEN = frozenset(
     {"id", "id_str", "created_at", "full_text", "text", "entities", "extended_entities"}
     | {"display_text_range", "in_reply_to_status_id_str", "in_reply_to_status_id", "retweeted"}
 )
+_OF_A_NOTE = frozenset({"noteTweetId", "createdAt", "core"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
@@ -84,7 +85,13 @@ def _note(fields: dict[str, Any]) -> Record:
         identity=(x.SERVICE, "note", number),
         time=timestamps.iso(text(fields, "createdAt")),
         content=text(core, "text"),
-        metadata={"kind": "note", **chats.kept({"links": _links({"entities": core})})},
+        metadata=chats.kept(
+            {
+                "kind": "note",
+                "links": _links({"entities": core}),
+                **chats.rest(fields, _OF_A_NOTE),
+            }
+        ),
         mutable=True,
     )
 
@@ -105,7 +112,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="X (Twitter): posts",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=x.PATHS,
     looks_like=_looks_like,

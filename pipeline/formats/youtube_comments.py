@@ -33,6 +33,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         "in_reply_to": parent,
         "links": links,
         "price": row.get("price"),
+        **youtube.further(item.value, _SINCE),
     }
     return Record(
         data_type=DataType.ACTIVITY,
@@ -60,9 +61,9 @@ def _order(cells: Sequence[str]) -> Sequence[str]:
 
 
 def _is_comment(cells: Sequence[str]) -> bool:
-    if len(cells) != len(_SINCE):
+    if len(cells) < len(_SINCE):
         return False
-    row = dict(zip(_order(cells), cells, strict=True))
+    row = dict(zip(_order(cells), cells, strict=False))
     parts = (row["channel id"], row["comment create timestamp"], row["comment text"])
     return bool(row["comment id"]) and youtube.is_said(*parts)
 
@@ -74,7 +75,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="YouTube comments (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

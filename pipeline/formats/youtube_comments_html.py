@@ -22,7 +22,7 @@ _NAME = "youtube.comments_html"
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\dZ| \d\d:\d\d:\d\d UTC)", re.ASCII)
 _VIDEO = re.compile(r"[?&]v=([\w-]+)")
 _ENTRY = re.compile(
-    rb"<li>[^<]{0,300}(?:<a [^<>]{0,2000}>[^<]{0,300}</a>[^<]{0,300})?"
+    rb"<li\b[^<>]{0,100}>[^<]{0,300}(?:<a [^<>]{0,2000}>[^<]{0,300}</a>[^<]{0,300})?"
     rb"\d{4}-\d\d-\d\d(?:T| )\d\d:\d\d:\d\d"
 )
 
@@ -56,11 +56,11 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="YouTube comments and live chats in HTML (older Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.html",),
     looks_like=_looks_like,
-    reader=HtmlBlocks(opening="<li>", element="li"),
+    reader=HtmlBlocks(opening=r"<li\b[^<>]{0,100}>", element="li"),
     record=to_record,
     products=("Google Takeout: YouTube",),
     vintages=("2016-06-15T08:50:49Z (to about 2019)", "2020-04-27 23:18:23 UTC"),

@@ -31,6 +31,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         "video_id": row.get("video id"),
         "links": links,
         "price": row.get("price"),
+        **youtube.further(item.value, _PLACES),
     }
     return Record(
         data_type=DataType.ACTIVITY,
@@ -50,7 +51,7 @@ _PLACES = (
 
 
 def _is_message(cells: Sequence[str]) -> bool:
-    if len(cells) != len(_PLACES):
+    if len(cells) < len(_PLACES):
         return False
     return bool(cells[0]) and youtube.is_said(cells[1], cells[2], cells[5])
 
@@ -62,7 +63,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Messages in YouTube's live chats (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import peek, timestamps, youtube
+from pipeline import peek, takeout, timestamps, youtube
 from pipeline.fields import optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
@@ -22,7 +22,12 @@ _NAME = "youtube.playlist_json"
 
 def to_record(item: RawRecord, member: Member) -> Record:
     """One video on the list; titles change, so the video and its list say who it is."""
-    video, snippet = text(item.value["contentDetails"], "videoId"), item.value["snippet"]
+    details, snippet = item.value["contentDetails"], item.value["snippet"]
+    video, status = text(details, "videoId"), item.value.get("status") or {}
+    more = {
+        "video_published_at": optional_text(details, "videoPublishedAt"),
+        "privacy_status": optional_text(status, "privacyStatus"),
+    }
     listed = PurePosixPath(member.path).stem
     return Record(
         data_type=DataType.ACTIVITY,
@@ -32,7 +37,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=timestamps.iso(text(snippet, "publishedAt")),
         title=optional_text(snippet, "title"),
         content=optional_text(snippet, "description") or None,
-        metadata={"list": listed, "video_id": video},
+        metadata=takeout.kept({"list": listed, "video_id": video, **more}),
         mutable=True,
     )
 
@@ -51,7 +56,7 @@ def _is_listed(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Videos on a YouTube playlist, in JSON (older Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 
-from pipeline import peek, youtube
+from pipeline import peek, tables, youtube
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.errors import BadValue
@@ -24,7 +24,8 @@ _ADDRESS = re.compile(r"https?://www\.youtube\.com/channel/([\w-]+)")
 
 def to_record(item: RawRecord, member: Member) -> Record:
     """One channel; its title changes, its id does not."""
-    channel, address, title = item.value.values()
+    cells = list(item.value.items())
+    (_, channel), (_, address), (_, title) = cells[:3]
     if not channel:
         raise BadValue(Reason.MISSING_FIELD, "nothing in the column of the channel's id")
     person = {"handle": channel, "name": title}
@@ -38,6 +39,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
             "people": [{name: value for name, value in person.items() if value}],
             "status": "subscribed",
             "url": address,
+            **{tables.snake(name): cell for name, cell in cells[3:] if cell},
         },
         mutable=True,
     )
@@ -53,14 +55,14 @@ def _looks_like(head: Head) -> bool:
 
 
 def _is_subscription(row: list[str]) -> bool:
-    found = _ADDRESS.fullmatch(row[1]) if len(row) == 3 else None
+    found = _ADDRESS.fullmatch(row[1]) if len(row) >= 3 else None
     return found is not None and found[1] == row[0]
 
 
 FORMAT = Format(
     name=_NAME,
     title="YouTube subscriptions (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

@@ -18,7 +18,7 @@ from pipeline.readers.html_blocks import HtmlBlocks, matches
 from schemas.files import Context, Member, Slice, SliceLimits
 from schemas.records import RawRecord, Rejection
 
-_LINKS = HtmlBlocks(opening=r"<dt>\s*<a\s", element="a")
+_LINKS = HtmlBlocks(opening=r"<dt\b[^<>]{0,100}>\s*<a\s", element="a")
 _TAGS = HtmlBlocks(opening=r"<a\s", element="a")
 _OUTLINE = re.compile(
     rb"<h3\b[^<>]{0,4000}>(?P<name>[^<]{0,2000})</h3|<(?P<close>/?)dl\b", re.IGNORECASE

@@ -17,6 +17,7 @@ _PREAMBLE = 64 * 1024
 _ROWS = CsvRows()
 #: What a line of blanks or of empty cells consists of.
 _EMPTY = b" \t\r\n,;"
+_BOM = b"\xef\xbb\xbf"
 
 
 class CsvPreamble(msgspec.Struct, frozen=True):
@@ -28,7 +29,7 @@ class CsvPreamble(msgspec.Struct, frozen=True):
     """
 
     name: ClassVar[str] = "csv_preamble"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     @property
     def wants_utf8(self) -> bool:
@@ -85,13 +86,16 @@ class CsvPreamble(msgspec.Struct, frozen=True):
 
 
 def _blank_line(head: bytes) -> int | None:
-    """The offset behind the first lines of blanks or empty cells that lie in no quoted cell."""
-    at, quotes, found = 0, 0, None
+    """The offset behind the first lines of blanks or empty cells that lie in no quoted cell and
+    have something above them."""
+    at, quotes, found, begun = 0, 0, None, False
     for line in head.splitlines(keepends=True):
         if found is not None and line.strip(_EMPTY):
             break
         quotes += line.count(b'"')
         at += len(line)
-        if not line.strip(_EMPTY) and not quotes % 2 and at > len(line):
+        if line.removeprefix(_BOM).strip(_EMPTY):
+            begun = True
+        elif begun and not quotes % 2:
             found = at
     return found

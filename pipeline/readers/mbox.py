@@ -45,6 +45,7 @@ _BEHIND = 1024
 #: How much of something that is no mail is kept for the quarantine.
 _RAW_KEPT = 64 * 1024
 _BOM = b"\xef\xbb\xbf"
+_SPACE = b" \t\r\n"
 
 _MONTH = rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _ZONE = rb"(?:[+-]\d{4}|[A-Z]{1,5})"
@@ -62,7 +63,7 @@ _GIT_TEXT = rb"(?:[0-9a-f]{40}|[0-9a-f]{64}) Mon Sep 17 00:00:00 2001"
 _SIGNATURE = rb"\n-- \r?\n[^\r\n][^\n]{0,200}\n(?:\r?\n){1,64}"
 _GIT = re.compile(_GIT_TEXT + rb"\Z")
 _GIT_SIGNATURE = re.compile(_SIGNATURE + rb"\Z")
-_GIT_FIRST = re.compile(rb"[\r\n]*From " + _GIT_TEXT + rb"\r?\n")
+_GIT_FIRST = re.compile(rb"From " + _GIT_TEXT + rb"\r?\n")
 _GIT_SIGNED = re.compile(_SIGNATURE + rb"From " + _GIT_TEXT + rb"\r?\n")
 _QUOTED = re.compile(rb"(?m)^>(>*From )")
 #: Stands for what comes before the first byte of a range: a signature and a blank line.
@@ -94,7 +95,7 @@ _TAKEOUT = re.compile(rb"\d+@xxx ")
 
 def _style(head: bytes) -> str:
     """The style of the separator that a file begins with."""
-    line = _LINE.match(head.removeprefix(_BOM).lstrip(b"\r\n"))
+    line = _LINE.match(head.removeprefix(_BOM).lstrip(_SPACE))
     text = line[1].rstrip() if line else b"-"
     if _GIT.match(text):
         return GIT
@@ -113,7 +114,7 @@ def git_commit(separator: bytes) -> str | None:
 
 def begins_mbox(data: bytes) -> bool:
     """Whether `data` starts with a separator line and a header (after a BOM or blank lines)."""
-    start = data.removeprefix(_BOM).lstrip(b"\r\n")
+    start = data.removeprefix(_BOM).lstrip(_SPACE)
     line = _LINE.match(start)
     return (
         line is not None
@@ -126,17 +127,18 @@ class Mbox(msgspec.Struct, frozen=True):
     """Reads an mbox in blocks. A mail over `item_bytes` is rejected with its first 64 KiB."""
 
     name: ClassVar[str] = "mbox"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     #: Bytes are read as they are.
     wants_utf8: ClassVar[bool] = False
 
     item_bytes: int = SliceLimits().item_bytes
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """`start`: bytes of a BOM; `signed`: whether these are patches with git's signature."""
+        """`start`: bytes of a BOM and blank lines before the first mail; `signed`: whether these
+        are patches with git's signature."""
         source.seek(0)
         head = source.read(_HEAD)
-        start = len(_BOM) if head.startswith(_BOM) else 0
+        start = len(head) - len(head.removeprefix(_BOM).lstrip(_SPACE))
         signed = _GIT_FIRST.match(head, start) is not None and (
             _GIT_SIGNED.search(head) is not None or _ends_signed(source)
         )
