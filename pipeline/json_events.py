@@ -120,13 +120,14 @@ _CONSTANT = re.compile(rb"-?Infinity|NaN")
 #: A comma with nothing in front of it, or nothing behind it.
 _IDLE_COMMA = re.compile(rb"(?<=\[)[ \t\n\r]*+(?:,[ \t\n\r]*+)++|,(?=[ \t\n\r]*+[\]},])")
 #: An exponent, which is left out of the number: no `Decimal` holds a large one.
-_EXPONENT = re.compile(rb"(?<=[0-9])[eE][-+]?(?=[0-9])")
+_EXPONENT = re.compile(rb"(?<=[0-9])[eE][-+]?[0-9]++")
 #: Half of a surrogate pair, which no text holds alone; or another escape, which stays.
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\.", re.DOTALL)
 #: What may go on behind these bytes: an escape; part of a constant or of a number. They are short,
 #: so that a source without anything else is not read anew with each piece of it.
 _ESCAPE_CUT = re.compile(rb"\\(?:u[0-9a-fA-F]{0,3})?\Z")
 _WORD_CUT = re.compile(rb"(?:[-A-Za-z]{1,9}|[0-9](?:[eE][-+]?)?)\Z")
+_EXPONENT_CUT = re.compile(rb"([0-9][eE])[-+]?[0-9]++\Z")
 _FILLER = b" \t\n\r,"
 _NO_CONTROLS = bytes(byte if byte >= 32 else 32 for byte in range(256))
 
@@ -214,7 +215,11 @@ def _parted(text: bytes) -> tuple[bytes, bytes]:
         return body[:-1], b"["
     if b"," in text[len(body) :]:
         return body, b","
-    if len(body) == len(text) and (cut := _WORD_CUT.search(text, max(0, len(text) - 10))):
+    if len(body) < len(text):
+        return text, b""
+    if cut := _EXPONENT_CUT.search(text):
+        return text[: cut.start()], cut[1] + b"1"
+    if cut := _WORD_CUT.search(text, max(0, len(text) - 10)):
         return text[: cut.start()], cut[0]
     return text, b""
 
