@@ -133,7 +133,8 @@ def _embeds(fields: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def _person(value: Mapping[str, Any]) -> dict[str, Any] | None:
     """By the name of the day where there is one; the number stays."""
     name = optional_text(value, "nickname") or optional_text(value, "name")
-    return chats.person(name, value.get("id"))
+    person = chats.person(name, value.get("id"))
+    return {**person, "bot": True} if person and value.get("isBot") is True else person
 
 
 def _file(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,7 +163,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Discord: a channel saved by DiscordChatExporter",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,
