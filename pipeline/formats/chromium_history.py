@@ -30,7 +30,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _looks_like(head: Head) -> bool:
-    return browser_visits.holds(head, "CREATE TABLE visits", "CREATE TABLE urls")
+    return browser_visits.holds(head, "visits", "urls")
 
 
 FORMAT = Format(
