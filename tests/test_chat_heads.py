@@ -240,6 +240,23 @@ def test_a_place_that_is_shared_is_somebodys(said: str, place: dict[str, Any]) -
     assert record.metadata["links"] == [said.rpartition(" ")[2]]
 
 
+@pytest.mark.parametrize(
+    ("said", "content"),
+    [
+        ("rye \u200e<This message was edited>", "rye"),
+        ("Roggen \u200e<Diese Nachricht wurde bearbeitet>", "Roggen"),
+        ("rye <This message was edited>", "rye"),
+        ("rye <not ours>", None),
+        ("rye \u200e<attached: 1-PHOTO.jpg>", None),
+        ("\u200e<media>", None),
+    ],
+)
+def test_an_edited_message_is_its_words(said: str, content: str | None) -> None:
+    (record,) = read(f"[14/03/2021, 09:00:00] Ana: {said}\r\n", "_chat.txt")
+    assert record.content == (content or said.replace("\u200e", ""))
+    assert record.metadata.get("edited", False) is (content is not None)
+
+
 CALLS = (
     *("Missed voice call", "Verpasster Videoanruf", "Appel vocal manqué", "Llamada perdida"),
     *("未接语音通话", "Пропущенный звонок", "Video call, \u200e5 min"),

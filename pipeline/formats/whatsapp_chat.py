@@ -49,6 +49,8 @@ _LEFT_OUT = re.compile(
     r"\u200e(?:[^\s.!?।。:,،、\u200e]+(?:\s[^\s.!?।。:,،、\u200e]+){1,2}|[\u3040-\u9fff]{2,7})"
 )
 _OMITTED = re.compile(r"<[^<>\n]+>|\u200e?(?:image|video|audio|sticker|GIF|document) omitted")
+#: What stands behind a message that was edited; on iOS in any language, marked as WhatsApp's own.
+_EDITED = re.compile(r"(?<=[^\u200e]) ?\u200e<[^<>:：\n]{1,60}>\Z| <This message was edited>\Z")
 #: A call that was missed is said in as few words.
 _CALL = re.compile(
     r"call|anruf|appel|llamada|chiamata|chamada|liga[cç]|oproep|gesprek|samtal|opkald|anrop|puhelu"
@@ -76,6 +78,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     sender, said = (found[1], words[found.end() :]) if found else (None, words)
     parts = _parts(said) if sender else {}
     notice = said.startswith("\u200e") and not parts
+    content = said if notice else _EDITED.sub("", said)
     time, flags = _when(date, clock, item.around)
     metadata = {
         "sender": None if notice else chats.person(sender),
@@ -84,6 +87,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         "conversation_title": name,
         "written_at": f"{date} {clock}" if time is None else None,
         "flags": flags,
+        "edited": content != said,
         **parts,
     }
     return Record(
@@ -92,7 +96,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type=RecordType.MESSAGE if sender and not notice else RecordType.ACTIVITY,
         identity=("whatsapp", conversation, date, clock, sender or "", said),
         time=time,
-        content=said.replace("\u200e", "") or None,
+        content=content.replace("\u200e", "") or None,
         metadata=chats.kept(metadata),
     )
 
