@@ -261,6 +261,7 @@ FORMAT = Format(
     record=to_record,
     hints=(r"(.+/)?[^/]+\.(ics|ical|ifb)",),
     products=("Google Takeout: Calendar", "iCalendar files"),
+    tried=("collective/icalendar", "py-vobject/vobject"),
     vintages=("RFC 2445", "RFC 5545"),
     record_types=(RecordType.EVENT, RecordType.TASK, RecordType.NOTE),
     sample="invented and real",

@@ -43,6 +43,7 @@ FORMAT = Format(
     reader=SqliteTable(table="visits", joins=(("url", "urls"),)),
     record=to_record,
     products=("Chrome", "Edge", "Brave", "Chromium"),
+    tried=("purarue/browserexport",),
     record_types=(RecordType.VISIT,),
     unread="its downloads and words of search are not read; bookmarks are in the file Bookmarks",
 )

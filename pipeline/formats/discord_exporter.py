@@ -170,6 +170,7 @@ FORMAT = Format(
     reader=JsonTree(paths=("messages",)),
     record=to_records,
     products=("DiscordChatExporter",),
+    tried=("mlomb/chat-analytics",),
     vintages=("without stickers", "with users of reactions"),
     record_types=(
         RecordType.MESSAGE,

@@ -38,6 +38,7 @@ FORMAT = Format(
     reader=SqliteTable(table=_VISITS, joins=(("place_id", _PAGES),)),
     record=to_record,
     products=("Firefox",),
+    tried=("purarue/browserexport",),
     record_types=(RecordType.VISIT,),
     unread="its bookmarks are not read: drop a backup of them from Firefox's library (.json)",
 )

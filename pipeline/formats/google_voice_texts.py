@@ -104,5 +104,6 @@ FORMAT = Format(
     reader=HtmlBlocks(opening='<div class="message">', element="div", head_bytes=16 * 1024),
     record=to_record,
     products=("Google Takeout: Voice",),
+    tried=("timelinize/timelinize",),
     record_types=(RecordType.MESSAGE,),
 )

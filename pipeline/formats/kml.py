@@ -255,6 +255,7 @@ FORMAT = Format(
     reader=XmlElements(names=("Placemark",)),
     record=to_outcomes,
     products=("Google Earth", "Google Takeout: My Maps", "Any GPS app"),
+    tried=("cleder/fastkml", "Freika/dawarich"),
     vintages=("KML 2.2", "gx:Track", "KML 2.3"),
     record_types=(RecordType.PLACE, RecordType.PLACE_VISIT, RecordType.TRIP),
 )

@@ -124,6 +124,7 @@ FORMAT = Format(
     record=to_records,
     hints=(r"(.+/)?messages/.+/message_\d+\.json",),
     products=("Facebook Messenger", "Instagram"),
+    tried=("joweich/chat-miner", "mlomb/chat-analytics"),
     vintages=("messages/inbox (to 2023)", "your_…_activity/messages/inbox (since 2024)"),
     record_types=(RecordType.MESSAGE, RecordType.CONVERSATION),
     fields=_TAKEN | {"type"},

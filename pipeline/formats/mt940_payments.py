@@ -174,6 +174,7 @@ FORMAT = Format(
     ),
     record=to_record,
     products=("statements of banks",),
+    tried=("wolph/mt940",),
     vintages=("MT940", "MT942"),
     record_types=(RecordType.PAYMENT,),
     repeats=True,

@@ -192,5 +192,6 @@ FORMAT = Format(
     reader=XmlElements(names=("Trackpoint",), heads=("Activity", "Lap"), ordered_by="Time"),
     record=to_outcomes,
     products=("Garmin", "Google Takeout: Fit", "Strava"),
+    tried=("Freika/dawarich",),
     record_types=(RecordType.SUMMARY, RecordType.WORKOUT),
 )

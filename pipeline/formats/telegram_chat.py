@@ -282,6 +282,7 @@ FORMAT = Format(
     record=to_records,
     hints=(r"(.+/)?result\.json",),
     products=("Telegram Desktop",),
+    tried=("joweich/chat-miner", "mlomb/chat-analytics"),
     vintages=("without date_unixtime, bare numbers in from_id", "with text_entities"),
     record_types=(
         RecordType.MESSAGE,

@@ -199,6 +199,12 @@ FORMAT = Format(
     record=to_record,
     hints=(r"(.+/)?_chat\.txt", r"(.+/)?WhatsApp[^/]*\.txt"),
     products=("WhatsApp",),
+    tried=(
+        "joweich/chat-miner",
+        "lucasrodes/whatstk",
+        "mlomb/chat-analytics",
+        "timelinize/timelinize",
+    ),
     vintages=("iOS, [date, time]", "Android, date, time -", "without a dash"),
     record_types=(RecordType.MESSAGE, RecordType.ACTIVITY),
     fields=frozenset({"date", "clock", "text"}),
