@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import Any
 
 from schemas.errors import BadValue
@@ -35,6 +37,15 @@ def visit(
 
 
 def holds(head: Head, *tables: str) -> bool:
-    """Whether this is an SQLite database whose schema, as far as seen, names these tables."""
-    data = head.data
-    return data.startswith(b"SQLite format 3\0") and all(t.encode() in data for t in tables)
+    """Whether this is an SQLite database with these tables.
+
+    Browsers have so many tables that their statements fill more than the first page, and lie
+    wherever there was room. Of a database that is cut off the head alone may still tell.
+    """
+    named = (name in head.tables or _created(name).search(head.data) for name in tables)
+    return head.data.startswith(b"SQLite format 3\0") and all(named)
+
+
+@lru_cache
+def _created(table: str) -> re.Pattern[bytes]:
+    return re.compile(rb"CREATE TABLE [\"'`\[]?%b\b" % table.encode())

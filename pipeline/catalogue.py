@@ -36,6 +36,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     data_type: str
     reader: str
     sample: str
+    tried: tuple[str, ...]
+    """Projects whose files were tried."""
 
 
 def entries(formats: Sequence[Format] | None = None) -> list[Entry]:
@@ -56,14 +58,16 @@ def _entry(form: Format) -> Entry:
         data_type=str(form.data_type),
         reader=f"{form.reader.name} v{form.reader.version}",
         sample=form.sample,
+        tried=form.tried,
     )
 
 
 def table(formats: Sequence[Format] | None = None) -> str:
     """The formats as a Markdown table, one line each."""
     lines = [
-        "| format | what it is | products | vintages | languages | becomes | sample | reader |",
-        "|---|---|---|---|---|---|---|---|",
+        "| format | what it is | products | vintages | languages | becomes | sample | tried with "
+        "| reader |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [_line(entry) for entry in entries(formats)]
     return "\n".join(lines) + "\n"
@@ -78,6 +82,7 @@ def _line(entry: Entry) -> str:
         ", ".join(entry.locales) or "any",
         ", ".join(entry.becomes) or entry.data_type,
         entry.sample,
+        ", ".join(entry.tried) or "no",
         f"`{entry.reader}`",
     )
     return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"

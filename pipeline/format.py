@@ -122,6 +122,9 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     sample: Literal["invented", "invented and real"] = "invented"
     """Whether what it is tested with is all invented, or some of it was written by programs and
     people that know nothing of us (`tests/data`)."""
+    tried: tuple[str, ...] = ()
+    """Projects on GitHub whose test files were read, and compared with what their own tests expect
+    where they say it. Empty: nobody's file but ours."""
     fields: frozenset[str] | None = None
     """The field names at the top of an item that are known; others are reported as drift. None:
     an item has no named fields, or any."""

@@ -17,6 +17,8 @@ import ijson
 
 Event: TypeAlias = tuple[str, Any]
 
+BUFFER = 64 * 1024
+
 #: What reading events raises on broken JSON: `ValueError` on lone surrogates and bytes that are
 #: no UTF-8, `ArithmeticError` on exponents that no `Decimal` holds.
 BROKEN = (ijson.JSONError, ValueError, ArithmeticError)
@@ -27,7 +29,7 @@ _DEPTHS = {"start_map": 1, "start_array": 1, "end_map": -1, "end_array": -1}
 
 
 def events(
-    source: BinaryIO | bytes, buffer: int = 64 * 1024, *, several: bool = False
+    source: BinaryIO | bytes, buffer: int = BUFFER, *, several: bool = False
 ) -> Iterator[Event]:
     """Events of the JSON text, without a byte order mark before it. Raises what `BROKEN` lists.
 
@@ -44,17 +46,19 @@ def count(
     things: Callable[[Iterator[Event]], Iterable[Any]],
     *,
     several: bool = False,
+    buffer: int = BUFFER,
 ) -> int:
     """How many `things` yields of the events of a text, up to the first flaw in it.
 
     `several`: the text is of several values, with white space or the sign of RFC 7464 between.
-    What programs write that is plain and no JSON (`pipeline.readers.json_decode`) is no flaw.
+    What is plain and no JSON (`pipeline.readers.json_decode`) or no text or number that ijson can
+    hold is no flaw, and neither is a place without an item (`1,,2`), which `JsonItems` passes over.
     """
     found = 0
     for text in (source, cast("BinaryIO", _Loose(source))):
         seen = 0
         try:
-            for _ in things(events(text, several=several)):
+            for _ in things(events(text, buffer, several=several)):
                 seen += 1
         except BROKEN:
             found = max(found, seen)
@@ -110,15 +114,21 @@ def build_items(stream: Iterator[Event]) -> Iterator[Any]:
             builder = ijson.ObjectBuilder()
 
 
-#: The inside of a string, as far as it goes; outside of one, what JSON lacks and what may be the
-#: first part of it.
+#: The inside of a string, as far as it goes, and outside of one what JSON lacks.
 _INSIDE = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _CONSTANT = re.compile(rb"-?Infinity|NaN")
-_LAST_COMMA = re.compile(rb",(?=[ \t\n\r]*[\]}])")
-#: What may go on behind these bytes: a comma whose next sign comes later, or part of a constant.
-#: It is short, so that a source without anything else is not read anew with each piece of it.
-_UNFINISHED = re.compile(rb"(?:,[ \t\n\r]*+|[-A-Za-z]{1,9})\Z")
-_BLANKS = re.compile(rb"[ \t\n\r]+")
+#: A comma with nothing in front of it, or nothing behind it.
+_IDLE_COMMA = re.compile(rb"(?<=\[)[ \t\n\r]*+(?:,[ \t\n\r]*+)++|,(?=[ \t\n\r]*+[\]},])")
+#: An exponent, which is left out of the number: no `Decimal` holds a large one.
+_EXPONENT = re.compile(rb"(?<=[0-9])[eE][-+]?[0-9]++")
+#: Half of a surrogate pair, which no text holds alone; or another escape, which stays.
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\.", re.DOTALL)
+#: What may go on behind these bytes: an escape; part of a constant or of a number. They are short,
+#: so that a source without anything else is not read anew with each piece of it.
+_ESCAPE_CUT = re.compile(rb"\\(?:u[0-9a-fA-F]{0,3})?\Z")
+_WORD_CUT = re.compile(rb"(?:[-A-Za-z]{1,9}|[0-9](?:[eE][-+]?)?)\Z")
+_EXPONENT_CUT = re.compile(rb"([0-9][eE])[-+]?[0-9]++\Z")
+_FILLER = b" \t\n\r,"
 _NO_CONTROLS = bytes(byte if byte >= 32 else 32 for byte in range(256))
 
 
@@ -128,8 +138,9 @@ def loosened(data: bytes) -> bytes:
 
 
 class _Loose:
-    """A source in which NaN, control characters in strings, and commas behind the last of several
-    are read as what JSON has."""
+    """A source in which what programs write beside JSON is read as what JSON has: NaN, control
+    characters and halves of surrogate pairs in strings, large exponents, places without an item.
+    """
 
     def __init__(self, source: BinaryIO) -> None:
         self._source = source
@@ -153,29 +164,69 @@ class _Loose:
         parts: list[bytes] = []
         at, self._left = 0, b""
         while at < len(data):
-            at, part = self._string(data, at) if self._inside else self._plain(data, at, last=last)
+            read = self._string if self._inside else self._plain
+            at, part = read(data, at, last=last)
             parts.append(part)
         return b"".join(parts)
 
-    def _string(self, data: bytes, at: int) -> tuple[int, bytes]:
+    def _string(self, data: bytes, at: int, *, last: bool) -> tuple[int, bytes]:
         found = _INSIDE.match(data, at)
         end = found.end() if found else at
-        self._inside = data[end : end + 1] != b'"'
-        if self._inside:
-            self._left = data[end:]  # a backslash whose fellow comes later, or nothing
-            return len(data), data[at:end].translate(_NO_CONTROLS)
-        return end + 1, data[at:end].translate(_NO_CONTROLS) + b'"'
+        if data[end : end + 1] == b'"':
+            self._inside = False
+            return end + 1, _whole_text(data[at:end]) + b'"'
+        end = len(data) if last else _before_cut_escape(data, at)
+        self._left = data[end:]
+        return len(data), _whole_text(data[at:end])
 
     def _plain(self, data: bytes, at: int, *, last: bool) -> tuple[int, bytes]:
         quote = data.find(b'"', at)
-        end = quote if quote >= 0 else len(data)
-        if quote < 0 and not last and (rest := _UNFINISHED.search(data, at)):
-            end, self._left = rest.start(), _BLANKS.sub(b" ", rest[0])
-        text = _LAST_COMMA.sub(b"", _CONSTANT.sub(b"null", data[at:end]))
-        if quote < 0:
-            return len(data), text
-        self._inside = True
-        return quote + 1, text + b'"'
+        if quote >= 0:
+            self._inside = True
+            return quote + 1, _full_places(data[at:quote]) + b'"'
+        text = data[at:]
+        if not last:
+            text, self._left = _parted(text)
+        return len(data), _full_places(text)
+
+
+def _before_cut_escape(data: bytes, at: int) -> int:
+    """Where an escape begins that goes on behind the data, or their end."""
+    cut = _ESCAPE_CUT.search(data, max(at, len(data) - 5))
+    if cut is None:
+        return len(data)
+    before = data[at : cut.start()]
+    signs = len(before) - len(before.rstrip(b"\\"))
+    return len(data) if signs % 2 else cut.start()
+
+
+def _whole_text(inside: bytes) -> bytes:
+    plain = inside.translate(_NO_CONTROLS)
+    return _SURROGATE.sub(_no_surrogate, plain) if b"\\u" in plain else plain
+
+
+def _no_surrogate(found: re.Match[bytes]) -> bytes:
+    return b" " if len(found[0]) > 2 else found[0]
+
+
+def _full_places(text: bytes) -> bytes:
+    return _IDLE_COMMA.sub(b"", _EXPONENT.sub(b"", _CONSTANT.sub(b"null", text)))
+
+
+def _parted(text: bytes) -> tuple[bytes, bytes]:
+    """A text, and what may go on behind it, without the filler in that."""
+    body = text.rstrip(_FILLER)
+    if body.endswith(b"["):
+        return body[:-1], b"["
+    if b"," in text[len(body) :]:
+        return body, b","
+    if len(body) < len(text):
+        return text, b""
+    if cut := _EXPONENT_CUT.search(text):
+        return text[: cut.start()], cut[1] + b"1"
+    if cut := _WORD_CUT.search(text, max(0, len(text) - 10)):
+        return text[: cut.start()], cut[0]
+    return text, b""
 
 
 class _Shortened:

@@ -23,7 +23,7 @@ def row(value: Any, source: str, member: Member, around: Mapping[str, Any] = NOT
     file or container, in another order of keys, or pretty-printed, is the same document. `content`
     repeats what stands in it, a line each under the name of its field, so that it is found by that.
     """
-    fields = value if isinstance(value, dict) else {"value": value}
+    fields = value if value and isinstance(value, dict) else {"value": value}
     return Record(
         data_type=DataType.STRUCTURED,
         source=source,
@@ -31,7 +31,7 @@ def row(value: Any, source: str, member: Member, around: Mapping[str, Any] = NOT
         identity=(blake2b(canonical(value), digest_size=32).hexdigest(),),
         content="\n".join(_lines(value)) or None,
         content_type="application/json",
-        metadata={"fields": fields} if fields else {},
+        metadata={"fields": fields},
         **standing_in(member, around),
     )
 

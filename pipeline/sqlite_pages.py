@@ -22,6 +22,8 @@ _INTERIOR, _LEAF = 5, 13
 _DEPTH = 24
 _COLUMNS = 2_000
 _CACHED_PAGES = 256
+#: The largest `CREATE` statement of which the name is looked for.
+_STATEMENT = 1 << 20
 _SCHEMA_COLUMNS = ("type", "name", "tbl_name", "rootpage", "sql")
 
 
@@ -278,6 +280,14 @@ class Pages:
                 return self._cell(page, offset, at).values
             low, high = (low, middle) if rowid < key else (middle + 1, high)
         return None
+
+
+def table_names(source: BinaryIO) -> frozenset[str]:
+    """The tables of a database; none of a file that is none, and of a damaged one what is found."""
+    try:
+        return frozenset(Pages(source, item_bytes=_STATEMENT).tables())
+    except Damaged:
+        return frozenset()
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:

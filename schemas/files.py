@@ -56,12 +56,17 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
-    """What a format may look at to recognise a member: its path and its first 64 KiB."""
+    """What a format may look at to recognise a member: its path and its first 64 KiB.
+
+    `tables` are the names of the tables of an SQLite database, which says them anywhere in the
+    file.
+    """
 
     path: str
     data: bytes
     size: int
     media_type: str
+    tables: frozenset[str] = frozenset()
 
     @property
     def complete(self) -> bool:

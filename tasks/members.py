@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline import charset, defects, index_page, known_files
+from pipeline import charset, defects, index_page, known_files, sqlite_pages
 from pipeline.durable import written
 from pipeline.format import Format, Rank, named_like, recognise
 from pipeline.ports import Scan, Verdict
@@ -33,8 +33,14 @@ class Readable(msgspec.Struct, frozen=True, kw_only=True):
 def head_of(member: Member) -> Head:
     """What a format may look at."""
     with member.file.open("rb") as source:
-        data = source.read(HEAD)
-    return Head(path=member.path, data=data, size=member.size, media_type=member.media_type)
+        data, tables = source.read(HEAD), sqlite_pages.table_names(source)
+    return Head(
+        path=member.path,
+        data=data,
+        size=member.size,
+        media_type=member.media_type,
+        tables=tables,
+    )
 
 
 def prepare(member: Member, work: Path) -> Readable | Listed:

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, NamedTuple
 import msgspec
 import orjson
 
-from pipeline import sniff
+from pipeline import sniff, sqlite_pages
 from pipeline.format import Format, all_formats, format_named
 from pipeline.normalise import Found, understand
 from schemas.errors import Rejected
@@ -64,7 +64,8 @@ def head_of(path: str, data: bytes) -> Head:
         media_type = sniff.media_type(first, path)
     except Rejected:
         media_type = "application/octet-stream"
-    return Head(path=path, data=first, size=len(data), media_type=media_type)
+    tables = sqlite_pages.table_names(io.BytesIO(data))
+    return Head(path=path, data=first, size=len(data), media_type=media_type, tables=tables)
 
 
 def member_of(path: str, file: Path) -> Member:

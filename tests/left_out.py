@@ -374,7 +374,6 @@ LEFT_OUT: dict[str, dict[str, str]] = {
 NOT_YET: dict[str, tuple[str, ...]] = {
     "bookmarks.netscape": ("*/h3@ADD_DATE", "*/h3@LAST_MODIFIED"),
     "contacts.vcard": ("VCARD/FN",),
-    "discord.exporter": ("messages.mentions.isBot",),
     "kml": ("kml/document/folder/name",),
     "telegram.chat": ("personal_information.*", "chats.list.name", "chats.list.id"),
     "tiktok.data": ("Profile.*", "Activity.Activity Summary.*"),

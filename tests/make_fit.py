@@ -20,6 +20,8 @@ _FILE_ID = (0, ((0, 1, 0x00), (4, 4, 0x86)))
 _RECORD = (20, ((253, 4, 0x86), (0, 4, 0x85), (1, 4, 0x85), (2, 2, 0x84), (3, 1, 0x02)))
 _SESSION = (18, ((253, 4, 0x86), (2, 4, 0x86), (5, 1, 0x00), (7, 4, 0x86), (9, 4, 0x86)))
 _LAP = (19, ((253, 4, 0x86), (2, 4, 0x86), (7, 4, 0x86), (9, 4, 0x86)))
+_WEIGHING = (30, ((253, 4, 0x86), (0, 2, 0x84), (1, 2, 0x84), (12, 2, 0x84)))
+_PRESSURE = (51, ((253, 4, 0x86), (0, 2, 0x84), (1, 2, 0x84), (6, 1, 0x02)))
 _INDOORS = (20, ((253, 4, 0x86), (7, 2, 0x84), (4, 1, 0x02)))
 
 
@@ -60,6 +62,8 @@ def fit(body: bytes) -> bytes:
         + _definition(2, _SESSION)
         + _definition(3, _LAP)
         + _definition(4, _INDOORS)
+        + _definition(5, _WEIGHING)
+        + _definition(6, _PRESSURE)
         + body
     )
     head = struct.pack("<BBHI4s", 14, 0x20, 2195, len(inner), b".FIT")
@@ -82,6 +86,17 @@ def indoors(time: int, watts: int, turns: int) -> bytes:
     return struct.pack("<BIHB", 4, time, watts, turns)
 
 
+def weighing(seconds: int, kilograms: float, fat: float | None, whose: int) -> bytes:
+    """What a scale measures of one of its people; no fat is written as invalid."""
+    percent = 0xFFFF if fat is None else round(fat * 100)
+    return struct.pack("<BIHHH", 5, START + seconds, round(kilograms * 100), percent, whose)
+
+
+def pressure(seconds: int, systolic: int, diastolic: int, beats: int) -> bytes:
+    """What a blood pressure monitor measures."""
+    return struct.pack("<BIHHB", 6, START + seconds, systolic, diastolic, beats)
+
+
 if __name__ == "__main__":
     Path(sys.argv[1]).write_bytes(
         fit(
@@ -91,6 +106,9 @@ if __name__ == "__main__":
             + record(15, 95.0, 13.4, 35, 0xFF)
             + indoors(START + 20, 210, 88)
             + indoors(20, 211, 0xFF)
+            + weighing(30, 71.5, 20.25, 1)
+            + weighing(31, 12.5, None, 2)
+            + pressure(40, 118, 76, 61)
             + lap(300, 1000.5)
             + session(600, 2000.5)
         )

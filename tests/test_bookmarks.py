@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import bookmarks
+from pipeline.readers.bookmarks import Bookmarks
 from schemas.errors import BadValue
+from schemas.files import Member, SliceLimits
+from schemas.records import RawRecord, Rejection
+
+READER = Bookmarks()
+MEMBER = Member(path="a.html", ordinal=0, file=Path("a"), size=0, sha256="", media_type="")
 
 _EPOCH, _WEBKIT = datetime(1970, 1, 1, tzinfo=UTC), datetime(1601, 1, 1, tzinfo=UTC)
 _UNITS = {
@@ -59,3 +67,30 @@ def test_a_tree_is_walked_in_its_order_at_any_depth() -> None:
 def test_what_is_no_object_is_said() -> None:
     with pytest.raises(BadValue):
         list(bookmarks.walk([{"children": [3]}], "name"))
+
+
+PIECES = ["<dt>", "<DT> ", "\n", "<A HREF='x'>t</A>", "<a href=y>", "</a>", "<dd>note ", "words "]
+PIECES += ["<dl>", "</dl>", "<h3>f</h3>", "<p>", "<", "<dt x>", " " * 300, "w" * 300]
+
+
+def read(data: bytes) -> tuple[list[RawRecord | Rejection], int]:
+    """The links of a file, and how many are counted."""
+    source = io.BytesIO(data)
+    context = READER.prepare(source, MEMBER)
+    parts = list(READER.slices(source, context, SliceLimits(records=2)))
+    found = [item for part in parts for item in READER.items(source, part, context)]
+    return found, READER.count(source, context)
+
+
+@settings(max_examples=300, deadline=None, database=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=12))
+def test_the_count_is_of_links_and_not_of_those_in_notes(pieces: list[str]) -> None:
+    data = "".join(pieces).encode()
+    found, counted = read(data)
+    if not any(isinstance(item, Rejection) for item in found):
+        assert counted == len(found)
+
+
+def test_a_link_in_a_note_is_part_of_the_note() -> None:
+    found, counted = read(b"<DL><DT><A HREF='x'>t</A><DD>see <a href='y'>this</a></DL>")
+    assert len(found) == counted == 1

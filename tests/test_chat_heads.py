@@ -218,6 +218,58 @@ def test_a_notice_is_nobodys() -> None:
     assert names == ["1-PHOTO.jpg", "2-PHOTO.jpg", "00000012-plan.pdf", "3-PHOTO.jpg"]
 
 
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        (
+            "Mill (1 Lake Rd (rear), Town): https://foursquare.com/v/4ac518cef964a52019a620e3",
+            {"name": "Mill", "address": "1 Lake Rd (rear), Town"},
+        ),
+        ("Mill: https://foursquare.com/v/4ac518cef964a52019a620e3", {"name": "Mill"}),
+        (
+            "Mill (1 Lake Rd, Town): https://maps.google.com/?q=51.5,-0.25",
+            {"name": "Mill", "address": "1 Lake Rd, Town", "latitude": 51.5, "longitude": -0.25},
+        ),
+        ("Standort: https://maps.google.com/?q=51.5,-0.25", {"latitude": 51.5, "longitude": -0.25}),
+    ],
+)
+def test_a_place_that_is_shared_is_somebodys(said: str, place: dict[str, Any]) -> None:
+    (record,) = read(f"[14/03/2021, 09:00:00] Ana: \u200e{said}\r\n", "_chat.txt")
+    assert (record.record_type, record.metadata["sender"]) == ("message", {"name": "Ana"})
+    assert record.metadata["place"] == place
+    assert record.metadata["links"] == [said.rpartition(" ")[2]]
+
+
+@pytest.mark.parametrize(
+    ("said", "content"),
+    [
+        ("rye \u200e<This message was edited>", "rye"),
+        ("Roggen \u200e<Diese Nachricht wurde bearbeitet>", "Roggen"),
+        ("rye <This message was edited>", "rye"),
+        ("rye <not ours>", None),
+        ("rye \u200e<attached: 1-PHOTO.jpg>", None),
+        ("\u200e<media>", None),
+    ],
+)
+def test_an_edited_message_is_its_words(said: str, content: str | None) -> None:
+    (record,) = read(f"[14/03/2021, 09:00:00] Ana: {said}\r\n", "_chat.txt")
+    assert record.content == (content or said.replace("\u200e", ""))
+    assert record.metadata.get("edited", False) is (content is not None)
+
+
+CALLS = (
+    *("Missed voice call", "Verpasster Videoanruf", "Appel vocal manqué", "Llamada perdida"),
+    *("未接语音通话", "Пропущенный звонок", "Video call, \u200e5 min"),
+)
+
+
+@pytest.mark.parametrize("said", CALLS)
+def test_a_call_is_no_file_that_was_left_out(said: str) -> None:
+    (record,) = read(f"[14/03/2021, 09:00:00] Ana: \u200e{said}\r\n", "_chat.txt")
+    assert record.record_type == "activity"
+    assert "media_omitted" not in record.metadata
+
+
 def test_two_chats_share_no_keys() -> None:
     text = "[14/03/2021, 09:00:00] Ana: {}\n[14/03/2021, 09:00:01] Ana: hi\n"
     lakes = [("_chat.txt", f"WhatsApp Chat - {name}.zip") for name in ("Lake", "Hill")]

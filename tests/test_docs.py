@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from pipeline.catalogue import table
+from pipeline.format import all_formats
 from schemas import vocabulary
 from schemas.progress import Event
 from schemas.reasons import Category, Reason
@@ -67,6 +68,23 @@ def test_the_configuration_page_is_made_from_the_settings() -> None:
 def test_the_formats_table_is_made_from_the_formats() -> None:
     shown = text_of(DOCS / "formats.md").split("<!-- table -->\n")[1].split("<!-- end -->")[0]
     assert shown == table()
+
+
+def test_the_formats_table_says_of_each_whether_strangers_files_were_tried() -> None:
+    names, _, *rows = text_of(DOCS / "formats.md").split("<!-- table -->\n")[1].splitlines()
+    at = [name.strip() for name in names.split("|")].index("tried with")
+    told = {
+        line.split("`")[1]: line.replace(r"\|", "").split("|")[at].strip()
+        for line in rows
+        if line.startswith("| `")
+    }
+    assert told.keys() == {form.name for form in all_formats()}
+    for name, said in told.items():
+        assert said == "no" or all(map(_PROJECT.fullmatch, said.split(", "))), name
+    assert {"no"} < set(told.values())
+
+
+_PROJECT = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def test_the_vocabulary_page_is_made_from_the_module() -> None:

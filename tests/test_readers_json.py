@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import peek
+from pipeline import json_events, peek
 from pipeline.readers import json_decode, json_scan
 from pipeline.readers.json_items import JsonItems
 from pipeline.readers.ndjson import Ndjson
@@ -298,6 +298,52 @@ def test_a_truncated_array_gives_what_came_before(
     )
     told = [Reason.TRUNCATED] if 0 < len(data) < len(whole) else []
     assert [item.reason for item in found[len(sound) :]] == told
+
+
+SLOPPY_TEXTS = st.lists(
+    st.sampled_from(
+        [
+            *("a", " ", "\t", "\n", ",", "[", "1e5", "NaN", "u", "é", "😀"),
+            *(r"\\", r"\"", r"\n", r"\u0041", r"\ud83d", r"\uDE00", r"\uD8"),
+        ]
+    ),
+    max_size=5,
+).map(lambda parts: '"' + "".join(parts) + '"')
+SLOPPY_NUMBERS = st.builds(
+    "".join,
+    st.tuples(
+        st.sampled_from(["", "-"]),
+        st.sampled_from(["0", "7", "12", "9" * 30]),
+        st.sampled_from(["", ".5", ".000"]),
+        st.sampled_from(["", "e5", "E-5", "e+0066", "e" + "9" * 60, "E-" + "9" * 60]),
+    ),
+)
+SLOPPY = st.recursive(
+    SLOPPY_TEXTS
+    | SLOPPY_NUMBERS
+    | st.sampled_from(["null", "NaN", "-Infinity", "true", "x", "1 2", "nul"]),
+    lambda inner: st.lists(inner | st.sampled_from(["", " "]), max_size=4).map(
+        lambda parts: "[" + ",".join(parts) + "]"
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=400, deadline=None, database=None)
+@given(st.lists(SLOPPY | st.sampled_from(["", " ", "\n"]), max_size=6), st.integers(0, 70))
+def test_the_count_agrees_on_all_that_is_read(parts: list[str], blanks: int) -> None:
+    """Halves of surrogate pairs, exponents that no number holds, places without an item; with the
+    bounds of buffers at every place in them."""
+    data = ("[" + " " * blanks + ",".join(parts) + "]").encode()
+    found = list(items_of(TOP, data))
+    if any(isinstance(item, Rejection) for item in found):
+        return
+    counted = json_events.count(
+        io.BytesIO(data),
+        lambda stream: json_events.count_items(stream) if next(stream) else (),
+        buffer=64,  # longer than any run of digits above
+    )
+    assert counted == TOP.count(io.BytesIO(data), {}) == len(found)
 
 
 def test_a_break_between_items_is_a_rejection_of_no_bytes() -> None:

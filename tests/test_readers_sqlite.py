@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sqlite3
 from contextlib import closing
 from itertools import pairwise
@@ -11,11 +12,15 @@ from typing import Any
 
 import pytest
 
+from pipeline import sniff
+from pipeline.format import recognise
 from pipeline.readers.sqlite_tables import SqliteTable
-from pipeline.sqlite_pages import columns_of
+from pipeline.sqlite_pages import columns_of, table_names
 from schemas.files import Member, SliceLimits
 from schemas.reasons import Reason
-from schemas.records import RawRecord, Rejection
+from schemas.records import RawRecord, Record, Rejection
+from tests.formats_support import Sample, all_samples, head_of, member_of
+from tests.formats_support import read as read_by_format
 
 READER = SqliteTable(table="visits", joins=(("page", "pages"),))
 MEMBER = Member(path="a.db", ordinal=0, file=Path("a"), size=0, sha256="", media_type="")
@@ -179,3 +184,52 @@ def test_a_table_that_begins_nowhere_is_told(tmp_path: Path) -> None:
         found = [item for part in parts for item in FOLDERS.items(source, part, context)]
     assert sum(isinstance(item, RawRecord) for item in found) == 199
     assert [(i.offset, i.length) for i in found if isinstance(i, Rejection)] == [(0, 512)]
+
+
+DATABASES = [sample for sample in all_samples() if isinstance(sample.form.reader, SqliteTable)]
+
+
+def among_others(sample: Path, made: Path) -> None:
+    """The tables of a sample behind many others, as in a browser's own database: statements lie
+    far behind the head, and a table that was renamed has its name in quotes."""
+    with closing(sqlite3.connect(made)) as database:
+        database.execute("CREATE TABLE first (x)")
+        database.execute("INSERT INTO first VALUES (zeroblob(100000))")
+        columns = ", ".join(f"column_{n} LONGVARCHAR NOT NULL" for n in range(40))
+        for number in range(40):
+            database.execute(f"CREATE TABLE other_{number} ({columns})")
+        database.execute("ATTACH ? AS sample", (str(sample),))
+        tables = database.execute(
+            "SELECT name, sql FROM sample.sqlite_schema"
+            " WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+        ).fetchall()
+        for name, sql in tables:
+            database.execute(sql)
+            database.execute(f"INSERT INTO main.{name} SELECT * FROM sample.{name}")
+            database.execute(f"ALTER TABLE main.{name} RENAME TO old_{name}")
+            database.execute(f"ALTER TABLE main.old_{name} RENAME TO {name}")
+        database.commit()
+
+
+@pytest.mark.parametrize("sample", DATABASES, ids=str)
+def test_a_database_is_recognised_wherever_its_statements_lie(
+    sample: Sample, tmp_path: Path
+) -> None:
+    made = tmp_path / "made.sqlite"
+    among_others(sample.file, made)
+    data = made.read_bytes()
+    reader = sample.form.reader
+    assert isinstance(reader, SqliteTable)
+    assert f'"{reader.table}"'.encode() not in data[: sniff.HEAD]
+    assert recognise(head_of(made.name, data)) is sample.form
+    found = read_by_format(sample.form, member_of(made.name, made))[1]
+    assert len(found) == len(read_by_format(sample.form, member_of(sample.path, sample.file))[1])
+    assert any(isinstance(outcome[2], Record) for outcome in found)
+
+
+def test_names_of_tables_are_told_of_databases_alone(tmp_path: Path) -> None:
+    make(tmp_path / "a.db", rows=10)
+    whole = (tmp_path / "a.db").read_bytes()
+    assert table_names(io.BytesIO(whole)) == {"pages", "visits"}
+    for data in (b"", b"no database", whole[:100], whole[:700]):
+        assert table_names(io.BytesIO(data)) <= {"pages", "visits"}

@@ -266,6 +266,7 @@ FORMAT = Format(
     embed=False,
     hints=(r"(.+/)?apple_health_export/.+",),
     products=("Apple Health",),
+    tried=("dogsheep/healthkit-to-sqlite",),
     vintages=("routes within the file", "routes as GPX files beside it"),
     record_types=(
         RecordType.ACTIVITY,

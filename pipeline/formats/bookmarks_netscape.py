@@ -62,6 +62,7 @@ FORMAT = Format(
     record=to_record,
     rank=Rank.SYNTAX,
     products=("Google Takeout: Chrome", "Firefox", "Safari", "Edge", "Opera"),
+    tried=("shaarli/netscape-bookmark-parser",),
     record_types=(RecordType.BOOKMARK,),
     repeats=True,  # the same link in two folders is in both
 )

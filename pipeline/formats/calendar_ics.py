@@ -78,13 +78,15 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _identity(found: Component) -> tuple[str, ...]:
-    """UID and RECURRENCE-ID; without a UID, which RFC 5545 demands, the start and the summary."""
+    """UID and RECURRENCE-ID; without a UID, which RFC 5545 demands, the start and the summary, or
+    the description where there is no summary."""
     if uid := found.text("UID"):
         return (uid, _written(found.first("RECURRENCE-ID")))
-    start, summary = _written(found.first("DTSTART")), found.text("SUMMARY") or ""
-    if not (start or summary):
+    start, said = _written(found.first("DTSTART")), found.text("SUMMARY")
+    said = said or found.text("DESCRIPTION") or ""
+    if not (start or said):
         raise BadValue(Reason.MISSING_FIELD, "no UID, and no DTSTART or SUMMARY in its place")
-    return ("", start, summary)
+    return ("", start, said)
 
 
 def _written(line: Line | None) -> str:
@@ -263,6 +265,7 @@ FORMAT = Format(
     record=to_record,
     hints=(r"(.+/)?[^/]+\.(ics|ical|ifb)",),
     products=("Google Takeout: Calendar", "iCalendar files"),
+    tried=("collective/icalendar", "py-vobject/vobject"),
     vintages=("RFC 2445", "RFC 5545"),
     record_types=(RecordType.EVENT, RecordType.TASK, RecordType.NOTE),
     sample="invented and real",

@@ -30,7 +30,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _looks_like(head: Head) -> bool:
-    return browser_visits.holds(head, "CREATE TABLE visits", "CREATE TABLE urls")
+    return browser_visits.holds(head, "visits", "urls")
 
 
 FORMAT = Format(
@@ -43,6 +43,7 @@ FORMAT = Format(
     reader=SqliteTable(table="visits", joins=(("url", "urls"),)),
     record=to_record,
     products=("Chrome", "Edge", "Brave", "Chromium"),
+    tried=("purarue/browserexport",),
     record_types=(RecordType.VISIT,),
     unread="its downloads and words of search are not read; bookmarks are in the file Bookmarks",
 )

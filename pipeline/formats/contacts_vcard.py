@@ -200,6 +200,7 @@ FORMAT = Format(
     record=to_records,
     hints=(r"(.+/)?[^/]+\.(vcf|vcard)",),
     products=("Google Takeout: Contacts", "vCard files"),
+    tried=("mangstadt/ez-vcard", "py-vobject/vobject", "timelinize/timelinize"),
     vintages=("vCard 2.1", "vCard 3.0", "vCard 4.0"),
     record_types=(RecordType.CONTACT, RecordType.ATTACHMENT),
     sample="invented and real",

@@ -72,6 +72,13 @@ FORMAT = Format(
     looks_like=_looks_like,
     reader=CsvRows(),
     record=to_record,
+    tried=(
+        "Freika/dawarich",
+        "marph91/jimmy",
+        "max-mapper/csv-spectrum",
+        "obsidianmd/obsidian-importer",
+        "timelinize/timelinize",
+    ),
     rank=Rank.SYNTAX,
     record_types=(RecordType.ROW,),
     repeats=True,

@@ -84,7 +84,6 @@ def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
         "attachments": [_file(one) for one in fields.get("attachments") or ()],
         "reactions": [one for each in fields.get("reactions") or () for one in _reactions(each)],
         "people": [person for one in fields.get("mentions") or () if (person := _person(one))],
-        "by_bot": (fields.get("author") or {}).get("isBot") is True,
         "edited_at": optional_text(fields, "timestampEdited"),
         "ended_at": timestamps.utc_text(timestamps.iso(ended)) if ended else None,
         **chats.rest(fields, _TAKEN),
@@ -134,7 +133,8 @@ def _embeds(fields: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def _person(value: Mapping[str, Any]) -> dict[str, Any] | None:
     """By the name of the day where there is one; the number stays."""
     name = optional_text(value, "nickname") or optional_text(value, "name")
-    return chats.person(name, value.get("id"))
+    person = chats.person(name, value.get("id"))
+    return {**person, "bot": True} if person and value.get("isBot") is True else person
 
 
 def _file(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,6 +170,7 @@ FORMAT = Format(
     reader=JsonTree(paths=("messages",)),
     record=to_records,
     products=("DiscordChatExporter",),
+    tried=("mlomb/chat-analytics",),
     vintages=("without stickers", "with users of reactions"),
     record_types=(
         RecordType.MESSAGE,

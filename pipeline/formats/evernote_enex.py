@@ -181,5 +181,6 @@ FORMAT = Format(
     reader=XmlElements(names=("note",)),
     record=to_records,
     products=("Evernote",),
+    tried=("marph91/jimmy", "obsidianmd/obsidian-importer"),
     record_types=(RecordType.ATTACHMENT, _NOTE),
 )

@@ -102,6 +102,7 @@ FORMAT = Format(
     ),
     record=to_records,
     products=("Firefox",),
+    tried=("purarue/browserexport",),
     record_types=(RecordType.VISIT, RecordType.BOOKMARK),
     unread="notes, keywords and pictures of its pages are not read",
 )

@@ -1,10 +1,11 @@
 """FIT, the files of Garmin's and other makers' devices (reference 17), read by `fitdecode`.
 
-`record` messages are positions and measurements, a `session` is a workout, a `lap` a sum of it.
-Times are counted from 1989-12-31 in the file; that number is what identifies. A number below
-0x10000000 counts from when the device was switched on, since its clock was not set (FIT's
-profile, `date_time`): what it dates is undated, under the flag `clock_unset`. A file that breaks
-gives what came before; one that has none of these messages says so.
+`record` messages are positions and measurements, those of scales and blood pressure monitors are
+measurements, a `session` is a workout, a `lap` a sum of it. Times are counted from 1989-12-31 in
+the file; that number is what identifies. A number below 0x10000000 counts from when the device was
+switched on, since its clock was not set (FIT's profile, `date_time`): what it dates is undated,
+under the flag `clock_unset`. A file that breaks gives what came before; one that has none of these
+messages says so.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from __future__ import annotations
 import io
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 import fitdecode
+import msgspec
 
 from pipeline import places, timestamps, tracks
 from pipeline.format import Format
@@ -51,6 +53,24 @@ _METRICS = {
     "enhanced_altitude": ("fit.altitude", "m"),
     "altitude": ("fit.altitude", "m"),
     "temperature": ("fit.temperature", "°C"),
+}
+#: What a scale and a blood pressure monitor measure (FIT's profile, `weight_scale` and
+#: `blood_pressure`).
+_BODY_METRICS = {
+    "weight": (MetricName.WEIGHT, "kg"),
+    "percent_fat": (MetricName.BODY_FAT, "%"),
+    "percent_hydration": ("fit.percent_hydration", "%"),
+    "visceral_fat_mass": ("fit.visceral_fat_mass", "kg"),
+    "bone_mass": ("fit.bone_mass", "kg"),
+    "muscle_mass": ("fit.muscle_mass", "kg"),
+    "basal_met": ("fit.basal_met", "kcal/day"),
+    "active_met": ("fit.active_met", "kcal/day"),
+    "metabolic_age": ("fit.metabolic_age", "years"),
+    "bmi": ("fit.bmi", "kg/m^2"),
+    "systolic_pressure": (MetricName.BLOOD_PRESSURE_SYSTOLIC, "mmHg"),
+    "diastolic_pressure": (MetricName.BLOOD_PRESSURE_DIASTOLIC, "mmHg"),
+    "mean_arterial_pressure": ("fit.mean_arterial_pressure", "mmHg"),
+    "heart_rate": (MetricName.HEART_RATE, "bpm"),
 }
 #: Positions are written in semicircles: 2**31 of them are 180 degrees.
 _SEMICIRCLE = 180 / 2**31
@@ -149,15 +169,24 @@ def _record(message: Any) -> Iterator[Outcome]:
             metadata=_others(message, _TAKEN),
         )
     else:
-        yield from _measures(message, time)
+        yield from _measures(message, time, _METRICS)
     if (beats := _number(message, "heart_rate")) is not None:
         yield _metric(MetricName.HEART_RATE, beats, "bpm", time)
 
 
-def _measures(message: Any, time: Instant) -> Iterator[Metric]:
-    """The numbers of a record without a position; of two fields for one thing the finer."""
+def _body(message: Any) -> Iterator[Metric]:
+    """One weighing, or one blood pressure; `user_profile_index` tells who of several people."""
+    others = _others(message, frozenset({"timestamp", *_BODY_METRICS}))
+    for metric in _measures(message, _time(message, "timestamp"), _BODY_METRICS):
+        yield msgspec.structs.replace(metric, metadata=others)
+
+
+def _measures(
+    message: Any, time: Instant, wanted: Mapping[str, tuple[str, str]]
+) -> Iterator[Metric]:
+    """The numbers of a message that measures; of two fields for one thing the finer."""
     told: set[str] = set()
-    for field, (name, unit) in _METRICS.items():
+    for field, (name, unit) in wanted.items():
         value = _number(message, field)
         if value is not None and name not in told:
             told.add(name)
@@ -214,7 +243,13 @@ def _sums(message: Any, start: Instant, end: Instant) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value is not None}
 
 
-_MEANINGS = {"record": _record, "session": _session, "lap": _lap}
+_MEANINGS: dict[str, Callable[[Any], Iterator[Outcome]]] = {
+    "record": _record,
+    "session": _session,
+    "lap": _lap,
+    "weight_scale": _body,
+    "blood_pressure": _body,
+}
 
 
 def _others(message: Any, taken: frozenset[str]) -> dict[str, Any]:
@@ -236,12 +271,13 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Workouts of Garmin and other devices (FIT)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(?s:.+)",),
     looks_like=_looks_like,
     reader=WholeFile(),
     record=to_outcomes,
     products=("Garmin", "Strava", "Wahoo", "Any FIT device"),
+    tried=("dtcooper/python-fitparse", "polyvertex/fitdecode"),
     record_types=(RecordType.SUMMARY, RecordType.WORKOUT),
 )

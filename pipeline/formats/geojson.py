@@ -40,6 +40,7 @@ FORMAT = Format(
     looks_like=_looks_like,
     reader=JsonItems(path="features"),
     record=to_outcomes,
+    tried=("Freika/dawarich",),
     rank=Rank.SYNTAX,
     hints=(r"(.+/)?[^/]+\.geojson",),
     record_types=(RecordType.PLACE, RecordType.TRIP),

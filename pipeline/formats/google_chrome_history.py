@@ -59,6 +59,7 @@ FORMAT = Format(
     reader=JsonItems(path=_KEY),
     record=to_record,
     products=("Google Takeout: Chrome",),
+    tried=("purarue/google_takeout_parser",),
     vintages=(
         "BrowserHistory.json (to 2023)",
         "History.json (since 2024); Typed Url, Session and Shared Tab Group are not read",

@@ -118,6 +118,7 @@ FORMAT = Format(
     reader=JsonWhole(),
     record=to_record,
     products=("Google Takeout: Keep",),
+    tried=("marph91/jimmy", "obsidianmd/obsidian-importer", "purarue/google_takeout_parser"),
     vintages=("without a time of creation (to 2022)", "with one (since 2022)"),
     record_types=(RecordType.NOTE,),
     fields=frozenset(

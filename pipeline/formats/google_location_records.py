@@ -84,5 +84,6 @@ FORMAT = Format(
     record=to_point,
     embed=False,
     products=("Google Takeout: Location History",),
+    tried=("Freika/dawarich", "purarue/google_takeout_parser", "tajtiattila/track"),
     vintages=("Location History.json, timestampMs (to 2021)", "Records.json, timestamp (to 2024)"),
 )

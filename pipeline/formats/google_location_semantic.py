@@ -171,6 +171,7 @@ FORMAT = Format(
     record=to_records,
     embed=False,
     products=("Google Takeout: Location History",),
+    tried=("Freika/dawarich", "purarue/google_takeout_parser"),
     vintages=("startTimestampMs (to 2021)", "startTimestamp (to 2024)"),
     record_types=(RecordType.PLACE_VISIT, RecordType.TRIP),
     fields=_KINDS,

@@ -84,6 +84,7 @@ FORMAT = Format(
     record=to_record,
     hints=(r"(.+/)?MyActivity\.json",),
     products=("Google Takeout: My Activity", "Google Takeout: YouTube"),
+    tried=("purarue/google_takeout_parser",),
     vintages=(
         "YouTube rows with a snippet (to 2017)",
         "empty subtitles (about 2018)",

@@ -181,6 +181,7 @@ FORMAT = Format(
     reader=HtmlBlocks(opening=r'<div class="outer-cell[ "]', element="div"),
     record=to_record,
     products=("Google Takeout: My Activity", "Google Takeout: YouTube"),
+    tried=("purarue/google_takeout_parser",),
     vintages=(
         "times without a zone (to 2018)",
         "times with a zone's abbreviation (since 2020)",

@@ -90,6 +90,7 @@ FORMAT = Format(
     record=to_record,
     beside=google_photos.of_sidecar,
     products=("Google Takeout: Google Photos",),
+    tried=("simulot/immich-go",),
     vintages=("X.jpg.json (to 2024)", "X.jpg.supplemental-metadata.json (since the end of 2024)"),
     record_types=(RecordType.MEDIUM,),
     fields=_FIELDS,

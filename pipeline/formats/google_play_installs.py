@@ -53,6 +53,7 @@ FORMAT = Format(
     record=to_record,
     hints=(r"(.+/)?Google Play Store/Installs\.json",),
     products=("Google Takeout: Google Play Store",),
+    tried=("purarue/google_takeout_parser",),
     record_types=(RecordType.INSTALL,),
     fields=frozenset({_KEY}),
 )

@@ -108,6 +108,7 @@ FORMAT = Format(
     record=to_records,
     embed=False,
     products=("Google Maps Timeline (Android)",),
+    tried=("Freika/dawarich",),
     vintages=("Timeline.json (since 2025)",),
     record_types=(
         *(RecordType.PLACE_VISIT, RecordType.TRIP, RecordType.ACTIVITY),

@@ -55,6 +55,7 @@ FORMAT = Format(
     record=to_point,
     embed=False,
     products=("Google Takeout: Location History",),
+    tried=("Freika/dawarich",),
     vintages=("Timeline Edits.json (since 2024)",),
     fields=frozenset({"deviceId", "rawSignal"}),
 )

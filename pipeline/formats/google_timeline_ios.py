@@ -46,6 +46,7 @@ FORMAT = Format(
     record=to_records,
     embed=False,
     products=("Google Maps Timeline (iOS)",),
+    tried=("Freika/dawarich",),
     vintages=("location-history.json (since 2024)",),
     record_types=(RecordType.PLACE_VISIT, RecordType.TRIP, RecordType.ACTIVITY),
     fields=frozenset({"startTime", "endTime", *_KINDS}),

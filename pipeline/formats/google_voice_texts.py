@@ -107,5 +107,6 @@ FORMAT = Format(
     reader=HtmlBlocks(opening=_MESSAGE, element="div", head_bytes=16 * 1024),
     record=to_record,
     products=("Google Takeout: Voice",),
+    tried=("timelinize/timelinize",),
     record_types=(RecordType.MESSAGE,),
 )

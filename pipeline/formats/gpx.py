@@ -182,6 +182,7 @@ FORMAT = Format(
     reader=XmlElements(names=("trkpt", "wpt", "rte"), heads=("trk",), ordered_by="time"),
     record=to_outcomes,
     products=("Any GPS device or app", "Apple Health (workout-routes)", "Strava"),
+    tried=("dogsheep/healthkit-to-sqlite", "Freika/dawarich", "tkrajina/gpxpy"),
     vintages=("GPX 1.0", "GPX 1.1"),
     record_types=(RecordType.PLACE, RecordType.TRIP, RecordType.WORKOUT),
     sample="invented and real",

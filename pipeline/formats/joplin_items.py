@@ -160,5 +160,6 @@ FORMAT = Format(
     reader=WholeFile(),
     record=to_record,
     products=("Joplin",),
+    tried=("marph91/jimmy",),
     record_types=(RecordType.ATTACHMENT, RecordType.LIST_ITEM, RecordType.NOTE),
 )

@@ -33,6 +33,13 @@ FORMAT = Format(
     looks_like=_looks_like,
     reader=JsonWrapped(),
     record=to_record,
+    tried=(
+        "Freika/dawarich",
+        "karlicoss/hpi-testdata",
+        "marph91/jimmy",
+        "nst/JSONTestSuite",
+        "obsidianmd/obsidian-importer",
+    ),
     rank=Rank.SYNTAX,
     record_types=(RecordType.ROW,),
     repeats=True,

@@ -2,9 +2,10 @@
 
 A placemark is a place, unless it has a time span (then it was visited, or is a trip if its shape
 is a line) or is a `gx:Track` (in KML 2.3 a `Track`), whose `when`s and `coord`s are positions. It
-runs from its earliest to its latest time. Coordinates are longitude, latitude, altitude; a shape
-of more than one position is kept as GeoJSON's `geometry` (RFC 7946), in the same order. A track is
-one placemark, and so bounded by the reader's limit.
+runs from its earliest to its latest time. One without a shape is a place without a position: what
+it says of itself, such as an address, is all that is known of it. Coordinates are longitude,
+latitude, altitude; a shape of more than one position is kept as GeoJSON's `geometry` (RFC 7946), in
+the same order. A track is one placemark, and so bounded by the reader's limit.
 """
 
 from __future__ import annotations
@@ -24,18 +25,19 @@ from schemas.records import DataType, Instant, Outcome, Point, RawRecord, Record
 from schemas.vocabulary import RecordType
 
 _NAME = "kml"
-_SHAPES = ("Point", "LineString", "LinearRing", "Polygon", "Track")
+_SHAPES = ("Point", "LineString", "LinearRing", "Polygon", "Track", "Model")
+#: Shapes of one position.
+_SINGLE = ("Point", "Model")
 
 
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """The placemark, then the positions of its track. One without a shape is a heading."""
+    """The placemark, then the positions of its track."""
     placemark: Element = item.value
     shapes = [element for element in placemark.walk() if element.tag in _SHAPES]
-    if not shapes:
-        return
     tracked = [shape for shape in shapes if shape.tag == "Track"]
     start, end = _span(placemark, tracked)
-    fixed = start is not None and end is None and not tracked and shapes[0].tag == "Point"
+    only = shapes[0].tag if shapes and not tracked else None
+    fixed = start is not None and end is None and only == "Point"
     named = placemark.said("name") is not None
     if fixed and start is not None:
         yield _point(_coordinates(shapes[0]), start, {} if named else _said(placemark))
@@ -75,6 +77,9 @@ def _written(shape: Element) -> Iterator[str]:
             yield from element.text.split()
         elif element.tag == "coord" and element.text.strip():
             yield _of_track(element)
+        elif element.tag == "Location":  # of a model
+            parts = (element.said(name) or "" for name in ("longitude", "latitude", "altitude"))
+            yield ",".join(parts)
 
 
 def _of_track(coord: Element) -> str:
@@ -110,9 +115,9 @@ def _said(placemark: Element) -> dict[str, Any]:
 def _record(
     placemark: Element, shapes: list[Element], start: Instant | None, end: Instant | None
 ) -> Record:
-    shape = shapes[0]
-    name, written = placemark.said("name"), _coordinates(shape)
-    latitude, longitude, altitude = _place(written)
+    shape = shapes[0] if shapes else None
+    name, written = placemark.said("name"), _coordinates(shape) if shape else ""
+    latitude, longitude, altitude = _place(written) if shape else (None, None, None)
     address = placemark.said("address")
     place = {"name": name, "address": address, "latitude": latitude, "longitude": longitude}
     description = placemark.said("description")
@@ -120,13 +125,13 @@ def _record(
         data_type=DataType.LOCATION,
         source=_NAME,
         record_type=_type(shape, start, end),
-        identity=(name or "", written, *_ends(shapes, start, end)),
+        identity=(name or "", written or address or description or "", *_ends(shapes, start, end)),
         time=start,
         title=name,
         content=text.html_to_text(description) if description else None,
         metadata={
             "place": {key: value for key, value in place.items() if value is not None},
-            "shape": shape.tag,
+            **({"shape": shape.tag} if shape else {}),
             **({"altitude_m": altitude} if altitude else {}),  # 0 is written for none
             **_form(shapes),
             **_extended(placemark),
@@ -180,7 +185,7 @@ def _geometry(shape: Element) -> dict[str, Any] | None:
     if shape.tag == "Track" and any(when.text.strip() for when in shape.all("when")):
         return None
     line = _line(shape)
-    if shape.tag == "Point":
+    if shape.tag in _SINGLE:
         return {"type": "Point", "coordinates": line[0]} if line else None
     return {"type": "LineString", "coordinates": line} if line else None
 
@@ -195,9 +200,9 @@ def _line(shape: Element) -> list[list[float]]:
     return found
 
 
-def _type(shape: Element, start: Instant | None, end: Instant | None) -> RecordType:
+def _type(shape: Element | None, start: Instant | None, end: Instant | None) -> RecordType:
     """What a placemark is, by its shape and its times."""
-    if shape.tag in ("LineString", "Track") and (end is not None or start is not None):
+    if shape and shape.tag in ("LineString", "Track") and (end is not None or start is not None):
         return RecordType.TRIP
     return RecordType.PLACE_VISIT if end is not None else RecordType.PLACE
 
@@ -243,13 +248,14 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Places and tracks in KML",
-    version=2,
+    version=3,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.(kml|xml)",),
     looks_like=_looks_like,
     reader=XmlElements(names=("Placemark",)),
     record=to_outcomes,
     products=("Google Earth", "Google Takeout: My Maps", "Any GPS app"),
+    tried=("cleder/fastkml", "Freika/dawarich"),
     vintages=("KML 2.2", "gx:Track", "KML 2.3"),
     record_types=(RecordType.PLACE, RecordType.PLACE_VISIT, RecordType.TRIP),
 )

@@ -55,6 +55,7 @@ FORMAT = Format(
     record=to_records,
     rank=Rank.SYNTAX,
     products=("Any mail program", "Maildir", "Outlook"),
+    tried=("marph91/jimmy", "mikel/mail", "stalwartlabs/mail-parser"),
     record_types=(RecordType.ATTACHMENT, RecordType.MESSAGE),
     sample="invented and real",
 )

@@ -49,6 +49,7 @@ FORMAT = Format(
     rank=Rank.SYNTAX,
     limits=SliceLimits(records=500),
     products=("Google Takeout: Mail", "Thunderbird", "git format-patch"),
+    tried=("jstedfast/MimeKit", "marph91/jimmy"),
     record_types=(RecordType.MESSAGE, RecordType.ATTACHMENT),
     sample="invented and real",
 )

@@ -34,6 +34,7 @@ FORMAT = Format(
     looks_like=_looks_like,
     reader=WholeFile(value_bytes=0),
     record=to_record,
+    tried=("marph91/jimmy", "obsidianmd/obsidian-importer", "simulot/immich-go"),
     rank=Rank.WHOLE,
     record_types=(RecordType.MEDIUM,),
     beside=google_photos.of_medium,

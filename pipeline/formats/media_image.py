@@ -42,6 +42,13 @@ FORMAT = Format(
     looks_like=_looks_like,
     reader=WholeFile(value_bytes=0),
     record=to_record,
+    tried=(
+        "cleder/fastkml",
+        "marph91/jimmy",
+        "obsidianmd/obsidian-importer",
+        "simulot/immich-go",
+        "timelinize/timelinize",
+    ),
     rank=Rank.WHOLE,
     record_types=(RecordType.MEDIUM,),
     beside=google_photos.of_medium,

@@ -23,7 +23,7 @@ from schemas.vocabulary import RecordType
 _NAME, _SERVICE = "meta.messages", "meta"
 #: All files of a thread but the first.
 _LATER = re.compile(r"message_(?!1\.)\d+\.json$", re.IGNORECASE)
-_FILES = ("photos", "videos", "gifs", "audio_files")
+_FILES = ("photos", "videos", "gifs", "audio_files", "files")
 _TAKEN = frozenset(
     {"sender_name", "timestamp_ms", "content", "sticker", "share", "reactions", "is_unsent"}
     | set(_FILES)
@@ -33,7 +33,8 @@ _TAKEN = frozenset(
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
     """A message; before the first of a thread's first file, the thread."""
     thread = _thread(item.around)
-    if item.around["first"] and not _LATER.search(member.path):
+    said_of = thread or _people(item.around)
+    if item.around["first"] and said_of and not _LATER.search(member.path):
         yield _conversation(thread, mend_meta(dict(item.around)))
     said = mend_meta(item.value)
     yield chats.attempt(partial(_message, thread, item.value, said, item.around))
@@ -121,6 +122,7 @@ FORMAT = Format(
     record=to_records,
     hints=(r"(.+/)?messages/.+/message_\d+\.json",),
     products=("Facebook Messenger", "Instagram"),
+    tried=("joweich/chat-miner", "mlomb/chat-analytics"),
     vintages=("messages/inbox (to 2023)", "your_…_activity/messages/inbox (since 2024)"),
     record_types=(RecordType.MESSAGE, RecordType.CONVERSATION),
     fields=_TAKEN | {"type"},

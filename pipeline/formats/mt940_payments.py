@@ -2,8 +2,9 @@
 
 A booking is its line `:61:` and what follows it up to the next: a line that goes on with it, and
 `:86:`, what it was for. The mark is `C` or `D`, `RC` and `RD` for reversals, and may be followed by
-the currency's third letter. German banks write `:86:` in fields (`106?00…?20…?32…`, DFÜ-Abkommen
-annex 3), Dutch ones in words between slashes (`/TRTP/…/NAME/…/REMI/…`), others as they like.
+the currency's third letter. The day of booking may be left out, or be as many blanks. German banks
+write `:86:` in fields (`106?00…?20…?32…`, DFÜ-Abkommen annex 3), Dutch ones in words between
+slashes (`/TRTP/…/NAME/…/REMI/…`), others as they like.
 Source: SWIFT's Category 9, MT 940; the test files of WoLpH/mt940, `mt940_tests`.
 """
 
@@ -26,7 +27,8 @@ from schemas.vocabulary import RecordType
 
 _NAME = "mt940.payments"
 _LINE = re.compile(
-    r":61:\s?(?P<year>\d\d)(?P<month>\d\d)(?P<day>\d\d)(?P<booked>\d{4})?(?P<mark>R?[DC])"
+    r":61:\s?(?P<year>\d\d)(?P<month>\d\d)(?P<day>\d\d)(?:(?P<booked>\d{4})|[ ]{4})?"
+    r"(?P<mark>R?[DC])"
     r"(?P<funds>[A-Z])?\s?(?P<sum>\d[\d,.]{0,20})(?P<kind>[A-Z][A-Z0-9]{3})?(?P<rest>[^\n]*)"
     r"(?:\n(?P<more>(?!:86:).*))?",
     re.DOTALL | re.IGNORECASE,
@@ -160,7 +162,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Bookings of an account, as MT940 (SWIFT)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.(sta|mt9|mt940|mt942|940|942|swi|txt|fin|pre|asc)",),
     looks_like=_looks_like,
@@ -172,6 +174,7 @@ FORMAT = Format(
     ),
     record=to_record,
     products=("statements of banks",),
+    tried=("wolph/mt940",),
     vintages=("MT940", "MT942"),
     record_types=(RecordType.PAYMENT,),
     repeats=True,

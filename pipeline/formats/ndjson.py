@@ -37,6 +37,7 @@ FORMAT = Format(
     looks_like=_looks_like,
     reader=Ndjson(),
     record=to_record,
+    tried=("purarue/browserexport",),
     rank=Rank.SYNTAX,
     record_types=(RecordType.ROW,),
     repeats=True,

@@ -100,5 +100,6 @@ FORMAT = Format(
     reader=WholeFile(),
     record=to_record,
     products=("Notion",),
+    tried=("marph91/jimmy", "obsidianmd/obsidian-importer"),
     record_types=(RecordType.NOTE,),
 )

@@ -142,6 +142,7 @@ FORMAT = Format(
     ),
     record=to_record,
     products=("statements of banks",),
+    tried=("csingley/ofxtools",),
     vintages=("OFX 1 (SGML)", "OFX 2 (XML)"),
     record_types=(RecordType.PAYMENT,),
     repeats=True,

@@ -68,6 +68,7 @@ FORMAT = Format(
     record=to_outcome,
     embed=False,
     products=("Overland",),
+    tried=("Freika/dawarich",),
     record_types=(RecordType.ACTIVITY,),
     fields=frozenset({"type", "geometry", "properties"}),
 )

@@ -75,5 +75,6 @@ FORMAT = Format(
     reader=Lines(),
     record=to_outcomes,
     products=("OwnTracks",),
+    tried=("Freika/dawarich",),
     record_types=(RecordType.ACTIVITY, RecordType.PLACE),
 )

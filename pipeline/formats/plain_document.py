@@ -95,6 +95,13 @@ FORMAT = Format(
     looks_like=_looks_like,
     reader=WholeFile(),
     record=to_record,
+    tried=(
+        "cleder/fastkml",
+        "Freika/dawarich",
+        "marph91/jimmy",
+        "obsidianmd/obsidian-importer",
+        "timelinize/timelinize",
+    ),
     rank=Rank.WHOLE,
     record_types=(RecordType.DOCUMENT,),
 )

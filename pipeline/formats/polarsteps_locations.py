@@ -48,5 +48,6 @@ FORMAT = Format(
     record=to_point,
     hints=(r"(.+/)?trip/[^/]+/locations\.json",),
     products=("Polarsteps",),
+    tried=("Freika/dawarich",),
     fields=_FIELDS,
 )

@@ -46,5 +46,6 @@ FORMAT = Format(
     reader=SqliteTable(table=_VISITS, joins=(("history_item", _PAGES),)),
     record=to_record,
     products=("Safari",),
+    tried=("purarue/browserexport",),
     record_types=(RecordType.VISIT,),
 )

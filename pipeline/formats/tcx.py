@@ -197,5 +197,6 @@ FORMAT = Format(
     reader=XmlElements(names=("Trackpoint",), heads=("Activity", "Lap"), ordered_by="Time"),
     record=to_outcomes,
     products=("Garmin", "Google Takeout: Fit", "Strava"),
+    tried=("Freika/dawarich", "vkurup/python-tcxparser"),
     record_types=(RecordType.SUMMARY, RecordType.WORKOUT),
 )

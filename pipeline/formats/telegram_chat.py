@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import partial
+from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline import chats, peek, places, timestamps
@@ -29,8 +30,11 @@ _CONTACTS, _SESSIONS = "contacts.list", "sessions.list"
 _TAKEN = frozenset(
     {"id", "type", "date", "date_unixtime", "from", "from_id", "text", "text_entities", "edited"}
     | {"edited_unixtime", "reply_to_message_id", "photo", "file", "mime_type"}
-    | {"location_information"}
+    | {"photo_file_size", "file_name", "file_size", "location_information", "reactions"}
 )
+#: Where a message has a file, and the fields of its size and its name. Photos have no name.
+_FILES = (("photo", "photo_file_size", ""), ("file", "file_size", "file_name"))
+_CALLS = frozenset({"phone_call", "group_call"})
 _LINKS = frozenset({"link", "text_link"})
 #: All that Telegram Desktop writes into a message, a contact and a session.
 _FIELDS = frozenset(
@@ -51,6 +55,9 @@ _FIELDS = frozenset(
     | {"last_active_unixtime", "last_ip", "last_country", "last_region"}
     | {"application_name", "application_version", "device_model", "platform"}
     | {"system_version", "created", "created_unixtime"}
+    | {"reactions", "inline_bot_buttons", "file_name", "file_size", "photo_file_size"}
+    | {"thumbnail_file_size", "contact_vcard_file_size", "media_spoiler"}
+    | {"giveaway_information", "giveaway_results", "paid_stars_amount"}
 )
 
 
@@ -89,10 +96,9 @@ def _conversation(around: Mapping[str, Any]) -> Record:
 
 def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
     chat, number = _chat(around), chats.key(fields, "id")
-    service = fields.get("type") == "service"
     content, links = _said(fields.get("text"))
     content = content or chats.spoken(fields.get("rich_message"))
-    reply = fields.get("reply_to_message_id")
+    reply, time = fields.get("reply_to_message_id"), _instant(fields)
     metadata = {
         "sender": _sender(fields, around),
         "conversation": chat,
@@ -101,6 +107,9 @@ def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
         "in_reply_to": None if reply is None else str(reply),
         "links": links,
         "attachments": _files(fields),
+        "media_omitted": any(_is_note(fields.get(place)) for place, _, _ in _FILES),
+        "reactions": [one for each in fields.get("reactions") or () for one in _reactions(each)],
+        **_lasting(fields, time),
         "edited_at": optional_text(fields, "edited"),
         "place": _place(fields.get("location_information")),
         **chats.rest(fields, _TAKEN),
@@ -111,14 +120,39 @@ def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
-        record_type=RecordType.ACTIVITY if service else RecordType.MESSAGE,
+        record_type=_type(fields),
         identity=(_SERVICE, chat, number),
-        time=_instant(fields),
+        time=time,
         content=content or None,
         metadata=chats.kept(metadata),
         related=chats.in_conversation(_SERVICE, chat) + replies,
         mutable=True,
     )
+
+
+def _type(fields: Mapping[str, Any]) -> RecordType:
+    if fields.get("type") != "service":
+        return RecordType.MESSAGE
+    return RecordType.CALL if fields.get("action") in _CALLS else RecordType.ACTIVITY
+
+
+def _lasting(fields: Mapping[str, Any], began: Instant) -> dict[str, Any]:
+    """How long a call was, and when it ended."""
+    length = fields.get("duration_seconds", fields.get("duration"))
+    if fields.get("action") not in _CALLS or type(length) is not int or began.at is None:
+        return {}
+    ended = Instant(began.at + timedelta(seconds=length), "")
+    return {"duration_s": length, "ended_at": timestamps.utc_text(ended)}
+
+
+def _reactions(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The people who are told of, and how many there are besides."""
+    drawn = optional_text(value, "document_id")  # a file, as of a sticker
+    sign = value.get("emoji") or (None if _is_note(drawn) else drawn) or value.get("type")
+    people = [_sender(one, {}) for one in value.get("recent") or ()]
+    yield from (chats.kept({"reaction": sign, "person": person}) for person in people)
+    if (others := int(value.get("count") or 0) - len(people)) > 0:
+        yield {"reaction": sign, "count": others}
 
 
 def _instant(fields: dict[str, Any], name: str = "date") -> Instant:
@@ -154,19 +188,29 @@ def _said(text: Any) -> tuple[str, list[str]]:
     return said, [part.get("href") or part["text"] for part in marked]
 
 
-def _files(fields: dict[str, Any]) -> list[dict[str, Any]]:
-    """A file that was left out of the export stands there as a note in brackets."""
-    paths = [path for name in ("photo", "file") if (path := optional_text(fields, name))]
+def _files(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The files of a message; of one that was left out of the export only what it was."""
     return [
         chats.kept(
             {
-                "name": path.rsplit("/", 1)[-1],
-                "path": None if path.startswith("(") else path,
+                "name": _file_name(path, optional_text(fields, name) or place),
+                "path": None if _is_note(path) else path,
                 "media_type": fields.get("mime_type"),
+                "size": fields.get(size),
             }
         )
-        for path in paths
+        for place, size, name in _FILES
+        if (path := optional_text(fields, place))
     ]
+
+
+def _file_name(path: str, known: str) -> str:
+    return PurePosixPath(known if _is_note(path) else path).name or known
+
+
+def _is_note(path: Any) -> bool:
+    """Whether it says in brackets why the file is missing, in the place of a path."""
+    return isinstance(path, str) and path.startswith("(")
 
 
 def _place(found: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -230,7 +274,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Telegram: chats, contacts and sessions",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,
@@ -238,10 +282,12 @@ FORMAT = Format(
     record=to_records,
     hints=(r"(.+/)?result\.json",),
     products=("Telegram Desktop",),
+    tried=("joweich/chat-miner", "mlomb/chat-analytics"),
     vintages=("without date_unixtime, bare numbers in from_id", "with text_entities"),
     record_types=(
         RecordType.MESSAGE,
         RecordType.ACTIVITY,
+        RecordType.CALL,
         RecordType.CONVERSATION,
         RecordType.CONTACT,
         RecordType.LOGIN,

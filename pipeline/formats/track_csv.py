@@ -104,4 +104,5 @@ FORMAT = Format(
     record=to_point,
     rank=Rank.SYNTAX,
     products=("GPSLogger", "PhoneTrack"),
+    tried=("Freika/dawarich",),
 )

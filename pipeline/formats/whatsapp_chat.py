@@ -49,7 +49,20 @@ _LEFT_OUT = re.compile(
     r"\u200e(?:[^\s.!?।。:,،、\u200e]+(?:\s[^\s.!?।。:,،、\u200e]+){1,2}|[\u3040-\u9fff]{2,7})"
 )
 _OMITTED = re.compile(r"<[^<>\n]+>|\u200e?(?:image|video|audio|sticker|GIF|document) omitted")
+#: What stands behind a message that was edited; on iOS in any language, marked as WhatsApp's own.
+_EDITED = re.compile(r"(?<=[^\u200e]) ?\u200e<[^<>:：\n]{1,60}>\Z| <This message was edited>\Z")
+#: A call that was missed is said in as few words.
+_CALL = re.compile(
+    r"call|anruf|appel|llamada|chiamata|chamada|liga[cç]|oproep|gesprek|samtal|opkald|anrop|puhelu"
+    r"|звон|дзвін|połącze|hovor|hívás|apel|arama|κλήση|panggilan|gọi|通[話话]|전화|통화|कॉल|שיחה|مكالمة",
+    re.IGNORECASE,
+)
 _MAP = re.compile(r"https://maps\.google\.com/\?q=(-?\d{1,3}\.\d+),(-?\d{1,3}\.\d+)")
+#: A place with its name and address, which iOS writes as its own words: `Library (1 Main St): URL`.
+_VENUE = re.compile(
+    r"\u200e?(?P<name>[^\n]{1,200}?)(?: \((?P<address>[^\n]{1,400})\))?:"
+    r" (?P<url>https://(?:foursquare\.com/v/|maps\.google\.com/\?q=)\S+)"
+)
 _POLL = re.compile(
     r"\u200e?([^\W\d_]+):\n([^\n]+)((?:\n\u200e?[^\W\d_]+: [^\n]+ \(\d+ [^()\n]+\))+)"
 )
@@ -65,6 +78,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     sender, said = (found[1], words[found.end() :]) if found else (None, words)
     parts = _parts(said) if sender else {}
     notice = said.startswith("\u200e") and not parts
+    content = said if notice else _EDITED.sub("", said)
     time, flags = _when(date, clock, item.around)
     metadata = {
         "sender": None if notice else chats.person(sender),
@@ -73,6 +87,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         "conversation_title": name,
         "written_at": f"{date} {clock}" if time is None else None,
         "flags": flags,
+        "edited": content != said,
         **parts,
     }
     return Record(
@@ -81,7 +96,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type=RecordType.MESSAGE if sender and not notice else RecordType.ACTIVITY,
         identity=("whatsapp", conversation, date, clock, sender or "", said),
         time=time,
-        content=said.replace("\u200e", "") or None,
+        content=content.replace("\u200e", "") or None,
         metadata=chats.kept(metadata),
     )
 
@@ -130,16 +145,31 @@ def _parts(said: str) -> dict[str, Any]:
     names = [found[1] or found[2]] if (found := _ATTACHED.match(said)) else []
     if names := names or _ATTACHED_BEHIND.findall(said):
         return {"attachments": [{"name": name, "path": name} for name in names]}
-    if _OMITTED.fullmatch(said) or _LEFT_OUT.fullmatch(said):
+    if _OMITTED.fullmatch(said) or (_LEFT_OUT.fullmatch(said) and not _CALL.search(said)):
         return {"media_omitted": True}
-    if found := _MAP.search(said):
-        latitude, longitude = places.wgs84(float(found[1]), float(found[2]))
-        return {"place": {"latitude": latitude, "longitude": longitude}}
+    if place := _place(said):
+        return place
     found = _POLL.fullmatch(said)
     if found is None or not ("\u200e" in said or found[1].isupper()):
         return {}
     options = [{"text": text, "votes": int(votes)} for text, votes in _OPTION.findall(found[3])]
     return {"poll": {"question": found[2], "options": options}}
+
+
+def _place(said: str) -> dict[str, Any]:
+    """A place by its degrees, its name and its address, as far as they are said.
+
+    Without an address a name is the word for a place in the device's language.
+    """
+    venue, degrees = _VENUE.fullmatch(said), _MAP.search(said)
+    place: dict[str, Any] = {}
+    if venue and (venue["address"] or not degrees):
+        place = chats.kept({"name": venue["name"], "address": venue["address"]})
+    if degrees:
+        latitude, longitude = places.wgs84(float(degrees[1]), float(degrees[2]))
+        place |= {"latitude": latitude, "longitude": longitude}
+    links = [venue["url"]] if venue else []
+    return chats.kept({"place": place, "links": links}) if place else {}
 
 
 def _looks_like(head: Head) -> int:
@@ -161,7 +191,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Chats exported from WhatsApp as text",
-    version=3,
+    version=4,
     data_type=DataType.ACTIVITY,
     paths=(r"(?s:.+)\.txt",),
     looks_like=_looks_like,
@@ -169,6 +199,12 @@ FORMAT = Format(
     record=to_record,
     hints=(r"(.+/)?_chat\.txt", r"(.+/)?WhatsApp[^/]*\.txt"),
     products=("WhatsApp",),
+    tried=(
+        "joweich/chat-miner",
+        "lucasrodes/whatstk",
+        "mlomb/chat-analytics",
+        "timelinize/timelinize",
+    ),
     vintages=("iOS, [date, time]", "Android, date, time -", "without a dash"),
     record_types=(RecordType.MESSAGE, RecordType.ACTIVITY),
     fields=frozenset({"date", "clock", "text"}),

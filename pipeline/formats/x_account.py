@@ -56,6 +56,7 @@ FORMAT = Format(
     record=to_record,
     hints=(r"(.+/)?(account|profile)\.js",),
     products=("X (Twitter)",),
+    tried=("dogsheep/twitter-to-sqlite",),
     record_types=(RecordType.PROFILE,),
     fields=_KINDS,
 )

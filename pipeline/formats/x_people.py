@@ -60,6 +60,7 @@ FORMAT = Format(
     record=to_record,
     hints=(r"(.+/)?(follower|following|block|mute)(-part\d+)?\.js",),
     products=("X (Twitter)",),
+    tried=("dogsheep/twitter-to-sqlite",),
     record_types=(RecordType.CONNECTION,),
     fields=frozenset(wrapper for wrapper, _ in _KINDS.values()),
 )

@@ -82,6 +82,7 @@ FORMAT = Format(
     reader=CsvRows(),
     record=to_record,
     products=("Google Takeout: YouTube",),
+    tried=("purarue/google_takeout_parser",),
     vintages=(
         "Comment ID first (to June 2024)",
         "Channel ID first",

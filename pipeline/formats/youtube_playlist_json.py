@@ -63,6 +63,7 @@ FORMAT = Format(
     reader=JsonItems(),
     record=to_record,
     products=("Google Takeout: YouTube",),
+    tried=("purarue/google_takeout_parser",),
     record_types=(RecordType.LIST_ITEM,),
     fields=frozenset({"contentDetails", "etag", "id", "kind", "snippet", "status"}),
 )

@@ -19,7 +19,11 @@ from schemas.files import Context, Member, Slice, SliceLimits
 from schemas.records import RawRecord, Rejection
 
 _LINKS = HtmlBlocks(opening=r"<dt\b[^<>]{0,100}>\s*<a\s", element="a")
-_TAGS = HtmlBlocks(opening=r"<a\s", element="a")
+#: A tag and what stands behind it, up to the next one: of a term, and of a link.
+_TERM = re.compile(rb"dt\b[^<>]{0,100}>\s*", re.IGNORECASE)
+_LINK = re.compile(rb"a\s", re.IGNORECASE)
+_BLOCK = 64 * 1024
+_KEPT = 256
 _OUTLINE = re.compile(
     rb"<h3\b[^<>]{0,4000}>(?P<name>[^<]{0,2000})</h3|<(?P<close>/?)dl\b", re.IGNORECASE
 )
@@ -75,8 +79,17 @@ class Bookmarks(msgspec.Struct, frozen=True):
                 yield item
 
     def count(self, source: BinaryIO, context: Context) -> int:
-        """How many tags `<a …>` there are, as `HtmlBlocks` counts."""
-        return _TAGS.count(source, context)
+        """Counted tag by tag: how many `<a …>` come right behind a `<dt>`; notes hold others."""
+        source.seek(0)
+        found, behind, tag = 0, False, b""
+        while block := source.read(_BLOCK):
+            *tags, tag = (tag + block).split(b"<")
+            for one in tags:
+                found += behind and _LINK.match(one) is not None
+                behind = _TERM.fullmatch(one) is not None
+            if len(tag) > _KEPT:  # of a text it is enough that it is one
+                tag = tag[:_KEPT] + b"." * bool(tag[_KEPT:].strip())
+        return found + (behind and _LINK.match(tag) is not None)
 
 
 class _Folders:

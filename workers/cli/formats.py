@@ -67,4 +67,5 @@ def _lines(entry: catalogue.Entry) -> dict[str, str]:
         "languages": ", ".join(entry.locales) or "any",
         "becomes": ", ".join(entry.becomes) or entry.data_type,
         "sample": entry.sample,
+        "tried with": ", ".join(entry.tried) or "no",
     }
