@@ -5,7 +5,7 @@ What was played how often on a day, to be told from single plays, which another 
 
 from __future__ import annotations
 
-from pipeline import tables, timestamps
+from pipeline import rows, tables, timestamps
 from pipeline.fields import text
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
@@ -30,8 +30,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.SUMMARY,
-        identity=(day, row["Hours"], what),
-        time=timestamps.iso(day),
+        identity=(day, row["Hours"], what, *rows.apart(day, row)),
+        time=timestamps.or_unread(day),
         title=what,
         metadata={"plays": int(count), "hours": row["Hours"]},
         mutable=True,
@@ -45,7 +45,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Daily tracks on Apple Music",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

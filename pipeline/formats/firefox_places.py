@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import browser_visits, timestamps
+from pipeline.fields import as_written
 from pipeline.format import Format
 from pipeline.readers.sqlite_tables import SqliteTable
 from schemas.files import Head, Member
@@ -18,10 +19,12 @@ _VISITS, _PAGES = "moz_historyvisits", "moz_places"
 def to_record(item: RawRecord, member: Member) -> Record:
     """One visit."""
     row: dict[str, Any] = item.value
-    when = row["visit_date"]
+    when = row.get("visit_date")
     said = {"visit_type": row.get("visit_type")}
-    time = timestamps.epoch(when, "us")
-    return browser_visits.visit(_NAME, item.around[_PAGES], time, str(when), said)
+    time = timestamps.epoch_or_unread(when, "us")
+    return browser_visits.visit(
+        _NAME, item.around[_PAGES], time, as_written(row, "visit_date"), said
+    )
 
 
 def _looks_like(head: Head) -> bool:
@@ -31,7 +34,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Visited pages from Firefox (places.sqlite)",
-    version=1,
+    version=2,
     data_type=DataType.BROWSER,
     paths=(r"(?s:.+)",),
     looks_like=_looks_like,

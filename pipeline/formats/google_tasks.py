@@ -56,7 +56,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 def _instant(fields: dict[str, Any], name: str) -> Instant | None:
     written = optional_text(fields, name)
-    return timestamps.iso(written) if written else None
+    return timestamps.or_unread(written) if written else None
 
 
 def _text(moment: Instant | None) -> str | None:
@@ -70,7 +70,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Google Tasks (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.STRUCTURED,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

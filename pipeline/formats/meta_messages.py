@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from pipeline import chats, meta, peek, timestamps
-from pipeline.fields import optional_text, text
+from pipeline.fields import as_written, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from pipeline.text import mend_meta
@@ -70,7 +70,7 @@ def _people(around: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _message(
     thread: str, raw: Mapping[str, Any], said: Mapping[str, Any], around: Mapping[str, Any]
 ) -> Record:
-    sent = chats.key(raw, "timestamp_ms")
+    sent = as_written(raw, "timestamp_ms")
     media = [one for name in _FILES for one in said.get(name) or ()]
     share = said.get("share") or {}
     if sticker := said.get("sticker"):
@@ -92,7 +92,7 @@ def _message(
         source=_NAME,
         record_type=RecordType.MESSAGE,
         identity=(_SERVICE, thread, text(raw, "sender_name"), sent, words or meta.shown(raw)),
-        time=timestamps.epoch(sent, "ms"),
+        time=timestamps.epoch_or_unread(sent, "ms"),
         content=optional_text(said, "content") or None,
         metadata=chats.kept(metadata),
         related=chats.in_conversation(_SERVICE, thread),
@@ -113,7 +113,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Messenger and Instagram: messages",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline import netflix, tables
+from pipeline import netflix, tables, timestamps
 from pipeline.fields import text
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
@@ -22,7 +22,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.VOTE,
         identity=(text(row, "Profile Name"), when, title),
-        time=tables.in_utc(when),
+        time=timestamps.or_unread(when, tables.in_utc),
         title=title,
         metadata=netflix.profile(row) | tables.said(row, {"Thumbs Value": "thumbs"}),
     )
@@ -31,7 +31,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 FORMAT = Format(
     name=_NAME,
     title="Ratings on Netflix",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=netflix.with_columns("Profile Name", "Title Name", "Thumbs Value", "Event Utc Ts"),

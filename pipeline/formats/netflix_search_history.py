@@ -5,7 +5,7 @@ A row without a query is what was done with what a search had found.
 
 from __future__ import annotations
 
-from pipeline import netflix, tables
+from pipeline import netflix, tables, timestamps
 from pipeline.fields import text
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
@@ -33,7 +33,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.SEARCH if "query" in said else RecordType.ACTIVITY,
         identity=(when, *(row.get(name, "") for name in ("Profile Name", *_NAMES))),
-        time=tables.in_utc(when),
+        time=timestamps.or_unread(when, tables.in_utc),
         title=said.get("query") or said.get("displayed_name"),
         metadata=netflix.profile(row) | said,
     )
@@ -42,7 +42,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 FORMAT = Format(
     name=_NAME,
     title="Searches on Netflix",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=netflix.with_columns("Query Typed", "Displayed Name", "Utc Timestamp"),

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from pipeline import chats, peek, places, timestamps
-from pipeline.fields import optional_text
+from pipeline.fields import as_written, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.files import Head, Member
@@ -122,12 +122,12 @@ def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
 
 
 def _instant(fields: dict[str, Any], name: str = "date") -> Instant:
-    """The local text, and with the Unix time beside it the zone, too; or the Unix time alone."""
-    unix = fields.get(f"{name}_unixtime")
-    moment = timestamps.epoch(unix, "s") if unix else None
-    if moment is not None and not fields.get(name):
+    """The local text, and with the Unix time beside it the zone, too; or the one that is a time."""
+    unix, written = fields.get(f"{name}_unixtime"), as_written(fields, name)
+    moment = timestamps.epoch_or_unread(unix, "s") if unix else None
+    local = timestamps.or_unread(written)
+    if moment is not None and (not written or (moment.at and local.at is None)):
         return moment
-    local = timestamps.iso(str(fields[name]))
     if moment is None or moment.at is None or local.at is None:
         return local
     offset = (local.at - moment.at) // timedelta(minutes=1)
@@ -230,7 +230,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Telegram: chats, contacts and sessions",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -39,7 +39,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.COMMENT,
         identity=(youtube.SERVICE, youtube.required(row, "comment id")),
-        time=timestamps.iso(youtube.required(row, "comment create timestamp")),
+        time=timestamps.or_unread(row.get("comment create timestamp")),
         content=content or None,
         metadata={name: value for name, value in metadata.items() if value},
         related=_reply(parent) if parent else (),
@@ -74,7 +74,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="YouTube comments (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

@@ -37,7 +37,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.MESSAGE,
         identity=(youtube.SERVICE, youtube.required(row, "live chat id")),
-        time=timestamps.iso(youtube.required(row, "live chat create timestamp")),
+        time=timestamps.or_unread(row.get("live chat create timestamp")),
         content=content or None,
         metadata={name: value for name, value in metadata.items() if value},
     )
@@ -62,7 +62,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Messages in YouTube's live chats (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

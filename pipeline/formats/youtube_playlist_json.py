@@ -29,7 +29,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.LIST_ITEM,
         identity=(youtube.SERVICE, listed, video),
-        time=timestamps.iso(text(snippet, "publishedAt")),
+        time=timestamps.or_unread(snippet.get("publishedAt")),
         title=optional_text(snippet, "title"),
         content=optional_text(snippet, "description") or None,
         metadata={"list": listed, "video_id": video},
@@ -51,7 +51,7 @@ def _is_listed(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Videos on a YouTube playlist, in JSON (older Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,
