@@ -17,8 +17,9 @@ import msgspec
 import pytest
 
 from pipeline import timestamps
-from pipeline.format import Format, all_formats
+from pipeline.format import Format, all_formats, format_named
 from pipeline.normalise import outcomes_of
+from pipeline.screen import key_of
 from pipeline.xml_tree import Element
 from schemas.files import Member
 from schemas.reasons import Reason
@@ -252,3 +253,20 @@ def test_every_format_is_tried(form: Format) -> None:
     known = form.name in UNDATED or form.name in ELSEWHERE | PART_OF_THE_GRAMMAR
     tried = next(_cases(form), None) is not None or next(_texts(form), None) is not None
     assert tried != known, "a format's times are tried here, or it is named with a reason"
+
+
+def test_messages_without_a_time_are_told_apart() -> None:
+    """Where only its time says which one it is, what it says does so in its place."""
+    slack = format_named("slack.messages")
+    (sample, *_) = samples(slack)
+    member = member_of(sample.path, sample.file)
+
+    def key(**fields: Any) -> bytes:
+        value = {"type": "message", "user": "U1", **fields}
+        (found,) = outcomes_of(slack, member, RawRecord(value, 0, 1))
+        assert isinstance(found, Record)
+        return key_of(found)
+
+    assert len({key(text="a"), key(text="b"), key(text="a", ts=None)}) == 3
+    assert key(text="a", ts="1456427378.000002") == key(text="b", ts="1456427378.000002")
+    assert key(text="a", ts="soon") == key(text="b", ts="soon"), "a later parser may read it"
