@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline import chats, timestamps
-from pipeline.fields import optional_text, text
+from pipeline.fields import optional_text
 from schemas.errors import BadValue
 from schemas.files import Member
 from schemas.reasons import Reason
@@ -43,7 +43,7 @@ def message(source: str, fields: Mapping[str, Any], member: Member) -> Record:
         source=source,
         record_type=RecordType.MESSAGE,
         identity=(SERVICE, number),
-        time=timestamps.iso(text(fields, "Timestamp")),
+        time=timestamps.or_unread(fields.get("Timestamp")),
         content=optional_text(fields, "Contents") or None,
         metadata=chats.kept(metadata),
         related=chats.in_conversation(SERVICE, channel) if channel else (),

@@ -28,6 +28,16 @@ def optional_text(fields: Mapping[str, Any], name: str) -> str | None:
     raise BadValue(Reason.BAD_SHAPE, f"{name!r} is not a text")
 
 
+def as_written(fields: Mapping[str, Any], name: str) -> str:
+    """What stands in the place of a time, as text; empty where it is missing or null.
+
+    For identities, which hold times as they are written. No record is lost for its time, so
+    whatever stands there is taken.
+    """
+    value = fields.get(name)
+    return "" if value is None else str(value)
+
+
 def optional_flag(fields: Mapping[str, Any], name: str) -> bool | None:
     """True or false, or None where it is missing or null. Raises `BadValue(BAD_SHAPE)`."""
     value = fields.get(name)

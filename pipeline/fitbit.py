@@ -28,7 +28,7 @@ def time(written: str) -> Instant:
     """That time, or one in ISO 8601; both name no zone. Raises `BadValue(BAD_TIME)`."""
     found = _AMERICAN.fullmatch(written)
     if found is None:
-        return timestamps.or_unread(written)
+        return timestamps.of_position(written)
     day = f"20{found['year']}-{found['month']}-{found['day']}"
     moment = timestamps.iso(f"{day}T{found['clock']}" if found["clock"] else day)
     return msgspec.structs.replace(moment, text=written)

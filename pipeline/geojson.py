@@ -100,7 +100,7 @@ def _way(line: list[Any], times: list[Any], source: str) -> Iterator[Outcome]:
 
 def _time(written: Any) -> Instant:
     if isinstance(written, str):
-        return timestamps.or_unread(written)
+        return timestamps.of_position(written)
     large = isinstance(written, int | float) and abs(written) >= _MILLISECONDS_FROM
     return timestamps.epoch(written, "ms" if large else "s")
 
@@ -190,7 +190,7 @@ def _record(
         source=source,
         record_type=RecordType.TRIP if times else RecordType.PLACE,
         identity=(name or "", *map(str, where), first),
-        time=start if times else _known(scalar),
+        time=start if times or scalar is None else timestamps.or_unread(scalar, _time),
         title=name,
         metadata={
             "place": {key: value for key, value in place.items() if value is not None},

@@ -35,7 +35,7 @@ def moment(value: Any) -> Instant | None:
     """`{timestamp, formatted}`: epoch seconds as text, and a localised text that isn't needed."""
     if not isinstance(value, dict) or value.get("timestamp") in (None, "", "0"):
         return None
-    return timestamps.epoch(value["timestamp"], "s")
+    return timestamps.epoch_or_unread(value["timestamp"], "s")
 
 
 def position(value: Any) -> dict[str, float]:

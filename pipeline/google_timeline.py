@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from pipeline import places, takeout, timestamps
-from pipeline.fields import optional_text, text
+from pipeline import places, rows, takeout, timestamps
+from pipeline.fields import optional_text
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.records import DataType, Instant, Outcome, Point, Record, Rejection
@@ -62,7 +62,7 @@ def sound(make: Callable[[Any], Point], given: Iterable[Any]) -> Iterator[Point 
 
 def segment(fields: Mapping[str, Any], source: str) -> Iterator[Outcome]:
     """A piece of an on-device Timeline: a visit, a way, a path or a memory of a journey."""
-    start = timestamps.iso(text(fields, "startTime"))
+    start = timestamps.or_unread(fields.get("startTime"))
     kinds = {"visit", "activity", "timelinePath", "timelineMemory"} & fields.keys()
     if not kinds:
         raise BadValue(Reason.BAD_SHAPE, "a segment of no kind that is known")
@@ -78,7 +78,7 @@ def segment(fields: Mapping[str, Any], source: str) -> Iterator[Outcome]:
 
 def _ended(fields: Mapping[str, Any]) -> str | None:
     written = optional_text(fields, "endTime")
-    return timestamps.utc_text(timestamps.iso(written)) if written else None
+    return timestamps.utc_text(timestamps.or_unread(written)) if written else None
 
 
 def _visit(visit: Mapping[str, Any], start: Instant, times: dict[str, Any], source: str) -> Record:
@@ -92,7 +92,7 @@ def _visit(visit: Mapping[str, Any], start: Instant, times: dict[str, Any], sour
         data_type=DataType.LOCATION,
         source=source,
         record_type=RecordType.PLACE_VISIT,
-        identity=(start.text, place_id, level),
+        identity=(start.text, place_id, level, *rows.apart(start.text, visit)),
         time=start,
         metadata=takeout.kept(
             {
@@ -126,7 +126,7 @@ def _trip(
         data_type=DataType.LOCATION,
         source=source,
         record_type=RecordType.TRIP,
-        identity=(start.text,),
+        identity=(start.text, *rows.apart(start.text, activity)),
         time=start,
         title=kind.replace("_", " ").lower(),
         metadata=takeout.kept(
@@ -152,7 +152,7 @@ def _memory(
         data_type=DataType.LOCATION,
         source=source,
         record_type=RecordType.ACTIVITY,
-        identity=("memory", start.text),
+        identity=("memory", start.text, *rows.apart(start.text, memory)),
         time=start,
         title="journey",
         metadata=takeout.kept({**times, "memory": dict(memory)}),

@@ -153,7 +153,7 @@ def _time(message: mail.Message, came: str | None) -> Instant | None:
         return own
     arrived = _instant(came)
     if arrived is None or arrived.at is None:
-        return own
+        return own or (timestamps.unread(written) if written else None)
     return msgspec.structs.replace(arrived, text=written or arrived.text, flag="from_separator")
 
 

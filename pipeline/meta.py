@@ -18,7 +18,7 @@ _NEVER = -62169958800
 
 def moment(value: Any) -> Instant | None:
     """The moment of Unix seconds; None where it is missing, 0 or the year 0."""
-    return None if value in (None, 0, _NEVER) else timestamps.epoch(value, "s")
+    return None if value in (None, 0, _NEVER) else timestamps.epoch_or_unread(value, "s")
 
 
 def inner(value: Any, name: str) -> Any:

@@ -91,7 +91,7 @@ _MOVED = frozenset({"_type", "tst", "lat", "lon", "desc", "event"})
 
 def _transition(fields: Mapping[str, Any], source: str) -> Record:
     """The device entered a region or left it."""
-    time = timestamps.epoch(fields["tst"], "s")
+    time = timestamps.epoch_or_unread(fields.get("tst"), "s")
     event, name = optional_text(fields, "event") or "", optional_text(fields, "desc") or ""
     region = str(fields.get("wtst") or "")
     return Record(
@@ -110,7 +110,7 @@ _REGION = frozenset({"_type", "tst", "lat", "lon", "desc"})
 
 def _waypoint(fields: Mapping[str, Any], source: str) -> Record:
     """A region; the time at which it was made is its number, whatever is changed of it."""
-    time = timestamps.epoch(fields["tst"], "s")
+    time = timestamps.epoch_or_unread(fields.get("tst"), "s")
     return Record(
         data_type=DataType.LOCATION,
         source=source,
@@ -142,7 +142,7 @@ def _other(kind: str, fields: Mapping[str, Any], source: str, received: str, tex
     """Any other message, as it stands: that the device went, its state, its steps."""
     time: Instant | None = timestamps.or_unread(received) if received else None
     if "tst" in fields:
-        time = timestamps.epoch(fields["tst"], "s")
+        time = timestamps.epoch_or_unread(fields.get("tst"), "s")
     return Record(
         data_type=DataType.LOCATION,
         source=source,

@@ -48,7 +48,7 @@ def document(fields: dict[str, Any], name: str = "doc") -> tuple[str, str]:
 def moment(fields: dict[str, Any], name: str) -> Instant | None:
     """A time of RFC 3339; None where it is missing or empty."""
     text = optional_text(fields, name)
-    return timestamps.iso(text) if text else None
+    return timestamps.or_unread(text) if text else None
 
 
 def written(fields: dict[str, Any], name: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipeline import timestamps
-from pipeline.fields import text
 from schemas.records import Instant
 
 SERVICE = "reddit"
@@ -13,7 +12,7 @@ SERVICE = "reddit"
 
 def moment(cells: Mapping[str, str], name: str = "date") -> Instant:
     """`2024-01-02 03:04:05 UTC`."""
-    return timestamps.iso(text(cells, name))
+    return timestamps.or_unread(cells.get(name))
 
 
 def address(cells: Mapping[str, str]) -> str | None:

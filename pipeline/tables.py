@@ -12,9 +12,7 @@ from pathlib import Path
 
 from pipeline import timestamps
 from pipeline.readers.csv_rows import CsvRows
-from schemas.errors import BadValue
 from schemas.files import Context, Head, Member, Slice
-from schemas.reasons import Reason
 from schemas.records import Instant, RawRecord
 
 _BREAKS = re.compile(r"[\W_]+")
@@ -61,16 +59,8 @@ def snake(name: str) -> str:
 
 
 def cells(row: Mapping[str, str], *names: str) -> str:
-    """The first cell that is not empty, of columns that were renamed over the years."""
+    """The first cell that is not blank, of columns that were renamed; empty where there is none."""
     return next((row[name].strip() for name in names if row.get(name, "").strip()), "")
-
-
-def cell(row: Mapping[str, str], *names: str) -> str:
-    """As `cells`, for what must be there. Raises `BadValue(MISSING_FIELD)`."""
-    found = cells(row, *names)
-    if not found:
-        raise BadValue(Reason.MISSING_FIELD, f"nothing under {names[0]!r}")
-    return found
 
 
 def rest(row: Mapping[str, str], taken: frozenset[str]) -> dict[str, str]:

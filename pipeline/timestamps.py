@@ -17,9 +17,9 @@ Flags of the `Instant`s made here:
 - `zone_unknown`: the text is in UTC and says that the local zone is not known (`-0000`); or a
   calendar names a zone that nobody knows, and its clock is taken as UTC.
 - `leap_second`: the second was 60; `at` is the second after 59, as in POSIX time.
-- `time_unread`: the text is a time in a form that is not known; `at` is None.
 - `out_of_range`: a real time outside the years 1900 to 2100; `at` is None.
-- `time_unread`: a text in no spelling that is known here; `at` is None.
+- `time_unread`: what stands there is in no spelling that is known here, a date that never was, or
+  nothing; `at` is None.
 
 What names no zone stays as it is written until all of a record is known: only then, by `settled`,
 is it read in the zone of its place or its owner (`in_usual_zone`), and by `utc_text` before, which
@@ -38,8 +38,8 @@ from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import ROUND_FLOOR, Decimal
 from email.utils import parsedate_tz
-from functools import lru_cache
-from typing import Literal, NoReturn, TypeAlias
+from functools import lru_cache, partial
+from typing import Any, Literal, NoReturn, TypeAlias
 
 import msgspec
 
@@ -177,19 +177,38 @@ def _in_named_zone(moment: Instant, tags: str, text: str) -> Instant:
 UNREAD = "time_unread"
 
 
-def or_unread(text: str) -> Instant:
-    """As `iso`; a text that is in none of its spellings is a time that can't be read.
+def or_unread(written: Any, read: Callable[[Any], Instant] = iso) -> Instant:
+    """What `read` makes of what stands in the place of a time, or else a time that can't be read.
 
-    Raises `BadValue(BAD_TIME)` for a date that never was.
+    For every record: none is lost for its time. `written` is whatever an export holds there: a
+    text, a number, None where the field is missing.
     """
     try:
-        return iso(text)
+        return unread("") if written is None or written == "" else read(written)
+    except BadValue as bad:
+        if bad.reason is not Reason.BAD_TIME:
+            raise
+    return unread(str(written))
+
+
+def of_position(written: str) -> Instant:
+    """As `iso`, for a position or a measured value; a text in no spelling of a time is unread.
+
+    Raises `BadValue(BAD_TIME)` for a date that never was: such a position is a fault of its device.
+    """
+    try:
+        return iso(written)
     except BadValue:
-        plain = _plain(text)
+        plain = _plain(written)
         bare = tagged["time"] if (tagged := _TAGGED.fullmatch(plain)) else plain
         if _ISO.fullmatch(bare) or _BASIC.fullmatch(bare):
             raise
-    return unread(text)
+    return unread(written)
+
+
+def epoch_or_unread(written: Any, unit: Unit) -> Instant:
+    """As `or_unread`, of a number since an epoch."""
+    return or_unread(written, partial(epoch, unit=unit))
 
 
 def _from_match(found: re.Match[str], text: str) -> Instant:
@@ -336,7 +355,12 @@ def _abbreviations(zone: tzinfo) -> frozenset[str]:
 
 
 def utc_text(moment: Instant) -> str | None:
-    """The moment in RFC 3339, as `ended_at` and its like are given; None where it has none."""
+    """The moment in RFC 3339, as `ended_at` and its like are given.
+
+    What can't be read stays as it is written; None where there is nothing, or no moment.
+    """
+    if moment.flag == UNREAD:
+        return moment.text or None
     at = settled(moment).at
     return None if at is None else at.isoformat().replace("+00:00", "Z")
 

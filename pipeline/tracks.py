@@ -66,6 +66,13 @@ def time(written: str | None) -> Instant | None:
     that never was; what can't be read is flagged so."""
     if written is None or written.casefold() in _NOT_A_TIME:
         return None
+    return timestamps.of_position(written)
+
+
+def when(written: str | None) -> Instant | None:
+    """As `time`, for what is more than a position: a date that never was is unread, too."""
+    if written is None or written.casefold() in _NOT_A_TIME:
+        return None
     return timestamps.or_unread(written)
 
 

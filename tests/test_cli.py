@@ -149,7 +149,7 @@ def test_dry_run_accounts_for_the_sample(away: Path) -> None:
     assert (run["seen"], run["duplicate"], run["quarantined"]) == (165, 1, 3)
     assert {f["disposition"] for f in run["files"]} == {"handled", "unknown", "ignored"}
     codes = [code for f in run["files"] for code in f["quarantined"]]
-    assert sorted(codes) == ["bad_time", "place_out_of_range", "ragged_row"]
+    assert sorted(codes) == ["missing_field", "place_out_of_range", "ragged_row"]
     assert not (away / "data").exists()
 
 
@@ -231,7 +231,7 @@ def test_what_is_told_of_an_import(
     assert told["records"] == {"seen": 165, "loaded": 161, "duplicate": 1, "quarantined": 3}
     assert told["dispositions"] == {"handled": 7, "ignored": 1, "unknown": 1}
     assert {q["code"] for q in told["quarantine"]} == {
-        "bad_time", "place_out_of_range", "ragged_row",
+        "missing_field", "place_out_of_range", "ragged_row",
     }  # fmt: skip
     second = json.loads(cli.invoke(app, ["receipt", str(again["id"]), "--json"]).stdout)
     assert (second["state"], second["duplicate_of"]) == ("duplicate", str(job["id"]))

@@ -39,9 +39,17 @@ Proven = Callable[[dict[str, Any]], set[str]]
 cli = CliRunner()
 
 
+def broken(title: str) -> dict[str, Any]:
+    """A visit without an address."""
+    number = int(title.split()[1])
+    return {"url": None, "title": title, "time_usec": 1_684_000_000_000_000 + number}
+
+
 def history(*times: object) -> bytes:
     rows = [
-        {"url": f"https://example.org/{n}", "title": f"Page {n}", "time_usec": time}
+        broken(time)
+        if isinstance(time, str)
+        else {"url": f"https://example.org/{n}", "title": f"Page {n}", "time_usec": time}
         for n, time in enumerate(times)
     ]
     return json.dumps({"Browser History": rows}, indent=1).encode()
@@ -54,7 +62,7 @@ HISTORY = "Takeout/Chrome/BrowserHistory.json"
 
 @pytest.fixture
 def job(imported: Imported) -> dict[str, Any]:
-    """Twenty good visits, and a hundred with a broken date."""
+    """Twenty good visits, and a hundred without an address."""
     made = imported(ANA, "history.zip", zipped({HISTORY: history(*GOOD, *BROKEN)}))
     assert counts(made) == (120, 20, 0, 100)
     return made
@@ -62,16 +70,13 @@ def job(imported: Imported) -> dict[str, Any]:
 
 @pytest.fixture
 def mended_rule(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """The format learns to read `broken N`."""
+    """The format learns to read visits without an address."""
 
     def mend() -> None:
         old = formats.format_named("google.chrome_history")
 
         def record(item: RawRecord, member: Any) -> Any:
-            time = item.value["time_usec"]
-            if isinstance(time, str):
-                time = 1_684_000_000_000_000 + int(time.split()[1])
-            value = {**item.value, "time_usec": time}
+            value = {**item.value, "url": item.value["url"] or "https://example.org/unknown"}
             return old.record(RawRecord(value, item.offset, item.length), member)
 
         new = msgspec.structs.replace(old, record=record)
@@ -117,7 +122,7 @@ def test_what_is_good_now_loads_once(
 ) -> None:  # fmt: skip
     assert proven(job) == set()
     mended_rule()
-    choice = desk.Choice(code="bad_time")
+    choice = desk.Choice(code="missing_field")
     found = desk.retry(run, job["user_id"], choice)
     assert found == desk.Retried(tried=100, loaded=100)
     assert counts(database.job(job["id"])) == (120, 120, 0, 0)
@@ -165,7 +170,7 @@ def test_what_came_in_meanwhile_is_a_duplicate(
     mended_rule()
     other = imported(ANA, "again.zip", zipped({HISTORY: history(*GOOD, *BROKEN) + b"\n"}))
     assert counts(other) == (120, 100, 20, 0)
-    found = desk.retry(run, job["user_id"], desk.Choice(code="bad_time"))
+    found = desk.retry(run, job["user_id"], desk.Choice(code="missing_field"))
     assert found == desk.Retried(tried=100, duplicate=100)
     assert counts(database.job(job["id"])) == (120, 20, 100, 0)
     assert [proven(j) for j in (job, other)] == [set(), set()]
@@ -174,24 +179,24 @@ def test_what_came_in_meanwhile_is_a_duplicate(
 def test_a_retried_document_gets_its_vectors(
     run: Runtime, imported: Imported, database: Database, proven: Proven
 ) -> None:
-    def activity(n: int, time: str) -> dict[str, Any]:
-        title = f"Searched for lamp {n}"
+    def activity(n: int) -> dict[str, Any]:
+        title, time = f"Searched for lamp {n}", f"2023-05-0{n}T10:00:00Z"
         return {"header": "Search", "title": title, "time": time, "products": ["Search"]}
 
-    sound = [activity(n, f"2023-05-0{n}T10:00:00Z") for n in range(1, 4)]
-    data = json.dumps([*sound, activity(4, "2023-02-30T10:00:00Z")], indent=1).encode()
+    sound = [activity(n) for n in range(1, 4)]
+    data = json.dumps([*sound, {**activity(4), "title": None}], indent=1).encode()
     path = "Takeout/My Activity/Search/MyActivity.json"
     job = imported(ANA, "activity.zip", zipped({path: data}))
     assert counts(job) == (4, 3, 0, 1)
     assert database.one("SELECT count(*) FROM vectors.embeddings") == 3
     number = database.one("SELECT id FROM imports.quarantine")
-    mended = json.dumps(activity(4, "2023-02-28T10:00:00Z")).encode()
+    mended = json.dumps(activity(4)).encode()
     assert desk.mend(run, job["user_id"], number, mended) == desk.Retried(tried=1, loaded=1)
     assert database.one("SELECT count(*) FROM vectors.embeddings") == 4
     assert proven(job) == set()
     (row,) = database.rows("SELECT * FROM imports.quarantine")
     assert (row["status"], row["mended"]) == ("loaded", mended)
-    assert b"2023-02-30" in row["raw"]
+    assert b"null" in row["raw"]
     with pytest.raises(PermanentError, match="not open"):
         desk.mend(run, job["user_id"], number, mended)
 
@@ -200,7 +205,7 @@ def test_a_cut_record_is_read_from_the_original(
     run: Runtime, imported: Imported, database: Database, proven: Proven,
     mended_rule: Callable[[], None],
 ) -> None:  # fmt: skip
-    visit = {"url": "https://example.org/long", "title": "x" * 1_100_000, "time_usec": "broken 1"}
+    visit = {**broken("broken 1"), "title": "x" * 1_100_000}
     data = json.dumps({"Browser History": [visit]}).encode()
     job = imported(ANA, "long.zip", zipped({HISTORY: data}))
     assert database.one("SELECT length(raw) FROM imports.quarantine") == 1024 * 1024
@@ -245,7 +250,7 @@ def test_discarded_records_are_kept_and_counted(
     assert (row["id"], row["reason"]) == (number, "a test")
     assert proven(job) == set()
     mended_rule()
-    assert desk.retry(run, job["user_id"], desk.Choice(code="bad_time")).loaded == 99
+    assert desk.retry(run, job["user_id"], desk.Choice(code="missing_field")).loaded == 99
     assert counts(database.job(job["id"])) == (120, 119, 0, 1)
     kinds = [e["kind"] for e in database.rows("SELECT kind FROM imports.events ORDER BY id")]
     assert {"discarded", "quarantine_retried"} <= set(kinds)
@@ -308,7 +313,7 @@ def test_the_child_is_bounded(
     mended_rule()
     mark = tmp_path / "bounded"
     run.options = msgspec.structs.replace(run.options, bound=mark.touch)
-    assert desk.retry(run, job["user_id"], desk.Choice(code="bad_time")).loaded == 100
+    assert desk.retry(run, job["user_id"], desk.Choice(code="missing_field")).loaded == 100
     assert mark.exists()
 
 
@@ -351,7 +356,7 @@ def test_an_alert_is_written_once_and_shown_until_it_is_dealt_with(
         desk.discard(run, job["user_id"], desk.Choice(id=number), "looked at")
     assert json.loads(cli.invoke(app, ["jobs", "--json"]).stdout)[0]["alert"].startswith("98 of ")
     mended_rule()
-    assert desk.retry(run, job["user_id"], desk.Choice(code="bad_time")).loaded == 98
+    assert desk.retry(run, job["user_id"], desk.Choice(code="missing_field")).loaded == 98
     assert json.loads(cli.invoke(app, ["status", "--json"]).stdout)["jobs"][0]["alert"] is None
     assert "ALERT" not in cli.invoke(app, ["receipt", short]).stdout
     assert alerts(database) == [alert]
@@ -432,7 +437,7 @@ def test_a_mended_rule_by_the_commands_alone(
     assert (group["records"], group["category"]) == (100, "permanent")
     assert told("receipt", short)["records"]["quarantined"] == 100
     mended_rule()
-    found = told("quarantine", "retry", "--code", "bad_time")
+    found = told("quarantine", "retry", "--code", "missing_field")
     assert (found["tried"], found["loaded"], found["still_bad"]) == (100, 100, 0)
     for _ in range(2):
         made = told("receipt", short)
@@ -440,12 +445,12 @@ def test_a_mended_rule_by_the_commands_alone(
         assert made["records"] == {"seen": 120, "loaded": 120, "duplicate": 0, "quarantined": 0}
         assert made["quarantine"] == told("quarantine", "list") == []
         assert all(finding["ok"] for finding in told("verify", short))
-        assert told("quarantine", "retry", "--code", "bad_time")["tried"] == 0
+        assert told("quarantine", "retry", "--code", "missing_field")["tried"] == 0
 
 
 def test_the_verbs(here: Settings, job: dict[str, Any], mended_rule: Callable[[], None]) -> None:
     (group,) = json.loads(cli.invoke(app, ["quarantine", "list", "--json"]).stdout)
-    assert (group["code"], group["records"]) == ("bad_time", 100)
+    assert (group["code"], group["records"]) == ("missing_field", 100)
     listed = json.loads(cli.invoke(app, ["quarantine", "list", "--all", "--json"]).stdout)
     assert (group["first_id"], group["first_locator"]) == (listed[0]["id"], listed[0]["locator"])
     assert f" {group['first_locator']} " in cli.invoke(app, ["quarantine", "list"]).stdout
@@ -453,7 +458,7 @@ def test_the_verbs(here: Settings, job: dict[str, Any], mended_rule: Callable[[]
     result = cli.invoke(app, ["quarantine", "discard", "--id", str(numbers[0]), "--reason", "x"])
     assert (result.exit_code, result.stderr) == (0, "1 records were discarded\n")
     mended_rule()
-    retry = ["quarantine", "retry", "--code", "bad_time", "--json"]
+    retry = ["quarantine", "retry", "--code", "missing_field", "--json"]
     assert json.loads(cli.invoke(app, retry).stdout)["loaded"] == 99
     assert json.loads(cli.invoke(app, retry).stdout)["tried"] == 0
     assert cli.invoke(app, ["quarantine", "retry"]).exit_code == 2
@@ -469,9 +474,10 @@ def test_export_is_recorded(here: Settings, job: dict[str, Any], database: Datab
 
 @pytest.fixture
 def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An editor that mends the date; its path has a blank, and a shell would choke on it."""
+    """An editor that mends the address; its path has a blank, and a shell would choke on it."""
     script = tmp_path / "my editor; exit 1"
-    script.write_text('#!/bin/sh\nsed -i \'s/"broken 0"/1683000000000000/\' "$1"\n')
+    mend = """grep -q '"broken 0"' "$1" || exit 0; sed -i 's/"url": null/"url": "x:y"/' "$1"\n"""
+    script.write_text(f"#!/bin/sh\n{mend}")
     script.chmod(0o755)
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.setenv("EDITOR", f"'{script}'")

@@ -236,10 +236,7 @@ def test_a_zone_in_brackets(text: str, at: str, flag: str | None) -> None:
 
 @given(st.text(max_size=40))
 def test_a_text_that_is_no_time_costs_no_more_than_the_time(text: str) -> None:
-    try:
-        moment = timestamps.or_unread(text)
-    except timestamps.BadValue:
-        return  # a date that never was
+    moment = timestamps.or_unread(text)
     assert moment.text == text and (moment.at is None) == (
         moment.flag in (timestamps.UNREAD, "out_of_range")
     )

@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline import places, timestamps, tracks, units, xml_tree
+from pipeline import places, rows, timestamps, tracks, units, xml_tree
 from pipeline.fields import StableNames
 from pipeline.format import Format
 from pipeline.readers.xml_elements import XmlElements
@@ -87,13 +87,14 @@ def to_outcomes(item: RawRecord, member: Member) -> Outcome | Iterator[Outcome]:
 
 def _record(element: Element) -> Outcome:
     fields = element.attributes
-    kind, started, ended = fields["type"], fields["startDate"], fields["endDate"]
+    kind = fields["type"]
+    started, ended = fields.get("startDate", ""), fields.get("endDate", "")
     written, unit = fields.get("value", ""), fields.get("unit")
-    time = timestamps.spaced(started)
-    until = time if ended == started else timestamps.spaced(ended)
     identity = (kind, fields["sourceName"], started, ended, written, unit or "")
     if unit is None:
-        return _category(element, identity, time, until)
+        return _category(element, identity, _moment(started), _moment(ended))
+    time = timestamps.spaced(started)
+    until = time if ended == started else timestamps.spaced(ended)
     name, value, ours = _measured(kind, written, unit)
     return Metric(
         source=_NAME,
@@ -141,9 +142,13 @@ def _category(element: Element, identity: tuple[str, ...], time: Instant, until:
     )
 
 
+def _moment(written: str) -> Instant:
+    return timestamps.or_unread(written, timestamps.spaced)
+
+
 def _ended(time: Instant, until: Instant) -> dict[str, Any]:
     if time.at is None or until.at is None:
-        return {"ended_at": until.text}
+        return {"ended_at": until.text} if until.text else {}
     return tracks.lasting(time, until)
 
 
@@ -158,8 +163,9 @@ def _metadata(element: Element, taken: frozenset[str]) -> dict[str, Any]:
 
 def _workout(element: Element) -> Iterator[Outcome]:
     fields = element.attributes
-    kind, started, ended = fields["workoutActivityType"], fields["startDate"], fields["endDate"]
-    time, until = timestamps.spaced(started), timestamps.spaced(ended)
+    kind = fields["workoutActivityType"]
+    started, ended = fields.get("startDate", ""), fields.get("endDate", "")
+    time, until = _moment(started), _moment(ended)
     files = [file for route in element.all("WorkoutRoute") for file in route.all("FileReference")]
     said: dict[str, Any] = {
         **_ended(time, until),
@@ -224,13 +230,13 @@ def _point(fields: Mapping[str, str]) -> Point:
 
 def _summary(element: Element) -> Record:
     """A day's rings: what was done of them grows until the day is over."""
-    day = element.attributes["dateComponents"]
+    day = element.attributes.get("dateComponents", "")
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.SUMMARY,
-        identity=("ActivitySummary", day),
-        time=timestamps.iso(day),
+        identity=("ActivitySummary", day, *rows.apart(day, element.attributes)),
+        time=timestamps.or_unread(day),
         title="ActivitySummary",
         metadata=_metadata(element, frozenset({"dateComponents"})),
         mutable=True,
@@ -257,7 +263,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Apple Health (export.xml)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.xml",),
     looks_like=_looks_like,

@@ -10,9 +10,7 @@ from pipeline import plays, tables, timestamps
 from pipeline.fields import text
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
-from schemas.errors import BadValue
 from schemas.files import Head, Member
-from schemas.reasons import Reason
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
 
@@ -35,13 +33,11 @@ def to_record(item: RawRecord, member: Member) -> Record:
     """One event, by its times and what was played."""
     row: dict[str, str] = item.value
     started, ended = row.get(_START, "").strip(), row.get(_END, "").strip()
-    if not (started or ended):
-        raise BadValue(Reason.MISSING_FIELD, "neither a start nor an end")
     said = tables.said(row, _NAMES)
     title = said.get("track") or row.get("Content Name", "").strip() or None
     played = row.get("Play Duration Milliseconds", "").strip()
     lasted = plays.played_ms(played, "Play Duration Milliseconds") if played else None
-    time = timestamps.iso(started or ended)
+    time = timestamps.or_unread(started or ended)
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -59,8 +55,10 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _end(written: str) -> dict[str, str]:
-    end = timestamps.settled(timestamps.iso(written)) if written else None
-    return {"ended_at": end.at.isoformat()} if end is not None and end.at is not None else {}
+    end = timestamps.settled(timestamps.or_unread(written)) if written else None
+    if end is None or end.flag == timestamps.UNREAD:
+        return {"ended_at": written} if written else {}
+    return {"ended_at": end.at.isoformat()} if end.at is not None else {}
 
 
 def _looks_like(head: Head) -> bool:

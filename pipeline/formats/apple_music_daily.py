@@ -5,7 +5,7 @@ What was played how often on a day, to be told from single plays, which another 
 
 from __future__ import annotations
 
-from pipeline import tables, timestamps
+from pipeline import rows, tables, timestamps
 from pipeline.fields import text
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
@@ -32,8 +32,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.SUMMARY,
-        identity=(day, row["Hours"], what),
-        time=timestamps.iso(day),
+        identity=(day, row["Hours"], what, *rows.apart(day, row)),
+        time=timestamps.or_unread(day),
         title=what,
         metadata={"plays": int(count), "hours": row["Hours"], **tables.rest(row, _TAKEN)},
         mutable=True,

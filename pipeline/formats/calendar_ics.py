@@ -107,9 +107,9 @@ class _Times:
         self.flags: set[str] = set()
 
     def first(self, *names: str) -> Instant | None:
-        """The first of these times that there is. Raises `BadValue(BAD_TIME)`."""
+        """The first of these times that there is."""
         line = next((line for name in names if (line := self._found.first(name))), None)
-        return self._instant(line) if line else None
+        return timestamps.or_unread(line.value, lambda _: self._instant(line)) if line else None
 
     def text(self, name: str) -> str | None:
         """A time in RFC 3339, a date as a date; None, and a flag, where it is not understood."""

@@ -111,7 +111,7 @@ def _message(
 
 def _moment(fields: Mapping[str, Any]) -> Instant | None:
     created = fields.get("create_time")
-    return timestamps.epoch(created, "s") if created else None
+    return timestamps.epoch_or_unread(created, "s") if created else None
 
 
 def _words(message: Mapping[str, Any]) -> str:
@@ -160,7 +160,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="ChatGPT: conversations",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import browser_visits, timestamps
+from pipeline.fields import as_written
 from pipeline.format import Format
 from pipeline.readers.sqlite_tables import SqliteTable
 from schemas.files import Head, Member
@@ -20,13 +21,15 @@ _NAME = "chromium.history"
 def to_record(item: RawRecord, member: Member) -> Record:
     """One visit."""
     row: dict[str, Any] = item.value
-    when, lasted = row["visit_time"], row.get("visit_duration")
+    when, lasted = row.get("visit_time"), row.get("visit_duration")
     said = {
         "transition": row.get("transition"),
         "duration_s": lasted / 1_000_000 if isinstance(lasted, int) and lasted > 0 else None,
     }
-    time = timestamps.epoch(when, "webkit")
-    return browser_visits.visit(_NAME, item.around["urls"], time, str(when), said)
+    time = timestamps.epoch_or_unread(when, "webkit")
+    return browser_visits.visit(
+        _NAME, item.around["urls"], time, as_written(row, "visit_time"), said
+    )
 
 
 def _looks_like(head: Head) -> bool:
@@ -36,7 +39,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Visited pages from Chrome, Edge, Brave (History)",
-    version=1,
+    version=2,
     data_type=DataType.BROWSER,
     paths=(r"(?s:.+)",),
     looks_like=_looks_like,

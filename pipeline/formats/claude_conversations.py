@@ -48,7 +48,7 @@ def _conversation(number: str, fields: Mapping[str, Any]) -> Record:
         source=_NAME,
         record_type=RecordType.CONVERSATION,
         identity=(_SERVICE, number),
-        time=timestamps.iso(text(fields, "created_at")),
+        time=timestamps.or_unread(fields.get("created_at")),
         title=title,
         content=optional_text(fields, "summary") or None,
         metadata=chats.kept(
@@ -100,7 +100,7 @@ def _message(conversation: str, name: str, fields: Mapping[str, Any], *, shown: 
         source=_NAME,
         record_type=RecordType.MESSAGE,
         identity=(_SERVICE, conversation, name),
-        time=timestamps.iso(text(fields, "created_at")),
+        time=timestamps.or_unread(fields.get("created_at")),
         content="\n\n".join(said) or optional_text(fields, "text") or None,
         metadata=chats.kept(metadata),
         related=related,

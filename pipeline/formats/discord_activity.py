@@ -12,7 +12,7 @@ import msgspec
 import orjson
 
 from pipeline import chats, peek, rows, timestamps
-from pipeline.fields import text
+from pipeline.fields import as_written, text
 from pipeline.format import Format
 from pipeline.readers.ndjson import Ndjson
 from schemas.errors import BadValue
@@ -38,7 +38,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.ACTIVITY,
         identity=("discord", text(fields, "event_id")),
-        time=_instant(text(fields, "timestamp")),
+        time=_instant(as_written(fields, "timestamp")),
         title=text(fields, "event_type"),
         metadata=chats.rest(fields, _TAKEN),
     )
@@ -56,7 +56,7 @@ def _guess(fields: dict[str, Any]) -> Record:
 
 
 def _instant(written: str) -> Instant:
-    return msgspec.structs.replace(timestamps.iso(written.strip('"')), text=written)
+    return msgspec.structs.replace(timestamps.or_unread(written.strip('"')), text=written)
 
 
 def _looks_like(head: Head) -> int:
@@ -74,7 +74,7 @@ def _is_event(line: bytes) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Discord: activity events",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from pipeline import chats, discord, peek, timestamps
-from pipeline.fields import optional_text, text
+from pipeline.fields import as_written, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.files import Head, Member
@@ -72,7 +72,7 @@ def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
     ended = optional_text(fields, "callEndedTimestamp")
     reference = fields.get("reference") or {}
     reply = reference.get("messageId")
-    written = text(fields, "timestamp")
+    written = as_written(fields, "timestamp")
     time, unread = chats.dated(partial(timestamps.iso, written), written)
     metadata = {
         "sender": _person(fields.get("author") or {}),
@@ -85,7 +85,7 @@ def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
         "reactions": [one for each in fields.get("reactions") or () for one in _reactions(each)],
         "people": [person for one in fields.get("mentions") or () if (person := _person(one))],
         "edited_at": optional_text(fields, "timestampEdited"),
-        "ended_at": timestamps.utc_text(timestamps.iso(ended)) if ended else None,
+        "ended_at": timestamps.utc_text(timestamps.or_unread(ended)) if ended else None,
         **chats.rest(fields, _TAKEN),
         **unread,
     }

@@ -68,7 +68,9 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
         mutable=True,
     )
     for ordinal, blob in enumerate(files, 1):
-        yield _attachment(blob, ordinal, identity, time)
+        yield _attachment(
+            blob, ordinal, identity, timestamps.or_unread(created) if created else None
+        )
 
 
 def _instant(written: str | None, flags: list[str]) -> Instant | None:

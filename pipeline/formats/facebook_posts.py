@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline import chats, meta, peek, timestamps
-from pipeline.fields import optional_text
+from pipeline.fields import as_written, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from pipeline.text import mend_meta
@@ -27,7 +27,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     """One post, or one reaction to another's."""
     raw: dict[str, Any] = item.value
     said = mend_meta(raw)
-    written = chats.key(raw, "timestamp")
+    written = as_written(raw, "timestamp")
     reaction = _reaction(said)
     kind = RecordType.REACTION if reaction else RecordType.POST
     return Record(
@@ -35,7 +35,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=kind,
         identity=(_SERVICE, kind.value, written, *_words(raw)),
-        time=meta.moment(raw["timestamp"]),
+        time=meta.moment(raw["timestamp"]) if written else timestamps.unread(""),
         title=optional_text(said, "title"),
         content=_post(said),
         metadata=chats.kept({"reaction": reaction, **_metadata(said)}),

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pipeline import bookmarks, browser_visits, timestamps
-from pipeline.fields import StableNames
+from pipeline.fields import StableNames, as_written
 from pipeline.format import Format
 from pipeline.readers.sqlite_tables import SqliteTable
 from schemas.files import Head, Member
@@ -46,9 +46,9 @@ def to_records(item: RawRecord, member: Member) -> Iterable[Record]:
 
 
 def _visit(row: dict[str, Any], page: dict[str, Any] | None) -> Record:
-    when = row["visit_date"]
     said = {"visit_type": row.get("visit_type")}
-    return browser_visits.visit(_NAME, page, timestamps.epoch(when, "us"), str(when), said)
+    time = timestamps.epoch_or_unread(row.get("visit_date"), "us")
+    return browser_visits.visit(_NAME, page, time, as_written(row, "visit_date"), said)
 
 
 def _bookmark(

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import fitbit, peek, takeout
-from pipeline.fields import optional_number, optional_text, text
+from pipeline import fitbit, peek, takeout, timestamps
+from pipeline.fields import optional_number, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -32,7 +32,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.WORKOUT,
         identity=("fitbit", str(fields["logId"])),
-        time=fitbit.time(text(fields, "startTime")),
+        time=timestamps.or_unread(fields.get("startTime"), fitbit.time),
         title=name,
         metadata=takeout.kept(
             {
@@ -54,7 +54,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Workouts of Fitbit",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from pipeline import fitbit, peek, takeout, timestamps
-from pipeline.fields import optional_number, optional_text, text
+from pipeline.fields import as_written, optional_number, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.errors import BadValue
@@ -32,18 +32,18 @@ _TAKEN = frozenset({"startTime", "endTime", "duration", "levels"})
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
     """A sleep, then its stages."""
     fields: dict[str, Any] = item.value
-    written, ended = text(fields, "startTime"), optional_text(fields, "endTime")
+    written, ended = as_written(fields, "startTime"), optional_text(fields, "endTime")
     length = optional_number(fields, "duration")
     levels = fields.get("levels") or {}
     stages = levels.get("data") or []
     other = [stage for stage in stages if stage.get("level") not in _STAGES]
-    end = fitbit.time(ended) if ended else None
+    end = timestamps.or_unread(ended, fitbit.time) if ended else None
     yield Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.SLEEP,
         identity=("fitbit", str(fields["logId"])),
-        time=fitbit.time(written),
+        time=timestamps.or_unread(written, fitbit.time),
         title="sleep",
         metadata=takeout.kept(
             {
@@ -66,7 +66,9 @@ def _stage(stage: dict[str, Any]) -> Outcome:
         time = fitbit.time(written)
     except BadValue as bad:
         return Rejection(reason=bad.reason, detail=bad.detail)
-    if length is None or not 0 <= length < 1_000_000 or time.at is None:
+    if time.at is None:
+        return Rejection(reason=Reason.BAD_TIME, detail="a stage of sleep without a time")
+    if length is None or not 0 <= length < 1_000_000:
         return Rejection(reason=Reason.BAD_NUMBER, detail="a stage of sleep without a length")
     until = msgspec.structs.replace(time, at=time.at + timedelta(seconds=length))
     return Metric(
@@ -89,7 +91,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Sleep, from Fitbit",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -15,7 +15,7 @@ from pipeline.readers.json_items import JsonItems
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
-from schemas.records import DataType, RawRecord, Record
+from schemas.records import DataType, Instant, RawRecord, Record
 from schemas.vocabulary import RecordType
 
 _NAME = "foursquare.checkins"
@@ -26,21 +26,25 @@ _NAMES = StableNames()
 def to_record(item: RawRecord, member: Member) -> Record:
     """One check-in, by its id."""
     fields: dict[str, Any] = item.value
-    written, venue = fields["createdAt"], fields["venue"]
+    written, venue = fields.get("createdAt"), fields["venue"]
     place = {k: v for k in ("name", "id") if isinstance(v := venue.get(k), str) and v}
     if not place:
         raise BadValue(Reason.MISSING_FIELD, "a venue without a name or an id")
-    number = isinstance(written, int | float)
     details = {_NAMES[k]: v for k, v in fields.items() if k not in _NEEDED}
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.PLACE_VISIT,
         identity=("checkin", text(fields, "id")),
-        time=timestamps.epoch(written, "s") if number else timestamps.iso(written),
+        time=timestamps.or_unread(written, _moment),
         title=place.get("name"),
         metadata={"place": place, "venue": venue, **({"details": details} if details else {})},
     )
+
+
+def _moment(written: Any) -> Instant:
+    number = isinstance(written, int | float)
+    return timestamps.epoch(written, "s") if number else timestamps.iso(written)
 
 
 def _looks_like(head: Head) -> bool:
@@ -51,7 +55,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Check-ins of Foursquare and Swarm",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -25,7 +25,7 @@ _TAKEN = frozenset(
 def to_record(item: RawRecord, member: Member) -> Record:
     """One use of the account. Rows that are the same in all that tells them apart are one."""
     row: dict[str, str] = item.value
-    written = tables.cell(row, "Activity Timestamp")
+    written = tables.cells(row, "Activity Timestamp")
     product = tables.cells(row, "Product Name")
     return Record(
         data_type=DataType.ACTIVITY,

@@ -24,14 +24,15 @@ def to_record(item: RawRecord, member: Member) -> Record:
     """One value of one field, with when it was used: the first time is the record's."""
     fields: dict[str, Any] = item.value
     name, value = text(fields, "name"), text(fields, "value")
-    used = [timestamps.epoch(when, "webkit") for when in fields.get("usage_timestamp") or ()]
+    times = fields.get("usage_timestamp") or ()
+    used = [timestamps.epoch_or_unread(when, "webkit") for when in times]
     known = sorted((at for at in used if at.at), key=lambda at: at.at or UNDATED)
     return Record(
         data_type=DataType.BROWSER,
         source=_NAME,
         record_type=RecordType.LIST_ITEM,
         identity=(_KEY, name, value),
-        time=known[0] if known else None,
+        time=next(iter(known or used), None),
         title=name,
         content=value or None,
         metadata={"list": _KEY, "used_at": [at.at.isoformat() for at in known if at.at]},
@@ -46,7 +47,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="What Chrome fills into forms (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.BROWSER,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import peek, timestamps
-from pipeline.fields import optional_text, text
+from pipeline.fields import as_written, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.errors import BadValue
@@ -30,7 +30,7 @@ _UNKNOWN = ("0", "")
 def to_record(item: RawRecord, member: Member) -> Record:
     """One visit. Titles change between exports; the moment and the address do not."""
     fields: dict[str, Any] = item.value
-    when, url = str(fields.get("time_usec", "")), text(fields, "url")
+    when, url = as_written(fields, "time_usec"), text(fields, "url")
     if not url:
         raise BadValue(Reason.MISSING_FIELD, "'url' is empty")
     return Record(
@@ -38,7 +38,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.VISIT,
         identity=(when, url),
-        time=None if when in _UNKNOWN else timestamps.epoch(fields["time_usec"], "us"),
+        time=None if when in _UNKNOWN else timestamps.epoch_or_unread(fields["time_usec"], "us"),
         title=optional_text(fields, "title"),
         metadata={k: v for k, v in fields.items() if k not in _TAKEN},
     )
@@ -52,7 +52,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Visited pages from Chrome (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.BROWSER,
     paths=(r"(.+/)?(Browser ?History|History|Verlauf)\.json", r"(.+/)?Chrome/[^/]+\.json"),
     looks_like=_looks_like,

@@ -26,7 +26,9 @@ def to_record(item: RawRecord, member: Member) -> Record:
     fields: dict[str, Any] = item.value
     changed = _time(fields, "last_modified")
     said = {name: value for name, value in fields.items() if name not in _TAKEN}
-    if changed is not None and changed.at is not None:
+    if changed is not None and changed.flag == timestamps.UNREAD:
+        said["updated_at"] = changed.text
+    elif changed is not None and changed.at is not None:
         said["updated_at"] = changed.at.isoformat()
     return Record(
         data_type=DataType.BROWSER,
@@ -42,7 +44,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 def _time(fields: dict[str, Any], name: str) -> Instant | None:
     value = fields.get(name)
-    return timestamps.epoch(value, "webkit") if value not in (None, 0, "0", "") else None
+    return timestamps.epoch_or_unread(value, "webkit") if value not in (None, 0, "0", "") else None
 
 
 def _looks_like(head: Head) -> bool:
@@ -52,7 +54,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Chrome's search engines (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.BROWSER,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -10,16 +10,15 @@ sums that are known are in `_NAMES` (Dutch: endurain-project/endurain#96), the r
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import peek, tables, timestamps, tracks
+from pipeline import peek, rows, tables, timestamps, tracks
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
-from schemas.errors import BadValue
 from schemas.files import Head, Member
-from schemas.reasons import Reason
-from schemas.records import DataType, Instant, RawRecord, Record
+from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
 
 _NAME = "google.fit_daily"
@@ -44,47 +43,50 @@ _KNOWN = frozenset(
 def to_record(item: RawRecord, member: Member) -> Record:
     """The sums of a day, or of a part of it."""
     row: dict[str, str] = item.value
-    start, end, day = _times(row)
-    day = day or PurePosixPath(member.path).stem
-    if not _DAY.fullmatch(day):
-        raise BadValue(Reason.BAD_TIME, "neither a date in the row nor one in the file's name")
+    columns = _columns(row)
+    start, end, day = (row.get(name, "") for name in columns)
+    day = day or _day_of(member.path)
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.SUMMARY,
-        identity=("google fit", day, start),
-        time=timestamps.iso(f"{day}T{start}" if start else day),
-        title=f"Google Fit {day}",
-        metadata={**_ended(day, start, end), **_numbers(row)},
+        identity=("google fit", day, start, *rows.apart(day, row)),
+        time=timestamps.or_unread(f"{day}T{start}" if start else day),
+        title=f"Google Fit {day}".rstrip(),
+        metadata={**_ended(day, start, end), **_numbers(row, columns)},
         mutable=True,
     )
 
 
-def _times(row: dict[str, str]) -> tuple[str, str, str]:
-    """The clocks and the date of a row: by their names, or where they stand in any language."""
+def _columns(row: dict[str, str]) -> tuple[str, str, str]:
+    """The columns of the clocks and the date: by name, or where they stand in any language."""
     if _START in row or "Date" in row:
-        return row.get(_START, ""), row.get(_END, ""), row.get("Date", "")
-    first, second = [*row.values(), "", ""][:2]
-    if _DAY.fullmatch(first):
-        return "", "", first
-    return first, second, ""
+        return _START, _END, "Date"
+    first, second = [*row, "", ""][:2]
+    clocks = any(_CLOCK.fullmatch(row.get(name, "")) for name in (first, second))
+    return (first, second, "") if clocks else ("", "", first)
+
+
+def _day_of(path: str) -> str:
+    """The date that a file is called after; empty where it has another name."""
+    name = PurePosixPath(path).stem
+    return name if _DAY.fullmatch(name) else ""
 
 
 def _ended(day: str, start: str, end: str) -> dict[str, str]:
     """When a part of a day ended; midnight is the next day's, which the file doesn't say."""
     if not end or end[:5] <= start[:5]:
         return {}
-    moment: Instant = timestamps.iso(f"{day}T{end}")
-    found = timestamps.utc_text(moment)
+    found = timestamps.utc_text(timestamps.or_unread(f"{day}T{end}"))
     return {"ended_at": found} if found else {}
 
 
-def _numbers(row: dict[str, str]) -> dict[str, Any]:
+def _numbers(row: dict[str, str], times: Iterable[str]) -> dict[str, Any]:
     """Every cell that holds a number; distances under the shared name. Others are kept as they are,
     with a flag under the name of a measure."""
     found: dict[str, Any] = {}
     for name, cell in row.items():
-        if cell and name not in ("Date", _START, _END) and not _is_time(cell):
+        if cell and name not in times:
             ours = _NAMES.get(name) or tables.snake(name)
             if _DISTANCE.fullmatch(name):
                 ours = "distance_m"
@@ -95,10 +97,6 @@ def _numbers(row: dict[str, str]) -> dict[str, Any]:
                 if name in _NAMES or name in _KNOWN:
                     found["flags"] = [tracks.UNUSABLE]
     return found
-
-
-def _is_time(cell: str) -> bool:
-    return _CLOCK.fullmatch(cell) is not None or _DAY.fullmatch(cell) is not None
 
 
 def _looks_like(head: Head) -> int:

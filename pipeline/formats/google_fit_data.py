@@ -26,6 +26,7 @@ from schemas.vocabulary import RecordType
 _NAME = "google.fit_data"
 _SOURCE, _POINTS = "Data Source", "Data Points"
 _NUMBERS = ("intVal", "fpVal")
+_TIMES = ("startTimeNanos", "endTimeNanos")
 #: Units of the nutrients (developers.google.com/fit/datatypes/nutrition).
 _NUTRITION = "com.google.nutrition"
 _GRAMS = (
@@ -45,7 +46,6 @@ def to_metrics(item: RawRecord, member: Member) -> Iterator[Metric | Record]:
     kind, source = text(fields, "dataTypeName"), optional_text(item.around, _SOURCE) or ""
     counts = google_fit.is_canonical(kind, source)
     name, unit, scale = google_fit.KNOWN[kind] if counts else (kind, "", 1.0)
-    start, end = (timestamps.epoch(fields[f"{n}TimeNanos"], "ns") for n in ("start", "end"))
     origin = optional_text(fields, "originDataSourceId")
     texts = list(_texts(fields))
     said: dict[str, Any] = {"stream": source} | ({"origin": origin} if origin else {})
@@ -53,9 +53,13 @@ def to_metrics(item: RawRecord, member: Member) -> Iterator[Metric | Record]:
         said |= {"texts": texts}
     numbers = list(_numbers(fields, kind))
     if texts and not numbers:
+        times = (fields.get(name) for name in _TIMES)
+        start, end = (timestamps.epoch_or_unread(each, "ns") for each in times)
         yield _told(kind, source, start, end, said)
-    elif not numbers:
+        return
+    if not numbers:
         raise BadValue(Reason.BAD_SHAPE, "'fitValue' holds no number")
+    start, end = (timestamps.epoch(fields[name], "ns") for name in _TIMES)
     for behind, number, own in numbers:
         yield Metric(
             source=_NAME,
@@ -120,7 +124,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Measurements of Google Fit (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import durations, peek, takeout, timestamps
-from pipeline.fields import optional_number, optional_text, text
+from pipeline.fields import as_written, optional_number, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_whole import JsonWhole
 from schemas.files import Head, Member
@@ -23,7 +23,7 @@ _SUMS = {
 def to_record(item: RawRecord, member: Member) -> Record:
     """One session; its kind and start say which."""
     fields: dict[str, Any] = item.value
-    kind, start = text(fields, "fitnessActivity"), text(fields, "startTime")
+    kind, start = text(fields, "fitnessActivity"), as_written(fields, "startTime")
     length = optional_text(fields, "duration")
     ended = optional_text(fields, "endTime")
     return Record(
@@ -31,12 +31,12 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.SLEEP if kind == "sleep" else RecordType.WORKOUT,
         identity=(kind, start),
-        time=timestamps.iso(start),
+        time=timestamps.or_unread(start),
         title=optional_text(fields, "name") or kind.replace("_", " ").capitalize(),
         metadata=takeout.kept(
             {
                 "kind": kind,
-                "ended_at": timestamps.utc_text(timestamps.iso(ended)) if ended else None,
+                "ended_at": timestamps.utc_text(timestamps.or_unread(ended)) if ended else None,
                 "duration_s": durations.spoken(length) if length else None,
                 **_sums(fields),
                 "segments": fields.get("segment"),
@@ -65,7 +65,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Workouts and sleep of Google Fit (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline import chats, peek, takeout, timestamps
-from pipeline.fields import optional_text, text
+from pipeline.fields import as_written, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.errors import BadValue
@@ -59,7 +59,7 @@ def _event(fields: dict[str, Any]) -> Iterator[Record]:
     kind = optional_text(fields, "event_type") or ""
     group = text(fields["conversation_id"], "id")
     sender = _number(fields["sender_id"])
-    written = text(fields, "timestamp")
+    written = as_written(fields, "timestamp")
     said = (fields.get("chat_message") or {}).get("message_content")
     content = "".join(map(_segment, (said or {}).get("segment") or ())) or None
     common = {"conversation": group, "sender": {"handle": sender}, "event_type": kind}
@@ -69,7 +69,7 @@ def _event(fields: dict[str, Any]) -> Iterator[Record]:
         source=_NAME,
         record_type=RecordType.ACTIVITY if said is None else RecordType.MESSAGE,
         identity=(group, sender, written, kind, content or ""),
-        time=timestamps.epoch(written, "us"),
+        time=timestamps.epoch_or_unread(written, "us"),
         title=kind.replace("_", " ").capitalize() if said is None else None,
         content=content,
         metadata=takeout.kept({**common, "attached": attached, **chats.rest(fields, _TAKEN)}),
@@ -99,7 +99,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Hangouts (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -25,9 +25,9 @@ def to_record(item: RawRecord, member: Member) -> Record:
     fields: dict[str, Any] = item.value
     kind = text(fields, "eventType")
     if "timestamp" in fields:
-        time = timestamps.iso(fields["timestamp"])
+        time = timestamps.or_unread(fields["timestamp"])
     else:
-        time = timestamps.epoch(fields["timestampMs"], "ms")
+        time = timestamps.epoch_or_unread(fields.get("timestampMs"), "ms")
     where = [optional_text(fields, name) or "" for name in ("structureName", "deviceName")]
     own_id = optional_text(fields, "eventId")
     return Record(
@@ -62,7 +62,7 @@ def _is_event(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Events of Google Home (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

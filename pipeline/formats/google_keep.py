@@ -12,14 +12,12 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import peek, takeout, timestamps
+from pipeline import peek, rows, takeout, timestamps
 from pipeline.fields import optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_whole import JsonWhole
 from pipeline.text import html_to_text
-from schemas.errors import BadValue
 from schemas.files import Head, Member
-from schemas.reasons import Reason
 from schemas.records import DataType, Instant, RawRecord, Record
 from schemas.vocabulary import RecordType
 
@@ -42,13 +40,13 @@ def to_record(item: RawRecord, member: Member) -> Record:
     elif edited is not None:
         identity = ("edited", edited.text, title)
     else:
-        raise BadValue(Reason.MISSING_FIELD, "neither a time of creation nor one of editing")
+        identity = ("undated", *rows.apart("", fields))
     return Record(
         data_type=DataType.DOCUMENT,
         source=_NAME,
         record_type=RecordType.NOTE,
         identity=identity,
-        time=created or edited,
+        time=created or edited or timestamps.unread(""),
         title=title or None,
         content="\n".join(_lines(fields)) or "\n".join(_shared(fields)) or None,
         metadata=takeout.kept(_metadata(fields, edited)),
@@ -58,7 +56,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 def _instant(fields: dict[str, Any], name: str) -> Instant | None:
     value = fields.get(name)
-    return timestamps.epoch(value, "us") if value not in (None, 0, "0", "") else None
+    return timestamps.epoch_or_unread(value, "us") if value not in (None, 0, "0", "") else None
 
 
 def _lines(fields: dict[str, Any]) -> Iterator[str]:
@@ -111,7 +109,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Notes of Google Keep (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.DOCUMENT,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

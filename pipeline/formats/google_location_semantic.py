@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import peek, takeout, timestamps
+from pipeline import peek, rows, takeout, timestamps
 from pipeline.fields import optional_text
 from pipeline.format import Format
 from pipeline.google_timeline import e7, number, sound
@@ -53,10 +53,10 @@ def _instant(fields: dict[str, Any], name: str) -> Instant:
     """`startTimestamp` as text or as seconds, or `startTimestampMs`."""
     written = fields.get(f"{name}Timestamp")
     if written is None:
-        return timestamps.epoch(fields[f"{name}TimestampMs"], "ms")
+        return timestamps.epoch_or_unread(fields.get(f"{name}TimestampMs"), "ms")
     if isinstance(written, str) and not written.isdecimal():
-        return timestamps.iso(written)
-    return timestamps.epoch(written, "s")
+        return timestamps.or_unread(written)
+    return timestamps.epoch_or_unread(written, "s")
 
 
 def _ended(fields: dict[str, Any]) -> str | None:
@@ -84,7 +84,7 @@ def _visit(visit: dict[str, Any]) -> Record:
         data_type=DataType.LOCATION,
         source=_NAME,
         record_type=RecordType.PLACE_VISIT,
-        identity=(start.text, own_id or position),
+        identity=(start.text, own_id or position, *rows.apart(start.text, visit)),
         time=start,
         title=name,
         metadata=takeout.kept(
@@ -108,7 +108,7 @@ def _trip(way: dict[str, Any], start: Instant) -> Record:
         data_type=DataType.LOCATION,
         source=_NAME,
         record_type=RecordType.TRIP,
-        identity=(start.text,),
+        identity=(start.text, *rows.apart(start.text, way)),
         time=start,
         title=kind.replace("_", " ").lower(),
         metadata=takeout.kept(

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import google_places, peek, takeout
-from pipeline.fields import optional_number, optional_text
+from pipeline import google_places, peek, rows, takeout
+from pipeline.fields import as_written, optional_number, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
-from schemas.errors import BadValue
 from schemas.files import Head, Member
-from schemas.reasons import Reason
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
 
@@ -26,16 +24,16 @@ def to_record(item: RawRecord, member: Member) -> Record:
     """One review; a place has one of each account, so the place's address is who it is."""
     fields: dict[str, Any] = item.value
     said = fields["properties"]
-    written = optional_text(said, "date") or optional_text(said, "Published")
-    if not written:
-        raise BadValue(Reason.MISSING_FIELD, "no field 'date'")
+    written = as_written(said, "date") or as_written(said, "Published")
     place, url = google_places.of_feature(fields), google_places.url_of(fields)
     name = next((name for name in _STARS if said.get(name) is not None), _STARS[0])
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.REVIEW,
-        identity=(url,) if url else ("", written, place.get("name", "")),
+        identity=(url,)
+        if url
+        else ("", written, place.get("name", ""), *rows.apart(written, fields)),
         time=takeout.moment(written),
         title=place.get("name"),
         content=optional_text(said, "review_text_published")
@@ -65,7 +63,7 @@ def _is_review(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Reviews on Google Maps (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.(geo)?json",),
     looks_like=_looks_like,

@@ -27,8 +27,9 @@ _TAKEN = frozenset(
 def to_record(item: RawRecord, member: Member) -> Record:
     """One call."""
     row: dict[str, str] = item.value
-    written = tables.cell(row, *_STARTS)
-    started = tables.in_utc(written) if row.get(_STARTS[1]) else takeout.moment(written)
+    written = tables.cells(row, *_STARTS)
+    read = tables.in_utc if row.get(_STARTS[1]) else takeout.moment
+    started = timestamps.or_unread(written, read)
     host = tables.cells(row, *_HOSTS)
     return Record(
         data_type=DataType.ACTIVITY,
@@ -56,7 +57,9 @@ def _end(row: dict[str, str], started: Instant) -> dict[str, Any]:
         return {"duration_s": durations.spoken(length)}
     if not (written := tables.cells(row, _END)):
         return {}
-    ended = tables.in_utc(written)
+    ended = timestamps.or_unread(written, tables.in_utc)
+    if ended.flag == timestamps.UNREAD:
+        return {"ended_at": written}
     if ended.at is None or started.at is None:
         return {}
     length_s = (ended.at - started.at).total_seconds()
@@ -72,7 +75,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Calls of Google Meet (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

@@ -33,7 +33,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     core = fields.get("snippet") or fields
     entry = my_activity.Entry(
         title=text(core, "title"),
-        time=timestamps.iso(text(core, "time" if core is fields else "publishedAt")),
+        time=timestamps.or_unread(core.get("time" if core is fields else "publishedAt")),
         header=optional_text(fields, "header") or "",
         url=optional_text(fields, "titleUrl") or "",
         description=optional_text(fields, "description") or "",
@@ -76,7 +76,7 @@ def _is_activity(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Google My Activity in JSON (Takeout)",
-    version=3,
+    version=4,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

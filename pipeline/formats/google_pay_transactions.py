@@ -24,7 +24,7 @@ _TAKEN = frozenset({"Time", "Date", "Product", "Currency", "Fee", "Net Amount", 
 def to_record(item: RawRecord, member: Member) -> Record:
     """One movement of money; its status may change later."""
     row: dict[str, str] = item.value
-    written = tables.cell(row, "Time", "Date")
+    written = tables.cells(row, "Time", "Date")
     own_id, said = tables.cells(row, "Transaction ID"), tables.cells(row, "Description")
     return Record(
         data_type=DataType.ACTIVITY,
@@ -62,7 +62,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Transactions of Google Pay (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

@@ -82,7 +82,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="What Google Photos knows of a photo (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.MEDIA,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

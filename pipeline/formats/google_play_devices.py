@@ -42,7 +42,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 FORMAT = Format(
     name=_NAME,
     title="Devices of Google Play (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.STRUCTURED,
     paths=play_store.PATHS,
     looks_like=play_store.holds(_KEY, "mostRecentData", "deviceRegistrationTime"),

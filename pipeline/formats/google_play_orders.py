@@ -58,7 +58,7 @@ def _amount(fields: dict[str, Any], name: str) -> dict[str, Any] | None:
 FORMAT = Format(
     name=_NAME,
     title="Orders at Google Play (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=play_store.PATHS,
     looks_like=play_store.holds(_KEY, "orderId", "lineItem"),

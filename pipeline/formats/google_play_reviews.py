@@ -43,7 +43,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 FORMAT = Format(
     name=_NAME,
     title="Reviews of apps at Google Play (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=play_store.PATHS,
     looks_like=play_store.holds(_KEY, "starRating", "creationTime"),

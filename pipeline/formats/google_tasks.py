@@ -59,7 +59,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 def _instant(fields: dict[str, Any], name: str) -> Instant | None:
     written = optional_text(fields, name)
-    return timestamps.iso(written) if written else None
+    return timestamps.or_unread(written) if written else None
 
 
 def _text(moment: Instant | None) -> str | None:

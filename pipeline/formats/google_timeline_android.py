@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline import google_timeline, peek, takeout, timestamps
-from pipeline.fields import optional_text, text
+from pipeline.fields import as_written, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.errors import BadValue
@@ -42,10 +42,10 @@ def _signal(fields: dict[str, Any]) -> Outcome:
         return _position(position)
     if doing := fields.get("activityRecord"):
         likely = doing.get("probableActivities") or ()
-        return _activity("activity record", text(doing, "timestamp"), {"activities": likely})
+        return _activity("activity record", as_written(doing, "timestamp"), {"activities": likely})
     if scan := fields.get("wifiScan"):
         seen = scan.get("devicesRecords") or ()
-        return _activity("Wi-Fi scan", text(scan, "deliveryTime"), {"devices": seen})
+        return _activity("Wi-Fi scan", as_written(scan, "deliveryTime"), {"devices": seen})
     raise BadValue(Reason.BAD_SHAPE, "a signal of no kind that is known")
 
 
@@ -71,7 +71,7 @@ def _activity(title: str, written: str, said: dict[str, Any]) -> Record:
         source=_NAME,
         record_type=RecordType.ACTIVITY,
         identity=(title, written),
-        time=timestamps.iso(written),
+        time=timestamps.or_unread(written),
         title=title,
         metadata=said,
     )

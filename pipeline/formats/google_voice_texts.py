@@ -36,8 +36,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
     message = markup.parse(item.value).css_first(".message")
     when = _attribute(message, "abbr.dt", "title")
     sender = _person(message.css_first("cite.sender")) if message is not None else {}
-    if message is None or when is None or not sender:
-        raise BadValue(Reason.MISSING_FIELD, "the message has no time or no sender")
+    if message is None or not sender:
+        raise BadValue(Reason.MISSING_FIELD, "the message has no sender")
     quote = message.css_first("q")
     written = quote.text() if quote is not None else ""
     sources = (node.attributes.get("src") for node in message.css("[src]"))
@@ -51,8 +51,13 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.MESSAGE,
-        identity=("google voice", when, sender.get("phone") or sender.get("name", ""), written),
-        time=timestamps.iso(when),
+        identity=(
+            "google voice",
+            when or "",
+            sender.get("phone") or sender.get("name", ""),
+            written,
+        ),
+        time=timestamps.or_unread(when),
         content=html_to_text(quote.html or "") or None if quote is not None else None,
         metadata={name: value for name, value in metadata.items() if value},
     )

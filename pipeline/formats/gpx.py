@@ -66,7 +66,10 @@ def _time(element: Element | None) -> Instant | None:
 
 
 def _moment(written: str | None) -> Instant | None:
-    moment = tracks.time(written)
+    return _in_utc(tracks.time(written))
+
+
+def _in_utc(moment: Instant | None) -> Instant | None:
     if moment is None or moment.flag != "zone_assumed":
         return moment
     # GPX 1.1 has no zone but UTC, so that no other is put in its place.
@@ -81,7 +84,7 @@ def _details(element: Element) -> dict[str, Any]:
 
 def _place(element: Element) -> Record:
     latitude, longitude = _position(element)
-    name, time = element.said("name"), _time(element)
+    name, time = element.said("name"), _in_utc(tracks.when(element.said("time")))
     north, east = element.attributes["lat"], element.attributes["lon"]
     place = {"name": name, "latitude": latitude, "longitude": longitude}
     return Record(
@@ -175,7 +178,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Tracks and places in GPX",
-    version=3,
+    version=4,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.(gpx|xml)",),
     looks_like=_looks_like,

@@ -38,7 +38,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.MEDIUM,
         identity=("icloud", name, checksum),
-        time=timestamps.long_english(taken) if taken else None,
+        time=timestamps.or_unread(taken, timestamps.long_english) if taken else None,
         title=name,
         metadata=tables.said(row, kept),
         mutable=True,
@@ -52,7 +52,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="What iCloud knows of photos",
-    version=1,
+    version=2,
     data_type=DataType.MEDIA,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

@@ -40,7 +40,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
     fixed = start is not None and end is None and only == "Point"
     named = placemark.said("name") is not None
     if fixed and start is not None:
-        yield _point(_coordinates(shapes[0]), start, {} if named else _said(placemark))
+        yield _position(start.text, _coordinates(shapes[0]), {} if named else _said(placemark))
     if named or end is not None or start is None:
         yield _record(placemark, shapes, start, end)
     for track in tracked:
@@ -53,7 +53,7 @@ def _span(placemark: Element, tracked: list[Element]) -> tuple[Instant | None, I
     end = placemark.said("TimeSpan", "end")
     if begin is None and tracked:
         return tracks.extremes(map(_known, (w for track in tracked for w in track.all("when"))))
-    return tracks.time(begin), tracks.time(end)
+    return tracks.when(begin), tracks.when(end)
 
 
 def _known(when: Element) -> Instant | None:
@@ -228,12 +228,12 @@ def _positions(track: Element) -> Iterator[Outcome]:
         return
     for when, written in zip(whens, coords, strict=True):
         if written:
-            yield _position(when, written)
+            yield _position(when, written, {})
 
 
-def _position(when: str, written: str) -> Outcome:
+def _position(when: str, written: str, said: dict[str, Any]) -> Outcome:
     try:
-        return _point(written, tracks.time(when), {})
+        return _point(written, tracks.time(when), said)
     except BadValue as bad:
         return Rejection(reason=bad.reason, detail=bad.detail)
     except ValueError:

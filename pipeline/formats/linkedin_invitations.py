@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline import chats, linkedin, tables
+from pipeline import chats, linkedin, tables, timestamps
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -17,14 +17,14 @@ _DIRECTIONS = {"INCOMING": "in", "OUTGOING": "out"}
 def to_record(item: RawRecord, member: Member) -> Record:
     """One invitation. What was written with it is a message."""
     cells: dict[str, str] = item.value
-    sent, way = chats.key(cells, "Sent At"), cells["Direction"]
+    sent, way = cells["Sent At"], cells["Direction"]
     recipient = chats.person(cells["To"])
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.MESSAGE,
         identity=(linkedin.SERVICE, "invitation", cells["From"], cells["To"], sent),
-        time=linkedin.clock(sent),
+        time=timestamps.or_unread(sent, linkedin.clock),
         title="Invitation",
         content=cells["Message"] or None,
         metadata=chats.kept(
@@ -45,7 +45,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="LinkedIn: invitations",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

@@ -16,13 +16,13 @@ _COLUMNS = frozenset({"Login Date", "IP Address", "User Agent", "Login Type"})
 def to_record(item: RawRecord, member: Member) -> Record:
     """One sign-in: `Mon Jan 01 10:00:00 UTC 2024`."""
     cells: dict[str, str] = item.value
-    date, ip = chats.key(cells, "Login Date"), cells["IP Address"]
+    date, ip = cells["Login Date"], cells["IP Address"]
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.LOGIN,
         identity=(linkedin.SERVICE, date, ip),
-        time=timestamps.mail_date(date),
+        time=timestamps.or_unread(date, timestamps.mail_date),
         title="LinkedIn",
         metadata=chats.kept(
             {
@@ -42,7 +42,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="LinkedIn: logins",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

@@ -17,7 +17,7 @@ _TAKEN = _KNOWN | {"CONVERSATION TITLE", "SENDER PROFILE URL", "SUBJECT", "FOLDE
 def to_record(item: RawRecord, member: Member) -> Record:
     """One message."""
     cells: dict[str, str] = item.value
-    conversation, date = chats.key(cells, "CONVERSATION ID"), chats.key(cells, "DATE")
+    conversation, date = chats.key(cells, "CONVERSATION ID"), cells["DATE"]
     sender = chats.person(cells["FROM"], cells.get("SENDER PROFILE URL") or None)
     metadata = {
         "sender": sender,
@@ -39,7 +39,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.MESSAGE,
         identity=(linkedin.SERVICE, conversation, date, cells["FROM"], cells["CONTENT"]),
-        time=timestamps.iso(date),
+        time=timestamps.or_unread(date),
         title=cells.get("SUBJECT") or None,
         content=cells["CONTENT"] or None,
         metadata=chats.kept(metadata),
@@ -54,7 +54,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="LinkedIn: messages",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from pipeline import chats, meta, peek, timestamps
-from pipeline.fields import optional_text, text
+from pipeline.fields import as_written, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from pipeline.text import mend_meta
@@ -71,7 +71,7 @@ def _people(around: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _message(
     thread: str, raw: Mapping[str, Any], said: Mapping[str, Any], around: Mapping[str, Any]
 ) -> Record:
-    sent = chats.key(raw, "timestamp_ms")
+    sent = as_written(raw, "timestamp_ms")
     media = [one for name in _FILES for one in said.get(name) or ()]
     share = said.get("share") or {}
     if sticker := said.get("sticker"):
@@ -93,7 +93,7 @@ def _message(
         source=_NAME,
         record_type=RecordType.MESSAGE,
         identity=(_SERVICE, thread, text(raw, "sender_name"), sent, words or meta.shown(raw)),
-        time=timestamps.epoch(sent, "ms"),
+        time=timestamps.epoch_or_unread(sent, "ms"),
         content=optional_text(said, "content") or None,
         metadata=chats.kept(metadata),
         related=chats.in_conversation(_SERVICE, thread),

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from pipeline import chats, meta, peek, timestamps
-from pipeline.fields import optional_text, text
+from pipeline.fields import as_written, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.files import Head, Member
@@ -41,7 +41,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
 
 
 def _message(thread: str, fields: Mapping[str, Any]) -> Record:
-    sent, sender = chats.key(fields, "timestamp"), text(fields, "senderName")
+    sent, sender = as_written(fields, "timestamp"), text(fields, "senderName")
     words = optional_text(fields, "text") or ""
     media = [meta.medium(one) for one in fields.get("media") or ()]
     metadata = {
@@ -57,7 +57,7 @@ def _message(thread: str, fields: Mapping[str, Any]) -> Record:
         source=_NAME,
         record_type=RecordType.MESSAGE,
         identity=(_SERVICE, thread, sender, sent, words or (media[0]["name"] if media else "")),
-        time=timestamps.epoch(sent, "ms"),
+        time=timestamps.epoch_or_unread(sent, "ms"),
         content=words or None,
         metadata=chats.kept(metadata),
         related=chats.in_conversation(_SERVICE, thread),
@@ -73,7 +73,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Messenger: end-to-end encrypted chats",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

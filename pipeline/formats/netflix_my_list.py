@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline import netflix, tables
+from pipeline import netflix, tables, timestamps
 from pipeline.fields import text
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
@@ -24,7 +24,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.LIST_ITEM,
         identity=(said.get("profile", ""), title, added),
-        time=tables.in_utc(added),
+        time=timestamps.or_unread(added, tables.in_utc),
         title=title,
         metadata={"list": "My List", **said},
     )
@@ -33,7 +33,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 FORMAT = Format(
     name=_NAME,
     title="My List on Netflix",
-    version=1,
+    version=2,
     data_type=DataType.STRUCTURED,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=netflix.with_columns(*_COLUMNS),

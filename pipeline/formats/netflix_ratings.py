@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline import netflix, tables
+from pipeline import netflix, tables, timestamps
 from pipeline.fields import text
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
@@ -24,7 +24,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.VOTE,
         identity=(text(row, "Profile Name"), when, title),
-        time=tables.in_utc(when),
+        time=timestamps.or_unread(when, tables.in_utc),
         title=title,
         metadata=netflix.profile(row)
         | {

@@ -5,7 +5,7 @@ A row without a query is what was done with what a search had found.
 
 from __future__ import annotations
 
-from pipeline import netflix, tables
+from pipeline import netflix, tables, timestamps
 from pipeline.fields import text
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
@@ -34,7 +34,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.SEARCH if "query" in said else RecordType.ACTIVITY,
         identity=(when, *(row.get(name, "") for name in ("Profile Name", *_NAMES))),
-        time=tables.in_utc(when),
+        time=timestamps.or_unread(when, tables.in_utc),
         title=said.get("query") or said.get("displayed_name"),
         metadata=netflix.profile(row) | said | tables.rest(row, _TAKEN),
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from pipeline import durations, netflix, tables
+from pipeline import durations, netflix, tables, timestamps
 from pipeline.fields import text
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
@@ -31,7 +31,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     """One play, a trailer's too."""
     row: dict[str, str] = item.value
     started, title = text(row, "Start Time"), text(row, "Title")
-    time = tables.in_utc(started)
+    time = timestamps.or_unread(started, tables.in_utc)
     lasted = durations.clock(text(row, "Duration"))
     ended = {"ended_at": (time.at + timedelta(seconds=lasted)).isoformat()} if time.at else {}
     return Record(
@@ -48,7 +48,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 FORMAT = Format(
     name=_NAME,
     title="What was watched on Netflix",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=netflix.with_columns("Profile Name", "Start Time", "Duration", "Title"),

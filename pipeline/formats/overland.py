@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import geojson, peek
-from pipeline.fields import optional_text, text
+from pipeline.fields import as_written, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from pipeline.timestamps import or_unread
@@ -27,10 +27,11 @@ def to_outcome(item: RawRecord, member: Member) -> Point | Record:
     """A position of a device, or an event of the app."""
     feature: dict[str, Any] = item.value
     said = feature["properties"]
-    device, written = optional_text(said, "device_id") or "", text(said, _TIME)
+    device = optional_text(said, "device_id") or ""
     geometry = feature.get("geometry")
     if geometry is None:
-        return _event(said, device, written)
+        return _event(said, device, as_written(said, _TIME))
+    written = text(said, _TIME)
     return geojson.position(feature, _NAME, geometry["coordinates"], written, _TIME, device)
 
 
@@ -60,7 +61,7 @@ def _is_feature(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Positions of Overland",
-    version=1,
+    version=2,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -27,7 +27,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.BOOKMARK,
         identity=(url, added),
-        time=timestamps.epoch(added, "s"),
+        time=timestamps.epoch_or_unread(added, "s"),
         title=row.get("title") or None,
         metadata={name: value for name, value in said.items() if value},
         mutable=True,
@@ -41,7 +41,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Pages saved in Pocket",
-    version=1,
+    version=2,
     data_type=DataType.BROWSER,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

@@ -21,7 +21,7 @@ def to_point(item: RawRecord, member: Member) -> Point:
     latitude, longitude = places.wgs84(fields["lat"], fields["lon"])
     written = fields["time"]
     as_text = isinstance(written, str) and "-" in written[1:]
-    time = timestamps.or_unread(written) if as_text else timestamps.epoch(written, "s")
+    time = timestamps.of_position(written) if as_text else timestamps.epoch(written, "s")
     return Point(
         source=_NAME,
         identity=(time.text, str(fields["lat"]), str(fields["lon"])),

@@ -11,7 +11,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from pipeline import browser_visits, chats, peek, timestamps
+from pipeline import browser_visits, peek, timestamps
+from pipeline.fields import as_written
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -28,7 +29,7 @@ _KEPT = ("destination_url", "source_url", "latest_visit_was_load_failure", *_COU
 def to_record(item: RawRecord, member: Member) -> Record:
     """The latest visit of a page, as far as Safari tells them apart."""
     fields: dict[str, Any] = item.value
-    when = chats.key(fields, "time_usec")
+    when = as_written(fields, "time_usec")
     flags: list[str] = []
     time = timestamps.if_readable(partial(timestamps.epoch, unit="us"), when, flags)
     said: dict[str, Any] = {"title": fields.get("title")}
@@ -56,7 +57,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Visited pages from Safari's export (History.json)",
-    version=1,
+    version=2,
     data_type=DataType.BROWSER,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

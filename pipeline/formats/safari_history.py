@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 
 from pipeline import browser_visits, timestamps
+from pipeline.fields import as_written
 from pipeline.format import Format
 from pipeline.readers.sqlite_tables import SqliteTable
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
-from schemas.records import DataType, RawRecord, Record
+from schemas.records import DataType, Instant, RawRecord, Record
 from schemas.vocabulary import RecordType
 
 _NAME = "safari.history"
@@ -24,12 +25,18 @@ _COCOA = 978_307_200
 def to_record(item: RawRecord, member: Member) -> Record:
     """One visit."""
     row: dict[str, Any] = item.value
-    when = row["visit_time"]
+    when = row.get("visit_time")
+    time = timestamps.or_unread(when, _moment)
+    said = {"title": row.get("title")}
+    return browser_visits.visit(
+        _NAME, item.around[_PAGES], time, as_written(row, "visit_time"), said
+    )
+
+
+def _moment(when: Any) -> Instant:
     if type(when) is not float and type(when) is not int:
         raise BadValue(Reason.BAD_TIME, "the time is not a number")
-    time = msgspec.structs.replace(timestamps.epoch(when + _COCOA, "s"), text=str(when))
-    said = {"title": row.get("title")}
-    return browser_visits.visit(_NAME, item.around[_PAGES], time, str(when), said)
+    return msgspec.structs.replace(timestamps.epoch(when + _COCOA, "s"), text=str(when))
 
 
 def _looks_like(head: Head) -> bool:
@@ -39,7 +46,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Visited pages from Safari (History.db)",
-    version=1,
+    version=2,
     data_type=DataType.BROWSER,
     paths=(r"(?s:.+)",),
     looks_like=_looks_like,

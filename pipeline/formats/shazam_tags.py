@@ -27,7 +27,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.ACTIVITY,
         identity=(when, row["TrackKey"], title),
-        time=timestamps.iso(when),
+        time=timestamps.or_unread(when),
         title=title,
         metadata=tables.said(row, names),
     )
@@ -40,7 +40,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Songs recognised by Shazam",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

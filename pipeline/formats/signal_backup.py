@@ -15,8 +15,8 @@ from typing import Any
 
 import orjson
 
-from pipeline import chats, peek, timestamps
-from pipeline.fields import optional_text
+from pipeline import chats, peek, rows, timestamps
+from pipeline.fields import as_written, optional_text
 from pipeline.format import Format
 from pipeline.readers.ndjson import Ndjson
 from schemas.files import Head, Member
@@ -45,7 +45,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
 
 def _message(fields: dict[str, Any]) -> Record:
     chat, author = chats.key(fields, "chatId"), chats.key(fields, "authorId")
-    sent = chats.key(fields, "dateSent")
+    sent = as_written(fields, "dateSent")
     kind = next((name for name in _KINDS if isinstance(fields.get(name), dict)), "")
     said = fields.get(kind) or {}
     direction = "out" if "outgoing" in fields else "in" if "incoming" in fields else None
@@ -68,8 +68,8 @@ def _message(fields: dict[str, Any]) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=_type(kind, said),
-        identity=(_SERVICE, chat, author, sent),
-        time=timestamps.epoch(sent, "ms"),
+        identity=(_SERVICE, chat, author, sent, *rows.apart(sent, fields)),
+        time=timestamps.epoch_or_unread(sent, "ms"),
         title=_call(said) if _type(kind, said) == RecordType.CALL else None,
         content=_words(said) or None,
         metadata=chats.kept(metadata),
@@ -267,7 +267,7 @@ def _frame(line: bytes) -> dict[str, Any] | None:
 FORMAT = Format(
     name=_NAME,
     title="Signal: plaintext backup",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.jsonl",),
     looks_like=_looks_like,

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline import chats, peek, timestamps
-from pipeline.fields import optional_text
+from pipeline.fields import as_written, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -31,7 +31,7 @@ _TAKEN = frozenset(
 def to_record(item: RawRecord, member: Member) -> Record:
     """One message, a call, or a change that the app notes."""
     fields: dict[str, Any] = item.value
-    number, sent = chats.key(fields, "id"), chats.key(fields, "sent_at")
+    number, sent = chats.key(fields, "id"), as_written(fields, "sent_at")
     kind, chat = optional_text(fields, "type") or "", str(fields.get("conversationId") or "")
     direction = _DIRECTIONS.get(kind)
     metadata = {
@@ -51,7 +51,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=_type(kind, direction),
         identity=(_SERVICE, number),
-        time=timestamps.epoch(sent, "ms"),
+        time=timestamps.epoch_or_unread(sent, "ms"),
         content=optional_text(fields, "body") or None,
         metadata=chats.kept(metadata),
         related=chats.in_conversation(_SERVICE, chat) if chat else (),
@@ -95,7 +95,7 @@ def _is_message(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Signal Desktop: a conversation saved by sigtop",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -32,7 +32,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.CONVERSATION,
         identity=(_SERVICE, name),
-        time=timestamps.epoch(created, "s") if created else None,
+        time=timestamps.epoch_or_unread(created, "s") if created else None,
         title=optional_text(fields, "name"),
         metadata={
             "conversation": name,
@@ -55,7 +55,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Slack: channels and conversations",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

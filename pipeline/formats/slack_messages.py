@@ -17,8 +17,8 @@ from html import unescape
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import chats, peek, timestamps
-from pipeline.fields import optional_text, text
+from pipeline import chats, peek, rows, timestamps
+from pipeline.fields import as_written, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.errors import BadValue
@@ -39,7 +39,7 @@ _FIELDS = _TAKEN | frozenset(
 def to_record(item: RawRecord, member: Member) -> Record:
     """One message. Texts, reactions and counts of replies change."""
     fields: dict[str, Any] = item.value
-    channel, ts = _channel(member.path), text(fields, "ts")
+    channel, ts = _channel(member.path), as_written(fields, "ts")
     thread = optional_text(fields, "thread_ts")
     answers = thread is not None and thread != ts
     words, links, named = _plain(_words(fields))
@@ -61,8 +61,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.MESSAGE,
-        identity=(_SERVICE, channel, ts),
-        time=timestamps.epoch(ts, "s"),
+        identity=(_SERVICE, channel, ts, *rows.apart(ts, fields)),
+        time=timestamps.epoch_or_unread(ts, "s"),
         content=words or None,
         metadata=chats.kept(metadata),
         related=related,

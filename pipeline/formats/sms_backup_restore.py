@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any
 
 from pipeline import attachments, timestamps, xml_tree
-from pipeline.fields import StableNames, text
+from pipeline.fields import StableNames, as_written, text
 from pipeline.format import Format
 from pipeline.readers.xml_elements import XmlElements
 from pipeline.xml_tree import Element
@@ -42,14 +42,18 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
 
 def _sms(element: Element) -> Record:
     fields = element.attributes
-    address, date, kind = text(fields, "address"), text(fields, "date"), fields.get("type", "")
+    address, date, kind = (
+        text(fields, "address"),
+        as_written(fields, "date"),
+        fields.get("type", ""),
+    )
     body = _said(fields, "body")
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=_MESSAGE,
         identity=("sms", address, date, kind, body or ""),
-        time=timestamps.epoch(date, "ms"),
+        time=timestamps.epoch_or_unread(date, "ms"),
         title=_said(fields, "subject"),
         content=body,
         metadata=_metadata(fields, [_person(address, fields)], kind),
@@ -83,8 +87,8 @@ def _metadata(fields: Mapping[str, str], others: list[dict[str, Any]], kind: str
 
 def _mms(element: Element) -> Iterator[Record]:
     fields = element.attributes
-    date, kind = text(fields, "date"), fields.get("msg_box", "")
-    time = timestamps.epoch(date, "ms")
+    date, kind = as_written(fields, "date"), fields.get("msg_box", "")
+    time = timestamps.epoch_or_unread(date, "ms")
     texts, files = _parts(element)
     people = _people(element, fields)
     body = "\n".join(texts)
@@ -151,7 +155,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Text messages from SMS Backup & Restore",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.xml",),
     looks_like=_looks_like,

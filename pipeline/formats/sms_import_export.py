@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from pipeline import chats, peek, timestamps
-from pipeline.fields import optional_text
+from pipeline.fields import as_written, optional_text
 from pipeline.format import Format
 from pipeline.readers.ndjson import Ndjson
 from pipeline.timestamps import Unit
@@ -38,7 +38,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     """One SMS or MMS, known by a person's number, its time, its box and its words."""
     fields: dict[str, Any] = item.value
     mms = "__parts" in fields or "msg_box" in fields
-    written, box = chats.key(fields, "date"), str(fields.get("msg_box" if mms else "type") or "")
+    written, box = as_written(fields, "date"), str(fields.get("msg_box" if mms else "type") or "")
     direction = _DIRECTIONS.get(box)
     sender, others = _people(fields, direction)
     parts = [one for one in fields.get("__parts") or () if isinstance(one, dict)]
@@ -124,7 +124,7 @@ def _is_message(line: bytes) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Text messages from SMS Import / Export",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.(nd)?json",),
     looks_like=_looks_like,

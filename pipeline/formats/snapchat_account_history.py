@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import chats, peek, rows, snapchat
+from pipeline import chats, peek, rows, snapchat, timestamps
+from pipeline.fields import as_written
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.files import Head, Member
@@ -25,14 +26,14 @@ _KNOWN = frozenset(
 def to_record(item: RawRecord, member: Member) -> Record:
     """One change."""
     fields: dict[str, Any] = item.value
-    kind, date = item.around["keys"][0], chats.key(fields, "Date")
+    kind, date = item.around["keys"][0], as_written(fields, "Date")
     others = {name: value for name, value in fields.items() if name != "Date"}
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.SETTING,
         identity=(snapchat.SERVICE, kind, date, rows.canonical(others).decode("utf-8", "replace")),
-        time=snapchat.moment(date),
+        time=timestamps.or_unread(date, snapchat.moment),
         title=kind,
         metadata=chats.rest({name.replace(" ", "_"): value for name, value in others.items()}, ()),
     )
@@ -45,7 +46,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Snapchat: changes of the account",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

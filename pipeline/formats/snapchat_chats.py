@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import chats, peek, snapchat
-from pipeline.fields import optional_text
+from pipeline import chats, peek, snapchat, timestamps
+from pipeline.fields import as_written, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.errors import BadValue
@@ -28,7 +28,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     other = sender or recipient
     if not other:
         raise BadValue(Reason.MISSING_FIELD, "neither 'From' nor 'To'")
-    created, words = chats.key(fields, "Created"), optional_text(fields, "Text") or ""
+    created, words = as_written(fields, "Created"), optional_text(fields, "Text") or ""
     kind = optional_text(fields, "Media Type") or ""
     way = "in" if sender else "out"
     metadata = {
@@ -44,7 +44,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.MESSAGE,
         identity=(snapchat.SERVICE, way, other, created, kind, words),
-        time=snapchat.moment(created),
+        time=timestamps.or_unread(created, snapchat.moment),
         content=words or None,
         metadata=chats.kept(metadata),
         related=chats.in_conversation(snapchat.SERVICE, other),
@@ -64,7 +64,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Snapchat: chats",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

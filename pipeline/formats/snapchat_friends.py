@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import chats, peek, snapchat
+from pipeline import chats, peek, snapchat, timestamps
 from pipeline.fields import optional_text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
@@ -30,7 +30,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.CONNECTION,
         identity=(snapchat.SERVICE, listed, handle),
-        time=snapchat.moment(created) if created else None,
+        time=timestamps.or_unread(created, snapchat.moment) if created else None,
         title=name or handle,
         metadata=chats.kept(
             {
@@ -55,7 +55,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Snapchat: friends and other people",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

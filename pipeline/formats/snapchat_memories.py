@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pipeline import chats, peek, places, snapchat
-from pipeline.fields import optional_text
+from pipeline import chats, peek, places, rows, snapchat, timestamps
+from pipeline.fields import as_written, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -26,15 +26,15 @@ _PLACE = re.compile(r"Latitude, Longitude: (-?\d+(?:\.\d+)?), (-?\d+(?:\.\d+)?)"
 def to_record(item: RawRecord, member: Member) -> Record:
     """One photo or video."""
     fields: dict[str, Any] = item.value
-    date, kind = chats.key(fields, "Date"), optional_text(fields, "Media Type") or ""
+    date, kind = as_written(fields, "Date"), optional_text(fields, "Media Type") or ""
     where = optional_text(fields, "Location") or ""
     url = optional_text(fields, "Media Download Url") or optional_text(fields, "Download Link")
     return Record(
         data_type=DataType.MEDIA,
         source=_NAME,
         record_type=RecordType.MEDIUM,
-        identity=(snapchat.SERVICE, "memory", date, kind, where),
-        time=snapchat.moment(date),
+        identity=(snapchat.SERVICE, "memory", date, kind, where, *rows.apart(date, fields)),
+        time=timestamps.or_unread(date, snapchat.moment),
         metadata=chats.kept({"kind": kind.lower(), "place": _place(where), "url": url}),
     )
 
@@ -55,7 +55,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Snapchat: memories",
-    version=1,
+    version=2,
     data_type=DataType.MEDIA,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

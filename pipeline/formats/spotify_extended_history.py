@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import peek, plays, timestamps
-from pipeline.fields import optional_flag, optional_text, text
+from pipeline.fields import as_written, optional_flag, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -50,8 +50,8 @@ _NEEDED = frozenset({"ts", "ms_played"})
 def to_record(item: RawRecord, member: Member) -> Record:
     """One play, by when it stopped, how long it was and what was played."""
     fields: dict[str, Any] = item.value
-    stopped, lasted = text(fields, "ts"), plays.played_ms(fields["ms_played"], "ms_played")
-    end = timestamps.iso(stopped)
+    stopped, lasted = as_written(fields, "ts"), plays.played_ms(fields["ms_played"], "ms_played")
+    end = timestamps.or_unread(stopped)
     named = {ours: found for name, ours in _NAMES.items() if (found := optional_text(fields, name))}
     uri = next((found for name in _URIS if (found := optional_text(fields, name))), "")
     title = named.get("track") or named.get("episode") or named.get("chapter")
@@ -95,7 +95,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Spotify's extended streaming history",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

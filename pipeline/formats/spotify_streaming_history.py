@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import peek, plays, tables
-from pipeline.fields import text
+from pipeline import peek, plays, tables, timestamps
+from pipeline.fields import as_written, text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -27,8 +27,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
     podcast = "podcastName" in fields
     whole = text(fields, "podcastName" if podcast else "artistName")
     part = text(fields, "episodeName" if podcast else "trackName")
-    ended, lasted = text(fields, "endTime"), plays.played_ms(fields["msPlayed"], "msPlayed")
-    end = tables.in_utc(ended)
+    ended, lasted = as_written(fields, "endTime"), plays.played_ms(fields["msPlayed"], "msPlayed")
+    end = timestamps.or_unread(ended, tables.in_utc)
     named = {"show": whole, "episode": part} if podcast else {"artist": whole, "track": part}
     return Record(
         data_type=DataType.ACTIVITY,
@@ -54,7 +54,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Spotify's streaming history of the last year",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

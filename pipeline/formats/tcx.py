@@ -118,7 +118,7 @@ def _point(element: Element, where: Element, time: Instant | None) -> Outcome:
 
 def _workout(element: Element, item: RawRecord) -> Record:
     sport, written = element.attributes.get("Sport"), element.said("Id") or ""
-    began = tracks.time(written)
+    began = tracks.when(written)
     start, end = tracks.extremes((began, *map(_known, item.around["texts"])))
     element.children.extend(item.around.get("tail", ()))
     device, details = element.said("Creator", "Name"), tracks.leaves(element, _OF_ACTIVITY)
@@ -165,7 +165,7 @@ def _lap(element: Element, item: RawRecord) -> Record:
         source=_NAME,
         record_type=RecordType.SUMMARY,
         identity=("Lap", written),
-        time=tracks.time(written),
+        time=tracks.when(written),
         title="Lap",
         content=element.said("Notes"),
         metadata={name: value for name, value in said.items() if value is not None} | odd,

@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline import chats, peek, places, timestamps
-from pipeline.fields import optional_text
+from pipeline.fields import as_written, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.files import Head, Member
@@ -156,12 +156,12 @@ def _reactions(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _instant(fields: dict[str, Any], name: str = "date") -> Instant:
-    """The local text, and with the Unix time beside it the zone, too; or the Unix time alone."""
-    unix = fields.get(f"{name}_unixtime")
-    moment = timestamps.epoch(unix, "s") if unix else None
-    if moment is not None and not fields.get(name):
+    """The local text, and with the Unix time beside it the zone, too; or the one that is a time."""
+    unix, written = fields.get(f"{name}_unixtime"), as_written(fields, name)
+    moment = timestamps.epoch_or_unread(unix, "s") if unix else None
+    local = timestamps.or_unread(written)
+    if moment is not None and (not written or (moment.at and local.at is None)):
         return moment
-    local = timestamps.iso(str(fields[name]))
     if moment is None or moment.at is None or local.at is None:
         return local
     offset = (local.at - moment.at) // timedelta(minutes=1)

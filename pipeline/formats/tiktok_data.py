@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from pipeline import chats, peek, timestamps
+from pipeline.fields import as_written
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.errors import BadValue
@@ -101,7 +102,7 @@ def _conversation(title: str) -> Record:
 
 
 def _message(title: str, said: Mapping[str, Any]) -> Record:
-    date, sender = chats.key(said, "date"), chats.key(said, "from")
+    date, sender = as_written(said, "date"), chats.key(said, "from")
     words = str(said.get("content") or "")
     return Record(
         data_type=DataType.ACTIVITY,
@@ -123,7 +124,7 @@ def _message(title: str, said: Mapping[str, Any]) -> Record:
 def _utc(written: str) -> Instant:
     """`2024-01-02 03:04:05`, some with `UTC` behind it."""
     known = written if written.endswith("UTC") else f"{written} UTC"
-    return msgspec.structs.replace(timestamps.iso(known), text=written)
+    return msgspec.structs.replace(timestamps.or_unread(known), text=written)
 
 
 def _looks_like(head: Head) -> int:
@@ -136,7 +137,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="TikTok: all of an account's data",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

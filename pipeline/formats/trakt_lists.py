@@ -14,9 +14,7 @@ from pipeline import chats, peek, timestamps, trakt
 from pipeline.fields import optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
-from schemas.errors import BadValue
 from schemas.files import Head, Member
-from schemas.reasons import Reason
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
 
@@ -27,14 +25,13 @@ _TIMES = ("rated_at", "listed_at", "collected_at")
 def to_record(item: RawRecord, member: Member) -> Record:
     """One rating, or one entry of a list."""
     fields: dict[str, Any] = item.value
-    when = next((name for name in _TIMES if name in fields), None)
-    if when is None:
-        raise BadValue(Reason.MISSING_FIELD, "no time of a rating or a list")
+    likely = "rated_at" if "rating" in fields else "listed_at"
+    when = next((name for name in _TIMES if name in fields), likely)
+    rated = when == "rated_at"
     flags: list[str] = []
     written = optional_text(fields, when)
     time = timestamps.if_readable(timestamps.iso, written, flags)
     title, said = trakt.thing(fields)
-    rated = when == "rated_at"
     listed = PurePosixPath(member.path).stem
     return Record(
         data_type=DataType.ACTIVITY,
@@ -76,7 +73,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Ratings and lists on Trakt",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

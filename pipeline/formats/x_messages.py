@@ -12,7 +12,7 @@ from html import unescape
 from typing import Any
 
 from pipeline import chats, timestamps, x
-from pipeline.fields import optional_text, text
+from pipeline.fields import optional_text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from pipeline.readers.ytd import Ytd
@@ -75,7 +75,7 @@ def _message(conversation: str, fields: Mapping[str, Any]) -> Record:
         source=_NAME,
         record_type=RecordType.MESSAGE,
         identity=(x.SERVICE, conversation, number),
-        time=timestamps.iso(text(fields, "createdAt")),
+        time=timestamps.or_unread(fields.get("createdAt")),
         content=unescape(words) if words else None,
         metadata=chats.kept(metadata),
         related=chats.in_conversation(x.SERVICE, conversation),
@@ -93,7 +93,7 @@ def _change(conversation: str, kind: str, fields: Mapping[str, Any]) -> Record:
         source=_NAME,
         record_type=RecordType.ACTIVITY,
         identity=(x.SERVICE, conversation, kind, when or "", who),
-        time=timestamps.iso(when) if when else None,
+        time=timestamps.or_unread(when) if when else None,
         title=kind,
         metadata={"conversation": conversation, **chats.rest(fields, ("createdAt",))},
         related=chats.in_conversation(x.SERVICE, conversation),

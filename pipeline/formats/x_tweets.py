@@ -54,7 +54,7 @@ def _tweet(fields: dict[str, Any]) -> Record:
         source=_NAME,
         record_type=RecordType.POST,
         identity=(x.SERVICE, number),
-        time=timestamps.mail_date(text(fields, "created_at")),
+        time=timestamps.or_unread(fields.get("created_at"), timestamps.mail_date),
         content=words or None,
         metadata=chats.kept(metadata),
         related=related,
@@ -83,7 +83,7 @@ def _note(fields: dict[str, Any]) -> Record:
         source=_NAME,
         record_type=RecordType.POST,
         identity=(x.SERVICE, "note", number),
-        time=timestamps.iso(text(fields, "createdAt")),
+        time=timestamps.or_unread(fields.get("createdAt")),
         content=text(core, "text"),
         metadata=chats.kept(
             {

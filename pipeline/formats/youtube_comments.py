@@ -40,7 +40,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.COMMENT,
         identity=(youtube.SERVICE, youtube.required(row, "comment id")),
-        time=timestamps.iso(youtube.required(row, "comment create timestamp")),
+        time=timestamps.or_unread(row.get("comment create timestamp")),
         content=content or None,
         metadata={name: value for name, value in metadata.items() if value},
         related=_reply(parent) if parent else (),

@@ -32,8 +32,9 @@ def to_record(item: RawRecord, member: Member) -> Record:
     body = markup.parse(item.value).css_first("li")
     lines = markup.lines(body) if body is not None else []
     found = _TIME.search(lines[0].text) if lines else None
-    if found is None:
-        raise BadValue(Reason.BAD_TIME, "the entry's first line has no time")
+    if not lines:
+        raise BadValue(Reason.MISSING_FIELD, "the entry says nothing")
+    written = found[0] if found else lines[0].text
     links = [link for line in lines for link in line.links]
     content = "\n".join(line.text for line in lines[1:]).strip()
     video = next((v[1] for link in links if (v := _VIDEO.search(link.url))), "")
@@ -42,8 +43,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.COMMENT,
-        identity=(found[0], video, content),
-        time=timestamps.iso(found[0]),
+        identity=(written, video, content),
+        time=timestamps.or_unread(written),
         content=content or None,
         metadata={name: value for name, value in metadata.items() if value},
     )

@@ -38,7 +38,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.MESSAGE,
         identity=(youtube.SERVICE, youtube.required(row, "live chat id")),
-        time=timestamps.iso(youtube.required(row, "live chat create timestamp")),
+        time=timestamps.or_unread(row.get("live chat create timestamp")),
         content=content or None,
         metadata={name: value for name, value in metadata.items() if value},
     )

@@ -33,7 +33,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     """The playlist, or one video on it."""
     if item.around.get("table") != "preamble":
         return _video(_named(item.value, _VIDEO), _playlist_cells(item.around["preamble"]), member)
-    if _is_video(list(item.value.values())):
+    if _names_video(list(item.value.values())):
         listed = PurePosixPath(member.path).stem.rpartition("-")[0]
         alone = {"title": listed} if listed else {}
         return _video(_named(item.value, _VIDEO), alone, member)
@@ -48,7 +48,7 @@ def _named(row: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
 
 def _playlist_cells(row: Mapping[str, str]) -> dict[str, str]:
     cells = list(row.values())
-    dated = len(cells) == len(_PLAYLIST) and youtube.MOMENT.fullmatch(cells[2])
+    dated = len(cells) == len(_PLAYLIST) and any(map(youtube.MOMENT.fullmatch, cells[2:4]))
     return _named(row, _PLAYLIST) if dated else youtube.cells(row)
 
 
@@ -60,7 +60,7 @@ def _playlist(row: dict[str, str], member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.PLAYLIST,
         identity=_identity(row, member),
-        time=timestamps.iso(created) if created else None,
+        time=timestamps.or_unread(created) if created else None,
         title=row.get("title") or PurePosixPath(member.path).stem,
         content=row.get("description") or None,
         metadata=kept,
@@ -74,14 +74,14 @@ def _identity(row: dict[str, str], member: Member) -> tuple[str, ...]:
 
 
 def _video(row: dict[str, str], playlist: dict[str, str], member: Member) -> Record:
-    video, added = youtube.required(row, "video id"), youtube.required(row, "time added")
+    video, added = youtube.required(row, "video id"), row.get("time added", "")
     of = _identity(playlist, member)
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.LIST_ITEM,
         identity=(*of, video, added),
-        time=timestamps.iso(added),
+        time=timestamps.or_unread(added),
         metadata={
             "list": playlist.get("title") or PurePosixPath(member.path).stem,
             "video_id": video,
@@ -92,9 +92,14 @@ def _video(row: dict[str, str], playlist: dict[str, str], member: Member) -> Rec
 
 def _is_video(cells: Sequence[str]) -> bool:
     """Whether a row has a video's id, a time and nothing else."""
+    return _names_video(cells) and youtube.MOMENT.fullmatch(cells[1]) is not None
+
+
+def _names_video(cells: Sequence[str]) -> bool:
+    """Whether a row has a video's id, and nothing behind the place of a time."""
     if len(cells) < len(_VIDEO) or any(cells[2:]):
         return False
-    return bool(youtube.VIDEO.fullmatch(cells[0]) and youtube.MOMENT.fullmatch(cells[1]))
+    return youtube.VIDEO.fullmatch(cells[0]) is not None
 
 
 def _looks_like(head: Head) -> bool:
@@ -106,7 +111,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Videos on YouTube playlists (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

@@ -34,7 +34,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.LIST_ITEM,
         identity=(youtube.SERVICE, listed, video),
-        time=timestamps.iso(text(snippet, "publishedAt")),
+        time=timestamps.or_unread(snippet.get("publishedAt")),
         title=optional_text(snippet, "title"),
         content=optional_text(snippet, "description") or None,
         metadata=takeout.kept({"list": listed, "video_id": video, **more}),

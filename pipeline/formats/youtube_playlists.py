@@ -24,6 +24,8 @@ from schemas.vocabulary import RecordType
 _NAME = "youtube.playlists"
 _ID = re.compile(r"(?:PL|LL|WL|FL|UU|OL|RD)[\w-]*", re.ASCII)
 _FIRST_TIME = 4
+#: From the first time to the end of a row: two times, an order, who may see it.
+_SINCE_TIMES = 4
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
@@ -31,13 +33,13 @@ def to_record(item: RawRecord, member: Member) -> Record:
     cells = list(item.value.values())
     if not cells or not cells[0]:
         raise BadValue(Reason.MISSING_FIELD, "nothing in the column of the playlist's id")
+    if len(cells) <= _FIRST_TIME:
+        raise BadValue(Reason.BAD_SHAPE, "a row without room for two times")
     at = _times(cells)
-    if at is None:
-        raise BadValue(Reason.BAD_TIME, "no two times side by side")
     details = dict(list(item.value.items())[3:at])
     said = {
         "playlist_id": cells[0],
-        "updated_at": timestamps.utc_text(timestamps.iso(cells[at + 1])),
+        "updated_at": timestamps.utc_text(timestamps.or_unread(cells[at + 1])),
         "details": {tables.snake(name): cell for name, cell in details.items() if cell},
         "add_to_top": cells[1],
         "video_order": cells[at + 2] if len(cells) > at + 2 else "",
@@ -48,25 +50,29 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.PLAYLIST,
         identity=(youtube.SERVICE, cells[0]),
-        time=timestamps.iso(cells[at]),
+        time=timestamps.or_unread(cells[at]),
         title=cells[2] or None,
         metadata={name: value for name, value in said.items() if value},
         mutable=True,
     )
 
 
-def _times(cells: Sequence[str]) -> int | None:
-    """The place of the first of two times."""
-    for at in range(_FIRST_TIME - 1, len(cells) - 1):
-        if youtube.MOMENT.fullmatch(cells[at]) and youtube.MOMENT.fullmatch(cells[at + 1]):
-            return at
-    return None
+def _times(cells: Sequence[str]) -> int:
+    """The place of the first of two times; the usual one where neither can be read."""
+    usual = len(cells) - _SINCE_TIMES
+    places = range(_FIRST_TIME - 1, len(cells) - 1)
+    return max(places, key=lambda at: (_known(cells, at), at == usual), default=usual)
+
+
+def _known(cells: Sequence[str], at: int) -> int:
+    """How many of two cells are times."""
+    return sum(youtube.MOMENT.fullmatch(cell) is not None for cell in cells[at : at + 2])
 
 
 def _is_playlist(cells: Sequence[str]) -> bool:
     if len(cells) < _FIRST_TIME + 2 or not _ID.fullmatch(cells[0]):
         return False
-    return _times(cells) is not None
+    return _known(cells, _times(cells)) == 2
 
 
 def _looks_like(head: Head) -> bool:
@@ -76,7 +82,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="YouTube playlists (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

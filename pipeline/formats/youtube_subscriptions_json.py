@@ -30,7 +30,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.CONNECTION,
         identity=(youtube.SERVICE, channel),
-        time=timestamps.iso(since) if since else None,
+        time=timestamps.or_unread(since) if since else None,
         title=title,
         metadata={
             "people": [{name: value for name, value in person.items() if value}],
@@ -54,7 +54,7 @@ def _is_subscription(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="YouTube subscriptions in JSON (older Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

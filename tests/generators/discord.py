@@ -15,7 +15,7 @@ _COLUMNS = ("ID", "Timestamp", "Contents", "Attachments")
 
 
 def generate(folder: Path, records: int, seed: int, *, locale: str = "en") -> dict[str, int]:
-    """Half the records are messages, every other channel in CSV; the 350th has no time."""
+    """Half the records are messages, every other channel in CSV; the 350th has no number."""
     random = Random(seed)
     events, messages = shares(records, 1, 1)
     sizes = [min(_CHANNEL, messages - first) for first in range(0, messages, _CHANNEL)]
@@ -44,8 +44,8 @@ def generate(folder: Path, records: int, seed: int, *, locale: str = "en") -> di
 def _messages(random: Random, first: int, size: int, locale: str) -> Iterator[list[str]]:
     for number in range(size):
         at = moment(first + number).strftime("%Y-%m-%d %H:%M:%S")
-        date = "once" if number and number % _BROKEN == 0 else at
-        yield [str(2 * 10**17 + first + number), date, sentence(random, locale), ""]
+        own_id = "" if number and number % _BROKEN == 0 else str(2 * 10**17 + first + number)
+        yield [own_id, at, sentence(random, locale), ""]
 
 
 def _events(path: Path, size: int) -> None:

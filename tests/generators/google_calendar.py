@@ -50,7 +50,9 @@ def calendars(records: int) -> dict[str, int]:
 
 def _event(number: int, calendar: str, random: Random, *, again: bool) -> str:
     start = moment(number) + timedelta(hours=1 if again else 0)
-    text = start.strftime("%Y%m%dT%H%M%SZ") if not is_bad(number) else "20210230T000000Z"
+    text = start.strftime("%Y%m%dT%H%M%SZ")
+    if is_bad(number):  # nothing says which one it is
+        return "BEGIN:VEVENT\r\nDTSTAMP:20261001T070000Z\r\nEND:VEVENT\r\n"
     lines = ["BEGIN:VEVENT", f"DTSTART:{text}"]
     if number % 30:  # one in thirty has no end
         end = start + timedelta(minutes=random.choice((15, 30, 60)))

@@ -33,7 +33,7 @@ def generate(
 
 
 def _note(number: int, random: Random, *, again: bool) -> dict[str, object]:
-    at = 0 if is_bad(number) else int(moment(number).timestamp()) * 1_000_000 + number
+    at = int(moment(number).timestamp()) * 1_000_000 + number
     texts = [*random.choices(WORDS, k=4), *(["once more"] if again else [])]
     listed = {"listContent": [{"text": text, "isChecked": False} for text in texts]}
     return {
@@ -42,7 +42,7 @@ def _note(number: int, random: Random, *, again: bool) -> dict[str, object]:
         "isPinned": number % 10 == 0,
         "isArchived": False,
         **(listed if number % 3 == 0 else {"textContent": " ".join(texts)}),
-        "title": texts[0],
+        "title": number if is_bad(number) else texts[0],
         "userEditedTimestampUsec": at + (60_000_000 if again else 0),
         "createdTimestampUsec": at,
     }

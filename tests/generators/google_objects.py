@@ -83,18 +83,19 @@ def _time(number: int) -> str:
 
 
 def _task(number: int, random: Random, again: bool) -> dict[str, Any]:
-    times = {"created": _time(number), "updated": iso(number), "due": iso(number)}
+    times = {"created": iso(number), "updated": iso(number), "due": iso(number)}
     status = "completed" if again else "needsAction"
-    return {"id": f"t{number}", "title": random.choice(WORDS), "status": status, **times}
+    own_id = None if is_bad(number) else f"t{number}"
+    return {"id": own_id, "title": random.choice(WORDS), "status": status, **times}
 
 
 def _event(number: int, random: Random, again: bool) -> dict[str, Any]:
     segment = [{"type": "TEXT", "text": " ".join(random.choices(WORDS, k=4))}]
-    at = "soon" if is_bad(number) else str(int(moment(number).timestamp()) * 10**6)
+    sender = {} if is_bad(number) else {"gaia_id": str(number % 3), "chat_id": str(number % 3)}
     return {
         "conversation_id": {"id": "C1"},
-        "sender_id": {"gaia_id": str(number % 3), "chat_id": str(number % 3)},
-        "timestamp": at,
+        "sender_id": sender,
+        "timestamp": str(int(moment(number).timestamp()) * 10**6),
         "event_type": "REGULAR_CHAT_MESSAGE",
         "chat_message": {"message_content": {"segment": segment}},
     }
@@ -119,8 +120,9 @@ def _review(number: int, random: Random, again: bool) -> dict[str, Any]:
 
 
 def _home(number: int, random: Random, again: bool) -> dict[str, Any]:
-    said = {"eventType": "SOUND_SENSING", "structureName": "Zuhause 🏠"}
-    return {**said, "timestamp": _time(number), "description": random.choice(WORDS)}
+    kind = None if is_bad(number) else "SOUND_SENSING"
+    said = {"eventType": kind, "structureName": "Zuhause 🏠"}
+    return {**said, "timestamp": iso(number), "description": random.choice(WORDS)}
 
 
 def _given(number: int, random: Random, again: bool) -> dict[str, Any]:

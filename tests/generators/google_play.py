@@ -33,9 +33,9 @@ def _items(
     share: int, key: str, make: Callable[..., dict[str, Any]], random: Random
 ) -> Iterator[dict[str, Any]]:
     for number in range(share):
-        title = {"title": f"{random.choice(WORDS)} {number}"}
-        written = "some day" if is_bad(number) else iso(number)
-        yield {key: make({"documentType": "Android Apps", **title}, written, number)}
+        word = random.choice(WORDS)
+        title = {"title": "" if is_bad(number) else f"{word} {number}"}
+        yield {key: make({"documentType": "Android Apps", **title}, iso(number), number)}
 
 
 def _install(doc: dict[str, str], written: str, number: int) -> dict[str, Any]:

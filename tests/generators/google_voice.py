@@ -34,11 +34,13 @@ def generate(folder: Path, records: int, seed: int, *, locale: str = "en") -> di
 
 
 def _message(number: int, random: Random) -> str:
-    when = "2024-02-30T12:32:00+01:00" if is_bad(number) else moment(number).isoformat()
+    when = moment(number).isoformat()
     said = escape(" ".join(random.choices(WORDS, k=5)))
     who = '<abbr class="fn" title="">Me</abbr>'
     if number % 2:
         who = '<span class="fn">Jo Störchin</span>'
+    if is_bad(number):
+        return f'<div class="message"><abbr class="dt" title="{when}">shown</abbr></div> '
     return (
         f'<div class="message"><abbr class="dt" title="{when}">shown</abbr>:\n'
         f'<cite class="sender vcard"><a class="tel" href="tel:+1555010000{number % 2}">{who}</a>'

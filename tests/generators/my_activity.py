@@ -1,7 +1,8 @@
 """Google's activities in HTML and JSON, of any size, with counts that need no reading.
 
-Of each hundred records one has a time that never was; of the others, by the last digit of their
-number, five are videos watched, two searches, one a page opened, two something else.
+Of each hundred records one has no title or, on a page, a time that never was; of the others, by the
+last digit of their number, five are videos watched, two searches, one a page opened, two something
+else.
 """
 
 from __future__ import annotations
@@ -181,11 +182,10 @@ def _spelt(made: _Made, locale: str) -> str:
 
 def _item(made: _Made, locale: str) -> dict[str, object]:
     before, behind = _VERBS[locale][made.kind]
-    day = "2023-02-30" if made.bad else f"{made.at:%Y-%m-%d}"
     item: dict[str, object] = {
         "header": _PRODUCTS[made.kind],
-        "title": f"{before.replace(chr(0xA0), ' ')}{made.title}{behind}",
-        "time": f"{day}T{made.at:%H:%M:%S}.123Z",
+        "title": None if made.bad else f"{before.replace(chr(0xA0), ' ')}{made.title}{behind}",
+        "time": f"{made.at:%Y-%m-%dT%H:%M:%S}.123Z",
         "products": [_PRODUCTS[made.kind]],
         "activityControls": ["History"],
     }

@@ -86,12 +86,12 @@ def _album(name: str) -> dict[str, Any]:
 
 
 def _sidecar(number: int, title: str, random: Random) -> dict[str, Any]:
-    taken = "soon" if number % _BROKEN == 0 else str(_START + number)
+    url = f"https://photos.google.com/photo/AF1Q{number}"
     return {
         "title": title,
         "description": "",
         "imageViews": str(random.randrange(9)),
-        "photoTakenTime": {"timestamp": taken, "formatted": "-"},
+        "photoTakenTime": {"timestamp": str(_START + number), "formatted": "-"},
         "geoData": {"latitude": 0.0, "longitude": 0.0, "altitude": 0.0},
-        "url": f"https://photos.google.com/photo/AF1Q{number}",
+        "url": number if number % _BROKEN == 0 else url,
     }

@@ -17,7 +17,7 @@ _MESSAGES = "id,permalink,thread_id,date,ip,from,to,subject,body"
 
 
 def generate(folder: Path, records: int, seed: int, *, locale: str = "en") -> dict[str, int]:
-    """Of ten records six are comments; the 300th of a file has no time."""
+    """Of ten records six are comments; the 300th of a file has no id."""
     random = Random(seed)
     comments, posts, votes, messages = shares(records, 6, 1, 2, 1)
     sizes = [min(_FILE, comments - first) for first in range(0, comments, _FILE)]
@@ -49,10 +49,22 @@ def _date(number: int) -> str:
 def _comments(random: Random, first: int, size: int, locale: str) -> Iterator[list[str]]:
     for number in range(size):
         name = f"k{first + number}"
-        date = "once" if number and number % _BROKEN == 0 else _date(first + number)
+        own_id = "" if number and number % _BROKEN == 0 else name
+        date = _date(first + number)
         words = f"{sentence(random, locale)},\n“{number}”"
         link = "https://www.reddit.com/r/birds/comments/p1/x/"
-        yield [name, f"/r/birds/comments/p1/x/{name}/", date, "", "birds", "0", link, "", words, ""]
+        yield [
+            own_id,
+            f"/r/birds/comments/p1/x/{name}/",
+            date,
+            "",
+            "birds",
+            "0",
+            link,
+            "",
+            words,
+            "",
+        ]
 
 
 def _posts(random: Random, size: int, locale: str) -> Iterator[list[str]]:

@@ -29,10 +29,12 @@ def generate(folder: Path, records: int, seed: int, *, locale: str = "en") -> di
 
 
 def _sms(number: int, random: Random) -> str:
-    """Those of the broken kind, never an MMS, have a date that is none."""
-    date = "soon" if number % _BROKEN == 0 else str(_START_MS + number * 1_000)
+    """Those of the broken kind, never an MMS, have no number."""
+    date = _START_MS + number * 1_000
     body = quoteattr(f"Nachricht {number}: {'Grüße & ' * random.randrange(4)}😀")
-    person = f'address="+491555{number % 37:04}" contact_name="Person {number % 37}"'
+    person = f'contact_name="Person {number % 37}"'
+    if number % _BROKEN:
+        person = f'address="+491555{number % 37:04}" {person}'
     kind = number % 2 + 1
     return f'  <sms protocol="0" {person} date="{date}" type="{kind}" body={body} read="1" />\n'
 

@@ -70,9 +70,9 @@ def _end(number: int) -> datetime:
 def _extended(number: int, play: tuple[str, str, int]) -> dict[str, Any]:
     artist, track, lasted = play
     return {
-        "ts": "never" if _is_broken(number) else _end(number).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "ts": _end(number).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "platform": "android",
-        "ms_played": lasted,
+        "ms_played": -1 if _is_broken(number) else lasted,
         "conn_country": "DE",
         "master_metadata_track_name": track,
         "master_metadata_album_artist_name": artist,
@@ -84,8 +84,9 @@ def _extended(number: int, play: tuple[str, str, int]) -> dict[str, Any]:
 
 def _account(number: int, play: tuple[str, str, int]) -> dict[str, Any]:
     artist, track, lasted = play
-    ended = "never" if _is_broken(number) else _end(number).strftime("%Y-%m-%d %H:%M")
-    return {"endTime": ended, "artistName": artist, "trackName": track, "msPlayed": lasted}
+    ended = _end(number).strftime("%Y-%m-%d %H:%M")
+    length = -1 if _is_broken(number) else lasted
+    return {"endTime": ended, "artistName": artist, "trackName": track, "msPlayed": length}
 
 
 def _playlist(number: int) -> dict[str, Any]:

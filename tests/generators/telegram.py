@@ -25,7 +25,7 @@ _HEAD = {
 
 
 def generate(folder: Path, records: int, seed: int, *, locale: str = "en") -> dict[str, int]:
-    """Messages are `records`; of a chat the 40th is a service message, the 700th has no time."""
+    """Messages are `records`; of a chat the 40th is a service message, the 700th has no number."""
     random = Random(seed)
     large, rest = shares(records, 3, 1)
     sizes = [large, *([_SMALL] * (rest // _SMALL)), rest % _SMALL]
@@ -68,5 +68,5 @@ def _messages(random: Random, chat: int, size: int, locale: str) -> Iterator[str
         if number and number % _SERVICE == 0:
             fields |= {"type": "service", "action": "phone_call", "actor": "Ana"}
         if number and number % _BROKEN == 0:
-            fields |= {"date_unixtime": "soon"}
+            fields |= {"id": None}
         yield f"{',' * (number > 0)}\n{json.dumps(fields, ensure_ascii=False)}"

@@ -13,7 +13,7 @@ _PART, _BROKEN, _TALK = 50_000, 250, 100
 
 
 def generate(folder: Path, records: int, seed: int, *, locale: str = "en") -> dict[str, int]:
-    """Of ten records six are posts, the 250th of a part without a time; two likes; two messages."""
+    """Of ten records six are posts, the 250th of a part has no number; two likes; two messages."""
     random = Random(seed)
     tweets, likes, messages = shares(records, 6, 2, 2)
     sizes = [min(_PART, tweets - first) for first in range(0, tweets, _PART)]
@@ -44,8 +44,8 @@ def _tweets(random: Random, first: int, size: int, locale: str) -> Iterator[dict
         at = moment(first + number).strftime("%a %b %d %H:%M:%S +0000 %Y")
         broken = number and number % _BROKEN == 0
         tweet = {
-            "id_str": str(10**15 + first + number),
-            "created_at": "once" if broken else at,
+            "id_str": "" if broken else str(10**15 + first + number),
+            "created_at": at,
             "full_text": f"{sentence(random, locale)} &amp; more",
             "entities": {"urls": [], "hashtags": []},
             "favorite_count": "0",

@@ -31,7 +31,7 @@ _SUBSCRIPTIONS = {
 def generate(folder: Path, records: int, seed: int, *, locale: str = "en") -> dict[str, int]:
     """A quarter of the records in each of four files.
 
-    Comments are of both spellings of their text; one of a hundred has a time that never was.
+    Comments are of both spellings of their text; one of a hundred has no id.
     Returns how many of each record type, and `rejected`, there are to be read.
     """
     root = folder / "Takeout" / _ROOT[locale]
@@ -61,12 +61,12 @@ def _comments(count: int, seed: int) -> Iterator[str]:
     yield "Channel ID,Comment create timestamp,Price,Comment ID,Parent comment ID,Video ID,"
     yield "Comment text\n"
     for n in range(count):
-        at = "2021-02-30T00:00:00+00:00" if n % 100 == 99 else _at(n)
+        own_id = "" if n % 100 == 99 else f"Ug{seed}x{n}"
         parent = f"Ug{seed}x{n - 1}" if n % 5 == 4 else ""
         text = f'"{{""text"":""Störche {n},""}},{{""text"":""\n""}},{{""text"":""und mehr""}}"'
         if n % 2:
             text = f'"{{""takeoutSegments"":[{{""text"":""Reiher {n}""}}]}}"'
-        yield f"UCme,{at},,Ug{seed}x{n},{parent},vid{n % 1000},{text}\n"
+        yield f"UCme,{_at(n)},,{own_id},{parent},vid{n % 1000},{text}\n"
 
 
 def _chats(count: int) -> Iterator[str]:
