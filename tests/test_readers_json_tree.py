@@ -229,3 +229,13 @@ def test_many_large_arrays_do_not_make_a_large_context(monkeypatch: pytest.Monke
     assert [item.around["name"] for item in found] == [
         chat["name"] for chat in chats for _ in chat["messages"]
     ]
+
+
+def test_blanks_are_no_matter_however_many() -> None:
+    blanks = b" \n" * 5_000
+    for data in (
+        blanks + b'{"a": [1]}',
+        b"{" + blanks + b'"x": 1,' + blanks + b'"a": ' + b"[1]" + blanks + b"}" + blanks,
+        b"\xef\xbb\xbf" + blanks + b'{"a": [1]}',
+    ):
+        assert values(TWO, data) == [1]

@@ -9,7 +9,7 @@ from typing import BinaryIO, ClassVar
 
 import msgspec
 
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.readers.csv_rows import CsvRows, above
 from schemas.files import Context, Member, Slice, SliceLimits
 from schemas.records import RawRecord, Rejection
 
@@ -48,9 +48,7 @@ class CsvDated(msgspec.Struct, frozen=True):
         self, source: BinaryIO, part: Slice, context: Context
     ) -> Iterator[RawRecord | Rejection]:
         """See `CsvRows`."""
-        around = {"orders": context["orders"]}
-        if context.get("above"):
-            around["above"] = context["above"]
+        around = {**above(context), "orders": context["orders"]}
         for item in _ROWS.items(source, part, context):
             if isinstance(item, RawRecord):
                 yield msgspec.structs.replace(item, around=around)

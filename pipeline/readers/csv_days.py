@@ -8,7 +8,7 @@ from typing import BinaryIO, ClassVar
 import msgspec
 
 from pipeline.day_order import Column
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.readers.csv_rows import CsvRows, above
 from schemas.files import Context, Member, Slice, SliceLimits
 from schemas.records import RawRecord, Rejection
 
@@ -52,7 +52,7 @@ class CsvDays(msgspec.Struct, frozen=True, kw_only=True):
         self, source: BinaryIO, part: Slice, context: Context
     ) -> Iterator[RawRecord | Rejection]:
         """See `CsvRows`."""
-        around = {"orders": context["orders"]}
+        around = {**above(context), "orders": context["orders"]}
         for item in _ROWS.items(source, part, context):
             if isinstance(item, RawRecord):
                 yield msgspec.structs.replace(item, around=around)

@@ -129,7 +129,7 @@ class CsvRows(msgspec.Struct, frozen=True):
         dialect, header = _dialect(context), context["header"]
         columns = tuple(context["columns"])
         width = len(columns)
-        around = {"above": context["above"]} if context.get("above") else NOTHING
+        around = above(context) or NOTHING
         for batch in _Cutter(source, dialect, self.item_bytes).batches(part):
             if batch.reason is not None:
                 yield _bad_line(batch, batch.reason)
@@ -156,6 +156,11 @@ class CsvRows(msgspec.Struct, frozen=True):
         rows = sum(any(map(str.strip, row)) for row in _until_end(reader))
         text.detach()
         return rows - int(context["header"] >= 0)
+
+
+def above(context: Context) -> dict[str, Any]:
+    """What rows have around them: `above`, the cells of the rows above their table, if any."""
+    return {"above": context["above"]} if context.get("above") else {}
 
 
 def sniff(head: bytes, delimiters: Sequence[str] = _DELIMITERS) -> Dialect:
