@@ -126,3 +126,16 @@ def test_columns_are_read_by_sqlite_and_nothing_is_run() -> None:
     assert columns_of("CREATE TABLE t AS SELECT load_extension('x')") == ([], -1)
     assert columns_of("DROP TABLE t") == ([], -1)
     assert columns_of("CREATE TABLE t(") == ([], -1)
+
+
+def test_of_a_database_that_sqlite_refuses_the_pages_are_counted(tmp_path: Path) -> None:
+    """Its message quotes bytes that are no text."""
+    path = tmp_path / "a.db"
+    make(path, rows=50)
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"CREATE TABLE pages", b"CREATE \xfb\xfb\xfb\xfb\xfb pages"))
+    with path.open("rb") as source:
+        context = READER.prepare(source, MEMBER)
+        found = read(path)
+        assert READER.count(source, context) == len(found) > 0
+    assert not any(isinstance(item, Rejection) for item in found)

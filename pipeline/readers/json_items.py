@@ -88,7 +88,7 @@ class JsonItems(msgspec.Struct, frozen=True, kw_only=True):
         if not self.path:
             behind = json_scan.skip_space(source, array.end + 1)
             return _text(source, behind, AFTER) if behind < size else None
-        return _told(source, json_walk.around(source, self.path, array, size), size)
+        return _told(source, json_walk.around(source, self.path, array, size), array)
 
     def items(
         self, source: BinaryIO, part: Slice, context: Context
@@ -215,26 +215,28 @@ def broken(source: BinaryIO, part: Slice) -> Rejection:
 AFTER = "text after the end"
 
 
-def _text(source: BinaryIO, at: int, detail: str) -> Rejection:
+def _text(source: BinaryIO, at: int, detail: str, reason: Reason = Reason.BAD_SYNTAX) -> Rejection:
     """All from an offset on, as one rejection."""
     length = _size(source) - at
     source.seek(at)
     raw = source.read(min(PREFIX, length))
-    return Rejection(reason=Reason.BAD_SYNTAX, detail=detail, raw=raw, offset=at, length=length)
+    return Rejection(reason=reason, detail=detail, raw=raw, offset=at, length=length)
 
 
-def _told(source: BinaryIO, found: json_walk.Around, size: int) -> Rejection | None:
-    """What a look at all that lies around an array found to be wrong."""
+def _told(source: BinaryIO, found: json_walk.Around, array: Slice) -> Rejection | None:
+    """What a look at all that lies around an array found to be wrong: what is behind the array,
+    or else no bytes."""
+    size = _size(source)
+    flaw = size if found.flaw is None or found.flaw < array.end else found.flaw
     if found.again is not None:
         return _text(source, found.again, "the array stands twice")
     if found.end is None:
-        return json_decode.rejection(Reason.TRUNCATED, "the file ends too early", b"", size)
+        return _text(source, flaw, "the file ends too early", Reason.TRUNCATED)
     behind = json_scan.skip_space(source, found.end + 1)
-    if behind < size:
+    if behind < size and flaw == size:
         return _text(source, behind, AFTER)
     if found.flaw is not None:
-        detail = f"no JSON beside the array, from byte {found.flaw}"
-        return json_decode.rejection(Reason.BAD_SYNTAX, detail, b"", size)
+        return _text(source, flaw, f"no JSON beside the array, from byte {found.flaw}")
     return None
 
 

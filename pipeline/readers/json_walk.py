@@ -141,7 +141,8 @@ class Walk:
         self._known = known or {}
         self._level = self._depth = len(frame.chain()) if frame else 0
         self._deepest = max(map(len, steps)) + 1
-        self._since: int | None = start
+        #: Behind the last comma or opening bracket of the frame, or behind what was walked into.
+        self._since, self._walked = start, False
         self._held = b""
         self._base, self._data = start, b""
         self._strays = _STRAYS
@@ -196,7 +197,7 @@ class Walk:
                 yield from self._open(where)
             elif kind == COMMA and level == self._level:
                 self._member(where)
-                self._since = where + 1
+                self._since, self._walked = where + 1, False
                 if self.stack is not None:
                     yield Mark(self.stack, where + 1)
 
@@ -216,14 +217,14 @@ class Walk:
         )
         if not frame.alive:
             return
-        self.stack, self._since = frame, at + 1
+        self.stack, self._since, self._walked = frame, at + 1, False
         self._level += 1
         if frame.path is None:
             yield Mark(frame, at + 1)
 
     def _step(self, at: int) -> str | None:
         """The key of the value that opens at a bracket, or `[]`; None if there is no telling."""
-        text = self._text(at)
+        text = None if self._walked else self._text(at)
         if self.stack is not None and self.stack.closer != ARRAY_END:
             key = _key(text)
         else:
@@ -243,7 +244,7 @@ class Walk:
         else:
             self._member(at)
         frame.closed = True
-        self.stack, self._since = frame.parent, None
+        self.stack, self._since, self._walked = frame.parent, at + 1, True
         self._level -= 1
         if self.stack is None:
             self.end = at
@@ -251,14 +252,21 @@ class Walk:
     def _member(self, at: int) -> None:
         """A member of the frame has ended: a fact, if it is small and was not walked into."""
         frame = self.stack
-        if frame is None or frame.closed or frame.closer == ARRAY_END or self._since is None:
+        if frame is None or frame.closed:
             return
         text = self._text(at)
-        if text is None or not text.strip(SPACE) or len(text) > frame.room:
+        if self._walked:
+            if text is None or text.strip(SPACE):
+                self._flawed()
+            return
+        if text is None or not text.strip(SPACE):
             return
         try:
-            frame.facts |= _storable(json_decode.decode(b"{%b}" % text))
-            frame.room -= len(text)
+            if frame.closer == ARRAY_END:
+                json_decode.decode(text)
+            elif len(text) <= frame.room:
+                frame.facts |= _storable(json_decode.decode(b"{%b}" % text))
+                frame.room -= len(text)
         except BadValue:
             self._flawed()
 
@@ -269,8 +277,6 @@ class Walk:
     def _text(self, at: int) -> bytes | None:
         """What stands between the last bound and `at`; None if it is long or was walked into."""
         since = self._since
-        if since is None:
-            return None
         if at - since > _FIELD_BYTES:
             return self._behind_blanks(since, at)
         if since >= self._base:
@@ -288,7 +294,7 @@ class Walk:
 
     def _carry(self) -> None:
         """Keep what the next block needs of this one."""
-        if self._since is None or (self.stack is not None and self.stack.path is not None):
+        if self.stack is not None and self.stack.path is not None:
             return
         if self._since >= self._base:
             self._held = b""

@@ -116,7 +116,8 @@ class SqliteTable(msgspec.Struct, frozen=True, kw_only=True):
         return RawRecord(row, offset, length, around)
 
     def count(self, source: BinaryIO, context: Context) -> int:
-        """Asked of SQLite, which opens the file for reading only and trusts nothing in it."""
+        """Asked of SQLite, which opens the file for reading only and trusts nothing in it. Of one
+        that it refuses, what the table's pages say."""
         path = Path(source.name).resolve()
         quoted = '"' + self.table.replace('"', '""') + '"'
         try:
@@ -125,9 +126,17 @@ class SqliteTable(msgspec.Struct, frozen=True, kw_only=True):
                 database.execute("PRAGMA trusted_schema = OFF")
                 database.set_progress_handler(_Steps(), 10_000)
                 (count,) = database.execute(f"SELECT count(*) FROM {quoted}").fetchone()  # noqa: S608
-        except sqlite3.Error:
-            return 0
+        except (sqlite3.Error, UnicodeDecodeError):  # its messages may quote what is no text
+            return self._said(source, context)
         return int(count)
+
+    def _said(self, source: BinaryIO, context: Context) -> int:
+        """How many rows the headers of the table's pages tell of."""
+        opened = self._opened(source, context)
+        if opened is None:
+            return 0
+        pages, root = opened
+        return sum(leaf.rows for leaf in self._leaves(pages, root, Slice(0, pages.file_size)))
 
 
 class _Steps:
