@@ -1,11 +1,11 @@
 """Celery's settings. The ledger decides and Celery drives: a message means "look at chunk N".
 
-Imports nothing of ours. `workers.bootstrap` adds the broker's URL and the time limits.
+Imports no package of this project. `workers.bootstrap` adds the broker's URL and the time limits.
 """
 
 from __future__ import annotations
 
-# Messages: JSON only. Whoever can write to the broker must not be able to run code through pickle.
+# Messages: JSON only. A process that can write to the broker must not run code through pickle.
 accept_content = ["json"]
 task_serializer = "json"
 event_serializer = "json"

@@ -47,7 +47,7 @@ def labelled() -> Labelled:
 
 
 def sentences(n: int, words: int, seed: int = 1) -> list[str]:
-    """Texts of so many words, out of the words of the labelled set."""
+    """`n` texts of `words` words, out of the words of the labelled set."""
     pool = " ".join(said for _, said, _ in labelled()[1]).split()
     chance = random.Random(seed)
     return [" ".join(chance.choices(pool, k=words)) for _ in range(n)]

@@ -115,7 +115,7 @@ def _prose(random_: random.Random, words: list[str]) -> str:
     return " ".join(random_.choices(words, k=random_.randint(30, 300)))
 
 
-#: Of so many photographs one is a smaller copy of the one before it.
+#: One photograph in this number is a smaller copy of the one before it.
 ONE_ALIKE_OF = 20
 _INSIDE = "Takeout/Google Photos/Photos from 2024/IMG_{:05}.jpg"
 

@@ -10,29 +10,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
-import re
-import shutil
 import sys
 import tempfile
 import time
 import zipfile
-from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks import whole
 from pipeline import sniff
-from pipeline.format import Format, recognise
-from pipeline.normalise import normalise, understand
-from pipeline.sniff import media_type
 from pipeline.unpack import ArchiveLimits, inspect_archive, members
-from schemas.files import Head, Member, SourceFile
-from schemas.privacy import ReadUnder
-from tasks.batches import Batch
+from schemas.files import Member, SourceFile
 
-#: Megabytes that no process may hold.
-MOST_MEMORY = 256
 _MB, _BLOCK = 10**6, 1 << 20
 
 
@@ -115,7 +105,7 @@ def _write(giant: Giant, size: int, folder: Path) -> Path:
 
 
 def _zip(members: int, folder: Path) -> Path:
-    """A zip of so many small files, written in a stream."""
+    """A zip of `members` small files, written in a stream."""
     path = folder / "many.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as file:
         for n in range(members):
@@ -141,41 +131,20 @@ def _walk(path: Path) -> dict[str, Any]:
         "becomes": {"entries": inspected.entries, "members": count},
         "seconds": round(time.monotonic() - began, 1),
         "members_per_cpu_s": round(count / worked),
-        "peak_mb": _peak(),
+        "peak_mb": whole.peak_mb(),
     }
 
 
-def _peak() -> int:
-    """Megabytes that this process held at the most; rusage counts what its parent held, too."""
-    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-    (peak,) = re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
-    return round(int(peak) / 1024)
-
-
 def _swallow(path: Path, name: str) -> dict[str, Any]:
-    """A giant through reader, format, normalise and rendering, and what became of it."""
-    with path.open("rb") as source:
-        first = source.read(sniff.HEAD)
-    size, kind = path.stat().st_size, media_type(first, name)
-    form = recognise(Head(path=name, data=first, size=size, media_type=kind))
-    assert isinstance(form, Format), form
-    member = Member(path=name, ordinal=0, file=path, size=size, sha256="", media_type=kind)
-    began, cpu = time.monotonic(), time.process_time()
-    becomes = Counter[str]()
-    with path.open("rb") as source, path.open("rb") as cut:
-        context = form.reader.prepare(source, member)
-        for part in form.reader.slices(cut, context, form.limits):
-            batch = Batch(ReadUnder("any"), keep_text=False, repeats=form.repeats)
-            batch.add(0, 0, normalise(understand(form, member, source, part, context)))
-            becomes["rows"] += sum(len(table.lines) for table in batch.tables.values())
-            becomes.update(one.code for one in batch.rejections)
+    """What becomes of a giant."""
+    found = whole.run(path, name)
     return {
-        "format": form.name,
-        "megabytes": round(size / 1e6),
-        "becomes": dict(becomes),
-        "seconds": round(time.monotonic() - began, 1),
-        "megabytes_per_cpu_s": round(size / 1e6 / (time.process_time() - cpu)),
-        "peak_mb": _peak(),
+        "format": found.format,
+        "megabytes": round(found.megabytes),
+        "becomes": dict(found.becomes),
+        "seconds": round(found.seconds, 1),
+        "megabytes_per_cpu_s": round(found.megabytes / found.cpu_seconds),
+        "peak_mb": whole.peak_mb(),
     }
 
 
@@ -188,22 +157,16 @@ def tried(name: str, scale: float, folder: Path) -> dict[str, Any]:
         arguments = (path,)
     else:
         giant = GIANTS[name]
-        _check_room(name, round(giant.size * scale), folder)
+        whole.check_room(name, round(giant.size * scale), folder)
         path = _write(giant, round(giant.size * scale), folder)
         arguments = (path, giant.path)
     try:
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            found = pool.apply(work, arguments)
+        found = whole.alone(work, *arguments)
     finally:
         size = path.stat().st_size
         path.unlink()
     units = size // len(GIANTS[name].unit) if name in GIANTS else 0
     return {"what": name, "units": units, **found}
-
-
-def _check_room(name: str, size: int, folder: Path) -> None:
-    if shutil.disk_usage(folder).free < 2 * size:
-        raise OSError(f"{name} takes {size / 1e6:.0f} MB, and the disk has no room for it twice")
 
 
 def main() -> int:
@@ -219,7 +182,7 @@ def main() -> int:
                 continue
             found.append(tried(name, asked.scale, Path(folder)))
             print(json.dumps(found[-1]), flush=True)
-    return int(any(one["peak_mb"] > MOST_MEMORY for one in found))
+    return int(any(one["peak_mb"] > whole.MOST_MEMORY for one in found))
 
 
 if __name__ == "__main__":

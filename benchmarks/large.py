@@ -4,18 +4,15 @@ An Apple Health export of 1 GB and a page of My Activity of 300 MB are generated
 read, understood, normalised and rendered as lines of COPY, in a process of its own. Printed are
 records a second of CPU time and of the clock, and the most memory that the process held.
 
-The photographs are imported by real workers, while another user imports too. Printed are how long
-either took, when the last near duplicate was found, and the attempts that an error of ours burnt,
-of which there may be none.
+Workers import the photographs while another user imports another file. Printed are how long each
+import took, when the last near duplicate was found, and how many attempts errors used up, which
+must be none.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
-import resource
-import shutil
 import sys
 import tempfile
 import time
@@ -23,21 +20,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import generate, place
-from pipeline.format import Format, recognise
-from pipeline.normalise import normalise, understand
-from pipeline.sniff import HEAD, media_type
-from schemas.files import Head, Member
+from benchmarks import generate, place, whole
 from schemas.folders import Folders
-from schemas.privacy import ReadUnder
-from tasks.batches import Batch
 from tests.generators import apple_health, my_activity
 from workers import intake
 from workers.bootstrap import open_ledger
 
 #: By name: the bytes that are asked for, and about how many one record takes.
 _INPUTS = {"apple_health": (1_000_000_000, 310), "my_activity_html": (300_000_000, 770)}
-_MOST_MEMORY = 256
 _PHOTOS = 10_000
 #: What the other user imports meanwhile.
 _VISITS, _OTHER = 5_000, "other@example.org"
@@ -53,40 +43,24 @@ def _generate(name: str, folder: Path, records: int) -> Path:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """A whole file through reader, format, normalise and the rendering of its rows."""
-    with path.open("rb") as source:
-        first = source.read(HEAD)
-    size, kind = path.stat().st_size, media_type(first, path.name)
-    form = recognise(Head(path=path.name, data=first, size=size, media_type=kind))
-    assert isinstance(form, Format), form
-    member = Member(path=path.name, ordinal=0, file=path, size=size, sha256="", media_type=kind)
-    began, cpu = time.monotonic(), time.process_time()
-    records = 0
-    with path.open("rb") as source, path.open("rb") as cut:
-        context = form.reader.prepare(source, member)
-        for part in form.reader.slices(cut, context, form.limits):
-            batch = Batch(ReadUnder("any"), keep_text=False, repeats=form.repeats)
-            batch.add(0, 0, normalise(understand(form, member, source, part, context)))
-            records += len(batch.rejections) + sum(len(t.lines) for t in batch.tables.values())
-    seconds, worked = time.monotonic() - began, time.process_time() - cpu
+    """What reading a whole file takes."""
+    found = whole.run(path, path.name)
+    records = found.becomes.total()
     return {
-        "format": form.name,
-        "megabytes": round(size / 1e6),
+        "format": found.format,
+        "megabytes": round(found.megabytes),
         "records": records,
-        "records_per_cpu_s": round(records / worked),
-        "records_per_s": round(records / seconds),
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "records_per_cpu_s": round(records / found.cpu_seconds),
+        "records_per_s": round(records / found.seconds),
+        "peak_mb": whole.peak_mb(),
     }
 
 
 def measure(name: str, size: int, folder: Path) -> dict[str, Any]:
     """One input of about `size` bytes; raises OSError where the disk has no room for it."""
-    if shutil.disk_usage(folder).free < 2 * size:
-        raise OSError(f"{name} takes {size / 1e6:.0f} MB, and the disk has no room for it twice")
+    whole.check_room(name, size, folder)
     path = _generate(name, folder, size // _INPUTS[name][1])
-    # A fresh interpreter: what generating took is no part of the peak.
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        found = pool.apply(_read, (path,))
+    found = whole.alone(_read, path)
     path.unlink()
     return found
 
@@ -95,8 +69,8 @@ def measure(name: str, size: int, folder: Path) -> dict[str, Any]:
 
 
 def photos(count: int, folder: Path) -> dict[str, Any]:
-    """A zip of so many photographs from staging to the last near duplicate, and another user's
-    import that begins while they load."""
+    """Import a zip of `count` photographs, from staging to the last near duplicate, and a file of
+    another user while they load."""
     with place.servers(folder) as settings, place.worker(settings, processes=2):
         archive = folder / "photos.zip"
         planted = generate.write_photos(archive, count)
@@ -141,7 +115,7 @@ _BURNT = "SELECT count(*) FROM imports.events WHERE kind = 'attempt_failed'"
 def _too_bad(found: Mapping[str, Any]) -> bool:
     """Whether a figure is one that must not be."""
     return bool(
-        found.get("peak_mb", 0) > _MOST_MEMORY
+        found.get("peak_mb", 0) > whole.MOST_MEMORY
         or found.get("burnt_attempts", 0) > 0
         or found.get("failing_steps", 0) > 0
         or found.get("near_duplicates", 0) < found.get("planted", 0)
@@ -149,8 +123,8 @@ def _too_bad(found: Mapping[str, Any]) -> bool:
 
 
 def main() -> int:
-    """Print the figures; 1 where a process held more memory than it may, a try was burnt or a near
-    duplicate was missed."""
+    """Print the figures; 1 where a process held more memory than it may, an error used up an
+    attempt, or a near duplicate was missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=[*sorted(_INPUTS), "photos"])
     parser.add_argument("--scale", type=float, default=1.0, help="of the sizes")

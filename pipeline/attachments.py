@@ -7,7 +7,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline import documents
-from schemas.records import Blob, DataType
+from schemas.records import Blob, DataType, Instant, Record, Related
+from schemas.vocabulary import RecordType
 
 
 def blob_of(data: bytes, name: str, declared: str, *, fallback: str) -> Blob:
@@ -32,3 +33,32 @@ def data_type_of(media_type: str) -> DataType:
     """Pictures, sound and video are media; all else is a document."""
     main = media_type.partition("/")[0]
     return DataType.MEDIA if main in ("image", "audio", "video") else DataType.DOCUMENT
+
+
+def record(
+    source: str,
+    blob: Blob,
+    ordinal: int,
+    owner: Related,
+    time: Instant | None,
+    *,
+    content: str | None = None,
+    metadata: dict[str, Any],
+) -> Record:
+    """A file as a record of its own: `owner` says what it is attached to, and it has that time.
+
+    `ordinal` tells it from an equal file of the same owner.
+    """
+    return Record(
+        data_type=data_type_of(blob.media_type),
+        source=source,
+        record_type=RecordType.ATTACHMENT,
+        identity=(*owner.identity, str(ordinal), blob.sha256),
+        time=time,
+        title=blob.name,
+        content=content,
+        content_type=blob.media_type,
+        metadata=metadata,
+        blob=blob,
+        related=(owner,),
+    )

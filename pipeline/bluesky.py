@@ -20,6 +20,14 @@ _CONNECTIONS = {
     "app.bsky.graph.follow": "following",
     "app.bsky.graph.block": "blocked",
 }
+#: What a record of any kind becomes.
+RECORD_TYPES = (
+    RecordType.POST,
+    RecordType.REACTION,
+    RecordType.CONNECTION,
+    RecordType.PROFILE,
+    RecordType.ACTIVITY,
+)
 _TAKEN = frozenset({"$type", "createdAt", "text", "langs", "tags", "reply", "embed", "facets"})
 
 

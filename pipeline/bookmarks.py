@@ -17,7 +17,7 @@ from schemas.vocabulary import RecordType
 #: does, since 16 digits of microseconds last to 2286 and those since 1601 have had 17 since 1917.
 _UNITS: tuple[tuple[int, Unit], ...] = ((11, "s"), (14, "ms"), (16, "us"), (18, "webkit"))
 _NUMBER = re.compile(r"([+-]?)(\d{1,30})(?:\.\d*)?", re.ASCII)
-#: Folders within each other that a link is told of.
+#: The most nested folders that are kept of a link.
 DEPTH = 100
 
 
@@ -42,7 +42,7 @@ def added(written: str) -> Instant | None:
 
 
 def moment(written: str, unit: Unit) -> Instant | None:
-    """The moment of a number in a known unit; none where it is nothing or zero."""
+    """The moment of a number in a known unit; None for an empty text or zero."""
     if not written.strip("0"):
         return None
     try:
@@ -84,7 +84,7 @@ def record(
 
 
 def identity(node: dict[str, Any], *told: Any) -> tuple[str, ...]:
-    """Who a bookmark of a tree is: its `guid`; without one, what else is told of it, as text."""
+    """The identity of a bookmark in a tree: its `guid`, or without one the texts in `told`."""
     guid = node.get("guid")
     return ("guid", guid) if isinstance(guid, str) and guid else tuple(map(str, told))
 

@@ -92,9 +92,9 @@ _LABELS = {
 _LINES = re.compile(rb"[^\r\n]+")
 _CELLS = re.compile(rb"[^\r\n\t,;:=\"<>&]+")
 _HIGH = re.compile(rb"[\x80-\xff]+")
-#: Where less than one byte in so many is beyond ASCII, cells are shown and not whole lines.
+#: Where less than one byte in this number is beyond ASCII, cells are shown and not whole lines.
 _SPARSE = 12
-#: Of so few bytes the words around them say more than they do.
+#: Fewer bytes beyond ASCII tell less than the words around them.
 _FEW = 4
 _HEAD = 4096
 _WINDOW = 64 * 1024

@@ -7,10 +7,12 @@ hour is the one of the two that lies in that part.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from babel import Locale
 
 _NOON, _DAY = 12, 24
-_HALVES = {"am": (0, _NOON), "pm": (_NOON, _DAY), "midnight": (0, _NOON), "noon": (_NOON, _DAY)}
 #: Marks around a word, and within one, that differ from one writer to the next: `p. m.`, `PM`.
 _LOOSE = str.maketrans("", "", " .,،、\u00a0\u2009\u202f'’")
 
@@ -22,6 +24,10 @@ class Part(NamedTuple):
     end: int
 
 
+AM, PM = Part(0, _NOON), Part(_NOON, _DAY)
+_HALVES = {"am": AM, "pm": PM, "midnight": AM, "noon": PM}
+
+
 def part_of(words: str) -> Part | None:
     """The part of the day that the words beside a clock name; None if they name none.
 
@@ -29,7 +35,7 @@ def part_of(words: str) -> Part | None:
     """
     if not words.strip():
         return None
-    known = {"am": Part(*_HALVES["am"]), "pm": Part(*_HALVES["pm"])}
+    known = {"am": AM, "pm": PM}
     for word in (words, *words.split()):
         bare = word.translate(_LOOSE).casefold()
         if bare and (found := known.get(bare) or _parts().get(bare)):
@@ -65,8 +71,8 @@ def _parts() -> dict[str, Part]:
             locale = Locale.parse(name)
             for word, key in _words(locale):
                 if key in _HALVES:
-                    halves.setdefault(word, Part(*_HALVES[key]))
-                elif rule := _rule(locale, key):
+                    halves.setdefault(word, _HALVES[key])
+                elif rule := rule_of(locale, key):
                     shorter.setdefault(word, rule)
     return shorter | halves
 
@@ -77,7 +83,7 @@ _SCRIPTS_AND_REGIONS = frozenset(
 )
 
 
-def _words(locale: Any) -> list[tuple[str, str]]:
+def _words(locale: Locale) -> list[tuple[str, str]]:
     return [
         (word.translate(_LOOSE).casefold(), key)
         for widths in locale.day_periods.values()
@@ -87,8 +93,8 @@ def _words(locale: Any) -> list[tuple[str, str]]:
     ]
 
 
-def _rule(locale: Any, key: str) -> Part | None:
-    """From when to when a language has a part of the day."""
+def rule_of(locale: Locale, key: str) -> Part | None:
+    """From when to when a language has a part of the day, by CLDR's name for it."""
     for rule in locale.day_period_rules.get(None, {}).get(key, ()):
         if "from" in rule and "before" in rule:
             first, end = rule["from"] // 3600, rule["before"] // 3600

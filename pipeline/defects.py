@@ -3,7 +3,7 @@
 An exception that comes again when the same record is read again says nothing of the bytes but that
 our code does not know them. It ends the record's way at once, with the code `format_defect` and
 the place in our code, and the others go on. What may pass by itself (a lost connection, a full
-disk, too little memory, the limit of a task's time) is none, and goes to whoever called.
+disk, too little memory, the limit of a task's time) is none, and is raised to the caller.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def _part_of(target: Path) -> Path:
 
 
 def put(stream: BinaryIO, data: bytes) -> None:
-    """Write to a stream of `written`; a full disk is bad weather, not bad data."""
+    """Write to a stream of `written`. Raises `TransientError` where the disk is full."""
     rest = memoryview(data)
     with _weather():
         while rest:  # an unbuffered stream may take less than it was given

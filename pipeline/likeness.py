@@ -42,8 +42,8 @@ _STEP = np.uint64(0x100000001B3)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _BAND_SALT = _RANDOM.integers(1 << 63, size=_BANDS, dtype=np.uint64)
 
+#: An image is compared by 16 by 16 places; one of more pixels than `_MOST_PIXELS` is not decoded.
 _SIDE = 16
-#: Of 256 places of an image: what is decoded for more than so many pixels is left alone.
 _MOST_PIXELS = 120_000_000
 
 _SPACE = re.compile(r"\s+")

@@ -29,7 +29,7 @@ from schemas.reasons import Reason
 _FIELD = re.compile(rb"(?m)^[!-9;-~]+[ \t]*:")
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _BOUNDARY = re.compile(rb"boundary\*?[0-9*]{0,4}[ \t]*=", re.IGNORECASE)
-#: Bytes that are looked through, over and over, by a parser for a second or so.
+#: Bytes that a parser reads in about a second, counted each time that it reads them.
 _MOST_WORK = 200_000_000
 #: Flag of a mail in which something was in a charset that it does not name.
 _GUESSED = "charset_guessed"

@@ -245,19 +245,10 @@ def _attachment(
         "ordinal": ordinal,
         "flags": [*read.flags, *flags],
     }
-    return Record(
-        data_type=attachments.data_type_of(blob.media_type),
-        source=place.source,
-        record_type=RecordType.ATTACHMENT,
-        identity=(*place.identity, str(ordinal), blob.sha256),
-        time=time,
-        title=blob.name,
-        content=read.text or None,
-        content_type=blob.media_type,
-        metadata={name: value for name, value in found.items() if value},
-        blob=blob,
-        related=(Related(Relation.ATTACHMENT_OF, _MESSAGE, place.identity),),
-    )
+    owner = Related(Relation.ATTACHMENT_OF, _MESSAGE, place.identity)
+    said = {name: value for name, value in found.items() if value}
+    text = read.text or None
+    return attachments.record(place.source, blob, ordinal, owner, time, content=text, metadata=said)
 
 
 def _text_of(data: bytes, blob: Blob, charset: str | None) -> documents.Text:

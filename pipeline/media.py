@@ -62,7 +62,7 @@ _EXIF_TIME = re.compile(
 _ZONE = re.compile(r"Z|[+-]\d\d:\d\d", re.ASCII)
 #: How EXIF writes that a time is not known.
 _BLANK = re.compile(r"[0 :/.-]*")
-#: When clocks begin that nobody has set, as cameras write it: of Unix, DOS and others.
+#: The times that cameras write whose clock is not set: the first of Unix, DOS and others.
 _CLOCKS_BEGIN = frozenset(
     f"{day} 00:00:00"
     for day in ("1601:01:01", "1899:12:30", "1900:01:01", "1904:01:01", "1970:01:01", "1980:01:01")
@@ -288,7 +288,7 @@ _MOST_READS, _MOST_AT_ONCE = 300_000, 32 * 1024 * 1024
 
 
 class _Bounded(io.BufferedReader):
-    """Gives up after so many reads, and before one that is too large for any tag."""
+    """Gives up after a number of reads, and before one that is too large for any tag."""
 
     _reads = 0
 

@@ -27,7 +27,8 @@ SINCE_1970 = "counted_since_1970"
 CLOCK_UNSET = "clock_unset"
 
 _1904, _1970 = datetime(1904, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC)
-#: Nobody had a digital film before; what a header says of earlier is another count, or none.
+#: There are no digital films from before; an earlier time in a header has another epoch, or is
+#: not set.
 _FIRST_FILM = datetime(1990, 1, 1, tzinfo=UTC)
 _ATOMS = 1_000
 _LONGEST = 200

@@ -1,4 +1,4 @@
-"""Names in the texts of records, as language models tell them, beside what rules of ours find.
+"""Names in the texts of records, as language models tell them, beside what the rules find.
 
 Texts of many records are asked for at once, each once: most are short, and a model takes a batch
 of short texts several times as fast as one by one.

@@ -1,7 +1,7 @@
 """Items to records: what a format made of them, with clean text, a language and a key.
 
 A record stage maps an iterable of `Found` to an iterator of `Found`: records are mapped and
-rejections pass untouched. Bad data is a value; only bad weather raises.
+rejections pass untouched. Bad data is a value; only a transient error raises.
 """
 
 from __future__ import annotations
@@ -332,7 +332,7 @@ def normalise(found: Iterable[Found]) -> Iterator[Found]:
 
 
 def defective(found: Found, error: Exception) -> Found:
-    """What becomes of an outcome that a step of ours fails for; its bytes are read later."""
+    """What becomes of an outcome for which a step fails; its bytes are read later."""
     offset, length, _ = found
     return offset, length, defects.rejection(error, offset, length)
 

@@ -63,6 +63,11 @@ def first_items(head: Head, path: str = "", n: int = 3) -> list[Any]:
     return list(_first_items(head.data, path, max(n, _USUAL))[:n])
 
 
+def first_objects(head: Head, path: str = "", n: int = 3) -> list[dict[str, Any]]:
+    """Those of the first `n` whole items of the array at `path` that are objects."""
+    return [item for item in first_items(head, path, n) if isinstance(item, dict)]
+
+
 @lru_cache(maxsize=4)
 def _first_items(data: bytes, path: str, n: int) -> tuple[Any, ...]:
     """Every format that reads arrays asks this of the same head; nobody changes an item."""

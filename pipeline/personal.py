@@ -235,7 +235,7 @@ def _ibans(within: _Text) -> Iterator[Finding]:
 
 
 def _end_of(text: str, length: int) -> int:
-    """The place behind so many letters and digits of a text, blanks and hyphens not counted."""
+    """The place behind `length` letters and digits of a text, blanks and hyphens not counted."""
     places = (at for at, letter in enumerate(text, 1) if letter not in " -")
     return next(islice(places, length - 1, None))
 

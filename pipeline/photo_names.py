@@ -151,7 +151,7 @@ def _units(text: str) -> int:
 
 
 def _cut(text: str, most: int) -> str:
-    """As many characters of a text as have so many units."""
+    """As many characters of a text as have `most` units."""
     if _units(text) <= most:
         return text
     end = min(len(text), most)

@@ -150,7 +150,7 @@ def iso6709(text: str) -> tuple[float, float, float | None]:
 
 
 def _sexagesimal(text: str, digits: int) -> float:
-    """Degrees of a sign and so many digits of degrees, with digits of minutes and seconds."""
+    """Degrees of a sign and `digits` digits of degrees, with digits of minutes and seconds."""
     whole, _, fraction = text[1:].partition(".")
     parts = [whole[:digits], *(whole[n : n + 2] for n in range(digits, len(whole), 2))]
     parts[-1] += f".{fraction or 0}"

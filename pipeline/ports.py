@@ -86,7 +86,7 @@ class Models(Protocol):
         """Its name and revision, not loaded; None for one that is yet to be made."""
 
     def first_tier(self, texts: int) -> Tier:
-        """The tier whose vectors so many texts load with; the others follow."""
+        """The tier whose vectors that number of texts loads with; the others follow."""
 
 
 class Name(msgspec.Struct, frozen=True, gc=False):

@@ -13,6 +13,7 @@ from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
+from pipeline import spelled_dates
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 
@@ -20,7 +21,6 @@ _VIETNAMESE = re.compile(r"\btháng (\d{1,2})\b", re.IGNORECASE)
 #: Around a word; and what Hebrew writes before a month, "in".
 _AROUND, _IN = ".,،、;()'’", "ב"
 _EAST = re.compile(r"年|월|月|日|년|일")
-_BUDDHIST, _FIRST_BUDDHIST = 543, 2400
 
 
 class _Language(NamedTuple):
@@ -36,7 +36,7 @@ def day(words: str) -> date:
     years = [number for number in numbers if number > 999]
     if len(years) != 1:
         raise BadValue(Reason.BAD_TIME, "there is no year in the text of the time")
-    year = years[0] - _BUDDHIST if years[0] >= _FIRST_BUDDHIST else years[0]
+    year = spelled_dates.gregorian(years[0])
     others = [number for number in numbers if number != years[0]]
     if len(others) == 2 and (found := _VIETNAMESE.search(words)):
         return civil(year, int(found[1]), others[0])
@@ -81,77 +81,13 @@ def _bare(name: str) -> str:
 
 
 #: Languages of Google's own pages, which come before all others.
-_WIDE = frozenset(
-    {
-        *(
-            "af",
-            "am",
-            "ar",
-            "az",
-            "be",
-            "bg",
-            "bn",
-            "ca",
-            "cs",
-            "da",
-            "de",
-            "el",
-            "en",
-            "es",
-            "et",
-            "eu",
-            "fa",
-            "fi",
-            "fil",
-            "fr",
-        ),
-        *(
-            "gl",
-            "gu",
-            "he",
-            "hi",
-            "hr",
-            "hu",
-            "hy",
-            "id",
-            "is",
-            "it",
-            "ja",
-            "ka",
-            "kk",
-            "km",
-            "kn",
-            "ko",
-            "ky",
-            "lo",
-            "lt",
-            "lv",
-        ),
-        *(
-            "mk",
-            "ml",
-            "mn",
-            "mr",
-            "ms",
-            "my",
-            "ne",
-            "nl",
-            "no",
-            "pa",
-            "pl",
-            "pt",
-            "ro",
-            "ru",
-            "si",
-            "sk",
-            "sl",
-            "sq",
-            "sr",
-            "sv",
-        ),
-        *("sw", "ta", "te", "th", "tr", "uk", "ur", "uz", "vi", "zh", "zu"),
-    }
-)
+_WIDE = frozenset({
+    "af", "am", "ar", "az", "be", "bg", "bn", "ca", "cs", "da", "de", "el", "en", "es", "et",
+    "eu", "fa", "fi", "fil", "fr", "gl", "gu", "he", "hi", "hr", "hu", "hy", "id", "is", "it",
+    "ja", "ka", "kk", "km", "kn", "ko", "ky", "lo", "lt", "lv", "mk", "ml", "mn", "mr", "ms",
+    "my", "ne", "nl", "no", "pa", "pl", "pt", "ro", "ru", "si", "sk", "sl", "sq", "sr", "sv",
+    "sw", "ta", "te", "th", "tr", "uk", "ur", "uz", "vi", "zh", "zu",
+})  # fmt: skip
 
 
 @cache

@@ -1,7 +1,7 @@
 """Whether a record has the types and shapes that it promises, whatever its export held.
 
 JSON promises a format nothing: a name may be a list, a list a number. A format that passes such a
-value on would end whoever writes it, or break a query; here it costs that one record.
+value on would end the process that writes it, or break a query; here it costs that one record.
 """
 
 from __future__ import annotations

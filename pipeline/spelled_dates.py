@@ -23,6 +23,9 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 
+from pipeline import day_periods
+from pipeline.day_periods import Part
+
 if TYPE_CHECKING:
     from babel import Locale
 
@@ -49,7 +52,6 @@ _AT = frozenset(
     | {"v", "στις", "в", "во", "о", "у", "בשעה", "في", "ساعت", "को", "เวลา", "ժամը"}
 )
 _LONGEST_NAME = 3  # words
-_NOON, _MIDNIGHT = 12 * 3600, 24 * 3600
 #: Years of the Buddhist calendar are 543 ahead, and out of range as Gregorian ones.
 _BUDDHIST, _BUDDHIST_YEARS = 543, range(2443, 2644)
 
@@ -74,8 +76,7 @@ class _Names(msgspec.Struct, frozen=True):
 
     months: dict[str, dict[int, list[str]]]
     """The numbers that a name stands for, and the languages for each."""
-    halves: dict[str, tuple[int, int]]
-    """From which second of the day until which."""
+    halves: dict[str, Part]
     fillers: frozenset[str]
     """Names of week days, and what layouts have between the parts."""
     markers: dict[str, bool]
@@ -115,9 +116,14 @@ def parse(text: str) -> Spelled | None:
             int(n) for n in (clock[1], clock[3] or clock[5], clock[4] or clock[6])
         )
         if half is not None:
-            hour = _of_day(hour, half)
+            hour = day_periods.hour_of(hour, half) if hour <= 12 else 24
         return Spelled(*date, hour, minute, second, zone)
     return None
+
+
+def gregorian(year: int) -> int:
+    """The Gregorian year; one that can only be Buddhist, as in Thai dates, is 543 less."""
+    return year - _BUDDHIST if year in _BUDDHIST_YEARS else year
 
 
 def zone_of(text: str) -> str | None:
@@ -147,25 +153,13 @@ def _clock(plain: str) -> re.Match[str] | None:
     return next((one for one in reversed(found) if one[2] != "."), found[-1] if found else None)
 
 
-def _of_day(hour: int, half: tuple[int, int]) -> int:
-    """The hour of 24, where a half or a part of the day is named; 24 where there is none."""
-    if hour > 12:
-        return 24
-    start, end = half
-    for found in (hour % 12, hour % 12 + 12):
-        at = found * 3600
-        if start <= at < end or start <= at + _MIDNIGHT < end:
-            return found
-    return hour % 12 + (12 if start >= _NOON else 0)
-
-
 _Date = tuple[tuple[int, int, int], bool]
 
 
 @lru_cache(maxsize=4096)
 def _beside(
     before: str, behind: str, languages: tuple[str, ...]
-) -> tuple[_Date, tuple[int, int] | None, str | None] | None:
+) -> tuple[_Date, Part | None, str | None] | None:
     """The date, the half of the day and the zone, out of what stands around the clock."""
     names = _names(languages)
     offset = None
@@ -189,7 +183,7 @@ def _tokens(text: str) -> list[str]:
 
 def _take_half(
     left: list[str], right: list[str], names: _Names
-) -> tuple[tuple[int, int] | None, list[str], list[str]]:
+) -> tuple[Part | None, list[str], list[str]]:
     """The half of the day that stands right beside the clock, and what is left."""
     for size in range(_LONGEST_NAME, 0, -1):
         if (half := names.halves.get(_name(right[:size]))) and len(right) >= size:
@@ -263,10 +257,8 @@ def _assembled(
         return None
     if any(len(digits) > 2 for n, digits in enumerate(numbers) if n != years[0]):
         return None
-    year = int(numbers[years[0]])
+    year = gregorian(int(numbers[years[0]]))
     small = [int(digits) for n, digits in enumerate(numbers) if n != years[0]]
-    if year in _BUDDHIST_YEARS:
-        year -= _BUDDHIST
     if months:
         return (year, _meant(months, year, small[0], written), small[0]), True
     if marked is not None:
@@ -321,8 +313,8 @@ def _names(languages: tuple[str, ...]) -> _Names:
 
     locales = [Locale.parse(one) for one in languages]
     months: dict[str, dict[int, list[str]]] = {}
-    halves: dict[str, tuple[int, int]] = {}
-    parts: dict[str, tuple[int, int]] = {}
+    halves: dict[str, Part] = {}
+    parts: dict[str, Part] = {}
     fillers: set[str] = set()
     markers: dict[str, bool] = {}
     for locale in locales:
@@ -334,8 +326,8 @@ def _names(languages: tuple[str, ...]) -> _Names:
             else:
                 months.setdefault(name, {}).setdefault(number, []).append(str(locale))
         halves.update(_halves(locale))
-        for name, span in _parts_of_day(locale):
-            parts.setdefault(name, span)
+        for name, part in _parts_of_day(locale):
+            parts.setdefault(name, part)
         fillers.update(_between(locale))
     halves = parts | halves
     zones = _zones() if languages is COMMON else None
@@ -379,30 +371,25 @@ def _month_names(locale: Locale) -> Iterator[tuple[str, int]]:
                     yield " ".join(_words(f"{before}{name}{behind}")), number
 
 
-def _halves(locale: Locale) -> Iterator[tuple[str, tuple[int, int]]]:
-    """The names of a day's halves, and the seconds of the day that each holds."""
-    return _periods(locale, {"am": (0, _NOON), "pm": (_NOON, _MIDNIGHT)})
+def _halves(locale: Locale) -> Iterator[tuple[str, Part]]:
+    """The names of a day's halves, and what each holds."""
+    return _periods(locale, {"am": day_periods.AM, "pm": day_periods.PM})
 
 
-def _parts_of_day(locale: Locale) -> Iterator[tuple[str, tuple[int, int]]]:
+def _parts_of_day(locale: Locale) -> Iterator[tuple[str, Part]]:
     """The same for the finer parts, such as `凌晨`."""
-    spans = {}
-    for name, rules in (locale.day_period_rules.get(None) or {}).items():
-        if "from" in rules[0]:
-            start, end = rules[0]["from"], rules[0]["before"]
-            spans[name] = (start, end if end > start else end + _MIDNIGHT)
-    return _periods(locale, spans)
+    names = locale.day_period_rules.get(None) or ()
+    found = ((name, day_periods.rule_of(locale, name)) for name in names)
+    return _periods(locale, {name: part for name, part in found if part is not None})
 
 
-def _periods(
-    locale: Locale, spans: Mapping[str, tuple[int, int]]
-) -> Iterator[tuple[str, tuple[int, int]]]:
+def _periods(locale: Locale, parts: Mapping[str, Part]) -> Iterator[tuple[str, Part]]:
     for context in ("format", "stand-alone"):
         for width in ("abbreviated", "wide"):
             found = locale.day_periods.get(context, {}).get(width, {})
-            for name, span in spans.items():
+            for name, part in parts.items():
                 if word := found.get(name):
-                    yield " ".join(_words(_HALF.sub(r"\1m", _plain(word)))), span
+                    yield " ".join(_words(_HALF.sub(r"\1m", _plain(word)))), part
 
 
 _LITERAL = re.compile(r"'([^']*)'|([^a-zA-Z'{}\d]+)")

@@ -13,7 +13,7 @@ from pathlib import Path
 from pipeline import timestamps
 from pipeline.readers.csv_rows import CsvRows
 from schemas.errors import BadValue
-from schemas.files import Head, Member, Slice
+from schemas.files import Context, Head, Member, Slice
 from schemas.reasons import Reason
 from schemas.records import Instant, RawRecord
 
@@ -30,25 +30,23 @@ def ordered_columns(head: Head) -> tuple[str, ...]:
     """The same, in their order."""
     if b"\0" in head.data or head.data[:1] in (b"{", b"[", b"<", b""):
         return ()
-    return _columns(head.data)
+    context = _context(head.data)
+    return tuple(context["columns"]) if context["header"] >= 0 else ()
 
 
 @lru_cache(maxsize=8)
-def _columns(data: bytes) -> tuple[str, ...]:
-    context = CsvRows().prepare(io.BytesIO(data), _NONE)
-    return tuple(context["columns"]) if context["header"] >= 0 else ()
+def _context(data: bytes) -> Context:
+    """Every format that reads tables asks this of the same head."""
+    return CsvRows().prepare(io.BytesIO(data), _NONE)
 
 
 def first_rows(head: Head, n: int = 20) -> list[dict[str, str]]:
     """The first rows of a member that is read as CSV, those that are whole."""
     if not ordered_columns(head):
         return []
-    source, reader = io.BytesIO(head.data), CsvRows()
-    context, whole = reader.prepare(source, _NONE), Slice(0, len(head.data))
-    rows = (
-        item.value for item in reader.items(source, whole, context) if isinstance(item, RawRecord)
-    )
-    return list(islice(rows, n))
+    whole = Slice(0, len(head.data))
+    items = CsvRows().items(io.BytesIO(head.data), whole, _context(head.data))
+    return list(islice((item.value for item in items if isinstance(item, RawRecord)), n))
 
 
 def in_utc(text: str) -> Instant:

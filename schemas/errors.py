@@ -24,7 +24,7 @@ class ServiceDown(DatapunkError):
 
 
 class TransientError(DatapunkError):
-    """Bad weather: a lost connection, a full disk. The same work may succeed later.
+    """A lost connection, a full disk. The same work may succeed later.
 
     `code` is what the ledger keeps of it; without one it keeps the name of the cause's class.
     """

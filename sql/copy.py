@@ -125,7 +125,7 @@ def document_line(
     """One line for `stage_documents`, without its newline, the hash of what it says, and where it
     lies (`partition_of`).
 
-    The 16 bytes are the same for the same time, texts and metadata, whoever understood them and
+    The 16 bytes are the same for the same time, texts and metadata, whichever format read them and
     wherever in an export it lay.
     `repeat` is the key without its occurrence number, and that number.
     """

@@ -16,7 +16,7 @@ from sql.store import Connection, Hold, Lake, weather
 
 _LIKENESS = queries("likeness")
 
-#: Of a band that very many share, so many are looked at.
+#: Documents that are looked at of a band that very many share.
 _MOST_OF_BAND = 8
 
 

@@ -198,7 +198,7 @@ def _take_versions(
 
 
 def load_meaning(commit: ContentCommit, staged: Staged) -> None:
-    """Mentions and relations are the same whoever loads them, so that twice is once."""
+    """Mentions and relations are the same in every load, so that loading twice is loading once."""
     if staged.mentions:
         commit.run("lake", "insert_entities")
         commit.run("lake", "insert_mentions")

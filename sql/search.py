@@ -21,7 +21,7 @@ from sql.vectors import Wanted
 _SEARCH = queries("search")
 _VECTORS = queries("vectors")
 
-#: Of a word that stands in very many documents, so many are ranked.
+#: Documents of a very common word that are ranked.
 _RANKED = 3_000
 #: How deep each of two lists goes that are fused, and the constant of reciprocal rank fusion.
 _DEPTH = 100
@@ -31,9 +31,9 @@ _PIECES = 3
 #: Of no more documents that fit the filters, every vector is looked at: the index comes to what is
 #: near the question, and what fits may lie elsewhere, as mails do from a question like a chat's.
 _FEW = 100_000
-#: The index goes through at most so many vectors, and with filters through at most so many times
-#: those it would have to if what fits lay evenly among them. Where that brings too few, all that
-#: fit are looked at.
+#: The most vectors that the index goes through; and with filters, how many times those that it
+#: would have to if what fits lay evenly among them. Where that brings too few, all that fit are
+#: looked at.
 _MOST_SCANNED = 200_000
 _MARGIN = 6
 #: Documents not yet findable are counted up to here.
@@ -96,7 +96,7 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """One page of hits. `waiting` documents are loaded and can't be found yet, 10,000 or more of
-    them if it says so many."""
+    them if it is 10,000."""
 
     hits: list[Hit]
     corrected: list[str] = []

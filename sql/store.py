@@ -32,7 +32,7 @@ Connection = psycopg.Connection[DictRow]
 #: Seconds between two looks for a database that went away.
 _LOOK_S = 2.0
 
-#: Errors of the weather: the same statement may succeed later.
+#: Transient errors: the same statement may succeed later.
 _WEATHER = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
@@ -197,9 +197,9 @@ class Ledger:
         delay_s: float = 1.0,
         where: str | None = None,
     ) -> None:
-        """Give the chunk back after an error; weather does not burn the attempt.
+        """Give the chunk back after an error; with `burn` the attempt counts.
 
-        An attempt that is burnt stands in the audit trail, with the place of the error.
+        An attempt that counts stands in the audit trail, with the place of the error.
         """
         with self.transaction() as connection:
             released = connection.execute(

@@ -87,7 +87,7 @@ class Backlog:
         self._run("add_lacking", model=model, model_id=model_id, **asked)
 
     def take(self, model: str, n: int, lease_s: float) -> list[Taken]:
-        """Some documents that wait, the caller's for so many seconds.
+        """Some documents that wait, the caller's for `lease_s` seconds.
 
         What was taken before and came to nothing is taken alone, so that one document that can't
         be embedded costs no other its vectors.
@@ -98,11 +98,11 @@ class Backlog:
         return [msgspec.convert(row, Taken) for row in rows]
 
     def go_on(self, model: str, taken: Sequence[Taken], lease_s: float) -> None:
-        """A sign of life of who took them: they are the caller's for so many seconds more."""
+        """Renew the caller's lease on them for another `lease_s` seconds."""
         self._run("go_on", model=model, ids=[each.id for each in taken], lease_s=lease_s)
 
     def give_back(self, model: str, taken: Sequence[Taken], *, burn: bool) -> None:
-        """What a turn did not come to; bad weather does not burn the attempt."""
+        """What a turn did not come to; a transient error does not count as an attempt."""
         ids = [each.id for each in taken]
         self._run("give_back", model=model, ids=ids, forgiven=int(not burn))
 

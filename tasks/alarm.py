@@ -57,7 +57,7 @@ def of_defects(commit: Commit, records: int = 0) -> None:
 
 def line(reader: Lake, thresholds: Thresholds, job: Mapping[str, Any]) -> str | None:
     """One line on a job (a row of `imports.jobs`) that was alerted and still has too many records
-    open, or some for a defect of ours, or whose scores are low; None if there is nothing to say."""
+    open, or some for a defect in our code, or whose scores are low; None for any other job."""
     said = (
         _defect_line(reader, job),
         _quarantine_line(reader, thresholds, job),

@@ -27,7 +27,7 @@ _TO_DEFAULT = (
 
 
 def apart(work: Callable[[], None], *, seconds: float) -> bool:
-    """Do `work` in a child; whether it came to its end within so many seconds.
+    """Do `work` in a child; whether it came to its end within `seconds`.
 
     The child must leave alone what other threads of this process use: pools, sockets. An error
     that is raised here meanwhile, such as a time limit of Celery's, ends the child.
@@ -48,7 +48,7 @@ def apart(work: Callable[[], None], *, seconds: float) -> bool:
 
 
 def allow(seconds: float) -> None:
-    """In the child: from now on it may take so many seconds, whatever it has taken."""
+    """In the child: give it `seconds` from now on, whatever it has taken."""
     signal.alarm(math.ceil(seconds))
 
 

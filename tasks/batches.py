@@ -179,14 +179,14 @@ class Batch:
 
     def complete(self, first: int, read: Callable[[int, int], bytes]) -> None:
         """Give the rejections from number `first` on that have no bytes those that `read` has of
-        their place: whoever made them had none at hand."""
+        their place: the step that made them had none at hand."""
         for n, bad in enumerate(self.rejections[first:], first):
             if bad.code == Reason.FORMAT_DEFECT and not bad.raw:
                 raw = read(bad.start, bad.end)
                 self.rejections[n] = msgspec.structs.replace(bad, raw=raw)
 
     def notice(self, slot: int, fields: AbstractSet[str]) -> None:
-        """One item has fields that its format does not know; only so many names are kept."""
+        """One item has fields that its format does not know; few of their names are kept."""
         for field in fields:
             if (slot, field) in self.drift or len(self.drift) < MOST_DRIFT:
                 self.drift[slot, field] += 1

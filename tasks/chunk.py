@@ -345,8 +345,8 @@ def embed_chunk(run: Runtime, claim: Claim) -> Ending:
 
 
 def _follow(run: Runtime, user_id: UUID, texts: int) -> bool:
-    """Whether vectors of so many texts come behind the load. Where they are indexed, each is worked
-    into the graph of its neighbours, a hundred a second or so: rows don't wait for that."""
+    """Whether vectors of that number of texts come behind the load. Where they are indexed, each is
+    worked into the graph of its neighbours, a hundred a second or so: rows don't wait for that."""
     if texts <= run.options.vectors_at_once:
         return False
     known = run.known_model(user_id, run.models.first_tier(texts))
@@ -409,7 +409,7 @@ def _folder(run: Runtime, claim: Claim) -> Path:
 
 
 def artefact(claim: Claim, kind: str) -> str:
-    """A name that no other worker uses: a zombie's artefact can't take the place of ours."""
+    """A name that no other worker uses: a zombie's artefact can't take its place."""
     return f"{claim.id}.{claim.token}.{kind}"
 
 

@@ -35,7 +35,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """The settings that tasks obey, as plain values.
 
     `bound` limits what the process that calls it may take, before it reads what anyone may have
-    made; `apart_limit_s` is how long such a child of ours may live. `near_duplicates` is how alike
+    made; `apart_limit_s` is how long such a child may live. `near_duplicates` is how alike
     two texts are, 0 to 1, to be linked; None: nothing is compared.
     """
 

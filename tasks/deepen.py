@@ -124,7 +124,7 @@ def _batch(run: Runtime, backlog: Backlog, user_id: UUID, model: str) -> int | N
 
 
 def _is_defect(error: BaseException) -> bool:
-    """Of ours, or of the text; not the weather, and not somebody who stops us."""
+    """Whether our code or the text is at fault; not a service, nor a person who stops us."""
     return isinstance(error, Exception) and not isinstance(
         error, TransientError | SoftTimeLimitExceeded
     )
@@ -135,7 +135,7 @@ def _text(taken: Taken) -> str | None:
 
 
 def _make_way(run: Runtime, user_id: UUID, model: str) -> None:
-    """No index over the model's vectors while so many come that it is built sooner than kept."""
+    """Drop the index over a model's vectors where building it anew is quicker."""
     known = run.known_model(user_id, model)
     if known is not None:
         run.lake.rows(user_id, "lake", "make_way", model_id=known, model=model)

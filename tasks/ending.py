@@ -158,7 +158,7 @@ def begin_end(connection: Connection, job_id: UUID, user_id: UUID) -> bool:
 
 def free_stranded(run: Runtime) -> int:
     """Open jobs of which nothing is open get a finish; how many. None should be there: this is for
-    what a defect of ours leaves behind."""
+    what a defect in our code leaves behind."""
     jobs = [row["job_id"] for row in run.ledger.rows("chunks", "stranded")]
     return steps.each(run, "freed", jobs, lambda job: _free(run, job))
 

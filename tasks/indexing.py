@@ -1,4 +1,4 @@
-"""Loaded documents become findable: behind the load, in batches, by whoever has time for it.
+"""Loaded documents become findable: behind the load, in batches, by any worker that has time.
 
 Documents wait in `user_data.unindexed`. A batch is taken out of it in the transaction that indexes
 it, so that a crash loses nothing and any number of processes may share the work.

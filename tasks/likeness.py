@@ -38,7 +38,7 @@ _TURN_S = 3.0
 #: How long is waited for another process that compares the same user's, and how often it is asked.
 PATIENCE_S, _ASK_S = 5.0, 0.2
 
-#: Of many that a document is like, so many are linked, the likest first.
+#: Documents that one is linked to at most, the likest first.
 _MOST_LINKS = 5
 
 

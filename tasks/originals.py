@@ -29,6 +29,18 @@ def source_of(run: Runtime, job: Mapping[str, Any]) -> SourceFile:
     )
 
 
+def claimed(run: Runtime, claim: Claim) -> SourceFile:
+    """The original of the open job that a chunk belongs to, in the work folder."""
+    path = run.folders.original(claim.job_id, claim.source_name)
+    return SourceFile(
+        path=path,
+        name=claim.source_name,
+        size=path.stat().st_size,
+        sha256=claim.sha256 or "",
+        media_type=claim.media_type or "",
+    )
+
+
 def entries(run: Runtime, job: Mapping[str, Any], work: Path) -> Iterator[Member | Listed]:
     """The members of a job's original, each until the next is asked for.
 

@@ -1,4 +1,4 @@
-"""The policy of personal data as it stands, for whoever reads records."""
+"""The policy of personal data as it stands, for the steps that read records."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from sql.store import Lake
 from tasks import redress
 from tasks.context import Runtime
 
-#: So many rows of a table are looked at, unless all are; and so many at once.
+#: Rows of a table that are looked at, unless all are; and rows that are read at once.
 _SAMPLE, _PAGE = 2_000, 500
 
 

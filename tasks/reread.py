@@ -26,7 +26,7 @@ from tasks.apart import apart
 from tasks.context import Runtime
 from tasks.neighbours import SetNeighbours
 
-#: Small files are read, and settled, together: up to so many or so many bytes.
+#: How many small files, and how many bytes of them, are read and settled together at most.
 FILES, BYTES = 500, 8 * 1024 * 1024
 
 _NOBODY = UUID(int=0)

@@ -14,9 +14,9 @@ from pipeline.charset import UTF_8
 from pipeline.durable import held
 from pipeline.format import format_named
 from schemas.crash import crash_here
-from schemas.files import Member, SourceFile
+from schemas.files import Member
 from sql.store import Claim
-from tasks import members
+from tasks import members, originals
 from tasks.context import Runtime
 
 log = structlog.get_logger("datapunk.restore")
@@ -51,14 +51,7 @@ def _is_missing(run: Runtime, claim: Claim, row: Mapping[str, Any]) -> bool:
 
 def _unpack(run: Runtime, claim: Claim, aside: Path, missing: Mapping[int, str]) -> None:
     """Make members aside and then move them: who looks for one finds all of it or nothing."""
-    original = run.folders.original(claim.job_id, claim.source_name)
-    source = SourceFile(
-        path=original,
-        name=claim.source_name,
-        size=original.stat().st_size,
-        sha256=claim.sha256 or "",
-        media_type=claim.media_type or "",
-    )
+    source = originals.claimed(run, claim)
     place = run.folders.members(claim.job_id)
     place.mkdir(parents=True, exist_ok=True)
     try:
@@ -72,7 +65,7 @@ def _unpack(run: Runtime, claim: Claim, aside: Path, missing: Mapping[int, str])
             if isinstance(entry, Member) and missing.get(entry.ordinal) == entry.sha256:
                 found = members.prepare(entry, aside / "members")
                 made = found.member.file if isinstance(found, members.Readable) else entry.file
-                if made != original:
+                if made != source.path:
                     crash_here("restore.before_rename")
                     made.replace(place / str(entry.ordinal))
                     crash_here("restore.after_rename")

@@ -157,10 +157,10 @@ def _carry_out(run: Runtime, claim: Claim, work: Work) -> None:
         code = error.code or _weather(error)
         _give_back(run, claim, code, burn=code in LASTING, cause=error)
     except FileNotFoundError as error:
-        # Not weather: somebody took away what we were to read.
+        # Not transient: somebody took away the file that was to be read.
         _give_back(run, claim, "file_missing", burn=True, cause=error)
     except OSError as error:
-        # A full disk, a share that went away: weather.
+        # A full disk, a share that went away: transient.
         code = f"os_{error.errno}"
         _give_back(run, claim, code, burn=code in LASTING, cause=error)
     except Rejected as error:
@@ -197,7 +197,7 @@ def _read_anew(run: Runtime, claim: Claim, error: OtherPolicy) -> None:
 
 
 def _start_anew(run: Runtime, claim: Claim, cause: Exception) -> None:
-    """From the first stage, which makes the artefacts; one that never stay is a defect of ours."""
+    """From the first stage, which makes the artefacts; if they never stay, our code is at fault."""
     try:
         crash_here("rewind.before_commit")
         first, most = ROUTES[Kind(claim.kind)][0], run.options.max_attempts
@@ -275,7 +275,7 @@ def _weather(error: TransientError) -> str:
 
 def delay(options: Options, stage: str, burnt: int) -> float:
     """Seconds until a chunk is sent again, to be doubled each time. One that is about to be
-    split, or is a part of such a one, waits for no weather."""
+    split, or is a part of such a one, is sent again at once."""
     suspect = stage == Stage.NORMALISE and burnt >= max(1, options.max_attempts - _WAITED_FOR)
     return 0.0 if suspect else options.retry_delay_s
 

@@ -21,11 +21,11 @@ from pipeline.ports import Verdict
 from pipeline.validate import measure, media_type
 from schemas.crash import crash_here
 from schemas.errors import Rejected
-from schemas.files import Context, Listed, Member, Slice, SliceLimits, SourceFile
+from schemas.files import Context, Listed, Member, Slice, SliceLimits
 from schemas.progress import Disposition, Event, JobStatus, Stage
 from schemas.reasons import Reason
 from sql.store import Claim, Commit, ContentCommit
-from tasks import alarm, chains, members, sealed
+from tasks import alarm, chains, members, originals, sealed
 from tasks.context import Options, Runtime
 from tasks.shell import Ending
 
@@ -121,16 +121,8 @@ def _walk(run: Runtime, claim: Claim) -> Iterator[Member | Listed]:
         row["ordinal"]
         for row in run.lake.rows(claim.user_id, "jobs", "settled_ordinals", job_id=claim.job_id)
     }
-    path = run.folders.original(claim.job_id, claim.source_name)
-    source = SourceFile(
-        path=path,
-        name=claim.source_name,
-        size=path.stat().st_size,
-        sha256=claim.sha256 or "",
-        media_type=claim.media_type or "",
-    )
     return unpack.members(
-        source,
+        originals.claimed(run, claim),
         run.folders.job(claim.job_id),
         run.options.archive,
         have=lambda ordinal, _path: ordinal in settled,

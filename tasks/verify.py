@@ -52,8 +52,8 @@ _GRACE_S = 60.0
 
 _MOST_NAMED = 3
 
-#: Of files that are named by their hash, and of spools, so many are read by default, and of what
-#: is beyond them one in so many, others each time.
+#: Files that are named by their hash, and spools, of which the first 200 are read by default, and
+#: of the others one in 20, chosen at random.
 _READ_FIRST, _READ_ONE_IN = 200, 20
 
 
@@ -176,7 +176,7 @@ def _folders_gone(run: Runtime, job: Mapping[str, Any]) -> Finding:
 
 
 def _chosen(deep: bool, before: int) -> bool:
-    """Whether the next file is read whole, after so many others."""
+    """Whether the next file is read whole, after `before` others."""
     return deep or before < _READ_FIRST or secrets.randbelow(_READ_ONE_IN) == 0
 
 

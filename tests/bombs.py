@@ -30,7 +30,7 @@ _BLOCK = 1 << 24
 
 
 def _zeros(size: int) -> tuple[int, bytes]:
-    """The CRC-32 and the raw deflate stream of so many zero bytes."""
+    """The CRC-32 and the raw deflate stream of `size` zero bytes."""
     block, crc = bytes(_BLOCK), 0
     packer = zlib.compressobj(9, wbits=-15)
     once = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)
@@ -43,14 +43,14 @@ def _zeros(size: int) -> tuple[int, bytes]:
 
 
 def gzip_bomb(size: int) -> bytes:
-    """A gzip of so many zeros."""
+    """A gzip of `size` zeros."""
     crc, packed = _zeros(size)
     head = b"\x1f\x8b\x08\0\0\0\0\0\x02\xff"
     return head + packed + struct.pack("<2L", crc, size & 0xFFFFFFFF)
 
 
 def zip_bomb(size: int, declared: int | None = None) -> bytes:
-    """A zip of one entry of so many zeros, under 4 GiB as it is written without ZIP64."""
+    """A zip of one entry of `size` zeros, under 4 GiB as it is written without ZIP64."""
     crc, packed = _zeros(size)
     return _zip_of(b"zeros.bin", 1, struct.pack("<L", crc), packed, declared or size)
 

@@ -84,7 +84,7 @@ class Clamd:
             self.process.send_signal(how)
             try:
                 self.process.wait(5)
-            except subprocess.TimeoutExpired:  # it waits for whoever has a connection open
+            except subprocess.TimeoutExpired:  # it waits until all connections are closed
                 self.process.kill()
                 self.process.wait()
             self.process = None

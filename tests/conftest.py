@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ import pytest
 from psycopg import sql
 from pydantic import SecretStr
 
+import pipeline.formats
+from pipeline.format import all_formats
 from schemas.folders import Folders
 from schemas.progress import Tier
 from sql import migrate
@@ -28,6 +31,7 @@ from tasks import chains, context
 from tasks.blobs import FileBlobs
 from tasks.context import Runtime
 from tests.lake_support import Database, Driver, FakeEmbedder, FakeModels, FakeScanner
+from tests.poison_support import FOLDER
 from workers import bootstrap, intake, limits, local, unprivileged
 from workers.settings import ScannerMode, Settings
 
@@ -44,7 +48,7 @@ _QUICK = "fsync = off\nfull_page_writes = off\nmax_wal_size = 512MB\nautovacuum 
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_settings_of_ours() -> Iterator[None]:
-    """The settings of whoever runs the tests stay out of them."""
+    """The settings of the user that runs the tests stay out of them."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [n for n in os.environ if n.startswith("DATAPUNK_") and n not in _OF_THE_TESTS]:
             patch.delenv(name)
@@ -242,3 +246,14 @@ def imported(
         return database.job(job_id)
 
     return do
+
+
+@pytest.fixture
+def poisonous(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The format of `tests/poison` is one of the formats."""
+    monkeypatch.setattr(pipeline.formats, "__path__", [*pipeline.formats.__path__, FOLDER])
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    all_formats.cache_clear()
+    yield
+    all_formats.cache_clear()
+    sys.modules.pop("pipeline.formats.poison_rows", None)

@@ -373,7 +373,7 @@ class _Carrier:
         return job
 
     def meet_faults(self) -> None:
-        """A cancelled job, one that fails, weather once, an artefact that goes away once, members
+        """A cancelled job, one that fails, one transient error, an artefact that goes away, members
         that do, and a lease that another takes over once."""
         stopped = self._job("stopped.ndjson")
         housekeeping.cancel(self._run, stopped["id"], stopped["user_id"])

@@ -88,7 +88,7 @@ class _Stream(io.FileIO):
 
 
 def _writer() -> str:
-    """The function of ours that is nearest to the disk."""
+    """The function of this project that is nearest to the disk."""
     frame = sys._getframe(2)
     while frame.f_back is not None:
         file = frame.f_code.co_filename
@@ -125,7 +125,7 @@ class SmallDisk:
 
 
 def unmount(top: Path) -> None:
-    """Let go of the disk under `top`; whoever is still on it loses it then."""
+    """Let go of the disk under `top`; a process that still uses it loses it then."""
     subprocess.run(["umount", "--lazy", str(top / "disk")], check=False, capture_output=True)
 
 

@@ -200,7 +200,7 @@ def broken(draw: st.DrawFn, sound: list[bytes]) -> bytes:
 
 
 def by_hypothesis(name: str, examples: int, number: int | None = None) -> None:
-    """Try a target so many times; without a number always the same bytes."""
+    """Try a target a number of times; without a number always the same bytes."""
     target, sound = targets()[name]
 
     @settings(

@@ -42,7 +42,8 @@ def sound(path: Path) -> None:
         out.writeframes(b"\x80" * 200)
 
 
-def _box(kind: bytes, inside: bytes) -> bytes:
+def box(kind: bytes, inside: bytes) -> bytes:
+    """A box of an MP4 with what is in it (ISO 14496-12, 4.2)."""
     return struct.pack(">I4s", 8 + len(inside), kind) + inside
 
 
@@ -53,12 +54,12 @@ def movie(path: Path, place: str = "") -> None:
     """
     made = 1_772_352_000 + 2_082_844_800
     mvhd = struct.pack(">IIIII", 0, made, made, 1_000, 2_000) + bytes(80)
-    name = _box(b"\xa9nam", _box(b"data", struct.pack(">II", 1, 0) + "Am See – früh".encode()))
-    handler = _box(b"hdlr", bytes(8) + b"mdirappl" + bytes(9))
-    meta = _box(b"meta", bytes(4) + handler + _box(b"ilst", name))
-    spot = _box(b"\xa9xyz", struct.pack(">HH", len(place), 0x15C7) + place.encode())
-    moov = _box(b"moov", _box(b"mvhd", mvhd) + _box(b"udta", meta + spot * bool(place)))
-    path.write_bytes(_box(b"ftyp", b"isom" + bytes(4) + b"isommp42") + moov)
+    name = box(b"\xa9nam", box(b"data", struct.pack(">II", 1, 0) + "Am See – früh".encode()))
+    handler = box(b"hdlr", bytes(8) + b"mdirappl" + bytes(9))
+    meta = box(b"meta", bytes(4) + handler + box(b"ilst", name))
+    spot = box(b"\xa9xyz", struct.pack(">HH", len(place), 0x15C7) + place.encode())
+    moov = box(b"moov", box(b"mvhd", mvhd) + box(b"udta", meta + spot * bool(place)))
+    path.write_bytes(box(b"ftyp", b"isom" + bytes(4) + b"isommp42") + moov)
 
 
 if __name__ == "__main__":

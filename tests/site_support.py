@@ -219,10 +219,10 @@ class Site:
 
 
 def ours_in(log: Path) -> Iterator[str]:
-    """Lines of a log that tell of an error of our own: one that burnt an attempt, failed a step
+    """Lines of a log that tell of an error of our own: one that used up an attempt, failed a step
     behind the imports, or a turn. Deaths and services that are down are none."""
     for line in log.read_text(errors="replace").splitlines():
-        with contextlib.suppress(ValueError, AttributeError):  # not a line of ours
+        with contextlib.suppress(ValueError, AttributeError):  # not a line of this program
             said = json.loads(line)
             burnt = said.get("event") == "given back" and said.get("where")
             failed = said.get("event") in ("a step failed", "a turn failed")
@@ -230,12 +230,14 @@ def ours_in(log: Path) -> Iterator[str]:
                 yield line
 
 
-#: All that holds what came of imports; who the users are and which models there are stays.
+#: All that holds what came of imports. The users, the models and the policies that hosts work
+#: under stay.
 _TABLES = """
 SELECT oid::regclass::text FROM pg_class
 WHERE relnamespace = ANY('{imports,user_data,timeseries,vectors,analytics}'::regnamespace[])
     AND relkind IN ('r', 'p') AND NOT relispartition
-    AND oid <> ALL('{user_data.users,vectors.models,imports.capabilities}'::regclass[])
+    AND oid <> ALL(
+        '{user_data.users,vectors.models,imports.capabilities,imports.policies}'::regclass[])
 """
 
 
@@ -270,7 +272,7 @@ def site(
 
 
 def points(count: int) -> bytes:
-    """A Records.json of so many points, each of its own."""
+    """A Records.json of a number of points, each of its own."""
     items = (
         {
             "latitudeE7": 520000000 + n,

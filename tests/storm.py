@@ -301,7 +301,7 @@ class Storm:
                     self.violations.append(f"orphan: {name}")
 
     def _ours(self) -> None:
-        """No fault is an excuse for an error of ours: none burnt an attempt or failed a step."""
+        """No fault excuses an error in our code: none used up an attempt or failed a step."""
         for log in self.place.settings.logs.glob("*.log"):
             for line in ours_in(log):
                 self.violations.append(f"{log.name}: {line}")
@@ -395,7 +395,7 @@ def _storm(
 
 
 def _nobody_left(storm: Storm) -> None:
-    """No process of ours, and no server."""
+    """No process of the lake, and no server."""
     left = [
         p for p in psutil.Process().children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE
     ]

@@ -1,8 +1,8 @@
-"""`datapunk` in bad weather: a clock that is hours off, a disk that says it is full.
+"""`datapunk` beside faults: a clock that is hours off, a disk that says it is full.
 
     STORM_CLOCK_S=18000 python -m tests.storm_worker worker --queues …
 
-Only the tests run processes through this; the weather comes before anything else is imported.
+Only the tests run processes through this; the faults are set up before anything else is imported.
 Nothing is forced to the disk: what a killed process wrote is the kernel's already.
 """
 

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-#: What each room may import of ours, besides itself.
+#: What each package of this project may import of the others.
 ALLOWED = {
     "schemas": frozenset[str](),
     "pipeline": frozenset({"schemas"}),

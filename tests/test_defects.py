@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,9 +14,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from hypothesis import given
 from hypothesis import strategies as st
 
-import pipeline.formats
 from pipeline import defects, language, normalise, privacy
-from pipeline.format import all_formats
 from pipeline.readers.ndjson import Ndjson
 from schemas.errors import ServiceDown, TransientError
 from schemas.files import SliceLimits
@@ -28,22 +25,12 @@ from sql.store import Lake
 from tasks import batches, desk, shell, verify
 from tasks.context import Runtime
 from tests.lake_support import Database, Driver, counts
-from tests.poison_support import FOLDER, rows
+from tests.poison_support import rows
 from tests.reported_support import examine
 
 ANA = "ana@example.org"
 #: What stands in the records that a step fails for.
 MARK = "row 7"
-
-
-@pytest.fixture
-def poisonous(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(pipeline.formats, "__path__", [*pipeline.formats.__path__, FOLDER])
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    all_formats.cache_clear()
-    yield
-    all_formats.cache_clear()
-    sys.modules.pop("pipeline.formats.poison_rows", None)
 
 
 # --- every pure step --------------------------------------------------------------------------

@@ -70,7 +70,7 @@ def test_two_mails_of_one_id_and_two_dates_are_one(
 
 
 def explained(receipt: receipts.Receipt) -> None:
-    """Each file and record that did not load has a code of ours and a sentence."""
+    """Each file and record that did not load has one of our codes and a sentence."""
     codes = set(Reason)
     for file in receipt.files:
         if file.disposition is not Disposition.HANDLED:

@@ -12,7 +12,7 @@ import pytest
 from tests import growth, growth_cases
 from tests.growth import Case
 
-#: The suite takes one case in so many, besides those that were worse once; `make growth` takes all.
+#: The suite takes one case in this number, and those that were worse once; `make growth` takes all.
 _ONE_IN = 16
 
 

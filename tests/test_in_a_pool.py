@@ -1,4 +1,4 @@
-"""All that the lake does, in a real child of a real worker's pool: no attempt is burnt over it.
+"""All that the lake does, in a real child of a real worker's pool: it uses up no attempt.
 
 Such a child is daemonic and may start no process by `multiprocessing`; in the driver of the other
 tests, which is a plain process, that is not seen.
@@ -46,7 +46,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def burnt(place: Site) -> list[str]:
-    """The attempts that an error of ours took, in the audit trail and in the logs; and what else
+    """Attempts that errors in our code used up, in the audit trail and in the logs; and what else
     went wrong behind the imports."""
     found = place.ask(
         "SELECT array_agg(detail::text) FROM imports.events WHERE kind = 'attempt_failed'"

@@ -54,7 +54,7 @@ def test_a_step_reads_no_more_entries_than_it_may(tmp_path: Path) -> None:
 
 
 def _peak(count: int, top: Path) -> int:
-    """The most memory that a look at so many files takes, and at a folder with so many."""
+    """The most memory that a look at `count` files takes, and at a folder with as many."""
     fill_flat(top / "staging" / "anna", count)
     fill_flat(top / "staging" / "ben" / "Takeout", count)
     prints, settling = Prints(), Settling(60)

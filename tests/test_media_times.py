@@ -13,6 +13,7 @@ from PIL import ExifTags, Image
 
 from pipeline import dated_names, media, sniff
 from schemas.files import Member
+from tests.make_media import box
 
 _BASE, _GPS = ExifTags.Base, ExifTags.GPS
 _TAKEN = {_BASE.DateTimeOriginal: "2024:07:10 21:00:00"}
@@ -115,26 +116,22 @@ def test_a_place_has_both_sides_or_is_none(
     assert found.flags == ()
 
 
-def _atom(kind: bytes, inside: bytes) -> bytes:
-    return struct.pack(">I4s", 8 + len(inside), kind) + inside
-
-
 def _apple(texts: dict[bytes, str], *, full: bool) -> bytes:
     keys = b"".join(struct.pack(">I4s", 8 + len(key), b"mdta") + key for key in texts)
     items = b"".join(
-        _atom(struct.pack(">I", n), _atom(b"data", struct.pack(">II", 1, 0) + text.encode()))
+        box(struct.pack(">I", n), box(b"data", struct.pack(">II", 1, 0) + text.encode()))
         for n, text in enumerate(texts.values(), 1)
     )
-    head = _atom(b"hdlr", bytes(8) + b"mdta" + bytes(13))
-    inside = head + _atom(b"keys", struct.pack(">II", 0, len(texts)) + keys) + _atom(b"ilst", items)
-    return _atom(b"meta", bytes(4) * full + inside)
+    head = box(b"hdlr", bytes(8) + b"mdta" + bytes(13))
+    inside = head + box(b"keys", struct.pack(">II", 0, len(texts)) + keys) + box(b"ilst", items)
+    return box(b"meta", bytes(4) * full + inside)
 
 
 def _film(made: int, more: bytes = b"", *, brand: bool = True, wide: bool = False) -> bytes:
     form = ">IQQIQ" if wide else ">IIIII"
     head = struct.pack(form, wide << 24, made, made, 1_000, 2_000) + bytes(80)
-    moov = _atom(b"moov", _atom(b"mvhd", head) + more)
-    return (_atom(b"ftyp", b"qt  " + bytes(4)) if brand else _atom(b"wide", b"")) + moov
+    moov = box(b"moov", box(b"mvhd", head) + more)
+    return (box(b"ftyp", b"qt  " + bytes(4)) if brand else box(b"wide", b"")) + moov
 
 
 _EPOCHS = 2_082_844_800

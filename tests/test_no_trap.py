@@ -326,7 +326,7 @@ class Ledger(RuleBasedStateMachine):
         """Something happens while a worker is at its work."""
         chunk = self._chosen(data)
         if place == "commit" and verb != "time":
-            return  # it holds its rows then, and whoever wants them waits
+            return  # it holds its rows then, and another transaction waits for them
 
         def inside() -> None:
             if verb == "cancel":
@@ -798,7 +798,7 @@ def test_the_original_is_found_wherever_a_finish_left_it(
 def test_a_job_with_no_step_left_gets_its_end(
     small: Runtime, drop: Drop, driver: Driver, database: Database
 ) -> None:
-    """No code of ours leaves one; should it come about, it is no trap either."""
+    """Our code leaves none; should there be one, it is no trap either."""
     job_id = drop(ANA, "rows.ndjson", ROWS)
     while not any(message.stage is Stage.FINISH for message in driver.sent):
         driver.step()

@@ -19,9 +19,7 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-import pipeline.formats
 from pipeline import split
-from pipeline.format import all_formats
 from schemas.files import Slice, SliceLimits
 from schemas.progress import Stage
 from schemas.records import RawRecord
@@ -30,7 +28,7 @@ from tasks import desk, housekeeping, poison, shell, verify
 from tasks.context import Options, Runtime
 from tests.formats_support import Sample, all_samples, member_of
 from tests.lake_support import Database, Driver, counts, zipped
-from tests.poison_support import FOLDER, rows
+from tests.poison_support import rows
 from tests.test_ledger import go_on
 from workers import bootstrap, limits, unprivileged
 from workers.cli import processes
@@ -121,16 +119,6 @@ def _same_in_parts(sample: Sample, data: bytes) -> None:
 
 
 # --- the ledger -------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def poisonous(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(pipeline.formats, "__path__", [*pipeline.formats.__path__, FOLDER])
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    all_formats.cache_clear()
-    yield
-    all_formats.cache_clear()
-    sys.modules.pop("pipeline.formats.poison_rows", None)
 
 
 @pytest.fixture

@@ -10,11 +10,13 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import Mock
 from uuid import UUID
 
+import msgspec
 import psycopg
 import pytest
 
@@ -202,6 +204,19 @@ def test_an_import_under_way(
     sound()
     drift = "SELECT coalesce(sum(records), 0) FROM imports.drift WHERE field <> 'x'"
     assert database.one(drift) == 1, "a chunk that is read anew counts its fields once"
+
+
+def test_what_is_read_anew_does_not_wait(
+    meddler: Meddler, drop: Callable[..., UUID], run: Runtime, driver: Driver, database: Database
+) -> None:
+    """No service has to answer first: the present policy is there."""
+    run.options = msgspec.structs.replace(run.options, retry_delay_s=1.0)
+    meddler.before(upload.Cutter, "flush")
+    job_id = drop(ANA, "export.zip", EXPORT)
+    driver.drain()
+    (back,) = database.chunks(job_id, "upload")
+    assert back["last_error_code"] == "policy_changed"
+    assert back["not_before"] - database.one("SELECT clock_timestamp()") < timedelta(seconds=2)
 
 
 def test_without_anybody_who_applies_it(
@@ -494,7 +509,7 @@ _NO_CONTENT = {
     "vectors.models": "names of models",
     "vectors.waiting": "names of models",
 }
-#: And single columns of gated tables: codes and names of ours, or set by an INSERT alone.
+#: And single columns of gated tables: our own codes and names, or set by an INSERT alone.
 _NO_CONTENT_COLUMNS = {
     "data_type", "source", "record_type", "content_type", "language", "kind", "format", "unit",
     "media_type", "sha256", "encoding", "disposition", "reason", "detail", "scan", "counts",

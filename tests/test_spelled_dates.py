@@ -50,6 +50,21 @@ def test_every_language_is_read_as_it_is_written(language: str) -> None:
             assert (found.hour, found.minute, found.second) == (moment.hour, 14, 9), text
 
 
+@pytest.mark.parametrize(
+    ("text", "hour"),
+    [
+        ("2024年3月4日 晚上12:10:09", 0),
+        ("4 марта 2024 г., 4:10:09 ночи", 4),
+        ("4 mar 2024, 12:10:09 de la noche", 0),
+        ("2024年3月4日 晚上11:10:09", 23),
+    ],
+)
+def test_the_bounds_of_a_part_of_the_day(text: str, hour: int) -> None:
+    found = parse(text)
+    assert found is not None
+    assert found.hour == hour
+
+
 def test_the_grid_can_fail() -> None:
     text = next(written(MOMENTS[0], "da"))
     assert parse(text.replace("jan", "jxn")) is None

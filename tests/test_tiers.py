@@ -384,7 +384,7 @@ def test_a_query_takes_the_best_tier_that_covers_the_lake(
 
 
 def _some(run: Runtime, backlog: Backlog, user: UUID, n: int) -> None:
-    """Vectors of the full tier for so many more documents."""
+    """Vectors of the full tier for `n` further documents."""
     taken = backlog.take("full", n, 600)
     texts = [(at, f"{each.title}\n\n{each.content}") for at, each in enumerate(taken)]
     made = deepen.embed_texts(run, user, "full", texts, None)

@@ -33,7 +33,7 @@ class Threat(NamedTuple):
 THREATS = {
     "names": Threat(
         "`../x`, `/abs`, `C:\\x`, `..\\..\\x` in a zip or tar",
-        "stored under a name of ours, its own kept as text; nothing outside the work folder",
+        "stored under a generated name, its own kept as text; nothing outside the work folder",
     ),
     "links": Threat(
         "tar symlink, hardlink, device, fifo, sparse file, setuid bit",

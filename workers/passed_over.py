@@ -102,8 +102,8 @@ class PassedOver:
         return held is not None and self._clock() < held.again_at
 
     def skips(self, path: Path, user: str | None) -> bool:
-        """Whether an item is not to be tried now: it waits, or so many of its user's do that no
-        others are remembered."""
+        """Whether an item is not to be tried now: it waits, or as many of its user's wait as
+        are remembered."""
         full = self._by_user[user] >= WINDOW and path not in self._held
         return full or self.waits(path)
 

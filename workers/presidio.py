@@ -1,7 +1,8 @@
 """presidio with spaCy's models behind `pipeline.ports.Names`, with no word to the network.
 
-Of presidio's recognisers only the one for names takes part: what has a rule of ours is found by
-that rule alone. The default set would also fetch a list of domains, and spaCy's engine a model.
+Of presidio's recognisers only the one for names takes part: what `pipeline.personal` has a rule for
+is found by that rule alone. The default set would also fetch a list of domains, and spaCy's engine
+a model.
 """
 
 from __future__ import annotations

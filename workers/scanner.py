@@ -32,7 +32,7 @@ MOST_BYTES = 2**31 - 1
 _REPLY = re.compile(r"^[^:]*: (?:(?P<name>.+) )?(?P<outcome>OK|FOUND|ERROR)$")
 # clamd answers FOUND to these too (AlertExceedsMax, AlertEncrypted): it found that it can't look.
 _CANNOT_LOOK = re.compile(r"Heuristics\.(Limits|Encrypted)\.")
-# Its own bad weather (memory, temporary files), as libclamav's cl_strerror words it.
+# Its own transient errors (memory, temporary files), as libclamav's cl_strerror words it.
 _OUT_OF_ROOM = re.compile(
     r"Can't (allocate memory|create temporary (file|directory)|write to file) ERROR$"
 )

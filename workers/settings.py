@@ -169,7 +169,8 @@ class Settings(BaseSettings):
     privacy_key_file: Path | None = Field(
         None,
         description="A file with the key of a policy that hashes: 32 letters or more, outside the "
-        "data folder. Whoever has it can try values; whoever loses it can't join them any more.",
+        "data folder. With the key, values can be tried; without it, new tokens don't match old "
+        "ones.",
     )
 
     privacy_models: Annotated[dict[str, str] | None, NoDecode] = Field(

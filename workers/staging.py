@@ -116,7 +116,7 @@ class Walk:
         self._enter(found.path)
 
     def step(self, most: int) -> tuple[Print | None, int]:
-        """Go on over at most so many entries: the fingerprint of the folder if the end was
+        """Go on over at most `most` entries: the fingerprint of the folder if the end was
         reached, and how many entries of `most` are left."""
         while self._open and most > 0:
             entry = self._next()

@@ -184,7 +184,7 @@ def _named_files(settings: Settings) -> Iterator[Path]:
 
 
 def model_cache() -> Path:
-    """The Hugging Face cache of whoever runs this."""
+    """The Hugging Face cache of the user that runs this."""
     home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
     return Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
 

@@ -76,7 +76,7 @@ _ENGLISH = frozenset({"date", "amount", "description", "balance", "details", "me
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One booking. Without a sum or a day that can be read it is one all the same, and says so."""
+    """One booking. If its sum or its day can't be read, it is kept without it and has a flag."""
     row: dict[str, str] = item.value
     kinds = _kinds(tuple(row))
     said = {kind: row[name].strip() for kind, name in kinds.items()}

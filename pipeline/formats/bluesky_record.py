@@ -14,7 +14,6 @@ from pipeline.format import Format
 from pipeline.readers.json_whole import JsonWhole
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
-from schemas.vocabulary import RecordType
 
 _NAME = "bluesky.record"
 
@@ -42,11 +41,5 @@ FORMAT = Format(
     reader=JsonWhole(),
     record=to_record,
     products=("Bluesky",),
-    record_types=(
-        RecordType.POST,
-        RecordType.REACTION,
-        RecordType.CONNECTION,
-        RecordType.PROFILE,
-        RecordType.ACTIVITY,
-    ),
+    record_types=bluesky.RECORD_TYPES,
 )

@@ -14,7 +14,6 @@ from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
-from schemas.vocabulary import RecordType
 
 _NAME = "bluesky.records"
 _NEEDED = frozenset({"uri", "value"})
@@ -28,8 +27,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 def _looks_like(head: Head) -> int:
     return 2 * any(
-        isinstance(one, dict) and one.keys() >= _NEEDED and str(one["uri"]).startswith("at://")
-        for one in peek.first_items(head, "records")
+        one.keys() >= _NEEDED and str(one["uri"]).startswith("at://")
+        for one in peek.first_objects(head, "records")
     )
 
 
@@ -43,12 +42,6 @@ FORMAT = Format(
     reader=JsonItems(path="records"),
     record=to_record,
     products=("Bluesky",),
-    record_types=(
-        RecordType.POST,
-        RecordType.REACTION,
-        RecordType.CONNECTION,
-        RecordType.PROFILE,
-        RecordType.ACTIVITY,
-    ),
+    record_types=bluesky.RECORD_TYPES,
     fields=_NEEDED | {"cid"},
 )

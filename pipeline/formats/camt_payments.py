@@ -72,7 +72,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _texts(entry: Element) -> tuple[str, ...]:
-    """All that a booking says, in its order: who it is. Its state changes, and is left out."""
+    """The texts of a booking, by which it is known; its status changes and is left out."""
     return tuple(_said(entry))
 
 

@@ -86,9 +86,7 @@ def _files(fields: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _looks_like(head: Head) -> int:
-    return 2 * any(
-        isinstance(one, dict) and one.keys() >= _NEEDED for one in peek.first_items(head, "entries")
-    )
+    return 2 * any(one.keys() >= _NEEDED for one in peek.first_objects(head, "entries"))
 
 
 FORMAT = Format(

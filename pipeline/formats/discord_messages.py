@@ -23,8 +23,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _looks_like(head: Head) -> int:
-    items = peek.first_items(head)
-    return 2 * any(isinstance(item, dict) and item.keys() >= discord.COLUMNS for item in items)
+    items = peek.first_objects(head)
+    return 2 * any(item.keys() >= discord.COLUMNS for item in items)
 
 
 FORMAT = Format(

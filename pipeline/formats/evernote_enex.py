@@ -154,18 +154,15 @@ def _files(note: Element, flags: list[str]) -> Iterator[Blob]:
 def _attachment(blob: Blob, ordinal: int, note: tuple[str, ...], time: Instant | None) -> Record:
     read = documents.extract_text(blob.data or b"", blob.media_type)
     said = {**read.metadata, "ordinal": ordinal, "flags": list(read.flags)}
-    return Record(
-        data_type=attachments.data_type_of(blob.media_type),
-        source=_NAME,
-        record_type=RecordType.ATTACHMENT,
-        identity=(*note, str(ordinal), blob.sha256),
-        time=time,
-        title=blob.name,
+    owner = Related(Relation.ATTACHMENT_OF, _NOTE, note)
+    return attachments.record(
+        _NAME,
+        blob,
+        ordinal,
+        owner,
+        time,
         content=read.text or None,
-        content_type=blob.media_type,
         metadata=takeout.kept(said),
-        blob=blob,
-        related=(Related(Relation.ATTACHMENT_OF, _NOTE, note),),
     )
 
 

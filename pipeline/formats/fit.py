@@ -178,12 +178,6 @@ def _metric(name: str, value: float, unit: str, time: Instant) -> Metric:
 def _session(message: Any) -> Iterator[Record]:
     start, end = _time(message, "start_time"), _time(message, "timestamp")
     sport = str(message.get_value("sport", fallback=None) or "")
-    said = {
-        **tracks.lasting(*tracks.extremes((start, end))),
-        "duration_s": _number(message, "total_elapsed_time"),
-        "distance_m": _number(message, "total_distance"),
-        "details": _others(message, _SESSION_TAKEN) or None,
-    }
     yield Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -191,19 +185,13 @@ def _session(message: Any) -> Iterator[Record]:
         identity=("session", start.text, sport),
         time=start,
         title=sport or None,
-        metadata={name: value for name, value in said.items() if value is not None},
+        metadata=_sums(message, start, end),
     )
 
 
 def _lap(message: Any) -> Iterator[Record]:
     """A part of a session, with its sums."""
     start, end = _time(message, "start_time"), _time(message, "timestamp")
-    said = {
-        **tracks.lasting(*tracks.extremes((start, end))),
-        "duration_s": _number(message, "total_elapsed_time"),
-        "distance_m": _number(message, "total_distance"),
-        "details": _others(message, _SESSION_TAKEN) or None,
-    }
     yield Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -211,8 +199,19 @@ def _lap(message: Any) -> Iterator[Record]:
         identity=("lap", start.text, end.text),
         time=start,
         title="Lap",
-        metadata={name: value for name, value in said.items() if value is not None},
+        metadata=_sums(message, start, end),
     )
+
+
+def _sums(message: Any, start: Instant, end: Instant) -> dict[str, Any]:
+    """What a session or a lap says of its whole length."""
+    said = {
+        **tracks.lasting(*tracks.extremes((start, end))),
+        "duration_s": _number(message, "total_elapsed_time"),
+        "distance_m": _number(message, "total_distance"),
+        "details": _others(message, _SESSION_TAKEN) or None,
+    }
+    return {name: value for name, value in said.items() if value is not None}
 
 
 _MEANINGS = {"record": _record, "session": _session, "lap": _lap}

@@ -46,9 +46,9 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _looks_like(head: Head) -> int:
-    found = peek.first_items(head, "")
+    found = peek.first_objects(head)
     keys = {"logId", "activityName", "startTime"}
-    return 2 * any(isinstance(item, dict) and keys <= item.keys() for item in found)
+    return 2 * any(keys <= item.keys() for item in found)
 
 
 FORMAT = Format(

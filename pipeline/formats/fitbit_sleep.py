@@ -81,9 +81,9 @@ def _stage(stage: dict[str, Any]) -> Outcome:
 
 
 def _looks_like(head: Head) -> int:
-    found = peek.first_items(head, "")
+    found = peek.first_objects(head)
     keys = {"logId", "dateOfSleep", "startTime"}
-    return 2 * any(isinstance(item, dict) and keys <= item.keys() for item in found)
+    return 2 * any(keys <= item.keys() for item in found)
 
 
 FORMAT = Format(

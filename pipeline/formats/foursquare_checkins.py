@@ -44,8 +44,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _looks_like(head: Head) -> bool:
-    found = peek.first_items(head, "items")
-    return any(isinstance(item, dict) and item.keys() >= _NEEDED for item in found)
+    found = peek.first_objects(head, "items")
+    return any(item.keys() >= _NEEDED for item in found)
 
 
 FORMAT = Format(

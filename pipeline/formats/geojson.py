@@ -24,10 +24,10 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
 
 
 def _looks_like(head: Head) -> int:
-    """Surer than that it is an object with one list, which is said of it, too."""
+    """Rank above the catch-all for an object with one list, which recognises it too."""
     return 2 * any(
-        isinstance(item, dict) and item.get("type") == "Feature" and "geometry" in item
-        for item in peek.first_items(head, "features")
+        item.get("type") == "Feature" and "geometry" in item
+        for item in peek.first_objects(head, "features")
     )
 
 

@@ -40,10 +40,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _looks_like(head: Head) -> bool:
-    return any(
-        isinstance(item, dict) and {"name", "value"} <= item.keys()
-        for item in peek.first_items(head, _KEY)
-    )
+    return any({"name", "value"} <= item.keys() for item in peek.first_objects(head, _KEY))
 
 
 FORMAT = Format(

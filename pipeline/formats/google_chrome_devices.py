@@ -47,10 +47,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _looks_like(head: Head) -> bool:
-    return any(
-        isinstance(item, dict) and not item.keys().isdisjoint(_KNOWN)
-        for item in peek.first_items(head, _KEY)
-    )
+    return any(not item.keys().isdisjoint(_KNOWN) for item in peek.first_objects(head, _KEY))
 
 
 FORMAT = Format(

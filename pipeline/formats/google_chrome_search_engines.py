@@ -46,10 +46,7 @@ def _time(fields: dict[str, Any], name: str) -> Instant | None:
 
 
 def _looks_like(head: Head) -> bool:
-    return any(
-        isinstance(item, dict) and {"keyword", "url"} <= item.keys()
-        for item in peek.first_items(head, _KEY)
-    )
+    return any({"keyword", "url"} <= item.keys() for item in peek.first_objects(head, _KEY))
 
 
 FORMAT = Format(

@@ -68,8 +68,8 @@ def _signed(e7: Any) -> Any:
 def _looks_like(head: Head) -> bool:
     """The first entries may be odd ones; one that has a position is enough."""
     return any(
-        isinstance(item, dict) and "latitudeE7" in item and not item.keys().isdisjoint(_TIMES)
-        for item in peek.first_items(head, "locations", 20)
+        "latitudeE7" in item and not item.keys().isdisjoint(_TIMES)
+        for item in peek.first_objects(head, "locations", 20)
     )
 
 

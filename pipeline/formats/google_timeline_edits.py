@@ -40,8 +40,8 @@ def to_point(item: RawRecord, member: Member) -> Point:
 
 
 def _looks_like(head: Head) -> int:
-    items = peek.first_items(head, "timelineEdits")
-    return 2 * any(isinstance(item, dict) and "deviceId" in item for item in items)
+    items = peek.first_objects(head, "timelineEdits")
+    return 2 * any("deviceId" in item for item in items)
 
 
 FORMAT = Format(

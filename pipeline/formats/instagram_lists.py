@@ -93,10 +93,8 @@ def _looks_like(head: Head) -> int:
     """An array of items with Instagram's own way of saying things, bare or under a first key."""
     keys = peek.top_keys(head)
     for path in ("", *keys[:3]):
-        items = peek.first_items(head, path, 5)
-        if any(
-            isinstance(item, dict) and not item.keys().isdisjoint((_LIST, _MAP)) for item in items
-        ):
+        items = peek.first_objects(head, path, 5)
+        if any(not item.keys().isdisjoint((_LIST, _MAP)) for item in items):
             return 2
     return 0
 

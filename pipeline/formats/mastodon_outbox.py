@@ -163,10 +163,8 @@ def _language(note: dict[str, Any]) -> str | None:
 
 
 def _looks_like(head: Head) -> int:
-    found = peek.first_items(head, _ARRAY)
-    shaped = any(
-        isinstance(one, dict) and one.keys() >= {"id", "type", "actor", "object"} for one in found
-    )
+    found = peek.first_objects(head, _ARRAY)
+    shaped = any(one.keys() >= {"id", "type", "actor", "object"} for one in found)
     return 2 * shaped
 
 

@@ -43,11 +43,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _looks_like(head: Head) -> int:
-    items = peek.first_items(head, "", 5)
-    return 2 * any(
-        isinstance(item, dict) and isinstance(item.get(_KEY), list) and "fbid" in item
-        for item in items
-    )
+    items = peek.first_objects(head, "", 5)
+    return 2 * any(isinstance(item.get(_KEY), list) and "fbid" in item for item in items)
 
 
 FORMAT = Format(

@@ -106,10 +106,8 @@ def _reaction(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _looks_like(head: Head) -> int:
-    items = peek.first_items(head, "messages")
-    return 2 * any(
-        isinstance(item, dict) and {"sender_name", "timestamp_ms"} <= item.keys() for item in items
-    )
+    items = peek.first_objects(head, "messages")
+    return 2 * any({"sender_name", "timestamp_ms"} <= item.keys() for item in items)
 
 
 FORMAT = Format(

@@ -66,10 +66,8 @@ def _message(thread: str, fields: Mapping[str, Any]) -> Record:
 
 
 def _looks_like(head: Head) -> int:
-    items = peek.first_items(head, "messages")
-    return 2 * any(
-        isinstance(item, dict) and {"senderName", "timestamp"} <= item.keys() for item in items
-    )
+    items = peek.first_objects(head, "messages")
+    return 2 * any({"senderName", "timestamp"} <= item.keys() for item in items)
 
 
 FORMAT = Format(

@@ -23,7 +23,7 @@ _NAMED = r"(.+/)?[^/]*Netflix[^/]*History[^/]*\.csv"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One play; without a day that can be read it is one all the same, and says so."""
+    """One play. If its day can't be read, it is kept without a time and has a flag."""
     row: dict[str, str] = item.value
     title_column, day_column = tuple(row)[:2]
     title, day = text(row, title_column), text(row, day_column)

@@ -33,8 +33,8 @@ def to_point(item: RawRecord, member: Member) -> Point:
 
 
 def _looks_like(head: Head) -> bool:
-    found = peek.first_items(head, "locations")
-    return any(isinstance(item, dict) and item.keys() >= _FIELDS for item in found)
+    found = peek.first_objects(head, "locations")
+    return any(item.keys() >= _FIELDS for item in found)
 
 
 FORMAT = Format(

@@ -47,9 +47,9 @@ def _moment(number: object) -> str | None:
 
 
 def _looks_like(head: Head) -> int:
-    found = peek.first_items(head, "history")
+    found = peek.first_objects(head, "history")
     keys = peek.top_keys(head)
-    shaped = any(isinstance(one, dict) and one.keys() >= _NEEDED for one in found)
+    shaped = any(one.keys() >= _NEEDED for one in found)
     return 2 * (shaped and "metadata" in keys)
 
 

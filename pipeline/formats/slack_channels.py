@@ -45,11 +45,9 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _looks_like(head: Head) -> int:
-    items = peek.first_items(head, "", 10)
+    items = peek.first_objects(head, "", 10)
     return 2 * any(
-        isinstance(item, dict)
-        and str(item.get("id"))[:1] in ("C", "G", "D")
-        and {"created", "members"} <= item.keys()
+        str(item.get("id"))[:1] in ("C", "G", "D") and {"created", "members"} <= item.keys()
         for item in items
     )
 

@@ -1,7 +1,7 @@
 """A day of a Slack channel: `<channel name or id>/YYYY-MM-DD.json`, an array (reference 9).
 
 A message is who its channel and `ts` say; `ts` is Unix seconds with six decimals and stays text.
-Whoever answers in a thread has the `ts` of its first message as `thread_ts`. What stands in files,
+An answer in a thread has the `ts` of its first message as `thread_ts`. What stands in files,
 reactions, blocks and a bot's message is from Slack's own reference of its file object, Block Kit
 and message events.
 

@@ -53,10 +53,9 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 def _looks_like(head: Head) -> int:
     """Ids of people begin with U or W, and with one of these it is Slack."""
-    items = peek.first_items(head, "", 10)
+    items = peek.first_objects(head, "", 10)
     return 2 * any(
-        isinstance(item, dict)
-        and str(item.get("id"))[:1] in ("U", "W")
+        str(item.get("id"))[:1] in ("U", "W")
         and "name" in item
         and not item.keys().isdisjoint({"team_id", "profile", "real_name"})
         for item in items

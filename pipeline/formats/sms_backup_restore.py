@@ -20,7 +20,7 @@ from pipeline.xml_tree import Element
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
-from schemas.records import DataType, Instant, RawRecord, Record, Related
+from schemas.records import Blob, DataType, RawRecord, Record, Related
 from schemas.vocabulary import RecordType, Relation
 
 _NAME = "sms.backup_restore"
@@ -103,8 +103,10 @@ def _mms(element: Element) -> Iterator[Record]:
         content=body or None,
         metadata=said,
     )
+    owner = Related(Relation.ATTACHMENT_OF, _MESSAGE, identity)
     for ordinal, blob in enumerate(files, 1):
-        yield _attachment(blob, ordinal, identity, time)
+        said = {"ordinal": ordinal}
+        yield attachments.record(_NAME, blob, ordinal, owner, time, metadata=said)
 
 
 def _people(element: Element, fields: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -118,9 +120,9 @@ def _people(element: Element, fields: Mapping[str, str]) -> list[dict[str, Any]]
     return [_person(phone, alone) for phone in dict.fromkeys(phones)]
 
 
-def _parts(element: Element) -> tuple[list[str], list[Any]]:
+def _parts(element: Element) -> tuple[list[str], list[Blob]]:
     """The texts of an MMS, and its files as blobs."""
-    texts, files = [], []
+    texts, files = list[str](), list[Blob]()
     parts = [part.attributes for group in element.all("parts") for part in group.all("part")]
     for ordinal, part in enumerate(parts, 1):
         kind = part.get("ct", "")
@@ -139,21 +141,6 @@ def _bytes(data: str) -> bytes:
         return binascii.a2b_base64(data, strict_mode=False)
     except (binascii.Error, ValueError):
         raise BadValue(Reason.BAD_SHAPE, "'data' of a part is not in base64") from None
-
-
-def _attachment(blob: Any, ordinal: int, message: tuple[str, ...], time: Instant) -> Record:
-    return Record(
-        data_type=attachments.data_type_of(blob.media_type),
-        source=_NAME,
-        record_type=RecordType.ATTACHMENT,
-        identity=(*message, str(ordinal), blob.sha256),
-        time=time,
-        title=blob.name,
-        content_type=blob.media_type,
-        metadata={"ordinal": ordinal},
-        blob=blob,
-        related=(Related(Relation.ATTACHMENT_OF, _MESSAGE, message),),
-    )
 
 
 def _looks_like(head: Head) -> bool:

@@ -35,7 +35,7 @@ _TAKEN = frozenset(
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One SMS or MMS. A number of a person, its time, box and words are who it is."""
+    """One SMS or MMS, known by a person's number, its time, its box and its words."""
     fields: dict[str, Any] = item.value
     mms = "__parts" in fields or "msg_box" in fields
     written, box = chats.key(fields, "date"), str(fields.get("msg_box" if mms else "type") or "")

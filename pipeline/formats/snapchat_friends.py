@@ -46,8 +46,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 def _looks_like(head: Head) -> int:
     for key in peek.top_keys(head)[:5]:
-        items = peek.first_items(head, key, 3)
-        if any(isinstance(item, dict) and item.keys() >= _KNOWN for item in items):
+        items = peek.first_objects(head, key, 3)
+        if any(item.keys() >= _KNOWN for item in items):
             return 2
     return 0
 

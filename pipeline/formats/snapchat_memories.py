@@ -48,10 +48,8 @@ def _place(where: str) -> dict[str, float] | None:
 
 
 def _looks_like(head: Head) -> int:
-    items = peek.first_items(head, _KEY)
-    return 2 * any(
-        isinstance(item, dict) and {"Date", "Media Type"} <= item.keys() for item in items
-    )
+    items = peek.first_objects(head, _KEY)
+    return 2 * any({"Date", "Media Type"} <= item.keys() for item in items)
 
 
 FORMAT = Format(

@@ -87,10 +87,8 @@ def _same(fields: dict[str, Any], stopped: str, lasted: int) -> tuple[Related, .
 
 def _looks_like(head: Head) -> bool:
     return any(
-        isinstance(item, dict)
-        and item.keys() >= _NEEDED
-        and (_TRACK in item or "episode_name" in item)
-        for item in peek.first_items(head)
+        item.keys() >= _NEEDED and (_TRACK in item or "episode_name" in item)
+        for item in peek.first_objects(head)
     )
 
 

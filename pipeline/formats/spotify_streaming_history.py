@@ -47,8 +47,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 def _looks_like(head: Head) -> bool:
     return any(
-        isinstance(item, dict) and (item.keys() >= _MUSIC or item.keys() >= _PODCAST)
-        for item in peek.first_items(head)
+        item.keys() >= _MUSIC or item.keys() >= _PODCAST for item in peek.first_objects(head)
     )
 
 

@@ -49,10 +49,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 def _looks_like(head: Head) -> int:
     return 2 * any(
-        isinstance(one, dict)
-        and one.keys() >= _NEEDED
-        and not one.keys().isdisjoint(("movie", "episode"))
-        for one in peek.first_items(head)
+        one.keys() >= _NEEDED and not one.keys().isdisjoint(("movie", "episode"))
+        for one in peek.first_objects(head)
     )
 
 

@@ -67,10 +67,9 @@ def _ids(fields: dict[str, Any]) -> str:
 
 def _looks_like(head: Head) -> int:
     return 2 * any(
-        isinstance(one, dict)
-        and not one.keys().isdisjoint(_TIMES)
+        not one.keys().isdisjoint(_TIMES)
         and any(isinstance(one.get(kind), dict) and "ids" in one[kind] for kind in trakt.KINDS)
-        for one in peek.first_items(head)
+        for one in peek.first_objects(head)
     )
 
 

@@ -27,13 +27,14 @@ from typing import Any, BinaryIO, ClassVar, NamedTuple
 
 import msgspec
 
+from pipeline import spelled_dates
 from schemas.files import Context, Member, Slice, SliceLimits
 from schemas.reasons import Reason
 from schemas.records import RawRecord, Rejection
 
 _LINE = 64 * 1024
 _RAW_KEPT = 64 * 1024
-#: A header ends within so many characters, of up to four bytes.
+#: Characters, of up to four bytes each, within which a header ends.
 _REACH = 120
 
 #: Characters that show nothing; and the spaces of all widths, which become plain ones.
@@ -214,18 +215,14 @@ _NOTHING = "\ufeff \t\r\n\x0b\x0c"
 _AROUND_ITEMS = ("order", "ambiguous", "upload", "opening")
 #: Of the digest of a first message.
 _DIGITS = 16
-#: The year of the Buddhist calendar, in which Thai devices count, less ours.
-_BUDDHIST, _FIRST_BUDDHIST = 543, 2400
 #: The first programs that wrote such chats.
 _EARLIEST = date(2009, 1, 1)
 
 
 def year_of(digits: str) -> int:
-    """The year of a date: two digits are of this century; Thai years are counted from ours."""
+    """The year of a date: two digits are of this century, and Thai devices write Buddhist years."""
     year = int(digits)
-    if len(digits) <= 2:
-        return 2000 + year
-    return year - _BUDDHIST if year >= _FIRST_BUDDHIST else year
+    return 2000 + year if len(digits) <= 2 else spelled_dates.gregorian(year)
 
 
 def numbers_of(written: str) -> list[str]:
@@ -369,7 +366,7 @@ class _Cut:
         self.text, self.at = text, 0
 
     def digits(self, least: int, most: int) -> bool:
-        """Take a number of so many digits."""
+        """Take a number of `least` to `most` digits."""
         end = self.at
         while end < len(self.text) and end - self.at < most and self.text[end].isdecimal():
             end += 1

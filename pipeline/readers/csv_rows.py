@@ -238,8 +238,8 @@ def _header(rows: Sequence[Sequence[str]]) -> tuple[list[str], int, bool]:
 def _beginning(rows: Sequence[Sequence[str]], usual: int) -> int:
     """The number of the row with which a table begins.
 
-    It is the first that has more than one cell (where rows have so many), if most below have as
-    many as it. Else a row of names of which that is true, with nothing above it that is half as
+    It is the first that has more than one cell (where most rows do), if most below have as many
+    as it. Else a row of names of which that is true, with nothing above it that is half as
     wide: what stands there is a title, an account, a period.
     """
     first = next(n for n, row in enumerate(rows) if usual == 1 or len(row) > 1)

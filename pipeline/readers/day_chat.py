@@ -23,7 +23,7 @@ from schemas.records import RawRecord, Rejection
 _LINE = 64 * 1024
 _RAW_KEPT = 64 * 1024
 _BOM = b"\xef\xbb\xbf"
-#: As many places are noted at which a later pass knows the day, and a heading of so many bytes.
+#: How many places are noted at which a later pass knows the day, and the bytes of a heading.
 _PLACES, _STEP = 256, 64 * 1024
 _HEADING = 1024
 

@@ -29,7 +29,7 @@ class SqliteTable(msgspec.Struct, frozen=True, kw_only=True):
     Slices are ranges of whole pages, and a range may be cut further between rows; rows come as
     they lie in the file. A row that is damaged is one rejection, and so is a page that is, or that
     leads nowhere; a database that can't be read at all is one slice that starts at 0, where no
-    table of ours can.
+    table can.
     """
 
     version: ClassVar[int] = 1

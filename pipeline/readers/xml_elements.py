@@ -11,7 +11,7 @@ that a DTD, whatever it declares, has no say. What counts as an element here:
 * A start tag in which a quote does not close before the next `<`, which no attribute may hold, is
   broken up to there.
 * *Heads* are elements that hold the others (the track round its points). A head's item is its
-  beginning, up to the first element of ours in it. `around` then says how many items it holds
+  beginning, up to the first element of `names` in it. `around` then says how many items it holds
   (`items`) and which are the first and the last of them (`first`, `last`), and has the elements
   that stand in it behind the last, and behind inner heads, within 16 KiB (`tail`). With
   `ordered_by`, the name of a child, `texts` has the least and the greatest of its texts, by what

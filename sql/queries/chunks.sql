@@ -81,15 +81,17 @@ WHERE id = %(chunk)s AND token = %(token)s AND status = 'leased' AND rewinds < %
 RETURNING id;
 
 -- name: release
--- Give a chunk back after an error. After an attempt that counts it waits longer each time. Bad
--- weather burns no attempt, and the wait is always the same: `tasks.recovery` ends it when the
--- service answers.
+-- Give a chunk back after an error. After an attempt that counts it waits longer each time. A
+-- transient error counts no attempt, and the wait is always the same: `tasks.recovery` ends it when
+-- the service answers. What was read under another policy of personal data has nothing to wait for.
 UPDATE imports.chunks
 SET status = 'ready', token = NULL, leased_by = NULL, lease_expires = NULL,
     attempt = attempt - CASE WHEN %(burn)s THEN 0 ELSE 1 END,
     not_before = clock_timestamp()
         + make_interval(secs => least(
-            %(delay_s)s * CASE WHEN %(burn)s THEN 2 ^ least(attempt, 9) ELSE 60 END, 300)),
+            %(delay_s)s * CASE
+                WHEN %(burn)s THEN 2 ^ least(attempt, 9)
+                WHEN %(code)s = 'policy_changed' THEN 1 ELSE 60 END, 300)),
     enqueued_at = NULL, last_error_code = %(code)s
 WHERE id = %(chunk)s AND token = %(token)s AND status = 'leased';
 

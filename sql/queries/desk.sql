@@ -26,7 +26,7 @@ SELECT id, user_id, status, kept_as, source_name, size_bytes, sha256, media_type
 FROM imports.jobs WHERE id = %(job_id)s;
 
 -- name: hold_job
--- Whoever changes the counts of a job from outside its chunks holds the job first.
+-- A transaction that changes the counts of a job from outside its chunks holds the job first.
 SELECT id, records_seen, records_quarantined, alerted_at FROM imports.jobs
 WHERE id = %(job_id)s FOR NO KEY UPDATE;
 

@@ -160,7 +160,7 @@ INSERT INTO imports.events (user_id, job_id, chunk_id, kind, detail)
 VALUES (%(user_id)s, %(job_id)s, %(chunk_id)s, %(kind)s, %(detail)s);
 
 -- name: events_of
--- The audit trail of one job, or of all, the latest so many in the order of their time.
+-- The audit trail of one job, or of all, the latest ones in the order of their time.
 SELECT * FROM (
     SELECT e.id, e.at, e.actor, e.kind, e.job_id, e.chunk_id, e.detail, u.name AS user_name
     FROM imports.events AS e LEFT JOIN user_data.users AS u USING (user_id)

@@ -1,4 +1,4 @@
--- Exports in parts. Whoever changes a set and chunks of it holds the set's row first.
+-- Exports in parts. A transaction that changes a set and chunks of it holds the set's row first.
 
 -- name: join_set
 -- A part came: its set waits for the others from now on, whatever was found out before.

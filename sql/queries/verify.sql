@@ -140,7 +140,7 @@ WHERE job_id = %(job_id)s AND file_id = %(file_id)s AND code = 'poison'
   AND (status <> 'loaded' OR mended IS NOT NULL) ORDER BY 1;
 
 -- name: some_documents
--- Documents of a job, one in so many.
+-- A sample of a job's documents: one in `step`.
 SELECT id, record_key, data_type, source, record_type, source_timestamp, title, content,
     content_type, language, metadata, content_hash FROM user_data.documents
 WHERE user_id = %(user_id)s AND job_id = %(job_id)s AND id > %(after)s
@@ -148,7 +148,7 @@ WHERE user_id = %(user_id)s AND job_id = %(job_id)s AND id > %(after)s
 ORDER BY id LIMIT %(n)s;
 
 -- name: some_versions
--- Older versions that a job gave, one in so many.
+-- A sample of the older versions that a job gave: one in `step`.
 SELECT version_id AS id, record_key, data_type, source, record_type, source_timestamp, title,
     content, content_type, language, metadata, content_hash FROM user_data.versions
 WHERE user_id = %(user_id)s AND job_id = %(job_id)s AND version_id > %(after)s
@@ -181,8 +181,8 @@ WHERE job_id = %(job_id)s AND id > %(after)s AND (ordinal IS NULL OR context ? '
 ORDER BY id LIMIT %(n)s;
 
 -- name: words_unsaid
--- Findable documents of a job, one in so many, and whether words find it that it does not say. One
--- that waits to be indexed again is left out.
+-- A sample of a job's documents that can be found, one in `step`, and whether words find it that it
+-- does not say. One that waits to be indexed again is left out.
 SELECT d.id, NOT tsvector_to_array(s.words) <@ tsvector_to_array(
     user_data.words_in(d.language, d.title, d.content, d.metadata)) AS unsaid
 FROM user_data.documents AS d JOIN user_data.search AS s

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from random import Random
 
-#: Of a hundred elements: so many are workouts, sleep, summaries and broken; the rest are metrics.
+#: How many of a hundred elements are workouts, sleep, summaries and broken; the rest are metrics.
 _PLAN = ("workout", *["sleep"] * 3, "summary", "broken")
 _CYCLE = 100
 _ZONE = timezone(timedelta(hours=1))

@@ -14,7 +14,7 @@ from typing import Any
 from tests.generators.google_support import added, is_bad, iso, opened, split, write_array
 
 _NAMES = {"de": "Zeitleiste.json"}
-#: A way has so many points on its path.
+#: Points on the path of a way.
 _PATH = 3
 
 

@@ -10,11 +10,11 @@ from typing import Any, TextIO
 
 START = datetime(2015, 1, 1, tzinfo=UTC)
 WORDS = ("Brezel", "garden", "Übung", "см. ниже", "雨", "list", "🥨", "walk", "Käse", "Elm Hill")
-#: One record of so many is one that must be refused.
+#: One record in this number must be refused.
 BAD_OF = 50
 
 
-#: A month later one record of so many is another, and as many are new.
+#: A month later one record in this number is another, and as many are new.
 CHANGED_OF = 20
 
 

@@ -8,7 +8,7 @@ from random import Random
 from xml.sax.saxutils import quoteattr
 
 _START_MS = 1_600_000_000_000
-#: One in so many is an MMS with a picture, one in so many can't be read.
+#: One in the first number is an MMS with a picture, one in the second can't be read.
 _MMS, _BROKEN = 20, 50
 
 

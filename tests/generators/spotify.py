@@ -12,7 +12,7 @@ from typing import Any
 _START = datetime(2020, 1, 1, tzinfo=UTC)
 _FILE = 10_000  # plays in one file, as Spotify cuts them
 _ENTRIES = 100
-#: One play in so many can't be read, one in so many is the same as the one before.
+#: One play in the first number can't be read, one in the second equals the one before.
 _BROKEN, _AGAIN = 97, 41
 
 

@@ -43,7 +43,7 @@ class Verbs(TyperGroup):
             code = console.INTERRUPTED
         except (DatapunkError, OSError, *_DOWN) as error:
             if isinstance(error, BrokenPipeError):
-                raise  # whoever read our output has gone
+                raise  # the program that read our output has gone
             code = report(error)
         raise typer.Exit(code)
 

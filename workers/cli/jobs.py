@@ -75,7 +75,7 @@ def _ended(lake: connect.Services, job: str | None) -> list[DictRow]:
 
 def events(
     job: Annotated[str | None, typer.Argument(help="A job; without one, all.")] = None,
-    number: Annotated[int, typer.Option("-n", min=1, help="The latest so many.")] = 200,
+    number: Annotated[int, typer.Option("-n", min=1, help="How many of the latest.")] = 200,
     json: Json = False,
 ) -> None:
     """Who did what, and when: the audit trail."""

@@ -22,7 +22,7 @@ def people(
         typer.Argument(help="An address, a number, a handle or a name: everything with them."),
     ] = None,
     user: Annotated[str | None, typer.Option(help="Whose lake; needed if there are many.")] = None,
-    number: Annotated[int, typer.Option("-n", min=1, help="At most so many lines.")] = 50,
+    number: Annotated[int, typer.Option("-n", min=1, help="How many lines at most.")] = 50,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Who stands in the records; with WHO, every record with that person, latest first.

@@ -70,7 +70,7 @@ def listing(
     code: Annotated[str | None, typer.Option(help="The records with this code.")] = None,
     user: Annotated[str | None, typer.Option(help="Only of this user.")] = None,
     every: Annotated[bool, typer.Option("--all", help="The records of every code.")] = False,
-    number: Annotated[int, typer.Option("-n", min=1, help="At most so many a user.")] = 100,
+    number: Annotated[int, typer.Option("-n", min=1, help="How many a user at most.")] = 100,
     json: Json = False,
 ) -> None:
     """What was set aside and why, by code; with --code or --all each record. No content."""

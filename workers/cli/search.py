@@ -34,7 +34,7 @@ From = Annotated[datetime | None, typer.Option("--from", help="Not before this d
 To = Annotated[datetime | None, typer.Option("--to", help="Until this day, which counts.")]
 Type = Annotated[str | None, typer.Option("--type", help="A record type or data type.")]
 Source = Annotated[str | None, typer.Option(help="A format or service: google, mail.mbox …")]
-Near = Annotated[str | None, typer.Option(help="LAT,LON,KM: within so many kilometres.")]
+Near = Annotated[str | None, typer.Option(help="LAT,LON,KM: within KM kilometres.")]
 Lang = Annotated[str | None, typer.Option(help="A language, as ISO 639-1: en, de …")]
 Person = Annotated[str | None, typer.Option(help="With this person: an address, number, name.")]
 ModelName = Annotated[
