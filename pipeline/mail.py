@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import fast_mail_parser
 import msgspec
 
-from pipeline import text
+from pipeline import mail_between, text
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 
@@ -35,6 +35,8 @@ _MOST_WORK = 200_000_000
 _GUESSED = "charset_guessed"
 #: Flag of a mail with a multipart in which no boundary stands where it should: kept as raw text.
 _NO_BOUNDARY = "boundary_missing"
+#: Flag of a mail that says something outside of its parts.
+_BETWEEN = "text_between_parts"
 _CHARSET = re.compile(r"charset\*?\s*=\s*[\"']?(?:[\w-]*'[\w-]*')?([^\s\"';]+)", re.IGNORECASE)
 _CHARSET_BYTES = re.compile(rb"charset\*?\s*=\s*[\"']?([\w.:-]{3,40})", re.IGNORECASE)
 _WORD = re.compile(rb"=\?[\w.:-]{2,40}\?[Qq]\?[^?\r\n]{0,1000}\?=")
@@ -77,7 +79,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """A mail. `fields` holds every header field under its lower-case name, decoded, in order."""
+    """A mail. `fields` holds every header field under its lower-case name, decoded, in order;
+    `between` is what it says outside of its parts."""
 
     fields: dict[str, list[str]]
     sender: tuple[Address, ...]
@@ -86,6 +89,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     plain: str
     html: str
     parts: tuple[Part, ...]
+    between: str = ""
     flags: tuple[str, ...] = ()
 
     def field(self, name: str) -> str | None:
@@ -107,9 +111,22 @@ def parse(data: bytes) -> Message:
     guessed = (_GUESSED,) if header != written else ()
     data = header + data[end:]
     try:
-        return _by_fast_parser(data, guessed)
+        message = _by_fast_parser(data, guessed)
     except fast_mail_parser.ParseError:
-        return _by_standard_library(data, guessed)
+        message = _by_standard_library(data, guessed)
+    return _with_all_text(message, data)
+
+
+def _with_all_text(message: Message, data: bytes) -> Message:
+    """The mail with what stands outside of its parts, in UTF-8 or by its letters."""
+    read = [read_text(piece, None, is_html=False) for piece in mail_between.texts(data)]
+    if _NO_BOUNDARY in message.flags:  # then some of it is a text of its own
+        read = [(said, told) for said, told in read if said not in message.plain]
+    if not read:
+        return message
+    flags = {_BETWEEN, *message.flags, *(flag for _, told in read for flag in told)}
+    between = _joined(said for said, _ in read)
+    return msgspec.structs.replace(message, between=between, flags=tuple(sorted(flags)))
 
 
 def _by_fast_parser(data: bytes, told: tuple[str, ...]) -> Message:

@@ -80,7 +80,7 @@ def _records(message: mail.Message, place: _Place) -> Iterator[Record]:
         identity=place.identity,
         time=time,
         title=message.field("subject"),
-        content=message.plain or text.html_to_text(message.html) or None,
+        content=_content(message),
         metadata=_metadata(message, attached, place.conversation),
         related=(*_related(message), *place.related),
     )
@@ -94,6 +94,11 @@ def _records(message: mail.Message, place: _Place) -> Iterator[Record]:
             yield from _records(
                 inner, _place_within(inner, message, place, (str(ordinal), blob.sha256))
             )
+
+
+def _content(message: mail.Message) -> str | None:
+    own = message.plain or text.html_to_text(message.html)
+    return "\n\n".join(filter(None, (own, message.between))) or None
 
 
 def _within(part: mail.Part, place: _Place) -> mail.Message | tuple[str, ...]:

@@ -38,6 +38,7 @@ from pipeline import (
     json_events,
     language,
     likeness,
+    mail_between,
     mail_records,
     names,
     national_ids,
@@ -462,7 +463,7 @@ def _scanned(data: bytes) -> object:
     deque(json_scan.batches(json_scan.scan_items(source, 0), 0, 1 << 20), maxlen=0)
     whole = Slice(1, len(data))
     deque(json_items.read_items(source, whole, 1 << 20), maxlen=0)
-    return json_items.broken(source, whole), json_items.after_the_end(source, whole)
+    return json_items.broken(source, whole)
 
 
 def _zip(data: bytes) -> object:
@@ -566,6 +567,7 @@ ADAPTED: dict[str, tuple[Callable[..., object], ...]] = {
     "readers.json_items.read_items": (_scanned,),
     "rows.row": (lambda t: rows.row({t[:200]: t, "a": _lines(t)}, "csv.table"),),
     "sniff.media_type": (lambda d: sniff.media_type(d[: sniff.HEAD], "a.bin"),),
+    "mail_between.texts": (lambda d: deque(mail_between.texts(d), maxlen=0),),
     "streams.gunzip": (_unpacked,),
     "timestamps.epoch": (lambda t: timestamps.epoch(t, "s"),),
     "tracks.measure": (lambda t: tracks.measure(t, "a", {}),),
@@ -583,7 +585,7 @@ ADAPTED: dict[str, tuple[Callable[..., object], ...]] = {
 EXCUSED: dict[str, tuple[str, ...]] = {
     "by the readers, which are measured whole": (
         *("readers.component_scan." + n for n in ("count", "item", "marks", "read", "slices")),
-        *("readers.json_items." + n for n in ("after_the_end", "broken")),
+        "readers.json_items.broken",
         *("readers.json_scan." + n for n in ("read_blocks", "scan_items", "scan_lines")),
         *("readers.json_scan." + n for n in ("cut", "batches", "skip_space", "trim")),
         *("day_order." + n for n in ("orders_of", "read")),
@@ -593,7 +595,9 @@ EXCUSED: dict[str, tuple[str, ...]] = {
         "readers.json_decode.rejection",
         "readers.html_blocks.matches",
         "readers.json_walk.lead_on",
+        "readers.json_walk.around",
         "readers.json_walk.asked_for",
+        "readers.csv_rows.above",
         "normalise.understand",
         "normalise.outcomes_of",
     ),

@@ -528,6 +528,54 @@ def test_base64_however_it_is_spelled(spelled: str, *, broken: bool) -> None:
     assert (message(body.encode("latin-1")).content or "").startswith("hello")
 
 
+PARTED = "Subject: x\nContent-Type: multipart/mixed; boundary=q\n\n"
+
+
+@pytest.mark.parametrize("broken", [False, True])
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("the jib\n--q\n\nis torn\n--q--\n", "is torn\n\nthe jib"),
+        ("--q\n\nis torn\n--q--\n\n the jib", "is torn\n\nthe jib"),
+        ("--q\n\nis torn\n--q--\nthe\n--q\n\njib\n--q--\n", "is torn\n\nthe\n\njib"),
+        (
+            '--q\nContent-Type: multipart/alternative; boundary="r q"\nContent-Type: text/plain\n\n'
+            "the jib\n--r q\nContent-Type: text/html\n\n<p>is torn\n--r q--\n--q--\n",
+            "is torn\n\nthe jib",
+        ),
+        ("--q\n\nis torn\n--\n--s\n", "is torn\n--\n--s"),
+        ("This is a multi-part message in MIME format.\n--q\n\nis torn\n--q--\n\n", "is torn"),
+        ("Voici un message S/MIME.\n\n--q\n\nis torn", "is torn"),
+    ],
+)
+def test_text_outside_of_the_parts_is_kept(
+    body: str, text: str, ends: str, *, broken: bool
+) -> None:
+    """With either parser: a broken neighbour leaves the mail to the standard library."""
+    other = "--q\nContent-Transfer-Encoding: base64\n\n!\xff!\n" if broken else ""
+    data = (PARTED + body.replace("--q\n", f"{other}--q\n", 1)).replace("\n", ends)
+    found = message(data.encode("latin-1"))
+    said = (found.content or "").replace("!\xff!\n\n", "").replace("!\ufffd!\n\n", "")
+    assert said == text
+    assert ("text_between_parts" in found.metadata.get("flags", ())) == ("the" in text)
+
+
+LINES = [
+    "--q", "--q--", "--r", "--r--", "", 'Content-Type: multipart/mixed; boundary="r"',
+    "Content-Type: text/plain", "mast", "keel", "jib",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(LINES), max_size=14))
+def test_no_word_of_a_mail_in_parts_is_lost(lines: list[str]) -> None:
+    """However the lines of its parts and their delimiters are mixed."""
+    found = records((PARTED + "\n".join(lines)).encode())
+    text = "\n".join(record.content or "" for record in found)
+    for word in ("mast", "keel", "jib"):
+        assert (word in text) == (word in lines)
+
+
 @pytest.mark.parametrize("declared", ["", "; boundary=another"])
 def test_a_multipart_without_its_boundary_keeps_its_text(declared: str) -> None:
     body = f"Subject: x\nContent-Type: multipart/mixed{declared}\n\n--q\n\nthe jib is torn\n--q--\n"

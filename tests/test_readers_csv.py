@@ -166,6 +166,7 @@ def test_the_header_and_its_names(data: bytes, columns: list[str], header: int) 
         (b'"Account";"DE00"\n""\n"Balance:";"1.234,56"\n""\n',
          [["Account", "DE00"], ["Balance:", "1.234,56"]]),
         (b"Account;;;\nFrom;2026-01-01;;\n;;;\n", [["Account"], ["From", "2026-01-01"]]),
+        (b'Account;DE\nFor;"x\n', [["Account", "DE"], ['For;"x']]),
         (b"A;1\nB;2\nC;3\nD;4\nE;5\nF;6\n", [[chr(65 + n), str(n + 1)] for n in range(6)]),
     ],
 )  # fmt: skip

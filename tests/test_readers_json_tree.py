@@ -229,3 +229,35 @@ def test_many_large_arrays_do_not_make_a_large_context(monkeypatch: pytest.Monke
     assert [item.around["name"] for item in found] == [
         chat["name"] for chat in chats for _ in chat["messages"]
     ]
+
+
+def test_blanks_are_no_matter_however_many() -> None:
+    blanks = b" \n" * 5_000
+    for data in (
+        blanks + b'{"a": [1]}',
+        b"{" + blanks + b'"x": 1,' + blanks + b'"a": ' + b"[1]" + blanks + b"}" + blanks,
+        b"\xef\xbb\xbf" + blanks + b'{"a": [1]}',
+    ):
+        assert values(TWO, data) == [1]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"a": [1] x, "b": 2}',
+        b'{"a": [1] x}',
+        b'{"a": [1]' + b"x" * 5_000 + b"}",
+        b'{"a": [1] "b": {"c": []}}',
+        b'{"b": {"c": [1] x}}',
+        b'{"b": {"c": [1]} {}}',
+    ],
+)
+def test_what_stands_behind_an_array_is_told(data: bytes) -> None:
+    assert values(TWO, data) == [1, Reason.BAD_SYNTAX]
+
+
+@pytest.mark.parametrize("item", [b"x", b"{} {}", b'{"messages": []} x', b'[1 2], {"a": 1}'])
+def test_what_is_no_item_of_an_outer_array_is_told(item: bytes) -> None:
+    data = b'{"chats": {"list": [%b, {"messages": [1]}, 2, "x", null]}}'
+    assert values(CHATS, data % b'{"y": 1}') == [1]
+    assert values(CHATS, data % item) == [1, Reason.BAD_SYNTAX]

@@ -233,3 +233,16 @@ def test_names_of_tables_are_told_of_databases_alone(tmp_path: Path) -> None:
     assert table_names(io.BytesIO(whole)) == {"pages", "visits"}
     for data in (b"", b"no database", whole[:100], whole[:700]):
         assert table_names(io.BytesIO(data)) <= {"pages", "visits"}
+
+
+def test_of_a_database_that_sqlite_refuses_the_pages_are_counted(tmp_path: Path) -> None:
+    """Its message quotes bytes that are no text."""
+    path = tmp_path / "a.db"
+    make(path, rows=50)
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"CREATE TABLE pages", b"CREATE \xfb\xfb\xfb\xfb\xfb pages"))
+    with path.open("rb") as source:
+        context = READER.prepare(source, MEMBER)
+        found = read(path)
+        assert READER.count(source, context) == len(found) > 0
+    assert not any(isinstance(item, Rejection) for item in found)

@@ -83,7 +83,7 @@ def _cells(line: str) -> list[str]:
 
 
 def _night(row: dict[str, str]) -> Record:
-    start, ended = tables.cell(row, _START), tables.cells(row, _END)
+    start, ended = tables.cells(row, _START), tables.cells(row, _END)
     time = _time(start)
     return Record(
         data_type=DataType.ACTIVITY,
@@ -103,7 +103,7 @@ def _night(row: dict[str, str]) -> Record:
 
 
 def _day(table: str, row: dict[str, str]) -> Iterator[Outcome]:
-    day = tables.cell(row, "Date")
+    day = tables.cells(row, "Date")
     time = _time(day)
     yield Record(
         data_type=DataType.ACTIVITY,

@@ -42,7 +42,7 @@ _GRAMS = "weight grams"
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
     """The numbers of one moment; what holds none is an activity."""
     row: dict[str, str] = item.value
-    written = tables.cell(row, _TIME)
+    written = tables.cells(row, _TIME)
     time = timestamps.or_unread(written)
     family = _DATED.sub("", PurePosixPath(member.path).stem)
     device = tables.cells(row, _DEVICE)

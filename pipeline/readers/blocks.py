@@ -3,7 +3,8 @@
 For files in which a statement (an account, a currency) is said once and its entries follow: OFX,
 MT940, camt.053. Marks are regular expressions; no match of one is longer than 1 KiB.
 
-* `begin` begins an entry. It ends behind the next `end`, or before the next `begin` or `stop`.
+* `begin` begins an entry. It ends behind the next `end`, or before the next `begin` or `stop`. An
+  `end` that ends none is an entry whose beginning is lost, from the mark before.
 * `noted` matches between entries, with a named group for each thing that it finds; entries have the
   last of each as `around`. What matches within an entry is the entry's. `stop` may have such groups
   too.
@@ -42,17 +43,18 @@ class _Mark(NamedTuple):
 
 
 class _Span(NamedTuple):
-    """Where an entry lies; `open` if nothing ends it."""
+    """Where an entry lies; `open` if nothing ends it, `headless` if nothing begins it."""
 
     start: int
     end: int
-    open: bool
+    open: bool = False
+    headless: bool = False
 
 
 class Blocks(msgspec.Struct, frozen=True, kw_only=True):
     """Entries as text. One over `item_bytes` is rejected with its first 64 KiB."""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     #: Marks are ASCII; bytes that aren't UTF-8 are rewritten first.
     wants_utf8: ClassVar[bool] = True
 
@@ -136,6 +138,9 @@ class Blocks(msgspec.Struct, frozen=True, kw_only=True):
             raw, detail = source.read(_RAW_KEPT), f"an entry of over {self.item_bytes} bytes"
             return _rejected(Reason.ITEM_TOO_LARGE, detail, raw, span)
         data = source.read(length)
+        if span.headless:
+            detail = "the end of an entry that nothing begins"
+            return _rejected(Reason.BAD_SYNTAX, detail, data[:_RAW_KEPT], span)
         if span.open and self.end and span.end == size:
             detail = "the file breaks off in an entry"
             return _rejected(Reason.TRUNCATED, detail, data[:_RAW_KEPT], span)
@@ -167,19 +172,23 @@ class Blocks(msgspec.Struct, frozen=True, kw_only=True):
     def _walk(self, source: BinaryIO, part: Slice) -> Iterator[tuple[_Mark, _Span | None]]:
         """The entries of a range, and between them what is noted."""
         opened: _Mark | None = None
+        behind = part.start
         for mark in self._marks(source, part.start, part.end):
-            if opened is None:
+            if opened is None and mark.kind == "end":
+                yield mark, _Span(behind, mark.end, headless=True)
+            elif opened is None:
                 opened = mark if mark.kind == "begin" else None
                 if mark.notes:
                     yield mark, None
             elif mark.kind == "end":
-                yield opened, _Span(opened.start, mark.end, open=False)
+                yield opened, _Span(opened.start, mark.end)
                 opened = None
             elif mark.kind in ("begin", "stop"):
-                yield opened, _Span(opened.start, mark.start, open=False)
+                yield opened, _Span(opened.start, mark.start)
                 opened = mark if mark.kind == "begin" else None
                 if mark.notes:
                     yield mark, None
+            behind = mark.end
         if opened is not None:
             yield opened, _Span(opened.start, part.end, open=True)
 

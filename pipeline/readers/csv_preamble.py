@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, ClassVar
 
 import msgspec
 
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.readers.csv_rows import CsvRows, above
 from schemas.files import Context, Member, Slice, SliceLimits
 from schemas.records import RawRecord, Rejection
 
@@ -65,12 +65,13 @@ class CsvPreamble(msgspec.Struct, frozen=True):
     ) -> Iterator[RawRecord | Rejection]:
         """One dict a row, of either table."""
         preamble = context["rows"] is None or part.start < context["cut"]
-        around: dict[str, Any] = {"table": "preamble" if preamble else "rows"}
+        table: Context = context["first" if preamble else "rows"]
+        around: dict[str, Any] = {**above(table), "table": "preamble" if preamble else "rows"}
         if not preamble:
             # The ledger keeps the names in an order of its own.
             said = context["said"]
             around["preamble"] = {c: said[c] for c in context["first"]["columns"] if c in said}
-        for item in _ROWS.items(source, part, context["first" if preamble else "rows"]):
+        for item in _ROWS.items(source, part, table):
             if isinstance(item, RawRecord):
                 yield msgspec.structs.replace(item, around=around)
             else:

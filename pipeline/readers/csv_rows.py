@@ -106,7 +106,8 @@ class CsvRows(msgspec.Struct, frozen=True):
         header = sample[nth][0] if named else -1
         context = {"start": start, "columns": columns, "header": header, **dialect._asdict()}
         if named and nth:
-            context |= {"start": header, "above": _told(row for _, row in sample[:nth])}
+            lines = _sample(head, start, dialect, broken=True)
+            context |= {"start": header, "above": _told(r for at, r in lines if at < header)}
         return context
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
@@ -129,7 +130,7 @@ class CsvRows(msgspec.Struct, frozen=True):
         dialect, header = _dialect(context), context["header"]
         columns = tuple(context["columns"])
         width = len(columns)
-        around = {"above": context["above"]} if context.get("above") else NOTHING
+        around = above(context) or NOTHING
         for batch in _Cutter(source, dialect, self.item_bytes).batches(part):
             if batch.reason is not None:
                 yield _bad_line(batch, batch.reason)
@@ -156,6 +157,11 @@ class CsvRows(msgspec.Struct, frozen=True):
         rows = sum(any(map(str.strip, row)) for row in _until_end(reader))
         text.detach()
         return rows - int(context["header"] >= 0)
+
+
+def above(context: Context) -> dict[str, Any]:
+    """What rows have around them: `above`, the cells of the rows above their table, if any."""
+    return {"above": context["above"]} if context.get("above") else {}
 
 
 def sniff(head: bytes, delimiters: Sequence[str] = _DELIMITERS) -> Dialect:
@@ -186,14 +192,18 @@ def _quote(head: bytes) -> str:
     return "'" if enclosed > 1 and enclosed == begun else '"'
 
 
-def _sample(head: bytes, start: int, dialect: Dialect) -> list[tuple[int, list[str]]]:
-    """The first rows that hold something, each with its offset."""
+def _sample(
+    head: bytes, start: int, dialect: Dialect, *, broken: bool = False
+) -> list[tuple[int, list[str]]]:
+    """The first rows that hold something, each with its offset; with `broken` also each line that
+    is no row, as one cell."""
     rows: list[tuple[int, list[str]]] = []
     for batch in _Cutter(io.BytesIO(head), dialect, _HEAD).batches(Slice(start, len(head))):
         offset = batch.offset
-        raws = batch.rows[: _SAMPLE + 1] if batch.reason is None else []
+        raws = batch.rows[: _SAMPLE + 1] if broken or batch.reason is None else []
         texts = [raw.decode("utf-8", "replace") for raw in raws]
-        for raw, row in zip(raws, _cells(texts, dialect), strict=True):
+        cells = _cells(texts, dialect) if batch.reason is None else [[text] for text in texts]
+        for raw, row in zip(raws, cells, strict=True):
             rows.append((offset, row))
             offset += len(raw) + 1
         if len(rows) > _SAMPLE:

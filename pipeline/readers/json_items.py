@@ -13,7 +13,7 @@ import msgspec
 import orjson
 
 from pipeline import json_events
-from pipeline.readers import json_decode, json_scan
+from pipeline.readers import json_decode, json_scan, json_walk
 from pipeline.readers.json_scan import BOM, PREFIX, Batch, Oversized, Positions
 from schemas.errors import BadValue
 from schemas.files import Context, Member, Slice, SliceLimits
@@ -32,8 +32,9 @@ class JsonItems(msgspec.Struct, frozen=True, kw_only=True):
     Bytes of the array that are no sound item become rejections of their own: neighbours without
     a comma between them are one, and so is the tail of a file that breaks off in an item (a
     number at its very end may have lost digits, so it is no item either). Empty places (`1,,2`)
-    are passed over. Whatever follows an array at the top is one rejection; whatever stands
-    beside an array under a key is not ours to judge.
+    are passed over. Whatever follows the text that the array stands in is one rejection. Members
+    beside an array under a key are not ours to read, but they are read over: where they are no
+    JSON, break off, or have the key again, one rejection tells so.
 
     An array that nothing closes always has a slice that ends where the file does, even an empty
     one, and no other slice of items ends there. It tells by one TRUNCATED that the file breaks
@@ -41,13 +42,14 @@ class JsonItems(msgspec.Struct, frozen=True, kw_only=True):
 
     Two slices are special, and told by their first byte. One that starts at 0, where no item can
     stand, is a broken file in which the array was not found. One that starts at the bracket that
-    closes the array is the text after it. Sound JSON without the array has no slices.
+    closes the array is what is wrong behind it or beside it. Sound JSON without the array has no
+    slices.
 
     An item over `item_bytes` is rejected with the first 64 KiB of it. The bound is the reader's,
     since `items` must agree with `slices` whatever the limits of a slice were.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     #: Rows and items are text; bytes that aren't UTF-8 are rewritten first.
     wants_utf8: ClassVar[bool] = True
 
@@ -71,20 +73,22 @@ class JsonItems(msgspec.Struct, frozen=True, kw_only=True):
             if size and flaw(source):
                 yield Slice(0, size)
             return
-        tail = _Tail(begin)
+        tail, opening = _Tail(begin), begin - 1
         for part in json_scan.cut(tail.watch(json_scan.scan_items(source, begin)), begin, limits):
             begin = part.end + 1
             yield part
-        yield from self._rest(source, begin, tail)
-
-    def _rest(self, source: BinaryIO, begin: int, tail: _Tail) -> Iterator[Slice]:
-        """What the last separator left, and what follows a closed array at the top."""
         if not tail.closed or json_scan.skip_space(source, begin) < tail.stop:
-            yield Slice(begin, tail.stop)
-        if tail.closed and not self.path:
-            size = _size(source)
-            if json_scan.skip_space(source, tail.stop + 1) < size:
-                yield Slice(tail.stop, size)
+            yield Slice(begin, tail.stop)  # what the last separator left
+        if tail.closed and self._beside(source, Slice(opening, tail.stop)) is not None:
+            yield Slice(tail.stop, _size(source))
+
+    def _beside(self, source: BinaryIO, array: Slice) -> Rejection | None:
+        """What is wrong outside the array, which goes from its one bracket to the other."""
+        size = _size(source)
+        if not self.path:
+            behind = json_scan.skip_space(source, array.end + 1)
+            return _text(source, behind, AFTER) if behind < size else None
+        return _told(source, json_walk.around(source, self.path, array, size), array)
 
     def items(
         self, source: BinaryIO, part: Slice, context: Context
@@ -93,10 +97,12 @@ class JsonItems(msgspec.Struct, frozen=True, kw_only=True):
         if part.start == 0:
             return iter((broken(source, part),))
         if _byte(source, part.start) == b"]":
-            return iter((after_the_end(source, part),))
+            begin = _find_array(source, self.path)
+            found = self._beside(source, Slice((begin or 1) - 1, part.start))
+            return iter((found,) if found is not None else ())
         if part.end < _size(source):
             return read_items(source, part, self.item_bytes)
-        return _told(read_items(source, part, self.item_bytes, cut_off=True), part.end)
+        return _ended(read_items(source, part, self.item_bytes, cut_off=True), part.end)
 
     def count(self, source: BinaryIO, context: Context) -> int:
         """How many items ijson sees in the array, up to the first flaw in the file.
@@ -187,7 +193,7 @@ def _within(around: Mapping[str, Any], item: RawRecord | Rejection) -> RawRecord
     return RawRecord(item.value, item.offset, item.length, around, item.flags)
 
 
-def _told(found: Iterator[RawRecord | Rejection], size: int) -> Iterator[RawRecord | Rejection]:
+def _ended(found: Iterator[RawRecord | Rejection], size: int) -> Iterator[RawRecord | Rejection]:
     """The items before the end of a file that breaks off, which the last outcome tells."""
     last: RawRecord | Rejection | None = None
     for last in found:
@@ -205,14 +211,33 @@ def broken(source: BinaryIO, part: Slice) -> Rejection:
     return Rejection(reason=reason, detail=detail, raw=raw, offset=0, length=part.end)
 
 
-def after_the_end(source: BinaryIO, part: Slice) -> Rejection:
-    """The text behind the bracket at `part.start`, which closes the JSON text."""
-    offset = json_scan.skip_space(source, part.start + 1)
-    source.seek(offset)
-    raw = source.read(min(PREFIX, part.end - offset))
-    detail = "text after the end of the array"
-    length = part.end - offset
-    return Rejection(reason=Reason.BAD_SYNTAX, detail=detail, raw=raw, offset=offset, length=length)
+#: What is said of text behind the value that a file is.
+AFTER = "text after the end"
+
+
+def _text(source: BinaryIO, at: int, detail: str, reason: Reason = Reason.BAD_SYNTAX) -> Rejection:
+    """All from an offset on, as one rejection."""
+    length = _size(source) - at
+    source.seek(at)
+    raw = source.read(min(PREFIX, length))
+    return Rejection(reason=reason, detail=detail, raw=raw, offset=at, length=length)
+
+
+def _told(source: BinaryIO, found: json_walk.Around, array: Slice) -> Rejection | None:
+    """What a look at all that lies around an array found to be wrong: what is behind the array,
+    or else no bytes."""
+    size = _size(source)
+    flaw = size if found.flaw is None or found.flaw < array.end else found.flaw
+    if found.again is not None:
+        return _text(source, found.again, "the array stands twice")
+    if found.end is None:
+        return _text(source, flaw, "the file ends too early", Reason.TRUNCATED)
+    behind = json_scan.skip_space(source, found.end + 1)
+    if behind < size and flaw == size:
+        return _text(source, behind, AFTER)
+    if found.flaw is not None:
+        return _text(source, flaw, f"no JSON beside the array, from byte {found.flaw}")
+    return None
 
 
 def _size(source: BinaryIO) -> int:

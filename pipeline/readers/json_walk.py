@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO, NamedTuple, TypeAlias
+from typing import Any, BinaryIO, NamedTuple, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from pipeline.readers import json_decode, json_scan
 from pipeline.readers.json_scan import COMMA, SPACE, Positions
 from pipeline.text import clean
 from schemas.errors import BadValue
+from schemas.files import Slice
 
 #: A field of a frame that is written in more bytes is no fact, nor are those beyond the sum.
 _FIELD_BYTES, _FACT_BYTES = 4 * 1024, 8 * 1024
@@ -140,7 +141,8 @@ class Walk:
         self._known = known or {}
         self._level = self._depth = len(frame.chain()) if frame else 0
         self._deepest = max(map(len, steps)) + 1
-        self._since: int | None = start
+        #: Behind the last comma or opening bracket of the frame, or behind what was walked into.
+        self._since, self._walked = start, False
         self._held = b""
         self._base, self._data = start, b""
         self._strays = _STRAYS
@@ -195,7 +197,7 @@ class Walk:
                 yield from self._open(where)
             elif kind == COMMA and level == self._level:
                 self._member(where)
-                self._since = where + 1
+                self._since, self._walked = where + 1, False
                 if self.stack is not None:
                     yield Mark(self.stack, where + 1)
 
@@ -215,14 +217,14 @@ class Walk:
         )
         if not frame.alive:
             return
-        self.stack, self._since = frame, at + 1
+        self.stack, self._since, self._walked = frame, at + 1, False
         self._level += 1
         if frame.path is None:
             yield Mark(frame, at + 1)
 
     def _step(self, at: int) -> str | None:
         """The key of the value that opens at a bracket, or `[]`; None if there is no telling."""
-        text = self._text(at)
+        text = None if self._walked else self._text(at)
         if self.stack is not None and self.stack.closer != ARRAY_END:
             key = _key(text)
         else:
@@ -242,7 +244,7 @@ class Walk:
         else:
             self._member(at)
         frame.closed = True
-        self.stack, self._since = frame.parent, None
+        self.stack, self._since, self._walked = frame.parent, at + 1, True
         self._level -= 1
         if self.stack is None:
             self.end = at
@@ -250,14 +252,21 @@ class Walk:
     def _member(self, at: int) -> None:
         """A member of the frame has ended: a fact, if it is small and was not walked into."""
         frame = self.stack
-        if frame is None or frame.closed or frame.closer == ARRAY_END or self._since is None:
+        if frame is None or frame.closed:
             return
         text = self._text(at)
-        if text is None or not text.strip(SPACE) or len(text) > frame.room:
+        if self._walked:
+            if text is None or text.strip(SPACE):
+                self._flawed()
+            return
+        if text is None or not text.strip(SPACE):
             return
         try:
-            frame.facts |= _storable(json_decode.decode(b"{%b}" % text))
-            frame.room -= len(text)
+            if frame.closer == ARRAY_END:
+                json_decode.decode(text)
+            elif len(text) <= frame.room:
+                frame.facts |= _storable(json_decode.decode(b"{%b}" % text))
+                frame.room -= len(text)
         except BadValue:
             self._flawed()
 
@@ -268,20 +277,71 @@ class Walk:
     def _text(self, at: int) -> bytes | None:
         """What stands between the last bound and `at`; None if it is long or was walked into."""
         since = self._since
-        if since is None or at - since > _FIELD_BYTES:
-            return None
+        if at - since > _FIELD_BYTES:
+            return self._behind_blanks(since, at)
         if since >= self._base:
             return self._data[since - self._base : at - self._base]
         return self._held + self._data[: at - self._base]
 
+    def _behind_blanks(self, since: int, at: int) -> bytes | None:
+        """The same, where most of it are blanks that it begins with."""
+        self._source.seek(since)
+        if self._source.read(_FIELD_BYTES).removeprefix(json_scan.BOM).strip(SPACE):
+            return None
+        since = min(at, json_scan.skip_space(self._source, since + len(json_scan.BOM)))
+        self._source.seek(since)
+        return None if at - since > _FIELD_BYTES else self._source.read(at - since)
+
     def _carry(self) -> None:
         """Keep what the next block needs of this one."""
-        if self._since is None or (self.stack is not None and self.stack.path is not None):
+        if self.stack is not None and self.stack.path is not None:
             return
         if self._since >= self._base:
             self._held = b""
         begin = max(0, self._since - self._base)
         self._held += self._data[begin : begin + _FIELD_BYTES + 1 - len(self._held)]
+
+
+class Around(NamedTuple):
+    """What lies around an array: where the text ends (None: too early), where another array stands
+    at the path, and the first thing that is no JSON, each as an offset."""
+
+    end: int | None
+    again: int | None
+    flaw: int | None
+
+
+def around(source: BinaryIO, path: str, array: Slice, size: int) -> Around:
+    """A look at a text but for the inside of the array at `path`, whose brackets stand at the
+    bounds of `array`."""
+    hidden = _Hidden(source, array.start + 1, array.end)
+    walk = Walk(cast("BinaryIO", hidden), (steps_of(path),), 0, size - hidden.length)
+    arrays = [event.start - 1 for event in walk.events() if isinstance(event, Region)]
+    others = (at for at in arrays if at != array.start)
+    places = (walk.end, next(others, None), walk.flaw)
+    return Around(*(None if at is None else hidden.place(at) for at in places))
+
+
+class _Hidden:
+    """A source without the bytes `[start, end)`: what lies behind moves up to them."""
+
+    def __init__(self, source: BinaryIO, start: int, end: int) -> None:
+        self._source, self._start, self._at = source, start, 0
+        self.length = end - start
+
+    def place(self, at: int) -> int:
+        """Where the byte at `at` stands in the source."""
+        return at if at < self._start else at + self.length
+
+    def seek(self, at: int) -> None:
+        self._at = at
+
+    def read(self, size: int) -> bytes:
+        self._source.seek(self.place(self._at))
+        most = self._start - self._at if self._at < self._start else size
+        data = self._source.read(min(size, most))
+        self._at += len(data)
+        return data
 
 
 def _key(text: bytes | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
@@ -136,12 +136,15 @@ class SqliteTable(msgspec.Struct, frozen=True, kw_only=True):
         return RawRecord(row, offset, length, around)
 
     def count(self, source: BinaryIO, context: Context) -> int:
-        """Asked of SQLite, which opens the file for reading only and trusts nothing in it."""
-        return sum(map(partial(_counted, Path(source.name).resolve()), self._tables))
+        """Asked of SQLite, which opens the file for reading only and trusts nothing in it. Of a table
+        that it refuses, what the table's pages say."""
+        path = Path(source.name).resolve()
+        opened = self._opened(source, context)
+        return sum(_counted(path, table, opened) for table in self._tables)
 
 
-def _counted(path: Path, table: str) -> int:
-    """How many rows SQLite finds in a table; none where there is no such table."""
+def _counted(path: Path, table: str, opened: tuple[Pages, dict[str, int]] | None) -> int:
+    """How many rows a table has; none where there is no such table."""
     quoted = '"' + table.replace('"', '""') + '"'
     try:
         uri = f"{path.as_uri()}?mode=ro&immutable=1"
@@ -149,8 +152,12 @@ def _counted(path: Path, table: str) -> int:
             database.execute("PRAGMA trusted_schema = OFF")
             database.set_progress_handler(_Steps(), 10_000)
             (count,) = database.execute(f"SELECT count(*) FROM {quoted}").fetchone()  # noqa: S608
-    except sqlite3.Error:
-        return 0
+    except (sqlite3.Error, UnicodeDecodeError):  # its messages may quote what is no text
+        pages, roots = opened or (None, {})
+        if pages is None or table not in roots:
+            return 0
+        whole = Slice(0, pages.file_size)
+        return sum(leaf.rows for leaf, _ in _leaves(pages, {table: roots[table]}, whole))
     return int(count)
 
 

@@ -5,7 +5,8 @@ that a DTD, whatever it declares, has no say. What counts as an element here:
 
 * Its start tag, with any prefix, outside comments, CDATA and processing instructions and not
   before the root, up to its end tag. No element of these names lies within another: one that is
-  still open where the next begins was cut off.
+  still open where the next begins was cut off. An end tag that closes none is broken, with all
+  that lies between it and the element before.
 * A comment, CDATA or instruction that nothing closes hides nothing.
 * A start tag in which a quote does not close before the next `<`, which no attribute may hold, is
   broken up to there.
@@ -43,6 +44,8 @@ _HEAD = 64 * 1024
 _BOM = b"\xef\xbb\xbf"
 #: How far a name with its prefix may reach; what a window keeps of its end.
 _AHEAD = 256
+#: What is said of an element whose start tag is broken or not there.
+HEADLESS = "the end of an element that nothing begins"
 #: How much of something broken is kept for the quarantine.
 _RAW_KEPT = 64 * 1024
 _ATTRIBUTES = rb"(?:[^\"'<>]++|\"[^\"<]*+\"|'[^'<]*+')*+"
@@ -117,10 +120,7 @@ class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
             detail = f"an element of over {self.item_bytes} bytes"
             return _rejected(Reason.ITEM_TOO_LARGE, detail, window.bytes(start, _RAW_KEPT), bound)
         if bound.broken:
-            raw = window.bytes(start, min(length, _RAW_KEPT))
-            if bound.end == size:
-                return _rejected(Reason.TRUNCATED, "the file breaks off in an element", raw, bound)
-            return _rejected(Reason.BAD_SYNTAX, "an element that is not closed", raw, bound)
+            return _broken(window.bytes(start, min(length, _RAW_KEPT)), bound, size)
         data = window.bytes(start, length)
         try:
             value, flags = xml_tree.understood(data, cut_off=bound.head)
@@ -180,7 +180,8 @@ class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
         """Where the elements lie; with `within`, only those in the first head of that name."""
         token = _tokens(self.names + self.heads)
         heads = frozenset(head.encode() for head in self.heads)
-        at, opened = window.start, None
+        at = behind = window.start
+        opened: _Bound | None = None
         while (found := window.search(token, at)) is not None:
             start, at = found.start, found.end
             if found.skip:
@@ -193,10 +194,16 @@ class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
                 if closes:
                     end = found.tag_end or window.tag_end(at, self.item_bytes)[0]
                 yield opened._replace(end=end, broken=not (closes or opened.head))
-                at, opened = max(at, end), None
-            if found.close or (name == within and start > window.start):
-                if name == within:
-                    return
+                at, opened, behind = max(at, end), None, end
+                if closes:
+                    continue
+            if name == within and (found.close or start > window.start):
+                return
+            if found.close:
+                if name not in heads:  # it closes nothing: its start tag is broken, or not there
+                    at = found.tag_end or window.tag_end(at, self.item_bytes)[0]
+                    yield _Bound(behind, at, name, False, True, headless=True)
+                    behind = at
                 continue
             at, sound = found.tag_end, True
             if not at:
@@ -205,6 +212,7 @@ class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
                 opened = _Bound(start, start, name, name in heads, broken=True)
             else:
                 yield _Bound(start, at, name, name in heads, not sound)
+                behind = at
         if opened is not None:
             yield opened._replace(end=window.end, broken=not (opened.head and window.cut_short))
 
@@ -296,13 +304,15 @@ def _text_of(child: str) -> re.Pattern[bytes]:
 
 
 class _Bound(NamedTuple):
-    """Where an element lies, or its part: `broken` if it has no end of its own."""
+    """Where an element lies, or its part: `broken` if it has no end of its own, or no beginning
+    (`headless`)."""
 
     start: int
     end: int
     name: bytes
     head: bool
     broken: bool
+    headless: bool = False
 
 
 class _Token(NamedTuple):
@@ -416,6 +426,15 @@ class _Window:
             return self._data[first : first + length]
         self.source.seek(start)
         return self.source.read(length)
+
+
+def _broken(raw: bytes, bound: _Bound, size: int) -> Rejection:
+    """Why a part of an element is none, in a file of `size` bytes."""
+    if bound.headless:
+        return _rejected(Reason.BAD_SYNTAX, HEADLESS, raw, bound)
+    if bound.end == size:
+        return _rejected(Reason.TRUNCATED, "the file breaks off in an element", raw, bound)
+    return _rejected(Reason.BAD_SYNTAX, "an element that is not closed", raw, bound)
 
 
 def _rejected(reason: Reason, detail: str, raw: bytes, bound: _Bound) -> Rejection:
