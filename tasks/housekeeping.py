@@ -350,7 +350,10 @@ def _sweep_nobodys(run: Runtime, folder: Path) -> bool:
 
 
 def _is_old(path: Path) -> bool:
-    return time.time() - path.stat().st_mtime > _LEFT_S
+    """False where it is gone: another reconciler, or the claim that it belonged to, was quicker."""
+    with suppress(FileNotFoundError):
+        return time.time() - path.stat().st_mtime > _LEFT_S
+    return False
 
 
 def _sweep_parts(parts: Iterable[Path]) -> int:

@@ -254,6 +254,10 @@ def test_a_folder_that_a_claim_holds_is_not_swept_however_old_it_looks(run: Runt
     assert housekeeping.sweep(run) == 1
 
 
+def test_a_folder_that_another_sweep_was_quicker_with_is_no_error(run: Runtime) -> None:
+    assert housekeeping.clear(run, run.folders.job(uuid4())) is False
+
+
 def test_a_blob_that_went(job: dict[str, Any], check: Check, run: Runtime) -> None:
     blob = next(p for p in run.folders.blobs(job["user_id"]).rglob("*") if p.is_file())
     blob.unlink()

@@ -136,8 +136,8 @@ class SqliteTable(msgspec.Struct, frozen=True, kw_only=True):
         return RawRecord(row, offset, length, around)
 
     def count(self, source: BinaryIO, context: Context) -> int:
-        """Asked of SQLite, which opens the file for reading only and trusts nothing in it. Of a table
-        that it refuses, what the table's pages say."""
+        """Asked of SQLite, which opens the file for reading only and trusts nothing in it. Of a
+        table that it refuses, what the table's pages say."""
         path = Path(source.name).resolve()
         opened = self._opened(source, context)
         return sum(_counted(path, table, opened) for table in self._tables)
