@@ -23,14 +23,14 @@ import msgspec
 import orjson
 import phonenumbers
 
-from pipeline import clues, defects, names, personal
+from pipeline import clues, defects, names, personal, timestamps
 from pipeline.names import Told
 from pipeline.normalise import Found, defective
 from pipeline.personal import Finding
 from pipeline.ports import Names
 from schemas.errors import ConfigurationError
 from schemas.privacy import BY_RULE, Action, Done, Kind, ReadUnder
-from schemas.records import Blob, Outcome, Record, Rejection
+from schemas.records import Blob, Instant, Outcome, Record, Rejection
 
 #: The least letters of a key: 128 bits as hexadecimal digits.
 KEY_CHARS = 32
@@ -457,8 +457,9 @@ def protect(found: Iterable[Found], treatment: Treatment) -> Iterator[Found]:
     """Records with the policy applied, and what was done; rejections without their bytes where the
     policy changes anything, since nobody knows what stands in what can't be read.
 
-    Positions and measured values hold no free text, and cost nothing here. Of the records a first
-    look at their JSON, a thousand at a time, tells which may hold anything; or a language model.
+    Positions and measured values hold no free text but a time that can't be read, of which a policy
+    that changes anything keeps nothing. Of the records a first look at their JSON, a thousand at a
+    time, tells which may hold anything; or a language model.
     """
     stream = iter(found)
     while batch := list(islice(stream, _BATCH)):
@@ -481,18 +482,39 @@ def _protected(treatment: Treatment, found: Sequence[Found]) -> Sequence[Found]:
 def _without_bytes(outcome: Outcome) -> Outcome:
     if isinstance(outcome, Rejection):
         return msgspec.structs.replace(outcome, raw=b"")
+    if not isinstance(outcome, Record) and _unread(outcome.time):
+        return msgspec.structs.replace(outcome, time=timestamps.unread(""))
     return outcome
 
 
+def _unread(time: Instant | None) -> str:
+    """What stands in the place of a time that can't be read, which may be any text."""
+    return time.text if time is not None and time.flag == timestamps.UNREAD else ""
+
+
+def _around(record: Record) -> dict[str, Any]:
+    """What of a record is stored in its metadata beside them: a time as it is written."""
+    written = _unread(record.time)
+    return {"time": {"text": written}} if written else {}
+
+
 def _said_in(record: Record) -> tuple[str | None, Texts, str | None]:
-    texts = Texts(record.title, record.content, {**record.metadata, **record.beside})
+    metadata = {**record.metadata, **record.beside, **_around(record)}
+    texts = Texts(record.title, record.content, metadata)
     return record.language, texts, record.blob.name if record.blob is not None else None
 
 
 def _suspects(records: Iterable[Record]) -> list[int]:
     """Which records may hold personal data: mostly none of all, which one look tells."""
     said = [
-        (one.title, one.content, one.metadata, one.beside, one.blob and one.blob.name)
+        (
+            one.title,
+            one.content,
+            one.metadata,
+            one.beside,
+            one.blob and one.blob.name,
+            _unread(one.time),
+        )
         for one in records
     ]
     try:
@@ -545,8 +567,13 @@ def _treated(record: Record, treatment: Treatment, told: Told | None) -> Record:
     changes: dict[str, Any] = {name: new for name, old, new in pairs if new is not old}
     if beside.metadata is not record.beside:
         changes["beside"] = beside.metadata
-    if done or more:
-        changes["privacy"] = _sum(done, more)
+    around = _around(record)
+    written, of_time, _ = treatment.of(record.source, Texts(None, None, around), told)
+    if written.metadata is not around:
+        text = (written.metadata.get("time") or {}).get("text") or ""
+        changes["time"] = timestamps.unread(text)
+    if done or more or of_time:
+        changes["privacy"] = _sum(done, more, of_time)
     if record.blob is not None and (blob := _named(record.blob, record.source, treatment, told)):
         changes["blob"] = blob
     return msgspec.structs.replace(record, **changes) if changes else record

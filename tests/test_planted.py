@@ -122,7 +122,7 @@ ROWS = [
     {"id": 2, "note": f"call {FULL} about {SPACED}", "card": int(CARD)},
     {"id": 3, "deep": [{"numbers": {f"+49{PHONE}": ["mine", CARD]}}], "phone": HOME},
 ]
-BROKEN = f'{{"id": 4, "note": "card {SPACED}", :}}'
+BROKEN = "".join(f'{{"id": {n}, "note": "card {SPACED}", :}}\n' for n in (4, 5, 6))
 ACTIVITY = [
     {
         "header": "Search",
@@ -161,13 +161,13 @@ EXPORT = zipped(
 )
 #: How often which file holds them, in titles, texts, values, names of fields and of attachments.
 CARDS = {
-    "all.mbox": 7, "WhatsApp Chat with Bo.txt": 2, "calendar.ics": 1, "contacts.vcf": 1,
-    "rows.ndjson": 6, "Takeout/My Activity/Search/MyActivity.json": 4, "people.csv": 2,
+    "all.mbox": 7, "WhatsApp Chat with Bo.txt": 2, "calendar.ics": 3, "contacts.vcf": 1,
+    "rows.ndjson": 6, "Takeout/My Activity/Search/MyActivity.json": 5, "people.csv": 2,
     "note.txt": 1,  f"{ALBUM}/a.jpg.supplemental-metadata.json": 1,
 }  # fmt: skip
 PHONES = {
     "all.mbox": 2, "WhatsApp Chat with Bo.txt": 4, "calendar.ics": 3, "contacts.vcf": 4,
-    "rows.ndjson": 11, "Takeout/My Activity/Search/MyActivity.json": 2, "people.csv": 2,
+    "rows.ndjson": 11, "Takeout/My Activity/Search/MyActivity.json": 3, "people.csv": 2,
     "note.txt": 1,  f"{ALBUM}/a.jpg.supplemental-metadata.json": 2,
 }  # fmt: skip
 
