@@ -59,6 +59,8 @@ _TOLD = 2_000
 SHORT = "row_short"
 #: What LinkedIn puts above some tables: `Notes:`, a quoted text, a blank line.
 _NOTES = re.compile(rb'"?Notes:"?,*[ \t]*\r?\n(?:"(?:[^"]|"")*"|[^\r\n]+),*\r?\n(?:,*[ \t]*\r?\n)+')
+#: A line above a table, with the blank ones around it.
+_TITLE = re.compile(rb"\s*[^\r\n]+\s*")
 #: In a tie the rarer character wins: prose has commas.
 _DELIMITERS = ("\t", ";", "|", ",")
 #: Cells that are no column's name: a number, a date, a time (what has a digit); a link.
@@ -78,7 +80,10 @@ class Dialect(NamedTuple):
 
 
 class CsvRows(msgspec.Struct, frozen=True):
-    """Reads rows as dicts from column name to text. A line over `item_bytes` is rejected."""
+    """Reads rows as dicts from column name to text. A line over `item_bytes` is rejected.
+
+    With `titled` the first line is no row of the table, whatever its width.
+    """
 
     name: ClassVar[str] = "csv_rows"
     version: ClassVar[int] = 3
@@ -86,6 +91,7 @@ class CsvRows(msgspec.Struct, frozen=True):
     wants_utf8: ClassVar[bool] = True
 
     item_bytes: int = SliceLimits().item_bytes
+    titled: bool = False
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
         """The dialect, unique column names, and the offset of the header row (-1: none).
@@ -100,13 +106,16 @@ class CsvRows(msgspec.Struct, frozen=True):
             start, delimiters = sep.end(), (sep[1].decode("ascii"),)
         if note := _NOTES.match(head, start):
             start = note.end()
+        top = start
+        if self.titled and (title := _TITLE.match(head, start)):
+            start = title.end()
         dialect = sniff(head[start:], delimiters)
         sample = _sample(head, start, dialect)
         columns, nth, named = _header([row for _, row in sample])
         header = sample[nth][0] if named else -1
         context = {"start": start, "columns": columns, "header": header, **dialect._asdict()}
-        if named and nth:
-            lines = _sample(head, start, dialect, broken=True)
+        if named and (nth or start > top):
+            lines = _sample(head, top, dialect, broken=True)
             context |= {"start": header, "above": _told(r for at, r in lines if at < header)}
         return context
 
