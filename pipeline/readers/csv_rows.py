@@ -82,7 +82,8 @@ class Dialect(NamedTuple):
 class CsvRows(msgspec.Struct, frozen=True):
     """Reads rows as dicts from column name to text. A line over `item_bytes` is rejected.
 
-    With `titled` the first line is no row of the table, whatever its width.
+    With `titled` the first line is no row of the table, whatever its width, and the next is the
+    header.
     """
 
     name: ClassVar[str] = "csv_rows"
@@ -111,7 +112,7 @@ class CsvRows(msgspec.Struct, frozen=True):
             start = title.end()
         dialect = sniff(head[start:], delimiters)
         sample = _sample(head, start, dialect)
-        columns, nth, named = _header([row for _, row in sample])
+        columns, nth, named = _header([row for _, row in sample], titled=start > top)
         header = sample[nth][0] if named else -1
         context = {"start": start, "columns": columns, "header": header, **dialect._asdict()}
         if named and (nth or start > top):
@@ -227,17 +228,18 @@ def _is_blank(row: Sequence[str]) -> bool:
     return not row or (not row[0].strip() and not any(map(str.strip, row)))
 
 
-def _header(rows: Sequence[Sequence[str]]) -> tuple[list[str], int, bool]:
+def _header(rows: Sequence[Sequence[str]], *, titled: bool) -> tuple[list[str], int, bool]:
     """Unique column names, the number of the row where the table begins, and whether that is the
     header.
 
     It is if some cell of it holds text and none is a number, a date, an address or a link; else
-    there is no header, and the columns are `column_1` and so on.
+    there is no header, and the columns are `column_1` and so on. Right below a title stands the
+    header.
     """
     if not rows:
         return [], 0, False
     usual = Counter(map(len, rows)).most_common(1)[0][0]
-    nth = _beginning(rows, usual)
+    nth = 0 if titled else _beginning(rows, usual)
     names = [cell.strip() for cell in rows[nth]]
     if _are_names(names):
         return _unique(names), nth, True
