@@ -158,7 +158,7 @@ def test_only_merged_streams_count_where_there_are_any() -> None:
 
 
 #: Files of Google that only their folder or name tells apart from others of their shape.
-_BY_NAME = frozenset({"google.chat_group"})
+_BY_NAME = frozenset({"google.chat_group", "google.health_series"})
 _OURS = [
     sample
     for sample in all_samples()

@@ -38,6 +38,7 @@ _OPTIONAL = _NULLABLE - {"sqlite_table"}
 #: What the test can't change a time in, and where that is tested.
 ELSEWHERE = {
     "fit": "a binary file: tests/test_tracks.py",
+    "mail.msg": "a binary file: tests/test_outlook.py",
     "media.audio_video": "a binary file: tests/test_media_times.py",
     "media.image": "a binary file: tests/test_media.py",
     "nmea": "positions alone",

@@ -67,6 +67,8 @@ _ALL_THAT_IT_SAYS = frozenset({"discord.activity", "snapchat.account_history", "
 #: Formats whose entry without a time is all that it says, so that a field more changes its key.
 _ALL_WITHOUT_A_TIME = frozenset(
     {
+        "garmin.days",
+        "garmin.sleep",
         "google.fit_daily",
         "google.keep",
         "google.maps_reviews",

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import garmin, peek, takeout, timestamps
-from pipeline.fields import text
+from pipeline import garmin, peek, rows, takeout, timestamps
+from pipeline.fields import as_written
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
-from schemas.records import DataType, Metric, Outcome, RawRecord, Record
+from schemas.records import DataType, Instant, Metric, Outcome, RawRecord, Record
 from schemas.vocabulary import MetricName, RecordType
 
 _NAME = "garmin.days"
@@ -44,7 +44,7 @@ _MARKS = frozenset({*_METRICS, *_TIMES, "allDayStress", "bodyBattery", "dailySte
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
     """The summary of a day, then each of its measurements."""
     fields: dict[str, Any] = item.value
-    day = text(fields, "calendarDate")
+    day = as_written(fields, "calendarDate")
     start = garmin.moment(fields.get(f"{_START}Gmt"), fields.get(f"{_START}Local"), "ms")
     end = garmin.moment(fields.get(f"{_END}Gmt"), fields.get(f"{_END}Local"), "ms")
     time = start if start and start.at else timestamps.or_unread(day)
@@ -52,9 +52,9 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.SUMMARY,
-        identity=("garmin", "day", day),
+        identity=("garmin", "day", day, *rows.apart(day, fields)),
         time=time,
-        title=f"Garmin {day}",
+        title=f"Garmin {day}".rstrip(),
         metadata=takeout.kept(
             {
                 "ended_at": timestamps.utc_text(end) if end else None,
@@ -64,6 +64,13 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         ),
         mutable=True,
     )
+    if time.at:
+        yield from _metrics(fields, day, time, end)
+
+
+def _metrics(
+    fields: dict[str, Any], day: str, time: Instant, end: Instant | None
+) -> Iterator[Metric]:
     for name, (ours, unit) in _METRICS.items():
         value = garmin.number(fields.get(name))
         if value or (value == 0 and unit != "bpm"):

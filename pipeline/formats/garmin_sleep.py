@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import garmin, peek, takeout, timestamps, tracks
-from pipeline.fields import text
+from pipeline import garmin, peek, rows, takeout, timestamps, tracks
+from pipeline.fields import as_written
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -32,15 +32,15 @@ _METRICS: dict[str, tuple[str, str]] = {
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
     """A night, then what was measured in it; of a day without one, what is told of it."""
     fields: dict[str, Any] = item.value
-    day, written = text(fields, "calendarDate"), fields.get(_START)
-    start = garmin.moment(written, None, "s")
+    day, written = as_written(fields, "calendarDate"), as_written(fields, _START)
+    start = garmin.moment(fields.get(_START), None, "s")
     end = garmin.moment(fields.get(_END), None, "s")
     time = start or timestamps.or_unread(day)
     yield Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
-        record_type=RecordType.SLEEP if start else RecordType.SUMMARY,
-        identity=("garmin", "sleep", day, str(written or "")),
+        record_type=RecordType.SLEEP if start or end else RecordType.SUMMARY,
+        identity=("garmin", "sleep", day, written, *rows.apart(day or written, fields)),
         time=time,
         title="sleep",
         metadata=takeout.kept(
@@ -51,7 +51,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         ),
         mutable=True,
     )
-    if start:
+    if start and start.at:
         yield from _metrics(fields, day, start, end)
 
 

@@ -43,7 +43,6 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
     """The numbers of one moment; what holds none is an activity."""
     row: dict[str, str] = item.value
     written = tables.cells(row, _TIME)
-    time = timestamps.or_unread(written)
     family = _DATED.sub("", PurePosixPath(member.path).stem)
     device = tables.cells(row, _DEVICE)
     numbers = {
@@ -52,6 +51,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         if column not in (_TIME, _DEVICE) and (number := _number(cell)) is not None
     }
     beside = tables.rest(row, frozenset({_TIME, _DEVICE, *numbers}))
+    time = timestamps.of_position(written) if numbers else timestamps.or_unread(written)
     for column, number in numbers.items():
         name, value, unit = _measure(family, column, number, alone=len(numbers) == 1)
         yield Metric(
