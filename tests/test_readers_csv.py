@@ -182,6 +182,25 @@ def test_a_table_begins_where_its_width_begins(
     assert all(i.around == {"above": told} for i in items if isinstance(i, RawRecord))
 
 
+@pytest.mark.parametrize("blank", [b"", b"\xef\xbb\xbf", b"\r\n\n"])
+@pytest.mark.parametrize(
+    ("body", "rows"),
+    [
+        (b"", 0),
+        (b"day,sum", 0),
+        (b"day,sum\n", 0),
+        (b"day,sum\n1,2,\n", 1),
+        (b"day,sum\n?,?,?\n1,2,\n", 1),
+    ],
+)
+def test_a_line_that_is_known_to_be_a_title_is_no_row(blank: bytes, body: bytes, rows: int) -> None:
+    context, items = read(blank + b"com.kind,5,1\n" + body, reader=CsvRows(titled=True))
+    told = [item for item in items if isinstance(item, RawRecord)]
+    assert [item.value for item in told] == [{"day": "1", "sum": "2"}] * rows
+    assert all(item.around == {"above": [["com.kind", "5", "1"]]} for item in told)
+    assert (context["columns"] == ["day", "sum"]) is bool(body)
+
+
 def test_rows_of_many_widths_stay_under_the_first() -> None:
     context, items = read(b"a,b,c\nx,y,z,w\nx,y,z,w\nx,y,z,w\n")
     assert context["columns"] == ["a", "b", "c"]

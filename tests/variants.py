@@ -82,11 +82,12 @@ def _tags_again(text: str, change: Callable[[re.Match[str]], str]) -> str:
 def _table_again(text: str, change: Callable[[list[str]], list[str]]) -> str:
     text = text.removeprefix("\ufeff")
     delimiter, rows, nth = table_of(text)
-    lines = []
+    lines, width = [], len(rows[nth])
     for n, row in enumerate(rows):
         cells = [text[start:end] for start, end in row]
-        whole = n >= nth and len(cells) == len(rows[nth])
-        lines.append(delimiter.join(change(cells) if whole else cells))
+        end = cells[width:]  # no more than what follows a delimiter at the end of a row
+        whole = n >= nth and len(cells) >= width and end in ([], [""])
+        lines.append(delimiter.join(change(cells[:width]) + end if whole else cells))
     return "\r\n".join(lines)
 
 

@@ -40,7 +40,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.SLEEP if start or end else RecordType.SUMMARY,
-        identity=("garmin", "sleep", day, written, *rows.apart(day, fields)),
+        identity=("garmin", "sleep", day, written, *rows.apart(day or written, fields)),
         time=time,
         title="sleep",
         metadata=takeout.kept(

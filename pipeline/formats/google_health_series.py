@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from pipeline import tables, timestamps, tracks
+from pipeline import rows, tables, timestamps, tracks
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.errors import BadValue
@@ -50,6 +50,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         for column, cell in row.items()
         if column not in (_TIME, _DEVICE) and (number := _number(cell)) is not None
     }
+    beside = tables.rest(row, frozenset({_TIME, _DEVICE, *numbers}))
     time = timestamps.of_position(written) if numbers else timestamps.or_unread(written)
     for column, number in numbers.items():
         name, value, unit = _measure(family, column, number, alone=len(numbers) == 1)
@@ -60,14 +61,14 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
             name=name,
             value=value,
             unit=unit,
-            metadata={"device": device} if device else {},
+            metadata=({"device": device} if device else {}) | beside,
         )
     if not numbers:
         yield Record(
             data_type=DataType.ACTIVITY,
             source=_NAME,
             record_type=RecordType.ACTIVITY,
-            identity=("google health", family, *row.values()),
+            identity=("google health", family, *rows.apart("", row)),
             time=time,
             title=family.replace("_", " "),
             metadata=tables.rest(row, frozenset({_TIME})),
@@ -91,8 +92,8 @@ def _number(cell: str) -> float | None:
 
 
 def _looks_like(head: Head) -> int:
-    columns = tables.ordered_columns(head)
-    return 2 * (len(columns) > 1 and columns[0] == _TIME)
+    columns = tables.columns(head)
+    return 2 * (len(columns) > 1 and _TIME in columns)
 
 
 FORMAT = Format(

@@ -12,6 +12,7 @@ from schemas.vocabulary import RecordType
 
 _NAME = "netflix.my_list"
 _COLUMNS = ("Title Name", "Country", "Utc Title Add Date")
+_TAKEN = frozenset({"Profile Name", *_COLUMNS})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
@@ -26,7 +27,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(said.get("profile", ""), title, added),
         time=timestamps.or_unread(added, tables.in_utc),
         title=title,
-        metadata={"list": "My List", **said},
+        metadata={"list": "My List", **said, **tables.rest(row, _TAKEN)},
     )
 
 

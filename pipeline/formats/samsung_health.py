@@ -23,7 +23,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline import peek, takeout, timestamps, tracks
+from pipeline import peek, rows, takeout, timestamps, tracks
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.errors import BadValue
@@ -133,7 +133,7 @@ def _record(kind: str, row: dict[str, str], time: Instant | None, end: Instant |
 
 def _who(row: dict[str, str]) -> str:
     """Samsung's name for a row; without one all that it says."""
-    return row.get("datauuid") or "\0".join(row.values())
+    return row.get("datauuid") or rows.apart("", row)[0]
 
 
 def _number(row: dict[str, str], name: str) -> float | None:
@@ -195,7 +195,7 @@ FORMAT = Format(
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,
-    reader=CsvRows(),
+    reader=CsvRows(titled=True),
     record=to_outcomes,
     embed=False,
     hints=(r"(.+/)?com\.samsung\.s?health\.[^/]+\.csv",),

@@ -59,6 +59,8 @@ _TOLD = 2_000
 SHORT = "row_short"
 #: What LinkedIn puts above some tables: `Notes:`, a quoted text, a blank line.
 _NOTES = re.compile(rb'"?Notes:"?,*[ \t]*\r?\n(?:"(?:[^"]|"")*"|[^\r\n]+),*\r?\n(?:,*[ \t]*\r?\n)+')
+#: A line above a table, with the blank ones around it.
+_TITLE = re.compile(rb"\s*[^\r\n]+\s*")
 #: In a tie the rarer character wins: prose has commas.
 _DELIMITERS = ("\t", ";", "|", ",")
 #: Cells that are no column's name: a number, a date, a time (what has a digit); a link.
@@ -78,7 +80,11 @@ class Dialect(NamedTuple):
 
 
 class CsvRows(msgspec.Struct, frozen=True):
-    """Reads rows as dicts from column name to text. A line over `item_bytes` is rejected."""
+    """Reads rows as dicts from column name to text. A line over `item_bytes` is rejected.
+
+    With `titled` the first line is no row of the table, whatever its width, and the next is the
+    header.
+    """
 
     name: ClassVar[str] = "csv_rows"
     version: ClassVar[int] = 3
@@ -86,6 +92,7 @@ class CsvRows(msgspec.Struct, frozen=True):
     wants_utf8: ClassVar[bool] = True
 
     item_bytes: int = SliceLimits().item_bytes
+    titled: bool = False
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
         """The dialect, unique column names, and the offset of the header row (-1: none).
@@ -100,13 +107,16 @@ class CsvRows(msgspec.Struct, frozen=True):
             start, delimiters = sep.end(), (sep[1].decode("ascii"),)
         if note := _NOTES.match(head, start):
             start = note.end()
+        top = start
+        if self.titled and (title := _TITLE.match(head, start)):
+            start = title.end()
         dialect = sniff(head[start:], delimiters)
         sample = _sample(head, start, dialect)
-        columns, nth, named = _header([row for _, row in sample])
+        columns, nth, named = _header([row for _, row in sample], titled=start > top)
         header = sample[nth][0] if named else -1
         context = {"start": start, "columns": columns, "header": header, **dialect._asdict()}
-        if named and nth:
-            lines = _sample(head, start, dialect, broken=True)
+        if named and (nth or start > top):
+            lines = _sample(head, top, dialect, broken=True)
             context |= {"start": header, "above": _told(r for at, r in lines if at < header)}
         return context
 
@@ -218,17 +228,18 @@ def _is_blank(row: Sequence[str]) -> bool:
     return not row or (not row[0].strip() and not any(map(str.strip, row)))
 
 
-def _header(rows: Sequence[Sequence[str]]) -> tuple[list[str], int, bool]:
+def _header(rows: Sequence[Sequence[str]], *, titled: bool) -> tuple[list[str], int, bool]:
     """Unique column names, the number of the row where the table begins, and whether that is the
     header.
 
     It is if some cell of it holds text and none is a number, a date, an address or a link; else
-    there is no header, and the columns are `column_1` and so on.
+    there is no header, and the columns are `column_1` and so on. Right below a title stands the
+    header.
     """
     if not rows:
         return [], 0, False
     usual = Counter(map(len, rows)).most_common(1)[0][0]
-    nth = _beginning(rows, usual)
+    nth = 0 if titled else _beginning(rows, usual)
     names = [cell.strip() for cell in rows[nth]]
     if _are_names(names):
         return _unique(names), nth, True
