@@ -25,6 +25,7 @@ CARD = "of a means of payment only its name is kept"
 LINKED = "short or internal form of an address that is read in full"
 VIRTUAL = "another table's place in the database, or the database's own"
 LAYOUT = "how a message in parts is shown, and its parts' places in it"
+LAYOUT_OF_LIST = "where a program shows it among the others"
 DELIVERY = "how a message was delivered, not what it says"
 
 LEFT_OUT: dict[str, dict[str, str]] = {
@@ -68,6 +69,10 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     "chatgpt.conversations": {
         "*current_node": "which branch is shown; what is not has a flag",
         "*.parent": TWICE,
+        "*.children": TWICE,
+        "conversation_id": TWICE,
+        "mapping.s.message.*": "a message without words, which the service puts above the first",
+        "*.parts.content_type": SHAPE,
         "*mapping.*.id": TWICE,
         "*.message.status": DELIVERY,
         "*.message.recipient": SHAPE,
@@ -135,7 +140,17 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     "firefox.places": {
         "moz_places.*": "a page without a visit",
         "moz_historyvisits.from_visit": VIRTUAL,
+        "moz_bookmarks.type": SHAPE,
+        "moz_bookmarks.parent": "of a line, and of the folders that are the browser's own",
+        "moz_bookmarks.title": "of the folders that are the browser's own",
+        "moz_bookmarks.guid": "of folders, lines and labels; of a bookmark it is the key",
+        "moz_bookmarks.dateAdded": "of folders and lines; of a folder its links have the name",
+        "moz_bookmarks.lastModified": "of folders, lines and labels",
+        "moz_bookmarks.position": LAYOUT_OF_LIST,
+        "moz_bookmarks.sync*": "what the synchronisation counts",
     },
+    "fitbit.export": {"a": SHAPE},
+    "garmin.activities": {"*activityType.typeId": TWICE},
     "geojson": {"*type": SHAPE},
     "google.access_log": {"Gaia ID": ACCOUNT},
     "google.chat_group": {"members.user_type": SHAPE},
@@ -149,7 +164,6 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "Typed Url.*": "a part that is not read, as `datapunk formats` says",
         "Session.*": "a part that is not read, as `datapunk formats` says",
     },
-    "google.fit_daily": {"End time": "midnight is the next day's, which the file doesn't say"},
     "google.fit_data": {
         "Data Points.endTimeNanos": "a moment's end is its start",
         "Data Points.modifiedTimeMillis": "when the service wrote it",
@@ -223,7 +237,6 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "kml/document/name": FILE,
         "kml/document/style@id": MARKUP,
         "*/styleurl": MARKUP,
-        "*/placemark/name": "a heading without a place",
     },
     "lastfm.scrobbles": {"utc_time": TWICE},
     "letterboxd.films": {"Rewatch": SHAPE},
@@ -289,6 +302,7 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "history_visits.x": VIRTUAL,
         "sqlite_sequence.*": VIRTUAL,
     },
+    "samsung.health": {"above.*": HEADING},
     "shazam.tags": {"Index": "the number of the row", "above.*": HEADING},
     "signal.backup": {
         "version": FILE,
