@@ -141,7 +141,7 @@ def _records_of_owntracks(text: str) -> Iterator[Leaf]:
 
 def table_of(text: str) -> tuple[str, list[list[tuple[int, int]]], int]:
     """The delimiter of a table, the places of the cells of its rows, and which row is the header:
-    the first that is as wide as the widest, without the empty cell that some rows end with."""
+    the first that is as wide as the widest, but for a delimiter at its end."""
     delimiter = max(",;\t", key=text[:2000].count)
     cell = re.compile(
         rf'([ ]*"(?:[^"]|"")*"[^{delimiter}\r\n]*|[^{delimiter}\r\n]*)({delimiter}|\r?\n|\r|$)'
@@ -153,8 +153,8 @@ def table_of(text: str) -> tuple[str, list[list[tuple[int, int]]], int]:
         if match[2] != delimiter:
             rows.append([])
         at = match.end()
-    widths = [len(row) - (row[-1:] != [] and row[-1][0] == row[-1][1]) for row in rows]
-    return delimiter, rows, widths.index(max(widths))
+    width = max(len(row) - (row[-1][0] == row[-1][1]) for row in rows if row)
+    return delimiter, rows, next(n for n, row in enumerate(rows) if len(row) >= width)
 
 
 def _cells(text: str) -> Iterator[Leaf]:

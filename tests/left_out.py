@@ -25,7 +25,6 @@ CARD = "of a means of payment only its name is kept"
 LINKED = "short or internal form of an address that is read in full"
 VIRTUAL = "another table's place in the database, or the database's own"
 LAYOUT = "how a message in parts is shown, and its parts' places in it"
-LAYOUT_OF_LIST = "where a program shows it among the others"
 DELIVERY = "how a message was delivered, not what it says"
 
 LEFT_OUT: dict[str, dict[str, str]] = {
@@ -146,7 +145,7 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "moz_bookmarks.guid": "of folders, lines and labels; of a bookmark it is the key",
         "moz_bookmarks.dateAdded": "of folders and lines; of a folder its links have the name",
         "moz_bookmarks.lastModified": "of folders, lines and labels",
-        "moz_bookmarks.position": LAYOUT_OF_LIST,
+        "moz_bookmarks.position": "where a program shows it among the others",
         "moz_bookmarks.sync*": "what the synchronisation counts",
     },
     "fitbit.export": {"a": SHAPE},
