@@ -63,9 +63,8 @@ def sound(make: Callable[[Any], Point], given: Iterable[Any]) -> Iterator[Point 
 def segment(fields: Mapping[str, Any], source: str) -> Iterator[Outcome]:
     """A piece of an on-device Timeline: a visit, a way, a path or a memory of a journey."""
     start = timestamps.or_unread(fields.get("startTime"))
-    kinds = {"visit", "activity", "timelinePath", "timelineMemory"} & fields.keys()
-    if not kinds:
-        raise BadValue(Reason.BAD_SHAPE, "a segment of no kind that is known")
+    if not any(map(fields.get, ("visit", "activity", "timelinePath", "timelineMemory"))):
+        raise BadValue(Reason.BAD_SHAPE, "a segment of no kind that is known, or without content")
     times = {"ended_at": _ended(fields)}
     if visit := fields.get("visit"):
         yield _visit(visit, start, times, source)

@@ -87,11 +87,12 @@ def extremes(moments: Iterable[Instant | None]) -> tuple[Instant | None, Instant
 def lasting(start: Instant | None, end: Instant | None) -> dict[str, Any]:
     """`ended_at` and `duration_s` of what went on from `start` to `end`, as far as known.
 
-    What ends before it starts has no duration, and a flag.
+    What ends before it starts has no duration, and a flag. An end that can't be read is its text.
     """
     ended = _settled(end)
     if ended is None:
-        return {}
+        unread = timestamps.utc_text(end) if end is not None else None
+        return {"ended_at": unread} if unread else {}
     said: dict[str, Any] = {"ended_at": ended.isoformat()}
     began = _settled(start)
     if began is not None and began > ended:

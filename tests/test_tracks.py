@@ -89,6 +89,13 @@ def test_no_duration_is_negative(moment: datetime, seconds: int) -> None:
     assert ("flags" in said) == (seconds < 0)
 
 
+def test_an_end_that_cannot_be_read_is_kept_as_it_is_written() -> None:
+    start = timestamps.iso("2026-03-01T10:00:00Z")
+    assert tracks.lasting(start, timestamps.unread("noon")) == {"ended_at": "noon"}
+    assert tracks.lasting(start, timestamps.unread("")) == {}
+    assert tracks.lasting(start, None) == {}
+
+
 @pytest.mark.parametrize("name", ["gpx", "tcx", "kml", "apple.health", "sms.backup_restore"])
 @pytest.mark.parametrize(
     "before",

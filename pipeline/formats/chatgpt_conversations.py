@@ -117,7 +117,8 @@ def _moment(fields: Mapping[str, Any]) -> Instant | None:
 def _words(message: Mapping[str, Any]) -> str:
     content = message.get("content") or {}
     if thoughts := content.get("thoughts"):
-        return "\n\n".join(str(one.get("content") or one.get("summary")) for one in thoughts)
+        told = ((one.get("summary"), one.get("content")) for one in thoughts)
+        return "\n\n".join("\n".join(str(text) for text in one if text) for one in told)
     parts = content.get("parts")
     if parts is None:
         parts = [content.get(name) for name in ("text", "result", "content")]
@@ -141,10 +142,14 @@ def _files(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     for part in (message.get("content") or {}).get("parts") or ():
         if isinstance(part, dict) and isinstance(part.get("asset_pointer"), str):
             pointer = part["asset_pointer"]
-            size = part.get("size_bytes")
-            found.append(
-                chats.kept({"name": pointer.partition("://")[2], "url": pointer, "size": size})
-            )
+            told = {
+                "name": pointer.partition("://")[2],
+                "url": pointer,
+                "size": part.get("size_bytes"),
+                "width": part.get("width"),
+                "height": part.get("height"),
+            }
+            found.append(chats.kept(told))
     return [one for one in found if one.get("name")]
 
 

@@ -64,7 +64,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         raise BadValue(Reason.BAD_SHAPE, "behind a row there is a line of no table")
     cells = _cells(line)
     if table.casefold().startswith(_LOG):
-        yield _logged(table, cells)
+        yield _logged(table, columns, cells)
         return
     if any(cells[len(columns) :]):
         raise BadValue(Reason.RAGGED_ROW, "a row has more cells than its table has columns")
@@ -128,7 +128,7 @@ def _day(table: str, row: dict[str, str]) -> Iterator[Outcome]:
             )
 
 
-def _logged(table: str, cells: list[str]) -> Record:
+def _logged(table: str, columns: list[str], cells: list[str]) -> Record:
     day = table[-8:]
     return Record(
         data_type=DataType.ACTIVITY,
@@ -138,7 +138,7 @@ def _logged(table: str, cells: list[str]) -> Record:
         time=_time(f"{day[:4]}-{day[4:6]}-{day[6:]}"),
         title=table,
         content=", ".join(filter(None, cells)) or None,
-        metadata={"cells": cells},
+        metadata={"cells": cells, "columns": columns},
     )
 
 

@@ -135,9 +135,17 @@ def _record(
             **({"altitude_m": altitude} if altitude else {}),  # 0 is written for none
             **_form(shapes),
             **_extended(placemark),
+            **_models(shapes),
             **_lasting(start, end, shapes),
         },
     )
+
+
+def _models(shapes: list[Element]) -> dict[str, Any]:
+    """The files of models, as a KMZ names them."""
+    names = (shape.said("Link", "href") for shape in shapes if shape.tag == "Model")
+    files = [{"name": name} for name in names if name]
+    return {"attachments": files} if files else {}
 
 
 def _ends(shapes: list[Element], start: Instant | None, end: Instant | None) -> tuple[str, str]:

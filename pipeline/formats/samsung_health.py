@@ -107,7 +107,7 @@ def _metric(
         name=of[0],
         value=value,
         unit=of[1],
-        metadata={n: cell for n, cell in row.items() if n not in ("datauuid", *_TIMES)},
+        metadata={n: cell for n, cell in row.items() if n not in ("datauuid", _dated(row))},
     )
 
 
@@ -143,8 +143,13 @@ def _number(row: dict[str, str], name: str) -> float | None:
         return None
 
 
+def _dated(row: dict[str, str]) -> str:
+    """The column that says when it was; empty where none does."""
+    return next((name for name in _TIMES if row.get(name)), "")
+
+
 def _began(row: dict[str, str]) -> Instant | None:
-    name = next((name for name in _TIMES if row.get(name)), "")
+    name = _dated(row)
     if name == "day_time":
         return _day(row[name])
     return _time(row.get(name, ""), row.get("time_offset", ""))

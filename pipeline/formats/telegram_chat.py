@@ -149,8 +149,10 @@ def _reactions(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The people who are told of, and how many there are besides."""
     drawn = optional_text(value, "document_id")  # a file, as of a sticker
     sign = value.get("emoji") or (None if _is_note(drawn) else drawn) or value.get("type")
-    people = [_sender(one, {}) for one in value.get("recent") or ()]
-    yield from (chats.kept({"reaction": sign, "person": person}) for person in people)
+    people = value.get("recent") or ()
+    for one in people:
+        said = {"reaction": sign, "person": _sender(one, {}), "sent": one.get("date")}
+        yield chats.kept(said)
     if (others := int(value.get("count") or 0) - len(people)) > 0:
         yield {"reaction": sign, "count": others}
 
