@@ -339,12 +339,13 @@ def test_a_receipt_shows_some_of_each_kind_that_was_not_read(
 def test_formats_say_all_that_is_known_of_them() -> None:
     shown = cli.invoke(app, ["formats", "apple.health"], terminal_width=80)
     assert shown.stdout.splitlines() == [
-        "apple.health v2  Apple Health (export.xml)",
-        "    products   Apple Health",
-        "    vintages   routes within the file; routes as GPX files beside it",
-        "    languages  any",
-        "    becomes    activity, profile, sleep, summary, workout",
-        "    sample     invented",
+        "apple.health v3  Apple Health (export.xml)",
+        "    products    Apple Health",
+        "    vintages    routes within the file; routes as GPX files beside it",
+        "    languages   any",
+        "    becomes     activity, profile, sleep, summary, workout",
+        "    sample      invented",
+        "    tried with  dogsheep/healthkit-to-sqlite",
     ]
     every = cli.invoke(app, ["formats"]).stdout.splitlines()
     assert max(map(len, every)) <= 100

@@ -34,7 +34,6 @@ each_reader = pytest.mark.parametrize(
 )
 tried = settings(
     max_examples=_EXAMPLES,
-    deadline=None,
     database=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
@@ -95,6 +94,7 @@ def at_their_paths(count: int) -> st.SearchStrategy[dict[str, bytes]]:
 
 
 @pytest.mark.services
+@pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning")  # of a long example
 def test_import_and_verify_agree(
     imported: Callable[[str, str, bytes], dict[str, Any]], run: Runtime, reader: Lake
 ) -> None:

@@ -167,7 +167,7 @@ CARDS = {
 }  # fmt: skip
 PHONES = {
     "all.mbox": 2, "WhatsApp Chat with Bo.txt": 4, "calendar.ics": 3, "contacts.vcf": 4,
-    "rows.ndjson": 11, "Takeout/My Activity/Search/MyActivity.json": 3, "people.csv": 2,
+    "rows.ndjson": 11, "Takeout/My Activity/Search/MyActivity.json": 4, "people.csv": 2,
     "note.txt": 1,  f"{ALBUM}/a.jpg.supplemental-metadata.json": 2,
 }  # fmt: skip
 
