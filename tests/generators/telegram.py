@@ -45,7 +45,7 @@ def generate(folder: Path, records: int, seed: int, *, locale: str = "en") -> di
     service = sum(multiples(size, _SERVICE) for size in sizes) - both
     return counted(
         message=records - broken - service,
-        activity=service,
+        call=service,
         rejected=broken,
         conversation=len(sizes),
         contact=3,
