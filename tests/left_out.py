@@ -294,7 +294,6 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     "overland": {"*type": SHAPE},
     "owntracks.json": {"count": FILE, "status": FILE, "version": FILE},
     "owntracks.rec": {"9-9-9a9:9:9a*": TWICE},
-    "reddit.subscriptions": {"above.*": HEADING},
     "safari.export": {"metadata.*": FILE},
     "safari.history": {
         "history_items.*": "a page without a visit",

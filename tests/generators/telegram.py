@@ -25,7 +25,7 @@ _HEAD = {
 
 
 def generate(folder: Path, records: int, seed: int, *, locale: str = "en") -> dict[str, int]:
-    """Messages are `records`; of a chat the 40th is a service message, the 700th has no number."""
+    """Messages are `records`; of a chat the 40th is a call, the 700th has no number."""
     random = Random(seed)
     large, rest = shares(records, 3, 1)
     sizes = [large, *([_SMALL] * (rest // _SMALL)), rest % _SMALL]
