@@ -115,9 +115,10 @@ class CsvRows(msgspec.Struct, frozen=True):
         columns, nth, named = _header([row for _, row in sample], titled=start > top)
         header = sample[nth][0] if named else -1
         context = {"start": start, "columns": columns, "header": header, **dialect._asdict()}
-        if named and (nth or start > top):
+        first = header if named else start
+        if first > top:
             lines = _sample(head, top, dialect, broken=True)
-            context |= {"start": header, "above": _told(r for at, r in lines if at < header)}
+            context |= {"start": first, "above": _told(r for at, r in lines if at < first)}
         return context
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:

@@ -139,12 +139,23 @@ class SqliteTable(msgspec.Struct, frozen=True, kw_only=True):
         """Asked of SQLite, which opens the file for reading only and trusts nothing in it. Of a
         table that it refuses, what the table's pages say."""
         path = Path(source.name).resolve()
+        counts = {table: _counted(path, table) for table in self._tables}
+        refused = {table for table, count in counts.items() if count is None}
+        told = sum(filter(None, counts.values()))
+        return told + (self._said(source, context, refused) if refused else 0)
+
+    def _said(self, source: BinaryIO, context: Context, tables: set[str]) -> int:
+        """How many rows the headers of the tables' pages tell of."""
         opened = self._opened(source, context)
-        return sum(_counted(path, table, opened) for table in self._tables)
+        if opened is None:
+            return 0
+        pages, roots = opened
+        roots = {table: root for table, root in roots.items() if table in tables}
+        return sum(leaf.rows for leaf, _ in _leaves(pages, roots, Slice(0, pages.file_size)))
 
 
-def _counted(path: Path, table: str, opened: tuple[Pages, dict[str, int]] | None) -> int:
-    """How many rows a table has; none where there is no such table."""
+def _counted(path: Path, table: str) -> int | None:
+    """How many rows SQLite finds in a table; None where it refuses, or finds no such table."""
     quoted = '"' + table.replace('"', '""') + '"'
     try:
         uri = f"{path.as_uri()}?mode=ro&immutable=1"
@@ -153,11 +164,7 @@ def _counted(path: Path, table: str, opened: tuple[Pages, dict[str, int]] | None
             database.set_progress_handler(_Steps(), 10_000)
             (count,) = database.execute(f"SELECT count(*) FROM {quoted}").fetchone()  # noqa: S608
     except (sqlite3.Error, UnicodeDecodeError):  # its messages may quote what is no text
-        pages, roots = opened or (None, {})
-        if pages is None or table not in roots:
-            return 0
-        whole = Slice(0, pages.file_size)
-        return sum(leaf.rows for leaf, _ in _leaves(pages, {table: roots[table]}, whole))
+        return None
     return int(count)
 
 
