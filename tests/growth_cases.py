@@ -633,7 +633,7 @@ EXCUSED: dict[str, tuple[str, ...]] = {
         *("meta." + n for n in ("inner", "medium", "position")),
         *("reddit." + n for n in ("address", "moment")),
         *("takeout." + n for n in ("kept", "person")),
-        *("youtube." + n for n in ("cells", "required")),
+        *("youtube." + n for n in ("cells", "further", "required")),
         "browser_visits.visit",
         "browser_visits.holds",
         "play_store.holds",
