@@ -329,8 +329,9 @@ def test_a_retry_from_quarantine(
     """As if a format could read by now what it could not."""
     said = b'{"id": 4, "note": "heron, card 4556 7375 8689 9855 of bo@example.org"}' + b" " * 40
     number = database.one(
-        "UPDATE imports.quarantine SET raw = %s WHERE file_id IN "
-        "(SELECT id FROM imports.files WHERE path = 'rows.ndjson') RETURNING id",
+        "UPDATE imports.quarantine SET raw = %s WHERE id = (SELECT min(q.id) "
+        "FROM imports.quarantine AS q JOIN imports.files AS f ON f.id = q.file_id "
+        "WHERE f.path = 'rows.ndjson') RETURNING id",
         said,
     )
     meddler.before(desk._Attempt, "_load")
@@ -346,8 +347,8 @@ def test_a_record_that_is_mended(
     sound: Callable[[], None], database: Database,
 ) -> None:  # fmt: skip
     number = database.one(
-        "SELECT q.id FROM imports.quarantine AS q JOIN imports.files AS f ON f.id = q.file_id "
-        "WHERE f.path = 'rows.ndjson'"
+        "SELECT min(q.id) FROM imports.quarantine AS q "
+        "JOIN imports.files AS f ON f.id = q.file_id WHERE f.path = 'rows.ndjson'"
     )
     meddler.before(desk._Attempt, "_load")
     said = b'{"id": 4, "note": "heron, card 4556 7375 8689 9855 of bo@example.org"}\n'
