@@ -21,9 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import generate, place, whole
-from schemas.folders import Folders
 from tests.generators import apple_health, my_activity
-from workers import intake
 from workers.bootstrap import open_ledger
 
 #: By name: the bytes that are asked for, and about how many one record takes.
@@ -77,12 +75,11 @@ def photos(count: int, folder: Path) -> dict[str, Any]:
         visits = place.zipped(
             generate.write_visits(folder / "History.json", _VISITS), "Takeout/Chrome/History.json"
         )
-        folders = Folders(settings.data_dir)
         ledger = open_ledger(settings)
-        job = intake.take_in(ledger, folders, archive, place.USER, move=False)
+        job = place.submit(settings, ledger, archive, place.USER)
         while not place.ask(settings, "SELECT count(*) FROM user_data.documents"):
             time.sleep(0.1)
-        other = intake.take_in(ledger, folders, visits, _OTHER, move=False)
+        other = place.submit(settings, ledger, visits, _OTHER)
         meanwhile = place.wait(ledger, other, limit_s=1_800)
         ended = place.wait(ledger, job, limit_s=3_600)
         while place.ask(settings, "SELECT count(*) FROM analytics.uncompared"):

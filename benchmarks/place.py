@@ -23,6 +23,7 @@ from schemas.folders import Folders
 from sql.store import Ledger, open_pool
 from workers import bootstrap, intake, local
 from workers.settings import Settings, load
+from workers.unprivileged import acting, lake_user
 
 USER = "bench@example.org"
 GENERAL = "load,normalise,extract,intake,maintenance"
@@ -92,8 +93,13 @@ def zipped(path: Path, inside: str) -> Path:
 def submit_and_wait(settings: Settings, path: Path, *, limit_s: float = 900) -> dict[str, Any]:
     """Import a file as a user would with `datapunk add --wait`; the job's row at its end."""
     ledger = _ledger(settings)
-    job_id = intake.take_in(ledger, Folders(settings.data_dir), path, USER, move=False)
-    return wait(ledger, job_id, limit_s=limit_s)
+    return wait(ledger, submit(settings, ledger, path, USER), limit_s=limit_s)
+
+
+def submit(settings: Settings, ledger: Ledger, path: Path, user: str) -> UUID:
+    """Take a file in as the lake's user, so that the workers may read it."""
+    with acting(lake_user(settings)):
+        return intake.take_in(ledger, Folders(settings.data_dir), path, user, move=False)
 
 
 def _ledger(settings: Settings, kept: dict[str, Ledger] = {}) -> Ledger:  # noqa: B006 - one a run
