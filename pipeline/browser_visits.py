@@ -39,8 +39,8 @@ def visit(
 def holds(head: Head, *tables: str) -> bool:
     """Whether this is an SQLite database with these tables.
 
-    Browsers have so many tables that their statements fill more than the first page, and lie
-    wherever there was room. Of a database that is cut off the head alone may still tell.
+    The statements that create a browser's tables take more than the first page, and may lie
+    anywhere in the file. Of a database that is cut off the head alone may still tell.
     """
     named = (name in head.tables or _created(name).search(head.data) for name in tables)
     return head.data.startswith(b"SQLite format 3\0") and all(named)

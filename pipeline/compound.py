@@ -1,8 +1,8 @@
 """Compound files ([MS-CFB]): a file system in a file, as Outlook and older office programs write.
 
 Sectors are chained by a table; small streams share one stream of their own. All streams together
-may hold no more than twice what the file does, so that work and memory grow as the file, whatever
-its tables say.
+may hold no more than twice what the file does. This bounds work and memory by the size of the file,
+not by what its tables say.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _HEADER = struct.Struct("<30xHH10xII4xIIIII")
 _ENTRY = struct.Struct("<64sHBxIII36xIQ")
 _LAST, _NONE = 0xFFFFFFFA, 0xFFFFFFFF
 _STORAGE, _STREAM = 1, 2
-#: Streams of fewer bytes lie in the shared one, in pieces of so many.
+#: Streams of fewer bytes lie in the shared stream, in pieces of this size.
 _SMALL, _PIECE = 4096, 64
 #: Storages within each other.
 _DEPTH = 50
@@ -91,7 +91,7 @@ class _File:
         return root
 
     def _fat(self, count: int, more: int) -> list[int]:
-        """The table of chains: where its first sectors lie stands in the header."""
+        """The table of chains. The header names its first sectors."""
         places = _numbers(self._data[76:512])
         width = (1 << self._shift) // 4
         seen = set[int]()

@@ -29,7 +29,7 @@ def optional_text(fields: Mapping[str, Any], name: str) -> str | None:
 
 
 def as_written(fields: Mapping[str, Any], name: str) -> str:
-    """What stands in the place of a time, as text; empty where it is missing or null.
+    """The text of a field that holds a time; empty where it is missing or null.
 
     For identities, which hold times as they are written. No record is lost for its time, so
     whatever stands there is taken.
