@@ -15,13 +15,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 from unittest import mock
 
+from benchmarks import whole
 from pipeline import language
-from pipeline.format import Format, recognise
-from pipeline.normalise import normalise, understand
-from pipeline.sniff import HEAD, media_type
-from schemas.files import Head, Member
-from schemas.privacy import ReadUnder
-from tasks.batches import Batch
 from tests.generators import google_mail, my_activity, whatsapp
 
 _SET = Path(__file__).with_name("language.tsv")
@@ -93,29 +88,11 @@ def share(path: Path, name: str) -> tuple[int, float, float]:
     for patch in patches:
         patch.start()
     began = time.process_time()
-    records = _rows(path, name)
+    records = whole.run(path, name).becomes["rows"]
     worked = time.process_time() - began
     for patch in patches:
         patch.stop()
     return records, worked, spent[0]
-
-
-def _rows(path: Path, name: str) -> int:
-    """A whole file through reader, format, normalise and the rendering of its rows."""
-    with path.open("rb") as source:
-        first = source.read(HEAD)
-    size, kind = path.stat().st_size, media_type(first, name)
-    form = recognise(Head(path=name, data=first, size=size, media_type=kind))
-    assert isinstance(form, Format), form
-    member = Member(path=name, ordinal=0, file=path, size=size, sha256="", media_type=kind)
-    records = 0
-    with path.open("rb") as source, path.open("rb") as cut:
-        context = form.reader.prepare(source, member)
-        for part in form.reader.slices(cut, context, form.limits):
-            batch = Batch(ReadUnder("any"), keep_text=False, repeats=form.repeats)
-            batch.add(0, 0, normalise(understand(form, member, source, part, context)))
-            records += sum(len(table.lines) for table in batch.tables.values())
-    return records
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ james-langridge/garmin-export-parser, garmin-grafana#278 for the units.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import UTC, timedelta
 from typing import Any
 
@@ -13,8 +14,7 @@ import msgspec
 
 from pipeline import timestamps
 from pipeline.timestamps import Unit
-from schemas.errors import BadValue
-from schemas.records import Instant
+from schemas.records import Instant, Metric
 
 #: Local clocks differ from UTC by a multiple of this, and by no more than the other.
 _STEP, _MOST = timedelta(minutes=15), timedelta(hours=14)
@@ -41,14 +41,36 @@ def moment(utc: Any, local: Any, unit: Unit) -> Instant | None:
 def _read(written: Any, unit: Unit) -> Instant | None:
     if written is None or written == "":
         return None
-    try:
-        if isinstance(written, str):
-            return timestamps.in_zone(timestamps.iso(written), UTC)
-        return timestamps.epoch(written, unit)
-    except BadValue:
-        return timestamps.unread(str(written))
+    if isinstance(written, str):
+        return timestamps.or_unread(
+            written, lambda text: timestamps.in_zone(timestamps.iso(text), UTC)
+        )
+    return timestamps.epoch_or_unread(written, unit)
 
 
 def number(value: Any) -> float | None:
     """A number that was measured; None where there is none."""
     return float(value) if type(value) in (int, float) else None
+
+
+def measured(
+    source: str,
+    fields: Mapping[str, Any],
+    names: Mapping[str, tuple[str, str]],
+    identity: tuple[str, ...],
+    span: tuple[Instant, Instant | None],
+) -> Iterator[Metric]:
+    """Each of the fields in `names` that holds a number, under the name and in the unit there. A
+    heart that never beats was not measured."""
+    for name, (ours, unit) in names.items():
+        value = number(fields.get(name))
+        if value or (value == 0 and unit != "bpm"):
+            yield Metric(
+                source=source,
+                identity=(*identity, str(fields[name])),
+                time=span[0],
+                until=span[1],
+                name=ours,
+                value=value,
+                unit=unit,
+            )

@@ -488,7 +488,7 @@ def _without_bytes(outcome: Outcome) -> Outcome:
 
 
 def _unread(time: Instant | None) -> str:
-    """What stands in the place of a time that can't be read, which may be any text."""
+    """The text of a time that can't be read, which may be any text; else empty."""
     return time.text if time is not None and time.flag == timestamps.UNREAD else ""
 
 
@@ -567,11 +567,12 @@ def _treated(record: Record, treatment: Treatment, told: Told | None) -> Record:
     changes: dict[str, Any] = {name: new for name, old, new in pairs if new is not old}
     if beside.metadata is not record.beside:
         changes["beside"] = beside.metadata
-    around = _around(record)
-    written, of_time, _ = treatment.of(record.source, Texts(None, None, around), told)
-    if written.metadata is not around:
-        text = (written.metadata.get("time") or {}).get("text") or ""
-        changes["time"] = timestamps.unread(text)
+    of_time: Done = {}
+    if around := _around(record):
+        written, of_time, _ = treatment.of(record.source, Texts(None, None, around), told)
+        if written.metadata is not around:
+            text = (written.metadata.get("time") or {}).get("text") or ""
+            changes["time"] = timestamps.unread(text)
     if done or more or of_time:
         changes["privacy"] = _sum(done, more, of_time)
     if record.blob is not None and (blob := _named(record.blob, record.source, treatment, told)):

@@ -16,7 +16,7 @@ from pipeline.fields import as_written
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
-from schemas.records import DataType, Instant, Metric, Outcome, RawRecord, Record
+from schemas.records import DataType, Outcome, RawRecord, Record
 from schemas.vocabulary import MetricName, RecordType
 
 _NAME = "garmin.days"
@@ -65,24 +65,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         mutable=True,
     )
     if time.at:
-        yield from _metrics(fields, day, time, end)
-
-
-def _metrics(
-    fields: dict[str, Any], day: str, time: Instant, end: Instant | None
-) -> Iterator[Metric]:
-    for name, (ours, unit) in _METRICS.items():
-        value = garmin.number(fields.get(name))
-        if value or (value == 0 and unit != "bpm"):
-            yield Metric(
-                source=_NAME,
-                identity=("garmin", day, str(fields[name])),
-                time=time,
-                until=end,
-                name=ours,
-                value=value,
-                unit=unit,
-            )
+        yield from garmin.measured(_NAME, fields, _METRICS, ("garmin", day), (time, end))
 
 
 def _looks_like(head: Head) -> int:

@@ -15,7 +15,7 @@ from pipeline.fields import as_written
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
-from schemas.records import DataType, Instant, Metric, Outcome, RawRecord, Record
+from schemas.records import DataType, Outcome, RawRecord, Record
 from schemas.vocabulary import MetricName, RecordType
 
 _NAME = "garmin.sleep"
@@ -52,24 +52,9 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         mutable=True,
     )
     if start and start.at:
-        yield from _metrics(fields, day, start, end)
-
-
-def _metrics(
-    fields: dict[str, Any], day: str, start: Instant, end: Instant | None
-) -> Iterator[Metric]:
-    for name, (ours, unit) in _METRICS.items():
-        value = garmin.number(fields.get(name))
-        if value is not None:
-            yield Metric(
-                source=_NAME,
-                identity=("garmin", day, str(fields[_START]), str(fields[name])),
-                time=start,
-                until=end,
-                name=ours,
-                value=value,
-                unit=unit,
-            )
+        yield from garmin.measured(
+            _NAME, fields, _METRICS, ("garmin", day, str(fields[_START])), (start, end)
+        )
 
 
 def _looks_like(head: Head) -> int:
