@@ -25,6 +25,7 @@ from tasks.quality import score_job
 from workers import bootstrap
 from workers.embedder import SentenceTransformerEmbedder
 from workers.settings import Settings
+from workers.unprivileged import hand_over, lake_user
 
 _TABLES = {"locations": "timeseries.locations", "visits": "user_data.documents"}
 _INSIDE = {"locations": "Records.json", "visits": "Chrome/History.json"}
@@ -142,9 +143,11 @@ def stages(settings: Settings, count: int) -> dict[str, Any]:
     documents = Documents(1).write(settings.data_dir / "documents.zip", count // 4)
     given = {"points": inputs("locations", count, settings.data_dir / "in"), "texts": documents}
     found: dict[str, Any] = {}
+    folder = settings.data_dir / "times"
+    hand_over(folder, lake_user(settings))  # the workers write there, as the lake's user
     for name, path in given.items():
         place.empty_lake(settings)
-        times = settings.data_dir / f"{name}.times"
+        times = folder / name
         more = {**_ALL_OF_IT, timed.VARIABLE: str(times)}
         with place.worker(settings, processes=2, queues=f"embed,{place.GENERAL}", **more):
             first = Documents(2).write(settings.data_dir / "first.zip", 40)
