@@ -25,7 +25,7 @@ from tasks.quality import score_job
 from workers import bootstrap
 from workers.embedder import SentenceTransformerEmbedder
 from workers.settings import Settings
-from workers.unprivileged import hand_over, lake_user
+from workers.unprivileged import hand_over, system_user
 
 _TABLES = {"locations": "timeseries.locations", "visits": "user_data.documents"}
 _INSIDE = {"locations": "Records.json", "visits": "Chrome/History.json"}
@@ -144,7 +144,7 @@ def stages(settings: Settings, count: int) -> dict[str, Any]:
     given = {"points": inputs("locations", count, settings.data_dir / "in"), "texts": documents}
     found: dict[str, Any] = {}
     folder = settings.data_dir / "times"
-    hand_over(folder, lake_user(settings))  # the workers write there, as the lake's user
+    hand_over(folder, system_user(settings))  # the workers write there, as the lake's user
     for name, path in given.items():
         place.empty_lake(settings)
         times = folder / name
