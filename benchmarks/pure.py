@@ -23,6 +23,8 @@ from sql.queries import queries
 from tasks import members
 
 _LAKE = queries("lake")
+_JOBS = queries("jobs")
+_TREATMENT = Treatment(Policy())
 
 
 def run(ingest: str, user_id: UUID, path: Path) -> int:
@@ -46,7 +48,7 @@ def run(ingest: str, user_id: UUID, path: Path) -> int:
         for part in ready.form.reader.slices(source, ready.context, SliceLimits()):
             with path.open("rb") as again:
                 found = normalise(understand(ready.form, member, again, part, ready.context))
-                loaded += _load(connection, user_id, protect(found, Treatment(Policy())))
+                loaded += _load(connection, user_id, protect(found, _TREATMENT))
     return loaded
 
 
@@ -66,7 +68,9 @@ def _load_batch(connection: psycopg.Connection, user_id: UUID, batch: list[Found
     with connection.transaction():
         # As a chunk is loaded; its end waits for the disk once.
         connection.execute("SET LOCAL synchronous_commit = off")
-        connection.execute("SELECT set_config('app.user_id', %s, true)", (str(user_id),))
+        asked = {"user_id": user_id, "alone": False, "moves": False}
+        row = connection.execute(_JOBS["enter"], {**asked, "policy": _TREATMENT.under.policy})
+        assert row.fetchone() == (True,)
         for kind, outcomes in (("locations", points), ("documents", records)):
             if outcomes:
                 loaded += _insert(connection, kind, outcomes, ids)
