@@ -34,11 +34,9 @@ _TAKEN = frozenset({"$type", "createdAt", "text", "langs", "tags", "reply", "emb
 def record(source: str, address: str, fields: dict[str, Any]) -> Record:
     """What one record says; of a kind that has no name here, all of it under its own names."""
     kind = optional_text(fields, "$type") or address.split("/")[-2]
-    flags: list[str] = []
     written = optional_text(fields, "createdAt")
-    time = timestamps.if_readable(timestamps.iso, written, flags) if written else None
-    metadata = {"address": address, "kind": kind, "author": _account(address), "flags": flags}
-    metadata |= {"time_text": written} if flags else {}
+    time = timestamps.or_unread(written) if written else None
+    metadata = {"address": address, "kind": kind, "author": _account(address)}
     if kind == _POST:
         return _post(source, address, fields, time, metadata)
     subject = fields.get("subject")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import partial
 from pathlib import PurePosixPath
 
 import msgspec
@@ -29,12 +30,11 @@ def record(source: str, service: str, item: RawRecord, member: Member) -> Record
     day = value["day"].strip(_RULES)
     conversation = _conversation(item.around["heading"], member.path)
     written = f"{day} {value['clock']}".strip()
-    time, unread = chats.dated(lambda: _moment(day, value["clock"], written), written)
+    time = timestamps.or_unread(written, partial(_moment, day, value["clock"]))
     metadata = {
         "sender": chats.person(name or None),
         "conversation": conversation,
         "conversation_title": conversation,
-        **unread,
     }
     return Record(
         data_type=DataType.ACTIVITY,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
 
+from pipeline.fields import unusable
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 
@@ -36,6 +39,18 @@ def spoken(text: str) -> float:
     plain = text.strip()
     found = _PLAIN.fullmatch(plain) or _CLOCK.fullmatch(plain) or _UNITS.fullmatch(plain)
     return _total(found)
+
+
+def told(
+    read: Callable[[str], float], written: str | None, name: str, odd: dict[str, Any]
+) -> float | None:
+    """The length that `read` gives, for a record, which is kept without: then what is written goes
+    into `odd`, flagged."""
+    try:
+        return read(written) if written else None
+    except BadValue:
+        unusable(written, name, odd)
+        return None
 
 
 def _total(found: re.Match[str] | None) -> float:

@@ -80,10 +80,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
     row: dict[str, str] = item.value
     kinds = _kinds(tuple(row))
     said = {kind: row[name].strip() for kind, name in kinds.items()}
-    flags: list[str] = []
     orders: Mapping[str, str] = item.around.get("orders", {})
-    time = _day(said, kinds, orders, flags)
-    amount = _amount(said, kinds.get("amount", ""), flags)
+    amount = _amount(said, kinds.get("amount", ""))
     party, purpose = said.get("party", ""), said.get("purpose", "")
     if amount and amount["value"] and amount["value"][0] != "-":
         party = said.get("payer") or party  # of what came in
@@ -94,7 +92,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.PAYMENT,
         identity=tuple(f"{name}={cell}" for name, cell in row.items()),
-        time=time,
+        time=_day(said, kinds, orders),
         title=party or purpose or None,
         content="\n".join(f"{name}: {cell}" for name, cell in row.items() if cell) or None,
         metadata=chats.kept(
@@ -107,7 +105,6 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 if said.get("balance")
                 else None,
                 "value_date": _date_text(said, kinds, orders),
-                "flags": flags,
                 "fields": tables.said(row, {name: name for name in row}),
             }
         ),
@@ -150,7 +147,7 @@ def _currency(said: Mapping[str, str], column: str) -> str | None:
     return str(sure) if sure else None
 
 
-def _amount(said: Mapping[str, str], column: str, flags: list[str]) -> dict[str, Any] | None:
+def _amount(said: Mapping[str, str], column: str) -> dict[str, Any] | None:
     currency = _currency(said, column)
     if said.get("amount"):
         found = money.amount(said["amount"], currency)
@@ -161,18 +158,16 @@ def _amount(said: Mapping[str, str], column: str, flags: list[str]) -> dict[str,
         found = money.amount(said["credit"], currency)
     else:
         return None
-    if found["value"] is None:
-        flags.append("amount_unreadable")
     return found
 
 
 def _day(
-    said: Mapping[str, str], kinds: Mapping[str, str], orders: Mapping[str, str], flags: list[str]
+    said: Mapping[str, str], kinds: Mapping[str, str], orders: Mapping[str, str]
 ) -> Instant | None:
     for kind in ("booked", "valued"):
         if said.get(kind):
             read = partial(_date, order=orders.get(kinds[kind]), column=kinds[kind])
-            return timestamps.if_readable(read, said[kind], flags)
+            return timestamps.or_unread(said[kind], read)
     return None
 
 
@@ -222,7 +217,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Bookings of a bank account, as CSV",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.(csv|tsv|txt)",),
     looks_like=_looks_like,

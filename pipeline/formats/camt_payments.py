@@ -39,10 +39,8 @@ _ACCOUNT = (
 def to_record(item: RawRecord, member: Member) -> Record:
     """One booking."""
     entry = xml_tree.parse(item.value.encode())
-    flags: list[str] = []
     written = _day(entry, "BookgDt") or _day(entry, "ValDt")
-    time = timestamps.if_readable(timestamps.iso, written, flags)
-    amount = _amount(entry, flags)
+    amount = _amount(entry)
     payments = [_payment(details, entry) for details in entry.walk() if details.tag == "TxDtls"]
     first = payments[0] if payments else {}
     party = first.get("party", "")
@@ -53,7 +51,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.PAYMENT,
         identity=(account, *_texts(entry)),
-        time=time,
+        time=timestamps.or_unread(written),
         title=party or purpose or None,
         content="\n".join(_texts(entry)) or None,
         metadata=chats.kept(
@@ -68,8 +66,6 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 "reference": entry.said("AcctSvcrRef") or entry.said("NtryRef"),
                 "note": entry.said("AddtlNtryInf"),
                 "payments": payments,
-                "flags": flags,
-                "time_text": written if timestamps.UNREAD in flags else "",
             }
         ),
     )
@@ -90,16 +86,14 @@ def _day(entry: Element, name: str) -> str | None:
     return entry.said(name, "Dt") or entry.said(name, "DtTm")
 
 
-def _amount(entry: Element, flags: list[str]) -> dict[str, Any]:
+def _amount(entry: Element) -> dict[str, Any]:
     amount = entry.first("Amt")
     side = entry.said("CdtDbtInd")
     if amount is None or side not in ("CRDT", "DBIT"):
         raise BadValue(Reason.MISSING_FIELD, "no 'Amt' or no 'CdtDbtInd'")
     written = amount.text.strip()
     value = written if _SUM.fullmatch(written) else None
-    if value is None:
-        flags.append("amount_unreadable")
-    elif side == "DBIT":
+    if value is not None and side == "DBIT":
         value = f"-{value}"
     return {"value": value, "currency": amount.attributes.get("Ccy"), "text": written}
 
@@ -134,7 +128,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Bookings of an account, as camt.053 (ISO 20022)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.(xml|camt|camt\.?05[234]|c5[234])",),
     looks_like=_looks_like,

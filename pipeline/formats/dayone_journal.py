@@ -30,16 +30,13 @@ _LONGEST_HEADING = 200
 def to_record(item: RawRecord, member: Member) -> Record:
     """One entry; what is changed in it is a new version."""
     fields: dict[str, Any] = item.value
-    flags: list[str] = []
-    written = optional_text(fields, "creationDate")
-    time = timestamps.if_readable(timestamps.iso, written, flags)
     words = optional_text(fields, "text") or optional_text(fields, "richText")
     return Record(
         data_type=DataType.DOCUMENT,
         source=_NAME,
         record_type=RecordType.NOTE,
         identity=(chats.key(fields, "uuid"),),
-        time=time,
+        time=timestamps.or_unread(optional_text(fields, "creationDate")),
         title=_heading(words or ""),
         content=words,
         content_type="text/markdown" if fields.get("text") else "text/plain",
@@ -48,8 +45,6 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 "updated_at": fields.get("modifiedDate"),
                 "labels": fields.get("tags"),
                 "files": _files(fields),
-                "flags": flags,
-                "time_text": written if flags else None,
                 **_where(fields.get("location")),
                 **chats.rest(fields, _TAKEN),
             }
@@ -92,7 +87,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Journal entries from Day One (JSON)",
-    version=1,
+    version=2,
     data_type=DataType.DOCUMENT,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

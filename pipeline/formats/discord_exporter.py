@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from pipeline import chats, discord, peek, timestamps
-from pipeline.fields import as_written, optional_text
+from pipeline.fields import optional_text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.files import Head, Member
@@ -72,8 +72,6 @@ def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
     ended = optional_text(fields, "callEndedTimestamp")
     reference = fields.get("reference") or {}
     reply = reference.get("messageId")
-    written = as_written(fields, "timestamp")
-    time, unread = chats.dated(partial(timestamps.iso, written), written)
     metadata = {
         "sender": _person(fields.get("author") or {}),
         "conversation": chat,
@@ -87,7 +85,6 @@ def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
         "edited_at": optional_text(fields, "timestampEdited"),
         "ended_at": timestamps.utc_text(timestamps.or_unread(ended)) if ended else None,
         **chats.rest(fields, _TAKEN),
-        **unread,
     }
     related: tuple[Related, ...] = chats.in_conversation(discord.SERVICE, chat) if chat else ()
     if reply is not None:
@@ -97,7 +94,7 @@ def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
         source=_NAME,
         record_type=_type(optional_text(fields, "type")),
         identity=(discord.SERVICE, number),
-        time=time,
+        time=timestamps.or_unread(fields.get("timestamp")),
         content=_words(fields) or None,
         metadata=chats.kept(metadata),
         related=related,
@@ -163,7 +160,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Discord: a channel saved by DiscordChatExporter",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -35,7 +35,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=kind,
         identity=(_SERVICE, kind.value, written, *_words(raw)),
-        time=meta.moment(raw["timestamp"]) if written else timestamps.unread(""),
+        time=meta.moment(raw.get("timestamp")),
         title=optional_text(said, "title"),
         content=_post(said),
         metadata=chats.kept({"reaction": reaction, **_metadata(said)}),
@@ -89,8 +89,7 @@ def _metadata(said: Mapping[str, Any]) -> dict[str, Any]:
 def _updated(said: Mapping[str, Any]) -> str | None:
     """When the post was changed."""
     when = meta.inner(said.get("data"), "update_timestamp")
-    moment = meta.moment(when) if when else None
-    return timestamps.utc_text(moment) if moment else None
+    return timestamps.utc_text(meta.moment(when)) if when else None
 
 
 def _place(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,7 +118,7 @@ def _is_post(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Facebook: posts and reactions",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -48,6 +48,8 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
     start = garmin.moment(fields.get(f"{_START}Gmt"), fields.get(f"{_START}Local"), "ms")
     end = garmin.moment(fields.get(f"{_END}Gmt"), fields.get(f"{_END}Local"), "ms")
     time = start if start and start.at else timestamps.or_unread(day)
+    odd: dict[str, Any] = {}
+    measures = garmin.measures(fields, _METRICS, odd)
     yield Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -58,8 +60,9 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         metadata=takeout.kept(
             {
                 "ended_at": timestamps.utc_text(end) if end else None,
-                "distance_m": garmin.number(fields.get("totalDistanceMeters")),
+                "distance_m": measures.get("totalDistanceMeters"),
                 "details": {n: v for n, v in fields.items() if v is not None},
+                "flags": odd.get("flags"),
             }
         ),
         mutable=True,
@@ -76,7 +79,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Days of Garmin Connect (archive of the account)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -55,7 +55,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Lists saved with Google (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.BROWSER,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

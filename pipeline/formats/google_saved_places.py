@@ -61,7 +61,7 @@ def _is_place(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Saved places of Google Maps (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.(geo)?json",),
     looks_like=_looks_like,

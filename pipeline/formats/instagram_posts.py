@@ -67,7 +67,7 @@ def _is_post(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Instagram: posts and stories",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

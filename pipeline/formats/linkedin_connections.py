@@ -27,8 +27,6 @@ def to_record(item: RawRecord, member: Member) -> Record:
     cells: dict[str, str] = item.value
     name = " ".join(filter(None, (cells["First Name"], cells["Last Name"])))
     day, url = cells["Connected On"], cells.get("URL") or ""
-    flags: list[str] = []
-    time = timestamps.if_readable(linkedin.day, day, flags)
     if not name and not url:
         raise BadValue(Reason.MISSING_FIELD, "neither a name nor 'URL'")
     address = cells.get("Email Address", "").lower()
@@ -38,7 +36,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.CONNECTION,
         identity=(linkedin.SERVICE, url) if url else (linkedin.SERVICE, name, day),
-        time=time,
+        time=timestamps.or_unread(day, linkedin.day),
         title=name or None,
         metadata=chats.kept(
             {
@@ -47,8 +45,6 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 "company": cells["Company"],
                 "position": cells["Position"],
                 "url": url,
-                "flags": flags,
-                "time_text": day if flags else "",
             }
         ),
         mutable=True,
@@ -62,7 +58,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="LinkedIn: connections",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

@@ -42,9 +42,7 @@ def _post(activity: dict[str, Any], note: dict[str, Any]) -> Record:
     address = text(note, "id")
     answered = optional_text(note, "inReplyTo")
     html = optional_text(note, "content")
-    flags: list[str] = []
     published = optional_text(note if "published" in note else activity, "published")
-    time = timestamps.if_readable(timestamps.iso, published, flags)
     metadata = {
         "author": _account(note.get("attributedTo") or activity.get("actor")),
         "url": note.get("url") or address,
@@ -53,8 +51,6 @@ def _post(activity: dict[str, Any], note: dict[str, Any]) -> Record:
         "updated_at": note.get("updated"),
         "attachments": [_file(one) for one in note.get("attachment") or ()],
         "kind": note.get("type") if note.get("type") != "Note" else None,
-        "flags": flags,
-        "time_text": published if flags else None,
         **_audience(note if "to" in note else activity),
         **_tags(note.get("tag")),
         **chats.rest(note, _NOTE),
@@ -65,7 +61,7 @@ def _post(activity: dict[str, Any], note: dict[str, Any]) -> Record:
         source=_NAME,
         record_type=RecordType.POST,
         identity=(address,),
-        time=time,
+        time=timestamps.or_unread(published),
         title=optional_text(note, "name"),
         content=(texts.html_to_text(html) or None) if html else None,
         language=_language(note),
@@ -76,12 +72,8 @@ def _post(activity: dict[str, Any], note: dict[str, Any]) -> Record:
 
 
 def _boost(activity: dict[str, Any], what: object) -> Record:
-    flags: list[str] = []
     published = optional_text(activity, "published")
-    time = timestamps.if_readable(timestamps.iso, published, flags)
     metadata = {
-        "flags": flags,
-        "time_text": published if flags else None,
         "author": _account(activity.get("actor")),
         "url": what if isinstance(what, str) else None,
         "repost": True,
@@ -94,7 +86,7 @@ def _boost(activity: dict[str, Any], what: object) -> Record:
         source=_NAME,
         record_type=RecordType.POST,
         identity=(text(activity, "id"),),
-        time=time,
+        time=timestamps.or_unread(published),
         metadata=chats.kept(metadata),
     )
 
@@ -173,7 +165,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Posts and boosts on Mastodon (outbox.json)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

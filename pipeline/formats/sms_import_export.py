@@ -49,7 +49,6 @@ def to_record(item: RawRecord, member: Member) -> Record:
         person["phone"] for person in (sender, *others) if person and person.get("phone")
     )
     unit: Unit = "s" if mms else "ms"
-    time, unread = chats.dated(lambda: timestamps.epoch(written, unit), written)
     metadata = {
         "sender": sender,
         "recipients": others,
@@ -58,7 +57,6 @@ def to_record(item: RawRecord, member: Member) -> Record:
         "box": box,
         "attachments": [_file(one) for one in parts if _is_file(one)],
         **chats.rest(fields, _TAKEN),
-        **unread,
     }
     kind = "mms" if mms else "sms"
     return Record(
@@ -66,7 +64,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.MESSAGE,
         identity=(kind, written, box, *phones, body),
-        time=time,
+        time=timestamps.epoch_or_unread(written, unit),
         title=optional_text(fields, "sub"),
         content=body or None,
         metadata=chats.kept(metadata),
@@ -124,7 +122,7 @@ def _is_message(line: bytes) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Text messages from SMS Import / Export",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.(nd)?json",),
     looks_like=_looks_like,

@@ -39,12 +39,11 @@ def to_record(item: RawRecord, member: Member) -> Record:
     )
 
 
-def _place(where: str) -> dict[str, float] | None:
+def _place(where: str) -> dict[str, Any] | None:
     found = _PLACE.fullmatch(where)
     if found is None:
         return None
-    latitude, longitude = places.wgs84(float(found[1]), float(found[2]))
-    return {"latitude": latitude, "longitude": longitude}
+    return places.given(found[1], found[2])
 
 
 def _looks_like(head: Head) -> int:
@@ -55,7 +54,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Snapchat: memories",
-    version=2,
+    version=3,
     data_type=DataType.MEDIA,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,
