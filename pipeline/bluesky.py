@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import chats, timestamps
-from pipeline.fields import optional_text
+from pipeline.fields import kept, optional_text
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.records import DataType, Instant, Record, Related
@@ -63,7 +63,7 @@ def record(source: str, address: str, fields: dict[str, Any]) -> Record:
         time=time,
         title="like" if what is RecordType.REACTION else None,
         content=optional_text(fields, "description"),
-        metadata=chats.kept({**others, **metadata, **said}),
+        metadata=kept({**others, **metadata, **said}),
         mutable=True,
     )
 
@@ -94,7 +94,7 @@ def _post(
         identity=(address,),
         time=time,
         content=optional_text(fields, "text") or None,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
         related=related,
         mutable=True,
     )

@@ -5,21 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from pipeline.fields import StableNames
+from pipeline.fields import StableNames, kept
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.records import Record, Rejection, Related
 from schemas.vocabulary import KEYS, RecordType, Relation, Shape
 
 _NAMES = StableNames()
-
-
-def kept(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values that say something: not None, not empty, not False."""
-    return {n: v for n, v in values.items() if v is not None and v is not False and v not in _EMPTY}
-
-
-_EMPTY: tuple[Any, ...] = ("", [], {}, ())
 
 
 def rest(fields: Mapping[str, Any], taken: Iterable[str]) -> dict[str, Any]:

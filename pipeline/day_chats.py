@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 import msgspec
 
 from pipeline import chats, day_periods, prose_dates, timestamps
+from pipeline.fields import kept
 from schemas.errors import BadValue
 from schemas.files import Member
 from schemas.reasons import Reason
@@ -43,7 +44,7 @@ def record(source: str, service: str, item: RawRecord, member: Member) -> Record
         identity=(service, conversation, day, value["clock"], name, value["text"]),
         time=time,
         content=_unquoted(value["text"]) or None,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
     )
 
 

@@ -161,6 +161,11 @@ def joined(metadata: dict[str, Any], odd: Mapping[str, Any]) -> dict[str, Any]:
     return {**metadata, **odd, "flags": flags}
 
 
+def kept(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that say something: not None, not empty, not False."""
+    return {n: v for n, v in values.items() if v or (v == 0 and v is not False)}
+
+
 class StableNames(dict[str, str]):
     """An export's field names to ours: those given, and `camelCase` as `snake_case`.
 

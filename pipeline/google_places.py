@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline import places, takeout
+from pipeline import places
+from pipeline.fields import kept
 from schemas.errors import BadValue
 
 _AT = re.compile(r"/(?:@|search/)(-?\d{1,2}(?:\.\d+)?),\s*\+?(-?\d{1,3}(?:\.\d+)?)(?![\d.])")
@@ -31,7 +32,7 @@ def of_feature(feature: Mapping[str, Any]) -> dict[str, Any]:
         "address": _of(location, "Address", "address"),
         **position(coordinates[1], coordinates[0]),
     }
-    return takeout.kept(found)
+    return kept(found)
 
 
 def country_of(feature: Mapping[str, Any]) -> str | None:

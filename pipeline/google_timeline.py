@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from pipeline import places, rows, takeout, timestamps
-from pipeline.fields import joined, measure, number, optional_text, whole
+from pipeline import places, rows, timestamps
+from pipeline.fields import joined, kept, measure, number, optional_text, whole
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.records import DataType, Instant, Outcome, Point, Record, Rejection
@@ -70,9 +70,7 @@ def _visit(visit: Mapping[str, Any], start: Instant, times: dict[str, Any], sour
     odd: dict[str, Any] = {}
     where = located(best.get("placeLocation"), "place", odd)
     level = str(visit.get("hierarchyLevel") or "0")
-    place = takeout.kept({"id": place_id, **where}) or {
-        "name": str(best.get("semanticType") or "UNKNOWN")
-    }
+    place = kept({"id": place_id, **where}) or {"name": str(best.get("semanticType") or "UNKNOWN")}
     return Record(
         data_type=DataType.LOCATION,
         source=source,
@@ -80,7 +78,7 @@ def _visit(visit: Mapping[str, Any], start: Instant, times: dict[str, Any], sour
         identity=(start.text, place_id, level, *rows.apart(start.text, visit)),
         time=start,
         metadata=joined(
-            takeout.kept(
+            kept(
                 {
                     "place": place,
                     **times,
@@ -120,7 +118,7 @@ def _trip(
         time=start,
         title=kind.replace("_", " ").lower(),
         metadata=joined(
-            takeout.kept(
+            kept(
                 {
                     "from_place": located(activity.get("start"), "from_place", odd),
                     "to_place": located(activity.get("end"), "to_place", odd),
@@ -148,7 +146,7 @@ def _memory(
         identity=("memory", start.text, *rows.apart(start.text, memory)),
         time=start,
         title="journey",
-        metadata=takeout.kept({**times, "memory": dict(memory)}),
+        metadata=kept({**times, "memory": dict(memory)}),
     )
 
 

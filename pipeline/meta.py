@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline import chats, places, timestamps
+from pipeline import places, timestamps
+from pipeline.fields import kept
 from schemas.records import Instant
 
 #: Seen in place of a photo's time: the year 0.
@@ -58,7 +59,7 @@ def shown(value: Any) -> str:
 def medium(value: Mapping[str, Any]) -> dict[str, Any]:
     """A photo, video or sound as a file: its name, where it lies in the export, what is said."""
     uri = str(value.get("uri") or value.get("path") or "")
-    said = chats.kept(
+    said = kept(
         {
             "title": value.get("title"),
             "description": value.get("description"),

@@ -11,6 +11,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from pipeline.format import Format, all_formats
 from pipeline.xml_tree import Element
 from schemas.reasons import Reason
 from schemas.records import Metric, Outcome, Point, Record, Rejection
-from tests.formats_support import member_of, read_items, samples
+from tests.formats_support import ONE_PASS, Sample, member_of, read, read_items, samples
 from tests.test_no_time import _NULLABLE, Case, _at, _leaves
 
 NO_NUMBERS = (
@@ -148,3 +149,37 @@ def _holds(outcome: Record | Point | Metric, path: tuple[Any, ...]) -> bool:
 @pytest.mark.parametrize("form", all_formats(), ids=lambda form: form.name)
 def test_a_record_without_its_number_stays(form: Format) -> None:
     assert [fault for case, path in _cases(form) for fault in _faults(case, path)] == []
+
+
+_DECIMAL = re.compile(rb"(?<![\w.:,+-])-?\d{1,6}\.\d{1,8}(?![\w.:,])")
+#: Lines in which a number is how they are cut, and why no other may stand there.
+PART_OF_THE_GRAMMAR = {"nmea": "a sentence has a checksum", "owntracks.rec": "one JSON a line"}
+
+
+def _changed(form: Format) -> Iterator[tuple[Sample, bytes, bytes]]:
+    """Samples of texts in which a decimal, which an item has once, is another word."""
+    for sample in samples(form):
+        member = member_of(sample.path, sample.file)
+        if all(isinstance(i.value, dict | list | Element) for i in read_items(form, member)):
+            continue
+        data = sample.file.read_bytes()
+        for offset, length, outcome in read(form, member, ONE_PASS)[1]:
+            part = data[offset : offset + length]
+            for written in set(_DECIMAL.findall(part)) if isinstance(outcome, Record) else ():
+                for new in (b"nan", b"1e999", b"1.234,56"):
+                    if part.count(written) == 1:
+                        end = data[offset + length :]
+                        yield sample, new, data[:offset] + part.replace(written, new) + end
+
+
+@pytest.mark.parametrize("form", all_formats(), ids=lambda form: form.name)
+def test_a_record_in_a_text_without_its_number_stays(form: Format, tmp_path: Path) -> None:
+    if form.name in PART_OF_THE_GRAMMAR:
+        return
+    for sample, new, data in _changed(form):
+        base = [f[2] for f in read(form, member_of(sample.path, sample.file), ONE_PASS)[1]]
+        changed = tmp_path / "changed"
+        changed.write_bytes(data)
+        got = [f[2] for f in read(form, member_of(sample.path, changed), ONE_PASS)[1]]
+        assert _stays(base, got), (sample.path, new)
+        assert all(math.isfinite(n) for o in got for n in _numbers(o).values()), (sample.path, new)

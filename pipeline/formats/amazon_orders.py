@@ -8,8 +8,8 @@ stand in quotes (`'-14.39'`). Two rows that are the same are two things.
 
 from __future__ import annotations
 
-from pipeline import chats, money, tables, timestamps
-from pipeline.fields import text
+from pipeline import money, tables, timestamps
+from pipeline.fields import kept, text
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -45,7 +45,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(order, asin, text(row, "Product Name"), row["Order Date"]),
         time=timestamps.or_unread(said.get("Order Date"), tables.in_utc),
         title=said.get("Product Name"),
-        metadata=chats.kept(
+        metadata=kept(
             {
                 "amount": money.amount(owed.strip("'"), currency) if owed else None,
                 "merchant": said.get("Website"),
@@ -53,7 +53,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 "asin": asin,
                 "payment_method": said.get("Payment Instrument Type"),
                 "status": said.get("Order Status"),
-                "prices": chats.kept({tables.snake(n): value for n, value in prices.items()}),
+                "prices": kept({tables.snake(n): value for n, value in prices.items()}),
                 **tables.rest(said, _TAKEN),
             }
         ),

@@ -16,7 +16,8 @@ from typing import Any
 
 import msgspec
 
-from pipeline import chats, money, rows, tables, timestamps
+from pipeline import money, rows, tables, timestamps
+from pipeline.fields import kept
 from pipeline.format import Format, Rank
 from pipeline.readers.csv_dated import CsvDated
 from schemas.errors import BadValue
@@ -95,7 +96,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=_day(said, kinds, orders),
         title=party or purpose or None,
         content="\n".join(f"{name}: {cell}" for name, cell in row.items() if cell) or None,
-        metadata=chats.kept(
+        metadata=kept(
             {
                 "amount": amount,
                 "merchant": party,

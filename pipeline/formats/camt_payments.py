@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from html import unescape
 from typing import Any
 
-from pipeline import chats, peek, timestamps, xml_tree
+from pipeline import peek, timestamps, xml_tree
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.blocks import Blocks
 from pipeline.xml_tree import Element
@@ -54,7 +55,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=timestamps.or_unread(written),
         title=party or purpose or None,
         content="\n".join(_texts(entry)) or None,
-        metadata=chats.kept(
+        metadata=kept(
             {
                 "amount": amount,
                 "merchant": party,
@@ -108,7 +109,7 @@ def _payment(details: Element, entry: Element) -> dict[str, Any]:
     sent = details.first("RmtInf") or Element("", {})
     amount = details.first("Amt") or details.first("AmtDtls", "TxAmt", "Amt")
     purpose = " ".join(text for one in sent.all("Ustrd") if (text := one.text.strip()))
-    return chats.kept(
+    return kept(
         {
             "party": people.said(side, "Nm") or people.said(side, "Pty", "Nm"),
             "party_account": account.said("IBAN") or account.said("Othr", "Id"),

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import chats, peek, timestamps
-from pipeline.fields import optional_text
+from pipeline.fields import kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -40,7 +40,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         title=_heading(words or ""),
         content=words,
         content_type="text/markdown" if fields.get("text") else "text/plain",
-        metadata=chats.kept(
+        metadata=kept(
             {
                 "updated_at": fields.get("modifiedDate"),
                 "labels": fields.get("tags"),
@@ -63,7 +63,7 @@ def _where(location: object) -> dict[str, Any]:
     if not isinstance(location, dict):
         return {}
     names = {"placeName": "name", "latitude": "latitude", "longitude": "longitude"}
-    place = chats.kept({ours: location.get(name) for name, ours in names.items()})
+    place = kept({ours: location.get(name) for name, ours in names.items()})
     return {"place": place, "place_details": chats.rest(location, names)}
 
 
@@ -76,7 +76,7 @@ def _files(fields: dict[str, Any]) -> list[dict[str, Any]]:
             name = f"{one['md5']}.{ending}" if one.get("md5") else str(one.get("identifier"))
             path = f"{folder}/{name}" if one.get("md5") else None
             details = chats.rest(one, {"md5"})
-            found.append(chats.kept({"name": name, "path": path, "details": details}))
+            found.append(kept({"name": name, "path": path, "details": details}))
     return found
 
 

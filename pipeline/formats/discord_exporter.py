@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from pipeline import chats, discord, peek, timestamps
-from pipeline.fields import optional_text
+from pipeline.fields import kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.files import Head, Member
@@ -57,7 +57,7 @@ def _channel(around: Mapping[str, Any]) -> Record:
         record_type=RecordType.CONVERSATION,
         identity=(discord.SERVICE, number),
         title=name,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
         mutable=True,
     )
 
@@ -96,7 +96,7 @@ def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
         identity=(discord.SERVICE, number),
         time=timestamps.or_unread(fields.get("timestamp")),
         content=_words(fields) or None,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
         related=related,
         mutable=True,
     )
@@ -139,7 +139,7 @@ def _file(value: Mapping[str, Any]) -> dict[str, Any]:
     where = str(value.get("url") or "")
     place = "url" if where.startswith(("http://", "https://")) else "path"
     name = value.get("fileName") or where.rsplit("/", 1)[-1] or "unnamed"
-    return chats.kept({"name": name, place: where, "size": value.get("fileSizeBytes")})
+    return kept({"name": name, place: where, "size": value.get("fileSizeBytes")})
 
 
 def _reactions(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -147,9 +147,9 @@ def _reactions(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     sign = optional_text(value.get("emoji") or {}, "name")
     users = value.get("users")
     if users and len(users) == value.get("count", len(users)):
-        yield from (chats.kept({"reaction": sign, "person": _person(one)}) for one in users)
+        yield from (kept({"reaction": sign, "person": _person(one)}) for one in users)
     else:
-        yield chats.kept({"reaction": sign, "count": value.get("count")})
+        yield kept({"reaction": sign, "count": value.get("count")})
 
 
 def _looks_like(head: Head) -> int:

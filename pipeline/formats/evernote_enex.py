@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import attachments, documents, places, takeout, text, timestamps, xml_tree
-from pipeline.fields import joined, measure
+from pipeline import attachments, documents, places, text, timestamps, xml_tree
+from pipeline.fields import joined, kept, measure
 from pipeline.format import Format
 from pipeline.readers.xml_elements import XmlElements
 from pipeline.tables import snake
@@ -64,7 +64,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
         time=time,
         title=title,
         content="\n".join(filter(None, (body, *_tasks(note)))) or None,
-        metadata=joined(takeout.kept(metadata), odd),
+        metadata=joined(kept(metadata), odd),
         mutable=True,
     )
     for ordinal, blob in enumerate(files, 1):
@@ -153,7 +153,7 @@ def _attachment(blob: Blob, ordinal: int, note: tuple[str, ...], time: Instant |
         owner,
         time,
         content=read.text or None,
-        metadata=takeout.kept(said),
+        metadata=kept(said),
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline import chats, meta, peek, timestamps
-from pipeline.fields import as_written, optional_text
+from pipeline.fields import as_written, kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from pipeline.text import mend_meta
@@ -38,7 +38,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=meta.moment(raw.get("timestamp")),
         title=optional_text(said, "title"),
         content=_post(said),
-        metadata=chats.kept({"reaction": reaction, **_metadata(said)}),
+        metadata=kept({"reaction": reaction, **_metadata(said)}),
         mutable=kind is RecordType.POST,
     )
 
@@ -96,7 +96,7 @@ def _place(value: Mapping[str, Any]) -> dict[str, Any]:
     where = value.get("coordinate") or {}
     named = {"name": value.get("name"), "address": value.get("address")}
     named["url"] = value.get("url")
-    return chats.kept({**named, **{k: where.get(k) for k in ("latitude", "longitude")}})
+    return kept({**named, **{k: where.get(k) for k in ("latitude", "longitude")}})
 
 
 def _looks_like(head: Head) -> int:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import fitbit, peek, takeout, timestamps
-from pipeline.fields import joined, measure, optional_text
+from pipeline import fitbit, peek, timestamps
+from pipeline.fields import joined, kept, measure, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -37,7 +37,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=timestamps.or_unread(fields.get("startTime"), fitbit.time),
         title=name,
         metadata=joined(
-            takeout.kept(
+            kept(
                 {
                     "activity": name,
                     "duration_s": None if length is None or length < 0 else length / 1000,

@@ -17,8 +17,8 @@ from typing import Any
 
 import msgspec
 
-from pipeline import peek, tables, takeout, timestamps, tracks
-from pipeline.fields import joined, measure
+from pipeline import peek, tables, timestamps, tracks
+from pipeline.fields import joined, kept, measure
 from pipeline.format import Format
 from pipeline.readers.blocks import Blocks
 from schemas.errors import BadValue
@@ -96,7 +96,7 @@ def _night(row: dict[str, str]) -> Record:
         identity=("fitbit", "sleep", start),
         time=time,
         title="sleep",
-        metadata=takeout.kept(
+        metadata=kept(
             {
                 **tracks.lasting(time, _time(ended) if ended else None),
                 **tables.rest(row, frozenset({_START, _END})),

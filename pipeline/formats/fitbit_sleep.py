@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from pipeline import fitbit, peek, takeout, timestamps
-from pipeline.fields import as_written, joined, measure, number, optional_text, text
+from pipeline import fitbit, peek, timestamps
+from pipeline.fields import as_written, joined, kept, measure, number, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.errors import BadValue
@@ -47,7 +47,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         time=timestamps.or_unread(written, fitbit.time),
         title="sleep",
         metadata=joined(
-            takeout.kept(
+            kept(
                 {
                     "ended_at": timestamps.utc_text(end) if end else None,
                     "duration_s": None if length is None or length < 0 else length / 1000,

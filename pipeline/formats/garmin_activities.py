@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import chats, garmin, peek, takeout
-from pipeline.fields import optional_text
+from pipeline import chats, garmin, peek
+from pipeline.fields import kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.files import Head, Member
@@ -55,7 +55,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=("garmin", chats.key(fields, "activityId")),
         time=time,
         title=optional_text(fields, "name") or (kind if isinstance(kind, str) else None),
-        metadata=takeout.kept(
+        metadata=kept(
             {
                 "activity": kind,
                 **{_CENTIMETRES[name]: value / 100 for name, value in lengths.items()},

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import garmin, peek, rows, takeout, timestamps
-from pipeline.fields import as_written
+from pipeline import garmin, peek, rows, timestamps
+from pipeline.fields import as_written, kept
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -57,7 +57,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         identity=("garmin", "day", day, *rows.apart(day, fields)),
         time=time,
         title=f"Garmin {day}".rstrip(),
-        metadata=takeout.kept(
+        metadata=kept(
             {
                 "ended_at": timestamps.utc_text(end) if end else None,
                 "distance_m": measures.get("totalDistanceMeters"),

@@ -12,9 +12,9 @@ import re
 from functools import partial
 from typing import Any
 
-from pipeline import chats, day_order, tables, timestamps
+from pipeline import day_order, tables, timestamps
 from pipeline import text as texts
-from pipeline.fields import joined, measure, text
+from pipeline.fields import joined, kept, measure, text
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -67,7 +67,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         title=row["Title"] or None,
         content=texts.html_to_text(review) if review else None,
         metadata=joined(
-            chats.kept(
+            kept(
                 {
                     **tables.said(row, _NAMES),
                     "writers": [row["Author"], *_several(row.get("Additional Authors", ""))],

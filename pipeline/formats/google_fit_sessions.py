@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import durations, peek, takeout, timestamps
-from pipeline.fields import as_written, joined, measure, optional_text, text
+from pipeline import durations, peek, timestamps
+from pipeline.fields import as_written, joined, kept, measure, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_whole import JsonWhole
 from schemas.files import Head, Member
@@ -34,7 +34,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=timestamps.or_unread(start),
         title=optional_text(fields, "name") or kind.replace("_", " ").capitalize(),
         metadata=joined(
-            takeout.kept(
+            kept(
                 {
                     "kind": kind,
                     "ended_at": timestamps.utc_text(timestamps.or_unread(ended)) if ended else None,

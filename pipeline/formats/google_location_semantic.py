@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import peek, places, rows, takeout, timestamps
-from pipeline.fields import joined, measure, optional_text
+from pipeline import peek, places, rows, timestamps
+from pipeline.fields import joined, kept, measure, optional_text
 from pipeline.format import Format
 from pipeline.google_timeline import e7, sound
 from pipeline.readers.json_items import JsonItems
@@ -73,7 +73,7 @@ def _visit(visit: dict[str, Any]) -> Record:
     start = _instant(visit["duration"], "start")
     name, own_id = optional_text(where, "name"), optional_text(where, "placeId")
     odd: dict[str, Any] = {}
-    place = takeout.kept(
+    place = kept(
         {
             "name": name,
             "address": optional_text(where, "address"),
@@ -90,7 +90,7 @@ def _visit(visit: dict[str, Any]) -> Record:
         time=start,
         title=name,
         metadata=joined(
-            takeout.kept(
+            kept(
                 {
                     "place": place or {"name": str(where.get("semanticType") or "UNKNOWN")},
                     "ended_at": _ended(visit["duration"]),
@@ -118,7 +118,7 @@ def _trip(way: dict[str, Any], start: Instant) -> Record:
         time=start,
         title=kind.replace("_", " ").lower(),
         metadata=joined(
-            takeout.kept(
+            kept(
                 {
                     "from_place": _end_of(way.get("startLocation") or {}, "from_place", odd),
                     "to_place": _end_of(way.get("endLocation") or {}, "to_place", odd),
@@ -149,7 +149,7 @@ def _position(where: dict[str, Any], name: str, odd: dict[str, Any]) -> dict[str
 def _end_of(where: dict[str, Any], named: str, odd: dict[str, Any]) -> dict[str, Any]:
     position = _position(where, named, odd)
     name, own_id = optional_text(where, "name"), optional_text(where, "placeId")
-    return takeout.kept({"name": name, "id": own_id, **position})
+    return kept({"name": name, "id": own_id, **position})
 
 
 def _path_point(value: dict[str, Any]) -> Point:

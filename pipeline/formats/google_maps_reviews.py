@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import google_places, peek, rows, takeout
-from pipeline.fields import as_written, joined, measure, optional_text
+from pipeline.fields import as_written, joined, kept, measure, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -41,7 +41,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         content=optional_text(said, "review_text_published")
         or optional_text(said, "Review Comment"),
         metadata=joined(
-            takeout.kept(
+            kept(
                 {
                     "rating": stars,
                     "rating_max": 5,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import durations, tables, takeout, timestamps
-from pipeline.fields import joined
+from pipeline.fields import joined, kept
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -41,7 +41,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=started,
         title=tables.cells(row, "Meeting Code") or None,
         metadata=joined(
-            takeout.kept(
+            kept(
                 {
                     "conference": row["Conference ID"],
                     "conversation": row.get("Meeting Code"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import play_store, takeout
-from pipeline.fields import joined, measure
+from pipeline import play_store
+from pipeline.fields import joined, kept, measure
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Member
@@ -31,7 +31,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         title=title,
         content=play_store.written(fields, "comment") or None,
         metadata=joined(
-            takeout.kept(
+            kept(
                 {
                     "kind": kind,
                     "rating": stars,

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline import peek, takeout
-from pipeline.fields import joined, measure, optional_text
+from pipeline.fields import joined, kept, measure, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.errors import BadValue
@@ -45,7 +45,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         title=about,
         content=optional_text(fields, "Review Comment"),
         metadata=joined(
-            takeout.kept(
+            kept(
                 {
                     "list": named,
                     "query": optional_text(fields, "Search Query"),

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import google_timeline, peek, takeout, timestamps
-from pipeline.fields import as_written, joined, measure, optional_text, text
+from pipeline import google_timeline, peek, timestamps
+from pipeline.fields import as_written, joined, kept, measure, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.errors import BadValue
@@ -62,7 +62,7 @@ def _position(fields: dict[str, Any]) -> Point:
         longitude=longitude,
         altitude_m=measure(fields.get("altitudeMeters"), "altitude_meters", odd),
         accuracy_m=measure(fields.get("accuracyMeters"), "accuracy_meters", odd),
-        metadata=joined(takeout.kept({"source": fields.get("source"), "speed_mps": speed}), odd),
+        metadata=joined(kept({"source": fields.get("source"), "speed_mps": speed}), odd),
     )
 
 

@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import places, takeout, text, timestamps
-from pipeline.fields import joined, measure, whole
+from pipeline import places, text, timestamps
+from pipeline.fields import joined, kept, measure, whole
 from pipeline.format import Format
 from pipeline.readers.whole import WholeFile
 from schemas.errors import BadValue
@@ -63,7 +63,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         title=title.strip() or None,
         content=content or None,
         content_type="text/markdown" if kind == _NOTE else "text/plain",
-        metadata=joined(takeout.kept(_metadata(fields, kind, flags, odd)), odd),
+        metadata=joined(kept(_metadata(fields, kind, flags, odd)), odd),
         related=tuple(_related(fields, kind)),
         mutable=True,
     )

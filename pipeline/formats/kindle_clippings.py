@@ -15,7 +15,8 @@ from typing import Any
 
 import msgspec
 
-from pipeline import peek, takeout, timestamps
+from pipeline import peek, timestamps
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.parted_text import PartedText
 from schemas.errors import BadValue
@@ -81,7 +82,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=_instant(added),
         title=metadata["book"],
         content=words or None,
-        metadata=takeout.kept(metadata),
+        metadata=kept(metadata),
     )
 
 

@@ -8,7 +8,8 @@ headers as importers read them (tests of "imports_a_lastfm_csv", LastFmStatsCsvR
 
 from __future__ import annotations
 
-from pipeline import chats, tables, timestamps
+from pipeline import tables, timestamps
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -42,7 +43,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(written, artist, track),
         time=time,
         title=track or None,
-        metadata=chats.kept(
+        metadata=kept(
             {
                 "artist": artist,
                 "album": row.get("album") or row.get("Album") or "",

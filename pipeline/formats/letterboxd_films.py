@@ -12,9 +12,9 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import chats, tables, timestamps
+from pipeline import tables, timestamps
 from pipeline import text as texts
-from pipeline.fields import joined, measure, text
+from pipeline.fields import joined, kept, measure, text
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -43,7 +43,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         title=row["Name"] or None,
         content=texts.html_to_text(review) if review else None,
         metadata=joined(
-            chats.kept(
+            kept(
                 {
                     "url": address,
                     "year": row["Year"],

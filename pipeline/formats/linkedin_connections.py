@@ -6,7 +6,8 @@ works changes.
 
 from __future__ import annotations
 
-from pipeline import chats, linkedin, tables, timestamps
+from pipeline import linkedin, tables, timestamps
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.errors import BadValue
@@ -38,9 +39,9 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(linkedin.SERVICE, url) if url else (linkedin.SERVICE, name, day),
         time=timestamps.or_unread(day, linkedin.day),
         title=name or None,
-        metadata=chats.kept(
+        metadata=kept(
             {
-                "people": [chats.kept(who)],
+                "people": [kept(who)],
                 "status": "connected",
                 "company": cells["Company"],
                 "position": cells["Position"],

@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline import chats, peek, timestamps
 from pipeline import text as texts
-from pipeline.fields import optional_text, text
+from pipeline.fields import kept, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -65,7 +65,7 @@ def _post(activity: dict[str, Any], note: dict[str, Any]) -> Record:
         title=optional_text(note, "name"),
         content=(texts.html_to_text(html) or None) if html else None,
         language=_language(note),
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
         related=chats.reply_to(answered, kind=RecordType.POST) if answered else (),
         mutable=True,
     )
@@ -87,7 +87,7 @@ def _boost(activity: dict[str, Any], what: object) -> Record:
         record_type=RecordType.POST,
         identity=(text(activity, "id"),),
         time=timestamps.or_unread(published),
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
     )
 
 
@@ -130,7 +130,7 @@ def _tags(tags: object) -> dict[str, Any]:
         elif kind == "Hashtag":
             labels.append(name.lstrip("#"))
         elif kind == "Mention":
-            people.append(chats.kept({"name": name, "handle": tag.get("href")}))
+            people.append(kept({"name": name, "handle": tag.get("href")}))
         else:
             others.append(name)
     return {"labels": labels, "people": people, "emoji": others}
@@ -147,7 +147,7 @@ def _file(one: dict[str, Any]) -> dict[str, Any]:
         "width": one.get("width"),
         "height": one.get("height"),
     }
-    return chats.kept(found)
+    return kept(found)
 
 
 def _language(note: dict[str, Any]) -> str | None:

@@ -16,7 +16,8 @@ from typing import Any
 
 import msgspec
 
-from pipeline import chats, peek, timestamps
+from pipeline import peek, timestamps
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.blocks import Blocks
 from schemas.errors import BadValue
@@ -59,7 +60,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=timestamps.or_unread(valued + (found["booked"] or ""), _booked),
         title=told.get("party") or told.get("purpose") or None,
         content=purpose.strip() or None,
-        metadata=chats.kept(
+        metadata=kept(
             {
                 "amount": _amount(found, item.around.get("balance", "")),
                 "merchant": told.pop("party", ""),

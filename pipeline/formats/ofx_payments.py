@@ -17,8 +17,8 @@ from typing import Any
 
 import msgspec
 
-from pipeline import chats, peek, timestamps
-from pipeline.fields import exact
+from pipeline import peek, timestamps
+from pipeline.fields import exact, kept
 from pipeline.format import Format
 from pipeline.readers.blocks import Blocks
 from schemas.errors import BadValue
@@ -55,7 +55,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=timestamps.or_unread(written, _time),
         title=party or memo or None,
         content=memo or None,
-        metadata=chats.kept(
+        metadata=kept(
             {
                 "amount": _amount(amount, currency),
                 "merchant": party,

@@ -23,8 +23,8 @@ from typing import Any
 
 import msgspec
 
-from pipeline import peek, rows, takeout, timestamps, tracks
-from pipeline.fields import joined
+from pipeline import peek, rows, timestamps, tracks
+from pipeline.fields import joined, kept
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -140,7 +140,7 @@ def _record(
         identity=("samsung", kind, _who(row)),
         time=time,
         title=title,
-        metadata=joined(takeout.kept({**said, "details": details}), odd),
+        metadata=joined(kept({**said, "details": details}), odd),
         mutable=True,
     )
 

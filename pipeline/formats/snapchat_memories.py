@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pipeline import chats, peek, places, rows, snapchat, timestamps
-from pipeline.fields import as_written, optional_text
+from pipeline import peek, places, rows, snapchat, timestamps
+from pipeline.fields import as_written, kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -35,7 +35,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type=RecordType.MEDIUM,
         identity=(snapchat.SERVICE, "memory", date, kind, where, *rows.apart(date, fields)),
         time=timestamps.or_unread(date, snapchat.moment),
-        metadata=chats.kept({"kind": kind.lower(), "place": _place(where), "url": url}),
+        metadata=kept({"kind": kind.lower(), "place": _place(where), "url": url}),
     )
 
 

@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline import chats, peek, places, timestamps
-from pipeline.fields import as_written, joined, optional_text, unusable, whole
+from pipeline.fields import as_written, joined, kept, optional_text, unusable, whole
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.files import Head, Member
@@ -89,7 +89,7 @@ def _conversation(around: Mapping[str, Any]) -> Record:
         record_type=RecordType.CONVERSATION,
         identity=(_SERVICE, chat),
         title=name,
-        metadata=chats.kept(
+        metadata=kept(
             {"conversation": chat, "conversation_title": name, "kind": around.get("type")}
         ),
         mutable=True,
@@ -128,9 +128,7 @@ def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
         identity=(_SERVICE, chat, number),
         time=time,
         content=content or None,
-        metadata=joined(
-            {**chats.rest(fields, _TAKEN | {"message_id"}), **chats.kept(metadata)}, odd
-        ),
+        metadata=joined({**chats.rest(fields, _TAKEN | {"message_id"}), **kept(metadata)}, odd),
         related=chats.in_conversation(_SERVICE, chat) + replies,
         mutable=True,
     )
@@ -164,7 +162,7 @@ def _reactions(value: Mapping[str, Any], odd: dict[str, Any]) -> Iterator[dict[s
     people = value.get("recent") or ()
     for one in people:
         said = {"reaction": sign, "person": _sender(one, {}), "sent": one.get("date")}
-        yield chats.kept(said)
+        yield kept(said)
     if (others := (whole(value.get("count"), "reaction_count", odd) or 0) - len(people)) > 0:
         yield {"reaction": sign, "count": others}
 
@@ -205,7 +203,7 @@ def _said(text: Any) -> tuple[str, list[str]]:
 def _files(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The files of a message; of one that was left out of the export only what it was."""
     return [
-        chats.kept(
+        kept(
             {
                 "name": _file_name(path, optional_text(fields, name) or place),
                 "path": None if _is_note(path) else path,
@@ -243,8 +241,8 @@ def _contact(fields: dict[str, Any]) -> Record:
         identity=(_SERVICE, phone or name, "" if phone else str(fields.get("date", ""))),
         title=name or None,
         metadata={
-            "people": [chats.kept({"name": name, "phone": phone})],
-            **chats.kept({"created_at": fields.get("date")}),
+            "people": [kept({"name": name, "phone": phone})],
+            **kept({"created_at": fields.get("date")}),
         },
         mutable=True,
     )
@@ -268,7 +266,7 @@ def _session(fields: dict[str, Any]) -> Record:
         identity=(_SERVICE, moment.text, application, device or ""),
         time=moment,
         title=application or None,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
         mutable=True,
     )
 

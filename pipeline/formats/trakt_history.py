@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import chats, peek, timestamps, trakt
-from pipeline.fields import optional_text
+from pipeline.fields import kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -33,7 +33,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(chats.key(fields, "id"),),
         time=timestamps.or_unread(written),
         title=title,
-        metadata=chats.kept(
+        metadata=kept(
             {
                 **said,
                 "action": fields.get("action"),

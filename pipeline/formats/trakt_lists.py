@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline import chats, peek, timestamps, trakt
-from pipeline.fields import optional_text
+from pipeline.fields import kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -39,7 +39,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=timestamps.or_unread(written),
         title=title,
         content=optional_text(fields, "notes") or None,
-        metadata=chats.kept(
+        metadata=kept(
             {
                 **said,
                 "list": None if rated else listed,

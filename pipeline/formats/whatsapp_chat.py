@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 
 from pipeline import chats, day_periods, peek, places, timestamps
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers import chat_text
 from pipeline.readers.chat_text import ChatText
@@ -95,7 +96,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=("whatsapp", conversation, date, clock, sender or "", said),
         time=_when(date, clock, item.around),
         content=content.replace("\u200e", "") or None,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
     )
 
 
@@ -160,11 +161,11 @@ def _place(said: str) -> dict[str, Any]:
     venue, degrees = _VENUE.fullmatch(said), _MAP.search(said)
     place: dict[str, Any] = {}
     if venue and (venue["address"] or not degrees):
-        place = chats.kept({"name": venue["name"], "address": venue["address"]})
+        place = kept({"name": venue["name"], "address": venue["address"]})
     if degrees:
         place |= places.given(degrees[1], degrees[2])
     links = [venue["url"]] if venue else []
-    return chats.kept({"place": place, "links": links}) if place else {}
+    return kept({"place": place, "links": links}) if place else {}
 
 
 def _looks_like(head: Head) -> int:
