@@ -21,6 +21,8 @@ _UNITS = re.compile(
 )
 _CLOCK = re.compile(r"(?P<h>\d{1,6}):(?P<m>[0-5]\d):(?P<s>[0-5]\d(?:\.\d+)?)", re.ASCII)
 _PLAIN = re.compile(r"(?P<s>\d{1,9}(?:\.\d+)?)", re.ASCII)
+#: In seconds: 300 years, so that no end of what began in our range is past what a time can be.
+_LONGEST = 1e10
 _SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
@@ -57,4 +59,7 @@ def _total(found: re.Match[str] | None) -> float:
     parts = {k: float(v) for k, v in found.groupdict().items() if v} if found else {}
     if not parts:
         raise BadValue(Reason.BAD_NUMBER, "the duration is not understood")
-    return sum(_SECONDS[unit] * value for unit, value in parts.items())
+    total = sum(_SECONDS[unit] * value for unit, value in parts.items())
+    if total > _LONGEST:
+        raise BadValue(Reason.BAD_NUMBER, "the duration is longer than any")
+    return total

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from pipeline import fields, money, places, shapes, timestamps
-from pipeline.format import Format, all_formats
+from pipeline.format import Format, all_formats, format_named
 from pipeline.xml_tree import Element
 from schemas.reasons import Reason
 from schemas.records import Metric, Outcome, Point, Record, Rejection
@@ -183,3 +183,17 @@ def test_a_record_in_a_text_without_its_number_stays(form: Format, tmp_path: Pat
         got = [f[2] for f in read(form, member_of(sample.path, changed), ONE_PASS)[1]]
         assert _stays(base, got), (sample.path, new)
         assert all(math.isfinite(n) for o in got for n in _numbers(o).values()), (sample.path, new)
+
+
+def test_an_event_of_no_length_and_no_place_stays(tmp_path: Path) -> None:
+    lines = ("BEGIN:VCALENDAR", "BEGIN:VEVENT", "UID:1", "DTSTART:20240101T100000Z")
+    lines += ("DURATION:P999999W", "GEO:99;1", "END:VEVENT", "END:VCALENDAR", "")
+    file = tmp_path / "a.ics"
+    file.write_text("\r\n".join(lines))
+    ((_, _, event),) = read(format_named("calendar.ics"), member_of("a.ics", file), ONE_PASS)[1]
+    assert isinstance(event, Record)
+    assert event.metadata == {
+        "duration": "P999999W",
+        "geo": "99;1",
+        "flags": ["bad_duration", "place_unusable"],
+    } | {name: event.metadata[name] for name in ("calendar",) if name in event.metadata}
