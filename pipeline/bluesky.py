@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import chats, timestamps
-from pipeline.fields import optional_text
+from pipeline.fields import kept, optional_text
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.records import DataType, Instant, Record, Related
@@ -34,11 +34,9 @@ _TAKEN = frozenset({"$type", "createdAt", "text", "langs", "tags", "reply", "emb
 def record(source: str, address: str, fields: dict[str, Any]) -> Record:
     """What one record says; of a kind that has no name here, all of it under its own names."""
     kind = optional_text(fields, "$type") or address.split("/")[-2]
-    flags: list[str] = []
     written = optional_text(fields, "createdAt")
-    time = timestamps.if_readable(timestamps.iso, written, flags) if written else None
-    metadata = {"address": address, "kind": kind, "author": _account(address), "flags": flags}
-    metadata |= {"time_text": written} if flags else {}
+    time = timestamps.or_unread(written) if written else None
+    metadata = {"address": address, "kind": kind, "author": _account(address)}
     if kind == _POST:
         return _post(source, address, fields, time, metadata)
     subject = fields.get("subject")
@@ -65,7 +63,7 @@ def record(source: str, address: str, fields: dict[str, Any]) -> Record:
         time=time,
         title="like" if what is RecordType.REACTION else None,
         content=optional_text(fields, "description"),
-        metadata=chats.kept({**others, **metadata, **said}),
+        metadata=kept({**others, **metadata, **said}),
         mutable=True,
     )
 
@@ -96,7 +94,7 @@ def _post(
         identity=(address,),
         time=time,
         content=optional_text(fields, "text") or None,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
         related=related,
         mutable=True,
     )

@@ -5,22 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from pipeline import timestamps
-from pipeline.fields import StableNames
+from pipeline.fields import StableNames, kept
 from schemas.errors import BadValue
 from schemas.reasons import Reason
-from schemas.records import Instant, Record, Rejection, Related
+from schemas.records import Record, Rejection, Related
 from schemas.vocabulary import KEYS, RecordType, Relation, Shape
 
 _NAMES = StableNames()
-
-
-def kept(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values that say something: not None, not empty, not False."""
-    return {n: v for n, v in values.items() if v is not None and v is not False and v not in _EMPTY}
-
-
-_EMPTY: tuple[Any, ...] = ("", [], {}, ())
 
 
 def rest(fields: Mapping[str, Any], taken: Iterable[str]) -> dict[str, Any]:
@@ -35,15 +26,15 @@ def rest(fields: Mapping[str, Any], taken: Iterable[str]) -> dict[str, Any]:
 
 _PLAIN: dict[Shape, tuple[type, ...]] = {
     Shape.TEXT: (str,),
-    Shape.NUMBER: (int, float),
     Shape.FLAG: (bool,),
 }
 
 
 def _own(name: str, value: Any) -> str:
     shape = KEYS.get(name)
-    fits = shape is None or type(value) in _PLAIN.get(shape, ())
-    return name if fits else f"exported_{name}"
+    if shape is None or shape is Shape.NUMBER:  # `shapes.fitted` says of what is no number
+        return name
+    return name if type(value) in _PLAIN.get(shape, ()) else f"exported_{name}"
 
 
 def key(fields: Mapping[str, Any], name: str) -> str:
@@ -108,16 +99,6 @@ def attempt(make: Callable[[], Record]) -> Record | Rejection:
         return Rejection(reason=Reason.MISSING_FIELD, detail=f"no field {missing}")
     except (TypeError, ValueError, AttributeError) as error:
         return Rejection(reason=Reason.BAD_SHAPE, detail=type(error).__name__)
-
-
-def dated(read: Callable[[], Instant], written: str) -> tuple[Instant | None, dict[str, Any]]:
-    """The moment; or none, and its text and a flag for the metadata, where it can't be read."""
-    try:
-        return read(), {}
-    except BadValue as bad:
-        if bad.reason is not Reason.BAD_TIME:
-            raise
-    return None, {"written_at": written, "flags": [timestamps.UNREAD]}
 
 
 def in_conversation(*identity: str) -> tuple[Related, ...]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import partial
 from pathlib import PurePosixPath
 
 import msgspec
 
 from pipeline import chats, day_periods, prose_dates, timestamps
+from pipeline.fields import kept
 from schemas.errors import BadValue
 from schemas.files import Member
 from schemas.reasons import Reason
@@ -29,12 +31,11 @@ def record(source: str, service: str, item: RawRecord, member: Member) -> Record
     day = value["day"].strip(_RULES)
     conversation = _conversation(item.around["heading"], member.path)
     written = f"{day} {value['clock']}".strip()
-    time, unread = chats.dated(lambda: _moment(day, value["clock"], written), written)
+    time = timestamps.or_unread(written, partial(_moment, day, value["clock"]))
     metadata = {
         "sender": chats.person(name or None),
         "conversation": conversation,
         "conversation_title": conversation,
-        **unread,
     }
     return Record(
         data_type=DataType.ACTIVITY,
@@ -43,7 +44,7 @@ def record(source: str, service: str, item: RawRecord, member: Member) -> Record
         identity=(service, conversation, day, value["clock"], name, value["text"]),
         time=time,
         content=_unquoted(value["text"]) or None,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline import chats, timestamps
-from pipeline.fields import optional_text
+from pipeline.fields import kept, optional_text
 from schemas.errors import BadValue
 from schemas.files import Member
 from schemas.reasons import Reason
@@ -45,7 +45,7 @@ def message(source: str, fields: Mapping[str, Any], member: Member) -> Record:
         identity=(SERVICE, number),
         time=timestamps.or_unread(fields.get("Timestamp")),
         content=optional_text(fields, "Contents") or None,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
         related=chats.in_conversation(SERVICE, channel) if channel else (),
         mutable=True,
     )

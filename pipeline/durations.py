@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
 
+from pipeline.fields import unusable
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 
@@ -18,6 +21,8 @@ _UNITS = re.compile(
 )
 _CLOCK = re.compile(r"(?P<h>\d{1,6}):(?P<m>[0-5]\d):(?P<s>[0-5]\d(?:\.\d+)?)", re.ASCII)
 _PLAIN = re.compile(r"(?P<s>\d{1,9}(?:\.\d+)?)", re.ASCII)
+#: In seconds: 300 years, so that no end of what began in our range is past what a time can be.
+_LONGEST = 1e10
 _SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
@@ -38,8 +43,23 @@ def spoken(text: str) -> float:
     return _total(found)
 
 
+def told(
+    read: Callable[[str], float], written: str | None, name: str, odd: dict[str, Any]
+) -> float | None:
+    """The length that `read` gives, for a record, which is kept without: then what is written goes
+    into `odd`, flagged."""
+    try:
+        return read(written) if written else None
+    except BadValue:
+        unusable(written, name, odd)
+        return None
+
+
 def _total(found: re.Match[str] | None) -> float:
     parts = {k: float(v) for k, v in found.groupdict().items() if v} if found else {}
     if not parts:
         raise BadValue(Reason.BAD_NUMBER, "the duration is not understood")
-    return sum(_SECONDS[unit] * value for unit, value in parts.items())
+    total = sum(_SECONDS[unit] * value for unit, value in parts.items())
+    if total > _LONGEST:
+        raise BadValue(Reason.BAD_NUMBER, "the duration is longer than any")
+    return total

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from schemas.errors import BadValue
 from schemas.reasons import Reason
+from schemas.vocabulary import KEYS
 
 
 def text(fields: Mapping[str, Any], name: str) -> str:
@@ -46,17 +49,121 @@ def optional_flag(fields: Mapping[str, Any], name: str) -> bool | None:
     raise BadValue(Reason.BAD_SHAPE, f"{name!r} is neither true nor false")
 
 
-def optional_number(fields: Mapping[str, Any], name: str) -> float | None:
-    """A finite number, or None where it is missing or null. Raises `BadValue(BAD_SHAPE)`.
+#: Flag: what stands in the place of a number is none, or none that can be kept; its text stays.
+UNUSABLE = "number_unusable"
 
-    Numbers that readers kept as text, for being too long, are none.
-    """
-    value = fields.get(name)
-    if value is None:
+#: Nothing that is counted or measured comes near it, and no factor of a unit makes it infinite.
+_MOST = 1e100
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,6})?", re.ASCII | re.IGNORECASE)
+_COMMA = re.compile(r"([+-]?\d+),(\d+)", re.ASCII)
+_LONGEST_NUMBER = 400
+#: The decimal point of Arabic, the minus of typography, and full-width forms.
+_SIGNS = {"\u066b": ".", "\u2212": "-", "\uff0b": "+", "\uff0c": ",", "\uff0d": "-", "\uff0e": "."}
+
+
+def _spelled(value: Any, *, comma: bool = False) -> str | None:
+    """A number as ASCII spells it, from a number or its text; None for all else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    if type(value) is int or type(value) is float:
-        return float(value)
-    raise BadValue(Reason.BAD_SHAPE, f"{name!r} is not a number")
+    if isinstance(value, int) and value.bit_length() >= _LONGEST_NUMBER:
+        return None
+    plain = str(value).strip()
+    if len(plain) > _LONGEST_NUMBER:
+        return None
+    plain = in_ascii(plain)
+    if comma and (found := _COMMA.fullmatch(plain)):
+        plain = f"{found[1]}.{found[2]}"
+    return plain if _NUMBER.fullmatch(plain) else None
+
+
+def in_ascii(text: str) -> str:
+    """A number's text with digits of any script, and the signs beside them, as ASCII has them."""
+    return text if text.isascii() else "".join(map(_of_ascii, text))
+
+
+def _of_ascii(sign: str) -> str:
+    digit = unicodedata.decimal(sign, None)
+    return _SIGNS.get(sign, sign) if digit is None else str(digit)
+
+
+def finite(value: Any, *, comma: bool = False) -> float | None:
+    """The number that a value is, or its text spells; None for all else.
+
+    Python's `float` takes more and says nothing: so this decides. Digits of any script count, and
+    an Arabic decimal point. NaN, infinity, what is beyond 10 to the 100th, true and false,
+    underscores, and groups of digits, which differ by locale, make no number. With `comma` a comma
+    is the decimal point: where the writer is known to make no groups.
+    """
+    if type(value) is str and len(value) <= _LONGEST_NUMBER and _NUMBER.fullmatch(value):
+        found = float(value)
+    elif type(value) is float:
+        found = value
+    elif type(value) is int and value.bit_length() < _LONGEST_NUMBER:
+        found = float(value)
+    else:
+        spelled = _spelled(value, comma=comma)
+        if spelled is None:
+            return None
+        found = float(spelled)
+    return found if -_MOST < found < _MOST else None
+
+
+def exact(value: Any, *, comma: bool = False) -> Decimal | None:
+    """As `finite`, to the last digit: for money."""
+    spelled = None if finite(value, comma=comma) is None else _spelled(value, comma=comma)
+    return None if spelled is None else Decimal(spelled)
+
+
+def number(written: Any, name: str, *, comma: bool = False) -> float | None:
+    """A number as `finite` reads it; None where nothing stands. Raises `BadValue(BAD_NUMBER)`.
+
+    For what is nothing without it: a coordinate, a measured value. All else takes `measure`.
+    """
+    if written is None or written == "":
+        return None
+    found = finite(written, comma=comma)
+    if found is None:
+        raise BadValue(Reason.BAD_NUMBER, f"{name!r} is not a finite number")
+    return found
+
+
+def measure(written: Any, name: str, odd: dict[str, Any], *, comma: bool = False) -> float | None:
+    """As `number`, for what is kept without it: what is none goes into `odd`, flagged."""
+    found = finite(written, comma=comma)
+    if found is None:
+        unusable(written, name, odd)
+    return found
+
+
+def whole(written: Any, name: str, odd: dict[str, Any]) -> int | None:
+    """As `measure`, of a count, which has no fraction and is not below nought."""
+    found = finite(written)
+    if found is None or found < 0 or found % 1:
+        unusable(written, name, odd)
+        return None
+    return int(found)
+
+
+def unusable(written: Any, name: str, odd: dict[str, Any], flag: str = UNUSABLE) -> None:
+    """Note in `odd` what stands in the place of a number and is none, with a flag; unless nothing
+    does."""
+    if written is None or written == "":
+        return
+    odd[f"exported_{name}" if name in KEYS else name] = written
+    odd["flags"] = sorted({*odd.get("flags", ()), flag})
+
+
+def joined(metadata: dict[str, Any], odd: Mapping[str, Any]) -> dict[str, Any]:
+    """A record's metadata with what `measure` noted, and the flags of both."""
+    if not odd:
+        return metadata
+    flags = sorted({*(metadata.get("flags") or ()), *odd.get("flags", ())})
+    return {**metadata, **odd, "flags": flags}
+
+
+def kept(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that say something: not None, not empty, not False."""
+    return {n: v for n, v in values.items() if v or (v == 0 and v is not False)}
 
 
 class StableNames(dict[str, str]):

@@ -6,13 +6,14 @@ james-langridge/garmin-export-parser, garmin-grafana#278 for the units.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, timedelta
 from typing import Any
 
 import msgspec
 
 from pipeline import timestamps
+from pipeline.fields import measure
 from pipeline.timestamps import Unit
 from schemas.records import Instant, Metric
 
@@ -48,9 +49,12 @@ def _read(written: Any, unit: Unit) -> Instant | None:
     return timestamps.epoch_or_unread(written, unit)
 
 
-def number(value: Any) -> float | None:
-    """A number that was measured; None where there is none."""
-    return float(value) if type(value) in (int, float) else None
+def measures(
+    fields: Mapping[str, Any], names: Iterable[str], odd: dict[str, Any]
+) -> dict[str, float]:
+    """The fields in `names` that hold a number; what else stands in one is flagged in `odd`."""
+    found = {name: measure(fields.get(name), name, odd) for name in names}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def measured(
@@ -62,9 +66,9 @@ def measured(
 ) -> Iterator[Metric]:
     """Each of the fields in `names` that holds a number, under the name and in the unit there. A
     heart that never beats was not measured."""
-    for name, (ours, unit) in names.items():
-        value = number(fields.get(name))
-        if value or (value == 0 and unit != "bpm"):
+    for name, value in measures(fields, names, {}).items():
+        ours, unit = names[name]
+        if value or unit != "bpm":
             yield Metric(
                 source=source,
                 identity=(*identity, str(fields[name])),

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline import places, timestamps, tracks
+from pipeline.fields import joined
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.records import DataType, Instant, Outcome, Point, Record, Rejection
@@ -105,31 +106,31 @@ def _time(written: Any) -> Instant:
     return timestamps.epoch(written, "ms" if large else "s")
 
 
-def _place(where: Any) -> tuple[float, float, float | None]:
-    """Latitude, longitude and altitude of a position, which has the longitude first."""
+def _degrees(where: Any) -> tuple[float, float]:
+    """Latitude and longitude of a position, which has the longitude first; texts are numbers too
+    (Freika/dawarich). Raises `BadValue`."""
     if not isinstance(where, list) or len(where) < 2:
         raise BadValue(Reason.BAD_SHAPE, "a position that is no pair of numbers")
-    north, east = _degrees(where[1]), _degrees(where[0])
-    up = _degrees(where[2]) if len(where) > 2 else None
-    return *places.wgs84(north, east), None if up is None else float(up)
+    return tracks.position(where[1], where[0])
 
 
-def _degrees(value: Any) -> Any:
-    """A number, or the text of one, which some write (Freika/dawarich)."""
-    return tracks.number(value, "coordinates") if isinstance(value, str) else value
+def _altitude(where: Any, odd: dict[str, Any]) -> float | None:
+    up = where[2] if isinstance(where, list) and len(where) > 2 else None
+    return tracks.measure(up, "altitude_of_coordinates", odd)
 
 
 def position(
     feature: Mapping[str, Any], source: str, where: Any, written: Any, named: str, *whose: str
 ) -> Point:
     """A feature that was somewhere at a time, which stood under `named`."""
-    latitude, longitude, altitude = _place(where)
-    time = _time(written)
+    latitude, longitude = _degrees(where)
+    time, odd = _time(written), dict[str, Any]()
+    altitude = _altitude(where, odd)
     said: dict[str, Any] = dict(feature.get("properties") or {})
     said.pop(named, None)
-    accuracy = _taken(said, _ACCURACIES, 0.0)
+    accuracy = _taken(said, _ACCURACIES, 0.0, odd)
     if altitude is None:
-        altitude = _taken(said, _ALTITUDES, -math.inf)
+        altitude = _taken(said, _ALTITUDES, -math.inf, odd)
     if isinstance(said.get("flags"), list | str):  # ours has another meaning
         said["flags_of_maker"] = said.pop("flags")
     for name, value in _foreign(feature):
@@ -142,7 +143,7 @@ def position(
         longitude=longitude,
         altitude_m=altitude,
         accuracy_m=accuracy,
-        metadata=said,
+        metadata=joined(said, odd),
     )
 
 
@@ -152,13 +153,15 @@ def _foreign(feature: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     return ((name, value) for name, value in feature.items() if name not in known)
 
 
-def _taken(said: dict[str, Any], names: tuple[str, ...], least: float) -> float | None:
+def _taken(
+    said: dict[str, Any], names: tuple[str, ...], least: float, odd: dict[str, Any]
+) -> float | None:
     """The first of some properties that is a number from `least` on, taken out of them."""
     for name in names:
-        value = said.get(name)
-        number = type(value) is int or type(value) is float
-        if number and value is not None and math.isfinite(value) and value >= least:
-            return float(said.pop(name))
+        value = tracks.measure(said.get(name), name, odd)
+        if value is not None and value >= least:
+            said.pop(name)
+            return value
     return None
 
 
@@ -172,13 +175,15 @@ def _record(
     undated: bool = False,
 ) -> Record:
     """A place, or with `times` a way; with `scalar` what has one time as a whole."""
-    latitude, longitude, altitude = _place(where)
+    odd: dict[str, Any] = {}
+    degrees = places.told(lambda: _degrees(where), where, "place", odd)
+    altitude = _altitude(where, odd)
     said = feature.get("properties") or {}
     name = next((v for k in ("name", "title") if isinstance(v := said.get(k), str) and v), None)
     moments = [moment for written in times if (moment := _known(written)) is not None]
     start, end = tracks.extremes(moments)
     first = moments[0].text if moments else ""
-    place = {"name": name, "latitude": latitude, "longitude": longitude}
+    place = {"name": name, **degrees}
     geometry = feature["geometry"]
     lasting = tracks.lasting(start, end)
     flags = lasting.pop("flags", []) + ([tracks.UNDATED] if undated else [])
@@ -189,18 +194,21 @@ def _record(
         data_type=DataType.LOCATION,
         source=source,
         record_type=RecordType.TRIP if times else RecordType.PLACE,
-        identity=(name or "", *map(str, where), first),
+        identity=(name or "", *map(str, where if isinstance(where, list) else [where]), first),
         time=start if times or scalar is None else timestamps.or_unread(scalar, _time),
         title=name,
-        metadata={
-            "place": {key: value for key, value in place.items() if value is not None},
-            "shape": geometry["type"],
-            **({} if altitude is None else {"altitude_m": altitude}),
-            **lasting,
-            **({} if times or geometry["type"] == "Point" else {"geometry": geometry}),
-            **({"details": details} if details else {}),
-            **({"flags": flags} if flags else {}),
-        },
+        metadata=joined(
+            {
+                "place": {key: value for key, value in place.items() if value is not None},
+                "shape": geometry["type"],
+                **({} if altitude is None else {"altitude_m": altitude}),
+                **lasting,
+                **({} if times or geometry["type"] == "Point" else {"geometry": geometry}),
+                **({"details": details} if details else {}),
+                **({"flags": flags} if flags else {}),
+            },
+            odd,
+        ),
     )
 
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import timestamps
+from pipeline import places, timestamps
+from pipeline.fields import measure
 from pipeline.photo_names import Sidecars
 from pipeline.ports import Neighbour, Neighbours
 from schemas.errors import BadValue
@@ -38,18 +39,18 @@ def moment(value: Any) -> Instant | None:
     return timestamps.epoch_or_unread(value["timestamp"], "s")
 
 
-def position(value: Any) -> dict[str, float]:
-    """`geoData`; all zeros mean that there is none."""
+def position(value: Any, name: str, odd: dict[str, Any]) -> dict[str, float]:
+    """`geoData`; all zeros mean that there is none. What can't be used goes into `odd`, flagged."""
     found = value if isinstance(value, dict) else {}
     north, east = found.get("latitude"), found.get("longitude")
-    if not isinstance(north, int | float) or not isinstance(east, int | float):
+    if not (north or east):
         return {}
-    if not (north or east) or abs(north) > 90 or abs(east) > 180:
+    written = {"latitude": north, "longitude": east}
+    said = places.told(lambda: places.pair(north, east), written, name, odd)
+    if not any(said.values()):
         return {}
-    said = {"latitude": float(north), "longitude": float(east)}
-    if altitude := found.get("altitude"):
-        said["altitude_m"] = float(altitude)
-    return said
+    altitude = measure(found.get("altitude"), f"{name}_altitude", odd)
+    return said | ({"altitude_m": altitude} if altitude else {})
 
 
 def identity(fields: dict[str, Any], title: str, url: str) -> tuple[str, ...]:
@@ -58,9 +59,10 @@ def identity(fields: dict[str, Any], title: str, url: str) -> tuple[str, ...]:
     return ("url", url) if url else ("title", title, taken.text if taken else "")
 
 
-def where(fields: dict[str, Any]) -> dict[str, float]:
+def where(fields: dict[str, Any], odd: dict[str, Any]) -> dict[str, float]:
     """Where Google says that it was taken; else what it read in the picture itself."""
-    return position(fields.get("geoData")) or position(fields.get("geoDataExif"))
+    said = position(fields.get("geoData"), "geo_data", odd)
+    return said or position(fields.get("geoDataExif"), "geo_data_exif", odd)
 
 
 def people(fields: dict[str, Any]) -> list[dict[str, str]]:
@@ -125,7 +127,7 @@ def of_medium(record: Record, member: Member, neighbours: Neighbours) -> Additio
     noted = folder.noted[match.sidecar]
     said = _said(noted)
     if "latitude" not in record.metadata:
-        said |= where(noted)
+        said |= where(noted, {})  # what can't be used is told by the sidecar
     return Addition(metadata=said, related=(*_item_of(noted), *in_album))
 
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline import places, takeout
+from pipeline import places
+from pipeline.fields import kept
 from schemas.errors import BadValue
 
 _AT = re.compile(r"/(?:@|search/)(-?\d{1,2}(?:\.\d+)?),\s*\+?(-?\d{1,3}(?:\.\d+)?)(?![\d.])")
@@ -15,13 +16,10 @@ _MAPS = re.compile(
 )
 
 
-def position(latitude: Any, longitude: Any) -> dict[str, float]:
+def position(latitude: Any, longitude: Any) -> dict[str, Any]:
     """Degrees under the vocabulary's names; nothing for 0, 0, which Maps writes for "none"."""
-    try:
-        north, east = places.wgs84(float(latitude), float(longitude))
-    except (BadValue, TypeError, ValueError):
-        return {}
-    return {"latitude": north, "longitude": east} if north or east else {}
+    found = places.given(latitude, longitude)
+    return found if any(found.values()) else {}
 
 
 def of_feature(feature: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,7 +32,7 @@ def of_feature(feature: Mapping[str, Any]) -> dict[str, Any]:
         "address": _of(location, "Address", "address"),
         **position(coordinates[1], coordinates[0]),
     }
-    return takeout.kept(found)
+    return kept(found)
 
 
 def country_of(feature: Mapping[str, Any]) -> str | None:
@@ -48,10 +46,14 @@ def url_of(feature: Mapping[str, Any]) -> str | None:
     return _of(feature["properties"], "Google Maps URL", "google_maps_url")
 
 
-def in_url(url: str) -> dict[str, float]:
+def in_url(url: str) -> dict[str, Any]:
     """The coordinates that a link to Maps carries: `/@52.5,13.4,` or `/search/52.5,13.4`."""
     found = _AT.search(url)
-    return position(found[1], found[2]) if found else {}
+    try:
+        north, east = places.pair(found[1], found[2]) if found else (None, None)
+    except BadValue:
+        return {}
+    return position(north, east)
 
 
 def is_maps(url: str) -> bool:

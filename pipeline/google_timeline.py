@@ -6,15 +6,14 @@ or `"geo:50.05,14.34"`; iOS writes every number as text (reference 2.5).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
 import msgspec
 
-from pipeline import places, rows, takeout, timestamps
-from pipeline.fields import optional_text
+from pipeline import places, rows, timestamps
+from pipeline.fields import joined, kept, measure, number, optional_text, whole
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.records import DataType, Instant, Outcome, Point, Record, Rejection
@@ -28,25 +27,9 @@ def degrees(written: Any) -> tuple[float, float]:
     return places.degrees(written)
 
 
-def e7(fields: Mapping[str, Any], north: str, east: str) -> dict[str, float]:
-    """The position of an object with E7 coordinates; nothing where it has none."""
-    if fields.get(north) is None or fields.get(east) is None:
-        return {}
-    latitude, longitude = places.wgs84(places.e7(fields[north]), places.e7(fields[east]))
-    return {"latitude": latitude, "longitude": longitude}
-
-
-def number(value: Any) -> float | None:
-    """A number, or its text; None where there is none. Raises `BadValue(BAD_NUMBER)`."""
-    if value is None or value == "":
-        return None
-    try:
-        found = float(value)
-    except (TypeError, ValueError, OverflowError):
-        found = math.nan
-    if not math.isfinite(found):
-        raise BadValue(Reason.BAD_NUMBER, "a measure is not a number")
-    return found
+def e7(fields: Mapping[str, Any], north: str, east: str) -> tuple[float, float]:
+    """The position of an object with E7 coordinates. Raises `BadValue`, as `places.wgs84` does."""
+    return places.wgs84(places.e7(fields[north]), places.e7(fields[east]))
 
 
 def sound(make: Callable[[Any], Point], given: Iterable[Any]) -> Iterator[Point | Rejection]:
@@ -84,35 +67,40 @@ def _visit(visit: Mapping[str, Any], start: Instant, times: dict[str, Any], sour
     """A stay. What kind of place it is is guessed anew for each export, so that isn't identity."""
     best = visit["topCandidate"]
     place_id = optional_text(best, "placeId") or optional_text(best, "placeID") or ""
-    where = _located(best.get("placeLocation"))
+    odd: dict[str, Any] = {}
+    where = located(best.get("placeLocation"), "place", odd)
     level = str(visit.get("hierarchyLevel") or "0")
-    place = takeout.kept({"id": place_id, **where}) or {"name": str(best.get("semanticType"))}
+    place = kept({"id": place_id, **where}) or {"name": str(best.get("semanticType") or "UNKNOWN")}
     return Record(
         data_type=DataType.LOCATION,
         source=source,
         record_type=RecordType.PLACE_VISIT,
         identity=(start.text, place_id, level, *rows.apart(start.text, visit)),
         time=start,
-        metadata=takeout.kept(
-            {
-                "place": place,
-                **times,
-                "semantic_type": best.get("semanticType"),
-                "probability": number(visit.get("probability")),
-                "candidate_probability": number(best.get("probability")),
-                "hierarchy_level": int(level),
-            }
+        metadata=joined(
+            kept(
+                {
+                    "place": place,
+                    **times,
+                    "semantic_type": best.get("semanticType"),
+                    "probability": measure(visit.get("probability"), "probability", odd),
+                    "candidate_probability": _likely(best, "candidate_probability", odd),
+                    "hierarchy_level": whole(level, "hierarchy_level", odd),
+                }
+            ),
+            odd,
         ),
     )
 
 
-def _located(value: Any) -> dict[str, float]:
+def _likely(candidate: Mapping[str, Any], name: str, odd: dict[str, Any]) -> float | None:
+    return measure(candidate.get("probability"), name, odd)
+
+
+def located(value: Any, name: str, odd: dict[str, Any]) -> dict[str, float]:
     """The position of a text, or of `{latLng: text}`; nothing where there is none."""
     written = value.get("latLng") if isinstance(value, dict) else value
-    if not written:
-        return {}
-    latitude, longitude = degrees(written)
-    return {"latitude": latitude, "longitude": longitude}
+    return places.told(lambda: degrees(written), written, name, odd) if written else {}
 
 
 def _trip(
@@ -121,6 +109,7 @@ def _trip(
     """A way from place to place; by what is guessed anew for each export."""
     best = activity.get("topCandidate") or {}
     kind = str(best.get("type") or "unknown")
+    odd: dict[str, Any] = {}
     return Record(
         data_type=DataType.LOCATION,
         source=source,
@@ -128,17 +117,20 @@ def _trip(
         identity=(start.text, *rows.apart(start.text, activity)),
         time=start,
         title=kind.replace("_", " ").lower(),
-        metadata=takeout.kept(
-            {
-                "from_place": _located(activity.get("start")),
-                "to_place": _located(activity.get("end")),
-                **times,
-                "distance_m": number(activity.get("distanceMeters")),
-                "activity_type": kind,
-                "probability": number(best.get("probability")),
-                "trip_probability": number(activity.get("probability")),
-                "parking": activity.get("parking"),
-            }
+        metadata=joined(
+            kept(
+                {
+                    "from_place": located(activity.get("start"), "from_place", odd),
+                    "to_place": located(activity.get("end"), "to_place", odd),
+                    **times,
+                    "distance_m": measure(activity.get("distanceMeters"), "distance_meters", odd),
+                    "activity_type": kind,
+                    "probability": _likely(best, "probability", odd),
+                    "trip_probability": _likely(activity, "trip_probability", odd),
+                    "parking": activity.get("parking"),
+                }
+            ),
+            odd,
         ),
     )
 
@@ -154,7 +146,7 @@ def _memory(
         identity=("memory", start.text, *rows.apart(start.text, memory)),
         time=start,
         title="journey",
-        metadata=takeout.kept({**times, "memory": dict(memory)}),
+        metadata=kept({**times, "memory": dict(memory)}),
     )
 
 
@@ -176,7 +168,7 @@ def _path_point(value: Mapping[str, Any], start: Instant, source: str) -> Point:
 
 
 def _after(start: Instant, minutes: Any) -> Instant:
-    length = number(minutes)
+    length = number(minutes, "durationMinutesOffsetFromStartTime")
     if length is None or start.at is None or not 0 <= length < 1_000_000:
         raise BadValue(Reason.BAD_TIME, "a point's minutes are none")
     later = start.at + timedelta(minutes=length)

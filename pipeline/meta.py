@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline import chats, timestamps
+from pipeline import places, timestamps
+from pipeline.fields import kept
 from schemas.records import Instant
 
 #: Seen in place of a photo's time: the year 0.
 _NEVER = -62169958800
 
 
-def moment(value: Any) -> Instant | None:
-    """The moment of Unix seconds; None where it is missing, 0 or the year 0."""
-    return None if value in (None, 0, _NEVER) else timestamps.epoch_or_unread(value, "s")
+def moment(value: Any) -> Instant:
+    """The moment of Unix seconds; where it is missing, 0 or the year 0, it is unread."""
+    never = value in (0, _NEVER) and not isinstance(value, bool)
+    return timestamps.unread(str(value)) if never else timestamps.epoch_or_unread(value, "s")
 
 
 def inner(value: Any, name: str) -> Any:
@@ -30,6 +32,11 @@ def inner(value: Any, name: str) -> Any:
         if isinstance(found, str | int | float) and not isinstance(found, bool):
             return found
     return None
+
+
+def _first(value: Any, name: str) -> Any:
+    """The first value under a name, however deep, of whatever kind."""
+    return next(_values(value, name), None)
 
 
 def _values(value: Any, name: str) -> Iterator[Any]:
@@ -52,12 +59,12 @@ def shown(value: Any) -> str:
 def medium(value: Mapping[str, Any]) -> dict[str, Any]:
     """A photo, video or sound as a file: its name, where it lies in the export, what is said."""
     uri = str(value.get("uri") or value.get("path") or "")
-    said = chats.kept(
+    said = kept(
         {
             "title": value.get("title"),
             "description": value.get("description"),
             "created": value.get("creation_timestamp"),
-            "taken": inner(value.get("media_metadata"), "taken_timestamp"),
+            "taken": _first(value.get("media_metadata"), "taken_timestamp"),
         }
     )
     place = "url" if uri.startswith(("http://", "https://")) else "path"
@@ -68,7 +75,7 @@ def position(media: list[Mapping[str, Any]]) -> dict[str, Any] | None:
     """Where the first photo that knows it was taken."""
     for one in media:
         found = one.get("media_metadata") or {}
-        latitude, longitude = inner(found, "latitude"), inner(found, "longitude")
+        latitude, longitude = _first(found, "latitude"), _first(found, "longitude")
         if latitude is not None and longitude is not None and (latitude or longitude):
-            return {"latitude": float(latitude), "longitude": float(longitude)}
+            return places.given(latitude, longitude)
     return None

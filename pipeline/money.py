@@ -7,8 +7,15 @@ from typing import Any
 
 from babel.core import get_global
 
-_NUMBER = re.compile(r"[-+\u2212]?\s*\d[\d.,'\u2019\s]*")
+from pipeline.fields import in_ascii
+
+_NUMBER = re.compile(r"[-+\u2212]?\s*\d[\d.,'\u2019\u066c\s]*")
 _LONGEST = 200
+#: A decimal as the lake keeps it; and groups of digits, of two in India.
+_PLAIN = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
+_GROUPED = re.compile(r"-?\d{1,3}(?:[.,]\d{2,3})*[.,]\d{3}", re.ASCII)
+#: Flag of a record whose amount is in words, or can be read in two ways.
+UNREADABLE = "amount_unreadable"
 _CODE = re.compile(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])")
 #: Signs that only one currency uses; `$`, `¥` and `kr` are several currencies'.
 _SIGNS = {
@@ -27,7 +34,7 @@ _SIGNS = {
 }
 #: As `$` but with a letter before it, so looked for first.
 _BY_LENGTH = sorted(_SIGNS, key=len, reverse=True)
-_SPACES = re.compile(r"[\s\u00a0\u202f'\u2019]")
+_SPACES = re.compile(r"[\s\u00a0\u202f'\u2019\u066c]")
 
 
 def amount(text: str, currency: str | None = None) -> dict[str, Any]:
@@ -36,12 +43,28 @@ def amount(text: str, currency: str | None = None) -> dict[str, Any]:
     `value` is None where the number can be read in two ways or not at all, `currency` where the
     text has none that is sure.
     """
-    found = _NUMBER.search(text) if len(text) <= _LONGEST else None
+    plain = in_ascii(text)
+    found = _NUMBER.search(plain) if len(plain) <= _LONGEST else None
     sure = currency or _currency(text)
     value = _decimal(found[0], sure) if found else None
-    if value and not value.startswith("-") and _negative(text, found[0] if found else ""):
+    if value and not value.startswith("-") and _negative(plain, found[0] if found else ""):
         value = f"-{value}"
     return {"value": value, "currency": sure, "text": text}
+
+
+def settled(metadata: dict[str, Any]) -> dict[str, Any]:
+    """A record's metadata whose amount is a decimal, or none under a flag; the same object if all
+    is well. What is written stays in the amount's `text`."""
+    found = metadata.get("amount")
+    if not isinstance(found, dict):
+        return metadata
+    value, text = found.get("value"), found.get("text")
+    if isinstance(value, str) and _PLAIN.fullmatch(value):
+        return metadata
+    if value is None and not text:
+        return metadata
+    flags = sorted({*metadata.get("flags", ()), UNREADABLE})
+    return {**metadata, "amount": {**found, "value": None}, "flags": flags}
 
 
 def _currency(text: str) -> str | None:
@@ -66,7 +89,7 @@ def _decimal(number: str, currency: str | None) -> str | None:
     if several:
         return f"{re.sub('[.,]', '', whole)}.{decimals}" if marks.count(last) == 1 else None
     if len(marks) > 1:
-        return digits.replace(last, "")
+        return digits.replace(last, "") if _GROUPED.fullmatch(digits) else None
     if len(decimals) != 3:
         return f"{whole}.{decimals}"
     places = _places(currency)

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Protocol, TypeAlias
 
 import msgspec
 
-from pipeline import defects, language, mojibake, places, text, timestamps, zones
+from pipeline import defects, language, mojibake, money, places, text, timestamps, zones
 from pipeline.format import Beside, Format
 from pipeline.ports import Neighbours
 from pipeline.screen import broken_rule
@@ -213,7 +213,7 @@ def _by_rule(outcome: Record | Point | Metric) -> Outcome:
 
 def _placed(record: Record) -> Record:
     """A record whose shared names have their shapes, and whose places are such."""
-    settled = places.settled(fitted(record.metadata))
+    settled = money.settled(places.settled(fitted(record.metadata)))
     if settled is record.metadata:
         return record
     return msgspec.structs.replace(record, metadata=settled)
@@ -300,7 +300,7 @@ def _zone_there(outcome: Outcome) -> tzinfo | None:
     said = outcome.metadata
     place = next((p for n in ("from_place", "place") if (p := said.get(n))), said)
     try:
-        return zones.at(*places.wgs84(place["latitude"], place["longitude"]))
+        return zones.at(*places.pair(place["latitude"], place["longitude"]))
     except (BadValue, LookupError, TypeError):
         return None
 

@@ -389,7 +389,7 @@ class _Sheet(_Parser):
     def _shown(self, value: str) -> str:
         kind, style = self._cell.get("t", "n"), self._cell.get("s", "0")
         if kind == "s":
-            number = int(value) if value.strip().isdecimal() else -1
+            number = int(value) if len(value) < 12 and value.strip().isdecimal() else -1
             return self._shared[number] if 0 <= number < len(self._shared) else ""
         if kind == "b":
             return "TRUE" if value == "1" else "FALSE"

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline import places, timestamps
-from pipeline.fields import optional_number, optional_text
+from pipeline.fields import joined, measure, optional_text
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.records import DataType, Instant, Outcome, Point, Record, Rejection
@@ -49,17 +49,18 @@ def meaning(fields: Mapping[str, Any], source: str, received: str, text: str) ->
 
 def point(fields: Mapping[str, Any], source: str) -> Point:
     """A position of a device."""
-    latitude, longitude = places.wgs84(fields["lat"], fields["lon"])
+    latitude, longitude = places.pair(fields["lat"], fields["lon"])
     time = timestamps.epoch(fields["tst"], "s")
+    odd: dict[str, Any] = {}
     return Point(
         source=source,
         identity=(time.text, str(fields["lat"]), str(fields["lon"]), _who(fields)),
         time=time,
         latitude=latitude,
         longitude=longitude,
-        altitude_m=optional_number(fields, "alt"),
-        accuracy_m=optional_number(fields, "acc"),
-        metadata=_rest(fields, _TAKEN),
+        altitude_m=measure(fields.get("alt"), "alt", odd),
+        accuracy_m=measure(fields.get("acc"), "acc", odd),
+        metadata=joined(_rest(fields, _TAKEN), odd),
     )
 
 
@@ -75,9 +76,7 @@ def _placed(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The region by its name, and where."""
     name = optional_text(fields, "desc")
     place: dict[str, Any] = {"name": name} if name else {}
-    if fields.get("lat") is not None and fields.get("lon") is not None:
-        latitude, longitude = places.wgs84(fields["lat"], fields["lon"])
-        place |= {"latitude": latitude, "longitude": longitude}
+    place |= places.given(fields.get("lat"), fields.get("lon"))
     return {"place": place} if place else {}
 
 

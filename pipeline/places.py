@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from pipeline import fields
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.vocabulary import KEYS, Shape
@@ -25,24 +26,46 @@ def e7(value: int | str) -> float:
     """
     if type(value) is int and value.bit_length() < 64:
         return value / 1e7
-    try:
-        degrees = _number(value) / 1e7
-    except (TypeError, ValueError, OverflowError):
-        degrees = math.nan
-    if not math.isfinite(degrees):
+    found = fields.finite(value)
+    if found is None:
         raise BadValue(Reason.BAD_NUMBER, "the E7 coordinate is not a number")
-    return degrees
+    return found / 1e7
 
 
-def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise TypeError
-    if isinstance(value, str) and "_" in value:  # which Python takes for digits' grouping
-        raise ValueError
-    return float(value)
+def pair(north: Any, east: Any) -> tuple[float, float]:
+    """As `wgs84`, of numbers or their texts. Raises `BadValue`, MISSING_FIELD for half a pair."""
+    latitude, longitude = fields.number(north, "latitude"), fields.number(east, "longitude")
+    if latitude is None or longitude is None:
+        raise BadValue(Reason.MISSING_FIELD, "no latitude or no longitude")
+    return wgs84(latitude, longitude)
 
 
-def wgs84(latitude: float, longitude: float) -> tuple[float, float]:
+def given(north: Any, east: Any) -> dict[str, Any]:
+    """A record's coordinates, as numbers where they are such, else as they are written, which is
+    for `settled` to sort; nothing where one is missing."""
+    if north is None or east is None:
+        return {}
+    latitude, longitude = fields.finite(north), fields.finite(east)
+    return {
+        "latitude": north if latitude is None else latitude,
+        "longitude": east if longitude is None else longitude,
+    }
+
+
+def told(
+    read: Callable[[], tuple[float, float]], written: Any, name: str, odd: dict[str, Any]
+) -> dict[str, float]:
+    """The position that `read` gives, for a record, which is kept without: then what is written
+    goes into `odd`, flagged `place_unusable`."""
+    try:
+        latitude, longitude = read()
+    except BadValue:
+        fields.unusable(written, name, odd, UNUSABLE)
+        return {}
+    return {"latitude": latitude, "longitude": longitude}
+
+
+def wgs84(latitude: Any, longitude: Any) -> tuple[float, float]:
     """The pair as floats, if they are degrees on Earth: -90 to 90 and -180 to 180, ends included.
 
     Raises `BadValue`: BAD_NUMBER for NaN, infinity and what is no number, BAD_PLACE outside the
@@ -66,8 +89,9 @@ def settled(metadata: dict[str, Any]) -> dict[str, Any]:
     """A record's metadata with no coordinates but such as are a place; the same object if all are.
 
     0, 0 means that none are known: nobody was in that spot of the Gulf of Guinea, and exports
-    write it for "none" (reference 1.9). Others that are off the globe, or are no numbers, go under
-    the flag `place_unusable`. What else is said of the place stays.
+    write it for "none" (reference 1.9). Others that are off the globe, or are no numbers, stand
+    apart as they are written (`exported_place`), under the flag `place_unusable`. What else is said
+    of the place stays.
     """
     if _PLACED.isdisjoint(metadata):
         return metadata
@@ -75,27 +99,37 @@ def settled(metadata: dict[str, Any]) -> dict[str, Any]:
     own = _doubt(metadata)
     if not doubts and not own:
         return metadata
-    kept = _unplaced(metadata) if own else dict(metadata)
-    for name in doubts:
-        kept[name] = _unplaced(kept[name])
+    odd: dict[str, Any] = {}
+    kept = _without_doubt(metadata, own, odd) if own else dict(metadata)
+    for name, doubt in doubts.items():
+        apart: dict[str, Any] = {}
+        kept[name] = _without_doubt(kept[name], doubt, apart)
         if not kept[name]:
             del kept[name]
-    if UNUSABLE in (own, *doubts.values()):
-        kept["flags"] = sorted({*kept.get("flags", ()), UNUSABLE})
-    return kept
+        if apart:
+            fields.unusable(_coordinates(metadata[name]), name, odd, UNUSABLE)
+    return fields.joined(kept, odd)
 
 
-def _unplaced(place: Mapping[str, Any]) -> dict[str, Any]:
+def _without_doubt(place: Mapping[str, Any], doubt: str, odd: dict[str, Any]) -> dict[str, Any]:
+    """The object without coordinates; what is none goes into `odd`."""
+    if doubt == UNUSABLE:
+        for name, value in _coordinates(place).items():
+            fields.unusable(value, name, odd, UNUSABLE)
     return {name: value for name, value in place.items() if name not in _COORDINATES}
 
 
+def _coordinates(place: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in place.items() if name in _COORDINATES}
+
+
 def _doubt(place: Any) -> str | None:
-    """What speaks against an object's coordinates: "none" of 0, 0."""
+    """What speaks against an object's coordinates: that they are "none" of 0, 0, or no place."""
     if not isinstance(place, dict) or _COORDINATES.isdisjoint(place):
         return None
     try:
-        return None if any(wgs84(place["latitude"], place["longitude"])) else "none"
-    except (BadValue, KeyError):
+        return None if any(wgs84(place.get("latitude"), place.get("longitude"))) else "none"
+    except BadValue:
         return UNUSABLE
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import fields, timestamps
 from pipeline.shapes import wrong_type
 from schemas.identity import record_key
 from schemas.reasons import Reason
@@ -60,10 +61,14 @@ def broken_rule(record: Record | Point | Metric) -> tuple[Reason, str] | None:
     if not any(record.identity):
         return Reason.MISSING_FIELD, "nothing identifies the record"
     if isinstance(record, Record):
-        if not (record.title or record.metadata or record.content or record.blob):
+        time = record.time.text if record.time and record.time.flag == timestamps.UNREAD else ""
+        if not (record.title or record.metadata or record.content or record.blob or time):
             return Reason.MISSING_FIELD, "the record holds nothing"
-    elif isinstance(record, Point) and (no_position := _no_position(record)) is not None:
-        return no_position
+    elif isinstance(record, Point):
+        if (no_position := _no_position(record)) is not None:
+            return no_position
+    elif fields.finite(record.value) is None:
+        return Reason.BAD_NUMBER, "the value is not a finite number"
     if (name := wrong_type(record)) is not None:
         return Reason.BAD_SHAPE, f"{name} is of another type"
     return None

@@ -8,6 +8,7 @@ into the file yet (a `-wal` beside it) is not read.
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import struct
 from collections.abc import Iterator
@@ -243,7 +244,9 @@ class Pages:
         if not size or len(raw) < size:
             raise Damaged("a value of no known kind, or cut off")
         if kind == 7:
-            return struct.unpack(">d", raw)[0], at + size
+            value: float = struct.unpack(">d", raw)[0]
+            # JSON has no NaN and no infinity: they come as the words.
+            return value if math.isfinite(value) else str(value), at + size
         return int.from_bytes(raw, "big", signed=True), at + size
 
     def row(self, root: int, rowid: int) -> list[Any] | None:

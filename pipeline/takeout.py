@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline import timestamps
-from pipeline.fields import optional_text
+from pipeline.fields import kept, optional_text
 from schemas.errors import BadValue
 from schemas.records import Instant
 
@@ -29,8 +29,3 @@ def moment(text: str) -> Instant:
         return timestamps.iso(text) if _ISO_DATE.match(text) else timestamps.activity_time(text)
     except BadValue:
         return timestamps.unread(text)
-
-
-def kept(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Only what says something: not None, empty or false."""
-    return {n: v for n, v in found.items() if v or (v == 0 and v is not False)}

@@ -44,6 +44,7 @@ from typing import Any, Literal, NoReturn, TypeAlias
 import msgspec
 
 from pipeline import spelled_dates
+from pipeline.fields import in_ascii
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.records import Instant, ZoneSource
@@ -79,15 +80,18 @@ def iso(text: str) -> Instant:
     Date and clock are parted by `T` or a space; the zone is `Z`, an offset, `UTC`, `GMT`, an
     offset followed by ` UTC` (as Go prints it), or missing. A date alone is its midnight. Behind
     it may stand what RFC 9557 puts there, `[Europe/Brussels]`: that zone is taken where the text
-    has no other.
+    has no other. A date may have a zone, as in XML (`2024-05-01+02:00`), and a day end at 24:00.
     Raises `BadValue(BAD_TIME)` for anything else and for dates that never were.
     """
     try:
         moment = _fromisoformat(text)
     except (ValueError, TypeError):
         moment = None  # the refusal is raised outside: this error quotes the text
-    # fromisoformat takes "1612110112345" for a date in 1612; a date that we trust has a hyphen.
-    if moment is None or text[4] != "-" or not FIRST_YEAR < moment.year < LAST_YEAR:
+    # fromisoformat takes "1612110112345" for a date in 1612, a week for its Monday, and any sign
+    # for the T, the plus of a zone among them: a date that we trust has a hyphen and a day.
+    if moment is None or text[4] != "-" or text[10:11] not in "Tt " or len(text) < 10:
+        return _rare_iso(text)
+    if not FIRST_YEAR < moment.year < LAST_YEAR:
         return _rare_iso(text)
     zone = moment.tzinfo
     if zone is UTC and text[-1] == "Z":
@@ -97,20 +101,6 @@ def iso(text: str) -> Instant:
         at = moment.replace(tzinfo=UTC) if len(text) < 13 else _fromisoformat(text + "Z")
         return Instant(at, text, None, "zone_assumed")
     return _with_offset(moment, zone.utcoffset(None) or _NO_TIME, text)
-
-
-def if_readable(
-    read: Callable[[str], Instant], written: str | None, flags: list[str]
-) -> Instant | None:
-    """The moment of a text; None, and the flag `time_unread`, where there is none.
-
-    For things that are worth keeping without a time.
-    """
-    try:
-        return read(written or "")
-    except BadValue:
-        flags.append(UNREAD)
-        return None
 
 
 def spaced(text: str) -> Instant:
@@ -130,7 +120,8 @@ def _with_offset(moment: datetime, offset: timedelta, text: str) -> Instant:
 _ISO = re.compile(
     r"(?P<year>[+-]?\d{4,9})-(?P<month>\d\d)-(?P<day>\d\d)"
     r"(?:[T ](?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?)?"
-    r" ?(?P<zone>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?(?: (?:UTC|GMT|Z))?)?",
+    r" ?(?P<zone>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?(?: (?:UTC|GMT|Z))?"
+    r"|(?P<day_zone>Z|[+-](?:0\d|1[0-4]):[0-5]\d))?",
     re.ASCII | re.IGNORECASE,
 )
 _BASIC = re.compile(
@@ -221,9 +212,15 @@ def _from_match(found: re.Match[str], text: str) -> Instant:
         int(group["day"]),
     )
     micros = int((group.get("fraction") or "0")[:6].ljust(6, "0"))
-    clock = (int(group["hour"] or 0), int(group["minute"] or 0), int(group["second"] or 0), micros)
-    offset, flag = _zone(group["zone"] or group.get("zone_after"))
+    hour = _by_half(int(group["hour"] or 0), group.get("half"))
+    clock = (hour, int(group["minute"] or 0), int(group["second"] or 0), micros)
+    offset, flag = _zone(group["zone"] or group.get("zone_after") or group.get("day_zone"))
     return _civil(text, date, clock, offset, flag)
+
+
+def _by_half(hour: int, half: str | None) -> int:
+    """The hour of a clock of 12 hours; some are of 24 and have the letters all the same."""
+    return hour % 12 + 12 * (half in "pP") if half and hour <= 12 else hour
 
 
 def _civil(
@@ -236,18 +233,24 @@ def _civil(
     """The moment of a calendar date and a clock time, `offset` minutes east of UTC."""
     year, month, day = date
     hour, minute, second, micros = clock
-    leap = second == 60
+    leap, over = second == 60, clock == (24, 0, 0, 0)
     inside = FIRST_YEAR <= year <= LAST_YEAR
     try:
         # Years that datetime can't hold are checked in a like one: the calendar repeats after 400.
         local = datetime(
-            year if inside else 2000 + year % 400, month, day, hour, minute, second - leap, micros
+            year if inside else 2000 + year % 400,
+            month,
+            day,
+            0 if over else hour,
+            minute,
+            second - leap,
+            micros,
         )
     except ValueError:
         local = None
     if local is None:
         _refuse("the date or the time of day does not exist")
-    at = (local - timedelta(minutes=offset or 0)).replace(tzinfo=UTC)
+    at = (local - timedelta(days=-over, minutes=offset or 0)).replace(tzinfo=UTC)
     if leap:
         if at.strftime("%H%M%S") != "235959":
             _refuse("the time has a leap second where none can be")
@@ -453,7 +456,7 @@ _ZONES = {
 }
 _CLOCK = (
     r"(?P<hour>\d{1,2})\s*:\s*(?P<minute>\d\d)"
-    r"(?:\s*:\s*(?P<second>\d\d)(?:\.(?P<fraction>\d+))?)?"
+    r"(?:\s*:\s*(?P<second>\d\d)(?:\.(?P<fraction>\d+))?)?(?:\s*(?P<half>[ap])m\b)?"
 )
 _WEEKDAY = r"(?:[a-z]{3,9}\.?\s*,?\s*)?"
 _MONTH = r"(?P<month>[a-z]{3,9})\.?"
@@ -483,7 +486,7 @@ def mail_date(text: str) -> Instant:
     """
     if not isinstance(text, str) or len(text) > _LONGEST_DATE:
         _refuse("the mail's date is not a short text")
-    plain = _uncommented(_plain(text))
+    plain = in_ascii(_uncommented(_plain(text)))
     found = _MAIL.fullmatch(plain) or _ASCTIME.fullmatch(plain)
     if found is not None:
         return _from_match(found, text)
@@ -495,14 +498,28 @@ def _odd_mail_date(plain: str, text: str) -> Instant:
     if _ISO.fullmatch(plain):
         return _rare_iso(text)
     try:
-        parsed = parsedate_tz(plain)
+        parsed = None if "_" in plain else parsedate_tz(plain)
     except (ValueError, IndexError, TypeError):
         parsed = None
-    if parsed is None:
+    clock = _ODD_CLOCK.search(plain)
+    if parsed is None or clock is None:
         _refuse("the mail's date is not understood")
-    zone = parsed[9]
-    offset, flag = (None, "zone_assumed") if zone is None else (zone // 60, None)
-    return _civil(text, parsed[:3], (*parsed[3:6], 0), offset, flag)
+    # Its zone is 0 where there is none, its hour that of the morning whatever stands behind it.
+    words = (word for word in plain[clock.end() :].split() if not _NO_ZONE.match(word))
+    zone = next((found for word in words if (found := _ODD_ZONE.fullmatch(word))), None)
+    offset, flag = _zone(zone and (zone["offset"] or zone[0]))
+    hour = _by_half(parsed[3], clock["half"])
+    return _civil(text, parsed[:3], (hour, *parsed[4:6], 0), offset, flag)
+
+
+_ODD_CLOCK = re.compile(
+    r"\d{1,2}[:.]\d{1,2}(?:[:.]\d{1,2})?(?:\s*(?P<half>[ap])m\b)?", re.IGNORECASE
+)
+_ODD_ZONE = re.compile(
+    r"[a-z]{0,5}(?P<offset>[+-]\d\d:?\d\d)|[a-z][a-z/_]*", re.IGNORECASE | re.ASCII
+)
+#: Names of months and days.
+_NO_ZONE = re.compile(rf"(?:{'|'.join(_MONTHS)}|mon|tue|wed|thu|fri|sat|sun)", re.IGNORECASE)
 
 
 _ACTIVITY_ZONE = re.compile(r"(?:(?:UTC|GMT)(?P<offset>[+-]\d\d?(?::?\d\d)?)?|[^\s\d+-]+)")
@@ -600,7 +617,7 @@ def _refuse(detail: str) -> NoReturn:
     raise BadValue(Reason.BAD_TIME, detail)
 
 
-#: `Sunday May 3,2020 5:45 PM GMT`; some hours are of 24 and have the letters all the same.
+#: `Sunday May 3,2020 5:45 PM GMT`.
 _LONG_ENGLISH = re.compile(
     rf"[a-z]{{3,9}} {_MONTH} (?P<day>\d{{1,2}}), ?(?P<year>\d{{4}}) "
     r"(?P<hour>\d{1,2}):(?P<minute>\d\d) (?P<half>[AP])M (?P<zone>GMT|UTC)",
@@ -613,8 +630,6 @@ def long_english(text: str) -> Instant:
     found = _LONG_ENGLISH.fullmatch(_plain(text))
     if found is None:
         _refuse("the date is not one of week day, month, day and year in English")
-    hour, late = int(found["hour"]), found["half"].lower() == "p"
-    if hour <= 12:
-        hour = hour % 12 + 12 * late
+    hour = _by_half(int(found["hour"]), found["half"])
     date = (int(found["year"]), _month(found["month"]), int(found["day"]))
     return _civil(text, date, (hour, int(found["minute"]), 0, 0), 0, None)

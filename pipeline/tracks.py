@@ -2,63 +2,37 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from pipeline import places, timestamps
+from pipeline import fields, places, timestamps
 from pipeline.xml_tree import Element
-from schemas.errors import BadValue
-from schemas.reasons import Reason
 from schemas.records import Instant
 
-#: Flags: a measure that is no number stays as its text; the times of a track do not rise; what
-#: began after it ended has no length; positions of a line have no times.
-UNUSABLE = "number_unusable"
+#: Flags: the times of a track do not rise; what began after it ended has no length; positions of a
+#: line have no times.
 UNORDERED = "times_unordered"
 CONTRADICTED = "ends_before_start"
 UNDATED = "positions_undated"
 
 _NOT_A_TIME = frozenset({"", "null", "none", "nan"})
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 
 
 def number(written: str | None, name: str) -> float | None:
-    """A finite number from its text, None for none. Raises `BadValue(BAD_NUMBER)`.
-
-    A comma in the place of the point is one: a number of a track has no groups of digits.
-    """
-    if written is None:
-        return None
-    try:
-        value = float(written)
-    except ValueError:
-        comma = _DECIMAL_COMMA.fullmatch(written.strip())
-        value = float(written.replace(",", ".")) if comma else math.nan
-    if not math.isfinite(value) or "_" in written:
-        raise BadValue(Reason.BAD_NUMBER, f"{name!r} is not a finite number")
-    return value
+    """As `fields.number`. A comma in the place of the point is one: a number of a track has no
+    groups of digits."""
+    return fields.number(written, name, comma=True)
 
 
 def measure(written: str | None, name: str, odd: dict[str, Any]) -> float | None:
-    """As `number`; what is none goes into `odd` as it is written, flagged, and costs no more."""
-    try:
-        return number(written, name)
-    except BadValue:
-        odd[name] = written
-        odd["flags"] = sorted({*odd.get("flags", ()), UNUSABLE})
-        return None
+    """As `fields.measure`, with the commas of `number`."""
+    return fields.measure(written, name, odd, comma=True)
 
 
 def position(north: str | None, east: str | None) -> tuple[float, float]:
-    """Latitude and longitude in degrees from their texts. Raises `BadValue`: MISSING_FIELD,
-    BAD_NUMBER, BAD_PLACE."""
-    latitude, longitude = number(north, "latitude"), number(east, "longitude")
-    if latitude is None or longitude is None:
-        raise BadValue(Reason.MISSING_FIELD, "no latitude or no longitude")
-    return places.wgs84(latitude, longitude)
+    """As `places.pair`, with the commas of `number`."""
+    return places.pair(number(north, "latitude"), number(east, "longitude"))
 
 
 def time(written: str | None) -> Instant | None:

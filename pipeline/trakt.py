@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import chats
-from pipeline.fields import optional_text
+from pipeline.fields import kept, optional_text
 
 KINDS = ("movie", "episode", "show", "season")
 
@@ -40,7 +39,7 @@ def _name(thing: dict[str, Any]) -> str | None:
 def _others(seen: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """What else is said of the film, the episode and the show."""
     known = {"title", "year", "ids", "season", "number"}
-    return chats.kept(
-        {kind: chats.kept({n: v for n, v in thing.items() if n not in known})
+    return kept(
+        {kind: kept({n: v for n, v in thing.items() if n not in known})
          for kind, thing in seen.items()}
     )  # fmt: skip

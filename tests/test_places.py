@@ -243,11 +243,28 @@ NONE = {"latitude": 0, "longitude": 0.0}
         ({"place": {"id": "1", "latitude": -0.0, "longitude": 0}}, {"place": {"id": "1"}}),
         (
             {"place": {"name": "Bar", "latitude": 91.0, "longitude": 13.0}, "flags": ["odd_lines"]},
-            {"place": {"name": "Bar"}, "flags": ["odd_lines", "place_unusable"]},
+            {
+                "place": {"name": "Bar"},
+                "exported_place": {"latitude": 91.0, "longitude": 13.0},
+                "flags": ["odd_lines", "place_unusable"],
+            },
         ),
-        ({"latitude": 52.5}, {"flags": ["place_unusable"]}),
-        ({"to_place": {"latitude": "52", "longitude": "13"}}, {"flags": ["place_unusable"]}),
-        ({"latitude": math.nan, "longitude": 1.0}, {"flags": ["place_unusable"]}),
+        ({"latitude": 52.5}, {"exported_latitude": 52.5, "flags": ["place_unusable"]}),
+        (
+            {"to_place": {"latitude": "52", "longitude": "13"}},
+            {
+                "exported_to_place": {"latitude": "52", "longitude": "13"},
+                "flags": ["place_unusable"],
+            },
+        ),
+        (
+            {"latitude": "nan", "longitude": 1.0},
+            {
+                "exported_latitude": "nan",
+                "exported_longitude": 1.0,
+                "flags": ["place_unusable"],
+            },
+        ),
     ],
 )
 def test_coordinates_that_are_none_go(metadata: dict[str, Any], kept: dict[str, Any]) -> None:

@@ -47,6 +47,12 @@ ISO = [
     # invisible characters
     ("2026-03-04\u202f09:00:00\u00a0UTC", utc(2026, 3, 4, 9), 0, None),
     ("\ufeff2026-03-04T09:00:00Z\u200e", utc(2026, 3, 4, 9), 0, None),
+    # a date with a zone (XML), the end of a day, a day of a week
+    ("2026-03-04+02:00", utc(2026, 3, 3, 22), 120, None),
+    ("2026-03-04-05:00", utc(2026, 3, 4, 5), -300, None),
+    ("2026-03-04Z", utc(2026, 3, 4), 0, None),
+    ("2026-03-04T24:00:00Z", utc(2026, 3, 5), 0, None),
+    ("2026-W10-3", utc(2026, 3, 4), None, "zone_assumed"),
     # the ends of the range
     ("1900-01-01T00:00:00Z", utc(1900, 1, 1), 0, None),
     ("2100-12-31T23:59:59Z", utc(2100, 12, 31, 23, 59, 59), 0, None),
@@ -203,6 +209,16 @@ MAIL = [
     ("Sunday, 06-Nov-94 08:49:37 GMT", utc(1994, 11, 6, 8, 49, 37), 0, None),
     ("2016-09-16 22:26:51 +0200", utc(2016, 9, 16, 20, 26, 51), 120, None),
     ("Mon, 2 Mar 2026 11.15.00 +0100", utc(2026, 3, 2, 10, 15), 60, None),
+    # what the standard library takes silently for the morning, or for UTC
+    ("2 Mar 2026 11:15:00 PM", utc(2026, 3, 2, 23, 15), None, "zone_assumed"),
+    ("2 Mar 2026 12:15:00 AM +0100", utc(2026, 3, 1, 23, 15), 60, None),
+    ("2 Mar 2026 17:15:00 PM +0100", utc(2026, 3, 2, 16, 15), 60, None),
+    ("Mar 2 2026 11:15 PM", utc(2026, 3, 2, 23, 15), None, "zone_assumed"),
+    ("Mar 2 2026 11.15", utc(2026, 3, 2, 11, 15), None, "zone_assumed"),
+    ("Mar 2 2026 11.15.00 GMT", utc(2026, 3, 2, 11, 15), 0, None),
+    ("Mon, 2 Mar 2026 11:15:00 Europe/Berlin", utc(2026, 3, 2, 11, 15), None, "zone_ambiguous"),
+    ("2 Mar 2026 11:15:00 MST-07:00", utc(2026, 3, 2, 18, 15), -420, None),
+    ("２ Mar 2026 11:15:00 +0000", utc(2026, 3, 2, 11, 15), 0, None),
     ("Fri, 31 Dec 99999 00:00:00 GMT", None, 0, "out_of_range"),
     ("Mon, 1 Jan 1601 00:00:00 +0000", None, 0, "out_of_range"),
 ]

@@ -8,8 +8,8 @@ stand in quotes (`'-14.39'`). Two rows that are the same are two things.
 
 from __future__ import annotations
 
-from pipeline import chats, money, tables, timestamps
-from pipeline.fields import text
+from pipeline import money, tables, timestamps
+from pipeline.fields import kept, text
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -35,9 +35,6 @@ def to_record(item: RawRecord, member: Member) -> Record:
     row: dict[str, str] = item.value
     order, asin = text(row, "Order ID"), row.get("ASIN", "")
     said = {name: cell for name, cell in row.items() if cell.strip() not in _NOTHING}
-    flags: list[str] = []
-    written = said.get("Order Date")
-    time = timestamps.if_readable(tables.in_utc, written, flags)
     currency = said.get("Currency")
     owed = said.get("Total Owed")
     prices = {n: money.amount(said[n].strip("'"), currency)["value"] for n in _PRICES if n in said}
@@ -46,9 +43,9 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.PURCHASE,
         identity=(order, asin, text(row, "Product Name"), row["Order Date"]),
-        time=time,
+        time=timestamps.or_unread(said.get("Order Date"), tables.in_utc),
         title=said.get("Product Name"),
-        metadata=chats.kept(
+        metadata=kept(
             {
                 "amount": money.amount(owed.strip("'"), currency) if owed else None,
                 "merchant": said.get("Website"),
@@ -56,9 +53,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 "asin": asin,
                 "payment_method": said.get("Payment Instrument Type"),
                 "status": said.get("Order Status"),
-                "flags": flags,
-                "time_text": written if flags else None,
-                "prices": chats.kept({tables.snake(n): value for n, value in prices.items()}),
+                "prices": kept({tables.snake(n): value for n, value in prices.items()}),
                 **tables.rest(said, _TAKEN),
             }
         ),
@@ -73,7 +68,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Orders at Amazon",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

@@ -9,12 +9,11 @@ the same records. HealthKit writes per cent as a fraction of 1.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline import places, rows, timestamps, tracks, units, xml_tree
-from pipeline.fields import StableNames
+from pipeline.fields import StableNames, finite, joined, measure
 from pipeline.format import Format
 from pipeline.readers.xml_elements import XmlElements
 from pipeline.xml_tree import Element
@@ -110,11 +109,8 @@ def _record(element: Element) -> Outcome:
 
 def _measured(kind: str, written: str, unit: str) -> tuple[str, float, str]:
     """The metric's name, value and unit: ours where we know them, else as they are written."""
-    try:
-        value = float(written)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
+    value = finite(written)
+    if value is None:
         raise BadValue(Reason.BAD_NUMBER, "'value' has a unit and is not a number")
     metric = _METRICS.get(kind)
     if metric in _PER_CENT:
@@ -167,10 +163,11 @@ def _workout(element: Element) -> Iterator[Outcome]:
     started, ended = fields.get("startDate", ""), fields.get("endDate", "")
     time, until = _moment(started), _moment(ended)
     files = [file for route in element.all("WorkoutRoute") for file in route.all("FileReference")]
+    odd: dict[str, Any] = {}
     said: dict[str, Any] = {
         **_ended(time, until),
-        "duration_s": _amount(fields, "duration", units.seconds),
-        "distance_m": _amount(fields, "totalDistance", units.metres),
+        "duration_s": _amount(fields, "duration", units.seconds, odd),
+        "distance_m": _amount(fields, "totalDistance", units.metres, odd),
         "attachments": [_file(file) for file in files],
     }
     yield Record(
@@ -180,19 +177,21 @@ def _workout(element: Element) -> Iterator[Outcome]:
         identity=(kind, fields["sourceName"], started, ended),
         time=time,
         title=kind.removeprefix(_WORKOUT),
-        metadata={n: v for n, v in said.items() if v not in (None, [])}
-        | _metadata(element, _WORKOUT_TAKEN),
+        metadata=joined(
+            {n: v for n, v in said.items() if v not in (None, [])}
+            | _metadata(element, _WORKOUT_TAKEN),
+            odd,
+        ),
     )
     for route in element.all("WorkoutRoute"):
         yield from map(_position, route.all("Location"))
 
 
-def _amount(fields: Mapping[str, str], name: str, convert: Any) -> float | None:
-    written = fields.get(name)
-    try:
-        return convert(float(written), fields.get(f"{name}Unit", "")) if written else None
-    except ValueError:
-        raise BadValue(Reason.BAD_NUMBER, f"{name!r} is not a number") from None
+def _amount(
+    fields: Mapping[str, str], name: str, convert: Any, odd: dict[str, Any]
+) -> float | None:
+    found = measure(fields.get(name), name, odd)
+    return None if found is None else convert(found, fields.get(f"{name}Unit", ""))
 
 
 def _file(reference: Element) -> dict[str, str]:
@@ -207,14 +206,14 @@ def _position(location: Element) -> Point | Rejection:
         return _point(fields)
     except BadValue as bad:
         return Rejection(reason=bad.reason, detail=bad.detail)
-    except (KeyError, ValueError):
+    except KeyError:
         return Rejection(reason=Reason.BAD_SHAPE, detail="a Location without date or position")
 
 
 def _point(fields: Mapping[str, str]) -> Point:
     north, east = fields["latitude"], fields["longitude"]
-    latitude, longitude = places.wgs84(float(north), float(east))
-    altitude, accuracy = fields.get("altitude"), fields.get("horizontalAccuracy")
+    latitude, longitude = places.pair(north, east)
+    odd: dict[str, Any] = {}
     taken = ("date", "latitude", "longitude", "altitude", "horizontalAccuracy")
     return Point(
         source=_NAME,
@@ -222,9 +221,9 @@ def _point(fields: Mapping[str, str]) -> Point:
         time=timestamps.spaced(fields["date"]),
         latitude=latitude,
         longitude=longitude,
-        altitude_m=float(altitude) if altitude else None,
-        accuracy_m=float(accuracy) if accuracy else None,
-        metadata={_NAMES[k]: v for k, v in fields.items() if k not in taken},
+        altitude_m=measure(fields.get("altitude"), "altitude", odd),
+        accuracy_m=measure(fields.get("horizontalAccuracy"), "horizontalAccuracy", odd),
+        metadata=joined({_NAMES[k]: v for k, v in fields.items() if k not in taken}, odd),
     )
 
 
@@ -263,7 +262,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Apple Health (export.xml)",
-    version=3,
+    version=4,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.xml",),
     looks_like=_looks_like,

@@ -6,8 +6,10 @@ play is counted twice. Older files have `Content Name` for song and artist.
 
 from __future__ import annotations
 
+from typing import Any
+
 from pipeline import plays, tables, timestamps
-from pipeline.fields import text
+from pipeline.fields import joined, text
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -36,21 +38,25 @@ def to_record(item: RawRecord, member: Member) -> Record:
     said = tables.said(row, _NAMES)
     title = said.get("track") or row.get("Content Name", "").strip() or None
     played = row.get("Play Duration Milliseconds", "").strip()
-    lasted = plays.played_ms(played, "Play Duration Milliseconds") if played else None
+    odd: dict[str, Any] = {}
+    lasted = plays.played_ms(played, "play_duration_milliseconds", odd)
     time = timestamps.or_unread(started or ended)
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.PLAY if said.get("event") == "PLAY_END" else RecordType.ACTIVITY,
         identity=(text(row, "Event Type"), started, ended, title or "", said.get("artist", "")),
-        time=time if started else plays.began(time, lasted or 0),
+        time=time if started else plays.began(time, lasted),
         title=title,
-        metadata={
-            **said,
-            **tables.rest(row, _TAKEN),
-            **({} if lasted is None else {"played_s": lasted / 1000}),
-            **_end(ended),
-        },
+        metadata=joined(
+            {
+                **said,
+                **tables.rest(row, _TAKEN),
+                **plays.played(lasted),
+                **_end(ended),
+            },
+            odd,
+        ),
     )
 
 
@@ -68,7 +74,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Plays on Apple Music",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

@@ -5,13 +5,13 @@ What was played how often on a day, to be told from single plays, which another 
 
 from __future__ import annotations
 
+from typing import Any
+
 from pipeline import rows, tables, timestamps
-from pipeline.fields import text
+from pipeline.fields import joined, text, whole
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
-from schemas.errors import BadValue
 from schemas.files import Head, Member
-from schemas.reasons import Reason
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
 
@@ -25,9 +25,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
     """One track on one day; the count grows until the day is over."""
     row: dict[str, str] = item.value
     day, what = text(row, "Date Played"), text(row, "Track Description")
-    count = text(row, "Play Count")
-    if not count.isdecimal():
-        raise BadValue(Reason.BAD_NUMBER, "'Play Count' is not a number")
+    odd: dict[str, Any] = {}
+    plays = whole(row.get("Play Count"), "play_count", odd)
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -35,7 +34,14 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(day, row["Hours"], what, *rows.apart(day, row)),
         time=timestamps.or_unread(day),
         title=what,
-        metadata={"plays": int(count), "hours": row["Hours"], **tables.rest(row, _TAKEN)},
+        metadata=joined(
+            {
+                **({} if plays is None else {"plays": plays}),
+                "hours": row["Hours"],
+                **tables.rest(row, _TAKEN),
+            },
+            odd,
+        ),
         mutable=True,
     )
 
@@ -47,7 +53,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Daily tracks on Apple Music",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

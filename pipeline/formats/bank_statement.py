@@ -16,7 +16,8 @@ from typing import Any
 
 import msgspec
 
-from pipeline import chats, money, rows, tables, timestamps
+from pipeline import money, rows, tables, timestamps
+from pipeline.fields import kept
 from pipeline.format import Format, Rank
 from pipeline.readers.csv_dated import CsvDated
 from schemas.errors import BadValue
@@ -80,10 +81,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
     row: dict[str, str] = item.value
     kinds = _kinds(tuple(row))
     said = {kind: row[name].strip() for kind, name in kinds.items()}
-    flags: list[str] = []
     orders: Mapping[str, str] = item.around.get("orders", {})
-    time = _day(said, kinds, orders, flags)
-    amount = _amount(said, kinds.get("amount", ""), flags)
+    amount = _amount(said, kinds.get("amount", ""))
     party, purpose = said.get("party", ""), said.get("purpose", "")
     if amount and amount["value"] and amount["value"][0] != "-":
         party = said.get("payer") or party  # of what came in
@@ -94,10 +93,10 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.PAYMENT,
         identity=tuple(f"{name}={cell}" for name, cell in row.items()),
-        time=time,
+        time=_day(said, kinds, orders),
         title=party or purpose or None,
         content="\n".join(f"{name}: {cell}" for name, cell in row.items() if cell) or None,
-        metadata=chats.kept(
+        metadata=kept(
             {
                 "amount": amount,
                 "merchant": party,
@@ -107,7 +106,6 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 if said.get("balance")
                 else None,
                 "value_date": _date_text(said, kinds, orders),
-                "flags": flags,
                 "fields": tables.said(row, {name: name for name in row}),
             }
         ),
@@ -150,7 +148,7 @@ def _currency(said: Mapping[str, str], column: str) -> str | None:
     return str(sure) if sure else None
 
 
-def _amount(said: Mapping[str, str], column: str, flags: list[str]) -> dict[str, Any] | None:
+def _amount(said: Mapping[str, str], column: str) -> dict[str, Any] | None:
     currency = _currency(said, column)
     if said.get("amount"):
         found = money.amount(said["amount"], currency)
@@ -161,18 +159,16 @@ def _amount(said: Mapping[str, str], column: str, flags: list[str]) -> dict[str,
         found = money.amount(said["credit"], currency)
     else:
         return None
-    if found["value"] is None:
-        flags.append("amount_unreadable")
     return found
 
 
 def _day(
-    said: Mapping[str, str], kinds: Mapping[str, str], orders: Mapping[str, str], flags: list[str]
+    said: Mapping[str, str], kinds: Mapping[str, str], orders: Mapping[str, str]
 ) -> Instant | None:
     for kind in ("booked", "valued"):
         if said.get(kind):
             read = partial(_date, order=orders.get(kinds[kind]), column=kinds[kind])
-            return timestamps.if_readable(read, said[kind], flags)
+            return timestamps.or_unread(said[kind], read)
     return None
 
 
@@ -222,7 +218,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Bookings of a bank account, as CSV",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.(csv|tsv|txt)",),
     looks_like=_looks_like,

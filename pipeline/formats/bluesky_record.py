@@ -34,7 +34,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="A record of Bluesky (repository, unpacked)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?(app|chat)\.bsky\.[\w.]+/[^/]+\.json",),
     looks_like=_looks_like,

@@ -28,6 +28,8 @@ from schemas.records import DataType, Instant, RawRecord, Record, Related, ZoneS
 from schemas.vocabulary import RecordType, Relation
 
 _NAME = "calendar.ics"
+#: Flag of an event whose length can't be read; it is kept as it is written.
+_BAD_DURATION = "bad_duration"
 _TYPES = {
     "VEVENT": RecordType.EVENT,
     "VTODO": RecordType.TASK,
@@ -148,12 +150,12 @@ class _Times:
         try:
             return durations.iso(line.value) if line else None
         except BadValue:
-            self.flags.add("bad_duration")
+            self.flags.add(_BAD_DURATION)
             return None
 
 
 def _metadata(found: Component, times: _Times, calendar: str) -> dict[str, Any]:
-    start = found.first("DTSTART")
+    start, geo = found.first("DTSTART"), dict[str, Any]()
     said = {
         **_people(found),
         **_ending(found, times),
@@ -171,22 +173,21 @@ def _metadata(found: Component, times: _Times, calendar: str) -> dict[str, Any]:
         "recurrence": [f"{line.name}:{line.value}" for line in found.every(*_RECURRENCE)],
         "recurrence_id": _written(found.first("RECURRENCE-ID")),
         "reminders": [_written(a.first("TRIGGER")) for a in found.parts if a.name == "VALARM"],
-        "place": _place(found),
+        "place": _place(found, geo),
         "attachments": [_attachment(line) for line in found.every("ATTACH")],
         **{ours: found.text(name) for name, ours in _TEXTS.items()},
     }
     odd = {"odd_lines"} if found.odd or found.first("X-LIC-ERROR") else set()
-    said["flags"] = sorted(times.flags | odd)
+    if _BAD_DURATION in times.flags:
+        said["duration"] = found.text("DURATION")
+    said["flags"] = sorted(times.flags | odd | set(geo.get("flags", ())))
     return {name: value for name, value in said.items() if value}
 
 
-def _place(found: Component) -> dict[str, float]:
-    """What GEO says, which stands under `geo` too; nothing where it is no pair of degrees."""
-    try:
-        latitude, longitude = places.degrees(found.text("GEO") or "")
-    except BadValue:
-        return {}
-    return {"latitude": latitude, "longitude": longitude}
+def _place(found: Component, odd: dict[str, Any]) -> dict[str, float]:
+    """What GEO says, which stands under `geo` too; what is no pair of degrees is flagged."""
+    written = (found.text("GEO") or "").strip()
+    return places.told(lambda: places.degrees(written), written, "geo", odd) if written else {}
 
 
 def _ending(found: Component, times: _Times) -> dict[str, Any]:
@@ -257,7 +258,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Events, tasks and journals of a calendar (iCalendar)",
-    version=5,
+    version=6,
     data_type=DataType.STRUCTURED,
     paths=(r"(?s:.+)",),
     looks_like=_looks_like,

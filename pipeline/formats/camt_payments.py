@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from html import unescape
 from typing import Any
 
-from pipeline import chats, peek, timestamps, xml_tree
+from pipeline import peek, timestamps, xml_tree
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.blocks import Blocks
 from pipeline.xml_tree import Element
@@ -39,10 +40,8 @@ _ACCOUNT = (
 def to_record(item: RawRecord, member: Member) -> Record:
     """One booking."""
     entry = xml_tree.parse(item.value.encode())
-    flags: list[str] = []
     written = _day(entry, "BookgDt") or _day(entry, "ValDt")
-    time = timestamps.if_readable(timestamps.iso, written, flags)
-    amount = _amount(entry, flags)
+    amount = _amount(entry)
     payments = [_payment(details, entry) for details in entry.walk() if details.tag == "TxDtls"]
     first = payments[0] if payments else {}
     party = first.get("party", "")
@@ -53,10 +52,10 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.PAYMENT,
         identity=(account, *_texts(entry)),
-        time=time,
+        time=timestamps.or_unread(written),
         title=party or purpose or None,
         content="\n".join(_texts(entry)) or None,
-        metadata=chats.kept(
+        metadata=kept(
             {
                 "amount": amount,
                 "merchant": party,
@@ -68,8 +67,6 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 "reference": entry.said("AcctSvcrRef") or entry.said("NtryRef"),
                 "note": entry.said("AddtlNtryInf"),
                 "payments": payments,
-                "flags": flags,
-                "time_text": written if timestamps.UNREAD in flags else "",
             }
         ),
     )
@@ -90,16 +87,14 @@ def _day(entry: Element, name: str) -> str | None:
     return entry.said(name, "Dt") or entry.said(name, "DtTm")
 
 
-def _amount(entry: Element, flags: list[str]) -> dict[str, Any]:
+def _amount(entry: Element) -> dict[str, Any]:
     amount = entry.first("Amt")
     side = entry.said("CdtDbtInd")
     if amount is None or side not in ("CRDT", "DBIT"):
         raise BadValue(Reason.MISSING_FIELD, "no 'Amt' or no 'CdtDbtInd'")
     written = amount.text.strip()
     value = written if _SUM.fullmatch(written) else None
-    if value is None:
-        flags.append("amount_unreadable")
-    elif side == "DBIT":
+    if value is not None and side == "DBIT":
         value = f"-{value}"
     return {"value": value, "currency": amount.attributes.get("Ccy"), "text": written}
 
@@ -114,7 +109,7 @@ def _payment(details: Element, entry: Element) -> dict[str, Any]:
     sent = details.first("RmtInf") or Element("", {})
     amount = details.first("Amt") or details.first("AmtDtls", "TxAmt", "Amt")
     purpose = " ".join(text for one in sent.all("Ustrd") if (text := one.text.strip()))
-    return chats.kept(
+    return kept(
         {
             "party": people.said(side, "Nm") or people.said(side, "Pty", "Nm"),
             "party_account": account.said("IBAN") or account.said("Othr", "Id"),
@@ -134,7 +129,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Bookings of an account, as camt.053 (ISO 20022)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.(xml|camt|camt\.?05[234]|c5[234])",),
     looks_like=_looks_like,

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from pipeline import chats, peek, timestamps
-from pipeline.fields import optional_text
+from pipeline.fields import kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.files import Head, Member
@@ -52,7 +52,7 @@ def _conversation(number: str, fields: Mapping[str, Any]) -> Record:
         title=title,
         metadata={
             "conversation": number,
-            **chats.kept({"conversation_title": title}),
+            **kept({"conversation_title": title}),
             **chats.rest(fields, taken),
         },
         mutable=True,
@@ -83,7 +83,7 @@ def _message(
     flags = [] if shown else ["other_branch"]
     flags += ["hidden"] if meta.get(_HIDDEN) else []
     metadata = {
-        "sender": {"handle": role, **chats.kept({"name": author.get("name")})},
+        "sender": {"handle": role, **kept({"name": author.get("name")})},
         "direction": "out" if role == "user" else "in",
         "conversation": conversation,
         "message_id": name,
@@ -103,7 +103,7 @@ def _message(
         identity=(_SERVICE, conversation, name),
         time=_moment(message),
         content=_words(message) or None,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
         related=related,
         mutable=True,
     )
@@ -136,8 +136,7 @@ def _files(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What was attached, and the assets among the parts (`file-service://`, `sediment://`)."""
     given = (message.get("metadata") or {}).get("attachments") or ()
     found = [
-        chats.kept({"name": one.get("name") or one.get("id"), "size": one.get("size")})
-        for one in given
+        kept({"name": one.get("name") or one.get("id"), "size": one.get("size")}) for one in given
     ]
     for part in (message.get("content") or {}).get("parts") or ():
         if isinstance(part, dict) and isinstance(part.get("asset_pointer"), str):
@@ -149,7 +148,7 @@ def _files(message: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "width": part.get("width"),
                 "height": part.get("height"),
             }
-            found.append(chats.kept(told))
+            found.append(kept(told))
     return [one for one in found if one.get("name")]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import browser_visits, timestamps
-from pipeline.fields import as_written
+from pipeline.fields import as_written, joined, measure
 from pipeline.format import Format
 from pipeline.readers.sqlite_tables import SqliteTable
 from schemas.files import Head, Member
@@ -22,13 +22,15 @@ def to_record(item: RawRecord, member: Member) -> Record:
     """One visit."""
     row: dict[str, Any] = item.value
     when, lasted = row.get("visit_time"), row.get("visit_duration")
+    odd: dict[str, Any] = {}
+    micros = measure(lasted, "visit_duration", odd)
     said = {
         "transition": row.get("transition"),
-        "duration_s": lasted / 1_000_000 if isinstance(lasted, int) and lasted > 0 else None,
+        "duration_s": micros / 1_000_000 if micros and micros > 0 else None,
     }
     time = timestamps.epoch_or_unread(when, "webkit")
     return browser_visits.visit(
-        _NAME, item.around["urls"], time, as_written(row, "visit_time"), said
+        _NAME, item.around["urls"], time, as_written(row, "visit_time"), joined(said, odd)
     )
 
 
@@ -39,7 +41,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Visited pages from Chrome, Edge, Brave (History)",
-    version=2,
+    version=3,
     data_type=DataType.BROWSER,
     paths=(r"(?s:.+)",),
     looks_like=_looks_like,

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from pipeline import chats, peek, timestamps
-from pipeline.fields import optional_text, text
+from pipeline.fields import kept, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -51,7 +51,7 @@ def _conversation(number: str, fields: Mapping[str, Any]) -> Record:
         time=timestamps.or_unread(fields.get("created_at")),
         title=title,
         content=optional_text(fields, "summary") or None,
-        metadata=chats.kept(
+        metadata=kept(
             {
                 "conversation": number,
                 "conversation_title": title,
@@ -102,7 +102,7 @@ def _message(conversation: str, name: str, fields: Mapping[str, Any], *, shown: 
         identity=(_SERVICE, conversation, name),
         time=timestamps.or_unread(fields.get("created_at")),
         content="\n\n".join(said) or optional_text(fields, "text") or None,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
         related=related,
         mutable=True,
     )
@@ -115,7 +115,7 @@ def _artifact(block: Mapping[str, Any]) -> dict[str, Any] | None:
     given = block.get("input") or {}
     words = given.get("content") or given.get("new_str")
     said = {name: given.get(name) for name in ("id", "title", "type", "language", "command")}
-    return chats.kept({**said, "text": words}) if words else None
+    return kept({**said, "text": words}) if words else None
 
 
 def _is_of_a_tool(block: Mapping[str, Any]) -> bool:
@@ -130,7 +130,7 @@ def _file(value: Mapping[str, Any]) -> dict[str, Any] | None:
     if not name:
         return None
     said = {"size": value.get("file_size"), "media_type": value.get("file_type")}
-    return chats.kept({"name": name, **said, "text": value.get("extracted_content")})
+    return kept({"name": name, **said, "text": value.get("extracted_content")})
 
 
 def _looks_like(head: Head) -> int:

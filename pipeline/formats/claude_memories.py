@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import chats, peek
-from pipeline.fields import text
+from pipeline.fields import kept, text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -26,7 +26,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=("claude", "memory", chats.key(fields, "account_uuid")),
         title="Memory",
         content=text(fields, "conversations_memory"),
-        metadata=chats.kept({"project_memories": fields.get("project_memories")}),
+        metadata=kept({"project_memories": fields.get("project_memories")}),
         mutable=True,
     )
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import chats, peek, timestamps
-from pipeline.fields import optional_text
+from pipeline.fields import kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -30,26 +30,21 @@ _LONGEST_HEADING = 200
 def to_record(item: RawRecord, member: Member) -> Record:
     """One entry; what is changed in it is a new version."""
     fields: dict[str, Any] = item.value
-    flags: list[str] = []
-    written = optional_text(fields, "creationDate")
-    time = timestamps.if_readable(timestamps.iso, written, flags)
     words = optional_text(fields, "text") or optional_text(fields, "richText")
     return Record(
         data_type=DataType.DOCUMENT,
         source=_NAME,
         record_type=RecordType.NOTE,
         identity=(chats.key(fields, "uuid"),),
-        time=time,
+        time=timestamps.or_unread(optional_text(fields, "creationDate")),
         title=_heading(words or ""),
         content=words,
         content_type="text/markdown" if fields.get("text") else "text/plain",
-        metadata=chats.kept(
+        metadata=kept(
             {
                 "updated_at": fields.get("modifiedDate"),
                 "labels": fields.get("tags"),
                 "files": _files(fields),
-                "flags": flags,
-                "time_text": written if flags else None,
                 **_where(fields.get("location")),
                 **chats.rest(fields, _TAKEN),
             }
@@ -68,7 +63,7 @@ def _where(location: object) -> dict[str, Any]:
     if not isinstance(location, dict):
         return {}
     names = {"placeName": "name", "latitude": "latitude", "longitude": "longitude"}
-    place = chats.kept({ours: location.get(name) for name, ours in names.items()})
+    place = kept({ours: location.get(name) for name, ours in names.items()})
     return {"place": place, "place_details": chats.rest(location, names)}
 
 
@@ -81,7 +76,7 @@ def _files(fields: dict[str, Any]) -> list[dict[str, Any]]:
             name = f"{one['md5']}.{ending}" if one.get("md5") else str(one.get("identifier"))
             path = f"{folder}/{name}" if one.get("md5") else None
             details = chats.rest(one, {"md5"})
-            found.append(chats.kept({"name": name, "path": path, "details": details}))
+            found.append(kept({"name": name, "path": path, "details": details}))
     return found
 
 
@@ -92,7 +87,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Journal entries from Day One (JSON)",
-    version=1,
+    version=2,
     data_type=DataType.DOCUMENT,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

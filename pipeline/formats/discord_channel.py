@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import chats, discord, peek
-from pipeline.fields import optional_text
+from pipeline.fields import kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_whole import JsonWhole
 from schemas.files import Head, Member
@@ -34,7 +34,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type=RecordType.CONVERSATION,
         identity=(discord.SERVICE, number),
         title=name,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
         mutable=True,
     )
 

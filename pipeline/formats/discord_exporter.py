@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from pipeline import chats, discord, peek, timestamps
-from pipeline.fields import as_written, optional_text
+from pipeline.fields import kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.files import Head, Member
@@ -57,7 +57,7 @@ def _channel(around: Mapping[str, Any]) -> Record:
         record_type=RecordType.CONVERSATION,
         identity=(discord.SERVICE, number),
         title=name,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
         mutable=True,
     )
 
@@ -72,8 +72,6 @@ def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
     ended = optional_text(fields, "callEndedTimestamp")
     reference = fields.get("reference") or {}
     reply = reference.get("messageId")
-    written = as_written(fields, "timestamp")
-    time, unread = chats.dated(partial(timestamps.iso, written), written)
     metadata = {
         "sender": _person(fields.get("author") or {}),
         "conversation": chat,
@@ -87,7 +85,6 @@ def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
         "edited_at": optional_text(fields, "timestampEdited"),
         "ended_at": timestamps.utc_text(timestamps.or_unread(ended)) if ended else None,
         **chats.rest(fields, _TAKEN),
-        **unread,
     }
     related: tuple[Related, ...] = chats.in_conversation(discord.SERVICE, chat) if chat else ()
     if reply is not None:
@@ -97,9 +94,9 @@ def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
         source=_NAME,
         record_type=_type(optional_text(fields, "type")),
         identity=(discord.SERVICE, number),
-        time=time,
+        time=timestamps.or_unread(fields.get("timestamp")),
         content=_words(fields) or None,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
         related=related,
         mutable=True,
     )
@@ -142,7 +139,7 @@ def _file(value: Mapping[str, Any]) -> dict[str, Any]:
     where = str(value.get("url") or "")
     place = "url" if where.startswith(("http://", "https://")) else "path"
     name = value.get("fileName") or where.rsplit("/", 1)[-1] or "unnamed"
-    return chats.kept({"name": name, place: where, "size": value.get("fileSizeBytes")})
+    return kept({"name": name, place: where, "size": value.get("fileSizeBytes")})
 
 
 def _reactions(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -150,9 +147,9 @@ def _reactions(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     sign = optional_text(value.get("emoji") or {}, "name")
     users = value.get("users")
     if users and len(users) == value.get("count", len(users)):
-        yield from (chats.kept({"reaction": sign, "person": _person(one)}) for one in users)
+        yield from (kept({"reaction": sign, "person": _person(one)}) for one in users)
     else:
-        yield chats.kept({"reaction": sign, "count": value.get("count")})
+        yield kept({"reaction": sign, "count": value.get("count")})
 
 
 def _looks_like(head: Head) -> int:
@@ -163,7 +160,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Discord: a channel saved by DiscordChatExporter",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

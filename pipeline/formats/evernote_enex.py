@@ -13,7 +13,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import attachments, documents, takeout, text, timestamps, xml_tree
+from pipeline import attachments, documents, places, text, timestamps, xml_tree
+from pipeline.fields import joined, kept, measure
 from pipeline.format import Format
 from pipeline.readers.xml_elements import XmlElements
 from pipeline.tables import snake
@@ -31,30 +32,29 @@ _MEDIA = re.compile(rf"<en-media\b{_REST_OF_TAG}")
 _PROLOGUE = re.compile(r"<[?!](?!--)[^<>]*>")
 _LINK = re.compile(r"""<a\b[^<>]*?\bhref=(?:"([^"<>]*)"|'([^'<>]*)')""")
 _TAKEN = frozenset({"title", "created", "updated", "tag", "content", "resource", "task"})
-_NUMBERS = {"latitude": "latitude", "longitude": "longitude", "altitude": "altitude_m"}
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
     """A note, then each of its files."""
     note: Element = item.value
     flags: list[str] = []
+    odd: dict[str, Any] = {}
     title, created = note.said("title"), note.said("created")
-    time = _instant(created, flags)
+    time = timestamps.or_unread(created)
     body, links = _body(note.first("content"), flags)
     identity: tuple[str, ...] = (created or "", title or "")
     if created is None:  # only its words tell it from another one of that title
         identity = ("", title or "", body)
     files = list(_files(note, flags))
     metadata = {
-        "updated_at": _updated(note, flags),
+        "updated_at": timestamps.utc_text(timestamps.or_unread(note.said("updated"))),
         "labels": [tag for one in note.all("tag") if (tag := one.text.strip())],
         "links": links,
         "attachments": [attachments.summary(blob) for blob in files],
-        **_attributes(note.first("note-attributes")),
+        **_attributes(note.first("note-attributes"), odd),
         "tasks": [_fields(task) for task in note.all("task")],
         **{snake(one.tag): one.text.strip() for one in note.children if one.tag not in _TAKEN},
         "flags": sorted(set(flags)),
-        "time_text": created if time is None else None,
     }
     yield Record(
         data_type=DataType.DOCUMENT,
@@ -64,25 +64,11 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
         time=time,
         title=title,
         content="\n".join(filter(None, (body, *_tasks(note)))) or None,
-        metadata=takeout.kept(metadata),
+        metadata=joined(kept(metadata), odd),
         mutable=True,
     )
     for ordinal, blob in enumerate(files, 1):
-        yield _attachment(
-            blob, ordinal, identity, timestamps.or_unread(created) if created else None
-        )
-
-
-def _instant(written: str | None, flags: list[str]) -> Instant | None:
-    if written is None:
-        return None
-    return timestamps.if_readable(timestamps.iso, written, flags)
-
-
-def _updated(note: Element, flags: list[str]) -> str | None:
-    written = note.said("updated")
-    moment = _instant(written, flags)
-    return timestamps.utc_text(moment) if moment is not None else written
+        yield _attachment(blob, ordinal, identity, time)
 
 
 def _body(content: Element | None, flags: list[str]) -> tuple[str, list[str]]:
@@ -109,24 +95,27 @@ def _tasks(note: Element) -> Iterator[str]:
             yield f"[{'x' if done else ' '}] {title}"
 
 
-def _attributes(element: Element | None) -> dict[str, Any]:
+def _attributes(element: Element | None, odd: dict[str, Any]) -> dict[str, Any]:
     """What is said of a note beside its words: who wrote it, where, from which page."""
     said: dict[str, Any] = _fields(element) if element is not None else {}
-    found = {ours: said.pop(theirs, None) for theirs, ours in _NUMBERS.items()}
+    altitude = measure(said.pop("altitude", None), "altitude", odd)
     author, url = said.pop("author", None), said.pop("source_url", None)
     return {
+        **_place(said, odd),
         **said,
-        **{name: _number(value) for name, value in found.items()},
+        "altitude_m": altitude,
         "author": {"name": author} if author else None,
         "url": url,
     }
 
 
-def _number(value: str | None) -> float | None:
-    try:
-        return float(value) if value is not None else None
-    except ValueError:
-        return None
+def _place(said: dict[str, Any], odd: dict[str, Any]) -> dict[str, float]:
+    """Takes the degrees out of what is said; those that are none go into `odd`."""
+    degrees = {name: said.pop(name) for name in ("latitude", "longitude") if name in said}
+    if not degrees:
+        return {}
+    north, east = degrees.get("latitude"), degrees.get("longitude")
+    return places.told(lambda: places.pair(north, east), degrees, "place", odd)
 
 
 def _fields(element: Element) -> dict[str, Any]:
@@ -164,7 +153,7 @@ def _attachment(blob: Blob, ordinal: int, note: tuple[str, ...], time: Instant |
         owner,
         time,
         content=read.text or None,
-        metadata=takeout.kept(said),
+        metadata=kept(said),
     )
 
 
@@ -176,7 +165,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Notes of Evernote (ENEX)",
-    version=1,
+    version=2,
     data_type=DataType.DOCUMENT,
     paths=(r"(.+/)?[^/]+\.(enex|xml)",),
     looks_like=_looks_like,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from pipeline import chats, meta, peek
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from pipeline.text import mend_meta
@@ -74,7 +75,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=meta.moment(when),
         title=str(title) if title else None,
         content=_content(kind, said),
-        metadata=chats.kept(_metadata(kind, said)),
+        metadata=kept(_metadata(kind, said)),
     )
 
 
@@ -125,7 +126,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Facebook: friends, follows, searches, comments and other lists",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline import chats, meta, peek, timestamps
-from pipeline.fields import as_written, optional_text
+from pipeline.fields import as_written, kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from pipeline.text import mend_meta
@@ -35,10 +35,10 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=kind,
         identity=(_SERVICE, kind.value, written, *_words(raw)),
-        time=meta.moment(raw["timestamp"]) if written else timestamps.unread(""),
+        time=meta.moment(raw.get("timestamp")),
         title=optional_text(said, "title"),
         content=_post(said),
-        metadata=chats.kept({"reaction": reaction, **_metadata(said)}),
+        metadata=kept({"reaction": reaction, **_metadata(said)}),
         mutable=kind is RecordType.POST,
     )
 
@@ -89,15 +89,14 @@ def _metadata(said: Mapping[str, Any]) -> dict[str, Any]:
 def _updated(said: Mapping[str, Any]) -> str | None:
     """When the post was changed."""
     when = meta.inner(said.get("data"), "update_timestamp")
-    moment = meta.moment(when) if when else None
-    return timestamps.utc_text(moment) if moment else None
+    return timestamps.utc_text(meta.moment(when)) if when else None
 
 
 def _place(value: Mapping[str, Any]) -> dict[str, Any]:
     where = value.get("coordinate") or {}
     named = {"name": value.get("name"), "address": value.get("address")}
     named["url"] = value.get("url")
-    return chats.kept({**named, **{k: where.get(k) for k in ("latitude", "longitude")}})
+    return kept({**named, **{k: where.get(k) for k in ("latitude", "longitude")}})
 
 
 def _looks_like(head: Head) -> int:
@@ -119,7 +118,7 @@ def _is_post(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Facebook: posts and reactions",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

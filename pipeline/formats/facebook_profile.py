@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import chats, meta, peek
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.json_whole import JsonWhole
 from pipeline.text import mend_meta
@@ -24,7 +25,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     said: dict[str, Any] = mend_meta(item.value[_KEY])
     name = meta.inner(said.get("name"), "full_name")
     addresses = (said.get("emails") or {}).get("emails") or ()
-    person = chats.kept(
+    person = kept(
         {
             "name": name,
             "address": str(addresses[0]).lower() if addresses else None,

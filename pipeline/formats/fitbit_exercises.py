@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import fitbit, peek, takeout, timestamps
-from pipeline.fields import optional_number, optional_text
+from pipeline import fitbit, peek, timestamps
+from pipeline.fields import joined, kept, measure, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -24,7 +24,9 @@ _TAKEN = frozenset({"activityName", "startTime", "duration"})
 def to_record(item: RawRecord, member: Member) -> Record:
     """A workout, by Fitbit's number for it."""
     fields: dict[str, Any] = item.value
-    length, far = optional_number(fields, "duration"), optional_number(fields, "distance")
+    odd: dict[str, Any] = {}
+    length = measure(fields.get("duration"), "duration", odd)
+    far = measure(fields.get("distance"), "distance", odd)
     unit = _METRES.get(str(fields.get("distanceUnit")))
     name = optional_text(fields, "activityName")
     return Record(
@@ -34,13 +36,16 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=("fitbit", str(fields["logId"])),
         time=timestamps.or_unread(fields.get("startTime"), fitbit.time),
         title=name,
-        metadata=takeout.kept(
-            {
-                "activity": name,
-                "duration_s": None if length is None or length < 0 else length / 1000,
-                "distance_m": None if far is None or unit is None else far * unit,
-                "details": {k: v for k, v in fields.items() if k not in _TAKEN},
-            }
+        metadata=joined(
+            kept(
+                {
+                    "activity": name,
+                    "duration_s": None if length is None or length < 0 else length / 1000,
+                    "distance_m": None if far is None or unit is None else far * unit,
+                    "details": {k: v for k, v in fields.items() if k not in _TAKEN},
+                }
+            ),
+            odd,
         ),
     )
 
@@ -54,7 +59,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Workouts of Fitbit",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -13,10 +13,12 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
-from pipeline import peek, tables, takeout, timestamps, tracks
+from pipeline import peek, tables, timestamps, tracks
+from pipeline.fields import joined, kept, measure
 from pipeline.format import Format
 from pipeline.readers.blocks import Blocks
 from schemas.errors import BadValue
@@ -53,6 +55,8 @@ _METRICS: dict[str, tuple[str, str]] = {
 }
 #: Of the body 0 means that nothing was measured.
 _OF_THE_BODY = frozenset({"Weight", "BMI", "Fat"})
+#: What stands in a cell without a number.
+_NONE = frozenset({"", "-", "--", "N/A"})
 _START, _END = "Start Time", "End Time"
 
 
@@ -92,7 +96,7 @@ def _night(row: dict[str, str]) -> Record:
         identity=("fitbit", "sleep", start),
         time=time,
         title="sleep",
-        metadata=takeout.kept(
+        metadata=kept(
             {
                 **tracks.lasting(time, _time(ended) if ended else None),
                 **tables.rest(row, frozenset({_START, _END})),
@@ -104,7 +108,8 @@ def _night(row: dict[str, str]) -> Record:
 
 def _day(table: str, row: dict[str, str]) -> Iterator[Outcome]:
     day = tables.cells(row, "Date")
-    time = _time(day)
+    time, odd = _time(day), dict[str, Any]()
+    numbers = {name: _number(row.get(name, ""), tables.snake(name), odd) for name in _METRICS}
     yield Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -112,11 +117,11 @@ def _day(table: str, row: dict[str, str]) -> Iterator[Outcome]:
         identity=("fitbit", table.casefold(), day),
         time=time,
         title=f"Fitbit {table.casefold()} {day}",
-        metadata=tables.rest(row, frozenset({"Date"})),
+        metadata=joined(tables.rest(row, frozenset({"Date"})), odd),
         mutable=True,
     )
     for name, (ours, unit) in _METRICS.items():
-        value = _number(row.get(name, ""))
+        value = numbers[name]
         if value is not None and (value or name not in _OF_THE_BODY):
             yield Metric(
                 source=_NAME,
@@ -142,13 +147,13 @@ def _logged(table: str, columns: list[str], cells: list[str]) -> Record:
     )
 
 
-def _number(cell: str) -> float | None:
+def _number(cell: str, name: str, odd: dict[str, Any]) -> float | None:
     """A number of a cell; None where it holds none, such as `N/A`."""
-    plain = cell.replace(",", "") if _THOUSANDS.fullmatch(cell) else cell
-    try:
-        return tracks.number(plain, "cell") if plain else None
-    except BadValue:
+    if cell.upper() in _NONE:
         return None
+    return measure(
+        cell.replace(",", "") if _THOUSANDS.fullmatch(cell) else cell, name, odd, comma=True
+    )
 
 
 def _time(written: str) -> Instant:
@@ -188,7 +193,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Days and sleep of Fitbit (exported table)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

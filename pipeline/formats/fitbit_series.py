@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import fitbit, peek, tracks
-from pipeline.fields import text
+from pipeline import fitbit, peek
+from pipeline.fields import joined, measure, text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.errors import BadValue
@@ -44,8 +44,9 @@ def to_metrics(item: RawRecord, member: Member) -> Iterator[Metric]:
     found = _FILE.fullmatch(PurePosixPath(member.path).stem)
     metric = found["metric"] if found else PurePosixPath(member.path).stem
     value = fields["value"]
+    odd: dict[str, Any] = {}
     said = dict(_said(value)) if isinstance(value, dict) else {}
-    numbers = list(_numbers(metric, value))
+    numbers = list(_numbers(metric, value, odd))
     if not numbers:
         raise BadValue(Reason.BAD_NUMBER, "'value' holds no number")
     for name, number in numbers:
@@ -57,7 +58,7 @@ def to_metrics(item: RawRecord, member: Member) -> Iterator[Metric]:
             name=ours,
             value=number,
             unit=unit,
-            metadata=said,
+            metadata=joined(said, odd),
         )
 
 
@@ -74,17 +75,17 @@ def _is_word(value: Any) -> bool:
     return isinstance(value, str) and not any(map(str.isdigit, value))
 
 
-def _numbers(name: str, value: Any) -> Iterator[tuple[str, float]]:
+def _numbers(name: str, value: Any, odd: dict[str, Any]) -> Iterator[tuple[str, float]]:
     """Each number with its name, which is that of the metric and the keys that lead to it."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if key not in _SAID and not _is_word(inner):
-                yield from _numbers(f"{name}.{key}", inner)
+                yield from _numbers(f"{name}.{key}", inner, odd)
         return
-    number = tracks.number(str(value), "value") if isinstance(value, str | int | float) else None
+    number = measure(value, name, odd, comma=True)
     if number == 0 and name == "resting_heart_rate.value":
         raise BadValue(Reason.BAD_NUMBER, "no resting heart rate was measured")
-    if number is not None and not isinstance(value, bool):
+    if number is not None:
         yield name, number
 
 
@@ -99,7 +100,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Measurements of Fitbit",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from pipeline import fitbit, peek, takeout, timestamps
-from pipeline.fields import as_written, optional_number, optional_text, text
+from pipeline import fitbit, peek, timestamps
+from pipeline.fields import as_written, joined, kept, measure, number, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.errors import BadValue
@@ -33,7 +33,8 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
     """A sleep, then its stages."""
     fields: dict[str, Any] = item.value
     written, ended = as_written(fields, "startTime"), optional_text(fields, "endTime")
-    length = optional_number(fields, "duration")
+    odd: dict[str, Any] = {}
+    length = measure(fields.get("duration"), "duration", odd)
     levels = fields.get("levels") or {}
     stages = levels.get("data") or []
     other = [stage for stage in stages if stage.get("level") not in _STAGES]
@@ -45,14 +46,17 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         identity=("fitbit", str(fields["logId"])),
         time=timestamps.or_unread(written, fitbit.time),
         title="sleep",
-        metadata=takeout.kept(
-            {
-                "ended_at": timestamps.utc_text(end) if end else None,
-                "duration_s": None if length is None or length < 0 else length / 1000,
-                "levels": {k: v for k, v in levels.items() if k != "data"} or None,
-                "other_levels": other or None,
-                "details": {k: v for k, v in fields.items() if k not in _TAKEN},
-            }
+        metadata=joined(
+            kept(
+                {
+                    "ended_at": timestamps.utc_text(end) if end else None,
+                    "duration_s": None if length is None or length < 0 else length / 1000,
+                    "levels": {k: v for k, v in levels.items() if k != "data"} or None,
+                    "other_levels": other or None,
+                    "details": {k: v for k, v in fields.items() if k not in _TAKEN},
+                }
+            ),
+            odd,
         ),
     )
     for stage in stages:
@@ -62,7 +66,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
 
 def _stage(stage: dict[str, Any]) -> Outcome:
     try:
-        written, length = text(stage, "dateTime"), optional_number(stage, "seconds")
+        written, length = text(stage, "dateTime"), number(stage.get("seconds"), "seconds")
         time = fitbit.time(written)
     except BadValue as bad:
         return Rejection(reason=bad.reason, detail=bad.detail)
@@ -91,7 +95,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Sleep, from Fitbit",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

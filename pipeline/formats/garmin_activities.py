@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import chats, garmin, peek, takeout
-from pipeline.fields import optional_text
+from pipeline import chats, garmin, peek
+from pipeline.fields import kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.files import Head, Member
@@ -43,12 +43,11 @@ def to_record(item: RawRecord, member: Member) -> Record:
     kind = kind.get("typeKey") if isinstance(kind, dict) else kind
     began = fields.get("startTimeGmt", fields.get("beginTimestamp"))
     time = garmin.moment(began, fields.get("startTimeLocal"), "ms")
-    lengths = _converted(fields, _CENTIMETRES, 100)
-    durations = _converted(fields, _MILLISECONDS, 1000)
+    odd: dict[str, Any] = {}
+    lengths = garmin.measures(fields, _CENTIMETRES, odd)
+    durations = garmin.measures(fields, _MILLISECONDS, odd)
     place = {ours: fields[name] for name, ours in _PLACE.items() if fields.get(name) is not None}
-    measured = {
-        n for n in (*_CENTIMETRES, *_MILLISECONDS) if garmin.number(fields.get(n)) is not None
-    }
+    measured = lengths.keys() | durations.keys()
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -56,12 +55,13 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=("garmin", chats.key(fields, "activityId")),
         time=time,
         title=optional_text(fields, "name") or (kind if isinstance(kind, str) else None),
-        metadata=takeout.kept(
+        metadata=kept(
             {
                 "activity": kind,
-                **lengths,
-                **durations,
+                **{_CENTIMETRES[name]: value / 100 for name, value in lengths.items()},
+                **{_MILLISECONDS[name]: value / 1000 for name, value in durations.items()},
                 "place": place,
+                "flags": odd.get("flags"),
                 "details": {
                     name: value
                     for name, value in fields.items()
@@ -73,12 +73,6 @@ def to_record(item: RawRecord, member: Member) -> Record:
     )
 
 
-def _converted(fields: dict[str, Any], names: dict[str, str], per: int) -> dict[str, float]:
-    """The numbers under these names, in the unit that holds `per` of theirs."""
-    found = {ours: garmin.number(fields.get(name)) for name, ours in names.items()}
-    return {ours: value / per for ours, value in found.items() if value is not None}
-
-
 def _looks_like(head: Head) -> int:
     return 2 * (_LIST in peek.item_keys(head))
 
@@ -86,7 +80,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Workouts of Garmin Connect (archive of the account)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import garmin, peek, rows, takeout, timestamps
-from pipeline.fields import as_written
+from pipeline import garmin, peek, rows, timestamps
+from pipeline.fields import as_written, kept
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -48,6 +48,8 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
     start = garmin.moment(fields.get(f"{_START}Gmt"), fields.get(f"{_START}Local"), "ms")
     end = garmin.moment(fields.get(f"{_END}Gmt"), fields.get(f"{_END}Local"), "ms")
     time = start if start and start.at else timestamps.or_unread(day)
+    odd: dict[str, Any] = {}
+    measures = garmin.measures(fields, _METRICS, odd)
     yield Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -55,11 +57,12 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         identity=("garmin", "day", day, *rows.apart(day, fields)),
         time=time,
         title=f"Garmin {day}".rstrip(),
-        metadata=takeout.kept(
+        metadata=kept(
             {
                 "ended_at": timestamps.utc_text(end) if end else None,
-                "distance_m": garmin.number(fields.get("totalDistanceMeters")),
+                "distance_m": measures.get("totalDistanceMeters"),
                 "details": {n: v for n, v in fields.items() if v is not None},
+                "flags": odd.get("flags"),
             }
         ),
         mutable=True,
@@ -76,7 +79,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Days of Garmin Connect (archive of the account)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

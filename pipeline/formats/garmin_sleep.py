@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import garmin, peek, rows, takeout, timestamps, tracks
-from pipeline.fields import as_written
+from pipeline import garmin, peek, rows, timestamps, tracks
+from pipeline.fields import as_written, joined
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -36,6 +36,8 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
     start = garmin.moment(fields.get(_START), None, "s")
     end = garmin.moment(fields.get(_END), None, "s")
     time = start or timestamps.or_unread(day)
+    odd: dict[str, Any] = {}
+    garmin.measures(fields, _METRICS, odd)
     yield Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -43,11 +45,12 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         identity=("garmin", "sleep", day, written, *rows.apart(day or written, fields)),
         time=time,
         title="sleep",
-        metadata=takeout.kept(
+        metadata=joined(
             {
                 **tracks.lasting(start, end),
                 "details": {n: v for n, v in fields.items() if v is not None},
-            }
+            },
+            {"flags": odd["flags"]} if odd else {},
         ),
         mutable=True,
     )
@@ -65,7 +68,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Sleep, from Garmin Connect (archive of the account)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

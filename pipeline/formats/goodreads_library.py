@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from typing import Any
 
-from pipeline import chats, day_order, tables, timestamps
+from pipeline import day_order, tables, timestamps
 from pipeline import text as texts
-from pipeline.fields import text
+from pipeline.fields import joined, kept, measure, text
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -47,44 +48,47 @@ _NAMES = {
     "Author l-f": "writer_by_last_name",
 }
 _READ = _NEEDED | {"Additional Authors", "ISBN", "ISBN13", "Bookshelves", "My Review"}
+_DAYS = ("Date Read", "Date Added")
 _FORMULA = re.compile(r'=?"?([^"]*)"?')
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
     """One book; when it was read, else put on the shelf, is its time."""
     row: dict[str, str] = item.value
-    flags: list[str] = []
-    time = _day(row.get("Date Read", ""), flags) or _day(row.get("Date Added", ""), flags)
-    flags = flags if time is None else []
-    stars = row["My Rating"].strip()
+    odd: dict[str, Any] = {}
+    stars = measure(row["My Rating"], "my_rating", odd)
     review = row.get("My Review", "")
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.LIST_ITEM,
         identity=("book", text(row, "Book Id")),
-        time=time,
+        time=_time(row),
         title=row["Title"] or None,
         content=texts.html_to_text(review) if review else None,
-        metadata=chats.kept(
-            {
-                **tables.said(row, _NAMES),
-                "writers": [row["Author"], *_several(row.get("Additional Authors", ""))],
-                "isbn": _isbn(row.get("ISBN", "")),
-                "isbn13": _isbn(row.get("ISBN13", "")),
-                "labels": _several(row.get("Bookshelves", "")),
-                "flags": flags,
-                **_rating(stars),
-            }
+        metadata=joined(
+            kept(
+                {
+                    **tables.said(row, _NAMES),
+                    "writers": [row["Author"], *_several(row.get("Additional Authors", ""))],
+                    "isbn": _isbn(row.get("ISBN", "")),
+                    "isbn13": _isbn(row.get("ISBN13", "")),
+                    "labels": _several(row.get("Bookshelves", "")),
+                    "rating": stars or None,  # nought is none given
+                    "rating_max": 5 if stars else None,
+                }
+            ),
+            odd,
         ),
         mutable=True,
     )
 
 
-def _day(written: str, flags: list[str]) -> Instant | None:
-    if not written.strip():
-        return None
-    return timestamps.if_readable(partial(day_order.read, orders={}), written.strip(), flags)
+def _time(row: dict[str, str]) -> Instant | None:
+    """The first of its days that can be read."""
+    written = [day for name in _DAYS if (day := row.get(name, "").strip())]
+    days = [timestamps.or_unread(day, partial(day_order.read, orders={})) for day in written]
+    return next((day for day in days if day.flag != timestamps.UNREAD), days[0] if days else None)
 
 
 def _isbn(cell: str) -> str:
@@ -97,16 +101,6 @@ def _several(cell: str) -> list[str]:
     return [name for part in cell.split(",") if (name := part.strip())]
 
 
-def _rating(stars: str) -> dict[str, object]:
-    """Nought is none given."""
-    if stars in ("", "0"):
-        return {}
-    try:
-        return {"rating": float(stars), "rating_max": 5}
-    except ValueError:
-        return {"my_rating": stars}
-
-
 def _looks_like(head: Head) -> int:
     return 2 * (tables.columns(head) >= _NEEDED)
 
@@ -114,7 +108,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Books on Goodreads",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

@@ -8,6 +8,7 @@ is very noisy, one row for each token that a phone refreshes, so it is never emb
 from __future__ import annotations
 
 from pipeline import tables, takeout
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -34,7 +35,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(written, *(row.get(name, "") for name in _WHO)),
         time=takeout.moment(written),
         title=product or None,
-        metadata=takeout.kept(
+        metadata=kept(
             {
                 "ip": row.get("IP Address"),
                 "user_agent": row.get("User Agent String"),

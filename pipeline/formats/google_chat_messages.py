@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from pipeline import google_chat, peek, takeout
-from pipeline.fields import optional_text, text
+from pipeline.fields import kept, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.errors import BadValue
@@ -45,7 +45,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(named,) if named else (group, written or "", sender.get("address", "")),
         time=_instant(written) if written else None,
         content=optional_text(fields, "text"),
-        metadata=takeout.kept({"sender": sender, "conversation": group, **_metadata(fields)}),
+        metadata=kept({"sender": sender, "conversation": group, **_metadata(fields)}),
         related=_related(group),
         mutable=True,
     )
@@ -94,7 +94,7 @@ def _reactions(value: dict[str, Any]) -> Iterator[dict[str, Any]]:
     sign = optional_text(value.get("emoji") or {}, "unicode")
     for address in value.get("reactor_emails") or ("",):
         person = {"address": address.lower()} if address else None
-        yield takeout.kept({"reaction": sign, "person": person})
+        yield kept({"reaction": sign, "person": person})
 
 
 def _related(group: str) -> tuple[Related, ...]:

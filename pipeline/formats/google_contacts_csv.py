@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 
-from pipeline import contacts, tables, takeout
+from pipeline import contacts, tables
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -37,11 +38,11 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=contacts.identity(name, addresses, numbers),
         title=name or None,
         content=row.get("Notes") or None,
-        metadata=takeout.kept(
+        metadata=kept(
             {
                 "people": contacts.people(name, addresses, numbers),
-                "emails": [takeout.kept({"address": a, "label": k}) for a, k in emails],
-                "phones": [takeout.kept({"phone": n, "label": k}) for n, k in phones],
+                "emails": [kept({"address": a, "label": k}) for a, k in emails],
+                "phones": [kept({"phone": n, "label": k}) for n, k in phones],
                 "birthday": row.get("Birthday"),
                 "gender": row.get("Gender"),
                 "photo": row.get("Photo"),

@@ -14,7 +14,8 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import peek, rows, tables, timestamps, tracks
+from pipeline import peek, rows, tables, timestamps
+from pipeline.fields import finite, joined, measure
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -26,6 +27,7 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _CLOCK = re.compile(r"\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
 _START, _END = "Start time", "End time"
 _DISTANCE = re.compile(r"[^()]+\(m\)")
+_UNIT = re.compile(r"[^()]+\([^()]+\)")
 #: Sums under the names that they have in English.
 _NAMES = {
     "Stappen": "step_count",
@@ -85,18 +87,19 @@ def _numbers(row: dict[str, str], times: Iterable[str]) -> dict[str, Any]:
     """Every cell that holds a number; distances under the shared name. Others are kept as they are,
     with a flag under the name of a measure."""
     found: dict[str, Any] = {}
+    odd: dict[str, Any] = {}
     for name, cell in row.items():
         if cell and name not in times:
             ours = _NAMES.get(name) or tables.snake(name)
+            measured = name in _NAMES or name in _KNOWN or _UNIT.fullmatch(name)
             if _DISTANCE.fullmatch(name):
                 ours = "distance_m"
-            try:
-                found[ours] = float(cell)
-            except ValueError:
+            number = measure(cell, ours, odd) if measured else finite(cell)
+            if number is not None:
+                found[ours] = number
+            elif not measured:
                 found[ours] = cell
-                if name in _NAMES or name in _KNOWN:
-                    found["flags"] = [tracks.UNUSABLE]
-    return found
+    return joined(found, odd)
 
 
 def _looks_like(head: Head) -> int:
@@ -121,7 +124,7 @@ def _is_translated(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Daily sums of Google Fit (Takeout)",
-    version=3,
+    version=4,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

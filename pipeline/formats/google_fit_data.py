@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline import google_fit, peek, timestamps
-from pipeline.fields import optional_text, text
+from pipeline.fields import joined, measure, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.errors import BadValue
@@ -51,14 +51,17 @@ def to_metrics(item: RawRecord, member: Member) -> Iterator[Metric | Record]:
     said: dict[str, Any] = {"stream": source} | ({"origin": origin} if origin else {})
     if texts:
         said |= {"texts": texts}
-    numbers = list(_numbers(fields, kind))
+    odd: dict[str, Any] = {}
+    numbers = list(_numbers(fields, kind, odd))
+    said = joined(said, odd)
     if texts and not numbers:
         times = (fields.get(name) for name in _TIMES)
         start, end = (timestamps.epoch_or_unread(each, "ns") for each in times)
         yield _told(kind, source, start, end, said)
         return
     if not numbers:
-        raise BadValue(Reason.BAD_SHAPE, "'fitValue' holds no number")
+        reason = Reason.BAD_NUMBER if odd else Reason.BAD_SHAPE
+        raise BadValue(reason, "'fitValue' holds no number")
     start, end = (timestamps.epoch(fields[name], "ns") for name in _TIMES)
     for behind, number, own in numbers:
         yield Metric(
@@ -93,21 +96,24 @@ def _values(fields: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
         yield at, entry.get("value", entry)
 
 
-def _numbers(fields: dict[str, Any], kind: str) -> Iterator[tuple[str, float, str]]:
+def _numbers(
+    fields: dict[str, Any], kind: str, odd: dict[str, Any]
+) -> Iterator[tuple[str, float, str]]:
     """What stands behind the name of each number, the number, and a unit of its own."""
     for at, value in _values(fields):
-        if (number := _number(value)) is not None:
+        if (number := _number(value, f"value_{at}", odd)) is not None:
             yield f".{at}" if at else "", number, ""
         for pair in value.get("mapVal") or ():
             key = str(pair["key"])
-            if (number := _number(pair.get("value") or {})) is not None:
+            if (number := _number(pair.get("value") or {}, key, odd)) is not None:
                 yield f".{key}", number, _UNITS.get(key, "") if kind == _NUTRITION else ""
 
 
-def _number(value: dict[str, Any]) -> float | None:
-    found = next((value[name] for name in _NUMBERS if name in value), None)
-    sound = isinstance(found, int | float) and not isinstance(found, bool)
-    return found if sound else None
+def _number(value: dict[str, Any], name: str, odd: dict[str, Any]) -> float | None:
+    """A number; an integer stays one, since its digits are who a point is."""
+    written = next((value[name] for name in _NUMBERS if name in value), None)
+    found = measure(written, name, odd)
+    return written if type(written) is int and found is not None else found
 
 
 def _texts(fields: dict[str, Any]) -> Iterator[str]:
@@ -124,7 +130,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Measurements of Google Fit (Takeout)",
-    version=3,
+    version=4,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

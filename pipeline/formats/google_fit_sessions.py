@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import durations, peek, takeout, timestamps
-from pipeline.fields import as_written, optional_number, optional_text, text
+from pipeline import durations, peek, timestamps
+from pipeline.fields import as_written, joined, kept, measure, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_whole import JsonWhole
 from schemas.files import Head, Member
@@ -25,7 +25,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     fields: dict[str, Any] = item.value
     kind, start = text(fields, "fitnessActivity"), as_written(fields, "startTime")
     length = optional_text(fields, "duration")
-    ended = optional_text(fields, "endTime")
+    ended, odd = optional_text(fields, "endTime"), dict[str, Any]()
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -33,26 +33,29 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(kind, start),
         time=timestamps.or_unread(start),
         title=optional_text(fields, "name") or kind.replace("_", " ").capitalize(),
-        metadata=takeout.kept(
-            {
-                "kind": kind,
-                "ended_at": timestamps.utc_text(timestamps.or_unread(ended)) if ended else None,
-                "duration_s": durations.spoken(length) if length else None,
-                **_sums(fields),
-                "segments": fields.get("segment"),
-                "app": (fields.get("application") or {}).get("packageName"),
-                "session_id": fields.get("id"),
-            }
+        metadata=joined(
+            kept(
+                {
+                    "kind": kind,
+                    "ended_at": timestamps.utc_text(timestamps.or_unread(ended)) if ended else None,
+                    "duration_s": durations.told(durations.spoken, length, "duration", odd),
+                    **_sums(fields, odd),
+                    "segments": fields.get("segment"),
+                    "app": (fields.get("application") or {}).get("packageName"),
+                    "session_id": fields.get("id"),
+                }
+            ),
+            odd,
         ),
     )
 
 
-def _sums(fields: dict[str, Any]) -> dict[str, float]:
+def _sums(fields: dict[str, Any], odd: dict[str, Any]) -> dict[str, float]:
     """The aggregates, under our names or the export's own."""
     found = {}
     for one in fields.get("aggregate") or ():
         kind = text(one, "metricName")
-        number = optional_number(one, "intValue" if "intValue" in one else "floatValue")
+        number = measure(one.get("intValue", one.get("floatValue")), kind, odd)
         if number is not None:
             found[_SUMS.get(kind, kind)] = number
     return found
@@ -65,7 +68,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Workouts and sleep of Google Fit (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

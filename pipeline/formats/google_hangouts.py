@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import chats, peek, takeout, timestamps
-from pipeline.fields import as_written, optional_text, text
+from pipeline import chats, peek, timestamps
+from pipeline.fields import as_written, kept, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.errors import BadValue
@@ -72,7 +72,7 @@ def _event(fields: dict[str, Any]) -> Iterator[Record]:
         time=timestamps.epoch_or_unread(written, "us"),
         title=kind.replace("_", " ").capitalize() if said is None else None,
         content=content,
-        metadata=takeout.kept({**common, "attached": attached, **chats.rest(fields, _TAKEN)}),
+        metadata=kept({**common, "attached": attached, **chats.rest(fields, _TAKEN)}),
         related=(Related(Relation.IN_CONVERSATION, RecordType.CONVERSATION, (group,)),),
     )
 

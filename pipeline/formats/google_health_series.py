@@ -13,11 +13,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
+from typing import Any
 
-from pipeline import rows, tables, timestamps, tracks
+from pipeline import rows, tables, timestamps
+from pipeline.fields import finite, joined, measure
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
-from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.records import DataType, Metric, Outcome, RawRecord, Record
 from schemas.vocabulary import MetricName, RecordType
@@ -45,12 +46,13 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
     written = tables.cells(row, _TIME)
     family = _DATED.sub("", PurePosixPath(member.path).stem)
     device = tables.cells(row, _DEVICE)
+    odd: dict[str, Any] = {}
     numbers = {
         column: number
         for column, cell in row.items()
-        if column not in (_TIME, _DEVICE) and (number := _number(cell)) is not None
+        if column not in (_TIME, _DEVICE) and (number := _number(column, cell, odd)) is not None
     }
-    beside = tables.rest(row, frozenset({_TIME, _DEVICE, *numbers}))
+    beside = joined(tables.rest(row, frozenset({_TIME, _DEVICE, *numbers})), odd)
     time = timestamps.of_position(written) if numbers else timestamps.or_unread(written)
     for column, number in numbers.items():
         name, value, unit = _measure(family, column, number, alone=len(numbers) == 1)
@@ -71,7 +73,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
             identity=("google health", family, *rows.apart("", row)),
             time=time,
             title=family.replace("_", " "),
-            metadata=tables.rest(row, frozenset({_TIME})),
+            metadata=joined(tables.rest(row, frozenset({_TIME})), odd),
         )
 
 
@@ -84,11 +86,11 @@ def _measure(family: str, column: str, number: float, *, alone: bool) -> tuple[s
     return (name if alone else f"{name}.{tables.snake(column)}"), number, unit
 
 
-def _number(cell: str) -> float | None:
-    try:
-        return tracks.number(cell.strip() or None, "cell")
-    except BadValue:
-        return None
+def _number(column: str, cell: str, odd: dict[str, Any]) -> float | None:
+    """A number of a cell; under a column with a unit what is none is flagged."""
+    if any(word in column for word in _UNITS):
+        return measure(cell.strip(), tables.snake(column), odd, comma=True)
+    return finite(cell, comma=True)
 
 
 def _looks_like(head: Head) -> int:
@@ -99,7 +101,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Measurements of Google Health (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+_GoogleData/(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import peek, takeout, timestamps
-from pipeline.fields import optional_text, text
+from pipeline import peek, timestamps
+from pipeline.fields import kept, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -38,7 +38,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=time,
         title=kind.replace("_", " ").capitalize(),
         content=optional_text(fields, "description"),
-        metadata=takeout.kept(
+        metadata=kept(
             {
                 "event_type": kind,
                 "structure": where[0],

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import peek, rows, takeout, timestamps
-from pipeline.fields import optional_text, text
+from pipeline import peek, rows, timestamps
+from pipeline.fields import kept, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_whole import JsonWhole
 from pipeline.text import html_to_text
@@ -49,7 +49,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=created or edited or timestamps.unread(""),
         title=title or None,
         content="\n".join(_lines(fields)) or "\n".join(_shared(fields)) or None,
-        metadata=takeout.kept(_metadata(fields, edited)),
+        metadata=kept(_metadata(fields, edited)),
         mutable=True,
     )
 
@@ -98,7 +98,7 @@ def _attachment(value: dict[str, Any]) -> dict[str, str]:
 
 def _sharee(value: dict[str, Any]) -> dict[str, Any]:
     role = "owner" if value.get("isOwner") else (value.get("type") or "").lower()
-    return takeout.kept({"address": value["email"].lower(), "role": role})
+    return kept({"address": value["email"].lower(), "role": role})
 
 
 def _looks_like(head: Head) -> bool:

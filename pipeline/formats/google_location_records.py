@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import peek, places, timestamps
-from pipeline.fields import StableNames, optional_number
+from pipeline.fields import StableNames, joined, measure
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -44,16 +44,16 @@ def to_point(item: RawRecord, member: Member) -> Point:
         time = timestamps.iso(fields["timestamp"])
     else:
         time = timestamps.epoch(fields["timestampMs"], "ms")
+    odd: dict[str, Any] = {} if signed == (north, east) else {"flags": [_OVERFLOWED]}
     return Point(
         source=_NAME,
         identity=(time.text, str(north), str(east), str(fields.get("deviceTag", ""))),
         time=time,
         latitude=latitude,
         longitude=longitude,
-        altitude_m=optional_number(fields, "altitude"),
-        accuracy_m=optional_number(fields, "accuracy"),
-        metadata={_NAMES[k]: v for k, v in fields.items() if k not in _TAKEN}
-        | ({} if signed == (north, east) else {"flags": [_OVERFLOWED]}),
+        altitude_m=measure(fields.get("altitude"), "altitude", odd),
+        accuracy_m=measure(fields.get("accuracy"), "accuracy", odd),
+        metadata=joined({_NAMES[k]: v for k, v in fields.items() if k not in _TAKEN}, odd),
     )
 
 
@@ -76,7 +76,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Positions of Google Location History (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import peek, rows, takeout, timestamps
-from pipeline.fields import optional_text
+from pipeline import peek, places, rows, timestamps
+from pipeline.fields import joined, kept, measure, optional_text
 from pipeline.format import Format
-from pipeline.google_timeline import e7, number, sound
+from pipeline.google_timeline import e7, sound
 from pipeline.readers.json_items import JsonItems
 from schemas.errors import BadValue
 from schemas.files import Head, Member
@@ -24,6 +24,7 @@ from schemas.vocabulary import RecordType
 
 _NAME = "google.location_semantic"
 _KINDS = frozenset({"placeVisit", "activitySegment"})
+_DEGREES = ("latitudeE7", "longitudeE7")
 _SAID = {
     "placeConfidence": "place_confidence",
     "visitConfidence": "probability",
@@ -71,12 +72,13 @@ def _visit(visit: dict[str, Any]) -> Record:
     where: dict[str, Any] = visit.get("location") or next(iter(candidates), {})
     start = _instant(visit["duration"], "start")
     name, own_id = optional_text(where, "name"), optional_text(where, "placeId")
-    place = takeout.kept(
+    odd: dict[str, Any] = {}
+    place = kept(
         {
             "name": name,
             "address": optional_text(where, "address"),
             "id": own_id,
-            **e7(where, "latitudeE7", "longitudeE7"),
+            **_position(where, "place", odd),
         }
     )
     position = ",".join(str(where[n]) for n in ("latitudeE7", "longitudeE7") if n in where)
@@ -87,16 +89,19 @@ def _visit(visit: dict[str, Any]) -> Record:
         identity=(start.text, own_id or position, *rows.apart(start.text, visit)),
         time=start,
         title=name,
-        metadata=takeout.kept(
-            {
-                "place": place or {"name": str(where.get("semanticType"))},
-                "ended_at": _ended(visit["duration"]),
-                "semantic_type": where.get("semanticType"),
-                "other_candidates": len(candidates),
-                "location_confidence": where.get("locationConfidence"),
-                "flags": None if visit.get("location") else ["place_guessed"],
-                **{ours: visit.get(name) for name, ours in _SAID.items()},
-            }
+        metadata=joined(
+            kept(
+                {
+                    "place": place or {"name": str(where.get("semanticType") or "UNKNOWN")},
+                    "ended_at": _ended(visit["duration"]),
+                    "semantic_type": where.get("semanticType"),
+                    "other_candidates": len(candidates),
+                    "location_confidence": where.get("locationConfidence"),
+                    "flags": None if visit.get("location") else ["place_guessed"],
+                    **{ours: visit.get(name) for name, ours in _SAID.items()},
+                }
+            ),
+            odd,
         ),
     )
 
@@ -104,6 +109,7 @@ def _visit(visit: dict[str, Any]) -> Record:
 def _trip(way: dict[str, Any], start: Instant) -> Record:
     """A way from place to place; by what is guessed."""
     kind = str(way.get("activityType") or "UNKNOWN")
+    odd: dict[str, Any] = {}
     return Record(
         data_type=DataType.LOCATION,
         source=_NAME,
@@ -111,28 +117,39 @@ def _trip(way: dict[str, Any], start: Instant) -> Record:
         identity=(start.text, *rows.apart(start.text, way)),
         time=start,
         title=kind.replace("_", " ").lower(),
-        metadata=takeout.kept(
-            {
-                "from_place": _end_of(way.get("startLocation") or {}),
-                "to_place": _end_of(way.get("endLocation") or {}),
-                "ended_at": _ended(way["duration"]),
-                "distance_m": number(way.get("distance")),
-                "activity_type": kind,
-                "confidence": way.get("confidence"),
-                "activities": way.get("activities"),
-                "waypoints": (way.get("waypointPath") or {}).get("waypoints"),
-                "transit": way.get("transitPath"),
-                "parking": way.get("parkingEvent"),
-                "edit_status": way.get("editConfirmationStatus"),
-            }
+        metadata=joined(
+            kept(
+                {
+                    "from_place": _end_of(way.get("startLocation") or {}, "from_place", odd),
+                    "to_place": _end_of(way.get("endLocation") or {}, "to_place", odd),
+                    "ended_at": _ended(way["duration"]),
+                    "distance_m": measure(way.get("distance"), "distance", odd),
+                    "activity_type": kind,
+                    "confidence": way.get("confidence"),
+                    "activities": way.get("activities"),
+                    "waypoints": (way.get("waypointPath") or {}).get("waypoints"),
+                    "transit": way.get("transitPath"),
+                    "parking": way.get("parkingEvent"),
+                    "edit_status": way.get("editConfirmationStatus"),
+                }
+            ),
+            odd,
         ),
     )
 
 
-def _end_of(where: dict[str, Any]) -> dict[str, Any]:
-    position = e7(where, "latitudeE7", "longitudeE7")
+def _position(where: dict[str, Any], name: str, odd: dict[str, Any]) -> dict[str, float]:
+    """The place's degrees, if it has any."""
+    written = {n: where[n] for n in _DEGREES if where.get(n) is not None}
+    if len(written) < len(_DEGREES):
+        return {}
+    return places.told(lambda: e7(where, *_DEGREES), written, name, odd)
+
+
+def _end_of(where: dict[str, Any], named: str, odd: dict[str, Any]) -> dict[str, Any]:
+    position = _position(where, named, odd)
     name, own_id = optional_text(where, "name"), optional_text(where, "placeId")
-    return takeout.kept({"name": name, "id": own_id, **position})
+    return kept({"name": name, "id": own_id, **position})
 
 
 def _path_point(value: dict[str, Any]) -> Point:
@@ -141,13 +158,16 @@ def _path_point(value: dict[str, Any]) -> Point:
         moment = timestamps.iso(value["timestamp"])
     else:
         moment = timestamps.epoch(value["timestampMs"], "ms")
+    latitude, longitude = e7(value, "latE7", "lngE7")
+    odd: dict[str, Any] = {}
     return Point(
         source=_NAME,
         identity=(moment.text, str(north), str(east), ""),
         time=moment,
-        **e7(value, "latE7", "lngE7"),
-        accuracy_m=number(value.get("accuracyMeters")),
-        metadata={"kind": "path"},
+        latitude=latitude,
+        longitude=longitude,
+        accuracy_m=measure(value.get("accuracyMeters"), "accuracy_meters", odd),
+        metadata=joined({"kind": "path"}, odd),
     )
 
 
@@ -163,7 +183,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Visits and ways of Google Location History (Takeout)",
-    version=3,
+    version=4,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

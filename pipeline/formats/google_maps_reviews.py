@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import google_places, peek, rows, takeout
-from pipeline.fields import as_written, optional_number, optional_text
+from pipeline.fields import as_written, joined, kept, measure, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -27,6 +27,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
     written = as_written(said, "date") or as_written(said, "Published")
     place, url = google_places.of_feature(fields), google_places.url_of(fields)
     name = next((name for name in _STARS if said.get(name) is not None), _STARS[0])
+    odd: dict[str, Any] = {}
+    stars = measure(said.get(name), "star_rating", odd)
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -38,14 +40,17 @@ def to_record(item: RawRecord, member: Member) -> Record:
         title=place.get("name"),
         content=optional_text(said, "review_text_published")
         or optional_text(said, "Review Comment"),
-        metadata=takeout.kept(
-            {
-                "rating": optional_number(said, name),
-                "rating_max": 5,
-                "place": place,
-                "url": url,
-                "country": google_places.country_of(fields),
-            }
+        metadata=joined(
+            kept(
+                {
+                    "rating": stars,
+                    "rating_max": 5,
+                    "place": place,
+                    "url": url,
+                    "country": google_places.country_of(fields),
+                }
+            ),
+            odd,
         ),
         mutable=True,
     )
@@ -63,7 +68,7 @@ def _is_review(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Reviews on Google Maps (Takeout)",
-    version=3,
+    version=4,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.(geo)?json",),
     looks_like=_looks_like,

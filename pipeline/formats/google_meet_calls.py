@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import durations, tables, takeout, timestamps
+from pipeline.fields import joined, kept
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -30,6 +31,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     written = tables.cells(row, *_STARTS)
     read = tables.in_utc if row.get(_STARTS[1]) else takeout.moment
     started = timestamps.or_unread(written, read)
+    odd: dict[str, Any] = {}
     host = tables.cells(row, *_HOSTS)
     return Record(
         data_type=DataType.ACTIVITY,
@@ -38,23 +40,26 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(row["Conference ID"], written),
         time=started,
         title=tables.cells(row, "Meeting Code") or None,
-        metadata=takeout.kept(
-            {
-                "conference": row["Conference ID"],
-                "conversation": row.get("Meeting Code"),
-                "organizer": {"address" if "@" in host else "name": host} if host else None,
-                "device": row.get("Device Type"),
-                **_end(row, started),
-                **tables.rest(row, _TAKEN),
-            }
+        metadata=joined(
+            kept(
+                {
+                    "conference": row["Conference ID"],
+                    "conversation": row.get("Meeting Code"),
+                    "organizer": {"address" if "@" in host else "name": host} if host else None,
+                    "device": row.get("Device Type"),
+                    **_end(row, started, odd),
+                    **tables.rest(row, _TAKEN),
+                }
+            ),
+            odd,
         ),
     )
 
 
-def _end(row: dict[str, str], started: Instant) -> dict[str, Any]:
+def _end(row: dict[str, str], started: Instant, odd: dict[str, Any]) -> dict[str, Any]:
     """How long it was, as it is written or up to its end."""
     if length := tables.cells(row, _LENGTH):
-        return {"duration_s": durations.spoken(length)}
+        return {"duration_s": durations.told(durations.spoken, length, "duration", odd)}
     if not (written := tables.cells(row, _END)):
         return {}
     ended = timestamps.or_unread(written, tables.in_utc)
@@ -75,7 +80,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Calls of Google Meet (Takeout)",
-    version=3,
+    version=4,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import peek, takeout
-from pipeline.fields import StableNames, optional_text, text
+from pipeline import peek
+from pipeline.fields import StableNames, kept, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_whole import JsonWhole
 from schemas.files import Head, Member
@@ -34,7 +34,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type=RecordType.LIST_ITEM,
         identity=(PurePosixPath(member.path).stem,),
         title=issuer or kind.replace("_", " ").capitalize(),
-        metadata=takeout.kept({**said, "status": status, "list": "Google Wallet"}),
+        metadata=kept({**said, "status": status, "list": "Google Wallet"}),
         mutable=True,
     )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import money, tables, takeout
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -33,7 +34,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(own_id,) if own_id else ("", written, said, row["Amount"]),
         time=takeout.moment(written),
         title=said or None,
-        metadata=takeout.kept(
+        metadata=kept(
             {
                 "amount": _amount(row, "Amount"),
                 "fee": _amount(row, "Fee"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import google_photos, peek
-from pipeline.fields import StableNames, optional_text, text
+from pipeline.fields import StableNames, joined, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_whole import JsonWhole
 from schemas.files import Head, Member
@@ -61,8 +61,9 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _metadata(fields: dict[str, Any]) -> dict[str, Any]:
-    where = google_photos.where(fields)
-    by_camera = google_photos.position(fields.get("geoDataExif"))
+    odd: dict[str, Any] = {}
+    where = google_photos.where(fields, odd)
+    by_camera = google_photos.position(fields.get("geoDataExif"), "geo_data_exif", odd)
     said: dict[str, Any] = {
         **where,
         "camera_position": by_camera if by_camera != where else None,
@@ -72,7 +73,7 @@ def _metadata(fields: dict[str, Any]) -> dict[str, Any]:
         "updated_at": google_photos.written(fields.get("photoLastModifiedTime")),
         **{_OWN[name]: fields.get(name) for name in _AS_THEY_ARE},
     }
-    return {name: value for name, value in said.items() if value}
+    return joined({name: value for name, value in said.items() if value}, odd)
 
 
 def _looks_like(head: Head) -> bool:
@@ -82,7 +83,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="What Google Photos knows of a photo (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.MEDIA,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

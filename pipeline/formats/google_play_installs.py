@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import play_store, takeout, timestamps
+from pipeline import play_store, timestamps
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Member
@@ -29,7 +30,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(kind, title, play_store.written(fields, "firstInstallationTime"), model),
         time=play_store.moment(fields, "firstInstallationTime"),
         title=title,
-        metadata=takeout.kept(
+        metadata=kept(
             {
                 "kind": kind,
                 "device": play_store.written(device, "deviceDisplayName") or model,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import play_store, takeout
+from pipeline import play_store
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Member
@@ -26,7 +27,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(kind, title, play_store.written(fields, "acquisitionTime")),
         time=play_store.moment(fields, "acquisitionTime"),
         title=title,
-        metadata=takeout.kept({"list": "Google Play", "kind": kind}),
+        metadata=kept({"list": "Google Play", "kind": kind}),
     )
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import money, play_store, takeout
-from pipeline.fields import text
+from pipeline import money, play_store
+from pipeline.fields import kept, text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Member
@@ -31,7 +31,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(text(fields, "orderId"),),
         time=play_store.moment(fields, "creationTime"),
         title=", ".join(titles) or None,
-        metadata=takeout.kept(
+        metadata=kept(
             {
                 "order": fields["orderId"],
                 "amount": _amount(fields, "totalPrice"),

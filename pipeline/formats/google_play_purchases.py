@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import money, play_store, takeout
+from pipeline import money, play_store
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Member
@@ -27,7 +28,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(kind, title, play_store.written(fields, "purchaseTime"), price),
         time=play_store.moment(fields, "purchaseTime"),
         title=title,
-        metadata=takeout.kept(
+        metadata=kept(
             {
                 "kind": kind,
                 "amount": money.amount(price) if price else None,

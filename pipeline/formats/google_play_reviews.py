@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import play_store, takeout
-from pipeline.fields import optional_number
+from pipeline import play_store
+from pipeline.fields import joined, kept, measure
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Member
@@ -20,6 +20,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
     """One review; stars and text may be changed."""
     fields: dict[str, Any] = play_store.inner(item, _KEY)
     kind, title = play_store.document(fields, "document")
+    odd: dict[str, Any] = {}
+    stars = measure(fields.get("starRating"), "star_rating", odd)
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -28,13 +30,16 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=play_store.moment(fields, "creationTime"),
         title=title,
         content=play_store.written(fields, "comment") or None,
-        metadata=takeout.kept(
-            {
-                "kind": kind,
-                "rating": optional_number(fields, "starRating"),
-                "rating_max": 5,
-                "answers": fields.get("structuredReviewResponse"),
-            }
+        metadata=joined(
+            kept(
+                {
+                    "kind": kind,
+                    "rating": stars,
+                    "rating_max": 5,
+                    "answers": fields.get("structuredReviewResponse"),
+                }
+            ),
+            odd,
         ),
         mutable=True,
     )
@@ -43,7 +48,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 FORMAT = Format(
     name=_NAME,
     title="Reviews of apps at Google Play (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=play_store.PATHS,
     looks_like=play_store.holds(_KEY, "starRating", "creationTime"),

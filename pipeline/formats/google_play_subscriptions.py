@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import money, play_store, takeout
+from pipeline import money, play_store
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Member
@@ -27,7 +28,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type=RecordType.SUBSCRIPTION,
         identity=(kind, title),
         title=title,
-        metadata=takeout.kept(
+        metadata=kept(
             {
                 "kind": kind,
                 "status": play_store.written(fields, "state").lower(),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import peek, takeout
-from pipeline.fields import optional_text
+from pipeline import peek
+from pipeline.fields import kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_whole import JsonWhole
 from schemas.files import Head, Member
@@ -22,14 +22,14 @@ def to_record(item: RawRecord, member: Member) -> Record:
     names = fields.get("name") or {}
     shown = optional_text(fields, "displayName") or optional_text(names, "formattedName")
     addresses = [one["value"].lower() for one in fields.get("emails") or ()]
-    people = [takeout.kept({"name": shown, "address": a, "self": True}) for a in addresses]
+    people = [kept({"name": shown, "address": a, "self": True}) for a in addresses]
     return Record(
         data_type=DataType.STRUCTURED,
         source=_NAME,
         record_type=RecordType.PROFILE,
         identity=("google", next(iter(addresses), shown or "")),
         title=shown,
-        metadata=takeout.kept(
+        metadata=kept(
             {
                 "people": people or [{"name": shown, "self": True}],
                 "given_name": names.get("givenName"),

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from pipeline import google_places, tables, takeout
+from pipeline import google_places, tables
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.errors import BadValue
@@ -32,7 +33,7 @@ def to_record(item: RawRecord, member: Member) -> Iterator[Record]:
         raise BadValue(Reason.MISSING_FIELD, "nothing under 'URL'")
     named = PurePosixPath(member.path).stem
     on_maps = google_places.is_maps(url)
-    place = takeout.kept({"name": title, **google_places.in_url(url)}) if on_maps else None
+    place = kept({"name": title, **google_places.in_url(url)}) if on_maps else None
     yield Record(
         data_type=DataType.LOCATION if on_maps else DataType.BROWSER,
         source=_NAME,
@@ -41,7 +42,7 @@ def to_record(item: RawRecord, member: Member) -> Iterator[Record]:
         title=title or None,
         content="\n".join(filter(None, (row["Note"], row["Comment"]))) or None,
         metadata={
-            **takeout.kept({"list": named, "url": url, "place": place}),
+            **kept({"list": named, "url": url, "place": place}),
             **tables.rest(row, _COLUMNS),
         },
         mutable=True,
@@ -55,7 +56,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Lists saved with Google (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.BROWSER,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

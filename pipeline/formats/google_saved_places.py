@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import google_places, peek, takeout
-from pipeline.fields import optional_text
+from pipeline.fields import kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.errors import BadValue
@@ -40,9 +40,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(url,) if url else ("", written or "", title or ""),
         time=takeout.moment(written) if written else None,
         title=title,
-        metadata=takeout.kept(
-            {"place": place, "url": url, "country": google_places.country_of(fields)}
-        ),
+        metadata=kept({"place": place, "url": url, "country": google_places.country_of(fields)}),
         mutable=True,
     )
 
@@ -61,7 +59,7 @@ def _is_place(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Saved places of Google Maps (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.(geo)?json",),
     looks_like=_looks_like,

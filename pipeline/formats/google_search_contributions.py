@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline import peek, takeout
-from pipeline.fields import optional_text
+from pipeline.fields import joined, kept, measure, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.errors import BadValue
@@ -34,7 +34,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
     if about is None:
         raise BadValue(Reason.MISSING_FIELD, "no field 'Search Query'")
     named = PurePosixPath(member.path).stem
-    stars = fields.get("Review Star Rating")
+    odd: dict[str, Any] = {}
+    stars = measure(fields.get("Review Star Rating"), "review_star_rating", odd)
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -43,16 +44,19 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=takeout.moment(written) if written else None,
         title=about,
         content=optional_text(fields, "Review Comment"),
-        metadata=takeout.kept(
-            {
-                "list": named,
-                "query": optional_text(fields, "Search Query"),
-                "rating": float(stars) if stars not in (None, "") else None,
-                "rating_max": 5 if stars not in (None, "") else None,
-                "thumbs": fields.get("Thumbs Rating"),
-                "provider": optional_text(fields, "Provider Name"),
-                "updated": optional_text(fields, "Updated"),
-            }
+        metadata=joined(
+            kept(
+                {
+                    "list": named,
+                    "query": optional_text(fields, "Search Query"),
+                    "rating": stars,
+                    "rating_max": None if stars is None else 5,
+                    "thumbs": fields.get("Thumbs Rating"),
+                    "provider": optional_text(fields, "Provider Name"),
+                    "updated": optional_text(fields, "Updated"),
+                }
+            ),
+            odd,
         ),
         mutable=True,
     )
@@ -77,7 +81,7 @@ def _is_given(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="What was contributed to Google Search (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

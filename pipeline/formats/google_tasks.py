@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import peek, takeout, timestamps
-from pipeline.fields import optional_text, text
+from pipeline import peek, timestamps
+from pipeline.fields import kept, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.files import Head, Member
@@ -34,7 +34,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=_instant(fields, "created") or updated,
         title=optional_text(fields, "title"),
         content=optional_text(fields, "notes"),
-        metadata=takeout.kept(
+        metadata=kept(
             {
                 "list": optional_text(item.around, "title"),
                 "status": _STATUS.get(status, status),

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import google_timeline, peek, takeout, timestamps
-from pipeline.fields import as_written, optional_text, text
+from pipeline import google_timeline, peek, timestamps
+from pipeline.fields import as_written, joined, kept, measure, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.errors import BadValue
@@ -52,16 +52,17 @@ def _signal(fields: dict[str, Any]) -> Outcome:
 def _position(fields: dict[str, Any]) -> Point:
     latitude, longitude = google_timeline.degrees(fields["LatLng"])
     moment = timestamps.iso(text(fields, "timestamp"))
-    speed = google_timeline.number(fields.get("speedMetersPerSecond"))
+    odd: dict[str, Any] = {}
+    speed = measure(fields.get("speedMetersPerSecond"), "speed_meters_per_second", odd)
     return Point(
         source=_NAME,
         identity=(moment.text, text(fields, "LatLng"), "", ""),
         time=moment,
         latitude=latitude,
         longitude=longitude,
-        altitude_m=google_timeline.number(fields.get("altitudeMeters")),
-        accuracy_m=google_timeline.number(fields.get("accuracyMeters")),
-        metadata=takeout.kept({"source": fields.get("source"), "speed_mps": speed}),
+        altitude_m=measure(fields.get("altitudeMeters"), "altitude_meters", odd),
+        accuracy_m=measure(fields.get("accuracyMeters"), "accuracy_meters", odd),
+        metadata=joined(kept({"source": fields.get("source"), "speed_mps": speed}), odd),
     )
 
 
@@ -79,15 +80,15 @@ def _activity(title: str, written: str, said: dict[str, Any]) -> Record:
 
 def _frequent(fields: dict[str, Any]) -> Record:
     """A place that is often visited; its label (home, work) is a guess or the owner's word."""
-    latitude, longitude = google_timeline.degrees(fields["placeLocation"])
-    own_id = text(fields, "placeId")
+    own_id, odd = text(fields, "placeId"), dict[str, Any]()
+    where = google_timeline.located(fields["placeLocation"], "place", odd)
     return Record(
         data_type=DataType.LOCATION,
         source=_NAME,
         record_type=RecordType.PLACE,
         identity=(own_id,),
         title=optional_text(fields, "label"),
-        metadata={"place": {"id": own_id, "latitude": latitude, "longitude": longitude}},
+        metadata=joined({"place": {"id": own_id, **where}}, odd),
         mutable=True,
     )
 
@@ -100,7 +101,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Google Timeline, exported from an Android phone",
-    version=2,
+    version=3,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

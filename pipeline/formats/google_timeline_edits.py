@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import google_timeline, peek, timestamps
-from pipeline.fields import text
+from pipeline.fields import joined, measure, text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.errors import BadValue
@@ -28,14 +28,17 @@ def to_point(item: RawRecord, member: Member) -> Point:
         raise BadValue(Reason.BAD_SHAPE, "an edit of a kind that is not known")
     where, device = position["point"], str(fields.get("deviceId", ""))
     moment = timestamps.iso(text(position, "timestamp"))
-    accuracy_mm = google_timeline.number(position.get("accuracyMm"))
+    latitude, longitude = google_timeline.e7(where, "latE7", "lngE7")
+    odd: dict[str, Any] = {}
+    accuracy_mm = measure(position.get("accuracyMm"), "accuracy_mm", odd)
     return Point(
         source=_NAME,
         identity=(moment.text, str(where["latE7"]), str(where["lngE7"]), device),
         time=moment,
-        **google_timeline.e7(where, "latE7", "lngE7"),
+        latitude=latitude,
+        longitude=longitude,
         accuracy_m=None if accuracy_mm is None else accuracy_mm / 1000,
-        metadata={"device_tag": device},
+        metadata=joined({"device_tag": device}, odd),
     )
 
 
@@ -47,7 +50,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Timeline edits of Google Location History (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from pipeline import places, tracks, xml_tree
+from pipeline.fields import joined
 from pipeline.format import Format
 from pipeline.readers.xml_elements import XmlElements
 from pipeline.xml_tree import Element
@@ -53,7 +54,7 @@ def _point(element: Element) -> Point:
         latitude=latitude,
         longitude=longitude,
         altitude_m=altitude,
-        metadata={**tracks.leaves(element, _POINT_TAKEN), **odd},
+        metadata=joined(tracks.leaves(element, _POINT_TAKEN), odd),
     )
 
 
@@ -83,10 +84,11 @@ def _details(element: Element) -> dict[str, Any]:
 
 
 def _place(element: Element) -> Record:
-    latitude, longitude = _position(element)
+    odd: dict[str, Any] = {}
     name, time = element.said("name"), _in_utc(tracks.when(element.said("time")))
-    north, east = element.attributes["lat"], element.attributes["lon"]
-    place = {"name": name, "latitude": latitude, "longitude": longitude}
+    north, east = element.attributes.get("lat", ""), element.attributes.get("lon", "")
+    place = {"name": name, **_placed(element, "place", odd)}
+    altitude = tracks.measure(element.said("ele"), "ele", odd)
     return Record(
         data_type=DataType.LOCATION,
         source=_NAME,
@@ -95,18 +97,20 @@ def _place(element: Element) -> Record:
         time=time,
         title=name,
         content=element.said("desc") or element.said("cmt"),
-        metadata={
-            "place": {key: value for key, value in place.items() if value is not None},
-            **_details(element),
-            **_altitude(element),
-        },
+        metadata=joined(
+            {
+                "place": {key: value for key, value in place.items() if value is not None},
+                **_details(element),
+                **({} if altitude is None else {"altitude_m": altitude}),
+            },
+            odd,
+        ),
     )
 
 
-def _altitude(element: Element) -> dict[str, Any]:
-    odd: dict[str, Any] = {}
-    altitude = tracks.measure(element.said("ele"), "ele", odd)
-    return odd if altitude is None else {"altitude_m": altitude}
+def _placed(element: Element, name: str, odd: dict[str, Any]) -> dict[str, float]:
+    written = {n: element.attributes[n] for n in ("lat", "lon") if n in element.attributes}
+    return places.told(lambda: _position(element), written, name, odd)
 
 
 def _track(element: Element, item: RawRecord) -> Record:
@@ -163,11 +167,8 @@ def _route(element: Element) -> Record:
 
 def _stop(element: Element) -> dict[str, Any]:
     said = {name: text for name in ("name", "desc", "time") if (text := element.said(name))}
-    try:
-        latitude, longitude = _position(element)
-    except BadValue:
-        return said
-    return {**said, "latitude": latitude, "longitude": longitude}
+    odd: dict[str, Any] = {}
+    return joined({**said, **_placed(element, "position", odd)}, odd)
 
 
 def _looks_like(head: Head) -> bool:
@@ -178,7 +179,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Tracks and places in GPX",
-    version=4,
+    version=5,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.(gpx|xml)",),
     looks_like=_looks_like,

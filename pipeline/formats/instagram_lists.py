@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline import chats, meta, peek
-from pipeline.fields import optional_text
+from pipeline import meta, peek
+from pipeline.fields import kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from pipeline.text import mend_meta
@@ -62,7 +62,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=None if profile else meta.moment(when),
         title=optional_text(said, "title") or None,
         content=mend_meta(values[0]) if kind is RecordType.COMMENT and values else None,
-        metadata=chats.kept(_metadata(kind, status, mend_meta(name), url, said)),
+        metadata=kept(_metadata(kind, status, mend_meta(name), url, said)),
         mutable=profile,
     )
 
@@ -103,7 +103,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Instagram: follows, likes, comments, searches, profile",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

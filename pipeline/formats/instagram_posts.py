@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import chats, meta, peek
-from pipeline.fields import optional_text
+from pipeline import meta, peek
+from pipeline.fields import kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from pipeline.text import mend_meta
@@ -46,7 +46,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=("instagram", str(when or ""), meta.shown(media[0])),
         time=meta.moment(when),
         content=words or None,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
         mutable=True,
     )
 
@@ -67,7 +67,7 @@ def _is_post(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Instagram: posts and stories",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

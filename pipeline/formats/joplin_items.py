@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import takeout, text, timestamps
+from pipeline import places, text, timestamps
+from pipeline.fields import joined, kept, measure, whole
 from pipeline.format import Format
 from pipeline.readers.whole import WholeFile
 from schemas.errors import BadValue
@@ -51,18 +52,18 @@ def to_record(item: RawRecord, member: Member) -> Record:
         raise BadValue(Reason.BAD_SHAPE, "an item of a kind that is not read")
     title, _, body = said.partition("\n")
     flags = ["encrypted"] if fields.get("encryption_applied") == "1" else []
-    time = _instant(fields, "created_time", flags)
+    odd: dict[str, Any] = {}
     content = fields.get("ocr_text") if kind == _FILE else body.strip()
     return Record(
         data_type=DataType.DOCUMENT,
         source=_NAME,
         record_type=_KINDS.get(kind, RecordType.LIST_ITEM),
         identity=(identity,),
-        time=time,
+        time=_instant(fields, "created_time"),
         title=title.strip() or None,
         content=content or None,
         content_type="text/markdown" if kind == _NOTE else "text/plain",
-        metadata=takeout.kept(_metadata(fields, kind, flags)),
+        metadata=joined(kept(_metadata(fields, kind, flags, odd)), odd),
         related=tuple(_related(fields, kind)),
         mutable=True,
     )
@@ -75,58 +76,55 @@ def _parted(written: str) -> tuple[str, dict[str, str]]:
     return said, {field[1]: field[2] or "" for field in found if field}
 
 
-def _instant(fields: Mapping[str, str], name: str, flags: list[str]) -> Instant | None:
-    written = fields.get(f"user_{name}") or fields.get(name)
-    return timestamps.if_readable(timestamps.iso, written, flags) if written else None
+def _instant(fields: Mapping[str, str], name: str) -> Instant:
+    return timestamps.or_unread(fields.get(f"user_{name}") or fields.get(name))
 
 
-def _metadata(fields: Mapping[str, str], kind: str, flags: list[str]) -> dict[str, Any]:
-    updated = _instant(fields, "updated_time", flags)
+def _metadata(
+    fields: Mapping[str, str], kind: str, flags: list[str], odd: dict[str, Any]
+) -> dict[str, Any]:
     author = fields.get("author")
     return {
         "list": _LISTS.get(kind),
-        "updated_at": timestamps.utc_text(updated) if updated else None,
+        "updated_at": timestamps.utc_text(_instant(fields, "updated_time")),
         "author": {"name": author} if author else None,
         "url": fields.get("source_url"),
         "notebook_id": fields.get("parent_id"),
         "note_id": fields.get("note_id"),
         "tag_id": fields.get("tag_id"),
-        "attachments": [_file(fields)] if kind == _FILE else None,
+        "attachments": [_file(fields, odd)] if kind == _FILE else None,
         "todo": fields.get("is_todo") == "1",
-        "due": _moment(fields, "todo_due", flags),
-        "completed_at": _moment(fields, "todo_completed", flags),
-        "time_text": fields.get("created_time") if timestamps.UNREAD in flags else None,
+        "due": _moment(fields, "todo_due"),
+        "completed_at": _moment(fields, "todo_completed"),
         "flags": flags,
         "deleted": fields.get("deleted_time", "0") not in _NOTHING,
-        **_place(fields),
+        **_place(fields, odd),
         **{n: v for n, v in fields.items() if n not in _TAKEN and v not in _NOTHING},
     }
 
 
-def _moment(fields: Mapping[str, str], name: str, flags: list[str]) -> str | None:
+def _moment(fields: Mapping[str, str], name: str) -> str | None:
     written = fields.get(name, "")
     if written in _NOTHING:
         return None
-    found = timestamps.if_readable(lambda text: timestamps.epoch(text, "ms"), written, flags)
-    return written if found is None else timestamps.utc_text(found)
+    return timestamps.utc_text(timestamps.epoch_or_unread(written, "ms"))
 
 
-def _place(fields: Mapping[str, str]) -> dict[str, float]:
+def _place(fields: Mapping[str, str], odd: dict[str, Any]) -> dict[str, Any]:
     """Where it was written; a note of no place has zeros."""
-    names = {"latitude": "latitude", "longitude": "longitude", "altitude": "altitude_m"}
-    try:
-        found = {ours: float(fields.get(theirs) or 0) for theirs, ours in names.items()}
-    except ValueError:
+    degrees = {name: fields.get(name, "") for name in ("latitude", "longitude")}
+    if _NOTHING.issuperset(degrees.values()):
         return {}
-    return found if found["latitude"] or found["longitude"] else {}
+    where = places.told(lambda: places.pair(*degrees.values()), degrees, "place", odd)
+    return {**where, "altitude_m": measure(fields.get("altitude"), "altitude", odd)}
 
 
-def _file(fields: Mapping[str, str]) -> dict[str, Any]:
+def _file(fields: Mapping[str, str], odd: dict[str, Any]) -> dict[str, Any]:
     end = fields.get("file_extension")
     name = f"{fields['id']}.{end}" if end else fields["id"]
     said = {"name": name, "media_type": fields.get("mime", ""), "path": f"resources/{name}"}
-    size = fields.get("size", "")
-    return {**said, "size": int(size)} if size.isdecimal() and len(size) < 16 else said
+    size = whole(fields.get("size"), "size", odd)
+    return said if size is None else {**said, "size": size}
 
 
 def _related(fields: Mapping[str, str], kind: str) -> list[Related]:
@@ -153,7 +151,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Notes, notebooks, tags and files of Joplin (JEX, raw export)",
-    version=1,
+    version=2,
     data_type=DataType.DOCUMENT,
     paths=(r"(.+/)?[0-9a-f]{32}\.md",),
     looks_like=_looks_like,

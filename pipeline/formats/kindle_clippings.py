@@ -15,7 +15,8 @@ from typing import Any
 
 import msgspec
 
-from pipeline import peek, takeout, timestamps
+from pipeline import peek, timestamps
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.parted_text import PartedText
 from schemas.errors import BadValue
@@ -64,7 +65,6 @@ def to_record(item: RawRecord, member: Member) -> Record:
     words = "\n".join(lines[2:]).strip()
     *where, added = _BARS.split(about[_dash(about) :])
     place = " | ".join(where)
-    time = _instant(added)
     author = _AUTHOR.search(head)
     metadata: dict[str, Any] = {
         "book": (head[: author.start()].strip() or head) if author else head,
@@ -73,18 +73,16 @@ def to_record(item: RawRecord, member: Member) -> Record:
         "location": place,
         "page": _number(_PAGE, place),
         "position": _number(_POSITION, place),
-        "flags": [timestamps.UNREAD] if time is None else None,
-        "time_text": added if time is None else None,
     }
     return Record(
         data_type=DataType.DOCUMENT,
         source=_NAME,
         record_type=RecordType.NOTE,
         identity=(head, about, words),
-        time=time,
+        time=_instant(added),
         title=metadata["book"],
         content=words or None,
-        metadata=takeout.kept(metadata),
+        metadata=kept(metadata),
     )
 
 
@@ -112,7 +110,7 @@ def _number(pattern: re.Pattern[str], place: str) -> str | None:
     return next(filter(None, found.groups()), None) if found else None
 
 
-def _instant(written: str) -> Instant | None:
+def _instant(written: str) -> Instant:
     """When it was added, by the clock of the device: a date behind a few words."""
     plain = _NO_SECONDS.sub(r"\1:00", _JOINED_DAY.sub(" ", written))
     words = re.sub(r",(?=\s+\d{1,2}:)", "", plain).split()
@@ -124,7 +122,7 @@ def _instant(written: str) -> Instant | None:
         if found.offset is None and found.flag in ("zone_assumed", "zone_ambiguous"):
             return Instant(found.at, written, None, "zone_assumed")
         return msgspec.structs.replace(found, text=written)
-    return None
+    return timestamps.unread(written)
 
 
 def _looks_like(head: Head) -> bool:
@@ -137,7 +135,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Highlights, notes and bookmarks of a Kindle (My Clippings.txt)",
-    version=1,
+    version=2,
     data_type=DataType.DOCUMENT,
     paths=(r"(.+/)?[^/]+\.txt",),
     looks_like=_looks_like,

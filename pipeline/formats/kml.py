@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 from pipeline import places, text, tracks, xml_tree
+from pipeline.fields import joined
 from pipeline.format import Format
 from pipeline.readers.xml_elements import XmlElements
 from pipeline.xml_tree import Element
@@ -86,14 +87,17 @@ def _of_track(coord: Element) -> str:
     return ",".join(coord.text.split())
 
 
-def _place(written: str) -> tuple[float, float, float | None]:
-    """Latitude, longitude and altitude."""
-    east, north, *up = written.split(",")
-    return *tracks.position(north, east), tracks.number(up[0], "altitude") if any(up) else None
+def _place(written: str, odd: dict[str, Any]) -> tuple[float, float, float | None]:
+    """Latitude, longitude and altitude. Raises `BadValue`."""
+    east, _, behind = written.partition(",")
+    north, *up = behind.split(",")
+    latitude, longitude = tracks.position(north, east)
+    return latitude, longitude, tracks.measure(up[0], "altitude", odd) if any(up) else None
 
 
 def _point(written: str, time: Instant | None, said: dict[str, Any]) -> Point:
-    latitude, longitude, altitude = _place(written)
+    odd: dict[str, Any] = {}
+    latitude, longitude, altitude = _place(written, odd)
     return Point(
         source=_NAME,
         identity=(time.text if time else "", written),
@@ -101,7 +105,7 @@ def _point(written: str, time: Instant | None, said: dict[str, Any]) -> Point:
         latitude=latitude,
         longitude=longitude,
         altitude_m=altitude,
-        metadata=said,
+        metadata=joined(said, odd),
     )
 
 
@@ -117,9 +121,10 @@ def _record(
 ) -> Record:
     shape = shapes[0] if shapes else None
     name, written = placemark.said("name"), _coordinates(shape) if shape else ""
-    latitude, longitude, altitude = _place(written) if shape else (None, None, None)
+    odd: dict[str, Any] = {}
+    where, altitude = _where(written, odd) if shape else ({}, None)
     address = placemark.said("address")
-    place = {"name": name, "address": address, "latitude": latitude, "longitude": longitude}
+    place = {"name": name, "address": address, **where}
     description = placemark.said("description")
     return Record(
         data_type=DataType.LOCATION,
@@ -129,16 +134,25 @@ def _record(
         time=start,
         title=name,
         content=text.html_to_text(description) if description else None,
-        metadata={
-            "place": {key: value for key, value in place.items() if value is not None},
-            **({"shape": shape.tag} if shape else {}),
-            **({"altitude_m": altitude} if altitude else {}),  # 0 is written for none
-            **_form(shapes),
-            **_extended(placemark),
-            **_models(shapes),
-            **_lasting(start, end, shapes),
-        },
+        metadata=joined(
+            {
+                "place": {key: value for key, value in place.items() if value is not None},
+                **({"shape": shape.tag} if shape else {}),
+                **({"altitude_m": altitude} if altitude else {}),  # 0 is written for none
+                **_form(shapes),
+                **_extended(placemark),
+                **_models(shapes),
+                **_lasting(start, end, shapes),
+            },
+            odd,
+        ),
     )
+
+
+def _where(written: str, odd: dict[str, Any]) -> tuple[dict[str, float], float | None]:
+    """The position of a shape and its altitude, as far as they are such."""
+    found = places.told(lambda: _place(written, odd)[:2], written, "place", odd)
+    return found, _place(written, {})[2] if found else None
 
 
 def _models(shapes: list[Element]) -> dict[str, Any]:
@@ -202,8 +216,8 @@ def _line(shape: Element) -> list[list[float]]:
     """The positions of a line; one that is none is left out."""
     found = []
     for written in _written(shape):
-        with suppress(BadValue, ValueError):
-            latitude, longitude, altitude = _place(written)
+        with suppress(BadValue):
+            latitude, longitude, altitude = _place(written, {})
             found.append([longitude, latitude, *([] if altitude is None else [altitude])])
     return found
 
@@ -256,7 +270,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Places and tracks in KML",
-    version=3,
+    version=4,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.(kml|xml)",),
     looks_like=_looks_like,

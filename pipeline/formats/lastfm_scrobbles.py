@@ -8,9 +8,8 @@ headers as importers read them (tests of "imports_a_lastfm_csv", LastFmStatsCsvR
 
 from __future__ import annotations
 
-from functools import partial
-
-from pipeline import chats, tables, timestamps
+from pipeline import tables, timestamps
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -34,8 +33,7 @@ _TAKEN = frozenset(
 def to_record(item: RawRecord, member: Member) -> Record:
     """One play, by when it began."""
     row: dict[str, str] = item.value
-    flags: list[str] = []
-    written, time, owner = _time(row, flags)
+    written, time, owner = _time(row)
     artist = row.get("artist") or row.get("Artist") or ""
     track = row.get("track") or row.get("Track") or ""
     return Record(
@@ -45,14 +43,13 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(written, artist, track),
         time=time,
         title=track or None,
-        metadata=chats.kept(
+        metadata=kept(
             {
                 "artist": artist,
                 "album": row.get("album") or row.get("Album") or "",
                 "track": track,
                 "account": owner,
-                "flags": flags,
-                "time_text": row.get("utc_time") or written if flags else "",
+                "utc_time": row.get("utc_time") if time.flag == timestamps.UNREAD else None,
                 **tables.said(row, _IDS),
                 **tables.rest(row, _TAKEN | {n for n in row if n.startswith("Date")}),
             }
@@ -60,19 +57,12 @@ def to_record(item: RawRecord, member: Member) -> Record:
     )
 
 
-def _time(row: dict[str, str], flags: list[str]) -> tuple[str, Instant | None, str]:
+def _time(row: dict[str, str]) -> tuple[str, Instant, str]:
     """The number as it stands there, its moment, and whose it is, if the header says it."""
     if "uts" in row:
-        number = row["uts"]
-        return (
-            number,
-            timestamps.if_readable(partial(timestamps.epoch, unit="s"), number, flags),
-            "",
-        )
+        return row["uts"], timestamps.epoch_or_unread(row["uts"], "s"), ""
     column = next(name for name in row if name.startswith("Date"))
-    number = row[column]
-    moment = timestamps.if_readable(partial(timestamps.epoch, unit="ms"), number, flags)
-    return number, moment, column.partition("#")[2]
+    return row[column], timestamps.epoch_or_unread(row[column], "ms"), column.partition("#")[2]
 
 
 def _looks_like(head: Head) -> int:
@@ -84,7 +74,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Plays noted by Last.fm",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

@@ -10,10 +10,11 @@ the zip, which agree (`Name,Year,Letterboxd URI,Rating,Rewatch,Review,Tags,Watch
 from __future__ import annotations
 
 from pathlib import PurePosixPath
+from typing import Any
 
-from pipeline import chats, tables, timestamps
+from pipeline import tables, timestamps
 from pipeline import text as texts
-from pipeline.fields import text
+from pipeline.fields import joined, kept, measure, text
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -30,34 +31,39 @@ def to_record(item: RawRecord, member: Member) -> Record:
     row: dict[str, str] = item.value
     kind, listed = _kind(row, member)
     address, entered = text(row, "Letterboxd URI"), text(row, "Date")
-    flags: list[str] = []
-    written = row.get("Watched Date") or entered
-    time = timestamps.if_readable(timestamps.iso, written, flags)
+    odd: dict[str, Any] = {}
+    stars = measure(row.get("Rating"), "rating", odd)
     review = row.get("Review", "")
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=kind,
         identity=(listed, address),
-        time=time,
+        time=timestamps.or_unread(row.get("Watched Date") or entered),
         title=row["Name"] or None,
         content=texts.html_to_text(review) if review else None,
-        metadata=chats.kept(
-            {
-                "url": address,
-                "year": row["Year"],
-                "list": listed,
-                "entered_on": entered,
-                "watched_on": row.get("Watched Date", ""),
-                "rewatch": row.get("Rewatch") == "Yes",
-                "labels": [tag for part in row.get("Tags", "").split(",") if (tag := part.strip())],
-                "flags": flags,
-                "time_text": written if flags else "",
-                **_rating(row.get("Rating", "")),
-            }
+        metadata=joined(
+            kept(
+                {
+                    "url": address,
+                    "year": row["Year"],
+                    "list": listed,
+                    "entered_on": entered,
+                    "watched_on": row.get("Watched Date", ""),
+                    "rewatch": row.get("Rewatch") == "Yes",
+                    "labels": _tags(row.get("Tags", "")),
+                    "rating": stars,
+                    "rating_max": None if stars is None else 5,
+                }
+            ),
+            odd,
         ),
         mutable=True,
     )
+
+
+def _tags(cell: str) -> list[str]:
+    return [tag for part in cell.split(",") if (tag := part.strip())]
 
 
 def _kind(row: dict[str, str], member: Member) -> tuple[RecordType, str]:
@@ -75,13 +81,6 @@ def _kind(row: dict[str, str], member: Member) -> tuple[RecordType, str]:
     return RecordType.LIST_ITEM, "watched"
 
 
-def _rating(stars: str) -> dict[str, object]:
-    try:
-        return {"rating": float(stars), "rating_max": 5} if stars else {}
-    except ValueError:
-        return {"exported_rating": stars}
-
-
 def _looks_like(head: Head) -> int:
     return 2 * (tables.columns(head) >= _NEEDED)
 
@@ -89,7 +88,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Films on Letterboxd",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

@@ -44,7 +44,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Chats exported from LINE as text",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(?s:.+)\.txt",),
     looks_like=_looks_like,

@@ -6,7 +6,8 @@ works changes.
 
 from __future__ import annotations
 
-from pipeline import chats, linkedin, tables, timestamps
+from pipeline import linkedin, tables, timestamps
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.errors import BadValue
@@ -27,8 +28,6 @@ def to_record(item: RawRecord, member: Member) -> Record:
     cells: dict[str, str] = item.value
     name = " ".join(filter(None, (cells["First Name"], cells["Last Name"])))
     day, url = cells["Connected On"], cells.get("URL") or ""
-    flags: list[str] = []
-    time = timestamps.if_readable(linkedin.day, day, flags)
     if not name and not url:
         raise BadValue(Reason.MISSING_FIELD, "neither a name nor 'URL'")
     address = cells.get("Email Address", "").lower()
@@ -38,17 +37,15 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.CONNECTION,
         identity=(linkedin.SERVICE, url) if url else (linkedin.SERVICE, name, day),
-        time=time,
+        time=timestamps.or_unread(day, linkedin.day),
         title=name or None,
-        metadata=chats.kept(
+        metadata=kept(
             {
-                "people": [chats.kept(who)],
+                "people": [kept(who)],
                 "status": "connected",
                 "company": cells["Company"],
                 "position": cells["Position"],
                 "url": url,
-                "flags": flags,
-                "time_text": day if flags else "",
             }
         ),
         mutable=True,
@@ -62,7 +59,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="LinkedIn: connections",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

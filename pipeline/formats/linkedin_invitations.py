@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline import chats, linkedin, tables, timestamps
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -27,7 +28,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=timestamps.or_unread(sent, linkedin.clock),
         title="Invitation",
         content=cells["Message"] or None,
-        metadata=chats.kept(
+        metadata=kept(
             {
                 "sender": chats.person(cells["From"]),
                 "recipients": [recipient] if recipient else [],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline import chats, linkedin, tables, timestamps
+from pipeline import linkedin, tables, timestamps
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -24,7 +25,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(linkedin.SERVICE, date, ip),
         time=timestamps.or_unread(date, timestamps.mail_date),
         title="LinkedIn",
-        metadata=chats.kept(
+        metadata=kept(
             {
                 "product": "LinkedIn",
                 "ip": ip,

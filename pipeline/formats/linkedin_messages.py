@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline import chats, linkedin, tables, timestamps
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -42,7 +43,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=timestamps.or_unread(date),
         title=cells.get("SUBJECT") or None,
         content=cells["CONTENT"] or None,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
         related=chats.in_conversation(linkedin.SERVICE, conversation),
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline import chats, peek, timestamps
 from pipeline import text as texts
-from pipeline.fields import optional_text, text
+from pipeline.fields import kept, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -42,9 +42,7 @@ def _post(activity: dict[str, Any], note: dict[str, Any]) -> Record:
     address = text(note, "id")
     answered = optional_text(note, "inReplyTo")
     html = optional_text(note, "content")
-    flags: list[str] = []
     published = optional_text(note if "published" in note else activity, "published")
-    time = timestamps.if_readable(timestamps.iso, published, flags)
     metadata = {
         "author": _account(note.get("attributedTo") or activity.get("actor")),
         "url": note.get("url") or address,
@@ -53,8 +51,6 @@ def _post(activity: dict[str, Any], note: dict[str, Any]) -> Record:
         "updated_at": note.get("updated"),
         "attachments": [_file(one) for one in note.get("attachment") or ()],
         "kind": note.get("type") if note.get("type") != "Note" else None,
-        "flags": flags,
-        "time_text": published if flags else None,
         **_audience(note if "to" in note else activity),
         **_tags(note.get("tag")),
         **chats.rest(note, _NOTE),
@@ -65,23 +61,19 @@ def _post(activity: dict[str, Any], note: dict[str, Any]) -> Record:
         source=_NAME,
         record_type=RecordType.POST,
         identity=(address,),
-        time=time,
+        time=timestamps.or_unread(published),
         title=optional_text(note, "name"),
         content=(texts.html_to_text(html) or None) if html else None,
         language=_language(note),
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
         related=chats.reply_to(answered, kind=RecordType.POST) if answered else (),
         mutable=True,
     )
 
 
 def _boost(activity: dict[str, Any], what: object) -> Record:
-    flags: list[str] = []
     published = optional_text(activity, "published")
-    time = timestamps.if_readable(timestamps.iso, published, flags)
     metadata = {
-        "flags": flags,
-        "time_text": published if flags else None,
         "author": _account(activity.get("actor")),
         "url": what if isinstance(what, str) else None,
         "repost": True,
@@ -94,8 +86,8 @@ def _boost(activity: dict[str, Any], what: object) -> Record:
         source=_NAME,
         record_type=RecordType.POST,
         identity=(text(activity, "id"),),
-        time=time,
-        metadata=chats.kept(metadata),
+        time=timestamps.or_unread(published),
+        metadata=kept(metadata),
     )
 
 
@@ -138,7 +130,7 @@ def _tags(tags: object) -> dict[str, Any]:
         elif kind == "Hashtag":
             labels.append(name.lstrip("#"))
         elif kind == "Mention":
-            people.append(chats.kept({"name": name, "handle": tag.get("href")}))
+            people.append(kept({"name": name, "handle": tag.get("href")}))
         else:
             others.append(name)
     return {"labels": labels, "people": people, "emoji": others}
@@ -155,7 +147,7 @@ def _file(one: dict[str, Any]) -> dict[str, Any]:
         "width": one.get("width"),
         "height": one.get("height"),
     }
-    return chats.kept(found)
+    return kept(found)
 
 
 def _language(note: dict[str, Any]) -> str | None:
@@ -173,7 +165,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Posts and boosts on Mastodon (outbox.json)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

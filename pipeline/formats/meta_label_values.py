@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline import chats, meta, peek
-from pipeline.fields import optional_text
+from pipeline.fields import kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from pipeline.text import mend_meta
@@ -37,7 +37,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=meta.moment(when),
         title=optional_text(said, "title"),
         content="\n".join(lines) or None,
-        metadata=chats.kept({"kind": kind, **chats.rest(said, ("timestamp", "title", "fbid"))}),
+        metadata=kept({"kind": kind, **chats.rest(said, ("timestamp", "title", "fbid"))}),
         mutable=True,
     )
 
@@ -50,7 +50,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Facebook and Instagram: labelled items",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from pipeline import chats, meta, peek, timestamps
-from pipeline.fields import as_written, optional_text, text
+from pipeline.fields import as_written, kept, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from pipeline.text import mend_meta
@@ -51,7 +51,7 @@ def _conversation(thread: str, around: Mapping[str, Any]) -> Record:
         record_type=RecordType.CONVERSATION,
         identity=(_SERVICE, thread),
         title=around.get("title"),
-        metadata=chats.kept(
+        metadata=kept(
             {
                 "conversation": thread,
                 "conversation_title": around.get("title"),
@@ -95,7 +95,7 @@ def _message(
         identity=(_SERVICE, thread, text(raw, "sender_name"), sent, words or meta.shown(raw)),
         time=timestamps.epoch_or_unread(sent, "ms"),
         content=optional_text(said, "content") or None,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
         related=chats.in_conversation(_SERVICE, thread),
         mutable=True,
     )
@@ -103,7 +103,7 @@ def _message(
 
 def _reaction(value: Mapping[str, Any]) -> dict[str, Any]:
     person = chats.person(optional_text(value, "actor"))
-    return chats.kept({"reaction": value.get("reaction"), "person": person})
+    return kept({"reaction": value.get("reaction"), "person": person})
 
 
 def _looks_like(head: Head) -> int:

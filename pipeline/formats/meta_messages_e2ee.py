@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from pipeline import chats, meta, peek, timestamps
-from pipeline.fields import as_written, optional_text, text
+from pipeline.fields import as_written, kept, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.files import Head, Member
@@ -59,7 +59,7 @@ def _message(thread: str, fields: Mapping[str, Any]) -> Record:
         identity=(_SERVICE, thread, sender, sent, words or (media[0]["name"] if media else "")),
         time=timestamps.epoch_or_unread(sent, "ms"),
         content=words or None,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
         related=chats.in_conversation(_SERVICE, thread),
         mutable=True,
     )

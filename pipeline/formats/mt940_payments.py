@@ -16,7 +16,8 @@ from typing import Any
 
 import msgspec
 
-from pipeline import chats, peek, timestamps
+from pipeline import peek, timestamps
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.blocks import Blocks
 from schemas.errors import BadValue
@@ -31,7 +32,7 @@ _LINE = re.compile(
     r"(?P<mark>R?[DC])"
     r"(?P<funds>[A-Z])?\s?(?P<sum>\d[\d,.]{0,20})(?P<kind>[A-Z][A-Z0-9]{3})?(?P<rest>[^\n]*)"
     r"(?:\n(?P<more>(?!:86:).*))?",
-    re.DOTALL | re.IGNORECASE,
+    re.DOTALL | re.IGNORECASE | re.ASCII,
 )
 _CODE = re.compile(r"(\d{3})([^\w\s/])(?=\d\d)")
 _WORD = re.compile(r"/(TRTP|IBAN|BIC|NAME|REMI|EREF|CSID|MARF|ORDP|BENM|RTRN|ISDT|CNTP)/")
@@ -47,9 +48,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     found = _LINE.fullmatch(line.strip())
     if found is None:
         raise BadValue(Reason.BAD_SHAPE, "a line ':61:' is not as SWIFT has it")
-    flags: list[str] = []
     valued = "".join(found.group("year", "month", "day"))
-    time = timestamps.if_readable(_booked, valued + (found["booked"] or ""), flags)
     told = _purpose(purpose)
     account = item.around.get("account", "").strip()
     reference, _, own = found["rest"].partition("//")
@@ -58,10 +57,10 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.PAYMENT,
         identity=(account, line.strip(), purpose.strip()),
-        time=time,
+        time=timestamps.or_unread(valued + (found["booked"] or ""), _booked),
         title=told.get("party") or told.get("purpose") or None,
         content=purpose.strip() or None,
-        metadata=chats.kept(
+        metadata=kept(
             {
                 "amount": _amount(found, item.around.get("balance", "")),
                 "merchant": told.pop("party", ""),
@@ -73,8 +72,6 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 "reference": reference.strip(),
                 "bank_reference": own.strip(),
                 "supplement": (found["more"] or "").strip(),
-                "flags": flags,
-                "time_text": valued if flags else "",
                 **told,
             }
         ),
@@ -162,7 +159,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Bookings of an account, as MT940 (SWIFT)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.(sta|mt9|mt940|mt942|940|942|swi|txt|fin|pre|asc)",),
     looks_like=_looks_like,

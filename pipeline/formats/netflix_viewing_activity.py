@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from pipeline import durations, netflix, tables, timestamps
-from pipeline.fields import text
+from pipeline.fields import joined, text
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Member
@@ -32,8 +33,11 @@ def to_record(item: RawRecord, member: Member) -> Record:
     row: dict[str, str] = item.value
     started, title = text(row, "Start Time"), text(row, "Title")
     time = timestamps.or_unread(started, tables.in_utc)
-    lasted = durations.clock(text(row, "Duration"))
-    ended = {"ended_at": (time.at + timedelta(seconds=lasted)).isoformat()} if time.at else {}
+    odd: dict[str, Any] = {}
+    lasted = durations.told(durations.clock, row.get("Duration"), "duration", odd)
+    played: dict[str, Any] = {} if lasted is None else {"played_s": lasted}
+    if time.at and lasted is not None:
+        played["ended_at"] = (time.at + timedelta(seconds=lasted)).isoformat()
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -41,14 +45,14 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(text(row, "Profile Name"), started, title, row.get("Device Type", "")),
         time=time,
         title=title,
-        metadata={**tables.said(row, _NAMES), "played_s": lasted, **ended},
+        metadata=joined({**tables.said(row, _NAMES), **played}, odd),
     )
 
 
 FORMAT = Format(
     name=_NAME,
     title="What was watched on Netflix",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=netflix.with_columns("Profile Name", "Start Time", "Duration", "Title"),

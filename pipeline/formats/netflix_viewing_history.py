@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from functools import partial
 
-from pipeline import chats, day_order, netflix, tables, timestamps
+from pipeline import day_order, netflix, tables, timestamps
 from pipeline.fields import text
 from pipeline.format import Format
 from pipeline.readers.csv_days import CsvDays
@@ -29,23 +29,15 @@ def to_record(item: RawRecord, member: Member) -> Record:
     row: dict[str, str] = item.value
     title_column, day_column = tuple(row)[:2]
     title, day = text(row, title_column), text(row, day_column)
-    flags: list[str] = []
     read = partial(day_order.read, orders=item.around["orders"])
-    time = timestamps.if_readable(read, day.strip(), flags)
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.PLAY,
         identity=(title, day),
-        time=time,
+        time=timestamps.or_unread(day.strip(), read),
         title=title or None,
-        metadata=chats.kept(
-            {
-                "flags": flags,
-                "time_text": day if flags else "",
-                **tables.rest(row, frozenset({title_column, day_column})),
-            }
-        ),
+        metadata=tables.rest(row, frozenset({title_column, day_column})),
     )
 
 
@@ -61,7 +53,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="What was watched on Netflix, by day (NetflixViewingHistory.csv)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(_NAMED,),
     looks_like=_looks_like,

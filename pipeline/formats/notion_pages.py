@@ -13,7 +13,8 @@ import re
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import documents, takeout, text
+from pipeline import documents, text
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.whole import WholeFile
 from schemas.errors import BadValue
@@ -58,9 +59,9 @@ def to_record(item: RawRecord, member: Member) -> Record:
         title=title or named["title"],
         content=content.strip() or None,
         content_type="text/plain" if path.suffix.lower() == ".html" else "text/markdown",
-        metadata=takeout.kept(metadata),
+        metadata=kept(metadata),
         mutable=True,
-        beside=takeout.kept({"path": member.path, "folder": folder}),
+        beside=kept({"path": member.path, "folder": folder}),
     )
 
 

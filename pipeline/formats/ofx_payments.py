@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC
-from decimal import Decimal, InvalidOperation
 from html import unescape
 from typing import Any
 
 import msgspec
 
-from pipeline import chats, peek, timestamps
+from pipeline import peek, timestamps
+from pipeline.fields import exact, kept
 from pipeline.format import Format
 from pipeline.readers.blocks import Blocks
 from schemas.errors import BadValue
@@ -43,8 +43,6 @@ def to_record(item: RawRecord, member: Member) -> Record:
     written, amount = fields.get("DTPOSTED", ""), fields.get("TRNAMT", "")
     if not written and not amount:
         raise BadValue(Reason.MISSING_FIELD, "neither 'DTPOSTED' nor 'TRNAMT'")
-    flags: list[str] = []
-    time = timestamps.if_readable(_time, written, flags)
     currency = fields.get("CURRENCY.CURSYM") or item.around.get("currency")
     party = fields.get("NAME") or fields.get("PAYEE.NAME") or ""
     memo, account = fields.get("MEMO", ""), item.around.get("account", "")
@@ -54,20 +52,18 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.PAYMENT,
         identity=(account, fields.get("FITID", ""), written, amount, party, memo),
-        time=time,
+        time=timestamps.or_unread(written, _time),
         title=party or memo or None,
         content=memo or None,
-        metadata=chats.kept(
+        metadata=kept(
             {
-                "amount": _amount(amount, currency, flags),
+                "amount": _amount(amount, currency),
                 "merchant": party,
                 "description": memo,
                 "kind": fields.get("TRNTYPE"),
                 "booking_id": fields.get("FITID"),
                 "account": account,
                 "bank": item.around.get("bank"),
-                "flags": flags,
-                "time_text": written if timestamps.UNREAD in flags else "",
                 **others,
             }
         ),
@@ -109,14 +105,11 @@ def _time(written: str) -> Instant:
     return msgspec.structs.replace(moment, text=written)
 
 
-def _amount(written: str, currency: str | None, flags: list[str]) -> dict[str, Any]:
+def _amount(written: str, currency: str | None) -> dict[str, Any]:
     """A decimal; OFX has no separators of thousands."""
-    try:
-        value: str | None = str(Decimal(written.replace(",", ".")))
-    except InvalidOperation:
-        value = None
-        flags.append("amount_unreadable")
-    return {"value": value, "currency": currency or None, "text": written}
+    value = exact(written, comma=True)
+    text = None if value is None else f"{value:f}"
+    return {"value": text, "currency": currency or None, "text": written}
 
 
 def _looks_like(head: Head) -> int:
@@ -127,7 +120,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Bookings of an account, as OFX (OFX, QFX)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.(ofx|qfx|qbo|sgml|xml|txt|aspx)",),
     looks_like=_looks_like,

@@ -61,7 +61,7 @@ def _is_feature(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Positions of Overland",
-    version=2,
+    version=3,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

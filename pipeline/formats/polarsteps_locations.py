@@ -18,7 +18,7 @@ _FIELDS = frozenset({"lat", "lon", "time"})
 def to_point(item: RawRecord, member: Member) -> Point:
     """One position."""
     fields: dict[str, Any] = item.value
-    latitude, longitude = places.wgs84(fields["lat"], fields["lon"])
+    latitude, longitude = places.pair(fields["lat"], fields["lon"])
     written = fields["time"]
     as_text = isinstance(written, str) and "-" in written[1:]
     time = timestamps.of_position(written) if as_text else timestamps.epoch(written, "s")
@@ -40,7 +40,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Positions of a Polarsteps trip",
-    version=2,
+    version=3,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

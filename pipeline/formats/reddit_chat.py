@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline import chats, reddit, tables
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -41,7 +42,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(reddit.SERVICE, "chat", number),
         time=reddit.moment(cells, "created_at"),
         content=cells["message"] or None,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
         related=related,
         mutable=True,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from pipeline import chats, reddit, tables
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -41,7 +42,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(reddit.SERVICE, chats.key(cells, "id")),
         time=reddit.moment(cells),
         content=cells["body"] or None,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
         related=_related(cells),
         mutable=True,
     )

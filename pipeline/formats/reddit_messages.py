@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline import chats, reddit, tables
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -36,7 +37,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=reddit.moment(cells),
         title=cells["subject"] or None,
         content=cells["body"] or None,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
         related=chats.in_conversation(reddit.SERVICE, thread) if thread else (),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline import chats, reddit, tables
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -34,7 +35,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=reddit.moment(cells),
         title=cells["title"] or None,
         content=cells["body"] or None,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
         mutable=True,
     )
 

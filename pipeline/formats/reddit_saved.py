@@ -10,6 +10,7 @@ import re
 from pathlib import PurePosixPath
 
 from pipeline import chats, peek, reddit, tables
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -30,7 +31,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.LIST_ITEM,
         identity=(reddit.SERVICE, name, chats.key(cells, "id")),
-        metadata=chats.kept({"list": name, "url": reddit.address(cells)}),
+        metadata=kept({"list": name, "url": reddit.address(cells)}),
     )
 
 

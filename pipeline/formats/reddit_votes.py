@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline import chats, reddit, tables
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
 from schemas.errors import BadValue
@@ -26,7 +27,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.VOTE,
         identity=(reddit.SERVICE, chats.key(cells, "id")),
-        metadata=chats.kept({"vote": cells["direction"], "url": reddit.address(cells)}),
+        metadata=kept({"vote": cells["direction"], "url": reddit.address(cells)}),
         mutable=True,
     )
 

@@ -8,7 +8,6 @@ Names of the files are localised, and profiles have their own. Source: Apple's d
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from pipeline import browser_visits, peek, timestamps
@@ -30,12 +29,10 @@ def to_record(item: RawRecord, member: Member) -> Record:
     """The latest visit of a page, as far as Safari tells them apart."""
     fields: dict[str, Any] = item.value
     when = as_written(fields, "time_usec")
-    flags: list[str] = []
-    time = timestamps.if_readable(partial(timestamps.epoch, unit="us"), when, flags)
+    time = timestamps.epoch_or_unread(when, "us")
     said: dict[str, Any] = {"title": fields.get("title")}
     said |= {name: fields.get(name) for name in _KEPT}
     said["latest_visit_was_http_get"] = fields.get("latest_visit_was_http_get")
-    said |= {"flags": flags, "time_text": when} if flags else {}
     for end in ("destination", "source"):
         said[f"{end}_at"] = _moment(fields.get(f"{end}_time_usec"))
     return browser_visits.visit(_NAME, fields, time, when, said)
@@ -57,7 +54,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Visited pages from Safari's export (History.json)",
-    version=2,
+    version=3,
     data_type=DataType.BROWSER,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

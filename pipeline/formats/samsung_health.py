@@ -23,10 +23,10 @@ from typing import Any
 
 import msgspec
 
-from pipeline import peek, rows, takeout, timestamps, tracks
+from pipeline import peek, rows, timestamps, tracks
+from pipeline.fields import joined, kept
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
-from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, Metric, Outcome, RawRecord, Record
 from schemas.vocabulary import MetricName, RecordType
@@ -62,13 +62,15 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
     row = _plain(item.value)
     time, until = _began(row), _time(row.get("end_time", ""), row.get("time_offset", ""))
     if kind == "sleep_stage" and row.get("stage") in _STAGES:
-        yield _metric(row, (time, until), row["stage"], (MetricName.SLEEP_STAGE, ""))
+        value = float(_STAGES[row["stage"]])
+        yield _metric(row, (time, until), row["stage"], (MetricName.SLEEP_STAGE, ""), value, {})
         return
-    measured = list(_measured(kind, row))
-    for name, of in measured:
-        yield _metric(row, (time, until), name, of)
+    odd: dict[str, Any] = {}
+    measured = list(_measured(kind, row, odd))
+    for name, of, value in measured:
+        yield _metric(row, (time, until), name, of, value, odd)
     if not measured:
-        yield _record(kind, row, time, until)
+        yield _record(kind, row, time, until, odd)
 
 
 def _kind(around: Mapping[str, Any], member: Member) -> str:
@@ -85,10 +87,13 @@ def _plain(row: Mapping[str, str]) -> dict[str, str]:
     return long | {name: cell for name, cell in row.items() if cell and "." not in name}
 
 
-def _measured(kind: str, row: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, str]]]:
-    for name, of in _METRICS.get(kind, {}).items():
-        if tracks.number(row.get(name), name):
-            yield name, of
+def _measured(
+    kind: str, row: Mapping[str, str], odd: dict[str, Any]
+) -> Iterator[tuple[str, tuple[str, str], float]]:
+    found = {n: tracks.measure(row.get(n), n, odd) for n in _METRICS.get(kind, {})}
+    for name, value in found.items():
+        if value:
+            yield name, _METRICS[kind][name], value
 
 
 def _metric(
@@ -96,9 +101,10 @@ def _metric(
     span: tuple[Instant | None, Instant | None],
     name: str,
     of: tuple[str, str],
+    value: float,
+    odd: Mapping[str, Any],
 ) -> Metric:
     """One measurement; what else the row says is beside it."""
-    value = float(_STAGES[name]) if name in _STAGES else float(row[name])
     return Metric(
         source=_NAME,
         identity=("samsung", _who(row), row.get(name, name)),
@@ -107,16 +113,24 @@ def _metric(
         name=of[0],
         value=value,
         unit=of[1],
-        metadata={n: cell for n, cell in row.items() if n not in ("datauuid", _dated(row))},
+        metadata=joined(
+            {n: cell for n, cell in row.items() if n not in ("datauuid", _dated(row))}, odd
+        ),
     )
 
 
-def _record(kind: str, row: dict[str, str], time: Instant | None, end: Instant | None) -> Record:
+def _record(
+    kind: str,
+    row: dict[str, str],
+    time: Instant | None,
+    end: Instant | None,
+    odd: dict[str, Any],
+) -> Record:
     title = row.get("title") or kind.replace(".", " ").replace("_", " ")
     details = {n: cell for n, cell in row.items() if n not in ("title", "datauuid")}
     said: dict[str, Any] = {"kind": kind, **tracks.lasting(time, end)}
     if kind == "exercise":
-        length, far = _number(row, "duration"), _number(row, "distance")
+        length, far = (tracks.measure(row.get(n), n, odd) for n in ("duration", "distance"))
         said |= {} if length is None or length < 0 else {"duration_s": length / 1000}
         said |= {"distance_m": far}
     return Record(
@@ -126,7 +140,7 @@ def _record(kind: str, row: dict[str, str], time: Instant | None, end: Instant |
         identity=("samsung", kind, _who(row)),
         time=time,
         title=title,
-        metadata=takeout.kept({**said, "details": details}),
+        metadata=joined(kept({**said, "details": details}), odd),
         mutable=True,
     )
 
@@ -134,13 +148,6 @@ def _record(kind: str, row: dict[str, str], time: Instant | None, end: Instant |
 def _who(row: dict[str, str]) -> str:
     """Samsung's name for a row; without one all that it says."""
     return row.get("datauuid") or rows.apart("", row)[0]
-
-
-def _number(row: dict[str, str], name: str) -> float | None:
-    try:
-        return tracks.number(row.get(name), name)
-    except BadValue:
-        return None
 
 
 def _dated(row: dict[str, str]) -> str:
@@ -196,7 +203,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Samsung Health (exported tables)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

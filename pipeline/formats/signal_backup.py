@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from pipeline import chats, peek, rows, timestamps
-from pipeline.fields import as_written, optional_text
+from pipeline.fields import as_written, kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.ndjson import Ndjson
 from schemas.files import Head, Member
@@ -50,7 +50,7 @@ def _message(fields: dict[str, Any]) -> Record:
     said = fields.get(kind) or {}
     direction = "out" if "outgoing" in fields else "in" if "incoming" in fields else None
     metadata = {
-        "sender": chats.kept({"handle": author, "self": direction == "out"}),
+        "sender": kept({"handle": author, "self": direction == "out"}),
         "conversation": chat,
         "direction": direction,
         "attachments": _files(said),
@@ -72,7 +72,7 @@ def _message(fields: dict[str, Any]) -> Record:
         time=timestamps.epoch_or_unread(sent, "ms"),
         title=_call(said) if _type(kind, said) == RecordType.CALL else None,
         content=_words(said) or None,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
         related=chats.in_conversation(_SERVICE, chat) + _replies(chat, said.get("quote")),
     )
 
@@ -139,13 +139,13 @@ def _contact(contact: dict[str, Any]) -> dict[str, Any]:
         "phone": next((optional_text(one, "value") for one in phones), None),
         "address": next((optional_text(one, "value") for one in mails), None),
     }
-    return chats.kept({**who, "shared": chats.rest(contact, ("name",))})
+    return kept({**who, "shared": chats.rest(contact, ("name",))})
 
 
 def _reaction(value: dict[str, Any]) -> dict[str, Any]:
     person = chats.person(None, value.get("authorId"))
     said = {"reaction": value.get("emoji"), "person": person, "sent": value.get("sentTimestamp")}
-    return chats.kept(said)
+    return kept(said)
 
 
 def _earlier(revision: dict[str, Any]) -> dict[str, Any]:
@@ -153,7 +153,7 @@ def _earlier(revision: dict[str, Any]) -> dict[str, Any]:
     said: dict[str, Any] = next(
         (revision[kind] for kind in _KINDS if isinstance(revision.get(kind), dict)), {}
     )
-    return chats.kept({"text": _words(said), "sent": revision.get("dateSent")})
+    return kept({"text": _words(said), "sent": revision.get("dateSent")})
 
 
 def _call(said: dict[str, Any]) -> str:
@@ -191,7 +191,7 @@ def _file(value: dict[str, Any]) -> dict[str, Any]:
     size = pointer.get("size") or place.get("size")
     name = pointer.get("fileName") or digest or "unnamed"
     found = {"name": name, "media_type": pointer.get("contentType"), "size": size}
-    return chats.kept({**found, "digest": digest})
+    return kept({**found, "digest": digest})
 
 
 def _recipient(fields: dict[str, Any]) -> Iterator[Record]:
@@ -225,7 +225,7 @@ def _person(number: str, contact: dict[str, Any], *, is_self: bool) -> Record:
         record_type=RecordType.CONTACT,
         identity=(_SERVICE, str(contact.get("aci") or number)),
         title=name,
-        metadata={"people": [chats.kept(who)]},
+        metadata={"people": [kept(who)]},
         mutable=True,
     )
 

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline import chats, peek, timestamps
-from pipeline.fields import as_written, optional_text
+from pipeline.fields import as_written, kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -53,7 +53,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(_SERVICE, number),
         time=timestamps.epoch_or_unread(sent, "ms"),
         content=optional_text(fields, "body") or None,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
         related=chats.in_conversation(_SERVICE, chat) if chat else (),
         mutable=True,
     )
@@ -68,20 +68,20 @@ def _type(kind: str, direction: str | None) -> RecordType:
 def _sender(fields: Mapping[str, Any], direction: str | None) -> dict[str, Any] | None:
     service = fields.get("sourceServiceId") or fields.get("sourceUuid")
     phone = optional_text(fields, "source")
-    who = chats.kept({"handle": str(service) if service else None, "phone": phone})
-    return {**who, **chats.kept({"self": direction == "out"})} if who else None
+    who = kept({"handle": str(service) if service else None, "phone": phone})
+    return {**who, **kept({"self": direction == "out"})} if who else None
 
 
 def _file(value: Mapping[str, Any]) -> dict[str, Any]:
     path = optional_text(value, "path")
     name = value.get("fileName") or (path or "unnamed").rsplit("/", 1)[-1]
     found = {"name": name, "media_type": value.get("contentType"), "size": value.get("size")}
-    return chats.kept({**found, "path": path})
+    return kept({**found, "path": path})
 
 
 def _reaction(value: Mapping[str, Any]) -> dict[str, Any]:
     person = chats.person(None, value.get("fromId"))
-    return chats.kept({"reaction": value.get("emoji"), "person": person})
+    return kept({"reaction": value.get("emoji"), "person": person})
 
 
 def _looks_like(head: Head) -> int:

@@ -18,7 +18,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline import chats, peek, rows, timestamps
-from pipeline.fields import as_written, optional_text
+from pipeline.fields import as_written, kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.errors import BadValue
@@ -64,7 +64,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(_SERVICE, channel, ts, *rows.apart(ts, fields)),
         time=timestamps.epoch_or_unread(ts, "s"),
         content=words or None,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
         related=related,
         mutable=True,
     )
@@ -165,7 +165,7 @@ def _author(fields: dict[str, Any]) -> str | None:
 def _file(value: dict[str, Any]) -> dict[str, Any]:
     name, kind = value.get("name") or value.get("title"), value.get("mimetype")
     found = {"name": name or value.get("id"), "media_type": kind, "size": value.get("size")}
-    return chats.kept({**found, "url": value.get("url_private")})
+    return kept({**found, "url": value.get("url_private")})
 
 
 def _metadata(fields: dict[str, Any]) -> dict[str, Any]:
@@ -174,7 +174,7 @@ def _metadata(fields: dict[str, Any]) -> dict[str, Any]:
     said["previews"] = said.pop("exported_attachments", None)
     given = said.pop("exported_reactions", None) or ()
     said["reactions"] = [
-        chats.kept({"reaction": one.get("name"), "person": chats.person(None, user)})
+        kept({"reaction": one.get("name"), "person": chats.person(None, user)})
         for one in given
         for user in one.get("users") or (None,)
     ]

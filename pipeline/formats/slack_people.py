@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import chats, peek
-from pipeline.fields import optional_text
+from pipeline.fields import kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -42,10 +42,10 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=("slack", number),
         title=name,
         metadata={
-            "people": [chats.kept(who)],
+            "people": [kept(who)],
             "username": fields.get("name"),
             **chats.rest(fields, _TAKEN),
-            **chats.kept({"profile": profile}),
+            **kept({"profile": profile}),
         },
         mutable=True,
     )

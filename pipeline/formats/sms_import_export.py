@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from pipeline import chats, peek, timestamps
-from pipeline.fields import as_written, optional_text
+from pipeline.fields import as_written, kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.ndjson import Ndjson
 from pipeline.timestamps import Unit
@@ -49,7 +49,6 @@ def to_record(item: RawRecord, member: Member) -> Record:
         person["phone"] for person in (sender, *others) if person and person.get("phone")
     )
     unit: Unit = "s" if mms else "ms"
-    time, unread = chats.dated(lambda: timestamps.epoch(written, unit), written)
     metadata = {
         "sender": sender,
         "recipients": others,
@@ -58,7 +57,6 @@ def to_record(item: RawRecord, member: Member) -> Record:
         "box": box,
         "attachments": [_file(one) for one in parts if _is_file(one)],
         **chats.rest(fields, _TAKEN),
-        **unread,
     }
     kind = "mms" if mms else "sms"
     return Record(
@@ -66,10 +64,10 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.MESSAGE,
         identity=(kind, written, box, *phones, body),
-        time=time,
+        time=timestamps.epoch_or_unread(written, unit),
         title=optional_text(fields, "sub"),
         content=body or None,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
     )
 
 
@@ -78,7 +76,7 @@ def _people(
 ) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
     """Who sent it, and who got it; the owner is neither, since the phone does not say who it is."""
     if address := optional_text(fields, "address"):
-        person = chats.kept({"phone": address, "name": optional_text(fields, "__display_name")})
+        person = kept({"phone": address, "name": optional_text(fields, "__display_name")})
         return (person, []) if direction == "in" else (None, [person])
     sender = _address(fields.get("__sender_address"))
     got = [_address(one) for one in fields.get("__recipient_addresses") or ()]
@@ -89,7 +87,7 @@ def _address(value: Any) -> dict[str, Any] | None:
     if not isinstance(value, dict) or value.get("address") in (None, "", _OWNER):
         return None
     named = {"phone": str(value["address"]), "name": optional_text(value, "__display_name")}
-    return chats.kept(named)
+    return kept(named)
 
 
 def _is_layout(part: dict[str, Any]) -> bool:
@@ -104,7 +102,7 @@ def _file(part: dict[str, Any]) -> dict[str, Any]:
     path = optional_text(part, "_data") or ""
     name = part.get("name") or part.get("fn") or part.get("cl") or path.rsplit("/", 1)[-1]
     found = {"name": name or f"part-{part.get('_id', '')}", "media_type": part.get("ct")}
-    return chats.kept({**found, "path": path})
+    return kept({**found, "path": path})
 
 
 def _looks_like(head: Head) -> int:
@@ -124,7 +122,7 @@ def _is_message(line: bytes) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Text messages from SMS Import / Export",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.(nd)?json",),
     looks_like=_looks_like,

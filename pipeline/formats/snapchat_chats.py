@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import chats, peek, snapchat, timestamps
-from pipeline.fields import as_written, optional_text
+from pipeline.fields import as_written, kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.errors import BadValue
@@ -46,7 +46,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(snapchat.SERVICE, way, other, created, kind, words),
         time=timestamps.or_unread(created, snapchat.moment),
         content=words or None,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
         related=chats.in_conversation(snapchat.SERVICE, other),
     )
 

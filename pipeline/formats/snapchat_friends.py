@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import chats, peek, snapchat, timestamps
-from pipeline.fields import optional_text
+from pipeline.fields import kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.files import Head, Member
@@ -32,9 +32,9 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(snapchat.SERVICE, listed, handle),
         time=timestamps.or_unread(created, snapchat.moment) if created else None,
         title=name or handle,
-        metadata=chats.kept(
+        metadata=kept(
             {
-                "people": [chats.kept({"handle": handle, "name": name})],
+                "people": [kept({"handle": handle, "name": name})],
                 "status": listed,
                 "updated_at": optional_text(fields, "Last Modified Timestamp"),
                 "via": fields.get("Source"),

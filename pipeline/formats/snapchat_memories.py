@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pipeline import chats, peek, places, rows, snapchat, timestamps
-from pipeline.fields import as_written, optional_text
+from pipeline import peek, places, rows, snapchat, timestamps
+from pipeline.fields import as_written, kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -35,16 +35,15 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type=RecordType.MEDIUM,
         identity=(snapchat.SERVICE, "memory", date, kind, where, *rows.apart(date, fields)),
         time=timestamps.or_unread(date, snapchat.moment),
-        metadata=chats.kept({"kind": kind.lower(), "place": _place(where), "url": url}),
+        metadata=kept({"kind": kind.lower(), "place": _place(where), "url": url}),
     )
 
 
-def _place(where: str) -> dict[str, float] | None:
+def _place(where: str) -> dict[str, Any] | None:
     found = _PLACE.fullmatch(where)
     if found is None:
         return None
-    latitude, longitude = places.wgs84(float(found[1]), float(found[2]))
-    return {"latitude": latitude, "longitude": longitude}
+    return places.given(found[1], found[2])
 
 
 def _looks_like(head: Head) -> int:
@@ -55,7 +54,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Snapchat: memories",
-    version=2,
+    version=3,
     data_type=DataType.MEDIA,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

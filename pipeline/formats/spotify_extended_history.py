@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import peek, plays, timestamps
-from pipeline.fields import as_written, optional_flag, optional_text
+from pipeline.fields import as_written, joined, optional_flag, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -50,7 +50,9 @@ _NEEDED = frozenset({"ts", "ms_played"})
 def to_record(item: RawRecord, member: Member) -> Record:
     """One play, by when it stopped, how long it was and what was played."""
     fields: dict[str, Any] = item.value
-    stopped, lasted = as_written(fields, "ts"), plays.played_ms(fields["ms_played"], "ms_played")
+    stopped, odd = as_written(fields, "ts"), dict[str, Any]()
+    lasted = plays.played_ms(fields.get("ms_played"), "ms_played", odd)
+    length = as_written(fields, "ms_played") if lasted is None else str(lasted)
     end = timestamps.or_unread(stopped)
     named = {ours: found for name, ours in _NAMES.items() if (found := optional_text(fields, name))}
     uri = next((found for name in _URIS if (found := optional_text(fields, name))), "")
@@ -61,27 +63,30 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.PLAY,
-        identity=(stopped, str(lasted), uri, title or ""),
+        identity=(stopped, length, uri, title or ""),
         time=plays.began(end, lasted),
         title=title,
-        metadata={
-            **named,
-            **kept,
-            **({"skipped": skipped} if skipped is not None else {}),
-            "played_s": lasted / 1000,
-            **({"ended_at": end.at.isoformat()} if end.at else {}),
-        },
-        related=_same(fields, stopped, lasted),
+        metadata=joined(
+            {
+                **named,
+                **kept,
+                **({"skipped": skipped} if skipped is not None else {}),
+                **plays.played(lasted),
+                **({"ended_at": end.at.isoformat()} if end.at else {}),
+            },
+            odd,
+        ),
+        related=_same(fields, stopped, length),
     )
 
 
-def _same(fields: dict[str, Any], stopped: str, lasted: int) -> tuple[Related, ...]:
+def _same(fields: dict[str, Any], stopped: str, lasted: str) -> tuple[Related, ...]:
     """The same play as the account data tell it."""
     artist, track = optional_text(fields, _ARTIST), optional_text(fields, _TRACK)
     if not artist or not track:
         return ()
     minute = stopped[:16].replace("T", " ")
-    known = (minute, artist, track, str(lasted))
+    known = (minute, artist, track, lasted)
     return (Related(Relation.SAME_AS, RecordType.PLAY, known),)
 
 
@@ -95,7 +100,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Spotify's extended streaming history",
-    version=3,
+    version=4,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import peek, plays, tables, timestamps
-from pipeline.fields import as_written, text
+from pipeline.fields import as_written, joined, text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -27,21 +27,26 @@ def to_record(item: RawRecord, member: Member) -> Record:
     podcast = "podcastName" in fields
     whole = text(fields, "podcastName" if podcast else "artistName")
     part = text(fields, "episodeName" if podcast else "trackName")
-    ended, lasted = as_written(fields, "endTime"), plays.played_ms(fields["msPlayed"], "msPlayed")
+    ended, odd = as_written(fields, "endTime"), dict[str, Any]()
+    lasted = plays.played_ms(fields.get("msPlayed"), "ms_played", odd)
+    length = as_written(fields, "msPlayed") if lasted is None else str(lasted)
     end = timestamps.or_unread(ended, tables.in_utc)
     named = {"show": whole, "episode": part} if podcast else {"artist": whole, "track": part}
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.PLAY,
-        identity=(ended, whole, part, str(lasted)),
+        identity=(ended, whole, part, length),
         time=plays.began(end, lasted),
         title=part,
-        metadata={
-            **named,
-            "played_s": lasted / 1000,
-            **({"ended_at": end.at.isoformat()} if end.at else {}),
-        },
+        metadata=joined(
+            {
+                **named,
+                **plays.played(lasted),
+                **({"ended_at": end.at.isoformat()} if end.at else {}),
+            },
+            odd,
+        ),
     )
 
 
@@ -54,7 +59,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Spotify's streaming history of the last year",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from pipeline import tracks, xml_tree
+from pipeline.fields import joined
 from pipeline.format import Format
 from pipeline.readers.xml_elements import XmlElements
 from pipeline.xml_tree import Element
@@ -112,7 +113,7 @@ def _point(element: Element, where: Element, time: Instant | None) -> Outcome:
         latitude=latitude,
         longitude=longitude,
         altitude_m=altitude,
-        metadata={**tracks.leaves(element, _PLACED), **odd},
+        metadata=joined(tracks.leaves(element, _PLACED), odd),
     )
 
 
@@ -168,7 +169,7 @@ def _lap(element: Element, item: RawRecord) -> Record:
         time=tracks.when(written),
         title="Lap",
         content=element.said("Notes"),
-        metadata={name: value for name, value in said.items() if value is not None} | odd,
+        metadata=joined({name: value for name, value in said.items() if value is not None}, odd),
     )
 
 

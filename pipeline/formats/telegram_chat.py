@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline import chats, peek, places, timestamps
-from pipeline.fields import as_written, optional_text
+from pipeline.fields import as_written, joined, kept, optional_text, unusable, whole
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.files import Head, Member
@@ -35,6 +35,8 @@ _TAKEN = frozenset(
 #: Where a message has a file, and the fields of its size and its name. Photos have no name.
 _FILES = (("photo", "photo_file_size", ""), ("file", "file_size", "file_name"))
 _CALLS = frozenset({"phone_call", "group_call"})
+#: In seconds: a year.
+_LONGEST_CALL = 31_536_000
 _LINKS = frozenset({"link", "text_link"})
 #: All that Telegram Desktop writes into a message, a contact and a session.
 _FIELDS = frozenset(
@@ -87,7 +89,7 @@ def _conversation(around: Mapping[str, Any]) -> Record:
         record_type=RecordType.CONVERSATION,
         identity=(_SERVICE, chat),
         title=name,
-        metadata=chats.kept(
+        metadata=kept(
             {"conversation": chat, "conversation_title": name, "kind": around.get("type")}
         ),
         mutable=True,
@@ -99,6 +101,8 @@ def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
     content, links = _said(fields.get("text"))
     content = content or chats.spoken(fields.get("rich_message"))
     reply, time = fields.get("reply_to_message_id"), _instant(fields)
+    odd: dict[str, Any] = {}
+    reactions = [one for each in fields.get("reactions") or () for one in _reactions(each, odd)]
     metadata = {
         "sender": _sender(fields, around),
         "conversation": chat,
@@ -108,11 +112,11 @@ def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
         "links": links,
         "attachments": _files(fields),
         "media_omitted": any(_is_note(fields.get(place)) for place, _, _ in _FILES),
-        "reactions": [one for each in fields.get("reactions") or () for one in _reactions(each)],
-        **_lasting(fields, time),
+        "reactions": reactions,
+        **_lasting(fields, time, odd),
         "edited_at": optional_text(fields, "edited"),
+        "exported_message_id": fields.get("message_id"),
         "place": _place(fields.get("location_information")),
-        **chats.rest(fields, _TAKEN),
     }
     replies: tuple[Related, ...] = (
         () if reply is None else chats.reply_to(_SERVICE, chat, str(reply))
@@ -124,7 +128,7 @@ def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
         identity=(_SERVICE, chat, number),
         time=time,
         content=content or None,
-        metadata=chats.kept(metadata),
+        metadata=joined({**chats.rest(fields, _TAKEN | {"message_id"}), **kept(metadata)}, odd),
         related=chats.in_conversation(_SERVICE, chat) + replies,
         mutable=True,
     )
@@ -136,24 +140,30 @@ def _type(fields: Mapping[str, Any]) -> RecordType:
     return RecordType.CALL if fields.get("action") in _CALLS else RecordType.ACTIVITY
 
 
-def _lasting(fields: Mapping[str, Any], began: Instant) -> dict[str, Any]:
+def _lasting(fields: Mapping[str, Any], began: Instant, odd: dict[str, Any]) -> dict[str, Any]:
     """How long a call was, and when it ended."""
     length = fields.get("duration_seconds", fields.get("duration"))
-    if fields.get("action") not in _CALLS or type(length) is not int or began.at is None:
+    if fields.get("action") not in _CALLS:
         return {}
-    ended = Instant(began.at + timedelta(seconds=length), "")
-    return {"duration_s": length, "ended_at": timestamps.utc_text(ended)}
+    seconds = whole(length, "duration_seconds", odd)
+    if seconds is None or seconds > _LONGEST_CALL:
+        unusable(length, "duration_seconds", odd)
+        return {}
+    if began.at is None:
+        return {"duration_s": seconds}
+    ended = Instant(began.at + timedelta(seconds=seconds), "")
+    return {"duration_s": seconds, "ended_at": timestamps.utc_text(ended)}
 
 
-def _reactions(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _reactions(value: Mapping[str, Any], odd: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The people who are told of, and how many there are besides."""
     drawn = optional_text(value, "document_id")  # a file, as of a sticker
     sign = value.get("emoji") or (None if _is_note(drawn) else drawn) or value.get("type")
     people = value.get("recent") or ()
     for one in people:
         said = {"reaction": sign, "person": _sender(one, {}), "sent": one.get("date")}
-        yield chats.kept(said)
-    if (others := int(value.get("count") or 0) - len(people)) > 0:
+        yield kept(said)
+    if (others := (whole(value.get("count"), "reaction_count", odd) or 0) - len(people)) > 0:
         yield {"reaction": sign, "count": others}
 
 
@@ -193,7 +203,7 @@ def _said(text: Any) -> tuple[str, list[str]]:
 def _files(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The files of a message; of one that was left out of the export only what it was."""
     return [
-        chats.kept(
+        kept(
             {
                 "name": _file_name(path, optional_text(fields, name) or place),
                 "path": None if _is_note(path) else path,
@@ -218,8 +228,7 @@ def _is_note(path: Any) -> bool:
 def _place(found: dict[str, Any] | None) -> dict[str, Any] | None:
     if not found:
         return None
-    latitude, longitude = places.wgs84(found["latitude"], found["longitude"])
-    return {"latitude": latitude, "longitude": longitude}
+    return places.given(found.get("latitude"), found.get("longitude"))
 
 
 def _contact(fields: dict[str, Any]) -> Record:
@@ -232,8 +241,8 @@ def _contact(fields: dict[str, Any]) -> Record:
         identity=(_SERVICE, phone or name, "" if phone else str(fields.get("date", ""))),
         title=name or None,
         metadata={
-            "people": [chats.kept({"name": name, "phone": phone})],
-            **chats.kept({"created_at": fields.get("date")}),
+            "people": [kept({"name": name, "phone": phone})],
+            **kept({"created_at": fields.get("date")}),
         },
         mutable=True,
     )
@@ -257,7 +266,7 @@ def _session(fields: dict[str, Any]) -> Record:
         identity=(_SERVICE, moment.text, application, device or ""),
         time=moment,
         title=application or None,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
         mutable=True,
     )
 
@@ -276,7 +285,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Telegram: chats, contacts and sessions",
-    version=3,
+    version=4,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

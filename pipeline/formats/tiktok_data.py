@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from pipeline import chats, peek, timestamps
-from pipeline.fields import as_written
+from pipeline.fields import as_written, kept
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from schemas.errors import BadValue
@@ -65,7 +65,7 @@ def _entry(group: str, name: str, said: Mapping[str, Any]) -> Record:
         time=_utc(date) if date else None,
         title=word if kind is RecordType.CONNECTION else None,
         content=str(content) if content else None,
-        metadata=chats.kept({"url": link, **metadata, **others}),
+        metadata=kept({"url": link, **metadata, **others}),
     )
 
 

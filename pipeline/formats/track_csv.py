@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 from pipeline import tables, timestamps, tracks
+from pipeline.fields import finite, joined
 from pipeline.format import Format, Rank
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -28,7 +30,6 @@ _COLUMNS = {
     "altitude": ("elevation", "ele", "altitude", "alt"),
     "accuracy": ("accuracy", "acc", "horizontal_accuracy", "hacc"),
 }  # fmt: skip
-_NUMBER = re.compile(r"-?\d+(?:[.,]\d+)?")
 _LAST_SECOND = 100_000_000_000
 
 
@@ -37,18 +38,18 @@ def to_point(item: RawRecord, member: Member) -> Point:
     row: dict[str, str] = item.value
     at = _places(tuple(row))
     north, east = row[at["latitude"]].strip(), row[at["longitude"]].strip()
-    latitude, longitude = tracks.position(_decimal(north), _decimal(east))
+    latitude, longitude = tracks.position(north, east)
     time = _time(row[at["time"]].strip())
-    taken = frozenset(at.values())
+    taken, odd = frozenset(at.values()), dict[str, Any]()
     return Point(
         source=_NAME,
         identity=(time.text, north, east),
         time=time,
         latitude=latitude,
         longitude=longitude,
-        altitude_m=_optional(row, at.get("altitude")),
-        accuracy_m=_optional(row, at.get("accuracy")),
-        metadata=tables.rest(row, taken),
+        altitude_m=_optional(row, at.get("altitude"), odd),
+        accuracy_m=_optional(row, at.get("accuracy"), odd),
+        metadata=joined(tables.rest(row, taken), odd),
     )
 
 
@@ -63,22 +64,14 @@ def _places(columns: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _decimal(text: str) -> str | None:
-    """A number with a point, None for none."""
-    if not text:
-        return None
-    return text.replace(",", ".") if _NUMBER.fullmatch(text) else text
-
-
-def _optional(row: dict[str, str], name: str | None) -> float | None:
-    """A number that may be missing; what is none stays among the others, unread."""
-    text = _decimal(row[name].strip()) if name else None
-    return tracks.number(text, name or "") if text else None
+def _optional(row: dict[str, str], name: str | None, odd: dict[str, Any]) -> float | None:
+    """A number that may be missing; what is none stays among the others, flagged."""
+    return tracks.measure(row[name].strip(), tables.snake(name), odd) if name else None
 
 
 def _time(text: str) -> Instant:
     """ISO 8601, or seconds or milliseconds since 1970."""
-    if not re.fullmatch(r"\d{9,13}(?:\.\d+)?", text):
+    if not re.fullmatch(r"\d{9,13}(?:\.\d+)?", text, re.ASCII):
         return timestamps.iso(text) if "T" in text or " " not in text else timestamps.spaced(text)
     return timestamps.epoch(text, "ms" if float(text) > _LAST_SECOND else "s")
 
@@ -89,14 +82,15 @@ def _looks_like(head: Head) -> int:
     if not {"latitude", "longitude", "time"} <= places.keys():
         return 0
     rows = tables.first_rows(head)
-    numbers = sum(bool(_NUMBER.fullmatch(row[places["latitude"]].strip())) for row in rows)
+    cells = (row[places["latitude"]] for row in rows)
+    numbers = sum(finite(cell, comma=True) is not None for cell in cells)
     return 2 * (2 * numbers >= len(rows))
 
 
 FORMAT = Format(
     name=_NAME,
     title="Positions with times in a CSV table",
-    version=1,
+    version=2,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.(csv|tsv|txt)",),
     looks_like=_looks_like,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import chats, peek, timestamps, trakt
-from pipeline.fields import optional_text
+from pipeline.fields import kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -24,23 +24,19 @@ _NEEDED = frozenset({"id", "watched_at"})
 def to_record(item: RawRecord, member: Member) -> Record:
     """One film or episode, by the number of the play."""
     fields: dict[str, Any] = item.value
-    flags: list[str] = []
     written = optional_text(fields, "watched_at")
-    time = timestamps.if_readable(timestamps.iso, written, flags)
     title, said = trakt.thing(fields)
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.PLAY,
         identity=(chats.key(fields, "id"),),
-        time=time,
+        time=timestamps.or_unread(written),
         title=title,
-        metadata=chats.kept(
+        metadata=kept(
             {
                 **said,
                 "action": fields.get("action"),
-                "flags": flags,
-                "time_text": written if flags else None,
                 **chats.rest(fields, _NEEDED | {"type", "action", *trakt.KINDS}),
             }
         ),
@@ -57,7 +53,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Films and episodes seen, on Trakt",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

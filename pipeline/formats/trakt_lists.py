@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline import chats, peek, timestamps, trakt
-from pipeline.fields import optional_text
+from pipeline.fields import kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -28,9 +28,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     likely = "rated_at" if "rating" in fields else "listed_at"
     when = next((name for name in _TIMES if name in fields), likely)
     rated = when == "rated_at"
-    flags: list[str] = []
     written = optional_text(fields, when)
-    time = timestamps.if_readable(timestamps.iso, written, flags)
     title, said = trakt.thing(fields)
     listed = PurePosixPath(member.path).stem
     return Record(
@@ -38,15 +36,13 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.REVIEW if rated else RecordType.LIST_ITEM,
         identity=(when if rated else listed, written or "", _ids(fields), title or ""),
-        time=time,
+        time=timestamps.or_unread(written),
         title=title,
         content=optional_text(fields, "notes") or None,
-        metadata=chats.kept(
+        metadata=kept(
             {
                 **said,
                 "list": None if rated else listed,
-                "flags": flags,
-                "time_text": written if flags else None,
                 "rating_max": 10 if "rating" in fields else None,
                 **chats.rest(fields, {"type", "notes", *_TIMES, *trakt.KINDS}),
             }
@@ -73,7 +69,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Ratings and lists on Trakt",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 
 from pipeline import chats, day_periods, peek, places, timestamps
+from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers import chat_text
 from pipeline.readers.chat_text import ChatText
@@ -79,14 +80,12 @@ def to_record(item: RawRecord, member: Member) -> Record:
     parts = _parts(said) if sender else {}
     notice = said.startswith("\u200e") and not parts
     content = said if notice else _EDITED.sub("", said)
-    time, flags = _when(date, clock, item.around)
     metadata = {
         "sender": None if notice else chats.person(sender),
         "written_under": sender if notice else None,
         "conversation": conversation,
         "conversation_title": name,
-        "written_at": f"{date} {clock}" if time is None else None,
-        "flags": flags,
+        "flags": [_EITHER] if item.around["ambiguous"] else [],
         "edited": content != said,
         **parts,
     }
@@ -95,9 +94,9 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.MESSAGE if sender and not notice else RecordType.ACTIVITY,
         identity=("whatsapp", conversation, date, clock, sender or "", said),
-        time=time,
+        time=_when(date, clock, item.around),
         content=content.replace("\u200e", "") or None,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
     )
 
 
@@ -112,16 +111,14 @@ def _conversation(path: str, upload: str) -> str:
     return _COPY.sub("", name)
 
 
-def _when(date: str, clock: str, around: Mapping[str, Any]) -> tuple[Instant | None, list[str]]:
-    """The moment and what is doubtful of it; none where there is no such date or time of day."""
-    flags = [_EITHER] if around["ambiguous"] else []
-    try:
-        moment = _instant(date, clock, around["order"])
-    except BadValue:
-        return None, [*flags, timestamps.UNREAD]
-    if not around["ambiguous"]:
-        return moment, flags
-    return msgspec.structs.replace(moment, flag=_EITHER, zone=ZoneSource.ASSUMED), flags
+def _when(date: str, clock: str, around: Mapping[str, Any]) -> Instant:
+    """The moment; where day and month could be each other, it says so."""
+    moment = timestamps.or_unread(
+        f"{date} {clock}", lambda _: _instant(date, clock, around["order"])
+    )
+    if moment.at is None or not around["ambiguous"]:
+        return moment
+    return msgspec.structs.replace(moment, flag=_EITHER, zone=ZoneSource.ASSUMED)
 
 
 def _instant(date: str, clock: str, order: str) -> Instant:
@@ -164,12 +161,11 @@ def _place(said: str) -> dict[str, Any]:
     venue, degrees = _VENUE.fullmatch(said), _MAP.search(said)
     place: dict[str, Any] = {}
     if venue and (venue["address"] or not degrees):
-        place = chats.kept({"name": venue["name"], "address": venue["address"]})
+        place = kept({"name": venue["name"], "address": venue["address"]})
     if degrees:
-        latitude, longitude = places.wgs84(float(degrees[1]), float(degrees[2]))
-        place |= {"latitude": latitude, "longitude": longitude}
+        place |= places.given(degrees[1], degrees[2])
     links = [venue["url"]] if venue else []
-    return chats.kept({"place": place, "links": links}) if place else {}
+    return kept({"place": place, "links": links}) if place else {}
 
 
 def _looks_like(head: Head) -> int:
@@ -191,7 +187,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Chats exported from WhatsApp as text",
-    version=4,
+    version=5,
     data_type=DataType.ACTIVITY,
     paths=(r"(?s:.+)\.txt",),
     looks_like=_looks_like,

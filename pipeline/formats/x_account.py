@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import chats, x
-from pipeline.fields import optional_text
+from pipeline.fields import kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.ytd import Ytd
 from schemas.errors import BadValue
@@ -36,7 +36,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type=RecordType.PROFILE,
         identity=(x.SERVICE, kind, str(number or "")),
         title=name,
-        metadata={"people": [chats.kept(who)] if who else [], **chats.rest(fields, ())},
+        metadata={"people": [kept(who)] if who else [], **chats.rest(fields, ())},
         mutable=True,
     )
 

@@ -12,7 +12,7 @@ from html import unescape
 from typing import Any
 
 from pipeline import chats, timestamps, x
-from pipeline.fields import optional_text
+from pipeline.fields import kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
 from pipeline.readers.ytd import Ytd
@@ -50,7 +50,7 @@ def _conversation(number: str) -> Record:
         source=_NAME,
         record_type=RecordType.CONVERSATION,
         identity=(x.SERVICE, number),
-        metadata=chats.kept(
+        metadata=kept(
             {"conversation": number, "participants": [{"handle": one} for one in people]}
         ),
         mutable=True,
@@ -77,7 +77,7 @@ def _message(conversation: str, fields: Mapping[str, Any]) -> Record:
         identity=(x.SERVICE, conversation, number),
         time=timestamps.or_unread(fields.get("createdAt")),
         content=unescape(words) if words else None,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
         related=chats.in_conversation(x.SERVICE, conversation),
         mutable=True,
     )

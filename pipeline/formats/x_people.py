@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import chats, x
-from pipeline.fields import optional_text
+from pipeline.fields import kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.ytd import Ytd
 from schemas.files import Head, Member
@@ -35,7 +35,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.CONNECTION,
         identity=(x.SERVICE, status, number),
-        metadata=chats.kept(
+        metadata=kept(
             {
                 "people": [{"handle": number}],
                 "status": status,

@@ -12,7 +12,7 @@ from html import unescape
 from typing import Any
 
 from pipeline import chats, timestamps, x
-from pipeline.fields import text
+from pipeline.fields import kept, text
 from pipeline.format import Format
 from pipeline.readers.ytd import Ytd
 from schemas.files import Head, Member
@@ -56,7 +56,7 @@ def _tweet(fields: dict[str, Any]) -> Record:
         identity=(x.SERVICE, number),
         time=timestamps.or_unread(fields.get("created_at"), timestamps.mail_date),
         content=words or None,
-        metadata=chats.kept(metadata),
+        metadata=kept(metadata),
         related=related,
         mutable=True,
     )
@@ -85,7 +85,7 @@ def _note(fields: dict[str, Any]) -> Record:
         identity=(x.SERVICE, "note", number),
         time=timestamps.or_unread(fields.get("createdAt")),
         content=text(core, "text"),
-        metadata=chats.kept(
+        metadata=kept(
             {
                 "kind": "note",
                 "links": _links({"entities": core}),

@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import peek, takeout, timestamps, youtube
-from pipeline.fields import optional_text, text
+from pipeline import peek, timestamps, youtube
+from pipeline.fields import kept, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -37,7 +37,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=timestamps.or_unread(snippet.get("publishedAt")),
         title=optional_text(snippet, "title"),
         content=optional_text(snippet, "description") or None,
-        metadata=takeout.kept({"list": listed, "video_id": video, **more}),
+        metadata=kept({"list": listed, "video_id": video, **more}),
         mutable=True,
     )
 
