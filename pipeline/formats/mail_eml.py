@@ -47,7 +47,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="A mail in a file of its own (.eml, Maildir)",
-    version=5,
+    version=6,
     data_type=DataType.EMAIL,
     paths=(r"(.+/)?[^/]+\.eml", r"(.+/)?(cur|new)/\d[^/]*"),
     looks_like=_looks_like,
