@@ -134,7 +134,7 @@ def ready(drop: Drop, driver: Driver, database: Database, data: bytes) -> tuple[
     job = drop(ANA, "all.mbox", data)
     while driver.sent[0].kind != "records":
         driver.step()
-    chunks = [message.chunk for message in driver.sent if message.kind == "records"]
+    chunks = [chunk["id"] for chunk in database.chunks(job)]
     driver.sent.clear()
     for stage in (Stage.NORMALISE, Stage.SCREEN, Stage.EMBED):
         assert all(driver.perform(stage, number, job) for number in chunks)
@@ -177,10 +177,11 @@ def test_loads_at_one_moment(
 
     monkeypatch.setattr(load, "_insert", insert_at_once)
     ends: list[bool] = []
-    threads = [
-        threading.Thread(target=lambda n=n: ends.append(driver.perform(Stage.LOAD, n, job)))
-        for n in chunks
-    ]
+
+    def load_one(chunk: int) -> None:
+        ends.append(driver.perform(Stage.LOAD, chunk, job))
+
+    threads = [threading.Thread(target=load_one, args=(chunk,)) for chunk in chunks]
     for thread in threads:
         thread.start()
     for thread in threads:
