@@ -1,10 +1,10 @@
 """A mail's records, whatever file it came in: the mail itself, then each of its attachments.
 
-A mail is who its bare Message-ID says (the domain in lower case): mails in several label files
-are one document, and so are two mails that share an id though they differ, as they do in other
-readers of Takeout. A patch without one is its commit, date and title, without git's count of
-patches, which grows with every later export. Anything else is the hash of its bytes without
-Gmail's labels, which change.
+A mail is who its bare Message-ID says (the domain in lower case), so that mails in several label
+files are one document. Scanners and cron give one id to many mails: what a mail says is therefore
+its own identity beside that, and tells it from another one that has the id (decision 22). A patch
+without one is its commit, date and title, without git's count of patches, which grows with every
+later export. Anything else is the hash of its bytes without Gmail's labels, which change.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from typing import Any, NamedTuple
 
 import msgspec
@@ -33,6 +33,12 @@ _JUST_BYTES = frozenset(
 )
 _BRACKETED = re.compile(r"<\s*+([^<>\s]++)\s*+>")
 _PATCH_COUNT = re.compile(r"^\[[^\]]*\]\s*")
+#: What comes before the name in a list's id; its mark before a subject; the line above its footer,
+#: which is no longer than this.
+_LIST_ID = re.compile(r"^[^<]*<")
+_LIST_MARK = re.compile(r"^\[[^\[\]]{1,100}\]\s*")
+_RULE = re.compile(r"(?m)^(?:-- ?|[-_=*~]{5,})[ \t]*$")
+_FOOTER = 2_000
 _LABELS = re.compile(rb"(?im)^X-Gmail-Labels:.*\n(?:[ \t].*\n)*")
 
 
@@ -45,7 +51,8 @@ def records(
     Raises `BadValue` as `mail.parse` does.
     """
     message = mail.parse(data)
-    return of_message(message, identity(data, message, commit), source, came=came)
+    place = _Place(identity(data, message, commit), source, came, [_WITHIN], verbatim=True)
+    return _records(message, place)
 
 
 def of_message(
@@ -57,12 +64,14 @@ def of_message(
 
 class _Place(NamedTuple):
     """Where a mail stands: who it is, and in which mails it lies. `left` counts down, for all
-    within the outermost mail, how many more are opened."""
+    within the outermost mail, how many more are opened. `verbatim` is true of one that no program
+    has made anew, so that each copy says the same."""
 
     identity: tuple[str, ...]
     source: str
     came: str | None
     left: list[int]
+    verbatim: bool = False
     depth: int = 0
     related: tuple[Related, ...] = ()
     conversation: str | None = None
@@ -73,6 +82,8 @@ def _records(message: mail.Message, place: _Place) -> Iterator[Record]:
     attached = [_blob(part, ordinal) for ordinal, part in enumerate(message.parts, 1)]
     time = _time(message, place.came)
     within = [_within(part, place) for part in message.parts]
+    content = _content(message)
+    own = _own_identity(place, message, content, attached)
     yield Record(
         data_type=DataType.EMAIL,
         source=place.source,
@@ -80,9 +91,10 @@ def _records(message: mail.Message, place: _Place) -> Iterator[Record]:
         identity=place.identity,
         time=time,
         title=message.field("subject"),
-        content=_content(message),
+        content=content,
         metadata=_metadata(message, attached, place.conversation),
         related=(*_related(message), *place.related),
+        own_identity=own,
     )
     for ordinal, (blob, part, inner) in enumerate(
         zip(attached, message.parts, within, strict=True), 1
@@ -127,6 +139,7 @@ def _place_within(
     return place._replace(
         identity=(*place.identity, *attachment, "mail"),
         came=None,
+        verbatim=False,
         depth=place.depth + 1,
         related=(Related(Relation.PART_OF, _MESSAGE, place.identity), *same),
         conversation=_conversation(outer) or place.conversation,
@@ -141,6 +154,45 @@ def identity(data: bytes, message: mail.Message, commit: str | None = None) -> t
         title = _PATCH_COUNT.sub("", " ".join((message.field("subject") or "").split()))
         return ("git-commit", commit, message.field("date") or "", title)
     return ("sha256", sha256(_LABELS.sub(b"", data).rstrip(b"\r\n")).hexdigest())
+
+
+def _own_identity(
+    place: _Place, message: mail.Message, content: str | None, attached: list[Blob]
+) -> tuple[str, ...]:
+    """Who a mail is by what it says, too: scanners and cron give one id to many mails.
+
+    Labels, transport, recipients' names and how lines are broken are no part of it, and of a copy
+    out of a mailing list neither are the list's footer and its mark before the subject.
+    """
+    if not place.verbatim or place.identity[0] != "message-id":
+        return ()
+    subject, text = message.field("subject") or "", content or ""
+    if said := message.field("list-id"):
+        subject, text = _without_list(subject, text, said)
+    digest = blake2b(digest_size=16)
+    for group in (
+        [" ".join(subject.split()), " ".join((message.field("date") or "").split())],
+        [one.address.lower() or one.name or "" for one in message.sender],
+        sorted(one.address.lower() or one.name or "" for one in message.to),
+        [" ".join(text.split())],
+        sorted(blob.sha256 for blob in attached),
+    ):
+        digest.update(msgspec.json.encode([_utf8(one) for one in group]))
+    return (*place.identity, "says", digest.hexdigest())
+
+
+def _utf8(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _without_list(subject: str, text: str, list_id: str) -> tuple[str, str]:
+    """Subject and text as they were sent to the list of that id: its mark stands before the one,
+    and its footer, which names it, below a line of its own behind the other."""
+    name = _LIST_ID.sub("", list_id).partition(".")[0].strip().lower()
+    rules = list(_RULE.finditer(text, max(0, len(text) - _FOOTER)))
+    if name and rules and name in text[rules[-1].end() :].lower():
+        text = text[: rules[-1].start()]
+    return _LIST_MARK.sub("", subject), text
 
 
 def _ids(message: mail.Message, field: str) -> list[str]:

@@ -29,6 +29,11 @@ def key_of(outcome: Record | Point | Metric) -> bytes:
     return record_key(METRIC_TYPE, (outcome.name, *outcome.identity))
 
 
+def own_key_of(record: Record) -> bytes:
+    """The key of its own that a record has where another one holds that of its identity."""
+    return record_key(record.record_type, record.own_identity or record.identity)
+
+
 class Repeats:
     """Numbers the equal records of one file, for formats in which each is a fact of its own."""
 

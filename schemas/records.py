@@ -126,9 +126,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     `record_type` is a `schemas.vocabulary.RecordType`. `identity` holds the verbatim identifying
     texts (times as they were written, never as we parsed them), so that a better parser does not
     mint new keys. `metadata` is JSON-able; names in `schemas.vocabulary.KEYS` have the shape
-    given there. `mutable` is true of things that change from one export to the next (a contact,
-    a note, an event): what changed is then a new version of the same record. `privacy` is what the
-    policy did to it.
+    given there. `own_identity` says who it is where another record may have its identity, which
+    then is the other one's. `mutable` is true of things that change from one export to the next (a
+    contact, a note, an event): what changed is then a new version of the same record. `privacy` is
+    what the policy did to it.
     """
 
     data_type: DataType
@@ -143,6 +144,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any] = msgspec.field(default_factory=dict)
     blob: Blob | None = None
     related: tuple[Related, ...] = ()
+    own_identity: tuple[str, ...] = ()
     mutable: bool = False
     beside: dict[str, Any] = msgspec.field(default_factory=dict)
     """What hangs on where it lay in its export, and beside what: stored with the metadata, but a

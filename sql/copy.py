@@ -23,6 +23,12 @@ _UNDATED = UNDATED.isoformat()
 
 #: The name under which a stored document names those of its metadata that came from beside it.
 _BESIDE = "beside"
+#: The name under which a stored document says which key of its own it has, where it may stand under
+#: one that it shares; and the flag of one that stands under its own, which the load gives.
+_OWN_KEY = "own_key"
+REUSED = "message_id_reused"
+#: Without digits: a policy may look for numbers of people, phones or cards.
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")
 _FIELDS = "fields"
 
 #: Cleans a JSON-able value that can't be stored as it is (lone surrogates, NUL, huge integers).
@@ -98,11 +104,18 @@ def _with_time(metadata: dict[str, Any], time: Instant | None) -> dict[str, Any]
     return {**metadata, "time": written}
 
 
-def _with_blob(record: Record) -> dict[str, Any]:
+def own_key(key_hex: str) -> str:
+    """How a document says its own key; `in_letters` of the queries is the same."""
+    return key_hex.translate(_LETTERS)
+
+
+def _with_blob(record: Record, key_hex: str) -> dict[str, Any]:
     """All metadata, what of it came from beside, and the bytes that are kept of the record."""
-    blob, told = record.blob, record.told
-    if record.beside:
-        told = {**told, _BESIDE: sorted(record.beside)}
+    blob, told, beside = record.blob, record.told, sorted(record.beside)
+    if record.own_identity:
+        told, beside = {**told, _OWN_KEY: own_key(key_hex)}, sorted({*beside, _OWN_KEY})
+    if beside:
+        told = {**told, _BESIDE: beside}
     if blob is None:
         return told
     kept = {
@@ -137,8 +150,8 @@ def document_line(
     content = NULL if record.content is None else escape(record.content)
     said = own = json_field(_with_time(_hashed(record.metadata), time), clean)
     name = title
-    if record.blob is not None or record.beside or record.privacy or _FIELDS in record.metadata:
-        said = json_field(_tagged(_with_time(_with_blob(record), time), record), clean)
+    if _says_more(record):
+        said = json_field(_tagged(_with_time(_with_blob(record, key_hex), time), record), clean)
         if record.blob is not None and record.blob.name == record.title:
             name = NULL  # what a file is called hangs on where it lay, too
     said_of_it = _meaning(stamp, name, content, record.content_type, own)
@@ -164,6 +177,12 @@ def document_line(
         )
     )
     return line, digest, lies
+
+
+def _says_more(record: Record) -> bool:
+    """Whether more is stored as its metadata than what is hashed of them."""
+    more = record.blob is not None or record.beside or record.own_identity or record.privacy
+    return bool(more) or _FIELDS in record.metadata
 
 
 def _hashed(metadata: dict[str, Any]) -> dict[str, Any]:
@@ -199,6 +218,9 @@ def content_hash(row: Mapping[str, Any], metadata: Mapping[str, Any], clean: Cle
         title = NULL
     added = {"blob", _BESIDE, *metadata.get(_BESIDE, ())}
     own = {n: value for n, value in metadata.items() if n not in added}
+    if REUSED in own.get("flags", ()):  # the load gave it
+        own["flags"] = [flag for flag in own["flags"] if flag != REUSED]
+        own = {n: value for n, value in own.items() if n != "flags" or value}
     said = json_field(_hashed(own), clean)
     meaning = _meaning(stamp, title, content, row["content_type"], said)
     return blake2b(meaning, digest_size=16).digest()

@@ -18,6 +18,7 @@ from pgvector.psycopg import register_vector
 from schemas.errors import TransientError
 from schemas.privacy import ReadUnder, Since
 from schemas.records import UNDATED
+from sql.copy import REUSED
 from sql.queries import queries
 from sql.store import Commit, Connection, ContentCommit, Entered, Lake, OtherPolicy, Purpose
 
@@ -114,16 +115,21 @@ class Staged(msgspec.Struct, frozen=True, kw_only=True):
     """The documents of a chunk, rendered, and what goes with them.
 
     `lines`, `mentions` and `relations` are lines of COPY. `version` is the format's. `repeats`
-    says that equal records of one file are several facts.
+    says that equal records of one file are several facts. `own_keys` says that some may stand
+    under keys of their own; `shared` are lines on the keys that these share, of all in the chunk:
+    where they are not given, it is settled who has them.
     """
 
     lines: bytes
     file_ids: Sequence[int]
+    source: str
     version: int
     mentions: bytes = b""
     relations: bytes = b""
     vectors: Vectors | None = None
     repeats: bool = False
+    own_keys: bool = False
+    shared: bytes = b""
 
 
 class Came(msgspec.Struct, frozen=True):
@@ -140,20 +146,30 @@ def load_documents(commit: ContentCommit, staged: Staged) -> Came:
     stage(commit.connection, staged)
     if staged.repeats:
         _number_repeats(commit, staged)
+    if staged.shared:
+        _name_shared(commit, staged)
+    flag_apart(commit, staged)
     common: dict[str, Any] = {"file_ids": list(staged.file_ids), "version": staged.version}
-    vectors = staged.vectors
-    if vectors is None:
-        rows = commit.run("lake", "insert_documents", **common)
-    else:
-        name = "insert_documents_with_vectors"
-        commit.run("lake", "wait_shortly")
-        rows = commit.run("lake", name, **common, model_id=vectors.model_id)
-    came = Came(_counts(rows))
-    if sum(came.rows.values()) < staged.lines.count(b"\n"):
+    vectors, sent = staged.vectors, staged.lines.count(b"\n")
+    came = _insert(commit, common, vectors)
+    if staged.shared and sum(came.rows.values()) < sent and _part_shared(commit, staged):
+        more = _insert(commit, common, vectors)
+        came = Came(dict(Counter(came.rows) + Counter(more.rows)))
+    if sum(came.rows.values()) < sent:
         came = _take_versions(commit, came, common, vectors)
         commit.run("lake", "claim_documents", file_ids=list(staged.file_ids))
+    if staged.shared:
+        _call_meaning(commit, staged)
     load_meaning(commit, staged)
     return came
+
+
+def _insert(commit: ContentCommit, common: Mapping[str, Any], vectors: Vectors | None) -> Came:
+    if vectors is None:
+        return Came(_counts(commit.run("lake", "insert_documents", **common)))
+    name = "insert_documents_with_vectors"
+    commit.run("lake", "wait_shortly")
+    return Came(_counts(commit.run("lake", name, **common, model_id=vectors.model_id)))
 
 
 def stage(connection: Connection, staged: Staged) -> None:
@@ -162,10 +178,49 @@ def stage(connection: Connection, staged: Staged) -> None:
     copy_lines(connection, "copy_documents", staged.lines)
     if staged.vectors is not None:
         copy_vectors(connection, staged.vectors)
-    for name in ("mentions", "relations"):
+    for name in ("mentions", "relations", "shared"):
         if lines := getattr(staged, name):
             connection.execute(_LAKE[f"stage_{name}"])
             copy_lines(connection, f"copy_{name}", lines)
+
+
+def flag_apart(commit: Commit, staged: Staged) -> None:
+    """Say so of staged documents that stand under keys of their own."""
+    if staged.own_keys:
+        commit.run("lake", "flag_apart", flag=REUSED)
+
+
+def _name_shared(commit: Commit, staged: Staged) -> None:
+    """Call staged documents that share a key by that one, where it is theirs."""
+    commit.run("lake", "name_shared", source=staged.source, version=staged.version)
+    commit.run("lake", "call_documents")
+    if staged.vectors is not None:
+        commit.run("lake", "rename_vectors", **_renaming(commit.run("lake", "called")))
+
+
+def _part_shared(commit: Commit, staged: Staged) -> bool:
+    """Call documents by their own keys where another load was quicker with the shared one."""
+    parted = commit.run("lake", "part_shared", source=staged.source, version=staged.version)
+    if parted:
+        flag_apart(commit, staged)
+        if staged.vectors is not None:
+            commit.run("lake", "rename_vectors", **_renaming(parted))
+    return bool(parted)
+
+
+def _call_meaning(commit: Commit, staged: Staged) -> None:
+    """Who and what stands in documents that share a key goes by what these are called."""
+    renaming = _renaming(commit.run("lake", "called"))
+    if staged.mentions:
+        commit.run("lake", "rename_mentions", **renaming)
+    if staged.relations:
+        commit.run("lake", "rename_relations", **renaming)
+        commit.run("lake", "rename_others", **renaming)
+
+
+def _renaming(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[UUID]]:
+    pairs = [(row["old"], row["new"]) for row in rows]
+    return {"old": [old for old, _ in pairs], "new": [new for _, new in pairs]}
 
 
 def _number_repeats(commit: Commit, staged: Staged) -> None:
@@ -175,10 +230,9 @@ def _number_repeats(commit: Commit, staged: Staged) -> None:
     renamed = commit.run("lake", "number_repeats", file_ids=file_ids)
     if not renamed:
         return
-    old, new = [row["old"] for row in renamed], [row["new"] for row in renamed]
     for name in ("vectors", "mentions", "relations"):
         if getattr(staged, name):
-            commit.run("lake", f"rename_{name}", old=old, new=new)
+            commit.run("lake", f"rename_{name}", **_renaming(renamed))
 
 
 def _take_versions(
@@ -258,6 +312,42 @@ def held_documents(lake: Lake, user_id: UUID, which: Keys) -> NDArray[np.bool_]:
     """Which records the lake has, in whatever version; shape (n,)."""
     rows = lake.rows(user_id, "lake", "held_documents", user_id=user_id, **which.parameters())
     return _marked(rows, len(which.ats))
+
+
+class Shared(msgspec.Struct, frozen=True, kw_only=True):
+    """Documents with keys of their own and such as they share: `keys`, `shared` and `hashes` have
+    16 bytes each, `ats` shape (n,); `source` and `version` are those of the format."""
+
+    types: Sequence[str]
+    keys: bytes
+    shared: bytes
+    hashes: bytes
+    ats: NDArray[np.int64]
+    source: str
+    version: int
+
+
+def standing_keys(lake: Lake, user_id: UUID, which: Shared) -> list[bytes]:
+    """The keys by which the lake has these documents, or would have them, 16 bytes each."""
+    rows = lake.rows(
+        user_id,
+        "lake",
+        "standing_keys",
+        types=list(which.types),
+        keys=split_keys(which.keys),
+        shared=split_keys(which.shared),
+        hashes=split_keys(which.hashes),
+        ats=instants(which.ats),
+        source=which.source,
+        version=which.version,
+    )
+    return [row["key"].bytes for row in rows]
+
+
+def called(commit: Commit, keys: bytes) -> bytes:
+    """Own keys, each as the documents of this load are called."""
+    names = {row["old"].bytes: row["new"].bytes for row in commit.run("lake", "called")}
+    return b"".join(names.get(keys[n : n + 16], keys[n : n + 16]) for n in range(0, len(keys), 16))
 
 
 def known_documents(

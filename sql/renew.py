@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from sql.load import SERIES, Staged, copy_lines, stage
+from sql.load import SERIES, Staged, copy_lines, flag_apart, stage
 from sql.queries import queries
 from sql.store import Commit, ContentCommit
 
@@ -69,12 +69,13 @@ def compare(
     asked: dict[str, Any] = {"files": list(files), "format": form, "version": version}
     commit.run("reparse", "fill_own", **asked)
     commit.run("reparse", "analyze_reread")
+    commit.run("reparse", "loop_no_joins")
     if repeats:
-        commit.run("reparse", "loop_no_joins")
         commit.run("reparse", "name_repeats")
-        commit.run("reparse", "loop_joins")
     else:
         commit.run("reparse", "name_once")
+        commit.run("reparse", "name_shared", **asked)
+    commit.run("reparse", "loop_joins")
     commit.run("reparse", "forget_unsaid", **asked)
     commit.run("reparse", "leave")
     commit.run("reparse", "grant_leaving")
@@ -102,6 +103,7 @@ def renew_documents(commit: ContentCommit, staged: Staged) -> list[Renewed]:
     """Rewrite the documents that are staged, each in its place, with vectors of new texts."""
     clear(commit)
     stage(commit.connection, staged)
+    flag_apart(commit, staged)
     rows = commit.run(
         "reparse", "renew_documents", version=staged.version, file_ids=list(staged.file_ids)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from itertools import compress
@@ -18,14 +18,14 @@ from pipeline import defects, spool
 from pipeline.embed import text_of
 from pipeline.entities import Mention, mentions
 from pipeline.normalise import Found
-from pipeline.screen import Repeats, key_of, occurrence_key
+from pipeline.screen import Repeats, key_of, occurrence_key, own_key_of
 from pipeline.text import clean_json
 from schemas.identity import record_key
 from schemas.privacy import ReadUnder
 from schemas.reasons import Reason
 from schemas.records import Blob, DataType, Metric, Point, Record, Rejection
 from sql import copy
-from sql.load import micros
+from sql.load import instants, micros
 
 _TYPES = tuple(DataType)
 _TYPE_CODES = {t: n for n, t in enumerate(_TYPES)}
@@ -67,12 +67,12 @@ def mention_lines(key_hex: str, record: Record) -> list[str]:
     return [_mention_line(key_hex, found) for found in mentions(record)]
 
 
-def _relation_lines(key_hex: str, record: Record) -> list[str]:
-    """How a record stands to others, as lines for `stage_relations`."""
-    return [
-        "\t".join((key_hex, r.relation, _key_hex(r.record_type, r.identity)))
-        for r in record.related
-    ]
+def _relation_lines(key_hex: str, record: Record, own: Mapping[str, str]) -> list[str]:
+    """How a record stands to others, as lines for `stage_relations`; `own` has the keys of their
+    own by those that they share."""
+    keys = [_key_hex(r.record_type, r.identity) for r in record.related]
+    pairs = zip(record.related, keys, strict=True)
+    return ["\t".join((key_hex, r.relation, own.get(key, key))) for r, key in pairs]
 
 
 @lru_cache(maxsize=1_024)
@@ -96,6 +96,7 @@ class Table:
 
     def __init__(self) -> None:
         self.keys: list[bytes] = []
+        self.shared: list[tuple[int, bytes]] = []
         self.hashes: list[bytes] = []
         self.ats: list[int] = []
         self.types = bytearray()
@@ -120,6 +121,7 @@ class Table:
             f"{name}.slots": np.array(self.slots, dtype="<u4").tobytes(),
             f"{name}.lines": _lines(self.lines),
             f"{name}.texts": msgspec.msgpack.encode(self.texts),
+            f"{name}.shared": msgspec.msgpack.encode(self.shared),
         }
 
 
@@ -141,6 +143,8 @@ class Batch:
         self.privacy: dict[int, Counter[str]] = {}
         self._keep_text = keep_text
         self._repeats = Repeats() if repeats else None
+        self._item = -1
+        self._own: dict[str, str] = {}
 
     @property
     def tables(self) -> dict[str, Table]:
@@ -159,10 +163,13 @@ class Batch:
         `keep` is given the bytes that belong to a record, before it is taken: with the place of
         the item in the member, and of the outcome among those of the slice.
         """
+        self._item = -1
         for nth, (offset, length, outcome) in enumerate(found):
             if isinstance(outcome, Rejection):
                 self._add_rejection(slot, offset, length, outcome)
                 continue
+            if offset != self._item:
+                self._item, self._own = offset, {}
             try:
                 if isinstance(outcome, Record):
                     if outcome.blob is not None and keep is not None:
@@ -204,7 +211,12 @@ class Batch:
     def _add_document(self, slot: int, file: int, record: Record) -> None:
         base = key_of(record)
         if self._repeats is None:
-            self._take_document(slot, record, base, None)
+            own = own_key_of(record)
+            if own != base:  # what else the item holds belongs to this one
+                self._own[base.hex()] = own.hex()
+            self._take_document(slot, record, own, None)
+            if own != base:
+                self.documents.shared.append((len(self.documents.keys) - 1, base))
             return
         nth = self._repeats.number(file, base)
         try:
@@ -221,7 +233,8 @@ class Batch:
         text = text_of(record.title, record.content) if self._keep_text else ""
         line, digest, lies = copy.document_line(record, key_hex, slot, clean_json, repeat)
         at, code = micros(lies), _TYPE_CODES[record.data_type]
-        stands_in, related = mention_lines(key_hex, record), _relation_lines(key_hex, record)
+        stands_in = mention_lines(key_hex, record)
+        related = _relation_lines(key_hex, record, self._own)
         if record.privacy:
             done = self.privacy.setdefault(slot, Counter())
             for kind, actions in record.privacy.items():
@@ -270,6 +283,9 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
     ats: NDArray[np.int64]
     codes: NDArray[np.uint8]
     slots: NDArray[np.uint32]
+    shared: dict[int, bytes] = {}
+    """The keys that some records share with others, by the number of the record: those in `keys`
+    are their own."""
 
     def __len__(self) -> int:
         return len(self.slots)
@@ -279,6 +295,25 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
         """The data type of each; only documents have one."""
         return [_TYPES[code] for code in self.codes]
 
+    def key_of(self, n: int) -> bytes:
+        """The key of one record."""
+        return self.keys[16 * n : 16 * n + 16]
+
+    def hash_of(self, n: int) -> bytes:
+        """The hash of one document."""
+        return self.hashes[16 * n : 16 * n + 16]
+
+    def shared_lines(self) -> bytes:
+        """Lines for `stage_shared`: documents that share keys with others."""
+        types = self.types
+        ats = instants(self.ats[list(self.shared)])
+        fields = (
+            (str(n), types[n], self.key_of(n).hex(), key.hex(), at.isoformat(),
+             self.hash_of(n).hex())
+            for (n, key), at in zip(self.shared.items(), ats, strict=True)
+        )  # fmt: skip
+        return _lines(list(map("\t".join, fields)))
+
     def ats_by_type(self) -> dict[str, NDArray[np.int64]]:
         """The instants of each data type."""
         return {str(_TYPES[c]): self.ats[self.codes == c] for c in np.unique(self.codes)}
@@ -286,14 +321,15 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_columns(path: Path, name: str) -> Columns:
     """The small columns of a table."""
-    wanted = [f"{name}.{c}" for c in ("keys", "hashes", "ats", "types", "slots")]
-    keys, hashes, ats, types, slots = spool.read(path, *wanted).values()
+    wanted = [f"{name}.{c}" for c in ("keys", "hashes", "ats", "types", "slots", "shared")]
+    keys, hashes, ats, types, slots, shared = spool.read(path, *wanted).values()
     return Columns(
         keys=keys,
         hashes=hashes,
         ats=np.frombuffer(ats, dtype="<i8"),
         codes=np.frombuffer(types, dtype=np.uint8),
         slots=np.frombuffer(slots, dtype="<u4"),
+        shared=dict(msgspec.msgpack.decode(shared, type=list[tuple[int, bytes]])),
     )
 
 

@@ -28,7 +28,7 @@ from schemas.privacy import ReadUnder
 from schemas.progress import Event, Stage
 from schemas.reasons import Reason
 from schemas.records import Blob
-from sql.load import Keys, Vectors, claim_known, claim_twins, known_documents
+from sql.load import Keys, Shared, Vectors, claim_known, known_documents, standing_keys
 from sql.store import COUNTS, Claim, Commit, ContentCommit
 from tasks import alarm, batches, embedding
 from tasks.context import Runtime
@@ -176,10 +176,10 @@ def screen_chunk(run: Runtime, claim: Claim) -> Content:
     rejections = batches.read_rejections(path)
     items = batches.read_items(path)
     masks = {name: first_of_each(table.keys) for name, table in columns.items()}
-    twins = _twins(claim, columns["documents"], masks["documents"])
-    known = np.zeros(len(columns["documents"]), dtype=np.bool_)
+    documents, known = columns["documents"], masks["documents"] & False
     if claim.embed and not format_of(claim).repeats:
-        known = _drop_known(run, claim, columns["documents"], masks["documents"])
+        documents = as_standing(run, claim, documents)
+        known = _drop_known(run, claim, documents, masks["documents"])
     name = artefact(claim, "mask")
     batches.write_masks(_folder(run, claim) / name, masks)
     crash_here("screen.written")
@@ -188,10 +188,8 @@ def screen_chunk(run: Runtime, claim: Claim) -> Content:
         _add(tally[str(claim.slices[slot][0])], done)
 
     def ending(commit: ContentCommit) -> None:
-        if twins.any():
-            claim_twins(commit, *some_of(claim, columns["documents"], twins))
         if known.any():
-            claim_known(commit, *some_of(claim, columns["documents"], known))
+            claim_known(commit, *some_of(claim, documents, known))
         quarantine(commit, claim, rejections)
         following = Stage.EMBED if claim.embed else Stage.LOAD
         commit.advance(following, artefacts={"mask": name}, tally=tally)
@@ -220,8 +218,29 @@ def _drop_known(
     return known
 
 
-def _twins(claim: Claim, table: batches.Columns, first: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def as_standing(run: Runtime, claim: Claim, table: batches.Columns) -> batches.Columns:
+    """With the keys by which the lake has its documents, or would have them."""
+    if not table.shared:
+        return table
+    at, form = list(table.shared), format_of(claim)
+    types, keys = table.types, bytearray(table.keys)
+    asked = Shared(
+        types=[types[n] for n in at],
+        keys=b"".join(map(table.key_of, at)),
+        shared=b"".join(table.shared.values()),
+        hashes=b"".join(map(table.hash_of, at)),
+        ats=table.ats[at],
+        source=form.name,
+        version=form.version,
+    )
+    for n, key in zip(at, standing_keys(run.lake, claim.user_id, asked), strict=True):
+        keys[16 * n : 16 * n + 16] = key
+    return msgspec.structs.replace(table, keys=bytes(keys))
+
+
+def twins_in(claim: Claim, table: batches.Columns) -> NDArray[np.bool_]:
     """Documents that stand in the chunk before, out of another file: it is their source too."""
+    first = first_of_each(table.keys)
     if first.all():
         return ~first
     files = np.array([file_id for file_id, _, _ in claim.slices])[table.slots]

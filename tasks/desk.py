@@ -227,7 +227,8 @@ class _Attempt:
         for slot, item in enumerate(self._items):
             if item.healed and item.good + item.bad > len(item.rows):
                 at = np.flatnonzero(table.slots == slot)
-                keys, types = split_keys(table.keys), table.types
+                standing = chunk.as_standing(self._run, self._claim, table)
+                keys, types = split_keys(standing.keys), table.types
                 (row,) = commit.run(
                     "desk",
                     "held_by_file",

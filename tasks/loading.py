@@ -17,6 +17,8 @@ from sql.load import (
     Came,
     Staged,
     Vectors,
+    called,
+    claim_twins,
     load_documents,
     load_series,
     months_of,
@@ -42,9 +44,15 @@ def load_chunk(run: Runtime, claim: Claim) -> Content:
     crash_here("load.after_partitions")
     files = [file_id for file_id, _, _ in claim.slices]
     staged, series = staged_of(claim, path, masks, files, vectors, all_about=True)
+    documents = batches.read_columns(path, "documents")
+    twins = chunk.twins_in(claim, documents)
 
     def ending(commit: ContentCommit) -> None:
         came = load_rows(run, commit, staged, series)
+        if twins.any():
+            keys = called(commit, documents.keys) if staged.shared else documents.keys
+            said = msgspec.structs.replace(documents, keys=keys)
+            claim_twins(commit, *chunk.some_of(claim, said, twins))
         crash_here("load.rows_in")
         attach(commit, claim, attached)
         chunk.note_drift(commit, claim, drift)
@@ -71,16 +79,20 @@ def staged_of(
     this file may put them into another album.
     """
     form, mask = chunk.format_of(claim), masks["documents"]
-    keys = batches.read_columns(path, "documents").keys
+    table = batches.read_columns(path, "documents")
+    keys = table.keys
     about = np.ones_like(mask) if all_about else mask
     staged = Staged(
         lines=batches.read_lines(path, "documents", mask),
         file_ids=files,
+        source=form.name,
         version=form.version,
         mentions=batches.read_about(path, "mentions", keys, about),
         relations=batches.read_about(path, "relations", keys, about),
         vectors=vectors if vectors is not None and len(vectors.pieces) else None,
         repeats=form.repeats,
+        own_keys=bool(table.shared),
+        shared=table.shared_lines(),
     )
     return staged, {name: batches.read_lines(path, name, masks[name]) for name in SERIES}
 
@@ -94,7 +106,7 @@ def load_rows(
     """
     came = dict.fromkeys(batches.TABLES, Came({}))
     try:
-        if staged.lines or staged.mentions or staged.relations:
+        if staged.lines or staged.mentions or staged.relations or staged.shared:
             came["documents"] = load_documents(commit, staged)
         for name, lines in series.items():
             if lines:

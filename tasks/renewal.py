@@ -224,7 +224,9 @@ class Renewal:
         return Staged(
             lines=chosen.lines("documents", state),
             file_ids=_files_of(own),
+            source=self._form.name,
             version=self._form.version,
+            own_keys=bool(chosen.documents.shared),
             vectors=self._vectors(group, chosen, state),
         )
 
@@ -324,6 +326,7 @@ def _good(group: Group, *, repeats: bool) -> Iterator[str]:
         keys = [table.keys[i : i + 16].hex() for i in range(0, len(table.keys), 16)]
         hashes = [table.hashes[i : i + 16].hex() for i in range(0, len(table.hashes), 16)]
         documents = name == "documents"
+        shared = {i: key.hex() for i, key in table.shared.items()}
         types = table.types
         bases = batches.read_bases(group.path) if documents and repeats else keys
         for i, at in enumerate(instants(table.ats)):
@@ -332,7 +335,7 @@ def _good(group: Group, *, repeats: bool) -> Iterator[str]:
             fields = (
                 slot, n, part.opened.file_id, group.chunk, types[i] if documents else name,
                 keys[i], bases[i], at.isoformat(), hashes[i] if documents else copy.NULL,
-                part.by_hand or copy.NULL,
+                part.by_hand or copy.NULL, shared.get(i, copy.NULL),
             )  # fmt: skip
             yield "\t".join(map(str, fields))
             n += 1
@@ -412,8 +415,13 @@ class _Chosen:
         lines = batches.read_about(self._path, name, self._said, mask)
         if self.keys == self._said:
             return lines
-        names = {
-            self._said[16 * n : 16 * n + 16].hex().encode(): self._key(int(n)).hex().encode()
-            for n in np.flatnonzero(mask)
-        }
-        return b"".join(names[line[:32]] + line[32:] for line in lines.splitlines(keepends=True))
+        names = self._names()
+        fields = (line.split(b"\t") for line in lines.splitlines())
+        said = (b"\t".join(names.get(field, field) for field in line) for line in fields)
+        return b"".join(line + b"\n" for line in said)
+
+    def _names(self) -> dict[bytes, bytes]:
+        """What records are called, by the keys that they say, where these differ."""
+        said = msgspec.structs.replace(self.documents, keys=self._said)
+        pairs = ((said.key_of(n), self._key(n)) for n in range(len(said)))
+        return {one.hex().encode(): key.hex().encode() for one, key in pairs if one != key}

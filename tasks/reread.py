@@ -212,6 +212,7 @@ class Reading:
     def _embed_ahead(self, group: Group) -> None:
         """Fill the cache of vectors."""
         table = batches.read_columns(group.path, "documents")
+        table = chunk.as_standing(self._run, self.claim(group), table)
         known = known_documents(
             self._run.lake,
             self.user_id,

@@ -11,7 +11,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from datetime import tzinfo
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import defects, split, spool, zones
-from pipeline.format import format_named
+from pipeline.format import Format, format_named
 from pipeline.normalise import slices_of, understand
 from pipeline.ports import Neighbours
-from pipeline.screen import Repeats, key_of, occurrence_key
+from pipeline.screen import Repeats, key_of, occurrence_key, own_key_of
 from pipeline.validate import measure
 from schemas.errors import Rejected
 from schemas.files import Listed, Member, Slice
@@ -312,7 +312,7 @@ class _Sources:
         number = _counted(found)
         self.items.note(number == counts["items"] or broken, member.ordinal)
         seen = quarantined = failed = 0
-        batch = _Batch(self._known, repeats=form.repeats)
+        batch = _Batch(partial(self._known, form), repeats=form.repeats)
         poison = self._reader.rows(
             self._user, "verify", "poison_of", job_id=self._job["id"], file_id=row["id"]
         )
@@ -347,8 +347,17 @@ class _Sources:
         if kept and _chosen(self._deep, self.contents.checked):
             self.contents.note(self._digest(path) == sha256, ordinal)
 
-    def _known(self, table: str, keys: bytes, ats: list[int], types: list[str]) -> int:
+    def _known(
+        self, form: Format, table: str, keys: bytes, ats: list[int], types: list[str]
+    ) -> int:
         at = np.array(ats, dtype="<i8")
+        if table == "shared":
+            own, shared = _every_other(keys)
+            (row,) = self._reader.rows(
+                self._user, "verify", "held_shared", user_id=self._user, types=types, keys=own,
+                shared=shared, ats=instants(at), source=form.name, version=form.version,
+            )  # fmt: skip
+            return int(row["count"])
         if table == "documents":
             which = Keys(types=types, keys=keys, ats=at)
             held = held_documents(self._reader, self._user, which)
@@ -360,7 +369,8 @@ class _Sources:
         return len(rows)
 
     def _known_at_another_time(self, which: Keys, missing: NDArray[np.bool_]) -> int:
-        """Two mails may have one message id and two dates; they are one record all the same."""
+        """A better parser may find another time for a record, and a duplicate another one than
+        the record that stands."""
         at = np.flatnonzero(missing).tolist()
         if not at:
             return 0
@@ -370,6 +380,12 @@ class _Sources:
             types=[which.types[n] for n in at], keys=[keys[n] for n in at],
         )  # fmt: skip
         return int(row["count"])
+
+
+def _every_other(keys: bytes) -> tuple[list[UUID], list[UUID]]:
+    """Own and shared keys, which come by turns."""
+    both = split_keys(keys)
+    return both[::2], both[1::2]
 
 
 def _digest(path: Path) -> str:
@@ -418,6 +434,10 @@ def _counted(found: members.Readable) -> int | None:
 _TABLE_OF: dict[Any, str] = {Record: "documents", Point: "locations", Metric: "metrics"}
 
 
+#: Documents that may share a key: each has its own and the shared one.
+_SHARED = "shared"
+
+
 class _Batch:
     """Keys of records, asked of the lake some thousand at a time."""
 
@@ -431,14 +451,17 @@ class _Batch:
         self._clear()
 
     def _clear(self) -> None:
-        self._keys = {name: bytearray() for name in TABLES}
-        self._ats: dict[str, list[int]] = {name: [] for name in TABLES}
-        self._types: list[str] = []
+        names = (*TABLES, _SHARED)
+        self._keys = {name: bytearray() for name in names}
+        self._ats: dict[str, list[int]] = {name: [] for name in names}
+        self._types: dict[str, list[str]] = {name: [] for name in names}
 
     def add(self, outcome: Any) -> None:
         table, key, at = _TABLE_OF[type(outcome)], key_of(outcome), copy.partition_at(outcome.time)
         if isinstance(outcome, Record):
-            self._types.append(outcome.data_type)
+            if outcome.own_identity:
+                table, key = _SHARED, own_key_of(outcome) + key
+            self._types[table].append(outcome.data_type)
             at = copy.partition_of(outcome)
             if self._repeats is not None:
                 key = occurrence_key(key, self._repeats.number(0, key))
@@ -452,6 +475,6 @@ class _Batch:
         for table, ats in self._ats.items():
             if ats:
                 self.asked += len(ats)
-                held = self._known(table, bytes(self._keys[table]), ats, self._types)
+                held = self._known(table, bytes(self._keys[table]), ats, self._types[table])
                 self.missing += len(ats) - held
         self._clear()

@@ -294,6 +294,9 @@ _OPENED = {
     "a mail of broken words": repeated("=?a?q? ", "Subject: ", "\n\nbody\n"),
     "a mail of nested comments": repeated("(", "From: ", "a@b.de\n\nbody\n"),
     "a mail of references": repeated("@", "Message-ID: <", "\n\nbody\n"),
+    "a mail of many rules, of a list": repeated(
+        "-----\n", "Message-ID: <a@b.de>\nList-Id: <x.b.de>\n\n", "of x\n"
+    ),
     "a mail of many references": numbered("<a{}@b.de> ", "References: ", "\n\nbody\n"),
     "a mail of addresses in its text": numbered("a{}@b.de\n", "Subject: a\n\n", ""),
     "MIME in MIME": lambda n: _mime(n, deep=True),

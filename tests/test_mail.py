@@ -208,6 +208,48 @@ def test_a_mail_is_its_message_id(field: bytes) -> None:
     assert one.identity == other.identity == ("message-id", "A.b@example.org")
 
 
+LETTER_WITH = (
+    b"Message-ID: <a@x.org>\nDate: Mon, 02 Mar 2026 11:15:00 +0100\nFrom: Ana <ana@x.org>\n"
+    b"To: users@x.org\nSubject: Herons\n%b\nOne heron and\ntwo lamps.\n-- \nAna\n%b"
+)
+LETTER = LETTER_WITH % (b"", b"")
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        LETTER_WITH % (b"X-Gmail-Labels: Inbox\nReceived: by mx\nCc: bo@x.org\n", b""),
+        LETTER.replace(b"\ntwo", b" two").replace(b"Ana <ana@x.org>", b'"A." <ANA@X.org>'),
+        LETTER.replace(b"\n\nOne", b"\nContent-Transfer-Encoding: quoted-printable\n\n=4Fne"),
+        LETTER_WITH.replace(b"Subject: ", b"Subject: [users] ")
+        % (b"List-ID: Users <users.x.org>\n", b"_______\nusers mailing list\nusers@x.org\n"),
+    ],
+    ids=["labels", "line breaks", "encoding", "list"],
+)
+def test_a_copy_of_a_mail_says_the_same(copy: bytes) -> None:
+    one, other = message(LETTER), message(copy)
+    assert one.own_identity == other.own_identity
+    assert one.own_identity[:2] == one.identity == other.identity
+
+
+@pytest.mark.parametrize("word", [b"02 Mar", b"ana@", b"users@", b"Herons", b"two lamps"])
+def test_another_mail_says_something_else(word: bytes) -> None:
+    assert message(LETTER).own_identity != message(LETTER.replace(word, b"03 May")).own_identity
+
+
+def test_other_attachments_make_another_mail() -> None:
+    parts = b"Message-ID: <a@x.org>\nContent-Type: multipart/mixed; boundary=q\n\n--q\n\ntext\n"
+    parts += b"--q\nContent-Disposition: attachment; filename=a\n\n%b\n--q--\n"
+    (one, _), (other, _) = records(parts % b"one"), records(parts % b"two")
+    assert one.identity == other.identity
+    assert one.own_identity != other.own_identity
+
+
+def test_what_is_no_message_id_has_no_other_identity() -> None:
+    assert message(b"Subject: x\n\ntext").own_identity == ()
+    assert [r.own_identity for r in records(forwarded(LETTER))[1:]] == [(), ()]
+
+
 @pytest.mark.parametrize("field", [b"", b"<>", b"none", b"<no-at-sign>"])
 def test_a_message_id_that_names_nothing_is_none(field: bytes) -> None:
     body = b"Message-ID: " + field + b"\nSubject: %b\n\n"

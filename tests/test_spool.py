@@ -76,7 +76,7 @@ def _spool(path: Path) -> dict[str, Callable[[Path], object]]:
             ],
         )
     batch.write(path)
-    columns = ("keys", "hashes", "ats", "types", "slots", "lines", "texts")
+    columns = ("keys", "hashes", "ats", "types", "slots", "lines", "texts", "shared")
     names = [f"{table}.{column}" for table in batches.TABLES for column in columns]
     names += ["mentions", "relations", "drift", "rejections", "attached", "items"]
     names += ["privacy", "policy"]

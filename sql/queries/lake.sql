@@ -37,6 +37,73 @@ CREATE TEMPORARY TABLE IF NOT EXISTS stage_vectors (
     record_key uuid, piece smallint, piece_start integer, piece_end integer, embedding vector
 ) ON COMMIT DELETE ROWS;
 
+-- name: stage_shared
+CREATE TEMPORARY TABLE IF NOT EXISTS stage_shared (
+    n integer, data_type text, own_key uuid, base_key uuid, at timestamptz, content_hash uuid,
+    called uuid
+) ON COMMIT DELETE ROWS;
+
+-- name: copy_shared
+COPY stage_shared (n, data_type, own_key, base_key, at, content_hash) FROM STDIN;
+
+-- name: name_shared
+-- Documents that may share a key with others: each is called by that one if it is the document that
+-- has it, or the first that may take it; else by its own. Nobody knows whether a row that says no
+-- own key, or was written by an older parser, is one of them: it is taken for the likest.
+WITH said AS (
+    SELECT DISTINCT ON (data_type, own_key, base_key, at) data_type, own_key, base_key, at, n,
+        user_data.how_shared(data_type, own_key, base_key, at, content_hash, %(source)s,
+            %(version)s) AS how
+    FROM stage_shared ORDER BY data_type, own_key, base_key, at, n),
+ranked AS (
+    SELECT *, row_number() OVER (PARTITION BY data_type, base_key, at
+            ORDER BY array_position(ARRAY['this', 'alike', 'unknown', 'free'], how), n) AS at_once,
+        row_number() OVER (PARTITION BY data_type, base_key ORDER BY how = 'free', n) AS at_all
+    FROM said WHERE how NOT IN ('apart', 'other'))
+UPDATE stage_shared AS s SET called = coalesce((SELECT r.base_key FROM ranked AS r
+    WHERE (r.data_type, r.own_key, r.base_key, r.at) = (s.data_type, s.own_key, s.base_key, s.at)
+      AND CASE r.how WHEN 'this' THEN true WHEN 'free' THEN r.at_all = 1 ELSE r.at_once = 1 END
+    ), s.own_key);
+
+-- name: call_documents
+UPDATE stage_documents AS s SET record_key = k.called FROM stage_shared AS k
+WHERE s.data_type = k.data_type AND s.record_key = k.own_key AND s.partition_at = k.at
+  AND k.called <> k.own_key;
+
+-- name: part_shared
+-- Another load was quicker with a shared key: a document that is another one has its own.
+WITH parted AS (
+    UPDATE stage_shared SET called = own_key
+    WHERE called = base_key AND user_data.how_shared(data_type, own_key, base_key, at,
+        content_hash, %(source)s, %(version)s) IN ('apart', 'other')
+    RETURNING data_type, own_key, base_key, at)
+UPDATE stage_documents AS s SET record_key = p.own_key FROM parted AS p
+WHERE s.data_type = p.data_type AND s.record_key = p.base_key AND s.partition_at = p.at
+RETURNING p.base_key AS old, p.own_key AS new;
+
+-- name: flag_apart
+-- Documents under keys of their own say that another one has the key that they share.
+UPDATE stage_documents SET metadata = metadata || jsonb_build_object('flags',
+    coalesce(metadata->'flags', '[]') || to_jsonb(%(flag)s::text))
+WHERE metadata->>'own_key' = user_data.in_letters(record_key)
+  AND NOT coalesce(metadata->'flags', '[]') ? %(flag)s;
+
+-- name: called
+-- Documents that are called by a key that they share.
+SELECT DISTINCT own_key AS old, called AS new FROM stage_shared WHERE called <> own_key;
+
+-- name: rename_others
+UPDATE stage_relations AS s SET other_key = k.new
+FROM unnest(%(old)s::uuid[], %(new)s::uuid[]) AS k (old, new) WHERE s.other_key = k.old;
+
+-- name: standing_keys
+-- By which keys the lake has, or would have, documents that may share them.
+SELECT CASE WHEN user_data.how_shared(k.data_type, k.own_key, k.base_key, k.at, k.hash,
+    %(source)s, %(version)s) IN ('apart', 'other') THEN k.own_key ELSE k.base_key END AS key
+FROM unnest(%(types)s::text[], %(keys)s::uuid[], %(shared)s::uuid[], %(ats)s::timestamptz[],
+    %(hashes)s::uuid[]) WITH ORDINALITY AS k (data_type, own_key, base_key, at, hash, n)
+ORDER BY k.n;
+
 -- name: copy_documents
 COPY stage_documents FROM STDIN;
 

@@ -72,7 +72,7 @@ WHERE id = ANY(%(chunks)s) AND format_version IS DISTINCT FROM %(version)s;
 -- name: create_reread
 CREATE TEMPORARY TABLE reread (
     slot integer, n integer, file_id bigint, chunk_id bigint, data_type text, said_key uuid,
-    base_key uuid, at timestamptz, content_hash uuid, by_hand bigint, becomes uuid
+    base_key uuid, at timestamptz, content_hash uuid, by_hand bigint, shared_key uuid, becomes uuid
 ) ON COMMIT DROP;
 
 -- name: create_bad
@@ -91,7 +91,8 @@ GRANT SELECT ON stage_documents, stage_locations, stage_metrics, stage_mentions,
     TO datapunk_owner;
 
 -- name: copy_reread
-COPY reread (slot, n, file_id, chunk_id, data_type, said_key, base_key, at, content_hash, by_hand)
+COPY reread (slot, n, file_id, chunk_id, data_type, said_key, base_key, at, content_hash, by_hand,
+    shared_key)
 FROM STDIN;
 
 -- name: copy_bad
@@ -161,7 +162,8 @@ SELECT coalesce(max(nth), -1) AS last FROM imports.quarantine WHERE chunk_id = %
 -- name: create_own
 CREATE TEMPORARY TABLE own (
     ref bigint GENERATED ALWAYS AS IDENTITY, id bigint, version_id bigint, data_type text,
-    record_key uuid, at timestamptz, content_hash uuid, source text, file_id bigint, chunk_id bigint
+    record_key uuid, at timestamptz, content_hash uuid, source text, file_id bigint, chunk_id bigint,
+    own_key text
 ) ON COMMIT DROP;
 
 -- name: clear_own
@@ -169,20 +171,23 @@ TRUNCATE own;
 
 -- name: fill_own
 -- The rows that some files of a job have.
-INSERT INTO own (id, version_id, data_type, record_key, at, content_hash, source, file_id, chunk_id)
-SELECT id, NULL, data_type, record_key, partition_at, content_hash, source, file_id, chunk_id
+INSERT INTO own (id, version_id, data_type, record_key, at, content_hash, source, file_id, chunk_id,
+    own_key)
+SELECT id, NULL, data_type, record_key, partition_at, content_hash, source, file_id, chunk_id,
+    metadata->>'own_key'
 FROM user_data.documents
 WHERE user_id = %(user_id)s AND job_id = %(job_id)s AND file_id = ANY(%(files)s)
 UNION ALL
-SELECT id, version_id, data_type, record_key, partition_at, content_hash, source, file_id, chunk_id
+SELECT id, version_id, data_type, record_key, partition_at, content_hash, source, file_id, chunk_id,
+    metadata->>'own_key'
 FROM user_data.versions
 WHERE user_id = %(user_id)s AND job_id = %(job_id)s AND file_id = ANY(%(files)s)
 UNION ALL
-SELECT NULL, NULL, 'locations', record_key, at, NULL, source, file_id, chunk_id
+SELECT NULL, NULL, 'locations', record_key, at, NULL, source, file_id, chunk_id, NULL
 FROM timeseries.locations
 WHERE user_id = %(user_id)s AND job_id = %(job_id)s AND file_id = ANY(%(files)s)
 UNION ALL
-SELECT NULL, NULL, 'metrics', record_key, at, NULL, source, file_id, chunk_id
+SELECT NULL, NULL, 'metrics', record_key, at, NULL, source, file_id, chunk_id, NULL
 FROM timeseries.metrics
 WHERE user_id = %(user_id)s AND job_id = %(job_id)s AND file_id = ANY(%(files)s);
 
@@ -192,6 +197,44 @@ ANALYZE reread, own;
 -- name: name_once
 -- Equal records of a file are one fact: each has the key that it says.
 UPDATE reread SET becomes = said_key;
+
+-- name: name_shared
+-- Records that share a key are called by it, or by their own. Of a file's rows, those under keys of
+-- their own stay so, and the one that has the shared key is the record whose own key it says, else
+-- the likest. What the file has no row of is called as a load would call it.
+WITH said AS (
+    SELECT file_id, data_type, said_key, shared_key, at, content_hash, slot, n,
+        EXISTS (SELECT FROM own AS o WHERE o.file_id = r.file_id AND o.record_key = r.said_key)
+            AS apart
+    FROM reread AS r WHERE shared_key IS NOT NULL),
+holders AS (
+    SELECT DISTINCT ON (s.file_id, s.shared_key) s.file_id, s.shared_key, s.said_key
+    FROM said AS s JOIN own AS o ON o.file_id = s.file_id AND o.record_key = s.shared_key
+    WHERE NOT s.apart
+    ORDER BY s.file_id, s.shared_key, o.own_key IS DISTINCT FROM user_data.in_letters(s.said_key),
+        o.content_hash IS DISTINCT FROM s.content_hash, s.slot, s.n),
+others AS (
+    SELECT s.*, h.said_key AS holder, user_data.how_shared(s.data_type, s.said_key, s.shared_key,
+        s.at, s.content_hash, %(format)s, %(version)s) AS how
+    FROM said AS s LEFT JOIN LATERAL (SELECT d.file_id FROM user_data.documents AS d
+        WHERE d.user_id = %(user_id)s AND d.data_type = s.data_type
+          AND d.record_key = s.shared_key AND d.partition_at = s.at LIMIT 1) AS held ON true
+    LEFT JOIN holders AS h ON h.file_id = held.file_id AND h.shared_key = s.shared_key
+    LEFT JOIN (SELECT DISTINCT file_id, shared_key FROM holders) AS here
+        ON here.file_id = s.file_id AND here.shared_key = s.shared_key
+    WHERE NOT s.apart AND here.file_id IS NULL),
+first AS (
+    SELECT DISTINCT ON (shared_key) shared_key, said_key FROM others
+    WHERE holder IS NULL AND how = 'free' ORDER BY shared_key, slot, n),
+called AS (
+    SELECT file_id, shared_key, said_key FROM holders
+    UNION
+    SELECT o.file_id, o.shared_key, o.said_key FROM others AS o LEFT JOIN first USING (shared_key)
+    WHERE CASE WHEN o.holder IS NOT NULL THEN o.holder = o.said_key
+        WHEN o.how = 'free' THEN first.said_key = o.said_key
+        ELSE o.how IN ('this', 'alike', 'unknown') END)
+UPDATE reread AS r SET becomes = r.shared_key FROM called AS c
+WHERE r.file_id = c.file_id AND r.shared_key = c.shared_key AND r.said_key = c.said_key;
 
 -- name: loop_no_joins
 -- What is counted over counted rows is thought to be one row, and a loop over 40,000 times 40,000

@@ -86,10 +86,11 @@ SELECT (SELECT count(*) FROM imports.quarantine
        AND coalesce(q.n, 0) <> coalesce((f.counts->>'quarantined')::bigint, 0)) AS uneven;
 
 -- name: twice
--- Record keys of a job that its user has twice, under whichever time; must be none.
+-- Record keys of a job that its user has twice, under whichever time; must be none. Documents that
+-- share a key are told apart by their own.
 SELECT (SELECT count(*) FROM (
         SELECT FROM user_data.documents WHERE job_id = %(job_id)s AND user_id = %(user_id)s
-        GROUP BY data_type, record_key HAVING count(*) > 1) AS d)
+        GROUP BY data_type, record_key, metadata->>'own_key' HAVING count(*) > 1) AS d)
     + (SELECT count(*) FROM (
         SELECT FROM timeseries.locations WHERE job_id = %(job_id)s AND user_id = %(user_id)s
         GROUP BY record_key HAVING count(*) > 1) AS l)
@@ -102,6 +103,28 @@ SELECT (SELECT count(*) FROM (
 SELECT count(*) FROM unnest(%(types)s::text[], %(keys)s::uuid[]) AS k (data_type, record_key)
 WHERE EXISTS (SELECT FROM user_data.documents AS d WHERE d.user_id = %(user_id)s
     AND d.data_type = k.data_type AND d.record_key = k.record_key);
+
+-- name: held_shared
+-- How many of these documents, which may share a key, a user has: under their own, or as the one
+-- that has the shared key, if maybe as an older version. A row that says no own key, or that
+-- another version of the format wrote, may be any of them.
+SELECT count(*) FROM unnest(%(types)s::text[], %(keys)s::uuid[], %(shared)s::uuid[],
+    %(ats)s::timestamptz[]) AS k (data_type, own_key, base_key, at)
+WHERE EXISTS (SELECT FROM user_data.documents AS d WHERE d.user_id = %(user_id)s
+        AND d.data_type = k.data_type AND d.record_key = k.own_key AND d.partition_at = k.at)
+    OR EXISTS (SELECT FROM user_data.documents AS d WHERE d.user_id = %(user_id)s
+        AND d.data_type = k.data_type AND d.record_key = k.base_key AND d.partition_at = k.at
+        AND (coalesce(d.metadata->>'own_key', '') IN ('', user_data.in_letters(k.own_key))
+            OR (d.source = %(source)s AND d.parser_version <> %(version)s)))
+    OR EXISTS (SELECT FROM user_data.versions AS v WHERE v.user_id = %(user_id)s
+        AND v.data_type = k.data_type AND v.record_key = k.base_key
+        AND (coalesce(v.metadata->>'own_key', '') IN ('', user_data.in_letters(k.own_key))
+            OR (v.source = %(source)s AND v.parser_version <> %(version)s)))
+    OR EXISTS (SELECT FROM user_data.documents AS d  -- at another time, which takes longer
+        WHERE d.user_id = %(user_id)s AND d.data_type = k.data_type
+          AND d.record_key IN (k.own_key, k.base_key)
+          AND (coalesce(d.metadata->>'own_key', '') IN ('', user_data.in_letters(k.own_key))
+              OR (d.source = %(source)s AND d.parser_version <> %(version)s)));
 
 -- name: lone_vectors
 -- Vectors of a user's that belong to no document.

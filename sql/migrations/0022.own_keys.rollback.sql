@@ -1,0 +1,1 @@
+DROP FUNCTION user_data.how_shared, user_data.in_letters;
