@@ -352,6 +352,7 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     "x.likes": {"": FILE, "like.expandedUrl": LINKED},
     "x.messages": {"": FILE, "*.urls.url": LINKED, "dmConversation.conversationId": TWICE},
     "x.people": {"": FILE},
+    "x.saved_searches": {"": FILE},
     "x.tweets": {
         "": FILE,
         "*.url": LINKED,

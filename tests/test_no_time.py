@@ -55,7 +55,8 @@ UNDATED = {
     "google.chat_group", "google.chat_user", "google.contacts_csv", "google.pay_passes",
     "google.chrome_devices", "google.play_subscriptions", "google.profile", "google.saved_list",
     "notion.pages", "reddit.saved", "reddit.subscriptions", "reddit.votes", "slack.people",
-    "x.account", "x.likes", "x.people", "youtube.subscriptions", "json.array", "json.values",
+    "x.account", "x.likes", "x.people", "x.saved_searches", "youtube.subscriptions", "json.array",
+    "json.values",
     "json.wrapped", "csv.table", "mastodon.saved", "ndjson",
 }  # fmt: skip
 
