@@ -300,9 +300,11 @@ class _FoundFolders:
     @staticmethod
     def _text(data: bytes) -> str:
         found = _TEXT.match(data)
-        cdata, plain = found.groups() if found else (None, b"")
-        text = (cdata if plain is None else plain).decode("utf-8", "replace")
-        return (text if plain is None else unescape(text)).strip()
+        if found is None:
+            return ""
+        if found[1] is not None:
+            return found[1].decode("utf-8", "replace").strip()
+        return unescape(found[2].decode("utf-8", "replace")).strip()
 
 
 class _Order:
