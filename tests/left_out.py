@@ -300,6 +300,10 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "sqlite_sequence.*": VIRTUAL,
     },
     "samsung.health": {"above.*": HEADING},
+    "samsung.health_live": dict.fromkeys(
+        ("elapsed_time", "interval", "segment", "start_time"),
+        "of an object that measures nothing, of which a workout has one a second",
+    ),
     "shazam.tags": {"Index": "the number of the row", "above.*": HEADING},
     "signal.backup": {
         "version": FILE,
