@@ -36,6 +36,8 @@ _CARETS = {"'": '"', "n": "\n", "^": "^"}
 _QUOTED_PRINTABLE = re.compile(rb"[^:]*\bQUOTED-PRINTABLE\b[^:]*:", re.IGNORECASE)
 _BASE64_HEAD = re.compile(rb"[^:]*\b(?:BASE64|ENCODING=B)\b[^:]*:", re.IGNORECASE)
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=]+\Z")
+#: The beginning of an address that holds what it leads to (RFC 2397).
+_DATA = re.compile(r"\s*data:[^,]{0,200};base64\\?,", re.IGNORECASE)
 #: Where the encoding of a line stands, if it has one.
 _HEAD_BYTES = 1_000
 #: No list or structure of a calendar or a card is longer.
@@ -81,11 +83,13 @@ class Line(msgspec.Struct, frozen=True):
 
     @property
     def binary(self) -> bytes | None:
-        """The bytes of a base64 value; None where it is none, or broken."""
-        if (self.param("ENCODING") or "").upper() not in ("B", "BASE64"):
+        """The bytes of a base64 value or a `data:` address; None where it is none, or broken."""
+        address = _DATA.match(self.value)
+        if address is None and (self.param("ENCODING") or "").upper() not in ("B", "BASE64"):
             return None
+        coded = self.value[address.end() :] if address else self.value
         try:
-            return binascii.a2b_base64(re.sub(r"\s", "", self.value), strict_mode=True) or None
+            return binascii.a2b_base64(re.sub(r"\s", "", coded), strict_mode=True) or None
         except (binascii.Error, ValueError):
             return None
 

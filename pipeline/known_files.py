@@ -144,13 +144,6 @@ KNOWN_FILES: tuple[KnownFile, ...] = (
     ),
     KnownFile(
         reason=Reason.ELSEWHERE,
-        paths=(r"(.+/)?[^/]+\.car",),
-        looks_like=lambda head: b"eroots" in head.data[:16],
-        says="a repository of Bluesky as a CAR file, which is not read: unpack it (goat repo "
-        "unpack), and drop the folder that it makes as a zip",
-    ),
-    KnownFile(
-        reason=Reason.ELSEWHERE,
         paths=(
             r"(.+/)?(your_facebook_activity|your_instagram_activity|connections)/.+\.html",
             r"(.+/)?messages/(inbox|archived_threads|filtered_threads|message_requests)/.+\.html",

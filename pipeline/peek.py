@@ -27,7 +27,7 @@ _VALUE_STARTS = b'{["-0123456789tfnNI'
 #: What may stand around a value on a line of its own: the sign of RFC 7464, a comma.
 _BETWEEN = _SPACE + b"\x1e,"
 #: What a path is made of beside keys.
-_STEPS = frozenset(".*[]")
+_STEPS = frozenset(".*[]{}")
 
 _BUFFER = 1024
 #: What the parser says of a text that ends too early.

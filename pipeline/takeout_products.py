@@ -536,10 +536,18 @@ ELSEWHERE: tuple[Product, ...] = (
                 at="Fitbit/Global Export Data/sleep-2026-03-01.json",
             ),
             _parsed(
+                "nights, their stages and scores", "CSV", "google.health_sleep",
+                at="Fitbit/Health Fitness Data_GoogleData/UserSleeps_2026-03-01.csv",
+            ),
+            _parsed(
+                "scores of sleep", "CSV", "fitbit.sleep_scores",
+                at="Fitbit/Sleep Score/sleep_score.csv",
+            ),
+            _parsed(
                 "workouts", "JSON", "fitbit.exercises",
                 at="Fitbit/Global Export Data/exercise-0.json",
             ),
-            _rows("sleep, scores, profile and others"),
+            _rows("stress, profile and others"),
             _unknown("others of these"),
         ),
     ),

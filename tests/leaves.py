@@ -51,7 +51,7 @@ class Leaf(NamedTuple):
 
 
 #: Files whose bytes no word can be planted in.
-OPAQUE = frozenset({"pdf", "rtf", "mp4", "wav", "jpg", "png", "fit", "msg"})
+OPAQUE = frozenset({"pdf", "rtf", "mp4", "wav", "jpg", "png", "fit", "msg", "car"})
 
 
 def leaves(sample: Sample) -> Iterator[Leaf]:

@@ -96,8 +96,7 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "*;VALUE": CODING,
         "EMAIL;TYPE": DEFAULT,
         "REV": "when the card was written",
-        "VCARD/VERSION": FILE,
-        "TEL;PREF": "an order of numbers, in which they stand already",
+        "*;PREF": "an order of numbers and words, in which they stand already",
     },
     "dayone.journal": {"metadata.version": FILE, "entries.richText": TWICE},
     "discord.channel": {"guild.id": OTHER_ID},
@@ -301,6 +300,10 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "sqlite_sequence.*": VIRTUAL,
     },
     "samsung.health": {"above.*": HEADING},
+    "samsung.health_live": dict.fromkeys(
+        ("elapsed_time", "interval", "segment", "start_time"),
+        "of an object that measures nothing, of which a workout has one a second",
+    ),
     "shazam.tags": {"Index": "the number of the row", "above.*": HEADING},
     "signal.backup": {
         "version": FILE,
@@ -353,6 +356,7 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     "x.likes": {"": FILE, "like.expandedUrl": LINKED},
     "x.messages": {"": FILE, "*.urls.url": LINKED, "dmConversation.conversationId": TWICE},
     "x.people": {"": FILE},
+    "x.saved_searches": {"": FILE},
     "x.tweets": {
         "": FILE,
         "*.url": LINKED,
@@ -383,10 +387,4 @@ LEFT_OUT: dict[str, dict[str, str]] = {
 }
 
 #: Leaves that say something and are not read yet.
-NOT_YET: dict[str, tuple[str, ...]] = {
-    "bookmarks.netscape": ("*/h3@ADD_DATE", "*/h3@LAST_MODIFIED"),
-    "contacts.vcard": ("VCARD/FN",),
-    "kml": ("kml/document/folder/name",),
-    "telegram.chat": ("personal_information.*", "chats.list.name", "chats.list.id"),
-    "tiktok.data": ("Profile.*", "Activity.Activity Summary.*"),
-}
+NOT_YET: dict[str, tuple[str, ...]] = {}

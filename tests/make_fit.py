@@ -1,6 +1,6 @@
 """Writes small FIT files for tests: the header, definitions, data and checksums of the protocol.
 
-python -m tests.make_fit OUT.fit
+python -m tests.make_fit OUT.fit [DAY.fit]
 """
 
 from __future__ import annotations
@@ -23,6 +23,14 @@ _LAP = (19, ((253, 4, 0x86), (2, 4, 0x86), (7, 4, 0x86), (9, 4, 0x86)))
 _WEIGHING = (30, ((253, 4, 0x86), (0, 2, 0x84), (1, 2, 0x84), (12, 2, 0x84)))
 _PRESSURE = (51, ((253, 4, 0x86), (0, 2, 0x84), (1, 2, 0x84), (6, 1, 0x02)))
 _INDOORS = (20, ((253, 4, 0x86), (7, 2, 0x84), (4, 1, 0x02)))
+_DAY = (103, ((253, 4, 0x86), (5, 2, 0x84)))
+_PULSE = (55, ((26, 2, 0x84), (27, 1, 0x02)))
+_SUMS = (55, ((253, 4, 0x86), (3, 4, 0x86), (4, 4, 0x86), (5, 1, 0x00)))
+_INTENSITY = (55, ((26, 2, 0x84), (24, 1, 0x0D)))
+_STRESS = (227, ((0, 2, 0x83), (1, 4, 0x86)))
+_OXYGEN = (269, ((253, 4, 0x86), (0, 1, 0x02), (1, 1, 0x02)))
+_BREATH = (297, ((253, 4, 0x86), (0, 2, 0x83)))
+_SLEEP = (275, ((253, 4, 0x86), (0, 1, 0x00)))
 
 
 def crc(data: bytes) -> int:
@@ -66,9 +74,38 @@ def fit(body: bytes) -> bytes:
         + _definition(6, _PRESSURE)
         + body
     )
+    return whole(inner)
+
+
+def whole(inner: bytes) -> bytes:
+    """A file with its header and checksums."""
     head = struct.pack("<BBHI4s", 14, 0x20, 2195, len(inner), b".FIT")
     head += struct.pack("<H", crc(head))
     return head + inner + struct.pack("<H", crc(head + inner))
+
+
+def day() -> bytes:
+    """What a watch writes of a day: times of 16 bits that pass their end, sums by activity."""
+    kinds = (_FILE_ID, _DAY, _PULSE, _SUMS, _INTENSITY, _STRESS, _OXYGEN, _BREATH, _SLEEP)
+    low = (START + 60) & 0xFFFF
+    return whole(
+        b"".join(_definition(local, kind) for local, kind in enumerate(kinds))
+        + struct.pack("<BBI", 0, 32, START)
+        + struct.pack("<BHB", 2, low, 60)  # no whole time yet
+        + struct.pack("<BIH", 1, START, 1800)
+        + struct.pack("<BHB", 2, low, 61)
+        + struct.pack("<BIIIB", 3, START + 120, 400, 90_000, 6)
+        + struct.pack("<BIIIB", 3, START + 120, 400, 60_000, 1)
+        + struct.pack("<BHB", 4, (low + 120) & 0xFFFF, 6 | 3 << 5)
+        + struct.pack("<BHB", 2, (low - 1) & 0xFFFF, 62)  # 18 hours on
+        + struct.pack("<BHB", 2, low, 0xFF)
+        + struct.pack("<BhI", 5, 25, START + 180)
+        + struct.pack("<BhI", 5, -1, START + 240)
+        + struct.pack("<BIBB", 6, START + 300, 97, 2)
+        + struct.pack("<BIh", 7, START + 360, 1450)
+        + struct.pack("<BIB", 8, START + 420, 3)
+        + struct.pack("<BIB", 8, START + 480, 0)
+    )
 
 
 def session(seconds: int, metres: float) -> bytes:
@@ -113,3 +150,5 @@ if __name__ == "__main__":
             + session(600, 2000.5)
         )
     )
+    if sys.argv[2:]:
+        Path(sys.argv[2]).write_bytes(day())

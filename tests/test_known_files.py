@@ -59,7 +59,6 @@ CASES = {
     "profile/places.sqlite-wal": (b"\x37\x7f\x06\x82\0\0", Reason.ELSEWHERE),
     "twitter-2026-01-02-ab/assets/images/x.png": (b"\x89PNG", Reason.TWIN),
     "assets/images/twemoji/v/latest/72x72/1f98a.png": (b"\x89PNG", Reason.TWIN),
-    "repo.car": (b"\x3a\xa2eroots\x81\xd8\x2aX%\x00\x01\x71\x12\x20", Reason.ELSEWHERE),
     "ChatExport_2026-01-02/messages.html": (b"<!DOCTYPE html>", Reason.ELSEWHERE),
     "Your archive.html": (b"<html>", Reason.TWIN),
     "MyData/Read Me First_AccountData.pdf": (b"%PDF-", Reason.SETTINGS),
@@ -98,7 +97,6 @@ def test_every_kind_of_wrong_file_has_a_case() -> None:
         ("connections/trains.html", b"<html>At nine</html>"),
         ("messages.html", b"<html>Hello</html>"),
         ("notes-wal", b"of the wall"),
-        ("red.car", b"a racing car"),
         ("diary.txt", b"Date: 2026-01-02\nLink: https://example.org/"),
     ],
 )

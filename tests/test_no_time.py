@@ -37,6 +37,7 @@ _OPTIONAL = _NULLABLE - {"sqlite_table"}
 
 #: What the test can't change a time in, and where that is tested.
 ELSEWHERE = {
+    "bluesky.repository": "a binary file, of the records of bluesky.record",
     "fit": "a binary file: tests/test_tracks.py",
     "mail.msg": "a binary file: tests/test_outlook.py",
     "media.audio_video": "a binary file: tests/test_media_times.py",
@@ -55,8 +56,8 @@ UNDATED = {
     "google.chat_group", "google.chat_user", "google.contacts_csv", "google.pay_passes",
     "google.chrome_devices", "google.play_subscriptions", "google.profile", "google.saved_list",
     "notion.pages", "reddit.saved", "reddit.subscriptions", "reddit.votes", "slack.people",
-    "x.account", "x.likes", "x.people", "youtube.subscriptions", "json.array", "json.values",
-    "json.wrapped", "csv.table", "mastodon.saved", "ndjson",
+    "x.account", "x.likes", "x.people", "x.saved_searches", "youtube.subscriptions", "json.array",
+    "json.values", "json.wrapped", "csv.table", "mastodon.saved", "ndjson",
 }  # fmt: skip
 
 

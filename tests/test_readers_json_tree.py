@@ -24,6 +24,7 @@ from tests.formats_support import ONE_PASS, carried
 CHATS = JsonTree(paths=("messages", "chats.list[].messages"))
 TWO = JsonTree(paths=("a", "b.c", "names.*"))
 TOP = JsonTree(paths=("", "items"))
+ALL = JsonTree(paths=("me{}", "*.list[].messages", "*.*Map{}"), empties=True)
 LIMITS = [SliceLimits(records=1), SliceLimits(records=2), SliceLimits(size=1), SliceLimits(size=60)]
 MEMBER = Member(
     path="x.json", ordinal=0, file=Path("x"), size=0, sha256="", media_type="application/json"
@@ -103,6 +104,39 @@ def test_an_array_at_the_top_or_under_a_key() -> None:
     assert TOP.count(io.BytesIO(b"[1, [2]]"), {}) == 2
 
 
+def test_objects_that_are_asked_for_and_arrays_without_an_item_are_items() -> None:
+    chats = [{"messages": [], "name": "none"}, {"messages": [1]}, {"messages": [{}, []]}]
+    text = {"me": {"id": 7, "of": [1, {"a": "]"}]}, "x": {"list": chats, "aMap": {}, "bMap": []}}
+    expected = [text["me"], [], 1, {}, [], {}]
+    for indent in (None, 1):
+        data = json.dumps(text, indent=indent).encode()
+        assert values(ALL, data) == expected
+        assert ALL.count(io.BytesIO(data), {}) == len(expected)
+    found = all_of(ALL, data)
+    assert [item.around["keys"] for item in found] == [[], *[["x"]] * 4, ["x", "aMap"]]
+    assert [item.around["first"] for item in found] == [True, True, True, True, False, True]
+    assert found[1].around["name"] == "none"
+    assert all(item.around["me"] == text["me"] for item in found[1:])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b'{"me": {"a": 1', [Reason.TRUNCATED]),
+        (b'{"me": {"a": 1}', [{"a": 1}, Reason.TRUNCATED]),
+        (b'{"me": {"a" 1}, "x": {"list": [{"messages": [2]}]}}', [Reason.BAD_SYNTAX, 2]),
+        (b'{"me": {"a" 1} x, "x": {}}', [Reason.BAD_SYNTAX, Reason.BAD_SYNTAX]),
+        (b'{"me": {} x, "x": {}}', [{}, Reason.BAD_SYNTAX]),
+        (b'{"me": {"a": 1], "b": 2', [Reason.BAD_SYNTAX, Reason.TRUNCATED]),
+        (b'{"me": [1], "x": {"list": [{"messages": []', [Reason.TRUNCATED]),
+        (b'{"me": {} "x": {}}', [{}, Reason.BAD_SYNTAX]),
+    ],
+)
+def test_broken_objects_are_told(text: bytes, expected: list[Any]) -> None:
+    found = values(ALL, text)
+    assert [one for one in found if one != []] == expected
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -158,6 +192,20 @@ def test_any_tree_comes_out_whole_however_it_is_cut(
             )
     assert found == all_of(CHATS, data)
     assert CHATS.count(io.BytesIO(data), {}) == len(rows)
+
+
+@settings(max_examples=40, database=None)
+@given(EXPORT, CUTS, st.dictionaries(st.text(max_size=3), st.integers() | st.just([{}])))
+def test_any_tree_with_objects_and_empty_arrays_comes_out_whole(
+    chats: list[dict[str, Any]], limits: SliceLimits, me: dict[str, Any]
+) -> None:
+    data = json.dumps({"me": me, "x": {"list": chats, "yMap": me}}, indent=1).encode()
+    found = cut_small(ALL, data, limits)
+    inner = [message for chat in chats for message in chat["messages"] or [[]]]
+    decoded = [json_decode.decode(json.dumps(one).encode()) for one in (me, *inner, me)]
+    assert [item.value for item in found] == decoded
+    assert found == all_of(ALL, data)
+    assert ALL.count(io.BytesIO(data), {}) == len(decoded)
 
 
 @settings(max_examples=80, database=None)

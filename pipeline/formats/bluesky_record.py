@@ -1,7 +1,7 @@
 """Bluesky: a repository unpacked, `<account>/<collection>/<key>.json`, a record a file.
 
-So `goat repo unpack` of bluesky-social/indigo writes the CAR file that the app exports. The CAR
-file itself is not read.
+So `goat repo unpack` of bluesky-social/indigo writes the CAR file that the app exports, which is
+read as it is, too (`bluesky.repository`).
 """
 
 from __future__ import annotations

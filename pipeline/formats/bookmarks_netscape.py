@@ -8,9 +8,12 @@ as Google Bookmarks wrote them (reference 2.4).
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
-from pipeline import bookmarks, markup
+import msgspec
+
+from pipeline import bookmarks, markup, timestamps
 from pipeline.format import Format, Rank
 from pipeline.readers.bookmarks import Bookmarks
 from schemas.errors import BadValue
@@ -24,6 +27,7 @@ _SIGNATURE = re.compile(rb"\s*<!doctype\s+netscape-bookmark-file-1\s*>", re.IGNO
 #: What follows a link's own text: the end of its folder, the heading of another, a line.
 _BEHIND = re.compile(r"</dl\b|<dl\b|<dt\b(?![^<>]{0,100}>\s*<a\s)|<hr\b", re.IGNORECASE)
 _TAKEN = frozenset({"href", "add_date", "icon", "icon_uri"})
+_DATES = (("add_date", "created_at"), ("last_modified", "updated_at"))
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -36,7 +40,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     if not url or link is None:
         raise BadValue(Reason.MISSING_FIELD, "the link has no address")
     more = {name: value for name, value in said.items() if name not in _TAKEN and value}
-    return bookmarks.record(
+    made = bookmarks.record(
         _NAME,
         url,
         identity=(url, added),
@@ -45,6 +49,23 @@ def to_record(item: RawRecord, member: Member) -> Record:
         folders=item.around["folders"],
         said=more,
     )
+    return msgspec.structs.replace(made, beside=_of_folders(item.around))
+
+
+def _of_folders(around: Mapping[str, Any]) -> dict[str, Any]:
+    """When the folders were made and changed: of each bookmark, and no change of any."""
+    dated = [
+        {"name": name, **{ours: _read(dates[theirs]) for theirs, ours in _DATES if theirs in dates}}
+        for name, dates in zip(around["folders"], around["dates"], strict=True)
+    ]
+    told = [one for one in dated if len(one) > 1]
+    return {"folder_dates": told} if told else {}
+
+
+def _read(written: str) -> str:
+    """A date as RFC 3339, or as it is written."""
+    moment = bookmarks.added(written)
+    return timestamps.utc_text(moment) or written if moment else written
 
 
 def _looks_like(head: Head) -> bool:
@@ -54,7 +75,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Bookmarks of any browser (Netscape bookmark file)",
-    version=3,
+    version=4,
     data_type=DataType.BROWSER,
     paths=(r"(.+/)?[^/]+\.html?",),
     looks_like=_looks_like,

@@ -2,7 +2,9 @@
 
 Takeout writes `Contacts/All Contacts/All Contacts.vcf` and repeats the cards in one folder for
 each label (reference 2.10), so a card is who it says: its UID, else name and first address.
-`item1.EMAIL` takes its label from `item1.X-ABLabel`. A photo within the card is a file of its own.
+`item1.EMAIL` takes its label from `item1.X-ABLabel`. A photo within the card is a file of its own,
+and so are a sound and a key. A card within a card (AGENT of 2.1 and 3.0: who acts for the person)
+is a contact of its own, too, of that card. A property that has no name here is kept as it is.
 """
 
 from __future__ import annotations
@@ -12,12 +14,13 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
 
-from pipeline import contacts, documents, peek
+from pipeline import contacts, content_lines, documents, peek
 from pipeline.content_lines import Component, Line, pieces, unescaped
 from pipeline.format import Format
 from pipeline.readers.vcard import Vcards
+from schemas.errors import BadValue
 from schemas.files import Head, Member
-from schemas.records import Blob, DataType, RawRecord, Record, Related
+from schemas.records import Blob, DataType, Outcome, RawRecord, Record, Rejection, Related
 from schemas.vocabulary import RecordType, Relation
 
 _NAME = "contacts.vcard"
@@ -41,18 +44,35 @@ _DATE = re.compile(r"(\d{4}|--)-?(\d\d)-?(\d\d)(?=$|T)", re.ASCII)
 _NO_YEAR = frozenset({"--", "1604"})
 #: A label that Android's vCard 2.1 writes as a type.
 _CUSTOM = re.compile(r"x-custom\(charset=([^,]*), ?encoding=quoted-printable, ?(.*)\)", re.DOTALL)
+#: Who acts for a person: a card in the next lines, or in the value with backslashes.
+_AGENT, _CARD, _BEGIN_CHARS = "AGENT", "VCARD", 16
+#: What a card holds in bytes, or leads to.
+_PICTURES = ("PHOTO", "LOGO")
+_FILES = (*_PICTURES, "SOUND", "KEY")
+#: Properties that are read wherever they stand, or say what the card is.
+_READ = frozenset(
+    {"ADR", "CATEGORIES", "EMAIL", "IMPP", "LABEL", "ORG", "TEL", "URL", _AGENT, *_FILES}
+    | {"X-ABDATE", "X-ABLABEL", "X-ABRELATEDNAMES", "VERSION", "REV", "PRODID"}
+)
+#: Those of which the first is read.
+_FIRST = frozenset({"FN", "N", "NOTE", *_TEXTS, *_DAYS})
 #: Handles elsewhere: the service is in the property's name.
 _HANDLES = re.compile(r"X-(AIM|ICQ|MSN|YAHOO|JABBER|SKYPE(?:-USERNAME)?|GTALK|QQ|GOOGLE-TALK)")
 
 
-def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
-    """The contact, then the photos within its card."""
-    card: Component = item.value
-    name = card.text("FN") or _name(card.first("N")) or card.text("ORG") or ""
+def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
+    """The contact, the files within its card, and the cards within it."""
+    yield from _contact(item.value, ())
+
+
+def _contact(card: Component, of: tuple[str, ...]) -> Iterator[Outcome]:
+    """A contact, or the one that acts for the contact `of`."""
+    name, uid = _called(card), card.text("UID")
     addresses = [line.text.strip() for line in card.every("EMAIL") if line.text.strip()]
     phones = [phone for line in card.every("TEL") if (phone := _phone(line))]
-    uid = card.text("UID")
-    identity = (uid,) if uid else contacts.identity(name, addresses, phones)
+    own = (uid,) if uid else contacts.identity(name, addresses, phones)
+    identity = (*of, "agent", *own) if of else own
+    agents = _agents(card)
     yield Record(
         data_type=DataType.STRUCTURED,
         source=_NAME,
@@ -60,12 +80,33 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
         identity=identity,
         title=name or None,
         content=card.text("NOTE"),
-        metadata={"people": contacts.people(name, addresses, phones), **_metadata(card)},
+        metadata={
+            "people": contacts.people(name, addresses, phones),
+            **_metadata(card, agents),
+        },
+        related=(Related(Relation.PART_OF, RecordType.CONTACT, of),) if of else (),
         mutable=True,
     )
-    for line in card.every("PHOTO", "LOGO"):
+    for line in card.every(*_FILES):
         if data := line.binary:
-            yield _photo(line, data, identity)
+            yield _file(line, data, identity)
+    for agent in agents:
+        try:
+            yield from _contact(agent, identity)
+        except BadValue as bad:
+            yield Rejection(reason=bad.reason, detail=bad.detail)
+
+
+def _called(card: Component) -> str:
+    return card.text("FN") or _name(card.first("N")) or card.text("ORG") or ""
+
+
+def _agents(card: Component) -> list[Component]:
+    """The cards within a card."""
+    within = (line.text.strip() for line in card.every(_AGENT))
+    written = (text for text in within if text[:_BEGIN_CHARS].upper().startswith("BEGIN:VCARD"))
+    found = (content_lines.component(text.encode("utf-8", "surrogateescape")) for text in written)
+    return [one for one in (*card.parts, *found) if one.name == _CARD]
 
 
 def _name(line: Line | None) -> str:
@@ -88,7 +129,7 @@ def _phone(line: Line) -> str:
     return line.text.strip().removeprefix("tel:")
 
 
-def _metadata(card: Component) -> dict[str, Any]:
+def _metadata(card: Component, agents: list[Component]) -> dict[str, Any]:
     labels = {
         line.group: _APPLE.sub(r"\1", line.text) for line in card.every("X-ABLABEL") if line.group
     }
@@ -101,15 +142,22 @@ def _metadata(card: Component) -> dict[str, Any]:
         "organization": [part for line in card.every("ORG") for part in pieces(line.plain, ";")],
         "links": [line.text.strip() for line in card.every("URL")],
         "labels": [x for line in card.every("CATEGORIES") for x in pieces(line.plain, ",")],
-        "handles": [_handle(line) for line in card.lines if _HANDLES.fullmatch(line.name)],
+        "handles": [
+            *(_handle(line) for line in card.lines if _HANDLES.fullmatch(line.name)),
+            *(_messenger(line, labels) for line in card.every("IMPP")),
+        ],
         "related_names": [
-            _labelled(line, "name", labels) for line in card.every("X-ABRELATEDNAMES")
+            *(_labelled(line, "name", labels) for line in card.every("X-ABRELATEDNAMES")),
+            *({"name": name, "label": "agent"} for one in agents if (name := _called(one))),
+            *(_pointed_to(line) for line in card.every(_AGENT) if _is_address(line)),
         ],
         "dates": [
             {**_labelled(line, "date", labels), "date": _day(line)}
             for line in card.every("X-ABDATE")
         ],
         "photos": [line.value.strip() for line in card.every("PHOTO") if _is_link(line)],
+        "files": [_linked(line) for line in card.every(*_FILES[1:]) if _is_link(line)],
+        "properties": _others(card, labels),
         "name_parts": _name_parts(card),
         "version": card.text("VERSION"),
         "flags": ["odd_lines"] if card.odd else [],
@@ -165,22 +213,58 @@ def _handle(line: Line) -> dict[str, str]:
     return {"service": line.name.removeprefix("X-").lower(), "handle": line.text.strip()}
 
 
+def _messenger(line: Line, labels: dict[str, str]) -> dict[str, str]:
+    """An address of a messenger (RFC 4770): its scheme, or Apple's parameter, is the service."""
+    scheme, _, handle = line.text.strip().partition(":")
+    service = line.param("X-SERVICE-TYPE") or (scheme if handle else "")
+    label = _labelled(line, "handle", labels).get("label", "")
+    said = {"service": service.lower(), "handle": handle or scheme, "label": label}
+    return {name: value for name, value in said.items() if value}
+
+
+def _is_address(line: Line) -> bool:
+    """Whether AGENT is an address: of a card that is elsewhere."""
+    text = line.text.strip()
+    return bool(text) and not text[:_BEGIN_CHARS].upper().startswith("BEGIN:VCARD")
+
+
+def _pointed_to(line: Line) -> dict[str, str]:
+    return {"name": line.text.strip(), "label": "agent"}
+
+
+def _linked(line: Line) -> dict[str, str]:
+    return {"name": line.name.lower(), "url": line.value.strip()}
+
+
+def _others(card: Component, labels: dict[str, str]) -> list[dict[str, Any]]:
+    """Each property that is not read, as it is written, without those that are bytes."""
+    return [
+        {"property": line.name.lower(), **_labelled(line, "value", labels)}
+        for name, lines in card.by_name.items()
+        if name not in _READ and not _HANDLES.fullmatch(name)
+        for line in lines[name in _FIRST :]
+        if line.text.strip() and line.binary is None
+    ]
+
+
 def _is_link(line: Line) -> bool:
     return line.value.strip().startswith(("http://", "https://"))
 
 
-def _photo(line: Line, data: bytes, identity: tuple[str, ...]) -> Record:
-    """A picture in a card, as a file of its own."""
-    digest = sha256(data).hexdigest()
-    kind = documents.media_type_of(data, "photo", f"image/{next(iter(line.types), 'jpeg')}")
+def _file(line: Line, data: bytes, identity: tuple[str, ...]) -> Record:
+    """A picture, sound or key in a card, as a file of its own."""
+    digest, picture = sha256(data).hexdigest(), line.name in _PICTURES
+    name = "photo" if picture else line.name.lower()
+    told = f"image/{next(iter(line.types), 'jpeg')}" if picture else "application/octet-stream"
+    kind = documents.media_type_of(data, name, told)
     return Record(
         data_type=DataType.MEDIA,
         source=_NAME,
         record_type=RecordType.ATTACHMENT,
         identity=(*identity, digest),
-        title="photo",
+        title=name,
         content_type=kind,
-        blob=Blob(sha256=digest, size=len(data), media_type=kind, name="photo", data=data),
+        blob=Blob(sha256=digest, size=len(data), media_type=kind, name=name, data=data),
         related=(Related(Relation.ATTACHMENT_OF, RecordType.CONTACT, identity),),
     )
 
@@ -192,7 +276,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Contacts of an address book (vCard)",
-    version=3,
+    version=4,
     data_type=DataType.STRUCTURED,
     paths=(r"(?s:.+)",),
     looks_like=_looks_like,

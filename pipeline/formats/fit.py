@@ -1,11 +1,13 @@
 """FIT, the files of Garmin's and other makers' devices (reference 17), read by `fitdecode`.
 
 `record` messages are positions and measurements, those of scales and blood pressure monitors are
-measurements, a `session` is a workout, a `lap` a sum of it. Times are counted from 1989-12-31 in
-the file; that number is what identifies. A number below 0x10000000 counts from when the device was
-switched on, since its clock was not set (FIT's profile, `date_time`): what it dates is undated,
-under the flag `clock_unset`. A file that breaks gives what came before; one that has none of these
-messages says so.
+measurements, a `session` is a workout, a `lap` a sum of it. A watch writes a file of each day, of
+`monitoring` messages: pulse, and sums of the day so far by activity. Most of those have the lower
+16 bits of their time, which count on from the last whole one (FIT's cookbook). Times are counted
+from 1989-12-31 in the file; that number is what identifies. A number below 0x10000000 counts from
+when the device was switched on, since its clock was not set (FIT's profile, `date_time`): what it
+dates is undated, under the flag `clock_unset`. A file that breaks gives what came before; one that
+has none of these messages says so.
 """
 
 from __future__ import annotations
@@ -72,6 +74,47 @@ _BODY_METRICS = {
     "mean_arterial_pressure": ("fit.mean_arterial_pressure", "mmHg"),
     "heart_rate": (MetricName.HEART_RATE, "bpm"),
 }
+#: What a watch measures all day (FIT's profile, `monitoring`). Sums begin anew at midnight, each by
+#: activity, so they have names of their own, which no sum of a day counts.
+_MONITORING = {
+    "heart_rate": (MetricName.HEART_RATE, "bpm"),
+    "steps": ("fit.steps_so_far", "count"),
+    "strokes": ("fit.strokes_so_far", "count"),
+    "cycles": ("fit.cycles_so_far", "count"),
+    "distance": ("fit.distance_so_far", "m"),
+    "active_time": ("fit.active_time_so_far", "s"),
+    "calories": ("fit.energy_so_far", "kcal"),
+    "active_calories": ("fit.active_energy_so_far", "kcal"),
+    "ascent": ("fit.ascent_so_far", "m"),
+    "descent": ("fit.descent_so_far", "m"),
+    "moderate_activity_minutes": ("fit.moderate_activity", "min"),
+    "vigorous_activity_minutes": ("fit.vigorous_activity", "min"),
+    "temperature": ("fit.temperature", "°C"),
+    "intensity": ("fit.intensity", ""),
+}
+#: Messages of one measurement at a time: its field and what it is; and the field of the time.
+_SINGLE: dict[str, tuple[dict[str, tuple[str, str]], str]] = {
+    "stress_level": ({"stress_level_value": ("fit.stress", "")}, "stress_level_time"),
+    "spo2_data": ({"reading_spo2": (MetricName.BLOOD_OXYGEN, "%")}, "timestamp"),
+    "respiration_rate": ({"respiration_rate": (MetricName.RESPIRATORY_RATE, "1/min")}, "timestamp"),
+    "monitoring_hr_data": (
+        {
+            "resting_heart_rate": ("fit.resting_heart_rate", "bpm"),
+            "current_day_resting_heart_rate": ("fit.resting_heart_rate_of_day", "bpm"),
+        },
+        "timestamp",
+    ),
+    "monitoring_info": (
+        {"resting_metabolic_rate": ("fit.resting_metabolic_rate", "kcal/day")},
+        "timestamp",
+    ),
+}
+#: As the vocabulary counts them.
+_STAGES = {"awake": 1, "light": 4, "deep": 5, "rem": 6}
+#: Messages whose whole times those of 16 bits count on from.
+_CLOCKED = frozenset({"monitoring", "monitoring_info"})
+#: The first day of FIT in seconds since 1970, and the least number that is no time since a start.
+_EPOCH, _SET = 631_065_600, 0x10000000
 #: Positions are written in semicircles: 2**31 of them are 180 degrees.
 _SEMICIRCLE = 180 / 2**31
 _TAKEN = frozenset(
@@ -95,6 +138,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
     if item.value is None:
         raise BadValue(Reason.ITEM_TOO_LARGE, "a FIT file that is too large to hold")
     messages = _messages(item.value)
+    clock = _Clock()
     found = False
     while True:
         try:
@@ -105,7 +149,8 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         if message is None:
             break
         found = True
-        yield from _meaning(message)
+        clock.note(message)
+        yield from _meaning(message, clock)
     if not found:
         detail = "a FIT file without positions, measurements, laps or sessions"
         yield Rejection(reason=Reason.MISSING_FIELD, detail=detail)
@@ -119,14 +164,39 @@ def _messages(data: bytes) -> Iterator[Any]:
     )
     with reader:
         for frame in reader:
-            if isinstance(frame, fitdecode.FitDataMessage) and frame.name in _MEANINGS:
+            if isinstance(frame, fitdecode.FitDataMessage) and frame.name in _READ:
                 yield frame
 
 
-def _meaning(message: Any) -> Iterator[Outcome]:
+class _Clock:
+    """The last time of a day's file, which times of 16 bits count on from."""
+
+    def __init__(self) -> None:
+        self.now: int | None = None
+
+    def note(self, message: Any) -> None:
+        """Take the time of a message, if it is one of such a file."""
+        if message.name not in _CLOCKED:
+            return
+        whole, low = _raw(message, "timestamp"), _raw(message, "timestamp_16")
+        if whole is not None:
+            self.now = whole
+        elif low is not None and self.now is not None:
+            self.now += (low - self.now) & 0xFFFF
+
+
+def _raw(message: Any, name: str) -> int | None:
+    value = message.get_raw_value(name, fallback=None)
+    return value if isinstance(value, int) else None
+
+
+def _meaning(message: Any, clock: _Clock) -> Iterator[Outcome]:
     """A message that says nothing sensible costs its neighbours nothing."""
     try:
-        yield from _MEANINGS[message.name](message)
+        if message.name == "monitoring":
+            yield from _monitored(message, clock)
+        else:
+            yield from _MEANINGS[message.name](message)
     except BadValue as bad:
         yield Rejection(reason=bad.reason, detail=bad.detail)
     except _DAMAGE:
@@ -179,6 +249,42 @@ def _body(message: Any) -> Iterator[Metric]:
     others = _others(message, frozenset({"timestamp", *_BODY_METRICS}))
     for metric in _measures(message, _time(message, "timestamp"), _BODY_METRICS):
         yield msgspec.structs.replace(metric, metadata=others)
+
+
+def _monitored(message: Any, clock: _Clock) -> Iterator[Metric]:
+    """What a watch measures of a day; sums are told apart by their activity."""
+    timed = any(_raw(message, name) is not None for name in ("timestamp", "timestamp_16"))
+    if not timed or clock.now is None:
+        raise BadValue(Reason.BAD_TIME, "a monitoring message without a whole time before it")
+    if clock.now < _SET:
+        time = Instant(None, str(clock.now), None, _CLOCK_UNSET)
+    else:
+        at = timestamps.epoch(clock.now + _EPOCH, "s").at
+        time = Instant(at, str(clock.now), 0, None if at else "out_of_range")
+    others = _others(message, frozenset({"timestamp", "timestamp_16", *_MONITORING}))
+    kind = str(others.get("activity_type") or "")
+    names = {field.name for field in message.fields}  # cycles are steps where those are named
+    wanted = {field: of for field, of in _MONITORING.items() if field in names}
+    for metric in _measures(message, time, wanted):
+        own = () if metric.name == MetricName.HEART_RATE else (kind,)
+        yield msgspec.structs.replace(metric, identity=(*metric.identity, *own), metadata=others)
+
+
+def _single(message: Any) -> Iterator[Metric]:
+    """One measurement; a number below 0 says why there is none."""
+    wanted, timed = _SINGLE[message.name]
+    others = _others(message, frozenset({timed, *wanted}))
+    for metric in _measures(message, _time(message, timed), wanted):
+        if metric.value >= 0:
+            yield msgspec.structs.replace(metric, metadata=others)
+
+
+def _stage(message: Any) -> Iterator[Metric]:
+    """What sleep is from a moment on."""
+    level = str(message.get_value("sleep_level", fallback=None))
+    if level in _STAGES:
+        time = _time(message, "timestamp")
+        yield _metric(MetricName.SLEEP_STAGE, float(_STAGES[level]), "", time)
 
 
 def _measures(
@@ -249,7 +355,10 @@ _MEANINGS: dict[str, Callable[[Any], Iterator[Outcome]]] = {
     "lap": _lap,
     "weight_scale": _body,
     "blood_pressure": _body,
+    **dict.fromkeys(_SINGLE, _single),
+    "sleep_level": _stage,
 }
+_READ = frozenset({"monitoring", *_MEANINGS})
 
 
 def _others(message: Any, taken: frozenset[str]) -> dict[str, Any]:
@@ -270,8 +379,8 @@ def _looks_like(head: Head) -> bool:
 
 FORMAT = Format(
     name=_NAME,
-    title="Workouts of Garmin and other devices (FIT)",
-    version=3,
+    title="Workouts and days of Garmin and other devices (FIT)",
+    version=4,
     data_type=DataType.ACTIVITY,
     paths=(r"(?s:.+)",),
     looks_like=_looks_like,

@@ -1,11 +1,12 @@
 """Google Health (Fitbit) in Takeout: `Physical Activity_GoogleData/heart_rate_2026-09-12.csv`.
 
 A row is a moment and one or more numbers, whose columns name their units, and, in newer exports,
-the device or app that measured them. What is measured, the file's name says. The same steps and
-heart rates stand in `Global Export Data` (`fitbit.series`), so those here have names of their own
-and no sum counts them twice; a weight has not. Rows without a number (zones of the heart rate) are
-kept as activities. Sources: gauthier-se/verve, the sample archive of its connector `googlehealth`;
-kev-m/FitOut, `importers/heart_rate.py`.
+the device or app that measured them. What is measured, the file's name says; a column whose words
+say more than that and a unit has a name of its own, whatever columns are beside it. The same steps
+and heart rates stand in `Global Export Data` (`fitbit.series`), so those here have names of their
+own and no sum counts them twice; a weight has not. Rows without a number (zones of the heart rate)
+are kept as activities. Sources: gauthier-se/verve, the sample archive of its connector
+`googlehealth`; kev-m/FitOut, `importers/heart_rate.py`.
 """
 
 from __future__ import annotations
@@ -33,11 +34,17 @@ _UNITS = {
     "percentage": "%",
     "celsius": "°C",
     "grams": "g",
+    "millimeters": "mm",
     "kcal": "kcal",
     "steps": "count",
     "distance": "m",
 }
 _GRAMS = "weight grams"
+#: Words of a column that say a unit, and not what is measured.
+_OF_A_UNIT = re.compile(
+    r"\b(?:(?:beats|breaths) per minute|total minutes|percentage|celsius|grams|milliseconds|"
+    r"seconds|minutes|kcal|milliliters|millimeters|score)\b"
+)
 
 
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
@@ -55,7 +62,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
     beside = joined(tables.rest(row, frozenset({_TIME, _DEVICE, *numbers})), odd)
     time = timestamps.of_position(written) if numbers else timestamps.or_unread(written)
     for column, number in numbers.items():
-        name, value, unit = _measure(family, column, number, alone=len(numbers) == 1)
+        name, value, unit = _measure(family, column, number)
         yield Metric(
             source=_NAME,
             identity=("google health", written, device, row[column]),
@@ -77,13 +84,18 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         )
 
 
-def _measure(family: str, column: str, number: float, *, alone: bool) -> tuple[str, float, str]:
+def _measure(family: str, column: str, number: float) -> tuple[str, float, str]:
     """What a number is called, and the number in its unit."""
     if column == _GRAMS:
         return MetricName.WEIGHT, number / 1000, "kg"
     unit = next((unit for word, unit in _UNITS.items() if word in column), "")
     name = f"google_health.{family}"
-    return (name if alone else f"{name}.{tables.snake(column)}"), number, unit
+    said = set(_OF_A_UNIT.sub(" ", column).split())
+    return (
+        (name if said <= set(family.split("_")) else f"{name}.{tables.snake(column)}"),
+        number,
+        unit,
+    )
 
 
 def _number(column: str, cell: str, odd: dict[str, Any]) -> float | None:

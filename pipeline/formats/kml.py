@@ -10,7 +10,7 @@ the same order. A track is one placemark, and so bounded by the reader's limit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -29,6 +29,8 @@ _NAME = "kml"
 _SHAPES = ("Point", "LineString", "LinearRing", "Polygon", "Track", "Model")
 #: Shapes of one position.
 _SINGLE = ("Point", "Model")
+#: What a folder may hold that has a name.
+_NAMED = ("Document", "NetworkLink", "GroundOverlay", "ScreenOverlay", "PhotoOverlay", "Tour")
 
 
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
@@ -40,12 +42,19 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
     only = shapes[0].tag if shapes and not tracked else None
     fixed = start is not None and end is None and only == "Point"
     named = placemark.said("name") is not None
+    inside = _inside(item.around.get("folders", ()))
     if fixed and start is not None:
-        yield _position(start.text, _coordinates(shapes[0]), {} if named else _said(placemark))
+        said = {} if named else {**_said(placemark), **inside}
+        yield _position(start.text, _coordinates(shapes[0]), said)
     if named or end is not None or start is None:
-        yield _record(placemark, shapes, start, end)
+        yield _record(placemark, shapes, (start, end), inside)
     for track in tracked:
         yield from _positions(track)
+
+
+def _inside(folders: Sequence[str]) -> dict[str, Any]:
+    """The folders that a placemark lies in."""
+    return {"folders": list(folders), "list": folders[-1]} if folders else {}
 
 
 def _span(placemark: Element, tracked: list[Element]) -> tuple[Instant | None, Instant | None]:
@@ -117,8 +126,12 @@ def _said(placemark: Element) -> dict[str, Any]:
 
 
 def _record(
-    placemark: Element, shapes: list[Element], start: Instant | None, end: Instant | None
+    placemark: Element,
+    shapes: list[Element],
+    span: tuple[Instant | None, Instant | None],
+    inside: dict[str, Any],
 ) -> Record:
+    start, end = span
     shape = shapes[0] if shapes else None
     name, written = placemark.said("name"), _coordinates(shape) if shape else ""
     odd: dict[str, Any] = {}
@@ -139,6 +152,7 @@ def _record(
                 "place": {key: value for key, value in place.items() if value is not None},
                 **({"shape": shape.tag} if shape else {}),
                 **({"altitude_m": altitude} if altitude else {}),  # 0 is written for none
+                **inside,
                 **_form(shapes),
                 **_extended(placemark),
                 **_models(shapes),
@@ -274,7 +288,7 @@ FORMAT = Format(
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.(kml|xml)",),
     looks_like=_looks_like,
-    reader=XmlElements(names=("Placemark",)),
+    reader=XmlElements(names=("Placemark",), folders=("Folder",), named=_NAMED),
     record=to_outcomes,
     products=("Google Earth", "Google Takeout: My Maps", "Any GPS app"),
     tried=("cleder/fastkml", "Freika/dawarich"),

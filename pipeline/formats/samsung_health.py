@@ -10,7 +10,8 @@ each device and one, `source_type` -2, for all. Stages of sleep are 40001 (awake
 40003 (deep) and 40004 (REM). Sources: Duarte0903/strava_toolkit, `test_samsung_export.py` (times,
 columns of workouts); Devasy/samsung-health-sdk (kinds, prefixes, stages; it takes the clock for a
 local one, which rows that are updated minutes after they start contradict). A table of another kind
-becomes activities with all that its rows say. What lies in `jsons/` beside the tables is not read.
+becomes activities with all that its rows say. Positions and measurements
+within a workout lie in `jsons/` beside the tables (`samsung.health_live`).
 """
 
 from __future__ import annotations
@@ -214,5 +215,5 @@ FORMAT = Format(
     products=("Samsung Health",),
     vintages=("offsets in milliseconds (to about 2022)", "offsets as UTC+0200"),
     record_types=(RecordType.WORKOUT, RecordType.SLEEP, RecordType.ACTIVITY),
-    unread="what lies in jsons/ beside the tables (positions and heart rates within a workout)",
+    unread="what lies in jsons/ beside the tables but positions and measurements within workouts",
 )

@@ -3,14 +3,16 @@
 Times are local text beside Unix seconds (missing in older exports). `text` is a text or an array
 of texts and objects. A chat without a name is one with a deleted account, or the saved messages.
 The owner is known in a full export only (reference 8). What replies, media, places, actions,
-contacts and sessions are called is from the program that writes the file: Telegram Desktop,
-`export_output_json.cpp`. Since 2026 a message with headings, lists or tables has `rich_message`
-with blocks in the place of `text` (mlomb/chat-analytics, issue 142).
+contacts, sessions, pictures and stories are called is from the program that writes the file:
+Telegram Desktop, `export_output_json.cpp`. Chats that the owner has left stand in a list of their
+own, and a chat without messages is one, too. What the file calls `other_data` is not read. Since
+2026 a message with headings, lists or tables has `rich_message` with blocks in the place of `text`
+(mlomb/chat-analytics, issue 142).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from functools import partial
 from pathlib import PurePosixPath
@@ -25,8 +27,11 @@ from schemas.records import DataType, Instant, Outcome, RawRecord, Record, Relat
 from schemas.vocabulary import RecordType
 
 _NAME, _SERVICE = "telegram.chat", "telegram"
-_ALONE, _ALL = "messages", "chats.list[].messages"
-_CONTACTS, _SESSIONS = "contacts.list", "sessions.list"
+_ALONE = "messages"
+_ALL, _LEFT = "chats.list[].messages", "left_chats.list[].messages"
+_OWNER, _CONTACTS, _FREQUENT = "personal_information{}", "contacts.list", "frequent_contacts.list"
+_SESSIONS, _WEB_SESSIONS = "sessions.list", "web_sessions.list"
+_PICTURES, _STORIES = "profile_pictures", "stories"
 _TAKEN = frozenset(
     {"id", "type", "date", "date_unixtime", "from", "from_id", "text", "text_entities", "edited"}
     | {"edited_unixtime", "reply_to_message_id", "photo", "file", "mime_type"}
@@ -38,7 +43,7 @@ _CALLS = frozenset({"phone_call", "group_call"})
 #: In seconds: a year.
 _LONGEST_CALL = 31_536_000
 _LINKS = frozenset({"link", "text_link"})
-#: All that Telegram Desktop writes into a message, a contact and a session.
+#: All that Telegram Desktop writes into a message, a contact, a session and what else is read.
 _FIELDS = frozenset(
     {"id", "type", "date", "date_unixtime", "edited", "edited_unixtime", "from"}
     | {"from_id", "actor", "actor_id", "action", "text", "text_entities", "author"}
@@ -60,20 +65,22 @@ _FIELDS = frozenset(
     | {"reactions", "inline_bot_buttons", "file_name", "file_size", "photo_file_size"}
     | {"thumbnail_file_size", "contact_vcard_file_size", "media_spoiler"}
     | {"giveaway_information", "giveaway_results", "paid_stars_amount"}
+    | {"username", "bio", "category", "name", "rating", "bot_username", "domain_name", "browser"}
+    | {"expires", "expires_unixtime", "pinned", "media"}
 )
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """A message, and before the first of a chat the chat itself; or a contact, or a session."""
-    path = item.around["path"]
-    if path == _CONTACTS:
-        yield _contact(item.value)
-    elif path == _SESSIONS:
-        yield _session(item.value)
-    else:
-        if item.around["first"]:
-            yield _conversation(item.around)
-        yield chats.attempt(partial(_message, item.value, item.around))
+    """A message, and before the first of a chat the chat itself; or what a list of the file has.
+
+    Of an empty list the item is the list.
+    """
+    make = _LISTS.get(item.around["path"])
+    if make is None and item.around["first"]:
+        yield _conversation(item.around)
+    if item.value == []:
+        return
+    yield make(item.value) if make else chats.attempt(partial(_message, item.value, item.around))
 
 
 def _chat(around: Mapping[str, Any]) -> str:
@@ -90,7 +97,12 @@ def _conversation(around: Mapping[str, Any]) -> Record:
         identity=(_SERVICE, chat),
         title=name,
         metadata=kept(
-            {"conversation": chat, "conversation_title": name, "kind": around.get("type")}
+            {
+                "conversation": chat,
+                "conversation_title": name,
+                "kind": around.get("type"),
+                "left": around["path"] == _LEFT,
+            }
         ),
         mutable=True,
     )
@@ -231,9 +243,31 @@ def _place(found: dict[str, Any] | None) -> dict[str, Any] | None:
     return places.given(found.get("latitude"), found.get("longitude"))
 
 
+def _name(fields: dict[str, Any]) -> str:
+    return " ".join(filter(None, (fields.get("first_name"), fields.get("last_name"))))
+
+
+def _owner(fields: dict[str, Any]) -> Record:
+    """What the account says of its owner."""
+    number, name = chats.key(fields, "user_id"), _name(fields)
+    who = {"handle": number, "name": name, "phone": optional_text(fields, "phone_number")}
+    taken = ("user_id", "first_name", "last_name", "phone_number", "bio")
+    return Record(
+        data_type=DataType.STRUCTURED,
+        source=_NAME,
+        record_type=RecordType.PROFILE,
+        identity=(_SERVICE, "owner", number),
+        title=name or None,
+        content=optional_text(fields, "bio"),
+        metadata={"people": [{**kept(who), "self": True}], **chats.rest(fields, taken)},
+        mutable=True,
+    )
+
+
 def _contact(fields: dict[str, Any]) -> Record:
     phone = optional_text(fields, "phone_number") or ""
-    name = " ".join(filter(None, (fields.get("first_name"), fields.get("last_name"))))
+    name = _name(fields)
+    handle = fields.get("user_id")
     return Record(
         data_type=DataType.STRUCTURED,
         source=_NAME,
@@ -241,23 +275,77 @@ def _contact(fields: dict[str, Any]) -> Record:
         identity=(_SERVICE, phone or name, "" if phone else str(fields.get("date", ""))),
         title=name or None,
         metadata={
-            "people": [kept({"name": name, "phone": phone})],
+            "people": [{**(chats.person(name, handle) or {}), **kept({"phone": phone})}],
             **kept({"created_at": fields.get("date")}),
         },
         mutable=True,
     )
 
 
+def _frequent(fields: dict[str, Any]) -> Record:
+    """With whom, or with which bot, the owner has much to do; how much changes."""
+    number, category = chats.key(fields, "id"), optional_text(fields, "category") or ""
+    name = optional_text(fields, "name")
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.CONNECTION,
+        identity=(_SERVICE, "frequent", category, number),
+        title=name,
+        metadata={
+            "people": [chats.person(name, number)],
+            "status": "frequent",
+            **chats.rest(fields, ("id", "name")),
+        },
+        mutable=True,
+    )
+
+
+def _picture(fields: dict[str, Any]) -> Record:
+    return _published(fields, "profile_picture", "photo", RecordType.MEDIUM)
+
+
+def _story(fields: dict[str, Any]) -> Record:
+    return _published(fields, "story", "media", RecordType.POST)
+
+
+def _published(fields: dict[str, Any], kind: str, place: str, record_type: RecordType) -> Record:
+    """A picture of the owner, or a story: a file, or a note why it is missing."""
+    path, dated = optional_text(fields, place), any(map(fields.get, ("date", "date_unixtime")))
+    time = _instant(fields) if dated else None
+    written = str(fields.get("date_unixtime") or fields.get("date") or path or "")
+    name = _file_name(path, kind) if path else ""
+    file = {"name": name, "path": None if _is_note(path) else path}
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=record_type,
+        identity=(_SERVICE, kind, written),
+        time=time,
+        metadata=kept(
+            {
+                "kind": kind,
+                "attachments": [kept(file)] if path else [],
+                "media_omitted": _is_note(path),
+                **chats.rest(fields, ("date", "date_unixtime", place)),
+            }
+        ),
+        mutable=True,
+    )
+
+
 def _session(fields: dict[str, Any]) -> Record:
-    """A program that is signed in. When it was last active changes."""
-    moment, device = _instant(fields, "created"), optional_text(fields, "device_model")
-    application = optional_text(fields, "application_name") or ""
+    """A program, or a page, that is signed in. When it was last active changes."""
+    moment = _instant(fields, "created")
+    device = optional_text(fields, "device_model") or optional_text(fields, "browser")
+    site = optional_text(fields, "domain_name")
+    application = optional_text(fields, "application_name") or site or ""
     taken = ("created", "created_unixtime", "device_model", "last_ip", "application_name")
     metadata = {
         "device": device,
         "ip": fields.get("last_ip"),
         "product": application,
-        **chats.rest(fields, taken),
+        **chats.rest(fields, (*taken, "domain_name", "browser")),
     }
     return Record(
         data_type=DataType.ACTIVITY,
@@ -269,6 +357,18 @@ def _session(fields: dict[str, Any]) -> Record:
         metadata=kept(metadata),
         mutable=True,
     )
+
+
+#: What is no message of a chat.
+_LISTS: dict[str, Callable[[dict[str, Any]], Record]] = {
+    _OWNER: _owner,
+    _CONTACTS: _contact,
+    _FREQUENT: _frequent,
+    _SESSIONS: _session,
+    _WEB_SESSIONS: _session,
+    _PICTURES: _picture,
+    _STORIES: _story,
+}
 
 
 def _looks_like(head: Head) -> int:
@@ -284,12 +384,12 @@ def _looks_like(head: Head) -> int:
 
 FORMAT = Format(
     name=_NAME,
-    title="Telegram: chats, contacts and sessions",
+    title="Telegram: chats, contacts, sessions and profile",
     version=4,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,
-    reader=JsonTree(paths=(_ALONE, _ALL, _CONTACTS, _SESSIONS)),
+    reader=JsonTree(paths=(_ALONE, _ALL, _LEFT, *_LISTS), empties=True),
     record=to_records,
     hints=(r"(.+/)?result\.json",),
     products=("Telegram Desktop",),
@@ -302,6 +402,11 @@ FORMAT = Format(
         RecordType.CONVERSATION,
         RecordType.CONTACT,
         RecordType.LOGIN,
+        RecordType.PROFILE,
+        RecordType.CONNECTION,
+        RecordType.MEDIUM,
+        RecordType.POST,
     ),
     fields=_FIELDS,
+    unread="other_data, which says nothing of chats or people",
 )

@@ -2,7 +2,9 @@
 
 Sections and lists were renamed over the years (`Video Browsing History`, `Watch History`), and
 the case of keys varies, so lists are known by their own names, whatever section they are in.
-Lists that are not known become activities as they are. Times are UTC.
+Lists that are not known become activities as they are. Beside lists there are objects: the profile,
+what the service counted, settings, and the live videos that were watched, by their numbers (RLEAPP,
+`tikTokArchiveJson.py`). Times are UTC.
 """
 
 from __future__ import annotations
@@ -34,16 +36,27 @@ _SECTIONS = frozenset(
     {"profile and settings", "profile", "activity", "your activity", "likes and favorites"}
     | {"comment", "direct message", "direct messages", "app settings", "ads and data"}
 )
+#: Objects that are one thing each: those called `…Map`, and these of a section.
+_OBJECTS = ("*.*.*Map{}", "*.*Autofill{}", "*.*Auto Fill{}", "*.*AI-Moji{}")
+_LIVE_SETTINGS = "*.*Watch Live Settings{}"
+_WATCHED_LIVE = "watchlivemap"
+_PEOPLE = {
+    "profilemap": ("username", "displayname", "emailaddress", "telephonenumber"),
+    "autofill": ("", "firstname", "email", "phonenumber"),
+    "auto fill": ("", "firstname", "email", "phonenumber"),
+}
 _LISTS = (b'"VideoList"', b'"ItemFavoriteList"', b'"FavoriteVideoList"', b'"SearchList"')
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """One entry of a list; before the first message of a chat, the chat."""
+    """One entry of a list, or an object; before the first message of a chat, the chat."""
     keys = [key.casefold() for key in item.around["keys"]]
     if not isinstance(item.value, dict):
         raise BadValue(Reason.BAD_SHAPE, "an entry that is no object")
     said = {name.casefold(): value for name, value in item.value.items()}
-    if len(keys) > 3 and keys[2] == _CHAT:
+    if item.around["path"].endswith("{}"):
+        yield from _of_object(item.around["keys"][1], keys[-1], item.value)
+    elif len(keys) > 3 and keys[2] == _CHAT:
         title = item.around["keys"][3]
         if item.around["first"]:
             yield _conversation(title)
@@ -87,6 +100,68 @@ def _kind(
         status = "follower" if name == "fanslist" else "following"
         return RecordType.CONNECTION, {"people": [{"handle": user}], "status": status}, user
     return RecordType.ACTIVITY, {"kind": group}, user or str(said.get("sharedcontent") or "")
+
+
+def _of_object(section: str, name: str, value: dict[str, Any]) -> Iterator[Outcome]:
+    """What an object of the account's says: of the owner, of live videos, or what is set."""
+    said = {key.casefold(): inner for key, inner in value.items()}
+    if name == _WATCHED_LIVE:
+        for number, one in value.items():
+            yield chats.attempt(partial(_watched_live, number, one))
+    elif name in _PEOPLE:
+        handle, called, mail, phone = (str(said.get(n) or "") for n in _PEOPLE[name])
+        who = {"handle": handle, "name": called, "address": mail.lower(), "phone": phone}
+        yield _about(RecordType.PROFILE, name, handle, section, value, who)
+    elif value:
+        kind = RecordType.SETTING if "setting" in section.casefold() else RecordType.SUMMARY
+        yield _about(kind, name, section.casefold(), section, value, {})
+
+
+def _about(
+    kind: RecordType,
+    name: str,
+    apart: str,
+    section: str,
+    value: dict[str, Any],
+    who: dict[str, Any],
+) -> Record:
+    """What is so of the account at the time of the export."""
+    people = kept(who)
+    bio = value.get("bioDescription")
+    return Record(
+        data_type=DataType.STRUCTURED,
+        source=_NAME,
+        record_type=kind,
+        identity=(_SERVICE, kind.value, name, apart),
+        title=people.get("name") or section,
+        content=bio if isinstance(bio, str) and bio else None,
+        metadata={
+            **kept({"people": [{**people, "self": True}] if people else []}),
+            **chats.rest(value, ("bioDescription",)),
+        },
+        mutable=True,
+    )
+
+
+def _watched_live(number: str, value: Any) -> Record:
+    """A live video, with what the owner said in it."""
+    said = {key.casefold(): inner for key, inner in value.items()}
+    date, link = str(said.get("watchtime") or ""), str(said.get("link") or "")
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.PLAY,
+        identity=(_SERVICE, RecordType.PLAY.value, _WATCHED_LIVE, number),
+        time=_utc(date) if date else None,
+        metadata=kept(
+            {
+                "url": link,
+                "kind": "live",
+                "video_id": number,
+                **chats.rest(said, ("watchtime", "link")),
+            }
+        ),
+    )
 
 
 def _conversation(title: str) -> Record:
@@ -137,11 +212,11 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="TikTok: all of an account's data",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,
-    reader=JsonTree(paths=("*.*.*", "*.*.*.*")),
+    reader=JsonTree(paths=("*.*", "*.*.*", "*.*.*.*", *_OBJECTS, _LIVE_SETTINGS)),
     record=to_records,
     hints=(r"(.+/)?user_data(_tiktok)?\.json",),
     products=("TikTok",),
@@ -156,5 +231,8 @@ FORMAT = Format(
         RecordType.ACTIVITY,
         RecordType.MESSAGE,
         RecordType.CONVERSATION,
+        RecordType.PROFILE,
+        RecordType.SETTING,
+        RecordType.SUMMARY,
     ),
 )

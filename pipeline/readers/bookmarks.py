@@ -14,6 +14,7 @@ from typing import BinaryIO, ClassVar
 
 import msgspec
 
+from pipeline.readers.folders import Folders, Outline
 from pipeline.readers.html_blocks import HtmlBlocks, matches
 from schemas.files import Context, Member, Slice, SliceLimits
 from schemas.records import RawRecord, Rejection
@@ -25,23 +26,25 @@ _LINK = re.compile(rb"a\s", re.IGNORECASE)
 _BLOCK = 64 * 1024
 _KEPT = 256
 _OUTLINE = re.compile(
-    rb"<h3\b[^<>]{0,4000}>(?P<name>[^<]{0,2000})</h3|<(?P<close>/?)dl\b", re.IGNORECASE
+    rb"<h3\b(?P<said>[^<>]{0,4000})>(?P<name>[^<]{0,2000})</h3|<(?P<close>/?)dl\b", re.IGNORECASE
+)
+_DATE = re.compile(
+    rb"\s(?P<name>add_date|last_modified)\s*=\s*[\"']?(?P<date>[\d.]{1,32})", re.IGNORECASE
 )
 _REACH = 8_192
-#: Beginnings and ends of folders that are kept; links behind them have no folder.
-_STEPS = 20_000
-#: Folders within each other that a link is told of, from the top.
-_DEPTH = 100
 
 
 class Bookmarks(msgspec.Struct, frozen=True):
-    """Reads each link with what stands behind it, as text; `around["folders"]` from the top.
+    """Reads each link with what stands behind it, as text.
+
+    `around["folders"]` are the names of its folders from the top, `around["dates"]` for each of
+    them what its heading says of when it was made and changed, as `add_date`, `last_modified`.
 
     A file whose folders are not all closed is cut off, which a TRUNCATED rejection tells.
     """
 
     name: ClassVar[str] = "bookmarks"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     @property
     def wants_utf8(self) -> bool:
@@ -49,19 +52,22 @@ class Bookmarks(msgspec.Struct, frozen=True):
         return _LINKS.wants_utf8
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """`steps`: pairs of an offset and the folder that begins there, None where one ends."""
+        """`steps`: an offset, the folder that begins there and its dates; None where one ends."""
         context = _LINKS.prepare(source, member)
-        steps: list[tuple[int, str | None]] = []
-        depth, name = 0, ""
+        outline = Outline()
+        depth, name, dates = 0, "", dict[str, str]()
         for at, found in matches(source, Slice(0, source.seek(0, 2)), _OUTLINE, _REACH):
             if found["close"] is None:
                 name = unescape(found["name"].decode("utf-8", "replace")).strip()
+                dates = _dates(found["said"])
                 continue
             depth += -1 if found["close"] else 1
-            if len(steps) < _STEPS:
-                steps.append((at, None if found["close"] else name))
-            name = ""
-        return {**context, "steps": steps, "whole": context["whole"] and depth <= 0}
+            if found["close"]:
+                outline.end(at)
+            else:
+                outline.begin(at, name, dates)
+            name, dates = "", {}
+        return {**context, "steps": outline.steps, "whole": context["whole"] and depth <= 0}
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
         """Ranges of whole links."""
@@ -71,10 +77,13 @@ class Bookmarks(msgspec.Struct, frozen=True):
         self, source: BinaryIO, part: Slice, context: Context
     ) -> Iterator[RawRecord | Rejection]:
         """Each link as text, up to the next one."""
-        folders = _Folders(context)
+        folders = Folders(context["steps"])
         for item in _LINKS.items(source, part, context):
             if isinstance(item, RawRecord):
-                yield msgspec.structs.replace(item, around={"folders": folders.at(item.offset)})
+                inside = folders.at(item.offset)
+                around = {"folders": [step[1] for step in inside]}
+                around["dates"] = [dict(*step[2:3]) for step in inside]
+                yield msgspec.structs.replace(item, around=around)
             else:
                 yield item
 
@@ -92,20 +101,7 @@ class Bookmarks(msgspec.Struct, frozen=True):
         return found + (behind and _LINK.match(tag) is not None)
 
 
-class _Folders:
-    """Which folders are open, for offsets that rise."""
-
-    def __init__(self, context: Context) -> None:
-        self._steps = iter(context["steps"])
-        self._next = next(self._steps, None)
-        self._open: list[str] = []
-
-    def at(self, offset: int) -> list[str]:
-        """The names of the folders that are open at `offset`, without the list of all."""
-        while self._next is not None and self._next[0] < offset:
-            if self._next[1] is not None:
-                self._open.append(self._next[1])
-            elif self._open:
-                self._open.pop()
-            self._next = next(self._steps, None)
-        return [name for name in self._open[:_DEPTH] if name]
+def _dates(said: bytes) -> dict[str, str]:
+    """The dates among the attributes of a heading, as they are written."""
+    found = _DATE.finditer(said)
+    return {one["name"].decode().lower(): one["date"].decode() for one in found}

@@ -40,11 +40,14 @@ class _Piece(NamedTuple):
 class JsonTree(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Items of all arrays at `paths`, in the order of the file.
 
-    A path is keys joined by dots; "" is an array at the top, `*` any key, and `[]` behind a key
-    each item of an array: `("semanticSegments", "rawSignals")`, `("chats.list[].messages",)`.
-    Items carry `around`: the small fields of the objects that their array lies in, before or
-    behind it (inner ones win), and under `path` which of the paths it is, under `keys` the names
-    that stood for `*`. A field of over 4 KiB, or beyond 8 KiB of one object, is not kept.
+    A path is keys joined by dots; "" is an array at the top, `*` any key, `*Map` any that ends so,
+    and `[]` behind a key each item of an array: `("semanticSegments", "rawSignals")`,
+    `("chats.list[].messages",)`. With `{}` behind it the object there is one item: `profile{}`.
+    With `empties` so is an array in which nothing is.
+
+    Items carry `around`: the small fields of the objects that they lie in, before or behind them
+    (inner ones win), and under `path` which of the paths it is, under `keys` the names that stood
+    for `*`. A field of over 4 KiB, or beyond 8 KiB of one object, is not kept.
 
     Within an array all is as in `JsonItems`. A file that breaks off, is broken between the arrays,
     or goes on behind its end is told by one rejection, the last; the slice that ends where the
@@ -60,12 +63,13 @@ class JsonTree(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     wants_utf8: ClassVar[bool] = True
 
     paths: tuple[str, ...]
+    empties: bool = False
     item_bytes: int = SliceLimits().item_bytes
 
     @property
     def name(self) -> str:
         """Stable: part of a chunk's identity."""
-        return f"json_tree:{'|'.join(self.paths)}"
+        return f"json_tree:{'|'.join(self.paths)}{'|[]' * self.empties}"
 
     @cached_property
     def _steps(self) -> tuple[json_walk.Steps, ...]:
@@ -77,7 +81,7 @@ class JsonTree(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         `last` is where the last array ends, `flaw` [reason, detail] of what is broken, if any.
         """
         size = source.seek(0, 2)
-        walk = Walk(source, self._steps, 0, size)
+        walk = Walk(source, self._steps, 0, size, empties=self.empties)
         found = _Pieces()
         for event in walk.events():
             found.add(event)
@@ -160,7 +164,8 @@ class JsonTree(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         stop = pieces[nth + 1][0] if nth + 1 < len(pieces) else size
         known = {found.begin: found for found in frames}
         at = frames[frame] if frame is not None else None
-        for event in Walk(source, self._steps, start, stop, at, known).events():
+        walk = Walk(source, self._steps, start, stop, at, known, empties=self.empties)
+        for event in walk.events():
             # One that is not closed before the next piece is that piece.
             if isinstance(event, Region) and (event.closed or stop == size):
                 yield event
@@ -174,13 +179,13 @@ class JsonTree(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def count(self, source: BinaryIO, context: Context) -> int:
         """How many items ijson sees in the arrays, up to the first flaw in the file."""
-        return json_events.count(source, lambda stream: _counted(stream, self._steps))
+        return json_events.count(source, lambda stream: _counted(stream, self._steps, self.empties))
 
 
 def _keys(steps: json_walk.Steps, frames: list[Frame]) -> list[str]:
     """What stood where the path has `*`; the first frame has the text's own bracket."""
-    inner = zip(steps, frames[1:], strict=True)
-    return [frame.key for step, frame in inner if step == "*"]
+    inner = zip((step for step in steps if step != json_walk.OBJECT), frames[1:], strict=True)
+    return [frame.key for step, frame in inner if step.startswith(json_walk.ANY)]
 
 
 def _settled(frame: Frame) -> bool:
@@ -291,31 +296,36 @@ class _Bounds:
 
 
 def _counted(
-    stream: Iterator[json_events.Event], steps: tuple[json_walk.Steps, ...]
+    stream: Iterator[json_events.Event], steps: tuple[json_walk.Steps, ...], empties: bool
 ) -> Iterator[None]:
-    """One None for each item that begins in an array that is asked for."""
+    """One None for each item that begins in an array that is asked for, or is an object that is."""
     ways: list[json_walk.Alive] = []
-    deeper, key = 0, ""
+    deeper, key, empty = 0, "", False
     for event, value in stream:
         starts = event in _BRACKETS
         if event.startswith("end_"):
             if deeper:
                 deeper -= 1
-            else:
-                ways.pop()
+            elif json_walk.asked_for(steps, ways.pop()) is not None and empty and empties:
+                yield None
         elif deeper:
             deeper += starts
         elif event == "map_key":
             key = value
         elif ways and json_walk.asked_for(steps, ways[-1]) is not None:
             yield None
+            empty = False
             deeper += starts
         elif starts:
             outer = ways[-1] if ways else None
             step = key if outer and _wants_key(steps, outer) else json_walk.EACH
             way = json_walk.lead_on(steps, outer, step, _BRACKETS[event])
-            if way:
+            if way and event == "start_map" and json_walk.asked_for(steps, way) is not None:
+                yield None
+                deeper += 1
+            elif way:
                 ways.append(way)
+                empty = event == "start_array"
             else:
                 deeper += 1
 

@@ -1,9 +1,10 @@
 """Where the arrays at given paths lie in a JSON text, and what stands around them.
 
 One pass in blocks over the brackets and commas outside strings, as `json_scan` finds them. A path
-is keys joined by dots: `*` stands for any key, and `[]` behind a key for each item of an array:
-`chats.list[].messages`. An object or array on the way to such an array is a *frame*; its small
-fields are *facts* of every array within it, before or behind.
+is keys joined by dots: `*` stands for any key, `*Map` for any that ends so, and `[]` behind a key
+for each item of an array: `chats.list[].messages`. With `{}` at its end a path asks for an object,
+which is one item by itself. An object or array on the way to what is asked for is a *frame*; its
+small fields are *facts* of all that is asked for within it, before or behind.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _FIELD_BYTES, _FACT_BYTES = 4 * 1024, 8 * 1024
 _STRAYS = 100
 
 _KEY = re.compile(rb'[ \t\n\r]*("(?:[^"\\]|\\.)*+")[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
-EACH = "[]"
+ANY, EACH, OBJECT = "*", "[]", "{}"
 ARRAY, ARRAY_END = b"[]"
 
 Steps: TypeAlias = tuple[str, ...]
@@ -36,13 +37,14 @@ Alive: TypeAlias = tuple[tuple[int, int], ...]
 
 
 def steps_of(path: str) -> Steps:
-    """The keys of a path, with `[]` for "each item"; none for the array at the top."""
+    """The keys of a path, with `[]` for "each item" and `{}` behind them for "the object"; none for
+    the array at the top."""
     steps: list[str] = []
-    for part in path.split(".") if path else ():
+    for part in path.removesuffix(OBJECT).split(".") if path else ():
         key = part.rstrip(EACH)
         steps.extend([key] if key else [])
         steps.extend([EACH] * part.count(EACH))
-    return tuple(steps)
+    return (*steps, *([OBJECT] if path.endswith(OBJECT) else ()))
 
 
 class Frame:
@@ -50,7 +52,8 @@ class Frame:
 
     `key` is where it stands in its parent: a key, or `[]`. `begin` is the offset of its bracket,
     `closer` the byte that ends it, `alive` the paths that lead on through it, `path` the one that
-    ends in it: then it is an array that was asked for. Once it is `closed` its facts are whole.
+    ends in it: then it is an array that was asked for, or an object. Once it is `closed` its facts
+    are whole.
     """
 
     __slots__ = ("alive", "begin", "closed", "closer", "facts", "key", "parent", "path", "room")
@@ -66,6 +69,11 @@ class Frame:
         self.closed = False
         self.room = _FACT_BYTES
 
+    @property
+    def is_item(self) -> bool:
+        """Whether it is an object that was asked for."""
+        return self.path is not None and self.closer != ARRAY_END
+
     def chain(self) -> list[Frame]:
         """The frame and those around it, the outermost first."""
         frames: list[Frame] = []
@@ -77,7 +85,10 @@ class Frame:
 
 
 class Region(NamedTuple):
-    """The inside of an array that was asked for: `[start, end)`; `closed` if its bracket came."""
+    """The inside of an array that was asked for: `[start, end)`; `closed` if its bracket came.
+
+    Of an object, or of an empty array where those are items, it is the whole with its brackets.
+    """
 
     frame: Frame
     start: int
@@ -103,11 +114,14 @@ def lead_on(steps: tuple[Steps, ...], outer: Alive | None, step: str, bracket: i
         here = tuple((p, gone + 1) for p, gone in outer if _fits(steps[p][gone:], step))
     if bracket == ARRAY:
         return tuple((p, gone) for p, gone in here if steps[p][gone:][:1] in ((), (EACH,)))
-    return tuple((p, gone) for p, gone in here if steps[p][gone:][:1] not in ((), (EACH,)))
+    objects = ((p, gone) for p, gone in here if steps[p][gone:][:1] not in ((), (EACH,)))
+    return tuple((p, gone + (steps[p][gone] == OBJECT)) for p, gone in objects)
 
 
 def _fits(left: Steps, step: str) -> bool:
-    return bool(left) and (left[0] == step or (left[0] == "*" and step != EACH))
+    if not left or left[0] == step:
+        return bool(left)
+    return left[0].startswith(ANY) and step != EACH and step.endswith(left[0].removeprefix(ANY))
 
 
 def asked_for(steps: tuple[Steps, ...], alive: Alive) -> int | None:
@@ -119,9 +133,10 @@ class Walk:
     """One pass over `[start, stop)` of a JSON text, from between the members of a frame.
 
     `frame` is the frame at `start`; None begins before the text. `known` are frames, by the
-    offset of their bracket, whose facts another pass has gathered. After the pass `stack` is the
-    frame that is still open, `flaw` the offset of the first thing between the arrays that is no
-    JSON, and `end` the offset of the bracket that closed it all.
+    offset of their bracket, whose facts another pass has gathered. With `empties` an empty array is
+    an item, and its region has its brackets. After the pass `stack` is the frame that is still
+    open, `flaw` the offset of the first thing between the arrays that is no JSON, and `end` the
+    offset of the bracket that closed it all.
     """
 
     def __init__(
@@ -132,17 +147,21 @@ class Walk:
         stop: int,
         frame: Frame | None = None,
         known: Mapping[int, Frame] | None = None,
+        *,
+        empties: bool = False,
     ) -> None:
         self.stack = frame
         self.flaw: int | None = None
         self.end: int | None = None
         self._source, self._steps = source, steps
         self._start, self._stop = start, stop
-        self._known = known or {}
+        self._known, self._empties = known or {}, empties
         self._level = self._depth = len(frame.chain()) if frame else 0
         self._deepest = max(map(len, steps)) + 1
         #: Behind the last comma or opening bracket of the frame, or behind what was walked into.
         self._since, self._walked = start, False
+        #: Where the object ends that is an item, if that is the member.
+        self._item_end: int | None = None
         self._held = b""
         self._base, self._data = start, b""
         self._strays = _STRAYS
@@ -169,7 +188,7 @@ class Walk:
             self._carry()
         if self.stack is not None and self.stack.path is not None:
             at = self._base + len(self._data)
-            yield Region(self.stack, self.stack.begin + 1, at, False)
+            yield Region(self.stack, self.stack.begin + (not self.stack.is_item), at, False)
 
     def _block(
         self, positions: Positions, kinds: NDArray[np.int8]
@@ -217,7 +236,9 @@ class Walk:
         )
         if not frame.alive:
             return
-        self.stack, self._since, self._walked = frame, at + 1, False
+        self.stack = frame
+        if not frame.is_item:
+            self._since, self._walked = at + 1, False
         self._level += 1
         if frame.path is None:
             yield Mark(frame, at + 1)
@@ -239,19 +260,32 @@ class Walk:
         if frame is None:
             self.end = at
             return
-        if frame.path is not None:
-            yield Region(frame, frame.begin + 1, at, True)
-        else:
+        if frame.path is None:
             self._member(at)
+        elif frame.is_item or (self._empties and self._is_blank(frame.begin + 1, at)):
+            yield Region(frame, frame.begin, at + 1, True)
+        else:
+            yield Region(frame, frame.begin + 1, at, True)
         frame.closed = True
-        self.stack, self._since, self._walked = frame.parent, at + 1, True
+        self.stack = frame.parent
+        if frame.is_item:  # it is a fact of what lies around it, too
+            self._item_end = at + 1
+        else:
+            self._since, self._walked = at + 1, True
         self._level -= 1
         if self.stack is None:
             self.end = at
 
+    def _is_blank(self, start: int, end: int) -> bool:
+        """Whether nothing stands in an array."""
+        if start < self._base:
+            return json_scan.skip_space(self._source, start) == end
+        inside = self._data[start - self._base : end - self._base]
+        return not inside[:1].strip(SPACE) and not inside.strip(SPACE)
+
     def _member(self, at: int) -> None:
         """A member of the frame has ended: a fact, if it is small and was not walked into."""
-        frame = self.stack
+        frame, item_end, self._item_end = self.stack, self._item_end, None
         if frame is None or frame.closed:
             return
         text = self._text(at)
@@ -268,7 +302,8 @@ class Walk:
                 frame.facts |= _storable(json_decode.decode(b"{%b}" % text))
                 frame.room -= len(text)
         except BadValue:
-            self._flawed()
+            if item_end is None or text[len(text) - (at - item_end) :].strip(SPACE):
+                self._flawed()  # an item tells its own flaws
 
     def _flawed(self) -> None:
         if self.flaw is None:
@@ -294,7 +329,7 @@ class Walk:
 
     def _carry(self) -> None:
         """Keep what the next block needs of this one."""
-        if self.stack is not None and self.stack.path is not None:
+        if self.stack is not None and self.stack.path is not None and not self.stack.is_item:
             return
         if self._since >= self._base:
             self._held = b""

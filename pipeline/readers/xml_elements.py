@@ -17,6 +17,9 @@ that a DTD, whatever it declares, has no say. What counts as an element here:
   `ordered_by`, the name of a child, `texts` has the least and the greatest of its texts, by what
   they end with (the zone of a time), and `in_order` says whether each was at least the one before.
 
+* *Folders* are elements that hold others and have a `name`; `around["folders"]` has the names of
+  those that an element lies in, from the top.
+
 What lies between elements is not ours to judge; but a document whose root nothing closes has
 broken off, and says so by one TRUNCATED.
 """
@@ -26,6 +29,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from html import unescape
 from typing import Any, BinaryIO, ClassVar, NamedTuple, Protocol
 from xml.parsers import expat
 
@@ -33,6 +37,7 @@ import msgspec
 import re2
 
 from pipeline import xml_tree
+from pipeline.readers.folders import Folders, Outline, Step
 from pipeline.xml_tree import Element
 from schemas.errors import BadValue
 from schemas.files import Context, Member, Slice, SliceLimits
@@ -54,6 +59,9 @@ _ENDS = {b"!--": b"-->", b"![CDATA[": b"]]>", b"?": b"?>"}
 #: How far behind its last item a head's end is looked for, and the end tags that may come first.
 _TAIL = 16 * 1024
 _END_TAGS = re.compile(rb"(?:\s*+</[^<>]*+>)*+")
+#: Of a folder: the element that names it, how much of its text is read, and that text.
+_NAME, _NAME_BYTES = "name", 1_000
+_TEXT = re.compile(rb"\s*(?:<!\[CDATA\[(.*?)\]\]>|([^<]*))", re.DOTALL)
 #: Of how many endings the texts are held.
 _ENDINGS = 16
 #: How much of a text is compared.
@@ -63,7 +71,8 @@ _LONGEST = 64
 class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
     """Elements named `names`, and the beginnings of those named `heads`, as `Element`s.
 
-    An element over `item_bytes` is rejected with its first 64 KiB.
+    `named` are elements in `folders` that have names of their own, beside `names`. An element over
+    `item_bytes` is rejected with its first 64 KiB.
     """
 
     version: ClassVar[int] = 1
@@ -72,20 +81,39 @@ class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
 
     names: tuple[str, ...]
     heads: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
     ordered_by: str = ""
     item_bytes: int = SliceLimits().item_bytes
 
     @property
     def name(self) -> str:
         """Stable: part of a chunk's identity."""
-        return "xml_elements:" + ";".join(",".join(n) for n in (self.names, self.heads) if n)
+        parts = (self.names, self.heads, self.folders)
+        return "xml_elements:" + ";".join(",".join(part) for part in parts if part)
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
         """`root`: the name of the document's root element, without a prefix, and `root_at`, where
-        it begins; "" and 0 if none is seen."""
+        it begins; "" and 0 if none is seen. `steps`: where folders begin and end."""
         source.seek(0)
         root = xml_tree.root_of(source.read(_HEAD))
-        return {"root": root.tag if root else "", "root_at": root.at if root else 0}
+        context = {"root": root.tag if root else "", "root_at": root.at if root else 0}
+        return {**context, "steps": self._outline(source, context)} if self.folders else context
+
+    def _outline(self, source: BinaryIO, context: Context) -> list[Step]:
+        """Where the folders begin and end."""
+        window = _Window(source, _first(context), source.seek(0, 2))
+        token = _tokens((*self.folders, *self.names, *self.named, _NAME))
+        found = _FoundFolders(self.folders)
+        at = window.start
+        while not found.outline.full and (tag := window.search(token, at)) is not None:
+            if tag.skip:
+                at = window.behind(_ENDS[tag.skip], tag.end)
+                continue
+            at = tag.tag_end or window.tag_end(tag.end, self.item_bytes)[0]
+            if tag.close or window.bytes(at - 2, 1) != b"/":
+                found.note(tag, window.bytes(at, _NAME_BYTES) if tag.name == found.NAME else b"")
+        return found.outline.steps
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
         """Ranges that tile the file; each but the first begins at an element."""
@@ -105,9 +133,12 @@ class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
         """One `Element` each; at the end of a file that breaks off, TRUNCATED."""
         size = source.seek(0, 2)
         window = _Window(source, min(max(part.start, _first(context)), part.end), part.end)
-        told = False
+        folders, told = Folders(context.get("steps", ())), False
         for bound in self._bounds(window):
             item = self._item(window, bound, size)
+            if self.folders and isinstance(item, RawRecord):
+                names = [step[1] for step in folders.at(item.offset)]
+                item = msgspec.structs.replace(item, around={**item.around, "folders": names})
             told = isinstance(item, Rejection) and item.reason is Reason.TRUNCATED
             yield item
         if part.end == size and not told and not _closes(source, size, context["root"]):
@@ -236,6 +267,44 @@ def _first(context: Context) -> int:
     """Where the root begins; contexts of version 1 do not say."""
     at: int = context.get("root_at", 0)
     return at
+
+
+class _FoundFolders:
+    """The folders, each with the first name in it that is of nothing else within it."""
+
+    NAME = _NAME.encode()
+
+    def __init__(self, folders: tuple[str, ...]) -> None:
+        self.outline = Outline()
+        self._folders = frozenset(name.encode() for name in folders)
+        self._open: list[Step] = []
+        self._holder = b""  # what is open that has a name of its own
+
+    def note(self, tag: _Token, behind: bytes) -> None:
+        """A tag that is not empty, and what stands behind one of a name."""
+        if tag.name in self._folders:
+            self._holder = b""
+            if not tag.close:
+                self._open.append(self.outline.begin(tag.start, ""))
+            elif self._open:
+                self._open.pop()
+                self.outline.end(tag.start)
+        elif tag.name == self.NAME:
+            if self._open and not (tag.close or self._holder or self._open[-1][1]):
+                self._open[-1][1] = self._text(behind)
+        elif not tag.close:
+            self._holder = self._holder or tag.name
+        elif tag.name == self._holder:
+            self._holder = b""
+
+    @staticmethod
+    def _text(data: bytes) -> str:
+        found = _TEXT.match(data)
+        if found is None:
+            return ""
+        if found[1] is not None:
+            return found[1].decode("utf-8", "replace").strip()
+        return unescape(found[2].decode("utf-8", "replace")).strip()
 
 
 class _Order:

@@ -49,6 +49,7 @@ def generate(folder: Path, records: int, seed: int, *, locale: str = "en") -> di
         rejected=broken,
         conversation=len(sizes),
         contact=3,
+        profile=1,
     )
 
 
