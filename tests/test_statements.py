@@ -57,3 +57,49 @@ def test_the_decimals_of_a_file_are_told_by_all_its_rows(tmp_path: Path) -> None
     file.write_text("Buchungstag;Verwendungszweck;Betrag;Saldo\n" + rows)
     told = [r["metadata"]["amount"]["value"] for r in examine(file, tmp_path / "w").records]
     assert told == ["-3000", "1111.11"]
+
+
+#: A file, and the sums that its bookings say.
+_FILES = {
+    "expected.sta": (
+        ":20:X\n:25:1\n:28C:1\n:34F:EUR0,\n:61:2602280228ED000000012,34NTRFNONREF\n:86:a\n"
+        ":61:2602280228EC0,5NTRFNONREF\n:86:b\n-\n",
+        ["-12.34", "0.5"],
+    ),
+    "signs.qfx": (
+        "<OFX><CURDEF>USD<STMTTRN><DTPOSTED>2026-02-28<TRNAMT>-$1,234.56<FITID>1</STMTTRN>"
+        "<STMTTRN><DTPOSTED>20260228<TRNAMT>+1.400,82<FITID>2</STMTTRN></OFX>",
+        ["-1234.56", "1400.82"],
+    ),
+    "french.qif": (
+        "!Type:Bank\nD28/02/26\nT-3,50\nPa\n^\n!Type:CCard\nD28.02'2026\nU1 100,00\n^\n",
+        ["-3.50", "1100.00"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(_FILES))
+def test_what_some_banks_write_beside_the_standard(name: str, tmp_path: Path) -> None:
+    text, sums = _FILES[name]
+    (tmp_path / name).write_text(text)
+    report = examine(tmp_path / name, tmp_path / "work")
+    assert [record["metadata"]["amount"]["value"] for record in report.records] == sums
+    assert {record["at"][:10] for record in report.records} == {"2026-02-28"}
+    assert all(file.agrees and not file.quarantined for file in report.files)
+
+
+def test_a_broken_line_costs_that_line(tmp_path: Path) -> None:
+    file = tmp_path / "lines.jsonl"
+    file.write_text('{"author":"a"}\n{"author":\n{"author":"b"}\nno json\n')
+    (told,) = examine(file, tmp_path / "work").files
+    assert (told.format, told.rows, told.quarantined.total()) == ("ndjson", 2, 2)
+    file.write_text('[\n{"a":1},\n{"a":2}\n]\n')
+    (told,) = examine(file, tmp_path / "work2").files
+    assert (told.format, told.rows, told.quarantined.total()) == ("json.array", 2, 0)
+
+
+def test_a_thai_day_has_its_year(tmp_path: Path) -> None:
+    file = tmp_path / "chat.txt"
+    file.write_text("[LINE] Mei\n\nศ. 15/03/2567\n09:05\tMei\tx\n\nพ. 03/04/2567\n09:05\tMei\ty\n")
+    told = [record["at"][:10] for record in examine(file, tmp_path / "work").records]
+    assert told == ["2024-03-15", "2024-04-03"]

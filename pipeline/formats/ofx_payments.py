@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline import chats, peek, timestamps
+from pipeline import chats, money, peek, timestamps
 from pipeline.format import Format
 from pipeline.readers.blocks import Blocks
 from schemas.errors import BadValue
@@ -30,7 +30,7 @@ from schemas.vocabulary import RecordType
 _NAME = "ofx.payments"
 _TAG = re.compile(r"<(/?)([A-Z][A-Z0-9._]*)>([^<]*)", re.IGNORECASE)
 _TIME = re.compile(
-    r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(?:(\d\d)(\.\d+)?)?)?"
+    r"(\d{4})-?(\d\d)-?(\d\d)(?:(\d\d)(\d\d)(?:(\d\d)(\.\d+)?)?)?"
     r"(?:\[([+-]?\d{1,2}(?:\.\d+)?)(?::[^\]]*)?\])?"
 )
 _TAKEN = frozenset({"TRNTYPE", "DTPOSTED", "TRNAMT", "FITID", "NAME", "MEMO", "PAYEE.NAME"})
@@ -110,11 +110,12 @@ def _time(written: str) -> Instant:
 
 
 def _amount(written: str, currency: str | None, flags: list[str]) -> dict[str, Any]:
-    """A decimal; OFX has no separators of thousands."""
+    """A decimal. OFX has no separators of thousands nor signs of currencies, some banks do."""
     try:
         value: str | None = str(Decimal(written.replace(",", ".")))
     except InvalidOperation:
-        value = None
+        value = money.amount(written, currency)["value"]
+    if value is None:
         flags.append("amount_unreadable")
     return {"value": value, "currency": currency or None, "text": written}
 
@@ -127,7 +128,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Bookings of an account, as OFX (OFX, QFX)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.(ofx|qfx|qbo|sgml|xml|txt|aspx)",),
     looks_like=_looks_like,
