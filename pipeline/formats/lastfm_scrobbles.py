@@ -114,7 +114,7 @@ def _is_bare(head: Head) -> bool:
     except csv.Error:
         return False
     spelled = [len(row) == len(_BARE) and _SPELLED.fullmatch(row[3]) is not None for row in rows]
-    return bool(spelled) and spelled[0] and 2 * sum(spelled) > len(spelled)
+    return 2 * sum(spelled) > len(spelled)
 
 
 FORMAT = Format(

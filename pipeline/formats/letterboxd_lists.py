@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from pipeline import chats, peek, timestamps
+from pipeline import chats, peek, tables, timestamps
 from pipeline import text as texts
 from pipeline.fields import text
 from pipeline.format import Format
@@ -21,6 +21,8 @@ from schemas.vocabulary import RecordType, Relation
 _NAME = "letterboxd.lists"
 _TITLE = b"Letterboxd list export"
 _SERVICE = "letterboxd"
+_FILM = frozenset({"Position", "Name", "Year", "URL", "Description"})
+_LIST = frozenset({"Date", "Name", "Tags", "URL", "Description"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
@@ -46,6 +48,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 "year": row.get("Year", ""),
                 "list": of.get("Name") or PurePosixPath(member.path).stem,
                 "position": row.get("Position", ""),
+                **tables.rest(row, _FILM),
             }
         ),
         related=(Related(Relation.PART_OF, RecordType.PLAYLIST, identity),),
@@ -71,6 +74,7 @@ def _list(row: dict[str, str], member: Member) -> Record:
                 "labels": [tag for part in row.get("Tags", "").split(",") if (tag := part.strip())],
                 "flags": flags,
                 "time_text": written if flags else "",
+                **tables.rest(row, _LIST),
             }
         ),
         mutable=True,
