@@ -99,6 +99,11 @@ _FEW = 4
 _HEAD = 4096
 _WINDOW = 64 * 1024
 _BLOCK = 1024 * 1024
+#: Letters and signs of Western Europe. A guess that names others is doubtful where few bytes tell.
+_WESTERN = frozenset("àâäçèéêëîïñóôöùûüáíúßãÀÂÄÇÈÉÊÓÔÖÙÜÁÍÚÑ€£§°©®–—‘’“”„…•·«»½¼¾±µ×¡¿´²³\xa0")
+_POUND_WORD = re.compile(r"£[^\W\d_]")
+#: A guess below this confidence is one of many, and so few different bytes tell nothing.
+_UNSURE, _FEW_SIGNS = 0.05, 2
 #: Bytes that show well enough whether a text reads oddly.
 _ENOUGH = 16 * 1024
 
@@ -237,7 +242,11 @@ def _believed(data: bytes) -> Iterator[str]:
         older = [guess for era in _OLD_ERAS if (guess := _guess(data, era))]
         ranked = sorted((_oddities(data, guess.name), -guess.sure, guess.name) for guess in older)
         if ranked and 2 * ranked[0][0] < odd:
+            if ranked[0][2] == "mac-latin2" and _is_western(data, "mac-roman"):
+                yield "mac-roman"
             yield ranked[0][2]
+    if (web is None or web.sure < _UNSURE) and _tells_little(data) and _is_western(data, "cp1252"):
+        yield "cp1252"
     if web and web.name == "cp1250":
         yield from _of_central_europe(data, web.sure, odd)
     if web:
@@ -251,6 +260,17 @@ def _of_central_europe(data: bytes, sure: float, odd: int) -> Iterator[str]:
     iso = _guess(data, "LEGACY_ISO")
     if iso and iso.name == "iso8859-2" and iso.sure > sure and _oddities(data, iso.name) <= odd:
         yield iso.name
+
+
+def _tells_little(data: bytes) -> bool:
+    return len({sign for found in _HIGH.findall(data) for sign in found}) <= _FEW_SIGNS
+
+
+def _is_western(data: bytes, name: str) -> bool:
+    """Whether, read so, all beyond ASCII is of Western Europe and stands where it may."""
+    text = data[:_ENOUGH].decode(name, "replace")
+    beyond = {sign for sign in text if not sign.isascii()}
+    return beyond <= _WESTERN and not letters.oddities(text) and not _POUND_WORD.search(text)
 
 
 #: Each with one of its own charsets, for chardet to name where it sees none.

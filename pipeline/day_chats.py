@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 import msgspec
 
-from pipeline import chats, day_periods, prose_dates, timestamps
+from pipeline import chats, day_periods, prose_dates, spelled_dates, timestamps
 from pipeline.fields import kept
 from schemas.errors import BadValue
 from schemas.files import Member
@@ -76,9 +76,11 @@ def _date(text: str) -> date:
     if len(numbers) != 3:
         return prose_dates.day(text)
     if numbers[0] > 31:
-        return prose_dates.civil(*numbers)
-    first, second, year = numbers
+        return prose_dates.civil(spelled_dates.gregorian(numbers[0]), *numbers[1:])
+    first, second, year = numbers[0], numbers[1], spelled_dates.gregorian(numbers[2])
     for month, day in ((first, second), (second, first)):
         if month <= 12 and _DAYS[prose_dates.civil(year, month, day).weekday()] in text.casefold():
             return prose_dates.civil(year, month, day)
-    return prose_dates.civil(year, first, second)
+    day_first = first > 12 or year != numbers[2]  # Buddhist years are of Thailand
+    month, day = (second, first) if day_first else (first, second)
+    return prose_dates.civil(year, month, day)

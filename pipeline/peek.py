@@ -30,6 +30,8 @@ _BETWEEN = _SPACE + b"\x1e,"
 _STEPS = frozenset(".*[]{}")
 
 _BUFFER = 1024
+#: Lines among which two are values where they are such a file's.
+_LINES = 8
 #: What the parser says of a text that ends too early.
 _BREAKS_OFF = "premature EOF"
 #: As many items as most formats ask for.
@@ -161,11 +163,24 @@ def _keys_of_arrays(stream: Iterator[json_events.Event]) -> Iterator[str]:
 def are_lines_of_values(head: Head) -> bool:
     """Whether the first two lines that are not blank are objects or arrays, each by itself.
 
-    What is broken in one does not count, as long as something is sound in the two.
+    What is broken in one does not count, as long as something is sound in the two; or a line is
+    broken as a whole, and the first is sound and one more.
     """
+    if is_line_of_value(head) and sum(_value(line) is not None for line in lines(head, _LINES)) > 1:
+        return True
     sound = msgspec.structs.replace(head, data=_sound(head.data))
     values = [_value(line) for line in lines(sound, 2)]
     return len(values) == 2 and None not in values and any(values)
+
+
+def is_array_over_lines(head: Head) -> bool:
+    """Whether the text is one array, whose first line is its bracket alone."""
+    return is_json_array(head) and lines(head, 1) == [b"["]
+
+
+def is_line_of_value(head: Head) -> bool:
+    """Whether the first line that is not blank is an object or an array by itself."""
+    return any(_value(line) for line in lines(head, 1))
 
 
 def _value(line: bytes) -> dict[str, Any] | list[Any] | None:

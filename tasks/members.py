@@ -70,7 +70,7 @@ def _prepared(member: Member, work: Path) -> Readable | Listed:
     found = recognise(head)
     if encoding is not None and not encoding.is_utf8:
         member = msgspec.structs.replace(member, encoding=encoding.name)
-        if not isinstance(found, Format) or found.rank is Rank.WHOLE:
+        if not isinstance(found, Format) or found.rank is not Rank.PRODUCT:
             as_text = recognise(_as_utf8(head, encoding))
             found = as_text if isinstance(as_text, Format) else found
         if isinstance(found, Format) and found.reader.wants_utf8:

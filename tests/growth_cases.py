@@ -603,6 +603,7 @@ EXCUSED: dict[str, tuple[str, ...]] = {
         "json_events.count",
         "normalise.slices_of",
         "readers.csv_dated.orders",
+        "readers.csv_dated.marks",
         "readers.json_decode.rejection",
         "readers.html_blocks.matches",
         "readers.json_walk.lead_on",

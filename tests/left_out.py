@@ -25,6 +25,7 @@ CARD = "of a means of payment only its name is kept"
 LINKED = "short or internal form of an address that is read in full"
 VIRTUAL = "another table's place in the database, or the database's own"
 LAYOUT = "how a message in parts is shown, and its parts' places in it"
+_SECOND_TABLE = "names a column of the second table, whose names stand under those of the first"
 DELIVERY = "how a message was delivered, not what it says"
 
 LEFT_OUT: dict[str, dict[str, str]] = {
@@ -238,6 +239,10 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     },
     "lastfm.scrobbles": {"utc_time": TWICE},
     "letterboxd.films": {"Rewatch": SHAPE},
+    "letterboxd.lists": {
+        "above.*": HEADING,
+        **dict.fromkeys(("Date", "Name", "Tags", "URL", "Description"), _SECOND_TABLE),
+    },
     "line.chat": {"*9/9/9 9:9": HEADING},
     "linkedin.connections": {"above.*": HEADING},
     "linkedin.invitations": {"Direction": SHAPE},
@@ -293,6 +298,7 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     "overland": {"*type": SHAPE},
     "owntracks.json": {"count": FILE, "status": FILE, "version": FILE},
     "owntracks.rec": {"9-9-9a9:9:9a*": TWICE},
+    "qif.payments": {"!Type": STATEMENT},
     "safari.export": {"metadata.*": FILE},
     "safari.history": {
         "history_items.*": "a page without a visit",
@@ -318,6 +324,10 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "chatItem.revisions.incoming.dateReceived": DELIVERY,
     },
     "slack.messages": {"type": SHAPE, "files.id": OTHER_ID},
+    "sms.backup_calls": {
+        "calls@*": FILE,
+        "calls/call@readable_date": TWICE,
+    },
     "sms.backup_restore": {
         "smses@*": FILE,
         "smses/mms@address": TWICE,

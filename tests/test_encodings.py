@@ -204,3 +204,17 @@ def test_lines_of_ascii_drown_no_line_that_is_none(name: str, shape: str, lines:
     data = (plain + shape.format(IN_ASCII[name]) + "\n" + plain).encode(name)
     assert charset.survey(io.BytesIO(data)).name == name
     assert charset.decode(data)[1] == name
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ('"Paid out","Balance"\n"£12.34","£1,234.56"\n"£5.00","£1,229.56"\n', "cp1252"),
+        ("naïve\n", "cp1252"),
+        ("“so”\n", "cp1252"),
+        ("Ł 5, Łódź, Łukasz i Wałęsa\n", "cp1250"),
+        ("nom,ville\nRené,Orléans\nFrançois,Nîmes\n", "mac-roman"),
+    ],
+)
+def test_few_bytes_are_of_western_europe_where_they_may_be(text: str, name: str) -> None:
+    assert decode(text.encode(name))[0] == text

@@ -45,6 +45,7 @@ _OTHER_FILES = (
     ("google.health_series", "2024-10-27", "first last", _NO_NUMBER),
     ("google.health_series", "rate_zones", "first last", _NO_NUMBER),
     ("instagram.lists", "post_comments", "order", "labels in any language are told by their order"),
+    ("lastfm.scrobbles", "bare", "order first last damage", "its first row shows: no header"),
     ("netflix.viewing_history", "", "order first", _BY_PLACE),
     ("netflix.viewing_history", "Excel", "damage", "the damaged day told the order of the others"),
     ("strava.activities", "", "order first", _BY_PLACE),

@@ -275,3 +275,48 @@ def test_blocks_and_slices_meet_in_rows_of_every_length() -> None:
         str(n) for n in range(20_000)
     ]
     assert count(data) == 20_000
+
+
+@pytest.mark.parametrize(
+    ("data", "rows"),
+    [
+        # Blanks behind the delimiter, before quotes that hold delimiters and line ends.
+        ('"a", "b"\n"1", "x, y"\n"2", "z\nw"\n', [["1", "x, y"], ["2", "z\nw"]]),
+        ('"a",  "b"\r\n"1",  ""\r\n3,  "it""s"\r\n', [["1", ""], ["3", 'it"s']]),
+        ("'a';'b'\n'1';'x;y'\n'2';'it''s'\n'';'z'\n", [["1", "x;y"], ["2", "it's"], ["", "z"]]),
+        # Decimal commas in quotes are no delimiters, though most lines hold one.
+        (
+            '"Balance";"1,2 EUR";\n\n"day";"who";"sum";\n"2.1.";"a";"-1,2";\n"3.1.";"b";"-3,4";\n',
+            [["2.1.", "a", "-1,2", ""], ["3.1.", "b", "-3,4", ""]],
+        ),
+        # A quoted cell with commas and quotes between delimiters of another kind.
+        ('a|b\nx|["p","q"]\ny|["r","s"]\n', [["x", '["p","q"]'], ["y", '["r","s"]']]),
+        # A day in words is no column's name, so the first row is a row.
+        ("Air,La femme,01 Jan 2024 12:00\nAir,Kelly,01 Jan 2024 12:04\n", None),
+        ('Air,La femme,"Jan 1, 2024"\nAir,Kelly,"Jan 2, 2024"\n', None),
+        # Sums above a table, nearly as wide as it.
+        (
+            "What,,Sum\nBegin,,1.00\nCredits,,2.00\n\nDate,Text,Amount,Balance\n"
+            "01/02/2024,a,1.00,2.00\n01/03/2024,b,1.00,3.00\n",
+            [["01/02/2024", "a", "1.00", "2.00"], ["01/03/2024", "b", "1.00", "3.00"]],
+        ),
+        ("Bank;\nFrom:;\n2024-01-01;2024-02-01;\nCur;In;Out;\nPLN;1;2;\n\nday;text;kind;sum;\n"
+         "2024-01-03;a;b;1;;\n2024-01-04;c;d;2;;\n",
+         [["2024-01-03", "a", "b", "1", ""], ["2024-01-04", "c", "d", "2", ""]]),
+    ],
+)  # fmt: skip
+def test_tables_as_programs_and_banks_write_them(data: str, rows: list[list[str]] | None) -> None:
+    context, items = read(data.encode())
+    told = [list(item.value.values()) for item in items if isinstance(item, RawRecord)]
+    if rows is None:
+        assert context["header"] == -1
+        rows = list(csv.reader(io.StringIO(data)))
+    assert told == rows
+    assert len(items) == len(rows) == CsvRows().count(io.BytesIO(data.encode()), context)
+
+
+def test_notes_below_a_small_table_do_not_hide_its_header() -> None:
+    data = b"Mine\n\nday,text,kind,sum\n2024-01-03,a,b,1\n2024-01-04,c,d,2\n-\n2 rows\nmade: now\n"
+    context, items = read(data)
+    assert context["columns"] == ["day", "text", "kind", "sum"]
+    assert [isinstance(item, RawRecord) for item in items] == [True, True, False, False, False]

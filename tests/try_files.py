@@ -16,8 +16,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-import orjson
-
+from tests.formats_support import dump
 from tests.reported_support import File, Report, examine
 
 
@@ -37,7 +36,7 @@ def main() -> None:
             print(line(name, told))
         if asked.records:
             for record in report.records:
-                print("   ", orjson.dumps(record, default=str).decode("utf-8", "replace"))
+                print("   ", dump(record).decode("utf-8", "replace"))
 
 
 def _reports(folder: Path, *, together: bool) -> Iterator[tuple[str, Report | Exception]]:

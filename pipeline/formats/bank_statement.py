@@ -1,4 +1,4 @@
-"""Bookings of an account, as banks give them as CSV: known by their columns in ten languages.
+"""Bookings of an account, as banks give them as CSV: known by their columns in many languages.
 
 There are as many layouts as banks. A column is known by the words in its name (`Buchungsdatum`,
 `Betrag (€)`, `Mottagare`); all cells stay as they are in `fields`. As in any table, a booking is
@@ -11,12 +11,12 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import date
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import msgspec
 
-from pipeline import money, rows, tables, timestamps
+from pipeline import money, prose_dates, rows, tables, timestamps
 from pipeline.fields import kept
 from pipeline.format import Format, Rank
 from pipeline.readers.csv_dated import CsvDated
@@ -28,50 +28,91 @@ from schemas.vocabulary import RecordType
 
 _NAME = "bank.statement"
 
-#: What a column is, by words of which its name holds one, whole or as its beginning (`buchung*`).
-#: In each part the languages are English, German, French, Spanish, Italian, Dutch, Polish,
-#: Portuguese, Swedish and Danish.
+#: What a column is, by its whole name without accents and signs. In each part the languages are
+#: English, German, French, Spanish, Italian, Dutch, Polish, Portuguese, Swedish, Danish, Norwegian,
+#: Finnish, Czech, Hungarian, Turkish, Russian, Japanese, Chinese and Korean.
 _PARTS: Mapping[str, str] = {
-    "booked": "booking date|posting date|posted date|date posted|transaction date|date|buchungstag"
-    "|buchungsdatum|buchung|datum|date operation|date comptable|date de l operation"
-    "|fecha|fecha operacion|fecha contable|data|data contabile|data operazione|data registrazione"
-    "|boekdatum|boekingsdatum|transactiedatum|data operacji|data ksiegowania|data transakcji"
-    "|data mov|data movimento|data lancamento|bokforingsdag|bokforingsdatum|transaktionsdag"
-    "|bogforingsdato|bogfort|dato",
-    "valued": "value date|valuta|wertstellung|valutadatum|date valeur|date de valeur|fecha valor"
-    "|data valuta|rentedatum|data waluty|data valor|valutadag|valor",
-    "amount": "amount|transaction amount|betrag|umsatz|montant|importe|importo|bedrag|kwota"
-    "|kwota transakcji|valor|montante|importancia|belopp|belob",
-    "debit": "debit|debit amount|paid out|money out|withdrawal|withdrawals|soll|lastschrift"
-    "|belastung|cargo|cargos|debe|addebiti|uscite|dare|af|obciazenia|debito|uttag|ud",
-    "credit": "credit|credit amount|paid in|money in|deposit|deposits|haben|gutschrift"
-    "|abono|abonos|haber|accrediti|entrate|avere|bij|uznania|credito|insattning|ind",
-    "currency": "currency|wahrung|waehrung|devise|divisa|moneda|moeda|valuta|munt|waluta",
-    "balance": "balance|running balance|account balance|saldo|kontostand|saldo nach buchung|solde"
-    "|saldo dopo operazione|saldo po transakcji|saldo contabilistico|bokfort saldo",
-    "party": "payee|counterparty|name|merchant|beneficiary|zahlungsempfanger|zahlungsempfanger in"
-    "|empfanger|beguenstigter zahlungspflichtiger|begunstigter zahlungspflichtiger|auftraggeber"
-    "|auftraggeber empfanger|name zahlungsbeteiligter|beneficiaire|tiers|beneficiario|ordenante"
-    "|controparte|tegenpartij|naam tegenpartij|naam omschrijving|kontrahent|nadawca odbiorca"
-    "|destinatario|mottagare|modtager|partner",
-    "payer": "payer|zahlungspflichtige|zahlungspflichtige r|zahlungspflichtiger|avsandare|afsender",
-    "purpose": "description|details|narrative|memo|reference|payment reference|verwendungszweck"
-    "|buchungstext|zahlungsreferenz|libelle|communication|concepto|causale|descrizione"
-    "|omschrijving|mededelingen|tytul|opis|opis operacji|descricao|descritivo|text|meddelande"
-    "|tekst|meddelelse",
-    "iban": "iban|account number|konto|kontonummer|kontonummer iban|iban zahlungsbeteiligter"
-    "|compte|cuenta|conto|rekening|tegenrekening|numer rachunku|conta|counterparty iban",
-    "status": "status|state|statut|estado|stato",
+    "booked": "booking date|posting date|posted date|date posted|transaction date|trans date|date"
+    "|completed date|started date|buchungstag|buchungsdatum|buchung|datum|date operation|dateop"
+    "|date comptable|date de l operation|fecha|fecha operacion|fecha contable|data|data contabile"
+    "|data operazione|data registrazione|boekdatum|boekingsdatum|transactiedatum|data operacji"
+    "|data ksiegowania|data transakcji|data mov|data movimento|data lancamento|bokforingsdag"
+    "|bokforingsdatum|bokningsdag|transaktionsdag|bogforingsdato|bogfort|dato|kirjauspäivä"
+    "|datum zaúčtování|datum provedení|tranzakció dátuma|könyvelés dátuma|dátum|tarih|işlem tarihi"
+    "|дата операции|дата проводки|дата|年月日|取引日|日付|交易日期|交易时间|付款时间|交易创建时间"
+    "|거래일시|거래일자|거래일",
+    "valued": "value date|value dat|valuta|wertstellung|valutadatum|date valeur|date de valeur"
+    "|dateval|fecha valor|data valuta|rentedatum|data waluty|data valor|valutadag|valor|rentedato"
+    "|arvopäivä|datum valuty|értéknap|valör tarihi|дата платежа",
+    "amount": "amount|transaction amount|gross|betrag|umsatz|montant|importe|importo|bedrag|kwota"
+    "|kwota transakcji|valor|montante|importancia|belopp|belob|beløp|määrä|määrä euroa|summa"
+    "|částka|objem|összeg|tutar|işlem tutarı|сумма операции|сумма|入出金|取引金額|金额|交易金额"
+    "|거래금액",
+    "debit": "debit|debit amount|paid out|money out|withdrawal|withdrawals|withdrawal amt|soll"
+    "|lastschrift|belastung|cargo|cargos|debe|addebiti|uscite|dare|af|obciazenia|debito|uttag|ud"
+    "|ut fra konto|ut|borç|расход|списание|お引出し|お支払金額|出金|出金額|支出金额|支出"
+    "|출금|출금액|찾으신금액",
+    "credit": "credit|credit amount|paid in|money in|deposit|deposits|deposit amt|haben|gutschrift"
+    "|abono|abonos|haber|accrediti|entrate|avere|bij|uznania|credito|insattning|ind"
+    "|inn på konto|inn|alacak|приход|зачисление|お預入れ|お預り金額|入金|入金額|收入金额|收入|입금"
+    "|입금액|맡기신금액",
+    "side": "debit credit|credit debit|dr cr|cr dr|credit debit indicator|soll haben|s h|d c|af bij"
+    "|debet credit|bij af|bejövő kimenő|收 支",
+    "currency": "currency|wahrung|waehrung|devise|divisa|moneda|moeda|valuta|munt|waluta|valuutta"
+    "|měna|pénznem|para birimi|валюта операции|валюта|通貨|币种|통화",
+    "balance": "balance|running balance|running bal|account balance|accountbalance|closing balance"
+    "|saldo|saldos|kontostand|saldo nach buchung|solde|saldo dopo operazione|saldo na mutatie"
+    "|saldo na trn|saldo po transakcji|saldo po operacji|saldo contabilistico|bokfort saldo"
+    "|zůstatek|egyenleg|bakiye|остаток|残高|取引後残高|余额|잔액|거래후잔액",
+    "party": "payee|payee name|counterparty|counter party|name|merchant|beneficiary|partner name"
+    "|zahlungsempfanger|zahlungsempfanger in|empfanger|beguenstigter zahlungspflichtiger"
+    "|begunstigter zahlungspflichtiger|empfanger zahlungspflichtiger|auftraggeber"
+    "|auftraggeber empfanger|name zahlungsbeteiligter|partnername|beneficiaire|tiers"
+    "|supplierfound|beneficiario|ordenante|controparte|tegenpartij|naam tegenpartij"
+    "|naam omschrijving|kontrahent|nadawca odbiorca|destinatario|mottagare|modtager|partner"
+    "|mottaker|saaja maksaja|saajan nimi|název protiúčtu|název účtu protiúčtu|partner neve"
+    "|交易对方|거래처",
+    "payer": "payer|payer name|zahlungspflichtige|zahlungspflichtige r|zahlungspflichtiger"
+    "|auftraggeber zahlungsempfanger|avsandare|afsender|maksaja",
+    "purpose": "description|details|narrative|narration|particulars|memo|reference|label"
+    "|payment reference|verwendungszweck|vorgang verwendungszweck|buchungstext|buchungs details"
+    "|zahlungsreferenz|avisierungstext|beschreibung|libelle|communication|concepto|causale"
+    "|descrizione|omschrijving|mededelingen|tytul|opis|opis operacji|opis transakcji|descricao"
+    "|descritivo|lançamento|histórico|text|meddelande|beskrivning|tekst|meddelelse|forklaring"
+    "|beskrivelse|selitys|otsikko|viesti|poznámka|zpráva pro příjemce|popis|közlemény|açıklama"
+    "|описание|назначение платежа|お取り扱い内容|入出金内容|摘要|商品名称|商品|적요|내용",
+    "iban": "iban|account|account number|accountnum|konto|kontonummer|kontonummer iban"
+    "|iban zahlungsbeteiligter|partner iban|auftragskonto|iban auftragskonto|compte|cuenta|conto"
+    "|rekening|tegenrekening|rachunek|numer rachunku|conta|counterparty iban|číslo účtu|protiúčet"
+    "|номер карты|номер счета",
+    "status": "status|state|statut|estado|stato|статус|交易状态|当前状态",
 }  # fmt: skip
-_KINDS = {word: kind for kind, words in _PARTS.items() for word in reversed(words.split("|"))}
+#: What an unnamed column, or one of kinds of booking, says where its cells are such words alone.
+_DEBIT = frozenset(
+    {"s", "soll", "d", "db", "dr", "dbit", "debit", "debet", "debe", "dare", "af", "uit", "cargo"}
+    | {"debito", "débito", "débit", "belastung", "kimenő", "支出", "출금"}
+)
+_CREDIT = frozenset(
+    {"h", "haben", "c", "cr", "crdt", "credit", "kredit", "bij", "abono", "haber", "avere"}
+    | {"credito", "crédito", "crédit", "gutschrift", "bejövő", "收入", "입금"}
+)
+_MAY_SAY_SIDES = frozenset({"", "column", "type", "transaction type", "details", "typ", "tipo"})
+#: Behind the name of a column of sums: `Umsatz in EUR`, `Débit euros`.
+_UNITS = frozenset(
+    {"eur", "usd", "gbp", "sek", "dkk", "pln", "chf", "kr", "euro", "euros", "in", "en"}
+)
 #: `valuta` is a currency in Italian and a day in German; `valor` a sum in Portuguese and a day in
 #: Swiss German: the first kind that no other column has.
 _OTHERWISE = {"valuta": ("valued", "currency"), "valor": ("amount", "valued")}
 #: Names that no table but of a bank has; of `Date, Description, Amount` nobody can tell.
-_SURE = frozenset({"valued", "balance", "iban", "party", "debit", "credit", "payer"})
+_SURE = frozenset({"valued", "balance", "iban", "party", "debit", "credit", "payer", "side"})
+#: What the reader shows of columns, and no row stands in.
+_SHOWN = frozenset({"orders", "marks"})
 _CURRENCY = re.compile(r"(?<![A-Z])(?:[A-Z]{3})(?![A-Z])|[€£$]|zł|\bkr\b")
-_YMD = re.compile(r"\s*(\d{4})[-./](\d{1,2})[-./](\d{1,2})(?!\d)")
+_YMD = re.compile(r"\s*(\d{4})(?:[-./](\d{1,2})[-./](\d{1,2})|([01]\d)([0-3]\d))(?!\d)")
 _DMY = re.compile(r"\s*(\d{1,2})([-./])(\d{1,2})[-./](\d{4}|\d{2})(?!\d)")
+#: `28-Feb-24`.
+_SHORT_YEAR = re.compile(r"(\d{1,2}[ .-]+[^\W\d_]{3,12}\.?[ .-]+)(\d\d)")
 #: Words of English names, in which alone a month may stand first.
 _ENGLISH = frozenset({"date", "amount", "description", "balance", "details", "memo", "payee"})
 
@@ -82,11 +123,14 @@ def to_record(item: RawRecord, member: Member) -> Record:
     kinds = _kinds(tuple(row))
     said = {kind: row[name].strip() for kind, name in kinds.items()}
     orders: Mapping[str, str] = item.around.get("orders", {})
-    amount = _amount(said, kinds.get("amount", ""))
-    party, purpose = said.get("party", ""), said.get("purpose", "")
+    marks: Mapping[str, str] = item.around.get("marks", {})
+    amount = _amount(said, kinds, _mark(kinds, marks))
+    if amount and _side(row, kinds) == "debit" and amount["value"]:
+        amount["value"] = f"-{amount['value'].lstrip('-')}"
+    party, purpose = _first(row, "party"), _first(row, "purpose")
     if amount and amount["value"] and amount["value"][0] != "-":
         party = said.get("payer") or party  # of what came in
-    around = {name: value for name, value in item.around.items() if name != "orders"}
+    around = {name: told for name, told in item.around.items() if name not in _SHOWN}
     standing = rows.standing_in(member, around)
     return Record(
         data_type=DataType.ACTIVITY,
@@ -102,9 +146,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 "merchant": party,
                 "description": purpose,
                 "status": said.get("status", ""),
-                "balance": money.amount(said["balance"], _currency(said, kinds.get("balance", "")))
-                if said.get("balance")
-                else None,
+                "balance": _balance(said, kinds, _mark(kinds, marks)),
                 "value_date": _date_text(said, kinds, orders),
                 "fields": tables.said(row, {name: name for name in row}),
             }
@@ -119,7 +161,7 @@ def _kinds(columns: tuple[str, ...]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in columns:
         plain = _plain(name)
-        kinds = _OTHERWISE.get(plain) or ((_KINDS[plain],) if plain in _KINDS else ())
+        kinds = _OTHERWISE.get(plain) or ((_known()[plain],) if plain in _known() else ())
         for kind in kinds:
             if kind not in found:
                 found[kind] = name
@@ -127,15 +169,27 @@ def _kinds(columns: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
+def _first(row: Mapping[str, str], kind: str) -> str:
+    """What the first column of a kind says, where some say nothing."""
+    return tables.cells(row, *(name for name in row if _known().get(_plain(name)) == kind))
+
+
+@lru_cache(maxsize=1_024)
 def _plain(name: str) -> str:
-    """A column's name in lower case, without accents, signs and what stands in brackets."""
-    bare = re.sub(r"\([^)]*\)|\[[^\]]*\]", " ", name)
+    """A column's name in lower case, without accents, signs, units and what stands in brackets."""
+    bare = re.sub(r"\([^)]*\)|\[[^\]]*\]|（[^）]*）", " ", name)
     split = unicodedata.normalize("NFKD", bare.casefold().replace("ł", "l").replace("ø", "o"))
     letters = "".join(c for c in split if not unicodedata.combining(c))
-    words = re.findall(r"[a-z]+", letters)
-    if len(words) > 1 and words[-1] in ("eur", "usd", "gbp", "sek", "dkk", "pln", "chf", "kr"):
+    words = re.findall(r"[^\W\d_]+", letters)
+    while len(words) > 1 and words[-1] in _UNITS:
         words.pop()
     return " ".join(words)
+
+
+@cache
+def _known() -> Mapping[str, str]:
+    """Plain names to kinds."""
+    return {_plain(word): kind for kind, words in _PARTS.items() for word in words.split("|")[::-1]}
 
 
 def _currency(said: Mapping[str, str], column: str) -> str | None:
@@ -148,18 +202,55 @@ def _currency(said: Mapping[str, str], column: str) -> str | None:
     return str(sure) if sure else None
 
 
-def _amount(said: Mapping[str, str], column: str) -> dict[str, Any] | None:
-    currency = _currency(said, column)
+def _mark(kinds: Mapping[str, str], marks: Mapping[str, str]) -> str | None:
+    """What parts off the decimals in the columns of sums, where they agree."""
+    columns = (kinds.get(kind, "") for kind in ("amount", "debit", "credit", "balance"))
+    found = {marks[name] for name in columns if name in marks}
+    return found.pop() if len(found) == 1 else None
+
+
+def _amount(
+    said: Mapping[str, str], kinds: Mapping[str, str], mark: str | None
+) -> dict[str, Any] | None:
+    def read(kind: str) -> dict[str, Any]:
+        return money.amount(said[kind], _currency(said, kinds[kind]), mark)
+
     if said.get("amount"):
-        found = money.amount(said["amount"], currency)
-    elif said.get("debit") and (paid := money.amount(said["debit"], currency))["value"] != "0":
+        found = read("amount")
+    elif said.get("debit") and not _is_nought((paid := read("debit"))["value"]):
         value = paid["value"]
         found = {**paid, "value": f"-{value.lstrip('-')}" if value else None}
     elif said.get("credit"):
-        found = money.amount(said["credit"], currency)
+        found = read("credit")
     else:
         return None
     return found
+
+
+def _is_nought(value: str | None) -> bool:
+    return value is not None and not value.strip("-0.")
+
+
+def _side(row: Mapping[str, str], kinds: Mapping[str, str]) -> str | None:
+    """Whether a column says that a sum was paid or came in; its sign may not."""
+    if "side" in kinds:
+        names = [kinds["side"]]
+    elif "amount" in kinds:
+        names = [name for name in row if _plain(name) in _MAY_SAY_SIDES]
+    else:
+        return None
+    words = {row[name].strip().casefold() for name in names}
+    if words & _DEBIT:
+        return None if words & _CREDIT else "debit"
+    return "credit" if words & _CREDIT else None
+
+
+def _balance(
+    said: Mapping[str, str], kinds: Mapping[str, str], mark: str | None
+) -> dict[str, Any] | None:
+    if not said.get("balance"):
+        return None
+    return money.amount(said["balance"], _currency(said, kinds["balance"]), mark)
 
 
 def _day(
@@ -189,7 +280,7 @@ def _date(text: str, order: str | None, column: str) -> Instant:
     """A day as a bank writes it; a clock behind it is passed over. Raises `BadValue(BAD_TIME)`."""
     flag = None
     if found := _YMD.match(text):
-        year, month, day = (int(part) for part in found.groups())
+        year, month, day = (int(part) for part in found.groups() if part)
     elif found := _DMY.match(text):
         first, second, year = int(found[1]), int(found[3]), int(found[4])
         year += 2000 if len(found[4]) == 2 else 0
@@ -199,7 +290,9 @@ def _date(text: str, order: str | None, column: str) -> Instant:
         month_first = order == "month" or (order is None and second > 12)
         day, month = (second, first) if month_first else (first, second)
     else:
-        raise BadValue(Reason.BAD_TIME, "the day of a booking is in no form that is known")
+        written = _SHORT_YEAR.sub(r"\g<1>20\2", text) if _SHORT_YEAR.fullmatch(text) else text
+        day_of = prose_dates.day(written)
+        year, month, day = day_of.year, day_of.month, day_of.day
     try:
         moment = timestamps.iso(date(year, month, day).isoformat())
     except ValueError:
@@ -226,7 +319,10 @@ FORMAT = Format(
     record=to_record,
     rank=Rank.SYNTAX,
     products=("statements of banks",),
-    locales=("da", "de", "en", "es", "fr", "it", "nl", "pl", "pt", "sv"),
+    locales=(
+        *("cs", "da", "de", "en", "es", "fi", "fr", "hu", "it", "ja", "ko", "nb", "nl", "pl"),
+        *("pt", "ru", "sv", "tr", "zh"),
+    ),
     record_types=(RecordType.PAYMENT,),
     repeats=True,
 )

@@ -18,7 +18,10 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _looks_like(head: Head) -> bool:
-    return peek.is_json_array(head)
+    """By its bracket; where its name promises a value a line, that stands alone on the first."""
+    if head.path.lower().endswith(".json"):
+        return peek.is_json_array(head)
+    return peek.is_array_over_lines(head)
 
 
 FORMAT = Format(
@@ -26,7 +29,7 @@ FORMAT = Format(
     title="Items of any JSON array",
     version=3,
     data_type=DataType.STRUCTURED,
-    paths=(r".+\.json",),
+    paths=(r".+\.(json|ndjson|jsonl|jsonlines|ldjson)",),
     looks_like=_looks_like,
     reader=JsonItems(),
     record=to_record,

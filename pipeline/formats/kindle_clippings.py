@@ -45,14 +45,17 @@ _POSITION = re.compile(
 _KINDS = {
     "bookmark": r"bookmark|lesezeichen|marcador|signet|segnalibro|书签|書籤|ブックマーク|북마크"
     r"|bladwijzer|закладк",
-    "highlight": r"highlight|markierung|subrayado|surlign|evidenziazione|destaque|标注|標註"
-    r"|ハイライト|하이라이트|markering|выделен",
+    "highlight": r"highlight|markierung|zaznaczeni|vurgu|subrayado|surlign|evidenziazione|destaque"
+    r"|标注|標註|ハイライト|하이라이트|markering|выделен",
     "clip": r"\bclip|ausschnitt|recorte|extrait|ritaglio|剪贴|剪貼|クリップ|클립|knipsel|вырезк",
     "note": r"\bnot[ea]\b|notiz|笔记|筆記|メモ|메모|notitie|заметк",
 }
 #: Week days that stand behind a date without a space.
 _JOINED_DAY = re.compile(r"星期.|週.|[月火水木金土日]曜日")
-_NO_SECONDS = re.compile(r"(?<![\d:])(\d{1,2}:\d\d)(?![\d:])")
+#: Clocks with words or dots between their numbers: `23h32min06s`, `09时11分28秒`, `4.46 Uhr`.
+_WORDED_CLOCK = re.compile(r"(?<!\d)(\d{1,2})(?:h|[时時시] ?)(\d\d)(?:min|[分분] ?)(\d\d)[s秒초]?")
+_DOTTED_CLOCK = re.compile(r"(?<![\d.])(\d{1,2})\.(\d\d) Uhr")
+_NO_SECONDS = re.compile(r"(?<![\d:+-])(\d{1,2}:\d\d)(?![\d:])")
 _LEAD = 6
 
 
@@ -112,7 +115,8 @@ def _number(pattern: re.Pattern[str], place: str) -> str | None:
 
 def _instant(written: str) -> Instant:
     """When it was added, by the clock of the device: a date behind a few words."""
-    plain = _NO_SECONDS.sub(r"\1:00", _JOINED_DAY.sub(" ", written))
+    plain = _WORDED_CLOCK.sub(r"\1:\2:\3", _JOINED_DAY.sub(" ", written))
+    plain = _NO_SECONDS.sub(r"\1:00", _DOTTED_CLOCK.sub(r"\1:\2", plain).replace(" um ", " "))
     words = re.sub(r",(?=\s+\d{1,2}:)", "", plain).split()
     for start in range(min(_LEAD, len(words))):
         try:

@@ -1,18 +1,25 @@
 """Plays that Last.fm noted, as the usual exporters write them; Last.fm has none of its own.
 
 `uts,utc_time,artist,artist_mbid,album,album_mbid,track,track_mbid` of lastfm.ghan.nl, with seconds
-since 1970; `Artist;Album;AlbumId;Track;Date#user` of lastfmstats.com, with milliseconds. The table
-without a header (benjaminbenben.com) says of no column what it is, and stays a table. Source: the
-headers as importers read them (tests of "imports_a_lastfm_csv", LastFmStatsCsvReader).
+since 1970; `Artist;Album;AlbumId;Track;Date#user` of lastfmstats.com, with milliseconds; and
+without a header artist, album, track and `01 Jan 2024 12:00` in UTC (benjaminbenben.com). Source:
+the headers as importers read them (tests of "imports_a_lastfm_csv", LastFmStatsCsvReader).
 """
 
 from __future__ import annotations
 
-from pipeline import tables, timestamps
+import csv
+import re
+
+import msgspec
+
+from pipeline import day_order, peek, tables, timestamps
 from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.csv_rows import CsvRows
+from schemas.errors import BadValue
 from schemas.files import Head, Member
+from schemas.reasons import Reason
 from schemas.records import DataType, Instant, RawRecord, Record
 from schemas.vocabulary import RecordType
 
@@ -30,9 +37,14 @@ _TAKEN = frozenset(
 )
 
 
+#: What the columns of a table without a header are.
+_BARE = {"column_1": "artist", "column_2": "album", "column_3": "track", "column_4": "utc_time"}
+_SPELLED = re.compile(r"(\d\d [A-Z][a-z]{2} \d{4}),? (\d\d:\d\d)")
+
+
 def to_record(item: RawRecord, member: Member) -> Record:
     """One play, by when it began."""
-    row: dict[str, str] = item.value
+    row: dict[str, str] = {_BARE.get(name, name): cell for name, cell in item.value.items()}
     written, time, owner = _time(row)
     artist = row.get("artist") or row.get("Artist") or ""
     track = row.get("track") or row.get("Track") or ""
@@ -61,14 +73,39 @@ def _time(row: dict[str, str]) -> tuple[str, Instant, str]:
     """The number as it stands there, its moment, and whose it is, if the header says it."""
     if "uts" in row:
         return row["uts"], timestamps.epoch_or_unread(row["uts"], "s"), ""
+    if "utc_time" in row:
+        return row["utc_time"], timestamps.or_unread(row["utc_time"], _spelled), ""
     column = next(name for name in row if name.startswith("Date"))
     return row[column], timestamps.epoch_or_unread(row[column], "ms"), column.partition("#")[2]
+
+
+def _spelled(written: str) -> Instant:
+    """A moment such as `01 Jan 2024 12:00`. Raises `BadValue(BAD_TIME)`."""
+    found = _SPELLED.fullmatch(written.strip())
+    if found is None:
+        raise BadValue(Reason.BAD_TIME, "the time of a play is in no form that is known")
+    day = day_order.read(found[1], {}).at
+    if day is None:
+        raise BadValue(Reason.BAD_TIME, "the day of a play is out of range")
+    moment = tables.in_utc(f"{day.date().isoformat()}T{found[2]}:00")
+    return msgspec.structs.replace(moment, text=written)
 
 
 def _looks_like(head: Head) -> int:
     columns = tables.columns(head)
     dated = any(name == "Date" or name.startswith("Date#") for name in columns)
-    return 2 * (columns >= _GHAN or (columns >= _STATS and dated))
+    return 2 * (columns >= _GHAN or (columns >= _STATS and dated) or _is_bare(head))
+
+
+def _is_bare(head: Head) -> bool:
+    """Whether the first rows are of four cells, of which the last is such a time."""
+    texts = [line.decode("utf-8", "replace") for line in peek.lines(head, 5)]
+    try:
+        rows = list(csv.reader(texts))
+    except csv.Error:
+        return False
+    spelled = [len(row) == len(_BARE) and _SPELLED.fullmatch(row[3]) is not None for row in rows]
+    return 2 * sum(spelled) > len(spelled)
 
 
 FORMAT = Format(
@@ -81,7 +118,7 @@ FORMAT = Format(
     reader=CsvRows(),
     record=to_record,
     products=("Last.fm",),
-    vintages=("lastfm.ghan.nl", "lastfmstats.com"),
+    vintages=("lastfm.ghan.nl", "lastfmstats.com", "benjaminbenben.com"),
     record_types=(RecordType.PLAY,),
     repeats=True,
 )

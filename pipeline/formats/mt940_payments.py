@@ -1,10 +1,10 @@
 """MT940 and MT942 (SWIFT): the bookings of an account, as banks give them out.
 
 A booking is its line `:61:` and what follows it up to the next: a line that goes on with it, and
-`:86:`, what it was for. The mark is `C` or `D`, `RC` and `RD` for reversals, and may be followed by
-the currency's third letter. The day of booking may be left out, or be as many blanks. German banks
-write `:86:` in fields (`106?00…?20…?32…`, DFÜ-Abkommen annex 3), Dutch ones in words between
-slashes (`/TRTP/…/NAME/…/REMI/…`), others as they like.
+`:86:`, what it was for. The mark is `C` or `D`, `RC` and `RD` for reversals, `EC` and `ED` for what
+is expected, and may be followed by the currency's third letter. The day of booking may be left out,
+or be as many blanks. German banks write `:86:` in fields (`106?00…?20…?32…`, DFÜ-Abkommen annex 3),
+Dutch ones in words between slashes (`/TRTP/…/NAME/…/REMI/…`), others as they like.
 Source: SWIFT's Category 9, MT 940; the test files of WoLpH/mt940, `mt940_tests`.
 """
 
@@ -29,7 +29,7 @@ from schemas.vocabulary import RecordType
 _NAME = "mt940.payments"
 _LINE = re.compile(
     r":61:\s?(?P<year>\d\d)(?P<month>\d\d)(?P<day>\d\d)(?:(?P<booked>\d{4})|[ ]{4})?"
-    r"(?P<mark>R?[DC])"
+    r"(?P<mark>[RE]?[DC])"
     r"(?P<funds>[A-Z])?\s?(?P<sum>\d[\d,.]{0,20})(?P<kind>[A-Z][A-Z0-9]{3})?(?P<rest>[^\n]*)"
     r"(?:\n(?P<more>(?!:86:).*))?",
     re.DOTALL | re.IGNORECASE | re.ASCII,
@@ -106,7 +106,9 @@ def _amount(found: re.Match[str], balance: str) -> dict[str, Any]:
     whole, _, part = digits.rpartition("," if "," in digits else ".")
     whole, part = (whole, part) if whole else (part, "")
     value = re.sub("[.,]", "", whole) + (f".{part}" if part else "")
-    credit = found["mark"].upper() in ("C", "RD")
+    value = value.lstrip("0") or "0"
+    value = f"0{value}" if value.startswith(".") else value
+    credit = found["mark"].upper() in ("C", "EC", "RD")
     currency = _CURRENCY.search(balance)
     return {
         "value": value if credit else f"-{value}",

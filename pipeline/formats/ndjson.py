@@ -21,10 +21,11 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _looks_like(head: Head) -> bool:
-    """By its name; a `.json` must begin with two whole lines that are objects."""
+    """By its name, but for an array over several lines; a `.json` must begin with lines that are
+    objects."""
     text = peek.text_of(head).lstrip(_SIGNS)
     if not head.path.lower().endswith(".json"):
-        return text.startswith(_FIRST)
+        return text.startswith(_FIRST) and not peek.is_array_over_lines(head)
     return text.startswith(b"{") and peek.are_lines_of_values(head)
 
 

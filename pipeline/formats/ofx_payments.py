@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline import peek, timestamps
+from pipeline import money, peek, timestamps
 from pipeline.fields import exact, kept
 from pipeline.format import Format
 from pipeline.readers.blocks import Blocks
@@ -30,7 +30,7 @@ from schemas.vocabulary import RecordType
 _NAME = "ofx.payments"
 _TAG = re.compile(r"<(/?)([A-Z][A-Z0-9._]*)>([^<]*)", re.IGNORECASE)
 _TIME = re.compile(
-    r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(?:(\d\d)(\.\d+)?)?)?"
+    r"(\d{4})-?(\d\d)-?(\d\d)(?:(\d\d)(\d\d)(?:(\d\d)(\.\d+)?)?)?"
     r"(?:\[([+-]?\d{1,2}(?:\.\d+)?)(?::[^\]]*)?\])?"
 )
 _TAKEN = frozenset({"TRNTYPE", "DTPOSTED", "TRNAMT", "FITID", "NAME", "MEMO", "PAYEE.NAME"})
@@ -106,9 +106,9 @@ def _time(written: str) -> Instant:
 
 
 def _amount(written: str, currency: str | None) -> dict[str, Any]:
-    """A decimal; OFX has no separators of thousands."""
+    """A decimal. OFX has no separators of thousands nor signs of currencies, some banks do."""
     value = exact(written, comma=True)
-    text = None if value is None else f"{value:f}"
+    text = money.amount(written, currency)["value"] if value is None else f"{value:f}"
     return {"value": text, "currency": currency or None, "text": written}
 
 

@@ -15,7 +15,7 @@ ROWS = CsvRows()
 
 
 class CsvOrdered(msgspec.Struct, frozen=True):
-    """Rows as of `CsvRows`, with `around["orders"]`: what `prepare` puts under that name."""
+    """Rows as of `CsvRows`, with what `prepare` puts under `orders` and `marks` around them."""
 
     #: As of `CsvRows`.
     wants_utf8: ClassVar[bool] = True
@@ -28,10 +28,10 @@ class CsvOrdered(msgspec.Struct, frozen=True):
         self, source: BinaryIO, part: Slice, context: Context
     ) -> Iterator[RawRecord | Rejection]:
         """See `CsvRows`."""
-        orders = context["orders"]
+        shown = {name: context[name] for name in ("orders", "marks") if name in context}
         for item in ROWS.items(source, part, context):
             if isinstance(item, RawRecord):
-                yield msgspec.structs.replace(item, around={**item.around, "orders": orders})
+                yield msgspec.structs.replace(item, around={**item.around, **shown})
             else:
                 yield item
 

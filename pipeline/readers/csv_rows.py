@@ -17,6 +17,7 @@ over line ends until its closing quote. The rest is decided so:
   blank line), a title, the account and balance of a bank's statement. The table begins with the
   header, and that is where the body's width begins. Rows have what stands above as `around`.
 * `\\"` in a cell is a quote where that makes rows of one width, as PHP and MySQL write it.
+* Blanks behind a delimiter belong to no cell where quotes follow them (`"a", "b"`).
 * Lines end with LF or CRLF; with CR alone only where the file's first MiB holds no LF.
 
 `extract` hands over UTF-8; a row that is not is `bad_encoding`, alone.
@@ -55,6 +56,8 @@ _SEP = re.compile(rb'"?sep=([,;\t|])"?;*[ \t]*(?:\r?\n|\r)', re.IGNORECASE)
 #: Rows above a table, at most, and of how many characters of them is told.
 _ABOVE = 40
 _TOLD = 2_000
+#: Of them, those that are more than half as wide as the table; and lines below it, in a small file.
+_WIDE_ABOVE, _BELOW = 12, 8
 #: Flag of a row whose last cells were left out.
 SHORT = "row_short"
 #: What LinkedIn puts above some tables: `Notes:`, a quoted text, a blank line.
@@ -67,16 +70,23 @@ _DELIMITERS = ("\t", ";", "|", ",")
 _NUMBER = re.compile(r"[\d.,:/ TZ+%€$£-]++")
 _DIGIT = re.compile(r"\d")
 _LINK = re.compile(r"https?://.*")
+#: `01 Jan 2024, 12:00`, `Jan. 1, 2024`.
+_SPELLED = re.compile(
+    r"(?:\d{1,2}\.?[ -][^\W\d_]{3,12}\.?,?[ -]|[^\W\d_]{3,12}\.? \d{1,2},? )\d{4}"
+    r"(?:,? \d{1,2}:\d\d\b.{0,12})?"
+)
 _BLANK = re.compile(r"\s")
 
 
 class Dialect(NamedTuple):
-    """How a file writes rows; each a single ASCII character. `escapes`: `\\"` is a quote, too."""
+    """How a file writes rows; each a single ASCII character. `escapes`: `\\"` is a quote, too.
+    `blanks`: those behind a delimiter belong to no cell."""
 
     delimiter: str
     quote: str
     newline: str
     escapes: bool = False
+    blanks: bool = False
 
 
 class CsvRows(msgspec.Struct, frozen=True):
@@ -87,7 +97,7 @@ class CsvRows(msgspec.Struct, frozen=True):
     """
 
     name: ClassVar[str] = "csv_rows"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     #: Rows and items are text; bytes that aren't UTF-8 are rewritten first.
     wants_utf8: ClassVar[bool] = True
 
@@ -164,7 +174,7 @@ class CsvRows(msgspec.Struct, frozen=True):
         lines: Iterator[str] = iter(lambda: text.readline(self.item_bytes), "")
         if context.get("escapes"):
             lines = (line.replace('\\"', '""') for line in lines)
-        reader = csv.reader(lines, delimiter=context["delimiter"], quotechar=context["quote"])
+        reader = csv.reader(lines, **_as_csv_has_it(_dialect(context)))
         rows = sum(any(map(str.strip, row)) for row in _until_end(reader))
         text.detach()
         return rows - int(context["header"] >= 0)
@@ -176,19 +186,21 @@ def above(context: Context) -> dict[str, Any]:
 
 
 def sniff(head: bytes, delimiters: Sequence[str] = _DELIMITERS) -> Dialect:
-    """The dialect of a file by its first bytes: the delimiter that cuts most rows alike."""
+    """The dialect of a file by its first bytes: the delimiter that cuts most rows alike, and does
+    so behind the quotes that enclose a cell."""
     newline = "\r" if b"\r" in head and b"\n" not in head else "\n"
     quote = _quote(head)
     ways = (False, True) if quote == '"' and b'\\"' in head else (False,)
     best, best_score = Dialect(delimiters[-1], quote, newline), (0.0, False)
     for delimiter, escapes in product(delimiters, ways):
-        dialect = Dialect(delimiter, quote, newline, escapes)
+        blanks = _has_blanks(head, delimiter, quote)
+        dialect = Dialect(delimiter, quote, newline, escapes, blanks)
         widths = [len(row) for _, row in _sample(head, 0, dialect)]
         several = Counter(width for width in widths if width > 1)
         if not several:
             continue
         width, alike = several.most_common(1)[0]
-        score = (alike / len(widths), widths[0] == width)
+        score = (alike / len(widths) / (1 + _torn(head, dialect)), widths[0] == width)
         if score > best_score:
             best, best_score = dialect, score
     return best
@@ -199,8 +211,28 @@ def _quote(head: bytes) -> str:
     if b'"' in head:
         return '"'
     begun = len(re.findall(rb"(?:^|[,;\t|])'", head, re.MULTILINE))
-    enclosed = len(re.findall(rb"(?:^|[,;\t|])'[^'\r\n]*'(?=[,;\t|\r\n])", head, re.MULTILINE))
+    cell = rb"(?:^|[,;\t|])'(?:[^'\r\n]++|'')*+'(?=[,;\t|\r\n])"
+    enclosed = len(re.findall(cell, head, re.MULTILINE))
     return "'" if enclosed > 1 and enclosed == begun else '"'
+
+
+def _has_blanks(head: bytes, delimiter: str, quote: str) -> bool:
+    """Whether blanks stand between delimiters and the quotes that open cells, more often than
+    not."""
+    d, q = re.escape(delimiter).encode("ascii"), quote.encode("ascii")
+    behind = len(re.findall(rb"%b +%b" % (d, q), head))
+    return behind > head.count(delimiter.encode("ascii") + q)
+
+
+def _torn(head: bytes, dialect: Dialect) -> float:
+    """How many of the quoted cells end before something that is no delimiter, of each that ends as
+    it should."""
+    d, q = (re.escape(c).encode("ascii") for c in (dialect.delimiter, dialect.quote))
+    begin = rb" *+" if dialect.blanks else b""
+    cell = rb"(?:^|%b)%b%b(?:[^%b\r\n]++|%b%b)*+%b" % (d, begin, q, q, q, q, q)
+    ends = Counter(found[1] for found in re.finditer(cell + rb"(.?)", head, re.MULTILINE))
+    whole = ends[dialect.delimiter.encode("ascii")] + ends[b"\r"] + ends[b""]
+    return (ends.total() - whole) / (1 + whole)
 
 
 def _sample(
@@ -251,23 +283,34 @@ def _beginning(rows: Sequence[Sequence[str]], usual: int) -> int:
     """The number of the row with which a table begins.
 
     It is the first that has more than one cell (where most rows do), if most below have as many
-    as it. Else a row of names of which that is true, with nothing above it that is half as
-    wide: what stands there is a title, an account, a period.
+    as it. Else a row of names of which that is true, with nothing above it that is as wide: what
+    stands there is a title, an account, a period, a few sums.
     """
     first = next(n for n, row in enumerate(rows) if usual == 1 or len(row) > 1)
-    if usual == 1 or _is_body(rows[first], rows[first + 1 :]):
+    if _is_body(rows[first], rows[first + 1 :]):
         return first
     for n in range(first + 1, min(len(rows), _ABOVE)):
         names = [cell.strip() for cell in rows[n]]
         width = len(_full(names))
         if (
-            _are_names(names)
+            width > 1
+            and _are_names(names)
             and 2 * sum(map(bool, names)) > width
             and _is_body(names, rows[n + 1 :])
-            and all(len(_full(row)) <= max(2, width // 2) for row in rows[:n])
+            and _are_above(rows[:n], width, rows[n + 1 :])
         ):
             return n
     return first
+
+
+def _are_above(rows: Sequence[Sequence[str]], width: int, body: Sequence[Sequence[str]]) -> bool:
+    """Whether rows are narrow enough to stand above a table; or narrower than it and few, where
+    numbers or dates in its rows tell names from what is named."""
+    wide = [one for row in rows if (one := len(_full(row))) > max(2, width // 2)]
+    if not wide:
+        return True
+    told = all(any(_is_value(cell.strip()) for cell in row) for row in body[:1])
+    return told and len(wide) <= _WIDE_ABOVE and all(one < width for one in wide)
 
 
 def _are_names(cells: Sequence[str]) -> bool:
@@ -283,8 +326,13 @@ def _full(row: Sequence[str]) -> Sequence[str]:
 
 
 def _is_body(head: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Whether four in five rows are as wide as the one above them, but for empty cells."""
+    """Whether four in five rows are as wide as the one above them, but for empty cells; a few at
+    the end may be notes and sums."""
     width = len(_full(head))
+    last = len(rows)
+    while last > max(0, len(rows) - _BELOW) and 2 * len(_full(rows[last - 1])) <= width:
+        last -= 1
+    rows = rows[:last]
     whole = 2 * width >= len(head)  # no title that is padded to the width of the table
     alike = sum(
         (whole and len(row) == len(head)) or width < 2 * len(_full(row)) <= 2 * width
@@ -313,7 +361,7 @@ def _is_value(cell: str) -> bool:
     at = cell.find("@", 1)
     if at > 0 and cell.find(".", at + 2, len(cell) - 1) > 0 and not _BLANK.search(cell):
         return True
-    return _LINK.fullmatch(cell) is not None
+    return _LINK.fullmatch(cell) is not None or _SPELLED.fullmatch(cell) is not None
 
 
 def _unique(names: Sequence[str]) -> list[str]:
@@ -330,9 +378,18 @@ def _unique(names: Sequence[str]) -> list[str]:
 
 
 def _dialect(context: Context) -> Dialect:
-    # A ledger may hold contexts of before there were escapes.
+    # A ledger may hold contexts of before there were escapes and blanks.
     escapes = context.get("escapes", False)
-    return Dialect(context["delimiter"], context["quote"], context["newline"], escapes)
+    blanks = context.get("blanks", False)
+    return Dialect(context["delimiter"], context["quote"], context["newline"], escapes, blanks)
+
+
+def _as_csv_has_it(dialect: Dialect) -> dict[str, Any]:
+    return {
+        "delimiter": dialect.delimiter,
+        "quotechar": dialect.quote,
+        "skipinitialspace": dialect.blanks,
+    }
 
 
 def _until_end(reader: Iterator[list[str]]) -> Iterator[list[str]]:
@@ -560,10 +617,11 @@ def _patterns(dialect: Dialect) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
     line (no `end`). Possessive throughout, so that no line costs more than its length.
     """
     d, q = (re.escape(c).encode("ascii") for c in (dialect.delimiter, dialect.quote))
+    begin = rb"[ ]*+" if dialect.blanks else b""
     inside = rb"(?:[^%b]++|%b%b)*+" % (q, q, q)
     quoted = rb"%b%b%b[^%b]*+" % (q, inside, q, d)
     plain = rb"[^%b%b][^%b]*+" % (q, d, d)
-    opens = rb"(?:(?:%b|%b|)%b)*+%b%b\Z" % (quoted, plain, d, q, inside)
+    opens = rb"(?:%b(?:%b|%b|)%b)*+%b%b%b\Z" % (begin, quoted, plain, d, begin, q, inside)
     closes = rb"%b(?:\Z|(?P<end>%b(?:%b|\r?\Z)))" % (inside, q, d)
     return re.compile(opens, re.DOTALL), re.compile(closes, re.DOTALL)
 
@@ -600,7 +658,7 @@ def _parse_one(row: bytes, dialect: Dialect) -> list[str] | None:
 def _cells(texts: list[str], dialect: Dialect) -> list[list[str]]:
     """The cells of each row, by `csv` in bulk. It stumbles over a CR within a line."""
     try:
-        rows = list(csv.reader(texts, delimiter=dialect.delimiter, quotechar=dialect.quote))
+        rows = list(csv.reader(texts, **_as_csv_has_it(dialect)))
     except csv.Error:
         return [_cells_by_hand(text, dialect) for text in texts]
     return rows if len(rows) == len(texts) else [_cells_by_hand(t, dialect) for t in texts]
@@ -612,7 +670,8 @@ def _cells_by_hand(text: str, dialect: Dialect) -> list[str]:
     line = text.rstrip("\r")
     if not line:
         return []
-    cell = re.compile(rf"(?:{q}((?:[^{q}]++|{q}{q})*+){q})?([^{d}]*+)(?:{d}|\Z)", re.DOTALL)
+    begin = " *+" if dialect.blanks else ""
+    cell = re.compile(rf"{begin}(?:{q}((?:[^{q}]++|{q}{q})*+){q})?([^{d}]*+)(?:{d}|\Z)", re.DOTALL)
     cells, at = [], 0
     while found := cell.match(line, at):
         quoted = (found[1] or "").replace(dialect.quote * 2, dialect.quote)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, ClassVar, NamedTuple
 
 import msgspec
 
+from pipeline.day_order import Column
 from schemas.files import Context, Member, Slice, SliceLimits
 from schemas.reasons import Reason
-from schemas.records import RawRecord, Rejection
+from schemas.records import NOTHING, RawRecord, Rejection
 
 _RAW_KEPT = 64 * 1024
 _PIECE = 64 * 1024
@@ -21,6 +22,9 @@ class PartedText(msgspec.Struct, frozen=True, kw_only=True):
 
     What is blank between two separators is no item. A piece over `item_bytes` is rejected with its
     first 64 KiB, one that is no UTF-8 alone. The last one needs no separator.
+
+    With `days`, a function that finds the days of a piece as they are written, pieces have what
+    `day_order` makes of all of them as `around["orders"]`.
     """
 
     version: ClassVar[int] = 1
@@ -29,6 +33,7 @@ class PartedText(msgspec.Struct, frozen=True, kw_only=True):
 
     separator: str
     item_bytes: int = 1 << 20
+    days: Callable[[str], Iterable[str]] | None = None
 
     @property
     def name(self) -> str:
@@ -36,8 +41,14 @@ class PartedText(msgspec.Struct, frozen=True, kw_only=True):
         return f"parted_text:{self.separator}"
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """Nothing to learn."""
-        return {}
+        """The order of the days, if they are asked for: the whole file is read for them."""
+        if self.days is None:
+            return {}
+        column = Column()
+        for piece in self._pieces(source, Slice(0, source.seek(0, 2))):
+            for day in self.days(piece.data.decode("utf-8", "replace")):
+                column.add(day)
+        return {"orders": column.orders()}
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
         """Ranges of whole pieces, which tile the file."""
@@ -67,7 +78,7 @@ class PartedText(msgspec.Struct, frozen=True, kw_only=True):
                 offset, length = piece.start, piece.length
             else:
                 try:
-                    yield RawRecord(bare.decode(), offset, length)
+                    yield RawRecord(bare.decode(), offset, length, context or NOTHING)
                     continue
                 except UnicodeDecodeError:
                     pass

@@ -1,0 +1,76 @@
+"""SMS Backup & Restore (Android): `<calls>` of `<call/>`, the log of calls (reference 20).
+
+`date` is in milliseconds, `duration` in seconds. `type`: 1 came in, 2 went out, 3 was missed, 4
+left a voice mail, 5 was rejected, 6 was refused by a list. Missing values are the word `null`.
+"""
+
+from __future__ import annotations
+
+from pipeline import chats, timestamps, xml_tree
+from pipeline.fields import as_written, kept
+from pipeline.format import Format
+from pipeline.readers.xml_elements import XmlElements
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "sms.backup_calls"
+_KINDS = {
+    "1": ("in", ""),
+    "2": ("out", ""),
+    "3": ("in", "missed"),
+    "4": ("in", "voicemail"),
+    "5": ("in", "rejected"),
+    "6": ("in", "refused"),
+}
+_NOTHING = frozenset({"", "null"})
+_TAKEN = frozenset({"number", "date", "duration", "type", "contact_name", "readable_date"})
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One call."""
+    fields = {name: said for name, said in item.value.attributes.items() if said not in _NOTHING}
+    number, kind = fields.get("number", ""), fields.get("type", "")
+    written, lasted = as_written(fields, "date"), fields.get("duration", "")
+    name = fields.get("contact_name")
+    person = kept({"phone": number, "name": None if name == "(Unknown)" else name})
+    direction, ended = _KINDS.get(kind, ("", kind))
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.CALL,
+        identity=("call", number, written, kind, lasted),
+        time=timestamps.epoch_or_unread(written, "ms"),
+        title=person.get("name") or number or None,
+        metadata=kept(
+            {
+                ("recipients" if direction == "out" else "sender"): [person]
+                if direction == "out" and person
+                else person,
+                "direction": direction,
+                "box": ended,
+                "duration_s": int(lasted) if lasted.isdecimal() else None,
+                **chats.rest(fields, _TAKEN),
+            }
+        ),
+    )
+
+
+def _looks_like(head: Head) -> bool:
+    root = xml_tree.root_of(head)
+    return root is not None and root.tag == "calls"
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Calls from SMS Backup & Restore",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.xml",),
+    looks_like=_looks_like,
+    reader=XmlElements(names=("call",)),
+    record=to_record,
+    hints=(r"(.+/)?calls-\d+\.xml",),
+    products=("SMS Backup & Restore",),
+    record_types=(RecordType.CALL,),
+)
