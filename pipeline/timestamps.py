@@ -457,11 +457,12 @@ _CLOCK = (
 )
 _WEEKDAY = r"(?:[a-z]{3,9}\.?\s*,?\s*)?"
 _MONTH = r"(?P<month>[a-z]{3,9})\.?"
-_OFFSET = r"[+-]\d\d:?\d\d|[a-z]{1,5}"
+_NAME = r"(?![ap]m\b)[a-z]{1,5}"
+_OFFSET = rf"[+-]\d\d:?\d\d|{_NAME}"
 #: RFC 5322 3.3 and 4.3, with the hyphens of RFC 850.
 _MAIL = re.compile(
     rf"{_WEEKDAY}(?P<day>\d{{1,2}})[\s-]\s*{_MONTH}[\s-]\s*(?P<year>\d{{2,6}})\s*,?\s+{_CLOCK}"
-    rf"\s*(?P<zone>{_OFFSET})?(?:\s+[a-z]{{1,5}})?",
+    rf"\s*(?P<zone>{_OFFSET})?(?:\s+{_NAME})?",
     re.ASCII | re.IGNORECASE,
 )
 #: asctime, with the zone before the year (Takeout's mbox, `date`), after it, or missing.
@@ -470,6 +471,11 @@ _ASCTIME = re.compile(
     rf"(?P<year>\d{{4,6}})(?:\s+(?P<zone_after>{_OFFSET}))?",
     re.ASCII | re.IGNORECASE,
 )
+#: What stands before an offset and says from what it is counted.
+_NAMED_OFFSET = re.compile(r"\b(?:GMT|UTC)(?=[+-]\d\d:?\d\d)")
+_BARE_OFFSET = re.compile(r"(?<=\d )[+-]\d\d:?\d\d\Z")
+_SOME_OFFSET = re.compile(r"[+-]\d\d:?\d\d\b|\b(?:GMT|UTC?|Z|[ECMP][SD]T)\b")
+_HALF_DAY = re.compile(r"\d\s*[ap]\.?m\b", re.IGNORECASE)
 _COMMENT = re.compile(r"\((?:[^()\\]|\\.)*\)")
 _LONGEST_DATE = 200
 
@@ -483,7 +489,7 @@ def mail_date(text: str) -> Instant:
     """
     if not isinstance(text, str) or len(text) > _LONGEST_DATE:
         _refuse("the mail's date is not a short text")
-    plain = _uncommented(_plain(text))
+    plain = _NAMED_OFFSET.sub("", _uncommented(_plain(text)).strip("\"' "))
     found = _MAIL.fullmatch(plain) or _ASCTIME.fullmatch(plain)
     if found is not None:
         return _from_match(found, text)
@@ -491,16 +497,24 @@ def mail_date(text: str) -> Instant:
 
 
 def _odd_mail_date(plain: str, text: str) -> Instant:
-    """Dates by no standard: ISO ones, then whatever the standard library makes of the rest."""
+    """Dates by no standard: ISO ones, those in a language of CLDR, then whatever the standard
+    library makes of the rest. It drops what it does not know, so a zone is believed only as an
+    offset that stands there, and no clock that goes on behind its numbers."""
     if _ISO.fullmatch(plain):
         return _rare_iso(text)
+    found = spelled_dates.parse(_BARE_OFFSET.sub(r"GMT\g<0>", plain))
+    if found is not None and found.sure:
+        offset, flag = _activity_zone(found.zone)
+        return _civil(text, found.date, (found.hour, found.minute, found.second, 0), offset, flag)
+    if _HALF_DAY.search(plain):
+        _refuse("the mail's date is not understood")
     try:
         parsed = parsedate_tz(plain)
     except (ValueError, IndexError, TypeError):
         parsed = None
     if parsed is None:
         _refuse("the mail's date is not understood")
-    zone = parsed[9]
+    zone = parsed[9] if _SOME_OFFSET.search(plain) else None
     offset, flag = (None, "zone_assumed") if zone is None else (zone // 60, None)
     return _civil(text, parsed[:3], (*parsed[3:6], 0), offset, flag)
 

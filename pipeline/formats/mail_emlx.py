@@ -85,7 +85,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="A mail of Apple Mail (.emlx)",
-    version=2,
+    version=3,
     data_type=DataType.EMAIL,
     paths=(r"(.+/)?[^/]+\.emlx",),
     looks_like=_looks_like,

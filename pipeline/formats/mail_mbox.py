@@ -40,7 +40,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Mail in an mbox: Gmail (Takeout), Thunderbird, patches of git",
-    version=4,
+    version=5,
     data_type=DataType.EMAIL,
     paths=(r"(?s:.+)",),
     looks_like=_looks_like,
