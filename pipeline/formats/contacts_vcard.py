@@ -45,27 +45,55 @@ _CUSTOM = re.compile(r"x-custom\(charset=([^,]*), ?encoding=quoted-printable, ?(
 _HANDLES = re.compile(r"X-(AIM|ICQ|MSN|YAHOO|JABBER|SKYPE(?:-USERNAME)?|GTALK|QQ|GOOGLE-TALK)")
 
 
+#: What is read in full, or says how the card is written.
+_TAKEN = frozenset(
+    {"NOTE", "EMAIL", "TEL", "ADR", "LABEL", "ORG", "URL", "CATEGORIES", "IMPP", "X-SOCIALPROFILE"}
+    | {"X-ABRELATEDNAMES", "X-ABDATE", "X-ABLABEL", "PHOTO", "N", "REV", "PRODID"}
+)
+#: What a card has once.
+_ONCE = frozenset({"FN", "VERSION", *_TEXTS, *_DAYS})
+#: What a card has whoever it is of.
+_SILENT = frozenset({"VERSION", "PRODID", "REV", "CATEGORIES"})
+
+
 def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
     """The contact, then the photos within its card."""
     card: Component = item.value
     name = card.text("FN") or _name(card.first("N")) or card.text("ORG") or ""
-    addresses = [line.text.strip() for line in card.every("EMAIL") if line.text.strip()]
+    name = name or card.text("NICKNAME") or ""
+    addresses = [address for line in card.every("EMAIL") if (address := _mail(line))]
     phones = [phone for line in card.every("TEL") if (phone := _phone(line))]
     uid = card.text("UID")
-    identity = (uid,) if uid else contacts.identity(name, addresses, phones)
+    identity = (uid,) if uid else _identity(card, name, addresses, phones)
     yield Record(
         data_type=DataType.STRUCTURED,
         source=_NAME,
         record_type=RecordType.CONTACT,
         identity=identity,
         title=name or None,
-        content=card.text("NOTE"),
-        metadata={"people": contacts.people(name, addresses, phones), **_metadata(card)},
+        content=card.texts("NOTE"),
+        metadata={**_people(name, addresses, phones), **_metadata(card)},
         mutable=True,
     )
     for line in card.every("PHOTO", "LOGO"):
         if data := line.binary:
             yield _photo(line, data, identity)
+
+
+def _people(name: str, addresses: list[str], phones: list[str]) -> dict[str, Any]:
+    found = contacts.people(name, addresses, phones)
+    return {"people": found} if found else {}
+
+
+def _identity(
+    card: Component, name: str, addresses: list[str], phones: list[str]
+) -> tuple[str, ...]:
+    """As any contact's; of a card without a name, an address or a number, all that it says."""
+    told = (line for line in card.lines if line.name not in _SILENT and line.value.strip("; "))
+    said = sorted(f"{line.name}:{line.value}" for line in told)
+    if said and not (name or addresses or phones):
+        return ("card", sha256("\n".join(said).encode("utf-8", "surrogatepass")).hexdigest())
+    return contacts.identity(name, addresses, phones)
 
 
 def _name(line: Line | None) -> str:
@@ -83,6 +111,10 @@ def _name_parts(card: Component) -> dict[str, str]:
     return {name: part for name, part in zip(_PARTS, parts, strict=False) if part}
 
 
+def _mail(line: Line) -> str:
+    return re.sub(r"(?i)\Amailto:", "", line.text.strip())
+
+
 def _phone(line: Line) -> str:
     """The number; 4.0 writes it as `tel:` with a parameter for the extension."""
     return line.text.strip().removeprefix("tel:")
@@ -98,10 +130,11 @@ def _metadata(card: Component) -> dict[str, Any]:
         "emails": [_labelled(line, "address", labels) for line in card.every("EMAIL")],
         "phones": [_labelled(line, "phone", labels) for line in card.every("TEL")],
         "addresses": _addresses(card, labels),
-        "organization": [part for line in card.every("ORG") for part in pieces(line.plain, ";")],
+        "organization": [p for line in card.every("ORG") for p in pieces(line.plain, ";") if p],
         "links": [line.text.strip() for line in card.every("URL")],
         "labels": [x for line in card.every("CATEGORIES") for x in pieces(line.plain, ",")],
-        "handles": [_handle(line) for line in card.lines if _HANDLES.fullmatch(line.name)],
+        "handles": [_handle(line) for line in card.lines if _is_handle(line)],
+        "agent": _agent(card),
         "related_names": [
             _labelled(line, "name", labels) for line in card.every("X-ABRELATEDNAMES")
         ],
@@ -109,9 +142,11 @@ def _metadata(card: Component) -> dict[str, Any]:
             {**_labelled(line, "date", labels), "date": _day(line)}
             for line in card.every("X-ABDATE")
         ],
-        "photos": [line.value.strip() for line in card.every("PHOTO") if _is_link(line)],
+        "photos": [line.value.strip() for line in card.every("PHOTO") if line.binary is None],
         "name_parts": _name_parts(card),
         "version": card.text("VERSION"),
+        "properties": _properties(card),
+        "unread_lines": card.odd,
         "flags": ["odd_lines"] if card.odd else [],
     }
     return {name: value for name, value in said.items() if value}
@@ -120,7 +155,8 @@ def _metadata(card: Component) -> dict[str, Any]:
 def _labelled(line: Line, name: str, labels: dict[str, str]) -> dict[str, Any]:
     """A value with the labels that stand at it."""
     kinds = [kind for types in line.types for kind in types.split(",") if kind not in _NO_LABELS]
-    value = _phone(line) if name == "phone" else line.text.strip()
+    reads = {"phone": _phone, "address": _mail}
+    value = reads[name](line) if name in reads else line.text.strip()
     own = labels.get(line.group) if line.group else None
     label = own or _CUSTOM.sub(_custom, ", ".join(kinds))
     return {name: value, "label": label} if label else {name: value}
@@ -161,18 +197,44 @@ def _address(line: Line, labels: dict[str, str]) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value}
 
 
+def _is_handle(line: Line) -> bool:
+    known = line.name in ("IMPP", "X-SOCIALPROFILE") or _HANDLES.fullmatch(line.name) is not None
+    return known and bool(line.text.strip())
+
+
 def _handle(line: Line) -> dict[str, str]:
-    return {"service": line.name.removeprefix("X-").lower(), "handle": line.text.strip()}
+    """A name at a service, which the property's name tells, a parameter, or the URI's scheme."""
+    service, handle = line.name.removeprefix("X-").lower(), line.text.strip()
+    if line.name == "X-SOCIALPROFILE":
+        service = next(iter(line.types), service)
+    elif line.name == "IMPP":
+        scheme, _, rest = handle.partition(":")
+        service = (line.param("X-SERVICE-TYPE") or (scheme if rest else service)).lower()
+        handle = rest or handle
+    return {"service": service, "handle": handle}
 
 
-def _is_link(line: Line) -> bool:
-    return line.value.strip().startswith(("http://", "https://"))
+def _properties(card: Component) -> dict[str, list[str]]:
+    """What the card says besides, each under its own name."""
+    handles = {name for name in card.by_name if _HANDLES.fullmatch(name)}
+    return card.rest(_TAKEN | handles, _ONCE)
+
+
+def _agent(card: Component) -> dict[str, str]:
+    """Who acts for the contact: a card within the card (vCard 2.1)."""
+    for inner in card.parts:
+        said = {"name": inner.text("FN") or _name(inner.first("N"))}
+        said |= {"phone": next(map(_phone, inner.every("TEL")), "")}
+        said |= {"address": next(map(_mail, inner.every("EMAIL")), "")}
+        return {name: value for name, value in said.items() if value}
+    return {}
 
 
 def _photo(line: Line, data: bytes, identity: tuple[str, ...]) -> Record:
     """A picture in a card, as a file of its own."""
     digest = sha256(data).hexdigest()
-    kind = documents.media_type_of(data, "photo", f"image/{next(iter(line.types), 'jpeg')}")
+    declared = line.media_type or f"image/{next(iter(line.types), 'jpeg')}"
+    kind = documents.media_type_of(data, "photo", declared)
     return Record(
         data_type=DataType.MEDIA,
         source=_NAME,
@@ -192,7 +254,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Contacts of an address book (vCard)",
-    version=3,
+    version=4,
     data_type=DataType.STRUCTURED,
     paths=(r"(?s:.+)",),
     looks_like=_looks_like,
