@@ -439,6 +439,13 @@ class _Tally:
 _LEADS = bytes(range(0xC0, 0x100))
 
 
+def is_damaged_utf8(data: bytes) -> bool:
+    """Whether these are UTF-8 but for some bytes: its good sequences outnumber those."""
+    tally = _Tally()
+    tally.add(data, final=True)
+    return tally.bad > 0 and tally.good > tally.bad
+
+
 def transcode(source: BinaryIO, target: BinaryIO, encoding: Encoding | None = None) -> Encoding:
     """Write the seekable `source` to `target` as UTF-8 without a mark, in flat memory.
 

@@ -36,12 +36,15 @@ _CARETS = {"'": '"', "n": "\n", "^": "^"}
 _QUOTED_PRINTABLE = re.compile(rb"[^:]*\bQUOTED-PRINTABLE\b[^:]*:", re.IGNORECASE)
 _BASE64_HEAD = re.compile(rb"[^:]*\b(?:BASE64|ENCODING=B)\b[^:]*:", re.IGNORECASE)
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=]+\Z")
-#: The beginning of an address that holds what it leads to (RFC 2397).
-_DATA = re.compile(r"\s*data:[^,]{0,200};base64\\?,", re.IGNORECASE)
+_DATA_URI = re.compile(
+    r"\s*data:(?P<kind>[^;,\s]{0,100})(?:;[^;,\s]{1,100}){0,5};base64\\?,", re.IGNORECASE
+)
 #: Where the encoding of a line stands, if it has one.
 _HEAD_BYTES = 1_000
 #: No list or structure of a calendar or a card is longer.
 _LIST_CHARS = 100_000
+#: Properties of a component, and lines of one, that are kept though nothing here knows them.
+_OTHERS = 100
 #: Components within each other; more are nobody's calendar.
 _DEPTH = 100
 #: Parameters that vCard 2.1 writes without a name, and which name they lack.
@@ -71,6 +74,12 @@ class Line(msgspec.Struct, frozen=True):
         return unescaped(self.plain)
 
     @property
+    def media_type(self) -> str | None:
+        """What a `data:` URI says that its bytes are."""
+        uri = _DATA_URI.match(self.value)
+        return uri["kind"].lower() or None if uri else None
+
+    @property
     def plain(self) -> str:
         """The value decoded from quoted-printable, where it is so encoded."""
         if (self.param("ENCODING") or "").upper() != "QUOTED-PRINTABLE":
@@ -83,13 +92,13 @@ class Line(msgspec.Struct, frozen=True):
 
     @property
     def binary(self) -> bytes | None:
-        """The bytes of a base64 value or a `data:` address; None where it is none, or broken."""
-        address = _DATA.match(self.value)
-        if address is None and (self.param("ENCODING") or "").upper() not in ("B", "BASE64"):
+        """The bytes of a base64 value or of a `data:` URI; None where it is none, or broken."""
+        uri = _DATA_URI.match(self.value)
+        if uri is None and (self.param("ENCODING") or "").upper() not in ("B", "BASE64"):
             return None
-        coded = self.value[address.end() :] if address else self.value
+        digits = re.sub(r"\s", "", self.value[uri.end() if uri else 0 :])
         try:
-            return binascii.a2b_base64(re.sub(r"\s", "", coded), strict_mode=True) or None
+            return binascii.a2b_base64(digits, strict_mode=True) or None
         except (binascii.Error, ValueError):
             return None
 
@@ -97,13 +106,13 @@ class Line(msgspec.Struct, frozen=True):
 class Component(msgspec.Struct, frozen=True):
     """What stands between BEGIN and END: its lines by name, and the components within it.
 
-    `odd` counts lines that are no content lines.
+    `odd` are the lines that are no content lines.
     """
 
     name: str
     by_name: dict[str, list[Line]]
     parts: list[Component]
-    odd: int = 0
+    odd: list[str] = []
 
     @property
     def lines(self) -> Iterator[Line]:
@@ -123,6 +132,24 @@ class Component(msgspec.Struct, frozen=True):
         line = self.first(name)
         return (line.text.strip() or None) if line else None
 
+    def texts(self, name: str) -> str | None:
+        """The texts of all lines of that name, as paragraphs; None where they say nothing."""
+        found = (line.text.strip() for line in self.by_name.get(name, ()))
+        return "\n\n".join(filter(None, found)) or None
+
+    def rest(self, taken: frozenset[str], first: frozenset[str]) -> dict[str, list[str]]:
+        """What other properties say than those `taken`, of those in `first` the lines behind the
+        first; by their names in small letters, without bytes."""
+        said: dict[str, list[str]] = {}
+        for name, lines in self.by_name.items():
+            if name in taken or len(said) >= _OTHERS:
+                continue
+            others = lines[1:] if name in first else lines
+            texts = [line.text.strip() for line in others[:_OTHERS] if line.binary is None]
+            if found := [text for text in texts if text.strip(";,")]:
+                said[name.lower().replace("-", "_")] = found
+        return said
+
 
 def component(data: bytes) -> Component:
     """The component that `data` is: from a BEGIN line to an END line.
@@ -134,11 +161,12 @@ def component(data: bytes) -> Component:
     for text in _decoded(list(_unfolded(data))):
         line = _line(text)
         if line is None:
-            stack.innermost.odd += 1
+            stack.innermost.odd.append(text.strip())
         elif line.name == "BEGIN":
             stack.open(line.value.strip().upper())
         elif line.name == "END":
-            stack.innermost.odd += not stack.close(line.value.strip().upper())
+            if not stack.close(line.value.strip().upper()):
+                stack.innermost.odd.append(text.strip())
         else:
             stack.innermost.by_name.setdefault(line.name, []).append(line)
     whole = stack.whole()
@@ -152,7 +180,7 @@ class _Open:
         self.name = name
         self.by_name: dict[str, list[Line]] = {}
         self.parts: list[Component] = []
-        self.odd = 0
+        self.odd: list[str] = []
 
     def closed(self) -> Component:
         return Component(self.name, self.by_name, self.parts, self.odd)
@@ -200,7 +228,8 @@ def _unfolded(data: bytes) -> Iterator[bytes]:
         if not line.strip():
             continue
         if held and (line[:1] in b" \t"):
-            held.append(line[1:])
+            quoted = _goes_on_quoted(held)  # then the blank is of the text
+            held.append(line if quoted else line[1:])
         elif held and _goes_on(held, line):
             held.append(line)
         else:
@@ -213,11 +242,18 @@ def _unfolded(data: bytes) -> Iterator[bytes]:
 
 def _goes_on(held: list[bytes], line: bytes) -> bool:
     """Whether a line goes on in the next though that does not begin with white space."""
-    head = held[0][:_HEAD_BYTES]
-    if held[-1].endswith(b"=") and _QUOTED_PRINTABLE.match(head):
-        held[-1] = held[-1][:-1]
+    if _goes_on_quoted(held):
         return True
+    head = held[0][:_HEAD_BYTES]
     return _BASE64.match(line) is not None and _BASE64_HEAD.match(head) is not None
+
+
+def _goes_on_quoted(held: list[bytes]) -> bool:
+    """Whether a line in quoted-printable goes on behind the `=` at its end, which is taken off."""
+    if not held[-1].endswith(b"=") or not _QUOTED_PRINTABLE.match(held[0][:_HEAD_BYTES]):
+        return False
+    held[-1] = held[-1][:-1]
+    return True
 
 
 def _decoded(lines: list[bytes]) -> list[str]:
@@ -229,6 +265,19 @@ def _decoded(lines: list[bytes]) -> list[str]:
 
 
 def _line(text: str) -> Line | None:
+    """The line; where its parameters are quoted twice, as if once, and so with a URI unquoted."""
+    found = _as_written(text)
+    if found is not None and not found.value.startswith("//"):
+        return found
+    mended = _UNQUOTED_URI.sub(r'\1"\2"', text.replace('""', "'"))
+    return (_as_written(mended) or found) if mended != text else found
+
+
+#: A URI that should be quoted, as Exchange's `TZID=tzone://Microsoft/Utc`.
+_UNQUOTED_URI = re.compile(r'(;[\w-]{1,60}=)([\w+.-]{1,40}://[^";:,]{1,200})(?=[;:])', re.ASCII)
+
+
+def _as_written(text: str) -> Line | None:
     head = _HEAD.match(text)
     if head is None:
         return None

@@ -7,6 +7,7 @@ What can't be read gives no text and a flag, never an exception:
 - `broken_pages`: some pages gave no text for that reason; the others did.
 - `too_large`: it would unpack to more than we hold in memory.
 - `cut_off`: there is more text, or more pages, than were taken.
+- `bytes_unread`: it is in UTF-8, and some bytes are not; each stands as U+FFFD.
 - `text_unreadable`: text of a PDF says only which glyphs to draw, and not which letters they are.
 - `front_matter_unread`: what stands above a Markdown text is no YAML that can be read.
 - `kind_not_read`: a kind of document that is known and not read, such as DOC or Pages.
@@ -175,6 +176,9 @@ def _reader(kind: str, parameters: str) -> Callable[[bytes], Text] | None:
 
     def decoded(data: bytes) -> Text:
         said = text.declared_in_html(data, declared) if is_page else declared
+        if said is None and text.is_damaged_utf8(data):
+            found = read(data.decode("utf-8", "replace"))
+            return msgspec.structs.replace(found, flags=(*found.flags, "bytes_unread"))
         return read(text.decode(data, said)[0])
 
     return decoded

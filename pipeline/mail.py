@@ -9,26 +9,31 @@ an HTML page says of itself, and last by their letters, which is flagged.
 
 from __future__ import annotations
 
+import binascii
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from email import message_from_bytes, policy
 from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message as StandardMessage
 from email.utils import getaddresses
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import fast_mail_parser
 import msgspec
 
-from pipeline import mail_between, text
+from pipeline import encoded_words, mail_between, text
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 
 _FIELD = re.compile(rb"(?m)^[!-9;-~]+[ \t]*:")
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _BOUNDARY = re.compile(rb"boundary\*?[0-9*]{0,4}[ \t]*=", re.IGNORECASE)
+#: A line of a header that is neither a field nor goes on with one; fields that stand there once.
+_STRAY = re.compile(rb"(?m)^(?!From )(?![!-9;-~]+[ \t]*:)[^\s][^\n]*(?:\n|\Z)")
+_ONCE = re.compile(rb"(?m)^(from|to|subject|date|message-id|mime-version|content-type)[ \t]*:")
+_SURE = 2
 #: Bytes that a parser reads in about a second, counted each time that it reads them.
 _MOST_WORK = 200_000_000
 #: Flag of a mail in which something was in a charset that it does not name.
@@ -39,8 +44,6 @@ _NO_BOUNDARY = "boundary_missing"
 _BETWEEN = "text_between_parts"
 _CHARSET = re.compile(r"charset\*?\s*=\s*[\"']?(?:[\w-]*'[\w-]*')?([^\s\"';]+)", re.IGNORECASE)
 _CHARSET_BYTES = re.compile(rb"charset\*?\s*=\s*[\"']?([\w.:-]{3,40})", re.IGNORECASE)
-_WORD = re.compile(rb"=\?[\w.:-]{2,40}\?[Qq]\?[^?\r\n]{0,1000}\?=")
-_HIGH = re.compile(rb"[\x80-\xff]")
 #: How encodings are spelled, with blanks, quotes or comments that neither parser passes over.
 _ENCODING = re.compile(
     r"[\s\"']*(?:(base-?64)|(quoted[-/_ ]?printable)|((?:x-)?uu(?:e|encode)?))\b", re.IGNORECASE
@@ -56,6 +59,12 @@ _BROKEN = (
     OverflowError,
     MessageError,
 )
+
+
+_WORDS = re.compile(r"\w+")
+#: A page of which fewer words than one in this many stand in no plain text says it once more.
+_FEW_NEW = 10
+_P = TypeVar("_P")
 
 
 class Address(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -86,6 +95,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     sender: tuple[Address, ...]
     to: tuple[Address, ...]
     cc: tuple[Address, ...]
+    bcc: tuple[Address, ...] = ()
+    reply_to: tuple[Address, ...] = ()
     plain: str
     html: str
     parts: tuple[Part, ...]
@@ -104,22 +115,37 @@ def parse(data: bytes) -> Message:
     end = blank.start() if blank else len(data)
     if data.startswith((b"\n", b"\r\n")) or not _FIELD.search(data, 0, end):
         raise BadValue(Reason.NOT_A_MAIL, "no header field before the first blank line")
-    written = data[:end] if data[:end].isascii() else _WORD.sub(_quoted, data[:end])
-    header = _utf8_header(written, data[end:])
-    if _work_of_words(header) > _MOST_WORK:
+    if _work_of_words(data[:end]) > _MOST_WORK:
         raise BadValue(Reason.MAIL_UNREADABLE, "thousands of encoded words in its header")
-    guessed = (_GUESSED,) if header != written else ()
+    sound, strays = _without_strays(data[:end])
+    words, is_guess = encoded_words.made_whole(sound)
+    header = _utf8_header(words, data[end:])
+    guessed = (_GUESSED,) if is_guess or header != words else ()
     data = header + data[end:]
     try:
         message = _by_fast_parser(data, guessed)
     except fast_mail_parser.ParseError:
         message = _by_standard_library(data, guessed)
-    return _with_all_text(message, data)
+    return _with_all_text(message, data, strays)
 
 
-def _with_all_text(message: Message, data: bytes) -> Message:
+def _without_strays(header: bytes) -> tuple[bytes, list[bytes]]:
+    """The header without lines that are no fields, and those: parsers end the header there.
+
+    Only where fields follow that a mail has once; else it is a text without a blank line above.
+    """
+    strays = [line for line in _STRAY.finditer(header) if not line[0].startswith(b">From ")]
+    if not strays or len(set(_ONCE.findall(header.lower(), strays[-1].end()))) < _SURE:
+        return header, []
+    for line in reversed(strays):
+        header = header[: line.start()] + header[line.end() :]
+    return header, [line[0] for line in strays]
+
+
+def _with_all_text(message: Message, data: bytes, strays: list[bytes]) -> Message:
     """The mail with what stands outside of its parts, in UTF-8 or by its letters."""
-    read = [read_text(piece, None, is_html=False) for piece in mail_between.texts(data)]
+    outside = (*strays, *mail_between.texts(data))
+    read = [read_text(piece, None, is_html=False) for piece in outside]
     if _NO_BOUNDARY in message.flags:  # then some of it is a text of its own
         read = [(said, told) for said, told in read if said not in message.plain]
     if not read:
@@ -134,16 +160,24 @@ def _by_fast_parser(data: bytes, told: tuple[str, ...]) -> Message:
     leaves = list(_fast_leaves(fast_mail_parser.parse_email_tree(data, mode="lazy")))
     flags = {*told, *(warning.kind.replace("-", "_") for warning in mail.warnings)}
     flags.discard("charset_fallback")
-    if any(leaf.media_type.startswith("multipart/") for leaf in leaves):
+    fields = _lower_case(mail.headers.items())
+    if any(leaf.media_type.startswith("multipart/") or _is_broken(leaf.name) for leaf in leaves):
         leaves = _standard_leaves(data, flags)
     return _message(
         leaves,
         told=flags,
-        fields=_lower_case(mail.headers.items()),
-        sender=_addresses([mail.from_] if mail.from_ else []),
-        to=_addresses(mail.to),
-        cc=_addresses(mail.cc),
+        fields=fields,
+        sender=_people(fields.get("from", ()), [mail.from_] if mail.from_ else [], most=1),
+        to=_people(fields.get("to", ()), mail.to),
+        cc=_people(fields.get("cc", ()), mail.cc),
+        bcc=_people(fields.get("bcc", ()), mail.bcc),
+        reply_to=_people(fields.get("reply-to", ()), mail.reply_to),
     )
+
+
+#: For each multipart of alternatives around a part: which it is, and in which branch the part lies.
+_Branches: TypeAlias = tuple[tuple[int, int], ...]
+_ALTERNATIVE = "multipart/alternative"
 
 
 class _Leaf(NamedTuple):
@@ -154,15 +188,16 @@ class _Leaf(NamedTuple):
     disposition: str | None
     charset: str | None
     data: bytes
+    branches: _Branches = ()
 
 
 def _fast_leaves(tree: fast_mail_parser.PyLazyMimePart) -> Iterator[_Leaf]:
     """The leaves in order; a mail within is one of them, and so is a multipart of no parts."""
-    waiting = [tree]
+    waiting: list[tuple[fast_mail_parser.PyLazyMimePart, _Branches]] = [(tree, ())]
     while waiting:
-        part = waiting.pop()
+        part, branches = waiting.pop()
         if part.children and not part.is_message:
-            waiting.extend(reversed(part.children))
+            waiting.extend(_branching(part.children, part.content_type, branches))
             continue
         headers = part.headers
         declared = _CHARSET.search(_first_of(headers, "Content-Type"))
@@ -170,12 +205,34 @@ def _fast_leaves(tree: fast_mail_parser.PyLazyMimePart) -> Iterator[_Leaf]:
         if written.lower() not in ("", "7bit", "8bit", *_ENCODINGS[:2]):
             data = _decoded_as(written, data)
         yield _Leaf(
-            part.content_type.lower(),
+            _kind(part.content_type.lower(), part.filename),
             part.filename,
             part.disposition,
             declared[1] if declared else None,
             data,
+            branches,
         )
+
+
+def _branching(
+    parts: Sequence[_P], kind: str, branches: _Branches
+) -> Iterator[tuple[_P, _Branches]]:
+    """The parts of a multipart, the last first, each with the alternatives that it lies in."""
+    chosen, mark = kind.lower() == _ALTERNATIVE, id(parts)
+    for nth in range(len(parts) - 1, -1, -1):
+        yield parts[nth], (*branches, (mark, nth)) if chosen else branches
+
+
+def _kind(written: str, name: str) -> str:
+    """The media type of a part; what is none is a text (RFC 2045, 5.2), unless it is a file."""
+    if "/" in written.strip("/") or name:
+        return written
+    return "text/html" if written.strip() == "html" else "text/plain"
+
+
+def _is_broken(name: str) -> bool:
+    """Whether a file's name holds half a character, or an encoded word that was not taken."""
+    return text.REPLACEMENT in name or "=?" in name
 
 
 def _first_of(headers: dict[str, list[str]], name: str) -> str:
@@ -202,16 +259,14 @@ def _decoded_as(written: str, data: bytes) -> bytes:
 
 def _message(leaves: Iterable[_Leaf], *, told: set[str], **said: Any) -> Message:
     """A mail of its header and its leaves: texts that are its own, and whatever else it holds."""
-    plain: list[str] = []
-    html: list[str] = []
+    texts: list[_Own] = []
     parts: list[Part] = []
     for leaf in leaves:
         own = (leaf.disposition or "").lower() != "attachment"
         if own and leaf.media_type in ("text/plain", "text/html"):
-            said_so, flags = read_text(
-                leaf.data, leaf.charset, is_html=leaf.media_type[5:] == "html"
-            )
-            (html if leaf.media_type == "text/html" else plain).append(said_so)
+            is_html = leaf.media_type == "text/html"
+            said_so, flags = read_text(leaf.data, leaf.charset, is_html=is_html)
+            texts.append(_Own(is_html, said_so, leaf.branches))
             told.update(flags)
         else:
             parts.append(
@@ -224,12 +279,40 @@ def _message(leaves: Iterable[_Leaf], *, told: set[str], **said: Any) -> Message
                 )
             )
     return Message(
-        plain=_joined(plain),
-        html=_joined(html),
+        plain=_plain(texts),
+        html=_joined(one.said for one in texts if one.is_html),
         parts=tuple(parts),
         flags=tuple(sorted(told)),
         **said,
     )
+
+
+class _Own(NamedTuple):
+    """A text of the mail's own."""
+
+    is_html: bool
+    said: str
+    branches: _Branches
+
+
+def _plain(texts: Sequence[_Own]) -> str:
+    """The plain texts, and what pages say for which no plain text stands: a list's footer below a
+    page is not all of the mail. Nothing where all of its texts are pages."""
+    plain = [one for one in texts if not one.is_html and one.said.strip()]
+    instead = {mark: nth for one in reversed(plain) for mark, nth in one.branches}
+    words = {word for one in plain for word in _WORDS.findall(one.said.casefold())}
+    shown: list[str] = []
+    for one in texts if plain else ():
+        said = one.said
+        if one.is_html:
+            if any(instead.get(mark, nth) != nth for mark, nth in one.branches):
+                continue
+            said = text.html_to_text(said)
+            own = set(_WORDS.findall(said.casefold()))
+            if len(own - words) * _FEW_NEW <= len(own):
+                continue  # the same once more
+        shown.append(said)
+    return _joined(shown)
 
 
 def read_text(data: bytes, declared: str | None, *, is_html: bool) -> tuple[str, tuple[str, ...]]:
@@ -263,11 +346,6 @@ def _is_misread(said: str) -> bool:
     return lost > 0 and lost > sum(letter > "\x7f" for letter in said) - lost
 
 
-def _quoted(word: re.Match[bytes]) -> bytes:
-    """An encoded word with the bytes quoted that should have been; the parsers drop them."""
-    return _HIGH.sub(lambda byte: b"=%02X" % byte[0][0], word[0])
-
-
 def _utf8_header(header: bytes, rest: bytes) -> bytes:
     """The header in UTF-8 (RFC 6532); old mail programs wrote it in the charset of the text."""
     try:
@@ -290,8 +368,16 @@ def _lower_case(fields: Iterable[tuple[str, list[str]]]) -> dict[str, list[str]]
     return merged
 
 
-def _addresses(found: Iterable[Any]) -> tuple[Address, ...]:
-    return tuple(Address(a.address, a.display_name or None) for a in found)
+def _people(
+    values: Sequence[str], found: Iterable[Any], most: int | None = None
+) -> tuple[Address, ...]:
+    """The addresses of a field: those of its first line as the fast parser takes them, a name in
+    a comment with them; then those of further lines, which a field should not have."""
+    people = [Address(a.address, a.display_name or None) for a in found]
+    if values and "(" in values[0] and not all(one.name for one in people):
+        named = {p.address: p.name for p in _standard_addresses(values[:1]) if p.name}
+        people = [Address(p.address, p.name or named.get(p.address)) for p in people]
+    return (*people, *_standard_addresses(values[1:]))[:most]
 
 
 def _joined(texts: Iterable[str]) -> str:
@@ -307,9 +393,11 @@ def _by_standard_library(data: bytes, told: tuple[str, ...]) -> Message:
         leaves,
         told=flags,
         fields=fields,
-        sender=_standard_addresses(fields.get("from", [])[:1]),
-        to=_standard_addresses(fields.get("to", [])[:1]),
-        cc=_standard_addresses(fields.get("cc", [])[:1]),
+        sender=_standard_addresses(fields.get("from", [])[:1])[:1],
+        to=_standard_addresses(fields.get("to", ())),
+        cc=_standard_addresses(fields.get("cc", ())),
+        bcc=_standard_addresses(fields.get("bcc", ())),
+        reply_to=_standard_addresses(fields.get("reply-to", ())),
     )
 
 
@@ -319,7 +407,7 @@ def _standard_leaves(data: bytes, told: set[str]) -> list[_Leaf]:
         raise BadValue(Reason.MAIL_UNREADABLE, "too many lines in too many MIME parts")
     try:
         parts = _leaves(message_from_bytes(data, policy=policy.compat32))
-        return [leaf for part in parts for leaf in _standard_leaf(part, told)]
+        return [leaf for part, way in parts for leaf in _standard_leaf(part, way, told)]
     except RecursionError:
         detail = "MIME parts nested too deep"
     except _BROKEN as error:
@@ -327,7 +415,7 @@ def _standard_leaves(data: bytes, told: set[str]) -> list[_Leaf]:
     raise BadValue(Reason.MAIL_UNREADABLE, detail)  # outside, as those errors quote the mail
 
 
-def _standard_leaf(part: StandardMessage, told: set[str]) -> Iterator[_Leaf]:
+def _standard_leaf(part: StandardMessage, branches: _Branches, told: set[str]) -> Iterator[_Leaf]:
     kind, data = part.get_content_type(), _bytes(part)
     if kind.startswith("multipart/"):
         if not data.strip():
@@ -335,18 +423,19 @@ def _standard_leaf(part: StandardMessage, told: set[str]) -> Iterator[_Leaf]:
         told.add(_NO_BOUNDARY)
         kind = "text/plain"
     name = _decoded(part.get_filename() or "")
-    yield _Leaf(kind, name, part.get_content_disposition(), part.get_content_charset(), data)
+    disposition, declared = part.get_content_disposition(), part.get_content_charset()
+    yield _Leaf(_kind(kind, name), name, disposition, declared, data, branches)
 
 
-def _leaves(mail: StandardMessage) -> Iterator[StandardMessage]:
+def _leaves(mail: StandardMessage) -> Iterator[tuple[StandardMessage, _Branches]]:
     """The parts that hold something; a mail within a mail is one of them."""
-    waiting: list[Any] = [mail]
+    waiting: list[tuple[Any, _Branches]] = [(mail, ())]
     while waiting:
-        part = waiting.pop()
+        part, branches = waiting.pop()
         if part.is_multipart() and part.get_content_maintype() == "multipart":
-            waiting.extend(reversed(part.get_payload()))
+            waiting.extend(_branching(part.get_payload(), part.get_content_type(), branches))
         else:
-            yield part
+            yield part, branches
 
 
 def _bytes(leaf: StandardMessage) -> bytes:
@@ -355,15 +444,36 @@ def _bytes(leaf: StandardMessage) -> bytes:
     if isinstance(payload, list):
         # A mail in base64, which RFC 2045 forbids and Exchange writes.
         return _decoded_as(written, b"\n".join(inner.as_bytes() for inner in payload))
+    found = _ENCODING.match(written)
+    if found is not None and found[1] and leaf.get_content_maintype() == "text":
+        data = _with_footer(str(payload).encode("utf-8", "surrogateescape"))
+        if data is not None:
+            return data
     decoded: Any = leaf.get_payload(decode=True)
     data = decoded if isinstance(decoded, bytes) else b""
     known = written.lower() in ("", "7bit", "8bit", *_ENCODINGS, "uuencode", "uue")
     return data if known else _decoded_as(written, data)
 
 
+#: Lines of base64, the last of them with padding; a line that is some more of it.
+_BASE64 = re.compile(rb"\s*+(?:[A-Za-z0-9+/]++[ \t\r]*+\n)*+(?:[A-Za-z0-9+/]*+==?[ \t\r]*+\n)?")
+_MORE_BASE64 = re.compile(rb"(?m)^[A-Za-z0-9+/]{60,}\r?$")
+
+
+def _with_footer(written: bytes) -> bytes | None:
+    """A text in base64, and as it stands what a list's server put below; None of any other."""
+    found = _BASE64.match(written)
+    digits = b"".join(found[0].split()) if found else b""
+    below = written[found.end() :].strip() if found else b""
+    if not digits or not below or len(digits) % 4 or _MORE_BASE64.search(below):
+        return None
+    return binascii.a2b_base64(digits) + b"\n\n" + below
+
+
 def _decoded(value: str) -> str:
     """A header field without encoded words (RFC 2047) and without folds, raw UTF-8 understood."""
-    raw = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    whole = encoded_words.made_whole(value.encode("utf-8", "surrogateescape"))[0]
+    raw = whole.decode("utf-8", "replace")
     try:
         plain = str(make_header(decode_header(raw)))
     except _BROKEN:
@@ -371,6 +481,6 @@ def _decoded(value: str) -> str:
     return re.sub(r"\r?\n(?=[ \t])", "", plain)
 
 
-def _standard_addresses(values: list[str]) -> tuple[Address, ...]:
+def _standard_addresses(values: Sequence[str]) -> tuple[Address, ...]:
     pairs = getaddresses([v.replace("\r", " ").replace("\n", " ") for v in values])
     return tuple(Address(address, name or None) for name, address in pairs if address)

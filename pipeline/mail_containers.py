@@ -1,4 +1,5 @@
-"""Containers in which a mail's own text and attachments lie: `winmail.dat`, signed S/MIME bodies.
+"""Containers in which a mail's own text and attachments lie: `winmail.dat`, signed S/MIME bodies,
+files that are uuencoded within the text.
 
 What is opened joins the mail: its text where the mail has none, its files behind the attachments
 that the mail names, so that those keep their places. What can't be opened (it is encrypted, or
@@ -6,6 +7,9 @@ damaged) is flagged `container_not_opened`, since the mail says more than is sea
 """
 
 from __future__ import annotations
+
+import binascii
+import re
 
 import msgspec
 from asn1crypto import cms
@@ -24,6 +28,7 @@ _DAMAGE = (ValueError, TypeError, KeyError, IndexError, AttributeError, Recursio
 
 def opened(message: mail.Message) -> mail.Message:
     """The mail with what lies in its containers."""
+    message = _without_uuencoded(message)
     for part in message.parts:
         name = part.name.lower()
         if part.media_type in tnef.MEDIA_TYPES or name == "winmail.dat":
@@ -33,6 +38,41 @@ def opened(message: mail.Message) -> mail.Message:
         elif part.media_type in _ENCRYPTED:
             message = _flagged(message)
     return message
+
+
+#: A file within a text, as uuencode writes it: 45 bytes a line, of which the first letter counts.
+_UUENCODED = re.compile(
+    r"(?m)^begin [0-7]{3,4} (?P<name>[^\n]{1,200})\n(?P<lines>(?:[!-`][ -`]{0,84}[ \t]*\n)++)"
+    r"(?:[` ]?[ \t]*\n)?end[ \t]*$"
+)
+
+
+def _without_uuencoded(message: mail.Message) -> mail.Message:
+    """The mail with the files out of its text, which stand behind those that it attaches."""
+    if "\nend" not in message.plain:
+        return message
+    files: list[mail.Part] = []
+
+    def taken(found: re.Match[str]) -> str:
+        try:
+            data = b"".join(map(_uudecoded, found["lines"].splitlines()))
+        except binascii.Error:
+            return found[0]
+        name = found["name"].strip()
+        kind = documents.media_type_of(data, name, "")
+        files.append(mail.Part(media_type=kind, name=name, data=data, disposition="uuencoded"))
+        return ""
+
+    plain = _UUENCODED.sub(taken, message.plain).strip()
+    parts = (*message.parts, *files)
+    return msgspec.structs.replace(message, plain=plain, parts=parts) if files else message
+
+
+def _uudecoded(line: str) -> bytes:
+    """The bytes of a line, at whose end a mail program may have taken blanks off."""
+    length = (ord(line[0]) - 32) % 64
+    digits = line[1:].rstrip()[: (length + 2) // 3 * 4].ljust((length + 2) // 3 * 4)
+    return binascii.a2b_uu(f"{line[0]}{digits}\n".encode("ascii"))
 
 
 def _flagged(message: mail.Message) -> mail.Message:

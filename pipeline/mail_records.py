@@ -237,6 +237,8 @@ def _metadata(message: mail.Message, attached: list[Blob], outer: str | None) ->
         "sender": next(iter(msgspec.to_builtins(list(message.sender))), None),
         **_people("recipients", message.to),
         **_people("cc", message.cc),
+        **_people("bcc", message.bcc),
+        **_people("reply_to", message.reply_to),
         "date": message.field("date"),
         "message_id": own,
         "in_reply_to": reply_to,

@@ -31,7 +31,7 @@ _ABOVE_MAIL, _ABOVE_WITHIN, _ABOVE_PART = 32, 24, 8
 _FILETIME = datetime(1601, 1, 1, tzinfo=UTC)
 #: 4501-01-01, which Outlook writes for none.
 _NEVER = 0x0CB34557A3DD4000
-_TO, _CC = 1, 2
+_TO, _CC, _BCC = 1, 2, 3
 _RECIPIENT, _ATTACHMENT = "__recip_version1.0_", "__attach_version1.0_"
 #: Mails within each other that are opened.
 _DEPTH = 10
@@ -82,10 +82,8 @@ def _mail(
     came = _CONTENT.sub("", _EXCHANGE.sub("", mapi.text_of(said, mapi.HEADERS).lstrip()) + "\n")
     message = mail.parse(_header(came, said, numbers))
     if not came.strip():
-        people = {kind: tuple(_recipients(storage, kind)) for kind in (_TO, _CC)}
-        message = msgspec.structs.replace(
-            message, sender=_sender(said), to=people[_TO], cc=people[_CC]
-        )
+        to, cc, bcc = (tuple(_recipients(storage, kind)) for kind in (_TO, _CC, _BCC))
+        message = msgspec.structs.replace(message, sender=_sender(said), to=to, cc=cc, bcc=bcc)
     return mail_containers.joined(message, _found(storage, said, depth))
 
 
@@ -159,7 +157,7 @@ def _file(storage: Storage, depth: int) -> tnef.Attached:
 
 def _as_written(message: mail.Message, depth: int) -> bytes:
     """A mail within as bytes to keep: its header fields, and its parts in MIME."""
-    people = {"From": message.sender, "To": message.to, "Cc": message.cc}
+    people = {"From": message.sender, "To": message.to, "Cc": message.cc, "Bcc": message.bcc}
     fields = [
         f"{name}: {', '.join(formataddr((p.name or '', p.address), 'utf-8') for p in listed)}"
         for name, listed in people.items()
@@ -169,7 +167,7 @@ def _as_written(message: mail.Message, depth: int) -> bytes:
         f"{name.title()}: {_one_line(value)}"
         for name, values in message.fields.items()
         for value in values
-        if name not in ("from", "to", "cc")
+        if name not in ("from", "to", "cc", "bcc")
     ]
     boundary = f"==within-{depth}=="
     fields.append(f'Content-Type: multipart/mixed; boundary="{boundary}"')

@@ -460,11 +460,12 @@ _CLOCK = (
 )
 _WEEKDAY = r"(?:[a-z]{3,9}\.?\s*,?\s*)?"
 _MONTH = r"(?P<month>[a-z]{3,9})\.?"
-_OFFSET = r"[+-]\d\d:?\d\d|[a-z]{1,5}"
+_NAME = r"(?![ap]m\b)[a-z]{1,5}"
+_OFFSET = rf"[+-]\d\d:?\d\d|{_NAME}"
 #: RFC 5322 3.3 and 4.3, with the hyphens of RFC 850.
 _MAIL = re.compile(
     rf"{_WEEKDAY}(?P<day>\d{{1,2}})[\s-]\s*{_MONTH}[\s-]\s*(?P<year>\d{{2,6}})\s*,?\s+{_CLOCK}"
-    rf"\s*(?P<zone>{_OFFSET})?(?:\s+[a-z]{{1,5}})?",
+    rf"\s*(?P<zone>{_OFFSET})?(?:\s+{_NAME})?",
     re.ASCII | re.IGNORECASE,
 )
 #: asctime, with the zone before the year (Takeout's mbox, `date`), after it, or missing.
@@ -473,6 +474,9 @@ _ASCTIME = re.compile(
     rf"(?P<year>\d{{4,6}})(?:\s+(?P<zone_after>{_OFFSET}))?",
     re.ASCII | re.IGNORECASE,
 )
+#: What stands before an offset and says from what it is counted.
+_NAMED_OFFSET = re.compile(r"\b(?:GMT|UTC)(?=[+-]\d\d:?\d\d)")
+_BARE_OFFSET = re.compile(r"(?<=\d )[+-]\d\d:?\d\d\Z")
 _COMMENT = re.compile(r"\((?:[^()\\]|\\.)*\)")
 _LONGEST_DATE = 200
 
@@ -486,7 +490,7 @@ def mail_date(text: str) -> Instant:
     """
     if not isinstance(text, str) or len(text) > _LONGEST_DATE:
         _refuse("the mail's date is not a short text")
-    plain = in_ascii(_uncommented(_plain(text)))
+    plain = _NAMED_OFFSET.sub("", in_ascii(_uncommented(_plain(text))).strip("\"' "))
     found = _MAIL.fullmatch(plain) or _ASCTIME.fullmatch(plain)
     if found is not None:
         return _from_match(found, text)
@@ -494,9 +498,16 @@ def mail_date(text: str) -> Instant:
 
 
 def _odd_mail_date(plain: str, text: str) -> Instant:
-    """Dates by no standard: ISO ones, then whatever the standard library makes of the rest."""
+    """Dates by no standard: ISO ones, those in a language of CLDR, then whatever the standard
+    library makes of the rest. It drops what it does not know, so a zone is believed only as an
+    offset that stands there, and no clock that goes on behind its numbers."""
     if _ISO.fullmatch(plain):
         return _rare_iso(text)
+    spelled = spelled_dates.parse(_BARE_OFFSET.sub(r"GMT\g<0>", plain))
+    if spelled is not None and spelled.sure:
+        offset, flag = _activity_zone(spelled.zone)
+        clock_read = (spelled.hour, spelled.minute, spelled.second, 0)
+        return _civil(text, spelled.date, clock_read, offset, flag)
     try:
         parsed = None if "_" in plain else parsedate_tz(plain)
     except (ValueError, IndexError, TypeError):

@@ -13,12 +13,17 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
+from struct import Struct
 from zipfile import ZipInfo
+from zlib import crc32
 
 from pipeline import charset
 from schemas.errors import BadValue
 
 _UTF8_FLAG = 0x800
+#: APPNOTE 4.6.9: a version, the checksum of the name in the header, the name in UTF-8.
+_UNICODE_PATH, _CHECKED = 0x7075, 5
+_FIELD = Struct("<HH")
 #: Systems that part folders by backslashes, where no name may hold one: FAT, NTFS and VFAT.
 _WINDOWS = frozenset({0, 10, 14})
 #: In this order where two read as well. None is what `charset` makes of the letters.
@@ -31,9 +36,25 @@ _HALF_WIDTH = range(0xFF61, 0xFFA0)
 def name_of(info: ZipInfo) -> str:
     """The name of an entry as it was meant, its folders parted by slashes."""
     name = info.orig_filename
-    if not info.flag_bits & _UTF8_FLAG and not name.isascii():
-        name = _meant(name)
+    if not info.flag_bits & _UTF8_FLAG:
+        name = _told(info) or (name if name.isascii() else _meant(name))
     return name.replace("\\", "/") if info.create_system in _WINDOWS else name
+
+
+def _told(info: ZipInfo) -> str | None:
+    """The name in Info-ZIP's extra field, which is of that name as its checksum says."""
+    extra = info.extra
+    while len(extra) >= _FIELD.size:
+        kind, size = _FIELD.unpack_from(extra)
+        field, extra = extra[_FIELD.size : _FIELD.size + size], extra[_FIELD.size + size :]
+        if kind == _UNICODE_PATH and len(field) > _CHECKED and field[0] == 1:
+            try:
+                raw = info.orig_filename.encode("cp437")
+                told = field[_CHECKED:].decode()
+            except UnicodeError:
+                return None
+            return told if crc32(raw) == int.from_bytes(field[1:_CHECKED], "little") else None
+    return None
 
 
 @lru_cache(maxsize=1024)

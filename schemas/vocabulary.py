@@ -99,6 +99,8 @@ KEYS: Final = MappingProxyType(
         "sender": Shape.PERSON,
         "recipients": Shape.PEOPLE,
         "cc": Shape.PEOPLE,
+        "bcc": Shape.PEOPLE,
+        "reply_to": Shape.PEOPLE,  # who is to be answered, where it is not the sender
         "author": Shape.PERSON,
         "organizer": Shape.PERSON,
         "attendees": Shape.PEOPLE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def _prepared(member: Member, work: Path) -> Readable | Listed:
         if not isinstance(found, Format) or found.rank is not Rank.PRODUCT:
             as_text = recognise(_as_utf8(head, encoding))
             found = as_text if isinstance(as_text, Format) else found
-        if isinstance(found, Format) and found.reader.wants_utf8:
+        if isinstance(found, Format) and _wants_utf8(found, encoding):
             member = _transcoded(member, work, encoding)
     product = isinstance(found, Format) and found.rank is Rank.PRODUCT
     if not product and (known := known_files.explain(head)) is not None:
@@ -121,11 +122,23 @@ def _other_shape(path: str) -> str:
 
 
 def _survey(member: Member) -> charset.Encoding | None:
-    """The charset of a text; None for what is none, and for mail, which has one in each part."""
-    if not _is_text(member.media_type):
+    """The charset of a text; None for what is none, and for mail, which has one in each part,
+    unless all of it is in UTF-16."""
+    is_mail = member.media_type in _MAIL
+    if not is_mail and not _is_text(member.media_type):
         return None
     with member.file.open("rb") as source:
-        return charset.survey(source)
+        if not is_mail:
+            return charset.survey(source)
+        encoding = charset.survey(io.BytesIO(source.read(HEAD)))
+    return encoding if _is_wide(encoding) else None
+
+
+_MAIL = frozenset({"message/rfc822", "application/mbox"})
+
+
+def _is_wide(encoding: charset.Encoding) -> bool:
+    return encoding.name.startswith(("utf-16", "utf-32"))
 
 
 def _is_text(media_type: str) -> bool:
@@ -139,6 +152,13 @@ def _is_text(media_type: str) -> bool:
 def _as_utf8(head: Head, encoding: charset.Encoding) -> Head:
     data = head.data[encoding.mark :].decode(encoding.name, "replace").encode()[:HEAD]
     return msgspec.structs.replace(head, data=data)
+
+
+def _wants_utf8(found: Format, encoding: charset.Encoding) -> bool:
+    """Whether a text is written again: in UTF-16 no line ends where a reader of bytes looks for
+    its end. A document is kept as it is, and decodes itself."""
+    wide = _is_wide(encoding) and found.rank is not Rank.WHOLE
+    return found.reader.wants_utf8 or wide
 
 
 def _transcoded(member: Member, work: Path, encoding: charset.Encoding) -> Member:

@@ -186,7 +186,7 @@ def test_pieces_of_values(value: str, separator: str, expected: list[str]) -> No
 
 def test_a_line_that_is_none_is_counted() -> None:
     found = content_lines.component(b"BEGIN:X\nno line\nUID:1\n=?\nEND:X")
-    assert (found.odd, [line.name for line in found.lines]) == (2, ["UID"])
+    assert (len(found.odd), [line.name for line in found.lines]) == (2, ["UID"])
 
 
 REAL = sorted(p for p in (*DATA.glob("ics/*.ics"), *DATA.glob("vcf/*.vcf")))

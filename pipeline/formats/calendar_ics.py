@@ -11,20 +11,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta, tzinfo
-from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Any
 
 import msgspec
 
-from pipeline import durations, peek, places, timestamps, zones
+from pipeline import attachments, documents, durations, peek, places, text, timestamps, zones
 from pipeline.content_lines import Component, Line, pieces
 from pipeline.format import Format
 from pipeline.readers.ics import Ics
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
-from schemas.records import DataType, Instant, RawRecord, Record, Related, ZoneSource
+from schemas.records import Blob, DataType, Instant, RawRecord, Record, Related, ZoneSource
 from schemas.vocabulary import RecordType, Relation
 
 _NAME = "calendar.ics"
@@ -58,25 +57,54 @@ _TEXTS = {
 _RECURRENCE = ("RRULE", "RDATE", "EXDATE", "EXRULE")
 
 
-def to_record(item: RawRecord, member: Member) -> Record:
-    """One event, task or journal entry."""
+#: What is read in full, or is no part of what is said.
+_TAKEN = frozenset(
+    {"DESCRIPTION", "COMMENT", "CATEGORIES", "ATTENDEE", "ATTACH", "RELATED-TO", *_RECURRENCE}
+    | {"X-ALT-DESC", "STYLED-DESCRIPTION", "DTSTAMP", "X-LIC-ERROR", "X-MOZ-LASTACK"}
+)
+#: What an event has once.
+_ONCE = frozenset(
+    {"UID", "SUMMARY", "DTSTART", "DTEND", "DURATION", "DUE", "CREATED", "LAST-MODIFIED"}
+    | {"COMPLETED", "STATUS", "ORGANIZER", "RECURRENCE-ID", *_TEXTS}
+)
+_PAGES = ("X-ALT-DESC", "STYLED-DESCRIPTION")
+
+
+def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
+    """One event, task or journal entry, then the files within it."""
     found: Component = item.value
     if found.name not in _TYPES:
         raise BadValue(Reason.BAD_SHAPE, "a component that is no event, task or journal entry")
     times = _Times(found, item.around)
     identity = _identity(found)
-    return Record(
+    kind, time = _TYPES[found.name], times.first(*_DATED_BY[found.name])
+    files = [blob for n, line in enumerate(found.every("ATTACH"), 1) if (blob := _file(line, n))]
+    yield Record(
         data_type=DataType.STRUCTURED,
         source=_NAME,
-        record_type=_TYPES[found.name],
+        record_type=kind,
         identity=identity,
-        time=times.first(*_DATED_BY[found.name]),
+        time=time,
         title=found.text("SUMMARY"),
-        content=found.text("DESCRIPTION"),
+        content=_content(found),
         metadata=_metadata(found, times, _calendar(item, member)),
         related=tuple(_related(found, identity)),
         mutable=True,
     )
+    owner = Related(Relation.ATTACHMENT_OF, kind, identity)
+    for ordinal, blob in enumerate(files, 1):
+        read = documents.extract_text(blob.data or b"", blob.media_type)
+        said = {**read.metadata, "flags": list(read.flags)} if read.flags else read.metadata
+        yield attachments.record(
+            _NAME, blob, ordinal, owner, time, content=read.text or None, metadata=said
+        )
+
+
+def _content(found: Component) -> str | None:
+    """The description, which may stand there as a page alone, and what was remarked of it."""
+    page = next((line.text for line in found.every(*_PAGES) if line.text.strip()), "")
+    said = found.texts("DESCRIPTION") or (text.html_to_text(page) if page else None)
+    return "\n\n".join(filter(None, (said, found.texts("COMMENT")))) or None
 
 
 def _identity(found: Component) -> tuple[str, ...]:
@@ -174,8 +202,10 @@ def _metadata(found: Component, times: _Times, calendar: str) -> dict[str, Any]:
         "recurrence_id": _written(found.first("RECURRENCE-ID")),
         "reminders": [_written(a.first("TRIGGER")) for a in found.parts if a.name == "VALARM"],
         "place": _place(found, geo),
-        "attachments": [_attachment(line) for line in found.every("ATTACH")],
+        "attachments": [_attachment(line, n) for n, line in enumerate(found.every("ATTACH"), 1)],
         **{ours: found.text(name) for name, ours in _TEXTS.items()},
+        "properties": found.rest(_TAKEN, _ONCE),
+        "unread_lines": found.odd,
     }
     odd = {"odd_lines"} if found.odd or found.first("X-LIC-ERROR") else set()
     if _BAD_DURATION in times.flags:
@@ -185,8 +215,10 @@ def _metadata(found: Component, times: _Times, calendar: str) -> dict[str, Any]:
 
 
 def _place(found: Component, odd: dict[str, Any]) -> dict[str, float]:
-    """What GEO says, which stands under `geo` too; what is no pair of degrees is flagged."""
-    written = (found.text("GEO") or "").strip()
+    """What GEO says, which stands under `geo` too, or Apple's property of a place; what is no pair
+    of degrees is flagged."""
+    apple = (found.text("X-APPLE-STRUCTURED-LOCATION") or "").removeprefix("geo:")
+    written = (found.text("GEO") or apple).strip()
     return places.told(lambda: places.degrees(written), written, "geo", odd) if written else {}
 
 
@@ -229,13 +261,27 @@ def _person(line: Line) -> dict[str, str]:
     return known if known.keys() & {"name", "address", "handle"} else {}
 
 
-def _attachment(line: Line) -> dict[str, Any]:
-    named = {"name": line.param("FILENAME"), "media_type": line.param("FMTTYPE")}
-    data = line.binary
-    if data is not None:
-        named["name"] = named["name"] or "attachment"
-        return {**named, "size": len(data), "sha256": sha256(data).hexdigest()}
+def _attachment(line: Line, ordinal: int) -> dict[str, Any]:
+    blob = _file(line, ordinal)
+    if blob is not None:
+        return attachments.summary(blob)
+    named = {"name": _file_name(line), "media_type": line.param("FMTTYPE")}
     return {k: v for k, v in {**named, "url": line.value.strip()}.items() if v}
+
+
+def _file(line: Line, ordinal: int) -> Blob | None:
+    """The file that lies in the calendar itself."""
+    data = line.binary
+    if data is None:
+        return None
+    kind = line.param("FMTTYPE") or line.media_type or ""
+    fallback = "attachment" if ordinal == 1 else f"attachment-{ordinal}"
+    return attachments.blob_of(data, _file_name(line) or "", kind, fallback=fallback)
+
+
+def _file_name(line: Line) -> str | None:
+    names = ("FILENAME", "X-FILENAME", "X-LABEL", "X-ORACLE-FILENAME")
+    return next((name for one in names if (name := line.param(one))), None)
 
 
 def _related(found: Component, identity: tuple[str, ...]) -> Iterator[Related]:
@@ -263,11 +309,11 @@ FORMAT = Format(
     paths=(r"(?s:.+)",),
     looks_like=_looks_like,
     reader=Ics(),
-    record=to_record,
+    record=to_records,
     hints=(r"(.+/)?[^/]+\.(ics|ical|ifb)",),
     products=("Google Takeout: Calendar", "iCalendar files"),
     tried=("collective/icalendar", "py-vobject/vobject"),
     vintages=("RFC 2445", "RFC 5545"),
-    record_types=(RecordType.EVENT, RecordType.TASK, RecordType.NOTE),
+    record_types=(RecordType.EVENT, RecordType.TASK, RecordType.NOTE, RecordType.ATTACHMENT),
     sample="invented and real",
 )

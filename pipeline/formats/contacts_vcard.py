@@ -49,15 +49,19 @@ _AGENT, _CARD, _BEGIN_CHARS = "AGENT", "VCARD", 16
 #: What a card holds in bytes, or leads to.
 _PICTURES = ("PHOTO", "LOGO")
 _FILES = (*_PICTURES, "SOUND", "KEY")
-#: Properties that are read wherever they stand, or say what the card is.
-_READ = frozenset(
-    {"ADR", "CATEGORIES", "EMAIL", "IMPP", "LABEL", "ORG", "TEL", "URL", _AGENT, *_FILES}
-    | {"X-ABDATE", "X-ABLABEL", "X-ABRELATEDNAMES", "VERSION", "REV", "PRODID"}
-)
-#: Those of which the first is read.
-_FIRST = frozenset({"FN", "N", "NOTE", *_TEXTS, *_DAYS})
 #: Handles elsewhere: the service is in the property's name.
 _HANDLES = re.compile(r"X-(AIM|ICQ|MSN|YAHOO|JABBER|SKYPE(?:-USERNAME)?|GTALK|QQ|GOOGLE-TALK)")
+
+
+#: What is read in full, or says how the card is written.
+_TAKEN = frozenset(
+    {"NOTE", "EMAIL", "TEL", "ADR", "LABEL", "ORG", "URL", "CATEGORIES", "IMPP", "X-SOCIALPROFILE"}
+    | {"X-ABRELATEDNAMES", "X-ABDATE", "X-ABLABEL", "N", "REV", "PRODID", _AGENT, *_FILES}
+)
+#: What a card has once.
+_ONCE = frozenset({"FN", "VERSION", *_TEXTS, *_DAYS})
+#: What a card has whoever it is of.
+_SILENT = frozenset({"VERSION", "PRODID", "REV", "CATEGORIES"})
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
@@ -68,9 +72,9 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
 def _contact(card: Component, of: tuple[str, ...]) -> Iterator[Outcome]:
     """A contact, or the one that acts for the contact `of`."""
     name, uid = _called(card), card.text("UID")
-    addresses = [line.text.strip() for line in card.every("EMAIL") if line.text.strip()]
+    addresses = [address for line in card.every("EMAIL") if (address := _mail(line))]
     phones = [phone for line in card.every("TEL") if (phone := _phone(line))]
-    own = (uid,) if uid else contacts.identity(name, addresses, phones)
+    own = (uid,) if uid else _identity(card, name, addresses, phones)
     identity = (*of, "agent", *own) if of else own
     agents = _agents(card)
     yield Record(
@@ -79,11 +83,8 @@ def _contact(card: Component, of: tuple[str, ...]) -> Iterator[Outcome]:
         record_type=RecordType.CONTACT,
         identity=identity,
         title=name or None,
-        content=card.text("NOTE"),
-        metadata={
-            "people": contacts.people(name, addresses, phones),
-            **_metadata(card, agents),
-        },
+        content=card.texts("NOTE"),
+        metadata={**_people(name, addresses, phones), **_metadata(card, agents)},
         related=(Related(Relation.PART_OF, RecordType.CONTACT, of),) if of else (),
         mutable=True,
     )
@@ -98,7 +99,8 @@ def _contact(card: Component, of: tuple[str, ...]) -> Iterator[Outcome]:
 
 
 def _called(card: Component) -> str:
-    return card.text("FN") or _name(card.first("N")) or card.text("ORG") or ""
+    own = card.text("FN") or _name(card.first("N")) or card.text("ORG")
+    return own or card.text("NICKNAME") or ""
 
 
 def _agents(card: Component) -> list[Component]:
@@ -107,6 +109,22 @@ def _agents(card: Component) -> list[Component]:
     written = (text for text in within if text[:_BEGIN_CHARS].upper().startswith("BEGIN:VCARD"))
     found = (content_lines.component(text.encode("utf-8", "surrogateescape")) for text in written)
     return [one for one in (*card.parts, *found) if one.name == _CARD]
+
+
+def _people(name: str, addresses: list[str], phones: list[str]) -> dict[str, Any]:
+    found = contacts.people(name, addresses, phones)
+    return {"people": found} if found else {}
+
+
+def _identity(
+    card: Component, name: str, addresses: list[str], phones: list[str]
+) -> tuple[str, ...]:
+    """As any contact's; of a card without a name, an address or a number, all that it says."""
+    told = (line for line in card.lines if line.name not in _SILENT and line.value.strip("; "))
+    said = sorted(f"{line.name}:{line.value}" for line in told)
+    if said and not (name or addresses or phones):
+        return ("card", sha256("\n".join(said).encode("utf-8", "surrogatepass")).hexdigest())
+    return contacts.identity(name, addresses, phones)
 
 
 def _name(line: Line | None) -> str:
@@ -124,6 +142,10 @@ def _name_parts(card: Component) -> dict[str, str]:
     return {name: part for name, part in zip(_PARTS, parts, strict=False) if part}
 
 
+def _mail(line: Line) -> str:
+    return re.sub(r"(?i)\Amailto:", "", line.text.strip())
+
+
 def _phone(line: Line) -> str:
     """The number; 4.0 writes it as `tel:` with a parameter for the extension."""
     return line.text.strip().removeprefix("tel:")
@@ -139,13 +161,10 @@ def _metadata(card: Component, agents: list[Component]) -> dict[str, Any]:
         "emails": [_labelled(line, "address", labels) for line in card.every("EMAIL")],
         "phones": [_labelled(line, "phone", labels) for line in card.every("TEL")],
         "addresses": _addresses(card, labels),
-        "organization": [part for line in card.every("ORG") for part in pieces(line.plain, ";")],
+        "organization": [p for line in card.every("ORG") for p in pieces(line.plain, ";") if p],
         "links": [line.text.strip() for line in card.every("URL")],
         "labels": [x for line in card.every("CATEGORIES") for x in pieces(line.plain, ",")],
-        "handles": [
-            *(_handle(line) for line in card.lines if _HANDLES.fullmatch(line.name)),
-            *(_messenger(line, labels) for line in card.every("IMPP")),
-        ],
+        "handles": [_handle(line) for line in card.lines if _is_handle(line)],
         "related_names": [
             *(_labelled(line, "name", labels) for line in card.every("X-ABRELATEDNAMES")),
             *({"name": name, "label": "agent"} for one in agents if (name := _called(one))),
@@ -155,11 +174,12 @@ def _metadata(card: Component, agents: list[Component]) -> dict[str, Any]:
             {**_labelled(line, "date", labels), "date": _day(line)}
             for line in card.every("X-ABDATE")
         ],
-        "photos": [line.value.strip() for line in card.every("PHOTO") if _is_link(line)],
-        "files": [_linked(line) for line in card.every(*_FILES[1:]) if _is_link(line)],
-        "properties": _others(card, labels),
+        "photos": [line.value.strip() for line in card.every("PHOTO") if line.binary is None],
+        "files": [_linked(line) for line in card.every(*_FILES[1:]) if line.binary is None],
         "name_parts": _name_parts(card),
         "version": card.text("VERSION"),
+        "properties": _properties(card),
+        "unread_lines": card.odd,
         "flags": ["odd_lines"] if card.odd else [],
     }
     return {name: value for name, value in said.items() if value}
@@ -168,7 +188,8 @@ def _metadata(card: Component, agents: list[Component]) -> dict[str, Any]:
 def _labelled(line: Line, name: str, labels: dict[str, str]) -> dict[str, Any]:
     """A value with the labels that stand at it."""
     kinds = [kind for types in line.types for kind in types.split(",") if kind not in _NO_LABELS]
-    value = _phone(line) if name == "phone" else line.text.strip()
+    reads = {"phone": _phone, "address": _mail}
+    value = reads[name](line) if name in reads else line.text.strip()
     own = labels.get(line.group) if line.group else None
     label = own or _CUSTOM.sub(_custom, ", ".join(kinds))
     return {name: value, "label": label} if label else {name: value}
@@ -209,17 +230,27 @@ def _address(line: Line, labels: dict[str, str]) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value}
 
 
+def _is_handle(line: Line) -> bool:
+    known = line.name in ("IMPP", "X-SOCIALPROFILE") or _HANDLES.fullmatch(line.name) is not None
+    return known and bool(line.text.strip())
+
+
 def _handle(line: Line) -> dict[str, str]:
-    return {"service": line.name.removeprefix("X-").lower(), "handle": line.text.strip()}
+    """A name at a service, which the property's name tells, a parameter, or the URI's scheme."""
+    service, handle = line.name.removeprefix("X-").lower(), line.text.strip()
+    if line.name == "X-SOCIALPROFILE":
+        service = next(iter(line.types), service)
+    elif line.name == "IMPP":
+        scheme, _, rest = handle.partition(":")
+        service = (line.param("X-SERVICE-TYPE") or (scheme if rest else service)).lower()
+        handle = rest or handle
+    return {"service": service, "handle": handle}
 
 
-def _messenger(line: Line, labels: dict[str, str]) -> dict[str, str]:
-    """An address of a messenger (RFC 4770): its scheme, or Apple's parameter, is the service."""
-    scheme, _, handle = line.text.strip().partition(":")
-    service = line.param("X-SERVICE-TYPE") or (scheme if handle else "")
-    label = _labelled(line, "handle", labels).get("label", "")
-    said = {"service": service.lower(), "handle": handle or scheme, "label": label}
-    return {name: value for name, value in said.items() if value}
+def _properties(card: Component) -> dict[str, list[str]]:
+    """What the card says besides, each under its own name."""
+    handles = {name for name in card.by_name if _HANDLES.fullmatch(name)}
+    return card.rest(_TAKEN | handles, _ONCE)
 
 
 def _is_address(line: Line) -> bool:
@@ -236,27 +267,12 @@ def _linked(line: Line) -> dict[str, str]:
     return {"name": line.name.lower(), "url": line.value.strip()}
 
 
-def _others(card: Component, labels: dict[str, str]) -> list[dict[str, Any]]:
-    """Each property that is not read, as it is written, without those that are bytes."""
-    return [
-        {"property": line.name.lower(), **_labelled(line, "value", labels)}
-        for name, lines in card.by_name.items()
-        if name not in _READ and not _HANDLES.fullmatch(name)
-        for line in lines[name in _FIRST :]
-        if line.text.strip() and line.binary is None
-    ]
-
-
-def _is_link(line: Line) -> bool:
-    return line.value.strip().startswith(("http://", "https://"))
-
-
 def _file(line: Line, data: bytes, identity: tuple[str, ...]) -> Record:
     """A picture, sound or key in a card, as a file of its own."""
     digest, picture = sha256(data).hexdigest(), line.name in _PICTURES
     name = "photo" if picture else line.name.lower()
     told = f"image/{next(iter(line.types), 'jpeg')}" if picture else "application/octet-stream"
-    kind = documents.media_type_of(data, name, told)
+    kind = documents.media_type_of(data, name, line.media_type or told)
     return Record(
         data_type=DataType.MEDIA,
         source=_NAME,

@@ -1,8 +1,9 @@
 """Google Contacts in CSV: `Contacts/<label>/<label>.csv` of Takeout, or Contacts' own export.
 
 Older files have `Name`, newer ones `First Name`, `Middle Name`, `Last Name`; both repeat
-`E-mail <n> - Value` and `Phone <n> - Value` (reference 2.10). How several values in one cell are
-parted is not verified, so a cell is one value. The same contact in a vCard is the same record.
+`E-mail <n> - Value` and `Phone <n> - Value` (reference 2.10). Several values of one label stand in
+one cell, parted by ` ::: `, and so do the labels of a contact. The same contact in a vCard is the
+same record.
 """
 
 from __future__ import annotations
@@ -20,13 +21,22 @@ from schemas.vocabulary import RecordType
 _NAME = "google.contacts_csv"
 _NAMES = ("First Name", "Middle Name", "Last Name")
 _VALUE = re.compile(r"(?P<kind>E-mail|Phone) (?P<n>\d+) - (?P<part>Value|Type|Label)")
-_TAKEN = frozenset({"Name", *_NAMES, "Birthday", "Gender", "Photo", "Notes"})
+_TAKEN = frozenset(
+    {"Name", *_NAMES, "Birthday", "Gender", "Photo", "Notes", "Labels", "Group Membership"}
+)
+_BETWEEN = re.compile(r"\s*:::\s*")
+#: What a contact is called that has no name of its own, best first.
+_CALLED = (
+    *("File As", "Nickname", "Organization Name", "Organization 1 - Name", "Website 1 - Value"),
+    *("Address 1 - Formatted", "Notes"),
+)
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
     """One contact."""
     row: dict[str, str] = item.value
     name = tables.cells(row, "Name") or " ".join(filter(None, (row.get(n) for n in _NAMES)))
+    called = name or tables.cells(row, *_CALLED[:4])
     emails, phones = _values(row, "E-mail"), _values(row, "Phone")
     addresses = [text for text, _ in emails]
     numbers = [text for text, _ in phones]
@@ -35,12 +45,13 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.STRUCTURED,
         source=_NAME,
         record_type=RecordType.CONTACT,
-        identity=contacts.identity(name, addresses, numbers),
-        title=name or None,
+        identity=_identity(row, name, addresses, numbers),
+        title=called or None,
         content=row.get("Notes") or None,
         metadata=kept(
             {
-                "people": contacts.people(name, addresses, numbers),
+                "people": contacts.people(called, addresses, numbers),
+                "labels": _parts(tables.cells(row, "Labels", "Group Membership")),
                 "emails": [kept({"address": a, "label": k}) for a, k in emails],
                 "phones": [kept({"phone": n, "label": k}) for n, k in phones],
                 "birthday": row.get("Birthday"),
@@ -53,13 +64,31 @@ def to_record(item: RawRecord, member: Member) -> Record:
     )
 
 
+def _identity(
+    row: dict[str, str], name: str, addresses: list[str], numbers: list[str]
+) -> tuple[str, ...]:
+    """As any contact's; one without a name, an address or a number is what it is called by."""
+    found = name if name or addresses or numbers else tables.cells(row, *_CALLED)
+    return contacts.identity(found, addresses, numbers)
+
+
+def _parts(cell: str) -> list[str]:
+    """The values in a cell, without the mark of Google's own labels."""
+    return [part for one in _BETWEEN.split(cell) if (part := one.removeprefix("*").strip())]
+
+
 def _values(row: dict[str, str], kind: str) -> list[tuple[str, str]]:
     """The addresses or numbers of a row, each with its label."""
     found = (m for column in row if (m := _VALUE.fullmatch(column)) and m["part"] == "Value")
     numbers = sorted(int(m["n"]) for m in found if m["kind"] == kind)
     heads = [f"{kind} {n} - " for n in numbers]
     cells = ((row[f"{h}Value"].strip(), tables.cells(row, f"{h}Label", f"{h}Type")) for h in heads)
-    return [(value, label.removeprefix("* ")) for value, label in cells if value]
+    return [
+        (value, label.removeprefix("*").strip())
+        for cell, label in cells
+        for value in _BETWEEN.split(cell)
+        if value
+    ]
 
 
 def _looks_like(head: Head) -> int:
@@ -71,7 +100,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Google Contacts (CSV)",
-    version=1,
+    version=2,
     data_type=DataType.STRUCTURED,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,

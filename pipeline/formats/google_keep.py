@@ -65,7 +65,8 @@ def _lines(fields: dict[str, Any]) -> Iterator[str]:
     elif marked := optional_text(fields, "textContentHtml"):
         yield html_to_text(marked)
     for entry in fields.get("listContent") or ():
-        yield f"[{'x' if entry.get('isChecked') else ' '}] {entry.get('text') or ''}"
+        said = entry.get("text") or html_to_text(optional_text(entry, "textHtml") or "")
+        yield f"[{'x' if entry.get('isChecked') else ' '}] {said}"
 
 
 def _shared(fields: dict[str, Any]) -> Iterator[str]:
@@ -77,7 +78,7 @@ def _shared(fields: dict[str, Any]) -> Iterator[str]:
 def _metadata(fields: dict[str, Any], edited: Instant | None) -> dict[str, Any]:
     return {
         "updated_at": timestamps.utc_text(edited) if edited else None,
-        "labels": [text(label, "name") for label in fields.get("labels") or ()],
+        "labels": [n for one in fields.get("labels") or () if (n := optional_text(one, "name"))],
         "links": [text(a, "url") for a in fields.get("annotations") or () if a.get("url")],
         "annotations": fields.get("annotations"),
         "attachments": [_attachment(a) for a in fields.get("attachments") or ()],
@@ -91,9 +92,9 @@ def _metadata(fields: dict[str, Any], edited: Instant | None) -> dict[str, Any]:
 
 
 def _attachment(value: dict[str, Any]) -> dict[str, str]:
-    path = text(value, "filePath")
+    path = optional_text(value, "filePath") or ""
     kind = value.get("mimetype") or ""
-    return {"name": PurePosixPath(path).name, "path": path, "media_type": kind}
+    return kept({"name": PurePosixPath(path).name, "path": path, "media_type": kind})
 
 
 def _sharee(value: dict[str, Any]) -> dict[str, Any]:
@@ -109,7 +110,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Notes of Google Keep (Takeout)",
-    version=3,
+    version=4,
     data_type=DataType.DOCUMENT,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -1,4 +1,4 @@
-"""Mail in a file of its own: `.eml`, or a file of a Maildir (`cur/`, `new/`).
+"""Mail in a file of its own: `.eml`, a file of a Maildir (`cur/`, `new/`), or one of MH (a number).
 
 The same mail in an mbox is the same document. A Maildir's file name ends in flags (`:2,RS`; some
 systems write the colon otherwise), which change and are no identity. Some programs leave the first
@@ -26,6 +26,13 @@ _BEFORE = re.compile(
     rb"(?:\xef\xbb\xbf)?(?:[ \t]*\r?\n)*+(?:From [^\r\n]{1,1000}\r?\n(?:[ \t]*\r?\n)*+)?"
 )
 _HEADER = re.compile(rb"\s*[!-9;-~]{1,100}[ \t]*:")
+#: Names that only a mail has; another file needs a header that only a mail has.
+_NAMED = re.compile(r"(?s:.*)\.eml|(?:.+/)?(?:cur|new)/\d[^/]*")
+_OF_MAILS = re.compile(
+    rb"(?mi)^(from|to|subject|date|message-id|received|return-path|mime-version)[ \t]*:"
+)
+_ENOUGH = 3
+_BLANK_LINE = re.compile(rb"\n\r?\n|\r\r")
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
@@ -34,27 +41,39 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
         raise BadValue(Reason.ITEM_TOO_LARGE, "a mail that is too large to hold")
     start = _BEFORE.match(item.value)
     data = item.value[start.end() :] if start else item.value
-    return mail_records.records(data.replace(b"\r\n", b"\n"), _NAME)
+    return mail_records.records(_lines(data), _NAME)
+
+
+def _lines(data: bytes) -> bytes:
+    """The mail with the line ends of an mbox; old programs of the Mac end lines by CR alone."""
+    data = data.replace(b"\r\n", b"\n")
+    return data if b"\n" in data else data.replace(b"\r", b"\n")
 
 
 def _looks_like(head: Head) -> bool:
     """By its first line, which must be a header field, and not by the name alone."""
     before = _BEFORE.match(head.data)
-    begins = _HEADER.match(head.data, before.end() if before else 0) is not None
-    return begins and not begins_mbox(head.data)
+    start = before.end() if before else 0
+    if _HEADER.match(head.data, start) is None or begins_mbox(head.data):
+        return False
+    if _NAMED.fullmatch(head.path) is not None:
+        return True
+    blank = _BLANK_LINE.search(head.data, start)
+    header = _lines(head.data[start : blank.start() if blank else len(head.data)])
+    return len({name.lower() for name in _OF_MAILS.findall(header)}) >= _ENOUGH
 
 
 FORMAT = Format(
     name=_NAME,
-    title="A mail in a file of its own (.eml, Maildir)",
+    title="A mail in a file of its own (.eml, Maildir, MH)",
     version=6,
     data_type=DataType.EMAIL,
-    paths=(r"(.+/)?[^/]+\.eml", r"(.+/)?(cur|new)/\d[^/]*"),
+    paths=(r"(.+/)?[^/]+\.eml", r"(.+/)?(cur|new)/[^/]+", r"(.+/)?\d+"),
     looks_like=_looks_like,
     reader=WholeFile(),
     record=to_records,
     rank=Rank.SYNTAX,
-    products=("Any mail program", "Maildir", "Outlook"),
+    products=("Any mail program", "Maildir", "MH", "Outlook"),
     tried=("marph91/jimmy", "mikel/mail", "stalwartlabs/mail-parser"),
     record_types=(RecordType.ATTACHMENT, RecordType.MESSAGE),
     sample="invented and real",

@@ -45,7 +45,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="A mail of Outlook (.msg)",
-    version=1,
+    version=2,
     data_type=DataType.EMAIL,
     paths=(r"(.+/)?[^/]+\.(msg|oft)",),
     looks_like=_looks_like,

@@ -89,7 +89,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="A document: txt, Markdown, HTML, PDF, RTF, office files, EPUB",
-    version=2,
+    version=3,
     data_type=DataType.DOCUMENT,
     paths=(r"(?s:.+)",),
     looks_like=_looks_like,
