@@ -58,6 +58,7 @@ def medium(value: Mapping[str, Any]) -> dict[str, Any]:
             "description": value.get("description"),
             "created": value.get("creation_timestamp"),
             "taken": inner(value.get("media_metadata"), "taken_timestamp"),
+            "comments": value.get("comments"),
         }
     )
     place = "url" if uri.startswith(("http://", "https://")) else "path"
