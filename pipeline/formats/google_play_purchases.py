@@ -24,9 +24,14 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.PURCHASE,
-        identity=(kind, title, play_store.written(fields, "purchaseTime"), price),
+        identity=(
+            kind,
+            play_store.known_by(title, fields),
+            play_store.written(fields, "purchaseTime"),
+            price,
+        ),
         time=play_store.moment(fields, "purchaseTime"),
-        title=title,
+        title=title or None,
         metadata=takeout.kept(
             {
                 "kind": kind,
@@ -41,7 +46,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 FORMAT = Format(
     name=_NAME,
     title="Purchases at Google Play (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=play_store.PATHS,
     looks_like=play_store.holds(_KEY, "purchaseTime", "invoicePrice"),

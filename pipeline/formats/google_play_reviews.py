@@ -24,9 +24,13 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.REVIEW,
-        identity=(kind, title, play_store.written(fields, "creationTime")),
+        identity=(
+            kind,
+            play_store.known_by(title, fields),
+            play_store.written(fields, "creationTime"),
+        ),
         time=play_store.moment(fields, "creationTime"),
-        title=title,
+        title=title or None,
         content=play_store.written(fields, "comment") or None,
         metadata=takeout.kept(
             {
@@ -43,7 +47,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 FORMAT = Format(
     name=_NAME,
     title="Reviews of apps at Google Play (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=play_store.PATHS,
     looks_like=play_store.holds(_KEY, "starRating", "creationTime"),

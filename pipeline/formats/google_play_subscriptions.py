@@ -25,8 +25,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.SUBSCRIPTION,
-        identity=(kind, title),
-        title=title,
+        identity=(kind, play_store.known_by(title, fields)),
+        title=title or None,
         metadata=takeout.kept(
             {
                 "kind": kind,
@@ -45,7 +45,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 FORMAT = Format(
     name=_NAME,
     title="Subscriptions at Google Play (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=play_store.PATHS,
     looks_like=play_store.holds(_KEY, "renewalDate", "pricing", "period"),

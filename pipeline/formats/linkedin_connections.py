@@ -28,7 +28,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     name = " ".join(filter(None, (cells["First Name"], cells["Last Name"])))
     day, url = cells["Connected On"], cells.get("URL") or ""
     flags: list[str] = []
-    time = timestamps.if_readable(linkedin.day, day, flags)
+    time = timestamps.if_readable(linkedin.day_or_clock, day, flags)
     if not name and not url:
         raise BadValue(Reason.MISSING_FIELD, "neither a name nor 'URL'")
     address = cells.get("Email Address", "").lower()
@@ -62,7 +62,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="LinkedIn: connections",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.csv",),
     looks_like=_looks_like,
@@ -70,7 +70,7 @@ FORMAT = Format(
     record=to_record,
     hints=(r"(.+/)?Connections\.csv",),
     products=("LinkedIn",),
-    vintages=("without URL", "with URL and notes above"),
+    vintages=("a clock beside the day (to 2019)", "without URL", "with URL and notes above"),
     record_types=(RecordType.CONNECTION,),
     fields=_COLUMNS,
 )
