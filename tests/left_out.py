@@ -155,6 +155,7 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     "google.chat_group": {"members.user_type": SHAPE},
     "google.chat_messages": {
         "messages.creator.user_type": SHAPE,
+        "messages.quoted_message_metadata.creator.*": "said by the message that is quoted",
         "messages.annotations.start_index": TEXT_PLACES,
         "messages.annotations.length": TEXT_PLACES,
     },

@@ -28,7 +28,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     """One thing on one of the lists; of `other` only the address is there."""
     fields: dict[str, Any] = {"uri": item.value} if isinstance(item.value, str) else item.value
     named, uri = item.around["path"], optional_text(fields, "uri") or ""
-    title = next((said for name in _TITLES if (said := optional_text(fields, name))), None)
+    title = next((one for name in _TITLES if (one := optional_text(fields, name))), None)
     if not uri and not title:
         raise BadValue(Reason.MISSING_FIELD, "neither a name nor 'uri'")
     said = {name: optional_text(fields, name) for name in ("track", "artist", "album", "show")}
