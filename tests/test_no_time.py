@@ -38,6 +38,7 @@ _OPTIONAL = _NULLABLE - {"sqlite_table"}
 #: What the test can't change a time in, and where that is tested.
 ELSEWHERE = {
     "fit": "a binary file: tests/test_tracks.py",
+    "instagram.early_people": "what a time stands under is a person; its sample lacks one",
     "mail.msg": "a binary file: tests/test_outlook.py",
     "media.audio_video": "a binary file: tests/test_media_times.py",
     "media.image": "a binary file: tests/test_media.py",
@@ -56,7 +57,7 @@ UNDATED = {
     "google.chrome_devices", "google.play_subscriptions", "google.profile", "google.saved_list",
     "notion.pages", "reddit.saved", "reddit.subscriptions", "reddit.votes", "slack.people",
     "x.account", "x.likes", "x.people", "youtube.subscriptions", "json.array", "json.values",
-    "json.wrapped", "x.rows", "csv.table", "mastodon.saved", "ndjson",
+    "json.wrapped", "spotify.library", "x.rows", "csv.table", "mastodon.saved", "ndjson",
 }  # fmt: skip
 
 
@@ -171,7 +172,7 @@ def _others(form: Format, leaf: Any, path: tuple[Any, ...]) -> Mapping[str, Any]
 def _cases(form: Format) -> Iterator[tuple[Case, tuple[Any, ...]]]:
     """Each leaf that tells a time, once for each shape of item it stands in."""
     done: set[Any] = set()
-    for sample in samples(form):
+    for sample in samples(form) if form.name not in ELSEWHERE else ():
         member = member_of(sample.path, sample.file)
         for item in read_items(form, member):
             if not isinstance(item.value, dict | list | Element):

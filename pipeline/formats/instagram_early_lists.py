@@ -53,6 +53,7 @@ _SEEN = {
 }
 _SEARCHES = {"": _Kind(RecordType.SEARCH)}
 _KINDS = _SEARCHES | _TEXTS | _MEDIA | _SEEN
+_WITH_WORDS = 3
 _TAKEN = frozenset(
     {"time", "timestamp", "taken_at", "author", "username"} | {"caption", "path", "location"}
 )
@@ -63,7 +64,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     path = item.around["path"]
     kind, value = _KINDS[path], item.value
     if isinstance(value, list):
-        value = _named(value)
+        value = _named(value, _WITH_WORDS if kind.record_type is RecordType.COMMENT else 2)
     when = next((said for name in _TIMES if (said := as_written(value, name))), "")
     author = optional_text(value, "author") or optional_text(value, "username") or ""
     words = optional_text(value, "caption") or ""
@@ -87,12 +88,16 @@ def to_record(item: RawRecord, member: Member) -> Record:
 _TIMES = ("timestamp", "taken_at", "time")
 
 
-def _named(texts: list[Any]) -> dict[str, Any]:
-    """An array of texts as an object. Raises `BadValue(BAD_SHAPE)`."""
-    if len(texts) not in (2, 3) or not all(isinstance(one, str) for one in texts):
+def _named(texts: list[Any], most: int) -> dict[str, Any]:
+    """An array of a time and texts as an object; a shorter one has no time.
+
+    Raises `BadValue(BAD_SHAPE)`.
+    """
+    filled = [""] * (most - len(texts)) + texts
+    if len(filled) != most or not texts or not all(isinstance(one, str) for one in filled[1:]):
         raise BadValue(Reason.BAD_SHAPE, "no array of a time and one or two texts")
-    words = texts[1] if len(texts) == 3 else ""
-    return {"timestamp": texts[0], "author": texts[-1], "caption": words}
+    words = filled[1] if most == _WITH_WORDS else ""
+    return {"timestamp": filled[0], "author": filled[-1], "caption": words}
 
 
 def _metadata(kind: _Kind, value: Mapping[str, Any]) -> dict[str, Any]:

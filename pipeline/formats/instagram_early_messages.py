@@ -20,6 +20,12 @@ from schemas.vocabulary import RecordType
 
 _NAME, _SERVICE = "instagram.early_messages", "instagram"
 _TAKEN = frozenset({"sender", "created_at", "text", "heart", "likes"})
+#: What tells messages without words apart.
+_SHARED = frozenset(
+    {"media", "media_owner", "media_share_caption", "media_share_url", "story_share"}
+    | {"story_share_type", "animated_media_images", "voice_media", "link", "location", "user"}
+    | {"mentioned_username", "profile_share_username", "profile_share_name", "video_call_action"}
+)
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
@@ -44,7 +50,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
 def _message(thread: str, fields: Mapping[str, Any]) -> Record:
     sent, sender = as_written(fields, "created_at"), text(fields, "sender")
     words = optional_text(fields, "text") or optional_text(fields, "heart") or ""
-    shared = {name: fields[name] for name in fields if name not in ("likes", "text")}
+    shared = {name: fields[name] for name in sorted(_SHARED & fields.keys())}
     metadata = {
         "sender": {"handle": sender},
         "conversation": thread,
@@ -93,4 +99,5 @@ FORMAT = Format(
     hints=(r"(.+/)?messages\.json",),
     products=("Instagram",),
     record_types=(RecordType.MESSAGE, RecordType.CONVERSATION),
+    fields=_TAKEN | _SHARED,
 )

@@ -19,13 +19,18 @@ _NAME = "instagram.early_people"
 _NEEDED = frozenset({"followers", "following"})
 _STATUS = {"followers": "follower"}
 _HASHTAGS = "following_hashtags"
+_LISTS = (
+    *("followers", "following", "close_friends", "blocked_users", "restricted_users"),
+    *("follow_requests_sent", "permanent_follow_requests", "dismissed_suggested_users"),
+    _HASHTAGS,
+)
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """Each one of each list; a list that is none is told of as such."""
+    """Each one of each list."""
     fields: dict[str, Any] = item.value
-    for named, people in fields.items():
-        if not isinstance(people, dict):
+    for named in _LISTS:
+        if not isinstance(people := fields.get(named, {}), dict):
             raise BadValue(Reason.BAD_SHAPE, "a list of people is no object")
         for handle, when in people.items():
             yield chats.attempt(partial(_person, named, handle, when))
@@ -60,4 +65,5 @@ FORMAT = Format(
     record=to_records,
     products=("Instagram",),
     record_types=(RecordType.CONNECTION, RecordType.SUBSCRIPTION),
+    fields=frozenset(_LISTS),
 )
