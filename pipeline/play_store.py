@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pipeline import peek, rows, timestamps
+from pipeline import peek, timestamps
 from pipeline.fields import optional_text
 from schemas.errors import BadValue
 from schemas.files import Head
@@ -46,11 +46,6 @@ def document(fields: dict[str, Any], name: str = "doc") -> tuple[str, str]:
     if not title and not kind:
         raise BadValue(Reason.MISSING_FIELD, "no field 'title'")
     return kind, title
-
-
-def known_by(title: str, fields: dict[str, Any]) -> str:
-    """What tells an item apart from others of its kind: its title, or all that it says."""
-    return title or rows.apart("", fields)[0]
 
 
 def moment(fields: dict[str, Any], name: str) -> Instant | None:

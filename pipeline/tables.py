@@ -19,6 +19,7 @@ from schemas.records import Instant, RawRecord
 _BREAKS = re.compile(r"[\W_]+")
 #: Armenian, which comes behind Cyrillic.
 _FIRST_OF_OTHERS = "\u0530"
+_BOM = b"\xef\xbb\xbf"
 _NONE = Member(path="", ordinal=0, file=Path(), size=0, sha256="", media_type="text/csv")
 
 
@@ -45,8 +46,8 @@ def first_rows(head: Head, n: int = 20) -> list[dict[str, str]]:
     """The first rows of a member that is read as CSV, those that are whole."""
     if not ordered_columns(head):
         return []
-    whole = Slice(0, len(head.data))
-    items = CsvRows().items(io.BytesIO(head.data), whole, _context(head.data))
+    data = head.data.removeprefix(_BOM)
+    items = CsvRows().items(io.BytesIO(data), Slice(0, len(data)), _context(data))
     return list(islice((item.value for item in items if isinstance(item, RawRecord)), n))
 
 

@@ -628,7 +628,7 @@ EXCUSED: dict[str, tuple[str, ...]] = {
         *("google_photos." + n for n in ("identity", "people", "where")),
         *("google_places." + n for n in ("country_of", "of_feature", "url_of")),
         *("google_timeline." + n for n in ("e7", "segment", "sound")),
-        *("play_store." + n for n in ("document", "inner", "known_by", "moment", "written")),
+        *("play_store." + n for n in ("document", "inner", "moment", "written")),
         *("tables." + n for n in ("cells", "rest", "said")),
         *("meta." + n for n in ("inner", "medium", "position")),
         *("reddit." + n for n in ("address", "moment")),

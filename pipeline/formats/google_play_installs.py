@@ -28,7 +28,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type=RecordType.INSTALL,
         identity=(
             kind,
-            play_store.known_by(title, fields),
+            title,
             play_store.written(fields, "firstInstallationTime"),
             model,
         ),

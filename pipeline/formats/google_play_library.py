@@ -25,7 +25,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type=RecordType.LIST_ITEM,
         identity=(
             kind,
-            play_store.known_by(title, fields),
+            title,
             play_store.written(fields, "acquisitionTime"),
         ),
         time=play_store.moment(fields, "acquisitionTime"),

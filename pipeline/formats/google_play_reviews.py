@@ -26,7 +26,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type=RecordType.REVIEW,
         identity=(
             kind,
-            play_store.known_by(title, fields),
+            title,
             play_store.written(fields, "creationTime"),
         ),
         time=play_store.moment(fields, "creationTime"),

@@ -7,7 +7,9 @@ from typing import Any
 from pipeline import money, play_store, takeout
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
+from schemas.errors import BadValue
 from schemas.files import Member
+from schemas.reasons import Reason
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
 
@@ -19,13 +21,15 @@ def to_record(item: RawRecord, member: Member) -> Record:
     """One subscription, with its state at the export."""
     fields: dict[str, Any] = play_store.inner(item, _KEY)
     kind, title = play_store.document(fields)
+    if not title:
+        raise BadValue(Reason.MISSING_FIELD, "no field 'title'")
     pricing = fields.get("pricing") or ()
     price = next((p["price"] for p in pricing if isinstance(p.get("price"), str)), None)
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.SUBSCRIPTION,
-        identity=(kind, play_store.known_by(title, fields)),
+        identity=(kind, title),
         title=title or None,
         metadata=takeout.kept(
             {
