@@ -10,7 +10,9 @@ from pipeline import places
 from pipeline.fields import kept
 from schemas.errors import BadValue
 
-_AT = re.compile(r"/(?:@|search/)(-?\d{1,2}(?:\.\d+)?),\s*\+?(-?\d{1,3}(?:\.\d+)?)(?![\d.])")
+_AT = re.compile(
+    r"(?:/(?:@|search/)|[?&]q=)(-?\d{1,2}(?:\.\d+)?),\s*\+?(-?\d{1,3}(?:\.\d+)?)(?![\d.])"
+)
 _MAPS = re.compile(
     r"https?://(?:www\.|maps\.)?google\.[a-z.]{2,6}/(?:maps\b.*|.*[?&]cid=.*)|https?://maps\.google\..*"
 )
@@ -47,7 +49,7 @@ def url_of(feature: Mapping[str, Any]) -> str | None:
 
 
 def in_url(url: str) -> dict[str, Any]:
-    """The coordinates that a link to Maps carries: `/@52.5,13.4,` or `/search/52.5,13.4`."""
+    """The coordinates that a link to Maps carries: behind `/@`, `/search/` or `?q=`."""
     found = _AT.search(url)
     try:
         north, east = places.pair(found[1], found[2]) if found else (None, None)

@@ -50,13 +50,22 @@ def _holds(*marks: bytes) -> Callable[[Head], bool]:
     return lambda head: _is_html(head) and all(mark in head.data for mark in marks)
 
 
+#: Classes as Meta's compiler names them: a stranger's page may well speak of Instagram.
+_META = re.compile(rb"""class=["'](?:[^"']* )?(?:uiBoxWhite|_[0-9a-z][0-9a-z-]{2,3})[ "']""")
+
+
 def _is_page_of_meta(head: Head) -> bool:
-    marks = (b"uiBoxWhite", b"_a6-", b"acebook", b"nstagram")
-    return _is_html(head) and any(mark in head.data for mark in marks)
+    return _is_html(head) and _META.search(head.data) is not None
 
 
 def _is_page_of_chatgpt(head: Head) -> bool:
-    return _is_html(head) and (b"jsonData" in head.data or b"ChatGPT" in head.data)
+    marks = (b"var jsonData", b"<title>ChatGPT Data Export")
+    return _is_html(head) and any(mark in head.data for mark in marks)
+
+
+def _is_part_of_x(head: Head) -> bool:
+    """A script or style sheet of the pages: packed, and with the product's name in it."""
+    return b"witter" in head.data
 
 
 def _is_write_ahead_log(head: Head) -> bool:
@@ -72,8 +81,17 @@ def _is_text_of_tiktok(head: Head) -> bool:
 
 
 def _has_named_lines(head: Head) -> bool:
-    return re.match(rb"\s*[A-Z][\w -]*: ", peek.text_of(head)) is not None
+    """Whether all lines are `Name: value`, the first with a date or an account's facts."""
+    first = [line for line in peek.lines(head, 20) if line]
+    named = all(re.match(rb"[A-Z][\w() -]*: ?", line) for line in first)
+    return bool(first) and named and _FIRST_NAME.match(first[0]) is not None
 
+
+#: What blocks of TikTok's text files begin with.
+_FIRST_NAME = re.compile(rb"(?:Date: ?\d{4}-\d\d-\d\d|(?:User ?name|Email|Profile|Link|Chat)\b)")
+
+
+_PAGES_OF_X = "pages and their parts, to look at X's archive with; the records are in data/*.js"
 
 #: reference 2.4, 2.5, 2.8, 4.1, 8, 10, 15, 16 and 19.
 KNOWN_FILES: tuple[KnownFile, ...] = (
@@ -127,13 +145,13 @@ KNOWN_FILES: tuple[KnownFile, ...] = (
     ),
     KnownFile(
         reason=Reason.ENCRYPTED,
-        paths=(r"(.+/)?[^/]+\.(db|json|mcrypt1|zip)\.crypt\d*",),
+        paths=(r"(.+/)?[^/]+\.(db|json|mcrypt1|zip)\.crypt\d+",),
         says="an encrypted backup of WhatsApp: use Export chat in each chat, and drop the .txt or "
         ".zip that it makes",
     ),
     KnownFile(
         reason=Reason.ENCRYPTED,
-        paths=(r"(.+/)?signal-[^/]+\.backup",),
+        paths=(r"(.+/)?signal-\d{4}-\d\d-\d\d-[^/]+\.backup",),
         says="an encrypted backup of Signal: make a plaintext export, and drop its folder as a zip",
     ),
     KnownFile(
@@ -154,7 +172,7 @@ KNOWN_FILES: tuple[KnownFile, ...] = (
     ),
     KnownFile(
         reason=Reason.ELSEWHERE,
-        paths=(r"(.+/)?TikTok/.+\.txt",),
+        paths=(r"(.+/)?TikTok/[^/]+/.+\.txt",),
         looks_like=_has_named_lines,
         says="the TXT flavour of a TikTok export: ask for the download again, as JSON",
     ),
@@ -189,13 +207,22 @@ KNOWN_FILES: tuple[KnownFile, ...] = (
             r"(.+/)?Your archive\.html",
             r"(.+/)?twitter-[^/]+/assets/.+\.(js|css|svg|png|woff2?)",
             r"(.+/)?assets/images/twemoji/.+\.(svg|png)",
-            r"(.+/)?assets/(js|fonts)/.+\.(js|css|woff2?)",
+            r"(.+/)?assets/fonts/[^/]*chirp[^/]*\.woff2?",
         ),
-        says="pages and their parts, to look at X's archive with; the records are in data/*.js",
+        says=_PAGES_OF_X,
+    ),
+    KnownFile(
+        reason=Reason.TWIN,
+        paths=(r"(.+/)?assets/(js|fonts)/.+\.(js|css)",),
+        looks_like=_is_part_of_x,
+        says=_PAGES_OF_X,
     ),
     KnownFile(
         reason=Reason.SETTINGS,
-        paths=(r"(.+/)?Read ?Me ?First[^/]*\.pdf",),
+        paths=(
+            r"(.+/)?(MyData|Spotify [^/]+|my_spotify_data)/Read.?Me.?First[^/]*\.pdf",
+            r"(.+/)?Read.?Me.?First_(AccountData|ExtendedStreamingHistory|Technical[^/]+)\.pdf",
+        ),
         says="Spotify's explanation of its files",
     ),
 )

@@ -29,6 +29,11 @@ def day(written: str) -> Instant:
     return msgspec.structs.replace(moment, text=written, zone=None)
 
 
+def day_or_clock(written: str) -> Instant:
+    """As `day`; exports to 2019 have `1/2/19, 3:04 AM` in its place."""
+    return clock(written) if _CLOCK.fullmatch(written.strip()) else day(written)
+
+
 def clock(written: str) -> Instant:
     """`1/31/24, 10:05 AM`: the month first, and no zone."""
     found = _CLOCK.fullmatch(written.strip())

@@ -64,7 +64,8 @@ def medium(value: Mapping[str, Any]) -> dict[str, Any]:
             "title": value.get("title"),
             "description": value.get("description"),
             "created": value.get("creation_timestamp"),
-            "taken": _first(value.get("media_metadata"), "taken_timestamp"),
+            "taken": inner(value.get("media_metadata"), "taken_timestamp"),
+            "comments": value.get("comments"),
         }
     )
     place = "url" if uri.startswith(("http://", "https://")) else "path"

@@ -41,9 +41,16 @@ _NOT_WATCHED: dict[str, tuple[RecordType, dict[str, Any]]] = {
     "Disliked": (RecordType.REACTION, {"reaction": "dislike"}),
     "Saved": (RecordType.BOOKMARK, {}),
     "Shared": (RecordType.ACTIVITY, {"kind": "shared"}),
+    "Voted": (RecordType.ACTIVITY, {"kind": "voted"}),
+    "Commented": (RecordType.ACTIVITY, {"kind": "commented"}),
+    "Replied": (RecordType.ACTIVITY, {"kind": "replied"}),
+    "Answered": (RecordType.ACTIVITY, {"kind": "answered"}),
+    "Dismissed": (RecordType.ACTIVITY, {"kind": "dismissed"}),
 }
 #: A title whose verb is its last word begins with what a video is called.
-_VERB_LAST = re.compile(r" (?:angesehen|bekeken|gekeken)$")
+_VERB_LAST = re.compile(
+    r"(?: (?:angesehen|bekeken|gekeken|izlediniz|izlendi)|を視聴しました|시청(?:함|했습니다))\.?$"
+)
 #: The name of the product is in no language but its own.
 _AD = "Google Ads"
 

@@ -37,10 +37,13 @@ def inner(item: RawRecord, key: str) -> dict[str, Any]:
 
 
 def document(fields: dict[str, Any], name: str = "doc") -> tuple[str, str]:
-    """Kind and title of the app, film or book that an item is about."""
+    """Kind and title of the app, film or book that an item is about.
+
+    One that was taken down has a kind alone; with neither there is nothing.
+    """
     found = fields[name]
     kind, title = optional_text(found, "documentType") or "", optional_text(found, "title") or ""
-    if not title:
+    if not title and not kind:
         raise BadValue(Reason.MISSING_FIELD, "no field 'title'")
     return kind, title
 

@@ -49,8 +49,14 @@ _ALL = COMMON + OTHERS
 _AT = frozenset(
     {"a", "à", "alle", "às", "ás", "at", "in", "kell", "kl", "klo", "la", "las", "les", "lúc"}
     | {"nang", "në", "o", "ob", "om", "ora", "ore", "pada", "plkst", "pukul", "saa", "u", "um"}
-    | {"v", "στις", "в", "во", "о", "у", "בשעה", "في", "ساعت", "को", "เวลา", "ժամը"}
+    | {"v", "στισ", "в", "во", "о", "у", "בשעה", "في", "ساعت", "को", "बजे", "เวลา", "ժամը"}
+    | {"रोजी", "वाजता", "এ", "વાગ્યે", "ਵਜੇ", "அன்று", "కి", "klukkan", "พศ", "พุทธศักราช"}
 )
+#: What languages call Greenwich in offsets (CLDR's `gmtFormat`); in Persian it stands behind.
+_GREENWICH = re.compile(
+    r"(?:Гринуич|\bMAG|غرينتش|ጂ ኤም ቲ|ග්රිමවේ|ജിഎംടി|জি এম টি|ម៉ោងសកល|\[GMT\]) ?(?![^\W\d])"
+)
+_BEHIND = re.compile(r"([+-]\d\d?(?::?\d\d)?) ?(?:گرینویچ|گرینیچ)")
 _LONGEST_NAME = 3  # words
 #: Years of the Buddhist calendar are 543 ahead, and out of range as Gregorian ones.
 _BUDDHIST, _BUDDHIST_YEARS = 543, range(2443, 2644)
@@ -103,7 +109,7 @@ _HALF = re.compile(r"(?<!\w)([ap])\.? ?m\.?(?!\w)", re.IGNORECASE)
 
 def parse(text: str) -> Spelled | None:
     """The parts of a date with a clock; None where the text is none, or holds more than that."""
-    plain = _plain(text)
+    plain = _BEHIND.sub(r"GMT\1", _GREENWICH.sub("GMT", _plain(text)))
     clock = _clock(plain)
     if clock is None:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC
 from functools import lru_cache
@@ -16,6 +17,9 @@ from schemas.files import Context, Head, Member, Slice
 from schemas.records import Instant, RawRecord
 
 _BREAKS = re.compile(r"[\W_]+")
+#: Armenian, which comes behind Cyrillic.
+_FIRST_OF_OTHERS = "\u0530"
+_BOM = b"\xef\xbb\xbf"
 _NONE = Member(path="", ordinal=0, file=Path(), size=0, sha256="", media_type="text/csv")
 
 
@@ -42,8 +46,8 @@ def first_rows(head: Head, n: int = 20) -> list[dict[str, str]]:
     """The first rows of a member that is read as CSV, those that are whole."""
     if not ordered_columns(head):
         return []
-    whole = Slice(0, len(head.data))
-    items = CsvRows().items(io.BytesIO(head.data), whole, _context(head.data))
+    data = head.data.removeprefix(_BOM)
+    items = CsvRows().items(io.BytesIO(data), Slice(0, len(data)), _context(data))
     return list(islice((item.value for item in items if isinstance(item, RawRecord)), n))
 
 
@@ -54,8 +58,31 @@ def in_utc(text: str) -> Instant:
 
 @lru_cache(maxsize=512)
 def snake(name: str) -> str:
-    """A column's name in snake case: `Average speed (m/s)` is `average_speed_m_s`."""
-    return _BREAKS.sub("_", name.casefold()).strip("_")
+    """A column's name in snake case: `Average speed (m/s)` is `average_speed_m_s`.
+
+    Marks such as the vowels of Devanagari and Thai belong to their words, though no letters.
+    """
+    folded = name.casefold()
+    if not folded.isascii():
+        parts = (c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in folded)
+        return "_".join("".join(parts).split())
+    return _BREAKS.sub("_", folded).strip("_")
+
+
+def without_accents(text: str) -> str:
+    """The text without the accents of Latin, Greek and Cyrillic, as people type it.
+
+    Marks of other scripts tell letters apart, as in `タグ` and `タク`, and stay.
+    """
+    kept: list[str] = []
+    base = ""
+    for character in unicodedata.normalize("NFKD", text):
+        if not unicodedata.combining(character):
+            base = character
+        elif base < _FIRST_OF_OTHERS:
+            continue
+        kept.append(character)
+    return unicodedata.normalize("NFC", "".join(kept))
 
 
 def cells(row: Mapping[str, str], *names: str) -> str:

@@ -128,8 +128,8 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "*en-crypt*": "secret: it can't be read without its password",
     },
     "facebook.lists": {
-        "comments_v2.data.comment.timestamp": TWICE,
-        "event_responses_v2.events_joined.end_timestamp": DEFAULT,
+        "comments*.data.comment.timestamp": TWICE,
+        "reactions.data.reaction.actor": ACCOUNT,
         "groups_joined_v2.data.name": TWICE,
     },
     "facebook.posts": {
@@ -155,6 +155,7 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     "google.chat_group": {"members.user_type": SHAPE},
     "google.chat_messages": {
         "messages.creator.user_type": SHAPE,
+        "messages.quoted_message_metadata.creator.*": "said by the message that is quoted",
         "messages.annotations.start_index": TEXT_PLACES,
         "messages.annotations.length": TEXT_PLACES,
     },
@@ -223,7 +224,6 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     },
     "gpx": {"gpx@*": FILE, "gpx/metadata/*": FILE},
     "instagram.lists": {
-        "comments_media_comments.media_list_data.uri": DEFAULT,
         "likes_media_likes.string_list_data.value": "how the service draws a like",
     },
     "joplin.items": {
@@ -366,9 +366,11 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     "x.likes": {"": FILE, "like.expandedUrl": LINKED},
     "x.messages": {"": FILE, "*.urls.url": LINKED, "dmConversation.conversationId": TWICE},
     "x.people": {"": FILE},
+    "x.rows": {"": FILE},
     "x.saved_searches": {"": FILE},
     "x.tweets": {
         "": FILE,
+        "id": TWICE,
         "*.url": LINKED,
         "*.urls.expandedUrl": TWICE,
         "*.indices": TEXT_PLACES,

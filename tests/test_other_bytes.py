@@ -42,6 +42,7 @@ _OTHER_FILES = (
     ("joplin.items", "6", "blank", "the first line is the title, be it blank"),
     ("mail.mbox", "Sent", "crlf", "a mail without a Message-ID is its bytes"),
     ("google.fit_daily", "Dagelijkse", "order first", _BY_PLACE),
+    ("google.saved_list", "保存済み", "order first last", _BY_PLACE),
     ("google.health_series", "2024-10-27", "first last", _NO_NUMBER),
     ("google.health_series", "rate_zones", "first last", _NO_NUMBER),
     ("instagram.lists", "post_comments", "order", "labels in any language are told by their order"),

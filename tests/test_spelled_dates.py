@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from babel import Locale
@@ -48,6 +48,34 @@ def test_every_language_is_read_as_it_is_written(language: str) -> None:
             turned = (moment.year, moment.day, moment.month)
             assert found.date == day or (not found.sure and found.date == turned), text
             assert (found.hour, found.minute, found.second) == (moment.hour, 14, 9), text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_offset_is_read_by_every_name_of_greenwich(language: str) -> None:
+    zone = timezone(timedelta(hours=2))
+    moment = datetime(2019, 3, 28, 22, 14, 9, tzinfo=zone)
+    clock = format_datetime(moment, "HH:mm:ss ZZZZ", zone, language)
+    found = parse(f"{format_date(moment, 'medium', language)}, {clock}")
+    assert found is not None
+    assert found.zone in ("GMT+02:00", "UTC+02:00"), clock
+
+
+@pytest.mark.parametrize(
+    ("text", "hour"),
+    [
+        ("5.01.2021 г., 22:13:31 ч. Гринуич+2", 20),
+        ("٠٥\u200f/٠١\u200f/٢٠٢١, ١٠:١٣:٣١ م غرينتش+٢", 20),
+        ("۵ ژانویهٔ ۲۰۲۱،\u200f ۲۲:۱۳:۳۱ (+۳:۳۰ گرینویچ)", 18),
+        ("Τρίτη 5 Ιανουαρίου 2021 στις 10:13:31 μ.μ. UTC", 22),
+        ("मंगलवार, 5 जनवरी 2021 को 10:13:31 pm बजे UTC", 22),
+        ("মঙ্গলবার, ৫ জানুয়ারী, ২০২১ এ ১০:১৩:৩১ PM UTC", 22),
+        ("วันอังคารที่ 5 มกราคม พุทธศักราช 2564 เวลา 22:13:31 UTC", 22),
+    ],
+)
+def test_what_google_writes_is_read(text: str, hour: int) -> None:
+    moment = timestamps.activity_time(text).at
+    assert moment is not None
+    assert (moment.day, moment.hour) == (5, hour)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ from schemas.vocabulary import RecordType
 
 _NAME, _SERVICE = "chatgpt.conversations", "chatgpt"
 _PATHS = ("", "conversations")
+#: What DeepSeek's export has, whose graph is like this one and whose messages are not.
+_OTHERS = frozenset({"inserted_at", "updated_at"})
 _HIDDEN = "is_visually_hidden_from_conversation"
 
 
@@ -77,6 +79,7 @@ def _message(
 ) -> Record:
     message: Mapping[str, Any] = nodes[name]["message"]
     author, meta = message.get("author") or {}, message.get("metadata") or {}
+    content = message.get("content") or {}
     role = str(author.get("role") or "")
     above = _way(nodes, nodes[name].get("parent"))
     before = next((one for one in above if nodes[one].get("message") and one != name), None)
@@ -89,8 +92,9 @@ def _message(
         "message_id": name,
         "in_reply_to": before,
         "model": meta.get("model_slug"),
-        "content_type": (message.get("content") or {}).get("content_type"),
+        "content_type": content.get("content_type"),
         "attachments": _files(message),
+        "links": [url] if isinstance(url := content.get("url"), str) and url else [],
         "flags": flags,
     }
     related: tuple[Related, ...] = chats.in_conversation(_SERVICE, conversation)
@@ -121,9 +125,14 @@ def _words(message: Mapping[str, Any]) -> str:
         return "\n\n".join("\n".join(str(text) for text in one if text) for one in told)
     parts = content.get("parts")
     if parts is None:
-        parts = [content.get(name) for name in ("text", "result", "content")]
+        parts = [content.get(name) for name in _TEXTS]
     texts = [one if isinstance(one, str) else _spoken(one) for one in parts]
     return "\n".join(text for text in texts if text)
+
+
+#: By the type of the content: code and its output, pages that were read, what a user told of
+#: themselves and how they want to be answered.
+_TEXTS = ("title", "text", "result", "content", "user_profile", "user_instructions")
 
 
 def _spoken(part: Any) -> str:
@@ -156,7 +165,8 @@ def _looks_like(head: Head) -> int:
     """By the keys of the first conversation, which may be longer than the head."""
     for path in _PATHS:
         keys = set(peek.item_keys(head, path))
-        if "mapping" in keys and not keys.isdisjoint({"create_time", "current_node", "title"}):
+        own = not keys.isdisjoint({"create_time", "current_node"})
+        if "mapping" in keys and (own or ("title" in keys and _OTHERS.isdisjoint(keys))):
             return 2
     return 0
 
@@ -164,7 +174,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="ChatGPT: conversations",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

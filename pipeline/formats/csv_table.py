@@ -7,12 +7,10 @@ the same row in another file is the same document.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from functools import lru_cache
 from pathlib import PurePosixPath
 
-from pipeline import rows
+from pipeline import rows, tables
 from pipeline.format import Format, Rank
 from pipeline.readers.csv_rows import CsvRows
 from schemas.files import Head, Member
@@ -45,9 +43,8 @@ def _standard_names(headers: tuple[str, ...]) -> tuple[str, ...]:
     """Unique names in snake case, without accents; `Straße (Nr.)` is `strasse_nr`."""
     names: list[str] = []
     for at, header in enumerate(headers, 1):
-        split = unicodedata.normalize("NFKD", header.casefold())
-        letters = "".join(c for c in split if not unicodedata.combining(c))
-        name = base = re.sub(r"[\W_]+", "_", letters).strip("_")[:60] or f"column_{at}"
+        letters = tables.without_accents(header.casefold())
+        name = base = tables.snake(letters)[:60] or f"column_{at}"
         again = 2
         while name in names:
             name, again = f"{base}_{again}", again + 1
@@ -66,7 +63,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Rows of a CSV file",
-    version=2,
+    version=3,
     data_type=DataType.STRUCTURED,
     paths=(r"(?s:.+)",),
     looks_like=_looks_like,

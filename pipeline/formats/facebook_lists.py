@@ -1,15 +1,16 @@
 """Facebook's lists, each under a key of its own: friends, follows, searches, comments and others.
 
-Keys are not localised and carry a version (`friends_v2`); what an item says is wrapped in lists
-and objects that differ by the year, so it is looked for at any depth (reference 4.1). The keys that
-the reference does not list are those of two of its sources, D3I (`facebook.py`) and HUD.
+Keys are not localised and carry a version (`friends_v2`), those of 2018 to 2020 none; what an item
+says is wrapped in lists and objects that differ by the year, so it is looked for at any depth
+(reference 4.1). The keys that the reference does not list are those of two of its sources, D3I
+(`facebook.py`) and HUD.
 """
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from pipeline import chats, meta, peek
+from pipeline import chats, meta, peek, timestamps
 from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.json_tree import JsonTree
@@ -44,13 +45,36 @@ _KINDS = {
     "saves_v2": _Kind(RecordType.LIST_ITEM, "title", "saved"),
     "notifications_v2": _Kind(RecordType.ACTIVITY, "text"),
     "profile_updates_v2": _Kind(RecordType.ACTIVITY, "title"),
+    "friends": _Kind(RecordType.CONNECTION, "name", "friend"),
+    "deleted_friends": _Kind(RecordType.CONNECTION, "name", "removed"),
+    "deleted_friends_v2": _Kind(RecordType.CONNECTION, "name", "removed"),
+    "following": _Kind(RecordType.CONNECTION, "name", "following"),
+    "page_likes": _Kind(RecordType.REACTION, "name", "like"),
+    "reactions": _Kind(RecordType.REACTION, "reaction"),
+    "reactions_v2": _Kind(RecordType.REACTION, "reaction"),
+    "searches": _Kind(RecordType.SEARCH, "text"),
+    "comments": _Kind(RecordType.COMMENT, "comment"),
+    "notifications": _Kind(RecordType.ACTIVITY, "text"),
+}
+#: Keys that say too little by themselves: an item has seconds, and one of these.
+_COMMON = {
+    "friends": {"name"},
+    "following": {"name"},
+    "searches": {"data"},
+    "comments": {"data"},
+    "reactions": {"data"},
+    "notifications": {"text"},
 }
 #: Fields that are read by their kind, or hold what is.
 _TAKEN = frozenset(
     {"timestamp", "start_timestamp", "end_timestamp", "name", "title", "text", "data", "unread"}
     | {"attachments", "href", "url", "uri"}
 )
-_EVENTS = "event_responses_v2.events_joined"
+_EVENTS = {
+    f"{key}.events_{answer}": answer
+    for key in ("event_responses_v2", "event_responses")
+    for answer in ("joined", "interested", "declined")
+}
 _TOPICS = "topics_v2"
 
 
@@ -59,11 +83,13 @@ def to_record(item: RawRecord, member: Member) -> Record:
     path = item.around["path"]
     if path == _TOPICS:
         return _topic(item.value)
-    kind = _Kind(RecordType.EVENT, "name") if path == _EVENTS else _KINDS[path]
+    kind = _KINDS.get(path) or _Kind(RecordType.EVENT, "name", _EVENTS[path])
     raw: dict[str, Any] = item.value
     said = mend_meta(raw)
     word, when = meta.inner(raw, kind.word), raw.get("timestamp") or raw.get("start_timestamp")
     when = when or meta.inner(raw, "timestamp")
+    # Two reactions of one second say the same, but of what.
+    about = (str(raw.get("title") or ""),) if kind.word == "reaction" else ()
     if word is None and when is None:
         raise BadValue(Reason.MISSING_FIELD, f"no field {kind.word!r}")
     title = said.get("title") or said.get("name")
@@ -71,7 +97,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=kind.record_type,
-        identity=("facebook", path, str(when or ""), str(word or raw.get("title") or "")),
+        identity=("facebook", path, str(when or ""), str(word or raw.get("title") or ""), *about),
         time=meta.moment(when),
         title=str(title) if title else None,
         content=_content(kind, said),
@@ -97,7 +123,10 @@ def _metadata(kind: _Kind, said: dict[str, Any]) -> dict[str, Any]:
     elif kind.record_type is RecordType.SEARCH:
         found["query"] = str(word or "")
     elif kind.record_type is RecordType.REACTION:
-        found["reaction"] = kind.status
+        found["reaction"] = kind.status or str(word or "")
+    elif kind.record_type is RecordType.EVENT:
+        end = meta.moment(said.get("end_timestamp"))
+        found |= {"status": kind.status, "ended_at": timestamps.utc_text(end) if end else None}
     elif kind.record_type is RecordType.LIST_ITEM:
         found["list"] = kind.status
     author = meta.inner(said, "author")
@@ -119,8 +148,16 @@ def _topic(value: Any) -> Record:
 
 
 def _looks_like(head: Head) -> int:
-    known = {*_KINDS, _TOPICS, _EVENTS.partition(".")[0]}
-    return 2 * (not known.isdisjoint(peek.top_keys(head)))
+    keys = peek.top_keys(head)
+    known = {*_KINDS, _TOPICS, *(path.partition(".")[0] for path in _EVENTS)} - _COMMON.keys()
+    if not known.isdisjoint(keys):
+        return 2
+    return 2 * any(
+        type(item.get("timestamp")) is int and item.keys() >= needed
+        for key, needed in _COMMON.items()
+        if key in keys
+        for item in peek.first_objects(head, key)
+    )
 
 
 FORMAT = Format(
@@ -130,9 +167,10 @@ FORMAT = Format(
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,
-    reader=JsonTree(paths=(*_KINDS, _EVENTS, _TOPICS)),
+    reader=JsonTree(paths=(*_KINDS, *_EVENTS, _TOPICS)),
     record=to_record,
     products=("Facebook",),
+    vintages=("keys without a version (2018 to 2020)", "keys with one"),
     record_types=(
         RecordType.CONNECTION,
         RecordType.REACTION,

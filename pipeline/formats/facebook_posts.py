@@ -2,7 +2,8 @@
 
 `posts/your_posts_1.json`, since 2024 `your_posts__check_ins__photos_and_videos_1.json`, and
 `likes_and_reactions_1.json`; file names are not localised, sentences in `title` are (reference
-4.1). Posts may have neither text nor title.
+4.1). Posts may have neither text nor title. From 2018 to 2020 the array stands under a key, such as
+`status_updates` of `posts/your_posts.json`.
 """
 
 from __future__ import annotations
@@ -13,13 +14,18 @@ from typing import Any
 from pipeline import chats, meta, peek, timestamps
 from pipeline.fields import as_written, kept, optional_text
 from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.readers.json_tree import JsonTree
 from pipeline.text import mend_meta
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
 
 _NAME, _SERVICE = "facebook.posts", "facebook"
+#: An array at the top, and those of 2018 to 2020.
+_PATHS = (
+    *("", "status_updates", "group_posts.activity_log_data"),
+    "wall_posts_sent_to_you.activity_log_data",
+)
 _FIELDS = frozenset({"timestamp", "attachments", "data", "title", "tags"})
 
 
@@ -71,6 +77,17 @@ def _attached(said: Mapping[str, Any], name: str) -> Iterator[Any]:
                 yield one[name]
 
 
+_READ = frozenset({"text", "media", "external_context", "place"})
+
+
+def _others(said: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """What else is attached: polls, events, events of a life, things for sale."""
+    for group in said.get("attachments") or ():
+        for one in group.get("data") or ():
+            if other := {name: value for name, value in one.items() if name not in _READ}:
+                yield other
+
+
 def _metadata(said: Mapping[str, Any]) -> dict[str, Any]:
     media = list(_attached(said, "media"))
     links = [one["url"] for one in _attached(said, "external_context") if one.get("url")]
@@ -82,6 +99,10 @@ def _metadata(said: Mapping[str, Any]) -> dict[str, Any]:
         "place": place or meta.position(media),
         "people": [{"name": name} for name in tags if name],
         "updated_at": _updated(said),
+        "attached": list(_others(said)),
+        "link_titles": [
+            one["name"] for one in _attached(said, "external_context") if one.get("name")
+        ],
         **chats.rest(said, _FIELDS),
     }
 
@@ -100,7 +121,7 @@ def _place(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _looks_like(head: Head) -> int:
-    return 2 * any(map(_is_post, peek.first_items(head, "", 10)))
+    return 2 * any(_is_post(item) for path in _PATHS for item in peek.first_items(head, path, 10))
 
 
 def _is_post(item: Any) -> bool:
@@ -122,11 +143,15 @@ FORMAT = Format(
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,
-    reader=JsonItems(),
+    reader=JsonTree(paths=_PATHS),
     record=to_record,
-    hints=(r"(.+/)?(posts|your_facebook_activity)/.+\.json",),
+    hints=(r"(.+/)?your_posts(_[^/]*)?\.json",),
     products=("Facebook",),
-    vintages=("posts/your_posts_1.json (to 2023)", "your_facebook_activity/posts (since 2024)"),
+    vintages=(
+        "under a key (2018 to 2020)",
+        "posts/your_posts_1.json (to 2023)",
+        "your_facebook_activity/posts (since 2024)",
+    ),
     record_types=(RecordType.POST, RecordType.REACTION),
     fields=_FIELDS,
 )

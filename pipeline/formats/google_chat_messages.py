@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline import google_chat, peek, takeout
+from pipeline import chats, google_chat, peek, takeout, timestamps
 from pipeline.fields import kept, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
@@ -46,7 +46,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=_instant(written) if written else None,
         content=optional_text(fields, "text"),
         metadata=kept({"sender": sender, "conversation": group, **_metadata(fields)}),
-        related=_related(group),
+        related=_related(group) + _quoted(fields),
         mutable=True,
     )
 
@@ -58,9 +58,26 @@ def _instant(written: str) -> Instant:
     return msgspec.structs.replace(takeout.moment(plain), text=written)
 
 
+_FIELDS = frozenset(
+    {"creator", "created_date", "text", "attached_files", "annotations", "reactions"}
+    | {"topic_id", "message_id", "deleted_date", "message_state", "deletion_metadata"}
+    | {"quoted_message_metadata", "updated_date"}
+)
+#: What the text itself shows, and what is read.
+_SHOWN = frozenset({"start_index", "length", "url_metadata", "format_metadata"})
+
+
 def _metadata(fields: dict[str, Any]) -> dict[str, Any]:
     deleted = optional_text(fields, "deleted_date")
+    updated = optional_text(fields, "updated_date")
+    quoted = fields.get("quoted_message_metadata") or {}
+    notes = [_rest(one) for one in fields.get("annotations") or ()]
     return {
+        "edited_at": timestamps.utc_text(_instant(updated)) if updated else None,
+        "in_reply_to": optional_text(quoted, "message_id"),
+        "quoted": optional_text(quoted, "text"),
+        "annotations": [note for note in notes if note],
+        **chats.rest(fields, _FIELDS),
         "message_id": optional_text(fields, "message_id"),
         "topic": optional_text(fields, "topic_id"),
         "attachments": [_attachment(one) for one in fields.get("attached_files") or ()],
@@ -76,6 +93,16 @@ def _metadata(fields: dict[str, Any]) -> dict[str, Any]:
         "message_state": fields.get("message_state"),
         "deletion": fields.get("deletion_metadata"),
     }
+
+
+def _rest(annotation: dict[str, Any]) -> dict[str, Any]:
+    """What an annotation says beside addresses: calls, tasks, files of Drive, who is meant."""
+    return {name: said for name, said in annotation.items() if name not in _SHOWN and said}
+
+
+def _quoted(fields: dict[str, Any]) -> tuple[Related, ...]:
+    number = optional_text(fields.get("quoted_message_metadata") or {}, "message_id")
+    return (Related(Relation.REPLY_TO, RecordType.MESSAGE, (number,)),) if number else ()
 
 
 def _attachment(value: dict[str, Any]) -> dict[str, Any]:
@@ -116,7 +143,7 @@ def _is_message(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Messages of Google Chat (Takeout)",
-    version=3,
+    version=4,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,
@@ -126,8 +153,5 @@ FORMAT = Format(
     products=("Google Takeout: Google Chat",),
     vintages=("day first, 24 hours (2021)", "month first, AM and PM"),
     record_types=(RecordType.MESSAGE,),
-    fields=frozenset(
-        {"creator", "created_date", "text", "attached_files", "annotations", "reactions"}
-        | {"topic_id", "message_id", "deleted_date", "message_state", "deletion_metadata"}
-    ),
+    fields=_FIELDS,
 )

@@ -1,14 +1,15 @@
 """Google Maps in Takeout: `Maps (your places)/Reviews.json`, GeoJSON.
 
 New: `{date, five_star_rating_published, review_text_published, location, google_maps_url}`; old:
-`{Published, "Star Rating", "Review Comment", Location}` (reference 2.20).
+`{Published, "Star Rating", "Review Comment", Location}` (reference 2.20). What a review answers
+(`questions`) and whatever else stands there is kept under its own name.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from pipeline import google_places, peek, rows, takeout
+from pipeline import chats, google_places, peek, rows, takeout
 from pipeline.fields import as_written, joined, kept, measure, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
@@ -17,6 +18,10 @@ from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
 
 _NAME = "google.maps_reviews"
+_READ = frozenset(
+    {"date", "Published", "five_star_rating_published", "Star Rating", "location", "Location"}
+    | {"review_text_published", "Review Comment", "google_maps_url", "Google Maps URL"}
+)
 _STARS = ("five_star_rating_published", "Star Rating")
 
 
@@ -48,6 +53,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
                     "place": place,
                     "url": url,
                     "country": google_places.country_of(fields),
+                    **chats.rest(said, _READ),
                 }
             ),
             odd,

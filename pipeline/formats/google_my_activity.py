@@ -76,7 +76,7 @@ def _is_activity(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Google My Activity in JSON (Takeout)",
-    version=4,
+    version=5,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -27,9 +27,14 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.INSTALL,
-        identity=(kind, title, play_store.written(fields, "firstInstallationTime"), model),
+        identity=(
+            kind,
+            title,
+            play_store.written(fields, "firstInstallationTime"),
+            model,
+        ),
         time=play_store.moment(fields, "firstInstallationTime"),
-        title=title,
+        title=title or None,
         metadata=kept(
             {
                 "kind": kind,
@@ -46,7 +51,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 FORMAT = Format(
     name=_NAME,
     title="Apps installed from Google Play (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=play_store.PATHS,
     looks_like=play_store.holds(_KEY, "firstInstallationTime", "lastUpdateTime"),

@@ -24,9 +24,13 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.LIST_ITEM,
-        identity=(kind, title, play_store.written(fields, "acquisitionTime")),
+        identity=(
+            kind,
+            title,
+            play_store.written(fields, "acquisitionTime"),
+        ),
         time=play_store.moment(fields, "acquisitionTime"),
-        title=title,
+        title=title or None,
         metadata=kept({"list": "Google Play", "kind": kind}),
     )
 
@@ -34,7 +38,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 FORMAT = Format(
     name=_NAME,
     title="The library of Google Play (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=play_store.PATHS,
     looks_like=play_store.holds(_KEY, "acquisitionTime"),

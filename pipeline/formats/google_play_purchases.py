@@ -25,9 +25,14 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.PURCHASE,
-        identity=(kind, title, play_store.written(fields, "purchaseTime"), price),
+        identity=(
+            kind,
+            title,
+            play_store.written(fields, "purchaseTime"),
+            price,
+        ),
         time=play_store.moment(fields, "purchaseTime"),
-        title=title,
+        title=title or None,
         metadata=kept(
             {
                 "kind": kind,
@@ -42,7 +47,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 FORMAT = Format(
     name=_NAME,
     title="Purchases at Google Play (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=play_store.PATHS,
     looks_like=play_store.holds(_KEY, "purchaseTime", "invoicePrice"),

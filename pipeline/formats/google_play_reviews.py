@@ -26,9 +26,13 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.REVIEW,
-        identity=(kind, title, play_store.written(fields, "creationTime")),
+        identity=(
+            kind,
+            title,
+            play_store.written(fields, "creationTime"),
+        ),
         time=play_store.moment(fields, "creationTime"),
-        title=title,
+        title=title or None,
         content=play_store.written(fields, "comment") or None,
         metadata=joined(
             kept(

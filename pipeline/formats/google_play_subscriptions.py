@@ -8,7 +8,9 @@ from pipeline import money, play_store
 from pipeline.fields import kept
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
+from schemas.errors import BadValue
 from schemas.files import Member
+from schemas.reasons import Reason
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
 
@@ -20,6 +22,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
     """One subscription, with its state at the export."""
     fields: dict[str, Any] = play_store.inner(item, _KEY)
     kind, title = play_store.document(fields)
+    if not title:
+        raise BadValue(Reason.MISSING_FIELD, "no field 'title'")
     pricing = fields.get("pricing") or ()
     price = next((p["price"] for p in pricing if isinstance(p.get("price"), str)), None)
     return Record(
@@ -27,7 +31,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.SUBSCRIPTION,
         identity=(kind, title),
-        title=title,
+        title=title or None,
         metadata=kept(
             {
                 "kind": kind,
@@ -46,7 +50,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 FORMAT = Format(
     name=_NAME,
     title="Subscriptions at Google Play (Takeout)",
-    version=1,
+    version=2,
     data_type=DataType.ACTIVITY,
     paths=play_store.PATHS,
     looks_like=play_store.holds(_KEY, "renewalDate", "pricing", "period"),

@@ -1,7 +1,9 @@
 """Google's lists in Takeout: `Saved/<list>.csv` with `Title,Note,URL,Comment`, some with `Tags`.
 
 The list's name is only in the file's name, in whatever language; a place has coordinates only
-where its link carries them (reference 2.20). Such files begin with an empty row.
+where its link carries them (reference 2.20). Such files begin with an empty row. The columns are
+named in the account's language and stand in one order, so a table whose third column is `URL` and
+leads to Google is such a list, too.
 """
 
 from __future__ import annotations
@@ -21,11 +23,13 @@ from schemas.vocabulary import RecordType
 
 _NAME = "google.saved_list"
 _COLUMNS = frozenset({"Title", "Note", "URL", "Comment"})
+_BEFORE, _URL, _LAST = ("Title", "Note"), "URL", "Comment"
+_WIDTHS = (4, 5)
 
 
 def to_record(item: RawRecord, member: Member) -> Iterator[Record]:
     """One thing on the list: a place if its link leads to Maps, else a page. Empty rows: none."""
-    row: dict[str, str] = item.value
+    row = _in_english(item.value)
     if not any(row.values()):
         return
     url, title = row["URL"].strip(), row["Title"].strip()
@@ -49,8 +53,23 @@ def to_record(item: RawRecord, member: Member) -> Iterator[Record]:
     )
 
 
+def _in_english(row: dict[str, str]) -> dict[str, str]:
+    """The row under English names, by the places of its columns."""
+    if row.keys() >= _COLUMNS:
+        return row
+    names = list(row)
+    english = dict(zip(names, _BEFORE, strict=False)) | {names[-1]: _LAST}
+    return {english.get(name, name): cell for name, cell in row.items()}
+
+
 def _looks_like(head: Head) -> int:
-    return 2 * (tables.columns(head) >= _COLUMNS)
+    columns = tables.ordered_columns(head)
+    if set(columns) >= _COLUMNS:
+        return 2
+    if len(columns) not in _WIDTHS or columns[2] != _URL:
+        return 0
+    links = [row[_URL] for row in tables.first_rows(head) if row.get(_URL)]
+    return 2 * (bool(links) and all(map(google_places.is_maps, links)))
 
 
 FORMAT = Format(
@@ -62,8 +81,8 @@ FORMAT = Format(
     looks_like=_looks_like,
     reader=CsvRows(),
     record=to_record,
-    hints=(r"(.+/)?(Saved|Gespeichert)/[^/]+\.csv",),
+    hints=(r"(.+/)?(Saved|Gespeichert|Enregistrés|Guardado|保存済み)/[^/]+\.csv",),
     products=("Google Takeout: Saved",),
-    vintages=("without Tags", "with Tags"),
+    vintages=("without Tags", "with Tags", "columns in the account's language"),
     record_types=(RecordType.PLACE, RecordType.BOOKMARK),
 )

@@ -2,14 +2,14 @@
 
 `{Title, Published, "Google Maps URL", Location{Address, "Business Name", "Country Code"}}`
 (reference 2.20); whether it went over to the lower-case spelling of `Reviews.json` is not
-verified, so both are taken. Coordinates 0, 0 mean none.
+verified, so both are taken. Coordinates 0, 0 mean none; the link of a pin may have them.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from pipeline import google_places, peek, takeout
+from pipeline import chats, google_places, peek, takeout
 from pipeline.fields import kept, optional_text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
@@ -21,6 +21,7 @@ from schemas.vocabulary import RecordType
 
 _NAME = "google.saved_places"
 _URLS = frozenset({"Google Maps URL", "google_maps_url"})
+_READ = _URLS | {"Title", "Published", "date", "location", "Location"}
 _RATED = frozenset({"Star Rating", "five_star_rating_published"})
 
 
@@ -29,6 +30,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
     fields: dict[str, Any] = item.value
     said = fields["properties"]
     place, url = google_places.of_feature(fields), google_places.url_of(fields)
+    if "latitude" not in place:
+        place |= google_places.in_url(url or "")
     if not place and not url:
         raise BadValue(Reason.MISSING_FIELD, "neither a place nor its URL")
     written = optional_text(said, "Published") or optional_text(said, "date")
@@ -40,7 +43,14 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(url,) if url else ("", written or "", title or ""),
         time=takeout.moment(written) if written else None,
         title=title,
-        metadata=kept({"place": place, "url": url, "country": google_places.country_of(fields)}),
+        metadata=kept(
+            {
+                "place": place,
+                "url": url,
+                "country": google_places.country_of(fields),
+                **chats.rest(said, _READ),
+            }
+        ),
         mutable=True,
     )
 

@@ -2,12 +2,14 @@
 
 Each file holds one array, under a key that says what it is, or bare (newer `followers_1.json`).
 Items carry `string_list_data` (`{href, value, timestamp}`), or `string_map_data` under labels in
-the owner's language, which are kept and not believed (reference 4.2).
+the owner's language, which are kept and not believed (reference 4.2). A bare array of the latter
+is what its file's name says, which no language changes: `post_comments_1.json` holds comments.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline import meta, peek
@@ -36,16 +38,21 @@ _KINDS = {
     "story_activities_story_likes": (RecordType.REACTION, "like"),
     "comments_media_comments": (RecordType.COMMENT, ""),
     "saved_saved_media": (RecordType.LIST_ITEM, "saved"),
-    "searches_user": (RecordType.SEARCH, ""),
     _PROFILE: (RecordType.PROFILE, ""),
+}
+#: The same of keys that only begin so: `searches_keyword`, `relationships_close_friends`.
+_BEGUN = {
+    "searches_": RecordType.SEARCH,
+    "relationships_": RecordType.CONNECTION,
+    "comments_": RecordType.COMMENT,
 }
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
     """One entry of a list."""
-    key = (item.around["keys"] or [_FOLLOWERS])[0]
-    kind, status = _KINDS.get(key, (RecordType.ACTIVITY, key))
     raw: dict[str, Any] = item.value
+    key = (item.around["keys"] or [_FOLLOWERS])[0]
+    kind, status = _kind(key) if item.around["keys"] or _LIST in raw else _of_file(member.path)
     entries, said = list(_entries(raw)), mend_meta(raw)
     if not entries and not raw.get("title"):
         raise BadValue(Reason.MISSING_FIELD, f"neither {_LIST!r} nor {_MAP!r}")
@@ -61,10 +68,35 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=("instagram", key, *(() if profile else (str(when or ""), name, url))),
         time=None if profile else meta.moment(when),
         title=optional_text(said, "title") or None,
-        content=mend_meta(values[0]) if kind is RecordType.COMMENT and values else None,
+        content=_content(kind, said, mend_meta(values)),
         metadata=kept(_metadata(kind, status, mend_meta(name), url, said)),
         mutable=profile,
     )
+
+
+def _kind(key: str) -> tuple[RecordType, str]:
+    if key in _KINDS:
+        return _KINDS[key]
+    for begun, kind in _BEGUN.items():
+        if key.startswith(begun):
+            return kind, key.removeprefix(begun)
+    return RecordType.ACTIVITY, key
+
+
+def _of_file(path: str) -> tuple[RecordType, str]:
+    """What a bare array of maps holds. Who they are stays as if they were followers."""
+    stem = PurePosixPath(path).stem
+    comments = "comments" in stem
+    return (RecordType.COMMENT, "") if comments else (RecordType.ACTIVITY, stem)
+
+
+def _content(kind: RecordType, said: Mapping[str, Any], values: list[str]) -> str | None:
+    """A comment's words, which come first; or all that an activity of no known kind shows."""
+    if kind is RecordType.COMMENT:
+        owner = (said.get(_MAP) or {}).get("Media Owner") or {}
+        silent = len(values) == 1 and values[0] == owner.get("value")
+        return values[0] if values and not silent else None
+    return "\n".join(values) or None if kind is RecordType.ACTIVITY else None
 
 
 def _entries(raw: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -76,7 +108,13 @@ def _entries(raw: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def _metadata(
     kind: RecordType, status: str, name: str, url: str, said: Mapping[str, Any]
 ) -> dict[str, Any]:
+    listed = [one.get("value") for one in said.get(_LIST) or () if isinstance(one, dict)]
     found: dict[str, Any] = {"url": url, "labelled": said.get(_MAP)}
+    found["attachments"] = [
+        meta.medium(one) for one in said.get("media_list_data") or () if one.get("uri")
+    ]
+    if kind is not RecordType.REACTION:  # there it is how the service draws a like
+        found["values"] = [str(one) for one in listed if one and str(one) != name]
     if kind is RecordType.CONNECTION:
         found |= {"people": [{"handle": name}] if name else [], "status": status}
     elif kind is RecordType.REACTION:

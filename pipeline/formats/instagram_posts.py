@@ -1,7 +1,8 @@
-"""Instagram's posts and stories: `posts_1.json`, an array, and `stories.json` (reference 4.2).
+"""Instagram's posts, stories, reels and others, and Threads: arrays at the top or under a key.
 
-A post holds its media, and its words as the title of its only one, or its own. Texts are UTF-8
-written as latin-1.
+`posts_1.json` is an array; `stories.json`, `reels.json` and others have a key (reference 4.2). A
+post holds its media, and its words as the title of its only one, or its own; one on Threads may be
+only words, in a medium that has no file. Texts are UTF-8 written as latin-1.
 """
 
 from __future__ import annotations
@@ -21,6 +22,17 @@ from schemas.vocabulary import RecordType
 
 _NAME = "instagram.posts"
 _STORIES = "ig_stories"
+#: The keys, and what their items are called where they are no posts.
+_KINDS = {
+    "": None,
+    _STORIES: "story",
+    "ig_reels_media": "reel",
+    "ig_igtv_media": "video",
+    "ig_profile_picture": "profile picture",
+    "ig_archived_post_media": "archived",
+    "ig_other_media": None,
+    "text_post_app_text_posts": "thread",
+}
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
@@ -29,21 +41,22 @@ def to_record(item: RawRecord, member: Member) -> Record:
     said = mend_meta(raw)
     media = raw.get("media") or [raw]
     shown = said.get("media") or [said]
-    if not media[0].get("uri"):
-        raise BadValue(Reason.MISSING_FIELD, "no field 'uri'")
     when = raw.get("creation_timestamp") or media[0].get("creation_timestamp")
-    story = item.around["path"] == _STORIES
     words = optional_text(said, "title") or optional_text(shown[0], "title")
+    if not media[0].get("uri") and not words:
+        raise BadValue(Reason.MISSING_FIELD, "no field 'uri'")
+    # Only words tell those without a file apart.
+    told = () if media[0].get("uri") else (raw.get("title") or media[0].get("title"),)
     metadata = {
-        "kind": "story" if story else None,
-        "attachments": [meta.medium(one) for one in shown],
+        "kind": _KINDS[item.around["path"]],
+        "attachments": [meta.medium(one) for one in shown if one.get("uri")],
         "place": meta.position(media),
     }
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.POST,
-        identity=("instagram", str(when or ""), meta.shown(media[0])),
+        identity=("instagram", str(when or ""), meta.shown(media[0]), *told),
         time=meta.moment(when),
         content=words or None,
         metadata=kept(metadata),
@@ -52,7 +65,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _looks_like(head: Head) -> int:
-    if _STORIES in peek.top_keys(head):
+    if not _KINDS.keys().isdisjoint(peek.top_keys(head)):
         return 2
     return 2 * any(map(_is_post, peek.first_items(head, "", 5)))
 
@@ -66,15 +79,15 @@ def _is_post(item: Any) -> bool:
 
 FORMAT = Format(
     name=_NAME,
-    title="Instagram: posts and stories",
+    title="Instagram: posts, stories, reels; Threads",
     version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,
-    reader=JsonTree(paths=("", _STORIES)),
+    reader=JsonTree(paths=tuple(_KINDS)),
     record=to_record,
-    hints=(r"(.+/)?(content|media)/(posts_\d+|stories)\.json",),
-    products=("Instagram",),
+    hints=(r"(.+/)?(content|media)/(posts_\d+|stories|reels)\.json",),
+    products=("Instagram", "Threads"),
     vintages=("content/posts_1.json", "your_instagram_activity/media/posts_1.json (2025)"),
     record_types=(RecordType.POST,),
     fields=frozenset({"media", "title", "creation_timestamp", "uri", "media_metadata"}),

@@ -37,7 +37,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.CONNECTION,
         identity=(linkedin.SERVICE, url) if url else (linkedin.SERVICE, name, day),
-        time=timestamps.or_unread(day, linkedin.day),
+        time=timestamps.or_unread(day, linkedin.day_or_clock),
         title=name or None,
         metadata=kept(
             {
@@ -67,7 +67,7 @@ FORMAT = Format(
     record=to_record,
     hints=(r"(.+/)?Connections\.csv",),
     products=("LinkedIn",),
-    vintages=("without URL", "with URL and notes above"),
+    vintages=("a clock beside the day (to 2019)", "without URL", "with URL and notes above"),
     record_types=(RecordType.CONNECTION,),
     fields=_COLUMNS,
 )

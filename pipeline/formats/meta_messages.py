@@ -1,7 +1,8 @@
 """Messenger and Instagram: `messages/inbox/<thread>/message_<n>.json` (reference 4.1, 4.2).
 
 One thread, newest first; large ones are cut into numbered files. Texts are UTF-8 written as
-latin-1. A message has no id: thread, sender, milliseconds and words are who it is.
+latin-1. A message has no id: thread, sender, milliseconds and words are who it is. The first
+exports of 2018 have seconds under `timestamp`, and people as texts.
 """
 
 from __future__ import annotations
@@ -25,7 +26,16 @@ _NAME, _SERVICE = "meta.messages", "meta"
 _LATER = re.compile(r"message_(?!1\.)\d+\.json$", re.IGNORECASE)
 _FILES = ("photos", "videos", "gifs", "audio_files", "files")
 _TAKEN = frozenset(
-    {"sender_name", "timestamp_ms", "content", "sticker", "share", "reactions", "is_unsent"}
+    {
+        "sender_name",
+        "timestamp_ms",
+        "timestamp",
+        "content",
+        "sticker",
+        "share",
+        "reactions",
+        "is_unsent",
+    }
     | set(_FILES)
 )
 
@@ -65,13 +75,17 @@ def _conversation(thread: str, around: Mapping[str, Any]) -> Record:
 
 def _people(around: Mapping[str, Any]) -> list[dict[str, Any]]:
     people = around.get("participants") or ()
-    return [{"name": one["name"]} for one in people if isinstance(one, dict) and one.get("name")]
+    names = (one.get("name") if isinstance(one, dict) else one for one in people)
+    return [{"name": name} for name in names if isinstance(name, str) and name]
 
 
 def _message(
     thread: str, raw: Mapping[str, Any], said: Mapping[str, Any], around: Mapping[str, Any]
 ) -> Record:
     sent = as_written(raw, "timestamp_ms")
+    unit: timestamps.Unit = "ms"
+    if not sent:
+        sent, unit = as_written(raw, "timestamp"), "s"
     media = [one for name in _FILES for one in said.get(name) or ()]
     share = said.get("share") or {}
     if sticker := said.get("sticker"):
@@ -83,6 +97,7 @@ def _message(
         "attachments": [meta.medium(one) for one in media],
         "links": [share["link"]] if share.get("link") else [],
         "share_text": share.get("share_text"),
+        "share_owner": share.get("original_content_owner"),
         "reactions": [_reaction(one) for one in said.get("reactions") or ()],
         "deleted": said.get("is_unsent"),
         **chats.rest(said, _TAKEN),
@@ -93,7 +108,7 @@ def _message(
         source=_NAME,
         record_type=RecordType.MESSAGE,
         identity=(_SERVICE, thread, text(raw, "sender_name"), sent, words or meta.shown(raw)),
-        time=timestamps.epoch_or_unread(sent, "ms"),
+        time=timestamps.epoch_or_unread(sent, unit),
         content=optional_text(said, "content") or None,
         metadata=kept(metadata),
         related=chats.in_conversation(_SERVICE, thread),
@@ -108,13 +123,16 @@ def _reaction(value: Mapping[str, Any]) -> dict[str, Any]:
 
 def _looks_like(head: Head) -> int:
     items = peek.first_objects(head, "messages")
-    return 2 * any({"sender_name", "timestamp_ms"} <= item.keys() for item in items)
+    return 2 * any(
+        "sender_name" in item and not item.keys().isdisjoint({"timestamp_ms", "timestamp"})
+        for item in items
+    )
 
 
 FORMAT = Format(
     name=_NAME,
     title="Messenger and Instagram: messages",
-    version=3,
+    version=4,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,
@@ -123,7 +141,11 @@ FORMAT = Format(
     hints=(r"(.+/)?messages/.+/message_\d+\.json",),
     products=("Facebook Messenger", "Instagram"),
     tried=("joweich/chat-miner", "mlomb/chat-analytics"),
-    vintages=("messages/inbox (to 2023)", "your_…_activity/messages/inbox (since 2024)"),
+    vintages=(
+        "messages/<thread>, in seconds (2018)",
+        "messages/inbox (to 2023)",
+        "your_…_activity/messages/inbox (since 2024)",
+    ),
     record_types=(RecordType.MESSAGE, RecordType.CONVERSATION),
     fields=_TAKEN | {"type"},
 )

@@ -1,6 +1,9 @@
-"""Snapchat's `chat_history.json`: an object of arrays of messages (reference 14).
+"""Snapchat's `chat_history.json` and `snap_history.json`: an object of arrays of messages.
 
-A message came `From` another or went `To` one; that is who it was exchanged with.
+In older exports the arrays are lists of what came `From` others and went `To` them; that is who a
+message was exchanged with (reference 14). Since 2023 each array is a conversation under its name,
+`From` is who wrote a message, the owner too, and `IsSender` says whether it was the owner; the
+words are under `Content`, and `Created(microseconds)` holds milliseconds (public parsers).
 """
 
 from __future__ import annotations
@@ -19,11 +22,18 @@ from schemas.vocabulary import RecordType
 
 _NAME = "snapchat.chats"
 _TAKEN = frozenset({"From", "To", "Created", "Text"})
+_OWN = ("IsSender", "isSender")
+_EXACT = "Created(microseconds)"
+_SINCE_2023 = frozenset(
+    {"From", "Created", "Content", "Conversation Title", "Media IDs", _EXACT, *_OWN}
+)
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
     """One message. The array that it is in is a list of the export's, or a conversation."""
     fields: dict[str, Any] = item.value
+    if not fields.keys().isdisjoint(_OWN):
+        return _in_conversation(fields, item.around["keys"][0])
     sender, recipient = optional_text(fields, "From"), optional_text(fields, "To")
     other = sender or recipient
     if not other:
@@ -51,6 +61,33 @@ def to_record(item: RawRecord, member: Member) -> Record:
     )
 
 
+def _in_conversation(fields: dict[str, Any], named: str) -> Record:
+    """One message of an export since 2023. Only what it says tells two of one moment apart."""
+    sender, words = chats.key(fields, "From"), optional_text(fields, "Content") or ""
+    kind, created = optional_text(fields, "Media Type") or "", as_written(fields, "Created")
+    title, media = optional_text(fields, "Conversation Title"), as_written(fields, "Media IDs")
+    own = any(fields.get(name) is True for name in _OWN)
+    metadata = {
+        "sender": {"handle": sender, **({"self": True} if own else {})},
+        "conversation": named,
+        "conversation_title": title,
+        "direction": "out" if own else "in",
+        "attachments": [{"name": one} for one in map(str.strip, media.split("|")) if one],
+        **chats.rest(fields, _SINCE_2023),
+    }
+    told = (as_written(fields, _EXACT) or created, kind, words, media)
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.MESSAGE,
+        identity=(snapchat.SERVICE, "conversation", named, sender, *told),
+        time=timestamps.or_unread(created or as_written(fields, _EXACT), snapchat.moment),
+        content=words or None,
+        metadata=kept(metadata),
+        related=chats.in_conversation(snapchat.SERVICE, named),
+    )
+
+
 def _looks_like(head: Head) -> int:
     return 2 * any(
         isinstance(item, dict)
@@ -64,14 +101,15 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Snapchat: chats",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,
     reader=JsonTree(paths=("*",)),
     record=to_record,
-    hints=(r"(.+/)?chat_history\.json",),
+    hints=(r"(.+/)?(chat|snap)_history\.json",),
     products=("Snapchat",),
+    vintages=("lists of what came and went (to 2023)", "an array for each conversation"),
     record_types=(RecordType.MESSAGE,),
-    fields=frozenset({"From", "To", "Media Type", "Created", "Text"}),
+    fields=_TAKEN | _SINCE_2023 | {"Media Type", "IsSaved"},
 )

@@ -1,6 +1,7 @@
 """Spotify's account data: `Playlist<N>.json` (reference 3).
 
-Playlists have no ids, so a list is its name; what is on it is each an item of its own.
+Playlists have no ids, so a list is its name; what is on it is each an item of its own. In exports
+of 2018 the list holds its `tracks` themselves.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from pipeline import peek, timestamps
+from pipeline import chats, peek, timestamps
 from pipeline.fields import optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
@@ -19,11 +20,13 @@ from schemas.records import DataType, RawRecord, Record, Related
 from schemas.vocabulary import RecordType, Relation
 
 _NAME = "spotify.playlists"
-_NEEDED = frozenset({"name", "items"})
-_FIELDS = _NEEDED | {"lastModifiedDate", "numberOfFollowers"}
+_LISTS = frozenset({"items", "tracks"})
+_FIELDS = _LISTS | {"name", "lastModifiedDate", "numberOfFollowers"}
 _TRACK = {"trackName": "track", "artistName": "artist", "albumName": "album", "trackUri": "uri"}
 _SORTED = orjson.OPT_SORT_KEYS
 _KINDS = ("track", "episode", "localTrack")
+#: What else on a list is called by.
+_OTHER_TITLES = ("episodeName", "chapterName", "audiobookName", "name")
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
@@ -31,7 +34,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
     fields: dict[str, Any] = item.value
     name = text(fields, "name")
     changed = optional_text(fields, "lastModifiedDate")
-    entries = fields.get("items") or []
+    entries = fields.get("items") or [{"track": one} for one in fields.get("tracks") or []]
     followers = fields.get("numberOfFollowers")
     yield Record(
         data_type=DataType.STRUCTURED,
@@ -40,7 +43,11 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
         identity=("playlist", name),
         time=timestamps.or_unread(changed) if changed else None,
         title=name,
-        metadata={"entries": len(entries), **({"followers": followers} if followers else {})},
+        metadata={
+            "entries": len(entries),
+            **({"followers": followers} if followers else {}),
+            **chats.rest(fields, _FIELDS),
+        },
         mutable=True,
     )
     for entry in entries:
@@ -48,7 +55,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
 
 
 def _entry(entry: dict[str, Any], playlist: str) -> Record:
-    kind = next((k for k in _KINDS if entry.get(k)), "")
+    kind = next((k for k in (*_KINDS, *entry) if isinstance(entry.get(k), dict)), "")
     what: dict[str, Any] = entry[kind] if kind else {}
     added = optional_text(entry, "addedDate")
     tracked = kind == "track"
@@ -57,6 +64,7 @@ def _entry(entry: dict[str, Any], playlist: str) -> Record:
     # Only a track's fields are verified; whatever else stands there is itself.
     own = names["uri"] or "" if tracked else orjson.dumps(what, option=_SORTED).decode()
     title = names["track"]
+    shown = title or next((str(what[name]) for name in _OTHER_TITLES if what.get(name)), None)
     said = {**names, "kind": kind, "list": playlist, "details": None if tracked else what}
     return Record(
         data_type=DataType.STRUCTURED,
@@ -64,7 +72,7 @@ def _entry(entry: dict[str, Any], playlist: str) -> Record:
         record_type=RecordType.LIST_ITEM,
         identity=(playlist, own, title or "", names["artist"] or "", added or ""),
         time=timestamps.or_unread(added) if added else None,
-        title=title,
+        title=shown,
         metadata={name: value for name, value in said.items() if value},
         related=(Related(Relation.PART_OF, RecordType.PLAYLIST, ("playlist", playlist)),),
     )
@@ -75,14 +83,17 @@ def _looks_like(head: Head) -> bool:
     if "playlists" not in peek.top_keys(head):
         return False
     found = peek.first_items(head, "playlists")
-    whole = any(isinstance(item, dict) and item.keys() >= _NEEDED for item in found)
+    whole = any(
+        isinstance(item, dict) and "name" in item and not item.keys().isdisjoint(_LISTS)
+        for item in found
+    )
     return whole or (not found and b'"addedDate"' in head.data)
 
 
 FORMAT = Format(
     name=_NAME,
     title="Spotify's playlists",
-    version=2,
+    version=3,
     data_type=DataType.STRUCTURED,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,
@@ -90,6 +101,7 @@ FORMAT = Format(
     record=to_records,
     hints=(r"(.+/)?Playlist\d*\.json",),
     products=("Spotify: account data",),
+    vintages=("tracks (2018)", "items"),
     record_types=(RecordType.LIST_ITEM, RecordType.PLAYLIST),
     fields=_FIELDS,
     repeats=True,

@@ -1,7 +1,8 @@
-"""Spotify's account data: `StreamingHistory*.json` of music and podcasts (reference 3).
+"""Spotify's account data: `StreamingHistory*.json` of music, podcasts and books (reference 3).
 
-`StreamingHistory<N>.json` until 2023, `StreamingHistory_music_<N>.json` and `…_podcast_<N>.json`
-since: an array of plays. `endTime` is when it ended, in UTC to the minute, without a zone.
+`StreamingHistory<N>.json` until 2023, `StreamingHistory_music_<N>.json`, `…_podcast_<N>.json` and
+`…_audiobook_<N>.json` since: an array of plays. `endTime` is when it ended, in UTC to the minute,
+without a zone.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import peek, plays, tables, timestamps
-from pipeline.fields import as_written, joined, text
+from pipeline.fields import as_written, joined, optional_text, text
 from pipeline.format import Format
 from pipeline.readers.json_items import JsonItems
 from schemas.files import Head, Member
@@ -19,19 +20,17 @@ from schemas.vocabulary import RecordType
 _NAME = "spotify.streaming_history"
 _MUSIC = frozenset({"endTime", "artistName", "trackName", "msPlayed"})
 _PODCAST = frozenset({"endTime", "podcastName", "episodeName", "msPlayed"})
+_BOOK = frozenset({"endTime", "audiobookName", "authorName", "msPlayed"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
     """One play. Two of one song in one minute are two."""
     fields: dict[str, Any] = item.value
-    podcast = "podcastName" in fields
-    whole = text(fields, "podcastName" if podcast else "artistName")
-    part = text(fields, "episodeName" if podcast else "trackName")
+    whole, part, named = _named(fields)
     ended, odd = as_written(fields, "endTime"), dict[str, Any]()
     lasted = plays.played_ms(fields.get("msPlayed"), "ms_played", odd)
     length = as_written(fields, "msPlayed") if lasted is None else str(lasted)
     end = timestamps.or_unread(ended, tables.in_utc)
-    named = {"show": whole, "episode": part} if podcast else {"artist": whole, "track": part}
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -50,9 +49,24 @@ def to_record(item: RawRecord, member: Member) -> Record:
     )
 
 
+def _named(fields: dict[str, Any]) -> tuple[str, str, dict[str, str]]:
+    """What was played of what, and both under the names of their kind."""
+    if "podcastName" in fields:
+        whole, part = text(fields, "podcastName"), text(fields, "episodeName")
+        return whole, part, {"show": whole, "episode": part}
+    if "audiobookName" in fields:
+        whole, part = text(fields, "audiobookName"), optional_text(fields, "chapterName") or ""
+        told = {"show": whole, "episode": part, "artist": optional_text(fields, "authorName") or ""}
+        return whole, part or whole, {name: one for name, one in told.items() if one}
+    whole, part = text(fields, "artistName"), text(fields, "trackName")
+    return whole, part, {"artist": whole, "track": part}
+
+
 def _looks_like(head: Head) -> bool:
     return any(
-        item.keys() >= _MUSIC or item.keys() >= _PODCAST for item in peek.first_objects(head)
+        item.keys() >= kind
+        for item in peek.first_objects(head)
+        for kind in (_MUSIC, _PODCAST, _BOOK)
     )
 
 
@@ -65,10 +79,10 @@ FORMAT = Format(
     looks_like=_looks_like,
     reader=JsonItems(),
     record=to_record,
-    hints=(r"(.+/)?StreamingHistory(_music_|_podcast_)?\d*\.json",),
+    hints=(r"(.+/)?StreamingHistory(_music_|_podcast_|_audiobook_)?\d*\.json",),
     products=("Spotify: account data",),
     vintages=("StreamingHistory<N>.json (to 2023)", "StreamingHistory_music_<N>.json (since 2023)"),
     record_types=(RecordType.PLAY,),
-    fields=_MUSIC | _PODCAST,
+    fields=_MUSIC | _PODCAST | _BOOK | {"chapterName"},
     repeats=True,
 )

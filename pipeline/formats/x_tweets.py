@@ -3,7 +3,7 @@
 Items are wrapped (`{"tweet": …}`), before about 2020 not. Numbers are texts; texts have HTML
 entities. `retweeted` is always false: a retweet begins `RT @`. Long ones are cut here and whole in
 `note-tweet.js`, under another id. The order of `coordinates` is not reliable, so they are kept and
-not used (reference 5).
+not used (reference 5). Archives of 2012 to 2018 have a file a month, whose times are in ISO 8601.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pipeline.fields import kept, text
 from pipeline.format import Format
 from pipeline.readers.ytd import Ytd
 from schemas.files import Head, Member
-from schemas.records import DataType, RawRecord, Record, Related
+from schemas.records import DataType, Instant, RawRecord, Record, Related
 from schemas.vocabulary import RecordType
 
 _NAME = "x.tweets"
@@ -54,12 +54,19 @@ def _tweet(fields: dict[str, Any]) -> Record:
         source=_NAME,
         record_type=RecordType.POST,
         identity=(x.SERVICE, number),
-        time=timestamps.or_unread(fields.get("created_at"), timestamps.mail_date),
+        time=timestamps.or_unread(fields.get("created_at"), _moment),
         content=words or None,
         metadata=kept(metadata),
         related=related,
         mutable=True,
     )
+
+
+def _moment(written: str) -> Instant:
+    """`Wed Oct 10 20:19:24 +0000 2018`; in archives by month `2014-01-01 10:00:00 +0000`."""
+    if isinstance(written, str) and written[:4].isdecimal():
+        return timestamps.spaced(written)
+    return timestamps.mail_date(written)
 
 
 def _links(fields: dict[str, Any]) -> list[str]:
@@ -112,14 +119,22 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="X (Twitter): posts",
-    version=2,
+    version=3,
     data_type=DataType.ACTIVITY,
     paths=x.PATHS,
     looks_like=_looks_like,
     reader=Ytd(),
     record=to_record,
-    hints=(r"(.+/)?(tweets?|note-tweet|deleted[_-]tweets?|community-tweet)(-part\d+)?\.js",),
+    hints=(
+        r"(.+/)?(tweets?|note-tweet|deleted[_-]tweets?|community-tweet)(-part\d+)?\.js",
+        r"(.+/)?data/js/tweets/\d{4}_\d\d\.js",
+    ),
     products=("X (Twitter)",),
-    vintages=("tweet.js, unwrapped (to 2020)", "tweet.js (to 2022)", "tweets.js"),
+    vintages=(
+        "data/js/tweets/<month>.js (2012 to 2018)",
+        "tweet.js, unwrapped (to 2020)",
+        "tweet.js (to 2022)",
+        "tweets.js",
+    ),
     record_types=(RecordType.POST,),
 )

@@ -1,4 +1,7 @@
-"""X's archive files: `window.YTD.<name>.part<n> = ` and a JSON array behind it."""
+"""X's archive files: `window.YTD.<name>.part<n> = ` and a JSON array behind it.
+
+Archives of 2012 to 2018 have a file for each month: `Grailbird.data.tweets_2014_01 = `.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,18 @@ from schemas.files import Context, Member, Slice, SliceLimits
 from schemas.records import RawRecord, Rejection
 
 #: What stands before the array; the name says what the items are.
-_ASSIGNMENT = re.compile(rb"(?:\xef\xbb\xbf)?\s*window\.YTD\.(\w+)\.part\d+\s*=\s*")
+_ASSIGNMENT = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:window\.YTD\.(\w+)\.part\d+|Grailbird\.data\.(\w+))\s*=\s*"
+)
 _HEAD = 1024
 
 
 def assignment(data: bytes) -> tuple[str, int] | None:
     """The name in the assignment that `data` begins with, and where the array begins."""
     found = _ASSIGNMENT.match(data[:_HEAD])
-    return (found[1].decode("ascii", "replace"), found.end()) if found else None
+    if found is None:
+        return None
+    return (found[1] or found[2]).decode("ascii", "replace"), found.end()
 
 
 class Ytd(msgspec.Struct, frozen=True, kw_only=True):

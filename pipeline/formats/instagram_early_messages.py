@@ -1,0 +1,103 @@
+"""Instagram's `messages.json` of 2018 to 2020: an array of `{participants, conversation}`.
+
+A thread has no id, so it is who takes part in it; its messages come newest first, and have a time
+and a sender each. What is no text (a heart, a shared post, a story) stands in fields of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from pipeline import chats, peek, rows, timestamps
+from pipeline.fields import as_written, kept, optional_text, text
+from pipeline.format import Format
+from pipeline.readers.json_tree import JsonTree
+from schemas.files import Head, Member
+from schemas.records import DataType, Outcome, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME, _SERVICE = "instagram.early_messages", "instagram"
+_TAKEN = frozenset({"sender", "created_at", "text", "heart", "likes"})
+#: What tells messages without words apart.
+_SHARED = frozenset(
+    {"media", "media_owner", "media_share_caption", "media_share_url", "story_share"}
+    | {"story_share_type", "animated_media_images", "voice_media", "link", "location", "user"}
+    | {"mentioned_username", "profile_share_username", "profile_share_name", "video_call_action"}
+)
+
+
+def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
+    """A message; before the first of a thread, the thread."""
+    people = [str(one) for one in item.around.get("participants") or ()]
+    thread = ", ".join(sorted(people))
+    if item.around["first"] and people:
+        yield Record(
+            data_type=DataType.ACTIVITY,
+            source=_NAME,
+            record_type=RecordType.CONVERSATION,
+            identity=(_SERVICE, thread),
+            title=thread,
+            metadata={
+                "conversation": thread,
+                "participants": [{"handle": one} for one in people],
+            },
+        )
+    yield chats.attempt(partial(_message, thread, item.value))
+
+
+def _message(thread: str, fields: Mapping[str, Any]) -> Record:
+    sent, sender = as_written(fields, "created_at"), text(fields, "sender")
+    words = optional_text(fields, "text") or optional_text(fields, "heart") or ""
+    shared = {name: fields[name] for name in sorted(_SHARED & fields.keys())}
+    metadata = {
+        "sender": {"handle": sender},
+        "conversation": thread,
+        "reactions": [_like(one) for one in fields.get("likes") or ()],
+        **chats.rest(fields, _TAKEN),
+    }
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.MESSAGE,
+        identity=(
+            _SERVICE,
+            thread,
+            sender,
+            sent,
+            words,
+            *rows.apart(sent if words else "", shared),
+        ),
+        time=timestamps.or_unread(sent),
+        content=words or None,
+        metadata=kept(metadata),
+        related=chats.in_conversation(_SERVICE, thread),
+    )
+
+
+def _like(value: Mapping[str, Any]) -> dict[str, Any]:
+    person = chats.person(handle=optional_text(value, "username"))
+    return kept({"reaction": "like", "person": person, "at": value.get("date")})
+
+
+def _looks_like(head: Head) -> int:
+    if not peek.is_json_array(head):
+        return 0
+    return 2 * ({"participants", "conversation"} <= set(peek.item_keys(head)))
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Instagram, 2018 to 2020: messages",
+    version=1,
+    data_type=DataType.ACTIVITY,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonTree(paths=("[].conversation",)),
+    record=to_records,
+    hints=(r"(.+/)?messages\.json",),
+    products=("Instagram",),
+    record_types=(RecordType.MESSAGE, RecordType.CONVERSATION),
+    fields=_TAKEN | _SHARED,
+)

@@ -1,0 +1,64 @@
+"""Spotify's account data: `YourLibrary.json`, an object of lists of what was saved (or banned)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import chats, peek
+from pipeline.fields import kept, optional_text
+from pipeline.format import Format
+from pipeline.readers.json_tree import JsonTree
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "spotify.library"
+_LISTS = (
+    *("tracks", "albums", "shows", "episodes", "artists", "other"),
+    *("bannedTracks", "bannedArtists"),
+)
+#: What an item of each list is called by.
+_TITLES = ("track", "album", "name")
+_OURS = frozenset({"uri", "name", "track", "album", "artist", "show"})
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One thing on one of the lists; of `other` only the address is there."""
+    fields: dict[str, Any] = {"uri": item.value} if isinstance(item.value, str) else item.value
+    named, uri = item.around["path"], optional_text(fields, "uri") or ""
+    title = next((one for name in _TITLES if (one := optional_text(fields, name))), None)
+    if not uri and not title:
+        raise BadValue(Reason.MISSING_FIELD, "neither a name nor 'uri'")
+    said = {name: optional_text(fields, name) for name in ("track", "artist", "album", "show")}
+    return Record(
+        data_type=DataType.STRUCTURED,
+        source=_NAME,
+        record_type=RecordType.LIST_ITEM,
+        identity=("library", named, uri, title or "", said["artist"] or ""),
+        title=title,
+        metadata=kept({"list": named, "uri": uri, **said, **chats.rest(fields, _OURS)}),
+    )
+
+
+def _looks_like(head: Head) -> int:
+    if not set(peek.top_keys(head)) >= {"tracks"}:
+        return 0
+    found = (item for name in _LISTS for item in peek.first_objects(head, name))
+    return 2 * any(str(item.get("uri")).startswith("spotify:") for item in found)
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="What was saved on Spotify",
+    version=1,
+    data_type=DataType.STRUCTURED,
+    paths=(r"(.+/)?[^/]+\.json",),
+    looks_like=_looks_like,
+    reader=JsonTree(paths=_LISTS),
+    record=to_record,
+    hints=(r"(.+/)?YourLibrary\.json",),
+    products=("Spotify: account data",),
+    record_types=(RecordType.LIST_ITEM,),
+)

@@ -1,0 +1,40 @@
+"""X (Twitter): every other file of the archive, such as `ad-engagements.js` and `moment.js`.
+
+Its items are kept as they are. What they are the file's assignment says, so it is told of each.
+"""
+
+from __future__ import annotations
+
+from pipeline import rows, x
+from pipeline.format import Format, Rank
+from pipeline.readers.ytd import Ytd
+from schemas.files import Head, Member
+from schemas.records import DataType, RawRecord, Record
+from schemas.vocabulary import RecordType
+
+_NAME = "x.rows"
+
+
+def to_record(item: RawRecord, member: Member) -> Record:
+    """One item; what is no object stands under `value`."""
+    return rows.row(item.value, _NAME, member, {"name": item.around["name"]})
+
+
+def _looks_like(head: Head) -> bool:
+    return bool(x.name_of(head))
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="X (Twitter): other files of the archive",
+    version=1,
+    data_type=DataType.STRUCTURED,
+    paths=x.PATHS,
+    looks_like=_looks_like,
+    reader=Ytd(),
+    record=to_record,
+    products=("X (Twitter)",),
+    rank=Rank.SYNTAX,
+    record_types=(RecordType.ROW,),
+    repeats=True,
+)
