@@ -379,9 +379,20 @@ class _Pass:
             same = same and said is key and got is old
             if got is not _GONE:
                 new[said] = got
+        if self._with.rounds_places and not _UNUSABLE.isdisjoint(new):
+            new, same = self._without_unusable(new, field), False
         if self._with.rounds_places and _is_place(new):
             return self._placed(new, field)
         return value if same else new
+
+    def _without_unusable(self, place: dict[Any, Any], field: str) -> dict[Any, Any]:
+        """An object without coordinates that are no numbers: those can't be rounded."""
+        found = Finding(Kind.COORDINATES, 0, 0, 1.0, "")
+        action = self._policy.action(found, self._source, field)
+        if action is Action.KEEP:
+            return place
+        self._done[Kind.COORDINATES, action] += 1
+        return {name: value for name, value in place.items() if name not in _UNUSABLE}
 
     def _placed(self, place: dict[Any, Any], field: str) -> dict[Any, Any]:
         """The numbers of a place: masked to a tenth of a degree (some 10 km), or gone."""
@@ -414,6 +425,10 @@ def _is_mark(text: str) -> bool:
 
 
 _MARKS = frozenset(kind.value for kind in Kind)
+
+
+#: Coordinates that are none, as they are written (`pipeline.places.settled`).
+_UNUSABLE = frozenset({"exported_place", "exported_latitude", "exported_longitude"})
 
 
 def _is_place(value: Mapping[Any, Any]) -> bool:

@@ -146,6 +146,22 @@ def test_what_was_treated_is_not_found_again() -> None:
     assert joined(once.done, again.done) == once.done
 
 
+@pytest.mark.parametrize("action", ["mask", "drop", "hash"])
+def test_coordinates_that_cannot_be_rounded_are_gone(action: str) -> None:
+    said = {
+        "place": {"name": "Pier", "exported_latitude": "52.5200x"},
+        "exported_place": "52.5200x 13.4050x",
+        "flags": ["place_unusable"],
+    }
+    policy = f'[[rule]]\nkind = "coordinates"\naction = "{action}"\n'
+    found = treated(policy, content=None, metadata=said)
+    assert found.texts.metadata == {"place": {"name": "Pier"}, "flags": ["place_unusable"]}
+    assert found.done == {"coordinates": {action: 2}}
+    assert treated(policy, content=None, metadata=found.texts.metadata).done == {}
+    other = f'[[rule]]\nkind = "card"\naction = "{action}"\n'
+    assert treated(other, content=None, metadata=said).texts.metadata == said
+
+
 def test_nothing_but_a_tag_without_a_policy() -> None:
     metadata = {"sender": {"phone": PHONES[0]}, "n": 4556737586899855}
     texts = Texts("a title", f"ring {PHONES[0]}", metadata)
