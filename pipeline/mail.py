@@ -105,7 +105,10 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     def field(self, name: str) -> str | None:
         """The first value of a header field that is not blank."""
-        return next((v.strip() for v in self.fields.get(name, ()) if v.strip()), None)
+        for value in self.fields.get(name, ()):
+            if said := value.strip():
+                return said
+        return None
 
 
 def parse(data: bytes) -> Message:
@@ -299,10 +302,12 @@ def _plain(texts: Sequence[_Own]) -> str:
     """The plain texts, and what pages say for which no plain text stands: a list's footer below a
     page is not all of the mail. Nothing where all of its texts are pages."""
     plain = [one for one in texts if not one.is_html and one.said.strip()]
+    if not plain or not any(one.is_html for one in texts):
+        return _joined(one.said for one in plain)
     instead = {mark: nth for one in reversed(plain) for mark, nth in one.branches}
     words = {word for one in plain for word in _WORDS.findall(one.said.casefold())}
     shown: list[str] = []
-    for one in texts if plain else ():
+    for one in texts:
         said = one.said
         if one.is_html:
             if any(instead.get(mark, nth) != nth for mark, nth in one.branches):
@@ -377,7 +382,8 @@ def _people(
     if values and "(" in values[0] and not all(one.name for one in people):
         named = {p.address: p.name for p in _standard_addresses(values[:1]) if p.name}
         people = [Address(p.address, p.name or named.get(p.address)) for p in people]
-    return (*people, *_standard_addresses(values[1:]))[:most]
+    further = _standard_addresses(values[1:]) if len(values) > 1 else ()
+    return (*people, *further)[:most]
 
 
 def _joined(texts: Iterable[str]) -> str:

@@ -197,8 +197,10 @@ def _without_list(subject: str, text: str, list_id: str) -> tuple[str, str]:
 
 def _ids(message: mail.Message, field: str) -> list[str]:
     """The message ids in a header field, bare, each with its domain in lower case."""
-    bracketed = _BRACKETED.findall(message.field(field) or "")
-    pairs = (named.rpartition("@") for named in bracketed if "@" in named[1:-1])
+    said = message.field(field)
+    if said is None:
+        return []
+    pairs = (named.rpartition("@") for named in _BRACKETED.findall(said) if "@" in named[1:-1])
     return [f"{local}@{domain.lower()}" for local, _, domain in pairs]
 
 

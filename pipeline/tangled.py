@@ -42,7 +42,7 @@ _FORMATTING = frozenset(
 _ALIKE = 3
 
 _OPENS_FORMATTING = re.compile(rf"<(?:{'|'.join(sorted(_FORMATTING))})[\s/>]", re.IGNORECASE)
-_PLAIN_TAG = re.compile(r"<[a-z][^>]*+", re.IGNORECASE)
+_PLAIN_TAG = re.compile(r"<[a-zA-Z][^>]*+")
 #: The start of a value in quotes that holds the sign that ends a tag.
 _QUOTED_END = re.compile(r"""=\s*+(?:"[^">]*+>|'[^'>]*+>)""")
 
@@ -79,7 +79,9 @@ def too_tangled(html: str) -> bool:
 
 def _looks_odd(html: str, tags: int) -> bool:
     """A quick look that misses nothing, however the page hides it."""
-    if tags * len(_OPENS_FORMATTING.findall(html)) > _MOST_NODES or _QUOTED_END.search(html):
+    if _QUOTED_END.search(html):
+        return True
+    if tags * tags > _MOST_NODES and tags * len(_OPENS_FORMATTING.findall(html)) > _MOST_NODES:
         return True
     return max(map(len, _PLAIN_TAG.findall(html)), default=0) > _LONG_TAG
 

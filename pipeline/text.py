@@ -108,7 +108,8 @@ _UNSEEN = "script,style,noscript,template,head,title,iframe,object"
 _PARAGRAPHS = "p,h1,h2,h3,h4,h5,h6,blockquote,ul,ol,dl,table,pre,hr,article,section"
 _LINES = "div,li,tr,dt,dd,address,header,footer,nav,main,aside,figure,form,fieldset,option,center"
 _CELLS = "td,th"
-_SPACES = re.compile(r"[^\S\x1d-\x1f]+")
+#: Spaces that are not one space already, of which a page has most.
+_SPACES = re.compile(r"[^\S \x1d-\x1f][^\S\x1d-\x1f]*| [^\S\x1d-\x1f]+")
 _BREAKS = re.compile(r" ?[\x1d-\x1f][\x1d-\x1f ]*")
 
 
