@@ -29,7 +29,7 @@ def inner(value: Any, name: str) -> Any:
     Facebook wraps what an item says in lists and objects that differ by the year.
     """
     for found in _values(value, name):
-        if isinstance(found, str | int | float) and not isinstance(found, bool):
+        if isinstance(found, str | int | float):
             return found
     return None
 

@@ -509,7 +509,7 @@ def _odd_mail_date(plain: str, text: str) -> Instant:
         clock_read = (spelled.hour, spelled.minute, spelled.second, 0)
         return _civil(text, spelled.date, clock_read, offset, flag)
     try:
-        parsed = None if "_" in plain else parsedate_tz(plain)
+        parsed = None if _UNDERSCORED.search(plain) else parsedate_tz(plain)
     except (ValueError, IndexError, TypeError):
         parsed = None
     clock = _ODD_CLOCK.search(plain)
@@ -523,6 +523,8 @@ def _odd_mail_date(plain: str, text: str) -> Instant:
     return _civil(text, parsed[:3], (hour, *parsed[4:6], 0), offset, flag)
 
 
+#: A number as Python's `int` takes it, and no clock writes it.
+_UNDERSCORED = re.compile(r"\d_\d")
 _ODD_CLOCK = re.compile(
     r"\d{1,2}[:.]\d{1,2}(?:[:.]\d{1,2})?(?:\s*(?P<half>[ap])m\b)?", re.IGNORECASE
 )

@@ -74,7 +74,7 @@ def _prepared(member: Member, work: Path) -> Readable | Listed:
         if not isinstance(found, Format) or found.rank is not Rank.PRODUCT:
             as_text = recognise(_as_utf8(head, encoding))
             found = as_text if isinstance(as_text, Format) else found
-        if isinstance(found, Format) and _wants_utf8(found, encoding):
+        if isinstance(found, Format) and _wants_utf8(found, head, encoding):
             member = _transcoded(member, work, encoding)
     product = isinstance(found, Format) and found.rank is Rank.PRODUCT
     if not product and (known := known_files.explain(head)) is not None:
@@ -154,11 +154,14 @@ def _as_utf8(head: Head, encoding: charset.Encoding) -> Head:
     return msgspec.structs.replace(head, data=data)
 
 
-def _wants_utf8(found: Format, encoding: charset.Encoding) -> bool:
+def _wants_utf8(found: Format, head: Head, encoding: charset.Encoding) -> bool:
     """Whether a text is written again: in UTF-16 no line ends where a reader of bytes looks for
-    its end. A document is kept as it is, and decodes itself."""
+    its end. A document is kept as it is, and decodes itself; so is a binary file that only looks
+    like UTF-16, which its format does not know as text."""
+    if found.reader.wants_utf8:
+        return True
     wide = _is_wide(encoding) and found.rank is not Rank.WHOLE
-    return found.reader.wants_utf8 or wide
+    return wide and found.score(_as_utf8(head, encoding)) > 0
 
 
 def _transcoded(member: Member, work: Path, encoding: charset.Encoding) -> Member:

@@ -112,8 +112,9 @@ def test_a_card_without_a_name_is_kept(tmp_path: Path, line: str) -> None:
 
 def test_a_card_within_a_card(tmp_path: Path) -> None:
     inner = "AGENT:\n" + card("N:B;Cy\nTEL:2\n", "2.1")
-    (found,) = read(tmp_path, "a.vcf", card(f"N:B;Ana\nTEL:1\n{inner}", "2.1")).records
-    assert found["metadata"]["agent"] == {"name": "Cy B", "phone": "2"}
+    found, agent = read(tmp_path, "a.vcf", card(f"N:B;Ana\nTEL:1\n{inner}", "2.1")).records
+    assert found["metadata"]["related_names"] == [{"name": "Cy B", "label": "agent"}]
+    assert (agent["title"], agent["metadata"]["phones"]) == ("Cy B", [{"phone": "2"}])
 
 
 CONTACTS = """First Name,Last Name,Organization Name,Notes,Labels,E-mail 1 - Label,E-mail 1 - Value

@@ -228,7 +228,7 @@ MAIL = [
     ("lun., 5 févr. 2019 10:00:00 +0100", utc(2019, 2, 5, 9), 60, None),
     ("Вт, 5 мар 2019 10:00:00 +0300", utc(2019, 3, 5, 7), 180, None),
     ("Tue, 5 Mar 2019 10:00:00 PM", utc(2019, 3, 5, 22), None, "zone_assumed"),
-    ("Tue, 5 Mar 2019 10:00:00 America/New_York", utc(2019, 3, 5, 10), None, "zone_assumed"),
+    ("Tue, 5 Mar 2019 10:00:00 America/New_York", utc(2019, 3, 5, 10), None, "zone_ambiguous"),
 ]
 
 
@@ -247,7 +247,6 @@ def test_mail_date(text: str, at: datetime | None, offset: int | None, flag: str
         "Mon, 2 Mar 2026 25:15:00 +0000",
         "Mon, 2 Mar 2026 11:15:00 +9900",
         "2 Mar",
-        "Tue, 5 Mar 2019 10:00 PM",
         "(" * 199,
         "2 Mar 2026 11:15:00 " + "(x)" * 100,
         None,

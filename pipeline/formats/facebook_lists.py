@@ -125,8 +125,9 @@ def _metadata(kind: _Kind, said: dict[str, Any]) -> dict[str, Any]:
     elif kind.record_type is RecordType.REACTION:
         found["reaction"] = kind.status or str(word or "")
     elif kind.record_type is RecordType.EVENT:
-        end = meta.moment(said.get("end_timestamp"))
-        found |= {"status": kind.status, "ended_at": timestamps.utc_text(end) if end else None}
+        end = said.get("end_timestamp")
+        ended = timestamps.utc_text(meta.moment(end)) if end else None
+        found |= {"status": kind.status, "ended_at": ended}
     elif kind.record_type is RecordType.LIST_ITEM:
         found["list"] = kind.status
     author = meta.inner(said, "author")

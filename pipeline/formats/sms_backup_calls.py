@@ -6,8 +6,10 @@ left a voice mail, 5 was rejected, 6 was refused by a list. Missing values are t
 
 from __future__ import annotations
 
+from typing import Any
+
 from pipeline import chats, timestamps, xml_tree
-from pipeline.fields import as_written, kept
+from pipeline.fields import as_written, joined, kept, whole
 from pipeline.format import Format
 from pipeline.readers.xml_elements import XmlElements
 from schemas.files import Head, Member
@@ -35,6 +37,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     name = fields.get("contact_name")
     person = kept({"phone": number, "name": None if name == "(Unknown)" else name})
     direction, ended = _KINDS.get(kind, ("", kind))
+    odd: dict[str, Any] = {}
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -42,16 +45,19 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=("call", number, written, kind, lasted),
         time=timestamps.epoch_or_unread(written, "ms"),
         title=person.get("name") or number or None,
-        metadata=kept(
-            {
-                ("recipients" if direction == "out" else "sender"): [person]
-                if direction == "out" and person
-                else person,
-                "direction": direction,
-                "box": ended,
-                "duration_s": int(lasted) if lasted.isdecimal() else None,
-                **chats.rest(fields, _TAKEN),
-            }
+        metadata=joined(
+            kept(
+                {
+                    ("recipients" if direction == "out" else "sender"): [person]
+                    if direction == "out" and person
+                    else person,
+                    "direction": direction,
+                    "box": ended,
+                    "duration_s": whole(lasted, "duration", odd),
+                    **chats.rest(fields, _TAKEN),
+                }
+            ),
+            odd,
         ),
     )
 
