@@ -9,9 +9,8 @@ the same records. HealthKit writes per cent as a fraction of 1.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 from pipeline import places, rows, timestamps, tracks, units, xml_tree
 from pipeline.fields import StableNames
@@ -25,6 +24,7 @@ from schemas.records import DataType, Instant, Metric, Outcome, Point, RawRecord
 from schemas.vocabulary import MetricName, RecordType
 
 _NAME = "apple.health"
+_Convert: TypeAlias = Callable[[float, str], float | None]
 _QUANTITY, _CATEGORY = "HKQuantityTypeIdentifier", "HKCategoryTypeIdentifier"
 _SLEEP = "HKCategoryTypeIdentifierSleepAnalysis"
 _SLEEP_VALUE = "HKCategoryValueSleepAnalysis"
@@ -56,6 +56,15 @@ _METRICS = {
 _PER_CENT = frozenset({MetricName.BODY_FAT, MetricName.BLOOD_OXYGEN})
 _NAMES = StableNames(sourceName="device", device="device_details")
 _DATES = frozenset({"type", "unit", "value", "startDate", "endDate"})
+#: What an element holds lists of, by our names.
+_LISTS = {
+    "statistics": ("WorkoutStatistics",),
+    "events": ("WorkoutEvent",),
+    "beats": ("HeartRateVariabilityMetadataList", "InstantaneousBeatsPerMinute"),
+}
+#: What tells documents of one moment apart, and where a document's time stands.
+_TELLING = ("type", "identifier", "sourceName")
+_DATED = ("startDate", "receivedDate", "dateIssued")
 _WORKOUT_TAKEN = frozenset(
     {
         "workoutActivityType",
@@ -82,7 +91,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Outcome | Iterator[Outcome]:
         case "Me":
             return _profile(element)
         case _:
-            raise BadValue(Reason.BAD_SHAPE, f"what a {element.tag} means is not known")
+            return _document(element)
 
 
 def _record(element: Element) -> Outcome:
@@ -110,12 +119,7 @@ def _record(element: Element) -> Outcome:
 
 def _measured(kind: str, written: str, unit: str) -> tuple[str, float, str]:
     """The metric's name, value and unit: ours where we know them, else as they are written."""
-    try:
-        value = float(written)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise BadValue(Reason.BAD_NUMBER, "'value' has a unit and is not a number")
+    value = tracks.number(written, "value") or 0.0
     metric = _METRICS.get(kind)
     if metric in _PER_CENT:
         return (metric, round(value * 100, 9), "%") if unit == "%" else (kind, value, unit)
@@ -158,7 +162,15 @@ def _metadata(element: Element, taken: frozenset[str]) -> dict[str, Any]:
     if element.children:
         entries = [entry.attributes for entry in element.all("MetadataEntry")]
         said["entries"] = {entry["key"]: entry.get("value") for entry in entries}
+        said |= {name: _attributes_of(element, path) for name, path in _LISTS.items()}
     return {name: value for name, value in said.items() if value}
+
+
+def _attributes_of(element: Element, path: tuple[str, ...]) -> list[dict[str, str]]:
+    """What the elements at the end of a path say."""
+    *above, last = path
+    inner = element.first(*above)
+    return [child.attributes for child in inner.all(last)] if inner is not None else []
 
 
 def _workout(element: Element) -> Iterator[Outcome]:
@@ -167,10 +179,11 @@ def _workout(element: Element) -> Iterator[Outcome]:
     started, ended = fields.get("startDate", ""), fields.get("endDate", "")
     time, until = _moment(started), _moment(ended)
     files = [file for route in element.all("WorkoutRoute") for file in route.all("FileReference")]
+    odd: dict[str, Any] = {}
     said: dict[str, Any] = {
         **_ended(time, until),
-        "duration_s": _amount(fields, "duration", units.seconds),
-        "distance_m": _amount(fields, "totalDistance", units.metres),
+        "duration_s": _amount(fields, "duration", units.seconds, odd),
+        "distance_m": _amount(fields, "totalDistance", units.metres, odd) or _distance(element),
         "attachments": [_file(file) for file in files],
     }
     yield Record(
@@ -181,18 +194,28 @@ def _workout(element: Element) -> Iterator[Outcome]:
         time=time,
         title=kind.removeprefix(_WORKOUT),
         metadata={n: v for n, v in said.items() if v not in (None, [])}
-        | _metadata(element, _WORKOUT_TAKEN),
+        | _metadata(element, _WORKOUT_TAKEN)
+        | odd,
     )
     for route in element.all("WorkoutRoute"):
         yield from map(_position, route.all("Location"))
 
 
-def _amount(fields: Mapping[str, str], name: str, convert: Any) -> float | None:
-    written = fields.get(name)
-    try:
-        return convert(float(written), fields.get(f"{name}Unit", "")) if written else None
-    except ValueError:
-        raise BadValue(Reason.BAD_NUMBER, f"{name!r} is not a number") from None
+def _amount(
+    fields: Mapping[str, str], name: str, convert: _Convert, odd: dict[str, Any]
+) -> float | None:
+    value = tracks.measure(fields.get(name) or None, name, odd)
+    return None if value is None else convert(value, fields.get(f"{name}Unit", ""))
+
+
+def _distance(workout: Element) -> float | None:
+    """The way of a workout, which stands among its statistics since iOS 16."""
+    for sums in workout.all("WorkoutStatistics"):
+        fields = sums.attributes
+        if fields.get("type", "").startswith(f"{_QUANTITY}Distance"):
+            value = tracks.measure(fields.get("sum"), "sum", {})
+            return None if value is None else units.metres(value, fields.get("unit", ""))
+    return None
 
 
 def _file(reference: Element) -> dict[str, str]:
@@ -243,6 +266,22 @@ def _summary(element: Element) -> Record:
     )
 
 
+def _document(element: Element) -> Record:
+    """A document of a clinic, a hearing test, a pair of glasses: as it stands."""
+    fields = element.attributes
+    written = next((fields[name] for name in _DATED if fields.get(name)), "")
+    inner = tracks.leaves(element, frozenset({"MetadataEntry"}))
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.ACTIVITY,
+        identity=(element.tag, *(fields.get(name, "") for name in _TELLING), written),
+        time=_moment(written),
+        title=element.tag,
+        metadata=_metadata(element, frozenset()) | ({"details": inner} if inner else {}),
+    )
+
+
 def _profile(element: Element) -> Record:
     return Record(
         data_type=DataType.STRUCTURED,
@@ -263,11 +302,16 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Apple Health (export.xml)",
-    version=3,
+    version=4,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.xml",),
     looks_like=_looks_like,
-    reader=XmlElements(names=("Record", "Workout", "ActivitySummary", "Me", "ClinicalRecord")),
+    reader=XmlElements(
+        names=(
+            *("Record", "Workout", "ActivitySummary", "Me"),
+            *("ClinicalRecord", "Audiogram", "VisionPrescription"),
+        )
+    ),
     record=to_outcomes,
     embed=False,
     hints=(r"(.+/)?apple_health_export/.+",),
