@@ -82,11 +82,12 @@ def _ended(fields: Mapping[str, Any]) -> str | None:
 
 def _visit(visit: Mapping[str, Any], start: Instant, times: dict[str, Any], source: str) -> Record:
     """A stay. What kind of place it is is guessed anew for each export, so that isn't identity."""
-    best = visit["topCandidate"]
+    best = visit.get("topCandidate") or {}
     place_id = optional_text(best, "placeId") or optional_text(best, "placeID") or ""
     where = _located(best.get("placeLocation"))
     level = str(visit.get("hierarchyLevel") or "0")
-    place = takeout.kept({"id": place_id, **where}) or {"name": str(best.get("semanticType"))}
+    kind = optional_text(best, "semanticType")
+    place = takeout.kept({"id": place_id, **where}) or takeout.kept({"name": kind})
     return Record(
         data_type=DataType.LOCATION,
         source=source,
@@ -97,7 +98,7 @@ def _visit(visit: Mapping[str, Any], start: Instant, times: dict[str, Any], sour
             {
                 "place": place,
                 **times,
-                "semantic_type": best.get("semanticType"),
+                "semantic_type": kind,
                 "probability": number(visit.get("probability")),
                 "candidate_probability": number(best.get("probability")),
                 "hierarchy_level": int(level),

@@ -76,7 +76,7 @@ def _visit(visit: dict[str, Any]) -> Record:
             "name": name,
             "address": optional_text(where, "address"),
             "id": own_id,
-            **e7(where, "latitudeE7", "longitudeE7"),
+            **(e7(where, "latitudeE7", "longitudeE7") or e7(visit, "centerLatE7", "centerLngE7")),
         }
     )
     position = ",".join(str(where[n]) for n in ("latitudeE7", "longitudeE7") if n in where)
@@ -89,7 +89,7 @@ def _visit(visit: dict[str, Any]) -> Record:
         title=name,
         metadata=takeout.kept(
             {
-                "place": place or {"name": str(where.get("semanticType"))},
+                "place": place or takeout.kept({"name": optional_text(where, "semanticType")}),
                 "ended_at": _ended(visit["duration"]),
                 "semantic_type": where.get("semanticType"),
                 "other_candidates": len(candidates),
@@ -163,7 +163,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Visits and ways of Google Location History (Takeout)",
-    version=3,
+    version=4,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -38,7 +38,7 @@ def _is_segment(item: Any) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Google Timeline, exported from an iPhone",
-    version=2,
+    version=3,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -83,10 +83,19 @@ def _details(element: Element) -> dict[str, Any]:
 
 
 def _place(element: Element) -> Record:
-    latitude, longitude = _position(element)
+    """A waypoint; one that says more than where it was is kept where that can't be understood."""
     name, time = element.said("name"), _in_utc(tracks.when(element.said("time")))
-    north, east = element.attributes["lat"], element.attributes["lon"]
-    place = {"name": name, "latitude": latitude, "longitude": longitude}
+    north, east = element.attributes.get("lat", ""), element.attributes.get("lon", "")
+    content = element.said("desc") or element.said("cmt")
+    place: dict[str, Any] = {"name": name} if name else {}
+    said, odd = _details(element), _altitude(element)
+    try:
+        place["latitude"], place["longitude"] = _position(element)
+    except BadValue:
+        if not (name or content):
+            raise
+        said = {"details": {**said.get("details", {}), "lat": north, "lon": east}}
+        odd["flags"] = sorted({*odd.get("flags", ()), places.UNUSABLE})
     return Record(
         data_type=DataType.LOCATION,
         source=_NAME,
@@ -94,12 +103,8 @@ def _place(element: Element) -> Record:
         identity=("wpt", north, east, name or "", time.text if time else ""),
         time=time,
         title=name,
-        content=element.said("desc") or element.said("cmt"),
-        metadata={
-            "place": {key: value for key, value in place.items() if value is not None},
-            **_details(element),
-            **_altitude(element),
-        },
+        content=content,
+        metadata={"place": place or {"name": content}, **said, **odd},
     )
 
 
@@ -178,7 +183,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Tracks and places in GPX",
-    version=4,
+    version=5,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.(gpx|xml)",),
     looks_like=_looks_like,

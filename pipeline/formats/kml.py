@@ -10,6 +10,7 @@ the same order. A track is one placemark, and so bounded by the reader's limit.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -33,18 +34,23 @@ _SINGLE = ("Point", "Model")
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
     """The placemark, then the positions of its track."""
     placemark: Element = item.value
-    shapes = [element for element in placemark.walk() if element.tag in _SHAPES]
+    shapes = [one for one in _outlines(placemark) if any(_written(one)) or one.first("when")]
     tracked = [shape for shape in shapes if shape.tag == "Track"]
     start, end = _span(placemark, tracked)
     only = shapes[0].tag if shapes and not tracked else None
     fixed = start is not None and end is None and only == "Point"
     named = placemark.said("name") is not None
-    if fixed and start is not None:
+    if fixed and start is not None and not (named and _unusable(shapes)):
         yield _position(start.text, _coordinates(shapes[0]), {} if named else _said(placemark))
     if named or end is not None or start is None:
         yield _record(placemark, shapes, start, end)
     for track in tracked:
         yield from _positions(track)
+
+
+def _outlines(placemark: Element) -> Iterator[Element]:
+    """The shapes of a placemark, those without a position among them."""
+    return (element for element in placemark.walk() if element.tag in _SHAPES)
 
 
 def _span(placemark: Element, tracked: list[Element]) -> tuple[Instant | None, Instant | None]:
@@ -74,12 +80,23 @@ def _written(shape: Element) -> Iterator[str]:
     """The positions of a shape, as they are written."""
     for element in shape.walk():
         if element.tag == "coordinates":
-            yield from element.text.split()
+            yield from _tuples(element.text)
         elif element.tag == "coord" and element.text.strip():
             yield _of_track(element)
         elif element.tag == "Location":  # of a model
             parts = (element.said(name) or "" for name in ("longitude", "latitude", "altitude"))
             yield ",".join(parts)
+
+
+_AROUND_COMMAS = re.compile(r"\s*,\s*")
+
+
+def _tuples(text: str) -> list[str]:
+    """Positions parted by blanks; some writers put blanks behind the commas, too."""
+    found = text.split()
+    if all("," in one.strip(",") for one in found):
+        return found
+    return _AROUND_COMMAS.sub(",", text).split()
 
 
 def _of_track(coord: Element) -> str:
@@ -105,6 +122,17 @@ def _point(written: str, time: Instant | None, said: dict[str, Any]) -> Point:
     )
 
 
+def _unusable(shapes: list[Element]) -> str | None:
+    """The first position of the shapes where it is none on Earth, as it is written."""
+    written = _coordinates(shapes[0]) if shapes else None
+    try:
+        if written is not None:
+            _place(written)
+    except (BadValue, ValueError):
+        return written
+    return None
+
+
 def _said(placemark: Element) -> dict[str, Any]:
     """What a position without a name says of itself."""
     description = placemark.said("description")
@@ -117,14 +145,15 @@ def _record(
 ) -> Record:
     shape = shapes[0] if shapes else None
     name, written = placemark.said("name"), _coordinates(shape) if shape else ""
-    latitude, longitude, altitude = _place(written) if shape else (None, None, None)
-    address = placemark.said("address")
+    address, odd = placemark.said("address"), _unusable(shapes)
+    placed = shape and not (odd and (name or address))
+    latitude, longitude, altitude = _place(written) if placed else (None, None, None)
     place = {"name": name, "address": address, "latitude": latitude, "longitude": longitude}
     description = placemark.said("description")
     return Record(
         data_type=DataType.LOCATION,
         source=_NAME,
-        record_type=_type(shape, start, end),
+        record_type=_type(next(_outlines(placemark), None), start, end),
         identity=(name or "", written or address or description or "", *_ends(shapes, start, end)),
         time=start,
         title=name,
@@ -134,11 +163,30 @@ def _record(
             **({"shape": shape.tag} if shape else {}),
             **({"altitude_m": altitude} if altitude else {}),  # 0 is written for none
             **_form(shapes),
-            **_extended(placemark),
+            **_details(placemark, odd),
             **_models(shapes),
             **_lasting(start, end, shapes),
         },
     )
+
+
+#: What is told elsewhere, or says only how a map is drawn.
+_TAKEN = frozenset(
+    {*_SHAPES, "MultiGeometry", "MultiTrack", "ExtendedData", "name", "description", "address"}
+    | {"TimeSpan", "TimeStamp", "styleUrl", "Style", "StyleMap", "visibility", "open", "Region"}
+    | {"LookAt", "Camera", "balloonVisibility", "Icon"}
+)
+
+
+def _details(placemark: Element, odd: str | None) -> dict[str, Any]:
+    """What else is said, and a position that is none as it is written."""
+    said = {**tracks.leaves(placemark, _TAKEN), **_extended(placemark).get("details", {})}
+    if odd:
+        said["coordinates"] = odd[:_LONGEST]
+    return {"details": said} if said else {}
+
+
+_LONGEST = 200
 
 
 def _models(shapes: list[Element]) -> dict[str, Any]:
@@ -234,9 +282,19 @@ def _positions(track: Element) -> Iterator[Outcome]:
         detail = "a track with more times than positions, or fewer"
         yield Rejection(reason=Reason.BAD_SHAPE, detail=detail)
         return
-    for when, written in zip(whens, coords, strict=True):
+    measured = _measured(track, len(whens))
+    for nth, (when, written) in enumerate(zip(whens, coords, strict=True)):
         if written:
-            yield _position(when, written, {})
+            said = {name: values[nth] for name, values in measured.items() if values[nth]}
+            yield _position(when, written, said)
+
+
+def _measured(track: Element, many: int) -> dict[str, list[str]]:
+    """What was measured at each position of a track, such as the beats of a heart."""
+    arrays = (element for element in track.walk() if element.tag == "SimpleArrayData")
+    found = {one.attributes.get("name", ""): one for one in arrays}
+    values = {name: [v.text.strip() for v in one.all("value")] for name, one in found.items()}
+    return {name: row for name, row in values.items() if name and len(row) == many}
 
 
 def _position(when: str, written: str, said: dict[str, Any]) -> Outcome:
@@ -256,7 +314,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Places and tracks in KML",
-    version=3,
+    version=4,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.(kml|xml)",),
     looks_like=_looks_like,
