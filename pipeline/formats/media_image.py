@@ -36,7 +36,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="A picture: JPEG, PNG, GIF, WebP, TIFF, AVIF, HEIC",
-    version=4,
+    version=5,
     data_type=DataType.MEDIA,
     paths=(r"(?s:.+)",),
     looks_like=_looks_like,

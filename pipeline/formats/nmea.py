@@ -1,7 +1,9 @@
 """NMEA 0183, the raw sentences of GPS receivers: the positions of `RMC` (reference 17).
 
 `$GPRMC,<hhmmss.ss>,A,<ddmm.mmmm>,N,<dddmm.mmmm>,E,<knots>,<course>,<ddmmyy>,…*<checksum>`. Other
-sentences hold the same position again, without its day. `V` in place of `A` means no fix.
+sentences hold the same position again, without its day; those of a maker's own (`$P…`) are about
+the receiver, but for Magellan's `PMGNTRK`, a point of a track. `V` in place of `A` means no fix. Some
+programs leave the checksum out.
 """
 
 from __future__ import annotations
@@ -22,8 +24,11 @@ from schemas.reasons import Reason
 from schemas.records import DataType, Instant, Point, RawRecord
 
 _NAME = "nmea"
-_SENTENCE = re.compile(r"\$([A-Z]{2}[A-Z0-9]{3}),([^*]*)\*([0-9A-F]{2})", re.IGNORECASE)
-_RMC = re.compile(rb"\$[A-Z]{2}RMC,[0-9.]*,[AV],")
+#: Of a talker, or of a maker (`P` and three letters, whatever follows).
+_SENTENCE = re.compile(
+    r"\$([A-Z]{2}[A-Z0-9]{3}|P[A-Z]{3}[^,*]{0,12}),([^*]*)(?:\*([0-9A-F]{2}))?", re.IGNORECASE
+)
+_RMC = re.compile(rb"\$(?:[A-Z]{2}RMC,[0-9.]*,[AV],|PMGNTRK,)")
 _DEGREES = re.compile(r"(\d{2,3})(\d\d(?:\.\d+)?)", re.ASCII)
 _DAY, _CLOCK = re.compile(r"\d{6}", re.ASCII), re.compile(r"\d{6}(?:\.\d+)?", re.ASCII)
 _KNOT = 1852 / 3600
@@ -34,12 +39,24 @@ def to_points(item: RawRecord, member: Member) -> Iterator[Point]:
     found = _SENTENCE.fullmatch(item.value)
     if found is None:
         raise BadValue(Reason.BAD_SYNTAX, "not a sentence of NMEA 0183")
-    if reduce(xor, item.value[1:-3].encode()) != int(found[3], 16):
+    if found[3] and reduce(xor, item.value[1:-3].encode()) != int(found[3], 16):
         raise BadValue(Reason.BAD_SYNTAX, "the sentence's checksum is wrong")
-    if found[1].upper().endswith("RMC"):
-        cells = found[2].split(",")
-        if cells[1] == "A":
-            yield _point(cells)
+    name, cells = found[1].upper(), found[2].split(",")
+    if name == "PMGNTRK":
+        yield from _of_magellan(cells)
+    elif name.endswith("RMC") and not name.startswith("P") and cells[1] == "A":
+        yield _point(cells)
+
+
+def _of_magellan(cells: list[str]) -> Iterator[Point]:
+    """`lat,N,lon,E,altitude,M,hhmmss.ss,A,name,ddmmyy`, a point of a stored track."""
+    north, north_side, east, east_side, height, unit, clock, status, name, day = cells[:10]
+    if status != "A":
+        return
+    point = _point([clock, "A", north, north_side, east, east_side, "", "", day])
+    altitude = tracks.number(height or None, "altitude") if unit == "M" else None
+    said = {"name": name} if name else {}
+    yield msgspec.structs.replace(point, altitude_m=altitude, metadata=said)
 
 
 def _point(cells: list[str]) -> Point:
@@ -84,7 +101,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Positions in NMEA 0183 ($GPRMC)",
-    version=1,
+    version=2,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.(nmea|log|txt|gps)",),
     looks_like=_looks_like,
