@@ -30,10 +30,13 @@ _MILLISECONDS_FROM = 100_000_000_000
 def meaning(feature: Mapping[str, Any], source: str) -> Iterator[Outcome]:
     """The outcomes of one feature."""
     geometry, said = feature.get("geometry"), feature.get("properties") or {}
-    if geometry is None:
-        raise BadValue(Reason.MISSING_FIELD, "a feature without a geometry")
-    where = _coordinates(geometry)
     name, written = _written(said)
+    if geometry is None:  # "unlocated" (RFC 7946, 3.2)
+        if _name(said) is None:
+            raise BadValue(Reason.MISSING_FIELD, "a feature without a geometry and without a name")
+        yield _record(feature, source, None, (), None if isinstance(written, list) else written)
+        return
+    where = _coordinates(geometry)
     if geometry["type"] == "Point":
         if written is None or isinstance(written, list):
             yield _record(feature, source, where, (), None)
@@ -171,37 +174,61 @@ def _record(
     *,
     undated: bool = False,
 ) -> Record:
-    """A place, or with `times` a way; with `scalar` what has one time as a whole."""
-    latitude, longitude, altitude = _place(where)
+    """A place, or with `times` a way; with `scalar` what has one time as a whole. What has a name
+    is kept where its position is none."""
     said = feature.get("properties") or {}
-    name = next((v for k in ("name", "title") if isinstance(v := said.get(k), str) and v), None)
+    name = _name(said)
+    latitude, longitude, altitude, odd = _place_or_none(where, name)
     moments = [moment for written in times if (moment := _known(written)) is not None]
     start, end = tracks.extremes(moments)
     first = moments[0].text if moments else ""
     place = {"name": name, "latitude": latitude, "longitude": longitude}
-    geometry = feature["geometry"]
+    geometry = feature.get("geometry")
     lasting = tracks.lasting(start, end)
     flags = lasting.pop("flags", []) + ([tracks.UNDATED] if undated else [])
+    flags += [places.UNUSABLE] if odd else []
     if [m.at for m in moments if m.at] != sorted(m.at for m in moments if m.at):
         flags.append(tracks.UNORDERED)
     details = _details(feature, said, scalar, dated=bool(times))
+    single = geometry is None or geometry["type"] == "Point"
+    if odd and single:
+        details["coordinates"] = where
     return Record(
         data_type=DataType.LOCATION,
         source=source,
         record_type=RecordType.TRIP if times else RecordType.PLACE,
-        identity=(name or "", *map(str, where), first),
+        identity=(name or "", *map(str, where or ()), first),
         time=start if times or scalar is None else timestamps.or_unread(scalar, _time),
         title=name,
         metadata={
             "place": {key: value for key, value in place.items() if value is not None},
-            "shape": geometry["type"],
+            **({"shape": geometry["type"]} if geometry else {}),
             **({} if altitude is None else {"altitude_m": altitude}),
             **lasting,
-            **({} if times or geometry["type"] == "Point" else {"geometry": geometry}),
+            **({} if times or single else {"geometry": geometry}),
             **({"details": details} if details else {}),
             **({"flags": flags} if flags else {}),
         },
     )
+
+
+def _name(said: Mapping[str, Any]) -> str | None:
+    return next((v for k in ("name", "title") if isinstance(v := said.get(k), str) and v), None)
+
+
+def _place_or_none(
+    where: Any, name: str | None
+) -> tuple[float | None, float | None, float | None, bool]:
+    """As `_place`, and whether there is something in its place that is none, which what has no
+    name is refused for."""
+    if where is None:
+        return None, None, None, False
+    try:
+        return *_place(where), False
+    except BadValue:
+        if name is None:
+            raise
+    return None, None, None, True
 
 
 def _known(written: Any, *, read: bool = False) -> Instant | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline import places, timestamps
+from pipeline import places, timestamps, tracks
 from pipeline.fields import optional_number, optional_text
 from schemas.errors import BadValue
 from schemas.reasons import Reason
@@ -49,7 +49,7 @@ def meaning(fields: Mapping[str, Any], source: str, received: str, text: str) ->
 
 def point(fields: Mapping[str, Any], source: str) -> Point:
     """A position of a device."""
-    latitude, longitude = places.wgs84(fields["lat"], fields["lon"])
+    latitude, longitude = _position(fields)
     time = timestamps.epoch(fields["tst"], "s")
     return Point(
         source=source,
@@ -61,6 +61,14 @@ def point(fields: Mapping[str, Any], source: str) -> Point:
         accuracy_m=optional_number(fields, "acc"),
         metadata=_rest(fields, _TAKEN),
     )
+
+
+def _position(fields: Mapping[str, Any]) -> tuple[float, float]:
+    """Latitude and longitude; some bridges of MQTT write them as texts."""
+    north, east = fields["lat"], fields["lon"]
+    if isinstance(north, str) and isinstance(east, str):
+        return tracks.position(north, east)
+    return places.wgs84(north, east)
 
 
 def _who(fields: Mapping[str, Any]) -> str:
@@ -76,7 +84,7 @@ def _placed(fields: Mapping[str, Any]) -> dict[str, Any]:
     name = optional_text(fields, "desc")
     place: dict[str, Any] = {"name": name} if name else {}
     if fields.get("lat") is not None and fields.get("lon") is not None:
-        latitude, longitude = places.wgs84(fields["lat"], fields["lon"])
+        latitude, longitude = _position(fields)
         place |= {"latitude": latitude, "longitude": longitude}
     return {"place": place} if place else {}
 

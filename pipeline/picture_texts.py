@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 
-from PIL import Image, IptcImagePlugin
+from PIL import Image, ImageFile, IptcImagePlugin
 
 from pipeline import places
 from schemas.errors import BadValue
@@ -63,7 +63,7 @@ def position(text: str) -> dict[str, float]:
     return {"latitude": latitude, "longitude": longitude}
 
 
-def iptc_time(image: Image.Image) -> str:
+def iptc_time(image: ImageFile.ImageFile) -> str:
     """When it was taken by its IPTC, in ISO 8601; empty where that is not said."""
     found: object = None
     with suppress(OSError, LookupError, ValueError, TypeError, SyntaxError):

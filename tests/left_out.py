@@ -235,6 +235,8 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "kml@*": FILE,
         "kml/document/name": FILE,
         "kml/document/style@id": MARKUP,
+        "*/altitudemode": MARKUP,
+        "*@schemaUrl": SHAPE,
         "*/styleurl": MARKUP,
     },
     "lastfm.scrobbles": {"utc_time": TWICE},
@@ -338,6 +340,11 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     "snapchat.memories": {"Saved Media.Download Link": "an address that ends within days"},
     "spotify.extended_history": {"username": ACCOUNT},
     "spotify.playlists": {"playlists.items.*": DEFAULT},
+    "tcx.courses": {
+        "*@xmlns": FILE,
+        "*trackpoint/*": "of the points of a plan only where they are; their times are made up",
+        "*coursepoint/time": "of a plan, made up",
+    },
     "tcx": {
         "*@xmlns": FILE,
         "*@xsi:type": SHAPE,

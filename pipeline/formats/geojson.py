@@ -34,7 +34,7 @@ def _looks_like(head: Head) -> int:
 FORMAT = Format(
     name=_NAME,
     title="Places and ways of any GeoJSON",
-    version=3,
+    version=4,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.(geojson|json)",),
     looks_like=_looks_like,

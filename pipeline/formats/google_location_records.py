@@ -76,7 +76,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Positions of Google Location History (Takeout)",
-    version=2,
+    version=3,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.json",),
     looks_like=_looks_like,

@@ -2,8 +2,8 @@
 
 `$GPRMC,<hhmmss.ss>,A,<ddmm.mmmm>,N,<dddmm.mmmm>,E,<knots>,<course>,<ddmmyy>,…*<checksum>`. Other
 sentences hold the same position again, without its day; those of a maker's own (`$P…`) are about
-the receiver, but for Magellan's `PMGNTRK`, a point of a track. `V` in place of `A` means no fix. Some
-programs leave the checksum out.
+the receiver, but for Magellan's `PMGNTRK`, a point of a track. `V` in place of `A` means no fix.
+Some programs leave the checksum out.
 """
 
 from __future__ import annotations

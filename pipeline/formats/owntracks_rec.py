@@ -68,7 +68,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Positions and regions of OwnTracks Recorder (.rec)",
-    version=3,
+    version=4,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.(rec|txt)",),
     looks_like=_looks_like,
