@@ -294,7 +294,7 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     "notion.pages": {"html/head/*": MARKUP, "*@class": MARKUP, "*article@id": TWICE},
     "ofx.payments": {"": FILE, "ofx/*": STATEMENT},
     "overland": {"*type": SHAPE},
-    "owntracks.json": {"count": FILE, "status": FILE, "version": FILE},
+    "owntracks.json": {"_type": SHAPE, "count": FILE, "status": FILE, "version": FILE},
     "owntracks.rec": {"9-9-9a9:9:9a*": TWICE},
     "safari.export": {"metadata.*": FILE},
     "safari.history": {
@@ -337,6 +337,7 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "__parts.ct": SHAPE,
         "__parts.text": LAYOUT,
     },
+    "nmea": {"$PMGNTRK": SHAPE, "$PTNTHPR": SHAPE},
     "snapchat.memories": {"Saved Media.Download Link": "an address that ends within days"},
     "spotify.extended_history": {"username": ACCOUNT},
     "spotify.playlists": {"playlists.items.*": DEFAULT},
