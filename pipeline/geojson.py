@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline import places, timestamps, tracks
-from pipeline.fields import joined
+from pipeline.fields import joined, kept
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.records import DataType, Instant, Outcome, Point, Record, Rejection
@@ -31,10 +31,13 @@ _MILLISECONDS_FROM = 100_000_000_000
 def meaning(feature: Mapping[str, Any], source: str) -> Iterator[Outcome]:
     """The outcomes of one feature."""
     geometry, said = feature.get("geometry"), feature.get("properties") or {}
-    if geometry is None:
-        raise BadValue(Reason.MISSING_FIELD, "a feature without a geometry")
-    where = _coordinates(geometry)
     name, written = _written(said)
+    if geometry is None:  # "unlocated" (RFC 7946, 3.2)
+        if _name(said) is None:
+            raise BadValue(Reason.MISSING_FIELD, "a feature without a geometry and without a name")
+        yield _record(feature, source, None, (), None if isinstance(written, list) else written)
+        return
+    where = _coordinates(geometry)
     if geometry["type"] == "Point":
         if written is None or isinstance(written, list):
             yield _record(feature, source, where, (), None)
@@ -179,37 +182,49 @@ def _record(
     degrees = places.told(lambda: _degrees(where), where, "place", odd)
     altitude = _altitude(where, odd)
     said = feature.get("properties") or {}
-    name = next((v for k in ("name", "title") if isinstance(v := said.get(k), str) and v), None)
+    name = _name(said)
     moments = [moment for written in times if (moment := _known(written)) is not None]
     start, end = tracks.extremes(moments)
     first = moments[0].text if moments else ""
     place = {"name": name, **degrees}
-    geometry = feature["geometry"]
+    geometry = feature.get("geometry")
     lasting = tracks.lasting(start, end)
     flags = lasting.pop("flags", []) + ([tracks.UNDATED] if undated else [])
     if [m.at for m in moments if m.at] != sorted(m.at for m in moments if m.at):
         flags.append(tracks.UNORDERED)
     details = _details(feature, said, scalar, dated=bool(times))
+    single = geometry is None or geometry["type"] == "Point"
     return Record(
         data_type=DataType.LOCATION,
         source=source,
         record_type=RecordType.TRIP if times else RecordType.PLACE,
-        identity=(name or "", *map(str, where if isinstance(where, list) else [where]), first),
+        identity=(name or "", *map(str, _parts(where)), first),
         time=start if times or scalar is None else timestamps.or_unread(scalar, _time),
         title=name,
         metadata=joined(
             {
-                "place": {key: value for key, value in place.items() if value is not None},
-                "shape": geometry["type"],
+                **kept({"place": kept(place)}),
+                **({"shape": geometry["type"]} if geometry else {}),
                 **({} if altitude is None else {"altitude_m": altitude}),
                 **lasting,
-                **({} if times or geometry["type"] == "Point" else {"geometry": geometry}),
+                **({} if times or single else {"geometry": geometry}),
                 **({"details": details} if details else {}),
                 **({"flags": flags} if flags else {}),
             },
             odd,
         ),
     )
+
+
+def _parts(where: Any) -> list[Any]:
+    """The numbers of a position, or whatever stands in its place."""
+    if isinstance(where, list):
+        return where
+    return [] if where is None else [where]
+
+
+def _name(said: Mapping[str, Any]) -> str | None:
+    return next((v for k in ("name", "title") if isinstance(v := said.get(k), str) and v), None)
 
 
 def _known(written: Any, *, read: bool = False) -> Instant | None:

@@ -65,7 +65,7 @@ def _ended(fields: Mapping[str, Any]) -> str | None:
 
 def _visit(visit: Mapping[str, Any], start: Instant, times: dict[str, Any], source: str) -> Record:
     """A stay. What kind of place it is is guessed anew for each export, so that isn't identity."""
-    best = visit["topCandidate"]
+    best = visit.get("topCandidate") or {}
     place_id = optional_text(best, "placeId") or optional_text(best, "placeID") or ""
     odd: dict[str, Any] = {}
     where = located(best.get("placeLocation"), "place", odd)

@@ -21,7 +21,7 @@ import msgspec
 from PIL import ExifTags, Image, UnidentifiedImageError
 from tinytag import TinyTag, TinyTagException, UnsupportedFormatError
 
-from pipeline import dated_names, movies, timestamps, zones
+from pipeline import charset, dated_names, movies, picture_texts, timestamps, zones
 from schemas.errors import BadValue
 from schemas.files import Member
 from schemas.records import Blob, DataType, Instant, Record, ZoneSource
@@ -101,6 +101,7 @@ def picture(path: Path) -> Found:
             exif = _exif(image)
             said = dict(exif) | dict(exif.get_ifd(ExifTags.IFD.Exif))
             gps = dict(exif.get_ifd(ExifTags.IFD.GPSInfo))
+            xmp, iptc = picture_texts.xmp(image), picture_texts.iptc_time(image)
     except UnidentifiedImageError:
         return Found(flags=("unreadable",))
     except DAMAGE:
@@ -108,7 +109,12 @@ def picture(path: Path) -> Found:
     camera = " ".join(filter(None, (_text(said, ExifTags.Base.Make), _model(said))))
     metadata = {"width": width, "height": height, **({"camera": camera} if camera else {})}
     place, odd = _position(gps)
+    if not place and not odd:
+        place = picture_texts.position(xmp)
     time, rung = _exif_time(said, gps, place)
+    if time is None or time.flag in _NONE_KNOWN or _LATE.intersection(rung):
+        known = time is not None and time.at is not None
+        time, rung = _other_time(xmp, iptc, place, with_clock=known) or (time, rung)
     return Found(time=time, metadata=metadata | place, flags=(*rung, *odd))
 
 
@@ -177,6 +183,24 @@ def _exif_time(
     if fix is not None:
         return Instant(fix, fix.isoformat(), 0), ("time_of_satellites",)
     return unread, ()
+
+
+#: Rungs below what XMP and IPTC say.
+_LATE = frozenset({"time_of_change", "time_of_satellites"})
+
+
+def _other_time(
+    xmp: str, iptc: str, place: Mapping[str, float], *, with_clock: bool
+) -> tuple[Instant, tuple[str, ...]] | None:
+    """The time of the taking by XMP or IPTC, or XMP's time of digitizing under its flag; a day
+    alone only if it need not be `with_clock`."""
+    told = ((picture_texts.taken(xmp), ()), (iptc, ()))
+    for written, flags in (*told, (picture_texts.digitized(xmp), ("time_of_digitizing",))):
+        if written and not (with_clock and len(written) <= len("2004-02-20")):
+            time = timestamps.or_unread(written)
+            if time.at is not None:
+                return _placed(time, {}, place), flags
+    return None
 
 
 def _offset(said: Mapping[int, Any], tag: int) -> str:
@@ -300,7 +324,15 @@ class _Bounded(io.BufferedReader):
 
 
 #: What tinytag calls them, in every kind of file.
-_TAGS = {"artist": "artist", "album": "album", "date": "year", "genre": "genre"}
+_TAGS = {
+    "artist": "artist",
+    "album": "album",
+    "date": "year",
+    "genre": "genre",
+    "album_artist": "albumartist",
+    "composer": "composer",
+    "comment": "comment",
+}
 
 
 def recording(path: Path) -> Found:
@@ -317,12 +349,43 @@ def recording(path: Path) -> Found:
         return Found(time=film.time, metadata=said, flags=film.flags)
     except DAMAGE:
         return Found(time=film.time, flags=(*film.flags, "broken"))
-    tags: dict[str, Any] = {ours: _tag(getattr(found, name)) for ours, name in _TAGS.items()}
+    written = {name: _tag(getattr(found, name)) for name in ("title", *_TAGS.values())}
+    read, guessed = _in_their_charset(written)
+    tags: dict[str, Any] = {ours: read[name] for ours, name in _TAGS.items()}
     if found.duration is not None and math.isfinite(found.duration) and found.duration > 0:
         tags["duration_s"] = round(found.duration, 3)
     metadata = {name: value for name, value in tags.items() if value}
     metadata |= film.place
-    return Found(time=film.time, title=_tag(found.title), metadata=metadata, flags=film.flags)
+    flags = (*film.flags, *guessed)
+    return Found(time=film.time, title=read["title"], metadata=metadata, flags=flags)
+
+
+#: Of so many letters beyond ASCII, and at least this share of all: a title in Latin has fewer.
+_FEW, _MOSTLY = 6, 0.6
+_LATIN = re.compile(r"cp125[0247]|iso8859-(?:[1-4]|9|1[03-6])|mac-.*|utf-8")
+
+
+def _in_their_charset(tags: dict[str, str | None]) -> tuple[dict[str, str | None], tuple[str, ...]]:
+    """The tags as they were meant, and a flag where their charset was guessed.
+
+    ID3 has no charset but Latin-1 for what is no Unicode, and tinytag reads it so; programs in
+    China, Japan and Russia write their own. Texts that are hardly Latin are asked what else they
+    are, all together, since each is short.
+    """
+    narrow = {name: text for name, text in tags.items() if text and max(text) <= "\xff"}
+    together = "\n".join(text for text in narrow.values() if not text.isascii())
+    letters = [character for character in together if character.isalpha() or character > "\x7f"]
+    high = sum(character > "\x7f" for character in letters)
+    if high < _FEW or high < _MOSTLY * len(letters):
+        return tags, ()
+    try:
+        _, codec = charset.decode(together.encode("latin-1"))
+        read = {name: text.encode("latin-1").decode(codec) for name, text in narrow.items()}
+    except (BadValue, UnicodeDecodeError):
+        return tags, ()
+    if _LATIN.fullmatch(codec):
+        return tags, ()
+    return {**tags, **read}, ("charset_guessed",)
 
 
 def _tag(value: str | None) -> str | None:

@@ -180,9 +180,30 @@ def _content_type(head: bytes, name: str) -> str:
     kind = _by_libmagic(head)
     if kind.startswith("text/") or kind in ("application/csv", "application/json"):
         return _text_type(kind, text, name)
-    if kind == "application/octet-stream" and _is_old_movie(head):
-        return "video/quicktime"
+    if kind == "application/octet-stream":
+        return _unknown_to_libmagic(head)
     return kind
+
+
+#: What cameras write raw (ExifTool has a sample of each): Canon, Panasonic, Olympus, Minolta.
+_RAW = (
+    (re.compile(rb"....ftypcrx ", re.DOTALL), "image/x-canon-cr3"),
+    (re.compile(rb"IIU\0"), "image/x-panasonic-rw2"),
+    (re.compile(rb"IIR[OS]|MMOR"), "image/x-olympus-orf"),
+    (re.compile(rb"\0MRM"), "image/x-minolta-mrw"),
+)
+#: The packets of a transport stream (ISO 13818-1) as a camcorder writes it (AVCHD): each with four
+#: bytes of time before its `G`.
+_FIRST_PACKET, _PACKET, _ENOUGH_PACKETS = 4, 192, 3
+
+
+def _unknown_to_libmagic(head: bytes) -> str:
+    for pattern, kind in _RAW:
+        if pattern.match(head):
+            return kind
+    if head[_FIRST_PACKET : _ENOUGH_PACKETS * _PACKET : _PACKET] == b"G" * _ENOUGH_PACKETS:
+        return "video/MP2T"
+    return "video/quicktime" if _is_old_movie(head) else "application/octet-stream"
 
 
 def _is_old_movie(head: bytes) -> bool:

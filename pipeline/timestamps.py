@@ -43,7 +43,7 @@ from typing import Any, Literal, NoReturn, TypeAlias
 
 import msgspec
 
-from pipeline import spelled_dates
+from pipeline import day_periods, spelled_dates
 from pipeline.fields import in_ascii
 from schemas.errors import BadValue
 from schemas.reasons import Reason
@@ -141,9 +141,33 @@ def _rare_iso(text: str) -> Instant:
     if found is not None:
         return _from_match(found, text)
     tagged = _TAGGED.fullmatch(plain)
-    if tagged is None:
+    if tagged is not None:
+        return _in_named_zone(iso(tagged["time"]), tagged["tags"], text)
+    return _by_the_phone(plain, text)
+
+
+#: As an app writes it that lets the phone's own clock into its pattern: with the word of a half of
+#: the day behind the clock, in the digits of the phone's language.
+_IN_HALVES = re.compile(
+    r"(?P<date>\d{4}-\d\d-\d\d)(?P<mark>[T ])(?P<hour>\d{1,2})"
+    r"(?P<clock>:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)"
+    r" ?(?P<half>[^\W\d](?:[^\d+:-]{0,14}?[^\d\s+:-])??)? ?(?P<zone>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?"
+)
+_LONGEST_ISO = 64
+
+
+def _by_the_phone(plain: str, text: str) -> Instant:
+    """The moment of `2024-09-21 7:57:00 am +1000`, or of such digits as only one language has."""
+    short = plain[:_LONGEST_ISO]
+    western = in_ascii(short)
+    found = _IN_HALVES.fullmatch(western) if len(plain) <= _LONGEST_ISO else None
+    half = day_periods.part_of(found["half"] or "") if found else None
+    told = found is not None and (half is not None if found["half"] else western != short)
+    if found is None or not told:
         _refuse("the time is not in ISO 8601")
-    return _in_named_zone(iso(tagged["time"]), tagged["tags"], text)
+    hour = day_periods.hour_of(int(found["hour"]), half)
+    same = f"{found['date']}{found['mark']}{hour:02}{found['clock']}{found['zone'] or ''}"
+    return msgspec.structs.replace(iso(same), text=text)
 
 
 #: `2022-03-27T15:32:37+02:00[Europe/Brussels]`, `...Z[u-ca=hebrew]`.

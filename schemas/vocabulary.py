@@ -188,7 +188,7 @@ REQUIRED: Final = MappingProxyType(
         RecordType.MESSAGE: (("sender", "recipients", "participants", "conversation"),),
         RecordType.CONTACT: (("people",),),
         RecordType.CONNECTION: (("people",),),
-        RecordType.PLACE: (("place", "url"),),
+        RecordType.PLACE: (("place", "url", "exported_place"),),
         RecordType.PLACE_VISIT: (("place",),),
         RecordType.REACTION: (("reaction",),),
         RecordType.VISIT: (("url",),),

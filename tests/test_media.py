@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, PngImagePlugin
 
 from pipeline import media
 from schemas.records import Instant
@@ -56,6 +56,58 @@ def test_a_time_that_is_none_is_none(tmp_path: Path, written: str, flag: str | N
     assert media.picture(tmp_path / "a.jpg") == expected
 
 
+_XMP = "<x:xmpmeta><rdf:Description {}/></x:xmpmeta>"
+
+
+@pytest.mark.parametrize(
+    ("xmp", "at", "flags"),
+    [
+        ('photoshop:DateCreated="2019-05-06T07:08:09+02:00"', "2019-05-06T05:08:09", ()),
+        ('exif:DateTimeOriginal="2019-05-06"', "2019-05-06T00:00:00", ()),
+        ('xmp:CreateDate="2019-05-06T07:08:09Z"', "2019-05-06T07:08:09", ("time_of_digitizing",)),
+        ('xmp:CreateDate="soon" xmp:ModifyDate="2019-05-06"', None, ()),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif"])
+def test_xmp_says_what_exif_does_not(
+    tmp_path: Path, suffix: str, xmp: str, at: str | None, flags: tuple[str, ...]
+) -> None:
+    path = tmp_path / f"a.{suffix}"
+    said = _XMP.format(xmp + ' exif:GPSLatitude="52,30.6N" exif:GPSLongitude="13,24,36W"')
+    more: dict[str, object] = {"xmp": said.encode()}
+    if suffix == "png":
+        notes = PngImagePlugin.PngInfo()
+        notes.add_itxt("XML:com.adobe.xmp", said)
+        more = {"pnginfo": notes}
+    elif suffix == "tif":
+        more = {"tiffinfo": {700: said.encode()}}
+    Image.new("L", (2, 2)).save(path, **more)
+    found = media.picture(path)
+    moment = found.time.at if found.time else None
+    assert (moment and moment.replace(tzinfo=None).isoformat()) == at
+    assert found.flags == flags
+    assert (found.metadata["latitude"], found.metadata["longitude"]) == (52.51, -13.41)
+
+
+@pytest.mark.parametrize(
+    ("changed", "at"), [("2024:01:02 03:04:05", "03:04:05"), (None, "00:00:00")]
+)
+def test_a_day_of_iptc_is_less_than_a_clock(tmp_path: Path, changed: str | None, at: str) -> None:
+    """`8BIM`, 0x0404: 2:55 is the day, in APP13 of a JPEG."""
+    exif = Image.Exif()
+    if changed:
+        exif[ExifTags.Base.DateTime] = changed
+    Image.new("L", (2, 2)).save(tmp_path / "a.jpg", exif=exif)
+    iptc = b"\x1c\x02\x37\x00\x0820240102"
+    block = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0" + struct.pack(">I", len(iptc)) + iptc + b"\0"
+    data = (tmp_path / "a.jpg").read_bytes()
+    app13 = b"\xff\xed" + struct.pack(">H", len(block) + 2) + block
+    (tmp_path / "b.jpg").write_bytes(data[:2] + app13 + data[2:])
+    time = media.picture(tmp_path / "b.jpg").time
+    assert time is not None and time.at is not None
+    assert f"{time.at:%Y-%m-%d %H:%M:%S}" == f"2024-01-02 {at}"
+
+
 def test_pixels_are_not_decoded(tmp_path: Path) -> None:
     """A PNG that says it is 60,000 by 60,000, and holds nothing of that."""
     head = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
@@ -91,10 +143,12 @@ def _frame(name: str, text: str) -> bytes:
     return name.encode() + len(body).to_bytes(4, "big") + b"\0\0" + body
 
 
-def _mp3() -> bytes:
+_SAID = {"TIT2": "Am See", "TPE1": "The Herons", "TALB": "Reeds", "TDRC": "2024", "TCON": "(17)"}
+
+
+def _mp3(tags: bytes = b"") -> bytes:
     """A second of silence at 128 kbit/s, behind an ID3 tag."""
-    said = {"TIT2": "Am See", "TPE1": "The Herons", "TALB": "Reeds", "TDRC": "2024", "TCON": "(17)"}
-    tags = b"".join(_frame(*each) for each in said.items())
+    tags = tags or b"".join(_frame(*each) for each in _SAID.items())
     head = b"ID3\4\0\0" + bytes(len(tags) >> shift & 0x7F for shift in (21, 14, 7, 0))
     return head + tags + (b"\xff\xfb\x90\x00" + bytes(413)) * 38
 
@@ -125,6 +179,35 @@ def test_tags_are_called_alike_in_each_kind_of_file(
         {"artist": "The Herons", "album": "Reeds", "date": "2024", "genre": "Rock"},
         (),
     )
+
+
+@pytest.mark.parametrize(
+    ("title", "artist", "charset"),
+    [
+        ("Группа крови", "Кино", "cp1251"),
+        ("角落之歌", "苏云", "gbk"),
+        ("乾いた唄は魚の餌に", "森山直太朗", "cp932"),
+        ("강남스타일", "싸이", "cp949"),
+        ("Ζορμπάς", "Μίκης Θεοδωράκης", "cp1253"),
+        ("Été à la mer", "Beyoncé", "latin-1"),
+        ("Þæð", "Sigur Rós", "latin-1"),
+        ("Åäö", "ÄÖ", "latin-1"),
+    ],
+)
+def test_tags_that_call_themselves_latin(
+    tmp_path: Path, title: str, artist: str, charset: str
+) -> None:
+    """ID3 knows no other charset of single bytes; tinytag has a sample of it, `chinese_id3.mp3`."""
+    texts = {"TIT2": title, "TPE1": artist}
+    bodies = {name: b"\0" + text.encode(charset) for name, text in texts.items()}
+    heads = (
+        (n.encode() + len(body).to_bytes(4, "big") + b"\0\0", body) for n, body in bodies.items()
+    )
+    path = tmp_path / "4"
+    path.write_bytes(_mp3(b"".join(head + body for head, body in heads)))
+    found = media.recording(path)
+    assert (found.title, found.metadata["artist"]) == (title, artist)
+    assert found.flags == (() if charset == "latin-1" else ("charset_guessed",))
 
 
 @pytest.mark.parametrize(

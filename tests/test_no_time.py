@@ -58,8 +58,8 @@ UNDATED = {
     "google.chrome_devices", "google.play_subscriptions", "google.profile", "google.saved_list",
     "notion.pages", "reddit.saved", "reddit.subscriptions", "reddit.votes", "slack.people",
     "x.account", "x.likes", "x.people", "x.saved_searches", "youtube.subscriptions", "json.array",
-    "json.values", "json.wrapped", "spotify.library", "x.rows", "csv.table", "mastodon.saved",
-    "ndjson",
+    "json.values", "json.wrapped", "spotify.library", "x.rows", "csv.table", "fit.courses",
+    "mastodon.saved", "ndjson", "tcx.courses",
 }  # fmt: skip
 
 

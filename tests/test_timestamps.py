@@ -53,6 +53,12 @@ ISO = [
     ("2026-03-04Z", utc(2026, 3, 4), 0, None),
     ("2026-03-04T24:00:00Z", utc(2026, 3, 5), 0, None),
     ("2026-W10-3", utc(2026, 3, 4), None, "zone_assumed"),
+    # the clock of the phone: FitnessKit/TcxDataProtocol#4, irvinlim/apple-health-ingester#24
+    ("2019-10-29T6:43:25.139 PMZ", utc(2019, 10, 29, 18, 43, 25, 139000), 0, None),
+    ("2024-09-21 7:57:00\u202fam +1000", utc(2024, 9, 20, 21, 57), 600, None),
+    ("2024-05-01 12:00:00 π.μ. +0200", utc(2024, 4, 30, 22), 120, None),
+    ("2024-05-01 17:00:00 PM", utc(2024, 5, 1, 17), None, "zone_assumed"),
+    ("٢٠٢٤-٠٥-٠١ ٠٧:٠٠:٠٠ +0300", utc(2024, 5, 1, 4), 180, None),
     # the ends of the range
     ("1900-01-01T00:00:00Z", utc(1900, 1, 1), 0, None),
     ("2100-12-31T23:59:59Z", utc(2100, 12, 31, 23, 59, 59), 0, None),
@@ -88,6 +94,8 @@ def test_iso(text: str, at: datetime | None, offset: int | None, flag: str | Non
         "2024-01-01T00:00:60Z",  # no leap second has ever been at midnight UTC
         "2024-01-01T00:00:00+25:00",
         "2024-01-01T00:00:00 MESZ",
+        "2024-01-01 7:00:00",
+        "2024-01-01 7:00:00 xx +0200",
         "1612110112345",  # milliseconds, that fromisoformat takes for a day in 1612
         "１９９９-01-01",
         "2024-01-01T00:00:00Z; DROP",

@@ -9,8 +9,8 @@ the same records. HealthKit writes per cent as a fraction of 1.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 from pipeline import places, rows, timestamps, tracks, units, xml_tree
 from pipeline.fields import StableNames, finite, joined, measure
@@ -24,6 +24,7 @@ from schemas.records import DataType, Instant, Metric, Outcome, Point, RawRecord
 from schemas.vocabulary import MetricName, RecordType
 
 _NAME = "apple.health"
+_Convert: TypeAlias = Callable[[float, str], float | None]
 _QUANTITY, _CATEGORY = "HKQuantityTypeIdentifier", "HKCategoryTypeIdentifier"
 _SLEEP = "HKCategoryTypeIdentifierSleepAnalysis"
 _SLEEP_VALUE = "HKCategoryValueSleepAnalysis"
@@ -55,6 +56,15 @@ _METRICS = {
 _PER_CENT = frozenset({MetricName.BODY_FAT, MetricName.BLOOD_OXYGEN})
 _NAMES = StableNames(sourceName="device", device="device_details")
 _DATES = frozenset({"type", "unit", "value", "startDate", "endDate"})
+#: What an element holds lists of, by our names.
+_LISTS = {
+    "statistics": ("WorkoutStatistics",),
+    "events": ("WorkoutEvent",),
+    "beats": ("HeartRateVariabilityMetadataList", "InstantaneousBeatsPerMinute"),
+}
+#: What tells documents of one moment apart, and where a document's time stands.
+_TELLING = ("type", "identifier", "sourceName")
+_DATED = ("startDate", "receivedDate", "dateIssued")
 _WORKOUT_TAKEN = frozenset(
     {
         "workoutActivityType",
@@ -81,7 +91,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Outcome | Iterator[Outcome]:
         case "Me":
             return _profile(element)
         case _:
-            raise BadValue(Reason.BAD_SHAPE, f"what a {element.tag} means is not known")
+            return _document(element)
 
 
 def _record(element: Element) -> Outcome:
@@ -109,7 +119,7 @@ def _record(element: Element) -> Outcome:
 
 def _measured(kind: str, written: str, unit: str) -> tuple[str, float, str]:
     """The metric's name, value and unit: ours where we know them, else as they are written."""
-    value = finite(written)
+    value = finite(written, comma=True)
     if value is None:
         raise BadValue(Reason.BAD_NUMBER, "'value' has a unit and is not a number")
     metric = _METRICS.get(kind)
@@ -154,7 +164,15 @@ def _metadata(element: Element, taken: frozenset[str]) -> dict[str, Any]:
     if element.children:
         entries = [entry.attributes for entry in element.all("MetadataEntry")]
         said["entries"] = {entry["key"]: entry.get("value") for entry in entries}
+        said |= {name: _attributes_of(element, path) for name, path in _LISTS.items()}
     return {name: value for name, value in said.items() if value}
+
+
+def _attributes_of(element: Element, path: tuple[str, ...]) -> list[dict[str, str]]:
+    """What the elements at the end of a path say."""
+    *above, last = path
+    inner = element.first(*above)
+    return [child.attributes for child in inner.all(last)] if inner is not None else []
 
 
 def _workout(element: Element) -> Iterator[Outcome]:
@@ -167,7 +185,7 @@ def _workout(element: Element) -> Iterator[Outcome]:
     said: dict[str, Any] = {
         **_ended(time, until),
         "duration_s": _amount(fields, "duration", units.seconds, odd),
-        "distance_m": _amount(fields, "totalDistance", units.metres, odd),
+        "distance_m": _way(element, odd),
         "attachments": [_file(file) for file in files],
     }
     yield Record(
@@ -188,10 +206,23 @@ def _workout(element: Element) -> Iterator[Outcome]:
 
 
 def _amount(
-    fields: Mapping[str, str], name: str, convert: Any, odd: dict[str, Any]
+    fields: Mapping[str, str], name: str, convert: _Convert, odd: dict[str, Any]
 ) -> float | None:
-    found = measure(fields.get(name), name, odd)
+    found = tracks.measure(fields.get(name), name, odd)
     return None if found is None else convert(found, fields.get(f"{name}Unit", ""))
+
+
+def _way(workout: Element, odd: dict[str, Any]) -> float | None:
+    """How far it went, which stands among a workout's statistics since iOS 16."""
+    told = _amount(workout.attributes, "totalDistance", units.metres, odd)
+    if told is not None:
+        return told
+    for sums in workout.all("WorkoutStatistics"):
+        fields = sums.attributes
+        if fields.get("type", "").startswith(f"{_QUANTITY}Distance"):
+            found = finite(fields.get("sum"), comma=True)
+            return None if found is None else units.metres(found, fields.get("unit", ""))
+    return None
 
 
 def _file(reference: Element) -> dict[str, str]:
@@ -242,6 +273,22 @@ def _summary(element: Element) -> Record:
     )
 
 
+def _document(element: Element) -> Record:
+    """A document of a clinic, a hearing test, a pair of glasses: as it stands."""
+    fields = element.attributes
+    written = next((fields[name] for name in _DATED if fields.get(name)), "")
+    inner = tracks.leaves(element, frozenset({"MetadataEntry"}))
+    return Record(
+        data_type=DataType.ACTIVITY,
+        source=_NAME,
+        record_type=RecordType.ACTIVITY,
+        identity=(element.tag, *(fields.get(name, "") for name in _TELLING), written),
+        time=_moment(written),
+        title=element.tag,
+        metadata=_metadata(element, frozenset()) | ({"details": inner} if inner else {}),
+    )
+
+
 def _profile(element: Element) -> Record:
     return Record(
         data_type=DataType.STRUCTURED,
@@ -266,7 +313,12 @@ FORMAT = Format(
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.xml",),
     looks_like=_looks_like,
-    reader=XmlElements(names=("Record", "Workout", "ActivitySummary", "Me", "ClinicalRecord")),
+    reader=XmlElements(
+        names=(
+            *("Record", "Workout", "ActivitySummary", "Me"),
+            *("ClinicalRecord", "Audiogram", "VisionPrescription"),
+        )
+    ),
     record=to_outcomes,
     embed=False,
     hints=(r"(.+/)?apple_health_export/.+",),

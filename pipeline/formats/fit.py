@@ -22,7 +22,7 @@ from typing import Any
 import fitdecode
 import msgspec
 
-from pipeline import places, timestamps, tracks
+from pipeline import fit_files, places, timestamps, tracks
 from pipeline.format import Format
 from pipeline.readers.whole import WholeFile
 from schemas.errors import BadValue
@@ -373,8 +373,9 @@ def _others(message: Any, taken: frozenset[str]) -> dict[str, Any]:
 
 
 def _looks_like(head: Head) -> bool:
-    """The header has the letters `.FIT` at its ninth byte."""
-    return head.data[8:12] == b".FIT" and head.data[0] in (12, 14)
+    """The header has the letters `.FIT` at its ninth byte; a course is no workout."""
+    known = head.data[8:12] == b".FIT" and head.data[0] in (12, 14)
+    return known and fit_files.kind(head.data) != fit_files.COURSE
 
 
 FORMAT = Format(

@@ -61,8 +61,8 @@ _OVERFLOWED = "coordinates_overflowed"
 
 
 def _signed(e7: Any) -> Any:
-    """A coordinate of over 214 degrees as the negative one that has the same 32 bits."""
-    return e7 - 2**32 if type(e7) is int and 2**31 <= e7 < 2**32 else e7
+    """A coordinate of over 214 degrees as the one that has the same 32 bits."""
+    return e7 - 2**32 if type(e7) is int and 2**31 <= e7 < 2**32 + 2**31 else e7
 
 
 def _looks_like(head: Head) -> bool:

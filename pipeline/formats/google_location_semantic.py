@@ -24,7 +24,7 @@ from schemas.vocabulary import RecordType
 
 _NAME = "google.location_semantic"
 _KINDS = frozenset({"placeVisit", "activitySegment"})
-_DEGREES = ("latitudeE7", "longitudeE7")
+_DEGREES, _CENTER = ("latitudeE7", "longitudeE7"), ("centerLatE7", "centerLngE7")
 _SAID = {
     "placeConfidence": "place_confidence",
     "visitConfidence": "probability",
@@ -78,7 +78,7 @@ def _visit(visit: dict[str, Any]) -> Record:
             "name": name,
             "address": optional_text(where, "address"),
             "id": own_id,
-            **_position(where, "place", odd),
+            **(_position(where, "place", odd) or _position(visit, "center", odd, _CENTER)),
         }
     )
     position = ",".join(str(where[n]) for n in ("latitudeE7", "longitudeE7") if n in where)
@@ -138,12 +138,14 @@ def _trip(way: dict[str, Any], start: Instant) -> Record:
     )
 
 
-def _position(where: dict[str, Any], name: str, odd: dict[str, Any]) -> dict[str, float]:
+def _position(
+    where: dict[str, Any], name: str, odd: dict[str, Any], names: tuple[str, str] = _DEGREES
+) -> dict[str, float]:
     """The place's degrees, if it has any."""
-    written = {n: where[n] for n in _DEGREES if where.get(n) is not None}
-    if len(written) < len(_DEGREES):
+    written = {n: where[n] for n in names if where.get(n) is not None}
+    if len(written) < len(names):
         return {}
-    return places.told(lambda: e7(where, *_DEGREES), written, name, odd)
+    return places.told(lambda: e7(where, *names), written, name, odd)
 
 
 def _end_of(where: dict[str, Any], named: str, odd: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from pipeline import places, tracks, xml_tree
-from pipeline.fields import joined
+from pipeline.fields import joined, kept
 from pipeline.format import Format
 from pipeline.readers.xml_elements import XmlElements
 from pipeline.xml_tree import Element
@@ -84,10 +84,13 @@ def _details(element: Element) -> dict[str, Any]:
 
 
 def _place(element: Element) -> Record:
+    """A waypoint, also one whose position can't be understood."""
     odd: dict[str, Any] = {}
     name, time = element.said("name"), _in_utc(tracks.when(element.said("time")))
     north, east = element.attributes.get("lat", ""), element.attributes.get("lon", "")
-    place = {"name": name, **_placed(element, "place", odd)}
+    content = element.said("desc") or element.said("cmt")
+    placed = _placed(element, "place", odd)
+    place = {"name": name if name or placed else content, **placed}
     altitude = tracks.measure(element.said("ele"), "ele", odd)
     return Record(
         data_type=DataType.LOCATION,
@@ -96,10 +99,10 @@ def _place(element: Element) -> Record:
         identity=("wpt", north, east, name or "", time.text if time else ""),
         time=time,
         title=name,
-        content=element.said("desc") or element.said("cmt"),
+        content=content,
         metadata=joined(
             {
-                "place": {key: value for key, value in place.items() if value is not None},
+                **kept({"place": kept(place)}),
                 **_details(element),
                 **({} if altitude is None else {"altitude_m": altitude}),
             },

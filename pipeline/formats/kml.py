@@ -10,12 +10,13 @@ the same order. A track is one placemark, and so bounded by the reader's limit.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
 from pipeline import places, text, tracks, xml_tree
-from pipeline.fields import joined
+from pipeline.fields import joined, kept
 from pipeline.format import Format
 from pipeline.readers.xml_elements import XmlElements
 from pipeline.xml_tree import Element
@@ -36,14 +37,14 @@ _NAMED = ("Document", "NetworkLink", "GroundOverlay", "ScreenOverlay", "PhotoOve
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
     """The placemark, then the positions of its track."""
     placemark: Element = item.value
-    shapes = [element for element in placemark.walk() if element.tag in _SHAPES]
+    shapes = [one for one in _outlines(placemark) if any(_written(one)) or one.first("when")]
     tracked = [shape for shape in shapes if shape.tag == "Track"]
     start, end = _span(placemark, tracked)
     only = shapes[0].tag if shapes and not tracked else None
     fixed = start is not None and end is None and only == "Point"
     named = placemark.said("name") is not None
     inside = _inside(item.around.get("folders", ()))
-    if fixed and start is not None:
+    if fixed and start is not None and not (named and not _where(_coordinates(shapes[0]), {})[0]):
         said = {} if named else {**_said(placemark), **inside}
         yield _position(start.text, _coordinates(shapes[0]), said)
     if named or end is not None or start is None:
@@ -55,6 +56,11 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
 def _inside(folders: Sequence[str]) -> dict[str, Any]:
     """The folders that a placemark lies in."""
     return {"folders": list(folders), "list": folders[-1]} if folders else {}
+
+
+def _outlines(placemark: Element) -> Iterator[Element]:
+    """The shapes of a placemark, those without a position among them."""
+    return (element for element in placemark.walk() if element.tag in _SHAPES)
 
 
 def _span(placemark: Element, tracked: list[Element]) -> tuple[Instant | None, Instant | None]:
@@ -84,12 +90,23 @@ def _written(shape: Element) -> Iterator[str]:
     """The positions of a shape, as they are written."""
     for element in shape.walk():
         if element.tag == "coordinates":
-            yield from element.text.split()
+            yield from _tuples(element.text)
         elif element.tag == "coord" and element.text.strip():
             yield _of_track(element)
         elif element.tag == "Location":  # of a model
             parts = (element.said(name) or "" for name in ("longitude", "latitude", "altitude"))
             yield ",".join(parts)
+
+
+_AROUND_COMMAS = re.compile(r"\s*,\s*")
+
+
+def _tuples(text: str) -> list[str]:
+    """Positions parted by blanks; some writers put blanks behind the commas, too."""
+    found = text.split()
+    if all("," in one.strip(",") for one in found):
+        return found
+    return _AROUND_COMMAS.sub(",", text).split()
 
 
 def _of_track(coord: Element) -> str:
@@ -142,19 +159,19 @@ def _record(
     return Record(
         data_type=DataType.LOCATION,
         source=_NAME,
-        record_type=_type(shape, start, end),
+        record_type=_type(next(_outlines(placemark), None), start, end),
         identity=(name or "", written or address or description or "", *_ends(shapes, start, end)),
         time=start,
         title=name,
         content=text.html_to_text(description) if description else None,
         metadata=joined(
             {
-                "place": {key: value for key, value in place.items() if value is not None},
+                **kept({"place": kept(place)}),
                 **({"shape": shape.tag} if shape else {}),
                 **({"altitude_m": altitude} if altitude else {}),  # 0 is written for none
                 **inside,
                 **_form(shapes),
-                **_extended(placemark),
+                **_details(placemark),
                 **_models(shapes),
                 **_lasting(start, end, shapes),
             },
@@ -167,6 +184,20 @@ def _where(written: str, odd: dict[str, Any]) -> tuple[dict[str, float], float |
     """The position of a shape and its altitude, as far as they are such."""
     found = places.told(lambda: _place(written, odd)[:2], written, "place", odd)
     return found, _place(written, {})[2] if found else None
+
+
+#: What is told elsewhere, or says only how a map is drawn.
+_TAKEN = frozenset(
+    {*_SHAPES, "MultiGeometry", "MultiTrack", "ExtendedData", "name", "description", "address"}
+    | {"TimeSpan", "TimeStamp", "styleUrl", "Style", "StyleMap", "visibility", "open", "Region"}
+    | {"LookAt", "Camera", "balloonVisibility", "Icon"}
+)
+
+
+def _details(placemark: Element) -> dict[str, Any]:
+    """What else is said."""
+    said = {**tracks.leaves(placemark, _TAKEN), **_extended(placemark).get("details", {})}
+    return {"details": said} if said else {}
 
 
 def _models(shapes: list[Element]) -> dict[str, Any]:
@@ -262,9 +293,19 @@ def _positions(track: Element) -> Iterator[Outcome]:
         detail = "a track with more times than positions, or fewer"
         yield Rejection(reason=Reason.BAD_SHAPE, detail=detail)
         return
-    for when, written in zip(whens, coords, strict=True):
+    measured = _measured(track, len(whens))
+    for nth, (when, written) in enumerate(zip(whens, coords, strict=True)):
         if written:
-            yield _position(when, written, {})
+            said = {name: values[nth] for name, values in measured.items() if values[nth]}
+            yield _position(when, written, said)
+
+
+def _measured(track: Element, many: int) -> dict[str, list[str]]:
+    """What was measured at each position of a track, such as the beats of a heart."""
+    arrays = (element for element in track.walk() if element.tag == "SimpleArrayData")
+    found = {one.attributes.get("name", ""): one for one in arrays}
+    values = {name: [v.text.strip() for v in one.all("value")] for name, one in found.items()}
+    return {name: row for name, row in values.items() if name and len(row) == many}
 
 
 def _position(when: str, written: str, said: dict[str, Any]) -> Outcome:

@@ -28,7 +28,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Sound or video: MP3, M4A, FLAC, Ogg, WAV, MP4, MOV",
-    version=3,
+    version=4,
     data_type=DataType.MEDIA,
     paths=(r"(?s:.+)",),
     looks_like=_looks_like,

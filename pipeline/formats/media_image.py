@@ -1,4 +1,4 @@
-"""A picture that stands for itself: JPEG, PNG, HEIC and their kin.
+"""A picture that stands for itself: JPEG, PNG, HEIC and their kin, and what cameras write raw.
 
 The file is kept in the blob store; its EXIF tells when and where it was taken, and by what. The
 same bytes in two albums are one picture.
@@ -25,7 +25,11 @@ def to_record(item: RawRecord, member: Member) -> Record:
 #: only those count that begin with a signature.
 _KINDS = frozenset(
     f"image/{kind}"
-    for kind in ("jpeg", "png", "gif", "webp", "tiff", "avif", "heic", "heif", "bmp")
+    for kind in (
+        *("jpeg", "png", "gif", "webp", "tiff", "avif", "heic", "heif", "bmp", "jxl", "jp2"),
+        *("x-canon-cr2", "x-canon-cr3", "x-canon-crw", "x-fuji-raf", "x-panasonic-rw2"),
+        *("x-olympus-orf", "x-minolta-mrw", "x-x3f", "vnd.adobe.photoshop"),
+    )
 )
 
 
@@ -35,8 +39,8 @@ def _looks_like(head: Head) -> bool:
 
 FORMAT = Format(
     name=_NAME,
-    title="A picture: JPEG, PNG, GIF, WebP, TIFF, AVIF, HEIC",
-    version=4,
+    title="A picture: JPEG, PNG, GIF, WebP, TIFF, AVIF, HEIC, raw",
+    version=5,
     data_type=DataType.MEDIA,
     paths=(r"(?s:.+)",),
     looks_like=_looks_like,

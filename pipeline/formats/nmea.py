@@ -1,7 +1,9 @@
 """NMEA 0183, the raw sentences of GPS receivers: the positions of `RMC` (reference 17).
 
 `$GPRMC,<hhmmss.ss>,A,<ddmm.mmmm>,N,<dddmm.mmmm>,E,<knots>,<course>,<ddmmyy>,…*<checksum>`. Other
-sentences hold the same position again, without its day. `V` in place of `A` means no fix.
+sentences hold the same position again, without its day; those of a maker's own (`$P…`) are about
+the receiver, but for Magellan's `PMGNTRK`, a point of a track. `V` in place of `A` means no fix.
+Some programs leave the checksum out.
 """
 
 from __future__ import annotations
@@ -10,10 +12,12 @@ import re
 from collections.abc import Iterator
 from functools import reduce
 from operator import xor
+from typing import Any
 
 import msgspec
 
 from pipeline import peek, places, timestamps, tracks
+from pipeline.fields import joined, kept
 from pipeline.format import Format
 from pipeline.readers.lines import Lines
 from schemas.errors import BadValue
@@ -22,8 +26,11 @@ from schemas.reasons import Reason
 from schemas.records import DataType, Instant, Point, RawRecord
 
 _NAME = "nmea"
-_SENTENCE = re.compile(r"\$([A-Z]{2}[A-Z0-9]{3}),([^*]*)\*([0-9A-F]{2})", re.IGNORECASE)
-_RMC = re.compile(rb"\$[A-Z]{2}RMC,[0-9.]*,[AV],")
+#: Of a talker, or of a maker (`P` and three letters, whatever follows).
+_SENTENCE = re.compile(
+    r"\$([A-Z]{2}[A-Z0-9]{3}|P[A-Z]{3}[^,*]{0,12}),([^*]*)(?:\*([0-9A-F]{2}))?", re.IGNORECASE
+)
+_RMC = re.compile(rb"\$(?:[A-Z]{2}RMC,[0-9.]*,[AV],|PMGNTRK,)")
 _DEGREES = re.compile(r"(\d{2,3})(\d\d(?:\.\d+)?)", re.ASCII)
 _DAY, _CLOCK = re.compile(r"\d{6}", re.ASCII), re.compile(r"\d{6}(?:\.\d+)?", re.ASCII)
 _KNOT = 1852 / 3600
@@ -34,12 +41,25 @@ def to_points(item: RawRecord, member: Member) -> Iterator[Point]:
     found = _SENTENCE.fullmatch(item.value)
     if found is None:
         raise BadValue(Reason.BAD_SYNTAX, "not a sentence of NMEA 0183")
-    if reduce(xor, item.value[1:-3].encode()) != int(found[3], 16):
+    if found[3] and reduce(xor, item.value[1:-3].encode()) != int(found[3], 16):
         raise BadValue(Reason.BAD_SYNTAX, "the sentence's checksum is wrong")
-    if found[1].upper().endswith("RMC"):
-        cells = found[2].split(",")
-        if cells[1] == "A":
-            yield _point(cells)
+    name, cells = found[1].upper(), found[2].split(",")
+    if name == "PMGNTRK":
+        yield from _of_magellan(cells)
+    elif name.endswith("RMC") and not name.startswith("P") and cells[1] == "A":
+        yield _point(cells)
+
+
+def _of_magellan(cells: list[str]) -> Iterator[Point]:
+    """`lat,N,lon,E,altitude,M,hhmmss.ss,A,name,ddmmyy`, a point of a stored track."""
+    north, north_side, east, east_side, height, unit, clock, status, name, day = cells[:10]
+    if status != "A":
+        return
+    point = _point([clock, "A", north, north_side, east, east_side, "", "", day])
+    odd: dict[str, Any] = {}
+    altitude = tracks.measure(height, "altitude", odd) if unit == "M" else None
+    said = joined(kept({"name": name}), odd)
+    yield msgspec.structs.replace(point, altitude_m=altitude, metadata=said)
 
 
 def _point(cells: list[str]) -> Point:
@@ -47,8 +67,9 @@ def _point(cells: list[str]) -> Point:
     latitude, longitude = places.wgs84(
         _degrees(north, north_side == "S"), _degrees(east, east_side == "W")
     )
-    speed = tracks.number(knots or None, "speed")
-    heading = tracks.number(course or None, "course")
+    odd: dict[str, Any] = {}
+    speed = tracks.measure(knots, "speed", odd)
+    heading = tracks.measure(course, "course", odd)
     said = {"speed_mps": speed and round(speed * _KNOT, 4), "heading_deg": heading}
     return Point(
         source=_NAME,
@@ -56,7 +77,7 @@ def _point(cells: list[str]) -> Point:
         time=_time(day, clock),
         latitude=latitude,
         longitude=longitude,
-        metadata={name: value for name, value in said.items() if value is not None},
+        metadata=joined({n: value for n, value in said.items() if value is not None}, odd),
     )
 
 
@@ -84,7 +105,7 @@ def _looks_like(head: Head) -> bool:
 FORMAT = Format(
     name=_NAME,
     title="Positions in NMEA 0183 ($GPRMC)",
-    version=1,
+    version=2,
     data_type=DataType.LOCATION,
     paths=(r"(.+/)?[^/]+\.(nmea|log|txt|gps)",),
     looks_like=_looks_like,

@@ -1,6 +1,8 @@
 """OwnTracks as JSON: what the download button of its web page gives, `{user: {device: [message]}}`
 (Freika/dawarich#276), and what the Recorder answers, `{"count": n, "data": [message]}`, or
-`locations` in the place of `data` (owntracks/recorder, README: `ocat --format json`, the API).
+`locations` in the place of `data` (owntracks/recorder, README: `ocat --format json`, the API); or
+the regions that the app exports, `{"_type": "waypoints", "waypoints": [message]}` (`.otrw`; within
+its settings, `.otrc`).
 
 The messages are those of a `.rec` file (`pipeline.owntracks`), so that a position that is in both
 is one; the page adds `isotst`, `disptst` and the like.
@@ -41,8 +43,8 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
 
 
 def _looks_like(head: Head) -> int:
-    """A message in a list of the Recorder's, or in that of the first device."""
-    listed = {"data", "locations"}.intersection(peek.top_keys(head))
+    """A message in a list of the Recorder's or the app's, or in that of the first device."""
+    listed = {"data", "locations", "waypoints"}.intersection(peek.top_keys(head))
     if any(_is_message(item) for key in listed for item in peek.first_items(head, key)):
         return 2
     text = peek.sound_text_of(head)
@@ -58,9 +60,9 @@ FORMAT = Format(
     title="Positions and regions of OwnTracks (JSON)",
     version=3,
     data_type=DataType.LOCATION,
-    paths=(r"(.+/)?[^/]+\.json",),
+    paths=(r"(.+/)?[^/]+\.(json|otrw|otrc)",),
     looks_like=_looks_like,
-    reader=JsonTree(paths=("*.*", "data", "locations")),
+    reader=JsonTree(paths=("*.*", "data", "locations", "waypoints")),
     record=to_outcomes,
     embed=False,
     products=("OwnTracks",),

@@ -4,7 +4,8 @@
 An `Activity` is known by its sport and `Id` (its start); each `Lap` has totals; a `Trackpoint` is
 a position, measurements or both: where it has no position, each number of it is a metric. An
 activity has its notes and its device behind its laps, a lap its averages behind its track. An
-activity lasts from its `Id`, or an earlier point, to its latest point. A point without a time, or
+activity lasts from its `Id`, or an earlier point, to its latest point; of one without points its
+laps say how long. Courses are `tcx.courses`, since nobody was there. A point without a time, or
 with one that can't be read, is undated.
 """
 
@@ -135,7 +136,7 @@ def _workout(element: Element, item: RawRecord) -> Record:
             **({"device": device} if device else {}),
             **({"details": details} if details else {}),
             "points": item.around["items"],
-            **tracks.lasting(start, end),
+            **(tracks.lasting(start, end) if item.around["items"] else {}),
             **({} if item.around["in_order"] else {"flags": [tracks.UNORDERED]}),
         },
     )
@@ -185,13 +186,15 @@ def _totals(lap: Element) -> dict[str, Any]:
 
 def _looks_like(head: Head) -> bool:
     root = xml_tree.root_of(head)
-    return root is not None and root.tag == "TrainingCenterDatabase"
+    if root is None or root.tag != "TrainingCenterDatabase":
+        return False
+    return next((n for n in root.following if n in ("Activity", "Course")), "") != "Course"
 
 
 FORMAT = Format(
     name=_NAME,
     title="Workouts in TCX (Garmin Training Center)",
-    version=3,
+    version=4,
     data_type=DataType.ACTIVITY,
     paths=(r"(.+/)?[^/]+\.(tcx|xml)",),
     looks_like=_looks_like,

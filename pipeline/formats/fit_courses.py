@@ -1,0 +1,161 @@
+"""FIT files of the kind `course`: a way that a device is to follow, as Garmin, Strava and Komoot
+give it.
+
+Its points have times at which a virtual partner would be there, so that they are no positions of
+anybody: the file is one record, a planned trip with its line (GeoJSON's `geometry`, RFC 7946) and
+its course points. Source: FIT's profile, `course`, `course_point`.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import fitdecode
+
+from pipeline import fit_files, places
+from pipeline.format import Format
+from pipeline.readers.whole import WholeFile
+from schemas.errors import BadValue
+from schemas.files import Head, Member
+from schemas.reasons import Reason
+from schemas.records import DataType, Outcome, RawRecord, Record, Rejection
+from schemas.vocabulary import RecordType
+
+_NAME = "fit.courses"
+#: What the library is seen to raise on damaged files, besides its own errors.
+_DAMAGE = (
+    fitdecode.FitError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    EOFError,
+    struct.error,
+)
+#: Positions are written in semicircles: 2**31 of them are 180 degrees.
+_SEMICIRCLE = 180 / 2**31
+
+
+def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
+    """The course; of one that breaks, what came before."""
+    if item.value is None:
+        raise BadValue(Reason.ITEM_TOO_LARGE, "a FIT file that is too large to hold")
+    course = _Course()
+    try:
+        for message in _messages(item.value):
+            course.take(message)
+    except _DAMAGE:
+        yield Rejection(reason=Reason.BAD_SYNTAX, detail="a FIT file that is damaged")
+    if not course.seen:
+        raise BadValue(Reason.MISSING_FIELD, "a course without a name and without positions")
+    yield course.record()
+
+
+def _messages(data: bytes) -> Iterator[Any]:
+    reader = fitdecode.FitReader(
+        io.BytesIO(data),
+        check_crc=fitdecode.CrcCheck.RAISE,
+        error_handling=fitdecode.ErrorHandling.RAISE,
+    )
+    with reader:
+        yield from (frame for frame in reader if isinstance(frame, fitdecode.FitDataMessage))
+
+
+class _Course:
+    """What the messages of a file say of its course."""
+
+    def __init__(self) -> None:
+        self.seen = False
+        self._said: dict[str, Any] = {}
+        self._line: list[list[float]] = []
+        self._stops: list[dict[str, Any]] = []
+        self._odd = False
+
+    def take(self, message: Any) -> None:
+        """Note what a message says."""
+        match message.name:
+            case "course" | "lap":
+                self._said |= {n: v for n, v in _others(message).items() if n not in self._said}
+            case "record":
+                if where := self._where(message):
+                    self._line.append(where)
+            case "course_point":
+                where = self._where(message)
+                there = {"latitude": where[1], "longitude": where[0]} if where else {}
+                self._stops.append({**_others(message), **there})
+            case _:
+                return
+        self.seen = True
+
+    def _where(self, message: Any) -> list[float] | None:
+        """Longitude, latitude and altitude."""
+        north, east = (_number(message, f"position_{name}") for name in ("lat", "long"))
+        if north is None or east is None:
+            return None
+        try:
+            latitude, longitude = places.wgs84(north * _SEMICIRCLE, east * _SEMICIRCLE)
+        except BadValue:
+            self._odd = True
+            return None
+        altitude = _number(message, "enhanced_altitude") or _number(message, "altitude")
+        at = [round(longitude, 7), round(latitude, 7)]
+        return at if altitude is None else [*at, round(altitude, 2)]
+
+    def record(self) -> Record:
+        """The course, by its name and its ends."""
+        name = str(self._said.pop("name", "")).strip() or None
+        ends = (*self._line[:1], *self._line[-1:])
+        said = {
+            "geometry": {"type": "LineString", "coordinates": self._line} if self._line else None,
+            "stops": self._stops,
+            "details": self._said,
+            "flags": [places.UNUSABLE] if self._odd else None,
+        }
+        return Record(
+            data_type=DataType.LOCATION,
+            source=_NAME,
+            record_type=RecordType.TRIP,
+            identity=("course", name or "", *(f"{at[1]},{at[0]}" for at in ends)),
+            title=name,
+            metadata={"status": "planned", "points": len(self._line)}
+            | {key: value for key, value in said.items() if value},
+        )
+
+
+def _number(message: Any, name: str) -> float | None:
+    value = message.get_value(name, fallback=None)
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def _others(message: Any) -> dict[str, Any]:
+    """Numbers and words of a message's fields; positions are told by their degrees."""
+    return {
+        field.name: field.value
+        for field in message.fields
+        if not field.name.startswith(("unknown_", "position_"))
+        and isinstance(field.value, int | float | str)
+    }
+
+
+def _looks_like(head: Head) -> bool:
+    return fit_files.kind(head.data) == fit_files.COURSE
+
+
+FORMAT = Format(
+    name=_NAME,
+    title="Planned courses of Garmin and other devices (FIT)",
+    version=1,
+    data_type=DataType.LOCATION,
+    paths=(r"(?s:.+)",),
+    looks_like=_looks_like,
+    reader=WholeFile(),
+    record=to_outcomes,
+    products=("Garmin", "Strava", "Komoot"),
+    record_types=(RecordType.TRIP,),
+)
