@@ -20,7 +20,7 @@ from schemas.crash import crash_here
 from schemas.errors import TransientError
 from schemas.folders import Folders
 from schemas.progress import Event, JobStatus, Kind, Stage
-from schemas.reasons import category_of
+from schemas.reasons import CLOSED, category_of
 from sql.queries import queries
 from sql.store import COUNTS, Connection, note, weather
 from tasks import sealed, steps
@@ -113,13 +113,12 @@ def _bury(run: Runtime, job_id: UUID) -> int:
         dead = connection.execute(CHUNKS["bury"], asked).fetchall()
         for row in dead:
             code, stage = row["last_error_code"], row["stage"]
+            why = _why(stage, code)
             detail = {"stage": stage, "code": code, "category": category_of(code)}
             note(connection, Event.DEAD, row["user_id"], job_id, detail, row["id"])
             if row["kind"] == Kind.FINISH:
-                why = "Its last step failed and was given up; all the rest was done."
                 _close(run.folders, connection, job_id, JobStatus.FAILED, code, why)
             else:
-                why = _why(stage, code)
                 end_with(connection, job_id, row["user_id"], JobStatus.FAILED, code, why)
         crash_here("bury.before_commit")
     crash_here("bury.after_commit")
@@ -128,8 +127,18 @@ def _bury(run: Runtime, job_id: UUID) -> int:
     return len(dead)
 
 
+_CLOSED = (
+    "The workers may not read or write a file in the data folder, or a folder on the way; the logs "
+    "name our line. Give it to their user (chown -R, or chmod), and try again."
+)
+
+
 def _why(stage: str, code: str) -> str:
     """Why a job whose chunk died has failed, and what to do where `retry` alone won't help."""
+    if code in CLOSED:
+        return _CLOSED
+    if stage == Stage.FINISH:
+        return "Its last step failed and was given up; all the rest was done."
     if code == "file_missing":
         return "Its files were deleted from the work folder before they were read; drop it again."
     return f"A chunk failed at {stage} and was given up; the rest was loaded."

@@ -205,6 +205,13 @@ FROM imports.chunks AS c JOIN imports.jobs AS j ON j.id = c.job_id
 WHERE c.status = 'ready' AND c.last_error_code IS NOT NULL AND j.completed_at IS NULL
 GROUP BY 1, 2 ORDER BY 1, 2;
 
+-- name: waits_by_code
+-- The same for all jobs together.
+SELECT c.last_error_code AS code, count(DISTINCT c.job_id) AS jobs, count(*) AS chunks
+FROM imports.chunks AS c JOIN imports.jobs AS j ON j.id = c.job_id
+WHERE c.status = 'ready' AND c.last_error_code IS NOT NULL AND j.completed_at IS NULL
+GROUP BY 1 ORDER BY 1;
+
 -- name: files_for_receipt
 SELECT id, path, disposition, reason, detail, format, size_bytes, media_type, encoding, counts
 FROM imports.files WHERE job_id = %(job_id)s ORDER BY ordinal NULLS LAST, path;
