@@ -8,12 +8,11 @@ the finish would have done besides, the reconciler makes up for.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import msgspec
 import structlog
 
 from schemas.crash import crash_here
@@ -22,7 +21,7 @@ from schemas.folders import Folders
 from schemas.progress import Event, JobStatus, Kind, Stage
 from schemas.reasons import CLOSED, category_of
 from sql.queries import queries
-from sql.store import COUNTS, Connection, note, weather
+from sql.store import Connection, note, weather
 from tasks import sealed, steps
 from tasks.chains import CHUNKS
 from tasks.context import Runtime
@@ -32,25 +31,10 @@ log = structlog.get_logger("datapunk.ending")
 _JOBS = queries("jobs")
 
 
-def counts_by_file(tallies: Iterable[dict[str, dict[str, int]]]) -> dict[str, dict[str, int]]:
-    """The sums of the chunks' tallies for each file, by file id."""
-    total: dict[str, dict[str, int]] = {}
-    for tally in tallies:
-        for file, counts in tally.items():
-            mine = total.setdefault(file, dict.fromkeys((*COUNTS, "items"), 0))
-            for name, n in counts.items():
-                mine[name] = mine.get(name, 0) + n
-    return total
-
-
 def settle_counts(connection: Connection, job_id: UUID) -> None:
     """Write the counts of a job's files, from its chunks that are done. The job's row is held by
     who calls, since a retry from quarantine changes them too."""
-    tallies = connection.execute(_JOBS["tallies"], {"job_id": job_id}).fetchall()
-    settled = counts_by_file(row["tally"] for row in tallies)
-    rows = [{"id": int(file), "counts": counts} for file, counts in settled.items()]
-    counts = msgspec.json.encode(rows).decode()
-    connection.execute(_JOBS["file_counts"], {"job_id": job_id, "counts": counts})
+    connection.execute(_JOBS["file_counts"], {"job_id": job_id})
 
 
 # --- where an original lies ------------------------------------------------------------------
