@@ -18,6 +18,9 @@ from schemas.records import Metric, Point, Record
 POINT_TYPE = "location"
 METRIC_TYPE = "metric"
 
+#: Letters of the name or the unit of a measured value, by which values are counted.
+_MOST_LETTERS = 200
+
 
 def key_of(outcome: Record | Point | Metric) -> bytes:
     """The record key, 16 bytes."""
@@ -64,6 +67,8 @@ def broken_rule(record: Record | Point | Metric) -> tuple[Reason, str] | None:
             return Reason.MISSING_FIELD, "the record holds nothing"
     elif isinstance(record, Point) and (no_position := _no_position(record)) is not None:
         return no_position
+    elif isinstance(record, Metric) and max(len(record.name), len(record.unit)) > _MOST_LETTERS:
+        return Reason.BAD_SHAPE, f"its name or unit has over {_MOST_LETTERS} letters"
     if (name := wrong_type(record)) is not None:
         return Reason.BAD_SHAPE, f"{name} is of another type"
     return None

@@ -82,7 +82,7 @@ SELECT %(job_id)s, %(user_id)s, x.path, x.media_type, x.size_bytes, x.sha256, 'h
     NULL, x.format, true
 FROM jsonb_to_recordset(%(files)s)
     AS x (path text, media_type text, size_bytes bigint, sha256 text, format text)
-ON CONFLICT (job_id, path, user_id) WHERE ordinal IS NULL DO NOTHING;
+ON CONFLICT (job_id, md5(path), user_id) WHERE ordinal IS NULL DO NOTHING;
 
 -- name: sum_scans
 -- What the scanner said of an archive's members, the most frequent first: "81 clean; 2 not_scanned: …".
