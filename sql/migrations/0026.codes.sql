@@ -1,4 +1,4 @@
--- depends: 0024.long_paths
+-- depends: 0025.long_paths
 -- A media type and a language that an export declares may be any text: they go by the policy, too.
 CREATE OR REPLACE FUNCTION user_data.treat(items jsonb, versions boolean) RETURNS TABLE (id bigint)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp

@@ -1,4 +1,4 @@
--- depends: 0021.locks_again 0020.fields
+-- depends: 0022.own_keys 0020.fields
 -- Positions and measured values hold no text that a record chose but a time that can't be read.
 
 -- Takes that text away from all of the user's rows; how many had one, by series.

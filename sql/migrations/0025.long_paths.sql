@@ -1,4 +1,4 @@
--- depends: 0023.sent_chunks
+-- depends: 0024.sent_chunks
 -- A mail may call a file what it likes, at any length: what came out of records is known by a hash
 -- of its path, since an entry of an index has 2,704 bytes at most.
 DROP INDEX imports.files_attachment;
