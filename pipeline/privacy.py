@@ -513,6 +513,31 @@ def _around(record: Record) -> dict[str, Any]:
     return {"time": {"text": written}} if written else {}
 
 
+class Codes(NamedTuple):
+    """What should be codes and names of kinds, and is what an export says: any text, then."""
+
+    content_type: str
+    language: str | None
+
+
+#: What stands in the place of a media type that says too much.
+_BYTES = "application/octet-stream"
+
+
+def coded(codes: Codes, source: str, treatment: Treatment) -> Codes:
+    """The same without those in which the policy takes anything away."""
+    language = codes.language and treatment.name(codes.language, source, "metadata.language")
+    return Codes(
+        content_type=media_type(codes.content_type, source, treatment),
+        language=language if language == codes.language else None,
+    )
+
+
+def media_type(said: str, source: str, treatment: Treatment) -> str:
+    """A media type that a record declares, unless the policy takes something of it away."""
+    return said if treatment.name(said, source, "metadata.blob.media_type") == said else _BYTES
+
+
 def _said_in(record: Record) -> tuple[str | None, Texts, str | None]:
     metadata = {**record.metadata, **record.beside, **_around(record)}
     texts = Texts(record.title, record.content, metadata)
@@ -527,7 +552,8 @@ def _suspects(records: Iterable[Record]) -> list[int]:
             one.content,
             one.metadata,
             one.beside,
-            one.blob and one.blob.name,
+            one.blob and (one.blob.name, one.blob.media_type),
+            (one.content_type, one.language),
             _unread(one.time),
         )
         for one in records
@@ -592,9 +618,15 @@ def _treated(record: Record, treatment: Treatment, told: Told | None) -> Record:
         changes["privacy"] = _sum(done, more, of_time)
     if record.blob is not None and (blob := _named(record.blob, record.source, treatment, told)):
         changes["blob"] = blob
+    codes = Codes(record.content_type, record.language)
+    if (new := coded(codes, record.source, treatment)) != codes:
+        changes |= new._asdict()
     return msgspec.structs.replace(record, **changes) if changes else record
 
 
 def _named(blob: Blob, source: str, treatment: Treatment, told: Told | None) -> Blob | None:
     name = treatment.name(blob.name, source, NAME_OF_BLOB, told)
-    return None if name == blob.name else msgspec.structs.replace(blob, name=name)
+    kind = media_type(blob.media_type, source, treatment)
+    if (name, kind) == (blob.name, blob.media_type):
+        return None
+    return msgspec.structs.replace(blob, name=name, media_type=kind)

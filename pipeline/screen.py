@@ -19,6 +19,9 @@ from schemas.records import Metric, Point, Record
 POINT_TYPE = "location"
 METRIC_TYPE = "metric"
 
+#: Letters of the name or the unit of a measured value, by which values are counted.
+_MOST_LETTERS = 200
+
 
 def key_of(outcome: Record | Point | Metric) -> bytes:
     """The record key, 16 bytes."""
@@ -65,17 +68,27 @@ def broken_rule(record: Record | Point | Metric) -> tuple[Reason, str] | None:
     """The first quality rule that a record breaks, or None."""
     if not any(record.identity):
         return Reason.MISSING_FIELD, "nothing identifies the record"
+    broken = _broken_rule_of(record)
+    if broken is None and (name := wrong_type(record)) is not None:
+        return Reason.BAD_SHAPE, f"{name} is of another type"
+    return broken
+
+
+def _broken_rule_of(record: Record | Point | Metric) -> tuple[Reason, str] | None:
+    """The first rule of its kind that a record breaks."""
     if isinstance(record, Record):
         time = record.time.text if record.time and record.time.flag == timestamps.UNREAD else ""
         if not (record.title or record.metadata or record.content or record.blob or time):
             return Reason.MISSING_FIELD, "the record holds nothing"
-    elif isinstance(record, Point):
-        if (no_position := _no_position(record)) is not None:
-            return no_position
-    elif fields.finite(record.value) is None:
+        return None
+    return _no_position(record) if isinstance(record, Point) else _no_measure(record)
+
+
+def _no_measure(metric: Metric) -> tuple[Reason, str] | None:
+    if fields.finite(metric.value) is None:
         return Reason.BAD_NUMBER, "the value is not a finite number"
-    if (name := wrong_type(record)) is not None:
-        return Reason.BAD_SHAPE, f"{name} is of another type"
+    if max(len(metric.name), len(metric.unit)) > _MOST_LETTERS:
+        return Reason.BAD_SHAPE, f"its name or unit has over {_MOST_LETTERS} letters"
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from html import unescape
 from typing import Any
 
@@ -159,6 +160,10 @@ def _without_tags(html: str) -> str:
     return _laid_out(unescape(re.sub(r"<[^<>]*>?", " ", html)))
 
 
+#: Lines at the end of a name; more would make the last of thousands of names thousands long.
+_MOST_LINES = 9
+
+
 def clean_json(value: Any) -> Any:
     """A JSON-able value with every text in it cleaned: for the rare metadata that needs it."""
     if isinstance(value, str):
@@ -173,11 +178,15 @@ def clean_json(value: Any) -> Any:
 
 
 def _clean_object(value: dict[Any, Any]) -> dict[Any, Any]:
-    """No field is lost: of names that become one, the later gets a line at its end."""
+    """No field is lost: of names that become one, the later gets a line at its end, and from the
+    tenth on a number."""
     found: dict[Any, Any] = {}
+    again = Counter[Any]()
     for name, inner in value.items():
-        cleaned = clean_json(name)
+        cleaned = once = clean_json(name)
         while cleaned in found:
-            cleaned = f"{cleaned}_"
+            again[once] += 1
+            lines = again[once]
+            cleaned = f"{once}{'_' * lines}" if lines < _MOST_LINES else f"{once}_{lines}"
         found[cleaned] = clean_json(inner)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from enum import StrEnum
 
 
@@ -115,13 +116,25 @@ _PASSING = frozenset(
 _PASSING_KINDS = ("os_", "weather_")
 
 
-#: What a file system says of a name or of how it is laid out: no time mends that.
-LASTING = frozenset(
+#: What a file system says of who asks: a person has to give leave.
+CLOSED = frozenset(f"os_{number}" for number in (errno.EACCES, errno.EPERM))
+
+#: The same, and what it says of a name or of how it is laid out: no time mends that.
+LASTING = CLOSED | {
     f"os_{number}"
     for number in (
         errno.ENAMETOOLONG, errno.ELOOP, errno.EXDEV, errno.ENOTDIR, errno.EISDIR, errno.ENOTEMPTY,
     )
-)  # fmt: skip
+}  # fmt: skip
+
+#: What no record is at fault for, however often its chunk fails of it.
+OF_FILES = LASTING | {"file_missing"}
+
+_SAID = {
+    "scanner_down": "clamd does not answer",
+    "weather_DiskFull": "the database has no room on its disk",
+    "policy_superseded": "another host has a newer privacy policy",
+}
 
 
 def category_of(code: str) -> Category:
@@ -130,3 +143,10 @@ def category_of(code: str) -> Category:
         return Reason(code).category
     passing = code in _PASSING or (code.startswith(_PASSING_KINDS) and code not in LASTING)
     return Category.TRANSIENT if passing else Category.PERMANENT
+
+
+def in_words(code: str) -> str:
+    """A code of a chunk with what it means, where that is known."""
+    if code.startswith("os_") and code[3:].isdigit():
+        return f"{code}: {os.strerror(int(code[3:]))}"
+    return f"{code}: {_SAID[code]}" if code in _SAID else code

@@ -136,6 +136,13 @@ def drift(lake: Lake, user_id: UUID) -> list[tuple[str, str]]:
     ]
 
 
+def forget_unread_times(entered: Entered) -> dict[str, int]:
+    """Take the texts of times that can't be read from positions and measured values; how many rows
+    had one, by series."""
+    rows = entered.connection.execute(_PRIVACY["forget_unread_times"]).fetchall()
+    return {row["series"]: row["records"] for row in rows}
+
+
 def finish(
     entered: Entered,
     user_id: UUID,

@@ -43,6 +43,15 @@ _WEATHER = (
     pg.ObjectInUse,
 )
 
+#: A row, a key or a statement is larger than the database takes: it says so each time. Its driver
+#: counts these among what may pass.
+_TOO_LARGE = (
+    pg.ProgramLimitExceeded,
+    pg.StatementTooComplex,
+    pg.TooManyColumns,
+    pg.TooManyArguments,
+)
+
 
 class Fenced(DatapunkError):
     """Another worker holds this chunk now; what was done here is thrown away."""
@@ -81,6 +90,8 @@ def weather() -> Iterator[None]:
     """Turn what may pass by itself into `TransientError`, without the statement's text."""
     try:
         yield
+    except _TOO_LARGE:
+        raise
     except _WEATHER as error:
         raise TransientError(f"the database said {type(error).__name__}") from error
 

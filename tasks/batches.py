@@ -60,6 +60,8 @@ PRIVACY = "privacy."
 
 #: Names of unknown fields kept of a chunk: an object keyed by ids has no end of them.
 MOST_DRIFT = 200
+#: And letters of such a name: an export may have any bytes for one, and it is a key in the ledger.
+_MOST_LETTERS = 300
 
 
 def mention_lines(key_hex: str, record: Record) -> list[str]:
@@ -85,6 +87,10 @@ def _mention_line(key_hex: str, found: Mention) -> str:
     name = copy.escape(found.name) if found.name else copy.NULL
     value = copy.escape(found.value)
     return "\t".join((key_hex, found.key.hex(), found.role, found.kind, value, name))
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _MOST_LETTERS else f"{name[: _MOST_LETTERS - 1]}…"
 
 
 def _lines(lines: list[str]) -> bytes:
@@ -194,7 +200,7 @@ class Batch:
 
     def notice(self, slot: int, fields: AbstractSet[str]) -> None:
         """One item has fields that its format does not know; few of their names are kept."""
-        for field in fields:
+        for field in {_shortened(field) for field in fields}:
             if (slot, field) in self.drift or len(self.drift) < MOST_DRIFT:
                 self.drift[slot, field] += 1
 

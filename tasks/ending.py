@@ -8,21 +8,20 @@ the finish would have done besides, the reconciler makes up for.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import msgspec
 import structlog
 
 from schemas.crash import crash_here
 from schemas.errors import TransientError
 from schemas.folders import Folders
 from schemas.progress import Event, JobStatus, Kind, Stage
-from schemas.reasons import category_of
+from schemas.reasons import CLOSED, category_of
 from sql.queries import queries
-from sql.store import COUNTS, Connection, note, weather
+from sql.store import Connection, note, weather
 from tasks import sealed, steps
 from tasks.chains import CHUNKS
 from tasks.context import Runtime
@@ -32,25 +31,10 @@ log = structlog.get_logger("datapunk.ending")
 _JOBS = queries("jobs")
 
 
-def counts_by_file(tallies: Iterable[dict[str, dict[str, int]]]) -> dict[str, dict[str, int]]:
-    """The sums of the chunks' tallies for each file, by file id."""
-    total: dict[str, dict[str, int]] = {}
-    for tally in tallies:
-        for file, counts in tally.items():
-            mine = total.setdefault(file, dict.fromkeys((*COUNTS, "items"), 0))
-            for name, n in counts.items():
-                mine[name] = mine.get(name, 0) + n
-    return total
-
-
 def settle_counts(connection: Connection, job_id: UUID) -> None:
     """Write the counts of a job's files, from its chunks that are done. The job's row is held by
     who calls, since a retry from quarantine changes them too."""
-    tallies = connection.execute(_JOBS["tallies"], {"job_id": job_id}).fetchall()
-    settled = counts_by_file(row["tally"] for row in tallies)
-    rows = [{"id": int(file), "counts": counts} for file, counts in settled.items()]
-    counts = msgspec.json.encode(rows).decode()
-    connection.execute(_JOBS["file_counts"], {"job_id": job_id, "counts": counts})
+    connection.execute(_JOBS["file_counts"], {"job_id": job_id})
 
 
 # --- where an original lies ------------------------------------------------------------------
@@ -113,13 +97,12 @@ def _bury(run: Runtime, job_id: UUID) -> int:
         dead = connection.execute(CHUNKS["bury"], asked).fetchall()
         for row in dead:
             code, stage = row["last_error_code"], row["stage"]
+            why = _why(stage, code)
             detail = {"stage": stage, "code": code, "category": category_of(code)}
             note(connection, Event.DEAD, row["user_id"], job_id, detail, row["id"])
             if row["kind"] == Kind.FINISH:
-                why = "Its last step failed and was given up; all the rest was done."
                 _close(run.folders, connection, job_id, JobStatus.FAILED, code, why)
             else:
-                why = _why(stage, code)
                 end_with(connection, job_id, row["user_id"], JobStatus.FAILED, code, why)
         crash_here("bury.before_commit")
     crash_here("bury.after_commit")
@@ -128,8 +111,18 @@ def _bury(run: Runtime, job_id: UUID) -> int:
     return len(dead)
 
 
+_CLOSED = (
+    "The workers may not read or write a file in the data folder, or a folder on the way; the logs "
+    "name our line. Give it to their user (chown -R, or chmod), and try again."
+)
+
+
 def _why(stage: str, code: str) -> str:
     """Why a job whose chunk died has failed, and what to do where `retry` alone won't help."""
+    if code in CLOSED:
+        return _CLOSED
+    if stage == Stage.FINISH:
+        return "Its last step failed and was given up; all the rest was done."
     if code == "file_missing":
         return "Its files were deleted from the work folder before they were read; drop it again."
     return f"A chunk failed at {stage} and was given up; the rest was loaded."

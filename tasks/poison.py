@@ -16,7 +16,7 @@ from pipeline.normalise import RAW_LIMIT
 from schemas.errors import PermanentError
 from schemas.files import Slice, SliceLimits
 from schemas.progress import Event, Stage
-from schemas.reasons import Reason
+from schemas.reasons import OF_FILES, Reason
 from schemas.records import Rejection
 from sql.store import COUNTS, Claim, Commit, ContentCommit
 from tasks import alarm
@@ -44,7 +44,7 @@ class TooMuchPoison(PermanentError):
 def normalise_or_split(run: Runtime, claim: Claim) -> Ending | Content:
     """Slices to records; or, where that was tried too often, smaller chunks or a quarantine."""
     over = claim.attempt - run.options.max_attempts
-    if over <= 0:
+    if over <= 0 or claim.last_error_code in OF_FILES:  # no record is at fault
         return record_stages.normalise_chunk(run, claim)
     (row,) = run.lake.rows(claim.user_id, "chunks", "count_splits", job_id=claim.job_id)
     if row["count"] >= run.options.max_splits:

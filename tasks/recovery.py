@@ -17,6 +17,7 @@ import structlog
 from schemas.crash import crash_here
 from schemas.errors import TransientError
 from schemas.folders import Folders
+from schemas.reasons import LASTING
 from sql.queries import queries
 from tasks.context import Runtime
 
@@ -71,7 +72,8 @@ def _services(codes: set[str]) -> Iterable[tuple[list[str], Callable[[Runtime], 
     """The codes by which each service is known, and how it is asked."""
     yield sorted(codes & {"scanner_down"}), lambda run: run.scanner.answers()
     yield sorted(codes & {_NO_ROOM}), _database_has_room
-    yield sorted(c for c in codes if c.startswith("os_")), lambda run: _has_room(run.folders)
+    of_disks = sorted(c for c in codes - LASTING if c.startswith("os_"))
+    yield of_disks, lambda run: _has_room(run.folders)
     # Who asks has just been answered by the database.
     passing = sorted(c for c in codes - {_NO_ROOM} if c.startswith("weather_"))
     yield passing, lambda _: True

@@ -19,7 +19,16 @@ from psycopg.rows import DictRow
 from pipeline import embed
 from pipeline.entities import Mention, mentions
 from pipeline.names import Told
-from pipeline.privacy import NAME_OF_BLOB, Texts, Treatment, is_tag, joined
+from pipeline.privacy import (
+    NAME_OF_BLOB,
+    Codes,
+    Texts,
+    Treatment,
+    coded,
+    is_tag,
+    joined,
+    media_type,
+)
 from pipeline.text import clean_json
 from schemas.crash import crash_here
 from schemas.errors import TransientError
@@ -109,6 +118,9 @@ class _Pass:
         told = [(f, name) for f, name in known if treatment.name(name, f, "metadata") != name]
         with lake.entering(self._user, treatment.under, hold=Hold.ALONE) as entered:
             raw = not treatment.policy.changes
+            for series, n in ({} if raw else privacy.forget_unread_times(entered)).items():
+                detail = {"table": series, "records": n}
+                note(entered.connection, Event.PRIVACY_APPLIED, self._user, None, detail)
             ended = privacy.finish(entered, self._user, at.turn, told, raw=raw)
             crash_here("privacy.before_end")
         crash_here("privacy.after_end")
@@ -185,13 +197,15 @@ def _given_name(row: DictRow) -> str | None:
 def _treated_file(row: DictRow, names: Told | None, treatment: Treatment) -> dict[str, Any] | None:
     """A row after the policy; None where it stays as it is."""
     path, noted, form = row["path"], row["noted"], row["format"] or ""
+    kind = row["media_type"]
     if name := _given_name(row):
         path = path.removesuffix(name) + treatment.name(name, form, NAME_OF_BLOB, names)
+        kind = kind and media_type(kind, form, treatment)
     if isinstance(noted, dict):
         noted = members.treated_note(noted, form, treatment)
-    if path == row["path"] and noted == row["noted"]:
+    if (path, noted, kind) == (row["path"], row["noted"], row["media_type"]):
         return None
-    return {"id": row["id"], "path": path, "noted": noted}
+    return {"id": row["id"], "path": path, "noted": noted, "media_type": kind}
 
 
 def _changing(rows: list[DictRow], treatment: Treatment) -> list[_New]:
@@ -231,12 +245,14 @@ def _renewed(
     """A row after the policy; None where it stays as it is, tag and all."""
     texts, done, gone = treatment.of(row["source"], old, names)
     told = joined(before, done)
-    same = all(a is b for a, b in zip(texts, old, strict=True))
+    before_codes = Codes(row["content_type"], row["language"])
+    codes = coded(before_codes, row["source"], treatment)
+    same = codes == before_codes and all(a is b for a, b in zip(texts, old, strict=True))
     if same and told == (before or {}):
         return None
     hashed = row["content_hash"]
     if not same and hashed is not None:
-        now = {**row, "title": texts.title, "content": texts.content}
+        now = {**row, **codes._asdict(), "title": texts.title, "content": texts.content}
         hashed = UUID(bytes=content_hash(now, texts.metadata, clean_json))
     item = {
         "id": row["id"],
@@ -245,6 +261,7 @@ def _renewed(
         "content": texts.content,
         "metadata": {**texts.metadata, tag_name(texts.metadata): told} if told else texts.metadata,
         "content_hash": hashed and str(hashed),
+        **codes._asdict(),
         "gone": None if same else [text for text in gone if text.strip()],
     }
     return _New(row, texts, done, item)

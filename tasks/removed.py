@@ -31,7 +31,7 @@ def removed(
     if not treatment.policy.changes:
         return Counter(), "the policy takes nothing away"
     look = _Look(reader, job, treatment, deep=deep)
-    for part in (look.texts, look.quarantine, look.names, look.search):
+    for part in (look.texts, look.quarantine, look.series, look.names, look.search):
         part()
     said = f"{look.looked} of {look.all} rows looked at"
     if look.by_hand:
@@ -93,6 +93,11 @@ class _Look:
         for mended in self._ask("mended_bytes"):
             text = bytes(mended["mended"]).decode("utf-8", "replace")
             self.by_hand += self._certain.name(text, "", "content") != text
+
+    def series(self) -> None:
+        """Times that can't be read, of which positions and measured values keep no text."""
+        (row,) = self._ask("unread_times")
+        self.found["times of positions and values"] += row["count"]
 
     def names(self) -> None:
         """Names of unknown fields, names of attachments, and what sidecars say."""

@@ -163,7 +163,7 @@ def _state(
 
 
 def _tell(connection: Connection, held: Mapping[str, Any], state: str) -> None:
-    log.info("set goes on", set=held["stem"], state=str(state))
+    log.info("set goes on", set=held["id"], state=str(state))
     detail = Jsonb({"set": held["stem"], "state": str(state)})
     ids = {"user_id": held["user_id"], "job_id": None, "chunk_id": None}
     connection.execute(_EVENT, {**ids, "kind": "set_settled", "detail": detail})

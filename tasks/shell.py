@@ -20,7 +20,7 @@ from schemas.crash import crash_here
 from schemas.errors import Rejected, TransientError, place_of
 from schemas.privacy import ReadUnder
 from schemas.progress import ROUTES, Event, Kind, Stage
-from schemas.reasons import LASTING
+from schemas.reasons import CLOSED, LASTING
 from sql.store import Claim, Commit, ContentCommit, Fenced, Ledger, OtherPolicy
 from tasks import chains
 from tasks.context import Options, Runtime, as_ids, runtime
@@ -33,6 +33,9 @@ defects.pass_on(Ignore)
 
 #: The last attempts of a chunk before it is split, which follow on each other at once.
 _WAITED_FOR = 3
+
+#: So many times as long as after another error a person has to give leave to read a file.
+_TIME_TO_OPEN = 8.0
 
 #: What a stage hands back: the statements of its commit.
 Ending: TypeAlias = Callable[[Commit], None]
@@ -245,7 +248,7 @@ def _give_back(run: Runtime, claim: Claim, code: str, *, burn: bool, cause: Exce
     its class is kept and logged."""
     where = place_of(cause) if burn else None
     log.warning("given back", code=code, burn=burn, attempt=claim.attempt, where=where)
-    delay_s = delay(run.options, claim.stage, claim.attempt if burn else 0)
+    delay_s = delay(run.options, claim.stage, claim.attempt if burn else 0, code)
     end = time.monotonic() + run.options.lease_s
     while not _released(run, claim, code=code, burn=burn, delay_s=delay_s, where=where):
         # Until the database is back there is nothing else to do, and after the lease no need.
@@ -273,9 +276,11 @@ def _weather(error: TransientError) -> str:
     return f"weather_{type(error.__cause__ or error).__name__}"
 
 
-def delay(options: Options, stage: str, burnt: int) -> float:
+def delay(options: Options, stage: str, burnt: int, code: str) -> float:
     """Seconds until a chunk is sent again, to be doubled each time. One that is about to be
     split, or is a part of such a one, is sent again at once."""
+    if code in CLOSED:
+        return options.retry_delay_s * _TIME_TO_OPEN
     suspect = stage == Stage.NORMALISE and burnt >= max(1, options.max_attempts - _WAITED_FOR)
     return 0.0 if suspect else options.retry_delay_s
 
@@ -293,7 +298,7 @@ def lost(ledger: Ledger, options: Options, *, stage: str, chunk: Any, job_id: An
         stage=stage,
         code=code,
         gone=gone,
-        delay_s=lambda attempt: delay(options, stage, attempt),
+        delay_s=lambda attempt: delay(options, stage, attempt, code),
     )
     if back:
         log.warning("given back", code=code, burn=True, stage=stage, chunk=int(chunk))

@@ -2,60 +2,87 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
+import structlog
 from celery import shared_task
+from celery.exceptions import Ignore
 
+from schemas.errors import place_of
 from schemas.progress import Stage
 from tasks import chunk as record_stages
 from tasks import deepen as behind
 from tasks import housekeeping, loading, poison, shell, upload
+from tasks.chains import TASK_PREFIX
 from tasks.context import as_ids, runtime
 
+log = structlog.get_logger("datapunk.stages")
 
-@shared_task(name="datapunk.validate", bind=False)
+
+def _task(work: Callable[..., None]) -> Callable[..., None]:
+    """A task of the function's name. An error that leaves it is told by class and place alone: what
+    Celery says of one, in its log and to the broker, holds its text, and so maybe a record's."""
+
+    @wraps(work)
+    def told(**ids: Any) -> None:
+        try:
+            work(**ids)
+        except Ignore:
+            raise
+        except Exception as error:
+            where = place_of(error)
+            log.error("a task failed", task=work.__name__, error=type(error).__name__, where=where)  # noqa: TRY400 - its text may hold content
+            raise Ignore from None
+
+    made: Callable[..., None] = shared_task(name=TASK_PREFIX + work.__name__, bind=False)(told)
+    return made
+
+
+@_task
 def validate(*, chunk: Any, job_id: Any) -> None:
     """Measure, type and scan a dropped file."""
     shell.perform(Stage.VALIDATE, chunk, job_id, upload.validate_upload)
 
 
-@shared_task(name="datapunk.extract", bind=False)
+@_task
 def extract(*, chunk: Any, job_id: Any) -> None:
     """Cut the members of an archive into chunks."""
     shell.perform(Stage.EXTRACT, chunk, job_id, upload.extract_upload)
 
 
-@shared_task(name="datapunk.normalise", bind=False)
+@_task
 def normalise(*, chunk: Any, job_id: Any) -> None:
     """Turn slices into records."""
     shell.perform(Stage.NORMALISE, chunk, job_id, poison.normalise_or_split)
 
 
-@shared_task(name="datapunk.screen", bind=False)
+@_task
 def screen(*, chunk: Any, job_id: Any) -> None:
     """Set rejections aside and drop duplicates."""
     shell.perform(Stage.SCREEN, chunk, job_id, record_stages.screen_chunk)
 
 
-@shared_task(name="datapunk.embed", bind=False)
+@_task
 def embed(*, chunk: Any, job_id: Any) -> None:
     """Turn texts into vectors."""
     shell.perform(Stage.EMBED, chunk, job_id, record_stages.embed_chunk)
 
 
-@shared_task(name="datapunk.load", bind=False)
+@_task
 def load(*, chunk: Any, job_id: Any) -> None:
     """Put rows and vectors into the lake."""
     shell.perform(Stage.LOAD, chunk, job_id, loading.load_chunk)
 
 
-@shared_task(name="datapunk.finish", bind=False)
+@_task
 def finish(*, chunk: Any, job_id: Any) -> None:
     """End a job."""
     shell.perform(Stage.FINISH, chunk, job_id, housekeeping.finish_job)
 
 
-@shared_task(name="datapunk.deepen", bind=False)
+@_task
 def deepen(*, user_id: Any, model: Any) -> None:
     """Embed what a tier lacks, for a while."""
     behind.in_background(runtime(), as_ids(user_id), str(model))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import datetime
 from hashlib import blake2b
@@ -117,15 +118,18 @@ def extract_upload(run: Runtime, claim: Claim) -> Ending:
 
 def _walk(run: Runtime, claim: Claim) -> Iterator[Member | Listed]:
     """The members, without those that an earlier try of this extract has settled."""
-    settled = {
-        row["ordinal"]
-        for row in run.lake.rows(claim.user_id, "jobs", "settled_ordinals", job_id=claim.job_id)
-    }
+    rows = run.lake.rows(claim.user_id, "jobs", "settled_ordinals", job_id=claim.job_id)
+    settled = [range(row["first"], row["stop"]) for row in rows]
+
+    def have(ordinal: int, _path: str) -> bool:
+        before = bisect_right(settled, ordinal, key=lambda each: each.start)
+        return before > 0 and ordinal in settled[before - 1]
+
     return unpack.members(
         originals.claimed(run, claim),
         run.folders.job(claim.job_id),
         run.options.archive,
-        have=lambda ordinal, _path: ordinal in settled,
+        have=have,
         durable=False,  # `Cutter.flush` syncs once for many
     )
 
@@ -140,6 +144,7 @@ class Cutter:
         self._chunks: list[_Pending] = []
         self._pages: list[tuple[int, list[index_page.Entry]]] = []
         self._open: dict[str, _Pending] = {}
+        self._reading = -1
         self._ids: dict[int, int] = {}
         self._last = time.monotonic()
         self._full = _FIRST_FLUSH
@@ -175,6 +180,7 @@ class Cutter:
 
     def _read(self, member: Member, verdict: Verdict | None) -> Listed | None:
         """Cut a member that a format reads; the listing of one that nothing reads."""
+        self._reading = member.ordinal
         found = members.prepare(member, self._work)
         if isinstance(found, Listed):
             if found.reason is Reason.INDEX_PAGE:
@@ -237,6 +243,8 @@ class Cutter:
         self._files.clear()
         self._pages.clear()
         self._chunks.clear()
+        # Of an archive's millions only a giant that is being read has more to come.
+        self._ids = {o: n for o, n in self._ids.items() if o == self._reading}
         self._send()
 
     def finish(self) -> None:

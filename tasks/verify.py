@@ -24,7 +24,7 @@ from pipeline import defects, split, spool, zones
 from pipeline.format import Format, format_named
 from pipeline.normalise import slices_of, understand
 from pipeline.ports import Neighbours
-from pipeline.screen import Repeats, key_of, occurrence_key, own_key_of
+from pipeline.screen import key_of, occurrence_key, own_key_of
 from pipeline.validate import measure
 from schemas.errors import Rejected
 from schemas.files import Listed, Member, Slice
@@ -39,6 +39,7 @@ from tasks.batches import TABLES
 from tasks.blobs import FileBlobs
 from tasks.context import Runtime
 from tasks.neighbours import SetNeighbours
+from tasks.occurrences import Occurrences, occurrences
 from tasks.removed import removed
 from tasks.scratch import scratch
 from tasks.upload import storable
@@ -266,10 +267,10 @@ class _Sources:
 
     def _walk(self) -> None:
         walked = 0
-        with scratch(self._run.folders.work) as work:
+        with scratch(self._run.folders.work) as work, occurrences(work, "repeats") as repeats:
             for entry in originals.entries(self._run, self._job, work):
                 walked += 1
-                self._member(entry, self._listed(entry.ordinal), work)
+                self._member(entry, self._listed(entry.ordinal), work, repeats)
         (row,) = self._reader.rows(self._user, "verify", "member_count", job_id=self._job["id"])
         missing = abs(row["count"] - walked)
         self.members.note(missing == 0, walked, number=missing, of=0)
@@ -285,7 +286,13 @@ class _Sources:
             self._end = ordinal + _PAGE if len(rows) < _PAGE else rows[-1]["ordinal"] + 1
         return self._page.get(ordinal)
 
-    def _member(self, entry: Member | Listed, row: dict[str, Any] | None, work: Path) -> None:
+    def _member(
+        self,
+        entry: Member | Listed,
+        row: dict[str, Any] | None,
+        work: Path,
+        repeats: Occurrences,
+    ) -> None:
         ok = row is not None and row["settled"] and _same(entry, row)
         if row is None or not ok or isinstance(entry, Listed):
             self.members.note(ok, entry.ordinal)
@@ -299,11 +306,12 @@ class _Sources:
             self.members.note(row["disposition"] == found.disposition, entry.ordinal)
         elif row["disposition"] == Disposition.HANDLED:
             self.members.note(row["format"] == found.form.name, entry.ordinal)
-            self._contents(found, row)
+            repeats.clear()
+            self._contents(found, row, repeats)
         else:
             self.members.note(row["disposition"] == Disposition.UNKNOWN, entry.ordinal)
 
-    def _contents(self, found: members.Readable, row: dict[str, Any]) -> None:
+    def _contents(self, found: members.Readable, row: dict[str, Any], repeats: Occurrences) -> None:
         """Items counted another way, then every outcome once more."""
         counts = {**dict.fromkeys((*COUNTS, "items"), 0), **row["counts"]}
         form, member = format_named(row["format"]), found.member
@@ -312,7 +320,8 @@ class _Sources:
         number = _counted(found)
         self.items.note(number == counts["items"] or broken, member.ordinal)
         seen = quarantined = failed = 0
-        batch = _Batch(partial(self._known, form), repeats=form.repeats)
+        known = partial(self._known, form)
+        batch = _Batch(known, repeats if form.repeats else None)
         poison = self._reader.rows(
             self._user, "verify", "poison_of", job_id=self._job["id"], file_id=row["id"]
         )
@@ -442,10 +451,12 @@ class _Batch:
     """Keys of records, asked of the lake some thousand at a time."""
 
     def __init__(
-        self, known: Callable[[str, bytes, list[int], list[str]], int], *, repeats: bool
+        self,
+        known: Callable[[str, bytes, list[int], list[str]], int],
+        repeats: Occurrences | None,
     ) -> None:
         self._known = known
-        self._repeats = Repeats() if repeats else None
+        self._repeats = repeats
         self.asked = 0
         self.missing = 0
         self._clear()
@@ -464,7 +475,7 @@ class _Batch:
             self._types[table].append(outcome.data_type)
             at = copy.partition_of(outcome)
             if self._repeats is not None:
-                key = occurrence_key(key, self._repeats.number(0, key))
+                key = occurrence_key(key, self._repeats.number(key))
         self._keys[table] += key
         self._ats[table].append(micros(at))
         if len(self._ats[table]) >= _BATCH:

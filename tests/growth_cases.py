@@ -666,6 +666,7 @@ EXCUSED: dict[str, tuple[str, ...]] = {
         "places.told",
         "plays.played_ms",
         "privacy.joined",
+        *("privacy." + n for n in ("coded", "media_type")),
         "screen.broken_rule",
         "screen.key_of",
         "shapes.wrong_type",

@@ -347,9 +347,9 @@ def test_the_lease_of_a_lost_process_is_given_back_at_once(
 
 def test_a_suspect_waits_for_no_weather() -> None:
     options = Options(max_attempts=5, retry_delay_s=1.0)
-    waits = [shell.delay(options, "normalise", n) for n in range(7)]
+    waits = [shell.delay(options, "normalise", n, "worker_lost") for n in range(7)]
     assert waits == [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
-    assert shell.delay(options, "load", 4) == 1.0
+    assert shell.delay(options, "load", 4, "worker_lost") == 1.0
 
 
 _BOUNDED = """

@@ -29,6 +29,7 @@ def configure(settings: Settings) -> None:
             ],
         )
     )
+    logging.raiseExceptions = False  # what it says of a line it cannot write quotes all there is
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level)

@@ -7,6 +7,7 @@ the same row in another file is the same document.
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache
 from pathlib import PurePosixPath
 
@@ -41,14 +42,15 @@ def to_record(item: RawRecord, member: Member) -> Record:
 @lru_cache(maxsize=64)
 def _standard_names(headers: tuple[str, ...]) -> tuple[str, ...]:
     """Unique names in snake case, without accents; `Straße (Nr.)` is `strasse_nr`."""
-    names: list[str] = []
+    names: dict[str, None] = {}
+    again = Counter[str]()
     for at, header in enumerate(headers, 1):
         letters = tables.without_accents(header.casefold())
         name = base = tables.snake(letters)[:60] or f"column_{at}"
-        again = 2
         while name in names:
-            name, again = f"{base}_{again}", again + 1
-        names.append(name)
+            again[base] += 1
+            name = f"{base}_{again[base] + 1}"
+        names[name] = None
     return tuple(names)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline import money, peek, timestamps
+from pipeline import money, peek, timestamps, xml_tree
 from pipeline.fields import exact, kept
 from pipeline.format import Format
 from pipeline.readers.blocks import Blocks
@@ -82,6 +82,9 @@ def _fields(entry: str) -> dict[str, str]:
                 del within[within.index(name) :]
         elif not value and name in closed:
             within.append(name)
+            if len(within) > xml_tree.DEPTH:
+                depth = xml_tree.DEPTH
+                raise BadValue(Reason.TOO_DEEP, f"over {depth} elements within each other")
         else:
             found.setdefault(".".join([*within, name]), unescape(value))
     return found

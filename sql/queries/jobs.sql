@@ -82,7 +82,7 @@ SELECT %(job_id)s, %(user_id)s, x.path, x.media_type, x.size_bytes, x.sha256, 'h
     NULL, x.format, true
 FROM jsonb_to_recordset(%(files)s)
     AS x (path text, media_type text, size_bytes bigint, sha256 text, format text)
-ON CONFLICT (job_id, path, user_id) WHERE ordinal IS NULL DO NOTHING;
+ON CONFLICT (job_id, md5(path), user_id) WHERE ordinal IS NULL DO NOTHING;
 
 -- name: sum_scans
 -- What the scanner said of an archive's members, the most frequent first: "81 clean; 2 not_scanned: …".
@@ -94,8 +94,11 @@ FROM (SELECT string_agg(n || ' ' || scan, '; ' ORDER BY n DESC, scan) AS line
 WHERE id = %(job_id)s AND said.line IS NOT NULL;
 
 -- name: settled_ordinals
--- Members that an earlier try of this extract has finished with.
-SELECT ordinal FROM imports.files WHERE job_id = %(job_id)s AND settled AND ordinal IS NOT NULL;
+-- Members that an earlier try of this extract has finished with, as ranges: there may be millions.
+SELECT lower(r) AS first, upper(r) AS stop
+FROM (SELECT unnest(range_agg(int4range(ordinal, ordinal + 1))) AS r FROM imports.files
+    WHERE job_id = %(job_id)s AND settled AND ordinal IS NOT NULL) AS ranges
+ORDER BY 1;
 
 -- name: files_of
 -- Files by id, to open their slices.
@@ -129,9 +132,17 @@ SELECT tally FROM imports.chunks
 WHERE job_id = %(job_id)s AND kind = 'records' AND status = 'done';
 
 -- name: file_counts
--- The counts of a job's files, settled at its end.
+-- The counts of a job's files, settled at its end: the sums over its chunks that are done, here
+-- since a job may have millions of files.
 UPDATE imports.files AS f SET counts = x.counts
-FROM jsonb_to_recordset(%(counts)s) AS x (id bigint, counts jsonb)
+FROM (SELECT n.id,
+        '{"seen": 0, "loaded": 0, "duplicate": 0, "quarantined": 0, "items": 0}'::jsonb
+            || jsonb_object_agg(n.name, n.total) AS counts
+    FROM (SELECT t.key::bigint AS id, c.key AS name, sum(c.value::bigint)::bigint AS total
+        FROM imports.chunks AS k, jsonb_each(k.tally) AS t, jsonb_each_text(t.value) AS c
+        WHERE k.job_id = %(job_id)s AND k.kind = 'records' AND k.status = 'done'
+        GROUP BY 1, 2) AS n
+    GROUP BY 1) AS x
 WHERE f.id = x.id AND f.job_id = %(job_id)s;
 
 -- name: touched_months
@@ -204,6 +215,13 @@ SELECT c.job_id, c.last_error_code AS code, count(*) AS chunks
 FROM imports.chunks AS c JOIN imports.jobs AS j ON j.id = c.job_id
 WHERE c.status = 'ready' AND c.last_error_code IS NOT NULL AND j.completed_at IS NULL
 GROUP BY 1, 2 ORDER BY 1, 2;
+
+-- name: waits_by_code
+-- The same for all jobs together.
+SELECT c.last_error_code AS code, count(DISTINCT c.job_id) AS jobs, count(*) AS chunks
+FROM imports.chunks AS c JOIN imports.jobs AS j ON j.id = c.job_id
+WHERE c.status = 'ready' AND c.last_error_code IS NOT NULL AND j.completed_at IS NULL
+GROUP BY 1 ORDER BY 1;
 
 -- name: files_for_receipt
 SELECT id, path, disposition, reason, detail, format, size_bytes, media_type, encoding, counts

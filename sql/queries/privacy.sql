@@ -28,6 +28,10 @@ HAVING count(*) = count(finished_at);
 -- Of quarantined records only where they lie is kept, and what a person put in their place.
 UPDATE imports.quarantine SET raw = '' WHERE user_id = %(user_id)s AND raw <> '';
 
+-- name: forget_unread_times
+-- Of a time that can't be read, and may be any text, positions and measured values keep nothing.
+SELECT series, records FROM timeseries.forget_unread_times() WHERE records > 0;
+
 -- name: finish
 -- All was seen; no row if older versions came back meanwhile, and there is more to see.
 UPDATE imports.privacy SET finished_at = now(), turn = turn + 1
@@ -53,16 +57,16 @@ WHERE user_id = %(user_id)s AND version_id > %(after)s ORDER BY version_id LIMIT
 
 -- name: files
 -- Files whose paths end in a name that a record gave, and files of which a format noted something.
-SELECT id, path, format, ordinal IS NULL AS attached, context -> 'noted' AS noted
+SELECT id, path, format, media_type, ordinal IS NULL AS attached, context -> 'noted' AS noted
 FROM imports.files
 WHERE user_id = %(user_id)s AND id > %(after)s AND (ordinal IS NULL OR context ? 'noted')
 ORDER BY id LIMIT %(n)s;
 
 -- name: treat_files
-UPDATE imports.files AS f SET path = x.path,
+UPDATE imports.files AS f SET path = x.path, media_type = x.media_type,
     context = CASE WHEN x.noted IS NULL THEN f.context
         ELSE jsonb_set(f.context, '{noted}', x.noted) END
-FROM jsonb_to_recordset(%(items)s::jsonb) AS x (id bigint, path text, noted jsonb)
+FROM jsonb_to_recordset(%(items)s::jsonb) AS x (id bigint, path text, media_type text, noted jsonb)
 WHERE f.id = x.id AND f.user_id = %(user_id)s;
 
 -- name: with_vectors

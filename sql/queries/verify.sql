@@ -189,6 +189,15 @@ WHERE m.user_id = %(user_id)s AND m.record_key = ANY(%(keys)s);
 SELECT count(*) FILTER (WHERE raw <> '') AS raw FROM imports.quarantine
 WHERE job_id = %(job_id)s;
 
+-- name: unread_times
+-- Positions and measured values of a job with the text of a time that can't be read.
+SELECT (SELECT count(*) FROM timeseries.locations
+        WHERE user_id = %(user_id)s AND job_id = %(job_id)s AND at < '1900-01-01 00:00:00+00'
+          AND metadata->'time'->>'flag' = 'time_unread' AND metadata->'time'->>'text' <> '')
+    + (SELECT count(*) FROM timeseries.metrics
+        WHERE user_id = %(user_id)s AND job_id = %(job_id)s AND at < '1900-01-01 00:00:00+00'
+          AND metadata->'time'->>'flag' = 'time_unread' AND metadata->'time'->>'text' <> '') AS count;
+
 -- name: mended_bytes
 SELECT mended FROM imports.quarantine WHERE job_id = %(job_id)s AND mended IS NOT NULL;
 
@@ -197,7 +206,7 @@ SELECT format, field FROM imports.drift WHERE job_id = %(job_id)s;
 
 -- name: some_files
 -- Files of a job whose paths end in a name that a record gave, or of which a format noted something.
-SELECT id, path, format, ordinal IS NULL AS attached, context -> 'noted' AS noted
+SELECT id, path, format, media_type, ordinal IS NULL AS attached, context -> 'noted' AS noted
 FROM imports.files
 WHERE job_id = %(job_id)s AND id > %(after)s AND (ordinal IS NULL OR context ? 'noted')
   AND id %% %(step)s = %(pick)s

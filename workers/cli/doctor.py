@@ -17,6 +17,7 @@ import redis
 
 from schemas.errors import DatapunkError
 from schemas.folders import Folders
+from schemas.reasons import in_words
 from sql import migrate
 from sql.queries import queries
 from workers import bootstrap, down, local, machine, passed_over, presidio, supervise
@@ -45,7 +46,7 @@ def examine(settings: Settings) -> list[Check]:
     """Every check, in the order in which things build on each other."""
     looks: tuple[Callable[[Settings], Iterator[Check]], ...] = (
         _python, _packages, _libmagic, _disk, _memory, _folders, _postgres, _migrations, _broker,
-        _scanner, _parsers, _model, _names, _processes, _intake, _steps,
+        _scanner, _parsers, _model, _names, _processes, _intake, _imports, _steps,
     )  # fmt: skip
     return [check for look in looks for check in _guarded(look, settings)]
 
@@ -257,6 +258,18 @@ def _processes(settings: Settings) -> Iterator[Check]:
         yield Check("fail", "processes", f"not running: {', '.join(ill)}", f"see {logs}")
     else:
         yield Check("ok", "processes", f"{len(states)} run")
+
+
+def _imports(settings: Settings) -> Iterator[Check]:
+    """What open imports wait for, beside a worker: a disk, a service, or leave to read a file."""
+    try:
+        with psycopg.connect(settings.url("ledger"), connect_timeout=3) as connection:
+            rows = connection.execute(queries("jobs")["waits_by_code"]).fetchall()
+    except psycopg.Error:
+        return  # what is wrong with the database is said above
+    for code, jobs, chunks in rows:
+        detail = f"{chunks} chunks of {jobs} jobs wait: {in_words(code)}"
+        yield Check("warn", "imports", detail, "see docs/errors.md; datapunk status names the jobs")
 
 
 def _steps(settings: Settings) -> Iterator[Check]:

@@ -5,18 +5,20 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import msgspec
 
 from pipeline import unpack
 from pipeline.normalise import understand
-from pipeline.screen import Repeats, key_of, occurrence_key
+from pipeline.screen import key_of, occurrence_key
 from pipeline.validate import measure, media_type
 from schemas.files import Listed, Member, SourceFile
 from schemas.progress import Disposition
 from schemas.records import Record, Rejection
 from tasks import members
 from tasks.context import Options
+from tasks.occurrences import Occurrences, occurrences
 
 
 class DryFile(msgspec.Struct, kw_only=True):
@@ -72,15 +74,23 @@ def dry_run(path: Path, options: Options) -> DryRun:
 
 
 def _walk(source: SourceFile, work: Path, options: Options) -> list[DryFile]:
-    keys: set[bytes] = set()
     files = []
-    for entry in unpack.members(source, work, options.archive, durable=False):
-        files.append(_look_at(entry, work / "members", keys, options))
-        (work / "members" / str(entry.ordinal)).unlink(missing_ok=True)
+    with occurrences(work, "keys") as keys, occurrences(work, "repeats") as repeats:
+        seen = _Seen(keys, repeats)
+        for entry in unpack.members(source, work, options.archive, durable=False):
+            files.append(_look_at(entry, work / "members", seen, options))
+            (work / "members" / str(entry.ordinal)).unlink(missing_ok=True)
     return files
 
 
-def _look_at(entry: Member | Listed, work: Path, keys: set[bytes], options: Options) -> DryFile:
+class _Seen(NamedTuple):
+    """The keys of all records so far, and of those of one file without their numbers."""
+
+    keys: Occurrences
+    repeats: Occurrences
+
+
+def _look_at(entry: Member | Listed, work: Path, seen: _Seen, options: Options) -> DryFile:
     found = members.prepare(entry, work) if isinstance(entry, Member) else entry
     if isinstance(found, Listed):
         return DryFile(
@@ -90,12 +100,13 @@ def _look_at(entry: Member | Listed, work: Path, keys: set[bytes], options: Opti
             detail=found.detail,
         )
     file = DryFile(path=found.member.path, disposition=Disposition.HANDLED, format=found.form.name)
-    _count(file, found, keys, options)
+    _count(file, found, seen, options)
     return file
 
 
-def _count(file: DryFile, found: members.Readable, keys: set[bytes], options: Options) -> None:
-    reader, repeats = found.form.reader, Repeats()
+def _count(file: DryFile, found: members.Readable, seen: _Seen, options: Options) -> None:
+    reader = found.form.reader
+    seen.repeats.clear()
     with found.member.file.open("rb") as stream, found.member.file.open("rb") as again:
         for part in reader.slices(stream, found.context, options.slices):
             for _, _, outcome in understand(found.form, found.member, again, part, found.context):
@@ -106,6 +117,5 @@ def _count(file: DryFile, found: members.Readable, keys: set[bytes], options: Op
                     continue
                 key = key_of(outcome)
                 if found.form.repeats and isinstance(outcome, Record):
-                    key = occurrence_key(key, repeats.number(0, key))
-                file.duplicate += key in keys
-                keys.add(key)
+                    key = occurrence_key(key, seen.repeats.number(key))
+                file.duplicate += seen.keys.number(key) > 1

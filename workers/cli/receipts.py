@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -19,7 +19,6 @@ from sql.quality import KINDS, quality_of
 from sql.store import COUNTS, Ledger
 from tasks import alarm
 from tasks.batches import PRIVACY
-from tasks.ending import counts_by_file
 from tasks.sets import Inventory
 from workers.bootstrap import thresholds
 from workers.cli import console, privacy, sets
@@ -119,12 +118,23 @@ def gather(lake: Services, job: DictRow) -> Receipt:
         return _gather(then, {**now, "user_name": job["user_name"]})
 
 
+def _counts_by_file(tallies: Iterable[dict[str, dict[str, int]]]) -> dict[str, dict[str, int]]:
+    """The sums of the chunks' tallies for each file, by file id."""
+    total: dict[str, dict[str, int]] = {}
+    for tally in tallies:
+        for file, counts in tally.items():
+            mine = total.setdefault(file, dict.fromkeys((*COUNTS, "items"), 0))
+            for name, n in counts.items():
+                mine[name] = mine.get(name, 0) + n
+    return total
+
+
 def _gather(lake: Services, job: DictRow) -> Receipt:
     job_id, ledger = job["id"], lake.ledger
     rows = ledger.rows("jobs", "files_for_receipt", job_id=job_id)
     if not job["completed_at"]:  # the files are counted at the end
         so_far = ledger.rows("jobs", "tallies", job_id=job_id)
-        counts = counts_by_file(row["tally"] for row in so_far)
+        counts = _counts_by_file(row["tally"] for row in so_far)
         rows = [{**row, "counts": counts.get(str(row["id"]), {})} for row in rows]
     files = [_file(row) for row in rows]
     dead = ledger.rows("jobs", "dead_chunks", job_id=job_id)

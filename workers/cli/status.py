@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -17,7 +16,7 @@ from rich.text import Text
 
 from schemas.folders import Folders
 from schemas.progress import ENDED, Stage
-from schemas.reasons import category_of
+from schemas.reasons import category_of, in_words
 from sql.store import Ledger
 from sql.vectors import Backlog
 from tasks import alarm
@@ -32,11 +31,6 @@ _COLUMNS = (
     "age",
 )  # fmt: skip
 _BAD = ("failed", "rejected")
-_SAID = {
-    "scanner_down": "clamd does not answer",
-    "weather_DiskFull": "the database has no room on its disk",
-    "policy_superseded": "another host has a newer privacy policy",
-}
 _ORDER = {str(stage): n for n, stage in enumerate(Stage)}
 
 
@@ -218,7 +212,7 @@ def causes(facts: list[dict[str, Any]]) -> Iterator[str]:
     for fact in facts:
         short = fact["job"][:8]
         for code, chunks in fact["waits"].items():
-            yield f"{short}: waits: {_words(code)}; chunks to try again: {chunks}"
+            yield f"{short}: waits: {in_words(code)}; chunks to try again: {chunks}"
         if fact["state"] in _BAD:
             why = f"{fact['error_code']} ({fact['error_category']}): {fact['error_detail']}"
             yield f"{short}: {why}"
@@ -249,13 +243,6 @@ def _how_far(user: str, model: str, have: int, waiting: int, given_up: int) -> s
     if not given_up:
         return said
     return f"{said}, {given_up:,} were given up; try again: datapunk embed --model {model}"
-
-
-def _words(code: str) -> str:
-    """A code of the ledger in words, where it has some."""
-    if code.startswith("os_") and code[3:].isdigit():
-        return f"{code}: {os.strerror(int(code[3:]))}"
-    return f"{code}: {_SAID[code]}" if code in _SAID else code
 
 
 def _services(lake: connect.Services) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+DROP FUNCTION timeseries.forget_unread_times;

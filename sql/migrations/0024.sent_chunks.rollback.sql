@@ -1,0 +1,1 @@
+DROP INDEX imports.chunks_sent;
