@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,14 @@ from schemas.files import Member, SliceLimits
 from schemas.progress import Stage
 from schemas.records import RawRecord
 from sql import load
-from sql.store import Lake
+from sql.store import Lake, open_pool
 from tasks import redress, verify
 from tasks.context import Runtime
 from tasks.privacy import PolicyFile
 from tasks.reparse import order, reparse
 from tasks.rollback import roll_back
 from tests.lake_support import Database, Driver, counts, zipped
+from workers.settings import Settings
 
 pytestmark = pytest.mark.services
 
@@ -51,6 +52,18 @@ ONE, OTHER = mail("A page on herons."), mail("A page on lamps.")
 LABELLED = mail("A page on herons.", more="X-Gmail-Labels: Inbox,Scans\nReceived: by mx\n")
 LISTED = mail(f"A page on\nherons.\n{FOOTER}", more=LIST, subject="[users] Scan")
 THIRD = mail("A page on maps.")
+
+#: Each mail is a chunk. By `records` alone the first slice of a small file shares its chunk with
+#: the second.
+APART = SliceLimits(size=1)
+
+
+@pytest.fixture
+def at_once(run: Runtime, place: Settings) -> Iterator[None]:
+    """The runtime has connections for four loads at one moment, not for the one of a worker."""
+    with open_pool(place.url("ingest"), size=8) as pool:
+        run.lake = Lake(pool)
+        yield
 
 
 @pytest.fixture
@@ -108,12 +121,12 @@ def test_one_mail_is_one_document_wherever_it_lies(
 @pytest.mark.parametrize(
     "dates", [(DATE, DATE), ("", ""), (DATE, LATER)], ids=["same", "no", "other"]
 )
-@pytest.mark.parametrize("cut", [500, 1], ids=["together", "apart"])
+@pytest.mark.parametrize("cut", [SliceLimits(), APART], ids=["together", "apart"])
 def test_two_mails_of_one_id_are_two(
-    way: str, dates: tuple[str, str], cut: int, imported: Imported, database: Database,
+    way: str, dates: tuple[str, str], cut: SliceLimits, imported: Imported, database: Database,
     make_run: Make, run: Runtime, sound: Callable[[], None],
 ) -> None:  # fmt: skip
-    run.options = make_run(slices=SliceLimits(records=cut)).options
+    run.options = make_run(slices=cut).options
     one, other = (mail(f"A page on {n}.", date) for n, date in zip(("a", "b"), dates, strict=True))
     jobs = take_in(imported, way, one, other)
     assert texts(database) == ["A page on a.", "A page on b."]
@@ -146,7 +159,7 @@ def test_the_order_of_loads_decides_nothing_but_who_has_the_id(
     turn: Sequence[int], drop: Drop, driver: Driver, database: Database, make_run: Make,
     run: Runtime, imported: Imported, sound: Callable[[], None],
 ) -> None:  # fmt: skip
-    run.options = make_run(slices=SliceLimits(records=1)).options
+    run.options = make_run(slices=APART).options
     job, chunks = ready(drop, driver, database, b"".join((*THREE, LABELLED)))
     for n in (*turn, 3):
         assert driver.perform(Stage.LOAD, chunks[n], job)
@@ -159,12 +172,13 @@ def test_the_order_of_loads_decides_nothing_but_who_has_the_id(
     sound()
 
 
+@pytest.mark.usefixtures("at_once")
 def test_loads_at_one_moment(
     drop: Drop, driver: Driver, database: Database, make_run: Make, run: Runtime,
     monkeypatch: pytest.MonkeyPatch, sound: Callable[[], None],
 ) -> None:  # fmt: skip
     """Each finds the id free, and one of them is the first."""
-    run.options = make_run(slices=SliceLimits(records=1)).options
+    run.options = make_run(slices=APART).options
     job, chunks = ready(drop, driver, database, b"".join((*THREE, LABELLED)))
     named, insert = threading.Barrier(4), load._insert
     first = threading.local()
