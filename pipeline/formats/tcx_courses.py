@@ -14,7 +14,6 @@ from pipeline import places, tracks, xml_tree
 from pipeline.format import Format
 from pipeline.readers.xml_elements import XmlElements
 from pipeline.xml_tree import Element
-from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -28,15 +27,17 @@ def to_record(item: RawRecord, member: Member) -> Record:
     course: Element = item.value
     name, device = course.said("Name"), course.said("Creator", "Name")
     points = [point for track in course.all("Track") for point in track.all("Trackpoint")]
-    line = [where for point in points if (where := _where(point))]
-    stops = [_stop(point) for point in course.all("CoursePoint")]
+    unread: list[dict[str, Any]] = []
+    line = [where for point in points if (where := _where(point, unread))]
+    stops = [_stop(point, unread) for point in course.all("CoursePoint")]
     details = tracks.leaves(course, _TAKEN)
     said = {
         "geometry": {"type": "LineString", "coordinates": line} if line else None,
         "stops": stops,
         "device": device,
         "details": details,
-        "flags": [places.UNUSABLE] if len(line) < sum(map(_placed, points)) else None,
+        "flags": sorted({flag for odd in unread for flag in odd.pop("flags")}),
+        "unread_points": unread,
     }
     return Record(
         data_type=DataType.LOCATION,
@@ -50,25 +51,23 @@ def to_record(item: RawRecord, member: Member) -> Record:
     )
 
 
-def _placed(point: Element) -> bool:
-    return point.first("Position") is not None
-
-
-def _where(point: Element) -> list[float] | None:
-    """A point's longitude, latitude and altitude."""
-    north = point.said("Position", "LatitudeDegrees")
-    try:
-        latitude, longitude = tracks.position(north, point.said("Position", "LongitudeDegrees"))
-    except BadValue:
+def _where(point: Element, unread: list[dict[str, Any]]) -> list[float] | None:
+    """A point's longitude, latitude and altitude; what is none of them is one more of `unread`."""
+    north, east = (point.said("Position", f"{name}Degrees") for name in ("Latitude", "Longitude"))
+    written, odd = ([north, east] if north or east else None), dict[str, Any]()
+    found = places.told(lambda: tracks.position(north, east), written, "position", odd)
+    altitude = tracks.measure(point.said("AltitudeMeters"), "altitude", odd)
+    if odd:
+        unread.append(odd)
+    if not found:
         return None
-    altitude = tracks.measure(point.said("AltitudeMeters"), "AltitudeMeters", {})
-    return [longitude, latitude, *([] if altitude is None else [altitude])]
+    return [found["longitude"], found["latitude"], *([] if altitude is None else [altitude])]
 
 
-def _stop(point: Element) -> dict[str, Any]:
+def _stop(point: Element, unread: list[dict[str, Any]]) -> dict[str, Any]:
     names = {"name": "Name", "kind": "PointType", "desc": "Notes"}
     said: dict[str, Any] = {ours: text for ours, n in names.items() if (text := point.said(n))}
-    if where := _where(point):
+    if where := _where(point, unread):
         said |= {"latitude": where[1], "longitude": where[0]}
     return said
 
