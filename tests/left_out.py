@@ -243,7 +243,7 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     "letterboxd.films": {"Rewatch": SHAPE},
     "letterboxd.lists": {
         "above.*": HEADING,
-        **dict.fromkeys(("Date", "Name", "Tags", "URL", "Description"), _SECOND_TABLE),
+        "URL": _SECOND_TABLE,
     },
     "line.chat": {"*9/9/9 9:9": HEADING},
     "linkedin.connections": {"above.*": HEADING},
@@ -292,7 +292,6 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         ":28C": STATEMENT,
         ":60F": STATEMENT,
         ":62F": STATEMENT,
-        ":61": "a date that never was, set aside with its bytes",
         ":86": STATEMENT,
     },
     "notion.pages": {"html/head/*": MARKUP, "*@class": MARKUP, "*article@id": TWICE},

@@ -164,7 +164,7 @@ def _metadata(card: Component, agents: list[Component]) -> dict[str, Any]:
         "organization": [p for line in card.every("ORG") for p in pieces(line.plain, ";") if p],
         "links": [line.text.strip() for line in card.every("URL")],
         "labels": [x for line in card.every("CATEGORIES") for x in pieces(line.plain, ",")],
-        "handles": [_handle(line) for line in card.lines if _is_handle(line)],
+        "handles": [_handle(line, labels) for line in card.lines if _is_handle(line)],
         "related_names": [
             *(_labelled(line, "name", labels) for line in card.every("X-ABRELATEDNAMES")),
             *({"name": name, "label": "agent"} for one in agents if (name := _called(one))),
@@ -235,16 +235,18 @@ def _is_handle(line: Line) -> bool:
     return known and bool(line.text.strip())
 
 
-def _handle(line: Line) -> dict[str, str]:
+def _handle(line: Line, labels: dict[str, str]) -> dict[str, str]:
     """A name at a service, which the property's name tells, a parameter, or the URI's scheme."""
     service, handle = line.name.removeprefix("X-").lower(), line.text.strip()
+    label = _labelled(line, "handle", labels).get("label", "")
     if line.name == "X-SOCIALPROFILE":
-        service = next(iter(line.types), service)
+        service, label = next(iter(line.types), service), ""
     elif line.name == "IMPP":
         scheme, _, rest = handle.partition(":")
         service = (line.param("X-SERVICE-TYPE") or (scheme if rest else service)).lower()
         handle = rest or handle
-    return {"service": service, "handle": handle}
+    said = {"service": service, "handle": handle, "label": label}
+    return {name: value for name, value in said.items() if value}
 
 
 def _properties(card: Component) -> dict[str, list[str]]:
