@@ -23,8 +23,8 @@ def installed() -> str:
         return "from a checkout"
 
 
-def _print(asked: bool) -> None:
-    if asked:
+def _print(context: typer.Context, asked: bool) -> None:
+    if asked and not context.resilient_parsing:  # resilient: a shell completes
         console.data(f"datapunk {installed()}")
         raise typer.Exit
 
