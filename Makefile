@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 PYTHON_IN := .venv/bin/python
-.PHONY: help setup demo test lint storm bombs fuzz growth threats bench bench-embedding \
+.PHONY: help setup demo test test-fast lint fix docs storm bombs fuzz growth threats bench bench-embedding \
 	bench-language bench-large bench-giants bench-search lock clean
 
 help: ## What can be made here
@@ -16,6 +16,16 @@ lint: setup ## ruff and mypy
 	$(PYTHON_IN) -m ruff check .
 	$(PYTHON_IN) -m ruff format --check .
 	$(PYTHON_IN) -m mypy
+
+fix: setup ## Mend what ruff can: imports, simple faults, the layout of the code
+	$(PYTHON_IN) -m ruff check --fix .
+	$(PYTHON_IN) -m ruff format .
+
+docs: setup ## Write every generated page of docs/ anew
+	$(PYTHON_IN) -m workers.reference.pages
+
+test-fast: setup ## The tests that need no server, a minute in all
+	$(PYTHON_IN) -m pytest --fast -n 2 --dist loadfile -q
 
 # A file's tests stay together: they share servers, and what is made once for all of them.
 test: lint ## lint, then every test, in two processes

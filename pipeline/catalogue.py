@@ -1,8 +1,6 @@
 """The table in `docs/formats.md`, made from the formats themselves.
 
-    python -m pipeline.catalogue
-
-prints it. A test holds the page to it, and `datapunk formats` shows the same.
+`make docs` writes it there. A test holds the page to it, and `datapunk formats` shows the same.
 """
 
 from __future__ import annotations
@@ -86,7 +84,3 @@ def _line(entry: Entry) -> str:
         f"`{entry.reader}`",
     )
     return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
-
-
-if __name__ == "__main__":
-    print(table(), end="")

@@ -1,9 +1,7 @@
 """What becomes of Google Takeout: its 56 products, their data sets, and who reads each.
 
-    python -m pipeline.takeout_products
-
-prints the table of `docs/takeout.md`; a test holds the page to it, and `datapunk formats
---takeout` shows the same. The list of products and data sets is reference 2.30.
+`make docs` writes it as the table of `docs/takeout.md`; a test holds the page to it, and `datapunk
+formats --takeout` shows the same. The list of products and data sets is reference 2.30.
 """
 
 from __future__ import annotations
@@ -597,7 +595,3 @@ def table() -> str:
         made.append(f"| {' | '.join(cells)} |")
         before = line.product
     return "\n".join(made) + "\n"
-
-
-if __name__ == "__main__":
-    print(table(), end="")

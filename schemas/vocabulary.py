@@ -2,7 +2,7 @@
 
 One thing has one name whatever service it came from: a message is a `message` with a `sender`,
 `recipients` and a `conversation`, be it a mail or a chat. The contract tests hold every format's
-sample to this module, and `docs/vocabulary.md` is made from it.
+sample to this module, and `make docs` makes `docs/vocabulary.md` from it.
 """
 
 from __future__ import annotations
@@ -243,7 +243,3 @@ def table() -> str:
     lines += ["", "| name in metadata | shape |", "|---|---|"]
     lines += [f"| `{name}` | {shape} |" for name, shape in KEYS.items()]
     return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    print(table(), end="")

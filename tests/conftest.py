@@ -36,7 +36,7 @@ from tests.poison_support import FOLDER
 from workers import bootstrap, intake, limits, local, unprivileged
 from workers.settings import ScannerMode, Settings
 
-pytest_plugins = ["tests.threats", "pytester"]
+pytest_plugins = ["tests.fast_support", "tests.threats", "pytester"]
 
 # How long an example takes says how busy the machine is.
 hypothesis.settings.register_profile(

@@ -15,6 +15,8 @@ from pipeline.format import Format, all_formats, format_named
 from tests import formats_support, test_formats
 from tests.formats_support import Sample, samples
 
+pytestmark = pytest.mark.sweep
+
 PAGE = Path(__file__).parents[1] / "docs" / "add-a-format.md"
 _FILE = re.compile(r"`([\w./-]+)`(?::| then holds:)\n\n```\w+\n(.*?)```", re.DOTALL)
 _MODULE = "pipeline.formats.parkpass_visits"

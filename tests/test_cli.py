@@ -6,6 +6,7 @@ import json
 import string
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -117,6 +118,25 @@ def test_a_wrong_setting_is_one_line_and_2(away: Path, monkeypatch: pytest.Monke
 )
 def test_wrong_usage_is_2(away: Path, arguments: list[str]) -> None:
     assert cli.invoke(app, arguments).exit_code == 2
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    result = cli.invoke(app, ["--version"])
+    assert result.exit_code == 0
+    assert result.stdout == f"datapunk {metadata.version('datapunk-lake')}\n"
+
+
+def test_a_shell_completes_verbs(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Else typer asks the processes above this one which shell they are.
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
+    script = cli.invoke(app, ["--show-completion", "bash"], prog_name="datapunk")
+    assert script.exit_code == 0
+    assert "_DATAPUNK_COMPLETE=complete_bash" in script.stdout
+    for words, last in (("datapunk quara", "1"), ("datapunk --version quara", "2")):
+        typed = {"COMP_WORDS": words, "COMP_CWORD": last}
+        environment = {"_DATAPUNK_COMPLETE": "complete_bash", **typed}
+        answer = cli.invoke(app, [], env=environment, prog_name="datapunk")
+        assert answer.stdout.split() == ["quarantine"]
 
 
 def test_ctrl_c_is_130(away: Path, monkeypatch: pytest.MonkeyPatch) -> None:

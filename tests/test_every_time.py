@@ -25,6 +25,8 @@ from schemas.reasons import Reason
 from schemas.records import NOTHING, Instant, RawRecord, Record, ZoneSource
 from tests.formats_support import member_of, read
 
+pytestmark = pytest.mark.sweep
+
 SURE, FILE, GUESS = ZoneSource.EXPLICIT, ZoneSource.FILE, ZoneSource.ASSUMED
 HERE = Member(path="x", ordinal=0, file=Path("x"), size=0, sha256="", media_type="text/plain")
 Read: TypeAlias = Callable[[Any], Instant | None]

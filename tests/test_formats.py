@@ -27,6 +27,8 @@ from tests.formats_support import (
 )
 from tests.vocabulary_support import misspoken
 
+pytestmark = pytest.mark.sweep
+
 each_format = pytest.mark.parametrize("form", all_formats(), ids=lambda form: form.name)
 each_sample = pytest.mark.parametrize("sample", all_samples(), ids=str)
 

@@ -17,6 +17,8 @@ from tests import fuzz
 from tests.formats_support import member_of, read, samples
 from workers.settings import Settings
 
+pytestmark = pytest.mark.sweep
+
 #: Tries for each target: a share of what fits into a minute or so. What was found once stands in a
 #: test of its own, where it belongs.
 _EXAMPLES = max(15, 1_500 // len(fuzz.targets()))

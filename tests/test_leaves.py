@@ -19,6 +19,8 @@ from tests.formats_support import Sample, all_samples, member_of, read, samples
 from tests.leaves import OPAQUE, Leaf, leaves
 from tests.left_out import LEFT_OUT, NOT_YET
 
+pytestmark = pytest.mark.sweep
+
 WORD = "zqzeppelinqz"
 _LETTERS = re.compile(r"[A-Za-z]{3,}")
 _DIGIT = re.compile(r"\d")

@@ -18,6 +18,8 @@ from sql import copy
 from tasks.batches import Batch
 from tests.formats_support import member_of, read, samples
 
+pytestmark = pytest.mark.sweep
+
 each_format = pytest.mark.parametrize("form", all_formats(), ids=lambda form: form.name)
 
 

@@ -24,6 +24,8 @@ from schemas.records import Metric, Outcome, Point, Record, Rejection
 from tests.formats_support import ONE_PASS, Sample, member_of, read, read_items, samples
 from tests.test_no_time import _NULLABLE, Case, _at, _leaves
 
+pytestmark = pytest.mark.sweep
+
 NO_NUMBERS = (
     *("nan", "NaN", "inf", "-inf", "Infinity", "1e999", "-1e400", "1 234,5", "1'234.5"),
     *("1_000", "0x10", "true", "9" * 450, "1.2.3"),

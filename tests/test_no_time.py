@@ -26,6 +26,8 @@ from schemas.reasons import Reason
 from schemas.records import Outcome, RawRecord, Record, Rejection
 from tests.formats_support import ONE_PASS, Sample, member_of, read, read_items, samples
 
+pytestmark = pytest.mark.sweep
+
 WORDS, NEVER = "no time at all", "2026-02-30T10:00:00Z"
 #: Seconds, milliseconds, microseconds or nanoseconds: beyond 2100 or before 1900 in each.
 FAR = -(2**62)

@@ -20,6 +20,8 @@ from tests import variants
 from tests.formats_support import ONE_PASS, Sample, all_samples, carried, member_of, read
 from tests.leaves import JSON, TABLES, syntax_of
 
+pytestmark = pytest.mark.sweep
+
 _FORMATS_OF_TEXT = frozenset({"mail.eml", "joplin.items", "notion.pages"})
 _TEXTS = [
     sample

@@ -20,6 +20,8 @@ from tests.reported_support import (
     fits,
 )  # fmt: skip
 
+pytestmark = pytest.mark.sweep
+
 #: As many slices as there can be.
 SMALL = SliceLimits(records=1, size=1)
 

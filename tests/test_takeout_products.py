@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from pipeline.format import Format, all_formats, format_named, recognise
 from pipeline.known_files import KNOWN_FILES
-from pipeline.takeout_products import ELSEWHERE, PRODUCTS, DataSet, Fate, lines, table
+from pipeline.takeout_products import ELSEWHERE, PRODUCTS, DataSet, Fate, lines
 from tests.formats_support import head_of
 from tests.generate_export import export
 from workers.cli import app
@@ -141,11 +141,6 @@ def test_a_generated_takeout_holds_all_that_is_parsed(tmp_path: Path) -> None:
     assert missing == {("Contacts", "contacts")} | unwritten  # no generator writes Fitbit's yet
     without_files = {p.name for p in PRODUCTS} - folders - {"Location History (Timeline)"}
     assert without_files == {"Google Podcasts"}, "OPML, which nothing reads"
-
-
-def test_the_page_is_made_from_the_table() -> None:
-    page = (Path(__file__).parents[1] / "docs" / "takeout.md").read_text(encoding="utf-8")
-    assert page.split("<!-- table -->\n")[1].split("<!-- end -->")[0] == table()
 
 
 def test_the_command_prints_it() -> None:

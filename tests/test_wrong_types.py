@@ -22,6 +22,8 @@ from schemas.vocabulary import KEYS, RecordType, Shape
 from sql.copy import document_line, location_line, metric_line
 from tests.formats_support import member_of, read_items, samples
 
+pytestmark = pytest.mark.sweep
+
 #: Readers whose items are JSON.
 _JSON = {"json_items", "json_whole", "json_tree", "ndjson", "ytd"}
 _TRIES = 150

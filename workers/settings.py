@@ -1,6 +1,6 @@
 """The configuration: environment over `.env` over `datapunk.toml`, read once and then frozen.
 
-`docs/configuration.md` is made from this file by `python -m workers.settings`.
+`make docs` makes `docs/configuration.md` from this file.
 """
 
 from __future__ import annotations
@@ -673,7 +673,7 @@ _SECTIONS = {
 
 _HEAD = """# Configuration
 
-Made by `python -m workers.settings` from `workers/settings.py`; a test holds both equal.
+`make docs` makes this page from `workers/settings.py`; a test holds both equal.
 
 A setting comes from the environment, else from a file `.env`, else from a file `datapunk.toml`,
 both in the folder where the command runs; else it is the default. In the TOML file a name has
@@ -700,7 +700,3 @@ def _shown(default: object) -> str:
     if isinstance(default, frozenset):
         return f"`{','.join(sorted(default))}`"
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
-
-
-if __name__ == "__main__":
-    print(reference(), end="")

@@ -110,6 +110,7 @@ def _app() -> typer.Typer:
         sets,
         stats,
         status,
+        version,
     )
 
     made = typer.Typer(
@@ -117,10 +118,10 @@ def _app() -> typer.Typer:
         help=_HELP,
         epilog=_EPILOG,
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_show_locals=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+    version.register(made)
     verbs = (
         services, add, status, jobs, sets, reparse, processes, formats, people, search, embed,
         stats, quality, demo,

@@ -7,7 +7,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from importlib import metadata, util
+from importlib import util
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +21,7 @@ from schemas.reasons import in_words
 from sql import migrate
 from sql.queries import queries
 from workers import bootstrap, down, local, machine, passed_over, presidio, supervise
+from workers.cli import version
 from workers.scanner import make_clamd
 from workers.settings import ScannerMode, Settings
 
@@ -72,15 +73,7 @@ def _packages(_: Settings) -> Iterator[Check]:
     if missing:
         yield Check("fail", "packages", f"missing: {', '.join(missing)}", "make setup")
     else:
-        yield Check("ok", "packages", f"datapunk-lake {_version()}")
-
-
-def _version() -> str:
-    """Ours; a checkout that was never installed has none."""
-    try:
-        return metadata.version("datapunk-lake")
-    except metadata.PackageNotFoundError:
-        return "from a checkout"
+        yield Check("ok", "packages", f"datapunk-lake {version.installed()}")
 
 
 def _libmagic(_: Settings) -> Iterator[Check]:

@@ -1,0 +1,40 @@
+"""`--version`, an option of the command itself."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from typing import Annotated
+
+import typer
+
+from workers.cli import console
+
+
+def register(app: typer.Typer) -> None:
+    """Add the option of this file."""
+    app.callback()(_command)
+
+
+def installed() -> str:
+    """Return the version of the package; a checkout that was never installed has none."""
+    try:
+        return metadata.version("datapunk-lake")
+    except metadata.PackageNotFoundError:
+        return "from a checkout"
+
+
+def _print(context: typer.Context, asked: bool) -> None:
+    if asked and not context.resilient_parsing:  # resilient: a shell completes
+        console.data(f"datapunk {installed()}")
+        raise typer.Exit
+
+
+def _command(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Hold the options that stand before a verb."""

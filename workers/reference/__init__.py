@@ -1,0 +1,1 @@
+"""Generate pages of the documentation from the code."""
