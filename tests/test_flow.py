@@ -93,9 +93,10 @@ def test_every_format_lands(imported: Imported, database: Database) -> None:
 def test_the_second_time_is_a_duplicate(
     imported: Imported, database: Database, embedder: FakeEmbedder
 ) -> None:
-    first = imported(ANA, "all.zip", everything())
+    data = zipped({"a.ndjson": people("x", "y"), "b.txt": b"The very same text."})
+    first = imported(ANA, "all.zip", data)
     before = database.one("SELECT count(*) FROM user_data.documents"), len(embedder.texts)
-    again = imported(ANA, "other name.zip", everything())
+    again = imported(ANA, "other name.zip", data)
     assert (again["status"], again["duplicate_of"]) == ("duplicate", first["id"])
     assert counts(again) == (0, 0, 0, 0)
     assert database.files(again["id"]) == {}
