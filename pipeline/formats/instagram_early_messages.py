@@ -6,6 +6,7 @@ and a sender each. What is no text (a heart, a shared post, a story) stands in f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -25,6 +26,12 @@ _SHARED = frozenset(
     {"media", "media_owner", "media_share_caption", "media_share_url", "story_share"}
     | {"story_share_type", "animated_media_images", "voice_media", "link", "location", "user"}
     | {"mentioned_username", "profile_share_username", "profile_share_name", "video_call_action"}
+)
+
+#: Both are lists: of names, and of messages. A table may have columns of these names.
+_THREAD = (
+    re.compile(rb'"participants"\s*:\s*\[\s*["\]]'),
+    re.compile(rb'"conversation"\s*:\s*\[\s*[{\]]'),
 )
 
 
@@ -84,7 +91,10 @@ def _like(value: Mapping[str, Any]) -> dict[str, Any]:
 def _looks_like(head: Head) -> int:
     if not peek.is_json_array(head):
         return 0
-    return 2 * ({"participants", "conversation"} <= set(peek.item_keys(head)))
+    keys = set(peek.item_keys(head))
+    return 2 * (
+        keys >= {"participants", "conversation"} and all(p.search(head.data) for p in _THREAD)
+    )
 
 
 FORMAT = Format(
