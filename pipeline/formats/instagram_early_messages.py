@@ -28,10 +28,11 @@ _SHARED = frozenset(
     | {"mentioned_username", "profile_share_username", "profile_share_name", "video_call_action"}
 )
 
-#: Both are lists: of names, and of messages. A table may have columns of these names.
+#: Names, messages, and a moment. A table may have columns of these names.
 _THREAD = (
-    re.compile(rb'"participants"\s*:\s*\[\s*["\]]'),
-    re.compile(rb'"conversation"\s*:\s*\[\s*[{\]]'),
+    re.compile(rb'"participants"\s*:\s*\[\s*"'),
+    re.compile(rb'"conversation"\s*:\s*\[\s*\{\s*"'),
+    re.compile(rb'"created_at"\s*:\s*"\d{4}-'),
 )
 
 
