@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from pipeline.format import format_named
 from schemas.errors import (
     ConfigurationError,
     PermanentError,
@@ -359,7 +360,7 @@ def test_a_receipt_shows_some_of_each_kind_that_was_not_read(
 def test_formats_say_all_that_is_known_of_them() -> None:
     shown = cli.invoke(app, ["formats", "apple.health"], terminal_width=80)
     assert shown.stdout.splitlines() == [
-        "apple.health v3  Apple Health (export.xml)",
+        f"apple.health v{format_named('apple.health').version}  Apple Health (export.xml)",
         "    products    Apple Health",
         "    vintages    routes within the file; routes as GPX files beside it",
         "    languages   any",

@@ -408,9 +408,10 @@ MAIL = """From - Mon May  1 10:00:00 2023
 Message-ID: <1@example.org>
 Subject: heron
 Date: Mon, 1 May 2023 10:00:00 +0000
+X-Gmail-Labels: {}
 Content-Type: text/plain; charset=utf-8
 
-{}
+What makes another version of this mail are its labels: with another text it is another mail.
 
 """
 

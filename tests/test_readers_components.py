@@ -126,7 +126,7 @@ def test_slicing_anyhow_gives_the_same_items_and_nothing_goes_uncounted(
 
 _CALENDARS_OWN = (
     b"BEGIN:VCALENDAR", b"END:VCALENDAR", b"BEGIN:VTIMEZONE", b"END:VTIMEZONE", b"UID:1", b" x",
-    b"X", b"AGENT:", b"BEGIN:VALARM", b"END:VALARM", b"\xff", b"END:VCARD",
+    b"X", b"AGENT:", b"BEGIN:VALARM", b"END:VALARM", b"\xff", b"BEGIN:VCARD", b"END:VCARD",
 )  # fmt: skip
 
 
