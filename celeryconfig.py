@@ -1,6 +1,6 @@
 """Celery's settings. The ledger decides and Celery drives: a message means "look at chunk N".
 
-Imports no package of this project. `workers.bootstrap` adds the broker's URL and the time limits.
+Imports no package of this project. `workers.wiring` adds the broker's URL and the time limits.
 """
 
 from __future__ import annotations

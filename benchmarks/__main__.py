@@ -18,14 +18,14 @@ import psycopg
 
 from benchmarks import generate, place, pure, timed
 from benchmarks.documents import Documents
-from pipeline import embed
-from tasks.counting import count_user
-from tasks.likeness import compare_user
-from tasks.quality import score_job
-from workers import bootstrap
-from workers.embedder import SentenceTransformerEmbedder
+from pipeline.enrich import text_pieces
+from tasks.derived.lake_statistics import count_user
+from tasks.derived.near_duplicates import compare_user
+from tasks.derived.quality_scores import score_job
+from workers import wiring
+from workers.adapters.sentence_transformers import SentenceTransformerEmbedder
+from workers.embedded.unprivileged import hand_over, system_user
 from workers.settings import Settings
-from workers.unprivileged import hand_over, system_user
 
 _TABLES = {"locations": "timeseries.locations", "visits": "user_data.documents"}
 _INSIDE = {"locations": "Records.json", "visits": "Chrome/History.json"}
@@ -184,8 +184,8 @@ def embedding(count: int) -> dict[str, Any]:
     ours, bare = [], []
     for _ in range(2):
         began = time.monotonic()
-        pieces = [p.text for text in texts for p in embed.pieces(text)]
-        embed.encode_missing(pieces, {}, embedder)
+        pieces = [p.text for text in texts for p in text_pieces.pieces(text)]
+        text_pieces.encode_missing(pieces, {}, embedder)
         ours.append(time.monotonic() - began)
         began = time.monotonic()
         embedder._model.encode(texts, show_progress_bar=False)
@@ -207,7 +207,7 @@ def behind(settings: Settings, count: int) -> dict[str, Any]:
     mails = generate.write_mails(folder / "all.mbox", count // 10)
     with place.worker(settings, processes=2):
         jobs = [place.submit_and_wait(settings, path, limit_s=1200) for path in (points, mails)]
-    user, run = jobs[0]["user_id"], bootstrap.make_runtime(settings)
+    user, run = jobs[0]["user_id"], wiring.make_runtime(settings)
     with psycopg.connect(settings.url("admin"), autocommit=True) as connection:
         for query in (
             "INSERT INTO analytics.touched SELECT DISTINCT user_id, 'locations', "

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.ports import Embedder
-from workers import static
-from workers.embedder import SentenceTransformerEmbedder
+from workers.adapters import static_embeddings
+from workers.adapters.sentence_transformers import SentenceTransformerEmbedder
 
 _HERE = Path(__file__).parent
 Matrix = NDArray[np.float32]
@@ -128,9 +128,9 @@ def speed(embedder: Embedder, texts: Sequence[str]) -> float:
 def measure(threads: int, models: Path) -> dict[str, Any]:
     full = SentenceTransformerEmbedder(threads=threads)
     start = time.process_time()
-    folder = static.distilled(models, None, threads)
+    folder = static_embeddings.distilled(models, None, threads)
     made_s = time.process_time() - start
-    plain = static.StaticEmbedder(folder, static.static_name(None))
+    plain = static_embeddings.StaticEmbedder(folder, static_embeddings.static_name(None))
     said = [text for _, text, _ in itertools.chain(*labelled())] + sentences(1_500, 12, seed=2)
     matrices = {name: e.encode(said) for name, e in (("full", full), ("static", plain))}
     halves = {name: _half(m) for name, m in matrices.items()}

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import whole
-from pipeline import sniff
-from pipeline.unpack import ArchiveLimits, inspect_archive, members
+from pipeline.archives import media_types
+from pipeline.archives.unpack import ArchiveLimits, inspect_archive, members
 from schemas.files import Member, SourceFile
 
 _MB, _BLOCK = 10**6, 1 << 20
@@ -119,7 +119,7 @@ def _walk(path: Path) -> dict[str, Any]:
     limits = ArchiveLimits()
     inspected = inspect_archive(path, limits)
     size = path.stat().st_size
-    source = SourceFile(path=path, name=path.name, size=size, sha256="", media_type=sniff.ZIP)
+    source = SourceFile(path=path, name=path.name, size=size, sha256="", media_type=media_types.ZIP)
     count = 0
     for member in members(source, path.parent, limits, durable=False):
         count += 1

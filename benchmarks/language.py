@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 from benchmarks import whole
-from pipeline import language
+from pipeline.text import language
 from tests.generators import google_mail, my_activity, whatsapp
 
 _SET = Path(__file__).with_name("language.tsv")

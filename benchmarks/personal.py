@@ -21,8 +21,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline import personal
-from pipeline.privacy import suspects
+from pipeline.privacy import detectors
+from pipeline.privacy.policy import suspects
 from schemas.privacy import BY_RULE, Kind
 
 FOLDER = Path(__file__).parents[1] / "tests" / "data" / "personal"
@@ -68,8 +68,8 @@ def scores(lines: list[Line]) -> dict[Kind, Score]:
     right, wrong, missed = Counter[Kind](), Counter[Kind](), Counter[Kind]()
     for line in lines:
         open_ = list(line.holds)
-        for found in personal.find(line.text):
-            if found.confidence < personal.SURE:
+        for found in detectors.find(line.text):
+            if found.confidence < detectors.SURE:
                 continue
             said = (found.kind, line.text[found.start : found.end])
             if said in open_:
@@ -87,7 +87,7 @@ def _speed(texts: list[str], seconds: float = 2.0) -> float:
     began, rounds = time.process_time(), 0
     while time.process_time() - began < seconds:
         for text in texts:
-            personal.find(text)
+            detectors.find(text)
         rounds += 1
     return size * rounds / (time.process_time() - began) / 1e6
 
@@ -131,7 +131,7 @@ def _taught(folder: Path) -> Path:
 
 def _names() -> Iterator[str]:
     """Rows of the speed at which a model tells names."""
-    from workers.presidio import PresidioNames
+    from workers.adapters.presidio import PresidioNames
 
     short = f"Yesterday {_PEOPLE[0]} came by train to {_PLACES[0]}."
     with tempfile.TemporaryDirectory() as folder:

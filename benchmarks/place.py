@@ -21,9 +21,10 @@ import psycopg
 from benchmarks import timed
 from schemas.folders import Folders
 from sql.store import Ledger, open_pool
-from workers import bootstrap, intake, local
+from workers import intake, wiring
+from workers.embedded import local_servers
+from workers.embedded.unprivileged import acting, lake_user
 from workers.settings import Settings, load
-from workers.unprivileged import acting, lake_user
 
 USER = "bench@example.org"
 GENERAL = "load,normalise,extract,intake,maintenance"
@@ -33,9 +34,9 @@ GENERAL = "load,normalise,extract,intake,maintenance"
 def servers(folder: Path) -> Iterator[Settings]:
     """Postgres and the broker, migrated, for as long as the block runs."""
     settings = load(data_dir=folder, scanner="off")
-    with local.servers(settings):
-        bootstrap.migrate(settings)
-        bootstrap.make_app(settings)
+    with local_servers.servers(settings):
+        wiring.migrate(settings)
+        wiring.make_app(settings)
         yield settings
 
 

@@ -9,18 +9,18 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from pipeline.format import all_formats
+from pipeline.archives.measure import measure
 from pipeline.normalise import Found, normalise, understand
-from pipeline.privacy import Policy, Treatment, protect
-from pipeline.screen import key_of
-from pipeline.text import clean_json
-from pipeline.validate import measure
+from pipeline.privacy.policy import Policy, Treatment, protect
+from pipeline.quality import key_of
+from pipeline.registry import all_formats
+from pipeline.text.cleaning import clean_json
 from schemas.files import Member, SliceLimits
 from schemas.records import Point, Record
-from sql import copy
+from sql import copy_text
 from sql.load import months_of
 from sql.queries import queries
-from tasks import members
+from tasks.ingest import members
 
 _LAKE = queries("lake")
 _JOBS = queries("jobs")
@@ -84,13 +84,13 @@ def _insert(
 
     from sql.load import micros
 
-    ats = np.array([micros(copy.partition_at(o.time)) for o in outcomes], dtype="<i8")
+    ats = np.array([micros(copy_text.partition_at(o.time)) for o in outcomes], dtype="<i8")
     months = months_of(ats)
     if kind == "locations":
-        lines = [copy.location_line(o, key_of(o).hex(), 0, clean_json) for o in outcomes]
+        lines = [copy_text.location_line(o, key_of(o).hex(), 0, clean_json) for o in outcomes]
         connection.execute(_LAKE["ensure_series_partitions"], {"type": kind, "months": months})
     else:
-        lines = [copy.document_line(o, key_of(o).hex(), 0, clean_json)[0] for o in outcomes]
+        lines = [copy_text.document_line(o, key_of(o).hex(), 0, clean_json)[0] for o in outcomes]
         for data_type in {o.data_type for o in outcomes}:
             connection.execute(
                 _LAKE["ensure_document_partitions"], {"type": data_type, "months": months}

@@ -13,7 +13,7 @@ from typing import Any
 
 from celery.signals import task_postrun, task_prerun
 
-from tasks import housekeeping
+from tasks.maintenance import reconcile as maintenance_reconcile
 
 VARIABLE = "BENCH_TIMES"
 #: What the reconciler does beside an import: words, statistics, likeness, scores.
@@ -65,7 +65,7 @@ def main() -> None:
     from workers.cli import main as command
 
     _time_tasks()
-    housekeeping.reconcile = _timed(housekeeping.reconcile)
+    maintenance_reconcile.reconcile = _timed(maintenance_reconcile.reconcile)
     command()
 
 

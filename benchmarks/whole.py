@@ -11,12 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline.format import Format, recognise
+from pipeline.archives.media_types import HEAD, media_type
+from pipeline.contract import Format
 from pipeline.normalise import normalise, understand
-from pipeline.sniff import HEAD, media_type
+from pipeline.registry import recognise
 from schemas.files import Head, Member
 from schemas.privacy import ReadUnder
-from tasks.batches import Batch
+from tasks.ingest.record_spool import Batch
 
 #: Megabytes that no process may hold.
 MOST_MEMORY = 256

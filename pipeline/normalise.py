@@ -16,11 +16,13 @@ from typing import Any, BinaryIO, Protocol, TypeAlias
 
 import msgspec
 
-from pipeline import defects, language, mojibake, money, places, text, timestamps, zones
-from pipeline.format import Beside, Format
+from pipeline import defects
+from pipeline.contract import Beside, Format
 from pipeline.ports import Neighbours
-from pipeline.screen import broken_rule
-from pipeline.shapes import fitted
+from pipeline.quality import broken_rule
+from pipeline.text import cleaning, language, mojibake
+from pipeline.values import coordinates, money, time_zones, timestamps
+from pipeline.values.record_checks import fitted
 from schemas.errors import BadValue
 from schemas.files import Context, Member, Slice, SliceLimits
 from schemas.reasons import Reason
@@ -213,7 +215,7 @@ def _by_rule(outcome: Record | Point | Metric) -> Outcome:
 
 def _placed(record: Record) -> Record:
     """A record whose shared names have their shapes, and whose places are such."""
-    settled = money.settled(places.settled(fitted(record.metadata)))
+    settled = money.settled(coordinates.settled(fitted(record.metadata)))
     if settled is record.metadata:
         return record
     return msgspec.structs.replace(record, metadata=settled)
@@ -294,13 +296,13 @@ _THERE = frozenset({RecordType.PLACE_VISIT, RecordType.TRIP, RecordType.MEDIUM, 
 def _zone_there(outcome: Outcome) -> tzinfo | None:
     """The zone of the place where something was or happened, if it says one."""
     if isinstance(outcome, Point):
-        return zones.at(outcome.latitude, outcome.longitude)
+        return time_zones.at(outcome.latitude, outcome.longitude)
     if not isinstance(outcome, Record) or outcome.record_type not in _THERE:
         return None
     said = outcome.metadata
     place = next((p for n in ("from_place", "place") if (p := said.get(n))), said)
     try:
-        return zones.at(*places.pair(place["latitude"], place["longitude"]))
+        return time_zones.at(*coordinates.pair(place["latitude"], place["longitude"]))
     except (BadValue, LookupError, TypeError):
         return None
 
@@ -385,7 +387,7 @@ def _clean(record: Record) -> Record:
             mended = mojibake.mend(old)
             if mended is not None:
                 misread.append({"field": field, "read_as": list(mended.read_as)})
-            new, why = text.clean(old if mended is None else mended.text)
+            new, why = cleaning.clean(old if mended is None else mended.text)
             flags.extend(why)
             if new is not old:
                 changes[field] = new

@@ -1,4 +1,4 @@
-"""What the stages need from the world outside, as Protocols; `workers.bootstrap` wires them."""
+"""What the stages need from the world outside, as Protocols; `workers.wiring` wires them."""
 
 from __future__ import annotations
 

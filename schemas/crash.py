@@ -1,7 +1,7 @@
 """Named points at which a test may let a process end as a power cut would.
 
 In production they do nothing. The tests name one in the environment, as
-`DATAPUNK_CRASH_AT=load.before_commit` or `durable.before_rename:3` for its third pass, and the
+`DATAPUNK_CRASH_AT=load.before_commit` or `atomic_files.before_rename:3` for its third pass, and the
 process kills itself there with SIGKILL: no handler, no `finally`, no flush.
 """
 

@@ -64,7 +64,7 @@ _ROOT = Path(__file__).parent.parent
 
 
 def place_of(error: BaseException) -> str:
-    """Where an error was raised, as `tasks/chunk.py:120`: file and line, no values.
+    """Where an error was raised, as `tasks/ingest/chunk.py:120`: file and line, no values.
 
     In a library it is our line that called it, and the library's own behind that.
     """

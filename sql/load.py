@@ -18,7 +18,7 @@ from pgvector.psycopg import register_vector
 from schemas.errors import TransientError
 from schemas.privacy import ReadUnder, Since
 from schemas.records import UNDATED
-from sql.copy import REUSED
+from sql.copy_text import REUSED
 from sql.queries import queries
 from sql.store import Commit, Connection, ContentCommit, Entered, Lake, OtherPolicy, Purpose
 

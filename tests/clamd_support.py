@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests import progress_support
-from workers.scanner import UnixClamd
+from workers.adapters.clamd import UnixClamd
 
 # In two halves, so that no scanner takes this file for what it looks for.
 _EICAR = ("X5O!P%@AP[4\\PZX54(P^)7CC)7}", "$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*")

@@ -1,7 +1,7 @@
 """One embedded Postgres and one Valkey for the whole run, and a fresh database for each test.
 
-The servers are started by `workers.local`, as `datapunk up` does, in a folder that goes with the
-run. Each test that asks for `place` gets a clone of one migrated database.
+The servers are started by `workers.embedded.local_servers`, as `datapunk up` does, in a folder that
+goes with the run. Each test that asks for `place` gets a clone of one migrated database.
 """
 
 from __future__ import annotations
@@ -23,17 +23,18 @@ from psycopg import sql
 from pydantic import SecretStr
 
 import pipeline.formats
-from pipeline.format import all_formats
+from pipeline.registry import all_formats
 from schemas.folders import Folders
 from schemas.progress import Tier
 from sql import migrate
 from sql.store import Lake, Ledger, open_pool
-from tasks import chains, context
-from tasks.blobs import FileBlobs
-from tasks.context import Runtime
+from tasks.runtime import context, dispatch
+from tasks.runtime.blob_store import FileBlobs
+from tasks.runtime.context import Runtime
 from tests.lake_support import Database, Driver, FakeEmbedder, FakeModels, FakeScanner
 from tests.poison_support import FOLDER
-from workers import bootstrap, intake, limits, local, unprivileged
+from workers import intake, limits, wiring
+from workers.embedded import local_servers, unprivileged
 from workers.settings import ScannerMode, Settings
 
 pytest_plugins = ["tests.fast_support", "tests.threats", "pytester"]
@@ -80,7 +81,7 @@ def servers() -> Iterator[Settings]:
     settings.data_dir.mkdir(0o711)
     (settings.data_dir / "postgresql.local.conf").write_text(_QUICK)
     try:
-        with local.servers(settings):
+        with local_servers.servers(settings):
             yield settings
     finally:
         if settings.socket_dir != settings.run:
@@ -178,7 +179,7 @@ def deep() -> FakeEmbedder:
 def make_run(
     place: Settings, embedder: FakeEmbedder, deep: FakeEmbedder
 ) -> Iterator[Callable[..., Runtime]]:
-    """Makes runtimes on the test's lake; `options` are changes to `tasks.context.Options`."""
+    """Makes runtimes on the test's lake; `options` are changes to `Options`."""
     pools = []
 
     def make(**options: Any) -> Runtime:
@@ -212,7 +213,7 @@ def run(make_run: Callable[..., Runtime]) -> Iterator[Runtime]:
 @pytest.fixture
 def reader(place: Settings) -> Iterator[Lake]:
     """The lake as the role that only reads."""
-    lake = bootstrap.reader(place)
+    lake = wiring.reader(place)
     yield lake
     lake.pool.close()
 
@@ -221,8 +222,8 @@ def reader(place: Settings) -> Iterator[Lake]:
 def driver(monkeypatch: pytest.MonkeyPatch, run: Runtime) -> Driver:
     """Broker and workers in this process."""
     made = Driver()
-    monkeypatch.setattr(chains, "send", made.send)
-    monkeypatch.setattr(chains, "send_turn", made.send_turn)
+    monkeypatch.setattr(dispatch, "send", made.send)
+    monkeypatch.setattr(dispatch, "send_turn", made.send_turn)
     return made
 
 

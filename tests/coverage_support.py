@@ -13,31 +13,32 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline.format import Format, Reader, all_formats
+from pipeline.contract import Format, Reader
 from pipeline.readers.blocks import Blocks
 from pipeline.readers.bookmarks import Bookmarks
 from pipeline.readers.chat_text import ChatText
-from pipeline.readers.csv_dated import CsvDated
-from pipeline.readers.csv_days import CsvDays
-from pipeline.readers.csv_preamble import CsvPreamble
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.readers.csv.dated import CsvDated
+from pipeline.readers.csv.days import CsvDays
+from pipeline.readers.csv.preamble import CsvPreamble
+from pipeline.readers.csv.rows import CsvRows
 from pipeline.readers.day_chat import DayChat
 from pipeline.readers.html_blocks import HtmlBlocks
 from pipeline.readers.ics import Ics
-from pipeline.readers.json_items import JsonItems
-from pipeline.readers.json_tree import JsonTree
-from pipeline.readers.json_values import JsonValues
-from pipeline.readers.json_whole import JsonWhole
-from pipeline.readers.json_wrapped import JsonWrapped
+from pipeline.readers.json.items import JsonItems
+from pipeline.readers.json.ndjson import Ndjson
+from pipeline.readers.json.tree import JsonTree
+from pipeline.readers.json.values import JsonValues
+from pipeline.readers.json.whole import JsonWhole
+from pipeline.readers.json.wrapped import JsonWrapped
 from pipeline.readers.lines import Lines
 from pipeline.readers.mbox import Mbox
-from pipeline.readers.ndjson import Ndjson
 from pipeline.readers.parted_text import PartedText
 from pipeline.readers.sqlite_tables import SqliteTable
 from pipeline.readers.vcard import Vcards
 from pipeline.readers.whole import WholeFile
 from pipeline.readers.xml_elements import XmlElements
 from pipeline.readers.ytd import Ytd
+from pipeline.registry import all_formats
 from schemas.files import Context, Member
 from schemas.records import RawRecord, Rejection
 from tests.formats_support import ONE_PASS, carried

@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 import orjson
 
-from pipeline import format as formats
-from pipeline.privacy import Treatment, parse
+from pipeline import registry as formats
+from pipeline.privacy.policy import Treatment, parse
 from schemas import crash
 from schemas.errors import TransientError
 from schemas.files import Member, SliceLimits
@@ -26,11 +26,13 @@ from schemas.folders import Folders
 from schemas.progress import Stage
 from schemas.records import Point, RawRecord, Record
 from sql.store import Claim, Lake, Ledger, open_pool
-from tasks import chains, context, desk, housekeeping, redress
-from tasks.blobs import FileBlobs
-from tasks.context import Runtime
-from tasks.reparse import order, reparse
-from tasks.rollback import roll_back
+from tasks.maintenance import reconcile
+from tasks.operations import privacy_reapply, quarantine
+from tasks.operations.reparse import order, reparse
+from tasks.operations.rollback import roll_back
+from tasks.runtime import context, dispatch
+from tasks.runtime.blob_store import FileBlobs
+from tasks.runtime.context import Runtime
 from tests import sets_support
 from tests.disk_support import FullDisk
 from tests.lake_support import WORK, Database, Driver, FakeModels, FakeScanner, zipped
@@ -197,7 +199,7 @@ def carry(
     run = _runtime(Path(data), Ledger(pools[0]), Lake(pools[1]))
     context.install(lambda: run)
     driver = Driver()
-    chains.send, chains.send_turn = driver.send, driver.send_turn
+    dispatch.send, dispatch.send_turn = driver.send, driver.send_turn
     carrier = _Carrier(run, driver, Database(urls["admin"]), disk)
     try:
         carrier.take_in()
@@ -282,10 +284,10 @@ class _Carrier:
         for _ in range(_MOST_TURNS):
             self._database.let_time_pass()
             self._let_files_age()
-            housekeeping.reconcile(self._run)
+            reconcile.reconcile(self._run)
             self._driver.drain()
             self._driver.take_turns(self._run)
-            housekeeping.sweep(self._run)
+            reconcile.sweep(self._run)
             if self._disk.full:
                 self._bear_it()
                 self._look()
@@ -332,12 +334,12 @@ class _Carrier:
             "SELECT * FROM imports.jobs WHERE status = ANY(%s) ORDER BY source_name", states
         ):
             try:
-                housekeeping.retry(self._run, row)
+                reconcile.retry(self._run, row)
             except (TransientError, OSError):
                 if not self._disk.full:
                     raise
                 self._let_room()
-                housekeeping.retry(self._run, row)
+                reconcile.retry(self._run, row)
 
     def at_the_desk(self) -> None:
         """Of three broken rows one is mended, one given up, one tried again; and one import is
@@ -348,10 +350,10 @@ class _Carrier:
         numbers = {bytes(row["raw"]).split()[-1]: row["id"] for row in held if row["raw"]}
         user_id = kept["user_id"]
         if b"one" in numbers:
-            desk.mend(self._run, user_id, numbers[b"one"], b'{"id": "z", "name": "mended"}\n')
+            quarantine.mend(self._run, user_id, numbers[b"one"], b'{"id": "z", "name": "mended"}\n')
         if b"two" in numbers:
-            desk.discard(self._run, user_id, desk.Choice(id=numbers[b"two"]), "broken")
-        desk.retry(self._run, user_id, desk.Choice(job_id=kept["id"]))
+            quarantine.discard(self._run, user_id, quarantine.Choice(id=numbers[b"two"]), "broken")
+        quarantine.retry(self._run, user_id, quarantine.Choice(job_id=kept["id"]))
         if regretted["status"] != "rolled_back":
             roll_back(self._run, user_id, regretted["id"])
 
@@ -366,7 +368,7 @@ class _Carrier:
         """A policy comes last: what is read again is read under the one that is in force then."""
         policy = parse(b'[[rule]]\nkind = "email"\naction = "mask"\n')
         for job in self._database.rows("SELECT DISTINCT user_id FROM imports.jobs"):
-            redress.apply(self._run, job["user_id"], Treatment(policy))
+            privacy_reapply.apply(self._run, job["user_id"], Treatment(policy))
 
     def _job(self, name: str) -> dict[str, Any]:
         (job,) = self._database.rows("SELECT * FROM imports.jobs WHERE source_name = %s", name)
@@ -376,7 +378,7 @@ class _Carrier:
         """A cancelled job, one that fails, one transient error, an artefact that goes away, members
         that do, and a lease that another takes over once."""
         stopped = self._job("stopped.ndjson")
-        housekeeping.cancel(self._run, stopped["id"], stopped["user_id"])
+        reconcile.cancel(self._run, stopped["id"], stopped["user_id"])
         once = iter(["weather", "gone"])
         normalise, screen, embed, load = (
             WORK[stage] for stage in (Stage.NORMALISE, Stage.SCREEN, Stage.EMBED, Stage.LOAD)

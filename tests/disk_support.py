@@ -16,7 +16,9 @@ from tests import storm_worker
 _ROOT = Path(__file__).parent.parent
 _ROOMS = tuple(str(_ROOT / room) for room in ("schemas", "pipeline", "sql", "tasks", "workers"))
 #: The one write path, and that of spools: who called them says what is written.
-_PATHS = tuple(str(_ROOT / "pipeline" / name) for name in ("durable.py", "spool.py"))
+_PATHS = tuple(
+    str(_ROOT / "pipeline" / "storage" / name) for name in ("atomic_files.py", "spool_file.py")
+)
 
 
 class FullDisk:

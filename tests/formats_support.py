@@ -22,9 +22,11 @@ from typing import Any, BinaryIO, NamedTuple
 import msgspec
 import orjson
 
-from pipeline import sniff, sqlite_pages
-from pipeline.format import Format, all_formats, format_named
+from pipeline.archives import media_types
+from pipeline.contract import Format
 from pipeline.normalise import Found, understand
+from pipeline.registry import all_formats, format_named
+from pipeline.syntax import sqlite_pages
 from schemas.errors import Rejected
 from schemas.files import Head, Member, Slice, SliceLimits
 from schemas.records import RawRecord
@@ -59,9 +61,9 @@ def all_samples() -> list[Sample]:
 
 def head_of(path: str, data: bytes) -> Head:
     """What `extract` shows the formats of a member with these bytes."""
-    first = data[: sniff.HEAD]
+    first = data[: media_types.HEAD]
     try:
-        media_type = sniff.media_type(first, path)
+        media_type = media_types.media_type(first, path)
     except Rejected:
         media_type = "application/octet-stream"
     tables = sqlite_pages.table_names(io.BytesIO(data))

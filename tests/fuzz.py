@@ -29,17 +29,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import seed as seeded
 from hypothesis import strategies as st
 
-from pipeline import charset, documents, mail, sniff
-from pipeline.format import Format, all_formats
+from pipeline.archives import media_types
+from pipeline.archives.measure import measure
+from pipeline.archives.streams import ArchiveLimits
+from pipeline.archives.unpack import members
+from pipeline.contract import Format
+from pipeline.documents import text_of
 from pipeline.normalise import Found, normalise
-from pipeline.streams import ArchiveLimits
-from pipeline.unpack import members
-from pipeline.validate import measure
+from pipeline.registry import all_formats
+from pipeline.services.mail import mime
+from pipeline.text import charset
 from schemas.errors import BadValue, Rejected
 from schemas.files import Listed, Member, SliceLimits, SourceFile
 from schemas.privacy import ReadUnder
 from schemas.records import Outcome, Rejection
-from tasks.batches import Batch
+from tasks.ingest.record_spool import Batch
 from tests import hostile
 from tests.formats_support import head_of, member_of, read, samples
 
@@ -65,7 +69,7 @@ def archive(data: bytes) -> None:
         entries: list[Member | Listed] = []
         with suppress(Rejected):
             size, sha256 = measure(path)
-            kind = sniff.media_type(data[: sniff.HEAD], "file", path)
+            kind = media_types.media_type(data[: media_types.HEAD], "file", path)
             source = SourceFile(path=path, name="file", size=size, sha256=sha256, media_type=kind)
             for entry in members(source, work, _LIMITS, durable=False):
                 entries.append(entry)
@@ -119,7 +123,7 @@ def batched(form: Format, found: list[Found]) -> Batch:
 def one_mail(data: bytes) -> None:
     """A mail as its parts."""
     with suppress(BadValue):
-        mail.parse(data)
+        mime.parse(data)
 
 
 def one_text(data: bytes) -> None:
@@ -132,7 +136,7 @@ def one_text(data: bytes) -> None:
 
 def one_document(kind: str, data: bytes) -> None:
     """The text of a document, or a flag that says why not."""
-    documents.extract_text(data, kind)
+    text_of.extract_text(data, kind)
 
 
 def _archives() -> list[bytes]:

@@ -22,49 +22,28 @@ from zlib import crc32
 import msgspec
 
 import pipeline
-from pipeline import (
-    attachments,
-    charset,
-    chats,
-    clues,
-    compound,
-    contacts,
-    content_lines,
-    documents,
-    embed,
-    entities,
-    fields,
-    fit_files,
-    google_places,
-    index_page,
-    json_events,
-    language,
-    likeness,
-    mail_between,
-    mail_records,
-    names,
-    national_ids,
-    personal,
-    picture_texts,
-    places,
-    privacy,
-    rows,
-    sniff,
-    streams,
-    tarwalk,
-    timestamps,
-    tracks,
-    units,
-    unpack,
-    x,
-    zipdir,
-)
-from pipeline.format import Format, all_formats
+from pipeline.archives import media_types, streams, tar, unpack, zip_directory
+from pipeline.contract import Format
+from pipeline.documents import text_of
+from pipeline.enrich import entities, near_duplicates, text_pieces
 from pipeline.normalise import normalise, outcomes_of, understand
-from pipeline.photo_names import Sidecars
 from pipeline.ports import Name
-from pipeline.readers import component_scan, json_decode, json_items, json_scan
+from pipeline.privacy import detectors, national_ids, ner, policy, prefilter
+from pipeline.readers import component_scan
+from pipeline.readers.json import decode as json_decode
+from pipeline.readers.json import items as json_items
+from pipeline.readers.json import scan as json_scan
 from pipeline.readers.sqlite_tables import SqliteTable
+from pipeline.registry import all_formats
+from pipeline.services import attachments, contacts, generic_rows, messaging, picture_texts, x
+from pipeline.services.google import archive_browser
+from pipeline.services.google import places as google_places
+from pipeline.services.google.photo_sidecars import Sidecars
+from pipeline.services.mail import between_parts, mail_records
+from pipeline.services.tracks import fit_files, gps_tracks
+from pipeline.syntax import compound_files, content_lines, json_events
+from pipeline.text import charset, language
+from pipeline.values import coordinates, fields, timestamps, units
 from schemas.errors import BadValue, ConfigurationError, Rejected
 from schemas.files import Member, Slice, SliceLimits
 from schemas.privacy import Kind
@@ -413,8 +392,8 @@ def _lines(text: str) -> list[str]:
 def _told(text: str) -> object:
     """Many names that a model told, among many findings."""
     told = [Name(Kind.PERSON, at, at + 3, 0.9) for at in range(0, len(text), 8)]
-    found = [personal.Finding(Kind.EMAIL, at, at + 2, 0.9, "") for at in range(4, len(text), 8)]
-    return list(names.beside(text, told, found))
+    found = [detectors.Finding(Kind.EMAIL, at, at + 2, 0.9, "") for at in range(4, len(text), 8)]
+    return list(ner.beside(text, told, found))
 
 
 def _protected(text: str) -> object:
@@ -428,7 +407,7 @@ def _protected(text: str) -> object:
         content=text,
         metadata={"a": text, "b": [text[:40]] * (len(text) // 40), text[:200]: 1},
     )
-    return list(privacy.protect(iter([(0, 0, record)]), _TREATMENT))
+    return list(policy.protect(iter([(0, 0, record)]), _TREATMENT))
 
 
 def _normalised(text: str) -> object:
@@ -474,8 +453,8 @@ def _scanned(data: bytes) -> object:
 
 
 def _zip(data: bytes) -> object:
-    directory = zipdir.find(source := io.BytesIO(data))
-    return deque(zipdir.entries(source, directory), maxlen=0)
+    directory = zip_directory.find(source := io.BytesIO(data))
+    return deque(zip_directory.entries(source, directory), maxlen=0)
 
 
 def _unpacked(data: bytes) -> object:
@@ -496,17 +475,17 @@ def _transcoded(data: bytes) -> object:
 
 def _documents(data: bytes) -> object:
     return [
-        documents.extract_text(data, kind)
-        for kind in ("text/plain; charset=utf-8", "text/html", documents.PDF, documents.DOCX)
+        text_of.extract_text(data, kind)
+        for kind in ("text/plain; charset=utf-8", "text/html", text_of.PDF, text_of.DOCX)
     ]
 
 
 def _pdf(data: bytes) -> object:
-    return documents.extract_text(b"%PDF-1.4\n" + data + b"\n%%EOF", documents.PDF)
+    return text_of.extract_text(b"%PDF-1.4\n" + data + b"\n%%EOF", text_of.PDF)
 
 
-_TREATMENT = privacy.Treatment(
-    privacy.parse(
+_TREATMENT = policy.Treatment(
+    policy.parse(
         b'[[rule]]\nkind = "email"\naction = "drop"\n[[rule]]\nkind = "phone"\n'
         b'action = "mask"\n[[rule]]\nkind = "card"\naction = "hash"\n'
     ),
@@ -519,183 +498,195 @@ _CONTEXT = {"a": "b"}
 #: Functions that need more than a text, and how they are given one.
 def _listed(data: bytes) -> None:
     with _file(data) as (path, _):
-        index_page.entries(path, "Takeout/archive_browser.html")
+        archive_browser.entries(path, "Takeout/archive_browser.html")
 
 
 ADAPTED: dict[str, tuple[Callable[..., object], ...]] = {
-    "attachments.blob_of": (lambda t: attachments.blob_of(b"a", t, t, fallback="a"),),
-    "charset.transcode": (_transcoded,),
-    "chats.person": (lambda t: chats.person(t, t),),
-    "index_page.entries": (_listed,),
-    "clues.following": (lambda d: clues.following(d, 0),),
-    "compound.opened": (
-        lambda d: compound.opened(make_msg.compound({"a": d[:3_000_000]})),
-        lambda d: compound.opened(
+    "services.attachments.blob_of": (lambda t: attachments.blob_of(b"a", t, t, fallback="a"),),
+    "text.charset.transcode": (_transcoded,),
+    "services.messaging.person": (lambda t: messaging.person(t, t),),
+    "services.google.archive_browser.entries": (_listed,),
+    "privacy.prefilter.following": (lambda d: prefilter.following(d, 0),),
+    "syntax.compound_files.opened": (
+        lambda d: compound_files.opened(make_msg.compound({"a": d[:3_000_000]})),
+        lambda d: compound_files.opened(
             make_msg.compound(
                 {f"a{n}": d[n * 99 : n * 99 + 99] for n in range(min(len(d) // 99, 9_000))}
             )
         ),
     ),
-    "contacts.identity": (lambda t: contacts.identity(t, _lines(t), t.split(",")),),
-    "contacts.people": (lambda t: contacts.people(t, _lines(t), t.split(",")),),
-    "content_lines.pieces": (
+    "services.contacts.identity": (lambda t: contacts.identity(t, _lines(t), t.split(",")),),
+    "services.contacts.people": (lambda t: contacts.people(t, _lines(t), t.split(",")),),
+    "syntax.content_lines.pieces": (
         lambda t: content_lines.pieces(t, ","),
         lambda t: content_lines.pieces(t[:99_999], ";"),
     ),
-    "documents.extract_text": (_documents, _pdf),
-    "documents.media_type_of": (lambda t: documents.media_type_of(b"PK", t, t),),
-    "embed.text_of": (lambda t: embed.text_of(t, t),),
-    "embed.plan": (lambda t: embed.plan(ls := _lines(t), [embed.text_hash(x) for x in ls], {}),),
-    "entities.entity_key": (
+    "documents.text_of.extract_text": (_documents, _pdf),
+    "documents.text_of.media_type_of": (lambda t: text_of.media_type_of(b"PK", t, t),),
+    "enrich.text_pieces.text_of": (lambda t: text_pieces.text_of(t, t),),
+    "enrich.text_pieces.plan": (
+        lambda t: text_pieces.plan(ls := _lines(t), [text_pieces.text_hash(x) for x in ls], {}),
+    ),
+    "enrich.entities.entity_key": (
         lambda t: entities.entity_key("person", t.encode("utf-8", "replace").decode()),
     ),
-    "google_places.position": (lambda t: google_places.position(t, t),),
-    "json_events.enter_array": (lambda d: json_events.enter_array(json_events.events(d), "a.b"),),
-    "language.detect": (lambda t: language.detect([t, *_lines(t)[:3]]),),
-    "language.of_conversations": (
+    "services.google.places.position": (lambda t: google_places.position(t, t),),
+    "syntax.json_events.enter_array": (
+        lambda d: json_events.enter_array(json_events.events(d), "a.b"),
+    ),
+    "text.language.detect": (lambda t: language.detect([t, *_lines(t)[:3]]),),
+    "text.language.of_conversations": (
         lambda t: language.of_conversations(
             ls := _lines(t), ["und"] * len(ls), [x[:1] or None for x in ls]
         ),
     ),
-    "mail_records.records": (lambda d: list(mail_records.records(d, "mail.eml")),),
-    "names.beside": (_told,),
+    "services.mail.mail_records.records": (lambda d: list(mail_records.records(d, "mail.eml")),),
+    "privacy.ner.beside": (_told,),
     "normalise.normalise": (_normalised,),
-    "national_ids.find": (
+    "privacy.national_ids.find": (
         lambda t: list(national_ids.find(t, lambda at: t[max(0, at - 40) : at])),
     ),
-    "privacy.parse": (),  # the operator's own; TOML takes the square of a name with many dots
-    "privacy.protect": (_protected,),
-    "privacy.suspects": (
-        lambda d: privacy.suspects(d.split(b"\n")),
-        lambda d: privacy.suspects([d]),
+    # The operator's own; TOML takes the square of a name with many dots.
+    "privacy.policy.parse": (),
+    "privacy.policy.protect": (_protected,),
+    "privacy.policy.suspects": (
+        lambda d: policy.suspects(d.split(b"\n")),
+        lambda d: policy.suspects([d]),
     ),
     "readers.component_scan.spans": (_marks,),
-    "readers.json_decode.outcome": (lambda d: json_decode.outcome(d, 0, cut_off=False),),
-    "readers.json_items.read_items": (_scanned,),
-    "rows.row": (lambda t: rows.row({t[:200]: t, "a": _lines(t)}, "csv.table"),),
-    "fit_files.kind": (fit_files.kind,),
-    "sniff.media_type": (lambda d: sniff.media_type(d[: sniff.HEAD], "a.bin"),),
-    "mail_between.texts": (lambda d: deque(mail_between.texts(d), maxlen=0),),
-    "streams.gunzip": (_unpacked,),
-    "picture_texts.taken": (picture_texts.taken,),
-    "picture_texts.digitized": (picture_texts.digitized,),
-    "picture_texts.position": (picture_texts.position,),
-    "timestamps.epoch": (lambda t: timestamps.epoch(t, "s"),),
-    "fields.measure": (lambda t: fields.measure(t, "a", {}),),
-    "fields.number": (lambda t: fields.number(t, "a"),),
-    "fields.whole": (lambda t: fields.whole(t, "a", {}),),
-    "places.given": (lambda t: places.given(t, t),),
-    "places.pair": (lambda t: places.pair(t, t),),
-    "places.wgs84": (lambda t: places.wgs84(t, t),),
-    "tracks.measure": (lambda t: tracks.measure(t, "a", {}),),
-    "tracks.number": (lambda t: tracks.number(t, "a"),),
-    "tracks.position": (lambda t: tracks.position(t, t),),
-    "unpack.shown": (unpack.shown,),
-    "units.metres": (lambda t: units.metres(1.0, t),),
-    "units.seconds": (lambda t: units.seconds(1.0, t),),
-    "zipdir.entries": (_zip,),
-    "x.unwrapped": (lambda t: x.unwrapped({"a": t}),),
-    "tarwalk.entries": (lambda d: deque(tarwalk.entries(io.BytesIO(d)), maxlen=0),),
+    "readers.json.decode.outcome": (lambda d: json_decode.outcome(d, 0, cut_off=False),),
+    "readers.json.items.read_items": (_scanned,),
+    "services.generic_rows.row": (
+        lambda t: generic_rows.row({t[:200]: t, "a": _lines(t)}, "csv.table"),
+    ),
+    "services.tracks.fit_files.kind": (fit_files.kind,),
+    "archives.media_types.media_type": (
+        lambda d: media_types.media_type(d[: media_types.HEAD], "a.bin"),
+    ),
+    "services.mail.between_parts.texts": (lambda d: deque(between_parts.texts(d), maxlen=0),),
+    "archives.streams.gunzip": (_unpacked,),
+    "services.picture_texts.taken": (picture_texts.taken,),
+    "services.picture_texts.digitized": (picture_texts.digitized,),
+    "services.picture_texts.position": (picture_texts.position,),
+    "values.timestamps.epoch": (lambda t: timestamps.epoch(t, "s"),),
+    "values.fields.measure": (lambda t: fields.measure(t, "a", {}),),
+    "values.fields.number": (lambda t: fields.number(t, "a"),),
+    "values.fields.whole": (lambda t: fields.whole(t, "a", {}),),
+    "values.coordinates.given": (lambda t: coordinates.given(t, t),),
+    "values.coordinates.pair": (lambda t: coordinates.pair(t, t),),
+    "values.coordinates.wgs84": (lambda t: coordinates.wgs84(t, t),),
+    "services.tracks.gps_tracks.measure": (lambda t: gps_tracks.measure(t, "a", {}),),
+    "services.tracks.gps_tracks.number": (lambda t: gps_tracks.number(t, "a"),),
+    "services.tracks.gps_tracks.position": (lambda t: gps_tracks.position(t, t),),
+    "archives.unpack.shown": (unpack.shown,),
+    "values.units.metres": (lambda t: units.metres(1.0, t),),
+    "values.units.seconds": (lambda t: units.seconds(1.0, t),),
+    "archives.zip_directory.entries": (_zip,),
+    "services.x.unwrapped": (lambda t: x.unwrapped({"a": t}),),
+    "archives.tar.entries": (lambda d: deque(tar.entries(io.BytesIO(d)), maxlen=0),),
 }
 
 #: Functions that no text out of an export is given to, or that are measured by another's entry.
 EXCUSED: dict[str, tuple[str, ...]] = {
     "by the readers, which are measured whole": (
         *("readers.component_scan." + n for n in ("count", "item", "marks", "read", "slices")),
-        "readers.json_items.broken",
-        *("readers.json_scan." + n for n in ("read_blocks", "scan_items", "scan_lines")),
-        *("readers.json_scan." + n for n in ("cut", "batches", "skip_space", "trim")),
-        *("day_order." + n for n in ("orders_of", "read")),
-        "json_events.count",
+        "readers.json.items.broken",
+        *("readers.json.scan." + n for n in ("read_blocks", "scan_items", "scan_lines")),
+        *("readers.json.scan." + n for n in ("cut", "batches", "skip_space", "trim")),
+        *("values.day_order." + n for n in ("orders_of", "read")),
+        "syntax.json_events.count",
         "normalise.slices_of",
-        "readers.csv_dated.orders",
-        "readers.csv_dated.marks",
-        "readers.json_decode.rejection",
+        "readers.csv.dated.orders",
+        "readers.csv.dated.marks",
+        "readers.json.decode.rejection",
         "readers.html_blocks.matches",
-        "readers.json_walk.lead_on",
-        "readers.json_walk.around",
-        "readers.json_walk.asked_for",
-        "readers.csv_rows.above",
+        "readers.json.walk.lead_on",
+        "readers.json.walk.around",
+        "readers.json.walk.asked_for",
+        "readers.csv.rows.above",
         "normalise.understand",
         "normalise.outcomes_of",
     ),
     "by the formats, which are measured whole: it takes one field, or an item": (
-        *("bookmarks." + n for n in ("identity", "moment", "record", "walk")),
-        *("geojson." + n for n in ("meaning", "position")),
-        *("mapi." + n for n in ("bytes_of", "string8", "text_of")),
-        *("youtube." + n for n in ("in_places", "is_said", "some_row")),
-        "attachments.record",
-        "bluesky.record",
-        "day_chats.record",
-        "documents.office_kind",
-        *("garmin." + n for n in ("measured", "measures", "moment")),
-        "mail.read_text",
-        *("mail_records." + n for n in ("identity", "of_message")),
-        "rows.apart",
-        "rows.standing_in",
-        "shapes.fitted",
-        "timestamps.epoch_or_unread",
-        "trakt.thing",
-        *("owntracks." + n for n in ("meaning", "point")),
-        "tracks.leaves",
-        *("fields." + n for n in ("text", "optional_text", "optional_flag", "joined", "kept")),
-        "fields.as_written",
-        *("chats." + n for n in ("rest", "key", "attempt")),
-        *("google_photos." + n for n in ("identity", "people", "position", "where")),
-        *("google_places." + n for n in ("country_of", "of_feature", "url_of")),
-        *("google_timeline." + n for n in ("e7", "located", "segment", "sound")),
-        *("play_store." + n for n in ("document", "inner", "moment", "written")),
-        *("tables." + n for n in ("cells", "rest", "said")),
-        *("meta." + n for n in ("inner", "medium", "position")),
-        *("reddit." + n for n in ("address", "moment")),
-        "takeout.person",
-        *("youtube." + n for n in ("cells", "further", "required")),
-        "browser_visits.visit",
-        "browser_visits.holds",
-        "play_store.holds",
-        "discord.message",
-        "google_fit.is_canonical",
-        "media.record",
-        *("picture_texts." + n for n in ("iptc_time", "xmp")),
-        "my_activity.record",
-        "netflix.profile",
-        "durations.told",
-        "fields.unusable",
-        "money.settled",
-        "places.settled",
-        "places.told",
-        "plays.played_ms",
-        "privacy.joined",
-        *("privacy." + n for n in ("coded", "media_type")),
-        "screen.broken_rule",
-        "screen.key_of",
-        "shapes.wrong_type",
-        "units.converted",
+        *("services.bookmarks." + n for n in ("identity", "moment", "record", "walk")),
+        *("services.tracks.geojson." + n for n in ("meaning", "position")),
+        *("services.mail.mapi." + n for n in ("bytes_of", "string8", "text_of")),
+        *("services.youtube." + n for n in ("in_places", "is_said", "some_row")),
+        "services.attachments.record",
+        "services.bluesky.record",
+        "services.day_chats.record",
+        "documents.text_of.office_kind",
+        *("services.tracks.garmin." + n for n in ("measured", "measures", "moment")),
+        "services.mail.mime.read_text",
+        *("services.mail.mail_records." + n for n in ("identity", "of_message")),
+        "services.generic_rows.apart",
+        "services.generic_rows.standing_in",
+        "values.record_checks.fitted",
+        "values.timestamps.epoch_or_unread",
+        "services.trakt.thing",
+        *("services.tracks.owntracks." + n for n in ("meaning", "point")),
+        "services.tracks.gps_tracks.leaves",
+        *(
+            "values.fields." + n
+            for n in ("text", "optional_text", "optional_flag", "joined", "kept")
+        ),
+        "values.fields.as_written",
+        *("services.messaging." + n for n in ("rest", "key", "attempt")),
+        *("services.google.photos." + n for n in ("identity", "people", "position", "where")),
+        *("services.google.places." + n for n in ("country_of", "of_feature", "url_of")),
+        *("services.google.timeline." + n for n in ("e7", "located", "segment", "sound")),
+        *("services.google.play_store." + n for n in ("document", "inner", "moment", "written")),
+        *("services.tables." + n for n in ("cells", "rest", "said")),
+        *("services.meta." + n for n in ("inner", "medium", "position")),
+        *("services.reddit." + n for n in ("address", "moment")),
+        "services.google.takeout.person",
+        *("services.youtube." + n for n in ("cells", "further", "required")),
+        "services.browser.visit",
+        "services.browser.holds",
+        "services.google.play_store.holds",
+        "services.discord.message",
+        "services.google.fit.is_canonical",
+        "services.media.record",
+        *("services.picture_texts." + n for n in ("iptc_time", "xmp")),
+        "services.google.my_activity.record",
+        "services.netflix.profile",
+        "values.durations.told",
+        "values.fields.unusable",
+        "values.money.settled",
+        "values.coordinates.settled",
+        "values.coordinates.told",
+        "services.plays.played_ms",
+        "privacy.policy.joined",
+        *("privacy.policy." + n for n in ("coded", "media_type")),
+        "quality.broken_rule",
+        "quality.key_of",
+        "values.record_checks.wrong_type",
+        "values.units.converted",
     ),
     "by another entry": (
-        "entities.mentions",
-        "google_photos.of_medium",
-        "google_photos.of_sidecar",
-        "names.tell",
-        "national_ids.starting",
-        *("streams." + n for n in ("unbzip2", "unxz", "unzstd")),
-        "zipdir.records",
+        "enrich.entities.mentions",
+        "services.google.photos.of_medium",
+        "services.google.photos.of_sidecar",
+        "privacy.ner.tell",
+        "privacy.national_ids.starting",
+        *("archives.streams." + n for n in ("unbzip2", "unxz", "unzstd")),
+        "archives.zip_directory.records",
     ),
     "what it takes is our own": (
-        "day_periods.rule_of",
+        "values.day_periods.rule_of",
         "defects.rejection",
-        "durable.cloned",
-        "validate.copy_and_measure",
-        "validate.replace_by_copy",
-        "durable.put",
-        "durable.settle",
-        "embed.encode_missing",
-        "likeness.similarities",
-        "screen.occurrence_key",
-        "seal.seal",
-        "spool.read",
-        "spool.write",
-        "unpack.members",
+        "storage.atomic_files.cloned",
+        "archives.measure.copy_and_measure",
+        "archives.measure.replace_by_copy",
+        "storage.atomic_files.put",
+        "storage.atomic_files.settle",
+        "enrich.text_pieces.encode_missing",
+        "enrich.near_duplicates.similarities",
+        "quality.occurrence_key",
+        "archives.encryption.seal",
+        "storage.spool_file.read",
+        "storage.spool_file.write",
+        "archives.unpack.members",
     ),
 }
 
@@ -738,23 +729,27 @@ def of_functions() -> Iterator[Case]:
 
 def of_classes() -> Iterator[Case]:
     """What has no public function of its own."""
-    for name, finder in personal._FINDERS.items():
+    for name, finder in detectors._FINDERS.items():
 
         def run(text: str, finder: Any = finder) -> object:
-            plain = personal._Text(text, "", personal.REGIONS)
+            plain = detectors._Text(text, "", detectors.REGIONS)
             return deque(finder(plain), maxlen=0)
 
         yield from _cases_of(f"personal {name}", run, TEXTS)
-    yield Case("photo_names.Sidecars", "names alike", repeated("a"), _matched)
+    yield Case("services.google.photo_sidecars.Sidecars", "names alike", repeated("a"), _matched)
     yield from _cases_of(
-        "photo_names.Sidecars.of", lambda t: Sidecars({t: t, "a.json": t}).of(t), TEXTS
+        "services.google.photo_sidecars.Sidecars.of",
+        lambda t: Sidecars({t: t, "a.json": t}).of(t),
+        TEXTS,
     )
     mend = partial(content_lines.Line, "A")
-    yield from _cases_of("content_lines.Line.text", lambda t: mend(t, {}).text, TEXTS)
+    yield from _cases_of("syntax.content_lines.Line.text", lambda t: mend(t, {}).text, TEXTS)
     printable = {"ENCODING": ["QUOTED-PRINTABLE"]}
-    yield from _cases_of("content_lines.Line.plain", lambda t: mend(t, printable).plain, TEXTS)
     yield from _cases_of(
-        "content_lines.Line.binary", lambda t: mend(t, {"ENCODING": ["B"]}).binary, TEXTS
+        "syntax.content_lines.Line.plain", lambda t: mend(t, printable).plain, TEXTS
+    )
+    yield from _cases_of(
+        "syntax.content_lines.Line.binary", lambda t: mend(t, {"ENCODING": ["B"]}).binary, TEXTS
     )
 
 
@@ -922,29 +917,29 @@ def _of_field(
 #: Where the work once grew as the square of the input, or worse: never left out.
 KNOWN = frozenset(
     {
-        ("content_lines.component", "components in one, closed by others"),
-        ("content_lines.pieces", "'\\\\,'"),
-        ("format.named_like", "' '"),
-        ("mail.parse", "a mail of broken words"),
-        ("mail.parse", "MIME in MIME"),
-        ("mail_records.records", "a mail of references"),
-        ("names.beside", "'a'"),
+        ("syntax.content_lines.component", "components in one, closed by others"),
+        ("syntax.content_lines.pieces", "'\\\\,'"),
+        ("registry.named_like", "' '"),
+        ("services.mail.mime.parse", "a mail of broken words"),
+        ("services.mail.mime.parse", "MIME in MIME"),
+        ("services.mail.mail_records.records", "a mail of references"),
+        ("privacy.ner.beside", "'a'"),
         ("personal ibans", "'PN-12345-X '"),
         ("personal tokens", "'-eyJaaaaaaaa'"),
-        ("personal.find", "'n{}@example.org,', numbered"),
-        ("photo_names.Sidecars", "names alike"),
-        ("readers.csv_rows.sniff", "a header of many columns"),
+        ("privacy.detectors.find", "'n{}@example.org,', numbered"),
+        ("services.google.photo_sidecars.Sidecars", "names alike"),
+        ("readers.csv.rows.sniff", "a header of many columns"),
         ("reader Bookmarks", "folders and links"),
         ("reader CsvRows", "'a\",\"b\\n'"),
         ("reader CsvRows", "a header of many columns"),
         ("reader CsvRows", "digits, then a letter"),
         ("reader Ics", "components in one, closed by others"),
         ("reader XmlElements", "roots closed"),
-        ("text.html_to_text", "'<pre>\\n'"),
-        ("text.html_to_text", "a tag of many attributes in quotes"),
-        ("text.html_to_text", "formatting with attributes"),
-        ("text.unquoted", "'\\n'"),
-        ("xml_tree.parse", "an element of many"),
+        ("text.cleaning.html_to_text", "'<pre>\\n'"),
+        ("text.cleaning.html_to_text", "a tag of many attributes in quotes"),
+        ("text.cleaning.html_to_text", "formatting with attributes"),
+        ("text.cleaning.unquoted", "'\\n'"),
+        ("syntax.xml_tree.parse", "an element of many"),
     }
 )
 
@@ -969,10 +964,10 @@ def cases(effort: Effort) -> Iterator[Case]:
 #: called here, so that the time can be told: up to there the work has to grow as the text does,
 #: too.
 _BOUNDED: dict[str, tuple[Callable[[str], object], int, int]] = {
-    "language.detect": (lambda t: language.detect([t]), language.LONGEST, 40),
-    "likeness.of_text": (likeness.of_text, likeness.MOST_CHARS, 10),
-    "timestamps.mail_date": (timestamps.mail_date, 200, 150),
-    "timestamps.activity_time": (timestamps.activity_time, 80, 1_000),
+    "text.language.detect": (lambda t: language.detect([t]), language.LONGEST, 40),
+    "enrich.near_duplicates.of_text": (near_duplicates.of_text, near_duplicates.MOST_CHARS, 10),
+    "values.timestamps.mail_date": (timestamps.mail_date, 200, 150),
+    "values.timestamps.activity_time": (timestamps.activity_time, 80, 1_000),
 }
 
 

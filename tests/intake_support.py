@@ -16,7 +16,7 @@ import pytest
 
 from schemas.errors import TransientError
 from schemas.folders import Folders
-from tasks.context import Options
+from tasks.runtime.context import Options
 from workers import intake, passed_over
 from workers.watcher import Watcher
 

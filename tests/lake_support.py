@@ -20,18 +20,21 @@ from psycopg.rows import dict_row
 
 from pipeline.ports import Embedder, Models, Scan, Scanner, Verdict
 from schemas.progress import Kind, Stage, Tier, route
-from tasks import chunk, deepen, housekeeping, loading, poison, shell, upload
-from tasks.context import Runtime
+from tasks.derived import embedding_backfill
+from tasks.ingest import chunk, loading, poison, upload
+from tasks.maintenance import reconcile
+from tasks.runtime import stage_runner
+from tasks.runtime.context import Runtime
 
-#: What each stage does, as `tasks.stages` wires it.
-WORK: dict[Stage, shell.Work] = {
+#: What each stage does, as `tasks.celery_tasks` wires it.
+WORK: dict[Stage, stage_runner.Work] = {
     Stage.VALIDATE: upload.validate_upload,
     Stage.EXTRACT: upload.extract_upload,
     Stage.NORMALISE: poison.normalise_or_split,
     Stage.SCREEN: chunk.screen_chunk,
     Stage.EMBED: chunk.embed_chunk,
     Stage.LOAD: loading.load_chunk,
-    Stage.FINISH: housekeeping.finish_job,
+    Stage.FINISH: reconcile.finish_job,
 }
 
 
@@ -114,7 +117,7 @@ class Driver:
         for n in itertools.count():
             if not self.turns:
                 return n
-            deepen.in_background(run, *self.turns.popleft())
+            embedding_backfill.in_background(run, *self.turns.popleft())
         raise AssertionError
 
     def send(self, chunk: int, job_id: UUID, kind: Kind, stage: Stage, *, embed: bool) -> None:
@@ -124,7 +127,7 @@ class Driver:
         """One stage as its task does it; False where the rest of the chain is dropped."""
         self.performed.append((stage, chunk))
         try:
-            shell.perform(stage, chunk, job_id, WORK[stage])
+            stage_runner.perform(stage, chunk, job_id, WORK[stage])
         except Ignore:
             return False
         return True

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.format import Format
+from pipeline.contract import Format
 from tests.formats_support import Sample
 
 JSON = frozenset(

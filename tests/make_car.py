@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from pipeline.car import Link
+from pipeline.syntax.car_files import Link
 
 ACCOUNT = "did:plc:noraexample"
 _AT = "2026-03-01T08:00:00.000Z"

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pipeline.formats
-from pipeline.format import all_formats
+from pipeline.registry import all_formats
 
 FOLDER = str(Path(__file__).parent / "poison")
 

@@ -18,13 +18,15 @@ import msgspec
 from celery import shared_task, signature
 
 from schemas.errors import place_of
-from tasks import desk, housekeeping, likeness, reparse
-from tasks.context import Runtime, as_ids, runtime
+from tasks.derived import near_duplicates
+from tasks.maintenance import reconcile
+from tasks.operations import quarantine, reparse
+from tasks.runtime.context import Runtime, as_ids, runtime
 from tests import poison_support
 
 
 def _retry(run: Runtime, user: Any) -> Any:
-    return msgspec.structs.asdict(desk.retry(run, user, desk.Choice()))
+    return msgspec.structs.asdict(quarantine.retry(run, user, quarantine.Choice()))
 
 
 def _reparse(run: Runtime, user: Any) -> Any:
@@ -44,12 +46,12 @@ def _reparse(run: Runtime, user: Any) -> Any:
 
 
 def _reconcile(run: Runtime, _: Any) -> Any:
-    housekeeping.sweep(run)
-    return housekeeping.reconcile(run)
+    reconcile.sweep(run)
+    return reconcile.reconcile(run)
 
 
 def _compare(run: Runtime, user: Any) -> Any:
-    return likeness.compare_user(run, user, seconds=60, patience=10)
+    return near_duplicates.compare_user(run, user, seconds=60, patience=10)
 
 
 VERBS: dict[str, Callable[[Runtime, Any], Any]] = {

@@ -21,19 +21,19 @@ from typing import Any
 import msgspec
 import orjson
 
-from pipeline import unpack
-from pipeline.entities import mentions
+from pipeline.archives import unpack
+from pipeline.archives.measure import measure, media_type
+from pipeline.enrich.entities import mentions
 from pipeline.normalise import Found, normalise, slices_of, understand
 from pipeline.ports import Neighbour, Neighbours, T
-from pipeline.privacy import Policy, Treatment, protect
-from pipeline.validate import measure, media_type
+from pipeline.privacy.policy import Policy, Treatment, protect
 from schemas.errors import Rejected
 from schemas.files import Listed, Member, Slice, SliceLimits, SourceFile
 from schemas.privacy import ReadUnder
 from schemas.reasons import Reason
 from schemas.records import Instant, Metric, Outcome, Point, Record, Rejection
-from tasks import batches, members
-from tasks.context import Options
+from tasks.ingest import members, record_spool
+from tasks.runtime.context import Options
 from tests.formats_support import carried
 
 FOLDER = Path(__file__).parent / "reported"
@@ -161,7 +161,7 @@ class _Examination:
     def _read(self, read: _Read, beside: Neighbours) -> None:
         form, file, member = read.found.form, read.file, read.found.member
         context = carried(read.found.context)
-        batch = batches.Batch(ReadUnder("any"), keep_text=True, repeats=form.repeats)
+        batch = record_spool.Batch(ReadUnder("any"), keep_text=True, repeats=form.repeats)
         outcomes: list[Outcome] = []
         with member.file.open("rb") as cut:
             parts = list(slices_of(form, member, cut, context, self._limits))
@@ -186,7 +186,7 @@ class _Examination:
         with member.file.open("rb") as source:  # each chunk opens the file anew
             yield from understand(form, member, source, part, context, neighbours, seen, self._home)
 
-    def _count(self, file: File, batch: batches.Batch, outcomes: list[Outcome]) -> None:
+    def _count(self, file: File, batch: record_spool.Batch, outcomes: list[Outcome]) -> None:
         """Count the outcomes of a member as the lake would, by the keys that were made."""
         columns = {Record: iter(_keys(batch, "documents"))}
         columns |= {Point: iter(_keys(batch, "locations")), Metric: iter(_keys(batch, "metrics"))}
@@ -252,7 +252,7 @@ def _neighbour(read: _Read) -> Neighbour:
 
 
 def _noted(
-    found: Iterable[Found], outcomes: list[Outcome], batch: batches.Batch
+    found: Iterable[Found], outcomes: list[Outcome], batch: record_spool.Batch
 ) -> Iterator[Found]:
     """Each outcome as it passes by; or the rejection that the batch makes of it."""
     for place in found:
@@ -264,7 +264,7 @@ def _noted(
         outcomes.append(outcome)
 
 
-def _keys(batch: batches.Batch, name: str) -> Iterator[tuple[str, bytes, int]]:
+def _keys(batch: record_spool.Batch, name: str) -> Iterator[tuple[str, bytes, int]]:
     """What the lake's unique key holds of each record of a table."""
     table = batch.tables[name]
     types = table.types or itertools.repeat(0)

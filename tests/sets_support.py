@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 
 import pipeline.formats
-from pipeline.format import all_formats
+from pipeline.registry import all_formats
 
 FOLDER = str(Path(__file__).parent / "sets")
 STEM = "takeout-20250102T030405Z"

@@ -22,9 +22,10 @@ import psycopg
 from schemas.folders import Folders
 from sql.store import Ledger, open_pool
 from tests import progress_support
-from workers import bootstrap, intake, local
+from workers import intake, wiring
+from workers.embedded import local_servers
+from workers.embedded.unprivileged import acting, lake_user
 from workers.settings import Settings, load
-from workers.unprivileged import acting, lake_user
 
 #: Everything sooner than in earnest, so that a test sees a lease run out.
 QUICK = {
@@ -119,7 +120,7 @@ class Site:
 
     def kill_broker(self, *, with_data: bool) -> None:
         """SIGKILL for the broker; its data may go with it."""
-        for broker in local.processes_in(self.settings.valkey_dir, "valkey-server"):
+        for broker in local_servers.processes_in(self.settings.valkey_dir, "valkey-server"):
             broker.kill()
             broker.wait(10)
         if (started := self.processes.pop("broker", None)) is not None:
@@ -134,30 +135,30 @@ class Site:
         """A broker as the supervisor starts it: as the servers' user, where we are root."""
         with (self.settings.logs / "valkey.log").open("ab") as log:
             self.processes["broker"] = subprocess.Popen(
-                [sys.executable, "-m", "workers.local", "valkey"],
+                [sys.executable, "-m", "workers.embedded.local_servers", "valkey"],
                 env=self._environment,
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
             )
-        local.wait_ready(self.settings, seconds=_READY_S)
+        local_servers.wait_ready(self.settings, seconds=_READY_S)
 
     def kill_postgres(self) -> None:
         """An immediate stop: no checkpoint, every connection cut."""
-        main = local.postmaster(self.settings.postgres_dir)
+        main = local_servers.postmaster(self.settings.postgres_dir)
         if main is not None:
             main.send_signal(signal.SIGQUIT)
             psutil.wait_procs([main], timeout=_READY_S)
 
     def start_postgres(self) -> None:
-        local.prepare_postgres(self.settings, create=False)
-        command = local.postgres_command(self.settings)
-        started = local._process(self.settings, "postgres", command, signal.SIGINT)
+        local_servers.prepare_postgres(self.settings, create=False)
+        command = local_servers.postgres_command(self.settings)
+        started = local_servers._process(self.settings, "postgres", command, signal.SIGINT)
         self._servers.enter_context(started)
-        local.wait_ready(self.settings, seconds=_READY_S)
+        local_servers.wait_ready(self.settings, seconds=_READY_S)
 
     def submit(self, path: Path, user: str = "ana@example.org") -> UUID:
-        options = bootstrap.options(self.settings)
+        options = wiring.options(self.settings)
         with acting(lake_user(self.settings)):
             return intake.take_in(
                 self.ledger, self.folders, path, user, move=False, options=options
@@ -258,9 +259,9 @@ def site(
     quick = {**QUICK, **changes}
     settings = load(data_dir=folder / "data", **quick)
     try:
-        with local.servers(settings):
-            bootstrap.migrate(settings)
-            bootstrap.make_app(settings)
+        with local_servers.servers(settings):
+            wiring.migrate(settings)
+            wiring.make_app(settings)
             made = Site(settings, quick, program, environment or {})
             try:
                 yield made

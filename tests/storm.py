@@ -34,14 +34,16 @@ import psutil
 import psycopg
 
 from schemas.progress import ROUTES, Kind, Stage
-from tasks import housekeeping, verify
+from tasks.maintenance import reconcile
+from tasks.operations import verify
 from tests import clamd_support, disk_support, progress_support, storm_files
 from tests.clamd_support import Clamd
 from tests.disk_support import SmallDisk
 from tests.site_support import Site, ours_in, site
 from tests.storm_faults import DOWN, FAULTS
-from workers import bootstrap, local
-from workers.unprivileged import acting, lake_user
+from workers import wiring
+from workers.embedded import local_servers
+from workers.embedded.unprivileged import acting, lake_user
 
 _USERS = ("ana@example.org", "bo@example.org")
 _NAMES = ("worker1", "worker2", "embedder", "reconciler1", "reconciler2", "watcher")
@@ -273,11 +275,11 @@ class Storm:
             f"{name}: {found[name]}, undisturbed {value}"
             for name, value in expected.items() if found[name] != value
         ]  # fmt: skip
-        run = bootstrap.make_runtime(self.place.settings)
-        reader = bootstrap.reader(self.place.settings)
+        run = wiring.make_runtime(self.place.settings)
+        reader = wiring.reader(self.place.settings)
         try:
             with acting(lake_user(self.place.settings)):
-                housekeeping.sweep(run)
+                reconcile.sweep(run)
                 jobs = run.ledger.rows("jobs", "recent_jobs", user=None, n=10_000)
                 for job in jobs:
                     self.violations += [
@@ -400,7 +402,7 @@ def _nobody_left(storm: Storm) -> None:
         p for p in psutil.Process().children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE
     ]
     for folder, program in (("postgres_dir", "postgres"), ("valkey_dir", "valkey-server")):
-        left += local.processes_in(getattr(storm.place.settings, folder), program)
+        left += local_servers.processes_in(getattr(storm.place.settings, folder), program)
     storm.violations += [f"a process is left: {p.name()}" for p in left]
 
 

@@ -17,9 +17,9 @@ from celery import current_app
 
 from schemas.errors import DatapunkError
 from schemas.progress import ROUTES, Kind, Stage
-from tasks import chains
+from tasks.runtime import dispatch
 from tests import storm_worker
-from workers import bootstrap
+from workers import wiring
 
 if TYPE_CHECKING:
     from tests.storm import Storm
@@ -112,7 +112,7 @@ def _broker(*, with_data: bool) -> Callable[[Storm], float | None]:
 
 
 def _flush(storm: Storm) -> float | None:
-    with bootstrap.broker_client(storm.place.settings) as client:
+    with wiring.broker_client(storm.place.settings) as client:
         client.flushall()
     return 0.0
 
@@ -160,7 +160,7 @@ def _twice(storm: Storm) -> float | None:
             rows = connection.execute("SELECT id, job_id, kind FROM imports.chunks").fetchall()
         for chunk, job, kind in storm.random.sample(rows, min(10, len(rows))):
             stage = storm.random.choice(ROUTES[Kind(kind)])
-            chains.send(chunk, job, Kind(kind), stage, embed=stage is Stage.EMBED)
+            dispatch.send(chunk, job, Kind(kind), stage, embed=stage is Stage.EMBED)
         return 0.0 if rows else None
     return None
 
@@ -175,7 +175,7 @@ def _forged(storm: Storm) -> float | None:
 
 
 def _garbage(storm: Storm) -> float | None:
-    with bootstrap.broker_client(storm.place.settings) as client:
+    with wiring.broker_client(storm.place.settings) as client:
         client.lpush("load", b"\x80\x04no message at all")
     return 0.0
 

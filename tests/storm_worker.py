@@ -28,9 +28,9 @@ def _set_clock(ahead_s: float) -> None:
 
 def _fill_disk(flag: Path) -> None:
     """Say "no space left" on the one write path, as long as the file `flag` is there."""
-    from pipeline import durable
+    from pipeline.storage import atomic_files
 
-    weather = durable._weather
+    weather = atomic_files._weather
 
     @contextmanager
     def full() -> Iterator[None]:
@@ -39,7 +39,7 @@ def _fill_disk(flag: Path) -> None:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             yield
 
-    durable._weather = full
+    atomic_files._weather = full
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import pipeline.formats
-from pipeline.format import Format, all_formats, format_named
+from pipeline.contract import Format
+from pipeline.registry import all_formats, format_named
 from tests import formats_support, test_formats
 from tests.formats_support import Sample, samples
 

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from sql.analytics import statistics
 from sql.store import Lake
-from tasks import counting, indexing
-from tasks.context import Runtime
-from tasks.rollback import roll_back
+from tasks.derived import lake_statistics, search_index
+from tasks.operations.rollback import roll_back
+from tasks.runtime.context import Runtime
 from tests.lake_support import Database, zipped
 from workers.cli import app
 from workers.cli import stats as verb
@@ -76,8 +76,8 @@ def exact(database: Database) -> bool:
 
 
 def caught_up(run: Runtime) -> None:
-    indexing.index_waiting(run, seconds=60)
-    counting.count_waiting(run, seconds=60, rest_s=0)
+    search_index.index_waiting(run, seconds=60)
+    lake_statistics.count_waiting(run, seconds=60, rest_s=0)
 
 
 def test_every_count_is_exact_at_the_end_of_a_job(

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tasks.apart import allow, apart
+from tasks.runtime.isolated_child import allow, apart
 from tests.place_support import ROOT
 
 
@@ -127,7 +127,8 @@ def test_an_error_meanwhile_ends_the_child(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the alarm alone ends it")
 def test_a_child_ends_with_its_parent(tmp_path: Path) -> None:
     script = (
-        "import os, sys, time; from pathlib import Path; from tasks.apart import apart\n"
+        "import os, sys, time; from pathlib import Path\n"
+        "from tasks.runtime.isolated_child import apart\n"
         "def work():\n"
         "    Path(sys.argv[1], str(os.getpid())).touch()\n"
         "    time.sleep(300)\n"
@@ -165,6 +166,8 @@ def test_apart_is_the_one_way_to_a_child() -> None:
                     names = [f"os.{node.attr}"]
                 for name in names:
                     starts = name in _STARTERS or name.partition(".")[0] in _STARTERS
-                    if (starts or name.startswith("os.")) and where != "tasks/apart.py":
+                    if (
+                        starts or name.startswith("os.")
+                    ) and where != "tasks/runtime/isolated_child.py":
                         found.append(f"{where}:{node.lineno} {name}")
     assert found == []

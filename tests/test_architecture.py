@@ -1,9 +1,10 @@
-"""The one rule of dependence: workers → tasks → pipeline | sql → schemas."""
+"""The rules of dependence: workers → tasks → pipeline | sql → schemas, and the order of rooms."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -19,13 +20,42 @@ ALLOWED = {
     "workers": frozenset({"schemas", "pipeline", "sql", "tasks"}),
 }
 OURS = frozenset({*ALLOWED, "tests", "benchmarks", "celeryconfig"})
-#: What the pure rooms meet through the Protocols of `pipeline.ports` alone.
+#: What the pure packages reach through the Protocols of `pipeline.ports` alone.
 WORLDLY = frozenset({"celery", "psycopg", "redis", "clamd", "sentence_transformers"})
 PURE = frozenset({"schemas", "pipeline"})
 
+#: The rooms of a package from the lowest to the highest: a room imports itself and what stands on
+#: lower lines. Rooms of one line do not import each other.
+ORDER: dict[str, list[frozenset[str]]] = {
+    "pipeline": [
+        frozenset({"ports", "defects", "bisect", "storage"}),
+        frozenset({"contract", "text"}),
+        frozenset({"syntax"}),
+        frozenset({"values"}),
+        frozenset({"quality", "documents"}),
+        frozenset({"normalise", "recognition"}),
+        frozenset({"readers"}),
+        frozenset({"archives"}),
+        frozenset({"services/tracks"}),
+        frozenset({"services"}),
+        frozenset({"services/mail", "services/google"}),
+        frozenset({"privacy", "enrich"}),
+        frozenset({"formats"}),
+        frozenset({"registry"}),
+    ],
+    "tasks": [
+        frozenset({"runtime"}),
+        frozenset({"derived"}),
+        frozenset({"ingest"}),
+        frozenset({"maintenance"}),
+        frozenset({"operations"}),
+        frozenset({"celery_tasks"}),
+    ],
+}
+
 
 def imports(path: Path) -> Iterator[tuple[int, str]]:
-    """Every module that a file imports, wherever in it: line and dotted name."""
+    """Yield every module that a file imports, wherever in it: line and dotted name."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
@@ -47,31 +77,95 @@ def _called(node: ast.Call) -> str:
 
 
 def offences(root: Path) -> list[str]:
-    """Imports against the rule, each as `file:line imports module`."""
+    """Return the imports against the rules, each as `file:line imports module`."""
     found = []
-    for room in ALLOWED:
-        for path in sorted((root / room).rglob("*.py")):
+    for package in ALLOWED:
+        for path in sorted((root / package).rglob("*.py")):
             here = path.relative_to(root)
             for line, module in imports(path):
-                if _offends(room, here, module):
+                if _offends(package, here, module):
                     found.append(f"{here.as_posix()}:{line} imports {module}")
     return list(dict.fromkeys(found))
 
 
-def _offends(room: str, here: Path, module: str) -> bool:
+def _offends(package: str, here: Path, module: str) -> bool:
     top = module.split(".", maxsplit=1)[0]
     if not top:
         return True  # relative: it hides where the arrow points
-    if room in PURE and top in WORLDLY:
+    if package in PURE and top in WORLDLY:
         return True
-    if top in OURS - {room} and top not in ALLOWED[room]:
+    if top in OURS - {package} and top not in ALLOWED[package]:
+        return True
+    if _points_up(package, here, module):
         return True
     is_format = here.parent.as_posix() == "pipeline/formats"
     return is_format and module.startswith("pipeline.formats.")
 
 
+def _points_up(package: str, here: Path, module: str) -> bool:
+    """Tell whether a file imports from a room that stands on its own room's line or above."""
+    if package not in ORDER or not module.startswith(f"{package}."):
+        return False
+    own = _room(package, here.with_suffix("").as_posix())
+    other = _room(package, module.replace(".", "/"))
+    if own is None or other is None or own == other:
+        return False
+    return _line(package, other) >= _line(package, own)
+
+
+def _room(package: str, path: str) -> str | None:
+    """Return the longest name in the order that a path lies in; None for the package itself."""
+    inner = path.removeprefix(f"{package}/")
+    rooms = frozenset[str]().union(*ORDER[package])
+    fitting = [room for room in rooms if f"{inner}/".startswith(f"{room}/")]
+    return max(fitting, key=len, default=None)
+
+
+def _line(package: str, room: str) -> int:
+    return next(n for n, rooms in enumerate(ORDER[package]) if room in rooms)
+
+
 def test_every_arrow_points_down() -> None:
     assert offences(ROOT) == []
+
+
+def test_every_file_lies_in_a_room() -> None:
+    for package, lines in ORDER.items():
+        tops = {room.split("/")[0] for rooms in lines for room in rooms}
+        there = {p.stem for p in (ROOT / package).glob("*") if p.suffix in {"", ".py"}}
+        assert there - {"__init__", "__pycache__"} == tops
+
+
+def test_no_import_runs_in_a_circle() -> None:
+    graph: dict[str, set[str]] = {}
+    for package in ALLOWED:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            graph[name.removesuffix(".__init__")] = {module for _, module in _at_import(path)}
+    try:
+        TopologicalSorter({n: graph.keys() & of for n, of in graph.items()}).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(error.args[1]))
+
+
+def _at_import(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield what a file imports when it is imported itself; functions import later."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                is_module = (ROOT / name.replace(".", "/")).with_suffix(".py").exists()
+                yield node.lineno, name if is_module else node.module or ""
+
+
+def test_a_room_has_at_most_25_files() -> None:
+    for package in ALLOWED:
+        for folder in {path.parent for path in (ROOT / package).rglob("*.py")}:
+            if folder.name not in {"formats", "cli"}:
+                files = [p for p in folder.glob("*.py") if p.name != "__init__.py"]
+                assert len(files) <= 25, folder.relative_to(ROOT)
 
 
 def test_the_configuration_of_celery_imports_nothing_of_ours() -> None:
@@ -82,17 +176,28 @@ def test_the_configuration_of_celery_imports_nothing_of_ours() -> None:
 @pytest.mark.parametrize(
     ("file", "line"),
     [
-        ("schemas/planted.py", "from pipeline.format import Format"),
+        ("schemas/planted.py", "from pipeline.contract import Format"),
         ("schemas/planted.py", "import psycopg"),
         ("pipeline/planted.py", "from sql.store import Lake"),
         ("pipeline/planted.py", "import celery.app"),
-        ("pipeline/readers/planted.py", "from tasks import chunk"),
+        ("pipeline/readers/planted.py", "from tasks.ingest import chunk"),
         ("pipeline/planted.py", "def late():\n    import sentence_transformers"),
         ("pipeline/planted.py", "import importlib\nx = importlib.import_module('redis')"),
         ("pipeline/formats/planted.py", "from pipeline.formats.csv_table import FORMAT"),
         ("pipeline/formats/planted.py", "from pipeline.formats import csv_table"),
         ("pipeline/formats/planted.py", "from . import csv_table"),
-        ("sql/planted.py", "from pipeline import spool"),
+        ("pipeline/contract.py", "from pipeline.values import fields"),
+        ("pipeline/text/planted.py", "from pipeline.syntax.xml_tree import Node"),
+        ("pipeline/values/planted.py", "from pipeline import readers"),
+        ("pipeline/readers/planted.py", "from pipeline.services import messaging"),
+        ("pipeline/services/planted.py", "from pipeline.services.google import takeout"),
+        ("pipeline/services/mail/planted.py", "from pipeline.services.google import takeout"),
+        ("pipeline/privacy/planted.py", "from pipeline.enrich import entities"),
+        ("pipeline/services/planted.py", "from pipeline.formats import csv_table"),
+        ("tasks/runtime/planted.py", "from tasks.ingest import chunk"),
+        ("tasks/derived/planted.py", "from tasks.operations.verify import verify"),
+        ("tasks/ingest/planted.py", "from tasks import celery_tasks"),
+        ("sql/planted.py", "from pipeline.storage import spool_file"),
         ("sql/planted.py", "import tasks"),
         ("tasks/planted.py", "from workers.settings import Settings"),
         ("workers/planted.py", "from tests.lake_support import Driver"),
@@ -106,8 +211,16 @@ def test_a_planted_import_is_found(tmp_path: Path, file: str, line: str) -> None
 
 
 def test_what_the_rule_allows_is_no_offence(tmp_path: Path) -> None:
-    for room, below in ALLOWED.items():
-        (tmp_path / room).mkdir()
-        lines = [f"import {other}" for other in sorted(below)] + [f"import {room}.itself"]
-        (tmp_path / room / "fine.py").write_text("\n".join(lines))
+    for package, below in ALLOWED.items():
+        (tmp_path / package).mkdir()
+        lines = [f"import {other}" for other in sorted(below)] + [f"import {package}.itself"]
+        (tmp_path / package / "fine.py").write_text("\n".join(lines))
+    for package, order in ORDER.items():
+        below = []
+        for line in order:
+            for room in line:
+                path = tmp_path / package / room / "fine.py"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text("\n".join(f"import {package}.{other}" for other in below))
+            below += [room.replace("/", ".") for room in line]
     assert offences(tmp_path) == []

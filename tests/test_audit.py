@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 from schemas.progress import Event
 from sql.store import Ledger, open_pool
-from tasks import desk
-from tasks.context import Runtime
+from tasks.operations import quarantine
+from tasks.runtime.context import Runtime
 from tests.lake_support import Database, FakeScanner, counts, zipped
-from workers import bootstrap
+from workers import wiring
 from workers.cli import app
 from workers.cli import jobs as job_verbs
 from workers.cli import quarantine as quarantine_verbs
@@ -89,8 +89,8 @@ def test_who_did_it_is_whom_the_session_names(
         pool.close()
     names = [row["actor"] for row in database.rows("SELECT actor FROM imports.events ORDER BY id")]
     assert names == ["datapunk_ledger", "ana at her desk"]
-    assert bootstrap.actor(place.model_copy(update={"actor": "a service"})) == "a service"
-    assert "@" in bootstrap.actor(place)
+    assert wiring.actor(place.model_copy(update={"actor": "a service"})) == "a service"
+    assert "@" in wiring.actor(place)
 
 
 def test_the_whole_life_of_a_job(
@@ -143,8 +143,8 @@ def test_a_job_that_comes_to_nothing_says_so(here: Settings, imported: Imported)
 
 def test_what_is_deleted_is_gone(run: Runtime, imported: Imported, database: Database) -> None:
     job = imported(ANA, "rows.ndjson", ROWS)
-    choice = desk.Choice(job_id=job["id"])
-    assert desk.discard(run, job["user_id"], choice, "private", delete=True) == 3
+    choice = quarantine.Choice(job_id=job["id"])
+    assert quarantine.discard(run, job["user_id"], choice, "private", delete=True) == 3
     assert database.rows("SELECT DISTINCT status, raw, mended FROM imports.quarantine") == [
         {"status": "discarded", "raw": b"", "mended": None}
     ]

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import bookmarks
 from pipeline.readers.bookmarks import Bookmarks
+from pipeline.services import bookmarks
 from schemas.errors import BadValue
 from schemas.files import Member, SliceLimits
 from schemas.records import RawRecord, Rejection

@@ -21,7 +21,9 @@ from kombu.exceptions import OperationalError
 from kombu.transport import redis
 from redis.exceptions import ConnectionError as Lost
 
-from workers import bootstrap, broker, local
+from workers import wiring
+from workers.adapters import kombu_transport
+from workers.embedded import local_servers
 from workers.settings import Settings, load
 
 pytestmark = [
@@ -36,12 +38,12 @@ def lone_broker(tmp_path: Path) -> Iterator[Settings]:
     """A broker of its own, and no database."""
     tmp_path.chmod(0o711)
     settings = load(data_dir=tmp_path / "data", database_url="postgresql://x@127.0.0.1:1/x")
-    with local.servers(settings):
+    with local_servers.servers(settings):
         yield settings
 
 
 def _kill(settings: Settings) -> None:
-    found = local.processes_in(settings.valkey_dir, "valkey-server")
+    found = local_servers.processes_in(settings.valkey_dir, "valkey-server")
     for process in found:
         process.kill()
     psutil.wait_procs(found, timeout=10)
@@ -86,7 +88,7 @@ def _acknowledge_late(consumer: Consumer, message: Message) -> None:
 def test_what_a_lost_broker_leaves_to_do_ends_no_worker(
     step: Callable[[Consumer, Message], None], lone_broker: Settings
 ) -> None:
-    consumer, message = _at_work(bootstrap.make_app(lone_broker))
+    consumer, message = _at_work(wiring.make_app(lone_broker))
     _kill(lone_broker)
     step(consumer, message)
     assert consumer.connection is None
@@ -98,9 +100,9 @@ def test_kombu_does_not_do_it_itself(
     lone_broker: Settings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """When this fails, workers/broker.py can go."""
-    monkeypatch.setattr(broker.Transport, "Channel", redis.Channel)
-    consumer, message = _at_work(bootstrap.make_app(lone_broker))
+    """When this fails, workers/adapters/kombu_transport.py can go."""
+    monkeypatch.setattr(kombu_transport.Transport, "Channel", redis.Channel)
+    consumer, message = _at_work(wiring.make_app(lone_broker))
     _kill(lone_broker)
     with pytest.raises(AttributeError, match="hostname"):
         step(consumer, message)
@@ -131,7 +133,7 @@ def test_whatever_a_closed_channel_is_asked_is_an_error_of_the_connection(
     ended: str, lone_broker: Settings
 ) -> None:
     for name, use in _USES.items():
-        connection = bootstrap.make_app(lone_broker).connection_for_write()
+        connection = wiring.make_app(lone_broker).connection_for_write()
         channel = connection.channel()
         channel.queue_declare("load")
         (channel if ended == "channel" else connection).close()
@@ -164,7 +166,7 @@ def test_a_worker_looks_for_its_broker_every_few_seconds(
     lone_broker: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However long it is away; kombu's own waits would go up to 30 s."""
-    connection = bootstrap.make_app(lone_broker).connection_for_read()
+    connection = wiring.make_app(lone_broker).connection_for_read()
     _kill(lone_broker)
     waits: list[float] = []
     monkeypatch.setattr("kombu.utils.functional.sleep", lambda _: None)

@@ -22,7 +22,7 @@ import pytest
 
 from tests import progress_support
 from tests.site_support import Site, site
-from workers import bootstrap
+from workers import wiring
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
@@ -94,7 +94,7 @@ class Heard:
         self._thread.start()
 
     def _listen(self) -> None:
-        with bootstrap.broker_client(self._place.settings) as client:
+        with wiring.broker_client(self._place.settings) as client:
             # A broker may have nothing to say for a while; `stop` says something at the end.
             client.connection_pool.connection_kwargs["socket_timeout"] = None
             with client.monitor() as said:
@@ -105,7 +105,7 @@ class Heard:
 
     def stop(self) -> str:
         self._stop.set()
-        with bootstrap.broker_client(self._place.settings) as client:
+        with wiring.broker_client(self._place.settings) as client:
             client.ping()
         self._thread.join(10)
         return self.text
@@ -226,7 +226,7 @@ def stored(place: Site) -> str:
         b"set": "SMEMBERS {}",
         b"zset": "ZRANGE {} 0 -1",
     }
-    with bootstrap.broker_client(place.settings) as client:
+    with wiring.broker_client(place.settings) as client:
         keys = list(client.scan_iter(count=1000))
         held = [
             client.execute_command(*read[client.type(k)].format(k.decode()).split()) for k in keys

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import car
+from pipeline.syntax import car_files
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from tests.make_car import ACCOUNT, RECORDS, Car, commit, encode, repository
 
 SCALARS = (
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text() | st.binary()
-    | st.floats(allow_nan=False) | st.binary(min_size=36, max_size=36).map(car.Link)
+    | st.floats(allow_nan=False) | st.binary(min_size=36, max_size=36).map(car_files.Link)
 )  # fmt: skip
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20
@@ -26,13 +26,13 @@ KEYS = st.text("abcdefg./", min_size=1, max_size=30)
 
 @given(VALUES)
 def test_what_is_encoded_is_decoded(value: Any) -> None:
-    assert car.decode(encode(value)) == value
+    assert car_files.decode(encode(value)) == value
 
 
 @given(st.binary(max_size=60))
 def test_bytes_are_decoded_or_refused(data: bytes) -> None:
     try:
-        car.decode(data)
+        car_files.decode(data)
     except BadValue as bad:
         assert bad.reason
 
@@ -40,15 +40,17 @@ def test_bytes_are_decoded_or_refused(data: bytes) -> None:
 @settings(max_examples=40)
 @given(st.dictionaries(KEYS, st.dictionaries(st.text(max_size=5), st.integers(-9, 9)), max_size=12))
 def test_all_records_come_out_in_their_order(records: dict[str, dict[str, Any]]) -> None:
-    found = car.Repository(repository(records))
+    found = car_files.Repository(repository(records))
     account, tree = found.account()
     assert account == ACCOUNT
     assert found.broken is None
-    assert list(found.records(tree)) == [car.Found(key, records[key]) for key in sorted(records)]
+    assert list(found.records(tree)) == [
+        car_files.Found(key, records[key]) for key in sorted(records)
+    ]
 
 
 def reasons(data: bytes) -> list[Reason | None]:
-    found = car.Repository(data)
+    found = car_files.Repository(data)
     _, tree = found.account()
     told = [one.why.reason if one.why else None for one in found.records(tree)]
     return [*told, *([found.broken.reason] if found.broken else [])]
@@ -86,11 +88,11 @@ def test_what_goes_round_and_what_is_named_over_and_over_ends() -> None:
 )
 def test_what_is_no_such_file_is_refused(data: bytes) -> None:
     with pytest.raises(BadValue):
-        car.Repository(data).account()
+        car_files.Repository(data).account()
 
 
 def test_links_and_bytes_are_as_in_json() -> None:
-    link = car.Link(b"\x01\x55\x12\x20" + bytes(32))
-    shown = car.plain({"a": [link, b"\x00\xff"], "b": math.pi})
+    link = car_files.Link(b"\x01\x55\x12\x20" + bytes(32))
+    shown = car_files.plain({"a": [link, b"\x00\xff"], "b": math.pi})
     assert shown["a"][0]["$link"].startswith("bafkrei")
     assert shown == {"a": [{"$link": shown["a"][0]["$link"]}, {"$bytes": "AP8"}], "b": math.pi}

@@ -15,9 +15,9 @@ from babel.localedata import locale_identifiers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import day_periods, timestamps
 from pipeline.formats.whatsapp_chat import FORMAT
 from pipeline.readers.chat_text import ChatText, header
+from pipeline.values import day_periods, timestamps
 from schemas.files import Head, Member, SliceLimits
 from schemas.records import RawRecord, Record
 

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from pipeline.format import format_named
+from pipeline.registry import format_named
 from schemas.errors import (
     ConfigurationError,
     PermanentError,
@@ -27,8 +27,8 @@ from schemas.errors import (
 )
 from schemas.progress import Disposition
 from tests.lake_support import Database, Driver, zipped
-from workers import machine
 from workers.cli import app, console, quarantine, receipts, report, sample, status
+from workers.embedded import machine
 from workers.settings import Settings
 
 cli = CliRunner()

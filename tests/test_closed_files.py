@@ -15,8 +15,8 @@ from schemas.errors import TransientError
 from schemas.files import SliceLimits
 from schemas.progress import Stage
 from schemas.reasons import CLOSED, Category, category_of
-from tasks import housekeeping, recovery
-from tasks.context import Runtime
+from tasks.maintenance import reconcile, recovery
+from tasks.runtime.context import Runtime
 from tests.lake_support import Database, Driver
 from tests.test_ledger import ANA, ROWS, Drop, check_done, failing
 from workers.cli import app, doctor
@@ -66,7 +66,7 @@ def test_a_closed_file_ends_in_a_named_state(
             recovery.recover(small)  # that the disk has room ends none of these waits
             waits += waits_of(database)[:1]
             database.let_time_pass()
-            housekeeping.reconcile(small)
+            reconcile.reconcile(small)
             if database.job(job_id)["completed_at"]:
                 break
     job = database.job(job_id)
@@ -77,10 +77,10 @@ def test_a_closed_file_ends_in_a_named_state(
     assert all(later > sooner - 1 for sooner, later in itertools.pairwise(waits))
     assert database.codes(job_id) == []
     assert not any(c["last_error_code"] == "split" for c in database.chunks(job_id))
-    assert housekeeping.retry(small, {**job, "user_name": ANA}) > 0
+    assert reconcile.retry(small, {**job, "user_name": ANA}) > 0
     for _ in range(3):
         driver.drain()
-        housekeeping.reconcile(small)
+        reconcile.reconcile(small)
     assert database.job(job_id)["status"] == "done"
     assert len(database.documents(job_id)) == 40
 
@@ -94,7 +94,7 @@ def test_who_gets_leave_meanwhile_has_every_record(
         for _ in range(20):
             driver.drain()
             database.let_time_pass()
-            housekeeping.reconcile(small)
+            reconcile.reconcile(small)
     check_done(database, job_id)
     assert database.codes(job_id) == []
 

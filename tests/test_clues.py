@@ -9,15 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline import national_ids, personal
-from pipeline.privacy import suspects
+from pipeline.privacy import detectors, national_ids
+from pipeline.privacy.policy import suspects
 
-_SAID = {name: value.pattern for name, value in vars(personal).items() if name in {
+_SAID = {name: value.pattern for name, value in vars(detectors).items() if name in {
     "_CARD", "_IBAN", "_INTERNATIONAL", "_NATIONAL", "_AMERICAN", "_V4", "_V6", "_MAC", "_KEY",
     "_IN_URL", "_SAID", "_PAIR", "_LINKED", "_DMS", "_DATE",
 }}  # fmt: skip
 _SAID |= {"_ANY": national_ids._ANY.pattern, "_NINO": national_ids._NINO.pattern}
-_SAID |= {prefix: pattern.pattern for prefix, pattern in personal._PATTERNS}
+_SAID |= {prefix: pattern.pattern for prefix, pattern in detectors._PATTERNS}
 
 #: What stands before decides for some, and the name of a field.
 _BEFORE = (
@@ -42,10 +42,10 @@ _HINTS = ("", "phone", "birthday", "pesel")
 
 def _found(text: str, hint: str) -> set[tuple[str, int, int]]:
     """By every finder, whatever the first look says."""
-    plain = text if text.isascii() else text.translate(personal._ALIKE)
-    within = personal._Text(plain, hint, personal.REGIONS)
-    found = [one for finder in personal._FINDERS.values() for one in finder(within)]
-    kept = personal._without_echoes(found)
+    plain = text if text.isascii() else text.translate(detectors._ALIKE)
+    within = detectors._Text(plain, hint, detectors.REGIONS)
+    found = [one for finder in detectors._FINDERS.values() for one in finder(within)]
+    kept = detectors._without_echoes(found)
     return {(one.kind.value, one.start, one.end) for one in kept}
 
 
@@ -62,10 +62,10 @@ def test_what_a_finder_finds_has_a_clue(name: str) -> None:
     @given(texts, st.sampled_from(_BEFORE), st.sampled_from(_HINTS))
     def check(text: str, before: str, hint: str) -> None:
         said = before + text
-        if personal._ANYTHING(said) is None or personal._STAMP(said):
+        if detectors._ANYTHING(said) is None or detectors._STAMP(said):
             return
         wanted = _found(said, hint)
-        assert {(f.kind.value, f.start, f.end) for f in personal.find(said, hint=hint)} == wanted
+        assert {(f.kind.value, f.start, f.end) for f in detectors.find(said, hint=hint)} == wanted
         if wanted:
             assert suspects([b"{}", orjson.dumps({"x": said}), b"{}"]) == [1]
 

@@ -10,11 +10,11 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from pipeline import format as formats
-from pipeline.format import Format
+from pipeline import registry as formats
+from pipeline.contract import Format
 from sql.store import Lake
-from tasks import verify
-from tasks.context import Runtime
+from tasks.operations import verify
+from tasks.runtime.context import Runtime
 from tests.lake_support import zipped
 from tests.test_recognition import CASES, as_bytes
 from workers.cli import app, connect, jobs, receipts

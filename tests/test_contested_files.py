@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.format import Format, format_named, recognise
+from pipeline.contract import Format
+from pipeline.registry import format_named, recognise
 from schemas.reasons import Reason
 from schemas.records import Metric, Outcome, Point, Record, Rejection
 from tests.formats_support import head_of, member_of, read

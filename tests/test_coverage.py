@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.format import Reader
+from pipeline.contract import Reader
 from sql.store import Lake
-from tasks import verify
-from tasks.context import Runtime
+from tasks.operations import verify
+from tasks.runtime.context import Runtime
 from tests import fuzz
 from tests.coverage_support import FILLER, read_bytes, readers, stray
 from tests.formats_support import member_of, samples

@@ -21,12 +21,12 @@ from typing import Any, NamedTuple
 import pytest
 
 import pipeline.formats
-from pipeline.format import all_formats
+from pipeline.registry import all_formats
 from schemas import crash
 from schemas.folders import Folders
 from sql import migrate
 from sql.store import Lake, Ledger, open_pool
-from tasks import verify
+from tasks.operations import verify
 from tests import crash_support, progress_support, sets_support
 from tests.lake_support import Database, counts
 from workers.settings import Settings
@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.services, pytest.mark.slow]
 POINTS = [name for name in crash_support.all_points() if not name.startswith("cluster.")]
 #: Points that a job passes in several places are killed at in some of their later passes too.
 _LATER = [
-    *(f"durable.{when}_rename:{n}" for when in ("before", "after") for n in (6, 12, 18)),
+    *(f"atomic_files.{when}_rename:{n}" for when in ("before", "after") for n in (6, 12, 18)),
     *(f"move.{when}_rename:2" for when in ("before", "after")),
     "send.before:4", "load.before_commit:2", "finish.at_rest:2", "finish.before_commit:2",
     "retry.before_commit:2", "retry.before_commit:3",
@@ -51,26 +51,37 @@ _PARTS = ("open", "write", "fsync", "replace")
 _WRITES = [
     *(f"intake._new_claim:{part}" for part in ("mkdir", *_PARTS)),
     "intake._move:rename", "intake._move:fsync",
-    *(f"validate.replace_by_copy:{part}" for part in ("open", "fsync", "replace")),
-    "validate._read:write",
+    *(f"measure.replace_by_copy:{part}" for part in ("open", "fsync", "replace")),
+    "measure._read:write",
     *(f"passed_over.say:{part}" for part in ("mkdir", "open", "write", "replace")),
     *(f"watcher._move_aside:{part}" for part in ("mkdir", *_PARTS)),
     "unpack.upload:mkdir", *(f"unpack._keep:{part}" for part in ("open", "write", "replace")),
     *(f"members._transcoded:{part}" for part in ("mkdir", "open", "replace")),
     "charset._write:write",
     "chunk._folder:mkdir",
-    *(f"{what}:{part}" for what in ("batches.write", "batches.write_masks", "chunk._write_vectors")
+    *(f"{what}:{part}" for what in (
+          "record_spool.write", "record_spool.write_masks", "chunk._write_vectors")
       for part in _PARTS),
-    "blobs._fill:write", *(f"blobs.put:{part}" for part in ("mkdir", "open", "fsync", "replace")),
-    *(f"housekeeping.{what}:{part}" for what in ("_rest", "_bring_back")
+    "blob_store._fill:write",
+    *(f"blob_store.put:{part}" for part in ("mkdir", "open", "fsync", "replace")),
+    *(f"reconcile.{what}:{part}" for what in ("_rest", "_bring_back")
       for part in ("mkdir", *_PARTS)),
-    *(f"housekeeping._write_error:{part}" for part in ("mkdir", *_PARTS)),
+    *(f"reconcile._write_error:{part}" for part in ("mkdir", *_PARTS)),
 ]  # fmt: skip
 
 #: Rooms of commands and of what is made behind the load: their own temporary files go with them,
 #: and nothing of a job waits for those; and one that works only after another fault.
 _ASIDE = frozenset(
-    {"desk", "likeness", "originals", "reparse", "renewal", "reread", "restore", "scratch"}
+    {
+        "quarantine",
+        "near_duplicates",
+        "stored_originals",
+        "reparse",
+        "reparse_apply",
+        "reparse_read",
+        "restore",
+        "temp_dirs",
+    }
 )
 
 #: A fork of a process that has everything imported and no thread: a tenth of a fresh start.
@@ -348,7 +359,7 @@ def test_every_write_is_among_those(calm: Lakeside) -> None:
 
 def test_every_name_is_one_place() -> None:
     assert len(POINTS) == len(set(POINTS))
-    assert {name.split(".")[0] for name in POINTS} >= {"intake", "load", "finish", "durable"}
+    assert {name.split(".")[0] for name in POINTS} >= {"intake", "load", "finish", "atomic_files"}
 
 
 def _calls(function: ast.AST, *names: str) -> list[ast.Call]:
@@ -373,7 +384,12 @@ def test_every_rename_and_every_commit_stands_between_two_points() -> None:
         if renames or commits:
             found.add(f"{path.stem}.{function.name}")
             assert len(_calls(function, "crash_here")) >= 2, function.name
-    assert found >= {"durable.written", "durable.move", "intake._move", "store._transaction"}
+    assert found >= {
+        "atomic_files.written",
+        "atomic_files.move",
+        "intake._move",
+        "store._transaction",
+    }
 
 
 def test_nobody_commits_but_the_store() -> None:

@@ -12,11 +12,11 @@ from babel.dates import format_date, format_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import prose_dates, timestamps
 from pipeline.formats.kakao_chat import FORMAT as KAKAO
 from pipeline.formats.line_chat import FORMAT as LINE
 from pipeline.readers import day_chat
 from pipeline.readers.day_chat import DayChat
+from pipeline.values import prose_dates, timestamps
 from schemas.errors import BadValue
 from schemas.files import Member, SliceLimits
 from schemas.reasons import Reason

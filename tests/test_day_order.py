@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import day_order
+from pipeline.values import day_order
 from schemas.errors import BadValue
 
 _TODAY = date(2025, 6, 30)

@@ -14,16 +14,20 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import defects, language, normalise, privacy
-from pipeline.readers.ndjson import Ndjson
+from pipeline import defects, normalise
+from pipeline.privacy import policy
+from pipeline.readers.json.ndjson import Ndjson
+from pipeline.text import language
 from schemas.errors import ServiceDown, TransientError
 from schemas.files import SliceLimits
 from schemas.reasons import Category, Reason, category_of
 from schemas.records import Record, Rejection
-from sql import copy
+from sql import copy_text
 from sql.store import Lake
-from tasks import batches, desk, shell, verify
-from tasks.context import Runtime
+from tasks.ingest import record_spool
+from tasks.operations import quarantine, verify
+from tasks.runtime import stage_runner
+from tasks.runtime.context import Runtime
 from tests.lake_support import Database, Driver, counts
 from tests.poison_support import rows
 from tests.reported_support import examine
@@ -55,11 +59,11 @@ STEPS: dict[str, tuple[Any, str, Callable[[Any], bool]]] = {
     "text": (normalise, "_clean", of_record),
     "language": (language, "detect", of_texts),
     "conversation": (normalise, "_conversation", of_record),
-    "privacy": (privacy, "_treated", of_record),
-    "key": (batches, "key_of", of_record),
-    "embedding text": (batches, "text_of", lambda value: value == MARK),
-    "entities": (batches, "mentions", of_record),
-    "rendering": (copy, "document_line", of_record),
+    "privacy": (policy, "_treated", of_record),
+    "key": (record_spool, "key_of", of_record),
+    "embedding text": (record_spool, "text_of", lambda value: value == MARK),
+    "entities": (record_spool, "mentions", of_record),
+    "rendering": (copy_text, "document_line", of_record),
 }
 
 
@@ -75,7 +79,7 @@ def broken(real: Callable[..., Any], hit: Callable[[Any], bool], error: Exceptio
 def fails(patch: pytest.MonkeyPatch, step: str, error: Exception) -> None:
     module, name, hit = STEPS[step]
     if step == "privacy":  # it is asked about records that may hold something alone
-        patch.setattr(privacy, "_suspects", lambda records: list(range(len(list(records)))))
+        patch.setattr(policy, "_suspects", lambda records: list(range(len(list(records)))))
     patch.setattr(module, name, broken(getattr(module, name), hit, error))
 
 
@@ -104,7 +108,7 @@ def test_a_step_that_fails_costs_its_record(
 def test_what_is_no_defect_goes_to_who_called(
     step: str, error: Exception, poisonous: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert shell.Ignore  # the queue's own exceptions are known once the shell is loaded
+    assert stage_runner.Ignore  # the queue's own exceptions are known once the shell is loaded
     file = tmp_path / "some.poison"
     file.write_bytes(rows(9, {}))
     fails(monkeypatch, step, error)
@@ -120,9 +124,9 @@ def test_a_record_that_fails_takes_no_number_of_its_equals(
     file.write_bytes(b'{"a": 1}\n' * 3)
     whole = examine(file, tmp_path / "whole")
     failed = iter([True])
-    real = batches.mentions
+    real = record_spool.mentions
     monkeypatch.setattr(
-        batches, "mentions", lambda r: 1 // 0 if next(failed, False) else real(r)  # type: ignore[func-returns-value]
+        record_spool, "mentions", lambda r: 1 // 0 if next(failed, False) else real(r)  # type: ignore[func-returns-value]
     )  # fmt: skip
     batch = examine(file, tmp_path / "work")
     assert batch.total() == {"rows": 2, "duplicates": 0, "quarantined": {"format_defect": 1}}
@@ -269,8 +273,8 @@ def test_a_thousand_records_that_raise_are_done_at_once(
 
     found = importlib.import_module("pipeline.formats.poison_rows")
     monkeypatch.setitem(found.KINDS, "defect", lambda: None)
-    tried = desk.retry(run, job["user_id"], desk.Choice(code="format_defect"))
-    assert tried == desk.Retried(tried=1_000, loaded=1_000)
+    tried = quarantine.retry(run, job["user_id"], quarantine.Choice(code="format_defect"))
+    assert tried == quarantine.Retried(tried=1_000, loaded=1_000)
     assert counts(database.job(job_id)) == (2_000, 2_000, 0, 0)
     assert [f for f in verify.verify(run, reader, database.job(job_id)) if not f.ok] == []
 
@@ -292,7 +296,7 @@ def test_verify_knows_what_failed_behind_the_formats(
         assert counts(job) == (20, 19, 0, 1)
         assert [f for f in verify.verify(run, reader, job) if not f.ok] == []
     assert [f for f in verify.verify(run, reader, job) if not f.ok] == []
-    assert desk.retry(run, job["user_id"], desk.Choice(job_id=job["id"])).loaded == 1
+    assert quarantine.retry(run, job["user_id"], quarantine.Choice(job_id=job["id"])).loaded == 1
     after = database.job(job["id"])
     assert counts(after) == (20, 20, 0, 0)
     assert [f for f in verify.verify(run, reader, after) if not f.ok] == []

@@ -15,15 +15,18 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from pipeline import format as formats
+from pipeline import registry as formats
 from schemas.errors import PermanentError
 from schemas.progress import ROUTES
 from schemas.reasons import Category, Reason, category_of
 from schemas.records import RawRecord
 from sql.store import Lake
-from tasks import alarm, chains, desk, housekeeping, verify
-from tasks.context import Runtime
-from tasks.scratch import scratch
+from tasks.maintenance import reconcile
+from tasks.operations import quarantine, verify
+from tasks.runtime import alerts as runtime_alerts
+from tasks.runtime import dispatch
+from tasks.runtime.context import Runtime
+from tasks.runtime.temp_dirs import scratch
 from tests.lake_support import Database, Driver, FakeScanner, counts, zipped
 from workers.cli import app
 from workers.cli import jobs as job_verbs
@@ -122,15 +125,15 @@ def test_what_is_good_now_loads_once(
 ) -> None:  # fmt: skip
     assert proven(job) == set()
     mended_rule()
-    choice = desk.Choice(code="missing_field")
-    found = desk.retry(run, job["user_id"], choice)
-    assert found == desk.Retried(tried=100, loaded=100)
+    choice = quarantine.Choice(code="missing_field")
+    found = quarantine.retry(run, job["user_id"], choice)
+    assert found == quarantine.Retried(tried=100, loaded=100)
     assert counts(database.job(job["id"])) == (120, 120, 0, 0)
     assert len(database.documents(job["id"])) == 120
     assert database.rows("SELECT DISTINCT status FROM imports.quarantine") == [{"status": "loaded"}]
     assert proven(job) == set()
     before = state(database, job)
-    assert desk.retry(run, job["user_id"], choice) == desk.Retried()
+    assert quarantine.retry(run, job["user_id"], choice) == quarantine.Retried()
     assert state(database, job) == before
     assert list(run.folders.work.iterdir()) == []
 
@@ -138,8 +141,8 @@ def test_what_is_good_now_loads_once(
 def test_what_is_still_bad_stays(
     run: Runtime, job: dict[str, Any], database: Database, proven: Proven
 ) -> None:
-    found = desk.retry(run, job["user_id"], desk.Choice(job_id=job["id"]))
-    assert found == desk.Retried(tried=100, still_bad=100)
+    found = quarantine.retry(run, job["user_id"], quarantine.Choice(job_id=job["id"]))
+    assert found == quarantine.Retried(tried=100, still_bad=100)
     assert counts(database.job(job["id"])) == (120, 20, 0, 100)
     assert database.one("SELECT DISTINCT attempts FROM imports.quarantine") == 2
     assert proven(job) == set()
@@ -151,9 +154,10 @@ def test_two_retries_at_once_load_once(
 ) -> None:  # fmt: skip
     mended_rule()
     runs = [make_run() for _ in range(3)]
-    choice = desk.Choice(job_id=job["id"])
+    choice = quarantine.Choice(job_id=job["id"])
     threads = [
-        threading.Thread(target=desk.retry, args=(run, job["user_id"], choice)) for run in runs
+        threading.Thread(target=quarantine.retry, args=(run, job["user_id"], choice))
+        for run in runs
     ]
     for thread in threads:
         thread.start()
@@ -170,8 +174,8 @@ def test_what_came_in_meanwhile_is_a_duplicate(
     mended_rule()
     other = imported(ANA, "again.zip", zipped({HISTORY: history(*GOOD, *BROKEN) + b"\n"}))
     assert counts(other) == (120, 100, 20, 0)
-    found = desk.retry(run, job["user_id"], desk.Choice(code="missing_field"))
-    assert found == desk.Retried(tried=100, duplicate=100)
+    found = quarantine.retry(run, job["user_id"], quarantine.Choice(code="missing_field"))
+    assert found == quarantine.Retried(tried=100, duplicate=100)
     assert counts(database.job(job["id"])) == (120, 20, 100, 0)
     assert [proven(j) for j in (job, other)] == [set(), set()]
 
@@ -191,14 +195,16 @@ def test_a_retried_document_gets_its_vectors(
     assert database.one("SELECT count(*) FROM vectors.embeddings") == 3
     number = database.one("SELECT id FROM imports.quarantine")
     mended = json.dumps(activity(4)).encode()
-    assert desk.mend(run, job["user_id"], number, mended) == desk.Retried(tried=1, loaded=1)
+    assert quarantine.mend(run, job["user_id"], number, mended) == quarantine.Retried(
+        tried=1, loaded=1
+    )
     assert database.one("SELECT count(*) FROM vectors.embeddings") == 4
     assert proven(job) == set()
     (row,) = database.rows("SELECT * FROM imports.quarantine")
     assert (row["status"], row["mended"]) == ("loaded", mended)
     assert b"null" in row["raw"]
     with pytest.raises(PermanentError, match="not open"):
-        desk.mend(run, job["user_id"], number, mended)
+        quarantine.mend(run, job["user_id"], number, mended)
 
 
 def test_a_cut_record_is_read_from_the_original(
@@ -210,8 +216,8 @@ def test_a_cut_record_is_read_from_the_original(
     job = imported(ANA, "long.zip", zipped({HISTORY: data}))
     assert database.one("SELECT length(raw) FROM imports.quarantine") == 1024 * 1024
     mended_rule()
-    found = desk.retry(run, job["user_id"], desk.Choice(job_id=job["id"]))
-    assert found == desk.Retried(tried=1, loaded=1)
+    found = quarantine.retry(run, job["user_id"], quarantine.Choice(job_id=job["id"]))
+    assert found == quarantine.Retried(tried=1, loaded=1)
     (document,) = database.documents(job["id"])
     assert len(document["title"] or document["content"]) == 1_100_000
     assert proven(job) == set()
@@ -234,8 +240,8 @@ def test_a_flaw_of_the_file_is_no_less_one_by_itself(
     job = imported(ANA, name, data)
     bad = job["records_quarantined"]
     assert bad > 0
-    found = desk.retry(run, job["user_id"], desk.Choice(job_id=job["id"]))
-    assert found == desk.Retried(tried=bad, still_bad=bad)
+    found = quarantine.retry(run, job["user_id"], quarantine.Choice(job_id=job["id"]))
+    assert found == quarantine.Retried(tried=bad, still_bad=bad)
     assert counts(database.job(job["id"])) == counts(job)
     assert proven(job) == set()
 
@@ -245,12 +251,14 @@ def test_discarded_records_are_kept_and_counted(
     mended_rule: Callable[[], None],
 ) -> None:  # fmt: skip
     number = database.one("SELECT min(id) FROM imports.quarantine")
-    assert desk.discard(run, job["user_id"], desk.Choice(id=number), "a test") == 1
+    assert quarantine.discard(run, job["user_id"], quarantine.Choice(id=number), "a test") == 1
     (row,) = database.rows("SELECT * FROM imports.quarantine WHERE status = 'discarded'")
     assert (row["id"], row["reason"]) == (number, "a test")
     assert proven(job) == set()
     mended_rule()
-    assert desk.retry(run, job["user_id"], desk.Choice(code="missing_field")).loaded == 99
+    assert (
+        quarantine.retry(run, job["user_id"], quarantine.Choice(code="missing_field")).loaded == 99
+    )
     assert counts(database.job(job["id"])) == (120, 119, 0, 1)
     kinds = [e["kind"] for e in database.rows("SELECT kind FROM imports.events ORDER BY id")]
     assert {"discarded", "quarantine_retried"} <= set(kinds)
@@ -261,9 +269,9 @@ def test_another_users_records_are_out_of_reach(
 ) -> None:
     other = imported("bo@example.org", "b.txt", b"A text of another user's.")
     mended_rule()
-    choice = desk.Choice(job_id=job["id"])
-    assert desk.retry(run, other["user_id"], choice) == desk.Retried()
-    assert desk.discard(run, other["user_id"], choice, "x") == 0
+    choice = quarantine.Choice(job_id=job["id"])
+    assert quarantine.retry(run, other["user_id"], choice) == quarantine.Retried()
+    assert quarantine.discard(run, other["user_id"], choice, "x") == 0
 
 
 def test_records_of_a_chunk_at_work_wait(
@@ -275,8 +283,8 @@ def test_records_of_a_chunk_at_work_wait(
         for stage in ROUTES[message.kind][:2]:  # not to the end of the chunk
             driver.perform(stage, message.chunk, message.job_id)
     user_id = database.job(job_id)["user_id"]
-    found = desk.retry(run, user_id, desk.Choice(job_id=job_id))
-    assert found == desk.Retried(waiting=5)
+    found = quarantine.retry(run, user_id, quarantine.Choice(job_id=job_id))
+    assert found == quarantine.Retried(waiting=5)
 
 
 # --- bytes that bite --------------------------------------------------------------------------
@@ -299,8 +307,8 @@ def test_what_ends_the_child_that_reads_it_stays(
     new = msgspec.structs.replace(old, record=record)
     monkeypatch.setattr(formats, "all_formats", lambda: (new,))
     run.options = msgspec.structs.replace(run.options, apart_limit_s=1.0 if end == "hang" else 30.0)
-    found = desk.retry(run, job["user_id"], desk.Choice(job_id=job["id"]))
-    assert found == desk.Retried(tried=100, still_bad=100)
+    found = quarantine.retry(run, job["user_id"], quarantine.Choice(job_id=job["id"]))
+    assert found == quarantine.Retried(tried=100, still_bad=100)
     assert database.one("SELECT DISTINCT attempts FROM imports.quarantine") == 2
     monkeypatch.undo()
     assert proven(job) == set()
@@ -313,7 +321,9 @@ def test_the_child_is_bounded(
     mended_rule()
     mark = tmp_path / "bounded"
     run.options = msgspec.structs.replace(run.options, bound=mark.touch)
-    assert desk.retry(run, job["user_id"], desk.Choice(code="missing_field")).loaded == 100
+    assert (
+        quarantine.retry(run, job["user_id"], quarantine.Choice(code="missing_field")).loaded == 100
+    )
     assert mark.exists()
 
 
@@ -329,9 +339,9 @@ def test_the_child_is_bounded(
     ],
 )  # fmt: skip
 def test_when_it_is_an_alert(bad: int, seen: int, ended: bool, expected: bool) -> None:
-    thresholds = alarm.Thresholds(share=0.05, records=50)
+    thresholds = runtime_alerts.Thresholds(share=0.05, records=50)
     assert thresholds.reached(bad, seen, ended=ended) is expected
-    assert not alarm.Thresholds(share=1, records=10**9).reached(bad, seen, ended=ended)
+    assert not runtime_alerts.Thresholds(share=1, records=10**9).reached(bad, seen, ended=ended)
 
 
 def alerts(database: Database) -> list[dict[str, Any]]:
@@ -353,10 +363,12 @@ def test_an_alert_is_written_once_and_shown_until_it_is_dealt_with(
     assert f"ALERT     {told['alert']}" in cli.invoke(app, ["receipt", short]).stdout
     numbers = [row["id"] for row in database.rows("SELECT id FROM imports.quarantine ORDER BY id")]
     for number in numbers[:2]:
-        desk.discard(run, job["user_id"], desk.Choice(id=number), "looked at")
+        quarantine.discard(run, job["user_id"], quarantine.Choice(id=number), "looked at")
     assert json.loads(cli.invoke(app, ["jobs", "--json"]).stdout)[0]["alert"].startswith("98 of ")
     mended_rule()
-    assert desk.retry(run, job["user_id"], desk.Choice(code="missing_field")).loaded == 98
+    assert (
+        quarantine.retry(run, job["user_id"], quarantine.Choice(code="missing_field")).loaded == 98
+    )
     assert json.loads(cli.invoke(app, ["status", "--json"]).stdout)["jobs"][0]["alert"] is None
     assert "ALERT" not in cli.invoke(app, ["receipt", short]).stdout
     assert alerts(database) == [alert]
@@ -367,7 +379,7 @@ def test_a_great_number_is_an_alert_before_the_end(
 ) -> None:
     slices = msgspec.structs.replace(run.options.slices, records=10)
     run.options = msgspec.structs.replace(
-        run.options, slices=slices, alert=alarm.Thresholds(share=1, records=30)
+        run.options, slices=slices, alert=runtime_alerts.Thresholds(share=1, records=30)
     )
     job_id = drop(ANA, "history.zip", zipped({HISTORY: history(*BROKEN)}))
     while not alerts(database):
@@ -414,7 +426,7 @@ def test_a_refused_file_lies_in_failed_with_the_command_to_run(
     assert (fact["error_code"], fact["error_category"]) == ("malware", "security")
     assert "malware (security): " in cli.invoke(app, ["receipt", str(job["id"])]).stdout
     # The command that it names is one, and does what it says: here it is refused once more.
-    monkeypatch.setattr(chains, "top_up", lambda *_, **__: 0)
+    monkeypatch.setattr(dispatch, "top_up", lambda *_, **__: 0)
     assert cli.invoke(app, told["retry"].split()[1:]).exit_code == 0
     assert database.job(job["id"])["status"] == "queued"
     assert not kept.exists()
@@ -504,6 +516,6 @@ def test_what_a_killed_command_left_is_swept(run: Runtime) -> None:
     (left / "spool").write_bytes(b"somebody's records")
     with scratch(run.folders.work) as held:
         (held / "spool").write_bytes(b"somebody's records")
-        assert housekeeping.sweep(run) == 1
+        assert reconcile.sweep(run) == 1
         assert (left.exists(), held.exists()) == (False, True)
     assert list(run.folders.work.iterdir()) == []

@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.core import TyperGroup
 
-from pipeline.format import all_formats
+from pipeline.registry import all_formats
 from schemas import vocabulary
 from schemas.progress import Event
 from schemas.reasons import Category, Reason

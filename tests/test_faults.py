@@ -11,7 +11,7 @@ import pytest
 
 from tests import progress_support, storm_worker
 from tests.site_support import Site, points, site
-from workers import bootstrap
+from workers import wiring
 
 pytestmark = [
     pytest.mark.services,
@@ -116,7 +116,7 @@ def test_a_worker_whose_clock_is_hours_off_doubles_nothing(
     place.start("worker2", **{storm_worker.CLOCK: str(hours * 3600)})
     job_id = place.submit(archive)
     at_work = set()
-    with bootstrap.broker_client(place.settings) as broker:
+    with wiring.broker_client(place.settings) as broker:
         while not (job := place.job(job_id))["completed_at"] or not at_work:
             stamps = [score for _, score in broker.zrange("unacked_index", 0, -1, withscores=True)]
             at_work.update(s for s in stamps if 4 < (s - time.time()) / 3600 / hours * 5 < 6)

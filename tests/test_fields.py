@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import fields, money, places
-from pipeline.screen import broken_rule
+from pipeline.quality import broken_rule
+from pipeline.values import coordinates, fields, money
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.records import Metric
@@ -105,9 +105,9 @@ def test_what_is_none_costs_the_field() -> None:
 
 def test_coordinates_that_are_none_are_kept_as_they_are_written() -> None:
     odd: dict[str, Any] = {}
-    assert places.told(lambda: places.pair("52,5", "13"), "52,5 13", "place", odd) == {}
+    assert coordinates.told(lambda: coordinates.pair("52,5", "13"), "52,5 13", "place", odd) == {}
     assert odd == {"exported_place": "52,5 13", "flags": ["place_unusable"]}
-    assert places.given("52.5", 13) == {"latitude": 52.5, "longitude": 13.0}
+    assert coordinates.given("52.5", 13) == {"latitude": 52.5, "longitude": 13.0}
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

@@ -13,13 +13,14 @@ import orjson
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.format import all_formats
+from pipeline.registry import all_formats
 from schemas.errors import TransientError
 from schemas.files import SliceLimits
 from schemas.progress import Disposition
 from schemas.records import UNDATED, DataType
-from tasks import context, housekeeping
-from tasks.context import Runtime
+from tasks.maintenance import reconcile
+from tasks.runtime import context
+from tasks.runtime.context import Runtime
 from tests.formats_support import all_samples
 from tests.lake_support import Database, Driver, FakeEmbedder, FakeScanner, counts, zipped
 from workers import intake
@@ -187,7 +188,7 @@ def test_a_partition_that_went_is_made_again(
     driver.drain()
     assert database.job(job_id)["status"] == "loading"
     database.let_time_pass()
-    housekeeping.reconcile(run)
+    reconcile.reconcile(run)
     driver.drain()
     assert counts(database.job(job_id)) == (1, 1, 0, 0)
 
@@ -482,7 +483,7 @@ def test_an_embed_that_is_cut_short_goes_on_where_it_was(
     )
     driver.drain()
     database.let_time_pass()
-    housekeeping.reconcile(run)
+    reconcile.reconcile(run)
     driver.drain()
     assert database.job(job_id)["status"] == "done"
     assert calls == [10, 10, 10, 10, 10]  # the lost one again, the first two never

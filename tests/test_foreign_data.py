@@ -21,8 +21,8 @@ import pytest
 from schemas.progress import Disposition
 from schemas.reasons import Reason
 from sql.store import Lake
-from tasks import desk, verify
-from tasks.context import Runtime
+from tasks.operations import quarantine, verify
+from tasks.runtime.context import Runtime
 from tests.lake_support import Database, counts, zipped
 from workers.cli import connect, receipts
 from workers.settings import Settings
@@ -52,7 +52,7 @@ def test_everything_at_once(
     assert receipt.dead_chunks == []
     explained(receipt)
     assert [f for f in verify.verify(run, reader, job) if not f.ok] == []
-    tried = desk.retry(run, job["user_id"], desk.Choice(job_id=job["id"]))
+    tried = quarantine.retry(run, job["user_id"], quarantine.Choice(job_id=job["id"]))
     assert tried.loaded == tried.duplicate == 0, "what is bad stays bad when it is read again"
     assert counts(database.job(job["id"])) == counts(job)
     tell(receipt)

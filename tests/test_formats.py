@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.format import Format, all_formats, recognise
-from pipeline.screen import key_of
+from pipeline.contract import Format
+from pipeline.quality import key_of
+from pipeline.registry import all_formats, recognise
 from schemas.files import SliceLimits
 from schemas.records import Metric, Point, RawRecord, Record, Rejection
 from tests.formats_support import (

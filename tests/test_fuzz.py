@@ -8,11 +8,11 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from pipeline import spool
-from pipeline.format import all_formats, format_named
+from pipeline.registry import all_formats, format_named
+from pipeline.storage import spool_file
 from schemas.records import Rejection
 from sql.queries import queries
-from tasks.batches import TABLES
+from tasks.ingest.record_spool import TABLES
 from tests import fuzz
 from tests.formats_support import member_of, read, samples
 from workers.settings import Settings
@@ -70,7 +70,7 @@ def test_what_is_read_can_be_stored(
         file.write_bytes(data)
         _, found = read(form, member_of(path, file))
         fuzz.batched(form, found).write(made)
-        lines = spool.read(made, *(f"{table}.lines" for table in TABLES), *_ABOUT)
+        lines = spool_file.read(made, *(f"{table}.lines" for table in TABLES), *_ABOUT)
         came = {name: taken(database, name.split(".")[0], rows) for name, rows in lines.items()}
         records = sum(not isinstance(outcome, Rejection) for _, _, outcome in found)
         assert records == sum(came[f"{table}.lines"] for table in TABLES)

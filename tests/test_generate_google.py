@@ -8,8 +8,9 @@ from types import ModuleType
 
 import pytest
 
-from pipeline.format import Format, Rank, recognise
-from pipeline.screen import key_of
+from pipeline.contract import Format, Rank
+from pipeline.quality import key_of
+from pipeline.registry import recognise
 from schemas.files import SliceLimits
 from schemas.records import Record, Rejection
 from tests.formats_support import head_of, member_of, read

@@ -8,8 +8,9 @@ from types import ModuleType
 
 import pytest
 
-from pipeline.format import Format, recognise
-from pipeline.screen import key_of
+from pipeline.contract import Format
+from pipeline.quality import key_of
+from pipeline.registry import recognise
 from schemas.records import Metric, Outcome, Point, Record
 from tests.formats_support import head_of, member_of, read
 from tests.generators import (

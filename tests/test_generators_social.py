@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.format import Format, Rank, recognise
+from pipeline.contract import Format, Rank
+from pipeline.registry import recognise
 from schemas.files import SliceLimits
 from schemas.records import Metric, Point, Record, Rejection
 from tests.formats_support import head_of, member_of, read

@@ -9,8 +9,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pipeline import durations, google_fit, google_places, google_timeline, money, timestamps, zones
-from pipeline.format import recognise
+from pipeline.registry import recognise
+from pipeline.services.google import fit as google_fit
+from pipeline.services.google import places as google_places
+from pipeline.services.google import timeline as google_timeline
+from pipeline.values import durations, money, time_zones, timestamps
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.records import ZoneSource
@@ -82,7 +85,7 @@ def test_what_is_no_length(text: str) -> None:
     ],
 )
 def test_zones_by_name(name: str, zone: str | None) -> None:
-    assert zones.named(name) == (ZoneInfo(zone) if zone else None)
+    assert time_zones.named(name) == (ZoneInfo(zone) if zone else None)
 
 
 def test_zones_by_their_rules() -> None:
@@ -90,13 +93,13 @@ def test_zones_by_their_rules() -> None:
     part += "TZOFFSETFROM:{1}\nTZOFFSETTO:{2}\nX-ODD:1\nEND:{0}\n"
     summer = part.format("DAYLIGHT", "+0100", "+0200", 3)
     winter = part.format("STANDARD", "+0200", "+0100", 10)
-    zone = zones.defined(f"BEGIN:VTIMEZONE\nTZID:x\n{summer}{winter}END:VTIMEZONE\n")
+    zone = time_zones.defined(f"BEGIN:VTIMEZONE\nTZID:x\n{summer}{winter}END:VTIMEZONE\n")
     assert zone is not None
     hours = [datetime(2024, month, 1, tzinfo=zone).utcoffset() for month in (1, 7)]
     assert [int(h.total_seconds()) // 3600 for h in hours if h is not None] == [1, 2]
-    assert zones.defined("BEGIN:VTIMEZONE\nTZID:x\nEND:VTIMEZONE\n") is None
+    assert time_zones.defined("BEGIN:VTIMEZONE\nTZID:x\nEND:VTIMEZONE\n") is None
     endless = winter.replace("YEARLY", "SECONDLY")
-    assert zones.defined(f"BEGIN:VTIMEZONE\nTZID:x\n{endless}END:VTIMEZONE\n") is None
+    assert time_zones.defined(f"BEGIN:VTIMEZONE\nTZID:x\n{endless}END:VTIMEZONE\n") is None
 
 
 def test_a_clock_in_a_zone() -> None:

@@ -55,7 +55,7 @@ def test_every_function_that_meets_content_is_measured_or_excused() -> None:
 
 def test_every_finder_reader_and_format_is_measured() -> None:
     names = {case.name for case in growth_cases.cases(growth.QUICK)}
-    assert {f"personal {finder}" for finder in growth_cases.personal._FINDERS} <= names
+    assert {f"personal {finder}" for finder in growth_cases.detectors._FINDERS} <= names
     read = {type(form.reader).__name__ for form in growth_cases.all_formats()}
     assert {f"reader {name}" for name in read - {"SqliteTable"}} <= names
     binary = {"fit.activity", "media.audio_video", "media.image"}

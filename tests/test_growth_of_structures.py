@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.normalise import normalise, slices_of, understand
-from pipeline.text import clean_json
-from tasks import members
+from pipeline.text.cleaning import clean_json
+from tasks.ingest import members
 from tests import formats_support, growth
 from tests.growth import Case
 

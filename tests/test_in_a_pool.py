@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.format import all_formats
+from pipeline.registry import all_formats
 from schemas.progress import Stage
 from tests import pool_support
 from tests.formats_support import Sample, samples
@@ -138,7 +138,12 @@ def test_every_stage_and_every_child_of_ours(place: Site, tmp_path: Path) -> Non
 
 def test_what_is_an_error_of_ours_in_a_log(tmp_path: Path) -> None:
     ours = [
-        {"event": "given back", "where": "tasks/chunk.py:1", "burn": True, "level": "warning"},
+        {
+            "event": "given back",
+            "where": "tasks/ingest/chunk.py:1",
+            "burn": True,
+            "level": "warning",
+        },
         {"event": "a step failed", "level": "error"},
         {"event": "a turn failed", "level": "error"},
     ]

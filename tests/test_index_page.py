@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import index_page
-from pipeline.parts import Gap, Part, gaps, part_of
+from pipeline.archives.multipart import Gap, Part, gaps, part_of
+from pipeline.services.google import archive_browser
 from tests.sets_support import STEM, flat_page, page
 
 TREE = {
@@ -81,7 +81,7 @@ def test_gaps_and_parts_fill_the_numbers(numbers: set[tuple[int, int]]) -> None:
 def test_a_page_lists_files_with_their_folders(make: Callable[..., bytes], tmp_path: Path) -> None:
     file = tmp_path / "page"
     file.write_bytes(make(TREE))
-    found = index_page.entries(file, PLACE)
+    found = archive_browser.entries(file, PLACE)
     assert [e.path for e in found] == PATHS
     assert [e.path for e in found if e.failed] == ["Google Fotos/Fotos von 2019/fort.jpg"]
 
@@ -89,16 +89,16 @@ def test_a_page_lists_files_with_their_folders(make: Callable[..., bytes], tmp_p
 def test_names_that_were_taken_apart_are_put_together(tmp_path: Path) -> None:
     file = tmp_path / "page"
     file.write_bytes(page({"P": {unicodedata.normalize("NFD", "Süd "): ["ü.jpg"]}}))
-    assert [e.path for e in index_page.entries(file, PLACE)] == ["P/Süd/ü.jpg"]
+    assert [e.path for e in archive_browser.entries(file, PLACE)] == ["P/Süd/ü.jpg"]
 
 
 @pytest.mark.parametrize("path", ["index.html", "Notes.htm", "export.zip!/index.html"])
 def test_a_strangers_page_with_links_is_no_page_of_an_export(tmp_path: Path, path: str) -> None:
     file = tmp_path / "page"
     file.write_bytes(b'<html><a href="Notes/Pond.html">pond</a><a href="b/c.png">c</a></html>')
-    assert index_page.entries(file, path) == []
+    assert archive_browser.entries(file, path) == []
     file.write_bytes(page(TREE))
-    assert index_page.entries(file, path)
+    assert archive_browser.entries(file, path)
 
 
 def test_without_its_structure_relative_links_count(tmp_path: Path) -> None:
@@ -108,7 +108,10 @@ def test_without_its_structure_relative_links_count(tmp_path: Path) -> None:
         b"<a href=\"Takeout/Mail/All%20mail.mbox\">mail</a><a href='./Fit/a.json?x=1'>fit</a>"
         b'<a href="lone.json">no folder</a><a href="../up/a">no</a><a href="//h/a/b">no</a>'
     )
-    assert [e.path for e in index_page.entries(file, PLACE)] == ["Mail/All mail.mbox", "Fit/a.json"]
+    assert [e.path for e in archive_browser.entries(file, PLACE)] == [
+        "Mail/All mail.mbox",
+        "Fit/a.json",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -120,28 +123,28 @@ def test_without_its_structure_relative_links_count(tmp_path: Path) -> None:
 def test_a_page_that_says_nothing_claims_nothing(data: bytes, tmp_path: Path) -> None:
     file = tmp_path / "page"
     file.write_bytes(data)
-    assert index_page.entries(file, PLACE) == []
+    assert archive_browser.entries(file, PLACE) == []
 
 
 def test_a_large_page_of_other_things_is_not_read_tag_by_tag(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, links = tmp_path / "page", b'<a href="a/b.json">b</a>'
-    monkeypatch.setattr(index_page, "_MOST_UNMARKED", 1_000)
+    monkeypatch.setattr(archive_browser, "_MOST_UNMARKED", 1_000)
     file.write_bytes(links * 10)
-    assert len(index_page.entries(file, PLACE)) == 10
+    assert len(archive_browser.entries(file, PLACE)) == 10
     file.write_bytes(links * 100)
-    assert index_page.entries(file, PLACE) == []
+    assert archive_browser.entries(file, PLACE) == []
     file.write_bytes(links * 100 + page(TREE))
-    assert [e.path for e in index_page.entries(file, PLACE)] == PATHS
+    assert [e.path for e in archive_browser.entries(file, PLACE)] == PATHS
 
 
 def test_tags_across_blocks_are_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "page"
     file.write_bytes(page(TREE))
     for size in (90, 128, 257):
-        monkeypatch.setattr(index_page, "_BLOCK", size)
-        assert [e.path for e in index_page.entries(file, PLACE)] == PATHS
+        monkeypatch.setattr(archive_browser, "_BLOCK", size)
+        assert [e.path for e in archive_browser.entries(file, PLACE)] == PATHS
 
 
 @given(st.binary(max_size=2_000), st.integers(0, 1_500))
@@ -152,7 +155,8 @@ def test_any_bytes_are_survived(
     whole = page(TREE)
     file.write_bytes(whole[:at] + data + whole[at:])
     assert all(
-        "/" in entry.path and "\0" not in entry.path for entry in index_page.entries(file, PLACE)
+        "/" in entry.path and "\0" not in entry.path
+        for entry in archive_browser.entries(file, PLACE)
     )
 
 
@@ -163,4 +167,4 @@ def test_any_bytes_are_survived(
      ("Takeout/Chrome/x.html", False), ("Takeout/x.json", False), ("other/x.html", False)],
 )  # fmt: skip
 def test_a_page_lies_in_the_root(path: str, there: bool) -> None:
-    assert index_page.has_its_place(path) is there
+    assert archive_browser.has_its_place(path) is there

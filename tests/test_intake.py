@@ -175,12 +175,12 @@ def test_a_crash_between_move_and_ledger_is_mended_once(
 def test_without_a_broker_the_job_waits_in_the_ledger(
     run: Any, database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tasks import chains
+    from tasks.runtime import dispatch
 
     def down(*_: Any, **__: Any) -> None:
         raise ConnectionError
 
-    monkeypatch.setattr(chains, "send", down)
+    monkeypatch.setattr(dispatch, "send", down)
     file = run.folders.staging / "a.txt"
     file.write_bytes(b"hello")
     job_id = intake.take_in(run.ledger, run.folders, file, "anna", move=False)

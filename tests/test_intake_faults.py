@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import durable
+from pipeline.storage import atomic_files
 from schemas.errors import DatapunkError, TransientError
 from tests.intake_support import ERRORS, Place, Refusing
 from tests.place_support import ROOT, small_settings
@@ -77,7 +77,7 @@ def test_a_copy_that_was_cut_off_before_its_source_went_is_not_made_twice(
     with _another_disk(place.folders.failed):
         place.drop("empty.zip", b"")
         with monkeypatch.context() as patch:
-            patch.setattr(durable, "crash_here", died)
+            patch.setattr(atomic_files, "crash_here", died)
             with pytest.raises(KeyboardInterrupt):
                 place.watcher.scan()
         place.new_watcher().scan()
@@ -109,10 +109,10 @@ def test_a_move_between_file_systems_follows_no_link_and_waits_on_no_pipe(tmp_pa
     link.symlink_to(secret)
     os.mkfifo(pipe)
     with _another_disk(tmp_path / "there"):
-        durable.move(link, tmp_path / "there" / "link")
+        atomic_files.move(link, tmp_path / "there" / "link")
         assert (tmp_path / "there" / "link").is_symlink()
         with pytest.raises(OSError, match="link") as caught:
-            durable.move(pipe, tmp_path / "there" / "pipe")
+            atomic_files.move(pipe, tmp_path / "there" / "pipe")
         assert caught.value.errno == errno.EXDEV
         assert not (tmp_path / "there" / "pipe").exists()
 
@@ -122,7 +122,7 @@ def test_what_grows_while_it_is_moved_stays(
 ) -> None:
     grows = tmp_path / "grows"
     grows.write_bytes(b"one")
-    put = durable.put
+    put = atomic_files.put
 
     def put_and_grow(*args: object) -> None:
         put(*args)  # type: ignore[arg-type]
@@ -130,10 +130,10 @@ def test_what_grows_while_it_is_moved_stays(
             out.write(b"more")
         monkeypatch.undo()
 
-    monkeypatch.setattr(durable, "put", put_and_grow)
+    monkeypatch.setattr(atomic_files, "put", put_and_grow)
     with _another_disk(tmp_path / "there"):
         with pytest.raises(TransientError, match="changed"):
-            durable.move(grows, tmp_path / "there" / "grows")
+            atomic_files.move(grows, tmp_path / "there" / "grows")
         assert grows.read_bytes() == b"onemore"
         assert not [*(tmp_path / "there").iterdir()]
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.durable import put, written
+from pipeline.storage.atomic_files import put, written
 from tests.intake_support import Place
 from workers import intake
 from workers.staging import ignored

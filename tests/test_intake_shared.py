@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import durable, validate
+from pipeline.archives import measure
+from pipeline.storage import atomic_files
 from schemas.errors import Rejected
 from tests.intake_support import Place
 from workers import intake
@@ -94,14 +95,14 @@ def test_one_that_changes_while_it_is_copied_goes_back_and_aside(
 ) -> None:
     file, other = place.drop("a.txt", b"one"), tmp_path / "other"
     other.hardlink_to(file)
-    put = validate.put
+    put = measure.put
 
     def grow(stream: Any, data: bytes) -> None:
         put(stream, data)
         with other.open("ab", buffering=0) as out:  # as fast as it is read
             out.write(b"!")
 
-    monkeypatch.setattr(validate, "put", grow)
+    monkeypatch.setattr(measure, "put", grow)
     place.watcher.scan()
     assert not [*place.folders.work.iterdir()]
     assert (place.folders.failed / "anna" / "a.txt").read_bytes() == b"one!"
@@ -168,11 +169,11 @@ def test_blocks_are_shared_where_the_file_system_can(number: int | None) -> None
         return 0
 
     with tempfile.TemporaryDirectory() as top, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(durable.fcntl, "ioctl", ioctl)
+        patch.setattr(atomic_files.fcntl, "ioctl", ioctl)
         file = Path(top) / "a"
         file.write_bytes(b"data" * 1000)
         inode = file.stat().st_ino
-        validate.replace_by_copy(file)
+        measure.replace_by_copy(file)
         assert file.stat().st_ino != inode
         assert file.read_bytes() == b"data" * 1000
 
@@ -183,7 +184,7 @@ def test_telling_of_writers_ends_nobody(tmp_path: Path) -> None:
     file.write_bytes(b"x")
 
     def told(stream: IO[bytes]) -> bool:
-        return durable.written_to(stream)  # type: ignore[arg-type]
+        return atomic_files.written_to(stream)  # type: ignore[arg-type]
 
     with file.open("rb") as stream:
         assert not told(stream)

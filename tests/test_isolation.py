@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from sql.store import Lake, Purpose
-from tasks.context import Runtime
+from tasks.runtime.context import Runtime
 from tests.lake_support import Database, Driver, FakeEmbedder, counts, zipped
 
 pytestmark = pytest.mark.services

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.known_files import KNOWN_FILES, explain
+from pipeline.recognition.known_files import KNOWN_FILES, explain
 from schemas.files import Head, Member
 from schemas.reasons import Reason
-from tasks import members
+from tasks.ingest import members
 from tests.reported_support import FOLDER
 
 

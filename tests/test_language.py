@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.language import labelled, scores
-from pipeline.language import (
+from pipeline.normalise import normalise
+from pipeline.text.language import (
     LONGEST,
     UNDETERMINED,
     detect,
@@ -11,7 +12,6 @@ from pipeline.language import (
     of_conversations,
     plain_detector,
 )
-from pipeline.normalise import normalise
 from schemas.records import DataType, Record
 
 TEXTS = {

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.format import Format, all_formats
+from pipeline.contract import Format
+from pipeline.registry import all_formats
 from schemas.records import Outcome, Rejection
 from tests.formats_support import Sample, all_samples, member_of, read, samples
 from tests.leaves import OPAQUE, Leaf, leaves

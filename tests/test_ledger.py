@@ -19,8 +19,10 @@ from schemas.errors import PermanentError, TransientError
 from schemas.files import SliceLimits
 from schemas.progress import Stage
 from sql.store import Claim, Fenced, Lake, open_pool
-from tasks import housekeeping, shell, verify
-from tasks.context import Runtime
+from tasks.maintenance import reconcile
+from tasks.operations import verify
+from tasks.runtime import stage_runner
+from tasks.runtime.context import Runtime
 from tests import progress_support
 from tests.lake_support import WORK, Database, Driver, FakeEmbedder, counts, zipped
 from workers.settings import Settings
@@ -101,7 +103,7 @@ def go_on(run: Runtime, driver: Driver, database: Database, turns: int = 20) -> 
         driver.drain()
         driver.take_turns(run)
         database.let_time_pass()
-        if not any(housekeeping.reconcile(run).values()):
+        if not any(reconcile.reconcile(run).values()):
             return
     raise AssertionError("the ledger does not come to rest")
 
@@ -256,7 +258,7 @@ def test_a_defect_waits_longer_each_time(
                 )
             )
             database.let_time_pass()
-            housekeeping.reconcile(run)
+            reconcile.reconcile(run)
     assert all(later > 1.5 * sooner > 0 for sooner, later in itertools.pairwise(waits))
 
 
@@ -267,7 +269,7 @@ def test_what_is_given_back_is_not_sent_before_its_time(
     drop(ANA, "rows.ndjson", ROWS)
     with failing(Stage.VALIDATE, lambda: TransientError("no disk")) as met:
         driver.drain()
-        done = housekeeping.reconcile(run)
+        done = reconcile.reconcile(run)
         assert (done["sent_again"], done["started"]) == (0, 0)
         driver.drain()
     assert len(met) == 1
@@ -308,7 +310,7 @@ def test_a_defect_burns_attempts_and_the_rest_is_loaded(
     events = str(database.rows("SELECT * FROM imports.events"))
     assert "4711" not in written.out + written.err + str(job) + str(dead) + events
 
-    assert housekeeping.retry(small, job) == 1
+    assert reconcile.retry(small, job) == 1
     go_on(small, driver, database)
     after = database.job(cut)
     assert (after["status"], counts(after), after["error_code"]) == ("done", (40, 40, 0, 0), None)
@@ -334,7 +336,7 @@ def test_a_retried_job_is_put_where_it_belongs(
     assert job["status"] == "failed"
     kept = small.folders.data / job["kept_as"]
     assert kept.parent == small.folders.failed / ANA
-    housekeeping.retry(small, job)
+    reconcile.retry(small, job)
     go_on(small, driver, database)
     after = database.job(job_id)
     assert (after["status"], after["remaining"]) == ("done", 0)
@@ -350,7 +352,7 @@ def test_a_job_that_fails_again_takes_no_other_jobs_place(
     with failing(Stage.EXTRACT, lambda: Secret("x")):
         jobs = [drop(ANA, "rows.ndjson", first)]
         go_on(small, driver, database)
-        housekeeping.retry(small, database.job(jobs[0]))
+        reconcile.retry(small, database.job(jobs[0]))
         later = (
             "UPDATE imports.chunks SET not_before = now() + interval '1 day', enqueued_at = NULL, "
             "waits_for_set = true WHERE job_id = %s"
@@ -373,7 +375,7 @@ def test_retry_of_a_job_that_ended_well_does_nothing(
 ) -> None:
     driver.drain()
     job = database.job(cut)
-    assert housekeeping.retry(small, job) == 0
+    assert reconcile.retry(small, job) == 0
     assert database.job(cut) == job
     assert (small.folders.data / job["kept_as"]).exists()
 
@@ -385,7 +387,7 @@ def test_a_rejected_upload_may_be_tried_again(
     driver.drain()
     job = database.job(job_id)
     assert job["status"] == "rejected"
-    assert housekeeping.retry(small, job) == 1
+    assert reconcile.retry(small, job) == 1
     driver.drain()
     again = database.job(job_id)
     assert (again["status"], again["error_code"]) == ("rejected", job["error_code"])
@@ -402,7 +404,7 @@ def test_retry_is_refused_where_another_job_has_the_archive(
     go_on(small, driver, database)
     job = database.job(first)
     with pytest.raises(PermanentError):
-        housekeeping.retry(small, job)
+        reconcile.retry(small, job)
     assert database.job(first) == job
     assert (small.folders.data / job["kept_as"]).exists()
 
@@ -419,7 +421,7 @@ def test_cancel_stops_what_has_not_begun(
     job = database.job(cut)
     held = database.chunks(cut)[-1]["id"]
     at_work = claimed(small, cut, held, Stage.NORMALISE)
-    found = housekeeping.cancel(small, cut, job["user_id"])
+    found = reconcile.cancel(small, cut, job["user_id"])
     others = len(database.chunks(cut)) - 1
     assert (found.stopped, found.done, found.loaded) == (others, 1, loaded)
     with pytest.raises(Fenced), small.lake.commit(at_work):
@@ -428,7 +430,7 @@ def test_cancel_stops_what_has_not_begun(
     after = database.job(cut)
     assert (after["status"], after["remaining"]) == ("cancelled", 0)
     assert len(database.documents(cut)) == loaded == after["records_loaded"]
-    assert housekeeping.cancel(small, cut, job["user_id"]).stopped == 0
+    assert reconcile.cancel(small, cut, job["user_id"]).stopped == 0
     (event,) = database.rows("SELECT detail FROM imports.events WHERE kind = 'cancelled'")
     assert event["detail"]["loaded"] == loaded
     assert database.job(cut)["status"] == "cancelled"
@@ -438,11 +440,11 @@ def test_a_cancelled_job_may_be_taken_up_again(
     small: Runtime, cut: UUID, driver: Driver, database: Database, reader: Lake
 ) -> None:
     driver.step()
-    housekeeping.cancel(small, cut, database.job(cut)["user_id"])
+    reconcile.cancel(small, cut, database.job(cut)["user_id"])
     driver.drain()
     job = database.job(cut)
     assert [f.check for f in verify.verify(small, reader, job) if not f.ok] == []
-    assert housekeeping.retry(small, job) > 0
+    assert reconcile.retry(small, job) > 0
     go_on(small, driver, database)
     after = database.job(cut)
     assert (after["status"], counts(after)) == ("done", (40, 40, 0, 0))
@@ -495,9 +497,9 @@ def test_rows_are_on_the_disk_before_what_they_came_of_is_cleared(
 ) -> None:
     written: list[str] = []
     on_the_disk: list[bool] = []
-    finish, put_to_rest = WORK[Stage.FINISH], housekeeping._put_to_rest
+    finish, put_to_rest = WORK[Stage.FINISH], reconcile._put_to_rest
 
-    def finishing(run: Runtime, claim: Claim) -> shell.Ending:
+    def finishing(run: Runtime, claim: Claim) -> stage_runner.Ending:
         quick = "SET synchronous_commit = off; CREATE TABLE public.rows_of_a_load (n) AS SELECT 1"
         with psycopg.connect(database.url) as connection:
             connection.execute(quick)
@@ -510,7 +512,7 @@ def test_rows_are_on_the_disk_before_what_they_came_of_is_cleared(
         return put_to_rest(*arguments)
 
     monkeypatch.setitem(WORK, Stage.FINISH, finishing)
-    monkeypatch.setattr(housekeeping, "_put_to_rest", resting)
+    monkeypatch.setattr(reconcile, "_put_to_rest", resting)
     job_id = drop(ANA, "rows.ndjson", ROWS)
     driver.drain()
     check_done(database, job_id)
@@ -538,7 +540,7 @@ def test_a_broker_that_forgets_everything_loses_nothing(
     small: Runtime, cut: UUID, driver: Driver, database: Database
 ) -> None:
     driver.sent.clear()
-    assert housekeeping.reconcile(small)["sent_again"] == 0, "it is too early to think them lost"
+    assert reconcile.reconcile(small)["sent_again"] == 0, "it is too early to think them lost"
     go_on(small, driver, database)
     check_done(database, cut)
 
@@ -556,7 +558,7 @@ def test_every_message_may_be_lost_once(
         if driver.sent:
             driver.step()
         database.let_time_pass()
-        housekeeping.reconcile(small)
+        reconcile.reconcile(small)
         if database.job(job_id)["completed_at"]:
             break
     check_done(database, job_id)
@@ -571,9 +573,9 @@ def test_only_what_is_overdue_is_sent_again(
         "UPDATE imports.chunks SET enqueued_at = now() - interval '1 hour' WHERE id = %s",
         chunks[0]["id"],
     )
-    assert housekeeping.reconcile(small)["sent_again"] == 1
+    assert reconcile.reconcile(small)["sent_again"] == 1
     assert [message.chunk for message in driver.sent] == [chunks[0]["id"]]
-    assert housekeeping.reconcile(small)["sent_again"] == 0, "and only once"
+    assert reconcile.reconcile(small)["sent_again"] == 0, "and only once"
 
 
 def test_what_waits_in_the_broker_is_not_sent_again(
@@ -582,9 +584,9 @@ def test_what_waits_in_the_broker_is_not_sent_again(
     waiting = len(driver.sent)
     small.queue_lengths = lambda: {"normalise": waiting}
     database.let_time_pass()
-    assert housekeeping.reconcile(small)["sent_again"] == 0
+    assert reconcile.reconcile(small)["sent_again"] == 0
     small.queue_lengths = lambda: {"normalise": waiting - 1}
-    assert housekeeping.reconcile(small)["sent_again"] == 1
+    assert reconcile.reconcile(small)["sent_again"] == 1
 
 
 def test_the_rest_of_the_way_is_sent(
@@ -594,7 +596,7 @@ def test_the_rest_of_the_way_is_sent(
     assert driver.perform(Stage.NORMALISE, chunk, cut)
     driver.sent.clear()
     database.let_time_pass()
-    housekeeping.reconcile(small)
+    reconcile.reconcile(small)
     stages = {message.chunk: message.stage for message in driver.sent}
     assert stages.pop(chunk) is Stage.SCREEN
     assert set(stages.values()) == {Stage.NORMALISE}
@@ -610,11 +612,11 @@ def test_of_two_reconcilers_one_works(
 
     def another() -> dict[str, int]:
         small.queue_lengths = dict
-        inside.append(housekeeping.reconcile(small))
+        inside.append(reconcile.reconcile(small))
         return {}
 
     small.queue_lengths = another
-    first = housekeeping.reconcile(small)
+    first = reconcile.reconcile(small)
     assert inside == [dict.fromkeys(first, 0)]
     assert first["sent_again"] == waiting == len(driver.sent)
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from pipeline import likeness
-from pipeline.likeness import Signature
+from pipeline.enrich import near_duplicates
+from pipeline.enrich.near_duplicates import Signature
 from schemas.vocabulary import Relation
-from tasks import likeness as comparing
-from tasks.context import Runtime
-from tasks.rollback import roll_back
+from tasks.derived import near_duplicates as comparing
+from tasks.operations.rollback import roll_back
+from tasks.runtime.context import Runtime
 from tests.lake_support import Database, zipped
 
 ANA, BO = "ana@example.org", "bo@example.org"
@@ -38,13 +38,13 @@ def text(seed: int, words: int = 120) -> str:
 
 
 def signed(said: str) -> Signature:
-    found = likeness.of_text(said)
+    found = near_duplicates.of_text(said)
     assert found is not None
     return found
 
 
 def alike(one: Signature, other: Signature) -> float:
-    return float(likeness.similarities(one.kind, one.value, [other.value])[0])
+    return float(near_duplicates.similarities(one.kind, one.value, [other.value])[0])
 
 
 def found_alike(one: Signature, other: Signature, least: float = 0.7) -> bool:
@@ -99,7 +99,7 @@ def test_a_language_without_spaces_is_compared() -> None:
         "昨日、公園の池で大きな鳥を見ました。とてもきれいでした。" * 2 + "明日もまた行きます。" * 3
     )
     assert found_alike(signed(said), signed(said + "では"))
-    assert likeness.of_text("short") is None
+    assert near_duplicates.of_text("short") is None
 
 
 def picture(seed: int, size: tuple[int, int] = (640, 480)) -> Image.Image:
@@ -118,11 +118,11 @@ def encoded(image: Image.Image, kind: str = "JPEG", **how: Any) -> bytes:
 def test_an_image_is_known_at_any_size_and_quality(tmp_path: Path) -> None:
     def sign(data: bytes) -> Signature:
         (tmp_path / "x").write_bytes(data)
-        found = likeness.of_image(tmp_path / "x")
+        found = near_duplicates.of_image(tmp_path / "x")
         assert found is not None
         return found
 
-    least = likeness.LEAST_OF_IMAGES
+    least = near_duplicates.LEAST_OF_IMAGES
     originals = [sign(encoded(picture(n))) for n in range(20)]
     for n, original in enumerate(originals):
         small = picture(n).resize((200, 150))
@@ -134,7 +134,7 @@ def test_an_image_is_known_at_any_size_and_quality(tmp_path: Path) -> None:
 @pytest.mark.parametrize("data", [b"", b"no image", encoded(Image.new("RGB", (64, 64), "white"))])
 def test_what_shows_nothing_has_no_signature(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "x").write_bytes(data)
-    assert likeness.of_image(tmp_path / "x") is None
+    assert near_duplicates.of_image(tmp_path / "x") is None
 
 
 # --- in the lake -----------------------------------------------------------------------------
@@ -198,7 +198,7 @@ def test_a_resized_image_is_linked(imported: Imported, database: Database) -> No
 def test_what_ends_the_child_is_left_out_alone(
     imported: Imported, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = likeness.of_image
+    read = near_duplicates.of_image
 
     def ends(path: Path) -> Signature | None:
         if path.stat().st_size == killing:
@@ -207,7 +207,7 @@ def test_what_ends_the_child_is_left_out_alone(
 
     images = {f"{n}.jpg": encoded(picture(n)) for n in range(3)}
     killing = len(images["1.jpg"])
-    monkeypatch.setattr(likeness, "of_image", ends)
+    monkeypatch.setattr(near_duplicates, "of_image", ends)
     imported(ANA, "1.zip", zipped({**images, "again.png": encoded(picture(2), "PNG")}))
     assert named(database) == [("again.png", "2.jpg")] or named(database) == [
         ("2.jpg", "again.png")

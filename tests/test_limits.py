@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from workers import bootstrap
+from workers import wiring
 from workers.settings import load
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux has these limits")
@@ -94,7 +94,7 @@ def test_the_network_is_needed_for_what_has_no_path(
     monkeypatch.chdir(tmp_path)
 
     def needs(**given: str) -> tuple[str, ...]:
-        return bootstrap.needs_network(load(**given))
+        return wiring.needs_network(load(**given))
 
     assert needs() == ()
     assert needs(clamd_host="av.example") == ("clamd",)

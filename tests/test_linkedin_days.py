@@ -9,7 +9,7 @@ from babel.dates import get_month_names
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import linkedin
+from pipeline.services import linkedin
 
 LANGUAGES = ("de", "en", "es", "fr", "it", "nl", "pl", "pt")
 

@@ -18,7 +18,7 @@ import pytest
 from schemas import crash
 from schemas.errors import ConfigurationError, ServiceDown
 from tests.place_support import ROOT, clean_place, open_folder, small_settings
-from workers import local
+from workers.embedded import local_servers
 from workers.settings import Settings
 
 pytestmark = pytest.mark.services
@@ -36,7 +36,7 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def settings(folder: Path) -> Iterator[Settings]:
     made = small_settings(folder / "data")
     yield made
-    local.stop_servers(made)
+    local_servers.stop_servers(made)
 
 
 def ask(settings: Settings, question: str) -> object:
@@ -46,14 +46,14 @@ def ask(settings: Settings, question: str) -> object:
 
 
 def test_both_servers_run_for_a_block_and_leave_nothing(settings: Settings) -> None:
-    with local.servers(settings):
+    with local_servers.servers(settings):
         assert ask(settings, "SELECT current_database() || getdatabaseencoding()") == "datapunkUTF8"
         assert ask(settings, "SELECT current_setting('listen_addresses')") == ""
         assert ask(settings, "SELECT current_setting('shared_buffers')") == "128MB"
-        assert local.valkey_ready(settings)
+        assert local_servers.valkey_ready(settings)
         processes = [
-            *local.processes_in(settings.postgres_dir, "postgres"),
-            *local.processes_in(settings.valkey_dir, "valkey-server"),
+            *local_servers.processes_in(settings.postgres_dir, "postgres"),
+            *local_servers.processes_in(settings.valkey_dir, "valkey-server"),
         ]
         assert len(processes) > 2
         assert not [c for p in processes for c in p.net_connections("inet")], "a port is open"
@@ -69,13 +69,13 @@ def test_a_cluster_whose_making_was_cut_off_is_made_anew(settings: Settings) -> 
         ) as maker:
             assert maker.wait(120) == -signal.SIGKILL
         assert (settings.postgres_dir / "PG_VERSION").exists() == there
-    with local.servers(settings):
+    with local_servers.servers(settings):
         assert ask(settings, "SELECT 1") == 1
     assert not list(settings.data_dir.glob("postgres.*"))
 
 
 def test_only_its_user_can_enter_the_folder_of_the_sockets(settings: Settings) -> None:
-    with local.servers(settings):
+    with local_servers.servers(settings):
         assert stat.S_IMODE(settings.server_socket_dir.stat().st_mode) == 0o700
         owner = settings.server_socket_dir.stat().st_uid
         assert owner == settings.postgres_dir.stat().st_uid
@@ -84,67 +84,67 @@ def test_only_its_user_can_enter_the_folder_of_the_sockets(settings: Settings) -
 
 
 def test_servers_that_run_are_used_and_left_running(settings: Settings) -> None:
-    with local.servers(settings):
-        with local.servers(settings):
+    with local_servers.servers(settings):
+        with local_servers.servers(settings):
             pass
-        assert local.postgres_ready(settings)
+        assert local_servers.postgres_ready(settings)
         with pytest.raises(ServiceDown, match="already"):
-            local.prepare_valkey(settings)
+            local_servers.prepare_valkey(settings)
 
 
 def test_a_killed_server_starts_again_with_its_rows(settings: Settings) -> None:
     with contextlib.ExitStack() as stack:
-        stack.enter_context(local.servers(settings))
+        stack.enter_context(local_servers.servers(settings))
         with psycopg.connect(settings.url("admin"), autocommit=True) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 42 AS n")
-        main = local.postmaster(settings.postgres_dir)
+        main = local_servers.postmaster(settings.postgres_dir)
         assert main is not None
-        broker = local.processes_in(settings.valkey_dir, "valkey-server")[0]
+        broker = local_servers.processes_in(settings.valkey_dir, "valkey-server")[0]
         for process in (main, broker):
             process.send_signal(signal.SIGKILL)
         psutil.wait_procs([main, broker], timeout=5)
     assert (settings.postgres_dir / "postmaster.pid").exists()
-    with local.servers(settings):
+    with local_servers.servers(settings):
         assert ask(settings, "SELECT n FROM kept") == 42
 
 
 def test_a_lock_whose_number_went_to_another_program_blocks_nothing(settings: Settings) -> None:
-    local.prepare_postgres(settings)
+    local_servers.prepare_postgres(settings)
     with subprocess.Popen(["sleep", "60"]) as stranger:
         lock = settings.postgres_dir / "postmaster.pid"
         lock.write_text(f"{stranger.pid}\n{settings.postgres_dir}\n0\n5432\n\n\n0 0\n")
-        with local.servers(settings):
+        with local_servers.servers(settings):
             assert ask(settings, "SELECT 1") == 1
         assert stranger.poll() is None, "the stranger must be left alone"
         stranger.kill()
 
 
 def test_a_start_that_was_cut_off_is_begun_anew(settings: Settings) -> None:
-    local.prepare_folders(settings)
+    local_servers.prepare_folders(settings)
     half = settings.data_dir / "postgres.new"
     half.mkdir()
     (half / "PG_VERSION").write_text("18\n")
-    with local.servers(settings):
+    with local_servers.servers(settings):
         assert not half.exists()
 
 
 def test_a_lost_cluster_is_not_hidden_by_a_new_one(settings: Settings) -> None:
     with pytest.raises(ConfigurationError, match="no database"):
-        local.prepare_postgres(settings, create=False)
+        local_servers.prepare_postgres(settings, create=False)
 
 
 def test_a_cluster_of_another_release_is_refused_with_a_way_out(settings: Settings) -> None:
-    local.prepare_postgres(settings)
+    local_servers.prepare_postgres(settings)
     (settings.postgres_dir / "PG_VERSION").write_text("15\n")
     with pytest.raises(ConfigurationError, match="made by Postgres 15"):
-        local.prepare_postgres(settings)
+        local_servers.prepare_postgres(settings)
 
 
 def test_a_foreign_folder_is_never_turned_into_a_database(settings: Settings) -> None:
     settings.postgres_dir.mkdir(parents=True)
     (settings.postgres_dir / "thesis.txt").write_text("years of work")
     with pytest.raises(ConfigurationError, match="no database"):
-        local.prepare_postgres(settings)
+        local_servers.prepare_postgres(settings)
     assert (settings.postgres_dir / "thesis.txt").exists()
 
 
@@ -152,34 +152,34 @@ def test_a_long_and_odd_path_and_a_strict_umask_work(settings: Settings, folder:
     odd = small_settings(folder / ("it's 100% " + "x" * 90) / "data")
     before = os.umask(0o077)
     try:
-        with local.servers(odd):
+        with local_servers.servers(odd):
             assert ask(odd, "SELECT 1") == 1
             assert odd.socket_dir != odd.run
     finally:
         os.umask(before)
-        local.stop_servers(odd)
-        local.shutil.rmtree(odd.socket_dir)
+        local_servers.stop_servers(odd)
+        local_servers.shutil.rmtree(odd.socket_dir)
 
 
 def test_an_operators_own_settings_win(settings: Settings) -> None:
-    local.prepare_folders(settings)
+    local_servers.prepare_folders(settings)
     (settings.data_dir / "postgresql.local.conf").write_text("work_mem = '7MB'\n")
-    with local.servers(settings):
+    with local_servers.servers(settings):
         assert ask(settings, "SELECT current_setting('work_mem')") == "7MB"
 
 
 def test_errors_leave_nothing_of_a_record_in_the_servers_log(settings: Settings) -> None:
-    with local.servers(settings), pytest.raises(psycopg.errors.InvalidTextRepresentation):
+    with local_servers.servers(settings), pytest.raises(psycopg.errors.InvalidTextRepresentation):
         ask(settings, "SELECT 'kingfisher'::int")
     assert "kingfisher" not in (settings.logs / "postgres.log").read_text()
 
 
 def test_the_flower_login_is_made_once_and_for_our_eyes(settings: Settings) -> None:
-    local.prepare_folders(settings)
-    login = local.flower_login(settings)
-    assert login == local.flower_login(settings)
+    local_servers.prepare_folders(settings)
+    login = local_servers.flower_login(settings)
+    assert login == local_servers.flower_login(settings)
     assert len(login.partition(":")[2]) >= 20
     assert stat.S_IMODE(settings.flower_password_path.stat().st_mode) == 0o600
     settings.flower_password_path.write_text("no colon")
     with pytest.raises(ConfigurationError, match="user:password"):
-        local.flower_login(settings)
+        local_servers.flower_login(settings)

@@ -11,8 +11,8 @@ from uuid import UUID
 
 import pytest
 
-from tasks import housekeeping
-from tasks.context import Runtime
+from tasks.maintenance import reconcile
+from tasks.runtime.context import Runtime
 from tests.lake_support import Database, Driver, zipped
 
 pytestmark = pytest.mark.services
@@ -82,7 +82,7 @@ def test_a_name_of_any_length_holds_nothing_up(
     for _ in range(4):
         driver.drain()
         database.let_time_pass()
-        housekeeping.reconcile(run)
+        reconcile.reconcile(run)
     job: dict[str, Any] = database.job(job_id)
     assert (job["status"], job["records_seen"]) == ("done", records), job["error_code"]
     failing = database.rows("SELECT step, error, place FROM imports.step_errors")

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from tests.place_support import open_folder
-from workers import machine, unprivileged
+from workers.embedded import machine, unprivileged
 from workers.settings import Settings
 
 NOBODY = pwd.getpwnam("nobody")

@@ -17,11 +17,11 @@ from asn1crypto import cms
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline import mail
-from pipeline.format import format_named, recognise
 from pipeline.formats.mail_mbox import FORMAT
+from pipeline.quality import key_of
 from pipeline.readers.mbox import Mail
-from pipeline.screen import key_of
+from pipeline.registry import format_named, recognise
+from pipeline.services.mail import mime
 from schemas.errors import BadValue
 from schemas.files import Head, Member, SliceLimits
 from schemas.reasons import Reason
@@ -360,7 +360,7 @@ def test_any_bytes_are_a_mail_or_a_refusal(data: bytes) -> None:
         b"Content-Type: multipart/mixed; boundary=q\n" + data,
     ):
         try:
-            mail.parse(body)
+            mime.parse(body)
         except BadValue as refused:
             allowed = (Reason.NOT_A_MAIL, Reason.MAIL_UNREADABLE, Reason.BAD_ENCODING)
             assert refused.reason in allowed
@@ -369,7 +369,7 @@ def test_any_bytes_are_a_mail_or_a_refusal(data: bytes) -> None:
 def test_the_standard_library_finds_the_same_in_a_sound_mail() -> None:
     for name in ("attachment_pdf", "raw_email_with_nested_attachment", "japanese_attachment"):
         data = (MAILS / f"{name}.eml").read_bytes()
-        fast, slow = mail.parse(data), mail._by_standard_library(data, ())
+        fast, slow = mime.parse(data), mime._by_standard_library(data, ())
         assert (fast.plain, fast.html, fast.sender) == (slow.plain, slow.html, slow.sender)
         assert [(p.media_type, p.name) for p in fast.parts] == [
             (p.media_type, p.name) for p in slow.parts

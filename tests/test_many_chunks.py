@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from sql.queries import queries
-from tasks.context import Runtime
+from tasks.runtime.context import Runtime
 from tests.lake_support import Database
 from tests.test_ledger import ANA, ROWS, Drop
 

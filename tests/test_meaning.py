@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 
 import pipeline.formats
-from pipeline.format import all_formats
-from pipeline.screen import occurrence_key
+from pipeline.quality import occurrence_key
+from pipeline.registry import all_formats
 from sql.store import Lake
-from tasks import verify
-from tasks.context import Runtime
-from tasks.rollback import roll_back
+from tasks.operations import verify
+from tasks.operations.rollback import roll_back
+from tasks.runtime.context import Runtime
 from tests.lake_support import Database, counts, zipped
 
 pytestmark = pytest.mark.services

@@ -10,7 +10,7 @@ from random import Random
 import pytest
 from PIL import ExifTags, Image, PngImagePlugin
 
-from pipeline import media
+from pipeline.services import media
 from schemas.records import Instant
 from tests.make_media import movie, picture, sound
 

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from pipeline import dated_names, media, sniff
+from pipeline.archives import media_types
+from pipeline.services import media
+from pipeline.values import dates_in_names
 from schemas.files import Member
 from tests.make_media import box
 
@@ -159,7 +161,7 @@ def test_a_film_is_never_older_than_films(
     assert found.time is not None
     assert (found.time.at, found.flags) == (moment, ("counted_since_1970",) * since_1970)
     assert found.metadata == {"duration_s": 2.0}
-    assert sniff.media_type(path.read_bytes(), "a.mov").startswith("video/")
+    assert media_types.media_type(path.read_bytes(), "a.mov").startswith("video/")
 
 
 @pytest.mark.parametrize("seconds", [1, 3, 86_400, _EPOCHS + 1])
@@ -198,7 +200,7 @@ def test_an_odd_date_of_apple_leaves_the_header(tmp_path: Path, text: str) -> No
     [b"\0\0\0\x10freedom for all", b"free", b"\0\0\0\x09wide\0more"],
 )
 def test_other_bytes_are_no_old_film(head: bytes) -> None:
-    assert not sniff.media_type(head, "a.bin").startswith("video/")
+    assert not media_types.media_type(head, "a.bin").startswith("video/")
 
 
 _SPELT = (
@@ -232,7 +234,7 @@ _DAYS = (
     spelling=st.sampled_from((*_SPELT, *_DAYS)),
 )
 def test_a_name_tells_its_time(at: datetime, spelling: str) -> None:
-    found = dated_names.moment(at.strftime(spelling))
+    found = dates_in_names.moment(at.strftime(spelling))
     wanted = at.replace(microsecond=0, tzinfo=UTC)
     if spelling in _DAYS:
         wanted = wanted.replace(hour=0, minute=0, second=0)
@@ -243,7 +245,7 @@ def test_a_name_tells_its_time(at: datetime, spelling: str) -> None:
 
 
 def test_milliseconds_in_a_name_are_read() -> None:
-    found = dated_names.moment("FB_IMG_1642723200123.jpg")
+    found = dates_in_names.moment("FB_IMG_1642723200123.jpg")
     assert found is not None
     assert found.at == datetime(2022, 1, 21, tzinfo=UTC) + timedelta(milliseconds=123)
 
@@ -264,7 +266,7 @@ def test_milliseconds_in_a_name_are_read() -> None:
     ],
 )
 def test_other_numbers_are_no_time(name: str) -> None:
-    assert dated_names.moment(name) is None
+    assert dates_in_names.moment(name) is None
 
 
 def test_the_name_is_the_last_rung(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from collections import Counter
 import pytest
 
 from benchmarks.language import labelled
-from pipeline.mojibake import mend
 from pipeline.normalise import normalise
+from pipeline.text.mojibake import mend
 from schemas.records import DataType, Record
 from tests.test_encodings import OTHERS, texts
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import money
+from pipeline.values import money
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.format import format_named, recognise
 from pipeline.formats import google_my_activity, google_my_activity_html
-from pipeline.my_activity import Entry, record
-from pipeline.screen import key_of
-from pipeline.timestamps import activity_time, iso, unread
+from pipeline.quality import key_of
+from pipeline.registry import format_named, recognise
+from pipeline.services.google.my_activity import Entry, record
+from pipeline.values.timestamps import activity_time, iso, unread
 from schemas.records import Record
 from schemas.vocabulary import RecordType
 from tests.formats_support import Sample, head_of, member_of, read, samples

@@ -14,17 +14,19 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.ports import Names
-from pipeline.privacy import Policy, Texts, Treatment, parse, protect
+from pipeline.privacy.policy import Policy, Texts, Treatment, parse, protect
 from schemas.errors import ConfigurationError, TransientError
 from schemas.privacy import BY_RULE, Kind
 from schemas.records import DataType, Record
-from tasks import context, indexing, redress
-from tasks.context import Runtime
-from tasks.privacy import PolicyFile
+from tasks.derived import search_index
+from tasks.operations import privacy_reapply
+from tasks.runtime import context
+from tasks.runtime.context import Runtime
+from tasks.runtime.privacy_policy import PolicyFile
 from tests.lake_support import Database, FakeEmbedder, counts, zipped
 from tests.names_support import FakeNames, make_model, needs_presidio
 from tests.test_privacy import KEY, stands_in
-from workers import presidio
+from workers.adapters import presidio
 from workers.cli import app, doctor, receipts
 from workers.cli import privacy as verbs
 from workers.settings import load
@@ -310,7 +312,7 @@ def hook(event, arguments):
         events.append(event)  # spaCy's own way to fetch a model
 sys.addaudithook(hook)
 logging.basicConfig(level=logging.DEBUG)
-from workers.presidio import PresidioNames
+from workers.adapters.presidio import PresidioNames
 models = PresidioNames({"en": sys.argv[1]})
 assert not {"spacy", "presidio_analyzer", "torch"} & set(sys.modules), "made before a fork"
 found = models.find([sys.argv[2]] * 3, "en")
@@ -383,7 +385,7 @@ def test_names_are_treated_on_the_way_in_and_counted(
 ) -> None:  # fmt: skip
     job = imported("ana@example.org", "export.zip", EXPORT)
     assert counts(job) == (3, 3, 0, 0)
-    indexing.index_user(run, job["user_id"], seconds=60)
+    search_index.index_user(run, job["user_id"], seconds=60)
     assert stands_in(database, "heron") != [], "the look finds what is there"
     assert stands_in(database, *PLANTED) == []
     assert not any(planted in text for planted in PLANTED for text in embedder.texts)
@@ -408,11 +410,11 @@ def test_names_are_treated_in_what_is_stored(
     policy_file.write_text("")
     job = imported("ana@example.org", "export.zip", EXPORT)
     user = job["user_id"]
-    indexing.index_user(run, user, seconds=60)
+    search_index.index_user(run, user, seconds=60)
     assert stands_in(database, *PLANTED) != []
     policy_file.write_text(strict)
-    applied = redress.apply(run, user, run.options.privacy.treatment(user))
+    applied = privacy_reapply.apply(run, user, run.options.privacy.treatment(user))
     assert applied.changed == 1
     assert (applied.done["person"], applied.done["place"]) == ({"hash": 2}, {"drop": 2})
     assert stands_in(database, *PLANTED) == []
-    assert redress.apply(run, user, run.options.privacy.treatment(user)).changed == 0
+    assert privacy_reapply.apply(run, user, run.options.privacy.treatment(user)).changed == 0

@@ -8,14 +8,15 @@ from unicodedata import is_normalized, normalize
 import orjson
 import pytest
 
-from pipeline.entities import mentions
-from pipeline.format import Format, all_formats
+from pipeline.contract import Format
+from pipeline.enrich.entities import mentions
 from pipeline.normalise import normalise
-from pipeline.text import clean_json
+from pipeline.registry import all_formats
+from pipeline.text.cleaning import clean_json
 from schemas.privacy import ReadUnder
 from schemas.records import DataType, Metric, Point, Record
-from sql import copy
-from tasks.batches import Batch
+from sql import copy_text
+from tasks.ingest.record_spool import Batch
 from tests.formats_support import member_of, read, samples
 
 pytestmark = pytest.mark.sweep
@@ -25,10 +26,10 @@ each_format = pytest.mark.parametrize("form", all_formats(), ids=lambda form: fo
 
 def stored(outcome: Record | Point | Metric) -> str:
     if isinstance(outcome, Record):
-        return copy.document_line(outcome, "0", 0, clean_json)[0]
+        return copy_text.document_line(outcome, "0", 0, clean_json)[0]
     if isinstance(outcome, Point):
-        return copy.location_line(outcome, "0", 0, clean_json)
-    return copy.metric_line(outcome, "0", 0, clean_json)
+        return copy_text.location_line(outcome, "0", 0, clean_json)
+    return copy_text.metric_line(outcome, "0", 0, clean_json)
 
 
 @each_format
@@ -88,7 +89,7 @@ def test_names_metadata_and_its_keys_too() -> None:
 
 def test_two_spellings_of_a_field_are_both_kept() -> None:
     twice = {"é": 1, normalize("NFD", "é"): 2}
-    assert sorted(orjson.loads(copy.json_field(twice, clean_json)).values()) == [1, 2]
+    assert sorted(orjson.loads(copy_text.json_field(twice, clean_json)).values()) == [1, 2]
 
 
 def test_one_person_in_two_forms_is_one() -> None:

@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 
-from pipeline import fields, money, places, shapes, timestamps
-from pipeline.format import Format, all_formats, format_named
-from pipeline.xml_tree import Element
+from pipeline.contract import Format
+from pipeline.registry import all_formats, format_named
+from pipeline.syntax.xml_tree import Element
+from pipeline.values import coordinates, fields, money, record_checks, timestamps
 from schemas.reasons import Reason
 from schemas.records import Metric, Outcome, Point, Record, Rejection
 from tests.formats_support import ONE_PASS, Sample, member_of, read, read_items, samples
@@ -35,7 +36,13 @@ TYPED = (True, 1e308)
 #: What is a number in one place and none in another, and what says nothing.
 EITHER = ("1,5", "1.234,56", "１２", "٣٫٥", "", None, 2**63, False, [], {})
 FLAGS = frozenset(
-    {fields.UNUSABLE, places.UNUSABLE, money.UNREADABLE, timestamps.UNREAD, shapes.MISFIT}
+    {
+        fields.UNUSABLE,
+        coordinates.UNUSABLE,
+        money.UNREADABLE,
+        timestamps.UNREAD,
+        record_checks.MISFIT,
+    }
     | {"out_of_range", "bad_duration"}
 )
 REFUSED = frozenset({Reason.BAD_NUMBER, Reason.BAD_PLACE, Reason.BAD_TIME, Reason.MISSING_FIELD})

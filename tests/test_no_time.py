@@ -16,11 +16,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from pipeline import timestamps
-from pipeline.format import Format, all_formats, format_named
+from pipeline.contract import Format
 from pipeline.normalise import outcomes_of
-from pipeline.screen import key_of
-from pipeline.xml_tree import Element
+from pipeline.quality import key_of
+from pipeline.registry import all_formats, format_named
+from pipeline.syntax.xml_tree import Element
+from pipeline.values import timestamps
 from schemas.files import Member
 from schemas.reasons import Reason
 from schemas.records import Outcome, RawRecord, Record, Rejection

@@ -33,16 +33,19 @@ from hypothesis.stateful import (
 )
 from psycopg.rows import dict_row
 
-from pipeline.spool import BrokenSpool
+from pipeline.storage.spool_file import BrokenSpool
 from schemas.errors import PermanentError, Rejected, TransientError
 from schemas.files import SliceLimits
 from schemas.progress import ENDED, JobStatus, Kind, Stage, route
 from schemas.reasons import Reason
 from sql import migrate
 from sql.store import COUNTS, Claim, Commit, ContentCommit, Lake
-from tasks import housekeeping, poison, shell, upload, verify
-from tasks.context import Runtime
-from tasks.rollback import roll_back
+from tasks.ingest import poison, upload
+from tasks.maintenance import reconcile
+from tasks.operations import verify
+from tasks.operations.rollback import roll_back
+from tasks.runtime import stage_runner
+from tasks.runtime.context import Runtime
 from tests.lake_support import WORK, Database, Driver, counts
 from workers import intake
 from workers.settings import Settings
@@ -144,15 +147,15 @@ class Work:
     def __init__(self, lake: Lakeside) -> None:
         self.trouble, self._lake = Trouble(), lake
 
-    def of(self, stage: Stage) -> shell.Work:
+    def of(self, stage: Stage) -> stage_runner.Work:
         work = {
             Stage.VALIDATE: self._validate,
             Stage.EXTRACT: self._extract,
             Stage.NORMALISE: self._normalise,
-            Stage.FINISH: housekeeping.finish_job,
+            Stage.FINISH: reconcile.finish_job,
         }.get(stage, self._advance)
 
-        def do(run: Runtime, claim: Claim) -> shell.Ending:
+        def do(run: Runtime, claim: Claim) -> stage_runner.Ending:
             self.trouble.meet("work")
             ending = work(run, claim)
             self.trouble.meet("ending")
@@ -165,11 +168,11 @@ class Work:
 
         return do
 
-    def _validate(self, run: Runtime, claim: Claim) -> shell.Ending:
+    def _validate(self, run: Runtime, claim: Claim) -> stage_runner.Ending:
         run.ledger.begin_job(claim.job_id, JobStatus.VALIDATING)
         return lambda commit: commit.advance(Stage.EXTRACT)
 
-    def _extract(self, run: Runtime, claim: Claim) -> shell.Ending:
+    def _extract(self, run: Runtime, claim: Claim) -> stage_runner.Ending:
         run.ledger.begin_job(claim.job_id, JobStatus.EXTRACTING)
         for n in range(2):  # as the real one: in commits of their own, which a retry finds
             with run.commit_content(claim, run.treatment(claim.user_id).under) as commit:
@@ -193,7 +196,7 @@ class Work:
         made = commit.run("chunks", "fan_out", chunks=msgspec.json.encode([chunk]).decode())
         commit.run("chunks", "add_remaining", n=len(made))
 
-    def _normalise(self, run: Runtime, claim: Claim) -> shell.Ending:
+    def _normalise(self, run: Runtime, claim: Claim) -> stage_runner.Ending:
         if claim.attempt <= run.options.max_attempts:
             return lambda commit: commit.advance(Stage.SCREEN)
         (row,) = run.lake.rows(claim.user_id, "chunks", "count_splits", job_id=claim.job_id)
@@ -205,7 +208,7 @@ class Work:
             return poison._cut(run, claim, [(part, len(part) == 1) for part in parts])
         return lambda commit: commit.complete(tally=self._tally(claim, QUARANTINED))
 
-    def _advance(self, run: Runtime, claim: Claim) -> shell.Ending:
+    def _advance(self, run: Runtime, claim: Claim) -> stage_runner.Ending:
         stages = route(Kind(claim.kind), embed=claim.embed)
         if claim.stage == stages[-1]:
             return lambda commit: commit.complete(tally=self._tally(claim, LOADED))
@@ -330,9 +333,9 @@ class Ledger(RuleBasedStateMachine):
 
         def inside() -> None:
             if verb == "cancel":
-                housekeeping.cancel(self.run, chunk["job_id"], chunk["user_id"])
+                reconcile.cancel(self.run, chunk["job_id"], chunk["user_id"])
             elif verb == "reconcile":
-                housekeeping.reconcile(self.run)
+                reconcile.reconcile(self.run)
             elif place != "commit":
                 self._expire(chunk["id"])
                 if verb == "steal":
@@ -349,7 +352,7 @@ class Ledger(RuleBasedStateMachine):
     def left_by_the_dead(self, data: st.DataObject) -> None:
         """The worker's parent gives back what a process held that is no more."""
         chunk = self._chosen(data)
-        shell.lost(
+        stage_runner.lost(
             self.run.ledger, self.run.options, stage=chunk["stage"], chunk=chunk["id"],
             job_id=chunk["job_id"], code="worker_lost", gone=lambda _: True,
         )  # fmt: skip
@@ -360,9 +363,9 @@ class Ledger(RuleBasedStateMachine):
         if what == "time":
             self.database.let_time_pass()
         elif what == "reconcile":
-            housekeeping.reconcile(self.run)
+            reconcile.reconcile(self.run)
         else:
-            housekeeping.sweep(self.run)
+            reconcile.sweep(self.run)
 
     @precondition(lambda self: self.jobs)
     @rule(data=st.data(), verb=st.sampled_from(("cancel", "retry", "rollback")))
@@ -415,9 +418,9 @@ class Ledger(RuleBasedStateMachine):
     def ask_for(self, verb: str, job_id: UUID) -> Any:
         job = self.database.job(job_id)
         if verb == "cancel":
-            return housekeeping.cancel(self.run, job_id, job["user_id"])
+            return reconcile.cancel(self.run, job_id, job["user_id"])
         if verb == "retry" and job["completed_at"] is not None:
-            return housekeeping.retry(self.run, job)
+            return reconcile.retry(self.run, job)
         if verb == "rollback":
             return roll_back(self.run, job["user_id"], job_id)
         return None
@@ -428,7 +431,7 @@ class Ledger(RuleBasedStateMachine):
         for _ in range(60):
             self.database.let_time_pass()
             self.database.rows("UPDATE imports.sets SET waits_until = now() - interval '1 hour'")
-            housekeeping.reconcile(self.run)
+            reconcile.reconcile(self.run)
             self.driver.drain()
             if not self.database.rows("SELECT id FROM imports.jobs WHERE completed_at IS NULL"):
                 return
@@ -528,7 +531,7 @@ def test_no_error_at_any_stage_is_a_trap(beside: type[Ledger], error: str) -> No
         while (chunk := machine.latest())["stage"] != stage:
             machine.carry_out(chunk)
         machine.fail_at_each_try(chunk, error, "ending", 12)
-        housekeeping.reconcile(machine.run)
+        reconcile.reconcile(machine.run)
         machine.holds()
     for verb in ("cancel", "retry"):
         for job_id in machine.jobs[::2]:
@@ -566,7 +569,7 @@ def settle(run: Runtime, driver: Driver, database: Database, turns: int = 12) ->
     for _ in range(turns):
         driver.drain()
         database.let_time_pass()
-        housekeeping.reconcile(run)
+        reconcile.reconcile(run)
     driver.drain()
 
 
@@ -598,8 +601,8 @@ def test_a_lake_that_the_code_before_wedged_heals(
     assert set(migrate.upgrade(owner)) == set(since)
     with monkeypatch.context() as patch:
         if not mended:
-            patch.setattr(housekeeping, "_rest", raising(AssertionError))
-        housekeeping.reconcile(small)
+            patch.setattr(reconcile, "_rest", raising(AssertionError))
+        reconcile.reconcile(small)
         driver.drain()
         later = drop(ANA, "later.ndjson", ROWS[:100])
         settle(small, driver, database, 1 if mended else 6)
@@ -611,7 +614,7 @@ def test_a_lake_that_the_code_before_wedged_heals(
     assert failed_checks(small, reader, job) == []
     if not mended:
         assert (small.folders.data / job["kept_as"]).read_bytes() == ROWS
-        assert housekeeping.retry(small, job) == 1
+        assert reconcile.retry(small, job) == 1
         settle(small, driver, database, 2)
         assert database.job(job_id)["status"] == "done"
         assert failed_checks(small, reader, database.job(job_id)) == []
@@ -636,7 +639,7 @@ def test_what_follows_the_load_keeps_no_job_from_its_end(
     """Words, statistics, likeness and scores: the reconciler makes up for them."""
     with monkeypatch.context() as patch:
         for step in STEPS:
-            patch.setattr(housekeeping, step, raising(error))
+            patch.setattr(reconcile, step, raising(error))
         job_id = drop(ANA, "rows.ndjson", ROWS)
         driver.drain()
     job = database.job(job_id)
@@ -646,7 +649,7 @@ def test_what_follows_the_load_keeps_no_job_from_its_end(
     for _ in range(4):
         database.rows("UPDATE analytics.touched SET at = at - interval '1 hour'")
         database.let_time_pass()  # what failed is tried again after a wait
-        housekeeping.reconcile(small)
+        reconcile.reconcile(small)
     assert database.job(job_id)["scored"] is not None
     for table in ("user_data.unindexed", "analytics.touched", "analytics.uncompared"):
         assert database.one(f"SELECT count(*) FROM {table}") == 0, table
@@ -656,13 +659,13 @@ def test_what_killed_the_last_step_is_not_met_twice(
     small: Runtime, drop: Drop, driver: Driver, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The worker dies while it compares."""
-    monkeypatch.setattr(housekeeping, "compare_user", raising(KeyboardInterrupt))
+    monkeypatch.setattr(reconcile, "compare_user", raising(KeyboardInterrupt))
     job_id = drop(ANA, "rows.ndjson", ROWS)
     with pytest.raises(KeyboardInterrupt):
         driver.drain()
     assert database.job(job_id)["completed_at"] is None
     database.let_time_pass()
-    housekeeping.reconcile(small)
+    reconcile.reconcile(small)
     driver.drain()
     assert database.job(job_id)["status"] == "done"
 
@@ -678,7 +681,7 @@ def test_an_artefact_that_never_stays_is_a_defect_of_ours(
     job = database.job(job_id)
     assert (job["status"], job["error_code"]) == ("failed", "BrokenSpool")
     assert {chunk["stage"] for chunk in database.chunks(job_id)} == {"screen"}
-    assert housekeeping.retry(small, job) > 0
+    assert reconcile.retry(small, job) > 0
     settle(small, driver, database, 3)
     assert (database.job(job_id)["status"], counts(database.job(job_id))[:2]) == ("done", (40, 40))
 
@@ -721,7 +724,7 @@ def test_a_job_rejected_half_way_is_taken_back_or_goes_on(
         settle(small, driver, database)
     monkeypatch.setattr(upload.Cutter, "finish", real)
     assert database.job(second)["error_code"] is not None
-    housekeeping.retry(small, database.job(second))
+    reconcile.retry(small, database.job(second))
     settle(small, driver, database, 3)
     (whole,) = database.chunks(second, "upload")
     assert (whole["status"], whole["last_error_code"]) == ("done", None), "it was cut to its end"
@@ -735,7 +738,7 @@ def test_cancel_leaves_nothing_that_was_cut_meanwhile(
     job_id = drop(ANA, "rows.ndjson", ROWS)
     user_id = database.job(job_id)["user_id"]
     waits, cut = threading.Event(), upload.Cutter._commit_chunks
-    stopping = threading.Thread(target=lambda: housekeeping.cancel(small, job_id, user_id))
+    stopping = threading.Thread(target=lambda: reconcile.cancel(small, job_id, user_id))
 
     def commit(cutter: upload.Cutter, to: Commit) -> None:
         cut(cutter, to)
@@ -775,20 +778,20 @@ def test_the_original_is_found_wherever_a_finish_left_it(
     }[at]
     target.parent.mkdir(parents=True, exist_ok=True)
     original.rename(target)
-    found = housekeeping.cancel(small, job_id, job["user_id"])
+    found = reconcile.cancel(small, job_id, job["user_id"])
     assert (found.stopped, found.ended) == (0, True)
     after = database.job(job_id)
     assert after["status"] == "cancelled"
     assert folders.data / after["kept_as"] == target
     if at == "work":
-        housekeeping.sweep(small)
+        reconcile.sweep(small)
         kept = folders.data / database.job(job_id)["kept_as"]
         assert kept == folders.failed / ANA / "rows.ndjson"
         assert (kept.read_bytes(), kept.with_name(kept.name + ".error.txt").exists()) == (
             ROWS,
             True,
         )
-        assert housekeeping.retry(small, after) == 1, "with a row that was read before the sweep"
+        assert reconcile.retry(small, after) == 1, "with a row that was read before the sweep"
         settle(small, driver, database, 2)
         assert database.job(job_id)["status"] == "done"
         assert (folders.data / database.job(job_id)["kept_as"]).read_bytes() == ROWS
@@ -804,7 +807,7 @@ def test_a_job_with_no_step_left_gets_its_end(
     driver.sent.clear()
     database.rows("UPDATE imports.chunks SET status = 'dead' WHERE kind = 'finish'")
     database.rows("UPDATE imports.jobs SET remaining = 3")
-    assert housekeeping.reconcile(small)["freed"] == 1
+    assert reconcile.reconcile(small)["freed"] == 1
     driver.drain()
     job = database.job(job_id)
     assert (job["status"], job["remaining"]) == ("done", 0)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.screen import Repeats
-from tasks.occurrences import occurrences
+from pipeline.quality import Repeats
+from tasks.operations.occurrences import occurrences
 
 _KEYS = st.lists(st.integers(0, 20).map(lambda n: n.to_bytes(16, "big")), max_size=200)
 
@@ -33,7 +33,7 @@ def test_they_count_as_memory_does(
 _GROWTH = """
 import resource, sys
 from pathlib import Path
-from tasks.occurrences import occurrences
+from tasks.operations.occurrences import occurrences
 with occurrences(Path(sys.argv[1]), "seen") as seen:
     for n in range(int(sys.argv[2])):
         seen.number((n * 0x9E3779B97F4A7C15 % 2**64).to_bytes(16, "big"))

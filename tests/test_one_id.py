@@ -12,18 +12,18 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from pipeline import format as formats
-from pipeline.format import all_formats
+from pipeline import registry as formats
+from pipeline.registry import all_formats
 from schemas.files import Member, SliceLimits
 from schemas.progress import Stage
 from schemas.records import RawRecord
 from sql import load
 from sql.store import Lake, open_pool
-from tasks import redress, verify
-from tasks.context import Runtime
-from tasks.privacy import PolicyFile
-from tasks.reparse import order, reparse
-from tasks.rollback import roll_back
+from tasks.operations import privacy_reapply, verify
+from tasks.operations.reparse import order, reparse
+from tasks.operations.rollback import roll_back
+from tasks.runtime.context import Runtime
+from tasks.runtime.privacy_policy import PolicyFile
 from tests.lake_support import Database, Driver, counts, zipped
 from workers.settings import Settings
 
@@ -340,7 +340,7 @@ def test_a_policy_changes_nothing_of_who_is_who(
     job = imported(ANA, "1.mbox", phones[0] + phones[1])
     rules.write_text('regions = ["DE"]\n[[rule]]\nkind = "*"\naction = "drop"\n')
     policy = run.options.privacy.treatment(job["user_id"])
-    assert redress.apply(run, job["user_id"], policy).changed == 2
+    assert privacy_reapply.apply(run, job["user_id"], policy).changed == 2
     assert "345678" not in "".join(texts(database))
     assert counts(imported(ANA, "2.mbox", phones[1] + phones[0])) == (2, 0, 2, 0)
     assert counts(imported(ANA, "3.mbox", b"".join(phones))) == (3, 1, 2, 0)

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.format import Rank
-from pipeline.json_mended import mended
+from pipeline.contract import Rank
 from pipeline.normalise import Found, understand
+from pipeline.syntax.json_mended import mended
 from schemas.records import Record, Rejection
-from tasks import members
+from tasks.ingest import members
 from tests import variants
 from tests.formats_support import ONE_PASS, Sample, all_samples, carried, member_of, read
 from tests.leaves import JSON, TABLES, syntax_of

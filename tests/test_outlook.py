@@ -8,8 +8,9 @@ from pathlib import Path
 import compressed_rtf
 import pytest
 
-from pipeline import compound, outlook
 from pipeline.formats import mail_msg
+from pipeline.services.mail import outlook
+from pipeline.syntax import compound_files
 from schemas.errors import BadValue
 from schemas.files import Member
 from schemas.reasons import Reason
@@ -28,7 +29,7 @@ def records(data: bytes) -> list[Record]:
 
 def test_a_compound_file_comes_back_as_it_was_written() -> None:
     tree = {"small": b"a" * 100, "large": b"b" * 90_000, "in": {"deep": {"leaf": b"c"}, "no": b""}}
-    root = compound.opened(make_msg.compound(tree))
+    root = compound_files.opened(make_msg.compound(tree))
     assert root.streams == {"small": b"a" * 100, "large": b"b" * 90_000}
     assert root.storages["in"].streams == {"no": b""}
     assert root.storages["in"].storages["deep"].streams == {"leaf": b"c"}
@@ -39,8 +40,8 @@ def test_a_chain_that_never_ends_is_damage() -> None:
     table = 512 * (1 + struct.unpack_from("<I", data, 76)[0])
     assert struct.unpack_from("<I", data, table) == (1,)
     struct.pack_into("<I", data, table, 0)  # the first sector of the stream leads to itself
-    with pytest.raises(compound.Damaged):
-        compound.opened(bytes(data))
+    with pytest.raises(compound_files.Damaged):
+        compound_files.opened(bytes(data))
 
 
 def test_streams_that_share_their_sectors_are_damage() -> None:
@@ -49,8 +50,8 @@ def test_streams_that_share_their_sectors_are_damage() -> None:
     for n in range(40):
         entry = data.index(f"copy {n}".encode("utf-16-le"))
         struct.pack_into("<IQ", data, entry + 116, directory, 4_096)
-    with pytest.raises(compound.Damaged):
-        compound.opened(bytes(data))
+    with pytest.raises(compound_files.Damaged):
+        compound_files.opened(bytes(data))
 
 
 def test_fields_that_came_by_smtp_win() -> None:
@@ -86,7 +87,7 @@ def test_an_object_that_is_no_mail_is_told() -> None:
     assert head.metadata["flags"] == ["container_not_opened"]
 
 
-@pytest.mark.parametrize("data", [b"", compound.SIGNATURE, make_msg.compound({"Word": b"x"})])
+@pytest.mark.parametrize("data", [b"", compound_files.SIGNATURE, make_msg.compound({"Word": b"x"})])
 def test_what_is_no_mail_is_refused(data: bytes) -> None:
     with pytest.raises(BadValue) as bad:
         outlook.opened(data)

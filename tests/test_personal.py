@@ -7,8 +7,8 @@ import json
 import pytest
 
 from benchmarks.personal import labelled, scores
-from pipeline import personal
-from pipeline.privacy import suspects
+from pipeline.privacy import detectors
+from pipeline.privacy.policy import suspects
 from schemas.privacy import Kind
 
 LINES = labelled()
@@ -47,12 +47,12 @@ def test_the_first_look_leaves_out_nothing_that_would_be_found() -> None:
         quiet = b'{"at":"2023-05-01T10:00:00Z","text":"a heron stands in the water"}'
         looked = suspects([quiet, document, quiet])
         assert not {0, 2} & set(looked)
-        if personal.find(f"so\n{line.text}"):
+        if detectors.find(f"so\n{line.text}"):
             assert looked == [1], line.text
 
 
 def kinds(text: str, **asked: str) -> set[Kind]:
-    return {f.kind for f in personal.find(text, **asked) if f.confidence >= personal.SURE}
+    return {f.kind for f in detectors.find(text, **asked) if f.confidence >= detectors.SURE}
 
 
 def test_the_name_of_a_field_says_what_a_number_is() -> None:
@@ -65,14 +65,14 @@ def test_the_name_of_a_field_says_what_a_number_is() -> None:
 
 def test_of_findings_that_overlap_the_surest_stands() -> None:
     text = "https://bot:s3cretpass@git.example.org/x"
-    (found,) = [f for f in personal.find(text) if f.confidence >= personal.SURE]
+    (found,) = [f for f in detectors.find(text) if f.confidence >= detectors.SURE]
     assert (found.kind, text[found.start : found.end]) == (Kind.SECRET, "s3cretpass")
 
 
 @pytest.mark.parametrize("text", ["", "@", "\ud800 ana@example.org \x00", "٤٥٥٦٧٣٧٥٨٦٨٩٩٨٥٥"])
 def test_odd_texts_raise_nothing(text: str) -> None:
-    personal.find(text)
-    personal.find(text * 500)
+    detectors.find(text)
+    detectors.find(text * 500)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_odd_texts_raise_nothing(text: str) -> None:
 )
 @pytest.mark.timeout(60)
 def test_hostile_texts_take_no_time(text: str) -> None:
-    personal.find(text)
+    detectors.find(text)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_hostile_texts_take_no_time(text: str) -> None:
 )  # fmt: skip
 def test_odd_blanks_hyphens_and_digits_hide_nothing(text: str, kind: Kind, value: str) -> None:
     said = f"so: {text} it is"
-    (found,) = personal.find(said)
+    (found,) = detectors.find(said)
     assert (found.kind, found.value) == (kind, value)
     assert said[found.start : found.end] == text.strip("\u202a\u202c")
     document = json.dumps({"x": said}, ensure_ascii=False).encode()
@@ -121,7 +121,7 @@ def test_a_field_above_says_nothing_of_a_number_in_its_own_line() -> None:
     """As rows of tables are written out; a number alone in its line is called what stands above."""
 
     def sure(text: str) -> list[float]:
-        return [f.confidence for f in personal.find(text) if f.kind is Kind.CARD]
+        return [f.confidence for f in detectors.find(text) if f.kind is Kind.CARD]
 
     assert sure("order: 7\nid: 2\nnote: pay with 4556 7375 8689 9855") == [0.95]
     assert sure("order number\n4556 7375 8689 9855") == [0.4]

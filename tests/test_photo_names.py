@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from pipeline.photo_names import Match, Sidecars
+from pipeline.services.google.photo_sidecars import Match, Sidecars
 
 LONG = "Ein sehr langer Name einer Aufnahme vom Seeufer am Abend"  # 56 characters
 STEM = LONG[:47]

@@ -17,8 +17,10 @@ from schemas.errors import Rejected
 from schemas.identity import record_key
 from schemas.reasons import Reason
 from sql.store import Lake
-from tasks import housekeeping, upload, verify
-from tasks.context import Runtime
+from tasks.ingest import upload
+from tasks.maintenance import reconcile
+from tasks.operations import verify
+from tasks.runtime.context import Runtime
 from tests.generators import photos
 from tests.lake_support import Database, Driver, counts, zipped
 from tests.sets_support import STEM, page
@@ -86,7 +88,7 @@ def turn(run: Runtime, driver: Driver) -> Callable[[], None]:
 
     def do() -> None:
         driver.drain()
-        housekeeping.reconcile(run)
+        reconcile.reconcile(run)
         driver.drain()
 
     return do

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.places import degrees, e7, iso6709, settled, wgs84
-from pipeline.screen import broken_rule
+from pipeline.quality import broken_rule
+from pipeline.values.coordinates import degrees, e7, iso6709, settled, wgs84
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.records import Point

@@ -19,10 +19,15 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from pipeline import embed
-from tasks import context, deepen, desk, housekeeping, indexing, redress, upload
-from tasks.context import Runtime
-from tasks.privacy import PolicyFile
+from pipeline.enrich import text_pieces
+from tasks.derived import embedding_backfill, search_index
+from tasks.ingest import upload
+from tasks.maintenance import reconcile
+from tasks.operations import privacy_reapply
+from tasks.operations import quarantine as operations_quarantine
+from tasks.runtime import context
+from tasks.runtime.context import Runtime
+from tasks.runtime.privacy_policy import PolicyFile
 from tests.lake_support import Database, Driver, FakeEmbedder, zipped
 from workers.cli import app, jobs, people, quarantine, search, status
 from workers.settings import Settings
@@ -226,7 +231,9 @@ def assert_vectors_are_of_the_texts(database: Database) -> None:
         "JOIN user_data.documents AS d ON d.id = e.document_id"
     )
     for row in rows:
-        (piece,) = embed.pieces(embed.text_of(row["title"], row["content"]) or "", 10_000, 1)
+        (piece,) = text_pieces.pieces(
+            text_pieces.text_of(row["title"], row["content"]) or "", 10_000, 1
+        )
         (expected,) = FakeEmbedder().encode([piece.text])
         assert json.loads(row["vector"]) == expected.tolist()
 
@@ -266,8 +273,8 @@ def test_planted_values_are_nowhere(
     deep: FakeEmbedder, driver: Driver, here: Settings, capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     job = imported(ANA, "export.zip", EXPORT)
-    indexing.index_user(run, job["user_id"], seconds=60)
-    deepen.turn(run, job["user_id"], "full")
+    search_index.index_user(run, job["user_id"], seconds=60)
+    embedding_backfill.turn(run, job["user_id"], "full")
     driver.drain()
     assert job["records_quarantined"] == 3
     assert standing(database) == set()
@@ -301,7 +308,7 @@ def test_no_command_says_them(
     imported: Imported, run: Runtime, here: Settings, command: list[str]
 ) -> None:
     job = imported(ANA, "export.zip", EXPORT)
-    indexing.index_user(run, job["user_id"], seconds=60)
+    search_index.index_user(run, job["user_id"], seconds=60)
     asked = [str(job["id"]) if word == "JOB" else word for word in command]
     said = cli.invoke(app, asked)
     assert said.exit_code == 0, said.output
@@ -317,7 +324,9 @@ def test_quarantined_records_keep_no_bytes_and_are_read_from_the_original(
     assert len(said.splitlines()) == 3
     assert not planted_in(said)
     assert all(json.loads(line)["raw"] == "" for line in said.splitlines())
-    tried = desk.retry(run, job["user_id"], desk.Choice(job_id=job["id"]))
+    tried = operations_quarantine.retry(
+        run, job["user_id"], operations_quarantine.Choice(job_id=job["id"])
+    )
     assert (tried.tried, tried.still_bad) == (3, 3)
     assert standing(database) == set()
 
@@ -352,7 +361,7 @@ def test_a_policy_that_comes_while_an_archive_is_cut_holds_for_what_was_read_of_
     driver.drain()
     assert database.files(job_id) == {}
     database.let_time_pass()
-    housekeeping.reconcile(run)
+    reconcile.reconcile(run)
     driver.drain()
     assert database.job(job_id)["status"] == "done"
     assert standing(database) == set()
@@ -365,8 +374,8 @@ def test_a_policy_that_came_later_reaches_both_tiers(
     policy_file.write_text("")
     job = imported(ANA, "export.zip", EXPORT)
     user = job["user_id"]
-    indexing.index_user(run, user, seconds=60)
-    deepen.turn(run, user, "full")
+    search_index.index_user(run, user, seconds=60)
+    embedding_backfill.turn(run, user, "full")
     assert {"user_data.search.words", "vectors.cache.text_hash"} <= {
         n for n, _ in columns(database)
     }
@@ -377,10 +386,10 @@ def test_a_policy_that_came_later_reaches_both_tiers(
     policy_file.write_text(POLICY)
     for made in (embedder, deep):
         made.texts.clear()
-    applied = redress.apply(run, user, run.options.privacy.treatment(user))
+    applied = privacy_reapply.apply(run, user, run.options.privacy.treatment(user))
     assert applied.changed > 10
     assert applied.files == 2, "an attachment's name, and a sidecar"
-    assert deepen.turn(run, user, "full") > 10
+    assert embedding_backfill.turn(run, user, "full") > 10
     assert standing(database) == set()
     assert vectors(database) == before
     assert embedder.texts and deep.texts
@@ -388,5 +397,5 @@ def test_a_policy_that_came_later_reaches_both_tiers(
     assert_vectors_are_of_the_texts(database)
     told = database.rows("SELECT detail FROM imports.events WHERE kind = 'privacy_applied'")
     assert sum(row["detail"]["records"] for row in told) == applied.changed + applied.files
-    again = redress.apply(run, user, run.options.privacy.treatment(user))
+    again = privacy_reapply.apply(run, user, run.options.privacy.treatment(user))
     assert (again.changed, again.files) == (0, 0)

@@ -19,19 +19,23 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import split
+from pipeline import bisect
 from schemas.files import Slice, SliceLimits
 from schemas.progress import Stage
 from schemas.records import RawRecord
 from sql.store import Lake
-from tasks import desk, housekeeping, poison, shell, verify
-from tasks.context import Options, Runtime
+from tasks.ingest import poison
+from tasks.maintenance import reconcile
+from tasks.operations import quarantine, verify
+from tasks.runtime import stage_runner
+from tasks.runtime.context import Options, Runtime
 from tests.formats_support import Sample, all_samples, member_of
 from tests.lake_support import Database, Driver, counts, zipped
 from tests.poison_support import rows
 from tests.test_ledger import go_on
-from workers import bootstrap, limits, unprivileged
+from workers import limits, wiring
 from workers.cli import processes
+from workers.embedded import unprivileged
 
 ANA = "ana@example.org"
 
@@ -44,7 +48,7 @@ Drop = Callable[[str, str, bytes], UUID]
 @given(st.integers(0, 300), st.integers(2, 12))
 def test_groups_hold_everything_once_and_evenly(count: int, parts: int) -> None:
     things = list(range(count))
-    made = list(split.groups(things, parts))
+    made = list(bisect.groups(things, parts))
     assert [t for group in made for t in group] == things
     assert len(made) == min(parts, count)
     sizes = {len(group) for group in made}
@@ -63,7 +67,7 @@ def test_any_poison_is_isolated_exactly(bad: set[int], count: int, parts: int) -
         elif len(offsets) == 1:
             alone += offsets
         else:
-            made = split.at_items(whole, offsets, parts)
+            made = bisect.at_items(whole, offsets, parts)
             assert (made[0].slice.start, made[-1].slice.end) == (whole.start, whole.end)
             assert all(a.slice.end == b.slice.start for a, b in pairwise(made))
             for part in made:
@@ -76,10 +80,10 @@ def test_any_poison_is_isolated_exactly(bad: set[int], count: int, parts: int) -
 
 def test_slices_of_another_size_cut_where_they_meet() -> None:
     finer = [Slice(1, 9), Slice(10, 19), Slice(20, 29), Slice(30, 49), Slice(50, 59)]
-    assert split.at_slices(Slice(10, 49), finer) == [Slice(10, 19), Slice(20, 29), Slice(30, 49)]
-    assert split.at_slices(Slice(5, 25), finer) == [Slice(5, 9), Slice(10, 19), Slice(20, 25)]
-    assert split.at_slices(Slice(30, 49), finer) == [Slice(30, 49)]
-    assert split.at_slices(Slice(30, 49), []) == [Slice(30, 49)]
+    assert bisect.at_slices(Slice(10, 49), finer) == [Slice(10, 19), Slice(20, 29), Slice(30, 49)]
+    assert bisect.at_slices(Slice(5, 25), finer) == [Slice(5, 9), Slice(10, 19), Slice(20, 25)]
+    assert bisect.at_slices(Slice(30, 49), finer) == [Slice(30, 49)]
+    assert bisect.at_slices(Slice(30, 49), []) == [Slice(30, 49)]
 
 
 # --- every reader -----------------------------------------------------------------------------
@@ -102,19 +106,19 @@ def _same_in_parts(sample: Sample, data: bytes) -> None:
         expected = list(reader.items(source, whole, context))
         places = sorted({item.offset for item in expected if item.offset < whole.end})
         for parts in {2, 3, max(2, len(places))}:
-            cut = [p.slice for p in split.at_items(whole, places, parts)] if places else [whole]
+            cut = [p.slice for p in bisect.at_items(whole, places, parts)] if places else [whole]
             found = [item for part in cut for item in reader.items(source, part, context)]
             assert found == expected
         for item in [item for item in expected if isinstance(item, RawRecord)]:
             # Without one of them, as verify reads it.
             hole = Slice(item.offset, item.offset + item.length)
-            left = split.around(whole, [hole])
+            left = bisect.around(whole, [hole])
             found = [item for part in left for item in reader.items(source, part, context)]
             # What is said of the file's end goes with its last item.
             end = whole.end if hole.end == whole.end else None
             assert found == [o for o in expected if o is not item and o.offset != end]
         finer = reader.slices(source, context, SliceLimits(size=1))
-        cut = split.at_slices(whole, finer)
+        cut = bisect.at_slices(whole, finer)
         assert [i for part in cut for i in reader.items(source, part, context)] == expected
 
 
@@ -178,12 +182,12 @@ def test_poison_is_tried_again_at_the_desk_and_ends_nothing_there(
     job_id = drop(ANA, "rows.poison", data)
     go_on(hasty, driver, database, turns=40)
     found = importlib.import_module("pipeline.formats.poison_rows")
-    user_id, choice = database.job(job_id)["user_id"], desk.Choice(code="poison")
+    user_id, choice = database.job(job_id)["user_id"], quarantine.Choice(code="poison")
     monkeypatch.setitem(found.KINDS, "choke", found.kill)
-    assert desk.retry(hasty, user_id, choice) == desk.Retried(tried=1, still_bad=1)
+    assert quarantine.retry(hasty, user_id, choice) == quarantine.Retried(tried=1, still_bad=1)
     check(database, job_id, 10, data, {3})
     monkeypatch.setitem(found.KINDS, "choke", lambda: None)
-    assert desk.retry(hasty, user_id, choice) == desk.Retried(tried=1, loaded=1)
+    assert quarantine.retry(hasty, user_id, choice) == quarantine.Retried(tried=1, loaded=1)
     assert counts(database.job(job_id)) == (10, 10, 0, 0)
     assert all(f.ok for f in verify.verify(hasty, reader, database.job(job_id)))
 
@@ -196,8 +200,8 @@ def test_poison_that_a_person_mended_is_not_read_again(
     go_on(hasty, driver, database, turns=40)
     number = database.one("SELECT id FROM imports.quarantine")
     user_id = database.job(job_id)["user_id"]
-    mended = desk.mend(hasty, user_id, number, b'{"id": 3, "text": "row 3"}')
-    assert mended == desk.Retried(tried=1, loaded=1)
+    mended = quarantine.mend(hasty, user_id, number, b'{"id": 3, "text": "row 3"}')
+    assert mended == quarantine.Retried(tried=1, loaded=1)
     assert counts(database.job(job_id)) == (10, 10, 0, 0)
     assert all(f.ok for f in verify.verify(hasty, reader, database.job(job_id)))
 
@@ -255,7 +259,7 @@ def test_a_reader_that_kills_is_cut_by_bounds_and_set_aside_whole(
     monkeypatch: pytest.MonkeyPatch,
     slices_too: bool,
 ) -> None:
-    from pipeline.readers.ndjson import Ndjson
+    from pipeline.readers.json.ndjson import Ndjson
 
     data = rows(30, {})
     at = data.index(b'{"id": 20,')
@@ -303,7 +307,7 @@ def test_where_everything_is_poison_the_job_fails_and_can_be_retried(
     assert (job["status"], job["error_code"], job["remaining"]) == ("failed", "TooMuchPoison", 0)
     assert counts(job)[1] == 0
     assert database.one("SELECT count(*) FROM imports.chunks WHERE last_error_code = 'split'") <= 4
-    assert housekeeping.retry(run, job) > 0
+    assert reconcile.retry(run, job) > 0
 
 
 def test_the_ledger_allows_as_many_tries_as_the_steps_take() -> None:
@@ -331,7 +335,7 @@ def test_the_lease_of_a_lost_process_is_given_back_at_once(
     assert claimed is not None
 
     def lose(gone: bool, stage: str = "normalise") -> dict[str, Any]:
-        shell.lost(
+        stage_runner.lost(
             hasty.ledger, hasty.options, stage=stage, chunk=chunk["id"], job_id=str(job_id),
             code="worker_lost", gone=lambda name: gone and name == "here:1",
         )  # fmt: skip
@@ -347,9 +351,9 @@ def test_the_lease_of_a_lost_process_is_given_back_at_once(
 
 def test_a_suspect_waits_for_no_weather() -> None:
     options = Options(max_attempts=5, retry_delay_s=1.0)
-    waits = [shell.delay(options, "normalise", n, "worker_lost") for n in range(7)]
+    waits = [stage_runner.delay(options, "normalise", n, "worker_lost") for n in range(7)]
     assert waits == [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
-    assert shell.delay(options, "load", 4, "worker_lost") == 1.0
+    assert stage_runner.delay(options, "load", 4, "worker_lost") == 1.0
 
 
 _BOUNDED = """
@@ -374,8 +378,8 @@ def test_only_a_worker_without_a_model_is_bounded(
     called = []
     monkeypatch.chdir(tmp_path)
     app = Mock(**{"Worker.return_value.exitcode": None})
-    monkeypatch.setattr(bootstrap, "make_app", lambda settings: app)
-    monkeypatch.setattr(bootstrap, "limit_children", lambda settings, **_: called.append(settings))
+    monkeypatch.setattr(wiring, "make_app", lambda settings: app)
+    monkeypatch.setattr(wiring, "limit_children", lambda settings, **_: called.append(settings))
     monkeypatch.setattr(limits, "cut_network", lambda: False)
     # This process goes on as root.
     monkeypatch.setattr(processes, "_own_user", lambda settings: None)

@@ -20,31 +20,22 @@ import msgspec
 import psycopg
 import pytest
 
-from pipeline import format as formats
+from pipeline import registry as formats
 from schemas.errors import TransientError
 from schemas.privacy import ReadUnder
 from sql import load as sql_load
 from sql import search as sql_search
 from sql.queries import queries
 from sql.store import Lake, OtherPolicy, Purpose
-from tasks import (
-    chunk,
-    context,
-    deepen,
-    desk,
-    housekeeping,
-    indexing,
-    loading,
-    poison,
-    redress,
-    reread,
-    upload,
-    verify,
-)
-from tasks.context import Runtime
-from tasks.privacy import PolicyFile
-from tasks.reparse import order, reparse
-from tasks.rollback import roll_back
+from tasks.derived import embedding_backfill, search_index
+from tasks.ingest import chunk, loading, poison, upload
+from tasks.maintenance import reconcile
+from tasks.operations import privacy_reapply, quarantine, reparse_read, verify
+from tasks.operations.reparse import order, reparse
+from tasks.operations.rollback import roll_back
+from tasks.runtime import context
+from tasks.runtime.context import Runtime
+from tasks.runtime.privacy_policy import PolicyFile
 from tests import crash_support
 from tests.lake_support import Database, Driver, FakeEmbedder, counts, zipped
 from tests.test_planted import EXPORT, POLICY, columns, planted_in
@@ -80,7 +71,7 @@ class Hosts(NamedTuple):
 
     def apply(self, user: UUID) -> None:
         """The other host applies its policy, to the end."""
-        redress.apply(self.other, user, self.other.options.privacy.treatment(user))
+        privacy_reapply.apply(self.other, user, self.other.options.privacy.treatment(user))
 
 
 @pytest.fixture
@@ -150,7 +141,7 @@ def rest(run: Runtime, driver: Driver, database: Database) -> Callable[[], None]
         for _ in range(40):
             driver.drain()
             database.let_time_pass()
-            housekeeping.reconcile(run)
+            reconcile.reconcile(run)
             if not driver.sent and database.one(
                 "SELECT bool_and(completed_at IS NOT NULL) FROM imports.jobs"
             ):
@@ -158,8 +149,8 @@ def rest(run: Runtime, driver: Driver, database: Database) -> Callable[[], None]
         else:
             raise AssertionError("the jobs don't come to an end")
         for row in database.rows("SELECT user_id FROM user_data.users"):
-            indexing.index_user(run, row["user_id"], seconds=60)
-            deepen.turn(run, row["user_id"], "full")
+            search_index.index_user(run, row["user_id"], seconds=60)
+            embedding_backfill.turn(run, row["user_id"], "full")
 
     return come
 
@@ -308,7 +299,7 @@ def test_a_reparse(
     monkeypatch.setattr(formats, "all_formats", formats.all_formats)  # and back again
     crash_support._make_better(name)
     if at == "read":
-        meddler.at(reread, "reparse.read")
+        meddler.at(reparse_read, "reparse.read")
     elif at == "remembered":
         database.rows("DELETE FROM vectors.cache")
         meddler.before(sql_load.VectorStore, "keep")
@@ -334,8 +325,8 @@ def test_a_retry_from_quarantine(
         "WHERE f.path = 'rows.ndjson') RETURNING id",
         said,
     )
-    meddler.before(desk._Attempt, "_load")
-    tried = desk.retry(run, stored["user_id"], desk.Choice(id=number))
+    meddler.before(quarantine._Attempt, "_load")
+    tried = quarantine.retry(run, stored["user_id"], quarantine.Choice(id=number))
     assert meddler.met
     assert (tried.tried, tried.loaded) == (1, 1)
     rest()
@@ -350,9 +341,9 @@ def test_a_record_that_is_mended(
         "SELECT min(q.id) FROM imports.quarantine AS q "
         "JOIN imports.files AS f ON f.id = q.file_id WHERE f.path = 'rows.ndjson'"
     )
-    meddler.before(desk._Attempt, "_load")
+    meddler.before(quarantine._Attempt, "_load")
     said = b'{"id": 4, "note": "heron, card 4556 7375 8689 9855 of bo@example.org"}\n'
-    assert desk.mend(run, stored["user_id"], number, said).loaded == 1
+    assert quarantine.mend(run, stored["user_id"], number, said).loaded == 1
     assert meddler.met
     rest()
     sound()
@@ -365,12 +356,12 @@ def test_vectors_that_follow(
 ) -> None:  # fmt: skip
     """A vector of an old text is remembered under no hash of it."""
     job = imported(ANA, "export.zip", EXPORT)
-    indexing.index_user(run, job["user_id"], seconds=60)
+    search_index.index_user(run, job["user_id"], seconds=60)
     if at == "remembered":
         meddler.before(sql_load.VectorStore, "keep")
     else:
-        meddler.at(deepen, f"deepen.{at}")
-    deepen.turn(run, job["user_id"], "full")
+        meddler.at(embedding_backfill, f"deepen.{at}")
+    embedding_backfill.turn(run, job["user_id"], "full")
     assert meddler.met
     rest()
     sound()
@@ -384,7 +375,7 @@ def test_vectors_that_follow(
 
 
 def _hashes(run: Runtime, row: dict[str, Any]) -> set[UUID]:
-    return {UUID(hashed) for hashed in redress._remembered(run, row)}
+    return {UUID(hashed) for hashed in privacy_reapply._remembered(run, row)}
 
 
 def test_an_older_policy_that_is_still_applied(
@@ -396,9 +387,9 @@ def test_an_older_policy_that_is_still_applied(
         '[[rule]]\nkind = "ip"\naction = "mask"\n[[rule]]\nkind = "email"\naction = "mask"\n'
     )
     user = stored["user_id"]
-    meddler.before(redress, "_write")
+    meddler.before(privacy_reapply, "_write")
     with pytest.raises(TransientError, match="changed on the way"):
-        redress.apply(run, user, run.treatment(user))
+        privacy_reapply.apply(run, user, run.treatment(user))
     assert meddler.met
     rest()
     sound()
@@ -425,15 +416,15 @@ def test_a_version_that_comes_back_while_a_policy_is_applied(
     newer = imported(ANA, "b.mbox", MAIL.format("new, and longer").encode())
     assert database.one("SELECT count(*) FROM user_data.versions") == 1
     hosts.change(STRICT)
-    page, met = redress.privacy.page, []
+    page, met = privacy_reapply.privacy.page, []
 
     def late(lake: Lake, user: UUID, table: Any, after: int, n: int) -> Any:
         if table == "versions" and not met:
             met.append(roll_back(run, newer["user_id"], newer["id"]))
         return page(lake, user, table, after, n)
 
-    monkeypatch.setattr(redress.privacy, "page", late)
-    redress.apply(run, newer["user_id"], run.treatment(newer["user_id"]))
+    monkeypatch.setattr(privacy_reapply.privacy, "page", late)
+    privacy_reapply.apply(run, newer["user_id"], run.treatment(newer["user_id"]))
     assert [back.restored for back in met] == [1]
     rest()
     sound()
@@ -447,15 +438,15 @@ def test_a_run_that_was_cut_short_looks_again_after_another_policy(
     user = imported(ANA, "a.mbox", MAIL.format("old").encode())["user_id"]
     hosts.change(STRICT)
     with monkeypatch.context() as killed:
-        killed.setattr(redress.privacy, "finish", Mock(side_effect=KeyboardInterrupt))
+        killed.setattr(privacy_reapply.privacy, "finish", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            redress.apply(run, user, run.treatment(user))
+            privacy_reapply.apply(run, user, run.treatment(user))
     hosts.change("")
     imported(ANA, "b.mbox", MAIL.format("newer: 4556737586899855").encode())
     assert database.one("SELECT count(*) FROM user_data.versions") == 1
     assert left(database) != set()
     hosts.change(STRICT)
-    redress.apply(run, user, run.treatment(user))
+    privacy_reapply.apply(run, user, run.treatment(user))
     rest()
     sound()
 
@@ -467,10 +458,10 @@ def test_words_that_are_indexed_while_a_policy_is_applied(
     said = b'{"id": 1, "note": "heron, write to zebrafinch@example.org soon"}\n'
     user = imported(ANA, "rows.ndjson", said)["user_id"]
     hosts.change(STRICT)
-    models = deepen.known_models(run, user)
+    models = embedding_backfill.known_models(run, user)
     asked = {
         "user_id": user, "n": 100, "models": list(models), "model_ids": list(models.values()),
-        "least_chars": sql_search.LEAST_CHARS, **deepen.wanted(run).parameters(),
+        "least_chars": sql_search.LEAST_CHARS, **embedding_backfill.wanted(run).parameters(),
     }  # fmt: skip
     applying = threading.Thread(target=hosts.apply, args=(user,))
     with run.lake.remaking(user, Purpose.INDEX) as entered:
@@ -587,7 +578,9 @@ def test_a_statement_that_did_not_pass_is_refused(
 
 
 def test_bytes_may_always_be_taken_away(stored: dict[str, Any], run: Runtime) -> None:
-    given_up = desk.discard(run, stored["user_id"], desk.Choice(), "no use", delete=True)
+    given_up = quarantine.discard(
+        run, stored["user_id"], quarantine.Choice(), "no use", delete=True
+    )
     assert given_up == 3
 
 
@@ -660,7 +653,7 @@ def test_chunks_of_a_host_with_an_older_file_wait_and_then_go_on(
     for _ in range(2):
         driver.drain()
         database.let_time_pass()
-        housekeeping.reconcile(run)
+        reconcile.reconcile(run)
     (waits,) = database.chunks(job_id, "upload")
     assert (waits["status"], waits["last_error_code"]) == ("ready", "policy_superseded")
     assert waits["attempt"] == 0
@@ -738,7 +731,7 @@ def test_verify_looks_at_some_thousand_rows_of_a_big_job_and_at_all_with_deep(
     hosts.change(STRICT)
     rows = b"".join(b'{"id": %d, "note": "heron"}\n' % n for n in range(60))
     job = imported(ANA, "rows.ndjson", rows)
-    monkeypatch.setattr("tasks.removed._SAMPLE", 20)
+    monkeypatch.setattr("tasks.operations.removed_content._SAMPLE", 20)
 
     def said(*, deep: bool) -> str:
         found = verify.verify(run, reader, database.job(job["id"]), deep=deep)

@@ -10,13 +10,16 @@ from uuid import UUID
 
 import pytest
 
-from pipeline.privacy import Policy, Texts, Treatment, joined, parse
+from pipeline.privacy.policy import Policy, Texts, Treatment, joined, parse
 from schemas.errors import ConfigurationError, TransientError
 from schemas.progress import Stage
 from sql.store import Lake
-from tasks import context, housekeeping, indexing, redress
-from tasks.context import Runtime
-from tasks.privacy import PolicyFile
+from tasks.derived import search_index
+from tasks.maintenance import reconcile
+from tasks.operations import privacy_reapply
+from tasks.runtime import context
+from tasks.runtime.context import Runtime
+from tasks.runtime.privacy_policy import PolicyFile
 from tests.lake_support import Database, FakeEmbedder, counts, zipped
 from workers.cli import privacy as verbs
 from workers.cli import receipts
@@ -252,7 +255,7 @@ def test_what_is_dropped_and_hashed_stands_nowhere(
 ) -> None:  # fmt: skip
     job = imported(ANA, "export.zip", EXPORT)
     assert counts(job) == (9, 9, 0, 0)
-    indexing.index_user(run, job["user_id"], seconds=60)
+    search_index.index_user(run, job["user_id"], seconds=60)
     assert database.one("SELECT count(*) FROM user_data.search") == 9
     assert stands_in(database, "heron") != [], "the look finds what is there"
     assert stands_in(database, *PLANTED) == []
@@ -284,7 +287,7 @@ def test_a_policy_that_changed_is_applied_to_what_is_stored(
     policy_file.write_text("")
     job = imported(ANA, "export.zip", EXPORT)
     user = job["user_id"]
-    indexing.index_user(run, user, seconds=60)
+    search_index.index_user(run, user, seconds=60)
     kept = stands_in(database, *PLANTED)
     assert {"user_data.entities", "user_data.search"} <= set(kept)
     before = database.rows("SELECT id, record_key FROM user_data.documents ORDER BY id")
@@ -292,9 +295,9 @@ def test_a_policy_that_changed_is_applied_to_what_is_stored(
 
     policy_file.write_text(strict)
     treatment = run.options.privacy.treatment(user)
-    dry = redress.apply(run, user, treatment, dry=True)
+    dry = privacy_reapply.apply(run, user, treatment, dry=True)
     assert stands_in(database, *PLANTED) == kept
-    applied = redress.apply(run, user, treatment)
+    applied = privacy_reapply.apply(run, user, treatment)
     assert applied == dry
     assert (applied.documents, applied.changed) == (9, 8)
     assert applied.done["card"] == {"drop": 11}
@@ -307,7 +310,7 @@ def test_a_policy_that_changed_is_applied_to_what_is_stored(
     assert event["records"] == 8
     assert not any(planted in str(event) for planted in PLANTED)
 
-    assert redress.apply(run, user, treatment).changed == 0
+    assert privacy_reapply.apply(run, user, treatment).changed == 0
     twice = imported(ANA, "again.zip", EXPORT)
     assert twice["status"] == "duplicate"
     again = imported(ANA, "other.zip", zipped({"all.mbox": MAIL.encode()}))
@@ -329,7 +332,7 @@ def test_a_chunk_read_under_another_policy_is_read_again(
     policy_file.write_text(strict)
     assert not driver.perform(Stage.LOAD, message.chunk, message.job_id)
     database.let_time_pass()
-    housekeeping.reconcile(run)
+    reconcile.reconcile(run)
     driver.drain()
     assert counts(database.job(job_id)) == (1, 1, 0, 0)
     assert stands_in(database, *PLANTED) == []

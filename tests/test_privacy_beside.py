@@ -10,8 +10,8 @@ import pytest
 
 from schemas.progress import Event
 from sql.store import Lake
-from tasks import redress, verify
-from tasks.context import Runtime
+from tasks.operations import privacy_reapply, verify
+from tasks.runtime.context import Runtime
 from tests import test_privacy
 from tests.lake_support import Database, counts, zipped
 from tests.test_privacy import ANA, PLANTED, stands_in
@@ -107,7 +107,7 @@ def test_stored_codes_and_times_of_series_go_by_a_new_policy(
     policy_file.write_text(strict)
     assert "policy" in failed(run, reader, job)
     treatment = run.options.privacy.treatment(job["user_id"])
-    redress.apply(run, job["user_id"], treatment)
+    privacy_reapply.apply(run, job["user_id"], treatment)
     assert stands_in(database, *PLANTED, CARD) == []
     told = database.rows("SELECT detail FROM imports.events WHERE kind = %s", Event.PRIVACY_APPLIED)
     assert {"table": "metrics", "records": 1} in [row["detail"] for row in told]

@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 
 from sql.quality import Quality, quality_of
 from sql.store import Lake
-from tasks import housekeeping
-from tasks.alarm import Thresholds
-from tasks.context import Runtime
-from tasks.rollback import roll_back
+from tasks.maintenance import reconcile
+from tasks.operations.rollback import roll_back
+from tasks.runtime.alerts import Thresholds
+from tasks.runtime.context import Runtime
 from tests.lake_support import Database, zipped
 from workers.cli import app, connect, receipts, status
 from workers.cli import quality as verb
@@ -90,7 +90,7 @@ def test_documents_are_held_to_their_type(
             job["id"], row["file_id"], row["chunk_id"],
         )  # fmt: skip
     database.rows("UPDATE imports.jobs SET records_loaded = 7")
-    assert housekeeping.reconcile(run)["scored"] == 1
+    assert reconcile.reconcile(run)["scored"] == 1
     found = score(reader, job)
     assert found.job is not None
     expected: dict[str, int] = {}
@@ -120,7 +120,7 @@ def test_a_low_score_is_an_alert_that_is_told_once(
     (said,) = [f["alert"] for f in _status(place, monkeypatch)]
     assert said.startswith("consistency is 1.7%")
     database.rows("UPDATE imports.jobs SET scored = scored || '{\"loaded\": 1}'")
-    housekeeping.reconcile(run)
+    reconcile.reconcile(run)
     assert len(database.rows(alerts)) == 1
     roll_back(run, job["user_id"], job["id"])
     assert [f["alert"] for f in _status(place, monkeypatch)] == [None]

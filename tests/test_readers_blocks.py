@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.format import format_named
 from pipeline.readers import blocks
 from pipeline.readers.blocks import Blocks
+from pipeline.registry import format_named
 from schemas.files import Member, SliceLimits
 from schemas.reasons import Reason
 from schemas.records import RawRecord, Rejection

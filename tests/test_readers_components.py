@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import content_lines
-from pipeline.format import recognise
 from pipeline.readers.ics import Ics
 from pipeline.readers.vcard import Vcards
+from pipeline.registry import recognise
+from pipeline.syntax import content_lines
 from schemas.files import Member, SliceLimits
 from schemas.reasons import Reason
 from schemas.records import RawRecord, Record, Rejection

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.readers.csv.rows import CsvRows
 from schemas.files import Context, Member, SliceLimits
 from schemas.reasons import Reason
 from schemas.records import RawRecord, Rejection

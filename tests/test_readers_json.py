@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import json_events, peek
-from pipeline.readers import json_decode, json_scan
-from pipeline.readers.json_items import JsonItems
-from pipeline.readers.ndjson import Ndjson
+from pipeline.readers.json import decode as json_decode
+from pipeline.readers.json import scan as json_scan
+from pipeline.readers.json.items import JsonItems
+from pipeline.readers.json.ndjson import Ndjson
+from pipeline.recognition import peek
+from pipeline.syntax import json_events
 from schemas.files import Head, SliceLimits
 from schemas.reasons import Reason
 from schemas.records import RawRecord, Rejection

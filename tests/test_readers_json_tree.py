@@ -14,8 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.readers import json_decode, json_scan, json_tree
-from pipeline.readers.json_tree import JsonTree
+from pipeline.readers.json import decode as json_decode
+from pipeline.readers.json import scan as json_scan
+from pipeline.readers.json import tree as json_tree
+from pipeline.readers.json.tree import JsonTree
 from schemas.files import Member, SliceLimits
 from schemas.reasons import Reason
 from schemas.records import RawRecord, Rejection

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from pipeline import sniff
-from pipeline.format import recognise
+from pipeline.archives import media_types
 from pipeline.readers.sqlite_tables import SqliteTable
-from pipeline.sqlite_pages import columns_of, table_names
+from pipeline.registry import recognise
+from pipeline.syntax.sqlite_pages import columns_of, table_names
 from schemas.files import Member, SliceLimits
 from schemas.reasons import Reason
 from schemas.records import RawRecord, Record, Rejection
@@ -220,7 +220,7 @@ def test_a_database_is_recognised_wherever_its_statements_lie(
     data = made.read_bytes()
     reader = sample.form.reader
     assert isinstance(reader, SqliteTable)
-    assert f'"{reader.table}"'.encode() not in data[: sniff.HEAD]
+    assert f'"{reader.table}"'.encode() not in data[: media_types.HEAD]
     assert recognise(head_of(made.name, data)) is sample.form
     found = read_by_format(sample.form, member_of(made.name, made))[1]
     assert len(found) == len(read_by_format(sample.form, member_of(sample.path, sample.file))[1])

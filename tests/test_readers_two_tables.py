@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.readers import html_blocks
 from pipeline.readers.bookmarks import Bookmarks
-from pipeline.readers.csv_preamble import CsvPreamble
+from pipeline.readers.csv.preamble import CsvPreamble
 from schemas.files import Member, SliceLimits
 from schemas.reasons import Reason
 from schemas.records import RawRecord, Rejection

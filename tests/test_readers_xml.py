@@ -11,9 +11,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline import xml_tree
 from pipeline.readers.xml_elements import HEADLESS, XmlElements
-from pipeline.xml_tree import Element
+from pipeline.syntax import xml_tree
+from pipeline.syntax.xml_tree import Element
 from schemas.errors import BadValue
 from schemas.files import Member, SliceLimits
 from schemas.reasons import Reason

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from pipeline.format import Format, Rank, all_formats, format_named, recognise
+from pipeline.contract import Format, Rank
+from pipeline.registry import all_formats, format_named, recognise
 from schemas.reasons import Reason
-from tasks import members
+from tasks.ingest import members
 from tests.formats_support import head_of, member_of, samples
 
 

@@ -13,8 +13,17 @@ from kombu.exceptions import OperationalError
 from typer.testing import CliRunner
 
 from schemas.errors import ServiceDown, TransientError
-from tasks import chains, counting, deepen, housekeeping, indexing, likeness, quality, sets, steps
-from tasks.context import Runtime
+from tasks.derived import (
+    embedding_backfill,
+    lake_statistics,
+    near_duplicates,
+    quality_scores,
+    search_index,
+)
+from tasks.ingest import export_sets
+from tasks.maintenance import reconcile
+from tasks.runtime import dispatch, steps
+from tasks.runtime.context import Runtime
 from tests.lake_support import Database, Driver, counts, zipped
 from tests.test_likeness import mails, text
 from workers.cli import app, doctor
@@ -31,16 +40,16 @@ Imported = Callable[[str, str, bytes], dict[str, Any]]
 
 #: Each step of a turn, with what it does for one piece: a module and its function.
 PIECES = {
-    "buried": (housekeeping, "bury"),
-    "freed": (housekeeping, "free_stranded"),
-    "sets": (sets, "settle"),
-    "sent_again": (chains, "send_rows"),
-    "started": (chains, "top_up"),
-    "indexed": (indexing, "index_user"),
-    "turns": (deepen, "send_turns"),
-    "counted": (counting, "count_user"),
-    "compared": (likeness, "compare_user"),
-    "scored": (quality, "score_job"),
+    "buried": (reconcile, "bury"),
+    "freed": (reconcile, "free_stranded"),
+    "sets": (export_sets, "settle"),
+    "sent_again": (dispatch, "send_rows"),
+    "started": (dispatch, "top_up"),
+    "indexed": (search_index, "index_user"),
+    "turns": (embedding_backfill, "send_turns"),
+    "counted": (lake_statistics, "count_user"),
+    "compared": (near_duplicates, "compare_user"),
+    "scored": (quality_scores, "score_job"),
 }
 
 
@@ -64,7 +73,7 @@ def everything_to_do(drop: Drop, driver: Driver, run: Runtime, database: Databas
         drop(user, "1.zip", zipped({"1.mbox": mails(text(n))})) for n, user in enumerate((ANA, BO))
     ]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(housekeeping, "_follow_up", lambda *_, **__: None)
+        patch.setattr(reconcile, "_follow_up", lambda *_, **__: None)
         driver.drain()
     for queue, what in (
         ("uncompared", "user_id, id, data_type, partition_at"),
@@ -151,10 +160,10 @@ def test_what_is_gone_is_forgotten(run: Runtime, database: Database) -> None:
     steps.each(run, "tried", (BO,), lambda _: 0)
     assert errors(database) == {}
     steps.each(run, "tried no more", (ANA,), breaking(ZeroDivisionError()))
-    housekeeping.sweep(run)
+    reconcile.sweep(run)
     assert errors(database)
     database.rows("UPDATE imports.step_errors SET last_at = '2020-01-01', again_at = '2020-01-01'")
-    housekeeping.sweep(run)
+    reconcile.sweep(run)
     assert errors(database) == {}
 
 
@@ -208,7 +217,7 @@ def test_any_error_at_all_ends_no_process(run: Runtime, monkeypatch: pytest.Monk
     turns = Turns(run, 0.0)
     for broken in ("reconcile", "sweep"):
         with monkeypatch.context() as patch:
-            patch.setattr(housekeeping, broken, breaking(ZeroDivisionError(SECRET)))
+            patch.setattr(reconcile, broken, breaking(ZeroDivisionError(SECRET)))
             turns._count = 0
             turns.take()
 
@@ -220,7 +229,7 @@ def test_a_defect_behind_the_load_does_not_fail_the_job(
     broken = ("index_user", "count_user", "compare_user", "_refresh", "score_job")
     with monkeypatch.context() as patch:
         for function in broken:
-            patch.setattr(housekeeping, function, breaking(ZeroDivisionError(SECRET)))
+            patch.setattr(reconcile, function, breaking(ZeroDivisionError(SECRET)))
         job = imported(ANA, "1.zip", zipped({"1.mbox": mails(text(1))}))
     assert (job["status"], counts(job)) == ("done", (1, 1, 0, 0))
     (finish,) = database.chunks(job["id"], "finish")
@@ -270,15 +279,15 @@ def test_an_error_in_a_sweep_leaves_the_other_folders_to_it(
     folders = [run.folders.job(job["id"]) for job in jobs]
     for folder in folders:
         (folder / "original").mkdir(parents=True)
-    real = housekeeping._take_back
+    real = reconcile._take_back
 
     def fails(run_folders: Any, *more: Any) -> bool:
         if more[-1]["id"] == jobs[1]["id"]:
             raise PermissionError(13, SECRET)
         return real(run_folders, *more)
 
-    monkeypatch.setattr(housekeeping, "_take_back", fails)
-    assert housekeeping.sweep(run) == 2
+    monkeypatch.setattr(reconcile, "_take_back", fails)
+    assert reconcile.sweep(run) == 2
     assert [folder.exists() for folder in folders] == [False, True, False]
     assert errors(database) == {("cleared", str(jobs[1]["id"])): ("PermissionError", 1)}
 

@@ -16,12 +16,14 @@ from schemas.errors import ServiceDown, TransientError
 from schemas.files import SliceLimits
 from schemas.progress import Stage
 from sql.vectors import Backlog
-from tasks import chains, deepen, housekeeping, recovery
-from tasks.context import Broker, Runtime
+from tasks.derived import embedding_backfill
+from tasks.maintenance import reconcile, recovery
+from tasks.runtime import dispatch
+from tasks.runtime.context import Broker, Runtime
 from tests import sets_support
 from tests.lake_support import Database, Driver, zipped
 from tests.test_ledger import ANA, ROWS, check_done, claimed, failing
-from workers import bootstrap
+from workers import wiring
 from workers.settings import Settings
 
 pytestmark = pytest.mark.services
@@ -89,19 +91,19 @@ def test_what_waits_for_a_service_goes_on_when_it_answers(
         for _ in range(25):
             driver.drain()
             assert longest_wait(database) > 5, "nobody is asked to try in vain"
-            assert housekeeping.reconcile(small)["recovered"] == 0
+            assert reconcile.reconcile(small)["recovered"] == 0
             assert not driver.sent
             pass_by(database, 100)
-            housekeeping.reconcile(small)
+            reconcile.reconcile(small)
         driver.drain()
     assert len(set(met)) == 9
     assert len(met) > 200, "and yet each is tried now and then"
     away(False)
-    assert housekeeping.reconcile(small)["recovered"] == 9
+    assert reconcile.reconcile(small)["recovered"] == 9
     assert longest_wait(database) <= small.options.retry_delay_s, "however long it was away"
     assert max(c["attempt"] for c in database.chunks(job_id)) == 0
     pass_by(database, 2)
-    housekeeping.reconcile(small)
+    reconcile.reconcile(small)
     driver.drain()
     check_done(database, job_id)
 
@@ -115,10 +117,10 @@ def test_what_fails_though_the_service_answers_is_tried_less_often_in_time(
     with failing(Stage.VALIDATE, lambda: TransientError("away", code="os_5")):
         for _ in range(30):
             driver.drain()
-            housekeeping.reconcile(small)
+            reconcile.reconcile(small)
             waits.append(longest_wait(database))
             pass_by(database, 61)
-            housekeeping.reconcile(small)
+            reconcile.reconcile(small)
     assert waits[0] <= 1
     assert waits[-1] > 30
     assert all(later > sooner - 1 for sooner, later in itertools.pairwise(waits))
@@ -133,10 +135,10 @@ def test_a_defect_waits_whatever_answers(
         for _ in range(3):
             driver.drain()
             pass_by(database, -20)  # it waits for so long, or longer
-            assert housekeeping.reconcile(small)["recovered"] == 0
+            assert reconcile.reconcile(small)["recovered"] == 0
             assert longest_wait(database) > 19
             database.let_time_pass()
-            housekeeping.reconcile(small)
+            reconcile.reconcile(small)
 
 
 # --- the broker -------------------------------------------------------------------------------
@@ -151,33 +153,33 @@ def test_a_broker_that_was_emptied_is_known_at_once(
     marks = [True]
     small.broker = Broker(is_marked=lambda: bool(marks), mark=lambda: marks.append(True))
     small.queue_lengths = lambda: {"normalise": 1_000}  # whatever it says of itself
-    assert not any(housekeeping.reconcile(small).values())
+    assert not any(reconcile.reconcile(small).values())
     driver.sent.clear()
     marks.clear()
-    done = housekeeping.reconcile(small)
+    done = reconcile.reconcile(small)
     assert (done["recovered"], done["started"], marks) == (9, 9, [True])
     assert len(driver.sent) == 9
-    assert not any(housekeeping.reconcile(small).values())
+    assert not any(reconcile.reconcile(small).values())
     driver.drain()
     check_done(database, job_id)
 
 
 def test_the_mark_goes_with_the_messages(place: Settings) -> None:
-    with bootstrap.broker_client(place) as client:
+    with wiring.broker_client(place) as client:
         client.flushall()
-        assert not bootstrap.broker_is_marked(place)
-        bootstrap.mark_broker(place)
-        assert bootstrap.broker_is_marked(place)
+        assert not wiring.broker_is_marked(place)
+        wiring.mark_broker(place)
+        assert wiring.broker_is_marked(place)
         client.flushall()
-        assert not bootstrap.broker_is_marked(place)
+        assert not wiring.broker_is_marked(place)
 
 
-@pytest.mark.parametrize("ask", [bootstrap.broker_is_marked, bootstrap.mark_broker])
+@pytest.mark.parametrize("ask", [wiring.broker_is_marked, wiring.mark_broker])
 def test_a_broker_that_is_away_is_a_service_that_is_down(
     place: Settings, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Settings], Any]
 ) -> None:
     nowhere = redis.Redis(unix_socket_path=str(place.data_dir / "none"))
-    monkeypatch.setattr(bootstrap, "broker_client", lambda _: nowhere)
+    monkeypatch.setattr(wiring, "broker_client", lambda _: nowhere)
     with pytest.raises(ServiceDown):
         ask(place)
 
@@ -190,11 +192,11 @@ def test_what_the_broker_does_not_take_is_sent_when_it_is_back(
     driver.sent.clear()
     database.rows("UPDATE imports.chunks SET enqueued_at = NULL, publishes = 0")
     with monkeypatch.context() as patch:
-        patch.setattr(chains, "send", _refuse_after(3, driver))
+        patch.setattr(dispatch, "send", _refuse_after(3, driver))
         for _ in range(20):
-            housekeeping.reconcile(small)
+            reconcile.reconcile(small)
     assert sum(c["publishes"] for c in database.chunks(job_id)) <= 3 * 20, "only what was sent"
-    housekeeping.reconcile(small)
+    reconcile.reconcile(small)
     waiting = {c["id"] for c in database.chunks(job_id) if c["status"] == "ready"}
     assert waiting <= {message.chunk for message in driver.sent}, "none waits for a lost one"
     driver.drain()
@@ -220,16 +222,16 @@ def test_a_message_that_is_lost_is_sent_as_soon_the_tenth_time_as_the_first(
     for _ in range(12):
         driver.sent.clear()
         pass_by(database, 16)
-        assert housekeeping.reconcile(small)["sent_again"] == 1
+        assert reconcile.reconcile(small)["sent_again"] == 1
     chunk = database.chunks(job_id, "upload")[0]["id"]
     claimed(small, job_id, chunk, Stage.VALIDATE)  # and dies
     driver.sent.clear()
     pass_by(database, 61)
     for _ in range(5):
-        assert housekeeping.reconcile(small)["sent_again"] == 1, "its lease ran out"
+        assert reconcile.reconcile(small)["sent_again"] == 1, "its lease ran out"
         driver.sent.clear()
         pass_by(database, 16)
-    housekeeping.reconcile(small)
+    reconcile.reconcile(small)
     driver.drain()
     check_done(database, job_id)
 
@@ -261,7 +263,7 @@ def test_no_wait_grows_by_a_clock_that_is_set(
     job_id = states(small, drop, driver, database)
     pass_by(database, hours * 3600)
     for _ in range(12):
-        housekeeping.reconcile(small)
+        reconcile.reconcile(small)
         driver.drain()
         pass_by(database, 30)
     check_done(database, job_id)
@@ -276,7 +278,7 @@ def test_a_worker_that_lives_keeps_its_lease_when_the_clock_is_set_back(
     held = claimed(small, job_id, chunk, Stage.VALIDATE)
     pass_by(database, -3600)
     for _ in range(10):
-        housekeeping.reconcile(small)
+        reconcile.reconcile(small)
         assert small.ledger.heartbeat(held, 60)
         driver.drain()
         pass_by(database, 15)
@@ -290,7 +292,7 @@ def test_a_set_waits_no_longer_than_it_should(
     drop(ANA, f"{sets_support.STEM}-1-001.zip", zipped({"rows.ndjson": ROWS}))
     driver.drain()
     pass_by(database, -3600)
-    housekeeping.reconcile(small)
+    reconcile.reconcile(small)
     ahead = database.one(
         "SELECT extract(epoch FROM max(waits_until) - clock_timestamp()) FROM imports.sets"
     )
@@ -302,11 +304,11 @@ def test_a_turn_behind_the_imports_is_free_again_when_the_clock_is_set_back(
 ) -> None:
     job_id = drop(ANA, "note.txt", b"A note about a lake that is still in the morning.")
     driver.drain()
-    housekeeping.reconcile(small)
+    reconcile.reconcile(small)
     user_id = database.job(job_id)["user_id"]
     assert len(Backlog(small.lake, user_id).take("full", 9, 90)) == 1  # and dies
     pass_by(database, -3600)
     driver.turns.clear()
-    assert deepen.send_turns(small) == 1
+    assert embedding_backfill.send_turns(small) == 1
     driver.take_turns(small)
     assert database.one("SELECT count(*) FROM vectors.waiting") == 0

@@ -14,19 +14,20 @@ import pytest
 from typer.testing import CliRunner
 
 import pipeline.formats
-from pipeline import format as formats
-from pipeline import timestamps
-from pipeline.format import Format, Rank, all_formats
+from pipeline import registry as formats
+from pipeline.contract import Format, Rank
+from pipeline.registry import all_formats
+from pipeline.values import timestamps
 from schemas.errors import BadValue, PermanentError
 from schemas.files import SliceLimits
 from schemas.reasons import Reason
 from schemas.records import Outcome, RawRecord, Record, Related
 from schemas.vocabulary import RecordType, Relation
 from sql.store import Lake
-from tasks import desk, verify
-from tasks.context import Runtime
-from tasks.reparse import Reparsed, order, reparse
-from tasks.rollback import roll_back
+from tasks.operations import quarantine, verify
+from tasks.operations.reparse import Reparsed, order, reparse
+from tasks.operations.rollback import roll_back
+from tasks.runtime.context import Runtime
 from tests.lake_support import Database, FakeEmbedder, counts, zipped
 from workers.cli import app
 from workers.cli import reparse as verbs
@@ -488,7 +489,7 @@ def test_what_a_person_mended_stays_theirs(
     job = imported(ANA, "1.json", json.dumps({"cards": rows}).encode())
     ids = [q["id"] for q in database.rows("SELECT id FROM imports.quarantine ORDER BY id")]
     mended = json.dumps({"card": "b0", "name": "By hand", "note": "words"}).encode()
-    desk.mend(run, job["user_id"], ids[0], mended)
+    quarantine.mend(run, job["user_id"], ids[0], mended)
     assert counts(database.job(job["id"])) == (8, 6, 0, 2)
     old = next(f for f in all_formats() if f.name == "shape.card")
     stands = everything(database)
@@ -527,7 +528,7 @@ def test_a_discarded_record_that_is_good_now_loads(
 ) -> None:  # fmt: skip
     job = imported(ANA, "1.json", json.dumps({"cards": [{"card": "1"}, {"card": "2"}]}).encode())
     number = database.one("SELECT min(id) FROM imports.quarantine")
-    desk.discard(run, job["user_id"], desk.Choice(id=number), "a test")
+    quarantine.discard(run, job["user_id"], quarantine.Choice(id=number), "a test")
     old = next(f for f in all_formats() if f.name == "shape.card")
 
     def record(item: RawRecord, member: Any) -> Any:

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from schemas.errors import ServiceDown, TransientError
 from sql import migrate
 from sql.store import Hold, Lake
-from tasks import housekeeping
-from tasks.context import Runtime
+from tasks.maintenance import reconcile
+from tasks.runtime.context import Runtime
 from tests.lake_support import Database
 from workers import cli as commands
 from workers import down
@@ -146,10 +146,10 @@ def test_the_reconciler_still_takes_turns(run: Runtime, database: Database) -> N
     with run.ledger.pool.connection() as connection:
         row = connection.execute("SELECT pg_try_advisory_lock(7215002) AS got").fetchone()
         assert row == {"got": True}
-        assert set(housekeeping.reconcile(run).values()) == {0}
+        assert set(reconcile.reconcile(run).values()) == {0}
         connection.execute("SELECT pg_advisory_unlock(7215002)")
     assert database.one("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
-    housekeeping.reconcile(run)
+    reconcile.reconcile(run)
     assert database.one("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
 
 

@@ -16,9 +16,11 @@ from schemas.errors import PermanentError
 from schemas.files import SliceLimits
 from schemas.progress import ROUTES, Kind, Stage
 from sql.store import Lake
-from tasks import housekeeping, upload, verify
-from tasks.context import Runtime
-from tasks.rollback import RolledBack, roll_back
+from tasks.ingest import upload
+from tasks.maintenance import reconcile
+from tasks.operations import verify
+from tasks.operations.rollback import RolledBack, roll_back
+from tasks.runtime.context import Runtime
 from tests import lake_support
 from tests.lake_support import Database, Driver, counts, zipped
 from workers.cli import app
@@ -103,7 +105,7 @@ def test_one_of_two_overlapping_imports(
     with pytest.raises(PermanentError, match="rolled_back"):
         take_back(run, one)
     with pytest.raises(PermanentError, match="rolled back"):
-        housekeeping.retry(run, database.job(one["id"]))
+        reconcile.retry(run, database.job(one["id"]))
 
 
 def test_the_same_archive_comes_in_again(
@@ -183,7 +185,7 @@ def test_while_a_worker_is_busy_with_another_job(
     for _ in range(5):
         driver.drain()
         database.let_time_pass()
-        housekeeping.reconcile(run)
+        reconcile.reconcile(run)
     assert gone[0].documents > 0
     assert database.job(later)["status"] == "done"
     assert counts(database.job(later)) == (61, 60, 0, 1)
@@ -207,7 +209,7 @@ def test_beside_workers_that_never_stop(
                 driver.step()
             except IndexError:
                 database.let_time_pass()
-                housekeeping.reconcile(run)
+                reconcile.reconcile(run)
 
     workers = [threading.Thread(target=carry) for _ in range(2)]
     for worker in workers:
@@ -236,7 +238,7 @@ def test_two_chunks_of_a_job_had_the_record_and_one_never_ends(
         driver.perform(stage, one["id"], later)
     for stage in ROUTES[Kind.RECORDS]:
         driver.perform(stage, other["id"], later)
-    housekeeping.cancel(run, later, first["user_id"])
+    reconcile.cancel(run, later, first["user_id"])
     driver.drain()
     assert counts(database.job(later)) == (1, 0, 1, 0)
     assert take_back(run, first).handed_on == 1
@@ -252,12 +254,12 @@ def test_a_retry_that_comes_too_late_is_refused(
     driver.step()
     driver.step()
     user_id = database.job(job_id)["user_id"]
-    housekeeping.cancel(run, job_id, user_id)
+    reconcile.cancel(run, job_id, user_id)
     driver.drain()
     seen = database.job(job_id)
     take_back(run, seen)
     with pytest.raises(PermanentError, match="rolled back"):
-        housekeeping.retry(run, seen)
+        reconcile.retry(run, seen)
     assert database.job(job_id)["status"] == "rolled_back"
     assert "ready" not in {chunk["status"] for chunk in database.chunks(job_id)}
 
@@ -273,10 +275,10 @@ def test_a_cancelled_job_that_goes_on_later_looks_again(
         message = driver.sent.popleft()
         for stage in ROUTES[message.kind][:2]:  # not to the end of the chunk
             driver.perform(stage, message.chunk, message.job_id)
-    housekeeping.cancel(run, later, first["user_id"])
+    reconcile.cancel(run, later, first["user_id"])
     driver.drain()
     take_back(run, first)
-    assert housekeeping.retry(run, database.job(later)) > 0
+    assert reconcile.retry(run, database.job(later)) > 0
     driver.drain()
     assert counts(database.job(later)) == (61, 60, 0, 1)
     assert proven({"id": later}) == set()
@@ -292,7 +294,7 @@ def test_a_zombie_of_a_cancelled_job_is_fenced(
 
     def slow(run: Runtime, claim: Any) -> Any:
         ending = load(run, claim)
-        housekeeping.cancel(run, job_id, claim.user_id)
+        reconcile.cancel(run, job_id, claim.user_id)
         finish = next(m for m in driver.sent if m.stage is Stage.FINISH)
         driver.perform(Stage.FINISH, finish.chunk, job_id)
         roll_back(run, claim.user_id, job_id)
@@ -324,7 +326,7 @@ def test_a_record_that_goes_while_it_is_screened_out(
     driver.drain()
     assert database.chunks(later)[0]["stage"] == "screen"
     database.let_time_pass()
-    housekeeping.reconcile(run)
+    reconcile.reconcile(run)
     driver.drain()
     assert counts(database.job(later)) == (1, 1, 0, 0)
 

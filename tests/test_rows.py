@@ -12,17 +12,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from pipeline import rows, shapes
-from pipeline.format import format_named
 from pipeline.normalise import outcomes_of
-from pipeline.privacy import parse
+from pipeline.privacy.policy import parse
+from pipeline.registry import format_named
+from pipeline.services import generic_rows
+from pipeline.values import record_checks
 from schemas.files import Member, SliceLimits
 from schemas.identity import record_key
 from schemas.privacy import Kind
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import KEYS
 from sql import migrate
-from sql.copy import content_hash, document_line
+from sql.copy_text import content_hash, document_line
 from tests.lake_support import Database, counts, zipped
 from tests.reported_support import Report, examine
 from workers.settings import Settings
@@ -90,7 +91,7 @@ def test_no_name_of_the_vocabulary_is_taken_for_one(name: str, tmp_path: Path) -
 @pytest.mark.parametrize("name", KEYS)
 def test_a_name_of_another_shape_costs_its_field(name: str, value: Any) -> None:
     """In any format: a product may call something else by a name of the vocabulary."""
-    if shapes.fitted({name: value}) == {name: value}:
+    if record_checks.fitted({name: value}) == {name: value}:
         return  # the very shape that it promises
     record = Record(
         data_type=DataType.ACTIVITY, source="a.b", record_type="activity", identity=("1",),
@@ -101,8 +102,8 @@ def test_a_name_of_another_shape_costs_its_field(name: str, value: Any) -> None:
     (settled,) = outcomes_of(form, MEMBER, RawRecord({}, 0, 0))
     assert isinstance(settled, Record)
     assert settled.metadata["fields"] == {name: value}
-    assert shapes.MISFIT in settled.metadata["flags"]
-    assert shapes.fitted(settled.metadata) is settled.metadata
+    assert record_checks.MISFIT in settled.metadata["flags"]
+    assert record_checks.fitted(settled.metadata) is settled.metadata
 
 
 MEMBER = Member(
@@ -177,7 +178,7 @@ def test_a_row_says_the_same_as_in_an_older_lake() -> None:
         return document_line(record, "00", 0, lambda value: value)[1]
 
     value = {"author": "Ida", "url": ["x"], "n": 1}
-    now = rows.row(value, "json.array", MEMBER)
+    now = generic_rows.row(value, "json.array", MEMBER)
     old = Record(
         data_type=now.data_type, source=now.source, record_type=now.record_type,
         identity=now.identity, content=now.content, content_type=now.content_type, metadata=value,

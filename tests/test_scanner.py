@@ -17,8 +17,8 @@ from schemas.errors import Rejected, ServiceDown, TransientError
 from schemas.reasons import Reason
 from tests import hostile
 from tests.clamd_support import SIGNATURE, eicar, running_clamd
-from workers import scanner
-from workers.scanner import ClamdScanner, NoScanner, TcpClamd, UnixClamd, verdict
+from workers.adapters import clamd
+from workers.adapters.clamd import ClamdScanner, NoScanner, TcpClamd, UnixClamd, verdict
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +210,7 @@ def test_what_clamd_cannot_count_is_not_sent(
 ) -> None:
     giant = tmp_path / "giant"
     with giant.open("wb") as out:
-        out.truncate(scanner.MOST_BYTES + 1)  # holes only: no disk is used
+        out.truncate(clamd.MOST_BYTES + 1)  # holes only: no disk is used
     found = ClamdScanner(UnixClamd([tmp_path / "none"]), required=True).scan(giant)
     assert found.scan is Scan.NOT_SCANNED
     seen(f"over 2 GiB: {found.scan}")
@@ -223,7 +223,6 @@ def test_switched_off_means_not_scanned(file: Path) -> None:
 def test_the_settings_choose_the_scanner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     chosen = {
-        mode: type(scanner.make_scanner(scanner.Settings(scanner=mode)))
-        for mode in scanner.ScannerMode
+        mode: type(clamd.make_scanner(clamd.Settings(scanner=mode))) for mode in clamd.ScannerMode
     }
     assert chosen == {"off": NoScanner, "auto": ClamdScanner, "required": ClamdScanner}

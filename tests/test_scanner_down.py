@@ -11,12 +11,12 @@ from uuid import UUID
 import pytest
 
 from schemas.progress import Stage
-from tasks import housekeeping
-from tasks.context import Runtime
+from tasks.maintenance import reconcile
+from tasks.runtime.context import Runtime
 from tests import clamd_support
 from tests.clamd_support import Clamd
 from tests.lake_support import Database, Driver, counts, zipped
-from workers.scanner import ClamdScanner, UnixClamd
+from workers.adapters.clamd import ClamdScanner, UnixClamd
 
 pytestmark = [pytest.mark.services, pytest.mark.clamav]
 
@@ -65,7 +65,7 @@ def turns(run: Runtime, driver: Driver, database: Database, number: int) -> None
     for _ in range(number):
         driver.drain()
         database.let_time_pass()
-        housekeeping.reconcile(run)
+        reconcile.reconcile(run)
 
 
 def upload(database: Database, job_id: UUID) -> dict[str, Any]:
@@ -106,24 +106,24 @@ def test_a_daemon_that_is_killed_over_a_file_costs_nothing(
     run: Runtime, driver: Driver, drop: Drop, database: Database, daemon: Clamd,
     guarded: Callable[..., Watched], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    from workers import scanner
+    from workers.adapters import clamd
 
     def stops_it(_: int) -> None:
         assert daemon.process is not None
         daemon.process.send_signal(signal.SIGSTOP)  # it takes the file and does not answer
 
-    answer = scanner._line
+    answer = clamd._line
 
     def killed(connection: Any) -> str:
         daemon.stop(signal.SIGKILL)
         return answer(connection)
 
     guarded(stops_it)
-    monkeypatch.setattr(scanner, "_line", killed)
+    monkeypatch.setattr(clamd, "_line", killed)
     job_id = drop(ANA, "rows.ndjson", ROWS)
     driver.drain()
     assert upload(database, job_id) == waits(Stage.VALIDATE)
-    monkeypatch.setattr(scanner, "_line", answer)
+    monkeypatch.setattr(clamd, "_line", answer)
     daemon.start()
     guarded()
     turns(run, driver, database, 3)

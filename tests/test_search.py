@@ -15,9 +15,10 @@ from sql import search as finder
 from sql.queries import queries
 from sql.search import Filters, Model, Search, fused
 from sql.store import Lake
-from tasks import housekeeping, indexing
-from tasks.context import Runtime
-from tasks.rollback import roll_back
+from tasks.derived import search_index
+from tasks.maintenance import reconcile
+from tasks.operations.rollback import roll_back
+from tasks.runtime.context import Runtime
 from tests.lake_support import Database, Driver, FakeEmbedder, zipped
 
 pytestmark = pytest.mark.services
@@ -302,13 +303,13 @@ def test_documents_wait_in_a_queue_and_any_number_may_index(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """The end of a job indexes; here it has no time for it, and the reconciler goes on."""
-    monkeypatch.setattr("tasks.housekeeping._INDEX_S", 0.0)
-    monkeypatch.setattr(indexing, "_BATCH", 2)
+    monkeypatch.setattr("tasks.maintenance.reconcile._INDEX_S", 0.0)
+    monkeypatch.setattr(search_index, "_BATCH", 2)
     drop(ANA, "1.zip", zipped({"all.mbox": MAILS.encode()}))
     driver.drain()
     user = database.one("SELECT user_id FROM user_data.users")
     assert Search(reader, user).by_words("heron", Filters()).waiting == 6
-    assert indexing.index_waiting(run, seconds=60) == 6
+    assert search_index.index_waiting(run, seconds=60) == 6
     found = Search(reader, user).by_words("heron", Filters())
     assert (len(found.hits), found.waiting) == (2, 0)
 
@@ -317,13 +318,13 @@ def test_words_leave_the_machine_to_rows_that_are_coming(
     drop: Callable[..., Any], driver: Driver, run: Runtime, database: Database,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("tasks.housekeeping._INDEX_S", 0.0)
+    monkeypatch.setattr("tasks.maintenance.reconcile._INDEX_S", 0.0)
     drop(ANA, "1.zip", zipped({"all.mbox": MAILS.encode()}))
     driver.drain()
     database.rows(
         "UPDATE imports.chunks SET status = 'leased', token = 1, "
         "lease_expires = now() + interval '1 h' WHERE kind = 'records'"
     )
-    assert housekeeping.reconcile(run)["indexed"] == 0
+    assert reconcile.reconcile(run)["indexed"] == 0
     database.rows("UPDATE imports.jobs SET started_at = started_at - interval '1 min'")
-    assert housekeeping.reconcile(run)["indexed"] > 0
+    assert reconcile.reconcile(run)["indexed"] > 0

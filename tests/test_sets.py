@@ -15,12 +15,14 @@ import pytest
 from typer.testing import CliRunner
 
 import pipeline.formats
-from pipeline.format import all_formats
+from pipeline.registry import all_formats
 from schemas.progress import Kind, Stage
 from sql.store import Lake
-from tasks import housekeeping, sets, verify
-from tasks.context import Runtime
-from tasks.neighbours import SetNeighbours
+from tasks.ingest import export_sets
+from tasks.maintenance import reconcile
+from tasks.operations import verify
+from tasks.runtime.context import Runtime
+from tasks.runtime.sibling_files import SetNeighbours
 from tests.lake_support import Database, Driver, counts, zipped
 from tests.sets_support import FOLDER, STEM, flat_page, page, sidecar, tgz
 from tests.test_ledger import go_on
@@ -65,7 +67,7 @@ def turn(run: Runtime, driver: Driver) -> Callable[[], None]:
 
     def do() -> None:
         driver.drain()
-        housekeeping.reconcile(run)
+        reconcile.reconcile(run)
         driver.drain()
 
     return do
@@ -228,9 +230,9 @@ def test_nobody_goes_on_without_a_part_that_is_here_and_not_read_yet(
     turn()
     drop(ANA, f"{STEM}-002.zip", MEDIA)  # the workers have a long queue
     database.let_time_pass()
-    housekeeping.reconcile(run)
+    reconcile.reconcile(run)
     database.rows("UPDATE imports.sets SET waits_until = waits_until - interval '60 seconds'")
-    housekeeping.reconcile(run)
+    reconcile.reconcile(run)
     assert the_set(database)["state"] == "open"
     (chunk,) = waiting(database)
     assert not driver.perform(Stage.NORMALISE, chunk["id"], job_id)
@@ -247,7 +249,7 @@ def test_who_knows_that_all_are_there_goes_on(
     turn()
     run.ledger.rows("sets", "sets_of", jobs=[job_id])
     with run.ledger.transaction() as connection:
-        connection.execute(sets._SETS["go_on"], {"set_id": the_set(database)["id"]})
+        connection.execute(export_sets._SETS["go_on"], {"set_id": the_set(database)["id"]})
     turn()
     assert media_of(database, job_id) == MISSED
 
@@ -283,10 +285,10 @@ def test_a_cancelled_part_waits_again_when_it_is_taken_up(
 ) -> None:
     job_id = drop(ANA, f"{STEM}-1-001.zip", SIDECARS)
     turn()
-    assert housekeeping.cancel(run, job_id, database.job(job_id)["user_id"]).stopped == 1
+    assert reconcile.cancel(run, job_id, database.job(job_id)["user_id"]).stopped == 1
     turn()
     assert (database.job(job_id)["status"], len(media_of(database, job_id))) == ("cancelled", 0)
-    assert housekeeping.retry(run, database.job(job_id)) == 1
+    assert reconcile.retry(run, database.job(job_id)) == 1
     turn()
     (chunk,) = waiting(database)
     assert (chunk["status"], chunk["attempt"]) == ("ready", 0)
@@ -301,13 +303,13 @@ def test_what_was_cancelled_while_the_set_became_whole_goes_on_at_once(
 ) -> None:
     job_id = drop(ANA, f"{STEM}-1-001.zip", SIDECARS)
     turn()
-    housekeeping.cancel(run, job_id, database.job(job_id)["user_id"])
+    reconcile.cancel(run, job_id, database.job(job_id)["user_id"])
     turn()
     for name, data in list(WHOLE.items())[1:]:
         drop(ANA, name, data)
     turn()
     assert the_set(database)["state"] == "complete"
-    housekeeping.retry(run, database.job(job_id))
+    reconcile.retry(run, database.job(job_id))
     turn()
     assert media_of(database, job_id) == JOINED
 
@@ -317,7 +319,7 @@ def test_what_was_cancelled_while_the_set_became_whole_goes_on_at_once(
 
 def missing_parts(run: Runtime, database: Database) -> list[str]:
     rows = run.ledger.rows("sets", "parts", set_id=the_set(database)["id"])
-    return [gap.label for gap in sets.gaps(rows)]
+    return [gap.label for gap in export_sets.gaps(rows)]
 
 
 @pytest.mark.threat("sets", seen="a gap: known at once")
@@ -420,9 +422,9 @@ def test_tgz_and_snapchat_are_sets_too(
 # --- what the export says of itself -----------------------------------------------------------
 
 
-def looked_up(run: Runtime, jobs: list[UUID]) -> sets.Inventory:
+def looked_up(run: Runtime, jobs: list[UUID]) -> export_sets.Inventory:
     with run.ledger.transaction() as connection:
-        return sets.inventory(connection, jobs, [])
+        return export_sets.inventory(connection, jobs, [])
 
 
 LISTED = {
@@ -475,7 +477,7 @@ def test_a_page_that_can_not_be_understood_claims_nothing(
 ) -> None:
     job = drop(ANA, f"{STEM}-001.zip", zipped({"Takeout/x.html": b"<p>A lake.", **HELD}))
     turn()
-    assert looked_up(run, [job]) == sets.Inventory(pages=[], unread=["Takeout/x.html"])
+    assert looked_up(run, [job]) == export_sets.Inventory(pages=[], unread=["Takeout/x.html"])
     assert (the_set(database)["listed"], the_set(database)["missing"]) == (None, None)
     assert database.files(job)["Takeout/x.html"]["format"] == "document.plain", "and is no loss"
 
@@ -585,7 +587,7 @@ def test_a_run_of_turns_comes_to_rest(
 ) -> None:
     job_id = drop(ANA, f"{STEM}-002.zip", SIDECARS)
     go_on(run, driver, database)
-    turns = [any(housekeeping.reconcile(run).values()) for _ in range(3)]
+    turns = [any(reconcile.reconcile(run).values()) for _ in range(3)]
     assert turns == [False] * 3, "a set that waits is no work"
     for _ in range(25):
         go_on(run, driver, database)

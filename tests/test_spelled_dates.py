@@ -11,8 +11,8 @@ from babel.dates import format_date, format_datetime, format_time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import spelled_dates, timestamps
-from pipeline.spelled_dates import COMMON, OTHERS, parse
+from pipeline.values import spelled_dates, timestamps
+from pipeline.values.spelled_dates import COMMON, OTHERS, parse
 from schemas.errors import BadValue
 
 LANGUAGES = (*COMMON, *OTHERS)

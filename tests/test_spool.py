@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import spool
-from pipeline.screen import first_of_each
-from pipeline.text import clean_json
+from pipeline.quality import first_of_each
+from pipeline.storage import spool_file
+from pipeline.text.cleaning import clean_json
 from schemas.privacy import ReadUnder
 from schemas.reasons import Reason
 from schemas.records import DataType, Instant, Point, Record, Rejection
-from sql import copy
+from sql import copy_text
 from sql.load import Vectors
-from tasks import batches, chunk
+from tasks.ingest import chunk, record_spool
 
 
 @given(st.dictionaries(st.text("abc.", min_size=1), st.binary(max_size=300), max_size=5))
@@ -29,33 +29,33 @@ def test_sections_come_back_as_they_went(
     tmp_path_factory: pytest.TempPathFactory, sections: dict[str, bytes]
 ) -> None:
     path = tmp_path_factory.mktemp("spool") / "one"
-    spool.write(path, sections)
-    assert spool.read(path, *sections) == sections
+    spool_file.write(path, sections)
+    assert spool_file.read(path, *sections) == sections
 
 
 def test_every_cut_and_every_flipped_byte_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "one"
     # Names of one letter and equal sizes: a flipped bit makes one of the other.
     sections = {"a": b"first" * 20, "b": b"secon" * 20, "c": b""}
-    spool.write(path, sections)
+    spool_file.write(path, sections)
     whole = path.read_bytes()
     for cut in range(len(whole)):
         path.write_bytes(whole[:cut])
-        for look in (spool.check, lambda at: spool.read(at, "a", "b", "c")):
-            with pytest.raises(spool.BrokenSpool):
+        for look in (spool_file.check, lambda at: spool_file.read(at, "a", "b", "c")):
+            with pytest.raises(spool_file.BrokenSpool):
                 look(path)
     for at in range(len(whole)):
         for bit in range(8):
             path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :])
-            with pytest.raises(spool.BrokenSpool):
-                spool.read(path, "a", "b", "c")
-            with pytest.raises(spool.BrokenSpool):
-                spool.check(path)
+            with pytest.raises(spool_file.BrokenSpool):
+                spool_file.read(path, "a", "b", "c")
+            with pytest.raises(spool_file.BrokenSpool):
+                spool_file.check(path)
     path.write_bytes(whole + b"more")
-    with pytest.raises(spool.BrokenSpool):
-        spool.check(path)
+    with pytest.raises(spool_file.BrokenSpool):
+        spool_file.check(path)
     path.write_bytes(whole)
-    spool.check(path)
+    spool_file.check(path)
 
 
 # --- a disk that changes what lies on it: each artefact, each region of its file -----------------
@@ -64,7 +64,7 @@ Region = tuple[str, int, int]
 
 
 def _spool(path: Path) -> dict[str, Callable[[Path], object]]:
-    batch = batches.Batch(ReadUnder("any"), keep_text=True)
+    batch = record_spool.Batch(ReadUnder("any"), keep_text=True)
     for n in range(9):
         batch.add(
             0,
@@ -77,16 +77,18 @@ def _spool(path: Path) -> dict[str, Callable[[Path], object]]:
         )
     batch.write(path)
     columns = ("keys", "hashes", "ats", "types", "slots", "lines", "texts", "shared")
-    names = [f"{table}.{column}" for table in batches.TABLES for column in columns]
+    names = [f"{table}.{column}" for table in record_spool.TABLES for column in columns]
     names += ["mentions", "relations", "drift", "rejections", "attached", "items"]
     names += ["privacy", "policy"]
-    return {name: lambda at, name=name: spool.read(at, name)[name] for name in names}
+    return {name: lambda at, name=name: spool_file.read(at, name)[name] for name in names}
 
 
 def _mask(path: Path) -> dict[str, Callable[[Path], object]]:
-    masks = {name: np.array([True, False] * 50) for name in batches.TABLES}
-    batches.write_masks(path, masks)
-    return {name: lambda at, name=name: batches.read_mask(at, name).tobytes() for name in masks}
+    masks = {name: np.array([True, False] * 50) for name in record_spool.TABLES}
+    record_spool.write_masks(path, masks)
+    return {
+        name: lambda at, name=name: record_spool.read_mask(at, name).tobytes() for name in masks
+    }
 
 
 def _vectors(path: Path) -> dict[str, Callable[[Path], object]]:
@@ -100,7 +102,7 @@ def _vectors(path: Path) -> dict[str, Callable[[Path], object]]:
     )
     chunk._write_vectors(path, made)
     names = ("keys", "pieces", "starts", "ends", "matrix")
-    return {name: lambda at, name=name: spool.read(at, name)[name] for name in names}
+    return {name: lambda at, name=name: spool_file.read(at, name)[name] for name in names}
 
 
 def regions(whole: bytes) -> list[Region]:
@@ -137,19 +139,19 @@ def test_flipped_bits_are_never_read(
     flips = bytes([first]) + rest[: stop - at - 1]
     changed = bytes(a ^ b for a, b in zip(whole[at : at + len(flips)], flips, strict=True))
     path.write_bytes(whole[:at] + changed + whole[at + len(flips) :])
-    with pytest.raises(spool.BrokenSpool):
-        spool.check(path)
+    with pytest.raises(spool_file.BrokenSpool):
+        spool_file.check(path)
     for name, look in sections.items():
         if where in ("head", "index", name):
-            with pytest.raises(spool.BrokenSpool):
+            with pytest.raises(spool_file.BrokenSpool):
                 look(path)
         else:
             assert look(path) == was[name]
 
 
 def test_a_missing_spool_is_a_broken_one(tmp_path: Path) -> None:
-    with pytest.raises(spool.BrokenSpool):
-        spool.read(tmp_path / "none", "a")
+    with pytest.raises(spool_file.BrokenSpool):
+        spool_file.read(tmp_path / "none", "a")
 
 
 def test_only_the_first_of_equal_keys_goes_on() -> None:
@@ -159,15 +161,15 @@ def test_only_the_first_of_equal_keys_goes_on() -> None:
 
 
 def test_a_mask_keeps_the_right_lines(tmp_path: Path) -> None:
-    batch = batches.Batch(ReadUnder("any"), keep_text=False)
+    batch = record_spool.Batch(ReadUnder("any"), keep_text=False)
     for n in range(5):
         point = Point(source="t", identity=(str(n),), time=None, latitude=float(n), longitude=0.5)
         batch.add(0, 0, [(n, 1, point)])
     batch.write(tmp_path / "s")
     mask = np.array([True, False, True, False, True])
-    lines = batches.read_lines(tmp_path / "s", "locations", mask).decode().splitlines()
+    lines = record_spool.read_lines(tmp_path / "s", "locations", mask).decode().splitlines()
     assert [line.split("\t")[4] for line in lines] == ["0.0", "2.0", "4.0"]
-    none = batches.read_lines(tmp_path / "s", "locations", np.zeros(5, dtype=np.bool_))
+    none = record_spool.read_lines(tmp_path / "s", "locations", np.zeros(5, dtype=np.bool_))
     assert none == b""
 
 
@@ -182,7 +184,7 @@ def _record(**changes: object) -> Record:
 
 
 def test_what_copy_text_reserves_is_escaped() -> None:
-    line, *_ = copy.document_line(
+    line, *_ = copy_text.document_line(
         _record(title="a\tb\nc\r\\N", metadata={"k": "tab\tand \\ and \n"}), "00", 3, clean_json
     )
     assert "\n" not in line
@@ -194,7 +196,7 @@ def test_what_copy_text_reserves_is_escaped() -> None:
 
 @pytest.mark.parametrize("value", ["\ud800", "a\x00b", 2**70, {"\x00": 1}])
 def test_what_postgres_refuses_in_json_is_cleaned(value: object) -> None:
-    line = copy.json_field({"k": value}, clean_json)
+    line = copy_text.json_field({"k": value}, clean_json)
     assert "\\u0000" not in line
     assert "\ud800" not in line
     line.encode()
@@ -202,16 +204,16 @@ def test_what_postgres_refuses_in_json_is_cleaned(value: object) -> None:
 
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_moments_stand_as_isoformat_writes_them(at: datetime) -> None:
-    line, _, lies = copy.document_line(_record(time=Instant(at, "t")), "00", 0, clean_json)
+    line, _, lies = copy_text.document_line(_record(time=Instant(at, "t")), "00", 0, clean_json)
     assert line.split("\t")[5:7] == [at.isoformat()] * 2
     assert lies == at
     point = Point(source="t", identity=("1",), time=Instant(at, "t"), latitude=1.0, longitude=2.0)
-    assert copy.location_line(point, "00", 0, clean_json).split("\t")[3] == at.isoformat()
+    assert copy_text.location_line(point, "00", 0, clean_json).split("\t")[3] == at.isoformat()
 
 
 def test_time_is_kept_as_it_was_written() -> None:
     time = Instant(None, "0044-03-15", None, "out_of_range")
-    line, *_ = copy.document_line(_record(time=time), "00", 0, clean_json)
+    line, *_ = copy_text.document_line(_record(time=time), "00", 0, clean_json)
     fields = line.split("\t")
     assert fields[5].startswith("0001-01-01")
     assert fields[6] == "\\N"

@@ -18,8 +18,9 @@ from schemas.errors import ServiceDown
 from schemas.progress import QUEUES
 from tests import progress_support
 from tests.place_support import ROOT, clean_place, open_folder, small_settings
-from workers import bootstrap, local, supervise
+from workers import wiring
 from workers.cli import doctor, status
+from workers.embedded import local_servers, supervisor
 from workers.settings import Settings, load
 
 IDLE = (sys.executable, "-c", "import time; time.sleep(3000)")
@@ -35,7 +36,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
 
 def parsed(settings: Settings) -> configparser.RawConfigParser:
     parser = configparser.RawConfigParser()
-    parser.read_string(supervise.configuration(settings))
+    parser.read_string(supervisor.configuration(settings))
     return parser
 
 
@@ -50,13 +51,13 @@ def test_every_process_is_there_and_is_restarted(settings: Settings) -> None:
 
 def test_external_servers_are_not_supervised(settings: Settings) -> None:
     given = {"database_url": "postgresql://h/d", "broker_url": "redis://h"}
-    names = [p.name for p in supervise.programs(settings.model_copy(update=given))]
+    names = [p.name for p in supervisor.programs(settings.model_copy(update=given))]
     assert "postgres" not in names
     assert "valkey" not in names
 
 
 def test_every_queue_has_a_worker(settings: Settings) -> None:
-    commands = [p.command for p in supervise.programs(settings) if "--queues" in p.command]
+    commands = [p.command for p in supervisor.programs(settings) if "--queues" in p.command]
     served = [q for c in commands for q in c[c.index("--queues") + 1].split(",")]
     assert sorted(served) == sorted(set(QUEUES.values()))
 
@@ -66,27 +67,27 @@ def test_no_port_is_opened_by_the_supervisor(settings: Settings) -> None:
 
 
 def test_workers_stop_before_servers(settings: Settings) -> None:
-    order = {p.name: p.order for p in supervise.programs(settings)}
+    order = {p.name: p.order for p in supervisor.programs(settings)}
     assert max(order["postgres"], order["valkey"]) < min(order["worker"], order["worker-embed"])
 
 
 def test_a_percent_sign_or_a_space_in_a_path_survives(settings: Settings, tmp_path: Path) -> None:
     odd = small_settings(tmp_path / "100% mine")
-    text = supervise.configuration(odd)
+    text = supervisor.configuration(odd)
     assert "100%% mine" in text
-    assert supervise._joined(["a b", 'c"d e']) == '"a b" "c\\"d e"'
+    assert supervisor._joined(["a b", 'c"d e']) == '"a b" "c\\"d e"'
 
 
 def test_secrets_are_not_written_down(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATAPUNK_DATABASE_URL", "postgresql://u:kingfisher@h/d")
     given = small_settings(settings.data_dir)
     assert "kingfisher" in given.url("owner")
-    assert "kingfisher" not in supervise.configuration(given)
+    assert "kingfisher" not in supervisor.configuration(given)
 
 
 def test_nothing_runs_and_nothing_is_stopped(settings: Settings) -> None:
-    assert supervise.state(settings) == []
-    assert supervise.down(settings) is False
+    assert supervisor.state(settings) == []
+    assert supervisor.down(settings) is False
 
 
 # From here on a real supervisor runs real servers, and sleepers for workers.
@@ -95,12 +96,12 @@ def test_nothing_runs_and_nothing_is_stopped(settings: Settings) -> None:
 @pytest.fixture
 def lake(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     sleepers = [
-        supervise.Program(name="worker", command=IDLE, order=10, stop="QUIT"),
-        supervise.Program(name="watcher", command=IDLE, order=11),
+        supervisor.Program(name="worker", command=IDLE, order=10, stop="QUIT"),
+        supervisor.Program(name="watcher", command=IDLE, order=11),
     ]
-    monkeypatch.setattr(supervise, "_workers", lambda settings: sleepers)
+    monkeypatch.setattr(supervisor, "_workers", lambda settings: sleepers)
     yield settings
-    supervise.down(settings)
+    supervisor.down(settings)
 
 
 def silent(_line: str) -> None:
@@ -112,19 +113,19 @@ def until(done: Callable[[], bool]) -> None:
 
 
 def pid_of(settings: Settings, name: str) -> int | None:
-    return next((s.pid for s in supervise.state(settings) if s.name == name), None)
+    return next((s.pid for s in supervisor.state(settings) if s.name == name), None)
 
 
 @pytest.mark.services
 def test_up_twice_then_a_kill_then_down(lake: Settings) -> None:
     lines: list[str] = []
     migrated: list[bool] = []
-    assert supervise.up(
-        lake, migrate=lambda: migrated.append(local.postgres_ready(lake)), say=lines.append
+    assert supervisor.up(
+        lake, migrate=lambda: migrated.append(local_servers.postgres_ready(lake)), say=lines.append
     )
     assert migrated == [True]
     assert lines == ["postgres is up", "valkey is up", "worker is up", "watcher is up"]
-    assert supervise.up(lake, say=lines.append) is False
+    assert supervisor.up(lake, say=lines.append) is False
     assert "already up" in lines[-1]
 
     first = {name: pid_of(lake, name) for name in ("worker", "postgres", "valkey")}
@@ -132,25 +133,25 @@ def test_up_twice_then_a_kill_then_down(lake: Settings) -> None:
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
     until(lambda: all(pid_of(lake, name) not in (None, pid) for name, pid in first.items()))
-    local.wait_ready(lake)
+    local_servers.wait_ready(lake)
 
-    every = [psutil.Process(s.pid) for s in supervise.state(lake) if s.pid]
-    assert supervise.down(lake, say=silent) is True
-    assert supervise.state(lake) == []
+    every = [psutil.Process(s.pid) for s in supervisor.state(lake) if s.pid]
+    assert supervisor.down(lake, say=silent) is True
+    assert supervisor.state(lake) == []
     assert not [p for p in every if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
-    assert supervise.orphans(lake) == []
+    assert supervisor.orphans(lake) == []
 
 
 @pytest.mark.services
 def test_what_a_killed_supervisor_left_is_cleared_by_the_next_up(lake: Settings) -> None:
-    supervise.up(lake, say=silent)
+    supervisor.up(lake, say=silent)
     left = pid_of(lake, "worker")
     assert left is not None
-    os.kill(supervise._Connection(lake).call("getPID"), signal.SIGKILL)
-    until(lambda: supervise.state(lake) == [])
+    os.kill(supervisor._Connection(lake).call("getPID"), signal.SIGKILL)
+    until(lambda: supervisor.state(lake) == [])
     assert psutil.pid_exists(left)
     lines: list[str] = []
-    assert supervise.up(lake, say=lines.append)
+    assert supervisor.up(lake, say=lines.append)
     assert "had lost their supervisor" in lines[0]
     assert not psutil.pid_exists(left)
 
@@ -159,12 +160,12 @@ def test_what_a_killed_supervisor_left_is_cleared_by_the_next_up(lake: Settings)
 def test_a_worker_that_can_not_start_is_named_and_nothing_stays(
     lake: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = supervise.Program(name="worker", command=("/bin/false",), order=10)
-    monkeypatch.setattr(supervise, "_workers", lambda settings: [broken])
+    broken = supervisor.Program(name="worker", command=("/bin/false",), order=10)
+    monkeypatch.setattr(supervisor, "_workers", lambda settings: [broken])
     with pytest.raises(ServiceDown, match=r"worker .*worker\.log"):
-        supervise.up(lake, say=silent, seconds=60)
-    assert supervise.state(lake) == []
-    assert local.postmaster(lake.postgres_dir) is None
+        supervisor.up(lake, say=silent, seconds=60)
+    assert supervisor.state(lake) == []
+    assert local_servers.postmaster(lake.postgres_dir) is None
 
 
 # From here on the workers are real, too.
@@ -180,12 +181,12 @@ def site(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
     }
     changes |= {"memory_mb": 512, "lease_s": 6, "heartbeat_s": 2, "flower_port": free_port()}
     changed = load(data_dir=settings.data_dir, **changes)
-    every, wanted = supervise._workers, ("worker", "reconciler", "watcher")
+    every, wanted = supervisor._workers, ("worker", "reconciler", "watcher")
     monkeypatch.setattr(
-        supervise, "_workers", lambda settings: [p for p in every(settings) if p.name in wanted]
+        supervisor, "_workers", lambda settings: [p for p in every(settings) if p.name in wanted]
     )
     yield changed
-    supervise.down(changed)
+    supervisor.down(changed)
 
 
 @pytest.mark.services
@@ -193,26 +194,26 @@ def site(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
 @pytest.mark.timeout(progress_support.TIMEOUT_S)
 @pytest.mark.threat("supervisor", seen="killed: started anew by itself, the import done")
 def test_a_supervisor_that_was_killed_is_started_anew(site: Settings) -> None:
-    supervise.up(site, migrate=lambda: bootstrap.migrate(site) and None, say=silent)
-    before = {each.pid for each in supervise.state(site)}
-    os.kill(supervise._Connection(site).call("getPID"), signal.SIGKILL)
-    until(lambda: supervise.state(site) == [])
-    left = supervise.orphans(site)
+    supervisor.up(site, migrate=lambda: wiring.migrate(site) and None, say=silent)
+    before = {each.pid for each in supervisor.state(site)}
+    os.kill(supervisor._Connection(site).call("getPID"), signal.SIGKILL)
+    until(lambda: supervisor.state(site) == [])
+    left = supervisor.orphans(site)
     said = [check for check in doctor._processes(site) if check.name == "processes"]
-    assert not left or said[0].level == "fail" or supervise.state(site)
+    assert not left or said[0].level == "fail" or supervisor.state(site)
 
     (site.staging / "ana@example.org").mkdir()
     rows = b"".join(b'{"id": %d, "name": "row"}\n' % n for n in range(2_000))
     (site.staging / "ana@example.org" / "rows.ndjson").write_bytes(rows)
-    until(lambda: bool(states := supervise.state(site)) and all(s.running for s in states))
-    assert not before & {each.pid for each in supervise.state(site)}
+    until(lambda: bool(states := supervisor.state(site)) and all(s.running for s in states))
+    assert not before & {each.pid for each in supervisor.state(site)}
     until(lambda: ended(site) == [("done", 2_000)])
 
-    assert supervise.down(site, say=silent) is True
-    assert (supervise.state(site), supervise.orphans(site)) == ([], [])
+    assert supervisor.down(site, say=silent) is True
+    assert (supervisor.state(site), supervisor.orphans(site)) == ([], [])
     again = [sys.executable, "-m", "workers.cli", "up", "--again"]
     subprocess.run(again, env={**os.environ, **site.environment()}, check=True, cwd=ROOT)
-    assert supervise.state(site) == [], "what was stopped stays so"
+    assert supervisor.state(site) == [], "what was stopped stays so"
 
 
 def free_port() -> int:
@@ -234,14 +235,14 @@ def ended(settings: Settings) -> list[tuple[str, int]]:
 @pytest.mark.services
 @pytest.mark.threat("supervisor", seen="`status` and `doctor` say what runs without it")
 def test_what_runs_without_a_supervisor_is_told(lake: Settings) -> None:
-    supervise.up(lake, say=silent)
-    os.kill(supervise._Connection(lake).call("getPID"), signal.SIGKILL)
-    until(lambda: supervise.state(lake) == [])
+    supervisor.up(lake, say=silent)
+    os.kill(supervisor._Connection(lake).call("getPID"), signal.SIGKILL)
+    until(lambda: supervisor.state(lake) == [])
     (check,) = doctor._processes(lake)
     assert (check.level, check.advice) == ("fail", "datapunk up")
     assert check.detail.startswith("2 run without a supervisor")
     services = {"processes": [], "without_supervisor": 2, "open_jobs": 0, "scanner": "off",
                 "disk_free_mb": 1}  # fmt: skip
     assert [line for line in status.footer(services) if "run: datapunk up" in line]
-    assert supervise.down(lake, say=silent) is True
-    assert (supervise.orphans(lake), local.postmaster(lake.postgres_dir)) == ([], None)
+    assert supervisor.down(lake, say=silent) is True
+    assert (supervisor.orphans(lake), local_servers.postmaster(lake.postgres_dir)) == ([], None)

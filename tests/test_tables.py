@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline import tables
+from pipeline.services import tables
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pipeline.format import Format, all_formats, format_named, recognise
-from pipeline.known_files import KNOWN_FILES
-from pipeline.takeout_products import ELSEWHERE, PRODUCTS, DataSet, Fate, lines
+from pipeline.contract import Format
+from pipeline.recognition.known_files import KNOWN_FILES
+from pipeline.registry import all_formats, format_named, recognise
 from tests.formats_support import head_of
 from tests.generate_export import export
 from workers.cli import app
+from workers.reference.takeout_coverage import ELSEWHERE, PRODUCTS, DataSet, Fate, lines
 
 #: The menu, as the reference has it (2.30).
 MENU = [

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline import tangled
-from pipeline.text import html_to_text
+from pipeline.text import html_nesting
+from pipeline.text.cleaning import html_to_text
 
 TOO_MUCH = {
     "deep": "<div>" * 20_000,
@@ -40,14 +40,14 @@ SOUND = {
 
 @pytest.mark.parametrize("what", TOO_MUCH)
 def test_what_a_parser_would_choke_on_is_told(what: str) -> None:
-    assert tangled.too_tangled(TOO_MUCH[what])
+    assert html_nesting.too_tangled(TOO_MUCH[what])
     assert "<p" not in html_to_text(TOO_MUCH[what])
 
 
 @pytest.mark.parametrize("what", SOUND)
 def test_what_it_reads_well_is_left_to_it(what: str) -> None:
     assert len(SOUND[what]) > 4_000
-    assert not tangled.too_tangled(SOUND[what])
+    assert not html_nesting.too_tangled(SOUND[what])
 
 
 def test_lines_of_pre_within_pre_are_kept_once() -> None:

@@ -12,8 +12,8 @@ import structlog
 from celery import Celery
 from celery.app.trace import build_tracer
 
-from tasks import stages
-from tasks.chains import TASK_PREFIX
+from tasks import celery_tasks
+from tasks.runtime.dispatch import TASK_PREFIX
 from workers import logs
 from workers.settings import Settings
 
@@ -30,9 +30,9 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[Celery]:
         raise ValueError(SECRET)
 
     handlers = [*logging.getLogger().handlers]
-    monkeypatch.setattr(stages, "runtime", lambda: None)
-    monkeypatch.setattr(stages.behind, "in_background", broken)
-    monkeypatch.setattr(stages.shell, "perform", broken)
+    monkeypatch.setattr(celery_tasks, "runtime", lambda: None)
+    monkeypatch.setattr(celery_tasks.behind, "in_background", broken)
+    monkeypatch.setattr(celery_tasks.shell, "perform", broken)
     yield made
     logging.getLogger().handlers = handlers
     structlog.reset_defaults()

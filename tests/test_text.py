@@ -8,16 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import charset
-from pipeline import text as text_module
-from pipeline.text import (
-    Encoding,
-    clean,
-    decode,
-    html_to_text,
-    survey,
-    transcode,
-)
+from pipeline.text import charset
+from pipeline.text import cleaning as text_module
+from pipeline.text.cleaning import Encoding, clean, decode, html_to_text, survey, transcode
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 

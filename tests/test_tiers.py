@@ -21,20 +21,24 @@ from schemas.progress import Tier
 from sql.search import Filters, Model, Search, mixed
 from sql.store import Lake
 from sql.vectors import MOST_ATTEMPTS, Backlog, Where
-from tasks import chains, deepen, housekeeping, indexing, verify
-from tasks.context import Runtime
-from tasks.rollback import roll_back
+from tasks.derived import embedding_backfill, search_index
+from tasks.maintenance import reconcile
+from tasks.operations import verify
+from tasks.operations.rollback import roll_back
+from tasks.runtime import dispatch
+from tasks.runtime.context import Runtime
 from tests.lake_support import Database, Driver, FakeEmbedder, zipped
-from workers import machine, static
-from workers.embedder import SentenceTransformerEmbedder, batches_by_tokens
-from workers.models import ModelsHere
+from workers.adapters import static_embeddings
+from workers.adapters.embedding_models import ModelsHere
+from workers.adapters.sentence_transformers import SentenceTransformerEmbedder, batches_by_tokens
+from workers.embedded import machine
 from workers.settings import Settings, Tiers
 
 pytestmark = pytest.mark.services
 
 ANA = "ana@example.org"
 Imported = Callable[[str, str, bytes], dict[str, Any]]
-_SEND_TURN = chains.send_turn  # the driver puts its own in its place
+_SEND_TURN = dispatch.send_turn  # the driver puts its own in its place
 
 
 def mails(*numbers: int, text: str = "text") -> bytes:
@@ -77,29 +81,31 @@ def test_a_job_ends_with_static_vectors_and_the_full_ones_follow(
     job: dict[str, Any], run: Runtime, driver: Driver, database: Database, deep: FakeEmbedder
 ) -> None:
     assert (have(database, "static"), have(database, "full"), waiting(database)) == (6, 0, 6)
-    assert housekeeping.reconcile(run)["turns"] == 1
+    assert reconcile.reconcile(run)["turns"] == 1
     assert list(driver.turns) == [(job["user_id"], "full")]
     driver.take_turns(run)
     assert (have(database, "full"), waiting(database)) == (6, 0)
     assert len(deep.texts) == 6
-    assert housekeeping.reconcile(run)["turns"] == 0
+    assert reconcile.reconcile(run)["turns"] == 0
 
 
 def test_a_turn_waits_for_imports_and_is_sent_once(
     job: dict[str, Any], run: Runtime, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chains, "send_turn", lambda *_: None)
-    monkeypatch.setattr(run, "queue_lengths", lambda: {chains.BEHIND: 1})
-    assert deepen.send_turns(run) == 0  # one waits in the broker
+    monkeypatch.setattr(dispatch, "send_turn", lambda *_: None)
+    monkeypatch.setattr(run, "queue_lengths", lambda: {dispatch.BEHIND: 1})
+    assert embedding_backfill.send_turns(run) == 0  # one waits in the broker
     monkeypatch.setattr(run, "queue_lengths", dict)
     database.rows("UPDATE imports.chunks SET status = 'ready' WHERE kind = 'finish'")
-    assert deepen.send_turns(run) == 0
-    deepen.in_background(run, job["user_id"], Tier.FULL)  # and one that began ends at once
+    assert embedding_backfill.send_turns(run) == 0
+    embedding_backfill.in_background(
+        run, job["user_id"], Tier.FULL
+    )  # and one that began ends at once
     assert have(database, "full") == 0
     database.rows("UPDATE imports.chunks SET status = 'done'")
-    assert deepen.send_turns(run) == 1
+    assert embedding_backfill.send_turns(run) == 1
     database.rows("UPDATE vectors.waiting SET taken_until = now() + interval '1 minute'")
-    assert deepen.send_turns(run) == 0  # somebody is at it
+    assert embedding_backfill.send_turns(run) == 0  # somebody is at it
 
 
 def index_of_vectors(database: Database) -> int | None:
@@ -126,13 +132,13 @@ def test_many_vectors_follow_the_rows_where_an_index_would_slow_them(
 
     imported(ANA, "3.zip", mails(*range(11, 17)))
     assert (have(database, "static"), index_of_vectors(database)) == (10, first)
-    housekeeping.reconcile(run)
+    reconcile.reconcile(run)
     driver.take_turns(run)
     assert (have(database, "static"), index_of_vectors(database)) == (16, first)
 
     imported(ANA, "4.zip", mails(*range(17, 40)))  # more than there are
     assert have(database, "static") == 16
-    housekeeping.reconcile(run)
+    reconcile.reconcile(run)
     driver.take_turns(run)
     again = index_of_vectors(database)
     assert (have(database, "static"), again is None, again == first) == (39, False, False)
@@ -160,13 +166,13 @@ def test_weather_burns_no_attempt_and_the_next_turn_goes_on(
 
     with monkeypatch.context() as patch:
         patch.setattr(deep, "encode", away)
-        deepen.in_background(run, job["user_id"], Tier.FULL)
+        embedding_backfill.in_background(run, job["user_id"], Tier.FULL)
     (row,) = database.rows(
         "SELECT max(attempts) AS attempts, max(taken_until) = '-infinity' AS free "
         "FROM vectors.waiting"
     )
     assert row == {"attempts": 0, "free": True}
-    deepen.in_background(run, job["user_id"], Tier.FULL)
+    embedding_backfill.in_background(run, job["user_id"], Tier.FULL)
     assert have(database, "full") == 6
 
 
@@ -185,17 +191,19 @@ def test_a_text_that_breaks_the_model_costs_the_others_nothing(
     failed = 0
     for _ in range(30):
         try:
-            deepen.in_background(run, job["user_id"], Tier.FULL)
+            embedding_backfill.in_background(run, job["user_id"], Tier.FULL)
         except ValueError:
             failed += 1
     assert failed == MOST_ATTEMPTS
     assert have(database, "full") == 5
     left = Backlog(reader, job["user_id"]).left("full")
     assert (left.have, left.waiting, left.given_up) == (5, 0, 1)
-    assert deepen.send_turns(run) == 0
+    assert embedding_backfill.send_turns(run) == 0
     monkeypatch.setattr(deep, "encode", encode)
-    deepen.add_lacking(run, job["user_id"], "full")  # asked for again, it is tried again
-    deepen.turn(run, job["user_id"], "full")
+    embedding_backfill.add_lacking(
+        run, job["user_id"], "full"
+    )  # asked for again, it is tried again
+    embedding_backfill.turn(run, job["user_id"], "full")
     assert (have(database, "full"), waiting(database)) == (6, 0)
 
 
@@ -212,7 +220,7 @@ def test_what_changes_while_it_is_embedded_gets_no_vectors_of_its_old_text(
         return encode(said)
 
     monkeypatch.setattr(deep, "encode", meanwhile)
-    assert deepen.turn(run, job["user_id"], "full") == 6
+    assert embedding_backfill.turn(run, job["user_id"], "full") == 6
     assert sum("mail 2" in text for text in texts) == 2
     (row,) = database.rows(
         "SELECT embedding::real[] AS it FROM vectors.embeddings AS e JOIN vectors.models AS m "
@@ -234,7 +242,7 @@ def test_what_is_taken_back_while_it_is_embedded_leaves_no_lone_vector(
         return encode(said)
 
     monkeypatch.setattr(deep, "encode", meanwhile)
-    deepen.turn(run, job["user_id"], "full")
+    embedding_backfill.turn(run, job["user_id"], "full")
     assert database.one("SELECT count(*) FROM vectors.embeddings") == 0
     assert waiting(database) == 0
     found = {f.check: f.ok for f in verify.verify(run, reader, database.job(job["id"]))}
@@ -246,16 +254,16 @@ def test_what_lacks_vectors_is_found_wherever_it_comes_from(
     embedder: FakeEmbedder, deep: FakeEmbedder,
 ) -> None:  # fmt: skip
     user = job["user_id"]
-    deepen.turn(run, user, "full")
+    embedding_backfill.turn(run, user, "full")
     database.rows(
         "DELETE FROM vectors.embeddings WHERE document_id IN "
         "(SELECT id FROM user_data.documents WHERE title IN ('mail 1', 'mail 5'))"
     )
     asked = len(embedder.texts), len(deep.texts)
-    deepen.Lacking().add(run)
+    embedding_backfill.Lacking().add(run)
     assert waiting(database) == 4
     for tier in Tier:
-        deepen.turn(run, user, tier)
+        embedding_backfill.turn(run, user, tier)
     assert (have(database, "static"), have(database, "full")) == (6, 6)
     assert (len(embedder.texts), len(deep.texts)) == asked  # they were embedded before
 
@@ -265,10 +273,10 @@ def test_only_some_by_type_and_source_and_a_model_by_its_name(
 ) -> None:
     user = job["user_id"]
     run.model_id(user, "other")
-    deepen.add_lacking(run, user, "other", Where(source="google"))
-    assert deepen.turn(run, user, "other") == 0
-    deepen.add_lacking(run, user, "other", Where(type="email", source="mail"))
-    assert deepen.turn(run, user, "other") == 6
+    embedding_backfill.add_lacking(run, user, "other", Where(source="google"))
+    assert embedding_backfill.turn(run, user, "other") == 0
+    embedding_backfill.add_lacking(run, user, "other", Where(type="email", source="mail"))
+    assert embedding_backfill.turn(run, user, "other") == 6
     tiers = database.rows("SELECT tier FROM vectors.models ORDER BY id")
     assert [row["tier"] for row in tiers] == ["static", None]
     assert waiting(database) == 6  # those of the full tier
@@ -279,9 +287,9 @@ def test_a_turn_that_was_killed_leaves_its_documents_to_the_next(
 ) -> None:
     backlog = Backlog(run.lake, job["user_id"])
     assert len(backlog.take("full", 4, 60)) == 4
-    assert deepen.turn(run, job["user_id"], "full") == 2
+    assert embedding_backfill.turn(run, job["user_id"], "full") == 2
     database.let_time_pass()
-    assert deepen.turn(run, job["user_id"], "full") == 4
+    assert embedding_backfill.turn(run, job["user_id"], "full") == 4
     assert have(database, "full") == 6
 
 
@@ -289,7 +297,7 @@ def test_another_users_documents_are_neither_seen_nor_touched(
     job: dict[str, Any], imported: Imported, run: Runtime, database: Database
 ) -> None:
     other = imported("bo@example.org", "2.zip", mails(9))
-    deepen.turn(run, other["user_id"], "full")
+    embedding_backfill.turn(run, other["user_id"], "full")
     assert have(database, "full") == 1
     taken = Backlog(run.lake, job["user_id"]).take("full", 1, 60)
     assert Backlog(run.lake, other["user_id"]).put("full", 1, taken, None) == 0
@@ -318,12 +326,12 @@ def test_only_what_changed_is_embedded_again(
     job: dict[str, Any], imported: Imported, run: Runtime, database: Database,
     embedder: FakeEmbedder, deep: FakeEmbedder,
 ) -> None:  # fmt: skip
-    deepen.turn(run, job["user_id"], Tier.FULL)
+    embedding_backfill.turn(run, job["user_id"], Tier.FULL)
     embedder.texts.clear()
     deep.texts.clear()
     imported(ANA, "2.zip", mails(*range(1, 8)))  # six of them as before
-    indexing.index_user(run, job["user_id"], seconds=60)
-    assert deepen.turn(run, job["user_id"], Tier.FULL) == 1
+    search_index.index_user(run, job["user_id"], seconds=60)
+    assert embedding_backfill.turn(run, job["user_id"], Tier.FULL) == 1
     for made in (embedder, deep):
         assert [text for text in made.texts if "mail 7" not in text] == []
         assert made.texts
@@ -333,8 +341,8 @@ def test_only_what_changed_is_embedded_again(
         "(SELECT id FROM user_data.documents WHERE title = 'mail 3')"
     )
     deep.texts.clear()
-    deepen.add_lacking(run, job["user_id"], Tier.FULL)
-    assert deepen.turn(run, job["user_id"], Tier.FULL) == 1
+    embedding_backfill.add_lacking(run, job["user_id"], Tier.FULL)
+    assert embedding_backfill.turn(run, job["user_id"], Tier.FULL) == 1
     assert [text for text in deep.texts if "other" not in text] == []
 
 
@@ -379,7 +387,7 @@ def test_a_query_takes_the_best_tier_that_covers_the_lake(
     assert best(seeker, database, "!full", "static") == "mail 4"
     _some(run, backlog, user, 2)
     assert best(seeker, database, "full", "static") == "mail 4"
-    deepen.turn(run, user, "full")
+    embedding_backfill.turn(run, user, "full")
     assert best(seeker, database, "full", "!static") == "mail 4"
 
 
@@ -387,7 +395,7 @@ def _some(run: Runtime, backlog: Backlog, user: UUID, n: int) -> None:
     """Vectors of the full tier for `n` further documents."""
     taken = backlog.take("full", n, 600)
     texts = [(at, f"{each.title}\n\n{each.content}") for at, each in enumerate(taken)]
-    made = deepen.embed_texts(run, user, "full", texts, None)
+    made = embedding_backfill.embed_texts(run, user, "full", texts, None)
     assert backlog.put("full", run.model_id(user, "full"), taken, made) == n
 
 
@@ -450,7 +458,7 @@ def test_a_few_texts_do_not_wait_for_a_static_model_to_be_made(
 
     assert (first("both", 5), first("both", 50_000)) == (Tier.FULL, Tier.STATIC)
     assert (first("static", 5), first("full", 50_000)) == (Tier.STATIC, Tier.FULL)
-    static.distilled(tmp_path / "models", tiny)
+    static_embeddings.distilled(tmp_path / "models", tiny)
     assert first("both", 5) is Tier.STATIC
 
 
@@ -463,8 +471,8 @@ def test_a_static_model_is_made_once_by_whoever_comes_first(tiny: str, tmp_path:
     assert len(set(revisions)) == 1
     assert [path.name[:7] for path in tmp_path.iterdir() if path.is_dir()] == ["static-"]
     assert not left.exists()
-    folder = static.distilled(tmp_path, tiny)
-    embedder = static.StaticEmbedder(folder, "x")
+    folder = static_embeddings.distilled(tmp_path, tiny)
+    embedder = static_embeddings.StaticEmbedder(folder, "x")
     vectors = embedder.encode(["word1 word2", "word2 word1", "word7", ""])
     assert (vectors.shape, embedder.revision) == ((4, 256), revisions[0])
     assert np.allclose(vectors[0], vectors[1], atol=1e-6)
@@ -479,7 +487,7 @@ def test_texts_share_nothing_only_for_being_texts(tiny: str) -> None:
     """Drawn by the law that the weights go by, tokens cancel out: words among themselves, and what
     words fall into."""
     source = SentenceTransformerEmbedder(tiny, device="cpu")
-    table = static.table_of(source).astype(np.float64)
+    table = static_embeddings.table_of(source).astype(np.float64)
     often = 1 / np.arange(2, len(table) + 2)
     for kind in (slice(0, 305), slice(305, 405)):
         drawn = often[kind] @ table[kind]
@@ -493,11 +501,13 @@ def _loaded_there(folder: str) -> list[str]:
     import workers.cli
 
     assert workers.cli.app
-    static.StaticEmbedder(Path(folder), "x").encode(["word1"])
+    static_embeddings.StaticEmbedder(Path(folder), "x").encode(["word1"])
     return [
         name for name in ("torch", "transformers", "sentence_transformers") if name in sys.modules
     ]
 
 
 def _made_there(models: str, tiny: str) -> str:
-    return static.StaticEmbedder(static.distilled(Path(models), tiny), "x").revision
+    return static_embeddings.StaticEmbedder(
+        static_embeddings.distilled(Path(models), tiny), "x"
+    ).revision

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.timestamps import activity_time, epoch, iso, long_english, mail_date, spaced
+from pipeline.values.timestamps import activity_time, epoch, iso, long_english, mail_date, spaced
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.records import Instant, ZoneSource

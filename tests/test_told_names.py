@@ -8,7 +8,8 @@ from zlib import crc32
 
 import pytest
 
-from pipeline import documents, zip_names
+from pipeline.archives import zip_names
+from pipeline.documents import text_of
 from pipeline.formats import google_keep
 from schemas.files import Member
 from schemas.records import RawRecord
@@ -24,7 +25,7 @@ def test_info_zips_name_in_unicode(checked: bytes, name: str) -> None:
 
 
 def test_a_bad_byte_costs_no_other_letter_of_a_text() -> None:
-    found = documents.extract_text("Größe für ".encode() + b"\xfc", "text/plain")
+    found = text_of.extract_text("Größe für ".encode() + b"\xfc", "text/plain")
     assert (found.text, found.flags) == ("Größe für \ufffd", ("bytes_unread",))
 
 

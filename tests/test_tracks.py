@@ -14,9 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import geojson, owntracks, timestamps, tracks, xml_tree
-from pipeline.format import format_named, recognise
 from pipeline.normalise import outcomes_of
+from pipeline.registry import format_named, recognise
+from pipeline.services.tracks import geojson, gps_tracks, owntracks
+from pipeline.syntax import xml_tree
+from pipeline.values import timestamps
 from schemas.files import Head
 from schemas.records import Instant, Outcome, Point, Record, Rejection
 from tests.formats_support import head_of, member_of, read, samples
@@ -84,16 +86,16 @@ def test_a_track_lasts_from_its_earliest_to_its_latest_time(
 def test_no_duration_is_negative(moment: datetime, seconds: int) -> None:
     start = moment.replace(year=2000, tzinfo=UTC)
     end = start + timedelta(seconds=seconds)
-    said = tracks.lasting(Instant(start, "a", 0), Instant(end, "b", 0))
+    said = gps_tracks.lasting(Instant(start, "a", 0), Instant(end, "b", 0))
     assert said.get("duration_s", 0) >= 0
     assert ("flags" in said) == (seconds < 0)
 
 
 def test_an_end_that_cannot_be_read_is_kept_as_it_is_written() -> None:
     start = timestamps.iso("2026-03-01T10:00:00Z")
-    assert tracks.lasting(start, timestamps.unread("noon")) == {"ended_at": "noon"}
-    assert tracks.lasting(start, timestamps.unread("")) == {}
-    assert tracks.lasting(start, None) == {}
+    assert gps_tracks.lasting(start, timestamps.unread("noon")) == {"ended_at": "noon"}
+    assert gps_tracks.lasting(start, timestamps.unread("")) == {}
+    assert gps_tracks.lasting(start, None) == {}
 
 
 @pytest.mark.parametrize("name", ["gpx", "tcx", "kml", "apple.health", "sms.backup_restore"])

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from schemas.progress import Stage
-from tasks.context import Runtime
+from tasks.runtime.context import Runtime
 from tests.lake_support import Database, Driver, counts, zipped
 from workers.watcher import Watcher
 

@@ -22,8 +22,9 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline import durable, sniff, unpack
-from pipeline.unpack import ArchiveLimits, inspect_archive, members
+from pipeline.archives import media_types, unpack
+from pipeline.archives.unpack import ArchiveLimits, inspect_archive, members
+from pipeline.storage import atomic_files
 from schemas.errors import Rejected, TransientError
 from schemas.files import Listed, Member, SourceFile
 from schemas.progress import Disposition
@@ -54,7 +55,7 @@ class Out(msgspec.Struct):
 
 def source_of(path: Path, name: str | None = None) -> SourceFile:
     data = path.read_bytes()
-    kind = sniff.media_type(data[: sniff.HEAD], name or path.name, path)
+    kind = media_types.media_type(data[: media_types.HEAD], name or path.name, path)
     return SourceFile(
         path=path,
         name=name or path.name,
@@ -606,7 +607,7 @@ def disk_use(folder: Path) -> int:
 
 def walk_watched(path: Path, limits: ArchiveLimits, work: Path) -> tuple[Reason | None, int]:
     """How a walk ended, and the most bytes it ever had on disk at once (seen at each write)."""
-    most, put = 0, durable.put
+    most, put = 0, atomic_files.put
 
     def watched(stream: io.FileIO, data: bytes) -> None:
         nonlocal most
@@ -869,7 +870,7 @@ def test_a_full_disk_is_bad_weather_and_leaves_no_half_member(
 ) -> None:
     path = tmp_path / "x.zip"
     path.write_bytes(zipped(TWO))
-    monkeypatch.setattr(durable.os, "fsync", _full)
+    monkeypatch.setattr(atomic_files.os, "fsync", _full)
     with pytest.raises(TransientError):
         list(members(source_of(path), tmp_path / "work", SMALL))
     assert disk_use(tmp_path / "work") == 0

@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from pipeline import durable, sniff, validate
-from pipeline.validate import copy_and_measure, measure, media_type
+from pipeline.archives import measure as archives_measure
+from pipeline.archives import media_types
+from pipeline.archives.measure import copy_and_measure, measure, media_type
+from pipeline.storage import atomic_files
 from schemas.errors import Rejected, TransientError
 from schemas.reasons import Reason
 from tests import hostile
@@ -128,14 +130,14 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
     change: Callable[[Path], None],
     seen: Callable[[object], None],
 ) -> None:
-    read = validate._read
+    read = archives_measure._read
 
     def read_and_change(*args: object) -> tuple[int, str]:
         found = read(*args)  # type: ignore[arg-type]
         change(file)
         return found
 
-    monkeypatch.setattr(validate, "_read", read_and_change)
+    monkeypatch.setattr(archives_measure, "_read", read_and_change)
     assert reason_of(lambda: copy_and_measure(file, tmp_path / "copy")) is Reason.CHANGED
     assert not (tmp_path / "copy").exists()
     seen(f"{change.__name__.strip('_')} while it is read: {Reason.CHANGED}")
@@ -148,7 +150,7 @@ def test_a_full_disk_is_bad_weather_and_leaves_nothing(
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(durable.os, "fsync", full)
+    monkeypatch.setattr(atomic_files.os, "fsync", full)
     with pytest.raises(TransientError, match="No space left"):
         copy_and_measure(file, tmp_path / "copy")
     assert list(tmp_path.iterdir()) == [file]
@@ -206,19 +208,19 @@ TYPES: list[tuple[str, bytes, str]] = [
     ("a.mts", (b"\1\2\3\4G\x40\0\x10" + bytes(184)) * 3, "video/MP2T"),
     ("a.jpg", b"\xff\xd8\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0", "image/jpeg"),
     ("a.eml", b"From: a@example.org\nTo: b@example.org\nSubject: x\n\nhi\n", "message/rfc822"),
-    ("a.zip", ZIP, sniff.ZIP),
-    ("takeout-001", ZIP, sniff.ZIP),
-    ("stored pdf.zip", hostile.zipped([("a.pdf", b"%PDF-1.4\n")]), sniff.ZIP),
+    ("a.zip", ZIP, media_types.ZIP),
+    ("takeout-001", ZIP, media_types.ZIP),
+    ("stored pdf.zip", hostile.zipped([("a.pdf", b"%PDF-1.4\n")]), media_types.ZIP),
     ("report.docx", DOCX, DOCUMENT),
     ("sheet.xlsx", XLSX, SHEET),
-    ("a.tar", TAR, sniff.TAR),
-    ("a.tgz", gzip.compress(TAR, mtime=0), sniff.GZIP),
-    ("a.json.gz", gzip.compress(b"{}", mtime=0), sniff.GZIP),
-    ("a.tar.zst", zstandard.compress(TAR), sniff.ZSTD),
-    ("a.tar.bz2", bz2.compress(TAR), sniff.BZIP2),
-    ("empty.bz2", bz2.compress(b""), sniff.BZIP2),
-    ("a.txz", lzma.compress(TAR), sniff.XZ),
-    ("a.json.lzma", lzma.compress(b"{}", lzma.FORMAT_ALONE), sniff.LZMA),
+    ("a.tar", TAR, media_types.TAR),
+    ("a.tgz", gzip.compress(TAR, mtime=0), media_types.GZIP),
+    ("a.json.gz", gzip.compress(b"{}", mtime=0), media_types.GZIP),
+    ("a.tar.zst", zstandard.compress(TAR), media_types.ZSTD),
+    ("a.tar.bz2", bz2.compress(TAR), media_types.BZIP2),
+    ("empty.bz2", bz2.compress(b""), media_types.BZIP2),
+    ("a.txz", lzma.compress(TAR), media_types.XZ),
+    ("a.json.lzma", lzma.compress(b"{}", lzma.FORMAT_ALONE), media_types.LZMA),
     ("bracket.txt", b"]" * 4000, "text/plain"),
     ("noise", bytes(range(1, 256)) * 8, "application/octet-stream"),
 ]
@@ -228,7 +230,7 @@ TYPES: list[tuple[str, bytes, str]] = [
 def test_the_type_is_told_by_content(tmp_path: Path, name: str, data: bytes, expected: str) -> None:
     path = tmp_path / "file"
     path.write_bytes(data)
-    assert media_type(data[: sniff.HEAD], name, path) == expected
+    assert media_type(data[: media_types.HEAD], name, path) == expected
 
 
 @pytest.mark.threat("two_types")
@@ -262,13 +264,13 @@ def test_zeros_are_nothing_however_many(tmp_path: Path) -> None:
     path = tmp_path / "zeros.zip"
     path.write_bytes(bytes(3_000_000))
     assert reason_of(lambda: media_type(bytes(100), "zeros.zip")) is Reason.EMPTY
-    assert reason_of(lambda: media_type(bytes(sniff.HEAD), "zeros.zip", path)) is Reason.EMPTY
+    assert reason_of(lambda: media_type(bytes(media_types.HEAD), "zeros.zip", path)) is Reason.EMPTY
     path.write_bytes(bytes(3_000_000) + b"x")
-    assert media_type(bytes(sniff.HEAD), "disk", path) == "application/octet-stream"
+    assert media_type(bytes(media_types.HEAD), "disk", path) == "application/octet-stream"
 
 
 def test_a_line_longer_than_the_head_is_one_value() -> None:
-    head = json.dumps([{"a": n} for n in range(20_000)]).encode()[: sniff.HEAD]
+    head = json.dumps([{"a": n} for n in range(20_000)]).encode()[: media_types.HEAD]
     assert media_type(head, "a.json") == "application/json"
 
 

@@ -21,10 +21,11 @@ from typer.testing import CliRunner
 import workers.cli
 from schemas.files import SliceLimits
 from schemas.progress import Stage
-from tasks import chains, housekeeping
-from tasks.context import Runtime
+from tasks.maintenance import reconcile
+from tasks.runtime import dispatch
+from tasks.runtime.context import Runtime
 from tests.lake_support import Database, Driver, FakeModels, zipped
-from workers import bootstrap
+from workers import wiring
 from workers.cli import app, connect, receipts, waiting
 from workers.settings import Settings
 
@@ -38,7 +39,7 @@ LETTER = (
     b"Date: Mon, 01 May 2023 10:00:00 +0000\n\nA lamp for the room.\n\n"
 )
 #: Before a fixture takes its place.
-_SEND, _SEND_TURN = chains.send, chains.send_turn
+_SEND, _SEND_TURN = dispatch.send, dispatch.send_turn
 
 Drop = Callable[[str, str, bytes], UUID]
 Invoke = Callable[..., Any]
@@ -135,7 +136,7 @@ def test_no_verb_fails_for_a_broker_that_refuses(
     driver.drain()
     failed = drop(ANA, "failed.ndjson", ROWS + b"\n")
     driver.step()
-    housekeeping.cancel(small, failed, database.job(failed)["user_id"])
+    reconcile.cancel(small, failed, database.job(failed)["user_id"])
     driver.drain()
     drop(ANA, "takeout-20250102T030405Z-001.zip", zipped({"rows.ndjson": ROWS + b"\n\n\n"}))
     driver.drain()
@@ -151,9 +152,9 @@ def test_no_verb_fails_for_a_broker_that_refuses(
     names["RECORD"] = str(database.one(held, done))
     away = {"broker_url": SecretStr("redis://127.0.0.1:1/0")}
     _use(monkeypatch, place.model_copy(update=away))
-    monkeypatch.setattr(chains, "send", _SEND)
-    monkeypatch.setattr(chains, "send_turn", _SEND_TURN)
-    monkeypatch.setattr(bootstrap, "ModelsHere", lambda _: FakeModels())
+    monkeypatch.setattr(dispatch, "send", _SEND)
+    monkeypatch.setattr(dispatch, "send_turn", _SEND_TURN)
+    monkeypatch.setattr(wiring, "ModelsHere", lambda _: FakeModels())
     last = ["quarantine discard", "rollback"]
     order = [verb for verb in VERBS if VERBS[verb] and verb not in last]
     for verb in (*order, *last):
@@ -165,11 +166,11 @@ def test_no_verb_fails_for_a_broker_that_refuses(
     assert database.job(failed)["completed_at"] is None
     assert database.job(done)["status"] == "rolled_back"
 
-    monkeypatch.setattr(chains, "send", driver.send)
-    monkeypatch.setattr(chains, "send_turn", driver.send_turn)
+    monkeypatch.setattr(dispatch, "send", driver.send)
+    monkeypatch.setattr(dispatch, "send_turn", driver.send_turn)
     for _ in range(4):
         database.let_time_pass()
-        housekeeping.reconcile(small)
+        reconcile.reconcile(small)
         driver.drain()
     states = database.rows("SELECT status FROM imports.jobs WHERE completed_at IS NULL")
     assert states == [], "the reconciler went on with all of them"
@@ -187,7 +188,7 @@ def _job_at(stage: str, small: Runtime, drop: Drop, driver: Driver, database: Da
     if stage != "dropped":
         driver.step()
     if stage == "stopped":
-        housekeeping.cancel(small, job_id, user_id)
+        reconcile.cancel(small, job_id, user_id)
     if stage in ("ending", "end fails", "at its end"):
         while not any(message.stage is Stage.FINISH for message in driver.sent):
             driver.step()
@@ -237,7 +238,7 @@ def test_the_step_that_a_verb_names_works(
     for _ in range(4):
         driver.drain()
         database.let_time_pass()
-        housekeeping.reconcile(small)
+        reconcile.reconcile(small)
     job = database.job(job_id)
     assert job["completed_at"] is not None
     if verb == "rollback":

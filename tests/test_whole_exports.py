@@ -14,8 +14,9 @@ from uuid import UUID
 import pytest
 
 from sql.store import Lake
-from tasks import housekeeping, verify
-from tasks.context import Runtime
+from tasks.maintenance import reconcile
+from tasks.operations import verify
+from tasks.runtime.context import Runtime
 from tests.generate_export import PRODUCTS, Export, export
 from tests.generators.google_support import added
 from tests.lake_support import Database, Driver, counts
@@ -51,7 +52,7 @@ def finished(drop: Drop, driver: Driver, run: Runtime, database: Database) -> Fi
     def do(user: str, files: list[Path], *, late: Path | None = None) -> list[dict[str, Any]]:
         jobs = [drop(user, path.name, path.read_bytes()) for path in files if path != late]
         driver.drain()
-        housekeeping.reconcile(run)
+        reconcile.reconcile(run)
         driver.drain()
         if late is not None:
             waits = "SELECT count(*) FROM imports.chunks WHERE waits_for_set AND status = 'ready'"
@@ -59,7 +60,7 @@ def finished(drop: Drop, driver: Driver, run: Runtime, database: Database) -> Fi
             jobs.append(drop(user, late.name, late.read_bytes()))
             driver.drain()
         for _ in range(3):
-            housekeeping.reconcile(run)
+            reconcile.reconcile(run)
             driver.drain()
             database.let_time_pass()
         found = [database.job(job_id) for job_id in jobs]

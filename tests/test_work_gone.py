@@ -14,8 +14,9 @@ import pytest
 from schemas.files import SliceLimits
 from schemas.progress import Stage
 from sql.store import Claim
-from tasks import housekeeping, verify
-from tasks.context import Runtime
+from tasks.maintenance import reconcile
+from tasks.operations import verify
+from tasks.runtime.context import Runtime
 from tests.lake_support import WORK, Database, Driver, counts, zipped
 from workers.cli import status
 
@@ -77,8 +78,8 @@ def to_the_end(run: Runtime, driver: Driver, database: Database, jobs: list[UUID
         driver.drain()
         driver.take_turns(run)
         database.let_time_pass()
-        housekeeping.reconcile(run)
-        housekeeping.sweep(run)
+        reconcile.reconcile(run)
+        reconcile.sweep(run)
         if all(database.job(job)["completed_at"] for job in jobs):
             return
     raise AssertionError("the jobs don't come to an end")

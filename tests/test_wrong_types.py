@@ -11,15 +11,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from pipeline.entities import mentions
-from pipeline.format import Format, all_formats
+from pipeline.contract import Format
+from pipeline.enrich.entities import mentions
 from pipeline.normalise import outcomes_of
-from pipeline.screen import key_of
-from pipeline.text import clean_json
+from pipeline.quality import key_of
+from pipeline.registry import all_formats
+from pipeline.text.cleaning import clean_json
 from schemas.files import Member
 from schemas.records import Instant, Metric, Point, RawRecord, Record, Rejection
 from schemas.vocabulary import KEYS, RecordType, Shape
-from sql.copy import document_line, location_line, metric_line
+from sql.copy_text import document_line, location_line, metric_line
 from tests.formats_support import member_of, read_items, samples
 
 pytestmark = pytest.mark.sweep

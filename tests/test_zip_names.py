@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import zip_names
+from pipeline.archives import zip_names
 
 #: Names that people give to files, in the code page of their system.
 _NAMES = {

@@ -15,20 +15,21 @@ import pytest
 from PIL import ExifTags, Image
 from typer.testing import CliRunner
 
-from pipeline import media, timestamps, zones
-from pipeline.format import format_named
 from pipeline.formats import whatsapp_chat
 from pipeline.normalise import understand
-from pipeline.screen import key_of
+from pipeline.quality import key_of
+from pipeline.registry import format_named
+from pipeline.services import media
+from pipeline.values import time_zones, timestamps
 from schemas.errors import ConfigurationError
 from schemas.records import Instant, Metric, Outcome, Point, Record, ZoneSource
 from sql.store import Lake
-from tasks import desk, verify
-from tasks.context import Runtime
-from tasks.reparse import Reparsed, order, reparse
+from tasks.operations import quarantine, verify
+from tasks.operations.reparse import Reparsed, order, reparse
+from tasks.runtime.context import Runtime
 from tests.formats_support import ONE_PASS, carried, member_of, read
 from tests.lake_support import Database, Driver
-from workers import bootstrap, intake
+from workers import intake, wiring
 from workers.cli import add, app, status
 from workers.cli import reparse as reparse_verb
 from workers.settings import Settings
@@ -302,7 +303,7 @@ def test_the_place_of_a_photo_tells_its_zone(tmp_path: Path) -> None:
     ],
 )
 def test_a_calendars_own_name_for_a_zone(name: str, expected: str) -> None:
-    found = zones.named(name) or zones.likely(name)
+    found = time_zones.named(name) or time_zones.likely(name)
     assert found is not None
     for month in (1, 7):
         day = datetime(2024, month, 1, tzinfo=UTC)
@@ -313,8 +314,8 @@ def test_a_calendars_own_name_for_a_zone(name: str, expected: str) -> None:
     "name", ["Customized Time Zone", "(UTC+09:00) Berlin", "UTC+99", "", "1", "Fantasy", "()"]
 )
 def test_a_name_that_means_no_zone_is_none(name: str) -> None:
-    assert zones.named(name) is None
-    assert zones.likely(name) is None
+    assert time_zones.named(name) is None
+    assert time_zones.likely(name) is None
 
 
 @pytest.mark.parametrize("home", ["", "X-WR-TIMEZONE:America/Lima\n"])
@@ -341,20 +342,20 @@ def test_an_unknown_zone_is_flagged_and_no_other_is_put_in_its_place(
 def test_every_zone_of_the_map_is_one_of_ours() -> None:
     import tzfpy
 
-    assert {name for name in tzfpy.timezonenames() if zones.named(name) is None} == set()
-    assert zones.at(90.0, 0.0) is None
-    assert zones.at(52.5, 13.4) == BERLIN
+    assert {name for name in tzfpy.timezonenames() if time_zones.named(name) is None} == set()
+    assert time_zones.at(90.0, 0.0) is None
+    assert time_zones.at(52.5, 13.4) == BERLIN
 
 
 # --- the setting and the option --------------------------------------------------------------
 
 
 def test_a_name_that_is_none() -> None:
-    assert zones.checked("Europe/Berlin") == "Europe/Berlin"
+    assert time_zones.checked("Europe/Berlin") == "Europe/Berlin"
     with pytest.raises(ConfigurationError, match="Europe/Berlin"):
-        zones.checked("Europe/Berlinn")
+        time_zones.checked("Europe/Berlinn")
     with pytest.raises(ConfigurationError, match="IANA"):
-        zones.checked("../../etc/localtime")
+        time_zones.checked("../../etc/localtime")
 
 
 @pytest.mark.parametrize(
@@ -441,7 +442,7 @@ def test_a_job_keeps_the_zone_that_it_was_read_with(
     run.options = msgspec.structs.replace(run.options, zone="Asia/Tokyo")
     number = database.one("SELECT id FROM imports.quarantine")
     mended = b"[28/02/2024, 10:00:00] Ann: it works\n"
-    assert desk.mend(run, job["user_id"], number, mended).loaded == 1
+    assert quarantine.mend(run, job["user_id"], number, mended).loaded == 1
     assert (9, "account") in hours(database, job)
     before = database.documents(job["id"])
     again = order("whatsapp.chat", every=True)
@@ -456,7 +457,7 @@ def test_the_setting_is_for_jobs_that_name_none(
     taken: Callable[..., dict[str, Any]], run: Runtime, place: Settings
 ) -> None:
     settings = place.model_copy(update={"zone": "Asia/Tokyo"})
-    options = bootstrap.options(settings)
+    options = wiring.options(settings)
     assert taken(CHAT, options=options)["zone"] == "Asia/Tokyo"
     assert taken(CHAT + "x", options=options, zone="Europe/Berlin")["zone"] == "Europe/Berlin"
     assert taken(CHAT + "y", options=run.options)["zone"] is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.shapes import wrong_type
+from pipeline.values.record_checks import wrong_type
 from schemas.records import Record
 from schemas.vocabulary import REQUIRED, RecordType
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workers.bootstrap import make_app
 from workers.settings import load
+from workers.wiring import make_app
 
 app = make_app(load())

@@ -7,7 +7,7 @@ import re
 import psycopg
 
 from schemas.errors import ServiceDown
-from workers import local
+from workers.embedded import local_servers
 from workers.settings import Role, Settings
 
 #: What is wrong, and what to do.
@@ -92,7 +92,7 @@ def probe(settings: Settings, *roles: Role) -> None:
 
 def _no_room(settings: Settings, error: psycopg.Error) -> str | None:
     """Where Postgres is silent for want of room, that; None else."""
-    full = local.full_disk(settings) if what_and_advice(error) == _ABSENT else None
+    full = local_servers.full_disk(settings) if what_and_advice(error) == _ABSENT else None
     if full is None:
         return None
     return f"Postgres does not answer: no room in {full}; make room, and it goes on by itself"

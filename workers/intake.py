@@ -22,18 +22,26 @@ import msgspec
 import structlog
 from psycopg.types.json import Jsonb
 
-from pipeline.durable import absent, fsync_folder, held, private, put, written, written_to
-from pipeline.parts import part_of
-from pipeline.validate import copy_and_measure, open_regular, replace_by_copy
+from pipeline.archives.measure import copy_and_measure, open_regular, replace_by_copy
+from pipeline.archives.multipart import part_of
+from pipeline.storage.atomic_files import (
+    absent,
+    fsync_folder,
+    held,
+    private,
+    put,
+    written,
+    written_to,
+)
 from schemas.crash import crash_here
 from schemas.errors import ConfigurationError, PermanentError, Rejected, TransientError
 from schemas.folders import Folders
 from schemas.reasons import Reason
 from sql.queries import queries
 from sql.store import Connection, Ledger
-from tasks import chains
-from tasks.context import Options
-from workers.unprivileged import give, pinned, rooted
+from tasks.runtime import dispatch
+from tasks.runtime.context import Options
+from workers.embedded.unprivileged import give, pinned, rooted
 
 log = structlog.get_logger("datapunk.intake")
 
@@ -44,7 +52,7 @@ _SIDECAR_MOST = 4096
 #: Longest name that we keep, in bytes; shorter where a file system takes less than 255.
 _NAME_MOST = 200
 #: What is added to a name: the first letters of a job before it, and `.error.txt` behind it. A
-#: temporary name has a length of its own (`pipeline/durable.py`).
+#: temporary name has a length of its own (`pipeline/storage/atomic_files.py`).
 _ADDED = len("12345678-") + len(".error.txt")
 _CLAIM = "claim.json"
 _JOBS = queries("jobs")
@@ -323,7 +331,7 @@ def _dropped(claimed: Claimed) -> Path:
 def _send(ledger: Ledger, job_id: UUID, options: Options) -> None:
     """Send the message. Without a broker the job waits in the ledger for the reconciler."""
     window, most = options.dispatch_window, options.max_attempts
-    chains.send_on(ledger, job_id, window=window, max_attempts=most)
+    dispatch.send_on(ledger, job_id, window=window, max_attempts=most)
 
 
 def recover(

@@ -17,11 +17,11 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from pipeline.durable import put, written
+from pipeline.storage.atomic_files import put, written
 from schemas.errors import TransientError
 from schemas.folders import Folders
+from workers.embedded.unprivileged import rooted
 from workers.staging import WINDOW
-from workers.unprivileged import rooted
 
 log = structlog.get_logger("datapunk.watcher")
 

@@ -10,12 +10,13 @@ import structlog
 from kombu.exceptions import KombuError
 
 from schemas.errors import ServiceDown, TransientError, place_of
-from tasks import housekeeping, steps
-from tasks.context import Runtime
-from tasks.deepen import Lacking
-from workers.bootstrap import make_app, make_runtime
+from tasks.derived.embedding_backfill import Lacking
+from tasks.maintenance import reconcile
+from tasks.runtime import steps
+from tasks.runtime.context import Runtime
+from workers.embedded.supervisor import Guard
 from workers.settings import Settings
-from workers.supervise import Guard
+from workers.wiring import make_app, make_runtime
 
 log = structlog.get_logger("datapunk.reconciler")
 
@@ -56,11 +57,11 @@ class Turns:
                 steps.try_now(self._run)
                 self._begun = True
             self._step("lacking", lambda: self._lacking.add(self._run))
-            done = housekeeping.reconcile(self._run, window_s=self._every_s * 3)
+            done = reconcile.reconcile(self._run, window_s=self._every_s * 3)
             if any(done.values()):
                 log.info("reconciled", **done)
             if sweeps:
-                housekeeping.sweep(self._run)
+                reconcile.sweep(self._run)
         except (TransientError, ServiceDown, KombuError, OSError) as error:
             log.warning("a service is down", error=type(error).__name__)
         except Exception as error:

@@ -26,8 +26,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from pipeline import seal, zones
-from pipeline.embed import EMBEDDED_TYPES, MOST_PIECES
+from pipeline.archives import encryption
+from pipeline.enrich.text_pieces import EMBEDDED_TYPES, MOST_PIECES
+from pipeline.values import time_zones
 from schemas.errors import ConfigurationError
 from schemas.records import DataType
 
@@ -432,7 +433,7 @@ class Settings(BaseSettings):
     @field_validator("infected_key")
     @classmethod
     def _public_key(cls, key: str | None) -> str | None:
-        return None if key is None else seal.recipient(key)
+        return None if key is None else encryption.recipient(key)
 
     @field_validator("infected")
     @classmethod
@@ -445,7 +446,7 @@ class Settings(BaseSettings):
     @classmethod
     def _known_zone(cls, name: str | None) -> str | None:
         try:
-            return None if name is None else zones.checked(name)
+            return None if name is None else time_zones.checked(name)
         except ConfigurationError as error:
             raise ValueError(str(error)) from None
 

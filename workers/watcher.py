@@ -22,8 +22,8 @@ from uuid import UUID, uuid4
 import structlog
 import watchfiles
 
-from pipeline.durable import absent, move, put, written
-from pipeline.validate import open_regular
+from pipeline.archives.measure import open_regular
+from pipeline.storage.atomic_files import absent, move, put, written
 from schemas.crash import crash_here
 from schemas.errors import (
     ConfigurationError,
@@ -35,14 +35,14 @@ from schemas.errors import (
 from schemas.folders import Folders
 from schemas.reasons import category_of
 from sql.store import Ledger
-from tasks.context import Options
+from tasks.runtime.context import Options
 from workers import intake, staging
-from workers.bootstrap import make_app, open_ledger, options
+from workers.embedded.supervisor import Guard
+from workers.embedded.unprivileged import acting, lake_user, pinned, rooted
 from workers.passed_over import Notice, PassedOver
 from workers.settings import Settings
 from workers.staging import Found
-from workers.supervise import Guard
-from workers.unprivileged import acting, lake_user, pinned, rooted
+from workers.wiring import make_app, open_ledger, options
 
 log = structlog.get_logger("datapunk.watcher")
 

@@ -1,1 +1,1 @@
-"""What an item means, one short file for each export format. See `pipeline.format`."""
+"""What an item means, one short file for each export format. See `pipeline.contract`."""

@@ -8,10 +8,11 @@ stand in quotes (`'-14.39'`). Two rows that are the same are two things.
 
 from __future__ import annotations
 
-from pipeline import money, tables, timestamps
-from pipeline.fields import kept, text
-from pipeline.format import Format
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.services import tables
+from pipeline.values import money, timestamps
+from pipeline.values.fields import kept, text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType

@@ -12,11 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from pipeline import places, rows, timestamps, tracks, units, xml_tree
-from pipeline.fields import StableNames, finite, joined, measure
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers.xml_elements import XmlElements
-from pipeline.xml_tree import Element
+from pipeline.services import generic_rows
+from pipeline.services.tracks import gps_tracks
+from pipeline.syntax import xml_tree
+from pipeline.syntax.xml_tree import Element
+from pipeline.values import coordinates, timestamps, units
+from pipeline.values.fields import StableNames, finite, joined, measure
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -155,7 +158,7 @@ def _moment(written: str) -> Instant:
 def _ended(time: Instant, until: Instant) -> dict[str, Any]:
     if time.at is None or until.at is None:
         return {"ended_at": until.text} if until.text else {}
-    return tracks.lasting(time, until)
+    return gps_tracks.lasting(time, until)
 
 
 def _metadata(element: Element, taken: frozenset[str]) -> dict[str, Any]:
@@ -208,7 +211,7 @@ def _workout(element: Element) -> Iterator[Outcome]:
 def _amount(
     fields: Mapping[str, str], name: str, convert: _Convert, odd: dict[str, Any]
 ) -> float | None:
-    found = tracks.measure(fields.get(name), name, odd)
+    found = gps_tracks.measure(fields.get(name), name, odd)
     return None if found is None else convert(found, fields.get(f"{name}Unit", ""))
 
 
@@ -243,7 +246,7 @@ def _position(location: Element) -> Point | Rejection:
 
 def _point(fields: Mapping[str, str]) -> Point:
     north, east = fields["latitude"], fields["longitude"]
-    latitude, longitude = places.pair(north, east)
+    latitude, longitude = coordinates.pair(north, east)
     odd: dict[str, Any] = {}
     taken = ("date", "latitude", "longitude", "altitude", "horizontalAccuracy")
     return Point(
@@ -265,7 +268,7 @@ def _summary(element: Element) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.SUMMARY,
-        identity=("ActivitySummary", day, *rows.apart(day, element.attributes)),
+        identity=("ActivitySummary", day, *generic_rows.apart(day, element.attributes)),
         time=timestamps.or_unread(day),
         title="ActivitySummary",
         metadata=_metadata(element, frozenset({"dateComponents"})),
@@ -277,7 +280,7 @@ def _document(element: Element) -> Record:
     """A document of a clinic, a hearing test, a pair of glasses: as it stands."""
     fields = element.attributes
     written = next((fields[name] for name in _DATED if fields.get(name)), "")
-    inner = tracks.leaves(element, frozenset({"MetadataEntry"}))
+    inner = gps_tracks.leaves(element, frozenset({"MetadataEntry"}))
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import plays, tables, timestamps
-from pipeline.fields import joined, text
-from pipeline.format import Format
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.services import plays, tables
+from pipeline.values import timestamps
+from pipeline.values.fields import joined, text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import rows, tables, timestamps
-from pipeline.fields import joined, text, whole
-from pipeline.format import Format
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.services import generic_rows, tables
+from pipeline.values import timestamps
+from pipeline.values.fields import joined, text, whole
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -31,7 +32,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.SUMMARY,
-        identity=(day, row["Hours"], what, *rows.apart(day, row)),
+        identity=(day, row["Hours"], what, *generic_rows.apart(day, row)),
         time=timestamps.or_unread(day),
         title=what,
         metadata=joined(

@@ -16,10 +16,11 @@ from typing import Any
 
 import msgspec
 
-from pipeline import money, prose_dates, rows, tables, timestamps
-from pipeline.fields import kept
-from pipeline.format import Format, Rank
-from pipeline.readers.csv_dated import CsvDated
+from pipeline.contract import Format, Rank
+from pipeline.readers.csv.dated import CsvDated
+from pipeline.services import generic_rows, tables
+from pipeline.values import money, prose_dates, timestamps
+from pipeline.values.fields import kept
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -131,7 +132,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     if amount and amount["value"] and amount["value"][0] != "-":
         party = said.get("payer") or party  # of what came in
     around = {name: told for name, told in item.around.items() if name not in _SHOWN}
-    standing = rows.standing_in(member, around)
+    standing = generic_rows.standing_in(member, around)
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,

@@ -9,9 +9,10 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import bluesky, peek
-from pipeline.format import Format
-from pipeline.readers.json_whole import JsonWhole
+from pipeline.contract import Format
+from pipeline.readers.json.whole import JsonWhole
+from pipeline.recognition import peek
+from pipeline.services import bluesky
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 

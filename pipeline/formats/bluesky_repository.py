@@ -1,16 +1,17 @@
 """Bluesky: the repository of an account as a CAR file, which the app exports as `repo.car`.
 
 All records of the account under their keys, `<collection>/<key>`; pictures are not in it. See
-`pipeline.car` for the file and `pipeline.bluesky` for what records say.
+`pipeline.syntax.car_files` for the file and `pipeline.services.bluesky` for what records say.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline import bluesky, car, chats
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers.whole import WholeFile
+from pipeline.services import bluesky, messaging
+from pipeline.syntax import car_files
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -24,7 +25,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
     """Each record of the repository, by its address."""
     if item.value is None:
         raise BadValue(Reason.ITEM_TOO_LARGE, "a repository that is too large to hold")
-    repository = car.Repository(item.value)
+    repository = car_files.Repository(item.value)
     try:
         account, tree = repository.account()
         for found in repository.records(tree):
@@ -35,13 +36,13 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         yield Rejection(reason=repository.broken.reason, detail=repository.broken.detail)
 
 
-def _outcome(account: str, found: car.Found) -> Outcome:
+def _outcome(account: str, found: car_files.Found) -> Outcome:
     if found.why is not None:
         return Rejection(reason=found.why.reason, detail=found.why.detail)
-    fields, address = car.plain(found.value), f"at://{account}/{found.key}"
+    fields, address = car_files.plain(found.value), f"at://{account}/{found.key}"
     if found.key.count("/") != 1:
         return Rejection(reason=Reason.BAD_SHAPE, detail="a key without a collection")
-    return chats.attempt(lambda: bluesky.record(_NAME, address, fields))
+    return messaging.attempt(lambda: bluesky.record(_NAME, address, fields))
 
 
 def _looks_like(head: Head) -> int:

@@ -13,9 +13,11 @@ from typing import Any
 
 import msgspec
 
-from pipeline import bookmarks, markup, timestamps
-from pipeline.format import Format, Rank
+from pipeline.contract import Format, Rank
 from pipeline.readers.bookmarks import Bookmarks
+from pipeline.services import bookmarks
+from pipeline.text import html_inline
+from pipeline.values import timestamps
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -33,7 +35,7 @@ _BOM = b"\xef\xbb\xbf"
 
 def to_record(item: RawRecord, member: Member) -> Record:
     """One bookmark: its address and when it was added; title and folder may change."""
-    body = markup.parse(_BEHIND.split(item.value, maxsplit=1)[0])
+    body = html_inline.parse(_BEHIND.split(item.value, maxsplit=1)[0])
     link, note = body.css_first("a"), body.css_first("dd")
     said: dict[str, Any] = dict(link.attributes) if link is not None else {}
     url, added = said.get("href"), said.get("add_date") or ""

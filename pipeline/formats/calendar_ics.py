@@ -16,10 +16,14 @@ from typing import Any
 
 import msgspec
 
-from pipeline import attachments, documents, durations, peek, places, text, timestamps, zones
-from pipeline.content_lines import Component, Line, pieces
-from pipeline.format import Format
+from pipeline.contract import Format
+from pipeline.documents import text_of
 from pipeline.readers.ics import Ics
+from pipeline.recognition import peek
+from pipeline.services import attachments
+from pipeline.syntax.content_lines import Component, Line, pieces
+from pipeline.text import cleaning
+from pipeline.values import coordinates, durations, time_zones, timestamps
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -93,7 +97,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
     )
     owner = Related(Relation.ATTACHMENT_OF, kind, identity)
     for ordinal, blob in enumerate(files, 1):
-        read = documents.extract_text(blob.data or b"", blob.media_type)
+        read = text_of.extract_text(blob.data or b"", blob.media_type)
         said = {**read.metadata, "flags": list(read.flags)} if read.flags else read.metadata
         yield attachments.record(
             _NAME, blob, ordinal, owner, time, content=read.text or None, metadata=said
@@ -103,7 +107,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
 def _content(found: Component) -> str | None:
     """The description, which may stand there as a page alone, and what was remarked of it."""
     page = next((line.text for line in found.every(*_PAGES) if line.text.strip()), "")
-    said = found.texts("DESCRIPTION") or (text.html_to_text(page) if page else None)
+    said = found.texts("DESCRIPTION") or (cleaning.html_to_text(page) if page else None)
     return "\n\n".join(filter(None, (said, found.texts("COMMENT")))) or None
 
 
@@ -169,8 +173,8 @@ class _Times:
 
     def _zone(self, name: str) -> tzinfo | None:
         rules = self._around.get("zones", {}).get(name)
-        defined = zones.defined(rules) if rules else None
-        return zones.named(name) or defined or zones.likely(name)
+        defined = time_zones.defined(rules) if rules else None
+        return time_zones.named(name) or defined or time_zones.likely(name)
 
     def length(self) -> float | None:
         """DURATION in seconds."""
@@ -219,7 +223,11 @@ def _place(found: Component, odd: dict[str, Any]) -> dict[str, float]:
     of degrees is flagged."""
     apple = (found.text("X-APPLE-STRUCTURED-LOCATION") or "").removeprefix("geo:")
     written = (found.text("GEO") or apple).strip()
-    return places.told(lambda: places.degrees(written), written, "geo", odd) if written else {}
+    return (
+        coordinates.told(lambda: coordinates.degrees(written), written, "geo", odd)
+        if written
+        else {}
+    )
 
 
 def _ending(found: Component, times: _Times) -> dict[str, Any]:

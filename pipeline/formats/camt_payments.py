@@ -14,11 +14,13 @@ from collections.abc import Iterator
 from html import unescape
 from typing import Any
 
-from pipeline import peek, timestamps, xml_tree
-from pipeline.fields import kept
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers.blocks import Blocks
-from pipeline.xml_tree import Element
+from pipeline.recognition import peek
+from pipeline.syntax import xml_tree
+from pipeline.syntax.xml_tree import Element
+from pipeline.values import timestamps
+from pipeline.values.fields import kept
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason

@@ -12,10 +12,12 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from pipeline import chats, peek, timestamps
-from pipeline.fields import kept, optional_text
-from pipeline.format import Format
-from pipeline.readers.json_tree import JsonTree
+from pipeline.contract import Format
+from pipeline.readers.json.tree import JsonTree
+from pipeline.recognition import peek
+from pipeline.services import messaging
+from pipeline.values import timestamps
+from pipeline.values.fields import kept, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, Outcome, RawRecord, Record, Rejection, Related
 from schemas.vocabulary import RecordType
@@ -30,14 +32,14 @@ _HIDDEN = "is_visually_hidden_from_conversation"
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
     """The conversation, then its messages in the order of the file."""
     fields: dict[str, Any] = item.value
-    number = chats.key(fields, "id" if fields.get("id") else "conversation_id")
+    number = messaging.key(fields, "id" if fields.get("id") else "conversation_id")
     yield _conversation(number, fields)
     nodes: dict[str, dict[str, Any]] = fields["mapping"]
     shown = set(_way(nodes, fields.get("current_node")))
     for name, node in nodes.items():
         if isinstance(node, dict) and node.get("message"):
             seen = not shown or name in shown
-            found = chats.attempt(partial(_message, number, name, nodes, shown=seen))
+            found = messaging.attempt(partial(_message, number, name, nodes, shown=seen))
             if isinstance(found, Rejection) or found.content or "attachments" in found.metadata:
                 yield found
 
@@ -55,7 +57,7 @@ def _conversation(number: str, fields: Mapping[str, Any]) -> Record:
         metadata={
             "conversation": number,
             **kept({"conversation_title": title}),
-            **chats.rest(fields, taken),
+            **messaging.rest(fields, taken),
         },
         mutable=True,
     )
@@ -97,9 +99,9 @@ def _message(
         "links": [url] if isinstance(url := content.get("url"), str) and url else [],
         "flags": flags,
     }
-    related: tuple[Related, ...] = chats.in_conversation(_SERVICE, conversation)
+    related: tuple[Related, ...] = messaging.in_conversation(_SERVICE, conversation)
     if before:
-        related += chats.reply_to(_SERVICE, conversation, before)
+        related += messaging.reply_to(_SERVICE, conversation, before)
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,

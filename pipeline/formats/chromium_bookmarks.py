@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import bookmarks, peek
-from pipeline.format import Format
-from pipeline.readers.json_whole import JsonWhole
+from pipeline.contract import Format
+from pipeline.readers.json.whole import JsonWhole
+from pipeline.recognition import peek
+from pipeline.services import bookmarks
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.records import DataType, Outcome, RawRecord, Rejection

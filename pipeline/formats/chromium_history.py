@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import browser_visits, timestamps
-from pipeline.fields import as_written, joined, measure
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers.sqlite_tables import SqliteTable
+from pipeline.services import browser
+from pipeline.values import timestamps
+from pipeline.values.fields import as_written, joined, measure
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -29,13 +30,13 @@ def to_record(item: RawRecord, member: Member) -> Record:
         "duration_s": micros / 1_000_000 if micros and micros > 0 else None,
     }
     time = timestamps.epoch_or_unread(when, "webkit")
-    return browser_visits.visit(
+    return browser.visit(
         _NAME, item.around["urls"], time, as_written(row, "visit_time"), joined(said, odd)
     )
 
 
 def _looks_like(head: Head) -> bool:
-    return browser_visits.holds(head, "visits", "urls")
+    return browser.holds(head, "visits", "urls")
 
 
 FORMAT = Format(

@@ -13,10 +13,12 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from pipeline import chats, peek, timestamps
-from pipeline.fields import kept, optional_text, text
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services import messaging
+from pipeline.values import timestamps
+from pipeline.values.fields import kept, optional_text, text
 from schemas.files import Head, Member
 from schemas.records import DataType, Outcome, RawRecord, Record, Related
 from schemas.vocabulary import RecordType
@@ -32,13 +34,13 @@ _FIELDS = frozenset(
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
     """The conversation, then its messages."""
     fields: dict[str, Any] = item.value
-    number = chats.key(fields, "uuid")
+    number = messaging.key(fields, "uuid")
     yield _conversation(number, fields)
-    messages = {chats.key(one, "uuid"): one for one in fields["chat_messages"]}
+    messages = {messaging.key(one, "uuid"): one for one in fields["chat_messages"]}
     shown = _shown(messages, fields.get("current_leaf_message_uuid"))
     for name, message in messages.items():
         seen = not shown or name in shown
-        yield chats.attempt(partial(_message, number, name, message, shown=seen))
+        yield messaging.attempt(partial(_message, number, name, message, shown=seen))
 
 
 def _conversation(number: str, fields: Mapping[str, Any]) -> Record:
@@ -90,9 +92,9 @@ def _message(conversation: str, name: str, fields: Mapping[str, Any], *, shown: 
         "tool_calls": [dict(one) for one in blocks if _is_of_a_tool(one)],
         "flags": [] if shown else ["other_branch"],
     }
-    related: tuple[Related, ...] = chats.in_conversation(_SERVICE, conversation)
+    related: tuple[Related, ...] = messaging.in_conversation(_SERVICE, conversation)
     if parent:
-        related += chats.reply_to(_SERVICE, conversation, parent)
+        related += messaging.reply_to(_SERVICE, conversation, parent)
     said = [one["text"] for one in blocks if one.get("type") in _SPOKEN and one.get("text")]
     said += ["\n".join(one[n] for n in ("title", "text") if n in one) for one in made]
     return Record(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import chats, peek
-from pipeline.fields import kept, text
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services import messaging
+from pipeline.values.fields import kept, text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -23,7 +24,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.DOCUMENT,
         source=_NAME,
         record_type=RecordType.NOTE,
-        identity=("claude", "memory", chats.key(fields, "account_uuid")),
+        identity=("claude", "memory", messaging.key(fields, "account_uuid")),
         title="Memory",
         content=text(fields, "conversations_memory"),
         metadata=kept({"project_memories": fields.get("project_memories")}),

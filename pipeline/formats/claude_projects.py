@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import chats, peek
-from pipeline.fields import optional_text
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services import messaging
+from pipeline.values.fields import optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -26,10 +27,10 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.DOCUMENT,
         source=_NAME,
         record_type=RecordType.DOCUMENT,
-        identity=("claude", "project", chats.key(fields, "uuid")),
+        identity=("claude", "project", messaging.key(fields, "uuid")),
         title=optional_text(fields, "name"),
         content=optional_text(fields, "description") or None,
-        metadata=chats.rest(fields, ("name", "description")),
+        metadata=messaging.rest(fields, ("name", "description")),
         mutable=True,
     )
 

@@ -14,10 +14,13 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
 
-from pipeline import contacts, content_lines, documents, peek
-from pipeline.content_lines import Component, Line, pieces, unescaped
-from pipeline.format import Format
+from pipeline.contract import Format
+from pipeline.documents import text_of
 from pipeline.readers.vcard import Vcards
+from pipeline.recognition import peek
+from pipeline.services import contacts
+from pipeline.syntax import content_lines
+from pipeline.syntax.content_lines import Component, Line, pieces, unescaped
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.records import Blob, DataType, Outcome, RawRecord, Record, Rejection, Related
@@ -274,7 +277,7 @@ def _file(line: Line, data: bytes, identity: tuple[str, ...]) -> Record:
     digest, picture = sha256(data).hexdigest(), line.name in _PICTURES
     name = "photo" if picture else line.name.lower()
     told = f"image/{next(iter(line.types), 'jpeg')}" if picture else "application/octet-stream"
-    kind = documents.media_type_of(data, name, line.media_type or told)
+    kind = text_of.media_type_of(data, name, line.media_type or told)
     return Record(
         data_type=DataType.MEDIA,
         source=_NAME,

@@ -11,9 +11,9 @@ from collections import Counter
 from functools import lru_cache
 from pathlib import PurePosixPath
 
-from pipeline import rows, tables
-from pipeline.format import Format, Rank
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format, Rank
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.services import generic_rows, tables
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -35,7 +35,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=tuple(f"{name}={cell}" for name, cell in row.items()),
         content="\n".join(lines) or None,
         metadata={"fields": dict(zip(names, row.values(), strict=True))},
-        **rows.standing_in(member, item.around),
+        **generic_rows.standing_in(member, item.around),
     )
 
 

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import chats, peek, timestamps
-from pipeline.fields import kept, optional_text
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services import messaging
+from pipeline.values import timestamps
+from pipeline.values.fields import kept, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -35,7 +37,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.DOCUMENT,
         source=_NAME,
         record_type=RecordType.NOTE,
-        identity=(chats.key(fields, "uuid"),),
+        identity=(messaging.key(fields, "uuid"),),
         time=timestamps.or_unread(optional_text(fields, "creationDate")),
         title=_heading(words or ""),
         content=words,
@@ -46,7 +48,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 "labels": fields.get("tags"),
                 "files": _files(fields),
                 **_where(fields.get("location")),
-                **chats.rest(fields, _TAKEN),
+                **messaging.rest(fields, _TAKEN),
             }
         ),
         mutable=True,
@@ -64,7 +66,7 @@ def _where(location: object) -> dict[str, Any]:
         return {}
     names = {"placeName": "name", "latitude": "latitude", "longitude": "longitude"}
     place = kept({ours: location.get(name) for name, ours in names.items()})
-    return {"place": place, "place_details": chats.rest(location, names)}
+    return {"place": place, "place_details": messaging.rest(location, names)}
 
 
 def _files(fields: dict[str, Any]) -> list[dict[str, Any]]:
@@ -75,7 +77,7 @@ def _files(fields: dict[str, Any]) -> list[dict[str, Any]]:
             ending = one.get("type") or one.get("format") or ""
             name = f"{one['md5']}.{ending}" if one.get("md5") else str(one.get("identifier"))
             path = f"{folder}/{name}" if one.get("md5") else None
-            details = chats.rest(one, {"md5"})
+            details = messaging.rest(one, {"md5"})
             found.append(kept({"name": name, "path": path, "details": details}))
     return found
 

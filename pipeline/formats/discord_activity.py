@@ -11,10 +11,12 @@ from typing import Any
 import msgspec
 import orjson
 
-from pipeline import chats, peek, rows, timestamps
-from pipeline.fields import as_written, text
-from pipeline.format import Format
-from pipeline.readers.ndjson import Ndjson
+from pipeline.contract import Format
+from pipeline.readers.json.ndjson import Ndjson
+from pipeline.recognition import peek
+from pipeline.services import generic_rows, messaging
+from pipeline.values import timestamps
+from pipeline.values.fields import as_written, text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -40,7 +42,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=("discord", text(fields, "event_id")),
         time=_instant(as_written(fields, "timestamp")),
         title=text(fields, "event_type"),
-        metadata=chats.rest(fields, _TAKEN),
+        metadata=messaging.rest(fields, _TAKEN),
     )
 
 
@@ -49,9 +51,9 @@ def _guess(fields: dict[str, Any]) -> Record:
         data_type=DataType.STRUCTURED,
         source=_NAME,
         record_type=RecordType.PROFILE,
-        identity=("discord", rows.canonical(fields).decode("utf-8", "replace")),
+        identity=("discord", generic_rows.canonical(fields).decode("utf-8", "replace")),
         title="Predictions",
-        metadata=chats.rest(fields, ()),
+        metadata=messaging.rest(fields, ()),
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import chats, discord, peek
-from pipeline.fields import kept, optional_text
-from pipeline.format import Format
-from pipeline.readers.json_whole import JsonWhole
+from pipeline.contract import Format
+from pipeline.readers.json.whole import JsonWhole
+from pipeline.recognition import peek
+from pipeline.services import discord, messaging
+from pipeline.values.fields import kept, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -19,14 +20,14 @@ _TAKEN = frozenset({"id", "name", "guild", "recipients"})
 def to_record(item: RawRecord, member: Member) -> Record:
     """The conversation; in direct messages `recipients` are the numbers of the people."""
     fields: dict[str, Any] = item.value
-    number, name = chats.key(fields, "id"), optional_text(fields, "name")
-    people = [chats.person(None, one) for one in fields.get("recipients") or () if one]
+    number, name = messaging.key(fields, "id"), optional_text(fields, "name")
+    people = [messaging.person(None, one) for one in fields.get("recipients") or () if one]
     metadata = {
         "conversation": number,
         "conversation_title": name,
         "participants": people,
         "server": (fields.get("guild") or {}).get("name"),
-        **chats.rest(fields, _TAKEN),
+        **messaging.rest(fields, _TAKEN),
     }
     return Record(
         data_type=DataType.ACTIVITY,

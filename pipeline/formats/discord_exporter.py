@@ -12,10 +12,12 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from pipeline import chats, discord, peek, timestamps
-from pipeline.fields import kept, optional_text
-from pipeline.format import Format
-from pipeline.readers.json_tree import JsonTree
+from pipeline.contract import Format
+from pipeline.readers.json.tree import JsonTree
+from pipeline.recognition import peek
+from pipeline.services import discord, messaging
+from pipeline.values import timestamps
+from pipeline.values.fields import kept, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, Outcome, RawRecord, Record, Related
 from schemas.vocabulary import RecordType
@@ -36,20 +38,20 @@ _WRITTEN = frozenset({"Default", "Reply", "ChatInputCommand", "ThreadStarterMess
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
     """A message; before the first, the channel."""
     if item.around["first"] and isinstance(item.around.get("channel"), dict):
-        yield chats.attempt(partial(_channel, item.around))
-    yield chats.attempt(partial(_message, item.value, item.around))
+        yield messaging.attempt(partial(_channel, item.around))
+    yield messaging.attempt(partial(_message, item.value, item.around))
 
 
 def _channel(around: Mapping[str, Any]) -> Record:
     fields = around["channel"]
-    number, name = chats.key(fields, "id"), optional_text(fields, "name")
+    number, name = messaging.key(fields, "id"), optional_text(fields, "name")
     metadata = {
         "conversation": number,
         "conversation_title": name,
         "participants": [],
         "server": _server(around),
         "topic": optional_text(fields, "topic"),
-        **chats.rest(fields, ("id", "name", "topic")),
+        **messaging.rest(fields, ("id", "name", "topic")),
     }
     return Record(
         data_type=DataType.ACTIVITY,
@@ -67,7 +69,7 @@ def _server(around: Mapping[str, Any]) -> str | None:
 
 
 def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
-    number, channel = chats.key(fields, "id"), around.get("channel") or {}
+    number, channel = messaging.key(fields, "id"), around.get("channel") or {}
     chat = str(channel.get("id") or "")
     ended = optional_text(fields, "callEndedTimestamp")
     reference = fields.get("reference") or {}
@@ -84,11 +86,11 @@ def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
         "people": [person for one in fields.get("mentions") or () if (person := _person(one))],
         "edited_at": optional_text(fields, "timestampEdited"),
         "ended_at": timestamps.utc_text(timestamps.or_unread(ended)) if ended else None,
-        **chats.rest(fields, _TAKEN),
+        **messaging.rest(fields, _TAKEN),
     }
-    related: tuple[Related, ...] = chats.in_conversation(discord.SERVICE, chat) if chat else ()
+    related: tuple[Related, ...] = messaging.in_conversation(discord.SERVICE, chat) if chat else ()
     if reply is not None:
-        related += chats.reply_to(discord.SERVICE, str(reply))
+        related += messaging.reply_to(discord.SERVICE, str(reply))
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -114,12 +116,12 @@ def _words(fields: Mapping[str, Any]) -> str:
     said = (
         optional_text(fields, "content")
         or optional_text(forwarded, "content")
-        or chats.spoken(fields.get("poll"))
+        or messaging.spoken(fields.get("poll"))
     )
     if said:
         return said
     names = ("title", "description")
-    found = [chats.spoken(one.get(name)) for one in _embeds(fields) for name in names]
+    found = [messaging.spoken(one.get(name)) for one in _embeds(fields) for name in names]
     return "\n".join(filter(None, found))
 
 
@@ -130,7 +132,7 @@ def _embeds(fields: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def _person(value: Mapping[str, Any]) -> dict[str, Any] | None:
     """By the name of the day where there is one; the number stays."""
     name = optional_text(value, "nickname") or optional_text(value, "name")
-    person = chats.person(name, value.get("id"))
+    person = messaging.person(name, value.get("id"))
     return {**person, "bot": True} if person and value.get("isBot") is True else person
 
 

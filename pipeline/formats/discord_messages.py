@@ -7,9 +7,10 @@ in 2024. Ids are numbers of up to 20 digits, or texts. Nobody else's messages ar
 
 from __future__ import annotations
 
-from pipeline import discord, peek
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services import discord
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType

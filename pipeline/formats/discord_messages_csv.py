@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from pipeline import discord, peek
-from pipeline.format import Format
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.recognition import peek
+from pipeline.services import discord
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType

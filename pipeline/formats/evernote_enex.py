@@ -13,12 +13,16 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import attachments, documents, places, text, timestamps, xml_tree
-from pipeline.fields import joined, kept, measure
-from pipeline.format import Format
+from pipeline.contract import Format
+from pipeline.documents import text_of
 from pipeline.readers.xml_elements import XmlElements
-from pipeline.tables import snake
-from pipeline.xml_tree import Element
+from pipeline.services import attachments
+from pipeline.services.tables import snake
+from pipeline.syntax import xml_tree
+from pipeline.syntax.xml_tree import Element
+from pipeline.text import cleaning
+from pipeline.values import coordinates, timestamps
+from pipeline.values.fields import joined, kept, measure
 from schemas.files import Head, Member
 from schemas.records import Blob, DataType, Instant, RawRecord, Record, Related
 from schemas.vocabulary import RecordType, Relation
@@ -79,8 +83,8 @@ def _body(content: Element | None, flags: list[str]) -> tuple[str, list[str]]:
         enml = _CRYPT.sub(" ", enml)
     enml = _TODO.sub(_tick, _MEDIA.sub(" ", enml))
     found = (one[1] or one[2] for one in _LINK.finditer(enml))
-    links = [text.html_to_text(one) for one in dict.fromkeys(found) if one]
-    return text.html_to_text(enml), links
+    links = [cleaning.html_to_text(one) for one in dict.fromkeys(found) if one]
+    return cleaning.html_to_text(enml), links
 
 
 def _tick(todo: re.Match[str]) -> str:
@@ -115,7 +119,7 @@ def _place(said: dict[str, Any], odd: dict[str, Any]) -> dict[str, float]:
     if not degrees:
         return {}
     north, east = degrees.get("latitude"), degrees.get("longitude")
-    return places.told(lambda: places.pair(north, east), degrees, "place", odd)
+    return coordinates.told(lambda: coordinates.pair(north, east), degrees, "place", odd)
 
 
 def _fields(element: Element) -> dict[str, Any]:
@@ -143,7 +147,7 @@ def _files(note: Element, flags: list[str]) -> Iterator[Blob]:
 
 
 def _attachment(blob: Blob, ordinal: int, note: tuple[str, ...], time: Instant | None) -> Record:
-    read = documents.extract_text(blob.data or b"", blob.media_type)
+    read = text_of.extract_text(blob.data or b"", blob.media_type)
     said = {**read.metadata, "ordinal": ordinal, "flags": list(read.flags)}
     owner = Related(Relation.ATTACHMENT_OF, _NOTE, note)
     return attachments.record(

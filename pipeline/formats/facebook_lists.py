@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from pipeline import chats, meta, peek, timestamps
-from pipeline.fields import kept
-from pipeline.format import Format
-from pipeline.readers.json_tree import JsonTree
-from pipeline.text import mend_meta
+from pipeline.contract import Format
+from pipeline.readers.json.tree import JsonTree
+from pipeline.recognition import peek
+from pipeline.services import messaging, meta
+from pipeline.text.cleaning import mend_meta
+from pipeline.values import timestamps
+from pipeline.values.fields import kept
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -131,7 +133,7 @@ def _metadata(kind: _Kind, said: dict[str, Any]) -> dict[str, Any]:
     elif kind.record_type is RecordType.LIST_ITEM:
         found["list"] = kind.status
     author = meta.inner(said, "author")
-    rest = chats.rest(said, _TAKEN)
+    rest = messaging.rest(said, _TAKEN)
     return {**rest, **found, "author": {"name": str(author)} if author else None}
 
 

@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline import chats, meta, peek, timestamps
-from pipeline.fields import as_written, kept, optional_text
-from pipeline.format import Format
-from pipeline.readers.json_tree import JsonTree
-from pipeline.text import mend_meta
+from pipeline.contract import Format
+from pipeline.readers.json.tree import JsonTree
+from pipeline.recognition import peek
+from pipeline.services import messaging, meta
+from pipeline.text.cleaning import mend_meta
+from pipeline.values import timestamps
+from pipeline.values.fields import as_written, kept, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -103,7 +105,7 @@ def _metadata(said: Mapping[str, Any]) -> dict[str, Any]:
         "link_titles": [
             one["name"] for one in _attached(said, "external_context") if one.get("name")
         ],
-        **chats.rest(said, _FIELDS),
+        **messaging.rest(said, _FIELDS),
     }
 
 

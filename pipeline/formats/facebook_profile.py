@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import chats, meta, peek
-from pipeline.fields import kept
-from pipeline.format import Format
-from pipeline.readers.json_whole import JsonWhole
-from pipeline.text import mend_meta
+from pipeline.contract import Format
+from pipeline.readers.json.whole import JsonWhole
+from pipeline.recognition import peek
+from pipeline.services import messaging, meta
+from pipeline.text.cleaning import mend_meta
+from pipeline.values.fields import kept
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -38,7 +39,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type=RecordType.PROFILE,
         identity=("facebook", "profile"),
         title=name,
-        metadata={"people": [person], **chats.rest(said, ())},
+        metadata={"people": [person], **messaging.rest(said, ())},
         mutable=True,
     )
 

@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import bookmarks, peek, timestamps
-from pipeline.fields import StableNames
-from pipeline.format import Format
-from pipeline.readers.json_whole import JsonWhole
+from pipeline.contract import Format
+from pipeline.readers.json.whole import JsonWhole
+from pipeline.recognition import peek
+from pipeline.services import bookmarks
+from pipeline.values import timestamps
+from pipeline.values.fields import StableNames
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.records import DataType, Outcome, RawRecord, Rejection

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pipeline import bookmarks, browser_visits, timestamps
-from pipeline.fields import StableNames, as_written
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers.sqlite_tables import SqliteTable
+from pipeline.services import bookmarks, browser
+from pipeline.values import timestamps
+from pipeline.values.fields import StableNames, as_written
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -48,7 +49,7 @@ def to_records(item: RawRecord, member: Member) -> Iterable[Record]:
 def _visit(row: dict[str, Any], page: dict[str, Any] | None) -> Record:
     said = {"visit_type": row.get("visit_type")}
     time = timestamps.epoch_or_unread(row.get("visit_date"), "us")
-    return browser_visits.visit(_NAME, page, time, as_written(row, "visit_date"), said)
+    return browser.visit(_NAME, page, time, as_written(row, "visit_date"), said)
 
 
 def _bookmark(
@@ -84,7 +85,7 @@ def _labelled(row: dict[str, Any], page: dict[str, Any], label: str) -> Record:
 
 
 def _looks_like(head: Head) -> bool:
-    return browser_visits.holds(head, _VISITS, _PAGES)
+    return browser.holds(head, _VISITS, _PAGES)
 
 
 FORMAT = Format(

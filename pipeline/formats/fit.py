@@ -22,9 +22,10 @@ from typing import Any
 import fitdecode
 import msgspec
 
-from pipeline import fit_files, places, timestamps, tracks
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers.whole import WholeFile
+from pipeline.services.tracks import fit_files, gps_tracks
+from pipeline.values import coordinates, timestamps
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -227,7 +228,7 @@ def _record(message: Any) -> Iterator[Outcome]:
     time = _time(message, "timestamp")
     north, east = _number(message, "position_lat"), _number(message, "position_long")
     if north is not None and east is not None:
-        latitude, longitude = places.wgs84(north * _SEMICIRCLE, east * _SEMICIRCLE)
+        latitude, longitude = coordinates.wgs84(north * _SEMICIRCLE, east * _SEMICIRCLE)
         yield Point(
             source=_NAME,
             identity=(time.text, str(int(north)), str(int(east))),
@@ -341,7 +342,7 @@ def _lap(message: Any) -> Iterator[Record]:
 def _sums(message: Any, start: Instant, end: Instant) -> dict[str, Any]:
     """What a session or a lap says of its whole length."""
     said = {
-        **tracks.lasting(*tracks.extremes((start, end))),
+        **gps_tracks.lasting(*gps_tracks.extremes((start, end))),
         "duration_s": _number(message, "total_elapsed_time"),
         "distance_m": _number(message, "total_distance"),
         "details": _others(message, _SESSION_TAKEN) or None,

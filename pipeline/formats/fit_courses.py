@@ -16,9 +16,10 @@ from typing import Any
 
 import fitdecode
 
-from pipeline import fit_files, places
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers.whole import WholeFile
+from pipeline.services.tracks import fit_files
+from pipeline.values import coordinates
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -99,7 +100,7 @@ class _Course:
         if north is None or east is None:
             return None
         try:
-            latitude, longitude = places.wgs84(north * _SEMICIRCLE, east * _SEMICIRCLE)
+            latitude, longitude = coordinates.wgs84(north * _SEMICIRCLE, east * _SEMICIRCLE)
         except BadValue:
             self._odd = True
             return None
@@ -115,7 +116,7 @@ class _Course:
             "geometry": {"type": "LineString", "coordinates": self._line} if self._line else None,
             "stops": self._stops,
             "details": self._said,
-            "flags": [places.UNUSABLE] if self._odd else None,
+            "flags": [coordinates.UNUSABLE] if self._odd else None,
         }
         return Record(
             data_type=DataType.LOCATION,

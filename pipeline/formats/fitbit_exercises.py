@@ -1,17 +1,19 @@
 """Fitbit's archive: `exercise-<n>.json`, an array of workouts.
 
 `duration` is in milliseconds, `startTime` in the clock of the device; a distance has its unit (see
-`pipeline.fitbit` for the source).
+`pipeline.services.tracks.fitbit` for the source).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from pipeline import fitbit, peek, timestamps
-from pipeline.fields import joined, kept, measure, optional_text
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services.tracks import fitbit
+from pipeline.values import timestamps
+from pipeline.values.fields import joined, kept, measure, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType

@@ -17,10 +17,13 @@ from typing import Any
 
 import msgspec
 
-from pipeline import peek, tables, timestamps, tracks
-from pipeline.fields import joined, kept, measure
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers.blocks import Blocks
+from pipeline.recognition import peek
+from pipeline.services import tables
+from pipeline.services.tracks import gps_tracks
+from pipeline.values import timestamps
+from pipeline.values.fields import joined, kept, measure
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -98,7 +101,7 @@ def _night(row: dict[str, str]) -> Record:
         title="sleep",
         metadata=kept(
             {
-                **tracks.lasting(time, _time(ended) if ended else None),
+                **gps_tracks.lasting(time, _time(ended) if ended else None),
                 **tables.rest(row, frozenset({_START, _END})),
             }
         ),

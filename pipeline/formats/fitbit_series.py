@@ -3,7 +3,7 @@
 The value is a number, mostly as text, or an object of numbers (`bpm` with its `confidence`, the
 minutes in zones). What the metric is, the file's name says. Units are those that are sure; of
 distance and altitude none is. A resting heart rate of 0 means that there is none (see
-`pipeline.fitbit` for the source).
+`pipeline.services.tracks.fitbit` for the source).
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import fitbit, peek
-from pipeline.fields import joined, measure, text
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services.tracks import fitbit
+from pipeline.values.fields import joined, measure, text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason

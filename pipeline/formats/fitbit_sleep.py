@@ -1,8 +1,9 @@
 """Fitbit's archive: `sleep-<date>.json`, an array of nights and naps, with the stages of each.
 
 Stages are those of newer devices (`wake`, `light`, `deep`, `rem`), or `asleep`, `awake` and
-`restless`; each is a metric for as long as it lasted, but `restless`, which the vocabulary does
-not have, and the short wakes that lie over others (see `pipeline.fitbit` for the source).
+`restless`; each is a metric for as long as it lasted, but `restless`, which the vocabulary does not
+have, and the short wakes that lie over others (see `pipeline.services.tracks.fitbit` for the
+source).
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from typing import Any
 
 import msgspec
 
-from pipeline import fitbit, peek, timestamps
-from pipeline.fields import as_written, joined, kept, measure, number, optional_text, text
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services.tracks import fitbit
+from pipeline.values import timestamps
+from pipeline.values.fields import as_written, joined, kept, measure, number, optional_text, text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason

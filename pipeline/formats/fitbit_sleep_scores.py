@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline import rows, tables, timestamps, tracks
-from pipeline.format import Format
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.services import generic_rows, tables
+from pipeline.services.tracks import gps_tracks
+from pipeline.values import timestamps
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.records import DataType, Metric, Outcome, RawRecord, Record, Related
@@ -34,7 +36,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
     """The night's summary, then each of its numbers."""
     row: dict[str, str] = item.value
     number, written = tables.cells(row, _ID), tables.cells(row, _TIME)
-    who = number or rows.apart("", row)[0]
+    who = number or generic_rows.apart("", row)[0]
     time = timestamps.or_unread(written)
     night = Related(Relation.PART_OF, RecordType.SLEEP, ("fitbit", number))
     yield Record(
@@ -63,7 +65,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
 
 def _number(cell: str) -> float | None:
     try:
-        return tracks.number(cell.strip() or None, "cell")
+        return gps_tracks.number(cell.strip() or None, "cell")
     except BadValue:
         return None
 

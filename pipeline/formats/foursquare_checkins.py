@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import peek, timestamps
-from pipeline.fields import StableNames, text
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.values import timestamps
+from pipeline.values.fields import StableNames, text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason

@@ -2,18 +2,20 @@
 
 An array of objects with an array `summarizedActivitiesExport` of workouts. Lengths and heights are
 in centimetres, durations in milliseconds, times in milliseconds since 1970; `startTimeLocal` counts
-as if the local clock showed UTC (see `pipeline.garmin` for the sources). Speeds, cadences and the
-measurements within laps are kept as they are.
+as if the local clock showed UTC (see `pipeline.services.tracks.garmin` for the sources). Speeds,
+cadences and the measurements within laps are kept as they are.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from pipeline import chats, garmin, peek
-from pipeline.fields import kept, optional_text
-from pipeline.format import Format
-from pipeline.readers.json_tree import JsonTree
+from pipeline.contract import Format
+from pipeline.readers.json.tree import JsonTree
+from pipeline.recognition import peek
+from pipeline.services import messaging
+from pipeline.services.tracks import garmin
+from pipeline.values.fields import kept, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -52,7 +54,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.WORKOUT,
-        identity=("garmin", chats.key(fields, "activityId")),
+        identity=("garmin", messaging.key(fields, "activityId")),
         time=time,
         title=optional_text(fields, "name") or (kind if isinstance(kind, str) else None),
         metadata=kept(

@@ -3,7 +3,7 @@
 Each has its `calendarDate` and, in newer archives, when it began and ended in UTC and on the local
 clock. Heart rates are in beats a minute, 0 where none was measured, energy in kcal, the rest as the
 names say. Stress and body battery are scales of Garmin's and stay in the summary (see
-`pipeline.garmin` for the sources).
+`pipeline.services.tracks.garmin` for the sources).
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import garmin, peek, rows, timestamps
-from pipeline.fields import as_written, kept
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services import generic_rows
+from pipeline.services.tracks import garmin
+from pipeline.values import timestamps
+from pipeline.values.fields import as_written, kept
 from schemas.files import Head, Member
 from schemas.records import DataType, Outcome, RawRecord, Record
 from schemas.vocabulary import MetricName, RecordType
@@ -54,7 +57,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.SUMMARY,
-        identity=("garmin", "day", day, *rows.apart(day, fields)),
+        identity=("garmin", "day", day, *generic_rows.apart(day, fields)),
         time=time,
         title=f"Garmin {day}".rstrip(),
         metadata=kept(

@@ -1,8 +1,8 @@
 """Garmin's archive: `DI_CONNECT/DI-Connect-Wellness/<from>_<to>_<n>_sleepData.json`, an array.
 
 `sleepStartTimestampGMT` and `sleepEndTimestampGMT` are in UTC: texts without a zone, or seconds
-since 1970. Stages are told as sums, `deepSleepSeconds` and its like, and not as they came; a day
-on which the watch was not worn has no times (see `pipeline.garmin` for the sources).
+since 1970. Stages are told as sums, `deepSleepSeconds` and its like, and not as they came; a day on
+which the watch was not worn has no times (see `pipeline.services.tracks.garmin` for the sources).
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import garmin, peek, rows, timestamps, tracks
-from pipeline.fields import as_written, joined
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services import generic_rows
+from pipeline.services.tracks import garmin, gps_tracks
+from pipeline.values import timestamps
+from pipeline.values.fields import as_written, joined
 from schemas.files import Head, Member
 from schemas.records import DataType, Outcome, RawRecord, Record
 from schemas.vocabulary import MetricName, RecordType
@@ -42,12 +45,12 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.SLEEP if start or end else RecordType.SUMMARY,
-        identity=("garmin", "sleep", day, written, *rows.apart(day or written, fields)),
+        identity=("garmin", "sleep", day, written, *generic_rows.apart(day or written, fields)),
         time=time,
         title="sleep",
         metadata=joined(
             {
-                **tracks.lasting(start, end),
+                **gps_tracks.lasting(start, end),
                 "details": {n: v for n, v in fields.items() if v is not None},
             },
             {"flags": odd["flags"]} if odd else {},

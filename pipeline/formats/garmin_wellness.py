@@ -15,10 +15,12 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import peek, rows, timestamps
-from pipeline.fields import finite, kept
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services import generic_rows
+from pipeline.values import timestamps
+from pipeline.values.fields import finite, kept
 from schemas.files import Head, Member
 from schemas.records import DataType, Metric, Outcome, RawRecord, Record
 from schemas.vocabulary import MetricName, RecordType
@@ -45,7 +47,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.SUMMARY,
-        identity=("garmin", kind, day, *rows.apart(day, fields)),
+        identity=("garmin", kind, day, *generic_rows.apart(day, fields)),
         time=time,
         title=f"Garmin {kind} {day[:10]}".rstrip(),
         metadata=kept(

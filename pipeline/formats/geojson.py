@@ -1,16 +1,17 @@
 """Any GeoJSON (RFC 7946) `FeatureCollection`: points and lines, with times or without.
 
-What a feature means is in `pipeline.geojson`. Known products' GeoJSON is their formats' matter;
-this one claims what no product does.
+What a feature means is in `pipeline.services.tracks.geojson`. Known products' GeoJSON is their
+formats' matter; this one claims what no product does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline import geojson, peek
-from pipeline.format import Format, Rank
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format, Rank
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services.tracks import geojson
 from schemas.files import Head, Member
 from schemas.records import DataType, Outcome, RawRecord
 from schemas.vocabulary import RecordType

@@ -12,11 +12,12 @@ import re
 from functools import partial
 from typing import Any
 
-from pipeline import day_order, tables, timestamps
-from pipeline import text as texts
-from pipeline.fields import joined, kept, measure, text
-from pipeline.format import Format
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.services import tables
+from pipeline.text import cleaning as texts
+from pipeline.values import day_order, timestamps
+from pipeline.values.fields import joined, kept, measure, text
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, RawRecord, Record
 from schemas.vocabulary import RecordType

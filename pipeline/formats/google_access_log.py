@@ -7,10 +7,11 @@ is very noisy, one row for each token that a phone refreshes, so it is never emb
 
 from __future__ import annotations
 
-from pipeline import tables, takeout
-from pipeline.fields import kept
-from pipeline.format import Format
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.services import tables
+from pipeline.services.google import takeout
+from pipeline.values.fields import kept
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import google_chat, peek, takeout
-from pipeline.fields import optional_text
-from pipeline.format import Format
-from pipeline.readers.json_whole import JsonWhole
+from pipeline.contract import Format
+from pipeline.readers.json.whole import JsonWhole
+from pipeline.recognition import peek
+from pipeline.services.google import chat as google_chat
+from pipeline.services.google import takeout
+from pipeline.values.fields import optional_text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason

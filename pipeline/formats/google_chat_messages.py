@@ -14,10 +14,14 @@ from typing import Any
 
 import msgspec
 
-from pipeline import chats, google_chat, peek, takeout, timestamps
-from pipeline.fields import kept, optional_text, text
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services import messaging
+from pipeline.services.google import chat as google_chat
+from pipeline.services.google import takeout
+from pipeline.values import timestamps
+from pipeline.values.fields import kept, optional_text, text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -77,7 +81,7 @@ def _metadata(fields: dict[str, Any]) -> dict[str, Any]:
         "in_reply_to": optional_text(quoted, "message_id"),
         "quoted": optional_text(quoted, "text"),
         "annotations": [note for note in notes if note],
-        **chats.rest(fields, _FIELDS),
+        **messaging.rest(fields, _FIELDS),
         "message_id": optional_text(fields, "message_id"),
         "topic": optional_text(fields, "topic_id"),
         "attachments": [_attachment(one) for one in fields.get("attached_files") or ()],

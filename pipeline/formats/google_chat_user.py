@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import peek, takeout
-from pipeline.format import Format
-from pipeline.readers.json_whole import JsonWhole
+from pipeline.contract import Format
+from pipeline.readers.json.whole import JsonWhole
+from pipeline.recognition import peek
+from pipeline.services.google import takeout
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 
-from pipeline import contacts, tables
-from pipeline.fields import kept
-from pipeline.format import Format
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.services import contacts, tables
+from pipeline.values.fields import kept
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType

@@ -14,10 +14,12 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import peek, rows, tables, timestamps
-from pipeline.fields import finite, joined, measure
-from pipeline.format import Format
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.recognition import peek
+from pipeline.services import generic_rows, tables
+from pipeline.values import timestamps
+from pipeline.values.fields import finite, joined, measure
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -52,7 +54,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.SUMMARY,
-        identity=("google fit", day, start, *rows.apart(day, row)),
+        identity=("google fit", day, start, *generic_rows.apart(day, row)),
         time=timestamps.or_unread(f"{day}T{start}" if start else day),
         title=f"Google Fit {day}".rstrip(),
         metadata={**_ended(day, start, end), **_numbers(row, columns)},

@@ -5,7 +5,7 @@ nanoseconds are numbers or texts, and some producers put the number into `fitVal
 (reference 2.15). A value may be a map, such as the nutrients of a meal, each a metric behind its
 key, or a text, which stands with the point's metrics, or is a record where it has none. File names
 are cut, so the stream is what `Data Source` says. Which streams count is told in
-`pipeline.google_fit`.
+`pipeline.services.google.fit`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import google_fit, peek, timestamps
-from pipeline.fields import joined, measure, optional_text, text
-from pipeline.format import Format
-from pipeline.readers.json_tree import JsonTree
+from pipeline.contract import Format
+from pipeline.readers.json.tree import JsonTree
+from pipeline.recognition import peek
+from pipeline.services.google import fit as google_fit
+from pipeline.values import timestamps
+from pipeline.values.fields import joined, measure, optional_text, text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason

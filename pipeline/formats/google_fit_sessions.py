@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import durations, peek, timestamps
-from pipeline.fields import as_written, joined, kept, measure, optional_text, text
-from pipeline.format import Format
-from pipeline.readers.json_whole import JsonWhole
+from pipeline.contract import Format
+from pipeline.readers.json.whole import JsonWhole
+from pipeline.recognition import peek
+from pipeline.values import durations, timestamps
+from pipeline.values.fields import as_written, joined, kept, measure, optional_text, text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType

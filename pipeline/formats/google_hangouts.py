@@ -15,10 +15,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import chats, peek, timestamps
-from pipeline.fields import as_written, kept, optional_text, text
-from pipeline.format import Format
-from pipeline.readers.json_tree import JsonTree
+from pipeline.contract import Format
+from pipeline.readers.json.tree import JsonTree
+from pipeline.recognition import peek
+from pipeline.services import messaging
+from pipeline.values import timestamps
+from pipeline.values.fields import as_written, kept, optional_text, text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -72,7 +74,7 @@ def _event(fields: dict[str, Any]) -> Iterator[Record]:
         time=timestamps.epoch_or_unread(written, "us"),
         title=kind.replace("_", " ").capitalize() if said is None else None,
         content=content,
-        metadata=kept({**common, "attached": attached, **chats.rest(fields, _TAKEN)}),
+        metadata=kept({**common, "attached": attached, **messaging.rest(fields, _TAKEN)}),
         related=(Related(Relation.IN_CONVERSATION, RecordType.CONVERSATION, (group,)),),
     )
 

@@ -16,10 +16,11 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import rows, tables, timestamps
-from pipeline.fields import finite, joined, measure
-from pipeline.format import Format
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.services import generic_rows, tables
+from pipeline.values import timestamps
+from pipeline.values.fields import finite, joined, measure
 from schemas.files import Head, Member
 from schemas.records import DataType, Metric, Outcome, RawRecord, Record
 from schemas.vocabulary import MetricName, RecordType
@@ -77,7 +78,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
             data_type=DataType.ACTIVITY,
             source=_NAME,
             record_type=RecordType.ACTIVITY,
-            identity=("google health", family, *rows.apart("", row)),
+            identity=("google health", family, *generic_rows.apart("", row)),
             time=time,
             title=family.replace("_", " "),
             metadata=joined(tables.rest(row, frozenset({_TIME})), odd),

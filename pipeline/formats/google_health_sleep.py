@@ -15,10 +15,12 @@ from collections.abc import Mapping
 
 import msgspec
 
-from pipeline import rows, tables, timestamps, tracks
-from pipeline.fields import kept
-from pipeline.format import Format
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.services import generic_rows, tables
+from pipeline.services.tracks import gps_tracks
+from pipeline.values import timestamps
+from pipeline.values.fields import kept
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -55,7 +57,7 @@ def to_outcome(item: RawRecord, member: Member) -> Outcome:
 
 def _who(row: dict[str, str]) -> str:
     """The number of the night; without one all that the row says."""
-    return tables.cells(row, _ID) or rows.apart("", row)[0]
+    return tables.cells(row, _ID) or generic_rows.apart("", row)[0]
 
 
 def _of(row: Mapping[str, str]) -> tuple[Related, ...]:
@@ -113,7 +115,7 @@ def _said(
     row: dict[str, str], start: Instant, end: Instant, taken: tuple[str, ...]
 ) -> dict[str, object]:
     told = tables.rest(row, frozenset({*taken, _OF_START}))
-    return kept({**tracks.lasting(start, end), **told})
+    return kept({**gps_tracks.lasting(start, end), **told})
 
 
 def _time(row: Mapping[str, str], name: str, which: str) -> Instant:

@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import peek, rows, timestamps
-from pipeline.fields import kept, optional_text, text
-from pipeline.format import Format
-from pipeline.readers.json_whole import JsonWhole
-from pipeline.text import html_to_text
+from pipeline.contract import Format
+from pipeline.readers.json.whole import JsonWhole
+from pipeline.recognition import peek
+from pipeline.services import generic_rows
+from pipeline.text.cleaning import html_to_text
+from pipeline.values import timestamps
+from pipeline.values.fields import kept, optional_text, text
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -40,7 +42,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     elif edited is not None:
         identity = ("edited", edited.text, title)
     else:
-        identity = ("undated", *rows.apart("", fields))
+        identity = ("undated", *generic_rows.apart("", fields))
     return Record(
         data_type=DataType.DOCUMENT,
         source=_NAME,

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import peek, places, timestamps
-from pipeline.fields import StableNames, joined, measure
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.values import coordinates, timestamps
+from pipeline.values.fields import StableNames, joined, measure
 from schemas.files import Head, Member
 from schemas.records import DataType, Point, RawRecord
 
@@ -39,7 +40,7 @@ def to_point(item: RawRecord, member: Member) -> Point:
     fields: dict[str, Any] = item.value
     east, north = fields["longitudeE7"], fields["latitudeE7"]
     signed = (_signed(north), _signed(east))
-    latitude, longitude = places.wgs84(places.e7(signed[0]), places.e7(signed[1]))
+    latitude, longitude = coordinates.wgs84(coordinates.e7(signed[0]), coordinates.e7(signed[1]))
     if "timestamp" in fields:
         time = timestamps.iso(fields["timestamp"])
     else:

@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import peek, places, rows, timestamps
-from pipeline.fields import joined, kept, measure, optional_text
-from pipeline.format import Format
-from pipeline.google_timeline import e7, sound
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services import generic_rows
+from pipeline.services.google.timeline import e7, sound
+from pipeline.values import coordinates, timestamps
+from pipeline.values.fields import joined, kept, measure, optional_text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -86,7 +88,7 @@ def _visit(visit: dict[str, Any]) -> Record:
         data_type=DataType.LOCATION,
         source=_NAME,
         record_type=RecordType.PLACE_VISIT,
-        identity=(start.text, own_id or position, *rows.apart(start.text, visit)),
+        identity=(start.text, own_id or position, *generic_rows.apart(start.text, visit)),
         time=start,
         title=name,
         metadata=joined(
@@ -114,7 +116,7 @@ def _trip(way: dict[str, Any], start: Instant) -> Record:
         data_type=DataType.LOCATION,
         source=_NAME,
         record_type=RecordType.TRIP,
-        identity=(start.text, *rows.apart(start.text, way)),
+        identity=(start.text, *generic_rows.apart(start.text, way)),
         time=start,
         title=kind.replace("_", " ").lower(),
         metadata=joined(
@@ -145,7 +147,7 @@ def _position(
     written = {n: where[n] for n in names if where.get(n) is not None}
     if len(written) < len(names):
         return {}
-    return places.told(lambda: e7(where, *names), written, name, odd)
+    return coordinates.told(lambda: e7(where, *names), written, name, odd)
 
 
 def _end_of(where: dict[str, Any], named: str, odd: dict[str, Any]) -> dict[str, Any]:

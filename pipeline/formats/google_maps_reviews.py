@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import chats, google_places, peek, rows, takeout
-from pipeline.fields import as_written, joined, kept, measure, optional_text
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services import generic_rows, messaging
+from pipeline.services.google import places as google_places
+from pipeline.services.google import takeout
+from pipeline.values.fields import as_written, joined, kept, measure, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -40,7 +43,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type=RecordType.REVIEW,
         identity=(url,)
         if url
-        else ("", written, place.get("name", ""), *rows.apart(written, fields)),
+        else ("", written, place.get("name", ""), *generic_rows.apart(written, fields)),
         time=takeout.moment(written),
         title=place.get("name"),
         content=optional_text(said, "review_text_published")
@@ -53,7 +56,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
                     "place": place,
                     "url": url,
                     "country": google_places.country_of(fields),
-                    **chats.rest(said, _READ),
+                    **messaging.rest(said, _READ),
                 }
             ),
             odd,

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import durations, tables, takeout, timestamps
-from pipeline.fields import joined, kept
-from pipeline.format import Format
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.services import tables
+from pipeline.services.google import takeout
+from pipeline.values import durations, timestamps
+from pipeline.values.fields import joined, kept
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, RawRecord, Record
 from schemas.vocabulary import RecordType

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import my_activity, peek, timestamps
-from pipeline.fields import StableNames, optional_text, text
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services.google import my_activity
+from pipeline.values import timestamps
+from pipeline.values.fields import StableNames, optional_text, text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -28,7 +30,7 @@ _NAMES = StableNames(locationInfos="locations")
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One activity; what tells its kind stands in `pipeline.my_activity`."""
+    """One activity; what tells its kind stands in `pipeline.services.google.my_activity`."""
     fields: dict[str, Any] = item.value
     core = fields.get("snippet") or fields
     entry = my_activity.Entry(

@@ -21,10 +21,12 @@ from typing import Any
 
 from selectolax.lexbor import LexborNode
 
-from pipeline import markup, my_activity, timestamps
-from pipeline.format import Format
-from pipeline.markup import Line
+from pipeline.contract import Format
 from pipeline.readers.html_blocks import HtmlBlocks
+from pipeline.services.google import my_activity
+from pipeline.text import html_inline
+from pipeline.text.html_inline import Line
+from pipeline.values import timestamps
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -43,11 +45,11 @@ _LONGEST_TIME = 80
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One entry; what tells its kind stands in `pipeline.my_activity`."""
-    cells = _cells(markup.parse(item.value))
+    """One entry; what tells its kind stands in `pipeline.services.google.my_activity`."""
+    cells = _cells(html_inline.parse(item.value))
     if "body" not in cells:
         raise BadValue(Reason.MISSING_FIELD, "the entry has no cell of text")
-    lines = markup.lines(cells["body"])
+    lines = html_inline.lines(cells["body"])
     if not lines:
         raise BadValue(Reason.MISSING_FIELD, "the entry has no line of text")
     at, time = _find_time(lines)
@@ -117,9 +119,9 @@ def _named(line: Line) -> dict[str, Any]:
 
 def _caption(html: str) -> dict[str, Any]:
     """Products, details and the rest; headings that ask are Google's, not the entry's."""
-    cell = markup.parse(html).child
+    cell = html_inline.parse(html).child
     said: dict[str, Any] = {"products": [], "details": [], "more": {}}
-    for nth, (heading, lines) in enumerate(_sections(markup.lines(cell)) if cell else ()):
+    for nth, (heading, lines) in enumerate(_sections(html_inline.lines(cell)) if cell else ()):
         if nth == 0:
             said["products"] = [my_activity.plain(line.text) for line in lines]
         elif any(_leads_to_a_map(line) for line in lines):

@@ -9,10 +9,11 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import google_photos, peek
-from pipeline.fields import StableNames, optional_text
-from pipeline.format import Format
-from pipeline.readers.json_whole import JsonWhole
+from pipeline.contract import Format
+from pipeline.readers.json.whole import JsonWhole
+from pipeline.recognition import peek
+from pipeline.services.google import photos as google_photos
+from pipeline.values.fields import StableNames, optional_text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason

@@ -1,17 +1,18 @@
 """Google Photos: the JSON beside each photo and video (reference 2.6).
 
 The same item lies in each of its albums and in its year's folder; the id in its `url` is what
-identifies it. Which file it belongs to is `pipeline.photo_names`' matter.
+identifies it. Which file it belongs to is `pipeline.services.google.photo_sidecars`' matter.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from pipeline import google_photos, peek
-from pipeline.fields import StableNames, joined, optional_text, text
-from pipeline.format import Format
-from pipeline.readers.json_whole import JsonWhole
+from pipeline.contract import Format
+from pipeline.readers.json.whole import JsonWhole
+from pipeline.recognition import peek
+from pipeline.services.google import photos as google_photos
+from pipeline.values.fields import StableNames, joined, optional_text, text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record, Related
 from schemas.vocabulary import RecordType, Relation

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import play_store
-from pipeline.fields import StableNames
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.services.google import play_store
+from pipeline.values.fields import StableNames
 from schemas.files import Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType

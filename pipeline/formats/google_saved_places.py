@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import chats, google_places, peek, takeout
-from pipeline.fields import kept, optional_text
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services import messaging
+from pipeline.services.google import places as google_places
+from pipeline.services.google import takeout
+from pipeline.values.fields import kept, optional_text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -48,7 +51,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 "place": place,
                 "url": url,
                 "country": google_places.country_of(fields),
-                **chats.rest(said, _READ),
+                **messaging.rest(said, _READ),
             }
         ),
         mutable=True,

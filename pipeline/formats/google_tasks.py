@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import peek, timestamps
-from pipeline.fields import kept, optional_text, text
-from pipeline.format import Format
-from pipeline.readers.json_tree import JsonTree
+from pipeline.contract import Format
+from pipeline.readers.json.tree import JsonTree
+from pipeline.recognition import peek
+from pipeline.values import timestamps
+from pipeline.values.fields import kept, optional_text, text
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, RawRecord, Record, Related
 from schemas.vocabulary import RecordType, Relation

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import google_timeline, peek, timestamps
-from pipeline.fields import as_written, joined, kept, measure, optional_text, text
-from pipeline.format import Format
-from pipeline.readers.json_tree import JsonTree
+from pipeline.contract import Format
+from pipeline.readers.json.tree import JsonTree
+from pipeline.recognition import peek
+from pipeline.services.google import timeline as google_timeline
+from pipeline.values import timestamps
+from pipeline.values.fields import as_written, joined, kept, measure, optional_text, text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import google_timeline, peek, timestamps
-from pipeline.fields import joined, measure, text
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services.google import timeline as google_timeline
+from pipeline.values import timestamps
+from pipeline.values.fields import joined, measure, text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import google_timeline, peek
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services.google import timeline as google_timeline
 from schemas.files import Head, Member
 from schemas.records import DataType, Outcome, RawRecord
 from schemas.vocabulary import RecordType

@@ -15,10 +15,11 @@ from urllib.parse import unquote
 
 from selectolax.lexbor import LexborNode
 
-from pipeline import markup, timestamps
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers.html_blocks import HtmlBlocks
-from pipeline.text import html_to_text
+from pipeline.text import html_inline
+from pipeline.text.cleaning import html_to_text
+from pipeline.values import timestamps
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -33,7 +34,7 @@ _MESSAGE = r'<div class="message"[^<>]{0,100}>'
 
 def to_record(item: RawRecord, member: Member) -> Record:
     """One message. A media file lies beside the page; its name here is cut at 50 characters."""
-    message = markup.parse(item.value).css_first(".message")
+    message = html_inline.parse(item.value).css_first(".message")
     when = _attribute(message, "abbr.dt", "title")
     sender = _person(message.css_first("cite.sender")) if message is not None else {}
     if message is None or not sender:
@@ -93,7 +94,7 @@ def _conversation(head: str, member: Member) -> dict[str, Any]:
 @lru_cache(maxsize=4)
 def _participants(head: str) -> tuple[dict[str, Any], ...]:
     """The people named before the first message; all messages of a page share the text."""
-    cites = markup.parse(head).css(".participants cite.sender")
+    cites = html_inline.parse(head).css(".participants cite.sender")
     return tuple(person for person in map(_person, cites) if person)
 
 

@@ -12,11 +12,13 @@ from typing import Any
 
 import msgspec
 
-from pipeline import places, tracks, xml_tree
-from pipeline.fields import joined, kept
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers.xml_elements import XmlElements
-from pipeline.xml_tree import Element
+from pipeline.services.tracks import gps_tracks
+from pipeline.syntax import xml_tree
+from pipeline.syntax.xml_tree import Element
+from pipeline.values import coordinates
+from pipeline.values.fields import joined, kept
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, Outcome, Point, RawRecord, Record, ZoneSource
@@ -46,7 +48,7 @@ def _point(element: Element) -> Point:
     time = _time(element)
     north, east = element.attributes["lat"], element.attributes["lon"]
     odd: dict[str, Any] = {}
-    altitude = tracks.measure(element.said("ele"), "ele", odd)
+    altitude = gps_tracks.measure(element.said("ele"), "ele", odd)
     return Point(
         source=_NAME,
         identity=(time.text if time else "", north, east),
@@ -54,12 +56,12 @@ def _point(element: Element) -> Point:
         latitude=latitude,
         longitude=longitude,
         altitude_m=altitude,
-        metadata=joined(tracks.leaves(element, _POINT_TAKEN), odd),
+        metadata=joined(gps_tracks.leaves(element, _POINT_TAKEN), odd),
     )
 
 
 def _position(element: Element) -> tuple[float, float]:
-    return tracks.position(element.attributes.get("lat"), element.attributes.get("lon"))
+    return gps_tracks.position(element.attributes.get("lat"), element.attributes.get("lon"))
 
 
 def _time(element: Element | None) -> Instant | None:
@@ -67,7 +69,7 @@ def _time(element: Element | None) -> Instant | None:
 
 
 def _moment(written: str | None) -> Instant | None:
-    return _in_utc(tracks.time(written))
+    return _in_utc(gps_tracks.time(written))
 
 
 def _in_utc(moment: Instant | None) -> Instant | None:
@@ -79,19 +81,19 @@ def _in_utc(moment: Instant | None) -> Instant | None:
 
 def _details(element: Element) -> dict[str, Any]:
     """What else is said, under names that are the device's own."""
-    leaves = tracks.leaves(element, _TAKEN)
+    leaves = gps_tracks.leaves(element, _TAKEN)
     return {"details": leaves} if leaves else {}
 
 
 def _place(element: Element) -> Record:
     """A waypoint, also one whose position can't be understood."""
     odd: dict[str, Any] = {}
-    name, time = element.said("name"), _in_utc(tracks.when(element.said("time")))
+    name, time = element.said("name"), _in_utc(gps_tracks.when(element.said("time")))
     north, east = element.attributes.get("lat", ""), element.attributes.get("lon", "")
     content = element.said("desc") or element.said("cmt")
     placed = _placed(element, "place", odd)
     place = {"name": name if name or placed else content, **placed}
-    altitude = tracks.measure(element.said("ele"), "ele", odd)
+    altitude = gps_tracks.measure(element.said("ele"), "ele", odd)
     return Record(
         data_type=DataType.LOCATION,
         source=_NAME,
@@ -113,7 +115,7 @@ def _place(element: Element) -> Record:
 
 def _placed(element: Element, name: str, odd: dict[str, Any]) -> dict[str, float]:
     written = {n: element.attributes[n] for n in ("lat", "lon") if n in element.attributes}
-    return places.told(lambda: _position(element), written, name, odd)
+    return coordinates.told(lambda: _position(element), written, name, odd)
 
 
 def _track(element: Element, item: RawRecord) -> Record:
@@ -121,7 +123,7 @@ def _track(element: Element, item: RawRecord) -> Record:
     element.children.extend(item.around.get("tail", ()))
     first: Element | None = item.around["first"]
     written = first.said("time") if first is not None else None
-    start, end = tracks.extremes(map(_known, item.around["texts"]))
+    start, end = gps_tracks.extremes(map(_known, item.around["texts"]))
     name, kind = element.said("name"), element.said("type")
     where = (first.attributes.get("lat", ""), first.attributes.get("lon", "")) if first else ()
     return Record(
@@ -135,9 +137,9 @@ def _track(element: Element, item: RawRecord) -> Record:
         metadata={
             **_details(element),
             **({"activity": kind} if kind else {}),
-            **tracks.lasting(start, end),
+            **gps_tracks.lasting(start, end),
             "points": item.around["items"],
-            **({} if item.around["in_order"] else {"flags": [tracks.UNORDERED]}),
+            **({} if item.around["in_order"] else {"flags": [gps_tracks.UNORDERED]}),
         },
     )
 
@@ -156,7 +158,7 @@ def _route(element: Element) -> Record:
     stops = list(map(_stop, element.all("rtept")))
     placed = [f"{s['latitude']},{s['longitude']}" for s in stops if "latitude" in s]
     ends = (*placed[:1], *placed[-1:])
-    odd = {} if len(placed) == len(stops) else {"flags": [places.UNUSABLE]}
+    odd = {} if len(placed) == len(stops) else {"flags": [coordinates.UNUSABLE]}
     return Record(
         data_type=DataType.LOCATION,
         source=_NAME,

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from pipeline import chats, peek, rows, timestamps
-from pipeline.fields import as_written, kept, optional_text
-from pipeline.format import Format
-from pipeline.readers.json_tree import JsonTree
+from pipeline.contract import Format
+from pipeline.readers.json.tree import JsonTree
+from pipeline.recognition import peek
+from pipeline.services import generic_rows, messaging
+from pipeline.values import timestamps
+from pipeline.values.fields import as_written, kept, optional_text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -72,7 +74,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     file = optional_text(value, "path") or ""
     if not (author or words or file or query):
         raise BadValue(Reason.MISSING_FIELD, "nothing but a time")
-    apart = rows.apart(when, value)
+    apart = generic_rows.apart(when, value)
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -107,7 +109,7 @@ def _metadata(kind: _Kind, value: Mapping[str, Any]) -> dict[str, Any]:
         "author": {"handle": str(author)} if author else None,
         "attachments": [{"name": str(file).rsplit("/", 1)[-1], "path": file}] if file else [],
         "place": {"name": place} if place else None,
-        **chats.rest(value, _TAKEN),
+        **messaging.rest(value, _TAKEN),
     }
     if kind.record_type is RecordType.SEARCH:
         found["query"] = value.get("search_click")

@@ -11,10 +11,12 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from pipeline import chats, peek, rows, timestamps
-from pipeline.fields import as_written, kept, optional_text, text
-from pipeline.format import Format
-from pipeline.readers.json_tree import JsonTree
+from pipeline.contract import Format
+from pipeline.readers.json.tree import JsonTree
+from pipeline.recognition import peek
+from pipeline.services import generic_rows, messaging
+from pipeline.values import timestamps
+from pipeline.values.fields import as_written, kept, optional_text, text
 from schemas.files import Head, Member
 from schemas.records import DataType, Outcome, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -52,7 +54,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
                 "participants": [{"handle": one} for one in people],
             },
         )
-    yield chats.attempt(partial(_message, thread, item.value))
+    yield messaging.attempt(partial(_message, thread, item.value))
 
 
 def _message(thread: str, fields: Mapping[str, Any]) -> Record:
@@ -63,7 +65,7 @@ def _message(thread: str, fields: Mapping[str, Any]) -> Record:
         "sender": {"handle": sender},
         "conversation": thread,
         "reactions": [_like(one) for one in fields.get("likes") or ()],
-        **chats.rest(fields, _TAKEN),
+        **messaging.rest(fields, _TAKEN),
     }
     return Record(
         data_type=DataType.ACTIVITY,
@@ -75,17 +77,17 @@ def _message(thread: str, fields: Mapping[str, Any]) -> Record:
             sender,
             sent,
             words,
-            *rows.apart(sent if words else "", shared),
+            *generic_rows.apart(sent if words else "", shared),
         ),
         time=timestamps.or_unread(sent),
         content=words or None,
         metadata=kept(metadata),
-        related=chats.in_conversation(_SERVICE, thread),
+        related=messaging.in_conversation(_SERVICE, thread),
     )
 
 
 def _like(value: Mapping[str, Any]) -> dict[str, Any]:
-    person = chats.person(handle=optional_text(value, "username"))
+    person = messaging.person(handle=optional_text(value, "username"))
     return kept({"reaction": "like", "person": person, "at": value.get("date")})
 
 

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from pipeline import chats, peek, timestamps
-from pipeline.format import Format
-from pipeline.readers.json_whole import JsonWhole
+from pipeline.contract import Format
+from pipeline.readers.json.whole import JsonWhole
+from pipeline.recognition import peek
+from pipeline.services import messaging
+from pipeline.values import timestamps
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -33,7 +35,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
         if not isinstance(people := fields.get(named, {}), dict):
             raise BadValue(Reason.BAD_SHAPE, "a list of people is no object")
         for handle, when in people.items():
-            yield chats.attempt(partial(_person, named, handle, when))
+            yield messaging.attempt(partial(_person, named, handle, when))
 
 
 def _person(named: str, handle: str, when: Any) -> Record:

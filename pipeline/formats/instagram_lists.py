@@ -12,11 +12,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import meta, peek
-from pipeline.fields import kept, optional_text
-from pipeline.format import Format
-from pipeline.readers.json_tree import JsonTree
-from pipeline.text import mend_meta
+from pipeline.contract import Format
+from pipeline.readers.json.tree import JsonTree
+from pipeline.recognition import peek
+from pipeline.services import meta
+from pipeline.text.cleaning import mend_meta
+from pipeline.values.fields import kept, optional_text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason

@@ -15,10 +15,11 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import places, text, timestamps
-from pipeline.fields import joined, kept, measure, whole
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers.whole import WholeFile
+from pipeline.text import cleaning
+from pipeline.values import coordinates, timestamps
+from pipeline.values.fields import joined, kept, measure, whole
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -44,7 +45,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     """One item, known by its id."""
     if item.value is None:
         raise BadValue(Reason.ITEM_TOO_LARGE, "a note of over 32 MiB")
-    said, fields = _parted(text.decode(item.value)[0].replace("\r\n", "\n"))
+    said, fields = _parted(cleaning.decode(item.value)[0].replace("\r\n", "\n"))
     kind, identity = fields.get("type_", ""), fields.get("id", "")
     if not identity:
         raise BadValue(Reason.MISSING_FIELD, "nothing under 'id'")
@@ -115,7 +116,7 @@ def _place(fields: Mapping[str, str], odd: dict[str, Any]) -> dict[str, Any]:
     degrees = {name: fields.get(name, "") for name in ("latitude", "longitude")}
     if _NOTHING.issuperset(degrees.values()):
         return {}
-    where = places.told(lambda: places.pair(*degrees.values()), degrees, "place", odd)
+    where = coordinates.told(lambda: coordinates.pair(*degrees.values()), degrees, "place", odd)
     return {**where, "altitude_m": measure(fields.get("altitude"), "altitude", odd)}
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pipeline import peek, rows
-from pipeline.format import Format, Rank
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format, Rank
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services import generic_rows
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -14,7 +15,7 @@ _NAME = "json.array"
 
 def to_record(item: RawRecord, member: Member) -> Record:
     """One item; what is no object stands under `value`."""
-    return rows.row(item.value, _NAME, member)
+    return generic_rows.row(item.value, _NAME, member)
 
 
 def _looks_like(head: Head) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
-from pipeline import peek, rows
-from pipeline.format import Format, Rank
-from pipeline.readers.json_values import SIGN, JsonValues
+from pipeline.contract import Format, Rank
+from pipeline.readers.json.values import SIGN, JsonValues
+from pipeline.recognition import peek
+from pipeline.services import generic_rows
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -17,7 +18,7 @@ _BETWEEN = " \t\r\n" + SIGN.decode()
 
 def to_record(item: RawRecord, member: Member) -> Record:
     """One value; what is no object stands under `value`."""
-    return rows.row(item.value, _NAME, member)
+    return generic_rows.row(item.value, _NAME, member)
 
 
 def _looks_like(head: Head) -> int:

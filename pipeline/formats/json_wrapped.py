@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pipeline import peek, rows
-from pipeline.format import Format, Rank
-from pipeline.readers.json_wrapped import JsonWrapped
+from pipeline.contract import Format, Rank
+from pipeline.readers.json.wrapped import JsonWrapped
+from pipeline.recognition import peek
+from pipeline.services import generic_rows
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -17,7 +18,7 @@ _PLACE = frozenset({"path", "keys", "first"})
 def to_record(item: RawRecord, member: Member) -> Record:
     """One item; what stands beside the list is said of each, and decides about none."""
     around = {name: value for name, value in item.around.items() if name not in _PLACE}
-    return rows.row(item.value, _NAME, member, around)
+    return generic_rows.row(item.value, _NAME, member, around)
 
 
 def _looks_like(head: Head) -> bool:

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import re
 
-from pipeline import day_chats, peek
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers.day_chat import DayChat
+from pipeline.recognition import peek
+from pipeline.services import day_chats
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType

@@ -15,10 +15,11 @@ from typing import Any
 
 import msgspec
 
-from pipeline import peek, timestamps
-from pipeline.fields import kept
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers.parted_text import PartedText
+from pipeline.recognition import peek
+from pipeline.values import timestamps
+from pipeline.values.fields import kept
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason

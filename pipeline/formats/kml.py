@@ -15,11 +15,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
-from pipeline import places, text, tracks, xml_tree
-from pipeline.fields import joined, kept
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers.xml_elements import XmlElements
-from pipeline.xml_tree import Element
+from pipeline.services.tracks import gps_tracks
+from pipeline.syntax import xml_tree
+from pipeline.syntax.xml_tree import Element
+from pipeline.text import cleaning
+from pipeline.values import coordinates
+from pipeline.values.fields import joined, kept
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -68,13 +71,13 @@ def _span(placemark: Element, tracked: list[Element]) -> tuple[Instant | None, I
     begin = placemark.said("TimeSpan", "begin") or placemark.said("TimeStamp", "when")
     end = placemark.said("TimeSpan", "end")
     if begin is None and tracked:
-        return tracks.extremes(map(_known, (w for track in tracked for w in track.all("when"))))
-    return tracks.when(begin), tracks.when(end)
+        return gps_tracks.extremes(map(_known, (w for track in tracked for w in track.all("when"))))
+    return gps_tracks.when(begin), gps_tracks.when(end)
 
 
 def _known(when: Element) -> Instant | None:
     try:
-        return tracks.time(when.text.strip())
+        return gps_tracks.time(when.text.strip())
     except BadValue:
         return None
 
@@ -117,8 +120,8 @@ def _place(written: str, odd: dict[str, Any]) -> tuple[float, float, float | Non
     """Latitude, longitude and altitude. Raises `BadValue`."""
     east, _, behind = written.partition(",")
     north, *up = behind.split(",")
-    latitude, longitude = tracks.position(north, east)
-    return latitude, longitude, tracks.measure(up[0], "altitude", odd) if any(up) else None
+    latitude, longitude = gps_tracks.position(north, east)
+    return latitude, longitude, gps_tracks.measure(up[0], "altitude", odd) if any(up) else None
 
 
 def _point(written: str, time: Instant | None, said: dict[str, Any]) -> Point:
@@ -138,7 +141,7 @@ def _point(written: str, time: Instant | None, said: dict[str, Any]) -> Point:
 def _said(placemark: Element) -> dict[str, Any]:
     """What a position without a name says of itself."""
     description = placemark.said("description")
-    told = {"description": text.html_to_text(description)} if description else {}
+    told = {"description": cleaning.html_to_text(description)} if description else {}
     return {**told, **_extended(placemark)}
 
 
@@ -163,7 +166,7 @@ def _record(
         identity=(name or "", written or address or description or "", *_ends(shapes, start, end)),
         time=start,
         title=name,
-        content=text.html_to_text(description) if description else None,
+        content=cleaning.html_to_text(description) if description else None,
         metadata=joined(
             {
                 **kept({"place": kept(place)}),
@@ -182,7 +185,7 @@ def _record(
 
 def _where(written: str, odd: dict[str, Any]) -> tuple[dict[str, float], float | None]:
     """The position of a shape and its altitude, as far as they are such."""
-    found = places.told(lambda: _place(written, odd)[:2], written, "place", odd)
+    found = coordinates.told(lambda: _place(written, odd)[:2], written, "place", odd)
     return found, _place(written, {})[2] if found else None
 
 
@@ -196,7 +199,7 @@ _TAKEN = frozenset(
 
 def _details(placemark: Element) -> dict[str, Any]:
     """What else is said."""
-    said = {**tracks.leaves(placemark, _TAKEN), **_extended(placemark).get("details", {})}
+    said = {**gps_tracks.leaves(placemark, _TAKEN), **_extended(placemark).get("details", {})}
     return {"details": said} if said else {}
 
 
@@ -217,17 +220,17 @@ def _ends(shapes: list[Element], start: Instant | None, end: Instant | None) -> 
 
 
 def _lasting(start: Instant | None, end: Instant | None, shapes: list[Element]) -> dict[str, Any]:
-    said = tracks.lasting(start, end)
+    said = gps_tracks.lasting(start, end)
     flags = set(said.get("flags", ()))
     for shape in shapes:
         whens = [when for w in shape.all("when") if (when := _known(w)) is not None]
         moments = [when.at for when in whens if when.at is not None]
         if moments != sorted(moments):
-            flags.add(tracks.UNORDERED)
+            flags.add(gps_tracks.UNORDERED)
         if shape.tag == "Track" and not whens:
-            flags.add(tracks.UNDATED)
+            flags.add(gps_tracks.UNDATED)
         if len(_line(shape)) < sum(1 for _ in _written(shape)):
-            flags.add(places.UNUSABLE)
+            flags.add(coordinates.UNUSABLE)
     return {**said, "flags": sorted(flags)} if flags else said
 
 
@@ -310,7 +313,7 @@ def _measured(track: Element, many: int) -> dict[str, list[str]]:
 
 def _position(when: str, written: str, said: dict[str, Any]) -> Outcome:
     try:
-        return _point(written, tracks.time(when), said)
+        return _point(written, gps_tracks.time(when), said)
     except BadValue as bad:
         return Rejection(reason=bad.reason, detail=bad.detail)
     except ValueError:

@@ -13,10 +13,12 @@ import re
 
 import msgspec
 
-from pipeline import day_order, peek, tables, timestamps
-from pipeline.fields import kept
-from pipeline.format import Format
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.recognition import peek
+from pipeline.services import tables
+from pipeline.values import day_order, timestamps
+from pipeline.values.fields import kept
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason

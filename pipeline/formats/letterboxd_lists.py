@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from pipeline import peek, tables, timestamps
-from pipeline import text as texts
-from pipeline.fields import kept, text
-from pipeline.format import Format
-from pipeline.readers.csv_preamble import CsvPreamble
+from pipeline.contract import Format
+from pipeline.readers.csv.preamble import CsvPreamble
+from pipeline.recognition import peek
+from pipeline.services import tables
+from pipeline.text import cleaning as texts
+from pipeline.values import timestamps
+from pipeline.values.fields import kept, text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record, Related
 from schemas.vocabulary import RecordType, Relation

@@ -6,10 +6,11 @@ works changes.
 
 from __future__ import annotations
 
-from pipeline import linkedin, tables, timestamps
-from pipeline.fields import kept
-from pipeline.format import Format
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.services import linkedin, tables
+from pipeline.values import timestamps
+from pipeline.values.fields import kept
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason

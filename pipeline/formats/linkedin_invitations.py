@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pipeline import chats, linkedin, tables, timestamps
-from pipeline.fields import kept
-from pipeline.format import Format
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.services import linkedin, messaging, tables
+from pipeline.values import timestamps
+from pipeline.values.fields import kept
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -19,7 +20,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     """One invitation. What was written with it is a message."""
     cells: dict[str, str] = item.value
     sent, way = cells["Sent At"], cells["Direction"]
-    recipient = chats.person(cells["To"])
+    recipient = messaging.person(cells["To"])
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -30,7 +31,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         content=cells["Message"] or None,
         metadata=kept(
             {
-                "sender": chats.person(cells["From"]),
+                "sender": messaging.person(cells["From"]),
                 "recipients": [recipient] if recipient else [],
                 "direction": _DIRECTIONS.get(way.upper()),
                 "kind": "invitation",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pipeline import chats, linkedin, tables, timestamps
-from pipeline.fields import kept
-from pipeline.format import Format
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.services import linkedin, messaging, tables
+from pipeline.values import timestamps
+from pipeline.values.fields import kept
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -18,15 +19,15 @@ _TAKEN = _KNOWN | {"CONVERSATION TITLE", "SENDER PROFILE URL", "SUBJECT", "FOLDE
 def to_record(item: RawRecord, member: Member) -> Record:
     """One message."""
     cells: dict[str, str] = item.value
-    conversation, date = chats.key(cells, "CONVERSATION ID"), cells["DATE"]
-    sender = chats.person(cells["FROM"], cells.get("SENDER PROFILE URL") or None)
+    conversation, date = messaging.key(cells, "CONVERSATION ID"), cells["DATE"]
+    sender = messaging.person(cells["FROM"], cells.get("SENDER PROFILE URL") or None)
     metadata = {
         "sender": sender,
         "recipients": [{"name": one} for one in cells["TO"].split(",") if one.strip()],
         "conversation": conversation,
         "conversation_title": cells.get("CONVERSATION TITLE"),
         "labels": [cells["FOLDER"]] if cells.get("FOLDER") else [],
-        **chats.rest(
+        **messaging.rest(
             {
                 name.replace(" ", "_").lower(): cell
                 for name, cell in cells.items()
@@ -44,7 +45,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         title=cells.get("SUBJECT") or None,
         content=cells["CONTENT"] or None,
         metadata=kept(metadata),
-        related=chats.in_conversation(linkedin.SERVICE, conversation),
+        related=messaging.in_conversation(linkedin.SERVICE, conversation),
     )
 
 

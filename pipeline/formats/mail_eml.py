@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipeline import mail_records
-from pipeline.format import Format, Rank
+from pipeline.contract import Format, Rank
 from pipeline.readers.mbox import begins_mbox
 from pipeline.readers.whole import WholeFile
+from pipeline.services.mail import mail_records
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason

@@ -16,9 +16,9 @@ from xml.parsers.expat import ExpatError
 
 import msgspec
 
-from pipeline import mail_records
-from pipeline.format import Format, Rank
+from pipeline.contract import Format, Rank
 from pipeline.readers.whole import WholeFile
+from pipeline.services.mail import mail_records
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason

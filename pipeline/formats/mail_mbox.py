@@ -2,7 +2,7 @@
 
 Takeout writes `Mail/All mail Including Spam and Trash.mbox`, or one mbox for each label, under
 localised names; so an mbox is known by `.mbox`, or by its first lines. What a mail means, and who
-it is, `pipeline.mail_records` says for every file that mails come in.
+it is, `pipeline.services.mail.mail_records` says for every file that mails come in.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from pipeline import mail_records
-from pipeline.format import Format, Rank
+from pipeline.contract import Format, Rank
 from pipeline.readers.mbox import Mail, Mbox, begins_mbox, git_commit, separator_date
+from pipeline.services.mail import mail_records
 from schemas.files import Head, Member, SliceLimits
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType

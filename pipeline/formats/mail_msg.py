@@ -1,8 +1,8 @@
 """A mail that Outlook saved in a file of its own: `.msg`, or a template, `.oft`.
 
-Its text, files and mails within are those of [MS-OXMSG] (see `pipeline.outlook`). The same mail in
-an mbox is the same document where it has a Message-ID. Appointments, contacts and tasks are saved
-so, too; of those that come as a mail, the text is read and `kind` names what it is.
+Its text, files and mails within are those of [MS-OXMSG] (see `pipeline.services.mail.outlook`). The
+same mail in an mbox is the same document where it has a Message-ID. Appointments, contacts and
+tasks are saved so, too; of those that come as a mail, the text is read and `kind` names what it is.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pipeline import compound, mail_records, outlook
-from pipeline.format import Format, Rank
+from pipeline.contract import Format, Rank
 from pipeline.readers.whole import WholeFile
+from pipeline.services.mail import mail_records, outlook
+from pipeline.syntax import compound_files
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -39,7 +40,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
 
 
 def _looks_like(head: Head) -> bool:
-    return head.data.startswith(compound.SIGNATURE)
+    return head.data.startswith(compound_files.SIGNATURE)
 
 
 FORMAT = Format(

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import chats, peek, timestamps
-from pipeline import text as texts
-from pipeline.fields import kept, optional_text, text
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services import messaging
+from pipeline.text import cleaning as texts
+from pipeline.values import timestamps
+from pipeline.values.fields import kept, optional_text, text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -53,7 +55,7 @@ def _post(activity: dict[str, Any], note: dict[str, Any]) -> Record:
         "kind": note.get("type") if note.get("type") != "Note" else None,
         **_audience(note if "to" in note else activity),
         **_tags(note.get("tag")),
-        **chats.rest(note, _NOTE),
+        **messaging.rest(note, _NOTE),
         **_others(activity),
     }
     return Record(
@@ -66,7 +68,7 @@ def _post(activity: dict[str, Any], note: dict[str, Any]) -> Record:
         content=(texts.html_to_text(html) or None) if html else None,
         language=_language(note),
         metadata=kept(metadata),
-        related=chats.reply_to(answered, kind=RecordType.POST) if answered else (),
+        related=messaging.reply_to(answered, kind=RecordType.POST) if answered else (),
         mutable=True,
     )
 
@@ -92,7 +94,7 @@ def _boost(activity: dict[str, Any], what: object) -> Record:
 
 
 def _others(activity: dict[str, Any]) -> dict[str, Any]:
-    return chats.rest(activity, _ACTIVITY | _SIGNED)
+    return messaging.rest(activity, _ACTIVITY | _SIGNED)
 
 
 def _account(address: object) -> dict[str, Any] | None:

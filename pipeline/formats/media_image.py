@@ -6,9 +6,10 @@ same bytes in two albums are one picture.
 
 from __future__ import annotations
 
-from pipeline import google_photos, media
-from pipeline.format import Format, Rank
+from pipeline.contract import Format, Rank
 from pipeline.readers.whole import WholeFile
+from pipeline.services import media
+from pipeline.services.google import photos as google_photos
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType

@@ -9,11 +9,12 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import chats, meta, peek
-from pipeline.fields import kept, optional_text
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
-from pipeline.text import mend_meta
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services import messaging, meta
+from pipeline.text.cleaning import mend_meta
+from pipeline.values.fields import kept, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -33,11 +34,11 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.ACTIVITY,
-        identity=("meta", chats.key(raw, "fbid")),
+        identity=("meta", messaging.key(raw, "fbid")),
         time=meta.moment(when),
         title=optional_text(said, "title"),
         content="\n".join(lines) or None,
-        metadata=kept({"kind": kind, **chats.rest(said, ("timestamp", "title", "fbid"))}),
+        metadata=kept({"kind": kind, **messaging.rest(said, ("timestamp", "title", "fbid"))}),
         mutable=True,
     )
 

@@ -12,11 +12,13 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from pipeline import chats, meta, peek, timestamps
-from pipeline.fields import as_written, kept, optional_text, text
-from pipeline.format import Format
-from pipeline.readers.json_tree import JsonTree
-from pipeline.text import mend_meta
+from pipeline.contract import Format
+from pipeline.readers.json.tree import JsonTree
+from pipeline.recognition import peek
+from pipeline.services import messaging, meta
+from pipeline.text.cleaning import mend_meta
+from pipeline.values import timestamps
+from pipeline.values.fields import as_written, kept, optional_text, text
 from schemas.files import Head, Member
 from schemas.records import DataType, Outcome, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -47,7 +49,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
     if item.around["first"] and said_of and not _LATER.search(member.path):
         yield _conversation(thread, mend_meta(dict(item.around)))
     said = mend_meta(item.value)
-    yield chats.attempt(partial(_message, thread, item.value, said, item.around))
+    yield messaging.attempt(partial(_message, thread, item.value, said, item.around))
 
 
 def _thread(around: Mapping[str, Any]) -> str:
@@ -100,7 +102,7 @@ def _message(
         "share_owner": share.get("original_content_owner"),
         "reactions": [_reaction(one) for one in said.get("reactions") or ()],
         "deleted": said.get("is_unsent"),
-        **chats.rest(said, _TAKEN),
+        **messaging.rest(said, _TAKEN),
     }
     words = optional_text(raw, "content")
     return Record(
@@ -111,13 +113,13 @@ def _message(
         time=timestamps.epoch_or_unread(sent, unit),
         content=optional_text(said, "content") or None,
         metadata=kept(metadata),
-        related=chats.in_conversation(_SERVICE, thread),
+        related=messaging.in_conversation(_SERVICE, thread),
         mutable=True,
     )
 
 
 def _reaction(value: Mapping[str, Any]) -> dict[str, Any]:
-    person = chats.person(optional_text(value, "actor"))
+    person = messaging.person(optional_text(value, "actor"))
     return kept({"reaction": value.get("reaction"), "person": person})
 
 

@@ -9,10 +9,12 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from pipeline import chats, meta, peek, timestamps
-from pipeline.fields import as_written, kept, optional_text, text
-from pipeline.format import Format
-from pipeline.readers.json_tree import JsonTree
+from pipeline.contract import Format
+from pipeline.readers.json.tree import JsonTree
+from pipeline.recognition import peek
+from pipeline.services import messaging, meta
+from pipeline.values import timestamps
+from pipeline.values.fields import as_written, kept, optional_text, text
 from schemas.files import Head, Member
 from schemas.records import DataType, Outcome, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -37,7 +39,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
             metadata={"conversation": thread, "participants": people},
             mutable=True,
         )
-    yield chats.attempt(partial(_message, thread, item.value))
+    yield messaging.attempt(partial(_message, thread, item.value))
 
 
 def _message(thread: str, fields: Mapping[str, Any]) -> Record:
@@ -50,7 +52,7 @@ def _message(thread: str, fields: Mapping[str, Any]) -> Record:
         "attachments": media,
         "reactions": fields.get("reactions"),
         "deleted": fields.get("isUnsent"),
-        **chats.rest(fields, _TAKEN),
+        **messaging.rest(fields, _TAKEN),
     }
     return Record(
         data_type=DataType.ACTIVITY,
@@ -60,7 +62,7 @@ def _message(thread: str, fields: Mapping[str, Any]) -> Record:
         time=timestamps.epoch_or_unread(sent, "ms"),
         content=words or None,
         metadata=kept(metadata),
-        related=chats.in_conversation(_SERVICE, thread),
+        related=messaging.in_conversation(_SERVICE, thread),
         mutable=True,
     )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pipeline import peek, rows
-from pipeline.format import Format, Rank
-from pipeline.readers.ndjson import Ndjson
+from pipeline.contract import Format, Rank
+from pipeline.readers.json.ndjson import Ndjson
+from pipeline.recognition import peek
+from pipeline.services import generic_rows
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -17,7 +18,7 @@ _FIRST = tuple(bytes((byte,)) for byte in b'{["-0123456789tfn')
 
 def to_record(item: RawRecord, member: Member) -> Record:
     """One line's value; what is no object stands under `value`."""
-    return rows.row(item.value, _NAME, member)
+    return generic_rows.row(item.value, _NAME, member)
 
 
 def _looks_like(head: Head) -> bool:

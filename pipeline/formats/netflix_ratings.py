@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pipeline import netflix, tables, timestamps
-from pipeline.fields import text
-from pipeline.format import Format
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.services import netflix, tables
+from pipeline.values import timestamps
+from pipeline.values.fields import text
 from schemas.files import Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType

@@ -8,10 +8,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from pipeline import durations, netflix, tables, timestamps
-from pipeline.fields import joined, text
-from pipeline.format import Format
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.services import netflix, tables
+from pipeline.values import durations, timestamps
+from pipeline.values.fields import joined, text
 from schemas.files import Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType

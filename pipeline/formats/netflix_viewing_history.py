@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 from functools import partial
 
-from pipeline import day_order, netflix, tables, timestamps
-from pipeline.fields import text
-from pipeline.format import Format
-from pipeline.readers.csv_days import CsvDays
+from pipeline.contract import Format
+from pipeline.readers.csv.days import CsvDays
+from pipeline.services import netflix, tables
+from pipeline.values import day_order, timestamps
+from pipeline.values.fields import text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType

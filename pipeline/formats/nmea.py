@@ -16,10 +16,12 @@ from typing import Any
 
 import msgspec
 
-from pipeline import peek, places, timestamps, tracks
-from pipeline.fields import joined, kept
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers.lines import Lines
+from pipeline.recognition import peek
+from pipeline.services.tracks import gps_tracks
+from pipeline.values import coordinates, timestamps
+from pipeline.values.fields import joined, kept
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -57,19 +59,19 @@ def _of_magellan(cells: list[str]) -> Iterator[Point]:
         return
     point = _point([clock, "A", north, north_side, east, east_side, "", "", day])
     odd: dict[str, Any] = {}
-    altitude = tracks.measure(height, "altitude", odd) if unit == "M" else None
+    altitude = gps_tracks.measure(height, "altitude", odd) if unit == "M" else None
     said = joined(kept({"name": name}), odd)
     yield msgspec.structs.replace(point, altitude_m=altitude, metadata=said)
 
 
 def _point(cells: list[str]) -> Point:
     clock, _, north, north_side, east, east_side, knots, course, day = cells[:9]
-    latitude, longitude = places.wgs84(
+    latitude, longitude = coordinates.wgs84(
         _degrees(north, north_side == "S"), _degrees(east, east_side == "W")
     )
     odd: dict[str, Any] = {}
-    speed = tracks.measure(knots, "speed", odd)
-    heading = tracks.measure(course, "course", odd)
+    speed = gps_tracks.measure(knots, "speed", odd)
+    heading = gps_tracks.measure(course, "course", odd)
     said = {"speed_mps": speed and round(speed * _KNOT, 4), "heading_deg": heading}
     return Point(
         source=_NAME,

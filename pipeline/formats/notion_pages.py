@@ -13,10 +13,11 @@ import re
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import documents, text
-from pipeline.fields import kept
-from pipeline.format import Format
+from pipeline.contract import Format
+from pipeline.documents import text_of
 from pipeline.readers.whole import WholeFile
+from pipeline.text import cleaning
+from pipeline.values.fields import kept
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -40,10 +41,10 @@ def to_record(item: RawRecord, member: Member) -> Record:
     title: str | None = None
     properties: dict[str, str] = {}
     if path.suffix.lower() == ".html":
-        page = documents.extract_text(item.value, "text/html")
+        page = text_of.extract_text(item.value, "text/html")
         title, content = page.metadata.get("title"), page.text or ""
     else:
-        written = text.decode(item.value)[0].replace("\r\n", "\n")
+        written = cleaning.decode(item.value)[0].replace("\r\n", "\n")
         title, properties, content = _parted(written)
     folder = "/".join(_without_id(part) for part in path.parent.parts)
     tags = next((v for name, v in properties.items() if name.casefold() == "tags"), "")

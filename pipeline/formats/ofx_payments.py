@@ -17,10 +17,12 @@ from typing import Any
 
 import msgspec
 
-from pipeline import money, peek, timestamps, xml_tree
-from pipeline.fields import exact, kept
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers.blocks import Blocks
+from pipeline.recognition import peek
+from pipeline.syntax import xml_tree
+from pipeline.values import money, timestamps
+from pipeline.values.fields import exact, kept
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason

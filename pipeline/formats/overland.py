@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import geojson, peek
-from pipeline.fields import as_written, optional_text, text
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
-from pipeline.timestamps import or_unread
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services.tracks import geojson
+from pipeline.values.fields import as_written, optional_text, text
+from pipeline.values.timestamps import or_unread
 from schemas.files import Head, Member
 from schemas.records import DataType, Point, RawRecord, Record
 from schemas.vocabulary import RecordType

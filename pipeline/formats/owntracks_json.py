@@ -4,8 +4,8 @@
 the regions that the app exports, `{"_type": "waypoints", "waypoints": [message]}` (`.otrw`; within
 its settings, `.otrc`).
 
-The messages are those of a `.rec` file (`pipeline.owntracks`), so that a position that is in both
-is one; the page adds `isotst`, `disptst` and the like.
+The messages are those of a `.rec` file (`pipeline.services.tracks.owntracks`), so that a position
+that is in both is one; the page adds `isotst`, `disptst` and the like.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from typing import Any
 import msgspec
 import orjson
 
-from pipeline import owntracks, peek
-from pipeline.format import Format
-from pipeline.readers.json_tree import JsonTree
+from pipeline.contract import Format
+from pipeline.readers.json.tree import JsonTree
+from pipeline.recognition import peek
+from pipeline.services.tracks import owntracks
 from schemas.files import Head, Member
 from schemas.records import DataType, Outcome, RawRecord, Rejection
 from schemas.vocabulary import RecordType

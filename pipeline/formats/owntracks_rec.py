@@ -1,7 +1,7 @@
 """OwnTracks Recorder: `<ISO Z>\\t* <padding>\\t{json}` a line in `.rec` files (reference 17).
 
 Tabs have sometimes become spaces. A message that held line breaks has ` 0A` in their place
-(owntracks/recorder#374). What the messages mean is in `pipeline.owntracks`.
+(owntracks/recorder#374). What the messages mean is in `pipeline.services.tracks.owntracks`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import Any
 import msgspec
 import orjson
 
-from pipeline import owntracks, peek
-from pipeline.format import Format
-from pipeline.readers.json_decode import MENDED
+from pipeline.contract import Format
+from pipeline.readers.json.decode import MENDED
 from pipeline.readers.lines import Lines
+from pipeline.recognition import peek
+from pipeline.services.tracks import owntracks
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason

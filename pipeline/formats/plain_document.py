@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from pipeline import documents, timestamps
-from pipeline.format import Format, Rank
+from pipeline.contract import Format, Rank
+from pipeline.documents import text_of
 from pipeline.readers.whole import WholeFile
+from pipeline.values import timestamps
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.records import Blob, DataType, Instant, RawRecord, Record
@@ -26,9 +27,9 @@ def to_record(item: RawRecord, member: Member) -> Record:
     """The file as a document; without text where it is over the reader's limit."""
     name = PurePosixPath(member.path).name
     kind = _kind(name, member.media_type, item.value or b"")
-    read = documents.Text(flags=("too_large",))
+    read = text_of.Text(flags=("too_large",))
     if item.value is not None:
-        read = documents.extract_text(item.value, kind)
+        read = text_of.extract_text(item.value, kind)
     metadata = {**read.metadata, "flags": list(read.flags)}
     return Record(
         data_type=DataType.DOCUMENT,
@@ -49,7 +50,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 _CREATED = ("created", "date created", "date", "created_at", "createdAt")
 
 
-def _created(read: documents.Text) -> Instant | None:
+def _created(read: text_of.Text) -> Instant | None:
     """The time of a Markdown text, if it says one that can be read; its words stay beside."""
     fields = read.metadata.get("front_matter", {})
     written = next((fields[name] for name in _CREATED if isinstance(fields.get(name), str)), None)
@@ -63,8 +64,8 @@ def _kind(name: str, media_type: str, data: bytes) -> str:
     """The media type by which the text is read: a PDF by its first bytes, text by its name."""
     suffix = name.lower().rpartition(".")[2]
     if b"%PDF-" in data[:1024]:
-        return documents.PDF
-    if (office := documents.office_kind(data, name)) is not None:
+        return text_of.PDF
+    if (office := text_of.office_kind(data, name)) is not None:
         return office
     if suffix in _HTML:
         return "text/html"
@@ -75,10 +76,10 @@ def _kind(name: str, media_type: str, data: bytes) -> str:
 
 def _looks_like(head: Head) -> bool:
     """By content first; text only under a name that says so, or none, and never with zeros."""
-    if head.media_type == documents.PDF or b"%PDF-" in head.data[:1024]:
+    if head.media_type == text_of.PDF or b"%PDF-" in head.data[:1024]:
         return True
     name = PurePosixPath(head.path).name.lower()
-    if documents.office_kind(head.data, name) or documents.is_office(head.media_type):
+    if text_of.office_kind(head.data, name) or text_of.is_office(head.media_type):
         return True
     suffix = name.rpartition(".")[2] if "." in name else ""
     if b"\0" in head.data and not head.data.startswith(_UTF_16):

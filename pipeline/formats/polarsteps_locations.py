@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import peek, places, timestamps
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.values import coordinates, timestamps
 from schemas.files import Head, Member
 from schemas.records import DataType, Point, RawRecord
 
@@ -18,7 +19,7 @@ _FIELDS = frozenset({"lat", "lon", "time"})
 def to_point(item: RawRecord, member: Member) -> Point:
     """One position."""
     fields: dict[str, Any] = item.value
-    latitude, longitude = places.pair(fields["lat"], fields["lon"])
+    latitude, longitude = coordinates.pair(fields["lat"], fields["lon"])
     written = fields["time"]
     as_text = isinstance(written, str) and "-" in written[1:]
     time = timestamps.of_position(written) if as_text else timestamps.epoch(written, "s")

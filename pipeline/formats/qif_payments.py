@@ -17,10 +17,12 @@ from typing import Any
 
 import msgspec
 
-from pipeline import day_order, money, peek, rows, timestamps
-from pipeline.fields import kept
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers.parted_text import PartedText
+from pipeline.recognition import peek
+from pipeline.services import generic_rows
+from pipeline.values import day_order, money, timestamps
+from pipeline.values.fields import kept
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -54,7 +56,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     fields = _fields(item.value)
     written, amount = _one(fields, "D"), _one(fields, "T") or _one(fields, "U")
     if not _DIGITS.search(amount) and not (amount and _DIGITS.search(written)):
-        return rows.row({"lines": item.value.splitlines()}, _NAME, member)
+        return generic_rows.row({"lines": item.value.splitlines()}, _NAME, member)
     orders = item.around.get("orders", {})
     party, memo = _one(fields, "P"), _one(fields, "M")
     return Record(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pipeline import chats, reddit, tables
-from pipeline.fields import kept
-from pipeline.format import Format
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.services import messaging, reddit, tables
+from pipeline.values.fields import kept
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -20,10 +20,10 @@ _COLUMNS = frozenset(
 def to_record(item: RawRecord, member: Member) -> Record:
     """One message."""
     cells: dict[str, str] = item.value
-    number, channel = chats.key(cells, "message_id"), cells["channel_url"]
+    number, channel = messaging.key(cells, "message_id"), cells["channel_url"]
     parent = cells.get("thread_parent_message_id")
     metadata = {
-        "sender": chats.person(None, cells["username"] or None),
+        "sender": messaging.person(None, cells["username"] or None),
         "conversation": channel,
         "conversation_title": cells.get("channel_name"),
         "message_id": number,
@@ -32,9 +32,9 @@ def to_record(item: RawRecord, member: Member) -> Record:
         "subreddit": cells.get("subreddit"),
         "kind": cells.get("conversation_type"),
     }
-    related = chats.in_conversation(reddit.SERVICE, channel) if channel else ()
+    related = messaging.in_conversation(reddit.SERVICE, channel) if channel else ()
     if parent:
-        related += chats.reply_to(reddit.SERVICE, "chat", parent)
+        related += messaging.reply_to(reddit.SERVICE, "chat", parent)
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 
-from pipeline import chats, reddit, tables
-from pipeline.fields import kept
-from pipeline.format import Format
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.services import messaging, reddit, tables
+from pipeline.values.fields import kept
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record, Related
 from schemas.vocabulary import RecordType, Relation
@@ -39,7 +39,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.COMMENT,
-        identity=(reddit.SERVICE, chats.key(cells, "id")),
+        identity=(reddit.SERVICE, messaging.key(cells, "id")),
         time=reddit.moment(cells),
         content=cells["body"] or None,
         metadata=kept(metadata),
@@ -54,7 +54,7 @@ def _related(cells: dict[str, str]) -> tuple[Related, ...]:
         post = (reddit.SERVICE, found[1])
         related += (Related(Relation.COMMENT_ON, RecordType.POST, post),)
     if parent := cells["parent"]:
-        related += chats.reply_to(reddit.SERVICE, parent, kind=RecordType.COMMENT)
+        related += messaging.reply_to(reddit.SERVICE, parent, kind=RecordType.COMMENT)
     return related
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pipeline import chats, reddit, tables
-from pipeline.fields import kept
-from pipeline.format import Format
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.services import messaging, reddit, tables
+from pipeline.values.fields import kept
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -19,10 +19,10 @@ _COLUMNS = frozenset(
 def to_record(item: RawRecord, member: Member) -> Record:
     """One message; it may be in both files."""
     cells: dict[str, str] = item.value
-    number, thread = chats.key(cells, "id"), cells["thread_id"]
-    recipient = chats.person(None, cells["to"] or None)
+    number, thread = messaging.key(cells, "id"), cells["thread_id"]
+    recipient = messaging.person(None, cells["to"] or None)
     metadata = {
-        "sender": chats.person(None, cells["from"] or None),
+        "sender": messaging.person(None, cells["from"] or None),
         "recipients": [recipient] if recipient else [],
         "conversation": thread,
         "message_id": number,
@@ -38,7 +38,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         title=cells["subject"] or None,
         content=cells["body"] or None,
         metadata=kept(metadata),
-        related=chats.in_conversation(reddit.SERVICE, thread) if thread else (),
+        related=messaging.in_conversation(reddit.SERVICE, thread) if thread else (),
     )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pipeline import chats, reddit, tables
-from pipeline.fields import kept
-from pipeline.format import Format
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.services import messaging, reddit, tables
+from pipeline.values.fields import kept
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -31,7 +31,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.POST,
-        identity=(reddit.SERVICE, chats.key(cells, "id")),
+        identity=(reddit.SERVICE, messaging.key(cells, "id")),
         time=reddit.moment(cells),
         title=cells["title"] or None,
         content=cells["body"] or None,

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from pipeline import chats, peek, reddit, tables
-from pipeline.fields import kept
-from pipeline.format import Format
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.recognition import peek
+from pipeline.services import messaging, reddit, tables
+from pipeline.values.fields import kept
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -30,7 +31,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.LIST_ITEM,
-        identity=(reddit.SERVICE, name, chats.key(cells, "id")),
+        identity=(reddit.SERVICE, name, messaging.key(cells, "id")),
         metadata=kept({"list": name, "url": reddit.address(cells)}),
     )
 

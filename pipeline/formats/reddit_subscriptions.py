@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from pipeline import chats, reddit, tables
-from pipeline.format import Format
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.services import messaging, reddit, tables
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -17,7 +17,7 @@ _COLUMNS = frozenset({"subreddit"})
 
 def to_record(item: RawRecord, member: Member) -> Record:
     """One subreddit; `status` is `subscribed`, `moderated` or `approved_submitter`."""
-    name = chats.key(item.value, "subreddit")
+    name = messaging.key(item.value, "subreddit")
     status = PurePosixPath(member.path).stem.partition("_subreddits")[0]
     return Record(
         data_type=DataType.ACTIVITY,

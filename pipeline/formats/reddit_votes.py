@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pipeline import chats, reddit, tables
-from pipeline.fields import kept
-from pipeline.format import Format
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.services import messaging, reddit, tables
+from pipeline.values.fields import kept
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -26,7 +26,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.VOTE,
-        identity=(reddit.SERVICE, chats.key(cells, "id")),
+        identity=(reddit.SERVICE, messaging.key(cells, "id")),
         metadata=kept({"vote": cells["direction"], "url": reddit.address(cells)}),
         mutable=True,
     )

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import browser_visits, peek, timestamps
-from pipeline.fields import as_written
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services import browser
+from pipeline.values import timestamps
+from pipeline.values.fields import as_written
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -35,7 +37,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     said["latest_visit_was_http_get"] = fields.get("latest_visit_was_http_get")
     for end in ("destination", "source"):
         said[f"{end}_at"] = _moment(fields.get(f"{end}_time_usec"))
-    return browser_visits.visit(_NAME, fields, time, when, said)
+    return browser.visit(_NAME, fields, time, when, said)
 
 
 def _moment(number: object) -> str | None:

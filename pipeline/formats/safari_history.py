@@ -6,10 +6,11 @@ from typing import Any
 
 import msgspec
 
-from pipeline import browser_visits, timestamps
-from pipeline.fields import as_written
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers.sqlite_tables import SqliteTable
+from pipeline.services import browser
+from pipeline.values import timestamps
+from pipeline.values.fields import as_written
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -28,9 +29,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     when = row.get("visit_time")
     time = timestamps.or_unread(when, _moment)
     said = {"title": row.get("title")}
-    return browser_visits.visit(
-        _NAME, item.around[_PAGES], time, as_written(row, "visit_time"), said
-    )
+    return browser.visit(_NAME, item.around[_PAGES], time, as_written(row, "visit_time"), said)
 
 
 def _moment(when: Any) -> Instant:
@@ -40,7 +39,7 @@ def _moment(when: Any) -> Instant:
 
 
 def _looks_like(head: Head) -> bool:
-    return browser_visits.holds(head, _VISITS, _PAGES)
+    return browser.holds(head, _VISITS, _PAGES)
 
 
 FORMAT = Format(

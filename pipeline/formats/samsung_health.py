@@ -24,10 +24,13 @@ from typing import Any
 
 import msgspec
 
-from pipeline import peek, rows, timestamps, tracks
-from pipeline.fields import joined, kept
-from pipeline.format import Format
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.recognition import peek
+from pipeline.services import generic_rows
+from pipeline.services.tracks import gps_tracks
+from pipeline.values import timestamps
+from pipeline.values.fields import joined, kept
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, Metric, Outcome, RawRecord, Record
 from schemas.vocabulary import MetricName, RecordType
@@ -91,7 +94,7 @@ def _plain(row: Mapping[str, str]) -> dict[str, str]:
 def _measured(
     kind: str, row: Mapping[str, str], odd: dict[str, Any]
 ) -> Iterator[tuple[str, tuple[str, str], float]]:
-    found = {n: tracks.measure(row.get(n), n, odd) for n in _METRICS.get(kind, {})}
+    found = {n: gps_tracks.measure(row.get(n), n, odd) for n in _METRICS.get(kind, {})}
     for name, value in found.items():
         if value:
             yield name, _METRICS[kind][name], value
@@ -129,9 +132,9 @@ def _record(
 ) -> Record:
     title = row.get("title") or kind.replace(".", " ").replace("_", " ")
     details = {n: cell for n, cell in row.items() if n not in ("title", "datauuid")}
-    said: dict[str, Any] = {"kind": kind, **tracks.lasting(time, end)}
+    said: dict[str, Any] = {"kind": kind, **gps_tracks.lasting(time, end)}
     if kind == "exercise":
-        length, far = (tracks.measure(row.get(n), n, odd) for n in ("duration", "distance"))
+        length, far = (gps_tracks.measure(row.get(n), n, odd) for n in ("duration", "distance"))
         said |= {} if length is None or length < 0 else {"duration_s": length / 1000}
         said |= {"distance_m": far}
     return Record(
@@ -148,7 +151,7 @@ def _record(
 
 def _who(row: dict[str, str]) -> str:
     """Samsung's name for a row; without one all that it says."""
-    return row.get("datauuid") or rows.apart("", row)[0]
+    return row.get("datauuid") or generic_rows.apart("", row)[0]
 
 
 def _dated(row: dict[str, str]) -> str:

@@ -13,9 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import peek, places, timestamps, tracks
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services.tracks import gps_tracks
+from pipeline.values import coordinates, timestamps
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -48,7 +50,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
     time = timestamps.epoch(written, "ms")
     others = {n: v for n, v in fields.items() if n not in (_TIME, *_PLACE, *_METRICS) and v}
     if fields.get(_NORTH) is not None:
-        latitude, longitude = places.wgs84(fields[_NORTH], fields[_EAST])
+        latitude, longitude = coordinates.wgs84(fields[_NORTH], fields[_EAST])
         yield Point(
             source=_NAME,
             identity=("samsung", str(written), str(fields[_NORTH]), str(fields[_EAST])),
@@ -75,7 +77,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
 
 def _number(fields: dict[str, Any], name: str) -> float | None:
     value = fields.get(name)
-    return None if value is None else tracks.number(str(value), name)
+    return None if value is None else gps_tracks.number(str(value), name)
 
 
 def _looks_like(head: Head) -> int:

@@ -15,10 +15,12 @@ from typing import Any
 
 import orjson
 
-from pipeline import chats, peek, rows, timestamps
-from pipeline.fields import as_written, kept, optional_text
-from pipeline.format import Format
-from pipeline.readers.ndjson import Ndjson
+from pipeline.contract import Format
+from pipeline.readers.json.ndjson import Ndjson
+from pipeline.recognition import peek
+from pipeline.services import generic_rows, messaging
+from pipeline.values import timestamps
+from pipeline.values.fields import as_written, kept, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record, Related
 from schemas.vocabulary import RecordType
@@ -44,7 +46,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
 
 
 def _message(fields: dict[str, Any]) -> Record:
-    chat, author = chats.key(fields, "chatId"), chats.key(fields, "authorId")
+    chat, author = messaging.key(fields, "chatId"), messaging.key(fields, "authorId")
     sent = as_written(fields, "dateSent")
     kind = next((name for name in _KINDS if isinstance(fields.get(name), dict)), "")
     said = fields.get(kind) or {}
@@ -61,19 +63,19 @@ def _message(fields: dict[str, Any]) -> Record:
         "links": [one["url"] for one in said.get("linkPreview") or () if one.get("url")],
         "people": [_contact(one) for one in _contacts(said)],
         "earlier": [earlier for one in fields.get("revisions") or () if (earlier := _earlier(one))],
-        **chats.rest(fields, (*_TAKEN, kind)),
-        **chats.rest(said, _SAID),
+        **messaging.rest(fields, (*_TAKEN, kind)),
+        **messaging.rest(said, _SAID),
     }
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=_type(kind, said),
-        identity=(_SERVICE, chat, author, sent, *rows.apart(sent, fields)),
+        identity=(_SERVICE, chat, author, sent, *generic_rows.apart(sent, fields)),
         time=timestamps.epoch_or_unread(sent, "ms"),
         title=_call(said) if _type(kind, said) == RecordType.CALL else None,
         content=_words(said) or None,
         metadata=kept(metadata),
-        related=chats.in_conversation(_SERVICE, chat) + _replies(chat, said.get("quote")),
+        related=messaging.in_conversation(_SERVICE, chat) + _replies(chat, said.get("quote")),
     )
 
 
@@ -139,11 +141,11 @@ def _contact(contact: dict[str, Any]) -> dict[str, Any]:
         "phone": next((optional_text(one, "value") for one in phones), None),
         "address": next((optional_text(one, "value") for one in mails), None),
     }
-    return kept({**who, "shared": chats.rest(contact, ("name",))})
+    return kept({**who, "shared": messaging.rest(contact, ("name",))})
 
 
 def _reaction(value: dict[str, Any]) -> dict[str, Any]:
-    person = chats.person(None, value.get("authorId"))
+    person = messaging.person(None, value.get("authorId"))
     said = {"reaction": value.get("emoji"), "person": person, "sent": value.get("sentTimestamp")}
     return kept(said)
 
@@ -170,8 +172,8 @@ def _replies(chat: str, quote: Any) -> tuple[Related, ...]:
     """The message that is quoted; none where it is no longer known when that was sent."""
     if not isinstance(quote, dict) or not quote.get("targetSentTimestamp"):
         return ()
-    return chats.reply_to(
-        _SERVICE, chat, chats.key(quote, "authorId"), str(quote["targetSentTimestamp"])
+    return messaging.reply_to(
+        _SERVICE, chat, messaging.key(quote, "authorId"), str(quote["targetSentTimestamp"])
     )
 
 
@@ -195,7 +197,7 @@ def _file(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _recipient(fields: dict[str, Any]) -> Iterator[Record]:
-    number, contact = chats.key(fields, "id"), fields.get("contact")
+    number, contact = messaging.key(fields, "id"), fields.get("contact")
     if contact is not None or "self" in fields:
         yield _person(number, contact or {}, is_self="self" in fields)
     elif title := _title(fields.get("group") or {}):
@@ -231,7 +233,7 @@ def _person(number: str, contact: dict[str, Any], *, is_self: bool) -> Record:
 
 
 def _chat(fields: dict[str, Any]) -> Record:
-    number, recipient = chats.key(fields, "id"), chats.key(fields, "recipientId")
+    number, recipient = messaging.key(fields, "id"), messaging.key(fields, "recipientId")
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -240,7 +242,7 @@ def _chat(fields: dict[str, Any]) -> Record:
         metadata={
             "conversation": number,
             "participants": [{"handle": recipient}],
-            **chats.rest(fields, ("id", "recipientId")),
+            **messaging.rest(fields, ("id", "recipientId")),
         },
         mutable=True,
     )

@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import chats, peek, timestamps
-from pipeline.fields import as_written, kept, optional_text
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services import messaging
+from pipeline.values import timestamps
+from pipeline.values.fields import as_written, kept, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -31,12 +33,14 @@ _TAKEN = frozenset(
 def to_record(item: RawRecord, member: Member) -> Record:
     """One message, a call, or a change that the app notes."""
     fields: dict[str, Any] = item.value
-    number, sent = chats.key(fields, "id"), as_written(fields, "sent_at")
+    number, sent = messaging.key(fields, "id"), as_written(fields, "sent_at")
     kind, chat = optional_text(fields, "type") or "", str(fields.get("conversationId") or "")
     direction = _DIRECTIONS.get(kind)
     metadata = {
         "sender": _sender(fields, direction),
-        "recipients": [chats.person(None, one) for one in fields.get("recipients") or () if one],
+        "recipients": [
+            messaging.person(None, one) for one in fields.get("recipients") or () if one
+        ],
         "conversation": chat,
         "conversation_title": PurePosixPath(member.path).stem,
         "message_id": number,
@@ -44,7 +48,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         "attachments": [_file(one) for one in fields.get("attachments") or ()],
         "reactions": [_reaction(one) for one in fields.get("reactions") or ()],
         "deleted": fields.get("deletedForEveryone"),
-        **chats.rest(fields, _TAKEN),
+        **messaging.rest(fields, _TAKEN),
     }
     return Record(
         data_type=DataType.ACTIVITY,
@@ -54,7 +58,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=timestamps.epoch_or_unread(sent, "ms"),
         content=optional_text(fields, "body") or None,
         metadata=kept(metadata),
-        related=chats.in_conversation(_SERVICE, chat) if chat else (),
+        related=messaging.in_conversation(_SERVICE, chat) if chat else (),
         mutable=True,
     )
 
@@ -80,7 +84,7 @@ def _file(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _reaction(value: Mapping[str, Any]) -> dict[str, Any]:
-    person = chats.person(None, value.get("fromId"))
+    person = messaging.person(None, value.get("fromId"))
     return kept({"reaction": value.get("emoji"), "person": person})
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import chats, peek, timestamps
-from pipeline.fields import optional_text
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services import messaging
+from pipeline.values import timestamps
+from pipeline.values.fields import optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -24,7 +26,7 @@ _TAKEN = frozenset({"name", "created", "members"})
 def to_record(item: RawRecord, member: Member) -> Record:
     """One conversation and who is in it."""
     fields: dict[str, Any] = item.value
-    number = chats.key(fields, "id")
+    number = messaging.key(fields, "id")
     name = optional_text(fields, "name") or number
     created = fields.get("created")
     return Record(
@@ -38,7 +40,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
             "conversation": name,
             "conversation_title": name,
             "participants": [{"handle": str(one)} for one in fields.get("members") or ()],
-            **chats.rest(fields, _TAKEN),
+            **messaging.rest(fields, _TAKEN),
         },
         mutable=True,
     )

@@ -17,10 +17,12 @@ from html import unescape
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import chats, peek, rows, timestamps
-from pipeline.fields import as_written, kept, optional_text
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services import generic_rows, messaging
+from pipeline.values import timestamps
+from pipeline.values.fields import as_written, kept, optional_text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -44,7 +46,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     answers = thread is not None and thread != ts
     words, links, named = _plain(_words(fields))
     metadata = {
-        "sender": chats.person(optional_text(fields, "username"), _author(fields)),
+        "sender": messaging.person(optional_text(fields, "username"), _author(fields)),
         "links": links,
         "people": [{"handle": handle} for handle in named],
         "conversation": channel,
@@ -54,14 +56,14 @@ def to_record(item: RawRecord, member: Member) -> Record:
         "attachments": [_file(one) for one in fields.get("files") or ()],
         **_metadata(fields),
     }
-    related: tuple[Related, ...] = chats.in_conversation(_SERVICE, channel)
+    related: tuple[Related, ...] = messaging.in_conversation(_SERVICE, channel)
     if answers:
-        related += chats.reply_to(_SERVICE, channel, str(thread))
+        related += messaging.reply_to(_SERVICE, channel, str(thread))
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.MESSAGE,
-        identity=(_SERVICE, channel, ts, *rows.apart(ts, fields)),
+        identity=(_SERVICE, channel, ts, *generic_rows.apart(ts, fields)),
         time=timestamps.epoch_or_unread(ts, "s"),
         content=words or None,
         metadata=kept(metadata),
@@ -92,7 +94,7 @@ def _words(fields: Mapping[str, Any]) -> str:
 def _attachment(value: Mapping[str, Any]) -> str:
     parts = [value.get(name) for name in ("pretext", "title", "text")]
     fields = value.get("fields") or ()
-    parts += [chats.spoken(one.get(name)) for one in fields for name in ("title", "value")]
+    parts += [messaging.spoken(one.get(name)) for one in fields for name in ("title", "value")]
     parts.append(_blocks(value.get("blocks")))
     said = "\n".join(part for part in parts if isinstance(part, str) and part)
     return said or str(value.get("fallback") or "")
@@ -170,11 +172,11 @@ def _file(value: dict[str, Any]) -> dict[str, Any]:
 
 def _metadata(fields: dict[str, Any]) -> dict[str, Any]:
     """Slack's own `attachments` are previews of links, so they have another name here."""
-    said = chats.rest(fields, _TAKEN)
+    said = messaging.rest(fields, _TAKEN)
     said["previews"] = said.pop("exported_attachments", None)
     given = said.pop("exported_reactions", None) or ()
     said["reactions"] = [
-        kept({"reaction": one.get("name"), "person": chats.person(None, user)})
+        kept({"reaction": one.get("name"), "person": messaging.person(None, user)})
         for one in given
         for user in one.get("users") or (None,)
     ]

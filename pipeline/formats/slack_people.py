@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import chats, peek
-from pipeline.fields import kept, optional_text
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services import messaging
+from pipeline.values.fields import kept, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -29,7 +30,7 @@ _FIELDS = _TAKEN | frozenset(
 def to_record(item: RawRecord, member: Member) -> Record:
     """One person; only the number stays the same."""
     fields: dict[str, Any] = item.value
-    number = chats.key(fields, "id")
+    number = messaging.key(fields, "id")
     profile = fields.get("profile") or {}
     name = optional_text(fields, "real_name") or optional_text(profile, "real_name")
     name = name or optional_text(fields, "name")
@@ -44,7 +45,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         metadata={
             "people": [kept(who)],
             "username": fields.get("name"),
-            **chats.rest(fields, _TAKEN),
+            **messaging.rest(fields, _TAKEN),
             **kept({"profile": profile}),
         },
         mutable=True,

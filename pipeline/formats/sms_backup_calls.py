@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import chats, timestamps, xml_tree
-from pipeline.fields import as_written, joined, kept, whole
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers.xml_elements import XmlElements
+from pipeline.services import messaging
+from pipeline.syntax import xml_tree
+from pipeline.values import timestamps
+from pipeline.values.fields import as_written, joined, kept, whole
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -54,7 +56,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
                     "direction": direction,
                     "box": ended,
                     "duration_s": whole(lasted, "duration", odd),
-                    **chats.rest(fields, _TAKEN),
+                    **messaging.rest(fields, _TAKEN),
                 }
             ),
             odd,

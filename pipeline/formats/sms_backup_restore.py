@@ -12,11 +12,13 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
-from pipeline import attachments, timestamps, xml_tree
-from pipeline.fields import StableNames, as_written, text
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers.xml_elements import XmlElements
-from pipeline.xml_tree import Element
+from pipeline.services import attachments
+from pipeline.syntax import xml_tree
+from pipeline.syntax.xml_tree import Element
+from pipeline.values import timestamps
+from pipeline.values.fields import StableNames, as_written, text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason

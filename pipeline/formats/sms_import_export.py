@@ -13,11 +13,13 @@ from typing import Any
 
 import orjson
 
-from pipeline import chats, peek, timestamps
-from pipeline.fields import as_written, kept, optional_text
-from pipeline.format import Format
-from pipeline.readers.ndjson import Ndjson
-from pipeline.timestamps import Unit
+from pipeline.contract import Format
+from pipeline.readers.json.ndjson import Ndjson
+from pipeline.recognition import peek
+from pipeline.services import messaging
+from pipeline.values import timestamps
+from pipeline.values.fields import as_written, kept, optional_text
+from pipeline.values.timestamps import Unit
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -56,7 +58,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         "direction": direction,
         "box": box,
         "attachments": [_file(one) for one in parts if _is_file(one)],
-        **chats.rest(fields, _TAKEN),
+        **messaging.rest(fields, _TAKEN),
     }
     kind = "mms" if mms else "sms"
     return Record(

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import chats, peek, rows, snapchat, timestamps
-from pipeline.fields import as_written
-from pipeline.format import Format
-from pipeline.readers.json_tree import JsonTree
+from pipeline.contract import Format
+from pipeline.readers.json.tree import JsonTree
+from pipeline.recognition import peek
+from pipeline.services import generic_rows, messaging, snapchat
+from pipeline.values import timestamps
+from pipeline.values.fields import as_written
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -32,10 +34,17 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.SETTING,
-        identity=(snapchat.SERVICE, kind, date, rows.canonical(others).decode("utf-8", "replace")),
+        identity=(
+            snapchat.SERVICE,
+            kind,
+            date,
+            generic_rows.canonical(others).decode("utf-8", "replace"),
+        ),
         time=timestamps.or_unread(date, snapchat.moment),
         title=kind,
-        metadata=chats.rest({name.replace(" ", "_"): value for name, value in others.items()}, ()),
+        metadata=messaging.rest(
+            {name.replace(" ", "_"): value for name, value in others.items()}, ()
+        ),
     )
 
 

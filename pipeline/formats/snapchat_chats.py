@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import chats, peek, snapchat, timestamps
-from pipeline.fields import as_written, kept, optional_text
-from pipeline.format import Format
-from pipeline.readers.json_tree import JsonTree
+from pipeline.contract import Format
+from pipeline.readers.json.tree import JsonTree
+from pipeline.recognition import peek
+from pipeline.services import messaging, snapchat
+from pipeline.values import timestamps
+from pipeline.values.fields import as_written, kept, optional_text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -42,12 +44,12 @@ def to_record(item: RawRecord, member: Member) -> Record:
     kind = optional_text(fields, "Media Type") or ""
     way = "in" if sender else "out"
     metadata = {
-        "sender": chats.person(None, sender),
+        "sender": messaging.person(None, sender),
         "recipients": [{"handle": recipient}] if recipient else [],
         "conversation": other,
         "direction": way,
         "list": item.around["keys"][0],
-        **chats.rest(fields, _TAKEN),
+        **messaging.rest(fields, _TAKEN),
     }
     return Record(
         data_type=DataType.ACTIVITY,
@@ -57,13 +59,13 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=timestamps.or_unread(created, snapchat.moment),
         content=words or None,
         metadata=kept(metadata),
-        related=chats.in_conversation(snapchat.SERVICE, other),
+        related=messaging.in_conversation(snapchat.SERVICE, other),
     )
 
 
 def _in_conversation(fields: dict[str, Any], named: str) -> Record:
     """One message of an export since 2023. Only what it says tells two of one moment apart."""
-    sender, words = chats.key(fields, "From"), optional_text(fields, "Content") or ""
+    sender, words = messaging.key(fields, "From"), optional_text(fields, "Content") or ""
     kind, created = optional_text(fields, "Media Type") or "", as_written(fields, "Created")
     title, media = optional_text(fields, "Conversation Title"), as_written(fields, "Media IDs")
     own = any(fields.get(name) is True for name in _OWN)
@@ -73,7 +75,7 @@ def _in_conversation(fields: dict[str, Any], named: str) -> Record:
         "conversation_title": title,
         "direction": "out" if own else "in",
         "attachments": [{"name": one} for one in map(str.strip, media.split("|")) if one],
-        **chats.rest(fields, _SINCE_2023),
+        **messaging.rest(fields, _SINCE_2023),
     }
     told = (as_written(fields, _EXACT) or created, kind, words, media)
     return Record(
@@ -84,7 +86,7 @@ def _in_conversation(fields: dict[str, Any], named: str) -> Record:
         time=timestamps.or_unread(created or as_written(fields, _EXACT), snapchat.moment),
         content=words or None,
         metadata=kept(metadata),
-        related=chats.in_conversation(snapchat.SERVICE, named),
+        related=messaging.in_conversation(snapchat.SERVICE, named),
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import chats, peek, snapchat, timestamps
-from pipeline.fields import kept, optional_text
-from pipeline.format import Format
-from pipeline.readers.json_tree import JsonTree
+from pipeline.contract import Format
+from pipeline.readers.json.tree import JsonTree
+from pipeline.recognition import peek
+from pipeline.services import messaging, snapchat
+from pipeline.values import timestamps
+from pipeline.values.fields import kept, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -22,7 +24,7 @@ _KNOWN = frozenset({"Username", "Creation Timestamp"})
 def to_record(item: RawRecord, member: Member) -> Record:
     """One person on one of the lists. Names that are shown change."""
     fields: dict[str, Any] = item.value
-    handle, name = chats.key(fields, "Username"), optional_text(fields, "Display Name")
+    handle, name = messaging.key(fields, "Username"), optional_text(fields, "Display Name")
     listed = item.around["keys"][0]
     created = fields.get("Creation Timestamp")
     return Record(

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pipeline import peek, places, rows, snapchat, timestamps
-from pipeline.fields import as_written, kept, optional_text
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services import generic_rows, snapchat
+from pipeline.values import coordinates, timestamps
+from pipeline.values.fields import as_written, kept, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -33,7 +35,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.MEDIA,
         source=_NAME,
         record_type=RecordType.MEDIUM,
-        identity=(snapchat.SERVICE, "memory", date, kind, where, *rows.apart(date, fields)),
+        identity=(snapchat.SERVICE, "memory", date, kind, where, *generic_rows.apart(date, fields)),
         time=timestamps.or_unread(date, snapchat.moment),
         metadata=kept({"kind": kind.lower(), "place": _place(where), "url": url}),
     )
@@ -43,7 +45,7 @@ def _place(where: str) -> dict[str, Any] | None:
     found = _PLACE.fullmatch(where)
     if found is None:
         return None
-    return places.given(found[1], found[2])
+    return coordinates.given(found[1], found[2])
 
 
 def _looks_like(head: Head) -> int:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import chats, peek
-from pipeline.fields import kept, optional_text
-from pipeline.format import Format
-from pipeline.readers.json_tree import JsonTree
+from pipeline.contract import Format
+from pipeline.readers.json.tree import JsonTree
+from pipeline.recognition import peek
+from pipeline.services import messaging
+from pipeline.values.fields import kept, optional_text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -38,7 +39,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type=RecordType.LIST_ITEM,
         identity=("library", named, uri, title or "", said["artist"] or ""),
         title=title,
-        metadata=kept({"list": named, "uri": uri, **said, **chats.rest(fields, _OURS)}),
+        metadata=kept({"list": named, "uri": uri, **said, **messaging.rest(fields, _OURS)}),
     )
 
 

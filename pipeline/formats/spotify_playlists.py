@@ -11,10 +11,12 @@ from typing import Any
 
 import orjson
 
-from pipeline import chats, peek, timestamps
-from pipeline.fields import optional_text, text
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services import messaging
+from pipeline.values import timestamps
+from pipeline.values.fields import optional_text, text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record, Related
 from schemas.vocabulary import RecordType, Relation
@@ -46,7 +48,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
         metadata={
             "entries": len(entries),
             **({"followers": followers} if followers else {}),
-            **chats.rest(fields, _FIELDS),
+            **messaging.rest(fields, _FIELDS),
         },
         mutable=True,
     )

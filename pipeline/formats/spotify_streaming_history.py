@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import peek, plays, tables, timestamps
-from pipeline.fields import as_written, joined, optional_text, text
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services import plays, tables
+from pipeline.values import timestamps
+from pipeline.values.fields import as_written, joined, optional_text, text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType

@@ -21,10 +21,13 @@ from datetime import UTC
 from functools import lru_cache
 from typing import Any
 
-from pipeline import peek, tables, timestamps, tracks
-from pipeline.fields import text
-from pipeline.format import Format
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.recognition import peek
+from pipeline.services import tables
+from pipeline.services.tracks import gps_tracks
+from pipeline.values import timestamps
+from pipeline.values.fields import text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, RawRecord, Record
@@ -112,7 +115,7 @@ def _number(row: dict[str, str], column: str) -> str:
 
 
 def _measure(said: Mapping[str, str], role: str, odd: dict[str, Any]) -> float | None:
-    return tracks.measure(said.get(role) or None, role, odd)
+    return gps_tracks.measure(said.get(role) or None, role, odd)
 
 
 def _flags(odd: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,11 +16,12 @@ from typing import Any
 
 import msgspec
 
-from pipeline import tracks, xml_tree
-from pipeline.fields import joined
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers.xml_elements import XmlElements
-from pipeline.xml_tree import Element
+from pipeline.services.tracks import gps_tracks
+from pipeline.syntax import xml_tree
+from pipeline.syntax.xml_tree import Element
+from pipeline.values.fields import joined
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, Metric, Outcome, Point, RawRecord, Record, Rejection
@@ -65,7 +66,7 @@ def _trackpoint(element: Element) -> Iterator[Outcome]:
 
 
 def _time(element: Element) -> Instant | None:
-    return tracks.time(element.said("Time"))
+    return gps_tracks.time(element.said("Time"))
 
 
 def _text(time: Instant | None) -> str:
@@ -74,7 +75,7 @@ def _text(time: Instant | None) -> str:
 
 def _metric(name: str, written: str, unit: str, time: Instant | None) -> Outcome:
     try:
-        value = tracks.number(written, str(name))
+        value = gps_tracks.number(written, str(name))
     except BadValue as bad:
         return Rejection(reason=bad.reason, detail=bad.detail)
     return Metric(
@@ -89,7 +90,7 @@ def _metric(name: str, written: str, unit: str, time: Instant | None) -> Outcome
 
 def _measures(element: Element, time: Instant | None) -> Iterator[Outcome]:
     """What else a trackpoint without a position says; words are told with its first number."""
-    said = tracks.leaves(element, frozenset({"Time", "Position", "HeartRateBpm"}))
+    said = gps_tracks.leaves(element, frozenset({"Time", "Position", "HeartRateBpm"}))
     words = {name: text for name, text in said.items() if name not in _METRICS}
     for name, (ours, unit) in _METRICS.items():
         if isinstance(written := said.get(name), str):
@@ -102,11 +103,11 @@ def _measures(element: Element, time: Instant | None) -> Iterator[Outcome]:
 def _point(element: Element, where: Element, time: Instant | None) -> Outcome:
     north, east = where.said("LatitudeDegrees"), where.said("LongitudeDegrees")
     try:
-        latitude, longitude = tracks.position(north, east)
+        latitude, longitude = gps_tracks.position(north, east)
     except BadValue as bad:
         return Rejection(reason=bad.reason, detail=bad.detail)
     odd: dict[str, Any] = {}
-    altitude = tracks.measure(element.said("AltitudeMeters"), "AltitudeMeters", odd)
+    altitude = gps_tracks.measure(element.said("AltitudeMeters"), "AltitudeMeters", odd)
     return Point(
         source=_NAME,
         identity=(_text(time), north or "", east or ""),
@@ -114,16 +115,16 @@ def _point(element: Element, where: Element, time: Instant | None) -> Outcome:
         latitude=latitude,
         longitude=longitude,
         altitude_m=altitude,
-        metadata=joined(tracks.leaves(element, _PLACED), odd),
+        metadata=joined(gps_tracks.leaves(element, _PLACED), odd),
     )
 
 
 def _workout(element: Element, item: RawRecord) -> Record:
     sport, written = element.attributes.get("Sport"), element.said("Id") or ""
-    began = tracks.when(written)
-    start, end = tracks.extremes((began, *map(_known, item.around["texts"])))
+    began = gps_tracks.when(written)
+    start, end = gps_tracks.extremes((began, *map(_known, item.around["texts"])))
     element.children.extend(item.around.get("tail", ()))
-    device, details = element.said("Creator", "Name"), tracks.leaves(element, _OF_ACTIVITY)
+    device, details = element.said("Creator", "Name"), gps_tracks.leaves(element, _OF_ACTIVITY)
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -136,8 +137,8 @@ def _workout(element: Element, item: RawRecord) -> Record:
             **({"device": device} if device else {}),
             **({"details": details} if details else {}),
             "points": item.around["items"],
-            **(tracks.lasting(start, end) if item.around["items"] else {}),
-            **({} if item.around["in_order"] else {"flags": [tracks.UNORDERED]}),
+            **(gps_tracks.lasting(start, end) if item.around["items"] else {}),
+            **({} if item.around["in_order"] else {"flags": [gps_tracks.UNORDERED]}),
         },
     )
 
@@ -150,7 +151,7 @@ def _every(element: Element, name: str) -> list[Element]:
 def _known(written: str) -> Instant | None:
     """A time of one of the trackpoints; one that never was is that point's matter."""
     try:
-        return tracks.time(written)
+        return gps_tracks.time(written)
     except BadValue:
         return None
 
@@ -159,15 +160,15 @@ def _lap(element: Element, item: RawRecord) -> Record:
     element.children.extend(item.around.get("tail", ()))
     written = element.attributes["StartTime"]
     odd: dict[str, Any] = {}
-    lasted = tracks.measure(element.said("TotalTimeSeconds"), "TotalTimeSeconds", odd)
-    far = tracks.measure(element.said("DistanceMeters"), "DistanceMeters", odd)
+    lasted = gps_tracks.measure(element.said("TotalTimeSeconds"), "TotalTimeSeconds", odd)
+    far = gps_tracks.measure(element.said("DistanceMeters"), "DistanceMeters", odd)
     said = {"duration_s": lasted, "distance_m": far, "details": _totals(element)}
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.SUMMARY,
         identity=("Lap", written),
-        time=tracks.when(written),
+        time=gps_tracks.when(written),
         title="Lap",
         content=element.said("Notes"),
         metadata=joined({name: value for name, value in said.items() if value is not None}, odd),
@@ -181,7 +182,7 @@ def _totals(lap: Element) -> dict[str, Any]:
         for child in lap.children
         if child.tag != "Notes" and (text := child.said() or child.said("Value"))
     }
-    return {**tracks.leaves(lap, frozenset(said) | {"Notes"}), **said}
+    return {**gps_tracks.leaves(lap, frozenset(said) | {"Notes"}), **said}
 
 
 def _looks_like(head: Head) -> bool:

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import places, tracks, xml_tree
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers.xml_elements import XmlElements
-from pipeline.xml_tree import Element
+from pipeline.services.tracks import gps_tracks
+from pipeline.syntax import xml_tree
+from pipeline.syntax.xml_tree import Element
+from pipeline.values import coordinates
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -30,7 +32,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     unread: list[dict[str, Any]] = []
     line = [where for point in points if (where := _where(point, unread))]
     stops = [_stop(point, unread) for point in course.all("CoursePoint")]
-    details = tracks.leaves(course, _TAKEN)
+    details = gps_tracks.leaves(course, _TAKEN)
     said = {
         "geometry": {"type": "LineString", "coordinates": line} if line else None,
         "stops": stops,
@@ -55,8 +57,8 @@ def _where(point: Element, unread: list[dict[str, Any]]) -> list[float] | None:
     """A point's longitude, latitude and altitude; what is none of them is one more of `unread`."""
     north, east = (point.said("Position", f"{name}Degrees") for name in ("Latitude", "Longitude"))
     written, odd = ([north, east] if north or east else None), dict[str, Any]()
-    found = places.told(lambda: tracks.position(north, east), written, "position", odd)
-    altitude = tracks.measure(point.said("AltitudeMeters"), "altitude", odd)
+    found = coordinates.told(lambda: gps_tracks.position(north, east), written, "position", odd)
+    altitude = gps_tracks.measure(point.said("AltitudeMeters"), "altitude", odd)
     if odd:
         unread.append(odd)
     if not found:

@@ -18,10 +18,12 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import chats, peek, places, timestamps
-from pipeline.fields import as_written, joined, kept, optional_text, unusable, whole
-from pipeline.format import Format
-from pipeline.readers.json_tree import JsonTree
+from pipeline.contract import Format
+from pipeline.readers.json.tree import JsonTree
+from pipeline.recognition import peek
+from pipeline.services import messaging
+from pipeline.values import coordinates, timestamps
+from pipeline.values.fields import as_written, joined, kept, optional_text, unusable, whole
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, Outcome, RawRecord, Record, Related
 from schemas.vocabulary import RecordType
@@ -80,7 +82,9 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
         yield _conversation(item.around)
     if item.value == []:
         return
-    yield make(item.value) if make else chats.attempt(partial(_message, item.value, item.around))
+    yield (
+        make(item.value) if make else messaging.attempt(partial(_message, item.value, item.around))
+    )
 
 
 def _chat(around: Mapping[str, Any]) -> str:
@@ -109,9 +113,9 @@ def _conversation(around: Mapping[str, Any]) -> Record:
 
 
 def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
-    chat, number = _chat(around), chats.key(fields, "id")
+    chat, number = _chat(around), messaging.key(fields, "id")
     content, links = _said(fields.get("text"))
-    content = content or chats.spoken(fields.get("rich_message"))
+    content = content or messaging.spoken(fields.get("rich_message"))
     reply, time = fields.get("reply_to_message_id"), _instant(fields)
     odd: dict[str, Any] = {}
     reactions = [one for each in fields.get("reactions") or () for one in _reactions(each, odd)]
@@ -131,7 +135,7 @@ def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
         "place": _place(fields.get("location_information")),
     }
     replies: tuple[Related, ...] = (
-        () if reply is None else chats.reply_to(_SERVICE, chat, str(reply))
+        () if reply is None else messaging.reply_to(_SERVICE, chat, str(reply))
     )
     return Record(
         data_type=DataType.ACTIVITY,
@@ -140,8 +144,8 @@ def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
         identity=(_SERVICE, chat, number),
         time=time,
         content=content or None,
-        metadata=joined({**chats.rest(fields, _TAKEN | {"message_id"}), **kept(metadata)}, odd),
-        related=chats.in_conversation(_SERVICE, chat) + replies,
+        metadata=joined({**messaging.rest(fields, _TAKEN | {"message_id"}), **kept(metadata)}, odd),
+        related=messaging.in_conversation(_SERVICE, chat) + replies,
         mutable=True,
     )
 
@@ -195,7 +199,7 @@ def _instant(fields: dict[str, Any], name: str = "date") -> Instant:
 def _sender(fields: dict[str, Any], around: Mapping[str, Any]) -> dict[str, Any] | None:
     """Of a service message it is who did it. In old exports `from_id` is a bare number."""
     number = str(fields.get("from_id") or fields.get("actor_id") or "") or None
-    sender = chats.person(fields.get("from") or fields.get("actor"), number)
+    sender = messaging.person(fields.get("from") or fields.get("actor"), number)
     owner = (around.get("personal_information") or {}).get("user_id")
     if sender and number and owner and number.removeprefix("user") == str(owner):
         sender["self"] = True
@@ -240,7 +244,7 @@ def _is_note(path: Any) -> bool:
 def _place(found: dict[str, Any] | None) -> dict[str, Any] | None:
     if not found:
         return None
-    return places.given(found.get("latitude"), found.get("longitude"))
+    return coordinates.given(found.get("latitude"), found.get("longitude"))
 
 
 def _name(fields: dict[str, Any]) -> str:
@@ -249,7 +253,7 @@ def _name(fields: dict[str, Any]) -> str:
 
 def _owner(fields: dict[str, Any]) -> Record:
     """What the account says of its owner."""
-    number, name = chats.key(fields, "user_id"), _name(fields)
+    number, name = messaging.key(fields, "user_id"), _name(fields)
     who = {"handle": number, "name": name, "phone": optional_text(fields, "phone_number")}
     taken = ("user_id", "first_name", "last_name", "phone_number", "bio")
     return Record(
@@ -259,7 +263,7 @@ def _owner(fields: dict[str, Any]) -> Record:
         identity=(_SERVICE, "owner", number),
         title=name or None,
         content=optional_text(fields, "bio"),
-        metadata={"people": [{**kept(who), "self": True}], **chats.rest(fields, taken)},
+        metadata={"people": [{**kept(who), "self": True}], **messaging.rest(fields, taken)},
         mutable=True,
     )
 
@@ -275,7 +279,7 @@ def _contact(fields: dict[str, Any]) -> Record:
         identity=(_SERVICE, phone or name, "" if phone else str(fields.get("date", ""))),
         title=name or None,
         metadata={
-            "people": [{**(chats.person(name, handle) or {}), **kept({"phone": phone})}],
+            "people": [{**(messaging.person(name, handle) or {}), **kept({"phone": phone})}],
             **kept({"created_at": fields.get("date")}),
         },
         mutable=True,
@@ -284,7 +288,7 @@ def _contact(fields: dict[str, Any]) -> Record:
 
 def _frequent(fields: dict[str, Any]) -> Record:
     """With whom, or with which bot, the owner has much to do; how much changes."""
-    number, category = chats.key(fields, "id"), optional_text(fields, "category") or ""
+    number, category = messaging.key(fields, "id"), optional_text(fields, "category") or ""
     name = optional_text(fields, "name")
     return Record(
         data_type=DataType.ACTIVITY,
@@ -293,9 +297,9 @@ def _frequent(fields: dict[str, Any]) -> Record:
         identity=(_SERVICE, "frequent", category, number),
         title=name,
         metadata={
-            "people": [chats.person(name, number)],
+            "people": [messaging.person(name, number)],
             "status": "frequent",
-            **chats.rest(fields, ("id", "name")),
+            **messaging.rest(fields, ("id", "name")),
         },
         mutable=True,
     )
@@ -327,7 +331,7 @@ def _published(fields: dict[str, Any], kind: str, place: str, record_type: Recor
                 "kind": kind,
                 "attachments": [kept(file)] if path else [],
                 "media_omitted": _is_note(path),
-                **chats.rest(fields, ("date", "date_unixtime", place)),
+                **messaging.rest(fields, ("date", "date_unixtime", place)),
             }
         ),
         mutable=True,
@@ -345,7 +349,7 @@ def _session(fields: dict[str, Any]) -> Record:
         "device": device,
         "ip": fields.get("last_ip"),
         "product": application,
-        **chats.rest(fields, (*taken, "domain_name", "browser")),
+        **messaging.rest(fields, (*taken, "domain_name", "browser")),
     }
     return Record(
         data_type=DataType.ACTIVITY,

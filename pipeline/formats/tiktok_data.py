@@ -15,10 +15,12 @@ from typing import Any
 
 import msgspec
 
-from pipeline import chats, peek, timestamps
-from pipeline.fields import as_written, kept
-from pipeline.format import Format
-from pipeline.readers.json_tree import JsonTree
+from pipeline.contract import Format
+from pipeline.readers.json.tree import JsonTree
+from pipeline.recognition import peek
+from pipeline.services import messaging
+from pipeline.values import timestamps
+from pipeline.values.fields import as_written, kept
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -60,7 +62,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
         title = item.around["keys"][3]
         if item.around["first"]:
             yield _conversation(title)
-        yield chats.attempt(partial(_message, title, said))
+        yield messaging.attempt(partial(_message, title, said))
     else:
         yield _entry(keys[1], keys[-1], said)
 
@@ -69,7 +71,7 @@ def _entry(group: str, name: str, said: Mapping[str, Any]) -> Record:
     date, link = str(said.get("date") or ""), str(said.get("link") or said.get("url") or "")
     kind, metadata, word = _kind(group, name, said, link)
     content = said.get("comment") if kind is RecordType.COMMENT else None
-    others = chats.rest(said, ("date", "link", "url", "username", "searchterm", "comment"))
+    others = messaging.rest(said, ("date", "link", "url", "username", "searchterm", "comment"))
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -107,7 +109,7 @@ def _of_object(section: str, name: str, value: dict[str, Any]) -> Iterator[Outco
     said = {key.casefold(): inner for key, inner in value.items()}
     if name == _WATCHED_LIVE:
         for number, one in value.items():
-            yield chats.attempt(partial(_watched_live, number, one))
+            yield messaging.attempt(partial(_watched_live, number, one))
     elif name in _PEOPLE:
         handle, called, mail, phone = (str(said.get(n) or "") for n in _PEOPLE[name])
         who = {"handle": handle, "name": called, "address": mail.lower(), "phone": phone}
@@ -137,7 +139,7 @@ def _about(
         content=bio if isinstance(bio, str) and bio else None,
         metadata={
             **kept({"people": [{**people, "self": True}] if people else []}),
-            **chats.rest(value, ("bioDescription",)),
+            **messaging.rest(value, ("bioDescription",)),
         },
         mutable=True,
     )
@@ -158,7 +160,7 @@ def _watched_live(number: str, value: Any) -> Record:
                 "url": link,
                 "kind": "live",
                 "video_id": number,
-                **chats.rest(said, ("watchtime", "link")),
+                **messaging.rest(said, ("watchtime", "link")),
             }
         ),
     )
@@ -177,7 +179,7 @@ def _conversation(title: str) -> Record:
 
 
 def _message(title: str, said: Mapping[str, Any]) -> Record:
-    date, sender = as_written(said, "date"), chats.key(said, "from")
+    date, sender = as_written(said, "date"), messaging.key(said, "from")
     words = str(said.get("content") or "")
     return Record(
         data_type=DataType.ACTIVITY,
@@ -190,9 +192,9 @@ def _message(title: str, said: Mapping[str, Any]) -> Record:
             "sender": {"handle": sender},
             "conversation": title,
             "conversation_title": title,
-            **chats.rest(said, ("date", "from", "content")),
+            **messaging.rest(said, ("date", "from", "content")),
         },
-        related=chats.in_conversation(_SERVICE, title),
+        related=messaging.in_conversation(_SERVICE, title),
     )
 
 

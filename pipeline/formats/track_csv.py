@@ -17,10 +17,12 @@ from typing import Any
 
 import msgspec
 
-from pipeline import tables, timestamps, tracks
-from pipeline.fields import finite, joined
-from pipeline.format import Format, Rank
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format, Rank
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.services import tables
+from pipeline.services.tracks import gps_tracks
+from pipeline.values import timestamps
+from pipeline.values.fields import finite, joined
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, Point, RawRecord
@@ -52,7 +54,7 @@ def to_point(item: RawRecord, member: Member) -> Point:
     row: dict[str, str] = item.value
     at = _places(tuple(row))
     north, east = row[at["latitude"]].strip(), row[at["longitude"]].strip()
-    latitude, longitude = tracks.position(
+    latitude, longitude = gps_tracks.position(
         _degrees(north, row, at.get("north_or_south")), _degrees(east, row, at.get("east_or_west"))
     )
     time = _time(_written(row, at))
@@ -102,7 +104,7 @@ def _degrees(text: str, row: Mapping[str, str], side: str | None) -> str:
 
 def _optional(row: dict[str, str], name: str | None, odd: dict[str, Any]) -> float | None:
     """A number that may be missing; what is none stays among the others, flagged."""
-    return tracks.measure(row[name].strip(), tables.snake(name), odd) if name else None
+    return gps_tracks.measure(row[name].strip(), tables.snake(name), odd) if name else None
 
 
 def _time(text: str) -> Instant:

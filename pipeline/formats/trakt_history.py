@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import chats, peek, timestamps, trakt
-from pipeline.fields import kept, optional_text
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services import messaging, trakt
+from pipeline.values import timestamps
+from pipeline.values.fields import kept, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -30,14 +32,14 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.PLAY,
-        identity=(chats.key(fields, "id"),),
+        identity=(messaging.key(fields, "id"),),
         time=timestamps.or_unread(written),
         title=title,
         metadata=kept(
             {
                 **said,
                 "action": fields.get("action"),
-                **chats.rest(fields, _NEEDED | {"type", "action", *trakt.KINDS}),
+                **messaging.rest(fields, _NEEDED | {"type", "action", *trakt.KINDS}),
             }
         ),
     )

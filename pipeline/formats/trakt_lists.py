@@ -10,10 +10,12 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline import chats, peek, timestamps, trakt
-from pipeline.fields import kept, optional_text
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.services import messaging, trakt
+from pipeline.values import timestamps
+from pipeline.values.fields import kept, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -44,7 +46,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 **said,
                 "list": None if rated else listed,
                 "rating_max": 10 if "rating" in fields else None,
-                **chats.rest(fields, {"type", "notes", *_TIMES, *trakt.KINDS}),
+                **messaging.rest(fields, {"type", "notes", *_TIMES, *trakt.KINDS}),
             }
         ),
         mutable=True,

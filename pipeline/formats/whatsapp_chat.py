@@ -21,11 +21,13 @@ from typing import Any
 
 import msgspec
 
-from pipeline import chats, day_periods, peek, places, timestamps
-from pipeline.fields import kept
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers import chat_text
 from pipeline.readers.chat_text import ChatText
+from pipeline.recognition import peek
+from pipeline.services import messaging
+from pipeline.values import coordinates, day_periods, timestamps
+from pipeline.values.fields import kept
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -81,7 +83,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     notice = said.startswith("\u200e") and not parts
     content = said if notice else _EDITED.sub("", said)
     metadata = {
-        "sender": None if notice else chats.person(sender),
+        "sender": None if notice else messaging.person(sender),
         "written_under": sender if notice else None,
         "conversation": conversation,
         "conversation_title": name,
@@ -163,7 +165,7 @@ def _place(said: str) -> dict[str, Any]:
     if venue and (venue["address"] or not degrees):
         place = kept({"name": venue["name"], "address": venue["address"]})
     if degrees:
-        place |= places.given(degrees[1], degrees[2])
+        place |= coordinates.given(degrees[1], degrees[2])
     links = [venue["url"]] if venue else []
     return kept({"place": place, "links": links}) if place else {}
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import chats, x
-from pipeline.fields import kept, optional_text
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers.ytd import Ytd
+from pipeline.services import messaging, x
+from pipeline.values.fields import kept, optional_text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -36,7 +36,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type=RecordType.PROFILE,
         identity=(x.SERVICE, kind, str(number or "")),
         title=name,
-        metadata={"people": [kept(who)] if who else [], **chats.rest(fields, ())},
+        metadata={"people": [kept(who)] if who else [], **messaging.rest(fields, ())},
         mutable=True,
     )
 

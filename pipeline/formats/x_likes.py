@@ -5,10 +5,10 @@ from __future__ import annotations
 from html import unescape
 from typing import Any
 
-from pipeline import chats, x
-from pipeline.fields import optional_text
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers.ytd import Ytd
+from pipeline.services import messaging, x
+from pipeline.values.fields import optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -19,7 +19,7 @@ _NAME = "x.likes"
 def to_record(item: RawRecord, member: Member) -> Record:
     """One like, with the text of the post where it could still be read."""
     fields: dict[str, Any] = x.unwrapped(item.value, "like")
-    number = chats.key(fields, "tweetId")
+    number = messaging.key(fields, "tweetId")
     words = optional_text(fields, "fullText")
     return Record(
         data_type=DataType.ACTIVITY,

@@ -11,11 +11,12 @@ from functools import partial
 from html import unescape
 from typing import Any
 
-from pipeline import chats, timestamps, x
-from pipeline.fields import kept, optional_text
-from pipeline.format import Format
-from pipeline.readers.json_tree import JsonTree
+from pipeline.contract import Format
+from pipeline.readers.json.tree import JsonTree
 from pipeline.readers.ytd import Ytd
+from pipeline.services import messaging, x
+from pipeline.values import timestamps
+from pipeline.values.fields import kept, optional_text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -29,10 +30,10 @@ _TAKEN = frozenset({"id", "senderId", "recipientId", "text", "mediaUrls", "urls"
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
     """A message, or what happened in the conversation; before the first, the conversation."""
-    conversation = chats.key(item.around, "conversationId")
+    conversation = messaging.key(item.around, "conversationId")
     if item.around["first"]:
         yield _conversation(conversation)
-    yield chats.attempt(partial(_entry, conversation, item.value))
+    yield messaging.attempt(partial(_entry, conversation, item.value))
 
 
 def _entry(conversation: str, value: Mapping[str, Any]) -> Record:
@@ -58,17 +59,17 @@ def _conversation(number: str) -> Record:
 
 
 def _message(conversation: str, fields: Mapping[str, Any]) -> Record:
-    number, words = chats.key(fields, "id"), optional_text(fields, "text")
+    number, words = messaging.key(fields, "id"), optional_text(fields, "text")
     recipient = fields.get("recipientId")
     urls = [str(url) for url in fields.get("mediaUrls") or ()]
     metadata = {
-        "sender": {"handle": chats.key(fields, "senderId")},
+        "sender": {"handle": messaging.key(fields, "senderId")},
         "recipients": [{"handle": str(recipient)}] if recipient else [],
         "conversation": conversation,
         "message_id": number,
         "attachments": [{"name": url.rsplit("/", 1)[-1], "url": url} for url in urls],
         "links": [one.get("expanded") or one["url"] for one in fields.get("urls") or ()],
-        **chats.rest(fields, _TAKEN),
+        **messaging.rest(fields, _TAKEN),
     }
     return Record(
         data_type=DataType.ACTIVITY,
@@ -78,7 +79,7 @@ def _message(conversation: str, fields: Mapping[str, Any]) -> Record:
         time=timestamps.or_unread(fields.get("createdAt")),
         content=unescape(words) if words else None,
         metadata=kept(metadata),
-        related=chats.in_conversation(x.SERVICE, conversation),
+        related=messaging.in_conversation(x.SERVICE, conversation),
         mutable=True,
     )
 
@@ -95,8 +96,8 @@ def _change(conversation: str, kind: str, fields: Mapping[str, Any]) -> Record:
         identity=(x.SERVICE, conversation, kind, when or "", who),
         time=timestamps.or_unread(when) if when else None,
         title=kind,
-        metadata={"conversation": conversation, **chats.rest(fields, ("createdAt",))},
-        related=chats.in_conversation(x.SERVICE, conversation),
+        metadata={"conversation": conversation, **messaging.rest(fields, ("createdAt",))},
+        related=messaging.in_conversation(x.SERVICE, conversation),
     )
 
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import chats, x
-from pipeline.fields import kept, optional_text
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers.ytd import Ytd
+from pipeline.services import messaging, x
+from pipeline.values.fields import kept, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -29,7 +29,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     """One person."""
     wrapper, status = _KINDS[item.around["name"]]
     fields: dict[str, Any] = x.unwrapped(item.value, wrapper)
-    number = chats.key(fields, "accountId")
+    number = messaging.key(fields, "accountId")
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,

@@ -5,9 +5,9 @@ Its items are kept as they are. What they are the file's assignment says, so it 
 
 from __future__ import annotations
 
-from pipeline import rows, x
-from pipeline.format import Format, Rank
+from pipeline.contract import Format, Rank
 from pipeline.readers.ytd import Ytd
+from pipeline.services import generic_rows, x
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -17,7 +17,7 @@ _NAME = "x.rows"
 
 def to_record(item: RawRecord, member: Member) -> Record:
     """One item; what is no object stands under `value`."""
-    return rows.row(item.value, _NAME, member, {"name": item.around["name"]})
+    return generic_rows.row(item.value, _NAME, member, {"name": item.around["name"]})
 
 
 def _looks_like(head: Head) -> bool:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import chats, x
-from pipeline.fields import text
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers.ytd import Ytd
+from pipeline.services import messaging, x
+from pipeline.values.fields import text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -24,7 +24,7 @@ _KIND, _WRAPPER = "saved_search", "savedSearch"
 def to_record(item: RawRecord, member: Member) -> Record:
     """One search, by its number."""
     fields: dict[str, Any] = x.unwrapped(item.value, _WRAPPER)
-    number, query = chats.key(fields, "savedSearchId"), text(fields, "query")
+    number, query = messaging.key(fields, "savedSearchId"), text(fields, "query")
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -34,7 +34,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         metadata={
             "query": query,
             "kind": _KIND,
-            **chats.rest(fields, ("savedSearchId", "query")),
+            **messaging.rest(fields, ("savedSearchId", "query")),
         },
     )
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 from html import unescape
 from typing import Any
 
-from pipeline import chats, timestamps, x
-from pipeline.fields import kept, text
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers.ytd import Ytd
+from pipeline.services import messaging, x
+from pipeline.values import timestamps
+from pipeline.values.fields import kept, text
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, RawRecord, Record, Related
 from schemas.vocabulary import RecordType
@@ -35,7 +36,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _tweet(fields: dict[str, Any]) -> Record:
-    number = chats.key(fields, "id_str" if fields.get("id_str") else "id")
+    number = messaging.key(fields, "id_str" if fields.get("id_str") else "id")
     words = unescape(text(fields, "full_text" if "full_text" in fields else "text"))
     reply = fields.get("in_reply_to_status_id_str") or fields.get("in_reply_to_status_id")
     metadata = {
@@ -44,11 +45,11 @@ def _tweet(fields: dict[str, Any]) -> Record:
         "attachments": _media(fields),
         "in_reply_to": str(reply) if reply else None,
         "repost": words.startswith("RT @"),
-        **chats.rest(fields, _TAKEN),
+        **messaging.rest(fields, _TAKEN),
     }
     related: tuple[Related, ...] = ()
     if reply:
-        related = chats.reply_to(x.SERVICE, str(reply), kind=RecordType.POST)
+        related = messaging.reply_to(x.SERVICE, str(reply), kind=RecordType.POST)
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -83,7 +84,7 @@ def _media(fields: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _note(fields: dict[str, Any]) -> Record:
-    number = chats.key(fields, "noteTweetId")
+    number = messaging.key(fields, "noteTweetId")
     core = fields.get("core") or {}
     return Record(
         data_type=DataType.ACTIVITY,
@@ -96,7 +97,7 @@ def _note(fields: dict[str, Any]) -> Record:
             {
                 "kind": "note",
                 "links": _links({"entities": core}),
-                **chats.rest(fields, _OF_A_NOTE),
+                **messaging.rest(fields, _OF_A_NOTE),
             }
         ),
         mutable=True,

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 
-from pipeline import markup, timestamps
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.readers.html_blocks import HtmlBlocks
+from pipeline.text import html_inline
+from pipeline.values import timestamps
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -29,8 +30,8 @@ _ENTRY = re.compile(
 
 def to_record(item: RawRecord, member: Member) -> Record:
     """One comment; the text may run over several lines."""
-    body = markup.parse(item.value).css_first("li")
-    lines = markup.lines(body) if body is not None else []
+    body = html_inline.parse(item.value).css_first("li")
+    lines = html_inline.lines(body) if body is not None else []
     found = _TIME.search(lines[0].text) if lines else None
     if not lines:
         raise BadValue(Reason.MISSING_FIELD, "the entry says nothing")

@@ -12,9 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
-from pipeline import peek, timestamps, youtube
-from pipeline.format import Format
-from pipeline.readers.csv_preamble import CsvPreamble
+from pipeline.contract import Format
+from pipeline.readers.csv.preamble import CsvPreamble
+from pipeline.recognition import peek
+from pipeline.services import youtube
+from pipeline.values import timestamps
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record, Related
 from schemas.vocabulary import RecordType, Relation

@@ -9,9 +9,10 @@ from __future__ import annotations
 import csv
 import re
 
-from pipeline import peek, tables, youtube
-from pipeline.format import Format
-from pipeline.readers.csv_rows import CsvRows
+from pipeline.contract import Format
+from pipeline.readers.csv.rows import CsvRows
+from pipeline.recognition import peek
+from pipeline.services import tables, youtube
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason

@@ -1,1 +1,1 @@
-"""How bytes fall into slices and items, for each container syntax. See `pipeline.format`."""
+"""How bytes fall into slices and items, for each container syntax. See `pipeline.contract`."""

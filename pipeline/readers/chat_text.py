@@ -27,7 +27,7 @@ from typing import Any, BinaryIO, ClassVar, NamedTuple
 
 import msgspec
 
-from pipeline import spelled_dates
+from pipeline.values import spelled_dates
 from schemas.files import Context, Member, Slice, SliceLimits
 from schemas.reasons import Reason
 from schemas.records import RawRecord, Rejection

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, NamedTuple
 
-from pipeline import content_lines
+from pipeline.syntax import content_lines
 from schemas.errors import BadValue
 from schemas.files import Slice, SliceLimits
 from schemas.reasons import Reason

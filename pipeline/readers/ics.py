@@ -8,9 +8,9 @@ from typing import BinaryIO, ClassVar
 
 import msgspec
 
-from pipeline import content_lines
 from pipeline.readers import component_scan
 from pipeline.readers.component_scan import Kinds, Mark
+from pipeline.syntax import content_lines
 from schemas.errors import BadValue
 from schemas.files import Context, Member, Slice, SliceLimits
 from schemas.records import RawRecord, Rejection

@@ -7,7 +7,7 @@ from typing import BinaryIO, ClassVar, NamedTuple
 
 import msgspec
 
-from pipeline.day_order import Column
+from pipeline.values.day_order import Column
 from schemas.files import Context, Member, Slice, SliceLimits
 from schemas.reasons import Reason
 from schemas.records import NOTHING, RawRecord, Rejection

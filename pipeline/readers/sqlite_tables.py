@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, ClassVar
 
 import msgspec
 
-from pipeline.sqlite_pages import Cell, Damaged, Leaf, Lost, Pages, columns_of
+from pipeline.syntax.sqlite_pages import Cell, Damaged, Leaf, Lost, Pages, columns_of
 from schemas.files import Context, Member, Slice, SliceLimits
 from schemas.reasons import Reason
 from schemas.records import RawRecord, Rejection

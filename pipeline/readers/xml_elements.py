@@ -36,9 +36,9 @@ from xml.parsers import expat
 import msgspec
 import re2
 
-from pipeline import xml_tree
 from pipeline.readers.folders import Folders, Outline, Step
-from pipeline.xml_tree import Element
+from pipeline.syntax import xml_tree
+from pipeline.syntax.xml_tree import Element
 from schemas.errors import BadValue
 from schemas.files import Context, Member, Slice, SliceLimits
 from schemas.reasons import Reason

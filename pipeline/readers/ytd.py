@@ -11,8 +11,8 @@ from typing import BinaryIO, ClassVar, cast
 
 import msgspec
 
-from pipeline.readers.json_items import JsonItems
-from pipeline.readers.json_tree import JsonTree
+from pipeline.readers.json.items import JsonItems
+from pipeline.readers.json.tree import JsonTree
 from schemas.files import Context, Member, Slice, SliceLimits
 from schemas.records import RawRecord, Rejection
 

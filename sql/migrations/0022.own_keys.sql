@@ -2,7 +2,7 @@
 -- Records that share a key, and are told apart by what they say (decision 22).
 
 -- How a document says its own key in its metadata: without digits, which a privacy policy may look
--- for. `sql.copy.own_key` is the same function.
+-- for. `sql.copy_text.own_key` is the same function.
 CREATE FUNCTION user_data.in_letters(key uuid) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT translate(replace(key::text, '-', ''), '0123456789', 'ghijklmnop') $$;
 

@@ -1,7 +1,7 @@
 -- The state machine of chunks. Every change of state is a guarded statement in this file.
 -- Only the clock of Postgres is used.
 --
--- Past its attempts a chunk at `normalise` has six more: `tasks.poison` cuts it up in them.
+-- Past its attempts a chunk at `normalise` has six more: `tasks.ingest.poison` cuts it up in them.
 
 -- name: claim
 -- Take a chunk for one stage: count the attempt before the work, so that what kills counts itself.
@@ -82,7 +82,7 @@ RETURNING id;
 
 -- name: release
 -- Give a chunk back after an error. After an attempt that counts it waits longer each time. A
--- transient error counts no attempt, and the wait is always the same: `tasks.recovery` ends it when
+-- transient error counts no attempt, and the wait is always the same: `tasks.maintenance.recovery` ends it when
 -- the service answers. What was read under another policy of personal data has nothing to wait for.
 UPDATE imports.chunks
 SET status = 'ready', token = NULL, leased_by = NULL, lease_expires = NULL,

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from pipeline.takeout_products import ELSEWHERE, PRODUCTS, DataSet, Fate
 from tests.generators.google_support import added, iso, opened
+from workers.reference.takeout_coverage import ELSEWHERE, PRODUCTS, DataSet, Fate
 
 _SAMPLES = Path(__file__).parents[1] / "formats"
 #: Of these formats every sample that lies in `Takeout/`; of others one, and where it is put.

@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from pipeline.format import Format
-from pipeline.readers.ndjson import Ndjson
+from pipeline.contract import Format
+from pipeline.readers.json.ndjson import Ndjson
 from schemas.errors import BadValue
 from schemas.files import Member
 from schemas.reasons import Reason

@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline.format import Format
+from pipeline.contract import Format
 from pipeline.ports import Neighbours
-from pipeline.readers.ndjson import Ndjson
+from pipeline.readers.json.ndjson import Ndjson
 from schemas.files import Member
 from schemas.records import Addition, DataType, RawRecord, Record
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pipeline import peek
-from pipeline.fields import optional_text, text
-from pipeline.format import Format
-from pipeline.readers.json_items import JsonItems
+from pipeline.contract import Format
+from pipeline.readers.json.items import JsonItems
+from pipeline.recognition import peek
+from pipeline.values.fields import optional_text, text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record, Related
 from schemas.vocabulary import RecordType, Relation

@@ -16,8 +16,9 @@ from psycopg_pool import PoolTimeout
 from typer.core import TyperGroup
 
 from schemas.errors import ConfigurationError, DatapunkError, ServiceDown, TransientError
-from workers import down, machine
+from workers import down
 from workers.cli import console
+from workers.embedded import machine
 from workers.settings import load
 
 _HELP = """Datapunk Lake: drop a personal data export, get every record of it as rows, with a

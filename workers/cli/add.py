@@ -10,8 +10,8 @@ import msgspec
 import typer
 
 from schemas.errors import PermanentError, Rejected
-from tasks.context import Runtime
-from workers import bootstrap, intake
+from tasks.runtime.context import Runtime
+from workers import intake, wiring
 from workers.cli import connect, console, dryrun, receipts, sets, waiting
 from workers.cli.zone import Zone
 from workers.settings import load
@@ -51,7 +51,7 @@ def _checked(user: str | None) -> str:
 
 
 def _dry(paths: list[Path], *, json: bool, strict: bool) -> int:
-    options = bootstrap.options(load())
+    options = wiring.options(load())
     runs: list[dryrun.DryRun] = []
     refused: list[dict[str, Any]] = []
     for path in paths:

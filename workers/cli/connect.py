@@ -11,10 +11,10 @@ from psycopg.rows import DictRow
 
 from schemas.errors import PermanentError
 from sql.store import Lake, Ledger
-from tasks.context import Runtime
-from workers import bootstrap, down
+from tasks.runtime.context import Runtime
+from workers import down, wiring
+from workers.embedded.unprivileged import acting, lake_user
 from workers.settings import Settings
-from workers.unprivileged import acting, lake_user
 
 
 class Services(msgspec.Struct, frozen=True):
@@ -29,8 +29,8 @@ class Services(msgspec.Struct, frozen=True):
 def services(settings: Settings) -> Iterator[Services]:
     """The ledger, and the lake as its reader."""
     down.probe(settings, "ledger", "reader")
-    ledger = bootstrap.open_ledger(settings, timeout=10)
-    reader = bootstrap.reader(settings)
+    ledger = wiring.open_ledger(settings, timeout=10)
+    reader = wiring.reader(settings)
     try:
         yield Services(settings, ledger, reader)
     finally:
@@ -43,8 +43,8 @@ def runtime(settings: Settings) -> Iterator[Runtime]:
     """All that tasks have, for verbs that change something; messages can be sent. What root makes
     here belongs to the lake's user."""
     down.probe(settings, "ledger", "ingest")
-    bootstrap.make_app(settings)
-    run = bootstrap.make_runtime(settings)
+    wiring.make_app(settings)
+    run = wiring.make_runtime(settings)
     try:
         with acting(lake_user(settings)):
             yield run

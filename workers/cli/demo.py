@@ -12,9 +12,10 @@ from uuid import UUID
 import msgspec
 import typer
 
-from workers import intake, supervise
+from workers import intake
 from workers.cli import connect, console, receipts, sample, search, waiting
 from workers.cli.services import bring_up
+from workers.embedded import supervisor
 from workers.settings import Settings, load
 
 _USER = "demo"
@@ -52,13 +53,13 @@ def demo(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = Fal
 @contextmanager
 def _running(settings: Settings) -> Iterator[None]:
     """Everything up for as long as the block runs; what ran before is left running."""
-    ran = bool(supervise.state(settings))
+    ran = bool(supervisor.state(settings))
     bring_up(settings)
     try:
         yield
     finally:
         if not ran:
-            supervise.down(settings, say=console.say)
+            supervisor.down(settings, say=console.say)
 
 
 def _take_in(settings: Settings) -> UUID:

@@ -20,9 +20,11 @@ from schemas.folders import Folders
 from schemas.reasons import in_words
 from sql import migrate
 from sql.queries import queries
-from workers import bootstrap, down, local, machine, passed_over, presidio, supervise
+from workers import down, passed_over, wiring
+from workers.adapters import presidio
+from workers.adapters.clamd import make_clamd
 from workers.cli import version
-from workers.scanner import make_clamd
+from workers.embedded import local_servers, machine, supervisor
 from workers.settings import ScannerMode, Settings
 
 Level = Literal["ok", "warn", "fail"]
@@ -77,7 +79,7 @@ def _packages(_: Settings) -> Iterator[Check]:
 
 
 def _libmagic(_: Settings) -> Iterator[Check]:
-    from pipeline.sniff import media_type  # noqa: PLC0415 - loads libmagic
+    from pipeline.archives.media_types import media_type  # noqa: PLC0415 - loads libmagic
 
     kind = media_type(b"%PDF-1.7\n", "a.pdf")
     good = kind == "application/pdf"
@@ -90,7 +92,7 @@ def _disk(settings: Settings) -> Iterator[Check]:
     level: Level = "ok" if free > 10_000 else "warn" if free > 1_000 else "fail"
     advice = "" if level == "ok" else "an import needs three times the size of its archive"
     yield Check(level, "disk", f"{free / 1024:.1f} GB free", advice)
-    if (full := local.full_disk(settings)) is not None:
+    if (full := local_servers.full_disk(settings)) is not None:
         yield Check(
             "fail", "server's disk", f"no room in {full}", "make room; it goes on by itself"
         )
@@ -178,7 +180,7 @@ def _migrations(settings: Settings) -> Iterator[Check]:
 
 def _broker(settings: Settings) -> Iterator[Check]:
     try:
-        with bootstrap.broker_client(settings) as client:
+        with wiring.broker_client(settings) as client:
             facts = client.info("server")
     except redis.RedisError:
         yield Check("fail", "broker", "does not answer", _UP)
@@ -205,7 +207,7 @@ def _scanner(settings: Settings) -> Iterator[Check]:
 
 def _parsers(settings: Settings) -> Iterator[Check]:
     """Whether what reads records does so without a network, tried in a process of its own."""
-    if needed := bootstrap.needs_network(settings):
+    if needed := wiring.needs_network(settings):
         detail = f"have the network, since {' and '.join(needed)} is reached over it"
         yield Check("warn", "parsers", detail, "use Unix sockets, see docs/security.md")
         return
@@ -238,9 +240,9 @@ def _names(settings: Settings) -> Iterator[Check]:
 
 
 def _processes(settings: Settings) -> Iterator[Check]:
-    states = supervise.state(settings)
+    states = supervisor.state(settings)
     ill = [s.name for s in states if not s.running]
-    left = 0 if states else len(supervise.orphans(settings))
+    left = 0 if states else len(supervisor.orphans(settings))
     if left:
         detail = f"{left} run without a supervisor, and nothing restarts them"
         yield Check("fail", "processes", detail, _UP)

@@ -9,16 +9,16 @@ from typing import NamedTuple
 
 import msgspec
 
-from pipeline import unpack
+from pipeline.archives import unpack
+from pipeline.archives.measure import measure, media_type
 from pipeline.normalise import understand
-from pipeline.screen import key_of, occurrence_key
-from pipeline.validate import measure, media_type
+from pipeline.quality import key_of, occurrence_key
 from schemas.files import Listed, Member, SourceFile
 from schemas.progress import Disposition
 from schemas.records import Record, Rejection
-from tasks import members
-from tasks.context import Options
-from tasks.occurrences import Occurrences, occurrences
+from tasks.ingest import members
+from tasks.operations.occurrences import Occurrences, occurrences
+from tasks.runtime.context import Options
 
 
 class DryFile(msgspec.Struct, kw_only=True):

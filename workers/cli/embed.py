@@ -16,8 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from schemas.progress import Tier
 from sql.vectors import Backlog, Where
-from tasks import deepen
-from tasks.context import Runtime
+from tasks.derived import embedding_backfill
+from tasks.runtime.context import Runtime
 from workers.cli import connect, console
 from workers.settings import load
 
@@ -82,10 +82,10 @@ def _spec(run: Runtime, name: str) -> str:
 
 def _embed(run: Runtime, owner: UUID, model: str, where: Where) -> Embedded:
     run.model_id(owner, model)  # a model that isn't there is told before anything is queued
-    deepen.add_lacking(run, owner, model, where)
+    embedding_backfill.add_lacking(run, owner, model, where)
     backlog, done = Backlog(run.lake, owner), 0
     with _shown(backlog.left(model).waiting, model) as show:
-        while settled := deepen.turn(run, owner, model, seconds=_STEP_S):
+        while settled := embedding_backfill.turn(run, owner, model, seconds=_STEP_S):
             done += settled
             show(done)
     left = backlog.left(model)

@@ -7,8 +7,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from pipeline import catalogue, takeout_products
 from workers.cli import console
+from workers.reference import format_table, takeout_coverage
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +29,7 @@ def formats(
     if takeout:
         _takeout(word, json=json)
         return
-    found = [e for e in catalogue.entries() if word is None or _says(e, word)]
+    found = [e for e in format_table.entries() if word is None or _says(e, word)]
     if json:
         console.as_json(msgspec.to_builtins(found))
         return
@@ -39,7 +39,7 @@ def formats(
 
 
 def _takeout(word: str | None, *, json: bool) -> None:
-    found = [line for line in takeout_products.lines() if word is None or _says(line, word)]
+    found = [line for line in takeout_coverage.lines() if word is None or _says(line, word)]
     if json:
         console.as_json(msgspec.to_builtins(found))
         return
@@ -60,7 +60,7 @@ def _says(entry: msgspec.Struct, word: str) -> bool:
     return word.casefold() in msgspec.json.encode(entry).decode().casefold()
 
 
-def _lines(entry: catalogue.Entry) -> dict[str, str]:
+def _lines(entry: format_table.Entry) -> dict[str, str]:
     return {
         "products": ", ".join(entry.products) or entry.claims,
         "vintages": "; ".join(entry.vintages),

@@ -11,8 +11,8 @@ from psycopg.rows import DictRow
 
 from schemas.errors import PermanentError
 from schemas.progress import JobStatus
-from tasks import housekeeping
-from tasks.rollback import roll_back
+from tasks.maintenance import reconcile
+from tasks.operations.rollback import roll_back
 from workers.cli import connect, console, receipts, waiting
 from workers.settings import load
 
@@ -48,7 +48,7 @@ def verify(
     json: Json = False,
 ) -> None:
     """Prove what the receipts say: count the sources again, and the rows. Exit code 1 if not."""
-    from tasks import verify as proof  # noqa: PLC0415 - reads every format
+    from tasks.operations import verify as proof  # noqa: PLC0415 - reads every format
 
     settings = load()
     with connect.runtime(settings) as run, connect.services(settings) as lake:
@@ -100,7 +100,7 @@ def retry(job: Job) -> None:
         short = str(row["id"])[:8]
         if not row["completed_at"]:
             raise PermanentError(_not_yet(row))
-        count = housekeeping.retry(run, row)
+        count = reconcile.retry(run, row)
     if not count:
         raise PermanentError(f"Nothing of the job failed: it is {row['status']}.{_then(row)}")
     console.say(f"{count} chunks go again; see: datapunk status {short}")
@@ -112,10 +112,10 @@ def cancel(job: Job, json: Json = False) -> None:
         row = connect.find_job(run.ledger, job)
         if row["completed_at"]:
             raise PermanentError(f"The job has ended already: it is {row['status']}.{_then(row)}")
-        found = housekeeping.cancel(run, row["id"], row["user_id"])
+        found = reconcile.cancel(run, row["id"], row["user_id"])
         if not (found.stopped or found.ended):  # a worker is at its last step
             row = waiting.at_rest(run.ledger, row)
-            found = housekeeping.cancel(run, row["id"], row["user_id"])
+            found = reconcile.cancel(run, row["id"], row["user_id"])
             row = connect.find_job(run.ledger, str(row["id"]))
     short = str(row["id"])[:8]
     if not (found.stopped or found.ended):

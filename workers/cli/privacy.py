@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from pipeline.privacy import Policy, parse
+from pipeline.privacy.policy import Policy, parse
 from schemas.errors import ConfigurationError
 from schemas.privacy import BY_RULE, Action, Done, Kind
-from tasks import redress
-from workers import presidio
+from tasks.operations import privacy_reapply
+from workers.adapters import presidio
 from workers.cli import connect, console
 from workers.settings import load
 
@@ -73,13 +73,15 @@ def apply(
 
     What it takes away can come back only out of the original, by an import anew.
     """
-    found: dict[str, redress.Applied] = {}
+    found: dict[str, privacy_reapply.Applied] = {}
     with connect.runtime(load()) as run:
         run.options.privacy.check()  # says what is wrong
         for owner in run.ledger.rows("jobs", "users"):
             if user in (None, owner["name"]):
                 treatment = run.options.privacy.treatment(owner["user_id"])
-                found[owner["name"]] = redress.apply(run, owner["user_id"], treatment, dry=dry)
+                found[owner["name"]] = privacy_reapply.apply(
+                    run, owner["user_id"], treatment, dry=dry
+                )
     if json:
         console.as_json(found)
         return

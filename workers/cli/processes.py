@@ -10,19 +10,10 @@ import typer
 from celery.utils.nodenames import host_format
 
 from schemas.progress import QUEUES, Stage
-from workers import (
-    bootstrap,
-    limits,
-    local,
-    logs,
-    machine,
-    presidio,
-    reconciler,
-    supervise,
-    unprivileged,
-    watcher,
-)
-from workers.scanner import clamd_socket
+from workers import limits, logs, reconciler, watcher, wiring
+from workers.adapters import presidio
+from workers.adapters.clamd import clamd_socket
+from workers.embedded import local_servers, machine, supervisor, unprivileged
 from workers.settings import Settings, load
 
 _ALL_QUEUES = ",".join(dict.fromkeys(QUEUES.values()))
@@ -37,8 +28,8 @@ def register(app: typer.Typer) -> None:
 
 def _own_user(settings: Settings) -> pwd.struct_passwd | None:
     """Whom a process of root's works as. One under `up` finds the lake given by that."""
-    supervised = supervise.MARK in os.environ
-    return unprivileged.lake_user(settings) if supervised else local.prepare_lake(settings)
+    supervised = supervisor.MARK in os.environ
+    return unprivileged.lake_user(settings) if supervised else local_servers.prepare_lake(settings)
 
 
 def watch(once: Once = False) -> None:
@@ -69,14 +60,14 @@ def worker(
     settings = load()
     presidio.names(settings)  # what is missing is said here once, and not by every child
     processes = concurrency or settings.worker_concurrency or machine.cores()
-    app = bootstrap.make_app(settings)
+    app = wiring.make_app(settings)
     user = _own_user(settings)
     if QUEUES[Stage.EMBED] in queues.split(","):
-        bootstrap.warm_children(settings)
+        wiring.warm_children(settings)
     else:  # a model takes what it takes
         # Root alone can cut itself off everywhere, and its children are root no more.
-        may = user is not None and not bootstrap.needs_network(settings)
-        bootstrap.limit_children(settings, cut=may and limits.cut_network())
+        may = user is not None and not wiring.needs_network(settings)
+        wiring.limit_children(settings, cut=may and limits.cut_network())
     unprivileged.lower(settings, user, socket=clamd_socket(settings))
     made = app.Worker(
         hostname=host_format(f"{name}@%h"),
@@ -97,7 +88,7 @@ def flower() -> None:
     """Run Flower on 127.0.0.1, behind a password that only this user can read."""
     settings = load()
     # By the environment: what stands in the arguments, every user of this machine can read.
-    os.environ["FLOWER_BASIC_AUTH"] = local.flower_login(settings)
-    app = bootstrap.make_app(settings)
+    os.environ["FLOWER_BASIC_AUTH"] = local_servers.flower_login(settings)
+    app = wiring.make_app(settings)
     unprivileged.lower(settings, _own_user(settings), socket=None)
     app.start(["flower", f"--address={settings.flower_address}", f"--port={settings.flower_port}"])

@@ -23,11 +23,11 @@ from psycopg.rows import DictRow
 from schemas.errors import PermanentError
 from schemas.progress import Event
 from schemas.reasons import category_of
-from tasks import desk
-from tasks.context import Runtime
+from tasks.operations import quarantine
+from tasks.runtime.context import Runtime
 from workers.cli import connect, console, receipts
+from workers.embedded.unprivileged import rooted
 from workers.settings import load
-from workers.unprivileged import rooted
 
 app: typer.Typer = typer.Typer(help="Records that were set aside.", no_args_is_help=True)
 
@@ -166,11 +166,11 @@ def retry(
     code: Code = None, number: Number = None, job: Job = None, user: User = None, json: Json = False
 ) -> None:
     """Read records again by the formats as they are now; what is good loads, once."""
-    total = desk.Retried()
+    total = quarantine.Retried()
     with connect.runtime(load()) as run:
         choice = _choice(run, code, number, job)
         for owner in _owners(run, user):
-            total += desk.retry(run, owner["user_id"], choice)
+            total += quarantine.retry(run, owner["user_id"], choice)
     _say(total, json=json)
 
 
@@ -190,7 +190,8 @@ def discard(
         choice = _choice(run, code, number, job)
         owners = _owners(run, user)
         count = sum(
-            desk.discard(run, owner["user_id"], choice, reason, delete=delete) for owner in owners
+            quarantine.discard(run, owner["user_id"], choice, reason, delete=delete)
+            for owner in owners
         )
     console.say(f"{count} records were discarded")
 
@@ -220,7 +221,7 @@ def edit(
             data = file.read_bytes() if file else _edited(row["mended"] or row["raw"])
         if data is None:
             raise PermanentError("Nothing was changed.")
-        found = desk.mend(run, row["user_id"], number, data)
+        found = quarantine.mend(run, row["user_id"], number, data)
     _say(found, json=json)
 
 
@@ -239,11 +240,13 @@ def export(code: Code = None, job: Job = None, user: User = None) -> None:
                 sys.stdout.write(msgspec.json.encode(row, enc_hook=str).decode() + "\n")
 
 
-def _choice(run: Runtime, code: str | None, number: int | None, job: str | None) -> desk.Choice:
+def _choice(
+    run: Runtime, code: str | None, number: int | None, job: str | None
+) -> quarantine.Choice:
     if code is None and number is None and job is None:
         raise typer.BadParameter("say which records: --code, --id or --job")
     job_id = connect.find_job(run.ledger, job)["id"] if job else None
-    return desk.Choice(id=number, job_id=job_id, code=code)
+    return quarantine.Choice(id=number, job_id=job_id, code=code)
 
 
 def _owners(run: Runtime, name: str | None) -> list[DictRow]:
@@ -251,7 +254,7 @@ def _owners(run: Runtime, name: str | None) -> list[DictRow]:
     return [row for row in rows if name in (None, row["name"])]
 
 
-def _say(found: desk.Retried, *, json: bool) -> None:
+def _say(found: quarantine.Retried, *, json: bool) -> None:
     if json:
         console.as_json(found)
         return

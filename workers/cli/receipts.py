@@ -17,12 +17,12 @@ from schemas.progress import Disposition
 from schemas.reasons import Category, Reason, category_of
 from sql.quality import KINDS, quality_of
 from sql.store import COUNTS, Ledger
-from tasks import alarm
-from tasks.batches import PRIVACY
-from tasks.sets import Inventory
-from workers.bootstrap import thresholds
+from tasks.ingest.export_sets import Inventory
+from tasks.ingest.record_spool import PRIVACY
+from tasks.runtime import alerts
 from workers.cli import console, privacy, sets
 from workers.cli.connect import Services
+from workers.wiring import thresholds
 
 _MOST_SHOWN = 20
 
@@ -162,7 +162,7 @@ def _gather(lake: Services, job: DictRow) -> Receipt:
         index=index,
         records=records,
         adds_up=adds_up(records, formats, settled=not dead) if job["completed_at"] else None,
-        alert=alarm.line(lake.reader, thresholds(lake.settings), job),
+        alert=alerts.line(lake.reader, thresholds(lake.settings), job),
         quality=_quality(lake, job),
         dispositions=dict(Counter(str(f.disposition) for f in files)),
         formats=formats,

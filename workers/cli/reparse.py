@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from tasks import reparse as task
+from tasks.operations import reparse as task
 from workers.cli import connect, console
 from workers.cli.zone import Zone
 from workers.settings import load

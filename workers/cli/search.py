@@ -16,8 +16,8 @@ from pipeline.ports import Models
 from schemas.progress import Tier
 from sql import search as finder
 from sql.search import Filters, Found, Model, Search
+from workers.adapters.embedding_models import ModelsHere, tiers
 from workers.cli import connect, console
-from workers.models import ModelsHere, tiers
 from workers.settings import load
 
 

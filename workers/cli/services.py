@@ -7,8 +7,10 @@ from typing import Annotated
 import msgspec
 import typer
 
-from workers import bootstrap, presidio, supervise
+from workers import wiring
+from workers.adapters import presidio
 from workers.cli import console, doctor
+from workers.embedded import supervisor
 from workers.settings import Settings, load
 
 Again = Annotated[
@@ -27,12 +29,12 @@ def register(app: typer.Typer) -> None:
 def bring_up(settings: Settings, *, again: bool = False) -> bool:
     """Start everything, the migrations between servers and workers; False if all ran already."""
     presidio.names(settings)  # what is missing ends `up`, and not a worker again and again
-    return supervise.up(settings, migrate=lambda: migrate(settings), say=console.say, again=again)
+    return supervisor.up(settings, migrate=lambda: migrate(settings), say=console.say, again=again)
 
 
 def migrate(settings: Settings) -> None:
     """Apply what is missing and say so."""
-    for name in bootstrap.migrate(settings):
+    for name in wiring.migrate(settings):
         console.say(f"migrated: {name}")
 
 
@@ -47,7 +49,7 @@ def up(again: Again = False) -> None:
 
 def down() -> None:
     """Stop everything that `up` started."""
-    if not supervise.down(load(), say=console.say):
+    if not supervisor.down(load(), say=console.say):
         console.say("nothing was running")
 
 

@@ -11,13 +11,13 @@ import msgspec
 import typer
 from psycopg.rows import DictRow
 
-from pipeline import parts
+from pipeline.archives import multipart
 from schemas.errors import PermanentError
 from schemas.progress import Event, SetState
 from sql.queries import queries
 from sql.store import COUNTS, Ledger, note
-from tasks import sets as rules
-from tasks.sets import Inventory
+from tasks.ingest import export_sets as rules
+from tasks.ingest.export_sets import Inventory
 from workers.cli import connect, console
 from workers.settings import load
 
@@ -142,7 +142,7 @@ def line_of(ledger: Ledger, row: DictRow) -> SetLine:
 
 def _part(job: DictRow) -> PartLine:
     return PartLine(
-        part=parts.label(job["file"], job["part"]),
+        part=multipart.label(job["file"], job["part"]),
         job=job["id"],
         file=job["source_name"],
         state=job["status"],

@@ -19,11 +19,12 @@ from schemas.progress import ENDED, Stage
 from schemas.reasons import category_of, in_words
 from sql.store import Ledger
 from sql.vectors import Backlog
-from tasks import alarm
-from workers import machine, passed_over, supervise
-from workers.bootstrap import thresholds
+from tasks.runtime import alerts
+from workers import passed_over
 from workers.cli import connect, console, doctor, sets
+from workers.embedded import machine, supervisor
 from workers.settings import load
+from workers.wiring import thresholds
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _COLUMNS = (
@@ -160,7 +161,7 @@ def _stage(lake: connect.Services, row: DictRow) -> str | None:
 
 
 def _alert(lake: connect.Services, row: DictRow) -> str | None:
-    return alarm.line(lake.reader, thresholds(lake.settings), row)
+    return alerts.line(lake.reader, thresholds(lake.settings), row)
 
 
 def job_facts(row: Mapping[str, Any], stage: str | None, alert: str | None) -> dict[str, Any]:
@@ -249,10 +250,10 @@ def _services(lake: connect.Services) -> dict[str, Any]:
     settings = lake.settings
     scan = doctor.scanner(settings)
     (waiting,) = lake.ledger.rows("jobs", "open_jobs")
-    states = supervise.state(settings)
+    states = supervisor.state(settings)
     return {
         "processes": [msgspec.to_builtins(each) for each in states],
-        "without_supervisor": 0 if states else len(supervise.orphans(settings)),
+        "without_supervisor": 0 if states else len(supervisor.orphans(settings)),
         "open_jobs": waiting["count"],
         "scanner": scan.detail,
         "disk_free_mb": machine.free_disk_mb(settings.data_dir),

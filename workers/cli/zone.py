@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from pipeline import zones
+from pipeline.values import time_zones
 from schemas.errors import ConfigurationError
 
 
 def _checked(name: str | None) -> str | None:
     try:
-        return None if name is None else zones.checked(name)
+        return None if name is None else time_zones.checked(name)
     except ConfigurationError as error:
         raise typer.BadParameter(str(error)) from None
 

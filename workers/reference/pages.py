@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline import catalogue, takeout_products
 from schemas import vocabulary
 from workers import settings
+from workers.reference import format_table, takeout_coverage
 
 DOCS = Path(__file__).parents[2] / "docs"
 BEGIN, END = "<!-- table -->\n", "<!-- end -->"
 
 #: What makes the table of a page; a person writes the text around it.
 TABLES: dict[str, Callable[[], str]] = {
-    "formats.md": catalogue.table,
-    "takeout.md": takeout_products.table,
+    "formats.md": format_table.table,
+    "takeout.md": takeout_coverage.table,
     "vocabulary.md": vocabulary.table,
 }
 #: What makes a page as a whole.

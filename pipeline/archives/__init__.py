@@ -1,0 +1,1 @@
+"""Read archives: zip, tar and compressed streams, part by part, within limits."""

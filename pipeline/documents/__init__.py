@@ -1,0 +1,1 @@
+"""Read the text of office files, PDFs, web pages and notes."""

@@ -1,0 +1,1 @@
+"""Derive entities, pieces of text and signatures from records."""

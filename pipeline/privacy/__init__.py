@@ -1,0 +1,1 @@
+"""Apply a user's privacy policy: find personal data and redact it."""

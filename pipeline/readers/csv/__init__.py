@@ -1,0 +1,1 @@
+"""Cut tables into rows: headers, preambles, cells, order."""

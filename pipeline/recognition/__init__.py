@@ -1,0 +1,1 @@
+"""Recognise the format of a member by its name and its first bytes."""

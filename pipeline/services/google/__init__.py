@@ -1,0 +1,1 @@
+"""Share what the formats of Google's products have in common."""

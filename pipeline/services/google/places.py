@@ -1,0 +1,67 @@
+"""What the place files of Google Maps in Takeout share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.values import coordinates as values_coordinates
+from pipeline.values.fields import kept
+from schemas.errors import BadValue
+
+_AT = re.compile(
+    r"(?:/(?:@|search/)|[?&]q=)(-?\d{1,2}(?:\.\d+)?),\s*\+?(-?\d{1,3}(?:\.\d+)?)(?![\d.])"
+)
+_MAPS = re.compile(
+    r"https?://(?:www\.|maps\.)?google\.[a-z.]{2,6}/(?:maps\b.*|.*[?&]cid=.*)|https?://maps\.google\..*"
+)
+
+
+def position(latitude: Any, longitude: Any) -> dict[str, Any]:
+    """Degrees under the vocabulary's names; nothing for 0, 0, which Maps writes for "none"."""
+    found = values_coordinates.given(latitude, longitude)
+    return found if any(found.values()) else {}
+
+
+def of_feature(feature: Mapping[str, Any]) -> dict[str, Any]:
+    """The place of a GeoJSON feature, whose properties spell `Location` in two ways."""
+    said = feature["properties"]
+    location = said.get("Location") or said.get("location") or {}
+    coordinates = (feature.get("geometry") or {}).get("coordinates") or (None, None)
+    found = {
+        "name": _of(location, "Business Name", "name") or _of(said, "Title"),
+        "address": _of(location, "Address", "address"),
+        **position(coordinates[1], coordinates[0]),
+    }
+    return kept(found)
+
+
+def country_of(feature: Mapping[str, Any]) -> str | None:
+    """The country code of a feature's place."""
+    said = feature["properties"]
+    return _of(said.get("Location") or said.get("location") or {}, "Country Code", "country_code")
+
+
+def url_of(feature: Mapping[str, Any]) -> str | None:
+    """The address of the place on Google Maps."""
+    return _of(feature["properties"], "Google Maps URL", "google_maps_url")
+
+
+def in_url(url: str) -> dict[str, Any]:
+    """The coordinates that a link to Maps carries: behind `/@`, `/search/` or `?q=`."""
+    found = _AT.search(url)
+    try:
+        north, east = values_coordinates.pair(found[1], found[2]) if found else (None, None)
+    except BadValue:
+        return {}
+    return position(north, east)
+
+
+def is_maps(url: str) -> bool:
+    """Whether a link leads to Google Maps."""
+    return _MAPS.fullmatch(url) is not None
+
+
+def _of(said: Mapping[str, Any], *names: str) -> str | None:
+    return next((str(said[name]) for name in names if said.get(name)), None)

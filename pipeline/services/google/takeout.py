@@ -1,0 +1,31 @@
+"""What several products of Google Takeout share: people, times."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.values import timestamps
+from pipeline.values.fields import kept, optional_text
+from schemas.errors import BadValue
+from schemas.records import Instant
+
+_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:T|$)", re.ASCII)
+
+
+def person(value: Mapping[str, Any]) -> dict[str, Any]:
+    """A user of Chat and its like: `{name, email, user_type}`; empty where nothing is said."""
+    address = (optional_text(value, "email") or "").lower()
+    return kept({"name": optional_text(value, "name"), "address": address})
+
+
+def moment(text: str) -> Instant:
+    """A time as tables of Takeout have it: RFC 3339, or as the pages of My Activity spell it.
+
+    A text that is neither is an unread time: the record is kept without one.
+    """
+    try:
+        return timestamps.iso(text) if _ISO_DATE.match(text) else timestamps.activity_time(text)
+    except BadValue:
+        return timestamps.unread(text)

@@ -1,0 +1,1 @@
+"""Read mails: MIME, Outlook's files, what lies within them."""

@@ -1,0 +1,147 @@
+"""Containers in which a mail's own text and attachments lie: `winmail.dat`, signed S/MIME bodies,
+files that are uuencoded within the text.
+
+What is opened joins the mail: its text where the mail has none, its files behind the attachments
+that the mail names, so that those keep their places. What can't be opened (it is encrypted, or
+damaged) is flagged `container_not_opened`, since the mail says more than is searched.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+
+import msgspec
+from asn1crypto import cms
+
+from pipeline.documents import text_of
+from pipeline.services.mail import mime, tnef
+from schemas.errors import BadValue
+
+NOT_OPENED = "container_not_opened"
+_SMIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+_ENCRYPTED = frozenset({"application/pgp-encrypted"})
+#: Signed within signed: a list's server puts its own signature round a mail's.
+_DEPTH = 5
+#: What the library is seen to raise on damaged bytes.
+_DAMAGE = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
+
+
+def opened(message: mime.Message) -> mime.Message:
+    """The mail with what lies in its containers."""
+    message = _without_uuencoded(message)
+    for part in message.parts:
+        name = part.name.lower()
+        if part.media_type in tnef.MEDIA_TYPES or name == "winmail.dat":
+            message = _with_tnef(message, part)
+        elif part.media_type in _SMIME or name == "smime.p7m":
+            message = _with_signed(message, part)
+        elif part.media_type in _ENCRYPTED:
+            message = _flagged(message)
+    return message
+
+
+#: A file within a text, as uuencode writes it: 45 bytes a line, of which the first letter counts.
+_UUENCODED = re.compile(
+    r"(?m)^begin [0-7]{3,4} (?P<name>[^\n]{1,200})\n(?P<lines>(?:[!-`][ -`]{0,84}[ \t]*\n)++)"
+    r"(?:[` ]?[ \t]*\n)?end[ \t]*$"
+)
+
+
+def _without_uuencoded(message: mime.Message) -> mime.Message:
+    """The mail with the files out of its text, which stand behind those that it attaches."""
+    if "\nend" not in message.plain:
+        return message
+    files: list[mime.Part] = []
+
+    def taken(found: re.Match[str]) -> str:
+        try:
+            data = b"".join(map(_uudecoded, found["lines"].splitlines()))
+        except binascii.Error:
+            return found[0]
+        name = found["name"].strip()
+        kind = text_of.media_type_of(data, name, "")
+        files.append(mime.Part(media_type=kind, name=name, data=data, disposition="uuencoded"))
+        return ""
+
+    plain = _UUENCODED.sub(taken, message.plain).strip()
+    parts = (*message.parts, *files)
+    return msgspec.structs.replace(message, plain=plain, parts=parts) if files else message
+
+
+def _uudecoded(line: str) -> bytes:
+    """The bytes of a line, at whose end a mail program may have taken blanks off."""
+    length = (ord(line[0]) - 32) % 64
+    digits = line[1:].rstrip()[: (length + 2) // 3 * 4].ljust((length + 2) // 3 * 4)
+    return binascii.a2b_uu(f"{line[0]}{digits}\n".encode("ascii"))
+
+
+def _flagged(message: mime.Message) -> mime.Message:
+    return msgspec.structs.replace(message, flags=tuple(sorted({*message.flags, NOT_OPENED})))
+
+
+def _with_tnef(message: mime.Message, part: mime.Part) -> mime.Message:
+    found = tnef.opened(part.data)
+    return _flagged(message) if found is None else joined(message, found)
+
+
+def joined(message: mime.Message, found: tnef.Opened) -> mime.Message:
+    """The mail with what Outlook kept of it: its text where the mail has none, its files."""
+    page = mime.read_text(found.page, None, is_html=True)[0] if found.page else ""
+    files = [
+        mime.Part(
+            media_type=file.media_type,
+            name=file.name,
+            data=file.data,
+            disposition="tnef",
+            opened=file.opened,
+        )
+        for file in found.files
+    ]
+    said = found.text.replace("\r\n", "\n").strip()
+    unread = False
+    if found.rtf and not (message.plain or message.html or said or page):
+        read = text_of.extract_text(found.rtf, "application/rtf").text
+        files.insert(0, mime.Part(media_type="application/rtf", name="body.rtf", data=found.rtf))
+        said, unread = read or "", read is None
+    message = msgspec.structs.replace(
+        message,
+        plain=message.plain or ("" if message.html else said),
+        html=message.html or ("" if message.plain else page),
+        parts=(*message.parts, *files),
+    )
+    return _flagged(message) if found.damaged or unread else message
+
+
+def _with_signed(message: mime.Message, part: mime.Part) -> mime.Message:
+    inner = _inner(part.data)
+    if inner is None:
+        return _flagged(message)
+    return msgspec.structs.replace(
+        message,
+        plain=message.plain or ("" if message.html else inner.plain),
+        html=message.html or ("" if message.plain else inner.html),
+        parts=(*message.parts, *inner.parts),
+        flags=tuple(sorted({*message.flags, *inner.flags})),
+    )
+
+
+def _inner(data: bytes, depth: int = 1) -> mime.Message | None:
+    """The MIME entity that a signature is round; None of what is encrypted or damaged."""
+    try:
+        content = cms.ContentInfo.load(data)
+        if content["content_type"].native != "signed_data":
+            return None
+        signed = content["content"]["encap_content_info"]["content"].native
+    except _DAMAGE:
+        return None
+    if not isinstance(signed, bytes):
+        return None
+    try:
+        found = mime.parse(signed)
+    except BadValue:
+        return None
+    (only,) = found.parts if len(found.parts) == 1 else (None,)
+    if only is not None and only.media_type in _SMIME and depth < _DEPTH:
+        return _inner(only.data, depth + 1) or _flagged(found)
+    return found

@@ -1,0 +1,321 @@
+"""A mail's records, whatever file it came in: the mail itself, then each of its attachments.
+
+A mail is who its bare Message-ID says (the domain in lower case), so that mails in several label
+files are one document. Scanners and cron give one id to many mails: what a mail says is therefore
+its own identity beside that, and tells it from another one that has the id (decision 22). A patch
+without one is its commit, date and title, without git's count of patches, which grows with every
+later export. Anything else is the hash of its bytes without Gmail's labels, which change.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from hashlib import blake2b, sha256
+from typing import Any, NamedTuple
+
+import msgspec
+
+from pipeline.documents import text_of
+from pipeline.services import attachments
+from pipeline.services.mail import containers, mime
+from pipeline.text import cleaning
+from pipeline.values import timestamps
+from schemas.errors import BadValue
+from schemas.records import Blob, DataType, Instant, Record, Related
+from schemas.vocabulary import RecordType, Relation
+
+_MESSAGE = RecordType.MESSAGE
+#: More addresses than this of one mail are counted, not listed.
+_ADDRESSES = 1_000
+#: Mails within mails within mails, and how many of them in one.
+_DEPTH, _WITHIN = 10, 1_000
+_MAILS = frozenset({"message/rfc822", "message/global"})
+_JUST_BYTES = frozenset(
+    {"", "application/octet-stream", "application/x-download", "text/plain", "application/eml"}
+)
+_BRACKETED = re.compile(r"<\s*+([^<>\s]++)\s*+>")
+_PATCH_COUNT = re.compile(r"^\[[^\]]*\]\s*")
+#: What comes before the name in a list's id; its mark before a subject; the line above its footer,
+#: which is no longer than this.
+_LIST_ID = re.compile(r"^[^<]*<")
+_LIST_MARK = re.compile(r"^\[[^\[\]]{1,100}\]\s*")
+_RULE = re.compile(r"(?m)^(?:-- ?|[-_=*~]{5,})[ \t]*$")
+_FOOTER = 2_000
+_LABELS = re.compile(rb"(?im)^X-Gmail-Labels:.*\n(?:[ \t].*\n)*")
+
+
+def records(
+    data: bytes, source: str, *, came: str | None = None, commit: str | None = None
+) -> Iterator[Record]:
+    """The mail in `data`, then each of its attachments, and what mails lie in them.
+
+    `came` is when it came in, as the file round it writes that; `commit` the hash of a patch.
+    Raises `BadValue` as `mail.parse` does.
+    """
+    message = mime.parse(data)
+    place = _Place(identity(data, message, commit), source, came, [_WITHIN], verbatim=True)
+    return _records(message, place)
+
+
+def of_message(
+    message: mime.Message, identity: tuple[str, ...], source: str, *, came: str | None = None
+) -> Iterator[Record]:
+    """The records of a mail that is taken apart, under this identity."""
+    return _records(message, _Place(identity, source, came, [_WITHIN]))
+
+
+class _Place(NamedTuple):
+    """Where a mail stands: who it is, and in which mails it lies. `left` counts down, for all
+    within the outermost mail, how many more are opened. `verbatim` is true of one that no program
+    has made anew, so that each copy says the same."""
+
+    identity: tuple[str, ...]
+    source: str
+    came: str | None
+    left: list[int]
+    verbatim: bool = False
+    depth: int = 0
+    related: tuple[Related, ...] = ()
+    conversation: str | None = None
+
+
+def _records(message: mime.Message, place: _Place) -> Iterator[Record]:
+    message = containers.opened(message)
+    attached = [_blob(part, ordinal) for ordinal, part in enumerate(message.parts, 1)]
+    time = _time(message, place.came)
+    within = [_within(part, place) for part in message.parts]
+    content = _content(message)
+    own = _own_identity(place, message, content, attached)
+    yield Record(
+        data_type=DataType.EMAIL,
+        source=place.source,
+        record_type=_MESSAGE,
+        identity=place.identity,
+        time=time,
+        title=message.field("subject"),
+        content=content,
+        metadata=_metadata(message, attached, place.conversation),
+        related=(*_related(message), *place.related),
+        own_identity=own,
+    )
+    for ordinal, (blob, part, inner) in enumerate(
+        zip(attached, message.parts, within, strict=True), 1
+    ):
+        said = _Attached(blob, ordinal, part.charset, opened=isinstance(inner, mime.Message))
+        flags = inner if isinstance(inner, tuple) else ()
+        yield _attachment(said, place, message, time, flags)
+        if isinstance(inner, mime.Message):
+            yield from _records(
+                inner, _place_within(inner, message, place, (str(ordinal), blob.sha256))
+            )
+
+
+def _content(message: mime.Message) -> str | None:
+    own = message.plain or cleaning.html_to_text(message.html)
+    return "\n\n".join(filter(None, (own, message.between))) or None
+
+
+def _within(part: mime.Part, place: _Place) -> mime.Message | tuple[str, ...]:
+    """The mail that a part is; else the flags of its attachment: none where it is no mail."""
+    named = part.name.lower().endswith(".eml") and part.media_type in _JUST_BYTES
+    if part.media_type not in _MAILS and not named:
+        return ()
+    if place.depth >= _DEPTH or place.left[0] <= 0:
+        return (containers.NOT_OPENED,)
+    place.left[0] -= 1
+    if part.opened is not None:
+        return part.opened
+    try:
+        return mime.parse(part.data.lstrip(b"\r\n"))
+    except BadValue:
+        return (containers.NOT_OPENED,)
+
+
+def _place_within(
+    inner: mime.Message, outer: mime.Message, place: _Place, attachment: tuple[str, str]
+) -> _Place:
+    """A mail within a mail is a copy, maybe cut short, of one that may be in the lake as well: it
+    is a document of its own, and the same as the one of its Message-ID."""
+    named = _ids(inner, "message-id")[:1]
+    same = (Related(Relation.SAME_AS, _MESSAGE, ("message-id", one)) for one in named)
+    return place._replace(
+        identity=(*place.identity, *attachment, "mail"),
+        came=None,
+        verbatim=False,
+        depth=place.depth + 1,
+        related=(Related(Relation.PART_OF, _MESSAGE, place.identity), *same),
+        conversation=_conversation(outer) or place.conversation,
+    )
+
+
+def identity(data: bytes, message: mime.Message, commit: str | None = None) -> tuple[str, ...]:
+    """Who a mail is: by its Message-ID, as a patch, or by its bytes."""
+    if named := _ids(message, "message-id"):
+        return ("message-id", named[0])
+    if commit:
+        title = _PATCH_COUNT.sub("", " ".join((message.field("subject") or "").split()))
+        return ("git-commit", commit, message.field("date") or "", title)
+    return ("sha256", sha256(_LABELS.sub(b"", data).rstrip(b"\r\n")).hexdigest())
+
+
+def _own_identity(
+    place: _Place, message: mime.Message, content: str | None, attached: list[Blob]
+) -> tuple[str, ...]:
+    """Who a mail is by what it says, too: scanners and cron give one id to many mails.
+
+    Labels, transport, recipients' names and how lines are broken are no part of it, and of a copy
+    out of a mailing list neither are the list's footer and its mark before the subject.
+    """
+    if not place.verbatim or place.identity[0] != "message-id":
+        return ()
+    subject, text = message.field("subject") or "", content or ""
+    if said := message.field("list-id"):
+        subject, text = _without_list(subject, text, said)
+    digest = blake2b(digest_size=16)
+    for group in (
+        [" ".join(subject.split()), " ".join((message.field("date") or "").split())],
+        [one.address.lower() or one.name or "" for one in message.sender],
+        sorted(one.address.lower() or one.name or "" for one in message.to),
+        [" ".join(text.split())],
+        sorted(blob.sha256 for blob in attached),
+    ):
+        digest.update(msgspec.json.encode([_utf8(one) for one in group]))
+    return (*place.identity, "says", digest.hexdigest())
+
+
+def _utf8(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _without_list(subject: str, text: str, list_id: str) -> tuple[str, str]:
+    """Subject and text as they were sent to the list of that id: its mark stands before the one,
+    and its footer, which names it, below a line of its own behind the other."""
+    name = _LIST_ID.sub("", list_id).partition(".")[0].strip().lower()
+    rules = list(_RULE.finditer(text, max(0, len(text) - _FOOTER)))
+    if name and rules and name in text[rules[-1].end() :].lower():
+        text = text[: rules[-1].start()]
+    return _LIST_MARK.sub("", subject), text
+
+
+def _ids(message: mime.Message, field: str) -> list[str]:
+    """The message ids in a header field, bare, each with its domain in lower case."""
+    said = message.field(field)
+    if said is None:
+        return []
+    pairs = (named.rpartition("@") for named in _BRACKETED.findall(said) if "@" in named[1:-1])
+    return [f"{local}@{domain.lower()}" for local, _, domain in pairs]
+
+
+def _time(message: mime.Message, came: str | None) -> Instant | None:
+    """The mail's own date; where that is none, the separator's, which is when it came in."""
+    written = message.field("date")
+    own = _instant(written)
+    if own is not None and own.at is not None:
+        return own
+    arrived = _instant(came)
+    if arrived is None or arrived.at is None:
+        return own or (timestamps.unread(written) if written else None)
+    return msgspec.structs.replace(arrived, text=written or arrived.text, flag="from_separator")
+
+
+def _instant(date: str | None) -> Instant | None:
+    try:
+        return timestamps.mail_date(date) if date else None
+    except BadValue:
+        return None
+
+
+def _conversation(message: mime.Message) -> str | None:
+    """The thread, by its service's name for it, else by the first mail in it that is named."""
+    ids = (*_ids(message, "references")[:1], *_ids(message, "in-reply-to")[:1])
+    own = _ids(message, "message-id")[:1]
+    return message.field("x-gm-thrid") or next(iter((*ids, *own)), None)
+
+
+def _metadata(message: mime.Message, attached: list[Blob], outer: str | None) -> dict[str, Any]:
+    own = next(iter(_ids(message, "message-id")), None)
+    reply_to = next(iter(_ids(message, "in-reply-to")), None)
+    references = _ids(message, "references")
+    thread = message.field("x-gm-thrid")
+    found = {
+        "sender": next(iter(msgspec.to_builtins(list(message.sender))), None),
+        **_people("recipients", message.to),
+        **_people("cc", message.cc),
+        **_people("bcc", message.bcc),
+        **_people("reply_to", message.reply_to),
+        "date": message.field("date"),
+        "message_id": own,
+        "in_reply_to": reply_to,
+        "references": references,
+        "thread": thread,
+        "conversation": _conversation(message) or outer,
+        "list": message.field("list-id"),
+        "labels": _labels(message),
+        "attachments": [attachments.summary(blob) for blob in attached],
+        "flags": list(message.flags),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _related(message: mime.Message) -> tuple[Related, ...]:
+    answered = _ids(message, "in-reply-to")[:1]
+    return tuple(Related(Relation.REPLY_TO, _MESSAGE, ("message-id", one)) for one in answered)
+
+
+def _people(name: str, people: tuple[mime.Address, ...]) -> dict[str, Any]:
+    listed = {name: msgspec.to_builtins(list(people[:_ADDRESSES]))}
+    return {**listed, f"{name}_count": len(people)} if len(people) > _ADDRESSES else listed
+
+
+def _labels(message: mime.Message) -> list[str]:
+    """Gmail's labels: a comma list, a label that holds a comma in quotes."""
+    lines = [" ".join(value.split()) for value in message.fields.get("x-gmail-labels", ())]
+    return [label.strip() for row in csv.reader(lines, skipinitialspace=True) for label in row]
+
+
+def _blob(part: mime.Part, ordinal: int) -> Blob:
+    fallback = f"attachment-{ordinal}"
+    return attachments.blob_of(part.data, part.name, part.media_type, fallback=fallback)
+
+
+class _Attached(NamedTuple):
+    """An attachment: its bytes, its place among the others, its charset if it says one; `opened`
+    where it is a mail that has records of its own."""
+
+    blob: Blob
+    ordinal: int
+    charset: str | None
+    opened: bool
+
+
+def _attachment(
+    attached: _Attached,
+    place: _Place,
+    message: mime.Message,
+    time: Instant | None,
+    flags: tuple[str, ...],
+) -> Record:
+    """The attachment's own record, which names the mail."""
+    blob, ordinal = attached.blob, attached.ordinal
+    assert blob.data is not None
+    read = text_of.Text() if attached.opened else _text_of(blob.data, blob, attached.charset)
+    found = {
+        **read.metadata,
+        "message_id": next(iter(_ids(message, "message-id")), None),
+        "subject": message.field("subject"),
+        "ordinal": ordinal,
+        "flags": [*read.flags, *flags],
+    }
+    owner = Related(Relation.ATTACHMENT_OF, _MESSAGE, place.identity)
+    said = {name: value for name, value in found.items() if value}
+    text = read.text or None
+    return attachments.record(place.source, blob, ordinal, owner, time, content=text, metadata=said)
+
+
+def _text_of(data: bytes, blob: Blob, charset: str | None) -> text_of.Text:
+    """The text of an attachment; reports on deliveries and the like are texts, too."""
+    kind = "text/plain" if blob.media_type.startswith("message/") else blob.media_type
+    named = f"{kind}; charset={charset}" if charset and kind.startswith("text/") else kind
+    return text_of.extract_text(data, named)

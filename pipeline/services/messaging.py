@@ -1,0 +1,113 @@
+"""What the formats of chats and networks share: small parts of a record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from pipeline.values.fields import StableNames, kept
+from schemas.errors import BadValue
+from schemas.reasons import Reason
+from schemas.records import Record, Rejection, Related
+from schemas.vocabulary import KEYS, RecordType, Relation, Shape
+
+_NAMES = StableNames()
+
+
+def rest(fields: Mapping[str, Any], taken: Iterable[str]) -> dict[str, Any]:
+    """The other fields that say something, under names in snake case.
+
+    One whose name means something else in the lake (`description` that is an object) is called
+    `exported_description`.
+    """
+    others = {_NAMES[name]: value for name, value in fields.items() if name not in taken}
+    return kept({_own(name, value): value for name, value in others.items()})
+
+
+_PLAIN: dict[Shape, tuple[type, ...]] = {
+    Shape.TEXT: (str,),
+    Shape.FLAG: (bool,),
+}
+
+
+def _own(name: str, value: Any) -> str:
+    shape = KEYS.get(name)
+    if shape is None or shape is Shape.NUMBER:  # `shapes.fitted` says of what is no number
+        return name
+    return name if type(value) in _PLAIN.get(shape, ()) else f"exported_{name}"
+
+
+def key(fields: Mapping[str, Any], name: str) -> str:
+    """A text or whole number that something is known by, as text. Raises `BadValue`."""
+    value = fields.get(name)
+    if type(value) is int or (isinstance(value, str) and value):
+        return str(value)
+    if value is None or value == "":
+        raise BadValue(Reason.MISSING_FIELD, f"no field {name!r}")
+    raise BadValue(Reason.BAD_SHAPE, f"{name!r} is neither a text nor a whole number")
+
+
+#: Fields of a rich text that are words for people; a number of levels that no real one reaches.
+_WORDS = frozenset(
+    {"text", "title", "content", "caption", "summary", "question", "credit", "author", "fallback"}
+    | {"alt_text", "pretext", "value", "label", "description", "plain_text", "formula", "email"}
+)
+_DEEPEST = 40
+
+
+def spoken(value: Any, level: int = 0) -> str:
+    """The words of a rich text: nested lists and objects, of which the innermost are texts.
+
+    What stands in one list of texts is a line; all else are lines below each other.
+    """
+    if isinstance(value, str):
+        return value
+    if level > _DEEPEST:
+        return ""
+    if isinstance(value, list):
+        parts = [spoken(one, level + 1) for one in value]
+        inline = all(isinstance(one, str) or _is_inline(one) for one in value)
+        return "".join(parts) if inline else "\n".join(filter(None, parts))
+    if isinstance(value, dict):
+        parts = [
+            spoken(inner, level + 1)
+            for name, inner in value.items()
+            if not isinstance(inner, str) or name in _WORDS
+        ]
+        return "\n".join(filter(None, parts))
+    return ""
+
+
+def _is_inline(value: Any) -> bool:
+    """Whether it is a text with a mark, such as bold, and not a block."""
+    return isinstance(value, dict) and isinstance(value.get("text"), str)
+
+
+def person(name: str | None = None, handle: str | int | None = None) -> dict[str, Any] | None:
+    """A person by name and by what the service keys people by; None if neither is known."""
+    return kept({"handle": None if handle is None else str(handle), "name": name}) or None
+
+
+def attempt(make: Callable[[], Record]) -> Record | Rejection:
+    """The record, or why there is none: for an item that says more than the one that is broken."""
+    try:
+        return make()
+    except BadValue as bad:
+        return Rejection(reason=bad.reason, detail=bad.detail)
+    except KeyError as missing:
+        # A key is a field's name in our own code, never something out of the record.
+        return Rejection(reason=Reason.MISSING_FIELD, detail=f"no field {missing}")
+    except (TypeError, ValueError, AttributeError) as error:
+        return Rejection(reason=Reason.BAD_SHAPE, detail=type(error).__name__)
+
+
+def in_conversation(*identity: str) -> tuple[Related, ...]:
+    """The relation of a message to the conversation that names itself so; none without a name."""
+    if not any(identity):
+        return ()
+    return (Related(Relation.IN_CONVERSATION, RecordType.CONVERSATION, identity),)
+
+
+def reply_to(*identity: str, kind: str = RecordType.MESSAGE) -> tuple[Related, ...]:
+    """The relation of an answer to the record that names itself so."""
+    return (Related(Relation.REPLY_TO, kind, identity),)

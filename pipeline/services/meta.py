@@ -1,0 +1,82 @@
+"""What the formats of Meta's exports (Facebook, Messenger, Instagram) share (reference 4).
+
+Names and texts are mended for content and metadata; identities keep them as they are written, so
+that a better mending makes no new records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipeline.values import coordinates, timestamps
+from pipeline.values.fields import kept
+from schemas.records import Instant
+
+#: Seen in place of a photo's time: the year 0.
+_NEVER = -62169958800
+
+
+def moment(value: Any) -> Instant:
+    """The moment of Unix seconds; where it is missing, 0 or the year 0, it is unread."""
+    never = value in (0, _NEVER) and not isinstance(value, bool)
+    return timestamps.unread(str(value)) if never else timestamps.epoch_or_unread(value, "s")
+
+
+def inner(value: Any, name: str) -> Any:
+    """The first value that is a text or number under a name, however deep; None if there is none.
+
+    Facebook wraps what an item says in lists and objects that differ by the year.
+    """
+    for found in _values(value, name):
+        if isinstance(found, str | int | float):
+            return found
+    return None
+
+
+def _first(value: Any, name: str) -> Any:
+    """The first value under a name, however deep, of whatever kind."""
+    return next(_values(value, name), None)
+
+
+def _values(value: Any, name: str) -> Iterator[Any]:
+    if isinstance(value, dict):
+        if name in value:
+            yield value[name]
+        for one in value.values():
+            yield from _values(one, name)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _values(one, name)
+
+
+def shown(value: Any) -> str:
+    """The name of the first file, or the first link, as it is written; folders have moved."""
+    found = inner(value, "uri") or inner(value, "link") or ""
+    return str(found).rsplit("/", 1)[-1]
+
+
+def medium(value: Mapping[str, Any]) -> dict[str, Any]:
+    """A photo, video or sound as a file: its name, where it lies in the export, what is said."""
+    uri = str(value.get("uri") or value.get("path") or "")
+    said = kept(
+        {
+            "title": value.get("title"),
+            "description": value.get("description"),
+            "created": value.get("creation_timestamp"),
+            "taken": inner(value.get("media_metadata"), "taken_timestamp"),
+            "comments": value.get("comments"),
+        }
+    )
+    place = "url" if uri.startswith(("http://", "https://")) else "path"
+    return {"name": uri.rsplit("/", 1)[-1], place: uri, **said}
+
+
+def position(media: list[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Where the first photo that knows it was taken."""
+    for one in media:
+        found = one.get("media_metadata") or {}
+        latitude, longitude = _first(found, "latitude"), _first(found, "longitude")
+        if latitude is not None and longitude is not None and (latitude or longitude):
+            return coordinates.given(latitude, longitude)
+    return None

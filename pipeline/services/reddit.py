@@ -1,0 +1,21 @@
+"""What the formats of a Reddit export share (reference 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pipeline.values import timestamps
+from schemas.records import Instant
+
+SERVICE = "reddit"
+
+
+def moment(cells: Mapping[str, str], name: str = "date") -> Instant:
+    """`2024-01-02 03:04:05 UTC`."""
+    return timestamps.or_unread(cells.get(name))
+
+
+def address(cells: Mapping[str, str]) -> str | None:
+    """The permalink, in whole where it is only a path."""
+    link = cells.get("permalink") or ""
+    return f"https://www.reddit.com{link}" if link.startswith("/") else link or None

@@ -1,0 +1,26 @@
+"""What the formats of a Snapchat export share: its times in four spellings (reference 14)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.values import timestamps
+from pipeline.values.timestamps import Unit
+from schemas.errors import BadValue
+from schemas.reasons import Reason
+from schemas.records import Instant
+
+SERVICE = "snapchat"
+#: Of the digits that were seen the number tells the unit, from 2001 to 2286.
+_UNITS: dict[int, Unit] = {10: "s", 13: "ms", 16: "us"}
+
+
+def moment(written: Any) -> Instant:
+    """`2024-01-02 03:04:05 UTC`, ISO, `Tue Jan 02 03:04:05 UTC 2024`, or digits."""
+    text = str(written)
+    if text.isdecimal():
+        unit = _UNITS.get(len(text))
+        if unit is None:
+            raise BadValue(Reason.BAD_TIME, "a number of digits that says no unit")
+        return timestamps.epoch(text, unit)
+    return timestamps.mail_date(text) if text[:1].isalpha() else timestamps.iso(text)

@@ -1,0 +1,1 @@
+"""Share what formats of positions, workouts and measurements have in common."""

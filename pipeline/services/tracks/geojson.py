@@ -1,0 +1,255 @@
+"""What a GeoJSON feature means (RFC 7946): a position, a place, or a way.
+
+There is no standard for times: `timestamp`, `time`, `datetime`, `recorded_at`, `fixTime`, `tst` or
+`times` among the properties are read, and a `when` that is ISO 8601 (reference 17;
+Freika/dawarich, `imports/field_aliases.rb`), and of shapes `coordTimes` and
+`coordinateProperties.times` (mapbox and placemark/togeojson), which have a time for each position.
+Texts are ISO 8601, numbers seconds since 1970, or milliseconds where seconds would be after the
+year 5000. Every other property is kept.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipeline.services.tracks import gps_tracks
+from pipeline.values import coordinates, timestamps
+from pipeline.values.fields import joined, kept
+from schemas.errors import BadValue
+from schemas.reasons import Reason
+from schemas.records import DataType, Instant, Outcome, Point, Record, Rejection
+from schemas.vocabulary import RecordType
+
+_TIMES = ("timestamp", "time", "times", "datetime", "recorded_at", "fixTime", "tst")
+_OF_EACH = ("coordTimes", "times", "timestamp", "time")
+_ACCURACIES = ("horizontal_accuracy", "accuracy", "acc")
+_ALTITUDES = ("altitude", "alt", "ele", "elevation")
+_MILLISECONDS_FROM = 100_000_000_000
+
+
+def meaning(feature: Mapping[str, Any], source: str) -> Iterator[Outcome]:
+    """The outcomes of one feature."""
+    geometry, said = feature.get("geometry"), feature.get("properties") or {}
+    name, written = _written(said)
+    if geometry is None:  # "unlocated" (RFC 7946, 3.2)
+        if _name(said) is None:
+            raise BadValue(Reason.MISSING_FIELD, "a feature without a geometry and without a name")
+        yield _record(feature, source, None, (), None if isinstance(written, list) else written)
+        return
+    where = _coordinates(geometry)
+    if geometry["type"] == "Point":
+        if written is None or isinstance(written, list):
+            yield _record(feature, source, where, (), None)
+        else:
+            yield position(feature, source, where, written, name)
+        return
+    positions, times = list(_positions(where)), list(_flat(_times_of_each(said)))
+    if not positions:
+        raise BadValue(Reason.BAD_SHAPE, "a shape without positions")
+    if times and len(times) == len(positions):
+        yield _record(feature, source, positions[0], tuple(times), None)
+        yield from _way(positions, times, source)
+    else:
+        scalar = None if isinstance(written, list) else written
+        yield _record(feature, source, positions[0], (), scalar, undated=bool(times))
+
+
+def _coordinates(geometry: Mapping[str, Any]) -> Any:
+    if geometry["type"] == "GeometryCollection":
+        return [_coordinates(one) for one in geometry["geometries"]]
+    return geometry["coordinates"]
+
+
+def _written(said: Mapping[str, Any]) -> tuple[str, Any]:
+    """The first time among the properties, and its name."""
+    found = next(((name, said[name]) for name in _TIMES if said.get(name) is not None), None)
+    if found is None and isinstance(when := said.get("when"), str) and _known(when, read=True):
+        return "when", when
+    return found or ("", None)
+
+
+def _times_of_each(said: Mapping[str, Any]) -> list[Any]:
+    """A time for each position of a shape, as deep as its coordinates."""
+    inner = said.get("coordinateProperties")
+    if isinstance(inner, dict) and isinstance(inner.get("times"), list):
+        return list(inner["times"])
+    return next((value for n in _OF_EACH if isinstance(value := said.get(n), list)), [])
+
+
+def _flat(value: list[Any]) -> Iterator[Any]:
+    for one in value:
+        if isinstance(one, list):
+            yield from _flat(one)
+        else:
+            yield one
+
+
+def _positions(where: Any) -> Iterator[Any]:
+    """The positions of a shape, in order; what is none stays one, for a complaint."""
+    if isinstance(where, list) and where and isinstance(where[0], list):
+        for one in where:
+            yield from _positions(one)
+    elif where != []:
+        yield where
+
+
+def _way(line: list[Any], times: list[Any], source: str) -> Iterator[Outcome]:
+    for where, written in zip(line, times, strict=True):
+        try:
+            yield position({}, source, where, written, "")
+        except BadValue as bad:
+            yield Rejection(reason=bad.reason, detail=bad.detail)
+
+
+def _time(written: Any) -> Instant:
+    if isinstance(written, str):
+        return timestamps.of_position(written)
+    large = isinstance(written, int | float) and abs(written) >= _MILLISECONDS_FROM
+    return timestamps.epoch(written, "ms" if large else "s")
+
+
+def _degrees(where: Any) -> tuple[float, float]:
+    """Latitude and longitude of a position, which has the longitude first; texts are numbers too
+    (Freika/dawarich). Raises `BadValue`."""
+    if not isinstance(where, list) or len(where) < 2:
+        raise BadValue(Reason.BAD_SHAPE, "a position that is no pair of numbers")
+    return gps_tracks.position(where[1], where[0])
+
+
+def _altitude(where: Any, odd: dict[str, Any]) -> float | None:
+    up = where[2] if isinstance(where, list) and len(where) > 2 else None
+    return gps_tracks.measure(up, "altitude_of_coordinates", odd)
+
+
+def position(
+    feature: Mapping[str, Any], source: str, where: Any, written: Any, named: str, *whose: str
+) -> Point:
+    """A feature that was somewhere at a time, which stood under `named`."""
+    latitude, longitude = _degrees(where)
+    time, odd = _time(written), dict[str, Any]()
+    altitude = _altitude(where, odd)
+    said: dict[str, Any] = dict(feature.get("properties") or {})
+    said.pop(named, None)
+    accuracy = _taken(said, _ACCURACIES, 0.0, odd)
+    if altitude is None:
+        altitude = _taken(said, _ALTITUDES, -math.inf, odd)
+    if isinstance(said.get("flags"), list | str):  # ours has another meaning
+        said["flags_of_maker"] = said.pop("flags")
+    for name, value in _foreign(feature):
+        said.setdefault(name, value)
+    return Point(
+        source=source,
+        identity=(time.text, *map(str, where), *whose),
+        time=time,
+        latitude=latitude,
+        longitude=longitude,
+        altitude_m=altitude,
+        accuracy_m=accuracy,
+        metadata=joined(said, odd),
+    )
+
+
+def _foreign(feature: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The members of a feature that are not its own: an id, a box, a maker's (RFC 7946, 6.1)."""
+    known = ("type", "geometry", "properties")
+    return ((name, value) for name, value in feature.items() if name not in known)
+
+
+def _taken(
+    said: dict[str, Any], names: tuple[str, ...], least: float, odd: dict[str, Any]
+) -> float | None:
+    """The first of some properties that is a number from `least` on, taken out of them."""
+    for name in names:
+        value = gps_tracks.measure(said.get(name), name, odd)
+        if value is not None and value >= least:
+            said.pop(name)
+            return value
+    return None
+
+
+def _record(
+    feature: Mapping[str, Any],
+    source: str,
+    where: Any,
+    times: tuple[Any, ...],
+    scalar: Any,
+    *,
+    undated: bool = False,
+) -> Record:
+    """A place, or with `times` a way; with `scalar` what has one time as a whole."""
+    odd: dict[str, Any] = {}
+    degrees = coordinates.told(lambda: _degrees(where), where, "place", odd)
+    altitude = _altitude(where, odd)
+    said = feature.get("properties") or {}
+    name = _name(said)
+    moments = [moment for written in times if (moment := _known(written)) is not None]
+    start, end = gps_tracks.extremes(moments)
+    first = moments[0].text if moments else ""
+    place = {"name": name, **degrees}
+    geometry = feature.get("geometry")
+    lasting = gps_tracks.lasting(start, end)
+    flags = lasting.pop("flags", []) + ([gps_tracks.UNDATED] if undated else [])
+    if [m.at for m in moments if m.at] != sorted(m.at for m in moments if m.at):
+        flags.append(gps_tracks.UNORDERED)
+    details = _details(feature, said, scalar, dated=bool(times))
+    single = geometry is None or geometry["type"] == "Point"
+    return Record(
+        data_type=DataType.LOCATION,
+        source=source,
+        record_type=RecordType.TRIP if times else RecordType.PLACE,
+        identity=(name or "", *map(str, _parts(where)), first),
+        time=start if times or scalar is None else timestamps.or_unread(scalar, _time),
+        title=name,
+        metadata=joined(
+            {
+                **kept({"place": kept(place)}),
+                **({"shape": geometry["type"]} if geometry else {}),
+                **({} if altitude is None else {"altitude_m": altitude}),
+                **lasting,
+                **({} if times or single else {"geometry": geometry}),
+                **({"details": details} if details else {}),
+                **({"flags": flags} if flags else {}),
+            },
+            odd,
+        ),
+    )
+
+
+def _parts(where: Any) -> list[Any]:
+    """The numbers of a position, or whatever stands in its place."""
+    if isinstance(where, list):
+        return where
+    return [] if where is None else [where]
+
+
+def _name(said: Mapping[str, Any]) -> str | None:
+    return next((v for k in ("name", "title") if isinstance(v := said.get(k), str) and v), None)
+
+
+def _known(written: Any, *, read: bool = False) -> Instant | None:
+    """A time of a shape; one that is none is kept with the details, or is its position's matter.
+    With `read` only such as could be read."""
+    try:
+        moment = None if written is None else _time(written)
+    except BadValue:
+        return None
+    return None if read and moment is not None and moment.at is None else moment
+
+
+def _details(
+    feature: Mapping[str, Any], said: Mapping[str, Any], scalar: Any, *, dated: bool
+) -> dict[str, Any]:
+    """What else is said; of the times those that are not the record's, nor its positions'."""
+    told: set[str] = set()
+    if scalar is not None and _known(scalar) is not None:
+        told.add(_written(said)[0])
+    if dated:
+        told |= {name for name in _OF_EACH if isinstance(said.get(name), list)}
+        inner = said.get("coordinateProperties")
+        if isinstance(inner, dict) and inner.keys() == {"times"}:
+            told.add("coordinateProperties")
+    return dict(_foreign(feature)) | {
+        name: value for name, value in said.items() if name not in told
+    }

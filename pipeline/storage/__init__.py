@@ -1,0 +1,1 @@
+"""Write files that survive a crash, and the spool between two stages."""

@@ -1,0 +1,1 @@
+"""Decode and clean text, and tell its charset and language."""

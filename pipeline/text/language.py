@@ -1,0 +1,190 @@
+"""Which language a text is in: langdetect's answers on a text's own words, the same every time.
+
+`langdetect_rs` gives the answers of `langdetect` bit for bit at about fifty times the speed;
+where it does not import, `langdetect` answers itself. Both are seeded, since langdetect samples.
+A text that is in several languages is judged by its sentences: the one with the most letters wins.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+from pipeline.text.cleaning import unquoted
+
+UNDETERMINED = "und"
+"""ISO 639-2 for a language that can't be told."""
+
+LONGEST = 2_000
+"""Characters of a text that the detector sees. More of them don't change the answer of a text in
+one language, and a mail of megabytes would cost as much as thousands of short ones."""
+
+SEED = 0
+
+#: A text in one language is told at 0.9999 and more, a mixed one hardly ever.
+_SURE = 0.99
+#: Under twenty letters langdetect is sure and wrong ("ok" is Slovak to 0.99999).
+_TWENTY_LETTERS = re.compile(r"(?:[\W\d_]*[^\W\d_]){20}")
+#: Fewer do of scripts that one language is written in (Greek, Hebrew, Thai, Kana, Hangul), and of
+#: Chinese, whose letters are words.
+_FIVE_LETTERS = re.compile(
+    r"(?:[^\u0370-\u03ff\u0590-\u05ff\u0e00-\u0e7f\u3040-\u30ff\uac00-\ud7af]*"
+    r"[\u0370-\u03ff\u0590-\u05ff\u0e00-\u0e7f\u3040-\u30ff\uac00-\ud7af]){5}"
+    r"|(?:[^\u4e00-\u9fff]*[\u4e00-\u9fff]){8}"
+)
+_NO_LETTERS = re.compile(r"[\W\d_]+")
+_LETTER = re.compile(r"[^\W\d_]")
+#: "On Monday Ana wrote:", above what is quoted; in any language.
+_INTRODUCED = re.compile(r"(?:^|\n)[^\n>]{1,300}(?:\n[^\n>]{1,80})?:[ \t]*\r?\n(?=\s*>)")
+#: The rule above a whole mail: "-----Original Message-----", in any language.
+_PASSED_ON = re.compile(r"^-{5,} ?[^\W\d_][^\n-]{2,60} ?-{5,}[ \t]*\r?$", re.MULTILINE)
+_SENTENCES = re.compile(r"[\n.!?。！？]+")
+#: Addresses are in no language. A word that may be one, a link, and what ends a mail address.
+_MAYBE_ADDRESS = re.compile(r"(?<!\S)[^\s@:.]*+[@:.]\S*+")
+_LINK = re.compile(r"\b(?:https?://|www\.)\S+")
+_TO_LAST_DOT = re.compile(r".*\.(?=\w)", re.DOTALL)
+_REST_OF_WORD = re.compile(r"\w+")
+#: Half of a character, which UTF-8 can't carry to the detector.
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+Detector: TypeAlias = Callable[[str], str]
+
+
+def detect(texts: Sequence[str]) -> list[str]:
+    """The ISO 639-1 code of each text (`zh-cn` and `zh-tw` for Chinese), else `und`."""
+    one = detector()
+    return [one(text) for text in texts]
+
+
+def of_conversations(
+    texts: Sequence[str], told: Sequence[str], conversations: Sequence[str | None]
+) -> list[str]:
+    """The same answers; a message that was too short has that of its conversation's messages
+    taken together, as far as they are among these."""
+    found = list(told)
+    short: dict[str, list[int]] = {}
+    for at, name in enumerate(conversations):
+        if name and told[at] == UNDETERMINED:
+            short.setdefault(name, []).append(at)
+    if not short:
+        return found
+    said = _together(texts, conversations, short.keys())
+    for name, places in short.items():
+        answer = detector()(said[name])
+        for at in places:
+            found[at] = answer
+    return found
+
+
+def _together(
+    texts: Sequence[str], conversations: Sequence[str | None], wanted: Collection[str]
+) -> dict[str, str]:
+    """The beginnings of the texts of each conversation, a line each, as much as is read of one."""
+    said = dict.fromkeys(wanted, "")
+    for text, name in zip(texts, conversations, strict=True):
+        if name in said and len(said[name]) < LONGEST:
+            said[name] += text[:LONGEST] + "\n"
+    return said
+
+
+@lru_cache(maxsize=1)
+def detector() -> Detector:
+    """The fast detector where it imports, else the plain one; loaded on the first call."""
+    try:
+        return fast_detector()
+    except ImportError:
+        return plain_detector()
+
+
+def fast_detector() -> Detector:
+    """langdetect_rs. Raises ImportError where it has no wheel.
+
+    Its `detect_batch` gains nothing on the one thread that a worker of many should take, and its
+    thread pool would not live through a fork; so texts go one by one.
+    """
+    import langdetect_rs  # noqa: PLC0415 - optional, and loads 55 profiles
+
+    langdetect_rs.DetectorFactory.seed = SEED
+    return _guarded(langdetect_rs.detect_langs, langdetect_rs.LangDetectException)
+
+
+def plain_detector() -> Detector:
+    """langdetect, in Python."""
+    import langdetect  # noqa: PLC0415 - only where the fast one is missing
+
+    langdetect.DetectorFactory.seed = SEED
+    return _guarded(langdetect.detect_langs, langdetect.LangDetectException)
+
+
+def _guarded(answers: Callable[[str], list[Any]], no_features: type[Exception]) -> Detector:
+    def best(text: str) -> tuple[str, float]:
+        """The likeliest language of a text, and how sure that is, from 0 to 1."""
+        try:
+            found = answers(text)
+        except no_features:
+            return UNDETERMINED, 1.0
+        return (found[0].lang, found[0].prob) if found else (UNDETERMINED, 1.0)
+
+    def detect_one(text: str) -> str:
+        text = _own_words(text[:LONGEST])
+        if not _says_enough(text):
+            return UNDETERMINED
+        if not text.isascii():
+            text = _LONE_SURROGATE.sub("\ufffd", text)
+        found, sure = best(text)
+        return found if sure >= _SURE else _most_letters(text, best) or found
+
+    return detect_one
+
+
+def _says_enough(text: str) -> bool:
+    if _TWENTY_LETTERS.match(text):
+        return True
+    return not text.isascii() and _FIVE_LETTERS.match(text) is not None
+
+
+def _own_words(text: str) -> str:
+    """Without addresses, and without what is quoted, passed on or signed, if that leaves a word."""
+    if "@" in text or "://" in text or "www." in text:
+        text = _MAYBE_ADDRESS.sub(_without_address, text)
+    if "\n" not in text:
+        return text
+    own = unquoted(_PASSED_ON.split(_INTRODUCED.sub("\n", text), maxsplit=1)[0])
+    return own if _LETTER.search(own) else text
+
+
+def _without_address(found: re.Match[str]) -> str:
+    """A word without the link or the mail address in it.
+
+    By hand, since as one regular expression (signs, `@`, signs, a dot) it takes the third power
+    of the time that the word is long.
+    """
+    word = found[0]
+    end = _end_of_mail_address(word)
+    if end and not _LINK.match(word):
+        return " " + _LINK.sub(" ", word[end:])
+    return _LINK.sub(" ", word)
+
+
+def _end_of_mail_address(word: str) -> int:
+    """Where it ends: behind the last dot with a letter or digit after it; 0 where there is none."""
+    dotted = _TO_LAST_DOT.match(word)
+    if dotted is None or word.rfind("@", 1, max(1, dotted.end() - 2)) < 0:
+        return 0
+    rest = _REST_OF_WORD.match(word, dotted.end())
+    return rest.end() if rest else 0
+
+
+def _most_letters(text: str, best: Callable[[str], tuple[str, float]]) -> str | None:
+    """The language of the most letters, sentence by sentence; None of fewer than two of them."""
+    sentences = [one for one in _SENTENCES.split(text) if _says_enough(one)]
+    if len(sentences) < 2:
+        return None
+    letters: Counter[str] = Counter()
+    for sentence in sentences:
+        letters[best(sentence)[0]] += len(_NO_LETTERS.sub("", sentence))
+    letters.pop(UNDETERMINED, None)
+    return letters.most_common(1)[0][0] if letters else None

@@ -1,0 +1,1 @@
+"""Read single values: times, numbers, amounts, durations, coordinates."""

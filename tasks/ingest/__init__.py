@@ -1,0 +1,1 @@
+"""Carry a dropped file through the stages of an import."""

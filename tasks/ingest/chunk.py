@@ -1,0 +1,448 @@
+"""The stages of a chunk of records before the load: normalise, screen, embed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+from uuid import UUID
+
+import msgspec
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from pipeline.contract import Format
+from pipeline.normalise import RAW_LIMIT, normalise, understand
+from pipeline.ports import Neighbours
+from pipeline.privacy.policy import Treatment, protect
+from pipeline.quality import first_of_each
+from pipeline.registry import format_named
+from pipeline.storage import spool_file
+from pipeline.storage.atomic_files import private
+from pipeline.values import time_zones
+from schemas.crash import crash_here
+from schemas.files import Context, Member, Slice
+from schemas.privacy import ReadUnder
+from schemas.progress import Event, Stage
+from schemas.reasons import Reason
+from schemas.records import Blob
+from sql.load import Keys, Shared, Vectors, claim_known, known_documents, standing_keys
+from sql.store import COUNTS, Claim, Commit, ContentCommit
+from tasks.derived import embedding
+from tasks.ingest import record_spool
+from tasks.ingest.restore import restore
+from tasks.runtime import alerts
+from tasks.runtime.context import Runtime
+from tasks.runtime.stage_runner import Content, Ending
+
+log = structlog.get_logger("datapunk.chunk")
+
+#: Places of defects that one event names.
+_MOST_PLACES = 10
+
+_VECTOR_COLUMNS = ("pieces", "starts", "ends", "matrix")
+
+
+# --- normalise -------------------------------------------------------------------------------
+
+
+class Beside(NamedTuple):
+    """What a slice is read with: the files beside its own, and what is done with personal data."""
+
+    neighbours: Neighbours | None
+    treatment: Treatment
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """A file of the ledger, ready to be read again."""
+
+    file_id: int
+    member: Member
+    context: Context
+
+
+def normalise_chunk(run: Runtime, claim: Claim) -> Ending:
+    """Slices to records, written once as a spool."""
+    form = format_of(claim)
+    files = open_files(run, claim)
+    neighbours = run.neighbours.of(claim.user_id, claim.job_id) if form.needs_set else None
+    beside = Beside(neighbours, run.treatment(claim.user_id))
+    batch = record_spool.Batch(beside.treatment.under, keep_text=claim.embed, repeats=form.repeats)
+    for slot, (file_id, start, end) in enumerate(claim.slices):
+        read_slice(run, claim, batch, form, slot, files[file_id], Slice(start, end), beside)
+    name = artefact(claim, "spool")
+    batch.write(_folder(run, claim) / name)
+    crash_here("normalise.written")
+    return lambda commit: commit.advance(Stage.SCREEN, artefacts={"spool": name})
+
+
+def format_of(claim: Claim) -> Format:
+    """The format that reads a chunk."""
+    return format_named(claim.format or "")
+
+
+def read_slice(
+    run: Runtime,
+    claim: Claim,
+    batch: record_spool.Batch,
+    form: Format,
+    slot: int,
+    opened: Opened,
+    part: Slice,
+    beside: Beside,
+) -> None:
+    """The outcomes of one slice into the batch; bytes that belong to records are stored.
+
+    What the privacy policy takes away goes nowhere else.
+    """
+    member, treatment, home = opened.member, beside.treatment, time_zones.of_account(claim.zone)
+
+    seen = _Seen(batch, slot, lambda field: treatment.name(field, form.name, "metadata"))
+    first = len(batch.rejections)
+    with member.file.open("rb") as source:
+        found = understand(
+            form, member, source, part, opened.context, beside.neighbours, seen, home
+        )
+        protected = protect(normalise(found), treatment)
+        batch.add(slot, opened.file_id, protected, _keeper(run, claim, member, batch))
+        if not treatment.policy.changes:
+            batch.complete(first, partial(_bytes, source))
+
+
+def _bytes(source: BinaryIO, start: int, end: int) -> bytes:
+    source.seek(start)
+    return source.read(min(end - start, RAW_LIMIT))
+
+
+class _Seen:
+    """Tells a batch what the items of one slice are like; names of fields go by the policy."""
+
+    def __init__(self, batch: record_spool.Batch, slot: int, name: Callable[[str], str]) -> None:
+        self._batch, self._slot, self._name = batch, slot, name
+
+    def fields(self, unknown: AbstractSet[str]) -> None:
+        self._batch.notice(self._slot, {self._name(field) for field in unknown})
+
+    def items(self, count: int) -> None:
+        self._batch.items[self._slot] += count
+
+
+def _keeper(
+    run: Runtime, claim: Claim, member: Member, batch: record_spool.Batch
+) -> Callable[[int, int, Blob], None]:
+    """Stores the bytes that belong to records, and lists attachments as files of their own."""
+
+    def keep(offset: int, nth: int, blob: Blob) -> None:
+        run.blobs(claim.user_id).put(blob, member.file)
+        if blob.data is not None:
+            path = f"{member.path}!/{offset}/{nth}/{blob.name}"
+            batch.attached.append(
+                record_spool.Attached(path, blob.media_type, blob.size, blob.sha256)
+            )
+
+    return keep
+
+
+def open_files(run: Runtime, claim: Claim) -> dict[int, Opened]:
+    """The files that a chunk's slices lie in."""
+    ids = sorted({file_id for file_id, _, _ in claim.slices})
+    rows = run.lake.rows(claim.user_id, "jobs", "files_of", ids=ids)
+    restore(run, claim, rows)
+    return {row["id"]: _opened(run, claim, row) for row in rows}
+
+
+def _opened(run: Runtime, claim: Claim, row: Mapping[str, Any]) -> Opened:
+    file = run.folders.members(claim.job_id) / str(row["ordinal"])
+    if row["ordinal"] == 0 and not file.exists():
+        # A plain file is its own one member, and is not copied.
+        file = run.folders.original(claim.job_id, claim.source_name)
+    member = Member(
+        path=row["path"],
+        ordinal=row["ordinal"],
+        file=file,
+        size=row["size_bytes"],
+        sha256=row["sha256"],
+        media_type=row["media_type"],
+        encoding=row["encoding"],
+    )
+    return Opened(row["id"], member, row["context"])
+
+
+# --- screen ----------------------------------------------------------------------------------
+
+
+def screen_chunk(run: Runtime, claim: Claim) -> Content:
+    """Set the rejections aside, and drop what the chunk or the lake has already."""
+    path = made(run, claim, "spool")
+    columns = {name: record_spool.read_columns(path, name) for name in record_spool.TABLES}
+    rejections = record_spool.read_rejections(path)
+    items = record_spool.read_items(path)
+    masks = {name: first_of_each(table.keys) for name, table in columns.items()}
+    documents, known = columns["documents"], masks["documents"] & False
+    if claim.embed and not format_of(claim).repeats:
+        documents = as_standing(run, claim, documents)
+        known = _drop_known(run, claim, documents, masks["documents"])
+    name = artefact(claim, "mask")
+    record_spool.write_masks(_folder(run, claim) / name, masks)
+    crash_here("screen.written")
+    tally = _tally(claim, columns, masks, rejections, items)
+    for slot, done in record_spool.read_privacy(path).items():
+        _add(tally[str(claim.slices[slot][0])], done)
+
+    def ending(commit: ContentCommit) -> None:
+        if known.any():
+            claim_known(commit, *some_of(claim, documents, known))
+        quarantine(commit, claim, rejections)
+        following = Stage.EMBED if claim.embed else Stage.LOAD
+        commit.advance(following, artefacts={"mask": name}, tally=tally)
+
+    return Content(record_spool.read_under(path), ending)
+
+
+def _drop_known(
+    run: Runtime, claim: Claim, table: record_spool.Columns, mask: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Ask the lake before the costly stage; elsewhere the load's conflict counts duplicates.
+
+    Returns which records were dropped for that, shape (n,).
+    """
+    if not len(table):
+        return mask & False
+    known = mask & known_documents(
+        run.lake,
+        claim.user_id,
+        Keys(types=table.types, keys=table.keys, ats=table.ats),
+        hashes=table.hashes,
+        source=claim.format or "",
+        job_id=claim.job_id,
+    )
+    mask &= ~known
+    return known
+
+
+def as_standing(run: Runtime, claim: Claim, table: record_spool.Columns) -> record_spool.Columns:
+    """With the keys by which the lake has its documents, or would have them."""
+    if not table.shared:
+        return table
+    at, form = list(table.shared), format_of(claim)
+    types, keys = table.types, bytearray(table.keys)
+    asked = Shared(
+        types=[types[n] for n in at],
+        keys=b"".join(map(table.key_of, at)),
+        shared=b"".join(table.shared.values()),
+        hashes=b"".join(map(table.hash_of, at)),
+        ats=table.ats[at],
+        source=form.name,
+        version=form.version,
+    )
+    for n, key in zip(at, standing_keys(run.lake, claim.user_id, asked), strict=True):
+        keys[16 * n : 16 * n + 16] = key
+    return msgspec.structs.replace(table, keys=bytes(keys))
+
+
+def twins_in(claim: Claim, table: record_spool.Columns) -> NDArray[np.bool_]:
+    """Documents that stand in the chunk before, out of another file: it is their source too."""
+    first = first_of_each(table.keys)
+    if first.all():
+        return ~first
+    files = np.array([file_id for file_id, _, _ in claim.slices])[table.slots]
+    keys = np.frombuffer(table.keys, dtype="V16")
+    owner = dict(zip(keys[first].tolist(), files[first].tolist(), strict=True))
+    twins = np.zeros(len(table), dtype=np.bool_)
+    for n in np.flatnonzero(~first):
+        twins[n] = owner[keys[n].tobytes()] != files[n]
+    return twins
+
+
+def some_of(
+    claim: Claim, table: record_spool.Columns, which: NDArray[np.bool_]
+) -> tuple[Keys, list[int]]:
+    """Some documents of a table, and the files that they came out of."""
+    at, types = np.flatnonzero(which), table.types
+    keys = b"".join(table.keys[16 * n : 16 * n + 16] for n in at)
+    chosen = Keys(types=[types[n] for n in at], keys=keys, ats=table.ats[at])
+    return chosen, [claim.slices[slot][0] for slot in table.slots[at]]
+
+
+def note_drift(commit: ContentCommit, claim: Claim, drift: list[tuple[int, str, int]]) -> None:
+    """Fields that the format does not know, by name: an export may have chosen it, so the policy
+    is applied to it, and it is kept out of logs. With the chunk's end, so that each chunk is
+    counted once, and under the policy of its records."""
+    rows = [
+        {"format": claim.format, "field": field, "records": n, "file_id": claim.slices[slot][0]}
+        for slot, field, n in sorted(drift)
+    ]
+    commit.run_many("lake", "drift", rows)
+
+
+def _tally(
+    claim: Claim,
+    columns: Mapping[str, record_spool.Columns],
+    masks: Mapping[str, NDArray[np.bool_]],
+    rejections: list[record_spool.Quarantined],
+    items: Mapping[int, int],
+) -> dict[str, dict[str, int]]:
+    """Counts by file: every record is seen, and some end here."""
+    files = [file_id for file_id, _, _ in claim.slices]
+    tally = {str(f): dict.fromkeys((*COUNTS, "items"), 0) for f in files}
+    for slot, n in items.items():
+        tally[str(files[slot])]["items"] += n
+    for bad in rejections:
+        counts = tally[str(files[bad.slot])]
+        counts["seen"] += 1
+        counts["quarantined"] += 1
+    for name, table in columns.items():
+        for file, n in record_spool.by_file(table.slots, files).items():
+            tally[str(file)]["seen"] += n
+        for file, n in record_spool.by_file(table.slots[~masks[name]], files).items():
+            tally[str(file)]["duplicate"] += n
+    return tally
+
+
+def _add(counts: dict[str, int], more: Mapping[str, int]) -> None:
+    for name, n in more.items():
+        counts[name] = counts.get(name, 0) + n
+
+
+def quarantine(
+    commit: ContentCommit,
+    claim: Claim,
+    rejections: list[record_spool.Quarantined],
+    *,
+    first: int = 0,
+) -> None:
+    """Set rejections aside, each with its raw bytes and where they lie; `first` is the place of
+    the first among those of the chunk."""
+    held = commit.run_many(
+        "jobs",
+        "quarantine",
+        [
+            {
+                "nth": nth,
+                "file_id": claim.slices[bad.slot][0],
+                "locator": f"bytes {bad.start}-{bad.end}",
+                "stage": Stage.NORMALISE,
+                "code": bad.code,
+                "detail": bad.detail,
+                "raw": bad.raw,
+            }
+            for nth, bad in enumerate(rejections, start=first)
+        ],
+    )
+    if held:  # on a second pass, those that keep other bytes now
+        commit.event(Event.QUARANTINED, records=held, codes=Counter(bad.code for bad in rejections))
+        _tell_of_defects(commit, claim, rejections)
+
+
+def _tell_of_defects(
+    commit: Commit, claim: Claim, rejections: list[record_spool.Quarantined]
+) -> None:
+    """Where our own code failed: in the log, in the audit trail and as an alert of the job."""
+    places = Counter(bad.detail for bad in rejections if bad.code == Reason.FORMAT_DEFECT)
+    if places:
+        records, most = places.total(), dict(places.most_common(_MOST_PLACES))
+        log.error("a defect of ours", format=claim.format, records=records, where=most)
+        commit.event(Event.DEFECT, format=claim.format, records=records, where=most)
+        alerts.of_defects(commit, records)
+
+
+# --- embed -----------------------------------------------------------------------------------
+
+
+def embed_chunk(run: Runtime, claim: Claim) -> Ending:
+    """Texts to vectors of the first tier; the others follow behind the load."""
+    path = made(run, claim, "spool")
+    mask = record_spool.read_mask(made(run, claim, "mask"), "documents")
+    texts = [(n, text) for n, text in record_spool.read_texts(path) if mask[n]]
+    if _follow(run, claim.user_id, len(texts)):
+        return lambda commit: commit.advance(Stage.LOAD)
+    keys = record_spool.read_columns(path, "documents").keys
+    vectors = embed_texts(run, claim.user_id, keys, texts, record_spool.read_under(path))
+    if vectors is None:
+        return lambda commit: commit.advance(Stage.LOAD)
+    name = artefact(claim, "vectors")
+    _write_vectors(_folder(run, claim) / name, vectors)
+    crash_here("embed.written")
+    made_here = {"vectors": name, "model_id": vectors.model_id}
+    return lambda commit: commit.advance(Stage.LOAD, artefacts=made_here)
+
+
+def _follow(run: Runtime, user_id: UUID, texts: int) -> bool:
+    """Whether vectors of that number of texts come behind the load. Where they are indexed, each is
+    worked into the graph of its neighbours, a hundred a second or so: rows don't wait for that."""
+    if texts <= run.options.vectors_at_once:
+        return False
+    known = run.known_model(user_id, run.models.first_tier(texts))
+    return known is not None and run.vectors.is_indexed(user_id, known)
+
+
+def embed_texts(
+    run: Runtime,
+    user_id: UUID,
+    keys: bytes,
+    texts: list[tuple[int, str]],
+    under: ReadUnder | None,
+) -> Vectors | None:
+    """Vectors of the first tier for the texts of some records; None if there is nothing to embed.
+
+    `texts` pairs the number of a record with its text; its key is `keys[16 n : 16 n + 16]`. They
+    were read `under` a policy; with None the vectors are not remembered by their texts.
+    """
+    tier = run.models.first_tier(len(texts))
+    made = embedding.embed_texts(run, user_id, tier, texts, under)
+    if made is None:
+        return None
+    return Vectors(
+        model_id=run.model_id(user_id, tier),
+        keys=b"".join(keys[16 * n : 16 * n + 16] for n in made.owners),
+        pieces=made.pieces,
+        starts=made.starts,
+        ends=made.ends,
+        matrix=made.matrix,
+    )
+
+
+def _write_vectors(path: Path, vectors: Vectors) -> None:
+    columns = {name: getattr(vectors, name).tobytes() for name in _VECTOR_COLUMNS}
+    spool_file.write(path, {"keys": vectors.keys, **columns})
+
+
+def read_vectors(path: Path, model_id: int) -> Vectors:
+    """The vectors that the stage before left."""
+    parts = spool_file.read(path, "keys", "pieces", "starts", "ends", "matrix")
+    pieces = np.frombuffer(parts["pieces"], dtype="<i2")
+    return Vectors(
+        model_id=model_id,
+        keys=parts["keys"],
+        pieces=pieces,
+        starts=np.frombuffer(parts["starts"], dtype="<i4"),
+        ends=np.frombuffer(parts["ends"], dtype="<i4"),
+        matrix=np.frombuffer(parts["matrix"], dtype="<f4").reshape(len(pieces), -1),
+    )
+
+
+# --- artefacts -------------------------------------------------------------------------------
+
+
+def _folder(run: Runtime, claim: Claim) -> Path:
+    folder = run.folders.chunks(claim.job_id)
+    private(run.folders.work)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def artefact(claim: Claim, kind: str) -> str:
+    """A name that no other worker uses: a zombie's artefact can't take its place."""
+    return f"{claim.id}.{claim.token}.{kind}"
+
+
+def made(run: Runtime, claim: Claim, kind: str) -> Path:
+    """The artefact that an earlier stage committed; raises BrokenSpool if it named none."""
+    name = claim.artefacts.get(kind)
+    if name is None:
+        raise spool_file.BrokenSpool(kind)
+    return _folder(run, claim) / str(name)

@@ -1,0 +1,219 @@
+"""How a job comes to its end when its own last step does not bring it there.
+
+A job ends by its `finish` chunk. Where that is given up, or a person does not want to wait for it,
+the job is closed without: one small transaction that needs neither the original nor a worker. What
+the finish would have done besides, the reconciler makes up for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from schemas.crash import crash_here
+from schemas.errors import TransientError
+from schemas.folders import Folders
+from schemas.progress import Event, JobStatus, Kind, Stage
+from schemas.reasons import CLOSED, category_of
+from sql.queries import queries
+from sql.store import Connection, note, weather
+from tasks.ingest import malware
+from tasks.runtime import steps
+from tasks.runtime.context import Runtime
+from tasks.runtime.dispatch import CHUNKS
+
+log = structlog.get_logger("datapunk.ending")
+
+_JOBS = queries("jobs")
+
+
+def settle_counts(connection: Connection, job_id: UUID) -> None:
+    """Write the counts of a job's files, from its chunks that are done. The job's row is held by
+    who calls, since a retry from quarantine changes them too."""
+    connection.execute(_JOBS["file_counts"], {"job_id": job_id})
+
+
+# --- where an original lies ------------------------------------------------------------------
+
+
+def resting_places(folders: Folders, job: Mapping[str, Any], *, well: bool) -> tuple[Path, Path]:
+    """Where an original is put to rest: by its plain name, or by one that is this job's alone."""
+    folder = folders.failed / job["user_name"]
+    if well:
+        folder = folders.processed / job["user_name"] / f"{job['created_at']:%Y-%m-%d}"
+    name = job["source_name"]
+    return folder / name, folder / f"{str(job['id'])[:8]}-{name}"
+
+
+def whereabouts(folders: Folders, connection: Connection, job_id: UUID) -> Path | None:
+    """The original of a job: where the ledger says, or wherever a finish left it."""
+    job = connection.execute(CHUNKS["resting"], {"job_id": job_id}).fetchone()
+    if job is None:
+        return None
+    if job["kept_as"] and os.path.isfile(folders.data / job["kept_as"]):  # noqa: PTH113
+        return folders.data / str(job["kept_as"])
+    found = _found(folders, connection, job)
+    return folders.data / found if found else None
+
+
+def _found(folders: Folders, connection: Connection, job: Mapping[str, Any]) -> str | None:
+    """The same for a job of which nothing was written down; relative to the data folder."""
+    rests = [resting_places(folders, job, well=well) for well in (True, False)]
+    places = [
+        malware.place_of_original(folders, job["user_id"], job["id"]),
+        folders.original(job["id"], job["source_name"]),
+        *(own for _, own in rests),
+        *(plain for plain, _ in rests),
+    ]
+    names = [str(place.relative_to(folders.data)) for place in places]
+    asked = {"job_id": job["id"], "places": names}
+    taken = {row["kept_as"] for row in connection.execute(CHUNKS["kept_by_others"], asked)}
+    there = (
+        name
+        for place, name in zip(places, names, strict=True)
+        if name not in taken and os.path.isfile(place)  # noqa: PTH113 - never raises
+    )
+    return next(there, None)
+
+
+# --- giving up -------------------------------------------------------------------------------
+
+
+def bury(run: Runtime) -> int:
+    """Chunks past their attempts are dead; their jobs end as failed once the rest is done. Returns
+    how many."""
+    most = run.options.max_attempts
+    jobs = [r["job_id"] for r in run.ledger.rows("chunks", "worn_out", max_attempts=most)]
+    return steps.each(run, "buried", jobs, lambda job: _bury(run, job))
+
+
+def _bury(run: Runtime, job_id: UUID) -> int:
+    with run.ledger.transaction() as connection:
+        asked = {"job_id": job_id, "max_attempts": run.options.max_attempts}
+        dead = connection.execute(CHUNKS["bury"], asked).fetchall()
+        for row in dead:
+            code, stage = row["last_error_code"], row["stage"]
+            why = _why(stage, code)
+            detail = {"stage": stage, "code": code, "category": category_of(code)}
+            note(connection, Event.DEAD, row["user_id"], job_id, detail, row["id"])
+            if row["kind"] == Kind.FINISH:
+                _close(run.folders, connection, job_id, JobStatus.FAILED, code, why)
+            else:
+                end_with(connection, job_id, row["user_id"], JobStatus.FAILED, code, why)
+        crash_here("bury.before_commit")
+    crash_here("bury.after_commit")
+    for row in dead:
+        log.error("chunk is dead", chunk=row["id"], code=row["last_error_code"])
+    return len(dead)
+
+
+_CLOSED = (
+    "The workers may not read or write a file in the data folder, or a folder on the way; the logs "
+    "name our line. Give it to their user (chown -R, or chmod), and try again."
+)
+
+
+def _why(stage: str, code: str) -> str:
+    """Why a job whose chunk died has failed, and what to do where `retry` alone won't help."""
+    if code in CLOSED:
+        return _CLOSED
+    if stage == Stage.FINISH:
+        return "Its last step failed and was given up; all the rest was done."
+    if code == "file_missing":
+        return "Its files were deleted from the work folder before they were read; drop it again."
+    return f"A chunk failed at {stage} and was given up; the rest was loaded."
+
+
+def end_with(
+    connection: Connection, job_id: UUID, user_id: UUID, ending: str, code: str, detail: str
+) -> None:
+    """Some of a job's pieces will never be done; where none is left open, its end begins."""
+    asked = {"job_id": job_id, "ending": ending, "code": code, "detail": detail}
+    connection.execute(CHUNKS["end_badly"], asked)
+    begin_end(connection, job_id, user_id)
+
+
+def begin_end(connection: Connection, job_id: UUID, user_id: UUID) -> bool:
+    """Count what is open of a job, and insert its finish where that is nothing; whether it did."""
+    asked = {"job_id": job_id, "user_id": user_id}
+    if connection.execute(CHUNKS["hold_open"], asked).fetchone() is None:
+        return False
+    row = connection.execute(CHUNKS["recount"], asked).fetchone()
+    if row is None or row["remaining"]:
+        return False
+    made = connection.execute(CHUNKS["insert_finish"], {**asked, "identity": "finish"})
+    return made.fetchone() is not None
+
+
+def free_stranded(run: Runtime) -> int:
+    """Open jobs of which nothing is open get a finish; how many. None should be there: this is for
+    what a defect in our code leaves behind."""
+    jobs = [row["job_id"] for row in run.ledger.rows("chunks", "stranded")]
+    return steps.each(run, "freed", jobs, lambda job: _free(run, job))
+
+
+def _free(run: Runtime, job_id: UUID) -> bool:
+    with run.ledger.transaction() as connection:
+        job = connection.execute(CHUNKS["hold_open"], {"job_id": job_id}).fetchone()
+        if job is None:
+            return False
+        connection.execute(CHUNKS["forget_finish"], {"job_id": job_id})
+        made = begin_end(connection, job_id, job["user_id"])
+    if made:
+        log.error("a job had no step left; its end begins", job_id=str(job_id))
+    return made
+
+
+# --- without a finish ------------------------------------------------------------------------
+
+
+def end_now(run: Runtime, connection: Connection, job_id: UUID) -> bool:
+    """Close a cancelled job of which no more than its finish is left; False where a worker is at
+    that, or anything else is open."""
+    asked = {"job_id": job_id}
+    finish = connection.execute(CHUNKS["open_finish"], asked).fetchone()
+    if finish is not None and finish["at_work"]:
+        return False
+    why = "Ended on request before its last step; all of it had loaded."
+    code = JobStatus.CANCELLED
+    return _close(run.folders, connection, job_id, JobStatus.CANCELLED, code, why)
+
+
+def _close(
+    folders: Folders, connection: Connection, job_id: UUID, ending: str, code: str, detail: str
+) -> bool:
+    """The job's one end, without its finish; False where something of it is open.
+
+    It can't fail for what the finish failed of: counts that can't be read are left out, and the
+    original stays where it is, which is written down.
+    """
+    asked = {"job_id": job_id, "code": code}
+    job = connection.execute(CHUNKS["hold_open"], asked).fetchone()
+    row = connection.execute(CHUNKS["recount"], asked).fetchone()
+    if job is None or row is None or row["remaining"]:
+        return False
+    connection.execute(CHUNKS["give_up_finish"], asked)
+    _settle_if_can_be(connection, job_id)
+    values = {"ending": ending, "detail": detail, "kept_as": _found(folders, connection, job)}
+    closed = connection.execute(CHUNKS["close_without"], {**asked, **values}).fetchone()
+    if closed is None:
+        return False
+    said = {"status": closed["status"], "without": Stage.FINISH, "code": code}
+    note(connection, Event.FINISHED, job["user_id"], job_id, said)
+    return True
+
+
+def _settle_if_can_be(connection: Connection, job_id: UUID) -> None:
+    try:
+        with weather(), connection.transaction():
+            settle_counts(connection, job_id)
+    except TransientError:
+        raise
+    except Exception as error:
+        what = type(error).__name__
+        log.error("the files of a job can't be counted", job_id=str(job_id), error=what)  # noqa: TRY400 - its text may hold content

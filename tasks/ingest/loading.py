@@ -1,0 +1,163 @@
+"""The last stage of a chunk: rows, vectors and the chunk's end in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import errors as pg
+
+from schemas.crash import crash_here
+from schemas.errors import TransientError
+from sql.load import (
+    SERIES,
+    Came,
+    Staged,
+    Vectors,
+    called,
+    claim_twins,
+    load_documents,
+    load_series,
+    months_of,
+)
+from sql.store import Claim, ContentCommit, total_of
+from tasks.ingest import chunk, record_spool
+from tasks.runtime import alerts
+from tasks.runtime.context import Runtime
+from tasks.runtime.stage_runner import Content
+
+
+def load_chunk(run: Runtime, claim: Claim) -> Content:
+    """Load what screening let through."""
+    path, mask_path = chunk.made(run, claim, "spool"), chunk.made(run, claim, "mask")
+    masks = {name: record_spool.read_mask(mask_path, name) for name in record_spool.TABLES}
+    slots = {
+        name: record_spool.read_columns(path, name).slots[masks[name]]
+        for name in record_spool.TABLES
+    }
+    attached, drift = record_spool.read_attached(path), record_spool.read_drift(path)
+    vectors = None
+    if "vectors" in claim.artefacts:
+        made = chunk.made(run, claim, "vectors")
+        vectors = chunk.read_vectors(made, claim.artefacts["model_id"])
+    crash_here("load.before_partitions")
+    ensure_partitions(run, claim, path)
+    crash_here("load.after_partitions")
+    files = [file_id for file_id, _, _ in claim.slices]
+    staged, series = staged_of(claim, path, masks, files, vectors, all_about=True)
+    documents = record_spool.read_columns(path, "documents")
+    twins = chunk.twins_in(claim, documents)
+
+    def ending(commit: ContentCommit) -> None:
+        came = load_rows(run, commit, staged, series)
+        if twins.any():
+            keys = called(commit, documents.keys) if staged.shared else documents.keys
+            said = msgspec.structs.replace(documents, keys=keys)
+            claim_twins(commit, *chunk.some_of(claim, said, twins))
+        crash_here("load.rows_in")
+        attach(commit, claim, attached)
+        chunk.note_drift(commit, claim, drift)
+        tally = _loaded(claim, slots, came, files)
+        commit.complete(tally=tally)
+        if total_of(tally)["quarantined"]:
+            alerts.sound(commit, run.options.alert)
+
+    return Content(record_spool.read_under(path), ending)
+
+
+def staged_of(
+    claim: Claim,
+    path: Path,
+    masks: Mapping[str, NDArray[np.bool_]],
+    files: list[int],
+    vectors: Vectors | None,
+    *,
+    all_about: bool = False,
+) -> tuple[Staged, dict[str, bytes]]:
+    """The documents of a spool that `masks` keeps, and the lines of each series.
+
+    With `all_about`, who and what stands in the others too: the lake has these documents, but
+    this file may put them into another album.
+    """
+    form, mask = chunk.format_of(claim), masks["documents"]
+    table = record_spool.read_columns(path, "documents")
+    keys = table.keys
+    about = np.ones_like(mask) if all_about else mask
+    staged = Staged(
+        lines=record_spool.read_lines(path, "documents", mask),
+        file_ids=files,
+        source=form.name,
+        version=form.version,
+        mentions=record_spool.read_about(path, "mentions", keys, about),
+        relations=record_spool.read_about(path, "relations", keys, about),
+        vectors=vectors if vectors is not None and len(vectors.pieces) else None,
+        repeats=form.repeats,
+        own_keys=bool(table.shared),
+        shared=table.shared_lines(),
+    )
+    return staged, {name: record_spool.read_lines(path, name, masks[name]) for name in SERIES}
+
+
+def load_rows(
+    run: Runtime, commit: ContentCommit, staged: Staged, series: Mapping[str, bytes]
+) -> dict[str, Came]:
+    """Rendered lines into their tables; what came in, by table.
+
+    The commit holds the lake, so that what was in it already stays there as long.
+    """
+    came = dict.fromkeys(record_spool.TABLES, Came({}))
+    try:
+        if staged.lines or staged.mentions or staged.relations or staged.shared:
+            came["documents"] = load_documents(commit, staged)
+        for name, lines in series.items():
+            if lines:
+                came[name] = load_series(commit, name, lines, staged.file_ids)
+    except pg.CheckViolation as error:
+        # A partition that this process remembers is gone (rolled back, detached).
+        run.partitions.forget()
+        raise TransientError("a partition is missing") from error
+    return came
+
+
+def ensure_partitions(run: Runtime, claim: Claim, path: Path) -> None:
+    """Partitions for the months of a spool's records, before the transaction that loads them."""
+    for data_type, ats in record_spool.read_columns(path, "documents").ats_by_type().items():
+        run.partitions.ensure(claim.user_id, data_type, months_of(ats))
+    for name in SERIES:
+        table = record_spool.read_columns(path, name)
+        if len(table):
+            run.partitions.ensure(claim.user_id, name, months_of(table.ats))
+
+
+def attach(commit: ContentCommit, claim: Claim, attached: list[record_spool.Attached]) -> None:
+    """List files that came out of records among the job's files."""
+    if attached:
+        files = [{**msgspec.structs.asdict(file), "format": claim.format} for file in attached]
+        commit.run("jobs", "insert_attachments", files=msgspec.json.encode(files).decode())
+
+
+def _loaded(
+    claim: Claim,
+    slots: Mapping[str, NDArray[np.uint32]],
+    came: Mapping[str, Came],
+    files: list[int],
+) -> dict[str, dict[str, int]]:
+    """The chunk's final counts: what was sent and did not come in was in the lake already.
+
+    Of the loaded ones, `newer` replaced a version from another export, and `older` was itself
+    older than the version that stands.
+    """
+    tally = {file: dict(counts) for file, counts in claim.tally.items()}
+    for name in record_spool.TABLES:
+        for file, sent in record_spool.by_file(slots[name], files).items():
+            counts, table = tally[str(file)], came[name]
+            loaded = table.rows.get(file, 0)
+            counts["loaded"] += loaded
+            counts["duplicate"] += sent - loaded
+            for part in ("newer", "older"):
+                if n := getattr(table, part).get(file, 0):
+                    counts[part] = counts.get(part, 0) + n
+    return tally

@@ -1,0 +1,200 @@
+"""A member of an archive, from its bytes to the format that reads it."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pipeline import defects
+from pipeline.contract import Format, Rank
+from pipeline.ports import Scan, Verdict
+from pipeline.privacy.policy import Texts, Treatment
+from pipeline.recognition import known_files
+from pipeline.registry import named_like, recognise
+from pipeline.services.google import archive_browser
+from pipeline.storage.atomic_files import written
+from pipeline.syntax import sqlite_pages
+from pipeline.text import charset
+from schemas.files import Context, Head, Listed, Member
+from schemas.progress import Disposition
+from schemas.reasons import Reason
+
+HEAD = 64 * 1024
+_MOST_NAMED = 3
+
+
+class Readable(msgspec.Struct, frozen=True, kw_only=True):
+    """A member that a format reads. `file` of the member is UTF-8 if its reader wants text."""
+
+    member: Member
+    form: Format
+    context: Context
+    #: What should be known of how it is read.
+    note: str = ""
+
+
+def head_of(member: Member) -> Head:
+    """What a format may look at."""
+    with member.file.open("rb") as source:
+        data, tables = source.read(HEAD), sqlite_pages.table_names(source)
+    return Head(
+        path=member.path,
+        data=data,
+        size=member.size,
+        media_type=member.media_type,
+        tables=tables,
+    )
+
+
+def prepare(member: Member, work: Path) -> Readable | Listed:
+    """Find the member's format and ready its bytes; or say why nothing reads it.
+
+    Where our own code fails for it, it is rejected by itself.
+    """
+    try:
+        return _prepared(member, work)
+    except Exception as error:
+        if not defects.is_defect(error):
+            raise
+        bad = defects.rejection(error)
+        return listed(member, Disposition.REJECTED, bad.reason, bad.detail)
+
+
+def _prepared(member: Member, work: Path) -> Readable | Listed:
+    """As `prepare` says.
+
+    A text in another encoding than UTF-8 is written again as UTF-8, as `work/<ordinal>`; its
+    locators are offsets in that text, and the encoding is kept with the file.
+    """
+    if archive_browser.has_its_place(member.path) and (files := _listed_on(member)):
+        return listed(member, Disposition.IGNORED, Reason.INDEX_PAGE, f"lists {files} files")
+    head = head_of(member)
+    encoding = _survey(member)
+    found = recognise(head)
+    if encoding is not None and not encoding.is_utf8:
+        member = msgspec.structs.replace(member, encoding=encoding.name)
+        if not isinstance(found, Format) or found.rank is not Rank.PRODUCT:
+            as_text = recognise(_as_utf8(head, encoding))
+            found = as_text if isinstance(as_text, Format) else found
+        if isinstance(found, Format) and _wants_utf8(found, head, encoding):
+            member = _transcoded(member, work, encoding)
+    product = isinstance(found, Format) and found.rank is Rank.PRODUCT
+    if not product and (known := known_files.explain(head)) is not None:
+        return listed(member, Disposition.IGNORED, *known)
+    if not isinstance(found, Format):
+        reason, detail = found
+        changed = _other_shape(member.path) if reason is Reason.NO_FORMAT else ""
+        said = "; ".join(filter(None, (detail, changed)))
+        return listed(member, Disposition.UNKNOWN, reason, said)
+    with member.file.open("rb") as source:
+        context = found.reader.prepare(source, member)
+    notes = ("" if product else _other_shape(member.path), _guess(encoding), found.unread)
+    return Readable(member=member, form=found, context=context, note="; ".join(filter(None, notes)))
+
+
+def _listed_on(member: Member) -> int:
+    """How many files the page of an export lists."""
+    return len(archive_browser.entries(member.file, member.path))
+
+
+def held(found: Readable, treatment: Treatment) -> Context:
+    """What the ledger keeps of the context: what the format noted for other files of the export
+    says something of somebody, so the policy is applied to it."""
+    noted = found.context.get("noted")
+    if not isinstance(noted, dict):
+        return found.context
+    return {**found.context, "noted": treated_note(noted, found.form.name, treatment)}
+
+
+def treated_note(noted: dict[str, Any], form: str, treatment: Treatment) -> dict[str, Any]:
+    """What a format noted of a file, after the policy; the same object where nothing changed."""
+    return treatment.of(form, Texts(None, None, noted)).texts.metadata
+
+
+def _guess(encoding: charset.Encoding | None) -> str:
+    if encoding is None or not encoding.guessed:
+        return ""
+    return f"read as {encoding.name}, by its letters alone"
+
+
+def _other_shape(path: str) -> str:
+    """That a file is called as those of a product are, but is none: a format may have changed."""
+    names = ", ".join(named_like(path)[:_MOST_NAMED])
+    return f"named like {names}, but of another shape" if names else ""
+
+
+def _survey(member: Member) -> charset.Encoding | None:
+    """The charset of a text; None for what is none, and for mail, which has one in each part,
+    unless all of it is in UTF-16."""
+    is_mail = member.media_type in _MAIL
+    if not is_mail and not _is_text(member.media_type):
+        return None
+    with member.file.open("rb") as source:
+        if not is_mail:
+            return charset.survey(source)
+        encoding = charset.survey(io.BytesIO(source.read(HEAD)))
+    return encoding if _is_wide(encoding) else None
+
+
+_MAIL = frozenset({"message/rfc822", "application/mbox"})
+
+
+def _is_wide(encoding: charset.Encoding) -> bool:
+    return encoding.name.startswith(("utf-16", "utf-32"))
+
+
+def _is_text(media_type: str) -> bool:
+    return media_type.startswith("text/") or media_type in (
+        "application/json",
+        "application/x-ndjson",
+        "application/octet-stream",  # UTF-16 without a BOM looks like nothing else
+    )
+
+
+def _as_utf8(head: Head, encoding: charset.Encoding) -> Head:
+    data = head.data[encoding.mark :].decode(encoding.name, "replace").encode()[:HEAD]
+    return msgspec.structs.replace(head, data=data)
+
+
+def _wants_utf8(found: Format, head: Head, encoding: charset.Encoding) -> bool:
+    """Whether a text is written again: in UTF-16 no line ends where a reader of bytes looks for
+    its end. A document is kept as it is, and decodes itself; so is a binary file that only looks
+    like UTF-16, which its format does not know as text."""
+    if found.reader.wants_utf8:
+        return True
+    wide = _is_wide(encoding) and found.rank is not Rank.WHOLE
+    return wide and found.score(_as_utf8(head, encoding)) > 0
+
+
+def _transcoded(member: Member, work: Path, encoding: charset.Encoding) -> Member:
+    work.mkdir(parents=True, exist_ok=True)
+    target = work / str(member.ordinal)
+    with member.file.open("rb") as source, written(target, durable=False) as out:
+        charset.transcode(source, out, encoding)
+    return msgspec.structs.replace(member, file=target, size=target.stat().st_size)
+
+
+def listed(member: Member, disposition: Disposition, reason: Reason, detail: str) -> Listed:
+    """A member that nothing is read from, as the ledger lists it."""
+    return Listed(
+        path=member.path,
+        ordinal=member.ordinal,
+        disposition=disposition,
+        reason=reason,
+        detail=detail,
+        size=member.size,
+        media_type=member.media_type,
+        sha256=member.sha256,
+    )
+
+
+def refused(verdict: Verdict, *, required: bool) -> Reason | None:
+    """Why a file may not be read on: it is infected, or must be scanned and could not be."""
+    if verdict.scan is Scan.INFECTED:
+        return Reason.MALWARE
+    if verdict.scan is Scan.NOT_SCANNED and required:
+        return Reason.NOT_SCANNED
+    return None

@@ -1,0 +1,141 @@
+"""A chunk of records that ends its worker is cut up until the one record stands alone.
+
+What to do follows from how often the chunk was tried, which the ledger counts before the work:
+a step that ends the worker as well leads to the next, blunter one by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import structlog
+
+from pipeline import bisect
+from pipeline.normalise import RAW_LIMIT
+from schemas.errors import PermanentError
+from schemas.files import Slice, SliceLimits
+from schemas.progress import Event, Stage
+from schemas.reasons import OF_FILES, Reason
+from schemas.records import Rejection
+from sql.store import COUNTS, Claim, Commit, ContentCommit
+from tasks.ingest import chunk as record_stages
+from tasks.ingest.record_spool import Quarantined
+from tasks.runtime import alerts
+from tasks.runtime.context import Runtime
+from tasks.runtime.stage_runner import Content, Ending
+
+log = structlog.get_logger("datapunk.poison")
+
+#: How often each step is tried past `max_attempts`: a worker may also be killed by chance.
+_BY_ITEMS, _BY_SLICES = 2, 2
+
+#: What stands alone is tried so often before it is found guilty; more than one, only once.
+_TRIES_ALONE = 3
+
+
+class TooMuchPoison(PermanentError):
+    """So many chunks end their workers that the cause is no single record, but the machine or us.
+
+    They are given up as dead; `retry` takes them up again once the cause is mended.
+    """
+
+
+def normalise_or_split(run: Runtime, claim: Claim) -> Ending | Content:
+    """Slices to records; or, where that was tried too often, smaller chunks or a quarantine."""
+    over = claim.attempt - run.options.max_attempts
+    if over <= 0 or claim.last_error_code in OF_FILES:  # no record is at fault
+        return record_stages.normalise_chunk(run, claim)
+    (row,) = run.lake.rows(claim.user_id, "chunks", "count_splits", job_id=claim.job_id)
+    if row["count"] >= run.options.max_splits:
+        raise TooMuchPoison
+    if len(claim.slices) > 1:
+        return _cut(run, claim, [(g, len(g) == 1) for g in bisect.groups(claim.slices)])
+    ((file, start, end),) = claim.slices
+    whole = Slice(start, end)
+    if over <= _BY_ITEMS:
+        return _by_items(run, claim, file, whole)
+    if over <= _BY_ITEMS + _BY_SLICES:
+        return _by_slices(run, claim, file, whole)
+    return _set_aside(run, claim, whole)
+
+
+def _by_items(run: Runtime, claim: Claim, file: int, whole: Slice) -> Ending | Content:
+    """Walk the items, leaving out the format, which is most often what kills."""
+    opened = record_stages.open_files(run, claim)[file]
+    reader = record_stages.format_of(claim).reader
+    places: dict[int, int] = {}
+    marks: list[Rejection] = []
+    with opened.member.file.open("rb") as source:
+        for item in reader.items(source, whole, opened.context):
+            if item.offset < whole.end:
+                places.setdefault(item.offset, item.length)
+            elif isinstance(item, Rejection):
+                marks.append(item)
+    if len(places) <= 1:
+        (alone,) = [Slice(o, o + n) for o, n in places.items()] or [whole]
+        return _set_aside(run, claim, alone, marks)
+    parts = bisect.at_items(whole, sorted(places))
+    return _cut(run, claim, [([(file, p.slice.start, p.slice.end)], p.items == 1) for p in parts])
+
+
+def _by_slices(run: Runtime, claim: Claim, file: int, whole: Slice) -> Ending | Content:
+    """The reader's own items kill: cut where another pass of its slices finds bounds."""
+    opened = record_stages.open_files(run, claim)[file]
+    reader = record_stages.format_of(claim).reader
+    limits = SliceLimits(size=max(1, (whole.end - whole.start) // bisect.PARTS))
+    with opened.member.file.open("rb") as source:
+        parts = bisect.at_slices(whole, reader.slices(source, opened.context, limits))
+    if len(parts) == 1:
+        return _set_aside(run, claim, whole)
+    return _cut(run, claim, [([(file, p.start, p.end)], False) for p in parts])
+
+
+def _cut(
+    run: Runtime, claim: Claim, parts: Sequence[tuple[Sequence[tuple[int, int, int]], bool]]
+) -> Ending:
+    """Smaller chunks in the place of this one; each comes with its slices and if it is alone."""
+    most = run.options.max_attempts
+    rows = [
+        {
+            # A chunk is cut once, so its id and a number are the same for ever.
+            "identity": f"{claim.id}/{nth}",
+            "slices": slices,
+            "attempt": max(0, most - (_TRIES_ALONE if alone else 1)),
+        }
+        for nth, (slices, alone) in enumerate(parts)
+    ]
+    log.warning("split", parts=len(rows))
+
+    def ending(commit: Commit) -> None:
+        made = commit.run("chunks", "insert_parts", parts=msgspec.json.encode(rows).decode())
+        commit.run("chunks", "end_as_split")
+        commit.run("chunks", "add_remaining", n=len(made) - 1)
+
+    return ending
+
+
+def _set_aside(run: Runtime, claim: Claim, part: Slice, marks: Sequence[Rejection] = ()) -> Content:
+    """The bytes to quarantine, unread; the chunk is done. `marks` are what the reader said of the
+    end of the file, beside any item."""
+    ((file, _, _),) = claim.slices
+    treatment = run.treatment(claim.user_id)
+    opened = record_stages.open_files(run, claim)[file]
+    with opened.member.file.open("rb") as source:
+        source.seek(part.start)
+        raw = source.read(min(part.end - part.start, RAW_LIMIT))
+    if treatment.policy.changes:
+        raw, marks = b"", [msgspec.structs.replace(mark, raw=b"") for mark in marks]
+    detail = f"each try ended with {claim.last_error_code or 'worker_lost'}"
+    bad = [Quarantined(0, Reason.POISON, detail, part.start, part.end, raw)]
+    bad += [Quarantined(0, m.reason, m.detail, m.offset, m.offset + m.length, m.raw) for m in marks]
+    counts = dict.fromkeys(COUNTS, 0) | dict.fromkeys(("seen", "quarantined", "items"), len(bad))
+    log.warning("poison", detail=detail)
+
+    def ending(commit: ContentCommit) -> None:
+        record_stages.quarantine(commit, claim, bad)
+        commit.event(Event.POISON, stage=Stage.NORMALISE, code=claim.last_error_code)
+        commit.complete(tally={str(file): counts})
+        alerts.sound(commit, run.options.alert)
+
+    return Content(treatment.under, ending)

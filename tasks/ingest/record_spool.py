@@ -1,0 +1,421 @@
+"""A chunk's records in columns: filled by normalise, filtered by screen and embed, sent by load."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from functools import lru_cache
+from itertools import compress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import defects
+from pipeline.enrich.entities import Mention, mentions
+from pipeline.enrich.text_pieces import text_of
+from pipeline.normalise import Found
+from pipeline.quality import Repeats, key_of, occurrence_key, own_key_of
+from pipeline.storage import spool_file
+from pipeline.text.cleaning import clean_json
+from schemas.identity import record_key
+from schemas.privacy import ReadUnder
+from schemas.reasons import Reason
+from schemas.records import Blob, DataType, Metric, Point, Record, Rejection
+from sql import copy_text
+from sql.load import instants, micros
+
+_TYPES = tuple(DataType)
+_TYPE_CODES = {t: n for n, t in enumerate(_TYPES)}
+
+
+class Quarantined(msgspec.Struct, frozen=True, array_like=True):
+    """A rejection on its way to `imports.quarantine`."""
+
+    slot: int
+    code: str
+    detail: str
+    start: int
+    end: int
+    raw: bytes
+
+
+class Attached(msgspec.Struct, frozen=True, array_like=True):
+    """A file that came out of a record, on its way to `imports.files`."""
+
+    path: str
+    media_type: str
+    size_bytes: int
+    sha256: str
+
+
+#: The tables of the lake that records go to.
+TABLES = ("documents", "locations", "metrics")
+
+
+#: Before a kind and an action, in the counts of a file: what the policy did to its records.
+PRIVACY = "privacy."
+
+#: Names of unknown fields kept of a chunk: an object keyed by ids has no end of them.
+MOST_DRIFT = 200
+#: And letters of such a name: an export may have any bytes for one, and it is a key in the ledger.
+_MOST_LETTERS = 300
+
+
+def mention_lines(key_hex: str, record: Record) -> list[str]:
+    """Who and what stands in a record, as lines for `stage_mentions`."""
+    return [_mention_line(key_hex, found) for found in mentions(record)]
+
+
+def _relation_lines(key_hex: str, record: Record, own: Mapping[str, str]) -> list[str]:
+    """How a record stands to others, as lines for `stage_relations`; `own` has the keys of their
+    own by those that they share."""
+    keys = [_key_hex(r.record_type, r.identity) for r in record.related]
+    pairs = zip(record.related, keys, strict=True)
+    return ["\t".join((key_hex, r.relation, own.get(key, key))) for r, key in pairs]
+
+
+@lru_cache(maxsize=1_024)
+def _key_hex(record_type: str, identity: tuple[str, ...]) -> str:
+    """The key of a record in hex: many stand to the same one."""
+    return record_key(record_type, identity).hex()
+
+
+def _mention_line(key_hex: str, found: Mention) -> str:
+    name = copy_text.escape(found.name) if found.name else copy_text.NULL
+    value = copy_text.escape(found.value)
+    return "\t".join((key_hex, found.key.hex(), found.role, found.kind, value, name))
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _MOST_LETTERS else f"{name[: _MOST_LETTERS - 1]}…"
+
+
+def _lines(lines: list[str]) -> bytes:
+    return ("\n".join(lines) + "\n").encode("utf-8", "replace") if lines else b""
+
+
+class Table:
+    """The columns of one target table."""
+
+    def __init__(self) -> None:
+        self.keys: list[bytes] = []
+        self.shared: list[tuple[int, bytes]] = []
+        self.hashes: list[bytes] = []
+        self.ats: list[int] = []
+        self.types = bytearray()
+        self.slots: list[int] = []
+        self.lines: list[str] = []
+        self.texts: list[tuple[int, str]] = []
+
+    def add(self, key: bytes, at: int, slot: int, line: str) -> None:
+        """One record, whole: what was made of it before can't fail any more."""
+        self.keys.append(key)
+        self.ats.append(at)
+        self.slots.append(slot)
+        self.lines.append(line)
+
+    def sections(self, name: str) -> dict[str, bytes]:
+        """The columns as sections of a spool."""
+        return {
+            f"{name}.keys": b"".join(self.keys),
+            f"{name}.hashes": b"".join(self.hashes),
+            f"{name}.ats": np.array(self.ats, dtype="<i8").tobytes(),
+            f"{name}.types": bytes(self.types),
+            f"{name}.slots": np.array(self.slots, dtype="<u4").tobytes(),
+            f"{name}.lines": _lines(self.lines),
+            f"{name}.texts": msgspec.msgpack.encode(self.texts),
+            f"{name}.shared": msgspec.msgpack.encode(self.shared),
+        }
+
+
+class Batch:
+    """Collects the outcomes of a chunk, all read under one policy. `keep_text` says whether
+    records are to be embedded; `repeats`, whether equal records of one file are several facts."""
+
+    def __init__(self, under: ReadUnder, *, keep_text: bool, repeats: bool = False) -> None:
+        self._under = under
+        self.documents = Table()
+        self.locations = Table()
+        self.metrics = Table()
+        self.mentions: list[str] = []
+        self.relations: list[str] = []
+        self.drift: Counter[tuple[int, str]] = Counter()
+        self.rejections: list[Quarantined] = []
+        self.attached: list[Attached] = []
+        self.items: Counter[int] = Counter()
+        self.privacy: dict[int, Counter[str]] = {}
+        self._keep_text = keep_text
+        self._repeats = Repeats() if repeats else None
+        self._item = -1
+        self._own: dict[str, str] = {}
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        """The target tables by name."""
+        return {name: getattr(self, name) for name in TABLES}
+
+    def add(
+        self,
+        slot: int,
+        file: int,
+        found: Iterable[Found],
+        keep: Callable[[int, int, Blob], None] | None = None,
+    ) -> None:
+        """Take the outcomes of one slice; `slot` is its place among the chunk's slices.
+
+        `keep` is given the bytes that belong to a record, before it is taken: with the place of
+        the item in the member, and of the outcome among those of the slice.
+        """
+        self._item = -1
+        for nth, (offset, length, outcome) in enumerate(found):
+            if isinstance(outcome, Rejection):
+                self._add_rejection(slot, offset, length, outcome)
+                continue
+            if offset != self._item:
+                self._item, self._own = offset, {}
+            try:
+                if isinstance(outcome, Record):
+                    if outcome.blob is not None and keep is not None:
+                        keep(offset, nth, outcome.blob)
+                    self._add_document(slot, file, outcome)
+                elif isinstance(outcome, Point):
+                    self._add_point(slot, outcome)
+                else:
+                    self._add_metric(slot, outcome)
+            except Exception as error:
+                if not defects.is_defect(error):
+                    raise
+                self._add_rejection(slot, offset, length, defects.rejection(error))
+
+    def complete(self, first: int, read: Callable[[int, int], bytes]) -> None:
+        """Give the rejections from number `first` on that have no bytes those that `read` has of
+        their place: the step that made them had none at hand."""
+        for n, bad in enumerate(self.rejections[first:], first):
+            if bad.code == Reason.FORMAT_DEFECT and not bad.raw:
+                raw = read(bad.start, bad.end)
+                self.rejections[n] = msgspec.structs.replace(bad, raw=raw)
+
+    def notice(self, slot: int, fields: AbstractSet[str]) -> None:
+        """One item has fields that its format does not know; few of their names are kept."""
+        for field in {_shortened(field) for field in fields}:
+            if (slot, field) in self.drift or len(self.drift) < MOST_DRIFT:
+                self.drift[slot, field] += 1
+
+    def _add_point(self, slot: int, point: Point) -> None:
+        key = key_of(point)
+        line = copy_text.location_line(point, key.hex(), slot, clean_json)
+        self.locations.add(key, micros(copy_text.partition_at(point.time)), slot, line)
+
+    def _add_metric(self, slot: int, metric: Metric) -> None:
+        key = key_of(metric)
+        line = copy_text.metric_line(metric, key.hex(), slot, clean_json)
+        self.metrics.add(key, micros(copy_text.partition_at(metric.time)), slot, line)
+
+    def _add_document(self, slot: int, file: int, record: Record) -> None:
+        base = key_of(record)
+        if self._repeats is None:
+            own = own_key_of(record)
+            if own != base:  # what else the item holds belongs to this one
+                self._own[base.hex()] = own.hex()
+            self._take_document(slot, record, own, None)
+            if own != base:
+                self.documents.shared.append((len(self.documents.keys) - 1, base))
+            return
+        nth = self._repeats.number(file, base)
+        try:
+            self._take_document(slot, record, occurrence_key(base, nth), (base.hex(), nth))
+        except Exception:
+            self._repeats.give_back(file, base)
+            raise
+
+    def _take_document(
+        self, slot: int, record: Record, key: bytes, repeat: tuple[str, int] | None
+    ) -> None:
+        """All that is made of a record, and only then its place among the others."""
+        table, key_hex = self.documents, key.hex()
+        text = text_of(record.title, record.content) if self._keep_text else ""
+        line, digest, lies = copy_text.document_line(record, key_hex, slot, clean_json, repeat)
+        at, code = micros(lies), _TYPE_CODES[record.data_type]
+        stands_in = mention_lines(key_hex, record)
+        related = _relation_lines(key_hex, record, self._own)
+        if record.privacy:
+            done = self.privacy.setdefault(slot, Counter())
+            for kind, actions in record.privacy.items():
+                done.update({f"{PRIVACY}{kind}.{action}": n for action, n in actions.items()})
+        if text:
+            table.texts.append((len(table.keys), text))
+        self.mentions += stands_in
+        self.relations += related
+        table.hashes.append(digest)
+        table.types.append(code)
+        table.add(key, at, slot, line)
+
+    def _add_rejection(self, slot: int, offset: int, length: int, bad: Rejection) -> None:
+        self.rejections.append(
+            Quarantined(slot, bad.reason, bad.detail, offset, offset + length, bad.raw)
+        )
+
+    def write(self, path: Path) -> None:
+        """Write everything as one spool."""
+        encode = msgspec.msgpack.encode
+        tables: dict[str, bytes] = {}
+        for name, table in self.tables.items():
+            tables |= table.sections(name)
+        spool_file.write(
+            path,
+            {
+                **tables,
+                "policy": encode(self._under),
+                "mentions": _lines(self.mentions),
+                "relations": _lines(self.relations),
+                "drift": encode([(slot, f, n) for (slot, f), n in self.drift.items()]),
+                "rejections": encode(self.rejections),
+                "attached": encode(self.attached),
+                "items": encode(self.items),
+                "privacy": encode(self.privacy),
+            },
+        )
+
+
+class Columns(msgspec.Struct, frozen=True, kw_only=True):
+    """What later stages ask of a table: `keys` and `hashes` 16 bytes a record; the others shape
+    (n,). Only documents have hashes and codes, of data types."""
+
+    keys: bytes
+    hashes: bytes
+    ats: NDArray[np.int64]
+    codes: NDArray[np.uint8]
+    slots: NDArray[np.uint32]
+    shared: dict[int, bytes] = {}
+    """The keys that some records share with others, by the number of the record: those in `keys`
+    are their own."""
+
+    def __len__(self) -> int:
+        return len(self.slots)
+
+    @property
+    def types(self) -> list[str]:
+        """The data type of each; only documents have one."""
+        return [_TYPES[code] for code in self.codes]
+
+    def key_of(self, n: int) -> bytes:
+        """The key of one record."""
+        return self.keys[16 * n : 16 * n + 16]
+
+    def hash_of(self, n: int) -> bytes:
+        """The hash of one document."""
+        return self.hashes[16 * n : 16 * n + 16]
+
+    def shared_lines(self) -> bytes:
+        """Lines for `stage_shared`: documents that share keys with others."""
+        types = self.types
+        ats = instants(self.ats[list(self.shared)])
+        fields = (
+            (str(n), types[n], self.key_of(n).hex(), key.hex(), at.isoformat(),
+             self.hash_of(n).hex())
+            for (n, key), at in zip(self.shared.items(), ats, strict=True)
+        )  # fmt: skip
+        return _lines(list(map("\t".join, fields)))
+
+    def ats_by_type(self) -> dict[str, NDArray[np.int64]]:
+        """The instants of each data type."""
+        return {str(_TYPES[c]): self.ats[self.codes == c] for c in np.unique(self.codes)}
+
+
+def read_columns(path: Path, name: str) -> Columns:
+    """The small columns of a table."""
+    wanted = [f"{name}.{c}" for c in ("keys", "hashes", "ats", "types", "slots", "shared")]
+    keys, hashes, ats, types, slots, shared = spool_file.read(path, *wanted).values()
+    return Columns(
+        keys=keys,
+        hashes=hashes,
+        ats=np.frombuffer(ats, dtype="<i8"),
+        codes=np.frombuffer(types, dtype=np.uint8),
+        slots=np.frombuffer(slots, dtype="<u4"),
+        shared=dict(msgspec.msgpack.decode(shared, type=list[tuple[int, bytes]])),
+    )
+
+
+def has_about(path: Path) -> bool:
+    """Whether there are lines of `mentions` or `relations` at all."""
+    return any(spool_file.read(path, "mentions", "relations").values())
+
+
+def read_about(path: Path, name: str, keys: bytes, mask: NDArray[np.bool_]) -> bytes:
+    """The lines of `mentions` or `relations` of the records that `mask` keeps."""
+    lines = spool_file.read(path, name)[name]
+    if mask.all() or not lines:
+        return lines
+    kept = {keys[16 * n : 16 * n + 16].hex().encode() for n in np.flatnonzero(mask)}
+    return b"".join(line for line in lines.splitlines(keepends=True) if line[:32] in kept)
+
+
+def read_lines(path: Path, name: str, mask: NDArray[np.bool_]) -> bytes:
+    """The rendered lines of the records that `mask` keeps."""
+    lines = spool_file.read(path, f"{name}.lines")[f"{name}.lines"]
+    if mask.all():
+        return lines
+    kept = list(compress(lines.split(b"\n"), mask))
+    return b"\n".join(kept) + b"\n" if kept else b""
+
+
+#: Where a line of a document has its key, and the key that is common to repeats.
+_KEY, _BASE = 4, -2
+
+
+def read_bases(path: Path) -> list[str]:
+    """Of documents that may be repeats: the keys without their occurrence numbers, in hex."""
+    lines = spool_file.read(path, "documents.lines")["documents.lines"].splitlines()
+    return [line.rsplit(b"\t", 2)[_BASE].decode() for line in lines]
+
+
+def renamed(line: bytes, key: bytes) -> bytes:
+    """The line of a document, under another key of 16 bytes."""
+    fields = line.split(b"\t", _KEY + 1)
+    fields[_KEY] = key.hex().encode()
+    return b"\t".join(fields)
+
+
+def _decoded(section: str, kind: Any) -> Callable[[Path], Any]:
+    def read(path: Path) -> Any:
+        return msgspec.msgpack.decode(spool_file.read(path, section)[section], type=kind)
+
+    return read
+
+
+read_under: Callable[[Path], ReadUnder] = _decoded("policy", ReadUnder)
+read_rejections: Callable[[Path], list[Quarantined]] = _decoded("rejections", list[Quarantined])
+read_attached: Callable[[Path], list[Attached]] = _decoded("attached", list[Attached])
+read_drift: Callable[[Path], list[tuple[int, str, int]]] = _decoded(
+    "drift", list[tuple[int, str, int]]
+)
+read_items: Callable[[Path], dict[int, int]] = _decoded("items", dict[int, int])
+read_privacy: Callable[[Path], dict[int, dict[str, int]]] = _decoded(
+    "privacy", dict[int, dict[str, int]]
+)
+read_texts: Callable[[Path], list[tuple[int, str]]] = _decoded(
+    "documents.texts", list[tuple[int, str]]
+)
+
+
+def write_masks(path: Path, masks: dict[str, NDArray[np.bool_]]) -> None:
+    """Which records of each table go on."""
+    spool_file.write(path, {name: mask.tobytes() for name, mask in masks.items()})
+
+
+def read_mask(path: Path, name: str) -> NDArray[np.bool_]:
+    """Which records of a table go on, shape (n,)."""
+    return np.frombuffer(spool_file.read(path, name)[name], dtype=np.bool_)
+
+
+def by_file(slots: NDArray[np.uint32], files: Sequence[int]) -> dict[int, int]:
+    """How many records came out of each file; `files` holds the file of each slot."""
+    counts = np.bincount(slots, minlength=len(files)) if len(slots) else [0] * len(files)
+    found: dict[int, int] = {}
+    for file, n in zip(files, counts, strict=True):
+        found[file] = found.get(file, 0) + int(n)
+    return found

@@ -1,0 +1,73 @@
+"""Members that somebody deleted from the work folder, unpacked again from the job's original."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from pipeline.archives import unpack
+from pipeline.registry import format_named
+from pipeline.storage.atomic_files import held
+from pipeline.text.charset import UTF_8
+from schemas.crash import crash_here
+from schemas.files import Member
+from sql.store import Claim
+from tasks.ingest import members, stored_originals
+from tasks.runtime.context import Runtime
+
+log = structlog.get_logger("datapunk.restore")
+
+
+def restore(run: Runtime, claim: Claim, files: Sequence[Mapping[str, Any]]) -> None:
+    """See that the bytes of a chunk's files are there; `files` are their rows of the ledger.
+
+    What is missing is made again for the whole job at once. Raises `FileNotFoundError` where the
+    original is gone too.
+    """
+    if not any(_is_missing(run, claim, row) for row in files):
+        return
+    folder = run.folders.job(claim.job_id)
+    with held(folder):  # of several chunks that miss their files, one makes them
+        rows = run.lake.rows(claim.user_id, "jobs", "handled_files", job_id=claim.job_id)
+        missing = {row["ordinal"]: row["sha256"] for row in rows if _is_missing(run, claim, row)}
+        if missing:
+            log.warning("members are gone; unpacking them again", members=len(missing))
+            _unpack(run, claim, folder / "again", missing)
+
+
+def _is_missing(run: Runtime, claim: Claim, row: Mapping[str, Any]) -> bool:
+    """A plain file lies in the work folder only if it was written again in UTF-8."""
+    if (run.folders.members(claim.job_id) / str(row["ordinal"])).exists():
+        return False
+    if row["ordinal"] != 0:
+        return True
+    form = format_named(row["format"])
+    return row["encoding"] not in (None, UTF_8) and form.reader.wants_utf8
+
+
+def _unpack(run: Runtime, claim: Claim, aside: Path, missing: Mapping[int, str]) -> None:
+    """Make members aside and then move them: who looks for one finds all of it or nothing."""
+    source = stored_originals.claimed(run, claim)
+    place = run.folders.members(claim.job_id)
+    place.mkdir(parents=True, exist_ok=True)
+    try:
+        for entry in unpack.members(
+            source,
+            aside,
+            run.options.archive,
+            have=lambda ordinal, _path: ordinal not in missing,
+            durable=False,
+        ):
+            if isinstance(entry, Member) and missing.get(entry.ordinal) == entry.sha256:
+                found = members.prepare(entry, aside / "members")
+                made = found.member.file if isinstance(found, members.Readable) else entry.file
+                if made != source.path:
+                    crash_here("restore.before_rename")
+                    made.replace(place / str(entry.ordinal))
+                    crash_here("restore.after_rename")
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,116 @@
+"""What came in, read once more: members out of a kept original, items out of quarantined bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from pipeline.archives import unpack
+from pipeline.storage.atomic_files import put
+from schemas.files import Listed, Member, Slice, SourceFile
+from schemas.progress import Kind, Stage
+from sql.store import Claim
+from tasks.runtime.context import Runtime
+
+
+def source_of(run: Runtime, job: Mapping[str, Any]) -> SourceFile:
+    """The original of a job (a row with its names, size and digest), wherever it lies now."""
+    path = run.folders.original(job["id"], job["source_name"])
+    if job["kept_as"]:
+        path = run.folders.data / job["kept_as"]
+    return SourceFile(
+        path=path,
+        name=job["source_name"],
+        size=job["size_bytes"],
+        sha256=job["sha256"],
+        media_type=job["media_type"],
+    )
+
+
+def claimed(run: Runtime, claim: Claim) -> SourceFile:
+    """The original of the open job that a chunk belongs to, in the work folder."""
+    path = run.folders.original(claim.job_id, claim.source_name)
+    return SourceFile(
+        path=path,
+        name=claim.source_name,
+        size=path.stat().st_size,
+        sha256=claim.sha256 or "",
+        media_type=claim.media_type or "",
+    )
+
+
+def entries(run: Runtime, job: Mapping[str, Any], work: Path) -> Iterator[Member | Listed]:
+    """The members of a job's original, each until the next is asked for.
+
+    Their bytes lie in `work/members`, and what is made of them may lie in `work/text`. Raises
+    `Rejected` and `FileNotFoundError` where the original can't be read again.
+    """
+    source = source_of(run, job)
+    for entry in unpack.members(source, work, run.options.archive, durable=False):
+        yield entry
+        for folder in ("members", "text"):
+            (work / folder / str(entry.ordinal)).unlink(missing_ok=True)
+
+
+def with_bytes(
+    row: Mapping[str, Any], part: Slice, raw: bytes, target: Path, *, by_hand: bool
+) -> tuple[Member, Slice]:
+    """A member (`row` of the ledger) that holds `raw` at the place of an item, and where.
+
+    `by_hand` says that a person put the bytes there, which may be of another length.
+    """
+    whole = (part.start, part.end) == (0, row["size_bytes"])
+    with target.open("wb") as out:
+        out.seek(part.start)  # a hole, which takes no room: offsets stay what they were
+        put(out, raw)
+        if by_hand or part.end != row["size_bytes"]:
+            # What follows in the member: readers take an item at the very end for cut off.
+            put(out, b"" if whole else b"\n")
+    member = Member(
+        path=row["path"],
+        ordinal=row["ordinal"],
+        file=target,
+        size=len(raw) if whole else row["size_bytes"],
+        sha256=sha256(raw).hexdigest() if whole else row["sha256"],
+        media_type=row["media_type"],
+        encoding=row["encoding"],
+    )
+    return member, Slice(part.start, part.start + len(raw))
+
+
+def place_of(locator: str) -> Slice:
+    """The byte range that a quarantined record's locator names."""
+    start, end = locator.removeprefix("bytes ").split("-")
+    return Slice(int(start), int(end))
+
+
+def at_rest(
+    row: Mapping[str, Any], chunk: int, slices: Sequence[tuple[int, int, int]] = ()
+) -> Claim:
+    """The ids under which the rows of a chunk stand. It is done, and nobody leases it.
+
+    `row` has `job_id`, `user_id`, `format`, `embed` and the job's `zone`.
+    """
+    return Claim(
+        id=chunk,
+        job_id=row["job_id"],
+        user_id=row["user_id"],
+        kind=Kind.RECORDS,
+        stage=Stage.LOAD,
+        attempt=0,
+        token=0,
+        format=row["format"],
+        embed=row["embed"],
+        slices=list(slices),
+        artefacts={},
+        tally={},
+        last_error_code=None,
+        source_name="",
+        expected_sha256=None,
+        sha256=None,
+        media_type=None,
+        zone=row["zone"],
+        ending=None,
+    )

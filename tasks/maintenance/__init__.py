@@ -1,0 +1,1 @@
+"""Keep the ledger and the folders in order."""

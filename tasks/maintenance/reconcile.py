@@ -1,0 +1,491 @@
+"""The end of a job, and what keeps the ledger moving when messages or workers are lost."""
+
+from __future__ import annotations
+
+import filecmp
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+import structlog
+from billiard.exceptions import SoftTimeLimitExceeded
+from psycopg import errors as pg
+from psycopg.rows import DictRow
+
+from pipeline.storage.atomic_files import held, move, put, written
+from schemas.crash import crash_here
+from schemas.errors import PermanentError
+from schemas.folders import Folders
+from schemas.progress import QUEUES, Event, JobStatus, Stage
+from schemas.reasons import category_of
+from sql.queries import queries
+from sql.store import Claim, Commit, Connection, Fenced, note, weather
+from sql.vectors import MOST_ATTEMPTS
+from tasks.derived import embedding_backfill
+from tasks.derived.lake_statistics import count_user, count_waiting
+from tasks.derived.near_duplicates import PATIENCE_S, compare_user, compare_waiting
+from tasks.derived.quality_scores import score_changed, score_job
+from tasks.derived.search_index import index_user, index_waiting
+from tasks.ingest import export_sets, malware
+from tasks.ingest.finish import (
+    begin_end,
+    bury,
+    end_now,
+    end_with,
+    free_stranded,
+    resting_places,
+    settle_counts,
+    whereabouts,
+)
+from tasks.maintenance import recovery
+from tasks.runtime import alerts, dispatch, steps, temp_dirs
+from tasks.runtime.context import Runtime
+from tasks.runtime.stage_runner import Ending
+
+log = structlog.get_logger("datapunk.housekeeping")
+
+
+#: What was begun and not written to for so long was left by a crash.
+_LEFT_S = 3600.0
+
+#: How long the end of a job waits for its documents to be findable; the reconciler goes on.
+_INDEX_S = 120.0
+
+#: Jobs that `retry` takes up where they stopped, so their work folders stay.
+_RESUMABLE = (JobStatus.FAILED, JobStatus.CANCELLED)
+
+_GONE = (
+    "The original was deleted from the work folder before the end; "
+    "what had been read of it is loaded. To keep a copy, drop it again."
+)
+_TAKEN_BACK = "The job was rolled back; drop its original again instead."
+
+# --- finish ----------------------------------------------------------------------------------
+
+
+def finish_job(run: Runtime, claim: Claim) -> Ending:
+    """Settle the counts, put the original to rest, refresh statistics: once, whatever happens."""
+    # From here on rows can't be made again: what was loaded has to be on the disk.
+    if not run.ledger.heartbeat(claim, run.options.lease_s):
+        raise Fenced
+    (job,) = run.ledger.rows("jobs", "job_facts", job_id=claim.job_id)
+    status = job["ending"] or str(JobStatus.DONE)
+    kept = _put_to_rest(run, claim, job, status)
+    crash_here("finish.at_rest")
+    if status not in _RESUMABLE:
+        shutil.rmtree(run.folders.job(claim.job_id), ignore_errors=True)
+    crash_here("finish.cleared")
+    if claim.attempt == 1:  # what may have ended the try before is not met twice
+        _follow_up(run, claim, loaded=status == JobStatus.DONE or job["records_seen"] > 0)
+
+    def ending(commit: Commit) -> None:
+        # This locks the job; what is read now stays, since a retry from quarantine changes it too.
+        alerts.sound(commit, run.options.alert, ended=True)
+        settle_counts(commit.connection, claim.job_id)
+        commit.run("jobs", "close_job", kept_as=kept, gone=_GONE)
+        commit.event(Event.FINISHED, status=status)
+        commit.run("chunks", "end")
+
+    return ending
+
+
+def _follow_up(run: Runtime, claim: Claim, *, loaded: bool) -> None:
+    """Words, statistics, likeness and scores, for who looks as soon as the job has ended.
+
+    The reconciler makes up for what does not come about here, so none of it keeps the job from its
+    end: what fails is noted as the step's error, and where the time is up, the rest is left.
+    """
+    user, job_id = claim.user_id, claim.job_id
+    of_user: dict[str, Callable[[], object]] = {
+        # What a job of an hour has loaded was indexed meanwhile; here goes the rest.
+        "indexed": lambda: index_user(run, user, seconds=_INDEX_S),
+        "analysed": lambda: run.lake.rows(user, "lake", "analyze_search"),
+        "counted": lambda: count_user(run, user, seconds=_INDEX_S),
+        "compared": lambda: compare_user(run, user, seconds=_INDEX_S, patience=PATIENCE_S),
+    }
+    if loaded:
+        of_user["refreshed"] = lambda: _refresh(run, claim)
+    with suppress(SoftTimeLimitExceeded):  # the rest of the time is for the job's own end
+        for step, work in of_user.items():
+            steps.alone(run, step, work, None, subject=user)
+        if loaded:
+            steps.alone(run, "scored", lambda: score_job(run, user, job_id), None, subject=job_id)
+
+
+def _put_to_rest(run: Runtime, claim: Claim, job: dict[str, Any], status: str) -> str | None:
+    """Move the original to `processed/` or `failed/`, or seal it; a second try finds it there.
+
+    Returns its path relative to the data folder; None where somebody has deleted it.
+    """
+    folders = run.folders
+    if (hidden := malware.keep_original(run, claim, job["error_code"])) is not None:
+        _write_error(folders.failed / job["user_name"] / claim.source_name, job)
+        return str(hidden.relative_to(folders.data))
+    return _rest(folders, job, well=status in (JobStatus.DONE, JobStatus.DUPLICATE))
+
+
+def _rest(folders: Folders, job: dict[str, Any], *, well: bool) -> str | None:
+    source = folders.original(job["id"], job["source_name"])
+    plain, own = resting_places(folders, job, well=well)
+    # Where the plain name is another job's; a retry asks again, since its place is free for others.
+    target = own if own.exists() or (source.exists() and plain.exists()) else plain
+    if source.exists():
+        # By our own name first: a copy to another disk that is cut off is known again by it.
+        move(source, own)
+        if target != own:
+            move(own, target)
+    if not well:
+        _write_error(target, job)
+    return str(target.relative_to(folders.data)) if target.exists() else None
+
+
+def _write_error(target: Path, job: dict[str, Any]) -> None:
+    """An error file beside the original: what happened, and what to do next."""
+    lines = (
+        f"file:    {target.name}",
+        f"job:     {job['id']}",
+        f"ended:   {job['ending']}",
+        f"code:    {job['error_code']} ({category_of(job['error_code'])})",
+        f"reason:  {job['error_detail']}",
+        f"retry:   datapunk retry {job['id']}",
+        "",
+    )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with written(target.with_name(target.name + ".error.txt")) as out:
+        put(out, "\n".join(lines).encode())
+
+
+def _refresh(run: Runtime, claim: Claim) -> None:
+    """Statistics of the partitions that the job wrote to, and the vector index if it is due: where
+    vectors still wait, it is built when the last one is in."""
+    for row in run.lake.rows(claim.user_id, "jobs", "touched_months", job_id=claim.job_id):
+        run.lake.rows(claim.user_id, "lake", "analyze_month", **row)
+    at_rest = {"user_id": claim.user_id, "most": MOST_ATTEMPTS}
+    for row in run.lake.rows(claim.user_id, "lake", "models_at_rest", **at_rest):
+        run.lake.rows(
+            claim.user_id,
+            "lake",
+            "ensure_index",
+            model_id=row["id"],
+            at_least=run.options.index_from_vectors,
+        )
+
+
+# --- reconcile -------------------------------------------------------------------------------
+
+#: Of two reconcilers one works; the other finds the lock taken and waits for its next turn.
+_LOCK = 7_215_002
+_STEPS = (
+    "buried", "freed", "sets", "recovered", "sent_again", "started", "indexed", "turns", "counted",
+    "compared", "scored",
+)  # fmt: skip
+
+#: Seconds for words, and for likeness, while rows come in: enough for a batch or two; none in the
+#: first seconds of a job, since its end makes both.
+_BESIDE_ROWS_S, _SHORT_JOB_S = 0.3, 30.0
+
+
+def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> dict[str, int]:
+    """One turn: bury what used up its attempts, let go on what waited for its set or for a
+    service that answers again, send again what was lost, start what waits.
+
+    Any number of processes may call it. Returns how many chunks (or sets) each step touched. A step
+    that fails is noted and left out (`tasks/runtime/steps.py`); raises `TransientError` only where
+    the database is gone.
+    """
+    with weather(), run.ledger.pool.connection() as connection:
+        row = connection.execute("SELECT pg_try_advisory_lock(%s) AS got", (_LOCK,)).fetchone()
+        if row is None or not row["got"]:
+            return dict.fromkeys(_STEPS, 0)
+        try:
+            usual: dict[str, float] = {}
+            share = steps.alone(run, "share", lambda: _share_of_a_turn(run), usual)
+            work: dict[str, Callable[[], int]] = {
+                "buried": lambda: bury(run),
+                "freed": lambda: free_stranded(run),
+                "sets": lambda: export_sets.settle(run),
+                "recovered": lambda: recovery.recover(run),
+                "sent_again": lambda: _send_again(run, window_s, at_once),
+                "started": lambda: _start_waiting(run),
+                "indexed": lambda: index_waiting(run, **share),
+                "turns": lambda: embedding_backfill.send_turns(run),
+                "counted": lambda: count_waiting(run),
+                "compared": lambda: compare_waiting(run, **share),
+                "scored": lambda: score_changed(run),
+            }
+            return {step: steps.alone(run, step, work[step], 0) for step in _STEPS}
+        finally:
+            with suppress(psycopg.Error):  # the lock ends with its connection
+                connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
+
+
+def _share_of_a_turn(run: Runtime) -> dict[str, float]:
+    """Seconds for words and likeness, if not the usual ones. While rows come in these go first: an
+    import of hours is found bit by bit, and one of seconds isn't held up by its own index."""
+    (row,) = run.ledger.rows("chunks", "rows_are_coming")
+    if row["for_s"] is None:
+        return {}
+    return {"seconds": _BESIDE_ROWS_S if row["for_s"] > _SHORT_JOB_S else 0.0}
+
+
+def _send_again(run: Runtime, window_s: float, at_once: int) -> int:
+    """Run-out leases, and messages that were lost. One that waits in the broker is not lost."""
+    common = {"max_attempts": run.options.max_attempts, "window_s": window_s}
+    rows = run.ledger.rows("chunks", "expired", **common, n=at_once)
+    queued = run.queue_lengths()
+    for queue, stages, waiting in _waiting(run):
+        missing = min(waiting - queued.get(queue, 0), at_once)
+        if missing > 0:
+            rows += run.ledger.rows("chunks", "lost", **common, stages=stages, n=missing)
+    jobs: dict[UUID, list[DictRow]] = {}
+    for row in rows:
+        jobs.setdefault(row["job_id"], []).append(row)
+    try:
+        send = partial(dispatch.send_rows, run.ledger)
+        return steps.each(run, "sent_again", list(jobs), lambda job: send(jobs.pop(job)))
+    finally:
+        if left := [row["id"] for rows in jobs.values() for row in rows]:
+            run.ledger.rows("chunks", "unsend", ids=left)
+
+
+def _waiting(run: Runtime) -> Iterator[tuple[str, list[str], int]]:
+    """For each queue: its stages, and how many chunks wait for them with a message sent."""
+    counts = {row["stage"]: row["count"] for row in run.ledger.rows("chunks", "waiting_by_stage")}
+    for queue in sorted({QUEUES[Stage(stage)] for stage in counts}):
+        stages = [stage for stage in counts if QUEUES[Stage(stage)] == queue]
+        yield queue, stages, sum(counts[stage] for stage in stages)
+
+
+def _start_waiting(run: Runtime) -> int:
+    """Chunks that no message names yet."""
+    options = run.options
+    jobs = [row["job_id"] for row in run.ledger.rows("chunks", "jobs_with_unsent")]
+    window, most = options.dispatch_window, options.max_attempts
+    return steps.each(
+        run,
+        "started",
+        jobs,
+        lambda job: dispatch.top_up(run.ledger, job, window=window, max_attempts=most),
+    )
+
+
+# --- sweep -----------------------------------------------------------------------------------
+
+
+def sweep(run: Runtime) -> int:
+    """Remove work folders that no open job needs, and files left half written; how many.
+
+    What failed or was cancelled keeps its folder, so that `retry` can go on where it stopped. An
+    error at one of them is noted, and the others go (`tasks/runtime/steps.py`).
+    """
+    folders, work = run.folders, run.folders.work
+    steps.alone(run, "forgotten", lambda: steps.forget_old(run), None)
+    removed = steps.each(
+        run, "scratch", temp_dirs.lying(work), lambda it: temp_dirs.remove(work / it)
+    )
+    jobs = [folder.name for folder in work.glob("*-*-*-*-*")]
+    removed += steps.each(run, "cleared", jobs, lambda job: clear(run, work / job))
+    depths = {"processed": "*/*", "failed": "*", "infected": "*", "blobs": "*/*"}
+
+    def sweep_place(name: str) -> int:
+        return _sweep_parts((folders.data / name).glob(f"{depths[name]}/.*.part"))
+
+    return removed + steps.each(run, "swept", depths, sweep_place)
+
+
+def clear(run: Runtime, folder: Path) -> bool:
+    """Whether the work folder of a job went, which nobody needs any more. The job's row is locked
+    meanwhile, as `retry` locks it."""
+    try:
+        job_id = UUID(folder.name)
+    except ValueError:  # a folder of somebody else's
+        return False
+    with run.ledger.transaction() as connection:
+        job = connection.execute(dispatch.CHUNKS["lock_ended"], {"job_id": job_id}).fetchone()
+        if job is None:
+            return _sweep_nobodys(run, folder)
+        if not _take_back(run.folders, connection, job) or job["status"] in _RESUMABLE:
+            return False
+        shutil.rmtree(folder, ignore_errors=True)
+        return True
+
+
+def _take_back(folders: Folders, connection: Connection, job: dict[str, Any]) -> bool:
+    """The original where it belongs: a retry that was cut off had it in the work folder already,
+    maybe the one copy, and a job that ended without its finish has it there still.
+
+    False if it has to stay there, since another file took its place.
+    """
+    original = folders.original(job["id"], job["source_name"])
+    if not original.exists():
+        return True
+    kept = folders.data / (job["kept_as"] or "")
+    if not job["kept_as"] or kept == original:
+        well = job["status"] in (JobStatus.DONE, JobStatus.DUPLICATE)
+        rests = {"job_id": job["id"], "kept_as": _rest(folders, job, well=well)}
+        connection.execute(dispatch.CHUNKS["keep_at"], rests)
+    elif not kept.exists():
+        move(original, kept)
+        _write_error(kept, job)
+    elif not kept.is_file() or not filecmp.cmp(original, kept, shallow=False):
+        return False
+    return True
+
+
+def _sweep_nobodys(run: Runtime, folder: Path) -> bool:
+    """The folder of a claim that was cut off before its note; `intake.recover` has the others.
+
+    It is held meanwhile, as a claim holds it: age alone says little where a clock is wrong.
+    """
+    if not _is_old(folder) or run.ledger.rows("jobs", "one_job", prefix=folder.name):
+        return False
+    with suppress(BlockingIOError, FileNotFoundError), held(folder, wait=False):
+        if (folder / "claim.json").exists() or list((folder / "original").glob("[!.]*")):
+            return False
+        shutil.rmtree(folder, ignore_errors=True)
+        return True
+    return False
+
+
+def _is_old(path: Path) -> bool:
+    """False where it is gone: another reconciler, or the claim that it belonged to, was quicker."""
+    with suppress(FileNotFoundError):
+        return time.time() - path.stat().st_mtime > _LEFT_S
+    return False
+
+
+def _sweep_parts(parts: Iterable[Path]) -> int:
+    """How many went. The names are a person's own, so errors are told for all of them at once."""
+    removed, errors = 0, []
+    for part in parts:
+        try:
+            removed += _sweep_part(part)
+        except OSError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return removed
+
+
+def _sweep_part(part: Path) -> bool:
+    """Whether a temporary file went that nobody has written to for a while."""
+    with suppress(FileNotFoundError):
+        if _is_old(part):
+            part.unlink()
+            return True
+    return False
+
+
+# --- what people may do with a job -----------------------------------------------------------
+
+
+class Cancelled(msgspec.Struct, frozen=True, kw_only=True):
+    """Chunks that were stopped, chunks of records that had ended, and what those had given.
+
+    `ended`: no chunk was left to stop, and the job has ended at once, without its last step.
+    """
+
+    stopped: int
+    done: int
+    loaded: int
+    duplicate: int
+    quarantined: int
+    ended: bool = False
+
+
+def cancel(run: Runtime, job_id: UUID, user_id: UUID) -> Cancelled:
+    """Stop a job: nothing of it starts any more, and what is at work is fenced at its commit.
+
+    What had loaded stays, and the receipt says so. Where a worker is at the job's last step,
+    nothing is done.
+    """
+    with run.ledger.transaction() as connection:
+        stopped, ended = _stop(connection, job_id), False
+        if stopped:
+            why = "Stopped on request; what had loaded stays."
+            end_with(connection, job_id, user_id, JobStatus.CANCELLED, "cancelled", why)
+        else:
+            ended = end_now(run, connection, job_id)
+        row = connection.execute(dispatch.CHUNKS["what_had_loaded"], {"job_id": job_id}).fetchone()
+        said = {"stopped": stopped, "ended": ended, **(row or {})}
+        found = msgspec.convert(said, Cancelled)
+        if stopped or ended:
+            note(connection, Event.CANCELLED, user_id, job_id, msgspec.structs.asdict(found))
+        crash_here("cancel.before_commit")
+    crash_here("cancel.after_commit")
+    _send_on(run, job_id)
+    return found
+
+
+def _stop(connection: Connection, job_id: UUID) -> int:
+    """Stop the open pieces of a job; how many. Until there is none: a worker may have committed
+    more of them, from which the first statement saw nothing."""
+    asked, stopped = {"job_id": job_id, "code": "cancelled"}, 0
+    while rows := connection.execute(dispatch.CHUNKS["stop_chunks"], asked).fetchall():
+        stopped += len(rows)
+    return stopped
+
+
+def retry(run: Runtime, job: dict[str, Any]) -> int:
+    """Go on with an ended job from the stage that failed, its last one among them; how many chunks
+    go again."""
+    job_id, asked = job["id"], {"job_id": job["id"]}
+    if job["status"] == JobStatus.ROLLED_BACK:
+        raise PermanentError(_TAKEN_BACK)
+    malware.refuse_sealed(run.folders, job)
+    with _one_archive_once(), run.ledger.transaction() as connection:
+        connection.execute(queries("sets")["check_again"], asked)
+        revived = connection.execute(
+            dispatch.CHUNKS["revive"], {**asked, "rejected": job["ending"] == "rejected"}
+        ).fetchall()
+        again = revived or connection.execute(dispatch.CHUNKS["lost_finish"], asked).fetchall()
+        if again:
+            connection.execute(dispatch.CHUNKS["forget_finish"], asked)
+            _reopen(connection, job_id)
+            begin_end(connection, job_id, job["user_id"])
+            _bring_back(run.folders, job, whereabouts(run.folders, connection, job_id))
+            note(connection, Event.RETRIED, job["user_id"], job_id, {"chunks": len(again)})
+        crash_here("retry.before_commit")
+    crash_here("retry.after_commit")
+    _send_on(run, job_id)
+    return len(again)
+
+
+def _send_on(run: Runtime, job_id: UUID) -> None:
+    options = run.options
+    dispatch.send_on(
+        run.ledger, job_id, window=options.dispatch_window, max_attempts=options.max_attempts
+    )
+
+
+def _reopen(connection: Connection, job_id: UUID) -> None:
+    if connection.execute(dispatch.CHUNKS["reopen"], {"job_id": job_id}).fetchone() is None:
+        row = connection.execute(dispatch.CHUNKS["status_of"], {"job_id": job_id}).fetchone()
+        if row is not None and row["status"] == JobStatus.ROLLED_BACK:
+            raise PermanentError(_TAKEN_BACK)
+        raise PermanentError("Somebody else has taken the job up again; see: datapunk status")
+
+
+@contextmanager
+def _one_archive_once() -> Iterator[None]:
+    try:
+        yield
+    except pg.UniqueViolation as error:
+        raise PermanentError(
+            "The same archive was imported by another job since; there is nothing to retry."
+        ) from error
+
+
+def _bring_back(folders: Folders, job: dict[str, Any], kept: Path | None) -> None:
+    """The original back into the work folder, and its error file away."""
+    original = folders.original(job["id"], job["source_name"])
+    if kept is not None and kept != original:
+        move(kept, original)
+        kept.with_name(kept.name + ".error.txt").unlink(missing_ok=True)

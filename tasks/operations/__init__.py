@@ -1,0 +1,1 @@
+"""Carry out what a user asks for: retry, reparse, rollback, verify."""

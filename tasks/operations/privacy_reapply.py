@@ -1,0 +1,349 @@
+"""A policy of personal data that changed, applied again to what is stored.
+
+What it takes away can come back only out of the original; what it now keeps, too. A page of rows
+is one transaction, which holds the texts and all that is made of them; who is killed goes on at
+the page after the last.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg.rows import DictRow
+
+from pipeline.enrich import text_pieces
+from pipeline.enrich.entities import Mention, mentions
+from pipeline.privacy.ner import Told
+from pipeline.privacy.policy import (
+    NAME_OF_BLOB,
+    Codes,
+    Texts,
+    Treatment,
+    coded,
+    is_tag,
+    joined,
+    media_type,
+)
+from pipeline.text.cleaning import clean_json
+from schemas.crash import crash_here
+from schemas.errors import TransientError
+from schemas.privacy import ReadUnder
+from schemas.progress import Event
+from schemas.records import DataType, Record
+from sql import privacy
+from sql.copy_text import content_hash, tag_name
+from sql.load import Vectors
+from sql.privacy import Reached, Renewed, Table
+from sql.store import Hold, OtherPolicy, note
+from tasks.derived import search_index
+from tasks.ingest import chunk, members, record_spool
+from tasks.runtime.context import Runtime
+
+_PAGE = 500
+#: The command waits so long for the search to know; whatever is left, the reconciler does.
+_INDEX_S = 600.0
+
+
+class Applied(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of it: rows looked at and changed; `done` counts what was found in the changed
+    ones, by kind and action. `files` have another name, or other facts of a sidecar."""
+
+    documents: int = 0
+    versions: int = 0
+    changed: int = 0
+    files: int = 0
+    done: dict[str, dict[str, int]] = {}
+
+
+class _New(msgspec.Struct, frozen=True):
+    """One row that changes, and how. `done` is what this run did."""
+
+    row: DictRow
+    texts: Texts
+    done: dict[str, dict[str, int]]
+    item: dict[str, Any]
+
+    @property
+    def says_else(self) -> bool:
+        """Whether more than the tag is new."""
+        return self.item["gone"] is not None
+
+
+def apply(run: Runtime, user_id: UUID, treatment: Treatment, *, dry: bool = False) -> Applied:
+    """Every document of a user, and every older version, as the policy wants it now.
+
+    With `dry` nothing is written. Raises `TransientError` if another policy becomes the present
+    one meanwhile.
+    """
+    run_over = _Pass(run, user_id, treatment, dry=dry)
+    if dry:
+        run_over.rows(Reached(0, 0, 0))
+        return run_over.applied()
+    try:
+        privacy.begin(run.lake, user_id, treatment.under)
+        crash_here("privacy.begun")
+        while not run_over.from_where_it_was():
+            pass
+    except OtherPolicy as error:
+        raise TransientError(
+            "the privacy policy changed on the way; run it again", code="policy_changed"
+        ) from error
+    search_index.index_user(run, user_id, seconds=_INDEX_S)
+    return run_over.applied()
+
+
+class _Pass:
+    """A run over the stored rows of a user."""
+
+    def __init__(self, run: Runtime, user_id: UUID, treatment: Treatment, *, dry: bool) -> None:
+        self._run, self._user, self._treatment, self._dry = run, user_id, treatment, dry
+        self._seen: Counter[str] = Counter()
+        self._done: Counter[tuple[str, str]] = Counter()
+
+    def applied(self) -> Applied:
+        """What came of it."""
+        return Applied(**self._seen, done=_nested(self._done))
+
+    def from_where_it_was(self) -> bool:
+        """Go on after the last page that was seen. False if older versions came back meanwhile:
+        they may be of before."""
+        lake, treatment = self._run.lake, self._treatment
+        at = privacy.reached(lake, self._user)
+        self.rows(at)
+        known = privacy.drift(lake, self._user)
+        told = [(f, name) for f, name in known if treatment.name(name, f, "metadata") != name]
+        with lake.entering(self._user, treatment.under, hold=Hold.ALONE) as entered:
+            raw = not treatment.policy.changes
+            for series, n in ({} if raw else privacy.forget_unread_times(entered)).items():
+                detail = {"table": series, "records": n}
+                note(entered.connection, Event.PRIVACY_APPLIED, self._user, None, detail)
+            ended = privacy.finish(entered, self._user, at.turn, told, raw=raw)
+            crash_here("privacy.before_end")
+        crash_here("privacy.after_end")
+        return ended
+
+    def rows(self, at: Reached) -> None:
+        """Documents and older versions behind some ids, and files."""
+        run, user_id = self._run, self._user
+        after = {Table.DOCUMENTS: at.after_document, Table.VERSIONS: at.after_version}
+        for table in Table:
+            for rows in _pages(partial(privacy.page, run.lake, user_id, table), after[table]):
+                found = _changing(rows, self._treatment)
+                self._seen[table] += len(rows)
+                self._seen["changed"] += len(found)
+                now = Counter(_flat(found))
+                self._done += now
+                if not self._dry:
+                    place = (table, at.turn, rows[-1]["id"])
+                    _write(run, user_id, self._treatment, place, found, now)
+        self._seen["files"] += _treat_files(run, user_id, self._treatment, dry=self._dry)
+
+
+def removable(rows: list[DictRow], treatment: Treatment) -> int:
+    """How many of some stored rows hold what the policy takes away."""
+    return sum(new.says_else for new in _changing(rows, treatment))
+
+
+def removable_files(rows: list[DictRow], treatment: Treatment) -> int:
+    """How many of some rows of files do."""
+    return len(_changing_files(rows, treatment))
+
+
+def mentioned(row: DictRow) -> list[Mention]:
+    """Who and what a stored document mentions."""
+    return list(mentions(_record(row, row["metadata"])))
+
+
+def _pages(page: Callable[[int, int], list[DictRow]], after: int = 0) -> Iterator[list[DictRow]]:
+    """All that `page(after, n)` gives, by ids."""
+    while rows := page(after, _PAGE):
+        after = rows[-1]["id"]
+        yield rows
+
+
+def _treat_files(run: Runtime, user_id: UUID, treatment: Treatment, *, dry: bool) -> int:
+    """Names of attachments, and what sidecars say of their pictures; how many rows change.
+
+    Once more does no harm, so that no place is remembered.
+    """
+    changed = 0
+    for rows in _pages(partial(privacy.files, run.lake, user_id)):
+        items = _changing_files(rows, treatment)
+        changed += len(items)
+        if items and not dry:
+            with run.lake.entering(user_id, treatment.under) as entered:
+                privacy.renew_files(entered, user_id, items)
+                detail = {"table": "files", "records": len(items)}
+                note(entered.connection, Event.PRIVACY_APPLIED, user_id, None, detail)
+    return changed
+
+
+def _changing_files(rows: list[DictRow], treatment: Treatment) -> list[dict[str, Any]]:
+    """Those of some rows of files that are others after the policy."""
+    told = treatment.told((None, Texts(None, None, {}), _given_name(row)) for row in rows)
+    found = (_treated_file(row, told.get(n), treatment) for n, row in enumerate(rows))
+    return [item for item in found if item]
+
+
+def _given_name(row: DictRow) -> str | None:
+    """The last part of an attachment's path, which a record gave; other paths are the export's."""
+    return str(row["path"]).rpartition("/")[2] if row["attached"] else None
+
+
+def _treated_file(row: DictRow, names: Told | None, treatment: Treatment) -> dict[str, Any] | None:
+    """A row after the policy; None where it stays as it is."""
+    path, noted, form = row["path"], row["noted"], row["format"] or ""
+    kind = row["media_type"]
+    if name := _given_name(row):
+        path = path.removesuffix(name) + treatment.name(name, form, NAME_OF_BLOB, names)
+        kind = kind and media_type(kind, form, treatment)
+    if isinstance(noted, dict):
+        noted = members.treated_note(noted, form, treatment)
+    if (path, noted, kind) == (row["path"], row["noted"], row["media_type"]):
+        return None
+    return {"id": row["id"], "path": path, "noted": noted, "media_type": kind}
+
+
+def _changing(rows: list[DictRow], treatment: Treatment) -> list[_New]:
+    """The rows that are others after the policy."""
+    parted = [_without_tag(row) for row in rows]
+    told = treatment.told(
+        (row["language"], _said_in(old), None) for row, (old, _) in zip(rows, parted, strict=True)
+    )
+    found = (
+        _renewed(row, *old, told.get(n), treatment)
+        for n, (row, old) in enumerate(zip(rows, parted, strict=True))
+    )
+    return [new for new in found if new]
+
+
+def _said_in(texts: Texts) -> Texts:
+    """Without what the lake added to its metadata: a time as it was written holds no name."""
+    said = {
+        name: value
+        for name, value in texts.metadata.items()
+        if name != "time" or not isinstance(value, dict)
+    }
+    return texts._replace(metadata=said)
+
+
+def _without_tag(row: DictRow) -> tuple[Texts, Any]:
+    """A row's texts, and what an earlier policy did to them."""
+    metadata = dict(row["metadata"])
+    tag = next((n for n in ("privacy_policy", "privacy") if is_tag(metadata.get(n))), None)
+    before = metadata.pop(tag) if tag else None
+    return Texts(row["title"], row["content"], metadata), before
+
+
+def _renewed(
+    row: DictRow, old: Texts, before: Any, names: Told | None, treatment: Treatment
+) -> _New | None:
+    """A row after the policy; None where it stays as it is, tag and all."""
+    texts, done, gone = treatment.of(row["source"], old, names)
+    told = joined(before, done)
+    before_codes = Codes(row["content_type"], row["language"])
+    codes = coded(before_codes, row["source"], treatment)
+    same = codes == before_codes and all(a is b for a, b in zip(texts, old, strict=True))
+    if same and told == (before or {}):
+        return None
+    hashed = row["content_hash"]
+    if not same and hashed is not None:
+        now = {**row, **codes._asdict(), "title": texts.title, "content": texts.content}
+        hashed = UUID(bytes=content_hash(now, texts.metadata, clean_json))
+    item = {
+        "id": row["id"],
+        "was": row["content_hash"] and str(row["content_hash"]),
+        "title": texts.title,
+        "content": texts.content,
+        "metadata": {**texts.metadata, tag_name(texts.metadata): told} if told else texts.metadata,
+        "content_hash": hashed and str(hashed),
+        **codes._asdict(),
+        "gone": None if same else [text for text in gone if text.strip()],
+    }
+    return _New(row, texts, done, item)
+
+
+def _write(
+    run: Runtime,
+    user_id: UUID,
+    treatment: Treatment,
+    place: tuple[Table, int, int],
+    found: list[_New],
+    now: Counter[tuple[str, str]],
+) -> None:
+    """One page back into the lake, with all that is made of its texts, and a line of audit.
+
+    `place` is its table, the turn of the run and the last id.
+    """
+    table, turn, last = place
+    changed = [new for new in found if new.says_else] if table is Table.DOCUMENTS else []
+    for new in changed:
+        new.item["hashes"] = _remembered(run, new.row)
+    page = Renewed(
+        table=table,
+        turn=turn,
+        last=last,
+        items=[new.item for new in found],
+        mentions={new.row["id"]: _mentions(new) for new in changed},
+        vectors=_vectors(run, user_id, changed, treatment.under),
+    )
+    with run.lake.entering(user_id, treatment.under) as entered:
+        if n := privacy.renew(entered, user_id, page):
+            detail = {"table": table.value, "records": n, "done": _nested(now)}
+            note(entered.connection, Event.PRIVACY_APPLIED, user_id, None, detail)
+        crash_here("privacy.before_commit")
+    crash_here("privacy.after_commit")
+
+
+def _remembered(run: Runtime, row: DictRow) -> list[str]:
+    """The hashes under which the vectors of the old text may be remembered."""
+    text = text_pieces.text_of(row["title"], row["content"])
+    options = run.options
+    pieces = text_pieces.pieces(text, options.piece_chars, options.most_pieces) if text else []
+    return [str(UUID(bytes=text_pieces.text_hash(piece.text))) for piece in pieces]
+
+
+def _mentions(new: _New) -> bytes:
+    record = _record(new.row, new.texts.metadata)
+    lines = record_spool.mention_lines(new.row["record_key"].hex, record)
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
+
+
+def _record(row: DictRow, metadata: dict[str, Any]) -> Record:
+    return Record(
+        data_type=DataType(row["data_type"]),
+        source=row["source"],
+        record_type=row["record_type"],
+        identity=(),
+        metadata=metadata,
+    )
+
+
+def _vectors(run: Runtime, user_id: UUID, changed: list[_New], under: ReadUnder) -> Vectors | None:
+    """New vectors of those that had some."""
+    ids = [new.row["id"] for new in changed]
+    had = privacy.with_vectors(run.lake, user_id, ids) if ids else set()
+    keys = b"".join(privacy.key_of(n).bytes for n in ids)
+    said = [text_pieces.text_of(new.texts.title, new.texts.content) for new in changed]
+    texts = [(n, text) for n, text in enumerate(said) if text and ids[n] in had]
+    return chunk.embed_texts(run, user_id, keys, texts, under) if texts else None
+
+
+def _flat(found: list[_New]) -> dict[tuple[str, str], int]:
+    total: Counter[tuple[str, str]] = Counter()
+    for new in found:
+        for kind, actions in new.done.items():
+            total.update({(kind, action): n for action, n in actions.items()})
+    return dict(total)
+
+
+def _nested(done: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:
+    nested: dict[str, dict[str, int]] = {}
+    for (kind, action), n in sorted(done.items()):
+        nested.setdefault(kind, {})[action] = n
+    return nested

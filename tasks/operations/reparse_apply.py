@@ -1,0 +1,434 @@
+"""Rows set against what a better parser made of their originals, in one transaction.
+
+It holds the lake alone and the job. Rows that say the same stay untouched, others are renewed in
+place, new ones come in as in a load, and those that nothing stands for any more go as in a
+rollback. Quarantine and counts follow, so the receipt is as true as it was.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from hashlib import blake2b
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import Rollback
+from psycopg.types.json import Jsonb
+
+from pipeline.quality import first_of_each
+from schemas.crash import crash_here
+from schemas.progress import Event
+from schemas.reasons import Reason
+from sql import copy_text, reparse
+from sql.load import SERIES, Came, Staged, Vectors, claim_twins, instants
+from sql.store import COUNTS, ContentCommit, Hold, note
+from tasks.ingest import chunk, loading, members, record_spool, upload
+from tasks.operations.reparse_read import Group, Reading
+from tasks.runtime import alerts
+from tasks.runtime.context import Runtime
+
+#: A file and a chunk.
+_Place = tuple[int, int]
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """Numbers of records. `removed` stand for nothing any more; `closed` were in quarantine and
+    are good now; `quarantined` are new there."""
+
+    same: int = 0
+    changed: int = 0
+    added: int = 0
+    removed: int = 0
+    closed: int = 0
+    quarantined: int = 0
+
+    def __add__(self, other: Settled) -> Settled:
+        mine, more = msgspec.structs.asdict(self), msgspec.structs.asdict(other)
+        return Settled(**{name: n + more[name] for name, n in mine.items()})
+
+
+class Changed(Exception):
+    """Records of these files were mended or given up since they were read."""
+
+
+class Renewal:
+    """The one transaction that follows a reading."""
+
+    def __init__(self, run: Runtime, reading: Reading) -> None:
+        self._run, self._reading = run, reading
+        self._form, self._groups = reading.form, reading.groups
+        self._came: dict[_Place, Counter[str]] = {}
+        self._dry = False
+
+    def carry_out(self, *, dry: bool) -> Settled | None:
+        """Everything that follows from what was read; `dry` does it and undoes it.
+
+        None if the job was taken back meanwhile. Raises `Changed`, then nothing was done.
+        """
+        self._dry = dry
+        run, reading = self._run, self._reading
+        for group in self._groups:
+            loading.ensure_partitions(run, reading.claim(), group.path)
+        found = None
+        under = reading.treatment.under
+        with run.entering(reading.user_id, under, hold=Hold.ALONE, moves=True) as entered:
+            commit = ContentCommit(entered, reading.claim())
+            if commit.run("reparse", "hold_job"):
+                if commit.run("reparse", "set_aside", files=reading.ids) != reading.aside:
+                    raise Changed
+                found = self._settle(commit)
+            if dry:
+                raise Rollback
+            crash_here("reparse.before_commit")
+        if not dry:
+            crash_here("reparse.after_commit")
+        return found
+
+    def _settle(self, commit: ContentCommit) -> Settled:
+        reading, form = self._reading, self._form
+        commit.run("reparse", "read_in_zone", zone=reading.job["zone"])
+        self._make_chunk(commit)
+        self._send(commit)
+        closed, quarantined = self._settle_quarantine(commit)
+        removed = reparse.compare(
+            commit, reading.ids, form.name, form.version, repeats=form.repeats
+        )
+        before = reparse.tally(commit, reading.ids)
+        done = Counter(removed=removed, closed=closed, quarantined=quarantined)
+        for group in self._groups:
+            done += self._renew_group(commit, group)
+        self._renew_meaning(commit)  # after what superseded other versions, and their mentions
+        self._renew_files(commit)
+        self._count(commit, before)
+        settled = Settled(**done)
+        detail = {"format": form.name, "version": form.version, "files": len(reading.ids)}
+        if zone := reading.job["zone"]:
+            detail["zone"] = zone
+        numbers = msgspec.structs.asdict(settled)
+        job_id = commit.claim.job_id
+        note(commit.connection, Event.REPARSED, reading.user_id, job_id, detail | numbers)
+        if quarantined:
+            alerts.sound(commit, self._run.options.alert, ended=True)
+        return settled
+
+    def _make_chunk(self, commit: ContentCommit) -> None:
+        """A chunk for files that had none of this format; they leave those of another."""
+        form, reading = self._form, self._reading
+        parts = [part for group in self._groups if group.chunk is None for part in group.parts]
+        slices = [(p.opened.file_id, p.part.start, p.part.end) for p in parts]
+        if slices:
+            text = f"{form.name} {form.version} {slices}"
+            (row,) = commit.run(
+                "reparse",
+                "insert_chunk",
+                identity=f"reparse/{blake2b(text.encode(), digest_size=16).hexdigest()}",
+                format=form.name,
+                version=form.version,
+                embed=upload.wants_vectors(form, self._run.options),
+                slices=Jsonb(slices),
+            )
+            for group in self._groups:
+                group.chunk = row["id"] if group.chunk is None else group.chunk
+        fresh = [file.id for file in reading.files if file.fresh]
+        old = {row["id"] for row in reading.chunks if row["file_id"] in fresh}
+        commit.run("reparse", "leave_chunks", chunks=sorted(old), files=fresh)
+        own = [group.chunk for group in self._groups]
+        commit.run("reparse", "renew_chunks", chunks=own, version=form.version)
+
+    def _send(self, commit: ContentCommit) -> None:
+        """Keys and hashes of what is good, places of what is not, names of attachments."""
+        groups, repeats = self._groups, self._form.repeats
+        reparse.begin(commit)
+        reparse.send(commit, "reread", (line for g in groups for line in _good(g, repeats=repeats)))
+        reparse.send(commit, "bad", (line for g in groups for line in _bad(g)))
+        attached = (a.path for g in groups for a in record_spool.read_attached(g.path))
+        reparse.send(commit, "attached", map(copy_text.escape, attached))
+
+    # --- quarantine ---
+
+    def _settle_quarantine(self, commit: ContentCommit) -> tuple[int, int]:
+        """Close what is good now, set aside what is bad now; how many of each."""
+        commit.run("reparse", "pair", files=self._reading.ids)
+        commit.run("reparse", "read_in_place")
+        commit.run("reparse", "drop_by_hand")
+        by_hand = Counter[int]()
+        for group in self._groups:
+            by_hand += _by_hand(group)
+        ids = [row["id"] for row in self._reading.aside if row["mended"] is not None]
+        good = [by_hand[number] > 0 for number in ids]
+        commit.run("reparse", "still_by_hand", ids=ids, good=good)
+        closed = len(commit.run("reparse", "close_good"))
+        commit.run("reparse", "keep_bad")
+        new = {(row["slot"], row["n"]) for row in commit.run("reparse", "newly_bad")}
+        for group in self._groups:
+            self._set_aside(commit, group, new)
+        return closed, len(new)
+
+    def _set_aside(self, commit: ContentCommit, group: Group, new: set[tuple[int, int]]) -> None:
+        found = [
+            bad
+            for n, bad in enumerate(record_spool.read_rejections(group.path))
+            if (bad.slot, n) in new
+        ]
+        if found:
+            (row,) = commit.run("reparse", "last_nth", chunk=group.chunk)
+            own = commit.of(self._reading.claim(group))
+            chunk.quarantine(own, own.claim, found, first=row["last"] + 1)
+
+    # --- rows ---
+
+    def _renew_meaning(self, commit: ContentCommit) -> None:
+        reparse.clear(commit)
+        for group in self._groups:
+            if not record_spool.has_about(group.path):
+                continue
+            chosen = _Chosen(commit, group)
+            reparse.stage_meaning(commit, chosen.about("mentions"), chosen.about("relations"))
+        reparse.renew_meaning(commit)
+
+    def _renew_group(self, commit: ContentCommit, group: Group) -> Counter[str]:
+        """Write what differs, and load what is new, of one group; numbers of records."""
+        own = commit.of(self._reading.claim(group))
+        chosen = _Chosen(commit, group)
+        renewed = self._renewed(own, group, chosen)
+        for row in renewed:
+            if row.merged:
+                self._note(row.file, row.chunk, merged=row.rows)
+        changed = sum(row.rows for row in renewed)
+        stood = sum(chosen.count(state) for state in ("same", "changed", "compare"))
+        return Counter(same=stood - changed, changed=changed, added=self._load(own, group, chosen))
+
+    def _renewed(self, own: ContentCommit, group: Group, chosen: _Chosen) -> list[reparse.Renewed]:
+        files = _files_of(own)
+        found: list[reparse.Renewed] = []
+        if chosen.count("changed"):
+            found += reparse.renew_documents(own, self._staged(own, group, chosen, "changed"))
+        for name in SERIES:
+            if lines := chosen.lines(name, "compare"):
+                found += reparse.renew_series(own, name, lines, files)
+        return found
+
+    def _load(self, own: ContentCommit, group: Group, chosen: _Chosen) -> int:
+        """What no row of the file stood for, as any load does it; how many rows came in."""
+        if not chosen.count("new"):
+            return 0
+        reparse.clear(own)
+        twins = chosen.mask("documents", "twin")
+        claim_twins(own, *chunk.some_of(own.claim, chosen.documents, twins))
+        staged = self._staged(own, group, chosen, "new")
+        series = {name: chosen.lines(name, "new") for name in SERIES}
+        came = loading.load_rows(self._run, own, staged, series)
+        loading.attach(own, own.claim, record_spool.read_attached(group.path))
+        for table in came.values():
+            self._note_came(group, table)
+        return sum(n for table in came.values() for n in table.rows.values())
+
+    def _staged(self, own: ContentCommit, group: Group, chosen: _Chosen, state: str) -> Staged:
+        return Staged(
+            lines=chosen.lines("documents", state),
+            file_ids=_files_of(own),
+            source=self._form.name,
+            version=self._form.version,
+            own_keys=bool(chosen.documents.shared),
+            vectors=self._vectors(group, chosen, state),
+        )
+
+    def _vectors(self, group: Group, chosen: _Chosen, state: str) -> Vectors | None:
+        """Out of the cache, but for what came between, which is not kept there: this transaction
+        holds the lake alone."""
+        if not group.embed or self._dry:
+            return None
+        mask = chosen.mask("documents", state)
+        texts = [(n, text) for n, text in record_spool.read_texts(group.path) if mask[n]]
+        return chunk.embed_texts(self._run, self._reading.user_id, chosen.keys, texts, None)
+
+    # --- counts ---
+
+    def _note(self, file: int, chunk_id: int, **numbers: int) -> None:
+        self._came.setdefault((file, chunk_id), Counter()).update(numbers)
+
+    def _note_came(self, group: Group, table: Came) -> None:
+        for name in ("rows", "newer", "older"):
+            for file, n in getattr(table, name).items():
+                self._note(file, group.chunk or 0, **{name: n})
+
+    def _renew_files(self, commit: ContentCommit) -> None:
+        form = self._form
+        treatment = self._reading.treatment
+        for file in self._reading.files:
+            commit.run(
+                "reparse",
+                "renew_file",
+                file_id=file.id,
+                format=form.name,
+                version=form.version,
+                context=Jsonb(members.held(file.found, treatment)),
+                encoding=file.found.member.encoding,
+                zero=Jsonb(dict.fromkeys((*COUNTS, "items"), 0)),
+            )
+        fields = None if form.fields is None else sorted(form.fields)
+        commit.run("reparse", "drop_drift", format=form.name, fields=fields)
+        fresh = {file.id for file in self._reading.files if file.fresh}
+        for group in self._groups:
+            own = commit.of(self._reading.claim(group))
+            files = _files_of(own)
+            drift = [d for d in record_spool.read_drift(group.path) if files[d[0]] in fresh]
+            chunk.note_drift(own, own.claim, drift)
+
+    def _count(self, commit: ContentCommit, stood: dict[_Place, Counter[str]]) -> None:
+        """Every count of the files, their chunks and the job, from what stands now."""
+        items = Counter[_Place]()
+        for group in self._groups:
+            files = _files_of(commit.of(self._reading.claim(group)))
+            for slot, n in record_spool.read_items(group.path).items():
+                if group.parts[slot - group.first].by_hand is None:
+                    items[files[slot], group.chunk or 0] += n
+        for row in self._reading.aside:
+            if row["code"] == Reason.POISON:  # an item that was not read
+                items[row["file_id"], row["chunk_id"]] += 1
+        said = {
+            (row["file_id"], row["chunk_id"]): row["counts"]
+            for row in commit.run("reparse", "tallies", files=self._reading.ids)
+        }
+        for place in sorted({*stood, *said, *self._came, *items}):
+            came = self._came.get(place, Counter())
+            now = _counts(stood.get(place, Counter()), came) | {"items": items[place]}
+            old = said.get(place, {})
+            by = {name: n - old.get(name, 0) for name, n in now.items()}
+            by |= {name: came[name] for name in ("newer", "older") if came[name]}
+            if any(by.values()):
+                file, chunk_id = place
+                commit.run("desk", "count_again", file_id=file, chunk_id=chunk_id, by=Jsonb(by))
+
+
+def _counts(stood: Counter[str], came: Counter[str]) -> dict[str, int]:
+    """Of a file and chunk: what does not stand as a row of its own is a duplicate."""
+    loaded = stood["rows"] + came["rows"] - came["merged"]
+    duplicate = stood["good"] - stood["stands"] - came["rows"] + came["merged"]
+    return {
+        "seen": loaded + duplicate + stood["bad"],
+        "loaded": loaded,
+        "duplicate": duplicate,
+        "quarantined": stood["bad"],
+    }
+
+
+def _files_of(own: ContentCommit) -> list[int]:
+    """The file of each slot."""
+    return [file for file, _, _ in own.claim.slices]
+
+
+# --- what a spool says -----------------------------------------------------------------------
+
+
+def _good(group: Group, *, repeats: bool) -> Iterator[str]:
+    """Lines for `reread`: good outcomes, numbered over the tables."""
+    n = 0
+    for name in record_spool.TABLES:
+        table = record_spool.read_columns(group.path, name)
+        keys = [table.keys[i : i + 16].hex() for i in range(0, len(table.keys), 16)]
+        hashes = [table.hashes[i : i + 16].hex() for i in range(0, len(table.hashes), 16)]
+        documents = name == "documents"
+        shared = {i: key.hex() for i, key in table.shared.items()}
+        types = table.types
+        bases = record_spool.read_bases(group.path) if documents and repeats else keys
+        for i, at in enumerate(instants(table.ats)):
+            slot = int(table.slots[i])
+            part = group.parts[slot - group.first]
+            fields = (
+                slot, n, part.opened.file_id, group.chunk, types[i] if documents else name,
+                keys[i], bases[i], at.isoformat(), hashes[i] if documents else copy_text.NULL,
+                part.by_hand or copy_text.NULL, shared.get(i, copy_text.NULL),
+            )  # fmt: skip
+            yield "\t".join(map(str, fields))
+            n += 1
+
+
+def _bad(group: Group) -> Iterator[str]:
+    """Lines for `bad`: rejections of what was read where it lies."""
+    for n, bad in enumerate(record_spool.read_rejections(group.path)):
+        part = group.parts[bad.slot - group.first]
+        if part.by_hand is None:
+            place, detail = f"bytes {bad.start}-{bad.end}", copy_text.escape(bad.detail)
+            fields = (bad.slot, n, part.opened.file_id, place, bad.code, detail)
+            yield "\t".join(map(str, fields))
+
+
+def _by_hand(group: Group) -> Counter[int]:
+    """How many good outcomes mended bytes gave, by the quarantined record."""
+    found = Counter[int]()
+    for name in record_spool.TABLES:
+        for slot in record_spool.read_columns(group.path, name).slots:
+            if number := group.parts[int(slot) - group.first].by_hand:
+                found[number] += 1
+    return found
+
+
+class _Chosen:
+    """What is to be done with the outcomes of one spool."""
+
+    def __init__(self, commit: ContentCommit, group: Group) -> None:
+        self._path = group.path
+        self._masks: dict[tuple[str, str], NDArray[np.bool_]] = {}
+        columns = {
+            name: record_spool.read_columns(group.path, name) for name in record_spool.TABLES
+        }
+        sizes = {name: len(table) for name, table in columns.items()}
+        firsts = dict(zip(sizes, np.cumsum([0, *sizes.values()]).tolist(), strict=False))
+        self._sizes, keys = sizes, bytearray(columns["documents"].keys)
+        for found in reparse.standings(commit, group.first, group.slots.stop - 1):
+            n = found.n - firsts[found.table]
+            self.mask(found.table, found.state)[n] = True
+            if found.table == "documents":
+                keys[16 * n : 16 * n + 16] = found.key.bytes
+        self._said, self.keys = columns["documents"].keys, bytes(keys)
+        self.documents = msgspec.structs.replace(columns["documents"], keys=self.keys)
+        self._part_twins()
+
+    def _part_twins(self) -> None:
+        """New documents that two files give: the first one's is loaded, the other has it too."""
+        new, twins = self.mask("documents", "new"), self.mask("documents", "twin")
+        at = np.flatnonzero(new)
+        pairs = np.frombuffer(self.keys, dtype="V16")[at]
+        later = at[~first_of_each(pairs.tobytes())]
+        new[later], twins[later] = False, True
+
+    def mask(self, table: str, state: str) -> NDArray[np.bool_]:
+        """Which outcomes of a table are in a state, shape (n,)."""
+        empty = np.zeros(self._sizes[table], dtype=np.bool_)
+        return self._masks.setdefault((table, state), empty)
+
+    def count(self, state: str) -> int:
+        """How many outcomes are in a state."""
+        return sum(int(self.mask(table, state).sum()) for table in self._sizes)
+
+    def lines(self, table: str, state: str) -> bytes:
+        """Their rendered lines, each with the key that the record has."""
+        mask = self.mask(table, state)
+        lines = record_spool.read_lines(self._path, table, mask)
+        if table != "documents" or self.keys == self._said:
+            return lines
+        named = zip(lines.splitlines(keepends=True), np.flatnonzero(mask), strict=True)
+        return b"".join(record_spool.renamed(line, self._key(int(n))) for line, n in named)
+
+    def _key(self, n: int) -> bytes:
+        return self.keys[16 * n : 16 * n + 16]
+
+    def about(self, name: str) -> bytes:
+        """Lines of `mentions` or `relations` of the documents that are the files' own."""
+        mask = ~self.mask("documents", "had")
+        lines = record_spool.read_about(self._path, name, self._said, mask)
+        if self.keys == self._said:
+            return lines
+        names = self._names()
+        fields = (line.split(b"\t") for line in lines.splitlines())
+        said = (b"\t".join(names.get(field, field) for field in line) for line in fields)
+        return b"".join(line + b"\n" for line in said)
+
+    def _names(self) -> dict[bytes, bytes]:
+        """What records are called, by the keys that they say, where these differ."""
+        said = msgspec.structs.replace(self.documents, keys=self._said)
+        pairs = ((said.key_of(n), self._key(n)) for n in range(len(said)))
+        return {one.hex().encode(): key.hex().encode() for one, key in pairs if one != key}

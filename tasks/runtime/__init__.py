@@ -1,0 +1,1 @@
+"""Run stages: leases, children, folders, dispatch, steps."""

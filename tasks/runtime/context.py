@@ -1,0 +1,205 @@
+"""What a worker's child needs to do its work; made once in each child by `workers.wiring`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import copy
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from pipeline.archives.unpack import ArchiveLimits
+from pipeline.enrich.text_pieces import MOST_PIECES, PIECE_CHARS, EmbedPolicy
+from pipeline.ports import BlobStore, Embedder, Models, Scanner
+from pipeline.privacy.policy import Treatment
+from schemas.files import SliceLimits
+from schemas.folders import Folders
+from schemas.privacy import ReadUnder
+from schemas.progress import Tier
+from schemas.records import Blob
+from sql.load import Partitions, VectorStore
+from sql.store import Claim, ContentCommit, Entered, Hold, Lake, Ledger
+from tasks.runtime.alerts import Thresholds
+from tasks.runtime.privacy_policy import PolicyFile
+from tasks.runtime.sibling_files import Memory
+
+
+def _unbound() -> None:
+    pass
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings that tasks obey, as plain values.
+
+    `bound` limits what the process that calls it may take, before it reads what anyone may have
+    made; `apart_limit_s` is how long such a child may live. `near_duplicates` is how alike
+    two texts are, 0 to 1, to be linked; None: nothing is compared.
+    """
+
+    worker: str = "worker"
+    lease_s: float = 60.0
+    heartbeat_s: float = 15.0
+    max_attempts: int = 5
+    max_splits: int = 200
+    retry_delay_s: float = 1.0
+    dispatch_window: int = 200
+    scan_required: bool = False
+    infected_key: str | None = None
+    """What malware is sealed to; None: it is not kept."""
+    zone: str | None = None
+    """The IANA name of the zone in which imports without one of their own are read."""
+    max_upload_bytes: int = 1 << 41
+    set_wait_s: float = 86_400.0
+    archive: ArchiveLimits = msgspec.field(default_factory=ArchiveLimits)
+    slices: SliceLimits = SliceLimits()
+    embed: EmbedPolicy = msgspec.field(default_factory=EmbedPolicy)
+    embed_batch: int | None = None
+    """Texts a call of the model; None: what it takes best."""
+    tiers: tuple[Tier, ...] = tuple(Tier)
+    piece_chars: int = PIECE_CHARS
+    most_pieces: int = MOST_PIECES
+    index_from_vectors: int = 10_000
+    vectors_at_once: int = 1_000
+    near_duplicates: float | None = 0.7
+    alert: Thresholds = Thresholds()
+    apart_limit_s: float = 300.0
+    privacy: PolicyFile = msgspec.field(default_factory=PolicyFile)
+    bound: Callable[[], None] = _unbound
+
+
+class _NoBlobs:
+    def put(self, blob: Blob, source: Path) -> None:
+        pass
+
+
+class Broker(msgspec.Struct, frozen=True):
+    """What the broker is asked beside messages. A mark in it goes with its messages when it loses
+    its memory."""
+
+    queue_lengths: Callable[[], dict[str, int]] = dict
+    is_marked: Callable[[], bool] = lambda: True
+    mark: Callable[[], None] = _unbound
+
+
+class Runtime:
+    """The services of one process, each opened when it is first needed.
+
+    A model is loaded on first use, so only a process that embeds pays for it.
+    """
+
+    def __init__(
+        self,
+        *,
+        options: Options,
+        folders: Folders,
+        ledger: Ledger,
+        lake: Lake,
+        scanner: Scanner,
+        models: Models,
+        make_blobs: Callable[[Path], BlobStore],
+        broker: Broker,
+    ) -> None:
+        self.options = options
+        self.folders = folders
+        self.ledger = ledger
+        self.lake = lake
+        self.scanner = scanner
+        self.partitions = Partitions(lake)
+        self.vectors = VectorStore(lake)
+        self.neighbours = Memory(lake)
+        self.queue_lengths = broker.queue_lengths
+        self.broker = broker
+        self.models = models
+        self._embedders: dict[str, Embedder] = {}
+        self._make_blobs = make_blobs
+
+    def without_blobs(self) -> Runtime:
+        """The same services, but for documents and attachments, of which nothing is kept."""
+        made = copy(self)
+        made._make_blobs = lambda _: _NoBlobs()
+        return made
+
+    def treatment(self, user_id: UUID) -> Treatment:
+        """What is done to what is read from now on. Every reading asks this once, at its start.
+
+        Raises `TransientError` while the policy can't be used, or another host has a newer one.
+        """
+        made = self.options.privacy.treatment(user_id)
+        self.lake.announce(user_id, made.under.policy)
+        return made
+
+    @contextmanager
+    def entering(
+        self, user_id: UUID, under: ReadUnder, *, hold: Hold = Hold.SHARED, moves: bool = False
+    ) -> Iterator[Entered]:
+        """See `Lake.entering`. A policy file that changed meanwhile is noticed here."""
+        self.treatment(user_id)
+        with self.lake.entering(user_id, under, hold=hold, moves=moves) as entered:
+            yield entered
+
+    @contextmanager
+    def commit_content(
+        self, claim: Claim, under: ReadUnder, *, wait: bool = True
+    ) -> Iterator[ContentCommit]:
+        """See `Lake.commit_content`. A policy file that changed meanwhile is noticed here."""
+        self.treatment(claim.user_id)
+        with self.lake.commit_content(claim, under, wait=wait) as commit:
+            yield commit
+
+    def embedder(self, model: str) -> Embedder:
+        """The model of a tier, or of a name; loaded on first use and kept."""
+        if model not in self._embedders:
+            self._embedders[model] = self.models.load(model)
+        return self._embedders[model]
+
+    def blobs(self, user_id: UUID) -> BlobStore:
+        """The content-addressed store of one user."""
+        return self._make_blobs(self.folders.blobs(user_id))
+
+    def model_id(self, user_id: UUID, model: str) -> int:
+        """The lake's id of a model, which is loaded for it."""
+        made = self.embedder(model)
+        tier = model if model in set(Tier) else None
+        return self.vectors.ensure_model(
+            user_id, made.model, made.revision, made.dimension, tier=tier
+        )
+
+    def known_model(self, user_id: UUID, model: str) -> int | None:
+        """The same without loading it; None if nobody has any vectors of it."""
+        known = self.models.identify(model)
+        return None if known is None else self.vectors.find_model(user_id, *known)
+
+
+class _Holder:
+    """The runtime of this process. A child that was forked makes its own."""
+
+    make: Callable[[], Runtime] | None = None
+    made: Runtime | None = None
+
+
+def install(make: Callable[[], Runtime]) -> None:
+    """Say how this process makes its runtime; it is made on first use."""
+    _Holder.make = make
+    _Holder.made = None
+
+
+def forget() -> None:
+    """Drop what a fork brought along: pools don't outlive one."""
+    _Holder.made = None
+
+
+def runtime() -> Runtime:
+    """The runtime of this process."""
+    if _Holder.made is None:
+        if _Holder.make is None:
+            raise RuntimeError("no runtime was installed; start through workers.wiring")
+        _Holder.made = _Holder.make()
+    return _Holder.made
+
+
+def as_ids(value: Any) -> UUID:
+    """A job id out of a message. A forged one is no id, or no job."""
+    return UUID(str(value))

@@ -1,0 +1,323 @@
+"""Claim, work, commit: the only place where a chunk changes its state."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, NamedTuple, TypeAlias
+
+import structlog
+from billiard.exceptions import SoftTimeLimitExceeded
+from celery.exceptions import Ignore
+
+from pipeline import defects
+from pipeline.storage.spool_file import BrokenSpool
+from schemas.crash import crash_here
+from schemas.errors import Rejected, TransientError, place_of
+from schemas.privacy import ReadUnder
+from schemas.progress import ROUTES, Event, Kind, Stage
+from schemas.reasons import CLOSED, LASTING
+from sql.store import Claim, Commit, ContentCommit, Fenced, Ledger, OtherPolicy
+from tasks.runtime import dispatch
+from tasks.runtime.context import Options, Runtime, as_ids, runtime
+
+log = structlog.get_logger("datapunk.shell")
+
+# A task's limit of time, and what ends a task early: raised in the midst of work, about no record.
+defects.pass_on(SoftTimeLimitExceeded)
+defects.pass_on(Ignore)
+
+#: The last attempts of a chunk before it is split, which follow on each other at once.
+_WAITED_FOR = 3
+
+#: So many times as long as after another error a person has to give leave to read a file.
+_TIME_TO_OPEN = 8.0
+
+#: What a stage hands back: the statements of its commit.
+Ending: TypeAlias = Callable[[Commit], None]
+
+
+class Content(NamedTuple):
+    """The same where they write content, with the policy under which that was read."""
+
+    under: ReadUnder
+    ending: Callable[[ContentCommit], None]
+
+
+Work: TypeAlias = Callable[[Runtime, Claim], "Ending | Content"]
+
+
+class Heartbeat:
+    """Extends a lease while its stage works, from a thread; tells if the lease was lost."""
+
+    def __init__(self, run: Runtime, claim: Claim) -> None:
+        self._run, self._claim = run, claim
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self.lost = False
+
+    def _beat(self) -> None:
+        lease = self._run.options.lease_s
+        while not self._stop.wait(self._run.options.heartbeat_s):
+            try:
+                if not self._run.ledger.heartbeat(self._claim, lease):
+                    self.lost = True
+                    return
+            except TransientError:
+                continue  # the commit will tell whether the lease outlasted this
+
+    def __enter__(self) -> Heartbeat:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+def perform(stage: Stage, chunk: Any, job_id: Any, work: Work) -> None:
+    """Do one stage of one chunk, exactly once whatever the messages say.
+
+    Raises `Ignore` where the rest of the chain has nothing to do: the chunk is another's, not
+    yet due, or was given back. The reconciler sends what is to be done again.
+    """
+    run = runtime()
+    job, chunk = as_ids(job_id), int(chunk)
+    structlog.contextvars.bind_contextvars(job_id=str(job), chunk=chunk, stage=str(stage))
+    try:
+        claim = _claim(run, stage, chunk, job)
+        if claim is not None:
+            crash_here("claimed", stage)
+            _carry_out(run, claim, work)
+    except MemoryError as error:
+        # Out of a task it would end the whole worker, not just the task; the lease will run out.
+        raise Ignore from error
+    finally:
+        structlog.contextvars.clear_contextvars()
+
+
+def _claim(run: Runtime, stage: Stage, chunk: int, job: Any) -> Claim | None:
+    """The claim; None if the stage is past and the chain may go on."""
+    options = run.options
+    try:
+        claim = run.ledger.claim(
+            chunk=chunk,
+            job_id=job,
+            stage=stage,
+            worker=options.worker,
+            lease_s=options.lease_s,
+            max_attempts=options.max_attempts,
+        )
+        if claim is not None:
+            return claim
+        stands = run.ledger.stage_of(chunk, job)
+    except TransientError as error:
+        raise Ignore from error  # nothing was taken; the message will be sent again
+    if stands is None:
+        log.warning("no such chunk")
+        raise Ignore
+    now, status = stands
+    if status == "done" or (status == "ready" and _is_past(stage, now)):
+        return None
+    raise Ignore
+
+
+def _is_past(stage: Stage, now: Stage) -> bool:
+    """Whether `now` comes after `stage` on some route."""
+    return any(
+        stage in stages and now in stages and stages.index(now) > stages.index(stage)
+        for stages in ROUTES.values()
+    )
+
+
+def _carry_out(run: Runtime, claim: Claim, work: Work) -> None:
+    try:
+        with Heartbeat(run, claim):
+            ending = work(run, claim)
+            # Only what can't be made again has to be on the disk before the message goes on; rows
+            # can, until the end of their job clears its work folder.
+            wait = claim.stage in (Stage.VALIDATE, Stage.EXTRACT, Stage.FINISH)
+            with _ended(run, claim, ending, wait=wait):
+                crash_here("before_commit", claim.stage)
+            crash_here("after_commit", claim.stage)
+    except Fenced:
+        _fenced(run, claim)
+    except BrokenSpool as error:
+        log.warning("an artefact is gone; the chunk starts anew")
+        _start_anew(run, claim, error)
+    except OtherPolicy as error:
+        _read_anew(run, claim, error)
+    except TransientError as error:
+        code = error.code or _weather(error)
+        _give_back(run, claim, code, burn=code in LASTING, cause=error)
+    except FileNotFoundError as error:
+        # Not transient: somebody took away the file that was to be read.
+        _give_back(run, claim, "file_missing", burn=True, cause=error)
+    except OSError as error:
+        # A full disk, a share that went away: transient.
+        code = f"os_{error.errno}"
+        _give_back(run, claim, code, burn=code in LASTING, cause=error)
+    except Rejected as error:
+        _reject(run, claim, error)
+    except (SoftTimeLimitExceeded, MemoryError, Exception) as error:
+        if isinstance(error, Ignore):
+            raise
+        if isinstance(error, MemoryError):
+            traceback.clear_frames(error.__traceback__)  # they hold what took the memory
+        _give_back(run, claim, type(error).__name__, burn=True, cause=error)
+    after(run, claim)
+
+
+@contextmanager
+def _ended(run: Runtime, claim: Claim, ending: Ending | Content, *, wait: bool) -> Iterator[None]:
+    """The one transaction that ends a stage, when its statements are done."""
+    if isinstance(ending, Content):
+        with run.commit_content(claim, ending.under, wait=wait) as commit:
+            ending.ending(commit)
+            yield
+        return
+    with run.lake.commit(claim, wait=wait) as commit:
+        ending(commit)
+        yield
+
+
+def _read_anew(run: Runtime, claim: Claim, error: OtherPolicy) -> None:
+    """What was read under another policy than the present one is thrown away."""
+    log.warning("the privacy policy changed on the way; it is read anew")
+    if claim.kind == Kind.RECORDS:
+        _start_anew(run, claim, error)
+    # What an upload committed stays; its next attempt goes on behind that.
+    _give_back(run, claim, "policy_changed", burn=False, cause=error)
+
+
+def _start_anew(run: Runtime, claim: Claim, cause: Exception) -> None:
+    """From the first stage, which makes the artefacts; if they never stay, our code is at fault."""
+    try:
+        crash_here("rewind.before_commit")
+        first, most = ROUTES[Kind(claim.kind)][0], run.options.max_attempts
+        rewound = run.ledger.rewind(claim, first, most=most)
+        crash_here("rewind.after_commit")
+    except TransientError:
+        log.warning("could not start anew; the lease will run out")
+        raise Ignore from cause
+    if not rewound:
+        _give_back(run, claim, type(cause).__name__, burn=True, cause=cause)
+    raise Ignore from cause
+
+
+def after(run: Runtime, claim: Claim) -> None:
+    """Send what the commit made possible."""
+    split = claim.stage is Stage.NORMALISE and claim.attempt > run.options.max_attempts
+    if split or claim.stage in (Stage.VALIDATE, Stage.EXTRACT, Stage.LOAD):
+        dispatch.send_on(
+            run.ledger,
+            claim.job_id,
+            window=run.options.dispatch_window,
+            max_attempts=run.options.max_attempts,
+        )
+
+
+def _fenced(run: Runtime, claim: Claim) -> None:
+    log.warning("fenced: another worker holds the chunk", token=claim.token)
+    try:
+        crash_here("fenced.before_commit")
+        run.ledger.event(
+            Event.FENCED,
+            user_id=claim.user_id,
+            job_id=claim.job_id,
+            chunk_id=claim.id,
+            stage=claim.stage,
+        )
+        crash_here("fenced.after_commit")
+    except TransientError:
+        log.warning("could not count it as fenced")
+    raise Ignore
+
+
+def _give_back(run: Runtime, claim: Claim, code: str, *, burn: bool, cause: Exception) -> None:
+    """Back to ready, with a longer wait each time. The text of an error may hold content, so only
+    its class is kept and logged."""
+    where = place_of(cause) if burn else None
+    log.warning("given back", code=code, burn=burn, attempt=claim.attempt, where=where)
+    delay_s = delay(run.options, claim.stage, claim.attempt if burn else 0, code)
+    end = time.monotonic() + run.options.lease_s
+    while not _released(run, claim, code=code, burn=burn, delay_s=delay_s, where=where):
+        # Until the database is back there is nothing else to do, and after the lease no need.
+        if time.monotonic() > end:
+            log.warning("could not give back; the lease has run out")
+            break
+        time.sleep(1)
+    raise Ignore from cause
+
+
+def _released(
+    run: Runtime, claim: Claim, *, code: str, burn: bool, delay_s: float, where: str | None
+) -> bool:
+    """Whether the ledger has taken the chunk back."""
+    try:
+        crash_here("give_back.before_commit")
+        run.ledger.release(claim, code=code, burn=burn, delay_s=delay_s, where=where)
+        crash_here("give_back.after_commit")
+    except TransientError:
+        return False
+    return True
+
+
+def _weather(error: TransientError) -> str:
+    return f"weather_{type(error.__cause__ or error).__name__}"
+
+
+def delay(options: Options, stage: str, burnt: int, code: str) -> float:
+    """Seconds until a chunk is sent again, to be doubled each time. One that is about to be
+    split, or is a part of such a one, is sent again at once."""
+    if code in CLOSED:
+        return options.retry_delay_s * _TIME_TO_OPEN
+    suspect = stage == Stage.NORMALISE and burnt >= max(1, options.max_attempts - _WAITED_FOR)
+    return 0.0 if suspect else options.retry_delay_s
+
+
+def lost(ledger: Ledger, options: Options, *, stage: str, chunk: Any, job_id: Any, code: str,
+         gone: Callable[[str], bool]) -> None:  # fmt: skip
+    """Give back at once what the process held that died or was killed, not when its lease ends.
+
+    Called by the worker's parent for a task that ended so. What a message says is checked
+    against the lease, and a living holder keeps it.
+    """
+    back = ledger.release_lost(
+        chunk=int(chunk),
+        job_id=as_ids(job_id),
+        stage=stage,
+        code=code,
+        gone=gone,
+        delay_s=lambda attempt: delay(options, stage, attempt, code),
+    )
+    if back:
+        log.warning("given back", code=code, burn=True, stage=stage, chunk=int(chunk))
+
+
+def _reject(run: Runtime, claim: Claim, error: Rejected) -> None:
+    """The whole archive can't be taken in: the job ends with a code and a sentence."""
+    if claim.kind == Kind.FINISH:  # too late for that: all that was to load has loaded
+        _give_back(run, claim, error.reason, burn=True, cause=error)
+    log.warning("rejected", code=error.reason)
+    try:
+        with run.lake.commit(claim) as commit:
+            commit.end_badly("rejected", error.reason, str(error))
+            commit.event(Event.REJECTED, code=error.reason, category=error.reason.category)
+            commit.complete()
+            commit.run("chunks", "mark_rejected", code=error.reason)
+            crash_here("reject.before_commit")
+        crash_here("reject.after_commit")
+    except Fenced:
+        _fenced(run, claim)
+    except TransientError as weather:
+        _give_back(run, claim, _weather(weather), burn=False, cause=weather)

@@ -1,0 +1,141 @@
+"""Work behind the imports, in steps and pieces: an error of one ends no other.
+
+A piece is what a step does for one job, user or set. What fails is noted in `imports.step_errors`,
+where `status` and `doctor` read it, and tried again after a wait that doubles; what goes well is
+forgotten there. Where that can't be noted the database is gone, and the error goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import structlog
+from billiard.exceptions import SoftTimeLimitExceeded
+from kombu.exceptions import KombuError
+
+from schemas.errors import ServiceDown, TransientError, place_of
+from sql.queries import queries
+from tasks.runtime.context import Runtime
+
+log = structlog.get_logger("datapunk.steps")
+
+_STEPS = queries("steps")
+
+T = TypeVar("T")
+
+#: Seconds until what failed is tried again, at first and at most. A step as a whole, which all its
+#: pieces wait for, waits less; what wants its service back is tried at the next turn.
+_FIRST_S, _MOST_S, _MOST_OF_A_STEP_S = 10.0, 600.0, 60.0
+
+#: What every piece needs: where it is down for one, no other is tried in this turn.
+_SERVICES = (ServiceDown, KombuError)
+
+
+class Unnoted(TransientError):
+    """A failure could not be noted, as the database is gone: nothing else can be done either."""
+
+
+#: What no piece may keep to itself.
+_GOES_ON = (Unnoted, SoftTimeLimitExceeded)
+
+
+def alone(run: Runtime, step: str, work: Callable[[], T], otherwise: T, *, subject: Any = "") -> T:
+    """What `work` returns; `otherwise` where it fails, or has failed and is to rest.
+
+    It is the whole of a step, or its piece for one subject.
+    """
+    subject = str(subject)
+    rests = _known(run, step).get(subject)
+    if rests:
+        return otherwise
+    try:
+        found = work()
+    except _GOES_ON:
+        raise
+    except Exception as error:
+        _note(run, step, subject, error)
+        return otherwise
+    if rests is not None:
+        _forget(run, step, subject)
+    return found
+
+
+def each(run: Runtime, step: str, subjects: Iterable[T], work: Callable[[T], int | None]) -> int:
+    """Do the work for each subject that doesn't rest; the sum of what it returns.
+
+    `subjects` are all for which the step has something to do. Raises where a service is down that
+    all of them need.
+    """
+    known, total = _known(run, step), 0
+    for subject in subjects:
+        rests = known.pop(str(subject), None)
+        if rests:
+            continue
+        try:
+            total += work(subject) or 0
+        except (*_GOES_ON, *_SERVICES):
+            raise
+        except Exception as error:
+            _note(run, step, str(subject), error)
+        else:
+            if rests is not None:
+                _forget(run, step, str(subject))
+    for name, rests in known.items():
+        if name and not rests:  # nothing is left of it to be done
+            _forget(run, step, name)
+    return total
+
+
+def resting(run: Runtime, step: str) -> list[str]:
+    """The subjects of a step that are left alone for now."""
+    return [subject for subject, rests in _known(run, step).items() if rests]
+
+
+def try_now(run: Runtime) -> None:
+    """Let nothing rest any longer: this process may be of a better version."""
+    with run.ledger.transaction() as connection:
+        connection.execute(_STEPS["try_now"])
+
+
+def forget_old(run: Runtime) -> None:
+    """Drop what nobody has tried for a day: nothing is left of it to be done."""
+    with run.ledger.transaction() as connection:
+        connection.execute(_STEPS["forget_old"])
+
+
+def _known(run: Runtime, step: str) -> dict[str, bool]:
+    """What failed of a step, and whether it rests."""
+    try:
+        rows = run.ledger.rows("steps", "of_step", step=step)
+    except TransientError as error:
+        raise Unnoted from error
+    return {row["subject"]: row["rests"] for row in rows}
+
+
+def _note(run: Runtime, step: str, subject: str, error: Exception) -> None:
+    """One failure more. The text of an error may hold content: its class and place don't."""
+    passing = isinstance(error, (TransientError, *_SERVICES))
+    cause = (error.__cause__ if passing else None) or error
+    facts = {"step": step, "subject": subject, "error": type(cause).__name__}
+    wait = {
+        "first_s": 0.0 if passing else _FIRST_S,
+        "most_s": _MOST_S if subject else _MOST_OF_A_STEP_S,
+    }
+    place = place_of(cause)
+    try:
+        with run.ledger.transaction() as connection:
+            row = connection.execute(_STEPS["note"], {**facts, **wait, "place": place}).fetchone()
+    except TransientError as gone:
+        raise Unnoted from gone
+    if row is not None:
+        told = {**facts, "where": place, "failures": row["failures"], "again_in_s": row["wait_s"]}
+        (log.warning if passing else log.error)("a step failed", **told)
+
+
+def _forget(run: Runtime, step: str, subject: str) -> None:
+    try:
+        with run.ledger.transaction() as connection:
+            connection.execute(_STEPS["forget"], {"step": step, "subject": subject})
+    except TransientError as gone:
+        raise Unnoted from gone

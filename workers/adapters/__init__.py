@@ -1,0 +1,1 @@
+"""Connect the ports of the pipeline to libraries and services."""

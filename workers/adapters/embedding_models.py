@@ -1,0 +1,68 @@
+"""The models of the settings, behind `pipeline.ports.Models`: none is loaded before it is asked."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+
+from pipeline.ports import Embedder, Models
+from schemas.folders import Folders
+from schemas.progress import Tier
+from workers.adapters import sentence_transformers, static_embeddings
+from workers.embedded import machine
+from workers.settings import Settings, Tiers
+
+#: As many texts as the full model embeds on a CPU before a static one is made.
+_FEW = 500
+
+
+def tiers(settings: Settings) -> tuple[Tier, ...]:
+    """The tiers whose vectors documents get."""
+    return tuple(Tier) if settings.embed_tiers is Tiers.BOTH else (Tier(settings.embed_tiers),)
+
+
+class ModelsHere(Models):
+    """On this machine: a sentence-transformers model, and the static one made from it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._full = settings.embed_model
+        self._folder = Folders(settings.data_dir).models
+
+    def load(self, model: str) -> Embedder:
+        """The model; a static one is made if it is missing."""
+        threads = self._settings.embed_threads or os.cpu_count()
+        if model == Tier.STATIC:
+            folder = static_embeddings.distilled(self._folder, self._full, threads)
+            return static_embeddings.StaticEmbedder(
+                folder, static_embeddings.static_name(self._full)
+            )
+        return sentence_transformers.SentenceTransformerEmbedder(self._name(model), threads=threads)
+
+    def identify(self, model: str) -> tuple[str, str] | None:
+        """Its name and revision; None for a static model yet to be made."""
+        if model != Tier.STATIC:
+            return sentence_transformers.identity(self._name(model))
+        folder = static_embeddings.found(self._folder, self._full)
+        if folder is None:
+            return None
+        return static_embeddings.static_name(self._full), sentence_transformers.fingerprint(folder)
+
+    def first_tier(self, texts: int) -> Tier:
+        """The static one; but the full one where a GPU makes it cheap, and for a few texts while
+        the static one is yet to be made, which would take longer."""
+        if self._settings.embed_tiers is not Tiers.BOTH:
+            return Tier(self._settings.embed_tiers)
+        made = static_embeddings.found(self._folder, self._full) is not None
+        return Tier.FULL if self._has_gpu or (texts <= _FEW and not made) else Tier.STATIC
+
+    @cached_property
+    def _has_gpu(self) -> bool:
+        if not machine.has_nvidia():
+            return False
+        import torch  # noqa: PLC0415 - seconds, so only where there may be a GPU
+
+        return bool(torch.cuda.is_available())
+
+    def _name(self, model: str) -> str | None:
+        return self._full if model == Tier.FULL else model

@@ -1,0 +1,1 @@
+"""Run Postgres, Valkey and the workers on this machine without an installation."""

@@ -1,0 +1,357 @@
+"""Running the servers and the workers as an ordinary system user when we are root.
+
+Postgres refuses to run as root, and what reads strangers' bytes must not. So root picks or makes a
+system user, hands it the data folders and lets it through to the programs; everybody else just is
+that user. What root has to go on doing (a watcher that takes files of any owner out of staging, a
+command that reads a file of root's) acts as that user, and as root only within `rooted`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import sys
+import sysconfig
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import BinaryIO
+
+from schemas.errors import ConfigurationError
+from schemas.folders import Folders
+from workers.settings import Settings
+
+USER = "datapunk-db"
+_ROOMS = ("schemas", "pipeline", "sql", "tasks", "workers", "celeryconfig.py")
+
+
+def system_user(settings: Settings) -> pwd.struct_passwd | None:
+    """The system user for the embedded servers, or None where we are not root.
+
+    An existing database keeps its owner. Raises `ConfigurationError` if there is no such user.
+    """
+    if os.getuid() != 0:
+        return None
+    if settings.system_user:
+        return _named(settings.system_user)
+    if settings.postgres_dir.exists() and (uid := settings.postgres_dir.stat().st_uid) != 0:
+        return _numbered(uid)
+    return lake_user(settings) or _found(USER) or _made(USER) or _named("nobody")
+
+
+def lake_user(settings: Settings) -> pwd.struct_passwd | None:
+    """The user that the lake's files belong to, where we are root and they are not root's own."""
+    if os.getuid() != 0 or not settings.work.exists():
+        return None
+    state = settings.work.stat()
+    if state.st_uid == 0:
+        return None
+    try:
+        return pwd.getpwuid(state.st_uid)
+    except KeyError:  # of another machine, on a disk that is shared
+        name = str(state.st_uid)
+        return pwd.struct_passwd((name, "x", state.st_uid, state.st_gid, "", "/", ""))
+
+
+def _found(name: str) -> pwd.struct_passwd | None:
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        return None
+
+
+def _named(name: str) -> pwd.struct_passwd:
+    user = _found(name)
+    if user is None or user.pw_uid == 0:
+        raise ConfigurationError(
+            f"the servers need a system user other than root, and {name} is none; "
+            "name one in DATAPUNK_SYSTEM_USER"
+        )
+    return user
+
+
+def _numbered(uid: int) -> pwd.struct_passwd:
+    try:
+        return pwd.getpwuid(uid)
+    except KeyError:
+        raise ConfigurationError(
+            f"the database belongs to user {uid}, who is unknown on this machine; "
+            "give the postgres and valkey folders to a system user, or make that user"
+        ) from None
+
+
+def _made(name: str) -> pwd.struct_passwd | None:
+    """A new system user without home or shell; None where this system can't make one."""
+    useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
+    if useradd:
+        command = [useradd, "--system", "--no-create-home", "--home-dir", "/nonexistent"]
+        subprocess.run(
+            [*command, "--shell", "/usr/sbin/nologin", name], check=False, capture_output=True
+        )
+    return _found(name)  # also where another process was quicker
+
+
+def hand_over(folder: Path, user: pwd.struct_passwd | None) -> None:
+    """Make a folder of mode 0700 that belongs to `user`, else to us."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    if user is None or folder.stat().st_uid == user.pw_uid:
+        return
+    try:
+        os.chown(folder, user.pw_uid, user.pw_gid)
+    except OSError as error:
+        raise _not_given(folder, user, error) from None
+
+
+def hand_over_all(top: Path, user: pwd.struct_passwd) -> None:
+    """Give a folder to `user` with all that is in it, the folder itself last: one that is theirs
+    is taken for given. What has another name outside it and is not root's stays its owner's."""
+    top = top.resolve()
+    if top.stat().st_uid == user.pw_uid:
+        return
+    if any(top.iterdir()):
+        print(f"datapunk: give {top} to {user.pw_name} (chown -R)", file=sys.stderr)
+    try:
+        for _, folders, files, handle in os.fwalk(top, topdown=False):
+            for name in (*folders, *files):
+                _hand_over(name, handle, user)
+        hand_over(top, user)
+    except OSError as error:
+        raise _not_given(top, user, error) from None
+
+
+def _hand_over(name: str, folder: int, user: pwd.struct_passwd) -> None:
+    state = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    kind = stat.S_IFMT(state.st_mode)
+    shared = kind != stat.S_IFDIR and state.st_nlink > 1 and state.st_uid != 0
+    if state.st_uid == user.pw_uid or shared:
+        return
+    os.chown(name, user.pw_uid, user.pw_gid, dir_fd=folder, follow_symlinks=False)
+    needed = {stat.S_IFDIR: stat.S_IRWXU, stat.S_IFREG: stat.S_IRUSR | stat.S_IWUSR}.get(kind, 0)
+    if needed & ~state.st_mode:
+        os.chmod(name, stat.S_IMODE(state.st_mode) | needed, dir_fd=folder)
+
+
+def _not_given(folder: Path, user: pwd.struct_passwd, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"{folder} can't be given to {user.pw_name} ({error.strerror}); "
+        "put DATAPUNK_DATA_DIR on a disk with owners, or don't run as root"
+    )
+
+
+def let_run(settings: Settings, user: pwd.struct_passwd) -> None:
+    """Let `user` run this Python with our packages, and read what the settings name; aloud.
+
+    Raises `ConfigurationError` for the key of a policy, which is opened to nobody by us.
+    """
+    rooms = [Path(__file__).parents[2] / name for name in _ROOMS]
+    lib = Path(sysconfig.get_path("purelib"))
+    for path in (Path(sys.executable), Path(sys.base_prefix), lib, lib / "any"):
+        let_through(path, user)
+    for path in (*rooms, *_installed(user), *_named_files(settings)):
+        let_through(path, user)
+        let_read(path, user)
+    key = settings.privacy_key_file
+    if key is not None and key.is_file():
+        let_through(key, user)
+        if _missing(key.stat(), user, stat.S_IROTH):
+            raise ConfigurationError(
+                f"{key} can't be read by {user.pw_name}, who runs the workers; "
+                f"run: chown {user.pw_name} {key}"
+            )
+
+
+def _installed(user: pwd.struct_passwd) -> Iterator[Path]:
+    """What is installed and closed to `user`, by its first level: a package that was installed for
+    root's eyes only is closed there."""
+    for folder in {sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")}:
+        for path in Path(folder).iterdir():
+            if not path.is_symlink() and _unreadable(path, user):
+                yield path
+
+
+def _named_files(settings: Settings) -> Iterator[Path]:
+    """What workers read at a path that the settings name, and models that are named otherwise."""
+    models = [settings.embed_model, *(settings.privacy_models or {}).values()]
+    paths = [settings.privacy_policy, *(Path(model) for model in models if model), model_cache()]
+    yield from (path for path in paths if path is not None and path.is_absolute() and path.exists())
+
+
+def model_cache() -> Path:
+    """The Hugging Face cache of the user that runs this."""
+    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+    return Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
+
+
+def let_through(path: Path, user: pwd.struct_passwd | None) -> None:
+    """Let `user` pass the folders above `path`: the one missing bit on each that blocks, aloud."""
+    if user is None:
+        return
+    for folder in dict.fromkeys([*reversed(path.parents), *reversed(path.resolve().parents)]):
+        if bit := _missing(folder.stat(), user, stat.S_IXOTH):
+            _add(folder, bit)
+            print(
+                f"datapunk: let {user.pw_name} pass through {folder} (chmod o+x)", file=sys.stderr
+            )
+
+
+def let_read(top: Path, user: pwd.struct_passwd | None) -> None:
+    """Let `user` read and run a tree of programs that was installed for root's eyes only."""
+    if user is None or not any(_unreadable(path, user) for path in _tree(top)):
+        return
+    for path in _tree(top):
+        if bits := _unreadable(path, user):
+            _add(path, bits)
+    print(f"datapunk: let {user.pw_name} read {top} (chmod o+rX)", file=sys.stderr)
+
+
+def _tree(top: Path) -> Iterator[Path]:
+    yield top
+    if top.is_dir():
+        yield from (path for path in top.rglob("*") if not path.is_symlink())
+
+
+def _unreadable(path: Path, user: pwd.struct_passwd) -> int:
+    state = path.stat()
+    wanted = stat.S_IROTH
+    if stat.S_ISDIR(state.st_mode) or state.st_mode & stat.S_IXUSR:
+        wanted |= stat.S_IXOTH
+    return _missing(state, user, wanted)
+
+
+def _missing(state: os.stat_result, user: pwd.struct_passwd, wanted: int) -> int:
+    """Which of the bits for others in `wanted` the user lacks; the bits of the class (owner,
+    group or others) that Unix looks at for this user."""
+    if state.st_uid == user.pw_uid:
+        wanted <<= 6
+    elif state.st_gid in os.getgrouplist(user.pw_name, user.pw_gid):
+        wanted <<= 3
+    return wanted & ~state.st_mode
+
+
+def _add(path: Path, bits: int) -> None:
+    try:
+        path.chmod(stat.S_IMODE(path.stat().st_mode) | bits)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} is closed to the servers' system user and can't be opened "
+            f"({error.strerror}); run: chmod o+x {path}"
+        ) from None
+
+
+def become(user: pwd.struct_passwd | None, *, also: int | None = None) -> None:
+    """Give up root for good, in this process; nothing happens where there is no such user. `also`
+    is a group that the process stays in besides the user's own."""
+    if user is not None:
+        groups = [] if also is None else [also]
+        os.setgroups([*os.getgrouplist(user.pw_name, user.pw_gid), *groups])
+        os.setgid(user.pw_gid)
+        os.setuid(user.pw_uid)
+
+
+def lower(settings: Settings, user: pwd.struct_passwd | None, *, socket: Path | None) -> None:
+    """`become` for a worker: with a home and models that it can read, and in the group of clamd's
+    socket if that lets nobody else in."""
+    if user is None:
+        return
+    os.environ["HF_HUB_CACHE"] = str(model_cache())
+    os.environ["HOME"] = str(Folders(settings.data_dir).models)
+    state = socket.stat() if socket is not None and socket.exists() else None
+    closed = state is not None and _missing(state, user, stat.S_IWOTH)
+    become(user, also=state.st_gid if state is not None and closed else None)
+
+
+class _Here(threading.local):
+    """Whom this thread acts as for files, and whether it is root again for a moment."""
+
+    user: pwd.struct_passwd | None = None
+    rooted: bool = False
+
+
+_here = _Here()
+
+
+def _files_as(uid: int, gid: int) -> None:
+    """Make the kernel take this thread for a user where it looks at files; root alone may."""
+    try:
+        libc = ctypes.CDLL(None)
+        libc.setfsgid(gid)
+        libc.setfsuid(uid)
+    except AttributeError:  # no Linux: the whole process, then
+        os.seteuid(0)
+        os.setegid(gid)
+        os.seteuid(uid)
+
+
+@contextmanager
+def acting(user: pwd.struct_passwd | None) -> Iterator[None]:
+    """Act as the user for files and folders, so that what is made is theirs; as ourselves where
+    there is no such user, or where we act as one already. It holds for this thread alone."""
+    if user is None or _here.user is not None:
+        yield
+        return
+    _here.user = user
+    _files_as(user.pw_uid, user.pw_gid)
+    try:
+        yield
+    finally:
+        _files_as(0, os.getgid())
+        _here.user = None
+
+
+@contextmanager
+def rooted() -> Iterator[None]:
+    """Be root again for files and folders, where root acts as a user; else nothing happens."""
+    user = _here.user
+    if user is None or _here.rooted:
+        yield
+        return
+    _here.rooted = True
+    _files_as(0, os.getgid())
+    try:
+        yield
+    finally:
+        _files_as(user.pw_uid, user.pw_gid)
+        _here.rooted = False
+
+
+def settle() -> None:
+    """Become the user that this thread acts as, for good: for a child that reads what strangers
+    made."""
+    become(_here.user)
+
+
+def give(file: BinaryIO) -> None:
+    """Give an open file to the user that we act as, closed to all others."""
+    if _here.user is not None:
+        with rooted():
+            os.fchown(file.fileno(), _here.user.pw_uid, _here.user.pw_gid)
+            os.fchmod(file.fileno(), 0o600)
+
+
+@contextmanager
+def pinned(folder: Path, *, dropped: bool) -> Iterator[Path]:
+    """A path that leads to the folder that stands there now, whatever takes its place meanwhile,
+    and through no link: where root does something in a folder that a user may change.
+
+    What people `dropped` is opened by root; else the folder has to belong to the user that we act
+    as, or the error is a `PermissionError`.
+    """
+    user = _here.user
+    if user is None:
+        yield folder
+        return
+    with rooted() if dropped else nullcontext():
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if not dropped and os.fstat(handle).st_uid != user.pw_uid:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        yield Path(f"/proc/self/fd/{handle}")
+    finally:
+        os.close(handle)

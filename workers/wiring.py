@@ -1,0 +1,316 @@
+"""The composition root: settings in, a wired runtime or Celery app out."""
+
+from __future__ import annotations
+
+import gc
+import os
+import pwd
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import psutil
+import psycopg
+import redis
+import structlog
+from billiard.exceptions import TimeLimitExceeded, WorkerLostError
+from celery import Celery, signals
+from psycopg.conninfo import conninfo_to_dict
+
+from pipeline.archives.unpack import ArchiveLimits
+from pipeline.enrich.text_pieces import EmbedPolicy
+from schemas.errors import ServiceDown
+from schemas.files import SliceLimits
+from schemas.folders import Folders
+from schemas.progress import QUEUES, Stage, Tier
+from sql import migrate as migrations
+from sql.store import Lake, Ledger, open_pool
+from tasks.runtime import context, stage_runner
+from tasks.runtime.alerts import Thresholds
+from tasks.runtime.blob_store import FileBlobs
+from tasks.runtime.dispatch import BEHIND, TASK_PREFIX
+from tasks.runtime.privacy_policy import PolicyFile
+from workers import down, limits, logs
+from workers.adapters import kombu_transport, presidio
+from workers.adapters.clamd import make_scanner
+from workers.adapters.embedding_models import ModelsHere, tiers
+from workers.embedded import unprivileged
+from workers.settings import Infected, ScannerMode, Settings, load
+
+log = structlog.get_logger("datapunk.bootstrap")
+
+#: A key of the broker that says nothing but that it was not emptied since.
+_MARK = "datapunk.mark"
+
+#: Stages that may take hours: a whole upload or job, or the texts of 500 long mails on a slow CPU.
+_LONG = (Stage.VALIDATE, Stage.EXTRACT, Stage.EMBED, Stage.FINISH)
+
+
+def options(settings: Settings) -> context.Options:
+    """The settings that tasks obey."""
+    return context.Options(
+        worker=f"{socket.gethostname()}:{os.getpid()}",
+        lease_s=settings.lease_s,
+        heartbeat_s=settings.heartbeat_s,
+        max_attempts=settings.max_attempts,
+        dispatch_window=settings.dispatch_window,
+        scan_required=settings.scanner is ScannerMode.REQUIRED,
+        infected_key=settings.infected_key if settings.infected is Infected.ENCRYPT else None,
+        zone=settings.zone,
+        max_upload_bytes=settings.max_upload_bytes,
+        set_wait_s=settings.set_wait_s,
+        archive=ArchiveLimits(
+            total=settings.archive_max_bytes,
+            ratio=settings.archive_max_ratio,
+            members=settings.archive_max_members,
+            depth=settings.archive_max_depth,
+            member=settings.archive_max_member_bytes,
+            path_bytes=settings.archive_max_path_bytes,
+            seconds=settings.archive_max_seconds,
+        ),
+        slices=SliceLimits(records=settings.chunk_records, size=settings.chunk_bytes),
+        embed=EmbedPolicy(types=settings.embed_types),
+        most_pieces=settings.embed_pieces,
+        tiers=tiers(settings),
+        near_duplicates=settings.near_duplicate_similarity if settings.near_duplicates else None,
+        alert=thresholds(settings),
+        apart_limit_s=settings.chunk_hard_limit_s,
+        privacy=PolicyFile(
+            settings.privacy_policy, settings.privacy_key_file, presidio.names(settings)
+        ),
+        bound=lambda: _bound_apart(settings),
+    )
+
+
+def thresholds(settings: Settings) -> Thresholds:
+    """From when on records in quarantine, and doubtful ones, are an alert."""
+    return Thresholds(
+        share=settings.quarantine_alert_share,
+        records=settings.quarantine_alert_records,
+        completeness=settings.quality_least_completeness,
+        accuracy=settings.quality_least_accuracy,
+        consistency=settings.quality_least_consistency,
+    )
+
+
+def actor(settings: Settings) -> str:
+    """Who stands in the audit trail for this process."""
+    return settings.actor or f"{_system_user()}@{socket.gethostname()}"
+
+
+def _system_user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may run as a number that has no name
+        return str(os.getuid())
+
+
+def open_ledger(settings: Settings, *, size: int = 1, timeout: float = 30.0) -> Ledger:
+    """The ledger; its pool is opened here, so call it in the process that uses it."""
+    url = settings.url("ledger")
+    return Ledger(open_pool(url, size=size, timeout=timeout, actor=actor(settings)))
+
+
+def _open_lake(settings: Settings) -> Lake:
+    url, size = settings.url("ingest"), settings.db_pool_size
+    return Lake(open_pool(url, size=size, actor=actor(settings)))
+
+
+def make_runtime(settings: Settings) -> context.Runtime:
+    """A runtime of this process: pools are opened here, so call it in the child."""
+    return context.Runtime(
+        options=options(settings),
+        folders=Folders(settings.data_dir),
+        ledger=open_ledger(settings, size=settings.db_pool_size),
+        lake=_open_lake(settings),
+        scanner=make_scanner(settings),
+        models=ModelsHere(settings),
+        make_blobs=FileBlobs,
+        broker=context.Broker(
+            queue_lengths=lambda: queue_lengths(settings),
+            is_marked=lambda: broker_is_marked(settings),
+            mark=lambda: mark_broker(settings),
+        ),
+    )
+
+
+def reader(settings: Settings) -> Lake:
+    """The lake as the role that only reads, one user at a time."""
+    return Lake(open_pool(settings.url("reader"), size=1))
+
+
+def broker_client(settings: Settings) -> redis.Redis:
+    """A plain client of the broker."""
+    url = settings.broker().replace("redis+socket://", "unix://", 1)
+    return redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=3)
+
+
+@contextmanager
+def _asked(settings: Settings) -> Iterator[redis.Redis]:
+    """A client of the broker for one question; raises ServiceDown if there is no answer."""
+    try:
+        with broker_client(settings) as client:
+            yield client
+    except redis.RedisError as error:
+        raise ServiceDown("The broker does not answer; start it with `datapunk up`.") from error
+
+
+def queue_lengths(settings: Settings) -> dict[str, int]:
+    """How many messages wait in each queue; raises ServiceDown if the broker does not answer."""
+    with _asked(settings) as client:
+        return {name: int(client.llen(name)) for name in {*QUEUES.values(), BEHIND}}
+
+
+def broker_is_marked(settings: Settings) -> bool:
+    """Whether the broker has our mark, which goes with the messages when it loses its memory;
+    raises ServiceDown if it does not answer."""
+    with _asked(settings) as client:
+        return bool(client.exists(_MARK))
+
+
+def mark_broker(settings: Settings) -> None:
+    """Leave our mark in the broker; raises ServiceDown if it does not answer."""
+    with _asked(settings) as client:
+        client.set(_MARK, 1)
+
+
+def migrate(settings: Settings) -> list[str]:
+    """Set up roles and extensions, and apply the migrations that are missing; their names."""
+    try:
+        migrations.bootstrap(settings.url("admin"), login=settings.embeds_postgres)
+        return migrations.upgrade(settings.url("owner"))
+    except psycopg.OperationalError as error:
+        raise ServiceDown(down.why(error)) from error
+
+
+def make_app(settings: Settings) -> Celery:
+    """The Celery app: celeryconfig.py, the broker from the settings, the tasks of all stages."""
+    _SETTINGS[:] = [settings]
+    kombu_transport.use_ours()
+    app = Celery("datapunk")
+    app.config_from_object("celeryconfig")
+    app.amqp.Connection = kombu_transport.Connection
+    app.conf.update(broker_url=settings.broker(), include=["tasks.celery_tasks"])
+    lease = max(settings.lease_s, settings.chunk_hard_limit_s)
+    transport = dict(app.conf.broker_transport_options)
+    app.conf.broker_transport_options = {**transport, "visibility_timeout": 2 * lease}
+    app.conf.task_annotations = _time_limits(settings)
+    app.set_default()
+    context.install(lambda: make_runtime(settings))
+    return app
+
+
+def _time_limits(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Chunks are short; what works on a whole upload is not."""
+    short = {
+        "soft_time_limit": settings.chunk_soft_limit_s,
+        "time_limit": settings.chunk_hard_limit_s,
+    }
+    long = {
+        "soft_time_limit": settings.upload_limit_s - 30,
+        "time_limit": settings.upload_limit_s,
+    }
+    stages = {f"{TASK_PREFIX}{s}": long if s in _LONG else short for s in Stage}
+    return {**stages, f"{TASK_PREFIX}deepen": long}
+
+
+#: Those that the app was made of: a process that gave up root may not read their files again.
+_SETTINGS: list[Settings] = []
+
+
+def _settings() -> Settings:
+    return _SETTINGS[0] if _SETTINGS else load()
+
+
+@signals.setup_logging.connect(weak=False)
+def _logging(**_: Any) -> None:
+    """Celery's own lines go where ours go."""
+    logs.configure(_settings())
+
+
+@signals.task_failure.connect(weak=False)
+def _lost(sender: Any = None, exception: Any = None, kwargs: Any = (), **_: Any) -> None:
+    """A child died or was killed over its task: its lease is given back now, not when it ends."""
+    if not isinstance(exception, WorkerLostError | TimeLimitExceeded) or "chunk" not in kwargs:
+        return  # what a turn of `deepen` had taken is free when its time is over
+    killed = isinstance(exception, TimeLimitExceeded)
+    settings = _settings()
+    try:
+        # No pool in a parent that forks: one connection, closed at once.
+        ledger = open_ledger(settings, timeout=3)
+        with closing(ledger.pool):
+            stage_runner.lost(
+                ledger,
+                options(settings),
+                stage=str(sender.name).removeprefix(TASK_PREFIX),
+                **dict(kwargs),
+                code="time_limit" if killed else "worker_lost",
+                gone=lambda name: killed or not _alive(name),
+            )
+    except Exception as error:
+        log.warning("could not give back; the lease will run out", error=type(error).__name__)
+
+
+def _alive(name: str) -> bool:
+    """Whether the process that a lease names may live; one on another machine may."""
+    host, _, pid = name.rpartition(":")
+    return host != socket.gethostname() or psutil.pid_exists(int(pid))
+
+
+def limit_children(settings: Settings, *, cut: bool = False) -> None:
+    """Bounds for the children of this worker, which read bytes that anyone may have made; `cut` if
+    the worker has no network itself."""
+
+    @signals.worker_process_init.connect(weak=False)
+    def bound(**_: Any) -> None:
+        _bound(settings)
+        if not cut and (needs_network(settings) or not limits.cut_network()):
+            log.warning("this process has the network; see docs/security.md")
+
+    @signals.task_prerun.connect(weak=False)
+    def bound_time(task: Any = None, **_: Any) -> None:
+        limits.bound_time(task.time_limit)
+
+
+def warm_children(settings: Settings) -> None:
+    """Make the static model, should it be missing, while the first import is still being read."""
+    models = ModelsHere(settings)
+
+    @signals.worker_process_init.connect(weak=False)
+    def warm(**_: Any) -> None:
+        if Tier.STATIC in tiers(settings) and models.identify(Tier.STATIC) is None:
+            threading.Thread(target=models.load, args=(Tier.STATIC,), daemon=True).start()
+
+
+def _bound_apart(settings: Settings) -> None:
+    """Bounds for a child of a command, which root may have given."""
+    unprivileged.settle()
+    _bound(settings)
+
+
+def _bound(settings: Settings) -> None:
+    largest = max(settings.archive_max_bytes, settings.max_upload_bytes)
+    limits.bound(memory_mb=settings.task_memory_mb, file_bytes=largest)
+
+
+def needs_network(settings: Settings) -> tuple[str, ...]:
+    """What a child that reads records reaches over the network, and not by a socket with a path."""
+    urls = (settings.url("ledger"), settings.url("ingest"))
+    hosts = [str(conninfo_to_dict(url).get("host") or "/") for url in urls]
+    scans = settings.scanner is not ScannerMode.OFF and settings.clamd_socket is None
+    needed = {
+        "the database": not all(host.startswith("/") for host in hosts),
+        "the broker": not settings.broker().startswith("redis+socket://"),
+        "clamd": scans and settings.clamd_host is not None,
+    }
+    return tuple(name for name, over_network in needed.items() if over_network)
+
+
+@signals.worker_process_init.connect(weak=False)
+def _child(**_: Any) -> None:
+    """A fresh child: nothing of the parent's is to be collected, and records die young."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    context.forget()
