@@ -67,7 +67,7 @@ class Texts:
         self.subjects = [random.sample(self.words[50:], k=120) for _ in range(_SUBJECTS)]
 
     def text(self, random: Random, words: int, subject: int | None = None) -> str:
-        """So many words: two fifths of them common ones, three tenths of one subject."""
+        """Return that many words: two fifths are common ones, three tenths of one subject."""
         subject = random.randrange(_SUBJECTS) if subject is None else subject
         about = max(1, words * 3 // 10)
         common = words * 2 // 5

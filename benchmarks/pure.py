@@ -11,7 +11,7 @@ import psycopg
 
 from pipeline.archives.measure import measure
 from pipeline.normalise import Found, normalise, understand
-from pipeline.privacy.policy import Policy, Treatment, protect
+from pipeline.privacy.policy import Policy, Redactor, protect
 from pipeline.quality import key_of
 from pipeline.registry import all_formats
 from pipeline.text.cleaning import clean_json
@@ -24,7 +24,7 @@ from tasks.ingest import members
 
 _LAKE = queries("lake")
 _JOBS = queries("jobs")
-_TREATMENT = Treatment(Policy())
+_REDACTOR = Redactor(Policy())
 
 
 def run(ingest: str, user_id: UUID, path: Path) -> int:
@@ -48,7 +48,7 @@ def run(ingest: str, user_id: UUID, path: Path) -> int:
         for part in ready.form.reader.slices(source, ready.context, SliceLimits()):
             with path.open("rb") as again:
                 found = normalise(understand(ready.form, member, again, part, ready.context))
-                loaded += _load(connection, user_id, protect(found, _TREATMENT))
+                loaded += _load(connection, user_id, protect(found, _REDACTOR))
     return loaded
 
 
@@ -69,7 +69,7 @@ def _load_batch(connection: psycopg.Connection, user_id: UUID, batch: list[Found
         # As a chunk is loaded; its end waits for the disk once.
         connection.execute("SET LOCAL synchronous_commit = off")
         asked = {"user_id": user_id, "alone": False, "moves": False}
-        row = connection.execute(_JOBS["enter"], {**asked, "policy": _TREATMENT.under.policy})
+        row = connection.execute(_JOBS["enter"], {**asked, "policy": _REDACTOR.under.policy})
         assert row.fetchone() == (True,)
         for kind, outcomes in (("locations", points), ("documents", records)):
             if outcomes:

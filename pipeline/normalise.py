@@ -59,7 +59,7 @@ class Seen(Protocol):
         """One item has fields that its format does not know."""
 
     def items(self, count: int) -> None:
-        """So many items it had; one may give several records, or none."""
+        """The format has read that many items; one may give several records, or none."""
 
 
 def understand(

@@ -12,7 +12,7 @@ import msgspec
 import psycopg
 
 from sql.queries import queries
-from sql.store import Connection, Hold, Lake, weather
+from sql.store import Connection, Hold, Lake, transient_errors
 
 _LIKENESS = queries("likeness")
 
@@ -129,7 +129,7 @@ class Settling:
 @contextmanager
 def comparison(lake: Lake, user_id: UUID) -> Iterator[Comparison | None]:
     """The user's documents for as long as the block lasts; None where another process has them."""
-    with weather(), lake.pool.connection() as connection:
+    with transient_errors(), lake.pool.connection() as connection:
         with lake.as_user(user_id, on=connection):
             row = connection.execute(_LIKENESS["hold"], {"user_id": user_id}).fetchone()
         if row is None or not row["held"]:

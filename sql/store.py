@@ -86,7 +86,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextmanager
-def weather() -> Iterator[None]:
+def transient_errors() -> Iterator[None]:
     """Turn what may pass by itself into `TransientError`, without the statement's text."""
     try:
         yield
@@ -145,7 +145,7 @@ class Ledger:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """One transaction as the ledger role."""
-        with weather(), self.pool.connection() as connection, connection.transaction():
+        with transient_errors(), self.pool.connection() as connection, connection.transaction():
             yield connection
             crash_here("ledger.before_commit")
         crash_here("ledger.after_commit")
@@ -204,11 +204,11 @@ class Ledger:
         claim: Claim,
         *,
         code: str,
-        burn: bool,
+        counts_attempt: bool,
         delay_s: float = 1.0,
         where: str | None = None,
     ) -> None:
-        """Give the chunk back after an error; with `burn` the attempt counts.
+        """Give the chunk back after an error; with `counts_attempt` the attempt counts.
 
         An attempt that counts stands in the audit trail, with the place of the error.
         """
@@ -219,11 +219,11 @@ class Ledger:
                     "chunk": claim.id,
                     "token": claim.token,
                     "code": code,
-                    "burn": burn,
+                    "counts_attempt": counts_attempt,
                     "delay_s": delay_s,
                 },
             )
-            if burn and released.rowcount == 1:
+            if counts_attempt and released.rowcount == 1:
                 detail = {"stage": claim.stage, "code": code, "where": where}
                 note(connection, Event.FAILED, claim.user_id, claim.job_id, detail, claim.id)
 
@@ -237,7 +237,7 @@ class Ledger:
         gone: Callable[[str], bool],
         delay_s: Callable[[int], float],
     ) -> bool:
-        """Give a chunk back whose worker's process is no more; the attempt stays counted.
+        """Give a chunk back whose worker's process has ended; the attempt stays counted.
 
         `gone` tells by the name in the lease whether its holder is gone, `delay_s` by the
         attempt how long to wait. False where the lease is nobody's, or a living worker's.
@@ -254,7 +254,7 @@ class Ledger:
                     "chunk": chunk,
                     "token": held["token"],
                     "code": code,
-                    "burn": True,
+                    "counts_attempt": True,
                     "delay_s": delay_s(held["attempt"]),
                 },
             )
@@ -353,7 +353,7 @@ class Lake:
         """One transaction that begins with a query of `jobs`. Raises `OtherPolicy` where that says
         that it may not go on."""
         given = self.pool.connection() if on is None else nullcontext(on)
-        with weather(), given as connection, connection.transaction():
+        with transient_errors(), given as connection, connection.transaction():
             row = connection.execute(_JOBS[query], asked).fetchone()
             if row is not None and row.get("entered") is False:
                 raise OtherPolicy
@@ -451,7 +451,7 @@ class Lake:
     def snapshot(self, user_id: UUID) -> Iterator[tuple[Ledger, Lake]]:
         """Ledger and lake of one user as they stand at one moment, for who asks several things
         that must agree. Both only read."""
-        with weather(), self.pool.connection() as connection, connection.transaction():
+        with transient_errors(), self.pool.connection() as connection, connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             connection.execute(_JOBS["become"], {"user_id": user_id})
             yield _LedgerThen(self.pool, connection), _LakeThen(self.pool, connection, user_id)

@@ -101,10 +101,10 @@ class Backlog:
         """Renew the caller's lease on them for another `lease_s` seconds."""
         self._run("go_on", model=model, ids=[each.id for each in taken], lease_s=lease_s)
 
-    def give_back(self, model: str, taken: Sequence[Taken], *, burn: bool) -> None:
+    def give_back(self, model: str, taken: Sequence[Taken], *, counts_attempt: bool) -> None:
         """What a turn did not come to; a transient error does not count as an attempt."""
         ids = [each.id for each in taken]
-        self._run("give_back", model=model, ids=ids, forgiven=int(not burn))
+        self._run("give_back", model=model, ids=ids, forgiven=int(not counts_attempt))
 
     def put(self, model: str, model_id: int, taken: Sequence[Taken], vectors: Pieces | None) -> int:
         """Vectors in the place of what those documents had; how many of them are as they were

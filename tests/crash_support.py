@@ -18,7 +18,7 @@ import msgspec
 import orjson
 
 from pipeline import registry as formats
-from pipeline.privacy.policy import Treatment, parse
+from pipeline.privacy.policy import Redactor, parse
 from schemas import crash
 from schemas.errors import TransientError
 from schemas.files import Member, SliceLimits
@@ -304,10 +304,10 @@ class _Carrier:
         data = self._run.folders.data
         assert not list(data.rglob("*.part")), "a part-written file stays"
         assert self._files <= _hashes(data), "a dropped file is gone"
-        burnt = self._database.one(
+        counted_attempts = self._database.one(
             "SELECT coalesce(max(attempt), 0) FROM imports.chunks WHERE status <> 'done'"
         )
-        assert burnt == 0, "it costs an attempt"
+        assert counted_attempts == 0, "it costs an attempt"
         codes = self._database.rows(
             "SELECT last_error_code AS code FROM imports.chunks WHERE status = 'ready' "
             "AND last_error_code IS NOT NULL"
@@ -368,7 +368,7 @@ class _Carrier:
         """A policy comes last: what is read again is read under the one that is in force then."""
         policy = parse(b'[[rule]]\nkind = "email"\naction = "mask"\n')
         for job in self._database.rows("SELECT DISTINCT user_id FROM imports.jobs"):
-            privacy_reapply.apply(self._run, job["user_id"], Treatment(policy))
+            privacy_reapply.apply(self._run, job["user_id"], Redactor(policy))
 
     def _job(self, name: str) -> dict[str, Any]:
         (job,) = self._database.rows("SELECT * FROM imports.jobs WHERE source_name = %s", name)
@@ -379,7 +379,7 @@ class _Carrier:
         that do, and a lease that another takes over once."""
         stopped = self._job("stopped.ndjson")
         reconcile.cancel(self._run, stopped["id"], stopped["user_id"])
-        once = iter(["weather", "gone"])
+        once = iter(["transient", "gone"])
         normalise, screen, embed, load = (
             WORK[stage] for stage in (Stage.NORMALISE, Stage.SCREEN, Stage.EMBED, Stage.LOAD)
         )
@@ -393,8 +393,8 @@ class _Carrier:
                 shutil.rmtree(run.folders.members(claim.job_id))
             return normalise(run, claim)
 
-        def weather(run: Runtime, claim: Claim) -> Any:
-            if next(once, "") == "weather":
+        def transient(run: Runtime, claim: Claim) -> Any:
+            if next(once, "") == "transient":
                 raise TransientError("the model is away")
             return embed(run, claim)
 
@@ -419,7 +419,7 @@ class _Carrier:
             {
                 Stage.NORMALISE: fails,
                 Stage.SCREEN: outlasts,
-                Stage.EMBED: weather,
+                Stage.EMBED: transient,
                 Stage.LOAD: loses,
             }
         )

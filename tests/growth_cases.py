@@ -407,7 +407,7 @@ def _protected(text: str) -> object:
         content=text,
         metadata={"a": text, "b": [text[:40]] * (len(text) // 40), text[:200]: 1},
     )
-    return list(policy.protect(iter([(0, 0, record)]), _TREATMENT))
+    return list(policy.protect(iter([(0, 0, record)]), _REDACTOR))
 
 
 def _normalised(text: str) -> object:
@@ -484,7 +484,7 @@ def _pdf(data: bytes) -> object:
     return text_of.extract_text(b"%PDF-1.4\n" + data + b"\n%%EOF", text_of.PDF)
 
 
-_TREATMENT = policy.Treatment(
+_REDACTOR = policy.Redactor(
     policy.parse(
         b'[[rule]]\nkind = "email"\naction = "drop"\n[[rule]]\nkind = "phone"\n'
         b'action = "mask"\n[[rule]]\nkind = "card"\naction = "hash"\n'

@@ -16,7 +16,7 @@ from tests.intake_support import Place
 
 
 def fill(folder: Path, count: int) -> None:
-    """So many tiny files, a thousand in each folder below."""
+    """Write that many tiny files, a thousand in each folder below."""
     for n in range(count):
         below = folder / str(n // 1000)
         if n % 1000 == 0:
@@ -25,7 +25,7 @@ def fill(folder: Path, count: int) -> None:
 
 
 def fill_flat(folder: Path, count: int) -> None:
-    """So many tiny files side by side."""
+    """Write that many tiny files side by side."""
     folder.mkdir(parents=True, exist_ok=True)
     for n in range(count):
         (folder / f"{n}.json").write_bytes(b"{}")

@@ -18,7 +18,7 @@ FOLDER = str(Path(__file__).parent / "poison")
 
 
 def rows(count: int, poison: Mapping[int, str], *, first: int = 0) -> bytes:
-    """So many rows, one a line; those in `poison` do what it says."""
+    """Return that many rows, one a line; those in `poison` do what it says."""
     lines = []
     for n in range(count):
         row = {"id": first + n, "text": f"row {first + n}"}

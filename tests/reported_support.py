@@ -26,7 +26,7 @@ from pipeline.archives.measure import measure, media_type
 from pipeline.enrich.entities import mentions
 from pipeline.normalise import Found, normalise, slices_of, understand
 from pipeline.ports import Neighbour, Neighbours, T
-from pipeline.privacy.policy import Policy, Treatment, protect
+from pipeline.privacy.policy import Policy, Redactor, protect
 from schemas.errors import Rejected
 from schemas.files import Listed, Member, Slice, SliceLimits, SourceFile
 from schemas.privacy import ReadUnder
@@ -109,7 +109,7 @@ class _Examination:
     def __init__(self, work: Path, limits: SliceLimits, home: tzinfo | None) -> None:
         self._work, self._limits, self._home = work, limits, home
         self._options = Options()
-        self._treatment = Treatment(Policy())
+        self._redactor = Redactor(Policy())
         self._report = Report()
         self._readable: list[_Read] = []
         self._keys: set[tuple[str, bytes, int]] = set()
@@ -168,7 +168,7 @@ class _Examination:
             file.counted = form.reader.count(cut, context)
         for slot, part in enumerate(parts):
             found = self._outcomes(read.found, part, context, beside, file)
-            protected = protect(normalise(found), self._treatment)
+            protected = protect(normalise(found), self._redactor)
             batch.add(slot, 0, _noted(protected, outcomes, batch))
         self._count(file, batch, outcomes)
 

@@ -225,9 +225,9 @@ def ours_in(log: Path) -> Iterator[str]:
     for line in log.read_text(errors="replace").splitlines():
         with contextlib.suppress(ValueError, AttributeError):  # not a line of this program
             said = json.loads(line)
-            burnt = said.get("event") == "given back" and said.get("where")
+            counted_attempts = said.get("event") == "given back" and said.get("where")
             failed = said.get("event") in ("a step failed", "a turn failed")
-            if burnt or (failed and said.get("level") == "error"):
+            if counted_attempts or (failed and said.get("level") == "error"):
                 yield line
 
 

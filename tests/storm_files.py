@@ -11,7 +11,7 @@ from tests.site_support import points
 
 
 def make(folder: Path, count: int, random: Random) -> list[Path]:
-    """So many files; every fourth has a record that can't be read, and texts to embed."""
+    """Write that many files; every fourth has a record that can't be read, and texts to embed."""
     folder.mkdir()
     makers = (_zip, _rows, _places, _table)
     return [makers[n % 4](folder, n, random.randint(2_000, 6_000)) for n in range(count)]

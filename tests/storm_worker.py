@@ -30,16 +30,16 @@ def _fill_disk(flag: Path) -> None:
     """Say "no space left" on the one write path, as long as the file `flag` is there."""
     from pipeline.storage import atomic_files
 
-    weather = atomic_files._weather
+    own = atomic_files._transient_errors
 
     @contextmanager
     def full() -> Iterator[None]:
-        with weather():
+        with own():
             if flag.exists():
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             yield
 
-    atomic_files._weather = full
+    atomic_files._transient_errors = full
 
 
 if __name__ == "__main__":

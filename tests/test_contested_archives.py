@@ -69,7 +69,7 @@ def test_a_claimed_file_without_a_record_is_a_warning(
     assert receipt(job).empty == [name]
     monkeypatch.setattr(jobs, "load", lambda: place)
     said = CliRunner().invoke(app, ["receipt", str(job["id"])]).stdout
-    assert f"warning   no record in {name}, which looked like one of ours" in said
+    assert f"warning   no record in {name}, which looked like a known one" in said
 
 
 def test_a_conflict_names_both(

@@ -45,7 +45,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield made
 
 
-def burnt(place: Site) -> list[str]:
+def counted_attempts(place: Site) -> list[str]:
     """Attempts that errors in our code used up, in the audit trail and in the logs; and what else
     went wrong behind the imports."""
     found = place.ask(
@@ -112,9 +112,10 @@ def test_every_stage_and_every_child_of_ours(place: Site, tmp_path: Path) -> Non
     while place.ask("SELECT count(*) FROM vectors.waiting") and time.monotonic() < end:
         time.sleep(0.1)
     assert place.ask("SELECT count(DISTINCT model_id) FROM vectors.embeddings") == 2, "deepened"
-    assert burnt(place) == []
+    assert counted_attempts(place) == []
 
-    # What the desk and a new reading start, in a pool's child too; records that end the child.
+    # What a retry from quarantine and a reparse start, in a pool's child too; records that end the
+    # child.
     bad = rows(40, {7: "segfault", 30: "kill"})
     poisoned = submitted(place, tmp_path, "rows.poison", bad, ana)
     assert (poisoned["status"], poisoned["records_quarantined"]) == ("done", 2)
@@ -133,7 +134,7 @@ def test_every_stage_and_every_child_of_ours(place: Site, tmp_path: Path) -> Non
     came_of(place, "compare", user, tmp_path)
     assert place.ask("SELECT count(*) FROM analytics.uncompared") == 0
     came_of(place, "reconcile", user, tmp_path)
-    assert burnt(place) == []
+    assert counted_attempts(place) == []
 
 
 def test_what_is_an_error_of_ours_in_a_log(tmp_path: Path) -> None:
@@ -141,15 +142,15 @@ def test_what_is_an_error_of_ours_in_a_log(tmp_path: Path) -> None:
         {
             "event": "given back",
             "where": "tasks/ingest/chunk.py:1",
-            "burn": True,
+            "counts_attempt": True,
             "level": "warning",
         },
         {"event": "a step failed", "level": "error"},
         {"event": "a turn failed", "level": "error"},
     ]
     others = [
-        {"event": "given back", "where": None, "burn": False, "level": "warning"},
-        {"event": "given back", "code": "worker_lost", "burn": True, "level": "warning"},
+        {"event": "given back", "where": None, "counts_attempt": False, "level": "warning"},
+        {"event": "given back", "code": "worker_lost", "counts_attempt": True, "level": "warning"},
         {"event": "a step failed", "level": "warning"},
     ]
     log = tmp_path / "worker.log"
@@ -181,7 +182,7 @@ def test_no_sample_of_any_format_burns_an_attempt(place: Site, tmp_path: Path) -
     for job_id in jobs:
         job = place.wait(job_id, ended)
         assert job["status"] == "done", job
-    assert burnt(place) == []
+    assert counted_attempts(place) == []
 
 
 @pytest.mark.timeout(600)

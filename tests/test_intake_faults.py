@@ -185,7 +185,7 @@ def test_an_error_at_each_call_loses_nothing_and_stops_nobody(
         number = ERRORS[(first + at) % len(ERRORS)]
         more = _survives({at: number}, data, over=at % 2 == 0, hers=hers) > at
         at += 1
-    assert at >= 10, "so many calls concern one file at least"
+    assert at >= 10, "that many calls concern one file at least"
 
 
 @given(

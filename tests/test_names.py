@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.ports import Names
-from pipeline.privacy.policy import Policy, Texts, Treatment, parse, protect
+from pipeline.privacy.policy import Policy, Redactor, Texts, parse, protect
 from schemas.errors import ConfigurationError, TransientError
 from schemas.privacy import BY_RULE, Kind
 from schemas.records import DataType, Record
@@ -36,13 +36,13 @@ ALL = frozenset(Kind)
 SAID = "Ana Ruiz sails to Port Varnow with a lantern for Kestrel Bank"
 
 
-def treatment(policy: str = "", models: Names | None = None) -> Treatment:
+def redactor(policy: str = "", models: Names | None = None) -> Redactor:
     rules = parse(policy.encode(), ALL)
-    return Treatment(rules, KEY.encode(), b"ana", models or FakeNames())
+    return Redactor(rules, KEY.encode(), b"ana", models or FakeNames())
 
 
 def treated(policy: str, *, language: str | None = "en", **texts: Any) -> Any:
-    made = treatment(policy)
+    made = redactor(policy)
     given = Texts(**{"title": None, "content": None, "metadata": {}, **texts})
     told = made.told([(language, given, None)]).get(0)
     return made.of("mail.mbox", given, told)
@@ -90,7 +90,7 @@ def test_what_a_rule_of_ours_finds_stays_with_it() -> None:
             return [Name(Kind.PERSON, 0, len(text), 0.85)]
 
     policy = rule("person", "drop") + rule("email", "mask")
-    made = treatment(policy, Greedy())
+    made = redactor(policy, Greedy())
     said = Texts("Ana Ruiz's <ana@example.org> (+49 1512 3456789), Bo", None, {})
     told = made.told([("en", said, None)]).get(0)
     texts, done, _ = made.of("x", said, told)
@@ -111,7 +111,7 @@ def test_a_model_is_asked_of_words_in_its_language_alone_and_once() -> None:
         "file": "IMG_2041.JPG", "name": "Ana", "again": "Ana", "n": 4, "wide": "王伟",
     }  # fmt: skip
     fake = FakeNames()
-    made = treatment("", fake)
+    made = redactor("", fake)
     other = Texts("Ana Ruiz reist nach Port Varnow", None, {})
     asked = [("en", Texts("Ana", "an \ud800 odd text", metadata), "Letter to Ana Ruiz.pdf"),
              ("de", other, None), (None, other, None)]  # fmt: skip
@@ -126,9 +126,9 @@ def test_records_without_a_clue_of_ours_are_treated_too() -> None:
         content=SAID, language="en",
     )  # fmt: skip
     found = [(n, 1, one) for n, one in enumerate((record, record.__copy__()))]
-    done = [one.privacy for _, _, one in protect(found, treatment())]
+    done = [one.privacy for _, _, one in protect(found, redactor())]
     assert done == [{"person": {"keep": 1}, "place": {"keep": 1}}] * 2
-    plain = [one for _, _, one in protect(found, Treatment(Policy()))]
+    plain = [one for _, _, one in protect(found, Redactor(Policy()))]
     assert plain == [record, record]
 
 
@@ -144,8 +144,8 @@ def test_a_policy_can_name_what_nobody_finds_here_by_no_means(tmp_path: Path) ->
     with pytest.raises(ConfigurationError, match=wanted):
         PolicyFile(path).read()
     with pytest.raises(TransientError, match="privacy check"):
-        PolicyFile(path).treatment(user)
-    assert PolicyFile(path, models=FakeNames()).treatment(user).policy.rules[1].kinds == {
+        PolicyFile(path).redactor(user)
+    assert PolicyFile(path, models=FakeNames()).redactor(user).policy.rules[1].kinds == {
         Kind.PERSON
     }
 
@@ -159,7 +159,7 @@ def test_everything_is_what_can_be_found() -> None:
 def test_what_was_made_with_other_models_is_out_of_date() -> None:
     policy, other = Policy(), FakeNames()
     other.identity = "fake 2"
-    made = [Treatment(policy, models=m).under.policy for m in (None, FakeNames(), other)]
+    made = [Redactor(policy, models=m).under.policy for m in (None, FakeNames(), other)]
     assert len(set(made)) == 3
     assert made[0] == policy.fingerprint()
 
@@ -245,7 +245,7 @@ def test_one_model_reads_all_other_languages(model: Path, tmp_path: Path) -> Non
 
 @needs_presidio
 def test_odd_and_endless_texts_are_read(model: Path) -> None:
-    made = Treatment(Policy(), models=presidio.PresidioNames({"en": str(model)}))
+    made = Redactor(Policy(), models=presidio.PresidioNames({"en": str(model)}))
     endless = "a heron stands in the water. " * 40_000  # more than spaCy takes at once
     odd = "\ud800 Ana Ruiz \x00 \u202e"
     for text in ("", "\x00", odd, "x" * 30_000, f"{endless}Ana Ruiz. {endless}"):
@@ -413,8 +413,8 @@ def test_names_are_treated_in_what_is_stored(
     search_index.index_user(run, user, seconds=60)
     assert stands_in(database, *PLANTED) != []
     policy_file.write_text(strict)
-    applied = privacy_reapply.apply(run, user, run.options.privacy.treatment(user))
+    applied = privacy_reapply.apply(run, user, run.options.privacy.redactor(user))
     assert applied.changed == 1
     assert (applied.done["person"], applied.done["place"]) == ({"hash": 2}, {"drop": 2})
     assert stands_in(database, *PLANTED) == []
-    assert privacy_reapply.apply(run, user, run.options.privacy.treatment(user)).changed == 0
+    assert privacy_reapply.apply(run, user, run.options.privacy.redactor(user)).changed == 0

@@ -57,7 +57,7 @@ SEEN, LOADED, DUPLICATE, QUARANTINED = COUNTS
 #: What a stage may meet. `die`: the worker is killed, and its lease stays until it runs out.
 ERRORS: dict[str, Callable[[], BaseException]] = {
     "defect": lambda: AssertionError("daemonic processes are not allowed to have children"),
-    "weather": lambda: TransientError("the database said OperationalError"),
+    "transient": lambda: TransientError("the database said OperationalError"),
     "disk_full": lambda: OSError(28, "No space left on device"),
     "name_too_long": lambda: OSError(36, "File name too long"),
     "file_gone": lambda: FileNotFoundError(2, "No such file"),
@@ -175,7 +175,7 @@ class Work:
     def _extract(self, run: Runtime, claim: Claim) -> stage_runner.Ending:
         run.ledger.begin_job(claim.job_id, JobStatus.EXTRACTING)
         for n in range(2):  # as the real one: in commits of their own, which a retry finds
-            with run.commit_content(claim, run.treatment(claim.user_id).under) as commit:
+            with run.commit_content(claim, run.redactor(claim.user_id).under) as commit:
                 self._cut(commit, n)
             self.trouble.meet("cut")
 
@@ -350,7 +350,7 @@ class Ledger(RuleBasedStateMachine):
     @precondition(lambda self: self.jobs)
     @rule(data=st.data())
     def left_by_the_dead(self, data: st.DataObject) -> None:
-        """The worker's parent gives back what a process held that is no more."""
+        """The worker's parent gives back what a process held that has ended."""
         chunk = self._chosen(data)
         stage_runner.lost(
             self.run.ledger, self.run.options, stage=chunk["stage"], chunk=chunk["id"],
@@ -541,7 +541,7 @@ def test_no_error_at_any_stage_is_a_trap(beside: type[Ledger], error: str) -> No
     machine.teardown()
     dead = "SELECT DISTINCT detail->>'stage' AS stage FROM imports.events WHERE kind = 'dead'"
     met = {row["stage"] for row in machine.database.rows(dead)}
-    passes = {"weather", "disk_full", "artefact_gone"}
+    passes = {"transient", "disk_full", "artefact_gone"}
     beyond = {"rejected": {*Stage} - {Stage.FINISH}}.get(
         error, {*Stage} if error in passes else set()
     )
@@ -645,7 +645,7 @@ def test_what_follows_the_load_keeps_no_job_from_its_end(
     job = database.job(job_id)
     assert (job["status"], job["scored"]) == ("done", None)
     (finish,) = database.chunks(job_id, "finish")
-    assert (finish["status"], finish["attempt"]) == ("done", 1), "no attempt is burnt"
+    assert (finish["status"], finish["attempt"]) == ("done", 1), "no attempt is counted"
     for _ in range(4):
         database.rows("UPDATE analytics.touched SET at = at - interval '1 hour'")
         database.let_time_pass()  # what failed is tried again after a wait

@@ -339,7 +339,7 @@ def test_a_policy_changes_nothing_of_who_is_who(
     phones = [mail(f"Ring me: tel. +49 1512 345678{n}.") for n in range(3)]
     job = imported(ANA, "1.mbox", phones[0] + phones[1])
     rules.write_text('regions = ["DE"]\n[[rule]]\nkind = "*"\naction = "drop"\n')
-    policy = run.options.privacy.treatment(job["user_id"])
+    policy = run.options.privacy.redactor(job["user_id"])
     assert privacy_reapply.apply(run, job["user_id"], policy).changed == 2
     assert "345678" not in "".join(texts(database))
     assert counts(imported(ANA, "2.mbox", phones[1] + phones[0])) == (2, 0, 2, 0)

@@ -386,7 +386,7 @@ def test_a_policy_that_came_later_reaches_both_tiers(
     policy_file.write_text(POLICY)
     for made in (embedder, deep):
         made.texts.clear()
-    applied = privacy_reapply.apply(run, user, run.options.privacy.treatment(user))
+    applied = privacy_reapply.apply(run, user, run.options.privacy.redactor(user))
     assert applied.changed > 10
     assert applied.files == 2, "an attachment's name, and a sidecar"
     assert embedding_backfill.turn(run, user, "full") > 10
@@ -397,5 +397,5 @@ def test_a_policy_that_came_later_reaches_both_tiers(
     assert_vectors_are_of_the_texts(database)
     told = database.rows("SELECT detail FROM imports.events WHERE kind = 'privacy_applied'")
     assert sum(row["detail"]["records"] for row in told) == applied.changed + applied.files
-    again = privacy_reapply.apply(run, user, run.options.privacy.treatment(user))
+    again = privacy_reapply.apply(run, user, run.options.privacy.redactor(user))
     assert (again.changed, again.files) == (0, 0)

@@ -314,7 +314,7 @@ def test_the_ledger_allows_as_many_tries_as_the_steps_take() -> None:
     from sql.queries import queries
 
     tries = poison._BY_ITEMS + poison._BY_SLICES + 2
-    for name in ("claim", "send_unsent", "expired", "lost", "bury"):
+    for name in ("claim", "send_unsent", "expired", "lost", "dead_letter"):
         assert f"stage WHEN 'normalise' THEN {tries} ELSE 0 END" in queries("chunks")[name]
 
 

@@ -71,7 +71,7 @@ class Hosts(NamedTuple):
 
     def apply(self, user: UUID) -> None:
         """The other host applies its policy, to the end."""
-        privacy_reapply.apply(self.other, user, self.other.options.privacy.treatment(user))
+        privacy_reapply.apply(self.other, user, self.other.options.privacy.redactor(user))
 
 
 @pytest.fixture
@@ -389,7 +389,7 @@ def test_an_older_policy_that_is_still_applied(
     user = stored["user_id"]
     meddler.before(privacy_reapply, "_write")
     with pytest.raises(TransientError, match="changed on the way"):
-        privacy_reapply.apply(run, user, run.treatment(user))
+        privacy_reapply.apply(run, user, run.redactor(user))
     assert meddler.met
     rest()
     sound()
@@ -424,7 +424,7 @@ def test_a_version_that_comes_back_while_a_policy_is_applied(
         return page(lake, user, table, after, n)
 
     monkeypatch.setattr(privacy_reapply.privacy, "page", late)
-    privacy_reapply.apply(run, newer["user_id"], run.treatment(newer["user_id"]))
+    privacy_reapply.apply(run, newer["user_id"], run.redactor(newer["user_id"]))
     assert [back.restored for back in met] == [1]
     rest()
     sound()
@@ -440,13 +440,13 @@ def test_a_run_that_was_cut_short_looks_again_after_another_policy(
     with monkeypatch.context() as killed:
         killed.setattr(privacy_reapply.privacy, "finish", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            privacy_reapply.apply(run, user, run.treatment(user))
+            privacy_reapply.apply(run, user, run.redactor(user))
     hosts.change("")
     imported(ANA, "b.mbox", MAIL.format("newer: 4556737586899855").encode())
     assert database.one("SELECT count(*) FROM user_data.versions") == 1
     assert left(database) != set()
     hosts.change(STRICT)
-    privacy_reapply.apply(run, user, run.treatment(user))
+    privacy_reapply.apply(run, user, run.redactor(user))
     rest()
     sound()
 
@@ -454,7 +454,7 @@ def test_a_run_that_was_cut_short_looks_again_after_another_policy(
 def test_words_that_are_indexed_while_a_policy_is_applied(
     imported: Imported, run: Runtime, hosts: Hosts, database: Database, rest: Callable[[], None],
 ) -> None:  # fmt: skip
-    """Words of the old text don't come into the search behind its treatment."""
+    """Words of the old text don't come into the search behind its redactor."""
     said = b'{"id": 1, "note": "heron, write to zebrafinch@example.org soon"}\n'
     user = imported(ANA, "rows.ndjson", said)["user_id"]
     hosts.change(STRICT)
@@ -572,7 +572,7 @@ def test_a_statement_that_did_not_pass_is_refused(
         run.lake.as_user(user) as connection,
     ):
         connection.execute(query.encode(), (user, *parameters))
-    under = run.treatment(user).under
+    under = run.redactor(user).under
     with run.lake.entering(user, under) as entered:
         entered.connection.execute(query.encode(), (user, *parameters))
 
@@ -670,11 +670,11 @@ def test_a_policy_that_keeps_its_time_and_size_is_noticed(tmp_path: Path) -> Non
     path, user = tmp_path / "policy.toml", UUID(int=1)
     path.write_text("[[rule]]\nkind = 'ip'\naction = 'drop'\n")
     file, stat = PolicyFile(path), path.stat()
-    first = file.treatment(user)
+    first = file.redactor(user)
     path.write_text("[[rule]]\nkind = 'ip'\naction = 'mask'\n")
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     assert (path.stat().st_mtime_ns, path.stat().st_size) == (stat.st_mtime_ns, stat.st_size)
-    assert file.treatment(user).under != first.under
+    assert file.redactor(user).under != first.under
 
 
 def test_a_key_that_keeps_its_time_and_size_is_noticed(tmp_path: Path) -> None:
@@ -682,10 +682,10 @@ def test_a_key_that_keeps_its_time_and_size_is_noticed(tmp_path: Path) -> None:
     path.write_text("[[rule]]\nkind = 'ip'\naction = 'hash'\n")
     key.write_text("a" * 32)
     file, stat = PolicyFile(path, key), key.stat()
-    first = file.treatment(user)
+    first = file.redactor(user)
     key.write_text("b" * 32)
     os.utime(key, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    assert file.treatment(user).under != first.under
+    assert file.redactor(user).under != first.under
 
 
 _HELD = {

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from pipeline.privacy.policy import Policy, Texts, Treatment, joined, parse
+from pipeline.privacy.policy import Policy, Redactor, Texts, joined, parse
 from schemas.errors import ConfigurationError, TransientError
 from schemas.progress import Stage
 from sql.store import Lake
@@ -85,7 +85,7 @@ Imported = Callable[[str, str, bytes], dict[str, Any]]
 
 def treated(policy: str, *, source: str = "mail.mbox", **texts: Any) -> Any:
     given = {"title": None, "content": None, "metadata": {}, **texts}
-    return Treatment(parse(policy.encode()), KEY.encode(), b"ana").of(source, Texts(**given))
+    return Redactor(parse(policy.encode()), KEY.encode(), b"ana").of(source, Texts(**given))
 
 
 def test_the_first_rule_that_fits_wins() -> None:
@@ -117,7 +117,7 @@ def test_equal_values_give_equal_tokens_however_they_are_written() -> None:
     first, second = texts.title.split(" / ")
     assert first == second == texts.content.removeprefix("Tel ")
     assert done == {"phone": {"hash": 3}}
-    other_user = Treatment(parse(POLICY.encode()), KEY.encode(), b"ben")
+    other_user = Redactor(parse(POLICY.encode()), KEY.encode(), b"ben")
     assert other_user.of("x", Texts(PHONES[0], None, {})).texts.title != first
 
 
@@ -168,7 +168,7 @@ def test_coordinates_that_cannot_be_rounded_are_gone(action: str) -> None:
 def test_nothing_but_a_tag_without_a_policy() -> None:
     metadata = {"sender": {"phone": PHONES[0]}, "n": 4556737586899855}
     texts = Texts("a title", f"ring {PHONES[0]}", metadata)
-    found = Treatment(Policy()).of("x", texts)
+    found = Redactor(Policy()).of("x", texts)
     assert all(new is old for new, old in zip(found.texts, texts, strict=True))
     assert found.done == {"card": {"keep": 1}, "phone": {"keep": 2}}
 
@@ -193,21 +193,21 @@ def test_a_policy_that_is_wrong_says_where(policy: str, complaint: str) -> None:
 
 def test_a_policy_that_hashes_needs_a_key() -> None:
     with pytest.raises(ConfigurationError, match="DATAPUNK_PRIVACY_KEY_FILE"):
-        Treatment(parse(POLICY.encode()))
+        Redactor(parse(POLICY.encode()))
 
 
 def test_a_policy_is_read_again_when_it_changes(tmp_path: Path) -> None:
     path, user = tmp_path / "policy.toml", UUID(int=1)
     path.write_text("[[rule]]\nkind = 'ip'\naction = 'drop'\n")
     file = PolicyFile(path)
-    first = file.treatment(user)
-    assert file.treatment(user) is first
+    first = file.redactor(user)
+    assert file.redactor(user) is first
     path.write_text("[[rule]]\nkind = 'email'\naction = 'drop'\n")
-    assert file.treatment(user).under != first.under
+    assert file.redactor(user).under != first.under
     path.write_text("nonsense")
     for _ in range(2):
         with pytest.raises(TransientError, match="privacy check"):
-            file.treatment(user)
+            file.redactor(user)
 
 
 # --- the lake --------------------------------------------------------------------------------
@@ -294,10 +294,10 @@ def test_a_policy_that_changed_is_applied_to_what_is_stored(
     vectors = database.one("SELECT count(*) FROM vectors.embeddings")
 
     policy_file.write_text(strict)
-    treatment = run.options.privacy.treatment(user)
-    dry = privacy_reapply.apply(run, user, treatment, dry=True)
+    redactor = run.options.privacy.redactor(user)
+    dry = privacy_reapply.apply(run, user, redactor, dry=True)
     assert stands_in(database, *PLANTED) == kept
-    applied = privacy_reapply.apply(run, user, treatment)
+    applied = privacy_reapply.apply(run, user, redactor)
     assert applied == dry
     assert (applied.documents, applied.changed) == (9, 8)
     assert applied.done["card"] == {"drop": 11}
@@ -310,7 +310,7 @@ def test_a_policy_that_changed_is_applied_to_what_is_stored(
     assert event["records"] == 8
     assert not any(planted in str(event) for planted in PLANTED)
 
-    assert privacy_reapply.apply(run, user, treatment).changed == 0
+    assert privacy_reapply.apply(run, user, redactor).changed == 0
     twice = imported(ANA, "again.zip", EXPORT)
     assert twice["status"] == "duplicate"
     again = imported(ANA, "other.zip", zipped({"all.mbox": MAIL.encode()}))

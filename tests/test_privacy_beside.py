@@ -106,8 +106,8 @@ def test_stored_codes_and_times_of_series_go_by_a_new_policy(
     assert {"timeseries.metrics_undated", "imports.files"} < set(stands_in(database, CARD))
     policy_file.write_text(strict)
     assert "policy" in failed(run, reader, job)
-    treatment = run.options.privacy.treatment(job["user_id"])
-    privacy_reapply.apply(run, job["user_id"], treatment)
+    redactor = run.options.privacy.redactor(job["user_id"])
+    privacy_reapply.apply(run, job["user_id"], redactor)
     assert stands_in(database, *PLANTED, CARD) == []
     told = database.rows("SELECT detail FROM imports.events WHERE kind = %s", Event.PRIVACY_APPLIED)
     assert {"table": "metrics", "records": 1} in [row["detail"] for row in told]

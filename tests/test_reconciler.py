@@ -40,7 +40,7 @@ Imported = Callable[[str, str, bytes], dict[str, Any]]
 
 #: Each step of a turn, with what it does for one piece: a module and its function.
 PIECES = {
-    "buried": (reconcile, "bury"),
+    "dead_lettered": (reconcile, "dead_letter"),
     "freed": (reconcile, "free_stranded"),
     "sets": (export_sets, "settle"),
     "sent_again": (dispatch, "send_rows"),

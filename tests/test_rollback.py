@@ -147,7 +147,7 @@ def test_other_users_are_not_touched(
     with pytest.raises(PermanentError, match="no such job"):
         roll_back(run, theirs["user_id"], mine["id"])
     with pytest.raises(pg.RaiseException):  # nor by the function itself
-        run.lake.rows(theirs["user_id"], "desk", "roll_back", job_id=mine["id"])
+        run.lake.rows(theirs["user_id"], "quarantine", "roll_back", job_id=mine["id"])
     assert take_back(run, mine).handed_on == 0
     assert counts(database.job(theirs["id"])) == (16, 15, 0, 1)
     assert proven(theirs) == set()

@@ -216,7 +216,7 @@ def test_the_step_that_a_verb_names_works(
     small: Runtime, drop: Drop, driver: Driver, database: Database, say: Invoke,
     monkeypatch: pytest.MonkeyPatch, stage: str, verb: str,
 ) -> None:  # fmt: skip
-    """Whoever follows what is said comes to what they wanted: the job is stopped, goes again, or
+    """A person who follows the message gets what they wanted: the job is stopped, goes again, or
     is taken back, or it is said that there is nothing of the kind to do."""
     job_id = _job_at(stage, small, drop, driver, database)
     asked, seen = verb, []

@@ -63,7 +63,7 @@ _TAKEN = frozenset(
 )
 #: What a card has once.
 _ONCE = frozenset({"FN", "VERSION", *_TEXTS, *_DAYS})
-#: What a card has whoever it is of.
+#: What any card has, and tells no person apart.
 _SILENT = frozenset({"VERSION", "PRODID", "REV", "CATEGORIES"})
 
 

@@ -16,7 +16,7 @@ from pipeline.privacy.detectors import Finding
 from schemas.privacy import Kind
 
 #: The names in the texts that have any.
-Told: TypeAlias = Mapping[str, Sequence[Name]]
+NerResult: TypeAlias = Mapping[str, Sequence[Name]]
 Spans: TypeAlias = list[tuple[int, int]]
 
 #: One word of ASCII that is written small, or holds more than letters: an id, a type, an address,
@@ -48,7 +48,7 @@ def strings(value: Any) -> Iterator[str]:
             yield from strings(one)
 
 
-def tell(names: Names, records: Iterable[tuple[str | None, Iterable[str]]]) -> list[Told]:
+def tell(names: Names, records: Iterable[tuple[str | None, Iterable[str]]]) -> list[NerResult]:
     """What stands in the texts of each record; `records` are their languages and texts.
 
     Nothing is told of a record in a language without a model.

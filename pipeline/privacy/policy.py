@@ -28,7 +28,7 @@ from pipeline.normalise import Found, defective
 from pipeline.ports import Names
 from pipeline.privacy import detectors, ner, prefilter
 from pipeline.privacy.detectors import Finding
-from pipeline.privacy.ner import Told
+from pipeline.privacy.ner import NerResult
 from pipeline.values import timestamps
 from schemas.errors import ConfigurationError
 from schemas.privacy import BY_RULE, Action, Done, Kind, ReadUnder
@@ -232,7 +232,7 @@ NAME_OF_BLOB = "metadata.blob.name"
 _LONG_NUMBER = 10**11
 
 
-class Treatment:
+class Redactor:
     """A policy with the key of one user, ready to be applied.
 
     `key` is needed where the policy hashes; equal values of one user give equal tokens. Without
@@ -255,12 +255,12 @@ class Treatment:
             for rule in policy.rules
         )
 
-    def wherever(self) -> Treatment:
+    def wherever(self) -> Redactor:
         """The same for texts of which nobody knows where they stood, without names that only a
         language model tells (`Policy.wherever`)."""
-        return Treatment(self.policy.wherever)
+        return Redactor(self.policy.wherever)
 
-    def told(self, records: Iterable[tuple[str | None, Texts, str | None]]) -> dict[int, Told]:
+    def told(self, records: Iterable[tuple[str | None, Texts, str | None]]) -> dict[int, NerResult]:
         """The names in the texts of each of some records: its language, its texts, and what a
         file is called that belongs to it. By the number of the record, if it has any; `of` and
         `name` are given them."""
@@ -269,11 +269,11 @@ class Treatment:
         said = ((tongue, ner.strings([*texts, file])) for tongue, texts, file in records)
         return {n: one for n, one in enumerate(ner.tell(self._models, said)) if one}
 
-    def of(self, source: str, texts: Texts, told: Told | None = None) -> Treated:
+    def of(self, source: str, texts: Texts, told: NerResult | None = None) -> Treated:
         """One record's texts after the policy; the same objects where nothing changed."""
         return _Pass(self, source, told or {}).over(texts)
 
-    def name(self, text: str, source: str, field: str, told: Told | None = None) -> str:
+    def name(self, text: str, source: str, field: str, told: NerResult | None = None) -> str:
         """A name (of a file, of a field) without what the policy takes away; counted nowhere."""
         return _Pass(self, source, told or {}).text(text, field, "")
 
@@ -302,9 +302,9 @@ class Treatment:
 class _Pass:
     """One pass over one record."""
 
-    def __init__(self, treatment: Treatment, source: str, told: Told) -> None:
-        self._with, self._source, self._told = treatment, source, told
-        self._policy = treatment.policy
+    def __init__(self, redactor: Redactor, source: str, told: NerResult) -> None:
+        self._with, self._source, self._told = redactor, source, told
+        self._policy = redactor.policy
         self._done: Counter[tuple[Kind, Action]] = Counter()
         self._gone: list[str] = []
 
@@ -470,7 +470,7 @@ def is_tag(value: Any) -> bool:
 _BATCH = 1_000
 
 
-def protect(found: Iterable[Found], treatment: Treatment) -> Iterator[Found]:
+def protect(found: Iterable[Found], redactor: Redactor) -> Iterator[Found]:
     """Records with the policy applied, and what was done; rejections without their bytes where the
     policy changes anything, since nobody knows what stands in what can't be read.
 
@@ -480,19 +480,19 @@ def protect(found: Iterable[Found], treatment: Treatment) -> Iterator[Found]:
     """
     stream = iter(found)
     while batch := list(islice(stream, _BATCH)):
-        yield from defects.each(partial(_protected, treatment), batch, defective)
+        yield from defects.each(partial(_protected, redactor), batch, defective)
 
 
-def _protected(treatment: Treatment, found: Sequence[Found]) -> Sequence[Found]:
+def _protected(redactor: Redactor, found: Sequence[Found]) -> Sequence[Found]:
     batch = list(found)
-    if treatment.policy.changes:
+    if redactor.policy.changes:
         batch = [(at, length, _without_bytes(one)) for at, length, one in batch]
     records = [(at, one[2]) for at, one in enumerate(batch) if isinstance(one[2], Record)]
-    told = treatment.told(_said_in(record) for _, record in records)
+    told = redactor.told(_said_in(record) for _, record in records)
     for n in {*told, *_suspects(record for _, record in records)}:
         at, record = records[n]
         offset, length, _ = batch[at]
-        batch[at] = (offset, length, _treated(record, treatment, told.get(n)))
+        batch[at] = (offset, length, _treated(record, redactor, told.get(n)))
     return batch
 
 
@@ -526,18 +526,18 @@ class Codes(NamedTuple):
 _BYTES = "application/octet-stream"
 
 
-def coded(codes: Codes, source: str, treatment: Treatment) -> Codes:
+def coded(codes: Codes, source: str, redactor: Redactor) -> Codes:
     """The same without those in which the policy takes anything away."""
-    language = codes.language and treatment.name(codes.language, source, "metadata.language")
+    language = codes.language and redactor.name(codes.language, source, "metadata.language")
     return Codes(
-        content_type=media_type(codes.content_type, source, treatment),
+        content_type=media_type(codes.content_type, source, redactor),
         language=language if language == codes.language else None,
     )
 
 
-def media_type(said: str, source: str, treatment: Treatment) -> str:
+def media_type(said: str, source: str, redactor: Redactor) -> str:
     """A media type that a record declares, unless the policy takes something of it away."""
-    return said if treatment.name(said, source, "metadata.blob.media_type") == said else _BYTES
+    return said if redactor.name(said, source, "metadata.blob.media_type") == said else _BYTES
 
 
 def _said_in(record: Record) -> tuple[str | None, Texts, str | None]:
@@ -602,33 +602,33 @@ def _unescaped(documents: bytes) -> bytes:
     return _BY_NUMBER.sub(b" " * 6, whole) if b"\\u00" in whole else whole
 
 
-def _treated(record: Record, treatment: Treatment, told: Told | None) -> Record:
+def _treated(record: Record, redactor: Redactor, told: NerResult | None) -> Record:
     before = Texts(record.title, record.content, record.metadata)
-    texts, done, _ = treatment.of(record.source, before, told)
-    beside, more, _ = treatment.of(record.source, Texts(None, None, record.beside), told)
+    texts, done, _ = redactor.of(record.source, before, told)
+    beside, more, _ = redactor.of(record.source, Texts(None, None, record.beside), told)
     pairs = zip(Texts._fields, before, texts, strict=True)
     changes: dict[str, Any] = {name: new for name, old, new in pairs if new is not old}
     if beside.metadata is not record.beside:
         changes["beside"] = beside.metadata
     of_time: Done = {}
     if around := _around(record):
-        written, of_time, _ = treatment.of(record.source, Texts(None, None, around), told)
+        written, of_time, _ = redactor.of(record.source, Texts(None, None, around), told)
         if written.metadata is not around:
             text = (written.metadata.get("time") or {}).get("text") or ""
             changes["time"] = timestamps.unread(text)
     if done or more or of_time:
         changes["privacy"] = _sum(done, more, of_time)
-    if record.blob is not None and (blob := _named(record.blob, record.source, treatment, told)):
+    if record.blob is not None and (blob := _named(record.blob, record.source, redactor, told)):
         changes["blob"] = blob
     codes = Codes(record.content_type, record.language)
-    if (new := coded(codes, record.source, treatment)) != codes:
+    if (new := coded(codes, record.source, redactor)) != codes:
         changes |= new._asdict()
     return msgspec.structs.replace(record, **changes) if changes else record
 
 
-def _named(blob: Blob, source: str, treatment: Treatment, told: Told | None) -> Blob | None:
-    name = treatment.name(blob.name, source, NAME_OF_BLOB, told)
-    kind = media_type(blob.media_type, source, treatment)
+def _named(blob: Blob, source: str, redactor: Redactor, told: NerResult | None) -> Blob | None:
+    name = redactor.name(blob.name, source, NAME_OF_BLOB, told)
+    kind = media_type(blob.media_type, source, redactor)
     if (name, kind) == (blob.name, blob.media_type):
         return None
     return msgspec.structs.replace(blob, name=name, media_type=kind)

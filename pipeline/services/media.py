@@ -362,7 +362,7 @@ def recording(path: Path) -> Found:
     return Found(time=film.time, title=read["title"], metadata=metadata, flags=flags)
 
 
-#: Of so many letters beyond ASCII, and at least this share of all: a title in Latin has fewer.
+#: A title in a Latin script has fewer letters beyond ASCII, and a lower share of them.
 _FEW, _MOSTLY = 6, 0.6
 _LATIN = re.compile(r"cp125[0247]|iso8859-(?:[1-4]|9|1[03-6])|mac-.*|utf-8")
 

@@ -36,7 +36,7 @@ def written(target: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
             yield stream
             settle(stream, durable=durable)
         crash_here("atomic_files.before_rename")
-        with _weather():
+        with _transient_errors():
             part.replace(target)
             crash_here("atomic_files.after_rename")
             if durable:
@@ -56,14 +56,14 @@ def _part_of(target: Path) -> Path:
 def put(stream: BinaryIO, data: bytes) -> None:
     """Write to a stream of `written`. Raises `TransientError` where the disk is full."""
     rest = memoryview(data)
-    with _weather():
+    with _transient_errors():
         while rest:  # an unbuffered stream may take less than it was given
             rest = rest[stream.write(rest) :]
 
 
 def settle(stream: BinaryIO, *, durable: bool) -> None:
     """Hand what is buffered to the system, and to the disk itself if it must be durable."""
-    with _weather():
+    with _transient_errors():
         stream.flush()
         if durable:
             os.fsync(stream.fileno())
@@ -178,12 +178,12 @@ def held(folder: Path, *, wait: bool = True) -> Iterator[None]:
 
 
 def _opened(part: Path) -> BinaryIO:
-    with _weather():
+    with _transient_errors():
         return part.open("wb", buffering=0)
 
 
 @contextmanager
-def _weather() -> Iterator[None]:
+def _transient_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -86,11 +86,11 @@ RETURNING id;
 -- the service answers. What was read under another policy of personal data has nothing to wait for.
 UPDATE imports.chunks
 SET status = 'ready', token = NULL, leased_by = NULL, lease_expires = NULL,
-    attempt = attempt - CASE WHEN %(burn)s THEN 0 ELSE 1 END,
+    attempt = attempt - CASE WHEN %(counts_attempt)s THEN 0 ELSE 1 END,
     not_before = clock_timestamp()
         + make_interval(secs => least(
             %(delay_s)s * CASE
-                WHEN %(burn)s THEN 2 ^ least(attempt, 9)
+                WHEN %(counts_attempt)s THEN 2 ^ least(attempt, 9)
                 WHEN %(code)s = 'policy_changed' THEN 1 ELSE 60 END, 300)),
     enqueued_at = NULL, last_error_code = %(code)s
 WHERE id = %(chunk)s AND token = %(token)s AND status = 'leased';
@@ -254,7 +254,7 @@ WHERE j.completed_at IS NULL
   AND o.attempt >= %(max_attempts)s + CASE o.stage WHEN 'normalise' THEN 6 ELSE 0 END
   AND (o.status = 'ready' OR (o.status = 'leased' AND o.lease_expires < clock_timestamp()));
 
--- name: bury
+-- name: dead_letter
 -- Such chunks of one job are dead, with their last error.
 UPDATE imports.chunks
 SET status = 'dead', token = NULL, leased_by = NULL, lease_expires = NULL,

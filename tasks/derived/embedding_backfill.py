@@ -1,4 +1,4 @@
-"""Vectors behind the load: what a tier lacks is embedded in turns, in nobody's way.
+"""Backfill missing embeddings in small batches, at lower priority than imports.
 
 Documents wait in `vectors.waiting`. A turn takes some, embeds them outside any transaction, and
 puts their vectors in and takes them out of the queue in one. What a killed turn had taken is free
@@ -119,7 +119,7 @@ def _batch(run: Runtime, backlog: Backlog, user_id: UUID, model: str) -> int | N
         return backlog.put(model, run.model_id(user_id, model), taken, made)
     except BaseException as error:
         with suppress(TransientError):  # else they are free again when their time is over
-            backlog.give_back(model, taken, burn=_is_defect(error))
+            backlog.give_back(model, taken, counts_attempt=_is_defect(error))
         raise
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pipeline.contract import Format
 from pipeline.normalise import RAW_LIMIT, normalise, understand
 from pipeline.ports import Neighbours
-from pipeline.privacy.policy import Treatment, protect
+from pipeline.privacy.policy import Redactor, protect
 from pipeline.quality import first_of_each
 from pipeline.registry import format_named
 from pipeline.storage import spool_file
@@ -54,7 +54,7 @@ class Beside(NamedTuple):
     """What a slice is read with: the files beside its own, and what is done with personal data."""
 
     neighbours: Neighbours | None
-    treatment: Treatment
+    redactor: Redactor
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -70,8 +70,8 @@ def normalise_chunk(run: Runtime, claim: Claim) -> Ending:
     form = format_of(claim)
     files = open_files(run, claim)
     neighbours = run.neighbours.of(claim.user_id, claim.job_id) if form.needs_set else None
-    beside = Beside(neighbours, run.treatment(claim.user_id))
-    batch = record_spool.Batch(beside.treatment.under, keep_text=claim.embed, repeats=form.repeats)
+    beside = Beside(neighbours, run.redactor(claim.user_id))
+    batch = record_spool.Batch(beside.redactor.under, keep_text=claim.embed, repeats=form.repeats)
     for slot, (file_id, start, end) in enumerate(claim.slices):
         read_slice(run, claim, batch, form, slot, files[file_id], Slice(start, end), beside)
     name = artefact(claim, "spool")
@@ -99,17 +99,17 @@ def read_slice(
 
     What the privacy policy takes away goes nowhere else.
     """
-    member, treatment, home = opened.member, beside.treatment, time_zones.of_account(claim.zone)
+    member, redactor, home = opened.member, beside.redactor, time_zones.of_account(claim.zone)
 
-    seen = _Seen(batch, slot, lambda field: treatment.name(field, form.name, "metadata"))
+    seen = _Seen(batch, slot, lambda field: redactor.name(field, form.name, "metadata"))
     first = len(batch.rejections)
     with member.file.open("rb") as source:
         found = understand(
             form, member, source, part, opened.context, beside.neighbours, seen, home
         )
-        protected = protect(normalise(found), treatment)
+        protected = protect(normalise(found), redactor)
         batch.add(slot, opened.file_id, protected, _keeper(run, claim, member, batch))
-        if not treatment.policy.changes:
+        if not redactor.policy.changes:
             batch.complete(first, partial(_bytes, source))
 
 
@@ -345,7 +345,7 @@ def _tell_of_defects(
     places = Counter(bad.detail for bad in rejections if bad.code == Reason.FORMAT_DEFECT)
     if places:
         records, most = places.total(), dict(places.most_common(_MOST_PLACES))
-        log.error("a defect of ours", format=claim.format, records=records, where=most)
+        log.error("a defect of the format", format=claim.format, records=records, where=most)
         commit.event(Event.DEFECT, format=claim.format, records=records, where=most)
         alerts.of_defects(commit, records)
 

@@ -21,7 +21,7 @@ from schemas.folders import Folders
 from schemas.progress import Event, JobStatus, Kind, Stage
 from schemas.reasons import CLOSED, category_of
 from sql.queries import queries
-from sql.store import Connection, note, weather
+from sql.store import Connection, note, transient_errors
 from tasks.ingest import malware
 from tasks.runtime import steps
 from tasks.runtime.context import Runtime
@@ -84,18 +84,18 @@ def _found(folders: Folders, connection: Connection, job: Mapping[str, Any]) -> 
 # --- giving up -------------------------------------------------------------------------------
 
 
-def bury(run: Runtime) -> int:
+def dead_letter(run: Runtime) -> int:
     """Chunks past their attempts are dead; their jobs end as failed once the rest is done. Returns
     how many."""
     most = run.options.max_attempts
     jobs = [r["job_id"] for r in run.ledger.rows("chunks", "worn_out", max_attempts=most)]
-    return steps.each(run, "buried", jobs, lambda job: _bury(run, job))
+    return steps.each(run, "dead_lettered", jobs, lambda job: _dead_letter(run, job))
 
 
-def _bury(run: Runtime, job_id: UUID) -> int:
+def _dead_letter(run: Runtime, job_id: UUID) -> int:
     with run.ledger.transaction() as connection:
         asked = {"job_id": job_id, "max_attempts": run.options.max_attempts}
-        dead = connection.execute(CHUNKS["bury"], asked).fetchall()
+        dead = connection.execute(CHUNKS["dead_letter"], asked).fetchall()
         for row in dead:
             code, stage = row["last_error_code"], row["stage"]
             why = _why(stage, code)
@@ -105,8 +105,8 @@ def _bury(run: Runtime, job_id: UUID) -> int:
                 _close(run.folders, connection, job_id, JobStatus.FAILED, code, why)
             else:
                 end_with(connection, job_id, row["user_id"], JobStatus.FAILED, code, why)
-        crash_here("bury.before_commit")
-    crash_here("bury.after_commit")
+        crash_here("dead_letter.before_commit")
+    crash_here("dead_letter.after_commit")
     for row in dead:
         log.error("chunk is dead", chunk=row["id"], code=row["last_error_code"])
     return len(dead)
@@ -210,7 +210,7 @@ def _close(
 
 def _settle_if_can_be(connection: Connection, job_id: UUID) -> None:
     try:
-        with weather(), connection.transaction():
+        with transient_errors(), connection.transaction():
             settle_counts(connection, job_id)
     except TransientError:
         raise

@@ -11,7 +11,7 @@ import msgspec
 from pipeline import defects
 from pipeline.contract import Format, Rank
 from pipeline.ports import Scan, Verdict
-from pipeline.privacy.policy import Texts, Treatment
+from pipeline.privacy.policy import Redactor, Texts
 from pipeline.recognition import known_files
 from pipeline.registry import named_like, recognise
 from pipeline.services.google import archive_browser
@@ -100,18 +100,18 @@ def _listed_on(member: Member) -> int:
     return len(archive_browser.entries(member.file, member.path))
 
 
-def held(found: Readable, treatment: Treatment) -> Context:
+def held(found: Readable, redactor: Redactor) -> Context:
     """What the ledger keeps of the context: what the format noted for other files of the export
     says something of somebody, so the policy is applied to it."""
     noted = found.context.get("noted")
     if not isinstance(noted, dict):
         return found.context
-    return {**found.context, "noted": treated_note(noted, found.form.name, treatment)}
+    return {**found.context, "noted": treated_note(noted, found.form.name, redactor)}
 
 
-def treated_note(noted: dict[str, Any], form: str, treatment: Treatment) -> dict[str, Any]:
+def treated_note(noted: dict[str, Any], form: str, redactor: Redactor) -> dict[str, Any]:
     """What a format noted of a file, after the policy; the same object where nothing changed."""
-    return treatment.of(form, Texts(None, None, noted)).texts.metadata
+    return redactor.of(form, Texts(None, None, noted)).texts.metadata
 
 
 def _guess(encoding: charset.Encoding | None) -> str:

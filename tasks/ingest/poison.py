@@ -35,7 +35,7 @@ _TRIES_ALONE = 3
 
 
 class TooMuchPoison(PermanentError):
-    """So many chunks end their workers that the cause is no single record, but the machine or us.
+    """Too many chunks end their workers: the cause is no single record, but the machine or us.
 
     They are given up as dead; `retry` takes them up again once the cause is mended.
     """
@@ -119,12 +119,12 @@ def _set_aside(run: Runtime, claim: Claim, part: Slice, marks: Sequence[Rejectio
     """The bytes to quarantine, unread; the chunk is done. `marks` are what the reader said of the
     end of the file, beside any item."""
     ((file, _, _),) = claim.slices
-    treatment = run.treatment(claim.user_id)
+    redactor = run.redactor(claim.user_id)
     opened = record_stages.open_files(run, claim)[file]
     with opened.member.file.open("rb") as source:
         source.seek(part.start)
         raw = source.read(min(part.end - part.start, RAW_LIMIT))
-    if treatment.policy.changes:
+    if redactor.policy.changes:
         raw, marks = b"", [msgspec.structs.replace(mark, raw=b"") for mark in marks]
     detail = f"each try ended with {claim.last_error_code or 'worker_lost'}"
     bad = [Quarantined(0, Reason.POISON, detail, part.start, part.end, raw)]
@@ -138,4 +138,4 @@ def _set_aside(run: Runtime, claim: Claim, part: Slice, marks: Sequence[Rejectio
         commit.complete(tally={str(file): counts})
         alerts.sound(commit, run.options.alert)
 
-    return Content(treatment.under, ending)
+    return Content(redactor.under, ending)

@@ -150,7 +150,7 @@ class Cutter:
         self._ids: dict[int, int] = {}
         self._last = time.monotonic()
         self._full = _FIRST_FLUSH
-        self._treatment = run.treatment(claim.user_id)
+        self._redactor = run.redactor(claim.user_id)
 
     def take(self, entry: Member | Listed) -> None:
         """Settle one member."""
@@ -190,7 +190,7 @@ class Cutter:
                     (member.ordinal, archive_browser.entries(member.file, member.path))
                 )
             return found
-        row = _handled_row(found, verdict, members.held(found, self._treatment))
+        row = _handled_row(found, verdict, members.held(found, self._redactor))
         self._files.append(row)
         for part in self._slices(found):
             self._add(found, part)
@@ -238,7 +238,7 @@ class Cutter:
         crash_here("extract.before_flush")
         os.sync()  # once a batch: an fsync for each of 100,000 small members takes minutes
         # What sidecars say went by the policy of then.
-        with self._run.commit_content(self._claim, self._treatment.under) as commit:
+        with self._run.commit_content(self._claim, self._redactor.under) as commit:
             self._commit_files(commit)
             self._commit_pages(commit)
             self._commit_chunks(commit)

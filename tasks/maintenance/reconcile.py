@@ -26,7 +26,7 @@ from schemas.folders import Folders
 from schemas.progress import QUEUES, Event, JobStatus, Stage
 from schemas.reasons import category_of
 from sql.queries import queries
-from sql.store import Claim, Commit, Connection, Fenced, note, weather
+from sql.store import Claim, Commit, Connection, Fenced, note, transient_errors
 from sql.vectors import MOST_ATTEMPTS
 from tasks.derived import embedding_backfill
 from tasks.derived.lake_statistics import count_user, count_waiting
@@ -36,7 +36,7 @@ from tasks.derived.search_index import index_user, index_waiting
 from tasks.ingest import export_sets, malware
 from tasks.ingest.finish import (
     begin_end,
-    bury,
+    dead_letter,
     end_now,
     end_with,
     free_stranded,
@@ -183,7 +183,8 @@ def _refresh(run: Runtime, claim: Claim) -> None:
 #: Of two reconcilers one works; the other finds the lock taken and waits for its next turn.
 _LOCK = 7_215_002
 _STEPS = (
-    "buried", "freed", "sets", "recovered", "sent_again", "started", "indexed", "turns", "counted",
+    "dead_lettered", "freed", "sets",
+    "recovered", "sent_again", "started", "indexed", "turns", "counted",
     "compared", "scored",
 )  # fmt: skip
 
@@ -193,14 +194,14 @@ _BESIDE_ROWS_S, _SHORT_JOB_S = 0.3, 30.0
 
 
 def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> dict[str, int]:
-    """One turn: bury what used up its attempts, let go on what waited for its set or for a
+    """One turn: dead_letter what used up its attempts, let go on what waited for its set or for a
     service that answers again, send again what was lost, start what waits.
 
     Any number of processes may call it. Returns how many chunks (or sets) each step touched. A step
     that fails is noted and left out (`tasks/runtime/steps.py`); raises `TransientError` only where
     the database is gone.
     """
-    with weather(), run.ledger.pool.connection() as connection:
+    with transient_errors(), run.ledger.pool.connection() as connection:
         row = connection.execute("SELECT pg_try_advisory_lock(%s) AS got", (_LOCK,)).fetchone()
         if row is None or not row["got"]:
             return dict.fromkeys(_STEPS, 0)
@@ -208,7 +209,7 @@ def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> di
             usual: dict[str, float] = {}
             share = steps.alone(run, "share", lambda: _share_of_a_turn(run), usual)
             work: dict[str, Callable[[], int]] = {
-                "buried": lambda: bury(run),
+                "dead_lettered": lambda: dead_letter(run),
                 "freed": lambda: free_stranded(run),
                 "sets": lambda: export_sets.settle(run),
                 "recovered": lambda: recovery.recover(run),

@@ -18,12 +18,12 @@ from psycopg.rows import DictRow
 
 from pipeline.enrich import text_pieces
 from pipeline.enrich.entities import Mention, mentions
-from pipeline.privacy.ner import Told
+from pipeline.privacy.ner import NerResult
 from pipeline.privacy.policy import (
     NAME_OF_BLOB,
     Codes,
+    Redactor,
     Texts,
-    Treatment,
     coded,
     is_tag,
     joined,
@@ -74,18 +74,18 @@ class _New(msgspec.Struct, frozen=True):
         return self.item["gone"] is not None
 
 
-def apply(run: Runtime, user_id: UUID, treatment: Treatment, *, dry: bool = False) -> Applied:
+def apply(run: Runtime, user_id: UUID, redactor: Redactor, *, dry: bool = False) -> Applied:
     """Every document of a user, and every older version, as the policy wants it now.
 
     With `dry` nothing is written. Raises `TransientError` if another policy becomes the present
     one meanwhile.
     """
-    run_over = _Pass(run, user_id, treatment, dry=dry)
+    run_over = _Pass(run, user_id, redactor, dry=dry)
     if dry:
         run_over.rows(Reached(0, 0, 0))
         return run_over.applied()
     try:
-        privacy.begin(run.lake, user_id, treatment.under)
+        privacy.begin(run.lake, user_id, redactor.under)
         crash_here("privacy.begun")
         while not run_over.from_where_it_was():
             pass
@@ -100,8 +100,8 @@ def apply(run: Runtime, user_id: UUID, treatment: Treatment, *, dry: bool = Fals
 class _Pass:
     """A run over the stored rows of a user."""
 
-    def __init__(self, run: Runtime, user_id: UUID, treatment: Treatment, *, dry: bool) -> None:
-        self._run, self._user, self._treatment, self._dry = run, user_id, treatment, dry
+    def __init__(self, run: Runtime, user_id: UUID, redactor: Redactor, *, dry: bool) -> None:
+        self._run, self._user, self._redactor, self._dry = run, user_id, redactor, dry
         self._seen: Counter[str] = Counter()
         self._done: Counter[tuple[str, str]] = Counter()
 
@@ -112,13 +112,13 @@ class _Pass:
     def from_where_it_was(self) -> bool:
         """Go on after the last page that was seen. False if older versions came back meanwhile:
         they may be of before."""
-        lake, treatment = self._run.lake, self._treatment
+        lake, redactor = self._run.lake, self._redactor
         at = privacy.reached(lake, self._user)
         self.rows(at)
         known = privacy.drift(lake, self._user)
-        told = [(f, name) for f, name in known if treatment.name(name, f, "metadata") != name]
-        with lake.entering(self._user, treatment.under, hold=Hold.ALONE) as entered:
-            raw = not treatment.policy.changes
+        told = [(f, name) for f, name in known if redactor.name(name, f, "metadata") != name]
+        with lake.entering(self._user, redactor.under, hold=Hold.ALONE) as entered:
+            raw = not redactor.policy.changes
             for series, n in ({} if raw else privacy.forget_unread_times(entered)).items():
                 detail = {"table": series, "records": n}
                 note(entered.connection, Event.PRIVACY_APPLIED, self._user, None, detail)
@@ -133,25 +133,25 @@ class _Pass:
         after = {Table.DOCUMENTS: at.after_document, Table.VERSIONS: at.after_version}
         for table in Table:
             for rows in _pages(partial(privacy.page, run.lake, user_id, table), after[table]):
-                found = _changing(rows, self._treatment)
+                found = _changing(rows, self._redactor)
                 self._seen[table] += len(rows)
                 self._seen["changed"] += len(found)
                 now = Counter(_flat(found))
                 self._done += now
                 if not self._dry:
                     place = (table, at.turn, rows[-1]["id"])
-                    _write(run, user_id, self._treatment, place, found, now)
-        self._seen["files"] += _treat_files(run, user_id, self._treatment, dry=self._dry)
+                    _write(run, user_id, self._redactor, place, found, now)
+        self._seen["files"] += _treat_files(run, user_id, self._redactor, dry=self._dry)
 
 
-def removable(rows: list[DictRow], treatment: Treatment) -> int:
+def removable(rows: list[DictRow], redactor: Redactor) -> int:
     """How many of some stored rows hold what the policy takes away."""
-    return sum(new.says_else for new in _changing(rows, treatment))
+    return sum(new.says_else for new in _changing(rows, redactor))
 
 
-def removable_files(rows: list[DictRow], treatment: Treatment) -> int:
+def removable_files(rows: list[DictRow], redactor: Redactor) -> int:
     """How many of some rows of files do."""
-    return len(_changing_files(rows, treatment))
+    return len(_changing_files(rows, redactor))
 
 
 def mentioned(row: DictRow) -> list[Mention]:
@@ -166,27 +166,27 @@ def _pages(page: Callable[[int, int], list[DictRow]], after: int = 0) -> Iterato
         yield rows
 
 
-def _treat_files(run: Runtime, user_id: UUID, treatment: Treatment, *, dry: bool) -> int:
+def _treat_files(run: Runtime, user_id: UUID, redactor: Redactor, *, dry: bool) -> int:
     """Names of attachments, and what sidecars say of their pictures; how many rows change.
 
     Once more does no harm, so that no place is remembered.
     """
     changed = 0
     for rows in _pages(partial(privacy.files, run.lake, user_id)):
-        items = _changing_files(rows, treatment)
+        items = _changing_files(rows, redactor)
         changed += len(items)
         if items and not dry:
-            with run.lake.entering(user_id, treatment.under) as entered:
+            with run.lake.entering(user_id, redactor.under) as entered:
                 privacy.renew_files(entered, user_id, items)
                 detail = {"table": "files", "records": len(items)}
                 note(entered.connection, Event.PRIVACY_APPLIED, user_id, None, detail)
     return changed
 
 
-def _changing_files(rows: list[DictRow], treatment: Treatment) -> list[dict[str, Any]]:
+def _changing_files(rows: list[DictRow], redactor: Redactor) -> list[dict[str, Any]]:
     """Those of some rows of files that are others after the policy."""
-    told = treatment.told((None, Texts(None, None, {}), _given_name(row)) for row in rows)
-    found = (_treated_file(row, told.get(n), treatment) for n, row in enumerate(rows))
+    told = redactor.told((None, Texts(None, None, {}), _given_name(row)) for row in rows)
+    found = (_treated_file(row, told.get(n), redactor) for n, row in enumerate(rows))
     return [item for item in found if item]
 
 
@@ -195,28 +195,30 @@ def _given_name(row: DictRow) -> str | None:
     return str(row["path"]).rpartition("/")[2] if row["attached"] else None
 
 
-def _treated_file(row: DictRow, names: Told | None, treatment: Treatment) -> dict[str, Any] | None:
+def _treated_file(
+    row: DictRow, names: NerResult | None, redactor: Redactor
+) -> dict[str, Any] | None:
     """A row after the policy; None where it stays as it is."""
     path, noted, form = row["path"], row["noted"], row["format"] or ""
     kind = row["media_type"]
     if name := _given_name(row):
-        path = path.removesuffix(name) + treatment.name(name, form, NAME_OF_BLOB, names)
-        kind = kind and media_type(kind, form, treatment)
+        path = path.removesuffix(name) + redactor.name(name, form, NAME_OF_BLOB, names)
+        kind = kind and media_type(kind, form, redactor)
     if isinstance(noted, dict):
-        noted = members.treated_note(noted, form, treatment)
+        noted = members.treated_note(noted, form, redactor)
     if (path, noted, kind) == (row["path"], row["noted"], row["media_type"]):
         return None
     return {"id": row["id"], "path": path, "noted": noted, "media_type": kind}
 
 
-def _changing(rows: list[DictRow], treatment: Treatment) -> list[_New]:
+def _changing(rows: list[DictRow], redactor: Redactor) -> list[_New]:
     """The rows that are others after the policy."""
     parted = [_without_tag(row) for row in rows]
-    told = treatment.told(
+    told = redactor.told(
         (row["language"], _said_in(old), None) for row, (old, _) in zip(rows, parted, strict=True)
     )
     found = (
-        _renewed(row, *old, told.get(n), treatment)
+        _renewed(row, *old, told.get(n), redactor)
         for n, (row, old) in enumerate(zip(rows, parted, strict=True))
     )
     return [new for new in found if new]
@@ -241,13 +243,13 @@ def _without_tag(row: DictRow) -> tuple[Texts, Any]:
 
 
 def _renewed(
-    row: DictRow, old: Texts, before: Any, names: Told | None, treatment: Treatment
+    row: DictRow, old: Texts, before: Any, names: NerResult | None, redactor: Redactor
 ) -> _New | None:
     """A row after the policy; None where it stays as it is, tag and all."""
-    texts, done, gone = treatment.of(row["source"], old, names)
+    texts, done, gone = redactor.of(row["source"], old, names)
     told = joined(before, done)
     before_codes = Codes(row["content_type"], row["language"])
-    codes = coded(before_codes, row["source"], treatment)
+    codes = coded(before_codes, row["source"], redactor)
     same = codes == before_codes and all(a is b for a, b in zip(texts, old, strict=True))
     if same and told == (before or {}):
         return None
@@ -271,7 +273,7 @@ def _renewed(
 def _write(
     run: Runtime,
     user_id: UUID,
-    treatment: Treatment,
+    redactor: Redactor,
     place: tuple[Table, int, int],
     found: list[_New],
     now: Counter[tuple[str, str]],
@@ -290,9 +292,9 @@ def _write(
         last=last,
         items=[new.item for new in found],
         mentions={new.row["id"]: _mentions(new) for new in changed},
-        vectors=_vectors(run, user_id, changed, treatment.under),
+        vectors=_vectors(run, user_id, changed, redactor.under),
     )
-    with run.lake.entering(user_id, treatment.under) as entered:
+    with run.lake.entering(user_id, redactor.under) as entered:
         if n := privacy.renew(entered, user_id, page):
             detail = {"table": table.value, "records": n, "done": _nested(now)}
             note(entered.connection, Event.PRIVACY_APPLIED, user_id, None, detail)

@@ -36,9 +36,9 @@ from tasks.runtime.isolated_child import apart
 from tasks.runtime.sibling_files import SetNeighbours
 from tasks.runtime.temp_dirs import scratch
 
-log = structlog.get_logger("datapunk.desk")
+log = structlog.get_logger("datapunk.quarantine")
 
-_DESK = queries("desk")
+_DESK = queries("quarantine")
 _PAGE = 500
 #: How often records are read anew because the privacy policy changed meanwhile.
 _TRIES = 3
@@ -95,7 +95,7 @@ class _Item(msgspec.Struct):
 def retry(run: Runtime, user_id: UUID, choice: Choice) -> Retried:
     """Read the open records again; what is good now loads, once. Raises `TransientError`."""
     chosen = msgspec.structs.asdict(choice)
-    (row,) = run.lake.rows(user_id, "desk", "waiting_records", **chosen)
+    (row,) = run.lake.rows(user_id, "quarantine", "waiting_records", **chosen)
     total = Retried(waiting=row["count"])
     for page in _pages(run, user_id, chosen):
         for _, rows in groupby(page, key=lambda r: r["chunk_id"]):
@@ -116,7 +116,9 @@ def _pages(
 ) -> Iterator[list[dict[str, Any]]]:
     """Open records, some hundred at a time, those of one item together."""
     after = 0
-    while rows := run.lake.rows(user_id, "desk", "open_records", after=after, n=_PAGE, **chosen):
+    while rows := run.lake.rows(
+        user_id, "quarantine", "open_records", after=after, n=_PAGE, **chosen
+    ):
         last = _item_of(rows[-1])
         if len(rows) == _PAGE and _item_of(rows[0]) != last:
             rows = [row for row in rows if _item_of(row) != last]
@@ -137,7 +139,7 @@ class _Attempt:
         self._files = [item.rows[0]["file_id"] for item in self._items]
         self._claim = claim = _as_claim(rows[0], self._items)
         self._beside = SetNeighbours(run.lake, claim.user_id, claim.job_id, folders=_PAGE)
-        self._treatment = run.treatment(claim.user_id)
+        self._redactor = run.redactor(claim.user_id)
         try:
             self._form = chunk.format_of(self._claim)
         except KeyError as error:
@@ -152,7 +154,7 @@ class _Attempt:
             if not apart(lambda: self._read(parts, path), seconds=seconds):
                 log.warning("the child that read the records ended", chunk=self._claim.id)
                 path.unlink(missing_ok=True)
-                record_spool.Batch(self._treatment.under, keep_text=False).write(path)
+                record_spool.Batch(self._redactor.under, keep_text=False).write(path)
             return self._load(path)
 
     def _parts(self, work: Path) -> Iterator[tuple[int, chunk.Opened, Slice]]:
@@ -173,9 +175,9 @@ class _Attempt:
     def _read(self, parts: Iterable[tuple[int, chunk.Opened, Slice]], path: Path) -> None:
         """Slices to a spool. Runs in a child, so it asks no service of the parent's."""
         self._run.options.bound()
-        under, repeats = self._treatment.under, self._form.repeats
+        under, repeats = self._redactor.under, self._form.repeats
         batch = record_spool.Batch(under, keep_text=self._claim.embed, repeats=repeats)
-        beside = chunk.Beside(self._beside, self._treatment)
+        beside = chunk.Beside(self._beside, self._redactor)
         for slot, opened, part in parts:
             chunk.read_slice(self._run, self._claim, batch, self._form, slot, opened, part, beside)
         batch.write(path)
@@ -201,8 +203,8 @@ class _Attempt:
             came = loading.load_rows(run, commit, staged, series)
             loading.attach(commit, claim, record_spool.read_attached(path) if healed.any() else [])
             found = self._settle(commit, came)
-            crash_here("desk.before_commit")
-        crash_here("desk.after_commit")
+            crash_here("quarantine.before_commit")
+        crash_here("quarantine.after_commit")
         return found
 
     def _embed(
@@ -221,7 +223,7 @@ class _Attempt:
     def _hold(self, commit: Commit) -> bool:
         """Lock the records; False if one of them is not as it was read."""
         ids, attempts = ([row[name] for row in self._rows] for name in ("id", "attempts"))
-        return len(commit.run("desk", "hold_records", ids=ids, attempts=attempts)) == len(ids)
+        return len(commit.run("quarantine", "hold_records", ids=ids, attempts=attempts)) == len(ids)
 
     def _count_siblings(self, commit: Commit, table: record_spool.Columns) -> None:
         """One item may give several records, of which only some were set aside: the others are
@@ -232,7 +234,7 @@ class _Attempt:
                 standing = chunk.as_standing(self._run, self._claim, table)
                 keys, types = split_keys(standing.keys), table.types
                 (row,) = commit.run(
-                    "desk",
+                    "quarantine",
                     "held_by_file",
                     types=[types[n] for n in at],
                     keys=[keys[n] for n in at],
@@ -243,7 +245,7 @@ class _Attempt:
 
     def _settle(self, commit: Commit, came: Mapping[str, Came]) -> Retried:
         """States of the records, counts of the job, and a line in the audit trail."""
-        commit.run("desk", "hold_job")  # after the rows, as a load does
+        commit.run("quarantine", "hold_job")  # after the rows, as a load does
         loaded = duplicate = 0
         for file in sorted(set(self._files)):
             items = [i for i, f in zip(self._items, self._files, strict=True) if f == file]
@@ -257,7 +259,7 @@ class _Attempt:
                 "quarantined": -closed,
             }
             if closed:
-                commit.run("desk", "count_again", file_id=file, by=Jsonb(by))
+                commit.run("quarantine", "count_again", file_id=file, by=Jsonb(by))
         done = self._close(commit)
         found = Retried(
             tried=len(self._rows),
@@ -278,8 +280,8 @@ class _Attempt:
                     done.append({"id": row["id"], "became": became})
                 else:
                     bad.append(row["id"])
-        commit.run_many("desk", "record_loaded", done)
-        commit.run("desk", "records_still_bad", ids=bad)
+        commit.run_many("quarantine", "record_loaded", done)
+        commit.run("quarantine", "records_still_bad", ids=bad)
         return len(done)
 
 
@@ -310,7 +312,7 @@ def _bytes_of(
 
 def _from_original(run: Runtime, claim: Claim, ordinal: int, work: Path) -> Member | None:
     """The member, unpacked again: only the first part of a long item is kept in quarantine."""
-    (job,) = run.lake.rows(claim.user_id, "desk", "job_of", job_id=claim.job_id)
+    (job,) = run.lake.rows(claim.user_id, "quarantine", "job_of", job_id=claim.job_id)
     work.mkdir()
     try:
         for entry in stored_originals.entries(run, job, work):

@@ -10,7 +10,7 @@ from typing import Any
 from psycopg.rows import DictRow
 
 from pipeline.enrich.entities import Mention
-from pipeline.privacy.policy import Treatment
+from pipeline.privacy.policy import Redactor
 from sql.store import Lake
 from tasks.operations import privacy_reapply
 from tasks.runtime.context import Runtime
@@ -27,10 +27,10 @@ def removed(
 
     Raises `TransientError` while the policy can't be used.
     """
-    treatment = run.options.privacy.treatment(job["user_id"])
-    if not treatment.policy.changes:
+    redactor = run.options.privacy.redactor(job["user_id"])
+    if not redactor.policy.changes:
         return Counter(), "the policy takes nothing away"
-    look = _Look(reader, job, treatment, deep=deep)
+    look = _Look(reader, job, redactor, deep=deep)
     for part in (look.texts, look.quarantine, look.series, look.names, look.search):
         part()
     said = f"{look.looked} of {look.all} rows looked at"
@@ -43,10 +43,10 @@ class _Look:
     """One pass over the rows of a job."""
 
     def __init__(
-        self, reader: Lake, job: Mapping[str, Any], treatment: Treatment, *, deep: bool
+        self, reader: Lake, job: Mapping[str, Any], redactor: Redactor, *, deep: bool
     ) -> None:
-        self._reader, self._job, self._treatment = reader, job, treatment
-        self._certain = treatment.wherever()
+        self._reader, self._job, self._redactor = reader, job, redactor
+        self._certain = redactor.wherever()
         self.all = int(job["records_loaded"])
         self._step = 1 if deep else max(1, self.all // _SAMPLE)
         self._pick = random.randrange(self._step)  # noqa: S311 - other rows each time
@@ -69,11 +69,11 @@ class _Look:
         """Documents with those who stand in them, and older versions."""
         for rows in self._pages("some_documents"):
             self.looked += len(rows)
-            self.found["documents"] += privacy_reapply.removable(rows, self._treatment)
+            self.found["documents"] += privacy_reapply.removable(rows, self._redactor)
             self.found["people"] += self._people(rows)
         for rows in self._pages("some_versions"):
             self.looked += len(rows)
-            self.found["older versions"] += privacy_reapply.removable(rows, self._treatment)
+            self.found["older versions"] += privacy_reapply.removable(rows, self._redactor)
 
     def _people(self, rows: list[DictRow]) -> int:
         """Entities that some documents mention, and that their texts do not name any more."""
@@ -102,10 +102,10 @@ class _Look:
     def names(self) -> None:
         """Names of unknown fields, names of attachments, and what sidecars say."""
         for row in self._ask("drift_names"):
-            new = self._treatment.name(row["field"], row["format"], "metadata")
+            new = self._redactor.name(row["field"], row["format"], "metadata")
             self.found["names of fields"] += new != row["field"]
         for rows in self._pages("some_files"):
-            self.found["files"] += privacy_reapply.removable_files(rows, self._treatment)
+            self.found["files"] += privacy_reapply.removable_files(rows, self._redactor)
 
     def search(self) -> None:
         """Words by which documents are found though their texts do not say them any more."""

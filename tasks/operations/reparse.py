@@ -1,8 +1,8 @@
 """A better parser reads the originals again, and changes only what differs.
 
-Members are unpacked and cut as an import does, and read in a child as the desk does, into spools
-(`tasks/operations/reparse_read.py`). Then one transaction for each large file, or for some hundred
-small ones, sets the rows against them (`tasks/operations/reparse_apply.py`).
+Members are unpacked and cut as an import does, and read in a child as a retry from quarantine does,
+into spools (`tasks/operations/reparse_read.py`). Then one transaction for each large file, or for
+some hundred small ones, sets the rows against them (`tasks/operations/reparse_apply.py`).
 """
 
 from __future__ import annotations

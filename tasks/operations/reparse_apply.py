@@ -72,7 +72,7 @@ class Renewal:
         for group in self._groups:
             loading.ensure_partitions(run, reading.claim(), group.path)
         found = None
-        under = reading.treatment.under
+        under = reading.redactor.under
         with run.entering(reading.user_id, under, hold=Hold.ALONE, moves=True) as entered:
             commit = ContentCommit(entered, reading.claim())
             if commit.run("reparse", "hold_job"):
@@ -256,7 +256,7 @@ class Renewal:
 
     def _renew_files(self, commit: ContentCommit) -> None:
         form = self._form
-        treatment = self._reading.treatment
+        redactor = self._reading.redactor
         for file in self._reading.files:
             commit.run(
                 "reparse",
@@ -264,7 +264,7 @@ class Renewal:
                 file_id=file.id,
                 format=form.name,
                 version=form.version,
-                context=Jsonb(members.held(file.found, treatment)),
+                context=Jsonb(members.held(file.found, redactor)),
                 encoding=file.found.member.encoding,
                 zero=Jsonb(dict.fromkeys((*COUNTS, "items"), 0)),
             )
@@ -300,7 +300,9 @@ class Renewal:
             by |= {name: came[name] for name in ("newer", "older") if came[name]}
             if any(by.values()):
                 file, chunk_id = place
-                commit.run("desk", "count_again", file_id=file, chunk_id=chunk_id, by=Jsonb(by))
+                commit.run(
+                    "quarantine", "count_again", file_id=file, chunk_id=chunk_id, by=Jsonb(by)
+                )
 
 
 def _counts(stood: Counter[str], came: Counter[str]) -> dict[str, int]:

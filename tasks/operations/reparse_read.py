@@ -90,7 +90,7 @@ class Reading:
         self.form = files[0].found.form
         self.user_id: UUID = job["user_id"]
         #: One for all that is read, and for what is written of it.
-        self.treatment = run.treatment(self.user_id)
+        self.redactor = run.redactor(self.user_id)
         self.ids = [file.id for file in files]
         self._run = run
         self._work = work / "read"
@@ -201,10 +201,10 @@ class Reading:
     def _read(self, group: Group) -> None:
         """Slices to a spool. Runs in a child, so it asks no service of the parent's."""
         self._run.options.bound()
-        under, repeats = self.treatment.under, self.form.repeats
+        under, repeats = self.redactor.under, self.form.repeats
         batch = record_spool.Batch(under, keep_text=group.embed, repeats=repeats)
         claim = self.claim(group)
-        beside = chunk.Beside(self._beside, self.treatment)
+        beside = chunk.Beside(self._beside, self.redactor)
         for slot, part in zip(group.slots, group.parts, strict=True):
             chunk.read_slice(
                 self._run, claim, batch, self.form, slot, part.opened, part.part, beside
@@ -224,5 +224,5 @@ class Reading:
             job_id=_NOBODY,
         )
         texts = [(n, text) for n, text in record_spool.read_texts(group.path) if not known[n]]
-        under = self.treatment.under
+        under = self.redactor.under
         chunk.embed_texts(self._run, self.user_id, table.keys, texts, under)

@@ -17,7 +17,7 @@ from sql.store import Connection, Purpose, note
 from tasks.maintenance.reconcile import clear
 from tasks.runtime.context import Runtime
 
-_DESK = queries("desk")
+_DESK = queries("quarantine")
 
 #: Ends of jobs that may be taken back even if no record came of them.
 _LOADED = (JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED)

@@ -40,18 +40,18 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
 
 def sound(commit: Commit, thresholds: Thresholds, *, ended: bool = False) -> None:
     """Write the alert of a job if it is due and was not written before. Locks the job."""
-    (job,) = commit.run("desk", "hold_job")
+    (job,) = commit.run("quarantine", "hold_job")
     bad, seen = job["records_quarantined"], job["records_seen"]
     if job["alerted_at"] is None and thresholds.reached(bad, seen, ended=ended):
-        commit.run("desk", "mark_alerted")
+        commit.run("quarantine", "mark_alerted")
         commit.event(Event.ALERT, quarantined=bad, seen=seen)
 
 
 def of_defects(commit: Commit, records: int = 0) -> None:
     """Write the alert of a job some of whose records our own code fails for: one is too many."""
-    (job,) = commit.run("desk", "hold_job")
+    (job,) = commit.run("quarantine", "hold_job")
     if job["alerted_at"] is None:
-        commit.run("desk", "mark_alerted")
+        commit.run("quarantine", "mark_alerted")
         commit.event(Event.ALERT, defects=records)
 
 
@@ -69,7 +69,7 @@ def line(reader: Lake, thresholds: Thresholds, job: Mapping[str, Any]) -> str | 
 def _quarantine_line(reader: Lake, thresholds: Thresholds, job: Mapping[str, Any]) -> str | None:
     if job["alerted_at"] is None:
         return None
-    (row,) = reader.rows(job["user_id"], "desk", "open_count", job_id=job["id"])
+    (row,) = reader.rows(job["user_id"], "quarantine", "open_count", job_id=job["id"])
     bad, seen = row["count"], job["records_seen"]
     if not thresholds.reached(bad, seen, ended=bool(job["completed_at"])):
         return None
@@ -80,7 +80,7 @@ def _defect_line(reader: Lake, job: Mapping[str, Any]) -> str | None:
     if job["alerted_at"] is None:
         return None
     code = Reason.FORMAT_DEFECT
-    (row,) = reader.rows(job["user_id"], "desk", "open_of_code", job_id=job["id"], code=code)
+    (row,) = reader.rows(job["user_id"], "quarantine", "open_of_code", job_id=job["id"], code=code)
     if not row["count"]:
         return None
     return f"{row['count']} records met a defect of Datapunk Lake ({row['detail']})"

@@ -14,7 +14,7 @@ import msgspec
 from pipeline.archives.unpack import ArchiveLimits
 from pipeline.enrich.text_pieces import MOST_PIECES, PIECE_CHARS, EmbedPolicy
 from pipeline.ports import BlobStore, Embedder, Models, Scanner
-from pipeline.privacy.policy import Treatment
+from pipeline.privacy.policy import Redactor
 from schemas.files import SliceLimits
 from schemas.folders import Folders
 from schemas.privacy import ReadUnder
@@ -122,12 +122,12 @@ class Runtime:
         made._make_blobs = lambda _: _NoBlobs()
         return made
 
-    def treatment(self, user_id: UUID) -> Treatment:
+    def redactor(self, user_id: UUID) -> Redactor:
         """What is done to what is read from now on. Every reading asks this once, at its start.
 
         Raises `TransientError` while the policy can't be used, or another host has a newer one.
         """
-        made = self.options.privacy.treatment(user_id)
+        made = self.options.privacy.redactor(user_id)
         self.lake.announce(user_id, made.under.policy)
         return made
 
@@ -136,7 +136,7 @@ class Runtime:
         self, user_id: UUID, under: ReadUnder, *, hold: Hold = Hold.SHARED, moves: bool = False
     ) -> Iterator[Entered]:
         """See `Lake.entering`. A policy file that changed meanwhile is noticed here."""
-        self.treatment(user_id)
+        self.redactor(user_id)
         with self.lake.entering(user_id, under, hold=hold, moves=moves) as entered:
             yield entered
 
@@ -145,7 +145,7 @@ class Runtime:
         self, claim: Claim, under: ReadUnder, *, wait: bool = True
     ) -> Iterator[ContentCommit]:
         """See `Lake.commit_content`. A policy file that changed meanwhile is noticed here."""
-        self.treatment(claim.user_id)
+        self.redactor(claim.user_id)
         with self.lake.commit_content(claim, under, wait=wait) as commit:
             yield commit
 

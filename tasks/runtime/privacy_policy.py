@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import UUID
 
 from pipeline.ports import Names
-from pipeline.privacy.policy import KEY_CHARS, Policy, Treatment, parse
+from pipeline.privacy.policy import KEY_CHARS, Policy, Redactor, parse
 from schemas.errors import ConfigurationError, TransientError
 from schemas.privacy import BY_RULE, Kind
 
@@ -25,7 +25,7 @@ class PolicyFile:
         self._kinds = frozenset(Kind) if models else BY_RULE
         self._seen: tuple[bytes | None, bytes | None] | None = None
         self._policy, self._key = Policy(), b""
-        self._treatments: dict[UUID, Treatment] = {}
+        self._treatments: dict[UUID, Redactor] = {}
 
     def read(self) -> Policy:
         """The policy. Raises `ConfigurationError` with what is wrong with it, or with the key."""
@@ -50,15 +50,13 @@ class PolicyFile:
         if self._models is not None:
             self._models.load()
 
-    def treatment(self, user_id: UUID) -> Treatment:
+    def redactor(self, user_id: UUID) -> Redactor:
         """What is done to the records of a user. Nothing is read under a policy that can't be
         understood: raises `TransientError` until it can."""
         try:
             policy = self.read()
             if user_id not in self._treatments:
-                self._treatments[user_id] = Treatment(
-                    policy, self._key, user_id.bytes, self._models
-                )
+                self._treatments[user_id] = Redactor(policy, self._key, user_id.bytes, self._models)
         except ConfigurationError as error:
             raise TransientError(
                 "the privacy policy can't be used; see: datapunk privacy check"

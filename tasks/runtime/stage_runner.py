@@ -34,7 +34,7 @@ defects.pass_on(Ignore)
 #: The last attempts of a chunk before it is split, which follow on each other at once.
 _WAITED_FOR = 3
 
-#: So many times as long as after another error a person has to give leave to read a file.
+#: How many times longer than after another error the lake waits for a person to give leave.
 _TIME_TO_OPEN = 8.0
 
 #: What a stage hands back: the statements of its commit.
@@ -157,15 +157,15 @@ def _carry_out(run: Runtime, claim: Claim, work: Work) -> None:
     except OtherPolicy as error:
         _read_anew(run, claim, error)
     except TransientError as error:
-        code = error.code or _weather(error)
-        _give_back(run, claim, code, burn=code in LASTING, cause=error)
+        code = error.code or _code_of(error)
+        _give_back(run, claim, code, counts_attempt=code in LASTING, cause=error)
     except FileNotFoundError as error:
         # Not transient: somebody took away the file that was to be read.
-        _give_back(run, claim, "file_missing", burn=True, cause=error)
+        _give_back(run, claim, "file_missing", counts_attempt=True, cause=error)
     except OSError as error:
         # A full disk, a share that went away: transient.
         code = f"os_{error.errno}"
-        _give_back(run, claim, code, burn=code in LASTING, cause=error)
+        _give_back(run, claim, code, counts_attempt=code in LASTING, cause=error)
     except Rejected as error:
         _reject(run, claim, error)
     except (SoftTimeLimitExceeded, MemoryError, Exception) as error:
@@ -173,7 +173,7 @@ def _carry_out(run: Runtime, claim: Claim, work: Work) -> None:
             raise
         if isinstance(error, MemoryError):
             traceback.clear_frames(error.__traceback__)  # they hold what took the memory
-        _give_back(run, claim, type(error).__name__, burn=True, cause=error)
+        _give_back(run, claim, type(error).__name__, counts_attempt=True, cause=error)
     after(run, claim)
 
 
@@ -196,7 +196,7 @@ def _read_anew(run: Runtime, claim: Claim, error: OtherPolicy) -> None:
     if claim.kind == Kind.RECORDS:
         _start_anew(run, claim, error)
     # What an upload committed stays; its next attempt goes on behind that.
-    _give_back(run, claim, "policy_changed", burn=False, cause=error)
+    _give_back(run, claim, "policy_changed", counts_attempt=False, cause=error)
 
 
 def _start_anew(run: Runtime, claim: Claim, cause: Exception) -> None:
@@ -210,7 +210,7 @@ def _start_anew(run: Runtime, claim: Claim, cause: Exception) -> None:
         log.warning("could not start anew; the lease will run out")
         raise Ignore from cause
     if not rewound:
-        _give_back(run, claim, type(cause).__name__, burn=True, cause=cause)
+        _give_back(run, claim, type(cause).__name__, counts_attempt=True, cause=cause)
     raise Ignore from cause
 
 
@@ -243,14 +243,20 @@ def _fenced(run: Runtime, claim: Claim) -> None:
     raise Ignore
 
 
-def _give_back(run: Runtime, claim: Claim, code: str, *, burn: bool, cause: Exception) -> None:
+def _give_back(
+    run: Runtime, claim: Claim, code: str, *, counts_attempt: bool, cause: Exception
+) -> None:
     """Back to ready, with a longer wait each time. The text of an error may hold content, so only
     its class is kept and logged."""
-    where = place_of(cause) if burn else None
-    log.warning("given back", code=code, burn=burn, attempt=claim.attempt, where=where)
-    delay_s = delay(run.options, claim.stage, claim.attempt if burn else 0, code)
+    where = place_of(cause) if counts_attempt else None
+    log.warning(
+        "given back", code=code, counts_attempt=counts_attempt, attempt=claim.attempt, where=where
+    )
+    delay_s = delay(run.options, claim.stage, claim.attempt if counts_attempt else 0, code)
     end = time.monotonic() + run.options.lease_s
-    while not _released(run, claim, code=code, burn=burn, delay_s=delay_s, where=where):
+    while not _released(
+        run, claim, code=code, counts_attempt=counts_attempt, delay_s=delay_s, where=where
+    ):
         # Until the database is back there is nothing else to do, and after the lease no need.
         if time.monotonic() > end:
             log.warning("could not give back; the lease has run out")
@@ -260,28 +266,36 @@ def _give_back(run: Runtime, claim: Claim, code: str, *, burn: bool, cause: Exce
 
 
 def _released(
-    run: Runtime, claim: Claim, *, code: str, burn: bool, delay_s: float, where: str | None
+    run: Runtime,
+    claim: Claim,
+    *,
+    code: str,
+    counts_attempt: bool,
+    delay_s: float,
+    where: str | None,
 ) -> bool:
     """Whether the ledger has taken the chunk back."""
     try:
         crash_here("give_back.before_commit")
-        run.ledger.release(claim, code=code, burn=burn, delay_s=delay_s, where=where)
+        run.ledger.release(
+            claim, code=code, counts_attempt=counts_attempt, delay_s=delay_s, where=where
+        )
         crash_here("give_back.after_commit")
     except TransientError:
         return False
     return True
 
 
-def _weather(error: TransientError) -> str:
+def _code_of(error: TransientError) -> str:
     return f"weather_{type(error.__cause__ or error).__name__}"
 
 
-def delay(options: Options, stage: str, burnt: int, code: str) -> float:
+def delay(options: Options, stage: str, counted: int, code: str) -> float:
     """Seconds until a chunk is sent again, to be doubled each time. One that is about to be
     split, or is a part of such a one, is sent again at once."""
     if code in CLOSED:
         return options.retry_delay_s * _TIME_TO_OPEN
-    suspect = stage == Stage.NORMALISE and burnt >= max(1, options.max_attempts - _WAITED_FOR)
+    suspect = stage == Stage.NORMALISE and counted >= max(1, options.max_attempts - _WAITED_FOR)
     return 0.0 if suspect else options.retry_delay_s
 
 
@@ -301,13 +315,13 @@ def lost(ledger: Ledger, options: Options, *, stage: str, chunk: Any, job_id: An
         delay_s=lambda attempt: delay(options, stage, attempt, code),
     )
     if back:
-        log.warning("given back", code=code, burn=True, stage=stage, chunk=int(chunk))
+        log.warning("given back", code=code, counts_attempt=True, stage=stage, chunk=int(chunk))
 
 
 def _reject(run: Runtime, claim: Claim, error: Rejected) -> None:
     """The whole archive can't be taken in: the job ends with a code and a sentence."""
     if claim.kind == Kind.FINISH:  # too late for that: all that was to load has loaded
-        _give_back(run, claim, error.reason, burn=True, cause=error)
+        _give_back(run, claim, error.reason, counts_attempt=True, cause=error)
     log.warning("rejected", code=error.reason)
     try:
         with run.lake.commit(claim) as commit:
@@ -319,5 +333,5 @@ def _reject(run: Runtime, claim: Claim, error: Rejected) -> None:
         crash_here("reject.after_commit")
     except Fenced:
         _fenced(run, claim)
-    except TransientError as weather:
-        _give_back(run, claim, _weather(weather), burn=False, cause=weather)
+    except TransientError as again:
+        _give_back(run, claim, _code_of(again), counts_attempt=False, cause=again)

@@ -33,7 +33,7 @@ def lying(work: Path) -> list[str]:
 
 
 def remove(folder: Path) -> bool:
-    """Remove a folder whose process is no more; False where somebody holds it.
+    """Remove a folder whose process has ended; False where another process holds it.
 
     One that is being made is not held yet: it stays empty for no longer than that, and is left
     alone while it is.

@@ -78,9 +78,9 @@ def apply(
         run.options.privacy.check()  # says what is wrong
         for owner in run.ledger.rows("jobs", "users"):
             if user in (None, owner["name"]):
-                treatment = run.options.privacy.treatment(owner["user_id"])
+                redactor = run.options.privacy.redactor(owner["user_id"])
                 found[owner["name"]] = privacy_reapply.apply(
-                    run, owner["user_id"], treatment, dry=dry
+                    run, owner["user_id"], redactor, dry=dry
                 )
     if json:
         console.as_json(found)

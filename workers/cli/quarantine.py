@@ -269,7 +269,9 @@ def _say(found: quarantine.Retried, *, json: bool) -> None:
 def _exported(lake: connect.Services, owner: DictRow, **chosen: Any) -> Iterator[dict[str, Any]]:
     after = 0
     asked = {"n": _PAGE, **chosen}
-    while rows := lake.reader.rows(owner["user_id"], "desk", "export_page", after=after, **asked):
+    while rows := lake.reader.rows(
+        owner["user_id"], "quarantine", "export_page", after=after, **asked
+    ):
         after = rows[-1]["id"]
         for row in rows:
             texts = {n: row[n] and b64encode(row[n]).decode() for n in ("raw", "mended")}

@@ -375,7 +375,7 @@ def _records(receipt: Receipt) -> None:
 def _warnings(receipt: Receipt) -> None:
     """What a person should look at, though nothing failed."""
     for path in receipt.empty[:_MOST_SHOWN]:
-        console.data(f"warning   no record in {path}, which looked like one of ours")
+        console.data(f"warning   no record in {path}, which looked like a known one")
     for found in receipt.drift[:_MOST_SHOWN]:
         console.data(
             f"new field {found.field!r} in {found.records} records of {found.format}, first in "

@@ -1,4 +1,4 @@
--- The desk: quarantined records that are tried again, mended or given up, and imports taken back.
+-- Quarantined records that are tried again, mended or given up, and imports taken back.
 
 -- name: open_records
 -- Open records of a user from an id on, of chunks that are done: the others' counts still move.
