@@ -70,7 +70,11 @@ SIDECAR = {"title": "a.jpg", "photoTakenTime": {"timestamp": "1"}}
         ("a/places.xml", "<kml:kml xmlns:kml='k'><kml:Placemark/></kml:kml>", "kml"),
         ("apple_health_export/export_cda.xml", "<ClinicalDocument/>", None),
         ("apple_health_export/export.xml", "<html><body/></html>", None),
-        ("Backups/calls-2026.xml", "<calls count='1'><call number='1'/></calls>", None),
+        (
+            "Backups/calls-2026.xml",
+            "<calls count='1'><call number='1'/></calls>",
+            "sms.backup_calls",
+        ),
         # a mail that quotes an mbox, and an mbox that calls itself a mail
         ("Mail/cur/17.a;2,S", f"Subject: x\n\n{FROM}", "mail.eml"),
         ("Mail/one.eml", f"{FROM}Subject: x\n\ny\n", "mail.mbox"),

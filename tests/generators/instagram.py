@@ -61,10 +61,11 @@ def _messages(random: Random, size: int, locale: str) -> Iterator[dict[str, Any]
 def _posts(random: Random, size: int, locale: str) -> Iterator[dict[str, Any]]:
     for number in range(size):
         at = int(moment(number).timestamp())
-        medium = {"uri": f"media/posts/{number}.jpg", "creation_timestamp": at}
+        title = mojibake(sentence(random, locale) + " é")
+        said = {"uri": f"media/posts/{number}.jpg", "title": title}
         if number and number % _BROKEN == 0:
-            del medium["uri"]
-        yield {"media": [{**medium, "title": mojibake(sentence(random, locale) + " é")}]}
+            said = {}  # neither a file nor words
+        yield {"media": [{"creation_timestamp": at, **said}]}
 
 
 def _listed(title: str, size: int) -> Iterator[dict[str, Any]]:
