@@ -62,7 +62,11 @@ def test_both_servers_run_for_a_block_and_leave_nothing(settings: Settings) -> N
 
 def test_a_cluster_whose_making_was_cut_off_is_made_anew(settings: Settings) -> None:
     for point, there in (("before", False), ("after", True)):
-        code = "from workers import local, settings; local.prepare_postgres(settings.load())"
+        code = (
+            "from workers.embedded.local_servers import prepare_postgres\n"
+            "from workers.settings import load\n"
+            "prepare_postgres(load())"
+        )
         armed = {crash.VARIABLE: f"cluster.{point}_rename", **settings.environment()}
         with subprocess.Popen(
             [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT), **armed}

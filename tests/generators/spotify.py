@@ -72,9 +72,9 @@ def _extended(number: int, play: tuple[str, str, int]) -> dict[str, Any]:
     return {
         "ts": _end(number).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "platform": "android",
-        "ms_played": -1 if _is_broken(number) else lasted,
+        "ms_played": lasted,
         "conn_country": "DE",
-        "master_metadata_track_name": track,
+        "master_metadata_track_name": number if _is_broken(number) else track,
         "master_metadata_album_artist_name": artist,
         "spotify_track_uri": f"spotify:track:{track[6:]}",
         "episode_name": None,
@@ -85,8 +85,8 @@ def _extended(number: int, play: tuple[str, str, int]) -> dict[str, Any]:
 def _account(number: int, play: tuple[str, str, int]) -> dict[str, Any]:
     artist, track, lasted = play
     ended = _end(number).strftime("%Y-%m-%d %H:%M")
-    length = -1 if _is_broken(number) else lasted
-    return {"endTime": ended, "artistName": artist, "trackName": track, "msPlayed": length}
+    title = number if _is_broken(number) else track
+    return {"endTime": ended, "artistName": artist, "trackName": title, "msPlayed": lasted}
 
 
 def _playlist(number: int) -> dict[str, Any]:
