@@ -32,7 +32,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[Celery]:
     handlers = [*logging.getLogger().handlers]
     monkeypatch.setattr(celery_tasks, "runtime", lambda: None)
     monkeypatch.setattr(celery_tasks.behind, "in_background", broken)
-    monkeypatch.setattr(celery_tasks.shell, "perform", broken)
+    monkeypatch.setattr(celery_tasks.stage_runner, "perform", broken)
     yield made
     logging.getLogger().handlers = handlers
     structlog.reset_defaults()

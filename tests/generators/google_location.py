@@ -100,17 +100,16 @@ def _ios(number: int, minute: int, north: float, east: float) -> dict[str, Any]:
     return {**_segment(minute), "activity": ends}
 
 
-def _halves(share: int) -> tuple[int, int, int]:
-    """Good visits, good ways, and what is refused: every bad one has an odd number."""
-    refused = split(share, "")["rejected"]
-    return (share + 1) // 2, share // 2 - refused, refused
+def _halves(share: int) -> tuple[int, int]:
+    """Visits and ways; where one is that is off the globe stays as text, and costs no record."""
+    return (share + 1) // 2, share // 2
 
 
 def _object_counts(share: int) -> dict[str, int]:
-    visits, ways, refused = _halves(share)
-    return {"place_visit": visits, "trip": ways, "location": _PATH * ways, "rejected": refused}
+    visits, ways = _halves(share)
+    return {"place_visit": visits, "trip": ways, "location": _PATH * ways}
 
 
 def _segment_counts(share: int) -> dict[str, int]:
-    visits, ways, refused = _halves(share)
-    return {"place_visit": visits, "trip": ways, "rejected": refused}
+    visits, ways = _halves(share)
+    return {"place_visit": visits, "trip": ways}

@@ -31,11 +31,12 @@ def generate(folder: Path, records: int, seed: int, *, locale: str = "en") -> di
 
 def _items(
     share: int, key: str, make: Callable[..., dict[str, Any]], random: Random
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Any]:
     for number in range(share):
         word = random.choice(WORDS)
-        title = {"title": "" if is_bad(number) else f"{word} {number}"}
-        yield {key: make({"documentType": "Android Apps", **title}, iso(number), number)}
+        title = {"title": f"{word} {number}"}
+        item = {key: make({"documentType": "Android Apps", **title}, iso(number), number)}
+        yield number if is_bad(number) else item
 
 
 def _install(doc: dict[str, str], written: str, number: int) -> dict[str, Any]:
