@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -117,7 +118,8 @@ def test_slicing_anyhow_gives_the_same_items_and_nothing_goes_uncounted(
     for item in whole:
         left.append(data[at : item.offset])
         at = item.offset + item.length
-    for line in b"\n".join([*left, data[at:]]).splitlines():
+    uncounted = b"\n".join(b"\n".join([*left, data[at:]]).splitlines())
+    for line in _ZONE.sub(b"", uncounted).splitlines():
         if isinstance(reader, Vcards):
             assert not line.strip()
         else:
@@ -126,8 +128,10 @@ def test_slicing_anyhow_gives_the_same_items_and_nothing_goes_uncounted(
 
 _CALENDARS_OWN = (
     b"BEGIN:VCALENDAR", b"END:VCALENDAR", b"BEGIN:VTIMEZONE", b"END:VTIMEZONE", b"UID:1", b" x",
-    b"X", b"AGENT:", b"BEGIN:VALARM", b"END:VALARM", b"\xff", b"BEGIN:VCARD", b"END:VCARD",
+    b"X", b"AGENT:", b"BEGIN:VALARM", b"END:VALARM", b"\xff", b"END:VCARD",
 )  # fmt: skip
+#: A zone is the calendar's own with all that stands in it.
+_ZONE = re.compile(rb"BEGIN:VTIMEZONE\n.*?END:VTIMEZONE", re.DOTALL)
 
 
 def test_marks_on_the_edge_of_a_block_are_seen_once(monkeypatch: pytest.MonkeyPatch) -> None:
