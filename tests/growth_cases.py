@@ -616,6 +616,7 @@ EXCUSED: dict[str, tuple[str, ...]] = {
         "services.bluesky.record",
         "services.day_chats.record",
         "documents.text_of.office_kind",
+        "services.tracks.fit_files.number",
         *("services.tracks.garmin." + n for n in ("measured", "measures", "moment")),
         "services.mail.mime.read_text",
         *("services.mail.mail_records." + n for n in ("identity", "of_message")),

@@ -12,20 +12,16 @@ has none of these messages says so.
 
 from __future__ import annotations
 
-import io
-import math
-import struct
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-import fitdecode
 import msgspec
 
 from pipeline.contract import Format
 from pipeline.readers.whole import WholeFile
 from pipeline.services.tracks import fit_files, gps_tracks
-from pipeline.values import coordinates, timestamps
+from pipeline.values import timestamps
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -33,18 +29,6 @@ from schemas.records import DataType, Instant, Metric, Outcome, Point, RawRecord
 from schemas.vocabulary import MetricName, RecordType
 
 _NAME = "fit"
-#: What the library is seen to raise on damaged files, besides its own errors.
-_DAMAGE = (
-    fitdecode.FitError,
-    LookupError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    AssertionError,
-    EOFError,
-    struct.error,
-)
 _CLOCK_UNSET = "clock_unset"
 #: Numbers of a `record` that has no position, as metrics: ours, or under the field's name.
 _METRICS = {
@@ -116,8 +100,6 @@ _STAGES = {"awake": 1, "light": 4, "deep": 5, "rem": 6}
 _CLOCKED = frozenset({"monitoring", "monitoring_info"})
 #: The first day of FIT in seconds since 1970, and the least number that is no time since a start.
 _EPOCH, _SET = 631_065_600, 0x10000000
-#: Positions are written in semicircles: 2**31 of them are 180 degrees.
-_SEMICIRCLE = 180 / 2**31
 _TAKEN = frozenset(
     {
         "timestamp",
@@ -138,13 +120,13 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
     """What the messages of a file say, up to where it breaks."""
     if item.value is None:
         raise BadValue(Reason.ITEM_TOO_LARGE, "a FIT file that is too large to hold")
-    messages = _messages(item.value)
+    messages = (m for m in fit_files.messages(item.value) if m.name in _READ)
     clock = _Clock()
     found = False
     while True:
         try:
             message = next(messages, None)
-        except _DAMAGE:
+        except fit_files.DAMAGE:
             yield Rejection(reason=Reason.BAD_SYNTAX, detail="a FIT file that is damaged")
             return
         if message is None:
@@ -155,18 +137,6 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
     if not found:
         detail = "a FIT file without positions, measurements, laps or sessions"
         yield Rejection(reason=Reason.MISSING_FIELD, detail=detail)
-
-
-def _messages(data: bytes) -> Iterator[Any]:
-    reader = fitdecode.FitReader(
-        io.BytesIO(data),
-        check_crc=fitdecode.CrcCheck.RAISE,
-        error_handling=fitdecode.ErrorHandling.RAISE,
-    )
-    with reader:
-        for frame in reader:
-            if isinstance(frame, fitdecode.FitDataMessage) and frame.name in _READ:
-                yield frame
 
 
 class _Clock:
@@ -200,7 +170,7 @@ def _meaning(message: Any, clock: _Clock) -> Iterator[Outcome]:
             yield from _MEANINGS[message.name](message)
     except BadValue as bad:
         yield Rejection(reason=bad.reason, detail=bad.detail)
-    except _DAMAGE:
+    except fit_files.DAMAGE:
         yield Rejection(reason=Reason.BAD_SHAPE, detail=f"an odd {message.name} message")
 
 
@@ -215,33 +185,27 @@ def _time(message: Any, name: str) -> Instant:
     return Instant(field.value if inside else None, str(field.raw_value), 0, flag)
 
 
-def _number(message: Any, *names: str) -> float | None:
-    """The first of some fields that is a finite number."""
-    for name in names:
-        value = message.get_value(name, fallback=None)
-        if isinstance(value, int | float) and math.isfinite(value):
-            return float(value)
-    return None
-
-
 def _record(message: Any) -> Iterator[Outcome]:
     time = _time(message, "timestamp")
-    north, east = _number(message, "position_lat"), _number(message, "position_long")
+    north, east = (
+        fit_files.number(message, "position_lat"),
+        fit_files.number(message, "position_long"),
+    )
     if north is not None and east is not None:
-        latitude, longitude = coordinates.wgs84(north * _SEMICIRCLE, east * _SEMICIRCLE)
+        latitude, longitude = fit_files.degrees(north, east)
         yield Point(
             source=_NAME,
             identity=(time.text, str(int(north)), str(int(east))),
             time=time,
             latitude=latitude,
             longitude=longitude,
-            altitude_m=_number(message, "enhanced_altitude", "altitude"),
-            accuracy_m=_number(message, "gps_accuracy"),
+            altitude_m=fit_files.number(message, "enhanced_altitude", "altitude"),
+            accuracy_m=fit_files.number(message, "gps_accuracy"),
             metadata=_others(message, _TAKEN),
         )
     else:
         yield from _measures(message, time, _METRICS)
-    if (beats := _number(message, "heart_rate")) is not None:
+    if (beats := fit_files.number(message, "heart_rate")) is not None:
         yield _metric(MetricName.HEART_RATE, beats, "bpm", time)
 
 
@@ -294,7 +258,7 @@ def _measures(
     """The numbers of a message that measures; of two fields for one thing the finer."""
     told: set[str] = set()
     for field, (name, unit) in wanted.items():
-        value = _number(message, field)
+        value = fit_files.number(message, field)
         if value is not None and name not in told:
             told.add(name)
             yield _metric(name, value, unit, time)
@@ -343,8 +307,8 @@ def _sums(message: Any, start: Instant, end: Instant) -> dict[str, Any]:
     """What a session or a lap says of its whole length."""
     said = {
         **gps_tracks.lasting(*gps_tracks.extremes((start, end))),
-        "duration_s": _number(message, "total_elapsed_time"),
-        "distance_m": _number(message, "total_distance"),
+        "duration_s": fit_files.number(message, "total_elapsed_time"),
+        "distance_m": fit_files.number(message, "total_distance"),
         "details": _others(message, _SESSION_TAKEN) or None,
     }
     return {name: value for name, value in said.items() if value is not None}

@@ -8,13 +8,8 @@ its course points. Source: FIT's profile, `course`, `course_point`.
 
 from __future__ import annotations
 
-import io
-import math
-import struct
 from collections.abc import Iterator
 from typing import Any
-
-import fitdecode
 
 from pipeline.contract import Format
 from pipeline.readers.whole import WholeFile
@@ -27,20 +22,6 @@ from schemas.records import DataType, Outcome, RawRecord, Record, Rejection
 from schemas.vocabulary import RecordType
 
 _NAME = "fit.courses"
-#: What the library is seen to raise on damaged files, besides its own errors.
-_DAMAGE = (
-    fitdecode.FitError,
-    LookupError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    AssertionError,
-    EOFError,
-    struct.error,
-)
-#: Positions are written in semicircles: 2**31 of them are 180 degrees.
-_SEMICIRCLE = 180 / 2**31
 
 
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
@@ -49,23 +30,13 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         raise BadValue(Reason.ITEM_TOO_LARGE, "a FIT file that is too large to hold")
     course = _Course()
     try:
-        for message in _messages(item.value):
+        for message in fit_files.messages(item.value):
             course.take(message)
-    except _DAMAGE:
+    except fit_files.DAMAGE:
         yield Rejection(reason=Reason.BAD_SYNTAX, detail="a FIT file that is damaged")
     if not course.seen:
         raise BadValue(Reason.MISSING_FIELD, "a course without a name and without positions")
     yield course.record()
-
-
-def _messages(data: bytes) -> Iterator[Any]:
-    reader = fitdecode.FitReader(
-        io.BytesIO(data),
-        check_crc=fitdecode.CrcCheck.RAISE,
-        error_handling=fitdecode.ErrorHandling.RAISE,
-    )
-    with reader:
-        yield from (frame for frame in reader if isinstance(frame, fitdecode.FitDataMessage))
 
 
 class _Course:
@@ -96,15 +67,17 @@ class _Course:
 
     def _where(self, message: Any) -> list[float] | None:
         """Longitude, latitude and altitude."""
-        north, east = (_number(message, f"position_{name}") for name in ("lat", "long"))
+        north, east = (fit_files.number(message, f"position_{name}") for name in ("lat", "long"))
         if north is None or east is None:
             return None
         try:
-            latitude, longitude = coordinates.wgs84(north * _SEMICIRCLE, east * _SEMICIRCLE)
+            latitude, longitude = fit_files.degrees(north, east)
         except BadValue:
             self._odd = True
             return None
-        altitude = _number(message, "enhanced_altitude") or _number(message, "altitude")
+        altitude = fit_files.number(message, "enhanced_altitude") or fit_files.number(
+            message, "altitude"
+        )
         at = [round(longitude, 7), round(latitude, 7)]
         return at if altitude is None else [*at, round(altitude, 2)]
 
@@ -127,11 +100,6 @@ class _Course:
             metadata={"status": "planned", "points": len(self._line)}
             | {key: value for key, value in said.items() if value},
         )
-
-
-def _number(message: Any, name: str) -> float | None:
-    value = message.get_value(name, fallback=None)
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def _others(message: Any) -> dict[str, Any]:

@@ -1,17 +1,40 @@
-"""What a FIT file is for, by its first message (FIT's profile, `file_id`)."""
+"""What the formats of FIT files share: the kind of a file, its messages, its numbers."""
 
 from __future__ import annotations
 
+import io
+import math
 import struct
+from collections.abc import Iterator
+from typing import Any
+
+import fitdecode
+
+from pipeline.values import coordinates
 
 COURSE = 6
+#: What the library is seen to raise on damaged files, besides its own errors.
+DAMAGE = (
+    fitdecode.FitError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    EOFError,
+    struct.error,
+)
+#: Positions are written in semicircles: 2**31 of them are 180 degrees.
+_SEMICIRCLE = 180 / 2**31
 
 _DEFINITION, _MORE = 0x40, 0x20
 _KIND = 0
 
 
 def kind(data: bytes) -> int | None:
-    """The number of a FIT file's kind, out of its first bytes; None where they do not say.
+    """Return the number of a FIT file's kind (FIT's profile, `file_id`); None where its first bytes
+    do not say.
 
     Behind the header come a definition (its order of bytes, its message, its fields' numbers and
     sizes) and the message itself.
@@ -34,3 +57,28 @@ def kind(data: bytes) -> int | None:
     except (IndexError, ValueError, struct.error):
         return None
     return None
+
+
+def messages(data: bytes) -> Iterator[Any]:
+    """Yield the data messages of a file. Raises one of `DAMAGE` where it breaks."""
+    reader = fitdecode.FitReader(
+        io.BytesIO(data),
+        check_crc=fitdecode.CrcCheck.RAISE,
+        error_handling=fitdecode.ErrorHandling.RAISE,
+    )
+    with reader:
+        yield from (frame for frame in reader if isinstance(frame, fitdecode.FitDataMessage))
+
+
+def number(message: Any, *names: str) -> float | None:
+    """Return the first of some fields that is a finite number."""
+    for name in names:
+        value = message.get_value(name, fallback=None)
+        if isinstance(value, int | float) and math.isfinite(value):
+            return float(value)
+    return None
+
+
+def degrees(north: float, east: float) -> tuple[float, float]:
+    """Return latitude and longitude of a position in semicircles. Raises `BadValue`."""
+    return coordinates.wgs84(north * _SEMICIRCLE, east * _SEMICIRCLE)
