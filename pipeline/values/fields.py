@@ -94,11 +94,11 @@ def finite(value: Any, *, comma: bool = False) -> float | None:
     underscores, and groups of digits, which differ by locale, make no number. With `comma` a comma
     is the decimal point: where the writer is known to make no groups.
     """
-    if type(value) is str and len(value) <= _LONGEST_NUMBER and _NUMBER.fullmatch(value):
-        found = float(value)
-    elif type(value) is float:
+    if type(value) is float:
         found = value
     elif type(value) is int and value.bit_length() < _LONGEST_NUMBER:
+        found = float(value)
+    elif type(value) is str and len(value) <= _LONGEST_NUMBER and _NUMBER.fullmatch(value):
         found = float(value)
     else:
         spelled = _spelled(value, comma=comma)
@@ -129,6 +129,8 @@ def number(written: Any, name: str, *, comma: bool = False) -> float | None:
 
 def measure(written: Any, name: str, odd: dict[str, Any], *, comma: bool = False) -> float | None:
     """As `number`, for what is kept without it: what is none goes into `odd`, flagged."""
+    if written is None:
+        return None  # most fields of most points
     found = finite(written, comma=comma)
     if found is None:
         unusable(written, name, odd)
