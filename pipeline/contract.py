@@ -146,7 +146,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
         return _matches(self.paths, _inner(path))
 
     def is_hinted_at(self, path: str) -> bool:
-        """Tell whether a member's name hints at this format, whatever is in it."""
+        """Tell whether a member's name hints at this format. Its bytes are not looked at."""
         return _matches(self.hints, _inner(path))
 
     def score(self, head: Head) -> int:

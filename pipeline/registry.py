@@ -39,7 +39,7 @@ def weaker_than(form: Format) -> list[str]:
 
 
 def named_like(path: str) -> list[str]:
-    """The products' formats that a member's name hints at, whatever is in it."""
+    """Return the products' formats that a member's name hints at. Its bytes are not looked at."""
     products = (f for f in all_formats() if f.rank is Rank.PRODUCT and f.may_lie_at(path))
     return [f.name for f in products if f.is_hinted_at(path)]
 

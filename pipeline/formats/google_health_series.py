@@ -2,7 +2,7 @@
 
 A row is a moment and one or more numbers, whose columns name their units, and, in newer exports,
 the device or app that measured them. What is measured, the file's name says; a column whose words
-say more than that and a unit has a name of its own, whatever columns are beside it. The same steps
+say more than that and a unit has a name of its own, which no other column changes. The same steps
 and heart rates stand in `Global Export Data` (`fitbit.series`), so those here have names of their
 own and no sum counts them twice; a weight has not. Rows without a number (zones of the heart rate)
 are kept as activities. Sources: gauthier-se/verve, the sample archive of its connector

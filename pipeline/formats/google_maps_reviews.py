@@ -2,7 +2,7 @@
 
 New: `{date, five_star_rating_published, review_text_published, location, google_maps_url}`; old:
 `{Published, "Star Rating", "Review Comment", Location}` (reference 2.20). What a review answers
-(`questions`) and whatever else stands there is kept under its own name.
+(`questions`) and all other fields are kept under their own names.
 """
 
 from __future__ import annotations

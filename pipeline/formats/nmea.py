@@ -28,7 +28,7 @@ from schemas.reasons import Reason
 from schemas.records import DataType, Instant, Point, RawRecord
 
 _NAME = "nmea"
-#: Of a talker, or of a maker (`P` and three letters, whatever follows).
+#: A sentence of a talker, or of a maker: `P`, three letters, and any fields.
 _SENTENCE = re.compile(
     r"\$([A-Z]{2}[A-Z0-9]{3}|P[A-Z]{3}[^,*]{0,12}),([^*]*)(?:\*([0-9A-F]{2}))?", re.IGNORECASE
 )

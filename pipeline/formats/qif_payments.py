@@ -52,7 +52,7 @@ _LATEST = 70
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One booking; or whatever else is listed."""
+    """Return one booking, or a row for an entry of another kind."""
     fields = _fields(item.value)
     written, amount = _one(fields, "D"), _one(fields, "T") or _one(fields, "U")
     if not _DIGITS.search(amount) and not (amount and _DIGITS.search(written)):

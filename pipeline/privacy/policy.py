@@ -522,7 +522,7 @@ class Codes(NamedTuple):
     language: str | None
 
 
-#: What stands in the place of a media type that says too much.
+#: The media type of a file whose own the policy changes.
 _BYTES = "application/octet-stream"
 
 
