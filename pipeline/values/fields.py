@@ -94,11 +94,12 @@ def finite(value: Any, *, comma: bool = False) -> float | None:
     underscores, and groups of digits, which differ by locale, make no number. With `comma` a comma
     is the decimal point: where the writer is known to make no groups.
     """
-    if type(value) is float:
+    kind = type(value)
+    if kind is float:
         found = value
-    elif type(value) is int and value.bit_length() < _LONGEST_NUMBER:
-        found = float(value)
-    elif type(value) is str and len(value) <= _LONGEST_NUMBER and _NUMBER.fullmatch(value):
+    elif (kind is int and value.bit_length() < _LONGEST_NUMBER) or (
+        kind is str and len(value) <= _LONGEST_NUMBER and _NUMBER.fullmatch(value)
+    ):
         found = float(value)
     else:
         spelled = _spelled(value, comma=comma)
