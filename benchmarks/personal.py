@@ -64,7 +64,7 @@ def labelled() -> list[Line]:
 
 
 def scores(lines: list[Line]) -> dict[Kind, Score]:
-    """What `personal.find` makes of the lines."""
+    """What `detectors.find` makes of the lines."""
     right, wrong, missed = Counter[Kind](), Counter[Kind](), Counter[Kind]()
     for line in lines:
         open_ = list(line.holds)

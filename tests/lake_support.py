@@ -92,7 +92,7 @@ class FakeScanner(Scanner):
 
 
 class Message(NamedTuple):
-    """What `chains.send` was asked to send."""
+    """What `dispatch.send` was asked to send."""
 
     chunk: int
     job_id: UUID

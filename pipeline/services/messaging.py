@@ -32,7 +32,7 @@ _PLAIN: dict[Shape, tuple[type, ...]] = {
 
 def _own(name: str, value: Any) -> str:
     shape = KEYS.get(name)
-    if shape is None or shape is Shape.NUMBER:  # `shapes.fitted` says of what is no number
+    if shape is None or shape is Shape.NUMBER:  # `record_checks.fitted` says of what is no number
         return name
     return name if type(value) in _PLAIN.get(shape, ()) else f"exported_{name}"
 

@@ -310,7 +310,7 @@ def _guess(data: bytes, era: str) -> _Guess | None:
 
 
 def _oddities(data: bytes, name: str) -> int:
-    """How many letters stand, read so, where none would: see `letters.oddities`."""
+    """How many letters stand, read so, where none would: see `charset_plausibility.oddities`."""
     decoder = codecs.getincrementaldecoder(name)("replace")  # the end may be half a letter
     return charset_plausibility.oddities(decoder.decode(data[:_ENOUGH]))
 

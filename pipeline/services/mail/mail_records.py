@@ -52,7 +52,7 @@ def records(
     """The mail in `data`, then each of its attachments, and what mails lie in them.
 
     `came` is when it came in, as the file round it writes that; `commit` the hash of a patch.
-    Raises `BadValue` as `mail.parse` does.
+    Raises `BadValue` as `mime.parse` does.
     """
     message = mime.parse(data)
     place = _Place(identity(data, message, commit), source, came, [_WITHIN], verbatim=True)

@@ -31,7 +31,7 @@ def measure(written: str | None, name: str, odd: dict[str, Any]) -> float | None
 
 
 def position(north: str | None, east: str | None) -> tuple[float, float]:
-    """As `places.pair`, with the commas of `number`."""
+    """As `coordinates.pair`, with the commas of `number`."""
     return coordinates.pair(number(north, "latitude"), number(east, "longitude"))
 
 
