@@ -375,6 +375,15 @@ class Encoding(msgspec.Struct, frozen=True, kw_only=True):
         return not self.is_utf8 and is_guess(self.name)
 
 
+def wide(head: bytes) -> Encoding | None:
+    """Return the UTF-16 or UTF-32 that a text begins in, by its mark or its NULs; else None."""
+    name, mark = next(_by_mark(head), (UTF_8, 0))
+    if name == UTF_8 and not mark:
+        name = next(_by_nuls(head), UTF_8)
+    is_wide = name.startswith(("utf-16", "utf-32"))
+    return Encoding(name=name, is_utf8=False, mark=mark) if is_wide else None
+
+
 def survey(source: BinaryIO) -> Encoding:
     """The charset of a whole seekable file of text: one pass, flat memory.
 
@@ -385,9 +394,11 @@ def survey(source: BinaryIO) -> Encoding:
     """
     source.seek(0)
     head = source.read(_BLOCK)
+    if (found := wide(head)) is not None:
+        return found
     name, mark = next(_by_mark(head), (UTF_8, 0))
     if name == UTF_8 and not mark:
-        name = next(_by_nuls(head), None) or next(_by_escapes(head), UTF_8)
+        name = next(_by_escapes(head), UTF_8)
     if name != UTF_8:
         return Encoding(name=name, is_utf8=False, mark=mark)
     source.seek(0)

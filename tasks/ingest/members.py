@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +71,7 @@ def _prepared(member: Member, work: Path) -> Readable | Listed:
     if archive_browser.has_its_place(member.path) and (files := _listed_on(member)):
         return listed(member, Disposition.IGNORED, Reason.INDEX_PAGE, f"lists {files} files")
     head = head_of(member)
-    encoding = _survey(member)
+    encoding = _survey(member, head)
     found = recognise(head)
     if encoding is not None and not encoding.is_utf8:
         member = msgspec.structs.replace(member, encoding=encoding.name)
@@ -126,24 +125,18 @@ def _other_shape(path: str) -> str:
     return f"named like {names}, but of another shape" if names else ""
 
 
-def _survey(member: Member) -> charset.Encoding | None:
+def _survey(member: Member, head: Head) -> charset.Encoding | None:
     """The charset of a text; None for what is none, and for mail, which has one in each part,
     unless all of it is in UTF-16."""
-    is_mail = member.media_type in _MAIL
-    if not is_mail and not _is_text(member.media_type):
+    if member.media_type in _MAIL:
+        return charset.wide(head.data)
+    if not _is_text(member.media_type):
         return None
     with member.file.open("rb") as source:
-        if not is_mail:
-            return charset.survey(source)
-        encoding = charset.survey(io.BytesIO(source.read(HEAD)))
-    return encoding if _is_wide(encoding) else None
+        return charset.survey(source)
 
 
 _MAIL = frozenset({"message/rfc822", "application/mbox"})
-
-
-def _is_wide(encoding: charset.Encoding) -> bool:
-    return encoding.name.startswith(("utf-16", "utf-32"))
 
 
 def _is_text(media_type: str) -> bool:
@@ -165,8 +158,9 @@ def _wants_utf8(found: Format, head: Head, encoding: charset.Encoding) -> bool:
     like UTF-16, which its format does not know as text."""
     if found.reader.wants_utf8:
         return True
-    wide = _is_wide(encoding) and found.rank is not Rank.WHOLE
-    return wide and found.score(_as_utf8(head, encoding)) > 0
+    if found.rank is Rank.WHOLE or charset.wide(head.data) is None:
+        return False
+    return found.score(_as_utf8(head, encoding)) > 0
 
 
 def _transcoded(member: Member, work: Path, encoding: charset.Encoding) -> Member:
