@@ -120,6 +120,9 @@ def _seconds(case: Case, n: int) -> float:
         began = time.thread_time()
         case.run(given)
         return time.thread_time() - began
+    except Exception as error:
+        error.add_note(f"{case.name} on {case.input}, n = {n:,}")
+        raise
     finally:
         gc.enable()
 

@@ -338,7 +338,11 @@ BYTES: dict[str, Callable[[int], bytes]] = {
 # --- functions -------------------------------------------------------------------------------
 
 #: What a hostile input may make a function say.
-_REFUSED = (BadValue, BadZipFile, ConfigurationError, Rejected, *json_events.BROKEN)
+_REFUSED = (
+    *(BadValue, BadZipFile, ConfigurationError, Rejected),
+    *json_events.BROKEN,
+    *fit_files.DAMAGE,
+)
 #: What a caller within the pipeline turns into a rejection: see `normalise._meaning`.
 _SHAPELESS = (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 
