@@ -198,19 +198,13 @@ def _checked(outcome: Outcome) -> Outcome:
     if isinstance(outcome, Rejection):
         return outcome
     try:
-        return _by_rule(outcome)
+        placed = _placed(outcome) if isinstance(outcome, Record) else outcome
+        broken = broken_rule(placed)
     except Exception as error:
         if not defects.is_defect(error):
             raise
         return defects.rejection(error)
-
-
-def _by_rule(outcome: Record | Point | Metric) -> Outcome:
-    placed = _placed(outcome) if isinstance(outcome, Record) else outcome
-    if (broken := broken_rule(placed)) is None:
-        return placed
-    reason, detail = broken
-    return Rejection(reason=reason, detail=detail)
+    return placed if broken is None else Rejection(reason=broken[0], detail=broken[1])
 
 
 def _placed(record: Record) -> Record:

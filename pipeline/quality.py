@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from hashlib import md5
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -68,20 +70,18 @@ def broken_rule(record: Record | Point | Metric) -> tuple[Reason, str] | None:
     """The first quality rule that a record breaks, or None."""
     if not any(record.identity):
         return Reason.MISSING_FIELD, "nothing identifies the record"
-    broken = _broken_rule_of(record)
+    broken = _BROKEN[type(record)](record)
     if broken is None and (name := wrong_type(record)) is not None:
         return Reason.BAD_SHAPE, f"{name} is of another type"
     return broken
 
 
-def _broken_rule_of(record: Record | Point | Metric) -> tuple[Reason, str] | None:
-    """The first rule of its kind that a record breaks."""
-    if isinstance(record, Record):
-        time = record.time.text if record.time and record.time.flag == timestamps.UNREAD else ""
-        if not (record.title or record.metadata or record.content or record.blob or time):
-            return Reason.MISSING_FIELD, "the record holds nothing"
+def _no_content(record: Record) -> tuple[Reason, str] | None:
+    if record.title or record.metadata or record.content or record.blob:
         return None
-    return _no_position(record) if isinstance(record, Point) else _no_measure(record)
+    if (time := record.time) is not None and time.flag == timestamps.UNREAD and time.text:
+        return None
+    return Reason.MISSING_FIELD, "the record holds nothing"
 
 
 def _no_measure(metric: Metric) -> tuple[Reason, str] | None:
@@ -98,6 +98,13 @@ def _no_position(point: Point) -> tuple[Reason, str] | None:
     if not math.isfinite((point.altitude_m or 0.0) + (point.accuracy_m or 0.0)):
         return Reason.BAD_NUMBER, "altitude or accuracy is not a finite number"
     return None
+
+
+_BROKEN: dict[type, Callable[[Any], tuple[Reason, str] | None]] = {
+    Record: _no_content,
+    Point: _no_position,
+    Metric: _no_measure,
+}
 
 
 def first_of_each(keys: bytes) -> NDArray[np.bool_]:

@@ -17,6 +17,7 @@ from pipeline.readers.json.items import JsonItems
 from pipeline.recognition import peek
 from pipeline.values import coordinates, timestamps
 from pipeline.values.fields import StableNames, joined, measure
+from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.records import DataType, Point, RawRecord
 
@@ -39,13 +40,12 @@ def to_point(item: RawRecord, member: Member) -> Point:
     """One position. Two devices may report the same place at once, so the device is identity."""
     fields: dict[str, Any] = item.value
     east, north = fields["longitudeE7"], fields["latitudeE7"]
-    signed = (_signed(north), _signed(east))
-    latitude, longitude = coordinates.wgs84(coordinates.e7(signed[0]), coordinates.e7(signed[1]))
+    odd: dict[str, Any] = {}
+    latitude, longitude = _position(north, east, odd)
     if "timestamp" in fields:
         time = timestamps.iso(fields["timestamp"])
     else:
         time = timestamps.epoch(fields["timestampMs"], "ms")
-    odd: dict[str, Any] = {} if signed == (north, east) else {"flags": [_OVERFLOWED]}
     return Point(
         source=_NAME,
         identity=(time.text, str(north), str(east), str(fields.get("deviceTag", ""))),
@@ -59,6 +59,17 @@ def to_point(item: RawRecord, member: Member) -> Point:
 
 
 _OVERFLOWED = "coordinates_overflowed"
+
+
+def _position(north: Any, east: Any, odd: dict[str, Any]) -> tuple[float, float]:
+    try:
+        return coordinates.wgs84(coordinates.e7(north), coordinates.e7(east))
+    except BadValue:
+        signed = (_signed(north), _signed(east))
+        if signed == (north, east):
+            raise
+    odd["flags"] = [_OVERFLOWED]
+    return coordinates.wgs84(coordinates.e7(signed[0]), coordinates.e7(signed[1]))
 
 
 def _signed(e7: Any) -> Any:

@@ -39,7 +39,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import ROUND_FLOOR, Decimal
 from email.utils import parsedate_tz
 from functools import lru_cache, partial
-from typing import Any, Literal, NoReturn, TypeAlias
+from typing import Any, Literal, NoReturn, TypeAlias, get_args
 
 import msgspec
 
@@ -223,7 +223,7 @@ def of_position(written: str) -> Instant:
 
 def epoch_or_unread(written: Any, unit: Unit) -> Instant:
     """As `or_unread`, of a number since an epoch."""
-    return or_unread(written, partial(epoch, unit=unit))
+    return or_unread(written, _EPOCHS[unit])
 
 
 def _from_match(found: re.Match[str], text: str) -> Instant:
@@ -411,6 +411,11 @@ def epoch(value: int | str | float, unit: Unit) -> Instant:
         return Instant(None, text, None, "out_of_range")
     # Exact to the microsecond: a double holds 22 bits of fraction up to the year 2106.
     return Instant(_fromtimestamp(micros / _MILLION, UTC), text)
+
+
+_EPOCHS: dict[Unit, Callable[[Any], Instant]] = {
+    unit: partial(epoch, unit=unit) for unit in get_args(Unit)
+}
 
 
 def _scaled(value: int, unit: Unit) -> int:
