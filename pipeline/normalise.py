@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import nullcontext
 from datetime import tzinfo
 from functools import partial
 from itertools import islice
@@ -46,7 +45,6 @@ RAW_LIMIT = 1024 * 1024
 
 _BATCH = 1_000
 
-_NO_ZONE = nullcontext()
 
 #: Titles of pages and points on a map have no language worth asking for.
 _SPEECHLESS = frozenset({DataType.BROWSER, DataType.LOCATION})
@@ -247,17 +245,24 @@ def _said(form: Format, member: Member, item: RawRecord) -> Sequence[Outcome]:
 
 
 def _timed(form: Format, member: Member, item: RawRecord, home: tzinfo | None) -> Sequence[Outcome]:
-    """What the format says, every clock without a zone in that of its place, else in `home`.
+    """What the format says, every clock without a zone in that of its place, else in `home`."""
+    if home is None:
+        return _in_zones_of_places(form, member, item)
+    with timestamps.in_usual_zone(home, ZoneSource.ACCOUNT):
+        return _in_zones_of_places(form, member, item)
 
-    Formats write some times into metadata, so what has a place is said again in its zone.
+
+def _in_zones_of_places(form: Format, member: Member, item: RawRecord) -> Sequence[Outcome]:
+    """What the format says; of what has a place, read once more in the zone of the place.
+
+    It is read, and not shifted, since formats write some times into metadata.
     """
-    with timestamps.in_usual_zone(home, ZoneSource.ACCOUNT) if home else _NO_ZONE:
-        said = _said(form, member, item)
-        if not any(map(_leaves_open, said)):
-            return said
-        found = [_settled(outcome) for outcome in said]
+    first = _said(form, member, item)
+    if not any(map(_leaves_open, first)):
+        return first
+    found = [_settled(outcome) for outcome in first]
     again: dict[tzinfo, Sequence[Outcome]] = {}
-    for n, outcome in enumerate(said):
+    for n, outcome in enumerate(first):
         if _leaves_open(outcome) and (there := _zone_there(outcome)) is not None:
             with timestamps.in_usual_zone(there, ZoneSource.COORDINATE):
                 if there not in again:

@@ -37,6 +37,8 @@ _TABLE = bytes(_CODES)
 
 _IS_SPACE = np.zeros(256, dtype=np.bool_)
 _IS_SPACE[list(SPACE)] = True
+#: So much white space is stripped of all regions at once, as of an indented file; more, one by one.
+_STEPS = 16
 
 
 class Block(NamedTuple):
@@ -270,10 +272,13 @@ class _Rest:
 
 def trim(data: bytes, starts: Positions, ends: Positions) -> tuple[Positions, Positions]:
     """Regions without the white space around them; one of white space alone becomes empty."""
-    blank = _IS_SPACE[np.frombuffer(data + b"_", np.uint8)[starts]].any()
-    blank = blank or _IS_SPACE[np.frombuffer(b"_" + data, np.uint8)[ends]].any()
-    if not blank:
-        return starts, ends
+    signs = np.frombuffer(b"_" + data + b"_", np.uint8)  # none is read outside
+    for _ in range(_STEPS):
+        behind = _IS_SPACE[signs[ends]] & (starts < ends)
+        before = _IS_SPACE[signs[starts + 1]] & (starts < ends - behind)
+        if not (behind.any() or before.any()):
+            return starts, ends
+        starts, ends = starts + before, ends - behind
     pairs = [_trimmed(data, a, b) for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
     trimmed = np.array(pairs, dtype=np.int64)
     return trimmed[:, 0], trimmed[:, 1]
