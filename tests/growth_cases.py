@@ -597,7 +597,7 @@ EXCUSED: dict[str, tuple[str, ...]] = {
         "readers.json.items.broken",
         *("readers.json.scan." + n for n in ("read_blocks", "scan_items", "scan_lines")),
         *("readers.json.scan." + n for n in ("cut", "batches", "skip_space", "trim")),
-        *("values.day_order." + n for n in ("orders_of", "read")),
+        "values.day_order.read",
         "syntax.json_events.count",
         "normalise.slices_of",
         "readers.csv.dated.orders",

@@ -23,6 +23,13 @@ SPELLINGS = {
 ONE = [(order, form) for order, forms in SPELLINGS.items() for form in forms]
 
 
+def _orders_of(cells: list[str], latest: date | None = None) -> dict[str, tuple[str, bool]]:
+    column = day_order.Column(latest)
+    for cell in cells:
+        column.add(cell)
+    return column.orders()
+
+
 def write(form: str, day: date) -> str:
     return form.format(d=day.day, m=day.month, y=day.year, yy=day.year % 100)
 
@@ -41,7 +48,7 @@ histories = st.builds(
 @given(days=histories)
 def test_a_history_is_read_as_it_was_written(order: str, form: str, days: list[date]) -> None:
     cells = [write(form, day) for day in days]
-    orders = day_order.orders_of(cells, _TODAY)
+    orders = _orders_of(cells, _TODAY)
     # Of a short list two orders may be as good as each other; then it says so.
     for cell, day in zip(cells, days, strict=True):
         moment = day_order.read(cell, orders)
@@ -56,7 +63,7 @@ def test_a_history_is_read_as_it_was_written(order: str, form: str, days: list[d
 def test_two_spellings_in_one_file(order: str, days: list[date], data: st.DataObject) -> None:
     forms = data.draw(st.lists(st.sampled_from(SPELLINGS[order]), min_size=2, max_size=2))
     cells = [write(forms[n % 2], day) for n, day in enumerate(days)]
-    orders = day_order.orders_of(cells, _TODAY)
+    orders = _orders_of(cells, _TODAY)
     for cell, day in zip(cells, days, strict=True):
         moment = day_order.read(cell, orders)
         assert moment.at is not None
@@ -79,7 +86,7 @@ def test_two_spellings_in_one_file(order: str, days: list[date], data: st.DataOb
     ],
 )  # fmt: skip
 def test_what_a_file_shows(cells: list[str], days: list[str]) -> None:
-    orders = day_order.orders_of(cells, _TODAY)
+    orders = _orders_of(cells, _TODAY)
     read = [day_order.read(cell, orders) for cell in cells]
     assert [moment.at and moment.at.date().isoformat() for moment in read] == days
     assert "day_month_ambiguous" not in {moment.flag for moment in read}
@@ -87,7 +94,7 @@ def test_what_a_file_shows(cells: list[str], days: list[str]) -> None:
 
 def test_what_a_file_does_not_show_is_flagged() -> None:
     cells = ["05/04/2023", "04/04/2023", "04/04/2023"]
-    orders = day_order.orders_of(cells, _TODAY)
+    orders = _orders_of(cells, _TODAY)
     flags = [day_order.read(cell, orders).flag for cell in cells]
     assert flags == ["day_month_ambiguous", *2 * ["zone_assumed"]]
 
@@ -97,4 +104,4 @@ def test_what_a_file_does_not_show_is_flagged() -> None:
 )
 def test_what_is_no_day_is_refused(cell: str) -> None:
     with pytest.raises(BadValue):
-        day_order.read(cell, day_order.orders_of([cell], _TODAY))
+        day_order.read(cell, _orders_of([cell], _TODAY))

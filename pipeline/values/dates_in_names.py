@@ -33,10 +33,7 @@ _SPELLINGS = tuple(
     for spelling in (
         _DATE.format("") + _BETWEEN + "?" + _CLOCK.format("") + _HALF,
         _DATE.format("") + _BETWEEN + _CLOCK.format("[.:_-]") + _HALF,
-        _DATE.format("[-._:]")
-        + r"(?:[ _T.-]{1,3}|[ _]at[ _]|, )"
-        + _CLOCK.format("[.:_-]?")
-        + _HALF,
+        _DATE.format("[-._:]") + _LOOSELY_BETWEEN + _CLOCK.format("[.:_-]?") + _HALF,
         _DATE.format("[-._]") + r"(?!\d)",
         r"(?<![^\W\d_])(?:IMG|VID|MOV|PIC|PANO|DSC|AUD|PTT|STK|DOC|GIF|Screenshot)[-_ ]"
         + _DATE.format("")

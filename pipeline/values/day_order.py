@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from itertools import pairwise
@@ -165,14 +165,6 @@ class Column:
         """The order of a spelling by CLDR's short dates: `4/21/25` is American, `21/04/25` not."""
         american = spelling == f"{_SLASHED} /" and spelling in self._unpadded
         return "mdy" if american else "ymd" if spelling.startswith("y") else "dmy"
-
-
-def orders_of(cells: Iterable[str], latest: date | None = None) -> dict[str, tuple[str, bool]]:
-    """The orders of a column's days."""
-    column = Column(latest)
-    for cell in cells:
-        column.add(cell)
-    return column.orders()
 
 
 def read(text: str, orders: Orders) -> Instant:
