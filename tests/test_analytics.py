@@ -17,7 +17,7 @@ from tasks.operations.rollback import roll_back
 from tasks.runtime.context import Runtime
 from tests.lake_support import Database, zipped
 from workers.cli import app
-from workers.cli import stats as verb
+from workers.cli.verbs import stats as verb
 from workers.settings import Settings
 
 pytestmark = pytest.mark.services

@@ -18,8 +18,8 @@ from tasks.runtime.context import Runtime
 from tests.lake_support import Database, FakeScanner, counts, zipped
 from workers import wiring
 from workers.cli import app
-from workers.cli import jobs as job_verbs
-from workers.cli import quarantine as quarantine_verbs
+from workers.cli.verbs import jobs as job_verbs
+from workers.cli.verbs import quarantine as quarantine_verbs
 from workers.settings import Settings
 
 pytestmark = pytest.mark.services

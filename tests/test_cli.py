@@ -27,7 +27,9 @@ from schemas.errors import (
 )
 from schemas.progress import Disposition
 from tests.lake_support import Database, Driver, zipped
-from workers.cli import app, console, quarantine, receipts, report, sample, status
+from workers.cli import app, console, receipts, sample
+from workers.cli.failures import report
+from workers.cli.verbs import quarantine, status
 from workers.embedded import machine
 from workers.settings import Settings
 
@@ -45,8 +47,8 @@ def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def here(place: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The commands see the test's own lake."""
-    from workers.cli import add, database, jobs, services
-    from workers.cli import quarantine as held
+    from workers.cli.verbs import add, database, jobs, services
+    from workers.cli.verbs import quarantine as held
 
     for module in (add, database, jobs, services, held, status):
         monkeypatch.setattr(module, "load", lambda: place)

@@ -106,7 +106,7 @@ def test_status_and_doctor_say_what_is_closed(
     assert list(doctor._imports(place)) == []
     with failing(Stage.EXTRACT, ERRORS["reading"]):
         driver.drain()
-    monkeypatch.setattr("workers.cli.status.load", lambda: place)
+    monkeypatch.setattr("workers.cli.verbs.status.load", lambda: place)
     shown = CliRunner().invoke(app, ["status"])
     told: Any = "waits: os_13: Permission denied; chunks to try again: 1"
     assert f"{str(job_id)[:8]}: {told}" in shown.output

@@ -17,7 +17,8 @@ from tasks.operations import verify
 from tasks.runtime.context import Runtime
 from tests.lake_support import zipped
 from tests.test_recognition import CASES, as_bytes
-from workers.cli import app, connect, jobs, receipts
+from workers.cli import app, connect, receipts
+from workers.cli.verbs import jobs
 from workers.settings import Settings
 
 pytestmark = pytest.mark.services

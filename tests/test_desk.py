@@ -29,9 +29,9 @@ from tasks.runtime.context import Runtime
 from tasks.runtime.temp_dirs import scratch
 from tests.lake_support import Database, Driver, FakeScanner, counts, zipped
 from workers.cli import app
-from workers.cli import jobs as job_verbs
-from workers.cli import quarantine as quarantine_verbs
-from workers.cli import status as status_verbs
+from workers.cli.verbs import jobs as job_verbs
+from workers.cli.verbs import quarantine as quarantine_verbs
+from workers.cli.verbs import status as status_verbs
 from workers.settings import Settings
 
 pytestmark = pytest.mark.services

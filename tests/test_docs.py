@@ -15,6 +15,7 @@ from schemas import vocabulary
 from schemas.progress import Event
 from schemas.reasons import Category, Reason
 from workers.cli import app
+from workers.cli.lazy import UnloadedVerb
 from workers.reference import pages
 from workers.settings import Settings
 
@@ -151,6 +152,7 @@ def assert_exists(words: list[str]) -> None:
     while isinstance(at, TyperGroup) and rest:
         assert rest[0] in at.commands, f"there is no datapunk {' '.join(words)}"
         at = at.commands[rest.pop(0)]
+        at = at.load() if isinstance(at, UnloadedVerb) else at
     options = {name for parameter in at.params for name in parameter.opts}
     assert {word for word in rest if word.startswith("-")} <= options
 

@@ -17,7 +17,8 @@ from tests import progress_support
 from tests.place_support import clean_place, open_folder
 from tests.site_support import points
 from workers import wiring
-from workers.cli import connect, doctor, status
+from workers.cli import connect, doctor
+from workers.cli.verbs import status
 from workers.embedded import local_servers, supervisor
 from workers.settings import Settings, load
 

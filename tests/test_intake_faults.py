@@ -23,7 +23,8 @@ from schemas.errors import DatapunkError, TransientError
 from tests.intake_support import ERRORS, Place, Refusing
 from tests.place_support import ROOT, small_settings
 from workers import intake, passed_over, staging, watcher
-from workers.cli import doctor, status
+from workers.cli import doctor
+from workers.cli.verbs import status
 from workers.passed_over import PassedOver
 
 ROOT_ONLY = pytest.mark.skipif(os.getuid() != 0, reason="mounts")

@@ -28,7 +28,6 @@ from tests.names_support import FakeNames, make_model, needs_presidio
 from tests.test_privacy import KEY, stands_in
 from workers.adapters import presidio
 from workers.cli import app, doctor, receipts
-from workers.cli import privacy as verbs
 from workers.settings import load
 
 cli = CliRunner()
@@ -392,7 +391,9 @@ def test_names_are_treated_on_the_way_in_and_counted(
     (file,) = [f for f in database.files(job["id"]).values() if f["counts"]]
     done = receipts._privacy([{"counts": file["counts"]}])
     assert (done["person"], done["place"]) == ({"hash": 2}, {"drop": 2})
-    assert verbs.told(done).startswith("2 names of places dropped, 2 names of people hashed")
+    assert receipts.treatments(done).startswith(
+        "2 names of places dropped, 2 names of people hashed"
+    )
     rows = database.rows("SELECT title, metadata FROM user_data.documents")
     said = {row["title"]: row["metadata"] for row in rows}
     assert said.keys() == {"To [place removed]", "Fish", "Reiher"}

@@ -29,7 +29,8 @@ from tasks.runtime import context
 from tasks.runtime.context import Runtime
 from tasks.runtime.privacy_policy import PolicyFile
 from tests.lake_support import Database, Driver, FakeEmbedder, zipped
-from workers.cli import app, jobs, people, quarantine, search, status
+from workers.cli import app
+from workers.cli.verbs import jobs, people, quarantine, search, status
 from workers.settings import Settings
 
 pytestmark = pytest.mark.services

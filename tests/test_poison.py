@@ -34,7 +34,7 @@ from tests.lake_support import Database, Driver, counts, zipped
 from tests.poison_support import rows
 from tests.test_ledger import go_on
 from workers import limits, wiring
-from workers.cli import processes
+from workers.cli.verbs import processes
 from workers.embedded import unprivileged
 
 ANA = "ana@example.org"

@@ -21,7 +21,6 @@ from tasks.runtime import context
 from tasks.runtime.context import Runtime
 from tasks.runtime.privacy_policy import PolicyFile
 from tests.lake_support import Database, FakeEmbedder, counts, zipped
-from workers.cli import privacy as verbs
 from workers.cli import receipts
 
 ANA = "ana@example.org"
@@ -271,7 +270,7 @@ def test_what_is_dropped_and_hashed_stands_nowhere(
     done = receipts._privacy([{"counts": file["counts"]} for file in files.values()])
     assert done["card"] == {"drop": 11}
     assert done["phone"] == {"hash": 15}
-    assert verbs.told(done).startswith("11 payment cards dropped, 15 phone numbers hashed")
+    assert receipts.treatments(done).startswith("11 payment cards dropped, 15 phone numbers hashed")
     keys = database.one(
         "SELECT count(DISTINCT m.record_key) FROM user_data.mentions AS m "
         "JOIN user_data.entities AS e USING (user_id, entity_key) WHERE e.value LIKE '[phone:%%'"

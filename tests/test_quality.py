@@ -16,8 +16,9 @@ from tasks.operations.rollback import roll_back
 from tasks.runtime.alerts import Thresholds
 from tasks.runtime.context import Runtime
 from tests.lake_support import Database, zipped
-from workers.cli import app, connect, receipts, status
-from workers.cli import quality as verb
+from workers.cli import app, connect, receipts
+from workers.cli.verbs import quality as verb
+from workers.cli.verbs import status
 from workers.settings import Settings
 
 pytestmark = pytest.mark.services

@@ -27,7 +27,7 @@ from tasks.runtime.context import Runtime
 from tests.lake_support import Database, Driver, counts, zipped
 from tests.test_likeness import mails, text
 from workers.cli import app, doctor
-from workers.cli.status import told
+from workers.cli.verbs.status import told
 from workers.reconciler import Turns
 from workers.settings import Settings
 
@@ -301,7 +301,7 @@ def test_status_and_doctor_say_what_fails(
     steps.each(run, "lacking", [f"{user} static"], broken)
     steps.each(run, "scored", [job["id"]], broken)
     steps.alone(run, "started", broken, None)
-    monkeypatch.setattr("workers.cli.status.load", lambda: place)
+    monkeypatch.setattr("workers.cli.verbs.status.load", lambda: place)
     shown = CliRunner().invoke(app, ["status", "--json"])
     assert shown.exit_code == 0, shown.output
     failing = json.loads(shown.stdout)["failing"]

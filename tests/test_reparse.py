@@ -30,7 +30,7 @@ from tasks.operations.rollback import roll_back
 from tasks.runtime.context import Runtime
 from tests.lake_support import Database, FakeEmbedder, counts, zipped
 from workers.cli import app
-from workers.cli import reparse as verbs
+from workers.cli.verbs import reparse as verbs
 from workers.settings import Settings
 
 pytestmark = pytest.mark.services

@@ -20,7 +20,8 @@ from tasks.runtime.context import Runtime
 from tests.lake_support import Database
 from workers import cli as commands
 from workers import down
-from workers.cli import app, doctor, status
+from workers.cli import app, doctor
+from workers.cli.verbs import status
 from workers.settings import Settings
 
 ROLES = ("owner", "ingest", "reader", "ledger")

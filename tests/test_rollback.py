@@ -24,7 +24,7 @@ from tasks.runtime.context import Runtime
 from tests import lake_support
 from tests.lake_support import Database, Driver, counts, zipped
 from workers.cli import app
-from workers.cli import jobs as job_verbs
+from workers.cli.verbs import jobs as job_verbs
 from workers.settings import Settings
 
 pytestmark = pytest.mark.services

@@ -26,8 +26,9 @@ from tasks.runtime.sibling_files import SetNeighbours
 from tests.lake_support import Database, Driver, counts, zipped
 from tests.sets_support import FOLDER, STEM, flat_page, page, sidecar, tgz
 from tests.test_ledger import go_on
-from workers.cli import add, app, jobs, status
-from workers.cli import sets as sets_verb
+from workers.cli import app
+from workers.cli.verbs import add, jobs, status
+from workers.cli.verbs import sets as sets_verb
 from workers.settings import Settings
 from workers.watcher import Watcher
 

@@ -19,7 +19,8 @@ from schemas.progress import QUEUES
 from tests import progress_support
 from tests.place_support import ROOT, clean_place, open_folder, small_settings
 from workers import wiring
-from workers.cli import doctor, status
+from workers.cli import doctor
+from workers.cli.verbs import status
 from workers.embedded import local_servers, supervisor
 from workers.settings import Settings, load
 

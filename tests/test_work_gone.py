@@ -18,7 +18,7 @@ from tasks.maintenance import reconcile
 from tasks.operations import verify
 from tasks.runtime.context import Runtime
 from tests.lake_support import WORK, Database, Driver, counts, zipped
-from workers.cli import status
+from workers.cli.verbs import status
 
 pytestmark = pytest.mark.services
 

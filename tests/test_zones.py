@@ -30,8 +30,9 @@ from tasks.runtime.context import Runtime
 from tests.formats_support import ONE_PASS, carried, member_of, read
 from tests.lake_support import Database, Driver
 from workers import intake, wiring
-from workers.cli import add, app, status
-from workers.cli import reparse as reparse_verb
+from workers.cli import app
+from workers.cli.verbs import add, status
+from workers.cli.verbs import reparse as reparse_verb
 from workers.settings import Settings
 
 ANA = "ana@example.org"

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 from psycopg.rows import DictRow
 
-from schemas.privacy import Done
+from schemas.privacy import Action, Done, Kind
 from schemas.progress import Disposition
 from schemas.reasons import Category, Reason, category_of
 from sql.quality import KINDS, quality_of
@@ -20,7 +20,7 @@ from sql.store import COUNTS, Ledger
 from tasks.ingest.export_sets import Inventory
 from tasks.ingest.record_spool import PRIVACY
 from tasks.runtime import alerts
-from workers.cli import console, privacy, sets
+from workers.cli import console, set_lines
 from workers.cli.connect import Services
 from workers.wiring import thresholds
 
@@ -83,7 +83,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     error_category: Category | None
     error_detail: str | None
     kept_as: str | None
-    part_of: sets.SetLine | None
+    part_of: set_lines.SetLine | None
     index: Inventory | None
     """What the export's own page lists, against the job's files, or those of its set; None where
     there is neither."""
@@ -208,12 +208,12 @@ def quarantined(lake: Services, user_id: UUID, query: str, **asked: Any) -> list
     return [{**row, "category": category_of(row["code"])} for row in rows]
 
 
-def _export(ledger: Ledger, job: DictRow) -> tuple[sets.SetLine | None, Inventory | None]:
+def _export(ledger: Ledger, job: DictRow) -> tuple[set_lines.SetLine | None, Inventory | None]:
     """The set that a job is a part of; and what the export says of its own files."""
     for row in ledger.rows("sets", "set_of", job_id=job["id"]):
-        found = sets.receipt_of(ledger, {**row, "user_name": job["user_name"]})
+        found = set_lines.receipt_of(ledger, {**row, "user_name": job["user_name"]})
         return found.set, found.index
-    index = sets.index_of(ledger, [job["id"]], [])
+    index = set_lines.index_of(ledger, [job["id"]], [])
     return None, index if index.pages or index.unread else None
 
 
@@ -341,10 +341,10 @@ def _export_shown(receipt: Receipt) -> None:
     if receipt.part_of is not None:
         console.data("")
         console.data(f"part of   {receipt.part_of.name}; see: datapunk sets {receipt.part_of.name}")
-        for note in sets.notes(receipt.part_of):
+        for note in set_lines.notes(receipt.part_of):
             console.data(note)
     if receipt.index is not None:
-        sets.show_index(receipt.index)
+        set_lines.show_index(receipt.index)
 
 
 def _records(receipt: Receipt) -> None:
@@ -364,7 +364,7 @@ def _records(receipt: Receipt) -> None:
             f"{receipt.older_versions} are older than what stands"
         )
     if receipt.privacy:
-        console.data(f"privacy   {privacy.told(receipt.privacy)}")
+        console.data(f"privacy   {treatments(receipt.privacy)}")
     if receipt.quality:
         console.data("quality   " + ", ".join(f"{k} {v:.1%}" for k, v in receipt.quality.items()))
     if receipt.alert:
@@ -401,3 +401,17 @@ def _quarantine(receipt: Receipt) -> None:
     console.data("")
     rows = [[row[name] for name in names] for row in receipt.quarantine]
     console.table(("quarantine", "category", "records", "first in", "at", "detail", "id"), rows)
+
+
+def treatments(done: Done) -> str:
+    """Return what was done to personal data in words, the strictest first.
+
+    For example "3 payment cards dropped, 12 phone numbers hashed".
+    """
+    parts = [
+        f"{done[kind][action]} {kind.plural} {action.done}"
+        for action in reversed(Action)
+        for kind in Kind
+        if done.get(kind, {}).get(action)
+    ]
+    return ", ".join(parts)

@@ -12,7 +12,7 @@ import typer
 from schemas.errors import PermanentError, Rejected
 from tasks.runtime.context import Runtime
 from workers import intake, wiring
-from workers.cli import connect, console, dryrun, receipts, sets, waiting
+from workers.cli import connect, console, dryrun, receipts, set_lines, waiting
 from workers.cli.zone import Zone
 from workers.settings import load
 
@@ -99,7 +99,7 @@ def _really(
 ) -> int:
     with connect.runtime(load()) as run:
         taken, refused = _take(run, paths, user, zone)
-        found = sets.of_jobs(run.ledger, [entry["job"] for entry in taken])
+        found = set_lines.of_jobs(run.ledger, [entry["job"] for entry in taken])
         if not wait:
             _announce(taken, refused, json=json)
             _tell_of(found)
@@ -115,10 +115,10 @@ def _really(
     return console.FAILED if refused else waiting.exit_code(made, strict=strict)
 
 
-def _tell_of(found: list[sets.SetLine]) -> None:
+def _tell_of(found: list[set_lines.SetLine]) -> None:
     """The parts that are missing of what was taken in, as far as their numbers tell."""
     for line in found:
-        for note in sets.notes(line):
+        for note in set_lines.notes(line):
             console.say(note)
 
 

@@ -13,8 +13,9 @@ import msgspec
 import typer
 
 from workers import intake
-from workers.cli import connect, console, receipts, sample, search, waiting
-from workers.cli.services import bring_up
+from workers.cli import connect, console, receipts, sample, waiting
+from workers.cli.verbs import search
+from workers.cli.verbs.services import bring_up
 from workers.embedded import supervisor
 from workers.settings import Settings, load
 

@@ -13,7 +13,7 @@ from schemas.errors import ServiceDown
 from sql import migrate as migrations
 from workers import down
 from workers.cli import console
-from workers.cli import services as running
+from workers.cli.verbs import services as running
 from workers.settings import load
 
 #: What is asked of a database that nobody has set up.

@@ -21,7 +21,7 @@ from sql.store import Ledger
 from sql.vectors import Backlog
 from tasks.runtime import alerts
 from workers import passed_over
-from workers.cli import connect, console, doctor, sets
+from workers.cli import connect, console, doctor, set_lines
 from workers.embedded import machine, supervisor
 from workers.settings import load
 from workers.wiring import thresholds
@@ -39,7 +39,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     """What `status` shows, as `--json` prints it."""
 
     jobs: list[dict[str, Any]]
-    sets: list[sets.SetLine]
+    sets: list[set_lines.SetLine]
     vectors: list[dict[str, Any]]
     failing: list[dict[str, Any]]
     """What fails behind the imports, and is tried again."""
@@ -96,8 +96,8 @@ def snapshot(lake: connect.Services, job: str | None) -> Snapshot:
         }
         for row in rows
     ]
-    shown = sets.of_jobs(lake.ledger, [row["id"] for row in rows])
-    worth_saying = [line for line in shown if [*sets.notes(line)]]
+    shown = set_lines.of_jobs(lake.ledger, [row["id"] for row in rows])
+    worth_saying = [line for line in shown if [*set_lines.notes(line)]]
     failing = failing_steps(lake.ledger)
     return Snapshot(facts, worth_saying, [*_vectors(lake)], failing, _services(lake))
 
@@ -232,7 +232,7 @@ def said_of(shot: Snapshot) -> Iterator[str]:
     yield from causes(shot.jobs)
     yield from passed_over.lines(shot.services["watchers"])
     for line in shot.sets:
-        yield from sets.notes(line)
+        yield from set_lines.notes(line)
     for vectors in shot.vectors:
         yield _how_far(**vectors)
     yield from map(told, shot.failing)

@@ -9,10 +9,10 @@ import typer
 
 from pipeline.privacy.policy import Policy, parse
 from schemas.errors import ConfigurationError
-from schemas.privacy import BY_RULE, Action, Done, Kind
+from schemas.privacy import BY_RULE, Kind
 from tasks.operations import privacy_reapply
 from workers.adapters import presidio
-from workers.cli import connect, console
+from workers.cli import connect, console, receipts
 from workers.settings import load
 
 app: typer.Typer = typer.Typer(help="What is done with personal data.", no_args_is_help=True)
@@ -88,18 +88,8 @@ def apply(
     for name, applied in found.items():
         verb = "would change" if dry else "changed"
         files = f"; names or sidecars of {applied.files} files {verb}" if applied.files else ""
+        what = f": {receipts.treatments(applied.done)}" if applied.done else ""
         console.data(
             f"{name}: {applied.documents} documents and {applied.versions} older versions looked "
-            f"at, {applied.changed} {verb}{': ' if applied.done else ''}{told(applied.done)}{files}"
+            f"at, {applied.changed} {verb}{what}{files}"
         )
-
-
-def told(done: Done) -> str:
-    """The strictest first: "3 payment cards dropped, 12 phone numbers hashed"."""
-    parts = [
-        f"{done[kind][action]} {kind.plural} {action.done}"
-        for action in reversed(Action)
-        for kind in Kind
-        if done.get(kind, {}).get(action)
-    ]
-    return ", ".join(parts)

@@ -1,0 +1,64 @@
+"""What a verb's error becomes: one line that says what to do, and an exit code."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import psycopg
+import redis
+from kombu.exceptions import OperationalError
+from psycopg_pool import PoolTimeout
+
+from schemas.errors import ConfigurationError, ServiceDown, TransientError
+from workers import down
+from workers.cli import console
+from workers.embedded import machine
+from workers.settings import load
+
+#: With less than one segment of its log Postgres does not take connections.
+_FULL_MB = 16
+
+#: What clients raise whose service is down.
+DOWN = (psycopg.OperationalError, PoolTimeout, redis.RedisError, OperationalError)
+
+
+def report(error: Exception) -> int:
+    """Say what went wrong and what to do; the exit code for it."""
+    if isinstance(error, ConfigurationError):
+        console.say(f"datapunk: {error}")
+        return console.USAGE
+    if isinstance(error, ServiceDown):
+        console.say(f"datapunk: {error}{_no_room()}")
+        return console.DOWN
+    if isinstance(error, TransientError) and error.code:  # the disk, or the scanner
+        console.say(f"datapunk: {error} Nothing is lost; try again once that is mended.")
+        return console.DOWN
+    if isinstance(error, (TransientError, *DOWN)):
+        console.say(f"datapunk: {_down(error)}")
+        return console.DOWN
+    console.say(f"datapunk: {error}")
+    return console.FAILED
+
+
+def _down(error: Exception) -> str:
+    """Which service does not do its work, and why, as far as it can be told."""
+    cause = error.__cause__ if isinstance(error, TransientError) else error
+    if isinstance(cause, PoolTimeout):  # it keeps to itself why there was no connection
+        with suppress(OSError, ConfigurationError):
+            try:
+                down.probe(load(), "ledger", "ingest", "reader")
+            except ServiceDown as found:
+                return str(found)
+    elif isinstance(cause, psycopg.OperationalError):
+        return down.why(cause)
+    # The text of a driver's error may hold a URL with its password.
+    what = str(error) if isinstance(error, TransientError) else type(error).__name__
+    return f"a service is down ({what}); start it with: datapunk up"
+
+
+def _no_room() -> str:
+    """What is wrong with a service, most likely, where the disk is full."""
+    with suppress(OSError, ConfigurationError):
+        if machine.free_disk_mb(load().data_dir) < _FULL_MB:
+            return " (the disk is full: make room, and all goes on by itself)"
+    return ""

@@ -1,0 +1,98 @@
+"""`sets`: exports in parts, what is missing of each, and what waits for it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from psycopg.rows import DictRow
+
+from schemas.errors import PermanentError
+from schemas.progress import Event
+from sql.queries import queries
+from sql.store import Ledger, note
+from workers.cli import connect, console, set_lines
+from workers.settings import load
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb of this file."""
+    app.command()(sets)
+
+
+def sets(
+    name: Annotated[str | None, typer.Argument(help="A set, as takeout-20250102T030405Z.")] = None,
+    user: Annotated[str | None, typer.Option(help="Only this user's.")] = None,
+    go_on: Annotated[bool, typer.Option("--go-on", help="Wait for no further part of it.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Exports in parts: what is here, what is missing. With a name, its receipt."""
+    with connect.services(load()) as lake:
+        if name is None:
+            if go_on:
+                raise typer.BadParameter("say which set", param_hint="--go-on")
+            _list(lake.ledger, user, json=json)
+            return
+        row = _one(lake.ledger, name, user)
+        if go_on:
+            _go_on(lake.ledger, row)
+        made = set_lines.receipt_of(lake.ledger, row)
+    if json:
+        console.as_json(made)
+    else:
+        _show(made)
+
+
+def _go_on(ledger: Ledger, row: DictRow) -> None:
+    with ledger.transaction() as connection:
+        asked = {"set_id": row["id"]}
+        if connection.execute(queries("sets")["go_on"], asked).fetchone() is None:
+            raise PermanentError("Nothing waits for that set.")
+        said = {"set": row["stem"]}
+        note(connection, Event.SET_NOT_WAITED_FOR, row["user_id"], None, said)
+    console.say("what waited goes on now, with what is there")
+
+
+def _list(ledger: Ledger, user: str | None, *, json: bool) -> None:
+    rows = ledger.rows("sets", "recent_sets", user=user, n=50)
+    found = [set_lines.line_of(ledger, row) for row in rows]
+    if json:
+        console.as_json(found)
+        return
+    columns = ("set", "user", "state", "parts", "missing parts", "listed", "in no part", "waiting")
+    console.table(columns, [_cells(line) for line in found])
+
+
+def _cells(line: set_lines.SetLine) -> list[object]:
+    here = len({part.part for part in line.parts if part.here})
+    waiting = sum(line.waiting.values())
+    gaps = ", ".join(line.gaps)
+    return [line.name, line.user, line.state, here, gaps, line.listed, line.missing, waiting]
+
+
+def _one(ledger: Ledger, name: str, user: str | None) -> DictRow:
+    rows = ledger.rows("sets", "one_set", stem=name, user=user)
+    if not rows:
+        raise PermanentError("There is no such set; see: datapunk sets")
+    if len(rows) > 1:
+        raise PermanentError("Several users have a set of that name; say --user.")
+    return rows[0]
+
+
+def _show(receipt: set_lines.SetReceipt) -> None:
+    line = receipt.set
+    console.data(f"set       {line.name} of {line.user}")
+    console.data(f"state     {line.state}")
+    columns = ("part", "job", "file", "state", "")
+    aside = ("" if part.here else "not there" for part in line.parts)
+    rows = [(p.part, str(p.job)[:8], p.file, p.state, note)
+            for p, note in zip(line.parts, aside, strict=True)]  # fmt: skip
+    console.table(columns, rows)
+    for said in set_lines.notes(line):
+        console.data(said)
+    counts = receipt.records
+    console.data(
+        f"records   {counts['seen']} seen = {counts['loaded']} loaded + {counts['duplicate']} "
+        f"duplicate + {counts['quarantined']} quarantined"
+    )
+    set_lines.show_index(receipt.index)
