@@ -22,6 +22,15 @@ TOO_MUCH = {
     "formatting that nothing closes": "".join(f"<p><b x={n}>a" for n in range(2_000)),
     "the same, closed in comments": "".join(f"<p><b x={n}>a<!--</b>-->" for n in range(2_000)),
     "few formats, many paragraphs": "".join(f"<i x={n}>" for n in range(20)) + "<p>a" * 100_000,
+    "names of tags": "".join(f"<x{n}></x{n}>" for n in range(30_000)),
+    "names of ends": "".join(f"</x{n}>" for n in range(30_000)),
+    "names of attributes": "".join(
+        "<p " + " ".join(f"x{n}" for n in range(at, at + 100)) + ">" for at in range(0, 30_000, 100)
+    ),
+    "names of attributes without blanks": "".join(
+        "<p " + "".join(f"x{n}='a'" for n in range(at, at + 60)) + ">"
+        for at in range(0, 30_000, 60)
+    ),
     "many tags": "<br>" * 400_000,
 }
 SOUND = {
@@ -34,6 +43,9 @@ SOUND = {
     "words in a script": f"<p>a</p><script>if (a <b) {{ {'word ' * 2_000} }}</script>",
     "a comment that is empty": "<!--><p>a</p>" * 1_000,
     "a text with signs": "<p>1 > 0, a=\"b\", x='y' & so on</p>" * 1_000,
+    "names of attributes' values": "".join(
+        f"<p style='x{n}:1' class=c{n}>a</p>" for n in range(30_000)
+    ),
     "a list": "<ul>" + "<li>word" * 20_000 + "</ul>",
 }
 

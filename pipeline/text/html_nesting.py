@@ -1,18 +1,20 @@
 """Whether an HTML parser would take more than a linear time, or far more memory than the text.
 
-Four things make lexbor, as any parser that follows the standard, grow with the square of a page or
+Five things make lexbor, as any parser that follows the standard, grow with the square of a page or
 past all memory: elements within each other (100,000 `<div>` take 12 s), attributes of one tag
 (20,000 take half a second), `<b>` and its like that nothing closes, since each later paragraph gets
-a copy of all of them (2,000 times `<p><b x=1>`, each with another attribute, become 700 MB), and
-plainly many tags. So a long page is looked through first, tag by tag, with quotes, comments and
-scripts told apart as the parser does; in a short one nothing of it can cost much.
+a copy of all of them (2,000 times `<p><b x=1>`, each with another attribute, become 700 MB), names
+of tags and attributes that are all different (200,000 take 24 s: lexbor's tables of names do not
+grow), and plainly many tags. So a long page is looked through first, tag by tag, with quotes,
+comments and scripts told apart as the parser does; in a short one nothing of it can cost much.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 #: A page of fewer characters is never too much.
@@ -25,6 +27,11 @@ _DEEP = 500
 _MOST_ATTRIBUTES = 500
 #: A tag of fewer characters has fewer attributes than that.
 _LONG_TAG = 2 * _MOST_ATTRIBUTES
+
+#: Different names of tags and attributes; HTML has some 300.
+_MOST_NAMES = 20_000
+#: A page of fewer characters has fewer names than that.
+_LONG = 3 * _MOST_NAMES
 
 #: Tags that are not closed, or need not be, and so say nothing of depth.
 _OPEN_ENDED = frozenset(
@@ -42,12 +49,15 @@ _FORMATTING = frozenset(
 _ALIKE = 3
 
 _OPENS_FORMATTING = re.compile(rf"<(?:{'|'.join(sorted(_FORMATTING))})[\s/>]", re.IGNORECASE)
-_PLAIN_TAG = re.compile(r"<[a-zA-Z][^>]*+")
+_PLAIN_TAG = re.compile(r"</?[a-zA-Z][^>]*+")
 #: The start of a value in quotes that holds the sign that ends a tag.
 _QUOTED_END = re.compile(r"""=\s*+(?:"[^">]*+>|'[^'>]*+>)""")
 
-_ATTRIBUTE = r"""[\s/]*+[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:"[^"]*+"?|'[^']*+'?|[^\s>]*+))?"""
-_ONE_ATTRIBUTE = re.compile(_ATTRIBUTE)
+_NAME = r"[^\s/>][^\s/>=]*+"
+_VALUE = r"""(?:\s*+=\s*+(?:"[^"]*+"?|'[^']*+'?|[^\s>]*+))?"""
+_ATTRIBUTE = rf"[\s/]*+{_NAME}{_VALUE}"
+_BETWEEN_NAMES = str.maketrans("</\"'", "    ")
+_ONE_ATTRIBUTE = re.compile(rf"[\s/]*+({_NAME}){_VALUE}")
 _TOKEN = re.compile(
     rf"""<!--(?:-?>|.*?(?:--!?>|\Z))
     |<(?P<raw>script|style|textarea|title|xmp|iframe|noembed|noframes)(?=[\s/>])
@@ -83,7 +93,22 @@ def _looks_odd(html: str, tags: int) -> bool:
         return True
     if tags * tags > _MOST_NODES and tags * len(_OPENS_FORMATTING.findall(html)) > _MOST_NODES:
         return True
-    return max(map(len, _PLAIN_TAG.findall(html)), default=0) > _LONG_TAG
+    found = _PLAIN_TAG.findall(html)
+    if len(html) >= _LONG and _has_many_names(set(found)):
+        return True
+    return max(map(len, found), default=0) > _LONG_TAG
+
+
+def _has_many_names(tags: AbstractSet[str]) -> bool:
+    # A name begins a word, so that a page of few words has few names: that is quickly counted.
+    words = "\n".join(tags).translate(_BETWEEN_NAMES).split()
+    if len(words) <= _MOST_NAMES or len(set(words)) <= _MOST_NAMES:
+        return False
+    return len(_names(tag.lstrip("</") for tag in tags)) > _MOST_NAMES
+
+
+def _names(attributes: Iterable[str]) -> set[str]:
+    return {name for one in attributes for name in _ONE_ATTRIBUTE.findall(one)}
 
 
 def _tags(html: str) -> Iterator[_Tag]:
@@ -102,10 +127,16 @@ class _Walk:
         self._formatting: dict[str, list[str]] = {name: [] for name in _FORMATTING}
         self._alike = Counter[tuple[str, str]]()
         self._copied = 0
+        self._names = set[str]()
+        self._attributes = set[str]()
 
     def is_too_much(self, tag: _Tag) -> bool:
         """Take the next tag; whether the page is too much for a parser with it."""
         self._nodes += 1 + self._copied
+        self._names.add(tag.name)
+        if tag.attributes and tag.attributes not in self._attributes:
+            self._attributes.add(tag.attributes)
+            self._names.update(_names((tag.attributes,)))
         if tag.name in _FORMATTING:
             self._format(tag)
         elif tag.name not in _OPEN_ENDED:
@@ -113,6 +144,7 @@ class _Walk:
         return (
             self._nodes > _MOST_NODES
             or self._depth > self._deepest
+            or len(self._names) > _MOST_NAMES
             or (len(tag.attributes) > _LONG_TAG and _has_many(tag.attributes))
         )
 
