@@ -198,6 +198,44 @@ def embedding(count: int) -> dict[str, Any]:
     }
 
 
+_EXPORTS = 6
+
+
+def exports(settings: Settings, count: int) -> dict[str, Any]:
+    """Seconds until `count` points are findable, of the first and the last of several exports of
+    the same months: what the lake holds already must not slow an import down."""
+    place.empty_lake(settings)
+    took = []
+    with place.worker(settings, processes=2):
+        for seed in range(_EXPORTS):
+            path = settings.data_dir / "in" / f"Records-{seed}.json"
+            path.parent.mkdir(exist_ok=True)
+            job = place.submit_and_wait(settings, generate.write_locations(path, count, seed))
+            took.append(place.seconds(job))
+    first, last = took[0], took[-1]
+    return {
+        "records": count,
+        "exports": _EXPORTS,
+        "first_s": round(first, 1),
+        "last_s": round(last, 1),
+        "times": round(last / first, 2),
+    }
+
+
+def small_files(settings: Settings, count: int) -> dict[str, Any]:
+    """Small files a second, of a zip of them."""
+    place.empty_lake(settings)
+    path = generate.write_small_files(settings.data_dir / "small.zip", count)
+    with place.worker(settings, processes=2):
+        job = place.submit_and_wait(settings, path, limit_s=3_600)
+    assert job["records_loaded"] == count, job
+    return {
+        "files": count,
+        "loaded_per_s": round(count / place.loaded_after(settings, job)),
+        "findable_per_s": round(count / place.seconds(job)),
+    }
+
+
 def behind(settings: Settings, count: int) -> dict[str, Any]:
     """Statistics, scores and near duplicates of `count` positions and a tenth as many mails, made
     again by one process; rows a second of each."""
@@ -255,7 +293,10 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
-        "--only", choices=["load", "stages", "orchestration", "embed", "behind", "memory"]
+        "--only",
+        choices=[
+            *("load", "stages", "orchestration", "embed", "exports", "small", "behind", "memory"),
+        ],
     )
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
@@ -279,6 +320,12 @@ def main() -> None:
             if given.only in (None, "embed"):
                 say("embedding: our stage, and the bare model")
                 figures["embedding"] = embedding(384)
+            if given.only in (None, "exports"):
+                say("exports: the first and the sixth of the same months")
+                figures["exports"] = exports(settings, given.records)
+            if given.only in (None, "small"):
+                say("small: a zip of small files")
+                figures["small files"] = small_files(settings, given.records // 20)
             if given.only in (None, "behind"):
                 say("behind the load: statistics, scores, near duplicates")
                 figures["behind"] = behind(settings, given.records)

@@ -86,14 +86,22 @@ def write(path: Path, before: bytes, items: Iterator[bytes], after: bytes) -> Pa
     return path
 
 
-def write_locations(path: Path, count: int) -> Path:
-    """A Records.json of `count` points."""
-    return write(path, b'{"locations": [', locations(count), b"\n]}\n")
+def write_locations(path: Path, count: int, seed: int = 1) -> Path:
+    """A Records.json of `count` points; of every seed at the same moments."""
+    return write(path, b'{"locations": [', locations(count, seed), b"\n]}\n")
 
 
 def write_visits(path: Path, count: int) -> Path:
     """A History.json of `count` visits."""
     return write(path, b'{"Browser History": [', visits(count), b"\n]}\n")
+
+
+def write_small_files(path: Path, count: int) -> Path:
+    """A zip of `count` JSON files that hold an array of one object each."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for n in range(count):
+            archive.writestr(f"export/{n:06}.json", orjson.dumps([{"number": n, "name": f"a{n}"}]))
+    return path
 
 
 def write_mails(path: Path, count: int, seed: int = 1) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,8 @@ _MADE = {
     "metrics": ("metrics",),
 }
 _NO_DAY = UNDATED.date()
+#: The length of a partition.
+_MONTH = timedelta(days=31)
 
 
 def count_some(lake: Lake, user_id: UUID, n: int) -> int:
@@ -37,12 +40,23 @@ def count_some(lake: Lake, user_id: UUID, n: int) -> int:
         for row in taken:
             days[row["series"], row["day"] == _NO_DAY].append(row["day"])
         for (series, _), chosen in sorted(days.items()):
-            _count(connection, user_id, series, chosen)
+            for run in _runs(chosen):
+                _count(connection, user_id, series, run)
     return len(taken)
 
 
+def _runs(days: list[date]) -> list[list[date]]:
+    """Return days, which are in order, in parts: more than a month lies between two of them."""
+    runs = [days[:1]]
+    for before, day in pairwise(days):
+        if day - before > _MONTH:
+            runs.append([])
+        runs[-1].append(day)
+    return runs
+
+
 def _count(connection: Connection, user_id: UUID, series: str, days: list[date]) -> None:
-    """All of `days` have a date, or none has: the months between them are looked into."""
+    """Count days again; the months from the first to the last are read."""
     asked: dict[str, Any] = {"user_id": user_id, "days": days}
     asked["first"], asked["past"] = _start(min(days)), _start(max(days) + timedelta(days=1))
     for table in _MADE[series]:

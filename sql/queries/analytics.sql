@@ -69,35 +69,34 @@ SELECT %(user_id)s, day, domain, count(DISTINCT record_key) FROM (
 WHERE domain IS NOT NULL GROUP BY day, domain;
 
 -- name: forget_locations
-DELETE FROM timeseries.locations_by_hour AS h USING unnest(%(days)s::date[]) AS d (day)
-WHERE h.user_id = %(user_id)s AND h.hour >= d.day::timestamp AT TIME ZONE 'UTC'
-  AND h.hour < (d.day + 1)::timestamp AT TIME ZONE 'UTC';
+DELETE FROM timeseries.locations_by_hour
+WHERE user_id = %(user_id)s AND hour >= %(first)s AND hour < %(past)s
+  AND (hour AT TIME ZONE 'UTC')::date = ANY (%(days)s::date[]);
 
 -- name: count_locations
 INSERT INTO timeseries.locations_by_hour (user_id, hour, source, points, south, north, west, east)
 SELECT %(user_id)s, date_trunc('hour', l.at, 'UTC'), l.source, count(*), min(l.latitude),
     max(l.latitude), min(l.longitude), max(l.longitude)
-FROM unnest(%(days)s::date[]) AS d (day) JOIN timeseries.locations AS l
-    ON l.user_id = %(user_id)s AND l.at >= d.day::timestamp AT TIME ZONE 'UTC'
-    AND l.at < (d.day + 1)::timestamp AT TIME ZONE 'UTC'
--- Known when it is planned: other months are left alone.
-WHERE l.at >= %(first)s AND l.at < %(past)s
+FROM timeseries.locations AS l
+-- The range is known when the statement is planned: other months are left alone. A join with the
+-- days would compare each point with each day.
+WHERE l.user_id = %(user_id)s AND l.at >= %(first)s AND l.at < %(past)s
+  AND (l.at AT TIME ZONE 'UTC')::date = ANY (%(days)s::date[])
 GROUP BY 2, 3;
 
 -- name: forget_metrics
-DELETE FROM timeseries.metrics_by_hour AS h USING unnest(%(days)s::date[]) AS d (day)
-WHERE h.user_id = %(user_id)s AND h.hour >= d.day::timestamp AT TIME ZONE 'UTC'
-  AND h.hour < (d.day + 1)::timestamp AT TIME ZONE 'UTC';
+DELETE FROM timeseries.metrics_by_hour
+WHERE user_id = %(user_id)s AND hour >= %(first)s AND hour < %(past)s
+  AND (hour AT TIME ZONE 'UTC')::date = ANY (%(days)s::date[]);
 
 -- name: count_metrics
 INSERT INTO timeseries.metrics_by_hour (user_id, hour, name, unit, source, samples, total, least,
     greatest)
 SELECT %(user_id)s, date_trunc('hour', m.at, 'UTC'), m.name, m.unit, m.source, count(*),
     sum(m.value), min(m.value), max(m.value)
-FROM unnest(%(days)s::date[]) AS d (day) JOIN timeseries.metrics AS m
-    ON m.user_id = %(user_id)s AND m.at >= d.day::timestamp AT TIME ZONE 'UTC'
-    AND m.at < (d.day + 1)::timestamp AT TIME ZONE 'UTC'
-WHERE m.at >= %(first)s AND m.at < %(past)s
+FROM timeseries.metrics AS m
+WHERE m.user_id = %(user_id)s AND m.at >= %(first)s AND m.at < %(past)s
+  AND (m.at AT TIME ZONE 'UTC')::date = ANY (%(days)s::date[])
 GROUP BY 2, 3, 4, 5;
 
 -- name: to_be_counted

@@ -192,8 +192,8 @@ class Cutter:
             return found
         row = _handled_row(found, verdict, members.held(found, self._redactor))
         self._files.append(row)
-        for part in self._slices(found):
-            self._add(found, part)
+        for nth, part in enumerate(self._slices(found)):
+            self._add(found, part, later=nth > 0)
             if len(self._chunks) >= self._full:
                 self._full = min(2 * self._full, _FLUSH_CHUNKS)
                 self.flush()
@@ -207,8 +207,11 @@ class Cutter:
         with found.member.file.open("rb") as source:
             yield from slices_of(found.form, found.member, source, found.context, limits)
 
-    def _add(self, found: members.Readable, part: Slice) -> None:
-        """Add a slice to its format's open chunk, and close the chunk when it is full."""
+    def _add(self, found: members.Readable, part: Slice, *, later: bool) -> None:
+        """Add a slice to its format's open chunk, and close the chunk when it is full.
+
+        `later` says that the slice is not the first of its member.
+        """
         name = found.form.name
         chunk = self._open.setdefault(
             name, _Pending(found.form, wants_vectors(found.form, self._run.options))
@@ -219,7 +222,7 @@ class Cutter:
             chunk = self._open.setdefault(name, _Pending(found.form, chunk.embed))
         chunk.add(found.member, part)
         # A slice of a member that has more of them is full by itself.
-        if chunk.size >= limit // 2 or len(chunk.slices) >= _FILES_A_CHUNK or part.start > 0:
+        if chunk.size >= limit // 2 or len(chunk.slices) >= _FILES_A_CHUNK or later:
             self._close(name)
 
     def _close(self, name: str) -> None:
