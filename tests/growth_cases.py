@@ -43,7 +43,7 @@ from pipeline.services.mail import between_parts, mail_records
 from pipeline.services.tracks import fit_files, gps_tracks
 from pipeline.syntax import compound_files, content_lines, json_events
 from pipeline.text import charset, language
-from pipeline.values import coordinates, fields, timestamps, units
+from pipeline.values import coordinates, fields, google_dates, mail_dates, timestamps, units
 from schemas.errors import BadValue, ConfigurationError, Rejected
 from schemas.files import Member, Slice, SliceLimits
 from schemas.privacy import Kind
@@ -611,6 +611,9 @@ EXCUSED: dict[str, tuple[str, ...]] = {
         "normalise.understand",
         "normalise.outcomes_of",
     ),
+    "by the dates, which are measured: it takes a match or its numbers": (
+        *("values.instants." + n for n in ("civil", "from_match", "in_24_hours")),
+    ),
     "by the formats, which are measured whole: it takes one field, or an item": (
         *("services.bookmarks." + n for n in ("identity", "moment", "record", "walk")),
         *("services.tracks.geojson." + n for n in ("meaning", "position")),
@@ -971,8 +974,8 @@ def cases(effort: Effort) -> Iterator[Case]:
 _BOUNDED: dict[str, tuple[Callable[[str], object], int, int]] = {
     "text.language.detect": (lambda t: language.detect([t]), language.LONGEST, 40),
     "enrich.near_duplicates.of_text": (near_duplicates.of_text, near_duplicates.MOST_CHARS, 10),
-    "values.timestamps.mail_date": (timestamps.mail_date, 200, 150),
-    "values.timestamps.activity_time": (timestamps.activity_time, 80, 1_000),
+    "values.mail_dates.mail_date": (mail_dates.mail_date, 200, 150),
+    "values.google_dates.activity_time": (google_dates.activity_time, 80, 1_000),
 }
 
 

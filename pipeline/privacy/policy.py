@@ -29,7 +29,7 @@ from pipeline.ports import Names
 from pipeline.privacy import detectors, ner, prefilter
 from pipeline.privacy.detectors import Finding
 from pipeline.privacy.ner import NerResult
-from pipeline.values import timestamps
+from pipeline.values import instants
 from schemas.errors import ConfigurationError
 from schemas.privacy import BY_RULE, Action, Done, Kind, ReadUnder
 from schemas.records import Blob, Instant, Outcome, Record, Rejection
@@ -500,13 +500,13 @@ def _without_bytes(outcome: Outcome) -> Outcome:
     if isinstance(outcome, Rejection):
         return msgspec.structs.replace(outcome, raw=b"")
     if not isinstance(outcome, Record) and _unread(outcome.time):
-        return msgspec.structs.replace(outcome, time=timestamps.unread(""))
+        return msgspec.structs.replace(outcome, time=instants.unread(""))
     return outcome
 
 
 def _unread(time: Instant | None) -> str:
     """The text of a time that can't be read, which may be any text; else empty."""
-    return time.text if time is not None and time.flag == timestamps.UNREAD else ""
+    return time.text if time is not None and time.flag == instants.UNREAD else ""
 
 
 def _around(record: Record) -> dict[str, Any]:
@@ -615,7 +615,7 @@ def _treated(record: Record, redactor: Redactor, told: NerResult | None) -> Reco
         written, of_time, _ = redactor.of(record.source, Texts(None, None, around), told)
         if written.metadata is not around:
             text = (written.metadata.get("time") or {}).get("text") or ""
-            changes["time"] = timestamps.unread(text)
+            changes["time"] = instants.unread(text)
     if done or more or of_time:
         changes["privacy"] = _sum(done, more, of_time)
     if record.blob is not None and (blob := _named(record.blob, record.source, redactor, told)):

@@ -21,7 +21,7 @@ from pipeline.documents import text_of
 from pipeline.services import attachments
 from pipeline.services.mail import containers, mime
 from pipeline.text import cleaning
-from pipeline.values import timestamps
+from pipeline.values import instants, mail_dates
 from schemas.errors import BadValue
 from schemas.records import Blob, DataType, Instant, Record, Related
 from schemas.vocabulary import RecordType, Relation
@@ -216,13 +216,13 @@ def _time(message: mime.Message, came: str | None) -> Instant | None:
         return own
     arrived = _instant(came)
     if arrived is None or arrived.at is None:
-        return own or (timestamps.unread(written) if written else None)
+        return own or (instants.unread(written) if written else None)
     return msgspec.structs.replace(arrived, text=written or arrived.text, flag="from_separator")
 
 
 def _instant(date: str | None) -> Instant | None:
     try:
-        return timestamps.mail_date(date) if date else None
+        return mail_dates.mail_date(date) if date else None
     except BadValue:
         return None
 
