@@ -15,7 +15,7 @@ from typing import Any
 
 from pipeline.contract import Format
 from pipeline.documents import text_of
-from pipeline.readers.xml_elements import XmlElements
+from pipeline.readers.xml.elements import XmlElements
 from pipeline.services import attachments
 from pipeline.services.tables import snake
 from pipeline.syntax import xml_tree
