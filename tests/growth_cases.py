@@ -42,7 +42,7 @@ from pipeline.services.google.photo_sidecars import Sidecars
 from pipeline.services.mail import between_parts, mail_records
 from pipeline.services.tracks import fit_files, gps_tracks
 from pipeline.syntax import compound_files, content_lines, json_events
-from pipeline.text import charset, language
+from pipeline.text import language, transcode
 from pipeline.values import coordinates, fields, google_dates, mail_dates, timestamps, units
 from schemas.errors import BadValue, ConfigurationError, Rejected
 from schemas.files import Member, Slice, SliceLimits
@@ -472,9 +472,9 @@ def _unpacked(data: bytes) -> object:
 def _transcoded(data: bytes) -> object:
     source, target = io.BytesIO(data), io.BytesIO()
     for name in ("cp1252", "iso2022_jp"):
-        encoding = charset.Encoding(name=name, is_utf8=False)
-        charset.transcode(source, target, encoding)
-    return charset.transcode(source, target)
+        encoding = transcode.Encoding(name=name, is_utf8=False)
+        transcode.transcode(source, target, encoding)
+    return transcode.transcode(source, target)
 
 
 def _documents(data: bytes) -> object:
@@ -507,7 +507,7 @@ def _listed(data: bytes) -> None:
 
 ADAPTED: dict[str, tuple[Callable[..., object], ...]] = {
     "services.attachments.blob_of": (lambda t: attachments.blob_of(b"a", t, t, fallback="a"),),
-    "text.charset.transcode": (_transcoded,),
+    "text.transcode.transcode": (_transcoded,),
     "services.messaging.person": (lambda t: messaging.person(t, t),),
     "services.google.archive_browser.entries": (_listed,),
     "privacy.prefilter.following": (lambda d: prefilter.following(d, 0),),
@@ -607,7 +607,10 @@ EXCUSED: dict[str, tuple[str, ...]] = {
         "readers.json.walk.lead_on",
         "readers.json.walk.around",
         "readers.json.walk.asked_for",
-        *("readers.csv.cells." + n for n in ("cells_of", "parse")),
+        "readers.chat_count.begins_message",
+        *("readers.csv.cells." + n for n in ("cells_of", "is_blank", "parse")),
+        *("readers.csv.headers." + n for n in ("header_of", "noted")),
+        "readers.xml.count.count_tags",
         "readers.csv.dialects.sample_rows",
         "readers.csv.rows.above",
         "normalise.understand",
@@ -627,7 +630,8 @@ EXCUSED: dict[str, tuple[str, ...]] = {
         "documents.text_of.office_kind",
         "services.tracks.fit_files.number",
         *("services.tracks.garmin." + n for n in ("measured", "measures", "moment")),
-        "services.mail.mime.read_text",
+        "services.mail.mime_leaves.standard_leaves",
+        *("services.mail.mime_texts." + n for n in ("join_texts", "read_text")),
         *("services.mail.mail_records." + n for n in ("identity", "of_message")),
         "services.generic_rows.apart",
         "services.generic_rows.standing_in",
@@ -697,6 +701,7 @@ EXCUSED: dict[str, tuple[str, ...]] = {
         "storage.spool_file.read",
         "storage.spool_file.write",
         "archives.unpack.members",
+        "archives.zip_checks.inspect_zip",
     ),
 }
 

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.formats.whatsapp_chat import FORMAT
-from pipeline.readers.chat_text import ChatText, header
+from pipeline.readers.chat_headers import header
+from pipeline.readers.chat_text import ChatText
 from pipeline.values import day_periods, instants
 from schemas.files import Head, Member, SliceLimits
 from schemas.records import RawRecord, Record

@@ -57,7 +57,7 @@ _WRITES = [
     *(f"watcher._move_aside:{part}" for part in ("mkdir", *_PARTS)),
     "unpack.upload:mkdir", *(f"unpack._keep:{part}" for part in ("open", "write", "replace")),
     *(f"members._transcoded:{part}" for part in ("mkdir", "open", "replace")),
-    "charset._write:write",
+    "transcode._write:write",
     "chunk._folder:mkdir",
     *(f"{what}:{part}" for what in (
           "record_spool.write", "record_spool.write_masks", "chunk._write_vectors")

@@ -19,7 +19,7 @@ from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import Celery, signals
 from psycopg.conninfo import conninfo_to_dict
 
-from pipeline.archives.unpack import ArchiveLimits
+from pipeline.archives.streams import ArchiveLimits
 from pipeline.enrich.text_pieces import EmbedPolicy
 from schemas.errors import ServiceDown
 from schemas.files import SliceLimits

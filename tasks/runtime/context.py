@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from pipeline.archives.unpack import ArchiveLimits
+from pipeline.archives.streams import ArchiveLimits
 from pipeline.enrich.text_pieces import MOST_PIECES, PIECE_CHARS, EmbedPolicy
 from pipeline.ports import BlobStore, Embedder, Models, Scanner
 from pipeline.privacy.policy import Redactor
