@@ -28,7 +28,17 @@ from pipeline.documents import text_of
 from pipeline.enrich import entities, near_duplicates, text_pieces
 from pipeline.normalise import normalise, outcomes_of, understand
 from pipeline.ports import Name
-from pipeline.privacy import detectors, national_ids, ner, policy, prefilter
+from pipeline.privacy import (
+    detectors,
+    findings,
+    national_ids,
+    ner,
+    policy,
+    prefilter,
+    redact,
+    redact_records,
+    suspects,
+)
 from pipeline.readers import component_scan
 from pipeline.readers.json import decode as json_decode
 from pipeline.readers.json import items as json_items
@@ -396,7 +406,7 @@ def _lines(text: str) -> list[str]:
 def _told(text: str) -> object:
     """Many names that a model told, among many findings."""
     told = [Name(Kind.PERSON, at, at + 3, 0.9) for at in range(0, len(text), 8)]
-    found = [detectors.Finding(Kind.EMAIL, at, at + 2, 0.9, "") for at in range(4, len(text), 8)]
+    found = [findings.Finding(Kind.EMAIL, at, at + 2, 0.9, "") for at in range(4, len(text), 8)]
     return list(ner.beside(text, told, found))
 
 
@@ -411,7 +421,7 @@ def _protected(text: str) -> object:
         content=text,
         metadata={"a": text, "b": [text[:40]] * (len(text) // 40), text[:200]: 1},
     )
-    return list(policy.protect(iter([(0, 0, record)]), _REDACTOR))
+    return list(redact_records.protect(iter([(0, 0, record)]), _REDACTOR))
 
 
 def _normalised(text: str) -> object:
@@ -488,7 +498,7 @@ def _pdf(data: bytes) -> object:
     return text_of.extract_text(b"%PDF-1.4\n" + data + b"\n%%EOF", text_of.PDF)
 
 
-_REDACTOR = policy.Redactor(
+_REDACTOR = redact.Redactor(
     policy.parse(
         b'[[rule]]\nkind = "email"\naction = "drop"\n[[rule]]\nkind = "phone"\n'
         b'action = "mask"\n[[rule]]\nkind = "card"\naction = "hash"\n'
@@ -552,10 +562,10 @@ ADAPTED: dict[str, tuple[Callable[..., object], ...]] = {
     ),
     # The operator's own; TOML takes the square of a name with many dots.
     "privacy.policy.parse": (),
-    "privacy.policy.protect": (_protected,),
-    "privacy.policy.suspects": (
-        lambda d: policy.suspects(d.split(b"\n")),
-        lambda d: policy.suspects([d]),
+    "privacy.redact_records.protect": (_protected,),
+    "privacy.suspects.suspects": (
+        lambda d: suspects.suspects(d.split(b"\n")),
+        lambda d: suspects.suspects([d]),
     ),
     "readers.component_scan.spans": (_marks,),
     "readers.json.decode.outcome": (lambda d: json_decode.outcome(d, 0, cut_off=False),),
@@ -670,8 +680,8 @@ EXCUSED: dict[str, tuple[str, ...]] = {
         "values.coordinates.settled",
         "values.coordinates.told",
         "services.plays.played_ms",
-        "privacy.policy.joined",
-        *("privacy.policy." + n for n in ("coded", "media_type")),
+        "privacy.redact.joined",
+        *("privacy.redact_records." + n for n in ("coded", "media_type")),
         "quality.broken_rule",
         "quality.key_of",
         "values.record_checks.wrong_type",
@@ -747,7 +757,7 @@ def of_classes() -> Iterator[Case]:
     for name, finder in detectors._FINDERS.items():
 
         def run(text: str, finder: Any = finder) -> object:
-            plain = detectors._Text(text, "", detectors.REGIONS)
+            plain = findings.Text(text, "", findings.REGIONS)
             return deque(finder(plain), maxlen=0)
 
         yield from _cases_of(f"personal {name}", run, TEXTS)

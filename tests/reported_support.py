@@ -26,7 +26,9 @@ from pipeline.archives.measure import measure, media_type
 from pipeline.enrich.entities import mentions
 from pipeline.normalise import Found, normalise, slices_of, understand
 from pipeline.ports import Neighbour, Neighbours, T
-from pipeline.privacy.policy import Policy, Redactor, protect
+from pipeline.privacy.policy import Policy
+from pipeline.privacy.redact import Redactor
+from pipeline.privacy.redact_records import protect
 from schemas.errors import Rejected
 from schemas.files import Listed, Member, Slice, SliceLimits, SourceFile
 from schemas.privacy import ReadUnder

@@ -10,7 +10,7 @@ import msgspec
 from pipeline import defects
 from pipeline.contract import Format, Rank
 from pipeline.ports import Scan, Verdict
-from pipeline.privacy.policy import Redactor, Texts
+from pipeline.privacy.redact import Redactor, Texts
 from pipeline.recognition import known_files
 from pipeline.registry import named_like, recognise
 from pipeline.services.google import archive_browser

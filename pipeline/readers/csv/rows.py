@@ -175,7 +175,7 @@ def _odd_row(
     offset: int,
     around: Mapping[str, Any],
 ) -> RawRecord | Rejection:
-    """Return a row of another width than the header, or in another encoding."""
+    """Read a row of another width than the header, or in another encoding."""
     length, width = len(raw), len(columns)
     if row is None:
         reason, detail = Reason.BAD_ENCODING, "a row that is not UTF-8"
