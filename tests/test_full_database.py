@@ -18,7 +18,7 @@ from tests.place_support import clean_place, open_folder
 from tests.site_support import points
 from workers import wiring
 from workers.cli import connect, doctor, status
-from workers.embedded import local_servers, supervisor
+from workers.embedded import data_folders, local_servers, program_states, programs, supervisor
 from workers.settings import Settings, load
 
 pytestmark = [
@@ -40,13 +40,13 @@ def lake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
         changes: dict[str, Any] = {"scanner": "off", "settle_s": 0.2, "embed_types": "none"}
         changes |= {"worker_concurrency": 1, "lease_s": 6, "heartbeat_s": 2, "chunk_records": 2_000}
         settings = load(data_dir=folder / "data", memory_mb=512, reconcile_every_s=1, **changes)
-        every, wanted = supervisor._workers, ("worker", "reconciler", "watcher")
+        every, wanted = programs._workers, ("worker", "reconciler", "watcher")
         monkeypatch.setattr(
-            supervisor,
+            programs,
             "_workers",
             lambda settings: [p for p in every(settings) if p.name in wanted],
         )
-        local_servers.prepare_folders(settings)
+        data_folders.prepare_folders(settings)
         (settings.data_dir / "postgresql.local.conf").write_text(_SMALL)
         with local_servers.servers(settings):
             wiring.migrate(settings)
@@ -129,7 +129,7 @@ def test_an_import_outlives_a_full_disk_of_the_database(lake: Settings) -> None:
     assert _ask(lake, "SELECT array_agg(status) FROM imports.jobs") == ["done"]
     assert _ask(lake, "SELECT count(*) FROM timeseries.locations") == _POINTS
     assert [c for c in doctor._disk(lake) if c.name == "server's disk"] == []
-    assert all(each.running for each in supervisor.state(lake))
+    assert all(each.running for each in program_states.state(lake))
 
 
 def until(done: Callable[[], bool], lake: Settings) -> None:

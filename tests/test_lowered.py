@@ -18,7 +18,7 @@ from schemas.errors import ConfigurationError
 from tests.intake_support import Place
 from tests.place_support import ROOT, clean_place, open_folder, small_settings
 from workers import intake
-from workers.embedded import local_servers, supervisor, unprivileged
+from workers.embedded import data_folders, program_states, supervisor, unprivileged
 from workers.settings import Settings
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="root alone can give itself up")
@@ -258,7 +258,7 @@ def _until_lowered(settings: Settings, uid: int) -> dict[str, set[int]]:
     users: dict[str, set[int]] = {}
     for _ in range(600):
         users = {}
-        for each in supervisor.state(settings):
+        for each in program_states.state(settings):
             main = psutil.Process(each.pid or 0)
             family = [main, *main.children(recursive=True)]
             users[each.name] = {n for p in family for n in p.uids()}
@@ -271,7 +271,7 @@ def _until_lowered(settings: Settings, uid: int) -> dict[str, set[int]]:
 @pytest.mark.services
 @pytest.mark.slow
 def test_no_process_that_parses_is_root_and_an_old_lake_goes_on(lake: Settings, top: Path) -> None:
-    local_servers.prepare_folders(lake)  # as an older version left it: all of it root's
+    data_folders.prepare_folders(lake)  # as an older version left it: all of it root's
     kept = lake.processed / "anna" / "2025-01-01" / "old.txt"
     kept.parent.mkdir(parents=True)
     kept.write_bytes(b"an original from then")

@@ -24,7 +24,7 @@ from workers import down, passed_over, wiring
 from workers.adapters import presidio
 from workers.adapters.clamd import make_clamd
 from workers.cli import version
-from workers.embedded import local_servers, machine, supervisor
+from workers.embedded import local_servers, machine, program_states, stop
 from workers.settings import ScannerMode, Settings
 
 Level = Literal["ok", "warn", "fail"]
@@ -240,9 +240,9 @@ def _names(settings: Settings) -> Iterator[Check]:
 
 
 def _processes(settings: Settings) -> Iterator[Check]:
-    states = supervisor.state(settings)
+    states = program_states.state(settings)
     ill = [s.name for s in states if not s.running]
-    left = 0 if states else len(supervisor.orphans(settings))
+    left = 0 if states else len(stop.orphans(settings))
     if left:
         detail = f"{left} run without a supervisor, and nothing restarts them"
         yield Check("fail", "processes", detail, _UP)
