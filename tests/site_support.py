@@ -92,7 +92,7 @@ class Site:
         }[name.rstrip("0123456789")]
         if verbs[0] == "worker":
             verbs += ["--name", f"{name}-{time.monotonic_ns()}"]
-        with (self.settings.logs / f"{name}.log").open("ab") as log:
+        with (self.settings.folders.logs / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-m", self._program, *verbs],
                 env={**self._environment, **environment},
@@ -120,20 +120,20 @@ class Site:
 
     def kill_broker(self, *, with_data: bool) -> None:
         """SIGKILL for the broker; its data may go with it."""
-        for broker in server_processes.processes_in(self.settings.valkey_dir, "valkey-server"):
+        for broker in server_processes.processes_in(self.settings.folders.valkey, "valkey-server"):
             broker.kill()
             broker.wait(10)
         if (started := self.processes.pop("broker", None)) is not None:
             started.wait(10)
         if with_data:
-            for path in self.settings.valkey_dir.glob("appendonlydir"):
+            for path in self.settings.folders.valkey.glob("appendonlydir"):
                 shutil.rmtree(path)
-            for path in self.settings.valkey_dir.glob("*.rdb"):
+            for path in self.settings.folders.valkey.glob("*.rdb"):
                 path.unlink()
 
     def start_broker(self) -> None:
         """A broker as the supervisor starts it: as the servers' user, where we are root."""
-        with (self.settings.logs / "valkey.log").open("ab") as log:
+        with (self.settings.folders.logs / "valkey.log").open("ab") as log:
             self.processes["broker"] = subprocess.Popen(
                 [sys.executable, "-m", "workers.embedded.local_servers", "valkey"],
                 env=self._environment,
@@ -145,7 +145,7 @@ class Site:
 
     def kill_postgres(self) -> None:
         """An immediate stop: no checkpoint, every connection cut."""
-        main = postgres.postmaster(self.settings.postgres_dir)
+        main = postgres.postmaster(self.settings.folders.postgres)
         if main is not None:
             main.send_signal(signal.SIGQUIT)
             psutil.wait_procs([main], timeout=_READY_S)
@@ -268,7 +268,7 @@ def site(
             finally:
                 made.stop()
     finally:
-        if settings.socket_dir != settings.run:
+        if settings.socket_dir != settings.folders.run:
             shutil.rmtree(settings.socket_dir, ignore_errors=True)
 
 

@@ -304,7 +304,7 @@ class Storm:
 
     def _ours(self) -> None:
         """No fault excuses an error in our code: none used up an attempt or failed a step."""
-        for log in self.place.settings.logs.glob("*.log"):
+        for log in self.place.settings.folders.logs.glob("*.log"):
             for line in ours_in(log):
                 self.violations.append(f"{log.name}: {line}")
 

@@ -43,7 +43,7 @@ def lone_broker(tmp_path: Path) -> Iterator[Settings]:
 
 
 def _kill(settings: Settings) -> None:
-    found = server_processes.processes_in(settings.valkey_dir, "valkey-server")
+    found = server_processes.processes_in(settings.folders.valkey, "valkey-server")
     for process in found:
         process.kill()
     psutil.wait_procs(found, timeout=10)

@@ -50,13 +50,13 @@ def lake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
         (settings.data_dir / "postgresql.local.conf").write_text(_SMALL)
         with local_servers.servers(settings):
             wiring.migrate(settings)
-        _on_a_small_disk(settings.postgres_dir)
+        _on_a_small_disk(settings.folders.postgres)
         try:
             supervisor.up(settings, say=lambda _: None)
             yield settings
         finally:
             supervisor.down(settings, say=lambda _: None)
-            subprocess.run(["umount", "--lazy", str(settings.postgres_dir)], check=True)
+            subprocess.run(["umount", "--lazy", str(settings.folders.postgres)], check=True)
         monkeypatch.chdir("/")
 
 
@@ -89,7 +89,7 @@ def _ask(settings: Settings, query: str) -> Any:
 
 
 def _fill(settings: Settings) -> None:
-    with (settings.postgres_dir / "filler").open("ab", buffering=0) as out:
+    with (settings.folders.postgres / "filler").open("ab", buffering=0) as out:
         try:
             while True:
                 out.write(bytes(64 * 1024))
@@ -108,8 +108,8 @@ def _said(settings: Settings) -> str:
 
 @pytest.mark.threat("disk_full", seen="that of Postgres: the import waits, then all rows loaded")
 def test_an_import_outlives_a_full_disk_of_the_database(lake: Settings) -> None:
-    (lake.staging / "ana@example.org").mkdir()
-    (lake.staging / "ana@example.org" / "Records.json").write_bytes(points(_POINTS))
+    (lake.folders.staging / "ana@example.org").mkdir()
+    (lake.folders.staging / "ana@example.org" / "Records.json").write_bytes(points(_POINTS))
     loaded = "SELECT coalesce(sum(records_loaded), 0)::int FROM imports.jobs"
     until(lambda: (_ask(lake, loaded) or 0) > 0, lake)
 
@@ -123,7 +123,7 @@ def test_an_import_outlives_a_full_disk_of_the_database(lake: Settings) -> None:
     assert check.level == "fail"
     assert not _ask(lake, "SELECT count(*) FROM imports.jobs WHERE completed_at IS NOT NULL")
 
-    (lake.postgres_dir / "filler").unlink()
+    (lake.folders.postgres / "filler").unlink()
     until(lambda: bool(_ask(lake, "SELECT bool_and(completed_at IS NOT NULL) FROM imports.jobs")),
           lake)  # fmt: skip
     assert _ask(lake, "SELECT array_agg(status) FROM imports.jobs") == ["done"]

@@ -53,8 +53,8 @@ def test_both_servers_run_for_a_block_and_leave_nothing(settings: Settings) -> N
         assert ask(settings, "SELECT current_setting('shared_buffers')") == "128MB"
         assert valkey.valkey_ready(settings)
         processes = [
-            *server_processes.processes_in(settings.postgres_dir, "postgres"),
-            *server_processes.processes_in(settings.valkey_dir, "valkey-server"),
+            *server_processes.processes_in(settings.folders.postgres, "postgres"),
+            *server_processes.processes_in(settings.folders.valkey, "valkey-server"),
         ]
         assert len(processes) > 2
         assert not [c for p in processes for c in p.net_connections("inet")], "a port is open"
@@ -73,7 +73,7 @@ def test_a_cluster_whose_making_was_cut_off_is_made_anew(settings: Settings) -> 
             [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT), **armed}
         ) as maker:
             assert maker.wait(120) == -signal.SIGKILL
-        assert (settings.postgres_dir / "PG_VERSION").exists() == there
+        assert (settings.folders.postgres / "PG_VERSION").exists() == there
     with local_servers.servers(settings):
         assert ask(settings, "SELECT 1") == 1
     assert not list(settings.data_dir.glob("postgres.*"))
@@ -83,9 +83,9 @@ def test_only_its_user_can_enter_the_folder_of_the_sockets(settings: Settings) -
     with local_servers.servers(settings):
         assert stat.S_IMODE(settings.server_socket_dir.stat().st_mode) == 0o700
         owner = settings.server_socket_dir.stat().st_uid
-        assert owner == settings.postgres_dir.stat().st_uid
+        assert owner == settings.folders.postgres.stat().st_uid
         assert (owner != 0) or os.getuid() != 0
-    assert stat.S_IMODE(settings.staging.stat().st_mode) == 0o700
+    assert stat.S_IMODE(settings.folders.staging.stat().st_mode) == 0o700
 
 
 def test_servers_that_run_are_used_and_left_running(settings: Settings) -> None:
@@ -102,13 +102,13 @@ def test_a_killed_server_starts_again_with_its_rows(settings: Settings) -> None:
         stack.enter_context(local_servers.servers(settings))
         with psycopg.connect(settings.url("admin"), autocommit=True) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 42 AS n")
-        main = postgres.postmaster(settings.postgres_dir)
+        main = postgres.postmaster(settings.folders.postgres)
         assert main is not None
-        broker = server_processes.processes_in(settings.valkey_dir, "valkey-server")[0]
+        broker = server_processes.processes_in(settings.folders.valkey, "valkey-server")[0]
         for process in (main, broker):
             process.send_signal(signal.SIGKILL)
         psutil.wait_procs([main, broker], timeout=5)
-    assert (settings.postgres_dir / "postmaster.pid").exists()
+    assert (settings.folders.postgres / "postmaster.pid").exists()
     with local_servers.servers(settings):
         assert ask(settings, "SELECT n FROM kept") == 42
 
@@ -116,8 +116,8 @@ def test_a_killed_server_starts_again_with_its_rows(settings: Settings) -> None:
 def test_a_lock_whose_number_went_to_another_program_blocks_nothing(settings: Settings) -> None:
     postgres.prepare_postgres(settings)
     with subprocess.Popen(["sleep", "60"]) as stranger:
-        lock = settings.postgres_dir / "postmaster.pid"
-        lock.write_text(f"{stranger.pid}\n{settings.postgres_dir}\n0\n5432\n\n\n0 0\n")
+        lock = settings.folders.postgres / "postmaster.pid"
+        lock.write_text(f"{stranger.pid}\n{settings.folders.postgres}\n0\n5432\n\n\n0 0\n")
         with local_servers.servers(settings):
             assert ask(settings, "SELECT 1") == 1
         assert stranger.poll() is None, "the stranger must be left alone"
@@ -140,17 +140,17 @@ def test_a_lost_cluster_is_not_hidden_by_a_new_one(settings: Settings) -> None:
 
 def test_a_cluster_of_another_release_is_refused_with_a_way_out(settings: Settings) -> None:
     postgres.prepare_postgres(settings)
-    (settings.postgres_dir / "PG_VERSION").write_text("15\n")
+    (settings.folders.postgres / "PG_VERSION").write_text("15\n")
     with pytest.raises(ConfigurationError, match="made by Postgres 15"):
         postgres.prepare_postgres(settings)
 
 
 def test_a_foreign_folder_is_never_turned_into_a_database(settings: Settings) -> None:
-    settings.postgres_dir.mkdir(parents=True)
-    (settings.postgres_dir / "thesis.txt").write_text("years of work")
+    settings.folders.postgres.mkdir(parents=True)
+    (settings.folders.postgres / "thesis.txt").write_text("years of work")
     with pytest.raises(ConfigurationError, match="no database"):
         postgres.prepare_postgres(settings)
-    assert (settings.postgres_dir / "thesis.txt").exists()
+    assert (settings.folders.postgres / "thesis.txt").exists()
 
 
 def test_a_long_and_odd_path_and_a_strict_umask_work(settings: Settings, folder: Path) -> None:
@@ -176,7 +176,7 @@ def test_an_operators_own_settings_win(settings: Settings) -> None:
 def test_errors_leave_nothing_of_a_record_in_the_servers_log(settings: Settings) -> None:
     with local_servers.servers(settings), pytest.raises(psycopg.errors.InvalidTextRepresentation):
         ask(settings, "SELECT 'kingfisher'::int")
-    assert "kingfisher" not in (settings.logs / "postgres.log").read_text()
+    assert "kingfisher" not in (settings.folders.logs / "postgres.log").read_text()
 
 
 def test_the_flower_login_is_made_once_and_for_our_eyes(settings: Settings) -> None:

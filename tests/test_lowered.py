@@ -281,7 +281,7 @@ def test_no_process_that_parses_is_root_and_an_old_lake_goes_on(lake: Settings, 
     mine.chmod(0o600)
     for turn in range(2):
         _run("up")
-        user = pwd.getpwuid(lake.postgres_dir.stat().st_uid)
+        user = pwd.getpwuid(lake.folders.postgres.stat().st_uid)
         users = _until_lowered(lake, user.pw_uid)
         watcher = users.pop("watcher")
         assert watcher == {0}
@@ -290,7 +290,7 @@ def test_no_process_that_parses_is_root_and_an_old_lake_goes_on(lake: Settings, 
         }  # fmt: skip
         assert {uid for each in users.values() for uid in each} == {user.pw_uid}
         assert kept.stat().st_uid == user.pw_uid
-        file = lake.staging / "anna" / f"{turn}.txt"
+        file = lake.folders.staging / "anna" / f"{turn}.txt"
         file.parent.mkdir(exist_ok=True)
         file.write_bytes(b"dropped by root, number %d" % turn)
         mine.write_bytes(b"a file that only root can read, number %d" % turn)

@@ -165,7 +165,7 @@ def test_a_worker_that_can_not_start_is_named_and_nothing_stays(
     with pytest.raises(ServiceDown, match=r"worker .*worker\.log"):
         supervisor.up(lake, say=silent, seconds=60)
     assert program_states.state(lake) == []
-    assert postgres.postmaster(lake.postgres_dir) is None
+    assert postgres.postmaster(lake.folders.postgres) is None
 
 
 # From here on the workers are real, too.
@@ -202,9 +202,9 @@ def test_a_supervisor_that_was_killed_is_started_anew(site: Settings) -> None:
     said = [check for check in doctor._processes(site) if check.name == "processes"]
     assert not left or said[0].level == "fail" or program_states.state(site)
 
-    (site.staging / "ana@example.org").mkdir()
+    (site.folders.staging / "ana@example.org").mkdir()
     rows = b"".join(b'{"id": %d, "name": "row"}\n' % n for n in range(2_000))
-    (site.staging / "ana@example.org" / "rows.ndjson").write_bytes(rows)
+    (site.folders.staging / "ana@example.org" / "rows.ndjson").write_bytes(rows)
     until(lambda: bool(states := program_states.state(site)) and all(s.running for s in states))
     assert not before & {each.pid for each in program_states.state(site)}
     until(lambda: ended(site) == [("done", 2_000)])
@@ -245,4 +245,4 @@ def test_what_runs_without_a_supervisor_is_told(lake: Settings) -> None:
                 "disk_free_mb": 1}  # fmt: skip
     assert [line for line in status.footer(services) if "run: datapunk up" in line]
     assert supervisor.down(lake, say=silent) is True
-    assert (stop.orphans(lake), postgres.postmaster(lake.postgres_dir)) == ([], None)
+    assert (stop.orphans(lake), postgres.postmaster(lake.folders.postgres)) == ([], None)

@@ -332,7 +332,7 @@ def _until_empty(watcher: Watcher, settings: Settings) -> None:
 def _make_staging(settings: Settings) -> None:
     """Make the folder if it is missing. Where it can't be made there is nothing to take in."""
     with suppress(OSError):
-        settings.staging.mkdir(mode=0o700, parents=True, exist_ok=True)
+        settings.folders.staging.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _watch(watcher: Watcher, settings: Settings, stop: threading.Event, guard: Guard) -> None:
@@ -354,7 +354,7 @@ def _watch(watcher: Watcher, settings: Settings, stop: threading.Event, guard: G
             except (TransientError, OSError, ConfigurationError) as error:
                 log.warning("trying again", error=type(error).__name__)
                 due, dirty, recovered = now + _DATABASE_WAIT_S, True, False
-        if now - began >= settings.rescan_s or not os.path.lexists(settings.staging):
+        if now - began >= settings.rescan_s or not os.path.lexists(settings.folders.staging):
             return
 
 
@@ -366,7 +366,7 @@ def _ticks(settings: Settings, stop: threading.Event) -> Iterator[bool]:
     fresh = True
     try:
         for changes in watchfiles.watch(
-            settings.staging,
+            settings.folders.staging,
             watch_filter=None,
             stop_event=stop,
             debounce=200,

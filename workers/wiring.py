@@ -37,7 +37,8 @@ from workers.adapters import kombu_transport, presidio
 from workers.adapters.clamd import make_scanner
 from workers.adapters.embedding_models import ModelsHere, tiers
 from workers.embedded import unprivileged
-from workers.settings import Infected, ScannerMode, Settings, load
+from workers.setting_types import Infected, ScannerMode
+from workers.settings import Settings, load
 
 log = structlog.get_logger("datapunk.bootstrap")
 

@@ -25,7 +25,8 @@ from workers.adapters import presidio
 from workers.adapters.clamd import make_clamd
 from workers.cli import version
 from workers.embedded import local_servers, machine, program_states, stop
-from workers.settings import ScannerMode, Settings
+from workers.setting_types import ScannerMode
+from workers.settings import Settings
 
 Level = Literal["ok", "warn", "fail"]
 
@@ -109,7 +110,7 @@ def _folders(settings: Settings) -> Iterator[Check]:
     if not settings.data_dir.exists():
         yield Check("warn", "data folder", f"{settings.data_dir} is not there yet", _UP)
         return
-    shut = [p for p in (settings.data_dir, settings.staging) if not _writable(p)]
+    shut = [p for p in (settings.data_dir, settings.folders.staging) if not _writable(p)]
     if shut:
         read_only = shut[0].is_dir() and os.statvfs(shut[0]).f_flag & os.ST_RDONLY
         why = "is mounted read-only" if read_only else "can't be written"
@@ -117,11 +118,14 @@ def _folders(settings: Settings) -> Iterator[Check]:
         yield Check("fail", "data folder", f"{shut[0]} {why}", advice)
         return
     yield Check("ok", "data folder", str(settings.data_dir))
-    if settings.work.is_dir() and settings.work.stat().st_dev != settings.staging.stat().st_dev:
+    if (
+        settings.folders.work.is_dir()
+        and settings.folders.work.stat().st_dev != settings.folders.staging.stat().st_dev
+    ):
         yield Check("fail", "watch folder", "staging and .work are on two file systems",
                     "mount the data folder whole")  # fmt: skip
     else:
-        yield Check("ok", "watch folder", str(settings.staging))
+        yield Check("ok", "watch folder", str(settings.folders.staging))
 
 
 def _intake(settings: Settings) -> Iterator[Check]:
@@ -249,7 +253,7 @@ def _processes(settings: Settings) -> Iterator[Check]:
     elif not states:
         yield Check("warn", "processes", "none run", _UP)
     elif ill:
-        logs = settings.logs
+        logs = settings.folders.logs
         yield Check("fail", "processes", f"not running: {', '.join(ill)}", f"see {logs}")
     else:
         yield Check("ok", "processes", f"{len(states)} run")

@@ -25,10 +25,15 @@ def prepare_folders(settings: Settings) -> None:
     Raises `ConfigurationError` where the folder can't be made or written.
     """
     passable = 0o711 if os.getuid() == 0 else 0o700  # the servers' user passes, and reads nothing
-    private = [settings.staging, settings.processed, settings.failed, settings.work]
-    private += [settings.blobs, settings.logs]
+    private = [
+        settings.folders.staging,
+        settings.folders.processed,
+        settings.folders.failed,
+        settings.folders.work,
+    ]
+    private += [settings.folders.all_blobs, settings.folders.logs]
     try:
-        for folder in (settings.data_dir, settings.run):
+        for folder in (settings.data_dir, settings.folders.run):
             _make(folder, passable)
         for folder in private:
             _make(folder, 0o700)
@@ -53,8 +58,14 @@ def prepare_lake(settings: Settings) -> pwd.struct_passwd | None:
     if user is None:
         return None
     folders = Folders(settings.data_dir)
-    own = [settings.processed, settings.failed, settings.blobs, folders.infected, folders.models]
-    for folder in [*own, settings.work]:  # the last says that all are given
+    own = [
+        settings.folders.processed,
+        settings.folders.failed,
+        settings.folders.all_blobs,
+        folders.infected,
+        folders.models,
+    ]
+    for folder in [*own, settings.folders.work]:  # the last says that all are given
         _make(folder, 0o700)
         let_through(folder, user)
         hand_over_all(folder, user)
@@ -72,14 +83,14 @@ def _make(folder: Path, mode: int) -> None:
 def _prepare_sockets(settings: Settings, mode: int) -> None:
     """The sockets' folders. A folder in a public place must be ours alone."""
     folder = settings.socket_dir
-    if folder != settings.run:
+    if folder != settings.folders.run:
         _make(folder, mode)
         state = folder.lstat()
         if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.getuid() or state.st_mode & 0o022:
             raise ConfigurationError(f"{folder} is not ours alone; remove it, or ask who made it")
         publish(settings.socket_record, f"{folder}\n")
     user = system_user(settings)
-    for place in (settings.run / "postgresql.conf", settings.server_socket_dir):
+    for place in (settings.folders.run / "postgresql.conf", settings.server_socket_dir):
         let_through(place, user)
     hand_over(settings.server_socket_dir, user)
 

@@ -16,7 +16,7 @@ def flower_login(settings: Settings) -> str:
     Raises `ConfigurationError` if the file does not hold such a line.
     """
     path = settings.flower_password_path
-    if path == settings.run / "flower.password":
+    if path == settings.folders.run / "flower.password":
         with suppress(FileExistsError):
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "w") as file:

@@ -33,7 +33,7 @@ class Guard:
         self._due = time.monotonic() + _ANEW_S
         log.error("the supervisor is gone; starting it anew")
         environment = {name: value for name, value in os.environ.items() if name != MARK}
-        with (self._settings.logs / "up.log").open("ab") as out:
+        with (self._settings.folders.logs / "up.log").open("ab") as out:
             subprocess.Popen(
                 command_of("up", "--again"),
                 stdin=subprocess.DEVNULL,

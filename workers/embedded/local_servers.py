@@ -46,7 +46,7 @@ def wait_ready(settings: Settings, *, seconds: float = 60) -> None:
     for name, ready in checks.items():
         while not ready(settings):
             if time.monotonic() > until:
-                log = settings.logs / f"{name}.log"
+                log = settings.folders.logs / f"{name}.log"
                 raise ServiceDown(f"{name} did not answer in {seconds:g} s; see {log}")
             time.sleep(0.05)
 
@@ -63,7 +63,7 @@ def servers(settings: Settings, *, seconds: float = 60) -> Iterator[None]:
             prepare_postgres(settings)
             command = postgres_command(settings)
             stack.enter_context(server_process(settings, "postgres", command, signal.SIGINT))
-        if settings.embeds_broker and not processes_in(settings.valkey_dir, "valkey-server"):
+        if settings.embeds_broker and not processes_in(settings.folders.valkey, "valkey-server"):
             prepare_valkey(settings)
             command = valkey_command(settings)
             stack.enter_context(server_process(settings, "valkey", command, signal.SIGTERM))
@@ -77,7 +77,7 @@ def server_process(
 ) -> Iterator[None]:
     """One server as our child, in a session of its own so that Ctrl-C reaches only us."""
     user = system_user(settings)
-    with (settings.logs / f"{name}.log").open("ab") as log:
+    with (settings.folders.logs / f"{name}.log").open("ab") as log:
         child = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -104,10 +104,10 @@ def server_process(
 def stop_servers(settings: Settings, *, grace_s: float = 60) -> list[int]:
     """Stop embedded servers that nobody supervises any more; the ids of their main processes."""
     stopped = []
-    if main := postmaster(settings.postgres_dir):
+    if main := postmaster(settings.folders.postgres):
         main.send_signal(signal.SIGINT)  # "fast": open transactions are rolled back
         stopped.append(main)
-    for broker in processes_in(settings.valkey_dir, "valkey-server"):
+    for broker in processes_in(settings.folders.valkey, "valkey-server"):
         broker.terminate()
         stopped.append(broker)
     end_processes(stopped, grace_s=grace_s)
@@ -116,8 +116,8 @@ def stop_servers(settings: Settings, *, grace_s: float = 60) -> list[int]:
 
 def full_disk(settings: Settings) -> Path | None:
     """The folder of an embedded server whose disk has no room for it; None where all have."""
-    used = ((settings.embeds_postgres, settings.postgres_dir),
-            (settings.embeds_broker, settings.valkey_dir))  # fmt: skip
+    used = ((settings.embeds_postgres, settings.folders.postgres),
+            (settings.embeds_broker, settings.folders.valkey))  # fmt: skip
     return next((folder for embedded, folder in used if embedded and not _has_room(folder)), None)
 
 
@@ -135,7 +135,10 @@ def await_room(*folders: Path) -> None:
 def main(server: str) -> None:
     """Prepare one server, give up root, and become it."""
     settings = load()
-    await_room(settings.run, settings.postgres_dir if server == "postgres" else settings.valkey_dir)
+    await_room(
+        settings.folders.run,
+        settings.folders.postgres if server == "postgres" else settings.folders.valkey,
+    )
     if server == "postgres":
         prepare_postgres(settings, create=False)
         command = postgres_command(settings)

@@ -45,7 +45,7 @@ def _tool(name: str) -> str:
 @contextmanager
 def _alone(settings: Settings, name: str) -> Iterator[None]:
     """One process at a time prepares one server."""
-    with (settings.run / f"{name}.lock").open("w") as lock:
+    with (settings.folders.run / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -60,24 +60,24 @@ def prepare_postgres(settings: Settings, *, create: bool = True) -> None:
     user = system_user(settings)
     let_through(Path(_tool("postgres")), user)
     let_read(_INSTALL, user)
-    refuse_foreign(settings.postgres_dir)
+    refuse_foreign(settings.folders.postgres)
     with _alone(settings, "postgres"):
-        if not (settings.postgres_dir / "PG_VERSION").exists():
+        if not (settings.folders.postgres / "PG_VERSION").exists():
             if not create:
                 raise ConfigurationError(
-                    f"there is no database in {settings.postgres_dir}; `datapunk up` makes one"
+                    f"there is no database in {settings.folders.postgres}; `datapunk up` makes one"
                 )
             _make_cluster(settings, user)
-        _check_version(settings.postgres_dir)
+        _check_version(settings.folders.postgres)
         _configure_postgres(settings)
-        _clear_stale_lock(settings.postgres_dir)
+        _clear_stale_lock(settings.folders.postgres)
 
 
 def _make_cluster(settings: Settings, user: pwd.struct_passwd | None) -> None:
     """Make the cluster with its database beside its place, then rename: whole, or not there."""
-    if settings.postgres_dir.exists() and any(settings.postgres_dir.iterdir()):
-        raise ConfigurationError(f"{settings.postgres_dir} holds something that is no database")
-    new = settings.postgres_dir.with_name("postgres.new")
+    if settings.folders.postgres.exists() and any(settings.folders.postgres.iterdir()):
+        raise ConfigurationError(f"{settings.folders.postgres} holds something that is no database")
+    new = settings.folders.postgres.with_name("postgres.new")
     shutil.rmtree(new, ignore_errors=True)  # left by a start that was cut off
     hand_over(new, user)
     locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin"]
@@ -86,9 +86,9 @@ def _make_cluster(settings: Settings, user: pwd.struct_passwd | None) -> None:
     single = [_tool("postgres"), "--single", "-D", str(new), "-c", "exit_on_error=on"]
     _run([*single, "postgres"], user, f"CREATE DATABASE {DATABASE}\n")
     with suppress(FileNotFoundError):
-        settings.postgres_dir.rmdir()
+        settings.folders.postgres.rmdir()
     crash_here("cluster.before_rename")
-    new.rename(settings.postgres_dir)
+    new.rename(settings.folders.postgres)
     crash_here("cluster.after_rename")
 
 
@@ -126,12 +126,12 @@ def _check_version(folder: Path) -> None:
 
 def _configure_postgres(settings: Settings) -> None:
     """Write the configuration into `run`, which belongs to us and not to the servers' user."""
-    publish(settings.run / "pg_hba.conf", "local all all trust\n")
+    publish(settings.folders.run / "pg_hba.conf", "local all all trust\n")
     text = "".join(f"{name} = {_quoted(value)}\n" for name, value in _options(settings).items())
     own = settings.data_dir / "postgresql.local.conf"
     head = f"# Made at each start. Put what you want otherwise into {own}.\n"
     tail = f"include {_quoted(str(own))}\n" if own.is_file() else ""
-    publish(settings.run / "postgresql.conf", head + text + tail)
+    publish(settings.folders.run / "postgresql.conf", head + text + tail)
 
 
 def _quoted(value: str) -> str:
@@ -144,7 +144,7 @@ def _options(settings: Settings) -> dict[str, str]:
         "listen_addresses": "",
         "unix_socket_directories": str(settings.server_socket_dir),
         "unix_socket_permissions": "0700",
-        "hba_file": str(settings.run / "pg_hba.conf"),
+        "hba_file": str(settings.folders.run / "pg_hba.conf"),
         **machine.postgres_memory(
             settings.memory_mb or machine.memory_mb(),
             machine.free_disk_mb(settings.data_dir),
@@ -194,11 +194,11 @@ def postmaster(folder: Path) -> psutil.Process | None:
 
 def postgres_command(settings: Settings) -> list[str]:
     """Return the command line of the embedded Postgres itself."""
-    config = settings.run / "postgresql.conf"
+    config = settings.folders.run / "postgresql.conf"
     return [
         _tool("postgres"),
         "-D",
-        str(settings.postgres_dir),
+        str(settings.folders.postgres),
         "-c",
         f"config_file={config}",
     ]
@@ -215,4 +215,4 @@ def postgres_ready(settings: Settings) -> bool:
 
 def postgres_runs(settings: Settings) -> bool:
     """Tell whether a Postgres runs in the data folder, ready or not yet."""
-    return postmaster(settings.postgres_dir) is not None
+    return postmaster(settings.folders.postgres) is not None

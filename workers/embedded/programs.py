@@ -102,8 +102,8 @@ def _own_name() -> str:
 def _places(settings: Settings) -> dict[str, str]:
     places = {
         "socket": socket_path(settings),
-        "logs": settings.logs,
-        "run": settings.run,
+        "logs": settings.folders.logs,
+        "run": settings.folders.run,
         "here": Path.cwd(),
     }
     return {name: _escaped(str(path)) for name, path in places.items()}
@@ -128,7 +128,7 @@ def _section(settings: Settings, program: Program) -> str:
         # A server stops its own children; what a killed worker leaves must go with it.
         f"killasgroup={'false' if program.server else 'true'}",
         "redirect_stderr=true",
-        f"stdout_logfile={_escaped(str(settings.logs / program.name))}.log",
+        f"stdout_logfile={_escaped(str(settings.folders.logs / program.name))}.log",
         "stdout_logfile_maxbytes=10MB",
         "stdout_logfile_backups=3",
     ]
@@ -167,4 +167,4 @@ def socket_path(settings: Settings) -> Path:
 
 def pid_file(settings: Settings) -> Path:
     """Return the file with the supervisor's process id."""
-    return settings.run / "supervisor.pid"
+    return settings.folders.run / "supervisor.pid"

@@ -56,7 +56,7 @@ def up(
 
 def _wanted(settings: Settings) -> Path:
     """Return a file that is there from `up` until `down`."""
-    return settings.run / "up"
+    return settings.folders.run / "up"
 
 
 def _mend(settings: Settings, migrate: Callable[[], None], say: Say, seconds: float) -> bool:
@@ -74,13 +74,13 @@ def _mend(settings: Settings, migrate: Callable[[], None], say: Say, seconds: fl
 @contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
     """One `up` or `down` at a time."""
-    with (settings.run / "up.lock").open("w") as lock:
+    with (settings.folders.run / "up.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _config(settings: Settings) -> Path:
-    return settings.run / "supervisord.conf"
+    return settings.folders.run / "supervisord.conf"
 
 
 def _start_supervisor(settings: Settings, seconds: float) -> None:
@@ -139,7 +139,7 @@ def _stays(connection: Connection, name: str) -> bool:
 
 
 def _wait(done: Callable[[], bool], seconds: float, name: str, settings: Settings) -> None:
-    log = settings.logs / f"{name.removeprefix('the ')}.log"
+    log = settings.folders.logs / f"{name.removeprefix('the ')}.log"
     until = time.monotonic() + seconds
     try:
         while not done():
@@ -159,7 +159,7 @@ def down(settings: Settings, *, say: Say = print) -> bool:
 
     Raises `ServiceDown` naming the processes that would not go.
     """
-    if not settings.run.is_dir():
+    if not settings.folders.run.is_dir():
         return False
     _wanted(settings).unlink(missing_ok=True)
     with _alone(settings):

@@ -40,16 +40,16 @@ def system_user(settings: Settings) -> pwd.struct_passwd | None:
         return None
     if settings.system_user:
         return _named(settings.system_user)
-    if settings.postgres_dir.exists() and (uid := settings.postgres_dir.stat().st_uid) != 0:
+    if settings.folders.postgres.exists() and (uid := settings.folders.postgres.stat().st_uid) != 0:
         return _numbered(uid)
     return lake_user(settings) or _found(USER) or _made(USER) or _named("nobody")
 
 
 def lake_user(settings: Settings) -> pwd.struct_passwd | None:
     """The user that the lake's files belong to, where we are root and they are not root's own."""
-    if os.getuid() != 0 or not settings.work.exists():
+    if os.getuid() != 0 or not settings.folders.work.exists():
         return None
-    state = settings.work.stat()
+    state = settings.folders.work.stat()
     if state.st_uid == 0:
         return None
     try:

@@ -26,15 +26,15 @@ def prepare_valkey(settings: Settings) -> None:
     Raises `ServiceDown` if one runs there already: two would spoil one file.
     """
     prepare_folders(settings)
-    refuse_foreign(settings.valkey_dir)
+    refuse_foreign(settings.folders.valkey)
     user = system_user(settings)
     program = valkey_program()
     let_through(program, user)
     let_read(program, user)
-    hand_over(settings.valkey_dir, user)
-    if running := processes_in(settings.valkey_dir, program.name):
-        raise ServiceDown(f"a broker runs in {settings.valkey_dir} already: {running[0].pid}")
-    publish(settings.run / "valkey.conf", _valkey_conf(settings))
+    hand_over(settings.folders.valkey, user)
+    if running := processes_in(settings.folders.valkey, program.name):
+        raise ServiceDown(f"a broker runs in {settings.folders.valkey} already: {running[0].pid}")
+    publish(settings.folders.run / "valkey.conf", _valkey_conf(settings))
 
 
 def valkey_program() -> Path:
@@ -55,7 +55,7 @@ def _valkey_conf(settings: Settings) -> str:
             "port 0",
             f'unixsocket "{settings.broker_socket}"',
             "unixsocketperm 700",
-            f'dir "{settings.valkey_dir}"',
+            f'dir "{settings.folders.valkey}"',
             "appendonly yes",
             "appendfsync everysec",
             'save ""',
@@ -70,7 +70,7 @@ def _valkey_conf(settings: Settings) -> str:
 
 def valkey_command(settings: Settings) -> list[str]:
     """Return the command line of the embedded Valkey itself."""
-    return [str(valkey_program()), str(settings.run / "valkey.conf")]
+    return [str(valkey_program()), str(settings.folders.run / "valkey.conf")]
 
 
 def valkey_ready(settings: Settings) -> bool:
