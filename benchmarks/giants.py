@@ -20,7 +20,9 @@ from typing import Any, NamedTuple
 
 from benchmarks import whole
 from pipeline.archives import media_types
-from pipeline.archives.unpack import ArchiveLimits, inspect_archive, members
+from pipeline.archives.streams import ArchiveLimits
+from pipeline.archives.unpack import members
+from pipeline.archives.zip_checks import inspect_archive
 from schemas.files import Member, SourceFile
 
 _MB, _BLOCK = 10**6, 1 << 20

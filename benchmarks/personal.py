@@ -21,8 +21,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.privacy import detectors
-from pipeline.privacy.policy import suspects
+from pipeline.privacy import detectors, findings
+from pipeline.privacy.suspects import suspects
 from schemas.privacy import BY_RULE, Kind
 
 FOLDER = Path(__file__).parents[1] / "tests" / "data" / "personal"
@@ -69,7 +69,7 @@ def scores(lines: list[Line]) -> dict[Kind, Score]:
     for line in lines:
         open_ = list(line.holds)
         for found in detectors.find(line.text):
-            if found.confidence < detectors.SURE:
+            if found.confidence < findings.SURE:
                 continue
             said = (found.kind, line.text[found.start : found.end])
             if said in open_:

@@ -11,7 +11,9 @@ import psycopg
 
 from pipeline.archives.measure import measure
 from pipeline.normalise import Found, normalise, understand
-from pipeline.privacy.policy import Policy, Redactor, protect
+from pipeline.privacy.policy import Policy
+from pipeline.privacy.redact import Redactor
+from pipeline.privacy.redact_records import protect
 from pipeline.quality import key_of
 from pipeline.registry import all_formats
 from pipeline.text.cleaning import clean_json

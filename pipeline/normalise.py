@@ -20,7 +20,7 @@ from pipeline.contract import Beside, Format
 from pipeline.ports import Neighbours
 from pipeline.quality import broken_rule
 from pipeline.text import cleaning, language, mojibake
-from pipeline.values import coordinates, money, time_zones, timestamps
+from pipeline.values import coordinates, money, open_zones, time_zones
 from pipeline.values.record_checks import fitted
 from schemas.errors import BadValue
 from schemas.files import Context, Member, Slice, SliceLimits
@@ -248,7 +248,7 @@ def _timed(form: Format, member: Member, item: RawRecord, home: tzinfo | None) -
     """What the format says, every clock without a zone in that of its place, else in `home`."""
     if home is None:
         return _in_zones_of_places(form, member, item)
-    with timestamps.in_usual_zone(home, ZoneSource.ACCOUNT):
+    with open_zones.in_usual_zone(home, ZoneSource.ACCOUNT):
         return _in_zones_of_places(form, member, item)
 
 
@@ -264,7 +264,7 @@ def _in_zones_of_places(form: Format, member: Member, item: RawRecord) -> Sequen
     again: dict[tzinfo, Sequence[Outcome]] = {}
     for n, outcome in enumerate(first):
         if _leaves_open(outcome) and (there := _zone_there(outcome)) is not None:
-            with timestamps.in_usual_zone(there, ZoneSource.COORDINATE):
+            with open_zones.in_usual_zone(there, ZoneSource.COORDINATE):
                 if there not in again:
                     again[there] = _said(form, member, item)
                 found[n] = _settled(again[there][n])
@@ -274,16 +274,16 @@ def _in_zones_of_places(form: Format, member: Member, item: RawRecord) -> Sequen
 def _leaves_open(outcome: Outcome) -> bool:
     if isinstance(outcome, Rejection) or (time := outcome.time) is None:
         return False
-    return timestamps.leaves_zone_open(time)
+    return open_zones.leaves_zone_open(time)
 
 
 def _settled(outcome: Outcome) -> Outcome:
     """The outcome with its own times by the usual zone."""
     if isinstance(outcome, Rejection) or outcome.time is None:
         return outcome
-    time = timestamps.settled(outcome.time)
+    time = open_zones.resolve(outcome.time)
     if isinstance(outcome, Metric) and outcome.until is not None:
-        until = timestamps.settled(outcome.until)
+        until = open_zones.resolve(outcome.until)
         return msgspec.structs.replace(outcome, time=time, until=until)
     return msgspec.structs.replace(outcome, time=time)
 

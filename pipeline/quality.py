@@ -11,7 +11,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.values import fields, timestamps
+from pipeline.values import fields, instants
 from pipeline.values.record_checks import wrong_type
 from schemas.identity import record_key
 from schemas.reasons import Reason
@@ -79,7 +79,7 @@ def broken_rule(record: Record | Point | Metric) -> tuple[Reason, str] | None:
 def _no_content(record: Record) -> tuple[Reason, str] | None:
     if record.title or record.metadata or record.content or record.blob:
         return None
-    if (time := record.time) is not None and time.flag == timestamps.UNREAD and time.text:
+    if (time := record.time) is not None and time.flag == instants.UNREAD and time.text:
         return None
     return Reason.MISSING_FIELD, "the record holds nothing"
 

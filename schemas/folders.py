@@ -49,6 +49,16 @@ class Folders(msgspec.Struct, frozen=True):
         return self.data / "logs"
 
     @property
+    def postgres(self) -> Path:
+        """The embedded Postgres's own data folder."""
+        return self.data / "postgres"
+
+    @property
+    def valkey(self) -> Path:
+        """The embedded Valkey's own data folder."""
+        return self.data / "valkey"
+
+    @property
     def models(self) -> Path:
         """Models that were made here, by what they were made from."""
         return self.data / "models"
@@ -69,6 +79,11 @@ class Folders(msgspec.Struct, frozen=True):
         """Spools of the job's chunks."""
         return self.job(job_id) / "chunks"
 
+    @property
+    def all_blobs(self) -> Path:
+        """Documents and attachments, a folder for each user."""
+        return self.data / "blobs"
+
     def blobs(self, user_id: UUID) -> Path:
         """Documents and attachments of one user, by their SHA-256."""
-        return self.data / "blobs" / str(user_id)
+        return self.all_blobs / str(user_id)

@@ -35,7 +35,8 @@ from tests.lake_support import Database, Driver, FakeEmbedder, FakeModels, FakeS
 from tests.poison_support import FOLDER
 from workers import intake, limits, wiring
 from workers.embedded import local_servers, unprivileged
-from workers.settings import ScannerMode, Settings
+from workers.setting_types import ScannerMode
+from workers.settings import Settings
 
 pytest_plugins = ["tests.fast_support", "tests.threats", "pytester"]
 
@@ -84,7 +85,7 @@ def servers() -> Iterator[Settings]:
         with local_servers.servers(settings):
             yield settings
     finally:
-        if settings.socket_dir != settings.run:
+        if settings.socket_dir != settings.folders.run:
             shutil.rmtree(settings.socket_dir, ignore_errors=True)
         shutil.rmtree(top, ignore_errors=True)
 

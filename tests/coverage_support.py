@@ -36,7 +36,7 @@ from pipeline.readers.parted_text import PartedText
 from pipeline.readers.sqlite_tables import SqliteTable
 from pipeline.readers.vcard import Vcards
 from pipeline.readers.whole import WholeFile
-from pipeline.readers.xml_elements import XmlElements
+from pipeline.readers.xml.elements import XmlElements
 from pipeline.readers.ytd import Ytd
 from pipeline.registry import all_formats
 from schemas.files import Context, Member

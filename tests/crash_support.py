@@ -18,7 +18,8 @@ import msgspec
 import orjson
 
 from pipeline import registry as formats
-from pipeline.privacy.policy import Redactor, parse
+from pipeline.privacy.policy import parse
+from pipeline.privacy.redact import Redactor
 from schemas import crash
 from schemas.errors import TransientError
 from schemas.files import Member, SliceLimits

@@ -38,7 +38,7 @@ from pipeline.documents import text_of
 from pipeline.normalise import Found, normalise
 from pipeline.registry import all_formats
 from pipeline.services.mail import mime
-from pipeline.text import charset
+from pipeline.text import charset, transcode
 from schemas.errors import BadValue, Rejected
 from schemas.files import Listed, Member, SliceLimits, SourceFile
 from schemas.privacy import ReadUnder
@@ -130,8 +130,8 @@ def one_text(data: bytes) -> None:
     """A text in any charset; written again as UTF-8 it has as many line ends."""
     with suppress(BadValue):
         charset.decode(data)[0].encode("utf-8", "surrogatepass")
-    encoding = charset.survey(io.BytesIO(data))
-    charset.transcode(io.BytesIO(data), io.BytesIO(), encoding)
+    encoding = transcode.survey(io.BytesIO(data))
+    transcode.transcode(io.BytesIO(data), io.BytesIO(), encoding)
 
 
 def one_document(kind: str, data: bytes) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from workers.settings import PREFIX, Settings, load
+from workers.setting_fields import PREFIX
+from workers.settings import Settings, load
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -21,12 +21,14 @@ from typing import Any
 import msgspec
 import orjson
 
-from pipeline.archives import unpack
+from pipeline.archives import unpack, zip_checks
 from pipeline.archives.measure import measure, media_type
 from pipeline.enrich.entities import mentions
 from pipeline.normalise import Found, normalise, slices_of, understand
 from pipeline.ports import Neighbour, Neighbours, T
-from pipeline.privacy.policy import Policy, Redactor, protect
+from pipeline.privacy.policy import Policy
+from pipeline.privacy.redact import Redactor
+from pipeline.privacy.redact_records import protect
 from schemas.errors import Rejected
 from schemas.files import Listed, Member, Slice, SliceLimits, SourceFile
 from schemas.privacy import ReadUnder
@@ -129,7 +131,7 @@ class _Examination:
             size, sha256 = measure(path)
             with path.open("rb") as source:
                 kind = media_type(source.read(members.HEAD), name, path)
-            unpack.inspect_archive(path, self._options.archive)
+            zip_checks.inspect_archive(path, self._options.archive)
             dropped = SourceFile(path=path, name=name, size=size, sha256=sha256, media_type=kind)
             for entry in unpack.members(dropped, work, self._options.archive, durable=False):
                 self._member(entry, work / "text")

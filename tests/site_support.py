@@ -23,7 +23,7 @@ from schemas.folders import Folders
 from sql.store import Ledger, open_pool
 from tests import progress_support
 from workers import intake, wiring
-from workers.embedded import local_servers
+from workers.embedded import local_servers, postgres, server_processes
 from workers.embedded.unprivileged import acting, lake_user
 from workers.settings import Settings, load
 
@@ -92,7 +92,7 @@ class Site:
         }[name.rstrip("0123456789")]
         if verbs[0] == "worker":
             verbs += ["--name", f"{name}-{time.monotonic_ns()}"]
-        with (self.settings.logs / f"{name}.log").open("ab") as log:
+        with (self.settings.folders.logs / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-m", self._program, *verbs],
                 env={**self._environment, **environment},
@@ -120,20 +120,20 @@ class Site:
 
     def kill_broker(self, *, with_data: bool) -> None:
         """SIGKILL for the broker; its data may go with it."""
-        for broker in local_servers.processes_in(self.settings.valkey_dir, "valkey-server"):
+        for broker in server_processes.processes_in(self.settings.folders.valkey, "valkey-server"):
             broker.kill()
             broker.wait(10)
         if (started := self.processes.pop("broker", None)) is not None:
             started.wait(10)
         if with_data:
-            for path in self.settings.valkey_dir.glob("appendonlydir"):
+            for path in self.settings.folders.valkey.glob("appendonlydir"):
                 shutil.rmtree(path)
-            for path in self.settings.valkey_dir.glob("*.rdb"):
+            for path in self.settings.folders.valkey.glob("*.rdb"):
                 path.unlink()
 
     def start_broker(self) -> None:
         """A broker as the supervisor starts it: as the servers' user, where we are root."""
-        with (self.settings.logs / "valkey.log").open("ab") as log:
+        with (self.settings.folders.logs / "valkey.log").open("ab") as log:
             self.processes["broker"] = subprocess.Popen(
                 [sys.executable, "-m", "workers.embedded.local_servers", "valkey"],
                 env=self._environment,
@@ -145,15 +145,15 @@ class Site:
 
     def kill_postgres(self) -> None:
         """An immediate stop: no checkpoint, every connection cut."""
-        main = local_servers.postmaster(self.settings.postgres_dir)
+        main = postgres.postmaster(self.settings.folders.postgres)
         if main is not None:
             main.send_signal(signal.SIGQUIT)
             psutil.wait_procs([main], timeout=_READY_S)
 
     def start_postgres(self) -> None:
-        local_servers.prepare_postgres(self.settings, create=False)
-        command = local_servers.postgres_command(self.settings)
-        started = local_servers._process(self.settings, "postgres", command, signal.SIGINT)
+        postgres.prepare_postgres(self.settings, create=False)
+        command = postgres.postgres_command(self.settings)
+        started = local_servers.server_process(self.settings, "postgres", command, signal.SIGINT)
         self._servers.enter_context(started)
         local_servers.wait_ready(self.settings, seconds=_READY_S)
 
@@ -268,7 +268,7 @@ def site(
             finally:
                 made.stop()
     finally:
-        if settings.socket_dir != settings.run:
+        if settings.socket_dir != settings.folders.run:
             shutil.rmtree(settings.socket_dir, ignore_errors=True)
 
 

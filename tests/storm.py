@@ -42,7 +42,7 @@ from tests.disk_support import SmallDisk
 from tests.site_support import Site, ours_in, site
 from tests.storm_faults import DOWN, FAULTS
 from workers import wiring
-from workers.embedded import local_servers
+from workers.embedded import server_processes
 from workers.embedded.unprivileged import acting, lake_user
 
 _USERS = ("ana@example.org", "bo@example.org")
@@ -304,7 +304,7 @@ class Storm:
 
     def _ours(self) -> None:
         """No fault excuses an error in our code: none used up an attempt or failed a step."""
-        for log in self.place.settings.logs.glob("*.log"):
+        for log in self.place.settings.folders.logs.glob("*.log"):
             for line in ours_in(log):
                 self.violations.append(f"{log.name}: {line}")
 
@@ -402,7 +402,7 @@ def _nobody_left(storm: Storm) -> None:
         p for p in psutil.Process().children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE
     ]
     for folder, program in (("postgres_dir", "postgres"), ("valkey_dir", "valkey-server")):
-        left += local_servers.processes_in(getattr(storm.place.settings, folder), program)
+        left += server_processes.processes_in(getattr(storm.place.settings, folder), program)
     storm.violations += [f"a process is left: {p.name()}" for p in left]
 
 

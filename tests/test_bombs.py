@@ -38,5 +38,5 @@ def test_a_bomb_costs_little(
     assert cost.code == ("done, its member: bad_checksum" if liar else "archive_ratio")
     assert cost.disk <= 200 * cost.size + 16 * MB
     assert cost.memory <= 300 * MB
-    assert not list((place.settings.work).rglob("members/*"))
+    assert not list((place.settings.folders.work).rglob("members/*"))
     seen(f"{what}: {cost.code}")

@@ -23,7 +23,7 @@ from redis.exceptions import ConnectionError as Lost
 
 from workers import wiring
 from workers.adapters import kombu_transport
-from workers.embedded import local_servers
+from workers.embedded import local_servers, server_processes
 from workers.settings import Settings, load
 
 pytestmark = [
@@ -43,7 +43,7 @@ def lone_broker(tmp_path: Path) -> Iterator[Settings]:
 
 
 def _kill(settings: Settings) -> None:
-    found = local_servers.processes_in(settings.valkey_dir, "valkey-server")
+    found = server_processes.processes_in(settings.folders.valkey, "valkey-server")
     for process in found:
         process.kill()
     psutil.wait_procs(found, timeout=10)

@@ -112,7 +112,7 @@ class Heard:
 
 
 def flower(place: Site) -> subprocess.Popen[bytes]:
-    with (place.settings.logs / "flower.log").open("ab") as log:
+    with (place.settings.folders.logs / "flower.log").open("ab") as log:
         command = [sys.executable, "-m", "workers.cli", "flower"]
         started = subprocess.Popen(command, env=place._environment, stdout=log, stderr=log)
     place.processes["flower"] = started
@@ -174,7 +174,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, dic
 
 def said_of(place: Site, heard: Heard, port: int) -> dict[str, str]:
     """Carry the import out, and gather what every place holds afterwards."""
-    user = place.settings.staging / "ana@example.org"
+    user = place.settings.folders.staging / "ana@example.org"
     user.mkdir()
     with zipfile.ZipFile(user / f"{NAME}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in members().items():
@@ -195,9 +195,13 @@ def said_of(place: Site, heard: Heard, port: int) -> dict[str, str]:
     return {
         "the broker": heard.stop() + stored(place),
         "Flower": "".join(ask_flower(place, port, page) for page in pages),
-        "logs": "".join(p.read_text("utf-8", "replace") for p in place.settings.logs.iterdir()),
+        "logs": "".join(
+            p.read_text("utf-8", "replace") for p in place.settings.folders.logs.iterdir()
+        ),
         "commands": told.stdout + told.stderr + arguments(place),
-        "error files": "".join(p.read_text() for p in place.settings.failed.rglob("*.error.txt")),
+        "error files": "".join(
+            p.read_text() for p in place.settings.folders.failed.rglob("*.error.txt")
+        ),
     }
 
 

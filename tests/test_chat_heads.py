@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.formats.whatsapp_chat import FORMAT
-from pipeline.readers.chat_text import ChatText, header
-from pipeline.values import day_periods, timestamps
+from pipeline.readers.chat_headers import header
+from pipeline.readers.chat_text import ChatText
+from pipeline.values import day_periods, instants
 from schemas.files import Head, Member, SliceLimits
 from schemas.records import RawRecord, Record
 
@@ -191,10 +192,10 @@ def test_dates_that_tell_nothing_are_flagged() -> None:
 
 def test_what_cannot_be_dated_stays() -> None:
     (record, other) = read(chat("31/02/21, 9:00", "14/03/21, 9:00"))
-    assert (record.time, record.content) == (timestamps.unread("31/02/21 9:00"), "x")
+    assert (record.time, record.content) == (instants.unread("31/02/21 9:00"), "x")
     assert other.time is not None
     (record, _) = read(chat("1/2/21, 9:00 xy", "14/03/21, 25:00 xy"))[::-1]
-    assert record.time == timestamps.unread("14/03/21 25:00 xy")
+    assert record.time == instants.unread("14/03/21 25:00 xy")
 
 
 def test_a_notice_is_nobodys() -> None:

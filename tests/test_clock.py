@@ -12,7 +12,7 @@ import pytest
 from tests import progress_support
 from tests.place_support import open_folder
 from tests.site_support import Site, points, site
-from workers.embedded import local_servers
+from workers.embedded import server_processes
 
 pytestmark = [
     pytest.mark.services,
@@ -44,7 +44,8 @@ def place(clock: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """A site whose servers go by that clock, and only they."""
     fake = {"LD_PRELOAD": str(_LIBRARY), "FAKETIME_TIMESTAMP_FILE": str(clock),
             "FAKETIME_CACHE_DURATION": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}  # fmt: skip
-    monkeypatch.setattr(local_servers, "_ENVIRONMENT", {**local_servers._ENVIRONMENT, **fake})
+    for name, value in fake.items():
+        monkeypatch.setitem(server_processes.ENVIRONMENT, name, value)
     folder = clock.parent / "site"
     folder.mkdir()
     with site(folder) as made:

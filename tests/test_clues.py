@@ -9,15 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.privacy import detectors, national_ids
-from pipeline.privacy.policy import suspects
+from pipeline.privacy import detectors, find_secrets, findings, national_ids
+from pipeline.privacy.suspects import suspects
 
 _SAID = {name: value.pattern for name, value in vars(detectors).items() if name in {
     "_CARD", "_IBAN", "_INTERNATIONAL", "_NATIONAL", "_AMERICAN", "_V4", "_V6", "_MAC", "_KEY",
     "_IN_URL", "_SAID", "_PAIR", "_LINKED", "_DMS", "_DATE",
 }}  # fmt: skip
 _SAID |= {"_ANY": national_ids._ANY.pattern, "_NINO": national_ids._NINO.pattern}
-_SAID |= {prefix: pattern.pattern for prefix, pattern in detectors._PATTERNS}
+_SAID |= {prefix: pattern.pattern for prefix, pattern in find_secrets.PATTERNS}
 
 #: What stands before decides for some, and the name of a field.
 _BEFORE = (
@@ -43,7 +43,7 @@ _HINTS = ("", "phone", "birthday", "pesel")
 def _found(text: str, hint: str) -> set[tuple[str, int, int]]:
     """By every finder, whatever the first look says."""
     plain = text if text.isascii() else text.translate(detectors._ALIKE)
-    within = detectors._Text(plain, hint, detectors.REGIONS)
+    within = findings.Text(plain, hint, findings.REGIONS)
     found = [one for finder in detectors._FINDERS.values() for one in finder(within)]
     kept = detectors._without_echoes(found)
     return {(one.kind.value, one.start, one.end) for one in kept}

@@ -54,10 +54,10 @@ _WRITES = [
     *(f"measure.replace_by_copy:{part}" for part in ("open", "fsync", "replace")),
     "measure._read:write",
     *(f"passed_over.say:{part}" for part in ("mkdir", "open", "write", "replace")),
-    *(f"watcher._move_aside:{part}" for part in ("mkdir", *_PARTS)),
+    *(f"put_aside.move_aside:{part}" for part in ("mkdir", *_PARTS)),
     "unpack.upload:mkdir", *(f"unpack._keep:{part}" for part in ("open", "write", "replace")),
     *(f"members._transcoded:{part}" for part in ("mkdir", "open", "replace")),
-    "charset._write:write",
+    "transcode._write:write",
     "chunk._folder:mkdir",
     *(f"{what}:{part}" for what in (
           "record_spool.write", "record_spool.write_masks", "chunk._write_vectors")

@@ -16,7 +16,7 @@ from pipeline.formats.kakao_chat import FORMAT as KAKAO
 from pipeline.formats.line_chat import FORMAT as LINE
 from pipeline.readers import day_chat
 from pipeline.readers.day_chat import DayChat
-from pipeline.values import prose_dates, timestamps
+from pipeline.values import google_dates, prose_dates
 from schemas.errors import BadValue
 from schemas.files import Member, SliceLimits
 from schemas.reasons import Reason
@@ -108,7 +108,7 @@ def test_a_date_in_words(language: str) -> None:
             if width == "long" and "listopad" in day:
                 continue  # October in Croatian, November in Polish: only the day of the week tells
             text = f"{day} {format_time(moment, 'H:mm:ss', locale=language)} UTC"
-            at = timestamps.activity_time(text).at
+            at = google_dates.activity_time(text).at
             assert at is not None
             assert at.replace(tzinfo=None) == moment, text
 
@@ -123,7 +123,7 @@ def test_a_date_in_words(language: str) -> None:
 )
 def test_no_date_in_words(text: str) -> None:
     with pytest.raises(BadValue) as caught:
-        timestamps.activity_time(text)
+        google_dates.activity_time(text)
     assert caught.value.reason is Reason.BAD_TIME
 
 

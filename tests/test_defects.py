@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import defects, normalise
-from pipeline.privacy import policy
+from pipeline.privacy import redact_records
 from pipeline.readers.json.ndjson import Ndjson
 from pipeline.text import language
 from schemas.errors import ServiceDown, TransientError
@@ -59,7 +59,7 @@ STEPS: dict[str, tuple[Any, str, Callable[[Any], bool]]] = {
     "text": (normalise, "_clean", of_record),
     "language": (language, "detect", of_texts),
     "conversation": (normalise, "_conversation", of_record),
-    "privacy": (policy, "_treated", of_record),
+    "privacy": (redact_records, "_redacted", of_record),
     "key": (record_spool, "key_of", of_record),
     "embedding text": (record_spool, "text_of", lambda value: value == MARK),
     "entities": (record_spool, "mentions", of_record),
@@ -79,7 +79,9 @@ def broken(real: Callable[..., Any], hit: Callable[[Any], bool], error: Exceptio
 def fails(patch: pytest.MonkeyPatch, step: str, error: Exception) -> None:
     module, name, hit = STEPS[step]
     if step == "privacy":  # it is asked about records that may hold something alone
-        patch.setattr(policy, "_suspects", lambda records: list(range(len(list(records)))))
+        patch.setattr(
+            redact_records, "suspects_of", lambda records: list(range(len(list(records))))
+        )
     patch.setattr(module, name, broken(getattr(module, name), hit, error))
 
 

@@ -10,7 +10,7 @@ import pytest
 from chardet.registry import REGISTRY
 
 from benchmarks.language import labelled
-from pipeline.text import charset
+from pipeline.text import charset, transcode
 from pipeline.text.charset_plausibility import oddities
 from pipeline.text.cleaning import decode, is_guess
 from schemas.errors import BadValue
@@ -202,7 +202,7 @@ IN_ASCII = {
 def test_lines_of_ascii_drown_no_line_that_is_none(name: str, shape: str, lines: int) -> None:
     plain = "".join(f"2026-01-{n % 28 + 1:02},item {n},{n}.50,ok\n" for n in range(lines))
     data = (plain + shape.format(IN_ASCII[name]) + "\n" + plain).encode(name)
-    assert charset.survey(io.BytesIO(data)).name == name
+    assert transcode.survey(io.BytesIO(data)).name == name
     assert charset.decode(data)[1] == name
 
 

@@ -20,15 +20,10 @@ from pipeline.registry import format_named
 from pipeline.services import linkedin, media, meta, reddit, snapchat, tables
 from pipeline.services.google import play_store, takeout
 from pipeline.values import time_zones
-from pipeline.values.timestamps import (
-    activity_time,
-    epoch,
-    in_zone,
-    iso,
-    long_english,
-    mail_date,
-    spaced,
-)
+from pipeline.values.google_dates import activity_time
+from pipeline.values.mail_dates import long_english, mail_date
+from pipeline.values.open_zones import in_zone
+from pipeline.values.timestamps import epoch, iso, spaced
 from schemas.errors import BadValue
 from schemas.files import Member
 from schemas.reasons import Reason

@@ -19,7 +19,7 @@ from tests.site_support import points
 from workers import wiring
 from workers.cli import connect, doctor
 from workers.cli.verbs import status
-from workers.embedded import local_servers, supervisor
+from workers.embedded import data_folders, local_servers, program_states, programs, supervisor
 from workers.settings import Settings, load
 
 pytestmark = [
@@ -41,23 +41,23 @@ def lake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
         changes: dict[str, Any] = {"scanner": "off", "settle_s": 0.2, "embed_types": "none"}
         changes |= {"worker_concurrency": 1, "lease_s": 6, "heartbeat_s": 2, "chunk_records": 2_000}
         settings = load(data_dir=folder / "data", memory_mb=512, reconcile_every_s=1, **changes)
-        every, wanted = supervisor._workers, ("worker", "reconciler", "watcher")
+        every, wanted = programs._workers, ("worker", "reconciler", "watcher")
         monkeypatch.setattr(
-            supervisor,
+            programs,
             "_workers",
             lambda settings: [p for p in every(settings) if p.name in wanted],
         )
-        local_servers.prepare_folders(settings)
+        data_folders.prepare_folders(settings)
         (settings.data_dir / "postgresql.local.conf").write_text(_SMALL)
         with local_servers.servers(settings):
             wiring.migrate(settings)
-        _on_a_small_disk(settings.postgres_dir)
+        _on_a_small_disk(settings.folders.postgres)
         try:
             supervisor.up(settings, say=lambda _: None)
             yield settings
         finally:
             supervisor.down(settings, say=lambda _: None)
-            subprocess.run(["umount", "--lazy", str(settings.postgres_dir)], check=True)
+            subprocess.run(["umount", "--lazy", str(settings.folders.postgres)], check=True)
         monkeypatch.chdir("/")
 
 
@@ -90,7 +90,7 @@ def _ask(settings: Settings, query: str) -> Any:
 
 
 def _fill(settings: Settings) -> None:
-    with (settings.postgres_dir / "filler").open("ab", buffering=0) as out:
+    with (settings.folders.postgres / "filler").open("ab", buffering=0) as out:
         try:
             while True:
                 out.write(bytes(64 * 1024))
@@ -109,8 +109,8 @@ def _said(settings: Settings) -> str:
 
 @pytest.mark.threat("disk_full", seen="that of Postgres: the import waits, then all rows loaded")
 def test_an_import_outlives_a_full_disk_of_the_database(lake: Settings) -> None:
-    (lake.staging / "ana@example.org").mkdir()
-    (lake.staging / "ana@example.org" / "Records.json").write_bytes(points(_POINTS))
+    (lake.folders.staging / "ana@example.org").mkdir()
+    (lake.folders.staging / "ana@example.org" / "Records.json").write_bytes(points(_POINTS))
     loaded = "SELECT coalesce(sum(records_loaded), 0)::int FROM imports.jobs"
     until(lambda: (_ask(lake, loaded) or 0) > 0, lake)
 
@@ -124,13 +124,13 @@ def test_an_import_outlives_a_full_disk_of_the_database(lake: Settings) -> None:
     assert check.level == "fail"
     assert not _ask(lake, "SELECT count(*) FROM imports.jobs WHERE completed_at IS NOT NULL")
 
-    (lake.postgres_dir / "filler").unlink()
+    (lake.folders.postgres / "filler").unlink()
     until(lambda: bool(_ask(lake, "SELECT bool_and(completed_at IS NOT NULL) FROM imports.jobs")),
           lake)  # fmt: skip
     assert _ask(lake, "SELECT array_agg(status) FROM imports.jobs") == ["done"]
     assert _ask(lake, "SELECT count(*) FROM timeseries.locations") == _POINTS
     assert [c for c in doctor._disk(lake) if c.name == "server's disk"] == []
-    assert all(each.running for each in supervisor.state(lake))
+    assert all(each.running for each in program_states.state(lake))
 
 
 def until(done: Callable[[], bool], lake: Settings) -> None:

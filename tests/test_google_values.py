@@ -13,7 +13,7 @@ from pipeline.registry import recognise
 from pipeline.services.google import fit as google_fit
 from pipeline.services.google import places as google_places
 from pipeline.services.google import timeline as google_timeline
-from pipeline.values import durations, money, time_zones, timestamps
+from pipeline.values import durations, money, open_zones, time_zones, timestamps
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.records import ZoneSource
@@ -104,13 +104,13 @@ def test_zones_by_their_rules() -> None:
 
 def test_a_clock_in_a_zone() -> None:
     berlin = ZoneInfo("Europe/Berlin")
-    found = timestamps.in_zone(timestamps.iso("20240701T100000"), berlin)
+    found = open_zones.in_zone(timestamps.iso("20240701T100000"), berlin)
     assert (found.at, found.offset, found.flag) == (datetime(2024, 7, 1, 8, tzinfo=UTC), 120, None)
-    likely = timestamps.in_zone(timestamps.iso("20240701T100000"), berlin, ZoneSource.FILE)
+    likely = open_zones.in_zone(timestamps.iso("20240701T100000"), berlin, ZoneSource.FILE)
     assert (likely.at, likely.offset, likely.zone_source) == (found.at, 120, ZoneSource.FILE)
     sure = timestamps.iso("2024-07-01T10:00:00Z")
-    assert timestamps.in_zone(sure, berlin) is sure
-    assert timestamps.utc_text(found) == "2024-07-01T08:00:00Z"
+    assert open_zones.in_zone(sure, berlin) is sure
+    assert open_zones.utc_text(found) == "2024-07-01T08:00:00Z"
 
 
 @pytest.mark.parametrize(

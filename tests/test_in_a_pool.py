@@ -52,7 +52,7 @@ def counted_attempts(place: Site) -> list[str]:
         "SELECT array_agg(detail::text) FROM imports.events WHERE kind = 'attempt_failed'"
     )
     found = [*(found or []), *(_steps(place) or [])]
-    for log in place.settings.logs.glob("*.log"):
+    for log in place.settings.folders.logs.glob("*.log"):
         found += [f"{log.name}: {line}" for line in ours_in(log)]
     return found
 

@@ -22,7 +22,7 @@ from pipeline.storage import atomic_files
 from schemas.errors import DatapunkError, TransientError
 from tests.intake_support import ERRORS, Place, Refusing
 from tests.place_support import ROOT, small_settings
-from workers import intake, passed_over, staging, watcher
+from workers import intake, passed_over, put_aside, staging, watcher
 from workers.cli import doctor
 from workers.cli.verbs import status
 from workers.passed_over import PassedOver
@@ -319,7 +319,7 @@ def test_one_users_thousand_troubles_are_bounded_and_not_the_others(
     for n in range(20):
         place.drop(f"{n}.txt")
         (place.folders.staging / f"stray {n}").write_bytes(b"s")
-    move, take_in = watcher.move, intake.take_in
+    move, take_in = put_aside.move, intake.take_in
 
     def refuse(*args: object, **more: object) -> None:
         raise OSError(errno.EROFS, "no")
@@ -329,14 +329,14 @@ def test_one_users_thousand_troubles_are_bounded_and_not_the_others(
             refuse()
         return take_in(*args, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(watcher, "move", refuse)
+    monkeypatch.setattr(put_aside, "move", refuse)
     monkeypatch.setattr(intake, "take_in", refuse_hers)
     for _ in range(3):
         place.watcher.scan()
     place.drop("b.txt", user="ben")
     assert len(place.watcher.scan()) == 1
     assert len(place.said().passed_over) == 10
-    monkeypatch.setattr(watcher, "move", move)
+    monkeypatch.setattr(put_aside, "move", move)
     monkeypatch.setattr(intake, "take_in", take_in)
     for _ in range(10):
         place.let_time_pass()

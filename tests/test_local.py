@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -18,7 +19,7 @@ import pytest
 from schemas import crash
 from schemas.errors import ConfigurationError, ServiceDown
 from tests.place_support import ROOT, clean_place, open_folder, small_settings
-from workers.embedded import local_servers
+from workers.embedded import data_folders, flower, local_servers, postgres, server_processes, valkey
 from workers.settings import Settings
 
 pytestmark = pytest.mark.services
@@ -50,10 +51,10 @@ def test_both_servers_run_for_a_block_and_leave_nothing(settings: Settings) -> N
         assert ask(settings, "SELECT current_database() || getdatabaseencoding()") == "datapunkUTF8"
         assert ask(settings, "SELECT current_setting('listen_addresses')") == ""
         assert ask(settings, "SELECT current_setting('shared_buffers')") == "128MB"
-        assert local_servers.valkey_ready(settings)
+        assert valkey.valkey_ready(settings)
         processes = [
-            *local_servers.processes_in(settings.postgres_dir, "postgres"),
-            *local_servers.processes_in(settings.valkey_dir, "valkey-server"),
+            *server_processes.processes_in(settings.folders.postgres, "postgres"),
+            *server_processes.processes_in(settings.folders.valkey, "valkey-server"),
         ]
         assert len(processes) > 2
         assert not [c for p in processes for c in p.net_connections("inet")], "a port is open"
@@ -63,7 +64,7 @@ def test_both_servers_run_for_a_block_and_leave_nothing(settings: Settings) -> N
 def test_a_cluster_whose_making_was_cut_off_is_made_anew(settings: Settings) -> None:
     for point, there in (("before", False), ("after", True)):
         code = (
-            "from workers.embedded.local_servers import prepare_postgres\n"
+            "from workers.embedded.postgres import prepare_postgres\n"
             "from workers.settings import load\n"
             "prepare_postgres(load())"
         )
@@ -72,7 +73,7 @@ def test_a_cluster_whose_making_was_cut_off_is_made_anew(settings: Settings) -> 
             [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT), **armed}
         ) as maker:
             assert maker.wait(120) == -signal.SIGKILL
-        assert (settings.postgres_dir / "PG_VERSION").exists() == there
+        assert (settings.folders.postgres / "PG_VERSION").exists() == there
     with local_servers.servers(settings):
         assert ask(settings, "SELECT 1") == 1
     assert not list(settings.data_dir.glob("postgres.*"))
@@ -82,18 +83,18 @@ def test_only_its_user_can_enter_the_folder_of_the_sockets(settings: Settings) -
     with local_servers.servers(settings):
         assert stat.S_IMODE(settings.server_socket_dir.stat().st_mode) == 0o700
         owner = settings.server_socket_dir.stat().st_uid
-        assert owner == settings.postgres_dir.stat().st_uid
+        assert owner == settings.folders.postgres.stat().st_uid
         assert (owner != 0) or os.getuid() != 0
-    assert stat.S_IMODE(settings.staging.stat().st_mode) == 0o700
+    assert stat.S_IMODE(settings.folders.staging.stat().st_mode) == 0o700
 
 
 def test_servers_that_run_are_used_and_left_running(settings: Settings) -> None:
     with local_servers.servers(settings):
         with local_servers.servers(settings):
             pass
-        assert local_servers.postgres_ready(settings)
+        assert postgres.postgres_ready(settings)
         with pytest.raises(ServiceDown, match="already"):
-            local_servers.prepare_valkey(settings)
+            valkey.prepare_valkey(settings)
 
 
 def test_a_killed_server_starts_again_with_its_rows(settings: Settings) -> None:
@@ -101,22 +102,22 @@ def test_a_killed_server_starts_again_with_its_rows(settings: Settings) -> None:
         stack.enter_context(local_servers.servers(settings))
         with psycopg.connect(settings.url("admin"), autocommit=True) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 42 AS n")
-        main = local_servers.postmaster(settings.postgres_dir)
+        main = postgres.postmaster(settings.folders.postgres)
         assert main is not None
-        broker = local_servers.processes_in(settings.valkey_dir, "valkey-server")[0]
+        broker = server_processes.processes_in(settings.folders.valkey, "valkey-server")[0]
         for process in (main, broker):
             process.send_signal(signal.SIGKILL)
         psutil.wait_procs([main, broker], timeout=5)
-    assert (settings.postgres_dir / "postmaster.pid").exists()
+    assert (settings.folders.postgres / "postmaster.pid").exists()
     with local_servers.servers(settings):
         assert ask(settings, "SELECT n FROM kept") == 42
 
 
 def test_a_lock_whose_number_went_to_another_program_blocks_nothing(settings: Settings) -> None:
-    local_servers.prepare_postgres(settings)
+    postgres.prepare_postgres(settings)
     with subprocess.Popen(["sleep", "60"]) as stranger:
-        lock = settings.postgres_dir / "postmaster.pid"
-        lock.write_text(f"{stranger.pid}\n{settings.postgres_dir}\n0\n5432\n\n\n0 0\n")
+        lock = settings.folders.postgres / "postmaster.pid"
+        lock.write_text(f"{stranger.pid}\n{settings.folders.postgres}\n0\n5432\n\n\n0 0\n")
         with local_servers.servers(settings):
             assert ask(settings, "SELECT 1") == 1
         assert stranger.poll() is None, "the stranger must be left alone"
@@ -124,7 +125,7 @@ def test_a_lock_whose_number_went_to_another_program_blocks_nothing(settings: Se
 
 
 def test_a_start_that_was_cut_off_is_begun_anew(settings: Settings) -> None:
-    local_servers.prepare_folders(settings)
+    data_folders.prepare_folders(settings)
     half = settings.data_dir / "postgres.new"
     half.mkdir()
     (half / "PG_VERSION").write_text("18\n")
@@ -134,22 +135,22 @@ def test_a_start_that_was_cut_off_is_begun_anew(settings: Settings) -> None:
 
 def test_a_lost_cluster_is_not_hidden_by_a_new_one(settings: Settings) -> None:
     with pytest.raises(ConfigurationError, match="no database"):
-        local_servers.prepare_postgres(settings, create=False)
+        postgres.prepare_postgres(settings, create=False)
 
 
 def test_a_cluster_of_another_release_is_refused_with_a_way_out(settings: Settings) -> None:
-    local_servers.prepare_postgres(settings)
-    (settings.postgres_dir / "PG_VERSION").write_text("15\n")
+    postgres.prepare_postgres(settings)
+    (settings.folders.postgres / "PG_VERSION").write_text("15\n")
     with pytest.raises(ConfigurationError, match="made by Postgres 15"):
-        local_servers.prepare_postgres(settings)
+        postgres.prepare_postgres(settings)
 
 
 def test_a_foreign_folder_is_never_turned_into_a_database(settings: Settings) -> None:
-    settings.postgres_dir.mkdir(parents=True)
-    (settings.postgres_dir / "thesis.txt").write_text("years of work")
+    settings.folders.postgres.mkdir(parents=True)
+    (settings.folders.postgres / "thesis.txt").write_text("years of work")
     with pytest.raises(ConfigurationError, match="no database"):
-        local_servers.prepare_postgres(settings)
-    assert (settings.postgres_dir / "thesis.txt").exists()
+        postgres.prepare_postgres(settings)
+    assert (settings.folders.postgres / "thesis.txt").exists()
 
 
 def test_a_long_and_odd_path_and_a_strict_umask_work(settings: Settings, folder: Path) -> None:
@@ -162,11 +163,11 @@ def test_a_long_and_odd_path_and_a_strict_umask_work(settings: Settings, folder:
     finally:
         os.umask(before)
         local_servers.stop_servers(odd)
-        local_servers.shutil.rmtree(odd.socket_dir)
+        shutil.rmtree(odd.socket_dir)
 
 
 def test_an_operators_own_settings_win(settings: Settings) -> None:
-    local_servers.prepare_folders(settings)
+    data_folders.prepare_folders(settings)
     (settings.data_dir / "postgresql.local.conf").write_text("work_mem = '7MB'\n")
     with local_servers.servers(settings):
         assert ask(settings, "SELECT current_setting('work_mem')") == "7MB"
@@ -175,15 +176,15 @@ def test_an_operators_own_settings_win(settings: Settings) -> None:
 def test_errors_leave_nothing_of_a_record_in_the_servers_log(settings: Settings) -> None:
     with local_servers.servers(settings), pytest.raises(psycopg.errors.InvalidTextRepresentation):
         ask(settings, "SELECT 'kingfisher'::int")
-    assert "kingfisher" not in (settings.logs / "postgres.log").read_text()
+    assert "kingfisher" not in (settings.folders.logs / "postgres.log").read_text()
 
 
 def test_the_flower_login_is_made_once_and_for_our_eyes(settings: Settings) -> None:
-    local_servers.prepare_folders(settings)
-    login = local_servers.flower_login(settings)
-    assert login == local_servers.flower_login(settings)
+    data_folders.prepare_folders(settings)
+    login = flower.flower_login(settings)
+    assert login == flower.flower_login(settings)
     assert len(login.partition(":")[2]) >= 20
     assert stat.S_IMODE(settings.flower_password_path.stat().st_mode) == 0o600
     settings.flower_password_path.write_text("no colon")
     with pytest.raises(ConfigurationError, match="user:password"):
-        local_servers.flower_login(settings)
+        flower.flower_login(settings)

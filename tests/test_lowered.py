@@ -18,7 +18,7 @@ from schemas.errors import ConfigurationError
 from tests.intake_support import Place
 from tests.place_support import ROOT, clean_place, open_folder, small_settings
 from workers import intake
-from workers.embedded import local_servers, supervisor, unprivileged
+from workers.embedded import data_folders, program_states, supervisor, unprivileged
 from workers.settings import Settings
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="root alone can give itself up")
@@ -258,7 +258,7 @@ def _until_lowered(settings: Settings, uid: int) -> dict[str, set[int]]:
     users: dict[str, set[int]] = {}
     for _ in range(600):
         users = {}
-        for each in supervisor.state(settings):
+        for each in program_states.state(settings):
             main = psutil.Process(each.pid or 0)
             family = [main, *main.children(recursive=True)]
             users[each.name] = {n for p in family for n in p.uids()}
@@ -271,7 +271,7 @@ def _until_lowered(settings: Settings, uid: int) -> dict[str, set[int]]:
 @pytest.mark.services
 @pytest.mark.slow
 def test_no_process_that_parses_is_root_and_an_old_lake_goes_on(lake: Settings, top: Path) -> None:
-    local_servers.prepare_folders(lake)  # as an older version left it: all of it root's
+    data_folders.prepare_folders(lake)  # as an older version left it: all of it root's
     kept = lake.processed / "anna" / "2025-01-01" / "old.txt"
     kept.parent.mkdir(parents=True)
     kept.write_bytes(b"an original from then")
@@ -281,7 +281,7 @@ def test_no_process_that_parses_is_root_and_an_old_lake_goes_on(lake: Settings, 
     mine.chmod(0o600)
     for turn in range(2):
         _run("up")
-        user = pwd.getpwuid(lake.postgres_dir.stat().st_uid)
+        user = pwd.getpwuid(lake.folders.postgres.stat().st_uid)
         users = _until_lowered(lake, user.pw_uid)
         watcher = users.pop("watcher")
         assert watcher == {0}
@@ -290,7 +290,7 @@ def test_no_process_that_parses_is_root_and_an_old_lake_goes_on(lake: Settings, 
         }  # fmt: skip
         assert {uid for each in users.values() for uid in each} == {user.pw_uid}
         assert kept.stat().st_uid == user.pw_uid
-        file = lake.staging / "anna" / f"{turn}.txt"
+        file = lake.folders.staging / "anna" / f"{turn}.txt"
         file.parent.mkdir(exist_ok=True)
         file.write_bytes(b"dropped by root, number %d" % turn)
         mine.write_bytes(b"a file that only root can read, number %d" % turn)

@@ -10,7 +10,9 @@ from pipeline.formats import google_my_activity, google_my_activity_html
 from pipeline.quality import key_of
 from pipeline.registry import format_named, recognise
 from pipeline.services.google.my_activity import Entry, record
-from pipeline.values.timestamps import activity_time, iso, unread
+from pipeline.values.google_dates import activity_time
+from pipeline.values.instants import unread
+from pipeline.values.timestamps import iso
 from schemas.records import Record
 from schemas.vocabulary import RecordType
 from tests.formats_support import Sample, head_of, member_of, read, samples

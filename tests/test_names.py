@@ -14,7 +14,9 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.ports import Names
-from pipeline.privacy.policy import Policy, Redactor, Texts, parse, protect
+from pipeline.privacy.policy import Policy, parse
+from pipeline.privacy.redact import Redactor, Texts
+from pipeline.privacy.redact_records import protect
 from schemas.errors import ConfigurationError, TransientError
 from schemas.privacy import BY_RULE, Kind
 from schemas.records import DataType, Record

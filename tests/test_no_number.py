@@ -19,7 +19,7 @@ import pytest
 from pipeline.contract import Format
 from pipeline.registry import all_formats, format_named
 from pipeline.syntax.xml_tree import Element
-from pipeline.values import coordinates, fields, money, record_checks, timestamps
+from pipeline.values import coordinates, fields, instants, money, record_checks
 from schemas.reasons import Reason
 from schemas.records import Metric, Outcome, Point, Record, Rejection
 from tests.formats_support import ONE_PASS, Sample, member_of, read, read_items, samples
@@ -40,7 +40,7 @@ FLAGS = frozenset(
         fields.UNUSABLE,
         coordinates.UNUSABLE,
         money.UNREADABLE,
-        timestamps.UNREAD,
+        instants.UNREAD,
         record_checks.MISFIT,
     }
     | {"out_of_range", "bad_duration"}

@@ -21,7 +21,7 @@ from pipeline.normalise import outcomes_of
 from pipeline.quality import key_of
 from pipeline.registry import all_formats, format_named
 from pipeline.syntax.xml_tree import Element
-from pipeline.values import timestamps
+from pipeline.values import instants
 from schemas.files import Member
 from schemas.reasons import Reason
 from schemas.records import Outcome, RawRecord, Record, Rejection
@@ -145,7 +145,7 @@ def _says_so(outcome: Outcome) -> bool:
         return False
     flags = {outcome.time.flag} if outcome.time else set()
     flags |= set(outcome.metadata.get("flags", ()))
-    return not flags.isdisjoint({timestamps.UNREAD, "out_of_range"})
+    return not flags.isdisjoint({instants.UNREAD, "out_of_range"})
 
 
 def _rows(outcomes: list[Outcome]) -> list[str]:

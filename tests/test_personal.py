@@ -7,8 +7,8 @@ import json
 import pytest
 
 from benchmarks.personal import labelled, scores
-from pipeline.privacy import detectors
-from pipeline.privacy.policy import suspects
+from pipeline.privacy import detectors, findings
+from pipeline.privacy.suspects import suspects
 from schemas.privacy import Kind
 
 LINES = labelled()
@@ -52,7 +52,7 @@ def test_the_first_look_leaves_out_nothing_that_would_be_found() -> None:
 
 
 def kinds(text: str, **asked: str) -> set[Kind]:
-    return {f.kind for f in detectors.find(text, **asked) if f.confidence >= detectors.SURE}
+    return {f.kind for f in detectors.find(text, **asked) if f.confidence >= findings.SURE}
 
 
 def test_the_name_of_a_field_says_what_a_number_is() -> None:
@@ -65,7 +65,7 @@ def test_the_name_of_a_field_says_what_a_number_is() -> None:
 
 def test_of_findings_that_overlap_the_surest_stands() -> None:
     text = "https://bot:s3cretpass@git.example.org/x"
-    (found,) = [f for f in detectors.find(text) if f.confidence >= detectors.SURE]
+    (found,) = [f for f in detectors.find(text) if f.confidence >= findings.SURE]
     assert (found.kind, text[found.start : found.end]) == (Kind.SECRET, "s3cretpass")
 
 

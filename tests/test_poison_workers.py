@@ -122,6 +122,6 @@ def test_a_parent_survives(
     assert (job["status"], job["records_loaded"], job["records_quarantined"]) == ("done", 19, 1)
     assert place.processes["worker"].poll() is None
     if kind == "memory":  # it was caught in the child, which went on
-        log = (place.settings.logs / "worker.log").read_text()
+        log = (place.settings.folders.logs / "worker.log").read_text()
         assert "MemoryError" in log
     seen(f"{kind}: 19 of 20 loaded, 1 in quarantine")

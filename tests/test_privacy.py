@@ -10,7 +10,8 @@ from uuid import UUID
 
 import pytest
 
-from pipeline.privacy.policy import Policy, Redactor, Texts, joined, parse
+from pipeline.privacy.policy import Policy, parse
+from pipeline.privacy.redact import Redactor, Texts, joined
 from schemas.errors import ConfigurationError, TransientError
 from schemas.progress import Stage
 from sql.store import Lake

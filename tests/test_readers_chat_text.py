@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from pipeline.readers import chat_text
-from pipeline.readers.chat_text import ChatText, header
+from pipeline.readers.chat_headers import header
+from pipeline.readers.chat_text import ChatText
 from schemas.files import Member, SliceLimits
 from schemas.reasons import Reason
 from schemas.records import RawRecord

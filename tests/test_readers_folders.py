@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pipeline.readers import folders
 from pipeline.readers.bookmarks import Bookmarks
 from pipeline.readers.folders import Folders, Outline
-from pipeline.readers.xml_elements import XmlElements
+from pipeline.readers.xml.elements import XmlElements
 from schemas.files import Member, SliceLimits
 from schemas.records import RawRecord
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.readers.xml_elements import HEADLESS, XmlElements
+from pipeline.readers.xml.elements import HEADLESS, XmlElements
 from pipeline.syntax import xml_tree
 from pipeline.syntax.xml_tree import Element
 from schemas.errors import BadValue

@@ -11,8 +11,9 @@ from psycopg.conninfo import conninfo_to_dict
 from schemas.errors import ConfigurationError
 from schemas.records import DataType
 from tests.place_support import clean_place
-from workers import settings as module
-from workers.settings import ScannerMode, Settings, load
+from workers.server_urls import SOCKET_PATH_MAX
+from workers.setting_types import ScannerMode
+from workers.settings import Settings, load
 
 SECRET = "kingfisher"
 
@@ -115,16 +116,16 @@ def test_an_external_url_takes_on_the_role_and_keeps_its_own_options() -> None:
 
 def test_sockets_move_to_a_short_folder_when_the_path_is_too_long() -> None:
     near, far = load(data_dir="d"), load(data_dir="d" * 90)
-    assert near.socket_dir == near.run
-    assert far.socket_dir != far.run
-    assert len(os.fsencode(far.server_socket_dir / ".s.PGSQL.5432")) <= module.SOCKET_PATH_MAX
+    assert near.socket_dir == near.folders.run
+    assert far.socket_dir != far.folders.run
+    assert len(os.fsencode(far.server_socket_dir / ".s.PGSQL.5432")) <= SOCKET_PATH_MAX
     assert load(data_dir="e" * 90).socket_dir != far.socket_dir
 
 
 def test_the_folder_of_the_sockets_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load(data_dir="d" * 90)
     first = settings.socket_dir
-    settings.run.mkdir(parents=True)
+    settings.folders.run.mkdir(parents=True)
     settings.socket_record.write_text(f"{first}\n")
     monkeypatch.setattr(tempfile, "tempdir", "/elsewhere")
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/elsewhere")

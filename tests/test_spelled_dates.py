@@ -11,7 +11,7 @@ from babel.dates import format_date, format_datetime, format_time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.values import spelled_dates, timestamps
+from pipeline.values import google_dates, spelled_dates
 from pipeline.values.spelled_dates import COMMON, OTHERS, parse
 from schemas.errors import BadValue
 
@@ -73,7 +73,7 @@ def test_an_offset_is_read_by_every_name_of_greenwich(language: str) -> None:
     ],
 )
 def test_what_google_writes_is_read(text: str, hour: int) -> None:
-    moment = timestamps.activity_time(text).at
+    moment = google_dates.activity_time(text).at
     assert moment is not None
     assert (moment.day, moment.hour) == (5, hour)
 
@@ -139,7 +139,7 @@ def test_the_layout_tells_a_name_of_two_months(text: str, month: int) -> None:
     ],
 )
 def test_times_of_real_pages(text: str, at: str) -> None:
-    found = timestamps.activity_time(text).at
+    found = google_dates.activity_time(text).at
     assert found is not None
     assert found.isoformat() == f"{at}+00:00"
 
@@ -158,7 +158,7 @@ def test_times_of_real_pages(text: str, at: str) -> None:
 )
 def test_what_is_more_or_less_than_a_time_is_none(text: str) -> None:
     with pytest.raises(BadValue):
-        timestamps.activity_time(text)
+        google_dates.activity_time(text)
 
 
 @given(st.text(st.sampled_from("0127:. -/APMdec年月日下午م١Ç [],"), max_size=40))

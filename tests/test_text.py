@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.text import charset
+from pipeline.text import charset_guesses
 from pipeline.text import cleaning as text_module
+from pipeline.text import transcode as transcoding
 from pipeline.text.cleaning import Encoding, clean, decode, html_to_text, survey, transcode
 from schemas.errors import BadValue
 from schemas.reasons import Reason
@@ -225,7 +226,8 @@ def test_survey_sees_the_same_in_blocks_of_any_size(monkeypatch: pytest.MonkeyPa
     ]
     whole = [survey(io.BytesIO(data)) for data in files]
     for size in (5, 16, 4096):
-        monkeypatch.setattr(charset, "_BLOCK", size)
+        monkeypatch.setattr(transcoding, "BLOCK", size)
+        monkeypatch.setattr(charset_guesses, "BLOCK", size)
         assert [survey(io.BytesIO(data)) for data in files] == whole
 
 
@@ -240,7 +242,7 @@ def transcoded(data: bytes, encoding: Encoding | None = None) -> tuple[bytes, En
 def test_transcode(monkeypatch: pytest.MonkeyPatch, codec: str, block: int) -> None:
     text = GERMAN * 5
     encoding = survey(io.BytesIO(text.encode(codec)))
-    monkeypatch.setattr(charset, "_BLOCK", block)
+    monkeypatch.setattr(transcoding, "BLOCK", block)
     assert transcoded(text.encode(codec), encoding) == (text.encode(), encoding)
 
 

@@ -32,7 +32,8 @@ from workers.adapters import static_embeddings
 from workers.adapters.embedding_models import ModelsHere
 from workers.adapters.sentence_transformers import SentenceTransformerEmbedder, batches_by_tokens
 from workers.embedded import machine
-from workers.settings import Settings, Tiers
+from workers.setting_types import Tiers
+from workers.settings import Settings
 
 pytestmark = pytest.mark.services
 

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.values.timestamps import activity_time, epoch, iso, long_english, mail_date, spaced
+from pipeline.values.google_dates import activity_time
+from pipeline.values.mail_dates import long_english, mail_date
+from pipeline.values.timestamps import epoch, iso, spaced
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.records import Instant, ZoneSource

@@ -18,7 +18,7 @@ from pipeline.normalise import outcomes_of
 from pipeline.registry import format_named, recognise
 from pipeline.services.tracks import geojson, gps_tracks, owntracks
 from pipeline.syntax import xml_tree
-from pipeline.values import timestamps
+from pipeline.values import instants, timestamps
 from schemas.files import Head
 from schemas.records import Instant, Outcome, Point, Record, Rejection
 from tests.formats_support import head_of, member_of, read, samples
@@ -93,8 +93,8 @@ def test_no_duration_is_negative(moment: datetime, seconds: int) -> None:
 
 def test_an_end_that_cannot_be_read_is_kept_as_it_is_written() -> None:
     start = timestamps.iso("2026-03-01T10:00:00Z")
-    assert gps_tracks.lasting(start, timestamps.unread("noon")) == {"ended_at": "noon"}
-    assert gps_tracks.lasting(start, timestamps.unread("")) == {}
+    assert gps_tracks.lasting(start, instants.unread("noon")) == {"ended_at": "noon"}
+    assert gps_tracks.lasting(start, instants.unread("")) == {}
     assert gps_tracks.lasting(start, None) == {}
 
 
@@ -247,5 +247,5 @@ def test_a_zone_in_brackets(text: str, at: str, flag: str | None) -> None:
 def test_a_text_that_is_no_time_costs_no_more_than_the_time(text: str) -> None:
     moment = timestamps.or_unread(text)
     assert moment.text == text and (moment.at is None) == (
-        moment.flag in (timestamps.UNREAD, "out_of_range")
+        moment.flag in (instants.UNREAD, "out_of_range")
     )

@@ -23,7 +23,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.archives import media_types, unpack
-from pipeline.archives.unpack import ArchiveLimits, inspect_archive, members
+from pipeline.archives.streams import ArchiveLimits
+from pipeline.archives.unpack import members
+from pipeline.archives.zip_checks import inspect_archive
 from pipeline.storage import atomic_files
 from schemas.errors import Rejected, TransientError
 from schemas.files import Listed, Member, SourceFile

@@ -20,7 +20,7 @@ from pipeline.normalise import understand
 from pipeline.quality import key_of
 from pipeline.registry import format_named
 from pipeline.services import media
-from pipeline.values import time_zones, timestamps
+from pipeline.values import google_dates, mail_dates, open_zones, time_zones, timestamps
 from schemas.errors import ConfigurationError
 from schemas.records import Instant, Metric, Outcome, Point, Record, ZoneSource
 from sql.store import Lake
@@ -200,8 +200,8 @@ def test_a_zone_holds_for_its_own_file_alone(tmp_path: Path) -> None:
         found = understand(form, member, source, part, context, home=BERLIN)
         next(found)
         moment = timestamps.iso("2024-07-01T10:00")
-        assert timestamps.utc_text(moment) == "2024-07-01T10:00:00Z"
-        assert timestamps.settled(moment) == moment
+        assert open_zones.utc_text(moment) == "2024-07-01T10:00:00Z"
+        assert open_zones.resolve(moment) == moment
         found.close()  # type: ignore[attr-defined]
 
 
@@ -209,8 +209,8 @@ def test_a_zone_holds_for_its_own_file_alone(tmp_path: Path) -> None:
 
 
 def at_home(text: str, read: Callable[[str], Instant], zone: str) -> tuple[int, str | None, str]:
-    with timestamps.in_usual_zone(ZoneInfo(zone), ZoneSource.ACCOUNT):
-        found = timestamps.settled(read(text))
+    with open_zones.in_usual_zone(ZoneInfo(zone), ZoneSource.ACCOUNT):
+        found = open_zones.resolve(read(text))
     assert found.at is not None and found.text == text
     return found.at.hour, found.flag, found.zone_source.value
 
@@ -233,7 +233,7 @@ def at_home(text: str, read: Callable[[str], Instant], zone: str) -> tuple[int, 
 def test_an_abbreviation_is_the_accounts_if_its_clocks_are_called_so(
     text: str, zone: str, expected: tuple[int, str | None, str]
 ) -> None:
-    assert at_home(text, timestamps.activity_time, zone) == expected
+    assert at_home(text, google_dates.activity_time, zone) == expected
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_an_abbreviation_is_the_accounts_if_its_clocks_are_called_so(
     ],
 )
 def test_a_mail(text: str, expected: tuple[int, str | None, str]) -> None:
-    assert at_home(text, timestamps.mail_date, "Europe/Berlin") == expected
+    assert at_home(text, mail_dates.mail_date, "Europe/Berlin") == expected
 
 
 # --- photographs -----------------------------------------------------------------------------
@@ -333,8 +333,8 @@ def test_an_unknown_zone_is_flagged_and_no_other_is_put_in_its_place(
     ((_, _, record),) = read(form, member_of("a.ics", tmp_path / "a.ics"))[1]
     assert isinstance(record, Record)
     assert record.time is not None
-    with timestamps.in_usual_zone(BERLIN, ZoneSource.ACCOUNT):
-        settled = timestamps.settled(record.time)
+    with open_zones.in_usual_zone(BERLIN, ZoneSource.ACCOUNT):
+        settled = open_zones.resolve(record.time)
     assert settled.at == datetime(2021, 7, 13, 16, tzinfo=UTC)
     assert (settled.flag, settled.zone_source) == ("zone_unknown", ZoneSource.ASSUMED)
     assert record.metadata["flags"] == ["zone_unknown"]

@@ -8,7 +8,8 @@ import psycopg
 
 from schemas.errors import ServiceDown
 from workers.embedded import local_servers
-from workers.settings import Role, Settings
+from workers.setting_types import Role
+from workers.settings import Settings
 
 #: What is wrong, and what to do.
 _NOT_SET_UP = ("the database is not set up", "datapunk db upgrade")

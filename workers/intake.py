@@ -143,10 +143,9 @@ def take_in(
     options: Options | None = None,
     zone: str | None = None,
 ) -> UUID:
-    """Make a job of one file; the file is moved into its work folder, or copied.
+    """Make a job of one file, which is moved into the job's work folder, or copied.
 
     `zone` is the IANA name of the zone of its clocks that name none; without it that of `options`.
-
     Raises `Rejected` (not a regular file, empty, bad `.sha256`), `PermanentError` for a user's
     name, `PermissionError`, and `TransientError` where database or disk say no: what was moved by
     then is finished by `recover`.
@@ -174,12 +173,15 @@ def take_in(
                 _move(here, original)
                 _make_ours(folders, original, path.absolute(), options)
             else:
-                limit = options.max_upload_bytes
-                copy_and_measure(here, original, limit=limit, reading=rooted)
+                _copy(here, original, options)
             _enter(ledger, folders, job_id, claimed, options)
     crash_here("intake.settled")
     _send(ledger, job_id, options)
     return job_id
+
+
+def _copy(here: Path, original: Path, options: Options) -> None:
+    copy_and_measure(here, original, limit=options.max_upload_bytes, reading=rooted)
 
 
 @contextmanager

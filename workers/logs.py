@@ -7,7 +7,8 @@ import sys
 
 import structlog
 
-from workers.settings import LogFormat, Settings
+from workers.setting_types import LogFormat
+from workers.settings import Settings
 
 
 def configure(settings: Settings) -> None:

@@ -14,7 +14,7 @@ from tasks.derived.embedding_backfill import Lacking
 from tasks.maintenance import reconcile
 from tasks.runtime import steps
 from tasks.runtime.context import Runtime
-from workers.embedded.supervisor import Guard
+from workers.embedded.guard import Guard
 from workers.settings import Settings
 from workers.wiring import make_app, make_runtime
 

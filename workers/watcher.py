@@ -17,14 +17,12 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
 import watchfiles
 
 from pipeline.archives.measure import open_regular
-from pipeline.storage.atomic_files import absent, move, put, written
-from schemas.crash import crash_here
 from schemas.errors import (
     ConfigurationError,
     DatapunkError,
@@ -33,13 +31,13 @@ from schemas.errors import (
     TransientError,
 )
 from schemas.folders import Folders
-from schemas.reasons import category_of
 from sql.store import Ledger
 from tasks.runtime.context import Options
 from workers import intake, staging
-from workers.embedded.supervisor import Guard
-from workers.embedded.unprivileged import acting, lake_user, pinned, rooted
+from workers.embedded.guard import Guard
+from workers.embedded.unprivileged import acting, lake_user, rooted
 from workers.passed_over import Notice, PassedOver
+from workers.put_aside import move_aside
 from workers.settings import Settings
 from workers.staging import Found
 from workers.wiring import make_app, open_ledger, options
@@ -152,7 +150,7 @@ class Watcher:
         return jobs
 
     def _look(self) -> list[list[Found]]:
-        """What there is to look at, another user first each time."""
+        """Return what there is to look at, another user first each time."""
         with rooted():
             try:
                 lists = [
@@ -213,22 +211,22 @@ class Watcher:
             self._pass_over(found.path, found.user, error)
 
     def _pass_over(self, path: Path, user: str | None, error: Exception) -> None:
-        """Raises `TransientError` if the database is down, which is nobody's fault."""
+        """Raise `TransientError` if the database is down, which is nobody's fault."""
         if isinstance(error, TransientError) and error.code is None:
             self._ledger.rows("jobs", "user_id", name=user or "")
-        code, why = _told(error)
+        code, why = _code_and_text(error)
         with rooted():
             self._passed.note(path, user, code, why)
 
     def _put_aside(self, found: Found, code: str, why: str) -> None:
         """Out of staging into `failed/`, with a file beside it that says why."""
         try:
-            _move_aside(self._folders, found, code, why)
+            move_aside(self._folders, found, code, why)
         except FileNotFoundError as error:
             if _exists(found.path):
                 self._pass_over(found.path, found.user, error)
         except Exception as error:
-            other, reason = _told(error)
+            other, reason = _code_and_text(error)
             log.warning("can't be put aside", code=other)
             with rooted():
                 self._passed.note(
@@ -239,60 +237,8 @@ class Watcher:
             log.warning("put aside", code=str(code))
 
 
-def _move_aside(folders: Folders, found: Found, code: str, why: str) -> None:
-    # The tops may be links to other disks: nobody but us could put one there.
-    folder = folders.failed.resolve() / _folder_name(found.user)
-    home = found.path.parent if found.user is not None else folders.staging.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    room = intake.room_for_names([folder])
-    target = folder / intake.storable_name(found.path.name, room)
-    item = f"item:    {found.state.st_ino}-{found.state.st_mtime_ns}"
-    if not absent(target) and not _is_of(item, target):
-        target = folder / f"{uuid4().hex[:8]}-{target.name}"
-    lines = (
-        f"file:    {target.name}",
-        f"code:    {code} ({category_of(code)})",
-        f"reason:  {why}",
-        item,
-        "retry:   put it into staging/<user>/ again, or: datapunk add FILE --user USER",
-        "",
-    )
-    # The reason first: a crash in between leaves the file in staging, and it comes here again.
-    reason = _reason(target)
-    with written(reason) as out:
-        put(out, "\n".join(lines).encode())
-    crash_here("put_aside.before_rename")
-    try:
-        with (
-            pinned(home, dropped=True) as old,
-            pinned(folder, dropped=False) as new,
-            rooted(),
-        ):
-            move(old / found.path.name, new / target.name)
-    except BaseException:
-        with suppress(OSError):
-            if absent(target):
-                reason.unlink()
-        raise
-    crash_here("put_aside.after_rename")
-
-
-def _is_of(item: str, target: Path) -> bool:
-    """Whether `target` is what a move of this item to another file system left, cut off before the
-    item itself went."""
-    try:
-        return item in _reason(target).read_text().splitlines()
-    except FileNotFoundError:
-        return False
-
-
-def _reason(target: Path) -> Path:
-    """The file that says why another lies in `failed`."""
-    return target.with_name(target.name + ".error.txt")
-
-
-def _told(error: Exception) -> tuple[str, str]:
-    """The code of what went wrong, and its text, which names no path."""
+def _code_and_text(error: Exception) -> tuple[str, str]:
+    """Return the code of what went wrong, and its text, which names no path."""
     if isinstance(error, OSError) and error.errno == errno.EXDEV:
         return f"os_{error.errno}", (
             "failed/ lies on another file system, where only files and links can be moved to."
@@ -308,7 +254,7 @@ def _told(error: Exception) -> tuple[str, str]:
 
 
 def _shut(folder: Path) -> str | None:
-    """Why nothing can be taken out of staging, if its file system is closed to all."""
+    """Return why nothing can be taken out of staging, if its file system is closed to all."""
     with suppress(OSError):
         if os.statvfs(folder).f_flag & os.ST_RDONLY:
             return "staging is mounted read-only; nothing is taken in until it can be written."
@@ -332,20 +278,12 @@ def _unreadable(path: Path) -> bool:
 
 
 def _require_place(found: Found) -> None:
-    """Raises `PermanentError` for what can't be an upload where it lies."""
+    """Raise `PermanentError` for what can't be an upload where it lies."""
     if found.user is None:
         raise PermanentError("Files belong into a user's folder: staging/<user>/.")
     intake.check_user(found.user)
     if stat.S_ISDIR(found.state.st_mode):
         raise PermanentError("A folder is not taken in; pack it as a zip or tar.gz file.")
-
-
-def _folder_name(user: str | None) -> str:
-    """Where refused files go: the user's folder, or the top where the name is no user's."""
-    try:
-        return intake.check_user(user or "")
-    except PermanentError:
-        return ""
 
 
 def run(settings: Settings, *, once: bool = False) -> None:
@@ -394,7 +332,7 @@ def _until_empty(watcher: Watcher, settings: Settings) -> None:
 def _make_staging(settings: Settings) -> None:
     """Make the folder if it is missing. Where it can't be made there is nothing to take in."""
     with suppress(OSError):
-        settings.staging.mkdir(mode=0o700, parents=True, exist_ok=True)
+        settings.folders.staging.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _watch(watcher: Watcher, settings: Settings, stop: threading.Event, guard: Guard) -> None:
@@ -416,7 +354,7 @@ def _watch(watcher: Watcher, settings: Settings, stop: threading.Event, guard: G
             except (TransientError, OSError, ConfigurationError) as error:
                 log.warning("trying again", error=type(error).__name__)
                 due, dirty, recovered = now + _DATABASE_WAIT_S, True, False
-        if now - began >= settings.rescan_s or not os.path.lexists(settings.staging):
+        if now - began >= settings.rescan_s or not os.path.lexists(settings.folders.staging):
             return
 
 
@@ -428,7 +366,7 @@ def _ticks(settings: Settings, stop: threading.Event) -> Iterator[bool]:
     fresh = True
     try:
         for changes in watchfiles.watch(
-            settings.staging,
+            settings.folders.staging,
             watch_filter=None,
             stop_event=stop,
             debounce=200,

@@ -19,7 +19,7 @@ from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import Celery, signals
 from psycopg.conninfo import conninfo_to_dict
 
-from pipeline.archives.unpack import ArchiveLimits
+from pipeline.archives.streams import ArchiveLimits
 from pipeline.enrich.text_pieces import EmbedPolicy
 from schemas.errors import ServiceDown
 from schemas.files import SliceLimits
@@ -37,7 +37,8 @@ from workers.adapters import kombu_transport, presidio
 from workers.adapters.clamd import make_scanner
 from workers.adapters.embedding_models import ModelsHere, tiers
 from workers.embedded import unprivileged
-from workers.settings import Infected, ScannerMode, Settings, load
+from workers.setting_types import Infected, ScannerMode
+from workers.settings import Settings, load
 
 log = structlog.get_logger("datapunk.bootstrap")
 

@@ -9,17 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-import struct
-import zlib
-from array import array
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
-from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+from zipfile import ZipFile, ZipInfo
 
 import msgspec
-import numpy as np
 
 from pipeline.archives import media_types, tar, zip_directory, zip_names
 from pipeline.archives.streams import (
@@ -33,17 +28,21 @@ from pipeline.archives.streams import (
     unxz,
     unzstd,
 )
+from pipeline.archives.zip_checks import (
+    broken,
+    check_entry,
+    inspect_archive,
+    inspect_zip,
+    too_many_entries,
+    zip_damage,
+)
 from pipeline.storage.atomic_files import put, written
 from schemas.errors import Rejected
 from schemas.files import Listed, Member, SourceFile
 from schemas.progress import Disposition
 from schemas.reasons import Reason
 
-__all__ = ["ArchiveLimits", "Inspection", "inspect_archive", "members"]
-
 _CHUNK = 256 * 1024
-_DEFLATE_MOST = 1032  # bytes out for a byte in, at the most (zlib technical notes)
-_ENCRYPTED_FLAGS = 0x1 | 0x40 | 0x2000
 _LITTER = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 #: Archives that we know and don't open, as libmagic names them.
 _OTHER_ARCHIVES = {
@@ -62,31 +61,6 @@ _EXPAND: dict[str, Callable[[BinaryIO, Gauge], Expanded]] = {
     media_types.XZ: unxz,
     media_types.LZMA: unxz,
 }
-
-
-class Inspection(msgspec.Struct, frozen=True, kw_only=True):
-    """What a zip's directory says: its entries, counted by us, and the bytes it declares.
-
-    `missing` is how many entries the end record speaks of that are not there. All are 0 for
-    archives without a directory.
-    """
-
-    entries: int = 0
-    declared: int = 0
-    missing: int = 0
-
-
-def inspect_archive(path: Path, limits: ArchiveLimits) -> Inspection:
-    """Check the limits of an archive before anything is unpacked.
-
-    Raises `Rejected`: `ARCHIVE_MEMBERS`, `ARCHIVE_OVERLAP`, `ARCHIVE_TOTAL`, `ARCHIVE_RATIO`,
-    `ARCHIVE_BROKEN`, `TRUNCATED`, `EMPTY`. Only a zip has a directory to check; the others are
-    held to the limits while they stream.
-    """
-    with path.open("rb") as stream:
-        if media_types.archive_type(stream.read(512)) != media_types.ZIP:
-            return Inspection()
-        return _inspect_zip(stream, path.stat().st_size, limits)
 
 
 def members(
@@ -205,7 +179,7 @@ class _Walk:
         yield from self._judge(kept, ordinal, path, place)
 
     def _zip(self, stream: BinaryIO, size: int, place: _Place) -> Iterator[Member | Listed]:
-        seen = _inspect_zip(stream, size, self._limits, self._entries)
+        seen = inspect_zip(stream, size, self._limits, self._entries)
         directory = zip_directory.find(stream)
         for entry in zip_directory.entries(stream, directory):
             if isinstance(entry, zip_directory.Broken):
@@ -213,12 +187,12 @@ class _Walk:
             else:
                 yield from self._zip_entry(*entry, directory, place)
         if seen.missing:
-            raise _broken(f"{seen.missing} entries that the zip speaks of are not in it.")
+            raise broken(f"{seen.missing} entries that the zip speaks of are not in it.")
 
     def _broken_entry(self, entry: zip_directory.Broken, place: _Place) -> Listed:
         ordinal, path = self._entry(place, shown(entry.name))
         self._count(place)
-        return _rejected(path, ordinal, _broken("The entry in the zip's directory is damaged."), 0)
+        return _rejected(path, ordinal, broken("The entry in the zip's directory is damaged."), 0)
 
     def _zip_entry(
         self, archive: ZipFile, info: ZipInfo, directory: zip_directory.Directory, place: _Place
@@ -235,8 +209,8 @@ class _Walk:
             yield listed
             return
         try:
-            _check_zip_entry(info, directory)
-            with _zip_damage(), archive.open(info) as stream:
+            check_entry(info, directory)
+            with zip_damage(), archive.open(info) as stream:
                 kept = self._keep(ordinal, Expanded(stream, place.gauge))
         except Over:
             raise
@@ -268,7 +242,7 @@ class _Walk:
     def _aside(
         self, ordinal: int, path: str, name: str, size: int, *, is_folder: bool
     ) -> Listed | None:
-        """The entries that are not read at all: folders, litter, names beyond the limit."""
+        """Return the entries that are not read at all: folders, litter, names beyond the limit."""
         reason = None
         if is_folder:
             reason = Reason.DIRECTORY
@@ -315,7 +289,7 @@ class _Walk:
     def _nested(
         self, kept: _Kept, kind: str, ordinal: int, path: str, outer: _Place
     ) -> Iterator[Member | Listed]:
-        """The members of an archive in an archive; if it is bad, only it is set aside."""
+        """Yield the members of an archive in an archive; if it is bad, only it is set aside."""
         place = _Place(
             name=path,
             prefix=f"{path}!/",
@@ -364,16 +338,16 @@ class _Walk:
         place.gauge.check_time()
         self._entries += 1
         if self._entries > self._limits.members:
-            raise _too_many(self._limits)
+            raise too_many_entries(self._limits)
 
     def _on_disk(self, ordinal: int) -> int:
-        """What an earlier run wrote counts against the limits as well."""
+        """Return what an earlier run wrote counts against the limits as well."""
         file = self._folder / str(ordinal)
         return file.stat().st_size if file.exists() else 0
 
 
 def shown(name: str | bytes) -> str:
-    """An entry's name as text that can be stored and printed, otherwise verbatim.
+    """Return an entry's name as text that can be stored and printed, otherwise verbatim.
 
     Bytes that are no UTF-8, control characters, and the mark that we set between an archive and
     its member are shown as escapes. Nothing is normalised.
@@ -406,89 +380,3 @@ def _rejected(
         media_type=media_type,
         sha256=sha256,
     )
-
-
-def _broken(message: str) -> Rejected:
-    return Rejected(Reason.ARCHIVE_BROKEN, message)
-
-
-def _too_many(limits: ArchiveLimits) -> Rejected:
-    return Rejected(Reason.ARCHIVE_MEMBERS, f"It has over {limits.members} entries.")
-
-
-# ---- zip
-
-
-def _inspect_zip(
-    stream: BinaryIO, size: int, limits: ArchiveLimits, already: int = 0
-) -> Inspection:
-    directory = zip_directory.find(stream)
-    starts, ends, declared, count = array("Q"), array("Q"), 0, 0
-    for count, entry in enumerate(zip_directory.entries(stream, directory), 1):
-        if already + count > limits.members:
-            raise _too_many(limits)
-        if isinstance(entry, zip_directory.Broken):
-            continue
-        info = entry[1]
-        if not _runs_out(info, directory):  # or it will be refused by itself
-            starts.append(info.header_offset)
-            ends.append(info.header_offset + 30 + len(info.orig_filename) + info.compress_size)
-            declared += _most_bytes(info)
-    _check_overlap(starts, ends)
-    if declared > limits.total:
-        raise Rejected(Reason.ARCHIVE_TOTAL, f"It declares over {limits.total} bytes.")
-    if declared > max(size * limits.ratio, limits.ratio_from):
-        raise Rejected(Reason.ARCHIVE_RATIO, "It declares far more bytes than its size allows.")
-    # The end record's count is kept modulo 65,536 without ZIP64, so it may well be too small.
-    return Inspection(entries=count, declared=declared, missing=max(0, directory.declared - count))
-
-
-def _most_bytes(info: ZipInfo) -> int:
-    """What an entry declares, if that is possible at all; a lie must not condemn its siblings."""
-    if info.compress_type == ZIP_STORED:
-        return min(info.file_size, info.compress_size)
-    return min(info.file_size, info.compress_size * _DEFLATE_MOST)
-
-
-def _check_overlap(starts: array[int], ends: array[int]) -> None:
-    """Two entries that share bytes: how 12 kB become 500 MB (Fifield, "A better zip bomb")."""
-    begin, end = np.asarray(starts, np.uint64), np.asarray(ends, np.uint64)
-    order = np.argsort(begin, kind="stable")
-    begin, end = begin[order], end[order]
-    if bool(np.any(begin[1:] < end[:-1])):
-        raise Rejected(Reason.ARCHIVE_OVERLAP, "Entries of the zip share the same bytes.")
-
-
-def _check_zip_entry(info: ZipInfo, directory: zip_directory.Directory) -> None:
-    """What can be told from the directory alone. Raises `Rejected`."""
-    kind = (info.external_attr >> 16) & 0o170000
-    if kind not in (0, 0o100000, 0o040000):
-        raise Rejected(Reason.LINK_OR_DEVICE, "It is a link, a device or a pipe, not a file.")
-    if info.flag_bits & _ENCRYPTED_FLAGS:
-        raise Rejected(Reason.ENCRYPTED, "It is encrypted; unpack it and drop it without.")
-    if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
-        raise Rejected(
-            Reason.METHOD, f"Compression method {info.compress_type} is not read; use deflate."
-        )
-    if _runs_out(info, directory):
-        raise Rejected(Reason.TRUNCATED, "Its data run past the end of the archive.")
-
-
-def _runs_out(info: ZipInfo, directory: zip_directory.Directory) -> bool:
-    """Whether an entry's data would reach into the directory or beyond the file."""
-    return info.header_offset + 30 + info.compress_size > directory.start - directory.shift
-
-
-@contextmanager
-def _zip_damage() -> Iterator[None]:
-    """The errors of the standard library's reader as ours."""
-    try:
-        yield
-    except EOFError:
-        raise Rejected(Reason.TRUNCATED, "Its data break off.") from None
-    except BadZipFile as error:
-        if "CRC" in str(error):
-            raise Rejected(Reason.BAD_CHECKSUM, "Its checksum does not fit its data.") from None
-        raise _broken("Its header is damaged.") from None
-    except (zlib.error, NotImplementedError, ValueError, struct.error):
-        raise _broken("Its data are damaged.") from None

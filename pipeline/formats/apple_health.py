@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from pipeline.contract import Format
-from pipeline.readers.xml_elements import XmlElements
+from pipeline.readers.xml.elements import XmlElements
 from pipeline.services import generic_rows
 from pipeline.services.tracks import gps_tracks
 from pipeline.syntax import xml_tree

@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.contract import Format
 from pipeline.readers.csv.rows import CsvRows
 from pipeline.services import plays, tables
-from pipeline.values import timestamps
+from pipeline.values import instants, open_zones, timestamps
 from pipeline.values.fields import joined, text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
@@ -62,8 +62,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _end(written: str) -> dict[str, str]:
-    end = timestamps.settled(timestamps.or_unread(written)) if written else None
-    if end is None or end.flag == timestamps.UNREAD:
+    end = open_zones.resolve(timestamps.or_unread(written)) if written else None
+    if end is None or end.flag == instants.UNREAD:
         return {"ended_at": written} if written else {}
     return {"ended_at": end.at.isoformat()} if end.at is not None else {}
 

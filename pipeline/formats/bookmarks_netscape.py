@@ -17,7 +17,7 @@ from pipeline.contract import Format, Rank
 from pipeline.readers.bookmarks import Bookmarks
 from pipeline.services import bookmarks
 from pipeline.text import html_inline
-from pipeline.values import timestamps
+from pipeline.values import open_zones
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -67,7 +67,7 @@ def _of_folders(around: Mapping[str, Any]) -> dict[str, Any]:
 def _read(written: str) -> str:
     """A date as RFC 3339, or as it is written."""
     moment = bookmarks.added(written)
-    return timestamps.utc_text(moment) or written if moment else written
+    return open_zones.utc_text(moment) or written if moment else written
 
 
 def _looks_like(head: Head) -> bool:

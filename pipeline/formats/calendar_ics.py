@@ -23,7 +23,7 @@ from pipeline.recognition import peek
 from pipeline.services import attachments
 from pipeline.syntax.content_lines import Component, Line, pieces
 from pipeline.text import cleaning
-from pipeline.values import coordinates, durations, time_zones, timestamps
+from pipeline.values import coordinates, durations, open_zones, time_zones, timestamps
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -153,7 +153,7 @@ class _Times:
         if _DATE_ONLY.fullmatch(day := line.value.strip()):
             return f"{day[:4]}-{day[4:6]}-{day[6:]}"
         try:
-            return timestamps.utc_text(self._instant(line))
+            return open_zones.utc_text(self._instant(line))
         except BadValue:
             self.flags.add(f"bad_{name.lower().replace('-', '_')}")
             return None
@@ -166,7 +166,7 @@ class _Times:
         if not named or written.offset is not None:
             return written
         if zone := self._zone(named):
-            return timestamps.in_zone(written, zone, source)
+            return open_zones.in_zone(written, zone, source)
         # Another zone, such as the calendar's or the owner's, would only look right.
         self.flags.add("zone_unknown")
         return msgspec.structs.replace(written, flag="zone_unknown", zone=ZoneSource.ASSUMED)
@@ -237,9 +237,9 @@ def _ending(found: Component, times: _Times) -> dict[str, Any]:
     start, length = times.first("DTSTART"), times.length()
     if length is None or start is None or start.at is None:
         return {}
-    began = timestamps.settled(start).at or start.at
+    began = open_zones.resolve(start).at or start.at
     end_at = Instant(began + timedelta(seconds=length), "")
-    return {"ended_at": timestamps.utc_text(end_at), "duration_s": length}
+    return {"ended_at": open_zones.utc_text(end_at), "duration_s": length}
 
 
 def _people(found: Component) -> dict[str, Any]:

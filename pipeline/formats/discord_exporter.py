@@ -16,7 +16,7 @@ from pipeline.contract import Format
 from pipeline.readers.json.tree import JsonTree
 from pipeline.recognition import peek
 from pipeline.services import discord, messaging
-from pipeline.values import timestamps
+from pipeline.values import open_zones, timestamps
 from pipeline.values.fields import kept, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, Outcome, RawRecord, Record, Related
@@ -85,7 +85,7 @@ def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
         "reactions": [one for each in fields.get("reactions") or () for one in _reactions(each)],
         "people": [person for one in fields.get("mentions") or () if (person := _person(one))],
         "edited_at": optional_text(fields, "timestampEdited"),
-        "ended_at": timestamps.utc_text(timestamps.or_unread(ended)) if ended else None,
+        "ended_at": open_zones.utc_text(timestamps.or_unread(ended)) if ended else None,
         **messaging.rest(fields, _TAKEN),
     }
     related: tuple[Related, ...] = messaging.in_conversation(discord.SERVICE, chat) if chat else ()

@@ -15,13 +15,13 @@ from typing import Any
 
 from pipeline.contract import Format
 from pipeline.documents import text_of
-from pipeline.readers.xml_elements import XmlElements
+from pipeline.readers.xml.elements import XmlElements
 from pipeline.services import attachments
 from pipeline.services.tables import snake
 from pipeline.syntax import xml_tree
 from pipeline.syntax.xml_tree import Element
 from pipeline.text import cleaning
-from pipeline.values import coordinates, timestamps
+from pipeline.values import coordinates, open_zones, timestamps
 from pipeline.values.fields import joined, kept, measure
 from schemas.files import Head, Member
 from schemas.records import Blob, DataType, Instant, RawRecord, Record, Related
@@ -51,7 +51,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
         identity = ("", title or "", body)
     files = list(_files(note, flags))
     metadata = {
-        "updated_at": timestamps.utc_text(timestamps.or_unread(note.said("updated"))),
+        "updated_at": open_zones.utc_text(timestamps.or_unread(note.said("updated"))),
         "labels": [tag for one in note.all("tag") if (tag := one.text.strip())],
         "links": links,
         "attachments": [attachments.summary(blob) for blob in files],

@@ -15,7 +15,7 @@ from pipeline.readers.json.tree import JsonTree
 from pipeline.recognition import peek
 from pipeline.services import messaging, meta
 from pipeline.text.cleaning import mend_meta
-from pipeline.values import timestamps
+from pipeline.values import open_zones
 from pipeline.values.fields import kept
 from schemas.errors import BadValue
 from schemas.files import Head, Member
@@ -128,7 +128,7 @@ def _metadata(kind: _Kind, said: dict[str, Any]) -> dict[str, Any]:
         found["reaction"] = kind.status or str(word or "")
     elif kind.record_type is RecordType.EVENT:
         end = said.get("end_timestamp")
-        ended = timestamps.utc_text(meta.moment(end)) if end else None
+        ended = open_zones.utc_text(meta.moment(end)) if end else None
         found |= {"status": kind.status, "ended_at": ended}
     elif kind.record_type is RecordType.LIST_ITEM:
         found["list"] = kind.status

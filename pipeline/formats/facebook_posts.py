@@ -16,7 +16,7 @@ from pipeline.readers.json.tree import JsonTree
 from pipeline.recognition import peek
 from pipeline.services import messaging, meta
 from pipeline.text.cleaning import mend_meta
-from pipeline.values import timestamps
+from pipeline.values import open_zones
 from pipeline.values.fields import as_written, kept, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
@@ -112,7 +112,7 @@ def _metadata(said: Mapping[str, Any]) -> dict[str, Any]:
 def _updated(said: Mapping[str, Any]) -> str | None:
     """When the post was changed."""
     when = meta.inner(said.get("data"), "update_timestamp")
-    return timestamps.utc_text(meta.moment(when)) if when else None
+    return open_zones.utc_text(meta.moment(when)) if when else None
 
 
 def _place(value: Mapping[str, Any]) -> dict[str, Any]:

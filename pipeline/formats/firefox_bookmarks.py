@@ -15,7 +15,7 @@ from pipeline.contract import Format
 from pipeline.readers.json.whole import JsonWhole
 from pipeline.recognition import peek
 from pipeline.services import bookmarks
-from pipeline.values import timestamps
+from pipeline.values import open_zones
 from pipeline.values.fields import StableNames
 from schemas.errors import BadValue
 from schemas.files import Head, Member
@@ -53,7 +53,7 @@ def _bookmark(node: dict[str, Any], folders: tuple[str, ...], labels: list[str])
     more = {_OWN[k]: v for k, v in node.items() if k not in _TAKEN and k not in _LEFT_OUT}
     changed = bookmarks.moment(str(node.get("lastModified") or ""), "us")
     if changed is not None and changed.at is not None:
-        more["updated_at"] = timestamps.utc_text(changed)
+        more["updated_at"] = open_zones.utc_text(changed)
     notes = node.get("annos") if isinstance(node.get("annos"), list) else []
     told = [one for one in notes or () if isinstance(one, dict)]
     other = [one for one in told if one.get("name") != _DESCRIPTION]

@@ -14,7 +14,7 @@ from typing import Any
 from pipeline.contract import Format
 from pipeline.readers.sqlite_tables import SqliteTable
 from pipeline.services import bookmarks, browser
-from pipeline.values import timestamps
+from pipeline.values import open_zones, timestamps
 from pipeline.values.fields import StableNames, as_written
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
@@ -66,7 +66,7 @@ def _bookmark(
         time=bookmarks.moment(written, "us"),
         texts=(row.get("title"), page.get("description")),
         folders=inside,
-        said={**more, "updated_at": timestamps.utc_text(changed) if changed else None},
+        said={**more, "updated_at": open_zones.utc_text(changed) if changed else None},
     )
 
 

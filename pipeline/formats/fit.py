@@ -21,7 +21,7 @@ import msgspec
 from pipeline.contract import Format
 from pipeline.readers.whole import WholeFile
 from pipeline.services.tracks import fit_files, gps_tracks
-from pipeline.values import timestamps
+from pipeline.values import instants, timestamps
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -180,7 +180,7 @@ def _time(message: Any, name: str) -> Instant:
         raise BadValue(Reason.MISSING_FIELD, f"no field {name!r}")
     if not isinstance(field.value, datetime):
         return Instant(None, str(field.raw_value), None, _CLOCK_UNSET)
-    inside = timestamps.FIRST_YEAR <= field.value.year <= timestamps.LAST_YEAR
+    inside = instants.FIRST_YEAR <= field.value.year <= instants.LAST_YEAR
     flag = None if inside else "out_of_range"
     return Instant(field.value if inside else None, str(field.raw_value), 0, flag)
 

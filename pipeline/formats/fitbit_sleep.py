@@ -18,7 +18,7 @@ from pipeline.contract import Format
 from pipeline.readers.json.items import JsonItems
 from pipeline.recognition import peek
 from pipeline.services.tracks import fitbit
-from pipeline.values import timestamps
+from pipeline.values import open_zones, timestamps
 from pipeline.values.fields import as_written, joined, kept, measure, number, optional_text, text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
@@ -52,7 +52,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         metadata=joined(
             kept(
                 {
-                    "ended_at": timestamps.utc_text(end) if end else None,
+                    "ended_at": open_zones.utc_text(end) if end else None,
                     "duration_s": None if length is None or length < 0 else length / 1000,
                     "levels": {k: v for k, v in levels.items() if k != "data"} or None,
                     "other_levels": other or None,

@@ -16,7 +16,7 @@ from pipeline.readers.json.items import JsonItems
 from pipeline.recognition import peek
 from pipeline.services import generic_rows
 from pipeline.services.tracks import garmin
-from pipeline.values import timestamps
+from pipeline.values import open_zones, timestamps
 from pipeline.values.fields import as_written, kept
 from schemas.files import Head, Member
 from schemas.records import DataType, Outcome, RawRecord, Record
@@ -62,7 +62,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         title=f"Garmin {day}".rstrip(),
         metadata=kept(
             {
-                "ended_at": timestamps.utc_text(end) if end else None,
+                "ended_at": open_zones.utc_text(end) if end else None,
                 "distance_m": measures.get("totalDistanceMeters"),
                 "details": {n: v for n, v in fields.items() if v is not None},
                 "flags": odd.get("flags"),

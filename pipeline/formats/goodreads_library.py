@@ -16,7 +16,7 @@ from pipeline.contract import Format
 from pipeline.readers.csv.rows import CsvRows
 from pipeline.services import tables
 from pipeline.text import cleaning as texts
-from pipeline.values import day_order, timestamps
+from pipeline.values import day_order, instants, timestamps
 from pipeline.values.fields import joined, kept, measure, text
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, RawRecord, Record
@@ -89,7 +89,7 @@ def _time(row: dict[str, str]) -> Instant | None:
     """The first of its days that can be read."""
     written = [day for name in _DAYS if (day := row.get(name, "").strip())]
     days = [timestamps.or_unread(day, partial(day_order.read, orders={})) for day in written]
-    return next((day for day in days if day.flag != timestamps.UNREAD), days[0] if days else None)
+    return next((day for day in days if day.flag != instants.UNREAD), days[0] if days else None)
 
 
 def _isbn(cell: str) -> str:

@@ -20,7 +20,7 @@ from pipeline.recognition import peek
 from pipeline.services import messaging
 from pipeline.services.google import chat as google_chat
 from pipeline.services.google import takeout
-from pipeline.values import timestamps
+from pipeline.values import open_zones
 from pipeline.values.fields import kept, optional_text, text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
@@ -77,7 +77,7 @@ def _metadata(fields: dict[str, Any]) -> dict[str, Any]:
     quoted = fields.get("quoted_message_metadata") or {}
     notes = [_rest(one) for one in fields.get("annotations") or ()]
     return {
-        "edited_at": timestamps.utc_text(_instant(updated)) if updated else None,
+        "edited_at": open_zones.utc_text(_instant(updated)) if updated else None,
         "in_reply_to": optional_text(quoted, "message_id"),
         "quoted": optional_text(quoted, "text"),
         "annotations": [note for note in notes if note],

@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.contract import Format
 from pipeline.readers.json.items import JsonItems
 from pipeline.recognition import peek
-from pipeline.values import timestamps
+from pipeline.values import instants, timestamps
 from pipeline.values.fields import optional_text, text
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, RawRecord, Record
@@ -27,7 +27,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     fields: dict[str, Any] = item.value
     changed = _time(fields, "last_modified")
     said = {name: value for name, value in fields.items() if name not in _TAKEN}
-    if changed is not None and changed.flag == timestamps.UNREAD:
+    if changed is not None and changed.flag == instants.UNREAD:
         said["updated_at"] = changed.text
     elif changed is not None and changed.at is not None:
         said["updated_at"] = changed.at.isoformat()

@@ -18,7 +18,7 @@ from pipeline.contract import Format
 from pipeline.readers.csv.rows import CsvRows
 from pipeline.recognition import peek
 from pipeline.services import generic_rows, tables
-from pipeline.values import timestamps
+from pipeline.values import open_zones, timestamps
 from pipeline.values.fields import finite, joined, measure
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
@@ -81,7 +81,7 @@ def _ended(day: str, start: str, end: str) -> dict[str, str]:
     """When a part of a day ended; midnight is the next day's, which the file doesn't say."""
     if not end or end[:5] <= start[:5]:
         return {}
-    found = timestamps.utc_text(timestamps.or_unread(f"{day}T{end}"))
+    found = open_zones.utc_text(timestamps.or_unread(f"{day}T{end}"))
     return {"ended_at": found} if found else {}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.contract import Format
 from pipeline.readers.json.whole import JsonWhole
 from pipeline.recognition import peek
-from pipeline.values import durations, timestamps
+from pipeline.values import durations, open_zones, timestamps
 from pipeline.values.fields import as_written, joined, kept, measure, optional_text, text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
@@ -38,7 +38,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
             kept(
                 {
                     "kind": kind,
-                    "ended_at": timestamps.utc_text(timestamps.or_unread(ended)) if ended else None,
+                    "ended_at": open_zones.utc_text(timestamps.or_unread(ended)) if ended else None,
                     "duration_s": durations.told(durations.spoken, length, "duration", odd),
                     **_sums(fields, odd),
                     "segments": fields.get("segment"),

@@ -17,7 +17,7 @@ from pipeline.readers.json.whole import JsonWhole
 from pipeline.recognition import peek
 from pipeline.services import generic_rows
 from pipeline.text.cleaning import html_to_text
-from pipeline.values import timestamps
+from pipeline.values import instants, open_zones, timestamps
 from pipeline.values.fields import kept, optional_text, text
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, RawRecord, Record
@@ -48,7 +48,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.NOTE,
         identity=identity,
-        time=created or edited or timestamps.unread(""),
+        time=created or edited or instants.unread(""),
         title=title or None,
         content="\n".join(_lines(fields)) or "\n".join(_shared(fields)) or None,
         metadata=kept(_metadata(fields, edited)),
@@ -79,7 +79,7 @@ def _shared(fields: dict[str, Any]) -> Iterator[str]:
 
 def _metadata(fields: dict[str, Any], edited: Instant | None) -> dict[str, Any]:
     return {
-        "updated_at": timestamps.utc_text(edited) if edited else None,
+        "updated_at": open_zones.utc_text(edited) if edited else None,
         "labels": [n for one in fields.get("labels") or () if (n := optional_text(one, "name"))],
         "links": [text(a, "url") for a in fields.get("annotations") or () if a.get("url")],
         "annotations": fields.get("annotations"),

@@ -16,7 +16,7 @@ from pipeline.readers.json.items import JsonItems
 from pipeline.recognition import peek
 from pipeline.services import generic_rows
 from pipeline.services.google.timeline import e7, sound
-from pipeline.values import coordinates, timestamps
+from pipeline.values import coordinates, open_zones, timestamps
 from pipeline.values.fields import joined, kept, measure, optional_text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
@@ -65,7 +65,7 @@ def _instant(fields: dict[str, Any], name: str) -> Instant:
 def _ended(fields: dict[str, Any]) -> str | None:
     if {"endTimestamp", "endTimestampMs"}.isdisjoint(fields):
         return None
-    return timestamps.utc_text(_instant(fields, "end"))
+    return open_zones.utc_text(_instant(fields, "end"))
 
 
 def _visit(visit: dict[str, Any]) -> Record:

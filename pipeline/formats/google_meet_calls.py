@@ -12,7 +12,7 @@ from pipeline.contract import Format
 from pipeline.readers.csv.rows import CsvRows
 from pipeline.services import tables
 from pipeline.services.google import takeout
-from pipeline.values import durations, timestamps
+from pipeline.values import durations, instants, open_zones, timestamps
 from pipeline.values.fields import joined, kept
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, RawRecord, Record
@@ -65,12 +65,12 @@ def _end(row: dict[str, str], started: Instant, odd: dict[str, Any]) -> dict[str
     if not (written := tables.cells(row, _END)):
         return {}
     ended = timestamps.or_unread(written, tables.in_utc)
-    if ended.flag == timestamps.UNREAD:
+    if ended.flag == instants.UNREAD:
         return {"ended_at": written}
     if ended.at is None or started.at is None:
         return {}
     length_s = (ended.at - started.at).total_seconds()
-    return {"ended_at": timestamps.utc_text(ended), "duration_s": length_s}
+    return {"ended_at": open_zones.utc_text(ended), "duration_s": length_s}
 
 
 def _looks_like(head: Head) -> int:

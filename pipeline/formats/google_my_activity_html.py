@@ -6,7 +6,7 @@ caption with headings in bold, of which the first is the products. Since July 20
 paragraphs that an AI wrote may follow the time, so the time is looked for from the end.
 
 Names, headings and times are in the account's language: cells are known by their classes, the
-time by `timestamps.activity_time`. Where no line is a time that can be read, the last that could
+time by `google_dates.activity_time`. Where no line is a time that can be read, the last that could
 be one is kept as such, so that a later parser dates the same record. Times are exact to the second
 and often of an unknown zone, so an entry is not the same record as the one in JSON, and two alike
 are two facts.
@@ -26,7 +26,7 @@ from pipeline.readers.html_blocks import HtmlBlocks
 from pipeline.services.google import my_activity
 from pipeline.text import html_inline
 from pipeline.text.html_inline import Line
-from pipeline.values import timestamps
+from pipeline.values import google_dates, instants
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -105,11 +105,11 @@ def _find_time(lines: Sequence[Line]) -> tuple[int, Instant]:
         if line.block or not _DIGITS.search(line.text):
             continue
         try:
-            return at, timestamps.activity_time(line.text)
+            return at, google_dates.activity_time(line.text)
         except BadValue:
             if unread is None and not line.links and len(line.text) <= _LONGEST_TIME:
-                unread = at, timestamps.unread(line.text)
-    return unread or (len(lines), timestamps.unread(""))
+                unread = at, instants.unread(line.text)
+    return unread or (len(lines), instants.unread(""))
 
 
 def _named(line: Line) -> dict[str, Any]:

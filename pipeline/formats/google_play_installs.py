@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.contract import Format
 from pipeline.readers.json.items import JsonItems
 from pipeline.services.google import play_store
-from pipeline.values import timestamps
+from pipeline.values import open_zones
 from pipeline.values.fields import kept
 from schemas.files import Member
 from schemas.records import DataType, RawRecord, Record
@@ -42,7 +42,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 "device": play_store.written(device, "deviceDisplayName") or model,
                 "manufacturer": play_store.written(device, "manufacturer"),
                 "carrier": play_store.written(device, "carrier"),
-                "updated_at": timestamps.utc_text(updated) if updated else None,
+                "updated_at": open_zones.utc_text(updated) if updated else None,
             }
         ),
         mutable=True,

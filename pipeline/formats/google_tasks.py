@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.contract import Format
 from pipeline.readers.json.tree import JsonTree
 from pipeline.recognition import peek
-from pipeline.values import timestamps
+from pipeline.values import open_zones, timestamps
 from pipeline.values.fields import kept, optional_text, text
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, RawRecord, Record, Related
@@ -64,7 +64,7 @@ def _instant(fields: dict[str, Any], name: str) -> Instant | None:
 
 
 def _text(moment: Instant | None) -> str | None:
-    return timestamps.utc_text(moment) if moment else None
+    return open_zones.utc_text(moment) if moment else None
 
 
 def _looks_like(head: Head) -> int:

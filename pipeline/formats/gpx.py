@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from pipeline.contract import Format
-from pipeline.readers.xml_elements import XmlElements
+from pipeline.readers.xml.elements import XmlElements
 from pipeline.services.tracks import gps_tracks
 from pipeline.syntax import xml_tree
 from pipeline.syntax.xml_tree import Element

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline.contract import Format
 from pipeline.readers.csv.rows import CsvRows
 from pipeline.services import tables
-from pipeline.values import timestamps
+from pipeline.values import mail_dates, timestamps
 from pipeline.values.fields import StableNames, text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
@@ -39,7 +39,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.MEDIUM,
         identity=("icloud", name, checksum),
-        time=timestamps.or_unread(taken, timestamps.long_english) if taken else None,
+        time=timestamps.or_unread(taken, mail_dates.long_english) if taken else None,
         title=name,
         metadata=tables.said(row, kept),
         mutable=True,

@@ -18,7 +18,7 @@ from typing import Any
 from pipeline.contract import Format
 from pipeline.readers.whole import WholeFile
 from pipeline.text import cleaning
-from pipeline.values import coordinates, timestamps
+from pipeline.values import coordinates, open_zones, timestamps
 from pipeline.values.fields import joined, kept, measure, whole
 from schemas.errors import BadValue
 from schemas.files import Head, Member
@@ -87,7 +87,7 @@ def _metadata(
     author = fields.get("author")
     return {
         "list": _LISTS.get(kind),
-        "updated_at": timestamps.utc_text(_instant(fields, "updated_time")),
+        "updated_at": open_zones.utc_text(_instant(fields, "updated_time")),
         "author": {"name": author} if author else None,
         "url": fields.get("source_url"),
         "notebook_id": fields.get("parent_id"),
@@ -108,7 +108,7 @@ def _moment(fields: Mapping[str, str], name: str) -> str | None:
     written = fields.get(name, "")
     if written in _NOTHING:
         return None
-    return timestamps.utc_text(timestamps.epoch_or_unread(written, "ms"))
+    return open_zones.utc_text(timestamps.epoch_or_unread(written, "ms"))
 
 
 def _place(fields: Mapping[str, str], odd: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import msgspec
 from pipeline.contract import Format
 from pipeline.readers.parted_text import PartedText
 from pipeline.recognition import peek
-from pipeline.values import timestamps
+from pipeline.values import google_dates, instants
 from pipeline.values.fields import kept
 from schemas.errors import BadValue
 from schemas.files import Head, Member
@@ -121,13 +121,13 @@ def _instant(written: str) -> Instant:
     words = re.sub(r",(?=\s+\d{1,2}:)", "", plain).split()
     for start in range(min(_LEAD, len(words))):
         try:
-            found = timestamps.activity_time(" ".join(words[start:]))
+            found = google_dates.activity_time(" ".join(words[start:]))
         except BadValue:
             continue
         if found.offset is None and found.flag in ("zone_assumed", "zone_ambiguous"):
             return Instant(found.at, written, None, "zone_assumed")
         return msgspec.structs.replace(found, text=written)
-    return timestamps.unread(written)
+    return instants.unread(written)
 
 
 def _looks_like(head: Head) -> bool:

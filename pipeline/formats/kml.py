@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any
 
 from pipeline.contract import Format
-from pipeline.readers.xml_elements import XmlElements
+from pipeline.readers.xml.elements import XmlElements
 from pipeline.services.tracks import gps_tracks
 from pipeline.syntax import xml_tree
 from pipeline.syntax.xml_tree import Element

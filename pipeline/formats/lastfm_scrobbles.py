@@ -17,7 +17,7 @@ from pipeline.contract import Format
 from pipeline.readers.csv.rows import CsvRows
 from pipeline.recognition import peek
 from pipeline.services import tables
-from pipeline.values import day_order, timestamps
+from pipeline.values import day_order, instants, timestamps
 from pipeline.values.fields import kept
 from schemas.errors import BadValue
 from schemas.files import Head, Member
@@ -63,7 +63,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 "album": row.get("album") or row.get("Album") or "",
                 "track": track,
                 "account": owner,
-                "utc_time": row.get("utc_time") if time.flag == timestamps.UNREAD else None,
+                "utc_time": row.get("utc_time") if time.flag == instants.UNREAD else None,
                 **tables.said(row, _IDS),
                 **tables.rest(row, _TAKEN | {n for n in row if n.startswith("Date")}),
             }

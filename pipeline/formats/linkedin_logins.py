@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline.contract import Format
 from pipeline.readers.csv.rows import CsvRows
 from pipeline.services import linkedin, tables
-from pipeline.values import timestamps
+from pipeline.values import mail_dates, timestamps
 from pipeline.values.fields import kept
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
@@ -24,7 +24,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.LOGIN,
         identity=(linkedin.SERVICE, date, ip),
-        time=timestamps.or_unread(date, timestamps.mail_date),
+        time=timestamps.or_unread(date, mail_dates.mail_date),
         title="LinkedIn",
         metadata=kept(
             {

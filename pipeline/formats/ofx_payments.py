@@ -21,7 +21,7 @@ from pipeline.contract import Format
 from pipeline.readers.blocks import Blocks
 from pipeline.recognition import peek
 from pipeline.syntax import xml_tree
-from pipeline.values import money, timestamps
+from pipeline.values import money, open_zones, timestamps
 from pipeline.values.fields import exact, kept
 from schemas.errors import BadValue
 from schemas.files import Head, Member
@@ -102,7 +102,7 @@ def _time(written: str) -> Instant:
         return msgspec.structs.replace(timestamps.iso(text), text=written)
     text += f"T{hour}:{minute}:{second or '00'}{fraction or ''}"
     if zone is None:
-        moment = timestamps.in_zone(timestamps.iso(text), UTC)
+        moment = open_zones.in_zone(timestamps.iso(text), UTC)
     else:
         east = round(float(zone) * 60)
         sign = "-" if east < 0 else "+"

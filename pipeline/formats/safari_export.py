@@ -14,7 +14,7 @@ from pipeline.contract import Format
 from pipeline.readers.json.items import JsonItems
 from pipeline.recognition import peek
 from pipeline.services import browser
-from pipeline.values import timestamps
+from pipeline.values import open_zones, timestamps
 from pipeline.values.fields import as_written
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
@@ -43,7 +43,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 def _moment(number: object) -> str | None:
     if type(number) is not int:
         return None
-    return timestamps.utc_text(timestamps.epoch(number, "us"))
+    return open_zones.utc_text(timestamps.epoch(number, "us"))
 
 
 def _looks_like(head: Head) -> int:

@@ -29,7 +29,7 @@ from pipeline.readers.csv.rows import CsvRows
 from pipeline.recognition import peek
 from pipeline.services import generic_rows
 from pipeline.services.tracks import gps_tracks
-from pipeline.values import timestamps
+from pipeline.values import instants, open_zones, timestamps
 from pipeline.values.fields import joined, kept
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, Metric, Outcome, RawRecord, Record
@@ -174,7 +174,7 @@ def _day(written: str) -> Instant:
     else:
         day = written[:10] if _DAY.match(written) else ""
     if not day:
-        return timestamps.unread(written)
+        return instants.unread(written)
     return msgspec.structs.replace(timestamps.iso(day), text=written)
 
 
@@ -188,8 +188,8 @@ def _time(written: str, offset: str) -> Instant | None:
     if moment.at is None:
         return moment
     if _NUMBER.fullmatch(offset) and abs(int(offset)) < 86_400_000:
-        return timestamps.in_zone(moment, timezone(timedelta(milliseconds=int(offset))))
-    moment = timestamps.in_zone(moment, UTC)
+        return open_zones.in_zone(moment, timezone(timedelta(milliseconds=int(offset))))
+    moment = open_zones.in_zone(moment, UTC)
     found = _OFFSET.fullmatch(offset)
     if found is None or found["sign"] is None:
         return moment

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.contract import Format
-from pipeline.readers.xml_elements import XmlElements
+from pipeline.readers.xml.elements import XmlElements
 from pipeline.services import messaging
 from pipeline.syntax import xml_tree
 from pipeline.values import timestamps

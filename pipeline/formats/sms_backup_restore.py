@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any
 
 from pipeline.contract import Format
-from pipeline.readers.xml_elements import XmlElements
+from pipeline.readers.xml.elements import XmlElements
 from pipeline.services import attachments
 from pipeline.syntax import xml_tree
 from pipeline.syntax.xml_tree import Element

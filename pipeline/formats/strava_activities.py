@@ -26,7 +26,7 @@ from pipeline.readers.csv.rows import CsvRows
 from pipeline.recognition import peek
 from pipeline.services import tables
 from pipeline.services.tracks import gps_tracks
-from pipeline.values import timestamps
+from pipeline.values import google_dates, instants, open_zones, timestamps
 from pipeline.values.fields import text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
@@ -126,12 +126,12 @@ def _flags(odd: Mapping[str, Any]) -> dict[str, Any]:
 def _time(written: str) -> Instant | None:
     if not written:
         return None
-    for read in (timestamps.iso, timestamps.activity_time):
+    for read in (timestamps.iso, google_dates.activity_time):
         try:
-            return timestamps.in_zone(read(written), UTC)
+            return open_zones.in_zone(read(written), UTC)
         except BadValue:
             continue
-    return Instant(None, written, None, timestamps.UNREAD)
+    return Instant(None, written, None, instants.UNREAD)
 
 
 def _file_of(row: Mapping[str, str]) -> str:

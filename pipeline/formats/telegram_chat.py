@@ -22,7 +22,7 @@ from pipeline.contract import Format
 from pipeline.readers.json.tree import JsonTree
 from pipeline.recognition import peek
 from pipeline.services import messaging
-from pipeline.values import coordinates, timestamps
+from pipeline.values import coordinates, open_zones, timestamps
 from pipeline.values.fields import as_written, joined, kept, optional_text, unusable, whole
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, Outcome, RawRecord, Record, Related
@@ -168,7 +168,7 @@ def _lasting(fields: Mapping[str, Any], began: Instant, odd: dict[str, Any]) -> 
     if began.at is None:
         return {"duration_s": seconds}
     ended = Instant(began.at + timedelta(seconds=seconds), "")
-    return {"duration_s": seconds, "ended_at": timestamps.utc_text(ended)}
+    return {"duration_s": seconds, "ended_at": open_zones.utc_text(ended)}
 
 
 def _reactions(value: Mapping[str, Any], odd: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -21,7 +21,7 @@ from pipeline.contract import Format, Rank
 from pipeline.readers.csv.rows import CsvRows
 from pipeline.services import tables
 from pipeline.services.tracks import gps_tracks
-from pipeline.values import timestamps
+from pipeline.values import google_dates, instants, open_zones, timestamps
 from pipeline.values.fields import finite, joined
 from schemas.errors import BadValue
 from schemas.files import Head, Member
@@ -59,7 +59,7 @@ def to_point(item: RawRecord, member: Member) -> Point:
     )
     time = _time(_written(row, at))
     if "utc" in tables.snake(at["time"]).split("_"):
-        time = timestamps.in_zone(time, UTC)
+        time = open_zones.in_zone(time, UTC)
     taken, odd = frozenset(at.values()), dict[str, Any]()
     sides = (row[at[name]] for name in ("north_or_south", "east_or_west") if name in at)
     return Point(
@@ -122,10 +122,10 @@ def _time(text: str) -> Instant:
         same = f"{century}{digits[1]}-{digits[2]}-{digits[3]}T{colons}"
         return msgspec.structs.replace(timestamps.of_position(same), text=text)
     moment = timestamps.of_position(text)
-    if moment.flag != timestamps.UNREAD:
+    if moment.flag != instants.UNREAD:
         return moment
     try:
-        told = timestamps.activity_time(text)
+        told = google_dates.activity_time(text)
     except BadValue:
         return moment
     open_zone = told.flag == "zone_assumed"

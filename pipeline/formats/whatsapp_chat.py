@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 
 from pipeline.contract import Format
-from pipeline.readers import chat_text
+from pipeline.readers import chat_dates, chat_headers
 from pipeline.readers.chat_text import ChatText
 from pipeline.recognition import peek
 from pipeline.services import messaging
@@ -37,7 +37,7 @@ from schemas.vocabulary import RecordType
 _NAME = "whatsapp.chat"
 _ANONYMOUS, _PRODUCT = "_chat", "whatsapp"
 _EITHER = "day_month_ambiguous"
-_CLOCK = re.compile(chat_text.CLOCK)
+_CLOCK = re.compile(chat_headers.CLOCK)
 _LOGGED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
 _SENDER = re.compile(r"\u200e?([^\n]{1,200}?): ", re.DOTALL)
 _COPY = re.compile(r"\s?\(\d+\)$")
@@ -124,17 +124,17 @@ def _when(date: str, clock: str, around: Mapping[str, Any]) -> Instant:
 
 
 def _instant(date: str, clock: str, order: str) -> Instant:
-    parts = chat_text.numbers_of(date)
+    parts = chat_dates.numbers_of(date)
     year, month, day = (parts[order.index(letter)] for letter in "ymd")
-    plain = chat_text.plain(clock)
+    plain = chat_headers.plain(clock)
     found = _CLOCK.search(plain)
     if found is None:
         raise BadValue(Reason.BAD_TIME, "the clock is not understood")
     before, behind = plain[: found.start()], plain[found.end() :]
     part = day_periods.part_of(behind) or day_periods.part_of(before)
-    shown, *rest = map(int, chat_text.numbers_of(found[0]))
+    shown, *rest = map(int, chat_dates.numbers_of(found[0]))
     minute, second = (*rest, 0)[:2]
-    day_at = f"{chat_text.year_of(year):04}-{int(month):02}-{int(day):02}"
+    day_at = f"{chat_dates.year_of(year):04}-{int(month):02}-{int(day):02}"
     written = f"{day_at}T{day_periods.hour_of(shown, part):02}:{minute:02}:{second:02}"
     return msgspec.structs.replace(timestamps.iso(written), text=f"{date} {clock}")
 
@@ -176,8 +176,8 @@ def _looks_like(head: Head) -> int:
     A log may look so, too: with seconds after an ISO date and no brackets it is no chat.
     """
     lines = peek.lines(head, 40)
-    found = [(one, line) for line in lines if (one := chat_text.header(line))]
-    if not found or chat_text.header(lines[0]) is None:
+    found = [(one, line) for line in lines if (one := chat_headers.header(line))]
+    if not found or chat_headers.header(lines[0]) is None:
         return 0
     first = found[0][0]
     if first.style != "[" and _LOGGED.fullmatch(f"{first.date} {first.clock}"):

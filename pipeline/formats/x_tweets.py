@@ -14,7 +14,7 @@ from typing import Any
 from pipeline.contract import Format
 from pipeline.readers.ytd import Ytd
 from pipeline.services import messaging, x
-from pipeline.values import timestamps
+from pipeline.values import mail_dates, timestamps
 from pipeline.values.fields import kept, text
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, RawRecord, Record, Related
@@ -67,7 +67,7 @@ def _moment(written: str) -> Instant:
     """`Wed Oct 10 20:19:24 +0000 2018`; in archives by month `2014-01-01 10:00:00 +0000`."""
     if isinstance(written, str) and written[:4].isdecimal():
         return timestamps.spaced(written)
-    return timestamps.mail_date(written)
+    return mail_dates.mail_date(written)
 
 
 def _links(fields: dict[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pipeline.contract import Format
 from pipeline.readers.csv.rows import CsvRows
 from pipeline.services import tables, youtube
-from pipeline.values import timestamps
+from pipeline.values import open_zones, timestamps
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -40,7 +40,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     details = dict(list(item.value.items())[3:at])
     said = {
         "playlist_id": cells[0],
-        "updated_at": timestamps.utc_text(timestamps.or_unread(cells[at + 1])),
+        "updated_at": open_zones.utc_text(timestamps.or_unread(cells[at + 1])),
         "details": {tables.snake(name): cell for name, cell in details.items() if cell},
         "add_to_top": cells[1],
         "video_order": cells[at + 2] if len(cells) > at + 2 else "",

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from pipeline.ports import Name, Names
-from pipeline.privacy.detectors import Finding
+from pipeline.privacy.findings import Finding
 from schemas.privacy import Kind
 
 #: The names in the texts that have any.

@@ -41,7 +41,7 @@ _BETWEEN = r"[ ().\-/\x{a0}]{0,3}"
 _START = r"(?:^|\W)"
 _MORE = rf"(?:{_BETWEEN}[0-9])"
 
-#: What `re` takes for blanks; those that JSON escapes are six where `policy.suspects` looks.
+#: What `re` takes for blanks; those that JSON escapes are six where `suspects.suspects` looks.
 _BLANKS = r"(?:[\s\x{b}\x{1c}-\x{1f}]|[^\x{0}-\x{7f}]){0,12}"
 
 _AT = ("@",)

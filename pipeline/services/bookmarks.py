@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from pipeline.values import timestamps
+from pipeline.values import instants, timestamps
 from pipeline.values.timestamps import Unit
 from schemas.errors import BadValue
 from schemas.reasons import Reason
@@ -38,7 +38,7 @@ def added(written: str) -> Instant | None:
         unit: Unit = next((unit for most, unit in _UNITS if digits <= most), "ns")
         return timestamps.epoch(text, unit)
     except BadValue:
-        return timestamps.unread(written)
+        return instants.unread(written)
 
 
 def moment(written: str, unit: Unit) -> Instant | None:
@@ -48,7 +48,7 @@ def moment(written: str, unit: Unit) -> Instant | None:
     try:
         return timestamps.epoch(written, unit)
     except BadValue:
-        return timestamps.unread(written)
+        return instants.unread(written)
 
 
 def record(

@@ -9,7 +9,7 @@ import re
 
 import msgspec
 
-from pipeline.values import timestamps
+from pipeline.values import google_dates, mail_dates, timestamps
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.records import Instant
@@ -23,9 +23,9 @@ def day(written: str) -> Instant:
     """`01 Jan 2024`: its midnight."""
     midnight = f"{written} 00:00:00"
     try:
-        moment = timestamps.mail_date(midnight)
+        moment = mail_dates.mail_date(midnight)
     except BadValue:
-        moment = timestamps.activity_time(midnight)
+        moment = google_dates.activity_time(midnight)
     return msgspec.structs.replace(moment, text=written, zone=None)
 
 

@@ -23,7 +23,7 @@ from tinytag import TinyTag, TinyTagException, UnsupportedFormatError
 
 from pipeline.services import movies, picture_texts
 from pipeline.text import charset
-from pipeline.values import dates_in_names, time_zones, timestamps
+from pipeline.values import dates_in_names, instants, open_zones, time_zones, timestamps
 from schemas.errors import BadValue
 from schemas.files import Member
 from schemas.records import Blob, DataType, Instant, Record, ZoneSource
@@ -79,7 +79,7 @@ _LADDER = (
 
 
 #: Flags of times that are none.
-_NONE_KNOWN = frozenset({movies.CLOCK_UNSET, timestamps.UNREAD})
+_NONE_KNOWN = frozenset({movies.CLOCK_UNSET, instants.UNREAD})
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,7 +178,7 @@ def _exif_time(
         if written in _CLOCKS_BEGIN:
             unread = unread or Instant(None, written, None, movies.CLOCK_UNSET)
         elif (time := _clock(written, _offset(said, tag))) is None:
-            unread = unread or timestamps.unread(written)
+            unread = unread or instants.unread(written)
         else:
             return _placed(time, gps, place), (flag,) if flag else ()
     fix = _fix(gps)
@@ -230,11 +230,11 @@ def _clock(written: str, offset: str) -> Instant | None:
 def _placed(time: Instant, gps: Mapping[int, Any], place: Mapping[str, float]) -> Instant:
     """The time in the zone that the satellites' time tells, else the place, if it names none."""
     there = _zone_beside(time, gps)
-    if there is None and place and timestamps.leaves_zone_open(time):
+    if there is None and place and open_zones.leaves_zone_open(time):
         there = time_zones.at(place["latitude"], place["longitude"])
     if there is None:
         return time
-    placed = timestamps.in_zone(time, there, ZoneSource.COORDINATE)
+    placed = open_zones.in_zone(time, there, ZoneSource.COORDINATE)
     return msgspec.structs.replace(placed, text=time.text)
 
 
@@ -265,7 +265,7 @@ def _fix(gps: Mapping[int, Any]) -> datetime | None:
         fix = datetime(year, month, day, tzinfo=UTC) + clock
     except DAMAGE:
         return None
-    return fix if _FIRST_FIX <= fix.year <= timestamps.LAST_YEAR else None
+    return fix if _FIRST_FIX <= fix.year <= instants.LAST_YEAR else None
 
 
 #: The satellites' time begins.

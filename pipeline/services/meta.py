@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline.values import coordinates, timestamps
+from pipeline.values import coordinates, instants, timestamps
 from pipeline.values.fields import kept
 from schemas.records import Instant
 
@@ -20,7 +20,7 @@ _NEVER = -62169958800
 def moment(value: Any) -> Instant:
     """The moment of Unix seconds; where it is missing, 0 or the year 0, it is unread."""
     never = value in (0, _NEVER) and not isinstance(value, bool)
-    return timestamps.unread(str(value)) if never else timestamps.epoch_or_unread(value, "s")
+    return instants.unread(str(value)) if never else timestamps.epoch_or_unread(value, "s")
 
 
 def inner(value: Any, name: str) -> Any:

@@ -15,7 +15,7 @@ from typing import BinaryIO
 import msgspec
 
 from pipeline.archives.media_types import OLD_ATOMS
-from pipeline.values import coordinates, timestamps
+from pipeline.values import coordinates, instants, timestamps
 from schemas.errors import BadValue
 from schemas.records import Instant
 
@@ -84,7 +84,7 @@ def _by_header(seconds: int) -> tuple[Instant | None, tuple[str, ...]]:
     if not seconds or seconds >= 1 << 33:
         return None, ()
     at, text = _1904 + timedelta(seconds=seconds), str(seconds)
-    if at.year > timestamps.LAST_YEAR:
+    if at.year > instants.LAST_YEAR:
         return Instant(None, text, 0, "out_of_range"), ()
     if at >= _FIRST_FILM:
         return Instant(at, text, 0), ()

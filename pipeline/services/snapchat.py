@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.values import timestamps
+from pipeline.values import mail_dates, timestamps
 from pipeline.values.timestamps import Unit
 from schemas.errors import BadValue
 from schemas.reasons import Reason
@@ -23,4 +23,4 @@ def moment(written: Any) -> Instant:
         if unit is None:
             raise BadValue(Reason.BAD_TIME, "a number of digits that says no unit")
         return timestamps.epoch(text, unit)
-    return timestamps.mail_date(text) if text[:1].isalpha() else timestamps.iso(text)
+    return mail_dates.mail_date(text) if text[:1].isalpha() else timestamps.iso(text)

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from pipeline.readers.csv.rows import CsvRows
-from pipeline.values import timestamps
+from pipeline.values import open_zones, timestamps
 from schemas.files import Context, Head, Member, Slice
 from schemas.records import Instant, RawRecord
 
@@ -53,7 +53,7 @@ def first_rows(head: Head, n: int = 20) -> list[dict[str, str]]:
 
 def in_utc(text: str) -> Instant:
     """An ISO time without a zone that is known to be in UTC."""
-    return timestamps.in_zone(timestamps.iso(text), UTC)
+    return open_zones.in_zone(timestamps.iso(text), UTC)
 
 
 @lru_cache(maxsize=512)

@@ -10,17 +10,9 @@ from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser
 
-from pipeline.text.charset import (
-    Encoding,
-    declared_in_html,
-    decode,
-    decode_anyhow,
-    is_damaged_utf8,
-    is_guess,
-    survey,
-    transcode,
-)
+from pipeline.text.charset import declared_in_html, decode, decode_anyhow, is_guess
 from pipeline.text.html_nesting import too_tangled
+from pipeline.text.transcode import Encoding, is_damaged_utf8, survey, transcode
 
 __all__ = [
     "Encoding",

@@ -20,7 +20,7 @@ from itertools import pairwise
 
 import msgspec
 
-from pipeline.values import timestamps
+from pipeline.values import google_dates, timestamps
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.records import Instant, ZoneSource
@@ -171,7 +171,7 @@ def read(text: str, orders: Orders) -> Instant:
     """The midnight of a day, numbers or a month's name in it. Raises `BadValue(BAD_TIME)`."""
     day = _written(text)
     if day is None:
-        moment = timestamps.activity_time(f"{text} 00:00:00")
+        moment = google_dates.activity_time(f"{text} 00:00:00")
         return msgspec.structs.replace(moment, text=text, zone=None)
     order, sure = orders.get(day.spelling) or (_ORDERS[day.years][0], False)
     # What doesn't exist in the column's order may in another, but the year stands where it stands.

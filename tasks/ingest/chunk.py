@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from pipeline.contract import Format
 from pipeline.normalise import RAW_LIMIT, normalise, understand
 from pipeline.ports import Neighbours
-from pipeline.privacy.policy import Redactor, protect
+from pipeline.privacy.redact import Redactor
+from pipeline.privacy.redact_records import protect
 from pipeline.quality import first_of_each
 from pipeline.registry import format_named
 from pipeline.storage import spool_file

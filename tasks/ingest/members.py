@@ -10,13 +10,13 @@ import msgspec
 from pipeline import defects
 from pipeline.contract import Format, Rank
 from pipeline.ports import Scan, Verdict
-from pipeline.privacy.policy import Redactor, Texts
+from pipeline.privacy.redact import Redactor, Texts
 from pipeline.recognition import known_files
 from pipeline.registry import named_like, recognise
 from pipeline.services.google import archive_browser
 from pipeline.storage.atomic_files import written
 from pipeline.syntax import sqlite_pages
-from pipeline.text import charset
+from pipeline.text import transcode
 from schemas.files import Context, Head, Listed, Member
 from schemas.progress import Disposition
 from schemas.reasons import Reason
@@ -113,7 +113,7 @@ def treated_note(noted: dict[str, Any], form: str, redactor: Redactor) -> dict[s
     return redactor.of(form, Texts(None, None, noted)).texts.metadata
 
 
-def _guess(encoding: charset.Encoding | None) -> str:
+def _guess(encoding: transcode.Encoding | None) -> str:
     if encoding is None or not encoding.guessed:
         return ""
     return f"read as {encoding.name}, by its letters alone"
@@ -125,15 +125,15 @@ def _other_shape(path: str) -> str:
     return f"named like {names}, but of another shape" if names else ""
 
 
-def _survey(member: Member, head: Head) -> charset.Encoding | None:
+def _survey(member: Member, head: Head) -> transcode.Encoding | None:
     """The charset of a text; None for what is none, and for mail, which has one in each part,
     unless all of it is in UTF-16."""
     if member.media_type in _MAIL:
-        return charset.wide(head.data)
+        return transcode.wide(head.data)
     if not _is_text(member.media_type):
         return None
     with member.file.open("rb") as source:
-        return charset.survey(source)
+        return transcode.survey(source)
 
 
 _MAIL = frozenset({"message/rfc822", "application/mbox"})
@@ -147,27 +147,27 @@ def _is_text(media_type: str) -> bool:
     )
 
 
-def _as_utf8(head: Head, encoding: charset.Encoding) -> Head:
+def _as_utf8(head: Head, encoding: transcode.Encoding) -> Head:
     data = head.data[encoding.mark :].decode(encoding.name, "replace").encode()[:HEAD]
     return msgspec.structs.replace(head, data=data)
 
 
-def _wants_utf8(found: Format, head: Head, encoding: charset.Encoding) -> bool:
+def _wants_utf8(found: Format, head: Head, encoding: transcode.Encoding) -> bool:
     """Whether a text is written again: in UTF-16 no line ends where a reader of bytes looks for
     its end. A document is kept as it is, and decodes itself; so is a binary file that only looks
     like UTF-16, which its format does not know as text."""
     if found.reader.wants_utf8:
         return True
-    if found.rank is Rank.WHOLE or charset.wide(head.data) is None:
+    if found.rank is Rank.WHOLE or transcode.wide(head.data) is None:
         return False
     return found.score(_as_utf8(head, encoding)) > 0
 
 
-def _transcoded(member: Member, work: Path, encoding: charset.Encoding) -> Member:
+def _transcoded(member: Member, work: Path, encoding: transcode.Encoding) -> Member:
     work.mkdir(parents=True, exist_ok=True)
     target = work / str(member.ordinal)
     with member.file.open("rb") as source, written(target, durable=False) as out:
-        charset.transcode(source, out, encoding)
+        transcode.transcode(source, out, encoding)
     return msgspec.structs.replace(member, file=target, size=target.stat().st_size)
 
 

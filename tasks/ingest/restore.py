@@ -12,7 +12,7 @@ import structlog
 from pipeline.archives import unpack
 from pipeline.registry import format_named
 from pipeline.storage.atomic_files import held
-from pipeline.text.charset import UTF_8
+from pipeline.text.charset_labels import UTF_8
 from schemas.crash import crash_here
 from schemas.files import Member
 from sql.store import Claim

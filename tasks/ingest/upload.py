@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from psycopg import errors as pg
 
-from pipeline.archives import media_types, unpack
+from pipeline.archives import media_types, unpack, zip_checks
 from pipeline.archives.measure import measure, media_type
 from pipeline.contract import Format
 from pipeline.normalise import slices_of
@@ -59,7 +59,7 @@ def validate_upload(run: Runtime, claim: Claim) -> Ending:
         raise Rejected(Reason.CHECKSUM_MISMATCH, "The file does not match its .sha256 file.")
     with path.open("rb") as source:
         kind = media_type(source.read(members.HEAD), claim.source_name, path)
-    unpack.inspect_archive(path, run.options.archive)
+    zip_checks.inspect_archive(path, run.options.archive)
     scan = None if kind in media_types.ARCHIVES else _scan(run, path)
     made = exported_at(claim.source_name)
     facts = {"sha256": sha256, "size": size, "media_type": kind, "scan": scan}

@@ -19,16 +19,8 @@ from psycopg.rows import DictRow
 from pipeline.enrich import text_pieces
 from pipeline.enrich.entities import Mention, mentions
 from pipeline.privacy.ner import NerResult
-from pipeline.privacy.policy import (
-    NAME_OF_BLOB,
-    Codes,
-    Redactor,
-    Texts,
-    coded,
-    is_tag,
-    joined,
-    media_type,
-)
+from pipeline.privacy.redact import NAME_OF_BLOB, Redactor, Texts, is_tag, joined
+from pipeline.privacy.redact_records import Codes, coded, media_type
 from pipeline.text.cleaning import clean_json
 from schemas.crash import crash_here
 from schemas.errors import TransientError

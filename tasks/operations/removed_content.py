@@ -10,7 +10,7 @@ from typing import Any
 from psycopg.rows import DictRow
 
 from pipeline.enrich.entities import Mention
-from pipeline.privacy.policy import Redactor
+from pipeline.privacy.redact import Redactor
 from sql.store import Lake
 from tasks.operations import privacy_reapply
 from tasks.runtime.context import Runtime

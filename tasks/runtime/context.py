@@ -11,10 +11,10 @@ from uuid import UUID
 
 import msgspec
 
-from pipeline.archives.unpack import ArchiveLimits
+from pipeline.archives.streams import ArchiveLimits
 from pipeline.enrich.text_pieces import MOST_PIECES, PIECE_CHARS, EmbedPolicy
 from pipeline.ports import BlobStore, Embedder, Models, Scanner
-from pipeline.privacy.policy import Redactor
+from pipeline.privacy.redact import Redactor
 from schemas.files import SliceLimits
 from schemas.folders import Folders
 from schemas.privacy import ReadUnder

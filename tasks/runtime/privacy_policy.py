@@ -6,7 +6,8 @@ from pathlib import Path
 from uuid import UUID
 
 from pipeline.ports import Names
-from pipeline.privacy.policy import KEY_CHARS, Policy, Redactor, parse
+from pipeline.privacy.policy import KEY_CHARS, Policy, parse
+from pipeline.privacy.redact import Redactor
 from schemas.errors import ConfigurationError, TransientError
 from schemas.privacy import BY_RULE, Kind
 

@@ -17,7 +17,8 @@ import tenacity
 from pipeline.archives.measure import open_regular
 from pipeline.ports import Scan, Scanner, Verdict
 from schemas.errors import ServiceDown, TransientError
-from workers.settings import ScannerMode, Settings
+from workers.setting_types import ScannerMode
+from workers.settings import Settings
 
 #: Debian's place, and that of most other distributions.
 USUAL_SOCKETS = (

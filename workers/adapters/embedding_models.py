@@ -10,7 +10,8 @@ from schemas.folders import Folders
 from schemas.progress import Tier
 from workers.adapters import sentence_transformers, static_embeddings
 from workers.embedded import machine
-from workers.settings import Settings, Tiers
+from workers.setting_types import Tiers
+from workers.settings import Settings
 
 #: As many texts as the full model embeds on a CPU before a static one is made.
 _FEW = 500

@@ -24,8 +24,9 @@ from workers import down, passed_over, wiring
 from workers.adapters import presidio
 from workers.adapters.clamd import make_clamd
 from workers.cli import version
-from workers.embedded import local_servers, machine, supervisor
-from workers.settings import ScannerMode, Settings
+from workers.embedded import local_servers, machine, program_states, stop
+from workers.setting_types import ScannerMode
+from workers.settings import Settings
 
 Level = Literal["ok", "warn", "fail"]
 
@@ -109,7 +110,7 @@ def _folders(settings: Settings) -> Iterator[Check]:
     if not settings.data_dir.exists():
         yield Check("warn", "data folder", f"{settings.data_dir} is not there yet", _UP)
         return
-    shut = [p for p in (settings.data_dir, settings.staging) if not _writable(p)]
+    shut = [p for p in (settings.data_dir, settings.folders.staging) if not _writable(p)]
     if shut:
         read_only = shut[0].is_dir() and os.statvfs(shut[0]).f_flag & os.ST_RDONLY
         why = "is mounted read-only" if read_only else "can't be written"
@@ -117,11 +118,14 @@ def _folders(settings: Settings) -> Iterator[Check]:
         yield Check("fail", "data folder", f"{shut[0]} {why}", advice)
         return
     yield Check("ok", "data folder", str(settings.data_dir))
-    if settings.work.is_dir() and settings.work.stat().st_dev != settings.staging.stat().st_dev:
+    if (
+        settings.folders.work.is_dir()
+        and settings.folders.work.stat().st_dev != settings.folders.staging.stat().st_dev
+    ):
         yield Check("fail", "watch folder", "staging and .work are on two file systems",
                     "mount the data folder whole")  # fmt: skip
     else:
-        yield Check("ok", "watch folder", str(settings.staging))
+        yield Check("ok", "watch folder", str(settings.folders.staging))
 
 
 def _intake(settings: Settings) -> Iterator[Check]:
@@ -240,16 +244,16 @@ def _names(settings: Settings) -> Iterator[Check]:
 
 
 def _processes(settings: Settings) -> Iterator[Check]:
-    states = supervisor.state(settings)
+    states = program_states.state(settings)
     ill = [s.name for s in states if not s.running]
-    left = 0 if states else len(supervisor.orphans(settings))
+    left = 0 if states else len(stop.orphans(settings))
     if left:
         detail = f"{left} run without a supervisor, and nothing restarts them"
         yield Check("fail", "processes", detail, _UP)
     elif not states:
         yield Check("warn", "processes", "none run", _UP)
     elif ill:
-        logs = settings.logs
+        logs = settings.folders.logs
         yield Check("fail", "processes", f"not running: {', '.join(ill)}", f"see {logs}")
     else:
         yield Check("ok", "processes", f"{len(states)} run")

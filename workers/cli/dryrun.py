@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from pipeline.archives import unpack
+from pipeline.archives import unpack, zip_checks
 from pipeline.archives.measure import measure, media_type
 from pipeline.normalise import understand
 from pipeline.quality import key_of, occurrence_key
@@ -57,7 +57,7 @@ def dry_run(path: Path, options: Options) -> DryRun:
     size, sha256 = measure(path, limit=options.max_upload_bytes)
     with path.open("rb") as stream:
         kind = media_type(stream.read(members.HEAD), path.name, path)
-    unpack.inspect_archive(path, options.archive)
+    zip_checks.inspect_archive(path, options.archive)
     source = SourceFile(path=path, name=path.name, size=size, sha256=sha256, media_type=kind)
     with TemporaryDirectory(prefix="datapunk-") as work:
         files = _walk(source, Path(work), options)

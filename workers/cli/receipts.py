@@ -131,11 +131,7 @@ def _counts_by_file(tallies: Iterable[dict[str, dict[str, int]]]) -> dict[str, d
 
 def _gather(lake: Services, job: DictRow) -> Receipt:
     job_id, ledger = job["id"], lake.ledger
-    rows = ledger.rows("jobs", "files_for_receipt", job_id=job_id)
-    if not job["completed_at"]:  # the files are counted at the end
-        so_far = ledger.rows("jobs", "tallies", job_id=job_id)
-        counts = _counts_by_file(row["tally"] for row in so_far)
-        rows = [{**row, "counts": counts.get(str(row["id"]), {})} for row in rows]
+    rows = _files_of(ledger, job)
     files = [_file(row) for row in rows]
     dead = ledger.rows("jobs", "dead_chunks", job_id=job_id)
     records = Counts(**{name: job[f"records_{name}"] for name in COUNTS})
@@ -177,6 +173,16 @@ def _gather(lake: Services, job: DictRow) -> Receipt:
         quarantine=quarantined(lake, job["user_id"], "quarantine_summary", job_id=job_id),
         dead_chunks=dead,
     )
+
+
+def _files_of(ledger: Ledger, job: DictRow) -> list[DictRow]:
+    """Return the rows of a job's files; those of an open job with their counts so far."""
+    rows = ledger.rows("jobs", "files_for_receipt", job_id=job["id"])
+    if job["completed_at"]:  # the files are counted at the end
+        return rows
+    so_far = ledger.rows("jobs", "tallies", job_id=job["id"])
+    counts = _counts_by_file(row["tally"] for row in so_far)
+    return [{**row, "counts": counts.get(str(row["id"]), {})} for row in rows]
 
 
 def _quality(lake: Services, job: DictRow) -> dict[str, float] | None:

@@ -14,7 +14,7 @@ _SHM = Path("/dev/shm")  # noqa: S108 (asked how large it is, nothing is written
 
 
 def memory_mb(cgroups: Path = _CGROUPS, own: Path = Path("/proc/self/cgroup")) -> int:
-    """The machine's memory in MB, or the limit of the container or service around us."""
+    """Return the machine's memory in MB, or the limit of the container or service around us."""
     limits = [psutil.virtual_memory().total, *_cgroup_limits(cgroups, own)]
     return min(limits) // _MB
 
@@ -31,7 +31,7 @@ def _cgroup_limits(cgroups: Path, own: Path) -> list[int]:
 
 
 def cores() -> int:
-    """How many processors this process may use."""
+    """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -41,13 +41,13 @@ def has_nvidia(devices: Path = Path("/dev")) -> bool:
 
 
 def free_disk_mb(folder: Path) -> int:
-    """The free disk space in MB where `folder` is or will be."""
+    """Return the free disk space in MB where `folder` is or will be."""
     existing = next(p for p in [folder, *folder.parents] if p.exists())
     return shutil.disk_usage(existing).free // _MB
 
 
 def shm_mb(folder: Path = _SHM) -> int:
-    """The free shared memory in MB; containers often have 64 MB, some sandboxes none."""
+    """Return the free shared memory in MB; containers often have 64 MB, some sandboxes none."""
     if not os.access(folder, os.W_OK):
         return 0
     return shutil.disk_usage(folder).free // _MB

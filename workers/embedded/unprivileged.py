@@ -32,7 +32,7 @@ _ROOMS = ("schemas", "pipeline", "sql", "tasks", "workers", "celeryconfig.py")
 
 
 def system_user(settings: Settings) -> pwd.struct_passwd | None:
-    """The system user for the embedded servers, or None where we are not root.
+    """Return the system user for the embedded servers, or None where we are not root.
 
     An existing database keeps its owner. Raises `ConfigurationError` if there is no such user.
     """
@@ -40,16 +40,16 @@ def system_user(settings: Settings) -> pwd.struct_passwd | None:
         return None
     if settings.system_user:
         return _named(settings.system_user)
-    if settings.postgres_dir.exists() and (uid := settings.postgres_dir.stat().st_uid) != 0:
+    if settings.folders.postgres.exists() and (uid := settings.folders.postgres.stat().st_uid) != 0:
         return _numbered(uid)
     return lake_user(settings) or _found(USER) or _made(USER) or _named("nobody")
 
 
 def lake_user(settings: Settings) -> pwd.struct_passwd | None:
     """The user that the lake's files belong to, where we are root and they are not root's own."""
-    if os.getuid() != 0 or not settings.work.exists():
+    if os.getuid() != 0 or not settings.folders.work.exists():
         return None
-    state = settings.work.stat()
+    state = settings.folders.work.stat()
     if state.st_uid == 0:
         return None
     try:
@@ -87,7 +87,7 @@ def _numbered(uid: int) -> pwd.struct_passwd:
 
 
 def _made(name: str) -> pwd.struct_passwd | None:
-    """A new system user without home or shell; None where this system can't make one."""
+    """Return a new system user without home or shell; None where this system can't make one."""
     useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
     if useradd:
         command = [useradd, "--system", "--no-create-home", "--home-dir", "/nonexistent"]
@@ -184,7 +184,7 @@ def _named_files(settings: Settings) -> Iterator[Path]:
 
 
 def model_cache() -> Path:
-    """The Hugging Face cache of the user that runs this."""
+    """Return the Hugging Face cache of the user that runs this."""
     home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
     return Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
 

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from schemas import vocabulary
-from workers import settings
-from workers.reference import format_table, takeout_coverage
+from workers.reference import configuration, format_table, takeout_coverage
 
 DOCS = Path(__file__).parents[2] / "docs"
 BEGIN, END = "<!-- table -->\n", "<!-- end -->"
@@ -19,7 +18,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "vocabulary.md": vocabulary.table,
 }
 #: What makes a page as a whole.
-WHOLE: dict[str, Callable[[], str]] = {"configuration.md": settings.reference}
+WHOLE: dict[str, Callable[[], str]] = {"configuration.md": configuration.page}
 
 
 def pages(docs: Path = DOCS) -> dict[Path, str]:

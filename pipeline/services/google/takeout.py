@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.values import timestamps
+from pipeline.values import google_dates, instants, timestamps
 from pipeline.values.fields import kept, optional_text
 from schemas.errors import BadValue
 from schemas.records import Instant
@@ -26,6 +26,6 @@ def moment(text: str) -> Instant:
     A text that is neither is an unread time: the record is kept without one.
     """
     try:
-        return timestamps.iso(text) if _ISO_DATE.match(text) else timestamps.activity_time(text)
+        return timestamps.iso(text) if _ISO_DATE.match(text) else google_dates.activity_time(text)
     except BadValue:
-        return timestamps.unread(text)
+        return instants.unread(text)

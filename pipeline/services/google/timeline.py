@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from pipeline.services import generic_rows
-from pipeline.values import coordinates, timestamps
+from pipeline.values import coordinates, open_zones, timestamps
 from pipeline.values.fields import joined, kept, measure, number, optional_text, whole
 from schemas.errors import BadValue
 from schemas.reasons import Reason
@@ -61,7 +61,7 @@ def segment(fields: Mapping[str, Any], source: str) -> Iterator[Outcome]:
 
 def _ended(fields: Mapping[str, Any]) -> str | None:
     written = optional_text(fields, "endTime")
-    return timestamps.utc_text(timestamps.or_unread(written)) if written else None
+    return open_zones.utc_text(timestamps.or_unread(written)) if written else None
 
 
 def _visit(visit: Mapping[str, Any], start: Instant, times: dict[str, Any], source: str) -> Record:

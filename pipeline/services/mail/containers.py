@@ -15,7 +15,7 @@ import msgspec
 from asn1crypto import cms
 
 from pipeline.documents import text_of
-from pipeline.services.mail import mime, tnef
+from pipeline.services.mail import messages, mime, mime_texts, tnef
 from schemas.errors import BadValue
 
 NOT_OPENED = "container_not_opened"
@@ -27,7 +27,7 @@ _DEPTH = 5
 _DAMAGE = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
 
 
-def opened(message: mime.Message) -> mime.Message:
+def opened(message: messages.Message) -> messages.Message:
     """The mail with what lies in its containers."""
     message = _without_uuencoded(message)
     for part in message.parts:
@@ -48,11 +48,11 @@ _UUENCODED = re.compile(
 )
 
 
-def _without_uuencoded(message: mime.Message) -> mime.Message:
+def _without_uuencoded(message: messages.Message) -> messages.Message:
     """The mail with the files out of its text, which stand behind those that it attaches."""
     if "\nend" not in message.plain:
         return message
-    files: list[mime.Part] = []
+    files: list[messages.Part] = []
 
     def taken(found: re.Match[str]) -> str:
         try:
@@ -61,7 +61,7 @@ def _without_uuencoded(message: mime.Message) -> mime.Message:
             return found[0]
         name = found["name"].strip()
         kind = text_of.media_type_of(data, name, "")
-        files.append(mime.Part(media_type=kind, name=name, data=data, disposition="uuencoded"))
+        files.append(messages.Part(media_type=kind, name=name, data=data, disposition="uuencoded"))
         return ""
 
     plain = _UUENCODED.sub(taken, message.plain).strip()
@@ -76,20 +76,20 @@ def _uudecoded(line: str) -> bytes:
     return binascii.a2b_uu(f"{line[0]}{digits}\n".encode("ascii"))
 
 
-def _flagged(message: mime.Message) -> mime.Message:
+def _flagged(message: messages.Message) -> messages.Message:
     return msgspec.structs.replace(message, flags=tuple(sorted({*message.flags, NOT_OPENED})))
 
 
-def _with_tnef(message: mime.Message, part: mime.Part) -> mime.Message:
+def _with_tnef(message: messages.Message, part: messages.Part) -> messages.Message:
     found = tnef.opened(part.data)
     return _flagged(message) if found is None else joined(message, found)
 
 
-def joined(message: mime.Message, found: tnef.Opened) -> mime.Message:
+def joined(message: messages.Message, found: tnef.Opened) -> messages.Message:
     """The mail with what Outlook kept of it: its text where the mail has none, its files."""
-    page = mime.read_text(found.page, None, is_html=True)[0] if found.page else ""
+    page = mime_texts.read_text(found.page, None, is_html=True)[0] if found.page else ""
     files = [
-        mime.Part(
+        messages.Part(
             media_type=file.media_type,
             name=file.name,
             data=file.data,
@@ -102,7 +102,9 @@ def joined(message: mime.Message, found: tnef.Opened) -> mime.Message:
     unread = False
     if found.rtf and not (message.plain or message.html or said or page):
         read = text_of.extract_text(found.rtf, "application/rtf").text
-        files.insert(0, mime.Part(media_type="application/rtf", name="body.rtf", data=found.rtf))
+        files.insert(
+            0, messages.Part(media_type="application/rtf", name="body.rtf", data=found.rtf)
+        )
         said, unread = read or "", read is None
     message = msgspec.structs.replace(
         message,
@@ -113,7 +115,7 @@ def joined(message: mime.Message, found: tnef.Opened) -> mime.Message:
     return _flagged(message) if found.damaged or unread else message
 
 
-def _with_signed(message: mime.Message, part: mime.Part) -> mime.Message:
+def _with_signed(message: messages.Message, part: messages.Part) -> messages.Message:
     inner = _inner(part.data)
     if inner is None:
         return _flagged(message)
@@ -126,7 +128,7 @@ def _with_signed(message: mime.Message, part: mime.Part) -> mime.Message:
     )
 
 
-def _inner(data: bytes, depth: int = 1) -> mime.Message | None:
+def _inner(data: bytes, depth: int = 1) -> messages.Message | None:
     """The MIME entity that a signature is round; None of what is encrypted or damaged."""
     try:
         content = cms.ContentInfo.load(data)

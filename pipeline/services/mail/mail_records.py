@@ -19,9 +19,9 @@ import msgspec
 
 from pipeline.documents import text_of
 from pipeline.services import attachments
-from pipeline.services.mail import containers, mime
+from pipeline.services.mail import containers, messages, mime
 from pipeline.text import cleaning
-from pipeline.values import timestamps
+from pipeline.values import instants, mail_dates
 from schemas.errors import BadValue
 from schemas.records import Blob, DataType, Instant, Record, Related
 from schemas.vocabulary import RecordType, Relation
@@ -60,7 +60,7 @@ def records(
 
 
 def of_message(
-    message: mime.Message, identity: tuple[str, ...], source: str, *, came: str | None = None
+    message: messages.Message, identity: tuple[str, ...], source: str, *, came: str | None = None
 ) -> Iterator[Record]:
     """The records of a mail that is taken apart, under this identity."""
     return _records(message, _Place(identity, source, came, [_WITHIN]))
@@ -81,7 +81,7 @@ class _Place(NamedTuple):
     conversation: str | None = None
 
 
-def _records(message: mime.Message, place: _Place) -> Iterator[Record]:
+def _records(message: messages.Message, place: _Place) -> Iterator[Record]:
     message = containers.opened(message)
     attached = [_blob(part, ordinal) for ordinal, part in enumerate(message.parts, 1)]
     time = _time(message, place.came)
@@ -103,21 +103,21 @@ def _records(message: mime.Message, place: _Place) -> Iterator[Record]:
     for ordinal, (blob, part, inner) in enumerate(
         zip(attached, message.parts, within, strict=True), 1
     ):
-        said = _Attached(blob, ordinal, part.charset, opened=isinstance(inner, mime.Message))
+        said = _Attached(blob, ordinal, part.charset, opened=isinstance(inner, messages.Message))
         flags = inner if isinstance(inner, tuple) else ()
         yield _attachment(said, place, message, time, flags)
-        if isinstance(inner, mime.Message):
+        if isinstance(inner, messages.Message):
             yield from _records(
                 inner, _place_within(inner, message, place, (str(ordinal), blob.sha256))
             )
 
 
-def _content(message: mime.Message) -> str | None:
+def _content(message: messages.Message) -> str | None:
     own = message.plain or cleaning.html_to_text(message.html)
     return "\n\n".join(filter(None, (own, message.between))) or None
 
 
-def _within(part: mime.Part, place: _Place) -> mime.Message | tuple[str, ...]:
+def _within(part: messages.Part, place: _Place) -> messages.Message | tuple[str, ...]:
     """The mail that a part is; else the flags of its attachment: none where it is no mail."""
     named = part.name.lower().endswith(".eml") and part.media_type in _JUST_BYTES
     if part.media_type not in _MAILS and not named:
@@ -134,7 +134,7 @@ def _within(part: mime.Part, place: _Place) -> mime.Message | tuple[str, ...]:
 
 
 def _place_within(
-    inner: mime.Message, outer: mime.Message, place: _Place, attachment: tuple[str, str]
+    inner: messages.Message, outer: messages.Message, place: _Place, attachment: tuple[str, str]
 ) -> _Place:
     """A mail within a mail is a copy, maybe cut short, of one that may be in the lake as well: it
     is a document of its own, and the same as the one of its Message-ID."""
@@ -150,7 +150,7 @@ def _place_within(
     )
 
 
-def identity(data: bytes, message: mime.Message, commit: str | None = None) -> tuple[str, ...]:
+def identity(data: bytes, message: messages.Message, commit: str | None = None) -> tuple[str, ...]:
     """Who a mail is: by its Message-ID, as a patch, or by its bytes."""
     if named := _ids(message, "message-id"):
         return ("message-id", named[0])
@@ -161,7 +161,7 @@ def identity(data: bytes, message: mime.Message, commit: str | None = None) -> t
 
 
 def _own_identity(
-    place: _Place, message: mime.Message, content: str | None, attached: list[Blob]
+    place: _Place, message: messages.Message, content: str | None, attached: list[Blob]
 ) -> tuple[str, ...]:
     """Who a mail is by what it says, too: scanners and cron give one id to many mails.
 
@@ -199,7 +199,7 @@ def _without_list(subject: str, text: str, list_id: str) -> tuple[str, str]:
     return _LIST_MARK.sub("", subject), text
 
 
-def _ids(message: mime.Message, field: str) -> list[str]:
+def _ids(message: messages.Message, field: str) -> list[str]:
     """The message ids in a header field, bare, each with its domain in lower case."""
     said = message.field(field)
     if said is None:
@@ -208,7 +208,7 @@ def _ids(message: mime.Message, field: str) -> list[str]:
     return [f"{local}@{domain.lower()}" for local, _, domain in pairs]
 
 
-def _time(message: mime.Message, came: str | None) -> Instant | None:
+def _time(message: messages.Message, came: str | None) -> Instant | None:
     """The mail's own date; where that is none, the separator's, which is when it came in."""
     written = message.field("date")
     own = _instant(written)
@@ -216,25 +216,25 @@ def _time(message: mime.Message, came: str | None) -> Instant | None:
         return own
     arrived = _instant(came)
     if arrived is None or arrived.at is None:
-        return own or (timestamps.unread(written) if written else None)
+        return own or (instants.unread(written) if written else None)
     return msgspec.structs.replace(arrived, text=written or arrived.text, flag="from_separator")
 
 
 def _instant(date: str | None) -> Instant | None:
     try:
-        return timestamps.mail_date(date) if date else None
+        return mail_dates.mail_date(date) if date else None
     except BadValue:
         return None
 
 
-def _conversation(message: mime.Message) -> str | None:
+def _conversation(message: messages.Message) -> str | None:
     """The thread, by its service's name for it, else by the first mail in it that is named."""
     ids = (*_ids(message, "references")[:1], *_ids(message, "in-reply-to")[:1])
     own = _ids(message, "message-id")[:1]
     return message.field("x-gm-thrid") or next(iter((*ids, *own)), None)
 
 
-def _metadata(message: mime.Message, attached: list[Blob], outer: str | None) -> dict[str, Any]:
+def _metadata(message: messages.Message, attached: list[Blob], outer: str | None) -> dict[str, Any]:
     own = next(iter(_ids(message, "message-id")), None)
     reply_to = next(iter(_ids(message, "in-reply-to")), None)
     references = _ids(message, "references")
@@ -259,23 +259,23 @@ def _metadata(message: mime.Message, attached: list[Blob], outer: str | None) ->
     return {name: value for name, value in found.items() if value}
 
 
-def _related(message: mime.Message) -> tuple[Related, ...]:
+def _related(message: messages.Message) -> tuple[Related, ...]:
     answered = _ids(message, "in-reply-to")[:1]
     return tuple(Related(Relation.REPLY_TO, _MESSAGE, ("message-id", one)) for one in answered)
 
 
-def _people(name: str, people: tuple[mime.Address, ...]) -> dict[str, Any]:
+def _people(name: str, people: tuple[messages.Address, ...]) -> dict[str, Any]:
     listed = {name: msgspec.to_builtins(list(people[:_ADDRESSES]))}
     return {**listed, f"{name}_count": len(people)} if len(people) > _ADDRESSES else listed
 
 
-def _labels(message: mime.Message) -> list[str]:
+def _labels(message: messages.Message) -> list[str]:
     """Gmail's labels: a comma list, a label that holds a comma in quotes."""
     lines = [" ".join(value.split()) for value in message.fields.get("x-gmail-labels", ())]
     return [label.strip() for row in csv.reader(lines, skipinitialspace=True) for label in row]
 
 
-def _blob(part: mime.Part, ordinal: int) -> Blob:
+def _blob(part: messages.Part, ordinal: int) -> Blob:
     fallback = f"attachment-{ordinal}"
     return attachments.blob_of(part.data, part.name, part.media_type, fallback=fallback)
 
@@ -293,7 +293,7 @@ class _Attached(NamedTuple):
 def _attachment(
     attached: _Attached,
     place: _Place,
-    message: mime.Message,
+    message: messages.Message,
     time: Instant | None,
     flags: tuple[str, ...],
 ) -> Record:

@@ -16,7 +16,7 @@ from email.utils import encode_rfc2231, format_datetime, formataddr
 
 import msgspec
 
-from pipeline.services.mail import containers, mapi, mime, tnef
+from pipeline.services.mail import containers, mapi, messages, mime, tnef
 from pipeline.syntax import compound_files
 from pipeline.syntax.compound_files import Storage
 from schemas.errors import BadValue
@@ -62,7 +62,7 @@ _FIELDS = {
 _CONTENT = re.compile(r"(?im)^(?:content-[\w-]+|mime-version):.*\r?\n(?:[ \t].*\r?\n)*")
 
 
-def opened(data: bytes) -> tuple[mime.Message, str]:
+def opened(data: bytes) -> tuple[messages.Message, str]:
     """The mail, and its class, such as `IPM.Note`.
 
     Raises `BadValue(NOT_A_MAIL)` for what is no compound file, or one of something else.
@@ -79,7 +79,7 @@ def opened(data: bytes) -> tuple[mime.Message, str]:
 
 def _mail(
     storage: Storage, said: dict[int, str | bytes], numbers: dict[int, int], depth: int
-) -> mime.Message:
+) -> messages.Message:
     came = _CONTENT.sub("", _EXCHANGE.sub("", mapi.text_of(said, mapi.HEADERS).lstrip()) + "\n")
     message = mime.parse(_header(came, said, numbers))
     if not came.strip():
@@ -156,7 +156,7 @@ def _file(storage: Storage, depth: int) -> tnef.Attached:
     return tnef.Attached(name=name, media_type=kind, data=data)
 
 
-def _as_written(message: mime.Message, depth: int) -> bytes:
+def _as_written(message: messages.Message, depth: int) -> bytes:
     """A mail within as bytes to keep: its header fields, and its parts in MIME."""
     people = {"From": message.sender, "To": message.to, "Cc": message.cc, "Bcc": message.bcc}
     fields = [
@@ -207,14 +207,14 @@ def _header(came: str, said: dict[int, str | bytes], numbers: dict[int, int]) ->
     return "\n".join([*lines, "MIME-Version: 1.0", "", ""]).encode("utf-8", "replace")
 
 
-def _sender(said: dict[int, str | bytes]) -> tuple[mime.Address, ...]:
+def _sender(said: dict[int, str | bytes]) -> tuple[messages.Address, ...]:
     name = mapi.text_of(said, mapi.SENDER_NAME, mapi.SENT_FOR_NAME)
     smtp = mapi.text_of(said, mapi.SENDER_SMTP, mapi.SENT_FOR_SMTP)
     other = mapi.text_of(said, mapi.SENDER_ADDRESS, mapi.SENT_FOR_ADDRESS)
     return _person(name, smtp or other)
 
 
-def _recipients(storage: Storage, kind: int) -> Iterator[mime.Address]:
+def _recipients(storage: Storage, kind: int) -> Iterator[messages.Address]:
     for name, inner in sorted(storage.storages.items()):
         if name.startswith(_RECIPIENT):
             said, numbers = _said(inner, _ABOVE_PART)
@@ -223,12 +223,12 @@ def _recipients(storage: Storage, kind: int) -> Iterator[mime.Address]:
                 yield from _person(mapi.text_of(said, mapi.DISPLAY_NAME), address)
 
 
-def _person(name: str, address: str) -> tuple[mime.Address, ...]:
+def _person(name: str, address: str) -> tuple[messages.Address, ...]:
     """A mailbox; of an address within Exchange, `/o=…/cn=…`, the name alone is kept."""
     name, address = _one_line(name), _one_line(address)
     if "@" in address:
-        return (mime.Address(address, name if name and name != address else None),)
-    return (mime.Address(name=name or address),) if name or address else ()
+        return (messages.Address(address, name if name and name != address else None),)
+    return (messages.Address(name=name or address),) if name or address else ()
 
 
 def _one_line(text: str) -> str:

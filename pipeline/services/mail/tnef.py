@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pipeline.services.mail import mapi, mime
+from pipeline.services.mail import mapi, messages
 
 MEDIA_TYPES = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _SIGNATURE = 0x223E9F78
@@ -29,7 +29,7 @@ class Attached(msgspec.Struct, kw_only=True):
     name: str = ""
     media_type: str = "application/octet-stream"
     data: bytes = b""
-    opened: mime.Message | None = None
+    opened: messages.Message | None = None
 
 
 class Opened(msgspec.Struct, kw_only=True):

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.values import timestamps
+from pipeline.values import open_zones, timestamps
 from pipeline.values.fields import measure
 from pipeline.values.timestamps import Unit
 from schemas.records import Instant, Metric
@@ -44,7 +44,7 @@ def _read(written: Any, unit: Unit) -> Instant | None:
         return None
     if isinstance(written, str):
         return timestamps.or_unread(
-            written, lambda text: timestamps.in_zone(timestamps.iso(text), UTC)
+            written, lambda text: open_zones.in_zone(timestamps.iso(text), UTC)
         )
     return timestamps.epoch_or_unread(written, unit)
 

@@ -11,7 +11,7 @@ year 5000. Every other property is kept.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline.services.tracks import gps_tracks
@@ -178,22 +178,20 @@ def _record(
     *,
     undated: bool = False,
 ) -> Record:
-    """A place, or with `times` a way; with `scalar` what has one time as a whole."""
+    """Return a place, or with `times` a way; with `scalar` what has one time as a whole."""
     odd: dict[str, Any] = {}
     degrees = coordinates.told(lambda: _degrees(where), where, "place", odd)
     altitude = _altitude(where, odd)
-    said = feature.get("properties") or {}
-    name = _name(said)
+    properties = feature.get("properties") or {}
+    name = _name(properties)
     moments = [moment for written in times if (moment := _known(written)) is not None]
     start, end = gps_tracks.extremes(moments)
     first = moments[0].text if moments else ""
     place = {"name": name, **degrees}
     geometry = feature.get("geometry")
     lasting = gps_tracks.lasting(start, end)
-    flags = lasting.pop("flags", []) + ([gps_tracks.UNDATED] if undated else [])
-    if [m.at for m in moments if m.at] != sorted(m.at for m in moments if m.at):
-        flags.append(gps_tracks.UNORDERED)
-    details = _details(feature, said, scalar, dated=bool(times))
+    flags = [*lasting.pop("flags", []), *_flags(moments, undated=undated)]
+    details = _details(feature, properties, scalar, dated=bool(times))
     single = geometry is None or geometry["type"] == "Point"
     return Record(
         data_type=DataType.LOCATION,
@@ -215,6 +213,13 @@ def _record(
             odd,
         ),
     )
+
+
+def _flags(moments: Sequence[Instant], *, undated: bool) -> list[str]:
+    """Return flags for times that are missing or do not rise."""
+    missing = [gps_tracks.UNDATED] if undated else []
+    at = [moment.at for moment in moments if moment.at]
+    return missing if at == sorted(at) else [*missing, gps_tracks.UNORDERED]
 
 
 def _parts(where: Any) -> list[Any]:

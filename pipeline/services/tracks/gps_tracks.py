@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from pipeline.syntax.xml_tree import Element
-from pipeline.values import coordinates, fields, timestamps
+from pipeline.values import coordinates, fields, open_zones, timestamps
 from schemas.records import Instant
 
 #: Flags: the times of a track do not rise; what began after it ended has no length; positions of a
@@ -65,7 +65,7 @@ def lasting(start: Instant | None, end: Instant | None) -> dict[str, Any]:
     """
     ended = _settled(end)
     if ended is None:
-        unread = timestamps.utc_text(end) if end is not None else None
+        unread = open_zones.utc_text(end) if end is not None else None
         return {"ended_at": unread} if unread else {}
     said: dict[str, Any] = {"ended_at": ended.isoformat()}
     began = _settled(start)
@@ -77,7 +77,7 @@ def lasting(start: Instant | None, end: Instant | None) -> dict[str, Any]:
 
 
 def _settled(moment: Instant | None) -> datetime | None:
-    return timestamps.settled(moment).at if moment is not None else None
+    return open_zones.resolve(moment).at if moment is not None else None
 
 
 def leaves(element: Element, taken: frozenset[str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from workers import intake
 from workers.cli import connect, console, receipts, sample, waiting
 from workers.cli.verbs import search
 from workers.cli.verbs.services import bring_up
-from workers.embedded import supervisor
+from workers.embedded import program_states, supervisor
 from workers.settings import Settings, load
 
 _USER = "demo"
@@ -54,7 +54,7 @@ def demo(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = Fal
 @contextmanager
 def _running(settings: Settings) -> Iterator[None]:
     """Everything up for as long as the block runs; what ran before is left running."""
-    ran = bool(supervisor.state(settings))
+    ran = bool(program_states.state(settings))
     bring_up(settings)
     try:
         yield

@@ -13,7 +13,8 @@ from schemas.progress import QUEUES, Stage
 from workers import limits, logs, reconciler, watcher, wiring
 from workers.adapters import presidio
 from workers.adapters.clamd import clamd_socket
-from workers.embedded import local_servers, machine, supervisor, unprivileged
+from workers.embedded import data_folders, machine, programs, unprivileged
+from workers.embedded.flower import flower_login
 from workers.settings import Settings, load
 
 _ALL_QUEUES = ",".join(dict.fromkeys(QUEUES.values()))
@@ -28,8 +29,8 @@ def register(app: typer.Typer) -> None:
 
 def _own_user(settings: Settings) -> pwd.struct_passwd | None:
     """Whom a process of root's works as. One under `up` finds the lake given by that."""
-    supervised = supervisor.MARK in os.environ
-    return unprivileged.lake_user(settings) if supervised else local_servers.prepare_lake(settings)
+    supervised = programs.MARK in os.environ
+    return unprivileged.lake_user(settings) if supervised else data_folders.prepare_lake(settings)
 
 
 def watch(once: Once = False) -> None:
@@ -88,7 +89,7 @@ def flower() -> None:
     """Run Flower on 127.0.0.1, behind a password that only this user can read."""
     settings = load()
     # By the environment: what stands in the arguments, every user of this machine can read.
-    os.environ["FLOWER_BASIC_AUTH"] = local_servers.flower_login(settings)
+    os.environ["FLOWER_BASIC_AUTH"] = flower_login(settings)
     app = wiring.make_app(settings)
     unprivileged.lower(settings, _own_user(settings), socket=None)
     app.start(["flower", f"--address={settings.flower_address}", f"--port={settings.flower_port}"])

@@ -43,7 +43,8 @@ def up(again: Again = False) -> None:
     settings = load()
     bring_up(settings, again=again)
     console.say(
-        f"drop exports into {settings.staging}/<user>/ or run: datapunk add FILE --user USER"
+        f"drop exports into {settings.folders.staging}/<user>/ "
+        "or run: datapunk add FILE --user USER"
     )
 
 

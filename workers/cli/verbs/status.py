@@ -22,7 +22,7 @@ from sql.vectors import Backlog
 from tasks.runtime import alerts
 from workers import passed_over
 from workers.cli import connect, console, doctor, set_lines
-from workers.embedded import machine, supervisor
+from workers.embedded import machine, program_states, stop
 from workers.settings import load
 from workers.wiring import thresholds
 
@@ -250,10 +250,10 @@ def _services(lake: connect.Services) -> dict[str, Any]:
     settings = lake.settings
     scan = doctor.scanner(settings)
     (waiting,) = lake.ledger.rows("jobs", "open_jobs")
-    states = supervisor.state(settings)
+    states = program_states.state(settings)
     return {
         "processes": [msgspec.to_builtins(each) for each in states],
-        "without_supervisor": 0 if states else len(supervisor.orphans(settings)),
+        "without_supervisor": 0 if states else len(stop.orphans(settings)),
         "open_jobs": waiting["count"],
         "scanner": scan.detail,
         "disk_free_mb": machine.free_disk_mb(settings.data_dir),

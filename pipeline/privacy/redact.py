@@ -1,0 +1,273 @@
+"""Apply a policy to the texts of one record."""
+
+from __future__ import annotations
+
+import hmac
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from pipeline.ports import Names
+from pipeline.privacy import detectors, findings, ner
+from pipeline.privacy.findings import Finding
+from pipeline.privacy.ner import NerResult
+from pipeline.privacy.policy import Policy
+from schemas.errors import ConfigurationError
+from schemas.privacy import Action, Done, Kind, ReadUnder
+
+
+class Texts(NamedTuple):
+    """What of a record is looked at."""
+
+    title: str | None
+    content: str | None
+    metadata: dict[str, Any]
+
+
+class Treated(NamedTuple):
+    """The same after the policy, what was done, and the texts that are gone for it."""
+
+    texts: Texts
+    done: Done
+    gone: tuple[str, ...]
+
+
+_GONE: Any = object()
+#: The field that a rule for names of attachments and documents asks for.
+NAME_OF_BLOB = "metadata.blob.name"
+#: Integers from here on may be a card's; any shorter one only where its name says so.
+_LONG_NUMBER = 10**11
+
+
+class Redactor:
+    """A policy with the key of one user, ready to be applied.
+
+    `key` is needed where the policy hashes; equal values of one user give equal tokens. Without
+    `models` names of people, places and organisations are not looked for.
+    """
+
+    def __init__(
+        self, policy: Policy, key: bytes = b"", user: bytes = b"", models: Names | None = None
+    ) -> None:
+        if policy.hashes and not key:
+            raise ConfigurationError(
+                "the privacy policy hashes: set DATAPUNK_PRIVACY_KEY_FILE to a file with a key"
+            )
+        self.policy = policy
+        self.under = ReadUnder(policy.fingerprint(key, models.identity if models else ""))
+        self._models = models
+        self._key = hmac.digest(key, user, "sha256")
+        self._rounds = any(
+            rule.action is not Action.KEEP and Kind.COORDINATES in rule.kinds
+            for rule in policy.rules
+        )
+
+    def wherever(self) -> Redactor:
+        """The same for texts of which nobody knows where they stood, without names that only a
+        language model tells (`Policy.wherever`)."""
+        return Redactor(self.policy.wherever)
+
+    def told(self, records: Iterable[tuple[str | None, Texts, str | None]]) -> dict[int, NerResult]:
+        """The names in the texts of each of some records: its language, its texts, and what a
+        file is called that belongs to it. By the number of the record, if it has any; `of` and
+        `name` are given them."""
+        if self._models is None:
+            return {}
+        said = ((tongue, ner.strings([*texts, file])) for tongue, texts, file in records)
+        return {n: one for n, one in enumerate(ner.tell(self._models, said)) if one}
+
+    def of(self, source: str, texts: Texts, told: NerResult | None = None) -> Treated:
+        """Return one record's texts after the policy; the same objects where nothing changed."""
+        return _Pass(self, source, told or {}).over(texts)
+
+    def name(self, text: str, source: str, field: str, told: NerResult | None = None) -> str:
+        """A name (of a file, of a field) without what the policy takes away; counted nowhere."""
+        return _Pass(self, source, told or {}).text(text, field, "")
+
+    def replaced(self, finding: Finding, action: Action, text: str) -> str:
+        """Return what stands in the place of a finding."""
+        if action is Action.HASH:
+            return self.token(finding.kind, finding.value)
+        if action is Action.MASK:
+            return "".join("*" if c.isalnum() else c for c in text)
+        return f"[{finding.kind.value} removed]"
+
+    def token(self, kind: Kind, value: str) -> str:
+        """The name of a value under the key: of letters alone, so that nobody finds a number."""
+        digest = hmac.digest(
+            self._key, f"{kind.value}\x1f{value}".encode("utf-8", "replace"), "sha256"
+        )
+        letters = "".join(chr(97 + (byte >> 4)) + chr(97 + (byte & 15)) for byte in digest[:10])
+        return f"[{kind.value}:{letters}]"
+
+    @property
+    def rounds_places(self) -> bool:
+        """Whether the numbers of a place are its concern, too."""
+        return self._rounds
+
+
+class _Pass:
+    """One pass over one record."""
+
+    def __init__(self, redactor: Redactor, source: str, told: NerResult) -> None:
+        self._with, self._source, self._told = redactor, source, told
+        self._policy = redactor.policy
+        self._done: Counter[tuple[Kind, Action]] = Counter()
+        self._gone: list[str] = []
+
+    def over(self, texts: Texts) -> Treated:
+        title = texts.title and self.text(texts.title, "title", "")
+        content = texts.content and self.text(texts.content, "content", "")
+        metadata = self._object(texts.metadata, "metadata") if texts.metadata else texts.metadata
+        done: Done = {}
+        for (kind, action), n in sorted(self._done.items()):
+            done.setdefault(kind.value, {})[action.value] = n
+        return Treated(Texts(title, content, metadata), done, tuple(self._gone))
+
+    def text(self, text: str, field: str, hint: str) -> str:
+        """The text with each finding as its rule wants it; the strictest of those that overlap."""
+        changes = self._changes(text, field, hint)
+        if not changes:
+            return text
+        parts: list[str] = []
+        at = 0
+        for start, end, new in changes:
+            parts += (text[at:start], new)
+            at = end
+        return "".join((*parts, text[at:]))
+
+    def _changes(self, text: str, field: str, hint: str) -> list[tuple[int, int, str]]:
+        found = detectors.find(text, hint=hint, regions=self._policy.regions)
+        if told := self._told.get(text):
+            found += ner.beside(text, told, found)
+        changes = []
+        for finding in sorted(found, key=lambda f: f.start):
+            action = self._policy.action(finding, self._source, field)
+            if action is Action.KEEP and finding.confidence < findings.SURE:
+                continue
+            self._done[finding.kind, action] += 1
+            if action is not Action.KEEP:
+                old = text[finding.start : finding.end]
+                self._gone.append(old)
+                changes.append(
+                    (finding.start, finding.end, self._with.replaced(finding, action, old))
+                )
+        return changes
+
+    def _value(self, value: Any, field: str, hint: str) -> Any:
+        """Return a JSON-able value after the policy; `_GONE` if all of it was dropped."""
+        if isinstance(value, str):
+            new = self.text(value, field, hint)
+            return _GONE if new is not value and _is_mark(new) else new
+        if isinstance(value, dict):
+            return self._object(value, field)
+        if isinstance(value, list | tuple):
+            return self._list(value, field, hint)
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 9999:
+            return self._number(value, field, hint)
+        return value
+
+    def _number(self, value: int, field: str, hint: str) -> Any:
+        if abs(value) < _LONG_NUMBER and not _NUMBERED.intersection(hint.casefold().split("_")):
+            return value
+        text = str(value)
+        new = self.text(text, field, hint)
+        return value if new is text else _GONE if _is_mark(new) else new
+
+    def _list(self, value: Any, field: str, hint: str) -> Any:
+        new = [self._value(one, field, hint) for one in value]
+        if all(a is b for a, b in zip(new, value, strict=True)):
+            return value
+        return [one for one in new if one is not _GONE]
+
+    def _object(self, value: dict[Any, Any], field: str) -> dict[Any, Any]:
+        new, same = {}, True
+        for key, old in value.items():
+            said = self.text(key, field, "") if isinstance(key, str) else key
+            got = self._value(old, f"{field}.{key}", key if isinstance(key, str) else "")
+            same = same and said is key and got is old
+            if got is not _GONE:
+                new[said] = got
+        if self._with.rounds_places and not _UNUSABLE.isdisjoint(new):
+            new, same = self._without_unusable(new, field), False
+        if self._with.rounds_places and _is_place(new):
+            return self._placed(new, field)
+        return value if same else new
+
+    def _without_unusable(self, place: dict[Any, Any], field: str) -> dict[Any, Any]:
+        """Return an object without coordinates that are no numbers: those can't be rounded."""
+        found = Finding(Kind.COORDINATES, 0, 0, 1.0, "")
+        action = self._policy.action(found, self._source, field)
+        if action is Action.KEEP:
+            return place
+        self._done[Kind.COORDINATES, action] += 1
+        return {name: value for name, value in place.items() if name not in _UNUSABLE}
+
+    def _placed(self, place: dict[Any, Any], field: str) -> dict[Any, Any]:
+        """Return the numbers of a place: masked to a tenth of a degree (some 10 km), or gone."""
+        here = f"{place['latitude']:.5f},{place['longitude']:.5f}"
+        action = self._policy.action(
+            Finding(Kind.COORDINATES, 0, 0, 1.0, here), self._source, field
+        )
+        if action is Action.KEEP:
+            return place
+        rounded = {name: round(place[name], 1) for name in ("latitude", "longitude")}
+        if action is Action.MASK and all(place[name] == n for name, n in rounded.items()):
+            return place
+        self._done[Kind.COORDINATES, action] += 1
+        if action is Action.MASK:
+            return {**place, **rounded}
+        rest = {name: v for name, v in place.items() if name not in rounded}
+        if action is Action.HASH:
+            rest["coordinates"] = self._with.token(Kind.COORDINATES, here)
+        return rest
+
+
+#: Words in a field's name after which a short number may be personal.
+_NUMBERED = frozenset(
+    {"phone", "phones", "tel", "telephone", "mobile", "fax", "ssn", "bsn", "cpr", "pesel"}
+)
+
+
+def _is_mark(text: str) -> bool:
+    return text.startswith("[") and text.endswith(" removed]") and text[1:-9] in _MARKS
+
+
+_MARKS = frozenset(kind.value for kind in Kind)
+
+
+#: Coordinates that are none, as they are written (`pipeline.values.coordinates.settled`).
+_UNUSABLE = frozenset({"exported_place", "exported_latitude", "exported_longitude"})
+
+
+def _is_place(value: Mapping[Any, Any]) -> bool:
+    return all(isinstance(value.get(n), float | int) for n in ("latitude", "longitude"))
+
+
+def joined(before: Any, now: Done) -> Done:
+    """Return what was ever done to a record: what it kept is told anew, what is gone stays told."""
+    told = before.items() if is_tag(before) else ()
+    gone = {
+        kind: changed
+        for kind, actions in told
+        if (changed := {a: n for a, n in actions.items() if a != Action.KEEP.value})
+    }
+    return add_up(gone, now)
+
+
+def add_up(*several: Done) -> Done:
+    """Return the sum of counts by kind and action."""
+    total: dict[str, Counter[str]] = {}
+    for done in several:
+        for kind, actions in done.items():
+            total.setdefault(kind, Counter()).update(actions)
+    return {kind: dict(sorted(actions.items())) for kind, actions in sorted(total.items())}
+
+
+def is_tag(value: Any) -> bool:
+    """Tell whether it is ours, and not something that an export says under the same name."""
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and all(kind in _MARKS and isinstance(actions, dict) for kind, actions in value.items())
+    )

@@ -1,0 +1,124 @@
+"""Apply a policy to a stream of records, to their codes and to the names of their files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from typing import Any, NamedTuple
+
+import msgspec
+
+from pipeline import defects
+from pipeline.normalise import Found, defective
+from pipeline.privacy.ner import NerResult
+from pipeline.privacy.redact import NAME_OF_BLOB, Redactor, Texts, add_up
+from pipeline.privacy.suspects import suspects_of, unread_text
+from pipeline.values import instants
+from schemas.privacy import Done
+from schemas.records import Blob, Outcome, Record, Rejection
+
+_BATCH = 1_000
+
+
+def protect(found: Iterable[Found], redactor: Redactor) -> Iterator[Found]:
+    """Records with the policy applied, and what was done; rejections without their bytes where the
+    policy changes anything, since nobody knows what stands in what can't be read.
+
+    Positions and measured values hold no free text but a time that can't be read, of which a policy
+    that changes anything keeps nothing. Of the records a first look at their JSON, a thousand at a
+    time, tells which may hold anything; or a language model.
+    """
+    stream = iter(found)
+    while batch := list(islice(stream, _BATCH)):
+        yield from defects.each(partial(_protected, redactor), batch, defective)
+
+
+def _protected(redactor: Redactor, found: Sequence[Found]) -> Sequence[Found]:
+    batch = list(found)
+    if redactor.policy.changes:
+        batch = [(at, length, _without_bytes(one)) for at, length, one in batch]
+    records = [(at, one[2]) for at, one in enumerate(batch) if isinstance(one[2], Record)]
+    told = redactor.told(_texts_of(record) for _, record in records)
+    for n in {*told, *suspects_of(record for _, record in records)}:
+        at, record = records[n]
+        offset, length, _ = batch[at]
+        batch[at] = (offset, length, _redacted(record, redactor, told.get(n)))
+    return batch
+
+
+def _without_bytes(outcome: Outcome) -> Outcome:
+    if isinstance(outcome, Rejection):
+        return msgspec.structs.replace(outcome, raw=b"")
+    if not isinstance(outcome, Record) and unread_text(outcome.time):
+        return msgspec.structs.replace(outcome, time=instants.unread(""))
+    return outcome
+
+
+def _around(record: Record) -> dict[str, Any]:
+    """Return what of a record is stored in its metadata beside them: a time as it is written."""
+    written = unread_text(record.time)
+    return {"time": {"text": written}} if written else {}
+
+
+class Codes(NamedTuple):
+    """What should be codes and names of kinds, and is what an export says: any text, then."""
+
+    content_type: str
+    language: str | None
+
+
+#: The media type of a file whose own the policy changes.
+_BYTES = "application/octet-stream"
+
+
+def coded(codes: Codes, source: str, redactor: Redactor) -> Codes:
+    """Return the same without those in which the policy takes anything away."""
+    language = codes.language and redactor.name(codes.language, source, "metadata.language")
+    return Codes(
+        content_type=media_type(codes.content_type, source, redactor),
+        language=language if language == codes.language else None,
+    )
+
+
+def media_type(said: str, source: str, redactor: Redactor) -> str:
+    """Return a media type that a record declares, unless the policy takes something of it away."""
+    return said if redactor.name(said, source, "metadata.blob.media_type") == said else _BYTES
+
+
+def _texts_of(record: Record) -> tuple[str | None, Texts, str | None]:
+    metadata = {**record.metadata, **record.beside, **_around(record)}
+    texts = Texts(record.title, record.content, metadata)
+    return record.language, texts, record.blob.name if record.blob is not None else None
+
+
+def _redacted(record: Record, redactor: Redactor, told: NerResult | None) -> Record:
+    before = Texts(record.title, record.content, record.metadata)
+    texts, done, _ = redactor.of(record.source, before, told)
+    beside, more, _ = redactor.of(record.source, Texts(None, None, record.beside), told)
+    pairs = zip(Texts._fields, before, texts, strict=True)
+    changes: dict[str, Any] = {name: new for name, old, new in pairs if new is not old}
+    if beside.metadata is not record.beside:
+        changes["beside"] = beside.metadata
+    of_time: Done = {}
+    if around := _around(record):
+        written, of_time, _ = redactor.of(record.source, Texts(None, None, around), told)
+        if written.metadata is not around:
+            text = (written.metadata.get("time") or {}).get("text") or ""
+            changes["time"] = instants.unread(text)
+    if done or more or of_time:
+        changes["privacy"] = add_up(done, more, of_time)
+    if record.blob is not None and (blob := _named(record.blob, record.source, redactor, told)):
+        changes["blob"] = blob
+    codes = Codes(record.content_type, record.language)
+    if (new := coded(codes, record.source, redactor)) != codes:
+        changes |= new._asdict()
+    return msgspec.structs.replace(record, **changes) if changes else record
+
+
+def _named(blob: Blob, source: str, redactor: Redactor, told: NerResult | None) -> Blob | None:
+    name = redactor.name(blob.name, source, NAME_OF_BLOB, told)
+    kind = media_type(blob.media_type, source, redactor)
+    if (name, kind) == (blob.name, blob.media_type):
+        return None
+    return msgspec.structs.replace(blob, name=name, media_type=kind)

@@ -1,0 +1,170 @@
+"""What runs under the supervisor, and the supervisor's configuration."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from workers.embedded import machine
+from workers.settings import Settings
+
+#: In the environment of every supervised process: whose it is, should the supervisor be killed.
+MARK = "DATAPUNK_SUPERVISED"
+GENERAL_QUEUES = ("intake", "extract", "normalise", "load", "maintenance")
+
+
+class Program(msgspec.Struct, frozen=True, kw_only=True):
+    """One supervised process. `order` is the order of the start; the stop goes the other way."""
+
+    name: str
+    command: tuple[str, ...]
+    order: int
+    stop: str = "TERM"
+    grace_s: int = 20
+    server: bool = False
+
+
+def programs(settings: Settings) -> list[Program]:
+    """Return what runs under `datapunk up`, in the order of its start."""
+    return [*_servers(settings), *_workers(settings)]
+
+
+def _servers(settings: Settings) -> Iterator[Program]:
+    module = (sys.executable, "-m", "workers.embedded.local_servers")
+    if settings.embeds_postgres:
+        yield Program(
+            name="postgres", command=(*module, "postgres"), order=1, stop="INT", grace_s=60,
+            server=True,
+        )  # fmt: skip
+    if settings.embeds_broker:
+        yield Program(name="valkey", command=(*module, "valkey"), order=2, server=True)
+
+
+def _workers(settings: Settings) -> Iterator[Program]:
+    cores = settings.worker_concurrency or machine.cores()
+    # QUIT is Celery's soft shutdown: tasks get worker_soft_shutdown_timeout (30 s) to end, where
+    # TERM would wait for hours. What is cut off, the ledger gives to another.
+    for name, queues, processes in (("worker", GENERAL_QUEUES, cores), ("embed", ("embed",), 1)):
+        worker = ("worker", "--queues", ",".join(queues), "--concurrency", str(processes))
+        yield Program(
+            name="worker" if name == "worker" else "worker-embed",
+            command=command_of(*worker, "--name", name),
+            order=10,
+            stop="QUIT",
+            grace_s=45,
+        )
+    yield Program(name="reconciler", command=command_of("reconcile"), order=11)
+    yield Program(name="watcher", command=command_of("watch"), order=12)
+    yield Program(name="flower", command=command_of("flower"), order=13)
+
+
+def command_of(*words: str) -> tuple[str, ...]:
+    """Return the command line of a verb of `datapunk`."""
+    return (sys.executable, "-m", "workers.cli", *words)
+
+
+def configuration(settings: Settings) -> str:
+    """Return the supervisor's configuration file, whole."""
+    sections = [_SUPERVISOR.format(**_places(settings), user=_own_name())]
+    sections += [_section(settings, program) for program in programs(settings)]
+    return "\n".join(sections)
+
+
+_SUPERVISOR = """\
+; Made by `datapunk up`.
+[unix_http_server]
+file={socket}
+chmod=0700
+
+[supervisord]
+logfile={logs}/supervisor.log
+logfile_maxbytes=10MB
+logfile_backups=3
+pidfile={run}/supervisor.pid
+childlogdir={logs}
+directory={here}
+umask=077
+{user}
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+"""
+
+
+def _own_name() -> str:
+    """As root, supervisor wants to be told that root is meant."""
+    return "user=root\n" if os.getuid() == 0 else ""
+
+
+def _places(settings: Settings) -> dict[str, str]:
+    places = {
+        "socket": socket_path(settings),
+        "logs": settings.folders.logs,
+        "run": settings.folders.run,
+        "here": Path.cwd(),
+    }
+    return {name: _escaped(str(path)) for name, path in places.items()}
+
+
+def _escaped(text: str) -> str:
+    """supervisor expands %(…)s in every value."""
+    return text.replace("%", "%%")
+
+
+def _section(settings: Settings, program: Program) -> str:
+    lines = [
+        f"[program:{program.name}]",
+        f"command={_escaped(_joined(program.command))}",
+        f"priority={program.order}",
+        "autostart=false",  # `up` starts servers, then migrates, then starts the rest
+        "autorestart=true",
+        "startsecs=1",
+        "startretries=10",
+        f"stopsignal={program.stop}",
+        f"stopwaitsecs={program.grace_s}",
+        # A server stops its own children; what a killed worker leaves must go with it.
+        f"killasgroup={'false' if program.server else 'true'}",
+        "redirect_stderr=true",
+        f"stdout_logfile={_escaped(str(settings.folders.logs / program.name))}.log",
+        "stdout_logfile_maxbytes=10MB",
+        "stdout_logfile_backups=3",
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _joined(command: Sequence[str]) -> str:
+    return " ".join(_quoted(word) for word in command)
+
+
+def _quoted(word: str) -> str:
+    return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"' if " " in word else word
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Return the supervisor's environment, which its children inherit, secrets included."""
+    # Our own root first, so that children find the same packages from whatever folder we are in.
+    roots = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    own = {
+        MARK: mark_of(settings),
+        "PYTHONPATH": os.pathsep.join(filter(None, roots)),
+        "PYTHONUNBUFFERED": "1",
+    }
+    return {**os.environ, **settings.environment(), **own}
+
+
+def mark_of(settings: Settings) -> str:
+    """Return the value of `MARK` in the processes of a lake."""
+    return str(settings.data_dir)
+
+
+def socket_path(settings: Settings) -> Path:
+    """Return the supervisor's socket."""
+    return settings.socket_dir / "supervisor.sock"
+
+
+def pid_file(settings: Settings) -> Path:
+    """Return the file with the supervisor's process id."""
+    return settings.folders.run / "supervisor.pid"

@@ -1,0 +1,79 @@
+"""Move what can't be taken in out of staging, with a file beside it that says why."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+from pipeline.storage.atomic_files import absent, move, put, written
+from schemas.crash import crash_here
+from schemas.errors import (
+    PermanentError,
+)
+from schemas.folders import Folders
+from schemas.reasons import category_of
+from workers import intake
+from workers.embedded.unprivileged import pinned, rooted
+from workers.staging import Found
+
+
+def move_aside(folders: Folders, found: Found, code: str, why: str) -> None:
+    """Move an item into `failed/`, behind the file that says why."""
+    # The tops may be links to other disks: nobody but us could put one there.
+    folder = folders.failed.resolve() / _folder_name(found.user)
+    home = found.path.parent if found.user is not None else folders.staging.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    room = intake.room_for_names([folder])
+    target = folder / intake.storable_name(found.path.name, room)
+    item = f"item:    {found.state.st_ino}-{found.state.st_mtime_ns}"
+    if not absent(target) and not _is_of(item, target):
+        target = folder / f"{uuid4().hex[:8]}-{target.name}"
+    lines = (
+        f"file:    {target.name}",
+        f"code:    {code} ({category_of(code)})",
+        f"reason:  {why}",
+        item,
+        "retry:   put it into staging/<user>/ again, or: datapunk add FILE --user USER",
+        "",
+    )
+    # The reason first: a crash in between leaves the file in staging, and it comes here again.
+    reason = reason_file(target)
+    with written(reason) as out:
+        put(out, "\n".join(lines).encode())
+    crash_here("put_aside.before_rename")
+    try:
+        with (
+            pinned(home, dropped=True) as old,
+            pinned(folder, dropped=False) as new,
+            rooted(),
+        ):
+            move(old / found.path.name, new / target.name)
+    except BaseException:
+        with suppress(OSError):
+            if absent(target):
+                reason.unlink()
+        raise
+    crash_here("put_aside.after_rename")
+
+
+def _is_of(item: str, target: Path) -> bool:
+    """Whether `target` is what a move of this item to another file system left, cut off before the
+    item itself went."""
+    try:
+        return item in reason_file(target).read_text().splitlines()
+    except FileNotFoundError:
+        return False
+
+
+def reason_file(target: Path) -> Path:
+    """Return the file that says why another lies in `failed`."""
+    return target.with_name(target.name + ".error.txt")
+
+
+def _folder_name(user: str | None) -> str:
+    """Return where refused files go: the user's folder, or the top where the name is no user's."""
+    try:
+        return intake.check_user(user or "")
+    except PermanentError:
+        return ""

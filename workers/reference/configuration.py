@@ -1,0 +1,52 @@
+"""The page `docs/configuration.md`: every setting with its default and meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from workers.setting_fields import PREFIX
+from workers.settings import Settings
+
+_SECTIONS = {
+    "data_dir": "Places and servers",
+    "scanner": "Malware scan",
+    "privacy_policy": "Personal data",
+    "zone": "Time",
+    "embed_model": "Embedding",
+    "near_duplicates": "Near duplicates",
+    "chunk_records": "Work",
+    "settle_s": "Watching",
+    "max_upload_bytes": "Limits of an upload",
+    "flower_address": "Flower",
+    "log_level": "Logs",
+}
+
+_HEAD = """# Configuration
+
+`make docs` makes this page from `workers/settings.py`; a test holds both equal.
+
+A setting comes from the environment, else from a file `.env`, else from a file `datapunk.toml`,
+both in the folder where the command runs; else it is the default. In the TOML file a name has
+no prefix and small letters: `settle_s = 10`. A wrong value ends a command with one line and
+exit code 2.
+"""
+
+
+def page() -> str:
+    """The page `docs/configuration.md`."""
+    return "\n".join([_HEAD.rstrip("\n"), *_rows()]) + "\n"
+
+
+def _rows() -> Iterator[str]:
+    for name, field in Settings.model_fields.items():
+        if name in _SECTIONS:
+            yield f"\n## {_SECTIONS[name]}\n\n| variable | default | meaning |\n|---|---|---|"
+        yield f"| `{PREFIX}{name.upper()}` | {_shown(field.default)} | {field.description} |"
+
+
+def _shown(default: object) -> str:
+    if default is None:
+        return "unset"
+    if isinstance(default, frozenset):
+        return f"`{','.join(sorted(default))}`"
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
