@@ -1,6 +1,6 @@
 """The configuration: environment over `.env` over `datapunk.toml`, read once and then frozen.
 
-`make docs` makes `docs/configuration.md` from this file.
+`make docs` makes `docs/reference/configuration.md` from this file.
 """
 
 from __future__ import annotations
@@ -684,7 +684,7 @@ exit code 2.
 
 
 def reference() -> str:
-    """The page `docs/configuration.md`."""
+    """The page `docs/reference/configuration.md`."""
     return "\n".join([_HEAD.rstrip("\n"), *_rows()]) + "\n"
 
 

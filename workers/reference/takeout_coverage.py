@@ -1,7 +1,8 @@
 """What becomes of Google Takeout: its 56 products, their data sets, and who reads each.
 
-`make docs` writes it as the table of `docs/takeout.md`; a test holds the page to it, and `datapunk
-formats --takeout` shows the same. The list of products and data sets is reference 2.30.
+`make docs` writes it as the table of `docs/reference/takeout.md`. A test compares the page with it,
+and `datapunk formats --takeout` shows the same. The products and data sets are those of
+`docs/reference/exports/google-takeout.md#products-and-data-sets`.
 """
 
 from __future__ import annotations
