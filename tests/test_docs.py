@@ -165,3 +165,36 @@ def test_the_readme_shows_the_way_of_a_takeout() -> None:
 def test_a_command_that_does_not_exist_is_found_out(words: str) -> None:
     with pytest.raises(AssertionError):
         assert_exists(words.split())
+
+
+def cited() -> dict[str, set[str]]:
+    """Each page below `docs/` that the code names, with its anchor, and the files that do."""
+    named: dict[str, set[str]] = {}
+    for path in _SOURCES:
+        for link in _CITED.findall(text_of(path)):
+            named.setdefault(link, set()).add(path.relative_to(ROOT).as_posix())
+    return named
+
+
+_CITED = re.compile(r"\bdocs/[\w/.-]+\.md(?:#[\w-]+)?")
+_SECTION = re.compile(r"\breference,?[\s#:]+\d", re.IGNORECASE)
+_SOURCES = sorted(
+    path
+    for room in ("benchmarks", "pipeline", "schemas", "sql", "tasks", "tests", "workers")
+    for path in (ROOT / room).rglob("*.py")
+    if path != Path(__file__) and not path.is_relative_to(ROOT / "tests" / "data")
+)
+
+
+def test_every_page_that_the_code_cites_exists() -> None:
+    links = cited()
+    assert sum(link.startswith("docs/reference/exports/") for link in links) > 40
+    for link, files in links.items():
+        page, _, anchor = link.partition("#")
+        assert (ROOT / page).is_file(), f"{sorted(files)} cite {link}"
+        if anchor:
+            assert anchor in anchors(ROOT / page), f"{sorted(files)} cite {link}"
+
+
+def test_no_code_cites_a_section_of_a_list_that_is_not_here() -> None:
+    assert [path.name for path in _SOURCES if _SECTION.search(text_of(path))] == []

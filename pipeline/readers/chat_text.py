@@ -1,7 +1,7 @@
 """Chats as lines of text: `date, time - Name: words`, one message after the other.
 
 A line that begins with a date and a clock begins a message, all others go on with the last one.
-What stands before the words is written in the device's language (reference 4.4), so it is read by
+What stands before the words is written in the device's language, so it is read by
 a grammar and not by a list of spellings:
 
 * a date: three numbers, parted by one of `. / -` or by the signs for year, month and day (年月日);
@@ -13,6 +13,8 @@ Digits are those of any script. Spaces are of any kind, and marks that show noth
 of the writing direction, may stand anywhere. A file keeps to one of the three ends, to one sign
 between the parts of a date, and to words before the clock or none, so what is pasted into a
 message from another chat is mostly told apart.
+
+Source: `docs/reference/exports/whatsapp.md`.
 """
 
 from __future__ import annotations

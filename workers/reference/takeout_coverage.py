@@ -502,7 +502,7 @@ PRODUCTS: tuple[Product, ...] = (
 )  # fmt: skip
 
 
-#: Not on the menu of the reference, but seen in exports.
+#: Not on the list of products, but seen in exports.
 ELSEWHERE: tuple[Product, ...] = (
     Product(
         "Hangouts",
