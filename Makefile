@@ -44,7 +44,7 @@ fuzz: setup ## Damaged bytes for everything that reads (SECONDS=… TARGET=… E
 growth: setup ## Time everything that meets content at n and 4n, on hostile inputs (ONLY=…)
 	$(PYTHON_IN) -m tests.growth $(if $(ONLY),--only $(ONLY))
 
-threats: setup ## Try every threat on the list and write the table in docs/security.md
+threats: setup ## Try every threat on the list and write the table in docs/explanation/security.md
 	DATAPUNK_REQUIRE_CLAMD=1 $(PYTHON_IN) -m tests.threats
 
 bench: setup ## Speed and memory, as ratios

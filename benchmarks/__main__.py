@@ -1,4 +1,4 @@
-"""`make bench`: every figure of docs/performance.md, as ratios measured in this one run."""
+"""`make bench`: the figures of docs/explanation/performance.md, as ratios of one run."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def share(path: Path, name: str) -> tuple[int, float, float]:
 
 
 def main() -> None:
-    """Print the tables of docs/performance.md."""
+    """Print the tables of docs/explanation/performance.md."""
     texts = labelled()
     found = scores(texts)
     print("| language | short: right, wrong, silent | long: right, wrong, silent |\n|---|---|---|")

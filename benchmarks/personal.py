@@ -150,7 +150,7 @@ def _names() -> Iterator[str]:
 
 
 def main() -> None:
-    """Print the tables of docs/privacy.md."""
+    """Print the tables of docs/explanation/privacy.md."""
     lines = labelled()
     print(f"{len(lines)} lines, {sum(not line.holds for line in lines)} of them hold nothing\n")
     print("| kind | labelled | found | wrong | precision | recall |\n|---|---|---|---|---|---|")

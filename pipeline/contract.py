@@ -2,7 +2,7 @@
 
 A *reader* knows the syntax of a container and nothing of meaning. A *format* knows what an item
 means and nothing of streams. A new format is one file in `pipeline/formats` with one constant,
-`FORMAT`, and one folder in `tests/formats`; `docs/add-a-format.md` walks through it.
+`FORMAT`, and one folder in `tests/formats`; `docs/how-to/add-a-format.md` walks through it.
 """
 
 from __future__ import annotations

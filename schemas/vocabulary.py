@@ -2,7 +2,7 @@
 
 One thing has one name whatever service it came from: a message is a `message` with a `sender`,
 `recipients` and a `conversation`, be it a mail or a chat. The contract tests hold every format's
-sample to this module, and `make docs` makes `docs/vocabulary.md` from it.
+sample to this module, and `make docs` makes `docs/reference/vocabulary.md` from it.
 """
 
 from __future__ import annotations

@@ -339,7 +339,7 @@ class Lake:
     """The data plane: rows of one user at a time, under row-level security.
 
     Content is written in a transaction that `entering` or `remaking` opened; the database refuses
-    it in any other (docs/decisions/0020-one-gate.md).
+    it in any other (docs/explanation/decisions/0020-write-content-through-one-gate.md).
     """
 
     def __init__(self, pool: ConnectionPool[Connection]) -> None:

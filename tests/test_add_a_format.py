@@ -1,4 +1,4 @@
-"""`docs/add-a-format.md` works: its code, put where the page says, keeps the whole contract."""
+"""The example of `docs/how-to/add-a-format.md`, put where the page says, keeps the contract."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.formats_support import Sample, samples
 
 pytestmark = pytest.mark.sweep
 
-PAGE = Path(__file__).parents[1] / "docs" / "add-a-format.md"
+PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "add-a-format.md"
 _FILE = re.compile(r"`([\w./-]+)`(?::| then holds:)\n\n```\w+\n(.*?)```", re.DOTALL)
 _MODULE = "pipeline.formats.parkpass_visits"
 

@@ -1,5 +1,8 @@
 """Archives in which every service has a file that another's parser might take: each goes to its
-owner and gives records; what is disputed or gives none is shown (reference 1, trap 2)."""
+owner and gives records; what is disputed or gives none is shown.
+
+Source: `docs/reference/exports/traps.md`.
+"""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ from workers.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+REFERENCE = DOCS / "reference"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -64,7 +65,7 @@ def test_every_page_is_linked_from_another() -> None:
 
 @pytest.mark.parametrize("page", sorted({*pages.TABLES, *pages.WHOLE}))
 def test_a_generated_page_is_up_to_date(page: str) -> None:
-    assert text_of(DOCS / page) == pages.pages()[DOCS / page], "run: make docs"
+    assert text_of(REFERENCE / page) == pages.pages()[REFERENCE / page], "run: make docs"
 
 
 def test_pages_that_fell_behind_are_written_anew(
@@ -83,12 +84,12 @@ def test_pages_that_fell_behind_are_written_anew(
 def test_a_page_without_a_place_for_its_table_is_named(tmp_path: Path) -> None:
     for name in pages.TABLES:
         (tmp_path / name).write_text("No place.\n")
-    with pytest.raises(ValueError, match=r"formats\.md has no place"):
+    with pytest.raises(ValueError, match=r"command-line\.md has no place"):
         pages.main(tmp_path)
 
 
 def test_the_formats_table_says_of_each_whether_strangers_files_were_tried() -> None:
-    names, _, *rows = text_of(DOCS / "formats.md").split("<!-- table -->\n")[1].splitlines()
+    names, _, *rows = text_of(REFERENCE / "formats.md").split("<!-- table -->\n")[1].splitlines()
     at = [name.strip() for name in names.split("|")].index("tried with")
     told = {
         line.split("`")[1]: line.replace(r"\|", "").split("|")[at].strip()
@@ -105,13 +106,13 @@ _PROJECT = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def test_every_reason_is_explained_once() -> None:
-    page = text_of(DOCS / "errors.md").split("## Codes of chunks")[0]
+    page = text_of(REFERENCE / "errors.md").split("## Codes of chunks")[0]
     shown = Counter(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
     assert shown == Counter({str(reason): 1 for reason in Reason})
 
 
 def test_every_category_lists_its_reasons() -> None:
-    page = text_of(DOCS / "errors.md")
+    page = text_of(REFERENCE / "errors.md")
     for category in (Category.SECURITY, Category.TRANSIENT, Category.DEFECT):
         shown = page.split(f"- *{category}*")[1].split("\n- ")[0]
         named = set(re.findall(r"`(\w+)`", shown))
@@ -119,7 +120,7 @@ def test_every_category_lists_its_reasons() -> None:
 
 
 def test_every_event_is_explained_once() -> None:
-    page = text_of(DOCS / "operations.md").split("## Who did what")[1].split("\n## ")[0]
+    page = text_of(REFERENCE / "audit-trail.md")
     rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
     shown = Counter(re.findall(r"`(\w+)`", " ".join(rows)))
     assert shown == Counter({str(event): 1 for event in Event})
@@ -166,3 +167,36 @@ def test_the_readme_shows_the_way_of_a_takeout() -> None:
 def test_a_command_that_does_not_exist_is_found_out(words: str) -> None:
     with pytest.raises(AssertionError):
         assert_exists(words.split())
+
+
+def cited() -> dict[str, set[str]]:
+    """Each page below `docs/` that the code names, with its anchor, and the files that do."""
+    named: dict[str, set[str]] = {}
+    for path in _SOURCES:
+        for link in _CITED.findall(text_of(path)):
+            named.setdefault(link, set()).add(path.relative_to(ROOT).as_posix())
+    return named
+
+
+_CITED = re.compile(r"\bdocs/[\w/.-]+\.md(?:#[\w-]+)?")
+_SECTION = re.compile(r"\breference,?[\s#:]+\d", re.IGNORECASE)
+_SOURCES = sorted(
+    path
+    for room in ("benchmarks", "pipeline", "schemas", "sql", "tasks", "tests", "workers")
+    for path in (ROOT / room).rglob("*.py")
+    if path != Path(__file__) and not path.is_relative_to(ROOT / "tests" / "data")
+)
+
+
+def test_every_page_that_the_code_cites_exists() -> None:
+    links = cited()
+    assert sum(link.startswith("docs/reference/exports/") for link in links) > 40
+    for link, files in links.items():
+        page, _, anchor = link.partition("#")
+        assert (ROOT / page).is_file(), f"{sorted(files)} cite {link}"
+        if anchor:
+            assert anchor in anchors(ROOT / page), f"{sorted(files)} cite {link}"
+
+
+def test_no_code_cites_a_section_of_a_list_that_is_not_here() -> None:
+    assert [path.name for path in _SOURCES if _SECTION.search(text_of(path))] == []

@@ -1,6 +1,6 @@
-"""Every spelling of a time in the format reference, read the way its format reads it.
+"""Every spelling of a time in `docs/reference/exports/`, read the way its format reads it.
 
-One row a spelling: section of the reference, how it is read, the text, the moment in UTC, minutes
+One row a spelling: the page, how it is read, the text, the moment in UTC, minutes
 east of UTC, what named the zone, and whether the text could mean another moment.
 """
 
@@ -59,127 +59,184 @@ discord = of("discord.messages", ID=1, Timestamp=..., Contents="x", Attachments=
 
 EVERY: list[tuple[str, Read, Any, str | None, int | None, ZoneSource, bool]] = [
     # Google
-    ("2.1", iso, "2026-03-04T09:00:00.123Z", "2026-03-04T09:00:00.123Z", 0, SURE, False),
-    ("2.1", iso, "2026-03-04T09:00:00.123456Z", "2026-03-04T09:00:00.123456Z", 0, SURE, False),
-    ("2.2", activity_time, "Mar 8, 2018, 5:14:40 PM", "2018-03-08T17:14:40Z", None, GUESS, False),
-    ("2.2", activity_time, "Jan 15, 2021, 6:54:12 PM UTC", "2021-01-15T18:54:12Z", 0, SURE, False),
     (
-        "2.2", activity_time, "Jan 15, 2021,\u20036:54:12\u202fPM\u00a0UTC",
+        "google-my-activity", iso, "2026-03-04T09:00:00.123Z",
+        "2026-03-04T09:00:00.123Z", 0, SURE, False,
+    ),
+    (
+        "google-my-activity", iso, "2026-03-04T09:00:00.123456Z",
+        "2026-03-04T09:00:00.123456Z", 0, SURE, False,
+    ),
+    (
+        "google-my-activity", activity_time, "Mar 8, 2018, 5:14:40 PM",
+        "2018-03-08T17:14:40Z", None, GUESS, False,
+    ),
+    (
+        "google-my-activity", activity_time, "Jan 15, 2021, 6:54:12 PM UTC",
         "2021-01-15T18:54:12Z", 0, SURE, False,
     ),
     (
-        "2.2", activity_time, "Jan 15, 2021, 6:54:12 PM BST",
+        "google-my-activity", activity_time, "Jan 15, 2021,\u20036:54:12\u202fPM\u00a0UTC",
+        "2021-01-15T18:54:12Z", 0, SURE, False,
+    ),
+    (
+        "google-my-activity", activity_time, "Jan 15, 2021, 6:54:12 PM BST",
         "2021-01-15T18:54:12Z", None, GUESS, True,
     ),
-    ("2.2", activity_time, "6 Oct 2020, 14:32:28 PDT", "2020-10-06T14:32:28Z", None, GUESS, True),
-    ("2.2", activity_time, "01.09.2022, 21:08:12 MESZ", "2022-09-01T21:08:12Z", None, GUESS, True),
     (
-        "2.3", iso, "2023-09-19T17:42:53.434647+00:00",
+        "google-my-activity", activity_time, "6 Oct 2020, 14:32:28 PDT",
+        "2020-10-06T14:32:28Z", None, GUESS, True,
+    ),
+    (
+        "google-my-activity", activity_time, "01.09.2022, 21:08:12 MESZ",
+        "2022-09-01T21:08:12Z", None, GUESS, True,
+    ),
+    (
+        "youtube", iso, "2023-09-19T17:42:53.434647+00:00",
         "2023-09-19T17:42:53.434647Z", 0, SURE, False,
     ),
-    ("2.3", iso, "2020-04-27 23:18:23 UTC", "2020-04-27T23:18:23Z", 0, SURE, False),
-    ("2.3", iso, "2016-06-15T08:50:49Z", "2016-06-15T08:50:49Z", 0, SURE, False),
-    ("2.4", us, 1_772_614_800_000_000, "2026-03-04T09:00:00Z", None, SURE, False),
-    ("2.4", webkit, 13_417_088_400_000_000, "2026-03-04T09:00:00Z", None, SURE, False),
-    ("2.4", s, "1772614800", "2026-03-04T09:00:00Z", None, SURE, False),  # ADD_DATE
+    ("youtube", iso, "2020-04-27 23:18:23 UTC", "2020-04-27T23:18:23Z", 0, SURE, False),
+    ("youtube", iso, "2016-06-15T08:50:49Z", "2016-06-15T08:50:49Z", 0, SURE, False),
+    ("browsers", us, 1_772_614_800_000_000, "2026-03-04T09:00:00Z", None, SURE, False),
+    ("browsers", webkit, 13_417_088_400_000_000, "2026-03-04T09:00:00Z", None, SURE, False),
+    ("browsers", s, "1772614800", "2026-03-04T09:00:00Z", None, SURE, False),  # ADD_DATE
     ("2.5a", ms, "1772614800123", "2026-03-04T09:00:00.123Z", None, SURE, False),
     ("2.5a", iso, "2026-03-04T09:00:00.123Z", "2026-03-04T09:00:00.123Z", 0, SURE, False),
     ("2.5b", iso, "2026-03-04T10:00:00+01:00", "2026-03-04T09:00:00Z", 60, SURE, False),
     ("2.5b", s, 1_772_614_800, "2026-03-04T09:00:00Z", None, SURE, False),
     ("2.5c", iso, "2026-03-04T10:00:00.000+01:00", "2026-03-04T09:00:00Z", 60, SURE, False),
     ("2.5e", iso, "2026-03-04T09:00:00Z", "2026-03-04T09:00:00Z", 0, SURE, False),
-    ("2.6", s, "1772614800", "2026-03-04T09:00:00Z", None, SURE, False),
-    ("2.7", mail_date, "Fri Sep 16 22:26:51 +0000 2016", "2016-09-16T22:26:51Z", 0, SURE, False),
-    ("2.7", mail_date, "Mon, 02 Mar 2026 11:15:00 +0100", "2026-03-02T10:15:00Z", 60, SURE, False),
+    ("google-photos", s, "1772614800", "2026-03-04T09:00:00Z", None, SURE, False),
+    ("mail", mail_date, "Fri Sep 16 22:26:51 +0000 2016", "2016-09-16T22:26:51Z", 0, SURE, False),
+    ("mail", mail_date, "Mon, 02 Mar 2026 11:15:00 +0100", "2026-03-02T10:15:00Z", 60, SURE, False),
     (
-        "2.7", mail_date, "Mon, 02 Mar 2026 11:15:00 -0000",
+        "mail", mail_date, "Mon, 02 Mar 2026 11:15:00 -0000",
         "2026-03-02T11:15:00Z", None, SURE, False,
     ),
-    ("2.8", us, 1_772_614_800_000_000, "2026-03-04T09:00:00Z", None, SURE, False),
-    ("2.11", iso, "2026-03-04T09:00:00.000Z", "2026-03-04T09:00:00Z", 0, SURE, False),
+    ("google-services", us, 1_772_614_800_000_000, "2026-03-04T09:00:00Z", None, SURE, False),
+    ("google-services", iso, "2026-03-04T09:00:00.000Z", "2026-03-04T09:00:00Z", 0, SURE, False),
     (
-        "2.12", chat, "Thursday, March 14, 2024 at 10:30:15\u202fPM UTC",
+        "google-services", chat, "Thursday, March 14, 2024 at 10:30:15\u202fPM UTC",
         "2024-03-14T22:30:15Z", 0, SURE, False,
     ),
     (
-        "2.12", chat, "Tuesday, 7 February 2021 at 17:13:43 UTC",
+        "google-services", chat, "Tuesday, 7 February 2021 at 17:13:43 UTC",
         "2021-02-07T17:13:43Z", 0, SURE, False,
     ),
-    ("2.13", us, "1772614800000000", "2026-03-04T09:00:00Z", None, SURE, False),
-    ("2.14", iso, "2024-01-21T11:30:00.000-05:00", "2024-01-21T16:30:00Z", -300, SURE, False),
-    ("2.15", ns, 1_772_614_800_000_000_000, "2026-03-04T09:00:00Z", None, SURE, False),
-    ("2.15", ns, "1772614800000000000", "2026-03-04T09:00:00Z", None, SURE, False),
-    ("2.15", iso, "2026-03-04T06:30:00.000+01:00", "2026-03-04T05:30:00Z", 60, SURE, False),
-    ("2.15", iso, "2026-03-04", "2026-03-04T00:00:00Z", None, GUESS, False),
+    ("google-services", us, "1772614800000000", "2026-03-04T09:00:00Z", None, SURE, False),
     (
-        "2.16", lambda text: play_store.moment({"purchaseTime": text}, "purchaseTime"),
+        "google-services", iso, "2024-01-21T11:30:00.000-05:00",
+        "2024-01-21T16:30:00Z", -300, SURE, False,
+    ),
+    ("google-fit", ns, 1_772_614_800_000_000_000, "2026-03-04T09:00:00Z", None, SURE, False),
+    ("google-fit", ns, "1772614800000000000", "2026-03-04T09:00:00Z", None, SURE, False),
+    ("google-fit", iso, "2026-03-04T06:30:00.000+01:00", "2026-03-04T05:30:00Z", 60, SURE, False),
+    ("google-fit", iso, "2026-03-04", "2026-03-04T00:00:00Z", None, GUESS, False),
+    (
+        "google-services", lambda text: play_store.moment({"purchaseTime": text}, "purchaseTime"),
         "2026-03-04T09:00:00.123456Z", "2026-03-04T09:00:00.123456Z", 0, SURE, False,
     ),
     (
-        "2.17", takeout.moment, "Jun 10, 2026, 10:35:12 AM UTC",
+        "google-services", takeout.moment, "Jun 10, 2026, 10:35:12 AM UTC",
         "2026-06-10T10:35:12Z", 0, SURE, False,
     ),
-    ("2.17", takeout.moment, "2026-10-01 10:35:12 UTC", "2026-10-01T10:35:12Z", 0, SURE, False),
-    ("2.17", takeout.moment, "2026-10-01T10:35:12Z", "2026-10-01T10:35:12Z", 0, SURE, False),
-    ("2.18", takeout.moment, "2026-10-01 06:59:59 UTC", "2026-10-01T06:59:59Z", 0, SURE, False),
     (
-        "2.18", takeout.moment, "Jun 15, 2026, 7:40:10 AM UTC",
+        "google-services", takeout.moment, "2026-10-01 10:35:12 UTC",
+        "2026-10-01T10:35:12Z", 0, SURE, False,
+    ),
+    (
+        "google-services", takeout.moment, "2026-10-01T10:35:12Z",
+        "2026-10-01T10:35:12Z", 0, SURE, False,
+    ),
+    (
+        "google-services", takeout.moment, "2026-10-01 06:59:59 UTC",
+        "2026-10-01T06:59:59Z", 0, SURE, False,
+    ),
+    (
+        "google-services", takeout.moment, "Jun 15, 2026, 7:40:10 AM UTC",
         "2026-06-15T07:40:10Z", 0, SURE, False,
     ),
-    ("2.19", tables.in_utc, "2026-10-01 06:59:59", "2026-10-01T06:59:59Z", 0, SURE, False),
-    ("2.21", ms, 1_772_614_800_123, "2026-03-04T09:00:00.123Z", None, SURE, False),
-    ("2.22", takeout.moment, "2026-03-04T09:00:00Z", "2026-03-04T09:00:00Z", 0, SURE, False),
-    # others
-    ("3", tables.in_utc, "2026-01-02 03:04", "2026-01-02T03:04:00Z", 0, SURE, False),
-    ("3", iso, "2026-01-02T03:04:05Z", "2026-01-02T03:04:05Z", 0, SURE, False),
-    ("3", iso, "2026-01-02", "2026-01-02T00:00:00Z", None, GUESS, False),
-    ("4.1", meta.moment, 1_772_614_800, "2026-03-04T09:00:00Z", None, SURE, False),
-    ("4.1", ms, 1_772_614_800_123, "2026-03-04T09:00:00.123Z", None, SURE, False),
-    ("4.1", s, -62_169_958_800, None, None, SURE, False),
-    ("5", mail_date, "Wed Oct 10 20:19:24 +0000 2018", "2018-10-10T20:19:24Z", 0, SURE, False),
-    ("5", iso, "2018-10-10T20:19:24.000Z", "2018-10-10T20:19:24Z", 0, SURE, False),
     (
-        "6", lambda text: reddit.moment({"date": text}),
+        "google-services", tables.in_utc, "2026-10-01 06:59:59",
+        "2026-10-01T06:59:59Z", 0, SURE, False,
+    ),
+    ("google-services", ms, 1_772_614_800_123, "2026-03-04T09:00:00.123Z", None, SURE, False),
+    (
+        "google-services", takeout.moment, "2026-03-04T09:00:00Z",
+        "2026-03-04T09:00:00Z", 0, SURE, False,
+    ),
+    # others
+    ("spotify", tables.in_utc, "2026-01-02 03:04", "2026-01-02T03:04:00Z", 0, SURE, False),
+    ("spotify", iso, "2026-01-02T03:04:05Z", "2026-01-02T03:04:05Z", 0, SURE, False),
+    ("spotify", iso, "2026-01-02", "2026-01-02T00:00:00Z", None, GUESS, False),
+    ("meta", meta.moment, 1_772_614_800, "2026-03-04T09:00:00Z", None, SURE, False),
+    ("meta", ms, 1_772_614_800_123, "2026-03-04T09:00:00.123Z", None, SURE, False),
+    ("meta", s, -62_169_958_800, None, None, SURE, False),
+    ("x", mail_date, "Wed Oct 10 20:19:24 +0000 2018", "2018-10-10T20:19:24Z", 0, SURE, False),
+    ("x", iso, "2018-10-10T20:19:24.000Z", "2018-10-10T20:19:24Z", 0, SURE, False),
+    (
+        "reddit", lambda text: reddit.moment({"date": text}),
         "2024-01-02 03:04:05 UTC", "2024-01-02T03:04:05Z", 0, SURE, False,
     ),
-    ("7", discord, "2020-08-25 22:54:05.726000+00:00", "2020-08-25T22:54:05.726Z", 0, SURE, False),
-    ("7", discord, "2020-08-25 22:54:05+00:00", "2020-08-25T22:54:05Z", 0, SURE, False),
     (
-        "7", of("discord.activity", event_type="x", event_id="1", timestamp=...),
+        "discord", discord, "2020-08-25 22:54:05.726000+00:00",
+        "2020-08-25T22:54:05.726Z", 0, SURE, False,
+    ),
+    ("discord", discord, "2020-08-25 22:54:05+00:00", "2020-08-25T22:54:05Z", 0, SURE, False),
+    (
+        "discord", of("discord.activity", event_type="x", event_id="1", timestamp=...),
         '"2020-08-25T22:54:05.726Z"', "2020-08-25T22:54:05.726Z", 0, SURE, False,
     ),
-    ("8", iso, "2024-07-01T10:00:00", "2024-07-01T10:00:00Z", None, GUESS, False),
-    ("8", s, "1719820800", "2024-07-01T08:00:00Z", None, SURE, False),
-    ("9", s, "1456427378.000002", "2016-02-25T19:09:38.000002Z", None, SURE, False),
-    ("10", ms, 1_772_614_800_123, "2026-03-04T09:00:00.123Z", None, SURE, False),
-    ("11", linkedin.day, "01 Jan 2024", "2024-01-01T00:00:00Z", None, GUESS, False),
-    ("11", iso, "2024-01-02 03:04:05 UTC", "2024-01-02T03:04:05Z", 0, SURE, False),
-    ("11", linkedin.clock, "1/31/24, 10:05 AM", "2024-01-31T10:05:00Z", None, GUESS, False),
-    ("11", mail_date, "Mon Jan 01 10:00:00 UTC 2024", "2024-01-01T10:00:00Z", 0, SURE, False),
-    ("12", tables.in_utc, "2024-01-02 03:04:05", "2024-01-02T03:04:05Z", 0, SURE, False),
-    ("13", iso, "2024-01-02 03:04:05 UTC", "2024-01-02T03:04:05Z", 0, SURE, False),
-    ("14", snapchat.moment, "2024-01-02 03:04:05 UTC", "2024-01-02T03:04:05Z", 0, SURE, False),
-    ("14", snapchat.moment, "1704164645000", "2024-01-02T03:04:05Z", None, SURE, False),
-    ("14", snapchat.moment, "2024-01-02T03:04:05Z", "2024-01-02T03:04:05Z", 0, SURE, False),
-    ("14", snapchat.moment, "Tue Jan 02 03:04:05 UTC 2024", "2024-01-02T03:04:05Z", 0, SURE, False),
-    ("15", s, 1_772_614_800.123456, "2026-03-04T09:00:00.123456Z", None, SURE, False),
-    ("15", iso, "2026-03-04T09:00:00.123456Z", "2026-03-04T09:00:00.123456Z", 0, SURE, False),
-    ("16", spaced, "2016-11-14 07:25:44 -0700", "2016-11-14T14:25:44Z", -420, SURE, False),
-    ("16", iso, "20260304", "2026-03-04T00:00:00Z", None, GUESS, False),
-    ("16", long_english, "Sunday May 3,2020 5:45 PM GMT", "2020-05-03T17:45:00Z", 0, SURE, False),
-    ("16", long_english, "Sunday May 3,2020 17:45 PM GMT", "2020-05-03T17:45:00Z", 0, SURE, False),
-    ("17", s, 1_772_614_800, "2026-03-04T09:00:00Z", None, SURE, False),  # OwnTracks, Polarsteps
-    ("17", iso, "2022-12-03 13:28:36 +0000 UTC", "2022-12-03T13:28:36Z", 0, SURE, False),
-    ("18", iso, "2026-03-04T09:00:00.123Z", "2026-03-04T09:00:00.123Z", 0, SURE, False),
-    ("20", webkit, 13_417_088_400_000_000, "2026-03-04T09:00:00Z", None, SURE, False),
-    ("20", us, 1_772_614_800_000_000, "2026-03-04T09:00:00Z", None, SURE, False),
+    ("telegram", iso, "2024-07-01T10:00:00", "2024-07-01T10:00:00Z", None, GUESS, False),
+    ("telegram", s, "1719820800", "2024-07-01T08:00:00Z", None, SURE, False),
+    ("slack", s, "1456427378.000002", "2016-02-25T19:09:38.000002Z", None, SURE, False),
+    ("signal", ms, 1_772_614_800_123, "2026-03-04T09:00:00.123Z", None, SURE, False),
+    ("linkedin", linkedin.day, "01 Jan 2024", "2024-01-01T00:00:00Z", None, GUESS, False),
+    ("linkedin", iso, "2024-01-02 03:04:05 UTC", "2024-01-02T03:04:05Z", 0, SURE, False),
+    ("linkedin", linkedin.clock, "1/31/24, 10:05 AM", "2024-01-31T10:05:00Z", None, GUESS, False),
+    ("linkedin", mail_date, "Mon Jan 01 10:00:00 UTC 2024", "2024-01-01T10:00:00Z", 0, SURE, False),
+    ("netflix", tables.in_utc, "2024-01-02 03:04:05", "2024-01-02T03:04:05Z", 0, SURE, False),
+    ("tiktok", iso, "2024-01-02 03:04:05 UTC", "2024-01-02T03:04:05Z", 0, SURE, False),
     (
-        "20", safari,
+        "snapchat", snapchat.moment, "2024-01-02 03:04:05 UTC",
+        "2024-01-02T03:04:05Z", 0, SURE, False,
+    ),
+    ("snapchat", snapchat.moment, "1704164645000", "2024-01-02T03:04:05Z", None, SURE, False),
+    ("snapchat", snapchat.moment, "2024-01-02T03:04:05Z", "2024-01-02T03:04:05Z", 0, SURE, False),
+    (
+        "snapchat", snapchat.moment, "Tue Jan 02 03:04:05 UTC 2024",
+        "2024-01-02T03:04:05Z", 0, SURE, False,
+    ),
+    ("ai-chats", s, 1_772_614_800.123456, "2026-03-04T09:00:00.123456Z", None, SURE, False),
+    ("ai-chats", iso, "2026-03-04T09:00:00.123456Z", "2026-03-04T09:00:00.123456Z", 0, SURE, False),
+    ("apple", spaced, "2016-11-14 07:25:44 -0700", "2016-11-14T14:25:44Z", -420, SURE, False),
+    ("apple", iso, "20260304", "2026-03-04T00:00:00Z", None, GUESS, False),
+    (
+        "apple", long_english, "Sunday May 3,2020 5:45 PM GMT",
+        "2020-05-03T17:45:00Z", 0, SURE, False,
+    ),
+    (
+        "apple", long_english, "Sunday May 3,2020 17:45 PM GMT",
+        "2020-05-03T17:45:00Z", 0, SURE, False,
+    ),
+    (
+        "tracks", s, 1_772_614_800,
+        "2026-03-04T09:00:00Z", None, SURE, False,  # OwnTracks, Polarsteps
+    ),
+    ("tracks", iso, "2022-12-03 13:28:36 +0000 UTC", "2022-12-03T13:28:36Z", 0, SURE, False),
+    (
+        "phones-and-apps", iso, "2026-03-04T09:00:00.123Z",
+        "2026-03-04T09:00:00.123Z", 0, SURE, False,
+    ),
+    ("browsers", webkit, 13_417_088_400_000_000, "2026-03-04T09:00:00Z", None, SURE, False),
+    ("browsers", us, 1_772_614_800_000_000, "2026-03-04T09:00:00Z", None, SURE, False),
+    (
+        "browsers", safari,
         794_307_600.5, "2026-03-04T09:00:00.500Z", None, SURE, False,
     ),
-    ("20", s, "1772614800", "2026-03-04T09:00:00Z", None, SURE, False),  # Pocket
-    ("20", ms, "1772614800123", "2026-03-04T09:00:00.123Z", None, SURE, False),  # SMS
-    ("20", iso, "2026-03-04 09:00:00", "2026-03-04T09:00:00Z", None, GUESS, False),  # Shazam
+    ("browsers", s, "1772614800", "2026-03-04T09:00:00Z", None, SURE, False),  # Pocket
+    ("browsers", ms, "1772614800123", "2026-03-04T09:00:00.123Z", None, SURE, False),  # SMS
+    ("browsers", iso, "2026-03-04 09:00:00", "2026-03-04T09:00:00Z", None, GUESS, False),  # Shazam
 ]  # fmt: skip
 
 

@@ -173,7 +173,7 @@ _OURS = [
 
 @pytest.mark.parametrize("sample", _OURS, ids=str)
 def test_files_are_known_under_names_of_any_language(sample: Sample) -> None:
-    """Takeout's names follow the account's language (reference 1.1): keys and headers decide."""
+    """Takeout's names follow the account's language: keys and headers decide."""
     own = PurePosixPath(sample.path)
     # A name that is a day is the same in all languages, and says of which day the clocks are.
     stem = own.stem if re.fullmatch(r"\d{4}-\d\d-\d\d", own.stem) else "データ"

@@ -214,7 +214,7 @@ def test_one_fact_in_two_products_is_one_document(
     imported: Imported, database: Database, sound: Callable[..., None]
 ) -> None:
     """A film in My Activity and in YouTube's history, a mail under two labels and in All mail, a
-    photo in its year and in an album: each has every file that it came in (reference 1, trap 6)."""
+    photo in its year and in an album: each has every file that it came in."""
     seen = {"header": "YouTube", "title": "Watched Egrets", "time": "2024-05-01T10:00:00.123Z",
             "products": ["YouTube"],
             "titleUrl": "https://www.youtube.com/watch?v=inv1"}  # fmt: skip

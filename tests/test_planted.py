@@ -1,8 +1,9 @@
 """Cards that are dropped and numbers that are hashed, planted wherever an export has room for them.
 
 They are looked for in every column of every table, in what is embedded, in logs, in what commands
-print and in every file that is left, however their digits are parted. Where docs/privacy.md says
-that bytes stay as they came (originals, blobs, quarantined records), and only there, they are.
+print and in every file that is left, however their digits are parted. Where
+docs/explanation/privacy.md says that bytes stay as they came (originals, blobs, quarantined
+records), and only there, they are.
 """
 
 from __future__ import annotations

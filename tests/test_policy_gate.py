@@ -45,7 +45,7 @@ pytestmark = pytest.mark.services
 ANA, BO = "ana@example.org", "bo@example.org"
 KEY = "0123456789abcdef" * 4
 STRICT = f'{POLICY}[[rule]]\nkind = "email"\naction = "drop"\n'
-#: What a person writes in the place of a record stays as it was written (docs/privacy.md).
+#: What a person writes in the place of a record stays (docs/explanation/privacy.md).
 _BY_HAND = "imports.quarantine.mended"
 
 Imported = Callable[[str, str, bytes], dict[str, Any]]
@@ -488,7 +488,7 @@ _NO_CONTENT = {
     "imports.chunks": "ids, codes and numbers",
     "imports.capabilities": "the server's own",
     "imports.sets": "names of files, as they were dropped",
-    "imports.listed": "paths of files within an export (docs/privacy.md)",
+    "imports.listed": "paths of files within an export (docs/explanation/privacy.md)",
     "imports.claims": "data types",
     "imports.privacy": "fingerprints",
     "imports.policies": "fingerprints",

@@ -1,7 +1,9 @@
-"""Contested files: each goes to its right owner, or to nobody that guesses (reference 1, trap 2).
+"""Contested files: each goes to its right owner, or to nobody that guesses.
 
 Elsewhere recognising by a piece of the path let the wrong parser claim an archive and find nothing
 in it.
+
+Source: `docs/reference/exports/traps.md`.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ def _vectors(path: Path) -> dict[str, Callable[[Path], object]]:
 
 
 def regions(whole: bytes) -> list[Region]:
-    """The parts of a spool's file, by the layout that docs/architecture.md describes."""
+    """The parts of a spool's file, by the layout in docs/explanation/architecture.md."""
     size = int.from_bytes(whole[8:16], "little")
     found = [("head", 0, 20), ("index", 20, 20 + size)]
     start = 20 + size

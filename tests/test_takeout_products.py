@@ -19,7 +19,7 @@ from tests.generate_export import export
 from workers.cli import app
 from workers.reference.takeout_coverage import ELSEWHERE, PRODUCTS, DataSet, Fate, lines
 
-#: The menu, as the reference has it (2.30).
+#: Google Takeout's products, as its own list names them.
 MENU = [
     "Access Log Activity",
     "Alerts",

@@ -271,7 +271,7 @@ def test_mail_date_refuses_what_is_no_date(text: Any) -> None:
 
 _MARCH = utc(2024, 3, 4, 15, 5, 9)
 ACTIVITY = [
-    # the spellings of the reference: without a zone, UTC, an abbreviation, day first, German
+    # spellings of My Activity: without a zone, UTC, an abbreviation, day first, German
     ("Mar 8, 2018, 5:14:40 PM", utc(2018, 3, 8, 17, 14, 40), None, "zone_assumed"),
     ("Jan 15, 2021, 6:54:12 PM UTC", utc(2021, 1, 15, 18, 54, 12), 0, None),
     ("Jan 15, 2021, 6:54:12\u202fPM UTC", utc(2021, 1, 15, 18, 54, 12), 0, None),

@@ -1,4 +1,4 @@
-"""Words that the code and the docs do not use: each has a standard word (docs/glossary.md)."""
+"""Words that code and docs do not use: each has a standard word (docs/reference/glossary.md)."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 A test of a threat bears `@pytest.mark.threat("name")` and notes what it saw through the fixture
 `seen`; one that runs for many things, and must not change the page with each new one, says it once,
 in its mark: `threat("name", seen="…")`.
-`python -m tests.threats [FILE…]` runs them and writes the table into `docs/security.md`.
+`python -m tests.threats [FILE…]` runs them and writes the table of `docs/explanation/security.md`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import pytest
 
-PAGE = Path(__file__).parents[1] / "docs" / "security.md"
+PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "security.md"
 _BEGIN, _END = "<!-- threats -->\n", "<!-- end of threats -->"
 
 
@@ -165,7 +165,7 @@ THREATS = {
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--write-threats", action="store_true", help="write docs/security.md's table")
+    parser.addoption("--write-threats", action="store_true", help="write the table of the page")
 
 
 class Recorder:
@@ -217,7 +217,7 @@ class Recorder:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self.lines:
             terminalreporter.section(
-                "docs/security.md: write it anew with `make threats`", red=True
+                "docs/explanation/security.md: write it anew with `make threats`", red=True
             )
             for line in self.lines:
                 terminalreporter.line(line)

@@ -1,6 +1,6 @@
 """The configuration: environment over `.env` over `datapunk.toml`, read once and then frozen.
 
-`make docs` makes `docs/configuration.md` from this file.
+`make docs` makes `docs/reference/configuration.md` from this file.
 """
 
 from __future__ import annotations

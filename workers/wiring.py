@@ -268,7 +268,7 @@ def limit_children(settings: Settings, *, cut: bool = False) -> None:
     def bound(**_: Any) -> None:
         _bound(settings)
         if not cut and (needs_network(settings) or not limits.cut_network()):
-            log.warning("this process has the network; see docs/security.md")
+            log.warning("this process has the network; see docs/explanation/security.md")
 
     @signals.task_prerun.connect(weak=False)
     def bound_time(task: Any = None, **_: Any) -> None:

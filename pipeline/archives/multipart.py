@@ -1,9 +1,12 @@
 """Exports that come in parts: which files belong together, and which numbers are missing.
 
-Reference 2 (the container), 4 (Snapchat). Takeout names its parts `takeout-<stamp>-<part>.zip`,
-since 2025 `takeout-<stamp>-<file>-<part>.zip` or `.tgz`; a part may be a media file that is in no
-archive. The page that lists the whole export may come under the older name beside parts under the
-newer one, so the stamp alone makes the set. Snapchat's first part has no number.
+Takeout names its parts `takeout-<stamp>-<part>.zip`, since 2025 `takeout-<stamp>-<file>-<part>.zip`
+or `.tgz`; a part may be a media file that is in no archive. The page that lists the whole export
+may come under the older name beside parts under the newer one, so the stamp alone makes the set.
+Snapchat's first part has no number.
+
+Source: `docs/reference/exports/google-takeout.md#the-archives`
+and `docs/reference/exports/snapchat.md`.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
 """Apple Health: `apple_health_export/export.xml`, one document of often several GB.
 
-The root `HealthData` holds `Me`, then `Record`s, `Workout`s and `ActivitySummary`s (reference
-16). A Record is a number with a unit, or a category whose value is a word. Attributes that are
-not verified are kept under their own names. A workout's route is `Location`s in old exports and
-a `FileReference` to a GPX file in newer ones. `Record`s repeat within `Correlation`s; they are
-the same records. HealthKit writes per cent as a fraction of 1.
+The root `HealthData` holds `Me`, then `Record`s, `Workout`s and `ActivitySummary`s. A Record is a
+number with a unit, or a category whose value is a word. Attributes that are not verified are kept
+under their own names. A workout's route is `Location`s in old exports and a `FileReference` to a
+GPX file in newer ones. `Record`s repeat within `Correlation`s; they are the same records. HealthKit
+writes per cent as a fraction of 1.
+
+Source: `docs/reference/exports/apple.md#health`.
 """
 
 from __future__ import annotations

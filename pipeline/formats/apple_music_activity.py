@@ -1,7 +1,9 @@
-"""Apple Media Services: `Apple Music Play Activity.csv` (reference 16).
+"""Apple Media Services: `Apple Music Play Activity.csv`.
 
 An event a row: a play is what `PLAY_END` tells, and the other events are just that, so that no
 play is counted twice. Older files have `Content Name` for song and artist.
+
+Source: `docs/reference/exports/apple.md#media-services`.
 """
 
 from __future__ import annotations

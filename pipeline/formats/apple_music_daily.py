@@ -1,6 +1,8 @@
-"""Apple Media Services: `Apple Music - Play History Daily Tracks.csv` (reference 16).
+"""Apple Media Services: `Apple Music - Play History Daily Tracks.csv`.
 
 What was played how often on a day, to be told from single plays, which another file holds.
+
+Source: `docs/reference/exports/apple.md#media-services`.
 """
 
 from __future__ import annotations

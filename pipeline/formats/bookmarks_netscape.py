@@ -2,7 +2,9 @@
 
 Takeout's `Chrome/Bookmarks.html` and `ReadingList.html`, and what Firefox, Safari and others
 export. Nested `<DL>`s of `<DT><A HREF= ADD_DATE=>`, times in seconds since 1970, or in microseconds
-as Google Bookmarks wrote them (reference 2.4).
+as Google Bookmarks wrote them.
+
+Source: `docs/reference/exports/browsers.md#bookmark-files`.
 """
 
 from __future__ import annotations

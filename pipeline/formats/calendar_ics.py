@@ -1,9 +1,11 @@
 """Calendars in iCalendar: Takeout's `Calendar/<name>.ics`, and any other `.ics` file.
 
-RFC 5545 with `X-WR-CALNAME` and `X-WR-TIMEZONE` (reference 2.9). An event is its UID, and the
+RFC 5545 with `X-WR-CALNAME` and `X-WR-TIMEZONE`. An event is its UID, and the
 RECURRENCE-ID where it overrides one date of a series; `name(1).ics` repeats the UIDs, and DTSTAMP
 is the day of the export, so neither makes a new version. In real data one event in 30 has no
 DTEND, one in 25 is a whole day, some have thousands of attendees.
+
+Source: `docs/reference/exports/calendars-and-contacts.md#calendar`.
 """
 
 from __future__ import annotations

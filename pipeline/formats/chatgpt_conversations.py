@@ -1,9 +1,11 @@
-"""ChatGPT's `conversations.json`: an array, or one under `conversations` (reference 15).
+"""ChatGPT's `conversations.json`: an array, or one under `conversations`.
 
 A conversation is a graph of messages: the way from `current_node` to the root is what its owner
 sees, what branches off are earlier wordings, which are kept under the flag `other_branch`. Nodes
 may have no message, or an empty one. Text lies in `parts`, `text`, `result` or `content`, by the
 content's type.
+
+Source: `docs/reference/exports/ai-chats.md#chatgpt`.
 """
 
 from __future__ import annotations

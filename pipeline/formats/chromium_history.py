@@ -1,6 +1,8 @@
 """Chrome, Edge, Brave and their kin: the database `History`.
 
-`visits.visit_time` and `visit_duration` count microseconds, the first since 1601 (reference 20).
+`visits.visit_time` and `visit_duration` count microseconds, the first since 1601.
+
+Source: `docs/reference/exports/browsers.md#history-databases`.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
-"""Claude's `conversations.json`: an array of conversations with their messages (reference 15).
+"""Claude's `conversations.json`: an array of conversations with their messages.
 
 `text` may hold placeholders for what it can't show, so the text blocks of `content` come first.
 Where the export says which message is the last one shown, those on other branches are kept under
 the flag `other_branch`. An artifact stands whole or in pieces in what the assistant gave the tool
 of that name, and a voice note as a block of its own (Superkikim/nexus-ai-chat-importer, issue 73):
 their texts are the message's. Budgets of tokens and what tools gave back are left out.
+
+Source: `docs/reference/exports/ai-chats.md#claude`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Claude's `memories.json`: what it keeps of its user (reference 15)."""
+"""Claude's `memories.json`: what it keeps of its user.
+
+Source: `docs/reference/exports/ai-chats.md#claude`.
+"""
 
 from __future__ import annotations
 

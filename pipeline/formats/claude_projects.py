@@ -1,7 +1,9 @@
-"""Claude's `projects.json`: projects with their prompt and documents (reference 15).
+"""Claude's `projects.json`: projects with their prompt and documents.
 
 What the prompt and the documents are called is not verified, so all but the name and the
 description is kept under the export's own names.
+
+Source: `docs/reference/exports/ai-chats.md#claude`.
 """
 
 from __future__ import annotations

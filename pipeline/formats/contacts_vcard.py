@@ -1,10 +1,12 @@
 """Address books in vCard 2.1, 3.0 and 4.0: Takeout's contacts, phones, mail programs.
 
 Takeout writes `Contacts/All Contacts/All Contacts.vcf` and repeats the cards in one folder for
-each label (reference 2.10), so a card is who it says: its UID, else name and first address.
+each label, so a card is who it says: its UID, else name and first address.
 `item1.EMAIL` takes its label from `item1.X-ABLabel`. A photo within the card is a file of its own,
 and so are a sound and a key. A card within a card (AGENT of 2.1 and 3.0: who acts for the person)
 is a contact of its own, too, of that card. A property that has no name here is kept as it is.
+
+Source: `docs/reference/exports/calendars-and-contacts.md#contacts`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """What Discord noted of its owner's use: `activity/<kind>/events-<n>.json`, lines of JSON.
 
 A timestamp may have quotes within its text. Lines that hold a predicted gender or age alone are
-kept without a time (reference 7).
+kept without a time.
+
+Source: `docs/reference/exports/discord.md`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""A channel of which a Discord export has messages: `messages/c<id>/channel.json` (reference 7)."""
+"""A channel of which a Discord export has messages: `messages/c<id>/channel.json`.
+
+Source: `docs/reference/exports/discord.md`.
+"""
 
 from __future__ import annotations
 

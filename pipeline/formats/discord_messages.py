@@ -1,8 +1,9 @@
 """Messages that the owner of a Discord account wrote: `messages/c<id>/messages.json`.
 
 An array with the columns of the older CSV (`discord.messages_csv`). Folder names were capitalised
-in 2024. Ids are numbers of up to 20 digits, or texts. Nobody else's messages are in the export
-(reference 7).
+in 2024. Ids are numbers of up to 20 digits, or texts. Nobody else's messages are in the export.
+
+Source: `docs/reference/exports/discord.md`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Messages that the owner of a Discord account wrote: `messages/c<id>/messages.csv`, until 2024.
 
-`ID,Timestamp,Contents,Attachments`; texts of several lines are quoted (reference 7).
+`ID,Timestamp,Contents,Attachments`; texts of several lines are quoted.
+
+Source: `docs/reference/exports/discord.md`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
 """Facebook's lists, each under a key of its own: friends, follows, searches, comments and others.
 
 Keys are not localised and carry a version (`friends_v2`), those of 2018 to 2020 none; what an item
-says is wrapped in lists and objects that differ by the year, so it is looked for at any depth
-(reference 4.1). The keys that the reference does not list are those of two of its sources, D3I
-(`facebook.py`) and HUD.
+says is wrapped in lists and objects that differ by the year, so it is looked for at any depth. Keys
+that the page does not list are those of d3i-infra/data-donation-task (`facebook.py`) and
+humandataincome/hudi-packages-connectors.
+
+Source: `docs/reference/exports/meta.md#facebook`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
 """Facebook's posts, and reactions of the same shape: arrays of `{timestamp, data, attachments}`.
 
 `posts/your_posts_1.json`, since 2024 `your_posts__check_ins__photos_and_videos_1.json`, and
-`likes_and_reactions_1.json`; file names are not localised, sentences in `title` are (reference
-4.1). Posts may have neither text nor title. From 2018 to 2020 the array stands under a key, such as
-`status_updates` of `posts/your_posts.json`.
+`likes_and_reactions_1.json`; file names are not localised, sentences in `title` are. Posts may have
+neither text nor title. From 2018 to 2020 the array stands under a key, such as `status_updates` of
+`posts/your_posts.json`.
+
+Source: `docs/reference/exports/meta.md#facebook`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""Facebook's `profile_information.json`: one object under `profile_v2` (reference 4.1).
+"""Facebook's `profile_information.json`: one object under `profile_v2`.
 
-`name.full_name` and `emails.emails` are from a source of the reference, D3I (`facebook.py`).
+`name.full_name` and `emails.emails` are from d3i-infra/data-donation-task (`facebook.py`).
+
+Source: `docs/reference/exports/meta.md#facebook`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
 """Firefox: `places.sqlite`, the visits and the bookmarks of a profile.
 
-`visit_date`, `dateAdded` and `lastModified` count microseconds since 1970 (reference 20). Rows of
+`visit_date`, `dateAdded` and `lastModified` count microseconds since 1970. Rows of
 `moz_bookmarks` are links (`type` 1, `fk` is the page), folders (2) and lines (3); what has the
 guids below are folders of Firefox's own. A label is a folder among the labels, and what has it is
 a link in that. Source: Firefox, toolkit/components/places/Bookmarks.sys.mjs and nsPlacesTables.h.
+
+Source: `docs/reference/exports/browsers.md#history-databases`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""FIT, the files of Garmin's and other makers' devices (reference 17), read by `fitdecode`.
+"""FIT, the files of Garmin's and other makers' devices, read by `fitdecode`.
 
 `record` messages are positions and measurements, those of scales and blood pressure monitors are
 measurements, a `session` is a workout, a `lap` a sum of it. A watch writes a file of each day, of
@@ -8,6 +8,8 @@ from 1989-12-31 in the file; that number is what identifies. A number below 0x10
 when the device was switched on, since its clock was not set (FIT's profile, `date_time`): what it
 dates is undated, under the flag `clock_unset`. A file that breaks gives what came before; one that
 has none of these messages says so.
+
+Source: `docs/reference/exports/tracks.md`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""Foursquare and Swarm: `checkins<N>.json`, an object with `items` (reference 17).
+"""Foursquare and Swarm: `checkins<N>.json`, an object with `items`.
 
 Verified are `id`, `createdAt` and `venue`; of a venue its `name` and `id` are used where they are
 texts. `createdAt` is seconds where it is a number, else ISO 8601.
+
+Source: `docs/reference/exports/tracks.md#other-apps`.
 """
 
 from __future__ import annotations

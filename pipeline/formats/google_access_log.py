@@ -1,8 +1,10 @@
 """Access Log Activity in Takeout: `Activities - A list of Google services accessed by.csv`.
 
 Times are `2026-10-01 06:59:59 UTC` since 2026, `Jun 15, 2026, 7:40:10 AM UTC` or RFC 3339 before;
-the older files have `Country Code`, `City`, `Device Type` and `Device Model` (reference 2.18). It
+the older files have `Country Code`, `City`, `Device Type` and `Device Model`. It
 is very noisy, one row for each token that a phone refreshes, so it is never embedded.
+
+Source: `docs/reference/exports/google-services.md#access-log`.
 """
 
 from __future__ import annotations

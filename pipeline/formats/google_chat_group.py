@@ -1,6 +1,8 @@
 """Google Chat's groups in Takeout: `Google Chat/Groups/<DM or Space> <id>/group_info.json`.
 
-`{name?, members: [{name, email, user_type}]}` (reference 2.12); the id stands in the folder.
+`{name?, members: [{name, email, user_type}]}`; the id stands in the folder.
+
+Source: `docs/reference/exports/google-services.md#chat`.
 """
 
 from __future__ import annotations

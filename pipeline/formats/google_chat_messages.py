@@ -1,9 +1,11 @@
 """Google Chat in Takeout: `Google Chat/Groups/<DM or Space> <id>/messages.json`.
 
 Dates are prose in the account's language, with U+202F before AM and PM in newer files and day first
-in older ones. A deleted message has a `deleted_date` and may lack text and `created_date`
-(reference 2.12). A message whose time is missing or can't be read stays, undated; the text of a
-time that can't be read is kept, and flagged `time_unread`.
+in older ones. A deleted message has a `deleted_date` and may lack text and `created_date`. A
+message whose time is missing or can't be read stays, undated; the text of a time that can't be read
+is kept, and flagged `time_unread`.
+
+Source: `docs/reference/exports/google-services.md#chat`.
 """
 
 from __future__ import annotations

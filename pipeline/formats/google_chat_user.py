@@ -1,7 +1,9 @@
 """Google Chat's own user in Takeout: `Google Chat/Users/User <id>/user_info.json`.
 
-`{user: {name, email, user_type}, membership_info: [...]}` (reference 2.12); what a membership
+`{user: {name, email, user_type}, membership_info: [...]}`; what a membership
 holds is not verified, so it is kept as it stands.
+
+Source: `docs/reference/exports/google-services.md#chat`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What Chrome fills into forms: `Chrome/Autofill.json` of Takeout.
 
-`{"Autofill": [{name, value, usage_timestamp: […]}]}`, times in microseconds since 1601
-(reference 2.4).
+`{"Autofill": [{name, value, usage_timestamp: […]}]}`, times in microseconds since 1601.
+
+Source: `docs/reference/exports/browsers.md#chrome-in-takeout`.
 """
 
 from __future__ import annotations

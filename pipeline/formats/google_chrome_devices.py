@@ -1,7 +1,9 @@
 """The devices that Chrome syncs: `Chrome/Device Information.json` of Takeout.
 
-`{"Device Info": [{client_name, device_type, manufacturer, model, os_type, chrome_version, …}]}`
-(reference 2.4). The unit of `last_updated_timestamp` is not verified, so it stays as it is.
+`{"Device Info": [{client_name, device_type, manufacturer, model, os_type, chrome_version, …}]}`.
+The unit of `last_updated_timestamp` is not verified, so it stays as it is.
+
+Source: `docs/reference/exports/browsers.md#chrome-in-takeout`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,9 @@
 Renamed between October 2023 and September 2024; in German `Verlauf.json`. One object whose key
 `Browser History` is never localised; newer files hold `Typed Url`, `Session` and `Shared Tab
 Group` beside it, perhaps before it, whose fields are not verified: they are not read, and stay in
-the original. `time_usec` counts microseconds since 1970; 0 is "unknown" (reference 2.4).
+the original. `time_usec` counts microseconds since 1970; 0 is "unknown".
+
+Source: `docs/reference/exports/browsers.md#chrome-in-takeout`.
 """
 
 from __future__ import annotations

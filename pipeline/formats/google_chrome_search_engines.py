@@ -1,7 +1,9 @@
 """Chrome's search engines: `Chrome/SearchEngines.json` of Takeout.
 
 `{"Search Engines": [{short_name, keyword, url, date_created, last_modified, …}]}`, times in
-microseconds since 1601, 0 for none (reference 2.4).
+microseconds since 1601, 0 for none.
+
+Source: `docs/reference/exports/browsers.md#chrome-in-takeout`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
 """Google Contacts in CSV: `Contacts/<label>/<label>.csv` of Takeout, or Contacts' own export.
 
 Older files have `Name`, newer ones `First Name`, `Middle Name`, `Last Name`; both repeat
-`E-mail <n> - Value` and `Phone <n> - Value` (reference 2.10). Several values of one label stand in
+`E-mail <n> - Value` and `Phone <n> - Value`. Several values of one label stand in
 one cell, parted by ` ::: `, and so do the labels of a contact. The same contact in a vCard is the
 same record.
+
+Source: `docs/reference/exports/calendars-and-contacts.md#contacts`.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
 """Google Fit in Takeout: `Daily activity metrics.csv`, and one `<YYYY-MM-DD>.csv` for each day.
 
 A row is a day, or a quarter of an hour with `Start time` and `End time`; which columns there are
-differs by account, so each is found by its header (reference 2.15). The old name was
+differs by account, so each is found by its header. The old name was
 `Daily Summaries.csv`. The names are in the account's language, the clocks and the units `(kcal)`
 and `(m)` are not: so is a file of another language known, and its distance; the names of other
 sums that are known are in `_NAMES` (Dutch: endurain-project/endurain#96), the rest stay.
+
+Source: `docs/reference/exports/google-fit.md#daily-metrics`.
 """
 
 from __future__ import annotations

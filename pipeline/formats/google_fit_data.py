@@ -1,11 +1,12 @@
 """Google Fit in Takeout: `Fit/All Data/<source>.json`, one stream of measurements each.
 
 `{"Data Source": ..., "Data Points": [{dataTypeName, startTimeNanos, endTimeNanos, fitValue}]}`;
-nanoseconds are numbers or texts, and some producers put the number into `fitValue` directly
-(reference 2.15). A value may be a map, such as the nutrients of a meal, each a metric behind its
-key, or a text, which stands with the point's metrics, or is a record where it has none. File names
-are cut, so the stream is what `Data Source` says. Which streams count is told in
-`pipeline.services.google.fit`.
+nanoseconds are numbers or texts, and some producers put the number into `fitValue` directly. A
+value may be a map, such as the nutrients of a meal, each a metric behind its key, or a text, which
+stands with the point's metrics, or is a record where it has none. File names are cut, so the stream
+is what `Data Source` says. Which streams count is told in `pipeline.services.google.fit`.
+
+Source: `docs/reference/exports/google-fit.md#all-data`.
 """
 
 from __future__ import annotations

@@ -1,13 +1,15 @@
 """Hangouts in Takeout: `Hangouts/Hangouts.json`, one object of often hundreds of MB.
 
 `{conversations: [{conversation: {...}, events: [...]}]}`; times are microseconds as text, and
-people are numbers whose names stand in the conversation's `participant_data` (reference 2.13).
+people are numbers whose names stand in the conversation's `participant_data`.
 Which conversation an event is of, it says itself.
 
 Files of 2013 to 2017 wrap each conversation once more: `{conversation_state: [{conversation_state:
 {conversation: {...}, event: [...]}}]}`, and their events name no kind. Source:
 AllenBurgett/hangouts_takeout_to_backupandrestore and its issue 16; purarue/google_takeout_parser,
 issue 14.
+
+Source: `docs/reference/exports/google-services.md#hangouts`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Google Home in Takeout: `Home App/HomeHistory.json`, an array of events in the house.
 
-`timestamp` or `timestampMs`; ids are missing in some files (reference 2.21).
+`timestamp` or `timestampMs`; ids are missing in some files.
+
+Source: `docs/reference/exports/google-services.md#home`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
 """Google Keep in Takeout: `Keep/<title or time>.json`, one file for each note.
 
 `createdTimestampUsec` is missing in exports before April 2022, and 0 means none; there is no id
-of a note (reference 2.8). The `.html` file beside it is the same note for reading. A note may have
+of a note. The `.html` file beside it is the same note for reading. A note may have
 no text but as HTML, or be only a link that somebody shared, which stands among its annotations
 (obsidianmd/obsidian-importer, issue 258).
+
+Source: `docs/reference/exports/google-services.md#keep`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,9 @@
 `{timelineObjects: [{placeVisit} | {activitySegment}]}` (to 2024). Times are RFC 3339, milliseconds
 or seconds; a place may lack an id, or be missing, and then the first other candidate stands in
 under the flag `place_guessed`; the ends of a segment may be `{}`, latitudes of 91 occur among the
-other candidates, and the kind of place is guessed anew for each export (reference 2.5 b).
+other candidates, and the kind of place is guessed anew for each export.
+
+Source: `docs/reference/exports/google-timeline.md#semantic`.
 """
 
 from __future__ import annotations

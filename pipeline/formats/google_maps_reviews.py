@@ -1,8 +1,10 @@
 """Google Maps in Takeout: `Maps (your places)/Reviews.json`, GeoJSON.
 
 New: `{date, five_star_rating_published, review_text_published, location, google_maps_url}`; old:
-`{Published, "Star Rating", "Review Comment", Location}` (reference 2.20). What a review answers
+`{Published, "Star Rating", "Review Comment", Location}`. What a review answers
 (`questions`) and all other fields are kept under their own names.
+
+Source: `docs/reference/exports/google-services.md#maps`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """Google Meet in Takeout: `Google Meet/Call history/Call history.csv`.
 
 Start and length, or start and end with `(UTC)` in their names; the length in seconds, as a clock
-or in words (reference 2.19).
+or in words.
+
+Source: `docs/reference/exports/google-services.md#meet`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,9 @@
 Folder, file name and titles are in the account's language (`Meine Aktivitäten`), and YouTube's
 `watch-history.json` has the same shape, so the file is known by its structure: an array of
 objects with a `title`, an RFC 3339 `time` and `products`. `header` is missing on some rows from
-before 2021; YouTube's rows from before 2017 hold title and time in a `snippet` (reference 2.1).
+before 2021; YouTube's rows from before 2017 hold title and time in a `snippet`.
+
+Source: `docs/reference/exports/google-my-activity.md#json`.
 """
 
 from __future__ import annotations

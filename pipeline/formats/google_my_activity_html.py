@@ -1,6 +1,6 @@
 """Google My Activity in HTML, Takeout's default: `MyActivity.html`, `watch-history.html`.
 
-One `div.outer-cell` for each entry (reference 2.2), on a single line: a header cell with the
+One `div.outer-cell` for each entry, on a single line: a header cell with the
 product; a cell of lines parted by `<br>`, the first of them the title, the last the time; a
 caption with headings in bold, of which the first is the products. Since July 2026 a `<br>` and
 paragraphs that an AI wrote may follow the time, so the time is looked for from the end.
@@ -10,6 +10,8 @@ time by `google_dates.activity_time`. Where no line is a time that can be read, 
 be one is kept as such, so that a later parser dates the same record. Times are exact to the second
 and often of an unknown zone, so an entry is not the same record as the one in JSON, and two alike
 are two facts.
+
+Source: `docs/reference/exports/google-my-activity.md#html`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """Google Wallet in Takeout: `Google Pay/Passes/<id>.json`, a ticket or card each.
 
 Known are `classType` (EVENT_TICKET, TRANSIT, FLIGHT, LOYALTY, OFFER, GIFT_CARD), `state` and
-`issuerName` (reference 2.17); whatever else a pass says is kept under its own name.
+`issuerName`; whatever else a pass says is kept under its own name.
+
+Source: `docs/reference/exports/google-services.md#pay`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,9 @@
 
 `Time` was `Date`; it is `Jun 10, 2026, 10:35:12 AM UTC`, since 2026 `2026-10-01 10:35:12 UTC`, or
 RFC 3339. Amounts hold their currency (`-129.00 NOK`, `NOK 2450.00`, `€4,99`) or are bare numbers
-beside a column `Currency` (reference 2.17).
+beside a column `Currency`.
+
+Source: `docs/reference/exports/google-services.md#pay`.
 """
 
 from __future__ import annotations

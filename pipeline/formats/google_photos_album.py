@@ -1,7 +1,9 @@
-"""Google Photos: an album's `metadata.json`, under localised names (reference 2.6).
+"""Google Photos: an album's `metadata.json`, under localised names.
 
 `Metadaten.json`, `métadonnées.json`, `metadatos.json`, `metadati.json`, `метаданные.json`: known
 by its structure. An older form wraps everything in `albumData`.
+
+Source: `docs/reference/exports/google-photos.md#albums`.
 """
 
 from __future__ import annotations

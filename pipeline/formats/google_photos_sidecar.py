@@ -1,7 +1,9 @@
-"""Google Photos: the JSON beside each photo and video (reference 2.6).
+"""Google Photos: the JSON beside each photo and video.
 
 The same item lies in each of its albums and in its year's folder; the id in its `url` is what
 identifies it. Which file it belongs to is `pipeline.services.google.photo_sidecars`' matter.
+
+Source: `docs/reference/exports/google-photos.md#the-sidecar`.
 """
 
 from __future__ import annotations

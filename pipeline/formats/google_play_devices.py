@@ -1,4 +1,7 @@
-"""Google Play Store in Takeout: `Devices.json`, devices of the account (reference 2.16)."""
+"""Google Play Store in Takeout: `Devices.json`, devices of the account.
+
+Source: `docs/reference/exports/google-services.md#play-store`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Google Play Store in Takeout: `Installs.json`, apps on devices (reference 2.16)."""
+"""Google Play Store in Takeout: `Installs.json`, apps on devices.
+
+Source: `docs/reference/exports/google-services.md#play-store`.
+"""
 
 from __future__ import annotations
 

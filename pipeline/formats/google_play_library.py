@@ -1,4 +1,7 @@
-"""Google Play Store in Takeout: `Library.json`, what the account owns (reference 2.16)."""
+"""Google Play Store in Takeout: `Library.json`, what the account owns.
+
+Source: `docs/reference/exports/google-services.md#play-store`.
+"""
 
 from __future__ import annotations
 

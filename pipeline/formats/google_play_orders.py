@@ -1,6 +1,8 @@
-"""Google Play Store in Takeout: `Order History.json`, full of personal data (reference 2.16).
+"""Google Play Store in Takeout: `Order History.json`, full of personal data.
 
 Billing contacts are kept as they stand: what they hold is not verified field by field.
+
+Source: `docs/reference/exports/google-services.md#play-store`.
 """
 
 from __future__ import annotations

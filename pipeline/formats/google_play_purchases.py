@@ -1,4 +1,7 @@
-"""Google Play Store in Takeout: `Purchase History.json`; prices are texts (reference 2.16)."""
+"""Google Play Store in Takeout: `Purchase History.json`; prices are texts.
+
+Source: `docs/reference/exports/google-services.md#play-store`.
+"""
 
 from __future__ import annotations
 

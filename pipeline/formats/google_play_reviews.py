@@ -1,4 +1,7 @@
-"""Google Play Store in Takeout: `Reviews.json`, of apps (reference 2.16)."""
+"""Google Play Store in Takeout: `Reviews.json`, of apps.
+
+Source: `docs/reference/exports/google-services.md#play-store`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Google Play Store in Takeout: `Subscriptions.json`, with the day of renewal (reference 2.16)."""
+"""Google Play Store in Takeout: `Subscriptions.json`, with the day of renewal.
+
+Source: `docs/reference/exports/google-services.md#play-store`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The Google account's profile in Takeout: `Profile/Profile.json` (reference 2.22)."""
+"""The Google account's profile in Takeout: `Profile/Profile.json`.
+
+Source: `docs/reference/exports/google-services.md#search-contributions-profile-and-the-rest`.
+"""
 
 from __future__ import annotations
 

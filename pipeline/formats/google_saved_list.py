@@ -1,9 +1,11 @@
 """Google's lists in Takeout: `Saved/<list>.csv` with `Title,Note,URL,Comment`, some with `Tags`.
 
 The list's name is only in the file's name, in whatever language; a place has coordinates only
-where its link carries them (reference 2.20). Such files begin with an empty row. The columns are
+where its link carries them. Such files begin with an empty row. The columns are
 named in the account's language and stand in one order, so a table whose third column is `URL` and
 leads to Google is such a list, too.
+
+Source: `docs/reference/exports/google-services.md#maps`.
 """
 
 from __future__ import annotations

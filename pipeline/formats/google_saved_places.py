@@ -1,8 +1,10 @@
 """Google Maps in Takeout: `Maps (your places)/Saved Places.json`, GeoJSON.
 
-`{Title, Published, "Google Maps URL", Location{Address, "Business Name", "Country Code"}}`
-(reference 2.20); whether it went over to the lower-case spelling of `Reviews.json` is not
-verified, so both are taken. Coordinates 0, 0 mean none; the link of a pin may have them.
+`{Title, Published, "Google Maps URL", Location{Address, "Business Name", "Country Code"}}`; whether
+it went over to the lower-case spelling of `Reviews.json` is not verified, so both are taken.
+Coordinates 0, 0 mean none; the link of a pin may have them.
+
+Source: `docs/reference/exports/google-services.md#maps`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """Search Contributions in Takeout: reviews, thumbs and lists that were given to Search.
 
 `Search Contributions/{Reviews,Thumbs,Watched,Hearts,Streaming video providers}.json`; items have
-`Published` or `Updated` and what was said of which `Search Query` (reference 2.22). Which list an
+`Published` or `Updated` and what was said of which `Search Query`. Which list an
 item is on stands in the file's name only, in whatever language.
+
+Source: `docs/reference/exports/google-services.md#search-contributions-profile-and-the-rest`.
 """
 
 from __future__ import annotations

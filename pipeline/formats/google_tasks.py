@@ -1,6 +1,8 @@
 """Google Tasks in Takeout: `Tasks/Tasks.json`, lists of tasks in one object.
 
-`due` is a midnight that stands for a day; `created` is missing in some exports (reference 2.11).
+`due` is a midnight that stands for a day; `created` is missing in some exports.
+
+Source: `docs/reference/exports/google-services.md#tasks`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """Google Timeline as Android exports it from the phone (since 2025): `Timeline.json`.
 
 The name is in the phone's language (`Zeitleiste.json`, `タイムライン.json`), so the file is known
-by its keys: `semanticSegments`, `rawSignals`, `userLocationProfile` (reference 2.5 c).
+by its keys: `semanticSegments`, `rawSignals`, `userLocationProfile`.
+
+Source: `docs/reference/exports/google-timeline.md#android`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """Google Location History: `Timeline Edits.json` of Takeout, positions that a device sent.
 
 `{timelineEdits: [{deviceId, rawSignal: {signal: {position}}}]}`; other kinds of edit are not
-verified (reference 2.5 e). The same position in `Records.json` is the same point.
+verified. The same position in `Records.json` is the same point.
+
+Source: `docs/reference/exports/google-timeline.md#edits-and-settings`.
 """
 
 from __future__ import annotations

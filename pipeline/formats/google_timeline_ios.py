@@ -1,7 +1,9 @@
 """Google Timeline as iOS exports it from the phone: `location-history.json`.
 
 An array of segments in which every number is a text and coordinates are `geo:50.05,14.34`; paths
-come behind the visits, with minutes after their start (reference 2.5 d).
+come behind the visits, with minutes after their start.
+
+Source: `docs/reference/exports/google-timeline.md#ios`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """Text messages of Google Voice: `Voice/Calls/<contact or number> - Text - <time>.html` of Takeout.
 
 A page for each conversation: `.hChatLog` with a `.message` for each text, its time in RFC 3339,
-its sender's number and name (reference 2.14). Group conversations begin with `.participants`.
+its sender's number and name. Group conversations begin with `.participants`.
 Calls and voicemails have pages of another form, which is not verified; they stay documents.
+
+Source: `docs/reference/exports/google-services.md#voice`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
-"""GPX 1.0 and 1.1: tracks, waypoints and routes of any device (reference 17).
+"""GPX 1.0 and 1.1: tracks, waypoints and routes of any device.
 
 A track's points become positions, and the track one record: a workout if it says of what `type`
 it is, else a trip. Waypoints are places, a route is a plan. Planned tracks have no times. Times are
 in UTC (GPX 1.1); where the text names no zone, that is flagged. A track runs from its earliest to
 its latest time, whatever the order of its points.
+
+Source: `docs/reference/exports/tracks.md`.
 """
 
 from __future__ import annotations

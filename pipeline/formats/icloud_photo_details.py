@@ -1,4 +1,7 @@
-"""iCloud Photos: `Photos/Photo Details(-N).csv`, what Apple knows of each photo (reference 16)."""
+"""iCloud Photos: `Photos/Photo Details(-N).csv`, what Apple knows of each photo.
+
+Source: `docs/reference/exports/apple.md#icloud-photos`.
+"""
 
 from __future__ import annotations
 

@@ -2,8 +2,10 @@
 
 Each file holds one array, under a key that says what it is, or bare (newer `followers_1.json`).
 Items carry `string_list_data` (`{href, value, timestamp}`), or `string_map_data` under labels in
-the owner's language, which are kept and not believed (reference 4.2). A bare array of the latter
+the owner's language, which are kept and not believed. A bare array of the latter
 is what its file's name says, which no language changes: `post_comments_1.json` holds comments.
+
+Source: `docs/reference/exports/meta.md#instagram`.
 """
 
 from __future__ import annotations

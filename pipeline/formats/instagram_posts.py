@@ -1,8 +1,10 @@
 """Instagram's posts, stories, reels and others, and Threads: arrays at the top or under a key.
 
-`posts_1.json` is an array; `stories.json`, `reels.json` and others have a key (reference 4.2). A
+`posts_1.json` is an array; `stories.json`, `reels.json` and others have a key. A
 post holds its media, and its words as the title of its only one, or its own; one on Threads may be
 only words, in a medium that has no file. Texts are UTF-8 written as latin-1.
+
+Source: `docs/reference/exports/meta.md#instagram`.
 """
 
 from __future__ import annotations

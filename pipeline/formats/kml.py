@@ -1,4 +1,4 @@
-"""KML: placemarks of Google Earth, My Maps and many trackers (reference 17); a KMZ is a zip of it.
+"""KML: placemarks of Google Earth, My Maps and many trackers; a KMZ is a zip of it.
 
 A placemark is a place, unless it has a time span (then it was visited, or is a trip if its shape
 is a line) or is a `gx:Track` (in KML 2.3 a `Track`), whose `when`s and `coord`s are positions. It
@@ -6,6 +6,8 @@ runs from its earliest to its latest time. One without a shape is a place withou
 it says of itself, such as an address, is all that is known of it. Coordinates are longitude,
 latitude, altitude; a shape of more than one position is kept as GeoJSON's `geometry` (RFC 7946), in
 the same order. A track is one placemark, and so bounded by the reader's limit.
+
+Source: `docs/reference/exports/tracks.md`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""LinkedIn's `Connections.csv`; notes stand above the header (reference 11).
+"""LinkedIn's `Connections.csv`; notes stand above the header.
 
 A connection is who its address says, in older exports without one its name and day. Where someone
 works changes.
+
+Source: `docs/reference/exports/linkedin.md`.
 """
 
 from __future__ import annotations

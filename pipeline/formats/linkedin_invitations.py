@@ -1,4 +1,7 @@
-"""LinkedIn's `Invitations.csv`: asked to connect, or asked by another (reference 11)."""
+"""LinkedIn's `Invitations.csv`: asked to connect, or asked by another.
+
+Source: `docs/reference/exports/linkedin.md`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""LinkedIn's `Logins.csv` (reference 11)."""
+"""LinkedIn's `Logins.csv`.
+
+Source: `docs/reference/exports/linkedin.md`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""LinkedIn's `messages.csv` (reference 11). A message has no id of its own."""
+"""LinkedIn's `messages.csv`. A message has no id of its own.
+
+Source: `docs/reference/exports/linkedin.md`.
+"""
 
 from __future__ import annotations
 

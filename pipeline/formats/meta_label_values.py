@@ -1,7 +1,9 @@
 """Facebook and Instagram since 2024: items of `label_values`, with labels in the owner's language.
 
 `[{label, value | timestamp_value | dict: [{label, value}…]}]` and an `fbid`. What a label means
-is not guessed: an item is an activity with its labels and values as they are (reference 4.1).
+is not guessed: an item is an activity with its labels and values as they are.
+
+Source: `docs/reference/exports/meta.md#facebook`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""Messenger and Instagram: `messages/inbox/<thread>/message_<n>.json` (reference 4.1, 4.2).
+"""Messenger and Instagram: `messages/inbox/<thread>/message_<n>.json`.
 
 One thread, newest first; large ones are cut into numbered files. Texts are UTF-8 written as
 latin-1. A message has no id: thread, sender, milliseconds and words are who it is. The first
 exports of 2018 have seconds under `timestamp`, and people as texts.
+
+Source: `docs/reference/exports/meta.md#facebook` and `docs/reference/exports/meta.md#instagram`.
 """
 
 from __future__ import annotations

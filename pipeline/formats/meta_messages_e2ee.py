@@ -1,6 +1,8 @@
-"""Messenger's end-to-end encrypted chats, a zip of its own: one file a thread (reference 4.1).
+"""Messenger's end-to-end encrypted chats, a zip of its own: one file a thread.
 
 `participants` are texts, names are in camel case, and texts are UTF-8 as they should be.
+
+Source: `docs/reference/exports/meta.md#facebook`.
 """
 
 from __future__ import annotations

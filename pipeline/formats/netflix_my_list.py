@@ -1,4 +1,7 @@
-"""Netflix: `CONTENT_INTERACTION/MyList.csv`, what was put aside to be watched (reference 12)."""
+"""Netflix: `CONTENT_INTERACTION/MyList.csv`, what was put aside to be watched.
+
+Source: `docs/reference/exports/netflix.md`.
+"""
 
 from __future__ import annotations
 

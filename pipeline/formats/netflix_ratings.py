@@ -1,4 +1,7 @@
-"""Netflix: `CONTENT_INTERACTION/Ratings.csv`, thumbs (reference 12)."""
+"""Netflix: `CONTENT_INTERACTION/Ratings.csv`, thumbs.
+
+Source: `docs/reference/exports/netflix.md`.
+"""
 
 from __future__ import annotations
 

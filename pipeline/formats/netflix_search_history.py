@@ -1,6 +1,8 @@
-"""Netflix: `CONTENT_INTERACTION/SearchHistory.csv` (reference 12).
+"""Netflix: `CONTENT_INTERACTION/SearchHistory.csv`.
 
 A row without a query is what was done with what a search had found.
+
+Source: `docs/reference/exports/netflix.md`.
 """
 
 from __future__ import annotations

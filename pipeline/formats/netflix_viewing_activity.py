@@ -1,6 +1,8 @@
-"""Netflix: `CONTENT_INTERACTION/ViewingActivity.csv`, what was watched (reference 12).
+"""Netflix: `CONTENT_INTERACTION/ViewingActivity.csv`, what was watched.
 
 `Start Time` is in UTC. Bookmarks say how far it was watched and change; they are no identity.
+
+Source: `docs/reference/exports/netflix.md`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
-"""NMEA 0183, the raw sentences of GPS receivers: the positions of `RMC` (reference 17).
+"""NMEA 0183, the raw sentences of GPS receivers: the positions of `RMC`.
 
 `$GPRMC,<hhmmss.ss>,A,<ddmm.mmmm>,N,<dddmm.mmmm>,E,<knots>,<course>,<ddmmyy>,…*<checksum>`. Other
 sentences hold the same position again, without its day; those of a maker's own (`$P…`) are about
 the receiver, but for Magellan's `PMGNTRK`, a point of a track. `V` in place of `A` means no fix.
 Some programs leave the checksum out.
+
+Source: `docs/reference/exports/tracks.md`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""OwnTracks Recorder: `<ISO Z>\\t* <padding>\\t{json}` a line in `.rec` files (reference 17).
+"""OwnTracks Recorder: `<ISO Z>\\t* <padding>\\t{json}` a line in `.rec` files.
 
 Tabs have sometimes become spaces. A message that held line breaks has ` 0A` in their place
 (owntracks/recorder#374). What the messages mean is in `pipeline.services.tracks.owntracks`.
+
+Source: `docs/reference/exports/tracks.md#owntracks`.
 """
 
 from __future__ import annotations

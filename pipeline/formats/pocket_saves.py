@@ -1,4 +1,7 @@
-"""Pocket's CSV: `title,url,time_added,tags,status`, tags parted by `|` (reference 20)."""
+"""Pocket's CSV: `title,url,time_added,tags,status`, tags parted by `|`.
+
+Source: `docs/reference/exports/phones-and-apps.md#read-later-and-music`.
+"""
 
 from __future__ import annotations
 

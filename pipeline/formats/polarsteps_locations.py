@@ -1,5 +1,8 @@
-"""Polarsteps: `trip/<slug>/locations.json`, positions with a `time` in seconds (reference 17), or
-in ISO 8601 (Freika/dawarich, `spec/fixtures/files/polarsteps/locations.json`)."""
+"""Polarsteps: `trip/<slug>/locations.json`, positions with a `time` in seconds, or
+in ISO 8601 (Freika/dawarich, `spec/fixtures/files/polarsteps/locations.json`).
+
+Source: `docs/reference/exports/tracks.md#other-apps`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Reddit's `chat_history.csv` (reference 6)."""
+"""Reddit's `chat_history.csv`.
+
+Source: `docs/reference/exports/reddit.md`.
+"""
 
 from __future__ import annotations
 

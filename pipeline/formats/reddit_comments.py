@@ -1,6 +1,8 @@
-"""Reddit's `comments.csv`; large ones are cut into `comments_1.csv` and so on (reference 6).
+"""Reddit's `comments.csv`; large ones are cut into `comments_1.csv` and so on.
 
 `link` is the post's address, `parent` the id of the comment that is answered, or nothing.
+
+Source: `docs/reference/exports/reddit.md`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Reddit's `messages.csv` and `messages_archive.csv`, private messages (reference 6)."""
+"""Reddit's `messages.csv` and `messages_archive.csv`, private messages.
+
+Source: `docs/reference/exports/reddit.md`.
+"""
 
 from __future__ import annotations
 

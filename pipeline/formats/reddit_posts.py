@@ -1,4 +1,7 @@
-"""Reddit's `posts.csv` (reference 6). Ids stand without their prefix (`t3_`)."""
+"""Reddit's `posts.csv`. Ids stand without their prefix (`t3_`).
+
+Source: `docs/reference/exports/reddit.md`.
+"""
 
 from __future__ import annotations
 

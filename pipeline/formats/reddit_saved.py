@@ -1,7 +1,9 @@
-"""Reddit's `saved_posts.csv`, `saved_comments.csv`, `hidden_posts.csv` (reference 6).
+"""Reddit's `saved_posts.csv`, `saved_comments.csv`, `hidden_posts.csv`.
 
 Two columns, `id` and `permalink`, so it is the address that says it is Reddit's; the list is
 known by the file's name. There is no date.
+
+Source: `docs/reference/exports/reddit.md`.
 """
 
 from __future__ import annotations

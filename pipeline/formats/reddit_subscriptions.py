@@ -1,4 +1,7 @@
-"""Reddit's `subscribed_subreddits.csv` and its like: one column, no date (reference 6)."""
+"""Reddit's `subscribed_subreddits.csv` and its like: one column, no date.
+
+Source: `docs/reference/exports/reddit.md`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Reddit's `post_votes.csv` and `comment_votes.csv`: which way, and no date (reference 6)."""
+"""Reddit's `post_votes.csv` and `comment_votes.csv`: which way, and no date.
+
+Source: `docs/reference/exports/reddit.md`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Safari: `History.db`. `visit_time` counts seconds since 2001, with a fraction (reference 20)."""
+"""Safari: `History.db`. `visit_time` counts seconds since 2001, with a fraction.
+
+Source: `docs/reference/exports/browsers.md#history-databases`.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Shazam's CSV: a title line, then `Index,TagTime,Title,Artist,URL,TrackKey` (reference 20).
+"""Shazam's CSV: a title line, then `Index,TagTime,Title,Artist,URL,TrackKey`.
 
 Times are local and name no zone.
+
+Source: `docs/reference/exports/phones-and-apps.md#read-later-and-music`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A plaintext backup of Signal: `main.jsonl`, each line one frame (reference 10).
+"""A plaintext backup of Signal: `main.jsonl`, each line one frame.
 
 `account`, `recipient` (a person, a group, the owner), `chat` and `chatItem` are understood; other
 frames are passed over. A `chatItem` is a message of one of several kinds, a call, a message that
@@ -6,6 +6,8 @@ was deleted, or something that the app notes. Earlier wordings of an edited mess
 `revisions`. Ids are the backup's own, and a message is who its chat, author and moment
 of sending say. Files lie beside it under the hash of their content. The frames' names, and the two
 halves of a person's name, are from Signal's own `backup.proto` (libsignal).
+
+Source: `docs/reference/exports/signal.md`.
 """
 
 from __future__ import annotations

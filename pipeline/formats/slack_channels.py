@@ -1,8 +1,10 @@
 """The channels of a Slack workspace: `channels.json`, `groups.json`, `dms.json`, `mpims.json`.
 
 Folders of messages are called by the channel's name, those of direct messages by the id: that is
-what messages know a conversation by (reference 9). `id`, `name`, `created` and `members` are from
+what messages know a conversation by. `id`, `name`, `created` and `members` are from
 Slack's own reference of its conversation object.
+
+Source: `docs/reference/exports/slack.md`.
 """
 
 from __future__ import annotations

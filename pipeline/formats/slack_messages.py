@@ -1,4 +1,4 @@
-"""A day of a Slack channel: `<channel name or id>/YYYY-MM-DD.json`, an array (reference 9).
+"""A day of a Slack channel: `<channel name or id>/YYYY-MM-DD.json`, an array.
 
 A message is who its channel and `ts` say; `ts` is Unix seconds with six decimals and stays text.
 An answer in a thread has the `ts` of its first message as `thread_ts`. What stands in files,
@@ -7,6 +7,8 @@ and message events.
 
 The words of a message are its `text`; where that is empty they stand in its blocks, and a bot's in
 its attachments. Signs and mentions are written as in Slack's "Formatting text": `&lt;`, `<@U1>`.
+
+Source: `docs/reference/exports/slack.md`.
 """
 
 from __future__ import annotations

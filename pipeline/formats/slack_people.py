@@ -1,6 +1,8 @@
-"""The people of a Slack workspace: `users.json` or `org_users.json` (reference 9).
+"""The people of a Slack workspace: `users.json` or `org_users.json`.
 
 What a person is called there is from Slack's own reference of its user object.
+
+Source: `docs/reference/exports/slack.md`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""SMS Backup & Restore (Android): `<calls>` of `<call/>`, the log of calls (reference 20).
+"""SMS Backup & Restore (Android): `<calls>` of `<call/>`, the log of calls.
 
 `date` is in milliseconds, `duration` in seconds. `type`: 1 came in, 2 went out, 3 was missed, 4
 left a voice mail, 5 was rejected, 6 was refused by a list. Missing values are the word `null`.
+
+Source: `docs/reference/exports/phones-and-apps.md#sms-backup--restore`.
 """
 
 from __future__ import annotations

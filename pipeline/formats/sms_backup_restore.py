@@ -1,8 +1,10 @@
-"""SMS Backup & Restore (Android): `<smses>` of `<sms/>` and `<mms>` (reference 20).
+"""SMS Backup & Restore (Android): `<smses>` of `<sms/>` and `<mms>`.
 
 `date` is in milliseconds, in `date_sent` of an MMS in seconds. Missing values are the word
 `null`. `type` of an SMS, `msg_box` of an MMS: 1 came in, 2 went out. An MMS holds its texts and
 files as `part`s, the files in base64, and its people as `addr`s: 137 is the sender.
+
+Source: `docs/reference/exports/phones-and-apps.md#sms-backup--restore`.
 """
 
 from __future__ import annotations

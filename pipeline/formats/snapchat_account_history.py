@@ -1,7 +1,9 @@
 """Snapchat's `account_history.json`: changes of the account, each kind under its name.
 
-(Reference 14.) `Display Name Change`, `Mobile Number Change` and others, each an array of objects
+`Display Name Change`, `Mobile Number Change` and others, each an array of objects
 with a `Date`.
+
+Source: `docs/reference/exports/snapchat.md`.
 """
 
 from __future__ import annotations

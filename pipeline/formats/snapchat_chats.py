@@ -1,9 +1,11 @@
 """Snapchat's `chat_history.json` and `snap_history.json`: an object of arrays of messages.
 
 In older exports the arrays are lists of what came `From` others and went `To` them; that is who a
-message was exchanged with (reference 14). Since 2023 each array is a conversation under its name,
+message was exchanged with. Since 2023 each array is a conversation under its name,
 `From` is who wrote a message, the owner too, and `IsSender` says whether it was the owner; the
 words are under `Content`, and `Created(microseconds)` holds milliseconds (public parsers).
+
+Source: `docs/reference/exports/snapchat.md`.
 """
 
 from __future__ import annotations

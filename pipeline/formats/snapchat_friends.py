@@ -1,4 +1,7 @@
-"""Snapchat's `friends.json`: lists of people, each under what they are (reference 14)."""
+"""Snapchat's `friends.json`: lists of people, each under what they are.
+
+Source: `docs/reference/exports/snapchat.md`.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""Snapchat's `memories_history.json`: photos and videos that were kept (reference 14).
+"""Snapchat's `memories_history.json`: photos and videos that were kept.
 
 Their links are signed for the export and say nothing for ever, so two of one kind, second and
 place are told apart by their number alone.
+
+Source: `docs/reference/exports/snapchat.md`.
 """
 
 from __future__ import annotations

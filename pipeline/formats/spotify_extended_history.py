@@ -1,8 +1,10 @@
-"""Spotify's extended streaming history: every play there was (reference 3).
+"""Spotify's extended streaming history: every play there was.
 
 `endsong_<N>.json` in old exports, `Streaming_History_Audio_<years>_<n>.json` and `…_Video_…` in
 newer ones: an array. `ts` is when playback stopped. Local files and what was taken down name
 nothing. A play of the last year is in the account data too, to the minute.
+
+Source: `docs/reference/exports/spotify.md#extended-history`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""Spotify's account data: `Playlist<N>.json` (reference 3).
+"""Spotify's account data: `Playlist<N>.json`.
 
 Playlists have no ids, so a list is its name; what is on it is each an item of its own. In exports
 of 2018 the list holds its `tracks` themselves.
+
+Source: `docs/reference/exports/spotify.md#account-data`.
 """
 
 from __future__ import annotations

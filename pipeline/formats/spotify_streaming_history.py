@@ -1,8 +1,10 @@
-"""Spotify's account data: `StreamingHistory*.json` of music, podcasts and books (reference 3).
+"""Spotify's account data: `StreamingHistory*.json` of music, podcasts and books.
 
 `StreamingHistory<N>.json` until 2023, `StreamingHistory_music_<N>.json`, `…_podcast_<N>.json` and
 `…_audiobook_<N>.json` since: an array of plays. `endTime` is when it ended, in UTC to the minute,
 without a zone.
+
+Source: `docs/reference/exports/spotify.md#account-data`.
 """
 
 from __future__ import annotations

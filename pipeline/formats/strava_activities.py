@@ -1,4 +1,4 @@
-"""Strava's `activities.csv`: one row an activity (reference 17).
+"""Strava's `activities.csv`: one row an activity.
 
 The names of the columns, and the dates, are in the account's language; the order of the columns is
 the same in all: the first seven are number, date, name, type, description, elapsed time and
@@ -11,6 +11,8 @@ kilometres, or for a swim metres, since; that one stays as it is written. Dates 
 Source: martin-ueding/geo-activity-playground#86, #191 and #348 (German headers, a date beside a
 name with its local clock); hugovk/strava-tools#1 and #2 (the change of July 2019);
 marcusvolz/strava#53.
+
+Source: `docs/reference/exports/tracks.md#strava`.
 """
 
 from __future__ import annotations

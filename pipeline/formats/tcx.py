@@ -1,5 +1,4 @@
-"""TCX, Garmin's Training Center XML: workouts of watches, and `Fit/Activities` of Takeout
-(reference 2.15, 17).
+"""TCX, Garmin's Training Center XML: workouts of watches, and `Fit/Activities` of Takeout.
 
 An `Activity` is known by its sport and `Id` (its start); each `Lap` has totals; a `Trackpoint` is
 a position, measurements or both: where it has no position, each number of it is a metric. An
@@ -7,6 +6,8 @@ activity has its notes and its device behind its laps, a lap its averages behind
 activity lasts from its `Id`, or an earlier point, to its latest point; of one without points its
 laps say how long. Courses are `tcx.courses`, since nobody was there. A point without a time, or
 with one that can't be read, is undated.
+
+Source: `docs/reference/exports/google-fit.md` and `docs/reference/exports/tracks.md`.
 """
 
 from __future__ import annotations

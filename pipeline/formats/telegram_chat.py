@@ -2,12 +2,14 @@
 
 Times are local text beside Unix seconds (missing in older exports). `text` is a text or an array
 of texts and objects. A chat without a name is one with a deleted account, or the saved messages.
-The owner is known in a full export only (reference 8). What replies, media, places, actions,
+The owner is known in a full export only. What replies, media, places, actions,
 contacts, sessions, pictures and stories are called is from the program that writes the file:
 Telegram Desktop, `export_output_json.cpp`. Chats that the owner has left stand in a list of their
 own, and a chat without messages is one, too. What the file calls `other_data` is not read. Since
 2026 a message with headings, lists or tables has `rich_message` with blocks in the place of `text`
 (mlomb/chat-analytics, issue 142).
+
+Source: `docs/reference/exports/telegram.md`.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
-"""TikTok's `user_data.json` (or `user_data_tiktok.json`): lists within sections (reference 13).
+"""TikTok's `user_data.json` (or `user_data_tiktok.json`): lists within sections.
 
 Sections and lists were renamed over the years (`Video Browsing History`, `Watch History`), and
 the case of keys varies, so lists are known by their own names, whatever section they are in.
 Lists that are not known become activities as they are. Beside lists there are objects: the profile,
 what the service counted, settings, and the live videos that were watched, by their numbers (RLEAPP,
 `tikTokArchiveJson.py`). Times are UTC.
+
+Source: `docs/reference/exports/tiktok.md`.
 """
 
 from __future__ import annotations

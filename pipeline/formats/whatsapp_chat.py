@@ -1,7 +1,7 @@
 """A chat exported from WhatsApp: `_chat.txt` (iOS) or a text named after the chat (Android).
 
 Dates are in the device's spelling and local time; which part is the day is inferred over the
-whole file and flagged `day_month_ambiguous` where nothing in it decides (reference 4.4). A name
+whole file and flagged `day_month_ambiguous` where nothing in it decides. A name
 ends at the first `: `; a message without one is the system's. So is a notice, which iOS writes
 under the chat's name and begins with U+200E: nobody said it, and a group is no person.
 
@@ -10,6 +10,8 @@ The name is the file's; of a `_chat.txt` it is its folder's, its archive's, or t
 that is called after WhatsApp. A chat without a name is known by its first message, so that two
 such chats never share a message. A date or clock that can't be read leaves the message undated,
 flagged `time_unread`.
+
+Source: `docs/reference/exports/whatsapp.md`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """X (Twitter): `data/account.js` and `profile.js`, what the account says of its owner.
 
-What is in a profile is kept as it is (reference 5).
+What is in a profile is kept as it is.
+
+Source: `docs/reference/exports/x.md`.
 """
 
 from __future__ import annotations

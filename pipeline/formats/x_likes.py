@@ -1,4 +1,7 @@
-"""X (Twitter): `data/like.js`, what the owner liked. A like has no date (reference 5)."""
+"""X (Twitter): `data/like.js`, what the owner liked. A like has no date.
+
+Source: `docs/reference/exports/x.md`.
+"""
 
 from __future__ import annotations
 

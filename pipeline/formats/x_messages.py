@@ -1,7 +1,9 @@
-"""X (Twitter): `data/direct-messages.js` and `direct-messages-group.js` (reference 5).
+"""X (Twitter): `data/direct-messages.js` and `direct-messages-group.js`.
 
 Conversations with their messages, newest first. People are numbers. Besides messages a
 conversation holds who joined or left.
+
+Source: `docs/reference/exports/x.md`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """X (Twitter): whom the owner follows, blocks and mutes, and who follows: numbers, no dates.
 
-`data/follower.js`, `following.js`, `block.js`, `mute.js`; each item is wrapped (reference 5).
+`data/follower.js`, `following.js`, `block.js`, `mute.js`; each item is wrapped.
+
+Source: `docs/reference/exports/x.md`.
 """
 
 from __future__ import annotations

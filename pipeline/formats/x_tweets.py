@@ -3,7 +3,9 @@
 Items are wrapped (`{"tweet": …}`), before about 2020 not. Numbers are texts; texts have HTML
 entities. `retweeted` is always false: a retweet begins `RT @`. Long ones are cut here and whole in
 `note-tweet.js`, under another id. The order of `coordinates` is not reliable, so they are kept and
-not used (reference 5). Archives of 2012 to 2018 have a file a month, whose times are in ISO 8601.
+not used. Archives of 2012 to 2018 have a file a month, whose times are in ISO 8601.
+
+Source: `docs/reference/exports/x.md`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,9 @@
 
 The order of the columns changed in June 2024 and their words were lower-cased later, so columns
 are known by their names in any case; where those are in another language, by their places, which
-the first cell tells apart. Files end in blank lines (reference 2.3).
+the first cell tells apart. Files end in blank lines.
+
+Source: `docs/reference/exports/youtube.md#comments`.
 """
 
 from __future__ import annotations

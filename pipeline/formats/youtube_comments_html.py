@@ -1,8 +1,10 @@
 """Comments and live chats of YouTube in older Takeouts, in HTML: a list, one `<li>` for each.
 
 `Sent at 2020-04-27 23:18:23 UTC while watching <a …>…</a>.<br/>text`; earlier pages write the time
-as `2016-06-15T08:50:49Z` (reference 2.3). What stands round time and link is prose in the
+as `2016-06-15T08:50:49Z`. What stands round time and link is prose in the
 account's language, so only the two are looked for.
+
+Source: `docs/reference/exports/youtube.md#comments`.
 """
 
 from __future__ import annotations

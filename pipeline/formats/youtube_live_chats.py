@@ -1,6 +1,8 @@
-"""What the owner wrote in YouTube's live chats: a CSV of six columns (reference 2.3).
+"""What the owner wrote in YouTube's live chats: a CSV of six columns.
 
 Where their names are in another language than English, they are known by their places.
+
+Source: `docs/reference/exports/youtube.md#live-chats`.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
 """The videos on a YouTube playlist, one CSV each: `Liked videos.csv`, `Recipes-videos.csv`.
 
 To 2023 two tables in one file: a row about the playlist, a blank line, and the videos with when
-they were added (reference 2.3; iv-org/invidious, pull request 3697, in Italian and with a blank
+they were added (iv-org/invidious, pull request 3697, in Italian and with a blank
 line of commas). Since then the videos alone, and the list's name in that of the file
 (libre-tube/LibreTube, pull request 2380). Names of columns are in the account's language, so a
 video is known by its two cells.
+
+Source: `docs/reference/exports/youtube.md#subscriptions-and-playlists`.
 """
 
 from __future__ import annotations

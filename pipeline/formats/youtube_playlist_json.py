@@ -1,7 +1,9 @@
 """Videos on a YouTube playlist in older Takeouts: `playlists/likes.json` and its kin.
 
-An array of `{contentDetails: {videoId}, snippet: {title, description, publishedAt, …}, kind}`
-(reference 2.3); the list's name is the file's.
+An array of `{contentDetails: {videoId}, snippet: {title, description, publishedAt, …}, kind}`; the
+list's name is the file's.
+
+Source: `docs/reference/exports/youtube.md#subscriptions-and-playlists`.
 """
 
 from __future__ import annotations

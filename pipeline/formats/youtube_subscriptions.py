@@ -1,7 +1,9 @@
 """Channels that the owner follows on YouTube: `subscriptions.csv` of Takeout.
 
-Three columns: the channel's id, its address, its title. Their names are spelt in two ways
-(reference 2.3) and translated (`Kanal-ID`), so the columns are known by what stands in them.
+Three columns: the channel's id, its address, its title. Their names are spelt in two ways and
+translated (`Kanal-ID`), so the columns are known by what stands in them.
+
+Source: `docs/reference/exports/youtube.md#subscriptions-and-playlists`.
 """
 
 from __future__ import annotations

@@ -160,7 +160,8 @@ def _kinds(said: Any, where: str, known: frozenset[Kind]) -> frozenset[Kind]:
     if missing := sorted(kinds - known):
         raise ConfigurationError(
             f"{where}: only a language model finds {missing[0].value!r}, and none is set: install "
-            "datapunk-lake[presidio] and name one in DATAPUNK_PRIVACY_MODELS (docs/privacy.md)"
+            "datapunk-lake[presidio] and name one in DATAPUNK_PRIVACY_MODELS "
+            "(docs/explanation/privacy.md)"
         )
     return kinds
 

@@ -1,7 +1,6 @@
 """The header of a message in a chat as lines of text: `date, time - Name: words`.
 
-It is written in the device's language (reference 4.4), so it is read by a grammar and not by a
-list of spellings:
+It is written in the device's language, so it is read by a grammar and not by a list of spellings:
 
 * a date: three numbers, parted by one of `. / -` or by the signs for year, month and day (年月日);
 * a clock of hours and minutes, seconds or not, with words beside it: the half of the day, before
@@ -10,6 +9,8 @@ list of spellings:
 
 Digits are those of any script. Spaces are of any kind, and marks that show nothing, such as those
 of the writing direction, may stand anywhere.
+
+Source: `docs/reference/exports/whatsapp.md`.
 """
 
 from __future__ import annotations

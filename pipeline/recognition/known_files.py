@@ -93,7 +93,7 @@ _FIRST_NAME = re.compile(rb"(?:Date: ?\d{4}-\d\d-\d\d|(?:User ?name|Email|Profil
 
 _PAGES_OF_X = "pages and their parts, to look at X's archive with; the records are in data/*.js"
 
-#: reference 2.4, 2.5, 2.8, 4.1, 8, 10, 15, 16 and 19.
+#: Facts of these files are in `docs/reference/exports/`.
 KNOWN_FILES: tuple[KnownFile, ...] = (
     KnownFile(
         reason=Reason.ELSEWHERE,

@@ -1,4 +1,7 @@
-"""A visit of a page, out of the history database of any browser (reference 20)."""
+"""A visit of a page, out of the history database of any browser.
+
+Source: `docs/reference/exports/browsers.md#history-databases`.
+"""
 
 from __future__ import annotations
 

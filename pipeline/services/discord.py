@@ -1,4 +1,7 @@
-"""What the formats of a Discord export share (reference 7)."""
+"""What the formats of a Discord export share.
+
+Source: `docs/reference/exports/discord.md`.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""What the formats of a LinkedIn export share: its dates (reference 11).
+"""What the formats of a LinkedIn export share: its dates.
 
 The month is English in most exports, in some of the language of the account (`11 Dez 2021`).
+
+Source: `docs/reference/exports/linkedin.md`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""What the formats of Meta's exports (Facebook, Messenger, Instagram) share (reference 4).
+"""What the formats of Meta's exports (Facebook, Messenger, Instagram) share.
 
 Names and texts are mended for content and metadata; identities keep them as they are written, so
 that a better mending makes no new records.
+
+Source: `docs/reference/exports/meta.md`.
 """
 
 from __future__ import annotations

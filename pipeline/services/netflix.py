@@ -1,4 +1,7 @@
-"""What the tables of Netflix's export share (reference 12)."""
+"""What the tables of Netflix's export share.
+
+Source: `docs/reference/exports/netflix.md`.
+"""
 
 from __future__ import annotations
 

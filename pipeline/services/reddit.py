@@ -1,4 +1,7 @@
-"""What the formats of a Reddit export share (reference 6)."""
+"""What the formats of a Reddit export share.
+
+Source: `docs/reference/exports/reddit.md`.
+"""
 
 from __future__ import annotations
 

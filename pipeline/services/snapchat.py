@@ -1,4 +1,7 @@
-"""What the formats of a Snapchat export share: its times in four spellings (reference 14)."""
+"""What the formats of a Snapchat export share: its times in four spellings.
+
+Source: `docs/reference/exports/snapchat.md`.
+"""
 
 from __future__ import annotations
 

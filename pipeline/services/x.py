@@ -1,4 +1,7 @@
-"""What the formats of X's (Twitter's) archive share (reference 5)."""
+"""What the formats of X's (Twitter's) archive share.
+
+Source: `docs/reference/exports/x.md`.
+"""
 
 from __future__ import annotations
 

@@ -83,8 +83,9 @@ def said_text(cell: str) -> tuple[str, list[str]]:
     """The text and the links of a comment.
 
     Older cells hold one JSON object with `takeoutSegments`; newer ones its segments alone, parted
-    by commas without brackets, with raw line feeds in their texts (reference 2.3). A cell that is
-    neither is the text. Raises `BadValue(BAD_SHAPE)` for segments that can't be read.
+    by commas without brackets, with raw line feeds in their texts
+    (`docs/reference/exports/youtube.md#comments`). A cell that is neither is the text. Raises
+    `BadValue(BAD_SHAPE)` for segments that can't be read.
     """
     if not cell.lstrip().startswith('{"'):
         return cell, []

@@ -77,7 +77,7 @@ def mend_meta(value: Any) -> Any:
     """A JSON value as Meta meant it: names and texts, whose UTF-8 was written as latin-1.
 
     Every text by itself; one that holds a character beyond latin-1, or is no UTF-8 when put
-    back, is left as it is (reference 4).
+    back, is left as it is (`docs/reference/exports/meta.md#garbled-text`).
     """
     if isinstance(value, str):
         return value if value.isascii() else _from_latin1(value)

@@ -89,9 +89,9 @@ def settled(metadata: dict[str, Any]) -> dict[str, Any]:
     """A record's metadata with no coordinates but such as are a place; the same object if all are.
 
     0, 0 means that none are known: nobody was in that spot of the Gulf of Guinea, and exports
-    write it for "none" (reference 1.9). Others that are off the globe, or are no numbers, stand
-    apart as they are written (`exported_place`), under the flag `place_unusable`. What else is said
-    of the place stays.
+    write it for "none" (`docs/reference/exports/traps.md#coordinates-0-0`). Others that are off
+    the globe, or are no numbers, stand apart as they are written (`exported_place`), under the flag
+    `place_unusable`. What else is said of the place stays.
     """
     if _PLACED.isdisjoint(metadata):
         return metadata

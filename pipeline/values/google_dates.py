@@ -18,8 +18,9 @@ def activity_time(text: str) -> Instant:
 
     UTC, GMT and offsets from them are believed. An abbreviation is not: it is the one in force at
     the export, not on that day. Times without any are of before 2018 and in UTC, as far as known
-    (reference 2.2), so no other zone is put in its place. Raises `BadValue(BAD_TIME)` for what is
-    no date with a clock to the second, and for dates that never were.
+    (`docs/reference/exports/google-my-activity.md#html`), so no other zone is put in its place.
+    Raises `BadValue(BAD_TIME)` for what is no date with a clock to the second, and for dates that
+    never were.
     """
     if not isinstance(text, str) or len(text) > LONGEST:
         refuse("the time is not a short text")

@@ -184,7 +184,7 @@ def at(latitude: float, longitude: float) -> tzinfo | None:
     """The zone of a place in WGS 84 degrees; None at sea, where clocks go by no place.
 
     Within a few hundred metres of a border it may be the neighbour's: the borders are simplified
-    (docs/decisions/0014).
+    (docs/explanation/decisions/0014-read-clocks-in-the-zone-of-their-place.md).
     """
     from tzfpy import get_tz  # noqa: PLC0415 - its map costs 40 MB and a tenth of a second
 

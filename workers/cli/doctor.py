@@ -213,7 +213,7 @@ def _parsers(settings: Settings) -> Iterator[Check]:
     """Whether what reads records does so without a network, tried in a process of its own."""
     if needed := wiring.needs_network(settings):
         detail = f"have the network, since {' and '.join(needed)} is reached over it"
-        yield Check("warn", "parsers", detail, "use Unix sockets, see docs/security.md")
+        yield Check("warn", "parsers", detail, "use Unix sockets, see docs/explanation/security.md")
         return
     script = "from workers import limits; raise SystemExit(not limits.cut_network())"
     tried = subprocess.run([sys.executable, "-c", script], check=False, timeout=60)
@@ -268,7 +268,8 @@ def _imports(settings: Settings) -> Iterator[Check]:
         return  # what is wrong with the database is said above
     for code, jobs, chunks in rows:
         detail = f"{chunks} chunks of {jobs} jobs wait: {in_words(code)}"
-        yield Check("warn", "imports", detail, "see docs/errors.md; datapunk status names the jobs")
+        advice = "see docs/reference/errors.md; datapunk status names the jobs"
+        yield Check("warn", "imports", detail, advice)
 
 
 def _steps(settings: Settings) -> Iterator[Check]:

@@ -140,6 +140,11 @@ class UnloadedVerb(TyperCommand):
         return typer.main.get_group(verbs).commands[self._verb.name]
 
 
+def loaded() -> dict[str, Any]:
+    """Return every verb and group of verbs by name, each loaded."""
+    return {verb.name: UnloadedVerb(verb).load() for verb in VERBS}
+
+
 class LazyVerbs(TyperGroup):
     """A group that lists `VERBS` and imports the module of the one that runs."""
 

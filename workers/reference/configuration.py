@@ -1,4 +1,4 @@
-"""The page `docs/configuration.md`: every setting with its default and meaning."""
+"""The page `docs/reference/configuration.md`: every setting with its default and meaning."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ exit code 2.
 
 
 def page() -> str:
-    """The page `docs/configuration.md`."""
+    """The page `docs/reference/configuration.md`."""
     return "\n".join([_HEAD.rstrip("\n"), *_rows()]) + "\n"
 
 

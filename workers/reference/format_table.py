@@ -1,4 +1,4 @@
-"""The table in `docs/formats.md`, made from the formats themselves.
+"""The table in `docs/reference/formats.md`, made from the formats themselves.
 
 `make docs` writes it there. A test holds the page to it, and `datapunk formats` shows the same.
 """

@@ -1,7 +1,9 @@
 """What becomes of Google Takeout: its 56 products, their data sets, and who reads each.
 
-`make docs` writes it as the table of `docs/takeout.md`; a test holds the page to it, and `datapunk
-formats --takeout` shows the same. The data are in `takeout_coverage.toml`.
+`make docs` writes it as the table of `docs/reference/takeout.md`. A test compares the page with it,
+and `datapunk formats --takeout` shows the same. The products and data sets are those of
+`docs/reference/exports/google-takeout.md#products-and-data-sets`, and
+stand in `takeout_coverage.toml`.
 """
 
 from __future__ import annotations

@@ -1,12 +1,14 @@
 """The page on which a Takeout lists its files: `archive_browser.html`, `Archiv_Übersicht.html`.
 
-Its name is in the account's language, so it is known by its place, right in the root folder, and
-by its structure: reference 2, and pages that public projects read. Sections `service-details-…`
-are products, their folder in an `<h1>` or in `data-folder-name`; elements of the classes
-`extracted-folder-name` and `extracted-file-name` hold names, one blank before them. A folder's
-files lie in the element that its row is in, or follow its name. A `failure-message` behind a file
-says that Google could not export it. Where none of this is there, relative links count, if the
-page lies where only Takeout puts it.
+Its name is in the account's language, so it is known by its place, right in the root folder, and by
+its structure: that of pages which public projects read. Sections `service-details-…` are products,
+their folder in an `<h1>` or in `data-folder-name`; elements of the classes `extracted-folder-name`
+and `extracted-file-name` hold names, one blank before them. A folder's files lie in the element
+that its row is in, or follow its name. A `failure-message` behind a file says that Google could not
+export it. Where none of this is there, relative links count, if the page lies where only Takeout
+puts it.
+
+Source: `docs/reference/exports/google-takeout.md#the-archives`.
 
 The page may be anybody's: it is read in blocks, by one pattern that never goes back, since parsers
 that build a tree take quadratic time on what was made to hurt them.

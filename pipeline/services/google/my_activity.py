@@ -1,11 +1,13 @@
 """What an entry of Google's My Activity is, told by its product and its address.
 
-The same for JSON and HTML, in My Activity and in YouTube's own history. Verbs ("Watched",
-"Gesucht nach") are in the account's language, so an address says what was done (reference 2.1 to
-2.3). My Activity has a video's address also where it was not watched, but liked or shared: the
-English verbs of those are known (karlicoss/HPI, pull request 494); with a verb in another language
-a video counts as watched. An entry is who its time, as written, and its address say; titles
-change, and stand in only where there is no address.
+The same for JSON and HTML, in My Activity and in YouTube's own history. Verbs ("Watched", "Gesucht
+nach") are in the account's language, so an address says what was done. My Activity has a video's
+address also where it was not watched, but liked or shared: the English verbs of those are known
+(karlicoss/HPI, pull request 494); with a verb in another language a video counts as watched. An
+entry is who its time, as written, and its address say; titles change, and stand in only where there
+is no address.
+
+Source: `docs/reference/exports/google-my-activity.md` and `docs/reference/exports/youtube.md`.
 """
 
 from __future__ import annotations

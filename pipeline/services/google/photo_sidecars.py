@@ -1,10 +1,12 @@
-"""Which sidecar JSON of Google Photos belongs to which medium (reference 2.6, rules 1 to 8).
+"""Which sidecar JSON of Google Photos belongs to which medium.
 
 Takeout writes `X.jpg.json`, since the end of 2024 `X.jpg.supplemental-metadata.json`; it cuts the
 sidecar's name at 46 characters and the medium's at 47, numbers namesakes in two ways, gives
 edited copies and the moving half of a live photo no sidecar of their own, and replaces characters
 that file systems dislike. All names here are those of one folder, whichever part of the export
 each came in (rule 8).
+
+Source: `docs/reference/exports/google-photos.md#which-sidecar-belongs-to-which-file`.
 """
 
 from __future__ import annotations

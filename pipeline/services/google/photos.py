@@ -1,4 +1,7 @@
-"""What the JSON files of Google Photos share, and how they meet their media (reference 2.6)."""
+"""What the JSON files of Google Photos share, and how they meet their media.
+
+Source: `docs/reference/exports/google-photos.md`.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
 """What the shapes of Google's Timeline share: places, times, and segments of a day.
 
 On-device exports write coordinates as text: `"50.05°, 14.34°"`, the degree signs missing at times,
-or `"geo:50.05,14.34"`; iOS writes every number as text (reference 2.5).
+or `"geo:50.05,14.34"`; iOS writes every number as text.
+
+Source: `docs/reference/exports/google-timeline.md`.
 """
 
 from __future__ import annotations

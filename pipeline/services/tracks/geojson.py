@@ -1,11 +1,12 @@
 """What a GeoJSON feature means (RFC 7946): a position, a place, or a way.
 
 There is no standard for times: `timestamp`, `time`, `datetime`, `recorded_at`, `fixTime`, `tst` or
-`times` among the properties are read, and a `when` that is ISO 8601 (reference 17;
-Freika/dawarich, `imports/field_aliases.rb`), and of shapes `coordTimes` and
-`coordinateProperties.times` (mapbox and placemark/togeojson), which have a time for each position.
-Texts are ISO 8601, numbers seconds since 1970, or milliseconds where seconds would be after the
-year 5000. Every other property is kept.
+`times` among the properties are read, and a `when` that is ISO 8601 (Freika/dawarich,
+`imports/field_aliases.rb`), and of shapes `coordTimes` and `coordinateProperties.times` (mapbox and
+placemark/togeojson), which have a time for each position. Texts are ISO 8601, numbers seconds since
+1970, or milliseconds where seconds would be after the year 5000. Every other property is kept.
+
+Source: `docs/reference/exports/tracks.md`.
 """
 
 from __future__ import annotations
