@@ -53,6 +53,11 @@ ORDER: dict[str, list[frozenset[str]]] = {
     ],
 }
 
+#: The most lines of a module and of a function, and the most modules beside the rooms of a package.
+MOST_LINES, MOST_LINES_OF_A_FUNCTION, MOST_MODULES = 500, 45, 12
+#: Modules that are being cut.
+TOO_LONG = frozenset({"sql/store.py"})
+
 
 def imports(path: Path) -> Iterator[tuple[int, str]]:
     """Yield every module that a file imports, wherever in it: line and dotted name."""
@@ -168,6 +173,34 @@ def test_a_room_has_at_most_25_files() -> None:
                 assert len(files) <= 25, folder.relative_to(ROOT)
 
 
+def oversized(root: Path) -> list[str]:
+    """Return the modules and functions that are too long, and packages with too many modules."""
+    found = []
+    for package in ALLOWED:
+        for path in sorted((root / package).rglob("*.py")):
+            text, here = path.read_text(encoding="utf-8"), path.relative_to(root).as_posix()
+            if (lines := len(text.splitlines())) > MOST_LINES:
+                found.append(f"{here}: {lines} lines")
+            found += [f"{here}:{line} {name}: {n} lines" for line, name, n in _long_functions(text)]
+    for package in ORDER:
+        modules = {path.name for path in (root / package).glob("*.py")} - {"__init__.py"}
+        if len(modules) > MOST_MODULES:
+            found.append(f"{package}: {len(modules)} modules")
+    return found
+
+
+def _long_functions(text: str) -> Iterator[tuple[int, str, int]]:
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            if lines > MOST_LINES_OF_A_FUNCTION:
+                yield node.lineno, node.name, lines
+
+
+def test_no_module_and_no_function_is_too_long() -> None:
+    assert [one for one in oversized(ROOT) if one.partition(":")[0] not in TOO_LONG] == []
+
+
 def test_the_configuration_of_celery_imports_nothing_of_ours() -> None:
     tops = {module.split(".")[0] for _, module in imports(ROOT / "celeryconfig.py")}
     assert not tops & OURS
@@ -224,3 +257,24 @@ def test_what_the_rule_allows_is_no_offence(tmp_path: Path) -> None:
                 path.write_text("\n".join(f"import {package}.{other}" for other in below))
             below += [room.replace("/", ".") for room in line]
     assert offences(tmp_path) == []
+
+
+def _function(name: str, lines: int) -> str:
+    return f"def {name}():\n" + "    pass\n" * (lines - 1)
+
+
+def test_what_is_too_long_is_found(tmp_path: Path) -> None:
+    for package in ORDER:
+        (tmp_path / package).mkdir()
+    (tmp_path / "pipeline/long.py").write_text("x = 1\n" * (MOST_LINES + 1))
+    (tmp_path / "pipeline/full.py").write_text("x = 1\n" * MOST_LINES)
+    most = MOST_LINES_OF_A_FUNCTION
+    text = _function("long", most + 1) + _function("full", most)
+    (tmp_path / "tasks/functions.py").write_text(text)
+    assert oversized(tmp_path) == [
+        f"pipeline/long.py: {MOST_LINES + 1} lines",
+        f"tasks/functions.py:1 long: {most + 1} lines",
+    ]
+    for n in range(MOST_MODULES):
+        (tmp_path / f"tasks/module_{n}.py").write_text("")
+    assert oversized(tmp_path)[-1] == f"tasks: {MOST_MODULES + 1} modules"

@@ -159,7 +159,7 @@ def test_a_long_and_odd_path_and_a_strict_umask_work(settings: Settings, folder:
     try:
         with local_servers.servers(odd):
             assert ask(odd, "SELECT 1") == 1
-            assert odd.socket_dir != odd.run
+            assert odd.socket_dir != odd.folders.run
     finally:
         os.umask(before)
         local_servers.stop_servers(odd)

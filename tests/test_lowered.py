@@ -272,10 +272,10 @@ def _until_lowered(settings: Settings, uid: int) -> dict[str, set[int]]:
 @pytest.mark.slow
 def test_no_process_that_parses_is_root_and_an_old_lake_goes_on(lake: Settings, top: Path) -> None:
     data_folders.prepare_folders(lake)  # as an older version left it: all of it root's
-    kept = lake.processed / "anna" / "2025-01-01" / "old.txt"
+    kept = lake.folders.processed / "anna" / "2025-01-01" / "old.txt"
     kept.parent.mkdir(parents=True)
     kept.write_bytes(b"an original from then")
-    (lake.blobs / "x").mkdir()
+    (lake.folders.all_blobs / "x").mkdir()
     mine = top / "mine.txt"
     mine.write_bytes(b"a file that only root can read")
     mine.chmod(0o600)
@@ -301,7 +301,7 @@ def test_no_process_that_parses_is_root_and_an_old_lake_goes_on(lake: Settings, 
         while '"open_jobs": 0' not in _run("status", "--json"):
             time.sleep(0.2)
         assert _run("jobs").count("done") == 2 * (turn + 1)
-        originals = [p for p in lake.processed.rglob("*.txt") if p != kept]
+        originals = [p for p in lake.folders.processed.rglob("*.txt") if p != kept]
         assert {p.stat().st_uid for p in originals} == {user.pw_uid}
-        assert not [p for p in lake.work.rglob("*") if p.stat().st_uid == 0]
+        assert not [p for p in lake.folders.work.rglob("*") if p.stat().st_uid == 0]
         _run("down")
