@@ -785,7 +785,7 @@ def test_a_wrong_count_hides_nothing(
     fewer, more = walk(hostile.many_entries(5, 2), "x.zip"), walk(hostile.many_entries(5, 9), "x")
     assert len(fewer.loaded) == len(more.loaded) == 5
     assert (fewer.listed, more.listed) == ([], [("x", Reason.ARCHIVE_BROKEN)])
-    seen("2 or 9 declared of 5: 5 read, 4 missing ones said")
+    seen("2 or 9 declared of 5: 5 read, 4 missing ones named")
 
 
 def test_a_tar_header_of_any_size_is_not_held_in_memory(walk: Callable[..., Out]) -> None:

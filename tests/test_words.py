@@ -22,8 +22,15 @@ INSTEAD = {
     "of ours": "of the lake, of the format",
     "is no more": "has ended",
     "nobody's way": "at lower priority",
+    "twice is once": "is a no-op",
+    "behind our back": "without notice",
+    "burn": "count",
+    "burns": "counts",
 }
+#: What pages do not use: "you" is the reader, and the product or a component acts.
+IN_PAGES = ("we", "us", "our", "ours", "told", "said")
 _WORDS = re.compile(rf"(?<!\.)\b(?:{'|'.join(map(re.escape, INSTEAD))})\b", re.IGNORECASE)
+_IN_PAGES = re.compile(rf"(?<![.`])\b(?:{'|'.join(IN_PAGES)})\b(?!`)", re.IGNORECASE)
 #: Data, stored statements, what was released under old words, and this list.
 _PASSED = ("tests/data/", "tests/formats/", "tests/reported/", "sql/migrations/", "CHANGELOG.md")
 #: A sentence of the sample export, and the list itself.
@@ -53,6 +60,17 @@ def test_no_private_word_is_used() -> None:
     found = []
     for name in _files():
         found += offences(name, (ROOT / name).read_text(encoding="utf-8"))
+    assert found == []
+
+
+def test_pages_speak_to_their_reader() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    found = [
+        f"{page.relative_to(ROOT)}:{number} {word[0]}"
+        for page in sorted(pages)
+        for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1)
+        for word in _IN_PAGES.finditer(re.sub(r'".*?"', "", line))
+    ]
     assert found == []
 
 

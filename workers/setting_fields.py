@@ -76,7 +76,7 @@ class SettingFields(BaseSettings):
     )
     system_user: str | None = Field(
         None,
-        description="The system user that runs the embedded servers and the workers when we are "
+        description="The system user that runs the embedded servers and the workers if you are "
         "root. Unset: datapunk-db, made when it is missing.",
     )
     actor: str | None = Field(

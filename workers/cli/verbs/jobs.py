@@ -107,7 +107,7 @@ def retry(job: Job) -> None:
 
 
 def cancel(job: Job, json: Json = False) -> None:
-    """Stop a job; what has loaded stays, and is said here and in the receipt."""
+    """Stop a job. Loaded rows stay; this and the receipt print their number."""
     with connect.runtime(load()) as run:
         row = connect.find_job(run.ledger, job)
         if row["completed_at"]:
