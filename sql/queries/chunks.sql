@@ -368,6 +368,7 @@ WHERE j.id = open.id AND j.completed_at IS NOT NULL AND j.status <> 'rolled_back
 RETURNING j.id, j.remaining;
 
 -- name: status_of
+-- The status of a job that could not be reopened.
 SELECT status FROM imports.jobs WHERE id = %(job_id)s;
 
 -- name: forget_finish

@@ -27,6 +27,7 @@ WHERE id = %(set_id)s AND state = 'open' RETURNING id;
 SELECT id FROM imports.sets WHERE state = 'open' OR checked_at IS NULL ORDER BY id;
 
 -- name: hold_set
+-- Lock a set, unless another process has it.
 SELECT id, user_id, stem, state, checked_at IS NULL AS changed,
     waits_until <= clock_timestamp() AS due
 FROM imports.sets WHERE id = %(set_id)s FOR UPDATE SKIP LOCKED;
@@ -77,6 +78,7 @@ WHERE s.id IN (SELECT set_id FROM imports.jobs WHERE id = ANY(%(jobs)s)) ORDER B
 SELECT s.* FROM imports.sets AS s JOIN imports.jobs AS j ON j.set_id = s.id WHERE j.id = %(job_id)s;
 
 -- name: recent_sets
+-- The newest sets of one user, or of all.
 SELECT s.*, u.name AS user_name FROM imports.sets AS s JOIN user_data.users AS u USING (user_id)
 WHERE %(user)s::text IS NULL OR u.name = %(user)s ORDER BY s.id DESC LIMIT %(n)s;
 
@@ -108,6 +110,7 @@ WHERE job_id = ANY(%(jobs)s) AND ordinal IS NOT NULL
 ORDER BY path;
 
 -- name: listed_counts
+-- How many files the pages of some jobs list, and how many could not be exported.
 SELECT count(DISTINCT path) AS listed, count(DISTINCT path) FILTER (WHERE failed) AS failed
 FROM imports.listed WHERE job_id = ANY(%(jobs)s);
 
