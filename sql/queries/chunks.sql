@@ -20,7 +20,7 @@ WHERE c.id = %(chunk)s AND c.job_id = %(job_id)s AND c.stage = %(stage)s
        OR (c.status = 'leased' AND c.lease_expires < clock_timestamp()))
 RETURNING c.id, c.job_id, c.user_id, c.kind, c.stage, c.attempt, c.token, c.format, c.embed,
     c.slices, c.artefacts, c.tally, c.last_error_code, j.source_name, j.expected_sha256, j.sha256,
-    j.media_type, j.zone, j.ending;
+    j.media_type, j.zone, j.outcome;
 
 -- name: begin_job
 -- Say what the job does now; a job only moves forward. The first time, it has started.
@@ -52,7 +52,7 @@ FOR UPDATE;
 -- The chunk goes to its next stage; the message for it follows in the same Celery chain.
 UPDATE imports.chunks
 SET stage = %(next_stage)s, status = 'ready', attempt = 0, token = NULL, leased_by = NULL,
-    lease_expires = NULL, not_before = now(), enqueued_at = now(), publishes = 1,
+    lease_expires = NULL, not_before = now(), enqueued_at = now(), publish_count = 1,
     last_error_code = NULL,
     artefacts = artefacts || %(artefacts)s, tally = %(tally)s
 WHERE id = %(chunk)s;
@@ -173,7 +173,7 @@ RETURNING id;
 -- name: send_unsent
 -- Mark ready chunks of a job that no message names yet, up to a number; the caller then sends.
 UPDATE imports.chunks AS c
-SET enqueued_at = now(), publishes = c.publishes + 1
+SET enqueued_at = now(), publish_count = c.publish_count + 1
 FROM (
     SELECT id FROM imports.chunks
     WHERE job_id = %(job_id)s AND status = 'ready' AND enqueued_at IS NULL
@@ -186,7 +186,7 @@ RETURNING c.id, c.job_id, c.kind, c.stage, c.embed;
 
 -- name: unsend
 -- The broker did not take the messages for these chunks: as if they had never been sent.
-UPDATE imports.chunks SET enqueued_at = NULL, publishes = greatest(publishes - 1, 0)
+UPDATE imports.chunks SET enqueued_at = NULL, publish_count = greatest(publish_count - 1, 0)
 WHERE id = ANY(%(ids)s) AND status IN ('ready', 'leased')
 RETURNING id;
 
@@ -198,7 +198,7 @@ WHERE job_id = %(job_id)s AND status IN ('ready', 'leased') AND enqueued_at IS N
 -- name: expired
 -- Chunks whose lease ran out are sent again at once; after that they are as others (`lost`).
 UPDATE imports.chunks AS c
-SET enqueued_at = now(), publishes = c.publishes + 1
+SET enqueued_at = now(), publish_count = c.publish_count + 1
 FROM (
     SELECT o.id FROM imports.chunks AS o JOIN imports.jobs AS j ON j.id = o.job_id
     WHERE j.completed_at IS NULL
@@ -214,7 +214,7 @@ RETURNING c.id, c.job_id, c.kind, c.stage, c.embed;
 -- Chunks of some stages whose messages seem lost, the longest sent first. The caller knows by the
 -- lengths of the queues how many are missing, so that the wait need not grow.
 UPDATE imports.chunks AS c
-SET enqueued_at = now(), publishes = c.publishes + 1
+SET enqueued_at = now(), publish_count = c.publish_count + 1
 FROM (
     SELECT o.id FROM imports.chunks AS o JOIN imports.jobs AS j ON j.id = o.job_id
     WHERE j.completed_at IS NULL
@@ -275,7 +275,7 @@ WHERE j.completed_at IS NULL
 
 -- name: hold_open
 -- A job that has not ended, held after its chunks: what is counted next stays so.
-SELECT j.id, j.user_id, j.source_name, j.created_at, j.kept_as, u.name AS user_name
+SELECT j.id, j.user_id, j.source_name, j.created_at, j.archived_path, u.name AS user_name
 FROM imports.jobs AS j JOIN user_data.users AS u USING (user_id)
 WHERE j.id = %(job_id)s AND j.completed_at IS NULL FOR NO KEY UPDATE OF j;
 
@@ -302,26 +302,27 @@ WHERE job_id = %(job_id)s AND kind = 'finish' AND status IN ('ready', 'leased')
 RETURNING id;
 
 -- name: close_without
--- The job's one end, without its finish: it came to what it was about to come to, or to `ending`.
+-- The job's one end, without its finish: it came to what it was about to come to, or to `outcome`.
 UPDATE imports.jobs
-SET status = coalesce(ending, %(ending)s), ending = coalesce(ending, %(ending)s),
+SET status = coalesce(outcome, %(outcome)s), outcome = coalesce(outcome, %(outcome)s),
     error_code = coalesce(error_code, %(code)s), error_detail = coalesce(error_detail, %(detail)s),
-    kept_as = %(kept_as)s, completed_at = now()
+    archived_path = %(archived_path)s, completed_at = now()
 WHERE id = %(job_id)s AND completed_at IS NULL AND remaining = 0
-RETURNING status, ending, error_code;
+RETURNING status, outcome, error_code;
 
 -- name: resting
 -- Where the original of a job lies, as far as that was written down.
-SELECT j.id, j.user_id, j.source_name, j.created_at, j.kept_as, u.name AS user_name
+SELECT j.id, j.user_id, j.source_name, j.created_at, j.archived_path, u.name AS user_name
 FROM imports.jobs AS j JOIN user_data.users AS u USING (user_id) WHERE j.id = %(job_id)s;
 
 -- name: kept_by_others
 -- Which of these places hold the originals of other jobs.
-SELECT kept_as FROM imports.jobs WHERE kept_as = ANY(%(places)s) AND id <> %(job_id)s;
+SELECT archived_path FROM imports.jobs
+WHERE archived_path = ANY(%(places)s) AND id <> %(job_id)s;
 
 -- name: keep_at
 -- Where the original of a job lies now.
-UPDATE imports.jobs SET kept_as = %(kept_as)s WHERE id = %(job_id)s;
+UPDATE imports.jobs SET archived_path = %(archived_path)s WHERE id = %(job_id)s;
 
 -- name: end_badly
 -- The job can't come to a good end; the first cause is kept. If its extract broke off, what waited
@@ -331,14 +332,14 @@ WITH released AS (
     FROM imports.jobs AS j
     WHERE j.id = c.job_id AND j.id = %(job_id)s AND j.set_id IS NULL AND c.waits_for_set)
 UPDATE imports.jobs
-SET ending = coalesce(ending, %(ending)s), error_code = coalesce(error_code, %(code)s),
+SET outcome = coalesce(outcome, %(outcome)s), error_code = coalesce(error_code, %(code)s),
     error_detail = coalesce(error_detail, %(detail)s), status = 'finishing'
 WHERE id = %(job_id)s AND completed_at IS NULL;
 
 -- name: revive
 -- Retry: dead chunks are ready again at the stage where they died; a rejected upload starts anew.
 UPDATE imports.chunks
-SET status = 'ready', attempt = 0, rewinds = 0, enqueued_at = NULL, publishes = 0,
+SET status = 'ready', attempt = 0, rewinds = 0, enqueued_at = NULL, publish_count = 0,
     not_before = CASE WHEN waits_for_set THEN greatest(not_before, now()) ELSE now() END,
     last_error_code = NULL, done_at = NULL,
     stage = CASE WHEN kind = 'upload' THEN 'validate' ELSE stage END
@@ -357,10 +358,10 @@ WHERE job_id = %(job_id)s AND kind = 'finish' AND identity = 'finish' AND status
 -- duplicate stays one.
 UPDATE imports.jobs AS j
 SET status = CASE WHEN open.pieces > 0 THEN 'queued' ELSE 'finishing' END,
-    ending = CASE WHEN keeps THEN ending END, error_code = CASE WHEN keeps THEN error_code END,
+    outcome = CASE WHEN keeps THEN outcome END, error_code = CASE WHEN keeps THEN error_code END,
     error_detail = CASE WHEN keeps THEN error_detail END,
     completed_at = NULL, remaining = open.pieces
-FROM (SELECT o.id, count(c.id) AS pieces, o.ending = 'duplicate' AND count(c.id) = 0 AS keeps
+FROM (SELECT o.id, count(c.id) AS pieces, o.outcome = 'duplicate' AND count(c.id) = 0 AS keeps
       FROM imports.jobs AS o LEFT JOIN imports.chunks AS c
         ON c.job_id = o.id AND c.kind <> 'finish' AND c.status IN ('ready', 'leased')
       WHERE o.id = %(job_id)s GROUP BY o.id) AS open
@@ -399,7 +400,7 @@ FROM imports.jobs AS j WHERE j.id = %(job_id)s;
 
 -- name: lock_ended
 -- A job that has ended, held against a retry; no row if it is open, or somebody is at it.
-SELECT j.id, j.user_id, j.status, j.source_name, j.kept_as, j.ending, j.error_code, j.error_detail,
-    j.created_at, u.name AS user_name
+SELECT j.id, j.user_id, j.status, j.source_name, j.archived_path, j.outcome, j.error_code,
+    j.error_detail, j.created_at, u.name AS user_name
 FROM imports.jobs AS j JOIN user_data.users AS u USING (user_id)
 WHERE j.id = %(job_id)s AND j.completed_at IS NOT NULL FOR UPDATE OF j SKIP LOCKED;

@@ -55,12 +55,12 @@ WHERE id = %(job_id)s;
 -- name: twin
 -- The job that has the same bytes for the same user.
 SELECT id FROM imports.jobs
-WHERE user_id = %(user_id)s AND sha256 = %(sha256)s AND ending IS NULL AND id <> %(job_id)s;
+WHERE user_id = %(user_id)s AND sha256 = %(sha256)s AND outcome IS NULL AND id <> %(job_id)s;
 
 -- name: mark_duplicate
 -- The job has the same bytes as another of the same user; it ends as a duplicate.
 UPDATE imports.jobs
-SET ending = 'duplicate', duplicate_of = %(twin)s, sha256 = %(sha256)s, size_bytes = %(size)s,
+SET outcome = 'duplicate', duplicate_of = %(twin)s, sha256 = %(sha256)s, size_bytes = %(size)s,
     media_type = %(media_type)s, status = 'finishing'
 WHERE id = %(job_id)s;
 
@@ -118,15 +118,16 @@ WHERE job_id = %(job_id)s AND disposition = 'handled' AND ordinal IS NOT NULL;
 -- Where a chunk begins anew under another policy, a record's bytes are those of the last reading;
 -- bytes that somebody deleted stay away.
 INSERT INTO imports.quarantine
-    (job_id, user_id, file_id, chunk_id, nth, locator, stage, code, detail, raw)
-VALUES (%(job_id)s, %(user_id)s, %(file_id)s, %(chunk_id)s, %(nth)s, %(locator)s, %(stage)s,
+    (job_id, user_id, file_id, chunk_id, position, locator, stage, code, detail, raw)
+VALUES (%(job_id)s, %(user_id)s, %(file_id)s, %(chunk_id)s, %(position)s, %(locator)s, %(stage)s,
     %(code)s, %(detail)s, %(raw)s)
-ON CONFLICT (chunk_id, nth, user_id) DO UPDATE SET raw = excluded.raw, detail = excluded.detail
+ON CONFLICT (chunk_id, position, user_id)
+    DO UPDATE SET raw = excluded.raw, detail = excluded.detail
     WHERE imports.quarantine.raw <> excluded.raw AND imports.quarantine.raw <> '';
 
 -- name: job_facts
 -- What the end of a job goes by.
-SELECT j.id, j.source_name, j.ending, j.error_code, j.error_detail, j.created_at, j.records_seen,
+SELECT j.id, j.source_name, j.outcome, j.error_code, j.error_detail, j.created_at, j.records_seen,
     u.name AS user_name
 FROM imports.jobs AS j JOIN user_data.users AS u USING (user_id) WHERE j.id = %(job_id)s;
 
@@ -163,10 +164,10 @@ FROM timeseries.metrics WHERE job_id = %(job_id)s GROUP BY 1, 2;
 -- name: close_job
 -- The job's one end. Where nothing is left of its original, it says so.
 UPDATE imports.jobs
-SET status = coalesce(ending, 'done'), completed_at = now(), kept_as = %(kept_as)s,
-    error_code = CASE WHEN %(kept_as)s::text IS NULL
+SET status = coalesce(outcome, 'done'), completed_at = now(), archived_path = %(archived_path)s,
+    error_code = CASE WHEN %(archived_path)s::text IS NULL
         THEN coalesce(error_code, 'original_gone') ELSE error_code END,
-    error_detail = CASE WHEN %(kept_as)s::text IS NULL
+    error_detail = CASE WHEN %(archived_path)s::text IS NULL
         THEN concat_ws(' ', error_detail, %(gone)s::text) ELSE error_detail END
 WHERE id = %(job_id)s AND completed_at IS NULL;
 

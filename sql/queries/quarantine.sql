@@ -22,8 +22,8 @@ WHERE q.status = 'open' AND c.status <> 'done'
 
 -- name: job_of
 -- The job of quarantined records, as far as a retry needs it.
-SELECT id, user_id, status, kept_as, source_name, size_bytes, sha256, media_type, completed_at,
-    remaining, records_seen
+SELECT id, user_id, status, archived_path, source_name, size_bytes, sha256, media_type,
+    completed_at, remaining, records_seen
 FROM imports.jobs WHERE id = %(job_id)s;
 
 -- name: hold_job

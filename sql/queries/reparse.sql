@@ -6,7 +6,8 @@
 
 -- name: jobs
 -- Ended jobs of a user that have files which a format may read otherwise today.
-SELECT j.id, j.user_id, j.source_name, j.kept_as, j.size_bytes, j.sha256, j.media_type, j.zone
+SELECT j.id, j.user_id, j.source_name, j.archived_path, j.size_bytes, j.sha256, j.media_type,
+    j.zone
 FROM imports.jobs AS j
 WHERE j.status = 'done' AND (%(job_id)s::uuid IS NULL OR j.id = %(job_id)s)
 ORDER BY j.created_at, j.id;
@@ -165,9 +166,9 @@ WHERE p.id = q.id AND p.n IS NOT NULL
 -- Rejections that no quarantined record stands for yet.
 SELECT slot, n FROM paired WHERE id IS NULL ORDER BY slot, n;
 
--- name: last_nth
+-- name: last_position
 -- The last position among the quarantined records of a chunk.
-SELECT coalesce(max(nth), -1) AS last FROM imports.quarantine WHERE chunk_id = %(chunk)s;
+SELECT coalesce(max(position), -1) AS last FROM imports.quarantine WHERE chunk_id = %(chunk)s;
 
 -- name: create_own
 -- Hold the stored records of the job that is read again.

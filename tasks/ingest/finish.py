@@ -55,8 +55,8 @@ def whereabouts(folders: Folders, connection: Connection, job_id: UUID) -> Path 
     job = connection.execute(CHUNKS["resting"], {"job_id": job_id}).fetchone()
     if job is None:
         return None
-    if job["kept_as"] and os.path.isfile(folders.data / job["kept_as"]):  # noqa: PTH113
-        return folders.data / str(job["kept_as"])
+    if job["archived_path"] and os.path.isfile(folders.data / job["archived_path"]):  # noqa: PTH113
+        return folders.data / str(job["archived_path"])
     found = _found(folders, connection, job)
     return folders.data / found if found else None
 
@@ -72,7 +72,7 @@ def _found(folders: Folders, connection: Connection, job: Mapping[str, Any]) -> 
     ]
     names = [str(place.relative_to(folders.data)) for place in places]
     asked = {"job_id": job["id"], "places": names}
-    taken = {row["kept_as"] for row in connection.execute(CHUNKS["kept_by_others"], asked)}
+    taken = {row["archived_path"] for row in connection.execute(CHUNKS["kept_by_others"], asked)}
     there = (
         name
         for place, name in zip(places, names, strict=True)
@@ -130,10 +130,10 @@ def _why(stage: str, code: str) -> str:
 
 
 def end_with(
-    connection: Connection, job_id: UUID, user_id: UUID, ending: str, code: str, detail: str
+    connection: Connection, job_id: UUID, user_id: UUID, outcome: str, code: str, detail: str
 ) -> None:
     """Some of a job's pieces will never be done; where none is left open, its end begins."""
-    asked = {"job_id": job_id, "ending": ending, "code": code, "detail": detail}
+    asked = {"job_id": job_id, "outcome": outcome, "code": code, "detail": detail}
     connection.execute(CHUNKS["end_badly"], asked)
     begin_end(connection, job_id, user_id)
 
@@ -185,7 +185,7 @@ def end_now(run: Runtime, connection: Connection, job_id: UUID) -> bool:
 
 
 def _close(
-    folders: Folders, connection: Connection, job_id: UUID, ending: str, code: str, detail: str
+    folders: Folders, connection: Connection, job_id: UUID, outcome: str, code: str, detail: str
 ) -> bool:
     """The job's one end, without its finish; False where something of it is open.
 
@@ -199,7 +199,11 @@ def _close(
         return False
     connection.execute(CHUNKS["give_up_finish"], asked)
     _settle_if_can_be(connection, job_id)
-    values = {"ending": ending, "detail": detail, "kept_as": _found(folders, connection, job)}
+    values = {
+        "outcome": outcome,
+        "detail": detail,
+        "archived_path": _found(folders, connection, job),
+    }
     closed = connection.execute(CHUNKS["close_without"], {**asked, **values}).fetchone()
     if closed is None:
         return False

@@ -76,7 +76,7 @@ def finish_job(run: Runtime, claim: Claim) -> Ending:
     if not run.ledger.heartbeat(claim, run.options.lease_s):
         raise Fenced
     (job,) = run.ledger.rows("jobs", "job_facts", job_id=claim.job_id)
-    status = job["ending"] or str(JobStatus.DONE)
+    status = job["outcome"] or str(JobStatus.DONE)
     kept = _put_to_rest(run, claim, job, status)
     crash_here("finish.at_rest")
     if status not in _RESUMABLE:
@@ -89,7 +89,7 @@ def finish_job(run: Runtime, claim: Claim) -> Ending:
         # This locks the job; what is read now stays, since a retry from quarantine changes it too.
         alerts.sound(commit, run.options.alert, ended=True)
         settle_counts(commit.connection, claim.job_id)
-        commit.run("jobs", "close_job", kept_as=kept, gone=_GONE)
+        commit.run("jobs", "close_job", archived_path=kept, gone=_GONE)
         commit.event(Event.FINISHED, status=status)
         commit.run("chunks", "end")
 
@@ -151,7 +151,7 @@ def _write_error(target: Path, job: dict[str, Any]) -> None:
     lines = (
         f"file:    {target.name}",
         f"job:     {job['id']}",
-        f"ended:   {job['ending']}",
+        f"ended:   {job['outcome']}",
         f"code:    {job['error_code']} ({category_of(job['error_code'])})",
         f"reason:  {job['error_detail']}",
         f"retry:   datapunk retry {job['id']}",
@@ -327,10 +327,10 @@ def _take_back(folders: Folders, connection: Connection, job: dict[str, Any]) ->
     original = folders.original(job["id"], job["source_name"])
     if not original.exists():
         return True
-    kept = folders.data / (job["kept_as"] or "")
-    if not job["kept_as"] or kept == original:
+    kept = folders.data / (job["archived_path"] or "")
+    if not job["archived_path"] or kept == original:
         well = job["status"] in (JobStatus.DONE, JobStatus.DUPLICATE)
-        rests = {"job_id": job["id"], "kept_as": _rest(folders, job, well=well)}
+        rests = {"job_id": job["id"], "archived_path": _rest(folders, job, well=well)}
         connection.execute(dispatch.CHUNKS["keep_at"], rests)
     elif not kept.exists():
         move(original, kept)
@@ -444,7 +444,7 @@ def retry(run: Runtime, job: dict[str, Any]) -> int:
     with _one_archive_once(), run.ledger.transaction() as connection:
         connection.execute(queries("sets")["check_again"], asked)
         revived = connection.execute(
-            dispatch.CHUNKS["revive"], {**asked, "rejected": job["ending"] == "rejected"}
+            dispatch.CHUNKS["revive"], {**asked, "rejected": job["outcome"] == "rejected"}
         ).fetchall()
         again = revived or connection.execute(dispatch.CHUNKS["lost_finish"], asked).fetchall()
         if again:
