@@ -21,7 +21,7 @@ from psycopg_pool.pool import AddConnection
 from schemas.crash import crash_here
 from schemas.errors import DatapunkError, TransientError
 from schemas.privacy import ReadUnder, Since
-from schemas.progress import Event, Stage
+from schemas.progress import BISECT_ATTEMPTS, Event, Stage
 from sql.queries import queries
 
 _CHUNKS = queries("chunks")
@@ -173,6 +173,7 @@ class Ledger:
                     "worker": worker,
                     "lease_s": lease_s,
                     "max_attempts": max_attempts,
+                    "bisect_attempts": BISECT_ATTEMPTS,
                 },
             ).fetchone()
         return msgspec.convert(row, Claim, strict=False) if row else None

@@ -11,7 +11,7 @@ import pytest
 from psycopg import pq
 
 from sql.queries import queries
-from tests.queries_support import FILES, asked, words
+from tests.queries_support import FILES, ROOT, asked, words
 
 ASKED = list(asked())
 QUERIES = [(file, name) for file in FILES for name in queries(file)]
@@ -57,6 +57,34 @@ def test_every_parameter_of_a_query_is_given() -> None:
 def test_a_query_says_its_purpose(file: str, name: str) -> None:
     first = queries(file)[name].splitlines()[0]
     assert re.fullmatch(r"-- \S.{9,}", first), first
+
+
+def test_the_state_table_names_every_statement_that_writes_chunks() -> None:
+    """Which ones change the state, and which ones leave it as it is."""
+    head = (ROOT / "sql/queries/chunks.sql").read_text(encoding="utf-8").partition("-- name:")[0]
+    table, _, others = head.partition("-- Other statements")
+    texts = {
+        name if file == "chunks" else f"{file}.{name}": queries(file)[name]
+        for file, name in QUERIES
+    }
+    functions = (ROOT / "sql/functions/imports.sql").read_text(encoding="utf-8")
+    parts = re.split(r"^CREATE OR REPLACE FUNCTION (\S+?)\(", functions, flags=re.MULTILINE)[1:]
+    texts |= dict(zip(parts[0::2], parts[1::2], strict=True))
+    changes = {name for name, text in texts.items() if _changes_state(text)}
+    writes = {name for name, text in texts.items() if re.search(_WRITES, text)}
+    assert set(re.findall(r"^-- .{80,}  +(\S+)$", table, re.MULTILINE)) == {"statement", *changes}
+    lists = re.findall(r"^-- \w+ {3,}(.*)$", others, re.MULTILINE)
+    assert {name for line in lists for name in line.split(", ")} == writes - changes
+
+
+_WRITES = r"(INSERT INTO|UPDATE) imports\.chunks\b"
+
+
+def _changes_state(text: str) -> bool:
+    """Whether a statement inserts chunks, or sets their stage or status."""
+    written = re.findall(r"UPDATE imports\.chunks\b(.*?)(?:WHERE|FROM|\Z)", text, re.DOTALL)
+    sets = any(re.search(r"(?<![.\w])(status|stage) = ", part) for part in written)
+    return sets or "INSERT INTO imports.chunks" in text
 
 
 @pytest.mark.services

@@ -1,7 +1,38 @@
--- The state machine of chunks. Every change of state is a guarded statement in this file.
+-- The state machine of chunks. Every change of state is one guarded statement of the table below.
 -- Only the clock of Postgres is used.
 --
--- Past its attempts a chunk at `normalise` has six more: `tasks.ingest.poison` cuts it up in them.
+-- from           event                          to                guard                statement
+-- (none)         a file was taken in            ready, validate   one a job            jobs.insert_upload
+-- (none)         an extract cut members         ready, normalise  identity is new      fan_out
+-- (none)         a chunk was cut up             ready, normalise  the parent's token   insert_parts
+-- (none)         nothing of a job is open       ready, finish     identity is new      insert_finish
+-- (none)         a reparse found a new file     done              the job is held      reparse.insert_chunk
+-- ready          a worker takes it              leased            due, attempts left   claim
+-- leased         its lease ran out              leased            attempts left        claim
+-- leased         a stage is done                ready, the next   the token (hold)     advance
+-- leased         the last stage is done         done              the token (hold)     complete
+-- leased         the finish is done             done              the token (hold)     end
+-- leased         it was cut into smaller ones   done              the token (hold)     end_as_split
+-- leased         an artefact is gone            ready, the first  token, rewinds left  rewind
+-- leased         an error; its worker is dead   ready             the token            release
+-- ready, leased  its attempts are used up       dead              nobody is at work    dead_letter
+-- ready, leased  a person cancels the job       dead              not the finish       stop_chunks
+-- ready, leased  its job ends without it        dead              only the finish      give_up_finish
+-- dead, done     a person retries the job       ready             done: a rejection    revive
+-- not done       rows that it relied on leave   normalise         the lake is held     imports.let_go
+--
+-- Other statements that write chunks leave their state as it is:
+--
+-- lease          heartbeat, recovery.chunks_ahead
+-- messages       send_unsent, unsend, expired, lost, recovery.is_away, recovery.forget_messages
+-- waits          all_is_cut, end_badly, recovery.answers, sets.release_chunks, sets.prolong_chunks
+-- identity       forget_finish
+-- notes          mark_rejected, reparse.renew_chunks, reparse.leave_chunks
+-- counts         imports.count_again, imports.roll_back
+--
+-- Names with a dot are statements of another file, or functions (sql/functions/imports.sql).
+-- Past its attempts a chunk at `normalise` has some more (BISECT_ATTEMPTS in schemas/progress.py):
+-- tasks/ingest/poison.py cuts it up in them.
 
 -- name: claim
 -- Take a chunk for one stage: count the attempt before the work, so that what kills counts itself.
@@ -15,7 +46,8 @@ FROM imports.jobs AS j
 WHERE c.id = %(chunk)s AND c.job_id = %(job_id)s AND c.stage = %(stage)s
   AND j.id = c.job_id
   AND j.completed_at IS NULL
-  AND c.attempt < %(max_attempts)s + CASE c.stage WHEN 'normalise' THEN 6 ELSE 0 END
+  AND c.attempt < %(max_attempts)s
+        + CASE c.stage WHEN 'normalise' THEN %(bisect_attempts)s ELSE 0 END
   AND ((c.status = 'ready' AND c.not_before <= clock_timestamp())
        OR (c.status = 'leased' AND c.lease_expires < clock_timestamp()))
 RETURNING c.id, c.job_id, c.user_id, c.kind, c.stage, c.attempt, c.token, c.format, c.embed,
@@ -178,7 +210,8 @@ FROM (
     SELECT id FROM imports.chunks
     WHERE job_id = %(job_id)s AND status = 'ready' AND enqueued_at IS NULL
       AND not_before <= clock_timestamp()
-      AND attempt < %(max_attempts)s + CASE stage WHEN 'normalise' THEN 6 ELSE 0 END
+      AND attempt < %(max_attempts)s
+        + CASE stage WHEN 'normalise' THEN %(bisect_attempts)s ELSE 0 END
     ORDER BY id LIMIT %(n)s FOR UPDATE SKIP LOCKED
 ) AS pick
 WHERE c.id = pick.id
@@ -202,7 +235,8 @@ SET enqueued_at = now(), publish_count = c.publish_count + 1
 FROM (
     SELECT o.id FROM imports.chunks AS o JOIN imports.jobs AS j ON j.id = o.job_id
     WHERE j.completed_at IS NULL
-      AND o.attempt < %(max_attempts)s + CASE o.stage WHEN 'normalise' THEN 6 ELSE 0 END
+      AND o.attempt < %(max_attempts)s
+        + CASE o.stage WHEN 'normalise' THEN %(bisect_attempts)s ELSE 0 END
       AND o.status = 'leased' AND o.lease_expires < clock_timestamp()
       AND (o.enqueued_at IS NULL OR o.enqueued_at < o.lease_expires)
     ORDER BY o.id LIMIT %(n)s FOR UPDATE OF o SKIP LOCKED
@@ -218,7 +252,8 @@ SET enqueued_at = now(), publish_count = c.publish_count + 1
 FROM (
     SELECT o.id FROM imports.chunks AS o JOIN imports.jobs AS j ON j.id = o.job_id
     WHERE j.completed_at IS NULL
-      AND o.attempt < %(max_attempts)s + CASE o.stage WHEN 'normalise' THEN 6 ELSE 0 END
+      AND o.attempt < %(max_attempts)s
+        + CASE o.stage WHEN 'normalise' THEN %(bisect_attempts)s ELSE 0 END
       AND o.stage = ANY(%(stages)s)
       AND (o.status = 'ready' AND o.not_before <= clock_timestamp()
         OR o.status = 'leased' AND o.lease_expires < clock_timestamp())
@@ -251,7 +286,8 @@ WHERE (status = 'ready' OR status = 'leased' AND lease_expires < clock_timestamp
 -- Open jobs with chunks that used up their attempts, and nobody at work on them.
 SELECT DISTINCT o.job_id FROM imports.chunks AS o JOIN imports.jobs AS j ON j.id = o.job_id
 WHERE j.completed_at IS NULL
-  AND o.attempt >= %(max_attempts)s + CASE o.stage WHEN 'normalise' THEN 6 ELSE 0 END
+  AND o.attempt >= %(max_attempts)s
+        + CASE o.stage WHEN 'normalise' THEN %(bisect_attempts)s ELSE 0 END
   AND (o.status = 'ready' OR (o.status = 'leased' AND o.lease_expires < clock_timestamp()));
 
 -- name: dead_letter
@@ -262,7 +298,8 @@ SET status = 'dead', token = NULL, leased_by = NULL, lease_expires = NULL,
 WHERE id IN (
     SELECT o.id FROM imports.chunks AS o JOIN imports.jobs AS j ON j.id = o.job_id
     WHERE o.job_id = %(job_id)s AND j.completed_at IS NULL
-      AND o.attempt >= %(max_attempts)s + CASE o.stage WHEN 'normalise' THEN 6 ELSE 0 END
+      AND o.attempt >= %(max_attempts)s
+        + CASE o.stage WHEN 'normalise' THEN %(bisect_attempts)s ELSE 0 END
       AND (o.status = 'ready' OR (o.status = 'leased' AND o.lease_expires < clock_timestamp()))
     FOR UPDATE OF o SKIP LOCKED)
 RETURNING id, job_id, user_id, kind, stage, last_error_code;

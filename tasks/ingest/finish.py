@@ -18,7 +18,7 @@ import structlog
 from schemas.crash import crash_here
 from schemas.errors import TransientError
 from schemas.folders import Folders
-from schemas.progress import Event, JobStatus, Kind, Stage
+from schemas.progress import BISECT_ATTEMPTS, Event, JobStatus, Kind, Stage
 from schemas.reasons import CLOSED, category_of
 from sql.queries import queries
 from sql.store import Connection, note, transient_errors
@@ -87,14 +87,18 @@ def _found(folders: Folders, connection: Connection, job: Mapping[str, Any]) -> 
 def dead_letter(run: Runtime) -> int:
     """Chunks past their attempts are dead; their jobs end as failed once the rest is done. Returns
     how many."""
-    most = run.options.max_attempts
-    jobs = [r["job_id"] for r in run.ledger.rows("chunks", "worn_out", max_attempts=most)]
+    rows = run.ledger.rows("chunks", "worn_out", **_limits(run))
+    jobs = [row["job_id"] for row in rows]
     return steps.each(run, "dead_lettered", jobs, lambda job: _dead_letter(run, job))
+
+
+def _limits(run: Runtime) -> dict[str, int]:
+    return {"max_attempts": run.options.max_attempts, "bisect_attempts": BISECT_ATTEMPTS}
 
 
 def _dead_letter(run: Runtime, job_id: UUID) -> int:
     with run.ledger.transaction() as connection:
-        asked = {"job_id": job_id, "max_attempts": run.options.max_attempts}
+        asked = {"job_id": job_id, **_limits(run)}
         dead = connection.execute(CHUNKS["dead_letter"], asked).fetchall()
         for row in dead:
             code, stage = row["last_error_code"], row["stage"]

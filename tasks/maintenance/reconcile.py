@@ -23,7 +23,7 @@ from pipeline.storage.atomic_files import held, move, put, written
 from schemas.crash import crash_here
 from schemas.errors import PermanentError
 from schemas.folders import Folders
-from schemas.progress import QUEUES, Event, JobStatus, Stage
+from schemas.progress import BISECT_ATTEMPTS, QUEUES, Event, JobStatus, Stage
 from schemas.reasons import category_of
 from sql.queries import queries
 from sql.store import Claim, Commit, Connection, Fenced, note, transient_errors
@@ -238,13 +238,14 @@ def _share_of_a_turn(run: Runtime) -> dict[str, float]:
 
 def _send_again(run: Runtime, window_s: float, at_once: int) -> int:
     """Run-out leases, and messages that were lost. One that waits in the broker is not lost."""
-    common = {"max_attempts": run.options.max_attempts, "window_s": window_s}
-    rows = run.ledger.rows("chunks", "expired", **common, n=at_once)
+    limits = {"max_attempts": run.options.max_attempts, "bisect_attempts": BISECT_ATTEMPTS}
+    rows = run.ledger.rows("chunks", "expired", **limits, n=at_once)
     queued = run.queue_lengths()
     for queue, stages, waiting in _waiting(run):
         missing = min(waiting - queued.get(queue, 0), at_once)
         if missing > 0:
-            rows += run.ledger.rows("chunks", "lost", **common, stages=stages, n=missing)
+            asked = {**limits, "window_s": window_s, "stages": stages, "n": missing}
+            rows += run.ledger.rows("chunks", "lost", **asked)
     jobs: dict[UUID, list[DictRow]] = {}
     for row in rows:
         jobs.setdefault(row["job_id"], []).append(row)
