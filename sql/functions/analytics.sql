@@ -55,7 +55,7 @@ WHERE s.user_id = (SELECT imports.current_user_id()) AND s.at IS NULL
     AND date '0001-01-01' = ANY(days)
 $$;
 
--- Only a rollback, and whoever replaces documents, come by here: no load does.
+-- Only a rollback and a replacement of documents fire it: a load does not.
 CREATE OR REPLACE FUNCTION analytics.document_days_changed() RETURNS trigger
     LANGUAGE plpgsql AS $$
 BEGIN

@@ -84,7 +84,7 @@ $$;
 
 -- Where more vectors wait than the index of their model holds, it goes: what follows comes in many
 -- times as fast without it, and building it anew, when nothing waits any more, takes less time
--- than what it would have cost them. Whoever uses the table just now is not waited for.
+-- than what it would have cost them. Gives up if the lock of the table is not available within 2 s.
 CREATE OR REPLACE FUNCTION vectors.make_way(of_model integer, asked text) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
