@@ -53,7 +53,8 @@ def main() -> None:
     with TemporaryDirectory(prefix="datapunk-schema-") as folder:
         top = Path(folder)
         top.chmod(0o711)  # the servers' user passes where we are root
-        settings = Settings(_env_file=None, data_dir=top / "data")
+        # A server of its own, whatever the settings of this machine name.
+        settings = Settings(data_dir=top / "data", database_url=None, owner_url=None)
         settings.data_dir.mkdir(0o711)
         with local_servers.servers(settings):
             migrate.bootstrap(settings.url("admin"), login=True)
