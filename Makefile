@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 PYTHON_IN := .venv/bin/python
-.PHONY: help setup demo test test-fast lint fix docs storm bombs fuzz growth threats bench bench-embedding \
+.PHONY: help setup demo test test-fast lint fix docs schema storm bombs fuzz growth threats bench bench-embedding \
 	bench-language bench-large bench-giants bench-search lock clean
 
 help: ## What can be made here
@@ -30,6 +30,9 @@ test-fast: setup ## The tests that need no server, a minute in all
 # A file's tests stay together: they share servers, and what is made once for all of them.
 test: lint ## lint, then every test, in two processes
 	$(PYTHON_IN) -m pytest -n 2 --dist loadfile
+
+schema: setup ## Write sql/schema.sql anew, from the migrations
+	$(PYTHON_IN) -m workers.reference.schema
 
 storm: setup ## Kill processes at random in mid-import (SEED=… DURATION=seconds) and compare the rows
 	$(PYTHON_IN) -m tests.storm $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION))

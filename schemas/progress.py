@@ -32,6 +32,10 @@ ROUTES: dict[Kind, tuple[Stage, ...]] = {
     Kind.FINISH: (Stage.FINISH,),
 }
 
+#: Attempts at `normalise` past those that the settings allow. `tasks.ingest.poison` cuts the chunk
+#: up in them: two by items, two by slices, and two to set the record aside.
+BISECT_ATTEMPTS = 6
+
 #: The queue that each stage's task waits in.
 QUEUES: dict[Stage, str] = {
     Stage.VALIDATE: "intake",

@@ -1,4 +1,8 @@
-"""Migrations: plain SQL files, run by yoyo, with a checksum of each file that was applied."""
+"""Migrations: plain SQL files, run by yoyo, with a checksum of each file that was applied.
+
+Functions (`functions/*.sql`) and comments (`comments.sql`) are applied after them, whenever one of
+those files changed.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,8 @@ from schemas.errors import ConfigurationError, PermanentError
 #: Where yoyo and we keep what was applied; apart from the lake, so that a downgrade leaves it.
 _SEARCH_PATH = "datapunk_migrations, public"
 _LOCK = 7_215_001
+#: The name under which the checksum of what is applied again after migrations is kept.
+_AGAIN = "functions and comments"
 
 #: Extensions that are used where they are; nothing needs them.
 OPTIONAL_EXTENSIONS = ("postgis", "timescaledb", "pg_partman", "pg_cron", "pgcrypto", "pg_prewarm")
@@ -122,11 +128,8 @@ def upgrade(owner: str) -> list[str]:
             backend.connection.close()
         names = [m.id for m in pending]
         for name in names:
-            connection.execute(
-                "INSERT INTO datapunk_migrations.checksums (name, sha256) VALUES (%s, %s) "
-                "ON CONFLICT (name) DO UPDATE SET sha256 = excluded.sha256, at = now()",
-                (name, found[name]),
-            )
+            _note_checksum(connection, name, found[name])
+        _apply_again(connection)
         _note_capabilities(connection)
     return names
 
@@ -143,7 +146,7 @@ def downgrade(owner: str, count: int = 1) -> list[str]:
             backend.connection.close()
         names = [m.id for m in chosen]
         connection.execute(
-            "DELETE FROM datapunk_migrations.checksums WHERE name = ANY(%s)", (names,)
+            "DELETE FROM datapunk_migrations.checksums WHERE name = ANY(%s)", ([*names, _AGAIN],)
         )
     return names
 
@@ -161,6 +164,30 @@ def status(owner: str) -> list[Applied]:
 def _checksums(connection: psycopg.Connection) -> dict[str, str]:
     return dict(
         connection.execute("SELECT name, sha256 FROM datapunk_migrations.checksums").fetchall()
+    )
+
+
+def _apply_again(connection: psycopg.Connection) -> None:
+    """Apply the functions and comments anew if one of their files changed, or a migration went."""
+    folder = files("sql")
+    functions = sorted((folder / "functions").iterdir(), key=lambda path: path.name)
+    scripts = [f"functions/{path.name}" for path in functions] + ["comments.sql"]
+    digest = sha256("".join(map(_script, scripts)).encode()).hexdigest()
+    if _checksums(connection).get(_AGAIN) == digest:
+        return
+    with connection.transaction():
+        # A function may call one that follows it.
+        connection.execute("SET LOCAL check_function_bodies = off")
+        for name in scripts:
+            connection.execute(_script(name))
+        _note_checksum(connection, _AGAIN, digest)
+
+
+def _note_checksum(connection: psycopg.Connection, name: str, digest: str) -> None:
+    connection.execute(
+        "INSERT INTO datapunk_migrations.checksums (name, sha256) VALUES (%s, %s) "
+        "ON CONFLICT (name) DO UPDATE SET sha256 = excluded.sha256, at = now()",
+        (name, digest),
     )
 
 

@@ -21,7 +21,7 @@ from psycopg_pool.pool import AddConnection
 from schemas.crash import crash_here
 from schemas.errors import DatapunkError, TransientError
 from schemas.privacy import ReadUnder, Since
-from schemas.progress import Event, Stage
+from schemas.progress import BISECT_ATTEMPTS, Event, Stage
 from sql.queries import queries
 
 _CHUNKS = queries("chunks")
@@ -82,7 +82,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str | None
     media_type: str | None
     zone: str | None
-    ending: str | None
+    outcome: str | None
 
 
 @contextmanager
@@ -173,6 +173,7 @@ class Ledger:
                     "worker": worker,
                     "lease_s": lease_s,
                     "max_attempts": max_attempts,
+                    "bisect_attempts": BISECT_ATTEMPTS,
                 },
             ).fetchone()
         return msgspec.convert(row, Claim, strict=False) if row else None
@@ -545,9 +546,9 @@ class Commit:
         if row["remaining"] == 0:
             self.run("chunks", "insert_finish", identity="finish")
 
-    def end_badly(self, ending: str, code: str, detail: str) -> None:
+    def end_badly(self, outcome: str, code: str, detail: str) -> None:
         """The job can't come to a good end; the first cause is kept."""
-        self.run("chunks", "end_badly", ending=ending, code=code, detail=detail)
+        self.run("chunks", "end_badly", outcome=outcome, code=code, detail=detail)
 
     def event(self, kind: Event, **detail: Any) -> None:
         """Append to the audit trail in the same transaction."""

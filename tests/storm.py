@@ -289,7 +289,7 @@ class Storm:
         finally:
             for pool in (run.ledger.pool, run.lake.pool, reader.pool):
                 pool.close()
-        self._orphans({job["kept_as"] for job in jobs})
+        self._orphans({job["archived_path"] for job in jobs})
         self._ours()
         self._all_struck()
 

@@ -34,7 +34,7 @@ NAME = "name-canary-2342"
 Seen = Callable[[object], None]
 
 #: What a test may see of a name: where members and files are listed, and their owner's folders.
-NAMED = {"files.path", "jobs.source_name", "jobs.kept_as"}
+NAMED = {"files.path", "jobs.source_name", "jobs.archived_path"}
 
 _FAILS = """
 CREATE FUNCTION user_data.fails() RETURNS trigger LANGUAGE plpgsql AS

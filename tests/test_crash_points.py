@@ -225,7 +225,7 @@ def check(lake: Lakeside) -> None:
         for job in database.rows("SELECT * FROM imports.jobs"):
             bad = [f for f in verify.verify(run, Lake(pools[1]), job) if not f.ok]
             assert not bad, (job["source_name"], job["status"], bad)
-            kept = hashlib.sha256((lake.data / job["kept_as"]).read_bytes()).hexdigest()
+            kept = hashlib.sha256((lake.data / job["archived_path"]).read_bytes()).hexdigest()
             assert kept == lake.dropped[job["source_name"]]
     finally:
         for pool in pools:

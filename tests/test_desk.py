@@ -413,7 +413,7 @@ def test_a_refused_file_lies_in_failed_with_the_command_to_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     job = imported(ANA, "export.txt", FakeScanner.signature)
-    kept = run.folders.data / job["kept_as"]
+    kept = run.folders.data / job["archived_path"]
     assert kept.read_bytes() == FakeScanner.signature
     note = kept.with_name("export.txt.error.txt").read_text()
     told = dict(line.split(":", 1) for line in note.splitlines())

@@ -88,7 +88,7 @@ def test_every_format_lands(imported: Imported, database: Database) -> None:
     # Subscriptions of YouTube lie there as CSV and as JSON: the second ones are duplicates.
     landed = {f["format"] for f in files if f["counts"]["loaded"] or f["counts"]["duplicate"]}
     assert landed == {form.name for form in all_formats()}
-    assert job["kept_as"] == f"processed/{ANA}/{job['created_at']:%Y-%m-%d}/all.zip"
+    assert job["archived_path"] == f"processed/{ANA}/{job['created_at']:%Y-%m-%d}/all.zip"
 
 
 @pytest.mark.threat("twice", seen="again under another name: duplicate")
@@ -419,7 +419,7 @@ def test_an_upload_that_cannot_be_taken_is_rejected(
         job["error_code"] == code if code else job["error_code"] in {"truncated", "archive_broken"}
     )
     assert job["error_detail"]
-    kept = run.folders.data / job["kept_as"]
+    kept = run.folders.data / job["archived_path"]
     assert kept.read_bytes() == data
     assert kept.parent == run.folders.failed / ANA
     note = Path(f"{kept}.error.txt").read_text()
@@ -431,12 +431,12 @@ def test_a_rejected_archive_does_not_block_the_next(imported: Imported, run: Run
     bad = zipped({"a.ndjson": people("x")})[:-30]
     first, second = (imported(ANA, "cut.zip", bad) for _ in range(2))
     assert [first["status"], second["status"]] == ["rejected", "rejected"]
-    assert first["kept_as"] != second["kept_as"]
+    assert first["archived_path"] != second["archived_path"]
 
 
 def test_files_of_one_name_are_all_kept(imported: Imported, run: Runtime) -> None:
     jobs = [imported(ANA, "same.ndjson", people(name)) for name in "abc"]
-    kept = [run.folders.data / job["kept_as"] for job in jobs]
+    kept = [run.folders.data / job["archived_path"] for job in jobs]
     assert [path.read_bytes() for path in kept] == [people(name) for name in "abc"]
 
 

@@ -452,7 +452,7 @@ _WAYS = (
 _BOTH_HAVE = (
     "INSERT INTO user_data.search_words SELECT {ana}, 'w' || md5(n::text) "
     "FROM generate_series(1, 3000) AS n",
-    "INSERT INTO imports.quarantine (job_id, user_id, file_id, chunk_id, nth, locator, stage, "
+    "INSERT INTO imports.quarantine (job_id, user_id, file_id, chunk_id, position, locator, stage, "
     "code, detail, raw) SELECT job_id, user_id, id, 1, n, '', 'normalise', 'odd', '', '' "
     "FROM imports.files, generate_series(1, 3000) AS n WHERE user_id = {ana}",
     "ANALYZE user_data.search_words, imports.quarantine",

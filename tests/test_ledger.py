@@ -334,15 +334,15 @@ def test_a_retried_job_is_put_where_it_belongs(
         go_on(small, driver, database)
     job = database.job(job_id)
     assert job["status"] == "failed"
-    kept = small.folders.data / job["kept_as"]
+    kept = small.folders.data / job["archived_path"]
     assert kept.parent == small.folders.failed / ANA
     reconcile.retry(small, job)
     go_on(small, driver, database)
     after = database.job(job_id)
     assert (after["status"], after["remaining"]) == ("done", 0)
     assert list((small.folders.failed / ANA).iterdir()) == []
-    assert (small.folders.data / after["kept_as"]).read_bytes() == ROWS
-    assert after["kept_as"].startswith("processed/")
+    assert (small.folders.data / after["archived_path"]).read_bytes() == ROWS
+    assert after["archived_path"].startswith("processed/")
 
 
 def test_a_job_that_fails_again_takes_no_other_jobs_place(
@@ -366,7 +366,7 @@ def test_a_job_that_fails_again_takes_no_other_jobs_place(
             jobs[0],
         )
         go_on(small, driver, database)
-    kept = [small.folders.data / database.job(job)["kept_as"] for job in jobs]
+    kept = [small.folders.data / database.job(job)["archived_path"] for job in jobs]
     assert [path.read_bytes() for path in kept] == [first, other]
 
 
@@ -377,7 +377,7 @@ def test_retry_of_a_job_that_ended_well_does_nothing(
     job = database.job(cut)
     assert reconcile.retry(small, job) == 0
     assert database.job(cut) == job
-    assert (small.folders.data / job["kept_as"]).exists()
+    assert (small.folders.data / job["archived_path"]).exists()
 
 
 def test_a_rejected_upload_may_be_tried_again(
@@ -406,7 +406,7 @@ def test_retry_is_refused_where_another_job_has_the_archive(
     with pytest.raises(PermanentError):
         reconcile.retry(small, job)
     assert database.job(first) == job
-    assert (small.folders.data / job["kept_as"]).exists()
+    assert (small.folders.data / job["archived_path"]).exists()
 
 
 # --- cancel -----------------------------------------------------------------------------------
@@ -710,7 +710,7 @@ def test_a_finish_that_was_cut_off_is_done_again(
     go_on(small, driver, database)
     check_done(database, cut)
     job = database.job(cut)
-    assert (small.folders.data / job["kept_as"]).read_bytes() == ROWS
+    assert (small.folders.data / job["archived_path"]).read_bytes() == ROWS
     assert [f.check for f in verify.verify(small, reader, job) if not f.ok] == []
 
 

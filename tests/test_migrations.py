@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,11 +14,13 @@ from schemas.errors import PermanentError
 from schemas.records import DataType
 from sql import migrate
 from tests.lake_support import Database
+from workers.reference import schema
 from workers.settings import Settings
 
 pytestmark = pytest.mark.services
 
-SCHEMAS = ("user_data", "imports", "vectors", "timeseries", "analytics", "archive")
+SCHEMAS = schema.SCHEMAS
+_SQL = Path(migrate.__file__).parent
 ROLES = ("datapunk_ingest", "datapunk_reader", "datapunk_ledger")
 
 _SHAPE = """
@@ -56,6 +59,10 @@ def test_up_down_up_gives_the_same(place: Settings, database: Database) -> None:
     assert shape(database) == first
 
 
+def test_schema_sql_is_what_the_migrations_give(url: Callable[[str], str]) -> None:
+    assert schema.dump(url("admin")) == schema.SCHEMA.read_text(encoding="utf-8"), "make schema"
+
+
 def test_one_step_down_and_up(place: Settings, database: Database) -> None:
     owner = place.url("owner")
     before, last = shape(database), migrate.status(owner)[-1].name
@@ -75,7 +82,7 @@ def test_a_second_upgrade_does_nothing(place: Settings) -> None:
 def edited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The migrations in a folder where a test may edit them."""
     copy = tmp_path / "sql"
-    shutil.copytree(Path(migrate.__file__).parent, copy)
+    shutil.copytree(_SQL, copy)
     monkeypatch.setattr(migrate, "files", lambda _: copy)
     yield copy / "migrations"
 
@@ -123,6 +130,53 @@ def test_what_is_required_is_installed(database: Database) -> None:
     rows = database.rows("SELECT extname FROM pg_extension")
     wanted = {"vector", "pg_trgm", "hstore", "unaccent", "btree_gin"}
     assert wanted <= {row["extname"] for row in rows}
+
+
+def test_functions_are_those_of_their_files(url: Callable[[str], str], database: Database) -> None:
+    """What the files create is all that there is, and applying them again changes nothing."""
+    texts = [path.read_text(encoding="utf-8") for path in sorted(_SQL.glob("functions/*.sql"))]
+    created = re.findall(r"^CREATE OR REPLACE FUNCTION (\S+)\(", "\n".join(texts), re.MULTILINE)
+    before = database.rows(_FUNCTIONS, list(SCHEMAS))
+    there = [str(row["name"]).partition("(")[0].replace('"', "") for row in before]
+    assert sorted(created) == sorted(there)
+    with psycopg.connect(url("owner")) as connection:
+        for text in texts:
+            connection.execute(text)
+    assert database.rows(_FUNCTIONS, list(SCHEMAS)) == before
+
+
+def test_an_edited_function_is_applied_again(
+    place: Settings, edited: Path, database: Database
+) -> None:
+    with (edited.parent / "functions" / "imports.sql").open("a") as file:
+        file.write(
+            "CREATE OR REPLACE FUNCTION imports.changed(counts jsonb, by jsonb) RETURNS jsonb\n"
+            "    LANGUAGE sql AS $$ SELECT '{}'::jsonb $$;\n"
+        )
+    assert migrate.upgrade(place.url("owner")) == []
+    assert database.one("SELECT imports.changed('{\"seen\": 1}', '{}')") == {}
+
+
+_UNSAID = """
+SELECT a.attrelid::regclass || '.' || a.attname AS name
+FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY(%s) AND NOT c.relispartition AND c.relkind IN ('r', 'p')
+  AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> ALL(%s)
+  AND col_description(a.attrelid, a.attnum) IS NULL
+UNION ALL
+SELECT c.oid::regclass::text FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY(%s) AND NOT c.relispartition AND c.relkind IN ('r', 'p', 'v')
+  AND obj_description(c.oid, 'pg_class') IS NULL
+ORDER BY 1
+"""
+#: Columns that say themselves what they are.
+_SELF_EVIDENT = ["id", "user_id", "job_id", "file_id", "chunk_id", "created_at"]
+
+
+def test_every_table_and_column_says_what_it_is(database: Database) -> None:
+    unsaid = database.rows(_UNSAID, list(SCHEMAS), _SELF_EVIDENT, list(SCHEMAS))
+    assert [row["name"] for row in unsaid] == []
 
 
 # --- row-level security ----------------------------------------------------------------------

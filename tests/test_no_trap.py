@@ -73,7 +73,7 @@ PLACES = ("work", "ending", "commit")
 _ORDER = list(Stage)
 _OPEN = "status IN ('ready', 'leased')"
 _WRONG = f"""
-SELECT j.id, j.status, j.ending, j.remaining, c.pieces, c.ends, c.open_ends
+SELECT j.id, j.status, j.outcome, j.remaining, c.pieces, c.ends, c.open_ends
 FROM imports.jobs AS j CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE kind <> 'finish' AND {_OPEN}) AS pieces,
         count(*) FILTER (WHERE kind = 'finish') AS ends,
@@ -82,7 +82,7 @@ FROM imports.jobs AS j CROSS JOIN LATERAL (
 WHERE j.remaining <> c.pieces OR c.open_ends > 1 OR (c.pieces > 0 AND c.open_ends > 0)
    OR (j.completed_at IS NOT NULL) <> (j.status = ANY(%s))
    OR (j.completed_at IS NULL) <> (c.pieces + c.open_ends > 0)
-   OR (j.completed_at IS NOT NULL AND j.status NOT IN ('done', coalesce(j.ending, 'done')))
+   OR (j.completed_at IS NOT NULL AND j.status NOT IN ('done', coalesce(j.outcome, 'done')))
 """
 _SUMS = """
 SELECT j.id, j.records_seen, j.records_loaded, j.records_duplicate, j.records_quarantined,
@@ -474,11 +474,11 @@ class Ledger(RuleBasedStateMachine):
         """The bytes that were dropped lie where the ledger says, or where they came in."""
         job = self.database.job(job_id)
         data, work = self.run.folders.data, self.run.folders.original(job_id, job["source_name"])
-        places = [data / job["kept_as"]] if job["kept_as"] else []
+        places = [data / job["archived_path"]] if job["archived_path"] else []
         if job["completed_at"] is None:
             places += [work, *_left_by_a_finish(data, job)]
         held = [path.read_bytes() for path in places if path.is_file()]
-        assert str(job_id).encode() in held, (job["status"], job["kept_as"])
+        assert str(job_id).encode() in held, (job["status"], job["archived_path"])
 
 
 def _left_by_a_finish(data: Path, job: dict[str, Any]) -> list[Path]:
@@ -613,7 +613,7 @@ def test_a_lake_that_the_code_before_wedged_heals(
     assert database.job(later)["status"] == ("done" if mended else "failed")
     assert failed_checks(small, reader, job) == []
     if not mended:
-        assert (small.folders.data / job["kept_as"]).read_bytes() == ROWS
+        assert (small.folders.data / job["archived_path"]).read_bytes() == ROWS
         assert reconcile.retry(small, job) == 1
         settle(small, driver, database, 2)
         assert database.job(job_id)["status"] == "done"
@@ -782,10 +782,10 @@ def test_the_original_is_found_wherever_a_finish_left_it(
     assert (found.stopped, found.ended) == (0, True)
     after = database.job(job_id)
     assert after["status"] == "cancelled"
-    assert folders.data / after["kept_as"] == target
+    assert folders.data / after["archived_path"] == target
     if at == "work":
         reconcile.sweep(small)
-        kept = folders.data / database.job(job_id)["kept_as"]
+        kept = folders.data / database.job(job_id)["archived_path"]
         assert kept == folders.failed / ANA / "rows.ndjson"
         assert (kept.read_bytes(), kept.with_name(kept.name + ".error.txt").exists()) == (
             ROWS,
@@ -794,7 +794,7 @@ def test_the_original_is_found_wherever_a_finish_left_it(
         assert reconcile.retry(small, after) == 1, "with a row that was read before the sweep"
         settle(small, driver, database, 2)
         assert database.job(job_id)["status"] == "done"
-        assert (folders.data / database.job(job_id)["kept_as"]).read_bytes() == ROWS
+        assert (folders.data / database.job(job_id)["archived_path"]).read_bytes() == ROWS
 
 
 def test_a_job_with_no_step_left_gets_its_end(

@@ -488,7 +488,7 @@ _NO_CONTENT = {
     "imports.chunks": "ids, codes and numbers",
     "imports.capabilities": "the server's own",
     "imports.sets": "names of files, as they were dropped",
-    "imports.listed": "paths of files within an export (docs/explanation/privacy.md)",
+    "imports.manifest_entries": "paths of files within an export (docs/explanation/privacy.md)",
     "imports.claims": "data types",
     "imports.privacy": "fingerprints",
     "imports.policies": "fingerprints",

@@ -109,7 +109,8 @@ def test_a_step_that_fails_stops_no_other(
         monkeypatch.setattr(module, function, watched)
     if step == "sent_again":  # something has to be lost first
         database.rows(
-            "UPDATE imports.chunks SET enqueued_at = now(), publishes = 1 WHERE status = 'ready'"
+            "UPDATE imports.chunks SET enqueued_at = now(), publish_count = 1 "
+            "WHERE status = 'ready'"
         )
         database.let_time_pass()
     Turns(run, 0.0).take()

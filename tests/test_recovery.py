@@ -149,7 +149,7 @@ def test_a_broker_that_was_emptied_is_known_at_once(
 ) -> None:
     job_id = drop(ANA, "rows.ndjson", ROWS)
     driver.step()
-    database.rows("UPDATE imports.chunks SET publishes = 9 WHERE job_id = %s", job_id)
+    database.rows("UPDATE imports.chunks SET publish_count = 9 WHERE job_id = %s", job_id)
     marks = [True]
     small.broker = Broker(is_marked=lambda: bool(marks), mark=lambda: marks.append(True))
     small.queue_lengths = lambda: {"normalise": 1_000}  # whatever it says of itself
@@ -190,12 +190,12 @@ def test_what_the_broker_does_not_take_is_sent_when_it_is_back(
     job_id = drop(ANA, "rows.ndjson", ROWS)
     driver.step()
     driver.sent.clear()
-    database.rows("UPDATE imports.chunks SET enqueued_at = NULL, publishes = 0")
+    database.rows("UPDATE imports.chunks SET enqueued_at = NULL, publish_count = 0")
     with monkeypatch.context() as patch:
         patch.setattr(dispatch, "send", _refuse_after(3, driver))
         for _ in range(20):
             reconcile.reconcile(small)
-    assert sum(c["publishes"] for c in database.chunks(job_id)) <= 3 * 20, "only what was sent"
+    assert sum(c["publish_count"] for c in database.chunks(job_id)) <= 3 * 20, "only what was sent"
     reconcile.reconcile(small)
     waiting = {c["id"] for c in database.chunks(job_id) if c["status"] == "ready"}
     assert waiting <= {message.chunk for message in driver.sent}, "none waits for a lost one"

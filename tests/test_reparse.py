@@ -635,7 +635,7 @@ def test_an_original_that_is_gone(
 ) -> None:
     job = imported(ANA, "1.zip", zipped({"cards.json": cards(0, 3)}))
     better("shape.card")
-    (run.folders.data / job["kept_as"]).unlink()
+    (run.folders.data / job["archived_path"]).unlink()
     assert again("shape.card").passed_over == {"original_gone": 1}
     with pytest.raises(PermanentError, match="no format"):
         again("shape.nothing")

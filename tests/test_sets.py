@@ -152,7 +152,7 @@ def test_what_needs_no_set_loads_at_once_and_the_rest_holds_nobody_up(
     assert [d["source"] for d in database.documents(job_id)] == ["ndjson", "ndjson"]
     (chunk,) = waiting(database)
     assert (chunk["status"], chunk["stage"], chunk["attempt"]) == ("ready", "normalise", 0)
-    assert (chunk["enqueued_at"], chunk["publishes"], chunk["leased_by"]) == (None, 0, None)
+    assert (chunk["enqueued_at"], chunk["publish_count"], chunk["leased_by"]) == (None, 0, None)
     assert chunk["not_before"] == the_set(database)["waits_until"]
     assert not driver.perform(Stage.NORMALISE, chunk["id"], job_id), "not even if it is asked"
     assert waiting(database)[0]["attempt"] == 0
@@ -499,7 +499,7 @@ def test_a_page_is_listed_once_however_often_it_is_read(
     kept.rename(original)
     (chunk,) = database.chunks(job, Kind.UPLOAD)
     assert driver.perform(Stage.EXTRACT, chunk["id"], job)
-    assert database.one("SELECT count(*) FROM imports.listed") == 8
+    assert database.one("SELECT count(*) FROM imports.manifest_entries") == 8
 
 
 # --- one user's set is not another's ----------------------------------------------------------
@@ -519,7 +519,7 @@ def test_two_users_with_parts_of_one_name_have_two_sets(
     for lake in (run.lake, reader):
         names = [f.path for f in SetNeighbours(lake, user, ana).folder(f"{ALBUM}/all.sidecar")]
         assert names == [f"{ALBUM}/all.sidecar"]
-        for table in ("imports.sets", "imports.listed"):
+        for table in ("imports.sets", "imports.manifest_entries"):
             with lake.as_user(user) as connection:
                 rows = connection.execute(f"SELECT DISTINCT user_id FROM {table}").fetchall()
             assert {r["user_id"] for r in rows} <= {user}
@@ -536,11 +536,11 @@ def test_two_users_with_parts_of_one_name_have_two_sets(
     [
         ("reader", "UPDATE imports.sets SET state = 'complete'"),
         ("ingest", "UPDATE imports.sets SET state = 'complete'"),
-        ("ingest", "UPDATE imports.listed SET path = 'x'"),
-        ("ingest", "DELETE FROM imports.listed"),
+        ("ingest", "UPDATE imports.manifest_entries SET path = 'x'"),
+        ("ingest", "DELETE FROM imports.manifest_entries"),
         ("ledger", "DELETE FROM imports.sets"),
-        ("ledger", "UPDATE imports.listed SET path = 'x'"),
-        ("reader", "INSERT INTO imports.listed VALUES (gen_random_uuid(), 1, 1)"),
+        ("ledger", "UPDATE imports.manifest_entries SET path = 'x'"),
+        ("reader", "INSERT INTO imports.manifest_entries VALUES (gen_random_uuid(), 1, 1)"),
     ],
 )
 def test_roles_may_do_no_more_than_they_need(

@@ -162,7 +162,7 @@ def test_no_verb_fails_for_a_broker_that_refuses(
         told = f"{verb}: {result.output} {result.exception!r}"
         assert result.exception is None or isinstance(result.exception, SystemExit), told
         assert result.exit_code == 0, told
-    assert database.job(job)["ending"] == "cancelled"
+    assert database.job(job)["outcome"] == "cancelled"
     assert database.job(failed)["completed_at"] is None
     assert database.job(done)["status"] == "rolled_back"
 

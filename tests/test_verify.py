@@ -171,7 +171,7 @@ def test_a_row_moved_to_another_file(job: dict[str, Any], check: Check, database
 def test_an_original_that_changed(
     job: dict[str, Any], check: Check, run: Runtime, how: str
 ) -> None:
-    kept = run.folders.data / job["kept_as"]
+    kept = run.folders.data / job["archived_path"]
     if how == "gone":
         kept.unlink()
     else:

@@ -43,7 +43,7 @@ def test_a_check_holds_the_words_of_its_enum(
 
 
 def test_an_ending_is_a_way_to_end_that_is_not_done(database: Database) -> None:
-    assert allowed(database, "imports.jobs", "ending") == {
+    assert allowed(database, "imports.jobs", "outcome") == {
         JobStatus.DUPLICATE,
         JobStatus.REJECTED,
         JobStatus.FAILED,

@@ -109,7 +109,7 @@ def test_what_is_deleted_is_made_again_or_missed_by_name(
 
 
 def _check_mine(run: Runtime, job: dict[str, Any], what: str, stage: Stage, seen: int) -> None:
-    kept = job["kept_as"] and run.folders.data / job["kept_as"]
+    kept = job["archived_path"] and run.folders.data / job["archived_path"]
     original_gone = what in ("work", "job", "original")
     if not original_gone:
         assert (job["status"], counts(job), job["error_code"]) == (

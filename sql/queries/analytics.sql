@@ -7,6 +7,7 @@ SELECT %(user_id)s::uuid, 'locations', analytics.day_of(day)
 FROM (SELECT DISTINCT date_bin('1 day', at, '2000-01-01Z') AS day FROM stage_locations) AS days;
 
 -- name: touch_metrics
+-- Queue the days of a chunk's metrics to be counted again.
 INSERT INTO analytics.touched (user_id, series, day)
 SELECT %(user_id)s::uuid, 'metrics', analytics.day_of(day)
 FROM (SELECT DISTINCT date_bin('1 day', at, '2000-01-01Z') AS day FROM stage_metrics) AS days;
@@ -34,15 +35,19 @@ gone AS (
 SELECT DISTINCT series, day FROM gone ORDER BY series, day;
 
 -- name: forget_documents
+-- Delete the counts of documents for some days, before they are made again.
 DELETE FROM analytics.documents_by_day WHERE user_id = %(user_id)s AND day = ANY(%(days)s::date[]);
 
 -- name: forget_entities
+-- The same for entities.
 DELETE FROM analytics.entities_by_day WHERE user_id = %(user_id)s AND day = ANY(%(days)s::date[]);
 
 -- name: forget_domains
+-- The same for domains.
 DELETE FROM analytics.domains_by_day WHERE user_id = %(user_id)s AND day = ANY(%(days)s::date[]);
 
 -- name: count_documents
+-- Count the documents of some days.
 INSERT INTO analytics.documents_by_day (user_id, day, source, data_type, record_type, documents)
 SELECT %(user_id)s, day, source, data_type, record_type, count(*)
 FROM analytics.documents_of(%(days)s::date[]) GROUP BY day, source, data_type, record_type;
@@ -56,6 +61,7 @@ JOIN user_data.mentions AS m ON m.user_id = %(user_id)s AND m.record_key = d.rec
 WHERE m.role <> 'link' GROUP BY d.day, m.entity_key;
 
 -- name: count_domains
+-- Count the documents of some days that name a domain.
 INSERT INTO analytics.domains_by_day (user_id, day, domain, documents)
 SELECT %(user_id)s, day, domain, count(DISTINCT record_key) FROM (
     SELECT day, record_key, domain
@@ -69,11 +75,13 @@ SELECT %(user_id)s, day, domain, count(DISTINCT record_key) FROM (
 WHERE domain IS NOT NULL GROUP BY day, domain;
 
 -- name: forget_locations
+-- Delete the hours of locations of some days, before they are made again.
 DELETE FROM timeseries.locations_by_hour
 WHERE user_id = %(user_id)s AND hour >= %(first)s AND hour < %(past)s
   AND (hour AT TIME ZONE 'UTC')::date = ANY (%(days)s::date[]);
 
 -- name: count_locations
+-- Sum up the locations of some days by hour.
 INSERT INTO timeseries.locations_by_hour (user_id, hour, source, points, south, north, west, east)
 SELECT %(user_id)s, date_trunc('hour', l.at, 'UTC'), l.source, count(*), min(l.latitude),
     max(l.latitude), min(l.longitude), max(l.longitude)
@@ -85,11 +93,13 @@ WHERE l.user_id = %(user_id)s AND l.at >= %(first)s AND l.at < %(past)s
 GROUP BY 2, 3;
 
 -- name: forget_metrics
+-- Delete the hours of metrics of some days, before they are made again.
 DELETE FROM timeseries.metrics_by_hour
 WHERE user_id = %(user_id)s AND hour >= %(first)s AND hour < %(past)s
   AND (hour AT TIME ZONE 'UTC')::date = ANY (%(days)s::date[]);
 
 -- name: count_metrics
+-- Sum up the metrics of some days by hour.
 INSERT INTO timeseries.metrics_by_hour (user_id, hour, name, unit, source, samples, total, least,
     greatest)
 SELECT %(user_id)s, date_trunc('hour', m.at, 'UTC'), m.name, m.unit, m.source, count(*),
@@ -120,6 +130,7 @@ WHERE day IS NOT NULL AND (%(after)s::date IS NULL OR day >= %(after)s)
 GROUP BY 1 ORDER BY 1;
 
 -- name: undated
+-- Count the records without a time.
 SELECT coalesce(sum(records), 0)::bigint AS records FROM analytics.by_day WHERE day IS NULL;
 
 -- name: top

@@ -1,7 +1,38 @@
--- The state machine of chunks. Every change of state is a guarded statement in this file.
+-- The state machine of chunks. Every change of state is one guarded statement of the table below.
 -- Only the clock of Postgres is used.
 --
--- Past its attempts a chunk at `normalise` has six more: `tasks.ingest.poison` cuts it up in them.
+-- from           event                          to                guard                statement
+-- (none)         a file was taken in            ready, validate   one a job            jobs.insert_upload
+-- (none)         an extract cut members         ready, normalise  identity is new      fan_out
+-- (none)         a chunk was cut up             ready, normalise  the parent's token   insert_parts
+-- (none)         nothing of a job is open       ready, finish     identity is new      insert_finish
+-- (none)         a reparse found a new file     done              the job is held      reparse.insert_chunk
+-- ready          a worker takes it              leased            due, attempts left   claim
+-- leased         its lease ran out              leased            attempts left        claim
+-- leased         a stage is done                ready, the next   the token (hold)     advance
+-- leased         the last stage is done         done              the token (hold)     complete
+-- leased         the finish is done             done              the token (hold)     end
+-- leased         it was cut into smaller ones   done              the token (hold)     end_as_split
+-- leased         an artefact is gone            ready, the first  token, rewinds left  rewind
+-- leased         an error; its worker is dead   ready             the token            release
+-- ready, leased  its attempts are used up       dead              nobody is at work    dead_letter
+-- ready, leased  a person cancels the job       dead              not the finish       stop_chunks
+-- ready, leased  its job ends without it        dead              only the finish      give_up_finish
+-- dead, done     a person retries the job       ready             done: a rejection    revive
+-- not done       rows that it relied on leave   normalise         the lake is held     imports.let_go
+--
+-- Other statements that write chunks leave their state as it is:
+--
+-- lease          heartbeat, recovery.chunks_ahead
+-- messages       send_unsent, unsend, expired, lost, recovery.is_away, recovery.forget_messages
+-- waits          all_is_cut, end_badly, recovery.answers, sets.release_chunks, sets.prolong_chunks
+-- identity       forget_finish
+-- notes          mark_rejected, reparse.renew_chunks, reparse.leave_chunks
+-- counts         imports.count_again, imports.roll_back
+--
+-- Names with a dot are statements of another file, or functions (sql/functions/imports.sql).
+-- Past its attempts a chunk at `normalise` has some more (BISECT_ATTEMPTS in schemas/progress.py):
+-- tasks/ingest/poison.py cuts it up in them.
 
 -- name: claim
 -- Take a chunk for one stage: count the attempt before the work, so that what kills counts itself.
@@ -15,12 +46,13 @@ FROM imports.jobs AS j
 WHERE c.id = %(chunk)s AND c.job_id = %(job_id)s AND c.stage = %(stage)s
   AND j.id = c.job_id
   AND j.completed_at IS NULL
-  AND c.attempt < %(max_attempts)s + CASE c.stage WHEN 'normalise' THEN 6 ELSE 0 END
+  AND c.attempt < %(max_attempts)s
+        + CASE c.stage WHEN 'normalise' THEN %(bisect_attempts)s ELSE 0 END
   AND ((c.status = 'ready' AND c.not_before <= clock_timestamp())
        OR (c.status = 'leased' AND c.lease_expires < clock_timestamp()))
 RETURNING c.id, c.job_id, c.user_id, c.kind, c.stage, c.attempt, c.token, c.format, c.embed,
     c.slices, c.artefacts, c.tally, c.last_error_code, j.source_name, j.expected_sha256, j.sha256,
-    j.media_type, j.zone, j.ending;
+    j.media_type, j.zone, j.outcome;
 
 -- name: begin_job
 -- Say what the job does now; a job only moves forward. The first time, it has started.
@@ -52,7 +84,7 @@ FOR UPDATE;
 -- The chunk goes to its next stage; the message for it follows in the same Celery chain.
 UPDATE imports.chunks
 SET stage = %(next_stage)s, status = 'ready', attempt = 0, token = NULL, leased_by = NULL,
-    lease_expires = NULL, not_before = now(), enqueued_at = now(), publishes = 1,
+    lease_expires = NULL, not_before = now(), enqueued_at = now(), publish_count = 1,
     last_error_code = NULL,
     artefacts = artefacts || %(artefacts)s, tally = %(tally)s
 WHERE id = %(chunk)s;
@@ -173,12 +205,13 @@ RETURNING id;
 -- name: send_unsent
 -- Mark ready chunks of a job that no message names yet, up to a number; the caller then sends.
 UPDATE imports.chunks AS c
-SET enqueued_at = now(), publishes = c.publishes + 1
+SET enqueued_at = now(), publish_count = c.publish_count + 1
 FROM (
     SELECT id FROM imports.chunks
     WHERE job_id = %(job_id)s AND status = 'ready' AND enqueued_at IS NULL
       AND not_before <= clock_timestamp()
-      AND attempt < %(max_attempts)s + CASE stage WHEN 'normalise' THEN 6 ELSE 0 END
+      AND attempt < %(max_attempts)s
+        + CASE stage WHEN 'normalise' THEN %(bisect_attempts)s ELSE 0 END
     ORDER BY id LIMIT %(n)s FOR UPDATE SKIP LOCKED
 ) AS pick
 WHERE c.id = pick.id
@@ -186,7 +219,7 @@ RETURNING c.id, c.job_id, c.kind, c.stage, c.embed;
 
 -- name: unsend
 -- The broker did not take the messages for these chunks: as if they had never been sent.
-UPDATE imports.chunks SET enqueued_at = NULL, publishes = greatest(publishes - 1, 0)
+UPDATE imports.chunks SET enqueued_at = NULL, publish_count = greatest(publish_count - 1, 0)
 WHERE id = ANY(%(ids)s) AND status IN ('ready', 'leased')
 RETURNING id;
 
@@ -198,11 +231,12 @@ WHERE job_id = %(job_id)s AND status IN ('ready', 'leased') AND enqueued_at IS N
 -- name: expired
 -- Chunks whose lease ran out are sent again at once; after that they are as others (`lost`).
 UPDATE imports.chunks AS c
-SET enqueued_at = now(), publishes = c.publishes + 1
+SET enqueued_at = now(), publish_count = c.publish_count + 1
 FROM (
     SELECT o.id FROM imports.chunks AS o JOIN imports.jobs AS j ON j.id = o.job_id
     WHERE j.completed_at IS NULL
-      AND o.attempt < %(max_attempts)s + CASE o.stage WHEN 'normalise' THEN 6 ELSE 0 END
+      AND o.attempt < %(max_attempts)s
+        + CASE o.stage WHEN 'normalise' THEN %(bisect_attempts)s ELSE 0 END
       AND o.status = 'leased' AND o.lease_expires < clock_timestamp()
       AND (o.enqueued_at IS NULL OR o.enqueued_at < o.lease_expires)
     ORDER BY o.id LIMIT %(n)s FOR UPDATE OF o SKIP LOCKED
@@ -214,11 +248,12 @@ RETURNING c.id, c.job_id, c.kind, c.stage, c.embed;
 -- Chunks of some stages whose messages seem lost, the longest sent first. The caller knows by the
 -- lengths of the queues how many are missing, so that the wait need not grow.
 UPDATE imports.chunks AS c
-SET enqueued_at = now(), publishes = c.publishes + 1
+SET enqueued_at = now(), publish_count = c.publish_count + 1
 FROM (
     SELECT o.id FROM imports.chunks AS o JOIN imports.jobs AS j ON j.id = o.job_id
     WHERE j.completed_at IS NULL
-      AND o.attempt < %(max_attempts)s + CASE o.stage WHEN 'normalise' THEN 6 ELSE 0 END
+      AND o.attempt < %(max_attempts)s
+        + CASE o.stage WHEN 'normalise' THEN %(bisect_attempts)s ELSE 0 END
       AND o.stage = ANY(%(stages)s)
       AND (o.status = 'ready' AND o.not_before <= clock_timestamp()
         OR o.status = 'leased' AND o.lease_expires < clock_timestamp())
@@ -251,7 +286,8 @@ WHERE (status = 'ready' OR status = 'leased' AND lease_expires < clock_timestamp
 -- Open jobs with chunks that used up their attempts, and nobody at work on them.
 SELECT DISTINCT o.job_id FROM imports.chunks AS o JOIN imports.jobs AS j ON j.id = o.job_id
 WHERE j.completed_at IS NULL
-  AND o.attempt >= %(max_attempts)s + CASE o.stage WHEN 'normalise' THEN 6 ELSE 0 END
+  AND o.attempt >= %(max_attempts)s
+        + CASE o.stage WHEN 'normalise' THEN %(bisect_attempts)s ELSE 0 END
   AND (o.status = 'ready' OR (o.status = 'leased' AND o.lease_expires < clock_timestamp()));
 
 -- name: dead_letter
@@ -262,7 +298,8 @@ SET status = 'dead', token = NULL, leased_by = NULL, lease_expires = NULL,
 WHERE id IN (
     SELECT o.id FROM imports.chunks AS o JOIN imports.jobs AS j ON j.id = o.job_id
     WHERE o.job_id = %(job_id)s AND j.completed_at IS NULL
-      AND o.attempt >= %(max_attempts)s + CASE o.stage WHEN 'normalise' THEN 6 ELSE 0 END
+      AND o.attempt >= %(max_attempts)s
+        + CASE o.stage WHEN 'normalise' THEN %(bisect_attempts)s ELSE 0 END
       AND (o.status = 'ready' OR (o.status = 'leased' AND o.lease_expires < clock_timestamp()))
     FOR UPDATE OF o SKIP LOCKED)
 RETURNING id, job_id, user_id, kind, stage, last_error_code;
@@ -275,7 +312,7 @@ WHERE j.completed_at IS NULL
 
 -- name: hold_open
 -- A job that has not ended, held after its chunks: what is counted next stays so.
-SELECT j.id, j.user_id, j.source_name, j.created_at, j.kept_as, u.name AS user_name
+SELECT j.id, j.user_id, j.source_name, j.created_at, j.archived_path, u.name AS user_name
 FROM imports.jobs AS j JOIN user_data.users AS u USING (user_id)
 WHERE j.id = %(job_id)s AND j.completed_at IS NULL FOR NO KEY UPDATE OF j;
 
@@ -302,26 +339,27 @@ WHERE job_id = %(job_id)s AND kind = 'finish' AND status IN ('ready', 'leased')
 RETURNING id;
 
 -- name: close_without
--- The job's one end, without its finish: it came to what it was about to come to, or to `ending`.
+-- The job's one end, without its finish: it came to what it was about to come to, or to `outcome`.
 UPDATE imports.jobs
-SET status = coalesce(ending, %(ending)s), ending = coalesce(ending, %(ending)s),
+SET status = coalesce(outcome, %(outcome)s), outcome = coalesce(outcome, %(outcome)s),
     error_code = coalesce(error_code, %(code)s), error_detail = coalesce(error_detail, %(detail)s),
-    kept_as = %(kept_as)s, completed_at = now()
+    archived_path = %(archived_path)s, completed_at = now()
 WHERE id = %(job_id)s AND completed_at IS NULL AND remaining = 0
-RETURNING status, ending, error_code;
+RETURNING status, outcome, error_code;
 
 -- name: resting
 -- Where the original of a job lies, as far as that was written down.
-SELECT j.id, j.user_id, j.source_name, j.created_at, j.kept_as, u.name AS user_name
+SELECT j.id, j.user_id, j.source_name, j.created_at, j.archived_path, u.name AS user_name
 FROM imports.jobs AS j JOIN user_data.users AS u USING (user_id) WHERE j.id = %(job_id)s;
 
 -- name: kept_by_others
 -- Which of these places hold the originals of other jobs.
-SELECT kept_as FROM imports.jobs WHERE kept_as = ANY(%(places)s) AND id <> %(job_id)s;
+SELECT archived_path FROM imports.jobs
+WHERE archived_path = ANY(%(places)s) AND id <> %(job_id)s;
 
 -- name: keep_at
 -- Where the original of a job lies now.
-UPDATE imports.jobs SET kept_as = %(kept_as)s WHERE id = %(job_id)s;
+UPDATE imports.jobs SET archived_path = %(archived_path)s WHERE id = %(job_id)s;
 
 -- name: end_badly
 -- The job can't come to a good end; the first cause is kept. If its extract broke off, what waited
@@ -331,14 +369,14 @@ WITH released AS (
     FROM imports.jobs AS j
     WHERE j.id = c.job_id AND j.id = %(job_id)s AND j.set_id IS NULL AND c.waits_for_set)
 UPDATE imports.jobs
-SET ending = coalesce(ending, %(ending)s), error_code = coalesce(error_code, %(code)s),
+SET outcome = coalesce(outcome, %(outcome)s), error_code = coalesce(error_code, %(code)s),
     error_detail = coalesce(error_detail, %(detail)s), status = 'finishing'
 WHERE id = %(job_id)s AND completed_at IS NULL;
 
 -- name: revive
 -- Retry: dead chunks are ready again at the stage where they died; a rejected upload starts anew.
 UPDATE imports.chunks
-SET status = 'ready', attempt = 0, rewinds = 0, enqueued_at = NULL, publishes = 0,
+SET status = 'ready', attempt = 0, rewinds = 0, enqueued_at = NULL, publish_count = 0,
     not_before = CASE WHEN waits_for_set THEN greatest(not_before, now()) ELSE now() END,
     last_error_code = NULL, done_at = NULL,
     stage = CASE WHEN kind = 'upload' THEN 'validate' ELSE stage END
@@ -357,10 +395,10 @@ WHERE job_id = %(job_id)s AND kind = 'finish' AND identity = 'finish' AND status
 -- duplicate stays one.
 UPDATE imports.jobs AS j
 SET status = CASE WHEN open.pieces > 0 THEN 'queued' ELSE 'finishing' END,
-    ending = CASE WHEN keeps THEN ending END, error_code = CASE WHEN keeps THEN error_code END,
+    outcome = CASE WHEN keeps THEN outcome END, error_code = CASE WHEN keeps THEN error_code END,
     error_detail = CASE WHEN keeps THEN error_detail END,
     completed_at = NULL, remaining = open.pieces
-FROM (SELECT o.id, count(c.id) AS pieces, o.ending = 'duplicate' AND count(c.id) = 0 AS keeps
+FROM (SELECT o.id, count(c.id) AS pieces, o.outcome = 'duplicate' AND count(c.id) = 0 AS keeps
       FROM imports.jobs AS o LEFT JOIN imports.chunks AS c
         ON c.job_id = o.id AND c.kind <> 'finish' AND c.status IN ('ready', 'leased')
       WHERE o.id = %(job_id)s GROUP BY o.id) AS open
@@ -368,6 +406,7 @@ WHERE j.id = open.id AND j.completed_at IS NOT NULL AND j.status <> 'rolled_back
 RETURNING j.id, j.remaining;
 
 -- name: status_of
+-- The status of a job that could not be reopened.
 SELECT status FROM imports.jobs WHERE id = %(job_id)s;
 
 -- name: forget_finish
@@ -398,7 +437,7 @@ FROM imports.jobs AS j WHERE j.id = %(job_id)s;
 
 -- name: lock_ended
 -- A job that has ended, held against a retry; no row if it is open, or somebody is at it.
-SELECT j.id, j.user_id, j.status, j.source_name, j.kept_as, j.ending, j.error_code, j.error_detail,
-    j.created_at, u.name AS user_name
+SELECT j.id, j.user_id, j.status, j.source_name, j.archived_path, j.outcome, j.error_code,
+    j.error_detail, j.created_at, u.name AS user_name
 FROM imports.jobs AS j JOIN user_data.users AS u USING (user_id)
 WHERE j.id = %(job_id)s AND j.completed_at IS NOT NULL FOR UPDATE OF j SKIP LOCKED;

@@ -5,9 +5,11 @@
 INSERT INTO user_data.users (name) VALUES (%(name)s) ON CONFLICT (name) DO NOTHING;
 
 -- name: user_id
+-- The id of the user of that name.
 SELECT user_id FROM user_data.users WHERE name = %(name)s;
 
 -- name: users
+-- All users by name.
 SELECT user_id, name FROM user_data.users ORDER BY name;
 
 -- name: become
@@ -38,6 +40,7 @@ ON CONFLICT (id) DO NOTHING
 RETURNING id;
 
 -- name: insert_upload
+-- The first chunk of a job: the dropped file itself.
 INSERT INTO imports.chunks (job_id, user_id, kind, identity, stage)
 VALUES (%(job_id)s, %(user_id)s, 'upload', 'upload', 'validate')
 RETURNING id;
@@ -52,11 +55,12 @@ WHERE id = %(job_id)s;
 -- name: twin
 -- The job that has the same bytes for the same user.
 SELECT id FROM imports.jobs
-WHERE user_id = %(user_id)s AND sha256 = %(sha256)s AND ending IS NULL AND id <> %(job_id)s;
+WHERE user_id = %(user_id)s AND sha256 = %(sha256)s AND outcome IS NULL AND id <> %(job_id)s;
 
 -- name: mark_duplicate
+-- The job has the same bytes as another of the same user; it ends as a duplicate.
 UPDATE imports.jobs
-SET ending = 'duplicate', duplicate_of = %(twin)s, sha256 = %(sha256)s, size_bytes = %(size)s,
+SET outcome = 'duplicate', duplicate_of = %(twin)s, sha256 = %(sha256)s, size_bytes = %(size)s,
     media_type = %(media_type)s, status = 'finishing'
 WHERE id = %(job_id)s;
 
@@ -114,15 +118,16 @@ WHERE job_id = %(job_id)s AND disposition = 'handled' AND ordinal IS NOT NULL;
 -- Where a chunk begins anew under another policy, a record's bytes are those of the last reading;
 -- bytes that somebody deleted stay away.
 INSERT INTO imports.quarantine
-    (job_id, user_id, file_id, chunk_id, nth, locator, stage, code, detail, raw)
-VALUES (%(job_id)s, %(user_id)s, %(file_id)s, %(chunk_id)s, %(nth)s, %(locator)s, %(stage)s,
+    (job_id, user_id, file_id, chunk_id, position, locator, stage, code, detail, raw)
+VALUES (%(job_id)s, %(user_id)s, %(file_id)s, %(chunk_id)s, %(position)s, %(locator)s, %(stage)s,
     %(code)s, %(detail)s, %(raw)s)
-ON CONFLICT (chunk_id, nth, user_id) DO UPDATE SET raw = excluded.raw, detail = excluded.detail
+ON CONFLICT (chunk_id, position, user_id)
+    DO UPDATE SET raw = excluded.raw, detail = excluded.detail
     WHERE imports.quarantine.raw <> excluded.raw AND imports.quarantine.raw <> '';
 
 -- name: job_facts
 -- What the end of a job goes by.
-SELECT j.id, j.source_name, j.ending, j.error_code, j.error_detail, j.created_at, j.records_seen,
+SELECT j.id, j.source_name, j.outcome, j.error_code, j.error_detail, j.created_at, j.records_seen,
     u.name AS user_name
 FROM imports.jobs AS j JOIN user_data.users AS u USING (user_id) WHERE j.id = %(job_id)s;
 
@@ -159,14 +164,15 @@ FROM timeseries.metrics WHERE job_id = %(job_id)s GROUP BY 1, 2;
 -- name: close_job
 -- The job's one end. Where nothing is left of its original, it says so.
 UPDATE imports.jobs
-SET status = coalesce(ending, 'done'), completed_at = now(), kept_as = %(kept_as)s,
-    error_code = CASE WHEN %(kept_as)s::text IS NULL
+SET status = coalesce(outcome, 'done'), completed_at = now(), archived_path = %(archived_path)s,
+    error_code = CASE WHEN %(archived_path)s::text IS NULL
         THEN coalesce(error_code, 'original_gone') ELSE error_code END,
-    error_detail = CASE WHEN %(kept_as)s::text IS NULL
+    error_detail = CASE WHEN %(archived_path)s::text IS NULL
         THEN concat_ws(' ', error_detail, %(gone)s::text) ELSE error_detail END
 WHERE id = %(job_id)s AND completed_at IS NULL;
 
 -- name: event
+-- Append to the audit trail.
 INSERT INTO imports.events (user_id, job_id, chunk_id, kind, detail)
 VALUES (%(user_id)s, %(job_id)s, %(chunk_id)s, %(kind)s, %(detail)s);
 
@@ -197,6 +203,7 @@ SELECT j.*,
 FROM imports.jobs AS j WHERE j.id = %(job_id)s;
 
 -- name: recent_jobs
+-- The newest jobs of one user, or of all, with their numbers of chunks.
 SELECT j.*, u.name AS user_name,
     (SELECT count(*) FROM imports.chunks c WHERE c.job_id = j.id AND c.kind = 'records') AS chunks,
     (SELECT count(*) FROM imports.chunks c
@@ -224,10 +231,12 @@ WHERE c.status = 'ready' AND c.last_error_code IS NOT NULL AND j.completed_at IS
 GROUP BY 1 ORDER BY 1;
 
 -- name: files_for_receipt
+-- The members and attachments of a job, as its receipt lists them.
 SELECT id, path, disposition, reason, detail, format, size_bytes, media_type, encoding, counts
 FROM imports.files WHERE job_id = %(job_id)s ORDER BY ordinal NULLS LAST, path;
 
 -- name: drift_of
+-- The fields of a job that its formats did not know, with the first file of each.
 SELECT d.format, d.field, d.records, f.path AS first_file
 FROM imports.drift AS d JOIN imports.files AS f ON f.id = d.first_file_id
 WHERE d.job_id = %(job_id)s ORDER BY d.format, d.field;
@@ -244,6 +253,7 @@ WHERE (%(job_id)s::uuid IS NULL OR q.job_id = %(job_id)s) AND q.status = 'open'
 GROUP BY 1, 2 ORDER BY 3 DESC;
 
 -- name: quarantine_list
+-- Quarantined records of a job, or of all, without their bytes.
 SELECT q.id, q.job_id, f.path, q.locator, q.stage, q.code, q.detail, q.status, q.attempts,
     length(q.raw) AS raw_bytes, q.created_at
 FROM imports.quarantine AS q JOIN imports.files AS f ON f.id = q.file_id
@@ -252,6 +262,7 @@ WHERE (%(job_id)s::uuid IS NULL OR q.job_id = %(job_id)s)
 ORDER BY q.id LIMIT %(n)s;
 
 -- name: quarantine_one
+-- One quarantined record with its bytes and its member's path.
 SELECT q.*, f.path FROM imports.quarantine AS q JOIN imports.files AS f ON f.id = q.file_id
 WHERE q.id = %(id)s;
 
@@ -262,5 +273,6 @@ WHERE job_id = %(job_id)s AND status = 'dead' AND (kind <> 'finish' OR identity 
 ORDER BY id;
 
 -- name: chunk_states
+-- How many chunks of records a job has at each stage and status.
 SELECT stage, status, count(*) FROM imports.chunks
 WHERE job_id = %(job_id)s AND kind = 'records' GROUP BY 1, 2;

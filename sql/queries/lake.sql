@@ -2,6 +2,7 @@
 -- temporary table, and INSERT … SELECT goes through the partitioned parent.
 
 -- name: stage_documents
+-- Hold the documents of a transaction between COPY and insert.
 CREATE TEMPORARY TABLE IF NOT EXISTS stage_documents (
     slot integer, data_type text, source text, record_type text, record_key uuid,
     partition_at timestamptz, source_timestamp timestamptz, title text, content text,
@@ -10,6 +11,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS stage_documents (
 GRANT SELECT ON stage_documents TO datapunk_owner;  -- user_data.supersede reads it
 
 -- name: stage_locations
+-- The same for locations.
 CREATE TEMPORARY TABLE IF NOT EXISTS stage_locations (
     slot integer, source text, record_key uuid, at timestamptz, latitude double precision,
     longitude double precision, altitude_m double precision, accuracy_m double precision,
@@ -17,33 +19,39 @@ CREATE TEMPORARY TABLE IF NOT EXISTS stage_locations (
 ) ON COMMIT DELETE ROWS;
 
 -- name: stage_metrics
+-- The same for metrics.
 CREATE TEMPORARY TABLE IF NOT EXISTS stage_metrics (
     slot integer, source text, record_key uuid, at timestamptz, until timestamptz, name text,
     value double precision, unit text, metadata jsonb
 ) ON COMMIT DELETE ROWS;
 
 -- name: stage_mentions
+-- The same for mentions.
 CREATE TEMPORARY TABLE IF NOT EXISTS stage_mentions (
     record_key uuid, entity_key uuid, role text, kind text, value text, name text
 ) ON COMMIT DELETE ROWS;
 
 -- name: stage_relations
+-- The same for relations.
 CREATE TEMPORARY TABLE IF NOT EXISTS stage_relations (
     record_key uuid, relation text, other_key uuid
 ) ON COMMIT DELETE ROWS;
 
 -- name: stage_vectors
+-- The same for vectors.
 CREATE TEMPORARY TABLE IF NOT EXISTS stage_vectors (
     record_key uuid, piece smallint, piece_start integer, piece_end integer, embedding vector
 ) ON COMMIT DELETE ROWS;
 
 -- name: stage_shared
+-- Hold the documents whose key several may have, until it is known under which they go.
 CREATE TEMPORARY TABLE IF NOT EXISTS stage_shared (
     n integer, data_type text, own_key uuid, base_key uuid, at timestamptz, content_hash uuid,
     called uuid
 ) ON COMMIT DELETE ROWS;
 
 -- name: copy_shared
+-- Fill that table.
 COPY stage_shared (n, data_type, own_key, base_key, at, content_hash) FROM STDIN;
 
 -- name: name_shared
@@ -66,6 +74,7 @@ UPDATE stage_shared AS s SET called = coalesce((SELECT r.base_key FROM ranked AS
     ), s.own_key);
 
 -- name: call_documents
+-- Give staged documents the key that was chosen for them.
 UPDATE stage_documents AS s SET record_key = k.called FROM stage_shared AS k
 WHERE s.data_type = k.data_type AND s.record_key = k.own_key AND s.partition_at = k.at
   AND k.called <> k.own_key;
@@ -93,6 +102,7 @@ WHERE metadata->>'own_key' = user_data.in_letters(record_key)
 SELECT DISTINCT own_key AS old, called AS new FROM stage_shared WHERE called <> own_key;
 
 -- name: rename_others
+-- Give the targets of staged relations the key that was chosen for them.
 UPDATE stage_relations AS s SET other_key = k.new
 FROM unnest(%(old)s::uuid[], %(new)s::uuid[]) AS k (old, new) WHERE s.other_key = k.old;
 
@@ -105,21 +115,27 @@ FROM unnest(%(types)s::text[], %(keys)s::uuid[], %(shared)s::uuid[], %(ats)s::ti
 ORDER BY k.n;
 
 -- name: copy_documents
+-- Fill `stage_documents` with rendered lines.
 COPY stage_documents FROM STDIN;
 
 -- name: copy_locations
+-- Fill `stage_locations` with rendered lines.
 COPY stage_locations FROM STDIN;
 
 -- name: copy_metrics
+-- Fill `stage_metrics` with rendered lines.
 COPY stage_metrics FROM STDIN;
 
 -- name: copy_mentions
+-- Fill `stage_mentions` with rendered lines.
 COPY stage_mentions FROM STDIN;
 
 -- name: copy_relations
+-- Fill `stage_relations` with rendered lines.
 COPY stage_relations FROM STDIN;
 
 -- name: copy_vectors
+-- Fill `stage_vectors`.
 COPY stage_vectors FROM STDIN (FORMAT BINARY);
 
 -- name: insert_documents
@@ -158,6 +174,7 @@ vectored AS (
 SELECT file_id, count(*) FROM came GROUP BY file_id;
 
 -- name: insert_locations
+-- Insert the staged locations that the lake lacks; counts by file.
 WITH came AS (
     INSERT INTO timeseries.locations (user_id, record_key, at, latitude, longitude, altitude_m,
         accuracy_m, source, metadata, job_id, file_id, chunk_id)
@@ -170,6 +187,7 @@ WITH came AS (
 SELECT file_id, count(*) FROM came GROUP BY file_id;
 
 -- name: insert_metrics
+-- Insert the staged metrics that the lake lacks; counts by file.
 WITH came AS (
     INSERT INTO timeseries.metrics (user_id, record_key, at, until, name, value, unit, source,
         metadata, job_id, file_id, chunk_id)
@@ -190,25 +208,21 @@ ON CONFLICT (user_id, entity_key) DO UPDATE SET name = excluded.name
     WHERE e.name IS NULL AND excluded.name IS NOT NULL;
 
 -- name: insert_mentions
+-- Insert the staged mentions that the lake lacks.
 INSERT INTO user_data.mentions (user_id, entity_key, record_key, role)
-SELECT DISTINCT %(user_id)s, entity_key, record_key, role FROM stage_mentions
+SELECT DISTINCT %(user_id)s::uuid, entity_key, record_key, role FROM stage_mentions
 ORDER BY entity_key, record_key, role
 ON CONFLICT DO NOTHING;
 
 -- name: insert_relations
+-- Insert the staged relations that the lake lacks.
 INSERT INTO user_data.relations (user_id, record_key, relation, other_key)
-SELECT DISTINCT %(user_id)s, record_key, relation, other_key FROM stage_relations
+SELECT DISTINCT %(user_id)s::uuid, record_key, relation, other_key FROM stage_relations
 ORDER BY record_key, relation, other_key
 ON CONFLICT DO NOTHING;
 
--- name: forget_mentions
--- Of staged rows that became older versions, who stands in them is of no interest.
-DELETE FROM stage_mentions WHERE record_key = ANY(%(keys)s);
-
--- name: forget_relations
-DELETE FROM stage_relations WHERE record_key = ANY(%(keys)s);
-
 -- name: supersede
+-- Replace stored documents by the staged newer content; the older one becomes a version.
 SELECT key, file, current
 FROM user_data.supersede(%(job_id)s, %(chunk_id)s, %(version)s, %(file_ids)s::bigint[]);
 
@@ -229,17 +243,21 @@ SELECT imports.hold(%(user_id)s::uuid, 'file' || f, true)
 FROM unnest(%(file_ids)s::bigint[]) AS f ORDER BY f;
 
 -- name: number_repeats
+-- Give documents that stand several times in a file a key for each occurrence.
 SELECT old, new FROM user_data.number_repeats(%(chunk_id)s, %(file_ids)s::bigint[]);
 
 -- name: rename_vectors
+-- Give staged vectors the keys that their documents have now.
 UPDATE stage_vectors AS s SET record_key = k.new
 FROM unnest(%(old)s::uuid[], %(new)s::uuid[]) AS k (old, new) WHERE s.record_key = k.old;
 
 -- name: rename_mentions
+-- The same for staged mentions.
 UPDATE stage_mentions AS s SET record_key = k.new
 FROM unnest(%(old)s::uuid[], %(new)s::uuid[]) AS k (old, new) WHERE s.record_key = k.old;
 
 -- name: rename_relations
+-- The same for staged relations.
 UPDATE stage_relations AS s SET record_key = k.new
 FROM unnest(%(old)s::uuid[], %(new)s::uuid[]) AS k (old, new) WHERE s.record_key = k.old;
 
@@ -257,6 +275,7 @@ ORDER BY s.record_key
 ON CONFLICT DO NOTHING;
 
 -- name: claim_locations
+-- Note the locations that this chunk also had, while the row names another job.
 INSERT INTO imports.claims (user_id, data_type, record_key, at, job_id, file_id, chunk_id)
 SELECT %(user_id)s, 'locations', s.record_key, s.at, %(job_id)s,
     (%(file_ids)s::bigint[])[s.slot + 1], %(chunk_id)s
@@ -268,6 +287,7 @@ ORDER BY s.record_key
 ON CONFLICT DO NOTHING;
 
 -- name: claim_metrics
+-- The same for metrics.
 INSERT INTO imports.claims (user_id, data_type, record_key, at, job_id, file_id, chunk_id)
 SELECT %(user_id)s, 'metrics', s.record_key, s.at, %(job_id)s,
     (%(file_ids)s::bigint[])[s.slot + 1], %(chunk_id)s
@@ -327,12 +347,14 @@ WHERE EXISTS (SELECT FROM user_data.documents AS d
       AND d.partition_at = k.partition_at);
 
 -- name: known_locations
+-- Which of these locations the lake has already.
 SELECT k.n FROM unnest(%(keys)s::uuid[], %(ats)s::timestamptz[])
     WITH ORDINALITY AS k (record_key, at, n)
 WHERE EXISTS (SELECT FROM timeseries.locations AS l
     WHERE l.user_id = %(user_id)s AND l.record_key = k.record_key AND l.at = k.at);
 
 -- name: known_metrics
+-- Which of these metrics the lake has already.
 SELECT k.n FROM unnest(%(keys)s::uuid[], %(ats)s::timestamptz[])
     WITH ORDINALITY AS k (record_key, at, n)
 WHERE EXISTS (SELECT FROM timeseries.metrics AS m
@@ -345,21 +367,27 @@ VALUES (%(job_id)s, %(user_id)s, %(format)s, %(field)s, %(records)s, %(file_id)s
 ON CONFLICT (job_id, format, field, user_id) DO UPDATE SET records = d.records + excluded.records;
 
 -- name: ensure_document_partitions
+-- Make the missing partitions of a data type for some months.
 SELECT user_data.ensure_partitions(%(type)s, %(months)s::date[]);
 
 -- name: ensure_series_partitions
+-- Make the missing partitions of locations or metrics for some months.
 SELECT timeseries.ensure_partitions(%(type)s, %(months)s::date[]);
 
 -- name: analyze_month
+-- Update the planner's statistics for the partition of a month.
 SELECT imports.analyze_month(%(parent)s::regclass, %(month)s);
 
 -- name: analyze_search
+-- Update the planner's statistics for the search index.
 SELECT user_data.analyze_search();
 
 -- name: ensure_model
+-- The id of a model, registered with its partition of vectors if it is new.
 SELECT vectors.ensure_model(%(name)s, %(revision)s, %(dimension)s, %(tier)s);
 
 -- name: ensure_index
+-- Build a model's vector index if it has enough vectors and no index yet.
 SELECT vectors.ensure_index(%(model_id)s, %(at_least)s);
 
 -- name: models_at_rest
@@ -370,10 +398,12 @@ WHERE NOT EXISTS (SELECT FROM vectors.waiting AS w WHERE w.user_id = %(user_id)s
 ORDER BY m.id;
 
 -- name: is_indexed
+-- Whether a model's vectors have an index.
 SELECT to_regclass(format('vectors.embeddings_m%%s_hnsw', %(model_id)s::integer)) IS NOT NULL
     AS is_indexed;
 
 -- name: make_way
+-- Drop a model's vector index before many vectors are added, where that is faster.
 SELECT vectors.make_way(%(model_id)s, %(model)s);
 
 -- name: wait_shortly
@@ -381,10 +411,12 @@ SELECT vectors.make_way(%(model_id)s, %(model)s);
 SELECT set_config('lock_timeout', '20s', true);
 
 -- name: cached_vectors
+-- Vectors of texts that this user's lake has embedded before.
 SELECT text_hash, embedding FROM vectors.cache
 WHERE user_id = %(user_id)s AND model_id = %(model_id)s AND text_hash = ANY(%(hashes)s);
 
 -- name: cache_vectors
+-- Keep the vector of a text for the next time.
 INSERT INTO vectors.cache (user_id, model_id, text_hash, embedding)
 VALUES (%(user_id)s, %(model_id)s, %(text_hash)s, %(embedding)s)
 ON CONFLICT DO NOTHING;

@@ -10,6 +10,7 @@ SELECT DISTINCT user_id FROM analytics.uncompared;
 SELECT imports.keep_hold(%(user_id)s, 'alike') AS held;
 
 -- name: let_go
+-- Release the lock that `hold` takes.
 SELECT imports.end_hold(%(user_id)s, 'alike');
 
 -- name: waiting
@@ -47,19 +48,23 @@ WHERE f.document_id = ANY(%(ids)s::bigint[]) AND r.user_id = %(user_id)s
   AND (r.record_key = f.record_key OR r.other_key = f.record_key);
 
 -- name: forget_bands
+-- Delete the bands of some documents, before they are made again.
 DELETE FROM analytics.bands AS b USING analytics.fingerprints AS f, unnest(f.bands) AS held
 WHERE f.document_id = ANY(%(ids)s::bigint[]) AND b.user_id = %(user_id)s AND b.band = held
   AND b.document_id = f.document_id;
 
 -- name: forget_fingerprints
+-- Delete the signatures of some documents, before they are made again.
 DELETE FROM analytics.fingerprints
 WHERE document_id = ANY(%(ids)s::bigint[]) AND user_id = %(user_id)s;
 
 -- name: keep
+-- Store the signature of a document.
 INSERT INTO analytics.fingerprints (document_id, user_id, record_key, kind, signature, bands)
 VALUES (%(id)s, %(user_id)s, %(record_key)s, %(kind)s, %(signature)s, %(bands)s);
 
 -- name: keep_bands
+-- Store the bands of the signatures of some documents.
 INSERT INTO analytics.bands (user_id, band, document_id)
 SELECT DISTINCT %(user_id)s::uuid, b, f.document_id
 FROM analytics.fingerprints AS f, unnest(f.bands) AS b
@@ -82,6 +87,7 @@ FROM pairs AS p JOIN analytics.fingerprints AS f ON f.document_id = p.other AND 
 ORDER BY p.document_id, p.other;
 
 -- name: link
+-- Link two documents as near duplicates.
 INSERT INTO user_data.relations (user_id, record_key, relation, other_key, similarity)
 VALUES (%(user_id)s, %(record_key)s, 'near_duplicate_of', %(other_key)s, %(similarity)s)
 ON CONFLICT DO NOTHING;

@@ -8,9 +8,11 @@ ON CONFLICT (user_id) DO UPDATE SET policy = excluded.policy, after_document = 0
     WHERE p.policy <> excluded.policy OR p.finished_at IS NOT NULL;
 
 -- name: reached
+-- How far a policy was applied to a user's stored rows.
 SELECT turn, after_document, after_version FROM imports.privacy WHERE user_id = %(user_id)s;
 
 -- name: reach
+-- Note how far a policy was applied.
 UPDATE imports.privacy SET after_document = greatest(after_document, %(document)s),
     after_version = greatest(after_version, %(version)s)
 WHERE user_id = %(user_id)s AND turn = %(turn)s;
@@ -42,15 +44,18 @@ WHERE user_id = %(user_id)s AND turn = %(turn)s RETURNING turn;
 SELECT DISTINCT format, field FROM imports.drift WHERE user_id = %(user_id)s;
 
 -- name: drop_drift
+-- Delete drifted fields whose names the policy removes.
 DELETE FROM imports.drift AS d USING unnest(%(formats)s::text[], %(fields)s::text[]) AS x (format, field)
 WHERE d.user_id = %(user_id)s AND d.format = x.format AND d.field = x.field;
 
 -- name: documents
+-- The next stored documents that a policy is applied to.
 SELECT id, record_key, data_type, source, record_type, source_timestamp, title, content,
     content_type, language, metadata, content_hash FROM user_data.documents
 WHERE user_id = %(user_id)s AND id > %(after)s ORDER BY id LIMIT %(n)s;
 
 -- name: versions
+-- The next stored older versions that a policy is applied to.
 SELECT version_id AS id, record_key, data_type, source, record_type, source_timestamp, title,
     content, content_type, language, metadata, content_hash FROM user_data.versions
 WHERE user_id = %(user_id)s AND version_id > %(after)s ORDER BY version_id LIMIT %(n)s;
@@ -63,6 +68,7 @@ WHERE user_id = %(user_id)s AND id > %(after)s AND (ordinal IS NULL OR context ?
 ORDER BY id LIMIT %(n)s;
 
 -- name: treat_files
+-- Change the paths, media types and notes of files as the policy says.
 UPDATE imports.files AS f SET path = x.path, media_type = x.media_type,
     context = CASE WHEN x.noted IS NULL THEN f.context
         ELSE jsonb_set(f.context, '{noted}', x.noted) END
@@ -70,10 +76,12 @@ FROM jsonb_to_recordset(%(items)s::jsonb) AS x (id bigint, path text, media_type
 WHERE f.id = x.id AND f.user_id = %(user_id)s;
 
 -- name: with_vectors
+-- Which of these documents have vectors.
 SELECT DISTINCT document_id FROM vectors.embeddings
 WHERE user_id = %(user_id)s AND document_id = ANY(%(ids)s);
 
 -- name: treat
+-- Change stored documents or versions as the policy says; the ids of those that were.
 SELECT id FROM user_data.treat(%(items)s::jsonb, %(versions)s);
 
 -- name: insert_vectors

@@ -69,6 +69,7 @@ SELECT file_id, problems, count(*) AS records FROM (
 GROUP BY file_id, problems;
 
 -- name: judge_metrics
+-- Count the problems of a job's metrics by file.
 SELECT file_id, problems, count(*) AS records FROM (
     SELECT m.file_id, array_remove(ARRAY[
         CASE WHEN m.at > now() + interval '1 day' THEN 'accuracy:in_future' END,
@@ -82,14 +83,17 @@ SELECT file_id, problems, count(*) AS records FROM (
 GROUP BY file_id, problems;
 
 -- name: quarantined
+-- Count the records of a job that stay in quarantine, by file.
 SELECT file_id, count(*) AS records FROM imports.quarantine
 WHERE job_id = %(job_id)s AND status IN ('open', 'discarded') GROUP BY file_id;
 
 -- name: hold_job
+-- Lock the job that is scored.
 SELECT records_loaded, records_quarantined, scored FROM imports.jobs
 WHERE id = %(job_id)s FOR NO KEY UPDATE;
 
 -- name: keep
+-- Store the scores of a job and its files.
 INSERT INTO analytics.quality (user_id, job_id, file_id, records, quarantined, completeness,
     accuracy, consistency, problems, below)
 SELECT %(user_id)s, %(job_id)s, s.file_id, s.records, s.quarantined, s.completeness, s.accuracy,
@@ -98,6 +102,7 @@ FROM jsonb_to_recordset(%(scores)s) AS s (file_id bigint, records bigint, quaran
     completeness float8, accuracy float8, consistency float8, problems jsonb, below text[]);
 
 -- name: scored
+-- Note on the job which state of it the scores are of.
 UPDATE imports.jobs SET scored = %(scored)s WHERE id = %(job_id)s;
 
 -- name: jobs_to_score

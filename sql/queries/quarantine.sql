@@ -21,8 +21,9 @@ WHERE q.status = 'open' AND c.status <> 'done'
   AND (%(id)s::bigint IS NULL OR q.id = %(id)s);
 
 -- name: job_of
-SELECT id, user_id, status, kept_as, source_name, size_bytes, sha256, media_type, completed_at,
-    remaining, records_seen
+-- The job of quarantined records, as far as a retry needs it.
+SELECT id, user_id, status, archived_path, source_name, size_bytes, sha256, media_type,
+    completed_at, remaining, records_seen
 FROM imports.jobs WHERE id = %(job_id)s;
 
 -- name: hold_job
@@ -31,6 +32,7 @@ SELECT id, records_seen, records_quarantined, alerted_at FROM imports.jobs
 WHERE id = %(job_id)s FOR NO KEY UPDATE;
 
 -- name: mark_alerted
+-- Note that the alert of a job was sent.
 UPDATE imports.jobs SET alerted_at = now() WHERE id = %(job_id)s;
 
 -- name: open_count
@@ -61,13 +63,16 @@ WHERE EXISTS (SELECT FROM user_data.documents AS d
           AND c.record_key = k.record_key AND c.at = k.at AND c.file_id = %(file_id)s);
 
 -- name: record_loaded
+-- A retried record is in the lake now.
 UPDATE imports.quarantine SET status = 'loaded', attempts = attempts + 1, became = %(became)s
 WHERE id = %(id)s;
 
 -- name: records_still_bad
+-- Retried records were rejected again.
 UPDATE imports.quarantine SET attempts = attempts + 1 WHERE id = ANY(%(ids)s);
 
 -- name: count_again
+-- Add differences to the counts of a job, of one of its files and of a chunk.
 SELECT imports.count_again(%(job_id)s, %(file_id)s, %(chunk_id)s, %(by)s);
 
 -- name: discard
@@ -87,6 +92,7 @@ UPDATE imports.quarantine SET mended = %(mended)s WHERE id = %(id)s AND status =
 RETURNING job_id;
 
 -- name: export_page
+-- The next quarantined records for an export, with their bytes.
 SELECT q.id, q.job_id, f.path, q.locator, q.stage, q.code, q.detail, q.status, q.attempts,
     q.reason, q.created_at, q.raw, q.mended
 FROM imports.quarantine AS q JOIN imports.files AS f ON f.id = q.file_id
@@ -101,4 +107,5 @@ SELECT count(*) FROM imports.jobs
 WHERE NOT claims_kept AND id <> %(job_id)s AND records_duplicate > 0;
 
 -- name: roll_back
+-- Take the rows of a job out of the lake; how many of each kind.
 SELECT * FROM imports.roll_back(%(job_id)s);

@@ -13,21 +13,21 @@ WHERE j.completed_at IS NULL AND c.status = 'ready' AND c.enqueued_at IS NULL
 -- waits longer after every fourth time.
 UPDATE imports.chunks AS c
 SET not_before = clock_timestamp()
-    + make_interval(secs => least(%(delay_s)s * 2 ^ (least(c.publishes, 40) / 4), 300))
+    + make_interval(secs => least(%(delay_s)s * 2 ^ (least(c.publish_count, 40) / 4), 300))
 FROM imports.jobs AS j
 WHERE j.id = c.job_id AND j.completed_at IS NULL AND c.status = 'ready' AND c.enqueued_at IS NULL
   AND c.last_error_code = ANY(%(codes)s)
   AND c.not_before > clock_timestamp()
-    + make_interval(secs => least(%(delay_s)s * 2 ^ (least(c.publishes, 40) / 4), 300))
+    + make_interval(secs => least(%(delay_s)s * 2 ^ (least(c.publish_count, 40) / 4), 300))
 RETURNING c.id;
 
 -- name: is_away
 -- The service does not answer: what is tried meanwhile counts for no longer wait.
 UPDATE imports.chunks AS c
-SET publishes = 0
+SET publish_count = 0
 FROM imports.jobs AS j
 WHERE j.id = c.job_id AND j.completed_at IS NULL AND c.status = 'ready' AND c.enqueued_at IS NULL
-  AND c.last_error_code = ANY(%(codes)s) AND c.publishes > 0
+  AND c.last_error_code = ANY(%(codes)s) AND c.publish_count > 0
 RETURNING c.id;
 
 -- name: has_room
@@ -38,7 +38,7 @@ SELECT repeat('x', 1900) AS filler FROM generate_series(1, 8500);
 -- name: forget_messages
 -- The broker has lost every message: none names these chunks any more.
 UPDATE imports.chunks AS c
-SET enqueued_at = NULL, publishes = 0
+SET enqueued_at = NULL, publish_count = 0
 FROM imports.jobs AS j
 WHERE j.id = c.job_id AND j.completed_at IS NULL AND c.status = 'ready'
   AND c.enqueued_at IS NOT NULL

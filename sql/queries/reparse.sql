@@ -6,7 +6,8 @@
 
 -- name: jobs
 -- Ended jobs of a user that have files which a format may read otherwise today.
-SELECT j.id, j.user_id, j.source_name, j.kept_as, j.size_bytes, j.sha256, j.media_type, j.zone
+SELECT j.id, j.user_id, j.source_name, j.archived_path, j.size_bytes, j.sha256, j.media_type,
+    j.zone
 FROM imports.jobs AS j
 WHERE j.status = 'done' AND (%(job_id)s::uuid IS NULL OR j.id = %(job_id)s)
 ORDER BY j.created_at, j.id;
@@ -66,39 +67,48 @@ UPDATE imports.chunks AS c SET slices = coalesce((
 WHERE c.id = ANY(%(chunks)s);
 
 -- name: renew_chunks
+-- Note with which version of the format some chunks were read.
 UPDATE imports.chunks SET format_version = %(version)s
 WHERE id = ANY(%(chunks)s) AND format_version IS DISTINCT FROM %(version)s;
 
 -- name: create_reread
+-- Hold the keys of all records that were read again.
 CREATE TEMPORARY TABLE reread (
     slot integer, n integer, file_id bigint, chunk_id bigint, data_type text, said_key uuid,
     base_key uuid, at timestamptz, content_hash uuid, by_hand bigint, shared_key uuid, becomes uuid
 ) ON COMMIT DROP;
 
 -- name: create_bad
+-- Hold the records that were rejected this time.
 CREATE TEMPORARY TABLE bad (
     slot integer, n integer, file_id bigint, locator text, code text, detail text
 ) ON COMMIT DROP;
 
 -- name: create_attached
+-- Hold the paths of the attachments that came out this time.
 CREATE TEMPORARY TABLE attached (path text) ON COMMIT DROP;
 
 -- name: grant_reread
+-- Let the functions of the owner read these tables.
 GRANT SELECT ON reread, attached TO datapunk_owner;
 
 -- name: grant_stage
+-- Let the functions of the owner read the staged rows.
 GRANT SELECT ON stage_documents, stage_locations, stage_metrics, stage_mentions, stage_relations
     TO datapunk_owner;
 
 -- name: copy_reread
+-- Fill `reread`.
 COPY reread (slot, n, file_id, chunk_id, data_type, said_key, base_key, at, content_hash, by_hand,
     shared_key)
 FROM STDIN;
 
 -- name: copy_bad
+-- Fill `bad`.
 COPY bad FROM STDIN;
 
 -- name: copy_attached
+-- Fill `attached`.
 COPY attached FROM STDIN;
 
 -- name: pair
@@ -156,10 +166,12 @@ WHERE p.id = q.id AND p.n IS NOT NULL
 -- Rejections that no quarantined record stands for yet.
 SELECT slot, n FROM paired WHERE id IS NULL ORDER BY slot, n;
 
--- name: last_nth
-SELECT coalesce(max(nth), -1) AS last FROM imports.quarantine WHERE chunk_id = %(chunk)s;
+-- name: last_position
+-- The last position among the quarantined records of a chunk.
+SELECT coalesce(max(position), -1) AS last FROM imports.quarantine WHERE chunk_id = %(chunk)s;
 
 -- name: create_own
+-- Hold the stored records of the job that is read again.
 CREATE TEMPORARY TABLE own (
     ref bigint GENERATED ALWAYS AS IDENTITY, id bigint, version_id bigint, data_type text,
     record_key uuid, at timestamptz, content_hash uuid, source text, file_id bigint, chunk_id bigint,
@@ -167,6 +179,7 @@ CREATE TEMPORARY TABLE own (
 ) ON COMMIT DROP;
 
 -- name: clear_own
+-- Empty that table for the next part.
 TRUNCATE own;
 
 -- name: fill_own
@@ -192,6 +205,7 @@ FROM timeseries.metrics
 WHERE user_id = %(user_id)s AND job_id = %(job_id)s AND file_id = ANY(%(files)s);
 
 -- name: analyze_reread
+-- Give the planner statistics of these tables, which have none.
 ANALYZE reread, own;
 
 -- name: name_once
@@ -242,6 +256,7 @@ WHERE r.file_id = c.file_id AND r.shared_key = c.shared_key AND r.said_key = c.s
 SET LOCAL enable_nestloop = off;
 
 -- name: loop_joins
+-- Allow nested loops in this transaction, where few rows are joined to many.
 SET LOCAL enable_nestloop = on;
 
 -- name: name_repeats
@@ -277,6 +292,7 @@ FROM (SELECT slot, n, key FROM same
 WHERE r.slot = x.slot AND r.n = x.n;
 
 -- name: forget_unsaid
+-- Delete claims and attachments of the job that its files do not give any more.
 SELECT imports.forget_unsaid(%(job_id)s, %(files)s::bigint[]);
 
 -- name: leave
@@ -290,9 +306,11 @@ LEFT JOIN (SELECT DISTINCT file_id, becomes FROM reread) AS r
 WHERE o.nth > 1 OR r.becomes IS NULL;
 
 -- name: grant_leaving
+-- Let the functions of the owner read the records that leave.
 GRANT SELECT ON leaving TO datapunk_owner;
 
 -- name: let_go
+-- Take the records that are not read any more out of the lake; how many of each kind.
 SELECT g.*, (SELECT count(*) FROM leaving) AS rows FROM imports.let_go(%(job_id)s) AS g;
 
 -- name: choose
@@ -311,9 +329,11 @@ ORDER BY r.file_id, r.becomes, o.content_hash IS NOT DISTINCT FROM r.content_has
     o.version_id NULLS FIRST, r.slot, r.n;
 
 -- name: index_chosen
+-- Index the chosen records by slice.
 CREATE INDEX ON chosen (slot);
 
 -- name: grant_chosen
+-- Let the functions of the owner read the chosen records.
 GRANT SELECT ON chosen TO datapunk_owner;
 
 -- name: leave_to_others
@@ -329,6 +349,7 @@ WHERE x.state = 'new' AND c.user_id = %(user_id)s AND c.job_id = %(job_id)s
         AND f.format_version = %(version)s AND d.content_hash <> x.content_hash);
 
 -- name: analyze_chosen
+-- Give the planner statistics of the chosen records.
 ANALYZE chosen;
 
 -- name: states
@@ -338,18 +359,22 @@ SELECT slot, n, CASE WHEN data_type IN ('locations', 'metrics') THEN data_type E
 FROM chosen WHERE slot BETWEEN %(first)s AND %(last)s ORDER BY slot, n;
 
 -- name: clear_stage
+-- Empty the staged rows for the next part.
 TRUNCATE stage_documents, stage_locations, stage_metrics, stage_mentions, stage_relations,
     stage_vectors;
 
 -- name: renew_documents
+-- Replace stored documents by those that were read again; counts by file and chunk.
 SELECT key, file, chunk, merged, reworded
 FROM user_data.renew_documents(%(job_id)s, %(version)s, %(file_ids)s::bigint[]);
 
 -- name: renew_series
+-- Replace stored locations or metrics by those that were read again.
 SELECT file, chunk, merged, count(*) AS rows
 FROM timeseries.renew(%(series)s, %(job_id)s, %(file_ids)s::bigint[]) GROUP BY 1, 2, 3;
 
 -- name: forget_meaning
+-- Delete mentions and relations that the documents do not make any more.
 SELECT user_data.forget_meaning();
 
 -- name: outcomes
@@ -365,6 +390,7 @@ FROM (SELECT file_id, chunk_id, count(*) AS good, 0 AS stands, 0 AS rows FROM re
 GROUP BY 1, 2;
 
 -- name: still_bad
+-- Count the records of some files that stay in quarantine, by chunk.
 SELECT file_id, chunk_id, count(*) FROM imports.quarantine
 WHERE job_id = %(job_id)s AND file_id = ANY(%(files)s) AND status IN ('open', 'discarded')
 GROUP BY 1, 2;
@@ -376,6 +402,7 @@ FROM imports.chunks AS c, jsonb_each(c.tally) AS t
 WHERE c.job_id = %(job_id)s AND c.kind = 'records' AND t.key::bigint = ANY(%(files)s);
 
 -- name: renew_file
+-- A file that had no format is handled now.
 UPDATE imports.files SET disposition = 'handled', reason = NULL, detail = NULL,
     format = %(format)s, format_version = %(version)s, context = %(context)s,
     encoding = %(encoding)s, counts = %(zero)s::jsonb || counts

@@ -220,6 +220,7 @@ GROUP BY document_id ORDER BY score DESC, document_id DESC LIMIT %(n)s;
 SELECT entity_key FROM user_data.who(%(who)s);
 
 -- name: vector_of
+-- One vector of a stored document.
 SELECT embedding FROM vectors.embeddings
 WHERE model_id = %(model_id)s AND document_id = %(document_id)s AND user_id = %(user_id)s
 ORDER BY piece LIMIT 1;

@@ -27,6 +27,7 @@ WHERE id = %(set_id)s AND state = 'open' RETURNING id;
 SELECT id FROM imports.sets WHERE state = 'open' OR checked_at IS NULL ORDER BY id;
 
 -- name: hold_set
+-- Lock a set, unless another process has it.
 SELECT id, user_id, stem, state, checked_at IS NULL AS changed,
     waits_until <= clock_timestamp() AS due
 FROM imports.sets WHERE id = %(set_id)s FOR UPDATE SKIP LOCKED;
@@ -77,12 +78,13 @@ WHERE s.id IN (SELECT set_id FROM imports.jobs WHERE id = ANY(%(jobs)s)) ORDER B
 SELECT s.* FROM imports.sets AS s JOIN imports.jobs AS j ON j.set_id = s.id WHERE j.id = %(job_id)s;
 
 -- name: recent_sets
+-- The newest sets of one user, or of all.
 SELECT s.*, u.name AS user_name FROM imports.sets AS s JOIN user_data.users AS u USING (user_id)
 WHERE %(user)s::text IS NULL OR u.name = %(user)s ORDER BY s.id DESC LIMIT %(n)s;
 
 -- name: parts
 -- The jobs of a set. The files of one that had come before are those of the other job.
-SELECT j.id, j.set_file AS file, j.set_part AS part, j.bare, j.source_name, j.status, j.ending,
+SELECT j.id, j.set_file AS file, j.set_part AS part, j.bare, j.source_name, j.status, j.outcome,
     j.error_code, coalesce(j.duplicate_of, j.id) AS files_of, j.records_seen, j.records_loaded,
     j.records_duplicate, j.records_quarantined,
     (SELECT c.status FROM imports.chunks AS c
@@ -108,8 +110,9 @@ WHERE job_id = ANY(%(jobs)s) AND ordinal IS NOT NULL
 ORDER BY path;
 
 -- name: listed_counts
+-- How many files the pages of some jobs list, and how many could not be exported.
 SELECT count(DISTINCT path) AS listed, count(DISTINCT path) FILTER (WHERE failed) AS failed
-FROM imports.listed WHERE job_id = ANY(%(jobs)s);
+FROM imports.manifest_entries WHERE job_id = ANY(%(jobs)s);
 
 -- name: missing
 -- Files that the pages of some jobs list and none of the jobs holds, but for what could not be
@@ -118,7 +121,7 @@ FROM imports.listed WHERE job_id = ANY(%(jobs)s);
 WITH listed AS (
     SELECT DISTINCT path,
         '/' || CASE WHEN path ~ '/.*/' THEN regexp_replace(path, '^[^/]*/', '') ELSE path END AS tail
-    FROM imports.listed WHERE job_id = ANY(%(jobs)s) AND NOT failed
+    FROM imports.manifest_entries WHERE job_id = ANY(%(jobs)s) AND NOT failed
 ), held AS (
     SELECT '/' || imports.plain_path(path) AS path FROM imports.files
     WHERE job_id = ANY(%(jobs)s) AND ordinal IS NOT NULL
@@ -131,7 +134,7 @@ ORDER BY 1 LIMIT %(n)s;
 
 -- name: list
 -- What a page lists, a part of it at a time; a page has it once.
-INSERT INTO imports.listed (job_id, file_id, nth, user_id, path, failed)
+INSERT INTO imports.manifest_entries (job_id, file_id, position, user_id, path, failed)
 SELECT %(job_id)s, %(file_id)s, %(first)s + x.nth, %(user_id)s, x.path, x.failed
 FROM unnest(%(paths)s::text[], %(failed)s::boolean[]) WITH ORDINALITY AS x (path, failed, nth)
 ON CONFLICT DO NOTHING;

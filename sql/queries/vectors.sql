@@ -1,6 +1,7 @@
 -- The vectors that follow behind the load. All run as one user, but for what the ledger asks.
 
 -- name: find_model
+-- The id of a model, if it is registered.
 SELECT id FROM vectors.models WHERE name = %(name)s AND revision = %(revision)s;
 
 -- name: add_lacking
@@ -48,15 +49,18 @@ SET taken_until = '-infinity', attempts = greatest(attempts - %(forgiven)s::int,
 WHERE user_id = %(user_id)s AND model = %(model)s AND document_id = ANY(%(ids)s);
 
 -- name: stage_pieces
+-- Hold the vectors of a turn between COPY and insert.
 CREATE TEMPORARY TABLE IF NOT EXISTS stage_pieces (
     document_id bigint, piece smallint, piece_start integer, piece_end integer, embedding vector
 ) ON COMMIT DELETE ROWS;
 GRANT SELECT ON stage_pieces TO datapunk_owner;  -- vectors.put reads it
 
 -- name: copy_pieces
+-- Fill that table.
 COPY stage_pieces FROM STDIN (FORMAT BINARY);
 
 -- name: put
+-- Put the staged vectors in the place of what the documents had, for those as they were read.
 SELECT vectors.put(%(model_id)s, %(model)s, %(ids)s::bigint[], %(types)s::text[],
     %(ats)s::timestamptz[], %(seen)s::text[]) AS put;
 

@@ -199,9 +199,11 @@ SELECT (SELECT count(*) FROM timeseries.locations
           AND metadata->'time'->>'flag' = 'time_unread' AND metadata->'time'->>'text' <> '') AS count;
 
 -- name: mended_bytes
+-- The bytes that people edited in quarantine.
 SELECT mended FROM imports.quarantine WHERE job_id = %(job_id)s AND mended IS NOT NULL;
 
 -- name: drift_names
+-- The fields of a job that its formats did not know.
 SELECT format, field FROM imports.drift WHERE job_id = %(job_id)s;
 
 -- name: some_files

@@ -323,7 +323,7 @@ def quarantine(
         "quarantine",
         [
             {
-                "nth": nth,
+                "position": position,
                 "file_id": claim.slices[bad.slot][0],
                 "locator": f"bytes {bad.start}-{bad.end}",
                 "stage": Stage.NORMALISE,
@@ -331,7 +331,7 @@ def quarantine(
                 "detail": bad.detail,
                 "raw": bad.raw,
             }
-            for nth, bad in enumerate(rejections, start=first)
+            for position, bad in enumerate(rejections, start=first)
         ],
     )
     if held:  # on a second pass, those that keep other bytes now

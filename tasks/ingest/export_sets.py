@@ -57,9 +57,9 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
 
 def is_here(part: Mapping[str, Any]) -> bool:
     """Whether a part's files are there, or will be: it came, and did not come to nothing."""
-    if part["ending"] in (None, "duplicate"):
+    if part["outcome"] in (None, "duplicate"):
         return True
-    return part["ending"] in ("failed", "cancelled") and part["upload"] == "done"
+    return part["outcome"] in ("failed", "cancelled") and part["upload"] == "done"
 
 
 def gaps(rows: Sequence[Mapping[str, Any]]) -> list[multipart.Gap]:

@@ -18,7 +18,7 @@ import structlog
 from schemas.crash import crash_here
 from schemas.errors import TransientError
 from schemas.folders import Folders
-from schemas.progress import Event, JobStatus, Kind, Stage
+from schemas.progress import BISECT_ATTEMPTS, Event, JobStatus, Kind, Stage
 from schemas.reasons import CLOSED, category_of
 from sql.queries import queries
 from sql.store import Connection, note, transient_errors
@@ -55,8 +55,8 @@ def whereabouts(folders: Folders, connection: Connection, job_id: UUID) -> Path 
     job = connection.execute(CHUNKS["resting"], {"job_id": job_id}).fetchone()
     if job is None:
         return None
-    if job["kept_as"] and os.path.isfile(folders.data / job["kept_as"]):  # noqa: PTH113
-        return folders.data / str(job["kept_as"])
+    if job["archived_path"] and os.path.isfile(folders.data / job["archived_path"]):  # noqa: PTH113
+        return folders.data / str(job["archived_path"])
     found = _found(folders, connection, job)
     return folders.data / found if found else None
 
@@ -72,7 +72,7 @@ def _found(folders: Folders, connection: Connection, job: Mapping[str, Any]) -> 
     ]
     names = [str(place.relative_to(folders.data)) for place in places]
     asked = {"job_id": job["id"], "places": names}
-    taken = {row["kept_as"] for row in connection.execute(CHUNKS["kept_by_others"], asked)}
+    taken = {row["archived_path"] for row in connection.execute(CHUNKS["kept_by_others"], asked)}
     there = (
         name
         for place, name in zip(places, names, strict=True)
@@ -87,14 +87,18 @@ def _found(folders: Folders, connection: Connection, job: Mapping[str, Any]) -> 
 def dead_letter(run: Runtime) -> int:
     """Chunks past their attempts are dead; their jobs end as failed once the rest is done. Returns
     how many."""
-    most = run.options.max_attempts
-    jobs = [r["job_id"] for r in run.ledger.rows("chunks", "worn_out", max_attempts=most)]
+    rows = run.ledger.rows("chunks", "worn_out", **_limits(run))
+    jobs = [row["job_id"] for row in rows]
     return steps.each(run, "dead_lettered", jobs, lambda job: _dead_letter(run, job))
+
+
+def _limits(run: Runtime) -> dict[str, int]:
+    return {"max_attempts": run.options.max_attempts, "bisect_attempts": BISECT_ATTEMPTS}
 
 
 def _dead_letter(run: Runtime, job_id: UUID) -> int:
     with run.ledger.transaction() as connection:
-        asked = {"job_id": job_id, "max_attempts": run.options.max_attempts}
+        asked = {"job_id": job_id, **_limits(run)}
         dead = connection.execute(CHUNKS["dead_letter"], asked).fetchall()
         for row in dead:
             code, stage = row["last_error_code"], row["stage"]
@@ -130,10 +134,10 @@ def _why(stage: str, code: str) -> str:
 
 
 def end_with(
-    connection: Connection, job_id: UUID, user_id: UUID, ending: str, code: str, detail: str
+    connection: Connection, job_id: UUID, user_id: UUID, outcome: str, code: str, detail: str
 ) -> None:
     """Some of a job's pieces will never be done; where none is left open, its end begins."""
-    asked = {"job_id": job_id, "ending": ending, "code": code, "detail": detail}
+    asked = {"job_id": job_id, "outcome": outcome, "code": code, "detail": detail}
     connection.execute(CHUNKS["end_badly"], asked)
     begin_end(connection, job_id, user_id)
 
@@ -185,7 +189,7 @@ def end_now(run: Runtime, connection: Connection, job_id: UUID) -> bool:
 
 
 def _close(
-    folders: Folders, connection: Connection, job_id: UUID, ending: str, code: str, detail: str
+    folders: Folders, connection: Connection, job_id: UUID, outcome: str, code: str, detail: str
 ) -> bool:
     """The job's one end, without its finish; False where something of it is open.
 
@@ -199,7 +203,11 @@ def _close(
         return False
     connection.execute(CHUNKS["give_up_finish"], asked)
     _settle_if_can_be(connection, job_id)
-    values = {"ending": ending, "detail": detail, "kept_as": _found(folders, connection, job)}
+    values = {
+        "outcome": outcome,
+        "detail": detail,
+        "archived_path": _found(folders, connection, job),
+    }
     closed = connection.execute(CHUNKS["close_without"], {**asked, **values}).fetchone()
     if closed is None:
         return False

@@ -18,8 +18,8 @@ from tasks.runtime.context import Runtime
 def source_of(run: Runtime, job: Mapping[str, Any]) -> SourceFile:
     """The original of a job (a row with its names, size and digest), wherever it lies now."""
     path = run.folders.original(job["id"], job["source_name"])
-    if job["kept_as"]:
-        path = run.folders.data / job["kept_as"]
+    if job["archived_path"]:
+        path = run.folders.data / job["archived_path"]
     return SourceFile(
         path=path,
         name=job["source_name"],
@@ -112,5 +112,5 @@ def at_rest(
         sha256=None,
         media_type=None,
         zone=row["zone"],
-        ending=None,
+        outcome=None,
     )

@@ -23,7 +23,7 @@ from pipeline.storage.atomic_files import held, move, put, written
 from schemas.crash import crash_here
 from schemas.errors import PermanentError
 from schemas.folders import Folders
-from schemas.progress import QUEUES, Event, JobStatus, Stage
+from schemas.progress import BISECT_ATTEMPTS, QUEUES, Event, JobStatus, Stage
 from schemas.reasons import category_of
 from sql.queries import queries
 from sql.store import Claim, Commit, Connection, Fenced, note, transient_errors
@@ -76,7 +76,7 @@ def finish_job(run: Runtime, claim: Claim) -> Ending:
     if not run.ledger.heartbeat(claim, run.options.lease_s):
         raise Fenced
     (job,) = run.ledger.rows("jobs", "job_facts", job_id=claim.job_id)
-    status = job["ending"] or str(JobStatus.DONE)
+    status = job["outcome"] or str(JobStatus.DONE)
     kept = _put_to_rest(run, claim, job, status)
     crash_here("finish.at_rest")
     if status not in _RESUMABLE:
@@ -89,7 +89,7 @@ def finish_job(run: Runtime, claim: Claim) -> Ending:
         # This locks the job; what is read now stays, since a retry from quarantine changes it too.
         alerts.sound(commit, run.options.alert, ended=True)
         settle_counts(commit.connection, claim.job_id)
-        commit.run("jobs", "close_job", kept_as=kept, gone=_GONE)
+        commit.run("jobs", "close_job", archived_path=kept, gone=_GONE)
         commit.event(Event.FINISHED, status=status)
         commit.run("chunks", "end")
 
@@ -151,7 +151,7 @@ def _write_error(target: Path, job: dict[str, Any]) -> None:
     lines = (
         f"file:    {target.name}",
         f"job:     {job['id']}",
-        f"ended:   {job['ending']}",
+        f"ended:   {job['outcome']}",
         f"code:    {job['error_code']} ({category_of(job['error_code'])})",
         f"reason:  {job['error_detail']}",
         f"retry:   datapunk retry {job['id']}",
@@ -238,13 +238,14 @@ def _share_of_a_turn(run: Runtime) -> dict[str, float]:
 
 def _send_again(run: Runtime, window_s: float, at_once: int) -> int:
     """Run-out leases, and messages that were lost. One that waits in the broker is not lost."""
-    common = {"max_attempts": run.options.max_attempts, "window_s": window_s}
-    rows = run.ledger.rows("chunks", "expired", **common, n=at_once)
+    limits = {"max_attempts": run.options.max_attempts, "bisect_attempts": BISECT_ATTEMPTS}
+    rows = run.ledger.rows("chunks", "expired", **limits, n=at_once)
     queued = run.queue_lengths()
     for queue, stages, waiting in _waiting(run):
         missing = min(waiting - queued.get(queue, 0), at_once)
         if missing > 0:
-            rows += run.ledger.rows("chunks", "lost", **common, stages=stages, n=missing)
+            asked = {**limits, "window_s": window_s, "stages": stages, "n": missing}
+            rows += run.ledger.rows("chunks", "lost", **asked)
     jobs: dict[UUID, list[DictRow]] = {}
     for row in rows:
         jobs.setdefault(row["job_id"], []).append(row)
@@ -327,10 +328,10 @@ def _take_back(folders: Folders, connection: Connection, job: dict[str, Any]) ->
     original = folders.original(job["id"], job["source_name"])
     if not original.exists():
         return True
-    kept = folders.data / (job["kept_as"] or "")
-    if not job["kept_as"] or kept == original:
+    kept = folders.data / (job["archived_path"] or "")
+    if not job["archived_path"] or kept == original:
         well = job["status"] in (JobStatus.DONE, JobStatus.DUPLICATE)
-        rests = {"job_id": job["id"], "kept_as": _rest(folders, job, well=well)}
+        rests = {"job_id": job["id"], "archived_path": _rest(folders, job, well=well)}
         connection.execute(dispatch.CHUNKS["keep_at"], rests)
     elif not kept.exists():
         move(original, kept)
@@ -444,7 +445,7 @@ def retry(run: Runtime, job: dict[str, Any]) -> int:
     with _one_archive_once(), run.ledger.transaction() as connection:
         connection.execute(queries("sets")["check_again"], asked)
         revived = connection.execute(
-            dispatch.CHUNKS["revive"], {**asked, "rejected": job["ending"] == "rejected"}
+            dispatch.CHUNKS["revive"], {**asked, "rejected": job["outcome"] == "rejected"}
         ).fetchall()
         again = revived or connection.execute(dispatch.CHUNKS["lost_finish"], asked).fetchall()
         if again:

@@ -173,7 +173,7 @@ class Renewal:
             if (bad.slot, n) in new
         ]
         if found:
-            (row,) = commit.run("reparse", "last_nth", chunk=group.chunk)
+            (row,) = commit.run("reparse", "last_position", chunk=group.chunk)
             own = commit.of(self._reading.claim(group))
             chunk.quarantine(own, own.claim, found, first=row["last"] + 1)
 

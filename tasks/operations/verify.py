@@ -87,7 +87,7 @@ def verify(
         _folders_gone(run, job),
         *_spools(run, reader, job, deep),
     ]
-    if job["status"] == JobStatus.DONE or (job["sha256"] and job["kept_as"]):
+    if job["status"] == JobStatus.DONE or (job["sha256"] and job["archived_path"]):
         found.append(_original(run, job))
         if job["status"] == JobStatus.DONE and found[-1].ok:
             found += _Sources(run, reader, job, deep=deep).findings()
@@ -173,8 +173,8 @@ def _folders_gone(run: Runtime, job: Mapping[str, Any]) -> Finding:
     """No work folder, unless `retry` may go on in it; no temporary file beside the original."""
     resumable = job["status"] in (JobStatus.FAILED, JobStatus.CANCELLED)
     left = [str(job["id"])] if run.folders.job(job["id"]).exists() and not resumable else []
-    if job["kept_as"]:
-        kept = run.folders.data / job["kept_as"]
+    if job["archived_path"]:
+        kept = run.folders.data / job["archived_path"]
         left += [p.name for p in kept.parent.glob(".*.part")]
     return _none("nothing left over", len(left), "work folders or temporary files are left")
 
@@ -205,7 +205,7 @@ def _spools(run: Runtime, reader: Lake, job: Mapping[str, Any], deep: bool) -> I
 def _original(run: Runtime, job: Mapping[str, Any]) -> Finding:
     """The file that was dropped is kept, and is still the same."""
     try:
-        size, sha256 = measure(run.folders.data / (job["kept_as"] or ""))
+        size, sha256 = measure(run.folders.data / (job["archived_path"] or ""))
     except (OSError, Rejected):
         return Finding("original", False, "the file is not where the receipt says")
     same = (size, sha256) == (job["size_bytes"], job["sha256"])

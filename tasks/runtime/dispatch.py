@@ -10,7 +10,7 @@ from celery import chain, signature
 from psycopg.rows import DictRow
 
 from schemas.crash import crash_here
-from schemas.progress import QUEUES, Kind, Stage, route
+from schemas.progress import BISECT_ATTEMPTS, QUEUES, Kind, Stage, route
 from sql.queries import queries
 from sql.store import Ledger
 
@@ -84,8 +84,8 @@ def top_up(ledger: Ledger, job_id: UUID, *, window: int, max_attempts: int) -> i
     room = window - row["count"]
     if room <= 0:
         return 0
-    asked = {"job_id": job_id, "n": room, "max_attempts": max_attempts}
-    return send_rows(ledger, ledger.rows("chunks", "send_unsent", **asked))
+    limits = {"max_attempts": max_attempts, "bisect_attempts": BISECT_ATTEMPTS}
+    return send_rows(ledger, ledger.rows("chunks", "send_unsent", job_id=job_id, n=room, **limits))
 
 
 def send_on(ledger: Ledger, job_id: UUID, *, window: int, max_attempts: int) -> bool:

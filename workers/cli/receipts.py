@@ -82,7 +82,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     error_code: str | None
     error_category: Category | None
     error_detail: str | None
-    kept_as: str | None
+    archived_path: str | None
     part_of: set_lines.SetLine | None
     index: Inventory | None
     """What the export's own page lists, against the job's files, or those of its set; None where
@@ -153,7 +153,7 @@ def _gather(lake: Services, job: DictRow) -> Receipt:
         error_code=job["error_code"],
         error_category=job["error_code"] and category_of(job["error_code"]),
         error_detail=job["error_detail"],
-        kept_as=job["kept_as"],
+        archived_path=job["archived_path"],
         part_of=part_of,
         index=index,
         records=records,
@@ -287,8 +287,8 @@ def _head(receipt: Receipt) -> None:
         console.data(f"cause     {why}")
         if receipt.state in ("failed", "rejected", "cancelled"):
             console.data(f"go on     datapunk retry {receipt.job}")
-    if receipt.kept_as:
-        console.data(f"original  {receipt.kept_as}")
+    if receipt.archived_path:
+        console.data(f"original  {receipt.archived_path}")
     if receipt.scan:
         console.data(f"scan      {receipt.scan}")
     if receipt.zone:

