@@ -137,7 +137,7 @@ def renew_meaning(commit: ContentCommit) -> None:
         commit.run("lake", f"insert_{name}")
 
 
-def tally(commit: Commit, files: Sequence[int]) -> dict[tuple[int, int], Counter[str]]:
+def count_outcomes(commit: Commit, files: Sequence[int]) -> dict[tuple[int, int], Counter[str]]:
     """By file and chunk: `good` outcomes, those of them that `stand` as rows of the file, its
     `rows`, and records that are `bad`; all before anything new came in."""
     found: dict[tuple[int, int], Counter[str]] = {}

@@ -18,10 +18,12 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool, PoolTimeout
 from psycopg_pool.pool import AddConnection
 
+from schemas import tally
 from schemas.crash import crash_here
 from schemas.errors import DatapunkError, TransientError
 from schemas.privacy import ReadUnder, Since
 from schemas.progress import Event, Stage
+from schemas.tally import FileTally
 from sql.queries import queries
 
 _CHUNKS = queries("chunks")
@@ -525,23 +527,28 @@ class Commit:
         stage: Stage,
         *,
         artefacts: Mapping[str, Any] | None = None,
-        tally: Mapping[str, Any] | None = None,
+        tallies: Mapping[int, FileTally] | None = None,
     ) -> None:
-        """The chunk goes to `stage`, with the names of what was made for it."""
+        """Send the chunk to `stage`, with the names of what was made for it, and what was counted
+        of each file so far."""
         self.run(
             "chunks",
             "advance",
             next_stage=stage,
             artefacts=Jsonb(dict(artefacts or {})),
-            tally=Jsonb(dict(self.claim.tally if tally is None else tally)),
+            tally=Jsonb(self.claim.tally if tallies is None else tally.as_column(tallies)),
         )
 
-    def complete(self, *, tally: Mapping[str, Any] | None = None) -> None:
-        """The chunk is done; its job has one piece of work less, and at none its end begins."""
-        counts = dict(tally or {})
-        self.run("chunks", "complete", tally=Jsonb(counts))
-        total = total_of(counts)
-        (row,) = self.run("chunks", "settle", **total)
+    def complete(self, tallies: Mapping[int, FileTally] | None = None) -> None:
+        """End the chunk; its job has one piece of work less, and at none its end begins.
+
+        `tallies` are counts by file. Raises `UnbalancedTally` if those of one do not add up.
+        """
+        counted = tallies or {}
+        for each in counted.values():
+            each.check()
+        self.run("chunks", "complete", tally=Jsonb(tally.as_column(counted)))
+        (row,) = self.run("chunks", "settle", **tally.total(counted).records())
         if row["remaining"] == 0:
             self.run("chunks", "insert_finish", identity="finish")
 
@@ -565,12 +572,3 @@ class ContentCommit(Commit):
     def of(self, claim: Claim) -> ContentCommit:
         """The same transaction, for rows that stand under other ids."""
         return ContentCommit(self.entered, claim)
-
-
-#: What is counted of records, for a chunk, a file and a job.
-COUNTS = ("seen", "loaded", "duplicate", "quarantined")
-
-
-def total_of(tally: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
-    """The sum over files of a chunk's tally {file_id: {seen, loaded, …}}."""
-    return {name: sum(t.get(name, 0) for t in tally.values()) for name in COUNTS}

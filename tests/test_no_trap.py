@@ -38,8 +38,9 @@ from schemas.errors import PermanentError, Rejected, TransientError
 from schemas.files import SliceLimits
 from schemas.progress import ENDED, JobStatus, Kind, Stage, route
 from schemas.reasons import Reason
+from schemas.tally import COUNTS, FileTally
 from sql import migrate
-from sql.store import COUNTS, Claim, Commit, ContentCommit, Lake
+from sql.store import Claim, Commit, ContentCommit, Lake
 from tasks.ingest import poison, upload
 from tasks.maintenance import reconcile
 from tasks.operations import verify
@@ -52,7 +53,7 @@ from workers.settings import Settings
 
 pytestmark = pytest.mark.services
 
-SEEN, LOADED, DUPLICATE, QUARANTINED = COUNTS
+_, LOADED, DUPLICATE, QUARANTINED = COUNTS
 
 #: What a stage may meet. `die`: the worker is killed, and its lease stays until it runs out.
 ERRORS: dict[str, Callable[[], BaseException]] = {
@@ -206,24 +207,23 @@ class Work:
             half = len(claim.slices) // 2
             parts = (claim.slices[:half], claim.slices[half:])
             return poison._cut(run, claim, [(part, len(part) == 1) for part in parts])
-        return lambda commit: commit.complete(tally=self._tally(claim, QUARANTINED))
+        return lambda commit: commit.complete(self._tallies(claim, QUARANTINED))
 
     def _advance(self, run: Runtime, claim: Claim) -> stage_runner.Ending:
         stages = route(Kind(claim.kind), embed=claim.embed)
         if claim.stage == stages[-1]:
-            return lambda commit: commit.complete(tally=self._tally(claim, LOADED))
+            return lambda commit: commit.complete(self._tallies(claim, LOADED))
         following = stages[stages.index(claim.stage) + 1]
-        tally = self._tally(claim, DUPLICATE)  # what a screen knows before the load
-        return lambda commit: commit.advance(following, tally=tally)
+        tallies = self._tallies(claim, DUPLICATE)  # what a screen knows before the load
+        return lambda commit: commit.advance(following, tallies=tallies)
 
     @staticmethod
-    def _tally(claim: Claim, ended: str) -> dict[str, dict[str, int]]:
-        tally: dict[str, dict[str, int]] = {}
-        for file, _, _ in claim.slices:
-            mine = tally.setdefault(str(file), dict.fromkeys((*COUNTS, "items"), 0))
-            for name in (SEEN, ended, "items"):
-                mine[name] += 2
-        return tally
+    def _tallies(claim: Claim, ended: str) -> dict[int, FileTally]:
+        of_slice = FileTally.of({"seen": 2, ended: 2, "items": 2})
+        return {
+            file: sum((of_slice for each, _, _ in claim.slices if each == file), FileTally())
+            for file, _, _ in claim.slices
+        }
 
 
 class Ledger(RuleBasedStateMachine):

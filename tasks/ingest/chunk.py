@@ -30,8 +30,9 @@ from schemas.privacy import ReadUnder
 from schemas.progress import Event, Stage
 from schemas.reasons import Reason
 from schemas.records import Blob
+from schemas.tally import FileTally
 from sql.load import Keys, Shared, Vectors, claim_known, known_documents, standing_keys
-from sql.store import COUNTS, Claim, Commit, ContentCommit
+from sql.store import Claim, Commit, ContentCommit
 from tasks.derived import embedding
 from tasks.ingest import record_spool
 from tasks.ingest.restore import restore
@@ -189,16 +190,16 @@ def screen_chunk(run: Runtime, claim: Claim) -> Content:
     name = artefact(claim, "mask")
     record_spool.write_masks(_folder(run, claim) / name, masks)
     crash_here("screen.written")
-    tally = _tally(claim, columns, masks, rejections, items)
+    tallies = _tallies(claim, columns, masks, rejections, items)
     for slot, done in record_spool.read_privacy(path).items():
-        _add(tally[str(claim.slices[slot][0])], done)
+        tallies[claim.slices[slot][0]] += FileTally(more=done)
 
     def ending(commit: ContentCommit) -> None:
         if known.any():
             claim_known(commit, *some_of(claim, documents, known))
         quarantine(commit, claim, rejections)
         following = Stage.EMBED if claim.embed else Stage.LOAD
-        commit.advance(following, artefacts={"mask": name}, tally=tally)
+        commit.advance(following, artefacts={"mask": name}, tallies=tallies)
 
     return Content(record_spool.read_under(path), ending)
 
@@ -279,33 +280,26 @@ def note_drift(commit: ContentCommit, claim: Claim, drift: list[tuple[int, str, 
     commit.run_many("lake", "drift", rows)
 
 
-def _tally(
+def _tallies(
     claim: Claim,
     columns: Mapping[str, record_spool.Columns],
     masks: Mapping[str, NDArray[np.bool_]],
     rejections: list[record_spool.Quarantined],
     items: Mapping[int, int],
-) -> dict[str, dict[str, int]]:
-    """Counts by file: every record is seen, and some end here."""
+) -> dict[int, FileTally]:
+    """Return the counts by file: every record is seen, and some end here."""
     files = [file_id for file_id, _, _ in claim.slices]
-    tally = {str(f): dict.fromkeys((*COUNTS, "items"), 0) for f in files}
+    tallies = dict.fromkeys(files, FileTally())
     for slot, n in items.items():
-        tally[str(files[slot])]["items"] += n
-    for bad in rejections:
-        counts = tally[str(files[bad.slot])]
-        counts["seen"] += 1
-        counts["quarantined"] += 1
+        tallies[files[slot]] += FileTally(items=n)
+    for file, n in Counter(files[bad.slot] for bad in rejections).items():
+        tallies[file] += FileTally(seen=n, quarantined=n)
     for name, table in columns.items():
         for file, n in record_spool.by_file(table.slots, files).items():
-            tally[str(file)]["seen"] += n
+            tallies[file] += FileTally(seen=n)
         for file, n in record_spool.by_file(table.slots[~masks[name]], files).items():
-            tally[str(file)]["duplicate"] += n
-    return tally
-
-
-def _add(counts: dict[str, int], more: Mapping[str, int]) -> None:
-    for name, n in more.items():
-        counts[name] = counts.get(name, 0) + n
+            tallies[file] += FileTally(duplicate=n)
+    return tallies
 
 
 def quarantine(

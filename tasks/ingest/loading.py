@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from psycopg import errors as pg
 
+from schemas import tally
 from schemas.crash import crash_here
 from schemas.errors import TransientError
+from schemas.tally import FileTally
 from sql.load import (
     SERIES,
     Came,
@@ -23,7 +25,7 @@ from sql.load import (
     load_series,
     months_of,
 )
-from sql.store import Claim, ContentCommit, total_of
+from sql.store import Claim, ContentCommit
 from tasks.ingest import chunk, record_spool
 from tasks.runtime import alerts
 from tasks.runtime.context import Runtime
@@ -60,9 +62,9 @@ def load_chunk(run: Runtime, claim: Claim) -> Content:
         crash_here("load.rows_in")
         attach(commit, claim, attached)
         chunk.note_drift(commit, claim, drift)
-        tally = _loaded(claim, slots, came, files)
-        commit.complete(tally=tally)
-        if total_of(tally)["quarantined"]:
+        tallies = _loaded(claim, slots, came, files)
+        commit.complete(tallies)
+        if tally.total(tallies).quarantined:
             alerts.sound(commit, run.options.alert)
 
     return Content(record_spool.read_under(path), ending)
@@ -144,20 +146,21 @@ def _loaded(
     slots: Mapping[str, NDArray[np.uint32]],
     came: Mapping[str, Came],
     files: list[int],
-) -> dict[str, dict[str, int]]:
-    """The chunk's final counts: what was sent and did not come in was in the lake already.
+) -> dict[int, FileTally]:
+    """Return the chunk's final counts: what was sent and did not come in was in the lake already.
 
     Of the loaded ones, `newer` replaced a version from another export, and `older` was itself
     older than the version that stands.
     """
-    tally = {file: dict(counts) for file, counts in claim.tally.items()}
+    tallies = tally.by_file(claim.tally)
     for name in record_spool.TABLES:
         for file, sent in record_spool.by_file(slots[name], files).items():
-            counts, table = tally[str(file)], came[name]
+            table = came[name]
             loaded = table.rows.get(file, 0)
-            counts["loaded"] += loaded
-            counts["duplicate"] += sent - loaded
-            for part in ("newer", "older"):
-                if n := getattr(table, part).get(file, 0):
-                    counts[part] = counts.get(part, 0) + n
-    return tally
+            more = {part: getattr(table, part).get(file, 0) for part in ("newer", "older")}
+            tallies[file] += FileTally(
+                loaded=loaded,
+                duplicate=sent - loaded,
+                more={part: n for part, n in more.items() if n},
+            )
+    return tallies

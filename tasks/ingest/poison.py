@@ -18,7 +18,8 @@ from schemas.files import Slice, SliceLimits
 from schemas.progress import Event, Stage
 from schemas.reasons import OF_FILES, Reason
 from schemas.records import Rejection
-from sql.store import COUNTS, Claim, Commit, ContentCommit
+from schemas.tally import FileTally
+from sql.store import Claim, Commit, ContentCommit
 from tasks.ingest import chunk as record_stages
 from tasks.ingest.record_spool import Quarantined
 from tasks.runtime import alerts
@@ -129,13 +130,13 @@ def _set_aside(run: Runtime, claim: Claim, part: Slice, marks: Sequence[Rejectio
     detail = f"each try ended with {claim.last_error_code or 'worker_lost'}"
     bad = [Quarantined(0, Reason.POISON, detail, part.start, part.end, raw)]
     bad += [Quarantined(0, m.reason, m.detail, m.offset, m.offset + m.length, m.raw) for m in marks]
-    counts = dict.fromkeys(COUNTS, 0) | dict.fromkeys(("seen", "quarantined", "items"), len(bad))
+    counted = FileTally(seen=len(bad), quarantined=len(bad), items=len(bad))
     log.warning("poison", detail=detail)
 
     def ending(commit: ContentCommit) -> None:
         record_stages.quarantine(commit, claim, bad)
         commit.event(Event.POISON, stage=Stage.NORMALISE, code=claim.last_error_code)
-        commit.complete(tally={str(file): counts})
+        commit.complete({file: counted})
         alerts.sound(commit, run.options.alert)
 
     return Content(redactor.under, ending)

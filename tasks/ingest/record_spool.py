@@ -25,6 +25,7 @@ from schemas.identity import record_key
 from schemas.privacy import ReadUnder
 from schemas.reasons import Reason
 from schemas.records import Blob, DataType, Metric, Point, Record, Rejection
+from schemas.tally import PRIVACY
 from sql import copy_text
 from sql.load import instants, micros
 
@@ -55,9 +56,6 @@ class Attached(msgspec.Struct, frozen=True, array_like=True):
 #: The tables of the lake that records go to.
 TABLES = ("documents", "locations", "metrics")
 
-
-#: Before a kind and an action, in the counts of a file: what the policy did to its records.
-PRIVACY = "privacy."
 
 #: Names of unknown fields kept of a chunk: an object keyed by ids has no end of them.
 MOST_DRIFT = 200

@@ -27,6 +27,7 @@ from schemas.crash import crash_here
 from schemas.errors import PermanentError, Rejected, TransientError
 from schemas.files import Member, Slice
 from schemas.progress import Event
+from schemas.tally import FileTally
 from sql.load import Came, Keys, Vectors, held_documents, instants, split_keys
 from sql.queries import queries
 from sql.store import Claim, Commit, ContentCommit, OtherPolicy, Purpose, note
@@ -252,14 +253,11 @@ class _Attempt:
             new, closed = sum(i.new for i in items), sum(i.closes for i in items)
             fresh = sum(table.rows.get(file, 0) for table in came.values())
             loaded, duplicate = loaded + fresh, duplicate + new - fresh
-            by = {
-                "seen": new - closed,
-                "loaded": fresh,
-                "duplicate": new - fresh,
-                "quarantined": -closed,
-            }
+            by = FileTally(
+                seen=new - closed, loaded=fresh, duplicate=new - fresh, quarantined=-closed
+            ).check()
             if closed:
-                commit.run("quarantine", "count_again", file_id=file, by=Jsonb(by))
+                commit.run("quarantine", "count_again", file_id=file, by=Jsonb(by.counts()))
         done = self._close(commit)
         found = Retried(
             tried=len(self._rows),

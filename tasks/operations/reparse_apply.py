@@ -21,9 +21,10 @@ from pipeline.quality import first_of_each
 from schemas.crash import crash_here
 from schemas.progress import Event
 from schemas.reasons import Reason
+from schemas.tally import FileTally
 from sql import copy_text, reparse
 from sql.load import SERIES, Came, Staged, Vectors, claim_twins, instants
-from sql.store import COUNTS, ContentCommit, Hold, note
+from sql.store import ContentCommit, Hold, note
 from tasks.ingest import chunk, loading, members, record_spool, upload
 from tasks.operations.reparse_read import Group, Reading
 from tasks.runtime import alerts
@@ -95,7 +96,7 @@ class Renewal:
         removed = reparse.compare(
             commit, reading.ids, form.name, form.version, repeats=form.repeats
         )
-        before = reparse.tally(commit, reading.ids)
+        before = reparse.count_outcomes(commit, reading.ids)
         done = Counter(removed=removed, closed=closed, quarantined=quarantined)
         for group in self._groups:
             done += self._renew_group(commit, group)
@@ -266,7 +267,7 @@ class Renewal:
                 version=form.version,
                 context=Jsonb(members.held(file.found, redactor)),
                 encoding=file.found.member.encoding,
-                zero=Jsonb(dict.fromkeys((*COUNTS, "items"), 0)),
+                zero=Jsonb(FileTally().counts()),
             )
         fields = None if form.fields is None else sorted(form.fields)
         commit.run("reparse", "drop_drift", format=form.name, fields=fields)
@@ -289,15 +290,15 @@ class Renewal:
             if row["code"] == Reason.POISON:  # an item that was not read
                 items[row["file_id"], row["chunk_id"]] += 1
         said = {
-            (row["file_id"], row["chunk_id"]): row["counts"]
+            (row["file_id"], row["chunk_id"]): FileTally.of(row["counts"])
             for row in commit.run("reparse", "tallies", files=self._reading.ids)
         }
         for place in sorted({*stood, *said, *self._came, *items}):
             came = self._came.get(place, Counter())
-            now = _counts(stood.get(place, Counter()), came) | {"items": items[place]}
-            old = said.get(place, {})
-            by = {name: n - old.get(name, 0) for name, n in now.items()}
-            by |= {name: came[name] for name in ("newer", "older") if came[name]}
+            now = _tally(stood.get(place, Counter()), came, items[place]).check()
+            old = said.get(place, FileTally())
+            more = {name: came[name] for name in ("newer", "older") if came[name]}
+            by = msgspec.structs.replace(now - old, more=more).counts()
             if any(by.values()):
                 file, chunk_id = place
                 commit.run(
@@ -305,16 +306,17 @@ class Renewal:
                 )
 
 
-def _counts(stood: Counter[str], came: Counter[str]) -> dict[str, int]:
+def _tally(stood: Counter[str], came: Counter[str], items: int) -> FileTally:
     """Of a file and chunk: what does not stand as a row of its own is a duplicate."""
     loaded = stood["rows"] + came["rows"] - came["merged"]
     duplicate = stood["good"] - stood["stands"] - came["rows"] + came["merged"]
-    return {
-        "seen": loaded + duplicate + stood["bad"],
-        "loaded": loaded,
-        "duplicate": duplicate,
-        "quarantined": stood["bad"],
-    }
+    return FileTally(
+        seen=loaded + duplicate + stood["bad"],
+        loaded=loaded,
+        duplicate=duplicate,
+        quarantined=stood["bad"],
+        items=items,
+    )
 
 
 def _files_of(own: ContentCommit) -> list[int]:

@@ -14,8 +14,9 @@ from psycopg.rows import DictRow
 from pipeline.archives import multipart
 from schemas.errors import PermanentError
 from schemas.progress import Event, SetState
+from schemas.tally import Tally
 from sql.queries import queries
-from sql.store import COUNTS, Ledger, note
+from sql.store import Ledger, note
 from tasks.ingest import export_sets as rules
 from tasks.ingest.export_sets import Inventory
 from workers.cli import connect, console
@@ -55,7 +56,7 @@ class SetReceipt(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is told of one set."""
 
     set: SetLine
-    records: dict[str, int]
+    records: Tally
     index: Inventory
 
 
@@ -163,7 +164,7 @@ def receipt_of(ledger: Ledger, row: DictRow) -> SetReceipt:
     here = [job["files_of"] for job in jobs if rules.is_here(job)]
     return SetReceipt(
         set=line_of(ledger, row),
-        records={name: sum(job[f"records_{name}"] for job in jobs) for name in COUNTS},
+        records=sum(map(Tally.of_job, jobs), Tally()),
         index=index_of(ledger, here, jobs),
     )
 
@@ -207,8 +208,8 @@ def _show(receipt: SetReceipt) -> None:
         console.data(said)
     counts = receipt.records
     console.data(
-        f"records   {counts['seen']} seen = {counts['loaded']} loaded + {counts['duplicate']} "
-        f"duplicate + {counts['quarantined']} quarantined"
+        f"records   {counts.seen} seen = {counts.loaded} loaded + {counts.duplicate} "
+        f"duplicate + {counts.quarantined} quarantined"
     )
     show_index(receipt.index)
 
