@@ -18,9 +18,11 @@ from pgvector.psycopg import register_vector
 from schemas.errors import TransientError
 from schemas.privacy import ReadUnder, Since
 from schemas.records import UNDATED
+from sql.commit import ChunkTransaction, ContentTransaction, Entered
+from sql.connection import Connection
 from sql.copy_text import REUSED
 from sql.queries import queries
-from sql.store import Commit, Connection, ContentCommit, Entered, Lake, OtherPolicy, Purpose
+from sql.store import Lake, OtherPolicy, Purpose
 
 _LAKE = queries("lake")
 #: Tables of `timeseries`.
@@ -141,7 +143,7 @@ class Came(msgspec.Struct, frozen=True):
     older: dict[int, int] = {}
 
 
-def load_documents(commit: ContentCommit, staged: Staged) -> Came:
+def load_documents(commit: ContentTransaction, staged: Staged) -> Came:
     """Insert documents, the vectors of the new ones, and who and what stands in them."""
     stage(commit.connection, staged)
     if staged.repeats:
@@ -164,7 +166,7 @@ def load_documents(commit: ContentCommit, staged: Staged) -> Came:
     return came
 
 
-def _insert(commit: ContentCommit, common: Mapping[str, Any], vectors: Vectors | None) -> Came:
+def _insert(commit: ContentTransaction, common: Mapping[str, Any], vectors: Vectors | None) -> Came:
     if vectors is None:
         return Came(_counts(commit.run("lake", "insert_documents", **common)))
     name = "insert_documents_with_vectors"
@@ -184,13 +186,13 @@ def stage(connection: Connection, staged: Staged) -> None:
             copy_lines(connection, f"copy_{name}", lines)
 
 
-def flag_apart(commit: Commit, staged: Staged) -> None:
+def flag_apart(commit: ChunkTransaction, staged: Staged) -> None:
     """Say so of staged documents that stand under keys of their own."""
     if staged.own_keys:
         commit.run("lake", "flag_apart", flag=REUSED)
 
 
-def _name_shared(commit: Commit, staged: Staged) -> None:
+def _name_shared(commit: ChunkTransaction, staged: Staged) -> None:
     """Call staged documents that share a key by that one, where it is theirs."""
     commit.run("lake", "name_shared", source=staged.source, version=staged.version)
     commit.run("lake", "call_documents")
@@ -198,7 +200,7 @@ def _name_shared(commit: Commit, staged: Staged) -> None:
         commit.run("lake", "rename_vectors", **_renaming(commit.run("lake", "called")))
 
 
-def _part_shared(commit: Commit, staged: Staged) -> bool:
+def _part_shared(commit: ChunkTransaction, staged: Staged) -> bool:
     """Call documents by their own keys where another load was quicker with the shared one."""
     parted = commit.run("lake", "part_shared", source=staged.source, version=staged.version)
     if parted:
@@ -208,7 +210,7 @@ def _part_shared(commit: Commit, staged: Staged) -> bool:
     return bool(parted)
 
 
-def _call_meaning(commit: Commit, staged: Staged) -> None:
+def _call_meaning(commit: ChunkTransaction, staged: Staged) -> None:
     """Who and what stands in documents that share a key goes by what these are called."""
     renaming = _renaming(commit.run("lake", "called"))
     if staged.mentions:
@@ -223,7 +225,7 @@ def _renaming(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[UUID]]:
     return {"old": [old for old, _ in pairs], "new": [new for _, new in pairs]}
 
 
-def _number_repeats(commit: Commit, staged: Staged) -> None:
+def _number_repeats(commit: ChunkTransaction, staged: Staged) -> None:
     """Occurrence numbers go on where other chunks of the same file left off."""
     file_ids = list(staged.file_ids)
     commit.run("lake", "hold_files", file_ids=sorted(set(file_ids)))
@@ -236,7 +238,7 @@ def _number_repeats(commit: Commit, staged: Staged) -> None:
 
 
 def _take_versions(
-    commit: ContentCommit, came: Came, common: Mapping[str, Any], vectors: Vectors | None
+    commit: ContentTransaction, came: Came, common: Mapping[str, Any], vectors: Vectors | None
 ) -> Came:
     """What differs from what another export said of the same record."""
     taken = commit.run("lake", "supersede", **common)
@@ -251,7 +253,7 @@ def _take_versions(
     return Came(dict(rows), dict(Counter(row["file"] for row in newer)), dict(older))
 
 
-def load_meaning(commit: ContentCommit, staged: Staged) -> None:
+def load_meaning(commit: ContentTransaction, staged: Staged) -> None:
     """Mentions and relations are the same in every load, so that loading twice is loading once."""
     if staged.mentions:
         commit.run("lake", "insert_entities")
@@ -260,7 +262,9 @@ def load_meaning(commit: ContentCommit, staged: Staged) -> None:
         commit.run("lake", "insert_relations")
 
 
-def load_series(commit: ContentCommit, name: str, lines: bytes, file_ids: Sequence[int]) -> Came:
+def load_series(
+    commit: ContentTransaction, name: str, lines: bytes, file_ids: Sequence[int]
+) -> Came:
     """Insert rendered rows of a series: `locations` or `metrics`."""
     commit.connection.execute(_LAKE[f"stage_{name}"])
     copy_lines(commit.connection, f"copy_{name}", lines)
@@ -288,12 +292,12 @@ class Keys(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
-def claim_twins(commit: Commit, which: Keys, file_ids: Sequence[int]) -> None:
+def claim_twins(commit: ChunkTransaction, which: Keys, file_ids: Sequence[int]) -> None:
     """Note that another file of the same chunk gave these documents too."""
     commit.run("lake", "claim_twins", **which.parameters(), files=list(file_ids))
 
 
-def claim_known(commit: Commit, which: Keys, file_ids: Sequence[int]) -> None:
+def claim_known(commit: ChunkTransaction, which: Keys, file_ids: Sequence[int]) -> None:
     """Note that this file too had documents that the lake has under another file's name.
 
     Raises `TransientError` if the lake has not all of them any more: then a job was rolled back
@@ -344,7 +348,7 @@ def standing_keys(lake: Lake, user_id: UUID, which: Shared) -> list[bytes]:
     return [row["key"].bytes for row in rows]
 
 
-def called(commit: Commit, keys: bytes) -> bytes:
+def called(commit: ChunkTransaction, keys: bytes) -> bytes:
     """Own keys, each as the documents of this load are called."""
     names = {row["old"].bytes: row["new"].bytes for row in commit.run("lake", "called")}
     return b"".join(names.get(keys[n : n + 16], keys[n : n + 16]) for n in range(0, len(keys), 16))

@@ -12,9 +12,10 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from schemas.privacy import ReadUnder, Since
+from sql.commit import Entered
 from sql.load import Vectors, copy_lines, copy_vectors
 from sql.queries import queries
-from sql.store import Entered, Hold, Lake
+from sql.store import Hold, Lake
 
 _PRIVACY, _LAKE = queries("privacy"), queries("lake")
 

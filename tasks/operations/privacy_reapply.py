@@ -36,10 +36,11 @@ from schemas.privacy import ReadUnder
 from schemas.progress import Event
 from schemas.records import DataType, Record
 from sql import privacy
+from sql.commit import note
 from sql.copy_text import content_hash, tag_name
 from sql.load import Vectors
 from sql.privacy import Reached, Renewed, Table
-from sql.store import Hold, OtherPolicy, note
+from sql.store import Hold, OtherPolicy
 from tasks.derived import search_index
 from tasks.ingest import chunk, members, record_spool
 from tasks.runtime.context import Runtime

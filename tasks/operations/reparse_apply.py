@@ -23,8 +23,9 @@ from schemas.progress import Event
 from schemas.reasons import Reason
 from schemas.tally import FileTally
 from sql import copy_text, reparse
+from sql.commit import ContentTransaction, note
 from sql.load import SERIES, Came, Staged, Vectors, claim_twins, instants
-from sql.store import ContentCommit, Hold, note
+from sql.store import Hold
 from tasks.ingest import chunk, loading, members, record_spool, upload
 from tasks.operations.reparse_read import Group, Reading
 from tasks.runtime import alerts
@@ -71,11 +72,11 @@ class Renewal:
         self._dry = dry
         run, reading = self._run, self._reading
         for group in self._groups:
-            loading.ensure_partitions(run, reading.claim(), group.path)
+            loading.ensure_partitions(run, reading.ref(), group.path)
         found = None
         under = reading.redactor.under
         with run.entering(reading.user_id, under, hold=Hold.ALONE, moves=True) as entered:
-            commit = ContentCommit(entered, reading.claim())
+            commit = ContentTransaction(entered, reading.ref())
             if commit.run("reparse", "hold_job"):
                 if commit.run("reparse", "set_aside", files=reading.ids) != reading.aside:
                     raise Changed
@@ -87,7 +88,7 @@ class Renewal:
             crash_here("reparse.after_commit")
         return found
 
-    def _settle(self, commit: ContentCommit) -> Settled:
+    def _settle(self, commit: ContentTransaction) -> Settled:
         reading, form = self._reading, self._form
         commit.run("reparse", "read_in_zone", zone=reading.job["zone"])
         self._make_chunk(commit)
@@ -108,13 +109,13 @@ class Renewal:
         if zone := reading.job["zone"]:
             detail["zone"] = zone
         numbers = msgspec.structs.asdict(settled)
-        job_id = commit.claim.job_id
+        job_id = commit.ref.job_id
         note(commit.connection, Event.REPARSED, reading.user_id, job_id, detail | numbers)
         if quarantined:
             alerts.sound(commit, self._run.options.alert, ended=True)
         return settled
 
-    def _make_chunk(self, commit: ContentCommit) -> None:
+    def _make_chunk(self, commit: ContentTransaction) -> None:
         """A chunk for files that had none of this format; they leave those of another."""
         form, reading = self._form, self._reading
         parts = [part for group in self._groups if group.chunk is None for part in group.parts]
@@ -138,7 +139,7 @@ class Renewal:
         own = [group.chunk for group in self._groups]
         commit.run("reparse", "renew_chunks", chunks=own, version=form.version)
 
-    def _send(self, commit: ContentCommit) -> None:
+    def _send(self, commit: ContentTransaction) -> None:
         """Keys and hashes of what is good, places of what is not, names of attachments."""
         groups, repeats = self._groups, self._form.repeats
         reparse.begin(commit)
@@ -149,7 +150,7 @@ class Renewal:
 
     # --- quarantine ---
 
-    def _settle_quarantine(self, commit: ContentCommit) -> tuple[int, int]:
+    def _settle_quarantine(self, commit: ContentTransaction) -> tuple[int, int]:
         """Close what is good now, set aside what is bad now; how many of each."""
         commit.run("reparse", "pair", files=self._reading.ids)
         commit.run("reparse", "read_in_place")
@@ -167,7 +168,9 @@ class Renewal:
             self._set_aside(commit, group, new)
         return closed, len(new)
 
-    def _set_aside(self, commit: ContentCommit, group: Group, new: set[tuple[int, int]]) -> None:
+    def _set_aside(
+        self, commit: ContentTransaction, group: Group, new: set[tuple[int, int]]
+    ) -> None:
         found = [
             bad
             for n, bad in enumerate(record_spool.read_rejections(group.path))
@@ -175,12 +178,12 @@ class Renewal:
         ]
         if found:
             (row,) = commit.run("reparse", "last_nth", chunk=group.chunk)
-            own = commit.of(self._reading.claim(group))
-            chunk.quarantine(own, own.claim, found, first=row["last"] + 1)
+            own = commit.of(self._reading.ref(group))
+            chunk.quarantine(own, found, first=row["last"] + 1)
 
     # --- rows ---
 
-    def _renew_meaning(self, commit: ContentCommit) -> None:
+    def _renew_meaning(self, commit: ContentTransaction) -> None:
         reparse.clear(commit)
         for group in self._groups:
             if not record_spool.has_about(group.path):
@@ -189,9 +192,9 @@ class Renewal:
             reparse.stage_meaning(commit, chosen.about("mentions"), chosen.about("relations"))
         reparse.renew_meaning(commit)
 
-    def _renew_group(self, commit: ContentCommit, group: Group) -> Counter[str]:
+    def _renew_group(self, commit: ContentTransaction, group: Group) -> Counter[str]:
         """Write what differs, and load what is new, of one group; numbers of records."""
-        own = commit.of(self._reading.claim(group))
+        own = commit.of(self._reading.ref(group))
         chosen = _Chosen(commit, group)
         renewed = self._renewed(own, group, chosen)
         for row in renewed:
@@ -201,7 +204,9 @@ class Renewal:
         stood = sum(chosen.count(state) for state in ("same", "changed", "compare"))
         return Counter(same=stood - changed, changed=changed, added=self._load(own, group, chosen))
 
-    def _renewed(self, own: ContentCommit, group: Group, chosen: _Chosen) -> list[reparse.Renewed]:
+    def _renewed(
+        self, own: ContentTransaction, group: Group, chosen: _Chosen
+    ) -> list[reparse.Renewed]:
         files = _files_of(own)
         found: list[reparse.Renewed] = []
         if chosen.count("changed"):
@@ -211,22 +216,22 @@ class Renewal:
                 found += reparse.renew_series(own, name, lines, files)
         return found
 
-    def _load(self, own: ContentCommit, group: Group, chosen: _Chosen) -> int:
+    def _load(self, own: ContentTransaction, group: Group, chosen: _Chosen) -> int:
         """What no row of the file stood for, as any load does it; how many rows came in."""
         if not chosen.count("new"):
             return 0
         reparse.clear(own)
         twins = chosen.mask("documents", "twin")
-        claim_twins(own, *chunk.some_of(own.claim, chosen.documents, twins))
+        claim_twins(own, *chunk.some_of(own.ref, chosen.documents, twins))
         staged = self._staged(own, group, chosen, "new")
         series = {name: chosen.lines(name, "new") for name in SERIES}
         came = loading.load_rows(self._run, own, staged, series)
-        loading.attach(own, own.claim, record_spool.read_attached(group.path))
+        loading.attach(own, record_spool.read_attached(group.path))
         for table in came.values():
             self._note_came(group, table)
         return sum(n for table in came.values() for n in table.rows.values())
 
-    def _staged(self, own: ContentCommit, group: Group, chosen: _Chosen, state: str) -> Staged:
+    def _staged(self, own: ContentTransaction, group: Group, chosen: _Chosen, state: str) -> Staged:
         return Staged(
             lines=chosen.lines("documents", state),
             file_ids=_files_of(own),
@@ -255,7 +260,7 @@ class Renewal:
             for file, n in getattr(table, name).items():
                 self._note(file, group.chunk or 0, **{name: n})
 
-    def _renew_files(self, commit: ContentCommit) -> None:
+    def _renew_files(self, commit: ContentTransaction) -> None:
         form = self._form
         redactor = self._reading.redactor
         for file in self._reading.files:
@@ -273,16 +278,16 @@ class Renewal:
         commit.run("reparse", "drop_drift", format=form.name, fields=fields)
         fresh = {file.id for file in self._reading.files if file.fresh}
         for group in self._groups:
-            own = commit.of(self._reading.claim(group))
+            own = commit.of(self._reading.ref(group))
             files = _files_of(own)
             drift = [d for d in record_spool.read_drift(group.path) if files[d[0]] in fresh]
-            chunk.note_drift(own, own.claim, drift)
+            chunk.note_drift(own, drift)
 
-    def _count(self, commit: ContentCommit, stood: dict[_Place, Counter[str]]) -> None:
+    def _count(self, commit: ContentTransaction, stood: dict[_Place, Counter[str]]) -> None:
         """Every count of the files, their chunks and the job, from what stands now."""
         items = Counter[_Place]()
         for group in self._groups:
-            files = _files_of(commit.of(self._reading.claim(group)))
+            files = _files_of(commit.of(self._reading.ref(group)))
             for slot, n in record_spool.read_items(group.path).items():
                 if group.parts[slot - group.first].by_hand is None:
                     items[files[slot], group.chunk or 0] += n
@@ -319,9 +324,9 @@ def _tally(stood: Counter[str], came: Counter[str], items: int) -> FileTally:
     )
 
 
-def _files_of(own: ContentCommit) -> list[int]:
+def _files_of(own: ContentTransaction) -> list[int]:
     """The file of each slot."""
-    return [file for file, _, _ in own.claim.slices]
+    return [file for file, _, _ in own.ref.slices]
 
 
 # --- what a spool says -----------------------------------------------------------------------
@@ -373,7 +378,7 @@ def _by_hand(group: Group) -> Counter[int]:
 class _Chosen:
     """What is to be done with the outcomes of one spool."""
 
-    def __init__(self, commit: ContentCommit, group: Group) -> None:
+    def __init__(self, commit: ContentTransaction, group: Group) -> None:
         self._path = group.path
         self._masks: dict[tuple[str, str], NDArray[np.bool_]] = {}
         columns = {

@@ -19,8 +19,8 @@ from pipeline import bisect
 from pipeline.normalise import slices_of
 from schemas.crash import crash_here
 from schemas.files import Slice
+from schemas.lease import ChunkRef
 from sql.load import Keys, known_documents
-from sql.store import Claim
 from tasks.ingest import chunk, members, record_spool, stored_originals, upload
 from tasks.runtime.context import Runtime
 from tasks.runtime.isolated_child import apart
@@ -106,15 +106,15 @@ class Reading:
         asked = {"job_id": self.job["id"], "files": self.ids}
         return self._run.lake.rows(self.user_id, "reparse", query, **asked)
 
-    def claim(self, group: Group | None = None) -> Claim:
+    def ref(self, group: Group | None = None) -> ChunkRef:
         """The ids under which rows of a group stand; of none, those of the job."""
         row = {"job_id": self.job["id"], "user_id": self.user_id, "format": self.form.name}
         row["zone"] = self.job["zone"]
         if group is None:
-            return stored_originals.at_rest({**row, "embed": False}, 0)
+            return stored_originals.ref_of({**row, "embed": False}, 0)
         before = [(0, 0, 0)] * group.first  # slots count over all groups
         slices = [(p.opened.file_id, p.part.start, p.part.end) for p in group.parts]
-        return stored_originals.at_rest(
+        return stored_originals.ref_of(
             {**row, "embed": group.embed}, group.chunk or 0, before + slices
         )
 
@@ -203,18 +203,16 @@ class Reading:
         self._run.options.bound()
         under, repeats = self.redactor.under, self.form.repeats
         batch = record_spool.Batch(under, keep_text=group.embed, repeats=repeats)
-        claim = self.claim(group)
+        ref = self.ref(group)
         beside = chunk.Beside(self._beside, self.redactor)
         for slot, part in zip(group.slots, group.parts, strict=True):
-            chunk.read_slice(
-                self._run, claim, batch, self.form, slot, part.opened, part.part, beside
-            )
+            chunk.read_slice(self._run, ref, batch, self.form, slot, part.opened, part.part, beside)
         batch.write(group.path)
 
     def _embed_ahead(self, group: Group) -> None:
         """Fill the cache of vectors."""
         table = record_spool.read_columns(group.path, "documents")
-        table = chunk.as_standing(self._run, self.claim(group), table)
+        table = chunk.as_standing(self._run, self.ref(group), table)
         known = known_documents(
             self._run.lake,
             self.user_id,

@@ -15,8 +15,9 @@ from pipeline.archives import multipart
 from schemas.errors import PermanentError
 from schemas.progress import Event, SetState
 from schemas.tally import Tally
+from sql.commit import note
 from sql.queries import queries
-from sql.store import Ledger, note
+from sql.store import Ledger
 from tasks.ingest import export_sets as rules
 from tasks.ingest.export_sets import Inventory
 from workers.cli import connect, console
