@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
@@ -14,22 +14,23 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from pgvector.psycopg import register_vector
+from psycopg import sql
 
+from schemas.copy_tables import COPY_TABLES, DOCUMENTS, LOCATIONS, METRICS, VECTORS
 from schemas.errors import TransientError
+from schemas.instants import instants, micros
 from schemas.privacy import ReadUnder, Since
-from schemas.records import UNDATED
+from schemas.records import REUSED, UNDATED
 from sql.commit import ChunkTransaction, ContentTransaction, Entered
 from sql.connection import Connection
-from sql.copy_text import REUSED
 from sql.queries import queries
 from sql.store import Lake, OtherPolicy, Purpose
 
 _LAKE = queries("lake")
+_CREATE = sql.SQL("CREATE TEMPORARY TABLE IF NOT EXISTS {stage} ({columns}) ON COMMIT DELETE ROWS")
+_COPY = sql.SQL("COPY {stage} ({columns}) FROM STDIN{kind}")
 #: Tables of `timeseries`.
-SERIES = ("locations", "metrics")
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+SERIES = (LOCATIONS.name, METRICS.name)
 
 
 class Vectors(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,17 +48,7 @@ class Vectors(msgspec.Struct, frozen=True, kw_only=True):
     matrix: NDArray[np.float32]
 
 
-def micros(at: datetime) -> int:
-    """Microseconds since 1970, as the spool keeps instants."""
-    return (at - _EPOCH) // _MICROSECOND
-
-
 _UNDATED_US = micros(UNDATED)
-
-
-def instants(us: NDArray[np.int64]) -> list[datetime]:
-    """The instants of a spool column."""
-    return [_EPOCH + timedelta(microseconds=int(n)) for n in us]
 
 
 def months_of(us: NDArray[np.int64]) -> list[date]:
@@ -89,28 +80,52 @@ class Partitions:
         self._known.clear()
 
 
+def create_stage(connection: Connection, name: str) -> None:
+    """Make the temporary table that COPY fills, for this session; it is empty in each transaction.
+
+    COPY can't write to a table under row-level security, so `INSERT … SELECT` goes on from here.
+    """
+    table = COPY_TABLES[name]
+    columns = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(kind))
+        for column, kind in (*table.types.items(), *table.later.items())
+    )
+    stage = sql.Identifier(f"stage_{name}")
+    connection.execute(_CREATE.format(stage=stage, columns=columns))
+    if name == DOCUMENTS.name:  # user_data.supersede reads it
+        connection.execute(sql.SQL("GRANT SELECT ON {} TO datapunk_owner").format(stage))
+
+
+def copy_statement(name: str, *, binary: bool = False) -> sql.Composed:
+    """Return the COPY that fills a temporary table."""
+    columns = sql.SQL(", ").join(map(sql.Identifier, COPY_TABLES[name].columns))
+    kind = sql.SQL(" (FORMAT BINARY)" if binary else "")
+    stage = sql.Identifier(f"stage_{name}")
+    return _COPY.format(stage=stage, columns=columns, kind=kind)
+
+
 def copy_lines(connection: Connection, name: str, lines: bytes) -> None:
-    """Rendered lines into a staging table, by the name of its COPY."""
-    with connection.cursor() as cursor, cursor.copy(_LAKE[name]) as copy:
+    """Write rendered lines to the temporary table of that name."""
+    with connection.cursor() as cursor, cursor.copy(copy_statement(name)) as copy:
         copy.write(lines)
 
 
 def copy_vectors(connection: Connection, vectors: Vectors) -> None:
-    """Vectors into their staging table, which is made."""
+    """Write vectors to their temporary table, which is made."""
     register_vector(connection)
-    connection.execute(_LAKE["stage_vectors"])
-    with connection.cursor() as cursor, cursor.copy(_LAKE["copy_vectors"]) as copy:
-        copy.set_types(["uuid", "int2", "int4", "int4", "vector"])
+    create_stage(connection, VECTORS.name)
+    in_order, statement = VECTORS.in_order, copy_statement(VECTORS.name, binary=True)
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.set_types(list(VECTORS.types.values()))
         for n in range(len(vectors.pieces)):
-            copy.write_row(
-                (
-                    UUID(bytes=vectors.keys[16 * n : 16 * n + 16]),
-                    int(vectors.pieces[n]),
-                    int(vectors.starts[n]),
-                    int(vectors.ends[n]),
-                    vectors.matrix[n],
-                )
-            )
+            row = {
+                "record_key": UUID(bytes=vectors.keys[16 * n : 16 * n + 16]),
+                "piece": int(vectors.pieces[n]),
+                "piece_start": int(vectors.starts[n]),
+                "piece_end": int(vectors.ends[n]),
+                "embedding": vectors.matrix[n],
+            }
+            copy.write_row(in_order(row))
 
 
 class Staged(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,14 +191,14 @@ def _insert(commit: ContentTransaction, common: Mapping[str, Any], vectors: Vect
 
 def stage(connection: Connection, staged: Staged) -> None:
     """Everything of some documents into the staging tables."""
-    connection.execute(_LAKE["stage_documents"])
-    copy_lines(connection, "copy_documents", staged.lines)
+    create_stage(connection, DOCUMENTS.name)
+    copy_lines(connection, DOCUMENTS.name, staged.lines)
     if staged.vectors is not None:
         copy_vectors(connection, staged.vectors)
     for name in ("mentions", "relations", "shared"):
         if lines := getattr(staged, name):
-            connection.execute(_LAKE[f"stage_{name}"])
-            copy_lines(connection, f"copy_{name}", lines)
+            create_stage(connection, name)
+            copy_lines(connection, name, lines)
 
 
 def flag_apart(commit: ChunkTransaction, staged: Staged) -> None:
@@ -266,8 +281,8 @@ def load_series(
     commit: ContentTransaction, name: str, lines: bytes, file_ids: Sequence[int]
 ) -> Came:
     """Insert rendered rows of a series: `locations` or `metrics`."""
-    commit.connection.execute(_LAKE[f"stage_{name}"])
-    copy_lines(commit.connection, f"copy_{name}", lines)
+    create_stage(commit.connection, name)
+    copy_lines(commit.connection, name, lines)
     came = _counts(commit.run("lake", f"insert_{name}", file_ids=list(file_ids)))
     if came:
         commit.run("analytics", f"touch_{name}")

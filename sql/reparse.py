@@ -14,10 +14,10 @@ from uuid import UUID
 import msgspec
 
 from sql.commit import ChunkTransaction, ContentTransaction
-from sql.load import SERIES, Staged, copy_lines, flag_apart, stage
+from sql.load import SERIES, Staged, copy_lines, create_stage, flag_apart, stage
 from sql.queries import queries
 
-_LAKE, _REPARSE = queries("lake"), queries("reparse")
+_REPARSE = queries("reparse")
 _STAGES = ("documents", *SERIES, "mentions", "relations", "vectors")
 
 
@@ -50,7 +50,7 @@ def begin(commit: ChunkTransaction) -> None:
     for name in ("create_reread", "create_bad", "create_attached", "grant_reread", "create_own"):
         commit.run("reparse", name)
     for name in _STAGES:
-        commit.connection.execute(_LAKE[f"stage_{name}"])
+        create_stage(commit.connection, name)
     commit.run("reparse", "grant_stage")
 
 
@@ -118,7 +118,7 @@ def renew_series(
 ) -> list[Renewed]:
     """Rewrite the rows of a series that differ from rendered ones."""
     clear(commit)
-    copy_lines(commit.connection, f"copy_{name}", lines)
+    copy_lines(commit.connection, name, lines)
     rows = commit.run("reparse", "renew_series", series=name, file_ids=list(file_ids))
     return [msgspec.convert(row, Renewed) for row in rows]
 
@@ -127,7 +127,7 @@ def stage_meaning(commit: ChunkTransaction, mentions: bytes, relations: bytes) -
     """Lines on who and what stands in some of the documents, to those that are staged already."""
     for name, lines in (("mentions", mentions), ("relations", relations)):
         if lines:
-            copy_lines(commit.connection, f"copy_{name}", lines)
+            copy_lines(commit.connection, name, lines)
 
 
 def renew_meaning(commit: ContentTransaction) -> None:

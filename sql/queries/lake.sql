@@ -1,50 +1,6 @@
 -- Rows into the lake. COPY can't write to a table under row-level security, so it fills a
--- temporary table, and INSERT … SELECT goes through the partitioned parent.
-
--- name: stage_documents
-CREATE TEMPORARY TABLE IF NOT EXISTS stage_documents (
-    slot integer, data_type text, source text, record_type text, record_key uuid,
-    partition_at timestamptz, source_timestamp timestamptz, title text, content text,
-    content_type text, language text, metadata jsonb, content_hash uuid, base_key uuid, nth integer
-) ON COMMIT DELETE ROWS;
-GRANT SELECT ON stage_documents TO datapunk_owner;  -- user_data.supersede reads it
-
--- name: stage_locations
-CREATE TEMPORARY TABLE IF NOT EXISTS stage_locations (
-    slot integer, source text, record_key uuid, at timestamptz, latitude double precision,
-    longitude double precision, altitude_m double precision, accuracy_m double precision,
-    metadata jsonb
-) ON COMMIT DELETE ROWS;
-
--- name: stage_metrics
-CREATE TEMPORARY TABLE IF NOT EXISTS stage_metrics (
-    slot integer, source text, record_key uuid, at timestamptz, until timestamptz, name text,
-    value double precision, unit text, metadata jsonb
-) ON COMMIT DELETE ROWS;
-
--- name: stage_mentions
-CREATE TEMPORARY TABLE IF NOT EXISTS stage_mentions (
-    record_key uuid, entity_key uuid, role text, kind text, value text, name text
-) ON COMMIT DELETE ROWS;
-
--- name: stage_relations
-CREATE TEMPORARY TABLE IF NOT EXISTS stage_relations (
-    record_key uuid, relation text, other_key uuid
-) ON COMMIT DELETE ROWS;
-
--- name: stage_vectors
-CREATE TEMPORARY TABLE IF NOT EXISTS stage_vectors (
-    record_key uuid, piece smallint, piece_start integer, piece_end integer, embedding vector
-) ON COMMIT DELETE ROWS;
-
--- name: stage_shared
-CREATE TEMPORARY TABLE IF NOT EXISTS stage_shared (
-    n integer, data_type text, own_key uuid, base_key uuid, at timestamptz, content_hash uuid,
-    called uuid
-) ON COMMIT DELETE ROWS;
-
--- name: copy_shared
-COPY stage_shared (n, data_type, own_key, base_key, at, content_hash) FROM STDIN;
+-- temporary table (`create_stage` in sql/load.py), and INSERT … SELECT goes through the partitioned
+-- parent.
 
 -- name: name_shared
 -- Documents that may share a key with others: each is called by that one if it is the document that
@@ -103,24 +59,6 @@ SELECT CASE WHEN user_data.how_shared(k.data_type, k.own_key, k.base_key, k.at, 
 FROM unnest(%(types)s::text[], %(keys)s::uuid[], %(shared)s::uuid[], %(ats)s::timestamptz[],
     %(hashes)s::uuid[]) WITH ORDINALITY AS k (data_type, own_key, base_key, at, hash, n)
 ORDER BY k.n;
-
--- name: copy_documents
-COPY stage_documents FROM STDIN;
-
--- name: copy_locations
-COPY stage_locations FROM STDIN;
-
--- name: copy_metrics
-COPY stage_metrics FROM STDIN;
-
--- name: copy_mentions
-COPY stage_mentions FROM STDIN;
-
--- name: copy_relations
-COPY stage_relations FROM STDIN;
-
--- name: copy_vectors
-COPY stage_vectors FROM STDIN (FORMAT BINARY);
 
 -- name: insert_documents
 -- New documents; what the lake has is left as it is. Returns how many came in, by slot.

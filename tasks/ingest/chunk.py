@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from collections.abc import Set as AbstractSet
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -16,26 +14,22 @@ import structlog
 from numpy.typing import NDArray
 
 from pipeline.contract import Format
-from pipeline.normalise import RAW_LIMIT, normalise, understand
-from pipeline.ports import Neighbours
-from pipeline.privacy.policy import Redactor, protect
 from pipeline.quality import first_of_each
 from pipeline.registry import format_named
 from pipeline.storage import spool_file
 from pipeline.storage.atomic_files import private
-from pipeline.values import time_zones
 from schemas.crash import crash_here
-from schemas.files import Context, Member, Slice
+from schemas.files import Member, Slice
 from schemas.lease import ChunkRef, Lease
 from schemas.privacy import ReadUnder
 from schemas.progress import Event, Stage
 from schemas.reasons import Reason
-from schemas.records import Blob
 from schemas.tally import FileTally
 from sql.commit import ChunkTransaction, ContentCommit, ContentTransaction
 from sql.load import Keys, Shared, Vectors, claim_known, known_documents, standing_keys
 from tasks.derived import embedding
 from tasks.ingest import record_spool
+from tasks.ingest.chunk_reader import ChunkReader, Opened
 from tasks.ingest.restore import restore
 from tasks.runtime import alerts
 from tasks.runtime.context import Runtime
@@ -52,34 +46,17 @@ _VECTOR_COLUMNS = ("pieces", "starts", "ends", "matrix")
 # --- normalise -------------------------------------------------------------------------------
 
 
-class Beside(NamedTuple):
-    """What a slice is read with: the files beside its own, and what is done with personal data."""
-
-    neighbours: Neighbours | None
-    redactor: Redactor
-
-
-class Opened(msgspec.Struct, frozen=True):
-    """A file of the ledger, ready to be read again."""
-
-    file_id: int
-    member: Member
-    context: Context
-
-
 def normalise_chunk(run: Runtime, lease: Lease) -> Ending:
     """Slices to records, written once as a spool."""
-    form = format_of(lease.ref)
+    ref = lease.ref
     files = open_files(run, lease)
-    neighbours = run.neighbours.of(lease.ref.user_id, lease.ref.job_id) if form.needs_set else None
-    beside = Beside(neighbours, run.redactor(lease.ref.user_id))
-    batch = record_spool.Batch(
-        beside.redactor.under, keep_text=lease.ref.embed, repeats=form.repeats
-    )
-    for slot, (file_id, start, end) in enumerate(lease.ref.slices):
-        read_slice(run, lease.ref, batch, form, slot, files[file_id], Slice(start, end), beside)
+    needs_set = format_of(ref).needs_set
+    neighbours = run.neighbours.of(ref.user_id, ref.job_id) if needs_set else None
+    reader = ChunkReader(run, ref, run.redactor(ref.user_id), neighbours)
+    for slot, (file_id, start, end) in enumerate(ref.slices):
+        reader.read(slot, files[file_id], Slice(start, end))
     name = artefact(lease, "spool")
-    batch.write(_folder(run, lease.ref) / name)
+    reader.write(_folder(run, ref) / name)
     crash_here("normalise.written")
     return lambda commit: commit.advance(Stage.SCREEN, artefacts={"spool": name})
 
@@ -87,68 +64,6 @@ def normalise_chunk(run: Runtime, lease: Lease) -> Ending:
 def format_of(ref: ChunkRef) -> Format:
     """The format that reads a chunk."""
     return format_named(ref.format or "")
-
-
-def read_slice(
-    run: Runtime,
-    ref: ChunkRef,
-    batch: record_spool.Batch,
-    form: Format,
-    slot: int,
-    opened: Opened,
-    part: Slice,
-    beside: Beside,
-) -> None:
-    """The outcomes of one slice into the batch; bytes that belong to records are stored.
-
-    What the privacy policy takes away goes nowhere else.
-    """
-    member, redactor, home = opened.member, beside.redactor, time_zones.of_account(ref.zone)
-
-    seen = _Seen(batch, slot, lambda field: redactor.name(field, form.name, "metadata"))
-    first = len(batch.rejections)
-    with member.file.open("rb") as source:
-        found = understand(
-            form, member, source, part, opened.context, beside.neighbours, seen, home
-        )
-        protected = protect(normalise(found), redactor)
-        batch.add(slot, opened.file_id, protected, _keeper(run, ref, member, batch))
-        if not redactor.policy.changes:
-            batch.complete(first, partial(_bytes, source))
-
-
-def _bytes(source: BinaryIO, start: int, end: int) -> bytes:
-    source.seek(start)
-    return source.read(min(end - start, RAW_LIMIT))
-
-
-class _Seen:
-    """Tells a batch what the items of one slice are like; names of fields go by the policy."""
-
-    def __init__(self, batch: record_spool.Batch, slot: int, name: Callable[[str], str]) -> None:
-        self._batch, self._slot, self._name = batch, slot, name
-
-    def fields(self, unknown: AbstractSet[str]) -> None:
-        self._batch.notice(self._slot, {self._name(field) for field in unknown})
-
-    def items(self, count: int) -> None:
-        self._batch.items[self._slot] += count
-
-
-def _keeper(
-    run: Runtime, ref: ChunkRef, member: Member, batch: record_spool.Batch
-) -> Callable[[int, int, Blob], None]:
-    """Stores the bytes that belong to records, and lists attachments as files of their own."""
-
-    def keep(offset: int, nth: int, blob: Blob) -> None:
-        run.blobs(ref.user_id).put(blob, member.file)
-        if blob.data is not None:
-            path = f"{member.path}!/{offset}/{nth}/{blob.name}"
-            batch.attached.append(
-                record_spool.Attached(path, blob.media_type, blob.size, blob.sha256)
-            )
-
-    return keep
 
 
 def open_files(run: Runtime, lease: Lease) -> dict[int, Opened]:

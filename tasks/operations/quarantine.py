@@ -26,14 +26,16 @@ from pipeline.quality import first_of_each
 from schemas.crash import crash_here
 from schemas.errors import PermanentError, Rejected, TransientError
 from schemas.files import Member, Slice
+from schemas.instants import instants
 from schemas.lease import ChunkRef
 from schemas.progress import Event
 from schemas.tally import FileTally
 from sql.commit import ChunkTransaction, ContentTransaction, note
-from sql.load import Came, Keys, Vectors, held_documents, instants, split_keys
+from sql.load import Came, Keys, Vectors, held_documents, split_keys
 from sql.queries import queries
 from sql.store import OtherPolicy, Purpose
 from tasks.ingest import chunk, loading, members, record_spool, stored_originals
+from tasks.ingest.chunk_reader import ChunkReader, Opened
 from tasks.runtime.context import Runtime
 from tasks.runtime.isolated_child import apart
 from tasks.runtime.sibling_files import SetNeighbours
@@ -160,7 +162,7 @@ class _Attempt:
                 record_spool.Batch(self._redactor.under, keep_text=False).write(path)
             return self._load(path)
 
-    def _parts(self, work: Path) -> Iterator[tuple[int, chunk.Opened, Slice]]:
+    def _parts(self, work: Path) -> Iterator[tuple[int, Opened, Slice]]:
         """What is to be read: the number of an item, a member that holds it, and where."""
         ref = self._ref
         rows = self._run.lake.rows(ref.user_id, "jobs", "files_of", ids=self._files)
@@ -173,17 +175,15 @@ class _Attempt:
                 if self._form.needs_set:  # the child that reads it can't ask
                     self._beside.folder(member.path)
                     self._beside.bare()
-                yield slot, chunk.Opened(row["id"], member, row["context"]), part
+                yield slot, Opened(row["id"], member, row["context"]), part
 
-    def _read(self, parts: Iterable[tuple[int, chunk.Opened, Slice]], path: Path) -> None:
+    def _read(self, parts: Iterable[tuple[int, Opened, Slice]], path: Path) -> None:
         """Slices to a spool. Runs in a child, so it asks no service of the parent's."""
         self._run.options.bound()
-        under, repeats = self._redactor.under, self._form.repeats
-        batch = record_spool.Batch(under, keep_text=self._ref.embed, repeats=repeats)
-        beside = chunk.Beside(self._beside, self._redactor)
+        reader = ChunkReader(self._run, self._ref, self._redactor, self._beside)
         for slot, opened, part in parts:
-            chunk.read_slice(self._run, self._ref, batch, self._form, slot, opened, part, beside)
-        batch.write(path)
+            reader.read(slot, opened, part)
+        reader.write(path)
 
     def _load(self, path: Path) -> Retried:
         run, ref = self._run, self._ref

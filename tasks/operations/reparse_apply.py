@@ -17,14 +17,16 @@ from numpy.typing import NDArray
 from psycopg import Rollback
 from psycopg.types.json import Jsonb
 
+from pipeline import copy_text
 from pipeline.quality import first_of_each
 from schemas.crash import crash_here
+from schemas.instants import instants
 from schemas.progress import Event
 from schemas.reasons import Reason
 from schemas.tally import FileTally
-from sql import copy_text, reparse
+from sql import reparse
 from sql.commit import ContentTransaction, note
-from sql.load import SERIES, Came, Staged, Vectors, claim_twins, instants
+from sql.load import SERIES, Came, Staged, Vectors, claim_twins
 from sql.store import Hold
 from tasks.ingest import chunk, loading, members, record_spool, upload
 from tasks.operations.reparse_read import Group, Reading

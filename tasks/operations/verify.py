@@ -20,23 +20,24 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import bisect, defects
+from pipeline import bisect, copy_text, defects
 from pipeline.archives.measure import measure
 from pipeline.contract import Format
-from pipeline.normalise import slices_of, understand
+from pipeline.normalise import ReadContext, slices_of
 from pipeline.ports import Neighbours
 from pipeline.quality import key_of, occurrence_key, own_key_of
+from pipeline.read import read_records
 from pipeline.registry import format_named
 from pipeline.storage import spool_file
 from pipeline.values import time_zones
 from schemas.errors import Rejected
 from schemas.files import Listed, Member, Slice
+from schemas.instants import instants, micros
 from schemas.progress import ENDED, Disposition, JobStatus
 from schemas.reasons import Reason
 from schemas.records import Metric, Point, Record, Rejection
 from schemas.tally import FileTally, Tally
-from sql import copy_text
-from sql.load import Keys, held_documents, instants, micros, split_keys
+from sql.load import Keys, held_documents, split_keys
 from sql.store import Lake
 from tasks.ingest import members, stored_originals
 from tasks.ingest.record_spool import TABLES
@@ -425,11 +426,14 @@ def _outcomes(
 ) -> Iterator[Any]:
     """What was set aside as poison would end this process too: it is counted, and not read."""
     form, member = found.form, found.member
+    reading = ReadContext(
+        form=form, member=member, context=found.context, neighbours=beside, home=home
+    )
     yield from (Rejection(reason=Reason.POISON, detail="not read") for _ in poison)
     with member.file.open("rb") as cut, member.file.open("rb") as source:
         for part in slices_of(form, member, cut, found.context, form.limits):
             for piece in bisect.around(part, poison):
-                read = understand(form, member, source, piece, found.context, beside, home=home)
+                read = read_records(reading, source, piece)
                 yield from (outcome for _, _, outcome in read)
 
 
