@@ -20,7 +20,8 @@ import psycopg
 
 from benchmarks import timed
 from schemas.folders import Folders
-from sql.store import Ledger, open_pool
+from sql.connection import open_pool
+from sql.store import Ledger
 from workers import intake, wiring
 from workers.embedded import local_servers
 from workers.embedded.unprivileged import acting, lake_user
@@ -123,12 +124,12 @@ def wait(ledger: Ledger, job_id: UUID, *, limit_s: float) -> dict[str, Any]:
 
 
 def seconds(job: dict[str, Any]) -> float:
-    """From the first claim of a job to its end, by the clock of Postgres."""
+    """From the first lease of a job to its end, by the clock of Postgres."""
     return float((job["completed_at"] - job["started_at"]).total_seconds())
 
 
 def loaded_after(settings: Settings, job: dict[str, Any]) -> float:
-    """Seconds from the first claim of a job to the commit of its last rows."""
+    """Seconds from the first lease of a job to the commit of its last rows."""
     with psycopg.connect(settings.url("admin")) as connection:
         row = connection.execute(
             "SELECT max(done_at) FROM imports.chunks WHERE job_id = %s AND kind = 'records'",

@@ -7,20 +7,19 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import numpy as np
 import psycopg
 
 from pipeline.archives.measure import measure
-from pipeline.normalise import Found, normalise, understand
+from pipeline.normalise import Found, ReadContext
 from pipeline.privacy.policy import Policy
 from pipeline.privacy.redact import Redactor
-from pipeline.privacy.redact_records import protect
-from pipeline.quality import key_of
+from pipeline.read import read_records
 from pipeline.registry import all_formats
-from pipeline.text.cleaning import clean_json
+from pipeline.render import Rendered, Renderer
 from schemas.files import Member, SliceLimits
-from schemas.records import Point, Record
-from sql import copy_text
-from sql.load import months_of
+from schemas.records import Rejection
+from sql.load import copy_lines, create_stage, months_of
 from sql.queries import queries
 from tasks.ingest import members
 
@@ -45,12 +44,13 @@ def run(ingest: str, user_id: UUID, path: Path) -> int:
         raise SystemExit(
             f"nothing reads {path.name}: {ready.reason}; formats: {len(all_formats())}"
         )
+    reading = ReadContext(form=ready.form, member=member, context=ready.context)
     loaded = 0
     with psycopg.connect(ingest, autocommit=True) as connection, path.open("rb") as source:
         for part in ready.form.reader.slices(source, ready.context, SliceLimits()):
             with path.open("rb") as again:
-                found = normalise(understand(ready.form, member, again, part, ready.context))
-                loaded += _load(connection, user_id, protect(found, _REDACTOR))
+                found = read_records(reading, again, part, redactor=_REDACTOR)
+                loaded += _load(connection, user_id, found)
     return loaded
 
 
@@ -63,8 +63,12 @@ def _load(connection: psycopg.Connection, user_id: UUID, found: object) -> int:
 
 
 def _load_batch(connection: psycopg.Connection, user_id: UUID, batch: list[Found]) -> int:
-    points = [o for _, _, o in batch if isinstance(o, Point)]
-    records = [o for _, _, o in batch if isinstance(o, Record)]
+    renderer = Renderer(keep_text=False)
+    rendered: dict[str, list[Rendered]] = {}
+    for offset, _, outcome in batch:
+        if not isinstance(outcome, Rejection):
+            one = renderer.render(outcome, 0, 0, offset)
+            rendered.setdefault(one.table, []).append(one)
     ids = {"user_id": user_id, "job_id": uuid4(), "chunk_id": 0, "file_ids": [0], "version": 1}
     loaded = 0
     with connection.transaction():
@@ -73,32 +77,19 @@ def _load_batch(connection: psycopg.Connection, user_id: UUID, batch: list[Found
         asked = {"user_id": user_id, "alone": False, "moves": False}
         row = connection.execute(_JOBS["enter"], {**asked, "policy": _REDACTOR.under.policy})
         assert row.fetchone() == (True,)
-        for kind, outcomes in (("locations", points), ("documents", records)):
-            if outcomes:
-                loaded += _insert(connection, kind, outcomes, ids)
+        for table, rows in rendered.items():
+            loaded += _insert(connection, table, rows, ids)
     return loaded
 
 
 def _insert(
-    connection: psycopg.Connection, kind: str, outcomes: list[Any], ids: dict[str, Any]
+    connection: psycopg.Connection[Any], table: str, rows: list[Rendered], ids: dict[str, Any]
 ) -> int:
-    import numpy as np
-
-    from sql.load import micros
-
-    ats = np.array([micros(copy_text.partition_at(o.time)) for o in outcomes], dtype="<i8")
-    months = months_of(ats)
-    if kind == "locations":
-        lines = [copy_text.location_line(o, key_of(o).hex(), 0, clean_json) for o in outcomes]
-        connection.execute(_LAKE["ensure_series_partitions"], {"type": kind, "months": months})
-    else:
-        lines = [copy_text.document_line(o, key_of(o).hex(), 0, clean_json)[0] for o in outcomes]
-        for data_type in {o.data_type for o in outcomes}:
-            connection.execute(
-                _LAKE["ensure_document_partitions"], {"type": data_type, "months": months}
-            )
-    connection.execute(_LAKE[f"stage_{kind}"])
-    with connection.cursor() as cursor, cursor.copy(_LAKE[f"copy_{kind}"]) as target:
-        target.write("\n".join(lines).encode() + b"\n")
-    rows = connection.execute(_LAKE[f"insert_{kind}"], ids).fetchall()
-    return sum(row[1] for row in rows)
+    for kind in {one.data_type for one in rows}:
+        ats = np.array([one.at for one in rows if one.data_type is kind], dtype="<i8")
+        name = "ensure_series_partitions" if kind is None else "ensure_document_partitions"
+        connection.execute(_LAKE[name], {"type": kind or table, "months": months_of(ats)})
+    create_stage(connection, table)
+    copy_lines(connection, table, "".join(f"{one.line}\n" for one in rows).encode())
+    loaded = connection.execute(_LAKE[f"insert_{table}"], ids).fetchall()
+    return sum(row[1] for row in loaded)

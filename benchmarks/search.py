@@ -64,7 +64,7 @@ def load_average() -> float:
 
 
 def bring_in(settings: Settings, documents: int, seed: int) -> dict[str, Any]:
-    """Generate documents and import them; rates from the first claim on."""
+    """Generate documents and import them; rates from the first lease on."""
     path = Documents(seed).write(settings.data_dir / f"documents-{seed}.zip", documents)
     say(f"{documents} documents generated, {path.stat().st_size / 1e6:.0f} MB; the import begins")
     with place.worker(settings, processes=2, queues=_QUEUES, **_ENVIRONMENT):

@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 
 from pipeline.archives.media_types import HEAD, media_type
 from pipeline.contract import Format
-from pipeline.normalise import normalise, understand
+from pipeline.normalise import ReadContext
+from pipeline.privacy.policy import Policy
+from pipeline.privacy.redact import Redactor
+from pipeline.read import read_records
 from pipeline.registry import recognise
 from schemas.files import Head, Member
-from schemas.privacy import ReadUnder
 from tasks.ingest.record_spool import Batch
 
 #: Megabytes that no process may hold.
@@ -42,12 +44,13 @@ def run(path: Path, name: str) -> Import:
     assert isinstance(form, Format), form
     member = Member(path=name, ordinal=0, file=path, size=size, sha256="", media_type=kind)
     began, cpu = time.monotonic(), time.process_time()
-    becomes = Counter[str]()
+    becomes, redactor = Counter[str](), Redactor(Policy())
     with path.open("rb") as source, path.open("rb") as cut:
         context = form.reader.prepare(source, member)
+        reading = ReadContext(form=form, member=member, context=context)
         for part in form.reader.slices(cut, context, form.limits):
-            batch = Batch(ReadUnder("any"), keep_text=False, repeats=form.repeats)
-            batch.add(0, 0, normalise(understand(form, member, source, part, context)))
+            batch = Batch(redactor.under, keep_text=False, repeats=form.repeats)
+            batch.add(0, 0, read_records(reading, source, part, redactor=redactor))
             becomes["rows"] += sum(len(table.lines) for table in batch.tables.values())
             becomes.update(one.code for one in batch.rejections)
     seconds, cpu_seconds = time.monotonic() - began, time.process_time() - cpu

@@ -50,6 +50,20 @@ _BATCH = 1_000
 _SPEECHLESS = frozenset({DataType.BROWSER, DataType.LOCATION})
 
 
+class ReadContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What a slice is read with: the format, the member, and what the reader noted of it.
+
+    With `neighbours` a format that asks for them adds what it finds beside the member. `home` is
+    the account's zone: clocks that name none, and have no place, are read in it.
+    """
+
+    form: Format
+    member: Member
+    context: Context = {}
+    neighbours: Neighbours | None = None
+    home: tzinfo | None = None
+
+
 class Seen(Protocol):
     """Is told of the items of a slice."""
 
@@ -61,34 +75,24 @@ class Seen(Protocol):
 
 
 def understand(
-    form: Format,
-    member: Member,
-    source: BinaryIO,
-    part: Slice,
-    context: Context,
-    neighbours: Neighbours | None = None,
-    seen: Seen | None = None,
-    home: tzinfo | None = None,
+    reading: ReadContext, source: BinaryIO, part: Slice, seen: Seen | None = None
 ) -> Iterator[Found]:
-    """The outcomes of one slice, in order, each with the place of its item.
-
-    With `neighbours` a format that asks for them adds what it finds beside the member. `home` is
-    the account's zone: clocks that name none, and have no place, are read in it.
+    """Return the outcomes of one slice, in order, each with the place of its item.
 
     A format's complaint about an item (`BadValue`, or a field that is missing or of another
     shape), or a broken quality rule, becomes a `Rejection` with the item's raw bytes, read
     through a second handle. `seen` is told of the items.
     """
-    count = 0
-    with member.file.open("rb") as again:
-        for item in _items(form, source, part, context):
+    form, count = reading.form, 0
+    with reading.member.file.open("rb") as again:
+        for item in _items(form, source, part, reading.context):
             count += 1
             if isinstance(item, Rejection):
                 yield item.offset, item.length, item
                 continue
             if seen is not None and (unknown := _unknown_fields(form, item)):
                 seen.fields(unknown)
-            for outcome in outcomes_of(form, member, item, neighbours, home):
+            for outcome in outcomes_of(reading, item):
                 if isinstance(outcome, Rejection):
                     yield item.offset, item.length, _with_raw(outcome, item, again)
                 else:
@@ -165,15 +169,9 @@ def _bounds(form: Format, source: BinaryIO, rest: Slice, context: Context) -> li
     return parts or [rest]
 
 
-def outcomes_of(
-    form: Format,
-    member: Member,
-    item: RawRecord,
-    neighbours: Neighbours | None = None,
-    home: tzinfo | None = None,
-) -> Iterator[Outcome]:
-    """What becomes of one item; a rejection is without its bytes."""
-    found = map(_checked, _meaning(form, member, item, neighbours, home))
+def outcomes_of(reading: ReadContext, item: RawRecord) -> Iterator[Outcome]:
+    """Return what becomes of one item; a rejection is without its bytes."""
+    found = map(_checked, _meaning(reading, item))
     return map(partial(_flagged, item.flags), found) if item.flags else found
 
 
@@ -213,16 +211,16 @@ def _placed(record: Record) -> Record:
     return msgspec.structs.replace(record, metadata=settled)
 
 
-def _meaning(
-    form: Format,
-    member: Member,
-    item: RawRecord,
-    neighbours: Neighbours | None,
-    home: tzinfo | None,
-) -> Iterable[Outcome]:
+def _meaning(reading: ReadContext, item: RawRecord) -> Iterable[Outcome]:
     """What the format says of one item; all of it or one rejection, never half."""
+    form, member, neighbours = reading.form, reading.member, reading.neighbours
     try:
-        outcomes = _timed(form, member, item, home)
+        home = reading.home
+        outcomes = (
+            _in_zones_of_places(form, member, item)
+            if home is None
+            else (_in_home_zone(form, member, item, home))
+        )
         if form.beside is None or neighbours is None:
             return outcomes
         return [_completed(form.beside, o, member, neighbours) for o in outcomes]
@@ -239,15 +237,13 @@ def _meaning(
         return (defects.rejection(error),)
 
 
-def _said(form: Format, member: Member, item: RawRecord) -> Sequence[Outcome]:
+def _read_item(form: Format, member: Member, item: RawRecord) -> Sequence[Outcome]:
     outcome = form.record(item, member)
     return (outcome,) if isinstance(outcome, msgspec.Struct) else list(outcome)
 
 
-def _timed(form: Format, member: Member, item: RawRecord, home: tzinfo | None) -> Sequence[Outcome]:
+def _in_home_zone(form: Format, member: Member, item: RawRecord, home: tzinfo) -> Sequence[Outcome]:
     """What the format says, every clock without a zone in that of its place, else in `home`."""
-    if home is None:
-        return _in_zones_of_places(form, member, item)
     with open_zones.in_usual_zone(home, ZoneSource.ACCOUNT):
         return _in_zones_of_places(form, member, item)
 
@@ -257,8 +253,11 @@ def _in_zones_of_places(form: Format, member: Member, item: RawRecord) -> Sequen
 
     It is read, and not shifted, since formats write some times into metadata.
     """
-    first = _said(form, member, item)
-    if not any(map(_leaves_open, first)):
+    first = _read_item(form, member, item)
+    for outcome in first:
+        if _leaves_open(outcome):
+            break
+    else:
         return first
     found = [_settled(outcome) for outcome in first]
     again: dict[tzinfo, Sequence[Outcome]] = {}
@@ -266,7 +265,7 @@ def _in_zones_of_places(form: Format, member: Member, item: RawRecord) -> Sequen
         if _leaves_open(outcome) and (there := _zone_there(outcome)) is not None:
             with open_zones.in_usual_zone(there, ZoneSource.COORDINATE):
                 if there not in again:
-                    again[there] = _said(form, member, item)
+                    again[there] = _read_item(form, member, item)
                 found[n] = _settled(again[there][n])
     return found
 

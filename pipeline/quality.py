@@ -27,10 +27,10 @@ _MOST_LETTERS = 200
 
 def key_of(outcome: Record | Point | Metric) -> bytes:
     """The record key, 16 bytes."""
-    if isinstance(outcome, Record):
-        return record_key(outcome.record_type, outcome.identity)
     if isinstance(outcome, Point):
         return record_key(POINT_TYPE, outcome.identity)
+    if isinstance(outcome, Record):
+        return record_key(outcome.record_type, outcome.identity)
     return record_key(METRIC_TYPE, (outcome.name, *outcome.identity))
 
 

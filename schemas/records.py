@@ -19,6 +19,9 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 #: `partition_at` of whatever has no time. Fixed for ever: it is part of a unique key.
 UNDATED = datetime(1, 1, 1, tzinfo=UTC)
+#: The flag of a document that stands under a key of its own, since another one has the key that
+#: they share. The load gives it.
+REUSED = "message_id_reused"
 
 
 class DataType(StrEnum):

@@ -12,8 +12,9 @@ import msgspec
 from psycopg import sql
 
 from schemas.records import UNDATED
+from sql.connection import Connection
 from sql.queries import queries
-from sql.store import Connection, Lake
+from sql.store import Lake
 
 _ANALYTICS = queries("analytics")
 

@@ -11,8 +11,9 @@ from uuid import UUID
 import msgspec
 import psycopg
 
+from sql.connection import Connection, transient_errors
 from sql.queries import queries
-from sql.store import Connection, Hold, Lake, transient_errors
+from sql.store import Hold, Lake
 
 _LIKENESS = queries("likeness")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
@@ -14,20 +14,23 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from pgvector.psycopg import register_vector
+from psycopg import sql
 
+from schemas.copy_tables import COPY_TABLES, DOCUMENTS, LOCATIONS, METRICS, VECTORS
 from schemas.errors import TransientError
+from schemas.instants import instants, micros
 from schemas.privacy import ReadUnder, Since
-from schemas.records import UNDATED
-from sql.copy_text import REUSED
+from schemas.records import REUSED, UNDATED
+from sql.commit import ChunkTransaction, ContentTransaction, Entered
+from sql.connection import Connection
 from sql.queries import queries
-from sql.store import Commit, Connection, ContentCommit, Entered, Lake, OtherPolicy, Purpose
+from sql.store import Lake, OtherPolicy, Purpose
 
 _LAKE = queries("lake")
+_CREATE = sql.SQL("CREATE TEMPORARY TABLE IF NOT EXISTS {stage} ({columns}) ON COMMIT DELETE ROWS")
+_COPY = sql.SQL("COPY {stage} ({columns}) FROM STDIN{kind}")
 #: Tables of `timeseries`.
-SERIES = ("locations", "metrics")
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+SERIES = (LOCATIONS.name, METRICS.name)
 
 
 class Vectors(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,17 +48,7 @@ class Vectors(msgspec.Struct, frozen=True, kw_only=True):
     matrix: NDArray[np.float32]
 
 
-def micros(at: datetime) -> int:
-    """Microseconds since 1970, as the spool keeps instants."""
-    return (at - _EPOCH) // _MICROSECOND
-
-
 _UNDATED_US = micros(UNDATED)
-
-
-def instants(us: NDArray[np.int64]) -> list[datetime]:
-    """The instants of a spool column."""
-    return [_EPOCH + timedelta(microseconds=int(n)) for n in us]
 
 
 def months_of(us: NDArray[np.int64]) -> list[date]:
@@ -87,28 +80,52 @@ class Partitions:
         self._known.clear()
 
 
+def create_stage(connection: Connection, name: str) -> None:
+    """Make the temporary table that COPY fills, for this session; it is empty in each transaction.
+
+    COPY can't write to a table under row-level security, so `INSERT … SELECT` goes on from here.
+    """
+    table = COPY_TABLES[name]
+    columns = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(kind))
+        for column, kind in (*table.types.items(), *table.later.items())
+    )
+    stage = sql.Identifier(f"stage_{name}")
+    connection.execute(_CREATE.format(stage=stage, columns=columns))
+    if name == DOCUMENTS.name:  # user_data.supersede reads it
+        connection.execute(sql.SQL("GRANT SELECT ON {} TO datapunk_owner").format(stage))
+
+
+def copy_statement(name: str, *, binary: bool = False) -> sql.Composed:
+    """Return the COPY that fills a temporary table."""
+    columns = sql.SQL(", ").join(map(sql.Identifier, COPY_TABLES[name].columns))
+    kind = sql.SQL(" (FORMAT BINARY)" if binary else "")
+    stage = sql.Identifier(f"stage_{name}")
+    return _COPY.format(stage=stage, columns=columns, kind=kind)
+
+
 def copy_lines(connection: Connection, name: str, lines: bytes) -> None:
-    """Rendered lines into a staging table, by the name of its COPY."""
-    with connection.cursor() as cursor, cursor.copy(_LAKE[name]) as copy:
+    """Write rendered lines to the temporary table of that name."""
+    with connection.cursor() as cursor, cursor.copy(copy_statement(name)) as copy:
         copy.write(lines)
 
 
 def copy_vectors(connection: Connection, vectors: Vectors) -> None:
-    """Vectors into their staging table, which is made."""
+    """Write vectors to their temporary table, which is made."""
     register_vector(connection)
-    connection.execute(_LAKE["stage_vectors"])
-    with connection.cursor() as cursor, cursor.copy(_LAKE["copy_vectors"]) as copy:
-        copy.set_types(["uuid", "int2", "int4", "int4", "vector"])
+    create_stage(connection, VECTORS.name)
+    in_order, statement = VECTORS.in_order, copy_statement(VECTORS.name, binary=True)
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.set_types(list(VECTORS.types.values()))
         for n in range(len(vectors.pieces)):
-            copy.write_row(
-                (
-                    UUID(bytes=vectors.keys[16 * n : 16 * n + 16]),
-                    int(vectors.pieces[n]),
-                    int(vectors.starts[n]),
-                    int(vectors.ends[n]),
-                    vectors.matrix[n],
-                )
-            )
+            row = {
+                "record_key": UUID(bytes=vectors.keys[16 * n : 16 * n + 16]),
+                "piece": int(vectors.pieces[n]),
+                "piece_start": int(vectors.starts[n]),
+                "piece_end": int(vectors.ends[n]),
+                "embedding": vectors.matrix[n],
+            }
+            copy.write_row(in_order(row))
 
 
 class Staged(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,7 +158,7 @@ class Came(msgspec.Struct, frozen=True):
     older: dict[int, int] = {}
 
 
-def load_documents(commit: ContentCommit, staged: Staged) -> Came:
+def load_documents(commit: ContentTransaction, staged: Staged) -> Came:
     """Insert documents, the vectors of the new ones, and who and what stands in them."""
     stage(commit.connection, staged)
     if staged.repeats:
@@ -164,7 +181,7 @@ def load_documents(commit: ContentCommit, staged: Staged) -> Came:
     return came
 
 
-def _insert(commit: ContentCommit, common: Mapping[str, Any], vectors: Vectors | None) -> Came:
+def _insert(commit: ContentTransaction, common: Mapping[str, Any], vectors: Vectors | None) -> Came:
     if vectors is None:
         return Came(_counts(commit.run("lake", "insert_documents", **common)))
     name = "insert_documents_with_vectors"
@@ -174,23 +191,23 @@ def _insert(commit: ContentCommit, common: Mapping[str, Any], vectors: Vectors |
 
 def stage(connection: Connection, staged: Staged) -> None:
     """Everything of some documents into the staging tables."""
-    connection.execute(_LAKE["stage_documents"])
-    copy_lines(connection, "copy_documents", staged.lines)
+    create_stage(connection, DOCUMENTS.name)
+    copy_lines(connection, DOCUMENTS.name, staged.lines)
     if staged.vectors is not None:
         copy_vectors(connection, staged.vectors)
     for name in ("mentions", "relations", "shared"):
         if lines := getattr(staged, name):
-            connection.execute(_LAKE[f"stage_{name}"])
-            copy_lines(connection, f"copy_{name}", lines)
+            create_stage(connection, name)
+            copy_lines(connection, name, lines)
 
 
-def flag_apart(commit: Commit, staged: Staged) -> None:
+def flag_apart(commit: ChunkTransaction, staged: Staged) -> None:
     """Say so of staged documents that stand under keys of their own."""
     if staged.own_keys:
         commit.run("lake", "flag_apart", flag=REUSED)
 
 
-def _name_shared(commit: Commit, staged: Staged) -> None:
+def _name_shared(commit: ChunkTransaction, staged: Staged) -> None:
     """Call staged documents that share a key by that one, where it is theirs."""
     commit.run("lake", "name_shared", source=staged.source, version=staged.version)
     commit.run("lake", "call_documents")
@@ -198,7 +215,7 @@ def _name_shared(commit: Commit, staged: Staged) -> None:
         commit.run("lake", "rename_vectors", **_renaming(commit.run("lake", "called")))
 
 
-def _part_shared(commit: Commit, staged: Staged) -> bool:
+def _part_shared(commit: ChunkTransaction, staged: Staged) -> bool:
     """Call documents by their own keys where another load was quicker with the shared one."""
     parted = commit.run("lake", "part_shared", source=staged.source, version=staged.version)
     if parted:
@@ -208,7 +225,7 @@ def _part_shared(commit: Commit, staged: Staged) -> bool:
     return bool(parted)
 
 
-def _call_meaning(commit: Commit, staged: Staged) -> None:
+def _call_meaning(commit: ChunkTransaction, staged: Staged) -> None:
     """Who and what stands in documents that share a key goes by what these are called."""
     renaming = _renaming(commit.run("lake", "called"))
     if staged.mentions:
@@ -223,7 +240,7 @@ def _renaming(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[UUID]]:
     return {"old": [old for old, _ in pairs], "new": [new for _, new in pairs]}
 
 
-def _number_repeats(commit: Commit, staged: Staged) -> None:
+def _number_repeats(commit: ChunkTransaction, staged: Staged) -> None:
     """Occurrence numbers go on where other chunks of the same file left off."""
     file_ids = list(staged.file_ids)
     commit.run("lake", "hold_files", file_ids=sorted(set(file_ids)))
@@ -236,7 +253,7 @@ def _number_repeats(commit: Commit, staged: Staged) -> None:
 
 
 def _take_versions(
-    commit: ContentCommit, came: Came, common: Mapping[str, Any], vectors: Vectors | None
+    commit: ContentTransaction, came: Came, common: Mapping[str, Any], vectors: Vectors | None
 ) -> Came:
     """What differs from what another export said of the same record."""
     taken = commit.run("lake", "supersede", **common)
@@ -251,7 +268,7 @@ def _take_versions(
     return Came(dict(rows), dict(Counter(row["file"] for row in newer)), dict(older))
 
 
-def load_meaning(commit: ContentCommit, staged: Staged) -> None:
+def load_meaning(commit: ContentTransaction, staged: Staged) -> None:
     """Mentions and relations are the same in every load, so that loading twice is loading once."""
     if staged.mentions:
         commit.run("lake", "insert_entities")
@@ -260,10 +277,12 @@ def load_meaning(commit: ContentCommit, staged: Staged) -> None:
         commit.run("lake", "insert_relations")
 
 
-def load_series(commit: ContentCommit, name: str, lines: bytes, file_ids: Sequence[int]) -> Came:
+def load_series(
+    commit: ContentTransaction, name: str, lines: bytes, file_ids: Sequence[int]
+) -> Came:
     """Insert rendered rows of a series: `locations` or `metrics`."""
-    commit.connection.execute(_LAKE[f"stage_{name}"])
-    copy_lines(commit.connection, f"copy_{name}", lines)
+    create_stage(commit.connection, name)
+    copy_lines(commit.connection, name, lines)
     came = _counts(commit.run("lake", f"insert_{name}", file_ids=list(file_ids)))
     if came:
         commit.run("analytics", f"touch_{name}")
@@ -288,12 +307,12 @@ class Keys(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
-def claim_twins(commit: Commit, which: Keys, file_ids: Sequence[int]) -> None:
+def claim_twins(commit: ChunkTransaction, which: Keys, file_ids: Sequence[int]) -> None:
     """Note that another file of the same chunk gave these documents too."""
     commit.run("lake", "claim_twins", **which.parameters(), files=list(file_ids))
 
 
-def claim_known(commit: Commit, which: Keys, file_ids: Sequence[int]) -> None:
+def claim_known(commit: ChunkTransaction, which: Keys, file_ids: Sequence[int]) -> None:
     """Note that this file too had documents that the lake has under another file's name.
 
     Raises `TransientError` if the lake has not all of them any more: then a job was rolled back
@@ -344,7 +363,7 @@ def standing_keys(lake: Lake, user_id: UUID, which: Shared) -> list[bytes]:
     return [row["key"].bytes for row in rows]
 
 
-def called(commit: Commit, keys: bytes) -> bytes:
+def called(commit: ChunkTransaction, keys: bytes) -> bytes:
     """Own keys, each as the documents of this load are called."""
     names = {row["old"].bytes: row["new"].bytes for row in commit.run("lake", "called")}
     return b"".join(names.get(keys[n : n + 16], keys[n : n + 16]) for n in range(0, len(keys), 16))

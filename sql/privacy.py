@@ -11,10 +11,12 @@ import msgspec
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
+from schemas.copy_tables import MENTIONS
 from schemas.privacy import ReadUnder, Since
-from sql.load import Vectors, copy_lines, copy_vectors
+from sql.commit import Entered
+from sql.load import Vectors, copy_lines, copy_vectors, create_stage
 from sql.queries import queries
-from sql.store import Entered, Hold, Lake
+from sql.store import Hold, Lake
 
 _PRIVACY, _LAKE = queries("privacy"), queries("lake")
 
@@ -95,8 +97,8 @@ def renew(entered: Entered, user_id: UUID, new: Renewed) -> int:
     rows = connection.execute(_PRIVACY["treat"], asked).fetchall() if new.items else []
     done = {row["id"] for row in rows}
     if lines := b"".join(text for n, text in new.mentions.items() if n in done):
-        connection.execute(_LAKE["stage_mentions"])
-        copy_lines(connection, "copy_mentions", lines)
+        create_stage(connection, MENTIONS.name)
+        copy_lines(connection, MENTIONS.name, lines)
         connection.execute(_LAKE["insert_entities"], {"user_id": user_id})
         connection.execute(_LAKE["insert_mentions"], {"user_id": user_id})
     if new.vectors is not None:

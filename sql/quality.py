@@ -11,8 +11,9 @@ from uuid import UUID
 import msgspec
 from psycopg.types.json import Jsonb
 
+from sql.connection import Connection
 from sql.queries import queries
-from sql.store import Connection, Lake
+from sql.store import Lake
 
 _QUALITY = queries("quality")
 

@@ -13,11 +13,11 @@ from uuid import UUID
 
 import msgspec
 
-from sql.load import SERIES, Staged, copy_lines, flag_apart, stage
+from sql.commit import ChunkTransaction, ContentTransaction
+from sql.load import SERIES, Staged, copy_lines, create_stage, flag_apart, stage
 from sql.queries import queries
-from sql.store import Commit, ContentCommit
 
-_LAKE, _REPARSE = queries("lake"), queries("reparse")
+_REPARSE = queries("reparse")
 _STAGES = ("documents", *SERIES, "mentions", "relations", "vectors")
 
 
@@ -45,16 +45,16 @@ class Renewed(msgspec.Struct, frozen=True):
     rows: int = 1
 
 
-def begin(commit: Commit) -> None:
+def begin(commit: ChunkTransaction) -> None:
     """Make the temporary tables of this transaction."""
     for name in ("create_reread", "create_bad", "create_attached", "grant_reread", "create_own"):
         commit.run("reparse", name)
     for name in _STAGES:
-        commit.connection.execute(_LAKE[f"stage_{name}"])
+        create_stage(commit.connection, name)
     commit.run("reparse", "grant_stage")
 
 
-def send(commit: Commit, name: str, lines: Iterable[str]) -> None:
+def send(commit: ChunkTransaction, name: str, lines: Iterable[str]) -> None:
     """Lines into `reread`, `bad` or `attached`."""
     with commit.connection.cursor() as cursor, cursor.copy(_REPARSE[f"copy_{name}"]) as copy:
         for line in lines:
@@ -62,7 +62,7 @@ def send(commit: Commit, name: str, lines: Iterable[str]) -> None:
 
 
 def compare(
-    commit: ContentCommit, files: Sequence[int], form: str, version: int, *, repeats: bool
+    commit: ContentTransaction, files: Sequence[int], form: str, version: int, *, repeats: bool
 ) -> int:
     """Set what was sent against the rows of the files. Rows that nothing stands for any more are
     let go of; returns how many."""
@@ -88,18 +88,18 @@ def compare(
     return int(gone["rows"])
 
 
-def standings(commit: Commit, first: int, last: int) -> list[Standing]:
+def standings(commit: ChunkTransaction, first: int, last: int) -> list[Standing]:
     """What is to be done with the outcomes of some slots."""
     rows = commit.run("reparse", "states", first=first, last=last)
     return [msgspec.convert(row, Standing) for row in rows]
 
 
-def clear(commit: Commit) -> None:
+def clear(commit: ChunkTransaction) -> None:
     """Empty the staging tables."""
     commit.run("reparse", "clear_stage")
 
 
-def renew_documents(commit: ContentCommit, staged: Staged) -> list[Renewed]:
+def renew_documents(commit: ContentTransaction, staged: Staged) -> list[Renewed]:
     """Rewrite the documents that are staged, each in its place, with vectors of new texts."""
     clear(commit)
     stage(commit.connection, staged)
@@ -114,30 +114,32 @@ def renew_documents(commit: ContentCommit, staged: Staged) -> list[Renewed]:
 
 
 def renew_series(
-    commit: ContentCommit, name: str, lines: bytes, file_ids: Sequence[int]
+    commit: ContentTransaction, name: str, lines: bytes, file_ids: Sequence[int]
 ) -> list[Renewed]:
     """Rewrite the rows of a series that differ from rendered ones."""
     clear(commit)
-    copy_lines(commit.connection, f"copy_{name}", lines)
+    copy_lines(commit.connection, name, lines)
     rows = commit.run("reparse", "renew_series", series=name, file_ids=list(file_ids))
     return [msgspec.convert(row, Renewed) for row in rows]
 
 
-def stage_meaning(commit: Commit, mentions: bytes, relations: bytes) -> None:
+def stage_meaning(commit: ChunkTransaction, mentions: bytes, relations: bytes) -> None:
     """Lines on who and what stands in some of the documents, to those that are staged already."""
     for name, lines in (("mentions", mentions), ("relations", relations)):
         if lines:
-            copy_lines(commit.connection, f"copy_{name}", lines)
+            copy_lines(commit.connection, name, lines)
 
 
-def renew_meaning(commit: ContentCommit) -> None:
+def renew_meaning(commit: ContentTransaction) -> None:
     """Mentions and relations of the files' documents as they are staged."""
     commit.run("reparse", "forget_meaning")
     for name in ("entities", "mentions", "relations"):
         commit.run("lake", f"insert_{name}")
 
 
-def tally(commit: Commit, files: Sequence[int]) -> dict[tuple[int, int], Counter[str]]:
+def count_outcomes(
+    commit: ChunkTransaction, files: Sequence[int]
+) -> dict[tuple[int, int], Counter[str]]:
     """By file and chunk: `good` outcomes, those of them that `stand` as rows of the file, its
     `rows`, and records that are `bad`; all before anything new came in."""
     found: dict[tuple[int, int], Counter[str]] = {}

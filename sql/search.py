@@ -14,8 +14,9 @@ from pgvector.psycopg import register_vector
 from psycopg import sql
 
 from schemas.errors import PermanentError
+from sql.connection import Connection
 from sql.queries import queries
-from sql.store import Connection, Lake, Purpose
+from sql.store import Lake, Purpose
 from sql.vectors import Wanted
 
 _SEARCH = queries("search")

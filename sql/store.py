@@ -1,56 +1,29 @@
-"""The ledger and the lake as the tasks see them: pools, claims, and commits under a token."""
+"""The ledger and the lake as the tasks see them: leases, and transactions of one user."""
 
 from __future__ import annotations
 
-import math
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import msgspec
-import psycopg
-from psycopg import errors as pg
-from psycopg.rows import DictRow, dict_row
-from psycopg.types.json import Jsonb
-from psycopg_pool import ConnectionPool, PoolTimeout
-from psycopg_pool.pool import AddConnection
+from psycopg.rows import DictRow
+from psycopg_pool import ConnectionPool
 
 from schemas.crash import crash_here
 from schemas.errors import DatapunkError, TransientError
+from schemas.lease import Lease
 from schemas.privacy import ReadUnder, Since
 from schemas.progress import BISECT_ATTEMPTS, Event, Stage
+from sql.commit import Commit, ContentCommit, Entered, note
+from sql.connection import Connection, transient_errors
 from sql.queries import queries
 
 _CHUNKS = queries("chunks")
 _JOBS = queries("jobs")
-
-Connection = psycopg.Connection[DictRow]
-
-#: Seconds between two looks for a database that went away.
-_LOOK_S = 2.0
-
-#: Transient errors: the same statement may succeed later.
-_WEATHER = (
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
-    PoolTimeout,
-    pg.InsufficientResources,
-    pg.TransactionRollback,
-    pg.LockNotAvailable,
-    pg.ObjectInUse,
-)
-
-#: A row, a key or a statement is larger than the database takes: it says so each time. Its driver
-#: counts these among what may pass.
-_TOO_LARGE = (
-    pg.ProgramLimitExceeded,
-    pg.StatementTooComplex,
-    pg.TooManyColumns,
-    pg.TooManyArguments,
-)
 
 
 class Fenced(DatapunkError):
@@ -61,83 +34,8 @@ class OtherPolicy(DatapunkError):
     """The privacy policy is another one than that under which this was read: it is read anew."""
 
 
-class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """A chunk that is ours for one stage, until the lease runs out or the token changes."""
-
-    id: int
-    job_id: UUID
-    user_id: UUID
-    kind: str
-    stage: Stage
-    attempt: int
-    token: int
-    format: str | None
-    embed: bool
-    slices: list[tuple[int, int, int]]
-    artefacts: dict[str, Any]
-    tally: dict[str, Any]
-    last_error_code: str | None
-    source_name: str
-    expected_sha256: str | None
-    sha256: str | None
-    media_type: str | None
-    zone: str | None
-    outcome: str | None
-
-
-@contextmanager
-def transient_errors() -> Iterator[None]:
-    """Turn what may pass by itself into `TransientError`, without the statement's text."""
-    try:
-        yield
-    except _TOO_LARGE:
-        raise
-    except _WEATHER as error:
-        raise TransientError(f"the database said {type(error).__name__}") from error
-
-
-class _Pool(ConnectionPool[Connection]):
-    """A pool that looks for its server every few seconds, however long that is away; psycopg's
-    own would wait twice as long each time."""
-
-    def schedule_task(self, task: Any, delay: float) -> None:
-        """What is to be done later: a look for the server, soon."""
-        if isinstance(task, AddConnection):
-            delay = min(delay, _LOOK_S)
-        super().schedule_task(task, delay)
-
-
-def open_pool(
-    conninfo: str, *, size: int = 2, timeout: float = 30.0, actor: str = ""
-) -> ConnectionPool[Connection]:
-    """A pool of connections whose rows are dicts. Open it in the process that uses it.
-
-    `actor` is who stands in the audit trail for what is done over it; without one, the user that
-    logged in.
-    """
-    pool: ConnectionPool[Connection] = _Pool(
-        conninfo,
-        min_size=1,
-        max_size=size,
-        timeout=timeout,
-        reconnect_timeout=math.inf,
-        open=False,
-        connection_class=psycopg.Connection[DictRow],
-        kwargs={"row_factory": dict_row, "autocommit": True},
-        check=ConnectionPool.check_connection,
-        configure=lambda connection: _introduce(connection, actor),
-    )
-    pool.open()
-    return pool
-
-
-def _introduce(connection: Connection, actor: str) -> None:
-    if actor:
-        connection.execute("SELECT set_config('app.actor', %s, false)", (actor,))
-
-
 class Ledger:
-    """The control plane: claims, leases and what is to be sent. Sees all users, no content."""
+    """The control plane: leases and what is to be sent. Sees all users, no content."""
 
     def __init__(self, pool: ConnectionPool[Connection]) -> None:
         self.pool = pool
@@ -150,7 +48,7 @@ class Ledger:
             crash_here("ledger.before_commit")
         crash_here("ledger.after_commit")
 
-    def claim(
+    def lease(
         self,
         *,
         chunk: int,
@@ -159,10 +57,10 @@ class Ledger:
         worker: str,
         lease_s: float,
         max_attempts: int,
-    ) -> Claim | None:
+    ) -> Lease | None:
         """Take the chunk for this stage, or None if it is past it, taken, or not yet due."""
         with self.transaction() as connection:
-            # A claim that a crash forgets is fenced at its commit: no need to wait for the disk.
+            # A lease that a crash forgets is fenced at its commit: no need to wait for the disk.
             connection.execute("SET LOCAL synchronous_commit = off")
             row = connection.execute(
                 _CHUNKS["claim"],
@@ -176,7 +74,7 @@ class Ledger:
                     "bisect_attempts": BISECT_ATTEMPTS,
                 },
             ).fetchone()
-        return msgspec.convert(row, Claim, strict=False) if row else None
+        return msgspec.convert({**row, "ref": row}, Lease, strict=False) if row else None
 
     def begin_job(self, job_id: UUID, status: str) -> None:
         """Say what a job does now."""
@@ -191,18 +89,18 @@ class Ledger:
             ).fetchone()
         return (Stage(row["stage"]), row["status"]) if row else None
 
-    def heartbeat(self, claim: Claim, lease_s: float) -> bool:
+    def heartbeat(self, lease: Lease, lease_s: float) -> bool:
         """Extend the lease; False if it is no longer ours."""
         with self.transaction() as connection:
             cursor = connection.execute(
                 _CHUNKS["heartbeat"],
-                {"chunk": claim.id, "token": claim.token, "lease_s": lease_s},
+                {"chunk": lease.ref.id, "token": lease.token, "lease_s": lease_s},
             )
             return cursor.rowcount == 1
 
     def release(
         self,
-        claim: Claim,
+        lease: Lease,
         *,
         code: str,
         counts_attempt: bool,
@@ -217,16 +115,17 @@ class Ledger:
             released = connection.execute(
                 _CHUNKS["release"],
                 {
-                    "chunk": claim.id,
-                    "token": claim.token,
+                    "chunk": lease.ref.id,
+                    "token": lease.token,
                     "code": code,
                     "counts_attempt": counts_attempt,
                     "delay_s": delay_s,
                 },
             )
             if counts_attempt and released.rowcount == 1:
-                detail = {"stage": claim.stage, "code": code, "where": where}
-                note(connection, Event.FAILED, claim.user_id, claim.job_id, detail, claim.id)
+                detail = {"stage": lease.stage, "code": code, "where": where}
+                ref = lease.ref
+                note(connection, Event.FAILED, ref.user_id, ref.job_id, detail, ref.id)
 
     def release_lost(
         self,
@@ -261,10 +160,15 @@ class Ledger:
             )
         return True
 
-    def rewind(self, claim: Claim, first_stage: Stage, *, most: int) -> bool:
+    def rewind(self, lease: Lease, first_stage: Stage, *, most: int) -> bool:
         """Send the chunk back to its first stage, because an artefact of it is gone; False if it
         is not ours any more, or was sent back `most` times."""
-        asked = {"chunk": claim.id, "token": claim.token, "first_stage": first_stage, "most": most}
+        asked = {
+            "chunk": lease.ref.id,
+            "token": lease.token,
+            "first_stage": first_stage,
+            "most": most,
+        }
         with self.transaction() as connection:
             return connection.execute(_CHUNKS["rewind"], asked).fetchone() is not None
 
@@ -290,27 +194,6 @@ class Ledger:
 _JOBS_BEGIN = _CHUNKS["begin_job"]
 
 
-def note(
-    connection: Connection,
-    kind: Event,
-    user_id: UUID | None,
-    job_id: UUID | None,
-    detail: Mapping[str, Any],
-    chunk_id: int | None = None,
-) -> None:
-    """Append to the audit trail in an open transaction; ids, codes and numbers, never content."""
-    connection.execute(
-        _JOBS["event"],
-        {
-            "user_id": user_id,
-            "job_id": job_id,
-            "chunk_id": chunk_id,
-            "kind": kind,
-            "detail": Jsonb(dict(detail)),
-        },
-    )
-
-
 class Hold(StrEnum):
     """What a transaction needs of a user's rows."""
 
@@ -328,12 +211,6 @@ class Purpose(StrEnum):
     VECTORS = "vectors"
     MOVE = "move"
     HAND = "hand"
-
-
-class Entered(NamedTuple):
-    """A transaction that passed the gate: it may write content. Only `Lake` makes one."""
-
-    connection: Connection
 
 
 class Lake:
@@ -424,24 +301,24 @@ class Lake:
         self._announced[user_id] = policy
 
     @contextmanager
-    def commit(self, claim: Claim, *, wait: bool = True) -> Iterator[Commit]:
+    def commit(self, lease: Lease, *, wait: bool = True) -> Iterator[Commit]:
         """The one transaction that ends a stage. Raises `Fenced` if the lease was lost.
 
         With `wait` false a crash of the server may forget the commit whole (state and all);
         the stage then runs again.
         """
-        with self.as_user(claim.user_id) as connection:
-            _hold_chunk(connection, claim, wait=wait)
-            yield Commit(connection, claim)
+        with self.as_user(lease.ref.user_id) as connection:
+            _hold_chunk(connection, lease, wait=wait)
+            yield Commit(connection, lease)
 
     @contextmanager
     def commit_content(
-        self, claim: Claim, under: ReadUnder, *, wait: bool = True
+        self, lease: Lease, under: ReadUnder, *, wait: bool = True
     ) -> Iterator[ContentCommit]:
         """The same where the stage writes content. Raises `OtherPolicy`, too."""
-        with self.entering(claim.user_id, under) as entered:
-            _hold_chunk(entered.connection, claim, wait=wait)
-            yield ContentCommit(entered, claim)
+        with self.entering(lease.ref.user_id, under) as entered:
+            _hold_chunk(entered.connection, lease, wait=wait)
+            yield ContentCommit(entered, lease)
 
     def rows(self, user_id: UUID, file: str, query: str, /, **parameters: Any) -> list[DictRow]:
         """The rows of a named query, as one user."""
@@ -488,90 +365,11 @@ class _LakeThen(Lake):
         yield self._connection
 
 
-def _hold_chunk(connection: Connection, claim: Claim, *, wait: bool) -> None:
+def _hold_chunk(connection: Connection, lease: Lease, *, wait: bool) -> None:
     if not wait:
         connection.execute("SET LOCAL synchronous_commit = off")
-    held = connection.execute(_CHUNKS["hold"], {"chunk": claim.id, "token": claim.token}).fetchone()
+    held = connection.execute(
+        _CHUNKS["hold"], {"chunk": lease.ref.id, "token": lease.token}
+    ).fetchone()
     if held is None:
         raise Fenced
-
-
-class Commit:
-    """What may be done inside the transaction that ends a stage."""
-
-    def __init__(self, connection: Connection, claim: Claim) -> None:
-        self.connection = connection
-        self.claim = claim
-
-    def run(self, file: str, query: str, /, **parameters: Any) -> list[DictRow]:
-        """A named query with the ids of the claim filled in; its rows, if it returns any."""
-        cursor = self.connection.execute(queries(file)[query], self._with_ids(parameters))
-        return cursor.fetchall() if cursor.description else []
-
-    def run_many(self, file: str, query: str, /, rows: Sequence[Mapping[str, Any]]) -> int:
-        """A named query for each of many parameter sets; how many rows it touched."""
-        if not rows:
-            return 0
-        with self.connection.cursor() as cursor:
-            cursor.executemany(queries(file)[query], [self._with_ids(r) for r in rows])
-            return cursor.rowcount
-
-    def _with_ids(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        claim = self.claim
-        ids = {"job_id": claim.job_id, "user_id": claim.user_id, "chunk_id": claim.id}
-        return {**ids, "chunk": claim.id, **parameters}
-
-    def advance(
-        self,
-        stage: Stage,
-        *,
-        artefacts: Mapping[str, Any] | None = None,
-        tally: Mapping[str, Any] | None = None,
-    ) -> None:
-        """The chunk goes to `stage`, with the names of what was made for it."""
-        self.run(
-            "chunks",
-            "advance",
-            next_stage=stage,
-            artefacts=Jsonb(dict(artefacts or {})),
-            tally=Jsonb(dict(self.claim.tally if tally is None else tally)),
-        )
-
-    def complete(self, *, tally: Mapping[str, Any] | None = None) -> None:
-        """The chunk is done; its job has one piece of work less, and at none its end begins."""
-        counts = dict(tally or {})
-        self.run("chunks", "complete", tally=Jsonb(counts))
-        total = total_of(counts)
-        (row,) = self.run("chunks", "settle", **total)
-        if row["remaining"] == 0:
-            self.run("chunks", "insert_finish", identity="finish")
-
-    def end_badly(self, outcome: str, code: str, detail: str) -> None:
-        """The job can't come to a good end; the first cause is kept."""
-        self.run("chunks", "end_badly", outcome=outcome, code=code, detail=detail)
-
-    def event(self, kind: Event, **detail: Any) -> None:
-        """Append to the audit trail in the same transaction."""
-        claim = self.claim
-        note(self.connection, kind, claim.user_id, claim.job_id, detail, claim.id)
-
-
-class ContentCommit(Commit):
-    """The same where the transaction may write content. What writes any takes one of these."""
-
-    def __init__(self, entered: Entered, claim: Claim) -> None:
-        super().__init__(entered.connection, claim)
-        self.entered = entered
-
-    def of(self, claim: Claim) -> ContentCommit:
-        """The same transaction, for rows that stand under other ids."""
-        return ContentCommit(self.entered, claim)
-
-
-#: What is counted of records, for a chunk, a file and a job.
-COUNTS = ("seen", "loaded", "duplicate", "quarantined")
-
-
-def total_of(tally: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
-    """The sum over files of a chunk's tally {file_id: {seen, loaded, …}}."""
-    return {name: sum(t.get(name, 0) for t in tally.values()) for name in COUNTS}

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from pgvector.psycopg import register_vector
 
 from schemas.crash import crash_here
+from sql.connection import Connection
 from sql.queries import queries
-from sql.store import Connection, Lake, Purpose
+from sql.store import Lake, Purpose
 
 _VECTORS = queries("vectors")
 

@@ -27,7 +27,8 @@ from pipeline.registry import all_formats
 from schemas.folders import Folders
 from schemas.progress import Tier
 from sql import migrate
-from sql.store import Lake, Ledger, open_pool
+from sql.connection import open_pool
+from sql.store import Lake, Ledger
 from tasks.runtime import context, dispatch
 from tasks.runtime.blob_store import FileBlobs
 from tasks.runtime.context import Runtime

@@ -24,9 +24,11 @@ from schemas import crash
 from schemas.errors import TransientError
 from schemas.files import Member, SliceLimits
 from schemas.folders import Folders
+from schemas.lease import Lease
 from schemas.progress import Stage
 from schemas.records import Point, RawRecord, Record
-from sql.store import Claim, Lake, Ledger, open_pool
+from sql.connection import open_pool
+from sql.store import Lake, Ledger
 from tasks.maintenance import reconcile
 from tasks.operations import privacy_reapply, quarantine
 from tasks.operations.reparse import order, reparse
@@ -387,34 +389,34 @@ class _Carrier:
 
         deleted = _once()
 
-        def fails(run: Runtime, claim: Claim) -> Any:
-            if claim.source_name == "failing.ndjson":
+        def fails(run: Runtime, lease: Lease) -> Any:
+            if lease.source_name == "failing.ndjson":
                 raise RuntimeError("a defect")
-            if claim.source_name in ("main.zip", "twin.zip") and next(deleted):
-                shutil.rmtree(run.folders.members(claim.job_id))
-            return normalise(run, claim)
+            if lease.source_name in ("main.zip", "twin.zip") and next(deleted):
+                shutil.rmtree(run.folders.members(lease.ref.job_id))
+            return normalise(run, lease)
 
-        def transient(run: Runtime, claim: Claim) -> Any:
+        def transient(run: Runtime, lease: Lease) -> Any:
             if next(once, "") == "transient":
                 raise TransientError("the model is away")
-            return embed(run, claim)
+            return embed(run, lease)
 
         late = _once()
 
-        def outlasts(run: Runtime, claim: Claim) -> Any:
-            ending = screen(run, claim)
+        def outlasts(run: Runtime, lease: Lease) -> Any:
+            ending = screen(run, lease)
             if next(late):
                 self._database.let_time_pass()
-                ids = {"chunk": claim.id, "job_id": claim.job_id, "stage": claim.stage}
-                run.ledger.claim(**ids, worker="another", lease_s=60, max_attempts=3)
+                ids = {"chunk": lease.ref.id, "job_id": lease.ref.job_id, "stage": lease.stage}
+                run.ledger.lease(**ids, worker="another", lease_s=60, max_attempts=3)
             return ending
 
         gone = _once()
 
-        def loses(run: Runtime, claim: Claim) -> Any:
+        def loses(run: Runtime, lease: Lease) -> Any:
             if next(gone):
-                (run.folders.chunks(claim.job_id) / claim.artefacts["mask"]).unlink()
-            return load(run, claim)
+                (run.folders.chunks(lease.ref.job_id) / lease.artefacts["mask"]).unlink()
+            return load(run, lease)
 
         WORK.update(
             {

@@ -24,7 +24,7 @@ import orjson
 
 from pipeline.archives import media_types
 from pipeline.contract import Format
-from pipeline.normalise import Found, understand
+from pipeline.normalise import Found, ReadContext, understand
 from pipeline.registry import all_formats, format_named
 from pipeline.syntax import sqlite_pages
 from schemas.errors import Rejected
@@ -89,10 +89,11 @@ def read(
     with member.file.open("rb") as source:
         context = carried(form.reader.prepare(source, member))
         parts = list(form.reader.slices(source, context, limits))
+    reading = ReadContext(form=form, member=member, context=context)
     found: list[Found] = []
     for part in parts:
         with member.file.open("rb") as source:  # each chunk opens the file anew
-            found.extend(understand(form, member, source, part, context))
+            found.extend(understand(reading, source, part))
     return parts, found
 
 

@@ -22,11 +22,12 @@ from zlib import crc32
 import msgspec
 
 import pipeline
+from pipeline import copy_text
 from pipeline.archives import media_types, streams, tar, unpack, zip_directory
 from pipeline.contract import Format
 from pipeline.documents import text_of
 from pipeline.enrich import entities, near_duplicates, text_pieces
-from pipeline.normalise import normalise, outcomes_of, understand
+from pipeline.normalise import ReadContext, normalise, outcomes_of, understand
 from pipeline.ports import Name
 from pipeline.privacy import (
     detectors,
@@ -45,6 +46,7 @@ from pipeline.readers.json import items as json_items
 from pipeline.readers.json import scan as json_scan
 from pipeline.readers.sqlite_tables import SqliteTable
 from pipeline.registry import all_formats
+from pipeline.render import Renderer
 from pipeline.services import attachments, contacts, generic_rows, messaging, picture_texts, x
 from pipeline.services.google import archive_browser
 from pipeline.services.google import places as google_places
@@ -53,11 +55,12 @@ from pipeline.services.mail import between_parts, mail_records
 from pipeline.services.tracks import fit_files, gps_tracks
 from pipeline.syntax import compound_files, content_lines, json_events
 from pipeline.text import language, transcode
+from pipeline.text.cleaning import clean_json
 from pipeline.values import coordinates, fields, google_dates, mail_dates, timestamps, units
 from schemas.errors import BadValue, ConfigurationError, Rejected
 from schemas.files import Member, Slice, SliceLimits
 from schemas.privacy import Kind
-from schemas.records import DataType, RawRecord, Record
+from schemas.records import DataType, Metric, Point, RawRecord, Record
 from schemas.vocabulary import RecordType
 from tests import formats_support, make_msg
 from tests.growth import Case, Effort
@@ -439,6 +442,30 @@ def _normalised(text: str) -> object:
     return list(entities.mentions(cast("Record", found[2]))), found
 
 
+def _rendered(text: str) -> object:
+    """All that is made of a record, a point and a value whose texts are long or many."""
+    metadata = {"a": text, "b": [text[:40]] * (len(text) // 40), "sender": {"address": text}}
+    record = Record(
+        data_type=DataType.EMAIL,
+        source="mail.mbox",
+        record_type=RecordType.MESSAGE,
+        identity=(text,),
+        title=text,
+        content=text,
+        metadata={**metadata, "people": [{"name": line} for line in _lines(text)]},
+    )
+    point = Point(
+        source="a", identity=(text,), time=None, latitude=1.0, longitude=1.0, metadata=metadata
+    )
+    value = Metric(
+        source="a", identity=(text,), time=None, name=text, value=1.0, unit=text, metadata=metadata
+    )
+    renderer = Renderer(keep_text=True, repeats=True)
+    row = {"source_timestamp": None, "title": text, "content": text, "content_type": text}
+    made = [renderer.render(outcome, 0, 0, 0) for outcome in (record, point, value)]
+    return made, copy_text.content_hash(row, metadata, clean_json)
+
+
 def _matched(text: str) -> object:
     """The media of a folder with as many sidecars, all named alike."""
     begin = "IMG_2020_a_name_that_is_longer_than_forty_characters"[:46]
@@ -557,6 +584,7 @@ ADAPTED: dict[str, tuple[Callable[..., object], ...]] = {
     "services.mail.mail_records.records": (lambda d: list(mail_records.records(d, "mail.eml")),),
     "privacy.ner.beside": (_told,),
     "normalise.normalise": (_normalised,),
+    "render.mention_lines": (_rendered,),
     "privacy.national_ids.find": (
         lambda t: list(national_ids.find(t, lambda at: t[max(0, at - 40) : at])),
     ),
@@ -690,6 +718,9 @@ EXCUSED: dict[str, tuple[str, ...]] = {
         "values.units.converted",
     ),
     "by another entry": (
+        *("copy_text." + n for n in ("content_hash", "document_line", "json_field", "tag_name")),
+        *("copy_text." + n for n in ("location_line", "metric_line")),
+        "read.read_records",
         "enrich.entities.mentions",
         "services.google.photos.of_medium",
         "services.google.photos.of_sidecar",
@@ -829,8 +860,9 @@ def _understood(form: Format, path: str, data: bytes) -> None:
         kind = formats_support.head_of(path, data).media_type
         member = Member(path=path, ordinal=0, file=file, size=len(data), sha256="", media_type=kind)
         context = formats_support.carried(form.reader.prepare(source, member))
+        reading = ReadContext(form=form, member=member, context=context)
         for part in list(form.reader.slices(source, context, form.limits)):
-            found = understand(form, member, source, part, context)
+            found = understand(reading, source, part)
             deque(normalise(found), maxlen=0)
 
 
@@ -931,7 +963,10 @@ def _of_field(
     def run(new: Any) -> None:
         value = _with(item.value, way, new)
         said = msgspec.structs.replace(item, value=value)
-        deque(normalise((0, 0, o) for o in outcomes_of(form, member, said)), maxlen=0)
+        deque(
+            normalise((0, 0, o) for o in outcomes_of(ReadContext(form=form, member=member), said)),
+            maxlen=0,
+        )
 
     name = f"format {form.name}"
     if isinstance(old, list):

@@ -75,7 +75,7 @@ def _computed(process: psutil.Process) -> float:
     return 0.0
 
 
-#: What moves while an import is carried out: claims (each takes a number of the fence), chunks
+#: What moves while an import is carried out: leases (each takes a number of the fence), chunks
 #: that are done, attempts, events, and what follows behind the rows.
 LEDGER = """
 SELECT jsonb_build_array(

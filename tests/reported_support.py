@@ -24,11 +24,11 @@ import orjson
 from pipeline.archives import unpack, zip_checks
 from pipeline.archives.measure import measure, media_type
 from pipeline.enrich.entities import mentions
-from pipeline.normalise import Found, normalise, slices_of, understand
+from pipeline.normalise import Found, ReadContext, slices_of
 from pipeline.ports import Neighbour, Neighbours, T
 from pipeline.privacy.policy import Policy
 from pipeline.privacy.redact import Redactor
-from pipeline.privacy.redact_records import protect
+from pipeline.read import read_records
 from schemas.errors import Rejected
 from schemas.files import Listed, Member, Slice, SliceLimits, SourceFile
 from schemas.privacy import ReadUnder
@@ -170,8 +170,7 @@ class _Examination:
             file.counted = form.reader.count(cut, context)
         for slot, part in enumerate(parts):
             found = self._outcomes(read.found, part, context, beside, file)
-            protected = protect(normalise(found), self._redactor)
-            batch.add(slot, 0, _noted(protected, outcomes, batch))
+            batch.add(slot, 0, _noted(found, outcomes, batch))
         self._count(file, batch, outcomes)
 
     def _outcomes(
@@ -182,11 +181,17 @@ class _Examination:
         beside: Neighbours,
         file: File,
     ) -> Iterator[Found]:
-        form, member = found.form, found.member
-        seen = _Seen(file)
-        neighbours = beside if form.needs_set else None
-        with member.file.open("rb") as source:  # each chunk opens the file anew
-            yield from understand(form, member, source, part, context, neighbours, seen, self._home)
+        reading = ReadContext(
+            form=found.form,
+            member=found.member,
+            context=context,
+            neighbours=beside if found.form.needs_set else None,
+            home=self._home,
+        )
+        with found.member.file.open("rb") as source:  # each chunk opens the file anew
+            yield from read_records(
+                reading, source, part, redactor=self._redactor, seen=_Seen(file)
+            )
 
     def _count(self, file: File, batch: record_spool.Batch, outcomes: list[Outcome]) -> None:
         """Count the outcomes of a member as the lake would, by the keys that were made."""

@@ -20,7 +20,8 @@ import psutil
 import psycopg
 
 from schemas.folders import Folders
-from sql.store import Ledger, open_pool
+from sql.connection import open_pool
+from sql.store import Ledger
 from tests import progress_support
 from workers import intake, wiring
 from workers.embedded import local_servers, postgres, server_processes

@@ -86,7 +86,7 @@ class Storm:
         self._later: list[tuple[float, Callable[[], None]]] = []
         self._to_drop: list[tuple[int, Path]] = []
         self._count = 0
-        self._claims = 0
+        self._leases = 0
         self.begin = time.monotonic()
 
     def later(self, seconds: float, action: Callable[[], None]) -> None:
@@ -126,7 +126,7 @@ class Storm:
         self.to_the_end()
         result = self.result()
         self.place.empty()
-        self._claims = self.place.ask("SELECT last_value FROM imports.fence")
+        self._leases = self.place.ask("SELECT last_value FROM imports.fence")
         for folder in ("processed", "blobs"):
             for user in (self.place.folders.data / folder).iterdir():
                 shutil.rmtree(user)
@@ -318,11 +318,11 @@ class Storm:
 
     def report(self) -> str:
         ask = self.place.ask
-        claims = ask("SELECT last_value FROM imports.fence") - self._claims
+        leases = ask("SELECT last_value FROM imports.fence") - self._leases
         lines = [
             f"jobs {ask('SELECT count(*) FROM imports.jobs')}, "
             f"chunks {ask('SELECT count(*) FROM imports.chunks')}, "
-            f"vectors {ask('SELECT count(*) FROM vectors.embeddings')}, claims {claims}, fenced "
+            f"vectors {ask('SELECT count(*) FROM vectors.embeddings')}, leases {leases}, fenced "
             + str(ask("SELECT count(*) FROM imports.events WHERE kind = 'fenced'"))
             + f", faults {sum(self.faults.values())}, restarts {self.restarts}",
             f"{'fault':<22}{'times':>6}{'median s':>10}{'worst s':>9}  from its end until all that "

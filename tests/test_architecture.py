@@ -28,7 +28,7 @@ PURE = frozenset({"schemas", "pipeline"})
 #: lower lines. Rooms of one line do not import each other.
 ORDER: dict[str, list[frozenset[str]]] = {
     "pipeline": [
-        frozenset({"ports", "defects", "bisect", "storage"}),
+        frozenset({"ports", "defects", "bisect", "storage", "copy_text"}),
         frozenset({"contract", "text"}),
         frozenset({"syntax"}),
         frozenset({"values"}),
@@ -40,6 +40,7 @@ ORDER: dict[str, list[frozenset[str]]] = {
         frozenset({"services"}),
         frozenset({"services/mail", "services/google"}),
         frozenset({"privacy", "enrich"}),
+        frozenset({"render", "read"}),
         frozenset({"formats"}),
         frozenset({"registry"}),
     ],

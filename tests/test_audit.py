@@ -12,7 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from schemas.progress import Event
-from sql.store import Ledger, open_pool
+from sql.connection import open_pool
+from sql.store import Ledger
 from tasks.operations import quarantine
 from tasks.runtime.context import Runtime
 from tests.lake_support import Database, FakeScanner, counts, zipped

@@ -26,6 +26,7 @@ from schemas.errors import (
     TransientError,
 )
 from schemas.progress import Disposition
+from schemas.tally import Tally
 from tests.lake_support import Database, Driver, zipped
 from workers.cli import app, console, receipts, sample
 from workers.cli.failures import report
@@ -230,11 +231,11 @@ def test_nothing_of_any_bytes_shows_through_the_mask(raw: bytes) -> None:
 
 
 def test_a_receipt_that_does_not_add_up_says_so() -> None:
-    good = receipts.Counts(seen=3, loaded=1, duplicate=1, quarantined=1)
+    good = Tally(seen=3, loaded=1, duplicate=1, quarantined=1)
     assert receipts.adds_up(good, {"csv": good}, settled=True)
     assert not receipts.adds_up(good, {}, settled=True)  # the files tell another story
     assert receipts.adds_up(good, {}, settled=False)
-    lost = receipts.Counts(seen=4, loaded=1, duplicate=1, quarantined=1)
+    lost = Tally(seen=4, loaded=1, duplicate=1, quarantined=1)
     assert not receipts.adds_up(lost, {"csv": lost}, settled=True)
 
 
@@ -343,7 +344,7 @@ def test_a_receipt_shows_some_of_each_kind_that_was_not_read(
     """Thousands of twins and folders do not hide the one file that is broken."""
     base = receipts.FileLine(
         path="", disposition=Disposition.IGNORED, reason="twin_of_another_file", category=None,
-        detail=None, format=None, size_bytes=1, counts=receipts.Counts(),
+        detail=None, format=None, size_bytes=1, counts=Tally(),
     )  # fmt: skip
     twins = [msgspec.structs.replace(base, path=f"{n:03}.html") for n in range(25)]
     folder = msgspec.structs.replace(base, path="Takeout/", reason="directory")

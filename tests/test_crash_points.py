@@ -25,7 +25,8 @@ from pipeline.registry import all_formats
 from schemas import crash
 from schemas.folders import Folders
 from sql import migrate
-from sql.store import Lake, Ledger, open_pool
+from sql.connection import open_pool
+from sql.store import Lake, Ledger
 from tasks.operations import verify
 from tests import crash_support, progress_support, sets_support
 from tests.lake_support import Database, counts

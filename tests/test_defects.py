@@ -14,7 +14,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import defects, normalise
+from pipeline import copy_text, defects, normalise, render
 from pipeline.privacy import redact_records
 from pipeline.readers.json.ndjson import Ndjson
 from pipeline.text import language
@@ -22,7 +22,6 @@ from schemas.errors import ServiceDown, TransientError
 from schemas.files import SliceLimits
 from schemas.reasons import Category, Reason, category_of
 from schemas.records import Record, Rejection
-from sql import copy_text
 from sql.store import Lake
 from tasks.ingest import record_spool
 from tasks.operations import quarantine, verify
@@ -60,9 +59,9 @@ STEPS: dict[str, tuple[Any, str, Callable[[Any], bool]]] = {
     "language": (language, "detect", of_texts),
     "conversation": (normalise, "_conversation", of_record),
     "privacy": (redact_records, "_redacted", of_record),
-    "key": (record_spool, "key_of", of_record),
-    "embedding text": (record_spool, "text_of", lambda value: value == MARK),
-    "entities": (record_spool, "mentions", of_record),
+    "key": (render, "key_of", of_record),
+    "embedding text": (render, "text_of", lambda value: value == MARK),
+    "entities": (render, "mentions", of_record),
     "rendering": (copy_text, "document_line", of_record),
 }
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from pipeline.registry import all_formats, format_named
 from pipeline.storage import spool_file
 from schemas.records import Rejection
-from sql.queries import queries
+from sql.load import copy_statement, create_stage
 from tasks.ingest.record_spool import TABLES
 from tests import fuzz
 from tests.formats_support import member_of, read, samples
@@ -44,7 +44,7 @@ def database(
     where = f"postgresql://datapunk_admin@/{name}?host={servers.server_socket_dir}"
     with psycopg.connect(where, autocommit=True) as connection:
         for table in (*TABLES, *_ABOUT):
-            connection.execute(queries("lake")[f"stage_{table}"])
+            create_stage(connection, table)
         yield connection
 
 
@@ -81,7 +81,7 @@ def test_what_is_read_can_be_stored(
 def taken(connection: psycopg.Connection, table: str, lines: bytes) -> int:
     """How many rows a COPY of these lines gives."""
     with connection.transaction():
-        with connection.cursor().copy(queries("lake")[f"copy_{table}"]) as copy:
+        with connection.cursor().copy(copy_statement(table)) as copy:
             copy.write(lines)
         count = connection.execute(f"SELECT count(*) FROM stage_{table}".encode()).fetchone()
     return int(count[0]) if count else 0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.normalise import normalise, slices_of, understand
+from pipeline.normalise import ReadContext, normalise, slices_of, understand
 from pipeline.text.cleaning import clean_json
 from tasks.ingest import members
 from tests import formats_support, growth
@@ -63,11 +63,12 @@ def _read(path: str, text: str) -> int:
         member = formats_support.member_of(path, file)
         found = members.prepare(member, Path(name) / "work")
         assert isinstance(found, members.Readable)
+        reading = ReadContext(form=found.form, member=member, context=found.context)
         with file.open("rb") as cut, file.open("rb") as source:
             return sum(
                 1
                 for part in slices_of(found.form, member, cut, found.context, found.form.limits)
-                for _ in normalise(understand(found.form, member, source, part, found.context))
+                for _ in normalise(understand(reading, source, part))
             )
 
 

@@ -17,8 +17,10 @@ from psycopg_pool.pool import AddConnection
 
 from schemas.errors import PermanentError, TransientError
 from schemas.files import SliceLimits
+from schemas.lease import Lease
 from schemas.progress import Stage
-from sql.store import Claim, Fenced, Lake, open_pool
+from sql.connection import open_pool
+from sql.store import Fenced, Lake
 from tasks.maintenance import reconcile
 from tasks.operations import verify
 from tasks.runtime import stage_runner
@@ -60,8 +62,8 @@ def embedded(small: Runtime, drop: Drop, driver: Driver) -> UUID:
     return job_id
 
 
-def claim(run: Runtime, job_id: UUID, chunk: int, stage: Stage) -> Claim | None:
-    return run.ledger.claim(
+def lease(run: Runtime, job_id: UUID, chunk: int, stage: Stage) -> Lease | None:
+    return run.ledger.lease(
         chunk=chunk,
         job_id=job_id,
         stage=stage,
@@ -71,8 +73,8 @@ def claim(run: Runtime, job_id: UUID, chunk: int, stage: Stage) -> Claim | None:
     )
 
 
-def claimed(run: Runtime, job_id: UUID, chunk: int, stage: Stage) -> Claim:
-    made = claim(run, job_id, chunk, stage)
+def leased(run: Runtime, job_id: UUID, chunk: int, stage: Stage) -> Lease:
+    made = lease(run, job_id, chunk, stage)
     assert made is not None
     return made
 
@@ -84,9 +86,9 @@ def failing(
     """`stage` raises, that many times; the list holds the chunks that met it."""
     work, met = WORK[stage], []
 
-    def broken(run: Runtime, held: Claim) -> Any:
+    def broken(run: Runtime, held: Lease) -> Any:
         if len(met) < times:
-            met.append(held.id)
+            met.append(held.ref.id)
             raise error()
         return work(run, held)
 
@@ -116,24 +118,24 @@ def check_done(database: Database, job_id: UUID, rows: int = 40) -> None:
     assert database.one(finished, job_id) == 1
 
 
-# --- claims -----------------------------------------------------------------------------------
+# --- leases -----------------------------------------------------------------------------------
 
 
-def test_a_chunk_is_claimed_once(small: Runtime, cut: UUID, database: Database) -> None:
+def test_a_chunk_is_leased_once(small: Runtime, cut: UUID, database: Database) -> None:
     chunk = database.chunks(cut)[0]
-    first = claimed(small, cut, chunk["id"], Stage.NORMALISE)
-    assert claim(small, cut, chunk["id"], Stage.NORMALISE) is None
-    assert (first.attempt, first.job_id, first.slices[0][1]) == (1, cut, 0)
+    first = leased(small, cut, chunk["id"], Stage.NORMALISE)
+    assert lease(small, cut, chunk["id"], Stage.NORMALISE) is None
+    assert (first.attempt, first.ref.job_id, first.ref.slices[0][1]) == (1, cut, 0)
     (row,) = [c for c in database.chunks(cut) if c["id"] == chunk["id"]]
     assert (row["status"], row["attempt"], row["leased_by"]) == ("leased", 1, "test")
 
 
-@pytest.mark.threat("zombie", seen="eight claims at once: one")
-def test_many_claims_at_once_give_one(small: Runtime, cut: UUID, database: Database) -> None:
+@pytest.mark.threat("zombie", seen="eight ask at once: one")
+def test_many_asking_at_once_give_one(small: Runtime, cut: UUID, database: Database) -> None:
     chunk = database.chunks(cut)[0]["id"]
-    got: list[Claim | None] = []
+    got: list[Lease | None] = []
     threads = [
-        threading.Thread(target=lambda: got.append(claim(small, cut, chunk, Stage.NORMALISE)))
+        threading.Thread(target=lambda: got.append(lease(small, cut, chunk, Stage.NORMALISE)))
         for _ in range(8)
     ]
     for thread in threads:
@@ -146,9 +148,9 @@ def test_many_claims_at_once_give_one(small: Runtime, cut: UUID, database: Datab
 
 def test_a_lease_that_ran_out_is_taken_over(small: Runtime, cut: UUID, database: Database) -> None:
     chunk = database.chunks(cut)[0]["id"]
-    first = claimed(small, cut, chunk, Stage.NORMALISE)
+    first = leased(small, cut, chunk, Stage.NORMALISE)
     database.let_time_pass()
-    second = claimed(small, cut, chunk, Stage.NORMALISE)
+    second = leased(small, cut, chunk, Stage.NORMALISE)
     assert second.token > first.token
     assert second.attempt == 2, "the attempt of the lost worker counts"
 
@@ -157,12 +159,12 @@ def test_a_heartbeat_holds_the_lease_until_another_has_it(
     small: Runtime, cut: UUID, database: Database
 ) -> None:
     chunk = database.chunks(cut)[0]["id"]
-    first = claimed(small, cut, chunk, Stage.NORMALISE)
+    first = leased(small, cut, chunk, Stage.NORMALISE)
     database.let_time_pass()
     assert small.ledger.heartbeat(first, 60)
-    assert claim(small, cut, chunk, Stage.NORMALISE) is None
+    assert lease(small, cut, chunk, Stage.NORMALISE) is None
     database.let_time_pass()
-    second = claimed(small, cut, chunk, Stage.NORMALISE)
+    second = leased(small, cut, chunk, Stage.NORMALISE)
     assert not small.ledger.heartbeat(first, 60)
     assert small.ledger.heartbeat(second, 60)
 
@@ -172,9 +174,9 @@ def test_a_chunk_that_kills_its_worker_counts_itself(
 ) -> None:
     chunk = database.chunks(cut)[0]["id"]
     for attempt in range(1, 3 + 6 + 1):  # three to read it, and six to cut it up
-        assert claimed(small, cut, chunk, Stage.NORMALISE).attempt == attempt
+        assert leased(small, cut, chunk, Stage.NORMALISE).attempt == attempt
         database.let_time_pass()
-    assert claim(small, cut, chunk, Stage.NORMALISE) is None
+    assert lease(small, cut, chunk, Stage.NORMALISE) is None
 
 
 # --- fencing ----------------------------------------------------------------------------------
@@ -191,7 +193,7 @@ def test_a_zombies_commit_is_thrown_away_whole(
         assert driver.perform(stage, chunk["id"], job_id)
     if chunk["embed"]:
         assert driver.perform(Stage.EMBED, chunk["id"], job_id)
-    zombie = claimed(small, job_id, chunk["id"], Stage.LOAD)
+    zombie = leased(small, job_id, chunk["id"], Stage.LOAD)
     ending = WORK[Stage.LOAD](small, zombie)
     database.let_time_pass()
     assert driver.perform(Stage.LOAD, chunk["id"], job_id), "another worker loads it"
@@ -207,10 +209,10 @@ def test_a_lease_lost_at_work_is_fenced_and_counted(
 ) -> None:
     work = WORK[Stage.NORMALISE]
 
-    def slow(run: Runtime, held: Claim) -> Any:
+    def slow(run: Runtime, held: Lease) -> Any:
         ending = work(run, held)
         database.let_time_pass()
-        claimed(run, cut, held.id, Stage.NORMALISE)
+        leased(run, cut, held.ref.id, Stage.NORMALISE)
         return ending
 
     chunk = database.chunks(cut)[0]["id"]
@@ -289,8 +291,8 @@ def test_a_defect_burns_attempts_and_the_rest_is_loaded(
     poisoned = database.chunks(cut)[1]["id"]
     work = WORK[Stage.SCREEN]
 
-    def screen(run: Runtime, held: Claim) -> Any:
-        if held.id == poisoned:
+    def screen(run: Runtime, held: Lease) -> Any:
+        if held.ref.id == poisoned:
             raise Secret("planted canary 4711")
         return work(run, held)
 
@@ -420,7 +422,7 @@ def test_cancel_stops_what_has_not_begun(
     assert 0 < loaded < 40
     job = database.job(cut)
     held = database.chunks(cut)[-1]["id"]
-    at_work = claimed(small, cut, held, Stage.NORMALISE)
+    at_work = leased(small, cut, held, Stage.NORMALISE)
     found = reconcile.cancel(small, cut, job["user_id"])
     others = len(database.chunks(cut)) - 1
     assert (found.stopped, found.done, found.loaded) == (others, 1, loaded)
@@ -499,12 +501,12 @@ def test_rows_are_on_the_disk_before_what_they_came_of_is_cleared(
     on_the_disk: list[bool] = []
     finish, put_to_rest = WORK[Stage.FINISH], reconcile._put_to_rest
 
-    def finishing(run: Runtime, claim: Claim) -> stage_runner.Ending:
+    def finishing(run: Runtime, lease: Lease) -> stage_runner.Ending:
         quick = "SET synchronous_commit = off; CREATE TABLE public.rows_of_a_load (n) AS SELECT 1"
         with psycopg.connect(database.url) as connection:
             connection.execute(quick)
         written.append(database.one("SELECT pg_current_wal_insert_lsn()::text"))
-        return finish(run, claim)
+        return finish(run, lease)
 
     def resting(*arguments: Any) -> str:
         asked = "SELECT pg_current_wal_flush_lsn() >= %s::pg_lsn"
@@ -680,7 +682,7 @@ def test_an_extract_that_was_cut_off_goes_on(
     job_id = drop(ANA, "rows.ndjson", ROWS)
     (upload,) = database.chunks(job_id, "upload")
     assert driver.perform(Stage.VALIDATE, upload["id"], job_id)
-    WORK[Stage.EXTRACT](small, claimed(small, job_id, upload["id"], Stage.EXTRACT))
+    WORK[Stage.EXTRACT](small, leased(small, job_id, upload["id"], Stage.EXTRACT))
     chunks = [c["id"] for c in database.chunks(job_id)]
     assert len(chunks) > 2
     assert database.job(job_id)["remaining"] == len(chunks) + 1
@@ -697,7 +699,7 @@ def test_a_finish_that_was_cut_off_is_done_again(
     """The original was moved, and then the worker died."""
     work = WORK[Stage.FINISH]
 
-    def dies(run: Runtime, held: Claim) -> Any:
+    def dies(run: Runtime, held: Lease) -> Any:
         work(run, held)
         raise TransientError("died before the commit")
 

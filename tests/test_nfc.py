@@ -8,6 +8,7 @@ from unicodedata import is_normalized, normalize
 import orjson
 import pytest
 
+from pipeline import copy_text
 from pipeline.contract import Format
 from pipeline.enrich.entities import mentions
 from pipeline.normalise import normalise
@@ -15,7 +16,6 @@ from pipeline.registry import all_formats
 from pipeline.text.cleaning import clean_json
 from schemas.privacy import ReadUnder
 from schemas.records import DataType, Metric, Point, Record
-from sql import copy_text
 from tasks.ingest.record_spool import Batch
 from tests.formats_support import member_of, read, samples
 

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from pipeline.contract import Format
-from pipeline.normalise import outcomes_of
+from pipeline.normalise import ReadContext, outcomes_of
 from pipeline.quality import key_of
 from pipeline.registry import all_formats, format_named
 from pipeline.syntax.xml_tree import Element
@@ -114,12 +114,12 @@ class Case:
 
     def __init__(self, form: Format, member: Member, item: RawRecord) -> None:
         self.form, self.member, self.item = form, member, item
-        self.base = list(outcomes_of(form, member, item))
+        self.base = list(outcomes_of(ReadContext(form=form, member=member), item))
 
     def of(self, path: tuple[Any, ...], new: Any) -> list[Outcome]:
         value = _with(self.item.value, path, new)
         changed = msgspec.structs.replace(self.item, value=value)
-        return list(outcomes_of(self.form, self.member, changed))
+        return list(outcomes_of(ReadContext(form=self.form, member=self.member), changed))
 
     def times(self) -> Iterator[tuple[Any, ...]]:
         """The leaves on which the time of an outcome hangs, or which can make one refused."""
@@ -270,7 +270,7 @@ def test_messages_without_a_time_are_told_apart() -> None:
 
     def key(**fields: Any) -> bytes:
         value = {"type": "message", "user": "U1", **fields}
-        (found,) = outcomes_of(slack, member, RawRecord(value, 0, 1))
+        (found,) = outcomes_of(ReadContext(form=slack, member=member), RawRecord(value, 0, 1))
         assert isinstance(found, Record)
         return key_of(found)
 

@@ -1,7 +1,7 @@
 """No trap: whatever fails, at whatever stage and in any order, each job comes to rest, and what a
 person may do with it works or says what does.
 
-The machine below drives the real ledger: claims, commits, the reconciler and the verbs. Only what
+The machine below drives the real ledger: leases, commits, the reconciler and the verbs. Only what
 a stage makes of records is invented.
 """
 
@@ -36,10 +36,13 @@ from psycopg.rows import dict_row
 from pipeline.storage.spool_file import BrokenSpool
 from schemas.errors import PermanentError, Rejected, TransientError
 from schemas.files import SliceLimits
+from schemas.lease import Lease
 from schemas.progress import ENDED, JobStatus, Kind, Stage, route
 from schemas.reasons import Reason
+from schemas.tally import COUNTS, FileTally
 from sql import migrate
-from sql.store import COUNTS, Claim, Commit, ContentCommit, Lake
+from sql.commit import Commit, ContentCommit
+from sql.store import Lake
 from tasks.ingest import poison, upload
 from tasks.maintenance import reconcile
 from tasks.operations import verify
@@ -52,7 +55,7 @@ from workers.settings import Settings
 
 pytestmark = pytest.mark.services
 
-SEEN, LOADED, DUPLICATE, QUARANTINED = COUNTS
+_, LOADED, DUPLICATE, QUARANTINED = COUNTS
 
 #: What a stage may meet. `die`: the worker is killed, and its lease stays until it runs out.
 ERRORS: dict[str, Callable[[], BaseException]] = {
@@ -155,9 +158,9 @@ class Work:
             Stage.FINISH: reconcile.finish_job,
         }.get(stage, self._advance)
 
-        def do(run: Runtime, claim: Claim) -> stage_runner.Ending:
+        def do(run: Runtime, lease: Lease) -> stage_runner.Ending:
             self.trouble.meet("work")
-            ending = work(run, claim)
+            ending = work(run, lease)
             self.trouble.meet("ending")
 
             def end(commit: Commit) -> None:
@@ -168,14 +171,14 @@ class Work:
 
         return do
 
-    def _validate(self, run: Runtime, claim: Claim) -> stage_runner.Ending:
-        run.ledger.begin_job(claim.job_id, JobStatus.VALIDATING)
+    def _validate(self, run: Runtime, lease: Lease) -> stage_runner.Ending:
+        run.ledger.begin_job(lease.ref.job_id, JobStatus.VALIDATING)
         return lambda commit: commit.advance(Stage.EXTRACT)
 
-    def _extract(self, run: Runtime, claim: Claim) -> stage_runner.Ending:
-        run.ledger.begin_job(claim.job_id, JobStatus.EXTRACTING)
+    def _extract(self, run: Runtime, lease: Lease) -> stage_runner.Ending:
+        run.ledger.begin_job(lease.ref.job_id, JobStatus.EXTRACTING)
         for n in range(2):  # as the real one: in commits of their own, which a retry finds
-            with run.commit_content(claim, run.redactor(claim.user_id).under) as commit:
+            with run.commit_content(lease, run.redactor(lease.ref.user_id).under) as commit:
                 self._cut(commit, n)
             self.trouble.meet("cut")
 
@@ -196,34 +199,33 @@ class Work:
         made = commit.run("chunks", "fan_out", chunks=msgspec.json.encode([chunk]).decode())
         commit.run("chunks", "add_remaining", n=len(made))
 
-    def _normalise(self, run: Runtime, claim: Claim) -> stage_runner.Ending:
-        if claim.attempt <= run.options.max_attempts:
+    def _normalise(self, run: Runtime, lease: Lease) -> stage_runner.Ending:
+        if lease.attempt <= run.options.max_attempts:
             return lambda commit: commit.advance(Stage.SCREEN)
-        (row,) = run.lake.rows(claim.user_id, "chunks", "count_splits", job_id=claim.job_id)
+        (row,) = run.lake.rows(lease.ref.user_id, "chunks", "count_splits", job_id=lease.ref.job_id)
         if row["count"] >= run.options.max_splits:
             raise poison.TooMuchPoison
-        if len(claim.slices) > 1:
-            half = len(claim.slices) // 2
-            parts = (claim.slices[:half], claim.slices[half:])
-            return poison._cut(run, claim, [(part, len(part) == 1) for part in parts])
-        return lambda commit: commit.complete(tally=self._tally(claim, QUARANTINED))
+        if len(lease.ref.slices) > 1:
+            half = len(lease.ref.slices) // 2
+            parts = (lease.ref.slices[:half], lease.ref.slices[half:])
+            return poison._cut(run, lease, [(part, len(part) == 1) for part in parts])
+        return lambda commit: commit.complete(self._tallies(lease, QUARANTINED))
 
-    def _advance(self, run: Runtime, claim: Claim) -> stage_runner.Ending:
-        stages = route(Kind(claim.kind), embed=claim.embed)
-        if claim.stage == stages[-1]:
-            return lambda commit: commit.complete(tally=self._tally(claim, LOADED))
-        following = stages[stages.index(claim.stage) + 1]
-        tally = self._tally(claim, DUPLICATE)  # what a screen knows before the load
-        return lambda commit: commit.advance(following, tally=tally)
+    def _advance(self, run: Runtime, lease: Lease) -> stage_runner.Ending:
+        stages = route(Kind(lease.kind), embed=lease.ref.embed)
+        if lease.stage == stages[-1]:
+            return lambda commit: commit.complete(self._tallies(lease, LOADED))
+        following = stages[stages.index(lease.stage) + 1]
+        tallies = self._tallies(lease, DUPLICATE)  # what a screen knows before the load
+        return lambda commit: commit.advance(following, tallies=tallies)
 
     @staticmethod
-    def _tally(claim: Claim, ended: str) -> dict[str, dict[str, int]]:
-        tally: dict[str, dict[str, int]] = {}
-        for file, _, _ in claim.slices:
-            mine = tally.setdefault(str(file), dict.fromkeys((*COUNTS, "items"), 0))
-            for name in (SEEN, ended, "items"):
-                mine[name] += 2
-        return tally
+    def _tallies(lease: Lease, ended: str) -> dict[int, FileTally]:
+        of_slice = FileTally.of({"seen": 2, ended: 2, "items": 2})
+        return {
+            file: sum((of_slice for each, _, _ in lease.ref.slices if each == file), FileTally())
+            for file, _, _ in lease.ref.slices
+        }
 
 
 class Ledger(RuleBasedStateMachine):
@@ -339,7 +341,7 @@ class Ledger(RuleBasedStateMachine):
             elif place != "commit":
                 self._expire(chunk["id"])
                 if verb == "steal":
-                    self.run.ledger.claim(
+                    self.run.ledger.lease(
                         chunk=chunk["id"], job_id=chunk["job_id"], stage=Stage(chunk["stage"]),
                         worker="another", lease_s=60, max_attempts=self.run.options.max_attempts,
                     )  # fmt: skip

@@ -18,7 +18,8 @@ from schemas.files import Member, SliceLimits
 from schemas.progress import Stage
 from schemas.records import RawRecord
 from sql import load
-from sql.store import Lake, open_pool
+from sql.connection import open_pool
+from sql.store import Lake
 from tasks.operations import privacy_reapply, verify
 from tasks.operations.reparse import order, reparse
 from tasks.operations.rollback import roll_back

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.contract import Rank
-from pipeline.normalise import Found, understand
+from pipeline.normalise import Found, ReadContext, understand
 from pipeline.syntax.json_mended import mended
 from schemas.records import Record, Rejection
 from tasks.ingest import members
@@ -198,11 +198,8 @@ def test_a_field_more_is_kept_or_told(sample: Sample, tmp_path: Path) -> None:
     with file.open("rb") as source:
         context = carried(reader.prepare(source, member))
         parts = list(reader.slices(source, context, ONE_PASS))
-        found = [
-            outcome
-            for part in parts
-            for outcome in understand(sample.form, member, source, part, context, seen=heard)
-        ]
+        reading = ReadContext(form=sample.form, member=member, context=context)
+        found = [outcome for part in parts for outcome in understand(reading, source, part, heard)]
     assert variants.NAME in heard.names or variants.NAME in repr(found)
 
 

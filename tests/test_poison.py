@@ -324,11 +324,11 @@ def test_the_lease_of_a_lost_process_is_given_back_at_once(
     job_id = drop(ANA, "rows.poison", rows(10, {}))
     driver.step()
     (chunk,) = database.chunks(job_id)
-    claimed = hasty.ledger.claim(
+    leased = hasty.ledger.lease(
         chunk=chunk["id"], job_id=job_id, stage=Stage.NORMALISE, worker="here:1", lease_s=60,
         max_attempts=1,
     )  # fmt: skip
-    assert claimed is not None
+    assert leased is not None
 
     def lose(gone: bool, stage: str = "normalise") -> dict[str, Any]:
         stage_runner.lost(
@@ -342,7 +342,7 @@ def test_the_lease_of_a_lost_process_is_given_back_at_once(
     back = lose(gone=True)
     assert (back["status"], back["attempt"], back["last_error_code"]) == ("ready", 1, "worker_lost")
     assert lose(gone=True) == back
-    assert not hasty.ledger.heartbeat(claimed, 60)
+    assert not hasty.ledger.heartbeat(leased, 60)
 
 
 def test_a_suspect_waits_for_no_weather() -> None:

@@ -263,10 +263,10 @@ def test_poison(
 ) -> None:  # fmt: skip
     normalise = chunk.normalise_chunk
 
-    def fails(run: Runtime, claim: Any) -> Any:
-        if claim.format == "ndjson":
+    def fails(run: Runtime, lease: Any) -> Any:
+        if lease.ref.format == "ndjson":
             raise RuntimeError("as if it ended its worker")
-        return normalise(run, claim)
+        return normalise(run, lease)
 
     monkeypatch.setattr(chunk, "normalise_chunk", fails)
     meddler.before(poison, "Quarantined")

@@ -22,7 +22,7 @@ from tasks.runtime import dispatch
 from tasks.runtime.context import Broker, Runtime
 from tests import sets_support
 from tests.lake_support import Database, Driver, zipped
-from tests.test_ledger import ANA, ROWS, check_done, claimed, failing
+from tests.test_ledger import ANA, ROWS, check_done, failing, leased
 from workers import wiring
 from workers.settings import Settings
 
@@ -224,7 +224,7 @@ def test_a_message_that_is_lost_is_sent_as_soon_the_tenth_time_as_the_first(
         pass_by(database, 16)
         assert reconcile.reconcile(small)["sent_again"] == 1
     chunk = database.chunks(job_id, "upload")[0]["id"]
-    claimed(small, job_id, chunk, Stage.VALIDATE)  # and dies
+    leased(small, job_id, chunk, Stage.VALIDATE)  # and dies
     driver.sent.clear()
     pass_by(database, 61)
     for _ in range(5):
@@ -244,7 +244,7 @@ def states(small: Runtime, drop: Drop, driver: Driver, database: Database) -> UU
     job_id = drop(ANA, "rows.ndjson", ROWS)
     driver.step()
     chunks = [c["id"] for c in database.chunks(job_id)]
-    claimed(small, job_id, chunks[0], Stage.NORMALISE)  # its worker dies
+    leased(small, job_id, chunks[0], Stage.NORMALISE)  # its worker dies
     with failing(Stage.NORMALISE, lambda: RuntimeError("a defect"), times=1):
         driver.perform(Stage.NORMALISE, chunks[1], job_id)
     with failing(Stage.NORMALISE, lambda: OSError(28, "no room"), times=1):
@@ -275,7 +275,7 @@ def test_a_worker_that_lives_keeps_its_lease_when_the_clock_is_set_back(
     job_id = drop(ANA, "rows.ndjson", ROWS)
     chunk = database.chunks(job_id, "upload")[0]["id"]
     driver.sent.clear()
-    held = claimed(small, job_id, chunk, Stage.VALIDATE)
+    held = leased(small, job_id, chunk, Stage.VALIDATE)
     pass_by(database, -3600)
     for _ in range(10):
         reconcile.reconcile(small)

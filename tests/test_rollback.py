@@ -175,8 +175,8 @@ def test_while_a_worker_is_busy_with_another_job(
     later = drop(ANA, "2.zip", archive(10, 30) if shared else archive(40, 60))
     work, gone = lake_support.WORK[stage], []
 
-    def slow(run: Runtime, claim: Any) -> Any:
-        ending = work(run, claim)
+    def slow(run: Runtime, lease: Any) -> Any:
+        ending = work(run, lease)
         if not gone:
             gone.append(take_back(run, first))
         return ending
@@ -292,12 +292,12 @@ def test_a_zombie_of_a_cancelled_job_is_fenced(
     job_id = drop(ANA, "1.txt", b"A text about a lamp.")
     load = lake_support.WORK[Stage.LOAD]
 
-    def slow(run: Runtime, claim: Any) -> Any:
-        ending = load(run, claim)
-        reconcile.cancel(run, job_id, claim.user_id)
+    def slow(run: Runtime, lease: Any) -> Any:
+        ending = load(run, lease)
+        reconcile.cancel(run, job_id, lease.ref.user_id)
         finish = next(m for m in driver.sent if m.stage is Stage.FINISH)
         driver.perform(Stage.FINISH, finish.chunk, job_id)
-        roll_back(run, claim.user_id, job_id)
+        roll_back(run, lease.ref.user_id, job_id)
         return ending
 
     monkeypatch.setitem(lake_support.WORK, Stage.LOAD, slow)
@@ -316,8 +316,8 @@ def test_a_record_that_goes_while_it_is_screened_out(
     later = drop(ANA, "2.zip", zipped({"1.txt": b"A text about a lamp."}))
     screen, turns = lake_support.WORK[Stage.SCREEN], iter([True])
 
-    def slow(run: Runtime, claim: Any) -> Any:
-        ending = screen(run, claim)
+    def slow(run: Runtime, lease: Any) -> Any:
+        ending = screen(run, lease)
         if next(turns, False):
             database.rows("DELETE FROM user_data.documents")
         return ending

@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from pipeline.normalise import outcomes_of
+from pipeline.copy_text import content_hash, document_line
+from pipeline.normalise import ReadContext, outcomes_of
 from pipeline.privacy.policy import parse
 from pipeline.registry import format_named
 from pipeline.services import generic_rows
@@ -23,7 +24,6 @@ from schemas.privacy import Kind
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import KEYS
 from sql import migrate
-from sql.copy_text import content_hash, document_line
 from tests.lake_support import Database, counts, zipped
 from tests.reported_support import Report, examine
 from workers.settings import Settings
@@ -99,7 +99,7 @@ def test_a_name_of_another_shape_costs_its_field(name: str, value: Any) -> None:
     )  # fmt: skip
 
     form = msgspec.structs.replace(format_named("json.array"), record=lambda item, member: record)
-    (settled,) = outcomes_of(form, MEMBER, RawRecord({}, 0, 0))
+    (settled,) = outcomes_of(ReadContext(form=form, member=MEMBER), RawRecord({}, 0, 0))
     assert isinstance(settled, Record)
     assert settled.metadata["fields"] == {name: value}
     assert record_checks.MISFIT in settled.metadata["flags"]

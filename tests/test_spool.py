@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline import copy_text
 from pipeline.quality import first_of_each
 from pipeline.storage import spool_file
 from pipeline.text.cleaning import clean_json
 from schemas.privacy import ReadUnder
 from schemas.reasons import Reason
 from schemas.records import DataType, Instant, Point, Record, Rejection
-from sql import copy_text
 from sql.load import Vectors
 from tasks.ingest import chunk, record_spool
 

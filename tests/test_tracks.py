@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.normalise import outcomes_of
+from pipeline.normalise import ReadContext, outcomes_of
 from pipeline.registry import format_named, recognise
 from pipeline.services.tracks import geojson, gps_tracks, owntracks
 from pipeline.syntax import xml_tree
@@ -172,7 +172,7 @@ def test_no_leaf_is_taken_and_dropped(name: str) -> None:
                 if way.endswith(_STRUCTURE) or way in _STRUCTURE:
                     continue
                 changed = msgspec.structs.replace(item, value=value)
-                found = list(outcomes_of(form, member, changed))
+                found = list(outcomes_of(ReadContext(form=form, member=member), changed))
                 if not any(isinstance(o, Rejection) or CANARY in repr(o) for o in found):
                     lost.append(way)
     assert lost == []

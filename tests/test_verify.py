@@ -226,7 +226,7 @@ def test_a_lease_that_nobody_took_over(
 ) -> None:
     later = drop(ANA, "b.txt", b"More text, of another job.")
     (chunk,) = database.chunks(later, "upload")
-    run.ledger.claim(
+    run.ledger.lease(
         chunk=chunk["id"], job_id=later, stage=chunk["stage"], worker="x", lease_s=1, max_attempts=5
     )
     assert failed(check(job)) == set()

@@ -12,8 +12,8 @@ from uuid import UUID
 import pytest
 
 from schemas.files import SliceLimits
+from schemas.lease import Lease
 from schemas.progress import Stage
-from sql.store import Claim
 from tasks.maintenance import reconcile
 from tasks.operations import verify
 from tasks.runtime.context import Runtime
@@ -54,11 +54,11 @@ def deleting(what: str, stage: Stage, jobs: Collection[UUID]) -> Iterator[set[UU
     """It is deleted as each of these jobs comes to a stage for the first time."""
     work, done = WORK[stage], set[UUID]()
 
-    def then(run: Runtime, claim: Claim) -> Any:
-        if claim.job_id in jobs and claim.job_id not in done:
-            done.add(claim.job_id)
-            shutil.rmtree(PARTS[what](run, claim.job_id), ignore_errors=True)
-        return work(run, claim)
+    def then(run: Runtime, lease: Lease) -> Any:
+        if lease.ref.job_id in jobs and lease.ref.job_id not in done:
+            done.add(lease.ref.job_id)
+            shutil.rmtree(PARTS[what](run, lease.ref.job_id), ignore_errors=True)
+        return work(run, lease)
 
     WORK[stage] = then
     try:

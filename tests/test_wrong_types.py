@@ -12,15 +12,15 @@ import msgspec
 import pytest
 
 from pipeline.contract import Format
+from pipeline.copy_text import document_line, location_line, metric_line
 from pipeline.enrich.entities import mentions
-from pipeline.normalise import outcomes_of
+from pipeline.normalise import ReadContext, outcomes_of
 from pipeline.quality import key_of
 from pipeline.registry import all_formats
 from pipeline.text.cleaning import clean_json
 from schemas.files import Member
 from schemas.records import Instant, Metric, Point, RawRecord, Record, Rejection
 from schemas.vocabulary import KEYS, RecordType, Shape
-from sql.copy_text import document_line, location_line, metric_line
 from tests.formats_support import member_of, read_items, samples
 
 pytestmark = pytest.mark.sweep
@@ -116,7 +116,7 @@ def test_no_wrong_type_passes_through(form: Format, tmp_path: Path) -> None:
 
 def _holds(form: Format, member: Member, item: RawRecord) -> None:
     """Each outcome has the types that it promises, and can be written to the lake."""
-    for outcome in outcomes_of(form, member, item):
+    for outcome in outcomes_of(ReadContext(form=form, member=member), item):
         if isinstance(outcome, Rejection):
             continue
         assert all(type(text) is str for text in outcome.identity), outcome

@@ -16,7 +16,7 @@ from PIL import ExifTags, Image
 from typer.testing import CliRunner
 
 from pipeline.formats import whatsapp_chat
-from pipeline.normalise import understand
+from pipeline.normalise import ReadContext, understand
 from pipeline.quality import key_of
 from pipeline.registry import format_named
 from pipeline.services import media
@@ -47,13 +47,8 @@ def outcomes(folder: Path, form: str, name: str, data: str, home: tzinfo | None)
     with member.file.open("rb") as source:
         context = carried(reader.prepare(source, member))
         parts = list(reader.slices(source, context, ONE_PASS))
-        return [
-            outcome
-            for part in parts
-            for _, _, outcome in understand(
-                format_named(form), member, source, part, context, home=home
-            )
-        ]
+        reading = ReadContext(form=format_named(form), member=member, context=context, home=home)
+        return [outcome for part in parts for _, _, outcome in understand(reading, source, part)]
 
 
 def times(found: Sequence[Outcome]) -> list[tuple[str, int | None, str | None, ZoneSource]]:
@@ -197,7 +192,8 @@ def test_a_zone_holds_for_its_own_file_alone(tmp_path: Path) -> None:
     with member.file.open("rb") as source:
         context = form.reader.prepare(source, member)
         (part, *_) = form.reader.slices(source, context, ONE_PASS)
-        found = understand(form, member, source, part, context, home=BERLIN)
+        reading = ReadContext(form=form, member=member, context=context, home=BERLIN)
+        found = understand(reading, source, part)
         next(found)
         moment = timestamps.iso("2024-07-01T10:00")
         assert open_zones.utc_text(moment) == "2024-07-01T10:00:00Z"

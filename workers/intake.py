@@ -37,8 +37,9 @@ from schemas.crash import crash_here
 from schemas.errors import ConfigurationError, PermanentError, Rejected, TransientError
 from schemas.folders import Folders
 from schemas.reasons import Reason
+from sql.connection import Connection
 from sql.queries import queries
-from sql.store import Connection, Ledger
+from sql.store import Ledger
 from tasks.runtime import dispatch
 from tasks.runtime.context import Options
 from workers.embedded.unprivileged import give, pinned, rooted

@@ -185,7 +185,7 @@ class SettingFields(BaseSettings):
     chunk_bytes: int = Field(
         8 * _MB, ge=1024, le=_GB, description="About how many bytes make a chunk."
     )
-    lease_s: int = Field(60, ge=2, description="How long a claimed chunk is a worker's own.")
+    lease_s: int = Field(60, ge=2, description="How long a leased chunk is a worker's own.")
     heartbeat_s: float = Field(
         15, gt=0, description="How often a worker renews its lease; at most half the lease."
     )

@@ -26,7 +26,8 @@ from schemas.files import SliceLimits
 from schemas.folders import Folders
 from schemas.progress import QUEUES, Stage, Tier
 from sql import migrate as migrations
-from sql.store import Lake, Ledger, open_pool
+from sql.connection import open_pool
+from sql.store import Lake, Ledger
 from tasks.runtime import context, stage_runner
 from tasks.runtime.alerts import Thresholds
 from tasks.runtime.blob_store import FileBlobs

@@ -8,8 +8,9 @@ from uuid import UUID
 from schemas.crash import crash_here
 from schemas.progress import Event
 from schemas.vocabulary import REQUIRED, MetricName, RecordType
+from sql.commit import note
 from sql.quality import Rules, judge, keep
-from sql.store import Hold, note
+from sql.store import Hold
 from tasks.runtime import steps
 from tasks.runtime.alerts import Thresholds
 from tasks.runtime.context import Runtime

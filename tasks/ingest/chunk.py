@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from collections.abc import Set as AbstractSet
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -16,25 +14,22 @@ import structlog
 from numpy.typing import NDArray
 
 from pipeline.contract import Format
-from pipeline.normalise import RAW_LIMIT, normalise, understand
-from pipeline.ports import Neighbours
-from pipeline.privacy.redact import Redactor
-from pipeline.privacy.redact_records import protect
 from pipeline.quality import first_of_each
 from pipeline.registry import format_named
 from pipeline.storage import spool_file
 from pipeline.storage.atomic_files import private
-from pipeline.values import time_zones
 from schemas.crash import crash_here
-from schemas.files import Context, Member, Slice
+from schemas.files import Member, Slice
+from schemas.lease import ChunkRef, Lease
 from schemas.privacy import ReadUnder
 from schemas.progress import Event, Stage
 from schemas.reasons import Reason
-from schemas.records import Blob
+from schemas.tally import FileTally
+from sql.commit import ChunkTransaction, ContentCommit, ContentTransaction
 from sql.load import Keys, Shared, Vectors, claim_known, known_documents, standing_keys
-from sql.store import COUNTS, Claim, Commit, ContentCommit
 from tasks.derived import embedding
 from tasks.ingest import record_spool
+from tasks.ingest.chunk_reader import ChunkReader, Opened
 from tasks.ingest.restore import restore
 from tasks.runtime import alerts
 from tasks.runtime.context import Runtime
@@ -51,116 +46,39 @@ _VECTOR_COLUMNS = ("pieces", "starts", "ends", "matrix")
 # --- normalise -------------------------------------------------------------------------------
 
 
-class Beside(NamedTuple):
-    """What a slice is read with: the files beside its own, and what is done with personal data."""
-
-    neighbours: Neighbours | None
-    redactor: Redactor
-
-
-class Opened(msgspec.Struct, frozen=True):
-    """A file of the ledger, ready to be read again."""
-
-    file_id: int
-    member: Member
-    context: Context
-
-
-def normalise_chunk(run: Runtime, claim: Claim) -> Ending:
+def normalise_chunk(run: Runtime, lease: Lease) -> Ending:
     """Slices to records, written once as a spool."""
-    form = format_of(claim)
-    files = open_files(run, claim)
-    neighbours = run.neighbours.of(claim.user_id, claim.job_id) if form.needs_set else None
-    beside = Beside(neighbours, run.redactor(claim.user_id))
-    batch = record_spool.Batch(beside.redactor.under, keep_text=claim.embed, repeats=form.repeats)
-    for slot, (file_id, start, end) in enumerate(claim.slices):
-        read_slice(run, claim, batch, form, slot, files[file_id], Slice(start, end), beside)
-    name = artefact(claim, "spool")
-    batch.write(_folder(run, claim) / name)
+    ref = lease.ref
+    files = open_files(run, lease)
+    needs_set = format_of(ref).needs_set
+    neighbours = run.neighbours.of(ref.user_id, ref.job_id) if needs_set else None
+    reader = ChunkReader(run, ref, run.redactor(ref.user_id), neighbours)
+    for slot, (file_id, start, end) in enumerate(ref.slices):
+        reader.read(slot, files[file_id], Slice(start, end))
+    name = artefact(lease, "spool")
+    reader.write(_folder(run, ref) / name)
     crash_here("normalise.written")
     return lambda commit: commit.advance(Stage.SCREEN, artefacts={"spool": name})
 
 
-def format_of(claim: Claim) -> Format:
+def format_of(ref: ChunkRef) -> Format:
     """The format that reads a chunk."""
-    return format_named(claim.format or "")
+    return format_named(ref.format or "")
 
 
-def read_slice(
-    run: Runtime,
-    claim: Claim,
-    batch: record_spool.Batch,
-    form: Format,
-    slot: int,
-    opened: Opened,
-    part: Slice,
-    beside: Beside,
-) -> None:
-    """The outcomes of one slice into the batch; bytes that belong to records are stored.
-
-    What the privacy policy takes away goes nowhere else.
-    """
-    member, redactor, home = opened.member, beside.redactor, time_zones.of_account(claim.zone)
-
-    seen = _Seen(batch, slot, lambda field: redactor.name(field, form.name, "metadata"))
-    first = len(batch.rejections)
-    with member.file.open("rb") as source:
-        found = understand(
-            form, member, source, part, opened.context, beside.neighbours, seen, home
-        )
-        protected = protect(normalise(found), redactor)
-        batch.add(slot, opened.file_id, protected, _keeper(run, claim, member, batch))
-        if not redactor.policy.changes:
-            batch.complete(first, partial(_bytes, source))
-
-
-def _bytes(source: BinaryIO, start: int, end: int) -> bytes:
-    source.seek(start)
-    return source.read(min(end - start, RAW_LIMIT))
-
-
-class _Seen:
-    """Tells a batch what the items of one slice are like; names of fields go by the policy."""
-
-    def __init__(self, batch: record_spool.Batch, slot: int, name: Callable[[str], str]) -> None:
-        self._batch, self._slot, self._name = batch, slot, name
-
-    def fields(self, unknown: AbstractSet[str]) -> None:
-        self._batch.notice(self._slot, {self._name(field) for field in unknown})
-
-    def items(self, count: int) -> None:
-        self._batch.items[self._slot] += count
-
-
-def _keeper(
-    run: Runtime, claim: Claim, member: Member, batch: record_spool.Batch
-) -> Callable[[int, int, Blob], None]:
-    """Stores the bytes that belong to records, and lists attachments as files of their own."""
-
-    def keep(offset: int, nth: int, blob: Blob) -> None:
-        run.blobs(claim.user_id).put(blob, member.file)
-        if blob.data is not None:
-            path = f"{member.path}!/{offset}/{nth}/{blob.name}"
-            batch.attached.append(
-                record_spool.Attached(path, blob.media_type, blob.size, blob.sha256)
-            )
-
-    return keep
-
-
-def open_files(run: Runtime, claim: Claim) -> dict[int, Opened]:
+def open_files(run: Runtime, lease: Lease) -> dict[int, Opened]:
     """The files that a chunk's slices lie in."""
-    ids = sorted({file_id for file_id, _, _ in claim.slices})
-    rows = run.lake.rows(claim.user_id, "jobs", "files_of", ids=ids)
-    restore(run, claim, rows)
-    return {row["id"]: _opened(run, claim, row) for row in rows}
+    ids = sorted({file_id for file_id, _, _ in lease.ref.slices})
+    rows = run.lake.rows(lease.ref.user_id, "jobs", "files_of", ids=ids)
+    restore(run, lease, rows)
+    return {row["id"]: _opened(run, lease, row) for row in rows}
 
 
-def _opened(run: Runtime, claim: Claim, row: Mapping[str, Any]) -> Opened:
-    file = run.folders.members(claim.job_id) / str(row["ordinal"])
+def _opened(run: Runtime, lease: Lease, row: Mapping[str, Any]) -> Opened:
+    file = run.folders.members(lease.ref.job_id) / str(row["ordinal"])
     if row["ordinal"] == 0 and not file.exists():
         # A plain file is its own one member, and is not copied.
-        file = run.folders.original(claim.job_id, claim.source_name)
+        file = run.folders.original(lease.ref.job_id, lease.source_name)
     member = Member(
         path=row["path"],
         ordinal=row["ordinal"],
@@ -176,36 +94,36 @@ def _opened(run: Runtime, claim: Claim, row: Mapping[str, Any]) -> Opened:
 # --- screen ----------------------------------------------------------------------------------
 
 
-def screen_chunk(run: Runtime, claim: Claim) -> Content:
+def screen_chunk(run: Runtime, lease: Lease) -> Content:
     """Set the rejections aside, and drop what the chunk or the lake has already."""
-    path = made(run, claim, "spool")
+    path = made(run, lease, "spool")
     columns = {name: record_spool.read_columns(path, name) for name in record_spool.TABLES}
     rejections = record_spool.read_rejections(path)
     items = record_spool.read_items(path)
     masks = {name: first_of_each(table.keys) for name, table in columns.items()}
     documents, known = columns["documents"], masks["documents"] & False
-    if claim.embed and not format_of(claim).repeats:
-        documents = as_standing(run, claim, documents)
-        known = _drop_known(run, claim, documents, masks["documents"])
-    name = artefact(claim, "mask")
-    record_spool.write_masks(_folder(run, claim) / name, masks)
+    if lease.ref.embed and not format_of(lease.ref).repeats:
+        documents = as_standing(run, lease.ref, documents)
+        known = _drop_known(run, lease.ref, documents, masks["documents"])
+    name = artefact(lease, "mask")
+    record_spool.write_masks(_folder(run, lease.ref) / name, masks)
     crash_here("screen.written")
-    tally = _tally(claim, columns, masks, rejections, items)
+    tallies = _tallies(lease.ref, columns, masks, rejections, items)
     for slot, done in record_spool.read_privacy(path).items():
-        _add(tally[str(claim.slices[slot][0])], done)
+        tallies[lease.ref.slices[slot][0]] += FileTally(more=done)
 
     def ending(commit: ContentCommit) -> None:
         if known.any():
-            claim_known(commit, *some_of(claim, documents, known))
-        quarantine(commit, claim, rejections)
-        following = Stage.EMBED if claim.embed else Stage.LOAD
-        commit.advance(following, artefacts={"mask": name}, tally=tally)
+            claim_known(commit, *some_of(lease.ref, documents, known))
+        quarantine(commit, rejections)
+        following = Stage.EMBED if lease.ref.embed else Stage.LOAD
+        commit.advance(following, artefacts={"mask": name}, tallies=tallies)
 
     return Content(record_spool.read_under(path), ending)
 
 
 def _drop_known(
-    run: Runtime, claim: Claim, table: record_spool.Columns, mask: NDArray[np.bool_]
+    run: Runtime, ref: ChunkRef, table: record_spool.Columns, mask: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Ask the lake before the costly stage; elsewhere the load's conflict counts duplicates.
 
@@ -215,21 +133,21 @@ def _drop_known(
         return mask & False
     known = mask & known_documents(
         run.lake,
-        claim.user_id,
+        ref.user_id,
         Keys(types=table.types, keys=table.keys, ats=table.ats),
         hashes=table.hashes,
-        source=claim.format or "",
-        job_id=claim.job_id,
+        source=ref.format or "",
+        job_id=ref.job_id,
     )
     mask &= ~known
     return known
 
 
-def as_standing(run: Runtime, claim: Claim, table: record_spool.Columns) -> record_spool.Columns:
+def as_standing(run: Runtime, ref: ChunkRef, table: record_spool.Columns) -> record_spool.Columns:
     """With the keys by which the lake has its documents, or would have them."""
     if not table.shared:
         return table
-    at, form = list(table.shared), format_of(claim)
+    at, form = list(table.shared), format_of(ref)
     types, keys = table.types, bytearray(table.keys)
     asked = Shared(
         types=[types[n] for n in at],
@@ -240,17 +158,17 @@ def as_standing(run: Runtime, claim: Claim, table: record_spool.Columns) -> reco
         source=form.name,
         version=form.version,
     )
-    for n, key in zip(at, standing_keys(run.lake, claim.user_id, asked), strict=True):
+    for n, key in zip(at, standing_keys(run.lake, ref.user_id, asked), strict=True):
         keys[16 * n : 16 * n + 16] = key
     return msgspec.structs.replace(table, keys=bytes(keys))
 
 
-def twins_in(claim: Claim, table: record_spool.Columns) -> NDArray[np.bool_]:
+def twins_in(ref: ChunkRef, table: record_spool.Columns) -> NDArray[np.bool_]:
     """Documents that stand in the chunk before, out of another file: it is their source too."""
     first = first_of_each(table.keys)
     if first.all():
         return ~first
-    files = np.array([file_id for file_id, _, _ in claim.slices])[table.slots]
+    files = np.array([file_id for file_id, _, _ in ref.slices])[table.slots]
     keys = np.frombuffer(table.keys, dtype="V16")
     owner = dict(zip(keys[first].tolist(), files[first].tolist(), strict=True))
     twins = np.zeros(len(table), dtype=np.bool_)
@@ -260,58 +178,55 @@ def twins_in(claim: Claim, table: record_spool.Columns) -> NDArray[np.bool_]:
 
 
 def some_of(
-    claim: Claim, table: record_spool.Columns, which: NDArray[np.bool_]
+    ref: ChunkRef, table: record_spool.Columns, which: NDArray[np.bool_]
 ) -> tuple[Keys, list[int]]:
     """Some documents of a table, and the files that they came out of."""
     at, types = np.flatnonzero(which), table.types
     keys = b"".join(table.keys[16 * n : 16 * n + 16] for n in at)
     chosen = Keys(types=[types[n] for n in at], keys=keys, ats=table.ats[at])
-    return chosen, [claim.slices[slot][0] for slot in table.slots[at]]
+    return chosen, [ref.slices[slot][0] for slot in table.slots[at]]
 
 
-def note_drift(commit: ContentCommit, claim: Claim, drift: list[tuple[int, str, int]]) -> None:
+def note_drift(commit: ContentTransaction, drift: list[tuple[int, str, int]]) -> None:
     """Fields that the format does not know, by name: an export may have chosen it, so the policy
     is applied to it, and it is kept out of logs. With the chunk's end, so that each chunk is
     counted once, and under the policy of its records."""
     rows = [
-        {"format": claim.format, "field": field, "records": n, "file_id": claim.slices[slot][0]}
+        {
+            "format": commit.ref.format,
+            "field": field,
+            "records": n,
+            "file_id": commit.ref.slices[slot][0],
+        }
         for slot, field, n in sorted(drift)
     ]
     commit.run_many("lake", "drift", rows)
 
 
-def _tally(
-    claim: Claim,
+def _tallies(
+    ref: ChunkRef,
     columns: Mapping[str, record_spool.Columns],
     masks: Mapping[str, NDArray[np.bool_]],
     rejections: list[record_spool.Quarantined],
     items: Mapping[int, int],
-) -> dict[str, dict[str, int]]:
-    """Counts by file: every record is seen, and some end here."""
-    files = [file_id for file_id, _, _ in claim.slices]
-    tally = {str(f): dict.fromkeys((*COUNTS, "items"), 0) for f in files}
+) -> dict[int, FileTally]:
+    """Return the counts by file: every record is seen, and some end here."""
+    files = [file_id for file_id, _, _ in ref.slices]
+    tallies = dict.fromkeys(files, FileTally())
     for slot, n in items.items():
-        tally[str(files[slot])]["items"] += n
-    for bad in rejections:
-        counts = tally[str(files[bad.slot])]
-        counts["seen"] += 1
-        counts["quarantined"] += 1
+        tallies[files[slot]] += FileTally(items=n)
+    for file, n in Counter(files[bad.slot] for bad in rejections).items():
+        tallies[file] += FileTally(seen=n, quarantined=n)
     for name, table in columns.items():
         for file, n in record_spool.by_file(table.slots, files).items():
-            tally[str(file)]["seen"] += n
+            tallies[file] += FileTally(seen=n)
         for file, n in record_spool.by_file(table.slots[~masks[name]], files).items():
-            tally[str(file)]["duplicate"] += n
-    return tally
-
-
-def _add(counts: dict[str, int], more: Mapping[str, int]) -> None:
-    for name, n in more.items():
-        counts[name] = counts.get(name, 0) + n
+            tallies[file] += FileTally(duplicate=n)
+    return tallies
 
 
 def quarantine(
-    commit: ContentCommit,
-    claim: Claim,
+    commit: ContentTransaction,
     rejections: list[record_spool.Quarantined],
     *,
     first: int = 0,
@@ -324,7 +239,7 @@ def quarantine(
         [
             {
                 "position": position,
-                "file_id": claim.slices[bad.slot][0],
+                "file_id": commit.ref.slices[bad.slot][0],
                 "locator": f"bytes {bad.start}-{bad.end}",
                 "stage": Stage.NORMALISE,
                 "code": bad.code,
@@ -336,37 +251,35 @@ def quarantine(
     )
     if held:  # on a second pass, those that keep other bytes now
         commit.event(Event.QUARANTINED, records=held, codes=Counter(bad.code for bad in rejections))
-        _tell_of_defects(commit, claim, rejections)
+        _tell_of_defects(commit, rejections)
 
 
-def _tell_of_defects(
-    commit: Commit, claim: Claim, rejections: list[record_spool.Quarantined]
-) -> None:
+def _tell_of_defects(commit: ChunkTransaction, rejections: list[record_spool.Quarantined]) -> None:
     """Where our own code failed: in the log, in the audit trail and as an alert of the job."""
     places = Counter(bad.detail for bad in rejections if bad.code == Reason.FORMAT_DEFECT)
     if places:
         records, most = places.total(), dict(places.most_common(_MOST_PLACES))
-        log.error("a defect of the format", format=claim.format, records=records, where=most)
-        commit.event(Event.DEFECT, format=claim.format, records=records, where=most)
+        log.error("a defect of the format", format=commit.ref.format, records=records, where=most)
+        commit.event(Event.DEFECT, format=commit.ref.format, records=records, where=most)
         alerts.of_defects(commit, records)
 
 
 # --- embed -----------------------------------------------------------------------------------
 
 
-def embed_chunk(run: Runtime, claim: Claim) -> Ending:
+def embed_chunk(run: Runtime, lease: Lease) -> Ending:
     """Texts to vectors of the first tier; the others follow behind the load."""
-    path = made(run, claim, "spool")
-    mask = record_spool.read_mask(made(run, claim, "mask"), "documents")
+    path = made(run, lease, "spool")
+    mask = record_spool.read_mask(made(run, lease, "mask"), "documents")
     texts = [(n, text) for n, text in record_spool.read_texts(path) if mask[n]]
-    if _follow(run, claim.user_id, len(texts)):
+    if _follow(run, lease.ref.user_id, len(texts)):
         return lambda commit: commit.advance(Stage.LOAD)
     keys = record_spool.read_columns(path, "documents").keys
-    vectors = embed_texts(run, claim.user_id, keys, texts, record_spool.read_under(path))
+    vectors = embed_texts(run, lease.ref.user_id, keys, texts, record_spool.read_under(path))
     if vectors is None:
         return lambda commit: commit.advance(Stage.LOAD)
-    name = artefact(claim, "vectors")
-    _write_vectors(_folder(run, claim) / name, vectors)
+    name = artefact(lease, "vectors")
+    _write_vectors(_folder(run, lease.ref) / name, vectors)
     crash_here("embed.written")
     made_here = {"vectors": name, "model_id": vectors.model_id}
     return lambda commit: commit.advance(Stage.LOAD, artefacts=made_here)
@@ -429,21 +342,21 @@ def read_vectors(path: Path, model_id: int) -> Vectors:
 # --- artefacts -------------------------------------------------------------------------------
 
 
-def _folder(run: Runtime, claim: Claim) -> Path:
-    folder = run.folders.chunks(claim.job_id)
+def _folder(run: Runtime, ref: ChunkRef) -> Path:
+    folder = run.folders.chunks(ref.job_id)
     private(run.folders.work)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def artefact(claim: Claim, kind: str) -> str:
+def artefact(lease: Lease, kind: str) -> str:
     """A name that no other worker uses: a zombie's artefact can't take its place."""
-    return f"{claim.id}.{claim.token}.{kind}"
+    return f"{lease.ref.id}.{lease.token}.{kind}"
 
 
-def made(run: Runtime, claim: Claim, kind: str) -> Path:
+def made(run: Runtime, lease: Lease, kind: str) -> Path:
     """The artefact that an earlier stage committed; raises BrokenSpool if it named none."""
-    name = claim.artefacts.get(kind)
+    name = lease.artefacts.get(kind)
     if name is None:
         raise spool_file.BrokenSpool(kind)
-    return _folder(run, claim) / str(name)
+    return _folder(run, lease.ref) / str(name)

@@ -20,8 +20,8 @@ from psycopg.types.json import Jsonb
 from pipeline.archives import multipart
 from schemas.crash import crash_here
 from schemas.progress import ENDED, SetState
+from sql.connection import Connection
 from sql.queries import queries
-from sql.store import Connection
 from tasks.runtime import steps
 from tasks.runtime.context import Runtime
 

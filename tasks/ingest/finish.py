@@ -20,8 +20,9 @@ from schemas.errors import TransientError
 from schemas.folders import Folders
 from schemas.progress import BISECT_ATTEMPTS, Event, JobStatus, Kind, Stage
 from schemas.reasons import CLOSED, category_of
+from sql.commit import note
+from sql.connection import Connection, transient_errors
 from sql.queries import queries
-from sql.store import Connection, note, transient_errors
 from tasks.ingest import malware
 from tasks.runtime import steps
 from tasks.runtime.context import Runtime

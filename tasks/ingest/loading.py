@@ -10,8 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from psycopg import errors as pg
 
+from schemas import tally
 from schemas.crash import crash_here
 from schemas.errors import TransientError
+from schemas.lease import ChunkRef, Lease
+from schemas.tally import FileTally
+from sql.commit import ContentCommit, ContentTransaction
 from sql.load import (
     SERIES,
     Came,
@@ -23,16 +27,15 @@ from sql.load import (
     load_series,
     months_of,
 )
-from sql.store import Claim, ContentCommit, total_of
 from tasks.ingest import chunk, record_spool
 from tasks.runtime import alerts
 from tasks.runtime.context import Runtime
 from tasks.runtime.stage_runner import Content
 
 
-def load_chunk(run: Runtime, claim: Claim) -> Content:
+def load_chunk(run: Runtime, lease: Lease) -> Content:
     """Load what screening let through."""
-    path, mask_path = chunk.made(run, claim, "spool"), chunk.made(run, claim, "mask")
+    path, mask_path = chunk.made(run, lease, "spool"), chunk.made(run, lease, "mask")
     masks = {name: record_spool.read_mask(mask_path, name) for name in record_spool.TABLES}
     slots = {
         name: record_spool.read_columns(path, name).slots[masks[name]]
@@ -40,36 +43,36 @@ def load_chunk(run: Runtime, claim: Claim) -> Content:
     }
     attached, drift = record_spool.read_attached(path), record_spool.read_drift(path)
     vectors = None
-    if "vectors" in claim.artefacts:
-        made = chunk.made(run, claim, "vectors")
-        vectors = chunk.read_vectors(made, claim.artefacts["model_id"])
+    if "vectors" in lease.artefacts:
+        made = chunk.made(run, lease, "vectors")
+        vectors = chunk.read_vectors(made, lease.artefacts["model_id"])
     crash_here("load.before_partitions")
-    ensure_partitions(run, claim, path)
+    ensure_partitions(run, lease.ref, path)
     crash_here("load.after_partitions")
-    files = [file_id for file_id, _, _ in claim.slices]
-    staged, series = staged_of(claim, path, masks, files, vectors, all_about=True)
+    files = [file_id for file_id, _, _ in lease.ref.slices]
+    staged, series = staged_of(lease.ref, path, masks, files, vectors, all_about=True)
     documents = record_spool.read_columns(path, "documents")
-    twins = chunk.twins_in(claim, documents)
+    twins = chunk.twins_in(lease.ref, documents)
 
     def ending(commit: ContentCommit) -> None:
         came = load_rows(run, commit, staged, series)
         if twins.any():
             keys = called(commit, documents.keys) if staged.shared else documents.keys
             said = msgspec.structs.replace(documents, keys=keys)
-            claim_twins(commit, *chunk.some_of(claim, said, twins))
+            claim_twins(commit, *chunk.some_of(lease.ref, said, twins))
         crash_here("load.rows_in")
-        attach(commit, claim, attached)
-        chunk.note_drift(commit, claim, drift)
-        tally = _loaded(claim, slots, came, files)
-        commit.complete(tally=tally)
-        if total_of(tally)["quarantined"]:
+        attach(commit, attached)
+        chunk.note_drift(commit, drift)
+        tallies = _loaded(lease, slots, came, files)
+        commit.complete(tallies)
+        if tally.total(tallies).quarantined:
             alerts.sound(commit, run.options.alert)
 
     return Content(record_spool.read_under(path), ending)
 
 
 def staged_of(
-    claim: Claim,
+    ref: ChunkRef,
     path: Path,
     masks: Mapping[str, NDArray[np.bool_]],
     files: list[int],
@@ -82,7 +85,7 @@ def staged_of(
     With `all_about`, who and what stands in the others too: the lake has these documents, but
     this file may put them into another album.
     """
-    form, mask = chunk.format_of(claim), masks["documents"]
+    form, mask = chunk.format_of(ref), masks["documents"]
     table = record_spool.read_columns(path, "documents")
     keys = table.keys
     about = np.ones_like(mask) if all_about else mask
@@ -102,7 +105,7 @@ def staged_of(
 
 
 def load_rows(
-    run: Runtime, commit: ContentCommit, staged: Staged, series: Mapping[str, bytes]
+    run: Runtime, commit: ContentTransaction, staged: Staged, series: Mapping[str, bytes]
 ) -> dict[str, Came]:
     """Rendered lines into their tables; what came in, by table.
 
@@ -122,42 +125,43 @@ def load_rows(
     return came
 
 
-def ensure_partitions(run: Runtime, claim: Claim, path: Path) -> None:
+def ensure_partitions(run: Runtime, ref: ChunkRef, path: Path) -> None:
     """Partitions for the months of a spool's records, before the transaction that loads them."""
     for data_type, ats in record_spool.read_columns(path, "documents").ats_by_type().items():
-        run.partitions.ensure(claim.user_id, data_type, months_of(ats))
+        run.partitions.ensure(ref.user_id, data_type, months_of(ats))
     for name in SERIES:
         table = record_spool.read_columns(path, name)
         if len(table):
-            run.partitions.ensure(claim.user_id, name, months_of(table.ats))
+            run.partitions.ensure(ref.user_id, name, months_of(table.ats))
 
 
-def attach(commit: ContentCommit, claim: Claim, attached: list[record_spool.Attached]) -> None:
+def attach(commit: ContentTransaction, attached: list[record_spool.Attached]) -> None:
     """List files that came out of records among the job's files."""
     if attached:
-        files = [{**msgspec.structs.asdict(file), "format": claim.format} for file in attached]
+        files = [{**msgspec.structs.asdict(file), "format": commit.ref.format} for file in attached]
         commit.run("jobs", "insert_attachments", files=msgspec.json.encode(files).decode())
 
 
 def _loaded(
-    claim: Claim,
+    lease: Lease,
     slots: Mapping[str, NDArray[np.uint32]],
     came: Mapping[str, Came],
     files: list[int],
-) -> dict[str, dict[str, int]]:
-    """The chunk's final counts: what was sent and did not come in was in the lake already.
+) -> dict[int, FileTally]:
+    """Return the chunk's final counts: what was sent and did not come in was in the lake already.
 
     Of the loaded ones, `newer` replaced a version from another export, and `older` was itself
     older than the version that stands.
     """
-    tally = {file: dict(counts) for file, counts in claim.tally.items()}
+    tallies = tally.by_file(lease.tally)
     for name in record_spool.TABLES:
         for file, sent in record_spool.by_file(slots[name], files).items():
-            counts, table = tally[str(file)], came[name]
+            table = came[name]
             loaded = table.rows.get(file, 0)
-            counts["loaded"] += loaded
-            counts["duplicate"] += sent - loaded
-            for part in ("newer", "older"):
-                if n := getattr(table, part).get(file, 0):
-                    counts[part] = counts.get(part, 0) + n
-    return tally
+            more = {part: getattr(table, part).get(file, 0) for part in ("newer", "older")}
+            tallies[file] += FileTally(
+                loaded=loaded,
+                duplicate=sent - loaded,
+                more={part: n for part, n in more.items() if n},
+            )
+    return tallies

@@ -15,10 +15,12 @@ from pipeline import bisect
 from pipeline.normalise import RAW_LIMIT
 from schemas.errors import PermanentError
 from schemas.files import Slice, SliceLimits
+from schemas.lease import Lease
 from schemas.progress import Event, Stage
 from schemas.reasons import OF_FILES, Reason
 from schemas.records import Rejection
-from sql.store import COUNTS, Claim, Commit, ContentCommit
+from schemas.tally import FileTally
+from sql.commit import Commit, ContentCommit
 from tasks.ingest import chunk as record_stages
 from tasks.ingest.record_spool import Quarantined
 from tasks.runtime import alerts
@@ -41,29 +43,29 @@ class TooMuchPoison(PermanentError):
     """
 
 
-def normalise_or_split(run: Runtime, claim: Claim) -> Ending | Content:
+def normalise_or_split(run: Runtime, lease: Lease) -> Ending | Content:
     """Slices to records; or, where that was tried too often, smaller chunks or a quarantine."""
-    over = claim.attempt - run.options.max_attempts
-    if over <= 0 or claim.last_error_code in OF_FILES:  # no record is at fault
-        return record_stages.normalise_chunk(run, claim)
-    (row,) = run.lake.rows(claim.user_id, "chunks", "count_splits", job_id=claim.job_id)
+    over = lease.attempt - run.options.max_attempts
+    if over <= 0 or lease.last_error_code in OF_FILES:  # no record is at fault
+        return record_stages.normalise_chunk(run, lease)
+    (row,) = run.lake.rows(lease.ref.user_id, "chunks", "count_splits", job_id=lease.ref.job_id)
     if row["count"] >= run.options.max_splits:
         raise TooMuchPoison
-    if len(claim.slices) > 1:
-        return _cut(run, claim, [(g, len(g) == 1) for g in bisect.groups(claim.slices)])
-    ((file, start, end),) = claim.slices
+    if len(lease.ref.slices) > 1:
+        return _cut(run, lease, [(g, len(g) == 1) for g in bisect.groups(lease.ref.slices)])
+    ((file, start, end),) = lease.ref.slices
     whole = Slice(start, end)
     if over <= _BY_ITEMS:
-        return _by_items(run, claim, file, whole)
+        return _by_items(run, lease, file, whole)
     if over <= _BY_ITEMS + _BY_SLICES:
-        return _by_slices(run, claim, file, whole)
-    return _set_aside(run, claim, whole)
+        return _by_slices(run, lease, file, whole)
+    return _set_aside(run, lease, whole)
 
 
-def _by_items(run: Runtime, claim: Claim, file: int, whole: Slice) -> Ending | Content:
+def _by_items(run: Runtime, lease: Lease, file: int, whole: Slice) -> Ending | Content:
     """Walk the items, leaving out the format, which is most often what kills."""
-    opened = record_stages.open_files(run, claim)[file]
-    reader = record_stages.format_of(claim).reader
+    opened = record_stages.open_files(run, lease)[file]
+    reader = record_stages.format_of(lease.ref).reader
     places: dict[int, int] = {}
     marks: list[Rejection] = []
     with opened.member.file.open("rb") as source:
@@ -74,32 +76,32 @@ def _by_items(run: Runtime, claim: Claim, file: int, whole: Slice) -> Ending | C
                 marks.append(item)
     if len(places) <= 1:
         (alone,) = [Slice(o, o + n) for o, n in places.items()] or [whole]
-        return _set_aside(run, claim, alone, marks)
+        return _set_aside(run, lease, alone, marks)
     parts = bisect.at_items(whole, sorted(places))
-    return _cut(run, claim, [([(file, p.slice.start, p.slice.end)], p.items == 1) for p in parts])
+    return _cut(run, lease, [([(file, p.slice.start, p.slice.end)], p.items == 1) for p in parts])
 
 
-def _by_slices(run: Runtime, claim: Claim, file: int, whole: Slice) -> Ending | Content:
+def _by_slices(run: Runtime, lease: Lease, file: int, whole: Slice) -> Ending | Content:
     """The reader's own items kill: cut where another pass of its slices finds bounds."""
-    opened = record_stages.open_files(run, claim)[file]
-    reader = record_stages.format_of(claim).reader
+    opened = record_stages.open_files(run, lease)[file]
+    reader = record_stages.format_of(lease.ref).reader
     limits = SliceLimits(size=max(1, (whole.end - whole.start) // bisect.PARTS))
     with opened.member.file.open("rb") as source:
         parts = bisect.at_slices(whole, reader.slices(source, opened.context, limits))
     if len(parts) == 1:
-        return _set_aside(run, claim, whole)
-    return _cut(run, claim, [([(file, p.start, p.end)], False) for p in parts])
+        return _set_aside(run, lease, whole)
+    return _cut(run, lease, [([(file, p.start, p.end)], False) for p in parts])
 
 
 def _cut(
-    run: Runtime, claim: Claim, parts: Sequence[tuple[Sequence[tuple[int, int, int]], bool]]
+    run: Runtime, lease: Lease, parts: Sequence[tuple[Sequence[tuple[int, int, int]], bool]]
 ) -> Ending:
     """Smaller chunks in the place of this one; each comes with its slices and if it is alone."""
     most = run.options.max_attempts
     rows = [
         {
             # A chunk is cut once, so its id and a number are the same for ever.
-            "identity": f"{claim.id}/{nth}",
+            "identity": f"{lease.ref.id}/{nth}",
             "slices": slices,
             "attempt": max(0, most - (_TRIES_ALONE if alone else 1)),
         }
@@ -115,27 +117,27 @@ def _cut(
     return ending
 
 
-def _set_aside(run: Runtime, claim: Claim, part: Slice, marks: Sequence[Rejection] = ()) -> Content:
+def _set_aside(run: Runtime, lease: Lease, part: Slice, marks: Sequence[Rejection] = ()) -> Content:
     """The bytes to quarantine, unread; the chunk is done. `marks` are what the reader said of the
     end of the file, beside any item."""
-    ((file, _, _),) = claim.slices
-    redactor = run.redactor(claim.user_id)
-    opened = record_stages.open_files(run, claim)[file]
+    ((file, _, _),) = lease.ref.slices
+    redactor = run.redactor(lease.ref.user_id)
+    opened = record_stages.open_files(run, lease)[file]
     with opened.member.file.open("rb") as source:
         source.seek(part.start)
         raw = source.read(min(part.end - part.start, RAW_LIMIT))
     if redactor.policy.changes:
         raw, marks = b"", [msgspec.structs.replace(mark, raw=b"") for mark in marks]
-    detail = f"each try ended with {claim.last_error_code or 'worker_lost'}"
+    detail = f"each try ended with {lease.last_error_code or 'worker_lost'}"
     bad = [Quarantined(0, Reason.POISON, detail, part.start, part.end, raw)]
     bad += [Quarantined(0, m.reason, m.detail, m.offset, m.offset + m.length, m.raw) for m in marks]
-    counts = dict.fromkeys(COUNTS, 0) | dict.fromkeys(("seen", "quarantined", "items"), len(bad))
+    counted = FileTally(seen=len(bad), quarantined=len(bad), items=len(bad))
     log.warning("poison", detail=detail)
 
     def ending(commit: ContentCommit) -> None:
-        record_stages.quarantine(commit, claim, bad)
-        commit.event(Event.POISON, stage=Stage.NORMALISE, code=claim.last_error_code)
-        commit.complete(tally={str(file): counts})
+        record_stages.quarantine(commit, bad)
+        commit.event(Event.POISON, stage=Stage.NORMALISE, code=lease.last_error_code)
+        commit.complete({file: counted})
         alerts.sound(commit, run.options.alert)
 
     return Content(redactor.under, ending)

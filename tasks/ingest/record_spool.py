@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from functools import lru_cache
 from itertools import compress
 from pathlib import Path
 from typing import Any
@@ -15,18 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import defects
-from pipeline.enrich.entities import Mention, mentions
-from pipeline.enrich.text_pieces import text_of
 from pipeline.normalise import Found
-from pipeline.quality import Repeats, key_of, occurrence_key, own_key_of
+from pipeline.render import Rendered, Renderer
 from pipeline.storage import spool_file
-from pipeline.text.cleaning import clean_json
-from schemas.identity import record_key
+from schemas.copy_tables import COPY_TABLES, DOCUMENTS, LOCATIONS, METRICS, SHARED
+from schemas.instants import instants
 from schemas.privacy import ReadUnder
 from schemas.reasons import Reason
-from schemas.records import Blob, DataType, Metric, Point, Record, Rejection
-from sql import copy_text
-from sql.load import instants, micros
+from schemas.records import Blob, DataType, Record, Rejection
+from schemas.tally import PRIVACY
 
 _TYPES = tuple(DataType)
 _TYPE_CODES = {t: n for n, t in enumerate(_TYPES)}
@@ -53,41 +49,13 @@ class Attached(msgspec.Struct, frozen=True, array_like=True):
 
 
 #: The tables of the lake that records go to.
-TABLES = ("documents", "locations", "metrics")
+TABLES = (DOCUMENTS.name, LOCATIONS.name, METRICS.name)
 
-
-#: Before a kind and an action, in the counts of a file: what the policy did to its records.
-PRIVACY = "privacy."
 
 #: Names of unknown fields kept of a chunk: an object keyed by ids has no end of them.
 MOST_DRIFT = 200
 #: And letters of such a name: an export may have any bytes for one, and it is a key in the ledger.
 _MOST_LETTERS = 300
-
-
-def mention_lines(key_hex: str, record: Record) -> list[str]:
-    """Who and what stands in a record, as lines for `stage_mentions`."""
-    return [_mention_line(key_hex, found) for found in mentions(record)]
-
-
-def _relation_lines(key_hex: str, record: Record, own: Mapping[str, str]) -> list[str]:
-    """How a record stands to others, as lines for `stage_relations`; `own` has the keys of their
-    own by those that they share."""
-    keys = [_key_hex(r.record_type, r.identity) for r in record.related]
-    pairs = zip(record.related, keys, strict=True)
-    return ["\t".join((key_hex, r.relation, own.get(key, key))) for r, key in pairs]
-
-
-@lru_cache(maxsize=1_024)
-def _key_hex(record_type: str, identity: tuple[str, ...]) -> str:
-    """The key of a record in hex: many stand to the same one."""
-    return record_key(record_type, identity).hex()
-
-
-def _mention_line(key_hex: str, found: Mention) -> str:
-    name = copy_text.escape(found.name) if found.name else copy_text.NULL
-    value = copy_text.escape(found.value)
-    return "\t".join((key_hex, found.key.hex(), found.role, found.kind, value, name))
 
 
 def _shortened(name: str) -> str:
@@ -110,13 +78,6 @@ class Table:
         self.slots: list[int] = []
         self.lines: list[str] = []
         self.texts: list[tuple[int, str]] = []
-
-    def add(self, key: bytes, at: int, slot: int, line: str) -> None:
-        """One record, whole: what was made of it before can't fail any more."""
-        self.keys.append(key)
-        self.ats.append(at)
-        self.slots.append(slot)
-        self.lines.append(line)
 
     def sections(self, name: str) -> dict[str, bytes]:
         """The columns as sections of a spool."""
@@ -148,15 +109,13 @@ class Batch:
         self.attached: list[Attached] = []
         self.items: Counter[int] = Counter()
         self.privacy: dict[int, Counter[str]] = {}
-        self._keep_text = keep_text
-        self._repeats = Repeats() if repeats else None
-        self._item = -1
-        self._own: dict[str, str] = {}
-
-    @property
-    def tables(self) -> dict[str, Table]:
-        """The target tables by name."""
-        return {name: getattr(self, name) for name in TABLES}
+        self._renderer = Renderer(keep_text=keep_text, repeats=repeats)
+        #: The target tables by name.
+        self.tables = {
+            DOCUMENTS.name: self.documents,
+            LOCATIONS.name: self.locations,
+            METRICS.name: self.metrics,
+        }
 
     def add(
         self,
@@ -170,26 +129,27 @@ class Batch:
         `keep` is given the bytes that belong to a record, before it is taken: with the place of
         the item in the member, and of the outcome among those of the slice.
         """
-        self._item = -1
+        render, tables = self._renderer.render, self.tables
         for nth, (offset, length, outcome) in enumerate(found):
             if isinstance(outcome, Rejection):
                 self._add_rejection(slot, offset, length, outcome)
                 continue
-            if offset != self._item:
-                self._item, self._own = offset, {}
             try:
-                if isinstance(outcome, Record):
-                    if outcome.blob is not None and keep is not None:
-                        keep(offset, nth, outcome.blob)
-                    self._add_document(slot, file, outcome)
-                elif isinstance(outcome, Point):
-                    self._add_point(slot, outcome)
-                else:
-                    self._add_metric(slot, outcome)
+                if isinstance(outcome, Record) and outcome.blob is not None and keep is not None:
+                    keep(offset, nth, outcome.blob)
+                one = render(outcome, slot, file, offset)
             except Exception as error:
                 if not defects.is_defect(error):
                     raise
                 self._add_rejection(slot, offset, length, defects.rejection(error))
+                continue
+            table = tables[one.table]
+            if one.data_type is not None:
+                self._take_document(slot, table, one, one.data_type)
+            table.keys.append(one.key)
+            table.ats.append(one.at)
+            table.slots.append(slot)
+            table.lines.append(one.line)
 
     def complete(self, first: int, read: Callable[[int, int], bytes]) -> None:
         """Give the rejections from number `first` on that have no bytes those that `read` has of
@@ -205,54 +165,20 @@ class Batch:
             if (slot, field) in self.drift or len(self.drift) < MOST_DRIFT:
                 self.drift[slot, field] += 1
 
-    def _add_point(self, slot: int, point: Point) -> None:
-        key = key_of(point)
-        line = copy_text.location_line(point, key.hex(), slot, clean_json)
-        self.locations.add(key, micros(copy_text.partition_at(point.time)), slot, line)
-
-    def _add_metric(self, slot: int, metric: Metric) -> None:
-        key = key_of(metric)
-        line = copy_text.metric_line(metric, key.hex(), slot, clean_json)
-        self.metrics.add(key, micros(copy_text.partition_at(metric.time)), slot, line)
-
-    def _add_document(self, slot: int, file: int, record: Record) -> None:
-        base = key_of(record)
-        if self._repeats is None:
-            own = own_key_of(record)
-            if own != base:  # what else the item holds belongs to this one
-                self._own[base.hex()] = own.hex()
-            self._take_document(slot, record, own, None)
-            if own != base:
-                self.documents.shared.append((len(self.documents.keys) - 1, base))
-            return
-        nth = self._repeats.number(file, base)
-        try:
-            self._take_document(slot, record, occurrence_key(base, nth), (base.hex(), nth))
-        except Exception:
-            self._repeats.give_back(file, base)
-            raise
-
-    def _take_document(
-        self, slot: int, record: Record, key: bytes, repeat: tuple[str, int] | None
-    ) -> None:
-        """All that is made of a record, and only then its place among the others."""
-        table, key_hex = self.documents, key.hex()
-        text = text_of(record.title, record.content) if self._keep_text else ""
-        line, digest, lies = copy_text.document_line(record, key_hex, slot, clean_json, repeat)
-        at, code = micros(lies), _TYPE_CODES[record.data_type]
-        stands_in = mention_lines(key_hex, record)
-        related = _relation_lines(key_hex, record, self._own)
-        if record.privacy:
+    def _take_document(self, slot: int, table: Table, one: Rendered, data_type: DataType) -> None:
+        number = len(table.keys)
+        if one.privacy:
             done = self.privacy.setdefault(slot, Counter())
-            for kind, actions in record.privacy.items():
+            for kind, actions in one.privacy.items():
                 done.update({f"{PRIVACY}{kind}.{action}": n for action, n in actions.items()})
-        if text:
-            table.texts.append((len(table.keys), text))
-        self.mentions += stands_in
-        self.relations += related
-        table.hashes.append(digest)
-        table.types.append(code)
-        table.add(key, at, slot, line)
+        if one.text:
+            table.texts.append((number, one.text))
+        if one.shared is not None:
+            table.shared.append((number, one.shared))
+        self.mentions += one.mentions
+        self.relations += one.relations
+        table.hashes.append(one.digest)
+        table.types.append(_TYPE_CODES[data_type])
 
     def _add_rejection(self, slot: int, offset: int, length: int, bad: Rejection) -> None:
         self.rejections.append(
@@ -314,12 +240,19 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
         """Lines for `stage_shared`: documents that share keys with others."""
         types = self.types
         ats = instants(self.ats[list(self.shared)])
-        fields = (
-            (str(n), types[n], self.key_of(n).hex(), key.hex(), at.isoformat(),
-             self.hash_of(n).hex())
-            for (n, key), at in zip(self.shared.items(), ats, strict=True)
-        )  # fmt: skip
-        return _lines(list(map("\t".join, fields)))
+        in_order = SHARED.in_order
+        lines = []
+        for (n, key), at in zip(self.shared.items(), ats, strict=True):
+            fields = {
+                "n": str(n),
+                "data_type": types[n],
+                "own_key": self.key_of(n).hex(),
+                "base_key": key.hex(),
+                "at": at.isoformat(),
+                "content_hash": self.hash_of(n).hex(),
+            }
+            lines.append("\t".join(in_order(fields)))
+        return _lines(lines)
 
     def ats_by_type(self) -> dict[str, NDArray[np.int64]]:
         """The instants of each data type."""
@@ -351,7 +284,9 @@ def read_about(path: Path, name: str, keys: bytes, mask: NDArray[np.bool_]) -> b
     if mask.all() or not lines:
         return lines
     kept = {keys[16 * n : 16 * n + 16].hex().encode() for n in np.flatnonzero(mask)}
-    return b"".join(line for line in lines.splitlines(keepends=True) if line[:32] in kept)
+    at = COPY_TABLES[name].position("record_key")
+    every = lines.splitlines(keepends=True)
+    return b"".join(line for line in every if line.split(b"\t")[at] in kept)
 
 
 def read_lines(path: Path, name: str, mask: NDArray[np.bool_]) -> bytes:
@@ -363,20 +298,18 @@ def read_lines(path: Path, name: str, mask: NDArray[np.bool_]) -> bytes:
     return b"\n".join(kept) + b"\n" if kept else b""
 
 
-#: Where a line of a document has its key, and the key that is common to repeats.
-_KEY, _BASE = 4, -2
-
-
 def read_bases(path: Path) -> list[str]:
     """Of documents that may be repeats: the keys without their occurrence numbers, in hex."""
     lines = spool_file.read(path, "documents.lines")["documents.lines"].splitlines()
-    return [line.rsplit(b"\t", 2)[_BASE].decode() for line in lines]
+    at = DOCUMENTS.position("base_key")
+    return [line.split(b"\t")[at].decode() for line in lines]
 
 
 def renamed(line: bytes, key: bytes) -> bytes:
     """The line of a document, under another key of 16 bytes."""
-    fields = line.split(b"\t", _KEY + 1)
-    fields[_KEY] = key.hex().encode()
+    at = DOCUMENTS.position("record_key")
+    fields = line.split(b"\t", at + 1)
+    fields[at] = key.hex().encode()
     return b"\t".join(fields)
 
 

@@ -15,33 +15,33 @@ from pipeline.storage.atomic_files import held
 from pipeline.text.charset_labels import UTF_8
 from schemas.crash import crash_here
 from schemas.files import Member
-from sql.store import Claim
+from schemas.lease import Lease
 from tasks.ingest import members, stored_originals
 from tasks.runtime.context import Runtime
 
 log = structlog.get_logger("datapunk.restore")
 
 
-def restore(run: Runtime, claim: Claim, files: Sequence[Mapping[str, Any]]) -> None:
+def restore(run: Runtime, lease: Lease, files: Sequence[Mapping[str, Any]]) -> None:
     """See that the bytes of a chunk's files are there; `files` are their rows of the ledger.
 
     What is missing is made again for the whole job at once. Raises `FileNotFoundError` where the
     original is gone too.
     """
-    if not any(_is_missing(run, claim, row) for row in files):
+    if not any(_is_missing(run, lease, row) for row in files):
         return
-    folder = run.folders.job(claim.job_id)
+    folder = run.folders.job(lease.ref.job_id)
     with held(folder):  # of several chunks that miss their files, one makes them
-        rows = run.lake.rows(claim.user_id, "jobs", "handled_files", job_id=claim.job_id)
-        missing = {row["ordinal"]: row["sha256"] for row in rows if _is_missing(run, claim, row)}
+        rows = run.lake.rows(lease.ref.user_id, "jobs", "handled_files", job_id=lease.ref.job_id)
+        missing = {row["ordinal"]: row["sha256"] for row in rows if _is_missing(run, lease, row)}
         if missing:
             log.warning("members are gone; unpacking them again", members=len(missing))
-            _unpack(run, claim, folder / "again", missing)
+            _unpack(run, lease, folder / "again", missing)
 
 
-def _is_missing(run: Runtime, claim: Claim, row: Mapping[str, Any]) -> bool:
+def _is_missing(run: Runtime, lease: Lease, row: Mapping[str, Any]) -> bool:
     """A plain file lies in the work folder only if it was written again in UTF-8."""
-    if (run.folders.members(claim.job_id) / str(row["ordinal"])).exists():
+    if (run.folders.members(lease.ref.job_id) / str(row["ordinal"])).exists():
         return False
     if row["ordinal"] != 0:
         return True
@@ -49,10 +49,10 @@ def _is_missing(run: Runtime, claim: Claim, row: Mapping[str, Any]) -> bool:
     return row["encoding"] not in (None, UTF_8) and form.reader.wants_utf8
 
 
-def _unpack(run: Runtime, claim: Claim, aside: Path, missing: Mapping[int, str]) -> None:
+def _unpack(run: Runtime, lease: Lease, aside: Path, missing: Mapping[int, str]) -> None:
     """Make members aside and then move them: who looks for one finds all of it or nothing."""
-    source = stored_originals.claimed(run, claim)
-    place = run.folders.members(claim.job_id)
+    source = stored_originals.of_lease(run, lease)
+    place = run.folders.members(lease.ref.job_id)
     place.mkdir(parents=True, exist_ok=True)
     try:
         for entry in unpack.members(

@@ -10,8 +10,7 @@ from typing import Any
 from pipeline.archives import unpack
 from pipeline.storage.atomic_files import put
 from schemas.files import Listed, Member, Slice, SourceFile
-from schemas.progress import Kind, Stage
-from sql.store import Claim
+from schemas.lease import ChunkRef, Lease
 from tasks.runtime.context import Runtime
 
 
@@ -29,15 +28,15 @@ def source_of(run: Runtime, job: Mapping[str, Any]) -> SourceFile:
     )
 
 
-def claimed(run: Runtime, claim: Claim) -> SourceFile:
+def of_lease(run: Runtime, lease: Lease) -> SourceFile:
     """The original of the open job that a chunk belongs to, in the work folder."""
-    path = run.folders.original(claim.job_id, claim.source_name)
+    path = run.folders.original(lease.ref.job_id, lease.source_name)
     return SourceFile(
         path=path,
-        name=claim.source_name,
+        name=lease.source_name,
         size=path.stat().st_size,
-        sha256=claim.sha256 or "",
-        media_type=claim.media_type or "",
+        sha256=lease.sha256 or "",
+        media_type=lease.media_type or "",
     )
 
 
@@ -86,31 +85,19 @@ def place_of(locator: str) -> Slice:
     return Slice(int(start), int(end))
 
 
-def at_rest(
+def ref_of(
     row: Mapping[str, Any], chunk: int, slices: Sequence[tuple[int, int, int]] = ()
-) -> Claim:
-    """The ids under which the rows of a chunk stand. It is done, and nobody leases it.
+) -> ChunkRef:
+    """Return the ids under which the rows of a chunk stand, for one that is done.
 
     `row` has `job_id`, `user_id`, `format`, `embed` and the job's `zone`.
     """
-    return Claim(
+    return ChunkRef(
         id=chunk,
         job_id=row["job_id"],
         user_id=row["user_id"],
-        kind=Kind.RECORDS,
-        stage=Stage.LOAD,
-        attempt=0,
-        token=0,
         format=row["format"],
         embed=row["embed"],
         slices=list(slices),
-        artefacts={},
-        tally={},
-        last_error_code=None,
-        source_name="",
-        expected_sha256=None,
-        sha256=None,
-        media_type=None,
         zone=row["zone"],
-        outcome=None,
     )

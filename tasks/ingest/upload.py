@@ -24,9 +24,10 @@ from pipeline.services.google import archive_browser
 from schemas.crash import crash_here
 from schemas.errors import Rejected
 from schemas.files import Context, Listed, Member, Slice, SliceLimits
+from schemas.lease import Lease
 from schemas.progress import Disposition, Event, JobStatus, Stage
 from schemas.reasons import Reason
-from sql.store import Claim, Commit, ContentCommit
+from sql.commit import Commit, ContentCommit
 from tasks.ingest import malware, members, stored_originals
 from tasks.runtime import alerts, dispatch
 from tasks.runtime.context import Options, Runtime
@@ -46,22 +47,22 @@ _STAMP = re.compile(r"^takeout-(\d{8}T\d{6}Z)-")
 _FILES_A_CHUNK = 500
 
 
-def validate_upload(run: Runtime, claim: Claim) -> Ending:
+def validate_upload(run: Runtime, lease: Lease) -> Ending:
     """Measure the file, tell its type, scan it, and see whether we have it already.
 
     An archive is not scanned itself but its members, one by one: one bad mail must not cost the
     whole export, and a scanner passes over what it finds too large in an archive.
     """
-    run.ledger.begin_job(claim.job_id, JobStatus.VALIDATING)
-    path = run.folders.original(claim.job_id, claim.source_name)
+    run.ledger.begin_job(lease.ref.job_id, JobStatus.VALIDATING)
+    path = run.folders.original(lease.ref.job_id, lease.source_name)
     size, sha256 = measure(path, limit=run.options.max_upload_bytes)
-    if claim.expected_sha256 and claim.expected_sha256.lower() != sha256:
+    if lease.expected_sha256 and lease.expected_sha256.lower() != sha256:
         raise Rejected(Reason.CHECKSUM_MISMATCH, "The file does not match its .sha256 file.")
     with path.open("rb") as source:
-        kind = media_type(source.read(members.HEAD), claim.source_name, path)
+        kind = media_type(source.read(members.HEAD), lease.source_name, path)
     zip_checks.inspect_archive(path, run.options.archive)
     scan = None if kind in media_types.ARCHIVES else _scan(run, path)
-    made = exported_at(claim.source_name)
+    made = exported_at(lease.source_name)
     facts = {"sha256": sha256, "size": size, "media_type": kind, "scan": scan}
 
     def ending(commit: Commit) -> None:
@@ -102,11 +103,11 @@ def _end_as_duplicate(commit: Commit, facts: dict[str, Any]) -> None:
     commit.complete()
 
 
-def extract_upload(run: Runtime, claim: Claim) -> Ending:
+def extract_upload(run: Runtime, lease: Lease) -> Ending:
     """Every member gets its disposition; those that a format reads are cut into chunks."""
-    run.ledger.begin_job(claim.job_id, JobStatus.EXTRACTING)
-    cutter = Cutter(run, claim)
-    for entry in _walk(run, claim):
+    run.ledger.begin_job(lease.ref.job_id, JobStatus.EXTRACTING)
+    cutter = Cutter(run, lease)
+    for entry in _walk(run, lease):
         cutter.take(entry)
     cutter.finish()
 
@@ -118,9 +119,9 @@ def extract_upload(run: Runtime, claim: Claim) -> Ending:
     return ending
 
 
-def _walk(run: Runtime, claim: Claim) -> Iterator[Member | Listed]:
+def _walk(run: Runtime, lease: Lease) -> Iterator[Member | Listed]:
     """The members, without those that an earlier try of this extract has settled."""
-    rows = run.lake.rows(claim.user_id, "jobs", "settled_ordinals", job_id=claim.job_id)
+    rows = run.lake.rows(lease.ref.user_id, "jobs", "settled_ordinals", job_id=lease.ref.job_id)
     settled = [range(row["first"], row["stop"]) for row in rows]
 
     def have(ordinal: int, _path: str) -> bool:
@@ -128,8 +129,8 @@ def _walk(run: Runtime, claim: Claim) -> Iterator[Member | Listed]:
         return before > 0 and ordinal in settled[before - 1]
 
     return unpack.members(
-        stored_originals.claimed(run, claim),
-        run.folders.job(claim.job_id),
+        stored_originals.of_lease(run, lease),
+        run.folders.job(lease.ref.job_id),
         run.options.archive,
         have=have,
         durable=False,  # `Cutter.flush` syncs once for many
@@ -139,9 +140,9 @@ def _walk(run: Runtime, claim: Claim) -> Iterator[Member | Listed]:
 class Cutter:
     """Gathers files and chunks, and commits them in batches, so that work begins early."""
 
-    def __init__(self, run: Runtime, claim: Claim) -> None:
-        self._run, self._claim = run, claim
-        self._work = run.folders.members(claim.job_id)
+    def __init__(self, run: Runtime, lease: Lease) -> None:
+        self._run, self._lease = run, lease
+        self._work = run.folders.members(lease.ref.job_id)
         self._files: list[dict[str, Any]] = []
         self._chunks: list[_Pending] = []
         self._pages: list[tuple[int, list[archive_browser.Entry]]] = []
@@ -150,7 +151,7 @@ class Cutter:
         self._ids: dict[int, int] = {}
         self._last = time.monotonic()
         self._full = _FIRST_FLUSH
-        self._redactor = run.redactor(claim.user_id)
+        self._redactor = run.redactor(lease.ref.user_id)
 
     def take(self, entry: Member | Listed) -> None:
         """Settle one member."""
@@ -176,7 +177,7 @@ class Cutter:
             return None
         detail = verdict.detail
         if why is Reason.MALWARE:
-            kept = malware.keep_member(self._run, self._claim, member.file, member.ordinal)
+            kept = malware.keep_member(self._run, self._lease.ref, member.file, member.ordinal)
             detail = f"{detail}; {kept}"
         return members.listed(member, Disposition.REJECTED, why, detail)
 
@@ -241,7 +242,7 @@ class Cutter:
         crash_here("extract.before_flush")
         os.sync()  # once a batch: an fsync for each of 100,000 small members takes minutes
         # What sidecars say went by the policy of then.
-        with self._run.commit_content(self._claim, self._redactor.under) as commit:
+        with self._run.commit_content(self._lease, self._redactor.under) as commit:
             self._commit_files(commit)
             self._commit_pages(commit)
             self._commit_chunks(commit)
@@ -257,7 +258,7 @@ class Cutter:
     def finish(self) -> None:
         """Commit the rest; records that need files beside them have them all now."""
         self.flush()
-        with self._run.lake.commit(self._claim) as commit:
+        with self._run.lake.commit(self._lease) as commit:
             released = commit.run("chunks", "all_is_cut")
         if released:
             self._send()
@@ -293,7 +294,7 @@ class Cutter:
         options = self._run.options
         dispatch.send_on(
             self._run.ledger,
-            self._claim.job_id,
+            self._lease.ref.job_id,
             window=options.dispatch_window,
             max_attempts=options.max_attempts,
         )

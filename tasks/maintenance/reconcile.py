@@ -23,10 +23,13 @@ from pipeline.storage.atomic_files import held, move, put, written
 from schemas.crash import crash_here
 from schemas.errors import PermanentError
 from schemas.folders import Folders
+from schemas.lease import Lease
 from schemas.progress import BISECT_ATTEMPTS, QUEUES, Event, JobStatus, Stage
 from schemas.reasons import category_of
+from sql.commit import Commit, note
+from sql.connection import Connection, transient_errors
 from sql.queries import queries
-from sql.store import Claim, Commit, Connection, Fenced, note, transient_errors
+from sql.store import Fenced
 from sql.vectors import MOST_ATTEMPTS
 from tasks.derived import embedding_backfill
 from tasks.derived.lake_statistics import count_user, count_waiting
@@ -70,25 +73,25 @@ _TAKEN_BACK = "The job was rolled back; drop its original again instead."
 # --- finish ----------------------------------------------------------------------------------
 
 
-def finish_job(run: Runtime, claim: Claim) -> Ending:
+def finish_job(run: Runtime, lease: Lease) -> Ending:
     """Settle the counts, put the original to rest, refresh statistics: once, whatever happens."""
     # From here on rows can't be made again: what was loaded has to be on the disk.
-    if not run.ledger.heartbeat(claim, run.options.lease_s):
+    if not run.ledger.heartbeat(lease, run.options.lease_s):
         raise Fenced
-    (job,) = run.ledger.rows("jobs", "job_facts", job_id=claim.job_id)
+    (job,) = run.ledger.rows("jobs", "job_facts", job_id=lease.ref.job_id)
     status = job["outcome"] or str(JobStatus.DONE)
-    kept = _put_to_rest(run, claim, job, status)
+    kept = _put_to_rest(run, lease, job, status)
     crash_here("finish.at_rest")
     if status not in _RESUMABLE:
-        shutil.rmtree(run.folders.job(claim.job_id), ignore_errors=True)
+        shutil.rmtree(run.folders.job(lease.ref.job_id), ignore_errors=True)
     crash_here("finish.cleared")
-    if claim.attempt == 1:  # what may have ended the try before is not met twice
-        _follow_up(run, claim, loaded=status == JobStatus.DONE or job["records_seen"] > 0)
+    if lease.attempt == 1:  # what may have ended the try before is not met twice
+        _follow_up(run, lease, loaded=status == JobStatus.DONE or job["records_seen"] > 0)
 
     def ending(commit: Commit) -> None:
         # This locks the job; what is read now stays, since a retry from quarantine changes it too.
         alerts.sound(commit, run.options.alert, ended=True)
-        settle_counts(commit.connection, claim.job_id)
+        settle_counts(commit.connection, lease.ref.job_id)
         commit.run("jobs", "close_job", archived_path=kept, gone=_GONE)
         commit.event(Event.FINISHED, status=status)
         commit.run("chunks", "end")
@@ -96,13 +99,13 @@ def finish_job(run: Runtime, claim: Claim) -> Ending:
     return ending
 
 
-def _follow_up(run: Runtime, claim: Claim, *, loaded: bool) -> None:
+def _follow_up(run: Runtime, lease: Lease, *, loaded: bool) -> None:
     """Words, statistics, likeness and scores, for who looks as soon as the job has ended.
 
     The reconciler makes up for what does not come about here, so none of it keeps the job from its
     end: what fails is noted as the step's error, and where the time is up, the rest is left.
     """
-    user, job_id = claim.user_id, claim.job_id
+    user, job_id = lease.ref.user_id, lease.ref.job_id
     of_user: dict[str, Callable[[], object]] = {
         # What a job of an hour has loaded was indexed meanwhile; here goes the rest.
         "indexed": lambda: index_user(run, user, seconds=_INDEX_S),
@@ -111,7 +114,7 @@ def _follow_up(run: Runtime, claim: Claim, *, loaded: bool) -> None:
         "compared": lambda: compare_user(run, user, seconds=_INDEX_S, patience=PATIENCE_S),
     }
     if loaded:
-        of_user["refreshed"] = lambda: _refresh(run, claim)
+        of_user["refreshed"] = lambda: _refresh(run, lease)
     with suppress(SoftTimeLimitExceeded):  # the rest of the time is for the job's own end
         for step, work in of_user.items():
             steps.alone(run, step, work, None, subject=user)
@@ -119,14 +122,14 @@ def _follow_up(run: Runtime, claim: Claim, *, loaded: bool) -> None:
             steps.alone(run, "scored", lambda: score_job(run, user, job_id), None, subject=job_id)
 
 
-def _put_to_rest(run: Runtime, claim: Claim, job: dict[str, Any], status: str) -> str | None:
+def _put_to_rest(run: Runtime, lease: Lease, job: dict[str, Any], status: str) -> str | None:
     """Move the original to `processed/` or `failed/`, or seal it; a second try finds it there.
 
     Returns its path relative to the data folder; None where somebody has deleted it.
     """
     folders = run.folders
-    if (hidden := malware.keep_original(run, claim, job["error_code"])) is not None:
-        _write_error(folders.failed / job["user_name"] / claim.source_name, job)
+    if (hidden := malware.keep_original(run, lease, job["error_code"])) is not None:
+        _write_error(folders.failed / job["user_name"] / lease.source_name, job)
         return str(hidden.relative_to(folders.data))
     return _rest(folders, job, well=status in (JobStatus.DONE, JobStatus.DUPLICATE))
 
@@ -162,15 +165,15 @@ def _write_error(target: Path, job: dict[str, Any]) -> None:
         put(out, "\n".join(lines).encode())
 
 
-def _refresh(run: Runtime, claim: Claim) -> None:
+def _refresh(run: Runtime, lease: Lease) -> None:
     """Statistics of the partitions that the job wrote to, and the vector index if it is due: where
     vectors still wait, it is built when the last one is in."""
-    for row in run.lake.rows(claim.user_id, "jobs", "touched_months", job_id=claim.job_id):
-        run.lake.rows(claim.user_id, "lake", "analyze_month", **row)
-    at_rest = {"user_id": claim.user_id, "most": MOST_ATTEMPTS}
-    for row in run.lake.rows(claim.user_id, "lake", "models_at_rest", **at_rest):
+    for row in run.lake.rows(lease.ref.user_id, "jobs", "touched_months", job_id=lease.ref.job_id):
+        run.lake.rows(lease.ref.user_id, "lake", "analyze_month", **row)
+    at_rest = {"user_id": lease.ref.user_id, "most": MOST_ATTEMPTS}
+    for row in run.lake.rows(lease.ref.user_id, "lake", "models_at_rest", **at_rest):
         run.lake.rows(
-            claim.user_id,
+            lease.ref.user_id,
             "lake",
             "ensure_index",
             model_id=row["id"],
@@ -342,9 +345,9 @@ def _take_back(folders: Folders, connection: Connection, job: dict[str, Any]) ->
 
 
 def _sweep_nobodys(run: Runtime, folder: Path) -> bool:
-    """The folder of a claim that was cut off before its note; `intake.recover` has the others.
+    """The folder of a lease that was cut off before its note; `intake.recover` has the others.
 
-    It is held meanwhile, as a claim holds it: age alone says little where a clock is wrong.
+    It is held meanwhile, as a lease holds it: age alone says little where a clock is wrong.
     """
     if not _is_old(folder) or run.ledger.rows("jobs", "one_job", prefix=folder.name):
         return False
@@ -357,7 +360,7 @@ def _sweep_nobodys(run: Runtime, folder: Path) -> bool:
 
 
 def _is_old(path: Path) -> bool:
-    """False where it is gone: another reconciler, or the claim that it belonged to, was quicker."""
+    """False where it is gone: another reconciler, or the lease that it belonged to, was quicker."""
     with suppress(FileNotFoundError):
         return time.time() - path.stat().st_mtime > _LEFT_S
     return False

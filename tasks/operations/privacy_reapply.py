@@ -16,11 +16,13 @@ from uuid import UUID
 import msgspec
 from psycopg.rows import DictRow
 
+from pipeline.copy_text import content_hash, tag_name
 from pipeline.enrich import text_pieces
 from pipeline.enrich.entities import Mention, mentions
 from pipeline.privacy.ner import NerResult
 from pipeline.privacy.redact import NAME_OF_BLOB, Redactor, Texts, is_tag, joined
 from pipeline.privacy.redact_records import Codes, coded, media_type
+from pipeline.render import mention_lines
 from pipeline.text.cleaning import clean_json
 from schemas.crash import crash_here
 from schemas.errors import TransientError
@@ -28,12 +30,12 @@ from schemas.privacy import ReadUnder
 from schemas.progress import Event
 from schemas.records import DataType, Record
 from sql import privacy
-from sql.copy_text import content_hash, tag_name
+from sql.commit import note
 from sql.load import Vectors
 from sql.privacy import Reached, Renewed, Table
-from sql.store import Hold, OtherPolicy, note
+from sql.store import Hold, OtherPolicy
 from tasks.derived import search_index
-from tasks.ingest import chunk, members, record_spool
+from tasks.ingest import chunk, members
 from tasks.runtime.context import Runtime
 
 _PAGE = 500
@@ -304,7 +306,7 @@ def _remembered(run: Runtime, row: DictRow) -> list[str]:
 
 def _mentions(new: _New) -> bytes:
     record = _record(new.row, new.texts.metadata)
-    lines = record_spool.mention_lines(new.row["record_key"].hex, record)
+    lines = mention_lines(new.row["record_key"].hex, record)
     return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
 
 

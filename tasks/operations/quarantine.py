@@ -26,11 +26,16 @@ from pipeline.quality import first_of_each
 from schemas.crash import crash_here
 from schemas.errors import PermanentError, Rejected, TransientError
 from schemas.files import Member, Slice
+from schemas.instants import instants
+from schemas.lease import ChunkRef
 from schemas.progress import Event
-from sql.load import Came, Keys, Vectors, held_documents, instants, split_keys
+from schemas.tally import FileTally
+from sql.commit import ChunkTransaction, ContentTransaction, note
+from sql.load import Came, Keys, Vectors, held_documents, split_keys
 from sql.queries import queries
-from sql.store import Claim, Commit, ContentCommit, OtherPolicy, Purpose, note
+from sql.store import OtherPolicy, Purpose
 from tasks.ingest import chunk, loading, members, record_spool, stored_originals
+from tasks.ingest.chunk_reader import ChunkReader, Opened
 from tasks.runtime.context import Runtime
 from tasks.runtime.isolated_child import apart
 from tasks.runtime.sibling_files import SetNeighbours
@@ -137,13 +142,13 @@ class _Attempt:
         self._run, self._rows = run, rows
         self._items = [_item(list(group)) for _, group in groupby(rows, key=_item_of)]
         self._files = [item.rows[0]["file_id"] for item in self._items]
-        self._claim = claim = _as_claim(rows[0], self._items)
-        self._beside = SetNeighbours(run.lake, claim.user_id, claim.job_id, folders=_PAGE)
-        self._redactor = run.redactor(claim.user_id)
+        self._ref = ref = _ref_of(rows[0], self._items)
+        self._beside = SetNeighbours(run.lake, ref.user_id, ref.job_id, folders=_PAGE)
+        self._redactor = run.redactor(ref.user_id)
         try:
-            self._form = chunk.format_of(self._claim)
+            self._form = chunk.format_of(self._ref)
         except KeyError as error:
-            name = self._claim.format
+            name = self._ref.format
             raise PermanentError(f"There is no format {name} any more.") from error
 
     def carry_out(self) -> Retried:
@@ -152,38 +157,36 @@ class _Attempt:
             parts, path = list(self._parts(work)), work / "spool"
             seconds = self._run.options.apart_limit_s
             if not apart(lambda: self._read(parts, path), seconds=seconds):
-                log.warning("the child that read the records ended", chunk=self._claim.id)
+                log.warning("the child that read the records ended", chunk=self._ref.id)
                 path.unlink(missing_ok=True)
                 record_spool.Batch(self._redactor.under, keep_text=False).write(path)
             return self._load(path)
 
-    def _parts(self, work: Path) -> Iterator[tuple[int, chunk.Opened, Slice]]:
+    def _parts(self, work: Path) -> Iterator[tuple[int, Opened, Slice]]:
         """What is to be read: the number of an item, a member that holds it, and where."""
-        claim = self._claim
-        rows = self._run.lake.rows(claim.user_id, "jobs", "files_of", ids=self._files)
+        ref = self._ref
+        rows = self._run.lake.rows(ref.user_id, "jobs", "files_of", ids=self._files)
         files = {row["id"]: row for row in rows}
         for slot, item in enumerate(self._items):
             row = files[item.rows[0]["file_id"]]
-            found = _bytes_of(self._run, claim, item, row, work / str(slot))
+            found = _bytes_of(self._run, ref, item, row, work / str(slot))
             if found is not None:
                 member, part = found
                 if self._form.needs_set:  # the child that reads it can't ask
                     self._beside.folder(member.path)
                     self._beside.bare()
-                yield slot, chunk.Opened(row["id"], member, row["context"]), part
+                yield slot, Opened(row["id"], member, row["context"]), part
 
-    def _read(self, parts: Iterable[tuple[int, chunk.Opened, Slice]], path: Path) -> None:
+    def _read(self, parts: Iterable[tuple[int, Opened, Slice]], path: Path) -> None:
         """Slices to a spool. Runs in a child, so it asks no service of the parent's."""
         self._run.options.bound()
-        under, repeats = self._redactor.under, self._form.repeats
-        batch = record_spool.Batch(under, keep_text=self._claim.embed, repeats=repeats)
-        beside = chunk.Beside(self._beside, self._redactor)
+        reader = ChunkReader(self._run, self._ref, self._redactor, self._beside)
         for slot, opened, part in parts:
-            chunk.read_slice(self._run, self._claim, batch, self._form, slot, opened, part, beside)
-        batch.write(path)
+            reader.read(slot, opened, part)
+        reader.write(path)
 
     def _load(self, path: Path) -> Retried:
-        run, claim = self._run, self._claim
+        run, ref = self._run, self._ref
         tables = {n: record_spool.read_columns(path, n) for n in record_spool.TABLES}
         for slots in (table.slots for table in tables.values()):
             for slot, n in enumerate(np.bincount(slots, minlength=len(self._items))):
@@ -193,15 +196,15 @@ class _Attempt:
         healed = np.array([item.healed for item in self._items], dtype=np.bool_)
         masks = {n: first_of_each(t.keys) & healed[t.slots] for n, t in tables.items()}
         vectors = self._embed(path, tables["documents"], masks["documents"])
-        loading.ensure_partitions(run, claim, path)
-        staged, series = loading.staged_of(claim, path, masks, self._files, vectors)
-        with run.entering(claim.user_id, record_spool.read_under(path)) as entered:
-            commit = ContentCommit(entered, claim)
+        loading.ensure_partitions(run, ref, path)
+        staged, series = loading.staged_of(ref, path, masks, self._files, vectors)
+        with run.entering(ref.user_id, record_spool.read_under(path)) as entered:
+            commit = ContentTransaction(entered, ref)
             if not self._hold(commit):
                 return Retried()
             self._count_siblings(commit, tables["documents"])
             came = loading.load_rows(run, commit, staged, series)
-            loading.attach(commit, claim, record_spool.read_attached(path) if healed.any() else [])
+            loading.attach(commit, record_spool.read_attached(path) if healed.any() else [])
             found = self._settle(commit, came)
             crash_here("quarantine.before_commit")
         crash_here("quarantine.after_commit")
@@ -210,9 +213,9 @@ class _Attempt:
     def _embed(
         self, path: Path, table: record_spool.Columns, mask: NDArray[np.bool_]
     ) -> Vectors | None:
-        if not (self._claim.embed and mask.any()):
+        if not (self._ref.embed and mask.any()):
             return None
-        lake, user_id = self._run.lake, self._claim.user_id
+        lake, user_id = self._run.lake, self._ref.user_id
         wanted = mask & ~held_documents(
             lake, user_id, Keys(types=table.types, keys=table.keys, ats=table.ats)
         )
@@ -220,18 +223,18 @@ class _Attempt:
         under = record_spool.read_under(path)
         return chunk.embed_texts(self._run, user_id, table.keys, texts, under)
 
-    def _hold(self, commit: Commit) -> bool:
+    def _hold(self, commit: ChunkTransaction) -> bool:
         """Lock the records; False if one of them is not as it was read."""
         ids, attempts = ([row[name] for row in self._rows] for name in ("id", "attempts"))
         return len(commit.run("quarantine", "hold_records", ids=ids, attempts=attempts)) == len(ids)
 
-    def _count_siblings(self, commit: Commit, table: record_spool.Columns) -> None:
+    def _count_siblings(self, commit: ChunkTransaction, table: record_spool.Columns) -> None:
         """One item may give several records, of which only some were set aside: the others are
         in the counts of the job already."""
         for slot, item in enumerate(self._items):
             if item.healed and item.good + item.bad > len(item.rows):
                 at = np.flatnonzero(table.slots == slot)
-                standing = chunk.as_standing(self._run, self._claim, table)
+                standing = chunk.as_standing(self._run, self._ref, table)
                 keys, types = split_keys(standing.keys), table.types
                 (row,) = commit.run(
                     "quarantine",
@@ -243,7 +246,7 @@ class _Attempt:
                 )
                 item.counted = row["count"]
 
-    def _settle(self, commit: Commit, came: Mapping[str, Came]) -> Retried:
+    def _settle(self, commit: ChunkTransaction, came: Mapping[str, Came]) -> Retried:
         """States of the records, counts of the job, and a line in the audit trail."""
         commit.run("quarantine", "hold_job")  # after the rows, as a load does
         loaded = duplicate = 0
@@ -252,14 +255,11 @@ class _Attempt:
             new, closed = sum(i.new for i in items), sum(i.closes for i in items)
             fresh = sum(table.rows.get(file, 0) for table in came.values())
             loaded, duplicate = loaded + fresh, duplicate + new - fresh
-            by = {
-                "seen": new - closed,
-                "loaded": fresh,
-                "duplicate": new - fresh,
-                "quarantined": -closed,
-            }
+            by = FileTally(
+                seen=new - closed, loaded=fresh, duplicate=new - fresh, quarantined=-closed
+            ).check()
             if closed:
-                commit.run("quarantine", "count_again", file_id=file, by=Jsonb(by))
+                commit.run("quarantine", "count_again", file_id=file, by=Jsonb(by.counts()))
         done = self._close(commit)
         found = Retried(
             tried=len(self._rows),
@@ -270,7 +270,7 @@ class _Attempt:
         commit.event(Event.QUARANTINE_RETRIED, **msgspec.structs.asdict(found))
         return found
 
-    def _close(self, commit: Commit) -> int:
+    def _close(self, commit: ChunkTransaction) -> int:
         """Mark what loaded; how many. The first record of an item stands for what it gave more."""
         done, bad = [], []
         for item in self._items:
@@ -290,29 +290,29 @@ def _item(rows: list[dict[str, Any]]) -> _Item:
     return _Item(rows, part.start, part.end)
 
 
-def _as_claim(row: Mapping[str, Any], items: list[_Item]) -> Claim:
+def _ref_of(row: Mapping[str, Any], items: list[_Item]) -> ChunkRef:
     slices = [(item.rows[0]["file_id"], item.start, item.end) for item in items]
-    return stored_originals.at_rest(row, row["chunk_id"], slices)
+    return stored_originals.ref_of(row, row["chunk_id"], slices)
 
 
 # --- the bytes of a record -------------------------------------------------------------------
 
 
 def _bytes_of(
-    run: Runtime, claim: Claim, item: _Item, row: Mapping[str, Any], target: Path
+    run: Runtime, ref: ChunkRef, item: _Item, row: Mapping[str, Any], target: Path
 ) -> tuple[Member, Slice] | None:
     """A member that holds the item at its place; None if its bytes can't be had any more."""
     raw, by_hand = item.rows[0]["raw"], item.rows[0]["by_hand"]
     part = Slice(item.start, item.end)
     if len(raw) < item.end - item.start and not by_hand:
-        member = _from_original(run, claim, row["ordinal"], target)
+        member = _from_original(run, ref, row["ordinal"], target)
         return None if member is None else (member, part)
     return stored_originals.with_bytes(row, part, raw, target, by_hand=by_hand)
 
 
-def _from_original(run: Runtime, claim: Claim, ordinal: int, work: Path) -> Member | None:
+def _from_original(run: Runtime, ref: ChunkRef, ordinal: int, work: Path) -> Member | None:
     """The member, unpacked again: only the first part of a long item is kept in quarantine."""
-    (job,) = run.lake.rows(claim.user_id, "quarantine", "job_of", job_id=claim.job_id)
+    (job,) = run.lake.rows(ref.user_id, "quarantine", "job_of", job_id=ref.job_id)
     work.mkdir()
     try:
         for entry in stored_originals.entries(run, job, work):

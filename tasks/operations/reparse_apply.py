@@ -17,13 +17,17 @@ from numpy.typing import NDArray
 from psycopg import Rollback
 from psycopg.types.json import Jsonb
 
+from pipeline import copy_text
 from pipeline.quality import first_of_each
 from schemas.crash import crash_here
+from schemas.instants import instants
 from schemas.progress import Event
 from schemas.reasons import Reason
-from sql import copy_text, reparse
-from sql.load import SERIES, Came, Staged, Vectors, claim_twins, instants
-from sql.store import COUNTS, ContentCommit, Hold, note
+from schemas.tally import FileTally
+from sql import reparse
+from sql.commit import ContentTransaction, note
+from sql.load import SERIES, Came, Staged, Vectors, claim_twins
+from sql.store import Hold
 from tasks.ingest import chunk, loading, members, record_spool, upload
 from tasks.operations.reparse_read import Group, Reading
 from tasks.runtime import alerts
@@ -70,11 +74,11 @@ class Renewal:
         self._dry = dry
         run, reading = self._run, self._reading
         for group in self._groups:
-            loading.ensure_partitions(run, reading.claim(), group.path)
+            loading.ensure_partitions(run, reading.ref(), group.path)
         found = None
         under = reading.redactor.under
         with run.entering(reading.user_id, under, hold=Hold.ALONE, moves=True) as entered:
-            commit = ContentCommit(entered, reading.claim())
+            commit = ContentTransaction(entered, reading.ref())
             if commit.run("reparse", "hold_job"):
                 if commit.run("reparse", "set_aside", files=reading.ids) != reading.aside:
                     raise Changed
@@ -86,7 +90,7 @@ class Renewal:
             crash_here("reparse.after_commit")
         return found
 
-    def _settle(self, commit: ContentCommit) -> Settled:
+    def _settle(self, commit: ContentTransaction) -> Settled:
         reading, form = self._reading, self._form
         commit.run("reparse", "read_in_zone", zone=reading.job["zone"])
         self._make_chunk(commit)
@@ -95,7 +99,7 @@ class Renewal:
         removed = reparse.compare(
             commit, reading.ids, form.name, form.version, repeats=form.repeats
         )
-        before = reparse.tally(commit, reading.ids)
+        before = reparse.count_outcomes(commit, reading.ids)
         done = Counter(removed=removed, closed=closed, quarantined=quarantined)
         for group in self._groups:
             done += self._renew_group(commit, group)
@@ -107,13 +111,13 @@ class Renewal:
         if zone := reading.job["zone"]:
             detail["zone"] = zone
         numbers = msgspec.structs.asdict(settled)
-        job_id = commit.claim.job_id
+        job_id = commit.ref.job_id
         note(commit.connection, Event.REPARSED, reading.user_id, job_id, detail | numbers)
         if quarantined:
             alerts.sound(commit, self._run.options.alert, ended=True)
         return settled
 
-    def _make_chunk(self, commit: ContentCommit) -> None:
+    def _make_chunk(self, commit: ContentTransaction) -> None:
         """A chunk for files that had none of this format; they leave those of another."""
         form, reading = self._form, self._reading
         parts = [part for group in self._groups if group.chunk is None for part in group.parts]
@@ -137,7 +141,7 @@ class Renewal:
         own = [group.chunk for group in self._groups]
         commit.run("reparse", "renew_chunks", chunks=own, version=form.version)
 
-    def _send(self, commit: ContentCommit) -> None:
+    def _send(self, commit: ContentTransaction) -> None:
         """Keys and hashes of what is good, places of what is not, names of attachments."""
         groups, repeats = self._groups, self._form.repeats
         reparse.begin(commit)
@@ -148,7 +152,7 @@ class Renewal:
 
     # --- quarantine ---
 
-    def _settle_quarantine(self, commit: ContentCommit) -> tuple[int, int]:
+    def _settle_quarantine(self, commit: ContentTransaction) -> tuple[int, int]:
         """Close what is good now, set aside what is bad now; how many of each."""
         commit.run("reparse", "pair", files=self._reading.ids)
         commit.run("reparse", "read_in_place")
@@ -166,7 +170,9 @@ class Renewal:
             self._set_aside(commit, group, new)
         return closed, len(new)
 
-    def _set_aside(self, commit: ContentCommit, group: Group, new: set[tuple[int, int]]) -> None:
+    def _set_aside(
+        self, commit: ContentTransaction, group: Group, new: set[tuple[int, int]]
+    ) -> None:
         found = [
             bad
             for n, bad in enumerate(record_spool.read_rejections(group.path))
@@ -174,12 +180,12 @@ class Renewal:
         ]
         if found:
             (row,) = commit.run("reparse", "last_position", chunk=group.chunk)
-            own = commit.of(self._reading.claim(group))
-            chunk.quarantine(own, own.claim, found, first=row["last"] + 1)
+            own = commit.of(self._reading.ref(group))
+            chunk.quarantine(own, found, first=row["last"] + 1)
 
     # --- rows ---
 
-    def _renew_meaning(self, commit: ContentCommit) -> None:
+    def _renew_meaning(self, commit: ContentTransaction) -> None:
         reparse.clear(commit)
         for group in self._groups:
             if not record_spool.has_about(group.path):
@@ -188,9 +194,9 @@ class Renewal:
             reparse.stage_meaning(commit, chosen.about("mentions"), chosen.about("relations"))
         reparse.renew_meaning(commit)
 
-    def _renew_group(self, commit: ContentCommit, group: Group) -> Counter[str]:
+    def _renew_group(self, commit: ContentTransaction, group: Group) -> Counter[str]:
         """Write what differs, and load what is new, of one group; numbers of records."""
-        own = commit.of(self._reading.claim(group))
+        own = commit.of(self._reading.ref(group))
         chosen = _Chosen(commit, group)
         renewed = self._renewed(own, group, chosen)
         for row in renewed:
@@ -200,7 +206,9 @@ class Renewal:
         stood = sum(chosen.count(state) for state in ("same", "changed", "compare"))
         return Counter(same=stood - changed, changed=changed, added=self._load(own, group, chosen))
 
-    def _renewed(self, own: ContentCommit, group: Group, chosen: _Chosen) -> list[reparse.Renewed]:
+    def _renewed(
+        self, own: ContentTransaction, group: Group, chosen: _Chosen
+    ) -> list[reparse.Renewed]:
         files = _files_of(own)
         found: list[reparse.Renewed] = []
         if chosen.count("changed"):
@@ -210,22 +218,22 @@ class Renewal:
                 found += reparse.renew_series(own, name, lines, files)
         return found
 
-    def _load(self, own: ContentCommit, group: Group, chosen: _Chosen) -> int:
+    def _load(self, own: ContentTransaction, group: Group, chosen: _Chosen) -> int:
         """What no row of the file stood for, as any load does it; how many rows came in."""
         if not chosen.count("new"):
             return 0
         reparse.clear(own)
         twins = chosen.mask("documents", "twin")
-        claim_twins(own, *chunk.some_of(own.claim, chosen.documents, twins))
+        claim_twins(own, *chunk.some_of(own.ref, chosen.documents, twins))
         staged = self._staged(own, group, chosen, "new")
         series = {name: chosen.lines(name, "new") for name in SERIES}
         came = loading.load_rows(self._run, own, staged, series)
-        loading.attach(own, own.claim, record_spool.read_attached(group.path))
+        loading.attach(own, record_spool.read_attached(group.path))
         for table in came.values():
             self._note_came(group, table)
         return sum(n for table in came.values() for n in table.rows.values())
 
-    def _staged(self, own: ContentCommit, group: Group, chosen: _Chosen, state: str) -> Staged:
+    def _staged(self, own: ContentTransaction, group: Group, chosen: _Chosen, state: str) -> Staged:
         return Staged(
             lines=chosen.lines("documents", state),
             file_ids=_files_of(own),
@@ -254,7 +262,7 @@ class Renewal:
             for file, n in getattr(table, name).items():
                 self._note(file, group.chunk or 0, **{name: n})
 
-    def _renew_files(self, commit: ContentCommit) -> None:
+    def _renew_files(self, commit: ContentTransaction) -> None:
         form = self._form
         redactor = self._reading.redactor
         for file in self._reading.files:
@@ -266,22 +274,22 @@ class Renewal:
                 version=form.version,
                 context=Jsonb(members.held(file.found, redactor)),
                 encoding=file.found.member.encoding,
-                zero=Jsonb(dict.fromkeys((*COUNTS, "items"), 0)),
+                zero=Jsonb(FileTally().counts()),
             )
         fields = None if form.fields is None else sorted(form.fields)
         commit.run("reparse", "drop_drift", format=form.name, fields=fields)
         fresh = {file.id for file in self._reading.files if file.fresh}
         for group in self._groups:
-            own = commit.of(self._reading.claim(group))
+            own = commit.of(self._reading.ref(group))
             files = _files_of(own)
             drift = [d for d in record_spool.read_drift(group.path) if files[d[0]] in fresh]
-            chunk.note_drift(own, own.claim, drift)
+            chunk.note_drift(own, drift)
 
-    def _count(self, commit: ContentCommit, stood: dict[_Place, Counter[str]]) -> None:
+    def _count(self, commit: ContentTransaction, stood: dict[_Place, Counter[str]]) -> None:
         """Every count of the files, their chunks and the job, from what stands now."""
         items = Counter[_Place]()
         for group in self._groups:
-            files = _files_of(commit.of(self._reading.claim(group)))
+            files = _files_of(commit.of(self._reading.ref(group)))
             for slot, n in record_spool.read_items(group.path).items():
                 if group.parts[slot - group.first].by_hand is None:
                     items[files[slot], group.chunk or 0] += n
@@ -289,15 +297,15 @@ class Renewal:
             if row["code"] == Reason.POISON:  # an item that was not read
                 items[row["file_id"], row["chunk_id"]] += 1
         said = {
-            (row["file_id"], row["chunk_id"]): row["counts"]
+            (row["file_id"], row["chunk_id"]): FileTally.of(row["counts"])
             for row in commit.run("reparse", "tallies", files=self._reading.ids)
         }
         for place in sorted({*stood, *said, *self._came, *items}):
             came = self._came.get(place, Counter())
-            now = _counts(stood.get(place, Counter()), came) | {"items": items[place]}
-            old = said.get(place, {})
-            by = {name: n - old.get(name, 0) for name, n in now.items()}
-            by |= {name: came[name] for name in ("newer", "older") if came[name]}
+            now = _tally(stood.get(place, Counter()), came, items[place]).check()
+            old = said.get(place, FileTally())
+            more = {name: came[name] for name in ("newer", "older") if came[name]}
+            by = msgspec.structs.replace(now - old, more=more).counts()
             if any(by.values()):
                 file, chunk_id = place
                 commit.run(
@@ -305,21 +313,22 @@ class Renewal:
                 )
 
 
-def _counts(stood: Counter[str], came: Counter[str]) -> dict[str, int]:
+def _tally(stood: Counter[str], came: Counter[str], items: int) -> FileTally:
     """Of a file and chunk: what does not stand as a row of its own is a duplicate."""
     loaded = stood["rows"] + came["rows"] - came["merged"]
     duplicate = stood["good"] - stood["stands"] - came["rows"] + came["merged"]
-    return {
-        "seen": loaded + duplicate + stood["bad"],
-        "loaded": loaded,
-        "duplicate": duplicate,
-        "quarantined": stood["bad"],
-    }
+    return FileTally(
+        seen=loaded + duplicate + stood["bad"],
+        loaded=loaded,
+        duplicate=duplicate,
+        quarantined=stood["bad"],
+        items=items,
+    )
 
 
-def _files_of(own: ContentCommit) -> list[int]:
+def _files_of(own: ContentTransaction) -> list[int]:
     """The file of each slot."""
-    return [file for file, _, _ in own.claim.slices]
+    return [file for file, _, _ in own.ref.slices]
 
 
 # --- what a spool says -----------------------------------------------------------------------
@@ -371,7 +380,7 @@ def _by_hand(group: Group) -> Counter[int]:
 class _Chosen:
     """What is to be done with the outcomes of one spool."""
 
-    def __init__(self, commit: ContentCommit, group: Group) -> None:
+    def __init__(self, commit: ContentTransaction, group: Group) -> None:
         self._path = group.path
         self._masks: dict[tuple[str, str], NDArray[np.bool_]] = {}
         columns = {

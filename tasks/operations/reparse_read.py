@@ -19,9 +19,10 @@ from pipeline import bisect
 from pipeline.normalise import slices_of
 from schemas.crash import crash_here
 from schemas.files import Slice
+from schemas.lease import ChunkRef
 from sql.load import Keys, known_documents
-from sql.store import Claim
 from tasks.ingest import chunk, members, record_spool, stored_originals, upload
+from tasks.ingest.chunk_reader import ChunkReader, Opened
 from tasks.runtime.context import Runtime
 from tasks.runtime.isolated_child import apart
 from tasks.runtime.sibling_files import SetNeighbours
@@ -49,10 +50,10 @@ class File(msgspec.Struct, frozen=True):
         return bool(self.row["format"] != self.found.form.name)
 
 
-class Part(msgspec.Struct, frozen=True):
+class FilePart(msgspec.Struct, frozen=True):
     """A slice of a file; `by_hand` is the quarantined record whose mended bytes it is."""
 
-    opened: chunk.Opened
+    opened: Opened
     part: Slice
     by_hand: int | None = None
 
@@ -68,7 +69,7 @@ class Group(msgspec.Struct):
     chunk: int | None
     embed: bool
     path: Path
-    parts: list[Part] = []
+    parts: list[FilePart] = []
     size: int = 0
 
     @property
@@ -76,7 +77,7 @@ class Group(msgspec.Struct):
         """The slots of its parts."""
         return range(self.first, self.first + len(self.parts))
 
-    def add(self, part: Part) -> None:
+    def add(self, part: FilePart) -> None:
         """One part more."""
         self.parts.append(part)
         self.size += part.part.end - part.part.start
@@ -106,15 +107,15 @@ class Reading:
         asked = {"job_id": self.job["id"], "files": self.ids}
         return self._run.lake.rows(self.user_id, "reparse", query, **asked)
 
-    def claim(self, group: Group | None = None) -> Claim:
+    def ref(self, group: Group | None = None) -> ChunkRef:
         """The ids under which rows of a group stand; of none, those of the job."""
         row = {"job_id": self.job["id"], "user_id": self.user_id, "format": self.form.name}
         row["zone"] = self.job["zone"]
         if group is None:
-            return stored_originals.at_rest({**row, "embed": False}, 0)
+            return stored_originals.ref_of({**row, "embed": False}, 0)
         before = [(0, 0, 0)] * group.first  # slots count over all groups
         slices = [(p.opened.file_id, p.part.start, p.part.end) for p in group.parts]
-        return stored_originals.at_rest(
+        return stored_originals.ref_of(
             {**row, "embed": group.embed}, group.chunk or 0, before + slices
         )
 
@@ -142,14 +143,14 @@ class Reading:
         if group is not None:
             yield group
 
-    def _has_room(self, group: Group, part: Part) -> bool:
+    def _has_room(self, group: Group, part: FilePart) -> bool:
         # Equal records of one file are told apart by their numbers in it.
         other = group.parts[-1].opened.file_id != part.opened.file_id
         length = part.part.end - part.part.start
         room = len(group.parts) < FILES and group.size + length <= BYTES
         return room and not (self.form.repeats and other)
 
-    def _chunk_of(self, part: Part) -> tuple[int | None, bool]:
+    def _chunk_of(self, part: FilePart) -> tuple[int | None, bool]:
         """The chunk that held a part's first byte."""
         starts = self._starts.get(part.opened.file_id)
         if starts is None:
@@ -158,28 +159,28 @@ class Reading:
         _, chunk_id, embed = starts[max(0, at - 1)]
         return chunk_id, embed
 
-    def _parts(self) -> Iterator[Part]:
+    def _parts(self) -> Iterator[FilePart]:
         for file in self.files:
             aside = [row for row in self.aside if row["file_id"] == file.id]
             yield from self._in_place(file, [r for r in aside if r["code"] == "poison"])
             yield from (self._by_hand(file, row) for row in aside if row["mended"] is not None)
 
-    def _in_place(self, file: File, poison: list[dict[str, Any]]) -> Iterator[Part]:
+    def _in_place(self, file: File, poison: list[dict[str, Any]]) -> Iterator[FilePart]:
         found = file.found
-        opened = chunk.Opened(file.id, found.member, found.context)
+        opened = Opened(file.id, found.member, found.context)
         holes = [Slice(row["start"], row["stop"]) for row in poison]
         limits = upload.limits_of(self.form, self._run.options.slices)
         with found.member.file.open("rb") as source:
             for whole in slices_of(self.form, found.member, source, found.context, limits):
                 for part in bisect.around(whole, holes):
-                    yield Part(opened, part)
+                    yield FilePart(opened, part)
 
-    def _by_hand(self, file: File, row: Mapping[str, Any]) -> Part:
+    def _by_hand(self, file: File, row: Mapping[str, Any]) -> FilePart:
         target, member = self._work / f"{row['id']}.mended", file.found.member
         facts = {**msgspec.structs.asdict(member), "size_bytes": member.size}
         place = Slice(row["start"], row["stop"])
         made, part = stored_originals.with_bytes(facts, place, row["mended"], target, by_hand=True)
-        return Part(chunk.Opened(file.id, made, file.found.context), part, row["id"])
+        return FilePart(Opened(file.id, made, file.found.context), part, row["id"])
 
     def carry_out(self, *, embed: bool) -> bool:
         """Write a spool for each group, each in a child; whether all of them came to their end.
@@ -201,20 +202,15 @@ class Reading:
     def _read(self, group: Group) -> None:
         """Slices to a spool. Runs in a child, so it asks no service of the parent's."""
         self._run.options.bound()
-        under, repeats = self.redactor.under, self.form.repeats
-        batch = record_spool.Batch(under, keep_text=group.embed, repeats=repeats)
-        claim = self.claim(group)
-        beside = chunk.Beside(self._beside, self.redactor)
+        reader = ChunkReader(self._run, self.ref(group), self.redactor, self._beside)
         for slot, part in zip(group.slots, group.parts, strict=True):
-            chunk.read_slice(
-                self._run, claim, batch, self.form, slot, part.opened, part.part, beside
-            )
-        batch.write(group.path)
+            reader.read(slot, part.opened, part.part)
+        reader.write(group.path)
 
     def _embed_ahead(self, group: Group) -> None:
         """Fill the cache of vectors."""
         table = record_spool.read_columns(group.path, "documents")
-        table = chunk.as_standing(self._run, self.claim(group), table)
+        table = chunk.as_standing(self._run, self.ref(group), table)
         known = known_documents(
             self._run.lake,
             self.user_id,

@@ -12,8 +12,10 @@ from psycopg import Rollback
 from schemas.crash import crash_here
 from schemas.errors import PermanentError
 from schemas.progress import Event, JobStatus
+from sql.commit import note
+from sql.connection import Connection
 from sql.queries import queries
-from sql.store import Connection, Purpose, note
+from sql.store import Purpose
 from tasks.maintenance.reconcile import clear
 from tasks.runtime.context import Runtime
 

@@ -20,23 +20,25 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import bisect, defects
+from pipeline import bisect, copy_text, defects
 from pipeline.archives.measure import measure
 from pipeline.contract import Format
-from pipeline.normalise import slices_of, understand
+from pipeline.normalise import ReadContext, slices_of
 from pipeline.ports import Neighbours
 from pipeline.quality import key_of, occurrence_key, own_key_of
+from pipeline.read import read_records
 from pipeline.registry import format_named
 from pipeline.storage import spool_file
 from pipeline.values import time_zones
 from schemas.errors import Rejected
 from schemas.files import Listed, Member, Slice
+from schemas.instants import instants, micros
 from schemas.progress import ENDED, Disposition, JobStatus
 from schemas.reasons import Reason
 from schemas.records import Metric, Point, Record, Rejection
-from sql import copy_text
-from sql.load import Keys, held_documents, instants, micros, split_keys
-from sql.store import COUNTS, Lake
+from schemas.tally import FileTally, Tally
+from sql.load import Keys, held_documents, split_keys
+from sql.store import Lake
 from tasks.ingest import members, stored_originals
 from tasks.ingest.record_spool import TABLES
 from tasks.ingest.upload import storable
@@ -135,13 +137,13 @@ def _at_rest(job: Mapping[str, Any], chunks: Mapping[str, int]) -> Finding:
 
 def _counts(job: Mapping[str, Any], sums: list[dict[str, Any]], uneven: int) -> Finding:
     """Seen = loaded + duplicate + quarantined, for each file, over files, chunks and the job."""
-    said = {name: job[f"records_{name}"] for name in COUNTS}
-    same = all(row[name] == n for row in sums for name, n in said.items())
-    even = said["seen"] == said["loaded"] + said["duplicate"] + said["quarantined"]
-    numbers = ", ".join(f"{n} {name}" for name, n in said.items())
+    counted = Tally.of_job(job)
+    records = counted.records()
+    same = all(row[name] == n for row in sums for name, n in records.items())
+    numbers = ", ".join(f"{n} {name}" for name, n in records.items())
     wrong = "" if same else "; the sums over files or chunks differ"
     wrong += f"; {uneven} files don't add up" if uneven else ""
-    return Finding("counts add up", same and even and not uneven, numbers + wrong)
+    return Finding("counts add up", same and counted.adds_up and not uneven, numbers + wrong)
 
 
 def _rows(job: Mapping[str, Any], rows: Mapping[str, int], uneven: int) -> Finding:
@@ -215,7 +217,7 @@ def _original(run: Runtime, job: Mapping[str, Any]) -> Finding:
 # --- what the sources say --------------------------------------------------------------------
 
 
-class _Tally:
+class _Check:
     """Failures of one check: how many, and the ordinals of the first few members."""
 
     def __init__(self) -> None:
@@ -250,8 +252,8 @@ class _Sources:
         self._blobs = FileBlobs(run.folders.blobs(self._user))
         self._page: dict[int, dict[str, Any]] = {}
         self._end = 0
-        self.members, self.items, self.records = _Tally(), _Tally(), _Tally()
-        self.counts, self.blobs, self.contents = _Tally(), _Tally(), _Tally()
+        self.members, self.items, self.records = _Check(), _Check(), _Check()
+        self.counts, self.blobs, self.contents = _Check(), _Check(), _Check()
 
     def findings(self) -> list[Finding]:
         """Read everything again and say what was found."""
@@ -316,12 +318,12 @@ class _Sources:
 
     def _contents(self, found: members.Readable, row: dict[str, Any], repeats: Occurrences) -> None:
         """Items counted another way, then every outcome once more."""
-        counts = {**dict.fromkeys((*COUNTS, "items"), 0), **row["counts"]}
+        counts = FileTally.of(row["counts"])
         form, member = format_named(row["format"]), found.member
         # On broken syntax the two ways to count may see another number of broken items.
-        broken = counts["quarantined"] + row["mended"] > 0
+        broken = counts.quarantined + row["mended"] > 0
         number = _counted(found)
-        self.items.note(number == counts["items"] or broken, member.ordinal)
+        self.items.note(number == counts.items or broken, member.ordinal)
         seen = quarantined = failed = 0
         known = partial(self._known, form)
         batch = _Batch(known, repeats if form.repeats else None)
@@ -344,7 +346,7 @@ class _Sources:
         behind = max(0, self._defects(row["id"]) - failed)
         missing = batch.missing if batch.missing > behind else 0
         self.records.note(not missing, member.ordinal, missing, batch.asked)
-        said = (counts["seen"] - row["more"], counts["quarantined"] + row["mended"])
+        said = (counts.seen - row["more"], counts.quarantined + row["mended"])
         self.counts.note((seen, quarantined + behind) == said, member.ordinal)
 
     def _defects(self, file_id: int) -> int:
@@ -424,11 +426,14 @@ def _outcomes(
 ) -> Iterator[Any]:
     """What was set aside as poison would end this process too: it is counted, and not read."""
     form, member = found.form, found.member
+    reading = ReadContext(
+        form=form, member=member, context=found.context, neighbours=beside, home=home
+    )
     yield from (Rejection(reason=Reason.POISON, detail="not read") for _ in poison)
     with member.file.open("rb") as cut, member.file.open("rb") as source:
         for part in slices_of(form, member, cut, found.context, form.limits):
             for piece in bisect.around(part, poison):
-                read = understand(form, member, source, piece, found.context, beside, home=home)
+                read = read_records(reading, source, piece)
                 yield from (outcome for _, _, outcome in read)
 
 

@@ -10,7 +10,8 @@ import msgspec
 
 from schemas.progress import Event
 from schemas.reasons import Reason
-from sql.store import Commit, Lake
+from sql.commit import ChunkTransaction
+from sql.store import Lake
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +39,7 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
         return {name: getattr(self, name) for name in names}
 
 
-def sound(commit: Commit, thresholds: Thresholds, *, ended: bool = False) -> None:
+def sound(commit: ChunkTransaction, thresholds: Thresholds, *, ended: bool = False) -> None:
     """Write the alert of a job if it is due and was not written before. Locks the job."""
     (job,) = commit.run("quarantine", "hold_job")
     bad, seen = job["records_quarantined"], job["records_seen"]
@@ -47,7 +48,7 @@ def sound(commit: Commit, thresholds: Thresholds, *, ended: bool = False) -> Non
         commit.event(Event.ALERT, quarantined=bad, seen=seen)
 
 
-def of_defects(commit: Commit, records: int = 0) -> None:
+def of_defects(commit: ChunkTransaction, records: int = 0) -> None:
     """Write the alert of a job some of whose records our own code fails for: one is too many."""
     (job,) = commit.run("quarantine", "hold_job")
     if job["alerted_at"] is None:

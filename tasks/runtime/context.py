@@ -17,11 +17,13 @@ from pipeline.ports import BlobStore, Embedder, Models, Scanner
 from pipeline.privacy.redact import Redactor
 from schemas.files import SliceLimits
 from schemas.folders import Folders
+from schemas.lease import Lease
 from schemas.privacy import ReadUnder
 from schemas.progress import Tier
 from schemas.records import Blob
+from sql.commit import ContentCommit, Entered
 from sql.load import Partitions, VectorStore
-from sql.store import Claim, ContentCommit, Entered, Hold, Lake, Ledger
+from sql.store import Hold, Lake, Ledger
 from tasks.runtime.alerts import Thresholds
 from tasks.runtime.privacy_policy import PolicyFile
 from tasks.runtime.sibling_files import Memory
@@ -142,11 +144,11 @@ class Runtime:
 
     @contextmanager
     def commit_content(
-        self, claim: Claim, under: ReadUnder, *, wait: bool = True
+        self, lease: Lease, under: ReadUnder, *, wait: bool = True
     ) -> Iterator[ContentCommit]:
         """See `Lake.commit_content`. A policy file that changed meanwhile is noticed here."""
-        self.redactor(claim.user_id)
-        with self.lake.commit_content(claim, under, wait=wait) as commit:
+        self.redactor(lease.ref.user_id)
+        with self.lake.commit_content(lease, under, wait=wait) as commit:
             yield commit
 
     def embedder(self, model: str) -> Embedder:

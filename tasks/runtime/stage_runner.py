@@ -1,4 +1,4 @@
-"""Claim, work, commit: the only place where a chunk changes its state."""
+"""Lease, work, commit: the only place where a chunk changes its state."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ from pipeline import defects
 from pipeline.storage.spool_file import BrokenSpool
 from schemas.crash import crash_here
 from schemas.errors import Rejected, TransientError, place_of
+from schemas.lease import Lease
 from schemas.privacy import ReadUnder
 from schemas.progress import ROUTES, Event, Kind, Stage
 from schemas.reasons import CLOSED, LASTING
-from sql.store import Claim, Commit, ContentCommit, Fenced, Ledger, OtherPolicy
+from sql.commit import Commit, ContentCommit
+from sql.store import Fenced, Ledger, OtherPolicy
 from tasks.runtime import dispatch
 from tasks.runtime.context import Options, Runtime, as_ids, runtime
 
@@ -48,14 +50,14 @@ class Content(NamedTuple):
     ending: Callable[[ContentCommit], None]
 
 
-Work: TypeAlias = Callable[[Runtime, Claim], "Ending | Content"]
+Work: TypeAlias = Callable[[Runtime, Lease], "Ending | Content"]
 
 
 class Heartbeat:
     """Extends a lease while its stage works, from a thread; tells if the lease was lost."""
 
-    def __init__(self, run: Runtime, claim: Claim) -> None:
-        self._run, self._claim = run, claim
+    def __init__(self, run: Runtime, lease: Lease) -> None:
+        self._run, self._lease = run, lease
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         self.lost = False
@@ -64,7 +66,7 @@ class Heartbeat:
         lease = self._run.options.lease_s
         while not self._stop.wait(self._run.options.heartbeat_s):
             try:
-                if not self._run.ledger.heartbeat(self._claim, lease):
+                if not self._run.ledger.heartbeat(self._lease, lease):
                     self.lost = True
                     return
             except TransientError:
@@ -94,10 +96,10 @@ def perform(stage: Stage, chunk: Any, job_id: Any, work: Work) -> None:
     job, chunk = as_ids(job_id), int(chunk)
     structlog.contextvars.bind_contextvars(job_id=str(job), chunk=chunk, stage=str(stage))
     try:
-        claim = _claim(run, stage, chunk, job)
-        if claim is not None:
-            crash_here("claimed", stage)
-            _carry_out(run, claim, work)
+        lease = _lease(run, stage, chunk, job)
+        if lease is not None:
+            crash_here("leased", stage)
+            _carry_out(run, lease, work)
     except MemoryError as error:
         # Out of a task it would end the whole worker, not just the task; the lease will run out.
         raise Ignore from error
@@ -105,11 +107,11 @@ def perform(stage: Stage, chunk: Any, job_id: Any, work: Work) -> None:
         structlog.contextvars.clear_contextvars()
 
 
-def _claim(run: Runtime, stage: Stage, chunk: int, job: Any) -> Claim | None:
-    """The claim; None if the stage is past and the chain may go on."""
+def _lease(run: Runtime, stage: Stage, chunk: int, job: Any) -> Lease | None:
+    """Return the lease; None if the stage is past and the chain may go on."""
     options = run.options
     try:
-        claim = run.ledger.claim(
+        lease = run.ledger.lease(
             chunk=chunk,
             job_id=job,
             stage=stage,
@@ -117,8 +119,8 @@ def _claim(run: Runtime, stage: Stage, chunk: int, job: Any) -> Claim | None:
             lease_s=options.lease_s,
             max_attempts=options.max_attempts,
         )
-        if claim is not None:
-            return claim
+        if lease is not None:
+            return lease
         stands = run.ledger.stage_of(chunk, job)
     except TransientError as error:
         raise Ignore from error  # nothing was taken; the message will be sent again
@@ -139,103 +141,103 @@ def _is_past(stage: Stage, now: Stage) -> bool:
     )
 
 
-def _carry_out(run: Runtime, claim: Claim, work: Work) -> None:
+def _carry_out(run: Runtime, lease: Lease, work: Work) -> None:
     try:
-        with Heartbeat(run, claim):
-            ending = work(run, claim)
+        with Heartbeat(run, lease):
+            ending = work(run, lease)
             # Only what can't be made again has to be on the disk before the message goes on; rows
             # can, until the end of their job clears its work folder.
-            wait = claim.stage in (Stage.VALIDATE, Stage.EXTRACT, Stage.FINISH)
-            with _ended(run, claim, ending, wait=wait):
-                crash_here("before_commit", claim.stage)
-            crash_here("after_commit", claim.stage)
+            wait = lease.stage in (Stage.VALIDATE, Stage.EXTRACT, Stage.FINISH)
+            with _ended(run, lease, ending, wait=wait):
+                crash_here("before_commit", lease.stage)
+            crash_here("after_commit", lease.stage)
     except Fenced:
-        _fenced(run, claim)
+        _fenced(run, lease)
     except BrokenSpool as error:
         log.warning("an artefact is gone; the chunk starts anew")
-        _start_anew(run, claim, error)
+        _start_anew(run, lease, error)
     except OtherPolicy as error:
-        _read_anew(run, claim, error)
+        _read_anew(run, lease, error)
     except TransientError as error:
         code = error.code or _code_of(error)
-        _give_back(run, claim, code, counts_attempt=code in LASTING, cause=error)
+        _give_back(run, lease, code, counts_attempt=code in LASTING, cause=error)
     except FileNotFoundError as error:
         # Not transient: somebody took away the file that was to be read.
-        _give_back(run, claim, "file_missing", counts_attempt=True, cause=error)
+        _give_back(run, lease, "file_missing", counts_attempt=True, cause=error)
     except OSError as error:
         # A full disk, a share that went away: transient.
         code = f"os_{error.errno}"
-        _give_back(run, claim, code, counts_attempt=code in LASTING, cause=error)
+        _give_back(run, lease, code, counts_attempt=code in LASTING, cause=error)
     except Rejected as error:
-        _reject(run, claim, error)
+        _reject(run, lease, error)
     except (SoftTimeLimitExceeded, MemoryError, Exception) as error:
         if isinstance(error, Ignore):
             raise
         if isinstance(error, MemoryError):
             traceback.clear_frames(error.__traceback__)  # they hold what took the memory
-        _give_back(run, claim, type(error).__name__, counts_attempt=True, cause=error)
-    after(run, claim)
+        _give_back(run, lease, type(error).__name__, counts_attempt=True, cause=error)
+    after(run, lease)
 
 
 @contextmanager
-def _ended(run: Runtime, claim: Claim, ending: Ending | Content, *, wait: bool) -> Iterator[None]:
+def _ended(run: Runtime, lease: Lease, ending: Ending | Content, *, wait: bool) -> Iterator[None]:
     """The one transaction that ends a stage, when its statements are done."""
     if isinstance(ending, Content):
-        with run.commit_content(claim, ending.under, wait=wait) as commit:
+        with run.commit_content(lease, ending.under, wait=wait) as commit:
             ending.ending(commit)
             yield
         return
-    with run.lake.commit(claim, wait=wait) as commit:
+    with run.lake.commit(lease, wait=wait) as commit:
         ending(commit)
         yield
 
 
-def _read_anew(run: Runtime, claim: Claim, error: OtherPolicy) -> None:
+def _read_anew(run: Runtime, lease: Lease, error: OtherPolicy) -> None:
     """What was read under another policy than the present one is thrown away."""
     log.warning("the privacy policy changed on the way; it is read anew")
-    if claim.kind == Kind.RECORDS:
-        _start_anew(run, claim, error)
+    if lease.kind == Kind.RECORDS:
+        _start_anew(run, lease, error)
     # What an upload committed stays; its next attempt goes on behind that.
-    _give_back(run, claim, "policy_changed", counts_attempt=False, cause=error)
+    _give_back(run, lease, "policy_changed", counts_attempt=False, cause=error)
 
 
-def _start_anew(run: Runtime, claim: Claim, cause: Exception) -> None:
+def _start_anew(run: Runtime, lease: Lease, cause: Exception) -> None:
     """From the first stage, which makes the artefacts; if they never stay, our code is at fault."""
     try:
         crash_here("rewind.before_commit")
-        first, most = ROUTES[Kind(claim.kind)][0], run.options.max_attempts
-        rewound = run.ledger.rewind(claim, first, most=most)
+        first, most = ROUTES[Kind(lease.kind)][0], run.options.max_attempts
+        rewound = run.ledger.rewind(lease, first, most=most)
         crash_here("rewind.after_commit")
     except TransientError:
         log.warning("could not start anew; the lease will run out")
         raise Ignore from cause
     if not rewound:
-        _give_back(run, claim, type(cause).__name__, counts_attempt=True, cause=cause)
+        _give_back(run, lease, type(cause).__name__, counts_attempt=True, cause=cause)
     raise Ignore from cause
 
 
-def after(run: Runtime, claim: Claim) -> None:
+def after(run: Runtime, lease: Lease) -> None:
     """Send what the commit made possible."""
-    split = claim.stage is Stage.NORMALISE and claim.attempt > run.options.max_attempts
-    if split or claim.stage in (Stage.VALIDATE, Stage.EXTRACT, Stage.LOAD):
+    split = lease.stage is Stage.NORMALISE and lease.attempt > run.options.max_attempts
+    if split or lease.stage in (Stage.VALIDATE, Stage.EXTRACT, Stage.LOAD):
         dispatch.send_on(
             run.ledger,
-            claim.job_id,
+            lease.ref.job_id,
             window=run.options.dispatch_window,
             max_attempts=run.options.max_attempts,
         )
 
 
-def _fenced(run: Runtime, claim: Claim) -> None:
-    log.warning("fenced: another worker holds the chunk", token=claim.token)
+def _fenced(run: Runtime, lease: Lease) -> None:
+    log.warning("fenced: another worker holds the chunk", token=lease.token)
     try:
         crash_here("fenced.before_commit")
         run.ledger.event(
             Event.FENCED,
-            user_id=claim.user_id,
-            job_id=claim.job_id,
-            chunk_id=claim.id,
-            stage=claim.stage,
+            user_id=lease.ref.user_id,
+            job_id=lease.ref.job_id,
+            chunk_id=lease.ref.id,
+            stage=lease.stage,
         )
         crash_here("fenced.after_commit")
     except TransientError:
@@ -244,18 +246,18 @@ def _fenced(run: Runtime, claim: Claim) -> None:
 
 
 def _give_back(
-    run: Runtime, claim: Claim, code: str, *, counts_attempt: bool, cause: Exception
+    run: Runtime, lease: Lease, code: str, *, counts_attempt: bool, cause: Exception
 ) -> None:
     """Back to ready, with a longer wait each time. The text of an error may hold content, so only
     its class is kept and logged."""
     where = place_of(cause) if counts_attempt else None
     log.warning(
-        "given back", code=code, counts_attempt=counts_attempt, attempt=claim.attempt, where=where
+        "given back", code=code, counts_attempt=counts_attempt, attempt=lease.attempt, where=where
     )
-    delay_s = delay(run.options, claim.stage, claim.attempt if counts_attempt else 0, code)
+    delay_s = delay(run.options, lease.stage, lease.attempt if counts_attempt else 0, code)
     end = time.monotonic() + run.options.lease_s
     while not _released(
-        run, claim, code=code, counts_attempt=counts_attempt, delay_s=delay_s, where=where
+        run, lease, code=code, counts_attempt=counts_attempt, delay_s=delay_s, where=where
     ):
         # Until the database is back there is nothing else to do, and after the lease no need.
         if time.monotonic() > end:
@@ -267,7 +269,7 @@ def _give_back(
 
 def _released(
     run: Runtime,
-    claim: Claim,
+    lease: Lease,
     *,
     code: str,
     counts_attempt: bool,
@@ -278,7 +280,7 @@ def _released(
     try:
         crash_here("give_back.before_commit")
         run.ledger.release(
-            claim, code=code, counts_attempt=counts_attempt, delay_s=delay_s, where=where
+            lease, code=code, counts_attempt=counts_attempt, delay_s=delay_s, where=where
         )
         crash_here("give_back.after_commit")
     except TransientError:
@@ -318,13 +320,13 @@ def lost(ledger: Ledger, options: Options, *, stage: str, chunk: Any, job_id: An
         log.warning("given back", code=code, counts_attempt=True, stage=stage, chunk=int(chunk))
 
 
-def _reject(run: Runtime, claim: Claim, error: Rejected) -> None:
+def _reject(run: Runtime, lease: Lease, error: Rejected) -> None:
     """The whole archive can't be taken in: the job ends with a code and a sentence."""
-    if claim.kind == Kind.FINISH:  # too late for that: all that was to load has loaded
-        _give_back(run, claim, error.reason, counts_attempt=True, cause=error)
+    if lease.kind == Kind.FINISH:  # too late for that: all that was to load has loaded
+        _give_back(run, lease, error.reason, counts_attempt=True, cause=error)
     log.warning("rejected", code=error.reason)
     try:
-        with run.lake.commit(claim) as commit:
+        with run.lake.commit(lease) as commit:
             commit.end_badly("rejected", error.reason, str(error))
             commit.event(Event.REJECTED, code=error.reason, category=error.reason.category)
             commit.complete()
@@ -332,6 +334,6 @@ def _reject(run: Runtime, claim: Claim, error: Rejected) -> None:
             crash_here("reject.before_commit")
         crash_here("reject.after_commit")
     except Fenced:
-        _fenced(run, claim)
+        _fenced(run, lease)
     except TransientError as again:
-        _give_back(run, claim, _code_of(again), counts_attempt=False, cause=again)
+        _give_back(run, lease, _code_of(again), counts_attempt=False, cause=again)

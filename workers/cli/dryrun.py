@@ -11,8 +11,9 @@ import msgspec
 
 from pipeline.archives import unpack, zip_checks
 from pipeline.archives.measure import measure, media_type
-from pipeline.normalise import understand
+from pipeline.normalise import ReadContext
 from pipeline.quality import key_of, occurrence_key
+from pipeline.read import read_records
 from schemas.files import Listed, Member, SourceFile
 from schemas.progress import Disposition
 from schemas.records import Record, Rejection
@@ -106,10 +107,11 @@ def _look_at(entry: Member | Listed, work: Path, seen: _Seen, options: Options) 
 
 def _count(file: DryFile, found: members.Readable, seen: _Seen, options: Options) -> None:
     reader = found.form.reader
+    reading = ReadContext(form=found.form, member=found.member, context=found.context)
     seen.repeats.clear()
     with found.member.file.open("rb") as stream, found.member.file.open("rb") as again:
         for part in reader.slices(stream, found.context, options.slices):
-            for _, _, outcome in understand(found.form, found.member, again, part, found.context):
+            for _, _, outcome in read_records(reading, again, part):
                 file.seen += 1
                 if isinstance(outcome, Rejection):
                     code = str(outcome.reason)

@@ -15,30 +15,16 @@ from psycopg.rows import DictRow
 from schemas.privacy import Action, Done, Kind
 from schemas.progress import Disposition
 from schemas.reasons import Category, Reason, category_of
+from schemas.tally import COUNTS, FileTally, Tally, by_file
 from sql.quality import KINDS, quality_of
-from sql.store import COUNTS, Ledger
+from sql.store import Ledger
 from tasks.ingest.export_sets import Inventory
-from tasks.ingest.record_spool import PRIVACY
 from tasks.runtime import alerts
 from workers.cli import console, set_lines
 from workers.cli.connect import Services
 from workers.wiring import thresholds
 
 _MOST_SHOWN = 20
-
-
-class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """Records: every one that was seen ended in one of the other three."""
-
-    seen: int = 0
-    loaded: int = 0
-    duplicate: int = 0
-    quarantined: int = 0
-
-    @property
-    def adds_up(self) -> bool:
-        """Whether nothing is missing and nothing is counted twice."""
-        return self.seen == self.loaded + self.duplicate + self.quarantined
 
 
 class Drift(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +46,7 @@ class FileLine(msgspec.Struct, frozen=True, kw_only=True):
     detail: str | None
     format: str | None
     size_bytes: int | None
-    counts: Counts
+    counts: Tally
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +73,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     index: Inventory | None
     """What the export's own page lists, against the job's files, or those of its set; None where
     there is neither."""
-    records: Counts
+    records: Tally
     """So far, while the job runs."""
     adds_up: bool | None
     """Whether nothing is missing and nothing is counted twice; None while the job runs."""
@@ -95,7 +81,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     quality: dict[str, float] | None
     """Completeness, accuracy and consistency of what was loaded, 0 to 1; None: not scored."""
     dispositions: dict[str, int]
-    formats: dict[str, Counts]
+    formats: dict[str, Tally]
     files: list[FileLine]
     newer_versions: int
     """Of the loaded records: they replaced what another export said of the same thing."""
@@ -118,14 +104,12 @@ def gather(lake: Services, job: DictRow) -> Receipt:
         return _gather(then, {**now, "user_name": job["user_name"]})
 
 
-def _counts_by_file(tallies: Iterable[dict[str, dict[str, int]]]) -> dict[str, dict[str, int]]:
-    """The sums of the chunks' tallies for each file, by file id."""
-    total: dict[str, dict[str, int]] = {}
-    for tally in tallies:
-        for file, counts in tally.items():
-            mine = total.setdefault(file, dict.fromkeys((*COUNTS, "items"), 0))
-            for name, n in counts.items():
-                mine[name] = mine.get(name, 0) + n
+def _sum_of_chunks(columns: Iterable[dict[str, dict[str, int]]]) -> dict[int, FileTally]:
+    """Return the sums of the chunks' tallies, by the id of the file."""
+    total: dict[int, FileTally] = {}
+    for column in columns:
+        for file, tally in by_file(column).items():
+            total[file] = total.get(file, FileTally()) + tally
     return total
 
 
@@ -133,8 +117,9 @@ def _gather(lake: Services, job: DictRow) -> Receipt:
     job_id, ledger = job["id"], lake.ledger
     rows = _files_of(ledger, job)
     files = [_file(row) for row in rows]
+    counted = sum((FileTally.of(row["counts"]) for row in rows), FileTally())
     dead = ledger.rows("jobs", "dead_chunks", job_id=job_id)
-    records = Counts(**{name: job[f"records_{name}"] for name in COUNTS})
+    records = Tally.of_job(job)
     formats = by_format(files)
     part_of, index = _export(ledger, job)
     return Receipt(
@@ -163,9 +148,9 @@ def _gather(lake: Services, job: DictRow) -> Receipt:
         dispositions=dict(Counter(str(f.disposition) for f in files)),
         formats=formats,
         files=files,
-        newer_versions=sum(row["counts"].get("newer", 0) for row in rows),
-        older_versions=sum(row["counts"].get("older", 0) for row in rows),
-        privacy=_privacy(rows),
+        newer_versions=counted.more.get("newer", 0),
+        older_versions=counted.more.get("older", 0),
+        privacy=counted.privacy(),
         empty=[row["path"] for row in rows if _gave_nothing(row)],
         drift=msgspec.convert(
             lake.reader.rows(job["user_id"], "jobs", "drift_of", job_id=job_id), list[Drift]
@@ -181,8 +166,8 @@ def _files_of(ledger: Ledger, job: DictRow) -> list[DictRow]:
     if job["completed_at"]:  # the files are counted at the end
         return rows
     so_far = ledger.rows("jobs", "tallies", job_id=job["id"])
-    counts = _counts_by_file(row["tally"] for row in so_far)
-    return [{**row, "counts": counts.get(str(row["id"]), {})} for row in rows]
+    sums = _sum_of_chunks(row["tally"] for row in so_far)
+    return [{**row, "counts": sums[n].counts() if (n := row["id"]) in sums else {}} for row in rows]
 
 
 def _quality(lake: Services, job: DictRow) -> dict[str, float] | None:
@@ -194,18 +179,6 @@ def _gave_nothing(row: DictRow) -> bool:
     """A claimed file with bytes and without one record: never a success in silence."""
     counts = row["counts"]
     return bool(counts and row["size_bytes"] and not counts.get("seen"))
-
-
-def _privacy(rows: Sequence[DictRow]) -> Done:
-    """What the files' counts say of personal data."""
-    done: Done = {}
-    for row in rows:
-        for name, n in row["counts"].items():
-            if name.startswith(PRIVACY):
-                kind, action = name.removeprefix(PRIVACY).split(".")
-                actions = done.setdefault(kind, {})
-                actions[action] = actions.get(action, 0) + n
-    return done
 
 
 def quarantined(lake: Services, user_id: UUID, query: str, **asked: Any) -> list[dict[str, Any]]:
@@ -225,32 +198,26 @@ def _export(ledger: Ledger, job: DictRow) -> tuple[set_lines.SetLine | None, Inv
 
 def _file(row: DictRow) -> FileLine:
     names = ("path", "disposition", "reason", "detail", "format", "size_bytes")
-    counts = {name: row["counts"].get(name, 0) for name in COUNTS}
+    counts = FileTally.of(row["counts"]).records()
     rejected = row["disposition"] == Disposition.REJECTED
     category = category_of(row["reason"]) if rejected and row["reason"] else None
     facts = {**{n: row[n] for n in names}, "counts": counts, "category": category}
     return msgspec.convert(facts, FileLine)
 
 
-def by_format(files: list[FileLine]) -> dict[str, Counts]:
+def by_format(files: list[FileLine]) -> dict[str, Tally]:
     """The sums over the files of each format."""
-    sums: dict[str, Counts] = {}
+    sums: dict[str, Tally] = {}
     for file in files:
         if file.format is not None:
-            sums[file.format] = _sum(sums.get(file.format, Counts()), file.counts)
+            sums[file.format] = sums.get(file.format, Tally()) + file.counts
     return sums
 
 
-def _sum(one: Counts, other: Counts) -> Counts:
-    return Counts(**{name: getattr(one, name) + getattr(other, name) for name in COUNTS})
-
-
-def adds_up(records: Counts, formats: dict[str, Counts], *, settled: bool) -> bool:
+def adds_up(records: Tally, formats: dict[str, Tally], *, settled: bool) -> bool:
     """Whether the counts of a job that ended balance, and, once settled, equal the sums over its
     files."""
-    total = Counts()
-    for counts in formats.values():
-        total = _sum(total, counts)
+    total = sum(formats.values(), Tally())
     return records.adds_up and (not settled or total == records)
 
 
@@ -261,8 +228,9 @@ def show(receipt: Receipt) -> None:
     _export_shown(receipt)
     if receipt.formats:
         console.data("")
-        rows = [(name, *_numbers(counts)) for name, counts in sorted(receipt.formats.items())]
-        console.table(("format", "seen", "loaded", "duplicate", "quarantined"), rows)
+        formats = sorted(receipt.formats.items())
+        rows = [(name, *tally.records().values()) for name, tally in formats]
+        console.table(("format", *COUNTS), rows)
     _records(receipt)
     _quarantine(receipt)
     for chunk in receipt.dead_chunks:
@@ -270,10 +238,6 @@ def show(receipt: Receipt) -> None:
             f"dead chunk {chunk['id']}: {chunk['last_error_code']} at {chunk['stage']} "
             f"after {chunk['attempt']} tries; run: datapunk retry {receipt.job}"
         )
-
-
-def _numbers(counts: Counts) -> tuple[int, ...]:
-    return tuple(getattr(counts, name) for name in COUNTS)
 
 
 def _head(receipt: Receipt) -> None:

@@ -12,7 +12,8 @@ from psycopg.rows import DictRow
 
 from pipeline.archives import multipart
 from schemas.progress import SetState
-from sql.store import COUNTS, Ledger
+from schemas.tally import Tally
+from sql.store import Ledger
 from tasks.ingest import export_sets as rules
 from tasks.ingest.export_sets import Inventory
 from workers.cli import console
@@ -51,7 +52,7 @@ class SetReceipt(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is told of one set."""
 
     set: SetLine
-    records: dict[str, int]
+    records: Tally
     index: Inventory
 
 
@@ -95,7 +96,7 @@ def receipt_of(ledger: Ledger, row: DictRow) -> SetReceipt:
     here = [job["files_of"] for job in jobs if rules.is_here(job)]
     return SetReceipt(
         set=line_of(ledger, row),
-        records={name: sum(job[f"records_{name}"] for job in jobs) for name in COUNTS},
+        records=sum(map(Tally.of_job, jobs), Tally()),
         index=index_of(ledger, here, jobs),
     )
 

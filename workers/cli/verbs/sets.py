@@ -9,8 +9,9 @@ from psycopg.rows import DictRow
 
 from schemas.errors import PermanentError
 from schemas.progress import Event
+from sql.commit import note
 from sql.queries import queries
-from sql.store import Ledger, note
+from sql.store import Ledger
 from workers.cli import connect, console, set_lines
 from workers.settings import load
 
@@ -92,7 +93,7 @@ def _show(receipt: set_lines.SetReceipt) -> None:
         console.data(said)
     counts = receipt.records
     console.data(
-        f"records   {counts['seen']} seen = {counts['loaded']} loaded + {counts['duplicate']} "
-        f"duplicate + {counts['quarantined']} quarantined"
+        f"records   {counts.seen} seen = {counts.loaded} loaded + {counts.duplicate} "
+        f"duplicate + {counts.quarantined} quarantined"
     )
     set_lines.show_index(receipt.index)

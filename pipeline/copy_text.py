@@ -1,6 +1,7 @@
-"""Records as lines of COPY text, rendered once; and the columns that later stages read.
+"""Records as lines of COPY text, in the order of the columns of `schemas.copy_tables`.
 
-The order of the columns is that of the `stage_…` tables in `sql/queries/lake.sql`.
+Fields by name would cost a point a thirtieth of its time, so `tests/test_copy_tables.py` holds each
+field to its column.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from unicodedata import is_normalized
 
 import orjson
 
-from schemas.records import UNDATED, Instant, Metric, Point, Record, ZoneSource
+from schemas.records import REUSED, UNDATED, Instant, Metric, Point, Record, ZoneSource
 
 #: A field without a value.
 NULL = r"\N"
@@ -24,9 +25,8 @@ _UNDATED = UNDATED.isoformat()
 #: The name under which a stored document names those of its metadata that came from beside it.
 _BESIDE = "beside"
 #: The name under which a stored document says which key of its own it has, where it may stand under
-#: one that it shares; and the flag of one that stands under its own, which the load gives.
+#: one that it shares.
 _OWN_KEY = "own_key"
-REUSED = "message_id_reused"
 #: Without digits: a policy may look for numbers of people, phones or cards.
 _LETTERS = str.maketrans("0123456789", "ghijklmnop")
 _FIELDS = "fields"
