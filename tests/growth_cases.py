@@ -590,7 +590,7 @@ ADAPTED: dict[str, tuple[Callable[..., object], ...]] = {
     ),
     # The operator's own; TOML takes the square of a name with many dots.
     "privacy.policy.parse": (),
-    # `parse` refuses a header of so many encoded words that this takes long, and is measured.
+    # `parse`, which is measured, refuses a header with too many encoded words.
     "services.mail.mime_leaves.decode_field": (),
     "privacy.redact_records.protect": (_protected,),
     "privacy.suspects.suspects": (
