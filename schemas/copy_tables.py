@@ -1,7 +1,7 @@
 """The tables that COPY fills, each with its columns: they stand here and nowhere else.
 
 A line of COPY, the list of columns of its COPY and the temporary table are all made of one of
-these, and whoever reads a line asks for a column by its name.
+these. A reader of a line asks for a column by its name.
 """
 
 from __future__ import annotations

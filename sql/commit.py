@@ -126,9 +126,9 @@ class Commit(ChunkTransaction):
         if row["remaining"] == 0:
             self.run("chunks", "insert_finish", identity="finish")
 
-    def end_badly(self, ending: str, code: str, detail: str) -> None:
+    def end_badly(self, outcome: str, code: str, detail: str) -> None:
         """The job can't come to a good end; the first cause is kept."""
-        self.run("chunks", "end_badly", ending=ending, code=code, detail=detail)
+        self.run("chunks", "end_badly", outcome=outcome, code=code, detail=detail)
 
 
 class ContentCommit(ContentTransaction, Commit):

@@ -23,7 +23,6 @@ from schemas.files import SliceLimits
 from schemas.reasons import Category, Reason, category_of
 from schemas.records import Record, Rejection
 from sql.store import Lake
-from tasks.ingest import record_spool
 from tasks.operations import quarantine, verify
 from tasks.runtime import stage_runner
 from tasks.runtime.context import Runtime
@@ -125,9 +124,9 @@ def test_a_record_that_fails_takes_no_number_of_its_equals(
     file.write_bytes(b'{"a": 1}\n' * 3)
     whole = examine(file, tmp_path / "whole")
     failed = iter([True])
-    real = record_spool.mentions
+    real = render.mentions
     monkeypatch.setattr(
-        record_spool, "mentions", lambda r: 1 // 0 if next(failed, False) else real(r)  # type: ignore[func-returns-value]
+        render, "mentions", lambda r: 1 // 0 if next(failed, False) else real(r)  # type: ignore[func-returns-value]
     )  # fmt: skip
     batch = examine(file, tmp_path / "work")
     assert batch.total() == {"rows": 2, "duplicates": 0, "quarantined": {"format_defect": 1}}

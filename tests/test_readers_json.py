@@ -8,7 +8,7 @@ import tracemalloc
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.readers.json import decode as json_decode
@@ -382,6 +382,7 @@ def test_no_break_before_the_end_of_the_array_is_silent(sample: Sample) -> None:
 
 @settings(max_examples=200, database=None)
 @given(st.sampled_from([TOP, KEYED, LINES]), ARRAYS, LIMITS, PLACES, st.binary(max_size=3))
+@example(KEYED, [], SliceLimits(records=1), 0.96875, b"\0")
 def test_broken_bytes_yield_outcomes_and_lose_no_byte(
     reader: Any, array: list[Any], limits: SliceLimits, place: float, noise: bytes
 ) -> None:

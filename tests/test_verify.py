@@ -15,7 +15,7 @@ from pipeline.storage.atomic_files import held
 from schemas.progress import Stage
 from sql.store import Lake
 from tasks.maintenance import reconcile
-from tasks.operations import verify
+from tasks.operations import findings, verify
 from tasks.runtime.context import Runtime
 from tests.formats_support import all_samples
 from tests.lake_support import Database, Driver, FakeScanner, counts, zipped
@@ -284,15 +284,15 @@ def test_a_flipped_byte_of_a_blob(job: dict[str, Any], check: Check, run: Runtim
 def test_a_sample_is_read_or_all_of_them(
     job: dict[str, Any], run: Runtime, reader: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verify, "_READ_FIRST", 0)
-    monkeypatch.setattr(verify.secrets, "randbelow", lambda most: most - 1)  # none is drawn
+    monkeypatch.setattr(findings, "_READ_FIRST", 0)
+    monkeypatch.setattr(findings.secrets, "randbelow", lambda most: most - 1)  # none is drawn
     for blob in run.folders.blobs(job["user_id"]).rglob("*"):
         if blob.is_file():
             _flip(blob)
     for deep, bad in ((False, set()), (True, {"contents"})):
         found = verify.verify(run, reader, job, deep=deep)
         assert failed({f.check: f for f in found}) == bad
-    monkeypatch.setattr(verify.secrets, "randbelow", lambda most: 0)  # each is drawn
+    monkeypatch.setattr(findings.secrets, "randbelow", lambda most: 0)  # each is drawn
     found = verify.verify(run, reader, job)
     assert failed({f.check: f for f in found}) == {"contents"}
 

@@ -1,6 +1,6 @@
 -- depends: 0014.bulk_vectors
 -- The one gate by which content comes into the lake. What was read under a policy of personal data
--- comes in only as long as that policy is the present one (docs/explanation/decisions/0020-write-content-through-one-gate.md).
+-- comes in only as long as that policy is the present one (docs/decisions/0020-one-gate.md).
 
 -- Which policy of personal data each host worked under, one row for each change. The latest row of
 -- a user names the present policy. A policy is named by its fingerprint; it says nothing of keys.

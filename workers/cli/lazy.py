@@ -54,7 +54,7 @@ VERBS = (
     Verb(
         "cancel",
         "jobs",
-        "Stop a job; what has loaded stays, and is said here and in the receipt.",
+        "Stop a job. Loaded rows stay; this and the receipt print their number.",
     ),
     Verb(
         "rollback",

@@ -233,7 +233,8 @@ def _told(source: BinaryIO, found: json_walk.Around, array: Slice) -> Rejection 
     if found.again is not None:
         return _text(source, found.again, "the array stands twice")
     if found.end is None:
-        return _text(source, flaw, "the file ends too early", Reason.TRUNCATED)
+        rest = json_scan.skip_space(source, array.end + 1) if flaw == size else flaw
+        return _text(source, rest, "the file ends too early", Reason.TRUNCATED)
     behind = json_scan.skip_space(source, found.end + 1)
     if behind < size and flaw == size:
         return _text(source, behind, AFTER)
