@@ -394,7 +394,7 @@ class _Chosen:
             self.mask(found.table, found.state)[n] = True
             if found.table == "documents":
                 keys[16 * n : 16 * n + 16] = found.key.bytes
-        self._said, self.keys = columns["documents"].keys, bytes(keys)
+        self._spooled_keys, self.keys = columns["documents"].keys, bytes(keys)
         self.documents = msgspec.structs.replace(columns["documents"], keys=self.keys)
         self._part_twins()
 
@@ -419,7 +419,7 @@ class _Chosen:
         """Their rendered lines, each with the key that the record has."""
         mask = self.mask(table, state)
         lines = record_spool.read_lines(self._path, table, mask)
-        if table != "documents" or self.keys == self._said:
+        if table != "documents" or self.keys == self._spooled_keys:
             return lines
         named = zip(lines.splitlines(keepends=True), np.flatnonzero(mask), strict=True)
         return b"".join(record_spool.renamed(line, self._key(int(n))) for line, n in named)
@@ -430,8 +430,8 @@ class _Chosen:
     def about(self, name: str) -> bytes:
         """Lines of `mentions` or `relations` of the documents that are the files' own."""
         mask = ~self.mask("documents", "had")
-        lines = record_spool.read_about(self._path, name, self._said, mask)
-        if self.keys == self._said:
+        lines = record_spool.read_about(self._path, name, self._spooled_keys, mask)
+        if self.keys == self._spooled_keys:
             return lines
         names = self._names()
         fields = (line.split(b"\t") for line in lines.splitlines())
@@ -440,6 +440,6 @@ class _Chosen:
 
     def _names(self) -> dict[bytes, bytes]:
         """What records are called, by the keys that they say, where these differ."""
-        said = msgspec.structs.replace(self.documents, keys=self._said)
+        said = msgspec.structs.replace(self.documents, keys=self._spooled_keys)
         pairs = ((said.key_of(n), self._key(n)) for n in range(len(said)))
         return {one.hex().encode(): key.hex().encode() for one, key in pairs if one != key}
