@@ -9,7 +9,10 @@ from itertools import count
 import psycopg
 import pytest
 from psycopg import pq
+from psycopg.rows import dict_row
 
+from schemas.copy_tables import COPY_TABLES
+from sql.load import create_stage
 from sql.queries import queries
 from tests.queries_support import FILES, ROOT, asked, words
 
@@ -90,11 +93,13 @@ def _changes_state(text: str) -> bool:
 @pytest.mark.services
 def test_the_database_knows_all_that_queries_name(url: Callable[[str], str]) -> None:
     """Each statement is prepared and not run; only temporary tables are made."""
-    with psycopg.connect(url("admin")) as connection:
+    with psycopg.connect(url("admin"), row_factory=dict_row) as connection:
         for file, name in QUERIES:
             if "CREATE TEMPORARY TABLE" in queries(file)[name]:
                 text = queries(file)[name].replace(" ON COMMIT DROP", "")
                 connection.execute(text, dict.fromkeys(parameters(text)))
+        for table in COPY_TABLES:
+            create_stage(connection, table)
         connection.commit()
         wrong = {
             f"{file}.{name}": said

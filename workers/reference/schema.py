@@ -54,7 +54,8 @@ def main() -> None:
         top = Path(folder)
         top.chmod(0o711)  # the servers' user passes where we are root
         # A server of its own, whatever the settings of this machine name.
-        settings = load(data_dir=top / "data", database_url=None, owner_url=None)
+        own = {"data_dir": top / "data", "database_url": None, "owner_url": None}
+        settings = load().model_copy(update=own)
         settings.data_dir.mkdir(0o711)
         with local_servers.servers(settings):
             migrate.bootstrap(settings.url("admin"), login=True)
