@@ -7,10 +7,10 @@ from functools import lru_cache
 
 import msgspec
 
-from pipeline import copy_text
 from pipeline.enrich.entities import Mention, mentions
 from pipeline.enrich.text_pieces import text_of
 from pipeline.quality import Repeats, key_of, occurrence_key, own_key_of
+from pipeline.storage import copy_text
 from pipeline.text.cleaning import clean_json
 from schemas.copy_tables import DOCUMENTS, LOCATIONS, MENTIONS, METRICS, RELATIONS
 from schemas.identity import record_key

@@ -22,7 +22,6 @@ from zlib import crc32
 import msgspec
 
 import pipeline
-from pipeline import copy_text
 from pipeline.archives import media_types, streams, tar, unpack, zip_directory
 from pipeline.contract import Format
 from pipeline.documents import text_of
@@ -53,6 +52,7 @@ from pipeline.services.google import places as google_places
 from pipeline.services.google.photo_sidecars import Sidecars
 from pipeline.services.mail import between_parts, mail_records
 from pipeline.services.tracks import fit_files, gps_tracks
+from pipeline.storage import copy_text
 from pipeline.syntax import compound_files, content_lines, json_events
 from pipeline.text import language, transcode
 from pipeline.text.cleaning import clean_json
@@ -718,8 +718,11 @@ EXCUSED: dict[str, tuple[str, ...]] = {
         "values.units.converted",
     ),
     "by another entry": (
-        *("copy_text." + n for n in ("content_hash", "document_line", "json_field", "tag_name")),
-        *("copy_text." + n for n in ("location_line", "metric_line")),
+        *(
+            "storage.copy_text." + n
+            for n in ("content_hash", "document_line", "json_field", "tag_name")
+        ),
+        *("storage.copy_text." + n for n in ("location_line", "metric_line")),
         "read.read_records",
         "enrich.entities.mentions",
         "services.google.photos.of_medium",

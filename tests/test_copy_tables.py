@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import orjson
 
-from pipeline import copy_text
 from pipeline.render import Renderer
+from pipeline.storage import copy_text
 from pipeline.text.cleaning import clean_json
 from schemas.copy_tables import (
     COPY_TABLES,

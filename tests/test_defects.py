@@ -14,9 +14,10 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import copy_text, defects, normalise, render
+from pipeline import defects, normalise, render
 from pipeline.privacy import redact_records
 from pipeline.readers.json.ndjson import Ndjson
+from pipeline.storage import copy_text
 from pipeline.text import language
 from schemas.errors import ServiceDown, TransientError
 from schemas.files import SliceLimits

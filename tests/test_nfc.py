@@ -8,11 +8,11 @@ from unicodedata import is_normalized, normalize
 import orjson
 import pytest
 
-from pipeline import copy_text
 from pipeline.contract import Format
 from pipeline.enrich.entities import mentions
 from pipeline.normalise import normalise
 from pipeline.registry import all_formats
+from pipeline.storage import copy_text
 from pipeline.text.cleaning import clean_json
 from schemas.privacy import ReadUnder
 from schemas.records import DataType, Metric, Point, Record

@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from pipeline.copy_text import content_hash, document_line
 from pipeline.normalise import ReadContext, outcomes_of
 from pipeline.privacy.policy import parse
 from pipeline.registry import format_named
 from pipeline.services import generic_rows
+from pipeline.storage.copy_text import content_hash, document_line
 from pipeline.values import record_checks
 from schemas.files import Member, SliceLimits
 from schemas.identity import record_key

@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import copy_text
 from pipeline.quality import first_of_each
-from pipeline.storage import spool_file
+from pipeline.storage import copy_text, spool_file
 from pipeline.text.cleaning import clean_json
 from schemas.privacy import ReadUnder
 from schemas.reasons import Reason

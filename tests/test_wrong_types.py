@@ -12,11 +12,11 @@ import msgspec
 import pytest
 
 from pipeline.contract import Format
-from pipeline.copy_text import document_line, location_line, metric_line
 from pipeline.enrich.entities import mentions
 from pipeline.normalise import ReadContext, outcomes_of
 from pipeline.quality import key_of
 from pipeline.registry import all_formats
+from pipeline.storage.copy_text import document_line, location_line, metric_line
 from pipeline.text.cleaning import clean_json
 from schemas.files import Member
 from schemas.records import Instant, Metric, Point, RawRecord, Record, Rejection

@@ -415,7 +415,7 @@ END
 $$;
 
 -- How a document says its own key in its metadata: without digits, which a privacy policy may look
--- for. `sql.copy_text.own_key` is the same function.
+-- for. `pipeline.storage.copy_text.own_key` is the same function.
 CREATE OR REPLACE FUNCTION user_data.in_letters(key uuid) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT translate(replace(key::text, '-', ''), '0123456789', 'ghijklmnop') $$;
 

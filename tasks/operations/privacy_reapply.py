@@ -16,13 +16,13 @@ from uuid import UUID
 import msgspec
 from psycopg.rows import DictRow
 
-from pipeline.copy_text import content_hash, tag_name
 from pipeline.enrich import text_pieces
 from pipeline.enrich.entities import Mention, mentions
 from pipeline.privacy.ner import NerResult
 from pipeline.privacy.redact import NAME_OF_BLOB, Redactor, Texts, is_tag, joined
 from pipeline.privacy.redact_records import Codes, coded, media_type
 from pipeline.render import mention_lines
+from pipeline.storage.copy_text import content_hash, tag_name
 from pipeline.text.cleaning import clean_json
 from schemas.crash import crash_here
 from schemas.errors import TransientError

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from psycopg import Rollback
 from psycopg.types.json import Jsonb
 
-from pipeline import copy_text
 from pipeline.quality import first_of_each
+from pipeline.storage import copy_text
 from schemas.crash import crash_here
 from schemas.instants import instants
 from schemas.progress import Event

@@ -13,13 +13,14 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import bisect, copy_text, defects
+from pipeline import bisect, defects
 from pipeline.contract import Format
 from pipeline.normalise import ReadContext, slices_of
 from pipeline.ports import Neighbours
 from pipeline.quality import key_of, occurrence_key, own_key_of
 from pipeline.read import read_records
 from pipeline.registry import format_named
+from pipeline.storage import copy_text
 from pipeline.values import time_zones
 from schemas.errors import Rejected
 from schemas.files import Listed, Member, Slice
