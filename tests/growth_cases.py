@@ -994,6 +994,8 @@ KNOWN = frozenset(
         ("privacy.detectors.find", "'n{}@example.org,', numbered"),
         ("services.google.photo_sidecars.Sidecars", "names alike"),
         ("readers.csv.dialects.sniff", "a header of many columns"),
+        ("readers.json.decode.outcome", "'\\\\\"'"),
+        ("recognition.peek.sound_text_of", "'\\\\\"'"),
         ("reader Bookmarks", "folders and links"),
         ("reader CsvRows", "'a\",\"b\\n'"),
         ("reader CsvRows", "a header of many columns"),

@@ -6,11 +6,13 @@ For looking at the head of a file, which is small: it holds the text in memory.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import orjson
 
-#: Strings whole, so that no bracket in one counts; a quote that nothing ends is passed over.
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{},]', re.DOTALL)
+#: Strings whole, so that no bracket in one counts; and the rest behind a quote that nothing ends.
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|(?P<rest>\\?\Z))|[\[\]{},]', re.DOTALL)
+_SIGN = re.compile(rb"[\[\]{},]")
 _CLOSERS = {b"{": b"}", b"[": b"]"}
 #: What lies deeper is one piece with the member that it is in.
 _DEEPEST = 32
@@ -64,6 +66,16 @@ class _Outside(_Open):
         self.add(b",", b",")
 
 
+def _tokens(data: bytes) -> Iterator[re.Match[bytes]]:
+    """Yield strings and signs. Behind a quote that nothing ends no other one ends, so that there
+    only signs are left."""
+    for token in _TOKEN.finditer(data):
+        if token["rest"] is not None:
+            yield from _SIGN.finditer(data, token.start() + 1)
+            return
+        yield token
+
+
 def mended(data: bytes) -> bytes:
     """The text without members of objects and items of arrays that are broken in themselves.
 
@@ -72,7 +84,7 @@ def mended(data: bytes) -> bytes:
     """
     stack: list[_Open] = [_Outside()]
     deeper = at = 0
-    for token in _TOKEN.finditer(data):
+    for token in _tokens(data):
         between, sign = data[at : token.start()], token[0]
         at = token.end()
         here = stack[-1]

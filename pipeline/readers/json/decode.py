@@ -159,8 +159,9 @@ def _patiently(item: bytes) -> tuple[Any, tuple[str, ...]]:
         raise BadValue(Reason.TOO_DEEP, "nested too deep") from None
 
 
-#: A string, which stays as it is; or a comma with nothing but the closing bracket behind it.
-_COMMA = re.compile(r'("(?:[^"\\]|\\.)*+")|,(?=[ \t\n\r]*[\]}])', re.DOTALL)
+#: A string, which stays as it is; or a comma with nothing but the closing bracket behind it. A
+#: string that nothing ends is taken to the end at once, or each quote in it would be tried again.
+_COMMA = re.compile(r'("(?:[^"\\]|\\.)*+(?:"|\\?\Z))|,(?=[ \t\n\r]*[\]}])', re.DOTALL)
 
 
 def _without_comma(found: re.Match[str]) -> str:
