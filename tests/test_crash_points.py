@@ -375,10 +375,11 @@ def test_every_rename_and_every_commit_stands_between_two_points() -> None:
             call for call in _calls(function, "rename", "replace")
             if len(call.args) == 1 and not call.keywords
         ]  # fmt: skip
-        # A savepoint is none: `commit.connection.transaction()`.
+        # A savepoint is none: `commit.connection.transaction()`. An upgrade that is killed begins
+        # anew, and nothing is imported meanwhile.
         commits = [
             call for call in _calls(function, "transaction")
-            if room == "sql" and isinstance(call.func, ast.Attribute)
+            if room == "sql" and path.stem != "migrate" and isinstance(call.func, ast.Attribute)
             and ast.unparse(call.func.value) == "connection"
             and "READ ONLY" not in ast.unparse(function)
         ]  # fmt: skip
