@@ -20,6 +20,7 @@ from pipeline.privacy.redact_records import protect
 from schemas.errors import ConfigurationError, TransientError
 from schemas.privacy import BY_RULE, Kind
 from schemas.records import DataType, Record
+from schemas.tally import FileTally
 from tasks.derived import search_index
 from tasks.operations import privacy_reapply
 from tasks.runtime import context
@@ -391,7 +392,7 @@ def test_names_are_treated_on_the_way_in_and_counted(
     assert stands_in(database, *PLANTED) == []
     assert not any(planted in text for planted in PLANTED for text in embedder.texts)
     (file,) = [f for f in database.files(job["id"]).values() if f["counts"]]
-    done = receipts._privacy([{"counts": file["counts"]}])
+    done = FileTally.of(file["counts"]).privacy()
     assert (done["person"], done["place"]) == ({"hash": 2}, {"drop": 2})
     assert receipts.treatments(done).startswith(
         "2 names of places dropped, 2 names of people hashed"

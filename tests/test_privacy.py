@@ -14,6 +14,7 @@ from pipeline.privacy.policy import Policy, parse
 from pipeline.privacy.redact import Redactor, Texts, joined
 from schemas.errors import ConfigurationError, TransientError
 from schemas.progress import Stage
+from schemas.tally import FileTally
 from sql.store import Lake
 from tasks.derived import search_index
 from tasks.maintenance import reconcile
@@ -268,7 +269,7 @@ def test_what_is_dropped_and_hashed_stands_nowhere(
     assert dropped == {
         "all.mbox": 2, "rows.ndjson": 6, "people.csv": 2, "note.txt": 1, "bo.vcf": 0, activity: 0
     }  # fmt: skip
-    done = receipts._privacy([{"counts": file["counts"]} for file in files.values()])
+    done = sum((FileTally.of(file["counts"]) for file in files.values()), FileTally()).privacy()
     assert done["card"] == {"drop": 11}
     assert done["phone"] == {"hash": 15}
     assert receipts.treatments(done).startswith("11 payment cards dropped, 15 phone numbers hashed")

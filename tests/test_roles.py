@@ -18,9 +18,9 @@ from sql.store import Hold, Lake
 from tasks.maintenance import reconcile
 from tasks.runtime.context import Runtime
 from tests.lake_support import Database
-from workers import cli as commands
 from workers import down
 from workers.cli import app, doctor
+from workers.cli import failures as commands
 from workers.cli.verbs import status
 from workers.settings import Settings
 

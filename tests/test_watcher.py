@@ -119,7 +119,7 @@ def test_a_second_refused_file_of_one_name_keeps_the_first(watcher: Watcher, run
 
 @pytest.mark.services
 def test_once_takes_all_and_ends(place: Settings, database: Any) -> None:
-    file = place.staging / "anna" / "a.txt"
+    file = place.folders.staging / "anna" / "a.txt"
     file.parent.mkdir()
     file.write_bytes(b"hello")
     run_watcher(place.model_copy(update={"settle_s": 0.1}), once=True)
