@@ -401,8 +401,9 @@ def _nobody_left(storm: Storm) -> None:
     left = [
         p for p in psutil.Process().children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE
     ]
-    for folder, program in (("postgres_dir", "postgres"), ("valkey_dir", "valkey-server")):
-        left += server_processes.processes_in(getattr(storm.place.settings, folder), program)
+    folders = storm.place.settings.folders
+    for folder, program in ((folders.postgres, "postgres"), (folders.valkey, "valkey-server")):
+        left += server_processes.processes_in(folder, program)
     storm.violations += [f"a process is left: {p.name()}" for p in left]
 
 

@@ -44,7 +44,7 @@ _ASCTIME = re.compile(
 #: What stands before an offset and says from what it is counted.
 _NAMED_OFFSET = re.compile(r"\b(?:GMT|UTC)(?=[+-]\d\d:?\d\d)")
 _BARE_OFFSET = re.compile(r"(?<=\d )[+-]\d\d:?\d\d\Z")
-_COMMENT = re.compile(r"\((?:[^()\\]|\\.)*\)")
+_COMMENT = re.compile(r"(?<!\\)\((?:[^()\\]|\\.)*+\)")
 _LONGEST_DATE = 200
 
 
