@@ -215,12 +215,10 @@ def _meaning(reading: ReadContext, item: RawRecord) -> Iterable[Outcome]:
     """What the format says of one item; all of it or one rejection, never half."""
     form, member, neighbours = reading.form, reading.member, reading.neighbours
     try:
-        home = reading.home
-        outcomes = (
-            _in_zones_of_places(form, member, item)
-            if home is None
-            else (_in_home_zone(form, member, item, home))
-        )
+        if reading.home is None:
+            outcomes = _in_zones_of_places(form, member, item)
+        else:
+            outcomes = _in_home_zone(form, member, item, reading.home)
         if form.beside is None or neighbours is None:
             return outcomes
         return [_completed(form.beside, o, member, neighbours) for o in outcomes]

@@ -1,6 +1,6 @@
 """The words of the lake: what kinds of record there are, and what their metadata is called.
 
-One thing has one name whatever service it came from: a message is a `message` with a `sender`,
+Every service uses the same names: a message is a `message` with a `sender`,
 `recipients` and a `conversation`, be it a mail or a chat. The contract tests hold every format's
 sample to this module, and `make docs` makes `docs/reference/vocabulary.md` from it.
 """

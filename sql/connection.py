@@ -21,7 +21,7 @@ Connection = psycopg.Connection[DictRow]
 _LOOK_S = 2.0
 
 #: Transient errors: the same statement may succeed later.
-_WEATHER = (
+_TRANSIENT = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
     PoolTimeout,
@@ -48,7 +48,7 @@ def transient_errors() -> Iterator[None]:
         yield
     except _TOO_LARGE:
         raise
-    except _WEATHER as error:
+    except _TRANSIENT as error:
         raise TransientError(f"the database said {type(error).__name__}") from error
 
 

@@ -1,6 +1,6 @@
 """Google Chat's groups in Takeout: `Google Chat/Groups/<DM or Space> <id>/group_info.json`.
 
-`{name?, members: [{name, email, user_type}]}`; the id stands in the folder.
+`{name?, members: [{name, email, user_type}]}`; the name of the folder has the id.
 
 Source: `docs/reference/exports/google-services.md#chat`.
 """

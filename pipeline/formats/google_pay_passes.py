@@ -1,7 +1,7 @@
 """Google Wallet in Takeout: `Google Pay/Passes/<id>.json`, a ticket or card each.
 
 Known are `classType` (EVENT_TICKET, TRANSIT, FLIGHT, LOYALTY, OFFER, GIFT_CARD), `state` and
-`issuerName`; whatever else a pass says is kept under its own name.
+`issuerName`; other fields of a pass keep their names.
 
 Source: `docs/reference/exports/google-services.md#pay`.
 """

@@ -25,8 +25,6 @@ from schemas.privacy import BY_RULE, Action, Kind
 #: The least letters of a key: 128 bits as hexadecimal digits.
 KEY_CHARS = 32
 
-_STRICTNESS = {action: n for n, action in enumerate(Action)}
-
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """What is done with findings of some kinds, sources and fields."""

@@ -85,7 +85,7 @@ class Redactor:
         return _Pass(self, source, told or {}).text(text, field, "")
 
     def replaced(self, finding: Finding, action: Action, text: str) -> str:
-        """Return what stands in the place of a finding."""
+        """Return the text that replaces a finding."""
         if action is Action.HASH:
             return self.token(finding.kind, finding.value)
         if action is Action.MASK:

@@ -80,7 +80,7 @@ def header(line: bytes) -> Header | None:
         found.start("date"), found.end("date"), found.end("after"), found.end()
     )  # fmt: skip
     if shown is not text:
-        # Where the last character before each of them stands in the text with its marks.
+        # The positions in the text with its marks: of the last character before each bound.
         places = [at for at, sign in enumerate(text) if sign not in _HIDDEN]
         begin = places[begin]
         end, behind, length = (places[at - 1] + 1 for at in (end, behind, length))

@@ -91,7 +91,7 @@ VERBS = (
     Verb(
         "people",
         "people",
-        "Who stands in the records; with WHO, every record with that person, latest first.",
+        "List the people in the records; with WHO, the records of that person, latest first.",
     ),
     Verb("search", "search", "Find documents by words, by meaning, or by both at once."),
     Verb("similar", "search", "Documents that say something like what one document says."),

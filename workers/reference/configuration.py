@@ -23,7 +23,7 @@ _SECTIONS = {
 
 _HEAD = """# Configuration
 
-`make docs` makes this page from `workers/settings.py`; a test holds both equal.
+`make docs` makes this page from `workers/setting_fields.py`. A test compares them.
 
 A setting comes from the environment, else from a file `.env`, else from a file `datapunk.toml`,
 both in the folder where the command runs; else it is the default. In the TOML file a name has

@@ -25,7 +25,7 @@ def people(
     number: Annotated[int, typer.Option("-n", min=1, help="How many lines at most.")] = 50,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Who stands in the records; with WHO, every record with that person, latest first.
+    """List the people in the records; with WHO, the records of that person, latest first.
 
     The numbers and addresses that a contact gives together are one person.
     """
