@@ -258,6 +258,22 @@ def test_fields_never_seen_before_are_counted(imported: Imported, database: Data
     assert drift == [{"format": "shape.card", "field": "aura", "records": 4}]
 
 
+@pytest.mark.parametrize("first", ["the card", "the mail"])
+def test_the_longest_name_of_a_person_is_kept(
+    first: str, imported: Imported, database: Database
+) -> None:
+    mail = (
+        b"From - Mon May  1 10:00:00 2023\nMessage-ID: <1@example.org>\nSubject: Lamp\n"
+        b"From: Bo <bo@work.example>\nTo: ana@example.org\n\nA lamp.\n\n"
+    )
+    card = {"card": "1", "name": "Bo Invented", "mail": "bo@work.example", "of": "bo@home.example"}
+    files = [("cards.json", json.dumps({"cards": [card]}).encode()), ("all.mbox", mail)]
+    for name, data in files if first == "the card" else reversed(files):
+        imported(ANA, name, data)
+    (row,) = database.rows("SELECT name FROM user_data.entities WHERE value = 'bo@work.example'")
+    assert row["name"] == "Bo Invented"
+
+
 def test_all_that_was_exchanged_with_a_person_is_one_query(
     imported: Imported, database: Database, reader: Lake
 ) -> None:
@@ -267,9 +283,16 @@ def test_all_that_was_exchanged_with_a_person_is_one_query(
         b"From: Bo <bo@%s.example>\nTo: ana@example.org\n\nA lamp.\n\n"
     )
     both = {"card": "1", "name": "Bo Invented", "mail": "bo@work.example", "of": "bo@home.example"}
-    # A person is called as the record that came first has it: here the card.
-    imported(ANA, "cards.json", json.dumps({"cards": [both]}).encode())
-    job = imported(ANA, "all.mbox", mail % (1, b"work") + mail % (2, b"elsewhere"))
+    job = imported(
+        ANA,
+        "1.zip",
+        zipped(
+            {
+                "all.mbox": mail % (1, b"work") + mail % (2, b"elsewhere"),
+                "cards.json": json.dumps({"cards": [both]}).encode(),
+            }
+        ),
+    )
     found = reader.rows(
         job["user_id"], "people", "with_person", user_id=job["user_id"], who="Bo Invented", n=9
     )

@@ -124,12 +124,14 @@ WITH came AS (
 SELECT file_id, count(*) FROM came GROUP BY file_id;
 
 -- name: insert_entities
--- Who and what stands in the staged records. A name that came later fills a gap, no more.
+-- Insert the people and things of the staged records. The longest name of one is kept, so that it
+-- does not depend on which chunk loads first.
 INSERT INTO user_data.entities AS e (user_id, entity_key, kind, value, name)
 SELECT DISTINCT ON (entity_key) %(user_id)s, entity_key, kind, value, name
-FROM stage_mentions ORDER BY entity_key, name NULLS LAST
+FROM stage_mentions ORDER BY entity_key, length(name) DESC NULLS LAST, name
 ON CONFLICT (user_id, entity_key) DO UPDATE SET name = excluded.name
-    WHERE e.name IS NULL AND excluded.name IS NOT NULL;
+    WHERE excluded.name IS NOT NULL AND (e.name IS NULL
+        OR (-length(excluded.name), excluded.name) < (-length(e.name), e.name));
 
 -- name: insert_mentions
 -- Insert the staged mentions that the lake lacks.
