@@ -11,14 +11,21 @@ What is measured is found, not listed: every public function of `pipeline` that 
 bytes and nothing else, every finder of personal data, every reader and every format. A function
 that needs more than a text has an entry in `growth_cases.ADAPTED`, or a reason in
 `growth_cases.EXCUSED`; a test fails for one that has neither.
+
+Each core measures its share of the cases in a process of its own. What counts is processor time,
+which the other process does not lengthen by much.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
+import itertools
+import multiprocessing
+import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -142,6 +149,52 @@ def _rank(one: Growth) -> tuple[bool, float, float]:
     return slow, one.ratio if slow else 0.0, one.after
 
 
+def measured(cases: Iterable[Case], effort: Effort) -> Iterator[Growth]:
+    """The growth of each case, measured by one process for each core.
+
+    A case holds functions that cannot be sent to another process, so each process is forked, makes
+    all cases and measures its share, one in as many as there are cores.
+    """
+    context = multiprocessing.get_context("fork")
+    results: Any = context.Queue()
+    cores = len(os.sched_getaffinity(0))
+
+    def share(first: int) -> None:
+        try:
+            for case in itertools.islice(cases, first, None, cores):
+                found = measure(case, effort)
+                results.put((case.name, case.input, found.n, found.before, found.after))
+            results.put(first)
+        except BaseException:
+            results.put(traceback.format_exc())
+            raise
+
+    processes = [context.Process(target=share, args=(first,)) for first in range(cores)]
+    for process in processes:
+        process.start()
+    try:
+        yield from _received(results, cores)
+    finally:
+        for process in processes:
+            process.terminate()
+
+
+def _received(results: Any, running: int) -> Iterator[Growth]:
+    """What the processes send until the last has ended; an error of one ends all."""
+    while running:
+        match results.get():
+            case int():
+                running -= 1
+            case str() as error:
+                raise RuntimeError(error)
+            case (name, text, *times):
+                yield Growth(Case(name, text, _nothing, _nothing), *times)
+
+
+def _nothing(_: Any) -> None:
+    """Stand in for the functions of a case that another process has measured."""
+
+
 def main() -> int:
     """Print the table; 1 where something is not linear."""
     from tests.growth_cases import cases
@@ -154,11 +207,12 @@ def main() -> int:
     effort = QUICK if asked.quick else THOROUGH
     print("| function | worst input | n | ms at n | ms at 4n | ratio |\n|---|---|---|---|---|---|")
     found: list[Growth] = []
-    for case in cases(effort):
-        if asked.only in case.name:
-            found.append(measure(case, effort))
-            if asked.all or not found[-1].linear:
-                print(row(found[-1]), flush=True)
+    for one in measured((case for case in cases(effort) if asked.only in case.name), effort):
+        found.append(one)
+        if asked.all or not one.linear:
+            print(row(one), flush=True)
+        if sys.stderr.isatty():
+            print(f"\r{len(found):,} measured", end="", file=sys.stderr)
     if not asked.all:
         for one in sorted(worst(found), key=lambda one: -one.ratio):
             if one.after >= FLOOR_S:
