@@ -1,6 +1,7 @@
-"""What a Markdown file says of itself in YAML above its text, as Obsidian and Jekyll write it.
+"""The YAML above the text of a Markdown file, as Obsidian and Jekyll write it.
 
-Only plain values are built, and no alias is followed: a few lines of them can stand for gigabytes.
+Only plain values are built, and no alias is followed: a few lines of aliases can expand to
+gigabytes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ _LONGEST = 64 * 1024
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
-    """Refuses aliases, and takes dates as they are written."""
+    """A loader that refuses aliases, and takes dates as they are written."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
@@ -31,7 +32,10 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def parted(written: str) -> tuple[dict[str, Any] | None, str]:
-    """The fields and the text below them; no fields where there are none, or none to be read."""
+    """Return the fields and the text below them.
+
+    The fields are empty where there are none, and None where they cannot be read.
+    """
     block = _BLOCK.match(written[:_LONGEST])
     if block is None:
         return {}, written
@@ -46,7 +50,7 @@ def parted(written: str) -> tuple[dict[str, Any] | None, str]:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON can hold it; what YAML has beyond it (sets, bytes) as text."""
+    """Return a value as JSON can hold it; YAML's further types (sets, bytes) become text."""
     if isinstance(value, dict):
         return {str(name): _plain(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -59,7 +63,7 @@ def _plain(value: Any) -> Any:
 
 
 def texts(value: Any) -> list[str]:
-    """A list of labels, which may be written as one text with commas or blanks."""
+    """Return a list of labels, which may be written as one text with commas or blanks."""
     parts = re.split(r"[,\s]+", value) if isinstance(value, str) else value
     found = parts if isinstance(parts, list) else []
     return [str(one).strip().lstrip("#") for one in found if one not in (None, "")]

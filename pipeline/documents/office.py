@@ -1,11 +1,11 @@
-"""Text out of office files and e-books, which are zip files of XML.
+"""The text of office files and e-books, which are zip files of XML.
 
-OOXML (ECMA-376: docx, xlsx, pptx and their kin), OpenDocument 1.3 (odt, ods, odp) and EPUB 3.
-A package is told by the parts that it has, whatever its name says. All text that a reader of the
-document sees is taken: tables, text boxes, insertions, fields, formulas, notes, comments, headers.
-What a tracked change took out is not. The parts are parsed by expat in one pass; libraries for
-these files build trees of each part, leave out what is no direct child of a paragraph, and refuse
-packages that lack a part which is not needed for the text.
+OOXML (ECMA-376: docx, xlsx, pptx and their kin), OpenDocument 1.3 (odt, ods, odp) and EPUB 3. The
+parts of a package decide its kind, whatever its name says. All text that a reader of the document
+sees is read: tables, text boxes, insertions, fields, formulas, notes, comments, headers. Text that
+a tracked change deleted is not. expat parses the parts in one pass; libraries for these files build
+trees of each part, omit what is not a direct child of a paragraph, and refuse packages that lack a
+part which the text does not need.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pipeline.syntax import xml_tree
 from pipeline.syntax.xml_tree import Element
 from pipeline.text import cleaning
 
-#: Real bytes, counted while unpacking: a zip's own figures may lie.
+#: Real bytes, counted while unpacking: the sizes in a zip may be wrong.
 UNPACKED = 64 * 1024 * 1024
 XML_PART = 16 * 1024 * 1024
 PARTS = 5_000
@@ -40,48 +40,53 @@ class Unreadable(Exception):
 
 
 class Package(msgspec.Struct, frozen=True):
-    """An office file or e-book, once it is sure that unpacking it stays small."""
+    """An office file or e-book, after the check that unpacking it stays small."""
 
     archive: zipfile.ZipFile
     names: frozenset[str]
 
     def part(self, name: str) -> bytes | None:
-        """The bytes of a part; None if there is none of that name."""
+        """Return the bytes of a part; None if there is none of that name."""
         return self.archive.read(name) if name in self.names else None
 
     def tree(self, name: str) -> Element | None:
-        """A small part as a tree."""
+        """Return a small part as a tree."""
         data = self.part(name)
         return None if data is None else xml_tree.parse(data)
 
     def like(self, pattern: str) -> list[str]:
-        """The parts of such names; numbers count as numbers."""
+        """Return the parts whose names match; numbers sort as numbers."""
         found = (name for name in self.names if re.fullmatch(pattern, name))
         return sorted(found, key=lambda name: (len(name), name))
 
     def targets(self, part: str) -> dict[str, tuple[str, str]]:
-        """What a part refers to, by the id of the relation: the last word of its kind, and the
-        part. Empty where the file that says so is missing."""
+        """Return the parts that a part refers to: for each relation's id, its kind and the path.
+
+        The kind is its last word. Empty where the file with the relations is missing.
+        """
         folder, name = posixpath.split(part)
         relations = self.tree(posixpath.join(folder, "_rels", f"{name}.rels"))
         found = {}
         for one in relations.all("Relationship") if relations else ():
-            said = one.attributes
-            if said.get("TargetMode") != "External" and "Target" in said:
-                path = posixpath.normpath(posixpath.join("/", folder, said["Target"])).lstrip("/")
-                found[said.get("Id", "")] = (said.get("Type", "").rpartition("/")[2], path)
+            own = one.attributes
+            if own.get("TargetMode") != "External" and "Target" in own:
+                path = posixpath.normpath(posixpath.join("/", folder, own["Target"])).lstrip("/")
+                found[own.get("Id", "")] = (own.get("Type", "").rpartition("/")[2], path)
         return found
 
 
 class Found(NamedTuple):
-    """The lines of a document, and what it says of itself."""
+    """The lines of a document, and its metadata."""
 
     lines: list[str]
-    said: dict[str, Any]
+    metadata: dict[str, Any]
 
 
 def read(data: bytes) -> Found:
-    """The text of an office file or an e-book. Raises `Unreadable`, or what a damaged zip raises"""
+    """Return the text of an office file or an e-book.
+
+    Raises `Unreadable`, or the errors of a damaged zip.
+    """
     package = _opened(data)
     if "META-INF/container.xml" in package.names:
         return _epub(package)
@@ -123,8 +128,8 @@ def _unpacked_size(archive: zipfile.ZipFile, part: zipfile.ZipInfo, limit: int) 
 class Grammar(NamedTuple):
     """How an XML vocabulary writes text, by names without their prefix (`skipped`: or with it).
 
-    `lines` are paragraphs, `texts` what holds their words (None: whatever stands in a paragraph),
-    `marks` what stands for a character.
+    `lines` are paragraphs, `texts` the elements with their words (None: anything in a paragraph),
+    `marks` the elements for a character.
     """
 
     lines: frozenset[str]
@@ -138,7 +143,7 @@ _OOXML = Grammar(
     texts=frozenset({"t", "text"}),
     marks={"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"},
     skipped=frozenset(
-        # what was taken out or moved away, the older copy of a drawing, properties
+        # text that was deleted or moved away, the older copy of a drawing, properties
         {"del", "moveFrom", "Fallback", "pPr", "rPr", "tblPr", "sectPr", "instrText", "delText"}
     ),
 )
@@ -155,7 +160,7 @@ _ODF = Grammar(
 
 
 class _Parser:
-    """An expat parser that resolves nothing outside and takes no document type of its own."""
+    """An expat parser that resolves nothing outside and accepts no document type."""
 
     def __init__(self) -> None:
         self.expat = expat.ParserCreate()
@@ -169,13 +174,13 @@ class _Parser:
         self.expat.Parse(data, True)
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        """An element begins."""
+        """Handle the beginning of an element."""
 
     def end(self, name: str) -> None:
-        """An element ends."""
+        """Handle the end of an element."""
 
     def data(self, chars: str) -> None:
-        """Text within an element."""
+        """Handle text within an element."""
 
     def _refuse(self, *_: object) -> None:
         raise Unreadable("broken")
@@ -261,17 +266,17 @@ def _core(package: Package, roots: dict[str, tuple[str, str]]) -> dict[str, Any]
 
 
 def _metadata(element: Element | None, **names: str) -> dict[str, Any]:
-    return {ours: element.said(theirs) for ours, theirs in names.items()} if element else {}
+    return {name: element.said(tag) for name, tag in names.items()} if element else {}
 
 
-#: What lies in parts of its own, in the order in which it follows the text.
-_BESIDE = ("footnotes", "endnotes", "comments", "diagramData", "chart", "header", "footer")
+#: The kinds of text in separate parts, in the order in which they follow the text.
+_FURTHER_PARTS = ("footnotes", "endnotes", "comments", "diagramData", "chart", "header", "footer")
 
 
 def _text_document(package: Package, main: str) -> Iterator[str]:
     yield from _words(package, main, _OOXML)
     targets = list(package.targets(main).values())
-    for kind in _BESIDE:
+    for kind in _FURTHER_PARTS:
         seen: set[str] = set()  # each section has headers of its own, mostly the same
         for _, path in (target for target in targets if target[0] == kind):
             for line in _words(package, path, _OOXML):
@@ -298,7 +303,7 @@ def _slides(package: Package, main: str) -> Iterator[str]:
 
 
 def _workbook(package: Package, main: str) -> Iterator[str]:
-    """Each sheet: its name, then its rows, whose cells are parted by tabs."""
+    """Yield each sheet: its name, then its rows, with tabs between the cells."""
     book = package.tree(main)
     if book is None:
         return
@@ -316,9 +321,9 @@ def _workbook(package: Package, main: str) -> Iterator[str]:
         data = package.part(path)
         if data is not None:
             yield from _Sheet(shared, dates, since_1904=since_1904).of(data)
-        for kind, beside in package.targets(path).values():
+        for kind, further in package.targets(path).values():
             if kind in ("comments", "threadedComment", "drawing"):
-                words = _words(package, beside, _OOXML)
+                words = _words(package, further, _OOXML)
                 yield from (line for line in words if line.strip())
 
 
@@ -328,7 +333,7 @@ _NOT_SHOWN = re.compile(r'"[^"]*"|\[(?!h+\]|m+\]|s+\])[^\]]*\]|\\.|_.|General', 
 
 
 def _date_styles(styles: Element | None) -> frozenset[int]:
-    """The numbers of the cell styles that show a number as a date."""
+    """Return the numbers of the cell styles that show a number as a date."""
     if styles is None:
         return frozenset()
     custom = {
@@ -348,7 +353,7 @@ def _shows_date(number: str, code: str | None) -> bool:
 
 
 class _Sheet(_Parser):
-    """The rows of a sheet. Cells that are empty at the end of a row are left out."""
+    """The rows of a sheet, without the empty cells at the end of a row."""
 
     def __init__(self, shared: list[str], dates: frozenset[int], *, since_1904: bool) -> None:
         super().__init__()
@@ -400,11 +405,11 @@ class _Sheet(_Parser):
 
 
 def _moment(value: str, *, since_1904: bool) -> str:
-    """A serial number as a date, or a time of day below 1; as it is where it is neither."""
+    """Return a serial number as a date, or as a time of day below 1; others as they are written."""
     try:
         days = float(value)
         first = datetime(1904, 1, 1) if since_1904 else datetime(1899, 12, 30)
-        # Day 60 of a year 1900 that was no leap year: days before it are one later.
+        # Day 60 would be in a leap year 1900, which was none: days before it are one later.
         at = first + timedelta(days=days + (not since_1904 and 0 < days < 60))
     except (ValueError, OverflowError):
         return value
@@ -425,13 +430,13 @@ def _open_document(package: Package) -> Found:
             seen.add(line)
             lines.append(line)
     meta = package.tree("meta.xml")
-    said = meta.first("meta") if meta else None
+    element = meta.first("meta") if meta else None
     names = {"title": "title", "author": "creator", "created": "creation-date"}
-    return Found(lines, _metadata(said, **names))
+    return Found(lines, _metadata(element, **names))
 
 
 def _epub(package: Package) -> Found:
-    """The chapters in the order of the spine."""
+    """Return the chapters in the order of the spine."""
     container = package.tree("META-INF/container.xml")
     roots = [one for one in container.walk() if one.tag == "rootfile"] if container else []
     path = unquote(roots[0].attributes.get("full-path", "")) if roots else ""
@@ -447,8 +452,8 @@ def _epub(package: Package) -> Found:
         data = package.part(chapter)
         if data is not None:
             lines.append(cleaning.html_to_text(cleaning.decode(data)[0]) + "\n")
-    said = _metadata(book.first("metadata"), title="title", author="creator", created="date")
-    return Found(lines, said)
+    metadata = _metadata(book.first("metadata"), title="title", author="creator", created="date")
+    return Found(lines, metadata)
 
 
 def _chapters(book: Element, path: str) -> Iterator[str]:

@@ -28,7 +28,7 @@ _SHOWN = {
     "rquote": "\u2019", "ldblquote": "\u201c", "rdblquote": "\u201d",
 }  # fmt: skip
 _SYMBOLS = {b"~": " ", b"_": "-", b"\n": "\n", b"\r": "\n", b"{": "{", b"}": "}", b"\\": "\\"}
-#: Destinations that show nothing, and do not say so by a star.
+#: Destinations that show nothing and are not marked by a star.
 _UNSEEN = frozenset(
     {"fonttbl", "colortbl", "stylesheet", "info", "pict", "objdata", "fldinst", "filetbl"}
     | {"listtable", "listoverridetable", "rsidtbl", "xe", "tc", "themedata", "revtbl", "nonshppict"}
@@ -44,7 +44,7 @@ _DOCUMENT = {"mac": "mac_roman", "pc": "cp437", "pca": "cp850"}
 
 
 class _State(msgspec.Struct):
-    """What holds within a group."""
+    """The settings within a group."""
 
     unseen: bool = False
     within: str = ""
@@ -103,7 +103,7 @@ class _Reader:
             self.out.append(text)
 
     def _brace(self, brace: bytes) -> bool:
-        """Enter or leave a group; whether it was the outermost that ended."""
+        """Enter or leave a group; return whether the outermost group ended."""
         self._flush()
         self._spare = 0
         if brace == b"{":
@@ -123,7 +123,7 @@ class _Reader:
             self._say(_SYMBOLS[symbol])
 
     def _word(self, word: str, number: int | None) -> int:
-        """Do as a control word says; the length of raw bytes that follow it."""
+        """Carry out a control word; return the length of the raw bytes that follow it."""
         if word == "u":
             self._unicode(number or 0)
             return 0
@@ -172,13 +172,13 @@ def _known(page: str) -> str | None:
 
 
 def read(data: bytes) -> tuple[str, dict[str, Any]]:
-    """The text, and the title and the author that it names."""
+    """Return the text, and the title and the author that the document names."""
     reader = _Reader()
     reader.read(data)
-    about: dict[str, Any] = {name: "".join(said) for name, said in reader.about.items()}
+    about: dict[str, Any] = {name: "".join(pieces) for name, pieces in reader.about.items()}
     return _paired("".join(reader.out)).strip(), {k: _paired(v) for k, v in about.items()}
 
 
 def _paired(text: str) -> str:
-    r"""Characters beyond the first plane stand as two `\u`."""
+    r"""Join characters beyond the first plane, which are written as two `\u`."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

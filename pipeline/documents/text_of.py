@@ -1,19 +1,19 @@
-"""Text out of documents: plain text, HTML, PDF, RTF, office files and e-books.
+"""The text of documents: plain text, HTML, PDF, RTF, office files and e-books.
 
-What can't be read gives no text and a flag, never an exception:
+A document that can't be read gives no text and a flag, never an exception:
 
-- `encrypted`: there is a password on it.
-- `broken`: it is not what it says it is, or is damaged.
+- `encrypted`: it has a password.
+- `broken`: it is not of its declared type, or is damaged.
 - `broken_pages`: some pages gave no text for that reason; the others did.
-- `too_large`: it would unpack to more than we hold in memory.
-- `cut_off`: there is more text, or more pages, than were taken.
-- `bytes_unread`: it is in UTF-8, and some bytes are not; each stands as U+FFFD.
-- `text_unreadable`: text of a PDF says only which glyphs to draw, and not which letters they are.
-- `front_matter_unread`: what stands above a Markdown text is no YAML that can be read.
-- `kind_not_read`: a kind of document that is known and not read, such as DOC or Pages.
+- `too_large`: it would unpack to more than fits the memory limit.
+- `cut_off`: it has more text, or more pages, than were read.
+- `bytes_unread`: it is in UTF-8, and some bytes are not; each becomes U+FFFD.
+- `text_unreadable`: text of a PDF gives only the glyphs to draw, and not their letters.
+- `front_matter_unread`: the block above a Markdown text is not readable YAML.
+- `kind_not_read`: a known kind of document without a reader, such as DOC or Pages.
 
-Ligatures and other forms of presentation become the letters that they show, so that a search for
-`off` finds them; the file keeps what it has.
+Ligatures and other presentation forms become the letters that they show, so that a search for `off`
+finds them; the file itself is stored unchanged.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from pipeline.documents.office import Unreadable
 from pipeline.text import cleaning
 from schemas.errors import BadValue
 
-# pypdf's warnings quote what it reads, and nothing of a record's content may stand in a log.
+# pypdf's warnings quote what it reads, and no content of a record may appear in a log.
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)
 
 PDF = "application/pdf"
@@ -48,7 +48,7 @@ _OOXML = "application/vnd.openxmlformats-officedocument"
 DOCX = f"{_OOXML}.wordprocessingml.document"
 RTF = "application/rtf"
 _OPEN = "application/vnd.oasis.opendocument"
-#: Office files and e-books, by how their names end.
+#: Office files and e-books, by the ends of their names.
 _PACKAGES = {
     "docx": DOCX,
     "docm": "application/vnd.ms-word.document.macroenabled.12",
@@ -84,9 +84,10 @@ _TITLE = re.compile(r"<title[^>]{0,200}>([^<]{1,1000})</title", re.IGNORECASE)
 
 CHARACTERS = 2_000_000
 _PAGES = 1_000
-#: How an encrypted office file begins: a compound file, ECMA-376 part 2 within [MS-OFFCRYPTO].
+#: The first bytes of an encrypted office file: a compound file, ECMA-376 part 2 within
+#: [MS-OFFCRYPTO].
 _COMPOUND_FILE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-#: What the libraries are seen to raise on damaged files, besides their own errors.
+#: The errors that the libraries raise on damaged files, besides their own.
 _DAMAGE = (
     LookupError,
     ValueError,
@@ -109,7 +110,7 @@ _DAMAGE = (
 
 
 class Text(msgspec.Struct, frozen=True, kw_only=True):
-    """A document's text (None: it has none that we can read), what it says of itself, flags."""
+    """A document's text (None: it has no readable one), its metadata and flags."""
 
     text: str | None = None
     metadata: dict[str, Any] = {}
@@ -117,7 +118,7 @@ class Text(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def extract_text(data: bytes, media_type: str) -> Text:
-    """The text of a document by its media type; nothing for a type that is not known here."""
+    """Return the text of a document by its media type; nothing for an unknown type."""
     kind, _, parameters = media_type.lower().partition(";")
     reader = _reader(kind.strip(), parameters)
     if reader is None:
@@ -132,7 +133,7 @@ def extract_text(data: bytes, media_type: str) -> Text:
 
 
 def media_type_of(data: bytes, name: str, declared: str) -> str:
-    """The media type of an attachment, which mail programs often call just bytes."""
+    """Return the media type of an attachment, which mail programs often declare as plain bytes."""
     if declared not in ("", "application/octet-stream", "application/x-download"):
         return declared
     suffix = name.lower().rpartition(".")[2]
@@ -144,7 +145,7 @@ def media_type_of(data: bytes, name: str, declared: str) -> str:
 
 
 def office_kind(data: bytes, name: str) -> str | None:
-    """The media type of an office file, an e-book or RTF, by its first bytes and its name."""
+    """Return the media type of an office file, e-book or RTF, by its first bytes and its name."""
     suffix = name.lower().rpartition(".")[2]
     if data.startswith(b"{\\rtf"):
         return RTF
@@ -156,7 +157,7 @@ def office_kind(data: bytes, name: str) -> str | None:
 
 
 def is_office(kind: str) -> bool:
-    """Whether a media type is one of office files and e-books, in whatever variety."""
+    """Tell whether a media type is one of office files and e-books, in any variety."""
     families = (f"{_OOXML}.", f"{_OPEN}.", "application/vnd.apple.")
     return kind in _IN_PACKAGES or kind in _OLD_OFFICE.values() or kind.startswith(families)
 
@@ -176,17 +177,17 @@ def _reader(kind: str, parameters: str) -> Callable[[bytes], Text] | None:
         return None
 
     def decoded(data: bytes) -> Text:
-        said = cleaning.declared_in_html(data, declared) if is_page else declared
-        if said is None and cleaning.is_damaged_utf8(data):
+        charset = cleaning.declared_in_html(data, declared) if is_page else declared
+        if charset is None and cleaning.is_damaged_utf8(data):
             found = read(data.decode("utf-8", "replace"))
             return msgspec.structs.replace(found, flags=(*found.flags, "bytes_unread"))
-        return read(cleaning.decode(data, said)[0])
+        return read(cleaning.decode(data, charset)[0])
 
     return decoded
 
 
 def _of_text(kind: str) -> Callable[[str], Text] | None:
-    """How a kind of decoded text is read."""
+    """Return the reader of a kind of decoded text."""
     if kind in _HTML:
         return _html
     if kind == "text/markdown":
@@ -200,8 +201,8 @@ def _plain(written: str) -> Text:
 
 def _html(page: str) -> Text:
     title = _TITLE.search(page, 0, 64 * 1024)
-    said = {"title": " ".join(html.unescape(title[1]).split())} if title else {}
-    return Text(text=cleaning.html_to_text(page), metadata=_said(said))
+    metadata = {"title": " ".join(html.unescape(title[1]).split())} if title else {}
+    return Text(text=cleaning.html_to_text(page), metadata=_short_texts(metadata))
 
 
 def _markdown(written: str) -> Text:
@@ -210,14 +211,14 @@ def _markdown(written: str) -> Text:
     if fields is None:
         return Text(text=written, flags=("front_matter_unread",))
     title, tags = fields.get("title"), front_matter.texts(fields.get("tags"))
-    said = _said({"title": title if isinstance(title, str) else None})
+    metadata = _short_texts({"title": title if isinstance(title, str) else None})
     if fields:
-        said |= {"labels": tags} if tags else {}
-        said |= {"front_matter": fields}
-    return Text(text=rest, metadata=said)
+        metadata |= {"labels": tags} if tags else {}
+        metadata |= {"front_matter": fields}
+    return Text(text=rest, metadata=metadata)
 
 
-#: Letters as they are drawn: Latin, Armenian, Hebrew and Arabic forms of presentation.
+#: Letters as they are drawn: Latin, Armenian, Hebrew and Arabic presentation forms.
 _DRAWN = re.compile(r"[\ufb00-\ufdff\ufe70-\ufefc]+")
 
 
@@ -249,20 +250,22 @@ def _pdf(data: bytes) -> Text:
         characters += len(texts[-1])
         if characters > CHARACTERS:
             break
-    said: dict[str, Any] = {**_pdf_metadata(reader), "pages": pages}
-    return Text(text="\n\n".join(filter(None, texts)), metadata=said, flags=tuple(sorted(flags)))
+    metadata: dict[str, Any] = {**_pdf_metadata(reader), "pages": pages}
+    return Text(
+        text="\n\n".join(filter(None, texts)), metadata=metadata, flags=tuple(sorted(flags))
+    )
 
 
 def _opens(reader: pypdf.PdfReader) -> bool:
-    """Whether the empty password opens it: such files are only guarded against changes."""
+    """Tell whether the empty password opens it: such files are only protected against changes."""
     try:
         return bool(reader.decrypt(""))
     except (DependencyError, NotImplementedError):
-        return False  # a cipher that needs a library which we don't have
+        return False  # a cipher that needs a library which is not installed
 
 
 def _pages(reader: pypdf.PdfReader) -> Iterator[list[tuple[str, bool]] | None]:
-    """The text of each page in pieces, and whether their letters are known; None if damaged."""
+    """Yield each page's text in pieces, and whether their letters are known; None if damaged."""
     for page in islice(reader.pages, _PAGES):
         pieces: list[tuple[str, bool]] = []
 
@@ -283,11 +286,11 @@ _NUMBERED = re.compile(r"/(?:g|c|cid|glyph|gid|index|char|id)\d+", re.IGNORECASE
 
 
 def _names_letters(font: Mapping[str, Any]) -> bool:
-    """Whether a font says which letters its glyphs are.
+    """Tell whether a font gives the letters of its glyphs.
 
-    One of type 0 under an identity encoding only numbers them, unless it has a map (`/ToUnicode`)
-    or its numbers are those of a known collection of characters (ISO 32000-1, 9.10.2). So does
-    one whose encoding gives them names that are numbers.
+    A font of type 0 under an identity encoding only numbers them, unless it has a map
+    (`/ToUnicode`) or its numbers are those of a known collection of characters (ISO 32000-1,
+    9.10.2). So does a font whose encoding names glyphs by numbers.
     """
     if "/ToUnicode" in font or "/Encoding" not in font:
         return True
@@ -304,7 +307,7 @@ def _names_letters(font: Mapping[str, Any]) -> bool:
 
 
 def _legible(pieces: list[tuple[str, bool]], flags: set[str]) -> str:
-    """What of a page is text; a flag where some is none."""
+    """Return the readable text of a page; add a flag where some is unreadable."""
     known = "".join(piece for piece, known in pieces if known)
     if any(piece.strip() for piece, known in pieces if not known) or _is_soup(known):
         flags.add("text_unreadable")
@@ -312,7 +315,7 @@ def _legible(pieces: list[tuple[str, bool]], flags: set[str]) -> str:
 
 
 def _is_soup(found: str) -> bool:
-    """Whether over a fifth of the characters are none: controls, private ones, replacements."""
+    """Tell whether over a fifth of the characters are controls, private or replacements."""
     shown = [c for c in found if not c.isspace()]
     bad = sum(c == cleaning.REPLACEMENT or unicodedata.category(c) in _NO_LETTERS for c in shown)
     return bad * 5 > len(shown)
@@ -323,9 +326,9 @@ _NO_LETTERS = frozenset({"Cc", "Co", "Cn", "Cs"})
 
 def _pdf_metadata(reader: pypdf.PdfReader) -> dict[str, Any]:
     try:
-        said: Mapping[str, Any] = reader.metadata or {}
+        metadata: Mapping[str, Any] = reader.metadata or {}
         fields = {"title": "/Title", "author": "/Author", "created": "/CreationDate"}
-        return _said({name: said.get(key) for name, key in fields.items()})
+        return _short_texts({name: metadata.get(key) for name, key in fields.items()})
     except _DAMAGE:
         return {}
 
@@ -334,18 +337,18 @@ def _office(data: bytes, kind: str) -> Text:
     if data.startswith(_COMPOUND_FILE):
         raise Unreadable("kind_not_read" if kind in _OLD_OFFICE.values() else "encrypted")
     found = office.read(data)
-    return Text(text="\n".join(found.lines).strip(), metadata=_said(found.said))
+    return Text(text="\n".join(found.lines).strip(), metadata=_short_texts(found.metadata))
 
 
 def _rtf(data: bytes) -> Text:
     if not data.lstrip().startswith(b"{\\rtf"):
         raise Unreadable("broken")
-    found, said = rtf.read(data)
-    return Text(text=found, metadata=_said(said))
+    found, metadata = rtf.read(data)
+    return Text(text=found, metadata=_short_texts(metadata))
 
 
-def _said(values: dict[str, Any]) -> dict[str, Any]:
-    """What a document says of itself, as short texts; its author as a person."""
+def _short_texts(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a document's metadata as short texts; its author as a person."""
     texts = {name: str(value).strip()[:1_000] for name, value in values.items() if value}
-    said: dict[str, Any] = {name: value for name, value in texts.items() if value}
-    return {**said, "author": {"name": said["author"]}} if "author" in said else said
+    short: dict[str, Any] = {name: value for name, value in texts.items() if value}
+    return {**short, "author": {"name": short["author"]}} if "author" in short else short

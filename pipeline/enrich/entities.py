@@ -1,9 +1,9 @@
-"""Who and what stands in a record: people, places and links, by the words of the vocabulary.
+"""The people, places and links in a record, by the names of the vocabulary.
 
-Formats say nothing of entities; they use the shared names (`sender`, `attendees`, `place`,
-`links`), and this module reads those. An entity's key is made of its kind and its value alone, so
-that it is the same in every import and nothing has to be looked up. What has another shape than
-its name promises (of an older lake, or after the privacy policy) is nobody.
+Formats do not know entities; they use the shared names (`sender`, `attendees`, `place`, `links`),
+and this module reads those. An entity's key is made of its kind and its value alone, so that it is
+the same in every import and needs no lookup. A value in another shape than its name promises (from
+an older lake, or after the privacy policy) is ignored.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ import phonenumbers
 from schemas.records import Record
 from schemas.vocabulary import KEYS, RecordType, Shape
 
-#: Of one record; a mail to 20,000 people is not known by them.
+#: Most mentions of one record; a mail to 20,000 people says little about them.
 _MOST = 200
 _NAME_CHARS = 200
 
 _PEOPLE = tuple(n for n, shape in KEYS.items() if shape in (Shape.PERSON, Shape.PEOPLE))
 _PLACES = tuple(name for name, shape in KEYS.items() if shape is Shape.PLACE)
-#: A visit or a bookmark is its address; only what people said to each other holds links.
+#: A visit or a bookmark is its address; only texts between people hold links.
 _LINKED = frozenset({RecordType.MESSAGE, RecordType.POST, RecordType.COMMENT, RecordType.NOTE})
 _NAMED = frozenset({*_PEOPLE, *_PLACES, "links"})
 _SPACE = re.compile(r"\s+")
 
 
 class Mention(msgspec.Struct, frozen=True, gc=False):
-    """One entity in one record. `key` has 16 bytes; `value` is as it is compared."""
+    """One entity in one record. `key` has 16 bytes; `value` is in the form for comparison."""
 
     key: bytes
     role: str
@@ -44,14 +44,14 @@ class Mention(msgspec.Struct, frozen=True, gc=False):
 
 
 def mentions(record: Record) -> Iterator[Mention]:
-    """The entities of a record, each once a role.
+    """Return the entities of a record, each once a role.
 
-    A person is known by mail address, phone number, handle (with the service) or, where the
-    export gives no more, by name (with the service); one person object that gives several of
-    them gives several mentions, and that they stand together in a contact makes them one person.
+    A person is identified by mail address, phone number, handle (with the service) or, where the
+    export gives no more, by name (with the service). A person object with several of them gives
+    several mentions; their place in one contact makes them one person.
     """
-    told = record.told
-    return iter(()) if _NAMED.isdisjoint(told) else _once(_all(record, told))
+    metadata = record.told
+    return iter(()) if _NAMED.isdisjoint(metadata) else _once(_all(record, metadata))
 
 
 def _once(found: Iterable[Mention]) -> Iterator[Mention]:
@@ -77,7 +77,7 @@ def _all(record: Record, found: Mapping[str, Any]) -> Iterator[Mention]:
 
 
 def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
-    """The object, or the objects of a list."""
+    """Yield the object, or the objects of a list."""
     if value:
         several = value if isinstance(value, list | tuple) else (value,)
         yield from (one for one in several if isinstance(one, dict))
@@ -93,7 +93,7 @@ def _person(role: str, person: Mapping[str, Any], service: str) -> Iterator[Ment
 
 
 def _identifiers(person: Mapping[str, Any], service: str) -> Iterator[tuple[str, str]]:
-    """An address, a phone number, a handle; a contact may have several of the first two."""
+    """Yield an address, a phone number, a handle; a contact may have several of the first two."""
     for address in _several(person, "address", "addresses"):
         yield "address", address.casefold()
     for phone in _several(person, "phone", "phones"):
@@ -125,7 +125,7 @@ def _links(links: Iterable[Any]) -> Iterator[Mention]:
 
 @lru_cache(maxsize=65_536)
 def _phone(number: str) -> str:
-    """A number with its country in E.164; any other as its digits."""
+    """Return a number with its country in E.164; any other as its digits."""
     try:
         parsed = phonenumbers.parse(number, None)
     except phonenumbers.NumberParseException:
@@ -136,7 +136,7 @@ def _phone(number: str) -> str:
 def _tidy(value: Any) -> str | None:
     if not isinstance(value, str):
         return None
-    # Surrogates and NUL can't be stored; in a name they are nobody's.
+    # Surrogates and NUL can't be stored, and they are never part of a name.
     text = _SPACE.sub(" ", value.encode("utf-8", "replace").decode().replace("\x00", " ")).strip()
     return unicodedata.normalize("NFC", text)[:_NAME_CHARS] or None
 
@@ -146,5 +146,5 @@ def _mention(role: str, kind: str, value: str, name: str | None) -> Mention:
 
 
 def entity_key(kind: str, value: str) -> bytes:
-    """16 bytes, the same for the same entity for ever."""
+    """Return 16 bytes that are always the same for the same entity."""
     return blake2b(f"{kind}\x1f{value}".encode(), digest_size=16).digest()

@@ -1,4 +1,4 @@
-"""What of a record becomes vectors: which text, in which pieces, and none of them twice."""
+"""The text of a record that is embedded, cut into pieces, each of them once."""
 
 from __future__ import annotations
 
@@ -15,17 +15,22 @@ from numpy.typing import NDArray
 from pipeline.ports import Embedder
 from schemas.records import DataType
 
-#: Locations and visits are many, and say little in words.
+#: Locations and visits are many, and hold few words.
 EMBEDDED_TYPES = frozenset(DataType) - {DataType.LOCATION, DataType.BROWSER}
 
 PIECE_CHARS = 800
-"""What fits the 256 word pieces of all-MiniLM-L6-v2, by `_fair_limit`. Characters a word piece,
-counted: English 4.7, French 3.4, German 2.8, JSON 1.4, Russian 1.2, Japanese 1.0, Korean 0.7."""
+"""Characters that fit the 256 word pieces of all-MiniLM-L6-v2, by `_fair_limit`.
+
+Characters a word piece, counted: English 4.7, French 3.4, German 2.8, JSON 1.4, Russian 1.2,
+Japanese 1.0, Korean 0.7.
+"""
 
 MOST_PIECES = 64
-"""Of one text, unless configured: some 50,000 letters of prose. A model on a CPU reads a few dozen
-pieces a second, and a mailbox of long patches would keep it for days. What stands after them gets
-no vector; the whole text is stored."""
+"""Pieces of one text, unless configured: some 50,000 letters of prose.
+
+A model on a CPU encodes a few dozen pieces a second, and a mailbox of long patches would take days.
+The text after them gets no vector; the whole text is stored.
+"""
 
 
 class EmbedPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +39,7 @@ class EmbedPolicy(msgspec.Struct, frozen=True, kw_only=True):
     types: frozenset[DataType] = EMBEDDED_TYPES
 
     def wants(self, data_type: DataType) -> bool:
-        """Whether records of this type are embedded."""
+        """Tell whether records of this type are embedded."""
         return data_type in self.types
 
 
@@ -46,26 +51,27 @@ class Piece(msgspec.Struct, frozen=True, gc=False):
     text: str
 
 
-_SAYS_SOMETHING = re.compile(r"[^\W_]")
+_LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 
 
 def text_of(title: str | None, content: str | None) -> str | None:
-    """The text that stands for a record; None if it holds no letter and no digit.
+    """Return the text that stands for a record; None without a letter or a digit.
 
-    The title comes first, a blank line after it, unless the content begins with it. The places of
-    `pieces` count in this text.
+    The title comes first, a blank line after it, unless the content begins with it. The positions
+    of `pieces` count in this text.
     """
     title, content = (title or "").strip(), (content or "").strip()
     text = content if content.startswith(title) else f"{title}\n\n{content}".strip()
-    return text if _SAYS_SOMETHING.search(text) else None
+    return text if _LETTER_OR_DIGIT.search(text) else None
 
 
 def pieces(text: str, limit: int = PIECE_CHARS, most: int = MOST_PIECES) -> list[Piece]:
-    """The text cut in order into pieces of at most `limit` characters, and no more than `most`.
+    """Return the text cut in order into pieces of at most `limit` characters, at most `most`.
 
-    Cut at the last sentence's end that leaves no crumb, else between words, else anywhere. Every
-    character but space is in one piece. Pieces of much that isn't ASCII letters are shorter: the
-    model's vocabulary has words of English, but single digits, signs and foreign letters.
+    The cut is at the last sentence's end that leaves no small remainder, else between words, else
+    anywhere. Every character but space is in one piece. Pieces with much that isn't ASCII letters
+    are shorter: the model's vocabulary has words of English, but only single digits, signs and
+    foreign letters.
     """
     if limit < 1:
         raise ValueError("a piece holds at least one character")
@@ -76,7 +82,7 @@ _LETTERS_AND_SPACE = (ascii_letters + " ").encode()
 
 
 def _fair_limit(text: str, limit: int) -> int:
-    """`limit`, where an ASCII digit or sign counts as four characters, a foreign one as six."""
+    """Return `limit`, with an ASCII digit or sign as four characters, a foreign one as six."""
     if len(text) * 6 <= limit:
         return limit
     known = text.encode("ascii", "ignore")
@@ -108,7 +114,10 @@ def _after_space(text: str, start: int) -> int:
 
 
 def _bound(text: str, start: int, end: int) -> int:
-    """Where to cut `[start, end)`, which text follows. A space that is cut off may lie at `end`."""
+    """Return where to cut `[start, end)`, which text follows.
+
+    A space that is cut off may lie at `end`.
+    """
     crumb = start + (end - start) // 4
     for kind in (_SENTENCE_END, _WORD_END):
         bounds = [found.end() for found in kind.finditer(text, crumb, end + 1)]
@@ -120,7 +129,7 @@ def _bound(text: str, start: int, end: int) -> int:
 
 
 def text_hash(text: str) -> bytes:
-    """16 bytes by which the cache knows a text: one text in two normal forms is the same."""
+    """Return the cache's 16-byte key of a text: two normal forms of one text have the same."""
     same = unicodedata.normalize("NFC", text).encode("utf-8", "surrogatepass")
     return blake2b(same, digest_size=16).digest()
 
@@ -128,9 +137,9 @@ def text_hash(text: str) -> bytes:
 def plan(
     texts: Sequence[str], hashes: Sequence[bytes], cached: Mapping[bytes, object]
 ) -> list[int]:
-    """The places of the texts to embed: each unknown text once, the longest first.
+    """Return the positions of the texts to embed: each unknown text once, the longest first.
 
-    Batches of like length waste no time on padding, and the one that needs most memory is first.
+    Batches of similar length waste no time on padding, and the one that needs most memory is first.
     """
     first = {known: place for place, known in reversed(list(enumerate(hashes)))}
     missing = [place for known, place in first.items() if known not in cached]
@@ -144,11 +153,11 @@ def encode_missing(
     batch: int = 64,
     keep: Callable[[Mapping[bytes, NDArray[np.float32]]], None] = lambda fresh: None,
 ) -> NDArray[np.float32]:
-    """Vectors of shape (len(texts), dimension), float32, in the order of the texts.
+    """Return vectors of shape (len(texts), dimension), float32, in the order of the texts.
 
     `cached` holds vectors by `text_hash`; a text that is in it, or came before, is not embedded
     again. The embedder gets batches of `batch` texts, and `keep` the new vectors of each batch by
-    hash, so that a stage that is cut short goes on where it was.
+    hash, so that an interrupted stage continues after the last batch.
     """
     hashes = [text_hash(text) for text in texts]
     wanted = plan(texts, hashes, cached)

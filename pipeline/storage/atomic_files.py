@@ -17,18 +17,17 @@ from schemas.crash import crash_here
 from schemas.errors import TransientError
 
 _BLOCK = 1024 * 1024
-#: The longest temporary name: the shortest limit of a file system that people have is 143 bytes
-#: (eCryptfs).
+#: The longest temporary name: eCryptfs has the shortest limit of a file system in use, 143 bytes.
 _NAME_MOST = 143
 _FICLONE = 0x40049409  # linux/fs.h
 
 
 @contextmanager
 def written(target: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
-    """A stream whose bytes become `target` when the block ends well, and nothing otherwise.
+    """Yield a stream whose bytes become `target` when the block ends well, and nothing otherwise.
 
-    Without `durable` nothing is forced to the disk; the rename still makes it all or nothing.
-    Raises `TransientError` where the disk won't take it (full, read-only, broken).
+    Without `durable` nothing is forced to the disk; the rename is still all or nothing. Raises
+    `TransientError` where the disk refuses the data (full, read-only, broken).
     """
     part = _part_of(target)
     try:
@@ -46,8 +45,10 @@ def written(target: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
 
 
 def _part_of(target: Path) -> Path:
-    """A name of its own, since two workers may write the same blob at one moment; and one that is
-    short enough, whatever room the file system left for it."""
+    """Return a unique temporary name next to `target`, short enough for any file system.
+
+    It is unique since two workers may write the same blob at the same moment.
+    """
     end = f".{secrets.token_hex(4)}.part"
     name = os.fsencode(target.name)[: _NAME_MOST - len(end) - 1].decode("utf-8", "ignore")
     return target.with_name(f".{name}{end}")
@@ -57,12 +58,12 @@ def put(stream: BinaryIO, data: bytes) -> None:
     """Write to a stream of `written`. Raises `TransientError` where the disk is full."""
     rest = memoryview(data)
     with _transient_errors():
-        while rest:  # an unbuffered stream may take less than it was given
+        while rest:  # an unbuffered stream may accept only a part
             rest = rest[stream.write(rest) :]
 
 
 def settle(stream: BinaryIO, *, durable: bool) -> None:
-    """Hand what is buffered to the system, and to the disk itself if it must be durable."""
+    """Flush buffered data to the system, and to the disk itself if it must be durable."""
     with _transient_errors():
         stream.flush()
         if durable:
@@ -70,12 +71,12 @@ def settle(stream: BinaryIO, *, durable: bool) -> None:
 
 
 def move(source: Path, target: Path) -> None:
-    """Move a file, durably: by its name where one file system holds both, else by a copy that
-    is whole before the source goes. The folder of `target` is made if it is missing.
+    """Move a file durably: by a rename within one file system, else by a copy.
 
+    The copy is whole before the source is removed. The folder of `target` is made if it is missing.
     Between file systems only regular files and links are moved, and neither is followed: for
-    anything else the `OSError` is EXDEV. Raises `TransientError` where the disk won't take the
-    copy, or the source changed while it was copied.
+    anything else the `OSError` is EXDEV. Raises `TransientError` where the disk refuses the copy,
+    or the source changed while it was copied.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     crash_here("move.before_rename")
@@ -110,8 +111,11 @@ def _copy_over(source: Path, target: Path) -> None:
 
 
 def cloned(source: BinaryIO, target: BinaryIO) -> bool:
-    """Whether `target` has become a copy of `source` that shares its blocks until one of the two is
-    written to; a file system that can't do so is no error."""
+    """Make `target` a copy of `source` that shares its blocks; return whether that worked.
+
+    The two share blocks until one of them is written to. A file system without that ability is no
+    error.
+    """
     try:
         fcntl.ioctl(target.fileno(), _FICLONE, source.fileno())
     except OSError:
@@ -121,18 +125,18 @@ def cloned(source: BinaryIO, target: BinaryIO) -> bool:
 
 
 def written_to(file: BinaryIO) -> bool:
-    """Whether some process has a file open for writing, or mapped so; `file` is open for reading.
+    """Tell whether a process has a file open for writing, or mapped so; `file` is open for reading.
 
-    False too where the system does not say: the file is another user's and we are not root, or the
-    file system (or the system) knows no leases.
+    False too where the system cannot tell: the file is another user's and this process is not root,
+    or the file system (or the system) has no leases.
     """
     try:
-        # A process that opens it for writing meanwhile is told of by a signal, which would end us:
-        # this one is ignored unless somebody waits for it.
+        # A process that opens the file for writing meanwhile triggers a signal, which would end
+        # this process: SIGURG is ignored by default.
         fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    except AttributeError:  # no Linux
+    except AttributeError:  # not Linux
         return False
     except OSError as error:
         return error.errno == errno.EAGAIN
@@ -140,9 +144,10 @@ def written_to(file: BinaryIO) -> bool:
 
 
 def absent(path: Path) -> bool:
-    """Whether there is nothing at `path`, not even a link; an `OSError` where that can't be told.
+    """Tell whether there is nothing at `path`, not even a link.
 
-    `os.path.lexists` takes any error for "nothing there", and what is there would be removed.
+    Raises an `OSError` where that is unknown: `os.path.lexists` takes any error for "nothing
+    there", and an existing file would be removed.
     """
     try:
         path.lstat()
@@ -152,7 +157,7 @@ def absent(path: Path) -> bool:
 
 
 def private(folder: Path) -> Path:
-    """Make a folder that nobody else may enter, unless it is there."""
+    """Make a folder that no other user may enter, unless it is there."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
@@ -168,7 +173,7 @@ def fsync_folder(folder: Path) -> None:
 
 @contextmanager
 def held(folder: Path, *, wait: bool = True) -> Iterator[None]:
-    """Hold a folder; raises BlockingIOError if another holds it and we don't wait."""
+    """Lock a folder; raises BlockingIOError if another process has the lock and `wait` is false."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -1,7 +1,7 @@
 """Records as lines of COPY text, in the order of the columns of `schemas.copy_tables`.
 
-Fields by name would cost a point a thirtieth of its time, so `tests/test_copy_tables.py` holds each
-field to its column.
+Fields by name would cost a point a thirtieth of its time, so `tests/test_copy_tables.py` checks
+that each field is in its column.
 """
 
 from __future__ import annotations
@@ -22,12 +22,11 @@ NULL = r"\N"
 _needs_escape = re.compile(r"[\\\t\n\r]").search
 _UNDATED = UNDATED.isoformat()
 
-#: The name under which a stored document names those of its metadata that came from beside it.
+#: The metadata name under which a stored document lists the names that sibling files added.
 _BESIDE = "beside"
-#: The name under which a stored document says which key of its own it has, where it may stand under
-#: one that it shares.
+#: The metadata name for a document's own key, where it may be stored under a shared key.
 _OWN_KEY = "own_key"
-#: Without digits: a policy may look for numbers of people, phones or cards.
+#: Letters instead of digits: a policy may look for numbers of people, phones or cards.
 _LETTERS = str.maketrans("0123456789", "ghijklmnop")
 _FIELDS = "fields"
 
@@ -36,7 +35,7 @@ Cleaner = Callable[[Any], Any]
 
 
 def escape(text: str) -> str:
-    """Text as one field of COPY text format."""
+    """Return text as one field of COPY text format."""
     if (text.isprintable() and "\\" not in text) or _needs_escape(text) is None:
         return text
     text = text.replace("\\", "\\\\").replace("\t", "\\t")
@@ -44,19 +43,21 @@ def escape(text: str) -> str:
 
 
 def _stamp(at: datetime) -> str:
-    """A moment in UTC as `isoformat` writes it, in a sixth of the time."""
+    """Return a moment in UTC as `isoformat` writes it, in a sixth of the time."""
     return orjson.dumps(at)[1:-1].decode()
 
 
 #: Sorted, so that the same values give the same text, and the same hash.
 _JSON = orjson.OPT_SORT_KEYS
-#: Names that are no texts take longer to look at, and hardly any is one.
+#: Names that are not texts take longer to encode, and are rare.
 _ODD_JSON = _JSON | orjson.OPT_NON_STR_KEYS
 
 
 def json_field(value: Mapping[str, Any], clean: Cleaner) -> str:
-    """JSON as one field; a value that Postgres or UTF-8 would refuse, or that is not in
-    NFC, is cleaned first."""
+    """Return JSON as one field.
+
+    A value that Postgres or UTF-8 would refuse, or that is not in NFC, is cleaned first.
+    """
     try:
         encoded = orjson.dumps(value, option=_JSON)
     except (TypeError, orjson.JSONEncodeError):
@@ -71,14 +72,17 @@ def json_field(value: Mapping[str, Any], clean: Cleaner) -> str:
 
 
 def partition_at(time: Instant | None) -> datetime:
-    """The instant that decides the partition: the record's own, or the fixed sentinel."""
+    """Return the instant that decides the partition: the record's own, or the fixed sentinel."""
     return UNDATED if time is None or time.at is None else time.at
 
 
 def partition_of(record: Record) -> datetime:
-    """Where a document lies. One that may change lies where its time can't move it: a new
-    version must meet the old one. For the same reason a clock in the account's zone lies where it
-    would in UTC: read in another zone, it is the same record."""
+    """Return the instant that decides a document's partition.
+
+    A mutable document lies where its time can't move it, since a new version must meet the old one.
+    For the same reason a clock in the account's zone lies where it would in UTC: read in another
+    zone, it is the same record.
+    """
     time = record.time
     if record.mutable or time is None or time.at is None:
         return UNDATED
@@ -88,8 +92,11 @@ def partition_of(record: Record) -> datetime:
 
 
 def _with_time(metadata: dict[str, Any], time: Instant | None) -> dict[str, Any]:
-    """Metadata with the time as it was written, its offset in minutes, any doubt, and what named
-    its zone, where that does not follow from the rest."""
+    """Return metadata with the time as it was written.
+
+    Adds its offset in minutes, any doubt, and the source of its zone, where that does not follow
+    from the rest.
+    """
     if time is None:
         return metadata
     written: dict[str, Any] = {"text": time.text}
@@ -105,12 +112,12 @@ def _with_time(metadata: dict[str, Any], time: Instant | None) -> dict[str, Any]
 
 
 def own_key(key_hex: str) -> str:
-    """How a document says its own key; `in_letters` of the queries is the same."""
+    """Return a document's own key in letters; `in_letters` of the queries is the same."""
     return key_hex.translate(_LETTERS)
 
 
 def _with_blob(record: Record, key_hex: str) -> dict[str, Any]:
-    """All metadata, what of it came from beside, and the bytes that are kept of the record."""
+    """Return all metadata, the names that sibling files added, and the stored bytes."""
     blob, told, beside = record.blob, record.told, sorted(record.beside)
     if record.own_identity:
         told, beside = {**told, _OWN_KEY: own_key(key_hex)}, sorted({*beside, _OWN_KEY})
@@ -118,29 +125,28 @@ def _with_blob(record: Record, key_hex: str) -> dict[str, Any]:
         told = {**told, _BESIDE: beside}
     if blob is None:
         return told
-    kept = {
+    blob_fields = {
         "sha256": blob.sha256,
         "size": blob.size,
         "media_type": blob.media_type,
         "name": blob.name,
     }
-    return {**told, "blob": kept}
+    return {**told, "blob": blob_fields}
 
 
 def _tagged(metadata: dict[str, Any], record: Record) -> dict[str, Any]:
-    """With what the privacy policy did, if it did anything."""
+    """Return metadata with what the privacy policy did, if anything."""
     return {**metadata, tag_name(metadata): record.privacy} if record.privacy else metadata
 
 
 def document_line(
     record: Record, key_hex: str, slot: int, clean: Cleaner, repeat: tuple[str, int] | None = None
 ) -> tuple[str, bytes, datetime]:
-    """One line for `stage_documents`, without its newline, the hash of what it says, and where it
-    lies (`partition_of`).
+    """Return a line for `stage_documents` without newline, its content hash, and its partition.
 
-    The 16 bytes are the same for the same time, texts and metadata, whichever format read them and
-    wherever in an export it lay.
-    `repeat` is the key without its occurrence number, and that number.
+    The hash has 16 bytes and is the same for the same time, texts and metadata, whichever format
+    read them and wherever in an export they lay. `partition_of` gives the partition. `repeat` is
+    the key without its occurrence number, and that number.
     """
     time = record.time
     at = time.at if time is not None else None
@@ -153,9 +159,9 @@ def document_line(
     if _says_more(record):
         said = json_field(_tagged(_with_time(_with_blob(record, key_hex), time), record), clean)
         if record.blob is not None and record.blob.name == record.title:
-            name = NULL  # what a file is called hangs on where it lay, too
-    said_of_it = _meaning(stamp, name, content, record.content_type, own)
-    digest = blake2b(said_of_it, digest_size=16).digest()
+            name = NULL  # a file's name depends on where it lay, too
+    meaning = _meaning(stamp, name, content, record.content_type, own)
+    digest = blake2b(meaning, digest_size=16).digest()
     base, nth = (repeat[0], str(repeat[1])) if repeat else (NULL, NULL)
     line = "\t".join(
         (
@@ -180,14 +186,17 @@ def document_line(
 
 
 def _says_more(record: Record) -> bool:
-    """Whether more is stored as its metadata than what is hashed of them."""
+    """Tell whether more is stored as the metadata than is hashed of them."""
     more = record.blob is not None or record.beside or record.own_identity or record.privacy
     return bool(more) or _FIELDS in record.metadata
 
 
 def _hashed(metadata: dict[str, Any]) -> dict[str, Any]:
-    """Metadata as it is hashed: what stands in `fields` is hashed as if it stood beside them, as
-    it did in older lakes, so that a row of one is the same row today."""
+    """Return metadata in the form that is hashed.
+
+    The values in `fields` are hashed as if they were outside it, as in older lakes, so that a row
+    of an older lake is the same row today.
+    """
     fields = metadata.get(_FIELDS)
     if not isinstance(fields, dict):
         return metadata
@@ -197,20 +206,24 @@ def _hashed(metadata: dict[str, Any]) -> dict[str, Any]:
 def _meaning(
     stamp: str | None, title: str, content: str, content_type: str, metadata: str
 ) -> bytes:
-    """What two versions of a record are told apart by; all but the time as COPY fields."""
+    """Return what distinguishes two versions of a record; all but the time as COPY fields."""
     said = "\t".join((stamp or NULL, title, content, content_type, metadata))
     return said.encode("utf-8", "replace")
 
 
 def tag_name(metadata: Mapping[str, Any]) -> str:
-    """Under which name a document says what the privacy policy did; an export may have that name
-    for something of its own."""
+    """Return the metadata name for what the privacy policy did.
+
+    An export may use `privacy` for something of its own.
+    """
     return "privacy" if "privacy" not in metadata else "privacy_policy"
 
 
 def content_hash(row: Mapping[str, Any], metadata: Mapping[str, Any], clean: Cleaner) -> bytes:
-    """The 16 bytes that `document_line` would give a stored document, with `metadata` as its own,
-    time and all, but without the tag of the privacy policy."""
+    """Return the 16 bytes that `document_line` would give a stored document.
+
+    `metadata` is the document's own, time included, but without the tag of the privacy policy.
+    """
     at = row["source_timestamp"]
     stamp = at.astimezone(UTC).isoformat() if at is not None else None
     title, content = (NULL if row[n] is None else escape(row[n]) for n in ("title", "content"))
@@ -218,7 +231,7 @@ def content_hash(row: Mapping[str, Any], metadata: Mapping[str, Any], clean: Cle
         title = NULL
     added = {"blob", _BESIDE, *metadata.get(_BESIDE, ())}
     own = {n: value for n, value in metadata.items() if n not in added}
-    if REUSED in own.get("flags", ()):  # the load gave it
+    if REUSED in own.get("flags", ()):  # added by the load
         own["flags"] = [flag for flag in own["flags"] if flag != REUSED]
         own = {n: value for n, value in own.items() if n != "flags" or value}
     said = json_field(_hashed(own), clean)
@@ -227,7 +240,7 @@ def content_hash(row: Mapping[str, Any], metadata: Mapping[str, Any], clean: Cle
 
 
 def metric_line(metric: Metric, key_hex: str, slot: int, clean: Cleaner) -> str:
-    """One line for `stage_metrics`, without its newline."""
+    """Return one line for `stage_metrics`, without its newline."""
     time, until = metric.time, metric.until
     at = time.at if time is not None else None
     end = until.at if until is not None else None
@@ -247,7 +260,7 @@ def metric_line(metric: Metric, key_hex: str, slot: int, clean: Cleaner) -> str:
 
 
 def location_line(point: Point, key_hex: str, slot: int, clean: Cleaner) -> str:
-    """One line for `stage_locations`, without its newline."""
+    """Return one line for `stage_locations`, without its newline."""
     time = point.time
     at = time.at if time is not None else None
     return "\t".join(

@@ -1,9 +1,9 @@
 """A chunk's records between stages: written once, in columns, and read only where needed.
 
-A spool is a file of named sections, each compressed on its own (zstd, level 1), behind a JSON
-index with the length and the CRC-32 of each as it lies there. The head holds the CRC-32 of the
-index, so that no byte can change unnoticed: what is read is what was written, or BrokenSpool. It is
-written to a temporary file, synced and renamed, so that a name that exists is whole.
+A spool is a file of named sections, each compressed on its own (zstd, level 1), after a JSON index
+with the length and the CRC-32 of each compressed section. The head holds the CRC-32 of the index,
+so that no byte can change unnoticed: reading returns what was written or raises BrokenSpool. A
+spool is written to a temporary file, synced and renamed, so that a name that exists is whole.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pipeline.storage import atomic_files
 Sections: TypeAlias = Mapping[str, bytes]
 
 _MAGIC = b"DPKSPL02"
-#: How long the index is, and the CRC-32 of that length and the index.
+#: The length of the index, and the CRC-32 of that length and the index.
 _LENGTH, _CHECK = struct.Struct("<Q"), struct.Struct("<I")
 
 
@@ -39,7 +39,7 @@ class _Place(msgspec.Struct, frozen=True, array_like=True):
 
 
 def write(path: Path, sections: Sections) -> None:
-    """Write a spool so that `path` is either whole or not there."""
+    """Write a spool so that `path` is either whole or absent."""
     packer = zstandard.ZstdCompressor(level=1)
     packed = {name: packer.compress(data) for name, data in sections.items()}
     index = msgspec.json.encode(
@@ -55,7 +55,10 @@ def write(path: Path, sections: Sections) -> None:
 
 
 def read(path: Path, *names: str) -> dict[str, bytes]:
-    """The sections of those names; raises BrokenSpool if the file is missing or not as written."""
+    """Return the sections of those names.
+
+    Raises BrokenSpool if the file is missing or not as written.
+    """
     try:
         with path.open("rb") as source:
             start, index = _index(source)
@@ -66,7 +69,7 @@ def read(path: Path, *names: str) -> dict[str, bytes]:
 
 
 def check(path: Path) -> None:
-    """Raises BrokenSpool unless every byte of the file is as it was written."""
+    """Raise BrokenSpool unless every byte of the file is as it was written."""
     try:
         with path.open("rb") as source:
             start, index = _index(source)
@@ -77,27 +80,27 @@ def check(path: Path) -> None:
 
 
 def _index(source: BinaryIO) -> tuple[int, dict[str, _Place]]:
-    """Where the sections begin, and their index."""
-    held = os.fstat(source.fileno()).st_size
+    """Return where the sections begin, and their index."""
+    file_size = os.fstat(source.fileno()).st_size
     if source.read(len(_MAGIC)) != _MAGIC:
         raise BrokenSpool("magic")
     length = source.read(_LENGTH.size)
-    (said,) = _CHECK.unpack(source.read(_CHECK.size))
+    (expected,) = _CHECK.unpack(source.read(_CHECK.size))
     (size,) = _LENGTH.unpack(length)
-    if size > held:
+    if size > file_size:
         raise BrokenSpool("length")
     data = source.read(size)
-    if isal_zlib.crc32(length + data) != said:
+    if isal_zlib.crc32(length + data) != expected:
         raise BrokenSpool("index")
     index = msgspec.json.decode(data, type=dict[str, _Place])
     start = source.tell()
-    if start + sum(place.size for place in index.values()) != held:
+    if start + sum(place.size for place in index.values()) != file_size:
         raise BrokenSpool("size")
     return start, index
 
 
 def _packed(descriptor: int, start: int, index: dict[str, _Place], name: str) -> bytes:
-    """A section as it lies in the file."""
+    """Return a section as it lies in the file."""
     wanted = index[name]
     for other, place in index.items():
         if other == name:

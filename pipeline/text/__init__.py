@@ -1,1 +1,1 @@
-"""Decode and clean text, and tell its charset and language."""
+"""Decode and clean text, and detect its charset and language."""

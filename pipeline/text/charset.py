@@ -1,4 +1,4 @@
-"""Which characters some bytes stand for.
+"""The characters that bytes stand for.
 
 The order is the same everywhere: a byte-order mark, the pattern of NULs that UTF-16 and UTF-32
 leave in European text, UTF-8, what the source declares, and last what `charset_guesses` makes of
@@ -30,11 +30,11 @@ HEAD = 4096
 
 
 def decode(data: bytes, declared: str | None = None) -> tuple[str, str]:
-    """The text of `data` without its byte-order mark, and the name of the codec that read it.
+    """Return the text of `data` without its byte-order mark, and the name of its codec.
 
-    `declared` is the source's own claim: any alias that Python knows; an unknown one is passed
-    over. Pure ASCII is `utf-8`. Raises `BadValue(BAD_ENCODING)` where nothing fits, with the
-    offset of the first byte that isn't UTF-8.
+    `declared` is the source's own claim: any alias that Python knows; an unknown one is ignored.
+    Pure ASCII is `utf-8`. Raises `BadValue(BAD_ENCODING)` where nothing fits, with the offset of
+    the first byte that isn't UTF-8.
     """
     claim = canonical(declared)
     if (
@@ -53,12 +53,12 @@ def decode(data: bytes, declared: str | None = None) -> tuple[str, str]:
 
 
 def decode_anyhow(data: bytes, declared: str | None = None) -> str:
-    """The text in the charset that is declared, else in UTF-8, with U+FFFD for what is none."""
+    """Return the text in the declared charset, else in UTF-8, with U+FFFD for bad bytes."""
     claim = canonical(declared) or UTF_8
     return data.decode(SUPERSETS.get(claim, claim), "replace")
 
 
-#: Where a page says what it is in: `<meta charset=x>`, `<meta … content="text/html; charset=x">`,
+#: Where a page declares its charset: `<meta charset=x>`, `<meta … content="text/html; charset=x">`,
 #: `<?xml … encoding="x"?>`.
 _HTML_CHARSET = re.compile(
     rb"""<(?:meta\b[^>]{0,500}?\bcharset|\?xml\b[^>]{0,200}?\bencoding)\s*=\s*["']?\s*([\w.:-]{1,40})""",
@@ -67,10 +67,10 @@ _HTML_CHARSET = re.compile(
 
 
 def declared_in_html(data: bytes, declared: str | None = None) -> str | None:
-    """Return what an HTML page is in: what came with it, else what it says of itself in its head.
+    """Return the charset of an HTML page: what came with it, else what its head declares.
 
     ASCII that came with it says nothing of a page with other bytes. A page whose bytes could be
-    read as ASCII this far is in no UTF-16, whatever it says (WHATWG, 13.2.3.2).
+    read as ASCII this far is never UTF-16, even if it declares so (WHATWG, 13.2.3.2).
     """
     claim = canonical(declared)
     if claim not in (None, "ascii"):
@@ -83,13 +83,13 @@ def declared_in_html(data: bytes, declared: str | None = None) -> str | None:
 
 
 def is_guess(name: str, declared: str | None = None) -> bool:
-    """Tell whether `decode` had nothing but the letters to go by when it named this codec."""
+    """Tell whether `decode` had only the letters to go by when it named this codec."""
     claim = canonical(declared)
     return not name.startswith("utf-") and name not in (claim, SUPERSETS.get(claim or ""))
 
 
 def _candidates(data: bytes, claim: str | None) -> Iterator[tuple[str, int]]:
-    """Names to try, best first, each with the length of the mark to skip; chardet only if asked."""
+    """Yield names to try, best first, each with the length of the mark to skip."""
     yield from by_mark(data)
     yield from ((name, 0) for name in by_nuls(data))
     if claim and comes_before_utf8(claim):
@@ -113,7 +113,7 @@ def by_mark(data: bytes) -> Iterator[tuple[str, int]]:
 
 
 def by_nuls(data: bytes) -> Iterator[str]:
-    """UTF-16 or UTF-32 without a mark: NULs in the same places of every two or four bytes."""
+    """Yield UTF-16 or UTF-32 without a mark, by NULs in the same places of every unit."""
     head = data[:HEAD]
     units = len(head) // 4
     if not units or b"\0" not in head:
@@ -137,8 +137,8 @@ def by_nuls(data: bytes) -> Iterator[str]:
 
 def _are_high(data: bytes) -> bool:
     """Tell whether these are the high bytes of words in one alphabet, with spaces between them."""
-    held = set(data)
-    return 2 <= len(held) <= 4 and held <= _HIGH_BYTES
+    highs = set(data)
+    return 2 <= len(highs) <= 4 and highs <= _HIGH_BYTES
 
 
 def by_escapes(data: bytes) -> Iterator[str]:

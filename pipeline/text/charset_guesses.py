@@ -1,9 +1,9 @@
 """The charset of a text by its letters, as chardet names it.
 
-chardet names right at a confidence of 0.04, so no threshold is set on it; but it is first asked
+chardet is right even at a confidence of 0.04, so no threshold is set on it; but it is first asked
 about the charsets of the web (the WHATWG's list) only, since short texts look like old Mac and DOS
-ones. Lines of ASCII say nothing of the others, and enough of them drown what those say; so it is
-asked about the lines with other bytes alone.
+ones. Lines of ASCII say nothing of the other lines, and enough of them drown out what those say; so
+chardet sees only the lines with other bytes.
 """
 
 from __future__ import annotations
@@ -16,29 +16,32 @@ from typing import BinaryIO, NamedTuple
 from pipeline.text import charset_plausibility
 from pipeline.text.charset_labels import SUPERSETS
 
-#: Lines; and what stands between signs that are no part of a letter in any charset: the second
-#: bytes of letters begin at 0x40, or are digits.
+#: Lines; and cells between signs that are not part of a letter in any charset: the second bytes of
+#: letters begin at 0x40, or are digits.
 _LINES = re.compile(rb"[^\r\n]+")
 _CELLS = re.compile(rb"[^\r\n\t,;:=\"<>&]+")
 _HIGH = re.compile(rb"[\x80-\xff]+")
-#: Where less than one byte in this number is beyond ASCII, cells are shown and not whole lines.
+#: Where less than one byte in this number is beyond ASCII, cells are shown instead of lines.
 _SPARSE = 12
-#: Fewer bytes beyond ASCII tell less than the words around them.
+#: Fewer bytes beyond ASCII reveal less than the words around them.
 _FEW = 4
 WINDOW = 64 * 1024
 BLOCK = 1024 * 1024
-#: Letters and signs of Western Europe. A guess that names others is doubtful where few bytes tell.
+#: Letters and signs of Western Europe. A guess that names others is doubtful with few such bytes.
 _WESTERN = frozenset("àâäçèéêëîïñóôöùûüáíúßãÀÂÄÇÈÉÊÓÔÖÙÜÁÍÚÑ€£§°©®–—‘’“”„…•·«»½¼¾±µ×¡¿´²³\xa0")
 _POUND_WORD = re.compile(r"£[^\W\d_]")
-#: A guess below this confidence is one of many, and so few different bytes tell nothing.
+#: A guess below this confidence is one of many; with this few different bytes it reveals nothing.
 _UNSURE, _FEW_SIGNS = 0.05, 2
-#: Bytes that show well enough whether a text reads oddly.
+#: Enough bytes to show whether a text reads oddly.
 _ENOUGH = 16 * 1024
 
 
 def guesses(data: bytes) -> Iterator[str]:
-    """Yield what chardet makes of it among the charsets of the web; where that reads oddly, what it
-    makes of it among those of other times that reads less so; last, among all."""
+    """Yield chardet's guesses, the likeliest first.
+
+    The first is its guess among the charsets of the web, or, where that reads oddly, its guess
+    among older charsets that reads less so; the last is its guess among all.
+    """
     web = _guess(data, "MODERN_WEB")
     odd = _oddities(data, web.name) if web else 0
     if odd:
@@ -59,7 +62,7 @@ def guesses(data: bytes) -> Iterator[str]:
 
 
 def _of_central_europe(data: bytes, sure: float, odd: int) -> Iterator[str]:
-    """ISO 8859-2, which has ten letters elsewhere than cp1250, where it makes better words."""
+    """Yield ISO 8859-2 where it makes better words than cp1250, which differs in ten letters."""
     iso = _guess(data, "LEGACY_ISO")
     if iso and iso.name == "iso8859-2" and iso.sure > sure and _oddities(data, iso.name) <= odd:
         yield iso.name
@@ -70,7 +73,7 @@ def _tells_little(data: bytes) -> bool:
 
 
 def _is_western(data: bytes, name: str) -> bool:
-    """Whether, read so, all beyond ASCII is of Western Europe and stands where it may."""
+    """Tell whether, read so, everything beyond ASCII is of Western Europe and well placed."""
     text = data[:_ENOUGH].decode(name, "replace")
     beyond = {sign for sign in text if not sign.isascii()}
     return (
@@ -101,7 +104,7 @@ def _guess(data: bytes, era: str) -> _Guess | None:
     found = chardet.detect(
         data,
         encoding_era=chardet.EncodingEra[era],
-        # For it cp1250 and cp1251 are supersets of ISO 8859-2 and -5, which they are not.
+        # chardet takes cp1250 and cp1251 for supersets of ISO 8859-2 and -5, which they are not.
         prefer_superset=False,
         compat_names=False,
         no_match_encoding=_OLD_ERAS.get(era, "ascii"),
@@ -113,13 +116,16 @@ def _guess(data: bytes, era: str) -> _Guess | None:
 
 
 def _oddities(data: bytes, name: str) -> int:
-    """How many letters stand, read so, where none would: see `charset_plausibility.oddities`."""
+    """Return how many letters, read so, are misplaced: see `charset_plausibility.oddities`."""
     decoder = codecs.getincrementaldecoder(name)("replace")  # the end may be half a letter
     return charset_plausibility.oddities(decoder.decode(data[:_ENOUGH]))
 
 
 def telling_lines(data: bytes, start: int = 0) -> bytes:
-    """What chardet is shown of a text: the lines with bytes beyond ASCII, as many as it takes."""
+    """Return what chardet sees of a text: its first lines with bytes beyond ASCII.
+
+    They are at most `WINDOW` bytes.
+    """
     lines: list[bytes] = []
     room = WINDOW
     for found in _LINES.finditer(data, start):
@@ -128,16 +134,16 @@ def telling_lines(data: bytes, start: int = 0) -> bytes:
             room -= len(lines[-1]) + 1
             if room <= 0:
                 break
-    kept = b"\n".join(lines) or data[:WINDOW]
-    high = len(kept) - len(_HIGH.sub(b"", kept))
-    if high < _FEW or high * _SPARSE >= len(kept):
-        return kept
-    cells = [cell for cell in _CELLS.findall(kept) if not cell.isascii()]
+    shown = b"\n".join(lines) or data[:WINDOW]
+    high = len(shown) - len(_HIGH.sub(b"", shown))
+    if high < _FEW or high * _SPARSE >= len(shown):
+        return shown
+    cells = [cell for cell in _CELLS.findall(shown) if not cell.isascii()]
     return b"\n".join(cells)
 
 
 def telling_lines_of(source: BinaryIO) -> bytes:
-    """Return the same of a file, from where it stands on."""
+    """Return the same of a file, from its position on."""
     found, left = b"", b""
     while len(found) < WINDOW and (block := source.read(BLOCK)):
         data = left + block

@@ -6,7 +6,7 @@ import codecs
 import re
 
 UTF_8 = "utf-8"
-#: What is called X is read as Y, its superset, as the WHATWG's encoding standard says.
+#: A text labelled X is read as Y, its superset, as the WHATWG's encoding standard requires.
 SUPERSETS = {
     "iso8859-1": "cp1252",
     "iso8859-9": "cp1254",
@@ -18,10 +18,10 @@ SUPERSETS = {
     "euc_kr": "cp949",
     "big5": "big5hkscs",
 }
-#: Charsets whose bytes are good UTF-8 too, so that a declaration of them goes before UTF-8; the
+#: Charsets whose bytes are good UTF-8 too, so that a declaration of them comes before UTF-8; the
 #: last are EBCDIC.
 _LIKE_ASCII = re.compile(r"iso2022|hz$|utf-7$|utf-16|utf-32|cp(?:037|273|424|500|875|1026|1140)$")
-#: Codecs of Python that are no charset of a text; idna and punycode take quadratic time.
+#: Codecs of Python that are not the charset of a text; idna and punycode take quadratic time.
 _NO_CHARSETS = frozenset(
     {"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "mbcs", "oem"}
 )
@@ -62,7 +62,7 @@ _LABELS = {
 
 
 def canonical(declared: str | None) -> str | None:
-    """Return Python's name of a declared charset; None where it is none."""
+    """Return Python's name of a declared charset; None for an unknown one."""
     if not declared:
         return None
     name = declared.strip(" \t\r\n\"';,").lower()

@@ -36,16 +36,16 @@ REPLACEMENT = "\ufffd"
 _HIGH_THEN_LOW = re.compile(r"[\ud800-\udbff][\udc00-\udfff]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _QUOTED = re.compile(r"^[^\S\n]*+>.*$", re.MULTILINE)
-#: What mail programs put before a signature (RFC 3676, 4.3).
+#: The line that mail programs write before a signature (RFC 3676, 4.3).
 _SIGNATURE = re.compile(r"^-- ?\r?$", re.MULTILINE)
 
 
 def clean(text: str) -> tuple[str, tuple[str, ...]]:
-    """The text as PostgreSQL can hold it, in NFC, and flags for what had to be replaced.
+    """Return the text as PostgreSQL can hold it, in NFC, and flags for what was replaced.
 
     NUL and lone surrogates (JSON has both, PostgreSQL neither) become U+FFFD under the flags
-    `nul_replaced` and `surrogate_replaced`. A pair of surrogates that some exporter wrote as two
-    characters becomes the one that they mean, without a flag.
+    `nul_replaced` and `surrogate_replaced`. A pair of surrogates that an exporter wrote as two
+    characters becomes the character that they mean, without a flag.
     """
     if text.isascii():
         return (text, ()) if "\0" not in text else (_without_nul(text), ("nul_replaced",))
@@ -61,7 +61,7 @@ def clean(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def unquoted(text: str) -> str:
-    """The text without lines that are quoted by `>`, and without its signature."""
+    """Return the text without lines that are quoted by `>`, and without its signature."""
     return _SIGNATURE.split(_QUOTED.sub("", text), maxsplit=1)[0]
 
 
@@ -74,10 +74,10 @@ def _joined(pair: re.Match[str]) -> str:
 
 
 def mend_meta(value: Any) -> Any:
-    """A JSON value as Meta meant it: names and texts, whose UTF-8 was written as latin-1.
+    """Return a JSON value as Meta meant it: names and texts, whose UTF-8 was written as latin-1.
 
-    Every text by itself; one that holds a character beyond latin-1, or is no UTF-8 when put
-    back, is left as it is (`docs/reference/exports/meta.md#garbled-text`).
+    Each text is mended by itself. A text that holds a character beyond latin-1, or is not UTF-8
+    when put back, stays as it is (`docs/reference/exports/meta.md#garbled-text`).
     """
     if isinstance(value, str):
         return value if value.isascii() else _from_latin1(value)
@@ -95,7 +95,7 @@ def _from_latin1(text: str) -> str:
         return text
 
 
-#: Breaks are put into the tree as characters that no HTML text holds, and told apart by them.
+#: Breaks go into the tree as characters that no HTML text holds.
 _PARAGRAPH, _LINE, _BR = "\x1d", "\x1e", "\x1f"
 _UNSEEN = "script,style,noscript,template,head,title,iframe,object"
 _PARAGRAPHS = "p,h1,h2,h3,h4,h5,h6,blockquote,ul,ol,dl,table,pre,hr,article,section"
@@ -107,9 +107,10 @@ _BREAKS = re.compile(r" ?[\x1d-\x1f][\x1d-\x1f ]*")
 
 
 def html_to_text(html: str) -> str:
-    """What a reader of the page sees: paragraphs parted by a blank line, lines by a line break.
+    """Return what a reader of the page sees: paragraphs and lines.
 
-    Scripts, styles and comments are left out; spaces are collapsed; links keep their text only.
+    A blank line separates paragraphs, a line break lines. Scripts, styles and comments are left
+    out; spaces are collapsed; links keep their text only.
     """
     if too_tangled(html):
         return _without_tags(html)
@@ -152,12 +153,12 @@ def _without_tags(html: str) -> str:
     return _laid_out(unescape(re.sub(r"<[^<>]*>?", " ", html)))
 
 
-#: Lines at the end of a name; more would make the last of thousands of names thousands long.
+#: Most lines at the end of a name; more would make the last of thousands of names very long.
 _MOST_LINES = 9
 
 
 def clean_json(value: Any) -> Any:
-    """A JSON-able value with every text in it cleaned: for the rare metadata that needs it."""
+    """Return a JSON-able value with all its texts cleaned: for the rare metadata that needs it."""
     if isinstance(value, str):
         return clean(value)[0]
     if isinstance(value, dict):
@@ -165,13 +166,16 @@ def clean_json(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [clean_json(v) for v in value]
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        return str(value)  # Postgres would keep it; the fast encoder can't write it
+        return str(value)  # Postgres would store it; the fast encoder can't write it
     return value
 
 
 def _clean_object(value: dict[Any, Any]) -> dict[Any, Any]:
-    """No field is lost: of names that become one, the later gets a line at its end, and from the
-    tenth on a number."""
+    """Return the object with every name and value cleaned, without losing a field.
+
+    Of names that become equal, the later ones get lines at their end, and from the tenth on a
+    number.
+    """
     found: dict[Any, Any] = {}
     again = Counter[Any]()
     for name, inner in value.items():

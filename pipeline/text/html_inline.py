@@ -1,7 +1,7 @@
-"""The lines of a small piece of HTML, as `<br>` parts them, with their links.
+"""The lines of a small piece of HTML, as `<br>` separates them, with their links.
 
-For exports that lay out one entry as lines of text and links. Text stays as it is written
-(no-break spaces too); only white space of the mark-up round a line is taken off.
+For exports that lay out one entry as lines of text and links. Text stays as it is written (no-break
+spaces too); only the mark-up's white space around a line is removed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _UNSEEN = frozenset({"-comment", "script", "style", "template"})
 
 
 class Link(NamedTuple):
-    """What a link shows, and where it leads."""
+    """The text of a link, and its address."""
 
     text: str
     url: str
@@ -36,7 +36,7 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     """A line of text with the links in it.
 
     `heading`: it begins in bold. `block`: it is an element of its own (a paragraph, a list), whose
-    lines are parted by line feeds.
+    lines are separated by line feeds.
     """
 
     text: str
@@ -46,7 +46,7 @@ class Line(msgspec.Struct, frozen=True, gc=False):
 
 
 def parse(html: str) -> LexborNode:
-    """The body of a piece of HTML. Raises `BadValue(TOO_DEEP)` for what is nested past reason."""
+    """Return the body of a piece of HTML. Raises `BadValue(TOO_DEEP)` for excessive nesting."""
     if cleaning.too_tangled(html):
         raise BadValue(Reason.TOO_DEEP, "the mark-up is nested too deep, or its tags are too long")
     body = LexborHTMLParser(html).body
@@ -56,7 +56,7 @@ def parse(html: str) -> LexborNode:
 
 
 def lines(element: LexborNode) -> list[Line]:
-    """The lines within an element, in order; empty ones too, so that places count."""
+    """Return the lines within an element, in order; empty ones too, so that positions count."""
     return list(_lines(element))
 
 

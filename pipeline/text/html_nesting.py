@@ -1,12 +1,12 @@
-"""Whether an HTML parser would take more than a linear time, or far more memory than the text.
+"""Checks that an HTML parser takes linear time and little more memory than the text.
 
-Five things make lexbor, as any parser that follows the standard, grow with the square of a page or
-past all memory: elements within each other (100,000 `<div>` take 12 s), attributes of one tag
-(20,000 take half a second), `<b>` and its like that nothing closes, since each later paragraph gets
-a copy of all of them (2,000 times `<p><b x=1>`, each with another attribute, become 700 MB), names
+Five things make lexbor, like any parser that follows the standard, grow with the square of a page
+or beyond all memory: elements within each other (100,000 `<div>` take 12 s); attributes of one tag
+(20,000 take half a second); `<b>` and its like that nothing closes, since each later paragraph gets
+a copy of all of them (2,000 times `<p><b x=1>`, each with another attribute, become 700 MB); names
 of tags and attributes that are all different (200,000 take 24 s: lexbor's tables of names do not
-grow), and plainly many tags. So a long page is looked through first, tag by tag, with quotes,
-comments and scripts told apart as the parser does; in a short one nothing of it can cost much.
+grow); and very many tags. So a long page is scanned first, tag by tag, with quotes, comments and
+scripts recognised as the parser does; in a short page none of this costs much.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from typing import NamedTuple
 
 #: A page of fewer characters is never too much.
 _SHORT = 4_000
-#: Nodes that a page may become: each takes a third of a kilobyte.
+#: Most nodes that a page may become: each takes a third of a kilobyte.
 _MOST_NODES = 300_000
 #: Fewer tags than this are parsed in a fraction of a second, however they are nested.
 _MANY_TAGS = 10_000
 _DEEP = 500
 _MOST_ATTRIBUTES = 500
-#: A tag of fewer characters has fewer attributes than that.
+#: A tag of fewer characters has fewer attributes than `_MOST_ATTRIBUTES`.
 _LONG_TAG = 2 * _MOST_ATTRIBUTES
 
 #: Different names of tags and attributes; HTML has some 300.
 _MOST_NAMES = 20_000
-#: A page of fewer characters has fewer names than that.
+#: A page of fewer characters has fewer names than `_MOST_NAMES`.
 _LONG = 3 * _MOST_NAMES
 
 #: Tags that are not closed, or need not be, and so say nothing of depth.
@@ -41,16 +41,16 @@ _OPEN_ENDED = frozenset(
         *("tbody", "tfoot", "colgroup"),
     }
 )
-#: What is opened anew in each paragraph until it is closed. Of `a` and `nobr` one at most is open.
+#: Elements that open anew in each paragraph until closed. At most one `a` and `nobr` is open.
 _FORMATTING = frozenset(
     {"b", "big", "code", "em", "font", "i", "s", "small", "strike", "strong", "tt", "u"}
 )
-#: As many with the same attributes are kept (the standard's "Noah's Ark clause").
+#: The standard keeps this many with the same attributes (its "Noah's Ark clause").
 _ALIKE = 3
 
 _OPENS_FORMATTING = re.compile(rf"<(?:{'|'.join(sorted(_FORMATTING))})[\s/>]", re.IGNORECASE)
 _PLAIN_TAG = re.compile(r"</?[a-zA-Z][^>]*+")
-#: The start of a value in quotes that holds the sign that ends a tag.
+#: The start of a quoted value that holds the sign that ends a tag.
 _QUOTED_END = re.compile(r"""=\s*+(?:"[^">]*+>|'[^'>]*+>)""")
 
 _NAME = r"[^\s/>][^\s/>=]*+"
@@ -75,7 +75,7 @@ class _Tag(NamedTuple):
 
 
 def too_tangled(html: str) -> bool:
-    """Whether to leave a page to something simpler than a parser."""
+    """Tell whether a page needs something simpler than a parser."""
     if len(html) < _SHORT:
         return False
     tags = html.count("<")
@@ -88,7 +88,7 @@ def too_tangled(html: str) -> bool:
 
 
 def _looks_odd(html: str, tags: int) -> bool:
-    """A quick look that misses nothing, however the page hides it."""
+    """Return true for any page that could be too much, after a quick look."""
     if _QUOTED_END.search(html):
         return True
     if tags * tags > _MOST_NODES and tags * len(_OPENS_FORMATTING.findall(html)) > _MOST_NODES:
@@ -100,7 +100,7 @@ def _looks_odd(html: str, tags: int) -> bool:
 
 
 def _has_many_names(tags: AbstractSet[str]) -> bool:
-    # A name begins a word, so that a page of few words has few names: that is quickly counted.
+    # A name begins a word, so a page of few words has few names; words are quick to count.
     words = "\n".join(tags).translate(_BETWEEN_NAMES).split()
     if len(words) <= _MOST_NAMES or len(set(words)) <= _MOST_NAMES:
         return False
@@ -118,7 +118,7 @@ def _tags(html: str) -> Iterator[_Tag]:
 
 
 class _Walk:
-    """What is open at a place of a page, and how many nodes it has become so far."""
+    """What is open at a place of a page, and how many nodes it has become up to there."""
 
     def __init__(self, deepest: int) -> None:
         self._deepest = deepest
@@ -131,7 +131,7 @@ class _Walk:
         self._attributes = set[str]()
 
     def is_too_much(self, tag: _Tag) -> bool:
-        """Take the next tag; whether the page is too much for a parser with it."""
+        """Take the next tag; tell whether the page is now too much for a parser."""
         self._nodes += 1 + self._copied
         self._names.add(tag.name)
         if tag.attributes and tag.attributes not in self._attributes:
@@ -163,7 +163,7 @@ class _Walk:
         if not tag.closes:
             self._open[tag.name] += 1
             self._depth += 1
-        elif self._open[tag.name]:  # one that closes nothing is passed over
+        elif self._open[tag.name]:  # one that closes nothing is ignored
             self._open[tag.name] -= 1
             self._depth -= 1
 

@@ -1,8 +1,8 @@
-"""Which language a text is in: langdetect's answers on a text's own words, the same every time.
+"""The language of a text: langdetect's answers on a text's own words, the same every time.
 
-`langdetect_rs` gives the answers of `langdetect` bit for bit at about fifty times the speed;
-where it does not import, `langdetect` answers itself. Both are seeded, since langdetect samples.
-A text that is in several languages is judged by its sentences: the one with the most letters wins.
+`langdetect_rs` gives the answers of `langdetect` bit for bit at about fifty times the speed; where
+it does not import, `langdetect` answers itself. Both are seeded, since langdetect samples. A text
+in several languages is judged by its sentences: the language with the most letters wins.
 """
 
 from __future__ import annotations
@@ -16,19 +16,22 @@ from typing import Any, TypeAlias
 from pipeline.text.cleaning import unquoted
 
 UNDETERMINED = "und"
-"""ISO 639-2 for a language that can't be told."""
+"""ISO 639-2 for an undetermined language."""
 
 LONGEST = 2_000
-"""Characters of a text that the detector sees. More of them don't change the answer of a text in
-one language, and a mail of megabytes would cost as much as thousands of short ones."""
+"""Characters of a text that the detector sees.
+
+More of them don't change the answer of a text in one language, and a mail of megabytes would cost
+as much as thousands of short ones.
+"""
 
 SEED = 0
 
-#: A text in one language is told at 0.9999 and more, a mixed one hardly ever.
+#: A text in one language gets 0.9999 and more, a mixed one hardly ever.
 _SURE = 0.99
 #: Under twenty letters langdetect is sure and wrong ("ok" is Slovak to 0.99999).
 _TWENTY_LETTERS = re.compile(r"(?:[\W\d_]*[^\W\d_]){20}")
-#: Fewer do of scripts that one language is written in (Greek, Hebrew, Thai, Kana, Hangul), and of
+#: Fewer letters suffice in scripts of one language (Greek, Hebrew, Thai, Kana, Hangul), and in
 #: Chinese, whose letters are words.
 _FIVE_LETTERS = re.compile(
     r"(?:[^\u0370-\u03ff\u0590-\u05ff\u0e00-\u0e7f\u3040-\u30ff\uac00-\ud7af]*"
@@ -37,12 +40,12 @@ _FIVE_LETTERS = re.compile(
 )
 _NO_LETTERS = re.compile(r"[\W\d_]+")
 _LETTER = re.compile(r"[^\W\d_]")
-#: "On Monday Ana wrote:", above what is quoted; in any language.
+#: "On Monday Ana wrote:", above a quotation; in any language.
 _INTRODUCED = re.compile(r"(?:^|\n)[^\n>]{1,300}(?:\n[^\n>]{1,80})?:[ \t]*\r?\n(?=\s*>)")
 #: The rule above a whole mail: "-----Original Message-----", in any language.
 _PASSED_ON = re.compile(r"^-{5,} ?[^\W\d_][^\n-]{2,60} ?-{5,}[ \t]*\r?$", re.MULTILINE)
 _SENTENCES = re.compile(r"[\n.!?。！？]+")
-#: Addresses are in no language. A word that may be one, a link, and what ends a mail address.
+#: Addresses are in no language. A word that may be one, a link, and the end of a mail address.
 _MAYBE_ADDRESS = re.compile(r"(?<!\S)[^\s@:.]*+[@:.]\S*+")
 _LINK = re.compile(r"\b(?:https?://|www\.)\S+")
 _TO_LAST_DOT = re.compile(r".*\.(?=\w)", re.DOTALL)
@@ -54,26 +57,29 @@ Detector: TypeAlias = Callable[[str], str]
 
 
 def detect(texts: Sequence[str]) -> list[str]:
-    """The ISO 639-1 code of each text (`zh-cn` and `zh-tw` for Chinese), else `und`."""
+    """Return the ISO 639-1 code of each text (`zh-cn` and `zh-tw` for Chinese), else `und`."""
     one = detector()
     return [one(text) for text in texts]
 
 
 def of_conversations(
-    texts: Sequence[str], told: Sequence[str], conversations: Sequence[str | None]
+    texts: Sequence[str], detected: Sequence[str], conversations: Sequence[str | None]
 ) -> list[str]:
-    """The same answers; a message that was too short has that of its conversation's messages
-    taken together, as far as they are among these."""
-    found = list(told)
+    """Return the languages, with a short message's taken from its conversation.
+
+    A message that was too short gets the language of its conversation's messages taken together, as
+    far as they are among these texts.
+    """
+    found = list(detected)
     short: dict[str, list[int]] = {}
     for at, name in enumerate(conversations):
-        if name and told[at] == UNDETERMINED:
+        if name and detected[at] == UNDETERMINED:
             short.setdefault(name, []).append(at)
     if not short:
         return found
-    said = _together(texts, conversations, short.keys())
+    beginnings = _together(texts, conversations, short.keys())
     for name, places in short.items():
-        answer = detector()(said[name])
+        answer = detector()(beginnings[name])
         for at in places:
             found[at] = answer
     return found
@@ -82,17 +88,17 @@ def of_conversations(
 def _together(
     texts: Sequence[str], conversations: Sequence[str | None], wanted: Collection[str]
 ) -> dict[str, str]:
-    """The beginnings of the texts of each conversation, a line each, as much as is read of one."""
-    said = dict.fromkeys(wanted, "")
+    """Return the beginning of each wanted conversation's texts, a line each, up to `LONGEST`."""
+    beginnings = dict.fromkeys(wanted, "")
     for text, name in zip(texts, conversations, strict=True):
-        if name in said and len(said[name]) < LONGEST:
-            said[name] += text[:LONGEST] + "\n"
-    return said
+        if name in beginnings and len(beginnings[name]) < LONGEST:
+            beginnings[name] += text[:LONGEST] + "\n"
+    return beginnings
 
 
 @lru_cache(maxsize=1)
 def detector() -> Detector:
-    """The fast detector where it imports, else the plain one; loaded on the first call."""
+    """Return the fast detector where it imports, else the plain one; loaded on the first call."""
     try:
         return fast_detector()
     except ImportError:
@@ -100,10 +106,10 @@ def detector() -> Detector:
 
 
 def fast_detector() -> Detector:
-    """langdetect_rs. Raises ImportError where it has no wheel.
+    """Return langdetect_rs. Raises ImportError where it has no wheel.
 
-    Its `detect_batch` gains nothing on the one thread that a worker of many should take, and its
-    thread pool would not live through a fork; so texts go one by one.
+    Its `detect_batch` gains nothing on a worker's single thread, and its thread pool would not
+    survive a fork; so texts are passed one by one.
     """
     import langdetect_rs  # noqa: PLC0415 - optional, and loads 55 profiles
 
@@ -112,7 +118,7 @@ def fast_detector() -> Detector:
 
 
 def plain_detector() -> Detector:
-    """langdetect, in Python."""
+    """Return langdetect, which is in Python."""
     import langdetect  # noqa: PLC0415 - only where the fast one is missing
 
     langdetect.DetectorFactory.seed = SEED
@@ -121,7 +127,7 @@ def plain_detector() -> Detector:
 
 def _guarded(answers: Callable[[str], list[Any]], no_features: type[Exception]) -> Detector:
     def best(text: str) -> tuple[str, float]:
-        """The likeliest language of a text, and how sure that is, from 0 to 1."""
+        """Return the likeliest language of a text, and its probability from 0 to 1."""
         try:
             found = answers(text)
         except no_features:
@@ -130,7 +136,7 @@ def _guarded(answers: Callable[[str], list[Any]], no_features: type[Exception]) 
 
     def detect_one(text: str) -> str:
         text = _own_words(text[:LONGEST])
-        if not _says_enough(text):
+        if not _is_long_enough(text):
             return UNDETERMINED
         if not text.isascii():
             text = _LONE_SURROGATE.sub("\ufffd", text)
@@ -140,14 +146,17 @@ def _guarded(answers: Callable[[str], list[Any]], no_features: type[Exception]) 
     return detect_one
 
 
-def _says_enough(text: str) -> bool:
+def _is_long_enough(text: str) -> bool:
     if _TWENTY_LETTERS.match(text):
         return True
     return not text.isascii() and _FIVE_LETTERS.match(text) is not None
 
 
 def _own_words(text: str) -> str:
-    """Without addresses, and without what is quoted, passed on or signed, if that leaves a word."""
+    """Return the text without addresses, quotations, forwarded parts and signature.
+
+    If that leaves no word, only addresses are removed.
+    """
     if "@" in text or "://" in text or "www." in text:
         text = _MAYBE_ADDRESS.sub(_without_address, text)
     if "\n" not in text:
@@ -157,10 +166,10 @@ def _own_words(text: str) -> str:
 
 
 def _without_address(found: re.Match[str]) -> str:
-    """A word without the link or the mail address in it.
+    """Return a word without the link or the mail address in it.
 
-    By hand, since as one regular expression (signs, `@`, signs, a dot) it takes the third power
-    of the time that the word is long.
+    Written by hand, since a single regular expression (signs, `@`, signs, a dot) takes time that
+    grows with the third power of the word's length.
     """
     word = found[0]
     end = _end_of_mail_address(word)
@@ -170,7 +179,7 @@ def _without_address(found: re.Match[str]) -> str:
 
 
 def _end_of_mail_address(word: str) -> int:
-    """Where it ends: behind the last dot with a letter or digit after it; 0 where there is none."""
+    """Return the end of a mail address, after its last dot before a letter or digit; or 0."""
     dotted = _TO_LAST_DOT.match(word)
     if dotted is None or word.rfind("@", 1, max(1, dotted.end() - 2)) < 0:
         return 0
@@ -179,8 +188,8 @@ def _end_of_mail_address(word: str) -> int:
 
 
 def _most_letters(text: str, best: Callable[[str], tuple[str, float]]) -> str | None:
-    """The language of the most letters, sentence by sentence; None of fewer than two of them."""
-    sentences = [one for one in _SENTENCES.split(text) if _says_enough(one)]
+    """Return the language of the most letters, by sentences; None for fewer than two sentences."""
+    sentences = [one for one in _SENTENCES.split(text) if _is_long_enough(one)]
     if len(sentences) < 2:
         return None
     letters: Counter[str] = Counter()

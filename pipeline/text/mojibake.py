@@ -1,9 +1,9 @@
 """Texts whose UTF-8 was once read as another charset: `Ã©` for é, perhaps twice over.
 
 A text is mended only where all of it, put back into the bytes of one charset, is good UTF-8, where
-what comes out is words of one script each, and where something in it stands as nobody writes: a
+the result is words of one script each, and where something in the text stands as nobody writes: a
 capital and a sign within a word, a letter of three signs. So a text that quotes `Ã©`, or ends on
-`IRMÃ”`, stays as it is. Where in doubt, nothing is done.
+`IRMÃ”`, stays as it is. In doubt, a text is not changed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import ftfy.bad_codecs
 
-#: Charsets that UTF-8 is misread as, by how common that is; those of one line are as likely.
+#: Charsets that UTF-8 is misread as, by frequency; those of one line are equally likely.
 _LIKELY = (
     ("latin-1", "cp1252"),
     ("cp1254",),
@@ -36,7 +36,7 @@ _MOST_TIMES = 3
 _FIRST = re.compile(r"[^\x00-\x7f].", re.DOTALL)
 _RUN = re.compile(r"[^\x00-\x7f]+")
 _WORD = re.compile(r"[^\W\d_]+")
-#: à, whose second byte is a no-break space, which many a program makes a space.
+#: à, whose second byte is a no-break space, which many programs turn into a space.
 _A_GRAVE = re.compile(rb"\xc3 +")
 #: Marks that may follow a capital at the start of a word: `Å–`, `Ä…`.
 _MARKS = frozenset("…–—‘’“”‹›«»")
@@ -49,7 +49,7 @@ class Mended(NamedTuple):
     """A text as it was meant, and the charsets that its UTF-8 was read as, the last one first.
 
     The way back: as UTF-8, read as each of them, from the last in the tuple to the first. Only an
-    `à` that had lost its no-break space does not come back as it was.
+    `à` that had lost its no-break space does not return as it was.
     """
 
     text: str
@@ -57,7 +57,7 @@ class Mended(NamedTuple):
 
 
 def mend(text: str) -> Mended | None:
-    """The text as it was meant, if it was misread and there is one way to put that right."""
+    """Return the text as it was meant, if it was misread and there is one way to mend it."""
     first = None if text.isascii() else _FIRST.search(text)
     if first is None or first[0] not in _starts() or _may_be_meant(text):
         return None
@@ -75,7 +75,7 @@ def mend(text: str) -> Mended | None:
 
 @cache
 def _starts() -> frozenset[str]:
-    """The two letters that the first bytes of a character beyond ASCII may look like."""
+    """Return the two letters that the first bytes of a character beyond ASCII may look like."""
     found = {"Ã "}
     for name in _RANKS:
         leads, rest = (
@@ -90,12 +90,12 @@ def _letters(name: str, some: bytes) -> str:
 
 
 def _unlikely(mended: Mended) -> tuple[int, ...]:
-    """The more often it was misread in the same way, the less it is by chance."""
+    """Return a sorting key: a text misread more often in the same way is less likely by chance."""
     return -len(mended.read_as), *(_RANKS[name] for name in mended.read_as)
 
 
 def _further(text: str, read_as: tuple[str, ...]) -> Iterator[Mended]:
-    """A text that was misread more than once; then the same text, if it makes sense."""
+    """Yield the text with further misreadings undone; then the text itself, if it makes sense."""
     if len(read_as) < _MOST_TIMES and not text.isascii():
         seen: set[str] = set()
         for name in _RANKS:
@@ -115,7 +115,7 @@ def _read_again(text: str, name: str) -> str | None:
 
 
 def _is_sane(text: str) -> bool:
-    """Whether all its letters exist, marks stand on letters, and words are of one script."""
+    """Tell whether all its letters exist, marks stand on letters, and words are of one script."""
     kinds = {letter: unicodedata.category(letter) for letter in set(text) if letter > "\x7f"}
     if not _NO_TEXT.isdisjoint(kinds.values()):
         return False
@@ -131,7 +131,7 @@ def _scripts(word: str) -> set[str]:
 
 
 def _may_be_meant(text: str) -> bool:
-    """Whether each odd place could be what somebody wrote."""
+    """Tell whether each odd place could be what somebody wrote."""
     for run in _RUN.finditer(text):
         start, end = run.span()
         if not _run_may_be_meant(text[max(0, start - 1) : start], run[0], text[end : end + 1]):

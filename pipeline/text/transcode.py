@@ -1,4 +1,4 @@
-"""The charset of a whole file, and the file in UTF-8."""
+"""The charset of a whole file, and its conversion to UTF-8."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Encoding(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def guessed(self) -> bool:
-        """Whether nothing but its letters names it."""
+        """Tell whether only its letters name it."""
         return not self.is_utf8 and is_guess(self.name)
 
 
@@ -45,9 +45,9 @@ def survey(source: BinaryIO) -> Encoding:
     """Return the charset of a whole seekable file of text: one pass, flat memory.
 
     A file that isn't quite UTF-8 is *damaged* UTF-8 where its good sequences of several bytes
-    outnumber its bad bytes; then the readers set the bad records aside, one by one. Else it is in
-    a legacy charset, which chardet names by the lines round the first bad bytes. Not for mbox: a
-    mailbox has a charset in each part.
+    outnumber its bad bytes; then the readers quarantine the bad records, one by one. Otherwise it
+    is in a legacy charset, which chardet names by the lines around the first bad bytes. Not for
+    mbox: a mailbox has a charset in each part.
     """
     source.seek(0)
     head = source.read(BLOCK)
@@ -82,7 +82,7 @@ def _verdict(source: BinaryIO, tally: _Tally, mark: int) -> Encoding:
 
 
 class _Tally:
-    """Counts sequences of several bytes that are good UTF-8, and bytes that are none."""
+    """A count of good UTF-8 sequences of several bytes, and of bytes that are not UTF-8."""
 
     good = 0
     bad = 0
@@ -97,14 +97,14 @@ class _Tally:
         self._seen += len(block)
         if not pending and block.isascii():
             return
-        kept = self._decoder.decode(block, final).encode()
+        good = self._decoder.decode(block, final).encode()
         waiting = self._decoder.getstate()[0]
-        lost = len(pending) + len(block) - len(waiting) - len(kept)
+        lost = len(pending) + len(block) - len(waiting) - len(good)
         if lost and self.first_bad is None:
             whole = pending + block
             self.first_bad = self._seen - len(whole) + first_bad_byte(whole)
         self.bad += lost
-        self.good += len(kept) - len(kept.translate(None, _LEADS))
+        self.good += len(good) - len(good.translate(None, _LEADS))
 
 
 #: The bytes that begin a sequence of several.
@@ -112,7 +112,7 @@ _LEADS = bytes(range(0xC0, 0x100))
 
 
 def is_damaged_utf8(data: bytes) -> bool:
-    """Tell whether these are UTF-8 but for some bytes: its good sequences outnumber those."""
+    """Tell whether bytes are UTF-8 but for some: the good sequences outnumber the bad bytes."""
     tally = _Tally()
     tally.add(data, final=True)
     return tally.bad > 0 and tally.good > tally.bad
@@ -122,10 +122,10 @@ def transcode(source: BinaryIO, target: BinaryIO, encoding: Encoding | None = No
     """Write the seekable `source` to `target` as UTF-8 without a mark, in flat memory.
 
     Without an `encoding` the source is surveyed first. Bytes that the charset does not hold are
-    never dropped silently: for each run of them the target gets the byte 0xFF, which no UTF-8
-    has, and then those of them that aren't ASCII (an ASCII one might pass for a quote or a line's
-    end). So the record they stand in is no UTF-8 and is set aside with its bytes, and no other.
-    Returns the encoding that was read, `damaged` where there was such a run.
+    never dropped silently: for each run of them the target gets the byte 0xFF, which no UTF-8 has,
+    and then those of them that aren't ASCII (an ASCII one might be read as a quote or a line end).
+    So only the record with these bytes is not UTF-8, and is quarantined with them. Returns the
+    encoding that was read, `damaged` where there was such a run.
     """
     encoding = encoding or survey(source)
     decoder = codecs.getincrementaldecoder(encoding.name)(_MARK_ERRORS)
@@ -149,7 +149,7 @@ def _mark_bytes(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeDecodeError):
         raise error
     bad = error.object[error.start : error.end]
-    # As `surrogateescape` writes bytes in a str: U+DC00 and the byte.
+    # `surrogateescape` writes bytes in a str in the same way: U+DC00 plus the byte.
     escaped = "".join(chr(0xDC00 + byte) for byte in bad if 0x80 <= byte < 0xFF)
     return "\udcff" + escaped, error.end
 

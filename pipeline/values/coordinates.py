@@ -1,4 +1,4 @@
-"""Where something was: WGS 84 degrees, range-checked and never guessed."""
+"""Positions in WGS 84 degrees, checked for their range and never guessed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.vocabulary import KEYS, Shape
 
-#: Flag of a record whose export gave it coordinates that are nowhere on Earth; they are left out.
+#: Flag of a record whose exported coordinates are nowhere on Earth; they are left out.
 UNUSABLE = "place_unusable"
 _COORDINATES = frozenset({"latitude", "longitude"})
 _PLACES = tuple(name for name, shape in KEYS.items() if shape is Shape.PLACE)
@@ -20,9 +20,9 @@ _PLACED = _COORDINATES.union(_PLACES)
 
 
 def e7(value: int | str) -> float:
-    """Degrees of an E7 coordinate: an integer, or its text, of ten-millionths of a degree.
+    """Return the degrees of an E7 coordinate: an integer, or its text, of 1e-7 degrees.
 
-    Raises `BadValue(BAD_NUMBER)` for what is no number. The range is `wgs84`'s matter.
+    Raises `BadValue(BAD_NUMBER)` for anything but a number. `wgs84` checks the range.
     """
     if type(value) is int and value.bit_length() < 64:
         return value / 1e7
@@ -33,7 +33,10 @@ def e7(value: int | str) -> float:
 
 
 def pair(north: Any, east: Any) -> tuple[float, float]:
-    """As `wgs84`, of numbers or their texts. Raises `BadValue`, MISSING_FIELD for half a pair."""
+    """Read a pair as `wgs84` does, from numbers or their texts.
+
+    Raises `BadValue`; MISSING_FIELD for half a pair.
+    """
     latitude, longitude = fields.number(north, "latitude"), fields.number(east, "longitude")
     if latitude is None or longitude is None:
         raise BadValue(Reason.MISSING_FIELD, "no latitude or no longitude")
@@ -41,8 +44,10 @@ def pair(north: Any, east: Any) -> tuple[float, float]:
 
 
 def given(north: Any, east: Any) -> dict[str, Any]:
-    """A record's coordinates, as numbers where they are such, else as they are written, which is
-    for `settled` to sort; nothing where one is missing."""
+    """Return a record's coordinates as numbers where possible, else as they are written.
+
+    `without_unusable` sorts out the latter. Returns nothing where one of the two is missing.
+    """
     if north is None or east is None:
         return {}
     latitude, longitude = fields.finite(north), fields.finite(east)
@@ -55,8 +60,10 @@ def given(north: Any, east: Any) -> dict[str, Any]:
 def told(
     read: Callable[[], tuple[float, float]], written: Any, name: str, odd: dict[str, Any]
 ) -> dict[str, float]:
-    """The position that `read` gives, for a record, which is kept without: then what is written
-    goes into `odd`, flagged `place_unusable`."""
+    """Return the position from `read` for a record, or nothing where `read` refuses it.
+
+    A refused position goes into `odd` as `written`, flagged `place_unusable`.
+    """
     try:
         latitude, longitude = read()
     except BadValue:
@@ -66,11 +73,12 @@ def told(
 
 
 def wgs84(latitude: Any, longitude: Any) -> tuple[float, float]:
-    """The pair as floats, if they are degrees on Earth: -90 to 90 and -180 to 180, ends included.
+    """Return the pair as floats if it is on Earth: -90 to 90 and -180 to 180, ends included.
 
-    Raises `BadValue`: BAD_NUMBER for NaN, infinity and what is no number, BAD_PLACE outside the
-    range. Latitudes of 91 occur in Google's `otherCandidateLocations`. The pair 0, 0 passes: that
-    it means "none" is settled once, for points by `screen` and for records by `settled`.
+    Raises `BadValue`: BAD_NUMBER for NaN, infinity and anything but a number, BAD_PLACE outside the
+    range. Latitudes of 91 occur in Google's `otherCandidateLocations`. The pair 0, 0 passes; its
+    meaning of "none" is handled elsewhere: for points by `screen`, for records by
+    `without_unusable`.
     """
     if isinstance(latitude, bool) or isinstance(longitude, bool):
         raise BadValue(Reason.BAD_NUMBER, "latitude or longitude is not a number")
@@ -86,12 +94,12 @@ def wgs84(latitude: Any, longitude: Any) -> tuple[float, float]:
 
 
 def settled(metadata: dict[str, Any]) -> dict[str, Any]:
-    """A record's metadata with no coordinates but such as are a place; the same object if all are.
+    """Return a record's metadata without unusable coordinates; the same object if all are good.
 
-    0, 0 means that none are known: nobody was in that spot of the Gulf of Guinea, and exports
-    write it for "none" (`docs/reference/exports/traps.md#coordinates-0-0`). Others that are off
-    the globe, or are no numbers, stand apart as they are written (`exported_place`), under the flag
-    `place_unusable`. What else is said of the place stays.
+    0, 0 means that no position is known: exports write it for "none"
+    (`docs/reference/exports/traps.md#coordinates-0-0`). Other coordinates that are off the globe or
+    not numbers move to `exported_place` as they are written, under the flag `place_unusable`. The
+    other fields of the place stay.
     """
     if _PLACED.isdisjoint(metadata):
         return metadata
@@ -100,19 +108,19 @@ def settled(metadata: dict[str, Any]) -> dict[str, Any]:
     if not doubts and not own:
         return metadata
     odd: dict[str, Any] = {}
-    kept = _without_doubt(metadata, own, odd) if own else dict(metadata)
+    cleaned = _without_doubt(metadata, own, odd) if own else dict(metadata)
     for name, doubt in doubts.items():
         apart: dict[str, Any] = {}
-        kept[name] = _without_doubt(kept[name], doubt, apart)
-        if not kept[name]:
-            del kept[name]
+        cleaned[name] = _without_doubt(cleaned[name], doubt, apart)
+        if not cleaned[name]:
+            del cleaned[name]
         if apart:
             fields.unusable(_coordinates(metadata[name]), name, odd, UNUSABLE)
-    return fields.joined(kept, odd)
+    return fields.joined(cleaned, odd)
 
 
 def _without_doubt(place: Mapping[str, Any], doubt: str, odd: dict[str, Any]) -> dict[str, Any]:
-    """The object without coordinates; what is none goes into `odd`."""
+    """Return the object without coordinates; unusable ones go into `odd`."""
     if doubt == UNUSABLE:
         for name, value in _coordinates(place).items():
             fields.unusable(value, name, odd, UNUSABLE)
@@ -124,7 +132,7 @@ def _coordinates(place: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _doubt(place: Any) -> str | None:
-    """What speaks against an object's coordinates: that they are "none" of 0, 0, or no place."""
+    """Return the objection to an object's coordinates: "none" for 0, 0, or `place_unusable`."""
     if not isinstance(place, dict) or _COORDINATES.isdisjoint(place):
         return None
     try:
@@ -143,11 +151,11 @@ _GEO = re.compile(
 
 
 def degrees(text: str) -> tuple[float, float]:
-    """Latitude and longitude of `50.05°, 14.34°`, of iCalendar's `50.05;14.34` (RFC 5545, 3.8.1.6)
-    and of a `geo:` URI (RFC 5870), whose altitude and uncertainty are passed over.
+    """Return latitude and longitude of a pair of degrees or a `geo:` URI (RFC 5870).
 
-    Raises `BadValue`, as `wgs84` does; BAD_NUMBER for another text, a decimal comma among them,
-    and BAD_PLACE for a URI in another system than WGS 84.
+    A pair is `50.05°, 14.34°` or iCalendar's `50.05;14.34` (RFC 5545, 3.8.1.6). The altitude and
+    the uncertainty of a URI are ignored. Raises `BadValue`, as `wgs84` does; BAD_NUMBER for another
+    text, a decimal comma among them, and BAD_PLACE for a URI in another system than WGS 84.
     """
     written = text.strip()
     found = _GEO.fullmatch(written) or _PAIR.fullmatch(written)
@@ -168,11 +176,11 @@ _WGS_84 = re.compile(r"(?:EPSG[:_])?(?:WGS[_ ]?84|4326|4979)", re.IGNORECASE)
 
 
 def iso6709(text: str) -> tuple[float, float, float | None]:
-    """Latitude and longitude in degrees, and metres above the sea if said: `+52.5200+013.4050+34/`.
+    """Return latitude and longitude in degrees, and the altitude in metres, if there is one.
 
-    Degrees, degrees and minutes, or those and seconds, told by how many digits there are (ISO
-    6709, annex H). Raises `BadValue`, as `wgs84` does, BAD_NUMBER for another text, and BAD_PLACE
-    for one in another system than WGS 84.
+    The text is as `+52.5200+013.4050+34/`: degrees, degrees and minutes, or degrees, minutes and
+    seconds; the number of digits decides (ISO 6709, annex H). Raises `BadValue`, as `wgs84` does,
+    BAD_NUMBER for another text, and BAD_PLACE for one in another system than WGS 84.
     """
     found = _ISO_6709.fullmatch(text.strip("\0 "))
     if found is None:
@@ -184,7 +192,7 @@ def iso6709(text: str) -> tuple[float, float, float | None]:
 
 
 def _sexagesimal(text: str, digits: int) -> float:
-    """Degrees of a sign and `digits` digits of degrees, with digits of minutes and seconds."""
+    """Return degrees from a sign, `digits` digits of degrees, and digits of minutes and seconds."""
     whole, _, fraction = text[1:].partition(".")
     parts = [whole[:digits], *(whole[n : n + 2] for n in range(digits, len(whole), 2))]
     parts[-1] += f".{fraction or 0}"

@@ -1,9 +1,9 @@
-"""The time that stands in the name of a picture or a film, where the file itself has none.
+"""The time in the name of a picture or a film, for files that hold none.
 
-Messengers strip what a camera wrote, so often the name is all that is left:
+Messengers remove what a camera wrote, so often the name is all that is left:
 `IMG-20220121-WA0004.jpg`, `signal-2018-08-21-100217.jpg`, `Screenshot_20190201-212530_Notes.png`,
-`WhatsApp Image 2022-01-21 at 10.11.12.jpeg`, `2011-07-19 11.36.39.jpg`. A clock in a name is that
-of the phone, in no named zone; a Pixel's (`PXL_20220909_154515546.jpg`) is in UTC, and the thirteen
+`WhatsApp Image 2022-01-21 at 10.11.12.jpeg`, `2011-07-19 11.36.39.jpg`. A clock in a name is the
+phone's, in no named zone; a Pixel's (`PXL_20220909_154515546.jpg`) is in UTC, and the thirteen
 digits of Facebook and WeChat are milliseconds since 1970. Sources: simulot/immich-go,
 internal/filenames/namesdate_test.go and pixel.go; photoprism/photoprism#304.
 """
@@ -18,7 +18,7 @@ from pipeline.values import timestamps
 from schemas.errors import BadValue
 from schemas.records import Instant
 
-#: The flag of a record whose time is of its name.
+#: The flag of a record whose time comes from its name.
 FLAG = "time_in_name"
 
 _DATE = r"(?P<year>19[89]\d|20\d\d){0}(?P<month>0[1-9]|1[0-2]){0}(?P<day>0[1-9]|[12]\d|3[01])"
@@ -26,8 +26,8 @@ _CLOCK = r"(?P<hour>[01]\d|2[0-3]){0}(?P<minute>[0-5]\d){0}(?P<second>[0-5]\d)"
 _HALF = r"(?:\d{3})?(?!\d)(?: ?(?P<half>[AaPp])\.?[Mm]\b)?"
 _BETWEEN = r"(?:[ _T-]|[ _]at[ _]|, )"
 _LOOSELY_BETWEEN = r"(?:[ _T.-]{1,3}|[ _]at[ _]|, )"
-#: Date and clock, each with or without marks between its digits; a date alone needs the marks, or a
-#: word before it that cameras and messengers put there, since other numbers have eight digits too.
+#: Date and clock, each with or without marks between its digits. A date alone needs the marks, or a
+#: word of cameras and messengers before it, since other numbers have eight digits too.
 _SPELLINGS = tuple(
     re.compile(rf"(?<!\d){spelling}")
     for spelling in (
@@ -45,12 +45,12 @@ _NOON = 12
 
 
 def moment(name: str) -> Instant | None:
-    """The moment that a file's name tells, with its text; None where it tells none."""
+    """Return the moment in a file's name, with its text; None where there is none."""
     if found := _MILLISECONDS.search(name):
         return timestamps.epoch(found[1], "ms")
     for spelling in _SPELLINGS:
-        if (found := spelling.search(name)) and (told := _understood(found, name)):
-            return told
+        if (found := spelling.search(name)) and (understood := _understood(found, name)):
+            return understood
     return None
 
 

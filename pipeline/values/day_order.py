@@ -1,12 +1,12 @@
-"""Days written as three numbers: which of them is the day, by all days of one column.
+"""Days written as three numbers: all days of one column decide which number is the day.
 
 `24.01.23`, `4/21/25`, `2023-01-24`, `23. 1. 24.`: services write days as the account's country
-does, and a program for tables may write some of them anew in another way. One such day may be read
-in two or three ways; a column of them seldom, since no day lies in the future, and a list of what
-somebody did is in order. A *spelling* is the separator and where the year stands, as far as that
-shows. Each spelling of a column has one order; of all choices that one is taken in which the fewest
-days don't exist or lie in the future, then the fewest are out of order, then the days lie closest
-together. Where the first two do not tell, the readings are flagged `day_month_ambiguous`.
+does, and a spreadsheet program may rewrite some of them in another way. A single day may be read in
+two or three ways; a column of days seldom, since no day lies in the future, and a list of actions
+is in order. A *spelling* is the separator and the position of the year, as far as that shows. Each
+spelling of a column has one order. `Column` chooses the orders for which the fewest days do not
+exist or lie in the future, then the fewest are out of order, then the days lie closest together.
+Where the first two criteria do not decide, the readings are flagged `day_month_ambiguous`.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ _DAY = re.compile(
     r"(\d{1,4}) ?([./\-年년]) ?(\d{1,2}) ?([./\-月월]) ?(\d{1,4}) ?[.日일]?(?: ?г\.?)?", re.UNICODE
 )
 _LONGEST = 40
-#: Readings of a column that are followed at once; a spelling beyond takes the first order it can.
+#: Most readings of a column that are followed at once; a further spelling takes its first order.
 _MOST = 81
-#: Where the year is told by its four digits, only these are left.
+#: The orders that remain for each position of a year of four digits.
 _ORDERS = {"y--": ("ymd",), "--y": ("dmy", "mdy"), "---": ("dmy", "mdy", "ymd")}
-#: No country writes a year of two digits first and parts it by a slash (CLDR 48).
+#: No country writes a year of two digits first and separates it by a slash (CLDR 48).
 _SLASHED = "--/"
 _ORDERS[_SLASHED] = ("dmy", "mdy")
 
-#: What is known of a column: spelling to the order and whether it is sure.
+#: What is known of a column: each spelling's order, and whether it is sure.
 Orders = Mapping[str, tuple[str, bool] | list[object]]
 
 
@@ -53,7 +53,7 @@ class _Written(msgspec.Struct, frozen=True):
         return min(map(len, self.parts)) > 1
 
     def ordinal(self, order: str) -> int | None:
-        """The number of the day in that order, if there is such a day."""
+        """Return the number of the day in that order, or None where there is no such day."""
         parts = dict(zip(order, self.parts, strict=True))
         if len(parts["y"]) == 1 or max(len(parts["m"]), len(parts["d"])) > 2:
             return None
@@ -64,7 +64,7 @@ class _Written(msgspec.Struct, frozen=True):
             return None
 
     def readings(self) -> dict[str, int]:
-        """The orders in which there is such a day."""
+        """Return the orders in which there is such a day."""
         found = ((order, self.ordinal(order)) for order in _ORDERS[self.years])
         return {order: number for order, number in found if number is not None}
 
@@ -91,7 +91,7 @@ def _written(text: str) -> _Written | None:
 
 
 class _Guess(msgspec.Struct):
-    """One order for each spelling, and what the days look like by it."""
+    """One order for each spelling, and how well the days fit it."""
 
     orders: dict[str, str]
     bad: int = 0
@@ -121,16 +121,16 @@ class _Guess(msgspec.Struct):
 
 
 class Column:
-    """The days of one column, as they pass by."""
+    """The days of one column, read one by one."""
 
     def __init__(self, latest: date | None = None) -> None:
-        #: A day ahead of us, since a clock east of here may show it already.
+        #: Tomorrow counts, since a clock further east may show it already.
         self._latest = (latest or datetime.now(UTC).date()).toordinal() + 1
         self._guesses = [_Guess({})]
         self._unpadded: set[str] = set()
 
     def add(self, text: str) -> None:
-        """The next cell of the column; what is no day of three numbers says nothing."""
+        """Take the next cell of the column; ignore a cell that is not a day of three numbers."""
         day = _written(text)
         if day is None or not day.readings():
             return
@@ -148,13 +148,13 @@ class Column:
         self._guesses = [g.branch(day.spelling, order) for g in self._guesses for order in orders]
 
     def orders(self) -> dict[str, tuple[str, bool]]:
-        """The order of each spelling, and whether the days show it."""
+        """Return the order of each spelling, and whether the days prove it."""
         best = min(self._guesses, key=self._rank)
-        told: dict[str, tuple[str, bool]] = {}
+        orders: dict[str, tuple[str, bool]] = {}
         for spelling, order in best.orders.items():
             others = (g.wrong for g in self._guesses if g.orders[spelling] != order)
-            told[spelling] = (order, all(wrong > best.wrong for wrong in others))
-        return told
+            orders[spelling] = (order, all(wrong > best.wrong for wrong in others))
+        return orders
 
     def _rank(self, guess: _Guess) -> tuple[object, ...]:
         mixed = sum(a != b for a, b in pairwise(guess.orders.values()))
@@ -162,19 +162,19 @@ class Column:
         return (*guess.wrong, guess.travel, mixed, unusual)
 
     def _usual(self, spelling: str) -> str:
-        """The order of a spelling by CLDR's short dates: `4/21/25` is American, `21/04/25` not."""
+        """Return a spelling's order in CLDR's short dates: `4/21/25` is American."""
         american = spelling == f"{_SLASHED} /" and spelling in self._unpadded
         return "mdy" if american else "ymd" if spelling.startswith("y") else "dmy"
 
 
 def read(text: str, orders: Orders) -> Instant:
-    """The midnight of a day, numbers or a month's name in it. Raises `BadValue(BAD_TIME)`."""
+    """Return the midnight of a day, its month as number or name. Raises `BadValue(BAD_TIME)`."""
     day = _written(text)
     if day is None:
         moment = google_dates.activity_time(f"{text} 00:00:00")
         return msgspec.structs.replace(moment, text=text, zone=None)
     order, sure = orders.get(day.spelling) or (_ORDERS[day.years][0], False)
-    # What doesn't exist in the column's order may in another, but the year stands where it stands.
+    # A day that does not exist in the column's order may exist in another with the year in place.
     possible = {o: n for o, n in day.readings().items() if o.index("y") == str(order).index("y")}
     if not possible:
         raise BadValue(Reason.BAD_TIME, "the day does not exist")

@@ -1,7 +1,7 @@
-"""The words beside a clock of twelve hours, in all languages of CLDR: PM, 下午, μ.μ., du., PTG.
+"""The words next to a clock of twelve hours, in all languages of CLDR: PM, 下午, μ.μ., du., PTG.
 
-A word may name a half of the day, or a shorter part of it (凌晨, from midnight to five): then the
-hour is the one of the two that lies in that part.
+A word names a half of the day, or a shorter part of it (凌晨, from midnight to five); then the hour
+is the one of the two that lies in that part.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from babel import Locale
 
 _NOON, _DAY = 12, 24
-#: Marks around a word, and within one, that differ from one writer to the next: `p. m.`, `PM`.
+#: Marks around and within a word that differ from one writer to the next: `p. m.`, `PM`.
 _LOOSE = str.maketrans("", "", " .,،、\u00a0\u2009\u202f'’")
 
 
@@ -29,9 +29,9 @@ _HALVES = {"am": AM, "pm": PM, "midnight": AM, "noon": PM}
 
 
 def part_of(words: str) -> Part | None:
-    """The part of the day that the words beside a clock name; None if they name none.
+    """Return the part of the day that the words next to a clock name; None if they name none.
 
-    The words are tried together, then one by one.
+    The words are looked up together, then one by one.
     """
     if not words.strip():
         return None
@@ -44,7 +44,7 @@ def part_of(words: str) -> Part | None:
 
 
 def hour_of(hour: int, part: Part | None) -> int:
-    """The hour of 24 that a clock means which shows `hour` in that part of the day."""
+    """Return the hour of 24 that a clock means when it shows `hour` in that part of the day."""
     if part is None or hour > _NOON:
         return hour
     early = hour % _NOON
@@ -58,8 +58,11 @@ def hour_of(hour: int, part: Part | None) -> int:
 
 @cache
 def _parts() -> dict[str, Part]:
-    """The words in lower case without dots and spaces. Where languages differ, halves of the day
-    come before shorter parts, and a language with a code of two letters before the others."""
+    """Return the part of the day of each word, in lower case without dots and spaces.
+
+    Where languages differ, halves of the day come before shorter parts, and languages with a code
+    of two letters come before the others.
+    """
     from babel import Locale  # noqa: PLC0415 - costs a fifth of a second
     from babel.localedata import locale_identifiers  # noqa: PLC0415
 
@@ -77,7 +80,7 @@ def _parts() -> dict[str, Part]:
     return shorter | halves
 
 
-#: Of the locales with more than a language, those whose words differ.
+#: The locales with more than a language whose words differ.
 _SCRIPTS_AND_REGIONS = frozenset(
     {"Hant", "Hant_HK", "Latn", "Cyrl", "Arab", "Deva", "AU", "CA", "GB", "MX", "CO", "US", "PT"}
 )
@@ -94,7 +97,7 @@ def _words(locale: Locale) -> list[tuple[str, str]]:
 
 
 def rule_of(locale: Locale, key: str) -> Part | None:
-    """From when to when a language has a part of the day, by CLDR's name for it."""
+    """Return from when to when a language has a part of the day, by CLDR's name for it."""
     for rule in locale.day_period_rules.get(None, {}).get(key, ()):
         if "from" in rule and "before" in rule:
             first, end = rule["from"] // 3600, rule["before"] // 3600

@@ -1,4 +1,4 @@
-"""Fields of one item with the type that a record promises; any other is a complaint, by name."""
+"""Fields of one item with the type that a record promises; errors name the field."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from schemas.vocabulary import KEYS
 
 
 def text(fields: Mapping[str, Any], name: str) -> str:
-    """A text that must be there. Raises `BadValue` with MISSING_FIELD or BAD_SHAPE."""
+    """Return a text that must be there. Raises `BadValue` with MISSING_FIELD or BAD_SHAPE."""
     value = fields.get(name)
     if isinstance(value, str):
         return value
@@ -24,7 +24,7 @@ def text(fields: Mapping[str, Any], name: str) -> str:
 
 
 def optional_text(fields: Mapping[str, Any], name: str) -> str | None:
-    """A text, or None where it is missing or null. Raises `BadValue(BAD_SHAPE)`."""
+    """Return a text, or None where it is missing or null. Raises `BadValue(BAD_SHAPE)`."""
     value = fields.get(name)
     if value is None or isinstance(value, str):
         return value
@@ -32,27 +32,27 @@ def optional_text(fields: Mapping[str, Any], name: str) -> str | None:
 
 
 def as_written(fields: Mapping[str, Any], name: str) -> str:
-    """The text of a field that holds a time; empty where it is missing or null.
+    """Return the text of a field that holds a time; empty where it is missing or null.
 
-    For identities, which hold times as they are written. No record is lost for its time, so
-    whatever stands there is taken.
+    For identities, which hold times as they are written. No record is lost for its time, so any
+    value is accepted.
     """
     value = fields.get(name)
     return "" if value is None else str(value)
 
 
 def optional_flag(fields: Mapping[str, Any], name: str) -> bool | None:
-    """True or false, or None where it is missing or null. Raises `BadValue(BAD_SHAPE)`."""
+    """Return true or false, or None where it is missing or null. Raises `BadValue(BAD_SHAPE)`."""
     value = fields.get(name)
     if value is None or isinstance(value, bool):
         return value
     raise BadValue(Reason.BAD_SHAPE, f"{name!r} is neither true nor false")
 
 
-#: Flag: what stands in the place of a number is none, or none that can be kept; its text stays.
+#: Flag: the value in the place of a number is not a usable number; its text stays.
 UNUSABLE = "number_unusable"
 
-#: Nothing that is counted or measured comes near it, and no factor of a unit makes it infinite.
+#: No count or measurement comes near it, and no factor of a unit makes it infinite.
 _MOST = 1e100
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,6})?", re.ASCII | re.IGNORECASE)
 _COMMA = re.compile(r"([+-]?\d+),(\d+)", re.ASCII)
@@ -62,7 +62,7 @@ _SIGNS = {"\u066b": ".", "\u2212": "-", "\uff0b": "+", "\uff0c": ",", "\uff0d": 
 
 
 def _spelled(value: Any, *, comma: bool = False) -> str | None:
-    """A number as ASCII spells it, from a number or its text; None for all else."""
+    """Return a number as ASCII spells it, from a number or its text; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, int) and value.bit_length() >= _LONGEST_NUMBER:
@@ -77,7 +77,7 @@ def _spelled(value: Any, *, comma: bool = False) -> str | None:
 
 
 def in_ascii(text: str) -> str:
-    """A number's text with digits of any script, and the signs beside them, as ASCII has them."""
+    """Return a number's text with digits of any script, and its signs, in ASCII."""
     return text if text.isascii() else "".join(map(_of_ascii, text))
 
 
@@ -87,12 +87,12 @@ def _of_ascii(sign: str) -> str:
 
 
 def finite(value: Any, *, comma: bool = False) -> float | None:
-    """The number that a value is, or its text spells; None for all else.
+    """Return the number that a value is, or that its text spells; None for anything else.
 
-    Python's `float` takes more and says nothing: so this decides. Digits of any script count, and
-    an Arabic decimal point. NaN, infinity, what is beyond 10 to the 100th, true and false,
-    underscores, and groups of digits, which differ by locale, make no number. With `comma` a comma
-    is the decimal point: where the writer is known to make no groups.
+    Python's `float` accepts more without notice, so this decides. Digits of any script count, and
+    an Arabic decimal point. NaN, infinity, numbers beyond 10 to the 100th, true and false,
+    underscores, and groups of digits, which differ by locale, are refused. With `comma` a comma is
+    the decimal point, for writers that are known to make no groups.
     """
     kind = type(value)
     if kind is float:
@@ -110,15 +110,15 @@ def finite(value: Any, *, comma: bool = False) -> float | None:
 
 
 def exact(value: Any, *, comma: bool = False) -> Decimal | None:
-    """As `finite`, to the last digit: for money."""
+    """Return the number as `finite` does, exact to the last digit: for money."""
     spelled = None if finite(value, comma=comma) is None else _spelled(value, comma=comma)
     return None if spelled is None else Decimal(spelled)
 
 
 def number(written: Any, name: str, *, comma: bool = False) -> float | None:
-    """A number as `finite` reads it; None where nothing stands. Raises `BadValue(BAD_NUMBER)`.
+    """Return a number as `finite` does; None for a missing one. Raises `BadValue(BAD_NUMBER)`.
 
-    For what is nothing without it: a coordinate, a measured value. All else takes `measure`.
+    For records that are useless without it: a coordinate, a measured value. Others use `measure`.
     """
     if written is None or written == "":
         return None
@@ -129,7 +129,10 @@ def number(written: Any, name: str, *, comma: bool = False) -> float | None:
 
 
 def measure(written: Any, name: str, odd: dict[str, Any], *, comma: bool = False) -> float | None:
-    """As `number`, for what is kept without it: what is none goes into `odd`, flagged."""
+    """Return a number as `number` does, for a record that can do without it.
+
+    A value that is not a number goes into `odd`, flagged.
+    """
     if written is None:
         return None  # most fields of most points
     found = finite(written, comma=comma)
@@ -139,7 +142,7 @@ def measure(written: Any, name: str, odd: dict[str, Any], *, comma: bool = False
 
 
 def whole(written: Any, name: str, odd: dict[str, Any]) -> int | None:
-    """As `measure`, of a count, which has no fraction and is not below nought."""
+    """Return a count as `measure` does; a fraction or a negative number is not a count."""
     found = finite(written)
     if found is None or found < 0 or found % 1:
         unusable(written, name, odd)
@@ -148,8 +151,10 @@ def whole(written: Any, name: str, odd: dict[str, Any]) -> int | None:
 
 
 def unusable(written: Any, name: str, odd: dict[str, Any], flag: str = UNUSABLE) -> None:
-    """Note in `odd` what stands in the place of a number and is none, with a flag; unless nothing
-    does."""
+    """Note in `odd` a value that is not the number it should be, with a flag.
+
+    A missing or empty value is ignored.
+    """
     if written is None or written == "":
         return
     odd[f"exported_{name}" if name in KEYS else name] = written
@@ -157,7 +162,7 @@ def unusable(written: Any, name: str, odd: dict[str, Any], flag: str = UNUSABLE)
 
 
 def joined(metadata: dict[str, Any], odd: Mapping[str, Any]) -> dict[str, Any]:
-    """A record's metadata with what `measure` noted, and the flags of both."""
+    """Return a record's metadata with what `measure` noted, and the flags of both."""
     if not odd:
         return metadata
     flags = sorted({*(metadata.get("flags") or ()), *odd.get("flags", ())})
@@ -165,21 +170,21 @@ def joined(metadata: dict[str, Any], odd: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def kept(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values that say something: not None, not empty, not False."""
+    """Return the values that hold something: not None, not empty, not False."""
     return {n: v for n, v in values.items() if v or (v == 0 and v is not False)}
 
 
 class StableNames(dict[str, str]):
-    """An export's field names to ours: those given, and `camelCase` as `snake_case`.
+    """The lake's names of an export's fields: the given ones, and `camelCase` as `snake_case`.
 
-    Remembers what it was asked, up to a bound, since every record of a file asks the same.
+    Remembers names up to a bound, since every record of a file has the same.
     """
 
     def __missing__(self, name: str) -> str:
-        ours = _HUMP.sub(r"_\g<0>", name).lower()
+        snake = _HUMP.sub(r"_\g<0>", name).lower()
         if len(self) < _REMEMBERED:
-            self[name] = ours
-        return ours
+            self[name] = snake
+        return snake
 
 
 _HUMP = re.compile(r"(?<=[a-z0-9])[A-Z]")

@@ -16,11 +16,11 @@ LONGEST = 80
 def activity_time(text: str) -> Instant:
     """Return the moment of a time as the pages of My Activity have it, in any language of CLDR.
 
-    UTC, GMT and offsets from them are believed. An abbreviation is not: it is the one in force at
-    the export, not on that day. Times without any are of before 2018 and in UTC, as far as known
-    (`docs/reference/exports/google-my-activity.md#html`), so no other zone is put in its place.
-    Raises `BadValue(BAD_TIME)` for what is no date with a clock to the second, and for dates that
-    never were.
+    UTC, GMT and offsets from them are trusted. An abbreviation is not: it is the one in force at
+    the export, not on that day. Times without a zone are from before 2018 and in UTC, as far as is
+    known (`docs/reference/exports/google-my-activity.md#html`), so no other zone replaces it.
+    Raises `BadValue(BAD_TIME)` for texts that are not a date with a clock to the second, and for
+    dates that do not exist.
     """
     if not isinstance(text, str) or len(text) > LONGEST:
         refuse("the time is not a short text")
@@ -39,12 +39,12 @@ def activity_time(text: str) -> Instant:
 
 
 def offset_of_name(name: str | None) -> tuple[int | None, str | None]:
-    """Return the minutes east of UTC of a zone beside a clock, and a flag where not known."""
+    """Return the minutes east of UTC of a zone next to a clock, and a flag if they are unknown."""
     if name is None:
         return None, "zone_assumed"
     found = _ACTIVITY_ZONE.fullmatch(name)
     if found is None:
-        refuse("what stands beside the clock is no zone")
+        refuse("the text after the clock is not a zone")
     if found["offset"]:
         hours, _, minutes = found["offset"][1:].partition(":")
         digits = hours + minutes if len(hours) > 2 else f"{hours:>02}{minutes:0<2}"

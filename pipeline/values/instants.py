@@ -1,7 +1,7 @@
-"""Times of an export: the moment in UTC, the text as it was written, and what is in doubt.
+"""Times of an export: the moment in UTC, the text as it was written, and the doubts as flags.
 
 `timestamps` reads ISO 8601 and numbers since an epoch, `mail_dates` the dates of mail,
-`google_dates` what Google writes into its pages in the account's language ("8. März 2018,
+`google_dates` the times that Google writes into its pages in the account's language ("8. März 2018,
 17:14:40 MEZ"). They share this module. Flags of an `Instant`:
 
 - `zone_assumed`: the text names no zone; its clock is taken as UTC.
@@ -11,12 +11,12 @@
 - `clock_skipped`: its zone's clock never showed it, when summer time began; it is read as if the
   clock had not been put on (RFC 5545 3.3.5 has both).
 - `day_first_assumed`: day and month are numbers up to 12; the first is taken for the day.
-- `day_month_ambiguous`: so they are in every date of the file; the likelier is taken for the day.
+- `day_month_ambiguous`: every date of the file is like that; the likelier is taken for the day.
 - `zone_unknown`: the text is in UTC and says that the local zone is not known (`-0000`); or a
-  calendar names a zone that nobody knows, and its clock is taken as UTC.
+  calendar names an unknown zone, and its clock is taken as UTC.
 - `leap_second`: the second was 60; `at` is the second after 59, as in POSIX time.
 - `out_of_range`: a real time outside the years 1900 to 2100; `at` is None.
-- `time_unread`: the text is in no spelling that is known here, a date that never was, or empty;
+- `time_unread`: the text is in no known spelling, a date that does not exist, or empty;
   `at` is None.
 
 Digits after the sixth of a fraction are dropped; the verbatim text keeps them.
@@ -35,7 +35,7 @@ from schemas.records import Instant, ZoneSource
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 NO_TIME, _SECOND, MINUTE = timedelta(), timedelta(seconds=1), timedelta(minutes=1)
 
-#: Spaces that exports put where a plain one is meant, and marks that show nothing.
+#: Spaces that exports write for a plain one, and marks that show nothing.
 _INVISIBLE = str.maketrans(
     dict.fromkeys("\u00a0\u2002\u2003\u2007\u2009\u200a\u202f\u3000", " ")
     | dict.fromkeys("\u200b\u200e\u200f\u2060\ufeff", "")
@@ -48,7 +48,7 @@ MONTHS = {
         ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1
     )
 }
-#: Minutes east of UTC of the zones that RFC 5322 (4.3) knows by name.
+#: Minutes east of UTC of the zones that RFC 5322 (4.3) names.
 _ZONES = {
     **dict.fromkeys(("UT", "UTC", "GMT", "Z"), 0),
     **dict.fromkeys(("EDT",), -240),
@@ -81,7 +81,7 @@ def from_match(found: re.Match[str], text: str) -> Instant:
 
 
 def in_24_hours(hour: int, half: str | None) -> int:
-    """Return the hour of a clock of 12 hours; some of 24 hours have the letters, too."""
+    """Return the hour of 24; a clock of 24 hours may have the letters of one of 12, too."""
     return hour % 12 + 12 * (half in "pP") if half and hour <= 12 else hour
 
 
@@ -101,7 +101,7 @@ def civil(
     leap, over = second == 60, clock == (24, 0, 0, 0)
     inside = FIRST_YEAR <= year <= LAST_YEAR
     try:
-        # Years that datetime can't hold are checked in a like one: the calendar repeats after 400.
+        # Years beyond datetime's range are checked in a like one: the calendar repeats after 400.
         local = datetime(
             year if inside else 2000 + year % 400,
             month,

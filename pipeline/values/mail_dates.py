@@ -41,7 +41,7 @@ _ASCTIME = re.compile(
     rf"(?P<year>\d{{4,6}})(?:\s+(?P<zone_after>{_OFFSET}))?",
     re.ASCII | re.IGNORECASE,
 )
-#: What stands before an offset and says from what it is counted.
+#: A name before an offset that says from what the offset counts.
 _NAMED_OFFSET = re.compile(r"\b(?:GMT|UTC)(?=[+-]\d\d:?\d\d)")
 _BARE_OFFSET = re.compile(r"(?<=\d )[+-]\d\d:?\d\d\Z")
 _COMMENT = re.compile(r"(?<!\\)\((?:[^()\\]|\\.)*+\)")
@@ -52,8 +52,8 @@ def mail_date(text: str) -> Instant:
     """Return the moment of a mail's `Date`, of an mbox separator, or of asctime.
 
     `-0000` says "UTC, zone unknown" (RFC 5322 3.3), so `offset` is None. Named zones beyond those
-    of RFC 5322, and the military letters, which most software got wrong, are not believed: the
-    clock is taken as UTC and flagged. Raises `BadValue(BAD_TIME)`.
+    of RFC 5322, and the military letters, which most software got wrong, are not trusted: the clock
+    is taken as UTC and flagged. Raises `BadValue(BAD_TIME)`.
     """
     if not isinstance(text, str) or len(text) > _LONGEST_DATE:
         refuse("the mail's date is not a short text")
@@ -65,9 +65,11 @@ def mail_date(text: str) -> Instant:
 
 
 def _odd_mail_date(plain: str, text: str) -> Instant:
-    """Read a date by no standard: ISO ones, those in a language of CLDR, then whatever the standard
-    library makes of the rest. It drops what it does not know, so a zone is believed only as an
-    offset that stands there, and no clock that goes on behind its numbers."""
+    """Read a date by no standard: ISO, a language of CLDR, then what the standard library can read.
+
+    The library drops what it does not know. So a zone is trusted only as a written offset, and no
+    clock that goes on after its numbers.
+    """
     if ISO.fullmatch(plain):
         return iso(text)
     spelled = spelled_dates.parse(_BARE_OFFSET.sub(r"GMT\g<0>", plain))
@@ -81,8 +83,8 @@ def _odd_mail_date(plain: str, text: str) -> Instant:
         parsed = None
     clock = _ODD_CLOCK.search(plain)
     if parsed is None or clock is None:
-        refuse("the mail's date is not understood")
-    # Its zone is 0 where there is none, its hour that of the morning whatever stands behind it.
+        refuse("the mail's date is in no known form")
+    # The library gives zone 0 where there is none, and the morning's hour whatever follows it.
     words = (word for word in plain[clock.end() :].split() if not _NO_ZONE.match(word))
     zone = next((found for word in words if (found := _ODD_ZONE.fullmatch(word))), None)
     offset, flag = offset_of(zone and (zone["offset"] or zone[0]))
@@ -90,7 +92,7 @@ def _odd_mail_date(plain: str, text: str) -> Instant:
     return civil(text, parsed[:3], (hour, *parsed[4:6], 0), offset, flag)
 
 
-#: A number as Python's `int` takes it, and no clock writes it.
+#: A number that Python's `int` accepts and no clock shows.
 _UNDERSCORED = re.compile(r"\d_\d")
 _ODD_CLOCK = re.compile(
     r"\d{1,2}[:.]\d{1,2}(?:[:.]\d{1,2})?(?:\s*(?P<half>[ap])m\b)?", re.IGNORECASE
@@ -103,7 +105,7 @@ _NO_ZONE = re.compile(rf"(?:{'|'.join(MONTHS)}|mon|tue|wed|thu|fri|sat|sun)", re
 
 
 def _uncommented(text: str) -> str:
-    """Take nested comments out, from the inside."""
+    """Remove nested comments, from the inside."""
     while "(" in text:
         shorter = _COMMENT.sub(" ", text)
         if shorter == text:

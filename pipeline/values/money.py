@@ -11,7 +11,7 @@ from pipeline.values.fields import in_ascii
 
 _NUMBER = re.compile(r"[-+\u2212]?\s*\d[\d.,'\u2019\u066c\s]*")
 _LONGEST = 200
-#: A decimal as the lake keeps it; and groups of digits, of two in India.
+#: A decimal as the lake stores it; and groups of digits, of two in India.
 _PLAIN = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
 _GROUPED = re.compile(r"-?\d{1,3}(?:[.,]\d{2,3})*[.,]\d{3}", re.ASCII)
 #: Flag of a record whose amount is in words, or can be read in two ways.
@@ -19,7 +19,7 @@ UNREADABLE = "amount_unreadable"
 _OTHER = {".": ",", ",": "."}
 _BELOW = re.compile(r"\s*(?:[-\u2212](?!\s*\d)|(?:DR|Dr|S)\b)")
 _CODE = re.compile(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])")
-#: Signs that only one currency uses; `$`, `¥` and `kr` are several currencies'.
+#: Signs that only one currency uses; `$`, `¥` and `kr` belong to several.
 _SIGNS = {
     "€": "EUR",
     "£": "GBP",
@@ -34,16 +34,17 @@ _SIGNS = {
     "CA$": "CAD",
     "A$": "AUD",
 }
-#: As `$` but with a letter before it, so looked for first.
+#: Longer signs come first: `US$` contains `$`.
 _BY_LENGTH = sorted(_SIGNS, key=len, reverse=True)
 _SPACES = re.compile(r"[\s\u00a0\u202f'\u2019\u066c]")
 
 
 def amount(text: str, currency: str | None = None, mark: str | None = None) -> dict[str, Any]:
-    """The vocabulary's amount: `€4,99` is `{"value": "4.99", "currency": "EUR", "text": "€4,99"}`.
+    """Return the vocabulary's amount: value, currency and text.
 
-    `value` is None where the number can be read in two ways or not at all, `currency` where the
-    text has none that is sure. `mark` is what parts off decimals, where the texts around show it.
+    `€4,99` is `{"value": "4.99", "currency": "EUR", "text": "€4,99"}`. `value` is None where the
+    number can be read in two ways or not at all, `currency` where the text names none for sure.
+    `mark` is the decimal mark, where the surrounding texts show it.
     """
     plain = in_ascii(text)
     found = _NUMBER.search(plain) if len(plain) <= _LONGEST else None
@@ -55,8 +56,10 @@ def amount(text: str, currency: str | None = None, mark: str | None = None) -> d
 
 
 def settled(metadata: dict[str, Any]) -> dict[str, Any]:
-    """A record's metadata whose amount is a decimal, or none under a flag; the same object if all
-    is well. What is written stays in the amount's `text`."""
+    """Return a record's metadata with an amount that is a decimal, or none under a flag.
+
+    Returns the same object if the amount is good. The amount's `text` keeps what is written.
+    """
     found = metadata.get("amount")
     if not isinstance(found, dict):
         return metadata
@@ -76,7 +79,7 @@ def _currency(text: str) -> str | None:
 
 
 def decimal_mark(text: str) -> str | None:
-    """What parts off the decimals of a sum, where its digits show it: `.` or `,`."""
+    """Return the mark before the decimals of a sum, where its digits show it: `.` or `,`."""
     found = _NUMBER.search(text) if len(text) <= _LONGEST else None
     digits = _SPACES.sub("", found[0]).rstrip(".,") if found else ""
     marks = [c for c in digits if c in ".,"]
@@ -89,16 +92,16 @@ def decimal_mark(text: str) -> str | None:
 
 
 def _parts_decimals(digits: str, mark: str) -> bool:
-    """Whether the one mark of a number can part off no thousands."""
+    """Tell whether the only mark of a number cannot separate thousands."""
     whole, _, decimals = digits.rpartition(mark)
     plain = whole.lstrip("+-\u2212")
     return len(decimals) != 3 or len(plain) > 3 or plain in ("", "0")
 
 
 def _negative(text: str, number: str) -> bool:
-    """Whether a sign or a word before or behind a number takes it below nought: `12.00-`, `5 DR`.
+    """Tell whether a sign or a word next to a number makes it negative: `12.00-`, `5 DR`.
 
-    The dash of `12.-` is no sign.
+    The dash of `12.-` is not a sign.
     """
     before, _, behind = text.partition(number)
     before = before.strip()
@@ -108,7 +111,7 @@ def _negative(text: str, number: str) -> bool:
 
 
 def _decimal(number: str, currency: str | None, mark: str | None) -> str | None:
-    """The number with a point; the last of two kinds of separator parts off the decimals."""
+    """Return the number with a point; the last of two kinds of separator begins the decimals."""
     digits = _SPACES.sub("", number).replace("\u2212", "-").lstrip("+").rstrip(".,")
     marks = [c for c in digits if c in ".,"]
     if not marks:
@@ -130,7 +133,7 @@ def _decimal(number: str, currency: str | None, mark: str | None) -> str | None:
 
 
 def _places(currency: str | None) -> int | None:
-    """How many decimals a currency has (CLDR); None where it isn't known which it is."""
+    """Return the number of decimals of a currency (CLDR); None for an unknown currency."""
     if currency is None:
         return None
     fractions = get_global("currency_fractions")

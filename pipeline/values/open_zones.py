@@ -1,4 +1,4 @@
-"""Times whose text leaves the zone open, and the zone that is put in its place.
+"""Times whose text leaves the zone open, and the zone that replaces the assumed one.
 
 Such a time stays as it is written until all of a record is known: only then `resolve` reads it in
 the zone of its place or its owner (`in_usual_zone`). `utc_text`, which writes times into metadata,
@@ -20,10 +20,10 @@ from pipeline.values.google_dates import LONGEST
 from pipeline.values.instants import FIRST_YEAR, LAST_YEAR, MINUTE, NO_TIME, UNREAD
 from schemas.records import Instant, ZoneSource
 
-#: More than any clock was ever put on at once for summer.
+#: More than any clock was ever put forward at once for summer.
 _BEFORE_CHANGE = timedelta(hours=3)
 _DAY_IN_DOUBT = frozenset({"day_first_assumed", "day_month_ambiguous"})
-#: Flags of texts that may name a zone by an abbreviation; without one they are known to be in UTC.
+#: Flags of texts that may name a zone by an abbreviation; those without one are in UTC.
 _SPELT = frozenset({"zone_ambiguous", "day_first_assumed"})
 
 _USUAL: ContextVar[tuple[tzinfo, ZoneSource] | None] = ContextVar("usual zone", default=None)
@@ -32,7 +32,7 @@ _USUAL: ContextVar[tuple[tzinfo, ZoneSource] | None] = ContextVar("usual zone", 
 def in_zone(written: Instant, zone: tzinfo, source: ZoneSource = ZoneSource.EXPLICIT) -> Instant:
     """Return a clock time that names no zone as the clock of `zone`, which `source` named.
 
-    What named its zone itself comes back as it is.
+    A time with its own zone is returned unchanged.
     """
     if written.at is None or written.flag != "zone_assumed":
         return written
@@ -50,7 +50,7 @@ def _by_clock(local: datetime) -> tuple[timedelta, str | None]:
     east = local.utcoffset() or NO_TIME
     shown = (local.replace(tzinfo=UTC) - east).astimezone(local.tzinfo)
     if shown.replace(tzinfo=None) != local.replace(tzinfo=None):
-        # Zones do not agree on what they say of such a time; of one before it they do.
+        # Zones disagree on a time that no clock showed; they agree on one before it.
         return (local - _BEFORE_CHANGE).utcoffset() or NO_TIME, "clock_skipped"
     return east, "clock_twice" if local.replace(fold=1).utcoffset() != east else None
 
@@ -68,8 +68,8 @@ def in_usual_zone(zone: tzinfo, source: ZoneSource) -> Iterator[None]:
 def resolve(moment: Instant) -> Instant:
     """Return the moment by the usual zone, if there is one and the text leaves its zone open.
 
-    A text with an abbreviation is that zone's only if its clocks are called so. What else is in
-    doubt, the order of day and month, stays so, and flagged.
+    A text with an abbreviation belongs to that zone only if its clocks have that name. A doubt
+    about the order of day and month stays flagged.
     """
     usual = _USUAL.get()
     if usual is None or not leaves_zone_open(moment):
@@ -85,7 +85,7 @@ def resolve(moment: Instant) -> Instant:
 
 
 def leaves_zone_open(moment: Instant) -> bool:
-    """Tell whether a zone of its place or its owner may be put in the place of the assumed UTC."""
+    """Tell whether the zone of its place or its owner may replace the assumed UTC."""
     if moment.at is None or moment.flag is None:
         return False
     if moment.flag == "zone_assumed":
@@ -114,9 +114,10 @@ def _abbreviations(zone: tzinfo) -> frozenset[str]:
 
 
 def utc_text(moment: Instant) -> str | None:
-    """Return the moment in RFC 3339, as `ended_at` and its like are given.
+    """Return the moment in RFC 3339, for `ended_at` and its like.
 
-    What can't be read stays as it is written; None where there is nothing, or no moment.
+    A time that can't be read is returned as it is written; None where there is nothing, or no
+    moment.
     """
     if moment.flag == UNREAD:
         return moment.text or None

@@ -1,6 +1,6 @@
 """Days written out in any language of CLDR, without a clock: `2015. február 15., vasárnap`.
 
-The order of the parts differs and tells nothing: the year has four digits, the month a name, the
+The order of the parts differs between languages: the year has four digits, the month a name, the
 day the other number. Languages share names for different months (`listopad` is November in Polish,
 October in Croatian); there the day of the week decides.
 """
@@ -18,7 +18,7 @@ from schemas.errors import BadValue
 from schemas.reasons import Reason
 
 _VIETNAMESE = re.compile(r"\btháng (\d{1,2})\b", re.IGNORECASE)
-#: Around a word; and what Hebrew writes before a month, "in".
+#: Marks around a word; and what Hebrew writes before a month, "in".
 _AROUND, _IN = ".,،、;()'’", "ב"
 _EAST = re.compile(r"年|월|月|日|년|일")
 
@@ -31,7 +31,7 @@ class _Language(NamedTuple):
 
 
 def day(words: str) -> date:
-    """The day of a date in words. Raises `BadValue(BAD_TIME)`."""
+    """Return the day of a date in words. Raises `BadValue(BAD_TIME)`."""
     numbers = [int(digits) for digits in re.findall(r"\d+", words)]
     years = [number for number in numbers if number > 999]
     if len(years) != 1:
@@ -48,10 +48,10 @@ def day(words: str) -> date:
 
 
 def _named(words: str, year: int, day: int) -> date:
-    """The date whose month is named, in the language that names the day of the week rightly."""
-    said = [_bare(word) for word in re.split(r"[\s-]+", words)]
-    known = set(said) | {word.removeprefix(_IN) for word in said}
-    known |= {f"{one} {other}" for one, other in pairwise(said)}
+    """Return the date whose month is named, in the language whose day of the week fits."""
+    bare_words = [_bare(word) for word in re.split(r"[\s-]+", words)]
+    known = set(bare_words) | {word.removeprefix(_IN) for word in bare_words}
+    known |= {f"{one} {other}" for one, other in pairwise(bare_words)}
     for languages in _languages():
         possible: set[date] = set()
         for language in languages:
@@ -64,11 +64,11 @@ def _named(words: str, year: int, day: int) -> date:
             break
     if len(possible) == 1:
         return possible.pop()
-    raise BadValue(Reason.BAD_TIME, "the month is in no language that is known, or in several")
+    raise BadValue(Reason.BAD_TIME, "the month is in no known language, or in several")
 
 
 def civil(year: int, month: int, day: int) -> date:
-    """The date of its numbers. Raises `BadValue(BAD_TIME)` where there is none."""
+    """Return the date of its numbers. Raises `BadValue(BAD_TIME)` where there is none."""
     try:
         return date(year, month, day)
     except ValueError:
@@ -92,7 +92,7 @@ _WIDE = frozenset({
 
 @cache
 def _languages() -> tuple[tuple[_Language, ...], ...]:
-    """Those of wide use, and all others."""
+    """Return the widely used languages, and all others."""
     from babel import Locale  # noqa: PLC0415 - costs a fifth of a second
     from babel.localedata import locale_identifiers  # noqa: PLC0415
 

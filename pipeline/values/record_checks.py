@@ -1,7 +1,7 @@
-"""Whether a record has the types and shapes that it promises, whatever its export held.
+"""Checks that a record has the types and shapes that it promises, whatever its export held.
 
-JSON promises a format nothing: a name may be a list, a list a number. A format that passes such a
-value on would end the process that writes it, or break a query; here it costs that one record.
+JSON promises a format nothing: a name may be a list, a list a number. Such a value would end the
+process that writes it, or break a query; here it costs only that record.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from schemas.records import Metric, Point, Record
 from schemas.vocabulary import KEYS, Shape
 
-#: Flag of a record some of whose fields are not as their names promise; they stand in `fields`.
+#: Flag of a record with fields that are not as their names promise; they move to `fields`.
 MISFIT = "field_unexpected"
 
 _PERSON = frozenset({"address", "phone", "handle", "name"})
@@ -22,7 +22,7 @@ _FILE = frozenset({"name", "url"})
 
 
 def wrong_type(record: Record | Point | Metric) -> str | None:
-    """What of the record has another type than it promises, by name; None if all is well."""
+    """Name the part of the record that has another type than it promises; None if all is well."""
     for text in record.identity:
         if not isinstance(text, str):
             return "the identity"
@@ -41,9 +41,9 @@ def _wrong_in(record: Record) -> str | None:
 
 
 def fitted(metadata: dict[str, Any]) -> dict[str, Any]:
-    """A record's metadata with each shared name in its shape; the same object if all are.
+    """Return a record's metadata with each shared name in its shape; the same object if all are.
 
-    An export may call something else by such a name, and a format may hand it on. That costs the
+    An export may use such a name for something else, and a format may pass it on. That costs the
     field, which goes to `fields` under the same name and a flag, and never the record.
     """
     for name, value in metadata.items():
@@ -54,9 +54,9 @@ def fitted(metadata: dict[str, Any]) -> dict[str, Any]:
 
 def _without_misfits(metadata: dict[str, Any]) -> dict[str, Any]:
     odd = {n: v for n, v in metadata.items() if n in _FITS and not _FITS[n](v)}
-    kept = {name: value for name, value in metadata.items() if name not in odd}
-    fields = {**kept.get("fields", {}), **odd}
-    return {**kept, "fields": fields, "flags": sorted({*kept.get("flags", ()), MISFIT})}
+    fitting = {name: value for name, value in metadata.items() if name not in odd}
+    fields = {**fitting.get("fields", {}), **odd}
+    return {**fitting, "fields": fields, "flags": sorted({*fitting.get("flags", ()), MISFIT})}
 
 
 def _text(value: Any) -> bool:

@@ -1,14 +1,14 @@
 """Dates with a clock as software writes them for people: in the account's language and layout.
 
-`1. maj 2019 08.02.03 CEST`, `2024年3月4日 下午3:05:09 [CST]`, `7 thg 12, 2019 21:44:15`. Names of
-months, week days and halves of the day, and the small words between them, are those of CLDR, in
-every language that it covers well; digits are of any script. The languages that are seen most are
-loaded first, the others when a text needs them.
+`1. maj 2019 08.02.03 CEST`, `2024年3月4日 下午3:05:09 [CST]`, `7 thg 12, 2019 21:44:15`. The names
+of months, week days and halves of the day, and the small words between them, are CLDR's, in every
+language that it covers well; digits are of any script. The most common languages are loaded first,
+the others when a text needs them.
 
-No order of the parts is asked for where a name tells the month. Where all parts are numbers, a
-number of four digits in front means year, month, day; else `sure` tells whether day and month can
-be told apart. A month's name that means two months (`lis` in Polish and in Croatian) is
-read as its language lays out the rest of the date.
+The parts may be in any order where a name gives the month. Where all parts are numbers, a number of
+four digits in front means year, month, day; otherwise `sure` says whether day and month can be
+distinguished. A name that means two months (`lis` in Polish and in Croatian) is read as its
+language lays out the rest of the date.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from pipeline.values.day_periods import Part
 if TYPE_CHECKING:
     from babel import Locale
 
-#: The languages whose names are looked at first, and those that use a month's name of theirs for
-#: another month.
+#: The languages whose names are tried first, and those that use one of these names for another
+#: month.
 COMMON = (
     *("de", "en", "en_AU", "en_GB", "es", "es_MX", "fr", "fr_CA", "it", "ja", "ko", "nl", "pl"),
     *("pt", "pt_PT", "ru", "zh", "zh_Hant", "cs", "hr"),
@@ -45,14 +45,14 @@ OTHERS = (
     *("tk", "tr", "uk", "ur", "uz", "vi", "yue", "zh_Hant_HK", "zu"),
 )
 _ALL = COMMON + OTHERS
-#: Words before a clock, as in "May 3 at 5:45": CLDR has them (`atTime`), and babel leaves them out.
+#: Words before a clock, as in "May 3 at 5:45": CLDR has them (`atTime`), and babel omits them.
 _AT = frozenset(
     {"a", "à", "alle", "às", "ás", "at", "in", "kell", "kl", "klo", "la", "las", "les", "lúc"}
     | {"nang", "në", "o", "ob", "om", "ora", "ore", "pada", "plkst", "pukul", "saa", "u", "um"}
     | {"v", "στισ", "в", "во", "о", "у", "בשעה", "في", "ساعت", "को", "बजे", "เวลา", "ժամը"}
     | {"रोजी", "वाजता", "এ", "વાગ્યે", "ਵਜੇ", "அன்று", "కి", "klukkan", "พศ", "พุทธศักราช"}
 )
-#: What languages call Greenwich in offsets (CLDR's `gmtFormat`); in Persian it stands behind.
+#: What languages call Greenwich in offsets (CLDR's `gmtFormat`); in Persian it comes last.
 _GREENWICH = re.compile(
     r"(?:Гринуич|\bMAG|غرينتش|ጂ ኤም ቲ|ග්රිමවේ|ജിഎംടി|জি এম টি|ម៉ោងសកល|\[GMT\]) ?(?![^\W\d])"
 )
@@ -65,8 +65,7 @@ _BUDDHIST, _BUDDHIST_YEARS = 543, range(2443, 2644)
 class Spelled(msgspec.Struct, frozen=True, gc=False):
     """A date and a clock to the second, as numbers, and the zone's name or offset as written.
 
-    `sure` is false where day and month are numbers that could be either. The numbers may be of no
-    real date.
+    `sure` is false where day and month are numbers that could be either. The date need not exist.
     """
 
     date: tuple[int, int, int]
@@ -81,15 +80,15 @@ class _Names(msgspec.Struct, frozen=True):
     """What words mean in some languages, in lower case and without dots."""
 
     months: dict[str, dict[int, list[str]]]
-    """The numbers that a name stands for, and the languages for each."""
+    """The numbers that a name may mean, and the languages for each."""
     halves: dict[str, Part]
     fillers: frozenset[str]
-    """Names of week days, and what layouts have between the parts."""
+    """Names of week days, and the words that layouts have between the parts."""
     markers: dict[str, bool]
-    """Words beside the number of a month, and whether before it: `tháng`, and not `月`."""
+    """Words next to the number of a month, and whether they come before it: `tháng`, and not `月`.
+    """
     zones: frozenset[str] | None
-    """What zones are called for short; None where any other word beside a clock is taken for one,
-    since all halves of the day are known."""
+    """Short names of zones; None where any other word next to a clock counts as one."""
 
 
 _CLOCK = re.compile(
@@ -99,23 +98,23 @@ _CLOCK = re.compile(
 )
 _OFFSET = re.compile(r"\[?\b(?:UTC|GMT)(?: ?[+-]\d\d?(?::?\d\d)?)?(?![\w+-])\]?")
 _TOKEN = re.compile(r"\d+|[^\s\d.,:;/()\[\]\-\u2013\u060c\u3001]+")
-#: A dot behind a letter ends a name that is cut short; `p. m.` is one word.
+#: A dot after a letter ends an abbreviated name; `p. m.` is one word.
 _ABBREVIATED = re.compile(r"(?<=[^\s\d.,])\.")
-#: Where a layout sets no space: behind the day in Japanese and Chinese (`7日木曜日`), and before
-#: the day in Thai (`วันพฤหัสบดีที่ 7`).
+#: Where a layout has no space: after the day in Japanese and Chinese (`7日木曜日`), and before the
+#: day in Thai (`วันพฤหัสบดีที่ 7`).
 _UNSPACED = re.compile(r"(?<=\d日)(?=[^\W\d])|ที่(?= ?\d)")
 _HALF = re.compile(r"(?<!\w)([ap])\.? ?m\.?(?!\w)", re.IGNORECASE)
 
 
 def parse(text: str) -> Spelled | None:
-    """The parts of a date with a clock; None where the text is none, or holds more than that."""
+    """Return the parts of a date with a clock; None where the text is none, or holds more."""
     plain = _BEHIND.sub(r"GMT\1", _GREENWICH.sub("GMT", _plain(text)))
     clock = _clock(plain)
     if clock is None:
         return None
     before, behind = plain[: clock.start()], plain[clock.end() :]
     for languages in (COMMON, _ALL):
-        if (around := _beside(before, behind, languages)) is None:
+        if (around := _around_clock(before, behind, languages)) is None:
             continue
         date, half, zone = around
         hour, minute, second = (
@@ -128,18 +127,18 @@ def parse(text: str) -> Spelled | None:
 
 
 def gregorian(year: int) -> int:
-    """The Gregorian year; one that can only be Buddhist, as in Thai dates, is 543 less."""
+    """Return the Gregorian year; one that can only be Buddhist, as in Thai dates, is 543 less."""
     return year - _BUDDHIST if year in _BUDDHIST_YEARS else year
 
 
 def zone_of(text: str) -> str | None:
-    """The name of the zone in such a text, if it has one."""
+    """Return the name of the zone in such a text, if it has one."""
     found = parse(text)
     return None if found is None else found.zone
 
 
 def _plain(text: str) -> str:
-    """The text with plain spaces, ASCII digits and no marks that show nothing."""
+    """Return the text with plain spaces, ASCII digits and no marks that show nothing."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).replace("\u2212", "-").replace("\u066b", ":")
         text = "".join(map(_plain_character, text))
@@ -154,7 +153,7 @@ def _plain_character(character: str) -> str:
 
 
 def _clock(plain: str) -> re.Match[str] | None:
-    """The clock of a text: the last of those with colons, else the last with points."""
+    """Return the clock of a text: the last of those with colons, else the last with points."""
     found = list(_CLOCK.finditer(plain))
     return next((one for one in reversed(found) if one[2] != "."), found[-1] if found else None)
 
@@ -163,10 +162,10 @@ _Date = tuple[tuple[int, int, int], bool]
 
 
 @lru_cache(maxsize=4096)
-def _beside(
+def _around_clock(
     before: str, behind: str, languages: tuple[str, ...]
 ) -> tuple[_Date, Part | None, str | None] | None:
-    """The date, the half of the day and the zone, out of what stands around the clock."""
+    """Return the date, the half of the day and the zone from the words around the clock."""
     names = _names(languages)
     offset = None
     pieces = [before, behind]
@@ -190,7 +189,7 @@ def _tokens(text: str) -> list[str]:
 def _take_half(
     left: list[str], right: list[str], names: _Names
 ) -> tuple[Part | None, list[str], list[str]]:
-    """The half of the day that stands right beside the clock, and what is left."""
+    """Return the half of the day directly next to the clock, and the remaining tokens."""
     for size in range(_LONGEST_NAME, 0, -1):
         if (half := names.halves.get(_name(right[:size]))) and len(right) >= size:
             return half, left, right[size:]
@@ -202,7 +201,10 @@ def _take_half(
 def _take_zone(
     left: list[str], right: list[str], names: _Names
 ) -> tuple[str | None, list[str], list[str]]:
-    """The zone's name beside the clock, and what is left: a word that is no part of a date."""
+    """Return the zone's name next to the clock, and the remaining tokens.
+
+    A zone is a word that is not part of a date.
+    """
     if right and _may_be_zone(right[0], names):
         return right[0], left, right[1:]
     if left and _may_be_zone(left[-1], names):
@@ -224,7 +226,7 @@ def _name(words: list[str]) -> str:
 
 
 def _date(tokens: list[str], written: str, names: _Names) -> _Date | None:
-    """Year, month and day, and whether their order is sure; None where that is not all."""
+    """Return year, month and day, and whether their order is sure; None with other words left."""
     numbers: list[str] = []
     months: dict[int, list[str]] = {}
     marked: int | None = None
@@ -248,7 +250,7 @@ def _date(tokens: list[str], written: str, names: _Names) -> _Date | None:
 
 
 def _month(tokens: list[str], at: int, names: _Names) -> tuple[int, dict[int, list[str]]]:
-    """How many tokens a month's name there takes, and the months that it may be."""
+    """Return how many tokens a month's name takes there, and the months that it may be."""
     for size in range(_LONGEST_NAME, 0, -1):
         if found := names.months.get(_name(tokens[at : at + size])):
             return min(size, len(tokens) - at), found
@@ -284,9 +286,9 @@ def _of_numbers(year_first: bool, year: int, small: list[int], written: str) -> 
 
 
 def _meant(months: Mapping[int, list[str]], year: int, day: int, written: str) -> int:
-    """The month of a name; of one that languages use for two, by the layout of the date.
+    """Return the month of a name; the layout of the date decides between two.
 
-    Where that does not tell, it is what the language that comes first in `COMMON` calls so.
+    Where it does not, the first language in `COMMON` decides.
     """
     if len(months) > 1:
         plain = _plain(written)
@@ -309,12 +311,12 @@ def _laid_out(language: str, year: int, month: int, day: int) -> Iterator[str]:
         yield _plain(format_date(wanted, width, language))
 
 
-# --- what CLDR says ---------------------------------------------------------------------------
+# --- data of CLDR -----------------------------------------------------------------------------
 
 
 @cache
 def _names(languages: tuple[str, ...]) -> _Names:
-    """The names in some languages; of two that disagree on a half, the first's."""
+    """Return the names in some languages; of two that disagree on a half, the first's."""
     from babel import Locale  # noqa: PLC0415 - costs a fifth of a second
 
     locales = [Locale.parse(one) for one in languages]
@@ -341,7 +343,7 @@ def _names(languages: tuple[str, ...]) -> _Names:
 
 
 def _zones() -> frozenset[str]:
-    """What zones are called for short: by CLDR in the languages seen most, and by themselves."""
+    """Return the short names of zones: CLDR's in the common languages, and the zones' own."""
     from babel import Locale  # noqa: PLC0415
 
     found: set[str] = set()
@@ -378,12 +380,12 @@ def _month_names(locale: Locale) -> Iterator[tuple[str, int]]:
 
 
 def _halves(locale: Locale) -> Iterator[tuple[str, Part]]:
-    """The names of a day's halves, and what each holds."""
+    """Return the names of a day's halves, and what each covers."""
     return _periods(locale, {"am": day_periods.AM, "pm": day_periods.PM})
 
 
 def _parts_of_day(locale: Locale) -> Iterator[tuple[str, Part]]:
-    """The same for the finer parts, such as `凌晨`."""
+    """Return the same for the finer parts, such as `凌晨`."""
     names = locale.day_period_rules.get(None) or ()
     found = ((name, day_periods.rule_of(locale, name)) for name in names)
     return _periods(locale, {name: part for name, part in found if part is not None})
@@ -402,7 +404,7 @@ _LITERAL = re.compile(r"'([^']*)'|([^a-zA-Z'{}\d]+)")
 
 
 def _between(locale: Locale) -> Iterator[str]:
-    """The words of a language's week days, and those that its layouts put between the parts."""
+    """Yield a language's week days, and the words that its layouts put between the parts."""
     for context in ("format", "stand-alone"):
         for width in ("abbreviated", "wide"):
             for name in locale.days.get(context, {}).get(width, {}).values():

@@ -1,4 +1,4 @@
-"""Time zones: by the names that calendars give them, of places, of the owner."""
+"""Time zones: by the names that calendars use, by place, and the owner's."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from pipeline.syntax import content_lines
 from pipeline.syntax.content_lines import Line
 from schemas.errors import ConfigurationError
 
-#: What of a VTIMEZONE makes its rules; dateutil refuses the rest.
+#: The parts of a VTIMEZONE that make its rules; dateutil refuses the rest.
 _RULES = ("DTSTART", "RRULE", "RDATE", "TZOFFSETFROM", "TZOFFSETTO", "TZNAME")
 _PARTS = frozenset({"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYMONTH", "BYMONTHDAY", "BYDAY"})
 
 
 @lru_cache(maxsize=256)
 def named(name: str) -> tzinfo | None:
-    """The zone of an IANA name, of a Windows name (CLDR), or of one behind a maker's prefix.
+    """Return the zone of an IANA name, of a Windows name (CLDR), or of one after a maker's prefix.
 
-    Prefixes are as Mozilla's and Evolution's: `/mozilla.org/20070129_1/Europe/Oslo`. None where
-    no such zone is known.
+    Prefixes are as Mozilla's and Evolution's: `/mozilla.org/20070129_1/Europe/Oslo`. Returns None
+    where no such zone is known.
     """
     parts = name.strip().strip('"').split("/")
     windows: Mapping[str, str] = get_global("windows_zone_mapping")
@@ -42,17 +42,17 @@ def named(name: str) -> tzinfo | None:
 
 @lru_cache(maxsize=256)
 def likely(name: str) -> tzinfo | None:
-    """The zone that a calendar's own name for one means, where `named` knows none.
+    """Return the zone that a calendar's own name means, where `named` knows none.
 
-    Windows' names in any case, of summer time, or numbered as a copy (`GMT Standard Time 1`); what
-    Windows shows for them (`(UTC+01:00) Amsterdam, Berlin, Bern`); an offset (`GMT+05:30`). None
-    where it may mean several: a display name must agree with the offset that it gives.
+    Reads Windows' names in any case, of summer time, or numbered as a copy (`GMT Standard Time 1`);
+    their display names (`(UTC+01:00) Amsterdam, Berlin, Bern`); an offset (`GMT+05:30`). Returns
+    None where it may mean several: a display name must agree with the offset that it gives.
     """
     plain = " ".join(name.strip().strip("\"'").split()).rsplit("/", 1)[-1].lower()
     return _by_name(plain) or _by_name(_COPY.sub("", plain))
 
 
-#: A copy's number, or an offset before or as a name.
+#: A copy's number, or an offset before a name or in its place.
 _COPY = re.compile(r"[ _-]*(?:\(\d{1,3}\)|\b\d{1,3})$")
 _OFFSET = re.compile(r"\(?(?:utc|gmt|z)?\s*(?:([+-])(\d{1,2})(?::?([0-5]\d))?|)\)?")
 _SHOWN = re.compile(r"\((?:utc|gmt)\s*([+-]\d{1,2}:?\d\d)?\)[\s-]*(.+)")
@@ -72,7 +72,7 @@ _AREAS = frozenset(
     ]
 )
 _NO_CITIES = frozenset({"act", "lhi", "north", "nsw", "queensland", "south", "west"})
-#: What Windows shows of zones by no city that a zone of IANA is named after.
+#: Regions in Windows' display names that have no IANA zone named after a city there.
 _REGIONS = {
     "abu dhabi": "Asia/Dubai",
     "alaska": "America/Anchorage",
@@ -115,7 +115,7 @@ _REGIONS = {
 
 @lru_cache(maxsize=1)
 def _spellings() -> dict[str, str]:
-    """IANA's names by their small letters, and Windows' names in summer and winter."""
+    """Return IANA's names by their small letters, and Windows' names in summer and winter."""
     windows: Mapping[str, str] = get_global("windows_zone_mapping")
     found = {name.lower(): name for name in available_timezones() - _OF_THE_MACHINE}
     for name, iana in windows.items():
@@ -162,8 +162,10 @@ def _fixed(offset: re.Match[str]) -> tzinfo | None:
 
 
 def _has_offset(zone: tzinfo, given: str) -> bool:
-    """Whether its clock went so far from UTC in some winter or summer of this century: Windows
-    shows what holds without summer time, and keeps what held when it was made."""
+    """Tell whether a zone had that offset from UTC in a winter or summer of this century.
+
+    Windows shows the offset without summer time, and keeps the one of the time of its release.
+    """
     found = _OFFSET.fullmatch(given)
     wanted = _fixed(found) if found else None
     if wanted is None:
@@ -181,7 +183,7 @@ def _iana(name: str) -> ZoneInfo | None:
 
 
 def at(latitude: float, longitude: float) -> tzinfo | None:
-    """The zone of a place in WGS 84 degrees; None at sea, where clocks go by no place.
+    """Return the zone of a place in WGS 84 degrees; None at sea, where no place sets the clocks.
 
     Within a few hundred metres of a border it may be the neighbour's: the borders are simplified
     (docs/explanation/decisions/0014-read-clocks-in-the-zone-of-their-place.md).
@@ -192,14 +194,14 @@ def at(latitude: float, longitude: float) -> tzinfo | None:
     return None if name.startswith("Etc/") else named(name)
 
 
-#: Names that the system's folder of zones has beside them.
+#: Further names in the system's folder of zones that are not zones.
 _OF_THE_MACHINE = frozenset({"localtime", "posixrules", "Factory"})
 
 
 def checked(name: str) -> str:
-    """The IANA name of a zone, as the owner gave it.
+    """Return the IANA name of a zone, as the owner gave it.
 
-    Raises `ConfigurationError`, with names that are like it, if there is no such zone.
+    Raises `ConfigurationError`, with similar names, if there is no such zone.
     """
     known = available_timezones() - _OF_THE_MACHINE
     if name in known:
@@ -211,7 +213,7 @@ def checked(name: str) -> str:
 
 @lru_cache(maxsize=8)
 def of_account(name: str | None) -> tzinfo | None:
-    """The zone of a name that was checked; None of none.
+    """Return the zone of a checked name; None for None.
 
     Raises `ConfigurationError` where this machine does not know it.
     """
@@ -220,7 +222,7 @@ def of_account(name: str | None) -> tzinfo | None:
 
 @lru_cache(maxsize=256)
 def defined(text: str) -> tzinfo | None:
-    """The zone that a VTIMEZONE defines; None where its rules are not understood."""
+    """Return the zone that a VTIMEZONE defines; None where its rules cannot be read."""
     zone = content_lines.component(text.encode())
     lines = ["BEGIN:VTIMEZONE", "TZID:here"]
     for part in zone.parts:
@@ -236,9 +238,9 @@ def defined(text: str) -> tzinfo | None:
 
 
 def _is_yearly(rule: Line) -> bool:
-    """Whether a rule is of the kind that zones have: a change once a year, in a month.
+    """Tell whether a rule is of the kind that zones have: a change once a year, in a month.
 
-    dateutil works out every date from the first on, so that a rule of seconds would take hours.
+    dateutil computes every date from the first on, so that a rule of seconds would take hours.
     """
     parts = dict(part.partition("=")[::2] for part in rule.value.upper().split(";"))
     return parts.get("FREQ") == "YEARLY" and "BYMONTH" in parts and parts.keys() <= _PARTS

@@ -1,6 +1,6 @@
 """Times in ISO 8601 or RFC 3339 (`iso`) and numbers since an epoch (`epoch`).
 
-`instants` has the flags of what is in doubt, `open_zones` the times that name no zone.
+`instants` documents the flags, `open_zones` the times that name no zone.
 """
 
 from __future__ import annotations
@@ -49,18 +49,18 @@ _WEBKIT_US = (_EPOCH - datetime(1601, 1, 1, tzinfo=UTC)) // timedelta(microsecon
 def iso(text: str) -> Instant:
     """Return the moment of an ISO 8601 or RFC 3339 text.
 
-    Date and clock are parted by `T` or a space; the zone is `Z`, an offset, `UTC`, `GMT`, an
-    offset followed by ` UTC` (as Go prints it), or missing. A date alone is its midnight. Behind
-    it may stand what RFC 9557 puts there, `[Europe/Brussels]`: that zone is taken where the text
-    has no other. A date may have a zone, as in XML (`2024-05-01+02:00`), and a day end at 24:00.
-    Raises `BadValue(BAD_TIME)` for anything else and for dates that never were.
+    `T` or a space separates date and clock; the zone is `Z`, an offset, `UTC`, `GMT`, an offset
+    followed by ` UTC` (as Go prints it), or missing. A date alone is its midnight. The suffix of
+    RFC 9557 may follow, `[Europe/Brussels]`: that zone is used where the text has no other. A date
+    may have a zone, as in XML (`2024-05-01+02:00`), and a day end at 24:00. Raises
+    `BadValue(BAD_TIME)` for anything else and for dates that do not exist.
     """
     try:
         moment = _fromisoformat(text)
     except (ValueError, TypeError):
         moment = None  # the refusal is raised outside: this error quotes the text
     # fromisoformat takes "1612110112345" for a date in 1612, a week for its Monday, and any sign
-    # for the T, the plus of a zone among them: a date that we trust has a hyphen and a day.
+    # for the T, the plus of a zone among them: a trustworthy date has a hyphen and a day.
     if moment is None or text[4] != "-" or text[10:11] not in "Tt " or len(text) < 10:
         return _rare_iso(text)
     if not FIRST_YEAR < moment.year < LAST_YEAR:
@@ -118,8 +118,8 @@ def _rare_iso(text: str) -> Instant:
     return _by_the_phone(plain, text)
 
 
-#: As an app writes it that lets the phone's own clock into its pattern: with the word of a half of
-#: the day behind the clock, in the digits of the phone's language.
+#: The spelling of an app that puts the phone's own clock into its pattern: with the word of a half
+#: of the day after the clock, in the digits of the phone's language.
 _IN_HALVES = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)(?P<mark>[T ])(?P<hour>\d{1,2})"
     r"(?P<clock>:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)"
@@ -162,8 +162,8 @@ def _in_named_zone(moment: Instant, tags: str, text: str) -> Instant:
 def or_unread(written: Any, read: Callable[[Any], Instant] = iso) -> Instant:
     """Return what `read` makes of the value in the place of a time, or a time that can't be read.
 
-    For every record: none is lost for its time. `written` is whatever an export holds there: a
-    text, a number, None where the field is missing.
+    For every record: none is lost for its time. `written` is any value of an export: a text, a
+    number, None where the field is missing.
     """
     try:
         return unread("") if written is None or written == "" else read(written)
@@ -174,9 +174,9 @@ def or_unread(written: Any, read: Callable[[Any], Instant] = iso) -> Instant:
 
 
 def of_position(written: str) -> Instant:
-    """Read as `iso`, for a position or a measured value; a text in no spelling of a time is unread.
+    """Read as `iso`, for a position or a measured value; a text that is no time is unread.
 
-    Raises `BadValue(BAD_TIME)` for a date that never was: such a position is a fault of its device.
+    Raises `BadValue(BAD_TIME)` for a date that does not exist: its device is at fault.
     """
     try:
         return iso(written)
@@ -194,11 +194,11 @@ def epoch_or_unread(written: Any, unit: Unit) -> Instant:
 
 
 def epoch(value: int | str | float, unit: Unit) -> Instant:
-    """Return the moment of a number since 1970-01-01 UTC, for `webkit` of µs since 1601.
+    """Return the moment of a number since 1970-01-01 UTC; for `webkit`, of µs since 1601.
 
-    Numbers may come as text, with a fraction or an exponent. The unit is never guessed: a number
-    of milliseconds where seconds are due lies out of range, and is flagged so. An epoch names no
-    local zone, so `offset` is None. Raises `BadValue(BAD_TIME)` for what is no finite number.
+    Numbers may be texts, with a fraction or an exponent. The unit is never guessed: a number of
+    milliseconds where seconds are due is out of range, and flagged so. An epoch names no local
+    zone, so `offset` is None. Raises `BadValue(BAD_TIME)` for anything but a finite number.
     """
     if type(value) is int:
         if value.bit_length() > 256:  # far past any time, and past what str() may print
@@ -220,7 +220,7 @@ _EPOCHS: dict[Unit, Callable[[Any], Instant]] = {
 
 
 def _scaled(value: int, unit: Unit) -> int:
-    """Microseconds since 1970, rounded down."""
+    """Return microseconds since 1970, rounded down."""
     if unit == "ms":
         return value * 1000
     if unit == "us":
@@ -239,7 +239,7 @@ _PER_UNIT: dict[Unit, Decimal] = {
     "ns": Decimal("0.001"),
     "webkit": Decimal(1),
 }
-#: More than any number of microseconds in range, so that what is beyond needs no exact value.
+#: More than any number of microseconds in range, so that larger values need not be exact.
 _FAR = 10**30
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,6})?", re.ASCII | re.IGNORECASE)
 

@@ -25,7 +25,7 @@ _SPEED = {"m/s": 1.0, "km/hr": 1 / 3.6, "km/h": 1 / 3.6, "mi/hr": 0.44704, "mph"
 _TIME = {"s": 1.0, "sec": 1.0, "min": 60.0, "hr": 3600.0, "ms": 0.001}
 _PRESSURE = {"mmHg": 1.0, "kPa": 7.500615613}
 
-#: The unit of each metric of the vocabulary, and what one of another unit is in it.
+#: The unit of each metric of the vocabulary, and the factors from other units to it.
 UNITS: Final = MappingProxyType(
     {
         MetricName.STEPS: ("count", _COUNT),
@@ -48,21 +48,21 @@ UNITS: Final = MappingProxyType(
 
 
 def converted(name: MetricName, value: float, unit: str) -> tuple[float, str] | None:
-    """The value in the vocabulary's unit, and that unit; None for a unit that is not known."""
+    """Return the value in the vocabulary's unit, and that unit; None for an unknown unit."""
     if name is MetricName.BODY_TEMPERATURE and unit in ("degF", "°F"):
         return round((value - 32) / 1.8, 6), "°C"
-    ours, known = UNITS[name]
-    if unit == ours:
-        return value, ours
+    unit_of_metric, known = UNITS[name]
+    if unit == unit_of_metric:
+        return value, unit_of_metric
     factor = known.get(unit)
-    return (round(value * factor, 9), ours) if factor is not None else None
+    return (round(value * factor, 9), unit_of_metric) if factor is not None else None
 
 
 def metres(value: float, unit: str) -> float | None:
-    """A length in metres; None for a unit that is not known."""
+    """Return a length in metres; None for an unknown unit."""
     return round(value * _LENGTH[unit], 9) if unit in _LENGTH else None
 
 
 def seconds(value: float, unit: str) -> float | None:
-    """A duration in seconds; None for a unit that is not known."""
+    """Return a duration in seconds; None for an unknown unit."""
     return round(value * _TIME[unit], 9) if unit in _TIME else None
