@@ -1,4 +1,4 @@
-"""How the slices of a chunk that can't be worked through are cut into smaller chunks."""
+"""Cut the slices of a chunk that fails into smaller chunks."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import msgspec
 
 from schemas.files import Slice
 
-#: Into how many a chunk is cut. Each cut costs the workers one more death for each poison record,
-#: the chunks beside it cost little: tenths find one record of 10,000 in four rounds, halves in 14.
+#: The number of parts of a chunk. Each cut costs the workers one more death for each poison record,
+#: and the healthy chunks cost little: tenths find one record of 10,000 in four rounds, halves in
+#: 14.
 PARTS = 10
 
 _T = TypeVar("_T")
@@ -25,17 +26,17 @@ class Part(msgspec.Struct, frozen=True):
 
 
 def groups(things: Sequence[_T], parts: int = PARTS) -> Iterator[Sequence[_T]]:
-    """`things` in order, in at most `parts` groups of as even a size as can be; none is empty."""
+    """Yield `things` in order, in at most `parts` groups of even size; none is empty."""
     parts = min(parts, len(things))
     bounds = [len(things) * n // parts for n in range(parts + 1)] if parts else []
     yield from (things[a:b] for a, b in pairwise(bounds))
 
 
 def at_items(whole: Slice, offsets: Sequence[int], parts: int = PARTS) -> list[Part]:
-    """`whole`, cut before items that begin at `offsets` (rising, without doubles).
+    """Return `whole`, cut before items that begin at `offsets` (rising, without doubles).
 
-    The parts touch each other and cover `whole`. An item's separator, if it has one, goes with
-    the item before it; readers pass over it, as a contract test holds.
+    The parts touch each other and cover `whole`. An item's separator, if it has one, goes with the
+    item before it; readers skip it, which a contract test checks.
     """
     each = list(groups(offsets, parts))
     starts = [whole.start, *(group[0] for group in each[1:]), whole.end]
@@ -43,7 +44,7 @@ def at_items(whole: Slice, offsets: Sequence[int], parts: int = PARTS) -> list[P
 
 
 def at_slices(whole: Slice, finer: Iterable[Slice]) -> list[Slice]:
-    """`whole`, cut where slices of another size, from the same reader, meet within it."""
+    """Return `whole`, cut where slices of another size, from the same reader, meet within it."""
     found, start = [], whole.start
     for one, following in pairwise(finer):
         if following.start >= whole.end:
@@ -55,7 +56,7 @@ def at_slices(whole: Slice, finer: Iterable[Slice]) -> list[Slice]:
 
 
 def around(whole: Slice, holes: Iterable[Slice]) -> Iterator[Slice]:
-    """What is left of `whole` beside `holes`, which are in order; a hole is whole items."""
+    """Yield what remains of `whole` without `holes`, which are in order; a hole is whole items."""
     start = whole.start
     for hole in holes:
         if whole.start <= hole.start and hole.end <= whole.end:

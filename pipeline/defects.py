@@ -1,9 +1,9 @@
-"""Defects of our own: an exception out of a format or a pure step costs the one record it is about.
+"""Defects of this code: an exception in a format or a pure step costs only its own record.
 
-An exception that comes again when the same record is read again says nothing of the bytes but that
-our code does not know them. It ends the record's way at once, with the code `format_defect` and
-the place in our code, and the others go on. What may pass by itself (a lost connection, a full
-disk, too little memory, the limit of a task's time) is none, and is raised to the caller.
+An exception that recurs when the same record is read again is a defect of the code, not a property
+of the bytes. It rejects the record at once, with the code `format_defect` and the place in the
+code, and the other records continue. An error that may pass (a lost connection, a full disk, too
+little memory, a task's time limit) is not a defect, and is raised to the caller.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from schemas.records import Rejection
 T = TypeVar("T")
 R = TypeVar("R")
 
-#: Exceptions that a caller has to see. `tasks` adds what its queue raises in the midst of work.
+#: Exceptions for the caller. `tasks` adds those that its queue raises in the middle of work.
 _PASSING: list[type[BaseException]] = [DatapunkError, OSError, MemoryError]
 
 
@@ -28,13 +28,15 @@ def pass_on(kind: type[BaseException]) -> None:
 
 
 def is_defect(error: Exception) -> bool:
-    """Whether an exception is one of our own mistakes."""
+    """Tell whether an exception is a defect of this code."""
     return not isinstance(error, tuple(_PASSING))
 
 
 def rejection(error: Exception, offset: int = 0, length: int = 0, raw: bytes = b"") -> Rejection:
-    """What becomes of the record. The text of an exception may hold content, so only its class is
-    told."""
+    """Return the rejection of a record that raised an error.
+
+    The text of an exception may hold content, so the rejection names only its class.
+    """
     reason, detail = Reason.FORMAT_DEFECT, f"{type(error).__name__} at {place_of(error)}"
     if isinstance(error, RecursionError):
         reason, detail = Reason.TOO_DEEP, "nested too deep to be read"
@@ -46,8 +48,11 @@ def each(
     batch: Sequence[T],
     bad: Callable[[T, Exception], R],
 ) -> Iterator[R]:
-    """What `step` makes of a batch; where it raises, of its halves, until what it fails for stands
-    alone and becomes what `bad` says."""
+    """Yield what `step` makes of a batch.
+
+    Where it raises, it gets the halves of the batch, until a failing item is alone and becomes what
+    `bad` returns.
+    """
     try:
         made = step(batch)
     except Exception as error:

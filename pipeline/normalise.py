@@ -1,7 +1,7 @@
-"""Items to records: what a format made of them, with clean text, a language and a key.
+"""Turn items into records: the format's outcomes, with clean text, a language and a key.
 
 A record stage maps an iterable of `Found` to an iterator of `Found`: records are mapped and
-rejections pass untouched. Bad data is a value; only a transient error raises.
+rejections pass unchanged. Bad data is a value; only a transient error raises.
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ from schemas.vocabulary import RecordType
 #: An outcome and the bytes [offset, offset + length) of the member that it came from.
 Found: TypeAlias = tuple[int, int, Outcome]
 
-#: How many raw bytes of a rejected record are kept; the locator leads to the rest.
+#: How many raw bytes of a rejected record are stored; the locator leads to the rest.
 RAW_LIMIT = 1024 * 1024
 
 _BATCH = 1_000
 
 
-#: Titles of pages and points on a map have no language worth asking for.
+#: Titles of pages and points on a map have no useful language.
 _SPEECHLESS = frozenset({DataType.BROWSER, DataType.LOCATION})
 
 
 class ReadContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What a slice is read with: the format, the member, and what the reader noted of it.
+    """What reading a slice needs: the format, the member, and what the reader noted of it.
 
-    With `neighbours` a format that asks for them adds what it finds beside the member. `home` is
-    the account's zone: clocks that name none, and have no place, are read in it.
+    With `neighbours` a format that asks for them adds what it finds in sibling files. `home` is the
+    account's zone: clocks that name no zone, and have no place, are read in it.
     """
 
     form: Format
@@ -65,13 +65,16 @@ class ReadContext(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Seen(Protocol):
-    """Is told of the items of a slice."""
+    """Receives reports on the items of a slice."""
 
     def fields(self, unknown: AbstractSet[str]) -> None:
-        """One item has fields that its format does not know."""
+        """Take note that one item has fields that its format does not know."""
 
     def items(self, count: int) -> None:
-        """The format has read that many items; one may give several records, or none."""
+        """Take note that the format has read that many items.
+
+        One may give several records, or none.
+        """
 
 
 def understand(
@@ -104,8 +107,11 @@ def understand(
 def slices_of(
     form: Format, member: Member, source: BinaryIO, context: Context, limits: SliceLimits
 ) -> Iterator[Slice]:
-    """The reader's slices of a member. Where it raises, what is left is one slice: what of that
-    can't be read is set aside where it is read."""
+    """Yield the reader's slices of a member.
+
+    Where the reader raises, the rest is one slice; reading that slice then rejects what can't be
+    read.
+    """
     at = 0
     try:
         for part in form.reader.slices(source, context, limits):
@@ -121,8 +127,11 @@ def slices_of(
 def _items(
     form: Format, source: BinaryIO, part: Slice, context: Context
 ) -> Iterator[RawRecord | Rejection]:
-    """The reader's items. Where it raises, each range between two of its bounds is read by itself,
-    and one in which it raises again is set aside."""
+    """Yield the reader's items.
+
+    Where the reader raises, each range between two of its bounds is read by itself, and one in
+    which it raises again is rejected.
+    """
     at = part.start
     try:
         for item in form.reader.items(source, part, context):
@@ -137,7 +146,7 @@ def _items(
 def _past(
     form: Format, source: BinaryIO, rest: Slice, context: Context
 ) -> Iterator[RawRecord | Rejection]:
-    """The items of the rest of a slice in which the reader raised."""
+    """Yield the items of the rest of a slice in which the reader raised."""
     for part in _bounds(form, source, rest, context):
         try:
             for item in list(form.reader.items(source, part, context)):
@@ -153,7 +162,10 @@ def _past(
 
 
 def _bounds(form: Format, source: BinaryIO, rest: Slice, context: Context) -> list[Slice]:
-    """The smallest ranges that the reader cuts `rest` into; what it does not cut is one of them."""
+    """Return the smallest ranges that the reader cuts `rest` into.
+
+    The range that it does not cut is one of them.
+    """
     parts: list[Slice] = []
     try:
         for part in form.reader.slices(source, context, SliceLimits(records=1, size=1)):
@@ -170,13 +182,13 @@ def _bounds(form: Format, source: BinaryIO, rest: Slice, context: Context) -> li
 
 
 def outcomes_of(reading: ReadContext, item: RawRecord) -> Iterator[Outcome]:
-    """Return what becomes of one item; a rejection is without its bytes."""
+    """Return the outcomes of one item; a rejection is without its bytes."""
     found = map(_checked, _meaning(reading, item))
     return map(partial(_flagged, item.flags), found) if item.flags else found
 
 
 def _flagged(flags: tuple[str, ...], outcome: Outcome) -> Outcome:
-    """A record with the flags of its item."""
+    """Return a record with the flags of its item."""
     if isinstance(outcome, Rejection):
         return outcome
     joined = sorted({*outcome.metadata.get("flags", ()), *flags})
@@ -204,7 +216,7 @@ def _checked(outcome: Outcome) -> Outcome:
 
 
 def _placed(record: Record) -> Record:
-    """A record whose shared names have their shapes, and whose places are such."""
+    """Return a record whose shared names have their shapes, and whose places are usable."""
     settled = money.settled(coordinates.settled(fitted(record.metadata)))
     if settled is record.metadata:
         return record
@@ -212,7 +224,7 @@ def _placed(record: Record) -> Record:
 
 
 def _meaning(reading: ReadContext, item: RawRecord) -> Iterable[Outcome]:
-    """What the format says of one item; all of it or one rejection, never half."""
+    """Return the format's outcomes of one item; all of them or one rejection, never half."""
     form, member, neighbours = reading.form, reading.member, reading.neighbours
     try:
         if reading.home is None:
@@ -225,7 +237,7 @@ def _meaning(reading: ReadContext, item: RawRecord) -> Iterable[Outcome]:
     except BadValue as bad:
         return (Rejection(reason=bad.reason, detail=bad.detail),)
     except KeyError as missing:
-        # A key is a field's name in our own code, never something out of the record.
+        # A key is a field's name in this code, never something out of the record.
         return (Rejection(reason=Reason.MISSING_FIELD, detail=f"no field {missing}"),)
     except (TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         return (Rejection(reason=Reason.BAD_SHAPE, detail=type(error).__name__),)
@@ -241,15 +253,15 @@ def _read_item(form: Format, member: Member, item: RawRecord) -> Sequence[Outcom
 
 
 def _in_home_zone(form: Format, member: Member, item: RawRecord, home: tzinfo) -> Sequence[Outcome]:
-    """What the format says, every clock without a zone in that of its place, else in `home`."""
+    """Return the format's outcomes; clocks without a zone are in that of their place, or `home`."""
     with open_zones.in_usual_zone(home, ZoneSource.ACCOUNT):
         return _in_zones_of_places(form, member, item)
 
 
 def _in_zones_of_places(form: Format, member: Member, item: RawRecord) -> Sequence[Outcome]:
-    """What the format says; of what has a place, read once more in the zone of the place.
+    """Return the format's outcomes; those with a place are read again in the zone of the place.
 
-    It is read, and not shifted, since formats write some times into metadata.
+    They are read again rather than shifted, since formats write some times into metadata.
     """
     first = _read_item(form, member, item)
     for outcome in first:
@@ -275,7 +287,7 @@ def _leaves_open(outcome: Outcome) -> bool:
 
 
 def _settled(outcome: Outcome) -> Outcome:
-    """The outcome with its own times by the usual zone."""
+    """Return the outcome with its own times by the usual zone."""
     if isinstance(outcome, Rejection) or outcome.time is None:
         return outcome
     time = open_zones.resolve(outcome.time)
@@ -285,12 +297,12 @@ def _settled(outcome: Outcome) -> Outcome:
     return msgspec.structs.replace(outcome, time=time)
 
 
-#: What happened where its metadata says; a message may speak of any place.
+#: Records that happened where their metadata says; a message may speak of any place.
 _THERE = frozenset({RecordType.PLACE_VISIT, RecordType.TRIP, RecordType.MEDIUM, RecordType.WORKOUT})
 
 
 def _zone_there(outcome: Outcome) -> tzinfo | None:
-    """The zone of the place where something was or happened, if it says one."""
+    """Return the zone of the place where something was or happened, if it names one."""
     if isinstance(outcome, Point):
         return time_zones.at(outcome.latitude, outcome.longitude)
     if not isinstance(outcome, Record) or outcome.record_type not in _THERE:
@@ -304,7 +316,7 @@ def _zone_there(outcome: Outcome) -> tzinfo | None:
 
 
 def _completed(beside: Beside, outcome: Outcome, member: Member, neighbours: Neighbours) -> Outcome:
-    """The record with what lies beside it in the export."""
+    """Return the record with what sibling files of the export add."""
     if not isinstance(outcome, Record):
         return outcome
     found = beside(outcome, member, neighbours)
@@ -323,14 +335,14 @@ def _with_raw(rejection: Rejection, item: RawRecord, source: BinaryIO) -> Reject
 
 
 def normalise(found: Iterable[Found]) -> Iterator[Found]:
-    """Clean the text of records and tell its language, a batch at a time."""
+    """Clean the text of records and detect its language, a batch at a time."""
     stream = iter(found)
     while batch := list(islice(stream, _BATCH)):
         yield from defects.each(_batch, batch, defective)
 
 
 def defective(found: Found, error: Exception) -> Found:
-    """What becomes of an outcome for which a step fails; its bytes are read later."""
+    """Return the rejection of an outcome for which a step fails; its bytes are read later."""
     offset, length, _ = found
     return offset, length, defects.rejection(error, offset, length)
 
@@ -371,7 +383,7 @@ def _is_clean(said: str | None) -> bool:
 
 
 def _clean(record: Record) -> Record:
-    """The record as it is stored; the same object where nothing needed a change."""
+    """Return the record as it is stored; the same object where nothing needed a change."""
     if _is_clean(record.title) and _is_clean(record.content):
         return record
     changes: dict[str, Any] = {}

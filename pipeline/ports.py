@@ -1,4 +1,4 @@
-"""What the stages need from the world outside, as Protocols; `workers.wiring` wires them."""
+"""What the stages need from outside, as Protocols; `workers.wiring` connects them."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Scan(StrEnum):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What the scanner said; `detail` is a signature's name, or why nothing was scanned."""
+    """The scanner's answer; `detail` is a signature's name, or why nothing was scanned."""
 
     scan: Scan
     detail: str = ""
 
     def line(self) -> str:
-        """Outcome and detail in one line, as the ledger keeps them."""
+        """Return outcome and detail in one line, as the ledger stores them."""
         return f"{self.scan}: {self.detail}" if self.detail else str(self.scan)
 
 
@@ -42,11 +42,13 @@ class Scanner(Protocol):
     """Looks for malware in a file on disk."""
 
     def scan(self, path: Path) -> Verdict:
-        """Scan one file by descriptor. Raises `TransientError` if it must be scanned and the
-        daemon is down."""
+        """Scan one file by descriptor.
+
+        Raises `TransientError` if it must be scanned and the daemon is down.
+        """
 
     def answers(self) -> bool:
-        """Whether it can scan now."""
+        """Tell whether it can scan now."""
 
 
 class Embedder(Protocol):
@@ -58,7 +60,7 @@ class Embedder(Protocol):
 
     @property
     def revision(self) -> str:
-        """What tells two states of one model apart."""
+        """An identifier that differs between two states of one model."""
 
     @property
     def dimension(self) -> int:
@@ -66,27 +68,27 @@ class Embedder(Protocol):
 
     @property
     def at_once(self) -> int:
-        """How many texts a call of `encode` takes best."""
+        """The best number of texts for one call of `encode`."""
 
     @property
     def kept_by_text(self) -> bool:
-        """Whether a vector costs more than to look it up by its text."""
+        """Whether computing a vector costs more than to look it up by its text."""
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors of shape (len(texts), dimension), in the order of the texts."""
+        """Return vectors of shape (len(texts), dimension), in the order of the texts."""
 
 
 class Models(Protocol):
     """The models of the tiers, by the tier's name, and others by their own."""
 
     def load(self, model: str) -> Embedder:
-        """The model itself; slow, and made first where it is missing."""
+        """Return the model itself; slow, and made first where it is missing."""
 
     def identify(self, model: str) -> tuple[str, str] | None:
-        """Its name and revision, not loaded; None for one that is yet to be made."""
+        """Return its name and revision without loading it; None for one that does not exist yet."""
 
     def first_tier(self, texts: int) -> Tier:
-        """The tier whose vectors that number of texts loads with; the others follow."""
+        """Return the tier that embeds this number of texts during the load."""
 
 
 class Name(msgspec.Struct, frozen=True, gc=False):
@@ -99,22 +101,22 @@ class Name(msgspec.Struct, frozen=True, gc=False):
 
 
 class Names(Protocol):
-    """Language models that tell names of people, places and organisations."""
+    """Language models that find names of people, places and organisations."""
 
     @property
     def identity(self) -> str:
-        """What tells two sets of models apart; it costs no loading of them."""
+        """An identifier that differs between two sets of models; it costs no loading of them."""
 
     def reads(self, language: str | None) -> str | None:
-        """What the model for texts in a language (ISO 639-1) goes by; None if there is none."""
+        """Return the name of the model for a language (ISO 639-1); None if there is none."""
 
     def load(self) -> None:
-        """Load every model now. Raises `ConfigurationError` if one can't be."""
+        """Load every model now. Raises `ConfigurationError` if one can't be loaded."""
 
     def find(self, texts: Sequence[str], model: str) -> list[list[Name]]:
-        """The names in each text, apart from each other, by the model that `reads` named.
+        """Return the names in each text, without overlaps, by the model that `reads` named.
 
-        A model is loaded on first use. Raises `TransientError` while it can't be.
+        A model is loaded on first use. Raises `TransientError` while it can't be loaded.
         """
 
 
@@ -122,16 +124,18 @@ class BlobStore(Protocol):
     """Bytes by their SHA-256, for one user."""
 
     def put(self, blob: Blob, source: Path) -> None:
-        """Keep `blob` (its `data`, else the file `source`): temporary file, fsync, rename.
-        Keeping the same bytes twice is a no-op."""
+        """Store `blob` (its `data`, else the file `source`): temporary file, fsync, rename.
+
+        Storing the same bytes twice is a no-op.
+        """
 
 
 class Neighbour(msgspec.Struct, frozen=True, kw_only=True):
     """A file of the same export, as the ledger lists it.
 
-    `path` is its name inside its archive. `sha256` names its bytes: in the blob store they lie
-    under it, once its own format has kept them. `format` is the format that reads it, or None;
-    `context` is what that format's reader noted of it.
+    `path` is its name inside its archive. `sha256` names its bytes: the blob store holds them under
+    it, once its own format has stored them. `format` is the format that reads it, or None;
+    `context` is what that format's reader noted.
     """
 
     path: str
@@ -143,18 +147,20 @@ class Neighbour(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Neighbours(Protocol):
-    """The other files of an export, in whichever part of it they came, for one user."""
+    """The other files of an export, in any part of it, for one user."""
 
     def folder(self, path: str) -> Sequence[Neighbour]:
-        """The files in the folder that `path` lies in, itself among them, by path.
+        """Return the files in the folder of `path`, itself among them, by path.
 
         Names that differ in their Unicode form alone are one folder. Files that could not be
         unpacked are left out. Raises `TransientError` if the ledger does not answer.
         """
 
     def known(self, path: str, make: Callable[[Sequence[Neighbour]], T]) -> T:
-        """What `make` makes of the files of that folder; made once for a folder."""
+        """Return what `make` makes of the files of that folder; computed once for a folder."""
 
     def bare(self) -> Sequence[Neighbour]:
-        """Parts that are no archive but one media file: what it is called in the export, and
-        where it lay, is in no name."""
+        """Return the parts that are a single media file instead of an archive.
+
+        No name shows what such a file is called in the export, or where it lay.
+        """

@@ -1,4 +1,4 @@
-"""Quality rules and duplicates: what may go on to the costly stages."""
+"""Quality rules and duplicates: what may continue to the costly stages."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from schemas.identity import record_key
 from schemas.reasons import Reason
 from schemas.records import Metric, Point, Record
 
-#: The record types of what has no field for it.
+#: The record types of points and metrics, which have no field for it.
 POINT_TYPE = "location"
 METRIC_TYPE = "metric"
 
-#: Letters of the name or the unit of a measured value, by which values are counted.
+#: Most letters of the name or the unit of a measured value, by which values are counted.
 _MOST_LETTERS = 200
 
 
 def key_of(outcome: Record | Point | Metric) -> bytes:
-    """The record key, 16 bytes."""
+    """Return the record key, 16 bytes."""
     if isinstance(outcome, Point):
         return record_key(POINT_TYPE, outcome.identity)
     if isinstance(outcome, Record):
@@ -35,29 +35,29 @@ def key_of(outcome: Record | Point | Metric) -> bytes:
 
 
 def own_key_of(record: Record) -> bytes:
-    """The key of its own that a record has where another one holds that of its identity."""
+    """Return a record's own key, for a record whose identity's key belongs to another one."""
     return record_key(record.record_type, record.own_identity or record.identity)
 
 
 class Repeats:
-    """Numbers the equal records of one file, for formats in which each is a fact of its own."""
+    """A count of the equal records of one file, for formats in which each is a fact of its own."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[int, bytes], int] = {}
 
     def number(self, file: int, key: bytes) -> int:
-        """1 for the first record of that key in the file, 2 for the next …"""
+        """Return 1 for the first record of that key in the file, 2 for the next, and so on."""
         nth = self._seen.get((file, key), 0) + 1
         self._seen[file, key] = nth
         return nth
 
     def give_back(self, file: int, key: bytes) -> None:
-        """The record that had the last number of that key is none after all."""
+        """Take back the last number of that key: its record was rejected."""
         self._seen[file, key] -= 1
 
 
 def occurrence_key(key: bytes, nth: int) -> bytes:
-    """The key of the nth of equal records of one file; the first has the key itself.
+    """Return the key of the nth of equal records of one file; the first has the key itself.
 
     `user_data.occurrence_key` in SQL is the same function.
     """
@@ -67,7 +67,7 @@ def occurrence_key(key: bytes, nth: int) -> bytes:
 
 
 def broken_rule(record: Record | Point | Metric) -> tuple[Reason, str] | None:
-    """The first quality rule that a record breaks, or None."""
+    """Return the first quality rule that a record breaks, or None."""
     if not any(record.identity):
         return Reason.MISSING_FIELD, "nothing identifies the record"
     broken = _BROKEN[type(record)](record)
@@ -108,9 +108,9 @@ _BROKEN: dict[type, Callable[[Any], tuple[Reason, str] | None]] = {
 
 
 def first_of_each(keys: bytes) -> NDArray[np.bool_]:
-    """Which of the 16-byte keys come for the first time, shape (n,)."""
+    """Return which of the 16-byte keys occur for the first time, shape (n,)."""
     each = np.frombuffer(keys, dtype="V16").tolist()
-    # By hash, and from the end: a tenth of the time that sorting takes.
+    # By hash, and from the end: a tenth of the time of sorting.
     first = dict(zip(reversed(each), range(len(each) - 1, -1, -1), strict=True))
     mask = np.zeros(len(each), dtype=np.bool_)
     mask[list(first.values())] = True

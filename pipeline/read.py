@@ -22,8 +22,8 @@ def read_records(
     """Return the outcomes of one slice, in order, each with the place of its item.
 
     The records are as they are stored: their text is cleaned, their language is known, and the
-    privacy policy of `redactor` is applied. Without one they are as the format gives them, with
-    the same keys and times, which is all that a count needs. `seen` is told of the items.
+    privacy policy of `redactor` is applied. Without one they are as the format gives them, with the
+    same keys and times, which is enough to count them. `seen` receives reports on the items.
     """
     found = understand(reading, source, part, seen)
     return found if redactor is None else protect(normalise(found), redactor)

@@ -1,4 +1,4 @@
-"""The formats that there are: find one by name, and recognise the one that reads a member."""
+"""The installed formats: find one by name, and recognise the one that reads a member."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from schemas.reasons import Reason
 
 @lru_cache(maxsize=1)
 def all_formats() -> tuple[Format, ...]:
-    """Every format in the folder, by rank and name. Two of one name are refused."""
+    """Return every format in the folder, by rank and name.
+
+    Raises `ConfigurationError` for two of one name.
+    """
     found: dict[str, Format] = {}
     for module in pkgutil.iter_modules(formats.__path__):
         if module.name.startswith("_"):
@@ -29,12 +32,12 @@ def all_formats() -> tuple[Format, ...]:
 
 
 def format_named(name: str) -> Format:
-    """The format of that name; KeyError if there is none."""
+    """Return the format of that name; KeyError if there is none."""
     return {f.name: f for f in all_formats()}[name]
 
 
 def weaker_than(form: Format) -> list[str]:
-    """The names of formats that claim a member only where this one does not."""
+    """Return the names of formats that match a member only where this one does not."""
     return [f.name for f in all_formats() if f.rank > form.rank]
 
 
@@ -45,10 +48,10 @@ def named_like(path: str) -> list[str]:
 
 
 def recognise(head: Head, among: Sequence[Format] | None = None) -> Format | tuple[Reason, str]:
-    """The one format that claims the member, or why there is none.
+    """Return the one format that matches the member, or the reason why there is none.
 
-    The most specific rank that has a claimant decides, and within it the highest score; two
-    claimants that are equally sure are a conflict, which is shown and not tossed for.
+    The most specific rank with a match decides, and within it the highest score; two formats that
+    are equally sure are a conflict, which is reported and not decided by chance.
     """
     claims = [(f, score) for f in (among or all_formats()) if (score := f.score(head))]
     if not claims:

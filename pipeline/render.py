@@ -1,4 +1,4 @@
-"""Records as the lake stores them: each becomes one value, with all that is made of it."""
+"""Records as the lake stores them: each becomes one value with everything derived from it."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Rendered(msgspec.Struct, frozen=True, gc=False):
     """One record on its way into the lake.
 
     `key` has 16 bytes, `at` is the instant that decides its partition, in microseconds since 1970,
-    and `line` is one of COPY for `table`, without its newline. Only documents have the others:
-    `digest` is the hash of what the document says, 16 bytes; `shared` the key that it shares with
-    others, where `key` is its own; `text` what is to be embedded; `mentions` and `relations` are
-    lines of COPY; `privacy` is what the policy did.
+    and `line` is a line of COPY for `table`, without its newline. Only documents have the others:
+    `digest` is the hash of the document's content, 16 bytes; `shared` the key that it shares with
+    others, where `key` is its own; `text` the text to embed; `mentions` and `relations` are lines
+    of COPY; `privacy` is what the policy did.
     """
 
     table: str
@@ -47,10 +47,10 @@ class Rendered(msgspec.Struct, frozen=True, gc=False):
 
 
 class Renderer:
-    """Renders the records of one chunk.
+    """A renderer of the records of one chunk.
 
-    `keep_text` says whether documents are to be embedded; `repeats`, whether equal documents of
-    one file are several facts, which are numbered.
+    `keep_text` says whether documents will be embedded; `repeats`, whether equal documents of one
+    file are several facts, which are numbered.
     """
 
     def __init__(self, *, keep_text: bool, repeats: bool = False) -> None:
@@ -62,11 +62,11 @@ class Renderer:
     def render(
         self, outcome: Record | Point | Metric, slot: int, file: int, offset: int
     ) -> Rendered:
-        """Return all that is made of a record.
+        """Return everything derived from a record.
 
-        `slot` is the place of its slice in the chunk, `file` the id of its file, `offset` the
-        place of its item in the member. What raises leaves nothing behind: the next equal record
-        has its number.
+        `slot` is the place of its slice in the chunk, `file` the id of its file, `offset` the place
+        of its item in the member. A call that raises changes nothing: the next equal record gets
+        the number.
         """
         if isinstance(outcome, Point):
             key = key_of(outcome)
@@ -89,7 +89,9 @@ class Renderer:
             own = own_key_of(record)
             if own == base:
                 return self._document(record, slot, base)
-            self._own[base.hex()] = own.hex()  # what else the item holds belongs to this one
+            self._own[base.hex()] = (
+                own.hex()
+            )  # other references of the item to this record use its own key
             return self._document(record, slot, own, shared=base)
         nth = self._repeats.number(file, base)
         try:
@@ -125,7 +127,7 @@ class Renderer:
 
 
 def mention_lines(key_hex: str, record: Record) -> list[str]:
-    """Return who and what stands in a record, as lines of COPY."""
+    """Return the people, places and links in a record, as lines of COPY."""
     return [_mention_line(key_hex, found) for found in mentions(record)]
 
 
@@ -142,8 +144,10 @@ def _mention_line(key_hex: str, found: Mention) -> str:
 
 
 def _relation_lines(key_hex: str, record: Record, own: Mapping[str, str]) -> list[str]:
-    """Return how a record stands to others, as lines of COPY; `own` has the keys of their own by
-    those that they share."""
+    """Return a record's relations to others, as lines of COPY.
+
+    `own` maps shared keys to the records' own keys.
+    """
     lines = []
     for related in record.related:
         other = _key_hex(related.record_type, related.identity)
@@ -158,5 +162,5 @@ def _relation_lines(key_hex: str, record: Record, own: Mapping[str, str]) -> lis
 
 @lru_cache(maxsize=1_024)
 def _key_hex(record_type: str, identity: tuple[str, ...]) -> str:
-    """Return the key of a record in hex: many stand to the same one."""
+    """Return the key of a record in hex; cached, since many records refer to the same one."""
     return record_key(record_type, identity).hex()

@@ -178,7 +178,7 @@ def test_nothing_but_a_tag_without_a_policy() -> None:
     ("policy", "complaint"),
     [
         ("rules = 1", "there is no 'rules'"),
-        ("[[rule]]\nkind = 'card'", "rule 1: it says no action"),
+        ("[[rule]]\nkind = 'card'", "rule 1: it has no action"),
         ("[[rule]]\naction = 'drop'\n[[rule]]\naction = 'eat'", "rule 2: there is no action 'eat'"),
         ("[[rule]]\naction = 'drop'\nkind = ['card', 'crad']", "there is no kind 'crad'"),
         ("[[rule]]\naction = 'drop'\nfield = 'body'", "field begins with title, content or"),

@@ -1,7 +1,7 @@
-"""Where personal data stands in a text, and how sure that is.
+"""Find personal data in a text, and how sure that is.
 
-Patterns find what may be something; check digits, ranges and the words before it decide. Nothing
-is guessed from randomness alone: a secret is known by its prefix, or by the word before it.
+Patterns find candidates; check digits, ranges and the words before them decide. Randomness alone is
+never a reason: a secret is recognised by its prefix, or by the word before it.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pipeline.privacy.find_places import birth_dates, coordinates, degrees
 from pipeline.privacy.find_secrets import passwords, tokens
 from pipeline.privacy.findings import REGIONS, Finder, Finding, Text
 
-#: What no finding can do without; and what is a time and nothing else.
+#: A character that every finding needs; and a text that is only a time.
 _ANYTHING = re.compile(r"[\d@:_]").search
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]{5,15}(?:Z|[+-]\d\d:\d\d)?").fullmatch
 
 
-#: What programs and keyboards put for a plain character, one for one: spaces that don't break,
+#: What programs and keyboards write for a plain character, one for one: spaces that don't break,
 #: hyphens and dashes, wide signs, digits of other scripts.
 _ALIKE = str.maketrans(
     dict.fromkeys("\u00a0\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B))), " ")
@@ -32,9 +32,10 @@ _ALIKE = str.maketrans(
 
 
 def find(text: str, *, hint: str = "", regions: tuple[str, ...] = REGIONS) -> list[Finding]:
-    """All findings, which may overlap, in no order. `hint` is the name of the field it stands in.
+    """Return all findings, which may overlap, in no order.
 
-    `regions` are ISO 3166 countries whose phone numbers are known without a country code.
+    `hint` is the name of the field with the text. `regions` are ISO 3166 countries whose phone
+    numbers are recognised without a country code.
     """
     if _ANYTHING(text) is None or _STAMP(text):
         return []
@@ -48,20 +49,21 @@ def find(text: str, *, hint: str = "", regions: tuple[str, ...] = REGIONS) -> li
 
 
 def _finders(plain: str) -> tuple[Finder, ...]:
-    """Return those of whose clues the text holds one."""
+    """Return the finders that have a clue in the text."""
     return tuple(_FINDERS[name] for name in prefilter.finders(plain.encode("utf-8", "replace")))
 
 
-#: The names of fields, and much of what stands in them, are the same in record after record.
+#: The names of fields, and many of their values, are the same in record after record.
 _SHORT_TEXT = 120
 _known_finders = lru_cache(maxsize=8_192)(_finders)
 
 
 def _without_echoes(found: list[Finding]) -> list[Finding]:
-    """A number that is a card for sure is no phone number: what lies in a surer finding goes.
+    """Return the findings without those that overlap a surer one.
 
-    Taken are marked letter by letter: the findings of one finder don't overlap, so that takes no
-    longer than the text is long, however many there are.
+    A number that is a card for sure is no phone number. Characters in a finding are marked one by
+    one: the findings of one finder don't overlap, so the time depends on the length of the text
+    only.
     """
     ranked = sorted(found, key=lambda f: (-f.confidence, f.start - f.end))
     first = min((one.start for one in found), default=0)
@@ -75,7 +77,7 @@ def _without_echoes(found: list[Finding]) -> list[Finding]:
     return kept
 
 
-#: By the names that `prefilter` has for them.
+#: Keyed by the names in `prefilter`.
 _FINDERS: dict[str, Finder] = {
     "emails": emails,
     "cards": cards,

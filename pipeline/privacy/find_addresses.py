@@ -10,7 +10,7 @@ from pipeline.privacy import national_ids
 from pipeline.privacy.findings import Finding, Text
 from schemas.privacy import Kind
 
-#: Chinese, Japanese and Korean stand before an address without a space.
+#: Chinese, Japanese and Korean words precede an address without a space.
 _LOCAL = re.compile(r"(?:(?![\u3040-\u9fff\uac00-\ud7af])[\w.+%-]){1,64}\Z")
 _DOMAIN = re.compile(r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}[^\W\d_]{2,24}(?![\w-])")
 #: `icon@2x.png` is a file.
@@ -62,7 +62,7 @@ def _sure_of_ip(text: str, before: str) -> float:
     except AddressValueError:
         return 0.0
     if address.is_unspecified or address.is_loopback or text.startswith("255."):
-        return 0.0  # nobody's
+        return 0.0  # addresses of no person
     if _IP_WORDS.search(before):
         return 0.95
     if _VERSION_WORDS.search(before) or max(address.packed) < 20:
@@ -93,6 +93,6 @@ def macs(within: Text) -> Iterator[Finding]:
     for match in _MAC.finditer(within.text):
         value = re.sub("[:-]", "", match[0]).lower()
         if value in ("0" * 12, "f" * 12):
-            continue  # nobody's
+            continue  # addresses of no person
         sure = 0.4 if match[1] == "-" and value.isdigit() else 0.95
         yield Finding(Kind.MAC, match.start(), match.end(), sure, value)

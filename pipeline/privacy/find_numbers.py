@@ -22,7 +22,7 @@ _CARD = re.compile(
     r"(?<![\w.+-])(?:\d{4}([ .-])\d{4}\1\d{4}\1\d{4}(?:\1\d{1,3})?"
     r"|\d{4}([ .-])\d{6}\2\d{4,5}|\d{13,19})(?![\w-]|[.,]\d)"
 )
-#: Issuers' ranges by the first digits, and the lengths that they give out.
+#: Issuers' ranges by the first digits, and the lengths that they issue.
 _ISSUERS = (
     (re.compile(r"4"), (13, 16, 19)),
     (re.compile(r"5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720"), (16,)),
@@ -65,7 +65,7 @@ _IBAN = re.compile(r"(?<![^\W_])[A-Z]{2}\d\d(?:[ -]?[A-Z\d]){11,30}", re.IGNOREC
 
 
 def _is_iban(text: str) -> bool:
-    """By length and check digits: lists of banks are never complete."""
+    """Check length and check digits: lists of banks are never complete."""
     return iban.is_valid(text, check_country=False)
 
 
@@ -78,7 +78,10 @@ def _iban_length(country: str) -> int:
 
 
 def ibans(within: Text) -> Iterator[Finding]:
-    """A country's accounts have one length, so of the texts that begin so one at most is valid."""
+    """Find IBANs.
+
+    A country's IBANs have one length, so at most one of the texts with one start is valid.
+    """
     for match in _IBAN.finditer(within.text):
         length = _iban_length(match[0][:2].upper())
         value = match[0].replace(" ", "").replace("-", "")[:length].upper()
@@ -90,7 +93,7 @@ def ibans(within: Text) -> Iterator[Finding]:
 
 
 def _end_of(text: str, length: int) -> int:
-    """The place behind `length` letters and digits of a text, blanks and hyphens not counted."""
+    """Return the place after `length` letters and digits of a text, without blanks and hyphens."""
     places = (at for at, letter in enumerate(text, 1) if letter not in " -")
     return next(islice(places, length - 1, None))
 
@@ -126,7 +129,7 @@ def phones(within: Text) -> Iterator[Finding]:
 
 
 def _international(within: Text, start: int, text: str) -> Finding | None:
-    """With its country code. What follows the number may look like more of it."""
+    """Return an international number. The text after it may look like more of it."""
     for _ in range(3):
         number = "+" + _NOT_DIGIT.sub("", text).removeprefix("00" if text[0] == "0" else "")
         if value := _valid(number, None):

@@ -74,7 +74,7 @@ _MONTH_BEFORE = re.compile(r"[^\W\d_]{3,12}\.? \Z")
 
 
 def birth_dates(within: Text) -> Iterator[Finding]:
-    """Find dates behind a word for a birth."""
+    """Find dates after a word for a birth."""
     text = within.text
     for match in national_ids.starting(NUMBER_START, _DATE, text):
         if not _BORN.search(within.before(match.start())):

@@ -15,7 +15,7 @@ _WORD_START = re.compile(
 )
 
 
-#: What begins so is a token of a known service; nothing else does.
+#: Prefixes of tokens of known services; nothing else begins so.
 _TOKENS = (
     ("AKIA", r"AKIA[0-9A-Z]{16}"),
     ("ASIA", r"ASIA[0-9A-Z]{16}"),
@@ -35,8 +35,8 @@ _TOKENS = (
     ("AGE-SECRET-KEY-", r"AGE-SECRET-KEY-1[0-9A-Z]{58}"),
 )
 PATTERNS = tuple((p, re.compile(rf"(?<![A-Za-z0-9_]){t}(?![A-Za-z0-9_])")) for p, t in _TOKENS)
-#: A JSON Web Token. What begins like one and isn't is taken up to where it ends, so that no part of
-#: it is looked at again for each `eyJ` within.
+#: A JSON Web Token. Text that begins like one and isn't is consumed to its end, so that no part of
+#: it is read again for each `eyJ` within.
 _WEB_TOKEN = re.compile(r"(?<![A-Za-z0-9_])eyJ[\w-]{8,}+(?P<rest>\.eyJ[\w-]{8,}+\.[\w-]*)?")
 _KEY = re.compile(r"-----BEGIN ([A-Z ]{0,30}PRIVATE KEY)-----.*?(?:-----END \1-----|\Z)", re.DOTALL)
 _IN_URL = re.compile(r"://[^\s/:@]{1,64}:([^\s/:@]{3,128})@")
@@ -76,7 +76,7 @@ _NAMED_SECRET = re.compile(
 
 
 def passwords(within: Text) -> Iterator[Finding]:
-    """Yield what follows the word for one, if it is no word itself."""
+    """Yield the text after a word for a password, unless it is a word itself."""
     for match in national_ids.starting(_WORD_START, _NAMED_SECRET, within.text):
         value = match["value"].rstrip(".!?")
         start = match.start("value")

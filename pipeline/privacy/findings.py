@@ -1,4 +1,4 @@
-"""Pieces of personal data in a text, and the text that finders look at."""
+"""Pieces of personal data in a text, and the text that finders read."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import msgspec
 
 from schemas.privacy import Kind
 
-#: Below it a finding is a guess: no tag, and no rule that does not ask for guesses.
+#: A finding below it is a guess: it gives no tag, and only rules that ask for guesses apply.
 SURE = 0.5
 
-#: Whose numbers are tried where a number has no country code.
+#: Countries whose numbers are tried where a number has no country code.
 REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "IN")
 
-#: How much of the text before a number may say what it is.
+#: How much of the text before a number may describe it.
 _CONTEXT = 40
 
 
 class Finding(msgspec.Struct, frozen=True, gc=False):
     """One piece of personal data: the characters [start, end) of a text.
 
-    `value` is how it is compared: the same for the same thing, however it is written.
+    `value` is the form for comparison: the same for the same thing, however it is written.
     """
 
     kind: Kind
@@ -33,19 +33,19 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
 
 
 class Text:
-    """A text, and what stands before a place in it."""
+    """A text, and the words before a place in it."""
 
     def __init__(self, text: str, hint: str, regions: tuple[str, ...]) -> None:
         self.text, self.regions = text, regions
         self._hint = f"{hint.replace('_', ' ')}: ".casefold() if hint else ""
 
     def before(self, start: int, most: int = _CONTEXT) -> str:
-        """In small letters; what the field is called stands before its beginning."""
+        """Return the text before a place, in small letters; the field's name precedes the text."""
         near = self.text[max(0, start - most) : start].casefold()
         return self._hint + near if start < most else near
 
     def label(self, start: int) -> str:
-        """Return the same of its own line; of those above it too, where it begins the line."""
+        """Return the same of its own line; of the lines above it too, where it begins the line."""
         near = self.before(start)
         line = near.rpartition("\n")[2]
         return line if line.strip() else near

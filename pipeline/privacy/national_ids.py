@@ -1,7 +1,7 @@
-"""Numbers by which states know people: their shapes, and the checks that `python-stdnum` has.
+"""National identification numbers: their shapes, and the checks of `python-stdnum`.
 
-A shape that little else has counts by itself where its check digits hold; any other number counts
-where a word before it says what it is.
+A distinctive shape counts by itself where its check digits hold; any other number counts where a
+word before it names it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import msgspec
 
 
 class Checker(Protocol):
-    """What a module of `stdnum` can do."""
+    """The interface of a module of `stdnum`."""
 
     def is_valid(self, number: str) -> bool:
-        """Whether digits, checksum and parts (such as a date) hold."""
+        """Tell whether digits, checksum and parts (such as a date) hold."""
 
 
 class Scheme(msgspec.Struct, frozen=True):
@@ -29,17 +29,17 @@ class Scheme(msgspec.Struct, frozen=True):
     words: str
 
     def checker(self) -> Checker:
-        """Its module, imported when it is first needed."""
+        """Return its module, imported when it is first needed."""
         made: Checker = import_module(f"stdnum.{self.module}")
         return made
 
 
-#: Where a word before the number names it.
+#: The confidence where a word before the number names it.
 NAMED = 0.9
 
 _TAX = r"\btax\b|\btin\b|steuer|fiscal"
 
-#: Shapes, the longest first; of each the schemes that have it.
+#: Shapes, the longest first; for each the schemes that have it.
 _SHAPES: dict[str, tuple[str, tuple[Scheme, ...]]] = {
     "codice": (
         r"[A-Z]{6}\d\d[A-EHLMPRST]\d\d[A-Z]\d{3}[A-Z]",
@@ -112,7 +112,7 @@ _ANY = re.compile(
 _FIRST = re.compile(r"[A-Z\d](?<!\w[A-Z\d])")
 _NAMES = re.compile("|".join(s.words for _, schemes in _SHAPES.values() for s in schemes))
 
-#: Of the United Kingdom there is no check digit; the letters that are never given out are known.
+#: The United Kingdom has no check digit, but some letters are never issued.
 _LETTER = re.compile(r"[A-Z](?<!\w[A-Z])(?=[A-Z] ?\d)")
 _NINO = re.compile(
     r"(?<![\w-])(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]"
@@ -121,9 +121,9 @@ _NINO = re.compile(
 
 
 def find(text: str, before: Callable[[int], str]) -> Iterator[tuple[int, int, float]]:
-    """Where such numbers stand, [start, end), and how sure that is.
+    """Yield where such numbers stand, [start, end), and how sure that is.
 
-    `before(start)` gives what stands before that place, in small letters.
+    `before(start)` returns the text before that place, in small letters.
     """
     for match in starting(_FIRST, _ANY, text):
         _, schemes = _SHAPES[match.lastgroup or ""]
@@ -139,10 +139,10 @@ def find(text: str, before: Callable[[int], str]) -> Iterator[tuple[int, int, fl
 def starting(
     first: re.Pattern[str], pattern: re.Pattern[str], text: str
 ) -> Iterator[re.Match[str]]:
-    """The matches of a pattern, tried only where `first` matches.
+    """Yield the matches of a pattern, tried only where `first` matches.
 
-    A pattern that begins by looking back is tried at every letter; most texts have few places
-    where it can begin, and one set of letters is quick to look for.
+    A pattern that begins by looking back is tried at every letter; most texts have few places where
+    it can begin, and one set of letters is quick to find.
     """
     end = 0
     for place in first.finditer(text):
@@ -159,8 +159,10 @@ def _sure(scheme: Scheme, number: str, context: str) -> float:
 
 
 def _holds(scheme: Scheme, number: str) -> bool:
-    """Whether its check accepts the number. Some look up a part of it without asking whether it is
-    there: such as the county in `stdnum.cn.ric`."""
+    """Tell whether its check accepts the number.
+
+    Some checks look up a part of it without testing that it exists: the county in `stdnum.cn.ric`.
+    """
     try:
         return scheme.checker().is_valid(number)
     except LookupError:

@@ -1,7 +1,7 @@
-"""Names in the texts of records, as language models tell them, beside what the rules find.
+"""Find names in the texts of records with language models, next to what the rules find.
 
-Texts of many records are asked for at once, each once: most are short, and a model takes a batch
-of short texts several times as fast as one by one.
+Texts of many records are passed at once, each once: most are short, and a model reads a batch of
+short texts several times as fast as one by one.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from schemas.privacy import Kind
 NerResult: TypeAlias = Mapping[str, Sequence[Name]]
 Spans: TypeAlias = list[tuple[int, int]]
 
-#: One word of ASCII that is written small, or holds more than letters: an id, a type, an address,
-#: the name of a file. Models take such for names, and a record may need them as they are.
+#: One word of ASCII in small letters, or one with more than letters: an id, a type, an address, the
+#: name of a file. Models take such words for names, and a record may need them as they are.
 _CODE = re.compile(r"(?:[a-z]+|(?=\S*[\d_/@\\=#%~$|*^{}\[\]+])[!-~]+)\Z")
 #: A time as mail writes it (RFC 5322).
 _TIME = re.compile(
@@ -28,16 +28,16 @@ _TIME = re.compile(
     r"(?: [+-]\d{4}| \(?[A-Z]+\)?)*\Z"
 )
 _LETTER = re.compile(r"[^\W\d_]")
-#: A letter of ASCII alone is nobody's name; one of Chinese may be.
+#: A single letter of ASCII is not a name; one of Chinese may be.
 _NAME = re.compile(r"[^\W\d_][\W\d_]*[^\W\d_]|(?![a-zA-Z])[^\W\d_]")
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
-#: What stands in the place of a finding that was hashed or dropped.
+#: The text that replaces a finding that was hashed or dropped.
 _MARK = re.compile(rf"\[(?:{'|'.join(kind.value for kind in Kind)})(?::[a-p]{{20}}| removed)\]")
 _FIRST_TO_LAST = re.compile(r"[^\W_](?:.*[^\W_])?", re.DOTALL)
 
 
 def strings(value: Any) -> Iterator[str]:
-    """Every text in a JSON-able value; not the names of its fields, which hold it together."""
+    """Yield every text in a JSON-able value, without the names of its fields."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
@@ -49,9 +49,9 @@ def strings(value: Any) -> Iterator[str]:
 
 
 def tell(names: Names, records: Iterable[tuple[str | None, Iterable[str]]]) -> list[NerResult]:
-    """What stands in the texts of each record; `records` are their languages and texts.
+    """Return the names in the texts of each record; `records` are their languages and texts.
 
-    Nothing is told of a record in a language without a model.
+    A record in a language without a model has none.
     """
     asked: list[tuple[str, list[str]]] = []
     known: dict[str, dict[str, Sequence[Name]]] = {}
@@ -72,7 +72,10 @@ def _has_words(text: str) -> bool:
 
 
 def beside(text: str, told: Sequence[Name], found: Sequence[Finding]) -> Iterator[Finding]:
-    """The names as findings that overlap none of `found`: what a rule knows, it knows better."""
+    """Yield the names as findings that overlap none of `found`.
+
+    A rule knows better than a model.
+    """
     marks = [match.span() for match in _MARK.finditer(text)]
     taken = _merged(sorted([*((one.start, one.end) for one in found), *marks]))
     ends = [end for _, end in taken]
@@ -82,7 +85,7 @@ def beside(text: str, told: Sequence[Name], found: Sequence[Finding]) -> Iterato
 
 
 def _merged(spans: Spans) -> Spans:
-    """Spans in order that do not overlap, over the same places."""
+    """Return spans in order that do not overlap, over the same places."""
     merged: list[tuple[int, int]] = []
     for start, end in spans:
         if merged and start <= merged[-1][1]:
@@ -93,7 +96,7 @@ def _merged(spans: Spans) -> Spans:
 
 
 def _free(at: int, last: int, taken: Spans, ends: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """The parts of [at, last) that are not taken; `ends` are the ends of what is."""
+    """Yield the free parts of [at, last); `ends` are the ends of the taken spans."""
     for n in range(bisect_right(ends, at), len(taken)):
         start, end = taken[n]
         if start >= last:
@@ -106,8 +109,10 @@ def _free(at: int, last: int, taken: Spans, ends: Sequence[int]) -> Iterator[tup
 
 
 def _finding(text: str, name: Name, start: int, end: int) -> Iterator[Finding]:
-    """The words there, without the signs around them and an English genitive's ending; however
-    blanks and capitals are set, a name is the same."""
+    """Yield the words there, without the signs around them and an English genitive's ending.
+
+    A name is the same in any case and with any blanks.
+    """
     match = _FIRST_TO_LAST.search(text, start, end)
     if match is None or _NAME.search(match[0]) is None:
         return

@@ -1,8 +1,8 @@
-"""What a person wants done with personal data.
+"""A user's privacy policy.
 
-A policy is a list of rules; the first that fits a finding says what is done with it, and what no
-rule fits is kept and tagged. It is applied (`redact`) to title, text and metadata before anything
-is made of them, and never to what identifies a record.
+A policy is a list of rules; the first that fits a finding decides its action, and a finding without
+a rule is kept and tagged. The policy is applied (`redact`) to title, text and metadata before
+anything is derived from them, and never to what identifies a record.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from pipeline.privacy.findings import Finding
 from schemas.errors import ConfigurationError
 from schemas.privacy import BY_RULE, Action, Kind
 
-#: The least letters of a key: 128 bits as hexadecimal digits.
+#: Least letters of a key: 128 bits as hexadecimal digits.
 KEY_CHARS = 32
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """What is done with findings of some kinds, sources and fields."""
+    """The action for findings of some kinds, sources and fields."""
 
     kinds: frozenset[Kind]
     action: Action
@@ -36,34 +36,37 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float = findings.SURE
 
     def fits(self, kind: Kind, source: str, field: str) -> bool:
-        """Tell whether it is about findings of that kind there, if they are sure enough."""
+        """Tell whether the rule covers that kind, source and field."""
         return kind in self.kinds and _within(source, self.source) and self._about(field)
 
     def _about(self, field: str) -> bool:
-        """Tell whether it is about a field; one of a row's own names may leave out `fields`."""
+        """Tell whether the rule covers a field.
+
+        One for a row's own names may leave out `fields`.
+        """
         return _within(field, self.field) or (
             field.startswith(_OWN) and _within(f"metadata.{field[len(_OWN) :]}", self.field)
         )
 
 
-#: Before the names that a table or list of no known product gives its cells.
+#: The prefix of the cells' names in a table or list of no known product.
 _OWN = "metadata.fields."
 
 
 def _within(name: str, pattern: str) -> bool:
-    """Tell whether a pattern fits a name, or one that the name lies below."""
+    """Tell whether a pattern fits a name, or a name above it."""
     return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """All rules, in order. Without any, all is kept and tagged."""
+    """All rules, in order. Without any, everything is kept and tagged."""
 
     rules: tuple[Rule, ...] = ()
     regions: tuple[str, ...] = findings.REGIONS
 
     @property
     def changes(self) -> bool:
-        """Whether it does more than to tag."""
+        """Whether it does more than tag."""
         return any(rule.action is not Action.KEEP for rule in self.rules)
 
     @property
@@ -72,15 +75,19 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         return any(rule.action is Action.HASH for rule in self.rules)
 
     def fingerprint(self, key: bytes = b"", models: str = "") -> str:
-        """The same for the same rules, key and language models: what was made under another one
-        is out of date."""
+        """Return the same text for the same rules, key and language models.
+
+        Rows that were made under another fingerprint are out of date.
+        """
         said = msgspec.json.encode(self, order="deterministic") + models.encode()
         return blake2b(said, key=sha256(key).digest(), digest_size=8).hexdigest()
 
     @property
     def wherever(self) -> Policy:
-        """What it takes away of any source and from any field, as a policy that drops it: for
-        texts of which nobody knows where they stood."""
+        """A policy that drops what this one removes from any source and any field.
+
+        For texts of unknown origin.
+        """
         rules: list[Rule] = []
         kept: set[Kind] = set()
         for rule in self.rules:
@@ -92,7 +99,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         return Policy(rules=tuple(rules), regions=self.regions)
 
     def action(self, finding: Finding, source: str, field: str) -> Action:
-        """Return what the first rule that fits says; to keep it, if none does."""
+        """Return the action of the first rule that fits; KEEP if none does."""
         for rule in _fitting(self, finding.kind, source, field):
             if finding.confidence >= rule.confidence:
                 return rule.action
@@ -105,9 +112,10 @@ def _fitting(policy: Policy, kind: Kind, source: str, field: str) -> tuple[Rule,
 
 
 def parse(data: bytes, kinds: frozenset[Kind] = BY_RULE) -> Policy:
-    """Return the policy of a file in TOML. `kinds` can be found here, and are all that `*` is.
+    """Return the policy of a file in TOML.
 
-    Raises `ConfigurationError` with where and what is wrong.
+    `kinds` are those that can be found here; `*` means all of them. Raises `ConfigurationError`
+    with the place and the fault.
     """
     try:
         table = tomllib.loads(data.decode())
@@ -135,7 +143,7 @@ def _refuse_others(table: Mapping[str, Any], known: set[str], where: str) -> Non
 def _rule(table: Mapping[str, Any], where: str, kinds: frozenset[Kind]) -> Rule:
     _refuse_others(table, {"kind", "action", "source", "field", "confidence"}, where)
     if "action" not in table:
-        raise ConfigurationError(f"{where}: it says no action: {', '.join(Action)}")
+        raise ConfigurationError(f"{where}: it has no action; the actions are {', '.join(Action)}")
     confidence = table.get("confidence", findings.SURE)
     if isinstance(confidence, bool) or not isinstance(confidence, int | float):
         raise ConfigurationError(f"{where}: confidence is a number from 0 to 1")

@@ -1,11 +1,11 @@
-"""The first look for personal data: which texts hold anything that a finder of `personal` looks at.
+"""The first scan for personal data: which texts hold a clue for one of the finders.
 
-Most texts hold nothing, and finders are slow. RE2 looks for the clues of all of them in one pass,
-and in time that grows as the text does, whatever stands in it. What has a clue may hold nothing in
-the end; what has none holds nothing that its finder would find.
+Most texts hold nothing, and finders are slow. RE2 scans for the clues of all finders in one pass,
+in time that is linear in the text, whatever it holds. A text with a clue may hold nothing in the
+end; a text without a finder's clue holds nothing that it would find.
 
-Clues are looked for in UTF-8: in a text, or in many JSON documents, a line each. None goes over the
-end of a line but to see what stands before it.
+Clues are searched in UTF-8: in a text, or in many JSON documents, a line each. None crosses the end
+of a line except to test what precedes it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ import re2
 
 class _Match(Protocol):
     def end(self) -> int:
-        """The byte after it."""
+        """Return the position of the byte after the match."""
 
 
 class _Clue(Protocol):
-    """What RE2 compiles."""
+    """A pattern that RE2 compiled."""
 
     def search(self, text: bytes, pos: int | None = None) -> _Match | None:
-        """The first match from `pos` on."""
+        """Return the first match from `pos` on."""
 
 
 def _compiled(patterns: Iterable[str]) -> _Clue:
@@ -41,18 +41,18 @@ _BETWEEN = r"[ ().\-/\x{a0}]{0,3}"
 _START = r"(?:^|\W)"
 _MORE = rf"(?:{_BETWEEN}[0-9])"
 
-#: What `re` takes for blanks; those that JSON escapes are six where `suspects.suspects` looks.
+#: What `re` takes for blanks; those that JSON escapes are six characters where `suspects` looks.
 _BLANKS = r"(?:[\s\x{b}\x{1c}-\x{1f}]|[^\x{0}-\x{7f}]){0,12}"
 
 _AT = ("@",)
 _LONG = (rf"{_START}[0-9]{_MORE}{{8}}",)
-#: A number of fewer digits may be a phone's where it stands by itself, or as a number of JSON. Ids
-#: in the addresses of pages don't; and what goes on behind a sign is a time, or a version.
+#: A number of fewer digits may be a phone's where it stands alone, or as a number of JSON. Ids in
+#: the addresses of pages don't count; a number that goes on after a sign is a time or a version.
 _SHORT = (
     rf"""(?:^|[^\w./=#&:+%@-]|":)[0-9]{_MORE}{{5,13}}(?:[^\w.:/-]|[.:/-](?:[^0-9]|$)|$)""",
     rf"\+\(?[0-9]{_MORE}{{6}}",
 )
-#: Ids of people that are no nine digits: as `national_ids` has them.
+#: Shapes of national ids that are not nine digits, as in `national_ids`.
 _SHAPES = (
     r"[A-Z]{6}[0-9]{2}[A-Z][0-9]{2}[A-Z]",
     r"[A-Z]{4}[0-9]{6}[HM]",
@@ -75,8 +75,7 @@ _PASSWORDS = (
     r"(?i:pass|pwd|secret|token|api|contrase|senha|wachtwoord|hasło|пароль|密码|パスワード|비밀번호"
     r"|kennwort|lösenord|salasana)",
 )
-#: Dates with a year, but for those of an RFC 3339 time: nearly every record has one, and it is
-#: nobody's.
+#: Dates with a year, except RFC 3339 times: nearly every record has one, and it is not personal.
 _DATES = (
     rf"(?:^|[^0-9.])[0-9]{{1,2}}[-./]{_BLANKS}[0-9]{{1,2}}[-./]{_BLANKS}[0-9]{{2}}",
     r"[0-9]{4}[-./][0-9]{1,2}[-./][0-9]{1,2}(?:[^T0-9]|T[^0-9]|$)",
@@ -89,7 +88,7 @@ _V6 = (r"::|(?:[0-9A-Fa-f]{1,4}:){5}",)
 _MACS = tuple(rf"[0-9A-Fa-f]{{2}}(?:{by}[0-9A-Fa-f]{{2}}){{5}}" for by in ":-")
 _IBANS = (r"(?:^|[^0-9A-Za-z])[A-Za-z]{2}[0-9]{2}(?:[ \x{a0}-]?[0-9A-Za-z]){11}",)
 _DEGREES = ("°",)
-#: Characters that `personal` reads as plain ones, beside a digit or as one: JSON has them still.
+#: Characters that the finders read as plain ones, next to a digit or as one: JSON still has them.
 _ODD = (
     r"[0-9)][\x{2000}-\x{200a}\x{2010}-\x{2015}\x{202f}\x{205f}\x{2212}\x{3000}\x{fe63}]",
     r"[\x{ff08}-\x{ff1a}\x{ff20}\x{660}-\x{669}\x{6f0}-\x{6f9}\x{966}-\x{96f}]",
@@ -114,18 +113,18 @@ _PATTERNS: dict[str, tuple[str, ...]] = {
 _CLUES = {finder: _compiled(patterns) for finder, patterns in _PATTERNS.items()}
 _ANY = _compiled(dict.fromkeys(chain(*_PATTERNS.values(), _ODD)))
 
-#: A JSON text in which there is a clue.
+#: A JSON text with a clue.
 SUSPICIOUS = b'"@"'
 
 
 def following(data: bytes, start: int) -> int:
-    """The last byte of the next clue from a place on, or -1."""
+    """Return the last byte of the next clue from a place on, or -1."""
     match = _ANY.search(data, start)
     return -1 if match is None else match.end() - 1
 
 
 def finders(data: bytes) -> list[str]:
-    """Those that have anything to look at in a text, by name."""
+    """Return the names of the finders that have a clue in a text."""
     if following(data, 0) < 0:
         return []
     return [finder for finder, clue in _CLUES.items() if clue.search(data)]

@@ -17,7 +17,7 @@ from schemas.privacy import Action, Done, Kind, ReadUnder
 
 
 class Texts(NamedTuple):
-    """What of a record is looked at."""
+    """The texts of a record that the policy applies to."""
 
     title: str | None
     content: str | None
@@ -25,7 +25,7 @@ class Texts(NamedTuple):
 
 
 class Treated(NamedTuple):
-    """The same after the policy, what was done, and the texts that are gone for it."""
+    """The texts after the policy, what was done, and the texts that were removed."""
 
     texts: Texts
     done: Done
@@ -33,17 +33,17 @@ class Treated(NamedTuple):
 
 
 _GONE: Any = object()
-#: The field that a rule for names of attachments and documents asks for.
+#: The field name in rules for names of attachments and documents.
 NAME_OF_BLOB = "metadata.blob.name"
-#: Integers from here on may be a card's; any shorter one only where its name says so.
+#: Integers from here on may be card numbers; shorter ones only where the field's name says so.
 _LONG_NUMBER = 10**11
 
 
 class Redactor:
-    """A policy with the key of one user, ready to be applied.
+    """A policy with the key of one user, ready for use.
 
     `key` is needed where the policy hashes; equal values of one user give equal tokens. Without
-    `models` names of people, places and organisations are not looked for.
+    `models` names of people, places and organisations are not searched for.
     """
 
     def __init__(
@@ -63,14 +63,18 @@ class Redactor:
         )
 
     def wherever(self) -> Redactor:
-        """The same for texts of which nobody knows where they stood, without names that only a
-        language model tells (`Policy.wherever`)."""
+        """Return the same for texts of unknown origin (`Policy.wherever`).
+
+        It finds no names that only a language model finds.
+        """
         return Redactor(self.policy.wherever)
 
     def told(self, records: Iterable[tuple[str | None, Texts, str | None]]) -> dict[int, NerResult]:
-        """The names in the texts of each of some records: its language, its texts, and what a
-        file is called that belongs to it. By the number of the record, if it has any; `of` and
-        `name` are given them."""
+        """Return the names in the texts of some records, by the number of the record.
+
+        Each record is its language, its texts, and the name of its file. Records without names are
+        left out; `of` and `name` take the result.
+        """
         if self._models is None:
             return {}
         said = ((tongue, ner.strings([*texts, file])) for tongue, texts, file in records)
@@ -81,7 +85,7 @@ class Redactor:
         return _Pass(self, source, told or {}).over(texts)
 
     def name(self, text: str, source: str, field: str, told: NerResult | None = None) -> str:
-        """A name (of a file, of a field) without what the policy takes away; counted nowhere."""
+        """Return a name (of a file, of a field) without what the policy removes; not counted."""
         return _Pass(self, source, told or {}).text(text, field, "")
 
     def replaced(self, finding: Finding, action: Action, text: str) -> str:
@@ -93,7 +97,7 @@ class Redactor:
         return f"[{finding.kind.value} removed]"
 
     def token(self, kind: Kind, value: str) -> str:
-        """The name of a value under the key: of letters alone, so that nobody finds a number."""
+        """Return the token of a value under the key: letters alone, so that it holds no number."""
         digest = hmac.digest(
             self._key, f"{kind.value}\x1f{value}".encode("utf-8", "replace"), "sha256"
         )
@@ -102,7 +106,7 @@ class Redactor:
 
     @property
     def rounds_places(self) -> bool:
-        """Whether the numbers of a place are its concern, too."""
+        """Whether the policy also changes the numbers of a place."""
         return self._rounds
 
 
@@ -125,7 +129,10 @@ class _Pass:
         return Treated(Texts(title, content, metadata), done, tuple(self._gone))
 
     def text(self, text: str, field: str, hint: str) -> str:
-        """The text with each finding as its rule wants it; the strictest of those that overlap."""
+        """Return the text with each finding as its rule wants it.
+
+        The strictest of overlapping findings counts.
+        """
         changes = self._changes(text, field, hint)
         if not changes:
             return text
@@ -195,7 +202,7 @@ class _Pass:
         return value if same else new
 
     def _without_unusable(self, place: dict[Any, Any], field: str) -> dict[Any, Any]:
-        """Return an object without coordinates that are no numbers: those can't be rounded."""
+        """Return an object without unusable coordinates, which can't be rounded."""
         found = Finding(Kind.COORDINATES, 0, 0, 1.0, "")
         action = self._policy.action(found, self._source, field)
         if action is Action.KEEP:
@@ -204,7 +211,7 @@ class _Pass:
         return {name: value for name, value in place.items() if name not in _UNUSABLE}
 
     def _placed(self, place: dict[Any, Any], field: str) -> dict[Any, Any]:
-        """Return the numbers of a place: masked to a tenth of a degree (some 10 km), or gone."""
+        """Return the numbers of a place: masked to a tenth of a degree (some 10 km), or removed."""
         here = f"{place['latitude']:.5f},{place['longitude']:.5f}"
         action = self._policy.action(
             Finding(Kind.COORDINATES, 0, 0, 1.0, here), self._source, field
@@ -236,7 +243,7 @@ def _is_mark(text: str) -> bool:
 _MARKS = frozenset(kind.value for kind in Kind)
 
 
-#: Coordinates that are none, as they are written (`pipeline.values.coordinates.settled`).
+#: Unusable coordinates, as they are written (`pipeline.values.coordinates`).
 _UNUSABLE = frozenset({"exported_place", "exported_latitude", "exported_longitude"})
 
 
@@ -245,7 +252,7 @@ def _is_place(value: Mapping[Any, Any]) -> bool:
 
 
 def joined(before: Any, now: Done) -> Done:
-    """Return what was ever done to a record: what it kept is told anew, what is gone stays told."""
+    """Return everything done to a record: kept findings count anew, removals add up."""
     told = before.items() if is_tag(before) else ()
     gone = {
         kind: changed
@@ -265,7 +272,7 @@ def add_up(*several: Done) -> Done:
 
 
 def is_tag(value: Any) -> bool:
-    """Tell whether it is ours, and not something that an export says under the same name."""
+    """Tell whether a value is the lake's tag, and not an export's value of the same name."""
     return (
         isinstance(value, dict)
         and bool(value)

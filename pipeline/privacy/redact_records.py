@@ -22,12 +22,12 @@ _BATCH = 1_000
 
 
 def protect(found: Iterable[Found], redactor: Redactor) -> Iterator[Found]:
-    """Records with the policy applied, and what was done; rejections without their bytes where the
-    policy changes anything, since nobody knows what stands in what can't be read.
+    """Yield records with the policy applied, and what was done.
 
-    Positions and measured values hold no free text but a time that can't be read, of which a policy
-    that changes anything keeps nothing. Of the records a first look at their JSON, a thousand at a
-    time, tells which may hold anything; or a language model.
+    Rejections lose their bytes where the policy changes anything, since unreadable bytes may hold
+    anything. Positions and measured values hold no free text but an unreadable time, which a policy
+    that changes anything removes. Of the records only suspects are read: a scan of their JSON, a
+    thousand at a time, or a language model finds them.
     """
     stream = iter(found)
     while batch := list(islice(stream, _BATCH)):
@@ -56,13 +56,13 @@ def _without_bytes(outcome: Outcome) -> Outcome:
 
 
 def _around(record: Record) -> dict[str, Any]:
-    """Return what of a record is stored in its metadata beside them: a time as it is written."""
+    """Return what is stored in a record's metadata besides them: a time as it is written."""
     written = unread_text(record.time)
     return {"time": {"text": written}} if written else {}
 
 
 class Codes(NamedTuple):
-    """What should be codes and names of kinds, and is what an export says: any text, then."""
+    """Codes and names of kinds, which an export may replace by any text."""
 
     content_type: str
     language: str | None
@@ -73,7 +73,7 @@ _BYTES = "application/octet-stream"
 
 
 def coded(codes: Codes, source: str, redactor: Redactor) -> Codes:
-    """Return the same without those in which the policy takes anything away."""
+    """Return the codes without those in which the policy removes anything."""
     language = codes.language and redactor.name(codes.language, source, "metadata.language")
     return Codes(
         content_type=media_type(codes.content_type, source, redactor),
@@ -82,7 +82,7 @@ def coded(codes: Codes, source: str, redactor: Redactor) -> Codes:
 
 
 def media_type(said: str, source: str, redactor: Redactor) -> str:
-    """Return a media type that a record declares, unless the policy takes something of it away."""
+    """Return a record's declared media type, unless the policy removes something of it."""
     return said if redactor.name(said, source, "metadata.blob.media_type") == said else _BYTES
 
 

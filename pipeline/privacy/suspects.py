@@ -1,4 +1,4 @@
-"""Which records may hold personal data: mostly none of all, which one look at their JSON tells."""
+"""Which records may hold personal data: usually none, as one scan of their JSON shows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ def unread_text(time: Instant | None) -> str:
 
 
 def suspects_of(records: Iterable[Record]) -> list[int]:
-    """Which records may hold personal data: mostly none of all, which one look tells."""
+    """Return the numbers of the records that may hold personal data.
+
+    Usually there are none, which one scan of all shows.
+    """
     said = [
         (
             one.title,
@@ -38,7 +41,7 @@ def suspects_of(records: Iterable[Record]) -> list[int]:
         if prefilter.following(_unescaped(orjson.dumps(said)), 0) < 0:
             return []
     except (TypeError, orjson.JSONEncodeError):
-        pass  # so one at a time
+        pass  # so each by itself
     return suspects(list(map(_json_of, said)))
 
 
@@ -46,11 +49,11 @@ def _json_of(said: Any) -> bytes:
     try:
         return orjson.dumps(said, option=orjson.OPT_NON_STR_KEYS)
     except (TypeError, orjson.JSONEncodeError):
-        return prefilter.SUSPICIOUS  # surrogates, huge integers: look at it as it is
+        return prefilter.SUSPICIOUS  # surrogates, huge integers: read it as it is
 
 
 def suspects(documents: Sequence[bytes]) -> list[int]:
-    """Which of the JSON texts may hold personal data, by their numbers."""
+    """Return the numbers of the JSON texts that may hold personal data."""
     whole = _unescaped(b"\n".join(documents))
     ends = list(accumulate(len(document) + 1 for document in documents))
     found: list[int] = []
@@ -61,13 +64,13 @@ def suspects(documents: Sequence[bytes]) -> list[int]:
     return found
 
 
-#: How JSON writes what no line of it may hold: by letters, which hide where a word begins.
+#: How JSON writes control characters: with letters, which hide where a word begins.
 _CONTROLS = (b"\\n", b"\\r", b"\\t", b"\\b", b"\\f")
 _BY_NUMBER = re.compile(rb"\\u00[01][0-9a-f]")
 
 
 def _unescaped(documents: bytes) -> bytes:
-    """With blanks in the place of control characters, each as long as it was."""
+    """Return the documents with blanks in the place of control characters, of the same length."""
     if b"\\" not in documents:
         return documents
     whole = documents.replace(b"\\\\", b"\\ ")
