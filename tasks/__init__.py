@@ -1,1 +1,1 @@
-"""Celery's shell round the pure stages: claim, work, commit."""
+"""Celery's shell around the pure stages: lease, work, commit."""

@@ -1,4 +1,4 @@
-"""The Celery tasks, one a stage. Each takes ledger ids and nothing else."""
+"""The Celery tasks, one for each stage. Each takes ledger ids and nothing else."""
 
 from __future__ import annotations
 
@@ -24,8 +24,11 @@ log = structlog.get_logger("datapunk.stages")
 
 
 def _task(work: Callable[..., None]) -> Callable[..., None]:
-    """A task of the function's name. An error that leaves it is told by class and place alone: what
-    Celery says of one, in its log and to the broker, holds its text, and so maybe a record's."""
+    """Return a task of the function's name.
+
+    An error that leaves it is reported by class and place alone: Celery's own report, in its log
+    and to the broker, holds the error's text, and so maybe a record's.
+    """
 
     @wraps(work)
     def told(**ids: Any) -> None:
@@ -62,7 +65,7 @@ def normalise(*, chunk: Any, job_id: Any) -> None:
 
 @_task
 def screen(*, chunk: Any, job_id: Any) -> None:
-    """Set rejections aside and drop duplicates."""
+    """Quarantine rejections and drop duplicates."""
     stage_runner.perform(Stage.SCREEN, chunk, job_id, record_stages.screen_chunk)
 
 
@@ -74,7 +77,7 @@ def embed(*, chunk: Any, job_id: Any) -> None:
 
 @_task
 def load(*, chunk: Any, job_id: Any) -> None:
-    """Put rows and vectors into the lake."""
+    """Insert rows and vectors into the lake."""
     stage_runner.perform(Stage.LOAD, chunk, job_id, loading.load_chunk)
 
 

@@ -1,4 +1,4 @@
-"""What a proof consists of: findings, and which files are read to their last byte."""
+"""The parts of a proof: findings, and which files are read to their last byte."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import secrets
 
 import msgspec
 
-#: Members that a finding names.
+#: Most members that a finding names.
 _MOST_NAMED = 3
 
-#: Files that are named by their hash, and spools, of which the first 200 are read by default, and
-#: of the others one in 20, chosen at random.
+#: Of files that are named by their hash, and of spools, the first 200 are read by default, and one
+#: in 20 of the others, chosen at random.
 _READ_FIRST, _READ_ONE_IN = 200, 20
 
 
@@ -49,5 +49,5 @@ class Check:
 
 
 def chosen(deep: bool, before: int) -> bool:
-    """Whether the next file is read whole, after `before` others."""
+    """Tell whether the next file is read whole, after `before` others."""
     return deep or before < _READ_FIRST or secrets.randbelow(_READ_ONE_IN) == 0

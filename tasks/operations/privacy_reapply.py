@@ -1,8 +1,8 @@
-"""A policy of personal data that changed, applied again to what is stored.
+"""Apply a changed privacy policy again to what is stored.
 
-What it takes away can come back only out of the original; what it now keeps, too. A page of rows
-is one transaction, which holds the texts and all that is made of them; who is killed goes on at
-the page after the last.
+What it removes can come back only from the original; so can what a looser policy allows again. A
+page of rows is one transaction, which covers the texts and everything derived from them; a killed
+run continues at the page after the last.
 """
 
 from __future__ import annotations
@@ -39,13 +39,16 @@ from tasks.ingest import chunk, members
 from tasks.runtime.context import Runtime
 
 _PAGE = 500
-#: The command waits so long for the search to know; whatever is left, the reconciler does.
+#: The longest time that the command waits for the search index; the reconciler does the rest.
 _INDEX_S = 600.0
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it: rows looked at and changed; `done` counts what was found in the changed
-    ones, by kind and action. `files` have another name, or other facts of a sidecar."""
+    """The result: rows read and changed.
+
+    `done` counts the findings in the changed ones, by kind and action. `files` have another name,
+    or other facts of a sidecar.
+    """
 
     documents: int = 0
     versions: int = 0
@@ -69,10 +72,10 @@ class _New(msgspec.Struct, frozen=True):
 
 
 def apply(run: Runtime, user_id: UUID, redactor: Redactor, *, dry: bool = False) -> Applied:
-    """Every document of a user, and every older version, as the policy wants it now.
+    """Apply the present policy to every document of a user, and every older version.
 
-    With `dry` nothing is written. Raises `TransientError` if another policy becomes the present
-    one meanwhile.
+    With `dry` nothing is written. Raises `TransientError` if another policy comes into force
+    meanwhile.
     """
     run_over = _Pass(run, user_id, redactor, dry=dry)
     if dry:
@@ -100,12 +103,14 @@ class _Pass:
         self._done: Counter[tuple[str, str]] = Counter()
 
     def applied(self) -> Applied:
-        """What came of it."""
+        """Return the result so far."""
         return Applied(**self._seen, done=_nested(self._done))
 
     def from_where_it_was(self) -> bool:
-        """Go on after the last page that was seen. False if older versions came back meanwhile:
-        they may be of before."""
+        """Continue after the last page that was read; return whether the run has ended.
+
+        Older versions that came back meanwhile may be from before the change: then it has not.
+        """
         lake, redactor = self._run.lake, self._redactor
         at = privacy.reached(lake, self._user)
         self.rows(at)
@@ -122,7 +127,7 @@ class _Pass:
         return ended
 
     def rows(self, at: Reached) -> None:
-        """Documents and older versions behind some ids, and files."""
+        """Apply the policy to documents and older versions after some ids, and to files."""
         run, user_id = self._run, self._user
         after = {Table.DOCUMENTS: at.after_document, Table.VERSIONS: at.after_version}
         for table in Table:
@@ -139,31 +144,31 @@ class _Pass:
 
 
 def removable(rows: list[DictRow], redactor: Redactor) -> int:
-    """How many of some stored rows hold what the policy takes away."""
+    """Return how many of some stored rows hold what the policy removes."""
     return sum(new.says_else for new in _changing(rows, redactor))
 
 
 def removable_files(rows: list[DictRow], redactor: Redactor) -> int:
-    """How many of some rows of files do."""
+    """Return how many of some rows of files do."""
     return len(_changing_files(rows, redactor))
 
 
 def mentioned(row: DictRow) -> list[Mention]:
-    """Who and what a stored document mentions."""
+    """Return the people, places and links in a stored document."""
     return list(mentions(_record(row, row["metadata"])))
 
 
 def _pages(page: Callable[[int, int], list[DictRow]], after: int = 0) -> Iterator[list[DictRow]]:
-    """All that `page(after, n)` gives, by ids."""
+    """Yield all rows that `page(after, n)` gives, by ids."""
     while rows := page(after, _PAGE):
         after = rows[-1]["id"]
         yield rows
 
 
 def _treat_files(run: Runtime, user_id: UUID, redactor: Redactor, *, dry: bool) -> int:
-    """Names of attachments, and what sidecars say of their pictures; how many rows change.
+    """Apply the policy to names of attachments and notes of sidecars; return how many rows change.
 
-    Once more does no harm, so that no place is remembered.
+    Repeating it is a no-op, so no place is remembered.
     """
     changed = 0
     for rows in _pages(partial(privacy.files, run.lake, user_id)):
@@ -178,21 +183,24 @@ def _treat_files(run: Runtime, user_id: UUID, redactor: Redactor, *, dry: bool) 
 
 
 def _changing_files(rows: list[DictRow], redactor: Redactor) -> list[dict[str, Any]]:
-    """Those of some rows of files that are others after the policy."""
+    """Return the rows of files that change under the policy."""
     told = redactor.told((None, Texts(None, None, {}), _given_name(row)) for row in rows)
     found = (_treated_file(row, told.get(n), redactor) for n, row in enumerate(rows))
     return [item for item in found if item]
 
 
 def _given_name(row: DictRow) -> str | None:
-    """The last part of an attachment's path, which a record gave; other paths are the export's."""
+    """Return the last part of an attachment's path, which a record gave.
+
+    Others are the export's.
+    """
     return str(row["path"]).rpartition("/")[2] if row["attached"] else None
 
 
 def _treated_file(
     row: DictRow, names: NerResult | None, redactor: Redactor
 ) -> dict[str, Any] | None:
-    """A row after the policy; None where it stays as it is."""
+    """Return a row after the policy; None where it stays as it is."""
     path, noted, form = row["path"], row["noted"], row["format"] or ""
     kind = row["media_type"]
     if name := _given_name(row):
@@ -206,7 +214,7 @@ def _treated_file(
 
 
 def _changing(rows: list[DictRow], redactor: Redactor) -> list[_New]:
-    """The rows that are others after the policy."""
+    """Return the rows that change under the policy."""
     parted = [_without_tag(row) for row in rows]
     told = redactor.told(
         (row["language"], _said_in(old), None) for row, (old, _) in zip(rows, parted, strict=True)
@@ -219,7 +227,7 @@ def _changing(rows: list[DictRow], redactor: Redactor) -> list[_New]:
 
 
 def _said_in(texts: Texts) -> Texts:
-    """Without what the lake added to its metadata: a time as it was written holds no name."""
+    """Return the texts without what the lake added: a time as it was written holds no name."""
     said = {
         name: value
         for name, value in texts.metadata.items()
@@ -229,7 +237,7 @@ def _said_in(texts: Texts) -> Texts:
 
 
 def _without_tag(row: DictRow) -> tuple[Texts, Any]:
-    """A row's texts, and what an earlier policy did to them."""
+    """Return a row's texts, and what an earlier policy did to them."""
     metadata = dict(row["metadata"])
     tag = next((n for n in ("privacy_policy", "privacy") if is_tag(metadata.get(n))), None)
     before = metadata.pop(tag) if tag else None
@@ -239,7 +247,7 @@ def _without_tag(row: DictRow) -> tuple[Texts, Any]:
 def _renewed(
     row: DictRow, old: Texts, before: Any, names: NerResult | None, redactor: Redactor
 ) -> _New | None:
-    """A row after the policy; None where it stays as it is, tag and all."""
+    """Return a row after the policy; None where it stays as it is, tag and all."""
     texts, done, gone = redactor.of(row["source"], old, names)
     told = joined(before, done)
     before_codes = Codes(row["content_type"], row["language"])
@@ -272,7 +280,7 @@ def _write(
     found: list[_New],
     now: Counter[tuple[str, str]],
 ) -> None:
-    """One page back into the lake, with all that is made of its texts, and a line of audit.
+    """Write one page back into the lake, with everything derived from its texts, and an audit line.
 
     `place` is its table, the turn of the run and the last id.
     """
@@ -297,7 +305,7 @@ def _write(
 
 
 def _remembered(run: Runtime, row: DictRow) -> list[str]:
-    """The hashes under which the vectors of the old text may be remembered."""
+    """Return the hashes under which the cache may hold the vectors of the old text."""
     text = text_pieces.text_of(row["title"], row["content"])
     options = run.options
     pieces = text_pieces.pieces(text, options.piece_chars, options.most_pieces) if text else []
@@ -321,7 +329,7 @@ def _record(row: DictRow, metadata: dict[str, Any]) -> Record:
 
 
 def _vectors(run: Runtime, user_id: UUID, changed: list[_New], under: ReadUnder) -> Vectors | None:
-    """New vectors of those that had some."""
+    """Return new vectors for the documents that had some."""
     ids = [new.row["id"] for new in changed]
     had = privacy.with_vectors(run.lake, user_id, ids) if ids else set()
     keys = b"".join(privacy.key_of(n).bytes for n in ids)

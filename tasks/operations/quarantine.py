@@ -1,8 +1,8 @@
-"""What people do with quarantined records: try them again, mend them, give them up.
+"""Work on quarantined records: retry, mend, discard.
 
-A retry reads a record from the bytes that were kept, at their place in the member, by the format
-as it is now. It takes the way of any record (normalise, screen, embed, load) and ends in one
-transaction that holds the records and the job: so it may run while workers do, and twice at once.
+A retry reads a record from the stored bytes, at their place in the member, by the format as it is
+now. It takes the way of any record (normalise, screen, embed, load) and ends in one transaction
+that locks the records and the job, so that it may run next to workers and next to another retry.
 The bytes are read in a child, since they may end the process that reads them.
 """
 
@@ -45,12 +45,12 @@ log = structlog.get_logger("datapunk.quarantine")
 
 _DESK = queries("quarantine")
 _PAGE = 500
-#: How often records are read anew because the privacy policy changed meanwhile.
+#: How often records are read again because the privacy policy changed meanwhile.
 _TRIES = 3
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """Which records of a user: all that fit what is given."""
+    """A selection of a user's records: all that match the given values."""
 
     id: int | None = None
     job_id: UUID | None = None
@@ -58,8 +58,11 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Retried(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a retry. `tried` and `still_bad` are records in quarantine; what one of them
-    gave is counted in `loaded` and `duplicate`. `waiting` belong to chunks that still run."""
+    """The result of a retry.
+
+    `tried` and `still_bad` are records in quarantine; their outcomes are counted in `loaded` and
+    `duplicate`. `waiting` belong to chunks that still run.
+    """
 
     tried: int = 0
     loaded: int = 0
@@ -73,7 +76,7 @@ class Retried(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Item(msgspec.Struct):
-    """One item of a member, and the open records of it."""
+    """One item of a member, and its open records."""
 
     rows: list[dict[str, Any]]
     start: int
@@ -84,8 +87,11 @@ class _Item(msgspec.Struct):
 
     @property
     def healed(self) -> bool:
-        """Whether some of its records can be closed. What a flaw of its surroundings yields
-        beside good records (a file that breaks off) leaves the item as it was."""
+        """Whether some of its records can be closed.
+
+        A flaw of its surroundings next to good records (a file that breaks off) leaves the item as
+        it was.
+        """
         return self.good > 0 and self.bad < len(self.rows)
 
     @property
@@ -98,7 +104,7 @@ class _Item(msgspec.Struct):
 
 
 def retry(run: Runtime, user_id: UUID, choice: Choice) -> Retried:
-    """Read the open records again; what is good now loads, once. Raises `TransientError`."""
+    """Read the open records again and load the good ones, once. Raises `TransientError`."""
     chosen = msgspec.structs.asdict(choice)
     (row,) = run.lake.rows(user_id, "quarantine", "waiting_records", **chosen)
     total = Retried(waiting=row["count"])
@@ -109,17 +115,17 @@ def retry(run: Runtime, user_id: UUID, choice: Choice) -> Retried:
 
 
 def _tried(run: Runtime, rows: list[dict[str, Any]]) -> Retried:
-    """What comes of the open records of one chunk, read under the policy that stands at the end."""
+    """Retry the open records of one chunk, under the policy in force at the end."""
     for _ in range(_TRIES):
         with suppress(OtherPolicy):
             return _Attempt(run, rows).carry_out()
-    raise TransientError("the privacy policy changes all the time", code="policy_changed")
+    raise TransientError("the privacy policy keeps changing", code="policy_changed")
 
 
 def _pages(
     run: Runtime, user_id: UUID, chosen: Mapping[str, Any]
 ) -> Iterator[list[dict[str, Any]]]:
-    """Open records, some hundred at a time, those of one item together."""
+    """Yield open records, some hundred at a time, those of one item together."""
     after = 0
     while rows := run.lake.rows(
         user_id, "quarantine", "open_records", after=after, n=_PAGE, **chosen
@@ -136,7 +142,7 @@ def _item_of(row: Mapping[str, Any]) -> tuple[int, str]:
 
 
 class _Attempt:
-    """One try at the open records of one chunk."""
+    """One retry of the open records of one chunk."""
 
     def __init__(self, run: Runtime, rows: list[dict[str, Any]]) -> None:
         self._run, self._rows = run, rows
@@ -152,7 +158,7 @@ class _Attempt:
             raise PermanentError(f"There is no format {name} any more.") from error
 
     def carry_out(self) -> Retried:
-        """Read, embed, load. Nothing at all where another retry was quicker."""
+        """Read, embed and load; do nothing where another retry was quicker."""
         with scratch(self._run.folders.work) as work:
             parts, path = list(self._parts(work)), work / "spool"
             seconds = self._run.options.apart_limit_s
@@ -163,7 +169,7 @@ class _Attempt:
             return self._load(path)
 
     def _parts(self, work: Path) -> Iterator[tuple[int, Opened, Slice]]:
-        """What is to be read: the number of an item, a member that holds it, and where."""
+        """Yield what to read: the number of an item, a member that holds it, and its slice."""
         ref = self._ref
         rows = self._run.lake.rows(ref.user_id, "jobs", "files_of", ids=self._files)
         files = {row["id"]: row for row in rows}
@@ -178,7 +184,7 @@ class _Attempt:
                 yield slot, Opened(row["id"], member, row["context"]), part
 
     def _read(self, parts: Iterable[tuple[int, Opened, Slice]], path: Path) -> None:
-        """Slices to a spool. Runs in a child, so it asks no service of the parent's."""
+        """Read slices into a spool; runs in a child, so it uses no service of the parent's."""
         self._run.options.bound()
         reader = ChunkReader(self._run, self._ref, self._redactor, self._beside)
         for slot, opened, part in parts:
@@ -224,13 +230,15 @@ class _Attempt:
         return chunk.embed_texts(self._run, user_id, table.keys, texts, under)
 
     def _hold(self, commit: ChunkTransaction) -> bool:
-        """Lock the records; False if one of them is not as it was read."""
+        """Lock the records; return False if one of them is not as it was read."""
         ids, attempts = ([row[name] for row in self._rows] for name in ("id", "attempts"))
         return len(commit.run("quarantine", "hold_records", ids=ids, attempts=attempts)) == len(ids)
 
     def _count_siblings(self, commit: ChunkTransaction, table: record_spool.Columns) -> None:
-        """One item may give several records, of which only some were set aside: the others are
-        in the counts of the job already."""
+        """Note which records of an item are in the job's counts already.
+
+        One item may give several records, of which only some were quarantined.
+        """
         for slot, item in enumerate(self._items):
             if item.healed and item.good + item.bad > len(item.rows):
                 at = np.flatnonzero(table.slots == slot)
@@ -247,7 +255,7 @@ class _Attempt:
                 item.counted = row["count"]
 
     def _settle(self, commit: ChunkTransaction, came: Mapping[str, Came]) -> Retried:
-        """States of the records, counts of the job, and a line in the audit trail."""
+        """Write the states of the records, the counts of the job, and a line in the audit trail."""
         commit.run("quarantine", "hold_job")  # after the rows, as a load does
         loaded = duplicate = 0
         for file in sorted(set(self._files)):
@@ -271,7 +279,10 @@ class _Attempt:
         return found
 
     def _close(self, commit: ChunkTransaction) -> int:
-        """Mark what loaded; how many. The first record of an item stands for what it gave more."""
+        """Mark the loaded records; return how many.
+
+        The first record of an item also counts the item's further records.
+        """
         done, bad = [], []
         for item in self._items:
             for n, row in enumerate(item.rows):
@@ -301,7 +312,7 @@ def _ref_of(row: Mapping[str, Any], items: list[_Item]) -> ChunkRef:
 def _bytes_of(
     run: Runtime, ref: ChunkRef, item: _Item, row: Mapping[str, Any], target: Path
 ) -> tuple[Member, Slice] | None:
-    """A member that holds the item at its place; None if its bytes can't be had any more."""
+    """Return a member that holds the item at its place; None if its bytes are gone."""
     raw, by_hand = item.rows[0]["raw"], item.rows[0]["by_hand"]
     part = Slice(item.start, item.end)
     if len(raw) < item.end - item.start and not by_hand:
@@ -311,7 +322,7 @@ def _bytes_of(
 
 
 def _from_original(run: Runtime, ref: ChunkRef, ordinal: int, work: Path) -> Member | None:
-    """The member, unpacked again: only the first part of a long item is kept in quarantine."""
+    """Return the member, unpacked again: quarantine stores only the first part of a long item."""
     (job,) = run.lake.rows(ref.user_id, "quarantine", "job_of", job_id=ref.job_id)
     work.mkdir()
     try:
@@ -330,8 +341,10 @@ def _from_original(run: Runtime, ref: ChunkRef, ordinal: int, work: Path) -> Mem
 def discard(
     run: Runtime, user_id: UUID, choice: Choice, reason: str, *, delete: bool = False
 ) -> int:
-    """Give open records up; how many. They stay counted as quarantined, and are kept with their
-    bytes, unless those are to be deleted."""
+    """Discard open records; return how many.
+
+    They stay counted as quarantined, and are stored with their bytes, unless `delete` is set.
+    """
     asked = {**msgspec.structs.asdict(choice), "reason": reason, "delete": delete}
     with run.lake.as_user(user_id) as connection:
         rows = connection.execute(_DESK["discard"], asked).fetchall()
@@ -346,7 +359,7 @@ def discard(
 
 
 def mend(run: Runtime, user_id: UUID, number: int, data: bytes) -> Retried:
-    """Put other bytes in the place of a record's, and try it. The first bytes are kept."""
+    """Replace a record's bytes, and retry it. The first bytes are stored."""
     with run.lake.remaking(user_id, Purpose.HAND) as entered:
         connection = entered.connection
         row = connection.execute(_DESK["mend"], {"id": number, "mended": data}).fetchone()

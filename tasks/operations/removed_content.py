@@ -1,4 +1,4 @@
-"""Proof that what the privacy policy takes away stands nowhere in what a job left in the lake."""
+"""Proof that nothing which the privacy policy removes is left in what a job loaded."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from sql.store import Lake
 from tasks.operations import privacy_reapply
 from tasks.runtime.context import Runtime
 
-#: Rows of a table that are looked at, unless all are; and rows that are read at once.
+#: Rows of a table that are read, unless all are; and rows that are read at once.
 _SAMPLE, _PAGE = 2_000, 500
 
 
 def removed(
     run: Runtime, reader: Lake, job: Mapping[str, Any], *, deep: bool = False
 ) -> tuple[Counter[str], str]:
-    """What stands in the lake of a job though the policy takes it away, counted by where; and what
-    was looked at. With `deep` every row is looked at, else some thousand.
+    """Return how much of a job's rows the policy should have removed, and how many rows were read.
 
-    Raises `TransientError` while the policy can't be used.
+    The counts are by place. With `deep` every row is read, else some thousand. Raises
+    `TransientError` while the policy can't be used.
     """
     redactor = run.options.privacy.redactor(job["user_id"])
     if not redactor.policy.changes:
@@ -58,7 +58,7 @@ class _Look:
         return self._reader.rows(self._job["user_id"], "verify", query, **ids, **more)
 
     def _pages(self, query: str) -> Iterator[list[DictRow]]:
-        """Some of the rows of a table, or all."""
+        """Yield some of the rows of a table, or all."""
         after = 0
         some = {"step": self._step, "pick": self._pick, "n": _PAGE}
         while rows := self._ask(query, after=after, **some):
@@ -66,7 +66,7 @@ class _Look:
             yield rows
 
     def texts(self) -> None:
-        """Documents with those who stand in them, and older versions."""
+        """Check documents with the entities that they mention, and older versions."""
         for rows in self._pages("some_documents"):
             self.looked += len(rows)
             self.found["documents"] += privacy_reapply.removable(rows, self._redactor)
@@ -76,7 +76,7 @@ class _Look:
             self.found["older versions"] += privacy_reapply.removable(rows, self._redactor)
 
     def _people(self, rows: list[DictRow]) -> int:
-        """Entities that some documents mention, and that their texts do not name any more."""
+        """Count the entities that some documents mention, and that their texts no longer name."""
         said = {row["record_key"]: privacy_reapply.mentioned(row) for row in rows}
         held = self._ask("entities_of", keys=list(said))
         return sum(self._is_left(row, said[row["record_key"]]) for row in held)
@@ -87,7 +87,7 @@ class _Look:
         return any(self._certain.name(text, "", "metadata") != text for text in texts)
 
     def quarantine(self) -> None:
-        """Bytes of quarantined records, of which none are kept."""
+        """Check that no bytes of quarantined records are stored."""
         (row,) = self._ask("bytes_kept")
         self.found["quarantined bytes"] += row["raw"]
         for mended in self._ask("mended_bytes"):
@@ -95,12 +95,12 @@ class _Look:
             self.by_hand += self._certain.name(text, "", "content") != text
 
     def series(self) -> None:
-        """Times that can't be read, of which positions and measured values keep no text."""
+        """Check that positions and measured values hold no text of a time that can't be read."""
         (row,) = self._ask("unread_times")
         self.found["times of positions and values"] += row["count"]
 
     def names(self) -> None:
-        """Names of unknown fields, names of attachments, and what sidecars say."""
+        """Check names of unknown fields, names of attachments, and notes of sidecars."""
         for row in self._ask("drift_names"):
             new = self._redactor.name(row["field"], row["format"], "metadata")
             self.found["names of fields"] += new != row["field"]
@@ -108,6 +108,6 @@ class _Look:
             self.found["files"] += privacy_reapply.removable_files(rows, self._redactor)
 
     def search(self) -> None:
-        """Words by which documents are found though their texts do not say them any more."""
+        """Count documents that the index finds by words which their texts no longer have."""
         for rows in self._pages("words_unsaid"):
             self.found["documents found by words"] += sum(row["unsaid"] for row in rows)

@@ -1,8 +1,8 @@
-"""A better parser reads the originals again, and changes only what differs.
+"""Read the originals again with a better parser, and change only what differs.
 
 Members are unpacked and cut as an import does, and read in a child as a retry from quarantine does,
 into spools (`tasks/operations/reparse_read.py`). Then one transaction for each large file, or for
-some hundred small ones, sets the rows against them (`tasks/operations/reparse_apply.py`).
+some hundred small ones, compares the rows with them (`tasks/operations/reparse_apply.py`).
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from tasks.runtime.temp_dirs import scratch
 log = structlog.get_logger("datapunk.reparse")
 
 _PAGE = 1_000
-#: How often a batch is read anew because somebody mended a record of it meanwhile, or the privacy
+#: How often a batch is read again because a record of it was mended meanwhile, or the privacy
 #: policy changed.
 _TRIES = 3
 
 
 class Reparsed(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it. `passed_over` counts files that were left as they are, by why."""
+    """The result. `passed_over` counts files that were left as they are, by reason."""
 
     files: int = 0
     records: Settled = Settled()
@@ -53,9 +53,11 @@ class Reparsed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be done: by which format; over which job (None: all); and whether files that it
-    read in its present version are read too. `dry` does everything and undoes it. `zone` takes
-    the place of the jobs' own, for good."""
+    """A request to reparse.
+
+    By which format; over which job (None: all); and whether files that its present version has read
+    are read too. `dry` does everything and undoes it. `zone` replaces the jobs' own, permanently.
+    """
 
     form: Format
     job_id: UUID | None = None
@@ -65,7 +67,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def order(name: str, **more: Any) -> Order:
-    """Raises `PermanentError` if there is no format of that name."""
+    """Return a request for a format. Raises `PermanentError` if there is none of that name."""
     try:
         return Order(form=format_named(name), **more)
     except KeyError as error:
@@ -73,11 +75,10 @@ def order(name: str, **more: Any) -> Order:
 
 
 def reparse(run: Runtime, user_id: UUID, wanted: Order) -> Iterator[tuple[UUID, Reparsed]]:
-    """Read again what a user's ended jobs hold for a format; each job that had any, and what came
-    of it.
+    """Read again a user's ended jobs for a format.
 
-    Raises `TransientError` if the database goes away: what was committed until then stays, and
-    another run goes on behind it.
+    Yield each job with files for it, and its result. Raises `TransientError` if the database goes
+    away: what was committed until then stays, and another run continues after it.
     """
     run = run.without_blobs() if wanted.dry else run
     for job in run.lake.rows(user_id, "reparse", "jobs", job_id=wanted.job_id):
@@ -90,7 +91,7 @@ def reparse(run: Runtime, user_id: UUID, wanted: Order) -> Iterator[tuple[UUID, 
 def _files(
     run: Runtime, job: Mapping[str, Any], wanted: Order
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The members of a job that the format may read otherwise now, by ordinal."""
+    """Yield the members of a job that the format may now read in another way, by ordinal."""
     form, after = wanted.form, -1
     asked = {
         "job_id": job["id"],
@@ -114,7 +115,7 @@ class _Job:
         self._run, self._job, self._wanted = run, job, wanted
 
     def carry_out(self, files: Mapping[int, dict[str, Any]]) -> Reparsed:
-        """Read those members (rows by ordinal) again, and settle them batch by batch."""
+        """Read those members (rows by ordinal) again, and write them batch by batch."""
         total = Reparsed()
         with scratch(self._run.folders.work) as work:
             try:
@@ -127,7 +128,7 @@ class _Job:
     def _batches(
         self, files: Mapping[int, dict[str, Any]], work: Path
     ) -> Iterator[list[File] | Reparsed]:
-        """Files that share a transaction; or why one of them is left as it is."""
+        """Yield files that share a transaction, or the reason why one of them is left as it is."""
         batch: list[File] = []
         size = 0
         for entry in stored_originals.entries(self._run, self._job, work):
@@ -147,7 +148,10 @@ class _Job:
             yield batch
 
     def _prepared(self, member: Member, row: Mapping[str, Any], work: Path) -> File | str | None:
-        """The file; or why it is left as it is. None where it never was one of the format's."""
+        """Return the file, or the reason why it is left as it is.
+
+        None where it was never one of the format's.
+        """
         if member.sha256 != row["sha256"]:
             return "original_changed"
         found = members.prepare(member, work / "text")
@@ -157,7 +161,7 @@ class _Job:
         return "not_recognised" if row["format"] == self._wanted.form.name else None
 
     def _settle(self, files: list[File], work: Path) -> Reparsed:
-        """Read a batch and renew its rows; where its reading fails, each file by itself."""
+        """Read a batch and renew its rows; where reading fails, each file by itself."""
         for _ in range(_TRIES):
             reading = Reading(self._run, self._job, files, work)
             try:
@@ -169,7 +173,7 @@ class _Job:
             if settled is None:
                 return Reparsed(passed_over={"taken_back": len(files)})
             return Reparsed(files=len(files), records=settled)
-        raise TransientError("somebody changes these records, or the policy, all the time")
+        raise TransientError("these records, or the policy, keep changing")
 
     def _one_by_one(self, files: list[File], work: Path) -> Reparsed:
         if len(files) > 1:
@@ -179,7 +183,7 @@ class _Job:
 
 
 def _held(member: Member, work: Path) -> Member:
-    """The member where it lies until its batch is settled."""
+    """Return the member at a place where it stays until its batch is written."""
     if work not in member.file.parents:
         return member  # the original itself
     (work / "held").mkdir(exist_ok=True)

@@ -1,8 +1,8 @@
-"""Rows set against what a better parser made of their originals, in one transaction.
+"""Compare rows with what a better parser read from their originals, in one transaction.
 
-It holds the lake alone and the job. Rows that say the same stay untouched, others are renewed in
-place, new ones come in as in a load, and those that nothing stands for any more go as in a
-rollback. Quarantine and counts follow, so the receipt is as true as it was.
+It locks the lake exclusively, and the job. Equal rows stay untouched, others are renewed in place,
+new ones come in as in a load, and those without a source go as in a rollback. Quarantine and counts
+follow, so the receipt stays true.
 """
 
 from __future__ import annotations
@@ -38,8 +38,11 @@ _Place = tuple[int, int]
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
-    """Numbers of records. `removed` stand for nothing any more; `closed` were in quarantine and
-    are good now; `quarantined` are new there."""
+    """Numbers of records.
+
+    `removed` no longer have a source; `closed` were in quarantine and are good now; `quarantined`
+    are new there.
+    """
 
     same: int = 0
     changed: int = 0
@@ -54,7 +57,7 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Changed(Exception):
-    """Records of these files were mended or given up since they were read."""
+    """Records of these files were mended or discarded since they were read."""
 
 
 class Renewal:
@@ -67,9 +70,10 @@ class Renewal:
         self._dry = False
 
     def carry_out(self, *, dry: bool) -> Settled | None:
-        """Everything that follows from what was read; `dry` does it and undoes it.
+        """Write everything that follows from the reading; `dry` writes and undoes it.
 
-        None if the job was taken back meanwhile. Raises `Changed`, then nothing was done.
+        Returns None if the job was rolled back meanwhile. Raises `Changed`, then nothing was
+        written.
         """
         self._dry = dry
         run, reading = self._run, self._reading
@@ -118,7 +122,7 @@ class Renewal:
         return settled
 
     def _make_chunk(self, commit: ContentTransaction) -> None:
-        """A chunk for files that had none of this format; they leave those of another."""
+        """Insert a chunk for files that had none of this format; they leave those of another."""
         form, reading = self._form, self._reading
         parts = [part for group in self._groups if group.chunk is None for part in group.parts]
         slices = [(p.opened.file_id, p.part.start, p.part.end) for p in parts]
@@ -142,7 +146,7 @@ class Renewal:
         commit.run("reparse", "renew_chunks", chunks=own, version=form.version)
 
     def _send(self, commit: ContentTransaction) -> None:
-        """Keys and hashes of what is good, places of what is not, names of attachments."""
+        """Send keys and hashes of good outcomes, places of bad ones, and names of attachments."""
         groups, repeats = self._groups, self._form.repeats
         reparse.begin(commit)
         reparse.send(commit, "reread", (line for g in groups for line in _good(g, repeats=repeats)))
@@ -153,7 +157,7 @@ class Renewal:
     # --- quarantine ---
 
     def _settle_quarantine(self, commit: ContentTransaction) -> tuple[int, int]:
-        """Close what is good now, set aside what is bad now; how many of each."""
+        """Close what is good now, quarantine what is bad now; return how many of each."""
         commit.run("reparse", "pair", files=self._reading.ids)
         commit.run("reparse", "read_in_place")
         commit.run("reparse", "drop_by_hand")
@@ -195,7 +199,7 @@ class Renewal:
         reparse.renew_meaning(commit)
 
     def _renew_group(self, commit: ContentTransaction, group: Group) -> Counter[str]:
-        """Write what differs, and load what is new, of one group; numbers of records."""
+        """Write changed rows and load new ones of one group; return numbers of records."""
         own = commit.of(self._reading.ref(group))
         chosen = _Chosen(commit, group)
         renewed = self._renewed(own, group, chosen)
@@ -219,7 +223,10 @@ class Renewal:
         return found
 
     def _load(self, own: ContentTransaction, group: Group, chosen: _Chosen) -> int:
-        """What no row of the file stood for, as any load does it; how many rows came in."""
+        """Load outcomes without a row of the file, as any load does.
+
+        Return how many rows came in.
+        """
         if not chosen.count("new"):
             return 0
         reparse.clear(own)
@@ -244,8 +251,10 @@ class Renewal:
         )
 
     def _vectors(self, group: Group, chosen: _Chosen, state: str) -> Vectors | None:
-        """Out of the cache, but for what came between, which is not kept there: this transaction
-        holds the lake alone."""
+        """Return vectors from the cache.
+
+        Texts that came in between are embedded now and not cached: this transaction locks the lake.
+        """
         if not group.embed or self._dry:
             return None
         mask = chosen.mask("documents", state)
@@ -286,7 +295,7 @@ class Renewal:
             chunk.note_drift(own, drift)
 
     def _count(self, commit: ContentTransaction, stood: dict[_Place, Counter[str]]) -> None:
-        """Every count of the files, their chunks and the job, from what stands now."""
+        """Write every count of the files, their chunks and the job, from the present rows."""
         items = Counter[_Place]()
         for group in self._groups:
             files = _files_of(commit.of(self._reading.ref(group)))
@@ -294,7 +303,7 @@ class Renewal:
                 if group.parts[slot - group.first].by_hand is None:
                     items[files[slot], group.chunk or 0] += n
         for row in self._reading.aside:
-            if row["code"] == Reason.POISON:  # an item that was not read
+            if row["code"] == Reason.POISON:  # an item that is not read
                 items[row["file_id"], row["chunk_id"]] += 1
         said = {
             (row["file_id"], row["chunk_id"]): FileTally.of(row["counts"])
@@ -314,7 +323,7 @@ class Renewal:
 
 
 def _tally(stood: Counter[str], came: Counter[str], items: int) -> FileTally:
-    """Of a file and chunk: what does not stand as a row of its own is a duplicate."""
+    """Return the counts of a file and chunk: an outcome without a row of its own is a duplicate."""
     loaded = stood["rows"] + came["rows"] - came["merged"]
     duplicate = stood["good"] - stood["stands"] - came["rows"] + came["merged"]
     return FileTally(
@@ -327,15 +336,15 @@ def _tally(stood: Counter[str], came: Counter[str], items: int) -> FileTally:
 
 
 def _files_of(own: ContentTransaction) -> list[int]:
-    """The file of each slot."""
+    """Return the file of each slot."""
     return [file for file, _, _ in own.ref.slices]
 
 
-# --- what a spool says -----------------------------------------------------------------------
+# --- the contents of a spool -----------------------------------------------------------------
 
 
 def _good(group: Group, *, repeats: bool) -> Iterator[str]:
-    """Lines for `reread`: good outcomes, numbered over the tables."""
+    """Yield lines for `reread`: good outcomes, numbered over the tables."""
     n = 0
     for name in record_spool.TABLES:
         table = record_spool.read_columns(group.path, name)
@@ -358,7 +367,7 @@ def _good(group: Group, *, repeats: bool) -> Iterator[str]:
 
 
 def _bad(group: Group) -> Iterator[str]:
-    """Lines for `bad`: rejections of what was read where it lies."""
+    """Yield lines for `bad`: rejections of what was read in its place."""
     for n, bad in enumerate(record_spool.read_rejections(group.path)):
         part = group.parts[bad.slot - group.first]
         if part.by_hand is None:
@@ -368,7 +377,7 @@ def _bad(group: Group) -> Iterator[str]:
 
 
 def _by_hand(group: Group) -> Counter[int]:
-    """How many good outcomes mended bytes gave, by the quarantined record."""
+    """Return how many good outcomes mended bytes gave, by the quarantined record."""
     found = Counter[int]()
     for name in record_spool.TABLES:
         for slot in record_spool.read_columns(group.path, name).slots:
@@ -378,7 +387,7 @@ def _by_hand(group: Group) -> Counter[int]:
 
 
 class _Chosen:
-    """What is to be done with the outcomes of one spool."""
+    """The decision on each outcome of one spool."""
 
     def __init__(self, commit: ContentTransaction, group: Group) -> None:
         self._path = group.path
@@ -399,7 +408,7 @@ class _Chosen:
         self._part_twins()
 
     def _part_twins(self) -> None:
-        """New documents that two files give: the first one's is loaded, the other has it too."""
+        """Load new documents that two files give once; the second file shares the first one's."""
         new, twins = self.mask("documents", "new"), self.mask("documents", "twin")
         at = np.flatnonzero(new)
         pairs = np.frombuffer(self.keys, dtype="V16")[at]
@@ -407,16 +416,16 @@ class _Chosen:
         new[later], twins[later] = False, True
 
     def mask(self, table: str, state: str) -> NDArray[np.bool_]:
-        """Which outcomes of a table are in a state, shape (n,)."""
+        """Return which outcomes of a table are in a state, shape (n,)."""
         empty = np.zeros(self._sizes[table], dtype=np.bool_)
         return self._masks.setdefault((table, state), empty)
 
     def count(self, state: str) -> int:
-        """How many outcomes are in a state."""
+        """Return how many outcomes are in a state."""
         return sum(int(self.mask(table, state).sum()) for table in self._sizes)
 
     def lines(self, table: str, state: str) -> bytes:
-        """Their rendered lines, each with the key that the record has."""
+        """Return their rendered lines, each with the key that the record has."""
         mask = self.mask(table, state)
         lines = record_spool.read_lines(self._path, table, mask)
         if table != "documents" or self.keys == self._spooled_keys:
@@ -428,7 +437,7 @@ class _Chosen:
         return self.keys[16 * n : 16 * n + 16]
 
     def about(self, name: str) -> bytes:
-        """Lines of `mentions` or `relations` of the documents that are the files' own."""
+        """Return lines of `mentions` or `relations` of the documents that are the files' own."""
         mask = ~self.mask("documents", "had")
         lines = record_spool.read_about(self._path, name, self._spooled_keys, mask)
         if self.keys == self._spooled_keys:
@@ -439,7 +448,7 @@ class _Chosen:
         return b"".join(line + b"\n" for line in said)
 
     def _names(self) -> dict[bytes, bytes]:
-        """What records are called, by the keys that they say, where these differ."""
+        """Return the records' keys by the spooled ones, where they differ."""
         said = msgspec.structs.replace(self.documents, keys=self._spooled_keys)
         pairs = ((said.key_of(n), self._key(n)) for n in range(len(said)))
         return {one.hex().encode(): key.hex().encode() for one, key in pairs if one != key}

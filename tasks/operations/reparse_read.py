@@ -1,6 +1,6 @@
-"""Files of an ended job, read again by the formats of today into spools.
+"""Read the files of an ended job again, by the present formats, into spools.
 
-As in an import, but for what people did since: records that they mended are read from the bytes
+As in an import, except for what people did since: records that they mended are read from the bytes
 that they gave, and poison is not read at all.
 """
 
@@ -27,21 +27,21 @@ from tasks.runtime.context import Runtime
 from tasks.runtime.isolated_child import apart
 from tasks.runtime.sibling_files import SetNeighbours
 
-#: How many small files, and how many bytes of them, are read and settled together at most.
+#: Most small files, and most bytes of them, that are read and written together.
 FILES, BYTES = 500, 8 * 1024 * 1024
 
 _NOBODY = UUID(int=0)
 
 
 class File(msgspec.Struct, frozen=True):
-    """A member of a job: its row in the ledger, and as it is read today."""
+    """A member of a job: its row in the ledger, and the member as it is read today."""
 
     row: Mapping[str, Any]
     found: members.Readable
 
     @property
     def id(self) -> int:
-        """Its number in the ledger."""
+        """The file's number in the ledger."""
         return int(self.row["id"])
 
     @property
@@ -59,7 +59,7 @@ class FilePart(msgspec.Struct, frozen=True):
 
 
 class Group(msgspec.Struct):
-    """Parts that are read at once and belong to one chunk (None: one that is yet to be made).
+    """Parts that are read at once and belong to one chunk (None: one that does not exist yet).
 
     `first` is the slot of the first part, counted over all groups, so that a slot names one part;
     `path` is the spool.
@@ -78,7 +78,7 @@ class Group(msgspec.Struct):
         return range(self.first, self.first + len(self.parts))
 
     def add(self, part: FilePart) -> None:
-        """One part more."""
+        """Add a part."""
         self.parts.append(part)
         self.size += part.part.end - part.part.start
 
@@ -90,7 +90,7 @@ class Reading:
         self.job, self.files = job, files
         self.form = files[0].found.form
         self.user_id: UUID = job["user_id"]
-        #: One for all that is read, and for what is written of it.
+        #: The same for all that is read, and for what is written of it.
         self.redactor = run.redactor(self.user_id)
         self.ids = [file.id for file in files]
         self._run = run
@@ -108,7 +108,7 @@ class Reading:
         return self._run.lake.rows(self.user_id, "reparse", query, **asked)
 
     def ref(self, group: Group | None = None) -> ChunkRef:
-        """The ids under which rows of a group stand; of none, those of the job."""
+        """Return the ids of a group's rows; without a group, those of the job."""
         row = {"job_id": self.job["id"], "user_id": self.user_id, "format": self.form.name}
         row["zone"] = self.job["zone"]
         if group is None:
@@ -120,7 +120,7 @@ class Reading:
         )
 
     def _by_start(self) -> dict[int, list[tuple[int, int, bool]]]:
-        """Where each file's slices begin, with their chunks and whether those are embedded."""
+        """Return where each file's slices begin, their chunks and whether those are embedded."""
         known = {file.id for file in self.files if not file.fresh}
         found: dict[int, list[tuple[int, int, bool]]] = {}
         for row in self.chunks:
@@ -129,7 +129,7 @@ class Reading:
         return {file: sorted(rows) for file, rows in found.items()}
 
     def _grouped(self) -> Iterator[Group]:
-        """The parts of all files, as much as is read at once and belongs to one chunk."""
+        """Yield the parts of all files, as many as are read at once and belong to one chunk."""
         group: Group | None = None
         for slot, part in enumerate(self._parts()):
             chunk_id, embed = self._chunk_of(part)
@@ -144,14 +144,14 @@ class Reading:
             yield group
 
     def _has_room(self, group: Group, part: FilePart) -> bool:
-        # Equal records of one file are told apart by their numbers in it.
+        # The numbers of equal records count within one file.
         other = group.parts[-1].opened.file_id != part.opened.file_id
         length = part.part.end - part.part.start
         room = len(group.parts) < FILES and group.size + length <= BYTES
         return room and not (self.form.repeats and other)
 
     def _chunk_of(self, part: FilePart) -> tuple[int | None, bool]:
-        """The chunk that held a part's first byte."""
+        """Return the chunk that held a part's first byte."""
         starts = self._starts.get(part.opened.file_id)
         if starts is None:
             return None, upload.wants_vectors(self.form, self._run.options)
@@ -183,9 +183,9 @@ class Reading:
         return FilePart(Opened(file.id, made, file.found.context), part, row["id"])
 
     def carry_out(self, *, embed: bool) -> bool:
-        """Write a spool for each group, each in a child; whether all of them came to their end.
+        """Write a spool for each group, each in a child; return whether all of them succeeded.
 
-        With `embed`, vectors of texts that the lake has not are made now, while nobody waits.
+        With `embed`, vectors of texts that the lake does not have are made now, before any lock.
         """
         if self.form.needs_set:  # a child can't ask
             for file in self.files:
@@ -200,7 +200,7 @@ class Reading:
         return True
 
     def _read(self, group: Group) -> None:
-        """Slices to a spool. Runs in a child, so it asks no service of the parent's."""
+        """Read slices into a spool; runs in a child, so it uses no service of the parent's."""
         self._run.options.bound()
         reader = ChunkReader(self._run, self.ref(group), self.redactor, self._beside)
         for slot, part in zip(group.slots, group.parts, strict=True):

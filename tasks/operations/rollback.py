@@ -1,4 +1,4 @@
-"""Taking an import back: exactly what it loaded, and nothing that another job also had."""
+"""Roll an import back: exactly what it loaded, and nothing that another job also had."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ from tasks.runtime.context import Runtime
 
 _DESK = queries("quarantine")
 
-#: Ends of jobs that may be taken back even if no record came of them.
+#: Final states of jobs that can be rolled back even without a record.
 _LOADED = (JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED)
 
 
 class RolledBack(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows that went, rows that now belong to another job, documents whose version of before
-    stands again, and quarantined records closed."""
+    """The result of a rollback.
+
+    Rows that went, rows that now belong to another job, documents whose previous version is
+    restored, and quarantined records closed.
+    """
 
     documents: int = 0
     locations: int = 0
@@ -39,10 +42,10 @@ class RolledBack(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def roll_back(run: Runtime, user_id: UUID, job_id: UUID, *, dry: bool = False) -> RolledBack:
-    """Take back what an ended job loaded, in one transaction; `dry` does it and undoes it.
+    """Roll back what an ended job loaded, in one transaction; `dry` does it and undoes it.
 
-    Commits of the user's other imports wait meanwhile, and chunks of theirs that left out what
-    goes begin anew. Raises `PermanentError` if the job itself is still at work.
+    Commits of the user's other imports wait meanwhile, and their chunks that left out rows which
+    now go start again. Raises `PermanentError` if the job itself is still at work.
     """
     found = RolledBack()
     with run.lake.remaking(user_id, Purpose.MOVE) as entered:

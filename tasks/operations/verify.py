@@ -1,8 +1,8 @@
-"""Proof of a receipt: the sources are read again, and the lake is asked for every record.
+"""Prove a receipt: read the sources again, and ask the lake for every record.
 
-It shares the formats with the import, and nothing else: members are walked anew, items are
-counted by `Reader.count`, which shares no cutting code with the import, and every key that the
-source gives must stand in the lake. No content is kept or shown: findings hold numbers and codes.
+It shares the formats with the import, and nothing else: members are walked again, `Reader.count`,
+which shares no cutting code with the import, counts the items, and the lake must have every key
+that the source gives. No content is stored or shown: findings hold numbers and codes.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from tasks.operations.removed_content import removed
 from tasks.operations.verify_sources import Sources
 from tasks.runtime.context import Runtime
 
-#: A lease that ran out is taken over within a few turns of the reconciler.
+#: The reconciler takes over an expired lease within a few turns.
 _GRACE_S = 60.0
 
 
 def verify(
     run: Runtime, reader: Lake, job: Mapping[str, Any], *, deep: bool = False
 ) -> list[Finding]:
-    """Everything that can be proven of one job; `job` is its row of `imports.jobs`.
+    """Return every finding that can be proven of one job; `job` is its row of `imports.jobs`.
 
-    For a job that ended as done the original is read again, in bounded memory, and unpacked into
-    a temporary folder beside the work folders. Of documents and attachments, and of spools that
-    lie at rest, a sample is read to its last byte, or all with `deep`. Raises `TransientError` if
-    the database goes away.
+    For a job that ended as done the original is read again, in bounded memory, and unpacked into a
+    temporary folder next to the work folders. Of documents and attachments, and of spools at rest,
+    a sample is read to its last byte, or all with `deep`. Raises `TransientError` if the database
+    goes away.
     """
     if job["status"] not in ENDED:
         return [Finding("at rest", False, f"the job is {job['status']}; wait for its end")]
@@ -50,7 +50,7 @@ def verify(
     return found
 
 
-# --- what the ledger and the lake say --------------------------------------------------------
+# --- the ledger and the lake -----------------------------------------------------------------
 
 
 def _ledger(reader: Lake, job: Mapping[str, Any]) -> Iterator[Finding]:
@@ -68,7 +68,7 @@ def _ledger(reader: Lake, job: Mapping[str, Any]) -> Iterator[Finding]:
         held == said and not uneven,
         f"{held} records held, {said} counted, {uneven} files differ",
     )
-    yield _none("no record twice", ask("twice")[0]["count"], "keys stand twice")
+    yield _none("no record twice", ask("twice")[0]["count"], "keys occur twice")
     yield _none("vectors", ask("lone_vectors")[0]["count"], "vectors have no document")
     outlived = ask("outlived", grace_s=_GRACE_S)[0]["count"]
     yield _none("leases", outlived, "chunks are leased past their lease")
@@ -79,7 +79,7 @@ def _none(check: str, count: int, what: str) -> Finding:
 
 
 def _at_rest(job: Mapping[str, Any], chunks: Mapping[str, int]) -> Finding:
-    """Done exactly when nothing remains, and ended once."""
+    """Check that the job is done exactly when nothing remains, and ended once."""
     dead = chunks["dead"] if job["status"] == JobStatus.DONE else 0
     ok = job["remaining"] == chunks["open"] == chunks["ending"] == dead == 0
     return Finding(
@@ -90,7 +90,7 @@ def _at_rest(job: Mapping[str, Any], chunks: Mapping[str, int]) -> Finding:
 
 
 def _counts(job: Mapping[str, Any], sums: list[dict[str, Any]], uneven: int) -> Finding:
-    """Seen = loaded + duplicate + quarantined, for each file, over files, chunks and the job."""
+    """Check seen = loaded + duplicate + quarantined, for each file and all sums of files."""
     counted = Tally.of_job(job)
     records = counted.records()
     same = all(row[name] == n for row in sums for name, n in records.items())
@@ -101,7 +101,7 @@ def _counts(job: Mapping[str, Any], sums: list[dict[str, Any]], uneven: int) -> 
 
 
 def _rows(job: Mapping[str, Any], rows: Mapping[str, int], uneven: int) -> Finding:
-    """Every row of the job names a chunk that was committed, and they are as many as counted."""
+    """Check that every row of the job names a committed chunk, and how many rows there are."""
     held, committed, said = rows["held"], rows["committed"], job["records_loaded"]
     return Finding(
         "rows",
@@ -112,7 +112,7 @@ def _rows(job: Mapping[str, Any], rows: Mapping[str, int], uneven: int) -> Findi
 
 
 def _policy(run: Runtime, reader: Lake, job: Mapping[str, Any], *, deep: bool) -> Finding:
-    """What the present privacy policy takes away stands nowhere."""
+    """Check that nothing which the present privacy policy removes is left."""
     found, looked = removed(run, reader, job, deep=deep)
     if not found:
         return Finding("policy", True, looked)
@@ -122,11 +122,14 @@ def _policy(run: Runtime, reader: Lake, job: Mapping[str, Any], *, deep: bool) -
     )
 
 
-# --- what the disk says ----------------------------------------------------------------------
+# --- the disk --------------------------------------------------------------------------------
 
 
 def _folders_gone(run: Runtime, job: Mapping[str, Any]) -> Finding:
-    """No work folder, unless `retry` may go on in it; no temporary file beside the original."""
+    """Check for leftovers: a work folder that `retry` does not need, a temporary file.
+
+    Temporary files are looked for next to the original.
+    """
     resumable = job["status"] in (JobStatus.FAILED, JobStatus.CANCELLED)
     left = [str(job["id"])] if run.folders.job(job["id"]).exists() and not resumable else []
     if job["archived_path"]:
@@ -136,14 +139,14 @@ def _folders_gone(run: Runtime, job: Mapping[str, Any]) -> Finding:
 
 
 def _spools(run: Runtime, reader: Lake, job: Mapping[str, Any], deep: bool) -> Iterator[Finding]:
-    """What `retry` would go on from is as it was written; only where it may go on at all."""
+    """Check that the spools that `retry` would use are as they were written."""
     folder = run.folders.chunks(job["id"])
     if not folder.is_dir():
         return
     read = altered = 0
     for row in reader.rows(job["user_id"], "verify", "artefacts", job_id=job["id"]):
         if not (folder / row["name"]).exists() or not chosen(deep, read):
-            continue  # one that is gone is made again
+            continue  # a missing one is made again
         read += 1
         try:
             spool_file.check(folder / row["name"])
@@ -154,7 +157,7 @@ def _spools(run: Runtime, reader: Lake, job: Mapping[str, Any], deep: bool) -> I
 
 
 def _original(run: Runtime, job: Mapping[str, Any]) -> Finding:
-    """The file that was dropped is kept, and is still the same."""
+    """Check that the dropped file is stored, and is still the same."""
     try:
         size, sha256 = measure(run.folders.data / (job["archived_path"] or ""))
     except (OSError, Rejected):

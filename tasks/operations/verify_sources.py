@@ -1,4 +1,4 @@
-"""The sources of a job, read again: members, their items, and the keys of their records."""
+"""Read the sources of a job again: members, their items, and the keys of their records."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from tasks.runtime.context import Runtime
 from tasks.runtime.sibling_files import SetNeighbours
 from tasks.runtime.temp_dirs import scratch
 
-#: Records that the lake is asked for at once, and members that the ledger is.
+#: Records that one query of the lake covers, and members that one of the ledger does.
 _BATCH = 5_000
 _PAGE = 1_000
 
@@ -51,7 +51,7 @@ class Sources:
 
     def __init__(self, run: Runtime, reader: Lake, job: Mapping[str, Any], *, deep: bool) -> None:
         self._run, self._reader, self._job, self._deep = run, reader, job, deep
-        self._digest = lru_cache(4_096)(_digest)  # one logo stands in thousands of mails
+        self._digest = lru_cache(4_096)(_digest)  # one logo may be in thousands of mails
         self._user: UUID = job["user_id"]
         self._beside = SetNeighbours(reader, self._user, job["id"])
         self._blobs = FileBlobs(run.folders.blobs(self._user))
@@ -61,7 +61,7 @@ class Sources:
         self.counts, self.blobs, self.contents = Check(), Check(), Check()
 
     def findings(self) -> list[Finding]:
-        """Read everything again and say what was found."""
+        """Read everything again and return the findings."""
         try:
             self._walk()
         except Rejected as error:
@@ -70,7 +70,7 @@ class Sources:
             self.members.finding("members", "members as listed"),
             self.items.finding("items", "members with as many items as were read"),
             self.counts.finding("outcomes", "members with the outcomes that were counted"),
-            self.records.finding("records", "records of the source stand in the lake"),
+            self.records.finding("records", "records of the source are in the lake"),
             self.blobs.finding("blobs", "documents and attachments kept"),
             self.contents.finding("contents", "of them read, and as they were"),
         ]
@@ -86,7 +86,7 @@ class Sources:
         self.members.note(missing == 0, walked, number=missing, of=0)
 
     def _listed(self, ordinal: int) -> dict[str, Any] | None:
-        """The ledger's row of a member, from a page of rows: members come in their order."""
+        """Return the ledger's row of a member, from a page of rows: members come in their order."""
         if ordinal >= self._end:
             rows = self._reader.rows(
                 self._user, "verify", "members_from",
@@ -112,7 +112,7 @@ class Sources:
             return
         found = members.prepare(entry, work / "text")
         if isinstance(found, Listed):
-            # What a later format reads was unknown to the one that imported; the other way is odd.
+            # A later format may read what was unknown to the import; the reverse is a fault.
             self.members.note(row["disposition"] == found.disposition, entry.ordinal)
         elif row["disposition"] == Disposition.HANDLED:
             self.members.note(row["format"] == found.form.name, entry.ordinal)
@@ -122,10 +122,10 @@ class Sources:
             self.members.note(row["disposition"] == Disposition.UNKNOWN, entry.ordinal)
 
     def _contents(self, found: members.Readable, row: dict[str, Any], repeats: Occurrences) -> None:
-        """Items counted another way, then every outcome once more."""
+        """Count items in another way, then read every outcome again."""
         counts = FileTally.of(row["counts"])
         form, member = format_named(row["format"]), found.member
-        # On broken syntax the two ways to count may see another number of broken items.
+        # On broken syntax the two ways to count may find other numbers of broken items.
         broken = counts.quarantined + row["mended"] > 0
         number = _counted(found)
         self.items.note(number == counts.items or broken, member.ordinal)
@@ -147,7 +147,7 @@ class Sources:
                 self._kept(outcome.blob.sha256, outcome.blob.size, member.ordinal)
             batch.add(outcome)
         batch.ask()
-        # What our own code fails for behind the formats is read here like any other record.
+        # Defects of later steps are rejections in the ledger, but good records here.
         behind = max(0, self._defects(row["id"]) - failed)
         missing = batch.missing if batch.missing > behind else 0
         self.records.note(not missing, member.ordinal, missing, batch.asked)
@@ -188,8 +188,11 @@ class Sources:
         return len(rows)
 
     def _known_at_another_time(self, which: Keys, missing: NDArray[np.bool_]) -> int:
-        """A better parser may find another time for a record, and a duplicate another one than
-        the record that stands."""
+        """Count documents that the lake has at another time.
+
+        A better parser may find another time for a record, and a duplicate may have another one
+        than the stored record.
+        """
         at = np.flatnonzero(missing).tolist()
         if not at:
             return 0
@@ -202,13 +205,13 @@ class Sources:
 
 
 def _every_other(keys: bytes) -> tuple[list[UUID], list[UUID]]:
-    """Own and shared keys, which come by turns."""
+    """Return own and shared keys, which alternate."""
     both = split_keys(keys)
     return both[::2], both[1::2]
 
 
 def _digest(path: Path) -> str:
-    """The SHA-256 of a file; of one that can't be read, none."""
+    """Return the SHA-256 of a file; empty for one that can't be read."""
     try:
         with path.open("rb") as data:
             return hashlib.file_digest(data, "sha256").hexdigest()
@@ -217,7 +220,7 @@ def _digest(path: Path) -> str:
 
 
 def _same(entry: Member | Listed, row: Mapping[str, Any]) -> bool:
-    """Whether the archive still says what the ledger does of a member."""
+    """Tell whether the archive's entry still agrees with the ledger's row of a member."""
     if (storable(entry.path), entry.sha256) != (row["path"], row["sha256"]):
         return False
     counted = row["disposition"] == Disposition.HANDLED or not row["counts"]
@@ -229,7 +232,10 @@ def _same(entry: Member | Listed, row: Mapping[str, Any]) -> bool:
 def _outcomes(
     found: members.Readable, poison: list[Slice], beside: Neighbours, home: tzinfo | None
 ) -> Iterator[Any]:
-    """What was set aside as poison would end this process too: it is counted, and not read."""
+    """Yield the outcomes of a member; poison is counted and not read.
+
+    Poison would end this process too.
+    """
     form, member = found.form, found.member
     reading = ReadContext(
         form=form, member=member, context=found.context, neighbours=beside, home=home
@@ -243,7 +249,7 @@ def _outcomes(
 
 
 def _counted(found: members.Readable) -> int | None:
-    """How many items the reader counts; None where it fails to."""
+    """Return how many items the reader counts; None where it fails."""
     with found.member.file.open("rb") as source:
         try:
             return found.form.reader.count(source, found.context)

@@ -1,5 +1,7 @@
-"""Too many records of one job in quarantine, or too many doubtful ones: noted once, and shown until
-somebody has looked."""
+"""Alerts on jobs with too many records in quarantine or too many doubtful ones.
+
+An alert is noted once, and shown until the records are dealt with.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,11 @@ from sql.store import Lake
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
-    """From when on the records of a job in quarantine are too many, and its scores too low.
+    """The limits from which on a job has too many quarantined records, or too low scores.
 
-    `share` of those that were seen, which is known at the end of the job; or `records` in all,
-    which is told as soon as it is reached. Scores are the share of records without a problem;
-    fewer than `problems` records with one are no alert.
+    `share` of the records seen, which is known at the end of the job; or `records` in all, which
+    triggers at once. Scores are the share of records without a problem; fewer than `problems`
+    records with one are no alert.
     """
 
     share: float = 0.05
@@ -30,17 +32,17 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     problems: int = 10
 
     def reached(self, bad: int, seen: int, *, ended: bool) -> bool:
-        """Whether `bad` records of `seen` are too many."""
+        """Tell whether `bad` records of `seen` are too many."""
         return bad > 0 and (bad >= self.records or (ended and bad > self.share * seen))
 
     def floors(self) -> dict[str, float]:
-        """The least that each score of a job may be."""
+        """Return the least value of each score of a job."""
         names = ("completeness", "accuracy", "consistency")
         return {name: getattr(self, name) for name in names}
 
 
 def sound(commit: ChunkTransaction, thresholds: Thresholds, *, ended: bool = False) -> None:
-    """Write the alert of a job if it is due and was not written before. Locks the job."""
+    """Write the alert of a job if it is due and not yet written. Locks the job."""
     (job,) = commit.run("quarantine", "hold_job")
     bad, seen = job["records_quarantined"], job["records_seen"]
     if job["alerted_at"] is None and thresholds.reached(bad, seen, ended=ended):
@@ -49,7 +51,7 @@ def sound(commit: ChunkTransaction, thresholds: Thresholds, *, ended: bool = Fal
 
 
 def of_defects(commit: ChunkTransaction, records: int = 0) -> None:
-    """Write the alert of a job some of whose records our own code fails for: one is too many."""
+    """Write the alert of a job with records that meet a defect of the code: one is too many."""
     (job,) = commit.run("quarantine", "hold_job")
     if job["alerted_at"] is None:
         commit.run("quarantine", "mark_alerted")
@@ -57,8 +59,10 @@ def of_defects(commit: ChunkTransaction, records: int = 0) -> None:
 
 
 def line(reader: Lake, thresholds: Thresholds, job: Mapping[str, Any]) -> str | None:
-    """One line on a job (a row of `imports.jobs`) that was alerted and still has too many records
-    open, or some for a defect in our code, or whose scores are low; None for any other job."""
+    """Return one line on a job (a row of `imports.jobs`) with an alert; None for any other job.
+
+    Such a job has too many records open, or some for a defect of the code, or low scores.
+    """
     said = (
         _defect_line(reader, job),
         _quarantine_line(reader, thresholds, job),

@@ -19,11 +19,11 @@ class FileBlobs:
         self._root = root
 
     def path(self, sha256: str) -> Path:
-        """Where the bytes of that digest lie, whether they are there or not."""
+        """Return where the bytes of that digest belong, whether they exist or not."""
         return self._root / sha256[:2] / sha256
 
     def put(self, blob: Blob, source: Path) -> None:
-        """Keep `blob`; its bytes are `blob.data`, else those of the file `source`."""
+        """Store `blob`; its bytes are `blob.data`, else those of the file `source`."""
         target = self.path(blob.sha256)
         if target.exists():
             return

@@ -1,4 +1,4 @@
-"""What a worker's child needs to do its work; made once in each child by `workers.wiring`."""
+"""The services that a worker's child needs; `workers.wiring` makes them once in each child."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def _unbound() -> None:
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings that tasks obey, as plain values.
+    """The settings of tasks, as plain values.
 
-    `bound` limits what the process that calls it may take, before it reads what anyone may have
-    made; `apart_limit_s` is how long such a child may live. `near_duplicates` is how alike
-    two texts are, 0 to 1, to be linked; None: nothing is compared.
+    `bound` limits the resources of the process that calls it, before it reads untrusted data;
+    `apart_limit_s` is the longest life of such a child. `near_duplicates` is how similar two texts
+    must be to be linked, 0 to 1; None: nothing is compared.
     """
 
     worker: str = "worker"
@@ -50,7 +50,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     dispatch_window: int = 200
     scan_required: bool = False
     infected_key: str | None = None
-    """What malware is sealed to; None: it is not kept."""
+    """The key that malware is encrypted to; None: malware is not stored."""
     zone: str | None = None
     """The IANA name of the zone in which imports without one of their own are read."""
     max_upload_bytes: int = 1 << 41
@@ -59,7 +59,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     slices: SliceLimits = SliceLimits()
     embed: EmbedPolicy = msgspec.field(default_factory=EmbedPolicy)
     embed_batch: int | None = None
-    """Texts a call of the model; None: what it takes best."""
+    """Texts for one call of the model; None: the model's best number."""
     tiers: tuple[Tier, ...] = tuple(Tier)
     piece_chars: int = PIECE_CHARS
     most_pieces: int = MOST_PIECES
@@ -78,8 +78,10 @@ class _NoBlobs:
 
 
 class Broker(msgspec.Struct, frozen=True):
-    """What the broker is asked beside messages. A mark in it goes with its messages when it loses
-    its memory."""
+    """Questions to the broker besides messages.
+
+    A mark in it is lost together with its messages when it loses its memory.
+    """
 
     queue_lengths: Callable[[], dict[str, int]] = dict
     is_marked: Callable[[], bool] = lambda: True
@@ -119,15 +121,16 @@ class Runtime:
         self._make_blobs = make_blobs
 
     def without_blobs(self) -> Runtime:
-        """The same services, but for documents and attachments, of which nothing is kept."""
+        """Return the same services, except that documents and attachments are not stored."""
         made = copy(self)
         made._make_blobs = lambda _: _NoBlobs()
         return made
 
     def redactor(self, user_id: UUID) -> Redactor:
-        """What is done to what is read from now on. Every reading asks this once, at its start.
+        """Return the redactor for what is read from now on.
 
-        Raises `TransientError` while the policy can't be used, or another host has a newer one.
+        Every reading calls this once, at its start. Raises `TransientError` while the policy can't
+        be used, or another host has a newer one.
         """
         made = self.options.privacy.redactor(user_id)
         self.lake.announce(user_id, made.under.policy)
@@ -137,7 +140,10 @@ class Runtime:
     def entering(
         self, user_id: UUID, under: ReadUnder, *, hold: Hold = Hold.SHARED, moves: bool = False
     ) -> Iterator[Entered]:
-        """See `Lake.entering`. A policy file that changed meanwhile is noticed here."""
+        """Enter the lake, see `Lake.entering`.
+
+        A policy file that changed meanwhile is noticed here.
+        """
         self.redactor(user_id)
         with self.lake.entering(user_id, under, hold=hold, moves=moves) as entered:
             yield entered
@@ -146,23 +152,23 @@ class Runtime:
     def commit_content(
         self, lease: Lease, under: ReadUnder, *, wait: bool = True
     ) -> Iterator[ContentCommit]:
-        """See `Lake.commit_content`. A policy file that changed meanwhile is noticed here."""
+        """Commit content, as `Lake.commit_content` does; notice a policy file that changed."""
         self.redactor(lease.ref.user_id)
         with self.lake.commit_content(lease, under, wait=wait) as commit:
             yield commit
 
     def embedder(self, model: str) -> Embedder:
-        """The model of a tier, or of a name; loaded on first use and kept."""
+        """Return the model of a tier, or of a name; loaded on first use and kept."""
         if model not in self._embedders:
             self._embedders[model] = self.models.load(model)
         return self._embedders[model]
 
     def blobs(self, user_id: UUID) -> BlobStore:
-        """The content-addressed store of one user."""
+        """Return the content-addressed store of one user."""
         return self._make_blobs(self.folders.blobs(user_id))
 
     def model_id(self, user_id: UUID, model: str) -> int:
-        """The lake's id of a model, which is loaded for it."""
+        """Return the lake's id of a model, which is loaded for it."""
         made = self.embedder(model)
         tier = model if model in set(Tier) else None
         return self.vectors.ensure_model(
@@ -170,31 +176,31 @@ class Runtime:
         )
 
     def known_model(self, user_id: UUID, model: str) -> int | None:
-        """The same without loading it; None if nobody has any vectors of it."""
+        """Return the same without loading it; None if no vectors of it exist."""
         known = self.models.identify(model)
         return None if known is None else self.vectors.find_model(user_id, *known)
 
 
 class _Holder:
-    """The runtime of this process. A child that was forked makes its own."""
+    """The runtime of this process. A forked child makes its own."""
 
     make: Callable[[], Runtime] | None = None
     made: Runtime | None = None
 
 
 def install(make: Callable[[], Runtime]) -> None:
-    """Say how this process makes its runtime; it is made on first use."""
+    """Register how this process makes its runtime; it is made on first use."""
     _Holder.make = make
     _Holder.made = None
 
 
 def forget() -> None:
-    """Drop what a fork brought along: pools don't outlive one."""
+    """Drop what a fork inherited: pools don't survive one."""
     _Holder.made = None
 
 
 def runtime() -> Runtime:
-    """The runtime of this process."""
+    """Return the runtime of this process."""
     if _Holder.made is None:
         if _Holder.make is None:
             raise RuntimeError("no runtime was installed; start through workers.wiring")
@@ -203,5 +209,5 @@ def runtime() -> Runtime:
 
 
 def as_ids(value: Any) -> UUID:
-    """A job id out of a message. A forged one is no id, or no job."""
+    """Return a job id out of a message. A forged one is no id, or no job."""
     return UUID(str(value))

@@ -1,4 +1,4 @@
-"""Messages: each names a chunk and nothing more, and the rest of its way is a Celery chain."""
+"""Messages: each names a chunk and nothing more; the rest of its route is a Celery chain."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ log = structlog.get_logger("datapunk.chains")
 TASK_PREFIX = "datapunk."
 CHUNKS = queries("chunks")
 
-#: The broker's own name of the list behind a queue, as `celeryconfig` spells it: it is asked when
-#: the queue itself is empty.
+#: The broker's own name of the list for low priority, as `celeryconfig` spells it. Its length is
+#: read when the queue itself is empty.
 _LAST = 9
 BEHIND = f"{QUEUES[Stage.EMBED]}:{_LAST}"
 
 
 def task_name(stage: Stage) -> str:
-    """The name of a stage's task, as Flower shows it."""
+    """Return the name of a stage's task, as Flower shows it."""
     return TASK_PREFIX + stage
 
 
 def send(chunk: int, job_id: UUID, kind: Kind, stage: Stage, *, embed: bool) -> None:
-    """Send the rest of a chunk's way, from `stage` on."""
+    """Send the rest of a chunk's route, from `stage` on."""
     stages = route(kind, embed=embed)
     rest = stages[stages.index(stage) :]
     # Chunk first: Flower cuts long arguments and searches them.
@@ -45,7 +45,7 @@ def send(chunk: int, job_id: UUID, kind: Kind, stage: Stage, *, embed: bool) -> 
 
 
 def send_turn(user_id: UUID, model: str) -> None:
-    """Send a turn of what goes on behind the imports: taken when no chunk waits in the queue."""
+    """Send a turn of background work, which is taken when no chunk waits in the queue."""
     signature(
         TASK_PREFIX + "deepen",
         kwargs={"user_id": str(user_id), "model": model},
@@ -55,9 +55,9 @@ def send_turn(user_id: UUID, model: str) -> None:
 
 
 def send_rows(ledger: Ledger, rows: Sequence[DictRow]) -> int:
-    """Send what the ledger has marked as sent; how many messages.
+    """Send what the ledger has marked as sent; return how many messages.
 
-    What a broker that is away does not take is marked as unsent again, and raises its error.
+    What an unreachable broker does not take is marked as unsent again, and raises its error.
     """
     for count, row in enumerate(rows):
         try:
@@ -77,8 +77,8 @@ def _send_row(row: DictRow) -> None:
 def top_up(ledger: Ledger, job_id: UUID, *, window: int, max_attempts: int) -> int:
     """Send chunks of a job that no message names yet, so that at most `window` are under way.
 
-    The ledger is the queue; the broker holds only its front. A broker that loses all its data
-    loses at most that.
+    The ledger is the queue; the broker holds only its front. A broker that loses all its data loses
+    at most that.
     """
     (row,) = ledger.rows("chunks", "dispatched", job_id=job_id)
     room = window - row["count"]
@@ -89,9 +89,9 @@ def top_up(ledger: Ledger, job_id: UUID, *, window: int, max_attempts: int) -> i
 
 
 def send_on(ledger: Ledger, job_id: UUID, *, window: int, max_attempts: int) -> bool:
-    """The same for who has committed already; False where the broker or the database is away.
+    """Send as `top_up` does, after a commit; return False if broker or database is unreachable.
 
-    Nothing is lost then: what was not sent, the reconciler sends.
+    Nothing is lost then: the reconciler sends the rest.
     """
     try:
         top_up(ledger, job_id, window=window, max_attempts=max_attempts)

@@ -1,4 +1,4 @@
-"""A piece of work in a child of this process, so that what it reads can't end us.
+"""Run a callable in a forked child, so that malformed input cannot crash this process.
 
 The child is forked here and not by `multiprocessing`, whose processes may not be started from a
 child of a Celery pool, which is daemonic. This one may be started from any process and thread.
@@ -19,7 +19,7 @@ from typing import NoReturn
 _SET_DEATH_SIGNAL = 1
 _PRCTL = getattr(ctypes.CDLL(None), "prctl", None)
 
-#: What the parent does at a signal is no business of the child's.
+#: The parent's signal handlers must not run in the child.
 _TO_DEFAULT = (
     signal.SIGALRM, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2,
     signal.SIGCHLD,
@@ -27,14 +27,14 @@ _TO_DEFAULT = (
 
 
 def apart(work: Callable[[], None], *, seconds: float) -> bool:
-    """Do `work` in a child; whether it came to its end within `seconds`.
+    """Run `work` in a child; return whether it succeeded within `seconds`.
 
-    The child must leave alone what other threads of this process use: pools, sockets. An error
-    that is raised here meanwhile, such as a time limit of Celery's, ends the child.
+    The child must not use what other threads of this process use: pools, sockets. An error that is
+    raised here meanwhile, such as a time limit of Celery's, ends the child.
     """
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError, OSError):
-            stream.flush()  # what waits there is written once, and not by the child too
+            stream.flush()  # buffered output is written once, and not by the child too
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
@@ -48,7 +48,7 @@ def apart(work: Callable[[], None], *, seconds: float) -> bool:
 
 
 def allow(seconds: float) -> None:
-    """In the child: give it `seconds` from now on, whatever it has taken."""
+    """Allow the child `seconds` from now on; called in the child."""
     signal.alarm(math.ceil(seconds))
 
 
@@ -59,18 +59,18 @@ def _end(pid: int) -> None:
 
 
 def _in_child(work: Callable[[], None], seconds: int, parent: int) -> NoReturn:
-    """Without a traceback, which would quote what was read, and without the parent's clean-up."""
+    """Run `work` without a traceback, which would quote input, or the parent's clean-up."""
     code = 1
     try:
         for number in _TO_DEFAULT:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        # The alarm ends it in any state, and where the system doesn't, even without its parent.
+        # The alarm ends the child in any state, even without its parent where prctl is missing.
         signal.alarm(seconds)
         _die_with(parent)
         work()
         code = 0
-    except BaseException:  # noqa: S110 - said by the exit code
+    except BaseException:  # noqa: S110 - the exit code reports it
         pass
     finally:
         os._exit(code)
@@ -80,5 +80,5 @@ def _die_with(parent: int) -> None:
     """End this process when its parent ends, where the system can."""
     if _PRCTL is not None:
         _PRCTL(_SET_DEATH_SIGNAL, signal.SIGKILL)
-        if os.getppid() != parent:  # it ended before it was asked for
+        if os.getppid() != parent:  # the parent ended before the call
             os._exit(1)

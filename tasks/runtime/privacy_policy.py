@@ -1,4 +1,4 @@
-"""The policy of personal data as it stands, for the steps that read records."""
+"""The present privacy policy, for the steps that read records."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from schemas.privacy import BY_RULE, Kind
 
 
 class PolicyFile:
-    """A policy and its key, as their files say at each moment. No file: all is kept.
+    """A policy and its key, as their files are at each moment. No file: everything is kept.
 
-    What is read after a change is treated by it, so no process has to be started anew. `models`
-    find names of people, places and organisations; None: nobody does.
+    Records that are read after a change get the new policy, so no process needs a restart. `models`
+    find names of people, places and organisations; None: names are not searched for.
     """
 
     def __init__(
@@ -29,12 +29,12 @@ class PolicyFile:
         self._treatments: dict[UUID, Redactor] = {}
 
     def read(self) -> Policy:
-        """The policy. Raises `ConfigurationError` with what is wrong with it, or with the key."""
+        """Return the policy. Raises `ConfigurationError` with the fault in it, or in the key."""
         try:
             seen = _bytes_of(self._path), _bytes_of(self._key_path)
         except OSError as error:
             raise ConfigurationError(f"{error.filename}: {error.strerror}") from error
-        # Not by time and size: a file may change and keep both.
+        # Compared by content: a file may change and keep its time and size.
         if seen != self._seen:
             data, key = seen
             self._policy = Policy() if data is None else parse(data, self._kinds)
@@ -46,14 +46,16 @@ class PolicyFile:
         return self._policy
 
     def check(self) -> None:
-        """Read the policy, and load the models. Raises `ConfigurationError` with what is wrong."""
+        """Read the policy, and load the models. Raises `ConfigurationError` with the fault."""
         self.read()
         if self._models is not None:
             self._models.load()
 
     def redactor(self, user_id: UUID) -> Redactor:
-        """What is done to the records of a user. Nothing is read under a policy that can't be
-        understood: raises `TransientError` until it can."""
+        """Return the redactor for the records of a user.
+
+        Nothing is read under an unreadable policy: raises `TransientError` until it is readable.
+        """
         try:
             policy = self.read()
             if user_id not in self._treatments:

@@ -18,9 +18,9 @@ _FOLDERS = 4
 
 
 class SetNeighbours(Neighbours):
-    """Files beside those of one job; of the job alone where it is no part of a set.
+    """The sibling files of one job's files; of the job alone where it is not part of a set.
 
-    Remembers what it was told: to be asked while the set stays as it is.
+    Caches its answers: use it only while the set stays the same.
     """
 
     def __init__(self, lake: Lake, user_id: UUID, job_id: UUID, *, folders: int = _FOLDERS) -> None:
@@ -29,7 +29,7 @@ class SetNeighbours(Neighbours):
         self._known: dict[tuple[str, Any], Any] = {}
 
     def folder(self, path: str) -> Sequence[Neighbour]:
-        """See `Neighbours`."""
+        """List a folder; see `Neighbours`."""
         folder = path[: path.rfind("/") + 1]
         if folder not in self._folders:
             if len(self._folders) >= self._most:
@@ -38,7 +38,7 @@ class SetNeighbours(Neighbours):
         return self._folders[folder]
 
     def known(self, path: str, make: Callable[[Sequence[Neighbour]], T]) -> T:
-        """See `Neighbours`."""
+        """Return what `make` makes of a folder; see `Neighbours`."""
         files = self.folder(path)
         key = (path[: path.rfind("/") + 1], make)
         if key not in self._known:
@@ -51,7 +51,7 @@ class SetNeighbours(Neighbours):
         self._known = {key: made for key, made in self._known.items() if key[0] != folder}
 
     def bare(self) -> Sequence[Neighbour]:
-        """See `Neighbours`."""
+        """List parts that are one media file; see `Neighbours`."""
         return self._bare
 
     @cached_property
@@ -64,8 +64,10 @@ class SetNeighbours(Neighbours):
 
 
 class Memory:
-    """The neighbours that a process asked for last: each photo is a chunk, and its folder's
-    thousands of files need not be read anew for every one of them."""
+    """The sibling files that a process used last.
+
+    Each photo is a chunk, and its folder's thousands of files need not be read again for each one.
+    """
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
@@ -73,7 +75,7 @@ class Memory:
         self._found: SetNeighbours | None = None
 
     def of(self, user_id: UUID, job_id: UUID) -> SetNeighbours:
-        """The neighbours of a job's files, as they are now."""
+        """Return the sibling files of a job's files, as they are now."""
         rows = self._lake.rows(user_id, "sets", "settled", job_id=job_id)
         since = rows[0]["since"] if rows else None
         if since is None:

@@ -29,22 +29,22 @@ from tasks.runtime.context import Options, Runtime, as_ids, runtime
 
 log = structlog.get_logger("datapunk.shell")
 
-# A task's limit of time, and what ends a task early: raised in the midst of work, about no record.
+# A task's time limit, and the end of a task: raised in the middle of work, about no record.
 defects.pass_on(SoftTimeLimitExceeded)
 defects.pass_on(Ignore)
 
-#: The last attempts of a chunk before it is split, which follow on each other at once.
+#: The last attempts of a chunk before it is split, which follow each other at once.
 _WAITED_FOR = 3
 
-#: How many times longer than after another error the lake waits for a person to give leave.
+#: How many times longer the lake waits for a person to change permissions than after other errors.
 _TIME_TO_OPEN = 8.0
 
-#: What a stage hands back: the statements of its commit.
+#: What a stage returns: the statements of its commit.
 Ending: TypeAlias = Callable[[Commit], None]
 
 
 class Content(NamedTuple):
-    """The same where they write content, with the policy under which that was read."""
+    """The same for stages that write content, with the policy under which it was read."""
 
     under: ReadUnder
     ending: Callable[[ContentCommit], None]
@@ -54,7 +54,7 @@ Work: TypeAlias = Callable[[Runtime, Lease], "Ending | Content"]
 
 
 class Heartbeat:
-    """Extends a lease while its stage works, from a thread; tells if the lease was lost."""
+    """A thread that extends a lease while its stage works, and notes the loss of the lease."""
 
     def __init__(self, run: Runtime, lease: Lease) -> None:
         self._run, self._lease = run, lease
@@ -70,7 +70,7 @@ class Heartbeat:
                     self.lost = True
                     return
             except TransientError:
-                continue  # the commit will tell whether the lease outlasted this
+                continue  # the commit finds out whether the lease lasted
 
     def __enter__(self) -> Heartbeat:
         self._thread.start()
@@ -87,10 +87,10 @@ class Heartbeat:
 
 
 def perform(stage: Stage, chunk: Any, job_id: Any, work: Work) -> None:
-    """Do one stage of one chunk, exactly once whatever the messages say.
+    """Run one stage of one chunk, exactly once whatever the messages say.
 
-    Raises `Ignore` where the rest of the chain has nothing to do: the chunk is another's, not
-    yet due, or was given back. The reconciler sends what is to be done again.
+    Raises `Ignore` where the rest of the chain has nothing to do: the chunk is leased to another
+    worker, not yet due, or was given back. The reconciler sends it again when there is work.
     """
     run = runtime()
     job, chunk = as_ids(job_id), int(chunk)
@@ -101,14 +101,15 @@ def perform(stage: Stage, chunk: Any, job_id: Any, work: Work) -> None:
             crash_here("leased", stage)
             _carry_out(run, lease, work)
     except MemoryError as error:
-        # Out of a task it would end the whole worker, not just the task; the lease will run out.
+        # Raised from a task it would end the whole worker, not just the task; the lease will
+        # expire.
         raise Ignore from error
     finally:
         structlog.contextvars.clear_contextvars()
 
 
 def _lease(run: Runtime, stage: Stage, chunk: int, job: Any) -> Lease | None:
-    """Return the lease; None if the stage is past and the chain may go on."""
+    """Return the lease; None if the stage is past and the chain may continue."""
     options = run.options
     try:
         lease = run.ledger.lease(
@@ -123,7 +124,7 @@ def _lease(run: Runtime, stage: Stage, chunk: int, job: Any) -> Lease | None:
             return lease
         stands = run.ledger.stage_of(chunk, job)
     except TransientError as error:
-        raise Ignore from error  # nothing was taken; the message will be sent again
+        raise Ignore from error  # nothing was leased; the message will be sent again
     if stands is None:
         log.warning("no such chunk")
         raise Ignore
@@ -134,7 +135,7 @@ def _lease(run: Runtime, stage: Stage, chunk: int, job: Any) -> Lease | None:
 
 
 def _is_past(stage: Stage, now: Stage) -> bool:
-    """Whether `now` comes after `stage` on some route."""
+    """Tell whether `now` comes after `stage` on some route."""
     return any(
         stage in stages and now in stages and stages.index(now) > stages.index(stage)
         for stages in ROUTES.values()
@@ -145,7 +146,7 @@ def _carry_out(run: Runtime, lease: Lease, work: Work) -> None:
     try:
         with Heartbeat(run, lease):
             ending = work(run, lease)
-            # Only what can't be made again has to be on the disk before the message goes on; rows
+            # Only what can't be made again has to be on the disk before the message is sent; rows
             # can, until the end of their job clears its work folder.
             wait = lease.stage in (Stage.VALIDATE, Stage.EXTRACT, Stage.FINISH)
             with _ended(run, lease, ending, wait=wait):
@@ -162,10 +163,10 @@ def _carry_out(run: Runtime, lease: Lease, work: Work) -> None:
         code = error.code or _code_of(error)
         _give_back(run, lease, code, counts_attempt=code in LASTING, cause=error)
     except FileNotFoundError as error:
-        # Not transient: somebody took away the file that was to be read.
+        # Not transient: the file to read was removed.
         _give_back(run, lease, "file_missing", counts_attempt=True, cause=error)
     except OSError as error:
-        # A full disk, a share that went away: transient.
+        # A full disk, or an unreachable share: transient.
         code = f"os_{error.errno}"
         _give_back(run, lease, code, counts_attempt=code in LASTING, cause=error)
     except Rejected as error:
@@ -174,14 +175,14 @@ def _carry_out(run: Runtime, lease: Lease, work: Work) -> None:
         if isinstance(error, Ignore):
             raise
         if isinstance(error, MemoryError):
-            traceback.clear_frames(error.__traceback__)  # they hold what took the memory
+            traceback.clear_frames(error.__traceback__)  # they hold the memory
         _give_back(run, lease, type(error).__name__, counts_attempt=True, cause=error)
     after(run, lease)
 
 
 @contextmanager
 def _ended(run: Runtime, lease: Lease, ending: Ending | Content, *, wait: bool) -> Iterator[None]:
-    """The one transaction that ends a stage, when its statements are done."""
+    """Open the one transaction that ends a stage; its statements are done when it yields."""
     if isinstance(ending, Content):
         with run.commit_content(lease, ending.under, wait=wait) as commit:
             ending.ending(commit)
@@ -193,16 +194,19 @@ def _ended(run: Runtime, lease: Lease, ending: Ending | Content, *, wait: bool) 
 
 
 def _read_anew(run: Runtime, lease: Lease, error: OtherPolicy) -> None:
-    """What was read under another policy than the present one is thrown away."""
-    log.warning("the privacy policy changed on the way; it is read anew")
+    """Discard what was read under another policy than the present one."""
+    log.warning("the privacy policy changed meanwhile; the chunk is read again")
     if lease.kind == Kind.RECORDS:
         _start_anew(run, lease, error)
-    # What an upload committed stays; its next attempt goes on behind that.
+    # What an upload committed stays; its next attempt continues after it.
     _give_back(run, lease, "policy_changed", counts_attempt=False, cause=error)
 
 
 def _start_anew(run: Runtime, lease: Lease, cause: Exception) -> None:
-    """From the first stage, which makes the artefacts; if they never stay, our code is at fault."""
+    """Return to the first stage, which makes the artefacts.
+
+    If that never helps, count an attempt.
+    """
     try:
         crash_here("rewind.before_commit")
         first, most = ROUTES[Kind(lease.kind)][0], run.options.max_attempts
@@ -248,8 +252,10 @@ def _fenced(run: Runtime, lease: Lease) -> None:
 def _give_back(
     run: Runtime, lease: Lease, code: str, *, counts_attempt: bool, cause: Exception
 ) -> None:
-    """Back to ready, with a longer wait each time. The text of an error may hold content, so only
-    its class is kept and logged."""
+    """Return a chunk to ready, with a longer wait each time.
+
+    The text of an error may hold content, so only its class is stored and logged.
+    """
     where = place_of(cause) if counts_attempt else None
     log.warning(
         "given back", code=code, counts_attempt=counts_attempt, attempt=lease.attempt, where=where
@@ -259,7 +265,7 @@ def _give_back(
     while not _released(
         run, lease, code=code, counts_attempt=counts_attempt, delay_s=delay_s, where=where
     ):
-        # Until the database is back there is nothing else to do, and after the lease no need.
+        # Until the database is back there is nothing else to do; after the lease there is no need.
         if time.monotonic() > end:
             log.warning("could not give back; the lease has run out")
             break
@@ -276,7 +282,7 @@ def _released(
     delay_s: float,
     where: str | None,
 ) -> bool:
-    """Whether the ledger has taken the chunk back."""
+    """Return whether the ledger has taken the chunk back."""
     try:
         crash_here("give_back.before_commit")
         run.ledger.release(
@@ -293,8 +299,10 @@ def _code_of(error: TransientError) -> str:
 
 
 def delay(options: Options, stage: str, counted: int, code: str) -> float:
-    """Seconds until a chunk is sent again, to be doubled each time. One that is about to be
-    split, or is a part of such a one, is sent again at once."""
+    """Return the seconds until a chunk is sent again, which double each time.
+
+    A chunk that is about to be split, or is part of a split one, is sent again at once.
+    """
     if code in CLOSED:
         return options.retry_delay_s * _TIME_TO_OPEN
     suspect = stage == Stage.NORMALISE and counted >= max(1, options.max_attempts - _WAITED_FOR)
@@ -303,9 +311,9 @@ def delay(options: Options, stage: str, counted: int, code: str) -> float:
 
 def lost(ledger: Ledger, options: Options, *, stage: str, chunk: Any, job_id: Any, code: str,
          gone: Callable[[str], bool]) -> None:  # fmt: skip
-    """Give back at once what the process held that died or was killed, not when its lease ends.
+    """Give back at once the lease of a process that died or was killed, before the lease expires.
 
-    Called by the worker's parent for a task that ended so. What a message says is checked
+    The worker's parent calls it for a task that ended so. The ids of the message are checked
     against the lease, and a living holder keeps it.
     """
     back = ledger.release_lost(
@@ -321,8 +329,8 @@ def lost(ledger: Ledger, options: Options, *, stage: str, chunk: Any, job_id: An
 
 
 def _reject(run: Runtime, lease: Lease, error: Rejected) -> None:
-    """The whole archive can't be taken in: the job ends with a code and a sentence."""
-    if lease.kind == Kind.FINISH:  # too late for that: all that was to load has loaded
+    """End the job of an archive that can't be read, with a code and a sentence."""
+    if lease.kind == Kind.FINISH:  # too late for that: everything has loaded
         _give_back(run, lease, error.reason, counts_attempt=True, cause=error)
     log.warning("rejected", code=error.reason)
     try:

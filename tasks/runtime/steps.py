@@ -1,8 +1,8 @@
-"""Work behind the imports, in steps and pieces: an error of one ends no other.
+"""Background work in steps and pieces: an error of one ends no other.
 
-A piece is what a step does for one job, user or set. What fails is noted in `imports.step_errors`,
-where `status` and `doctor` read it, and tried again after a wait that doubles; what goes well is
-forgotten there. Where that can't be noted the database is gone, and the error goes on.
+A piece is a step's work for one job, user or set. A failure is noted in `imports.step_errors`,
+where `status` and `doctor` read it, and retried after a wait that doubles; a success deletes the
+note. Where a failure can't be noted the database is gone, and the error is raised.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _STEPS = queries("steps")
 
 T = TypeVar("T")
 
-#: Seconds until what failed is tried again, at first and at most. A step as a whole, which all its
-#: pieces wait for, waits less; what wants its service back is tried at the next turn.
+#: Seconds until a failed piece is retried, at first and at most. A step as a whole, which all its
+#: pieces depend on, waits less; a piece that needs a service is retried at the next turn.
 _FIRST_S, _MOST_S, _MOST_OF_A_STEP_S = 10.0, 600.0, 60.0
 
-#: What every piece needs: where it is down for one, no other is tried in this turn.
+#: Services that every piece needs: if one is down, no other piece is tried in this turn.
 _SERVICES = (ServiceDown, KombuError)
 
 
@@ -36,12 +36,12 @@ class Unnoted(TransientError):
     """A failure could not be noted, as the database is gone: nothing else can be done either."""
 
 
-#: What no piece may keep to itself.
+#: Errors that no piece may swallow.
 _GOES_ON = (Unnoted, SoftTimeLimitExceeded)
 
 
 def alone(run: Runtime, step: str, work: Callable[[], T], otherwise: T, *, subject: Any = "") -> T:
-    """What `work` returns; `otherwise` where it fails, or has failed and is to rest.
+    """Return what `work` returns, or `otherwise` where it fails, or failed and waits.
 
     It is the whole of a step, or its piece for one subject.
     """
@@ -62,7 +62,7 @@ def alone(run: Runtime, step: str, work: Callable[[], T], otherwise: T, *, subje
 
 
 def each(run: Runtime, step: str, subjects: Iterable[T], work: Callable[[T], int | None]) -> int:
-    """Do the work for each subject that doesn't rest; the sum of what it returns.
+    """Do the work for each subject that doesn't wait; return the sum of what it returns.
 
     `subjects` are all for which the step has something to do. Raises where a service is down that
     all of them need.
@@ -82,30 +82,30 @@ def each(run: Runtime, step: str, subjects: Iterable[T], work: Callable[[T], int
             if rests is not None:
                 _forget(run, step, str(subject))
     for name, rests in known.items():
-        if name and not rests:  # nothing is left of it to be done
+        if name and not rests:  # it has no work left
             _forget(run, step, name)
     return total
 
 
 def resting(run: Runtime, step: str) -> list[str]:
-    """The subjects of a step that are left alone for now."""
+    """Return the subjects of a step that wait for their retry."""
     return [subject for subject, rests in _known(run, step).items() if rests]
 
 
 def try_now(run: Runtime) -> None:
-    """Let nothing rest any longer: this process may be of a better version."""
+    """End all waits: this process may be of a better version."""
     with run.ledger.transaction() as connection:
         connection.execute(_STEPS["try_now"])
 
 
 def forget_old(run: Runtime) -> None:
-    """Drop what nobody has tried for a day: nothing is left of it to be done."""
+    """Delete notes that were not retried for a day: they have no work left."""
     with run.ledger.transaction() as connection:
         connection.execute(_STEPS["forget_old"])
 
 
 def _known(run: Runtime, step: str) -> dict[str, bool]:
-    """What failed of a step, and whether it rests."""
+    """Return what failed of a step, and whether it waits."""
     try:
         rows = run.ledger.rows("steps", "of_step", step=step)
     except TransientError as error:
@@ -114,7 +114,7 @@ def _known(run: Runtime, step: str) -> dict[str, bool]:
 
 
 def _note(run: Runtime, step: str, subject: str, error: Exception) -> None:
-    """One failure more. The text of an error may hold content: its class and place don't."""
+    """Note one more failure. The text of an error may hold content: its class and place don't."""
     passing = isinstance(error, (TransientError, *_SERVICES))
     cause = (error.__cause__ if passing else None) or error
     facts = {"step": step, "subject": subject, "error": type(cause).__name__}

@@ -1,4 +1,4 @@
-"""Temporary folders beside the work folders, which hold records while a command reads them."""
+"""Temporary folders next to the work folders, for records that a command reads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PREFIX = "tmp."
 
 @contextmanager
 def scratch(work: Path) -> Iterator[Path]:
-    """A folder for as long as the block lasts; `lying` finds it should we be killed in it."""
+    """Yield a folder that is removed with the block; `lying` finds it after a kill."""
     with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=private(work)) as name:
         held = os.open(name, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -28,15 +28,14 @@ def scratch(work: Path) -> Iterator[Path]:
 
 
 def lying(work: Path) -> list[str]:
-    """The names of all such folders, also of those that are in use."""
+    """Return the names of all such folders, also of those in use."""
     return [folder.name for folder in work.glob(f"{_PREFIX}*")]
 
 
 def remove(folder: Path) -> bool:
-    """Remove a folder whose process has ended; False where another process holds it.
+    """Remove a folder whose process has ended; return False where another process has its lock.
 
-    One that is being made is not held yet: it stays empty for no longer than that, and is left
-    alone while it is.
+    A folder that is being made is not locked yet; it is empty for that time, and so is left alone.
     """
     with suppress(FileNotFoundError, BlockingIOError):
         if not any(folder.iterdir()):
