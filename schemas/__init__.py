@@ -1,1 +1,1 @@
-"""Frozen values that every other room may use; this one imports none of them."""
+"""Frozen values that every other package may use; this one imports none of them."""

@@ -1,6 +1,6 @@
-"""The tables that COPY fills, each with its columns: they stand here and nowhere else.
+"""The tables that COPY fills, each with its columns, which are defined only here.
 
-A line of COPY, the list of columns of its COPY and the temporary table are all made of one of
+A line of COPY, the list of columns of its COPY and the temporary table are all made from one of
 these. A reader of a line asks for a column by its name.
 """
 
@@ -14,8 +14,10 @@ import msgspec
 
 
 class CopyTable(msgspec.Struct, frozen=True):
-    """A temporary table `stage_<name>`: the columns that COPY fills with their types, and those
-    that are filled later."""
+    """A temporary table `stage_<name>`.
+
+    It has the columns that COPY fills, with their types, and those that are filled later.
+    """
 
     name: str
     types: Mapping[str, str]
@@ -28,12 +30,12 @@ class CopyTable(msgspec.Struct, frozen=True):
 
     @property
     def in_order(self) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
-        """What gives the fields of a line in the order of the columns, out of them by name."""
+        """A function from fields by name to a line's fields in the order of the columns."""
         first, *others = self.types
         return itemgetter(first, *others)
 
     def position(self, column: str) -> int:
-        """Return where the field of a column stands in a line."""
+        """Return the position of a column's field in a line."""
         return self.columns.index(column)
 
 
@@ -109,7 +111,7 @@ SHARED = CopyTable(
     },
     later={"called": "uuid"},
 )
-#: Filled in binary: the types are those that its rows are sent with.
+#: Filled in binary: the types are those of the sent rows.
 VECTORS = CopyTable(
     "vectors",
     {

@@ -1,4 +1,4 @@
-"""Errors, grouped by what the caller must do: give up, try later, or set the record aside."""
+"""Errors, grouped by the caller's reaction: give up, try later, or quarantine the record."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ServiceDown(DatapunkError):
 class TransientError(DatapunkError):
     """A lost connection, a full disk. The same work may succeed later.
 
-    `code` is what the ledger keeps of it; without one it keeps the name of the cause's class.
+    `code` is what the ledger stores; without one it stores the name of the cause's class.
     """
 
     def __init__(self, message: str | None = None, *, code: str | None = None) -> None:
@@ -35,11 +35,11 @@ class TransientError(DatapunkError):
 
 
 class PermanentError(DatapunkError):
-    """Trying again can't help; the job fails with a code and a message for its owner."""
+    """Another attempt can't help; the job fails with a code and a message for its owner."""
 
 
 class Rejected(DatapunkError):
-    """A whole archive or member can't be taken in. Carries a code, never content."""
+    """A whole archive or member can't be read. Carries a code, never content."""
 
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
@@ -47,10 +47,10 @@ class Rejected(DatapunkError):
 
 
 class BadValue(DatapunkError):
-    """A record can't be understood.
+    """A record can't be read.
 
-    Raised by the helpers that formats call; `pipeline.normalise` turns it into a
-    `Rejection` with the record's raw bytes. The detail names fields, never their content.
+    Raised by the helpers that formats call; `pipeline.normalise` turns it into a `Rejection` with
+    the record's raw bytes. The detail names fields, never their content.
     """
 
     def __init__(self, reason: Reason, detail: str) -> None:
@@ -64,9 +64,10 @@ _ROOT = Path(__file__).parent.parent
 
 
 def place_of(error: BaseException) -> str:
-    """Where an error was raised, as `tasks/ingest/chunk.py:120`: file and line, no values.
+    """Return where an error was raised, as `tasks/ingest/chunk.py:120`: file and line, no values.
 
-    In a library it is our line that called it, and the library's own behind that.
+    For an error in a library it is the line of this code that called it, followed by the library's
+    own.
     """
     last = ours = ""
     for frame, line in traceback.walk_tb(error.__traceback__):

@@ -10,12 +10,12 @@ import msgspec
 from schemas.progress import Disposition
 from schemas.reasons import Reason
 
-#: What a reader learned about a member before slicing it: small, JSON-able, kept in the ledger.
+#: A reader's notes on a member before slicing it: small, JSON-able, stored in the ledger.
 Context: TypeAlias = dict[str, Any]
 
 
 class SourceFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file as it was dropped, after it was settled and measured."""
+    """A dropped file, after its copy was complete and it was measured."""
 
     path: Path
     name: str
@@ -28,8 +28,8 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     """One regular file out of an archive (or the dropped file itself).
 
     `path` is the name inside the archive as text, with `!/` after each nested archive; it never
-    names a place on our disk. `file` is where its bytes lie now, under a name that we chose.
-    `upload` is what the dropped file was called; it is known while a reader prepares, no later.
+    names a place on the disk. `file` is where its bytes now lie, under a generated name. `upload`
+    is the name of the dropped file; it is known only while a reader prepares.
     """
 
     path: str
@@ -56,10 +56,9 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
-    """What a format may look at to recognise a member: its path and its first 64 KiB.
+    """The part of a member that formats may read to recognise it: its path and first 64 KiB.
 
-    `tables` are the names of the tables of an SQLite database, which says them anywhere in the
-    file.
+    `tables` are the names of the tables of an SQLite database, which may be anywhere in the file.
     """
 
     path: str
@@ -84,8 +83,8 @@ class Slice(msgspec.Struct, frozen=True, gc=False):
 class SliceLimits(msgspec.Struct, frozen=True, kw_only=True):
     """How much goes into one slice, whichever comes first.
 
-    `item_bytes` is what a reader bounds one item by, unless it was made with another bound: the
-    slicing and the walk must agree on it, and only the reader knows both.
+    `item_bytes` is a reader's bound for one item, unless it was made with another bound: slicing
+    and reading must agree on it, and only the reader knows both.
     """
 
     records: int = 10_000

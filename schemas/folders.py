@@ -1,4 +1,4 @@
-"""Where things lie under the data folder. Paths only; nothing here touches the disk."""
+"""The layout of the data folder. Paths only; nothing here touches the disk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Folders(msgspec.Struct, frozen=True):
 
     @property
     def staging(self) -> Path:
-        """Where people drop archives: `staging/<user>/`."""
+        """The folder for dropped archives: `staging/<user>/`."""
         return self.data / "staging"
 
     @property
@@ -25,17 +25,17 @@ class Folders(msgspec.Struct, frozen=True):
 
     @property
     def failed(self) -> Path:
-        """Originals of jobs that came to nothing: `failed/<user>/`, an error file beside each."""
+        """Originals of failed jobs: `failed/<user>/`, each with an error file."""
         return self.data / "failed"
 
     @property
     def infected(self) -> Path:
-        """Malware, sealed, by user: `infected/<user id>/<job>.<ordinal>.age`."""
+        """Malware, encrypted, by user: `infected/<user id>/<job>.<ordinal>.age`."""
         return self.data / "infected"
 
     @property
     def work(self) -> Path:
-        """One folder a job while it runs. Beside staging, so that a claim is a rename."""
+        """One folder a job while it runs; next to `staging`, so that a file moves by a rename."""
         return self.data / ".work"
 
     @property
@@ -60,23 +60,23 @@ class Folders(msgspec.Struct, frozen=True):
 
     @property
     def models(self) -> Path:
-        """Models that were made here, by what they were made from."""
+        """Models that were made on this machine, by their source."""
         return self.data / "models"
 
     def job(self, job_id: UUID) -> Path:
-        """The work folder of one job."""
+        """Return the work folder of one job."""
         return self.work / str(job_id)
 
     def original(self, job_id: UUID, name: str) -> Path:
-        """The claimed file, under the name it was dropped with."""
+        """Return the path of the dropped file in the work folder, under its own name."""
         return self.job(job_id) / "original" / name
 
     def members(self, job_id: UUID) -> Path:
-        """Members of the archive, under names that we chose."""
+        """Return the folder of the archive's members, which have generated names."""
         return self.job(job_id) / "members"
 
     def chunks(self, job_id: UUID) -> Path:
-        """Spools of the job's chunks."""
+        """Return the folder of the spools of the job's chunks."""
         return self.job(job_id) / "chunks"
 
     @property
@@ -85,5 +85,5 @@ class Folders(msgspec.Struct, frozen=True):
         return self.data / "blobs"
 
     def blobs(self, user_id: UUID) -> Path:
-        """Documents and attachments of one user, by their SHA-256."""
+        """Return the folder of one user's documents and attachments, by their SHA-256."""
         return self.all_blobs / str(user_id)

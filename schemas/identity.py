@@ -1,4 +1,4 @@
-"""The record key: who a record is, for ever."""
+"""The record key: the permanent identity of a record."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ _SEPARATOR = "\x1f"
 
 
 def record_key(record_type: str, identity: tuple[str, ...]) -> bytes:
-    """16 bytes over the record type and its verbatim identifying texts, in order.
+    """Return 16 bytes over the record type and its verbatim identifying texts, in order.
 
-    Lone surrogates (which JSON allows and UTF-8 does not) are hashed as they are, so that a
-    record keeps its key however its text is repaired for storage.
+    Lone surrogates (which JSON allows and UTF-8 does not) are hashed as they are, so that a record
+    keeps its key however its text is repaired for storage.
     """
     text = _SEPARATOR.join((record_type, *identity))
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -1,4 +1,4 @@
-"""Instants as microseconds since 1970, as a spool keeps them."""
+"""Instants as microseconds since 1970, the form in a spool."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A chunk as an address, and the right of one worker to it."""
+"""A chunk's address, and the right of one worker to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from schemas.progress import Stage
 
 
 class ChunkRef(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the records of a chunk are read, and under which ids their rows stand.
+    """Where the records of a chunk are read, and the ids of their rows.
 
     A slice is the id of a file and a range of bytes in it. `zone` is the job's.
     """
@@ -26,11 +26,10 @@ class ChunkRef(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
-    """The right to one stage of a chunk, until it runs out or the token changes. Only a lease
-    can commit the stage.
+    """The right to one stage of a chunk, until it expires or the token changes.
 
-    `artefacts`, `tally` and `last_error_code` are what earlier stages and attempts left. The rest
-    are facts of the job.
+    Only a lease can commit the stage. `artefacts`, `tally` and `last_error_code` come from earlier
+    stages and attempts. The rest are facts of the job.
     """
 
     ref: ChunkRef

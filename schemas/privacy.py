@@ -1,4 +1,4 @@
-"""The words in which personal data is spoken of: its kinds, and what is done about it."""
+"""The vocabulary of personal data: its kinds, and the actions of a policy."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import msgspec
 
 
 class Kind(StrEnum):
-    """What a piece of personal data is. `plural` is how a receipt counts it."""
+    """The kind of a piece of personal data. `plural` is the word in a receipt."""
 
     plural: str
 
     def __new__(cls, value: str, plural: str) -> Kind:
-        """A member is its text; the plural stands beside it."""
+        """Make a member that equals its text and has the plural as an attribute."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.plural = plural
@@ -35,7 +35,7 @@ class Kind(StrEnum):
     ORGANISATION = "organisation", "names of organisations"
 
 
-#: What only a language model tells; and what rules of our own find.
+#: The kinds that only a language model finds; and those that rules find.
 BY_MODEL = frozenset({Kind.PERSON, Kind.PLACE, Kind.ORGANISATION})
 BY_RULE = frozenset(Kind) - BY_MODEL
 
@@ -50,7 +50,7 @@ class Action(StrEnum):
 
     @property
     def done(self) -> str:
-        """The word for it in a receipt."""
+        """The word for the action in a receipt."""
         return _DONE[self]
 
 
@@ -61,19 +61,23 @@ _DONE = {
     Action.DROP: "dropped",
 }
 
-#: How often what was done, {kind: {action: n}}: it says nothing of the values.
+#: How often what was done, {kind: {action: n}}: it reveals nothing of the values.
 Done: TypeAlias = dict[str, dict[str, int]]
 
 
 class ReadUnder(msgspec.Struct, frozen=True):
-    """The policy under which something was read, by its fingerprint. Content comes into the lake
-    with one of these, and only while that policy is the present one."""
+    """The policy under which content was read, by its fingerprint.
+
+    Content enters the lake with one of these, and only while that policy is the present one.
+    """
 
     policy: str
 
 
 class Since(msgspec.Struct, frozen=True):
-    """The turn of the stored rows that was seen before some of them were read: what is made of
-    them is of use only while it is the same."""
+    """The turn of the stored rows before some of them were read.
+
+    Data derived from them is valid only while the turn is the same.
+    """
 
     turn: int

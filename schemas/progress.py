@@ -1,4 +1,4 @@
-"""The vocabulary of the state machine. `sql/migrations` repeats it; a test holds both equal."""
+"""The vocabulary of the state machine. `sql/migrations` repeats it; a test compares both."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ ROUTES: dict[Kind, tuple[Stage, ...]] = {
     Kind.FINISH: (Stage.FINISH,),
 }
 
-#: Attempts at `normalise` past those that the settings allow. `tasks.ingest.poison` cuts the chunk
-#: up in them: two by items, two by slices, and two to set the record aside.
+#: Attempts at `normalise` past those that the settings allow. In them `tasks.ingest.poison` cuts
+#: the chunk up: two by items, two by slices, and two to quarantine the record.
 BISECT_ATTEMPTS = 6
 
 #: The queue that each stage's task waits in.
@@ -49,7 +49,7 @@ QUEUES: dict[Stage, str] = {
 
 
 def route(kind: Kind, *, embed: bool = True) -> tuple[Stage, ...]:
-    """The stages of a chunk; records that are not embedded pass that stage by."""
+    """Return the stages of a chunk; records that are not embedded skip that stage."""
     stages = ROUTES[kind]
     return stages if embed else tuple(s for s in stages if s is not Stage.EMBED)
 
@@ -60,11 +60,11 @@ class Tier(StrEnum):
     STATIC = "static"
     """A mean of token vectors: made as a record loads, at tens of thousands of texts a second."""
     FULL = "full"
-    """The model itself, behind the load."""
+    """The model itself, after the load."""
 
 
 class ChunkStatus(StrEnum):
-    """Where a chunk stands in its present stage."""
+    """The state of a chunk in its present stage."""
 
     READY = "ready"
     LEASED = "leased"
@@ -88,7 +88,7 @@ class JobStatus(StrEnum):
     ROLLED_BACK = "rolled_back"
 
 
-#: A job in one of these is at rest: no worker owes it anything.
+#: The final states of a job: no worker owes it anything.
 ENDED = frozenset(
     {
         JobStatus.DONE,
@@ -102,7 +102,7 @@ ENDED = frozenset(
 
 
 class Disposition(StrEnum):
-    """What became of a member of an archive; each member has exactly one."""
+    """The fate of a member of an archive; each member has exactly one."""
 
     HANDLED = "handled"
     IGNORED = "ignored"
@@ -111,7 +111,7 @@ class Disposition(StrEnum):
 
 
 class Event(StrEnum):
-    """What is written into the audit trail, `imports.events`."""
+    """The kinds of entries in the audit trail, `imports.events`."""
 
     # a job
     RECEIVED = "received"
@@ -145,9 +145,9 @@ class Event(StrEnum):
 
 
 class SetState(StrEnum):
-    """How a set of parts stands: what needs the whole of it waits while it is open."""
+    """The state of a set of parts: what needs the whole of it waits while it is open."""
 
     OPEN = "open"
     COMPLETE = "complete"
     WAITED = "waited"
-    """It was waited for long enough; what is there is taken for all of it."""
+    """The wait for it is over; the parts that are there count as all of it."""

@@ -1,4 +1,4 @@
-"""The stable codes under which something is rejected, quarantined, ignored or left unknown."""
+"""The stable codes of everything rejected, quarantined, ignored or unknown."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from enum import StrEnum
 
 
 class Category(StrEnum):
-    """What a person has to do about an error."""
+    """What a user has to do about an error."""
 
-    #: It may pass by itself: the same bytes may do when they are tried again.
+    #: It may pass by itself: the same bytes may succeed later.
     TRANSIENT = "transient"
     #: Bytes, format or code must change first.
     PERMANENT = "permanent"
-    #: The bytes do what an attack would do: look before they are trusted.
+    #: The bytes do what an attack would do: check them before trusting them.
     SECURITY = "security"
-    #: Our own code failed, the same at each try: it must be mended, and the records tried again.
+    #: The code failed, the same at each attempt: it must be fixed, and the records retried.
     DEFECT = "defect"
 
 
@@ -102,7 +102,7 @@ _HOSTILE = frozenset(
     }
 )
 
-#: Codes of chunks and jobs that are no reasons: the process or its surroundings were at fault.
+#: Codes of chunks and jobs that are not reasons: the process or its surroundings were at fault.
 _PASSING = frozenset(
     {
         "scanner_down",
@@ -116,10 +116,10 @@ _PASSING = frozenset(
 _PASSING_KINDS = ("os_", "weather_")
 
 
-#: What a file system says of who asks: a person has to give leave.
+#: File system errors for the process's user: a person has to change permissions.
 CLOSED = frozenset(f"os_{number}" for number in (errno.EACCES, errno.EPERM))
 
-#: The same, and what it says of a name or of how it is laid out: no time mends that.
+#: The same, and errors about a name or the layout, which no time mends.
 LASTING = CLOSED | {
     f"os_{number}"
     for number in (
@@ -127,7 +127,7 @@ LASTING = CLOSED | {
     )
 }  # fmt: skip
 
-#: What no record is at fault for, however often its chunk fails of it.
+#: Errors for which no record is at fault, however often they end its chunk.
 OF_FILES = LASTING | {"file_missing"}
 
 _SAID = {
@@ -138,7 +138,7 @@ _SAID = {
 
 
 def category_of(code: str) -> Category:
-    """The category of any code: a reason's, or one of a chunk, such as the name of an exception."""
+    """Return the category of any code: a reason's, or a chunk's, such as an exception's name."""
     if code in set(Reason):
         return Reason(code).category
     passing = code in _PASSING or (code.startswith(_PASSING_KINDS) and code not in LASTING)
@@ -146,7 +146,7 @@ def category_of(code: str) -> Category:
 
 
 def in_words(code: str) -> str:
-    """A code of a chunk with what it means, where that is known."""
+    """Return a code of a chunk with its meaning, where that is known."""
     if code.startswith("os_") and code[3:].isdigit():
         return f"{code}: {os.strerror(int(code[3:]))}"
     return f"{code}: {_SAID[code]}" if code in _SAID else code

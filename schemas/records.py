@@ -1,4 +1,4 @@
-"""What a record is, before and after it is understood."""
+"""Records, before and after they are interpreted."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from schemas.privacy import Done
 from schemas.reasons import Reason
 from schemas.vocabulary import Relation
 
-#: What surrounds an item that nothing is known of.
+#: The surroundings of an item without any.
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
-#: `partition_at` of whatever has no time. Fixed for ever: it is part of a unique key.
+#: `partition_at` of anything without a time. Never changes: it is part of a unique key.
 UNDATED = datetime(1, 1, 1, tzinfo=UTC)
-#: The flag of a document that stands under a key of its own, since another one has the key that
-#: they share. The load gives it.
+#: The flag, set by the load, of a document under a key of its own, since another document has the
+#: key that they share.
 REUSED = "message_id_reused"
 
 
 class DataType(StrEnum):
-    """How the lake divides documents first, before months."""
+    """The first division of documents in the lake, before months."""
 
     STRUCTURED = "structured"
     EMAIL = "email"
@@ -37,31 +37,31 @@ class DataType(StrEnum):
 
 
 class ZoneSource(StrEnum):
-    """What named the zone in which a clock was read."""
+    """The source of the zone in which a clock was read."""
 
-    EXPLICIT = "explicit"  # the text itself, or what its format is defined to be in
+    EXPLICIT = "explicit"  # the text itself, or its format by definition
     FILE = "file"  # another place in the file: a calendar's own zone
-    COORDINATE = "coordinate"  # where it was, by satellites
-    ACCOUNT = "account"  # what the account or its owner says of where they live
-    ASSUMED = "assumed"  # nothing did: UTC
+    COORDINATE = "coordinate"  # the position, by satellites
+    ACCOUNT = "account"  # the account or its owner, by where they live
+    ASSUMED = "assumed"  # none: UTC
 
 
-#: Flags of a clock in no zone that we could believe.
+#: Flags of a clock without a trustworthy zone.
 _GUESSED = frozenset({"zone_assumed", "zone_ambiguous"})
-#: Flags of texts that could mean another moment, in the zone that was taken.
+#: Flags of texts that could mean another moment, in the zone that was used.
 _AMBIGUOUS = frozenset(
     {"zone_ambiguous", "day_first_assumed", "day_month_ambiguous", "clock_twice", "clock_skipped"}
 )
 
 
 class Instant(msgspec.Struct, frozen=True, gc=False):
-    """A moment as we understood it and as it was written.
+    """A moment as it was interpreted and as it was written.
 
     `at` is in UTC, or None where the text is a time outside 1900 to 2100 (then `flag` says so).
-    `text` is verbatim. `offset` is minutes east of UTC, None where the source gave no zone.
-    `zone` is what named the zone where `flag` does not tell: None is EXPLICIT, or ASSUMED under a
-    flag that says so. ASSUMED beside `zone_assumed` itself: its format is likely in UTC, so that no
-    other zone is put in its place.
+    `text` is verbatim. `offset` is minutes east of UTC, None where the source gave no zone. `zone`
+    is the source of the zone where `flag` does not imply it: None is EXPLICIT, or ASSUMED under a
+    flag that says so. ASSUMED together with `zone_assumed` itself means that its format is likely
+    in UTC, so that no other zone replaces it.
     """
 
     at: datetime | None
@@ -72,7 +72,7 @@ class Instant(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def zone_source(self) -> ZoneSource:
-        """What named the zone."""
+        """The source of the zone."""
         if self.zone is not None:
             return self.zone
         return ZoneSource.ASSUMED if self.flag in _GUESSED else ZoneSource.EXPLICIT
@@ -84,7 +84,7 @@ class Instant(msgspec.Struct, frozen=True, gc=False):
 
 
 class Blob(msgspec.Struct, frozen=True, kw_only=True):
-    """Bytes kept in the content-addressed store beside the lake.
+    """Bytes stored in the content-addressed store next to the lake.
 
     `sha256` is lower-case hex, `size` in bytes. `data` is None where the bytes are the whole
     member; else they are the bytes themselves (an attachment).
@@ -100,9 +100,9 @@ class Blob(msgspec.Struct, frozen=True, kw_only=True):
 class RawRecord(msgspec.Struct, frozen=True, gc=False):
     """One item as a reader cut it out: its parsed value, and where its bytes lie in the member.
 
-    `around` is what the reader knows of the objects that the item lies in (the name of the chat
-    that a message is in); the same object for all items of one such object. `flags` say what of it
-    had to be mended to be read; each record that comes out of it has them.
+    `around` holds what the reader knows of the objects around the item (the name of the chat that a
+    message is in); the same object for all items of one such object. `flags` say what was mended to
+    read the item; each record that comes out of it has them.
     """
 
     value: Any
@@ -113,7 +113,7 @@ class RawRecord(msgspec.Struct, frozen=True, gc=False):
 
 
 class Related(msgspec.Struct, frozen=True):
-    """How a record stands to another one, which is named as it names itself.
+    """A record's relation to another one, which is given by its identity.
 
     The other need not be in the lake; `record_type` and `identity` make its record key.
     """
@@ -127,12 +127,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """A document: one thing that happened or was made, under stable names.
 
     `record_type` is a `schemas.vocabulary.RecordType`. `identity` holds the verbatim identifying
-    texts (times as they were written, never as we parsed them), so that a better parser does not
-    mint new keys. `metadata` is JSON-able; names in `schemas.vocabulary.KEYS` have the shape
-    given there. `own_identity` says who it is where another record may have its identity, which
-    then is the other one's. `mutable` is true of things that change from one export to the next (a
-    contact, a note, an event): what changed is then a new version of the same record. `privacy` is
-    what the policy did to it.
+    texts (times as they were written, never as they were parsed), so that a better parser makes no
+    new keys. `metadata` is JSON-able; names in `schemas.vocabulary.KEYS` have the shape given
+    there. `own_identity` identifies it where another record may have its identity, which then is
+    the other one's. `mutable` is true of things that change from one export to the next (a contact,
+    a note, an event): a change is then a new version of the same record. `privacy` is what the
+    policy did to it.
     """
 
     data_type: DataType
@@ -150,8 +150,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     own_identity: tuple[str, ...] = ()
     mutable: bool = False
     beside: dict[str, Any] = msgspec.field(default_factory=dict)
-    """What hangs on where it lay in its export, and beside what: stored with the metadata, but a
-    copy elsewhere says the same, so it makes no new version."""
+    """What depends on its place in the export and on sibling files.
+
+    It is stored with the metadata, but a copy elsewhere may differ in it, so it makes no new
+    version.
+    """
 
     privacy: Done | None = None
 
@@ -166,7 +169,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Addition(msgspec.Struct, frozen=True, kw_only=True):
-    """What other files of an export add to a record: never who it is, nor when."""
+    """What other files of an export add to a record: never its identity or time."""
 
     metadata: dict[str, Any] = msgspec.field(default_factory=dict)
     flags: tuple[str, ...] = ()
@@ -203,7 +206,7 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Rejection(msgspec.Struct, frozen=True, kw_only=True):
-    """A record that can't be taken as it is, with its raw bytes and where they lie."""
+    """A record that can't be accepted, with its raw bytes and where they lie."""
 
     reason: Reason
     detail: str

@@ -13,7 +13,7 @@ from schemas.privacy import Done
 #: What is counted of records, for a chunk, a file and a job.
 COUNTS = ("seen", "loaded", "duplicate", "quarantined")
 
-#: Before a kind and an action, in the counts of a file: what the policy did to its records.
+#: Prefix of a kind and an action in a file's counts: what the policy did to its records.
 PRIVACY = "privacy."
 
 
@@ -55,10 +55,10 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FileTally(Tally, frozen=True, kw_only=True):
-    """What is counted of one file: its records, its items, and more by name.
+    """The counts of one file: its records, its items, and more by name.
 
-    `more` holds `newer` and `older`, versions among the loaded records, and what the privacy
-    policy did (`PRIVACY`, a kind and an action).
+    `more` holds `newer` and `older`, versions among the loaded records, and what the privacy policy
+    did (`PRIVACY`, a kind and an action).
     """
 
     items: int = 0
@@ -66,12 +66,12 @@ class FileTally(Tally, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, counts: Mapping[str, int]) -> FileTally:
-        """Return the tally of counts by name, as the database keeps them."""
+        """Return the tally of counts by name, as the database stores them."""
         more = {name: n for name, n in counts.items() if name not in _NAMES}
         return cls(**{name: counts.get(name, 0) for name in _NAMES}, more=more)
 
     def counts(self) -> dict[str, int]:
-        """Return all counts by name, as the database keeps them."""
+        """Return all counts by name, as the database stores them."""
         return {**self.records(), "items": self.items, **self.more}
 
     def privacy(self) -> Done:
@@ -107,7 +107,7 @@ def by_file(column: Mapping[str, Mapping[str, int]]) -> dict[int, FileTally]:
 
 
 def as_column(tallies: Mapping[int, FileTally]) -> dict[str, dict[str, int]]:
-    """Return the tallies of a chunk as its column in the database keeps them."""
+    """Return the tallies of a chunk in the form of its column in the database."""
     return {str(file): tally.counts() for file, tally in tallies.items()}
 
 

@@ -1,8 +1,8 @@
-"""The words of the lake: what kinds of record there are, and what their metadata is called.
+"""The names in the lake: the kinds of record, and the names in their metadata.
 
-Every service uses the same names: a message is a `message` with a `sender`,
-`recipients` and a `conversation`, be it a mail or a chat. The contract tests hold every format's
-sample to this module, and `make docs` makes `docs/reference/vocabulary.md` from it.
+Every service uses the same names: a message is a `message` with a `sender`, `recipients` and a
+`conversation`, be it a mail or a chat. The contract tests compare every format's sample with this
+module, and `make docs` makes `docs/reference/vocabulary.md` from it.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Final
 
 
 class RecordType(StrEnum):
-    """What a document is; `time` and `title` say what those two are of it."""
+    """The kind of a document; `time` and `title_is` describe its time and its title."""
 
     time: str
     title_is: str
 
     def __new__(cls, value: str, time: str, title: str) -> RecordType:
-        """A member is its value; the rest is for people."""
+        """Make a member that equals its value; the rest is for people."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.time, member.title_is = time, title
@@ -91,8 +91,8 @@ class Shape(StrEnum):
     OBJECTS = "objects"
 
 
-#: Metadata names that mean the same in every format, with their shapes. Whatever else an export
-#: says stands under its own name in snake case.
+#: Metadata names with the same meaning in every format, and their shapes. Other values of an export
+#: are under their own names in snake case.
 KEYS: Final = MappingProxyType(
     {
         # people and their parts in a record
@@ -100,12 +100,12 @@ KEYS: Final = MappingProxyType(
         "recipients": Shape.PEOPLE,
         "cc": Shape.PEOPLE,
         "bcc": Shape.PEOPLE,
-        "reply_to": Shape.PEOPLE,  # who is to be answered, where it is not the sender
+        "reply_to": Shape.PEOPLE,  # who gets answers, where it is not the sender
         "author": Shape.PERSON,
         "organizer": Shape.PERSON,
         "attendees": Shape.PEOPLE,
         "participants": Shape.PEOPLE,  # of the conversation
-        "people": Shape.PEOPLE,  # shown, tagged, or whom a contact or connection is
+        "people": Shape.PEOPLE,  # shown, tagged, or the person of a contact or connection
         # conversations
         "message_id": Shape.TEXT,
         "in_reply_to": Shape.TEXT,
@@ -123,8 +123,8 @@ KEYS: Final = MappingProxyType(
         "description": Shape.TEXT,
         "labels": Shape.TEXTS,
         "status": Shape.TEXT,
-        "flags": Shape.TEXTS,  # ours: what is doubtful in this record
-        "misread": Shape.OBJECTS,  # ours: {field, read_as}: texts that were mended
+        "flags": Shape.TEXTS,  # of the lake: the doubts about this record
+        "misread": Shape.OBJECTS,  # of the lake: {field, read_as}: texts that were mended
         # when it ended, RFC 3339; how long, in seconds
         "ended_at": Shape.TEXT,
         "created_at": Shape.TEXT,
@@ -174,15 +174,15 @@ KEYS: Final = MappingProxyType(
         "width": Shape.NUMBER,
         "height": Shape.NUMBER,
         "album_titles": Shape.TEXTS,
-        "files": Shape.FILES,  # the media that a sidecar tells of
+        "files": Shape.FILES,  # the media that a sidecar describes
         # what has no name here
-        "fields": Shape.OBJECT,  # of a row, all of it; else what is not as its name promises
-        "around": Shape.OBJECT,  # what stands above all rows of a file, or around them
-        "file": Shape.TEXT,  # in which a row stands: its path inside the export
+        "fields": Shape.OBJECT,  # all of a row; else values not as their names promise
+        "around": Shape.OBJECT,  # what is above all rows of a file, or around them
+        "file": Shape.TEXT,  # the file of a row: its path inside the export
     }
 )
 
-#: Of these a record of the type has at least one (of each group): else it says too little.
+#: The names of which a record of the type has at least one (of each group).
 REQUIRED: Final = MappingProxyType(
     {
         RecordType.MESSAGE: (("sender", "recipients", "participants", "conversation"),),
@@ -199,7 +199,7 @@ REQUIRED: Final = MappingProxyType(
 
 
 class Relation(StrEnum):
-    """How one document stands to another."""
+    """The relation of one document to another."""
 
     REPLY_TO = "reply_to"
     IN_CONVERSATION = "in_conversation"
@@ -208,11 +208,11 @@ class Relation(StrEnum):
     PART_OF = "part_of"  # a playlist, a list, a workout
     COMMENT_ON = "comment_on"
     SAME_AS = "same_as"
-    NEAR_DUPLICATE_OF = "near_duplicate_of"  # found by us, with a similarity; no export says so
+    NEAR_DUPLICATE_OF = "near_duplicate_of"  # found by the lake, with a similarity
 
 
 class MetricName(StrEnum):
-    """What a metric measures; the value says its unit."""
+    """The quantity of a metric; the value is its unit."""
 
     STEPS = "steps"  # count
     HEART_RATE = "heart_rate"  # bpm
@@ -235,7 +235,7 @@ class MetricName(StrEnum):
 
 
 def table() -> str:
-    """The record types, then the shared names of metadata, as Markdown."""
+    """Return the record types, then the shared names of metadata, as Markdown."""
     lines = ["| record type | its time | its title | says at least |", "|---|---|---|---|"]
     for kind in RecordType:
         needed = "; ".join(" or ".join(f"`{n}`" for n in g) for g in REQUIRED.get(kind, ()))

@@ -1,1 +1,1 @@
-"""Make what is derived from loaded rows: search, statistics, scores, vectors."""
+"""Derive data from loaded rows: search, statistics, scores, vectors."""

@@ -1,4 +1,4 @@
-"""Texts to vectors: cut in pieces, the longest first, none embedded twice."""
+"""Embed texts: cut in pieces, the longest first, none embedded twice."""
 
 from __future__ import annotations
 
@@ -23,13 +23,12 @@ def embed_texts(
     of: ReadUnder | Since | None,
     sign_of_life: Callable[[], None] = lambda: None,
 ) -> Pieces | None:
-    """Vectors of numbered texts; None if there is nothing to embed.
+    """Return vectors of numbered texts; None if there is nothing to embed.
 
     A text that this user had embedded before comes from the cache. New vectors go there batch by
-    batch, in transactions of their own: a chunk of long mails takes minutes, and a worker that is
-    lost in them loses one batch. A static model is quicker than the cache. After each batch
-    `sign_of_life` is called. `of` says how the texts were read (`VectorStore.keep`); with None none
-    is kept.
+    batch, in transactions of their own: a chunk of long mails takes minutes, and a lost worker
+    loses one batch. A static model is quicker than the cache. After each batch `sign_of_life` is
+    called. `of` says how the texts were read (`VectorStore.keep`); with None nothing is cached.
     """
     owners, pieces = _pieces(texts, run.options)
     if not pieces:
@@ -62,7 +61,7 @@ def embed_texts(
 def _pieces(
     texts: Sequence[tuple[int, str]], options: Options
 ) -> tuple[list[int], list[text_pieces.Piece]]:
-    """Every text cut to what the model takes, and the number of the text of each piece."""
+    """Return every text cut to the model's size, and the number of the text of each piece."""
     owners: list[int] = []
     pieces: list[text_pieces.Piece] = []
     for n, text in texts:
@@ -73,7 +72,7 @@ def _pieces(
 
 
 def _numbered(owners: list[int]) -> list[int]:
-    """The number of each piece within its text: 0, 1, … for runs of one owner."""
+    """Return the number of each piece within its text: 0, 1, … for runs of one owner."""
     numbers = [0] * len(owners)
     for at, (before, now) in enumerate(pairwise(owners), start=1):
         numbers[at] = numbers[at - 1] + 1 if before == now else 0

@@ -1,8 +1,8 @@
 """Backfill missing embeddings in small batches, at lower priority than imports.
 
-Documents wait in `vectors.waiting`. A turn takes some, embeds them outside any transaction, and
-puts their vectors in and takes them out of the queue in one. What a killed turn had taken is free
-again when its time is over.
+Documents wait in `vectors.waiting`. A turn takes some, embeds them outside any transaction, and in
+one transaction inserts their vectors and deletes them from the queue. Documents that a killed turn
+had taken become free again when their lease expires.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from tasks.runtime.context import Runtime
 
 log = structlog.get_logger("datapunk.deepen")
 
-#: A turn in the background: so long may the texts of an import wait for the model.
+#: The length of a turn: the longest time that an import's texts may wait for the model.
 TURN_S = 15.0
-#: How long taken documents are a turn's own without a sign of life, which comes with each batch
-#: of texts: half a minute on a very slow CPU.
+#: How long taken documents belong to a turn without a sign of life, which comes with each batch of
+#: texts: half a minute on a very slow CPU.
 _LEASE_S = 90.0
-#: Turns under way at a time, over all users; for one user and tier there is one.
+#: Most turns under way at a time, over all users; a user and tier have one.
 _MOST_TURNS = 4
 
 
 def wanted(run: Runtime) -> Wanted:
-    """Which documents are to have vectors, by the settings and by their formats."""
+    """Return which documents need vectors, by the settings and by their formats."""
     formats = all_formats()
     return Wanted(
         types=sorted(run.options.embed.types),
@@ -47,25 +47,30 @@ def wanted(run: Runtime) -> Wanted:
 
 
 def known_models(run: Runtime, user_id: UUID) -> dict[str, int | None]:
-    """The tiers that documents are to have, with the ids of their models."""
+    """Return the tiers that documents need, with the ids of their models."""
     return {str(tier): run.known_model(user_id, tier) for tier in run.options.tiers}
 
 
 def add_lacking(run: Runtime, user_id: UUID, model: str, where: Where = Where()) -> None:  # noqa: B008
-    """Queue what lacks the vectors of a model: what came before it was chosen, what a rollback or
-    a new reading left without."""
+    """Queue documents that lack the vectors of a model.
+
+    They came before it was chosen, or a rollback or a reparse left them without.
+    """
     known = run.known_model(user_id, model) or 0
     Backlog(run.lake, user_id).add_lacking(model, known, wanted(run), where)
 
 
 class Lacking:
-    """The same for every user and tier; a scan of each lake, so once in a process."""
+    """The same for every user and tier; it scans each lake, so once in a process."""
 
     def __init__(self) -> None:
         self._left: dict[str, tuple[UUID, str]] | None = None
 
     def add(self, run: Runtime) -> int:
-        """Queue what is lacking where that was not done yet; for how many users and tiers."""
+        """Queue what is lacking where that was not done yet.
+
+        Return for how many users and tiers.
+        """
         if self._left is None:
             users = [row["user_id"] for row in run.ledger.rows("jobs", "users")]
             self._left = {
@@ -89,8 +94,10 @@ def turn(
     seconds: float = TURN_S,
     go_on: Callable[[], bool] = lambda: True,
 ) -> int:
-    """Embed what waits of one user until nothing does, the time is up, or `go_on` says no; how
-    many documents were settled."""
+    """Embed a user's waiting documents; return how many were done.
+
+    Stops when none waits, the time is up, or `go_on` returns false.
+    """
     backlog, end, done = Backlog(run.lake, user_id), time.monotonic() + seconds, 0
     _make_way(run, user_id, model)
     while time.monotonic() < end and go_on():
@@ -103,7 +110,7 @@ def turn(
 
 
 def _batch(run: Runtime, backlog: Backlog, user_id: UUID, model: str) -> int | None:
-    """One batch; None where nothing was left to take."""
+    """Embed one batch; return None where nothing was left to take."""
     size = max(32, run.embedder(model).at_once // 2)
     since = privacy.at_rest_since(run.lake, user_id)
     taken = backlog.take(model, size, _LEASE_S)
@@ -118,13 +125,13 @@ def _batch(run: Runtime, backlog: Backlog, user_id: UUID, model: str) -> int | N
         crash_here("deepen.embedded")
         return backlog.put(model, run.model_id(user_id, model), taken, made)
     except BaseException as error:
-        with suppress(TransientError):  # else they are free again when their time is over
+        with suppress(TransientError):  # else they are free again when their lease expires
             backlog.give_back(model, taken, counts_attempt=_is_defect(error))
         raise
 
 
 def _is_defect(error: BaseException) -> bool:
-    """Whether our code or the text is at fault; not a service, nor a person who stops us."""
+    """Tell whether the code or the text is at fault, and not a service or a stop."""
     return isinstance(error, Exception) and not isinstance(
         error, TransientError | SoftTimeLimitExceeded
     )
@@ -135,7 +142,7 @@ def _text(taken: Taken) -> str | None:
 
 
 def _make_way(run: Runtime, user_id: UUID, model: str) -> None:
-    """Drop the index over a model's vectors where building it anew is quicker."""
+    """Drop the index over a model's vectors where rebuilding it is quicker."""
     known = run.known_model(user_id, model)
     if known is not None:
         run.lake.rows(user_id, "lake", "make_way", model_id=known, model=model)
@@ -143,7 +150,7 @@ def _make_way(run: Runtime, user_id: UUID, model: str) -> None:
 
 
 def _index(run: Runtime, user_id: UUID, model: str) -> None:
-    """The index over the model's vectors, if enough of them are there by now."""
+    """Build the index over the model's vectors, if there are enough of them."""
     known = run.known_model(user_id, model)
     if known is not None:
         at_least = run.options.index_from_vectors
@@ -151,7 +158,7 @@ def _index(run: Runtime, user_id: UUID, model: str) -> None:
 
 
 def in_background(run: Runtime, user_id: UUID, model: str) -> None:
-    """A turn as its task does it. It ends when an import begins; the next goes on."""
+    """Run a turn for its task. It ends when an import begins; the next turn continues."""
     if model not in run.options.tiers:
         return
     try:
@@ -165,14 +172,17 @@ def in_background(run: Runtime, user_id: UUID, model: str) -> None:
 
 
 def importing(run: Runtime) -> bool:
-    """Whether any chunk is at work or could be."""
+    """Tell whether any chunk is at work or could be."""
     (row,) = run.ledger.rows("vectors", "importing")
     return bool(row["importing"])
 
 
 def send_turns(run: Runtime) -> int:
-    """Send a turn for each user and tier that something waits for and nobody works on, as long as
-    no import is under way; how many messages. One that waits in the broker is sent once."""
+    """Send a turn for each user and tier with waiting documents; return how many messages.
+
+    None is sent while an import is under way, for a turn at work, or for a message that still waits
+    in the broker.
+    """
     under_way = run.queue_lengths().get(dispatch.BEHIND, 0)
     if under_way or importing(run):
         return 0

@@ -1,7 +1,7 @@
-"""Near duplicates are found behind the load, among all that a user ever imported.
+"""Find near duplicates after the load, among all that a user ever imported.
 
-Images are decoded in a child process, since they are what anyone may have made; one that ends the
-child is left out, and nothing else is.
+Images are decoded in a child process, since they are untrusted; an image that ends the child is
+left out, and nothing else is.
 """
 
 from __future__ import annotations
@@ -32,21 +32,22 @@ _IMAGE_S = 10.0
 #: Bytes of a signature in JSON: 16 numbers of up to 20 digits, and 32 bytes.
 _MOST_SAID = 1024
 
-#: A turn of the reconciler's, so that it keeps its other appointments.
+#: The share of a reconciler's turn, so that its other steps run on time.
 _TURN_S = 3.0
 
-#: How long is waited for another process that compares the same user's, and how often it is asked.
+#: How long to wait for another process that compares the same user's documents, and how often to
+#: ask.
 PATIENCE_S, _ASK_S = 5.0, 0.2
 
-#: Documents that one is linked to at most, the likest first.
+#: Most links of one document, the most similar first.
 _MOST_LINKS = 5
 
 
 def compare_user(run: Runtime, user_id: UUID, *, seconds: float, patience: float = 0.0) -> int:
-    """Compare what waits of one user, until nothing does or the time is up; how many were taken.
+    """Compare a user's waiting documents, until none waits or the time is up; return how many.
 
-    Nothing is done where the settings say so, or where another process is at it for longer than
-    `patience`; what waits then waits on.
+    Nothing is done where the settings switch it off, or where another process compares for longer
+    than `patience`; the documents then keep waiting.
     """
     least = run.options.near_duplicates
     if least is None:
@@ -66,7 +67,7 @@ def compare_user(run: Runtime, user_id: UUID, *, seconds: float, patience: float
 
 
 def compare_waiting(run: Runtime, *, seconds: float = _TURN_S) -> int:
-    """Compare what waits of any user; how many documents were taken."""
+    """Compare the waiting documents of any user; return how many were taken."""
     if run.options.near_duplicates is None:
         return 0
     users = [row["user_id"] for row in run.ledger.rows("likeness", "users_waiting")]
@@ -76,7 +77,7 @@ def compare_waiting(run: Runtime, *, seconds: float = _TURN_S) -> int:
 
 
 def _compare_some(run: Runtime, user_id: UUID, least: float, end: float) -> int | None:
-    """One batch, as far as the time reaches; None where another process has the user's."""
+    """Compare one batch, as far as the time allows; None where another process has the user's."""
     with comparison(run.lake, user_id) as work:
         if work is None:
             return None
@@ -98,7 +99,7 @@ def _compare_some(run: Runtime, user_id: UUID, least: float, end: float) -> int 
 def _prints(
     there: Sequence[Uncompared], found: Mapping[int, Signature | None], still: set[int]
 ) -> Iterator[Print]:
-    """What is kept of those that have a signature; one that waited twice is kept once."""
+    """Yield what is stored of documents with a signature; one that waited twice is stored once."""
     for each in {each.id: each for each in there if each.id in still}.values():
         if each.record_key is not None and (signature := found.get(each.id)) is not None:
             yield Print(
@@ -136,9 +137,9 @@ def _of_text(each: Uncompared) -> Signature | None:
 def _signed(
     run: Runtime, user_id: UUID, images: Sequence[Uncompared], end: float
 ) -> dict[int, Signature | None]:
-    """The signatures of images by document: of one at least, and of as many as there is time for.
+    """Return the signatures of images by document: at least one, and as many as the time allows.
 
-    A child begins behind what ended the one before.
+    A child begins after the image that ended the one before.
     """
     blobs = FileBlobs(run.folders.blobs(user_id))
     paths = [blobs.path(each.image) for each in images if each.image]
@@ -156,7 +157,7 @@ def _signed(
 def _sign_apart(
     run: Runtime, paths: Sequence[Path], end: float, *, first: bool
 ) -> tuple[bool, list[Signature | None]]:
-    """Whether the child came to its end, and what it had signed; it needs no disk to say so."""
+    """Return whether the child succeeded, and its signatures; it needs no disk to report them."""
     with mmap.mmap(-1, len(paths) * _MOST_SAID) as shared:
         well = apart(lambda: _sign(run, paths, shared, end, first=first), seconds=_IMAGE_S)
         *lines, _ = shared[:].split(b"\n")
@@ -166,7 +167,7 @@ def _sign_apart(
 def _sign(
     run: Runtime, paths: Sequence[Path], shared: mmap.mmap, end: float, *, first: bool
 ) -> None:
-    """Write a signature a line. Runs in a child."""
+    """Write a signature a line; runs in a child."""
     run.options.bound()
     for n, path in enumerate(paths):
         if time.monotonic() > end and not (first and n == 0):

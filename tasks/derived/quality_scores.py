@@ -1,4 +1,4 @@
-"""Scores behind the load: at the end of a job, and again when what it loaded has changed."""
+"""Score jobs after the load: at the end of a job, and again when its records have changed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tasks.runtime import steps
 from tasks.runtime.alerts import Thresholds
 from tasks.runtime.context import Runtime
 
-#: Jobs a turn of the reconciler's.
+#: Jobs in one turn of the reconciler.
 _AT_ONCE = 3
 
 #: Values that a living person may have, in the unit of `MetricName`.
@@ -59,8 +59,10 @@ RULES: Final = Rules(
 
 
 def score_job(run: Runtime, user_id: UUID, job_id: UUID) -> None:
-    """Score what a job loaded, keep it beside what was scored before, and raise an alert if a
-    score fell under its threshold."""
+    """Score what a job loaded, store the score, and alert if it fell under its threshold.
+
+    The scores before it stay stored.
+    """
     alert: Thresholds = run.options.alert
     with run.lake.as_user(user_id, hold=Hold.SHARED) as connection:
         floors = alert.floors()
@@ -73,7 +75,7 @@ def score_job(run: Runtime, user_id: UUID, job_id: UUID) -> None:
 
 
 def score_changed(run: Runtime) -> int:
-    """Score ended jobs that changed since, as by a retry from quarantine; how many."""
+    """Score ended jobs that changed since, as by a retry from quarantine; return how many."""
     left_alone = steps.resting(run, "scored")
     rows = run.ledger.rows("quality", "jobs_to_score", n=_AT_ONCE, left_alone=left_alone)
     users = {row["id"]: row["user_id"] for row in rows}

@@ -1,6 +1,6 @@
-"""Loaded documents become findable: behind the load, in batches, by any worker that has time.
+"""Index loaded documents for search: after the load, in batches, by any free worker.
 
-Documents wait in `user_data.unindexed`. A batch is taken out of it in the transaction that indexes
+Documents wait in `user_data.unindexed`. A batch is deleted from it in the transaction that indexes
 it, so that a crash loses nothing and any number of processes may share the work.
 """
 
@@ -18,12 +18,12 @@ from tasks.runtime.context import Runtime
 #: Documents a transaction; some hundred milliseconds of work.
 _BATCH = 5_000
 
-#: A turn of the reconciler's, so that it keeps its other appointments.
+#: The share of a reconciler's turn, so that its other steps run on time.
 _TURN_S = 5.0
 
 
 def index_user(run: Runtime, user_id: UUID, *, seconds: float) -> int:
-    """Index what waits of one user, until nothing does or the time is up; how many were taken."""
+    """Index a user's waiting documents, until none waits or the time is up; return how many."""
     end, total = time.monotonic() + seconds, 0
     models = embedding_backfill.known_models(run, user_id)
     while time.monotonic() < end:
@@ -36,7 +36,7 @@ def index_user(run: Runtime, user_id: UUID, *, seconds: float) -> int:
 
 
 def index_waiting(run: Runtime, *, seconds: float = _TURN_S) -> int:
-    """Index what waits of any user; how many documents were taken."""
+    """Index the waiting documents of any user; return how many were taken."""
     users = [row["user_id"] for row in run.ledger.rows("search", "waiting_users")]
     return steps.each(
         run, "indexed", users, lambda user: index_user(run, user, seconds=seconds / len(users))

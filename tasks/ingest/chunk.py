@@ -37,7 +37,7 @@ from tasks.runtime.stage_runner import Content, Ending
 
 log = structlog.get_logger("datapunk.chunk")
 
-#: Places of defects that one event names.
+#: Most places of defects that one event names.
 _MOST_PLACES = 10
 
 _VECTOR_COLUMNS = ("pieces", "starts", "ends", "matrix")
@@ -47,7 +47,7 @@ _VECTOR_COLUMNS = ("pieces", "starts", "ends", "matrix")
 
 
 def normalise_chunk(run: Runtime, lease: Lease) -> Ending:
-    """Slices to records, written once as a spool."""
+    """Read slices into records, written once as a spool."""
     ref = lease.ref
     files = open_files(run, lease)
     needs_set = format_of(ref).needs_set
@@ -62,12 +62,12 @@ def normalise_chunk(run: Runtime, lease: Lease) -> Ending:
 
 
 def format_of(ref: ChunkRef) -> Format:
-    """The format that reads a chunk."""
+    """Return the format that reads a chunk."""
     return format_named(ref.format or "")
 
 
 def open_files(run: Runtime, lease: Lease) -> dict[int, Opened]:
-    """The files that a chunk's slices lie in."""
+    """Return the files of a chunk's slices."""
     ids = sorted({file_id for file_id, _, _ in lease.ref.slices})
     rows = run.lake.rows(lease.ref.user_id, "jobs", "files_of", ids=ids)
     restore(run, lease, rows)
@@ -77,7 +77,7 @@ def open_files(run: Runtime, lease: Lease) -> dict[int, Opened]:
 def _opened(run: Runtime, lease: Lease, row: Mapping[str, Any]) -> Opened:
     file = run.folders.members(lease.ref.job_id) / str(row["ordinal"])
     if row["ordinal"] == 0 and not file.exists():
-        # A plain file is its own one member, and is not copied.
+        # A plain file is its own only member, and is not copied.
         file = run.folders.original(lease.ref.job_id, lease.source_name)
     member = Member(
         path=row["path"],
@@ -95,7 +95,7 @@ def _opened(run: Runtime, lease: Lease, row: Mapping[str, Any]) -> Opened:
 
 
 def screen_chunk(run: Runtime, lease: Lease) -> Content:
-    """Set the rejections aside, and drop what the chunk or the lake has already."""
+    """Quarantine the rejections, and drop what the chunk or the lake has already."""
     path = made(run, lease, "spool")
     columns = {name: record_spool.read_columns(path, name) for name in record_spool.TABLES}
     rejections = record_spool.read_rejections(path)
@@ -127,7 +127,7 @@ def _drop_known(
 ) -> NDArray[np.bool_]:
     """Ask the lake before the costly stage; elsewhere the load's conflict counts duplicates.
 
-    Returns which records were dropped for that, shape (n,).
+    Returns which records were dropped, shape (n,).
     """
     if not len(table):
         return mask & False
@@ -144,7 +144,7 @@ def _drop_known(
 
 
 def as_standing(run: Runtime, ref: ChunkRef, table: record_spool.Columns) -> record_spool.Columns:
-    """With the keys by which the lake has its documents, or would have them."""
+    """Return the table with the keys by which the lake has its documents, or would have them."""
     if not table.shared:
         return table
     at, form = list(table.shared), format_of(ref)
@@ -164,7 +164,7 @@ def as_standing(run: Runtime, ref: ChunkRef, table: record_spool.Columns) -> rec
 
 
 def twins_in(ref: ChunkRef, table: record_spool.Columns) -> NDArray[np.bool_]:
-    """Documents that stand in the chunk before, out of another file: it is their source too."""
+    """Return which documents repeat one of another file of the chunk, which is their source too."""
     first = first_of_each(table.keys)
     if first.all():
         return ~first
@@ -180,7 +180,7 @@ def twins_in(ref: ChunkRef, table: record_spool.Columns) -> NDArray[np.bool_]:
 def some_of(
     ref: ChunkRef, table: record_spool.Columns, which: NDArray[np.bool_]
 ) -> tuple[Keys, list[int]]:
-    """Some documents of a table, and the files that they came out of."""
+    """Return some documents of a table, and the files that they came from."""
     at, types = np.flatnonzero(which), table.types
     keys = b"".join(table.keys[16 * n : 16 * n + 16] for n in at)
     chosen = Keys(types=[types[n] for n in at], keys=keys, ats=table.ats[at])
@@ -188,9 +188,12 @@ def some_of(
 
 
 def note_drift(commit: ContentTransaction, drift: list[tuple[int, str, int]]) -> None:
-    """Fields that the format does not know, by name: an export may have chosen it, so the policy
-    is applied to it, and it is kept out of logs. With the chunk's end, so that each chunk is
-    counted once, and under the policy of its records."""
+    """Note the names of fields that the format does not know.
+
+    An export may have chosen the names, so the policy is applied to them, and no log has them. They
+    are written with the chunk's end, so that each chunk counts once, and under the policy of its
+    records.
+    """
     rows = [
         {
             "format": commit.ref.format,
@@ -231,8 +234,10 @@ def quarantine(
     *,
     first: int = 0,
 ) -> None:
-    """Set rejections aside, each with its raw bytes and where they lie; `first` is the place of
-    the first among those of the chunk."""
+    """Quarantine rejections, each with its raw bytes and their place.
+
+    `first` is the position of the first among the chunk's.
+    """
     held = commit.run_many(
         "jobs",
         "quarantine",
@@ -249,13 +254,13 @@ def quarantine(
             for position, bad in enumerate(rejections, start=first)
         ],
     )
-    if held:  # on a second pass, those that keep other bytes now
+    if held:  # on a second attempt, those with other bytes
         commit.event(Event.QUARANTINED, records=held, codes=Counter(bad.code for bad in rejections))
         _tell_of_defects(commit, rejections)
 
 
 def _tell_of_defects(commit: ChunkTransaction, rejections: list[record_spool.Quarantined]) -> None:
-    """Where our own code failed: in the log, in the audit trail and as an alert of the job."""
+    """Report where the code failed: in the log, in the audit trail and as an alert of the job."""
     places = Counter(bad.detail for bad in rejections if bad.code == Reason.FORMAT_DEFECT)
     if places:
         records, most = places.total(), dict(places.most_common(_MOST_PLACES))
@@ -268,7 +273,7 @@ def _tell_of_defects(commit: ChunkTransaction, rejections: list[record_spool.Qua
 
 
 def embed_chunk(run: Runtime, lease: Lease) -> Ending:
-    """Texts to vectors of the first tier; the others follow behind the load."""
+    """Embed texts with the first tier; the other tiers follow after the load."""
     path = made(run, lease, "spool")
     mask = record_spool.read_mask(made(run, lease, "mask"), "documents")
     texts = [(n, text) for n, text in record_spool.read_texts(path) if mask[n]]
@@ -286,8 +291,11 @@ def embed_chunk(run: Runtime, lease: Lease) -> Ending:
 
 
 def _follow(run: Runtime, user_id: UUID, texts: int) -> bool:
-    """Whether vectors of that number of texts come behind the load. Where they are indexed, each is
-    worked into the graph of its neighbours, a hundred a second or so: rows don't wait for that."""
+    """Tell whether vectors of that number of texts come after the load.
+
+    Where vectors are indexed, each is inserted into the graph of its neighbours, about a hundred a
+    second: rows don't wait for that.
+    """
     if texts <= run.options.vectors_at_once:
         return False
     known = run.known_model(user_id, run.models.first_tier(texts))
@@ -301,10 +309,10 @@ def embed_texts(
     texts: list[tuple[int, str]],
     under: ReadUnder | None,
 ) -> Vectors | None:
-    """Vectors of the first tier for the texts of some records; None if there is nothing to embed.
+    """Return vectors of the first tier for the texts of some records; None without any text.
 
     `texts` pairs the number of a record with its text; its key is `keys[16 n : 16 n + 16]`. They
-    were read `under` a policy; with None the vectors are not remembered by their texts.
+    were read `under` a policy; with None the vectors are not cached by their texts.
     """
     tier = run.models.first_tier(len(texts))
     made = embedding.embed_texts(run, user_id, tier, texts, under)
@@ -326,7 +334,7 @@ def _write_vectors(path: Path, vectors: Vectors) -> None:
 
 
 def read_vectors(path: Path, model_id: int) -> Vectors:
-    """The vectors that the stage before left."""
+    """Return the vectors that the stage before wrote."""
     parts = spool_file.read(path, "keys", "pieces", "starts", "ends", "matrix")
     pieces = np.frombuffer(parts["pieces"], dtype="<i2")
     return Vectors(
@@ -350,12 +358,12 @@ def _folder(run: Runtime, ref: ChunkRef) -> Path:
 
 
 def artefact(lease: Lease, kind: str) -> str:
-    """A name that no other worker uses: a zombie's artefact can't take its place."""
+    """Return a name that no other worker uses: a zombie's artefact can't take its place."""
     return f"{lease.ref.id}.{lease.token}.{kind}"
 
 
 def made(run: Runtime, lease: Lease, kind: str) -> Path:
-    """The artefact that an earlier stage committed; raises BrokenSpool if it named none."""
+    """Return the artefact that an earlier stage committed; raises BrokenSpool if it named none."""
     name = lease.artefacts.get(kind)
     if name is None:
         raise spool_file.BrokenSpool(kind)

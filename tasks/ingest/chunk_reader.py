@@ -1,4 +1,4 @@
-"""Slices of a chunk, read and rendered into one spool."""
+"""Read the slices of a chunk and render them into one spool."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Opened(msgspec.Struct, frozen=True):
 
 
 class ChunkReader:
-    """Reads the slices of one chunk under one policy, and stores the bytes of its records.
+    """A reader of one chunk's slices under one policy, which stores the bytes of its records.
 
-    What the policy takes away goes nowhere else. `neighbours` are the files beside the chunk's.
+    What the policy removes goes nowhere else. `neighbours` are the sibling files of the chunk's.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class ChunkReader:
         self._batch = Batch(redactor.under, keep_text=ref.embed, repeats=self._form.repeats)
 
     def read(self, slot: int, opened: Opened, part: Slice) -> None:
-        """Take the outcomes of a slice; `slot` is its place among the slices of the chunk."""
+        """Add the outcomes of a slice; `slot` is its place among the slices of the chunk."""
         batch, redactor, member = self._batch, self._redactor, opened.member
         reading = ReadContext(
             form=self._form,
@@ -82,7 +82,7 @@ def _bytes(source: BinaryIO, start: int, end: int) -> bytes:
 
 
 class _Seen:
-    """Tells a batch what the items of one slice are like; names of fields go by the policy."""
+    """Reports on the items of one slice to a batch; the policy applies to names of fields."""
 
     def __init__(self, batch: Batch, slot: int, name: Callable[[str], str]) -> None:
         self._batch, self._slot, self._name = batch, slot, name

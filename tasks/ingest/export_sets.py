@@ -1,8 +1,8 @@
-"""Exports in parts: what is there, what is missing, and when what waits for the whole goes on.
+"""Exports in parts: which parts are there, which are missing, and when the waiting chunks continue.
 
-A set is whole when nothing of it is still being unpacked, no number is missing before the last
-part, and everything that the export's own page lists is in some part. How many parts there are is
-in no name, so without a page a set is never known to be whole, and only its time runs out.
+A set is complete when none of it is still being unpacked, no number is missing before the last
+part, and everything that the export's own page lists is in some part. No name gives the number of
+parts, so without a page a set is never known to be complete, and only its time runs out.
 """
 
 from __future__ import annotations
@@ -30,24 +30,27 @@ log = structlog.get_logger("datapunk.sets")
 _SETS = queries("sets")
 _EVENT = queries("jobs")["event"]
 
-#: More than this of what no part holds is counted, not fetched.
+#: Missing files beyond this number are counted, not fetched.
 MOST_MISSING = 100_000
 
 
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):
-    """What the pages of an export list, against what its parts hold: files, not items."""
+    """The files that the pages of an export list, compared with those in its parts.
+
+    It counts files, not items.
+    """
 
     pages: list[str]
-    """Pages that were understood."""
+    """The readable pages."""
     unread: list[str]
-    """Files that lie where such a page does and could not be understood: nothing is claimed."""
+    """Files in the place of such a page that could not be read: nothing is concluded from them."""
     listed: int = 0
     not_exported: int = 0
-    """Listed files that the exporter says it could not export."""
+    """Listed files that the exporter could not export, as the page says."""
     missing: list[str] = msgspec.field(default_factory=list)
     """Listed files that no part holds, up to `MOST_MISSING`."""
     maybe_bare: int = 0
-    """How many of the missing may be parts that are no archive, which don't say what they are."""
+    """How many of the missing may be parts that are single files, whose names do not say which."""
 
     @property
     def accounts_for_all(self) -> bool:
@@ -56,14 +59,14 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_here(part: Mapping[str, Any]) -> bool:
-    """Whether a part's files are there, or will be: it came, and did not come to nothing."""
+    """Tell whether a part's files are there, or will be: it came, and was not refused."""
     if part["outcome"] in (None, "duplicate"):
         return True
     return part["outcome"] in ("failed", "cancelled") and part["upload"] == "done"
 
 
 def gaps(rows: Sequence[Mapping[str, Any]]) -> list[multipart.Gap]:
-    """The numbers that are missing; `rows` are the parts of one set."""
+    """Return the numbers that are missing; `rows` are the parts of one set."""
     here = [(row["file"], row["part"]) for row in rows if is_here(row)]
     return multipart.gaps(here, [(row["file"], row["part"]) for row in rows])
 
@@ -71,7 +74,7 @@ def gaps(rows: Sequence[Mapping[str, Any]]) -> list[multipart.Gap]:
 def inventory(
     ask: Connection, jobs: Sequence[UUID], rows: Sequence[Mapping[str, Any]]
 ) -> Inventory:
-    """Compare what pages list with what is in the archives of `jobs`; `rows` are their parts."""
+    """Compare what pages list with the files in the archives of `jobs`; `rows` are their parts."""
 
     def fetch(name: str, **more: Any) -> list[dict[str, Any]]:
         return ask.execute(_SETS[name], {"jobs": list(jobs), **more}).fetchall()
@@ -94,23 +97,23 @@ def inventory(
 
 
 def _may_be_bare(missing: Sequence[str], names: Sequence[str]) -> int:
-    """How many missing files bare parts may be, by their suffixes: more is in no name."""
+    """Count the missing files that single-file parts may be, by suffix: the names show no more."""
     wanted = Counter(PurePosixPath(path).suffix.lower() for path in missing)
     there = Counter(PurePosixPath(name).suffix.lower() for name in names)
     return (wanted & there).total()
 
 
-# --- settling --------------------------------------------------------------------------------
+# --- changing the state of sets ---------------------------------------------------------------
 
 
 def settle(run: Runtime) -> int:
-    """Find out which sets are whole or were waited for long enough; how many now go on."""
+    """Finalise sets that are complete or were waited for long enough; return how many continue."""
     ids = [row["id"] for row in run.ledger.rows("sets", "to_settle")]
     return steps.each(run, "sets", ids, lambda set_id: _settle(run, set_id))
 
 
 def _settle(run: Runtime, set_id: int) -> bool:
-    """One set, in one transaction: its state, its chunks and the event change together."""
+    """Finalise one set in one transaction: its state, its chunks and the event change together."""
     with run.ledger.transaction() as connection:
         held = connection.execute(_SETS["hold_set"], {"set_id": set_id}).fetchone()
         if held is None:
@@ -145,7 +148,7 @@ def _compare(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> Inven
 
 
 def _counts(found: Inventory | None) -> dict[str, int | None]:
-    """What the set's row says of its pages; nothing where there are none."""
+    """Return the counts in the set's row; None for both where there are no pages."""
     if found is None or not found.pages:
         return {"listed": None, "missing": None}
     return {"listed": found.listed, "missing": len(found.missing)}
@@ -154,7 +157,7 @@ def _counts(found: Inventory | None) -> dict[str, int | None]:
 def _state(
     held: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], found: Inventory | None
 ) -> str:
-    """How the set stands now; one that was found whole stays so until a part comes."""
+    """Return the set's state; a complete set stays so until a part comes."""
     if found is not None and found.accounts_for_all and not gaps(rows):
         return SetState.COMPLETE
     if held["state"] == SetState.OPEN and held["due"]:

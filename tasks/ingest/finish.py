@@ -1,8 +1,8 @@
-"""How a job comes to its end when its own last step does not bring it there.
+"""End a job that its own last step does not end.
 
-A job ends by its `finish` chunk. Where that is given up, or a person does not want to wait for it,
-the job is closed without: one small transaction that needs neither the original nor a worker. What
-the finish would have done besides, the reconciler makes up for.
+A job ends by its `finish` chunk. Where that is dead-lettered, or a user does not want to wait for
+it, the job is closed without: one small transaction that needs neither the original nor a worker.
+The reconciler does the finish's other work.
 """
 
 from __future__ import annotations
@@ -34,16 +34,18 @@ _JOBS = queries("jobs")
 
 
 def settle_counts(connection: Connection, job_id: UUID) -> None:
-    """Write the counts of a job's files, from its chunks that are done. The job's row is held by
-    who calls, since a retry from quarantine changes them too."""
+    """Write the counts of a job's files, from its done chunks.
+
+    The caller locks the job's row, since a retry from quarantine changes the counts too.
+    """
     connection.execute(_JOBS["file_counts"], {"job_id": job_id})
 
 
-# --- where an original lies ------------------------------------------------------------------
+# --- the place of an original -----------------------------------------------------------------
 
 
 def resting_places(folders: Folders, job: Mapping[str, Any], *, well: bool) -> tuple[Path, Path]:
-    """Where an original is put to rest: by its plain name, or by one that is this job's alone."""
+    """Return the places for an original: by its plain name, and by a name of this job's own."""
     folder = folders.failed / job["user_name"]
     if well:
         folder = folders.processed / job["user_name"] / f"{job['created_at']:%Y-%m-%d}"
@@ -52,7 +54,7 @@ def resting_places(folders: Folders, job: Mapping[str, Any], *, well: bool) -> t
 
 
 def whereabouts(folders: Folders, connection: Connection, job_id: UUID) -> Path | None:
-    """The original of a job: where the ledger says, or wherever a finish left it."""
+    """Return the original of a job: where the ledger says, or where a finish left it."""
     job = connection.execute(CHUNKS["resting"], {"job_id": job_id}).fetchone()
     if job is None:
         return None
@@ -63,7 +65,7 @@ def whereabouts(folders: Folders, connection: Connection, job_id: UUID) -> Path 
 
 
 def _found(folders: Folders, connection: Connection, job: Mapping[str, Any]) -> str | None:
-    """The same for a job of which nothing was written down; relative to the data folder."""
+    """Return the same for a job without a recorded place; relative to the data folder."""
     rests = [resting_places(folders, job, well=well) for well in (True, False)]
     places = [
         malware.place_of_original(folders, job["user_id"], job["id"]),
@@ -82,12 +84,14 @@ def _found(folders: Folders, connection: Connection, job: Mapping[str, Any]) -> 
     return next(there, None)
 
 
-# --- giving up -------------------------------------------------------------------------------
+# --- dead-lettering --------------------------------------------------------------------------
 
 
 def dead_letter(run: Runtime) -> int:
-    """Chunks past their attempts are dead; their jobs end as failed once the rest is done. Returns
-    how many."""
+    """Dead-letter chunks without attempts left; return how many.
+
+    Their jobs end as failed once the rest is done.
+    """
     rows = run.ledger.rows("chunks", "worn_out", **_limits(run))
     jobs = [row["job_id"] for row in rows]
     return steps.each(run, "dead_lettered", jobs, lambda job: _dead_letter(run, job))
@@ -119,12 +123,12 @@ def _dead_letter(run: Runtime, job_id: UUID) -> int:
 
 _CLOSED = (
     "The workers may not read or write a file in the data folder, or a folder on the way; the logs "
-    "name our line. Give it to their user (chown -R, or chmod), and try again."
+    "name the line. Give it to their user (chown -R, or chmod), and try again."
 )
 
 
 def _why(stage: str, code: str) -> str:
-    """Why a job whose chunk died has failed, and what to do where `retry` alone won't help."""
+    """Return why a job whose chunk is dead has failed, and what to do where `retry` can't help."""
     if code in CLOSED:
         return _CLOSED
     if stage == Stage.FINISH:
@@ -137,14 +141,14 @@ def _why(stage: str, code: str) -> str:
 def end_with(
     connection: Connection, job_id: UUID, user_id: UUID, outcome: str, code: str, detail: str
 ) -> None:
-    """Some of a job's pieces will never be done; where none is left open, its end begins."""
+    """Record that some of a job's chunks will never be done; without open ones, its end begins."""
     asked = {"job_id": job_id, "outcome": outcome, "code": code, "detail": detail}
     connection.execute(CHUNKS["end_badly"], asked)
     begin_end(connection, job_id, user_id)
 
 
 def begin_end(connection: Connection, job_id: UUID, user_id: UUID) -> bool:
-    """Count what is open of a job, and insert its finish where that is nothing; whether it did."""
+    """Count a job's open chunks, and insert its finish if there are none; return whether it did."""
     asked = {"job_id": job_id, "user_id": user_id}
     if connection.execute(CHUNKS["hold_open"], asked).fetchone() is None:
         return False
@@ -156,8 +160,10 @@ def begin_end(connection: Connection, job_id: UUID, user_id: UUID) -> bool:
 
 
 def free_stranded(run: Runtime) -> int:
-    """Open jobs of which nothing is open get a finish; how many. None should be there: this is for
-    what a defect in our code leaves behind."""
+    """Insert a finish for open jobs without open chunks; return how many.
+
+    None should exist: this repairs what a defect in the code leaves.
+    """
     jobs = [row["job_id"] for row in run.ledger.rows("chunks", "stranded")]
     return steps.each(run, "freed", jobs, lambda job: _free(run, job))
 
@@ -178,8 +184,10 @@ def _free(run: Runtime, job_id: UUID) -> bool:
 
 
 def end_now(run: Runtime, connection: Connection, job_id: UUID) -> bool:
-    """Close a cancelled job of which no more than its finish is left; False where a worker is at
-    that, or anything else is open."""
+    """Close a cancelled job of which only its finish is left.
+
+    Returns False where a worker runs the finish, or anything else is open.
+    """
     asked = {"job_id": job_id}
     finish = connection.execute(CHUNKS["open_finish"], asked).fetchone()
     if finish is not None and finish["at_work"]:
@@ -192,10 +200,10 @@ def end_now(run: Runtime, connection: Connection, job_id: UUID) -> bool:
 def _close(
     folders: Folders, connection: Connection, job_id: UUID, outcome: str, code: str, detail: str
 ) -> bool:
-    """The job's one end, without its finish; False where something of it is open.
+    """Close the job without its finish; return False where something of it is open.
 
-    It can't fail for what the finish failed of: counts that can't be read are left out, and the
-    original stays where it is, which is written down.
+    It can't fail for the finish's reasons: counts that can't be read are left out, and the original
+    stays where it is, which is recorded.
     """
     asked = {"job_id": job_id, "code": code}
     job = connection.execute(CHUNKS["hold_open"], asked).fetchone()

@@ -80,9 +80,9 @@ def staged_of(
     *,
     all_about: bool = False,
 ) -> tuple[Staged, dict[str, bytes]]:
-    """The documents of a spool that `masks` keeps, and the lines of each series.
+    """Return the documents of a spool that `masks` keeps, and the lines of each series.
 
-    With `all_about`, who and what stands in the others too: the lake has these documents, but
+    With `all_about`, mentions and relations of the others too: the lake has these documents, but
     this file may put them into another album.
     """
     form, mask = chunk.format_of(ref), masks["documents"]
@@ -107,9 +107,9 @@ def staged_of(
 def load_rows(
     run: Runtime, commit: ContentTransaction, staged: Staged, series: Mapping[str, bytes]
 ) -> dict[str, Came]:
-    """Rendered lines into their tables; what came in, by table.
+    """Insert rendered lines into their tables; return what came in, by table.
 
-    The commit holds the lake, so that what was in it already stays there as long.
+    The commit locks the lake, so that rows which it had before stay there as long.
     """
     came = dict.fromkeys(record_spool.TABLES, Came({}))
     try:
@@ -126,7 +126,7 @@ def load_rows(
 
 
 def ensure_partitions(run: Runtime, ref: ChunkRef, path: Path) -> None:
-    """Partitions for the months of a spool's records, before the transaction that loads them."""
+    """Create partitions for the months of a spool's records, before the transaction of the load."""
     for data_type, ats in record_spool.read_columns(path, "documents").ats_by_type().items():
         run.partitions.ensure(ref.user_id, data_type, months_of(ats))
     for name in SERIES:
@@ -148,10 +148,10 @@ def _loaded(
     came: Mapping[str, Came],
     files: list[int],
 ) -> dict[int, FileTally]:
-    """Return the chunk's final counts: what was sent and did not come in was in the lake already.
+    """Return the chunk's final counts: rows that were sent and did not come in are duplicates.
 
-    Of the loaded ones, `newer` replaced a version from another export, and `older` was itself
-    older than the version that stands.
+    Of the loaded ones, `newer` replaced a version from another export, and `older` was itself older
+    than the current version.
     """
     tallies = tally.by_file(lease.tally)
     for name in record_spool.TABLES:

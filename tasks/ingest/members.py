@@ -31,12 +31,12 @@ class Readable(msgspec.Struct, frozen=True, kw_only=True):
     member: Member
     form: Format
     context: Context
-    #: What should be known of how it is read.
+    #: A remark for the user on how it is read.
     note: str = ""
 
 
 def head_of(member: Member) -> Head:
-    """What a format may look at."""
+    """Return what a format may read to recognise the member."""
     with member.file.open("rb") as source:
         data, tables = source.read(HEAD), sqlite_pages.table_names(source)
     return Head(
@@ -49,9 +49,9 @@ def head_of(member: Member) -> Head:
 
 
 def prepare(member: Member, work: Path) -> Readable | Listed:
-    """Find the member's format and ready its bytes; or say why nothing reads it.
+    """Find the member's format and prepare its bytes; or return why nothing reads it.
 
-    Where our own code fails for it, it is rejected by itself.
+    A member that meets a defect of the code is rejected by itself.
     """
     try:
         return _prepared(member, work)
@@ -63,10 +63,10 @@ def prepare(member: Member, work: Path) -> Readable | Listed:
 
 
 def _prepared(member: Member, work: Path) -> Readable | Listed:
-    """As `prepare` says.
+    """Prepare a member, see `prepare`.
 
-    A text in another encoding than UTF-8 is written again as UTF-8, as `work/<ordinal>`; its
-    locators are offsets in that text, and the encoding is kept with the file.
+    A text in another encoding than UTF-8 is rewritten as UTF-8, as `work/<ordinal>`; its locators
+    are offsets in that text, and the encoding is stored with the file.
     """
     if archive_browser.has_its_place(member.path) and (files := _listed_on(member)):
         return listed(member, Disposition.IGNORED, Reason.INDEX_PAGE, f"lists {files} files")
@@ -95,13 +95,16 @@ def _prepared(member: Member, work: Path) -> Readable | Listed:
 
 
 def _listed_on(member: Member) -> int:
-    """How many files the page of an export lists."""
+    """Return how many files the page of an export lists."""
     return len(archive_browser.entries(member.file, member.path))
 
 
 def held(found: Readable, redactor: Redactor) -> Context:
-    """What the ledger keeps of the context: what the format noted for other files of the export
-    says something of somebody, so the policy is applied to it."""
+    """Return what the ledger stores of the context.
+
+    What the format noted for other files of the export may be personal, so the policy is applied to
+    it.
+    """
     noted = found.context.get("noted")
     if not isinstance(noted, dict):
         return found.context
@@ -109,7 +112,7 @@ def held(found: Readable, redactor: Redactor) -> Context:
 
 
 def treated_note(noted: dict[str, Any], form: str, redactor: Redactor) -> dict[str, Any]:
-    """What a format noted of a file, after the policy; the same object where nothing changed."""
+    """Return a format's note of a file after the policy; the same object where nothing changed."""
     return redactor.of(form, Texts(None, None, noted)).texts.metadata
 
 
@@ -120,14 +123,19 @@ def _guess(encoding: transcode.Encoding | None) -> str:
 
 
 def _other_shape(path: str) -> str:
-    """That a file is called as those of a product are, but is none: a format may have changed."""
+    """Return a remark that a file has a product's name but another shape.
+
+    A format may have changed.
+    """
     names = ", ".join(named_like(path)[:_MOST_NAMED])
     return f"named like {names}, but of another shape" if names else ""
 
 
 def _survey(member: Member, head: Head) -> transcode.Encoding | None:
-    """The charset of a text; None for what is none, and for mail, which has one in each part,
-    unless all of it is in UTF-16."""
+    """Return the charset of a text; None for anything else.
+
+    Mail has a charset in each part, so it gives None too, unless all of it is in UTF-16.
+    """
     if member.media_type in _MAIL:
         return transcode.wide(head.data)
     if not _is_text(member.media_type):
@@ -153,9 +161,11 @@ def _as_utf8(head: Head, encoding: transcode.Encoding) -> Head:
 
 
 def _wants_utf8(found: Format, head: Head, encoding: transcode.Encoding) -> bool:
-    """Whether a text is written again: in UTF-16 no line ends where a reader of bytes looks for
-    its end. A document is kept as it is, and decodes itself; so is a binary file that only looks
-    like UTF-16, which its format does not know as text."""
+    """Tell whether a text is rewritten: in UTF-16, readers of bytes find no end of a line.
+
+    A document is stored as it is, and decodes itself; so is a binary file that only looks like
+    UTF-16, which its format does not recognise as text.
+    """
     if found.reader.wants_utf8:
         return True
     if found.rank is Rank.WHOLE or transcode.wide(head.data) is None:
@@ -172,7 +182,7 @@ def _transcoded(member: Member, work: Path, encoding: transcode.Encoding) -> Mem
 
 
 def listed(member: Member, disposition: Disposition, reason: Reason, detail: str) -> Listed:
-    """A member that nothing is read from, as the ledger lists it."""
+    """Return a member that nothing is read from, as the ledger lists it."""
     return Listed(
         path=member.path,
         ordinal=member.ordinal,
@@ -186,7 +196,7 @@ def listed(member: Member, disposition: Disposition, reason: Reason, detail: str
 
 
 def refused(verdict: Verdict, *, required: bool) -> Reason | None:
-    """Why a file may not be read on: it is infected, or must be scanned and could not be."""
+    """Return why a file may not be read further: it is infected, or was not scanned as required."""
     if verdict.scan is Scan.INFECTED:
         return Reason.MALWARE
     if verdict.scan is Scan.NOT_SCANNED and required:

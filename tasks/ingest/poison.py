@@ -1,7 +1,7 @@
-"""A chunk of records that ends its worker is cut up until the one record stands alone.
+"""Cut up a chunk of records that ends its worker, until the one record is alone.
 
-What to do follows from how often the chunk was tried, which the ledger counts before the work:
-a step that ends the worker as well leads to the next, blunter one by itself.
+The number of attempts, which the ledger counts before the work, decides what to do: a step that
+ends the worker as well leads to the next, coarser one by itself.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ log = structlog.get_logger("datapunk.poison")
 #: How often each step is tried past `max_attempts`: a worker may also be killed by chance.
 _BY_ITEMS, _BY_SLICES = 2, 2
 
-#: What stands alone is tried so often before it is found guilty; more than one, only once.
+#: Attempts at a single item before it is quarantined as poison; several items get only one.
 _TRIES_ALONE = 3
 
 
 class TooMuchPoison(PermanentError):
-    """Too many chunks end their workers: the cause is no single record, but the machine or us.
+    """Too many chunks end their workers: the cause is the machine or the code, not a single record.
 
-    They are given up as dead; `retry` takes them up again once the cause is mended.
+    They are dead-lettered; `retry` runs them again once the cause is mended.
     """
 
 
 def normalise_or_split(run: Runtime, lease: Lease) -> Ending | Content:
-    """Slices to records; or, where that was tried too often, smaller chunks or a quarantine."""
+    """Read slices into records; after too many attempts, cut the chunk or quarantine the bytes."""
     over = lease.attempt - run.options.max_attempts
     if over <= 0 or lease.last_error_code in OF_FILES:  # no record is at fault
         return record_stages.normalise_chunk(run, lease)
@@ -63,7 +63,7 @@ def normalise_or_split(run: Runtime, lease: Lease) -> Ending | Content:
 
 
 def _by_items(run: Runtime, lease: Lease, file: int, whole: Slice) -> Ending | Content:
-    """Walk the items, leaving out the format, which is most often what kills."""
+    """Walk the items without the format, which is the most frequent cause."""
     opened = record_stages.open_files(run, lease)[file]
     reader = record_stages.format_of(lease.ref).reader
     places: dict[int, int] = {}
@@ -82,7 +82,7 @@ def _by_items(run: Runtime, lease: Lease, file: int, whole: Slice) -> Ending | C
 
 
 def _by_slices(run: Runtime, lease: Lease, file: int, whole: Slice) -> Ending | Content:
-    """The reader's own items kill: cut where another pass of its slices finds bounds."""
+    """Cut at the bounds of another pass of the reader's slices, since its items end the worker."""
     opened = record_stages.open_files(run, lease)[file]
     reader = record_stages.format_of(lease.ref).reader
     limits = SliceLimits(size=max(1, (whole.end - whole.start) // bisect.PARTS))
@@ -96,11 +96,14 @@ def _by_slices(run: Runtime, lease: Lease, file: int, whole: Slice) -> Ending | 
 def _cut(
     run: Runtime, lease: Lease, parts: Sequence[tuple[Sequence[tuple[int, int, int]], bool]]
 ) -> Ending:
-    """Smaller chunks in the place of this one; each comes with its slices and if it is alone."""
+    """Replace this chunk by smaller ones.
+
+    Each part has its slices and whether it is a single item.
+    """
     most = run.options.max_attempts
     rows = [
         {
-            # A chunk is cut once, so its id and a number are the same for ever.
+            # A chunk is cut once, so its id and a number are always the same.
             "identity": f"{lease.ref.id}/{nth}",
             "slices": slices,
             "attempt": max(0, most - (_TRIES_ALONE if alone else 1)),
@@ -118,8 +121,10 @@ def _cut(
 
 
 def _set_aside(run: Runtime, lease: Lease, part: Slice, marks: Sequence[Rejection] = ()) -> Content:
-    """The bytes to quarantine, unread; the chunk is done. `marks` are what the reader said of the
-    end of the file, beside any item."""
+    """Quarantine the bytes unread; the chunk is done.
+
+    `marks` are the reader's rejections at the end of the file, outside any item.
+    """
     ((file, _, _),) = lease.ref.slices
     redactor = run.redactor(lease.ref.user_id)
     opened = record_stages.open_files(run, lease)[file]

@@ -1,4 +1,4 @@
-"""A chunk's records in columns: filled by normalise, filtered by screen and embed, sent by load."""
+"""A chunk's records in columns: normalise fills, screen and embed filter, load sends them."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ class Attached(msgspec.Struct, frozen=True, array_like=True):
 TABLES = (DOCUMENTS.name, LOCATIONS.name, METRICS.name)
 
 
-#: Names of unknown fields kept of a chunk: an object keyed by ids has no end of them.
+#: Most names of unknown fields of a chunk: an object keyed by ids has no end of them.
 MOST_DRIFT = 200
-#: And letters of such a name: an export may have any bytes for one, and it is a key in the ledger.
+#: Most letters of such a name: an export may use any bytes, and it is a key in the ledger.
 _MOST_LETTERS = 300
 
 
@@ -80,7 +80,7 @@ class Table:
         self.texts: list[tuple[int, str]] = []
 
     def sections(self, name: str) -> dict[str, bytes]:
-        """The columns as sections of a spool."""
+        """Return the columns as sections of a spool."""
         return {
             f"{name}.keys": b"".join(self.keys),
             f"{name}.hashes": b"".join(self.hashes),
@@ -94,8 +94,11 @@ class Table:
 
 
 class Batch:
-    """Collects the outcomes of a chunk, all read under one policy. `keep_text` says whether
-    records are to be embedded; `repeats`, whether equal records of one file are several facts."""
+    """The outcomes of a chunk, all read under one policy.
+
+    `keep_text` says whether records will be embedded; `repeats`, whether equal records of one file
+    are several facts.
+    """
 
     def __init__(self, under: ReadUnder, *, keep_text: bool, repeats: bool = False) -> None:
         self._under = under
@@ -124,9 +127,9 @@ class Batch:
         found: Iterable[Found],
         keep: Callable[[int, int, Blob], None] | None = None,
     ) -> None:
-        """Take the outcomes of one slice; `slot` is its place among the chunk's slices.
+        """Add the outcomes of one slice; `slot` is its place among the chunk's slices.
 
-        `keep` is given the bytes that belong to a record, before it is taken: with the place of
+        `keep` gets the bytes that belong to a record, before the record is added: with the place of
         the item in the member, and of the outcome among those of the slice.
         """
         render, tables = self._renderer.render, self.tables
@@ -152,15 +155,17 @@ class Batch:
             table.lines.append(one.line)
 
     def complete(self, first: int, read: Callable[[int, int], bytes]) -> None:
-        """Give the rejections from number `first` on that have no bytes those that `read` has of
-        their place: the step that made them had none at hand."""
+        """Fill in the bytes of rejections from number `first` on that have none.
+
+        `read` returns the bytes of a place; the step that made the rejection had none.
+        """
         for n, bad in enumerate(self.rejections[first:], first):
             if bad.code == Reason.FORMAT_DEFECT and not bad.raw:
                 raw = read(bad.start, bad.end)
                 self.rejections[n] = msgspec.structs.replace(bad, raw=raw)
 
     def notice(self, slot: int, fields: AbstractSet[str]) -> None:
-        """One item has fields that its format does not know; few of their names are kept."""
+        """Note that one item has fields unknown to its format; few of their names are stored."""
         for field in {_shortened(field) for field in fields}:
             if (slot, field) in self.drift or len(self.drift) < MOST_DRIFT:
                 self.drift[slot, field] += 1
@@ -208,8 +213,11 @@ class Batch:
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True):
-    """What later stages ask of a table: `keys` and `hashes` 16 bytes a record; the others shape
-    (n,). Only documents have hashes and codes, of data types."""
+    """The columns of a table for later stages.
+
+    `keys` and `hashes` have 16 bytes a record; the others have the shape (n,). Only documents have
+    hashes and codes, of data types.
+    """
 
     keys: bytes
     hashes: bytes
@@ -217,8 +225,10 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
     codes: NDArray[np.uint8]
     slots: NDArray[np.uint32]
     shared: dict[int, bytes] = {}
-    """The keys that some records share with others, by the number of the record: those in `keys`
-    are their own."""
+    """The keys that some records share with others, by the number of the record.
+
+    Those in `keys` are their own.
+    """
 
     def __len__(self) -> int:
         return len(self.slots)
@@ -229,15 +239,15 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
         return [_TYPES[code] for code in self.codes]
 
     def key_of(self, n: int) -> bytes:
-        """The key of one record."""
+        """Return the key of one record."""
         return self.keys[16 * n : 16 * n + 16]
 
     def hash_of(self, n: int) -> bytes:
-        """The hash of one document."""
+        """Return the hash of one document."""
         return self.hashes[16 * n : 16 * n + 16]
 
     def shared_lines(self) -> bytes:
-        """Lines for `stage_shared`: documents that share keys with others."""
+        """Return lines for `stage_shared`: documents that share keys with others."""
         types = self.types
         ats = instants(self.ats[list(self.shared)])
         in_order = SHARED.in_order
@@ -255,12 +265,12 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
         return _lines(lines)
 
     def ats_by_type(self) -> dict[str, NDArray[np.int64]]:
-        """The instants of each data type."""
+        """Return the instants of each data type."""
         return {str(_TYPES[c]): self.ats[self.codes == c] for c in np.unique(self.codes)}
 
 
 def read_columns(path: Path, name: str) -> Columns:
-    """The small columns of a table."""
+    """Return the small columns of a table."""
     wanted = [f"{name}.{c}" for c in ("keys", "hashes", "ats", "types", "slots", "shared")]
     keys, hashes, ats, types, slots, shared = spool_file.read(path, *wanted).values()
     return Columns(
@@ -274,12 +284,12 @@ def read_columns(path: Path, name: str) -> Columns:
 
 
 def has_about(path: Path) -> bool:
-    """Whether there are lines of `mentions` or `relations` at all."""
+    """Tell whether there are lines of `mentions` or `relations` at all."""
     return any(spool_file.read(path, "mentions", "relations").values())
 
 
 def read_about(path: Path, name: str, keys: bytes, mask: NDArray[np.bool_]) -> bytes:
-    """The lines of `mentions` or `relations` of the records that `mask` keeps."""
+    """Return the lines of `mentions` or `relations` of the records that `mask` keeps."""
     lines = spool_file.read(path, name)[name]
     if mask.all() or not lines:
         return lines
@@ -290,7 +300,7 @@ def read_about(path: Path, name: str, keys: bytes, mask: NDArray[np.bool_]) -> b
 
 
 def read_lines(path: Path, name: str, mask: NDArray[np.bool_]) -> bytes:
-    """The rendered lines of the records that `mask` keeps."""
+    """Return the rendered lines of the records that `mask` keeps."""
     lines = spool_file.read(path, f"{name}.lines")[f"{name}.lines"]
     if mask.all():
         return lines
@@ -299,14 +309,14 @@ def read_lines(path: Path, name: str, mask: NDArray[np.bool_]) -> bytes:
 
 
 def read_bases(path: Path) -> list[str]:
-    """Of documents that may be repeats: the keys without their occurrence numbers, in hex."""
+    """Return the keys without occurrence numbers, in hex, of documents that may be repeats."""
     lines = spool_file.read(path, "documents.lines")["documents.lines"].splitlines()
     at = DOCUMENTS.position("base_key")
     return [line.split(b"\t")[at].decode() for line in lines]
 
 
 def renamed(line: bytes, key: bytes) -> bytes:
-    """The line of a document, under another key of 16 bytes."""
+    """Return the line of a document under another key of 16 bytes."""
     at = DOCUMENTS.position("record_key")
     fields = line.split(b"\t", at + 1)
     fields[at] = key.hex().encode()
@@ -336,17 +346,17 @@ read_texts: Callable[[Path], list[tuple[int, str]]] = _decoded(
 
 
 def write_masks(path: Path, masks: dict[str, NDArray[np.bool_]]) -> None:
-    """Which records of each table go on."""
+    """Write which records of each table continue."""
     spool_file.write(path, {name: mask.tobytes() for name, mask in masks.items()})
 
 
 def read_mask(path: Path, name: str) -> NDArray[np.bool_]:
-    """Which records of a table go on, shape (n,)."""
+    """Return which records of a table continue, shape (n,)."""
     return np.frombuffer(spool_file.read(path, name)[name], dtype=np.bool_)
 
 
 def by_file(slots: NDArray[np.uint32], files: Sequence[int]) -> dict[int, int]:
-    """How many records came out of each file; `files` holds the file of each slot."""
+    """Return how many records came from each file; `files` holds the file of each slot."""
     counts = np.bincount(slots, minlength=len(files)) if len(slots) else [0] * len(files)
     found: dict[int, int] = {}
     for file, n in zip(files, counts, strict=True):

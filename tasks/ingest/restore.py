@@ -1,4 +1,4 @@
-"""Members that somebody deleted from the work folder, unpacked again from the job's original."""
+"""Unpack members that were deleted from the work folder again, from the job's original."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ log = structlog.get_logger("datapunk.restore")
 
 
 def restore(run: Runtime, lease: Lease, files: Sequence[Mapping[str, Any]]) -> None:
-    """See that the bytes of a chunk's files are there; `files` are their rows of the ledger.
+    """Make sure that the bytes of a chunk's files exist; `files` are their rows of the ledger.
 
-    What is missing is made again for the whole job at once. Raises `FileNotFoundError` where the
+    Missing members are unpacked for the whole job at once. Raises `FileNotFoundError` where the
     original is gone too.
     """
     if not any(_is_missing(run, lease, row) for row in files):
         return
     folder = run.folders.job(lease.ref.job_id)
-    with held(folder):  # of several chunks that miss their files, one makes them
+    with held(folder):  # one of several chunks that miss their files restores them
         rows = run.lake.rows(lease.ref.user_id, "jobs", "handled_files", job_id=lease.ref.job_id)
         missing = {row["ordinal"]: row["sha256"] for row in rows if _is_missing(run, lease, row)}
         if missing:
@@ -40,7 +40,10 @@ def restore(run: Runtime, lease: Lease, files: Sequence[Mapping[str, Any]]) -> N
 
 
 def _is_missing(run: Runtime, lease: Lease, row: Mapping[str, Any]) -> bool:
-    """A plain file lies in the work folder only if it was written again in UTF-8."""
+    """Tell whether a member is missing.
+
+    A plain file is copied only if it was rewritten in UTF-8.
+    """
     if (run.folders.members(lease.ref.job_id) / str(row["ordinal"])).exists():
         return False
     if row["ordinal"] != 0:
@@ -50,7 +53,7 @@ def _is_missing(run: Runtime, lease: Lease, row: Mapping[str, Any]) -> bool:
 
 
 def _unpack(run: Runtime, lease: Lease, aside: Path, missing: Mapping[int, str]) -> None:
-    """Make members aside and then move them: who looks for one finds all of it or nothing."""
+    """Unpack members aside and then move them, so that a member is whole or absent."""
     source = stored_originals.of_lease(run, lease)
     place = run.folders.members(lease.ref.job_id)
     place.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What came in, read once more: members out of a kept original, items out of quarantined bytes."""
+"""Read stored data again: members from an archived original, items from quarantined bytes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tasks.runtime.context import Runtime
 
 
 def source_of(run: Runtime, job: Mapping[str, Any]) -> SourceFile:
-    """The original of a job (a row with its names, size and digest), wherever it lies now."""
+    """Return the original of a job (a row with its names, size and digest), where it now lies."""
     path = run.folders.original(job["id"], job["source_name"])
     if job["archived_path"]:
         path = run.folders.data / job["archived_path"]
@@ -29,7 +29,7 @@ def source_of(run: Runtime, job: Mapping[str, Any]) -> SourceFile:
 
 
 def of_lease(run: Runtime, lease: Lease) -> SourceFile:
-    """The original of the open job that a chunk belongs to, in the work folder."""
+    """Return the original of the open job that a chunk belongs to, in the work folder."""
     path = run.folders.original(lease.ref.job_id, lease.source_name)
     return SourceFile(
         path=path,
@@ -41,9 +41,9 @@ def of_lease(run: Runtime, lease: Lease) -> SourceFile:
 
 
 def entries(run: Runtime, job: Mapping[str, Any], work: Path) -> Iterator[Member | Listed]:
-    """The members of a job's original, each until the next is asked for.
+    """Yield the members of a job's original, each until the next is asked for.
 
-    Their bytes lie in `work/members`, and what is made of them may lie in `work/text`. Raises
+    Their bytes lie in `work/members`, and texts made from them may lie in `work/text`. Raises
     `Rejected` and `FileNotFoundError` where the original can't be read again.
     """
     source = source_of(run, job)
@@ -56,16 +56,17 @@ def entries(run: Runtime, job: Mapping[str, Any], work: Path) -> Iterator[Member
 def with_bytes(
     row: Mapping[str, Any], part: Slice, raw: bytes, target: Path, *, by_hand: bool
 ) -> tuple[Member, Slice]:
-    """A member (`row` of the ledger) that holds `raw` at the place of an item, and where.
+    """Return a member (`row` of the ledger) that holds `raw` at the place of an item.
 
-    `by_hand` says that a person put the bytes there, which may be of another length.
+    Also returns the item's slice in it. `by_hand` says that a user put the bytes there, which may
+    be of another length.
     """
     whole = (part.start, part.end) == (0, row["size_bytes"])
     with target.open("wb") as out:
-        out.seek(part.start)  # a hole, which takes no room: offsets stay what they were
+        out.seek(part.start)  # a hole, which takes no room: offsets stay the same
         put(out, raw)
         if by_hand or part.end != row["size_bytes"]:
-            # What follows in the member: readers take an item at the very end for cut off.
+            # The next byte of the member: readers take an item at the very end for cut off.
             put(out, b"" if whole else b"\n")
     member = Member(
         path=row["path"],
@@ -80,7 +81,7 @@ def with_bytes(
 
 
 def place_of(locator: str) -> Slice:
-    """The byte range that a quarantined record's locator names."""
+    """Return the byte range that a quarantined record's locator names."""
     start, end = locator.removeprefix("bytes ").split("-")
     return Slice(int(start), int(end))
 
@@ -88,7 +89,7 @@ def place_of(locator: str) -> Slice:
 def ref_of(
     row: Mapping[str, Any], chunk: int, slices: Sequence[tuple[int, int, int]] = ()
 ) -> ChunkRef:
-    """Return the ids under which the rows of a chunk stand, for one that is done.
+    """Return the ids for the rows of a chunk that is done.
 
     `row` has `job_id`, `user_id`, `format`, `embed` and the job's `zone`.
     """

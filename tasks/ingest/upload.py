@@ -33,8 +33,8 @@ from tasks.runtime import alerts, dispatch
 from tasks.runtime.context import Options, Runtime
 from tasks.runtime.stage_runner import Ending
 
-#: What is committed at once while an archive is cut: little at first, so that nobody stands idle
-#: while a giant is cut, and then so much that commits cost nothing.
+#: What one commit writes while an archive is cut: little at first, so that workers start early, and
+#: later enough that commits cost nothing.
 _FIRST_FLUSH, _FLUSH_CHUNKS = 2, 64
 _FLUSH_FILES = 2_000
 _FLUSH_SECONDS = 2.0
@@ -48,10 +48,10 @@ _FILES_A_CHUNK = 500
 
 
 def validate_upload(run: Runtime, lease: Lease) -> Ending:
-    """Measure the file, tell its type, scan it, and see whether we have it already.
+    """Measure the file, detect its type, scan it, and check whether it was imported before.
 
     An archive is not scanned itself but its members, one by one: one bad mail must not cost the
-    whole export, and a scanner passes over what it finds too large in an archive.
+    whole export, and a scanner skips large files in an archive.
     """
     run.ledger.begin_job(lease.ref.job_id, JobStatus.VALIDATING)
     path = run.folders.original(lease.ref.job_id, lease.source_name)
@@ -78,7 +78,7 @@ def validate_upload(run: Runtime, lease: Lease) -> Ending:
 
 
 def exported_at(name: str) -> datetime | None:
-    """When a Takeout was made, as its name says: `takeout-20250102T030405Z-001.zip`."""
+    """Return when a Takeout was made, by its name: `takeout-20250102T030405Z-001.zip`."""
     stamp = _STAMP.search(name)
     try:
         return datetime.strptime(stamp[1], "%Y%m%dT%H%M%S%z") if stamp else None
@@ -104,7 +104,7 @@ def _end_as_duplicate(commit: Commit, facts: dict[str, Any]) -> None:
 
 
 def extract_upload(run: Runtime, lease: Lease) -> Ending:
-    """Every member gets its disposition; those that a format reads are cut into chunks."""
+    """Give every member its disposition, and cut those that a format reads into chunks."""
     run.ledger.begin_job(lease.ref.job_id, JobStatus.EXTRACTING)
     cutter = Cutter(run, lease)
     for entry in _walk(run, lease):
@@ -120,7 +120,7 @@ def extract_upload(run: Runtime, lease: Lease) -> Ending:
 
 
 def _walk(run: Runtime, lease: Lease) -> Iterator[Member | Listed]:
-    """The members, without those that an earlier try of this extract has settled."""
+    """Yield the members, without those that an earlier attempt has committed."""
     rows = run.lake.rows(lease.ref.user_id, "jobs", "settled_ordinals", job_id=lease.ref.job_id)
     settled = [range(row["first"], row["stop"]) for row in rows]
 
@@ -154,7 +154,7 @@ class Cutter:
         self._redactor = run.redactor(lease.ref.user_id)
 
     def take(self, entry: Member | Listed) -> None:
-        """Settle one member."""
+        """Give one member its disposition."""
         verdict = None
         if isinstance(entry, Member):
             verdict = self._scanned(entry)
@@ -166,7 +166,7 @@ class Cutter:
             self.flush()
 
     def _scanned(self, member: Member) -> Verdict | None:
-        """The scanner's verdict; None for a plain file, which `validate` had scanned."""
+        """Return the scanner's verdict; None for a plain file, which `validate` had scanned."""
         return None if member.ordinal == 0 else self._run.scanner.scan(member.file)
 
     def _refused(self, member: Member, verdict: Verdict | None) -> Listed | None:
@@ -182,7 +182,7 @@ class Cutter:
         return members.listed(member, Disposition.REJECTED, why, detail)
 
     def _read(self, member: Member, verdict: Verdict | None) -> Listed | None:
-        """Cut a member that a format reads; the listing of one that nothing reads."""
+        """Cut a member that a format reads; return the listing of one that nothing reads."""
         self._reading = member.ordinal
         found = members.prepare(member, self._work)
         if isinstance(found, Listed):
@@ -222,7 +222,7 @@ class Cutter:
             self._close(name)
             chunk = self._open.setdefault(name, _Pending(found.form, chunk.embed))
         chunk.add(found.member, part)
-        # A slice of a member that has more of them is full by itself.
+        # A slice of a member with more slices is full by itself.
         if chunk.size >= limit // 2 or len(chunk.slices) >= _FILES_A_CHUNK or later:
             self._close(name)
 
@@ -232,7 +232,7 @@ class Cutter:
     def flush(self) -> None:
         """Commit what was gathered: files first on disk, then the rows that name them.
 
-        Open chunks are closed too, so that a member is never settled without its slices.
+        Open chunks are closed too, so that a member is never final without its slices.
         """
         for name in list(self._open):
             self._close(name)
@@ -241,7 +241,7 @@ class Cutter:
             return
         crash_here("extract.before_flush")
         os.sync()  # once a batch: an fsync for each of 100,000 small members takes minutes
-        # What sidecars say went by the policy of then.
+        # The notes of sidecars were read under the redactor's policy.
         with self._run.commit_content(self._lease, self._redactor.under) as commit:
             self._commit_files(commit)
             self._commit_pages(commit)
@@ -251,12 +251,13 @@ class Cutter:
         self._files.clear()
         self._pages.clear()
         self._chunks.clear()
-        # Of an archive's millions only a giant that is being read has more to come.
+        # Of an archive's millions of members only a giant that is being read has more slices to
+        # come.
         self._ids = {o: n for o, n in self._ids.items() if o == self._reading}
         self._send()
 
     def finish(self) -> None:
-        """Commit the rest; records that need files beside them have them all now."""
+        """Commit the rest; records that need sibling files now have them all."""
         self.flush()
         with self._run.lake.commit(self._lease) as commit:
             released = commit.run("chunks", "all_is_cut")
@@ -265,7 +266,7 @@ class Cutter:
 
     def _commit_files(self, commit: ContentCommit) -> None:
         if self._files:
-            # One row a member: a giant's second row says only that it is settled.
+            # One row a member: a giant's second row only marks it as final.
             latest = {row["ordinal"]: row for row in self._files}
             rows = commit.run("jobs", "insert_files", files=_json(list(latest.values())))
             self._ids.update((row["ordinal"], row["id"]) for row in rows)
@@ -324,7 +325,10 @@ class _Pending:
         }
 
     def _identity(self) -> str:
-        """The same for the same bytes under the same code: a second try makes no second chunk."""
+        """Return the same text for the same bytes under the same code.
+
+        So a second attempt adds no second chunk.
+        """
         reader = self.form.reader
         parts = [self.form.name, self.form.version, reader.name, reader.version]
         for ordinal, sha256, part in self.slices:
@@ -333,12 +337,12 @@ class _Pending:
 
 
 def wants_vectors(form: Format, options: Options) -> bool:
-    """Whether records of a format are embedded."""
+    """Tell whether records of a format are embedded."""
     return options.embed.wants(form.data_type) if form.embed is None else form.embed
 
 
 def limits_of(form: Format, ours: SliceLimits) -> SliceLimits:
-    """The format's limits, where the configuration does not ask for less."""
+    """Return the format's limits, or the configured ones where these are lower."""
     theirs = form.limits
     return SliceLimits(
         records=min(ours.records, theirs.records),
@@ -383,7 +387,7 @@ def _handled_row(
 
 
 def storable(path: str) -> str:
-    """A name as Postgres takes it: NUL and lone surrogates shown as escapes."""
+    """Return a name as Postgres takes it: NUL and lone surrogates shown as escapes."""
     shown = path.replace("\x00", "\\x00")
     return shown.encode("utf-8", "backslashreplace").decode()
 

@@ -1,4 +1,4 @@
-"""The end of a job, and what keeps the ledger moving when messages or workers are lost."""
+"""The end of a job, and the turns that keep the ledger moving when messages or workers are lost."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ from tasks.runtime.stage_runner import Ending
 log = structlog.get_logger("datapunk.housekeeping")
 
 
-#: What was begun and not written to for so long was left by a crash.
+#: A file or folder not written to for this long was left by a crash.
 _LEFT_S = 3600.0
 
-#: How long the end of a job waits for its documents to be findable; the reconciler goes on.
+#: How long the end of a job waits for its documents to be indexed; the reconciler does the rest.
 _INDEX_S = 120.0
 
-#: Jobs that `retry` takes up where they stopped, so their work folders stay.
+#: Jobs that `retry` continues where they stopped, so their work folders stay.
 _RESUMABLE = (JobStatus.FAILED, JobStatus.CANCELLED)
 
 _GONE = (
@@ -74,7 +74,7 @@ _TAKEN_BACK = "The job was rolled back; drop its original again instead."
 
 
 def finish_job(run: Runtime, lease: Lease) -> Ending:
-    """Settle the counts, put the original to rest, refresh statistics: once, whatever happens."""
+    """Finalise the counts, archive the original, refresh statistics: once, whatever happens."""
     # From here on rows can't be made again: what was loaded has to be on the disk.
     if not run.ledger.heartbeat(lease, run.options.lease_s):
         raise Fenced
@@ -85,11 +85,11 @@ def finish_job(run: Runtime, lease: Lease) -> Ending:
     if status not in _RESUMABLE:
         shutil.rmtree(run.folders.job(lease.ref.job_id), ignore_errors=True)
     crash_here("finish.cleared")
-    if lease.attempt == 1:  # what may have ended the try before is not met twice
+    if lease.attempt == 1:  # a step that may have ended the last attempt is not tried twice
         _follow_up(run, lease, loaded=status == JobStatus.DONE or job["records_seen"] > 0)
 
     def ending(commit: Commit) -> None:
-        # This locks the job; what is read now stays, since a retry from quarantine changes it too.
+        # This locks the job; later reads stay valid, since a retry from quarantine changes it too.
         alerts.sound(commit, run.options.alert, ended=True)
         settle_counts(commit.connection, lease.ref.job_id)
         commit.run("jobs", "close_job", archived_path=kept, gone=_GONE)
@@ -100,14 +100,14 @@ def finish_job(run: Runtime, lease: Lease) -> Ending:
 
 
 def _follow_up(run: Runtime, lease: Lease, *, loaded: bool) -> None:
-    """Words, statistics, likeness and scores, for who looks as soon as the job has ended.
+    """Index, count, compare and score, for people who look as soon as the job has ended.
 
-    The reconciler makes up for what does not come about here, so none of it keeps the job from its
-    end: what fails is noted as the step's error, and where the time is up, the rest is left.
+    The reconciler does what is not done here, so none of it delays the end of the job: a failure is
+    noted as the step's error, and when the time is up, the rest is left.
     """
     user, job_id = lease.ref.user_id, lease.ref.job_id
     of_user: dict[str, Callable[[], object]] = {
-        # What a job of an hour has loaded was indexed meanwhile; here goes the rest.
+        # What a job of an hour has loaded was indexed meanwhile; this is the rest.
         "indexed": lambda: index_user(run, user, seconds=_INDEX_S),
         "analysed": lambda: run.lake.rows(user, "lake", "analyze_search"),
         "counted": lambda: count_user(run, user, seconds=_INDEX_S),
@@ -123,9 +123,10 @@ def _follow_up(run: Runtime, lease: Lease, *, loaded: bool) -> None:
 
 
 def _put_to_rest(run: Runtime, lease: Lease, job: dict[str, Any], status: str) -> str | None:
-    """Move the original to `processed/` or `failed/`, or seal it; a second try finds it there.
+    """Move the original to `processed/` or `failed/`, or encrypt it.
 
-    Returns its path relative to the data folder; None where somebody has deleted it.
+    A second attempt finds it there. Returns its path relative to the data folder; None where it was
+    deleted.
     """
     folders = run.folders
     if (hidden := malware.keep_original(run, lease, job["error_code"])) is not None:
@@ -137,10 +138,12 @@ def _put_to_rest(run: Runtime, lease: Lease, job: dict[str, Any], status: str) -
 def _rest(folders: Folders, job: dict[str, Any], *, well: bool) -> str | None:
     source = folders.original(job["id"], job["source_name"])
     plain, own = resting_places(folders, job, well=well)
-    # Where the plain name is another job's; a retry asks again, since its place is free for others.
+    # The job's own name where the plain one is taken; a retry asks again, since the name may be
+    # free.
     target = own if own.exists() or (source.exists() and plain.exists()) else plain
     if source.exists():
-        # By our own name first: a copy to another disk that is cut off is known again by it.
+        # First under the job's own name: a retry recognises an interrupted copy to another disk by
+        # it.
         move(source, own)
         if target != own:
             move(own, target)
@@ -150,7 +153,7 @@ def _rest(folders: Folders, job: dict[str, Any], *, well: bool) -> str | None:
 
 
 def _write_error(target: Path, job: dict[str, Any]) -> None:
-    """An error file beside the original: what happened, and what to do next."""
+    """Write an error file next to the original: what happened, and what to do next."""
     lines = (
         f"file:    {target.name}",
         f"job:     {job['id']}",
@@ -166,8 +169,10 @@ def _write_error(target: Path, job: dict[str, Any]) -> None:
 
 
 def _refresh(run: Runtime, lease: Lease) -> None:
-    """Statistics of the partitions that the job wrote to, and the vector index if it is due: where
-    vectors still wait, it is built when the last one is in."""
+    """Refresh statistics of the partitions that the job wrote to, and the vector index if due.
+
+    Where vectors still wait, the index is built after the last one.
+    """
     for row in run.lake.rows(lease.ref.user_id, "jobs", "touched_months", job_id=lease.ref.job_id):
         run.lake.rows(lease.ref.user_id, "lake", "analyze_month", **row)
     at_rest = {"user_id": lease.ref.user_id, "most": MOST_ATTEMPTS}
@@ -191,18 +196,18 @@ _STEPS = (
     "compared", "scored",
 )  # fmt: skip
 
-#: Seconds for words, and for likeness, while rows come in: enough for a batch or two; none in the
-#: first seconds of a job, since its end makes both.
+#: Seconds for indexing and comparing while rows come in: enough for a batch or two; none in the
+#: first seconds of a job, since its end does both.
 _BESIDE_ROWS_S, _SHORT_JOB_S = 0.3, 30.0
 
 
 def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> dict[str, int]:
-    """One turn: dead_letter what used up its attempts, let go on what waited for its set or for a
-    service that answers again, send again what was lost, start what waits.
+    """Do one turn of the reconciler.
 
-    Any number of processes may call it. Returns how many chunks (or sets) each step touched. A step
-    that fails is noted and left out (`tasks/runtime/steps.py`); raises `TransientError` only where
-    the database is gone.
+    It dead-letters chunks without attempts left, releases what waited for its set or for a service
+    that answers again, sends lost work again, and starts waiting chunks. Any number of processes
+    may call it. Returns how many chunks (or sets) each step touched. A step that fails is noted and
+    left out (`tasks/runtime/steps.py`); raises `TransientError` only where the database is gone.
     """
     with transient_errors(), run.ledger.pool.connection() as connection:
         row = connection.execute("SELECT pg_try_advisory_lock(%s) AS got", (_LOCK,)).fetchone()
@@ -231,8 +236,11 @@ def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> di
 
 
 def _share_of_a_turn(run: Runtime) -> dict[str, float]:
-    """Seconds for words and likeness, if not the usual ones. While rows come in these go first: an
-    import of hours is found bit by bit, and one of seconds isn't held up by its own index."""
+    """Return the seconds for indexing and comparing, if not the usual ones.
+
+    While rows come in they have priority: an import of hours is indexed bit by bit, and its own
+    index does not delay an import of seconds.
+    """
     (row,) = run.ledger.rows("chunks", "rows_are_coming")
     if row["for_s"] is None:
         return {}
@@ -261,7 +269,7 @@ def _send_again(run: Runtime, window_s: float, at_once: int) -> int:
 
 
 def _waiting(run: Runtime) -> Iterator[tuple[str, list[str], int]]:
-    """For each queue: its stages, and how many chunks wait for them with a message sent."""
+    """Yield each queue with its stages, and how many chunks wait for them with a message sent."""
     counts = {row["stage"]: row["count"] for row in run.ledger.rows("chunks", "waiting_by_stage")}
     for queue in sorted({QUEUES[Stage(stage)] for stage in counts}):
         stages = [stage for stage in counts if QUEUES[Stage(stage)] == queue]
@@ -269,7 +277,7 @@ def _waiting(run: Runtime) -> Iterator[tuple[str, list[str], int]]:
 
 
 def _start_waiting(run: Runtime) -> int:
-    """Chunks that no message names yet."""
+    """Start chunks that no message names yet."""
     options = run.options
     jobs = [row["job_id"] for row in run.ledger.rows("chunks", "jobs_with_unsent")]
     window, most = options.dispatch_window, options.max_attempts
@@ -285,10 +293,10 @@ def _start_waiting(run: Runtime) -> int:
 
 
 def sweep(run: Runtime) -> int:
-    """Remove work folders that no open job needs, and files left half written; how many.
+    """Remove work folders that no open job needs, and half-written files; return how many.
 
-    What failed or was cancelled keeps its folder, so that `retry` can go on where it stopped. An
-    error at one of them is noted, and the others go (`tasks/runtime/steps.py`).
+    A failed or cancelled job keeps its folder, so that `retry` can continue where it stopped. An
+    error at one folder is noted, and the others are removed (`tasks/runtime/steps.py`).
     """
     folders, work = run.folders, run.folders.work
     steps.alone(run, "forgotten", lambda: steps.forget_old(run), None)
@@ -306,11 +314,13 @@ def sweep(run: Runtime) -> int:
 
 
 def clear(run: Runtime, folder: Path) -> bool:
-    """Whether the work folder of a job went, which nobody needs any more. The job's row is locked
-    meanwhile, as `retry` locks it."""
+    """Remove the work folder of a job that no longer needs it; return whether it was removed.
+
+    The job's row is locked meanwhile, as `retry` locks it.
+    """
     try:
         job_id = UUID(folder.name)
-    except ValueError:  # a folder of somebody else's
+    except ValueError:  # not a job's folder
         return False
     with run.ledger.transaction() as connection:
         job = connection.execute(dispatch.CHUNKS["lock_ended"], {"job_id": job_id}).fetchone()
@@ -323,10 +333,10 @@ def clear(run: Runtime, folder: Path) -> bool:
 
 
 def _take_back(folders: Folders, connection: Connection, job: dict[str, Any]) -> bool:
-    """The original where it belongs: a retry that was cut off had it in the work folder already,
-    maybe the one copy, and a job that ended without its finish has it there still.
+    """Move the original where it belongs; return False if it has to stay in the work folder.
 
-    False if it has to stay there, since another file took its place.
+    An interrupted retry had it in the work folder already, maybe the only copy, and a job that
+    ended without its finish still has it there. It stays if another file took its place.
     """
     original = folders.original(job["id"], job["source_name"])
     if not original.exists():
@@ -345,9 +355,10 @@ def _take_back(folders: Folders, connection: Connection, job: dict[str, Any]) ->
 
 
 def _sweep_nobodys(run: Runtime, folder: Path) -> bool:
-    """The folder of a lease that was cut off before its note; `intake.recover` has the others.
+    """Remove the folder of a lease that was cut off before its note.
 
-    It is held meanwhile, as a lease holds it: age alone says little where a clock is wrong.
+    `intake.recover` has the others. The folder is locked meanwhile, as by an intake lock: age alone
+    proves little where a clock is wrong.
     """
     if not _is_old(folder) or run.ledger.rows("jobs", "one_job", prefix=folder.name):
         return False
@@ -360,14 +371,17 @@ def _sweep_nobodys(run: Runtime, folder: Path) -> bool:
 
 
 def _is_old(path: Path) -> bool:
-    """False where it is gone: another reconciler, or the lease that it belonged to, was quicker."""
+    """Tell whether a path was left by a crash; False where another process removed it meanwhile."""
     with suppress(FileNotFoundError):
         return time.time() - path.stat().st_mtime > _LEFT_S
     return False
 
 
 def _sweep_parts(parts: Iterable[Path]) -> int:
-    """How many went. The names are a person's own, so errors are told for all of them at once."""
+    """Remove left temporary files; return how many.
+
+    Their names are a user's own, so one error stands for all of them.
+    """
     removed, errors = 0, []
     for part in parts:
         try:
@@ -380,7 +394,10 @@ def _sweep_parts(parts: Iterable[Path]) -> int:
 
 
 def _sweep_part(part: Path) -> bool:
-    """Whether a temporary file went that nobody has written to for a while."""
+    """Remove a temporary file that was not written to for a while.
+
+    Return whether it was removed.
+    """
     with suppress(FileNotFoundError):
         if _is_old(part):
             part.unlink()
@@ -388,13 +405,14 @@ def _sweep_part(part: Path) -> bool:
     return False
 
 
-# --- what people may do with a job -----------------------------------------------------------
+# --- actions of a user on a job --------------------------------------------------------------
 
 
 class Cancelled(msgspec.Struct, frozen=True, kw_only=True):
-    """Chunks that were stopped, chunks of records that had ended, and what those had given.
+    """The result of cancelling.
 
-    `ended`: no chunk was left to stop, and the job has ended at once, without its last step.
+    Stopped chunks, chunks of records that had ended, and their records. `ended`: no chunk was left
+    to stop, and the job has ended at once, without its last step.
     """
 
     stopped: int
@@ -406,9 +424,9 @@ class Cancelled(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def cancel(run: Runtime, job_id: UUID, user_id: UUID) -> Cancelled:
-    """Stop a job: nothing of it starts any more, and what is at work is fenced at its commit.
+    """Stop a job: nothing of it starts any more, and running work is fenced at its commit.
 
-    What had loaded stays, and the receipt says so. Where a worker is at the job's last step,
+    Loaded records stay, and the receipt counts them. Where a worker is at the job's last step,
     nothing is done.
     """
     with run.ledger.transaction() as connection:
@@ -430,8 +448,10 @@ def cancel(run: Runtime, job_id: UUID, user_id: UUID) -> Cancelled:
 
 
 def _stop(connection: Connection, job_id: UUID) -> int:
-    """Stop the open pieces of a job; how many. Until there is none: a worker may have committed
-    more of them, from which the first statement saw nothing."""
+    """Stop the open chunks of a job; return how many.
+
+    Repeats until none is left: a worker may have committed more of them meanwhile.
+    """
     asked, stopped = {"job_id": job_id, "code": "cancelled"}, 0
     while rows := connection.execute(dispatch.CHUNKS["stop_chunks"], asked).fetchall():
         stopped += len(rows)
@@ -439,8 +459,10 @@ def _stop(connection: Connection, job_id: UUID) -> int:
 
 
 def retry(run: Runtime, job: dict[str, Any]) -> int:
-    """Go on with an ended job from the stage that failed, its last one among them; how many chunks
-    go again."""
+    """Continue an ended job from the stage that failed; return how many chunks run again.
+
+    That stage may be the job's last.
+    """
     job_id, asked = job["id"], {"job_id": job["id"]}
     if job["status"] == JobStatus.ROLLED_BACK:
         raise PermanentError(_TAKEN_BACK)
@@ -475,7 +497,7 @@ def _reopen(connection: Connection, job_id: UUID) -> None:
         row = connection.execute(dispatch.CHUNKS["status_of"], {"job_id": job_id}).fetchone()
         if row is not None and row["status"] == JobStatus.ROLLED_BACK:
             raise PermanentError(_TAKEN_BACK)
-        raise PermanentError("Somebody else has taken the job up again; see: datapunk status")
+        raise PermanentError("The job was already retried; see: datapunk status")
 
 
 @contextmanager
@@ -489,7 +511,7 @@ def _one_archive_once() -> Iterator[None]:
 
 
 def _bring_back(folders: Folders, job: dict[str, Any], kept: Path | None) -> None:
-    """The original back into the work folder, and its error file away."""
+    """Move the original back into the work folder, and remove its error file."""
     original = folders.original(job["id"], job["source_name"])
     if kept is not None and kept != original:
         move(kept, original)

@@ -1,9 +1,8 @@
-"""What ends waits sooner than their time: a service that answers again, a broker that has lost
-every message, a clock that was set back.
+"""Ends waits early: when a service answers again, a broker lost its messages, a clock was reset.
 
-A chunk that fails waits longer after each try, since the cause may be its own. Where the cause is
-a service, waits of minutes are of no use once the service answers; so each turn of the reconciler
-asks those services for which chunks wait.
+A chunk that fails waits longer after each attempt, since the cause may be its own. Where the cause
+is a service, waits of minutes are useless once the service answers; so each turn of the reconciler
+asks the services for which chunks wait.
 """
 
 from __future__ import annotations
@@ -23,21 +22,21 @@ from tasks.runtime.context import Runtime
 
 log = structlog.get_logger("datapunk.recovery")
 
-#: The longest wait that a chunk is ever given (`release` in `chunks.sql`).
+#: The longest wait that a chunk ever gets (`release` in `chunks.sql`).
 _LONGEST_WAIT_S = 300.0
-#: Free space at which a disk counts as one that can be written.
+#: Free space at which a disk counts as writable.
 _ROOM = 16 * 1024 * 1024
-#: The database's own word for a disk without room.
+#: The database's error for a full disk.
 _NO_ROOM = "weather_DiskFull"
 
 
 def recover(run: Runtime) -> int:
-    """End waits whose reason is gone; how many chunks and sets go on sooner."""
+    """End waits whose reason is gone; return how many chunks and sets continue early."""
     return _set_clock_right(run) + _ask_services(run) + _look_at_broker(run)
 
 
 def _set_clock_right(run: Runtime) -> int:
-    """Moments further ahead than any that is written now come of a clock that was set back."""
+    """Correct moments that are too far ahead: they come from a clock that was set back."""
     ahead = run.ledger.rows(
         "recovery", "chunks_ahead", lease_s=run.options.lease_s, wait_s=_LONGEST_WAIT_S
     )
@@ -49,7 +48,7 @@ def _set_clock_right(run: Runtime) -> int:
 
 
 def _look_at_broker(run: Runtime) -> int:
-    """A broker without our mark has lost every message, whatever the lengths of its queues say."""
+    """Send everything again when the broker lacks the mark: it has lost every message."""
     if run.broker.is_marked():
         return 0
     lost = run.ledger.rows("recovery", "forget_messages")
@@ -69,12 +68,12 @@ def _ask_services(run: Runtime) -> int:
 
 
 def _services(codes: set[str]) -> Iterable[tuple[list[str], Callable[[Runtime], bool]]]:
-    """The codes by which each service is known, and how it is asked."""
+    """Yield the codes of each service, and the question to it."""
     yield sorted(codes & {"scanner_down"}), lambda run: run.scanner.answers()
     yield sorted(codes & {_NO_ROOM}), _database_has_room
     of_disks = sorted(c for c in codes - LASTING if c.startswith("os_"))
     yield of_disks, lambda run: _has_room(run.folders)
-    # Who asks has just been answered by the database.
+    # This query was just answered by the database.
     passing = sorted(c for c in codes - {_NO_ROOM} if c.startswith("weather_"))
     yield passing, lambda _: True
 
@@ -97,7 +96,7 @@ def _database_has_room(run: Runtime) -> bool:
 
 
 def _has_room(folders: Folders) -> bool:
-    """Whether every folder that work is written to takes some more."""
+    """Tell whether every folder that work is written to has room."""
     places = (folders.work, folders.processed, folders.failed, folders.data / "blobs")
     return all(_takes(place) for place in places if place.is_dir())
 
