@@ -1,4 +1,4 @@
-"""Aggregates that follow what the lake holds, and what people ask of them."""
+"""Aggregates that follow the lake's rows, and the queries that read them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sql.store import Lake
 
 _ANALYTICS = queries("analytics")
 
-#: The tables that are made again for the touched days of a series.
+#: The tables that are rebuilt for the touched days of a series.
 _MADE = {
     "documents": ("documents", "entities", "domains"),
     "locations": ("locations",),
@@ -30,7 +30,7 @@ _MONTH = timedelta(days=31)
 
 
 def count_some(lake: Lake, user_id: UUID, n: int) -> int:
-    """Count up to `n` touched days of a user again, in one transaction; how many were taken.
+    """Count up to `n` touched days of a user again, in one transaction; return how many.
 
     A day is counted from its rows, never added to, so that it is exact after a rollback too.
     """
@@ -47,7 +47,7 @@ def count_some(lake: Lake, user_id: UUID, n: int) -> int:
 
 
 def _runs(days: list[date]) -> list[list[date]]:
-    """Return days, which are in order, in parts: more than a month lies between two of them."""
+    """Return ordered days in runs: more than a month lies between two of them."""
     runs = [days[:1]]
     for before, day in pairwise(days):
         if day - before > _MONTH:
@@ -80,7 +80,7 @@ class Total(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Named(msgspec.Struct, frozen=True, kw_only=True):
-    """A person, place or site, and how many records it stands in."""
+    """A person, place or site, and how many records mention it."""
 
     value: str
     name: str | None
@@ -104,7 +104,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
-    """Days, both ends among them, without a record."""
+    """Days without a record, both ends included."""
 
     first: date
     last: date
@@ -112,14 +112,14 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Day(msgspec.Struct, frozen=True):
-    """How many records a day has."""
+    """The number of records of a day."""
 
     day: date
     records: int
 
 
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):
-    """What `datapunk stats --json` prints. `undated` records are in no range of days."""
+    """The output of `datapunk stats --json`. `undated` records are in no range of days."""
 
     records: int
     undated: int
@@ -143,9 +143,9 @@ def statistics(
     top: int = 10,
     least_gap: int = 7,
 ) -> Statistics:
-    """What the lake holds of a user from `after` to `before`, both days among them.
+    """Return what the lake holds of a user from `after` to `before`, both days included.
 
-    `top` is how many names of each kind are given, and gaps of at least `least_gap` days.
+    `top` is how many names of each kind are returned, and gaps have at least `least_gap` days.
     """
     span: dict[str, Any] = {"after": after, "before": before}
     with lake.as_user(user_id) as connection:

@@ -1,4 +1,4 @@
-"""What may be written in the transaction that ends a stage, and in others under a chunk's ids."""
+"""The writes of the transaction that ends a stage, and of others under a chunk's ids."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ class ChunkTransaction:
         self.ref = ref
 
     def run(self, file: str, query: str, /, **parameters: Any) -> list[DictRow]:
-        """A named query with the ids of the chunk filled in; its rows, if it returns any."""
+        """Run a named query with the ids of the chunk filled in; return its rows, if any."""
         cursor = self.connection.execute(queries(file)[query], self._with_ids(parameters))
         return cursor.fetchall() if cursor.description else []
 
     def run_many(self, file: str, query: str, /, rows: Sequence[Mapping[str, Any]]) -> int:
-        """A named query for each of many parameter sets; how many rows it touched."""
+        """Run a named query for each of many parameter sets; return how many rows it touched."""
         if not rows:
             return 0
         with self.connection.cursor() as cursor:
@@ -78,19 +78,19 @@ class ChunkTransaction:
 
 
 class ContentTransaction(ChunkTransaction):
-    """The same where the transaction may write content. What writes any takes one of these."""
+    """The same for a transaction that may write content; functions that write content take one."""
 
     def __init__(self, entered: Entered, ref: ChunkRef) -> None:
         super().__init__(entered.connection, ref)
         self.entered = entered
 
     def of(self, ref: ChunkRef) -> ContentTransaction:
-        """Return the same transaction, for rows that stand under other ids."""
+        """Return the same transaction, for rows under other ids."""
         return ContentTransaction(self.entered, ref)
 
 
 class Commit(ChunkTransaction):
-    """The transaction that ends a stage. It takes the lease, which it holds locked."""
+    """The transaction that ends a stage. It has the lease, whose row it has locked."""
 
     def __init__(self, connection: Connection, lease: Lease) -> None:
         super().__init__(connection, lease.ref)
@@ -103,8 +103,10 @@ class Commit(ChunkTransaction):
         artefacts: Mapping[str, Any] | None = None,
         tallies: Mapping[int, FileTally] | None = None,
     ) -> None:
-        """Send the chunk to `stage`, with the names of what was made for it, and what was counted
-        of each file so far."""
+        """Send the chunk to `stage`.
+
+        With the names of the artefacts made for it, and the counts of each file so far.
+        """
         self.run(
             "chunks",
             "advance",
@@ -114,7 +116,7 @@ class Commit(ChunkTransaction):
         )
 
     def complete(self, tallies: Mapping[int, FileTally] | None = None) -> None:
-        """End the chunk; its job has one piece of work less, and at none its end begins.
+        """End the chunk; its job has one chunk less, and without any its end begins.
 
         `tallies` are counts by file. Raises `UnbalancedTally` if those of one do not add up.
         """
@@ -127,12 +129,12 @@ class Commit(ChunkTransaction):
             self.run("chunks", "insert_finish", identity="finish")
 
     def end_badly(self, outcome: str, code: str, detail: str) -> None:
-        """The job can't come to a good end; the first cause is kept."""
+        """Note that the job can't succeed; the first cause is stored."""
         self.run("chunks", "end_badly", outcome=outcome, code=code, detail=detail)
 
 
 class ContentCommit(ContentTransaction, Commit):
-    """The same where the stage writes content."""
+    """The same for a stage that writes content."""
 
     def __init__(self, entered: Entered, lease: Lease) -> None:
         Commit.__init__(self, entered.connection, lease)

@@ -1,4 +1,4 @@
-"""Connections to Postgres: the pool, and errors that may pass by themselves."""
+"""Connections to Postgres: the pool, and transient errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from schemas.errors import TransientError
 
 Connection = psycopg.Connection[DictRow]
 
-#: Seconds between two looks for a database that went away.
+#: Seconds between two attempts to reach a database that went away.
 _LOOK_S = 2.0
 
 #: Transient errors: the same statement may succeed later.
@@ -31,8 +31,8 @@ _TRANSIENT = (
     pg.ObjectInUse,
 )
 
-#: A row, a key or a statement is larger than the database takes: it says so each time. Its driver
-#: counts these among what may pass.
+#: A row, a key or a statement exceeds a limit of the database, at each attempt. The driver counts
+#: these among operational errors.
 _TOO_LARGE = (
     pg.ProgramLimitExceeded,
     pg.StatementTooComplex,
@@ -43,21 +43,23 @@ _TOO_LARGE = (
 
 @contextmanager
 def transient_errors() -> Iterator[None]:
-    """Turn what may pass by itself into `TransientError`, without the statement's text."""
+    """Turn transient errors into `TransientError`, without the statement's text."""
     try:
         yield
     except _TOO_LARGE:
         raise
     except _TRANSIENT as error:
-        raise TransientError(f"the database said {type(error).__name__}") from error
+        raise TransientError(f"the database raised {type(error).__name__}") from error
 
 
 class _Pool(ConnectionPool[Connection]):
-    """A pool that looks for its server every few seconds, however long that is away; psycopg's
-    own would wait twice as long each time."""
+    """A pool that tries to reach its server every few seconds, however long that is away.
+
+    psycopg's own would wait twice as long each time.
+    """
 
     def schedule_task(self, task: Any, delay: float) -> None:
-        """What is to be done later: a look for the server, soon."""
+        """Schedule a task; the attempt to reach the server comes soon."""
         if isinstance(task, AddConnection):
             delay = min(delay, _LOOK_S)
         super().schedule_task(task, delay)
@@ -66,9 +68,9 @@ class _Pool(ConnectionPool[Connection]):
 def open_pool(
     conninfo: str, *, size: int = 2, timeout: float = 30.0, actor: str = ""
 ) -> ConnectionPool[Connection]:
-    """A pool of connections whose rows are dicts. Open it in the process that uses it.
+    """Return a pool of connections whose rows are dicts. Open it in the process that uses it.
 
-    `actor` is who stands in the audit trail for what is done over it; without one, the user that
+    `actor` is the name in the audit trail for what is done over it; without one, the user that
     logged in.
     """
     pool: ConnectionPool[Connection] = _Pool(

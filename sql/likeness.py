@@ -17,13 +17,16 @@ from sql.store import Hold, Lake
 
 _LIKENESS = queries("likeness")
 
-#: Documents that are looked at of a band that very many share.
+#: Documents that are compared of a band that very many share.
 _MOST_OF_BAND = 8
 
 
 class Uncompared(msgspec.Struct, frozen=True, kw_only=True):
-    """A document whose text, or whose image (by the SHA-256 of its file), is to be compared; it has
-    a place in the queue, and no record key if the lake has it no more."""
+    """A document whose text or image is to be compared.
+
+    The image is given by the SHA-256 of its file. `place` is its row in the queue; `record_key` is
+    None if the lake no longer has the document.
+    """
 
     place: str
     id: int
@@ -33,7 +36,7 @@ class Uncompared(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Print(msgspec.Struct, frozen=True, kw_only=True):
-    """The signature of a document, and the keys that what is like it may share."""
+    """The signature of a document, and the keys that similar documents may share."""
 
     id: int
     record_key: UUID
@@ -43,7 +46,7 @@ class Print(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
-    """A document that may be like another one."""
+    """A document that may be similar to another one."""
 
     id: int
     record_key: UUID
@@ -59,13 +62,13 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Comparison:
-    """A user's documents that wait to be compared; nobody else compares them meanwhile."""
+    """A user's documents that wait for comparison; no other process compares them meanwhile."""
 
     def __init__(self, lake: Lake, connection: Connection, user_id: UUID) -> None:
         self._lake, self._connection, self._user = lake, connection, user_id
 
     def waiting(self, n: int, *, chars: int) -> list[Uncompared]:
-        """Some of what waits. It is read and left where it is."""
+        """Return some waiting documents; they stay in the queue."""
         with self._lake.as_user(self._user, on=self._connection) as connection:
             asked = {"user_id": self._user, "n": n, "chars": chars}
             rows = connection.execute(_LIKENESS["waiting"], asked).fetchall()
@@ -73,14 +76,16 @@ class Comparison:
 
     @contextmanager
     def settling(self) -> Iterator[Settling]:
-        """The transaction that takes documents out of the queue and keeps what was found; no row
-        of the user's is taken back before it ends."""
+        """Open the transaction that empties the queue and stores the result.
+
+        No row of the user's is rolled back before it ends.
+        """
         with self._lake.as_user(self._user, hold=Hold.SHARED, on=self._connection) as connection:
             yield Settling(connection, self._user)
 
 
 class Settling:
-    """What may be done in that transaction."""
+    """The writes of that transaction."""
 
     def __init__(self, connection: Connection, user_id: UUID) -> None:
         self._connection, self._user = connection, user_id
@@ -90,7 +95,10 @@ class Settling:
         return cursor.fetchall() if cursor.description else []
 
     def take(self, settled: Sequence[Uncompared]) -> set[int]:
-        """These out of the queue, and what was known of them; the ids that the lake still has."""
+        """Delete documents from the queue and their old signatures.
+
+        Return the ids that still exist.
+        """
         ids = sorted({each.id for each in settled})
         rows = self._run("take", places=[each.place for each in settled], ids=ids)
         for name in ("forget_links", "forget_bands", "forget_fingerprints"):
@@ -98,14 +106,14 @@ class Settling:
         return {row["id"] for row in rows}
 
     def keep(self, prints: Sequence[Print]) -> None:
-        """Remember signatures, for those that come later."""
+        """Store signatures, for documents that come later."""
         with self._connection.cursor() as cursor:
             rows = [{**msgspec.structs.asdict(each), "user_id": self._user} for each in prints]
             cursor.executemany(_LIKENESS["keep"], rows)
         self._run("keep_bands", ids=[each.id for each in prints])
 
     def candidates(self, prints: Sequence[Print]) -> Iterator[tuple[Print, list[Candidate]]]:
-        """For each of these what may be like it: earlier ones, in a batch as over imports."""
+        """Yield each document with its candidates: earlier ones, of the batch or of any import."""
         by_id = {each.id: each for each in prints}
         rows = self._run("candidates", ids=list(by_id), most=_MOST_OF_BAND)
         for own, found in groupby(rows, lambda row: row["id"]):
@@ -121,7 +129,7 @@ class Settling:
             )
 
     def link(self, links: Sequence[Link]) -> None:
-        """Note what is nearly the same."""
+        """Store links between near duplicates."""
         rows = [{**msgspec.structs.asdict(each), "user_id": self._user} for each in links]
         with self._connection.cursor() as cursor:
             cursor.executemany(_LIKENESS["link"], rows)
@@ -129,7 +137,7 @@ class Settling:
 
 @contextmanager
 def comparison(lake: Lake, user_id: UUID) -> Iterator[Comparison | None]:
-    """The user's documents for as long as the block lasts; None where another process has them."""
+    """Yield the user's documents for the block; None where another process has them."""
     with transient_errors(), lake.pool.connection() as connection:
         with lake.as_user(user_id, on=connection):
             row = connection.execute(_LIKENESS["hold"], {"user_id": user_id}).fetchone()

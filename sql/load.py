@@ -1,4 +1,4 @@
-"""Rows of a chunk into the lake: partitions first, then COPY and INSERT under the commit."""
+"""Load the rows of a chunk into the lake: partitions first, then COPY and INSERT in the commit."""
 
 from __future__ import annotations
 
@@ -52,22 +52,25 @@ _UNDATED_US = micros(UNDATED)
 
 
 def months_of(us: NDArray[np.int64]) -> list[date]:
-    """The first days of the months in which the instants lie, without the sentinel."""
+    """Return the first days of the months of the instants, without the sentinel."""
     dated = us[us != _UNDATED_US]
     months = np.unique(dated.astype("datetime64[us]").astype("datetime64[M]"))
     return [m.astype("datetime64[D]").item() for m in months]
 
 
 class Partitions:
-    """Makes missing month partitions, once: this process remembers what stands."""
+    """Creates missing month partitions, once: this process remembers the existing ones."""
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
         self._known: set[tuple[str, date]] = set()
 
     def ensure(self, user_id: UUID, table: str, months: Iterable[date]) -> None:
-        """`table` is a data type, or the name of a series. In a transaction of its own, before
-        the load: so the lock that attaching needs is held for a moment only."""
+        """Create the missing partitions of a table: a data type, or the name of a series.
+
+        This runs in a transaction of its own, before the load, so the lock that attaching needs is
+        held for a moment only.
+        """
         missing = [m for m in months if (table, m) not in self._known]
         if not missing:
             return
@@ -76,14 +79,15 @@ class Partitions:
         self._known.update((table, m) for m in missing)
 
     def forget(self) -> None:
-        """Ask the database again, after it said that a partition is missing."""
+        """Ask the database again, after it reported a missing partition."""
         self._known.clear()
 
 
 def create_stage(connection: Connection, name: str) -> None:
-    """Make the temporary table that COPY fills, for this session; it is empty in each transaction.
+    """Create the temporary table that COPY fills, for this session.
 
-    COPY can't write to a table under row-level security, so `INSERT … SELECT` goes on from here.
+    It is empty in each transaction. COPY can't write to a table under row-level security, so
+    `INSERT … SELECT` copies from here.
     """
     table = COPY_TABLES[name]
     columns = sql.SQL(", ").join(
@@ -111,7 +115,7 @@ def copy_lines(connection: Connection, name: str, lines: bytes) -> None:
 
 
 def copy_vectors(connection: Connection, vectors: Vectors) -> None:
-    """Write vectors to their temporary table, which is made."""
+    """Write vectors to their temporary table, which is created."""
     register_vector(connection)
     create_stage(connection, VECTORS.name)
     in_order, statement = VECTORS.in_order, copy_statement(VECTORS.name, binary=True)
@@ -129,12 +133,12 @@ def copy_vectors(connection: Connection, vectors: Vectors) -> None:
 
 
 class Staged(msgspec.Struct, frozen=True, kw_only=True):
-    """The documents of a chunk, rendered, and what goes with them.
+    """The rendered documents of a chunk, and what belongs to them.
 
-    `lines`, `mentions` and `relations` are lines of COPY. `version` is the format's. `repeats`
-    says that equal records of one file are several facts. `own_keys` says that some may stand
-    under keys of their own; `shared` are lines on the keys that these share, of all in the chunk:
-    where they are not given, it is settled who has them.
+    `lines`, `mentions` and `relations` are lines of COPY. `version` is the format's. `repeats` says
+    that equal records of one file are several facts. `own_keys` says that some may be stored under
+    keys of their own; `shared` are lines on the keys that these share, of all in the chunk: without
+    them, the owners of the shared keys are already decided.
     """
 
     lines: bytes
@@ -150,8 +154,11 @@ class Staged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Came(msgspec.Struct, frozen=True):
-    """How many rows came into the lake, by file; `newer` and `older` of them are versions of
-    records that the lake had: the newer ones stand now, the older ones were kept beside."""
+    """How many rows came into the lake, by file.
+
+    `newer` and `older` of them are versions of records that the lake had: the newer ones are now
+    current, the older ones were stored as old versions.
+    """
 
     rows: dict[int, int]
     newer: dict[int, int] = {}
@@ -159,7 +166,7 @@ class Came(msgspec.Struct, frozen=True):
 
 
 def load_documents(commit: ContentTransaction, staged: Staged) -> Came:
-    """Insert documents, the vectors of the new ones, and who and what stands in them."""
+    """Insert documents, the vectors of the new ones, and their mentions and relations."""
     stage(commit.connection, staged)
     if staged.repeats:
         _number_repeats(commit, staged)
@@ -190,7 +197,7 @@ def _insert(commit: ContentTransaction, common: Mapping[str, Any], vectors: Vect
 
 
 def stage(connection: Connection, staged: Staged) -> None:
-    """Everything of some documents into the staging tables."""
+    """Copy everything of some documents into the staging tables."""
     create_stage(connection, DOCUMENTS.name)
     copy_lines(connection, DOCUMENTS.name, staged.lines)
     if staged.vectors is not None:
@@ -202,13 +209,13 @@ def stage(connection: Connection, staged: Staged) -> None:
 
 
 def flag_apart(commit: ChunkTransaction, staged: Staged) -> None:
-    """Say so of staged documents that stand under keys of their own."""
+    """Flag staged documents that are stored under keys of their own."""
     if staged.own_keys:
         commit.run("lake", "flag_apart", flag=REUSED)
 
 
 def _name_shared(commit: ChunkTransaction, staged: Staged) -> None:
-    """Call staged documents that share a key by that one, where it is theirs."""
+    """Give staged documents the key that they share, where it is theirs."""
     commit.run("lake", "name_shared", source=staged.source, version=staged.version)
     commit.run("lake", "call_documents")
     if staged.vectors is not None:
@@ -216,7 +223,7 @@ def _name_shared(commit: ChunkTransaction, staged: Staged) -> None:
 
 
 def _part_shared(commit: ChunkTransaction, staged: Staged) -> bool:
-    """Call documents by their own keys where another load was quicker with the shared one."""
+    """Give documents their own keys where another load took the shared one first."""
     parted = commit.run("lake", "part_shared", source=staged.source, version=staged.version)
     if parted:
         flag_apart(commit, staged)
@@ -226,7 +233,7 @@ def _part_shared(commit: ChunkTransaction, staged: Staged) -> bool:
 
 
 def _call_meaning(commit: ChunkTransaction, staged: Staged) -> None:
-    """Who and what stands in documents that share a key goes by what these are called."""
+    """Rename the mentions and relations of documents that share a key."""
     renaming = _renaming(commit.run("lake", "called"))
     if staged.mentions:
         commit.run("lake", "rename_mentions", **renaming)
@@ -241,7 +248,7 @@ def _renaming(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[UUID]]:
 
 
 def _number_repeats(commit: ChunkTransaction, staged: Staged) -> None:
-    """Occurrence numbers go on where other chunks of the same file left off."""
+    """Continue occurrence numbers after those of other chunks of the same file."""
     file_ids = list(staged.file_ids)
     commit.run("lake", "hold_files", file_ids=sorted(set(file_ids)))
     renamed = commit.run("lake", "number_repeats", file_ids=file_ids)
@@ -255,7 +262,7 @@ def _number_repeats(commit: ChunkTransaction, staged: Staged) -> None:
 def _take_versions(
     commit: ContentTransaction, came: Came, common: Mapping[str, Any], vectors: Vectors | None
 ) -> Came:
-    """What differs from what another export said of the same record."""
+    """Insert versions that differ from what another export has of the same record."""
     taken = commit.run("lake", "supersede", **common)
     if not taken:
         return came
@@ -269,7 +276,7 @@ def _take_versions(
 
 
 def load_meaning(commit: ContentTransaction, staged: Staged) -> None:
-    """Mentions and relations are the same in every load, so that loading twice is loading once."""
+    """Insert mentions and relations; inserting the same ones twice is a no-op."""
     if staged.mentions:
         commit.run("lake", "insert_entities")
         commit.run("lake", "insert_mentions")
@@ -292,14 +299,14 @@ def load_series(
 
 
 class Keys(msgspec.Struct, frozen=True, kw_only=True):
-    """Documents by what is unique of them: `keys` has 16 bytes each, `ats` shape (n,)."""
+    """Documents by their unique key: `keys` has 16 bytes each, `ats` shape (n,)."""
 
     types: Sequence[str]
     keys: bytes
     ats: NDArray[np.int64]
 
     def parameters(self) -> dict[str, Any]:
-        """As queries take them."""
+        """Return the parameters of queries."""
         return {
             "types": list(self.types),
             "keys": split_keys(self.keys),
@@ -313,10 +320,10 @@ def claim_twins(commit: ChunkTransaction, which: Keys, file_ids: Sequence[int]) 
 
 
 def claim_known(commit: ChunkTransaction, which: Keys, file_ids: Sequence[int]) -> None:
-    """Note that this file too had documents that the lake has under another file's name.
+    """Note that this file too has documents that the lake has under another file.
 
-    Raises `TransientError` if the lake has not all of them any more: then a job was rolled back
-    since it was asked, and it must be asked again. The commit holds the lake.
+    Raises `TransientError` if the lake no longer has all of them: then a job was rolled back
+    meanwhile, and the lake must be asked again. The commit locks the lake.
     """
     (row,) = commit.run("lake", "claim_known", **which.parameters(), files=list(file_ids))
     if row["count"] != len(which.ats):
@@ -328,14 +335,17 @@ def _counts(rows: Iterable[Mapping[str, Any]]) -> dict[int, int]:
 
 
 def held_documents(lake: Lake, user_id: UUID, which: Keys) -> NDArray[np.bool_]:
-    """Which records the lake has, in whatever version; shape (n,)."""
+    """Return which records the lake has, in any version; shape (n,)."""
     rows = lake.rows(user_id, "lake", "held_documents", user_id=user_id, **which.parameters())
     return _marked(rows, len(which.ats))
 
 
 class Shared(msgspec.Struct, frozen=True, kw_only=True):
-    """Documents with keys of their own and such as they share: `keys`, `shared` and `hashes` have
-    16 bytes each, `ats` shape (n,); `source` and `version` are those of the format."""
+    """Documents with their own and their shared keys.
+
+    `keys`, `shared` and `hashes` have 16 bytes each, `ats` shape (n,); `source` and `version` are
+    those of the format.
+    """
 
     types: Sequence[str]
     keys: bytes
@@ -347,7 +357,7 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def standing_keys(lake: Lake, user_id: UUID, which: Shared) -> list[bytes]:
-    """The keys by which the lake has these documents, or would have them, 16 bytes each."""
+    """Return the keys by which the lake has these documents, or would have them, 16 bytes each."""
     rows = lake.rows(
         user_id,
         "lake",
@@ -364,7 +374,7 @@ def standing_keys(lake: Lake, user_id: UUID, which: Shared) -> list[bytes]:
 
 
 def called(commit: ChunkTransaction, keys: bytes) -> bytes:
-    """Own keys, each as the documents of this load are called."""
+    """Return, for own keys, the keys under which this load stores the documents."""
     names = {row["old"].bytes: row["new"].bytes for row in commit.run("lake", "called")}
     return b"".join(names.get(keys[n : n + 16], keys[n : n + 16]) for n in range(0, len(keys), 16))
 
@@ -372,7 +382,7 @@ def called(commit: ChunkTransaction, keys: bytes) -> bytes:
 def known_documents(
     lake: Lake, user_id: UUID, which: Keys, *, hashes: bytes, source: str, job_id: UUID
 ) -> NDArray[np.bool_]:
-    """Which records the lake has as they are, shape (n,); others are new, or new versions.
+    """Return which records the lake has unchanged, shape (n,); others are new, or new versions.
 
     `hashes` has 16 bytes a record; `source` and `job_id` say where they come from.
     """
@@ -396,7 +406,7 @@ def _marked(rows: Iterable[Mapping[str, Any]], n: int) -> NDArray[np.bool_]:
 
 
 def split_keys(keys: bytes) -> list[UUID]:
-    """16-byte keys laid end to end, as Postgres takes them."""
+    """Return concatenated 16-byte keys as a list for Postgres."""
     return [UUID(bytes=keys[n : n + 16]) for n in range(0, len(keys), 16)]
 
 
@@ -409,25 +419,25 @@ class VectorStore:
     def ensure_model(
         self, user_id: UUID, name: str, revision: str, dimension: int, *, tier: str | None
     ) -> int:
-        """The id of a model; it and its partition are made if they are missing."""
+        """Return the id of a model; it and its partition are created if they are missing."""
         asked = {"name": name, "revision": revision, "dimension": dimension, "tier": tier}
         (row,) = self._lake.rows(user_id, "lake", "ensure_model", **asked)
         return int(row["ensure_model"])
 
     def find_model(self, user_id: UUID, name: str, revision: str) -> int | None:
-        """The id of a model, if it has one."""
+        """Return the id of a model, if it has one."""
         rows = self._lake.rows(user_id, "vectors", "find_model", name=name, revision=revision)
         return int(rows[0]["id"]) if rows else None
 
     def is_indexed(self, user_id: UUID, model_id: int) -> bool:
-        """Whether there is an index of a model's vectors."""
+        """Tell whether there is an index of a model's vectors."""
         (row,) = self._lake.rows(user_id, "lake", "is_indexed", model_id=model_id)
         return bool(row["is_indexed"])
 
     def cached(
         self, user_id: UUID, model_id: int, hashes: Iterable[bytes]
     ) -> dict[bytes, NDArray[np.float32]]:
-        """The vectors of those texts (16-byte hashes) that were embedded before."""
+        """Return the vectors of those texts (16-byte hashes) that were embedded before."""
         with self._lake.as_user(user_id) as connection:
             register_vector(connection)
             rows = connection.execute(
@@ -447,10 +457,10 @@ class VectorStore:
         fresh: Mapping[bytes, NDArray[np.float32]],
         of: ReadUnder | Since,
     ) -> None:
-        """Remember new vectors under the hashes of their texts, in a transaction of its own.
+        """Cache new vectors under the hashes of their texts, in a transaction of its own.
 
-        `of` says how the texts were read. Raises `OtherPolicy` if the policy is another one now;
-        texts of stored rows that may be other ones now are not remembered.
+        `of` says how the texts were read. Raises `OtherPolicy` if the policy has changed; texts of
+        stored rows that may have changed are not cached.
         """
         rows = [
             {"user_id": user_id, "model_id": model_id, "text_hash": UUID(bytes=h), "embedding": v}

@@ -1,4 +1,4 @@
-"""Migrations: plain SQL files, run by yoyo, with a checksum of each file that was applied.
+"""Migrations: plain SQL files, run by yoyo, with a checksum of each applied file.
 
 Functions (`functions/*.sql`) and comments (`comments.sql`) are applied after them, whenever one of
 those files changed.
@@ -22,18 +22,18 @@ from yoyo.migrations import MigrationList
 
 from schemas.errors import ConfigurationError, PermanentError
 
-#: Where yoyo and we keep what was applied; apart from the lake, so that a downgrade leaves it.
+#: The schema of yoyo's state and the checksums; apart from the lake, so that a downgrade leaves it.
 _SEARCH_PATH = "datapunk_migrations, public"
 _LOCK = 7_215_001
-#: The name under which the checksum of what is applied again after migrations is kept.
+#: The name of the checksum of the scripts that are applied again after migrations.
 _AGAIN = "functions and comments"
 
-#: Extensions that are used where they are; nothing needs them.
+#: Extensions that are used if available; nothing needs them.
 OPTIONAL_EXTENSIONS = ("postgis", "timescaledb", "pg_partman", "pg_cron", "pgcrypto", "pg_prewarm")
 
 
 class Applied(msgspec.Struct, frozen=True):
-    """One migration: its name, and whether it stands in the database as it stands in the file."""
+    """One migration: its name, and whether it is applied as it is in the file."""
 
     name: str
     applied: bool
@@ -46,10 +46,10 @@ def _script(name: str) -> LiteralString:
 
 
 def bootstrap(admin: str, *, login: bool) -> None:
-    """Roles, extensions and the place for state; run as an administrator, safe to run again.
+    """Create roles, extensions and the schema for state, as an administrator; safe to run again.
 
-    `login` lets the roles log in by themselves: for the embedded server, whose socket stands in
-    a folder that only its user can enter.
+    `login` lets the roles log in by themselves: for the embedded server, whose socket is in a
+    folder that only its user can enter.
     """
     with psycopg.connect(admin, autocommit=True) as connection:
         version = connection.info.server_version
@@ -80,7 +80,7 @@ def bootstrap(admin: str, *, login: bool) -> None:
 
 
 def _yoyo_uri(conninfo: str) -> str:
-    """The same connection as yoyo spells it, with its state in a schema of its own."""
+    """Return the same connection as yoyo spells it, with its state in a schema of its own."""
     options = {k: str(v) for k, v in conninfo_to_dict(conninfo).items() if v is not None}
     database = options.pop("dbname", "postgres")
     options["schema"] = _SEARCH_PATH
@@ -89,7 +89,7 @@ def _yoyo_uri(conninfo: str) -> str:
 
 @contextmanager
 def _locked(conninfo: str) -> Iterator[psycopg.Connection]:
-    """Our own lock round yoyo's, which a kill would leave behind for ever."""
+    """Take a lock around yoyo's own, which a kill would leave behind permanently."""
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
         connection.execute(
@@ -100,7 +100,7 @@ def _locked(conninfo: str) -> Iterator[psycopg.Connection]:
 
 
 def _files(folder: Path) -> dict[str, str]:
-    """The checksum of each migration's file."""
+    """Return the checksum of each migration's file."""
     return {
         path.name.removesuffix(".sql"): sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.glob("*.sql"))
@@ -109,7 +109,7 @@ def _files(folder: Path) -> dict[str, str]:
 
 
 def upgrade(owner: str) -> list[str]:
-    """Apply what is not applied; the names of what was. Refuses an edited file."""
+    """Apply pending migrations; return their names. Refuses an edited file."""
     with _locked(owner) as connection, as_file(files("sql") / "migrations") as folder:
         known = _checksums(connection)
         found = _files(folder)
@@ -135,7 +135,7 @@ def upgrade(owner: str) -> list[str]:
 
 
 def downgrade(owner: str, count: int = 1) -> list[str]:
-    """Roll back the last `count` migrations; their names."""
+    """Roll back the last `count` migrations; return their names."""
     with _locked(owner) as connection, as_file(files("sql") / "migrations") as folder:
         backend = get_backend(_yoyo_uri(owner))
         try:
@@ -152,7 +152,7 @@ def downgrade(owner: str, count: int = 1) -> list[str]:
 
 
 def status(owner: str) -> list[Applied]:
-    """Every migration, applied or not."""
+    """Return every migration, applied or not."""
     with _locked(owner) as connection, as_file(files("sql") / "migrations") as folder:
         known = _checksums(connection)
         return [
@@ -168,7 +168,7 @@ def _checksums(connection: psycopg.Connection) -> dict[str, str]:
 
 
 def _apply_again(connection: psycopg.Connection) -> None:
-    """Apply the functions and comments anew if one of their files changed, or a migration went."""
+    """Apply the functions and comments again if one of their files changed, or a migration went."""
     folder = files("sql")
     functions = sorted((folder / "functions").iterdir(), key=lambda path: path.name)
     scripts = [f"functions/{path.name}" for path in functions] + ["comments.sql"]
@@ -192,7 +192,7 @@ def _note_checksum(connection: psycopg.Connection, name: str, digest: str) -> No
 
 
 def _note_capabilities(connection: psycopg.Connection) -> None:
-    """Keep what the server could do beyond what is required."""
+    """Store which optional extensions the server has."""
     if connection.execute("SELECT to_regclass('imports.capabilities')").fetchone() == (None,):
         return
     connection.execute(

@@ -1,4 +1,7 @@
-"""Stored documents under another policy: read in pages, put back with what is made of them."""
+"""Apply another policy to stored documents.
+
+Read in pages, write back with what derives from them.
+"""
 
 from __future__ import annotations
 
@@ -22,18 +25,18 @@ _PRIVACY, _LAKE = queries("privacy"), queries("lake")
 
 
 class Table(StrEnum):
-    """What is gone through, in this order."""
+    """The tables of a run, in this order."""
 
     DOCUMENTS = "documents"
     VERSIONS = "versions"
 
 
 class Renewed(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows of one page that change. `items` are as `user_data.treat` takes them. `turn` is that of
-    the run.
+    """The changed rows of one page.
 
-    `mentions` are lines of COPY, by the ids of documents whose texts change; `vectors` are of the
-    texts that stand now, under keys of `key_of`.
+    `items` are as `user_data.treat` takes them. `turn` is that of the run. `mentions` are lines of
+    COPY, by the ids of documents whose texts change; `vectors` are of the new texts, under keys of
+    `key_of`.
     """
 
     table: Table
@@ -45,13 +48,15 @@ class Renewed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def key_of(document_id: int) -> UUID:
-    """A document's id as a key of vectors."""
+    """Return a document's id as a key of vectors."""
     return UUID(int=document_id)
 
 
 def begin(lake: Lake, user_id: UUID, under: ReadUnder) -> None:
-    """Begin a run, or take up one that was cut short: its policy is the present one. Waits for
-    commits that are under way: they may have gone by the policy of before."""
+    """Begin a run, or continue an interrupted one: its policy is the present one.
+
+    Waits for commits that are under way, which may use the old policy.
+    """
     lake.announce(user_id, under.policy, by_hand=True)
     with lake.entering(user_id, under, hold=Hold.ALONE) as entered:
         asked = {"user_id": user_id, "policy": under.policy}
@@ -59,7 +64,7 @@ def begin(lake: Lake, user_id: UUID, under: ReadUnder) -> None:
 
 
 class Reached(msgspec.Struct, frozen=True):
-    """How far a run has come: the last ids that it has seen. In another turn it has not."""
+    """How far a run has come: the last ids that it has seen. In another turn it starts again."""
 
     turn: int
     after_document: int
@@ -67,30 +72,30 @@ class Reached(msgspec.Struct, frozen=True):
 
 
 def reached(lake: Lake, user_id: UUID) -> Reached:
-    """How far the user's run has come."""
+    """Return how far the user's run has come."""
     (row,) = lake.rows(user_id, "privacy", "reached", user_id=user_id)
     return msgspec.convert(row, Reached)
 
 
 def at_rest_since(lake: Lake, user_id: UUID) -> Since | None:
-    """The turn of the stored rows; None while a policy is being applied to them."""
+    """Return the turn of the stored rows; None while a policy is being applied to them."""
     rows = lake.rows(user_id, "privacy", "at_rest", user_id=user_id)
     return Since(rows[0]["turn"]) if rows else None
 
 
 def page(lake: Lake, user_id: UUID, table: Table, after: int, n: int) -> list[DictRow]:
-    """The next rows of a table."""
+    """Return the next rows of a table."""
     return lake.rows(user_id, "privacy", table.value, user_id=user_id, after=after, n=n)
 
 
 def with_vectors(lake: Lake, user_id: UUID, ids: Sequence[int]) -> set[int]:
-    """Which of the documents have vectors."""
+    """Return which of the documents have vectors."""
     rows = lake.rows(user_id, "privacy", "with_vectors", user_id=user_id, ids=list(ids))
     return {row["document_id"] for row in rows}
 
 
 def renew(entered: Entered, user_id: UUID, new: Renewed) -> int:
-    """Put a page back, and remember that it was seen; how many rows changed."""
+    """Write a page back, and record that it is done; return how many rows changed."""
     connection = entered.connection
     connection.execute(_PRIVACY["hold_texts"], {"user_id": user_id})
     asked = {"items": Jsonb(list(new.items)), "versions": new.table is Table.VERSIONS}
@@ -120,18 +125,18 @@ def renew(entered: Entered, user_id: UUID, new: Renewed) -> int:
 
 
 def files(lake: Lake, user_id: UUID, after: int, n: int) -> list[DictRow]:
-    """The next files whose rows hold what records or sidecars say."""
+    """Return the next files whose rows hold values from records or sidecars."""
     return lake.rows(user_id, "privacy", "files", user_id=user_id, after=after, n=n)
 
 
 def renew_files(entered: Entered, user_id: UUID, items: Sequence[Mapping[str, Any]]) -> None:
-    """Put back rows of `files`: `id`, `path` and, where there is something, `noted`."""
+    """Write back rows of `files`: `id`, `path` and, where there is something, `noted`."""
     asked = {"user_id": user_id, "items": Jsonb(list(items))}
     entered.connection.execute(_PRIVACY["treat_files"], asked)
 
 
 def drift(lake: Lake, user_id: UUID) -> list[tuple[str, str]]:
-    """Formats and the names of fields that they do not know."""
+    """Return formats and the names of fields that they do not know."""
     return [
         (row["format"], row["field"])
         for row in lake.rows(user_id, "privacy", "drift", user_id=user_id)
@@ -139,8 +144,10 @@ def drift(lake: Lake, user_id: UUID) -> list[tuple[str, str]]:
 
 
 def forget_unread_times(entered: Entered) -> dict[str, int]:
-    """Take the texts of times that can't be read from positions and measured values; how many rows
-    had one, by series."""
+    """Delete the texts of unreadable times from positions and measured values.
+
+    Returns how many rows had one, by series.
+    """
     rows = entered.connection.execute(_PRIVACY["forget_unread_times"]).fetchall()
     return {row["series"]: row["records"] for row in rows}
 
@@ -153,9 +160,11 @@ def finish(
     *,
     raw: bool = True,
 ) -> bool:
-    """All was seen; of `told`, as `drift` has them, nothing is told any more. Without `raw` no
-    quarantined record keeps its bytes. False, and there is more to see, if older versions came
-    back in that turn. The transaction holds the lake alone."""
+    """End a run, and delete the names in `told`, as `drift` returns them.
+
+    Without `raw` the bytes of quarantined records are deleted. Returns False, and there is more to
+    do, if older versions came back in that turn. The transaction locks the lake exclusively.
+    """
     connection = entered.connection
     if not raw:
         connection.execute(_PRIVACY["forget_bytes"], {"user_id": user_id})

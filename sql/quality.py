@@ -1,4 +1,4 @@
-"""Scores of what a job loaded: how complete, how plausible, how free of contradiction."""
+"""Scores of what a job loaded: how complete, how plausible, how consistent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KINDS = ("completeness", "accuracy", "consistency")
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked of records, beside what the statements know.
+    """The requirements for records, besides those in the statements.
 
     Records of the types in `timed` have a time, those of `spoken` a title or text; `needed` gives
     groups of metadata names by record type, of each of which one must be there; `ranges` the least
@@ -36,8 +36,11 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):
-    """Of a file, or of the whole job (`file_id` None): the share of its records in the lake that
-    have no problem of a kind, 0 to 1. `problems` counts records by rule."""
+    """The score of a file, or of the whole job (`file_id` None).
+
+    It is the share of its records in the lake that have no problem of a kind, 0 to 1. `problems`
+    counts records by rule.
+    """
 
     file_id: int | None
     records: int
@@ -81,7 +84,7 @@ def judge(
     floors: Mapping[str, float],
     least: int,
 ) -> list[Score]:
-    """The scores of a job, then of its files. The rows are read once each, by the server.
+    """Return the scores of a job, then of its files. The server reads each row once.
 
     A score is low that is under its floor by at least `least` records.
     """
@@ -113,7 +116,7 @@ def _parameters(rules: Rules) -> dict[str, Any]:
 
 
 def keep(connection: Connection, user_id: UUID, job_id: UUID, scores: Sequence[Score]) -> bool:
-    """Add scores to those of before; whether the job is low in something in which it was not."""
+    """Add scores to the earlier ones; return whether the job is newly low in one of them."""
     ids = {"user_id": user_id, "job_id": job_id}
     job = connection.execute(_QUALITY["hold_job"], ids).fetchone() or {}
     whole, rows = scores[0], msgspec.to_builtins(scores)
@@ -125,7 +128,7 @@ def keep(connection: Connection, user_id: UUID, job_id: UUID, scores: Sequence[S
 
 
 class Scored(Score, frozen=True, kw_only=True):
-    """A score as it stands, with its file."""
+    """A stored score, with its file."""
 
     path: str | None
     format: str | None
@@ -133,7 +136,7 @@ class Scored(Score, frozen=True, kw_only=True):
 
 
 class Then(msgspec.Struct, frozen=True, kw_only=True):
-    """What the whole job scored at one time."""
+    """The scores of the whole job at one time."""
 
     scored_at: datetime
     records: int
@@ -143,7 +146,7 @@ class Then(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Quality(msgspec.Struct, frozen=True, kw_only=True):
-    """What `datapunk quality --json` prints; the files with the lowest scores come first."""
+    """The output of `datapunk quality --json`; the files with the lowest scores come first."""
 
     job: Scored | None
     files: list[Scored]
@@ -151,7 +154,7 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def quality_of(lake: Lake, user_id: UUID, job_id: UUID, *, most: int = 10_000) -> Quality:
-    """The latest scores of a job and its files, and the job's over time."""
+    """Return the latest scores of a job and its files, and the job's over time."""
     rows = lake.rows(user_id, "quality", "of_job", job_id=job_id, n=most + 1)
     scores = msgspec.convert(rows, list[Scored])
     past = msgspec.convert(lake.rows(user_id, "quality", "history", job_id=job_id), list[Then])

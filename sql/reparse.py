@@ -1,7 +1,7 @@
-"""Rows set against what a better parser makes of their originals, and renewed where they differ.
+"""Compare rows with what a better parser reads from their originals, and renew those that differ.
 
-Everything here happens in one transaction that holds the lake alone; `sql/queries/reparse.sql`
-says by which temporary tables.
+Everything here happens in one transaction that locks the lake exclusively;
+`sql/queries/reparse.sql` describes its temporary tables.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _STAGES = ("documents", *SERIES, "mentions", "relations", "vectors")
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """What is to become of one outcome, by its slot and its number in its spool.
+    """The decision on one outcome, by its slot and its number in its spool.
 
-    `state` is "new" (no row of the file's), "had" (another's row stands for it, and stays), "same",
-    "changed", or "compare" (of a series, whose rows have no hash). `table` is the lake's. `key` is
-    the record's, its occurrence number counted in.
+    `state` is "new" (no row of the file's), "had" (another file's row is the same record, and
+    stays), "same", "changed", or "compare" (of a series, whose rows have no hash). `table` is the
+    lake's. `key` is the record's, with its occurrence number.
     """
 
     slot: int
@@ -37,7 +37,7 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 class Renewed(msgspec.Struct, frozen=True):
-    """A row that was changed; `merged` if it went, since another file's row stands for it."""
+    """A row that was changed; `merged` if it went, since another file's row is the same record."""
 
     file: int
     chunk: int
@@ -46,7 +46,7 @@ class Renewed(msgspec.Struct, frozen=True):
 
 
 def begin(commit: ChunkTransaction) -> None:
-    """Make the temporary tables of this transaction."""
+    """Create the temporary tables of this transaction."""
     for name in ("create_reread", "create_bad", "create_attached", "grant_reread", "create_own"):
         commit.run("reparse", name)
     for name in _STAGES:
@@ -55,7 +55,7 @@ def begin(commit: ChunkTransaction) -> None:
 
 
 def send(commit: ChunkTransaction, name: str, lines: Iterable[str]) -> None:
-    """Lines into `reread`, `bad` or `attached`."""
+    """Send lines into `reread`, `bad` or `attached`."""
     with commit.connection.cursor() as cursor, cursor.copy(_REPARSE[f"copy_{name}"]) as copy:
         for line in lines:
             copy.write(f"{line}\n")
@@ -64,8 +64,10 @@ def send(commit: ChunkTransaction, name: str, lines: Iterable[str]) -> None:
 def compare(
     commit: ContentTransaction, files: Sequence[int], form: str, version: int, *, repeats: bool
 ) -> int:
-    """Set what was sent against the rows of the files. Rows that nothing stands for any more are
-    let go of; returns how many."""
+    """Compare the sent outcomes with the rows of the files.
+
+    Rows without a source are removed; returns how many.
+    """
     asked: dict[str, Any] = {"files": list(files), "format": form, "version": version}
     commit.run("reparse", "fill_own", **asked)
     commit.run("reparse", "analyze_reread")
@@ -89,7 +91,7 @@ def compare(
 
 
 def standings(commit: ChunkTransaction, first: int, last: int) -> list[Standing]:
-    """What is to be done with the outcomes of some slots."""
+    """Return the decisions on the outcomes of some slots."""
     rows = commit.run("reparse", "states", first=first, last=last)
     return [msgspec.convert(row, Standing) for row in rows]
 
@@ -100,7 +102,7 @@ def clear(commit: ChunkTransaction) -> None:
 
 
 def renew_documents(commit: ContentTransaction, staged: Staged) -> list[Renewed]:
-    """Rewrite the documents that are staged, each in its place, with vectors of new texts."""
+    """Rewrite the staged documents, each in its place, with vectors of new texts."""
     clear(commit)
     stage(commit.connection, staged)
     flag_apart(commit, staged)
@@ -124,14 +126,14 @@ def renew_series(
 
 
 def stage_meaning(commit: ChunkTransaction, mentions: bytes, relations: bytes) -> None:
-    """Lines on who and what stands in some of the documents, to those that are staged already."""
+    """Stage mentions and relations of some of the staged documents."""
     for name, lines in (("mentions", mentions), ("relations", relations)):
         if lines:
             copy_lines(commit.connection, name, lines)
 
 
 def renew_meaning(commit: ContentTransaction) -> None:
-    """Mentions and relations of the files' documents as they are staged."""
+    """Renew the mentions and relations of the files' documents from the staged ones."""
     commit.run("reparse", "forget_meaning")
     for name in ("entities", "mentions", "relations"):
         commit.run("lake", f"insert_{name}")
@@ -140,8 +142,11 @@ def renew_meaning(commit: ContentTransaction) -> None:
 def count_outcomes(
     commit: ChunkTransaction, files: Sequence[int]
 ) -> dict[tuple[int, int], Counter[str]]:
-    """By file and chunk: `good` outcomes, those of them that `stand` as rows of the file, its
-    `rows`, and records that are `bad`; all before anything new came in."""
+    """Count outcomes by file and chunk, before anything new came in.
+
+    `good` outcomes, those of them that `stand` as rows of the file, its `rows`, and records that
+    are `bad`.
+    """
     found: dict[tuple[int, int], Counter[str]] = {}
     for row in commit.run("reparse", "outcomes"):
         counts = Counter(good=row["good"], stands=row["stands"], rows=row["rows"])

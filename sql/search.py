@@ -1,4 +1,4 @@
-"""Search over a user's documents: by words, by meaning, or both; and its index behind the load."""
+"""Search over a user's documents: by words, by meaning, or both; and its index after the load."""
 
 from __future__ import annotations
 
@@ -22,45 +22,50 @@ from sql.vectors import Wanted
 _SEARCH = queries("search")
 _VECTORS = queries("vectors")
 
-#: Documents of a very common word that are ranked.
+#: Rank at most this many matches of a very frequent word.
 _RANKED = 3_000
-#: How deep each of two lists goes that are fused, and the constant of reciprocal rank fusion.
+#: The depth of each of two fused lists, and the constant of reciprocal rank fusion.
 _DEPTH = 100
 _RRF = 60
 #: Pieces of long texts that are looked at for each document wanted.
 _PIECES = 3
-#: Of no more documents that fit the filters, every vector is looked at: the index comes to what is
-#: near the question, and what fits may lie elsewhere, as mails do from a question like a chat's.
+#: Filtered semantic search is exact up to this many matching documents: every vector is compared.
+#: The index only reaches vectors near the question, and matching ones may lie elsewhere, as mails
+#: do from a question like a chat's.
 _FEW = 100_000
-#: The most vectors that the index goes through; and with filters, how many times those that it
-#: would have to if what fits lay evenly among them. Where that brings too few, all that fit are
-#: looked at.
+#: Most vectors that the index scans; and with filters, the factor over the number that it would
+#: have to scan if matching vectors were spread evenly. Where that finds too few, all matching
+#: vectors are compared.
 _MOST_SCANNED = 200_000
 _MARGIN = 6
-#: Documents not yet findable are counted up to here.
+#: Documents not yet indexed are counted up to here.
 _MOST_WAITING = 10_000
 
 
 class Depth(NamedTuple):
-    """How deep the index of vectors is searched: how many candidates it keeps at a time
-    (`ef_search`), and how many that pass are put in order by their whole vectors, where all pass
-    and where filters have their say."""
+    """How deep the index of vectors is searched.
+
+    `kept` is how many candidates it keeps at a time (`ef_search`); the others are how many passing
+    ones are sorted by their whole vectors, where all pass and where filters apply.
+    """
 
     kept: int
     all_pass: int
     some_pass: int
 
 
-#: By meaning alone, nothing else finds what the index misses; beside a list by words, most of it is
-#: there already, and time counts.
+#: In a search by meaning alone, nothing else finds what the index misses; next to a list by words,
+#: most of it is found already, and time counts.
 DEEP = Depth(1000, 2500, 1000)
 QUICK = Depth(400, 300, 300)
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """A model that has vectors of the user's. `encode` gives the vector of a text; it is called
-    where the model is needed, so it may load the model then. `waits_as` is the name under which
-    documents wait for its vectors."""
+    """A model that has vectors of the user's.
+
+    `encode` returns the vector of a text; it is called where the model is needed, so it may load
+    the model then. `waits_as` is the name under which documents wait for its vectors.
+    """
 
     id: int
     dimension: int
@@ -69,9 +74,12 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Filters(msgspec.Struct, frozen=True, kw_only=True):
-    """What a document must be. `after` is inclusive and `before` exclusive; `type` is a record
-    type or a data type; `source` a format or a service; `near` is latitude, longitude in degrees
-    and kilometres; `person` an address, number, handle or name."""
+    """What a document must match.
+
+    `after` is inclusive and `before` exclusive; `type` is a record type or a data type; `source` a
+    format or a service; `near` is latitude, longitude in degrees and kilometres; `person` an
+    address, number, handle or name.
+    """
 
     after: datetime | None = None
     before: datetime | None = None
@@ -96,23 +104,28 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of hits. `waiting` documents are loaded and can't be found yet, 10,000 or more of
-    them if it is 10,000."""
+    """One page of hits.
+
+    `waiting` documents are loaded and not yet indexed, 10,000 or more if it is 10,000.
+    """
 
     hits: list[Hit]
     corrected: list[str] = []
-    """Words that stand in no document, with what was looked for instead: `herno → heron`."""
+    """Words that no document has, with the words used instead: `herno → heron`."""
     waiting: int = 0
 
 
 class Search:
-    """Looks for documents as one user; row-level security is in force."""
+    """Searches documents as one user; row-level security applies."""
 
     def __init__(self, lake: Lake, user_id: UUID, *, marks: tuple[str, str] = ("**", "**")) -> None:
         self._lake, self._user, self._marks = lake, user_id, marks
 
     def by_words(self, text: str, filters: Filters, *, n: int = 10, skip: int = 0) -> Found:
-        """Full text in each document's own language, blind to accents; best first."""
+        """Search the full text in each document's language, ignoring accents.
+
+        Return the best first.
+        """
         with self._lake.as_user(self._user) as connection:
             query, corrected, scores = self._sought(connection, text, filters, n + skip)
             return self._page(connection, scores, query, corrected, n, skip)
@@ -120,7 +133,10 @@ class Search:
     def by_meaning(
         self, text: str, models: Sequence[Model], filters: Filters, *, n: int = 10, skip: int = 0
     ) -> Found:
-        """The documents whose vectors are nearest to the text's; `models` are the best first."""
+        """Return the documents with the vectors nearest to the text's.
+
+        `models` are the best first.
+        """
         with self._lake.as_user(self._user) as connection:
             query = self._query(connection, text)
             scores = self._nearest(connection, models, text, filters, n + skip, DEEP)
@@ -129,7 +145,7 @@ class Search:
     def hybrid(
         self, text: str, models: Sequence[Model], filters: Filters, *, n: int = 10, skip: int = 0
     ) -> Found:
-        """Both lists, fused by reciprocal rank."""
+        """Return both lists, fused by reciprocal rank."""
         depth = max(_DEPTH, n + skip)
         with self._lake.as_user(self._user) as connection:
             query, corrected, words = self._sought(connection, text, filters, depth)
@@ -145,8 +161,11 @@ class Search:
         n: int = 10,
         skip: int = 0,
     ) -> Found:
-        """The documents nearest to one, by the best of the models for which all have vectors, else
-        by the last. Raises `PermanentError` if that one has no vector."""
+        """Return the documents nearest to one.
+
+        The best of the models counts for which all documents have vectors, else the last. Raises
+        `PermanentError` if the document has no vector of that one.
+        """
         with self._lake.as_user(self._user) as connection:
             register_vector(connection)
             whole = (m for m in models if not self._waits(connection, m))
@@ -161,14 +180,14 @@ class Search:
             return self._page(connection, others, "", [], n, skip)
 
     def _query(self, connection: Connection, text: str) -> str:
-        """The query as Postgres has it."""
+        """Return the query as Postgres has it."""
         (row,) = self._rows(connection, "query", text=text)
         return row["query"] or ""
 
     def _sought(
         self, connection: Connection, text: str, filters: Filters, n: int
     ) -> tuple[str, list[str], list[tuple[int, float]]]:
-        """The query, what was corrected in it, and what it finds."""
+        """Return the query, the corrections in it, and what it finds."""
         query = self._query(connection, text)
         scores = self._words(connection, query, filters, n)
         if scores or not query or self._stands(connection, query, filters):
@@ -182,12 +201,14 @@ class Search:
         return query, corrected, self._words(connection, query, filters, n)
 
     def _stands(self, connection: Connection, query: str, filters: Filters) -> bool:
-        """Whether a query that finds nothing by these filters finds something without them."""
+        """Tell whether a query that finds nothing with filters finds something without them."""
         return filters != Filters() and bool(self._words(connection, query, Filters(), 1, most=1))
 
     def _rows(self, connection: Connection, name: str, **asked: Any) -> list[dict[str, Any]]:
-        """The rows of a named query. It is planned for its values each time: which filters there
-        are, and which partitions, makes all the difference."""
+        """Return the rows of a named query.
+
+        It is planned for its values each time: the best plan depends on the filters and partitions.
+        """
         parameters = {"user_id": self._user, **asked}
         return connection.execute(_SEARCH[name], parameters, prepare=False).fetchall()
 
@@ -213,8 +234,11 @@ class Search:
         n: int,
         depth: Depth,
     ) -> list[tuple[int, float]]:
-        """By the best model alone where every document has its vectors. Where some wait for them,
-        by the next one; and by both, if of what that finds at least half has the better ones."""
+        """Return the nearest documents, by the best model if every document has its vectors.
+
+        Where some wait for them, the next model searches; both do, if at least half of what it
+        finds has vectors of the better one.
+        """
         best, *others = models
         if not others or not self._waits(connection, best):
             return self._meaning(connection, best, best.encode(text), filters, n, depth)
@@ -248,7 +272,7 @@ class Search:
         most = max(depth.all_pass if unfiltered else depth.some_pass, n * _PIECES)
         scanned = _MOST_SCANNED if unfiltered else self._scanned(connection, model, asked, most)
         if scanned:
-            # Scans go on until enough rows pass the filters, so that filters lose no recall.
+            # Scans continue until enough rows pass the filters, so that filters lose no recall.
             for setting, value in (
                 ("iterative_scan", "relaxed_order"),
                 ("ef_search", str(depth.kept)),
@@ -265,7 +289,7 @@ class Search:
     def _scanned(
         self, connection: Connection, model: Model, asked: Mapping[str, Any], most: int
     ) -> int:
-        """How many vectors the index may go through for `most` that fit; 0: none."""
+        """Return how many vectors the index may scan for `most` matching ones; 0: none."""
         (row,) = self._rows(connection, "fitting", **{**asked, "most": _FEW + 1})
         (held,) = self._rows(connection, "held", model_id=model.id)
         return worth_scanning(most, held["vectors"], row["count"])
@@ -329,15 +353,17 @@ class Search:
 
 
 def worth_scanning(most: int, held: float, fitting: int) -> int:
-    """Of `held` vectors, how many an index may go through until it has `most` of those that fit;
-    0 where all `fitting` ones are looked at."""
+    """Return how many of `held` vectors an index may scan until it has `most` matching ones.
+
+    0 means that all `fitting` ones are compared.
+    """
     if fitting <= _FEW:
         return 0
     return min(_MOST_SCANNED, int(_MARGIN * most * held / fitting))
 
 
 def fused(*lists: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
-    """Reciprocal rank fusion (Cormack, Clarke, Büttcher 2009): 1 / (60 + rank), summed."""
+    """Fuse lists by reciprocal rank (Cormack, Clarke, Büttcher 2009): 1 / (60 + rank), summed."""
     total: dict[int, float] = {}
     for ranked in lists:
         for rank, (document_id, _) in enumerate(ranked, start=1):
@@ -348,9 +374,11 @@ def fused(*lists: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
 def mixed(
     better: Sequence[tuple[int, float]], plain: Sequence[tuple[int, float]], have: Set[int]
 ) -> list[tuple[int, float]]:
-    """The lists of two models fused, where only the documents in `have` have vectors of the better
-    one: for the others, their place in the plain list counts twice, so that what waits for its
-    vectors is not pushed down for it."""
+    """Fuse the lists of two models, where only the documents in `have` are in reach of the better.
+
+    The other documents' place in the plain list counts twice, so that a document is not ranked
+    lower because it waits for its vectors.
+    """
     total = dict(fused(better, plain))
     for rank, (document_id, _) in enumerate(plain, start=1):
         if document_id not in have:
@@ -363,27 +391,27 @@ def _scores(rows: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]]:
 
 
 def _best_first(total: Mapping[int, float]) -> list[tuple[int, float]]:
-    """Of a tie, the later document."""
+    """Sort by score; of a tie, the later document comes first."""
     return sorted(total.items(), key=lambda pair: (-pair[1], -pair[0]))
 
 
 def _lexeme(word: str) -> str:
-    """A word as a text search query holds it."""
+    """Return a word as a text search query holds it."""
     return "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-#: Shorter texts are alike by chance.
+#: Shorter texts are similar by chance.
 LEAST_CHARS = 40
 
 
 def index_some(
     lake: Lake, user_id: UUID, n: int, wanted: Wanted, models: Mapping[str, int | None]
 ) -> int:
-    """Make up to `n` waiting documents findable; how many were taken out of the queue.
+    """Index up to `n` waiting documents; return how many were taken out of the queue.
 
-    Those of them that are to have vectors and came without some model's wait for them from now on;
-    a model that nobody has vectors of has no id. Their days are to be counted again, and their
-    texts and images to be compared with others.
+    Those of them that need vectors and came without some model's are queued for it; a model without
+    any vectors has no id. Their days are queued for counting, and their texts and images for
+    comparison.
     """
     asked = {
         "models": list(models),
@@ -398,5 +426,5 @@ def index_some(
 
 
 def models(lake: Lake, user_id: UUID) -> Sequence[Mapping[str, Any]]:
-    """The models that have vectors of the user's: id, name, revision, dimension, tier."""
+    """Return the models that have vectors of the user's: id, name, revision, dimension, tier."""
     return lake.rows(user_id, "search", "models_with_vectors", user_id=user_id)

@@ -27,22 +27,22 @@ _JOBS = queries("jobs")
 
 
 class Fenced(DatapunkError):
-    """Another worker holds this chunk now; what was done here is thrown away."""
+    """Another worker has the lease of this chunk now; this work is discarded."""
 
 
 class OtherPolicy(DatapunkError):
-    """The privacy policy is another one than that under which this was read: it is read anew."""
+    """The privacy policy has changed since this was read; it is read again."""
 
 
 class Ledger:
-    """The control plane: leases and what is to be sent. Sees all users, no content."""
+    """The control plane: leases and what is to be sent. It sees all users, and no content."""
 
     def __init__(self, pool: ConnectionPool[Connection]) -> None:
         self.pool = pool
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """One transaction as the ledger role."""
+        """Open one transaction as the ledger role."""
         with transient_errors(), self.pool.connection() as connection, connection.transaction():
             yield connection
             crash_here("ledger.before_commit")
@@ -58,9 +58,9 @@ class Ledger:
         lease_s: float,
         max_attempts: int,
     ) -> Lease | None:
-        """Take the chunk for this stage, or None if it is past it, taken, or not yet due."""
+        """Lease the chunk for this stage; None if it is past it, leased, or not yet due."""
         with self.transaction() as connection:
-            # A lease that a crash forgets is fenced at its commit: no need to wait for the disk.
+            # A lease that a crash loses is fenced at its commit: no need to wait for the disk.
             connection.execute("SET LOCAL synchronous_commit = off")
             row = connection.execute(
                 _CHUNKS["claim"],
@@ -77,12 +77,12 @@ class Ledger:
         return msgspec.convert({**row, "ref": row}, Lease, strict=False) if row else None
 
     def begin_job(self, job_id: UUID, status: str) -> None:
-        """Say what a job does now."""
+        """Record the present step of a job."""
         with self.transaction() as connection:
             connection.execute(_JOBS_BEGIN, {"job_id": job_id, "status": status})
 
     def stage_of(self, chunk: int, job_id: UUID) -> tuple[Stage, str] | None:
-        """The stage and status of a chunk; None if the job has no such chunk."""
+        """Return the stage and status of a chunk; None if the job has no such chunk."""
         with self.transaction() as connection:
             row = connection.execute(
                 _CHUNKS["stage_of"], {"chunk": chunk, "job_id": job_id}
@@ -90,7 +90,7 @@ class Ledger:
         return (Stage(row["stage"]), row["status"]) if row else None
 
     def heartbeat(self, lease: Lease, lease_s: float) -> bool:
-        """Extend the lease; False if it is no longer ours."""
+        """Extend the lease; return False if it is lost."""
         with self.transaction() as connection:
             cursor = connection.execute(
                 _CHUNKS["heartbeat"],
@@ -109,7 +109,7 @@ class Ledger:
     ) -> None:
         """Give the chunk back after an error; with `counts_attempt` the attempt counts.
 
-        An attempt that counts stands in the audit trail, with the place of the error.
+        An attempt that counts is noted in the audit trail, with the place of the error.
         """
         with self.transaction() as connection:
             released = connection.execute(
@@ -139,8 +139,8 @@ class Ledger:
     ) -> bool:
         """Give a chunk back whose worker's process has ended; the attempt stays counted.
 
-        `gone` tells by the name in the lease whether its holder is gone, `delay_s` by the
-        attempt how long to wait. False where the lease is nobody's, or a living worker's.
+        `gone` tells by the name in the lease whether its holder is gone, `delay_s` returns by the
+        attempt how long to wait. Returns False where nobody, or a living worker, has the lease.
         """
         with self.transaction() as connection:
             held = connection.execute(
@@ -161,8 +161,10 @@ class Ledger:
         return True
 
     def rewind(self, lease: Lease, first_stage: Stage, *, most: int) -> bool:
-        """Send the chunk back to its first stage, because an artefact of it is gone; False if it
-        is not ours any more, or was sent back `most` times."""
+        """Send the chunk back to its first stage, because an artefact of it is gone.
+
+        Returns False if the lease is lost, or the chunk was sent back `most` times.
+        """
         asked = {
             "chunk": lease.ref.id,
             "token": lease.token,
@@ -173,7 +175,7 @@ class Ledger:
             return connection.execute(_CHUNKS["rewind"], asked).fetchone() is not None
 
     def rows(self, file: str, query: str, /, **parameters: Any) -> list[DictRow]:
-        """The rows of a named query."""
+        """Return the rows of a named query."""
         with self.transaction() as connection:
             return connection.execute(queries(file)[query], parameters).fetchall()
 
@@ -195,17 +197,19 @@ _JOBS_BEGIN = _CHUNKS["begin_job"]
 
 
 class Hold(StrEnum):
-    """What a transaction needs of a user's rows."""
+    """The lock that a transaction needs on a user's rows."""
 
-    #: It goes by what is there: none of them is taken back until it ends.
+    #: It depends on the present rows: none of them is removed until it ends.
     SHARED = "shared"
-    #: It takes rows back: nobody may go by them meanwhile.
+    #: It removes rows: no other transaction may depend on them meanwhile.
     ALONE = "alone"
 
 
 class Purpose(StrEnum):
-    """Why a transaction writes content that nobody reads under a policy (`imports.enter_stored`):
-    what is made of stored rows, and what a person writes by hand."""
+    """Why a transaction writes content outside a policy (`imports.enter_stored`).
+
+    Either it derives from stored rows, or a user writes it by hand.
+    """
 
     INDEX = "index"
     VECTORS = "vectors"
@@ -228,8 +232,10 @@ class Lake:
     def _transaction(
         self, query: str, asked: Mapping[str, Any], on: Connection | None = None
     ) -> Iterator[Entered]:
-        """One transaction that begins with a query of `jobs`. Raises `OtherPolicy` where that says
-        that it may not go on."""
+        """Open one transaction that begins with a query of `jobs`.
+
+        Raises `OtherPolicy` where the query refuses to continue.
+        """
         given = self.pool.connection() if on is None else nullcontext(on)
         with transient_errors(), given as connection, connection.transaction():
             row = connection.execute(_JOBS[query], asked).fetchone()
@@ -243,10 +249,10 @@ class Lake:
     def as_user(
         self, user_id: UUID, *, hold: Hold | None = None, on: Connection | None = None
     ) -> Iterator[Connection]:
-        """One transaction that sees the rows of one user, and writes what is no content, on a
-        connection of the pool unless it has one (`on`).
+        """Open one transaction that sees the rows of one user, and writes no content.
 
-        `hold` comes before every other lock, in all transactions that need it.
+        It uses a connection of the pool unless it has one (`on`). `hold` comes before every other
+        lock, in all transactions that need it.
         """
         asked = {"user_id": user_id, "alone": hold == Hold.ALONE}
         query = "become_and_hold" if hold else "become"
@@ -257,10 +263,10 @@ class Lake:
     def entering(
         self, user_id: UUID, under: ReadUnder, *, hold: Hold = Hold.SHARED, moves: bool = False
     ) -> Iterator[Entered]:
-        """One transaction that writes what was read under a policy. It holds the lake.
+        """Open one transaction that writes what was read under a policy. It locks the lake.
 
-        `moves` says that older versions may stand again by it. Raises `OtherPolicy` if the present
-        policy is another one.
+        `moves` says that older versions may become current by it. Raises `OtherPolicy` if the
+        present policy is another one.
         """
         asked = {"user_id": user_id, "alone": hold == Hold.ALONE, "moves": moves}
         try:
@@ -274,19 +280,20 @@ class Lake:
     def remaking(
         self, user_id: UUID, purpose: Purpose, since: Since | None = None
     ) -> Iterator[Entered]:
-        """One transaction that writes what is made of stored rows, or what a person wrote.
+        """Open one transaction that writes what derives from stored rows, or what a user wrote.
 
-        Raises `OtherPolicy` if a policy was applied to the rows `since` then, or is being applied.
+        Raises `OtherPolicy` if a policy was applied to the rows after `since`, or is being applied.
         """
         asked = {"user_id": user_id, "purpose": purpose, "since": since and since.turn}
         with self._transaction("enter_stored", asked) as entered:
             yield entered
 
     def announce(self, user_id: UUID, policy: str, *, by_hand: bool = False) -> None:
-        """This host works under a policy, which is the present one from now on, if it is newer or
-        a person says so. Once told, nothing is asked until it changes.
+        """Announce the policy of this host.
 
-        Raises `TransientError` while another host has a newer one.
+        It is the present one from now on, if it is newer or a user asks for it. Once announced, the
+        database is not asked until the policy changes. Raises `TransientError` while another host
+        has a newer one.
         """
         if self._announced.get(user_id) == policy and not by_hand:
             return
@@ -302,10 +309,10 @@ class Lake:
 
     @contextmanager
     def commit(self, lease: Lease, *, wait: bool = True) -> Iterator[Commit]:
-        """The one transaction that ends a stage. Raises `Fenced` if the lease was lost.
+        """Open the one transaction that ends a stage. Raises `Fenced` if the lease was lost.
 
-        With `wait` false a crash of the server may forget the commit whole (state and all);
-        the stage then runs again.
+        With `wait` false a crash of the server may lose the commit as a whole (state and all); the
+        stage then runs again.
         """
         with self.as_user(lease.ref.user_id) as connection:
             _hold_chunk(connection, lease, wait=wait)
@@ -315,20 +322,22 @@ class Lake:
     def commit_content(
         self, lease: Lease, under: ReadUnder, *, wait: bool = True
     ) -> Iterator[ContentCommit]:
-        """The same where the stage writes content. Raises `OtherPolicy`, too."""
+        """Open the same for a stage that writes content. Raises `OtherPolicy`, too."""
         with self.entering(lease.ref.user_id, under) as entered:
             _hold_chunk(entered.connection, lease, wait=wait)
             yield ContentCommit(entered, lease)
 
     def rows(self, user_id: UUID, file: str, query: str, /, **parameters: Any) -> list[DictRow]:
-        """The rows of a named query, as one user."""
+        """Return the rows of a named query, as one user."""
         with self.as_user(user_id) as connection:
             return connection.execute(queries(file)[query], parameters).fetchall()
 
     @contextmanager
     def snapshot(self, user_id: UUID) -> Iterator[tuple[Ledger, Lake]]:
-        """Ledger and lake of one user as they stand at one moment, for who asks several things
-        that must agree. Both only read."""
+        """Yield ledger and lake of one user at one moment, for several queries that must agree.
+
+        Both only read.
+        """
         with transient_errors(), self.pool.connection() as connection, connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             connection.execute(_JOBS["become"], {"user_id": user_id})
@@ -348,7 +357,7 @@ class _LedgerThen(Ledger):
 
 
 class _LakeThen(Lake):
-    """The lake within one transaction, as the user of that."""
+    """The lake within one transaction, as that transaction's user."""
 
     def __init__(
         self, pool: ConnectionPool[Connection], connection: Connection, user_id: UUID

@@ -1,4 +1,4 @@
-"""Vectors that follow behind the load: which documents wait for which model's, and their turns."""
+"""Vectors that follow after the load: which documents wait for which model's, and their turns."""
 
 from __future__ import annotations
 
@@ -19,25 +19,27 @@ from sql.store import Lake, Purpose
 
 _VECTORS = queries("vectors")
 
-#: Turns that a document is taken in; one that ends each of them badly is given up.
+#: Turns that a document is taken in; after this many failures it is given up.
 MOST_ATTEMPTS = 5
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """Which documents are to have vectors: those of these data types and of the formats `always`,
-    but none of the formats `never`."""
+    """The documents that need vectors.
+
+    Those of these data types and of the formats `always`, but none of the formats `never`.
+    """
 
     types: Sequence[str]
     always: Sequence[str] = ()
     never: Sequence[str] = ()
 
     def parameters(self) -> dict[str, Any]:
-        """As queries take them."""
+        """Return the parameters of queries."""
         return {name: list(getattr(self, name)) for name in ("types", "always", "never")}
 
 
 class Where(msgspec.Struct, frozen=True, kw_only=True):
-    """Which of them: a record or data type, a format or service, a language."""
+    """A selection of them: a record or data type, a format or service, a language."""
 
     type: str | None = None
     source: str | None = None
@@ -45,8 +47,11 @@ class Where(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pieces(msgspec.Struct, frozen=True, kw_only=True):
-    """Vectors of the pieces of some texts: `owners` has the number of the text of each, the others
-    have shape (n,), and `matrix` (n, dimension), float32."""
+    """Vectors of the pieces of some texts.
+
+    `owners` has the number of the text of each; the others have shape (n,), and `matrix` (n,
+    dimension), float32.
+    """
 
     owners: Sequence[int]
     pieces: NDArray[np.int16]
@@ -56,7 +61,7 @@ class Pieces(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
-    """A document that a turn works on, as it was `seen`."""
+    """A document that a turn works on, as it was when `seen`."""
 
     id: int
     data_type: str
@@ -67,8 +72,10 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """How many of a user's documents have the vectors of a model, how many wait for them, and how
-    many were given up, since no turn that took them came to an end."""
+    """How many of a user's documents have the vectors of a model, wait for them, or were given up.
+
+    A document is given up when no turn that took it succeeded.
+    """
 
     model: str
     have: int
@@ -77,21 +84,21 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Backlog:
-    """What waits for vectors, in one user's lake. `model` is a tier, or a model's name."""
+    """The queue for vectors, in one user's lake. `model` is a tier, or a model's name."""
 
     def __init__(self, lake: Lake, user_id: UUID) -> None:
         self._lake, self._user = lake, user_id
 
     def add_lacking(self, model: str, model_id: int, wanted: Wanted, where: Where) -> None:
-        """Queue every findable document that is to have the model's vectors and has none."""
+        """Queue every indexed document that needs the model's vectors and has none."""
         asked = {**wanted.parameters(), **msgspec.structs.asdict(where)}
         self._run("add_lacking", model=model, model_id=model_id, **asked)
 
     def take(self, model: str, n: int, lease_s: float) -> list[Taken]:
-        """Some documents that wait, the caller's for `lease_s` seconds.
+        """Take some waiting documents, which are the caller's for `lease_s` seconds.
 
-        What was taken before and came to nothing is taken alone, so that one document that can't
-        be embedded costs no other its vectors.
+        A document of a failed turn is taken alone, so that one that can't be embedded costs no
+        other its vectors.
         """
         common = {"model": model, "lease_s": lease_s}
         rows = self._run("take", **common, n=n, least=0, most=0)
@@ -103,13 +110,16 @@ class Backlog:
         self._run("go_on", model=model, ids=[each.id for each in taken], lease_s=lease_s)
 
     def give_back(self, model: str, taken: Sequence[Taken], *, counts_attempt: bool) -> None:
-        """What a turn did not come to; a transient error does not count as an attempt."""
+        """Give back documents without vectors; a transient error does not count as an attempt."""
         ids = [each.id for each in taken]
         self._run("give_back", model=model, ids=ids, forgiven=int(not counts_attempt))
 
     def put(self, model: str, model_id: int, taken: Sequence[Taken], vectors: Pieces | None) -> int:
-        """Vectors in the place of what those documents had; how many of them are as they were
-        read. The others wait on. `vectors.owners` counts in `taken`."""
+        """Replace the vectors of documents.
+
+        Return how many documents were unchanged since they were read. The others keep waiting.
+        `vectors.owners` counts in `taken`.
+        """
         with self._lake.remaking(self._user, Purpose.VECTORS) as entered:
             connection = entered.connection
             connection.execute(_VECTORS["stage_pieces"])
@@ -130,17 +140,17 @@ class Backlog:
         return int((row or {"put": 0})["put"])
 
     def waits(self, model: str) -> bool:
-        """Whether any document waits for the model's vectors."""
+        """Tell whether any document waits for the model's vectors."""
         (row,) = self._run("waits", model=model)
         return bool(row["waits"])
 
     def left(self, model: str) -> Progress:
-        """How far one model is; all zeros where nothing waits for it."""
+        """Return how far one model is; all zeros where nothing waits for it."""
         found = [each for each in self.progress() if each.model == model]
         return found[0] if found else Progress(model=model, have=0, waiting=0, given_up=0)
 
     def progress(self) -> list[Progress]:
-        """How far each model is that something waits for."""
+        """Return how far each model is that documents wait for."""
         return [msgspec.convert(row, Progress) for row in self._run("progress", most=MOST_ATTEMPTS)]
 
     def _run(self, query: str, **parameters: Any) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 @cache
 def queries(file: str) -> dict[str, LiteralString]:
-    """The statements of `sql/queries/<file>.sql` by name."""
+    """Return the statements of `sql/queries/<file>.sql` by name."""
     text = files(__package__).joinpath(f"{file}.sql").read_text(encoding="utf-8")
     parts = _NAME.split(text)[1:]
     named = dict(zip(parts[0::2], (p.strip() for p in parts[1::2]), strict=True))
