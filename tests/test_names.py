@@ -264,7 +264,7 @@ def test_odd_and_endless_texts_are_read(model: Path) -> None:
         (lambda folder: "en_core_web_none", r"no spaCy model en_core_web_none .*spacy download"),
         (lambda folder: str(folder / "none"), "is no folder of a spaCy model"),
         (lambda folder: str(make_model(folder / "de", lang="de")), "is for de, not for en"),
-        (lambda folder: str(make_model(folder / "x", rules=False)), "tells no names of people"),
+        (lambda folder: str(make_model(folder / "x", rules=False)), "finds no names of people"),
     ],
 )
 def test_a_model_that_is_missing_or_useless_is_said_at_once(

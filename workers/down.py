@@ -1,4 +1,4 @@
-"""Why Postgres takes no connection, and what to do about it, in one sentence."""
+"""Why Postgres accepts no connection, and what to do about it, in one sentence."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from workers.embedded import local_servers
 from workers.setting_types import Role
 from workers.settings import Settings
 
-#: What is wrong, and what to do.
+#: The fault, and what to do.
 _NOT_SET_UP = ("the database is not set up", "datapunk db upgrade")
 _ABSENT = ("Postgres does not answer", "datapunk up")
 _STARTING = ("Postgres is starting up or shutting down", "try again in a moment")
@@ -36,8 +36,8 @@ _ADVICE = {
 }
 NOT_SET_UP = f"{_NOT_SET_UP[0]}; run: {_NOT_SET_UP[1]}"
 
-#: libpq keeps the SQLSTATE of a connection that was refused to itself, and gives the text of the
-#: server alone. It is read in English; of another language we know that the server was there.
+#: libpq does not expose the SQLSTATE of a refused connection, only the text of the server. It is
+#: recognised in English; a text in another language shows that the server exists.
 _SAID = (
     (r"too many (clients|connections)|remaining connection slots", "53300"),
     (r"password authentication failed|no password supplied", "28P01"),
@@ -47,7 +47,7 @@ _SAID = (
     (r"the database system is (starting|shutting|in recovery|not )", "57P03"),
 )
 
-#: What libpq itself says, in English always, where no server answered.
+#: libpq's own texts, which are always in English, where no server answered.
 _SILENT = re.compile(
     r"Is the server running|could not (translate|connect)|resolve host|timeout expired|timed? ?out"
     r"|closed the connection|could not receive data|No such file"
@@ -55,7 +55,7 @@ _SILENT = re.compile(
 
 
 def state_of(error: psycopg.Error) -> str | None:
-    """The SQLSTATE of what happened, from the error or from its text; None where there is none."""
+    """Return the SQLSTATE of the error, from its field or its text; None where there is none."""
     if error.sqlstate is not None:
         return error.sqlstate
     text = str(error)
@@ -63,7 +63,7 @@ def state_of(error: psycopg.Error) -> str | None:
 
 
 def what_and_advice(error: psycopg.Error) -> tuple[str, str]:
-    """What is wrong, and what to do about it."""
+    """Return the fault, and what to do about it."""
     state = state_of(error)
     if state is None and (_SILENT.search(str(error)) or "FATAL" not in str(error)):
         return _ABSENT
@@ -72,13 +72,13 @@ def what_and_advice(error: psycopg.Error) -> tuple[str, str]:
 
 
 def why(error: psycopg.Error) -> str:
-    """The same in one line; nothing of the driver's text, which may hold a password."""
+    """Return the same in one line, without the driver's text, which may hold a password."""
     what, advice = what_and_advice(error)
     return f"{what}; {'run: ' if advice.startswith('datapunk ') else ''}{advice}"
 
 
 def probe(settings: Settings, *roles: Role) -> None:
-    """Raises `ServiceDown` at once where a pool would wait: no server, no room, or no tables."""
+    """Raise `ServiceDown` at once where a pool would wait: no server, no room, or no tables."""
     for role in roles:
         try:
             with psycopg.connect(settings.url(role), connect_timeout=3) as connection:
@@ -92,8 +92,8 @@ def probe(settings: Settings, *roles: Role) -> None:
 
 
 def _no_room(settings: Settings, error: psycopg.Error) -> str | None:
-    """Where Postgres is silent for want of room, that; None else."""
+    """Return a message that the disk is full where Postgres is silent for that; None else."""
     full = local_servers.full_disk(settings) if what_and_advice(error) == _ABSENT else None
     if full is None:
         return None
-    return f"Postgres does not answer: no room in {full}; make room, and it goes on by itself"
+    return f"Postgres does not answer: no room in {full}; make room, and it continues by itself"

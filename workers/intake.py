@@ -1,8 +1,8 @@
-"""Taking a file in: claim it, tell the ledger, and only then send the message.
+"""Take a file in: lock it, record it in the ledger, and only then send the message.
 
-A claim is a work folder with a `claim.json`, made durable before the file moves into it. The
-process that takes in holds a lock on the folder; a claim that nobody holds was left by a crash,
-and `recover` finishes it. Once the ledger knows the job, `claim.json` goes.
+An intake lock is a work folder with a `claim.json`, made durable before the file moves into it. The
+process that takes the file in has a lock on the folder; a folder that nobody has locked was left by
+a crash, and `recover` finishes it. Once the ledger knows the job, `claim.json` is removed.
 """
 
 from __future__ import annotations
@@ -46,34 +46,36 @@ from workers.embedded.unprivileged import give, pinned, rooted
 
 log = structlog.get_logger("datapunk.intake")
 
-#: Letters and digits of any script, and what e-mail addresses hold; never a path or an option.
+#: Letters and digits of any script, and the signs of e-mail addresses; never a path or an option.
 _USER = re.compile(r"(?![.\-~ ])(?!.*\.\.)[\w.@+=%&'#! -]+(?<![ .])")
 _SHA256 = re.compile(rb"\s*\\?([0-9a-fA-F]{64})(\s|$)")
 _SIDECAR_MOST = 4096
-#: Longest name that we keep, in bytes; shorter where a file system takes less than 255.
+#: Longest stored name, in bytes; shorter where a file system takes less than 255.
 _NAME_MOST = 200
-#: What is added to a name: the first letters of a job before it, and `.error.txt` behind it. A
-#: temporary name has a length of its own (`pipeline/storage/atomic_files.py`).
+#: What is added to a name: the first letters of a job before it, and `.error.txt` after it. A
+#: temporary name has its own limit (`pipeline/storage/atomic_files.py`).
 _ADDED = len("12345678-") + len(".error.txt")
 _CLAIM = "claim.json"
 _JOBS = queries("jobs")
 
 
 class Claimed(msgspec.Struct, frozen=True, kw_only=True):
-    """What `claim.json` holds: enough to finish a claim that a crash cut off."""
+    """The contents of `claim.json`: enough to finish an intake that a crash cut off."""
 
     user: str
     name: str
     dropped: str
-    """Where the file lay, its bytes quoted as in a URL; its `.sha256` lies there still if a crash
-    came in between."""
+    """The path of the dropped file, its bytes quoted as in a URL.
+
+    After a crash its `.sha256` may still be there.
+    """
     expected_sha256: str | None = None
     copied: bool = False
     zone: str | None = None
 
 
 def check_user(name: str) -> str:
-    """The name of a user in its one spelling (NFC). Raises `PermanentError` if it can't be one."""
+    """Return a user's name in its one spelling (NFC). Raises `PermanentError` for a bad one."""
     name = unicodedata.normalize("NFC", name)
     if not _USER.fullmatch(name) or len(name.encode()) > 254:
         raise PermanentError(
@@ -84,8 +86,10 @@ def check_user(name: str) -> str:
 
 
 def storable_name(name: str, most: int = _NAME_MOST) -> str:
-    """A file's name as the ledger and our folders take it: no control characters, no more bytes
-    than `most`."""
+    """Return a file's name for the ledger and the data folder.
+
+    It has no control characters, and at most `most` bytes.
+    """
     text = name.encode("utf-8", "backslashreplace").decode()
     text = "".join("_" if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
     if len(text.encode()) <= most:
@@ -98,8 +102,10 @@ def storable_name(name: str, most: int = _NAME_MOST) -> str:
 
 
 def room_for_names(folders: Iterable[Path]) -> int:
-    """The longest name that may be kept in these folders, in bytes, all that is added left aside;
-    those that are not there yet are left out."""
+    """Return the longest name for these folders, in bytes, without what is added to it.
+
+    Folders that do not exist yet are ignored.
+    """
     room = _NAME_MOST
     for folder in folders:
         with suppress(OSError, ValueError):
@@ -108,14 +114,14 @@ def room_for_names(folders: Iterable[Path]) -> int:
 
 
 def sidecar(path: Path) -> Path:
-    """The file that may say what the SHA-256 of another is."""
+    """Return the file that may hold the SHA-256 of another."""
     return path.with_name(path.name + ".sha256")
 
 
 def expected_sha256(path: Path) -> str | None:
-    """What the `.sha256` file beside `path` says; None if there is none.
+    """Return the SHA-256 in the `.sha256` file next to `path`; None if there is none.
 
-    Raises `Rejected` if it is there and can't be read, or holds no SHA-256.
+    Raises `Rejected` if it exists and can't be read, or holds no SHA-256.
     """
     try:
         with open_regular(sidecar(path)) as source:
@@ -148,8 +154,8 @@ def take_in(
 
     `zone` is the IANA name of the zone of its clocks that name none; without it that of `options`.
     Raises `Rejected` (not a regular file, empty, bad `.sha256`), `PermanentError` for a user's
-    name, `PermissionError`, and `TransientError` where database or disk say no: what was moved by
-    then is finished by `recover`.
+    name, `PermissionError`, and `TransientError` where the database or the disk fails: `recover`
+    then finishes what was moved.
     """
     options = options or Options()
     user = check_user(user)
@@ -187,8 +193,8 @@ def _copy(here: Path, original: Path, options: Options) -> None:
 
 @contextmanager
 def _at(path: Path, *, move: bool) -> Iterator[Path]:
-    """The path of a file; of one in staging, through a folder that nobody can swap meanwhile."""
-    if not move:  # a person's own
+    """Yield the path of a file; in staging, through a folder that nobody can swap meanwhile."""
+    if not move:  # the user's own file
         yield path
         return
     with pinned(path.parent, dropped=True) as folder:
@@ -206,7 +212,7 @@ def _check(path: Path, limit: int) -> None:
 
 @contextmanager
 def _new_claim(folders: Folders, job_id: UUID, claimed: Claimed) -> Iterator[None]:
-    """A locked work folder; it goes again if the file never came into it."""
+    """Yield with a locked work folder, which is removed if the file never came into it."""
     folder = folders.job(job_id)
     try:
         private(folders.work)
@@ -219,7 +225,7 @@ def _new_claim(folders: Folders, job_id: UUID, claimed: Claimed) -> Iterator[Non
             crash_here("intake.noted")
             yield
     except BaseException:
-        with suppress(OSError):  # `recover` sees to what can't be told now
+        with suppress(OSError):  # `recover` handles what is unknown now
             if absent(folders.original(job_id, claimed.name)):
                 shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -242,10 +248,10 @@ def _move(path: Path, target: Path) -> None:
 
 
 def _make_ours(folders: Folders, original: Path, path: Path, options: Options) -> None:
-    """See that nobody but us can change a claimed file: neither by another name of it, nor since
-    they have it open. Where somebody could, a copy takes its place.
+    """Make sure that no other user can change a file that was taken in.
 
-    A file that can't be had so goes back to `path`, where it was dropped, and the error on.
+    Another user could through another name of it, or an open handle; then a copy takes its place. A
+    file that can't be secured goes back to `path`, where it was dropped, and the error is raised.
     """
     try:
         with pinned(original.parent, dropped=False) as folder:
@@ -253,7 +259,7 @@ def _make_ours(folders: Folders, original: Path, path: Path, options: Options) -
             with rooted(), open_regular(here) as file:  # it may have been swapped before the move
                 theirs = os.fstat(file.fileno()).st_nlink > 1
                 if not theirs:
-                    give(file)  # from here on nobody else can open it
+                    give(file)  # from here on no other user can open it
                     theirs = written_to(file)
             if theirs:
                 crash_here("intake.shared")
@@ -265,7 +271,7 @@ def _make_ours(folders: Folders, original: Path, path: Path, options: Options) -
 
 
 def _give_back(folders: Folders, original: Path, path: Path) -> None:
-    """Put what was claimed where it lay; under another name if there is something by now."""
+    """Move a file back to where it was dropped; under another name if that is taken."""
     if folders.staging not in path.parents:
         raise PermanentError("It did not lie in staging.")
     with rooted():
@@ -278,7 +284,7 @@ def _give_back(folders: Folders, original: Path, path: Path) -> None:
         name = path.name
         while not absent(folder / name):
             name = f"{uuid4().hex[:8]}-{storable_name(path.name)}"
-        # A crash here leaves a claim without its file, as one does before the first move.
+        # A crash here leaves an intake lock without its file, as one does before the first move.
         os.rename(claimed / original.name, folder / name)  # noqa: PTH104 - no point of its own
         fsync_folder(folder)
         fsync_folder(claimed)
@@ -287,7 +293,10 @@ def _give_back(folders: Folders, original: Path, path: Path) -> None:
 def _enter(
     ledger: Ledger, folders: Folders, job_id: UUID, claimed: Claimed, options: Options
 ) -> None:
-    """The job, its first chunk and the event in one transaction; then the claim is settled."""
+    """Insert the job, its first chunk and the event in one transaction.
+
+    Then remove the intake lock.
+    """
     with ledger.transaction() as connection:
         insert(connection, job_id, claimed, set_wait_s=options.set_wait_s)
         crash_here("intake.before_commit")
@@ -298,8 +307,7 @@ def _enter(
 
 
 def insert(connection: Connection, job_id: UUID, claimed: Claimed, *, set_wait_s: float) -> None:
-    """Insert a job once, however often a crash makes us come here; as a part of its set, if its
-    name says that it is one."""
+    """Insert a job once, however often a crash repeats this; as a part of its set, by its name."""
     connection.execute(_JOBS["ensure_user"], {"name": claimed.user})
     user = connection.execute(_JOBS["user_id"], {"name": claimed.user}).fetchone()
     ids = {"job_id": job_id, "user_id": user and user["user_id"]}
@@ -317,7 +325,7 @@ def insert(connection: Connection, job_id: UUID, claimed: Claimed, *, set_wait_s
 
 
 def _drop_sidecar(folders: Folders, claimed: Claimed) -> None:
-    """Remove the `.sha256` file of a file that was moved, unless another took its place."""
+    """Remove the `.sha256` file of a moved file, unless another took its place."""
     path = _dropped(claimed)
     if claimed.copied or claimed.expected_sha256 is None or folders.staging not in path.parents:
         return
@@ -345,11 +353,11 @@ def recover(
     passed: Callable[[Path], bool] = lambda _: False,
     trouble: Callable[[Path, Exception], None] | None = None,
 ) -> list[UUID]:
-    """Finish what crashes left half claimed; the jobs that came of it.
+    """Finish intakes that crashes cut off; return their jobs.
 
-    A claim whose file never moved is dropped: the file is still where it was. One that can't be
-    finished now goes to `trouble`, if there is one, and the others go on; what `passed` holds for
-    is left alone. A `TransientError` of the database is raised in any case.
+    An intake whose file never moved is dropped: the file is still in its place. One that can't be
+    finished now goes to `trouble`, if given, and the others continue; an intake for which `passed`
+    returns true is skipped. A `TransientError` of the database is always raised.
     """
     options = options or Options()
     done: list[UUID] = []
@@ -374,7 +382,7 @@ def recover(
 def _recover(ledger: Ledger, folders: Folders, job_id: UUID, note: Path, options: Options) -> bool:
     claimed = msgspec.json.decode(note.read_bytes(), type=Claimed)
     if claimed.name != Path(claimed.name).name:
-        raise PermanentError("The note of a claim was changed by somebody.")
+        raise PermanentError("The note of a claim was changed.")
     original = folders.original(job_id, claimed.name)
     known = bool(ledger.rows("jobs", "one_job", prefix=str(job_id)))
     if not known and absent(original):

@@ -1,4 +1,4 @@
-"""What the system lets a worker's child take, as it parses bytes that anyone may have made."""
+"""Limits for a worker's child, which parses untrusted bytes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
 def bound(*, memory_mb: int, file_bytes: int) -> None:
     """Limit this process: `memory_mb` of data (0: any), `file_bytes` in one file, no core dump.
 
-    Data and not address space: mapped files and reserved, untouched ranges do no harm. A limit
-    that stands lower already is kept.
+    Data and not address space: mapped files and reserved, untouched ranges do no harm. A lower
+    existing limit stays.
     """
-    # A core dump would hold records, and lie about for anyone to read.
+    # A core dump would hold records, where others may read it.
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_NOFILE, _OPEN_FILES)
     _lower(resource.RLIMIT_FSIZE, file_bytes)
@@ -29,10 +29,10 @@ def bound(*, memory_mb: int, file_bytes: int) -> None:
 
 
 def bound_time(seconds: float) -> None:
-    """From now on this process may take `seconds` of processor time; then the kernel ends it.
+    """Limit this process to `seconds` of processor time from now on; then the kernel ends it.
 
-    Celery bounds a task by the clock, but only while the worker's parent lives: a child that hangs
-    after its parent's death would go on for ever.
+    Celery limits a task by the clock, but only while the worker's parent lives: a child that hangs
+    after its parent's death would run without end.
     """
     usage = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
@@ -44,21 +44,21 @@ def bound_time(seconds: float) -> None:
 
 
 def cut_network() -> bool:
-    """Leave this process and its children no network, whether we are root or not.
+    """Remove the network from this process and its children, as root or not.
 
-    Sockets that have a path go on to work. False where the system does not allow it. Call it
+    Sockets with a path continue to work. Returns False where the system does not allow it. Call it
     before any thread is started.
     """
     uid, gid = os.geteuid(), os.getegid()
     try:
         unshare = ctypes.CDLL(None).unshare
     except (OSError, AttributeError):
-        return False  # no Linux
+        return False  # not Linux
     if unshare(_NEW_NETWORK) == 0:
         return True
     if unshare(_NEW_USER | _NEW_NETWORK) != 0:
         return False
-    with suppress(OSError):  # who we are, by name; without it files are ours all the same
+    with suppress(OSError):  # the same user by name; without it file ownership still works
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
         Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")

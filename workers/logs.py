@@ -1,4 +1,4 @@
-"""Structured logs: JSON for machines, plain lines for a terminal, nothing of a record's content."""
+"""Structured logs: JSON for machines, plain lines for a terminal, no content of records."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workers.settings import Settings
 
 
 def configure(settings: Settings) -> None:
-    """Send our lines and the libraries' through one formatter to standard error."""
+    """Send this product's lines and the libraries' through one formatter to standard error."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -30,14 +30,14 @@ def configure(settings: Settings) -> None:
             ],
         )
     )
-    logging.raiseExceptions = False  # what it says of a line it cannot write quotes all there is
+    logging.raiseExceptions = False  # its report on an unwritable line quotes everything
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level)
     # One line a task is for Flower, not for the log of a million chunks.
     for noisy in ("celery.worker.strategy", "celery.app.trace", "kombu", "amqp", "watchfiles"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    # While the database is down we say so ourselves, without the address.
+    # While the database is down this product reports it itself, without the address.
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -50,7 +50,7 @@ def configure(settings: Settings) -> None:
 def _without_traceback(
     _logger: object, _name: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    """The text of an exception may hold what a record holds: keep its class alone."""
+    """Remove the text of an exception, which may hold a record's content; keep its class."""
     info = event.pop("exc_info", None)
     if isinstance(info, tuple) and info[0] is not None:
         event["error"] = info[0].__name__

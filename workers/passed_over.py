@@ -1,6 +1,6 @@
-"""What could not be taken in and stays where it is: why, since when, and when it is tried again.
+"""Items that could not be taken in and stay in place: why, since when, and the next attempt.
 
-Each watcher writes what it knows into a file of its own under `run`, for `status` and `doctor`.
+Each watcher writes its items into a file of its own under `run`, for `status` and `doctor`.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ log = structlog.get_logger("datapunk.watcher")
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
 #: How many items the file names; it counts the others.
 _NAMED = 100
-#: A watcher says at least so often that it lives, and is taken for gone after three times that.
+#: A watcher reports at least this often, and counts as gone after three times that.
 _EVERY_S = 20.0
 _KINDS = "watcher-*.json"
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that was passed over; `name` is its path under the data folder."""
+    """One item that was passed over; `name` is its path under the data folder."""
 
     name: str
     code: str
@@ -44,7 +44,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Watching(msgspec.Struct, frozen=True, kw_only=True):
-    """What one watcher last said of itself."""
+    """The last report of one watcher."""
 
     host: str
     pid: int
@@ -52,14 +52,14 @@ class Watching(msgspec.Struct, frozen=True, kw_only=True):
     stopped: str | None = None
     """Why nothing at all is taken in, if so."""
     waiting: int = 0
-    """Items that are looked at and have not settled, or whose turn has not come."""
+    """Items that have not yet stopped changing, or whose turn has not come."""
     passed_over: list[Item] = []
     others: int = 0
     """Items that were passed over and are not named here."""
 
     @property
     def silent(self) -> bool:
-        """Whether it has said nothing for so long that it hardly runs any more."""
+        """Whether it has not reported for so long that it has probably ended."""
         return (datetime.now(UTC) - self.at).total_seconds() > 3 * _EVERY_S
 
 
@@ -71,7 +71,7 @@ class _Held(msgspec.Struct):
 
 
 class PassedOver:
-    """Every item that is in trouble, by its path; those of one user are no more than a window."""
+    """Every item in trouble, by its path; at most a window of items for one user."""
 
     def __init__(self, data: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._data, self._clock = data, clock
@@ -79,7 +79,7 @@ class PassedOver:
         self._by_user: Counter[str | None] = Counter()
 
     def note(self, path: Path, user: str | None, code: str, reason: str) -> None:
-        """Note one more time that `path` could not be taken in; each time the wait doubles."""
+        """Note one more failed attempt at `path`; each time the wait doubles."""
         mark = _mark(path)
         if mark is None:
             log.warning("gone, after an error", code=code)
@@ -97,13 +97,15 @@ class PassedOver:
         self._held[path] = _Held(item, user, mark, self._clock() + wait)
 
     def waits(self, path: Path) -> bool:
-        """Whether `path` was passed over and its wait is not over."""
+        """Tell whether `path` was passed over and its wait is not over."""
         held = self._held.get(path)
         return held is not None and self._clock() < held.again_at
 
     def skips(self, path: Path, user: str | None) -> bool:
-        """Whether an item is not to be tried now: it waits, or as many of its user's wait as
-        are remembered."""
+        """Tell whether an item is not to be tried now.
+
+        It waits, or the limit of items that are remembered for its user is reached.
+        """
         full = self._by_user[user] >= WINDOW and path not in self._held
         return full or self.waits(path)
 
@@ -113,7 +115,7 @@ class PassedOver:
             self._by_user[held.user] -= 1
 
     def sweep(self) -> None:
-        """Forget what is gone; what was changed is tried again at once."""
+        """Forget items that are gone, and end the wait of changed ones."""
         for path, held in [*self._held.items()]:
             now_as = _mark(path)
             if now_as is None:
@@ -128,12 +130,12 @@ class PassedOver:
         return any(held.again_at <= now for held in self._held.values())
 
     def items(self) -> list[Item]:
-        """What was passed over, the longest first."""
+        """Return what was passed over, the longest first."""
         return sorted((held.item for held in self._held.values()), key=lambda item: item.since)
 
 
 def _mark(path: Path) -> tuple[int, ...] | None:
-    """What changes with an item; None if it is gone."""
+    """Return values that change with an item; None if it is gone."""
     try:
         state = path.lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -144,15 +146,17 @@ def _mark(path: Path) -> tuple[int, ...] | None:
 
 
 def readable(path: Path, data: Path) -> str:
-    """A path in the data folder as text; bytes that are no text are shown as escapes."""
+    """Return a path in the data folder as text; bytes that are not text are shown as escapes."""
     with suppress(ValueError):
         path = path.relative_to(data)
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 class Notice:
-    """The file in which a watcher says how it stands; written when that has changed, and now and
-    then to show that the watcher lives."""
+    """The file with a watcher's report.
+
+    It is written when the report has changed, and now and then to show that the watcher lives.
+    """
 
     def __init__(self, folders: Folders) -> None:
         self._host = socket.gethostname()
@@ -160,7 +164,7 @@ class Notice:
         self._said: Watching | None = None
 
     def say(self, items: list[Item], waiting: int, stopped: str | None) -> None:
-        """Write what there is to know. A disk that does not take it stops nothing."""
+        """Write a report. A disk that refuses it stops nothing."""
         now = datetime.now(UTC)
         state = Watching(
             host=self._host,
@@ -185,7 +189,7 @@ class Notice:
 
 
 def told(folders: Folders) -> list[Watching]:
-    """What each watcher of this data folder says that still runs."""
+    """Return the last report of each running watcher of this data folder."""
     found = []
     with rooted():
         for path in sorted(folders.run.glob(_KINDS)):
@@ -195,7 +199,7 @@ def told(folders: Folders) -> list[Watching]:
 
 
 def lines(states: list[Watching]) -> list[str]:
-    """What there is to know of staging, a line each: what stops a watcher, what was passed over."""
+    """Return the reports as lines: what stops a watcher, and what was passed over."""
     said = []
     for state in states:
         if state.stopped:

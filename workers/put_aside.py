@@ -1,4 +1,4 @@
-"""Move what can't be taken in out of staging, with a file beside it that says why."""
+"""Move what can't be taken in out of staging, next to a file with the reason."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from workers.staging import Found
 
 
 def move_aside(folders: Folders, found: Found, code: str, why: str) -> None:
-    """Move an item into `failed/`, behind the file that says why."""
-    # The tops may be links to other disks: nobody but us could put one there.
+    """Move an item into `failed/`, after writing the file with the reason."""
+    # The top folders may be links to other disks: only the owner could put one there.
     folder = folders.failed.resolve() / _folder_name(found.user)
     home = found.path.parent if found.user is not None else folders.staging.resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -58,8 +58,7 @@ def move_aside(folders: Folders, found: Found, code: str, why: str) -> None:
 
 
 def _is_of(item: str, target: Path) -> bool:
-    """Whether `target` is what a move of this item to another file system left, cut off before the
-    item itself went."""
+    """Tell whether `target` was left by an interrupted move of this item to another file system."""
     try:
         return item in reason_file(target).read_text().splitlines()
     except FileNotFoundError:
@@ -67,12 +66,12 @@ def _is_of(item: str, target: Path) -> bool:
 
 
 def reason_file(target: Path) -> Path:
-    """Return the file that says why another lies in `failed`."""
+    """Return the file with the reason why another is in `failed`."""
     return target.with_name(target.name + ".error.txt")
 
 
 def _folder_name(user: str | None) -> str:
-    """Return where refused files go: the user's folder, or the top where the name is no user's."""
+    """Return the folder of refused files: the user's, or the top where the name is no user's."""
     try:
         return intake.check_user(user or "")
     except PermanentError:

@@ -1,4 +1,4 @@
-"""The loop that sends again what was lost: any number may run, one at a time works."""
+"""The loop that sends lost work again: any number may run, one at a time works."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SWEEP_EVERY = 60
 
 
 def run(settings: Settings, *, once: bool = False) -> None:
-    """Reconcile every few seconds until told to stop; services that are down are waited for."""
+    """Reconcile every few seconds until a signal; wait for services that are down."""
     stop = threading.Event()
     if not once:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -40,7 +40,7 @@ def run(settings: Settings, *, once: bool = False) -> None:
 
 
 class Turns:
-    """The turns of one process, and what is done in some of them only. No error ends them."""
+    """The turns of one process, and the work of some of them only. No error ends them."""
 
     def __init__(self, runtime: Runtime, every_s: float) -> None:
         self._run, self._every_s = runtime, every_s
@@ -49,7 +49,7 @@ class Turns:
         self._count = 0
 
     def take(self) -> None:
-        """One turn."""
+        """Take one turn."""
         sweeps = self._count % _SWEEP_EVERY == 0
         self._count += 1
         try:

@@ -10,19 +10,19 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from schemas.folders import Folders
 
-#: A path of a Unix socket has at most 107 bytes; this is the longest name that is put in a folder
-#: (the supervisor binds its socket under such a name first, with its process id).
+#: A path of a Unix socket has at most 107 bytes; this is the longest name in the folder (the
+#: supervisor binds its socket under such a name first, with its process id).
 SOCKET_PATH_MAX = 107
 _LONGEST_SOCKET = "supervisor.sock.4194304"
 
 
 def with_role(url: str, role: str) -> str:
-    """Return the URL with libpq's `options` set to take on a role at the start of each session."""
+    """Return the URL with libpq's `options` set to assume a role at the start of each session."""
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     query["options"] = f"{query.get('options', '')} -c role={role}".strip()
     rest = urlunsplit(parts._replace(scheme="", netloc="", query=urlencode(query, quote_via=quote)))
-    # By hand: urlunsplit drops the slashes where no host stands between them.
+    # By hand: urlunsplit drops the slashes where there is no host between them.
     return f"{parts.scheme}://{parts.netloc}{rest}"
 
 

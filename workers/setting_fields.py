@@ -1,4 +1,4 @@
-"""What can be set: a field for each setting, in the order of the configuration page."""
+"""The settings: a field for each, in the order of the configuration page."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ _GB = 1024 * _MB
 
 
 class SettingFields(BaseSettings):
-    """The settings with their defaults and bounds; `Settings` checks what depends on another."""
+    """The settings with their defaults and bounds.
+
+    `Settings` checks those that depend on another.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -82,7 +85,7 @@ class SettingFields(BaseSettings):
     actor: str | None = Field(
         None,
         max_length=200,
-        description="Who stands in the audit trail for what this process does. "
+        description="The name in the audit trail for what this process does. "
         "Unset: the system user and the machine.",
     )
     db_pool_size: int = Field(
@@ -164,7 +167,7 @@ class SettingFields(BaseSettings):
         ge=1,
         le=32_767,
         description="The most vectors of one record. A long text has one for each 800 letters or "
-        "so; what stands after the last gets none, and is stored all the same.",
+        "so; the text after the last gets none, and is stored.",
     )
 
     near_duplicates: bool = Field(
@@ -275,9 +278,7 @@ class SettingFields(BaseSettings):
     archive_max_members: int = Field(
         2_000_000, ge=1, description="The most members of one upload, nested ones included."
     )
-    archive_max_depth: int = Field(
-        3, ge=0, le=20, description="How deep archives may stand within archives."
-    )
+    archive_max_depth: int = Field(3, ge=0, le=20, description="How deep archives may be nested.")
     archive_max_member_bytes: int = Field(
         500 * _GB,
         ge=1,

@@ -1,4 +1,4 @@
-"""Choices that a setting offers, and checks that several settings share."""
+"""Choices of settings, and checks that several settings share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ScannerMode(StrEnum):
 
 
 class Infected(StrEnum):
-    """What becomes of what the scanner found; it reaches no parser in any case."""
+    """The treatment of malware that the scanner found; it reaches no parser in any case."""
 
     DISCARD = "discard"
     ENCRYPT = "encrypt"
@@ -55,7 +55,7 @@ def absolute_model(model: str) -> str:
 
 
 def checked_url(url: SecretStr | None, schemes: tuple[str, ...]) -> SecretStr | None:
-    """Return the URL, if its scheme is one of these; the message never shows what stood in it."""
+    """Return the URL, if its scheme is one of these; the message never shows the URL."""
     if url is not None:
         scheme = url.get_secret_value().partition("://")[0]
         require(scheme in schemes, f"must be a URL that begins with {schemes[0]}://")

@@ -48,7 +48,7 @@ class Settings(SettingFields):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments win over the environment, that over `.env`, that over the TOML file."""
+        """Rank the sources: arguments, the environment, `.env`, the TOML file."""
         return (
             init_settings,
             env_settings,
@@ -82,7 +82,7 @@ class Settings(SettingFields):
     @field_validator("privacy_models")
     @classmethod
     def _spoken(cls, models: dict[str, str] | None) -> dict[str, str] | None:
-        """Folders made absolute, so that every process finds them."""
+        """Return folders as absolute paths, so that every process finds them."""
         named = {name: model for name, model in (models or {}).items() if model}
         require(len(named) == len(models or {}), "is language=model, with commas between")
         for language in named:
@@ -136,7 +136,7 @@ class Settings(SettingFields):
         data = info.data.get("data_dir")
         require(
             path is None or data is None or not path.is_relative_to(data),
-            "must lie outside the data folder: a key does not belong beside what it hides",
+            "must lie outside the data folder: a key does not belong next to what it protects",
         )
         return path
 
@@ -166,22 +166,22 @@ class Settings(SettingFields):
 
     @property
     def embeds_postgres(self) -> bool:
-        """Whether Postgres is ours to run."""
+        """Whether Postgres is the embedded one."""
         return self.database_url is None
 
     @property
     def embeds_broker(self) -> bool:
-        """Whether the broker is ours to run."""
+        """Whether the broker is the embedded one."""
         return self.broker_url is None
 
     @property
     def socket_record(self) -> Path:
-        """The file that remembers which folder holds the sockets."""
+        """The file with the path of the sockets' folder."""
         return self.folders.run / "sockets"
 
     @property
     def socket_dir(self) -> Path:
-        """The folder of our sockets: `run`, or a short one where `run` is too long a path."""
+        """The folder of the sockets: `run`, or a short one where the path of `run` is too long."""
         if self.socket_record.is_file():
             return Path(self.socket_record.read_text().strip())
         return server_urls.socket_dir(self.data_dir)
@@ -197,10 +197,10 @@ class Settings(SettingFields):
         return self.server_socket_dir / "valkey.sock"
 
     def url(self, role: Role) -> str:
-        """The database as one role: `admin` sets the server up, the others do the lake's work.
+        """Return the database URL of one role: `admin` sets the server up, the others do the work.
 
-        Embedded: a login without password over our own socket. External: the role's own URL,
-        else the common one, where a session takes the role on by `SET ROLE`.
+        Embedded: a login without password over a private socket. External: the role's own URL, else
+        the common one, where a session assumes the role by `SET ROLE`.
         """
         if self.database_url is None:
             return (
@@ -213,22 +213,25 @@ class Settings(SettingFields):
         return common if role == "admin" else with_role(common, f"datapunk_{role}")
 
     def broker(self) -> str:
-        """The broker's URL for Celery."""
+        """Return the broker's URL for Celery."""
         if self.broker_url is not None:
             return self.broker_url.get_secret_value().replace("unix://", "redis+socket://", 1)
         return f"redis+socket://{quote(str(self.broker_socket))}"
 
     def environment(self) -> dict[str, str]:
-        """What a child process needs to come to the same settings from any folder.
+        """Return the environment in which a child process gets the same settings from any folder.
 
-        Only what differs from the defaults, and no secret: those stay in the environment that a
-        child inherits, or in the files that it reads itself.
+        It holds only what differs from the defaults, and no secret: a child inherits those in the
+        environment, or reads them from the files itself.
         """
         return {f"{PREFIX}DATA_DIR": str(self.data_dir)}
 
 
 def load(**given: Any) -> Settings:
-    """The settings of this process. Raises `ConfigurationError` with one line on what is wrong."""
+    """Return the settings of this process.
+
+    Raises `ConfigurationError` with one line on what is wrong.
+    """
     try:
         _refuse_unknown(Path(TOML))
         return Settings(**given)
@@ -239,7 +242,7 @@ def load(**given: Any) -> Settings:
 
 
 def _line(error: Any) -> str:
-    """One of pydantic's errors without the value, which may be a secret."""
+    """Return one of pydantic's errors without the value, which may be a secret."""
     name = str(error["loc"][0]) if error["loc"] else "settings"
     return f"{PREFIX}{name.upper()}: {error['msg'].removeprefix('Value error, ')}"
 

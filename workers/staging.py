@@ -1,5 +1,7 @@
-"""What lies in staging, looked at in bounded pieces: a user's folder may hold any number of files,
-and a dropped folder may hold any number of entries."""
+"""Read staging in bounded pieces.
+
+A user's folder may hold any number of files, and a dropped folder may hold any number of entries.
+"""
 
 from __future__ import annotations
 
@@ -14,23 +16,23 @@ from typing import TypeAlias
 
 import msgspec
 
-#: Downloads under way, hidden files, and what systems leave lying about; by small letters.
+#: Downloads under way, hidden files, and files of operating systems; in small letters.
 _IGNORED = (
     "*.part", "*.partial", "*.crdownload", "*.download", "*.tmp", ".*", "~*", "*~", "*.sha256",
     "thumbs.db", "desktop.ini", "__macosx", "lost+found",
 )  # fmt: skip
 
-#: How many items of one user are looked at together; the others follow as these go.
+#: How many items of one user are read together; the others follow as these go.
 WINDOW = 1_000
-#: Folders deeper than this are not followed, only looked at: each level holds an open descriptor.
+#: Deeper folders are listed but not entered: each level holds an open descriptor.
 _DEEPEST = 100
 
-#: What tells that something is still being written: size, times, and how many entries.
+#: Values that change while something is being written: size, times, and how many entries.
 Print: TypeAlias = tuple[int, ...]
 
 
 class Found(msgspec.Struct, frozen=True):
-    """Something in staging, and the user whose folder it lies in; None right under staging."""
+    """An item in staging, and the user whose folder it is in; None for one directly in staging."""
 
     path: Path
     user: str | None
@@ -38,7 +40,10 @@ class Found(msgspec.Struct, frozen=True):
 
 
 def ignored(name: str) -> bool:
-    """Whether a name in staging is passed by: it is litter, unfinished, or beside a file."""
+    """Tell whether a name in staging is ignored.
+
+    Litter, unfinished, or a checksum of another file.
+    """
     return any(fnmatchcase(name.lower(), pattern) for pattern in _IGNORED)
 
 
@@ -50,12 +55,11 @@ def look(
     read: Callable[[Path], None] = lambda _: None,
     trouble: Callable[[Path, str, OSError], None] = lambda *_: None,
 ) -> Iterator[list[Found]]:
-    """For each user, and for what lies right under staging: a window on what is there and is not
-    ignored. No link is followed.
+    """Yield, for each user and for staging itself, a window on the items that are not ignored.
 
-    Folders of users that are `closed`, and items that `passed` holds for, are left out. A user's
-    folder that was read goes to `read`, and one that can't be read to `trouble`; staging itself
-    raises its `OSError`.
+    No link is followed. Folders of users that are `closed`, and items for which `passed` returns
+    true, are left out. A user's folder that was read goes to `read`, and one that can't be read to
+    `trouble`; staging itself raises its `OSError`.
     """
     window: list[Found] = []
     users: list[str] = []
@@ -102,13 +106,13 @@ def _sorted(found: list[Found]) -> list[Found]:
 
 
 def in_turns(lists: Iterable[list[Found]]) -> Iterator[Found]:
-    """The first of each list, then the second of each, until all have been given."""
+    """Yield the first of each list, then the second of each, until the lists are empty."""
     for row in zip_longest(*lists):
         yield from (each for each in row if each is not None)
 
 
 class Walk:
-    """All that is in a dropped folder, a few entries at a time, with a bounded memory."""
+    """A walk over everything in a dropped folder, a few entries at a time, with bounded memory."""
 
     def __init__(self, found: Found) -> None:
         self._count, self._size, self._latest = 0, 0, found.state.st_mtime_ns
@@ -116,8 +120,11 @@ class Walk:
         self._enter(found.path)
 
     def step(self, most: int) -> tuple[Print | None, int]:
-        """Go on over at most `most` entries: the fingerprint of the folder if the end was
-        reached, and how many entries of `most` are left."""
+        """Continue over at most `most` entries.
+
+        Returns the fingerprint of the folder if the end was reached, and how many entries of `most`
+        are left.
+        """
         while self._open and most > 0:
             entry = self._next()
             if entry is None:
@@ -128,12 +135,12 @@ class Walk:
         return (None, most) if self._open else ((self._size, self._latest, self._count), most)
 
     def close(self) -> None:
-        """Let go of the folders that are open."""
+        """Close the open folders."""
         while self._open:
             self._open.pop().close()
 
     def _enter(self, path: Path | str) -> None:
-        # What can't be read doesn't change what is seen here: the folder is put aside unread.
+        # An unreadable folder doesn't change what is seen here: the item is put aside unread.
         with suppress(OSError):
             self._open.append(os.scandir(path))
 
@@ -153,8 +160,11 @@ class Walk:
 
 
 class Prints:
-    """The fingerprints of what lies in staging. At one look no more than `most` entries of dropped
-    folders are read; a large folder has its fingerprint some looks later."""
+    """The fingerprints of the items in staging.
+
+    At one look at most `most` entries of dropped folders are read; a large folder has its
+    fingerprint some looks later.
+    """
 
     def __init__(self, most: int = 5_000) -> None:
         self._most = self._left = most
@@ -165,8 +175,10 @@ class Prints:
         self._left = self._most
 
     def of(self, found: Found) -> Print | None:
-        """Size and time of a file; of a folder, those of all that is in it; None if it is not
-        known yet."""
+        """Return size and time of a file; of a folder, those of everything in it.
+
+        None if a folder's are not known yet.
+        """
         if not stat.S_ISDIR(found.state.st_mode):
             return found.state.st_size, found.state.st_mtime_ns
         if self._left == 0 and found.path not in self._walks:
@@ -178,25 +190,25 @@ class Prints:
         return mark
 
     def keep(self, paths: set[Path]) -> None:
-        """Forget the walks through what is not among `paths` any more."""
+        """Forget the walks through folders that are not among `paths`."""
         for path in self._walks.keys() - paths:
             self._walks.pop(path).close()
 
 
 def fingerprint(found: Found) -> Print:
-    """The fingerprint, at one go."""
+    """Return the fingerprint, computed at once."""
     return Prints(most=2**63).of(found) or ()
 
 
 class Settling:
-    """Tells when what lies somewhere has stopped changing."""
+    """Tells when an item has stopped changing."""
 
     def __init__(self, wait_s: float) -> None:
         self._wait_s = wait_s
         self._seen: dict[Path, tuple[Print, float]] = {}
 
     def settled(self, path: Path, now_as: Print, at_s: float) -> bool:
-        """Whether `path` looked like `now_as` for long enough, at the monotonic time `at_s`."""
+        """Tell whether `path` was `now_as` for long enough, at the monotonic time `at_s`."""
         before, since = self._seen.get(path, (None, at_s))
         if before != now_as:
             since = at_s
@@ -204,7 +216,7 @@ class Settling:
         return at_s - since >= self._wait_s
 
     def keep(self, paths: set[Path]) -> None:
-        """Forget whatever is not among `paths` any more."""
+        """Forget items that are not among `paths`."""
         self._seen = {p: s for p, s in self._seen.items() if p in paths}
 
     def __len__(self) -> int:

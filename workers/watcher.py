@@ -1,7 +1,7 @@
 """The watcher: files in `staging/<user>/` become jobs once they have stopped growing.
 
-Events only say that it is time to look. What counts is what lies in staging, so a lost event
-costs a rescan's wait and nothing more.
+Events only trigger a look. The contents of staging decide, so a lost event costs a rescan's wait
+and nothing more.
 """
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ log = structlog.get_logger("datapunk.watcher")
 
 _TICK_S = 1.0
 _DATABASE_WAIT_S = 5.0
-#: After so long a scan begins anew, so that what came meanwhile has its turn.
+#: After this time a scan starts again, so that newer items have their turn.
 _SCAN_S = 5.0
 
 _NO_DATABASE = "The database does not answer."
 
 
 class Watcher:
-    """One pass after another over staging; keeps nothing that a restart would miss.
+    """Repeated passes over staging, without state that a restart would miss.
 
-    Each item stands for itself: what can't be taken in is put aside, and what can't be put aside
-    either is passed over, with its reason, and tried again after a wait that grows.
+    Each item is independent: an item that can't be taken in is put aside, and one that can't be put
+    aside either is passed over, with its reason, and tried again after a growing wait.
     """
 
     def __init__(
@@ -76,23 +76,23 @@ class Watcher:
 
     @property
     def waiting(self) -> bool:
-        """Whether something in staging has not settled, or its turn has not come."""
+        """Whether something in staging is still changing, or its turn has not come."""
         return self._more or len(self._settling) > 0
 
     @property
     def due(self) -> bool:
-        """Whether there is something to do now, be it to try again what was passed over."""
+        """Whether there is something to do now, such as another attempt at a passed-over item."""
         return self.waiting or self._stopped is not None or self._passed.due
 
     @property
     def stays(self) -> str | None:
-        """Why something stays in staging that has settled; None if nothing does."""
+        """Why something stays in staging that no longer changes; None if nothing does."""
         if self._stopped is None and (items := self._passed.items()):
             return f"{len(items)} passed over, such as {items[0].name}: {items[0].reason}"
         return self._stopped
 
     def recover(self) -> list[UUID]:
-        """Finish claims that a crash or an error left behind."""
+        """Finish intakes that a crash or an error left behind."""
         with acting(self._user):
             return self._recover()
 
@@ -111,7 +111,7 @@ class Watcher:
         self._pass_over(note, None, error)
 
     def scan(self) -> list[UUID]:
-        """Take in, put aside or pass over whatever has settled; the new jobs.
+        """Take in, put aside or pass over items that stopped changing; return the new jobs.
 
         Raises `TransientError` while the database is down; then everything stays as it is.
         """
@@ -150,7 +150,7 @@ class Watcher:
         return jobs
 
     def _look(self) -> list[list[Found]]:
-        """Return what there is to look at, another user first each time."""
+        """Return the items to look at, another user first each time."""
         with rooted():
             try:
                 lists = [
@@ -196,7 +196,7 @@ class Watcher:
         return [job]
 
     def _refuse(self, found: Found, error: Exception) -> None:
-        """Put aside what is at fault itself; pass over what something else is at fault for."""
+        """Put an item at fault aside; pass over an item that something else is at fault for."""
         if isinstance(error, FileNotFoundError) and not _exists(found.path):
             return  # another watcher was quicker, or its owner took it back
         if isinstance(error, Rejected):
@@ -206,12 +206,15 @@ class Watcher:
         elif isinstance(error, PermissionError) and _unreadable(found.path):
             self._put_aside(found, "not_readable", "The file can't be read; give us leave to.")
         else:
-            # The file may have moved already; what was begun is finished or undone first.
+            # The file may have moved already; first the intake is finished or undone.
             self._unfinished = True
             self._pass_over(found.path, found.user, error)
 
     def _pass_over(self, path: Path, user: str | None, error: Exception) -> None:
-        """Raise `TransientError` if the database is down, which is nobody's fault."""
+        """Pass over an item.
+
+        Raise `TransientError` if the database is down, which is not its fault.
+        """
         if isinstance(error, TransientError) and error.code is None:
             self._ledger.rows("jobs", "user_id", name=user or "")
         code, why = _code_and_text(error)
@@ -219,7 +222,7 @@ class Watcher:
             self._passed.note(path, user, code, why)
 
     def _put_aside(self, found: Found, code: str, why: str) -> None:
-        """Out of staging into `failed/`, with a file beside it that says why."""
+        """Move an item out of staging into `failed/`, next to a file with the reason."""
         try:
             move_aside(self._folders, found, code, why)
         except FileNotFoundError as error:
@@ -238,7 +241,7 @@ class Watcher:
 
 
 def _code_and_text(error: Exception) -> tuple[str, str]:
-    """Return the code of what went wrong, and its text, which names no path."""
+    """Return the code of an error, and its text, which names no path."""
     if isinstance(error, OSError) and error.errno == errno.EXDEV:
         return f"os_{error.errno}", (
             "failed/ lies on another file system, where only files and links can be moved to."
@@ -254,7 +257,7 @@ def _code_and_text(error: Exception) -> tuple[str, str]:
 
 
 def _shut(folder: Path) -> str | None:
-    """Return why nothing can be taken out of staging, if its file system is closed to all."""
+    """Return why nothing can be taken out of staging, if its file system is read-only."""
     with suppress(OSError):
         if os.statvfs(folder).f_flag & os.ST_RDONLY:
             return "staging is mounted read-only; nothing is taken in until it can be written."
@@ -278,7 +281,7 @@ def _unreadable(path: Path) -> bool:
 
 
 def _require_place(found: Found) -> None:
-    """Raise `PermanentError` for what can't be an upload where it lies."""
+    """Raise `PermanentError` for what can't be an upload in its place."""
     if found.user is None:
         raise PermanentError("Files belong into a user's folder: staging/<user>/.")
     intake.check_user(found.user)
@@ -287,7 +290,7 @@ def _require_place(found: Found) -> None:
 
 
 def run(settings: Settings, *, once: bool = False) -> None:
-    """Watch until told to stop; with `once`, until everything that lies in staging is taken in.
+    """Watch until a signal; with `once`, until everything in staging is taken in.
 
     Root takes files of any owner out of staging and does the rest as the lake's own user. Raises
     `DatapunkError` with `once` if something had to stay.
@@ -336,7 +339,7 @@ def _make_staging(settings: Settings) -> None:
 
 
 def _watch(watcher: Watcher, settings: Settings, stop: threading.Event, guard: Guard) -> None:
-    """Listen for one rescan period. A fresh listener then sees folders that were made anew."""
+    """Listen for one rescan period. A fresh listener then sees folders that were made again."""
     _make_staging(settings)
     began, due, dirty = time.monotonic(), 0.0, True
     recovered = False
@@ -359,9 +362,9 @@ def _watch(watcher: Watcher, settings: Settings, stop: threading.Event, guard: G
 
 
 def _ticks(settings: Settings, stop: threading.Event) -> Iterator[bool]:
-    """True when something changed, False about once a second when nothing did.
+    """Yield True when something changed, False about once a second when nothing did.
 
-    The first is True: what came before the listener stood is not announced by it.
+    The first is True: the listener does not announce earlier changes.
     """
     fresh = True
     try:
@@ -379,7 +382,7 @@ def _ticks(settings: Settings, stop: threading.Event) -> Iterator[bool]:
             yield fresh or bool(changes)
             fresh = False
     except OSError as error:
-        # No listening here (inotify's limits, a strange mount): look by ourselves.
+        # No events here (inotify's limits, a strange mount): poll.
         log.warning("no events on this mount; polling", error=type(error).__name__)
         while not stop.wait(_TICK_S):
             yield True

@@ -43,7 +43,7 @@ from workers.settings import Settings, load
 
 log = structlog.get_logger("datapunk.bootstrap")
 
-#: A key of the broker that says nothing but that it was not emptied since.
+#: A key in the broker that shows that it was not emptied since.
 _MARK = "datapunk.mark"
 
 #: Stages that may take hours: a whole upload or job, or the texts of 500 long mails on a slow CPU.
@@ -51,7 +51,7 @@ _LONG = (Stage.VALIDATE, Stage.EXTRACT, Stage.EMBED, Stage.FINISH)
 
 
 def options(settings: Settings) -> context.Options:
-    """The settings that tasks obey."""
+    """Return the settings of tasks."""
     return context.Options(
         worker=f"{socket.gethostname()}:{os.getpid()}",
         lease_s=settings.lease_s,
@@ -87,7 +87,7 @@ def options(settings: Settings) -> context.Options:
 
 
 def thresholds(settings: Settings) -> Thresholds:
-    """From when on records in quarantine, and doubtful ones, are an alert."""
+    """Return the limits from which quarantined and doubtful records are an alert."""
     return Thresholds(
         share=settings.quarantine_alert_share,
         records=settings.quarantine_alert_records,
@@ -98,7 +98,7 @@ def thresholds(settings: Settings) -> Thresholds:
 
 
 def actor(settings: Settings) -> str:
-    """Who stands in the audit trail for this process."""
+    """Return the name in the audit trail for this process."""
     return settings.actor or f"{_system_user()}@{socket.gethostname()}"
 
 
@@ -110,7 +110,7 @@ def _system_user() -> str:
 
 
 def open_ledger(settings: Settings, *, size: int = 1, timeout: float = 30.0) -> Ledger:
-    """The ledger; its pool is opened here, so call it in the process that uses it."""
+    """Return the ledger; its pool is opened here, so call it in the process that uses it."""
     url = settings.url("ledger")
     return Ledger(open_pool(url, size=size, timeout=timeout, actor=actor(settings)))
 
@@ -121,7 +121,7 @@ def _open_lake(settings: Settings) -> Lake:
 
 
 def make_runtime(settings: Settings) -> context.Runtime:
-    """A runtime of this process: pools are opened here, so call it in the child."""
+    """Return a runtime of this process: pools are opened here, so call it in the child."""
     return context.Runtime(
         options=options(settings),
         folders=Folders(settings.data_dir),
@@ -139,19 +139,19 @@ def make_runtime(settings: Settings) -> context.Runtime:
 
 
 def reader(settings: Settings) -> Lake:
-    """The lake as the role that only reads, one user at a time."""
+    """Return the lake as the role that only reads, one user at a time."""
     return Lake(open_pool(settings.url("reader"), size=1))
 
 
 def broker_client(settings: Settings) -> redis.Redis:
-    """A plain client of the broker."""
+    """Return a plain client of the broker."""
     url = settings.broker().replace("redis+socket://", "unix://", 1)
     return redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=3)
 
 
 @contextmanager
 def _asked(settings: Settings) -> Iterator[redis.Redis]:
-    """A client of the broker for one question; raises ServiceDown if there is no answer."""
+    """Yield a client of the broker for one question; raises ServiceDown if there is no answer."""
     try:
         with broker_client(settings) as client:
             yield client
@@ -160,26 +160,28 @@ def _asked(settings: Settings) -> Iterator[redis.Redis]:
 
 
 def queue_lengths(settings: Settings) -> dict[str, int]:
-    """How many messages wait in each queue; raises ServiceDown if the broker does not answer."""
+    """Return how many messages wait in each queue; raises ServiceDown without an answer."""
     with _asked(settings) as client:
         return {name: int(client.llen(name)) for name in {*QUEUES.values(), BEHIND}}
 
 
 def broker_is_marked(settings: Settings) -> bool:
-    """Whether the broker has our mark, which goes with the messages when it loses its memory;
-    raises ServiceDown if it does not answer."""
+    """Tell whether the broker has the mark, which it loses together with the messages.
+
+    Raises ServiceDown if it does not answer.
+    """
     with _asked(settings) as client:
         return bool(client.exists(_MARK))
 
 
 def mark_broker(settings: Settings) -> None:
-    """Leave our mark in the broker; raises ServiceDown if it does not answer."""
+    """Set the mark in the broker; raises ServiceDown if it does not answer."""
     with _asked(settings) as client:
         client.set(_MARK, 1)
 
 
 def migrate(settings: Settings) -> list[str]:
-    """Set up roles and extensions, and apply the migrations that are missing; their names."""
+    """Set up roles and extensions, and apply pending migrations; return their names."""
     try:
         migrations.bootstrap(settings.url("admin"), login=settings.embeds_postgres)
         return migrations.upgrade(settings.url("owner"))
@@ -188,7 +190,10 @@ def migrate(settings: Settings) -> list[str]:
 
 
 def make_app(settings: Settings) -> Celery:
-    """The Celery app: celeryconfig.py, the broker from the settings, the tasks of all stages."""
+    """Return the Celery app.
+
+    It is made of `celeryconfig.py`, the broker from the settings, the tasks of all stages.
+    """
     _SETTINGS[:] = [settings]
     kombu_transport.use_ours()
     app = Celery("datapunk")
@@ -205,7 +210,7 @@ def make_app(settings: Settings) -> Celery:
 
 
 def _time_limits(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Chunks are short; what works on a whole upload is not."""
+    """Return the time limits: short for chunks, long for work on a whole upload."""
     short = {
         "soft_time_limit": settings.chunk_soft_limit_s,
         "time_limit": settings.chunk_hard_limit_s,
@@ -218,7 +223,7 @@ def _time_limits(settings: Settings) -> dict[str, dict[str, Any]]:
     return {**stages, f"{TASK_PREFIX}deepen": long}
 
 
-#: Those that the app was made of: a process that gave up root may not read their files again.
+#: The settings of the app: a process that gave up root may not read their files again.
 _SETTINGS: list[Settings] = []
 
 
@@ -228,15 +233,15 @@ def _settings() -> Settings:
 
 @signals.setup_logging.connect(weak=False)
 def _logging(**_: Any) -> None:
-    """Celery's own lines go where ours go."""
+    """Send Celery's own lines to the same log."""
     logs.configure(_settings())
 
 
 @signals.task_failure.connect(weak=False)
 def _lost(sender: Any = None, exception: Any = None, kwargs: Any = (), **_: Any) -> None:
-    """A child died or was killed over its task: its lease is given back now, not when it ends."""
+    """Give back at once the lease of a child that died or was killed over its task."""
     if not isinstance(exception, WorkerLostError | TimeLimitExceeded) or "chunk" not in kwargs:
-        return  # what a turn of `deepen` had taken is free when its time is over
+        return  # what a turn of `deepen` had taken is free when its lease expires
     killed = isinstance(exception, TimeLimitExceeded)
     settings = _settings()
     try:
@@ -256,14 +261,16 @@ def _lost(sender: Any = None, exception: Any = None, kwargs: Any = (), **_: Any)
 
 
 def _alive(name: str) -> bool:
-    """Whether the process that a lease names may live; one on another machine may."""
+    """Tell whether the process that a lease names may live; one on another machine may."""
     host, _, pid = name.rpartition(":")
     return host != socket.gethostname() or psutil.pid_exists(int(pid))
 
 
 def limit_children(settings: Settings, *, cut: bool = False) -> None:
-    """Bounds for the children of this worker, which read bytes that anyone may have made; `cut` if
-    the worker has no network itself."""
+    """Limit the children of this worker, which read untrusted bytes.
+
+    `cut` says that the worker has no network itself.
+    """
 
     @signals.worker_process_init.connect(weak=False)
     def bound(**_: Any) -> None:
@@ -277,7 +284,7 @@ def limit_children(settings: Settings, *, cut: bool = False) -> None:
 
 
 def warm_children(settings: Settings) -> None:
-    """Make the static model, should it be missing, while the first import is still being read."""
+    """Make a missing static model while the first import is still being read."""
     models = ModelsHere(settings)
 
     @signals.worker_process_init.connect(weak=False)
@@ -287,7 +294,7 @@ def warm_children(settings: Settings) -> None:
 
 
 def _bound_apart(settings: Settings) -> None:
-    """Bounds for a child of a command, which root may have given."""
+    """Limit a child of a command, which may run as root."""
     unprivileged.settle()
     _bound(settings)
 
@@ -298,7 +305,7 @@ def _bound(settings: Settings) -> None:
 
 
 def needs_network(settings: Settings) -> tuple[str, ...]:
-    """What a child that reads records reaches over the network, and not by a socket with a path."""
+    """Return the services that a child which reads records reaches over the network."""
     urls = (settings.url("ledger"), settings.url("ingest"))
     hosts = [str(conninfo_to_dict(url).get("host") or "/") for url in urls]
     scans = settings.scanner is not ScannerMode.OFF and settings.clamd_socket is None
@@ -312,7 +319,7 @@ def needs_network(settings: Settings) -> tuple[str, ...]:
 
 @signals.worker_process_init.connect(weak=False)
 def _child(**_: Any) -> None:
-    """A fresh child: nothing of the parent's is to be collected, and records die young."""
+    """Prepare a fresh child: the parent's objects are never collected, and records die young."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     context.forget()

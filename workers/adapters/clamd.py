@@ -31,16 +31,16 @@ USUAL_SOCKETS = (
 MOST_BYTES = 2**31 - 1
 
 _REPLY = re.compile(r"^[^:]*: (?:(?P<name>.+) )?(?P<outcome>OK|FOUND|ERROR)$")
-# clamd answers FOUND to these too (AlertExceedsMax, AlertEncrypted): it found that it can't look.
+# clamd answers FOUND to these too (AlertExceedsMax, AlertEncrypted): it found that it can't scan.
 _CANNOT_LOOK = re.compile(r"Heuristics\.(Limits|Encrypted)\.")
-# Its own transient errors (memory, temporary files), as libclamav's cl_strerror words it.
+# Its own transient errors (memory, temporary files), in the words of libclamav's cl_strerror.
 _OUT_OF_ROOM = re.compile(
     r"Can't (allocate memory|create temporary (file|directory)|write to file) ERROR$"
 )
 _LONGEST_REPLY = 64 * 1024
-#: How long one file may take: 2 GB at 25 MB/s, which is what clamd makes of a zip.
+#: The time limit for one file: 2 GB at 25 MB/s, clamd's speed for a zip.
 _TIMEOUT_S = 90.0
-#: How long a daemon that did not answer is left alone, where files may go on unscanned.
+#: How long a daemon that did not answer is not asked again, where scanning is optional.
 _PAUSE_S = 30.0
 
 
@@ -48,29 +48,33 @@ class Clamd(Protocol):
     """A way to reach a daemon. Both raise `OSError` or `clamd.ClamdError` if it is down."""
 
     def ask(self, file: BinaryIO) -> str:
-        """clamd's one line about one open file."""
+        """Return clamd's one line about one open file."""
 
     def version(self) -> str:
-        """The daemon's version and that of its signatures."""
+        """Return the daemon's version and that of its signatures."""
 
 
 class UnixClamd:
     """A daemon on the first of these Unix sockets that exists.
 
-    It reads the file through our descriptor: no limit on a stream, no need to reach its path.
+    It reads the file through this process's descriptor: no limit on a stream, no need to reach its
+    path.
     """
 
     def __init__(self, paths: Sequence[Path] = USUAL_SOCKETS, timeout: float = _TIMEOUT_S) -> None:
         self._paths, self._timeout = paths, timeout
 
     def ask(self, file: BinaryIO) -> str:
-        """clamd's one line about one file. `zFILDES`, clamd(8): a NUL ends command and reply."""
+        """Return clamd's one line about one file.
+
+        `zFILDES`, clamd(8): a NUL ends command and reply.
+        """
         with self._told(b"zFILDES\0") as connection:
             socket.send_fds(connection, [b"\0"], [file.fileno()])
             return _line(connection)
 
     def version(self) -> str:
-        """The daemon's version and that of its signatures."""
+        """Return the daemon's version and that of its signatures."""
         with self._told(b"zVERSION\0") as connection:
             return _line(connection)
 
@@ -91,7 +95,7 @@ class TcpClamd:
         self._client = clamd.ClamdNetworkSocket(host, port, timeout)
 
     def ask(self, file: BinaryIO) -> str:
-        """clamd's one line about one file."""
+        """Return clamd's one line about one file."""
         try:
             found = self._client.instream(file)
         except (clamd.BufferTooLongError, BrokenPipeError, ConnectionResetError):
@@ -103,16 +107,16 @@ class TcpClamd:
         return f"stream: {name} {outcome}" if name else f"stream: {outcome}"
 
     def version(self) -> str:
-        """The daemon's version and that of its signatures."""
+        """Return the daemon's version and that of its signatures."""
         return str(self._client.version())
 
 
 class ClamdScanner:
     """`pipeline.ports.Scanner` by clamd.
 
-    With `required`, a daemon that is down or cut off raises `TransientError`: nothing goes on
-    unscanned. Without, the file is not scanned, the verdict says why, and the daemon is left
-    alone for `pause` seconds. A call is tried `attempts` times, with short waits.
+    With `required`, an unreachable daemon raises `TransientError`: nothing continues unscanned.
+    Without, the file is not scanned, the verdict says why, and the daemon is not asked again for
+    `pause` seconds. A call is tried `attempts` times, with short waits.
     """
 
     def __init__(
@@ -140,14 +144,14 @@ class ClamdScanner:
                 return self._down()
 
     def version(self) -> str:
-        """The daemon's version. Raises `ServiceDown` if it does not answer."""
+        """Return the daemon's version. Raises `ServiceDown` if it does not answer."""
         try:
             return self._daemon.version()
         except (OSError, clamd.ClamdError):
             raise ServiceDown("clamd does not answer.") from None
 
     def answers(self) -> bool:
-        """Whether the daemon answers, which it is asked once."""
+        """Tell whether the daemon answers, after one question."""
         with suppress(ServiceDown):
             return bool(self.version())
         return False
@@ -170,27 +174,27 @@ class ClamdScanner:
 
 
 class NoScanner:
-    """Scanning is switched off, and each file's verdict says so."""
+    """A scanner that scans nothing, as each file's verdict says."""
 
     def scan(self, path: Path) -> Verdict:
-        """Not scanned; `path` is not even opened."""
+        """Return NOT_SCANNED; `path` is not even opened."""
         del path
         return Verdict(Scan.NOT_SCANNED, "scanning is off")
 
     def answers(self) -> bool:
-        """Nothing has to be waited for."""
+        """Return true: there is nothing to wait for."""
         return True
 
 
 def make_scanner(settings: Settings) -> Scanner:
-    """The scanner that the settings ask for; it is found when it is first needed."""
+    """Return the scanner that the settings ask for; it connects when it is first needed."""
     if settings.scanner is ScannerMode.OFF:
         return NoScanner()
     return ClamdScanner(make_clamd(settings), required=settings.scanner is ScannerMode.REQUIRED)
 
 
 def clamd_socket(settings: Settings) -> Path | None:
-    """The socket by which clamd is reached, if it is reached by one that is there."""
+    """Return the existing socket of clamd, if a socket is used."""
     if settings.scanner is ScannerMode.OFF or (
         settings.clamd_socket is None and settings.clamd_host is not None
     ):
@@ -200,7 +204,7 @@ def clamd_socket(settings: Settings) -> Path | None:
 
 
 def make_clamd(settings: Settings) -> Clamd:
-    """The daemon by its socket, else by its host, else where distributions put its socket."""
+    """Return the daemon by its socket, else by its host, else by the usual sockets."""
     if settings.clamd_socket is not None:
         return UnixClamd([settings.clamd_socket])
     if settings.clamd_host is not None:
@@ -209,7 +213,7 @@ def make_clamd(settings: Settings) -> Clamd:
 
 
 def verdict(reply: str) -> Verdict:
-    """What clamd's line about a file means."""
+    """Return the verdict in clamd's line about a file."""
     found = _REPLY.match(reply)
     if found is None:
         return Verdict(Scan.NOT_SCANNED, "clamd's answer can't be read")
@@ -222,7 +226,7 @@ def verdict(reply: str) -> Verdict:
 
 
 def _line(connection: socket.socket) -> str:
-    """The reply up to its NUL. Raises `ConnectionError` if the daemon hangs up before it."""
+    """Return the reply up to its NUL. Raises `ConnectionError` if the daemon hangs up before it."""
     reply = b""
     while not reply.endswith(b"\0"):
         data = connection.recv(4096)

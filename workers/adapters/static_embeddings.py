@@ -25,12 +25,12 @@ from workers.adapters.sentence_transformers import (
     identity,
 )
 
-#: How the table is made; another number is another model. Measured in `benchmarks.embedding`.
+#: The version of the recipe; another number is another model. Measured in `benchmarks.embedding`.
 _RECIPE = 2
 _DIMENSION = 256
 #: Common tokens weigh less: a / (a + p), with p by Zipf's law over the vocabulary, which the
 #: tokenizers of BERT's kind hold in the order of frequency (Arora, Liang, Ma 2017). Of 1e-3, 1e-4
-#: and 3e-5 the last found best, on the labelled set and against the full model.
+#: and 3e-5 the last ranked best, on the labelled set and against the full model.
 _SIF = 3e-5
 _TOKENS_AT_ONCE = 1024
 
@@ -39,10 +39,10 @@ class StaticEmbedder:
     """A static model in a folder, as `distilled` makes it."""
 
     at_once = 4096
-    kept_by_text = False  # made anew in less time than it is looked up
+    kept_by_text = False  # embedding again is quicker than a lookup
 
     def __init__(self, folder: Path, name: str) -> None:
-        from model2vec import StaticModel  # noqa: PLC0415 - not for those who embed nothing
+        from model2vec import StaticModel  # noqa: PLC0415 - only for processes that embed
 
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
         self._model: Any = StaticModel.from_pretrained(folder)
@@ -65,8 +65,10 @@ class StaticEmbedder:
         return int(self._model.dim)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors of shape (len(texts), dimension) and length 1; zeros for a text of no known
-        token, which is nearest to nothing."""
+        """Return vectors of shape (len(texts), dimension) and length 1.
+
+        Zeros for a text of no known token, which is nearest to nothing.
+        """
         if not texts:
             return np.empty((0, self.dimension), dtype=np.float32)
         vectors: NDArray[np.float32] = self._model.encode(
@@ -76,19 +78,21 @@ class StaticEmbedder:
 
 
 def static_name(model: str | None) -> str:
-    """What `vectors.models` calls the static model of a full one."""
+    """Return the name in `vectors.models` of a full model's static one."""
     return f"static:{identity(model)[0]}"
 
 
 def found(models: Path, model: str | None) -> Path | None:
-    """The folder of the static model, if it was made."""
+    """Return the folder of the static model, if it was made."""
     folder = _folder(models, model)
     return folder if folder.is_dir() else None
 
 
 def distilled(models: Path, model: str | None, threads: int | None = None) -> Path:
-    """The folder of the static model under `models`, made if it is missing: 25 s of CPU for a
-    vocabulary of 30,000. One process makes it, and others wait for it."""
+    """Return the folder of the static model under `models`, made if it is missing.
+
+    That takes 25 s of CPU for a vocabulary of 30,000. One process makes it, and others wait for it.
+    """
     folder = _folder(models, model)
     if folder.is_dir():
         return folder
@@ -102,13 +106,13 @@ def distilled(models: Path, model: str | None, threads: int | None = None) -> Pa
 
 
 def _folder(models: Path, model: str | None) -> Path:
-    """By what it is made from: a changed model, or recipe, is another folder."""
+    """Return the folder by its source: a changed model, or recipe, is another folder."""
     return models / f"static-{identity(model)[1]}-{_RECIPE}"
 
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """The kernel lets go of the lock of a process that dies."""
+    """Take a lock, which the kernel releases if the process dies."""
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -124,19 +128,19 @@ def _make(folder: Path, source: SentenceTransformerEmbedder) -> None:
     for path in part.iterdir():
         with path.open("rb") as file:
             os.fsync(file.fileno())
-    os.replace(part, folder)  # noqa: PTH105 - a folder as a whole, made anew should it be lost
+    os.replace(part, folder)  # noqa: PTH105 - a folder as a whole, rebuilt if it is lost
     fsync_folder(folder.parent)
 
 
 def table_of(source: SentenceTransformerEmbedder) -> NDArray[np.float16]:
-    """A vector for each token, as the model sees it alone; shape (tokens, dimension)."""
+    """Return a vector for each token, as the model sees it alone; shape (tokens, dimension)."""
     vocabulary = sorted(source.tokenizer.get_vocab().items(), key=itemgetter(1))
     real = np.array([not token.startswith("[unused") for token, _ in vocabulary])
     inner = np.array([token.startswith("##") for token, _ in vocabulary])
     ids = np.arange(len(vocabulary))
     parts = np.array_split(ids, max(1, len(ids) // _TOKENS_AT_ONCE))
     rows = np.concatenate([source.encode_tokens(part) for part in parts]).astype(np.float64)
-    share = 1 / (np.cumsum(real) + 1)  # a token's rank is how many stand before it
+    share = 1 / (np.cumsum(real) + 1)  # a token's rank is how many precede it
     share /= share[real].sum()
     weights: NDArray[np.float64] = _SIF / (_SIF + share)
     for kind in (real & inner, real & ~inner):
@@ -146,15 +150,17 @@ def table_of(source: SentenceTransformerEmbedder) -> NDArray[np.float16]:
 
 
 def _common(rows: NDArray[np.float64], often: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What a text is to be expected to have of these tokens, whatever it says: with it in them,
-    all texts of a language that falls into pieces of words are alike, and no graph of neighbours
-    leads through them."""
+    """Return the expected share of these tokens in any text.
+
+    With it, all texts of a language that is split into pieces of words are similar, and no graph of
+    neighbours leads through them.
+    """
     common: NDArray[np.float64] = often @ rows / often.sum()
     return common
 
 
 def _principal(rows: NDArray[np.float64], real: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The rows in the directions in which the real ones differ most."""
+    """Return the rows in the directions in which the real ones differ most."""
     values, vectors = np.linalg.eigh(rows[real].T @ rows[real])
     first = np.argsort(values)[::-1][:_DIMENSION]
     axes: NDArray[np.float64] = rows @ vectors[:, first]

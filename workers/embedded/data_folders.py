@@ -20,7 +20,7 @@ from workers.settings import Settings
 
 
 def prepare_folders(settings: Settings) -> None:
-    """Make the data folder and what stands in it, closed to others but for what must be passed.
+    """Make the data folder and its folders, closed to others except for passing through.
 
     Raises `ConfigurationError` where the folder can't be made or written.
     """
@@ -48,10 +48,10 @@ def prepare_folders(settings: Settings) -> None:
 
 
 def prepare_lake(settings: Settings) -> pwd.struct_passwd | None:
-    """Give the lake's files to the user that works on them where we are root, once; that user.
+    """Give the lake's files to the user that works on them, if this is root; return that user.
 
-    Staging stays root's, as do the logs and what `run` holds. Raises `ConfigurationError` where
-    the user can't get at the lake, or at the programs.
+    This happens once. Staging stays root's, as do the logs and the files in `run`. Raises
+    `ConfigurationError` where the user can't reach the lake, or the programs.
     """
     prepare_folders(settings)
     user = system_user(settings)
@@ -65,7 +65,7 @@ def prepare_lake(settings: Settings) -> pwd.struct_passwd | None:
         folders.infected,
         folders.models,
     ]
-    for folder in [*own, settings.folders.work]:  # the last says that all are given
+    for folder in [*own, settings.folders.work]:  # the last marks that all are given
         _make(folder, 0o700)
         let_through(folder, user)
         hand_over_all(folder, user)
@@ -74,14 +74,14 @@ def prepare_lake(settings: Settings) -> pwd.struct_passwd | None:
 
 
 def _make(folder: Path, mode: int) -> None:
-    """Make a folder with this mode whatever the umask says; one that exists keeps its own."""
+    """Make a folder with this mode regardless of the umask; an existing one keeps its own."""
     if not folder.is_dir():
         folder.mkdir(parents=True)
         folder.chmod(mode)
 
 
 def _prepare_sockets(settings: Settings, mode: int) -> None:
-    """The sockets' folders. A folder in a public place must be ours alone."""
+    """Make the sockets' folders. A folder in a public place must be this user's alone."""
     folder = settings.socket_dir
     if folder != settings.folders.run:
         _make(folder, mode)
@@ -96,12 +96,12 @@ def _prepare_sockets(settings: Settings, mode: int) -> None:
 
 
 def refuse_foreign(folder: Path) -> None:
-    """A server's folder that another user owns can't be used by us, unless we are root."""
+    """Refuse a server's folder that another user owns, unless this is root."""
     if os.getuid() != 0 and folder.exists() and (uid := folder.stat().st_uid) != os.getuid():
         raise ConfigurationError(f"{folder} belongs to user {uid}; go on as that user, or as root")
 
 
 def publish(path: Path, text: str) -> None:
-    """Write a file that the servers' user can read whatever the umask says."""
+    """Write a file that the servers' user can read regardless of the umask."""
     path.write_text(text)
     path.chmod(0o644)

@@ -11,7 +11,7 @@ from workers.settings import Settings
 
 
 def flower_login(settings: Settings) -> str:
-    """`user:password` for Flower, made at random and kept for our eyes only.
+    """Return `user:password` for Flower, made at random and readable by this user only.
 
     Raises `ConfigurationError` if the file does not hold such a line.
     """

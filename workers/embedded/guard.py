@@ -1,4 +1,4 @@
-"""Start the supervisor anew where it is gone."""
+"""Restart the supervisor when it is gone."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ import structlog
 from workers.embedded.programs import MARK, command_of, mark_of, pid_file
 from workers.settings import Settings
 
-#: How long a process that lost its supervisor waits until it starts it once more.
+#: How long a process that lost its supervisor waits before it starts it once more.
 _ANEW_S = 60.0
 
 log = structlog.get_logger("datapunk.supervise")
 
 
 class Guard:
-    """Starts the supervisor anew for a process that has lost it: nothing else would restart what
-    ends from then on."""
+    """Restarts the supervisor for a process that has lost it.
+
+    Nothing else would restart processes that end from then on.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -27,11 +29,11 @@ class Guard:
         self._due = 0.0
 
     def look(self) -> None:
-        """Tell whether the supervisor is there; else `datapunk up --again`, once in a while."""
+        """Check that the supervisor runs; else run `datapunk up --again`, once in a while."""
         if not self._supervised or time.monotonic() < self._due or not self._lost():
             return
         self._due = time.monotonic() + _ANEW_S
-        log.error("the supervisor is gone; starting it anew")
+        log.error("the supervisor is gone; starting it again")
         environment = {name: value for name, value in os.environ.items() if name != MARK}
         with (self._settings.folders.logs / "up.log").open("ab") as out:
             subprocess.Popen(
@@ -44,7 +46,7 @@ class Guard:
             )
 
     def _lost(self) -> bool:
-        """Whether our parent is another than the supervisor, which may have ended before us."""
+        """Tell whether the parent is not the supervisor, which may have ended earlier."""
         try:
             return os.getppid() != int(pid_file(self._settings).read_text())
         except (OSError, ValueError):

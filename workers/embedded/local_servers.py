@@ -1,7 +1,7 @@
 """The embedded servers: Postgres and Valkey from wheels, on Unix sockets under the data folder.
 
 The supervisor runs `python -m workers.embedded.local_servers postgres|valkey`, which prepares the
-server anew at each start (so a stale lock after a kill blocks nothing), gives up root, and becomes
+server again at each start (so a stale lock after a kill blocks nothing), gives up root, and becomes
 the server.
 """
 
@@ -53,10 +53,10 @@ def wait_ready(settings: Settings, *, seconds: float = 60) -> None:
 
 @contextmanager
 def servers(settings: Settings, *, seconds: float = 60) -> Iterator[None]:
-    """The embedded servers for as long as the block runs, without a supervisor.
+    """Run the embedded servers for as long as the block runs, without a supervisor.
 
-    Servers that run already, under `datapunk up`, are used and left running. A server that ends
-    at once raises `ServiceDown` when the time is up.
+    Servers that run already, under `datapunk up`, are used and left running. A server that ends at
+    once raises `ServiceDown` when the time is up.
     """
     with ExitStack() as stack:
         if settings.embeds_postgres and not postgres_runs(settings):
@@ -75,7 +75,7 @@ def servers(settings: Settings, *, seconds: float = 60) -> Iterator[None]:
 def server_process(
     settings: Settings, name: str, command: list[str], stop: signal.Signals
 ) -> Iterator[None]:
-    """One server as our child, in a session of its own so that Ctrl-C reaches only us."""
+    """Run one server as a child, in a session of its own so that it does not receive Ctrl-C."""
     user = system_user(settings)
     with (settings.folders.logs / f"{name}.log").open("ab") as log:
         child = subprocess.Popen(
@@ -102,7 +102,7 @@ def server_process(
 
 
 def stop_servers(settings: Settings, *, grace_s: float = 60) -> list[int]:
-    """Stop embedded servers that nobody supervises any more; the ids of their main processes."""
+    """Stop embedded servers that have no supervisor; return the ids of their main processes."""
     stopped = []
     if main := postmaster(settings.folders.postgres):
         main.send_signal(signal.SIGINT)  # "fast": open transactions are rolled back
@@ -115,7 +115,7 @@ def stop_servers(settings: Settings, *, grace_s: float = 60) -> list[int]:
 
 
 def full_disk(settings: Settings) -> Path | None:
-    """The folder of an embedded server whose disk has no room for it; None where all have."""
+    """Return the folder of an embedded server whose disk is full for it; None if there is none."""
     used = ((settings.embeds_postgres, settings.folders.postgres),
             (settings.embeds_broker, settings.folders.valkey))  # fmt: skip
     return next((folder for embedded, folder in used if embedded and not _has_room(folder)), None)
@@ -126,8 +126,11 @@ def _has_room(folder: Path) -> bool:
 
 
 def await_room(*folders: Path) -> None:
-    """Wait until the disk of each folder has room. A server that starts on a full disk ends again
-    at once, and the supervisor gives up what does so too often."""
+    """Wait until the disk of each folder has room.
+
+    A server that starts on a full disk ends at once, and the supervisor stops restarting a program
+    that does so too often.
+    """
     while not all(_has_room(folder) for folder in folders):
         time.sleep(1)
 

@@ -1,4 +1,4 @@
-"""What this machine can give: memory, shared memory, disk; and what Postgres gets of it."""
+"""The machine's resources: memory, shared memory, disk; and Postgres's share of them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _SHM = Path("/dev/shm")  # noqa: S108 (asked how large it is, nothing is written
 
 
 def memory_mb(cgroups: Path = _CGROUPS, own: Path = Path("/proc/self/cgroup")) -> int:
-    """Return the machine's memory in MB, or the limit of the container or service around us."""
+    """Return the machine's memory in MB, or the limit of the surrounding container or service."""
     limits = [psutil.virtual_memory().total, *_cgroup_limits(cgroups, own)]
     return min(limits) // _MB
 
 
 def _cgroup_limits(cgroups: Path, own: Path) -> list[int]:
-    """The limits of our control group and of all around it, in bytes, for version 1 and 2."""
+    """Return the limits of this control group and its parents, in bytes, for version 1 and 2."""
     files = [cgroups / "memory" / "memory.limit_in_bytes"]
     lines = own.read_text().splitlines() if own.is_file() else []
     for path in [line.split(":", 2)[2].lstrip("/") for line in lines if line.startswith("0::")]:
@@ -36,7 +36,10 @@ def cores() -> int:
 
 
 def has_nvidia(devices: Path = Path("/dev")) -> bool:
-    """Whether a GPU of NVIDIA's shows in this machine or container; asking torch takes seconds."""
+    """Tell whether an NVIDIA GPU is visible in this machine or container.
+
+    Asking torch takes seconds.
+    """
     return (devices / "nvidiactl").exists()
 
 
@@ -54,10 +57,10 @@ def shm_mb(folder: Path = _SHM) -> int:
 
 
 def postgres_memory(total_mb: int, disk_mb: int, shared_mb: int) -> dict[str, str]:
-    """Postgres's settings for a machine of this memory, free disk and free shared memory.
+    """Return Postgres's settings for this memory, free disk and free shared memory.
 
-    8 GB give the values of a dedicated machine of that size; others scale, and shared_buffers
-    never exceed a quarter of the memory.
+    8 GB give the values of a dedicated machine of that size; others scale, and shared_buffers never
+    exceed a quarter of the memory.
     """
     maintenance = _between(64, total_mb // 16, 2048)
     max_wal = _between(256, min(total_mb // 2, disk_mb // 8), 4096)

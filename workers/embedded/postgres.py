@@ -44,7 +44,7 @@ def tool(name: str) -> str:
 
 @contextmanager
 def _alone(settings: Settings, name: str) -> Iterator[None]:
-    """One process at a time prepares one server."""
+    """Lock the preparation of one server against other processes."""
     with (settings.folders.run / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -74,11 +74,11 @@ def prepare_postgres(settings: Settings, *, create: bool = True) -> None:
 
 
 def _make_cluster(settings: Settings, user: pwd.struct_passwd | None) -> None:
-    """Make the cluster with its database beside its place, then rename: whole, or not there."""
+    """Make the cluster with its database next to its place, then rename: whole, or absent."""
     if settings.folders.postgres.exists() and any(settings.folders.postgres.iterdir()):
         raise ConfigurationError(f"{settings.folders.postgres} holds something that is no database")
     new = settings.folders.postgres.with_name("postgres.new")
-    shutil.rmtree(new, ignore_errors=True)  # left by a start that was cut off
+    shutil.rmtree(new, ignore_errors=True)  # left by an interrupted start
     hand_over(new, user)
     locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin"]
     options = [*locale, "--builtin-locale=C.UTF-8", "--auth=trust", "--no-instructions"]
@@ -93,7 +93,7 @@ def _make_cluster(settings: Settings, user: pwd.struct_passwd | None) -> None:
 
 
 def _run(command: list[str], user: pwd.struct_passwd | None, text: str = "") -> None:
-    """Run one of Postgres's programs as the servers' user, with its last words on failure."""
+    """Run one of Postgres's programs as the servers' user; an error shows the end of its output."""
     done = subprocess.run(
         command,
         input=text,
@@ -125,11 +125,11 @@ def _check_version(folder: Path) -> None:
 
 
 def _configure_postgres(settings: Settings) -> None:
-    """Write the configuration into `run`, which belongs to us and not to the servers' user."""
+    """Write the configuration into `run`, which the servers' user does not own."""
     publish(settings.folders.run / "pg_hba.conf", "local all all trust\n")
     text = "".join(f"{name} = {_quoted(value)}\n" for name, value in _options(settings).items())
     own = settings.data_dir / "postgresql.local.conf"
-    head = f"# Made at each start. Put what you want otherwise into {own}.\n"
+    head = f"# Made at each start. Put your own values into {own}.\n"
     tail = f"include {_quoted(str(own))}\n" if own.is_file() else ""
     publish(settings.folders.run / "postgresql.conf", head + text + tail)
 
@@ -163,7 +163,7 @@ def _options(settings: Settings) -> dict[str, str]:
         "timezone": "UTC",
         "log_timezone": "UTC",
         "log_line_prefix": "%m [%p] %u ",
-        # Errors go to the client that made them. A log line of one would quote a record.
+        # Errors go to the client that caused them. A log line of one would quote a record.
         "log_min_messages": "log",
         "log_min_error_statement": "panic",
         "log_error_verbosity": "terse",
@@ -171,11 +171,11 @@ def _options(settings: Settings) -> dict[str, str]:
 
 
 def _clear_stale_lock(folder: Path) -> None:
-    """Remove what a killed Postgres left, so that it never blocks the next one.
+    """Remove the files of a killed Postgres, so that they never block the next one.
 
-    Postgres itself sees that the process in its lock file is dead, but not that the number has
-    gone to another program since, as it does in containers. Backends that outlive their
-    postmaster hold its shared memory: they leave by themselves, or are made to.
+    Postgres itself sees that the process in its lock file is dead, but not that another program has
+    its number since, as happens in containers. Backends that outlive their postmaster keep its
+    shared memory: they exit by themselves, or are ended.
     """
     if postmaster(folder) is not None:
         return

@@ -1,4 +1,4 @@
-"""How each supervised process is doing, as the supervisor says."""
+"""The state of each supervised process, as the supervisor reports it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from workers.settings import Settings
 
 
 class ProgramState(msgspec.Struct, frozen=True):
-    """How one supervised process is doing; `state` is one of supervisor's words in capitals."""
+    """The state of one supervised process; `state` is one of supervisor's words in capitals."""
 
     name: str
     state: str
@@ -50,7 +50,10 @@ class Connection:
 
 
 def state(settings: Settings) -> list[ProgramState]:
-    """How every supervised process is doing, in the order of the start; empty if nothing is up."""
+    """Return the state of every supervised process, in the order of the start.
+
+    Empty if nothing is up.
+    """
     try:
         rows = Connection(settings).call("getAllProcessInfo")
     except ServiceDown:

@@ -1,4 +1,4 @@
-"""What runs under the supervisor, and the supervisor's configuration."""
+"""The programs under the supervisor, and the supervisor's configuration."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 from workers.embedded import machine
 from workers.settings import Settings
 
-#: In the environment of every supervised process: whose it is, should the supervisor be killed.
+#: In the environment of every supervised process: its lake, in case the supervisor is killed.
 MARK = "DATAPUNK_SUPERVISED"
 GENERAL_QUEUES = ("intake", "extract", "normalise", "load", "maintenance")
 
@@ -29,7 +29,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def programs(settings: Settings) -> list[Program]:
-    """Return what runs under `datapunk up`, in the order of its start."""
+    """Return the programs under `datapunk up`, in the order of their start."""
     return [*_servers(settings), *_workers(settings)]
 
 
@@ -47,7 +47,7 @@ def _servers(settings: Settings) -> Iterator[Program]:
 def _workers(settings: Settings) -> Iterator[Program]:
     cores = settings.worker_concurrency or machine.cores()
     # QUIT is Celery's soft shutdown: tasks get worker_soft_shutdown_timeout (30 s) to end, where
-    # TERM would wait for hours. What is cut off, the ledger gives to another.
+    # TERM would wait for hours. The ledger gives interrupted work to another worker.
     for name, queues, processes in (("worker", GENERAL_QUEUES, cores), ("embed", ("embed",), 1)):
         worker = ("worker", "--queues", ",".join(queues), "--concurrency", str(processes))
         yield Program(
@@ -95,7 +95,7 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 
 
 def _own_name() -> str:
-    """As root, supervisor wants to be told that root is meant."""
+    """Return the line by which supervisor accepts to run as root."""
     return "user=root\n" if os.getuid() == 0 else ""
 
 
@@ -110,7 +110,7 @@ def _places(settings: Settings) -> dict[str, str]:
 
 
 def _escaped(text: str) -> str:
-    """supervisor expands %(…)s in every value."""
+    """Escape %, since supervisor expands %(…)s in every value."""
     return text.replace("%", "%%")
 
 
@@ -125,7 +125,7 @@ def _section(settings: Settings, program: Program) -> str:
         "startretries=10",
         f"stopsignal={program.stop}",
         f"stopwaitsecs={program.grace_s}",
-        # A server stops its own children; what a killed worker leaves must go with it.
+        # A server stops its own children; what a killed worker leaves must be killed with it.
         f"killasgroup={'false' if program.server else 'true'}",
         "redirect_stderr=true",
         f"stdout_logfile={_escaped(str(settings.folders.logs / program.name))}.log",
@@ -145,7 +145,7 @@ def _quoted(word: str) -> str:
 
 def environment(settings: Settings) -> dict[str, str]:
     """Return the supervisor's environment, which its children inherit, secrets included."""
-    # Our own root first, so that children find the same packages from whatever folder we are in.
+    # The own root first, so that children find the same packages from any folder.
     roots = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     own = {
         MARK: mark_of(settings),

@@ -12,14 +12,14 @@ from schemas.errors import ConfigurationError
 
 
 def package_folder(name: str) -> Path:
-    """Return the folder of an installed package, unimported: its Python side is of no use to us."""
+    """Return the folder of an installed package, without importing it."""
     spec = find_spec(name)
     if spec is None or spec.origin is None:
         raise ConfigurationError(f"the package {name} is not installed; run: make setup")
     return Path(spec.origin).parent
 
 
-#: What a server gets to see of our environment: no secrets, and messages in English.
+#: The environment of a server: no secrets, and messages in English.
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
 
@@ -34,7 +34,7 @@ def processes_in(folder: Path, program: str) -> list[psutil.Process]:
 
 
 def end_processes(processes: list[psutil.Process], *, grace_s: float) -> None:
-    """Wait for processes to leave, then kill those that did not."""
+    """Wait for processes to exit, then kill those that did not."""
     _, left = psutil.wait_procs(processes, timeout=grace_s)
     for process in left:
         with suppress(psutil.Error):

@@ -20,7 +20,7 @@ Say = Callable[[str], None]
 
 
 def stop_all(settings: Settings, say: Say) -> bool:
-    """Stop the supervisor if there is one, then whatever is left of it."""
+    """Stop the supervisor if there is one, then everything that is left of it."""
     ran = _stop_supervisor(settings, say)
     left = orphans(settings)
     for process in left:
@@ -42,7 +42,7 @@ def stop_all(settings: Settings, say: Say) -> bool:
 
 
 def _stop_supervisor(settings: Settings, say: Say) -> bool:
-    """Workers all at once, then the rest in order, then the supervisor itself."""
+    """Stop the workers all at once, then the rest in order, then the supervisor itself."""
     connection = Connection(settings)
     try:
         supervisor = psutil.Process(connection.call("getPID"))
@@ -70,7 +70,7 @@ def _is_server(names: dict[str, Program], name: str) -> bool:
 
 
 def _wait_stopped(connection: Connection, names: list[str], *, seconds: float) -> None:
-    """The supervisor itself kills what outstays its own grace; so this only waits."""
+    """Wait; the supervisor itself kills programs that exceed their grace time."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         rows = connection.call("getAllProcessInfo")
@@ -80,7 +80,7 @@ def _wait_stopped(connection: Connection, names: list[str], *, seconds: float) -
 
 
 def orphans(settings: Settings) -> list[psutil.Process]:
-    """Supervised processes of this data folder that have no supervisor, servers left out."""
+    """Return supervised processes of this data folder without a supervisor, except servers."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):

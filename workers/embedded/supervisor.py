@@ -1,6 +1,6 @@
-"""Every process under one supervisor (the library `supervisor`), and its start, stop and state.
+"""All processes under one supervisor (the library `supervisor`): start, stop and state.
 
-The supervisor's own socket stands beside the servers' sockets; it opens no port.
+The supervisor's own socket is next to the servers' sockets; it opens no port.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ def up(
     seconds: float = 120,
     again: bool = False,
 ) -> bool:
-    """Start everything and wait until it is healthy; False if it all ran already.
+    """Start everything and wait until it is healthy; return False if it all ran already.
 
-    `migrate` runs when the servers answer and before any worker starts. Raises `ServiceDown`
-    with the log to read; what was started then is stopped again. With `again`, nothing is started
-    that `down` has stopped since.
+    `migrate` runs when the servers answer and before any worker starts. Raises `ServiceDown` with
+    the log to read; what was started is then stopped again. With `again`, nothing is started that
+    `down` has stopped since.
     """
     data_folders.prepare_folders(settings)
     with _alone(settings):
@@ -55,12 +55,12 @@ def up(
 
 
 def _wanted(settings: Settings) -> Path:
-    """Return a file that is there from `up` until `down`."""
+    """Return a file that exists from `up` until `down`."""
     return settings.folders.run / "up"
 
 
 def _mend(settings: Settings, migrate: Callable[[], None], say: Say, seconds: float) -> bool:
-    """Start what does not run under a living supervisor; what runs is left alone."""
+    """Start what does not run under a living supervisor; leave the rest alone."""
     if configuration(settings) != _config(settings).read_text():
         say("the settings have changed since the start; `datapunk down` and `up` apply them")
     states = state(settings)
@@ -73,7 +73,7 @@ def _mend(settings: Settings, migrate: Callable[[], None], say: Say, seconds: fl
 
 @contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
-    """One `up` or `down` at a time."""
+    """Allow one `up` or `down` at a time."""
     with (settings.folders.run / "up.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -106,7 +106,7 @@ def _answers(connection: Connection) -> bool:
 def _start_programs(
     settings: Settings, migrate: Callable[[], None], say: Say, seconds: float
 ) -> None:
-    """Servers, then the migrations, then all that needs both."""
+    """Start the servers, run the migrations, then start everything that needs both."""
     every = programs(settings)
     _start_some(settings, [p for p in every if p.server], say, seconds)
     local_servers.wait_ready(settings, seconds=seconds)
@@ -115,7 +115,7 @@ def _start_programs(
 
 
 def _start_some(settings: Settings, some: list[Program], say: Say, seconds: float) -> None:
-    """Start those that don't run, all at once; then report each as it comes up."""
+    """Start programs that don't run, all at once; then report each as it comes up."""
     connection = Connection(settings)
     idle = [p.name for p in some if not _runs(connection, p.name)]
     for name in idle:
@@ -131,7 +131,7 @@ def _runs(connection: Connection, name: str) -> bool:
 
 
 def _stays(connection: Connection, name: str) -> bool:
-    """Whether a program runs for good. Raises `ServiceDown` if the supervisor has given it up."""
+    """Tell whether a program stays up. Raises `ServiceDown` if the supervisor stopped trying."""
     row = connection.call("getProcessInfo", name)
     if row["statename"] == "FATAL":
         raise ServiceDown(f"{name} does not start: {row['spawnerr'] or 'it exits at once'}")
@@ -155,9 +155,9 @@ def _require_time(until: float, message: str) -> None:
 
 
 def down(settings: Settings, *, say: Say = print) -> bool:
-    """Stop everything, workers before servers, and see that no process is left; False if none ran.
+    """Stop everything, workers before servers, and check that no process is left.
 
-    Raises `ServiceDown` naming the processes that would not go.
+    Returns False if none ran. Raises `ServiceDown` naming the processes that did not stop.
     """
     if not settings.folders.run.is_dir():
         return False

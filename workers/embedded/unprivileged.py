@@ -1,9 +1,10 @@
-"""Running the servers and the workers as an ordinary system user when we are root.
+"""Run the servers and the workers as an ordinary system user where the command runs as root.
 
-Postgres refuses to run as root, and what reads strangers' bytes must not. So root picks or makes a
-system user, hands it the data folders and lets it through to the programs; everybody else just is
-that user. What root has to go on doing (a watcher that takes files of any owner out of staging, a
-command that reads a file of root's) acts as that user, and as root only within `rooted`.
+Postgres refuses to run as root, and a process that reads untrusted bytes must not. So root picks or
+makes a system user, gives it the data folders and lets it pass through to the programs; any other
+user just is that user. What root has to continue doing (a watcher that takes files of any owner out
+of staging, a command that reads a file of root's) acts as that user, and as root only within
+`rooted`.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _ROOMS = ("schemas", "pipeline", "sql", "tasks", "workers", "celeryconfig.py")
 
 
 def system_user(settings: Settings) -> pwd.struct_passwd | None:
-    """Return the system user for the embedded servers, or None where we are not root.
+    """Return the system user for the embedded servers, or None if this is not root.
 
     An existing database keeps its owner. Raises `ConfigurationError` if there is no such user.
     """
@@ -46,7 +47,7 @@ def system_user(settings: Settings) -> pwd.struct_passwd | None:
 
 
 def lake_user(settings: Settings) -> pwd.struct_passwd | None:
-    """The user that the lake's files belong to, where we are root and they are not root's own."""
+    """Return the owner of the lake's files, if this is root and they are not root's own."""
     if os.getuid() != 0 or not settings.folders.work.exists():
         return None
     state = settings.folders.work.stat()
@@ -54,7 +55,7 @@ def lake_user(settings: Settings) -> pwd.struct_passwd | None:
         return None
     try:
         return pwd.getpwuid(state.st_uid)
-    except KeyError:  # of another machine, on a disk that is shared
+    except KeyError:  # of another machine, on a shared disk
         name = str(state.st_uid)
         return pwd.struct_passwd((name, "x", state.st_uid, state.st_gid, "", "/", ""))
 
@@ -98,7 +99,7 @@ def _made(name: str) -> pwd.struct_passwd | None:
 
 
 def hand_over(folder: Path, user: pwd.struct_passwd | None) -> None:
-    """Make a folder of mode 0700 that belongs to `user`, else to us."""
+    """Make a folder of mode 0700 that belongs to `user`, else to this process's user."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
     if user is None or folder.stat().st_uid == user.pw_uid:
@@ -110,8 +111,11 @@ def hand_over(folder: Path, user: pwd.struct_passwd | None) -> None:
 
 
 def hand_over_all(top: Path, user: pwd.struct_passwd) -> None:
-    """Give a folder to `user` with all that is in it, the folder itself last: one that is theirs
-    is taken for given. What has another name outside it and is not root's stays its owner's."""
+    """Give a folder with everything in it to `user`, the folder itself last.
+
+    A folder that belongs to the user counts as given. A file with another name outside the folder
+    that is not root's keeps its owner.
+    """
     top = top.resolve()
     if top.stat().st_uid == user.pw_uid:
         return
@@ -146,9 +150,9 @@ def _not_given(folder: Path, user: pwd.struct_passwd, error: OSError) -> Configu
 
 
 def let_run(settings: Settings, user: pwd.struct_passwd) -> None:
-    """Let `user` run this Python with our packages, and read what the settings name; aloud.
+    """Let `user` run this Python with these packages, and read what the settings name; print it.
 
-    Raises `ConfigurationError` for the key of a policy, which is opened to nobody by us.
+    Raises `ConfigurationError` for the key of a policy, which is never opened to others.
     """
     rooms = [Path(__file__).parents[2] / name for name in _ROOMS]
     lib = Path(sysconfig.get_path("purelib"))
@@ -168,8 +172,10 @@ def let_run(settings: Settings, user: pwd.struct_passwd) -> None:
 
 
 def _installed(user: pwd.struct_passwd) -> Iterator[Path]:
-    """What is installed and closed to `user`, by its first level: a package that was installed for
-    root's eyes only is closed there."""
+    """Yield installed packages that are closed to `user`.
+
+    Their first level shows it: a package that was installed for root only is closed there.
+    """
     for folder in {sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")}:
         for path in Path(folder).iterdir():
             if not path.is_symlink() and _unreadable(path, user):
@@ -177,7 +183,7 @@ def _installed(user: pwd.struct_passwd) -> Iterator[Path]:
 
 
 def _named_files(settings: Settings) -> Iterator[Path]:
-    """What workers read at a path that the settings name, and models that are named otherwise."""
+    """Yield the files that the settings name for workers, and the models' files."""
     models = [settings.embed_model, *(settings.privacy_models or {}).values()]
     paths = [settings.privacy_policy, *(Path(model) for model in models if model), model_cache()]
     yield from (path for path in paths if path is not None and path.is_absolute() and path.exists())
@@ -190,7 +196,7 @@ def model_cache() -> Path:
 
 
 def let_through(path: Path, user: pwd.struct_passwd | None) -> None:
-    """Let `user` pass the folders above `path`: the one missing bit on each that blocks, aloud."""
+    """Let `user` pass the folders above `path`, by the one missing bit on each; print it."""
     if user is None:
         return
     for folder in dict.fromkeys([*reversed(path.parents), *reversed(path.resolve().parents)]):
@@ -202,7 +208,7 @@ def let_through(path: Path, user: pwd.struct_passwd | None) -> None:
 
 
 def let_read(top: Path, user: pwd.struct_passwd | None) -> None:
-    """Let `user` read and run a tree of programs that was installed for root's eyes only."""
+    """Let `user` read and run a tree of programs that was installed for root only."""
     if user is None or not any(_unreadable(path, user) for path in _tree(top)):
         return
     for path in _tree(top):
@@ -226,8 +232,10 @@ def _unreadable(path: Path, user: pwd.struct_passwd) -> int:
 
 
 def _missing(state: os.stat_result, user: pwd.struct_passwd, wanted: int) -> int:
-    """Which of the bits for others in `wanted` the user lacks; the bits of the class (owner,
-    group or others) that Unix looks at for this user."""
+    """Return which of the bits in `wanted` the user lacks.
+
+    They are shifted to the class (owner, group or others) that Unix checks for this user.
+    """
     if state.st_uid == user.pw_uid:
         wanted <<= 6
     elif state.st_gid in os.getgrouplist(user.pw_name, user.pw_gid):
@@ -246,8 +254,10 @@ def _add(path: Path, bits: int) -> None:
 
 
 def become(user: pwd.struct_passwd | None, *, also: int | None = None) -> None:
-    """Give up root for good, in this process; nothing happens where there is no such user. `also`
-    is a group that the process stays in besides the user's own."""
+    """Give up root permanently, in this process; do nothing without a user.
+
+    `also` is a group that the process stays in besides the user's own.
+    """
     if user is not None:
         groups = [] if also is None else [also]
         os.setgroups([*os.getgrouplist(user.pw_name, user.pw_gid), *groups])
@@ -256,8 +266,10 @@ def become(user: pwd.struct_passwd | None, *, also: int | None = None) -> None:
 
 
 def lower(settings: Settings, user: pwd.struct_passwd | None, *, socket: Path | None) -> None:
-    """`become` for a worker: with a home and models that it can read, and in the group of clamd's
-    socket if that lets nobody else in."""
+    """Call `become` for a worker, with a home and models that it can read.
+
+    It stays in the group of clamd's socket if only that group has access.
+    """
     if user is None:
         return
     os.environ["HF_HUB_CACHE"] = str(model_cache())
@@ -268,7 +280,7 @@ def lower(settings: Settings, user: pwd.struct_passwd | None, *, socket: Path | 
 
 
 class _Here(threading.local):
-    """Whom this thread acts as for files, and whether it is root again for a moment."""
+    """The user that this thread acts as for files, and whether it is root again for a moment."""
 
     user: pwd.struct_passwd | None = None
     rooted: bool = False
@@ -278,12 +290,12 @@ _here = _Here()
 
 
 def _files_as(uid: int, gid: int) -> None:
-    """Make the kernel take this thread for a user where it looks at files; root alone may."""
+    """Make the kernel treat this thread as a user for file access; root alone may."""
     try:
         libc = ctypes.CDLL(None)
         libc.setfsgid(gid)
         libc.setfsuid(uid)
-    except AttributeError:  # no Linux: the whole process, then
+    except AttributeError:  # not Linux: the whole process, then
         os.seteuid(0)
         os.setegid(gid)
         os.seteuid(uid)
@@ -291,8 +303,11 @@ def _files_as(uid: int, gid: int) -> None:
 
 @contextmanager
 def acting(user: pwd.struct_passwd | None) -> Iterator[None]:
-    """Act as the user for files and folders, so that what is made is theirs; as ourselves where
-    there is no such user, or where we act as one already. It holds for this thread alone."""
+    """Act as the user for files and folders, so that new files are theirs.
+
+    Without a user, or while acting as one already, nothing changes. It applies to this thread
+    alone.
+    """
     if user is None or _here.user is not None:
         yield
         return
@@ -307,7 +322,7 @@ def acting(user: pwd.struct_passwd | None) -> Iterator[None]:
 
 @contextmanager
 def rooted() -> Iterator[None]:
-    """Be root again for files and folders, where root acts as a user; else nothing happens."""
+    """Be root again for files and folders, while root acts as a user; else do nothing."""
     user = _here.user
     if user is None or _here.rooted:
         yield
@@ -322,13 +337,15 @@ def rooted() -> Iterator[None]:
 
 
 def settle() -> None:
-    """Become the user that this thread acts as, for good: for a child that reads what strangers
-    made."""
+    """Become permanently the user that this thread acts as.
+
+    For a child that reads untrusted bytes.
+    """
     become(_here.user)
 
 
 def give(file: BinaryIO) -> None:
-    """Give an open file to the user that we act as, closed to all others."""
+    """Give an open file to the user that this thread acts as, closed to all others."""
     if _here.user is not None:
         with rooted():
             os.fchown(file.fileno(), _here.user.pw_uid, _here.user.pw_gid)
@@ -337,11 +354,11 @@ def give(file: BinaryIO) -> None:
 
 @contextmanager
 def pinned(folder: Path, *, dropped: bool) -> Iterator[Path]:
-    """A path that leads to the folder that stands there now, whatever takes its place meanwhile,
-    and through no link: where root does something in a folder that a user may change.
+    """Yield a path to the folder that is there now, even if another takes its place meanwhile.
 
-    What people `dropped` is opened by root; else the folder has to belong to the user that we act
-    as, or the error is a `PermissionError`.
+    The path leads through no link; it is for root's work in a folder that a user may change. A
+    folder that people `dropped` is opened by root; any other has to belong to the user that this
+    thread acts as, or the error is a `PermissionError`.
     """
     user = _here.user
     if user is None:

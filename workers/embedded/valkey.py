@@ -22,8 +22,8 @@ from workers.settings import Settings
 def prepare_valkey(settings: Settings) -> None:
     """Make Valkey's folder and configuration, before each start.
 
-    A folder that is gone is made anew: the ledger, not the broker, knows what is to be done.
-    Raises `ServiceDown` if one runs there already: two would spoil one file.
+    A missing folder is made again: the ledger, not the broker, knows the work. Raises `ServiceDown`
+    if one runs there already: two would damage one file.
     """
     prepare_folders(settings)
     refuse_foreign(settings.folders.valkey)
@@ -59,7 +59,7 @@ def _valkey_conf(settings: Settings) -> str:
             "appendonly yes",
             "appendfsync everysec",
             'save ""',
-            # A full broker must refuse messages: any other policy throws away waiting ones.
+            # A full broker must refuse messages: any other policy discards waiting ones.
             "maxmemory-policy noeviction",
             f"maxmemory {limit_mb}mb",
             "daemonize no",
