@@ -20,18 +20,18 @@ standard error."""
 
 
 class Verbs(LazyVerbs):
-    """Turns the errors that we expect into one line and an exit code."""
+    """Turns expected errors into one line and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a verb; what it raises becomes `typer.Exit`."""
+        """Run a verb; an error becomes `typer.Exit`."""
         if ctx.obj is not None:
-            ctx.obj()  # what a process of its own prepares, if a verb is run
+            ctx.obj()  # preparation of the process, if a verb is run
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
             code = console.INTERRUPTED
         except (typer.Exit, BrokenPipeError):
-            raise  # of the latter: the program that read our output has gone
+            raise  # BrokenPipeError: the program that reads the output has ended
         except Exception as error:
             # Imported here: clients of services take longer to import than most verbs to run.
             from workers.cli import failures  # noqa: PLC0415
@@ -59,17 +59,17 @@ app = _app()
 
 
 def _narrate() -> None:
-    """Warnings of the rooms below go to standard error, which structlog would not choose."""
+    """Send warnings of other packages to standard error, which structlog would not choose."""
     import structlog  # noqa: PLC0415 - only what runs a verb needs it
 
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    # A pool that can't connect says so with the address; our own line says it better.
+    # A pool's report on a failed connection holds the address; the command's own line is better.
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
 
 
 def main() -> None:
-    """The entry point of the command."""
+    """Run the command."""
     app(prog_name="datapunk", obj=_narrate)

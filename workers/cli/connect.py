@@ -1,4 +1,4 @@
-"""The services that a command talks to, opened late and closed in the end."""
+"""The services of a command, opened late and closed at its end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from workers.settings import Settings
 
 
 class Services(msgspec.Struct, frozen=True):
-    """What a verb that only asks needs."""
+    """The services of a verb that only reads."""
 
     settings: Settings
     ledger: Ledger
@@ -27,7 +27,7 @@ class Services(msgspec.Struct, frozen=True):
 
 @contextmanager
 def services(settings: Settings) -> Iterator[Services]:
-    """The ledger, and the lake as its reader."""
+    """Open the ledger, and the lake as its reader."""
     down.probe(settings, "ledger", "reader")
     ledger = wiring.open_ledger(settings, timeout=10)
     reader = wiring.reader(settings)
@@ -40,8 +40,10 @@ def services(settings: Settings) -> Iterator[Services]:
 
 @contextmanager
 def runtime(settings: Settings) -> Iterator[Runtime]:
-    """All that tasks have, for verbs that change something; messages can be sent. What root makes
-    here belongs to the lake's user."""
+    """Open everything that tasks have, for verbs that change something or send messages.
+
+    Files that root makes here belong to the lake's user.
+    """
     down.probe(settings, "ledger", "ingest")
     wiring.make_app(settings)
     run = wiring.make_runtime(settings)
@@ -54,7 +56,7 @@ def runtime(settings: Settings) -> Iterator[Runtime]:
 
 
 def find_job(ledger: Ledger, prefix: str) -> DictRow:
-    """The one job whose id begins so. Raises `PermanentError` if it is none or several."""
+    """Return the job whose id begins so. Raises `PermanentError` if there is none, or several."""
     rows: list[DictRow] = []
     if re.fullmatch(r"[0-9a-f-]{1,36}", prefix.lower()):
         rows = ledger.rows("jobs", "one_job", prefix=prefix.lower())
@@ -66,8 +68,10 @@ def find_job(ledger: Ledger, prefix: str) -> DictRow:
 
 
 def find_user(ledger: Ledger, name: str | None) -> DictRow:
-    """The user of that name, or the only one. Raises `PermanentError` if there is none, or many
-    to choose from."""
+    """Return the user of that name, or the only one.
+
+    Raises `PermanentError` if there is none, or several to choose from.
+    """
     users = ledger.rows("jobs", "users")
     found = [row for row in users if name is None or row["name"] == name]
     if not found:

@@ -1,4 +1,4 @@
-"""What a command prints: data on standard output, narration on standard error."""
+"""Output of a command: data on standard output, narration on standard error."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ _UNITS = ("B", "KB", "MB", "GB", "TB")
 
 
 def say(message: str) -> None:
-    """A line for the person at the terminal."""
+    """Print a line for the person at the terminal."""
     print(shown(message), file=sys.stderr, flush=True)
 
 
 def data(line: str) -> None:
-    """A line of the answer."""
+    """Print a line of the answer."""
     print(shown(line))
 
 
 def as_json(value: Any) -> None:
-    """The answer for programs: one JSON document."""
+    """Print the answer for programs: one JSON document."""
     text = msgspec.json.encode(value, enc_hook=str)
     print(msgspec.json.format(text, indent=2).decode())
 
 
 def shown(value: object) -> str:
-    """A text that can't move the cursor or colour the terminal, whatever an archive put in it."""
+    """Return a text that can't move the cursor or colour the terminal, whatever it holds."""
     text = str(value)
     if text.isascii() and text.isprintable():
         return text
@@ -51,7 +51,7 @@ def _visible(character: str) -> str:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table on a terminal; aligned plain lines elsewhere."""
+    """Print a table on a terminal; aligned plain lines elsewhere."""
     cells = [[cell(value) for value in row] for row in rows]
     if sys.stdout.isatty():
         Console().print(rich_table(columns, cells))
@@ -61,7 +61,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 
 def block(heading: str, lines: Mapping[str, str]) -> None:
-    """A heading and what is said of it, a name and a text a line, as wide as the terminal."""
+    """Print a heading and lines of a name and a text, as wide as the terminal."""
     print(cell(heading))
     width = max(map(len, lines)) + 2
     for name, text in lines.items():
@@ -77,12 +77,12 @@ def _wrapped(name: str, text: str) -> str:
 
 
 def cell(value: object) -> str:
-    """One line of text for one value."""
+    """Return one line of text for one value."""
     return "" if value is None else shown(value).replace("\n", " ")
 
 
 def rich_table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> Table:
-    """The same rows for a terminal, with nothing in them read as markup."""
+    """Return the same rows for a terminal, without any markup."""
     made = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         made.add_column(column, overflow="fold")
@@ -92,14 +92,14 @@ def rich_table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> Table:
 
 
 def plain(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:
-    """Lines with two blanks or more between columns."""
+    """Return lines with two blanks or more between columns."""
     rows = [list(columns), *map(list, cells)]
     widths = [max(len(row[n]) for row in rows) for n in range(len(columns))]
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def age(since: datetime, now: datetime | None = None) -> str:
-    """How long ago, in the largest unit that fits."""
+    """Return how long ago it was, in the largest unit that fits."""
     seconds = max(0, int(((now or datetime.now(UTC)) - since).total_seconds()))
     for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
         if seconds >= size:
@@ -108,7 +108,7 @@ def age(since: datetime, now: datetime | None = None) -> str:
 
 
 def size(count: int | None) -> str:
-    """Bytes as people say them, in steps of 1024."""
+    """Return a number of bytes in the largest unit, in steps of 1024."""
     if count is None:
         return ""
     value, unit = float(count), 0

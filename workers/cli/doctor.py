@@ -1,4 +1,4 @@
-"""The checks of `datapunk doctor`. Each looks for itself, so that one failure hides no other."""
+"""The checks of `datapunk doctor`. Each is independent, so that one failure hides no other."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _PACKAGES = (
 
 
 class Check(msgspec.Struct, frozen=True):
-    """One line of the examination."""
+    """The result of one check."""
 
     level: Level
     name: str
@@ -47,7 +47,7 @@ class Check(msgspec.Struct, frozen=True):
 
 
 def examine(settings: Settings) -> list[Check]:
-    """Every check, in the order in which things build on each other."""
+    """Return every check, in the order in which they depend on each other."""
     looks: tuple[Callable[[Settings], Iterator[Check]], ...] = (
         _python, _packages, _libmagic, _disk, _memory, _folders, _postgres, _migrations, _broker,
         _scanner, _parsers, _model, _names, _processes, _intake, _imports, _steps,
@@ -56,7 +56,10 @@ def examine(settings: Settings) -> list[Check]:
 
 
 def _guarded(look: Callable[[Settings], Iterator[Check]], settings: Settings) -> list[Check]:
-    """The checks of one look; its own error is a finding too, by class (a text may hold a URL)."""
+    """Return the checks of one function; its own error is a finding, by class.
+
+    The error's text may hold a URL.
+    """
     try:
         return list(look(settings))
     except DatapunkError as error:
@@ -95,7 +98,7 @@ def _disk(settings: Settings) -> Iterator[Check]:
     yield Check(level, "disk", f"{free / 1024:.1f} GB free", advice)
     if (full := local_servers.full_disk(settings)) is not None:
         yield Check(
-            "fail", "server's disk", f"no room in {full}", "make room; it goes on by itself"
+            "fail", "server's disk", f"no room in {full}", "make room; it continues by itself"
         )
 
 
@@ -129,7 +132,7 @@ def _folders(settings: Settings) -> Iterator[Check]:
 
 
 def _intake(settings: Settings) -> Iterator[Check]:
-    """What the watchers that run could not take in, and why."""
+    """Check what the running watchers could not take in, and why."""
     states = passed_over.told(Folders(settings.data_dir))
     if not (said := passed_over.lines(states)):
         return
@@ -194,12 +197,12 @@ def _broker(settings: Settings) -> Iterator[Check]:
 
 
 def scanner(settings: Settings) -> Check:
-    """Whether files are scanned, for `doctor` and for the last line of `status`."""
+    """Tell whether files are scanned, for `doctor` and for the last line of `status`."""
     if settings.scanner is ScannerMode.OFF:
         return Check("warn", "scanner", "switched off", "DATAPUNK_SCANNER=auto")
     try:
         return Check("ok", "scanner", make_clamd(settings).version())
-    except Exception:  # whatever a strange daemon answers, it scans nothing
+    except Exception:  # any answer of a strange daemon means that nothing is scanned
         must = settings.scanner is ScannerMode.REQUIRED
         advice = "start clamd, or name it in DATAPUNK_CLAMD_SOCKET"
         return Check("fail" if must else "warn", "scanner", "clamd does not answer", advice)
@@ -210,7 +213,7 @@ def _scanner(settings: Settings) -> Iterator[Check]:
 
 
 def _parsers(settings: Settings) -> Iterator[Check]:
-    """Whether what reads records does so without a network, tried in a process of its own."""
+    """Check in a process of its own that parsers have no network."""
     if needed := wiring.needs_network(settings):
         detail = f"have the network, since {' and '.join(needed)} is reached over it"
         yield Check("warn", "parsers", detail, "use Unix sockets, see docs/explanation/security.md")
@@ -235,7 +238,7 @@ def _model(settings: Settings) -> Iterator[Check]:
 
 
 def _names(settings: Settings) -> Iterator[Check]:
-    """Whether names of people can be told, if they are to be; tried, as a worker would."""
+    """Check that the models for names of people can be loaded, if there are any."""
     models = presidio.names(settings)
     if models is not None:
         models.load()
@@ -260,12 +263,12 @@ def _processes(settings: Settings) -> Iterator[Check]:
 
 
 def _imports(settings: Settings) -> Iterator[Check]:
-    """What open imports wait for, beside a worker: a disk, a service, or leave to read a file."""
+    """Check what open imports wait for besides a worker: a disk, a service, or permissions."""
     try:
         with psycopg.connect(settings.url("ledger"), connect_timeout=3) as connection:
             rows = connection.execute(queries("jobs")["waits_by_code"]).fetchall()
     except psycopg.Error:
-        return  # what is wrong with the database is said above
+        return  # another check reports the database's fault
     for code, jobs, chunks in rows:
         detail = f"{chunks} chunks of {jobs} jobs wait: {in_words(code)}"
         advice = "see docs/reference/errors.md; datapunk status names the jobs"
@@ -273,7 +276,7 @@ def _imports(settings: Settings) -> Iterator[Check]:
 
 
 def _steps(settings: Settings) -> Iterator[Check]:
-    """What fails behind the imports, over and over or just now."""
+    """Check which background steps fail, repeatedly or just now."""
     try:
         with psycopg.connect(settings.url("ledger"), connect_timeout=3) as connection:
             rows = connection.execute(queries("steps")["count"]).fetchall()

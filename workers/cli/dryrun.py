@@ -1,5 +1,7 @@
-"""What would become of a file, found out without any service: the pure stages in a temporary
-folder that goes again."""
+"""Find out what an import of a file would do, without any service.
+
+The pure stages run in a temporary folder.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ from tasks.runtime.context import Options
 
 
 class DryFile(msgspec.Struct, kw_only=True):
-    """One member: what it is, and how many records it would give."""
+    """One member: its disposition, and how many records it would give."""
 
     path: str
     disposition: Disposition
@@ -41,7 +43,7 @@ class DryFile(msgspec.Struct, kw_only=True):
 
 
 class DryRun(msgspec.Struct, frozen=True, kw_only=True):
-    """What an import of the file would do, but for what the lake and the scanner know."""
+    """What an import of the file would do, without what the lake and the scanner know."""
 
     file: str
     size_bytes: int

@@ -1,4 +1,4 @@
-"""What a verb's error becomes: one line that says what to do, and an exit code."""
+"""Turn a verb's error into one line that says what to do, and an exit code."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from workers.cli import console
 from workers.embedded import machine
 from workers.settings import load
 
-#: With less than one segment of its log Postgres does not take connections.
+#: With less than one segment of its log Postgres accepts no connections.
 _FULL_MB = 16
 
-#: What clients raise whose service is down.
+#: The errors of clients whose service is down.
 DOWN = (psycopg.OperationalError, PoolTimeout, redis.RedisError, OperationalError)
 
 
 def report(error: Exception) -> int:
-    """Say what went wrong and what to do; the exit code for it."""
+    """Print what went wrong and what to do; return the exit code."""
     if isinstance(error, ConfigurationError):
         console.say(f"datapunk: {error}")
         return console.USAGE
@@ -41,9 +41,9 @@ def report(error: Exception) -> int:
 
 
 def _down(error: Exception) -> str:
-    """Which service does not do its work, and why, as far as it can be told."""
+    """Return which service fails, and why, as far as that is known."""
     cause = error.__cause__ if isinstance(error, TransientError) else error
-    if isinstance(cause, PoolTimeout):  # it keeps to itself why there was no connection
+    if isinstance(cause, PoolTimeout):  # it does not say why there was no connection
         with suppress(OSError, ConfigurationError):
             try:
                 down.probe(load(), "ledger", "ingest", "reader")
@@ -57,8 +57,8 @@ def _down(error: Exception) -> str:
 
 
 def _no_room() -> str:
-    """What is wrong with a service, most likely, where the disk is full."""
+    """Return the likely fault of a service where the disk is full."""
     with suppress(OSError, ConfigurationError):
         if machine.free_disk_mb(load().data_dir) < _FULL_MB:
-            return " (the disk is full: make room, and all goes on by itself)"
+            return " (the disk is full: make room, and everything continues by itself)"
     return ""

@@ -1,6 +1,6 @@
-"""The verbs of `datapunk`: the module of each, which is imported when the verb runs, and its help.
+"""The verbs of `datapunk`: each verb's module, which is imported when it runs, and its help.
 
-To print the help of `datapunk`, or to complete a word, no module is imported: all of them take over
+No module is imported to print the help of `datapunk`, or to complete a word: all of them take over
 a second.
 """
 
@@ -34,22 +34,22 @@ VERBS = (
     Verb(
         "doctor",
         "services",
-        "Look at everything that an import needs, and say what to do about what is missing.",
+        "Check everything that an import needs, and say what to do about what is missing.",
     ),
-    Verb("add", "add", "Take files in. They are copied; yours stay where they are."),
-    Verb("status", "status", "What runs, what waits, what failed and why."),
-    Verb("jobs", "status", "Every job, the latest first."),
-    Verb("receipt", "jobs", "Where every file and every record of a job ended."),
+    Verb("add", "add", "Import files. They are copied; yours stay where they are."),
+    Verb("status", "status", "Show what runs, what waits, what failed and why."),
+    Verb("jobs", "status", "List every job, the latest first."),
+    Verb("receipt", "jobs", "Show where every file and every record of a job ended."),
     Verb(
         "verify",
         "jobs",
         "Prove what the receipts say: count the sources again, and the rows. Exit code 1 if not.",
     ),
-    Verb("events", "jobs", "Who did what, and when: the audit trail."),
+    Verb("events", "jobs", "Show the audit trail: who did what, and when."),
     Verb(
         "retry",
         "jobs",
-        "Go on with a job that failed, was rejected or cancelled, from the stage where it did.",
+        "Continue a job that failed, was rejected or cancelled, from the stage where it stopped.",
     ),
     Verb(
         "cancel",
@@ -59,24 +59,24 @@ VERBS = (
     Verb(
         "rollback",
         "jobs",
-        "Take back what a job loaded. What another job also had stays, and is that job's then.",
+        "Roll back what a job loaded. What another job also had stays, and becomes that job's.",
     ),
     Verb(
         "sets",
         "sets",
-        "Exports in parts: what is here, what is missing. With a name, its receipt.",
+        "List exports in parts and what is missing; with a name, show its receipt.",
     ),
     Verb(
         "reparse",
         "reparse",
-        "Read originals again by a format as it is now, and change only the rows that differ.",
+        "Read originals again by a format's present version; change only rows that differ.",
     ),
-    Verb("watch", "processes", "Take in what is dropped into staging/<user>/."),
+    Verb("watch", "processes", "Import files that are dropped into staging/<user>/."),
     Verb("worker", "processes", "Run a Celery worker in this process."),
     Verb(
         "reconcile",
         "processes",
-        "Send again what was lost, give up what can't be done, sweep what is left.",
+        "Send lost work again, dead-letter what can't be done, remove leftovers.",
     ),
     Verb(
         "flower",
@@ -86,7 +86,7 @@ VERBS = (
     Verb(
         "formats",
         "formats",
-        "Every format that is known: its products, languages, years and record types.",
+        "List every format with its products, languages, years and record types.",
     ),
     Verb(
         "people",
@@ -94,7 +94,7 @@ VERBS = (
         "List the people in the records; with WHO, the records of that person, latest first.",
     ),
     Verb("search", "search", "Find documents by words, by meaning, or by both at once."),
-    Verb("similar", "search", "Documents that say something like what one document says."),
+    Verb("similar", "search", "Find documents whose meaning is like that of one document."),
     Verb(
         "embed",
         "embed",
@@ -103,21 +103,21 @@ VERBS = (
     Verb(
         "stats",
         "stats",
-        "What the lake holds: by day, source and type, who and where, and where nothing is.",
+        "Count what the lake holds: by day, source and type, people, places, and gaps.",
     ),
     Verb(
         "quality",
         "quality",
-        "Scores of a job and its files, what they are made of, and what they were before.",
+        "Show the scores of a job and its files, what they count, and earlier scores.",
     ),
     Verb(
         "demo",
         "demo",
         "Import a small invented export and print its receipt; a second run finds a duplicate.",
     ),
-    Verb("quarantine", "quarantine", "Records that were set aside."),
-    Verb("db", "database", "Migrations of the database."),
-    Verb("privacy", "privacy", "What is done with personal data."),
+    Verb("quarantine", "quarantine", "Inspect and mend quarantined records."),
+    Verb("db", "database", "Migrate the database."),
+    Verb("privacy", "privacy", "Check and apply the policy of personal data."),
 )
 
 

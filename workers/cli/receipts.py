@@ -50,7 +50,7 @@ class FileLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that a receipt says, as `--json` prints it."""
+    """Everything in a receipt, as `--json` prints it."""
 
     job: UUID
     user: str
@@ -61,7 +61,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     media_type: str | None
     scan: str | None
     zone: str | None
-    """In which clocks that name none were read; None: as UTC."""
+    """The zone of clocks that name none; None: UTC."""
     created_at: datetime
     completed_at: datetime | None
     duplicate_of: UUID | None
@@ -71,8 +71,10 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     archived_path: str | None
     part_of: set_lines.SetLine | None
     index: Inventory | None
-    """What the export's own page lists, against the job's files, or those of its set; None where
-    there is neither."""
+    """The files that the export's own page lists, compared with those of the job or its set.
+
+    None where there is neither.
+    """
     records: Tally
     """So far, while the job runs."""
     adds_up: bool | None
@@ -84,20 +86,23 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     formats: dict[str, Tally]
     files: list[FileLine]
     newer_versions: int
-    """Of the loaded records: they replaced what another export said of the same thing."""
+    """Of the loaded records: versions that replaced those of another export."""
     older_versions: int
-    """Of the loaded records: a newer export had said otherwise, so they are kept beside."""
+    """Of the loaded records.
+
+    Versions that are older than one of a newer export, and stored as such.
+    """
     privacy: Done
-    """Personal data in the records that were seen: how often what was done, by kind."""
+    """Personal data in the seen records: how often what was done, by kind."""
     empty: list[str]
-    """Files that a format claims and that gave not one record."""
+    """Files that a format reads and that gave not one record."""
     drift: list[Drift]
     quarantine: list[dict[str, Any]]
     dead_chunks: list[dict[str, Any]]
 
 
 def gather(lake: Services, job: DictRow) -> Receipt:
-    """The receipt of a job that runs or has ended, all of it of one moment."""
+    """Return the receipt of a running or ended job, all of one moment."""
     with lake.reader.snapshot(job["user_id"]) as (ledger, reader):
         then = Services(lake.settings, ledger, reader)
         (now,) = ledger.rows("jobs", "job_now", job_id=job["id"])
@@ -176,19 +181,19 @@ def _quality(lake: Services, job: DictRow) -> dict[str, float] | None:
 
 
 def _gave_nothing(row: DictRow) -> bool:
-    """A claimed file with bytes and without one record: never a success in silence."""
+    """Tell whether a format read a file with bytes and found no record, which is never silent."""
     counts = row["counts"]
     return bool(counts and row["size_bytes"] and not counts.get("seen"))
 
 
 def quarantined(lake: Services, user_id: UUID, query: str, **asked: Any) -> list[dict[str, Any]]:
-    """What a query of quarantined records says, each row with the category of its code."""
+    """Return the rows of a query of quarantined records, each with the category of its code."""
     rows = lake.reader.rows(user_id, "jobs", query, **asked)
     return [{**row, "category": category_of(row["code"])} for row in rows]
 
 
 def _export(ledger: Ledger, job: DictRow) -> tuple[set_lines.SetLine | None, Inventory | None]:
-    """The set that a job is a part of; and what the export says of its own files."""
+    """Return the set that a job is a part of, and the comparison with the export's own page."""
     for row in ledger.rows("sets", "set_of", job_id=job["id"]):
         found = set_lines.receipt_of(ledger, {**row, "user_name": job["user_name"]})
         return found.set, found.index
@@ -206,7 +211,7 @@ def _file(row: DictRow) -> FileLine:
 
 
 def by_format(files: list[FileLine]) -> dict[str, Tally]:
-    """The sums over the files of each format."""
+    """Return the sums over the files of each format."""
     sums: dict[str, Tally] = {}
     for file in files:
         if file.format is not None:
@@ -215,14 +220,16 @@ def by_format(files: list[FileLine]) -> dict[str, Tally]:
 
 
 def adds_up(records: Tally, formats: dict[str, Tally], *, settled: bool) -> bool:
-    """Whether the counts of a job that ended balance, and, once settled, equal the sums over its
-    files."""
+    """Tell whether the counts of an ended job balance.
+
+    Once settled, they also have to equal the sums over its files.
+    """
     total = sum(formats.values(), Tally())
     return records.adds_up and (not settled or total == records)
 
 
 def show(receipt: Receipt) -> None:
-    """The receipt for people."""
+    """Print the receipt for people."""
     _head(receipt)
     show_files(receipt.files)
     _export_shown(receipt)
@@ -260,7 +267,7 @@ def _head(receipt: Receipt) -> None:
 
 
 def show_files(files: Sequence[FileLine]) -> None:
-    """How many files became what, and which were not read; folders alone are no files."""
+    """Print how many files got which disposition, and which were not read; folders do not count."""
     dispositions = Counter(f.disposition for f in files)
     sums = ", ".join(f"{n} {name}" for name, n in sorted(dispositions.items()))
     console.data(f"files     {len(files)}{': ' + sums if sums else ''}")
@@ -299,7 +306,7 @@ def _why(file: FileLine) -> tuple[str, str | None]:
 
 
 def _some(files: list[FileLine]) -> Iterator[tuple[str | None, ...]]:
-    """A line for each, up to a number: an export may hold thousands of one kind."""
+    """Yield a line for each file, up to a number: an export may hold thousands of one kind."""
     for file in files[:_MOST_SHOWN]:
         yield file.disposition, file.reason, file.category, file.path, file.detail
     if len(files) > _MOST_SHOWN:
@@ -343,7 +350,7 @@ def _records(receipt: Receipt) -> None:
 
 
 def _warnings(receipt: Receipt) -> None:
-    """What a person should look at, though nothing failed."""
+    """Print what a person should look at, though nothing failed."""
     for path in receipt.empty[:_MOST_SHOWN]:
         console.data(f"warning   no record in {path}, which looked like a known one")
     for found in receipt.drift[:_MOST_SHOWN]:

@@ -21,7 +21,7 @@ def write(path: Path) -> Path:
 
 
 def members() -> dict[str, bytes]:
-    """The files of the archive by their names."""
+    """Return the files of the archive by their names."""
     return {
         "Takeout/My Activity/Search/MyActivity.json": _json(_activity()),
         "Takeout/Chrome/History.json": _json({"Browser History": _history()}),

@@ -1,4 +1,4 @@
-"""How sets of an export's parts stand: what is missing of each, and what waits for it."""
+"""The state of sets of an export's parts: what is missing of each, and what waits for it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class PartLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SetLine(msgspec.Struct, frozen=True, kw_only=True):
-    """How a set stands, as `--json` prints it."""
+    """The state of a set, as `--json` prints it."""
 
     name: str
     user: str
@@ -42,14 +42,14 @@ class SetLine(msgspec.Struct, frozen=True, kw_only=True):
     parts: list[PartLine]
     gaps: list[str]
     waiting: dict[str, int]
-    """What waits for the whole set: files by format."""
+    """The files that wait for the whole set, by format."""
     listed: int | None
     missing: int | None
     """Of the files that the export's page lists, those that no part holds; None without a page."""
 
 
 class SetReceipt(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is told of one set."""
+    """Everything about one set."""
 
     set: SetLine
     records: Tally
@@ -57,7 +57,7 @@ class SetReceipt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def line_of(ledger: Ledger, row: DictRow) -> SetLine:
-    """A set by its row."""
+    """Return a set by its row."""
     jobs = ledger.rows("sets", "parts", set_id=row["id"])
     waiting = ledger.rows("sets", "waiting", set_id=row["id"])
     return SetLine(
@@ -85,13 +85,13 @@ def _part(job: DictRow) -> PartLine:
 
 
 def of_jobs(ledger: Ledger, jobs: Iterable[Any]) -> list[SetLine]:
-    """The sets that these jobs are parts of."""
+    """Return the sets that these jobs are parts of."""
     wanted = [UUID(str(job)) for job in jobs]
     return [line_of(ledger, row) for row in ledger.rows("sets", "sets_of", jobs=wanted)]
 
 
 def receipt_of(ledger: Ledger, row: DictRow) -> SetReceipt:
-    """The receipt of a set: its parts, their records, and its page against what they hold."""
+    """Return the receipt of a set: its parts, their records, and its page compared with them."""
     jobs = ledger.rows("sets", "parts", set_id=row["id"])
     here = [job["files_of"] for job in jobs if rules.is_here(job)]
     return SetReceipt(
@@ -102,7 +102,7 @@ def receipt_of(ledger: Ledger, row: DictRow) -> SetReceipt:
 
 
 def index_of(ledger: Ledger, jobs: Sequence[UUID], rows: Sequence[DictRow]) -> Inventory:
-    """What the page of an export lists, against what these jobs hold."""
+    """Compare the page of an export with the files of these jobs."""
     with ledger.transaction() as connection:
         return rules.inventory(connection, jobs, rows)
 
@@ -111,7 +111,7 @@ def index_of(ledger: Ledger, jobs: Sequence[UUID], rows: Sequence[DictRow]) -> I
 
 
 def notes(line: SetLine) -> Iterator[str]:
-    """What is missing of a set, and what waits for it; nothing where all is well."""
+    """Yield what is missing of a set, and what waits for it; nothing where all is well."""
     came = {part.part: part.state for part in line.parts}
     for gap in line.gaps:
         why = f"came, and was {came[gap]}" if gap in came else "not here yet"
@@ -128,7 +128,7 @@ def notes(line: SetLine) -> Iterator[str]:
 
 
 def show_index(index: Inventory) -> None:
-    """The export's own page against what came."""
+    """Print the export's own page compared with what came."""
     for path in index.unread:
         console.data(f"index     {path} could not be understood as the export's own list")
     if not index.pages:

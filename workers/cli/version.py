@@ -37,4 +37,4 @@ def _command(
         ),
     ] = False,
 ) -> None:
-    """Hold the options that stand before a verb."""
+    """Hold the options that come before a verb."""

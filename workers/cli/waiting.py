@@ -1,4 +1,4 @@
-"""Waiting for jobs to end, with a line that shows how far they are."""
+"""Wait for jobs to end, with a line that shows their progress."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from workers.cli import console, receipts
 from workers.cli.connect import Services, find_job
 
 _EVERY_S = 0.5
-#: How long a verb waits for a job that has only its last step before it, and how often it says so.
+#: How long a verb waits for a job that has only its last step left, and how often it says so.
 _END_S, _SAID_EVERY_S = 90.0, 10.0
 _BAD = (JobStatus.FAILED, JobStatus.REJECTED, JobStatus.CANCELLED)
 
 
 def until_ended(lake: Services, jobs: Sequence[str | UUID]) -> list[receipts.Receipt]:
-    """The receipts of the jobs once all have ended. Ctrl-C leaves the jobs going on."""
+    """Return the receipts of the jobs once all have ended. Ctrl-C leaves the jobs running."""
     try:
         ended = [_follow(lake, str(job)) for job in jobs]
     except KeyboardInterrupt:
@@ -35,8 +35,10 @@ def until_ended(lake: Services, jobs: Sequence[str | UUID]) -> list[receipts.Rec
 
 
 def at_rest(ledger: Ledger, job: DictRow) -> DictRow:
-    """The job once it has ended, where it is about to: it was stopped, or has its last step before
-    it. One that has more to do is given back as it is, and so is one that takes too long."""
+    """Wait for the end of a job that was stopped or has its last step left; return its row.
+
+    A job that has more to do is returned as it is, and so is one that takes too long.
+    """
     end, said = time.monotonic() + _END_S, float("-inf")
     while not (job["completed_at"] or job["remaining"]) and time.monotonic() < end:
         if time.monotonic() - said > _SAID_EVERY_S:
@@ -50,7 +52,7 @@ def at_rest(ledger: Ledger, job: DictRow) -> DictRow:
 
 
 def exit_code(made: Sequence[receipts.Receipt], *, strict: bool) -> int:
-    """1 if a job came to nothing, 3 if records were quarantined and that matters, else 0."""
+    """Return 1 if a job failed, 3 if records were quarantined and that matters, else 0."""
     if any(receipt.state in _BAD for receipt in made):
         return console.FAILED
     held = any(receipt.records.quarantined for receipt in made)
@@ -88,7 +90,7 @@ def _in_lines(lake: Services, job: str) -> DictRow:
 
 
 def _look(lake: Services, job: str) -> DictRow | None:
-    """The job as it stands; None while the database is away, which the job outlives."""
+    """Return the job as it is now; None while the database is away, which the job outlives."""
     try:
         return find_job(lake.ledger, job)
     except TransientError:

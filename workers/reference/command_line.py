@@ -19,7 +19,7 @@ def table() -> str:
 
 
 def _verb(name: str, verb: Command) -> Iterator[str]:
-    """The section of a verb, and those of its sub-verbs."""
+    """Yield the section of a verb, and those of its sub-verbs."""
     yield f"## {name}\n" if " " not in name else f"### {name}\n"
     yield " ".join((verb.help or "").replace("\b", "").split()) + "\n"
     if isinstance(verb, TyperGroup):
@@ -33,7 +33,7 @@ def _verb(name: str, verb: Command) -> Iterator[str]:
 
 
 def _arguments(verb: Command) -> Iterator[str]:
-    """The arguments of a verb as its help shows them: those that may be absent in brackets."""
+    """Yield the arguments of a verb as its help shows them: optional ones in brackets."""
     for argument in verb.params:
         if isinstance(argument, TyperArgument):
             name = argument.metavar or (argument.name or "").upper()

@@ -33,7 +33,7 @@ exit code 2.
 
 
 def page() -> str:
-    """The page `docs/reference/configuration.md`."""
+    """Return the page `docs/reference/configuration.md`."""
     return "\n".join([_HEAD.rstrip("\n"), *_rows()]) + "\n"
 
 

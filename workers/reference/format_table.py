@@ -1,6 +1,7 @@
 """The table in `docs/reference/formats.md`, made from the formats themselves.
 
-`make docs` writes it there. A test holds the page to it, and `datapunk formats` shows the same.
+`make docs` writes it there. A test compares the page with it, and `datapunk formats` shows the
+same.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _RANKS = {
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a format, as `datapunk formats --json` prints it."""
+    """The facts of a format, as `datapunk formats --json` prints them."""
 
     name: str
     version: int
@@ -29,7 +30,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     products: tuple[str, ...]
     vintages: tuple[str, ...]
     locales: tuple[str, ...]
-    """Languages that names or dates of it are known in; empty: it depends on none."""
+    """Supported languages of its names or dates; empty: it depends on none."""
     becomes: tuple[str, ...]
     """Record types; positions and measured values have none."""
     data_type: str
@@ -40,7 +41,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def entries(formats: Sequence[Format] | None = None) -> list[Entry]:
-    """The formats by rank and name."""
+    """Return the formats by rank and name."""
     return [_entry(form) for form in (formats or all_formats())]
 
 
@@ -62,7 +63,7 @@ def _entry(form: Format) -> Entry:
 
 
 def table(formats: Sequence[Format] | None = None) -> str:
-    """The formats as a Markdown table, one line each."""
+    """Return the formats as a Markdown table, one line each."""
     lines = [
         "| format | what it is | products | vintages | languages | becomes | sample | tried with "
         "| reader |",

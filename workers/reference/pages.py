@@ -11,19 +11,19 @@ from workers.reference import command_line, configuration, format_table, takeout
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 BEGIN, END = "<!-- table -->\n", "<!-- end -->"
 
-#: What makes the table of a page; a person writes the text around it.
+#: The functions that make the table of a page; a person writes the text around it.
 TABLES: dict[str, Callable[[], str]] = {
     "command-line.md": command_line.table,
     "formats.md": format_table.table,
     "takeout.md": takeout_coverage.table,
     "vocabulary.md": vocabulary.table,
 }
-#: What makes a page as a whole.
+#: The functions that make a whole page.
 WHOLE: dict[str, Callable[[], str]] = {"configuration.md": configuration.page}
 
 
 def pages(folder: Path = FOLDER) -> dict[Path, str]:
-    """Return each generated page with the text that the code gives it."""
+    """Return each generated page with its text."""
     made = {folder / name: make() for name, make in WHOLE.items()}
     for name, table in TABLES.items():
         before, begin, rest = (folder / name).read_text(encoding="utf-8").partition(BEGIN)

@@ -1,7 +1,7 @@
-"""Rewrite `sql/schema.sql`, today's tables as the migrations give them: `make schema` runs this.
+"""Rewrite `sql/schema.sql`, the tables that the migrations create: `make schema` runs this.
 
-Functions stand in `sql/functions/`. What repeats itself is left out: partitions, which are as their
-parents, and the configuration of text search for each language.
+Functions are in `sql/functions/`. Repetition is left out: partitions, which are like their parents,
+and the configuration of text search for each language.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _HEAD = """\
 """
 _PARTITIONS = ("user_data.documents_*", "timeseries.*_undated")
 _LEFT_OUT = ("FUNCTION", "TEXT SEARCH CONFIGURATION")
-#: What pg_dump writes above each object.
+#: The line that pg_dump writes above each object.
 _OBJECT = re.compile(r"^-- Name: (.*); Type: (.*); Schema: .*$", re.MULTILINE)
-#: What differs by server, session or run.
+#: Text that differs by server, session or run.
 _UNNAMED = re.compile(r" CONSTRAINT \w+_not_null NOT NULL\b")
 _NOISE = re.compile(r"^(--.*|SET .*|SELECT pg_catalog\.set_config.*|\\(un)?restrict .*)\n", re.M)
 

@@ -1,9 +1,9 @@
-"""What becomes of Google Takeout: its 56 products, their data sets, and who reads each.
+"""What becomes of Google Takeout: its 56 products, their data sets, and the format of each.
 
 `make docs` writes it as the table of `docs/reference/takeout.md`. A test compares the page with it,
 and `datapunk formats --takeout` shows the same. The products and data sets are those of
-`docs/reference/exports/google-takeout.md#products-and-data-sets`, and
-stand in `takeout_coverage.toml`.
+`docs/reference/exports/google-takeout.md#products-and-data-sets`, and are stored in
+`takeout_coverage.toml`.
 """
 
 from __future__ import annotations
@@ -17,23 +17,26 @@ import msgspec
 
 
 class Fate(StrEnum):
-    """What becomes of a data set."""
+    """The treatment of a data set."""
 
     PARSED = "parsed"
     """Its own format makes records of it."""
     ROWS = "rows"
-    """A catch-all keeps each row or item under the export's own names."""
+    """A catch-all stores each row or item under the export's own names."""
     KEPT = "kept"
-    """Each file is a document or medium, with its text or what it says of itself."""
+    """Each file is a document or medium, with its text or its metadata."""
     IGNORED = "ignored"
-    """Listed in the receipt, with why, and not read."""
+    """Listed in the receipt, with the reason, and not read."""
     UNKNOWN = "unknown"
-    """Listed in the receipt and kept in the original: its fields are not verified."""
+    """Listed in the receipt and stored in the original: its fields are not verified."""
 
 
 class DataSet(msgspec.Struct, frozen=True, kw_only=True):
-    """Some files of a product. `written` is the form that Takeout gives them; `example` is a path
-    that they are known under, in English."""
+    """Some files of a product.
+
+    `written` is the form that Takeout gives them; `example` is one of their usual paths, in
+    English.
+    """
 
     name: str
     written: str
@@ -90,7 +93,7 @@ def lines() -> Iterator[Line]:
 
 
 def table() -> str:
-    """Return the same in Markdown; a product's name stands at its first data set."""
+    """Return the same in Markdown; a product's name is at its first data set."""
     rows = ["| product | data set | becomes | by | why |", "|---|---|---|---|---|"]
     before = ""
     for line in lines():

@@ -1,1 +1,1 @@
-"""The verbs of `datapunk`, one file for each group; `workers.cli.lazy` says which."""
+"""The verbs of `datapunk`, one file for each group; `workers.cli.lazy` lists them."""

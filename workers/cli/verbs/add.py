@@ -1,4 +1,4 @@
-"""`add`: take files in from the command line, or say what would come of them."""
+"""`add`: import files from the command line, or show what an import would do."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def add(
     zone: Zone = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Take files in. They are copied; yours stay where they are."""
+    """Import files. They are copied; yours stay where they are."""
     owner = _checked(user)
     if dry_run:
         code = _dry(paths, json=json, strict=strict)
@@ -70,7 +70,7 @@ def _dry(paths: list[Path], *, json: bool, strict: bool) -> int:
 
 
 def _refused(path: Path, error: Exception) -> dict[str, Any]:
-    """Say why a file was not taken; the same for `--json`."""
+    """Print why a file was not taken; return the same for `--json`."""
     code = str(error.reason) if isinstance(error, Rejected) else "not_readable"
     why = (error.strerror or "") if isinstance(error, OSError) else str(error)
     console.say(f"{path}: {why} ({code})")
@@ -116,7 +116,7 @@ def _really(
 
 
 def _tell_of(found: list[set_lines.SetLine]) -> None:
-    """The parts that are missing of what was taken in, as far as their numbers tell."""
+    """Print the parts that are missing of the imported sets, as far as their numbers show."""
     for line in found:
         for note in set_lines.notes(line):
             console.say(note)

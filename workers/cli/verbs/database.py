@@ -23,11 +23,11 @@ _UNMADE = (
     psycopg.errors.InsufficientPrivilege,
 )
 
-app: typer.Typer = typer.Typer(help="Migrations of the database.", no_args_is_help=True)
+app: typer.Typer = typer.Typer(help="Migrate the database.", no_args_is_help=True)
 
 
 class RoleName(StrEnum):
-    """The roles that a URL can be asked for."""
+    """The roles for which a URL can be printed."""
 
     OWNER = "owner"
     INGEST = "ingest"
@@ -37,7 +37,7 @@ class RoleName(StrEnum):
 
 @app.command()
 def upgrade() -> None:
-    """Set up roles and extensions, and apply the migrations that are missing."""
+    """Set up roles and extensions, and apply pending migrations."""
     running.migrate(load())
     console.say("the database is up to date")
 
@@ -47,7 +47,7 @@ def downgrade(
     count: Annotated[int, typer.Option(min=1, help="How many migrations to undo.")] = 1,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
 ) -> None:
-    """Undo the last migrations. What lies in the tables that they made is lost."""
+    """Undo the last migrations. The contents of their tables are lost."""
     if not yes:
         typer.confirm(f"Undo {count}, with all that lies in its tables?", abort=True, err=True)
     try:
@@ -60,7 +60,7 @@ def downgrade(
 
 @app.command()
 def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Which migrations are applied; exit code 1 if one is missing or was edited since."""
+    """List the migrations; exit code 1 if one is missing or was edited since."""
     try:
         states = migrations.status(load().url("owner"))
     except psycopg.OperationalError as error:
@@ -86,5 +86,5 @@ def _said(state: migrations.Applied) -> str:
 def url(
     role: Annotated[RoleName, typer.Argument(help="The role to connect as.")] = RoleName.READER,
 ) -> None:
-    """The URL for one role, password included, as in: psql "$(datapunk db url)"."""
+    """Print the URL for one role, password included, as in: psql "$(datapunk db url)"."""
     print(load().url(role.value))

@@ -53,7 +53,7 @@ def demo(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = Fal
 
 @contextmanager
 def _running(settings: Settings) -> Iterator[None]:
-    """Everything up for as long as the block runs; what ran before is left running."""
+    """Run everything for as long as the block runs; leave what ran before running."""
     ran = bool(program_states.state(settings))
     bring_up(settings)
     try:

@@ -28,7 +28,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 class Embedded(msgspec.Struct, frozen=True, kw_only=True):
-    """What was done for one model: documents settled, left waiting, and given up."""
+    """The result for one model: documents done, left waiting, and given up."""
 
     model: str
     documents: int
@@ -54,7 +54,7 @@ def embed(
 ) -> None:
     """Embed what lacks a model's vectors; without --model, those of the configured tiers.
 
-    May be stopped at any time: a second run goes on. What was embedded before is not again.
+    You can stop it at any time: a second run continues, and embeds nothing twice.
     """
     only = _where(where)
     with connect.runtime(load()) as run:
@@ -74,14 +74,14 @@ def _rest(done: Embedded) -> str:
 
 
 def _spec(run: Runtime, name: str) -> str:
-    """A tier stays one, by whatever name its model is called."""
+    """Return the tier of a model's name, if it has one."""
     if name in set(Tier):
         return name
     return Tier.FULL if name == (run.models.identify(Tier.FULL) or ("",))[0] else name
 
 
 def _embed(run: Runtime, owner: UUID, model: str, where: Where) -> Embedded:
-    run.model_id(owner, model)  # a model that isn't there is told before anything is queued
+    run.model_id(owner, model)  # a missing model is reported before anything is queued
     embedding_backfill.add_lacking(run, owner, model, where)
     backlog, done = Backlog(run.lake, owner), 0
     with _shown(backlog.left(model).waiting, model) as show:
@@ -93,7 +93,7 @@ def _embed(run: Runtime, owner: UUID, model: str, where: Where) -> Embedded:
 
 
 def _where(text: str | None) -> Where:
-    """`type=…,source=…,lang=…` as a value."""
+    """Return `type=…,source=…,lang=…` as a value."""
     pairs = [part.partition("=") for part in (text or "").split(",") if part]
     said = {name.strip(): value.strip() for name, _, value in pairs}
     if not all(said.values()) or set(said) - set(Where.__struct_fields__):
@@ -103,7 +103,7 @@ def _where(text: str | None) -> Where:
 
 @contextmanager
 def _shown(total: int, model: str) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal; elsewhere a line now and then."""
+    """Show a bar on a terminal; elsewhere a line now and then."""
     if not sys.stderr.isatty():
         yield _lines(total, model)
         return

@@ -1,4 +1,4 @@
-"""`formats`: what can be read, in which forms, and what it becomes."""
+"""`formats`: which files can be read, in which forms, and into which records."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def formats(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Every format that is known: its products, languages, years and record types."""
+    """List every format with its products, languages, years and record types."""
     if takeout:
         _takeout(word, json=json)
         return

@@ -1,5 +1,4 @@
-"""What people ask and do with one job: `receipt`, `verify`, `events`, `retry`, `cancel`,
-`rollback`."""
+"""Verbs about one job: `receipt`, `verify`, `events`, `retry`, `cancel`, `rollback`."""
 
 from __future__ import annotations
 
@@ -30,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 
 def receipt(job: Job, json: Json = False) -> None:
-    """Where every file and every record of a job ended."""
+    """Show where every file and every record of a job ended."""
     with connect.services(load()) as lake:
         made = receipts.gather(lake, connect.find_job(lake.ledger, job))
     if json:
@@ -78,7 +77,7 @@ def events(
     number: Annotated[int, typer.Option("-n", min=1, help="How many of the latest.")] = 200,
     json: Json = False,
 ) -> None:
-    """Who did what, and when: the audit trail."""
+    """Show the audit trail: who did what, and when."""
     with connect.services(load()) as lake:
         job_id = connect.find_job(lake.ledger, job)["id"] if job else None
         found = lake.ledger.rows("jobs", "events_of", job_id=job_id, n=number)
@@ -94,7 +93,7 @@ def events(
 
 
 def retry(job: Job) -> None:
-    """Go on with a job that failed, was rejected or cancelled, from the stage where it did."""
+    """Continue a job that failed, was rejected or cancelled, from the stage where it stopped."""
     with connect.runtime(load()) as run:
         row = waiting.at_rest(run.ledger, connect.find_job(run.ledger, job))
         short = str(row["id"])[:8]
@@ -136,7 +135,7 @@ def cancel(job: Job, json: Json = False) -> None:
 
 
 def _not_yet(row: DictRow) -> str:
-    """What to do with a job that has not ended: a step that works in the state in which it is."""
+    """Return advice for a job that has not ended: a step that works in its state."""
     short = str(row["id"])[:8]
     if row["remaining"]:
         return f"The job still runs; to stop it: datapunk cancel {short}"
@@ -147,7 +146,7 @@ def _not_yet(row: DictRow) -> str:
 
 
 def _then(row: DictRow) -> str:
-    """What can be done with a job that has ended."""
+    """Return what can be done with a job that has ended."""
     short = str(row["id"])[:8]
     if row["status"] in _GO_ON:
         return f" To go on with it: datapunk retry {short}"
@@ -161,7 +160,7 @@ def rollback(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     json: Json = False,
 ) -> None:
-    """Take back what a job loaded. What another job also had stays, and is that job's then."""
+    """Roll back what a job loaded. What another job also had stays, and becomes that job's."""
     with connect.runtime(load()) as run:
         row = waiting.at_rest(run.ledger, connect.find_job(run.ledger, job))
         found = roll_back(run, row["user_id"], row["id"], dry=dry_run)

@@ -1,4 +1,4 @@
-"""`people`: who stands in the records of a user, and everything with one of them."""
+"""`people`: the people in the records of a user, and everything with one of them."""
 
 from __future__ import annotations
 

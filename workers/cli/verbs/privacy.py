@@ -1,4 +1,4 @@
-"""`privacy check | apply`: what is done with personal data."""
+"""`privacy check | apply`: the policy of personal data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from workers.adapters import presidio
 from workers.cli import connect, console, receipts
 from workers.settings import load
 
-app: typer.Typer = typer.Typer(help="What is done with personal data.", no_args_is_help=True)
+app: typer.Typer = typer.Typer(
+    help="Check and apply the policy of personal data.", no_args_is_help=True
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -26,7 +28,7 @@ def check(
         Path | None, typer.Argument(help="A policy; without it, the one that the settings name.")
     ] = None,
 ) -> None:
-    """Say what a policy does, or what is wrong with it (exit code 2)."""
+    """Show what a policy does, or what is wrong with it (exit code 2)."""
     settings = load()
     models = presidio.names(settings)
     if models is not None:
@@ -71,11 +73,11 @@ def apply(
 ) -> None:
     """Apply the policy again to every document that is stored, and every older version.
 
-    What it takes away can come back only out of the original, by an import anew.
+    What it removes can come back only from the original, by another import.
     """
     found: dict[str, privacy_reapply.Applied] = {}
     with connect.runtime(load()) as run:
-        run.options.privacy.check()  # says what is wrong
+        run.options.privacy.check()  # raises with the fault
         for owner in run.ledger.rows("jobs", "users"):
             if user in (None, owner["name"]):
                 redactor = run.options.privacy.redactor(owner["user_id"])

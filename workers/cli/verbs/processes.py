@@ -28,13 +28,16 @@ def register(app: typer.Typer) -> None:
 
 
 def _own_user(settings: Settings) -> pwd.struct_passwd | None:
-    """Whom a process of root's works as. One under `up` finds the lake given by that."""
+    """Return the user that a process of root's works as.
+
+    Under `up` the lake already belongs to it.
+    """
     supervised = programs.MARK in os.environ
     return unprivileged.lake_user(settings) if supervised else data_folders.prepare_lake(settings)
 
 
 def watch(once: Once = False) -> None:
-    """Take in what is dropped into staging/<user>/."""
+    """Import files that are dropped into staging/<user>/."""
     settings = load()
     _own_user(settings)
     logs.configure(settings)
@@ -42,7 +45,7 @@ def watch(once: Once = False) -> None:
 
 
 def reconcile(once: Once = False) -> None:
-    """Send again what was lost, give up what can't be done, sweep what is left."""
+    """Send lost work again, dead-letter what can't be done, remove leftovers."""
     settings = load()
     unprivileged.lower(settings, _own_user(settings), socket=None)
     logs.configure(settings)
@@ -59,14 +62,14 @@ def worker(
     if unknown:
         raise typer.BadParameter(f"no such queue: {', '.join(sorted(unknown))}")
     settings = load()
-    presidio.names(settings)  # what is missing is said here once, and not by every child
+    presidio.names(settings)  # a missing package is reported here once, and not by every child
     processes = concurrency or settings.worker_concurrency or machine.cores()
     app = wiring.make_app(settings)
     user = _own_user(settings)
     if QUEUES[Stage.EMBED] in queues.split(","):
         wiring.warm_children(settings)
-    else:  # a model takes what it takes
-        # Root alone can cut itself off everywhere, and its children are root no more.
+    else:  # no limit for a model
+        # Root alone can remove the network everywhere, and its children are not root.
         may = user is not None and not wiring.needs_network(settings)
         wiring.limit_children(settings, cut=may and limits.cut_network())
     unprivileged.lower(settings, user, socket=clamd_socket(settings))
@@ -77,7 +80,7 @@ def worker(
         loglevel=settings.log_level,
         pool_cls="prefork",
         task_events=True,
-        # Gossip and mingle let workers talk to each other, which ours have no use for.
+        # Gossip and mingle let workers talk to each other, which these do not need.
         without_gossip=True,
         without_mingle=True,
     )
@@ -88,7 +91,7 @@ def worker(
 def flower() -> None:
     """Run Flower on 127.0.0.1, behind a password that only this user can read."""
     settings = load()
-    # By the environment: what stands in the arguments, every user of this machine can read.
+    # Through the environment: every user of this machine can read the arguments.
     os.environ["FLOWER_BASIC_AUTH"] = flower_login(settings)
     app = wiring.make_app(settings)
     unprivileged.lower(settings, _own_user(settings), socket=None)

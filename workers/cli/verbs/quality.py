@@ -23,7 +23,7 @@ def quality(
     job: Annotated[str, typer.Argument(help="A job, by its id or how it begins.")],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Scores of a job and its files, what they are made of, and what they were before."""
+    """Show the scores of a job and its files, what they count, and earlier scores."""
     with connect.services(load()) as lake:
         row = connect.find_job(lake.ledger, job)
         found = quality_of(lake.reader, row["user_id"], row["id"])
@@ -66,5 +66,5 @@ _KINDS = ("completeness", "accuracy", "consistency")
 
 
 def score(of: Scored, kind: str) -> str:
-    """A share in percent; with a mark where it is too low."""
+    """Return a share in percent; with a mark where it is too low."""
     return f"{getattr(of, kind):.1%}{' LOW' if kind in of.below else ''}"

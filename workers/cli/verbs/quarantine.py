@@ -1,4 +1,4 @@
-"""`quarantine list | show | retry | discard | export | edit`: records that could not be taken.
+"""`quarantine list | show | retry | discard | export | edit`: work on quarantined records.
 
 Each user's are read and changed as that user.
 """
@@ -29,7 +29,7 @@ from workers.cli import connect, console, receipts
 from workers.embedded.unprivileged import rooted
 from workers.settings import load
 
-app: typer.Typer = typer.Typer(help="Records that were set aside.", no_args_is_help=True)
+app: typer.Typer = typer.Typer(help="Inspect and mend quarantined records.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Code = Annotated[str | None, typer.Option("--code", help="All with this code.")]
@@ -73,7 +73,7 @@ def listing(
     number: Annotated[int, typer.Option("-n", min=1, help="How many a user at most.")] = 100,
     json: Json = False,
 ) -> None:
-    """What was set aside and why, by code; with --code or --all each record. No content."""
+    """List quarantined records by code; with --code or --all each record. No content."""
     single = every or code is not None
     with connect.services(load()) as lake:
         job_id = connect.find_job(lake.ledger, job)["id"] if job else None
@@ -99,10 +99,10 @@ def show(
     reveal: Annotated[bool, typer.Option("--reveal", help="Show the content; recorded.")] = False,
     json: Json = False,
 ) -> None:
-    """One record that was set aside. Its content is masked, but for --reveal."""
+    """Show one quarantined record. Its content is masked, except with --reveal."""
     with connect.services(load()) as lake:
         row = _one(lake, number)
-        if reveal:  # on record before anything is seen
+        if reveal:  # noted before anything is shown
             lake.ledger.event(
                 Event.REVEALED, user_id=row["user_id"], job_id=row["job_id"], quarantine=number
             )
@@ -124,7 +124,7 @@ def _users(lake: connect.Services, name: str | None) -> list[DictRow]:
 
 
 def _one(lake: connect.Services, number: int) -> DictRow:
-    """The record, as its own user: nobody else sees it."""
+    """Return the record, as its own user: no other user sees it."""
     for owner in _users(lake, None):
         rows = lake.reader.rows(owner["user_id"], "jobs", "quarantine_one", id=number)
         if rows:
@@ -133,8 +133,10 @@ def _one(lake: connect.Services, number: int) -> DictRow:
 
 
 def masked(raw: bytes) -> str:
-    """The shape of a record without what it says: digits as 9, all but blanks, line ends and the
-    punctuation of ASCII as x."""
+    """Return the shape of a record without its content.
+
+    Digits become 9, everything but blanks, line ends and the punctuation of ASCII becomes x.
+    """
     text = raw.decode("utf-8", "replace")
     return "".join("9" if c.isdigit() else c if c in _SHAPE else "x" for c in text)
 
@@ -158,14 +160,14 @@ def _show(row: dict[str, Any]) -> None:
         console.say(f"… the first {_SHOWN_BYTES} of {row['raw_bytes']} bytes")
 
 
-# --- trying again, giving up -----------------------------------------------------------------
+# --- retry and discard -----------------------------------------------------------------------
 
 
 @app.command()
 def retry(
     code: Code = None, number: Number = None, job: Job = None, user: User = None, json: Json = False
 ) -> None:
-    """Read records again by the formats as they are now; what is good loads, once."""
+    """Read records again by the present formats, and load the good ones, once."""
     total = quarantine.Retried()
     with connect.runtime(load()) as run:
         choice = _choice(run, code, number, job)
@@ -185,7 +187,7 @@ def discard(
     job: Job = None,
     user: User = None,
 ) -> None:
-    """Give records up. They are kept, and stay in the counts as quarantined."""
+    """Discard records. They are stored, and stay in the counts as quarantined."""
     with connect.runtime(load()) as run:
         choice = _choice(run, code, number, job)
         owners = _owners(run, user)
@@ -204,7 +206,7 @@ def edit(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Put other bytes in the place of a record's and try it; the first bytes are kept."""
+    """Replace a record's bytes and retry it; the first bytes are stored."""
     settings = load()
     with connect.runtime(settings) as run, connect.services(settings) as lake:
         row = _one(lake, number)
@@ -217,7 +219,7 @@ def edit(
             lake.ledger.event(
                 Event.REVEALED, user_id=row["user_id"], job_id=row["job_id"], quarantine=number
             )
-        with rooted():  # the file and the editor's are the person's own
+        with rooted():  # the file and the editor's belong to the user
             data = file.read_bytes() if file else _edited(row["mended"] or row["raw"])
         if data is None:
             raise PermanentError("Nothing was changed.")
@@ -227,13 +229,13 @@ def edit(
 
 @app.command()
 def export(code: Code = None, job: Job = None, user: User = None) -> None:
-    """Records with their bytes (base64), one JSON object a line; recorded as revealed."""
+    """Print records with their bytes (base64), a JSON object a line; the audit trail notes it."""
     with connect.services(load()) as lake:
         job_id = connect.find_job(lake.ledger, job)["id"] if job else None
         for owner in _users(lake, user):
             noted = False
             for row in _exported(lake, owner, job_id=job_id, code=code):
-                if not noted:  # on record before anything is seen, and only of whom it is
+                if not noted:  # noted before anything is shown, and only for its user
                     ids = {"user_id": owner["user_id"], "job_id": job_id}
                     lake.ledger.event(Event.EXPORTED, **ids, code=code)
                     noted = True
@@ -275,12 +277,12 @@ def _exported(lake: connect.Services, owner: DictRow, **chosen: Any) -> Iterator
         after = rows[-1]["id"]
         for row in rows:
             texts = {n: row[n] and b64encode(row[n]).decode() for n in ("raw", "mended")}
-            # The bytes are as they came: no policy of personal data was applied to them.
+            # The bytes are as they came: no privacy policy was applied to them.
             yield {"user": owner["name"], "as_it_came": True, **row, **texts}
 
 
 def _edited(raw: bytes) -> bytes | None:
-    """What a person makes of the bytes in an editor; None if they are the same after it."""
+    """Return the bytes after a user edited them; None if they are the same."""
     editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
     with tempfile.TemporaryDirectory(prefix="datapunk.") as folder:
         path = Path(folder) / "record"

@@ -1,4 +1,4 @@
-"""`reparse`: a better parser reads the originals again."""
+"""`reparse`: read the originals again with a better parser."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def reparse(
     zone: Zone = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Read originals again by a format as it is now, and change only the rows that differ.
+    """Read originals again by a format's present version; change only rows that differ.
 
     With --zone what its present version has read is read too, and the jobs keep that zone.
     Exit code 1 if a file of the format could not be read.

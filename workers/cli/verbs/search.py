@@ -22,7 +22,7 @@ from workers.settings import load
 
 
 class Mode(StrEnum):
-    """How `search` looks."""
+    """The ways in which `search` looks."""
 
     KEYWORD = "keyword"
     SEMANTIC = "semantic"
@@ -103,7 +103,7 @@ def similar(
     page: Page = 1,
     json: Json = False,
 ) -> None:
-    """Documents that say something like what one document says."""
+    """Find documents whose meaning is like that of one document."""
     with connect.services(load()) as lake:
         owner = connect.find_user(lake.ledger, user)["user_id"]
         models = _models(lake, owner, model)
@@ -132,7 +132,7 @@ def _near(text: str | None) -> tuple[float, float, float] | None:
 
 
 def _models(lake: connect.Services, user_id: Any, asked: str | None) -> list[Model]:
-    """The models that the user's vectors were made by, the best first; or the one asked for.
+    """Return the models of the user's vectors, the best first; or the requested one.
 
     None is loaded before it encodes a query: a static model alone needs no torch.
     """
@@ -158,7 +158,7 @@ def _model(here: Models, model: str, row: Mapping[str, Any]) -> Model:
 
 
 def by_meaning(lake: connect.Services, user_id: UUID, text: str) -> Found:
-    """The three documents that are nearest to a text."""
+    """Return the three documents that are nearest to a text."""
     models = _models(lake, user_id, None)
     return Search(lake.reader, user_id).by_meaning(text, models, Filters(), n=3)
 
@@ -171,7 +171,7 @@ def _print(found: Found, *, json: bool) -> None:
 
 
 def show(found: Found) -> None:
-    """Hits for people."""
+    """Print hits for people."""
     for line in found.corrected:
         console.say(f"no document says {line}")
     for hit in found.hits:

@@ -27,13 +27,13 @@ def register(app: typer.Typer) -> None:
 
 
 def bring_up(settings: Settings, *, again: bool = False) -> bool:
-    """Start everything, the migrations between servers and workers; False if all ran already."""
-    presidio.names(settings)  # what is missing ends `up`, and not a worker again and again
+    """Start everything, with the migrations after the servers; return False if all ran already."""
+    presidio.names(settings)  # a missing package ends `up`, instead of a worker again and again
     return supervisor.up(settings, migrate=lambda: migrate(settings), say=console.say, again=again)
 
 
 def migrate(settings: Settings) -> None:
-    """Apply what is missing and say so."""
+    """Apply pending migrations and print them."""
     for name in wiring.migrate(settings):
         console.say(f"migrated: {name}")
 
@@ -55,7 +55,7 @@ def down() -> None:
 
 
 def examine(json: Json = False) -> None:
-    """Look at everything that an import needs, and say what to do about what is missing."""
+    """Check everything that an import needs, and say what to do about what is missing."""
     checks = doctor.examine(load())
     if json:
         console.as_json([msgspec.to_builtins(check) for check in checks])

@@ -27,7 +27,7 @@ def sets(
     go_on: Annotated[bool, typer.Option("--go-on", help="Wait for no further part of it.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Exports in parts: what is here, what is missing. With a name, its receipt."""
+    """List exports in parts and what is missing; with a name, show its receipt."""
     with connect.services(load()) as lake:
         if name is None:
             if go_on:

@@ -1,4 +1,4 @@
-"""`stats`: what the lake holds, by day, source and type, with small plots."""
+"""`stats`: the contents of the lake, by day, source and type, with small plots."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def stats(
     number: Annotated[int, typer.Option("-n", min=1, max=1000, help="Names of each kind.")] = 10,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """What the lake holds: by day, source and type, who and where, and where nothing is."""
+    """Count what the lake holds: by day, source and type, people, places, and gaps."""
     with connect.services(load()) as lake:
         found = statistics(
             lake.reader,
@@ -97,7 +97,7 @@ def _measured(found: Statistics) -> None:
 
 
 def by_span(days: Sequence[Day], width: int) -> list[int]:
-    """Records in each of at most `width` equal spans of days, from the first to the last."""
+    """Count records in each of at most `width` equal spans of days, from the first to the last."""
     first, last = days[0].day, days[-1].day
     length = (last - first).days + 1
     sums = [0] * min(width, length)
@@ -107,11 +107,11 @@ def by_span(days: Sequence[Day], width: int) -> list[int]:
 
 
 def spark(values: Sequence[int]) -> str:
-    """A line of bars; nothing is a blank, so that a gap shows."""
+    """Return a line of bars; zero is a blank, so that a gap is visible."""
     most = max(values, default=0)
     return "".join(_SPARKS[-(-7 * v // most)] if v else " " for v in values)
 
 
 def bar(value: int, most: int) -> str:
-    """A bar of blocks, at least one for what is there."""
+    """Return a bar of blocks, at least one for any value above zero."""
     return "█" * max(1, round(_BAR * value / most)) if value else ""

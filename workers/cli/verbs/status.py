@@ -1,4 +1,4 @@
-"""`status` and `jobs`: how the imports stand."""
+"""`status` and `jobs`: the state of the imports."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ _ORDER = {str(stage): n for n, stage in enumerate(Stage)}
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """What `status` shows, as `--json` prints it."""
+    """The data of `status`, as `--json` prints it."""
 
     jobs: list[dict[str, Any]]
     sets: list[set_lines.SetLine]
     vectors: list[dict[str, Any]]
     failing: list[dict[str, Any]]
-    """What fails behind the imports, and is tried again."""
+    """Background steps that fail, and are retried."""
     services: dict[str, Any]
 
 
@@ -57,7 +57,7 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on, until Ctrl-C.")] = False,
     json: Json = False,
 ) -> None:
-    """What runs, what waits, what failed and why."""
+    """Show what runs, what waits, what failed and why."""
     with connect.services(load()) as lake:
         if watch and not json:
             _watch(lake, job)
@@ -72,7 +72,7 @@ def jobs(
     number: Annotated[int, typer.Option("-n", min=1, help="How many, latest first.")] = 50,
     json: Json = False,
 ) -> None:
-    """Every job, the latest first."""
+    """List every job, the latest first."""
     with connect.services(load()) as lake:
         rows = lake.ledger.rows("jobs", "recent_jobs", user=user, n=number)
         facts = [job_facts(row, None, _alert(lake, row)) for row in rows]
@@ -83,7 +83,7 @@ def jobs(
 
 
 def snapshot(lake: connect.Services, job: str | None) -> Snapshot:
-    """The jobs and services as they stand now."""
+    """Return the jobs and services as they are now."""
     if job is None:
         rows = lake.ledger.rows("jobs", "recent_jobs", user=None, n=20)
     else:
@@ -103,14 +103,14 @@ def snapshot(lake: connect.Services, job: str | None) -> Snapshot:
 
 
 def _vectors(lake: connect.Services) -> Iterator[dict[str, Any]]:
-    """How far each user's vectors are, where some are still to be made."""
+    """Yield the progress of each user's vectors, where some are still to be made."""
     for user in lake.ledger.rows("jobs", "users"):
         for each in Backlog(lake.reader, user["user_id"]).progress():
             yield {"user": user["name"], **msgspec.structs.asdict(each)}
 
 
 def failing_steps(ledger: Ledger) -> list[dict[str, Any]]:
-    """What fails behind the imports: the step, whose or which job's piece of it, the error."""
+    """Return the failing background steps: the step, the user's or job's piece of it, the error."""
     return [
         {
             "step": row["step"],
@@ -134,7 +134,7 @@ def _piece(row: Mapping[str, Any]) -> str | None:
 
 
 def told(failing: Mapping[str, Any]) -> str:
-    """One such failure in a line."""
+    """Return one such failure as a line."""
     of = f" of {failing['of']}" if failing["of"] else ""
     times = "once" if failing["failures"] == 1 else f"{failing['failures']} times"
     return (
@@ -152,7 +152,7 @@ def _waits(lake: connect.Services) -> dict[str, dict[str, int]]:
 
 
 def _stage(lake: connect.Services, row: DictRow) -> str | None:
-    """The earliest stage in which a chunk of an open job stands."""
+    """Return the earliest stage of an open job's chunks."""
     if row["status"] in ENDED:
         return None
     states = lake.ledger.rows("jobs", "chunk_states", job_id=row["id"])
@@ -165,7 +165,7 @@ def _alert(lake: connect.Services, row: DictRow) -> str | None:
 
 
 def job_facts(row: Mapping[str, Any], stage: str | None, alert: str | None) -> dict[str, Any]:
-    """What is told of one job."""
+    """Return the facts of one job."""
     ended, code = row["completed_at"], row["error_code"]
     return {
         "job": str(row["id"]),
@@ -192,7 +192,7 @@ def job_facts(row: Mapping[str, Any], stage: str | None, alert: str | None) -> d
 
 
 def line(fact: Mapping[str, Any]) -> list[object]:
-    """One job as a row of the table."""
+    """Return one job as a row of the table."""
     return [
         fact["job"][:8],
         fact["user"],
@@ -208,8 +208,7 @@ def line(fact: Mapping[str, Any]) -> list[object]:
 
 
 def causes(facts: list[dict[str, Any]]) -> Iterator[str]:
-    """What jobs wait for, why they came to nothing, or to less than they should, and the command
-    to run."""
+    """Yield why jobs wait or failed, wholly or in part, and the command to run."""
     for fact in facts:
         short = fact["job"][:8]
         for code, chunks in fact["waits"].items():
@@ -227,8 +226,10 @@ def causes(facts: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def said_of(shot: Snapshot) -> Iterator[str]:
-    """What there is to know and to do, in lines: failures, what could not be taken in, then parts
-    that are missing."""
+    """Yield everything to know and to do, in lines.
+
+    Failures, items that could not be taken in, then missing parts.
+    """
     yield from causes(shot.jobs)
     yield from passed_over.lines(shot.services["watchers"])
     for line in shot.sets:
@@ -262,7 +263,7 @@ def _services(lake: connect.Services) -> dict[str, Any]:
 
 
 def footer(services: Mapping[str, Any]) -> Iterator[str]:
-    """How the services stand, in a few lines."""
+    """Yield the state of the services, in a few lines."""
     states = services["processes"]
     running = [each["name"] for each in states if each["state"] == "RUNNING"]
     ill = [
@@ -303,7 +304,7 @@ def _drawn(shot: Snapshot) -> Group:
 
 
 def _watch_lines(lake: connect.Services, job: str | None) -> None:
-    """Not a terminal: a job's line each time that it changes."""
+    """Print a job's line each time that it changes, where the output is not a terminal."""
     said: dict[str, list[str]] = {}
     while True:
         for fact in snapshot(lake, job).jobs:
