@@ -75,7 +75,7 @@ class Rank(IntEnum):
 
 
 #: What other files of an export add to a record of this member.
-Beside: TypeAlias = Callable[[Record, Member, Neighbours], Addition]
+FromSiblings: TypeAlias = Callable[[Record, Member, Neighbours], Addition]
 
 
 class Format(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,7 +139,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     """
     unread: str = ""
     """For people: what else such a file holds that is not read, and which file to drop for it."""
-    beside: Beside | None = None
+    from_siblings: FromSiblings | None = None
     """What other files of the export add to a record: metadata, flags, relations.
 
     For an export that spreads one thing over two files, such as a photo and its sidecar. A record's
@@ -150,7 +150,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def needs_set(self) -> bool:
         """Whether its records are only whole once every part of their export is there."""
-        return self.beside is not None
+        return self.from_siblings is not None
 
     def may_lie_at(self, path: str) -> bool:
         """Tell whether such a file can lie at that path of an archive."""

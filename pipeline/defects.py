@@ -54,7 +54,7 @@ def each(
     `bad` returns.
     """
     try:
-        made = step(batch)
+        results = step(batch)
     except Exception as error:
         if not is_defect(error):
             raise
@@ -62,7 +62,7 @@ def each(
             yield bad(batch[0], error)
             return
     else:
-        yield from made
+        yield from results
         return
     middle = len(batch) // 2
     yield from each(step, batch[:middle], bad)

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Protocol, TypeAlias
 import msgspec
 
 from pipeline import defects
-from pipeline.contract import Beside, Format
+from pipeline.contract import Format, FromSiblings
 from pipeline.ports import Neighbours
 from pipeline.quality import broken_rule
 from pipeline.text import cleaning, language, mojibake
@@ -217,10 +217,10 @@ def _checked(outcome: Outcome) -> Outcome:
 
 def _placed(record: Record) -> Record:
     """Return a record whose shared names have their shapes, and whose places are usable."""
-    settled = money.settled(coordinates.settled(fitted(record.metadata)))
-    if settled is record.metadata:
+    usable = money.without_unreadable(coordinates.without_unusable(fitted(record.metadata)))
+    if usable is record.metadata:
         return record
-    return msgspec.structs.replace(record, metadata=settled)
+    return msgspec.structs.replace(record, metadata=usable)
 
 
 def _meaning(reading: ReadContext, item: RawRecord) -> Iterable[Outcome]:
@@ -231,9 +231,9 @@ def _meaning(reading: ReadContext, item: RawRecord) -> Iterable[Outcome]:
             outcomes = _in_zones_of_places(form, member, item)
         else:
             outcomes = _in_home_zone(form, member, item, reading.home)
-        if form.beside is None or neighbours is None:
+        if form.from_siblings is None or neighbours is None:
             return outcomes
-        return [_completed(form.beside, o, member, neighbours) for o in outcomes]
+        return [_completed(form.from_siblings, o, member, neighbours) for o in outcomes]
     except BadValue as bad:
         return (Rejection(reason=bad.reason, detail=bad.detail),)
     except KeyError as missing:
@@ -269,14 +269,14 @@ def _in_zones_of_places(form: Format, member: Member, item: RawRecord) -> Sequen
             break
     else:
         return first
-    found = [_settled(outcome) for outcome in first]
+    found = [_in_usual_zone(outcome) for outcome in first]
     again: dict[tzinfo, Sequence[Outcome]] = {}
     for n, outcome in enumerate(first):
         if _leaves_open(outcome) and (there := _zone_there(outcome)) is not None:
             with open_zones.in_usual_zone(there, ZoneSource.COORDINATE):
                 if there not in again:
                     again[there] = _read_item(form, member, item)
-                found[n] = _settled(again[there][n])
+                found[n] = _in_usual_zone(again[there][n])
     return found
 
 
@@ -286,7 +286,7 @@ def _leaves_open(outcome: Outcome) -> bool:
     return open_zones.leaves_zone_open(time)
 
 
-def _settled(outcome: Outcome) -> Outcome:
+def _in_usual_zone(outcome: Outcome) -> Outcome:
     """Return the outcome with its own times by the usual zone."""
     if isinstance(outcome, Rejection) or outcome.time is None:
         return outcome
@@ -307,19 +307,21 @@ def _zone_there(outcome: Outcome) -> tzinfo | None:
         return time_zones.at(outcome.latitude, outcome.longitude)
     if not isinstance(outcome, Record) or outcome.record_type not in _THERE:
         return None
-    said = outcome.metadata
-    place = next((p for n in ("from_place", "place") if (p := said.get(n))), said)
+    facts = outcome.metadata
+    place = next((p for n in ("from_place", "place") if (p := facts.get(n))), facts)
     try:
         return time_zones.at(*coordinates.pair(place["latitude"], place["longitude"]))
     except (BadValue, LookupError, TypeError):
         return None
 
 
-def _completed(beside: Beside, outcome: Outcome, member: Member, neighbours: Neighbours) -> Outcome:
+def _completed(
+    complete: FromSiblings, outcome: Outcome, member: Member, neighbours: Neighbours
+) -> Outcome:
     """Return the record with what sibling files of the export add."""
     if not isinstance(outcome, Record):
         return outcome
-    found = beside(outcome, member, neighbours)
+    found = complete(outcome, member, neighbours)
     flags = {"flags": list(found.flags)} if found.flags else {}
     return msgspec.structs.replace(
         outcome,
@@ -358,17 +360,17 @@ def _batch(found: Sequence[Found]) -> Sequence[Found]:
             if clean.content and clean.language is None and clean.data_type not in _SPEECHLESS:
                 wanted.append(at)
     if wanted:
-        _tell_language(batch, wanted)
+        _detect_language(batch, wanted)
     return batch
 
 
-def _tell_language(batch: list[Found], wanted: list[int]) -> None:
+def _detect_language(batch: list[Found], wanted: list[int]) -> None:
     records = [r for at in wanted if isinstance(r := batch[at][2], Record)]
     texts = [record.content or "" for record in records]
-    told = language.detect(texts)
+    tongues = language.detect(texts)
     conversations = [_conversation(record) for record in records]
-    told = language.of_conversations(texts, told, conversations)
-    for at, record, tongue in zip(wanted, records, told, strict=True):
+    tongues = language.of_conversations(texts, tongues, conversations)
+    for at, record, tongue in zip(wanted, records, tongues, strict=True):
         offset, length, _ = batch[at]
         batch[at] = (offset, length, msgspec.structs.replace(record, language=tongue))
 
@@ -378,8 +380,8 @@ def _conversation(record: Record) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _is_clean(said: str | None) -> bool:
-    return said is None or (said.isascii() and "\x00" not in said)
+def _is_clean(text: str | None) -> bool:
+    return text is None or (text.isascii() and "\x00" not in text)
 
 
 def _clean(record: Record) -> Record:
@@ -403,6 +405,6 @@ def _clean(record: Record) -> Record:
         flags.append("mojibake_mended")
         changes["metadata"] = {**record.metadata, "misread": misread}
     if flags:
-        told = changes.get("metadata", record.metadata)
-        changes["metadata"] = {**told, "flags": sorted({*told.get("flags", ()), *flags})}
+        new = changes.get("metadata", record.metadata)
+        changes["metadata"] = {**new, "flags": sorted({*new.get("flags", ()), *flags})}
     return msgspec.structs.replace(record, **changes) if changes else record

@@ -71,7 +71,7 @@ class Embedder(Protocol):
         """The best number of texts for one call of `encode`."""
 
     @property
-    def kept_by_text(self) -> bool:
+    def cached_by_text(self) -> bool:
         """Whether computing a vector costs more than to look it up by its text."""
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:

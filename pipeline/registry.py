@@ -24,10 +24,10 @@ def all_formats() -> tuple[Format, ...]:
     for module in pkgutil.iter_modules(formats.__path__):
         if module.name.startswith("_"):
             continue
-        made: Format = importlib.import_module(f"{formats.__name__}.{module.name}").FORMAT
-        if made.name in found:
-            raise ConfigurationError(f"Two formats are called {made.name}; rename one of them.")
-        found[made.name] = made
+        form: Format = importlib.import_module(f"{formats.__name__}.{module.name}").FORMAT
+        if form.name in found:
+            raise ConfigurationError(f"Two formats are called {form.name}; rename one of them.")
+        found[form.name] = form
     return tuple(sorted(found.values(), key=lambda f: (f.rank, f.name)))
 
 

@@ -69,10 +69,10 @@ def place_of(error: BaseException) -> str:
     For an error in a library it is the line of this code that called it, followed by the library's
     own.
     """
-    last = ours = ""
+    last = own = ""
     for frame, line in traceback.walk_tb(error.__traceback__):
         path = Path(frame.f_code.co_filename)
         last = f"{path.name}:{line}"
         if path.is_relative_to(_ROOT) and path.relative_to(_ROOT).parts[0] in _ROOMS:
-            ours = last = f"{path.relative_to(_ROOT).as_posix()}:{line}"
-    return f"{ours} ({last})" if ours and ours != last else last
+            own = last = f"{path.relative_to(_ROOT).as_posix()}:{line}"
+    return f"{own} ({last})" if own and own != last else last

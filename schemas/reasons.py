@@ -130,7 +130,7 @@ LASTING = CLOSED | {
 #: Errors for which no record is at fault, however often they end its chunk.
 OF_FILES = LASTING | {"file_missing"}
 
-_SAID = {
+_MEANINGS = {
     "scanner_down": "clamd does not answer",
     "weather_DiskFull": "the database has no room on its disk",
     "policy_superseded": "another host has a newer privacy policy",
@@ -149,4 +149,4 @@ def in_words(code: str) -> str:
     """Return a code of a chunk with its meaning, where that is known."""
     if code.startswith("os_") and code[3:].isdigit():
         return f"{code}: {os.strerror(int(code[3:]))}"
-    return f"{code}: {_SAID[code]}" if code in _SAID else code
+    return f"{code}: {_MEANINGS[code]}" if code in _MEANINGS else code

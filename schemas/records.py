@@ -159,7 +159,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     privacy: Done | None = None
 
     @property
-    def told(self) -> dict[str, Any]:
+    def all_metadata(self) -> dict[str, Any]:
         """All its metadata; flags are joined."""
         if not self.beside:
             return self.metadata

@@ -94,13 +94,13 @@ class Settling:
         cursor = self._connection.execute(_LIKENESS[name], {"user_id": self._user, **asked})
         return cursor.fetchall() if cursor.description else []
 
-    def take(self, settled: Sequence[Uncompared]) -> set[int]:
+    def take(self, compared: Sequence[Uncompared]) -> set[int]:
         """Delete documents from the queue and their old signatures.
 
         Return the ids that still exist.
         """
-        ids = sorted({each.id for each in settled})
-        rows = self._run("take", places=[each.place for each in settled], ids=ids)
+        ids = sorted({each.id for each in compared})
+        rows = self._run("take", places=[each.place for each in compared], ids=ids)
         for name in ("forget_links", "forget_bands", "forget_fingerprints"):
             self._run(name, ids=ids)
         return {row["id"] for row in rows}

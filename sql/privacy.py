@@ -156,7 +156,7 @@ def finish(
     entered: Entered,
     user_id: UUID,
     turn: int,
-    told: Sequence[tuple[str, str]] = (),
+    names: Sequence[tuple[str, str]] = (),
     *,
     raw: bool = True,
 ) -> bool:
@@ -168,8 +168,8 @@ def finish(
     connection = entered.connection
     if not raw:
         connection.execute(_PRIVACY["forget_bytes"], {"user_id": user_id})
-    if told:
-        formats, fields = zip(*told, strict=True)
+    if names:
+        formats, fields = zip(*names, strict=True)
         asked = {"user_id": user_id, "formats": list(formats), "fields": list(fields)}
         connection.execute(_PRIVACY["drop_drift"], asked)
     asked_at = {"user_id": user_id, "turn": turn}

@@ -122,8 +122,8 @@ def keep(connection: Connection, user_id: UUID, job_id: UUID, scores: Sequence[S
     whole, rows = scores[0], msgspec.to_builtins(scores)
     connection.execute(_QUALITY["keep"], {**ids, "scores": Jsonb(rows)})
     low = {kind: round(getattr(whole, kind), 4) for kind in whole.below}
-    said = {"loaded": job["records_loaded"], "quarantined": job["records_quarantined"], "low": low}
-    connection.execute(_QUALITY["scored"], {"job_id": job_id, "scored": Jsonb(said)})
+    now = {"loaded": job["records_loaded"], "quarantined": job["records_quarantined"], "low": low}
+    connection.execute(_QUALITY["scored"], {"job_id": job_id, "scored": Jsonb(now)})
     return bool(set(low) - set((job["scored"] or {}).get("low", {})))
 
 

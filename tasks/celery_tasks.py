@@ -31,7 +31,7 @@ def _task(work: Callable[..., None]) -> Callable[..., None]:
     """
 
     @wraps(work)
-    def told(**ids: Any) -> None:
+    def reported(**ids: Any) -> None:
         try:
             work(**ids)
         except Ignore:
@@ -41,8 +41,8 @@ def _task(work: Callable[..., None]) -> Callable[..., None]:
             log.error("a task failed", task=work.__name__, error=type(error).__name__, where=where)  # noqa: TRY400 - its text may hold content
             raise Ignore from None
 
-    made: Callable[..., None] = shared_task(name=TASK_PREFIX + work.__name__, bind=False)(told)
-    return made
+    task: Callable[..., None] = shared_task(name=TASK_PREFIX + work.__name__, bind=False)(reported)
+    return task
 
 
 @_task

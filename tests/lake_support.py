@@ -44,7 +44,7 @@ class FakeEmbedder(Embedder):
     revision = "1"
     dimension = 8
     at_once = 64
-    kept_by_text = True
+    cached_by_text = True
 
     def __init__(self, model: str = "static") -> None:
         self._model = f"fake {model}"

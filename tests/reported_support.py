@@ -298,7 +298,7 @@ def said(outcome: Record | Point | Metric, path: str) -> dict[str, Any]:
     if isinstance(outcome, Metric):
         told |= _when(outcome.until, "until", "until_text")
     if isinstance(outcome, Record):
-        told["metadata"] = outcome.told
+        told["metadata"] = outcome.all_metadata
         told["mentions"] = [[m.role, m.kind, m.value] for m in mentions(outcome)]
         if outcome.blob is not None:
             told["blob"].pop("data", None)

@@ -35,7 +35,7 @@ class FakeEmbedder(Embedder):
     revision = "1"
     dimension = 8
     at_once = 64
-    kept_by_text = True
+    cached_by_text = True
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []

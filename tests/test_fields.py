@@ -105,7 +105,9 @@ def test_what_is_none_costs_the_field() -> None:
 
 def test_coordinates_that_are_none_are_kept_as_they_are_written() -> None:
     odd: dict[str, Any] = {}
-    assert coordinates.told(lambda: coordinates.pair("52,5", "13"), "52,5 13", "place", odd) == {}
+    assert (
+        coordinates.or_noted(lambda: coordinates.pair("52,5", "13"), "52,5 13", "place", odd) == {}
+    )
     assert odd == {"exported_place": "52,5 13", "flags": ["place_unusable"]}
     assert coordinates.given("52.5", 13) == {"latitude": 52.5, "longitude": 13.0}
 
@@ -130,13 +132,15 @@ def test_no_metric_is_infinite(value: float) -> None:
 def test_amounts(text: str, value: str | None) -> None:
     amount = money.amount(text)
     assert (amount["value"], amount["text"]) == (value, text)
-    flags = money.settled({"amount": amount}).get("flags")
+    flags = money.without_unreadable({"amount": amount}).get("flags")
     assert flags == (["amount_unreadable"] if value is None else None)
 
 
 def test_an_amount_is_a_decimal_or_none() -> None:
     for value in ("NaN", "1E+5", "１２", "-"):
-        settled = money.settled({"amount": {"value": value, "currency": None, "text": "x"}})
+        settled = money.without_unreadable(
+            {"amount": {"value": value, "currency": None, "text": "x"}}
+        )
         assert settled["amount"]["value"] is None
-    assert money.settled(given := {"amount": {"value": "-1.5", "text": "x"}}) is given
-    assert money.settled(empty := {"amount": {"value": None, "text": ""}}) is empty
+    assert money.without_unreadable(given := {"amount": {"value": "-1.5", "text": "x"}}) is given
+    assert money.without_unreadable(empty := {"amount": {"value": None, "text": ""}}) is empty

@@ -42,7 +42,7 @@ Imported = Callable[[str, str, bytes], dict[str, Any]]
 PIECES = {
     "dead_lettered": (reconcile, "dead_letter"),
     "freed": (reconcile, "free_stranded"),
-    "sets": (export_sets, "settle"),
+    "sets": (export_sets, "finalise_sets"),
     "sent_again": (dispatch, "send_rows"),
     "started": (dispatch, "top_up"),
     "indexed": (search_index, "index_user"),

@@ -184,7 +184,7 @@ def test_a_row_says_the_same_as_in_an_older_lake() -> None:
         identity=now.identity, content=now.content, content_type=now.content_type, metadata=value,
     )  # fmt: skip
     assert hashed(now) == hashed(old)
-    stored = {**now.told, "beside": ["file"]}
+    stored = {**now.all_metadata, "beside": ["file"]}
     row = {"source_timestamp": None, "title": None, "content": now.content}
     row["content_type"] = now.content_type
     assert content_hash(row, stored, lambda value: value) == hashed(now)

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 
-from pipeline.storage.atomic_files import held
+from pipeline.storage.atomic_files import locked
 from schemas.progress import Stage
 from sql.store import Lake
 from tasks.maintenance import reconcile
@@ -245,7 +245,7 @@ def test_a_folder_that_a_claim_holds_is_not_swept_however_old_it_looks(run: Runt
     folder = run.folders.job(uuid4())
     (folder / "original").mkdir(parents=True)
     os.utime(folder, (0, 0))  # as a clock that is hours ahead sees it
-    with held(folder):
+    with locked(folder):
         assert reconcile.sweep(run) == 0
     (folder / "original" / "a.txt").write_bytes(b"The one copy.")
     os.utime(folder, (0, 0))

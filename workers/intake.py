@@ -27,7 +27,7 @@ from pipeline.archives.multipart import part_of
 from pipeline.storage.atomic_files import (
     absent,
     fsync_folder,
-    held,
+    locked,
     private,
     put,
     written,
@@ -218,7 +218,7 @@ def _new_claim(folders: Folders, job_id: UUID, claimed: Claimed) -> Iterator[Non
         private(folders.work)
         (folder / "original").mkdir(parents=True)
         crash_here("intake.made")
-        with held(folder):
+        with locked(folder):
             with written(folder / _CLAIM) as out:
                 put(out, msgspec.json.encode(claimed))
             fsync_folder(folders.work)
@@ -365,7 +365,7 @@ def recover(
         if passed(note):
             continue
         try:
-            with suppress(BlockingIOError, FileNotFoundError), held(note.parent, wait=False):
+            with suppress(BlockingIOError, FileNotFoundError), locked(note.parent, wait=False):
                 job_id = UUID(note.parent.name)
                 if _recover(ledger, folders, job_id, note, options):
                     done.append(job_id)

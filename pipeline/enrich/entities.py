@@ -50,7 +50,7 @@ def mentions(record: Record) -> Iterator[Mention]:
     export gives no more, by name (with the service). A person object with several of them gives
     several mentions; their place in one contact makes them one person.
     """
-    metadata = record.told
+    metadata = record.all_metadata
     return iter(()) if _NAMED.isdisjoint(metadata) else _once(_all(record, metadata))
 
 

@@ -226,7 +226,7 @@ def _place(found: Component, odd: dict[str, Any]) -> dict[str, float]:
     apple = (found.text("X-APPLE-STRUCTURED-LOCATION") or "").removeprefix("geo:")
     written = (found.text("GEO") or apple).strip()
     return (
-        coordinates.told(lambda: coordinates.degrees(written), written, "geo", odd)
+        coordinates.or_noted(lambda: coordinates.degrees(written), written, "geo", odd)
         if written
         else {}
     )

@@ -119,7 +119,7 @@ def _place(said: dict[str, Any], odd: dict[str, Any]) -> dict[str, float]:
     if not degrees:
         return {}
     north, east = degrees.get("latitude"), degrees.get("longitude")
-    return coordinates.told(lambda: coordinates.pair(north, east), degrees, "place", odd)
+    return coordinates.or_noted(lambda: coordinates.pair(north, east), degrees, "place", odd)
 
 
 def _fields(element: Element) -> dict[str, Any]:

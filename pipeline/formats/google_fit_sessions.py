@@ -39,7 +39,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 {
                     "kind": kind,
                     "ended_at": open_zones.utc_text(timestamps.or_unread(ended)) if ended else None,
-                    "duration_s": durations.told(durations.spoken, length, "duration", odd),
+                    "duration_s": durations.or_noted(durations.spoken, length, "duration", odd),
                     **_sums(fields, odd),
                     "segments": fields.get("segment"),
                     "app": (fields.get("application") or {}).get("packageName"),

@@ -149,7 +149,7 @@ def _position(
     written = {n: where[n] for n in names if where.get(n) is not None}
     if len(written) < len(names):
         return {}
-    return coordinates.told(lambda: e7(where, *names), written, name, odd)
+    return coordinates.or_noted(lambda: e7(where, *names), written, name, odd)
 
 
 def _end_of(where: dict[str, Any], named: str, odd: dict[str, Any]) -> dict[str, Any]:

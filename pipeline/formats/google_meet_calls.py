@@ -63,7 +63,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 def _end(row: dict[str, str], started: Instant, odd: dict[str, Any]) -> dict[str, Any]:
     """How long it was, as it is written or up to its end."""
     if length := tables.cells(row, _LENGTH):
-        return {"duration_s": durations.told(durations.spoken, length, "duration", odd)}
+        return {"duration_s": durations.or_noted(durations.spoken, length, "duration", odd)}
     if not (written := tables.cells(row, _END)):
         return {}
     ended = timestamps.or_unread(written, tables.in_utc)

@@ -92,7 +92,7 @@ FORMAT = Format(
     looks_like=_looks_like,
     reader=JsonWhole(noted=google_photos.NOTED),
     record=to_record,
-    beside=google_photos.of_sidecar,
+    from_siblings=google_photos.of_sidecar,
     products=("Google Takeout: Google Photos",),
     tried=("simulot/immich-go",),
     vintages=("X.jpg.json (to 2024)", "X.jpg.supplemental-metadata.json (since the end of 2024)"),

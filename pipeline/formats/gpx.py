@@ -117,7 +117,7 @@ def _place(element: Element) -> Record:
 
 def _placed(element: Element, name: str, odd: dict[str, Any]) -> dict[str, float]:
     written = {n: element.attributes[n] for n in ("lat", "lon") if n in element.attributes}
-    return coordinates.told(lambda: _position(element), written, name, odd)
+    return coordinates.or_noted(lambda: _position(element), written, name, odd)
 
 
 def _track(element: Element, item: RawRecord) -> Record:

@@ -116,7 +116,7 @@ def _place(fields: Mapping[str, str], odd: dict[str, Any]) -> dict[str, Any]:
     degrees = {name: fields.get(name, "") for name in ("latitude", "longitude")}
     if _NOTHING.issuperset(degrees.values()):
         return {}
-    where = coordinates.told(lambda: coordinates.pair(*degrees.values()), degrees, "place", odd)
+    where = coordinates.or_noted(lambda: coordinates.pair(*degrees.values()), degrees, "place", odd)
     return {**where, "altitude_m": measure(fields.get("altitude"), "altitude", odd)}
 
 

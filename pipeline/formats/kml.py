@@ -187,7 +187,7 @@ def _record(
 
 def _where(written: str, odd: dict[str, Any]) -> tuple[dict[str, float], float | None]:
     """The position of a shape and its altitude, as far as they are such."""
-    found = coordinates.told(lambda: _place(written, odd)[:2], written, "place", odd)
+    found = coordinates.or_noted(lambda: _place(written, odd)[:2], written, "place", odd)
     return found, _place(written, {})[2] if found else None
 
 

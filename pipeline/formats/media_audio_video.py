@@ -38,5 +38,5 @@ FORMAT = Format(
     tried=("marph91/jimmy", "obsidianmd/obsidian-importer", "simulot/immich-go"),
     rank=Rank.WHOLE,
     record_types=(RecordType.MEDIUM,),
-    beside=google_photos.of_medium,
+    from_siblings=google_photos.of_medium,
 )

@@ -56,5 +56,5 @@ FORMAT = Format(
     ),
     rank=Rank.WHOLE,
     record_types=(RecordType.MEDIUM,),
-    beside=google_photos.of_medium,
+    from_siblings=google_photos.of_medium,
 )

@@ -37,7 +37,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     started, title = text(row, "Start Time"), text(row, "Title")
     time = timestamps.or_unread(started, tables.in_utc)
     odd: dict[str, Any] = {}
-    lasted = durations.told(durations.clock, row.get("Duration"), "duration", odd)
+    lasted = durations.or_noted(durations.clock, row.get("Duration"), "duration", odd)
     played: dict[str, Any] = {} if lasted is None else {"played_s": lasted}
     if time.at and lasted is not None:
         played["ended_at"] = (time.at + timedelta(seconds=lasted)).isoformat()

@@ -57,7 +57,7 @@ def _where(point: Element, unread: list[dict[str, Any]]) -> list[float] | None:
     """A point's longitude, latitude and altitude; what is none of them is one more of `unread`."""
     north, east = (point.said("Position", f"{name}Degrees") for name in ("Latitude", "Longitude"))
     written, odd = ([north, east] if north or east else None), dict[str, Any]()
-    found = coordinates.told(lambda: gps_tracks.position(north, east), written, "position", odd)
+    found = coordinates.or_noted(lambda: gps_tracks.position(north, east), written, "position", odd)
     altitude = gps_tracks.measure(point.said("AltitudeMeters"), "altitude", odd)
     if odd:
         unread.append(odd)

@@ -68,13 +68,13 @@ def _without_echoes(found: list[Finding]) -> list[Finding]:
     ranked = sorted(found, key=lambda f: (-f.confidence, f.start - f.end))
     first = min((one.start for one in found), default=0)
     taken = bytearray(max((one.end for one in found), default=0) - first)
-    kept: list[Finding] = []
+    surest: list[Finding] = []
     for one in ranked:
         start, end = one.start - first, one.end - first
         if taken.find(1, start, end) < 0:
             taken[start:end] = b"\1" * (end - start)
-            kept.append(one)
-    return kept
+            surest.append(one)
+    return surest
 
 
 #: Keyed by the names in `prefilter`.

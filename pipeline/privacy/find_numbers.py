@@ -72,8 +72,8 @@ def _is_iban(text: str) -> bool:
 @lru_cache(maxsize=1_024)
 def _iban_length(country: str) -> int:
     """Return how many letters and digits a country's accounts have; 0 where it has none."""
-    ((_, said), *_) = numdb.get("iban").info(country)
-    parts = re.findall(r"(\d+)!", said.get("bban", ""))
+    ((_, facts), *_) = numdb.get("iban").info(country)
+    parts = re.findall(r"(\d+)!", facts.get("bban", ""))
     return 4 + sum(map(int, parts)) if parts else 0
 
 

@@ -30,8 +30,8 @@ class Scheme(msgspec.Struct, frozen=True):
 
     def checker(self) -> Checker:
         """Return its module, imported when it is first needed."""
-        made: Checker = import_module(f"stdnum.{self.module}")
-        return made
+        checker: Checker = import_module(f"stdnum.{self.module}")
+        return checker
 
 
 #: The confidence where a word before the number names it.

@@ -57,14 +57,14 @@ def tell(names: Names, records: Iterable[tuple[str | None, Iterable[str]]]) -> l
     known: dict[str, dict[str, Sequence[Name]]] = {}
     for language, texts in records:
         model = names.reads(language)
-        said = [] if model is None else [text for text in texts if _has_words(text)]
-        asked.append((model or "", said))
-        known.setdefault(model or "", {}).update(dict.fromkeys(said, ()))
-    for model, told in known.items():
-        if told:
-            plain = [_LONE_SURROGATE.sub("\ufffd", text) for text in told]
-            told.update(zip(list(told), names.find(plain, model), strict=True))
-    return [{t: found for t in said if (found := known[model][t])} for model, said in asked]
+        worded = [] if model is None else [text for text in texts if _has_words(text)]
+        asked.append((model or "", worded))
+        known.setdefault(model or "", {}).update(dict.fromkeys(worded, ()))
+    for model, findings_of in known.items():
+        if findings_of:
+            plain = [_LONE_SURROGATE.sub("\ufffd", text) for text in findings_of]
+            findings_of.update(zip(list(findings_of), names.find(plain, model), strict=True))
+    return [{t: found for t in worded if (found := known[model][t])} for model, worded in asked]
 
 
 def _has_words(text: str) -> bool:
@@ -116,6 +116,6 @@ def _finding(text: str, name: Name, start: int, end: int) -> Iterator[Finding]:
     match = _FIRST_TO_LAST.search(text, start, end)
     if match is None or _NAME.search(match[0]) is None:
         return
-    said = match[0].removesuffix("'s").removesuffix("’s")
-    value = " ".join(said.split()).casefold()
-    yield Finding(name.kind, match.start(), match.start() + len(said), name.confidence, value)
+    words = match[0].removesuffix("'s").removesuffix("’s")
+    value = " ".join(words.split()).casefold()
+    yield Finding(name.kind, match.start(), match.start() + len(words), name.confidence, value)

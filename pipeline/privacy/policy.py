@@ -79,8 +79,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
         Rows that were made under another fingerprint are out of date.
         """
-        said = msgspec.json.encode(self, order="deterministic") + models.encode()
-        return blake2b(said, key=sha256(key).digest(), digest_size=8).hexdigest()
+        encoded = msgspec.json.encode(self, order="deterministic") + models.encode()
+        return blake2b(encoded, key=sha256(key).digest(), digest_size=8).hexdigest()
 
     @property
     def wherever(self) -> Policy:
@@ -89,12 +89,12 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         For texts of unknown origin.
         """
         rules: list[Rule] = []
-        kept: set[Kind] = set()
+        undecided: set[Kind] = set()
         for rule in self.rules:
             if rule.action is Action.KEEP:
-                kept |= rule.kinds
-            elif (rule.source, rule.field) == ("*", "*") and rule.kinds - kept:
-                kinds = rule.kinds - kept
+                undecided |= rule.kinds
+            elif (rule.source, rule.field) == ("*", "*") and rule.kinds - undecided:
+                kinds = rule.kinds - undecided
                 rules.append(msgspec.structs.replace(rule, kinds=kinds, action=Action.DROP))
         return Policy(rules=tuple(rules), regions=self.regions)
 
@@ -158,11 +158,11 @@ def _rule(table: Mapping[str, Any], where: str, kinds: frozenset[Kind]) -> Rule:
     )
 
 
-def _kinds(said: Any, where: str, known: frozenset[Kind]) -> frozenset[Kind]:
-    if said == "*":
+def _kinds(value: Any, where: str, known: frozenset[Kind]) -> frozenset[Kind]:
+    if value == "*":
         return known
-    listed = said if isinstance(said, list) else [said]
-    kinds = frozenset(Kind(_one_of(n, list(Kind), "kind", where)) for n in listed)  # type: ignore[call-arg]
+    values = value if isinstance(value, list) else [value]
+    kinds = frozenset(Kind(_one_of(n, list(Kind), "kind", where)) for n in values)  # type: ignore[call-arg]
     if missing := sorted(kinds - known):
         raise ConfigurationError(
             f"{where}: only a language model finds {missing[0].value!r}, and none is set: install "
@@ -172,27 +172,27 @@ def _kinds(said: Any, where: str, known: frozenset[Kind]) -> frozenset[Kind]:
     return kinds
 
 
-def _one_of(said: Any, known: list[Any], what: str, where: str) -> str:
-    if said not in [str(name.value) for name in known]:
+def _one_of(value: Any, known: list[Any], what: str, where: str) -> str:
+    if value not in [str(name.value) for name in known]:
         names = ", ".join(name.value for name in known)
-        raise ConfigurationError(f"{where}: there is no {what} {said!r}; there are {names}")
-    return str(said)
+        raise ConfigurationError(f"{where}: there is no {what} {value!r}; there are {names}")
+    return str(value)
 
 
 def _text(table: Mapping[str, Any], name: str, where: str) -> str:
-    said = table.get(name, "*")
-    if not isinstance(said, str) or not said:
+    value = table.get(name, "*")
+    if not isinstance(value, str) or not value:
         raise ConfigurationError(f'{where}: {name} is a text, such as "mail.*"')
-    known = said.startswith("*") or said.partition(".")[0] in ("title", "content", "metadata")
+    known = value.startswith("*") or value.partition(".")[0] in ("title", "content", "metadata")
     if name == "field" and not known:
         raise ConfigurationError(f"{where}: field begins with title, content or metadata")
-    return said
+    return value
 
 
-def _regions(said: Any) -> tuple[str, ...]:
+def _regions(value: Any) -> tuple[str, ...]:
     known = phonenumbers.SUPPORTED_REGIONS
-    if not isinstance(said, list) or any(region not in known for region in said):
+    if not isinstance(value, list) or any(region not in known for region in value):
         raise ConfigurationError(
             'privacy policy: regions are countries of two letters, such as ["DE", "AT"]'
         )
-    return tuple(said)
+    return tuple(value)

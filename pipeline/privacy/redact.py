@@ -77,8 +77,8 @@ class Redactor:
         """
         if self._models is None:
             return {}
-        said = ((tongue, ner.strings([*texts, file])) for tongue, texts, file in records)
-        return {n: one for n, one in enumerate(ner.tell(self._models, said)) if one}
+        texts_of = ((tongue, ner.strings([*texts, file])) for tongue, texts, file in records)
+        return {n: one for n, one in enumerate(ner.tell(self._models, texts_of)) if one}
 
     def of(self, source: str, texts: Texts, told: NerResult | None = None) -> Treated:
         """Return one record's texts after the policy; the same objects where nothing changed."""
@@ -190,11 +190,11 @@ class _Pass:
     def _object(self, value: dict[Any, Any], field: str) -> dict[Any, Any]:
         new, same = {}, True
         for key, old in value.items():
-            said = self.text(key, field, "") if isinstance(key, str) else key
+            name = self.text(key, field, "") if isinstance(key, str) else key
             got = self._value(old, f"{field}.{key}", key if isinstance(key, str) else "")
-            same = same and said is key and got is old
+            same = same and name is key and got is old
             if got is not _GONE:
-                new[said] = got
+                new[name] = got
         if self._with.rounds_places and not _UNUSABLE.isdisjoint(new):
             new, same = self._without_unusable(new, field), False
         if self._with.rounds_places and _is_place(new):

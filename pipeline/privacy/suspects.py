@@ -25,7 +25,7 @@ def suspects_of(records: Iterable[Record]) -> list[int]:
 
     Usually there are none, which one scan of all shows.
     """
-    said = [
+    contents = [
         (
             one.title,
             one.content,
@@ -38,16 +38,16 @@ def suspects_of(records: Iterable[Record]) -> list[int]:
         for one in records
     ]
     try:
-        if prefilter.following(_unescaped(orjson.dumps(said)), 0) < 0:
+        if prefilter.following(_unescaped(orjson.dumps(contents)), 0) < 0:
             return []
     except (TypeError, orjson.JSONEncodeError):
         pass  # so each by itself
-    return suspects(list(map(_json_of, said)))
+    return suspects(list(map(_json_of, contents)))
 
 
-def _json_of(said: Any) -> bytes:
+def _json_of(contents: Any) -> bytes:
     try:
-        return orjson.dumps(said, option=orjson.OPT_NON_STR_KEYS)
+        return orjson.dumps(contents, option=orjson.OPT_NON_STR_KEYS)
     except (TypeError, orjson.JSONEncodeError):
         return prefilter.SUSPICIOUS  # surrogates, huge integers: read it as it is
 

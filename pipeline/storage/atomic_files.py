@@ -33,7 +33,7 @@ def written(target: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
     try:
         with _opened(part) as stream:
             yield stream
-            settle(stream, durable=durable)
+            flush(stream, durable=durable)
         crash_here("atomic_files.before_rename")
         with _transient_errors():
             part.replace(target)
@@ -62,7 +62,7 @@ def put(stream: BinaryIO, data: bytes) -> None:
             rest = rest[stream.write(rest) :]
 
 
-def settle(stream: BinaryIO, *, durable: bool) -> None:
+def flush(stream: BinaryIO, *, durable: bool) -> None:
     """Flush buffered data to the system, and to the disk itself if it must be durable."""
     with _transient_errors():
         stream.flush()
@@ -172,7 +172,7 @@ def fsync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def held(folder: Path, *, wait: bool = True) -> Iterator[None]:
+def locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
     """Lock a folder; raises BlockingIOError if another process has the lock and `wait` is false."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -118,20 +118,20 @@ def own_key(key_hex: str) -> str:
 
 def _with_blob(record: Record, key_hex: str) -> dict[str, Any]:
     """Return all metadata, the names that sibling files added, and the stored bytes."""
-    blob, told, beside = record.blob, record.told, sorted(record.beside)
+    blob, metadata, added = record.blob, record.all_metadata, sorted(record.beside)
     if record.own_identity:
-        told, beside = {**told, _OWN_KEY: own_key(key_hex)}, sorted({*beside, _OWN_KEY})
-    if beside:
-        told = {**told, _BESIDE: beside}
+        metadata, added = {**metadata, _OWN_KEY: own_key(key_hex)}, sorted({*added, _OWN_KEY})
+    if added:
+        metadata = {**metadata, _BESIDE: added}
     if blob is None:
-        return told
+        return metadata
     blob_fields = {
         "sha256": blob.sha256,
         "size": blob.size,
         "media_type": blob.media_type,
         "name": blob.name,
     }
-    return {**told, "blob": blob_fields}
+    return {**metadata, "blob": blob_fields}
 
 
 def _tagged(metadata: dict[str, Any], record: Record) -> dict[str, Any]:
@@ -154,10 +154,10 @@ def document_line(
     lies = partition_of(record)
     title = NULL if record.title is None else escape(record.title)
     content = NULL if record.content is None else escape(record.content)
-    said = own = json_field(_with_time(_hashed(record.metadata), time), clean)
+    stored = own = json_field(_with_time(_hashed(record.metadata), time), clean)
     name = title
-    if _says_more(record):
-        said = json_field(_tagged(_with_time(_with_blob(record, key_hex), time), record), clean)
+    if _stores_more(record):
+        stored = json_field(_tagged(_with_time(_with_blob(record, key_hex), time), record), clean)
         if record.blob is not None and record.blob.name == record.title:
             name = NULL  # a file's name depends on where it lay, too
     meaning = _meaning(stamp, name, content, record.content_type, own)
@@ -176,7 +176,7 @@ def document_line(
             content,
             escape(record.content_type),
             record.language or NULL,
-            said,
+            stored,
             digest.hex(),
             base,
             nth,
@@ -185,7 +185,7 @@ def document_line(
     return line, digest, lies
 
 
-def _says_more(record: Record) -> bool:
+def _stores_more(record: Record) -> bool:
     """Tell whether more is stored as the metadata than is hashed of them."""
     more = record.blob is not None or record.beside or record.own_identity or record.privacy
     return bool(more) or _FIELDS in record.metadata
@@ -207,8 +207,8 @@ def _meaning(
     stamp: str | None, title: str, content: str, content_type: str, metadata: str
 ) -> bytes:
     """Return what distinguishes two versions of a record; all but the time as COPY fields."""
-    said = "\t".join((stamp or NULL, title, content, content_type, metadata))
-    return said.encode("utf-8", "replace")
+    fields = "\t".join((stamp or NULL, title, content, content_type, metadata))
+    return fields.encode("utf-8", "replace")
 
 
 def tag_name(metadata: Mapping[str, Any]) -> str:
@@ -234,8 +234,8 @@ def content_hash(row: Mapping[str, Any], metadata: Mapping[str, Any], clean: Cle
     if REUSED in own.get("flags", ()):  # added by the load
         own["flags"] = [flag for flag in own["flags"] if flag != REUSED]
         own = {n: value for n, value in own.items() if n != "flags" or value}
-    said = json_field(_hashed(own), clean)
-    meaning = _meaning(stamp, title, content, row["content_type"], said)
+    fields = json_field(_hashed(own), clean)
+    meaning = _meaning(stamp, title, content, row["content_type"], fields)
     return blake2b(meaning, digest_size=16).digest()
 
 

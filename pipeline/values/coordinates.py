@@ -57,7 +57,7 @@ def given(north: Any, east: Any) -> dict[str, Any]:
     }
 
 
-def told(
+def or_noted(
     read: Callable[[], tuple[float, float]], written: Any, name: str, odd: dict[str, Any]
 ) -> dict[str, float]:
     """Return the position from `read` for a record, or nothing where `read` refuses it.
@@ -93,7 +93,7 @@ def wgs84(latitude: Any, longitude: Any) -> tuple[float, float]:
     raise BadValue(Reason.BAD_PLACE, "latitude or longitude is off the globe")
 
 
-def settled(metadata: dict[str, Any]) -> dict[str, Any]:
+def without_unusable(metadata: dict[str, Any]) -> dict[str, Any]:
     """Return a record's metadata without unusable coordinates; the same object if all are good.
 
     0, 0 means that no position is known: exports write it for "none"

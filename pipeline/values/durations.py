@@ -49,7 +49,7 @@ def spoken(text: str) -> float:
     return _total(found)
 
 
-def told(
+def or_noted(
     read: Callable[[str], float], written: str | None, name: str, odd: dict[str, Any]
 ) -> float | None:
     """Return the length from `read` for a record, or None where `read` refuses it.

@@ -55,7 +55,7 @@ def amount(text: str, currency: str | None = None, mark: str | None = None) -> d
     return {"value": value, "currency": sure, "text": text}
 
 
-def settled(metadata: dict[str, Any]) -> dict[str, Any]:
+def without_unreadable(metadata: dict[str, Any]) -> dict[str, Any]:
     """Return a record's metadata with an amount that is a decimal, or none under a flag.
 
     Returns the same object if the amount is good. The amount's `text` keeps what is written.

@@ -34,17 +34,17 @@ def embed_texts(
     if not pieces:
         return None
     embedder, model_id = run.embedder(model), run.model_id(user_id, model)
-    said, kept = [piece.text for piece in pieces], embedder.kept_by_text
+    strings, cached = [piece.text for piece in pieces], embedder.cached_by_text
 
     def keep(fresh: Mapping[bytes, NDArray[np.float32]]) -> None:
-        if kept and of is not None:
+        if cached and of is not None:
             run.vectors.keep(user_id, model_id, fresh, of)
         sign_of_life()
 
-    hashes = {text_pieces.text_hash(text) for text in said} if kept else set()
+    hashes = {text_pieces.text_hash(text) for text in strings} if cached else set()
     matrix = text_pieces.encode_missing(
-        said,
-        run.vectors.cached(user_id, model_id, hashes) if kept else {},
+        strings,
+        run.vectors.cached(user_id, model_id, hashes) if cached else {},
         embedder,
         batch=run.options.embed_batch or embedder.at_once,
         keep=keep,

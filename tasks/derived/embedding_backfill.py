@@ -101,11 +101,11 @@ def turn(
     backlog, end, done = Backlog(run.lake, user_id), time.monotonic() + seconds, 0
     _make_way(run, user_id, model)
     while time.monotonic() < end and go_on():
-        settled = _batch(run, backlog, user_id, model)
-        if settled is None:
+        done_now = _batch(run, backlog, user_id, model)
+        if done_now is None:
             _index(run, user_id, model)
             break
-        done += settled
+        done += done_now
     return done
 
 
@@ -119,11 +119,11 @@ def _batch(run: Runtime, backlog: Backlog, user_id: UUID, model: str) -> int | N
     crash_here("deepen.taken")
     try:
         texts = [(n, text) for n, each in enumerate(taken) if (text := _text(each)) is not None]
-        made = embed_texts(
+        vectors = embed_texts(
             run, user_id, model, texts, since, lambda: backlog.go_on(model, taken, _LEASE_S)
         )
         crash_here("deepen.embedded")
-        return backlog.put(model, run.model_id(user_id, model), taken, made)
+        return backlog.put(model, run.model_id(user_id, model), taken, vectors)
     except BaseException as error:
         with suppress(TransientError):  # else they are free again when their lease expires
             backlog.give_back(model, taken, counts_attempt=_is_defect(error))

@@ -30,7 +30,7 @@ _BATCH = 500
 _IMAGE_S = 10.0
 
 #: Bytes of a signature in JSON: 16 numbers of up to 20 digits, and 32 bytes.
-_MOST_SAID = 1024
+_MOST_BYTES = 1024
 
 #: The share of a reconciler's turn, so that its other steps run on time.
 _TURN_S = 3.0
@@ -85,15 +85,15 @@ def _compare_some(run: Runtime, user_id: UUID, least: float, end: float) -> int 
         there = [each for each in waiting if each.record_key is not None]
         signed = _signed(run, user_id, [each for each in there if each.image], end)
         found = {**{each.id: _of_text(each) for each in there if not each.image}, **signed}
-        settled = [e for e in waiting if e.record_key is None or e.id in found]
-        if not settled:
+        compared = [e for e in waiting if e.record_key is None or e.id in found]
+        if not compared:
             return 0
         with work.settling() as settling:
-            still = settling.take(settled)
+            still = settling.take(compared)
             prints = [*_prints(there, found, still)]
             settling.keep(prints)
             settling.link(list(_links(settling, prints, least)))
-    return len(settled)
+    return len(compared)
 
 
 def _prints(
@@ -158,7 +158,7 @@ def _sign_apart(
     run: Runtime, paths: Sequence[Path], end: float, *, first: bool
 ) -> tuple[bool, list[Signature | None]]:
     """Return whether the child succeeded, and its signatures; it needs no disk to report them."""
-    with mmap.mmap(-1, len(paths) * _MOST_SAID) as shared:
+    with mmap.mmap(-1, len(paths) * _MOST_BYTES) as shared:
         well = apart(lambda: _sign(run, paths, shared, end, first=first), seconds=_IMAGE_S)
         *lines, _ = shared[:].split(b"\n")
     return well, [msgspec.json.decode(line, type=Signature | None) for line in lines]

@@ -96,7 +96,7 @@ def _opened(run: Runtime, lease: Lease, row: Mapping[str, Any]) -> Opened:
 
 def screen_chunk(run: Runtime, lease: Lease) -> Content:
     """Quarantine the rejections, and drop what the chunk or the lake has already."""
-    path = made(run, lease, "spool")
+    path = committed(run, lease, "spool")
     columns = {name: record_spool.read_columns(path, name) for name in record_spool.TABLES}
     rejections = record_spool.read_rejections(path)
     items = record_spool.read_items(path)
@@ -238,7 +238,7 @@ def quarantine(
 
     `first` is the position of the first among the chunk's.
     """
-    held = commit.run_many(
+    added = commit.run_many(
         "jobs",
         "quarantine",
         [
@@ -254,12 +254,14 @@ def quarantine(
             for position, bad in enumerate(rejections, start=first)
         ],
     )
-    if held:  # on a second attempt, those with other bytes
-        commit.event(Event.QUARANTINED, records=held, codes=Counter(bad.code for bad in rejections))
-        _tell_of_defects(commit, rejections)
+    if added:  # on a second attempt, those with other bytes
+        commit.event(
+            Event.QUARANTINED, records=added, codes=Counter(bad.code for bad in rejections)
+        )
+        _report_defects(commit, rejections)
 
 
-def _tell_of_defects(commit: ChunkTransaction, rejections: list[record_spool.Quarantined]) -> None:
+def _report_defects(commit: ChunkTransaction, rejections: list[record_spool.Quarantined]) -> None:
     """Report where the code failed: in the log, in the audit trail and as an alert of the job."""
     places = Counter(bad.detail for bad in rejections if bad.code == Reason.FORMAT_DEFECT)
     if places:
@@ -274,8 +276,8 @@ def _tell_of_defects(commit: ChunkTransaction, rejections: list[record_spool.Qua
 
 def embed_chunk(run: Runtime, lease: Lease) -> Ending:
     """Embed texts with the first tier; the other tiers follow after the load."""
-    path = made(run, lease, "spool")
-    mask = record_spool.read_mask(made(run, lease, "mask"), "documents")
+    path = committed(run, lease, "spool")
+    mask = record_spool.read_mask(committed(run, lease, "mask"), "documents")
     texts = [(n, text) for n, text in record_spool.read_texts(path) if mask[n]]
     if _follow(run, lease.ref.user_id, len(texts)):
         return lambda commit: commit.advance(Stage.LOAD)
@@ -286,8 +288,8 @@ def embed_chunk(run: Runtime, lease: Lease) -> Ending:
     name = artefact(lease, "vectors")
     _write_vectors(_folder(run, lease.ref) / name, vectors)
     crash_here("embed.written")
-    made_here = {"vectors": name, "model_id": vectors.model_id}
-    return lambda commit: commit.advance(Stage.LOAD, artefacts=made_here)
+    artefacts = {"vectors": name, "model_id": vectors.model_id}
+    return lambda commit: commit.advance(Stage.LOAD, artefacts=artefacts)
 
 
 def _follow(run: Runtime, user_id: UUID, texts: int) -> bool:
@@ -315,16 +317,16 @@ def embed_texts(
     were read `under` a policy; with None the vectors are not cached by their texts.
     """
     tier = run.models.first_tier(len(texts))
-    made = embedding.embed_texts(run, user_id, tier, texts, under)
-    if made is None:
+    vectors = embedding.embed_texts(run, user_id, tier, texts, under)
+    if vectors is None:
         return None
     return Vectors(
         model_id=run.model_id(user_id, tier),
-        keys=b"".join(keys[16 * n : 16 * n + 16] for n in made.owners),
-        pieces=made.pieces,
-        starts=made.starts,
-        ends=made.ends,
-        matrix=made.matrix,
+        keys=b"".join(keys[16 * n : 16 * n + 16] for n in vectors.owners),
+        pieces=vectors.pieces,
+        starts=vectors.starts,
+        ends=vectors.ends,
+        matrix=vectors.matrix,
     )
 
 
@@ -362,7 +364,7 @@ def artefact(lease: Lease, kind: str) -> str:
     return f"{lease.ref.id}.{lease.token}.{kind}"
 
 
-def made(run: Runtime, lease: Lease, kind: str) -> Path:
+def committed(run: Runtime, lease: Lease, kind: str) -> Path:
     """Return the artefact that an earlier stage committed; raises BrokenSpool if it named none."""
     name = lease.artefacts.get(kind)
     if name is None:

@@ -106,26 +106,26 @@ def _may_be_bare(missing: Sequence[str], names: Sequence[str]) -> int:
 # --- changing the state of sets ---------------------------------------------------------------
 
 
-def settle(run: Runtime) -> int:
+def finalise_sets(run: Runtime) -> int:
     """Finalise sets that are complete or were waited for long enough; return how many continue."""
     ids = [row["id"] for row in run.ledger.rows("sets", "to_settle")]
-    return steps.each(run, "sets", ids, lambda set_id: _settle(run, set_id))
+    return steps.each(run, "sets", ids, lambda set_id: _finalise(run, set_id))
 
 
-def _settle(run: Runtime, set_id: int) -> bool:
+def _finalise(run: Runtime, set_id: int) -> bool:
     """Finalise one set in one transaction: its state, its chunks and the event change together."""
     with run.ledger.transaction() as connection:
-        held = connection.execute(_SETS["hold_set"], {"set_id": set_id}).fetchone()
-        if held is None:
+        row = connection.execute(_SETS["hold_set"], {"set_id": set_id}).fetchone()
+        if row is None:
             return False
         rows = connection.execute(_SETS["parts"], {"set_id": set_id}).fetchall()
         reading = any(map(_is_being_read, rows))
         if reading:
             connection.execute(_SETS["wait_on"], {"set_id": set_id})
-        compared = held["changed"] and not reading
+        compared = row["changed"] and not reading
         found = _compare(connection, rows) if compared else None
-        state = held["state"] if reading else _state(held, rows, found)
-        goes_on: bool = state != held["state"]
+        state = row["state"] if reading else _state(row, rows, found)
+        goes_on: bool = state != row["state"]
         if compared or goes_on:
             counts = _counts(found)
             values = {"set_id": set_id, "state": state, "compared": compared, **counts}
@@ -133,7 +133,7 @@ def _settle(run: Runtime, set_id: int) -> bool:
         step = "prolong_chunks" if state == SetState.OPEN else "release_chunks"
         connection.execute(_SETS[step], {"set_id": set_id})
         if goes_on:
-            _tell(connection, held, state)
+            _announce(connection, row, state)
         crash_here("sets.before_commit")
     crash_here("sets.after_commit")
     return goes_on
@@ -155,18 +155,18 @@ def _counts(found: Inventory | None) -> dict[str, int | None]:
 
 
 def _state(
-    held: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], found: Inventory | None
+    row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], found: Inventory | None
 ) -> str:
     """Return the set's state; a complete set stays so until a part comes."""
     if found is not None and found.accounts_for_all and not gaps(rows):
         return SetState.COMPLETE
-    if held["state"] == SetState.OPEN and held["due"]:
+    if row["state"] == SetState.OPEN and row["due"]:
         return SetState.WAITED
-    return str(held["state"])
+    return str(row["state"])
 
 
-def _tell(connection: Connection, held: Mapping[str, Any], state: str) -> None:
-    log.info("set goes on", set=held["id"], state=str(state))
-    detail = Jsonb({"set": held["stem"], "state": str(state)})
-    ids = {"user_id": held["user_id"], "job_id": None, "chunk_id": None}
+def _announce(connection: Connection, row: Mapping[str, Any], state: str) -> None:
+    log.info("set goes on", set=row["id"], state=str(state))
+    detail = Jsonb({"set": row["stem"], "state": str(state)})
+    ids = {"user_id": row["user_id"], "job_id": None, "chunk_id": None}
     connection.execute(_EVENT, {**ids, "kind": "set_settled", "detail": detail})

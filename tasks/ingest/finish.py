@@ -155,8 +155,8 @@ def begin_end(connection: Connection, job_id: UUID, user_id: UUID) -> bool:
     row = connection.execute(CHUNKS["recount"], asked).fetchone()
     if row is None or row["remaining"]:
         return False
-    made = connection.execute(CHUNKS["insert_finish"], {**asked, "identity": "finish"})
-    return made.fetchone() is not None
+    inserted = connection.execute(CHUNKS["insert_finish"], {**asked, "identity": "finish"})
+    return inserted.fetchone() is not None
 
 
 def free_stranded(run: Runtime) -> int:
@@ -174,10 +174,10 @@ def _free(run: Runtime, job_id: UUID) -> bool:
         if job is None:
             return False
         connection.execute(CHUNKS["forget_finish"], {"job_id": job_id})
-        made = begin_end(connection, job_id, job["user_id"])
-    if made:
+        inserted = begin_end(connection, job_id, job["user_id"])
+    if inserted:
         log.error("a job had no step left; its end begins", job_id=str(job_id))
-    return made
+    return inserted
 
 
 # --- without a finish ------------------------------------------------------------------------
@@ -220,8 +220,8 @@ def _close(
     closed = connection.execute(CHUNKS["close_without"], {**asked, **values}).fetchone()
     if closed is None:
         return False
-    said = {"status": closed["status"], "without": Stage.FINISH, "code": code}
-    note(connection, Event.FINISHED, job["user_id"], job_id, said)
+    facts = {"status": closed["status"], "without": Stage.FINISH, "code": code}
+    note(connection, Event.FINISHED, job["user_id"], job_id, facts)
     return True
 
 

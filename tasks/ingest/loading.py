@@ -35,7 +35,7 @@ from tasks.runtime.stage_runner import Content
 
 def load_chunk(run: Runtime, lease: Lease) -> Content:
     """Load what screening let through."""
-    path, mask_path = chunk.made(run, lease, "spool"), chunk.made(run, lease, "mask")
+    path, mask_path = chunk.committed(run, lease, "spool"), chunk.committed(run, lease, "mask")
     masks = {name: record_spool.read_mask(mask_path, name) for name in record_spool.TABLES}
     slots = {
         name: record_spool.read_columns(path, name).slots[masks[name]]
@@ -44,8 +44,8 @@ def load_chunk(run: Runtime, lease: Lease) -> Content:
     attached, drift = record_spool.read_attached(path), record_spool.read_drift(path)
     vectors = None
     if "vectors" in lease.artefacts:
-        made = chunk.made(run, lease, "vectors")
-        vectors = chunk.read_vectors(made, lease.artefacts["model_id"])
+        artefact = chunk.committed(run, lease, "vectors")
+        vectors = chunk.read_vectors(artefact, lease.artefacts["model_id"])
     crash_here("load.before_partitions")
     ensure_partitions(run, lease.ref, path)
     crash_here("load.after_partitions")
@@ -58,8 +58,8 @@ def load_chunk(run: Runtime, lease: Lease) -> Content:
         came = load_rows(run, commit, staged, series)
         if twins.any():
             keys = called(commit, documents.keys) if staged.shared else documents.keys
-            said = msgspec.structs.replace(documents, keys=keys)
-            claim_twins(commit, *chunk.some_of(lease.ref, said, twins))
+            stored = msgspec.structs.replace(documents, keys=keys)
+            claim_twins(commit, *chunk.some_of(lease.ref, stored, twins))
         crash_here("load.rows_in")
         attach(commit, attached)
         chunk.note_drift(commit, drift)

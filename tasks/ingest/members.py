@@ -86,8 +86,8 @@ def _prepared(member: Member, work: Path) -> Readable | Listed:
     if not isinstance(found, Format):
         reason, detail = found
         changed = _other_shape(member.path) if reason is Reason.NO_FORMAT else ""
-        said = "; ".join(filter(None, (detail, changed)))
-        return listed(member, Disposition.UNKNOWN, reason, said)
+        details = "; ".join(filter(None, (detail, changed)))
+        return listed(member, Disposition.UNKNOWN, reason, details)
     with member.file.open("rb") as source:
         context = found.reader.prepare(source, member)
     notes = ("" if product else _other_shape(member.path), _guess(encoding), found.unread)
@@ -99,7 +99,7 @@ def _listed_on(member: Member) -> int:
     return len(archive_browser.entries(member.file, member.path))
 
 
-def held(found: Readable, redactor: Redactor) -> Context:
+def stored_context(found: Readable, redactor: Redactor) -> Context:
     """Return what the ledger stores of the context.
 
     What the format noted for other files of the export may be personal, so the policy is applied to
@@ -108,10 +108,10 @@ def held(found: Readable, redactor: Redactor) -> Context:
     noted = found.context.get("noted")
     if not isinstance(noted, dict):
         return found.context
-    return {**found.context, "noted": treated_note(noted, found.form.name, redactor)}
+    return {**found.context, "noted": redacted_note(noted, found.form.name, redactor)}
 
 
-def treated_note(noted: dict[str, Any], form: str, redactor: Redactor) -> dict[str, Any]:
+def redacted_note(noted: dict[str, Any], form: str, redactor: Redactor) -> dict[str, Any]:
     """Return a format's note of a file after the policy; the same object where nothing changed."""
     return redactor.of(form, Texts(None, None, noted)).texts.metadata
 

@@ -113,9 +113,9 @@ def _cut(
     log.warning("split", parts=len(rows))
 
     def ending(commit: Commit) -> None:
-        made = commit.run("chunks", "insert_parts", parts=msgspec.json.encode(rows).decode())
+        inserted = commit.run("chunks", "insert_parts", parts=msgspec.json.encode(rows).decode())
         commit.run("chunks", "end_as_split")
-        commit.run("chunks", "add_remaining", n=len(made) - 1)
+        commit.run("chunks", "add_remaining", n=len(inserted) - 1)
 
     return ending
 

@@ -293,10 +293,10 @@ def read_about(path: Path, name: str, keys: bytes, mask: NDArray[np.bool_]) -> b
     lines = spool_file.read(path, name)[name]
     if mask.all() or not lines:
         return lines
-    kept = {keys[16 * n : 16 * n + 16].hex().encode() for n in np.flatnonzero(mask)}
+    chosen = {keys[16 * n : 16 * n + 16].hex().encode() for n in np.flatnonzero(mask)}
     at = COPY_TABLES[name].position("record_key")
     every = lines.splitlines(keepends=True)
-    return b"".join(line for line in every if line.split(b"\t")[at] in kept)
+    return b"".join(line for line in every if line.split(b"\t")[at] in chosen)
 
 
 def read_lines(path: Path, name: str, mask: NDArray[np.bool_]) -> bytes:
@@ -304,8 +304,8 @@ def read_lines(path: Path, name: str, mask: NDArray[np.bool_]) -> bytes:
     lines = spool_file.read(path, f"{name}.lines")[f"{name}.lines"]
     if mask.all():
         return lines
-    kept = list(compress(lines.split(b"\n"), mask))
-    return b"\n".join(kept) + b"\n" if kept else b""
+    chosen = list(compress(lines.split(b"\n"), mask))
+    return b"\n".join(chosen) + b"\n" if chosen else b""
 
 
 def read_bases(path: Path) -> list[str]:

@@ -11,7 +11,7 @@ import structlog
 
 from pipeline.archives import unpack
 from pipeline.registry import format_named
-from pipeline.storage.atomic_files import held
+from pipeline.storage.atomic_files import locked
 from pipeline.text.charset_labels import UTF_8
 from schemas.crash import crash_here
 from schemas.files import Member
@@ -31,7 +31,7 @@ def restore(run: Runtime, lease: Lease, files: Sequence[Mapping[str, Any]]) -> N
     if not any(_is_missing(run, lease, row) for row in files):
         return
     folder = run.folders.job(lease.ref.job_id)
-    with held(folder):  # one of several chunks that miss their files restores them
+    with locked(folder):  # one of several chunks that miss their files restores them
         rows = run.lake.rows(lease.ref.user_id, "jobs", "handled_files", job_id=lease.ref.job_id)
         missing = {row["ordinal"]: row["sha256"] for row in rows if _is_missing(run, lease, row)}
         if missing:
@@ -67,10 +67,10 @@ def _unpack(run: Runtime, lease: Lease, aside: Path, missing: Mapping[int, str])
         ):
             if isinstance(entry, Member) and missing.get(entry.ordinal) == entry.sha256:
                 found = members.prepare(entry, aside / "members")
-                made = found.member.file if isinstance(found, members.Readable) else entry.file
-                if made != source.path:
+                unpacked = found.member.file if isinstance(found, members.Readable) else entry.file
+                if unpacked != source.path:
                     crash_here("restore.before_rename")
-                    made.replace(place / str(entry.ordinal))
+                    unpacked.replace(place / str(entry.ordinal))
                     crash_here("restore.after_rename")
     finally:
         shutil.rmtree(aside, ignore_errors=True)

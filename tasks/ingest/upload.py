@@ -62,13 +62,13 @@ def validate_upload(run: Runtime, lease: Lease) -> Ending:
         kind = media_type(source.read(members.HEAD), lease.source_name, path)
     zip_checks.inspect_archive(path, run.options.archive)
     scan = None if kind in media_types.ARCHIVES else _scan(run, path)
-    made = exported_at(lease.source_name)
+    exported = exported_at(lease.source_name)
     facts = {"sha256": sha256, "size": size, "media_type": kind, "scan": scan}
 
     def ending(commit: Commit) -> None:
         try:
             with commit.connection.transaction():
-                commit.run("jobs", "measured", **facts, exported_at=made)
+                commit.run("jobs", "measured", **facts, exported_at=exported)
         except pg.UniqueViolation:
             _end_as_duplicate(commit, facts)
         else:
@@ -122,11 +122,11 @@ def extract_upload(run: Runtime, lease: Lease) -> Ending:
 def _walk(run: Runtime, lease: Lease) -> Iterator[Member | Listed]:
     """Yield the members, without those that an earlier attempt has committed."""
     rows = run.lake.rows(lease.ref.user_id, "jobs", "settled_ordinals", job_id=lease.ref.job_id)
-    settled = [range(row["first"], row["stop"]) for row in rows]
+    final = [range(row["first"], row["stop"]) for row in rows]
 
     def have(ordinal: int, _path: str) -> bool:
-        before = bisect_right(settled, ordinal, key=lambda each: each.start)
-        return before > 0 and ordinal in settled[before - 1]
+        before = bisect_right(final, ordinal, key=lambda each: each.start)
+        return before > 0 and ordinal in final[before - 1]
 
     return unpack.members(
         stored_originals.of_lease(run, lease),
@@ -177,8 +177,8 @@ class Cutter:
             return None
         detail = verdict.detail
         if why is Reason.MALWARE:
-            kept = malware.keep_member(self._run, self._lease.ref, member.file, member.ordinal)
-            detail = f"{detail}; {kept}"
+            fate = malware.keep_member(self._run, self._lease.ref, member.file, member.ordinal)
+            detail = f"{detail}; {fate}"
         return members.listed(member, Disposition.REJECTED, why, detail)
 
     def _read(self, member: Member, verdict: Verdict | None) -> Listed | None:
@@ -191,7 +191,7 @@ class Cutter:
                     (member.ordinal, archive_browser.entries(member.file, member.path))
                 )
             return found
-        row = _handled_row(found, verdict, members.held(found, self._redactor))
+        row = _handled_row(found, verdict, members.stored_context(found, self._redactor))
         self._files.append(row)
         for nth, part in enumerate(self._slices(found)):
             self._add(found, part, later=nth > 0)
@@ -288,8 +288,8 @@ class Cutter:
     def _commit_chunks(self, commit: Commit) -> None:
         ready = [c.row(self._ids) for c in self._chunks]
         if ready:
-            made = commit.run("chunks", "fan_out", chunks=_json(ready))
-            commit.run("chunks", "add_remaining", n=len(made))
+            inserted = commit.run("chunks", "fan_out", chunks=_json(ready))
+            commit.run("chunks", "add_remaining", n=len(inserted))
 
     def _send(self) -> None:
         options = self._run.options
@@ -341,12 +341,12 @@ def wants_vectors(form: Format, options: Options) -> bool:
     return options.embed.wants(form.data_type) if form.embed is None else form.embed
 
 
-def limits_of(form: Format, ours: SliceLimits) -> SliceLimits:
+def limits_of(form: Format, configured: SliceLimits) -> SliceLimits:
     """Return the format's limits, or the configured ones where these are lower."""
-    theirs = form.limits
+    own = form.limits
     return SliceLimits(
-        records=min(ours.records, theirs.records),
-        size=min(ours.size, theirs.size),
+        records=min(configured.records, own.records),
+        size=min(configured.size, own.size),
     )
 
 

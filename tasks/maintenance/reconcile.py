@@ -19,7 +19,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from psycopg import errors as pg
 from psycopg.rows import DictRow
 
-from pipeline.storage.atomic_files import held, move, put, written
+from pipeline.storage.atomic_files import locked, move, put, written
 from schemas.crash import crash_here
 from schemas.errors import PermanentError
 from schemas.folders import Folders
@@ -80,7 +80,7 @@ def finish_job(run: Runtime, lease: Lease) -> Ending:
         raise Fenced
     (job,) = run.ledger.rows("jobs", "job_facts", job_id=lease.ref.job_id)
     status = job["outcome"] or str(JobStatus.DONE)
-    kept = _put_to_rest(run, lease, job, status)
+    archived = _put_to_rest(run, lease, job, status)
     crash_here("finish.at_rest")
     if status not in _RESUMABLE:
         shutil.rmtree(run.folders.job(lease.ref.job_id), ignore_errors=True)
@@ -92,7 +92,7 @@ def finish_job(run: Runtime, lease: Lease) -> Ending:
         # This locks the job; later reads stay valid, since a retry from quarantine changes it too.
         alerts.sound(commit, run.options.alert, ended=True)
         settle_counts(commit.connection, lease.ref.job_id)
-        commit.run("jobs", "close_job", archived_path=kept, gone=_GONE)
+        commit.run("jobs", "close_job", archived_path=archived, gone=_GONE)
         commit.event(Event.FINISHED, status=status)
         commit.run("chunks", "end")
 
@@ -198,7 +198,7 @@ _STEPS = (
 
 #: Seconds for indexing and comparing while rows come in: enough for a batch or two; none in the
 #: first seconds of a job, since its end does both.
-_BESIDE_ROWS_S, _SHORT_JOB_S = 0.3, 30.0
+_WHILE_ROWS_COME_S, _SHORT_JOB_S = 0.3, 30.0
 
 
 def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> dict[str, int]:
@@ -219,7 +219,7 @@ def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> di
             work: dict[str, Callable[[], int]] = {
                 "dead_lettered": lambda: dead_letter(run),
                 "freed": lambda: free_stranded(run),
-                "sets": lambda: export_sets.settle(run),
+                "sets": lambda: export_sets.finalise_sets(run),
                 "recovered": lambda: recovery.recover(run),
                 "sent_again": lambda: _send_again(run, window_s, at_once),
                 "started": lambda: _start_waiting(run),
@@ -244,7 +244,7 @@ def _share_of_a_turn(run: Runtime) -> dict[str, float]:
     (row,) = run.ledger.rows("chunks", "rows_are_coming")
     if row["for_s"] is None:
         return {}
-    return {"seconds": _BESIDE_ROWS_S if row["for_s"] > _SHORT_JOB_S else 0.0}
+    return {"seconds": _WHILE_ROWS_COME_S if row["for_s"] > _SHORT_JOB_S else 0.0}
 
 
 def _send_again(run: Runtime, window_s: float, at_once: int) -> int:
@@ -341,15 +341,15 @@ def _take_back(folders: Folders, connection: Connection, job: dict[str, Any]) ->
     original = folders.original(job["id"], job["source_name"])
     if not original.exists():
         return True
-    kept = folders.data / (job["archived_path"] or "")
-    if not job["archived_path"] or kept == original:
+    archived = folders.data / (job["archived_path"] or "")
+    if not job["archived_path"] or archived == original:
         well = job["status"] in (JobStatus.DONE, JobStatus.DUPLICATE)
         rests = {"job_id": job["id"], "archived_path": _rest(folders, job, well=well)}
         connection.execute(dispatch.CHUNKS["keep_at"], rests)
-    elif not kept.exists():
-        move(original, kept)
-        _write_error(kept, job)
-    elif not kept.is_file() or not filecmp.cmp(original, kept, shallow=False):
+    elif not archived.exists():
+        move(original, archived)
+        _write_error(archived, job)
+    elif not archived.is_file() or not filecmp.cmp(original, archived, shallow=False):
         return False
     return True
 
@@ -362,7 +362,7 @@ def _sweep_nobodys(run: Runtime, folder: Path) -> bool:
     """
     if not _is_old(folder) or run.ledger.rows("jobs", "one_job", prefix=folder.name):
         return False
-    with suppress(BlockingIOError, FileNotFoundError), held(folder, wait=False):
+    with suppress(BlockingIOError, FileNotFoundError), locked(folder, wait=False):
         if (folder / "claim.json").exists() or list((folder / "original").glob("[!.]*")):
             return False
         shutil.rmtree(folder, ignore_errors=True)
@@ -437,8 +437,8 @@ def cancel(run: Runtime, job_id: UUID, user_id: UUID) -> Cancelled:
         else:
             ended = end_now(run, connection, job_id)
         row = connection.execute(dispatch.CHUNKS["what_had_loaded"], {"job_id": job_id}).fetchone()
-        said = {"stopped": stopped, "ended": ended, **(row or {})}
-        found = msgspec.convert(said, Cancelled)
+        facts = {"stopped": stopped, "ended": ended, **(row or {})}
+        found = msgspec.convert(facts, Cancelled)
         if stopped or ended:
             note(connection, Event.CANCELLED, user_id, job_id, msgspec.structs.asdict(found))
         crash_here("cancel.before_commit")
@@ -510,9 +510,9 @@ def _one_archive_once() -> Iterator[None]:
         ) from error
 
 
-def _bring_back(folders: Folders, job: dict[str, Any], kept: Path | None) -> None:
+def _bring_back(folders: Folders, job: dict[str, Any], archived: Path | None) -> None:
     """Move the original back into the work folder, and remove its error file."""
     original = folders.original(job["id"], job["source_name"])
-    if kept is not None and kept != original:
-        move(kept, original)
-        kept.with_name(kept.name + ".error.txt").unlink(missing_ok=True)
+    if archived is not None and archived != original:
+        move(archived, original)
+        archived.with_name(archived.name + ".error.txt").unlink(missing_ok=True)

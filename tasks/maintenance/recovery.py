@@ -63,7 +63,7 @@ def _ask_services(run: Runtime) -> int:
     """Ask the services for which chunks wait, each once."""
     codes = {row["code"] for row in run.ledger.rows("recovery", "waiting_codes")}
     return sum(
-        _settle(run, mine, answers=answers(run)) for mine, answers in _services(codes) if mine
+        _answer(run, mine, answers=answers(run)) for mine, answers in _services(codes) if mine
     )
 
 
@@ -78,7 +78,7 @@ def _services(codes: set[str]) -> Iterable[tuple[list[str], Callable[[Runtime], 
     yield passing, lambda _: True
 
 
-def _settle(run: Runtime, codes: list[str], *, answers: bool) -> int:
+def _answer(run: Runtime, codes: list[str], *, answers: bool) -> int:
     if answers:
         parameters = {"codes": codes, "delay_s": run.options.retry_delay_s}
         return len(run.ledger.rows("recovery", "answers", **parameters))

@@ -66,7 +66,7 @@ class _New(msgspec.Struct, frozen=True):
     item: dict[str, Any]
 
     @property
-    def says_else(self) -> bool:
+    def has_new_texts(self) -> bool:
         """Whether more than the tag is new."""
         return self.item["gone"] is not None
 
@@ -115,13 +115,13 @@ class _Pass:
         at = privacy.reached(lake, self._user)
         self.rows(at)
         known = privacy.drift(lake, self._user)
-        told = [(f, name) for f, name in known if redactor.name(name, f, "metadata") != name]
+        refused = [(f, name) for f, name in known if redactor.name(name, f, "metadata") != name]
         with lake.entering(self._user, redactor.under, hold=Hold.ALONE) as entered:
             raw = not redactor.policy.changes
             for series, n in ({} if raw else privacy.forget_unread_times(entered)).items():
                 detail = {"table": series, "records": n}
                 note(entered.connection, Event.PRIVACY_APPLIED, self._user, None, detail)
-            ended = privacy.finish(entered, self._user, at.turn, told, raw=raw)
+            ended = privacy.finish(entered, self._user, at.turn, refused, raw=raw)
             crash_here("privacy.before_end")
         crash_here("privacy.after_end")
         return ended
@@ -140,12 +140,12 @@ class _Pass:
                 if not self._dry:
                     place = (table, at.turn, rows[-1]["id"])
                     _write(run, user_id, self._redactor, place, found, now)
-        self._seen["files"] += _treat_files(run, user_id, self._redactor, dry=self._dry)
+        self._seen["files"] += _redact_files(run, user_id, self._redactor, dry=self._dry)
 
 
 def removable(rows: list[DictRow], redactor: Redactor) -> int:
     """Return how many of some stored rows hold what the policy removes."""
-    return sum(new.says_else for new in _changing(rows, redactor))
+    return sum(new.has_new_texts for new in _changing(rows, redactor))
 
 
 def removable_files(rows: list[DictRow], redactor: Redactor) -> int:
@@ -165,7 +165,7 @@ def _pages(page: Callable[[int, int], list[DictRow]], after: int = 0) -> Iterato
         yield rows
 
 
-def _treat_files(run: Runtime, user_id: UUID, redactor: Redactor, *, dry: bool) -> int:
+def _redact_files(run: Runtime, user_id: UUID, redactor: Redactor, *, dry: bool) -> int:
     """Apply the policy to names of attachments and notes of sidecars; return how many rows change.
 
     Repeating it is a no-op, so no place is remembered.
@@ -184,8 +184,8 @@ def _treat_files(run: Runtime, user_id: UUID, redactor: Redactor, *, dry: bool) 
 
 def _changing_files(rows: list[DictRow], redactor: Redactor) -> list[dict[str, Any]]:
     """Return the rows of files that change under the policy."""
-    told = redactor.told((None, Texts(None, None, {}), _given_name(row)) for row in rows)
-    found = (_treated_file(row, told.get(n), redactor) for n, row in enumerate(rows))
+    names = redactor.told((None, Texts(None, None, {}), _given_name(row)) for row in rows)
+    found = (_redacted_file(row, names.get(n), redactor) for n, row in enumerate(rows))
     return [item for item in found if item]
 
 
@@ -197,7 +197,7 @@ def _given_name(row: DictRow) -> str | None:
     return str(row["path"]).rpartition("/")[2] if row["attached"] else None
 
 
-def _treated_file(
+def _redacted_file(
     row: DictRow, names: NerResult | None, redactor: Redactor
 ) -> dict[str, Any] | None:
     """Return a row after the policy; None where it stays as it is."""
@@ -207,7 +207,7 @@ def _treated_file(
         path = path.removesuffix(name) + redactor.name(name, form, NAME_OF_BLOB, names)
         kind = kind and media_type(kind, form, redactor)
     if isinstance(noted, dict):
-        noted = members.treated_note(noted, form, redactor)
+        noted = members.redacted_note(noted, form, redactor)
     if (path, noted, kind) == (row["path"], row["noted"], row["media_type"]):
         return None
     return {"id": row["id"], "path": path, "noted": noted, "media_type": kind}
@@ -217,7 +217,7 @@ def _changing(rows: list[DictRow], redactor: Redactor) -> list[_New]:
     """Return the rows that change under the policy."""
     parted = [_without_tag(row) for row in rows]
     told = redactor.told(
-        (row["language"], _said_in(old), None) for row, (old, _) in zip(rows, parted, strict=True)
+        (row["language"], _own_texts(old), None) for row, (old, _) in zip(rows, parted, strict=True)
     )
     found = (
         _renewed(row, *old, told.get(n), redactor)
@@ -226,14 +226,14 @@ def _changing(rows: list[DictRow], redactor: Redactor) -> list[_New]:
     return [new for new in found if new]
 
 
-def _said_in(texts: Texts) -> Texts:
+def _own_texts(texts: Texts) -> Texts:
     """Return the texts without what the lake added: a time as it was written holds no name."""
-    said = {
+    metadata = {
         name: value
         for name, value in texts.metadata.items()
         if name != "time" or not isinstance(value, dict)
     }
-    return texts._replace(metadata=said)
+    return texts._replace(metadata=metadata)
 
 
 def _without_tag(row: DictRow) -> tuple[Texts, Any]:
@@ -249,11 +249,11 @@ def _renewed(
 ) -> _New | None:
     """Return a row after the policy; None where it stays as it is, tag and all."""
     texts, done, gone = redactor.of(row["source"], old, names)
-    told = joined(before, done)
+    tag = joined(before, done)
     before_codes = Codes(row["content_type"], row["language"])
     codes = coded(before_codes, row["source"], redactor)
     same = codes == before_codes and all(a is b for a, b in zip(texts, old, strict=True))
-    if same and told == (before or {}):
+    if same and tag == (before or {}):
         return None
     hashed = row["content_hash"]
     if not same and hashed is not None:
@@ -264,7 +264,7 @@ def _renewed(
         "was": row["content_hash"] and str(row["content_hash"]),
         "title": texts.title,
         "content": texts.content,
-        "metadata": {**texts.metadata, tag_name(texts.metadata): told} if told else texts.metadata,
+        "metadata": {**texts.metadata, tag_name(texts.metadata): tag} if tag else texts.metadata,
         "content_hash": hashed and str(hashed),
         **codes._asdict(),
         "gone": None if same else [text for text in gone if text.strip()],
@@ -285,7 +285,7 @@ def _write(
     `place` is its table, the turn of the run and the last id.
     """
     table, turn, last = place
-    changed = [new for new in found if new.says_else] if table is Table.DOCUMENTS else []
+    changed = [new for new in found if new.has_new_texts] if table is Table.DOCUMENTS else []
     for new in changed:
         new.item["hashes"] = _remembered(run, new.row)
     page = Renewed(
@@ -333,8 +333,8 @@ def _vectors(run: Runtime, user_id: UUID, changed: list[_New], under: ReadUnder)
     ids = [new.row["id"] for new in changed]
     had = privacy.with_vectors(run.lake, user_id, ids) if ids else set()
     keys = b"".join(privacy.key_of(n).bytes for n in ids)
-    said = [text_pieces.text_of(new.texts.title, new.texts.content) for new in changed]
-    texts = [(n, text) for n, text in enumerate(said) if text and ids[n] in had]
+    new_texts = [text_pieces.text_of(new.texts.title, new.texts.content) for new in changed]
+    texts = [(n, text) for n, text in enumerate(new_texts) if text and ids[n] in had]
     return chunk.embed_texts(run, user_id, keys, texts, under) if texts else None
 
 

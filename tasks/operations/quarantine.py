@@ -43,7 +43,7 @@ from tasks.runtime.temp_dirs import scratch
 
 log = structlog.get_logger("datapunk.quarantine")
 
-_DESK = queries("quarantine")
+_QUARANTINE = queries("quarantine")
 _PAGE = 500
 #: How often records are read again because the privacy policy changed meanwhile.
 _TRIES = 3
@@ -149,7 +149,7 @@ class _Attempt:
         self._items = [_item(list(group)) for _, group in groupby(rows, key=_item_of)]
         self._files = [item.rows[0]["file_id"] for item in self._items]
         self._ref = ref = _ref_of(rows[0], self._items)
-        self._beside = SetNeighbours(run.lake, ref.user_id, ref.job_id, folders=_PAGE)
+        self._siblings = SetNeighbours(run.lake, ref.user_id, ref.job_id, folders=_PAGE)
         self._redactor = run.redactor(ref.user_id)
         try:
             self._form = chunk.format_of(self._ref)
@@ -179,14 +179,14 @@ class _Attempt:
             if found is not None:
                 member, part = found
                 if self._form.needs_set:  # the child that reads it can't ask
-                    self._beside.folder(member.path)
-                    self._beside.bare()
+                    self._siblings.folder(member.path)
+                    self._siblings.bare()
                 yield slot, Opened(row["id"], member, row["context"]), part
 
     def _read(self, parts: Iterable[tuple[int, Opened, Slice]], path: Path) -> None:
         """Read slices into a spool; runs in a child, so it uses no service of the parent's."""
         self._run.options.bound()
-        reader = ChunkReader(self._run, self._ref, self._redactor, self._beside)
+        reader = ChunkReader(self._run, self._ref, self._redactor, self._siblings)
         for slot, opened, part in parts:
             reader.read(slot, opened, part)
         reader.write(path)
@@ -211,7 +211,7 @@ class _Attempt:
             self._count_siblings(commit, tables["documents"])
             came = loading.load_rows(run, commit, staged, series)
             loading.attach(commit, record_spool.read_attached(path) if healed.any() else [])
-            found = self._settle(commit, came)
+            found = self._finalise(commit, came)
             crash_here("quarantine.before_commit")
         crash_here("quarantine.after_commit")
         return found
@@ -254,7 +254,7 @@ class _Attempt:
                 )
                 item.counted = row["count"]
 
-    def _settle(self, commit: ChunkTransaction, came: Mapping[str, Came]) -> Retried:
+    def _finalise(self, commit: ChunkTransaction, came: Mapping[str, Came]) -> Retried:
         """Write the states of the records, the counts of the job, and a line in the audit trail."""
         commit.run("quarantine", "hold_job")  # after the rows, as a load does
         loaded = duplicate = 0
@@ -347,7 +347,7 @@ def discard(
     """
     asked = {**msgspec.structs.asdict(choice), "reason": reason, "delete": delete}
     with run.lake.as_user(user_id) as connection:
-        rows = connection.execute(_DESK["discard"], asked).fetchall()
+        rows = connection.execute(_QUARANTINE["discard"], asked).fetchall()
         for job_id, n in Counter(row["job_id"] for row in rows).items():
             detail = {"records": n, "code": choice.code}
             note(connection, Event.DISCARDED, user_id, job_id, detail)
@@ -362,7 +362,7 @@ def mend(run: Runtime, user_id: UUID, number: int, data: bytes) -> Retried:
     """Replace a record's bytes, and retry it. The first bytes are stored."""
     with run.lake.remaking(user_id, Purpose.HAND) as entered:
         connection = entered.connection
-        row = connection.execute(_DESK["mend"], {"id": number, "mended": data}).fetchone()
+        row = connection.execute(_QUARANTINE["mend"], {"id": number, "mended": data}).fetchone()
         if row is None:
             raise PermanentError("The record is not open: it was loaded, discarded or taken back.")
         note(connection, Event.MENDED, user_id, row["job_id"], {"quarantine": number})

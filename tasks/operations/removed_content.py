@@ -33,10 +33,10 @@ def removed(
     look = _Look(reader, job, redactor, deep=deep)
     for part in (look.texts, look.quarantine, look.series, look.names, look.search):
         part()
-    said = f"{look.looked} of {look.all} rows looked at"
+    summary = f"{look.looked} of {look.all} rows looked at"
     if look.by_hand:
-        said += f"; {look.by_hand} texts that were mended by hand are kept as they were written"
-    return +look.found, said
+        summary += f"; {look.by_hand} texts that were mended by hand are kept as they were written"
+    return +look.found, summary
 
 
 class _Look:
@@ -77,12 +77,12 @@ class _Look:
 
     def _people(self, rows: list[DictRow]) -> int:
         """Count the entities that some documents mention, and that their texts no longer name."""
-        said = {row["record_key"]: privacy_reapply.mentioned(row) for row in rows}
-        held = self._ask("entities_of", keys=list(said))
-        return sum(self._is_left(row, said[row["record_key"]]) for row in held)
+        mentioned = {row["record_key"]: privacy_reapply.mentioned(row) for row in rows}
+        stored = self._ask("entities_of", keys=list(mentioned))
+        return sum(self._is_left(row, mentioned[row["record_key"]]) for row in stored)
 
-    def _is_left(self, row: DictRow, said: list[Mention]) -> bool:
-        known = {text for one in said for text in (one.value, one.name)}
+    def _is_left(self, row: DictRow, mentions: list[Mention]) -> bool:
+        known = {text for one in mentions for text in (one.value, one.name)}
         texts = [text for text in (row["value"], row["name"]) if text and text not in known]
         return any(self._certain.name(text, "", "metadata") != text for text in texts)
 

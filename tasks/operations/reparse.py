@@ -23,7 +23,7 @@ from schemas.errors import PermanentError, Rejected, TransientError
 from schemas.files import Member
 from sql.store import OtherPolicy
 from tasks.ingest import members, stored_originals
-from tasks.operations.reparse_apply import Changed, Renewal, Settled
+from tasks.operations.reparse_apply import Changed, RecordCounts, Renewal
 from tasks.operations.reparse_read import BYTES, FILES, File, Reading
 from tasks.runtime.context import Runtime
 from tasks.runtime.temp_dirs import scratch
@@ -40,7 +40,7 @@ class Reparsed(msgspec.Struct, frozen=True, kw_only=True):
     """The result. `passed_over` counts files that were left as they are, by reason."""
 
     files: int = 0
-    records: Settled = Settled()
+    records: RecordCounts = RecordCounts()
     passed_over: dict[str, int] = {}
 
     def __add__(self, other: Reparsed) -> Reparsed:
@@ -84,8 +84,8 @@ def reparse(run: Runtime, user_id: UUID, wanted: Order) -> Iterator[tuple[UUID, 
     for job in run.lake.rows(user_id, "reparse", "jobs", job_id=wanted.job_id):
         files = dict(_files(run, job, wanted))
         if files:
-            told = {**job, "zone": wanted.zone or job["zone"]}
-            yield job["id"], _Job(run, told, wanted).carry_out(files)
+            in_zone = {**job, "zone": wanted.zone or job["zone"]}
+            yield job["id"], _Job(run, in_zone, wanted).carry_out(files)
 
 
 def _files(
@@ -120,7 +120,7 @@ class _Job:
         with scratch(self._run.folders.work) as work:
             try:
                 for batch in self._batches(files, work):
-                    total += batch if isinstance(batch, Reparsed) else self._settle(batch, work)
+                    total += batch if isinstance(batch, Reparsed) else self._write(batch, work)
             except (Rejected, FileNotFoundError):
                 total += Reparsed(passed_over={"original_gone": 1})
         return total
@@ -156,37 +156,37 @@ class _Job:
             return "original_changed"
         found = members.prepare(member, work / "text")
         if isinstance(found, members.Readable) and found.form.name == self._wanted.form.name:
-            held = _held(found.member, work)
-            return File(row, msgspec.structs.replace(found, member=held))
+            file = _set_down(found.member, work)
+            return File(row, msgspec.structs.replace(found, member=file))
         return "not_recognised" if row["format"] == self._wanted.form.name else None
 
-    def _settle(self, files: list[File], work: Path) -> Reparsed:
+    def _write(self, files: list[File], work: Path) -> Reparsed:
         """Read a batch and renew its rows; where reading fails, each file by itself."""
         for _ in range(_TRIES):
             reading = Reading(self._run, self._job, files, work)
             try:
                 if not reading.carry_out(embed=not self._wanted.dry):
                     return self._one_by_one(files, work)
-                settled = Renewal(self._run, reading).carry_out(dry=self._wanted.dry)
+                counts = Renewal(self._run, reading).carry_out(dry=self._wanted.dry)
             except (Changed, OtherPolicy):
                 continue
-            if settled is None:
+            if counts is None:
                 return Reparsed(passed_over={"taken_back": len(files)})
-            return Reparsed(files=len(files), records=settled)
+            return Reparsed(files=len(files), records=counts)
         raise TransientError("these records, or the policy, keep changing")
 
     def _one_by_one(self, files: list[File], work: Path) -> Reparsed:
         if len(files) > 1:
-            return sum((self._settle([file], work) for file in files), Reparsed())
+            return sum((self._write([file], work) for file in files), Reparsed())
         log.warning("the child that read the file ended", file=files[0].id)
         return Reparsed(passed_over={"unreadable": 1})
 
 
-def _held(member: Member, work: Path) -> Member:
+def _set_down(member: Member, work: Path) -> Member:
     """Return the member at a place where it stays until its batch is written."""
     if work not in member.file.parents:
         return member  # the original itself
     (work / "held").mkdir(exist_ok=True)
-    held = work / "held" / str(member.ordinal)
-    os.replace(member.file, held)  # noqa: PTH105 - within a folder that goes with the command
-    return msgspec.structs.replace(member, file=held)
+    place = work / "held" / str(member.ordinal)
+    os.replace(member.file, place)  # noqa: PTH105 - within a folder that goes with the command
+    return msgspec.structs.replace(member, file=place)

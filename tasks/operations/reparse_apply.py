@@ -37,7 +37,7 @@ from tasks.runtime.context import Runtime
 _Place = tuple[int, int]
 
 
-class Settled(msgspec.Struct, frozen=True, kw_only=True):
+class RecordCounts(msgspec.Struct, frozen=True, kw_only=True):
     """Numbers of records.
 
     `removed` no longer have a source; `closed` were in quarantine and are good now; `quarantined`
@@ -51,9 +51,9 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     closed: int = 0
     quarantined: int = 0
 
-    def __add__(self, other: Settled) -> Settled:
+    def __add__(self, other: RecordCounts) -> RecordCounts:
         mine, more = msgspec.structs.asdict(self), msgspec.structs.asdict(other)
-        return Settled(**{name: n + more[name] for name, n in mine.items()})
+        return RecordCounts(**{name: n + more[name] for name, n in mine.items()})
 
 
 class Changed(Exception):
@@ -69,7 +69,7 @@ class Renewal:
         self._came: dict[_Place, Counter[str]] = {}
         self._dry = False
 
-    def carry_out(self, *, dry: bool) -> Settled | None:
+    def carry_out(self, *, dry: bool) -> RecordCounts | None:
         """Write everything that follows from the reading; `dry` writes and undoes it.
 
         Returns None if the job was rolled back meanwhile. Raises `Changed`, then nothing was
@@ -86,7 +86,7 @@ class Renewal:
             if commit.run("reparse", "hold_job"):
                 if commit.run("reparse", "set_aside", files=reading.ids) != reading.aside:
                     raise Changed
-                found = self._settle(commit)
+                found = self._write(commit)
             if dry:
                 raise Rollback
             crash_here("reparse.before_commit")
@@ -94,12 +94,12 @@ class Renewal:
             crash_here("reparse.after_commit")
         return found
 
-    def _settle(self, commit: ContentTransaction) -> Settled:
+    def _write(self, commit: ContentTransaction) -> RecordCounts:
         reading, form = self._reading, self._form
         commit.run("reparse", "read_in_zone", zone=reading.job["zone"])
         self._make_chunk(commit)
         self._send(commit)
-        closed, quarantined = self._settle_quarantine(commit)
+        closed, quarantined = self._write_quarantine(commit)
         removed = reparse.compare(
             commit, reading.ids, form.name, form.version, repeats=form.repeats
         )
@@ -110,16 +110,16 @@ class Renewal:
         self._renew_meaning(commit)  # after what superseded other versions, and their mentions
         self._renew_files(commit)
         self._count(commit, before)
-        settled = Settled(**done)
+        counts = RecordCounts(**done)
         detail = {"format": form.name, "version": form.version, "files": len(reading.ids)}
         if zone := reading.job["zone"]:
             detail["zone"] = zone
-        numbers = msgspec.structs.asdict(settled)
+        numbers = msgspec.structs.asdict(counts)
         job_id = commit.ref.job_id
         note(commit.connection, Event.REPARSED, reading.user_id, job_id, detail | numbers)
         if quarantined:
             alerts.sound(commit, self._run.options.alert, ended=True)
-        return settled
+        return counts
 
     def _make_chunk(self, commit: ContentTransaction) -> None:
         """Insert a chunk for files that had none of this format; they leave those of another."""
@@ -156,7 +156,7 @@ class Renewal:
 
     # --- quarantine ---
 
-    def _settle_quarantine(self, commit: ContentTransaction) -> tuple[int, int]:
+    def _write_quarantine(self, commit: ContentTransaction) -> tuple[int, int]:
         """Close what is good now, quarantine what is bad now; return how many of each."""
         commit.run("reparse", "pair", files=self._reading.ids)
         commit.run("reparse", "read_in_place")
@@ -281,7 +281,7 @@ class Renewal:
                 file_id=file.id,
                 format=form.name,
                 version=form.version,
-                context=Jsonb(members.held(file.found, redactor)),
+                context=Jsonb(members.stored_context(file.found, redactor)),
                 encoding=file.found.member.encoding,
                 zero=Jsonb(FileTally().counts()),
             )
@@ -305,14 +305,14 @@ class Renewal:
         for row in self._reading.aside:
             if row["code"] == Reason.POISON:  # an item that is not read
                 items[row["file_id"], row["chunk_id"]] += 1
-        said = {
+        stored = {
             (row["file_id"], row["chunk_id"]): FileTally.of(row["counts"])
             for row in commit.run("reparse", "tallies", files=self._reading.ids)
         }
-        for place in sorted({*stood, *said, *self._came, *items}):
+        for place in sorted({*stood, *stored, *self._came, *items}):
             came = self._came.get(place, Counter())
             now = _tally(stood.get(place, Counter()), came, items[place]).check()
-            old = said.get(place, FileTally())
+            old = stored.get(place, FileTally())
             more = {name: came[name] for name in ("newer", "older") if came[name]}
             by = msgspec.structs.replace(now - old, more=more).counts()
             if any(by.values()):
@@ -444,11 +444,11 @@ class _Chosen:
             return lines
         names = self._names()
         fields = (line.split(b"\t") for line in lines.splitlines())
-        said = (b"\t".join(names.get(field, field) for field in line) for line in fields)
-        return b"".join(line + b"\n" for line in said)
+        renamed = (b"\t".join(names.get(field, field) for field in line) for line in fields)
+        return b"".join(line + b"\n" for line in renamed)
 
     def _names(self) -> dict[bytes, bytes]:
         """Return the records' keys by the spooled ones, where they differ."""
-        said = msgspec.structs.replace(self.documents, keys=self._spooled_keys)
-        pairs = ((said.key_of(n), self._key(n)) for n in range(len(said)))
+        spooled = msgspec.structs.replace(self.documents, keys=self._spooled_keys)
+        pairs = ((spooled.key_of(n), self._key(n)) for n in range(len(spooled)))
         return {one.hex().encode(): key.hex().encode() for one, key in pairs if one != key}

@@ -100,7 +100,7 @@ class Reading:
         self.aside = self._ask("set_aside")
         self.chunks = self._ask("chunks_of")
         self._starts = self._by_start()
-        self._beside = SetNeighbours(run.lake, self.user_id, job["id"], folders=FILES)
+        self._siblings = SetNeighbours(run.lake, self.user_id, job["id"], folders=FILES)
         self.groups = list(self._grouped())
 
     def _ask(self, query: str) -> list[dict[str, Any]]:
@@ -179,8 +179,8 @@ class Reading:
         target, member = self._work / f"{row['id']}.mended", file.found.member
         facts = {**msgspec.structs.asdict(member), "size_bytes": member.size}
         place = Slice(row["start"], row["stop"])
-        made, part = stored_originals.with_bytes(facts, place, row["mended"], target, by_hand=True)
-        return FilePart(Opened(file.id, made, file.found.context), part, row["id"])
+        own, part = stored_originals.with_bytes(facts, place, row["mended"], target, by_hand=True)
+        return FilePart(Opened(file.id, own, file.found.context), part, row["id"])
 
     def carry_out(self, *, embed: bool) -> bool:
         """Write a spool for each group, each in a child; return whether all of them succeeded.
@@ -189,8 +189,8 @@ class Reading:
         """
         if self.form.needs_set:  # a child can't ask
             for file in self.files:
-                self._beside.folder(file.found.member.path)
-            self._beside.bare()
+                self._siblings.folder(file.found.member.path)
+            self._siblings.bare()
         for group in self.groups:
             if not apart(lambda: self._read(group), seconds=self._run.options.apart_limit_s):  # noqa: B023 - called here and now
                 return False
@@ -202,7 +202,7 @@ class Reading:
     def _read(self, group: Group) -> None:
         """Read slices into a spool; runs in a child, so it uses no service of the parent's."""
         self._run.options.bound()
-        reader = ChunkReader(self._run, self.ref(group), self.redactor, self._beside)
+        reader = ChunkReader(self._run, self.ref(group), self.redactor, self._siblings)
         for slot, part in zip(group.slots, group.parts, strict=True):
             reader.read(slot, part.opened, part.part)
         reader.write(group.path)

@@ -19,7 +19,7 @@ from sql.store import Purpose
 from tasks.maintenance.reconcile import clear
 from tasks.runtime.context import Runtime
 
-_DESK = queries("quarantine")
+_QUARANTINE = queries("quarantine")
 
 #: Final states of jobs that can be rolled back even without a record.
 _LOADED = (JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED)
@@ -50,9 +50,9 @@ def roll_back(run: Runtime, user_id: UUID, job_id: UUID, *, dry: bool = False) -
     found = RolledBack()
     with run.lake.remaking(user_id, Purpose.MOVE) as entered:
         connection = entered.connection
-        connection.execute(_DESK["hold_job"], {"job_id": job_id})
+        connection.execute(_QUARANTINE["hold_job"], {"job_id": job_id})
         _check(connection, job_id)
-        row = connection.execute(_DESK["roll_back"], {"job_id": job_id}).fetchone()
+        row = connection.execute(_QUARANTINE["roll_back"], {"job_id": job_id}).fetchone()
         found = msgspec.convert(row, RolledBack)
         if dry:
             raise Rollback
@@ -66,7 +66,7 @@ def roll_back(run: Runtime, user_id: UUID, job_id: UUID, *, dry: bool = False) -
 
 def _check(connection: Connection, job_id: UUID) -> None:
     def ask(name: str) -> Mapping[str, Any]:
-        row = connection.execute(_DESK[name], {"job_id": job_id}).fetchone()
+        row = connection.execute(_QUARANTINE[name], {"job_id": job_id}).fetchone()
         return row or {}
 
     job = ask("job_of")

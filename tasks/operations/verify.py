@@ -61,12 +61,12 @@ def _ledger(reader: Lake, job: Mapping[str, Any]) -> Iterator[Finding]:
     yield _at_rest(job, ask("at_rest")[0])
     yield _counts(job, ask("sums"), ask("uneven_files")[0]["count"])
     yield _rows(job, ask("rows_of_job")[0], ask("rows_by_file")[0]["count"])
-    held, uneven = ask("quarantined")[0].values()
-    said = job["records_quarantined"]
+    stored, uneven = ask("quarantined")[0].values()
+    counted = job["records_quarantined"]
     yield Finding(
         "quarantine",
-        held == said and not uneven,
-        f"{held} records held, {said} counted, {uneven} files differ",
+        stored == counted and not uneven,
+        f"{stored} records held, {counted} counted, {uneven} files differ",
     )
     yield _none("no record twice", ask("twice")[0]["count"], "keys occur twice")
     yield _none("vectors", ask("lone_vectors")[0]["count"], "vectors have no document")
@@ -80,12 +80,12 @@ def _none(check: str, count: int, what: str) -> Finding:
 
 def _at_rest(job: Mapping[str, Any], chunks: Mapping[str, int]) -> Finding:
     """Check that the job is done exactly when nothing remains, and ended once."""
-    dead = chunks["dead"] if job["status"] == JobStatus.DONE else 0
-    ok = job["remaining"] == chunks["open"] == chunks["ending"] == dead == 0
+    dead_chunks = chunks["dead"] if job["status"] == JobStatus.DONE else 0
+    ok = job["remaining"] == chunks["open"] == chunks["ending"] == dead_chunks == 0
     return Finding(
         "at rest",
         ok and chunks["ended"] >= 1,
-        f"{job['remaining']} remaining, {chunks['open']} chunks open, {dead} dead",
+        f"{job['remaining']} remaining, {chunks['open']} chunks open, {dead_chunks} dead",
     )
 
 
@@ -102,11 +102,11 @@ def _counts(job: Mapping[str, Any], sums: list[dict[str, Any]], uneven: int) -> 
 
 def _rows(job: Mapping[str, Any], rows: Mapping[str, int], uneven: int) -> Finding:
     """Check that every row of the job names a committed chunk, and how many rows there are."""
-    held, committed, said = rows["held"], rows["committed"], job["records_loaded"]
+    stored, committed, counted = rows["held"], rows["committed"], job["records_loaded"]
     return Finding(
         "rows",
-        held == committed == said and not uneven,
-        f"{held} rows, {said} counted, {held - committed} without a done chunk, "
+        stored == committed == counted and not uneven,
+        f"{stored} rows, {counted} counted, {stored - committed} without a done chunk, "
         f"{uneven} files differ",
     )
 
@@ -133,8 +133,8 @@ def _folders_gone(run: Runtime, job: Mapping[str, Any]) -> Finding:
     resumable = job["status"] in (JobStatus.FAILED, JobStatus.CANCELLED)
     left = [str(job["id"])] if run.folders.job(job["id"]).exists() and not resumable else []
     if job["archived_path"]:
-        kept = run.folders.data / job["archived_path"]
-        left += [p.name for p in kept.parent.glob(".*.part")]
+        original = run.folders.data / job["archived_path"]
+        left += [p.name for p in original.parent.glob(".*.part")]
     return _none("nothing left over", len(left), "work folders or temporary files are left")
 
 
@@ -152,8 +152,8 @@ def _spools(run: Runtime, reader: Lake, job: Mapping[str, Any], deep: bool) -> I
             spool_file.check(folder / row["name"])
         except spool_file.BrokenSpool:
             altered += 1
-    said = f"{altered} of {read} spools were altered; retry makes them anew" if altered else ""
-    yield Finding("spools", not altered, said or f"{read} read")
+    detail = f"{altered} of {read} spools were altered; retry makes them anew" if altered else ""
+    yield Finding("spools", not altered, detail or f"{read} read")
 
 
 def _original(run: Runtime, job: Mapping[str, Any]) -> Finding:

@@ -53,7 +53,7 @@ class Sources:
         self._run, self._reader, self._job, self._deep = run, reader, job, deep
         self._digest = lru_cache(4_096)(_digest)  # one logo may be in thousands of mails
         self._user: UUID = job["user_id"]
-        self._beside = SetNeighbours(reader, self._user, job["id"])
+        self._siblings = SetNeighbours(reader, self._user, job["id"])
         self._blobs = FileBlobs(run.folders.blobs(self._user))
         self._page: dict[int, dict[str, Any]] = {}
         self._end = 0
@@ -80,12 +80,12 @@ class Sources:
         with scratch(self._run.folders.work) as work, occurrences(work, "repeats") as repeats:
             for entry in stored_originals.entries(self._run, self._job, work):
                 walked += 1
-                self._member(entry, self._listed(entry.ordinal), work, repeats)
+                self._member(entry, self._row_of(entry.ordinal), work, repeats)
         (row,) = self._reader.rows(self._user, "verify", "member_count", job_id=self._job["id"])
         missing = abs(row["count"] - walked)
         self.members.note(missing == 0, walked, number=missing, of=0)
 
-    def _listed(self, ordinal: int) -> dict[str, Any] | None:
+    def _row_of(self, ordinal: int) -> dict[str, Any] | None:
         """Return the ledger's row of a member, from a page of rows: members come in their order."""
         if ordinal >= self._end:
             rows = self._reader.rows(
@@ -137,33 +137,33 @@ class Sources:
         )
         left_out = [Slice(p["start"], p["stop"]) for p in poison]
         home = time_zones.of_account(self._job["zone"])
-        for outcome in _outcomes(found, left_out, self._beside, home):
+        for outcome in _outcomes(found, left_out, self._siblings, home):
             seen += 1
             if isinstance(outcome, Rejection):
                 quarantined += 1
                 failed += outcome.reason is Reason.FORMAT_DEFECT
                 continue
             if isinstance(outcome, Record) and outcome.blob is not None:
-                self._kept(outcome.blob.sha256, outcome.blob.size, member.ordinal)
+                self._check_blob(outcome.blob.sha256, outcome.blob.size, member.ordinal)
             batch.add(outcome)
         batch.ask()
         # Defects of later steps are rejections in the ledger, but good records here.
         behind = max(0, self._defects(row["id"]) - failed)
         missing = batch.missing if batch.missing > behind else 0
         self.records.note(not missing, member.ordinal, missing, batch.asked)
-        said = (counts.seen - row["more"], counts.quarantined + row["mended"])
-        self.counts.note((seen, quarantined + behind) == said, member.ordinal)
+        expected = (counts.seen - row["more"], counts.quarantined + row["mended"])
+        self.counts.note((seen, quarantined + behind) == expected, member.ordinal)
 
     def _defects(self, file_id: int) -> int:
         asked = {"job_id": self._job["id"], "file_id": file_id}
         (row,) = self._reader.rows(self._user, "verify", "defects_of", **asked)
         return int(row["count"])
 
-    def _kept(self, sha256: str, size: int, ordinal: int) -> None:
+    def _check_blob(self, sha256: str, size: int, ordinal: int) -> None:
         path = self._blobs.path(sha256)
-        kept = path.is_file() and path.stat().st_size == size
-        self.blobs.note(kept, ordinal)
-        if kept and chosen(self._deep, self.contents.checked):
+        exists = path.is_file() and path.stat().st_size == size
+        self.blobs.note(exists, ordinal)
+        if exists and chosen(self._deep, self.contents.checked):
             self.contents.note(self._digest(path) == sha256, ordinal)
 
     def _known(
@@ -179,8 +179,8 @@ class Sources:
             return int(row["count"])
         if table == "documents":
             which = Keys(types=types, keys=keys, ats=at)
-            held = held_documents(self._reader, self._user, which)
-            return int(held.sum()) + self._known_at_another_time(which, ~held)
+            stored = held_documents(self._reader, self._user, which)
+            return int(stored.sum()) + self._known_at_another_time(which, ~stored)
         rows = self._reader.rows(
             self._user, "lake", f"known_{table}",
             user_id=self._user, keys=split_keys(keys), ats=instants(at),
@@ -230,7 +230,7 @@ def _same(entry: Member | Listed, row: Mapping[str, Any]) -> bool:
 
 
 def _outcomes(
-    found: members.Readable, poison: list[Slice], beside: Neighbours, home: tzinfo | None
+    found: members.Readable, poison: list[Slice], siblings: Neighbours, home: tzinfo | None
 ) -> Iterator[Any]:
     """Yield the outcomes of a member; poison is counted and not read.
 
@@ -238,7 +238,7 @@ def _outcomes(
     """
     form, member = found.form, found.member
     reading = ReadContext(
-        form=form, member=member, context=found.context, neighbours=beside, home=home
+        form=form, member=member, context=found.context, neighbours=siblings, home=home
     )
     yield from (Rejection(reason=Reason.POISON, detail="not read") for _ in poison)
     with member.file.open("rb") as cut, member.file.open("rb") as source:
@@ -309,6 +309,6 @@ class _Batch:
         for table, ats in self._ats.items():
             if ats:
                 self.asked += len(ats)
-                held = self._known(table, bytes(self._keys[table]), ats, self._types[table])
-                self.missing += len(ats) - held
+                stored = self._known(table, bytes(self._keys[table]), ats, self._types[table])
+                self.missing += len(ats) - stored
         self._clear()

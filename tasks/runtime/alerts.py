@@ -63,12 +63,12 @@ def line(reader: Lake, thresholds: Thresholds, job: Mapping[str, Any]) -> str | 
 
     Such a job has too many records open, or some for a defect of the code, or low scores.
     """
-    said = (
+    lines = (
         _defect_line(reader, job),
         _quarantine_line(reader, thresholds, job),
         _quality_line(job),
     )
-    return "; ".join(filter(None, said)) or None
+    return "; ".join(filter(None, lines)) or None
 
 
 def _quarantine_line(reader: Lake, thresholds: Thresholds, job: Mapping[str, Any]) -> str | None:

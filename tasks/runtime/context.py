@@ -122,9 +122,9 @@ class Runtime:
 
     def without_blobs(self) -> Runtime:
         """Return the same services, except that documents and attachments are not stored."""
-        made = copy(self)
-        made._make_blobs = lambda _: _NoBlobs()
-        return made
+        other = copy(self)
+        other._make_blobs = lambda _: _NoBlobs()
+        return other
 
     def redactor(self, user_id: UUID) -> Redactor:
         """Return the redactor for what is read from now on.
@@ -132,9 +132,9 @@ class Runtime:
         Every reading calls this once, at its start. Raises `TransientError` while the policy can't
         be used, or another host has a newer one.
         """
-        made = self.options.privacy.redactor(user_id)
-        self.lake.announce(user_id, made.under.policy)
-        return made
+        redactor = self.options.privacy.redactor(user_id)
+        self.lake.announce(user_id, redactor.under.policy)
+        return redactor
 
     @contextmanager
     def entering(
@@ -169,10 +169,10 @@ class Runtime:
 
     def model_id(self, user_id: UUID, model: str) -> int:
         """Return the lake's id of a model, which is loaded for it."""
-        made = self.embedder(model)
+        embedder = self.embedder(model)
         tier = model if model in set(Tier) else None
         return self.vectors.ensure_model(
-            user_id, made.model, made.revision, made.dimension, tier=tier
+            user_id, embedder.model, embedder.revision, embedder.dimension, tier=tier
         )
 
     def known_model(self, user_id: UUID, model: str) -> int | None:

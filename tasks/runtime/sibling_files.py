@@ -43,12 +43,12 @@ class SetNeighbours(Neighbours):
         key = (path[: path.rfind("/") + 1], make)
         if key not in self._known:
             self._known[key] = make(files)
-        made: T = self._known[key]
-        return made
+        found: T = self._known[key]
+        return found
 
     def _drop(self, folder: str) -> None:
         del self._folders[folder]
-        self._known = {key: made for key, made in self._known.items() if key[0] != folder}
+        self._known = {key: answer for key, answer in self._known.items() if key[0] != folder}
 
     def bare(self) -> Sequence[Neighbour]:
         """List parts that are one media file; see `Neighbours`."""

@@ -122,13 +122,13 @@ def _lease(run: Runtime, stage: Stage, chunk: int, job: Any) -> Lease | None:
         )
         if lease is not None:
             return lease
-        stands = run.ledger.stage_of(chunk, job)
+        state = run.ledger.stage_of(chunk, job)
     except TransientError as error:
         raise Ignore from error  # nothing was leased; the message will be sent again
-    if stands is None:
+    if state is None:
         log.warning("no such chunk")
         raise Ignore
-    now, status = stands
+    now, status = state
     if status == "done" or (status == "ready" and _is_past(stage, now)):
         return None
     raise Ignore

@@ -129,8 +129,8 @@ def _note(run: Runtime, step: str, subject: str, error: Exception) -> None:
     except TransientError as gone:
         raise Unnoted from gone
     if row is not None:
-        told = {**facts, "where": place, "failures": row["failures"], "again_in_s": row["wait_s"]}
-        (log.warning if passing else log.error)("a step failed", **told)
+        fields = {**facts, "where": place, "failures": row["failures"], "again_in_s": row["wait_s"]}
+        (log.warning if passing else log.error)("a step failed", **fields)
 
 
 def _forget(run: Runtime, step: str, subject: str) -> None:

@@ -19,12 +19,12 @@ _PREFIX = "tmp."
 def scratch(work: Path) -> Iterator[Path]:
     """Yield a folder that is removed with the block; `lying` finds it after a kill."""
     with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=private(work)) as name:
-        held = os.open(name, os.O_RDONLY | os.O_DIRECTORY)
+        handle = os.open(name, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            fcntl.flock(held, fcntl.LOCK_EX)
+            fcntl.flock(handle, fcntl.LOCK_EX)
             yield Path(name)
         finally:
-            os.close(held)
+            os.close(handle)
 
 
 def lying(work: Path) -> list[str]:
@@ -40,11 +40,11 @@ def remove(folder: Path) -> bool:
     with suppress(FileNotFoundError, BlockingIOError):
         if not any(folder.iterdir()):
             return False
-        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
             return True
         finally:
-            os.close(held)
+            os.close(handle)
     return False

@@ -45,6 +45,6 @@ FORMAT = Format(
     looks_like=lambda head: True,
     reader=Ndjson(),
     record=record,
-    beside=beside,
+    from_siblings=beside,
     embed=False,
 )

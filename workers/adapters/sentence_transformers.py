@@ -41,7 +41,7 @@ class SentenceTransformerEmbedder:
     model.
     """
 
-    kept_by_text = True
+    cached_by_text = True
 
     def __init__(
         self, model: str | None = None, device: str | None = None, threads: int | None = None

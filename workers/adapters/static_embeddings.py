@@ -39,7 +39,7 @@ class StaticEmbedder:
     """A static model in a folder, as `distilled` makes it."""
 
     at_once = 4096
-    kept_by_text = False  # embedding again is quicker than a lookup
+    cached_by_text = False  # embedding again is quicker than a lookup
 
     def __init__(self, folder: Path, name: str) -> None:
         from model2vec import StaticModel  # noqa: PLC0415 - only for processes that embed

@@ -49,7 +49,7 @@ def position(value: Any, name: str, odd: dict[str, Any]) -> dict[str, float]:
     if not (north or east):
         return {}
     written = {"latitude": north, "longitude": east}
-    said = coordinates.told(lambda: coordinates.pair(north, east), written, name, odd)
+    said = coordinates.or_noted(lambda: coordinates.pair(north, east), written, name, odd)
     if not any(said.values()):
         return {}
     altitude = measure(found.get("altitude"), f"{name}_altitude", odd)

@@ -103,7 +103,7 @@ def _likely(candidate: Mapping[str, Any], name: str, odd: dict[str, Any]) -> flo
 def located(value: Any, name: str, odd: dict[str, Any]) -> dict[str, float]:
     """The position of a text, or of `{latLng: text}`; nothing where there is none."""
     written = value.get("latLng") if isinstance(value, dict) else value
-    return coordinates.told(lambda: degrees(written), written, name, odd) if written else {}
+    return coordinates.or_noted(lambda: degrees(written), written, name, odd) if written else {}
 
 
 def _trip(

@@ -181,7 +181,7 @@ def _record(
 ) -> Record:
     """Return a place, or with `times` a way; with `scalar` what has one time as a whole."""
     odd: dict[str, Any] = {}
-    degrees = coordinates.told(lambda: _degrees(where), where, "place", odd)
+    degrees = coordinates.or_noted(lambda: _degrees(where), where, "place", odd)
     altitude = _altitude(where, odd)
     properties = feature.get("properties") or {}
     name = _name(properties)
