@@ -46,7 +46,7 @@ def entries(resolved: str) -> list[tuple[str, list[str]]]:
 
 
 def written(head: str, chosen: list[tuple[str, list[str]]]) -> str:
-    """The text of a lock file."""
+    """Return the text of a lock file."""
     lines = [
         " \\\n".join([requirement, *(f"    --hash=sha256:{each}" for each in sorted(set(hashes)))])
         for requirement, hashes in chosen
@@ -55,7 +55,7 @@ def written(head: str, chosen: list[tuple[str, list[str]]]) -> str:
 
 
 def locks(resolved: str) -> tuple[str, str]:
-    """The lock file, and that of the GPU's parts. Raises `SystemExit` where a hash is missing."""
+    """Return the lock file, and that of the GPU's parts. Raises `SystemExit` without a hash."""
     common, gpu = [], []
     builds = dict(_OTHER_BUILDS)
     for requirement, hashes in entries(resolved):

@@ -84,7 +84,7 @@ def understand(
 
     A format's complaint about an item (`BadValue`, or a field that is missing or of another
     shape), or a broken quality rule, becomes a `Rejection` with the item's raw bytes, read
-    through a second handle. `seen` is told of the items.
+    through a second handle. `seen` receives reports on the items.
     """
     form, count = reading.form, 0
     with reading.member.file.open("rb") as again:

@@ -160,7 +160,7 @@ def finish(
     *,
     raw: bool = True,
 ) -> bool:
-    """End a run, and delete the names in `told`, as `drift` returns them.
+    """End a run, and delete the names in `names`, as `drift` returns them.
 
     Without `raw` the bytes of quarantined records are deleted. Returns False, and there is more to
     do, if older versions came back in that turn. The transaction locks the lake exclusively.

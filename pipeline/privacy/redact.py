@@ -252,7 +252,7 @@ def _is_place(value: Mapping[Any, Any]) -> bool:
 
 
 def joined(before: Any, now: Done) -> Done:
-    """Return everything done to a record: kept findings count anew, removals add up."""
+    """Return everything done to a record: kept findings count again, removals add up."""
     told = before.items() if is_tag(before) else ()
     gone = {
         kind: changed

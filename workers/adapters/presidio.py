@@ -187,7 +187,7 @@ def _meta(folder: Path, model: str) -> _Meta:
 def _engine(language: str, model: _Model) -> Any:
     """Return presidio's engine with a single recogniser: spaCy's names."""
     try:
-        import spacy  # noqa: PLC0415 - an extra; seconds and hundreds of MB, where names are told
+        import spacy  # noqa: PLC0415 - an extra; seconds and hundreds of MB, only for names
         from presidio_analyzer import AnalyzerEngine, RecognizerRegistry  # noqa: PLC0415
         from presidio_analyzer.nlp_engine import (  # noqa: PLC0415
             NerModelConfiguration,

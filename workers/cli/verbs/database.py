@@ -16,7 +16,7 @@ from workers.cli import console
 from workers.cli.verbs import services as running
 from workers.settings import load
 
-#: What is asked of a database that nobody has set up.
+#: The error of a query on a database that is not set up.
 _UNMADE = (
     psycopg.errors.UndefinedTable,
     psycopg.errors.InvalidSchemaName,

@@ -20,7 +20,7 @@ from workers.embedded import program_states, supervisor
 from workers.settings import Settings, load
 
 _USER = "demo"
-#: Looked for in the sample by its meaning: none of its words stand in it.
+#: Searched for in the sample by its meaning: the sample has none of its words.
 _SOUGHT = "groceries to buy"
 
 
