@@ -38,7 +38,7 @@ NOT_SET_UP = f"{_NOT_SET_UP[0]}; run: {_NOT_SET_UP[1]}"
 
 #: libpq does not expose the SQLSTATE of a refused connection, only the text of the server. It is
 #: recognised in English; a text in another language shows that the server exists.
-_SAID = (
+_TEXTS = (
     (r"too many (clients|connections)|remaining connection slots", "53300"),
     (r"password authentication failed|no password supplied", "28P01"),
     (r'database "[^"]*" does not exist', "3D000"),
@@ -59,7 +59,7 @@ def state_of(error: psycopg.Error) -> str | None:
     if error.sqlstate is not None:
         return error.sqlstate
     text = str(error)
-    return next((state for said, state in _SAID if re.search(said, text)), None)
+    return next((state for pattern, state in _TEXTS if re.search(pattern, text)), None)
 
 
 def what_and_advice(error: psycopg.Error) -> tuple[str, str]:

@@ -161,7 +161,7 @@ class Notice:
     def __init__(self, folders: Folders) -> None:
         self._host = socket.gethostname()
         self._path = folders.run / f"watcher-{self._host.replace('/', '_')}.json"
-        self._said: Watching | None = None
+        self._written: Watching | None = None
 
     def say(self, items: list[Item], waiting: int, stopped: str | None) -> None:
         """Write a report. A disk that refuses it stops nothing."""
@@ -169,13 +169,13 @@ class Notice:
         state = Watching(
             host=self._host,
             pid=os.getpid(),
-            at=self._said.at if self._said else now,
+            at=self._written.at if self._written else now,
             stopped=stopped,
             waiting=waiting,
             passed_over=items[:_NAMED],
             others=max(0, len(items) - _NAMED),
         )
-        if state == self._said and (now - state.at).total_seconds() < _EVERY_S:
+        if state == self._written and (now - state.at).total_seconds() < _EVERY_S:
             return
         state = msgspec.structs.replace(state, at=now)
         try:
@@ -183,7 +183,7 @@ class Notice:
             with written(self._path, durable=False) as out:
                 os.fchmod(out.fileno(), 0o600)  # it holds names of people's files
                 put(out, msgspec.json.encode(state))
-            self._said = state
+            self._written = state
         except (OSError, TransientError) as error:
             log.warning("the state of the watcher can't be written", error=type(error).__name__)
 
@@ -200,14 +200,14 @@ def told(folders: Folders) -> list[Watching]:
 
 def lines(states: list[Watching]) -> list[str]:
     """Return the reports as lines: what stops a watcher, and what was passed over."""
-    said = []
+    texts = []
     for state in states:
         if state.stopped:
-            said.append(f"staging: {state.stopped}")
-        said += [
+            texts.append(f"staging: {state.stopped}")
+        texts += [
             f"{item.name}: not taken in, tried {item.tries} times: {item.reason} ({item.code})"
             for item in state.passed_over
         ]
         if state.others:
-            said.append(f"staging: {state.others} others were passed over")
-    return said
+            texts.append(f"staging: {state.others} others were passed over")
+    return texts

@@ -119,12 +119,12 @@ class Watcher:
             try:
                 jobs = self._scan()
             except TransientError:
-                self._tell(_NO_DATABASE)
+                self._report(_NO_DATABASE)
                 raise
-            self._tell(self._stopped)
+            self._report(self._stopped)
         return jobs
 
-    def _tell(self, stopped: str | None) -> None:
+    def _report(self, stopped: str | None) -> None:
         with rooted():
             self._notice.say(self._passed.items(), len(self._settling), stopped)
 

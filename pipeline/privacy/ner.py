@@ -71,7 +71,7 @@ def _has_words(text: str) -> bool:
     return not (_CODE.match(text) or _TIME.match(text)) and _LETTER.search(text) is not None
 
 
-def beside(text: str, told: Sequence[Name], found: Sequence[Finding]) -> Iterator[Finding]:
+def beside(text: str, names: Sequence[Name], found: Sequence[Finding]) -> Iterator[Finding]:
     """Yield the names as findings that overlap none of `found`.
 
     A rule knows better than a model.
@@ -79,7 +79,7 @@ def beside(text: str, told: Sequence[Name], found: Sequence[Finding]) -> Iterato
     marks = [match.span() for match in _MARK.finditer(text)]
     taken = _merged(sorted([*((one.start, one.end) for one in found), *marks]))
     ends = [end for _, end in taken]
-    for name in told:
+    for name in names:
         for start, end in _free(name.start, name.end, taken, ends):
             yield from _finding(text, name, start, end)
 

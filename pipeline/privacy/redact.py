@@ -80,13 +80,13 @@ class Redactor:
         texts_of = ((tongue, ner.strings([*texts, file])) for tongue, texts, file in records)
         return {n: one for n, one in enumerate(ner.tell(self._models, texts_of)) if one}
 
-    def of(self, source: str, texts: Texts, told: NerResult | None = None) -> Treated:
+    def of(self, source: str, texts: Texts, found_names: NerResult | None = None) -> Treated:
         """Return one record's texts after the policy; the same objects where nothing changed."""
-        return _Pass(self, source, told or {}).over(texts)
+        return _Pass(self, source, found_names or {}).over(texts)
 
-    def name(self, text: str, source: str, field: str, told: NerResult | None = None) -> str:
+    def name(self, text: str, source: str, field: str, found_names: NerResult | None = None) -> str:
         """Return a name (of a file, of a field) without what the policy removes; not counted."""
-        return _Pass(self, source, told or {}).text(text, field, "")
+        return _Pass(self, source, found_names or {}).text(text, field, "")
 
     def replaced(self, finding: Finding, action: Action, text: str) -> str:
         """Return the text that replaces a finding."""
@@ -113,8 +113,8 @@ class Redactor:
 class _Pass:
     """One pass over one record."""
 
-    def __init__(self, redactor: Redactor, source: str, told: NerResult) -> None:
-        self._with, self._source, self._told = redactor, source, told
+    def __init__(self, redactor: Redactor, source: str, found_names: NerResult) -> None:
+        self._with, self._source, self._found_names = redactor, source, found_names
         self._policy = redactor.policy
         self._done: Counter[tuple[Kind, Action]] = Counter()
         self._gone: list[str] = []
@@ -145,8 +145,8 @@ class _Pass:
 
     def _changes(self, text: str, field: str, hint: str) -> list[tuple[int, int, str]]:
         found = detectors.find(text, hint=hint, regions=self._policy.regions)
-        if told := self._told.get(text):
-            found += ner.beside(text, told, found)
+        if found_names := self._found_names.get(text):
+            found += ner.beside(text, found_names, found)
         changes = []
         for finding in sorted(found, key=lambda f: f.start):
             action = self._policy.action(finding, self._source, field)
@@ -253,10 +253,10 @@ def _is_place(value: Mapping[Any, Any]) -> bool:
 
 def joined(before: Any, now: Done) -> Done:
     """Return everything done to a record: kept findings count again, removals add up."""
-    told = before.items() if is_tag(before) else ()
+    counted = before.items() if is_tag(before) else ()
     gone = {
         kind: changed
-        for kind, actions in told
+        for kind, actions in counted
         if (changed := {a: n for a, n in actions.items() if a != Action.KEEP.value})
     }
     return add_up(gone, now)

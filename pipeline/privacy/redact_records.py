@@ -39,11 +39,11 @@ def _protected(redactor: Redactor, found: Sequence[Found]) -> Sequence[Found]:
     if redactor.policy.changes:
         batch = [(at, length, _without_bytes(one)) for at, length, one in batch]
     records = [(at, one[2]) for at, one in enumerate(batch) if isinstance(one[2], Record)]
-    told = redactor.told(_texts_of(record) for _, record in records)
-    for n in {*told, *suspects_of(record for _, record in records)}:
+    found_names = redactor.told(_texts_of(record) for _, record in records)
+    for n in {*found_names, *suspects_of(record for _, record in records)}:
         at, record = records[n]
         offset, length, _ = batch[at]
-        batch[at] = (offset, length, _redacted(record, redactor, told.get(n)))
+        batch[at] = (offset, length, _redacted(record, redactor, found_names.get(n)))
     return batch
 
 
@@ -81,9 +81,13 @@ def coded(codes: Codes, source: str, redactor: Redactor) -> Codes:
     )
 
 
-def media_type(said: str, source: str, redactor: Redactor) -> str:
+def media_type(declared: str, source: str, redactor: Redactor) -> str:
     """Return a record's declared media type, unless the policy removes something of it."""
-    return said if redactor.name(said, source, "metadata.blob.media_type") == said else _BYTES
+    return (
+        declared
+        if redactor.name(declared, source, "metadata.blob.media_type") == declared
+        else _BYTES
+    )
 
 
 def _texts_of(record: Record) -> tuple[str | None, Texts, str | None]:
@@ -92,23 +96,25 @@ def _texts_of(record: Record) -> tuple[str | None, Texts, str | None]:
     return record.language, texts, record.blob.name if record.blob is not None else None
 
 
-def _redacted(record: Record, redactor: Redactor, told: NerResult | None) -> Record:
+def _redacted(record: Record, redactor: Redactor, found_names: NerResult | None) -> Record:
     before = Texts(record.title, record.content, record.metadata)
-    texts, done, _ = redactor.of(record.source, before, told)
-    beside, more, _ = redactor.of(record.source, Texts(None, None, record.beside), told)
+    texts, done, _ = redactor.of(record.source, before, found_names)
+    beside, more, _ = redactor.of(record.source, Texts(None, None, record.beside), found_names)
     pairs = zip(Texts._fields, before, texts, strict=True)
     changes: dict[str, Any] = {name: new for name, old, new in pairs if new is not old}
     if beside.metadata is not record.beside:
         changes["beside"] = beside.metadata
     of_time: Done = {}
     if around := _around(record):
-        written, of_time, _ = redactor.of(record.source, Texts(None, None, around), told)
+        written, of_time, _ = redactor.of(record.source, Texts(None, None, around), found_names)
         if written.metadata is not around:
             text = (written.metadata.get("time") or {}).get("text") or ""
             changes["time"] = instants.unread(text)
     if done or more or of_time:
         changes["privacy"] = add_up(done, more, of_time)
-    if record.blob is not None and (blob := _named(record.blob, record.source, redactor, told)):
+    if record.blob is not None and (
+        blob := _named(record.blob, record.source, redactor, found_names)
+    ):
         changes["blob"] = blob
     codes = Codes(record.content_type, record.language)
     if (new := coded(codes, record.source, redactor)) != codes:
@@ -116,8 +122,10 @@ def _redacted(record: Record, redactor: Redactor, told: NerResult | None) -> Rec
     return msgspec.structs.replace(record, **changes) if changes else record
 
 
-def _named(blob: Blob, source: str, redactor: Redactor, told: NerResult | None) -> Blob | None:
-    name = redactor.name(blob.name, source, NAME_OF_BLOB, told)
+def _named(
+    blob: Blob, source: str, redactor: Redactor, found_names: NerResult | None
+) -> Blob | None:
+    name = redactor.name(blob.name, source, NAME_OF_BLOB, found_names)
     kind = media_type(blob.media_type, source, redactor)
     if (name, kind) == (blob.name, blob.media_type):
         return None

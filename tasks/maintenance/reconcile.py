@@ -123,10 +123,9 @@ def _follow_up(run: Runtime, lease: Lease, *, loaded: bool) -> None:
 
 
 def _put_to_rest(run: Runtime, lease: Lease, job: dict[str, Any], status: str) -> str | None:
-    """Move the original to `processed/` or `failed/`, or encrypt it.
+    """Move the original to `processed/` or `failed/`, or encrypt it; later attempts find it there.
 
-    A second attempt finds it there. Returns its path relative to the data folder; None where it was
-    deleted.
+    Returns its path relative to the data folder; None where it was deleted.
     """
     folders = run.folders
     if (hidden := malware.keep_original(run, lease, job["error_code"])) is not None:
@@ -169,10 +168,7 @@ def _write_error(target: Path, job: dict[str, Any]) -> None:
 
 
 def _refresh(run: Runtime, lease: Lease) -> None:
-    """Refresh statistics of the partitions that the job wrote to, and the vector index if due.
-
-    Where vectors still wait, the index is built after the last one.
-    """
+    """Refresh statistics of the touched partitions, and the vector index if no vectors wait."""
     for row in run.lake.rows(lease.ref.user_id, "jobs", "touched_months", job_id=lease.ref.job_id):
         run.lake.rows(lease.ref.user_id, "lake", "analyze_month", **row)
     at_rest = {"user_id": lease.ref.user_id, "most": MOST_ATTEMPTS}
@@ -236,11 +232,7 @@ def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> di
 
 
 def _share_of_a_turn(run: Runtime) -> dict[str, float]:
-    """Return the seconds for indexing and comparing, if not the usual ones.
-
-    While rows come in they have priority: an import of hours is indexed bit by bit, and its own
-    index does not delay an import of seconds.
-    """
+    """Return the seconds for indexing and comparing, which are few while rows come in."""
     (row,) = run.ledger.rows("chunks", "rows_are_coming")
     if row["for_s"] is None:
         return {}
@@ -295,8 +287,7 @@ def _start_waiting(run: Runtime) -> int:
 def sweep(run: Runtime) -> int:
     """Remove work folders that no open job needs, and half-written files; return how many.
 
-    A failed or cancelled job keeps its folder, so that `retry` can continue where it stopped. An
-    error at one folder is noted, and the others are removed (`tasks/runtime/steps.py`).
+    A failed or cancelled job keeps its folder for `retry`. An error is noted for its folder alone.
     """
     folders, work = run.folders, run.folders.work
     steps.alone(run, "forgotten", lambda: steps.forget_old(run), None)
@@ -314,10 +305,7 @@ def sweep(run: Runtime) -> int:
 
 
 def clear(run: Runtime, folder: Path) -> bool:
-    """Remove the work folder of a job that no longer needs it; return whether it was removed.
-
-    The job's row is locked meanwhile, as `retry` locks it.
-    """
+    """Remove an ended job's work folder, its row locked; return whether it was removed."""
     try:
         job_id = UUID(folder.name)
     except ValueError:  # not a job's folder
@@ -333,10 +321,9 @@ def clear(run: Runtime, folder: Path) -> bool:
 
 
 def _take_back(folders: Folders, connection: Connection, job: dict[str, Any]) -> bool:
-    """Move the original where it belongs; return False if it has to stay in the work folder.
+    """Move the original where it belongs; return False if another file took its place.
 
-    An interrupted retry had it in the work folder already, maybe the only copy, and a job that
-    ended without its finish still has it there. It stays if another file took its place.
+    An interrupted retry, or a job that ended without its finish, left it in the work folder.
     """
     original = folders.original(job["id"], job["source_name"])
     if not original.exists():
@@ -355,10 +342,9 @@ def _take_back(folders: Folders, connection: Connection, job: dict[str, Any]) ->
 
 
 def _sweep_nobodys(run: Runtime, folder: Path) -> bool:
-    """Remove the folder of a lease that was cut off before its note.
+    """Remove the folder of a lease without a note; `intake.recover` has the others.
 
-    `intake.recover` has the others. The folder is locked meanwhile, as by an intake lock: age alone
-    proves little where a clock is wrong.
+    The folder is locked meanwhile: age alone proves little where a clock is wrong.
     """
     if not _is_old(folder) or run.ledger.rows("jobs", "one_job", prefix=folder.name):
         return False
@@ -378,10 +364,7 @@ def _is_old(path: Path) -> bool:
 
 
 def _sweep_parts(parts: Iterable[Path]) -> int:
-    """Remove left temporary files; return how many.
-
-    Their names are a user's own, so one error stands for all of them.
-    """
+    """Remove left temporary files; return how many. The first error is raised at the end."""
     removed, errors = 0, []
     for part in parts:
         try:
@@ -394,10 +377,7 @@ def _sweep_parts(parts: Iterable[Path]) -> int:
 
 
 def _sweep_part(part: Path) -> bool:
-    """Remove a temporary file that was not written to for a while.
-
-    Return whether it was removed.
-    """
+    """Remove a temporary file that was left by a crash; return whether it was removed."""
     with suppress(FileNotFoundError):
         if _is_old(part):
             part.unlink()
@@ -409,10 +389,9 @@ def _sweep_part(part: Path) -> bool:
 
 
 class Cancelled(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of cancelling.
+    """What a cancellation stopped and left.
 
-    Stopped chunks, chunks of records that had ended, and their records. `ended`: no chunk was left
-    to stop, and the job has ended at once, without its last step.
+    `ended`: without a chunk left to stop, the job has ended at once, without its last step.
     """
 
     stopped: int
@@ -448,10 +427,7 @@ def cancel(run: Runtime, job_id: UUID, user_id: UUID) -> Cancelled:
 
 
 def _stop(connection: Connection, job_id: UUID) -> int:
-    """Stop the open chunks of a job; return how many.
-
-    Repeats until none is left: a worker may have committed more of them meanwhile.
-    """
+    """Stop the open chunks of a job, also those that workers add meanwhile; return how many."""
     asked, stopped = {"job_id": job_id, "code": "cancelled"}, 0
     while rows := connection.execute(dispatch.CHUNKS["stop_chunks"], asked).fetchall():
         stopped += len(rows)
@@ -459,10 +435,7 @@ def _stop(connection: Connection, job_id: UUID) -> int:
 
 
 def retry(run: Runtime, job: dict[str, Any]) -> int:
-    """Continue an ended job from the stage that failed; return how many chunks run again.
-
-    That stage may be the job's last.
-    """
+    """Continue an ended job from the stage that failed; return how many chunks run again."""
     job_id, asked = job["id"], {"job_id": job["id"]}
     if job["status"] == JobStatus.ROLLED_BACK:
         raise PermanentError(_TAKEN_BACK)

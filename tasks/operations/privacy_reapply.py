@@ -216,11 +216,11 @@ def _redacted_file(
 def _changing(rows: list[DictRow], redactor: Redactor) -> list[_New]:
     """Return the rows that change under the policy."""
     parted = [_without_tag(row) for row in rows]
-    told = redactor.told(
+    names = redactor.told(
         (row["language"], _own_texts(old), None) for row, (old, _) in zip(rows, parted, strict=True)
     )
     found = (
-        _renewed(row, *old, told.get(n), redactor)
+        _renewed(row, *old, names.get(n), redactor)
         for n, (row, old) in enumerate(zip(rows, parted, strict=True))
     )
     return [new for new in found if new]

@@ -69,17 +69,17 @@ class UnixClamd:
 
         `zFILDES`, clamd(8): a NUL ends command and reply.
         """
-        with self._told(b"zFILDES\0") as connection:
+        with self._connected(b"zFILDES\0") as connection:
             socket.send_fds(connection, [b"\0"], [file.fileno()])
             return _line(connection)
 
     def version(self) -> str:
         """Return the daemon's version and that of its signatures."""
-        with self._told(b"zVERSION\0") as connection:
+        with self._connected(b"zVERSION\0") as connection:
             return _line(connection)
 
     @contextmanager
-    def _told(self, command: bytes) -> Iterator[socket.socket]:
+    def _connected(self, command: bytes) -> Iterator[socket.socket]:
         path = next((path for path in self._paths if path.exists()), self._paths[0])
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(self._timeout)

@@ -59,8 +59,8 @@ class ModelsHere(Models):
         """
         if self._settings.embed_tiers is not Tiers.BOTH:
             return Tier(self._settings.embed_tiers)
-        made = static_embeddings.found(self._folder, self._full) is not None
-        return Tier.FULL if self._has_gpu or (texts <= _FEW and not made) else Tier.STATIC
+        exists = static_embeddings.found(self._folder, self._full) is not None
+        return Tier.FULL if self._has_gpu or (texts <= _FEW and not exists) else Tier.STATIC
 
     @cached_property
     def _has_gpu(self) -> bool:

@@ -223,8 +223,8 @@ def _find(
 ) -> None:
     """Add the names in some pieces to the lists of their texts."""
     pieces = [piece for _, _, piece in batch]
-    said = engine.nlp_engine.process_batch(pieces, language, batch_size=len(pieces))
-    for (nth, at, piece), (_, artifacts) in zip(batch, said, strict=True):
+    analysed = engine.nlp_engine.process_batch(pieces, language, batch_size=len(pieces))
+    for (nth, at, piece), (_, artifacts) in zip(batch, analysed, strict=True):
         results = engine.analyze(piece, language, entities=list(_KINDS), nlp_artifacts=artifacts)
         found[nth] += [
             Name(_KINDS[one.entity_type], at + one.start, at + one.end, one.score)

@@ -123,8 +123,8 @@ def _make(folder: Path, source: SentenceTransformerEmbedder) -> None:
 
     table = table_of(source)
     part = folder.with_name(f".{folder.name}.part")
-    made = StaticModel(table, source.tokenizer, normalize=True, base_model_name=source.model)
-    made.save_pretrained(part)
+    static = StaticModel(table, source.tokenizer, normalize=True, base_model_name=source.model)
+    static.save_pretrained(part)
     for path in part.iterdir():
         with path.open("rb") as file:
             os.fsync(file.fileno())

@@ -43,7 +43,7 @@ class Verbs(LazyVerbs):
 
 
 def _app() -> typer.Typer:
-    made = typer.Typer(
+    command = typer.Typer(
         cls=Verbs,
         help=_HELP,
         epilog=_EPILOG,
@@ -51,8 +51,8 @@ def _app() -> typer.Typer:
         pretty_exceptions_show_locals=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    version.register(made)
-    return made
+    version.register(command)
+    return command
 
 
 app = _app()

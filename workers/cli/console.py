@@ -83,12 +83,12 @@ def cell(value: object) -> str:
 
 def rich_table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> Table:
     """Return the same rows for a terminal, without any markup."""
-    made = Table(box=None, pad_edge=False, header_style="bold")
+    shown_table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        made.add_column(column, overflow="fold")
+        shown_table.add_column(column, overflow="fold")
     for row in cells:
-        made.add_row(*(Text(text) for text in row))
-    return made
+        shown_table.add_row(*(Text(text) for text in row))
+    return shown_table
 
 
 def plain(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:

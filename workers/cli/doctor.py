@@ -134,10 +134,10 @@ def _folders(settings: Settings) -> Iterator[Check]:
 def _intake(settings: Settings) -> Iterator[Check]:
     """Check what the running watchers could not take in, and why."""
     states = passed_over.told(Folders(settings.data_dir))
-    if not (said := passed_over.lines(states)):
+    if not (notices := passed_over.lines(states)):
         return
     number = sum(len(state.passed_over) + state.others for state in states)
-    detail = said[0] if len(said) == 1 else f"{number} passed over, such as {said[0]}"
+    detail = notices[0] if len(notices) == 1 else f"{number} passed over, such as {notices[0]}"
     stopped = any(state.stopped for state in states)
     yield Check("fail" if stopped else "warn", "intake", detail, "datapunk status names each")
 
@@ -242,8 +242,8 @@ def _names(settings: Settings) -> Iterator[Check]:
     models = presidio.names(settings)
     if models is not None:
         models.load()
-        said = (f"{language}: {title}" for language, title in models.titles.items())
-        yield Check("ok", "names", ", ".join(said))
+        titles = (f"{language}: {title}" for language, title in models.titles.items())
+        yield Check("ok", "names", ", ".join(titles))
 
 
 def _processes(settings: Settings) -> Iterator[Check]:

@@ -20,7 +20,7 @@ from workers.cli.connect import Services, find_job
 
 _EVERY_S = 0.5
 #: How long a verb waits for a job that has only its last step left, and how often it says so.
-_END_S, _SAID_EVERY_S = 90.0, 10.0
+_END_S, _PRINTED_EVERY_S = 90.0, 10.0
 _BAD = (JobStatus.FAILED, JobStatus.REJECTED, JobStatus.CANCELLED)
 
 
@@ -39,10 +39,10 @@ def at_rest(ledger: Ledger, job: DictRow) -> DictRow:
 
     A job that has more to do is returned as it is, and so is one that takes too long.
     """
-    end, said = time.monotonic() + _END_S, float("-inf")
+    end, printed_at = time.monotonic() + _END_S, float("-inf")
     while not (job["completed_at"] or job["remaining"]) and time.monotonic() < end:
-        if time.monotonic() - said > _SAID_EVERY_S:
-            said = time.monotonic()
+        if time.monotonic() - printed_at > _PRINTED_EVERY_S:
+            printed_at = time.monotonic()
             stopped = job["outcome"] == JobStatus.CANCELLED
             doing = "is being stopped" if stopped else "is about to end"
             console.say(f"{str(job['id'])[:8]} {doing}; waiting for its end")
@@ -51,11 +51,11 @@ def at_rest(ledger: Ledger, job: DictRow) -> DictRow:
     return job
 
 
-def exit_code(made: Sequence[receipts.Receipt], *, strict: bool) -> int:
+def exit_code(ended: Sequence[receipts.Receipt], *, strict: bool) -> int:
     """Return 1 if a job failed, 3 if records were quarantined and that matters, else 0."""
-    if any(receipt.state in _BAD for receipt in made):
+    if any(receipt.state in _BAD for receipt in ended):
         return console.FAILED
-    held = any(receipt.records.quarantined for receipt in made)
+    held = any(receipt.records.quarantined for receipt in ended)
     return console.QUARANTINED if strict and held else console.OK
 
 
@@ -78,11 +78,11 @@ def _follow(lake: Services, job: str) -> DictRow:
 
 
 def _in_lines(lake: Services, job: str) -> DictRow:
-    said = ""
+    printed = ""
     while True:
         row = _look(lake, job)
-        if row is not None and row["status"] != said:
-            said = row["status"]
+        if row is not None and row["status"] != printed:
+            printed = row["status"]
             console.say(f"{job[:8]} {row['source_name']}: {_note(row)}")
         if row is not None and row["completed_at"]:
             return row

@@ -114,8 +114,8 @@ def _run(command: list[str], user: pwd.struct_passwd | None, text: str = "") -> 
 
 def _check_version(folder: Path) -> None:
     command = [tool("postgres"), "--version"]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    program = said.split()[-1].split(".")[0]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    program = printed.split()[-1].split(".")[0]
     cluster = (folder / "PG_VERSION").read_text().strip()
     if program != cluster:
         raise ConfigurationError(

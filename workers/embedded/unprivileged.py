@@ -43,7 +43,7 @@ def system_user(settings: Settings) -> pwd.struct_passwd | None:
         return _named(settings.system_user)
     if settings.folders.postgres.exists() and (uid := settings.folders.postgres.stat().st_uid) != 0:
         return _numbered(uid)
-    return lake_user(settings) or _found(USER) or _made(USER) or _named("nobody")
+    return lake_user(settings) or _found(USER) or _new_user(USER) or _named("nobody")
 
 
 def lake_user(settings: Settings) -> pwd.struct_passwd | None:
@@ -87,7 +87,7 @@ def _numbered(uid: int) -> pwd.struct_passwd:
         ) from None
 
 
-def _made(name: str) -> pwd.struct_passwd | None:
+def _new_user(name: str) -> pwd.struct_passwd | None:
     """Return a new system user without home or shell; None where this system can't make one."""
     useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
     if useradd:

@@ -24,14 +24,14 @@ WHOLE: dict[str, Callable[[], str]] = {"configuration.md": configuration.page}
 
 def pages(folder: Path = FOLDER) -> dict[Path, str]:
     """Return each generated page with its text."""
-    made = {folder / name: make() for name, make in WHOLE.items()}
+    texts = {folder / name: make() for name, make in WHOLE.items()}
     for name, table in TABLES.items():
         before, begin, rest = (folder / name).read_text(encoding="utf-8").partition(BEGIN)
         _, end, after = rest.partition(END)
         if not end:
             raise ValueError(f"{name} has no place for its table: {BEGIN.strip()} … {END}")
-        made[folder / name] = before + begin + table() + end + after
-    return made
+        texts[folder / name] = before + begin + table() + end + after
+    return texts
 
 
 def main(folder: Path = FOLDER) -> None:

@@ -40,12 +40,12 @@ def dump(url: str) -> str:
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     # From version 18 on, constraints of NOT NULL have names, and older columns' differ from newer.
     parts = _OBJECT.split(_UNNAMED.sub(" NOT NULL", text))[1:]
-    kept = [
+    statements = [
         _NOISE.sub("", f"{statement}\n").strip()
         for name, kind, statement in zip(parts[0::3], parts[1::3], parts[2::3], strict=True)
         if kind not in _LEFT_OUT and not name.startswith("FUNCTION ")
     ]
-    return "\n\n".join([_HEAD.strip(), *filter(None, kept)]) + "\n"
+    return "\n\n".join([_HEAD.strip(), *filter(None, statements)]) + "\n"
 
 
 def main() -> None:

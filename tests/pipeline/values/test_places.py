@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.quality import broken_rule
-from pipeline.values.coordinates import degrees, e7, iso6709, settled, wgs84
+from pipeline.values.coordinates import degrees, e7, iso6709, wgs84, without_unusable
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.records import Point
@@ -269,7 +269,7 @@ NONE = {"latitude": 0, "longitude": 0.0}
 )
 def test_coordinates_that_are_none_go(metadata: dict[str, Any], kept: dict[str, Any]) -> None:
     before = repr(metadata)
-    assert settled(metadata) == kept
+    assert without_unusable(metadata) == kept
     assert repr(metadata) == before
 
 
@@ -279,7 +279,7 @@ def test_coordinates_that_are_none_go(metadata: dict[str, Any], kept: dict[str, 
      {"place": {"latitude": 51.48, "longitude": 0}}, {"place": "Bar"}],
 )  # fmt: skip
 def test_what_is_a_place_stays(metadata: dict[str, Any]) -> None:
-    assert settled(metadata) is metadata
+    assert without_unusable(metadata) is metadata
 
 
 @pytest.mark.parametrize(

@@ -102,20 +102,20 @@ def _really(
         found = set_lines.of_jobs(run.ledger, [entry["job"] for entry in taken])
         if not wait:
             _announce(taken, refused, json=json)
-            _tell_of(found)
+            _print_gaps(found)
             return console.FAILED if refused else console.OK
-        _tell_of(found)
+        _print_gaps(found)
         with connect.services(load()) as lake:
-            made = waiting.until_ended(lake, [entry["job"] for entry in taken])
+            ended = waiting.until_ended(lake, [entry["job"] for entry in taken])
     if json:
-        console.as_json([*map(msgspec.to_builtins, made), *refused])
+        console.as_json([*map(msgspec.to_builtins, ended), *refused])
     else:
-        for receipt in made:
+        for receipt in ended:
             receipts.show(receipt)
-    return console.FAILED if refused else waiting.exit_code(made, strict=strict)
+    return console.FAILED if refused else waiting.exit_code(ended, strict=strict)
 
 
-def _tell_of(found: list[set_lines.SetLine]) -> None:
+def _print_gaps(found: list[set_lines.SetLine]) -> None:
     """Print the parts that are missing of the imported sets, as far as their numbers show."""
     for line in found:
         for note in set_lines.notes(line):

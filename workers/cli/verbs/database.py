@@ -70,13 +70,13 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
     if json:
         console.as_json([msgspec.to_builtins(state) for state in states])
     else:
-        rows = [(s.name, _said(s)) for s in states]
+        rows = [(s.name, _state_of(s)) for s in states]
         console.table(("migration", "state"), rows)
     if not all(state.applied and state.intact for state in states):
         raise typer.Exit(console.FAILED)
 
 
-def _said(state: migrations.Applied) -> str:
+def _state_of(state: migrations.Applied) -> str:
     if not state.intact:
         return "edited after it was applied"
     return "applied" if state.applied else "missing"

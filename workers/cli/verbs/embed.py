@@ -85,8 +85,8 @@ def _embed(run: Runtime, owner: UUID, model: str, where: Where) -> Embedded:
     embedding_backfill.add_lacking(run, owner, model, where)
     backlog, done = Backlog(run.lake, owner), 0
     with _shown(backlog.left(model).waiting, model) as show:
-        while settled := embedding_backfill.turn(run, owner, model, seconds=_STEP_S):
-            done += settled
+        while embedded := embedding_backfill.turn(run, owner, model, seconds=_STEP_S):
+            done += embedded
             show(done)
     left = backlog.left(model)
     return Embedded(model=model, documents=done, waiting=left.waiting, given_up=left.given_up)
@@ -95,10 +95,10 @@ def _embed(run: Runtime, owner: UUID, model: str, where: Where) -> Embedded:
 def _where(text: str | None) -> Where:
     """Return `type=…,source=…,lang=…` as a value."""
     pairs = [part.partition("=") for part in (text or "").split(",") if part]
-    said = {name.strip(): value.strip() for name, _, value in pairs}
-    if not all(said.values()) or set(said) - set(Where.__struct_fields__):
+    pairs_given = {name.strip(): value.strip() for name, _, value in pairs}
+    if not all(pairs_given.values()) or set(pairs_given) - set(Where.__struct_fields__):
         raise typer.BadParameter("say type=…, source=… or lang=…", param_hint="--where")
-    return Where(**said)
+    return Where(**pairs_given)
 
 
 @contextmanager

@@ -29,7 +29,7 @@ def formats(
     if takeout:
         _takeout(word, json=json)
         return
-    found = [e for e in format_table.entries() if word is None or _says(e, word)]
+    found = [e for e in format_table.entries() if word is None or _mentions(e, word)]
     if json:
         console.as_json(msgspec.to_builtins(found))
         return
@@ -39,7 +39,7 @@ def formats(
 
 
 def _takeout(word: str | None, *, json: bool) -> None:
-    found = [line for line in takeout_coverage.lines() if word is None or _says(line, word)]
+    found = [line for line in takeout_coverage.lines() if word is None or _mentions(line, word)]
     if json:
         console.as_json(msgspec.to_builtins(found))
         return
@@ -56,7 +56,7 @@ def _takeout(word: str | None, *, json: bool) -> None:
     console.table(("product", "data set", "becomes", "by", "why"), rows)
 
 
-def _says(entry: msgspec.Struct, word: str) -> bool:
+def _mentions(entry: msgspec.Struct, word: str) -> bool:
     return word.casefold() in msgspec.json.encode(entry).decode().casefold()
 
 

@@ -31,11 +31,11 @@ def register(app: typer.Typer) -> None:
 def receipt(job: Job, json: Json = False) -> None:
     """Show where every file and every record of a job ended."""
     with connect.services(load()) as lake:
-        made = receipts.gather(lake, connect.find_job(lake.ledger, job))
+        gathered = receipts.gather(lake, connect.find_job(lake.ledger, job))
     if json:
-        console.as_json(made)
+        console.as_json(gathered)
     else:
-        receipts.show(made)
+        receipts.show(gathered)
 
 
 def verify(

@@ -73,7 +73,7 @@ def worker(
         may = user is not None and not wiring.needs_network(settings)
         wiring.limit_children(settings, cut=may and limits.cut_network())
     unprivileged.lower(settings, user, socket=clamd_socket(settings))
-    made = app.Worker(
+    process = app.Worker(
         hostname=host_format(f"{name}@%h"),
         queues=queues,
         concurrency=processes,
@@ -84,8 +84,8 @@ def worker(
         without_gossip=True,
         without_mingle=True,
     )
-    made.start()
-    raise typer.Exit(made.exitcode or 0)
+    process.start()
+    raise typer.Exit(process.exitcode or 0)
 
 
 def flower() -> None:

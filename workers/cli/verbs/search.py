@@ -148,11 +148,11 @@ def _models(lake: connect.Services, user_id: Any, asked: str | None) -> list[Mod
 
 
 def _model(here: Models, model: str, row: Mapping[str, Any]) -> Model:
-    made = cache(lambda: here.load(model))
+    embedder = cache(lambda: here.load(model))
     return Model(
         id=row["id"],
         dimension=row["dimension"],
-        encode=lambda text: made().encode([text])[0],
+        encode=lambda text: embedder().encode([text])[0],
         waits_as=model,
     )
 

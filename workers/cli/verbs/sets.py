@@ -37,11 +37,11 @@ def sets(
         row = _one(lake.ledger, name, user)
         if go_on:
             _go_on(lake.ledger, row)
-        made = set_lines.receipt_of(lake.ledger, row)
+        gathered = set_lines.receipt_of(lake.ledger, row)
     if json:
-        console.as_json(made)
+        console.as_json(gathered)
     else:
-        _show(made)
+        _show(gathered)
 
 
 def _go_on(ledger: Ledger, row: DictRow) -> None:
@@ -49,8 +49,8 @@ def _go_on(ledger: Ledger, row: DictRow) -> None:
         asked = {"set_id": row["id"]}
         if connection.execute(queries("sets")["go_on"], asked).fetchone() is None:
             raise PermanentError("Nothing waits for that set.")
-        said = {"set": row["stem"]}
-        note(connection, Event.SET_NOT_WAITED_FOR, row["user_id"], None, said)
+        detail = {"set": row["stem"]}
+        note(connection, Event.SET_NOT_WAITED_FOR, row["user_id"], None, detail)
     console.say("what waited goes on now, with what is there")
 
 
@@ -89,8 +89,8 @@ def _show(receipt: set_lines.SetReceipt) -> None:
     rows = [(p.part, str(p.job)[:8], p.file, p.state, note)
             for p, note in zip(line.parts, aside, strict=True)]  # fmt: skip
     console.table(columns, rows)
-    for said in set_lines.notes(line):
-        console.data(said)
+    for note_line in set_lines.notes(line):
+        console.data(note_line)
     counts = receipt.records
     console.data(
         f"records   {counts.seen} seen = {counts.loaded} loaded + {counts.duplicate} "

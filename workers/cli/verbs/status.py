@@ -241,10 +241,10 @@ def said_of(shot: Snapshot) -> Iterator[str]:
 
 def _how_far(user: str, model: str, have: int, waiting: int, given_up: int) -> str:
     total = have + waiting + given_up
-    said = f"{user}: {have:,} of {total:,} documents have vectors of the {model} model"
+    progress = f"{user}: {have:,} of {total:,} documents have vectors of the {model} model"
     if not given_up:
-        return said
-    return f"{said}, {given_up:,} were given up; try again: datapunk embed --model {model}"
+        return progress
+    return f"{progress}, {given_up:,} were given up; try again: datapunk embed --model {model}"
 
 
 def _services(lake: connect.Services) -> dict[str, Any]:
@@ -305,11 +305,11 @@ def _drawn(shot: Snapshot) -> Group:
 
 def _watch_lines(lake: connect.Services, job: str | None) -> None:
     """Print a job's line each time that it changes, where the output is not a terminal."""
-    said: dict[str, list[str]] = {}
+    printed: dict[str, list[str]] = {}
     while True:
         for fact in snapshot(lake, job).jobs:
             cells = [console.cell(value) for value in line(fact)][:-1]
-            if said.get(fact["job"]) != cells:
-                said[fact["job"]] = cells
+            if printed.get(fact["job"]) != cells:
+                printed[fact["job"]] = cells
                 print("  ".join(cells), flush=True)
         time.sleep(1)
