@@ -261,7 +261,7 @@ def _core(package: Package, roots: dict[str, tuple[str, str]]) -> dict[str, Any]
 
 
 def _metadata(element: Element | None, **names: str) -> dict[str, Any]:
-    return {ours: element.said(theirs) for ours, theirs in names.items()} if element else {}
+    return {ours: element.text_at(theirs) for ours, theirs in names.items()} if element else {}
 
 
 #: What lies in parts of its own, in the order in which it follows the text.

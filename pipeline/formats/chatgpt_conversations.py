@@ -1,8 +1,8 @@
 """ChatGPT's `conversations.json`: an array, or one under `conversations`.
 
-A conversation is a graph of messages: the way from `current_node` to the root is what its owner
-sees, what branches off are earlier wordings, which are kept under the flag `other_branch`. Nodes
-may have no message, or an empty one. Text lies in `parts`, `text`, `result` or `content`, by the
+A conversation is a graph of messages. The path from `current_node` to the root is what its owner
+sees; other branches are earlier wordings, which have the flag `other_branch`. Nodes may have no
+message, or an empty one. Text is in `parts`, `text`, `result` or `content`, depending on the
 content's type.
 
 Source: `docs/reference/exports/ai-chats.md#chatgpt`.
@@ -26,13 +26,13 @@ from schemas.vocabulary import RecordType
 
 _NAME, _SERVICE = "chatgpt.conversations", "chatgpt"
 _PATHS = ("", "conversations")
-#: What DeepSeek's export has, whose graph is like this one and whose messages are not.
+#: Keys of DeepSeek's export, whose graph is like this one and whose messages are not.
 _OTHERS = frozenset({"inserted_at", "updated_at"})
 _HIDDEN = "is_visually_hidden_from_conversation"
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """The conversation, then its messages in the order of the file."""
+    """Yield the conversation, then its messages in the order of the file."""
     fields: dict[str, Any] = item.value
     number = messaging.key(fields, "id" if fields.get("id") else "conversation_id")
     yield _conversation(number, fields)
@@ -66,7 +66,7 @@ def _conversation(number: str, fields: Mapping[str, Any]) -> Record:
 
 
 def _way(nodes: Mapping[str, Mapping[str, Any]], name: str | None) -> Iterator[str]:
-    """From a node up to the root; a circle ends it."""
+    """Yield the names from a node up to the root; a cycle ends it."""
     seen: set[str] = set()
     while name is not None and name in nodes and name not in seen:
         seen.add(name)
@@ -125,8 +125,8 @@ def _moment(fields: Mapping[str, Any]) -> Instant | None:
 def _words(message: Mapping[str, Any]) -> str:
     content = message.get("content") or {}
     if thoughts := content.get("thoughts"):
-        told = ((one.get("summary"), one.get("content")) for one in thoughts)
-        return "\n\n".join("\n".join(str(text) for text in one if text) for one in told)
+        steps = ((one.get("summary"), one.get("content")) for one in thoughts)
+        return "\n\n".join("\n".join(str(text) for text in one if text) for one in steps)
     parts = content.get("parts")
     if parts is None:
         parts = [content.get(name) for name in _TEXTS]
@@ -134,19 +134,19 @@ def _words(message: Mapping[str, Any]) -> str:
     return "\n".join(text for text in texts if text)
 
 
-#: By the type of the content: code and its output, pages that were read, what a user told of
-#: themselves and how they want to be answered.
+#: Keys of texts by the type of the content: code and its output, pages that were read, a user's
+#: description of themselves and how they want to be answered.
 _TEXTS = ("title", "text", "result", "content", "user_profile", "user_instructions")
 
 
 def _spoken(part: Any) -> str:
-    """Of a part that is an object: its text, if it has one (a transcript)."""
+    """Return the text of a part that is an object, if it has one (a transcript)."""
     found = part.get("text") if isinstance(part, dict) else None
     return found if isinstance(found, str) else ""
 
 
 def _files(message: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What was attached, and the assets among the parts (`file-service://`, `sediment://`)."""
+    """Return attachments, and the assets among the parts (`file-service://`, `sediment://`)."""
     given = (message.get("metadata") or {}).get("attachments") or ()
     found = [
         kept({"name": one.get("name") or one.get("id"), "size": one.get("size")}) for one in given
@@ -154,19 +154,19 @@ def _files(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     for part in (message.get("content") or {}).get("parts") or ():
         if isinstance(part, dict) and isinstance(part.get("asset_pointer"), str):
             pointer = part["asset_pointer"]
-            told = {
+            details = {
                 "name": pointer.partition("://")[2],
                 "url": pointer,
                 "size": part.get("size_bytes"),
                 "width": part.get("width"),
                 "height": part.get("height"),
             }
-            found.append(kept(told))
+            found.append(kept(details))
     return [one for one in found if one.get("name")]
 
 
 def _looks_like(head: Head) -> int:
-    """By the keys of the first conversation, which may be longer than the head."""
+    """Recognise the keys of the first conversation, which may be longer than the head."""
     for path in _PATHS:
         keys = set(peek.item_keys(head, path))
         own = not keys.isdisjoint({"create_time", "current_node"})

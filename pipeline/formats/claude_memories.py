@@ -1,4 +1,4 @@
-"""Claude's `memories.json`: what it keeps of its user.
+"""Claude's `memories.json`: its memory of the user.
 
 Source: `docs/reference/exports/ai-chats.md#claude`.
 """
@@ -21,7 +21,7 @@ _FIELDS = frozenset({"account_uuid", "conversations_memory", "project_memories"}
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """The memory of one account; it changes."""
+    """Return the memory of one account, which changes."""
     fields: dict[str, Any] = item.value
     return Record(
         data_type=DataType.DOCUMENT,

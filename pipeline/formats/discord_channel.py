@@ -1,4 +1,4 @@
-"""A channel of which a Discord export has messages: `messages/c<id>/channel.json`.
+"""A channel whose messages a Discord export has: `messages/c<id>/channel.json`.
 
 Source: `docs/reference/exports/discord.md`.
 """
@@ -21,7 +21,7 @@ _TAKEN = frozenset({"id", "name", "guild", "recipients"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """The conversation; in direct messages `recipients` are the numbers of the people."""
+    """Return the conversation; in direct messages `recipients` are the numbers of the people."""
     fields: dict[str, Any] = item.value
     number, name = messaging.key(fields, "id"), optional_text(fields, "name")
     people = [messaging.person(None, one) for one in fields.get("recipients") or () if one]

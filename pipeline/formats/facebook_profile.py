@@ -24,10 +24,10 @@ _KEY = "profile_v2"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """The owner, as the account describes them."""
-    said: dict[str, Any] = mend_meta(item.value[_KEY])
-    name = meta.inner(said.get("name"), "full_name")
-    addresses = (said.get("emails") or {}).get("emails") or ()
+    """Return the owner, as the account describes them."""
+    fields: dict[str, Any] = mend_meta(item.value[_KEY])
+    name = meta.inner(fields.get("name"), "full_name")
+    addresses = (fields.get("emails") or {}).get("emails") or ()
     person = kept(
         {
             "name": name,
@@ -41,7 +41,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type=RecordType.PROFILE,
         identity=("facebook", "profile"),
         title=name,
-        metadata={"people": [person], **messaging.rest(said, ())},
+        metadata={"people": [person], **messaging.rest(fields, ())},
         mutable=True,
     )
 

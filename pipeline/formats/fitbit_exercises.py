@@ -24,7 +24,7 @@ _TAKEN = frozenset({"activityName", "startTime", "duration"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """A workout, by Fitbit's number for it."""
+    """Return a workout, identified by Fitbit's number."""
     fields: dict[str, Any] = item.value
     odd: dict[str, Any] = {}
     length = measure(fields.get("duration"), "duration", odd)

@@ -1,8 +1,8 @@
 """Fitbit's archive: `sleep-<date>.json`, an array of nights and naps, with the stages of each.
 
 Stages are those of newer devices (`wake`, `light`, `deep`, `rem`), or `asleep`, `awake` and
-`restless`; each is a metric for as long as it lasted, but `restless`, which the vocabulary does not
-have, and the short wakes that lie over others (see `pipeline.services.tracks.fitbit` for the
+`restless`; each is a metric for as long as it lasted, except `restless`, which the vocabulary does
+not have, and the short wakes that overlap others (see `pipeline.services.tracks.fitbit` for the
 source).
 """
 
@@ -27,13 +27,13 @@ from schemas.records import DataType, Metric, Outcome, RawRecord, Record, Reject
 from schemas.vocabulary import MetricName, RecordType
 
 _NAME = "fitbit.sleep"
-#: As the vocabulary counts them.
+#: Sleep stages as the vocabulary numbers them.
 _STAGES = {"wake": 1, "awake": 1, "asleep": 2, "light": 4, "deep": 5, "rem": 6}
 _TAKEN = frozenset({"startTime", "endTime", "duration", "levels"})
 
 
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """A sleep, then its stages."""
+    """Yield a sleep, then its stages."""
     fields: dict[str, Any] = item.value
     written, ended = as_written(fields, "startTime"), optional_text(fields, "endTime")
     odd: dict[str, Any] = {}

@@ -22,7 +22,7 @@ _SUMS = {
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One session; its kind and start say which."""
+    """Return one session, identified by its kind and start."""
     fields: dict[str, Any] = item.value
     kind, start = text(fields, "fitnessActivity"), as_written(fields, "startTime")
     length = optional_text(fields, "duration")
@@ -52,7 +52,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _sums(fields: dict[str, Any], odd: dict[str, Any]) -> dict[str, float]:
-    """The aggregates, under our names or the export's own."""
+    """Return the aggregates, under the lake's names or the export's own."""
     found = {}
     for one in fields.get("aggregate") or ():
         kind = text(one, "metricName")

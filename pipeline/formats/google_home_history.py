@@ -24,7 +24,7 @@ _PLACES = frozenset({"structureName", "deviceName"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One event."""
+    """Return one event."""
     fields: dict[str, Any] = item.value
     kind = text(fields, "eventType")
     if "timestamp" in fields:

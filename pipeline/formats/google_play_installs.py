@@ -21,7 +21,7 @@ _KEY = "install"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One app on one device; when it was updated changes."""
+    """Return one app on one device; the time of its last update changes."""
     fields = play_store.inner(item, _KEY)
     kind, title = play_store.document(fields)
     device: dict[str, Any] = fields.get("deviceAttribute") or {}

@@ -20,7 +20,7 @@ _KEY = "libraryDoc"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One app, film or book."""
+    """Return one app, film or book."""
     fields: dict[str, Any] = play_store.inner(item, _KEY)
     kind, title = play_store.document(fields)
     return Record(

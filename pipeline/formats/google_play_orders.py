@@ -1,6 +1,6 @@
 """Google Play Store in Takeout: `Order History.json`, full of personal data.
 
-Billing contacts are kept as they stand: what they hold is not verified field by field.
+Billing contacts are kept unchanged, since their fields are not verified one by one.
 
 Source: `docs/reference/exports/google-services.md#play-store`.
 """
@@ -23,7 +23,7 @@ _KEY = "orderHistory"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One order; a refund changes it later."""
+    """Return one order; a refund changes it later."""
     fields: dict[str, Any] = play_store.inner(item, _KEY)
     lines, card = fields.get("lineItem") or (), fields.get("billingInstrument") or {}
     titles = [play_store.document(line)[1] for line in lines]

@@ -21,7 +21,7 @@ _KEY = "purchaseHistory"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One purchase; it has no id."""
+    """Return one purchase; it has no id."""
     fields: dict[str, Any] = play_store.inner(item, _KEY)
     kind, title = play_store.document(fields)
     price = play_store.written(fields, "invoicePrice")

@@ -20,7 +20,7 @@ _KEY = "review"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One review; stars and text may be changed."""
+    """Return one review; stars and text may change."""
     fields: dict[str, Any] = play_store.inner(item, _KEY)
     kind, title = play_store.document(fields, "document")
     odd: dict[str, Any] = {}

@@ -23,7 +23,7 @@ _KEY = "subscription"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One subscription, with its state at the export."""
+    """Return one subscription, with its state at the export."""
     fields: dict[str, Any] = play_store.inner(item, _KEY)
     kind, title = play_store.document(fields)
     if not title:

@@ -20,7 +20,7 @@ _KEYS = frozenset({"name", "displayName", "emails", "birthday", "gender"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """The one profile of an account."""
+    """Return the one profile of an account."""
     fields: dict[str, Any] = item.value
     names = fields.get("name") or {}
     shown = optional_text(fields, "displayName") or optional_text(names, "formattedName")

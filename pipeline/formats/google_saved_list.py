@@ -1,9 +1,9 @@
 """Google's lists in Takeout: `Saved/<list>.csv` with `Title,Note,URL,Comment`, some with `Tags`.
 
-The list's name is only in the file's name, in whatever language; a place has coordinates only
-where its link carries them. Such files begin with an empty row. The columns are
-named in the account's language and stand in one order, so a table whose third column is `URL` and
-leads to Google is such a list, too.
+Only the file's name gives the list's name, in any language; a place has coordinates only if its
+link has them. Such files begin with an empty row. The column names are in the account's language
+and always in the same order, so a table whose third column is `URL` with links to Google is such a
+list, too.
 
 Source: `docs/reference/exports/google-services.md#maps`.
 """
@@ -31,13 +31,13 @@ _WIDTHS = (4, 5)
 
 
 def to_record(item: RawRecord, member: Member) -> Iterator[Record]:
-    """One thing on the list: a place if its link leads to Maps, else a page. Empty rows: none."""
+    """Yield one entry: a place if its link leads to Maps, else a page. Empty rows yield none."""
     row = _in_english(item.value)
     if not any(row.values()):
         return
     url, title = row["URL"].strip(), row["Title"].strip()
     if not url:
-        raise BadValue(Reason.MISSING_FIELD, "nothing under 'URL'")
+        raise BadValue(Reason.MISSING_FIELD, "no value in 'URL'")
     named = PurePosixPath(member.path).stem
     on_maps = google_places.is_maps(url)
     place = kept({"name": title, **google_places.in_url(url)}) if on_maps else None
@@ -57,7 +57,7 @@ def to_record(item: RawRecord, member: Member) -> Iterator[Record]:
 
 
 def _in_english(row: dict[str, str]) -> dict[str, str]:
-    """The row under English names, by the places of its columns."""
+    """Return the row under English names, by the order of its columns."""
     if row.keys() >= _COLUMNS:
         return row
     names = list(row)

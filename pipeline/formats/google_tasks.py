@@ -1,6 +1,6 @@
 """Google Tasks in Takeout: `Tasks/Tasks.json`, lists of tasks in one object.
 
-`due` is a midnight that stands for a day; `created` is missing in some exports.
+`due` is midnight of the due day; `created` is missing in some exports.
 
 Source: `docs/reference/exports/google-services.md#tasks`.
 """
@@ -24,7 +24,7 @@ _STATUS = {"needsAction": "open", "completed": "completed"}
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One task of a list."""
+    """Return one task of a list."""
     fields: dict[str, Any] = item.value
     own_id, parent = text(fields, "id"), optional_text(fields, "parent")
     status = optional_text(fields, "status") or ""

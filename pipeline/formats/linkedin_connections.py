@@ -1,7 +1,7 @@
-"""LinkedIn's `Connections.csv`; notes stand above the header.
+"""LinkedIn's `Connections.csv`; newer exports have notes above the header.
 
-A connection is who its address says, in older exports without one its name and day. Where someone
-works changes.
+Its address identifies a connection; in older exports without one, its name and day. The employer
+changes.
 
 Source: `docs/reference/exports/linkedin.md`.
 """
@@ -27,12 +27,12 @@ _KNOWN = _COLUMNS - {"URL"}
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One connection."""
+    """Return one connection."""
     cells: dict[str, str] = item.value
     name = " ".join(filter(None, (cells["First Name"], cells["Last Name"])))
     day, url = cells["Connected On"], cells.get("URL") or ""
     if not name and not url:
-        raise BadValue(Reason.MISSING_FIELD, "neither a name nor 'URL'")
+        raise BadValue(Reason.MISSING_FIELD, "the connection has neither a name nor a 'URL'")
     address = cells.get("Email Address", "").lower()
     who = {"name": name, "handle": url, "address": address}
     return Record(

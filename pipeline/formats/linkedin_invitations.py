@@ -1,4 +1,4 @@
-"""LinkedIn's `Invitations.csv`: asked to connect, or asked by another.
+"""LinkedIn's `Invitations.csv`: sent and received invitations to connect.
 
 Source: `docs/reference/exports/linkedin.md`.
 """
@@ -20,7 +20,7 @@ _DIRECTIONS = {"INCOMING": "in", "OUTGOING": "out"}
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One invitation. What was written with it is a message."""
+    """Return one invitation. Its text is a message."""
     cells: dict[str, str] = item.value
     sent, way = cells["Sent At"], cells["Direction"]
     recipient = messaging.person(cells["To"])

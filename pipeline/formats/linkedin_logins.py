@@ -19,7 +19,7 @@ _COLUMNS = frozenset({"Login Date", "IP Address", "User Agent", "Login Type"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One sign-in: `Mon Jan 01 10:00:00 UTC 2024`."""
+    """Return one sign-in: `Mon Jan 01 10:00:00 UTC 2024`."""
     cells: dict[str, str] = item.value
     date, ip = cells["Login Date"], cells["IP Address"]
     return Record(

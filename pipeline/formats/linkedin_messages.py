@@ -20,7 +20,7 @@ _TAKEN = _KNOWN | {"CONVERSATION TITLE", "SENDER PROFILE URL", "SUBJECT", "FOLDE
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One message."""
+    """Return one message."""
     cells: dict[str, str] = item.value
     conversation, date = messaging.key(cells, "CONVERSATION ID"), cells["DATE"]
     sender = messaging.person(cells["FROM"], cells.get("SENDER PROFILE URL") or None)

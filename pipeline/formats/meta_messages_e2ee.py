@@ -1,6 +1,6 @@
 """Messenger's end-to-end encrypted chats, a zip of its own: one file a thread.
 
-`participants` are texts, names are in camel case, and texts are UTF-8 as they should be.
+`participants` are texts, names are in camel case, and texts are valid UTF-8.
 
 Source: `docs/reference/exports/meta.md#facebook`.
 """
@@ -27,7 +27,7 @@ _TAKEN = _FIELDS - {"type"}
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """A message; before the first, the thread."""
+    """Yield a message; before the first, the thread."""
     around = item.around
     thread = str(around.get("threadName") or "")
     if around["first"]:

@@ -21,7 +21,7 @@ _COLUMNS = frozenset(
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One message."""
+    """Return one message."""
     cells: dict[str, str] = item.value
     number, channel = messaging.key(cells, "message_id"), cells["channel_url"]
     parent = cells.get("thread_parent_message_id")

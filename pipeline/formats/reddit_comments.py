@@ -1,6 +1,6 @@
 """Reddit's `comments.csv`; large ones are cut into `comments_1.csv` and so on.
 
-`link` is the post's address, `parent` the id of the comment that is answered, or nothing.
+`link` is the post's address, `parent` the id of the comment to which this one replies, or empty.
 
 Source: `docs/reference/exports/reddit.md`.
 """
@@ -26,7 +26,7 @@ _POST = re.compile(r"/comments/(\w+)")
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One comment; its text may have been edited since."""
+    """Return one comment; its text may have been edited since."""
     cells: dict[str, str] = item.value
     metadata = {
         "url": reddit.address(cells),

@@ -20,7 +20,7 @@ _COLUMNS = frozenset(
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One message; it may be in both files."""
+    """Return one message; it may be in both files."""
     cells: dict[str, str] = item.value
     number, thread = messaging.key(cells, "id"), cells["thread_id"]
     recipient = messaging.person(None, cells["to"] or None)

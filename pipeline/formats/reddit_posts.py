@@ -1,4 +1,4 @@
-"""Reddit's `posts.csv`. Ids stand without their prefix (`t3_`).
+"""Reddit's `posts.csv`. Ids have no prefix (`t3_`).
 
 Source: `docs/reference/exports/reddit.md`.
 """
@@ -21,7 +21,7 @@ _KNOWN = frozenset({"id", "subreddit", "title", "url", "body"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One post; its text may have been edited since."""
+    """Return one post; its text may have been edited since."""
     cells: dict[str, str] = item.value
     metadata = {
         "url": reddit.address(cells),

@@ -1,7 +1,7 @@
 """Reddit's `saved_posts.csv`, `saved_comments.csv`, `hidden_posts.csv`.
 
-Two columns, `id` and `permalink`, so it is the address that says it is Reddit's; the list is
-known by the file's name. There is no date.
+Only two columns, `id` and `permalink`: the address identifies Reddit, and the file's name the list.
+There is no date.
 
 Source: `docs/reference/exports/reddit.md`.
 """
@@ -26,7 +26,7 @@ _NUMBER = re.compile(r"_\d+$")
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One post or comment on a list."""
+    """Return one post or comment on a list."""
     cells: dict[str, str] = item.value
     name = _NUMBER.sub("", PurePosixPath(member.path).stem)
     return Record(

@@ -1,4 +1,4 @@
-"""Reddit's `post_votes.csv` and `comment_votes.csv`: which way, and no date.
+"""Reddit's `post_votes.csv` and `comment_votes.csv`: the direction of each vote, no date.
 
 Source: `docs/reference/exports/reddit.md`.
 """
@@ -21,10 +21,10 @@ _DIRECTIONS = frozenset({"up", "down", "none", "removed"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One vote; it may be changed. `none` takes it back."""
+    """Return one vote, which may change; `none` takes it back."""
     cells: dict[str, str] = item.value
     if cells["direction"] not in _DIRECTIONS:
-        raise BadValue(Reason.BAD_SHAPE, "'direction' is none that is known")
+        raise BadValue(Reason.BAD_SHAPE, "the value of 'direction' is unknown")
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,

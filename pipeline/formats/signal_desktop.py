@@ -1,8 +1,8 @@
 """A conversation of Signal Desktop saved as JSON by sigtop: an array of its messages.
 
-They are as Signal Desktop's database has them: `sent_at` in milliseconds, `type` incoming or
-outgoing, people as numbers or ids. A message is who its id says. Source: tbvdm/sigtop, issue 85;
-the names are those of Signal Desktop's `MessageAttributesType`.
+They have the form of Signal Desktop's database: `sent_at` in milliseconds, `type` incoming or
+outgoing, people as numbers or ids. Its id identifies a message. Source: tbvdm/sigtop, issue 85; the
+names are those of Signal Desktop's `MessageAttributesType`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _TAKEN = frozenset(
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One message, a call, or a change that the app notes."""
+    """Return one message, a call, or a change that the app notes."""
     fields: dict[str, Any] = item.value
     number, sent = messaging.key(fields, "id"), as_written(fields, "sent_at")
     kind, chat = optional_text(fields, "type") or "", str(fields.get("conversationId") or "")

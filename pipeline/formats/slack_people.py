@@ -1,6 +1,6 @@
 """The people of a Slack workspace: `users.json` or `org_users.json`.
 
-What a person is called there is from Slack's own reference of its user object.
+The names of a person's fields are from Slack's own reference of its user object.
 
 Source: `docs/reference/exports/slack.md`.
 """
@@ -30,7 +30,7 @@ _FIELDS = _TAKEN | frozenset(
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One person; only the number stays the same."""
+    """Return one person; only the number stays the same."""
     fields: dict[str, Any] = item.value
     number = messaging.key(fields, "id")
     profile = fields.get("profile") or {}
@@ -55,7 +55,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _looks_like(head: Head) -> int:
-    """Ids of people begin with U or W, and with one of these it is Slack."""
+    """Recognise the ids of people, which begin with U or W, and one field of Slack."""
     items = peek.first_objects(head, "", 10)
     return 2 * any(
         str(item.get("id"))[:1] in ("U", "W")

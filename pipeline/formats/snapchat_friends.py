@@ -1,4 +1,4 @@
-"""Snapchat's `friends.json`: lists of people, each under what they are.
+"""Snapchat's `friends.json`: lists of people by their relation to the owner.
 
 Source: `docs/reference/exports/snapchat.md`.
 """
@@ -25,7 +25,7 @@ _KNOWN = frozenset({"Username", "Creation Timestamp"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One person on one of the lists. Names that are shown change."""
+    """Return one person on one of the lists. Display names change."""
     fields: dict[str, Any] = item.value
     handle, name = messaging.key(fields, "Username"), optional_text(fields, "Display Name")
     listed = item.around["keys"][0]

@@ -1,6 +1,6 @@
-"""X (Twitter): `data/account.js` and `profile.js`, what the account says of its owner.
+"""X (Twitter): `data/account.js` and `profile.js`, the account's data about its owner.
 
-What is in a profile is kept as it is.
+The fields of a profile are kept unchanged.
 
 Source: `docs/reference/exports/x.md`.
 """
@@ -24,7 +24,7 @@ _KINDS = frozenset({"account", "profile"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """The account, or its profile."""
+    """Return the account, or its profile."""
     kind = item.around["name"]
     fields: dict[str, Any] = x.unwrapped(item.value, kind)
     if fields is item.value:

@@ -1,7 +1,7 @@
 """X (Twitter): `data/direct-messages.js` and `direct-messages-group.js`.
 
-Conversations with their messages, newest first. People are numbers. Besides messages a
-conversation holds who joined or left.
+Conversations with their messages, newest first. People are numbers. Besides messages a conversation
+has events of people who join or leave.
 
 Source: `docs/reference/exports/x.md`.
 """
@@ -31,7 +31,7 @@ _TAKEN = frozenset({"id", "senderId", "recipientId", "text", "mediaUrls", "urls"
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """A message, or what happened in the conversation; before the first, the conversation."""
+    """Yield a message or another event of the conversation; before the first, the conversation."""
     conversation = messaging.key(item.around, "conversationId")
     if item.around["first"]:
         yield _conversation(conversation)
@@ -46,7 +46,7 @@ def _entry(conversation: str, value: Mapping[str, Any]) -> Record:
 
 
 def _conversation(number: str) -> Record:
-    """Of two people, their numbers are the conversation's."""
+    """Return the conversation; with two people, its id is their numbers."""
     people = number.split("-") if "-" in number else []
     return Record(
         data_type=DataType.ACTIVITY,
@@ -90,7 +90,9 @@ def _change(conversation: str, kind: str, fields: Mapping[str, Any]) -> Record:
     who = str(fields.get("initiatingUserId") or "")
     when = optional_text(fields, "createdAt")
     if not who and not when:
-        raise BadValue(Reason.MISSING_FIELD, "neither 'createdAt' nor 'initiatingUserId'")
+        raise BadValue(
+            Reason.MISSING_FIELD, "the event has neither 'createdAt' nor 'initiatingUserId'"
+        )
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,

@@ -1,4 +1,4 @@
-"""Videos on a YouTube playlist in older Takeouts: `playlists/likes.json` and its kin.
+"""Videos on a YouTube playlist in older Takeouts: `playlists/likes.json` and others.
 
 An array of `{contentDetails: {videoId}, snippet: {title, description, publishedAt, …}, kind}`; the
 list's name is the file's.
@@ -25,7 +25,7 @@ _NAME = "youtube.playlist_json"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One video on the list; titles change, so the video and its list say who it is."""
+    """Return one video on the list, identified by the video and its list, since titles change."""
     details, snippet = item.value["contentDetails"], item.value["snippet"]
     video, status = text(details, "videoId"), item.value.get("status") or {}
     more = {

@@ -19,19 +19,19 @@ from schemas.records import DataType, Record
 from schemas.vocabulary import RecordType
 
 SERVICE = "discord"
-#: Of a message, in CSV and in JSON.
+#: The fields of a message, in CSV and in JSON.
 COLUMNS = frozenset({"ID", "Timestamp", "Contents", "Attachments"})
 
 
 def channel_of(path: str) -> str:
-    """The number of the channel whose folder a file lies in: `messages/c1234/messages.csv`."""
+    """Return the number of the channel in whose folder a file is: `messages/c1234/messages.csv`."""
     folder = PurePosixPath(path.rsplit("!/", 1)[-1]).parent.name
     number = folder.removeprefix("c")
     return number if number.isdecimal() else ""
 
 
 def message(source: str, fields: Mapping[str, Any], member: Member) -> Record:
-    """One of the owner's messages."""
+    """Return one of the owner's messages."""
     number, channel = messaging.key(fields, "ID"), channel_of(member.path)
     if not number.isdecimal():
         raise BadValue(Reason.BAD_SHAPE, "'ID' is not a number")
