@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,12 @@ INSTEAD = {
 }
 #: What pages do not use: "you" is the reader, and the product or a component acts.
 IN_PAGES = ("we", "us", "our", "ours", "told", "said")
+#: Names that do not say what a value is, or what a function does.
+NAMES = frozenset(
+    ("beside", "gone", "heap", "held", "kept", "made", "ours", "said", "stands", "theirs", "told")
+)
+#: Rooms of `pipeline` whose names are checked.
+ROOMS = ("formats", "services", "readers", "syntax", "recognition", "archives")
 _WORDS = re.compile(rf"(?<!\.)\b(?:{'|'.join(map(re.escape, INSTEAD))})\b", re.IGNORECASE)
 _IN_PAGES = re.compile(rf"(?<![.`])\b(?:{'|'.join(IN_PAGES)})\b(?!`)", re.IGNORECASE)
 #: Data, stored statements, what was released under old words, and this list.
@@ -44,6 +52,19 @@ def offences(name: str, text: str) -> list[str]:
         for number, line in enumerate(text.splitlines(), 1)
         for found in _WORDS.finditer(line)
     ]
+
+
+def names(text: str) -> Iterator[tuple[int, str]]:
+    """Yield line and name of each function, class, parameter, variable and attribute."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.lineno, node.name
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.attr
 
 
 def _files() -> list[str]:
@@ -72,6 +93,22 @@ def test_pages_speak_to_their_reader() -> None:
         for word in _IN_PAGES.finditer(re.sub(r'".*?"', "", line))
     ]
     assert found == []
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_names_say_what_they_are(room: str) -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{line} {name}"
+        for path in sorted((ROOT / "pipeline" / room).rglob("*.py"))
+        for line, name in names(path.read_text(encoding="utf-8"))
+        if name.strip("_").casefold() in NAMES or not {"said", "told"}.isdisjoint(name.split("_"))
+    ]
+    assert found == []
+
+
+def test_a_name_is_found_wherever_it_is_defined() -> None:
+    text = "def said(told):\n    kept = told\n    kept.held = 1\nclass Ours:\n    pass\n"
+    assert sorted(names(text)) == [(1, "said"), (1, "told"), (2, "kept"), (3, "held"), (4, "Ours")]
 
 
 @pytest.mark.parametrize("word", INSTEAD)
