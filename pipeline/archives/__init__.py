@@ -1,1 +1,1 @@
-"""Read archives: zip, tar and compressed streams, part by part, within limits."""
+"""Archives: zip, tar and compressed streams, read part by part, within limits."""

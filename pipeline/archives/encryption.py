@@ -1,4 +1,4 @@
-"""Sealing a file so that only the holder of a key can open it, who need not be here.
+"""Encryption of a file for the holder of a private key, which this process does not need.
 
 The format is age (age-encryption.org/v1): a fresh key for each file, wrapped for a public key.
 """
@@ -14,17 +14,20 @@ from pipeline.storage.atomic_files import written
 
 
 def recipient(text: str) -> str:
-    """The public key, checked. Raises `ValueError`, without the text, if it is none of age's."""
+    """Return the public key if it is one of age.
+
+    Raises `ValueError`, without the text, otherwise.
+    """
     try:
         return str(pyrage.x25519.Recipient.from_str(text.strip()))
     except pyrage.RecipientError:
-        raise ValueError("is no public key of age (age1…, made by age-keygen)") from None
+        raise ValueError("is not a public key of age (age1…, from age-keygen)") from None
 
 
 def seal(source: Path, target: Path, public_key: str) -> None:
-    """Write `source` sealed to `target`, durable or not at all, in bounded memory.
+    """Write `source` encrypted to `target`, durable or not at all, in bounded memory.
 
-    Raises `TransientError` where the disk won't take it.
+    Raises `TransientError` if the disk refuses it.
     """
     reader = pyrage.x25519.Recipient.from_str(public_key)
     with written(target) as out, open_regular(source) as plain:

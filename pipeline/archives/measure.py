@@ -1,4 +1,4 @@
-"""What was dropped: its size and hash in one reading, and its type by content."""
+"""The size and hash of a dropped file in one reading."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _CHUNK = 1024 * 1024
 
 
 def measure(path: Path, *, limit: int | None = None) -> tuple[int, str]:
-    """Size in bytes and SHA-256 in lower-case hex, from one reading.
+    """Return size in bytes and SHA-256 in lower-case hex, from one reading.
 
     Raises `Rejected`: `NOT_REGULAR` (folder, link, fifo, device), `EMPTY`, `TOO_LARGE` (over
-    `limit` bytes), `CHANGED` (written to or replaced while we read).
+    `limit` bytes), `CHANGED` (written to or replaced during the reading).
     """
     with _steady(path, limit) as (source, size):
         return _read(source, None, size)
@@ -38,10 +38,10 @@ def copy_and_measure(
     limit: int | None = None,
     reading: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> tuple[int, str]:
-    """As `measure`, and the same bytes at `target`, durable, or no file there at all; `reading`
-    is what holds while `source` is opened and read.
+    """Return the values of `measure`, and copy the same bytes to `target`.
 
-    Raises `TransientError` where the disk won't take the copy.
+    The copy is durable, or no file is there at all; `reading` is a context that is active while
+    `source` is opened and read. Raises `TransientError` if the disk refuses the copy.
     """
     with written(target) as copy, reading(), _steady(source, limit) as (stream, size):
         return _read(stream, copy, size)
@@ -53,10 +53,11 @@ def replace_by_copy(
     limit: int | None = None,
     reading: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> None:
-    """Put a copy of a file in its place, durably: nobody who has the old one, by another name or
-    open, can change the new one. Where the file system can, both share their blocks.
+    """Replace a file durably by a copy of it.
 
-    Raises `Rejected` and `TransientError` as `copy_and_measure`; then the old one stays.
+    A process that has the old file, by another name or open, cannot change the new one. If the file
+    system can, both share their blocks. Raises `Rejected` and `TransientError` as
+    `copy_and_measure`; then the old file stays.
     """
     with written(path) as copy, reading(), _steady(path, limit) as (stream, size):
         if not cloned(stream, copy):
@@ -64,7 +65,7 @@ def replace_by_copy(
 
 
 def _read(source: BinaryIO, copy: BinaryIO | None, expected: int) -> tuple[int, str]:
-    """Size and hash. What grows as fast as we read is not followed past the size that it had."""
+    """Return size and hash. A file that grows during the reading is read up to its initial size."""
     size, digest = 0, hashlib.sha256()
     while data := source.read(_CHUNK):
         size += len(data)
@@ -78,8 +79,7 @@ def _read(source: BinaryIO, copy: BinaryIO | None, expected: int) -> tuple[int, 
 
 @contextmanager
 def _steady(path: Path, limit: int | None) -> Iterator[tuple[BinaryIO, int]]:
-    """The file opened for reading and its size, checked to be the same and unchanged once we have
-    read it."""
+    """Yield the file opened for reading and its size, then check that it has not changed."""
     with open_regular(path) as source:
         before = os.fstat(source.fileno())
         if before.st_size == 0:
@@ -120,7 +120,7 @@ def _not_regular() -> Rejected:
 
 
 def _same(before: os.stat_result, after: os.stat_result, path: Path) -> bool:
-    """Whether the open file stood still and its name still leads to it."""
+    """Return whether the open file is unchanged and its name still leads to it."""
     try:
         named = path.lstat()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The type of a file by its content; its name is only believed where content can't tell."""
+"""The type of a file by its content; its name counts only if the content cannot decide."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 import threading
 from pathlib import Path
 
-import pylibmagic  # isort: skip  - it must come before magic, which else loads the system's libmagic
+import pylibmagic  # isort: skip  - it must come before magic, which would load the system's libmagic
 import magic
 
 from pipeline.archives import zip_directory
@@ -28,10 +28,10 @@ ZIP, TAR, GZIP, ZSTD, BZIP2, XZ, LZMA = (
 #: The archives that `pipeline.archives.unpack` opens.
 ARCHIVES = frozenset({ZIP, TAR, GZIP, ZSTD, BZIP2, XZ, LZMA})
 
-#: How much of a file `media_type` likes to see.
+#: How many bytes of a file `media_type` needs.
 HEAD = 64 * 1024
 
-#: Suffixes of one compressed file; behind a tar the second form is as usual.
+#: Suffixes of one compressed file; after a tar the second form is as common.
 COMPRESSED = r"gz|tgz|zst|tzst|bz2|tbz|tbz2|xz|txz|lzma|tlz"
 _COMPRESSED_HEADS = {
     GZIP: re.compile(rb"\x1f\x8b"),
@@ -41,7 +41,7 @@ _COMPRESSED_HEADS = {
     XZ: re.compile(rb"\xfd7zXZ\0"),
 }
 _ARCHIVE_NAMES = re.compile(rf".*\.(zip|tar|{COMPRESSED})", re.IGNORECASE | re.DOTALL)
-#: Names that promise something readable, which an archive is not.
+#: Names of readable files, which an archive is not.
 _PLAIN_NAMES = re.compile(
     r".*\.(json|jsonl|ndjson|csv|tsv|txt|md|mbox|eml|html?|xml|pdf|jpe?g|png|gif|heic|webp|mp[34])",
     re.IGNORECASE | re.DOTALL,
@@ -56,18 +56,18 @@ _OFFICE = {
     "xl/": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "ppt/": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
 }
-#: And those without a list of types, by a part that each has: EPUB, and Apple's iWork.
+#: Documents without a list of types, by a part that each has: EPUB, and Apple's iWork.
 _PACKAGES = {
     "META-INF/container.xml": "application/epub+zip",
     "Index/Document.iwa": "application/vnd.apple.iwork",
 }
 _JSON_START = re.compile(rb'\s*(\{\s*["}]|\[\s*(["{\[\]]|-?\d|true\b|false\b|null\b)|[{\[]\s*\Z)')
-# RFC 4155: "From ", an address, and a time as asctime writes it; looser where header fields follow.
+# RFC 4155: "From ", an address, and a time as asctime writes it; looser if header fields follow.
 _MBOX_START = re.compile(
     rb"From [^\r\n]*(Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} [ \d]\d \d\d:\d\d"
     rb"|From [^\r\n]*\d\d:\d\d[^\r\n]*\r?\n[!-9;-~]+:[^\r\n]*"
 )
-#: What a film of QuickTime begins with where it has no `ftyp` (QuickTime File Format, "Atoms").
+#: The beginnings of a QuickTime film without `ftyp` (QuickTime File Format, "Atoms").
 OLD_ATOMS = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 _IN_MOOV = (b"mvhd", b"cmov", b"rmra", b"udta", b"prfl", b"clip")
 _DELIMITERS = ",;\t|"
@@ -75,15 +75,15 @@ _local = threading.local()
 
 
 def media_type(head: bytes, name: str, path: Path | None = None) -> str:
-    """The media type of a file that begins with `head` (its first 64 KiB, or all of it).
+    """Return the media type of a file that begins with `head` (its first 64 KiB, or all of it).
 
-    `name` only counts by its suffix. With `path` the end of the file is looked at as well, to
-    tell documents from zips and to find a file that is two types at once.
-    Raises `Rejected`: `EMPTY` (no bytes, or only zero bytes), `AMBIGUOUS_TYPE` (two types at
-    once, or a name that lies about being an archive).
+    Only the suffix of `name` counts. With `path` the end of the file is checked as well, to
+    distinguish documents from zips and to find a file that is two types at once. Raises `Rejected`:
+    `EMPTY` (no bytes, or only zero bytes), `AMBIGUOUS_TYPE` (two types at once, or an archive's
+    name on another file).
     """
     if not head or _all_zero(head, path):
-        raise Rejected(Reason.EMPTY, "There is nothing in the file but zero bytes, or nothing.")
+        raise Rejected(Reason.EMPTY, "The file is empty or has only zero bytes.")
     archive = archive_type(head)
     if archive is None:
         _refuse_hidden_zip(path)
@@ -98,7 +98,7 @@ def media_type(head: bytes, name: str, path: Path | None = None) -> str:
 
 
 def archive_type(head: bytes) -> str | None:
-    """Which of the archives that we open begins with `head`, if any."""
+    """Return the kind of archive, among those that are opened, that begins with `head`, if any."""
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")):
         return TAR if is_tar(head) else ZIP
     if is_tar(head):
@@ -108,8 +108,10 @@ def archive_type(head: bytes) -> str | None:
 
 
 def _is_lzma(head: bytes) -> bool:
-    """Whether `head` begins an .lzma file, which has no mark of its own: its head is five bytes
-    of properties and a size (lzma-file-format.txt of XZ Utils)."""
+    """Return whether `head` begins an .lzma file, which has no mark of its own.
+
+    Its head is five bytes of properties and a size (lzma-file-format.txt of XZ Utils).
+    """
     try:
         lzma.LZMADecompressor(lzma.FORMAT_ALONE).decompress(head[:512], max_length=1)
     except lzma.LZMAError:
@@ -118,7 +120,7 @@ def _is_lzma(head: bytes) -> bool:
 
 
 def is_tar(head: bytes) -> bool:
-    """Whether `head` begins with a tar header block, old or new: its checksum must be right."""
+    """Return whether `head` begins with a tar header block, old or new, with a valid checksum."""
     block = head[:512]
     if len(block) < 512 or not block[0]:
         return False
@@ -137,9 +139,9 @@ def _all_zero(head: bytes, path: Path | None) -> bool:
 
 
 def _refuse_hidden_zip(path: Path | None) -> None:
-    """Programs that read a zip from its end see another file than those that read its head."""
+    """Refuse a zip after other content, which differs between readers from its end and its head."""
     if path is not None and zip_directory.ends_as_zip(path):
-        raise _ambiguous("a zip archive behind something else")
+        raise _ambiguous("a zip archive after something else")
 
 
 def _honest(kind: str, name: str) -> str:
@@ -155,7 +157,7 @@ def _ambiguous(what: str) -> Rejected:
 
 
 def _office_type(head: bytes, path: Path | None) -> str | None:
-    """The document type of a zip that is an office file or an e-book; None for a plain zip."""
+    """Return the document type of a zip: of an office file or an e-book, else None."""
     if head[30:38] == b"mimetype":  # OpenDocument and EPUB name their type in their first entry
         return _by_libmagic(head).removeprefix(ZIP) or None
     names = zip_directory.some_names(path) if path is not None else []
@@ -185,7 +187,7 @@ def _content_type(head: bytes, name: str) -> str:
     return kind
 
 
-#: What cameras write raw (ExifTool has a sample of each): Canon, Panasonic, Olympus, Minolta.
+#: Raw files of cameras (ExifTool has a sample of each): Canon, Panasonic, Olympus, Minolta.
 _RAW = (
     (re.compile(rb"....ftypcrx ", re.DOTALL), "image/x-canon-cr3"),
     (re.compile(rb"IIU\0"), "image/x-panasonic-rw2"),
@@ -207,7 +209,7 @@ def _unknown_to_libmagic(head: bytes) -> str:
 
 
 def _is_old_movie(head: bytes) -> bool:
-    """Whether a head begins with atoms of QuickTime, as far as it shows them, up to the film's."""
+    """Return whether a head begins with QuickTime atoms, up to the film's as far as visible."""
     at = 0
     while (kind := head[at + 4 : at + 8]) in OLD_ATOMS:
         size, skip = int.from_bytes(head[at : at + 4], "big"), 8
@@ -222,14 +224,14 @@ def _is_old_movie(head: bytes) -> bool:
 
 
 def _as_utf8(head: bytes) -> bytes:
-    """The head without its byte order mark, re-coded if that says UTF-16."""
+    """Return the head without its byte order mark, re-coded if that means UTF-16."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return head[: len(head) & ~1].decode("utf-16", "replace").encode("utf-8", "replace")
     return head.removeprefix(b"\xef\xbb\xbf")
 
 
 def _json_type(text: bytes, name: str) -> str:
-    """JSON, or JSON lines: whole values on two lines, or one and a name that says so."""
+    """Return JSON, or JSON lines for whole values on two lines, or on one under such a name."""
     first, _, rest = text.strip().partition(b"\n")
     lines_by_name = name.lower().endswith((".ndjson", ".jsonl"))
     if not rest.strip():
@@ -242,7 +244,7 @@ def _json_type(text: bytes, name: str) -> str:
 
 
 def _text_type(kind: str, text: bytes, name: str) -> str:
-    """What kind of text: libmagic sees CSV in prose and prose in CSV, so that is settled here."""
+    """Return the kind of text: libmagic confuses CSV and prose, so that is decided here."""
     suffix = name.lower().rpartition(".")[2] if "." in name else ""
     if suffix in ("csv", "tsv", "tab"):
         return "text/tab-separated-values" if suffix != "csv" else "text/csv"
@@ -252,7 +254,7 @@ def _text_type(kind: str, text: bytes, name: str) -> str:
 
 
 def _is_table(text: bytes) -> bool:
-    """Three lines or more with the same number of fields, two at least."""
+    """Return whether there are three lines or more with the same number of fields, at least two."""
     lines = text.decode("utf-8", "replace").splitlines()[:20]
     return any(_same_width(lines[:-1] or lines, delimiter) for delimiter in _DELIMITERS)
 
@@ -266,7 +268,7 @@ def _same_width(lines: list[str], delimiter: str) -> bool:
 
 
 def _by_libmagic(head: bytes) -> str:
-    """libmagic's answer; it is not safe to share between threads, so each has its own."""
+    """Return libmagic's answer; it cannot be shared between threads, so each has its own."""
     found: magic.Magic | None = getattr(_local, "magic", None)
     if found is None:
         database = str(pylibmagic.data / "magic.mgc")

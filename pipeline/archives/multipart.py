@@ -1,12 +1,12 @@
-"""Exports that come in parts: which files belong together, and which numbers are missing.
+"""Exports in parts: which files belong together, and which numbers are missing.
 
 Takeout names its parts `takeout-<stamp>-<part>.zip`, since 2025 `takeout-<stamp>-<file>-<part>.zip`
-or `.tgz`; a part may be a media file that is in no archive. The page that lists the whole export
-may come under the older name beside parts under the newer one, so the stamp alone makes the set.
+or `.tgz`; a part may be a media file outside of an archive. The page that lists the whole export
+may have the older name beside parts with the newer one, so the stamp alone identifies the set.
 Snapchat's first part has no number.
 
-Source: `docs/reference/exports/google-takeout.md#the-archives`
-and `docs/reference/exports/snapchat.md`.
+Source: `docs/reference/exports/google-takeout.md#the-archives` and
+`docs/reference/exports/snapchat.md`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-_COPY = r"(?: ?\(\d{1,3}\))?"  # what a browser adds to a second download
+_COPY = r"(?: ?\(\d{1,3}\))?"  # a browser's suffix of a second download
 _NAMES = (
     re.compile(
         r"(?P<stem>takeout-\d{8}T\d{6,8}Z)(?:-(?P<file>\d{1,4}))?-(?P<part>\d{1,4})"
@@ -29,17 +29,17 @@ _ARCHIVES = frozenset({"zip", "tgz", "tar.gz", "tar", "gz", "zst", "tzst"})
 
 
 class Part(msgspec.Struct, frozen=True, order=True):
-    """A part by its name. `file` is 0 where the name has no such number; both count from 1."""
+    """A part by its name. `file` is 0 if the name has no such number; both count from 1."""
 
     stem: str
     file: int
     part: int
     bare: bool = False
-    """Whether it is no archive, but one file of the export under another name."""
+    """Whether it is not an archive, but one file of the export under another name."""
 
 
 class Gap(msgspec.Struct, frozen=True):
-    """Numbers that are missing before one that came: the parts `first` to `last` of `file`."""
+    """Missing numbers before one that arrived: the parts `first` to `last` of `file`."""
 
     file: int
     first: int
@@ -47,13 +47,13 @@ class Gap(msgspec.Struct, frozen=True):
 
     @property
     def label(self) -> str:
-        """As people say it: `2`, `3-002`, `2 to 4`."""
+        """Return the numbers for people: `2`, `3-002`, `2 to 4`."""
         first = label(self.file, self.first)
         return first if self.first == self.last else f"{first} to {label(self.file, self.last)}"
 
 
 def part_of(name: str) -> Part | None:
-    """What the name of a dropped file says of it; None where it is no part of a set."""
+    """Return the part that the name of a dropped file states; None if it is not part of a set."""
     for pattern in _NAMES:
         if found := pattern.fullmatch(name):
             numbers = found.groupdict()
@@ -67,21 +67,21 @@ def part_of(name: str) -> Part | None:
 
 
 def label(file: int, part: int) -> str:
-    """A part's number as its name has it: `2`, or `3-002` where files are numbered too."""
+    """Return a part's number as in its name: `2`, or `3-002` if files are numbered too."""
     return f"{file}-{part:03d}" if file else str(part)
 
 
-def gaps(here: Iterable[tuple[int, int]], gone: Iterable[tuple[int, int]] = ()) -> list[Gap]:
-    """The holes in (file, part), each file's parts being numbered from 1.
+def gaps(here: Iterable[tuple[int, int]], failed: Iterable[tuple[int, int]] = ()) -> list[Gap]:
+    """Return the gaps in (file, part); each file's parts are numbered from 1.
 
-    `gone` are parts that came to nothing. How many parts there are is in no name, so nothing is
-    known of what follows the last.
+    `failed` are parts that produced nothing. No name states the number of parts, so nothing is
+    known about parts after the last.
     """
     by_file: dict[int, set[int]] = {}
     for file, part in here:
         by_file.setdefault(file, set()).add(part)
     last = {file: max(parts) for file, parts in by_file.items()}
-    for file, part in gone:
+    for file, part in failed:
         last[file] = max(part, last.get(file, 0))
     return [gap for file in sorted(last) for gap in _holes(file, by_file.get(file, ()), last[file])]
 

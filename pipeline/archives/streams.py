@@ -1,4 +1,4 @@
-"""What comes out of a compressed file, counted as it comes: no declared size is ever believed."""
+"""The content of a compressed file, counted as it is unpacked: no declared size is trusted."""
 
 from __future__ import annotations
 
@@ -18,43 +18,45 @@ from isal import igzip, isal_zlib
 from schemas.errors import Rejected
 from schemas.reasons import Reason
 
-#: Its stub takes the class for an instance.
+#: Its stub declares the class as an instance.
 _ISAL_ERROR = cast("type[Exception]", isal_zlib.error)
 
 # zstd has no bounded output: one block of 4 bytes may hold 128 KiB, so 1 KiB in is 32 MiB out.
 _ZSTD_FEED = 1024
-#: The zstd program's own limit without --long; memory is set aside for the whole window.
+#: The zstd program's own limit without --long; memory is reserved for the whole window.
 _ZSTD_WINDOW = 128 * 1024 * 1024
-#: What xz and lzma may set aside: `xz -9` needs 65 MiB to unpack (xz(1), the table of presets).
+#: The memory limit of xz and lzma: `xz -9` needs 65 MiB to unpack (xz(1), the table of presets).
 _LZMA_MEMORY = 128 * 1024 * 1024
 #: Bytes of compressed input at a time.
 _FEED = 64 * 1024
 
 
 class ArchiveLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """How far an archive may be opened. The defaults let exports of hundreds of GB through."""
+    """The limits for opening an archive. The defaults accept exports of hundreds of GB."""
 
     total: int = 500 * 10**9
-    """Bytes out of the whole upload, nested archives included."""
+    """Maximum of bytes unpacked from the whole upload, including nested archives."""
     member: int = 500 * 10**9
-    """Bytes of one member."""
+    """Maximum size of one member in bytes."""
     ratio: float = 200
-    """Bytes out of an archive for each byte of its file..."""
+    """Maximum of bytes unpacked from an archive for each byte of its file."""
     ratio_from: int = 100 * 10**6
-    """...from this many bytes out on: small text may shrink a thousandfold and harms nobody."""
+    """The ratio counts from this many unpacked bytes on: small text may shrink a thousandfold."""
     members: int = 2_000_000
-    """Entries of the whole upload, of every kind."""
+    """Maximum of entries of the whole upload, of every kind."""
     depth: int = 3
-    """How deep archives may lie within the outermost one; 0: not at all."""
+    """Maximum nesting of archives within the outermost one; 0 allows none."""
     path_bytes: int = 4096
-    """A member's name in UTF-8."""
+    """Maximum length of a member's path in UTF-8."""
     seconds: float = 4 * 3600
-    """Processor time of one walk. Not by the clock: a laptop sleeps, a scanner and a disk are
-    slow, and none of that is the archive's doing."""
+    """Maximum processor time of one walk.
+
+    It is not wall-clock time, which also passes while a laptop sleeps or a disk is slow.
+    """
 
 
 class Over(Rejected):
-    """A byte limit was passed; `gauge` tells which archive's."""
+    """A byte limit was exceeded; `gauge` is that of the archive."""
 
     def __init__(self, reason: Reason, message: str, gauge: Gauge) -> None:
         super().__init__(reason, message)
@@ -62,7 +64,7 @@ class Over(Rejected):
 
 
 class Gauge:
-    """Counts the bytes that really came out of one archive and of those within it, and the time."""
+    """A counter of the bytes unpacked from one archive and those within it, and of the time."""
 
     def __init__(self, size: int, limits: ArchiveLimits, outer: Gauge | None = None) -> None:
         self._outer, self._out = outer, 0
@@ -71,7 +73,7 @@ class Gauge:
         self._total = limits.total if outer is None else None
 
     def charge(self, size: int) -> None:
-        """Raises `Over`, for the outermost archive that passes its limit."""
+        """Count bytes. Raises `Over`, for the outermost archive that exceeds its limit."""
         if self._outer is not None:
             self._outer.charge(size)
         else:
@@ -83,7 +85,7 @@ class Gauge:
             raise Over(Reason.ARCHIVE_RATIO, "It unpacks to far more than its size allows.", self)
 
     def check_time(self) -> None:
-        """Raises `Over` once the walk took longer than allowed."""
+        """Check the time. Raises `Over` when the walk takes longer than allowed."""
         if self._outer is not None:
             self._outer.check_time()
         elif time.thread_time() > self._until:
@@ -92,17 +94,17 @@ class Gauge:
 
 
 class Readable(Protocol):
-    """The little that the walk needs of a stream."""
+    """The part of a stream's interface that the walk needs."""
 
     def read(self, size: int, /) -> bytes:
-        """Up to `size` bytes, none at the end."""
+        """Return up to `size` bytes, none at the end."""
 
 
 class Expanded:
-    """The content of a compressed file, charged to a gauge.
+    """The content of a compressed file, counted by a gauge.
 
     Damage is raised as `Rejected` (`TRUNCATED`, `BAD_CHECKSUM`, `ARCHIVE_BROKEN`), and again at
-    every later read: what is behind it is lost.
+    every later read: the bytes after it are lost.
     """
 
     def __init__(self, source: Readable, gauge: Gauge) -> None:
@@ -111,14 +113,14 @@ class Expanded:
         self._ahead = b""
 
     def read(self, size: int, /) -> bytes:
-        """Up to `size` bytes, none at the end."""
+        """Return up to `size` bytes, none at the end."""
         if self._ahead:
             data, self._ahead = self._ahead[:size], self._ahead[size:]
             return data
         return self._charged(size)
 
     def peek(self, size: int) -> bytes:
-        """The next bytes, left to be read; call it once, before reading."""
+        """Return the next bytes without consuming them; call it once, before reading."""
         while len(self._ahead) < size and (data := self._charged(size - len(self._ahead))):
             self._ahead += data
         return self._ahead[:size]
@@ -137,22 +139,22 @@ class Expanded:
 
 
 def gunzip(source: BinaryIO, gauge: Gauge) -> Expanded:
-    """What a gzip file holds, all of its members in a row."""
+    """Return the content of a gzip file, of all its members in sequence."""
     return Expanded(igzip.GzipFile(fileobj=source, mode="rb"), gauge)  # type: ignore[no-untyped-call]
 
 
 def unzstd(source: BinaryIO, gauge: Gauge) -> Expanded:
-    """What a zstd file holds, all of its frames in a row."""
+    """Return the content of a zstd file, of all its frames in sequence."""
     return Expanded(_Zstd(source), gauge)
 
 
 def unbzip2(source: BinaryIO, gauge: Gauge) -> Expanded:
-    """What a bzip2 file holds, all of its streams in a row."""
+    """Return the content of a bzip2 file, of all its streams in sequence."""
     return Expanded(_Streams(source, bz2.BZ2Decompressor), gauge)
 
 
 def unxz(source: BinaryIO, gauge: Gauge) -> Expanded:
-    """What an xz or an lzma file holds, all of its streams in a row."""
+    """Return the content of an xz or an lzma file, of all its streams in sequence."""
 
     def begin() -> lzma.LZMADecompressor:
         return lzma.LZMADecompressor(memlimit=_LZMA_MEMORY)
@@ -161,7 +163,7 @@ def unxz(source: BinaryIO, gauge: Gauge) -> Expanded:
 
 
 class _Decompressor(Protocol):
-    """What the decompressors of bz2 and lzma have in common."""
+    """The common interface of the decompressors of bz2 and lzma."""
 
     @property
     def eof(self) -> bool: ...
@@ -176,10 +178,10 @@ class _Decompressor(Protocol):
 
 
 class _Streams:
-    """Compressed streams in a row, with bounded output for whatever input.
+    """Compressed streams in sequence, with bounded output for any input.
 
-    The library's own files pass over what follows a stream and is none; this does not.
-    `padding` is what may stand behind a stream (the xz file format, 2.2).
+    The library's own files ignore bytes after a stream that are not another; this does not.
+    `padding` may follow a stream (the xz file format, 2.2).
     """
 
     def __init__(
@@ -201,7 +203,7 @@ class _Streams:
         return data
 
     def _next(self) -> _Decompressor | None:
-        """A decompressor for the stream that follows; None at the end of the file."""
+        """Return a decompressor for the next stream; None at the end of the file."""
         while not (rest := self._input.lstrip(self._padding) if self._padding else self._input):
             self._input = self._source.read(_FEED)
             if not self._input:
@@ -211,17 +213,17 @@ class _Streams:
 
 
 class _Zstd:
-    """The library's own reader takes a truncated frame for the end of the file; this does not."""
+    """A zstd reader that reports a truncated frame, which the library's own reader does not."""
 
     def __init__(self, source: BinaryIO) -> None:
-        self._source, self._held, self._input = source, b"", b""
+        self._source, self._output, self._input = source, b"", b""
         self._context = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
         self._frame: zstandard.ZstdDecompressionObj | None = None
 
     def read(self, size: int, /) -> bytes:
-        while not self._held and self._feed():
+        while not self._output and self._feed():
             pass
-        data, self._held = self._held[:size], self._held[size:]
+        data, self._output = self._output[:size], self._output[size:]
         return data
 
     def _feed(self) -> bool:
@@ -233,7 +235,7 @@ class _Zstd:
                 raise EOFError
             return False
         frame = self._frame or self._context.decompressobj()
-        self._held = frame.decompress(self._input)
+        self._output = frame.decompress(self._input)
         self._input = frame.unused_data if frame.eof else b""
         self._frame = None if frame.eof else frame
         return True
@@ -241,7 +243,7 @@ class _Zstd:
 
 @contextmanager
 def _damage() -> Iterator[None]:
-    """The decompressors' own errors as ours."""
+    """Raise the decompressors' own errors as `Rejected`."""
     try:
         yield
     except EOFError:
@@ -249,11 +251,14 @@ def _damage() -> Iterator[None]:
     except BadGzipFile as error:
         if "check" in str(error).lower():
             raise Rejected(Reason.BAD_CHECKSUM, "The checksum does not fit the data.") from None
-        raise Rejected(Reason.ARCHIVE_BROKEN, "What follows is not gzip data.") from None
+        raise Rejected(
+            Reason.ARCHIVE_BROKEN, "The bytes after a gzip member are not gzip data."
+        ) from None
     except (zlib.error, _ISAL_ERROR):
         raise Rejected(Reason.ARCHIVE_BROKEN, "The compressed data are damaged.") from None
     except OSError as error:
-        if error.errno is not None:  # the disk's own; bz2 says "Invalid data stream" by an OSError
+        # the disk's own; bz2 reports "Invalid data stream" as an OSError
+        if error.errno is not None:
             raise
         raise Rejected(Reason.ARCHIVE_BROKEN, "The compressed data are damaged.") from None
     except lzma.LZMAError as error:

@@ -1,7 +1,7 @@
 """The entries of a tar, read forwards from any stream.
 
-The headers are left to `tarfile`; what it does not guard against is guarded here: headers of any
-size held in memory, a damaged header taken silently for the end, and links.
+`tarfile` parses the headers; this module adds its missing checks: headers of any size in memory, a
+damaged header that is silently taken for the end, and links.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from schemas.reasons import Reason
 
 _BLOCK = 512
 _CHUNK = 256 * 1024
-#: What tarfile may read for one entry's headers: it holds them in memory.
+#: How many bytes tarfile may read for one entry's headers: it holds them in memory.
 _HEADER_BYTES = 256 * 1024
 #: Runs of digits make tarfile's search of pax headers quadratic (CVE-2024-6232).
 _DIGITS = re.compile(rb"\d{1000}")
@@ -34,7 +34,7 @@ _DAMAGE = (
 
 
 class Entry:
-    """One entry; its content can be read until the next entry is asked for."""
+    """One entry; its content can be read until the next entry is requested."""
 
     def __init__(self, info: tarfile.TarInfo, stream: Forward) -> None:
         self.name, self.size, self.is_folder = info.name, info.size, info.isdir()
@@ -42,12 +42,12 @@ class Entry:
         self._stream, self._left = stream, info.size
 
     def check(self) -> None:
-        """Raises `Rejected` for everything but a regular file; a setuid bit means nothing to us."""
+        """Refuse everything but a regular file; a setuid bit has no effect. Raises `Rejected`."""
         if not self._is_file:
             raise Rejected(Reason.LINK_OR_DEVICE, "It is a link, a device or a sparse file.")
 
     def read(self, size: int, /) -> bytes:
-        """Up to `size` bytes of the content, none at its end."""
+        """Return up to `size` bytes of the content, none at its end."""
         data = self._stream.take(min(size, self._left))
         if self._left and not data:
             raise _truncated()
@@ -59,10 +59,10 @@ _FILES = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE)
 
 
 def entries(stream: Readable) -> Iterator[Entry]:
-    """Every entry in order.
+    """Yield every entry in order.
 
-    Raises `Rejected` (`TRUNCATED`, `ARCHIVE_BROKEN`) where the archive breaks off, is
-    damaged, or goes on behind its end mark.
+    Raises `Rejected` (`TRUNCATED`, `ARCHIVE_BROKEN`) if the archive breaks off, is damaged, or
+    continues after its end mark.
     """
     forward = Forward(stream)
     with _opened(forward) as archive:
@@ -94,7 +94,7 @@ def _following(archive: tarfile.TarFile, forward: Forward) -> tarfile.TarInfo | 
 class Forward:
     """A stream that tarfile may read and skip in, forwards only.
 
-    Reads by tarfile are held to a budget for each entry; `take` reads content.
+    Each entry has a budget for reads by tarfile; `take` reads content.
     """
 
     def __init__(self, stream: Readable) -> None:
@@ -106,11 +106,14 @@ class Forward:
         self._budget = _HEADER_BYTES
 
     def tell(self) -> int:
-        """The offset of the next byte."""
+        """Return the offset of the next byte."""
         return self._at
 
     def seek(self, offset: int) -> int:
-        """Skip to an offset; raises `Rejected` if the stream ends before or lies behind."""
+        """Skip to an offset.
+
+        Raises `Rejected` if the stream ends before it, or is already after it.
+        """
         if offset < self._at:
             raise _damaged()
         while self._at < offset:
@@ -119,7 +122,7 @@ class Forward:
         return self._at
 
     def read(self, size: int) -> bytes:
-        """Exactly `size` bytes unless the stream ends."""
+        """Return exactly `size` bytes unless the stream ends."""
         self._budget -= size
         if size < 0 or self._budget < 0:
             raise _damaged()
@@ -132,22 +135,20 @@ class Forward:
         return data
 
     def take(self, size: int) -> bytes:
-        """Up to `size` bytes."""
+        """Return up to `size` bytes."""
         data = self._stream.read(size)
         self._at += len(data)
         return data
 
     def check_end(self) -> None:
-        """An end mark of zeros, and nothing but zeros after it."""
+        """Check for an end mark of zeros, and only zeros after it. Raises `Rejected`."""
         if len(self._last) < _BLOCK:
             raise _truncated()
         if self._last.strip(b"\0"):
             raise _damaged()
         while data := self.take(_CHUNK):
             if data.strip(b"\0"):
-                raise Rejected(
-                    Reason.ARCHIVE_BROKEN, "There is more behind the end mark, which is not read."
-                )
+                raise Rejected(Reason.ARCHIVE_BROKEN, "The data after the end mark are not read.")
 
 
 def _truncated() -> Rejected:

@@ -1,8 +1,8 @@
-"""The members of an archive, one after another, under names that we choose.
+"""The members of an archive, one by one, under names that the lake assigns.
 
-Nothing is ever extracted by the archive's own names, links or sizes. Each entry gets an ordinal
-in the order of the walk, archives within archives included, so the same file gives the same
-ordinals on every run. An archive that is opened is not a member itself: its members stand for it.
+An archive's own names, links and sizes are never used for extraction. Each entry gets an ordinal in
+the order of the walk, including archives within archives, so the same file gives the same ordinals
+on every run. An archive that is opened is not a member itself: its members replace it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from schemas.reasons import Reason
 
 _CHUNK = 256 * 1024
 _LITTER = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
-#: Archives that we know and don't open, as libmagic names them.
+#: Archives that are known and not opened, with libmagic's names.
 _OTHER_ARCHIVES = {
     "application/x-7z-compressed": "7z",
     "application/x-rar": "rar",
@@ -71,12 +71,12 @@ def members(
     have: Callable[[int, str], bool] = lambda ordinal, path: False,
     durable: bool = True,
 ) -> Iterator[Member | Listed]:
-    """Everything in `source`, each entry once: a `Member` with its bytes on disk, or `Listed`.
+    """Yield each entry of `source` once: a `Member` with its bytes on disk, or `Listed`.
 
-    Members lie in `workdir/members/<ordinal>`, fsynced if `durable`; a plain file is its own one
-    member and is not copied. Entries for which `have(ordinal, path)` is true are passed over.
-    Raises `Rejected` where the whole upload can't be taken (a bomb, or nothing in it can be
-    read), and `TransientError` where the disk won't take a member.
+    Members are in `workdir/members/<ordinal>`, fsynced if `durable`; a plain file is its own one
+    member and is not copied. Entries for which `have(ordinal, path)` is true are skipped. Raises
+    `Rejected` if the whole upload is refused (a bomb, or nothing in it can be read), and
+    `TransientError` if the disk refuses a member.
     """
     if source.media_type not in media_types.ARCHIVES:
         return _plain(source, have)
@@ -106,7 +106,7 @@ def _refuse_other_archive(media_type: str) -> None:
         )
 
 
-class _Kept(msgspec.Struct, frozen=True):
+class _Written(msgspec.Struct, frozen=True):
     """A member as it was written: its file, size in bytes, SHA-256 and first bytes."""
 
     file: Path
@@ -128,7 +128,7 @@ class _Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Walk:
-    """One pass through an upload. It counts entries and hands out ordinals."""
+    """One pass through an upload, which counts entries and assigns ordinals."""
 
     def __init__(
         self, workdir: Path, limits: ArchiveLimits, have: Callable[[int, str], bool], durable: bool
@@ -139,7 +139,7 @@ class _Walk:
         self._upload = ""
 
     def upload(self, source: SourceFile) -> Iterator[Member | Listed]:
-        """Walk the outermost archive. Ordinal 0 is the archive itself, shown if it is broken."""
+        """Walk the outermost archive. Ordinal 0 is the archive itself, listed if it is broken."""
         self._folder.mkdir(parents=True, exist_ok=True)
         own, name = self._ordinal(), shown(source.name)
         self._upload = name
@@ -174,9 +174,9 @@ class _Walk:
         if self._have(ordinal, path):
             self._entries += 1
             return
-        kept = self._keep(ordinal, stream)  # if it is broken, so is the archive
+        written = self._keep(ordinal, stream)  # if it is broken, so is the archive
         self._entries += 1
-        yield from self._judge(kept, ordinal, path, place)
+        yield from self._judge(written, ordinal, path, place)
 
     def _zip(self, stream: BinaryIO, size: int, place: _Place) -> Iterator[Member | Listed]:
         seen = inspect_zip(stream, size, self._limits, self._entries)
@@ -187,7 +187,7 @@ class _Walk:
             else:
                 yield from self._zip_entry(*entry, directory, place)
         if seen.missing:
-            raise broken(f"{seen.missing} entries that the zip speaks of are not in it.")
+            raise broken(f"{seen.missing} entries that the zip declares are not in it.")
 
     def _broken_entry(self, entry: zip_directory.Broken, place: _Place) -> Listed:
         ordinal, path = self._entry(place, shown(entry.name))
@@ -211,13 +211,13 @@ class _Walk:
         try:
             check_entry(info, directory)
             with zip_damage(), archive.open(info) as stream:
-                kept = self._keep(ordinal, Expanded(stream, place.gauge))
+                written = self._keep(ordinal, Expanded(stream, place.gauge))
         except Over:
             raise
         except Rejected as bad:
             yield _rejected(path, ordinal, bad, info.file_size)
         else:
-            yield from self._judge(kept, ordinal, path, place)
+            yield from self._judge(written, ordinal, path, place)
 
     def _tar(self, stream: Expanded, place: _Place) -> Iterator[Member | Listed]:
         for entry in tar.entries(stream):
@@ -231,18 +231,18 @@ class _Walk:
                 continue
             try:
                 entry.check()
-                kept = self._keep(ordinal, entry)
+                written = self._keep(ordinal, entry)
             except Over:
                 raise
             except Rejected as bad:
                 yield _rejected(path, ordinal, bad, entry.size)
             else:
-                yield from self._judge(kept, ordinal, path, place)
+                yield from self._judge(written, ordinal, path, place)
 
     def _aside(
         self, ordinal: int, path: str, name: str, size: int, *, is_folder: bool
     ) -> Listed | None:
-        """Return the entries that are not read at all: folders, litter, names beyond the limit."""
+        """Return an entry that is never read: a folder, litter, a name over the limit."""
         reason = None
         if is_folder:
             reason = Reason.DIRECTORY
@@ -258,74 +258,76 @@ class _Walk:
         )
 
     def _judge(
-        self, kept: _Kept, ordinal: int, path: str, place: _Place
+        self, written: _Written, ordinal: int, path: str, place: _Place
     ) -> Iterator[Member | Listed]:
-        """What a member is, now that its bytes are here: a file, another archive, or nothing."""
+        """Yield a written member as a file, the members of an archive, or a rejection."""
         try:
-            media_type = media_types.media_type(kept.head, path, kept.file)
+            media_type = media_types.media_type(written.head, path, written.file)
             _refuse_other_archive(media_type)
-            if kept.head.startswith(b"PK") and media_type != media_types.ZIP:
-                inspect_archive(kept.file, self._limits)  # its reader will unpack it by itself
+            if written.head.startswith(b"PK") and media_type != media_types.ZIP:
+                inspect_archive(written.file, self._limits)  # its reader will unpack it by itself
         except Rejected as bad:
-            kept.file.unlink(missing_ok=True)
-            yield _rejected(path, ordinal, bad, kept.size, sha256=kept.sha256)
+            written.file.unlink(missing_ok=True)
+            yield _rejected(path, ordinal, bad, written.size, sha256=written.sha256)
             return
         if media_type in media_types.ARCHIVES:
             try:
-                yield from self._nested(kept, media_type, ordinal, path, place)
+                yield from self._nested(written, media_type, ordinal, path, place)
             finally:
-                kept.file.unlink(missing_ok=True)
+                written.file.unlink(missing_ok=True)
             return
         yield Member(
             path=path,
             ordinal=ordinal,
-            file=kept.file,
-            size=kept.size,
-            sha256=kept.sha256,
+            file=written.file,
+            size=written.size,
+            sha256=written.sha256,
             media_type=media_type,
             upload=self._upload,
         )
 
     def _nested(
-        self, kept: _Kept, kind: str, ordinal: int, path: str, outer: _Place
+        self, written: _Written, kind: str, ordinal: int, path: str, outer: _Place
     ) -> Iterator[Member | Listed]:
-        """Yield the members of an archive in an archive; if it is bad, only it is set aside."""
+        """Yield the members of an archive in an archive; if it is bad, only it is rejected."""
         place = _Place(
             name=path,
             prefix=f"{path}!/",
-            gauge=Gauge(kept.size, self._limits, outer.gauge),
-            hashes=(*outer.hashes, kept.sha256),
+            gauge=Gauge(written.size, self._limits, outer.gauge),
+            hashes=(*outer.hashes, written.sha256),
         )
         try:
-            self._check_nesting(kept.sha256, outer)
-            yield from self._archive(kept.file, kind, place)
+            self._check_nesting(written.sha256, outer)
+            yield from self._archive(written.file, kind, place)
         except Rejected as bad:
             beyond = isinstance(bad, Over) and bad.gauge is not place.gauge
             if beyond or bad.reason is Reason.ARCHIVE_MEMBERS:
                 raise
-            yield _rejected(path, ordinal, bad, kept.size, kind, kept.sha256)
+            yield _rejected(path, ordinal, bad, written.size, kind, written.sha256)
 
     def _check_nesting(self, sha256: str, outer: _Place) -> None:
         if sha256 in outer.hashes:
-            raise Rejected(Reason.ARCHIVE_RECURSION, "The archive holds itself.")
+            raise Rejected(Reason.ARCHIVE_RECURSION, "The archive contains itself.")
         if len(outer.hashes) > self._limits.depth:
             raise Rejected(
-                Reason.ARCHIVE_DEPTH, f"It lies over {self._limits.depth} archives deep in others."
+                Reason.ARCHIVE_DEPTH, f"It is nested more than {self._limits.depth} archives deep."
             )
 
-    def _keep(self, ordinal: int, stream: Readable) -> _Kept:
-        """Write one member, counting and hashing it; on any trouble no file stays."""
+    def _keep(self, ordinal: int, stream: Readable) -> _Written:
+        """Write one member, counting and hashing it; after an error no file remains."""
         file, size, digest, head = self._folder / str(ordinal), 0, hashlib.sha256(), b""
         with written(file, durable=self._durable) as out:
             while data := stream.read(_CHUNK):
                 size += len(data)
                 if size > self._limits.member:
-                    raise Rejected(Reason.TOO_LARGE, f"Over {self._limits.member} bytes.")
+                    raise Rejected(
+                        Reason.TOO_LARGE, f"The member is larger than {self._limits.member} bytes."
+                    )
                 digest.update(data)
                 if len(head) < media_types.HEAD:
                     head += data[: media_types.HEAD - len(head)]
                 put(out, data)
-        return _Kept(file, size, digest.hexdigest(), head)
+        return _Written(file, size, digest.hexdigest(), head)
 
     def _entry(self, place: _Place, name: str) -> tuple[int, str]:
         return self._ordinal(), place.prefix + name
@@ -341,7 +343,7 @@ class _Walk:
             raise too_many_entries(self._limits)
 
     def _on_disk(self, ordinal: int) -> int:
-        """Return what an earlier run wrote counts against the limits as well."""
+        """Return the bytes that an earlier run wrote, which count against the limits."""
         file = self._folder / str(ordinal)
         return file.stat().st_size if file.exists() else 0
 
@@ -349,8 +351,8 @@ class _Walk:
 def shown(name: str | bytes) -> str:
     """Return an entry's name as text that can be stored and printed, otherwise verbatim.
 
-    Bytes that are no UTF-8, control characters, and the mark that we set between an archive and
-    its member are shown as escapes. Nothing is normalised.
+    Invalid UTF-8, control characters, and the lake's mark between an archive and its member become
+    escapes. Nothing is normalised.
     """
     raw = name.encode("utf-8", "surrogateescape") if isinstance(name, str) else name
     text = raw.decode("utf-8", "backslashreplace").replace("!/", "\\x21/")

@@ -1,9 +1,9 @@
-"""The central directory of a zip, read in bounded memory and believed in nothing.
+"""The central directory of a zip, read in bounded memory and without trust.
 
-The standard library reads entries well, but it holds the whole directory in memory and trusts
-its counts. So the directory is walked here, record by record, and handed to `zipfile` in
-batches: each batch is a small zip of its own, seen through a window over the real file.
-Offsets and signatures: PKWARE APPNOTE 6.3.10, sections 4.3.7 to 4.3.16.
+The standard library reads entries well, but it holds the whole directory in memory and trusts its
+counts. So the directory is walked here, record by record, and passed to `zipfile` in batches: each
+batch is a small zip of its own, seen through a window over the real file. Offsets and signatures:
+PKWARE APPNOTE 6.3.10, sections 4.3.7 to 4.3.16.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR = struct.Struct("<4sLQL")
 _RECORD = struct.Struct("<4s24x3H12x")  # signature, lengths of name, extra field and comment
-#: What zipfile raises on a record that it does not understand; a name may be no UTF-8, too.
+#: The errors of zipfile for an unreadable record; a name may also be invalid UTF-8.
 _UNREADABLE = (BadZipFile, NotImplementedError, ValueError, struct.error)
 
 _BATCH = 1000
@@ -32,10 +32,10 @@ _BATCH_BYTES = 4 * 1024 * 1024
 
 
 class Directory(msgspec.Struct, frozen=True):
-    """Where a zip's directory lies in the file: `[start, end)`, in bytes.
+    """The position of a zip's directory in the file: `[start, end)`, in bytes.
 
-    `shift` is how many bytes stand before the zip itself; `declared` how many entries the end
-    record speaks of (modulo 65,536 without ZIP64).
+    `shift` is the number of bytes before the zip itself; `declared` the number of entries in the
+    end record (modulo 65,536 without ZIP64).
     """
 
     start: int
@@ -46,13 +46,16 @@ class Directory(msgspec.Struct, frozen=True):
 
 
 class Broken(msgspec.Struct, frozen=True):
-    """A record of the directory that can't be understood; `name` are its raw bytes."""
+    """A record of the directory that cannot be read; `name` is its raw bytes."""
 
     name: bytes
 
 
 def find(stream: BinaryIO) -> Directory:
-    """The directory of an open zip. Raises `Rejected`: `TRUNCATED`, `ARCHIVE_BROKEN`, `EMPTY`."""
+    """Return the directory of an open zip.
+
+    Raises `Rejected`: `TRUNCATED`, `ARCHIVE_BROKEN`, `EMPTY`.
+    """
     at = _find_end(stream)
     if at is None:
         raise Rejected(
@@ -73,7 +76,7 @@ def find(stream: BinaryIO) -> Directory:
 
 
 def records(stream: BinaryIO, directory: Directory) -> Iterator[bytes]:
-    """The raw records of the directory, whatever it says of their number."""
+    """Yield the raw records of the directory, for any number that it states."""
     at = directory.start
     while at + 4 <= directory.end:
         stream.seek(at)
@@ -90,7 +93,7 @@ def records(stream: BinaryIO, directory: Directory) -> Iterator[bytes]:
 
 
 def entries(stream: BinaryIO, directory: Directory) -> Iterator[tuple[ZipFile, ZipInfo] | Broken]:
-    """Every entry in the directory's order, each with a `ZipFile` that can open it."""
+    """Yield every entry in the directory's order, each with a `ZipFile` that can open it."""
     for batch in _batches(records(stream, directory)):
         try:
             opened = _window(stream, directory, batch)
@@ -101,7 +104,7 @@ def entries(stream: BinaryIO, directory: Directory) -> Iterator[tuple[ZipFile, Z
 
 
 def some_names(path: Path, most: int = 200) -> list[str]:
-    """The first names in a zip's directory; none if it has no readable one."""
+    """Return the first names in a zip's directory; none if it has no readable one."""
     names: list[str] = []
     with path.open("rb") as stream:
         try:
@@ -111,12 +114,12 @@ def some_names(path: Path, most: int = 200) -> list[str]:
                 if len(names) == most:
                     break
         except Rejected:
-            pass  # what is wrong with it is said where it is opened
+            pass  # the code that opens it reports what is wrong
     return names
 
 
 def ends_as_zip(path: Path) -> bool:
-    """Whether a file ends exactly with a zip's end record that points to a real directory."""
+    """Return whether a file ends exactly with an end record that points to a real directory."""
     with path.open("rb") as stream:
         at = _find_end(stream, exact=True)
         if at is None:
@@ -129,9 +132,9 @@ def ends_as_zip(path: Path) -> bool:
 
 
 def _find_end(stream: BinaryIO, *, exact: bool = False) -> int | None:
-    """The offset of the end record: the last one whose comment ends with the file.
+    """Return the offset of the end record: the last one whose comment ends with the file.
 
-    Without `exact`, else the last one there is: some tools append bytes.
+    Without `exact`, else the last one in the file: some tools append bytes.
     """
     size = stream.seek(0, io.SEEK_END)
     base = max(0, size - _END.size - 0xFFFF)
@@ -147,16 +150,16 @@ def _find_end(stream: BinaryIO, *, exact: bool = False) -> int | None:
 
 
 def _find_end64(stream: BinaryIO, end: int) -> tuple[int, tuple[int, ...]] | None:
-    """The offset and fields of the ZIP64 end record, if a locator before the end record says so."""
+    """Return the offset and fields of the ZIP64 end record, if there is a locator for one."""
     if end < _LOCATOR.size:
         return None
     stream.seek(end - _LOCATOR.size)
-    signature, _, told, _ = _LOCATOR.unpack(stream.read(_LOCATOR.size))
+    signature, _, stated, _ = _LOCATOR.unpack(stream.read(_LOCATOR.size))
     if signature != b"PK\x06\x07":
         return None
-    # Right before the locator, unless it has fields to come; with bytes before the zip the told
-    # offset is too small.
-    for at in (end - _LOCATOR.size - _END64.size, told):
+    # Directly before the locator, unless further fields follow; with bytes before the zip the
+    # stated offset is too small.
+    for at in (end - _LOCATOR.size - _END64.size, stated):
         stream.seek(max(0, min(at, end)))
         raw = stream.read(_END64.size)
         if len(raw) == _END64.size and raw.startswith(b"PK\x06\x06"):
@@ -190,7 +193,7 @@ def _batches(all_records: Iterator[bytes]) -> Iterator[list[bytes]]:
 def _one_by_one(
     stream: BinaryIO, directory: Directory, batch: list[bytes]
 ) -> Iterator[tuple[ZipFile, ZipInfo] | Broken]:
-    """One record that zipfile can't understand must not take its batch with it."""
+    """Yield the entries of a batch singly, so that an unreadable record affects only itself."""
     for record in batch:
         try:
             opened = _window(stream, directory, [record])
@@ -202,7 +205,7 @@ def _one_by_one(
 
 
 def _window(stream: BinaryIO, directory: Directory, batch: list[bytes]) -> ZipFile:
-    """A zip of these entries only, over the data of the real file."""
+    """Return a zip of these entries only, over the data of the real file."""
     head, data = directory.start - directory.shift, b"".join(batch)
     ends = _END64.pack(b"PK\x06\x06", 44, 45, 45, 0, 0, len(batch), len(batch), len(data), head)
     ends += _LOCATOR.pack(b"PK\x06\x07", 0, head + len(data), 1)
@@ -227,12 +230,12 @@ class _Window(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         base = (0, self._at, self._length + len(self._tail))[whence]
         if base + offset < 0:
-            raise ValueError("a seek to before the start")
+            raise ValueError("the seek is to before the start")
         self._at = base + offset
         return self._at
 
     def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes; fewer at the seam, which the buffer above makes good."""
+        """Return at most `size` bytes, and fewer at the seam, as the buffer above allows."""
         if self._at < self._length:
             self._stream.seek(self._start + self._at)
             data = self._stream.read(min(size, self._length - self._at))

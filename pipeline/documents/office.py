@@ -266,7 +266,7 @@ def _core(package: Package, roots: dict[str, tuple[str, str]]) -> dict[str, Any]
 
 
 def _metadata(element: Element | None, **names: str) -> dict[str, Any]:
-    return {name: element.said(tag) for name, tag in names.items()} if element else {}
+    return {name: element.text_at(tag) for name, tag in names.items()} if element else {}
 
 
 #: The kinds of text in separate parts, in the order in which they follow the text.

@@ -1,1 +1,1 @@
-"""What an item means, one short file for each export format. See `pipeline.contract`."""
+"""One module for each export format: what an item means. See `pipeline.contract`."""

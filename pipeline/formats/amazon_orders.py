@@ -1,9 +1,9 @@
-"""Amazon's data: `Retail.OrderHistory.<n>.csv`, a row for each thing of each order.
+"""Amazon's data: `Retail.OrderHistory.<n>.csv`, a row for each item of each order.
 
-Columns as in the files that importers of the export test with: in English in every country, with
-`Not Available` and `Not Applicable` for nothing; since 2024 `Ship Date` is also `Shipment Date`.
-Times are in UTC. Sums are decimals with a point, of thousands with commas, and negative ones may
-stand in quotes (`'-14.39'`). Two rows that are the same are two things.
+The columns are those of the files with which importers of the export test. They are in English in
+every country, with `Not Available` and `Not Applicable` for an empty value; since 2024 `Ship Date`
+is also `Shipment Date`. Times are in UTC. Amounts are decimals with a point and commas between
+thousands; negative ones may be quoted (`'-14.39'`). Two equal rows are two items.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pipeline.contract import Format
 from pipeline.readers.csv.rows import CsvRows
 from pipeline.services import tables
 from pipeline.values import money, timestamps
-from pipeline.values.fields import kept, text
+from pipeline.values.fields import non_empty, text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -32,30 +32,32 @@ _NOTHING = ("", "Not Available", "Not Applicable")
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One thing of one order."""
+    """Return one item of one order."""
     row: dict[str, str] = item.value
     order, asin = text(row, "Order ID"), row.get("ASIN", "")
-    said = {name: cell for name, cell in row.items() if cell.strip() not in _NOTHING}
-    currency = said.get("Currency")
-    owed = said.get("Total Owed")
-    prices = {n: money.amount(said[n].strip("'"), currency)["value"] for n in _PRICES if n in said}
+    cells = {name: cell for name, cell in row.items() if cell.strip() not in _NOTHING}
+    currency = cells.get("Currency")
+    total = cells.get("Total Owed")
+    prices = {
+        n: money.amount(cells[n].strip("'"), currency)["value"] for n in _PRICES if n in cells
+    }
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.PURCHASE,
         identity=(order, asin, text(row, "Product Name"), row["Order Date"]),
-        time=timestamps.or_unread(said.get("Order Date"), tables.in_utc),
-        title=said.get("Product Name"),
-        metadata=kept(
+        time=timestamps.or_unread(cells.get("Order Date"), tables.in_utc),
+        title=cells.get("Product Name"),
+        metadata=non_empty(
             {
-                "amount": money.amount(owed.strip("'"), currency) if owed else None,
-                "merchant": said.get("Website"),
+                "amount": money.amount(total.strip("'"), currency) if total else None,
+                "merchant": cells.get("Website"),
                 "order": order,
                 "asin": asin,
-                "payment_method": said.get("Payment Instrument Type"),
-                "status": said.get("Order Status"),
-                "prices": kept({tables.snake(n): value for n, value in prices.items()}),
-                **tables.rest(said, _TAKEN),
+                "payment_method": cells.get("Payment Instrument Type"),
+                "status": cells.get("Order Status"),
+                "prices": non_empty({tables.snake(n): value for n, value in prices.items()}),
+                **tables.rest(cells, _TAKEN),
             }
         ),
         mutable=True,

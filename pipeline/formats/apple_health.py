@@ -1,10 +1,10 @@
 """Apple Health: `apple_health_export/export.xml`, one document of often several GB.
 
 The root `HealthData` holds `Me`, then `Record`s, `Workout`s and `ActivitySummary`s. A Record is a
-number with a unit, or a category whose value is a word. Attributes that are not verified are kept
-under their own names. A workout's route is `Location`s in old exports and a `FileReference` to a
-GPX file in newer ones. `Record`s repeat within `Correlation`s; they are the same records. HealthKit
-writes per cent as a fraction of 1.
+number with a unit, or a category whose value is a word. Attributes that are not verified keep their
+own names. A workout's route is `Location`s in old exports and a `FileReference` to a GPX file in
+newer ones. `Record`s repeat within `Correlation`s; they are the same records. HealthKit writes per
+cent as a fraction of 1.
 
 Source: `docs/reference/exports/apple.md#health`.
 """
@@ -61,13 +61,13 @@ _METRICS = {
 _PER_CENT = frozenset({MetricName.BODY_FAT, MetricName.BLOOD_OXYGEN})
 _NAMES = StableNames(sourceName="device", device="device_details")
 _DATES = frozenset({"type", "unit", "value", "startDate", "endDate"})
-#: What an element holds lists of, by our names.
+#: Lists within an element, under the lake's names.
 _LISTS = {
     "statistics": ("WorkoutStatistics",),
     "events": ("WorkoutEvent",),
     "beats": ("HeartRateVariabilityMetadataList", "InstantaneousBeatsPerMinute"),
 }
-#: What tells documents of one moment apart, and where a document's time stands.
+#: Attributes that identify a document among those of the same moment, and its times.
 _TELLING = ("type", "identifier", "sourceName")
 _DATED = ("startDate", "receivedDate", "dateIssued")
 _WORKOUT_TAKEN = frozenset(
@@ -84,7 +84,7 @@ _WORKOUT_TAKEN = frozenset(
 
 
 def to_outcomes(item: RawRecord, member: Member) -> Outcome | Iterator[Outcome]:
-    """What one element means, by its name."""
+    """Return the outcomes of one element, chosen by its name."""
     element: Element = item.value
     match element.tag:
         case "Record":
@@ -109,7 +109,7 @@ def _record(element: Element) -> Outcome:
         return _category(element, identity, _moment(started), _moment(ended))
     time = timestamps.spaced(started)
     until = time if ended == started else timestamps.spaced(ended)
-    name, value, ours = _measured(kind, written, unit)
+    name, value, metric_unit = _measured(kind, written, unit)
     return Metric(
         source=_NAME,
         identity=identity,
@@ -117,13 +117,13 @@ def _record(element: Element) -> Outcome:
         until=until,
         name=name,
         value=value,
-        unit=ours,
+        unit=metric_unit,
         metadata=_metadata(element, _DATES) | ({"type": kind} if name != kind else {}),
     )
 
 
 def _measured(kind: str, written: str, unit: str) -> tuple[str, float, str]:
-    """The metric's name, value and unit: ours where we know them, else as they are written."""
+    """Return the metric's name, value and unit: the lake's if known, else those of the export."""
     value = finite(written, comma=True)
     if value is None:
         raise BadValue(Reason.BAD_NUMBER, "'value' has a unit and is not a number")
@@ -139,17 +139,17 @@ def _category(element: Element, identity: tuple[str, ...], time: Instant, until:
     fields = element.attributes
     kind, written = fields["type"], fields.get("value")
     asleep = kind == _SLEEP
-    said = {"value": written} if written else {}
+    values = {"value": written} if written else {}
     if asleep and written:
-        said = {"stage": written.removeprefix(_SLEEP_VALUE)}
+        values = {"stage": written.removeprefix(_SLEEP_VALUE)}
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.SLEEP if asleep else RecordType.ACTIVITY,
         identity=identity,
         time=time,
-        title=said.get("stage") or kind.removeprefix(_CATEGORY),
-        metadata={"type": kind, **said, **_ended(time, until), **_metadata(element, _DATES)},
+        title=values.get("stage") or kind.removeprefix(_CATEGORY),
+        metadata={"type": kind, **values, **_ended(time, until), **_metadata(element, _DATES)},
     )
 
 
@@ -164,17 +164,19 @@ def _ended(time: Instant, until: Instant) -> dict[str, Any]:
 
 
 def _metadata(element: Element, taken: frozenset[str]) -> dict[str, Any]:
-    """Attributes under stable names, and the key-value pairs that the element holds."""
-    said: dict[str, Any] = {_NAMES[k]: v for k, v in element.attributes.items() if k not in taken}
+    """Return attributes under stable names, and the key-value pairs within the element."""
+    metadata: dict[str, Any] = {
+        _NAMES[k]: v for k, v in element.attributes.items() if k not in taken
+    }
     if element.children:
         entries = [entry.attributes for entry in element.all("MetadataEntry")]
-        said["entries"] = {entry["key"]: entry.get("value") for entry in entries}
-        said |= {name: _attributes_of(element, path) for name, path in _LISTS.items()}
-    return {name: value for name, value in said.items() if value}
+        metadata["entries"] = {entry["key"]: entry.get("value") for entry in entries}
+        metadata |= {name: _attributes_of(element, path) for name, path in _LISTS.items()}
+    return {name: value for name, value in metadata.items() if value}
 
 
 def _attributes_of(element: Element, path: tuple[str, ...]) -> list[dict[str, str]]:
-    """What the elements at the end of a path say."""
+    """Return the attributes of the elements at the end of a path."""
     *above, last = path
     inner = element.first(*above)
     return [child.attributes for child in inner.all(last)] if inner is not None else []
@@ -187,7 +189,7 @@ def _workout(element: Element) -> Iterator[Outcome]:
     time, until = _moment(started), _moment(ended)
     files = [file for route in element.all("WorkoutRoute") for file in route.all("FileReference")]
     odd: dict[str, Any] = {}
-    said: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         **_ended(time, until),
         "duration_s": _amount(fields, "duration", units.seconds, odd),
         "distance_m": _way(element, odd),
@@ -201,7 +203,7 @@ def _workout(element: Element) -> Iterator[Outcome]:
         time=time,
         title=kind.removeprefix(_WORKOUT),
         metadata=joined(
-            {n: v for n, v in said.items() if v not in (None, [])}
+            {n: v for n, v in metadata.items() if v not in (None, [])}
             | _metadata(element, _WORKOUT_TAKEN),
             odd,
         ),
@@ -218,10 +220,10 @@ def _amount(
 
 
 def _way(workout: Element, odd: dict[str, Any]) -> float | None:
-    """How far it went, which stands among a workout's statistics since iOS 16."""
-    told = _amount(workout.attributes, "totalDistance", units.metres, odd)
-    if told is not None:
-        return told
+    """Return the distance in metres; since iOS 16 it is among a workout's statistics."""
+    distance = _amount(workout.attributes, "totalDistance", units.metres, odd)
+    if distance is not None:
+        return distance
     for sums in workout.all("WorkoutStatistics"):
         fields = sums.attributes
         if fields.get("type", "").startswith(f"{_QUANTITY}Distance"):
@@ -236,7 +238,7 @@ def _file(reference: Element) -> dict[str, str]:
 
 
 def _position(location: Element) -> Point | Rejection:
-    """A point of a route in an old export; a broken one costs its neighbours nothing."""
+    """Return a point of a route in an old export; a broken point does not affect the others."""
     fields = location.attributes
     try:
         return _point(fields)
@@ -264,13 +266,13 @@ def _point(fields: Mapping[str, str]) -> Point:
 
 
 def _summary(element: Element) -> Record:
-    """A day's rings: what was done of them grows until the day is over."""
+    """Return a day's activity rings. The values grow until the day is over."""
     day = element.attributes.get("dateComponents", "")
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.SUMMARY,
-        identity=("ActivitySummary", day, *generic_rows.apart(day, element.attributes)),
+        identity=("ActivitySummary", day, *generic_rows.undated_key(day, element.attributes)),
         time=timestamps.or_unread(day),
         title="ActivitySummary",
         metadata=_metadata(element, frozenset({"dateComponents"})),
@@ -279,7 +281,7 @@ def _summary(element: Element) -> Record:
 
 
 def _document(element: Element) -> Record:
-    """A document of a clinic, a hearing test, a pair of glasses: as it stands."""
+    """Return a clinical document, a hearing test or a glasses prescription, unchanged."""
     fields = element.attributes
     written = next((fields[name] for name in _DATED if fields.get(name)), "")
     inner = gps_tracks.leaves(element, frozenset({"MetadataEntry"}))

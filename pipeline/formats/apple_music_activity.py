@@ -1,7 +1,7 @@
 """Apple Media Services: `Apple Music Play Activity.csv`.
 
-An event a row: a play is what `PLAY_END` tells, and the other events are just that, so that no
-play is counted twice. Older files have `Content Name` for song and artist.
+A row is an event. `PLAY_END` is a play; all other events are activities, so that no play is counted
+twice. Older files have `Content Name` for song and artist.
 
 Source: `docs/reference/exports/apple.md#media-services`.
 """
@@ -35,11 +35,11 @@ _TAKEN = frozenset({*_NEEDED, *_NAMES, "Content Name"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One event, by its times and what was played."""
+    """Return one event, identified by its times and what was played."""
     row: dict[str, str] = item.value
     started, ended = row.get(_START, "").strip(), row.get(_END, "").strip()
-    said = tables.said(row, _NAMES)
-    title = said.get("track") or row.get("Content Name", "").strip() or None
+    values = tables.renamed(row, _NAMES)
+    title = values.get("track") or row.get("Content Name", "").strip() or None
     played = row.get("Play Duration Milliseconds", "").strip()
     odd: dict[str, Any] = {}
     lasted = plays.played_ms(played, "play_duration_milliseconds", odd)
@@ -47,13 +47,13 @@ def to_record(item: RawRecord, member: Member) -> Record:
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
-        record_type=RecordType.PLAY if said.get("event") == "PLAY_END" else RecordType.ACTIVITY,
-        identity=(text(row, "Event Type"), started, ended, title or "", said.get("artist", "")),
+        record_type=RecordType.PLAY if values.get("event") == "PLAY_END" else RecordType.ACTIVITY,
+        identity=(text(row, "Event Type"), started, ended, title or "", values.get("artist", "")),
         time=time if started else plays.began(time, lasted),
         title=title,
         metadata=joined(
             {
-                **said,
+                **values,
                 **tables.rest(row, _TAKEN),
                 **plays.played(lasted),
                 **_end(ended),

@@ -1,6 +1,6 @@
 """Apple Media Services: `Apple Music - Play History Daily Tracks.csv`.
 
-What was played how often on a day, to be told from single plays, which another file holds.
+How often each track was played on a day. Single plays are in another file and are other records.
 
 Source: `docs/reference/exports/apple.md#media-services`.
 """
@@ -25,7 +25,7 @@ _TAKEN = frozenset({"Date Played", "Track Description", "Play Count", "Hours"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One track on one day; the count grows until the day is over."""
+    """Return one track on one day; the count grows until the day is over."""
     row: dict[str, str] = item.value
     day, what = text(row, "Date Played"), text(row, "Track Description")
     odd: dict[str, Any] = {}
@@ -34,7 +34,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.SUMMARY,
-        identity=(day, row["Hours"], what, *generic_rows.apart(day, row)),
+        identity=(day, row["Hours"], what, *generic_rows.undated_key(day, row)),
         time=timestamps.or_unread(day),
         title=what,
         metadata=joined(

@@ -1,8 +1,8 @@
-"""Bookings of an account, as banks give them as CSV: known by their columns in many languages.
+"""Bookings of an account as CSV of a bank, recognised by their columns in many languages.
 
 There are as many layouts as banks. A column is known by the words in its name (`Buchungsdatum`,
-`Betrag (€)`, `Mottagare`); all cells stay as they are in `fields`. As in any table, a booking is
-who its cells say, and two equal ones of one file are two.
+`Betrag (€)`, `Mottagare`); `fields` keeps all cells unchanged. As in any table, a booking's cells
+are its identity, and two equal rows of one file are two bookings.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pipeline.contract import Format, Rank
 from pipeline.readers.csv.dated import CsvDated
 from pipeline.services import generic_rows, tables
 from pipeline.values import money, prose_dates, timestamps
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -29,7 +29,7 @@ from schemas.vocabulary import RecordType
 
 _NAME = "bank.statement"
 
-#: What a column is, by its whole name without accents and signs. In each part the languages are
+#: Kinds of columns, by the whole name without accents and signs. In each part the languages are
 #: English, German, French, Spanish, Italian, Dutch, Polish, Portuguese, Swedish, Danish, Norwegian,
 #: Finnish, Czech, Hungarian, Turkish, Russian, Japanese, Chinese and Korean.
 _PARTS: Mapping[str, str] = {
@@ -88,7 +88,7 @@ _PARTS: Mapping[str, str] = {
     "|номер карты|номер счета",
     "status": "status|state|statut|estado|stato|статус|交易状态|当前状态",
 }  # fmt: skip
-#: What an unnamed column, or one of kinds of booking, says where its cells are such words alone.
+#: Words in the cells of an unnamed column, or of one with kinds of booking, that mark a debit.
 _DEBIT = frozenset(
     {"s", "soll", "d", "db", "dr", "dbit", "debit", "debet", "debe", "dare", "af", "uit", "cargo"}
     | {"debito", "débito", "débit", "belastung", "kimenő", "支出", "출금"}
@@ -98,67 +98,67 @@ _CREDIT = frozenset(
     | {"credito", "crédito", "crédit", "gutschrift", "bejövő", "收入", "입금"}
 )
 _MAY_SAY_SIDES = frozenset({"", "column", "type", "transaction type", "details", "typ", "tipo"})
-#: Behind the name of a column of sums: `Umsatz in EUR`, `Débit euros`.
+#: Words after the name of a column of amounts: `Umsatz in EUR`, `Débit euros`.
 _UNITS = frozenset(
     {"eur", "usd", "gbp", "sek", "dkk", "pln", "chf", "kr", "euro", "euros", "in", "en"}
 )
-#: `valuta` is a currency in Italian and a day in German; `valor` a sum in Portuguese and a day in
-#: Swiss German: the first kind that no other column has.
+#: `valuta` is a currency in Italian and a day in German; `valor` is an amount in Portuguese and a
+#: day in Swiss German. The first kind that no other column has applies.
 _OTHERWISE = {"valuta": ("valued", "currency"), "valor": ("amount", "valued")}
-#: Names that no table but of a bank has; of `Date, Description, Amount` nobody can tell.
+#: Columns that only tables of banks have; `Date, Description, Amount` may be any table.
 _SURE = frozenset({"valued", "balance", "iban", "party", "debit", "credit", "payer", "side"})
-#: What the reader shows of columns, and no row stands in.
+#: What the reader passes about columns; it is not part of any row.
 _SHOWN = frozenset({"orders", "marks"})
 _CURRENCY = re.compile(r"(?<![A-Z])(?:[A-Z]{3})(?![A-Z])|[€£$]|zł|\bkr\b")
 _YMD = re.compile(r"\s*(\d{4})(?:[-./](\d{1,2})[-./](\d{1,2})|([01]\d)([0-3]\d))(?!\d)")
 _DMY = re.compile(r"\s*(\d{1,2})([-./])(\d{1,2})[-./](\d{4}|\d{2})(?!\d)")
 #: `28-Feb-24`.
 _SHORT_YEAR = re.compile(r"(\d{1,2}[ .-]+[^\W\d_]{3,12}\.?[ .-]+)(\d\d)")
-#: Words of English names, in which alone a month may stand first.
+#: Words of English column names; only with such names may a month come first.
 _ENGLISH = frozenset({"date", "amount", "description", "balance", "details", "memo", "payee"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One booking. If its sum or its day can't be read, it is kept without it and has a flag."""
+    """Return one booking. An amount or day that cannot be read is left out and flagged."""
     row: dict[str, str] = item.value
     kinds = _kinds(tuple(row))
-    said = {kind: row[name].strip() for kind, name in kinds.items()}
+    cells = {kind: row[name].strip() for kind, name in kinds.items()}
     orders: Mapping[str, str] = item.around.get("orders", {})
     marks: Mapping[str, str] = item.around.get("marks", {})
-    amount = _amount(said, kinds, _mark(kinds, marks))
+    amount = _amount(cells, kinds, _mark(kinds, marks))
     if amount and _side(row, kinds) == "debit" and amount["value"]:
         amount["value"] = f"-{amount['value'].lstrip('-')}"
     party, purpose = _first(row, "party"), _first(row, "purpose")
     if amount and amount["value"] and amount["value"][0] != "-":
-        party = said.get("payer") or party  # of what came in
-    around = {name: told for name, told in item.around.items() if name not in _SHOWN}
-    standing = generic_rows.standing_in(member, around)
+        party = cells.get("payer") or party  # an incoming payment's
+    around = {name: value for name, value in item.around.items() if name not in _SHOWN}
+    context = generic_rows.file_context(member, around)
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.PAYMENT,
         identity=tuple(f"{name}={cell}" for name, cell in row.items()),
-        time=_day(said, kinds, orders),
+        time=_day(cells, kinds, orders),
         title=party or purpose or None,
         content="\n".join(f"{name}: {cell}" for name, cell in row.items() if cell) or None,
-        metadata=kept(
+        metadata=non_empty(
             {
                 "amount": amount,
                 "merchant": party,
                 "description": purpose,
-                "status": said.get("status", ""),
-                "balance": _balance(said, kinds, _mark(kinds, marks)),
-                "value_date": _date_text(said, kinds, orders),
-                "fields": tables.said(row, {name: name for name in row}),
+                "status": cells.get("status", ""),
+                "balance": _balance(cells, kinds, _mark(kinds, marks)),
+                "value_date": _date_text(cells, kinds, orders),
+                "fields": tables.renamed(row, {name: name for name in row}),
             }
         ),
-        **standing,
+        **context,
     )
 
 
 @lru_cache(maxsize=256)
 def _kinds(columns: tuple[str, ...]) -> dict[str, str]:
-    """What the columns are: kind to name, the first of each kind."""
+    """Return the name of the first column of each kind."""
     found: dict[str, str] = {}
     for name in columns:
         plain = _plain(name)
@@ -171,13 +171,13 @@ def _kinds(columns: tuple[str, ...]) -> dict[str, str]:
 
 
 def _first(row: Mapping[str, str], kind: str) -> str:
-    """What the first column of a kind says, where some say nothing."""
+    """Return the first cell of a kind of column that is not blank."""
     return tables.cells(row, *(name for name in row if _known().get(_plain(name)) == kind))
 
 
 @lru_cache(maxsize=1_024)
 def _plain(name: str) -> str:
-    """A column's name in lower case, without accents, signs, units and what stands in brackets."""
+    """Return a column's name in lower case, without accents, signs, units and brackets."""
     bare = re.sub(r"\([^)]*\)|\[[^\]]*\]|（[^）]*）", " ", name)
     split = unicodedata.normalize("NFKD", bare.casefold().replace("ł", "l").replace("ø", "o"))
     letters = "".join(c for c in split if not unicodedata.combining(c))
@@ -189,13 +189,13 @@ def _plain(name: str) -> str:
 
 @cache
 def _known() -> Mapping[str, str]:
-    """Plain names to kinds."""
+    """Return the kind of each plain name."""
     return {_plain(word): kind for kind, words in _PARTS.items() for word in words.split("|")[::-1]}
 
 
-def _currency(said: Mapping[str, str], column: str) -> str | None:
-    """The currency of its own column, or the one that the name of the sum's column has."""
-    own = said.get("currency", "")
+def _currency(cells: Mapping[str, str], column: str) -> str | None:
+    """Return the currency from its own column, or from the name of the amount's column."""
+    own = cells.get("currency", "")
     if re.fullmatch("[A-Z]{3}", own):
         return own
     found = _CURRENCY.search(column)
@@ -204,24 +204,24 @@ def _currency(said: Mapping[str, str], column: str) -> str | None:
 
 
 def _mark(kinds: Mapping[str, str], marks: Mapping[str, str]) -> str | None:
-    """What parts off the decimals in the columns of sums, where they agree."""
+    """Return the decimal mark of the columns of amounts, if they agree."""
     columns = (kinds.get(kind, "") for kind in ("amount", "debit", "credit", "balance"))
     found = {marks[name] for name in columns if name in marks}
     return found.pop() if len(found) == 1 else None
 
 
 def _amount(
-    said: Mapping[str, str], kinds: Mapping[str, str], mark: str | None
+    cells: Mapping[str, str], kinds: Mapping[str, str], mark: str | None
 ) -> dict[str, Any] | None:
     def read(kind: str) -> dict[str, Any]:
-        return money.amount(said[kind], _currency(said, kinds[kind]), mark)
+        return money.amount(cells[kind], _currency(cells, kinds[kind]), mark)
 
-    if said.get("amount"):
+    if cells.get("amount"):
         found = read("amount")
-    elif said.get("debit") and not _is_nought((paid := read("debit"))["value"]):
+    elif cells.get("debit") and not _is_nought((paid := read("debit"))["value"]):
         value = paid["value"]
         found = {**paid, "value": f"-{value.lstrip('-')}" if value else None}
-    elif said.get("credit"):
+    elif cells.get("credit"):
         found = read("credit")
     else:
         return None
@@ -233,7 +233,7 @@ def _is_nought(value: str | None) -> bool:
 
 
 def _side(row: Mapping[str, str], kinds: Mapping[str, str]) -> str | None:
-    """Whether a column says that a sum was paid or came in; its sign may not."""
+    """Return the side that a column states (paid or received); the sign may not show it."""
     if "side" in kinds:
         names = [kinds["side"]]
     elif "amount" in kinds:
@@ -247,38 +247,38 @@ def _side(row: Mapping[str, str], kinds: Mapping[str, str]) -> str | None:
 
 
 def _balance(
-    said: Mapping[str, str], kinds: Mapping[str, str], mark: str | None
+    cells: Mapping[str, str], kinds: Mapping[str, str], mark: str | None
 ) -> dict[str, Any] | None:
-    if not said.get("balance"):
+    if not cells.get("balance"):
         return None
-    return money.amount(said["balance"], _currency(said, kinds["balance"]), mark)
+    return money.amount(cells["balance"], _currency(cells, kinds["balance"]), mark)
 
 
 def _day(
-    said: Mapping[str, str], kinds: Mapping[str, str], orders: Mapping[str, str]
+    cells: Mapping[str, str], kinds: Mapping[str, str], orders: Mapping[str, str]
 ) -> Instant | None:
     for kind in ("booked", "valued"):
-        if said.get(kind):
+        if cells.get(kind):
             read = partial(_date, order=orders.get(kinds[kind]), column=kinds[kind])
-            return timestamps.or_unread(said[kind], read)
+            return timestamps.or_unread(cells[kind], read)
     return None
 
 
 def _date_text(
-    said: Mapping[str, str], kinds: Mapping[str, str], orders: Mapping[str, str]
+    cells: Mapping[str, str], kinds: Mapping[str, str], orders: Mapping[str, str]
 ) -> str | None:
-    """The day of value in ISO 8601, if it can be read."""
-    if not said.get("valued") or not said.get("booked"):
+    """Return the value date in ISO 8601, or as written if it cannot be read."""
+    if not cells.get("valued") or not cells.get("booked"):
         return None
     try:
-        moment = _date(said["valued"], orders.get(kinds["valued"]), kinds["valued"]).at
+        moment = _date(cells["valued"], orders.get(kinds["valued"]), kinds["valued"]).at
     except BadValue:
-        return said["valued"]
-    return moment.date().isoformat() if moment else said["valued"]
+        return cells["valued"]
+    return moment.date().isoformat() if moment else cells["valued"]
 
 
 def _date(text: str, order: str | None, column: str) -> Instant:
-    """A day as a bank writes it; a clock behind it is passed over. Raises `BadValue(BAD_TIME)`."""
+    """Read a day as a bank writes it, ignoring a time after it. Raises `BadValue(BAD_TIME)`."""
     flag = None
     if found := _YMD.match(text):
         year, month, day = (int(part) for part in found.groups() if part)
@@ -302,7 +302,7 @@ def _date(text: str, order: str | None, column: str) -> Instant:
 
 
 def _looks_like(head: Head) -> int:
-    """A day, a sum, and something that only a bank says of both."""
+    """Recognise a day, an amount, and a column that only banks have."""
     kinds = _kinds(tables.ordered_columns(head))
     summed = "amount" in kinds or {"debit", "credit"} <= kinds.keys()
     dated = "booked" in kinds or "valued" in kinds

@@ -1,7 +1,7 @@
-"""Bluesky: a repository unpacked, `<account>/<collection>/<key>.json`, a record a file.
+"""Bluesky: an unpacked repository, `<account>/<collection>/<key>.json`, one record a file.
 
-So `goat repo unpack` of bluesky-social/indigo writes the CAR file that the app exports, which is
-read as it is, too (`bluesky.repository`).
+`goat repo unpack` of bluesky-social/indigo writes these from the CAR file that the app exports. The
+CAR file itself is read by `bluesky.repository`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NAME = "bluesky.record"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """The record, by where it lies."""
+    """Return the record; its path gives its address."""
     fields: dict[str, Any] = item.value
     path = PurePosixPath(member.path.rsplit("!/", 1)[-1])
     account = path.parent.parent.name

@@ -21,7 +21,7 @@ _NEEDED = frozenset({"uri", "value"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One record, by its address."""
+    """Return one record, identified by its address."""
     fields: dict[str, Any] = item.value
     return bluesky.record(_NAME, text(fields, "uri"), fields["value"])
 

@@ -1,7 +1,7 @@
 """Bluesky: the repository of an account as a CAR file, which the app exports as `repo.car`.
 
-All records of the account under their keys, `<collection>/<key>`; pictures are not in it. See
-`pipeline.syntax.car_files` for the file and `pipeline.services.bluesky` for what records say.
+It holds all records of the account under their keys, `<collection>/<key>`, but no pictures. See
+`pipeline.syntax.car_files` for the file and `pipeline.services.bluesky` for the records.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _MOST = 64 * 1024 * 1024
 
 
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """Each record of the repository, by its address."""
+    """Yield each record of the repository, identified by its address."""
     if item.value is None:
-        raise BadValue(Reason.ITEM_TOO_LARGE, "a repository that is too large to hold")
+        raise BadValue(Reason.ITEM_TOO_LARGE, "the repository is too large for memory")
     repository = car_files.Repository(item.value)
     try:
         account, tree = repository.account()
@@ -46,7 +46,7 @@ def _outcome(account: str, found: car_files.Found) -> Outcome:
 
 
 def _looks_like(head: Head) -> int:
-    """A header of CAR, version 1, and a commit or another block of the protocol."""
+    """Recognise a header of CAR, version 1, and a commit or another block of the protocol."""
     return 2 * (b"eroots" in head.data[:16] and b"gversion\x01" in head.data[:80])
 
 

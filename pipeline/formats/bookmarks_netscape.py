@@ -1,8 +1,8 @@
 """Bookmarks and reading lists of any browser: a Netscape bookmark file.
 
-Takeout's `Chrome/Bookmarks.html` and `ReadingList.html`, and what Firefox, Safari and others
-export. Nested `<DL>`s of `<DT><A HREF= ADD_DATE=>`, times in seconds since 1970, or in microseconds
-as Google Bookmarks wrote them.
+Takeout's `Chrome/Bookmarks.html` and `ReadingList.html`, and the exports of Firefox, Safari and
+others: nested `<DL>`s of `<DT><A HREF= ADD_DATE=>`. Times are seconds since 1970, or microseconds
+in files of Google Bookmarks.
 
 Source: `docs/reference/exports/browsers.md#bookmark-files`.
 """
@@ -28,7 +28,7 @@ from schemas.vocabulary import RecordType
 
 _NAME = "bookmarks.netscape"
 _SIGNATURE = re.compile(rb"\s*<!doctype\s+netscape-bookmark-file-1\s*>", re.IGNORECASE)
-#: What follows a link's own text: the end of its folder, the heading of another, a line.
+#: What ends a link's own text: the end of its folder, another heading, a line.
 _BEHIND = re.compile(r"</dl\b|<dl\b|<dt\b(?![^<>]{0,100}>\s*<a\s)|<hr\b", re.IGNORECASE)
 _TAKEN = frozenset({"href", "add_date", "icon", "icon_uri"})
 _DATES = (("add_date", "created_at"), ("last_modified", "updated_at"))
@@ -36,38 +36,48 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One bookmark: its address and when it was added; title and folder may change."""
+    """Return one bookmark, identified by its address and when it was added.
+
+    Title and folder may change.
+    """
     body = html_inline.parse(_BEHIND.split(item.value, maxsplit=1)[0])
     link, note = body.css_first("a"), body.css_first("dd")
-    said: dict[str, Any] = dict(link.attributes) if link is not None else {}
-    url, added = said.get("href"), said.get("add_date") or ""
+    attributes: dict[str, Any] = dict(link.attributes) if link is not None else {}
+    url, added = attributes.get("href"), attributes.get("add_date") or ""
     if not url or link is None:
         raise BadValue(Reason.MISSING_FIELD, "the link has no address")
-    more = {name: value for name, value in said.items() if name not in _TAKEN and value}
-    made = bookmarks.record(
+    more = {name: value for name, value in attributes.items() if name not in _TAKEN and value}
+    record = bookmarks.record(
         _NAME,
         url,
         identity=(url, added),
         time=bookmarks.added(added),
         texts=(link.text(), note.text() if note is not None else None),
         folders=item.around["folders"],
-        said=more,
+        metadata=more,
     )
-    return msgspec.structs.replace(made, beside=_of_folders(item.around))
+    return msgspec.structs.replace(record, beside=_of_folders(item.around))
 
 
 def _of_folders(around: Mapping[str, Any]) -> dict[str, Any]:
-    """When the folders were made and changed: of each bookmark, and no change of any."""
+    """Return when the folders were created and changed; it is not part of a bookmark's identity."""
     dated = [
-        {"name": name, **{ours: _read(dates[theirs]) for theirs, ours in _DATES if theirs in dates}}
+        {
+            "name": name,
+            **{
+                lake_name: _read(dates[attribute])
+                for attribute, lake_name in _DATES
+                if attribute in dates
+            },
+        }
         for name, dates in zip(around["folders"], around["dates"], strict=True)
     ]
-    told = [one for one in dated if len(one) > 1]
-    return {"folder_dates": told} if told else {}
+    folders_with_dates = [one for one in dated if len(one) > 1]
+    return {"folder_dates": folders_with_dates} if folders_with_dates else {}
 
 
 def _read(written: str) -> str:
-    """A date as RFC 3339, or as it is written."""
+    """Return a date in RFC 3339, or as written."""
     moment = bookmarks.added(written)
     return open_zones.utc_text(moment) or written if moment else written
 

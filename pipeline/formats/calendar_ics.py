@@ -33,20 +33,20 @@ from schemas.records import Blob, DataType, Instant, RawRecord, Record, Related,
 from schemas.vocabulary import RecordType, Relation
 
 _NAME = "calendar.ics"
-#: Flag of an event whose length can't be read; it is kept as it is written.
+#: Flag of an event whose duration cannot be read; the metadata keeps its text.
 _BAD_DURATION = "bad_duration"
 _TYPES = {
     "VEVENT": RecordType.EVENT,
     "VTODO": RecordType.TASK,
     "VJOURNAL": RecordType.NOTE,
 }
-#: Which times date the record, best first.
+#: The times that can date the record, best first.
 _DATED_BY = {
     "VEVENT": ("DTSTART",),
     "VTODO": ("CREATED", "LAST-MODIFIED", "DTSTART"),
     "VJOURNAL": ("CREATED", "LAST-MODIFIED", "DTSTART"),
 }
-#: More people than this of one event are counted, not listed.
+#: Above this number the people of an event are counted, not listed.
 _PEOPLE = 1_000
 _COPY = re.compile(r"\(\d+\)$")
 _DATE_ONLY = re.compile(r"\d{8}", re.ASCII)
@@ -63,12 +63,12 @@ _TEXTS = {
 _RECURRENCE = ("RRULE", "RDATE", "EXDATE", "EXRULE")
 
 
-#: What is read in full, or is no part of what is said.
+#: Properties that have a field of their own, or that say nothing about the event.
 _TAKEN = frozenset(
     {"DESCRIPTION", "COMMENT", "CATEGORIES", "ATTENDEE", "ATTACH", "RELATED-TO", *_RECURRENCE}
     | {"X-ALT-DESC", "STYLED-DESCRIPTION", "DTSTAMP", "X-LIC-ERROR", "X-MOZ-LASTACK"}
 )
-#: What an event has once.
+#: Properties that an event has once.
 _ONCE = frozenset(
     {"UID", "SUMMARY", "DTSTART", "DTEND", "DURATION", "DUE", "CREATED", "LAST-MODIFIED"}
     | {"COMPLETED", "STATUS", "ORGANIZER", "RECURRENCE-ID", *_TEXTS}
@@ -77,10 +77,10 @@ _PAGES = ("X-ALT-DESC", "STYLED-DESCRIPTION")
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
-    """One event, task or journal entry, then the files within it."""
+    """Yield one event, task or journal entry, then the files embedded in it."""
     found: Component = item.value
     if found.name not in _TYPES:
-        raise BadValue(Reason.BAD_SHAPE, "a component that is no event, task or journal entry")
+        raise BadValue(Reason.BAD_SHAPE, "the component is not an event, task or journal entry")
     times = _Times(found, item.around)
     identity = _identity(found)
     kind, time = _TYPES[found.name], times.first(*_DATED_BY[found.name])
@@ -100,29 +100,32 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
     owner = Related(Relation.ATTACHMENT_OF, kind, identity)
     for ordinal, blob in enumerate(files, 1):
         read = text_of.extract_text(blob.data or b"", blob.media_type)
-        said = {**read.metadata, "flags": list(read.flags)} if read.flags else read.metadata
+        metadata = {**read.metadata, "flags": list(read.flags)} if read.flags else read.metadata
         yield attachments.record(
-            _NAME, blob, ordinal, owner, time, content=read.text or None, metadata=said
+            _NAME, blob, ordinal, owner, time, content=read.text or None, metadata=metadata
         )
 
 
 def _content(found: Component) -> str | None:
-    """The description, which may stand there as a page alone, and what was remarked of it."""
+    """Return the description, which may exist only as HTML, and the comments."""
     page = next((line.text for line in found.every(*_PAGES) if line.text.strip()), "")
-    said = found.texts("DESCRIPTION") or (cleaning.html_to_text(page) if page else None)
-    return "\n\n".join(filter(None, (said, found.texts("COMMENT")))) or None
+    description = found.texts("DESCRIPTION") or (cleaning.html_to_text(page) if page else None)
+    return "\n\n".join(filter(None, (description, found.texts("COMMENT")))) or None
 
 
 def _identity(found: Component) -> tuple[str, ...]:
-    """UID and RECURRENCE-ID; without a UID, which RFC 5545 demands, the start and the summary, or
-    the description where there is no summary."""
+    """Return UID and RECURRENCE-ID.
+
+    Without a UID, which RFC 5545 requires, return the start and the summary, or the description if
+    there is no summary.
+    """
     if uid := found.text("UID"):
         return (uid, _written(found.first("RECURRENCE-ID")))
-    start, said = _written(found.first("DTSTART")), found.text("SUMMARY")
-    said = said or found.text("DESCRIPTION") or ""
-    if not (start or said):
+    start, words = _written(found.first("DTSTART")), found.text("SUMMARY")
+    words = words or found.text("DESCRIPTION") or ""
+    if not (start or words):
         raise BadValue(Reason.MISSING_FIELD, "no UID, and no DTSTART or SUMMARY in its place")
-    return ("", start, said)
+    return ("", start, words)
 
 
 def _written(line: Line | None) -> str:
@@ -130,7 +133,7 @@ def _written(line: Line | None) -> str:
 
 
 def _calendar(item: RawRecord, member: Member) -> str:
-    """What the calendar calls itself, else what its file is called."""
+    """Return the calendar's own name, else the name of its file."""
     named: str | None = item.around.get("calendar")
     return named or _COPY.sub("", PurePosixPath(member.path).stem)
 
@@ -143,12 +146,12 @@ class _Times:
         self.flags: set[str] = set()
 
     def first(self, *names: str) -> Instant | None:
-        """The first of these times that there is."""
+        """Return the first of these times that exists."""
         line = next((line for name in names if (line := self._found.first(name))), None)
         return timestamps.or_unread(line.value, lambda _: self._instant(line)) if line else None
 
     def text(self, name: str) -> str | None:
-        """A time in RFC 3339, a date as a date; None, and a flag, where it is not understood."""
+        """Return a time in RFC 3339, a date as a date; None, with a flag, if it cannot be read."""
         line = self._found.first(name)
         if line is None:
             return None
@@ -179,7 +182,7 @@ class _Times:
         return time_zones.named(name) or defined or time_zones.likely(name)
 
     def length(self) -> float | None:
-        """DURATION in seconds."""
+        """Return DURATION in seconds."""
         line = self._found.first("DURATION")
         try:
             return durations.iso(line.value) if line else None
@@ -190,7 +193,7 @@ class _Times:
 
 def _metadata(found: Component, times: _Times, calendar: str) -> dict[str, Any]:
     start, geo = found.first("DTSTART"), dict[str, Any]()
-    said = {
+    metadata = {
         **_people(found),
         **_ending(found, times),
         "all_day": bool(start and _DATE_ONLY.fullmatch(start.value.strip())),
@@ -209,20 +212,22 @@ def _metadata(found: Component, times: _Times, calendar: str) -> dict[str, Any]:
         "reminders": [_written(a.first("TRIGGER")) for a in found.parts if a.name == "VALARM"],
         "place": _place(found, geo),
         "attachments": [_attachment(line, n) for n, line in enumerate(found.every("ATTACH"), 1)],
-        **{ours: found.text(name) for name, ours in _TEXTS.items()},
+        **{lake_name: found.text(name) for name, lake_name in _TEXTS.items()},
         "properties": found.rest(_TAKEN, _ONCE),
         "unread_lines": found.odd,
     }
     odd = {"odd_lines"} if found.odd or found.first("X-LIC-ERROR") else set()
     if _BAD_DURATION in times.flags:
-        said["duration"] = found.text("DURATION")
-    said["flags"] = sorted(times.flags | odd | set(geo.get("flags", ())))
-    return {name: value for name, value in said.items() if value}
+        metadata["duration"] = found.text("DURATION")
+    metadata["flags"] = sorted(times.flags | odd | set(geo.get("flags", ())))
+    return {name: value for name, value in metadata.items() if value}
 
 
 def _place(found: Component, odd: dict[str, Any]) -> dict[str, float]:
-    """What GEO says, which stands under `geo` too, or Apple's property of a place; what is no pair
-    of degrees is flagged."""
+    """Return the position that GEO or Apple's place property gives.
+
+    A value that is not a pair of degrees is flagged; `geo` keeps its text.
+    """
     apple = (found.text("X-APPLE-STRUCTURED-LOCATION") or "").removeprefix("geo:")
     written = (found.text("GEO") or apple).strip()
     return (
@@ -233,7 +238,7 @@ def _place(found: Component, odd: dict[str, Any]) -> dict[str, float]:
 
 
 def _ending(found: Component, times: _Times) -> dict[str, Any]:
-    """Its end as it is given, or by its duration; nothing where neither is."""
+    """Return the stated end, or the one that the duration gives; empty if there is neither."""
     if end := times.text("DTEND"):
         return {"ended_at": end}
     start, length = times.first("DTSTART"), times.length()
@@ -256,7 +261,7 @@ def _people(found: Component) -> dict[str, Any]:
 
 
 def _person(line: Line) -> dict[str, str]:
-    """A calendar user: by the address of a `mailto:`, else by the URI as a handle."""
+    """Return a calendar user: the address of a `mailto:`, else the URI as a handle."""
     scheme, _, rest = line.value.strip().partition(":")
     person = {"name": line.param("CN"), "answer": (line.param("PARTSTAT") or "").lower()}
     role, kind, guests = (line.param(name) or "" for name in ("ROLE", "CUTYPE", "X-NUM-GUESTS"))
@@ -280,7 +285,7 @@ def _attachment(line: Line, ordinal: int) -> dict[str, Any]:
 
 
 def _file(line: Line, ordinal: int) -> Blob | None:
-    """The file that lies in the calendar itself."""
+    """Return the file that is embedded in the calendar."""
     data = line.binary
     if data is None:
         return None
@@ -295,7 +300,7 @@ def _file_name(line: Line) -> str | None:
 
 
 def _related(found: Component, identity: tuple[str, ...]) -> Iterator[Related]:
-    """An override is a part of its series; RELATED-TO names a parent unless it says otherwise."""
+    """Relate an override to its series; RELATED-TO names a parent unless it says otherwise."""
     kind = _TYPES[found.name]
     if identity[0] and identity[1]:
         yield Related(Relation.PART_OF, kind, (identity[0], ""))

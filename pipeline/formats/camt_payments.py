@@ -1,10 +1,10 @@
-"""camt.053, camt.052 and camt.054 (ISO 20022): the bookings of an account, as European banks give.
+"""camt.053, camt.052 and camt.054 (ISO 20022): the bookings of an account at a European bank.
 
-`Ntry` is a booking: a sum with its currency, `CRDT` or `DBIT`, the day it was booked and the day of
-its value; `NtryDtls/TxDtls` say who, what for, and under which references, several times where
-one booking is of several payments. `RvslInd` marks a reversal; the sign is that of `CdtDbtInd`
-(the same by the standard). Names are under `Pty` since version 8.
-Source: the message definitions of ISO 20022, camt.053.001.02 to .08.
+`Ntry` is a booking: an amount with its currency, `CRDT` or `DBIT`, the booking date and the value
+date. `NtryDtls/TxDtls` give the other party, the purpose and the references; one booking of several
+payments has several of them. `RvslInd` marks a reversal; the sign is that of `CdtDbtInd` (the same
+by the standard). Names are under `Pty` since version 8. Source: the message definitions of ISO
+20022, camt.053.001.02 to .08.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pipeline.recognition import peek
 from pipeline.syntax import xml_tree
 from pipeline.syntax.xml_tree import Element
 from pipeline.values import timestamps
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -40,14 +40,14 @@ _ACCOUNT = (
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One booking."""
+    """Return one booking."""
     entry = xml_tree.parse(item.value.encode())
     written = _day(entry, "BookgDt") or _day(entry, "ValDt")
     amount = _amount(entry)
     payments = [_payment(details, entry) for details in entry.walk() if details.tag == "TxDtls"]
     first = payments[0] if payments else {}
     party = first.get("party", "")
-    purpose = first.get("purpose") or entry.said("AddtlNtryInf") or ""
+    purpose = first.get("purpose") or entry.text_at("AddtlNtryInf") or ""
     account = unescape(item.around.get("account", ""))
     return Record(
         data_type=DataType.ACTIVITY,
@@ -57,17 +57,17 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=timestamps.or_unread(written),
         title=party or purpose or None,
         content="\n".join(_texts(entry)) or None,
-        metadata=kept(
+        metadata=non_empty(
             {
                 "amount": amount,
                 "merchant": party,
                 "description": purpose,
-                "status": entry.said("Sts", "Cd") or entry.said("Sts"),
+                "status": entry.text_at("Sts", "Cd") or entry.text_at("Sts"),
                 "value_date": _day(entry, "ValDt"),
-                "reversal": entry.said("RvslInd") == "true",
+                "reversal": entry.text_at("RvslInd") == "true",
                 "account": account,
-                "reference": entry.said("AcctSvcrRef") or entry.said("NtryRef"),
-                "note": entry.said("AddtlNtryInf"),
+                "reference": entry.text_at("AcctSvcrRef") or entry.text_at("NtryRef"),
+                "note": entry.text_at("AddtlNtryInf"),
                 "payments": payments,
             }
         ),
@@ -75,23 +75,23 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _texts(entry: Element) -> tuple[str, ...]:
-    """The texts of a booking, by which it is known; its status changes and is left out."""
-    return tuple(_said(entry))
+    """Return the texts that identify a booking, without its status, which changes."""
+    return tuple(_identifying_texts(entry))
 
 
-def _said(entry: Element) -> Iterator[str]:
+def _identifying_texts(entry: Element) -> Iterator[str]:
     for child in entry.children:
         if child.tag != "Sts":
             yield from (text for one in child.walk() if (text := one.text.strip()))
 
 
 def _day(entry: Element, name: str) -> str | None:
-    return entry.said(name, "Dt") or entry.said(name, "DtTm")
+    return entry.text_at(name, "Dt") or entry.text_at(name, "DtTm")
 
 
 def _amount(entry: Element) -> dict[str, Any]:
     amount = entry.first("Amt")
-    side = entry.said("CdtDbtInd")
+    side = entry.text_at("CdtDbtInd")
     if amount is None or side not in ("CRDT", "DBIT"):
         raise BadValue(Reason.MISSING_FIELD, "no 'Amt' or no 'CdtDbtInd'")
     written = amount.text.strip()
@@ -102,8 +102,8 @@ def _amount(entry: Element) -> dict[str, Any]:
 
 
 def _payment(details: Element, entry: Element) -> dict[str, Any]:
-    """Who was paid or paid, what for, and the references."""
-    paid = (details.said("CdtDbtInd") or entry.said("CdtDbtInd")) == "DBIT"
+    """Return the other party, the purpose and the references of a payment."""
+    paid = (details.text_at("CdtDbtInd") or entry.text_at("CdtDbtInd")) == "DBIT"
     side = "Cdtr" if paid else "Dbtr"
     people = details.first("RltdPties") or Element("", {})
     refs = details.first("Refs") or Element("", {})
@@ -111,15 +111,15 @@ def _payment(details: Element, entry: Element) -> dict[str, Any]:
     sent = details.first("RmtInf") or Element("", {})
     amount = details.first("Amt") or details.first("AmtDtls", "TxAmt", "Amt")
     purpose = " ".join(text for one in sent.all("Ustrd") if (text := one.text.strip()))
-    return kept(
+    return non_empty(
         {
-            "party": people.said(side, "Nm") or people.said(side, "Pty", "Nm"),
-            "party_account": account.said("IBAN") or account.said("Othr", "Id"),
-            "purpose": purpose or sent.said("Strd", "CdtrRefInf", "Ref"),
+            "party": people.text_at(side, "Nm") or people.text_at(side, "Pty", "Nm"),
+            "party_account": account.text_at("IBAN") or account.text_at("Othr", "Id"),
+            "purpose": purpose or sent.text_at("Strd", "CdtrRefInf", "Ref"),
             "sum": amount.text.strip() if amount is not None else None,
             "sum_currency": amount.attributes.get("Ccy") if amount is not None else None,
             "references": {one.tag: one.text.strip() for one in refs.children if one.text.strip()},
-            "note": details.said("AddtlTxInf"),
+            "note": details.text_at("AddtlTxInf"),
         }
     )
 

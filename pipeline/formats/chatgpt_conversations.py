@@ -1,8 +1,8 @@
 """ChatGPT's `conversations.json`: an array, or one under `conversations`.
 
-A conversation is a graph of messages: the way from `current_node` to the root is what its owner
-sees, what branches off are earlier wordings, which are kept under the flag `other_branch`. Nodes
-may have no message, or an empty one. Text lies in `parts`, `text`, `result` or `content`, by the
+A conversation is a graph of messages. The path from `current_node` to the root is what its owner
+sees; other branches are earlier wordings, which have the flag `other_branch`. Nodes may have no
+message, or an empty one. Text is in `parts`, `text`, `result` or `content`, depending on the
 content's type.
 
 Source: `docs/reference/exports/ai-chats.md#chatgpt`.
@@ -19,20 +19,20 @@ from pipeline.readers.json.tree import JsonTree
 from pipeline.recognition import peek
 from pipeline.services import messaging
 from pipeline.values import timestamps
-from pipeline.values.fields import kept, optional_text
+from pipeline.values.fields import non_empty, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, Outcome, RawRecord, Record, Rejection, Related
 from schemas.vocabulary import RecordType
 
 _NAME, _SERVICE = "chatgpt.conversations", "chatgpt"
 _PATHS = ("", "conversations")
-#: What DeepSeek's export has, whose graph is like this one and whose messages are not.
+#: Keys of DeepSeek's export, whose graph is like this one and whose messages are not.
 _OTHERS = frozenset({"inserted_at", "updated_at"})
 _HIDDEN = "is_visually_hidden_from_conversation"
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """The conversation, then its messages in the order of the file."""
+    """Yield the conversation, then its messages in the order of the file."""
     fields: dict[str, Any] = item.value
     number = messaging.key(fields, "id" if fields.get("id") else "conversation_id")
     yield _conversation(number, fields)
@@ -58,7 +58,7 @@ def _conversation(number: str, fields: Mapping[str, Any]) -> Record:
         title=title,
         metadata={
             "conversation": number,
-            **kept({"conversation_title": title}),
+            **non_empty({"conversation_title": title}),
             **messaging.rest(fields, taken),
         },
         mutable=True,
@@ -66,7 +66,7 @@ def _conversation(number: str, fields: Mapping[str, Any]) -> Record:
 
 
 def _way(nodes: Mapping[str, Mapping[str, Any]], name: str | None) -> Iterator[str]:
-    """From a node up to the root; a circle ends it."""
+    """Yield the names from a node up to the root; a cycle ends it."""
     seen: set[str] = set()
     while name is not None and name in nodes and name not in seen:
         seen.add(name)
@@ -90,7 +90,7 @@ def _message(
     flags = [] if shown else ["other_branch"]
     flags += ["hidden"] if meta.get(_HIDDEN) else []
     metadata = {
-        "sender": {"handle": role, **kept({"name": author.get("name")})},
+        "sender": {"handle": role, **non_empty({"name": author.get("name")})},
         "direction": "out" if role == "user" else "in",
         "conversation": conversation,
         "message_id": name,
@@ -111,7 +111,7 @@ def _message(
         identity=(_SERVICE, conversation, name),
         time=_moment(message),
         content=_words(message) or None,
-        metadata=kept(metadata),
+        metadata=non_empty(metadata),
         related=related,
         mutable=True,
     )
@@ -125,8 +125,8 @@ def _moment(fields: Mapping[str, Any]) -> Instant | None:
 def _words(message: Mapping[str, Any]) -> str:
     content = message.get("content") or {}
     if thoughts := content.get("thoughts"):
-        told = ((one.get("summary"), one.get("content")) for one in thoughts)
-        return "\n\n".join("\n".join(str(text) for text in one if text) for one in told)
+        steps = ((one.get("summary"), one.get("content")) for one in thoughts)
+        return "\n\n".join("\n".join(str(text) for text in one if text) for one in steps)
     parts = content.get("parts")
     if parts is None:
         parts = [content.get(name) for name in _TEXTS]
@@ -134,39 +134,40 @@ def _words(message: Mapping[str, Any]) -> str:
     return "\n".join(text for text in texts if text)
 
 
-#: By the type of the content: code and its output, pages that were read, what a user told of
-#: themselves and how they want to be answered.
+#: Keys of texts by the type of the content: code and its output, pages that were read, a user's
+#: description of themselves and how they want to be answered.
 _TEXTS = ("title", "text", "result", "content", "user_profile", "user_instructions")
 
 
 def _spoken(part: Any) -> str:
-    """Of a part that is an object: its text, if it has one (a transcript)."""
+    """Return the text of a part that is an object, if it has one (a transcript)."""
     found = part.get("text") if isinstance(part, dict) else None
     return found if isinstance(found, str) else ""
 
 
 def _files(message: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What was attached, and the assets among the parts (`file-service://`, `sediment://`)."""
+    """Return attachments, and the assets among the parts (`file-service://`, `sediment://`)."""
     given = (message.get("metadata") or {}).get("attachments") or ()
     found = [
-        kept({"name": one.get("name") or one.get("id"), "size": one.get("size")}) for one in given
+        non_empty({"name": one.get("name") or one.get("id"), "size": one.get("size")})
+        for one in given
     ]
     for part in (message.get("content") or {}).get("parts") or ():
         if isinstance(part, dict) and isinstance(part.get("asset_pointer"), str):
             pointer = part["asset_pointer"]
-            told = {
+            details = {
                 "name": pointer.partition("://")[2],
                 "url": pointer,
                 "size": part.get("size_bytes"),
                 "width": part.get("width"),
                 "height": part.get("height"),
             }
-            found.append(kept(told))
+            found.append(non_empty(details))
     return [one for one in found if one.get("name")]
 
 
 def _looks_like(head: Head) -> int:
-    """By the keys of the first conversation, which may be longer than the head."""
+    """Recognise the keys of the first conversation, which may be longer than the head."""
     for path in _PATHS:
         keys = set(peek.item_keys(head, path))
         own = not keys.isdisjoint({"create_time", "current_node"})

@@ -1,4 +1,4 @@
-"""Chrome, Edge, Brave, Vivaldi and their kin: the profile's own file `Bookmarks`, which is JSON.
+"""Bookmarks of Chrome, Edge, Brave, Vivaldi and others: the profile's JSON file `Bookmarks`.
 
 `roots` holds folders (`bookmark_bar`, `other`, `synced`), each with `children`; `date_added` counts
 microseconds since 1601, as text. Sources: Chromium, components/bookmarks/browser/bookmark_codec.cc;
@@ -21,12 +21,12 @@ from schemas.vocabulary import RecordType
 
 _NAME = "chromium.bookmarks"
 _TAKEN = frozenset({"type", "url", "name", "date_added", "guid", "children"})
-#: Numbers of this profile, which say nothing of the bookmark.
+#: Numbers of the profile that say nothing about the bookmark.
 _LEFT_OUT = frozenset({"id", "sync_transaction_version"})
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """Each link in the tree; an object that is neither link nor folder is set aside."""
+    """Yield each link in the tree, and reject objects that are neither link nor folder."""
     roots = item.value["roots"]
     found = [root for root in roots.values() if isinstance(root, dict)]
     for node, folders in bookmarks.walk(found, "name"):
@@ -48,7 +48,7 @@ def _bookmark(node: dict[str, Any], folders: tuple[str, ...]) -> Outcome:
         time=bookmarks.moment(written, "webkit"),
         texts=(node.get("name"), None),
         folders=folders,
-        said=more,
+        metadata=more,
     )
 
 

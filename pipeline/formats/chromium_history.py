@@ -1,4 +1,4 @@
-"""Chrome, Edge, Brave and their kin: the database `History`.
+"""Chrome, Edge, Brave and related browsers: the database `History`.
 
 `visits.visit_time` and `visit_duration` count microseconds, the first since 1601.
 
@@ -22,18 +22,18 @@ _NAME = "chromium.history"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One visit."""
+    """Return one visit."""
     row: dict[str, Any] = item.value
     when, lasted = row.get("visit_time"), row.get("visit_duration")
     odd: dict[str, Any] = {}
     micros = measure(lasted, "visit_duration", odd)
-    said = {
+    metadata = {
         "transition": row.get("transition"),
         "duration_s": micros / 1_000_000 if micros and micros > 0 else None,
     }
     time = timestamps.epoch_or_unread(when, "webkit")
     return browser.visit(
-        _NAME, item.around["urls"], time, as_written(row, "visit_time"), joined(said, odd)
+        _NAME, item.around["urls"], time, as_written(row, "visit_time"), joined(metadata, odd)
     )
 
 

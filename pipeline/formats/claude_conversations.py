@@ -1,10 +1,10 @@
 """Claude's `conversations.json`: an array of conversations with their messages.
 
-`text` may hold placeholders for what it can't show, so the text blocks of `content` come first.
-Where the export says which message is the last one shown, those on other branches are kept under
-the flag `other_branch`. An artifact stands whole or in pieces in what the assistant gave the tool
-of that name, and a voice note as a block of its own (Superkikim/nexus-ai-chat-importer, issue 73):
-their texts are the message's. Budgets of tokens and what tools gave back are left out.
+`text` may hold placeholders for content that it cannot show, so the text blocks of `content` come
+first. If the export names the last message shown, messages on other branches have the flag
+`other_branch`. An artifact is whole or in pieces in the assistant's input to the tool of that name,
+and a voice note is a block of its own (Superkikim/nexus-ai-chat-importer, issue 73): their texts
+belong to the message. Token budgets and results of tools are left out.
 
 Source: `docs/reference/exports/ai-chats.md#claude`.
 """
@@ -20,7 +20,7 @@ from pipeline.readers.json.items import JsonItems
 from pipeline.recognition import peek
 from pipeline.services import messaging
 from pipeline.values import timestamps
-from pipeline.values.fields import kept, optional_text, text
+from pipeline.values.fields import non_empty, optional_text, text
 from schemas.files import Head, Member
 from schemas.records import DataType, Outcome, RawRecord, Record, Related
 from schemas.vocabulary import RecordType
@@ -34,7 +34,7 @@ _FIELDS = frozenset(
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """The conversation, then its messages."""
+    """Yield the conversation, then its messages."""
     fields: dict[str, Any] = item.value
     number = messaging.key(fields, "uuid")
     yield _conversation(number, fields)
@@ -55,7 +55,7 @@ def _conversation(number: str, fields: Mapping[str, Any]) -> Record:
         time=timestamps.or_unread(fields.get("created_at")),
         title=title,
         content=optional_text(fields, "summary") or None,
-        metadata=kept(
+        metadata=non_empty(
             {
                 "conversation": number,
                 "conversation_title": title,
@@ -68,7 +68,7 @@ def _conversation(number: str, fields: Mapping[str, Any]) -> Record:
 
 
 def _shown(messages: Mapping[str, Mapping[str, Any]], name: str | None) -> set[str]:
-    """The way from the last message shown up to the first; empty where it isn't known."""
+    """Return the path from the last message shown to the first; empty if it is not known."""
     seen: set[str] = set()
     while name is not None and name in messages and name not in seen:
         seen.add(name)
@@ -80,7 +80,7 @@ def _message(conversation: str, name: str, fields: Mapping[str, Any], *, shown: 
     role, blocks = text(fields, "sender"), fields.get("content") or ()
     parent = optional_text(fields, "parent_message_uuid")
     files = [*(fields.get("attachments") or ()), *(fields.get("files") or ())]
-    made = [one for block in blocks if (one := _artifact(block))]
+    artifacts = [one for block in blocks if (one := _artifact(block))]
     metadata = {
         "sender": {"handle": role},
         "direction": "out" if role == "human" else "in",
@@ -89,7 +89,7 @@ def _message(conversation: str, name: str, fields: Mapping[str, Any], *, shown: 
         "in_reply_to": parent,
         "attachments": [one for value in files if (one := _file(value))],
         "thinking": [one["thinking"] for one in blocks if one.get("thinking")],
-        "artifacts": made,
+        "artifacts": artifacts,
         "tools": [one["name"] for one in blocks if one.get("type") == "tool_use"],
         "tool_calls": [dict(one) for one in blocks if _is_of_a_tool(one)],
         "flags": [] if shown else ["other_branch"],
@@ -97,48 +97,48 @@ def _message(conversation: str, name: str, fields: Mapping[str, Any], *, shown: 
     related: tuple[Related, ...] = messaging.in_conversation(_SERVICE, conversation)
     if parent:
         related += messaging.reply_to(_SERVICE, conversation, parent)
-    said = [one["text"] for one in blocks if one.get("type") in _SPOKEN and one.get("text")]
-    said += ["\n".join(one[n] for n in ("title", "text") if n in one) for one in made]
+    texts = [one["text"] for one in blocks if one.get("type") in _SPOKEN and one.get("text")]
+    texts += ["\n".join(one[n] for n in ("title", "text") if n in one) for one in artifacts]
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.MESSAGE,
         identity=(_SERVICE, conversation, name),
         time=timestamps.or_unread(fields.get("created_at")),
-        content="\n\n".join(said) or optional_text(fields, "text") or None,
-        metadata=kept(metadata),
+        content="\n\n".join(texts) or optional_text(fields, "text") or None,
+        metadata=non_empty(metadata),
         related=related,
         mutable=True,
     )
 
 
 def _artifact(block: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What a block makes or changes of an artifact: its title, its kind, the new text."""
+    """Return an artifact that a block creates or changes: its title, its kind, the new text."""
     if block.get("type") != "tool_use" or block.get("name") != "artifacts":
         return None
     given = block.get("input") or {}
     words = given.get("content") or given.get("new_str")
-    said = {name: given.get(name) for name in ("id", "title", "type", "language", "command")}
-    return kept({**said, "text": words}) if words else None
+    details = {name: given.get(name) for name in ("id", "title", "type", "language", "command")}
+    return non_empty({**details, "text": words}) if words else None
 
 
 def _is_of_a_tool(block: Mapping[str, Any]) -> bool:
-    """Whether a block says what a tool was asked or answered; an artifact stands by itself."""
+    """Return whether a block is a tool's input or output; artifacts are not."""
     kind = block.get("type")
     return kind == "tool_result" or (kind == "tool_use" and _artifact(block) is None)
 
 
 def _file(value: Mapping[str, Any]) -> dict[str, Any] | None:
-    """A file; of some the text that was taken out of it."""
+    """Return a file; some have the text that was extracted from it."""
     name = value.get("file_name")
     if not name:
         return None
-    said = {"size": value.get("file_size"), "media_type": value.get("file_type")}
-    return kept({"name": name, **said, "text": value.get("extracted_content")})
+    details = {"size": value.get("file_size"), "media_type": value.get("file_type")}
+    return non_empty({"name": name, **details, "text": value.get("extracted_content")})
 
 
 def _looks_like(head: Head) -> int:
-    """By the keys of the first conversation, which may be longer than the head."""
+    """Recognise the keys of the first conversation, which may be longer than the head."""
     return 2 * ({"uuid", "chat_messages"} <= set(peek.item_keys(head)))
 
 

@@ -1,4 +1,4 @@
-"""Claude's `memories.json`: what it keeps of its user.
+"""Claude's `memories.json`: its memory of the user.
 
 Source: `docs/reference/exports/ai-chats.md#claude`.
 """
@@ -11,7 +11,7 @@ from pipeline.contract import Format
 from pipeline.readers.json.items import JsonItems
 from pipeline.recognition import peek
 from pipeline.services import messaging
-from pipeline.values.fields import kept, text
+from pipeline.values.fields import non_empty, text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -21,7 +21,7 @@ _FIELDS = frozenset({"account_uuid", "conversations_memory", "project_memories"}
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """The memory of one account; it changes."""
+    """Return the memory of one account, which changes."""
     fields: dict[str, Any] = item.value
     return Record(
         data_type=DataType.DOCUMENT,
@@ -30,7 +30,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=("claude", "memory", messaging.key(fields, "account_uuid")),
         title="Memory",
         content=text(fields, "conversations_memory"),
-        metadata=kept({"project_memories": fields.get("project_memories")}),
+        metadata=non_empty({"project_memories": fields.get("project_memories")}),
         mutable=True,
     )
 

@@ -1,7 +1,7 @@
 """Claude's `projects.json`: projects with their prompt and documents.
 
-What the prompt and the documents are called is not verified, so all but the name and the
-description is kept under the export's own names.
+The names of the fields for prompt and documents are not verified, so all but the name and the
+description keep the export's own names.
 
 Source: `docs/reference/exports/ai-chats.md#claude`.
 """
@@ -23,7 +23,7 @@ _NAME = "claude.projects"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One project; all of it but its id may change."""
+    """Return one project; everything but its id may change."""
     fields: dict[str, Any] = item.value
     return Record(
         data_type=DataType.DOCUMENT,

@@ -1,10 +1,10 @@
 """Address books in vCard 2.1, 3.0 and 4.0: Takeout's contacts, phones, mail programs.
 
-Takeout writes `Contacts/All Contacts/All Contacts.vcf` and repeats the cards in one folder for
-each label, so a card is who it says: its UID, else name and first address.
-`item1.EMAIL` takes its label from `item1.X-ABLabel`. A photo within the card is a file of its own,
-and so are a sound and a key. A card within a card (AGENT of 2.1 and 3.0: who acts for the person)
-is a contact of its own, too, of that card. A property that has no name here is kept as it is.
+Takeout writes `Contacts/All Contacts/All Contacts.vcf` and repeats the cards in one folder for each
+label, so a card's identity is its UID, else its name and first address. `item1.EMAIL` takes its
+label from `item1.X-ABLabel`. A photo, sound or key within the card is a file of its own. A card
+within a card (AGENT of 2.1 and 3.0: a person's representative) is a contact of its own and of that
+card. Unknown properties are kept unchanged.
 
 Source: `docs/reference/exports/calendars-and-contacts.md#contacts`.
 """
@@ -43,39 +43,39 @@ _TEXTS = {
 }
 _PARTS = ("family", "given", "additional", "prefix", "suffix")
 _DAYS = {"BDAY": "birthday", "ANNIVERSARY": "anniversary", "DEATHDATE": "died"}
-#: A date, basic or extended; `--` stands for no year.
+#: A date, basic or extended; `--` means no year.
 _DATE = re.compile(r"(\d{4}|--)-?(\d\d)-?(\d\d)(?=$|T)", re.ASCII)
-#: What Apple writes for no year, a leap year in which nobody lives.
+#: What Apple writes for no year: `1604`, a leap year.
 _NO_YEAR = frozenset({"--", "1604"})
-#: A label that Android's vCard 2.1 writes as a type.
+#: A label that Android writes as a type in vCard 2.1.
 _CUSTOM = re.compile(r"x-custom\(charset=([^,]*), ?encoding=quoted-printable, ?(.*)\)", re.DOTALL)
-#: Who acts for a person: a card in the next lines, or in the value with backslashes.
+#: A person's representative: a card in the next lines, or in the value with backslashes.
 _AGENT, _CARD, _BEGIN_CHARS = "AGENT", "VCARD", 16
-#: What a card holds in bytes, or leads to.
+#: Properties that hold bytes or link to a file.
 _PICTURES = ("PHOTO", "LOGO")
 _FILES = (*_PICTURES, "SOUND", "KEY")
-#: Handles elsewhere: the service is in the property's name.
+#: Handles at other services; the property's name gives the service.
 _HANDLES = re.compile(r"X-(AIM|ICQ|MSN|YAHOO|JABBER|SKYPE(?:-USERNAME)?|GTALK|QQ|GOOGLE-TALK)")
 
 
-#: What is read in full, or says how the card is written.
+#: Properties that have a field of their own, or that say how the card is written.
 _TAKEN = frozenset(
     {"NOTE", "EMAIL", "TEL", "ADR", "LABEL", "ORG", "URL", "CATEGORIES", "IMPP", "X-SOCIALPROFILE"}
     | {"X-ABRELATEDNAMES", "X-ABDATE", "X-ABLABEL", "N", "REV", "PRODID", _AGENT, *_FILES}
 )
-#: What a card has once.
+#: Properties that a card has once.
 _ONCE = frozenset({"FN", "VERSION", *_TEXTS, *_DAYS})
-#: What any card has, and tells no person apart.
+#: Properties that any card has and that do not identify a person.
 _SILENT = frozenset({"VERSION", "PRODID", "REV", "CATEGORIES"})
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """The contact, the files within its card, and the cards within it."""
+    """Yield the contact, the files embedded in its card, and the cards within it."""
     yield from _contact(item.value, ())
 
 
 def _contact(card: Component, of: tuple[str, ...]) -> Iterator[Outcome]:
-    """A contact, or the one that acts for the contact `of`."""
+    """Yield a contact, or the representative of the contact `of`."""
     name, uid = _called(card), card.text("UID")
     addresses = [address for line in card.every("EMAIL") if (address := _mail(line))]
     phones = [phone for line in card.every("TEL") if (phone := _phone(line))]
@@ -109,7 +109,7 @@ def _called(card: Component) -> str:
 
 
 def _agents(card: Component) -> list[Component]:
-    """The cards within a card."""
+    """Return the cards within a card."""
     within = (line.text.strip() for line in card.every(_AGENT))
     written = (text for text in within if text[:_BEGIN_CHARS].upper().startswith("BEGIN:VCARD"))
     found = (content_lines.component(text.encode("utf-8", "surrogateescape")) for text in written)
@@ -124,16 +124,16 @@ def _people(name: str, addresses: list[str], phones: list[str]) -> dict[str, Any
 def _identity(
     card: Component, name: str, addresses: list[str], phones: list[str]
 ) -> tuple[str, ...]:
-    """As any contact's; of a card without a name, an address or a number, all that it says."""
-    told = (line for line in card.lines if line.name not in _SILENT and line.value.strip("; "))
-    said = sorted(f"{line.name}:{line.value}" for line in told)
-    if said and not (name or addresses or phones):
-        return ("card", sha256("\n".join(said).encode("utf-8", "surrogatepass")).hexdigest())
+    """Return a contact's identity; without a name, address or number, a hash of the whole card."""
+    lines = (line for line in card.lines if line.name not in _SILENT and line.value.strip("; "))
+    written = sorted(f"{line.name}:{line.value}" for line in lines)
+    if written and not (name or addresses or phones):
+        return ("card", sha256("\n".join(written).encode("utf-8", "surrogatepass")).hexdigest())
     return contacts.identity(name, addresses, phones)
 
 
 def _name(line: Line | None) -> str:
-    """Given and family name of `N:Family;Given;…`, as far as it goes."""
+    """Return given and family name of `N:Family;Given;…`, as far as they exist."""
     if line is None:
         return ""
     parts = [*pieces(line.plain, ";"), "", ""]
@@ -141,7 +141,7 @@ def _name(line: Line | None) -> str:
 
 
 def _name_parts(card: Component) -> dict[str, str]:
-    """What `N` says where `FN` is the name: which of its words are the family's."""
+    """Return the parts of `N` that `FN` does not tell apart, such as the family name."""
     line = card.first("N") if card.text("FN") else None
     parts = pieces(line.plain, ";") if line else []
     return {name: part for name, part in zip(_PARTS, parts, strict=False) if part}
@@ -152,7 +152,7 @@ def _mail(line: Line) -> str:
 
 
 def _phone(line: Line) -> str:
-    """The number; 4.0 writes it as `tel:` with a parameter for the extension."""
+    """Return the number; vCard 4.0 writes it as `tel:` with a parameter for the extension."""
     return line.text.strip().removeprefix("tel:")
 
 
@@ -160,9 +160,11 @@ def _metadata(card: Component, agents: list[Component]) -> dict[str, Any]:
     labels = {
         line.group: _APPLE.sub(r"\1", line.text) for line in card.every("X-ABLABEL") if line.group
     }
-    said = {
-        **{ours: card.text(name) for name, ours in _TEXTS.items()},
-        **{ours: _day(line) for name, ours in _DAYS.items() if (line := card.first(name))},
+    metadata = {
+        **{lake_name: card.text(name) for name, lake_name in _TEXTS.items()},
+        **{
+            lake_name: _day(line) for name, lake_name in _DAYS.items() if (line := card.first(name))
+        },
         "emails": [_labelled(line, "address", labels) for line in card.every("EMAIL")],
         "phones": [_labelled(line, "phone", labels) for line in card.every("TEL")],
         "addresses": _addresses(card, labels),
@@ -187,11 +189,11 @@ def _metadata(card: Component, agents: list[Component]) -> dict[str, Any]:
         "unread_lines": card.odd,
         "flags": ["odd_lines"] if card.odd else [],
     }
-    return {name: value for name, value in said.items() if value}
+    return {name: value for name, value in metadata.items() if value}
 
 
 def _labelled(line: Line, name: str, labels: dict[str, str]) -> dict[str, Any]:
-    """A value with the labels that stand at it."""
+    """Return a value with its labels."""
     kinds = [kind for types in line.types for kind in types.split(",") if kind not in _NO_LABELS]
     reads = {"phone": _phone, "address": _mail}
     value = reads[name](line) if name in reads else line.text.strip()
@@ -201,12 +203,12 @@ def _labelled(line: Line, name: str, labels: dict[str, str]) -> dict[str, Any]:
 
 
 def _custom(found: re.Match[str]) -> str:
-    """A label of the owner's own."""
+    """Return a label that the owner defined."""
     return Line("", found[2], {"ENCODING": ["QUOTED-PRINTABLE"], "CHARSET": [found[1]]}).text
 
 
 def _day(line: Line) -> str:
-    """A day as it is written; without a year as `--06-26`, however that is said."""
+    """Return a day as written; every spelling without a year becomes `--06-26`."""
     written = line.text.strip()
     found = _DATE.match(written)
     if found is None or found[1] not in _NO_YEAR | {line.param("X-APPLE-OMIT-YEAR")}:
@@ -215,7 +217,7 @@ def _day(line: Line) -> str:
 
 
 def _addresses(card: Component, labels: dict[str, str]) -> list[dict[str, Any]]:
-    """Each address, with the text that goes on a letter (LABEL); such a text may stand alone."""
+    """Return each address with its LABEL, the text for a letter, also without an address."""
     found = [_address(line, labels) for line in card.every("ADR")]
     for line in card.every("LABEL"):
         shown = {**_labelled(line, "text", labels), "text": line.text.strip()}
@@ -231,8 +233,8 @@ def _addresses(card: Component, labels: dict[str, str]) -> list[dict[str, Any]]:
 def _address(line: Line, labels: dict[str, str]) -> dict[str, Any]:
     parts = dict(zip(_ADDRESS, pieces(line.plain, ";"), strict=False))
     label = _labelled(line, "address", labels).get("label")
-    said = {**parts, "label": label, "text": unescaped(line.param("LABEL") or "")}
-    return {name: value for name, value in said.items() if value}
+    details = {**parts, "label": label, "text": unescaped(line.param("LABEL") or "")}
+    return {name: value for name, value in details.items() if value}
 
 
 def _is_handle(line: Line) -> bool:
@@ -241,7 +243,7 @@ def _is_handle(line: Line) -> bool:
 
 
 def _handle(line: Line, labels: dict[str, str]) -> dict[str, str]:
-    """A name at a service, which the property's name tells, a parameter, or the URI's scheme."""
+    """Return a handle and its service, named by the property, a parameter or the URI's scheme."""
     service, handle = line.name.removeprefix("X-").lower(), line.text.strip()
     label = _labelled(line, "handle", labels).get("label", "")
     if line.name == "X-SOCIALPROFILE":
@@ -250,18 +252,18 @@ def _handle(line: Line, labels: dict[str, str]) -> dict[str, str]:
         scheme, _, rest = handle.partition(":")
         service = (line.param("X-SERVICE-TYPE") or (scheme if rest else service)).lower()
         handle = rest or handle
-    said = {"service": service, "handle": handle, "label": label}
-    return {name: value for name, value in said.items() if value}
+    details = {"service": service, "handle": handle, "label": label}
+    return {name: value for name, value in details.items() if value}
 
 
 def _properties(card: Component) -> dict[str, list[str]]:
-    """What the card says besides, each under its own name."""
+    """Return all other properties, each under its own name."""
     handles = {name for name in card.by_name if _HANDLES.fullmatch(name)}
     return card.rest(_TAKEN | handles, _ONCE)
 
 
 def _is_address(line: Line) -> bool:
-    """Whether AGENT is an address: of a card that is elsewhere."""
+    """Return whether AGENT is the address of a card elsewhere."""
     text = line.text.strip()
     return bool(text) and not text[:_BEGIN_CHARS].upper().startswith("BEGIN:VCARD")
 
@@ -275,11 +277,13 @@ def _linked(line: Line) -> dict[str, str]:
 
 
 def _file(line: Line, data: bytes, identity: tuple[str, ...]) -> Record:
-    """A picture, sound or key in a card, as a file of its own."""
+    """Return a picture, sound or key in a card as a file of its own."""
     digest, picture = sha256(data).hexdigest(), line.name in _PICTURES
     name = "photo" if picture else line.name.lower()
-    told = f"image/{next(iter(line.types), 'jpeg')}" if picture else "application/octet-stream"
-    kind = text_of.media_type_of(data, name, line.media_type or told)
+    stated_type = (
+        f"image/{next(iter(line.types), 'jpeg')}" if picture else "application/octet-stream"
+    )
+    kind = text_of.media_type_of(data, name, line.media_type or stated_type)
     return Record(
         data_type=DataType.MEDIA,
         source=_NAME,

@@ -1,8 +1,8 @@
 """Any CSV: a row is a document, its cells are text under the names of the header.
 
 Types are not guessed: `01234` may be a zip code. A row's identity is all its cells under their
-headers, as they are written. Two equal rows of one file are two facts (two coffees on one day), and
-the same row in another file is the same document.
+headers, as written. Two equal rows of one file are two facts (two coffees on one day); the same row
+in another file is the same document.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TYPES = frozenset({"text/csv", "text/tab-separated-values"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One row. `content` repeats the cells that are not empty under the header's own names."""
+    """Return one row. `content` repeats its cells that are not empty under the header's names."""
     row: dict[str, str] = item.value
     names = _standard_names(tuple(row))
     lines = [f"{name}: {cell}" for name, cell in row.items() if cell]
@@ -35,13 +35,13 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=tuple(f"{name}={cell}" for name, cell in row.items()),
         content="\n".join(lines) or None,
         metadata={"fields": dict(zip(names, row.values(), strict=True))},
-        **generic_rows.standing_in(member, item.around),
+        **generic_rows.file_context(member, item.around),
     )
 
 
 @lru_cache(maxsize=64)
 def _standard_names(headers: tuple[str, ...]) -> tuple[str, ...]:
-    """Unique names in snake case, without accents; `Straße (Nr.)` is `strasse_nr`."""
+    """Return unique names in snake case, without accents; `Straße (Nr.)` is `strasse_nr`."""
     names: dict[str, None] = {}
     again = Counter[str]()
     for at, header in enumerate(headers, 1):
@@ -55,7 +55,7 @@ def _standard_names(headers: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _looks_like(head: Head) -> bool:
-    """By its name, or by what it looks like where it has no suffix; never mostly zeros."""
+    """Recognise a table by its name, or by its content if it has no suffix; never mostly zeros."""
     if not head.data.strip(b"\0\r\n\t ") or head.data.count(0) * 10 > len(head.data):
         return False
     name = PurePosixPath(head.path).name.lower()

@@ -1,9 +1,9 @@
 """Day One: `<journal>.json` of an export as JSON, an object with an array `entries`.
 
-`text` is Markdown; its first line is the heading, as the app shows it. Media lie in `photos`,
-`videos`, `audios` and `pdfs` of the zip, named by the MD5 of their bytes, and stand in the text as
-`dayone-moment://<identifier>`. `richText` says the same for the app's editor, and is left out where
-`text` is there. Source: entries in public exports (gokuvinoth/Cairns `app.js`, zizyzhang/zizy-blog
+`text` is Markdown; its first line is the heading, as the app shows it. Media are in `photos`,
+`videos`, `audios` and `pdfs` of the zip, named by the MD5 of their bytes; the text refers to them
+as `dayone-moment://<identifier>`. `richText` repeats the text for the app's editor and is left out
+if `text` exists. Source: entries in public exports (gokuvinoth/Cairns `app.js`, zizyzhang/zizy-blog
 `debug/import-dayone.js`) and Day One's page on exporting entries.
 """
 
@@ -16,21 +16,21 @@ from pipeline.readers.json.items import JsonItems
 from pipeline.recognition import peek
 from pipeline.services import messaging
 from pipeline.values import timestamps
-from pipeline.values.fields import kept, optional_text
+from pipeline.values.fields import non_empty, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
 
 _NAME = "dayone.journal"
 _NEEDED = frozenset({"uuid", "creationDate"})
-#: Each kind of media, and the folder that its files lie in.
+#: The folder of the files of each kind of media.
 _MEDIA = {"photos": "photos", "videos": "videos", "audios": "audios", "pdfAttachments": "pdfs"}
 _TAKEN = _NEEDED | {"text", "richText", "modifiedDate", "location", "tags", *_MEDIA}
 _LONGEST_HEADING = 200
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One entry; what is changed in it is a new version."""
+    """Return one entry; a changed entry is a new version."""
     fields: dict[str, Any] = item.value
     words = optional_text(fields, "text") or optional_text(fields, "richText")
     return Record(
@@ -42,7 +42,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         title=_heading(words or ""),
         content=words,
         content_type="text/markdown" if fields.get("text") else "text/plain",
-        metadata=kept(
+        metadata=non_empty(
             {
                 "updated_at": fields.get("modifiedDate"),
                 "labels": fields.get("tags"),
@@ -61,16 +61,16 @@ def _heading(words: str) -> str | None:
 
 
 def _where(location: object) -> dict[str, Any]:
-    """The place; what else is said of it stands beside it."""
+    """Return the place, with the other details of it."""
     if not isinstance(location, dict):
         return {}
     names = {"placeName": "name", "latitude": "latitude", "longitude": "longitude"}
-    place = kept({ours: location.get(name) for name, ours in names.items()})
+    place = non_empty({lake_name: location.get(name) for name, lake_name in names.items()})
     return {"place": place, "place_details": messaging.rest(location, names)}
 
 
 def _files(fields: dict[str, Any]) -> list[dict[str, Any]]:
-    """The media by the names that their files have, with what else is said of them."""
+    """Return the media under their file names, with the other details of them."""
     found = []
     for kind, folder in _MEDIA.items():
         for one in fields.get(kind) or ():
@@ -78,7 +78,7 @@ def _files(fields: dict[str, Any]) -> list[dict[str, Any]]:
             name = f"{one['md5']}.{ending}" if one.get("md5") else str(one.get("identifier"))
             path = f"{folder}/{name}" if one.get("md5") else None
             details = messaging.rest(one, {"md5"})
-            found.append(kept({"name": name, "path": path, "details": details}))
+            found.append(non_empty({"name": name, "path": path, "details": details}))
     return found
 
 

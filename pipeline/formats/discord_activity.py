@@ -1,7 +1,7 @@
-"""What Discord noted of its owner's use: `activity/<kind>/events-<n>.json`, lines of JSON.
+"""What Discord recorded of its owner's use: `activity/<kind>/events-<n>.json`, lines of JSON.
 
-A timestamp may have quotes within its text. Lines that hold a predicted gender or age alone are
-kept without a time.
+A timestamp may have quotes within its text. Lines that hold only a predicted gender or age have no
+time.
 
 Source: `docs/reference/exports/discord.md`.
 """
@@ -31,7 +31,7 @@ _GUESSES = frozenset({"predicted_gender", "predicted_age"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One event."""
+    """Return one event."""
     fields: dict[str, Any] = item.value
     if "event_type" not in fields:
         if fields.keys().isdisjoint(_GUESSES):

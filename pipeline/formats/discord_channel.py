@@ -1,4 +1,4 @@
-"""A channel of which a Discord export has messages: `messages/c<id>/channel.json`.
+"""A channel whose messages a Discord export has: `messages/c<id>/channel.json`.
 
 Source: `docs/reference/exports/discord.md`.
 """
@@ -11,7 +11,7 @@ from pipeline.contract import Format
 from pipeline.readers.json.whole import JsonWhole
 from pipeline.recognition import peek
 from pipeline.services import discord, messaging
-from pipeline.values.fields import kept, optional_text
+from pipeline.values.fields import non_empty, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -21,7 +21,7 @@ _TAKEN = frozenset({"id", "name", "guild", "recipients"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """The conversation; in direct messages `recipients` are the numbers of the people."""
+    """Return the conversation; in direct messages `recipients` are the numbers of the people."""
     fields: dict[str, Any] = item.value
     number, name = messaging.key(fields, "id"), optional_text(fields, "name")
     people = [messaging.person(None, one) for one in fields.get("recipients") or () if one]
@@ -38,7 +38,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type=RecordType.CONVERSATION,
         identity=(discord.SERVICE, number),
         title=name,
-        metadata=kept(metadata),
+        metadata=non_empty(metadata),
         mutable=True,
     )
 

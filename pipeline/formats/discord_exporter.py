@@ -1,8 +1,8 @@
 """A channel saved by DiscordChatExporter as JSON: `<server> - <channel> [<id>].json`.
 
-`{guild, channel, dateRange, exportedAt, messages: [...], messageCount}`. Messages are everybody's,
-known by the same numbers as in Discord's own export, so that a message in both is one. Source:
-Tyrrrz/DiscordChatExporter, `JsonMessageWriter.cs`; mlomb/chat-analytics,
+`{guild, channel, dateRange, exportedAt, messages: [...], messageCount}`. The messages are those of
+all people, with the same numbers as in Discord's own export, so that a message in both is one
+record. Source: Tyrrrz/DiscordChatExporter, `JsonMessageWriter.cs`; mlomb/chat-analytics,
 `pipeline/parse/parsers/Discord.d.ts`.
 """
 
@@ -17,7 +17,7 @@ from pipeline.readers.json.tree import JsonTree
 from pipeline.recognition import peek
 from pipeline.services import discord, messaging
 from pipeline.values import open_zones, timestamps
-from pipeline.values.fields import kept, optional_text
+from pipeline.values.fields import non_empty, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, Outcome, RawRecord, Record, Related
 from schemas.vocabulary import RecordType
@@ -31,12 +31,12 @@ _FIELDS = _TAKEN | frozenset(
     {"type", "isPinned", "embeds", "stickers", "inlineEmojis", "interaction", "forwardedMessage"}
     | {"poll"}
 )
-#: Kinds of messages that people write; the others are Discord's notes.
+#: Types of messages that people write; Discord writes the others.
 _WRITTEN = frozenset({"Default", "Reply", "ChatInputCommand", "ThreadStarterMessage"})
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """A message; before the first, the channel."""
+    """Yield a message; before the first, the channel."""
     if item.around["first"] and isinstance(item.around.get("channel"), dict):
         yield messaging.attempt(partial(_channel, item.around))
     yield messaging.attempt(partial(_message, item.value, item.around))
@@ -59,7 +59,7 @@ def _channel(around: Mapping[str, Any]) -> Record:
         record_type=RecordType.CONVERSATION,
         identity=(discord.SERVICE, number),
         title=name,
-        metadata=kept(metadata),
+        metadata=non_empty(metadata),
         mutable=True,
     )
 
@@ -98,7 +98,7 @@ def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
         identity=(discord.SERVICE, number),
         time=timestamps.or_unread(fields.get("timestamp")),
         content=_words(fields) or None,
-        metadata=kept(metadata),
+        metadata=non_empty(metadata),
         related=related,
         mutable=True,
     )
@@ -111,15 +111,15 @@ def _type(kind: str | None) -> RecordType:
 
 
 def _words(fields: Mapping[str, Any]) -> str:
-    """What was written; where that is nothing, what was forwarded, asked or embedded."""
+    """Return the written text; without one, what was forwarded, asked or embedded."""
     forwarded = fields.get("forwardedMessage") or {}
-    said = (
+    written = (
         optional_text(fields, "content")
         or optional_text(forwarded, "content")
         or messaging.spoken(fields.get("poll"))
     )
-    if said:
-        return said
+    if written:
+        return written
     names = ("title", "description")
     found = [messaging.spoken(one.get(name)) for one in _embeds(fields) for name in names]
     return "\n".join(filter(None, found))
@@ -130,32 +130,32 @@ def _embeds(fields: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _person(value: Mapping[str, Any]) -> dict[str, Any] | None:
-    """By the name of the day where there is one; the number stays."""
+    """Return a person by the current name if there is one; the number stays."""
     name = optional_text(value, "nickname") or optional_text(value, "name")
     person = messaging.person(name, value.get("id"))
     return {**person, "bot": True} if person and value.get("isBot") is True else person
 
 
 def _file(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Where the exporter saved the file, too, its address is a path beside the export."""
+    """Return a file. If the exporter saved it too, its address is a path beside the export."""
     where = str(value.get("url") or "")
     place = "url" if where.startswith(("http://", "https://")) else "path"
     name = value.get("fileName") or where.rsplit("/", 1)[-1] or "unnamed"
-    return kept({"name": name, place: where, "size": value.get("fileSizeBytes")})
+    return non_empty({"name": name, place: where, "size": value.get("fileSizeBytes")})
 
 
 def _reactions(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Newer files say who reacted; older ones how many."""
+    """Yield reactions: with the people in newer files, with their number in older ones."""
     sign = optional_text(value.get("emoji") or {}, "name")
     users = value.get("users")
     if users and len(users) == value.get("count", len(users)):
-        yield from (kept({"reaction": sign, "person": _person(one)}) for one in users)
+        yield from (non_empty({"reaction": sign, "person": _person(one)}) for one in users)
     else:
-        yield kept({"reaction": sign, "count": value.get("count")})
+        yield non_empty({"reaction": sign, "count": value.get("count")})
 
 
 def _looks_like(head: Head) -> int:
-    """By the objects before the messages, of which the first may be larger than the head."""
+    """Recognise the objects before the messages; the first message may be larger than the head."""
     return 2 * ({"guild", "channel", "messages"} <= set(peek.top_keys(head)))
 
 

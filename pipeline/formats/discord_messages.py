@@ -1,7 +1,7 @@
 """Messages that the owner of a Discord account wrote: `messages/c<id>/messages.json`.
 
 An array with the columns of the older CSV (`discord.messages_csv`). Folder names were capitalised
-in 2024. Ids are numbers of up to 20 digits, or texts. Nobody else's messages are in the export.
+in 2024. Ids are numbers of up to 20 digits, or texts. The export has no messages of other people.
 
 Source: `docs/reference/exports/discord.md`.
 """
@@ -20,7 +20,7 @@ _NAME = "discord.messages"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One message, which the owner wrote."""
+    """Return one message, which the owner wrote."""
     return discord.message(_NAME, item.value, member)
 
 

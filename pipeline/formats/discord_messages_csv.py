@@ -19,7 +19,7 @@ _NAME = "discord.messages_csv"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One message, which the owner wrote."""
+    """Return one message, which the owner wrote."""
     return discord.message(_NAME, item.value, member)
 
 

@@ -1,9 +1,9 @@
 """Evernote: an `.enex` file, `<en-export>` with a `<note>` for each note and its files in it.
 
 Source: the maker's DTDs, xml.evernote.com/pub/evernote-export4.dtd and enml2.dtd. `content` is
-ENML, a document of its own within CDATA. Times are in UTC. There is no id of a note, so it is
-known by when it was made and its title. What the recognition of text in pictures yields
-(`recognition`, `alternate-data`) is left out: it is made anew by whatever imports the file.
+ENML, a document of its own within CDATA. Times are in UTC. Notes have no id, so a note's creation
+time and title identify it. The results of text recognition in pictures (`recognition`,
+`alternate-data`) are left out, since every program that imports the file makes them anew.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pipeline.syntax import xml_tree
 from pipeline.syntax.xml_tree import Element
 from pipeline.text import cleaning
 from pipeline.values import coordinates, open_zones, timestamps
-from pipeline.values.fields import joined, kept, measure
+from pipeline.values.fields import joined, measure, non_empty
 from schemas.files import Head, Member
 from schemas.records import Blob, DataType, Instant, RawRecord, Record, Related
 from schemas.vocabulary import RecordType, Relation
@@ -39,19 +39,19 @@ _TAKEN = frozenset({"title", "created", "updated", "tag", "content", "resource",
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
-    """A note, then each of its files."""
+    """Yield a note, then each of its files."""
     note: Element = item.value
     flags: list[str] = []
     odd: dict[str, Any] = {}
-    title, created = note.said("title"), note.said("created")
+    title, created = note.text_at("title"), note.text_at("created")
     time = timestamps.or_unread(created)
     body, links = _body(note.first("content"), flags)
     identity: tuple[str, ...] = (created or "", title or "")
-    if created is None:  # only its words tell it from another one of that title
+    if created is None:  # only its words distinguish it from another of that title
         identity = ("", title or "", body)
     files = list(_files(note, flags))
     metadata = {
-        "updated_at": open_zones.utc_text(timestamps.or_unread(note.said("updated"))),
+        "updated_at": open_zones.utc_text(timestamps.or_unread(note.text_at("updated"))),
         "labels": [tag for one in note.all("tag") if (tag := one.text.strip())],
         "links": links,
         "attachments": [attachments.summary(blob) for blob in files],
@@ -68,7 +68,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
         time=time,
         title=title,
         content="\n".join(filter(None, (body, *_tasks(note)))) or None,
-        metadata=joined(kept(metadata), odd),
+        metadata=joined(non_empty(metadata), odd),
         mutable=True,
     )
     for ordinal, blob in enumerate(files, 1):
@@ -76,7 +76,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
 
 
 def _body(content: Element | None, flags: list[str]) -> tuple[str, list[str]]:
-    """The text of a note and its links; ticks stand before what is to do."""
+    """Return the text of a note and its links; to-do items begin with a check box."""
     enml = _PROLOGUE.sub("", content.text) if content is not None else ""
     if "<en-crypt" in enml:
         flags.append("encrypted")
@@ -94,28 +94,28 @@ def _tick(todo: re.Match[str]) -> str:
 
 def _tasks(note: Element) -> Iterator[str]:
     for task in note.all("task"):
-        if title := task.said("title"):
-            done = task.said("taskStatus") == "completed"
+        if title := task.text_at("title"):
+            done = task.text_at("taskStatus") == "completed"
             yield f"[{'x' if done else ' '}] {title}"
 
 
 def _attributes(element: Element | None, odd: dict[str, Any]) -> dict[str, Any]:
-    """What is said of a note beside its words: who wrote it, where, from which page."""
-    said: dict[str, Any] = _fields(element) if element is not None else {}
-    altitude = measure(said.pop("altitude", None), "altitude", odd)
-    author, url = said.pop("author", None), said.pop("source_url", None)
+    """Return the details of a note: its author, its place, its source page."""
+    details: dict[str, Any] = _fields(element) if element is not None else {}
+    altitude = measure(details.pop("altitude", None), "altitude", odd)
+    author, url = details.pop("author", None), details.pop("source_url", None)
     return {
-        **_place(said, odd),
-        **said,
+        **_place(details, odd),
+        **details,
         "altitude_m": altitude,
         "author": {"name": author} if author else None,
         "url": url,
     }
 
 
-def _place(said: dict[str, Any], odd: dict[str, Any]) -> dict[str, float]:
-    """Takes the degrees out of what is said; those that are none go into `odd`."""
-    degrees = {name: said.pop(name) for name in ("latitude", "longitude") if name in said}
+def _place(details: dict[str, Any], odd: dict[str, Any]) -> dict[str, float]:
+    """Remove the degrees from the details and return them; invalid ones go into `odd`."""
+    degrees = {name: details.pop(name) for name in ("latitude", "longitude") if name in details}
     if not degrees:
         return {}
     north, east = degrees.get("latitude"), degrees.get("longitude")
@@ -123,32 +123,32 @@ def _place(said: dict[str, Any], odd: dict[str, Any]) -> dict[str, float]:
 
 
 def _fields(element: Element) -> dict[str, Any]:
-    """The children of an element that hold text, under their names in snake case."""
-    said: dict[str, Any] = {}
+    """Return the text children of an element, under their names in snake case."""
+    texts: dict[str, Any] = {}
     for child in element.children:
         value = _fields(child) if child.children else child.text.strip()
         if value:
-            said[snake(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", child.tag))] = value
-    return said
+            texts[snake(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", child.tag))] = value
+    return texts
 
 
 def _files(note: Element, flags: list[str]) -> Iterator[Blob]:
     for ordinal, resource in enumerate(note.all("resource"), 1):
         try:
-            data = binascii.a2b_base64(resource.said("data") or "", strict_mode=False)
+            data = binascii.a2b_base64(resource.text_at("data") or "", strict_mode=False)
         except (binascii.Error, ValueError):
             data = b""
         if not data:
             flags.append("attachment_unreadable")
             continue
-        name = resource.said("resource-attributes", "file-name") or ""
-        kind = resource.said("mime") or ""
+        name = resource.text_at("resource-attributes", "file-name") or ""
+        kind = resource.text_at("mime") or ""
         yield attachments.blob_of(data, name, kind, fallback=f"resource-{ordinal}")
 
 
 def _attachment(blob: Blob, ordinal: int, note: tuple[str, ...], time: Instant | None) -> Record:
     read = text_of.extract_text(blob.data or b"", blob.media_type)
-    said = {**read.metadata, "ordinal": ordinal, "flags": list(read.flags)}
+    metadata = {**read.metadata, "ordinal": ordinal, "flags": list(read.flags)}
     owner = Related(Relation.ATTACHMENT_OF, _NOTE, note)
     return attachments.record(
         _NAME,
@@ -157,7 +157,7 @@ def _attachment(blob: Blob, ordinal: int, note: tuple[str, ...], time: Instant |
         owner,
         time,
         content=read.text or None,
-        metadata=kept(said),
+        metadata=non_empty(metadata),
     )
 
 

@@ -1,8 +1,8 @@
 """Facebook's lists, each under a key of its own: friends, follows, searches, comments and others.
 
-Keys are not localised and carry a version (`friends_v2`), those of 2018 to 2020 none; what an item
-says is wrapped in lists and objects that differ by the year, so it is looked for at any depth. Keys
-that the page does not list are those of d3i-infra/data-donation-task (`facebook.py`) and
+Keys are not localised and carry a version (`friends_v2`), those of 2018 to 2020 none. Lists and
+objects that differ by the year wrap an item's values, so they are looked up at any depth. Keys that
+the page does not list are those of d3i-infra/data-donation-task (`facebook.py`) and
 humandataincome/hudi-packages-connectors.
 
 Source: `docs/reference/exports/meta.md#facebook`.
@@ -18,7 +18,7 @@ from pipeline.recognition import peek
 from pipeline.services import messaging, meta
 from pipeline.text.cleaning import mend_meta
 from pipeline.values import open_zones
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -29,7 +29,7 @@ _NAME = "facebook.lists"
 
 
 class _Kind(NamedTuple):
-    """What the items of a list are, and the name of what matters most in one."""
+    """What the items of a list are, and the name of the main value in one."""
 
     record_type: RecordType
     word: str
@@ -60,7 +60,7 @@ _KINDS = {
     "comments": _Kind(RecordType.COMMENT, "comment"),
     "notifications": _Kind(RecordType.ACTIVITY, "text"),
 }
-#: Keys that say too little by themselves: an item has seconds, and one of these.
+#: Keys that are ambiguous by themselves: an item has seconds and one of these.
 _COMMON = {
     "friends": {"name"},
     "following": {"name"},
@@ -69,7 +69,7 @@ _COMMON = {
     "reactions": {"data"},
     "notifications": {"text"},
 }
-#: Fields that are read by their kind, or hold what is.
+#: Fields that are read by their kind, or that hold such fields.
 _TAKEN = frozenset(
     {"timestamp", "start_timestamp", "end_timestamp", "name", "title", "text", "data", "unread"}
     | {"attachments", "href", "url", "uri"}
@@ -83,20 +83,20 @@ _TOPICS = "topics_v2"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One entry of the list that `around` names."""
+    """Return one entry of the list that `around` names."""
     path = item.around["path"]
     if path == _TOPICS:
         return _topic(item.value)
     kind = _KINDS.get(path) or _Kind(RecordType.EVENT, "name", _EVENTS[path])
     raw: dict[str, Any] = item.value
-    said = mend_meta(raw)
+    fields = mend_meta(raw)
     word, when = meta.inner(raw, kind.word), raw.get("timestamp") or raw.get("start_timestamp")
     when = when or meta.inner(raw, "timestamp")
-    # Two reactions of one second say the same, but of what.
+    # Two reactions of one second differ only in what they react to.
     about = (str(raw.get("title") or ""),) if kind.word == "reaction" else ()
     if word is None and when is None:
         raise BadValue(Reason.MISSING_FIELD, f"no field {kind.word!r}")
-    title = said.get("title") or said.get("name")
+    title = fields.get("title") or fields.get("name")
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -104,24 +104,24 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=("facebook", path, str(when or ""), str(word or raw.get("title") or ""), *about),
         time=meta.moment(when),
         title=str(title) if title else None,
-        content=_content(kind, said),
-        metadata=kept(_metadata(kind, said)),
+        content=_content(kind, fields),
+        metadata=non_empty(_metadata(kind, fields)),
     )
 
 
-def _content(kind: _Kind, said: dict[str, Any]) -> str | None:
+def _content(kind: _Kind, fields: dict[str, Any]) -> str | None:
     if kind.record_type in (RecordType.COMMENT, RecordType.POST, RecordType.ACTIVITY):
-        word = meta.inner(said, kind.word)
+        word = meta.inner(fields, kind.word)
         return None if word is None else str(word)
     return None
 
 
-def _metadata(kind: _Kind, said: dict[str, Any]) -> dict[str, Any]:
-    word = meta.inner(said, kind.word)
-    url = meta.inner(said, "url") or meta.inner(said, "href") or meta.inner(said, "uri")
-    found: dict[str, Any] = {"url": url, "group": meta.inner(said, "group")}
-    if "unread" in said:
-        found["unread"] = said["unread"]
+def _metadata(kind: _Kind, fields: dict[str, Any]) -> dict[str, Any]:
+    word = meta.inner(fields, kind.word)
+    url = meta.inner(fields, "url") or meta.inner(fields, "href") or meta.inner(fields, "uri")
+    found: dict[str, Any] = {"url": url, "group": meta.inner(fields, "group")}
+    if "unread" in fields:
+        found["unread"] = fields["unread"]
     if kind.record_type is RecordType.CONNECTION:
         found |= {"people": [{"name": str(word)}] if word else [], "status": kind.status}
     elif kind.record_type is RecordType.SEARCH:
@@ -129,13 +129,13 @@ def _metadata(kind: _Kind, said: dict[str, Any]) -> dict[str, Any]:
     elif kind.record_type is RecordType.REACTION:
         found["reaction"] = kind.status or str(word or "")
     elif kind.record_type is RecordType.EVENT:
-        end = said.get("end_timestamp")
+        end = fields.get("end_timestamp")
         ended = open_zones.utc_text(meta.moment(end)) if end else None
         found |= {"status": kind.status, "ended_at": ended}
     elif kind.record_type is RecordType.LIST_ITEM:
         found["list"] = kind.status
-    author = meta.inner(said, "author")
-    rest = messaging.rest(said, _TAKEN)
+    author = meta.inner(fields, "author")
+    rest = messaging.rest(fields, _TAKEN)
     return {**rest, **found, "author": {"name": str(author)} if author else None}
 
 

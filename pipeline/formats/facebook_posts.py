@@ -1,8 +1,8 @@
 """Facebook's posts, and reactions of the same shape: arrays of `{timestamp, data, attachments}`.
 
 `posts/your_posts_1.json`, since 2024 `your_posts__check_ins__photos_and_videos_1.json`, and
-`likes_and_reactions_1.json`; file names are not localised, sentences in `title` are. Posts may have
-neither text nor title. From 2018 to 2020 the array stands under a key, such as `status_updates` of
+`likes_and_reactions_1.json`. File names are not localised, sentences in `title` are. Posts may have
+neither text nor title. From 2018 to 2020 the array is under a key, such as `status_updates` of
 `posts/your_posts.json`.
 
 Source: `docs/reference/exports/meta.md#facebook`.
@@ -19,7 +19,7 @@ from pipeline.recognition import peek
 from pipeline.services import messaging, meta
 from pipeline.text.cleaning import mend_meta
 from pipeline.values import open_zones
-from pipeline.values.fields import as_written, kept, optional_text
+from pipeline.values.fields import as_written, non_empty, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -34,11 +34,11 @@ _FIELDS = frozenset({"timestamp", "attachments", "data", "title", "tags"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One post, or one reaction to another's."""
+    """Return one post, or one reaction to another's post."""
     raw: dict[str, Any] = item.value
-    said = mend_meta(raw)
+    fields = mend_meta(raw)
     written = as_written(raw, "timestamp")
-    reaction = _reaction(said)
+    reaction = _reaction(fields)
     kind = RecordType.REACTION if reaction else RecordType.POST
     return Record(
         data_type=DataType.ACTIVITY,
@@ -46,36 +46,36 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type=kind,
         identity=(_SERVICE, kind.value, written, *_words(raw)),
         time=meta.moment(raw.get("timestamp")),
-        title=optional_text(said, "title"),
-        content=_post(said),
-        metadata=kept({"reaction": reaction, **_metadata(said)}),
+        title=optional_text(fields, "title"),
+        content=_post(fields),
+        metadata=non_empty({"reaction": reaction, **_metadata(fields)}),
         mutable=kind is RecordType.POST,
     )
 
 
-def _reaction(said: Mapping[str, Any]) -> str | None:
-    for one in said.get("data") or ():
+def _reaction(fields: Mapping[str, Any]) -> str | None:
+    for one in fields.get("data") or ():
         if isinstance(one, dict) and isinstance(one.get("reaction"), dict):
             return str(one["reaction"].get("reaction") or "")
     return None
 
 
 def _words(raw: Mapping[str, Any]) -> tuple[str, str]:
-    """What tells two posts of one second apart, verbatim: title, and first file or text."""
+    """Return what distinguishes two posts of one second, as written: title, first file or text."""
     words = meta.shown(raw.get("attachments")) or str(meta.inner(raw.get("data"), "post") or "")
     return optional_text(raw, "title") or "", words
 
 
-def _post(said: Mapping[str, Any]) -> str | None:
-    texts = [one["post"] for one in said.get("data") or () if one.get("post")]
-    for one in _attached(said, "text"):
+def _post(fields: Mapping[str, Any]) -> str | None:
+    texts = [one["post"] for one in fields.get("data") or () if one.get("post")]
+    for one in _attached(fields, "text"):
         if one not in texts:
             texts.append(one)
     return "\n".join(texts) or None
 
 
-def _attached(said: Mapping[str, Any], name: str) -> Iterator[Any]:
-    for group in said.get("attachments") or ():
+def _attached(fields: Mapping[str, Any], name: str) -> Iterator[Any]:
+    for group in fields.get("attachments") or ():
         for one in group.get("data") or ():
             if one.get(name):
                 yield one[name]
@@ -84,36 +84,36 @@ def _attached(said: Mapping[str, Any], name: str) -> Iterator[Any]:
 _READ = frozenset({"text", "media", "external_context", "place"})
 
 
-def _others(said: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """What else is attached: polls, events, events of a life, things for sale."""
-    for group in said.get("attachments") or ():
+def _others(fields: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield other attachments: polls, events, life events, items for sale."""
+    for group in fields.get("attachments") or ():
         for one in group.get("data") or ():
             if other := {name: value for name, value in one.items() if name not in _READ}:
                 yield other
 
 
-def _metadata(said: Mapping[str, Any]) -> dict[str, Any]:
-    media = list(_attached(said, "media"))
-    links = [one["url"] for one in _attached(said, "external_context") if one.get("url")]
-    place = next(map(_place, _attached(said, "place")), None)
-    tags = [one["name"] if isinstance(one, dict) else one for one in said.get("tags") or ()]
+def _metadata(fields: Mapping[str, Any]) -> dict[str, Any]:
+    media = list(_attached(fields, "media"))
+    links = [one["url"] for one in _attached(fields, "external_context") if one.get("url")]
+    place = next(map(_place, _attached(fields, "place")), None)
+    tags = [one["name"] if isinstance(one, dict) else one for one in fields.get("tags") or ()]
     return {
         "attachments": [meta.medium(one) for one in media],
         "links": links,
         "place": place or meta.position(media),
         "people": [{"name": name} for name in tags if name],
-        "updated_at": _updated(said),
-        "attached": list(_others(said)),
+        "updated_at": _updated(fields),
+        "attached": list(_others(fields)),
         "link_titles": [
-            one["name"] for one in _attached(said, "external_context") if one.get("name")
+            one["name"] for one in _attached(fields, "external_context") if one.get("name")
         ],
-        **messaging.rest(said, _FIELDS),
+        **messaging.rest(fields, _FIELDS),
     }
 
 
-def _updated(said: Mapping[str, Any]) -> str | None:
-    """When the post was changed."""
-    when = meta.inner(said.get("data"), "update_timestamp")
+def _updated(fields: Mapping[str, Any]) -> str | None:
+    """Return when the post was changed."""
+    when = meta.inner(fields.get("data"), "update_timestamp")
     return open_zones.utc_text(meta.moment(when)) if when else None
 
 
@@ -121,7 +121,7 @@ def _place(value: Mapping[str, Any]) -> dict[str, Any]:
     where = value.get("coordinate") or {}
     named = {"name": value.get("name"), "address": value.get("address")}
     named["url"] = value.get("url")
-    return kept({**named, **{k: where.get(k) for k in ("latitude", "longitude")}})
+    return non_empty({**named, **{k: where.get(k) for k in ("latitude", "longitude")}})
 
 
 def _looks_like(head: Head) -> int:
@@ -129,7 +129,7 @@ def _looks_like(head: Head) -> int:
 
 
 def _is_post(item: Any) -> bool:
-    """Seconds, and a list of what the post holds: objects with one of the known names."""
+    """Return whether it has seconds and a list of a post's objects with one of the known names."""
     if not isinstance(item, dict) or type(item.get("timestamp")) is not int:
         return False
     parts = [one for one in item.get("data") or () if isinstance(one, dict)]

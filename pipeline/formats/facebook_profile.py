@@ -14,7 +14,7 @@ from pipeline.readers.json.whole import JsonWhole
 from pipeline.recognition import peek
 from pipeline.services import messaging, meta
 from pipeline.text.cleaning import mend_meta
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -24,11 +24,11 @@ _KEY = "profile_v2"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """The owner, as the account describes them."""
-    said: dict[str, Any] = mend_meta(item.value[_KEY])
-    name = meta.inner(said.get("name"), "full_name")
-    addresses = (said.get("emails") or {}).get("emails") or ()
-    person = kept(
+    """Return the owner, as the account describes them."""
+    fields: dict[str, Any] = mend_meta(item.value[_KEY])
+    name = meta.inner(fields.get("name"), "full_name")
+    addresses = (fields.get("emails") or {}).get("emails") or ()
+    person = non_empty(
         {
             "name": name,
             "address": str(addresses[0]).lower() if addresses else None,
@@ -41,7 +41,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type=RecordType.PROFILE,
         identity=("facebook", "profile"),
         title=name,
-        metadata={"people": [person], **messaging.rest(said, ())},
+        metadata={"people": [person], **messaging.rest(fields, ())},
         mutable=True,
     )
 

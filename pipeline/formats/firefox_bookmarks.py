@@ -2,8 +2,9 @@
 
 A tree of `children`: folders are `text/x-moz-place-container`, links `text/x-moz-place` and lines
 `text/x-moz-place-separator`; `dateAdded` counts microseconds since 1970. Until Firefox 20 labels
-are folders in the root `tagsFolder`, which repeat their links; later ones write `tags`. Sources:
-Firefox, toolkit/components/places/BookmarkJSONUtils.sys.mjs; jarun/buku, `load_firefox_json`.
+are folders in the root `tagsFolder`, which repeat their links; later versions write `tags`.
+Sources: Firefox, toolkit/components/places/BookmarkJSONUtils.sys.mjs; jarun/buku,
+`load_firefox_json`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from schemas.vocabulary import RecordType
 
 _NAME = "firefox.bookmarks"
 _TAKEN = frozenset({"type", "uri", "title", "dateAdded", "guid", "children", "annos", "tags"})
-#: Numbers of this profile, the kind once more, and pictures that stand at the site.
+#: Numbers of the profile, the kind repeated, and icons that belong to the site.
 _LEFT_OUT = frozenset({"id", "index", "typeCode", "parent", "iconUri", "iconuri"})
 _DESCRIPTION = "bookmarkProperties/description"
 _OWN = StableNames(lastModified="updated_at")
@@ -32,7 +33,7 @@ _LABELS = "tagsFolder"
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """Each link in the tree."""
+    """Yield each link in the tree."""
     root: dict[str, Any] = item.value
     top = [node for node in root["children"] if isinstance(node, dict)]
     labels = dict[str, list[str]]()
@@ -55,10 +56,10 @@ def _bookmark(node: dict[str, Any], folders: tuple[str, ...], labels: list[str])
     if changed is not None and changed.at is not None:
         more["updated_at"] = open_zones.utc_text(changed)
     notes = node.get("annos") if isinstance(node.get("annos"), list) else []
-    told = [one for one in notes or () if isinstance(one, dict)]
-    other = [one for one in told if one.get("name") != _DESCRIPTION]
+    annotations = [one for one in notes or () if isinstance(one, dict)]
+    other = [one for one in annotations if one.get("name") != _DESCRIPTION]
     tags = node.get("tags") or ",".join(labels)
-    note = next((one.get("value") for one in told if one.get("name") == _DESCRIPTION), None)
+    note = next((one.get("value") for one in annotations if one.get("name") == _DESCRIPTION), None)
     return bookmarks.record(
         _NAME,
         uri,
@@ -66,7 +67,7 @@ def _bookmark(node: dict[str, Any], folders: tuple[str, ...], labels: list[str])
         time=bookmarks.moment(written, "us"),
         texts=(node.get("title"), note),
         folders=folders,
-        said={"tags": tags, "annotations": other, **more},
+        metadata={"tags": tags, "annotations": other, **more},
     )
 
 

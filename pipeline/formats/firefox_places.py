@@ -1,9 +1,9 @@
 """Firefox: `places.sqlite`, the visits and the bookmarks of a profile.
 
-`visit_date`, `dateAdded` and `lastModified` count microseconds since 1970. Rows of
-`moz_bookmarks` are links (`type` 1, `fk` is the page), folders (2) and lines (3); what has the
-guids below are folders of Firefox's own. A label is a folder among the labels, and what has it is
-a link in that. Source: Firefox, toolkit/components/places/Bookmarks.sys.mjs and nsPlacesTables.h.
+`visit_date`, `dateAdded` and `lastModified` count microseconds since 1970. Rows of `moz_bookmarks`
+are links (`type` 1, `fk` is the page), folders (2) and lines (3). The guids below are Firefox's own
+folders. A label is a folder within the labels folder; a labelled page is a link in it. Source:
+Firefox, toolkit/components/places/Bookmarks.sys.mjs and nsPlacesTables.h.
 
 Source: `docs/reference/exports/browsers.md#history-databases`.
 """
@@ -27,7 +27,7 @@ _VISITS, _PAGES, _BOOKMARKS = "moz_historyvisits", "moz_places", "moz_bookmarks"
 _LINK, _FOLDER, _LINE = 1, 2, 3
 _ROOT, _LABELS = "root________", "tags________"
 _TAKEN = frozenset({"title", "dateAdded", "lastModified", "guid"})
-#: Numbers of this profile, and what its synchronisation counts.
+#: Numbers of the profile, and counters of its synchronisation.
 _LEFT_OUT = frozenset(
     {"id", "type", "fk", "parent", "position", "syncStatus", "syncChangeCounter", "folder_type"}
 )
@@ -35,7 +35,7 @@ _OWN = StableNames()
 
 
 def to_records(item: RawRecord, member: Member) -> Iterable[Record]:
-    """A visit, a bookmark, or what has a label; nothing of folders and lines."""
+    """Return a visit, a bookmark, or a labelled page; nothing for folders and lines."""
     row: dict[str, Any] = item.value
     if item.around["table"] == _VISITS:
         return [_visit(row, item.around[_PAGES])]
@@ -49,9 +49,9 @@ def to_records(item: RawRecord, member: Member) -> Iterable[Record]:
 
 
 def _visit(row: dict[str, Any], page: dict[str, Any] | None) -> Record:
-    said = {"visit_type": row.get("visit_type")}
+    metadata = {"visit_type": row.get("visit_type")}
     time = timestamps.epoch_or_unread(row.get("visit_date"), "us")
-    return browser.visit(_NAME, page, time, as_written(row, "visit_date"), said)
+    return browser.visit(_NAME, page, time, as_written(row, "visit_date"), metadata)
 
 
 def _bookmark(
@@ -68,12 +68,12 @@ def _bookmark(
         time=bookmarks.moment(written, "us"),
         texts=(row.get("title"), page.get("description")),
         folders=inside,
-        said={**more, "updated_at": open_zones.utc_text(changed) if changed else None},
+        metadata={**more, "updated_at": open_zones.utc_text(changed) if changed else None},
     )
 
 
 def _labelled(row: dict[str, Any], page: dict[str, Any], label: str) -> Record:
-    """A page that has a label. Its bookmark may lie anywhere in the file."""
+    """Return a labelled page. Its bookmark may be anywhere in the file."""
     url, written = page.get("url"), str(row.get("dateAdded") or "")
     return bookmarks.record(
         _NAME,
@@ -82,7 +82,7 @@ def _labelled(row: dict[str, Any], page: dict[str, Any], label: str) -> Record:
         time=bookmarks.moment(written, "us"),
         texts=(page.get("title"), None),
         folders=(),
-        said={"labels": [label]},
+        metadata={"labels": [label]},
     )
 
 

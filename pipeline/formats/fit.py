@@ -1,13 +1,13 @@
-"""FIT, the files of Garmin's and other makers' devices, read by `fitdecode`.
+"""FIT files of Garmin's and other makers' devices, read by `fitdecode`.
 
 `record` messages are positions and measurements, those of scales and blood pressure monitors are
-measurements, a `session` is a workout, a `lap` a sum of it. A watch writes a file of each day, of
-`monitoring` messages: pulse, and sums of the day so far by activity. Most of those have the lower
-16 bits of their time, which count on from the last whole one (FIT's cookbook). Times are counted
-from 1989-12-31 in the file; that number is what identifies. A number below 0x10000000 counts from
-when the device was switched on, since its clock was not set (FIT's profile, `date_time`): what it
-dates is undated, under the flag `clock_unset`. A file that breaks gives what came before; one that
-has none of these messages says so.
+measurements, a `session` is a workout, a `lap` a part of it with its sums. A watch writes a file of
+each day, of `monitoring` messages: pulse, and sums of the day so far by activity. Most of those
+have the lower 16 bits of their time, which continue from the last whole time (FIT's cookbook).
+Times in the file count from 1989-12-31; that number is the identity. A number below 0x10000000
+counts from when the device was switched on, since its clock was not set (FIT's profile,
+`date_time`): what it dates is undated, with the flag `clock_unset`. A damaged file yields the
+messages before the damage; a file without any of these messages is rejected.
 
 Source: `docs/reference/exports/tracks.md`.
 """
@@ -32,7 +32,7 @@ from schemas.vocabulary import MetricName, RecordType
 
 _NAME = "fit"
 _CLOCK_UNSET = "clock_unset"
-#: Numbers of a `record` that has no position, as metrics: ours, or under the field's name.
+#: Numbers of a `record` without a position, as metrics: under the lake's names, or the field's.
 _METRICS = {
     "cadence": (MetricName.CADENCE, "1/min"),
     "power": (MetricName.POWER, "W"),
@@ -61,8 +61,8 @@ _BODY_METRICS = {
     "mean_arterial_pressure": ("fit.mean_arterial_pressure", "mmHg"),
     "heart_rate": (MetricName.HEART_RATE, "bpm"),
 }
-#: What a watch measures all day (FIT's profile, `monitoring`). Sums begin anew at midnight, each by
-#: activity, so they have names of their own, which no sum of a day counts.
+#: What a watch measures all day (FIT's profile, `monitoring`). Sums restart at midnight, each by
+#: activity, so they have names of their own, which no daily sum counts.
 _MONITORING = {
     "heart_rate": (MetricName.HEART_RATE, "bpm"),
     "steps": ("fit.steps_so_far", "count"),
@@ -79,7 +79,7 @@ _MONITORING = {
     "temperature": ("fit.temperature", "°C"),
     "intensity": ("fit.intensity", ""),
 }
-#: Messages of one measurement at a time: its field and what it is; and the field of the time.
+#: Messages of one measurement at a time: its field and metric, and the field of the time.
 _SINGLE: dict[str, tuple[dict[str, tuple[str, str]], str]] = {
     "stress_level": ({"stress_level_value": ("fit.stress", "")}, "stress_level_time"),
     "spo2_data": ({"reading_spo2": (MetricName.BLOOD_OXYGEN, "%")}, "timestamp"),
@@ -96,11 +96,11 @@ _SINGLE: dict[str, tuple[dict[str, tuple[str, str]], str]] = {
         "timestamp",
     ),
 }
-#: As the vocabulary counts them.
+#: Sleep stages as the vocabulary numbers them.
 _STAGES = {"awake": 1, "light": 4, "deep": 5, "rem": 6}
-#: Messages whose whole times those of 16 bits count on from.
+#: Messages with whole times, from which times of 16 bits continue.
 _CLOCKED = frozenset({"monitoring", "monitoring_info"})
-#: The first day of FIT in seconds since 1970, and the least number that is no time since a start.
+#: The first day of FIT in seconds since 1970, and the least number that is a set clock's time.
 _EPOCH, _SET = 631_065_600, 0x10000000
 _TAKEN = frozenset(
     {
@@ -119,9 +119,9 @@ _SESSION_TAKEN = frozenset(
 
 
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """What the messages of a file say, up to where it breaks."""
+    """Yield the outcomes of the messages of a file, up to where it breaks."""
     if item.value is None:
-        raise BadValue(Reason.ITEM_TOO_LARGE, "a FIT file that is too large to hold")
+        raise BadValue(Reason.ITEM_TOO_LARGE, "the FIT file is too large for memory")
     messages = (m for m in fit_files.messages(item.value) if m.name in _READ)
     clock = _Clock()
     found = False
@@ -142,13 +142,13 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
 
 
 class _Clock:
-    """The last time of a day's file, which times of 16 bits count on from."""
+    """The last whole time of a day's file, from which times of 16 bits continue."""
 
     def __init__(self) -> None:
         self.now: int | None = None
 
     def note(self, message: Any) -> None:
-        """Take the time of a message, if it is one of such a file."""
+        """Store the time of a message, if it is one of a day's file."""
         if message.name not in _CLOCKED:
             return
         whole, low = _raw(message, "timestamp"), _raw(message, "timestamp_16")
@@ -164,7 +164,7 @@ def _raw(message: Any, name: str) -> int | None:
 
 
 def _meaning(message: Any, clock: _Clock) -> Iterator[Outcome]:
-    """A message that says nothing sensible costs its neighbours nothing."""
+    """Yield the outcomes of a message; a message without sense does not affect the others."""
     try:
         if message.name == "monitoring":
             yield from _monitored(message, clock)
@@ -212,17 +212,17 @@ def _record(message: Any) -> Iterator[Outcome]:
 
 
 def _body(message: Any) -> Iterator[Metric]:
-    """One weighing, or one blood pressure; `user_profile_index` tells who of several people."""
+    """Yield one weighing or blood pressure; `user_profile_index` gives the person."""
     others = _others(message, frozenset({"timestamp", *_BODY_METRICS}))
     for metric in _measures(message, _time(message, "timestamp"), _BODY_METRICS):
         yield msgspec.structs.replace(metric, metadata=others)
 
 
 def _monitored(message: Any, clock: _Clock) -> Iterator[Metric]:
-    """What a watch measures of a day; sums are told apart by their activity."""
+    """Yield what a watch measures in a day; activities distinguish sums."""
     timed = any(_raw(message, name) is not None for name in ("timestamp", "timestamp_16"))
     if not timed or clock.now is None:
-        raise BadValue(Reason.BAD_TIME, "a monitoring message without a whole time before it")
+        raise BadValue(Reason.BAD_TIME, "the monitoring message has no whole time before it")
     if clock.now < _SET:
         time = Instant(None, str(clock.now), None, _CLOCK_UNSET)
     else:
@@ -238,7 +238,7 @@ def _monitored(message: Any, clock: _Clock) -> Iterator[Metric]:
 
 
 def _single(message: Any) -> Iterator[Metric]:
-    """One measurement; a number below 0 says why there is none."""
+    """Yield one measurement; a number below 0 is the reason for a missing one."""
     wanted, timed = _SINGLE[message.name]
     others = _others(message, frozenset({timed, *wanted}))
     for metric in _measures(message, _time(message, timed), wanted):
@@ -247,7 +247,7 @@ def _single(message: Any) -> Iterator[Metric]:
 
 
 def _stage(message: Any) -> Iterator[Metric]:
-    """What sleep is from a moment on."""
+    """Yield the stage of sleep from a moment on."""
     level = str(message.get_value("sleep_level", fallback=None))
     if level in _STAGES:
         time = _time(message, "timestamp")
@@ -257,12 +257,12 @@ def _stage(message: Any) -> Iterator[Metric]:
 def _measures(
     message: Any, time: Instant, wanted: Mapping[str, tuple[str, str]]
 ) -> Iterator[Metric]:
-    """The numbers of a message that measures; of two fields for one thing the finer."""
-    told: set[str] = set()
+    """Yield the measurements of a message; of two fields for one, the finer."""
+    seen: set[str] = set()
     for field, (name, unit) in wanted.items():
         value = fit_files.number(message, field)
-        if value is not None and name not in told:
-            told.add(name)
+        if value is not None and name not in seen:
+            seen.add(name)
             yield _metric(name, value, unit, time)
 
 
@@ -292,7 +292,7 @@ def _session(message: Any) -> Iterator[Record]:
 
 
 def _lap(message: Any) -> Iterator[Record]:
-    """A part of a session, with its sums."""
+    """Yield a part of a session, with its sums."""
     start, end = _time(message, "start_time"), _time(message, "timestamp")
     yield Record(
         data_type=DataType.ACTIVITY,
@@ -306,14 +306,14 @@ def _lap(message: Any) -> Iterator[Record]:
 
 
 def _sums(message: Any, start: Instant, end: Instant) -> dict[str, Any]:
-    """What a session or a lap says of its whole length."""
-    said = {
+    """Return what a session or a lap states about its whole length."""
+    sums = {
         **gps_tracks.lasting(*gps_tracks.extremes((start, end))),
         "duration_s": fit_files.number(message, "total_elapsed_time"),
         "distance_m": fit_files.number(message, "total_distance"),
         "details": _others(message, _SESSION_TAKEN) or None,
     }
-    return {name: value for name, value in said.items() if value is not None}
+    return {name: value for name, value in sums.items() if value is not None}
 
 
 _MEANINGS: dict[str, Callable[[Any], Iterator[Outcome]]] = {
@@ -329,7 +329,7 @@ _READ = frozenset({"monitoring", *_MEANINGS})
 
 
 def _others(message: Any, taken: frozenset[str]) -> dict[str, Any]:
-    """Numbers and words of other fields that have a name; what is not valid reads as None."""
+    """Return numbers and words of other named fields; an invalid value reads as None."""
     return {
         field.name: field.value
         for field in message.fields
@@ -340,7 +340,7 @@ def _others(message: Any, taken: frozenset[str]) -> dict[str, Any]:
 
 
 def _looks_like(head: Head) -> bool:
-    """The header has the letters `.FIT` at its ninth byte; a course is no workout."""
+    """Recognise `.FIT` at the ninth byte of the header; a course is not a workout."""
     known = head.data[8:12] == b".FIT" and head.data[0] in (12, 14)
     return known and fit_files.kind(head.data) != fit_files.COURSE
 

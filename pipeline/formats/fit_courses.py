@@ -1,9 +1,8 @@
-"""FIT files of the kind `course`: a way that a device is to follow, as Garmin, Strava and Komoot
-give it.
+"""FIT files of the kind `course`: a planned route, as Garmin, Strava and Komoot export it.
 
-Its points have times at which a virtual partner would be there, so that they are no positions of
-anybody: the file is one record, a planned trip with its line (GeoJSON's `geometry`, RFC 7946) and
-its course points. Source: FIT's profile, `course`, `course_point`.
+Its points have the times of a virtual partner, so they are not positions of a person: the file is
+one record, a planned trip with its line (GeoJSON's `geometry`, RFC 7946) and its course points.
+Source: FIT's profile, `course`, `course_point`.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ _NAME = "fit.courses"
 
 
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """The course; of one that breaks, what came before."""
+    """Yield the course; of a damaged file, what comes before the damage."""
     if item.value is None:
-        raise BadValue(Reason.ITEM_TOO_LARGE, "a FIT file that is too large to hold")
+        raise BadValue(Reason.ITEM_TOO_LARGE, "the FIT file is too large for memory")
     course = _Course()
     try:
         for message in fit_files.messages(item.value):
@@ -35,25 +34,27 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
     except fit_files.DAMAGE:
         yield Rejection(reason=Reason.BAD_SYNTAX, detail="a FIT file that is damaged")
     if not course.seen:
-        raise BadValue(Reason.MISSING_FIELD, "a course without a name and without positions")
+        raise BadValue(Reason.MISSING_FIELD, "the course has neither a name nor positions")
     yield course.record()
 
 
 class _Course:
-    """What the messages of a file say of its course."""
+    """What the messages of a file say about its course."""
 
     def __init__(self) -> None:
         self.seen = False
-        self._said: dict[str, Any] = {}
+        self._details: dict[str, Any] = {}
         self._line: list[list[float]] = []
         self._stops: list[dict[str, Any]] = []
         self._odd = False
 
     def take(self, message: Any) -> None:
-        """Note what a message says."""
+        """Store what a message says."""
         match message.name:
             case "course" | "lap":
-                self._said |= {n: v for n, v in _others(message).items() if n not in self._said}
+                self._details |= {
+                    n: v for n, v in _others(message).items() if n not in self._details
+                }
             case "record":
                 if where := self._where(message):
                     self._line.append(where)
@@ -66,7 +67,7 @@ class _Course:
         self.seen = True
 
     def _where(self, message: Any) -> list[float] | None:
-        """Longitude, latitude and altitude."""
+        """Return longitude, latitude and altitude."""
         north, east = (fit_files.number(message, f"position_{name}") for name in ("lat", "long"))
         if north is None or east is None:
             return None
@@ -82,13 +83,13 @@ class _Course:
         return at if altitude is None else [*at, round(altitude, 2)]
 
     def record(self) -> Record:
-        """The course, by its name and its ends."""
-        name = str(self._said.pop("name", "")).strip() or None
+        """Return the course, identified by its name and its ends."""
+        name = str(self._details.pop("name", "")).strip() or None
         ends = (*self._line[:1], *self._line[-1:])
-        said = {
+        metadata = {
             "geometry": {"type": "LineString", "coordinates": self._line} if self._line else None,
             "stops": self._stops,
-            "details": self._said,
+            "details": self._details,
             "flags": [coordinates.UNUSABLE] if self._odd else None,
         }
         return Record(
@@ -98,12 +99,12 @@ class _Course:
             identity=("course", name or "", *(f"{at[1]},{at[0]}" for at in ends)),
             title=name,
             metadata={"status": "planned", "points": len(self._line)}
-            | {key: value for key, value in said.items() if value},
+            | {key: value for key, value in metadata.items() if value},
         )
 
 
 def _others(message: Any) -> dict[str, Any]:
-    """Numbers and words of a message's fields; positions are told by their degrees."""
+    """Return numbers and words of a message's fields. Positions are read as degrees elsewhere."""
     return {
         field.name: field.value
         for field in message.fields

@@ -13,7 +13,7 @@ from pipeline.readers.json.items import JsonItems
 from pipeline.recognition import peek
 from pipeline.services.tracks import fitbit
 from pipeline.values import timestamps
-from pipeline.values.fields import joined, kept, measure, optional_text
+from pipeline.values.fields import joined, measure, non_empty, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -24,7 +24,7 @@ _TAKEN = frozenset({"activityName", "startTime", "duration"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """A workout, by Fitbit's number for it."""
+    """Return a workout, identified by Fitbit's number."""
     fields: dict[str, Any] = item.value
     odd: dict[str, Any] = {}
     length = measure(fields.get("duration"), "duration", odd)
@@ -39,7 +39,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=timestamps.or_unread(fields.get("startTime"), fitbit.time),
         title=name,
         metadata=joined(
-            kept(
+            non_empty(
                 {
                     "activity": name,
                     "duration_s": None if length is None or length < 0 else length / 1000,

@@ -3,9 +3,9 @@
 Each has a line with its name (`Body`, `Foods`, `Activities`, `Sleep`, `Food Log 20190701`), a line
 of columns, its rows in quotes, and a blank line. Days are ISO or, in other accounts, day first;
 numbers have commas between thousands. Weights and distances are in the units of the account, which
-the file does not name. Sources: sleepdiary/core, `src/Fitbit` (sleep);
-PhilippImhof/FromSamToGarm#1 and the help of Garmin Connect, which imports such files (activities).
-What a food log holds is not sourced beyond its name: its rows are kept as they are.
+the file does not name. Sources: sleepdiary/core, `src/Fitbit` (sleep); PhilippImhof/FromSamToGarm#1
+and the help of Garmin Connect, which imports such files (activities). Only the name of a food log
+is sourced: its rows are kept unchanged.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pipeline.recognition import peek
 from pipeline.services import tables
 from pipeline.services.tracks import gps_tracks
 from pipeline.values import timestamps
-from pipeline.values.fields import joined, kept, measure
+from pipeline.values.fields import joined, measure, non_empty
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -56,25 +56,25 @@ _METRICS: dict[str, tuple[str, str]] = {
     "Minutes Very Active": ("fitbit.very_active", "min"),
     "Activity Calories": ("fitbit.activity_energy", "kcal"),
 }
-#: Of the body 0 means that nothing was measured.
+#: Measurements of the body, where 0 means that nothing was measured.
 _OF_THE_BODY = frozenset({"Weight", "BMI", "Fat"})
-#: What stands in a cell without a number.
+#: Cells without a number.
 _NONE = frozenset({"", "-", "--", "N/A"})
 _START, _END = "Start Time", "End Time"
 
 
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """A day's summary and its numbers, a night, or a line of a food log."""
+    """Yield a day's summary and its numbers, a night, or a line of a food log."""
     table, columns = item.around.get("table", ""), _cells(item.around.get("columns", ""))
     line, _, behind = item.value.partition("\n")
     if behind.strip():
-        raise BadValue(Reason.BAD_SHAPE, "behind a row there is a line of no table")
+        raise BadValue(Reason.BAD_SHAPE, "a line after a row belongs to no table")
     cells = _cells(line)
     if table.casefold().startswith(_LOG):
         yield _logged(table, columns, cells)
         return
     if any(cells[len(columns) :]):
-        raise BadValue(Reason.RAGGED_ROW, "a row has more cells than its table has columns")
+        raise BadValue(Reason.RAGGED_ROW, "the row has more cells than its table has columns")
     row = dict(zip(columns, cells, strict=False))
     if _START in row:
         yield _night(row)
@@ -86,7 +86,7 @@ def _cells(line: str) -> list[str]:
     try:
         return [cell.strip() for row in csv.reader([line.strip()]) for cell in row]
     except csv.Error:
-        raise BadValue(Reason.BAD_SHAPE, "a line is not one of a table") from None
+        raise BadValue(Reason.BAD_SHAPE, "the line is not a line of a table") from None
 
 
 def _night(row: dict[str, str]) -> Record:
@@ -99,7 +99,7 @@ def _night(row: dict[str, str]) -> Record:
         identity=("fitbit", "sleep", start),
         time=time,
         title="sleep",
-        metadata=kept(
+        metadata=non_empty(
             {
                 **gps_tracks.lasting(time, _time(ended) if ended else None),
                 **tables.rest(row, frozenset({_START, _END})),
@@ -123,14 +123,14 @@ def _day(table: str, row: dict[str, str]) -> Iterator[Outcome]:
         metadata=joined(tables.rest(row, frozenset({"Date"})), odd),
         mutable=True,
     )
-    for name, (ours, unit) in _METRICS.items():
+    for name, (lake_name, unit) in _METRICS.items():
         value = numbers[name]
         if value is not None and (value or name not in _OF_THE_BODY):
             yield Metric(
                 source=_NAME,
                 identity=("fitbit", day, row[name]),
                 time=time,
-                name=ours,
+                name=lake_name,
                 value=value,
                 unit=unit,
             )
@@ -151,7 +151,7 @@ def _logged(table: str, columns: list[str], cells: list[str]) -> Record:
 
 
 def _number(cell: str, name: str, odd: dict[str, Any]) -> float | None:
-    """A number of a cell; None where it holds none, such as `N/A`."""
+    """Return the number of a cell; None if it has none, such as `N/A`."""
     if cell.upper() in _NONE:
         return None
     return measure(
@@ -160,7 +160,10 @@ def _number(cell: str, name: str, odd: dict[str, Any]) -> float | None:
 
 
 def _time(written: str) -> Instant:
-    """A day, or a day and a clock of 12 or 24 hours; of two numbers up to 12 the day is first."""
+    """Read a day, or a day and a clock of 12 or 24 hours.
+
+    If both numbers may be days, the day is first.
+    """
     found = _DAY.fullmatch(written)
     if found is None:
         return timestamps.or_unread(written)

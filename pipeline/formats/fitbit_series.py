@@ -1,8 +1,8 @@
 """Fitbit's archive: `Global Export Data/<metric>-<date>.json`, an array of `{dateTime, value}`.
 
 The value is a number, mostly as text, or an object of numbers (`bpm` with its `confidence`, the
-minutes in zones). What the metric is, the file's name says. Units are those that are sure; of
-distance and altitude none is. A resting heart rate of 0 means that there is none (see
+minutes in zones). The file's name gives the metric. Only verified units are named; distance and
+altitude have none. A resting heart rate of 0 means that there is none (see
 `pipeline.services.tracks.fitbit` for the source).
 """
 
@@ -33,12 +33,12 @@ _KNOWN = {
     "heart_rate.bpm": (MetricName.HEART_RATE, "bpm"),
     "resting_heart_rate.value": ("fitbit.resting_heart_rate", "bpm"),
 }
-#: What is said of a value, and is none.
-_SAID = frozenset({"date", "confidence", "error"})
+#: Keys of details, which are not values.
+_DETAILS = frozenset({"date", "confidence", "error"})
 
 
 def to_metrics(item: RawRecord, member: Member) -> Iterator[Metric]:
-    """The numbers of one moment or day."""
+    """Yield the numbers of one moment or day."""
     fields: dict[str, Any] = item.value
     written = text(fields, "dateTime")
     time = fitbit.time(written)
@@ -46,30 +46,30 @@ def to_metrics(item: RawRecord, member: Member) -> Iterator[Metric]:
     metric = found["metric"] if found else PurePosixPath(member.path).stem
     value = fields["value"]
     odd: dict[str, Any] = {}
-    said = dict(_said(value)) if isinstance(value, dict) else {}
+    details = dict(_details(value)) if isinstance(value, dict) else {}
     numbers = list(_numbers(metric, value, odd))
     if not numbers:
         raise BadValue(Reason.BAD_NUMBER, "'value' holds no number")
     for name, number in numbers:
-        ours, unit = _KNOWN.get(name, (f"fitbit.{name}", "min" if "minutes" in name else ""))
+        lake_name, unit = _KNOWN.get(name, (f"fitbit.{name}", "min" if "minutes" in name else ""))
         yield Metric(
             source=_NAME,
             identity=("fitbit", written, str(number)),
             time=time,
-            name=ours,
+            name=lake_name,
             value=number,
             unit=unit,
-            metadata=joined(said, odd),
+            metadata=joined(details, odd),
         )
 
 
-def _said(value: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """What stands beside the numbers: what is known to be none, and texts that are none."""
+def _details(value: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield what accompanies the numbers: known details, and texts that are not numbers."""
     for key, inner in value.items():
-        if key in _SAID or _is_word(inner):
+        if key in _DETAILS or _is_word(inner):
             yield key, inner
         elif isinstance(inner, dict):
-            yield from _said(inner)
+            yield from _details(inner)
 
 
 def _is_word(value: Any) -> bool:
@@ -77,10 +77,10 @@ def _is_word(value: Any) -> bool:
 
 
 def _numbers(name: str, value: Any, odd: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    """Each number with its name, which is that of the metric and the keys that lead to it."""
+    """Yield each number with its name: the metric's, and the keys that lead to it."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            if key not in _SAID and not _is_word(inner):
+            if key not in _DETAILS and not _is_word(inner):
                 yield from _numbers(f"{name}.{key}", inner, odd)
         return
     number = measure(value, name, odd, comma=True)

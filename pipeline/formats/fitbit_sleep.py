@@ -1,8 +1,8 @@
 """Fitbit's archive: `sleep-<date>.json`, an array of nights and naps, with the stages of each.
 
 Stages are those of newer devices (`wake`, `light`, `deep`, `rem`), or `asleep`, `awake` and
-`restless`; each is a metric for as long as it lasted, but `restless`, which the vocabulary does not
-have, and the short wakes that lie over others (see `pipeline.services.tracks.fitbit` for the
+`restless`; each is a metric for as long as it lasted, except `restless`, which the vocabulary does
+not have, and the short wakes that overlap others (see `pipeline.services.tracks.fitbit` for the
 source).
 """
 
@@ -19,7 +19,15 @@ from pipeline.readers.json.items import JsonItems
 from pipeline.recognition import peek
 from pipeline.services.tracks import fitbit
 from pipeline.values import open_zones, timestamps
-from pipeline.values.fields import as_written, joined, kept, measure, number, optional_text, text
+from pipeline.values.fields import (
+    as_written,
+    joined,
+    measure,
+    non_empty,
+    number,
+    optional_text,
+    text,
+)
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -27,13 +35,13 @@ from schemas.records import DataType, Metric, Outcome, RawRecord, Record, Reject
 from schemas.vocabulary import MetricName, RecordType
 
 _NAME = "fitbit.sleep"
-#: As the vocabulary counts them.
+#: Sleep stages as the vocabulary numbers them.
 _STAGES = {"wake": 1, "awake": 1, "asleep": 2, "light": 4, "deep": 5, "rem": 6}
 _TAKEN = frozenset({"startTime", "endTime", "duration", "levels"})
 
 
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """A sleep, then its stages."""
+    """Yield a sleep, then its stages."""
     fields: dict[str, Any] = item.value
     written, ended = as_written(fields, "startTime"), optional_text(fields, "endTime")
     odd: dict[str, Any] = {}
@@ -50,7 +58,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         time=timestamps.or_unread(written, fitbit.time),
         title="sleep",
         metadata=joined(
-            kept(
+            non_empty(
                 {
                     "ended_at": open_zones.utc_text(end) if end else None,
                     "duration_s": None if length is None or length < 0 else length / 1000,

@@ -33,10 +33,10 @@ _UNITS = {
 
 
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """The night's summary, then each of its numbers."""
+    """Yield the night's summary, then each of its numbers."""
     row: dict[str, str] = item.value
     number, written = tables.cells(row, _ID), tables.cells(row, _TIME)
-    who = number or generic_rows.apart("", row)[0]
+    who = number or generic_rows.undated_key("", row)[0]
     time = timestamps.or_unread(written)
     night = Related(Relation.PART_OF, RecordType.SLEEP, ("fitbit", number))
     yield Record(

@@ -1,7 +1,7 @@
 """Foursquare and Swarm: `checkins<N>.json`, an object with `items`.
 
-Verified are `id`, `createdAt` and `venue`; of a venue its `name` and `id` are used where they are
-texts. `createdAt` is seconds where it is a number, else ISO 8601.
+`id`, `createdAt` and `venue` are verified; a venue's `name` and `id` are used if they are texts.
+`createdAt` is seconds if it is a number, else ISO 8601.
 
 Source: `docs/reference/exports/tracks.md#other-apps`.
 """
@@ -27,12 +27,12 @@ _NAMES = StableNames()
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One check-in, by its id."""
+    """Return one check-in, identified by its id."""
     fields: dict[str, Any] = item.value
     written, venue = fields.get("createdAt"), fields["venue"]
     place = {k: v for k in ("name", "id") if isinstance(v := venue.get(k), str) and v}
     if not place:
-        raise BadValue(Reason.MISSING_FIELD, "a venue without a name or an id")
+        raise BadValue(Reason.MISSING_FIELD, "the venue has neither a name nor an id")
     details = {_NAMES[k]: v for k, v in fields.items() if k not in _NEEDED}
     return Record(
         data_type=DataType.ACTIVITY,

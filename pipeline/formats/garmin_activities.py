@@ -3,7 +3,7 @@
 An array of objects with an array `summarizedActivitiesExport` of workouts. Lengths and heights are
 in centimetres, durations in milliseconds, times in milliseconds since 1970; `startTimeLocal` counts
 as if the local clock showed UTC (see `pipeline.services.tracks.garmin` for the sources). Speeds,
-cadences and the measurements within laps are kept as they are.
+cadences and the measurements within laps are kept unchanged.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pipeline.readers.json.tree import JsonTree
 from pipeline.recognition import peek
 from pipeline.services import messaging
 from pipeline.services.tracks import garmin
-from pipeline.values.fields import kept, optional_text
+from pipeline.values.fields import non_empty, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -39,7 +39,7 @@ _TAKEN = frozenset({"activityId", "name", "activityType", *_PLACE})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """A workout, by Garmin's number for it."""
+    """Return a workout, identified by Garmin's number."""
     fields: dict[str, Any] = item.value
     kind = fields.get("activityType")
     kind = kind.get("typeKey") if isinstance(kind, dict) else kind
@@ -48,7 +48,11 @@ def to_record(item: RawRecord, member: Member) -> Record:
     odd: dict[str, Any] = {}
     lengths = garmin.measures(fields, _CENTIMETRES, odd)
     durations = garmin.measures(fields, _MILLISECONDS, odd)
-    place = {ours: fields[name] for name, ours in _PLACE.items() if fields.get(name) is not None}
+    place = {
+        lake_name: fields[name]
+        for name, lake_name in _PLACE.items()
+        if fields.get(name) is not None
+    }
     measured = lengths.keys() | durations.keys()
     return Record(
         data_type=DataType.ACTIVITY,
@@ -57,7 +61,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=("garmin", messaging.key(fields, "activityId")),
         time=time,
         title=optional_text(fields, "name") or (kind if isinstance(kind, str) else None),
-        metadata=kept(
+        metadata=non_empty(
             {
                 "activity": kind,
                 **{_CENTIMETRES[name]: value / 100 for name, value in lengths.items()},

@@ -1,7 +1,7 @@
 """Garmin's archive: `DI_CONNECT/DI-Connect-Aggregator/UDSFile_<from>_<to>.json`, an array of days.
 
 Each has its `calendarDate` and, in newer archives, when it began and ended in UTC and on the local
-clock. Heart rates are in beats a minute, 0 where none was measured, energy in kcal, the rest as the
+clock. Heart rates are in beats a minute, 0 if none was measured, energy in kcal, the rest as the
 names say. Stress and body battery are scales of Garmin's and stay in the summary (see
 `pipeline.services.tracks.garmin` for the sources).
 """
@@ -17,7 +17,7 @@ from pipeline.recognition import peek
 from pipeline.services import generic_rows
 from pipeline.services.tracks import garmin
 from pipeline.values import open_zones, timestamps
-from pipeline.values.fields import as_written, kept
+from pipeline.values.fields import as_written, non_empty
 from schemas.files import Head, Member
 from schemas.records import DataType, Outcome, RawRecord, Record
 from schemas.vocabulary import MetricName, RecordType
@@ -45,7 +45,7 @@ _MARKS = frozenset({*_METRICS, *_TIMES, "allDayStress", "bodyBattery", "dailySte
 
 
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """The summary of a day, then each of its measurements."""
+    """Yield the summary of a day, then each of its measurements."""
     fields: dict[str, Any] = item.value
     day = as_written(fields, "calendarDate")
     start = garmin.moment(fields.get(f"{_START}Gmt"), fields.get(f"{_START}Local"), "ms")
@@ -57,10 +57,10 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.SUMMARY,
-        identity=("garmin", "day", day, *generic_rows.apart(day, fields)),
+        identity=("garmin", "day", day, *generic_rows.undated_key(day, fields)),
         time=time,
         title=f"Garmin {day}".rstrip(),
-        metadata=kept(
+        metadata=non_empty(
             {
                 "ended_at": open_zones.utc_text(end) if end else None,
                 "distance_m": measures.get("totalDistanceMeters"),

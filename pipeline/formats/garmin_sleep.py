@@ -1,8 +1,8 @@
 """Garmin's archive: `DI_CONNECT/DI-Connect-Wellness/<from>_<to>_<n>_sleepData.json`, an array.
 
 `sleepStartTimestampGMT` and `sleepEndTimestampGMT` are in UTC: texts without a zone, or seconds
-since 1970. Stages are told as sums, `deepSleepSeconds` and its like, and not as they came; a day on
-which the watch was not worn has no times (see `pipeline.services.tracks.garmin` for the sources).
+since 1970. Stages are sums, such as `deepSleepSeconds`, and not a sequence; a day on which the
+watch was not worn has no times (see `pipeline.services.tracks.garmin` for the sources).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _METRICS: dict[str, tuple[str, str]] = {
 
 
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """A night, then what was measured in it; of a day without one, what is told of it."""
+    """Yield a night, then its measurements; for a day without a night, what the file has of it."""
     fields: dict[str, Any] = item.value
     day, written = as_written(fields, "calendarDate"), as_written(fields, _START)
     start = garmin.moment(fields.get(_START), None, "s")
@@ -45,7 +45,13 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.SLEEP if start or end else RecordType.SUMMARY,
-        identity=("garmin", "sleep", day, written, *generic_rows.apart(day or written, fields)),
+        identity=(
+            "garmin",
+            "sleep",
+            day,
+            written,
+            *generic_rows.undated_key(day or written, fields),
+        ),
         time=time,
         title="sleep",
         metadata=joined(

@@ -1,11 +1,11 @@
 """Garmin's archive: its other arrays of dated objects, `DI_CONNECT/DI-Connect-*/….json`.
 
 `<user>_userBioMetrics.json`, `HydrationLogFile_<from>_<to>.json`, `MetricsMaxMetData_….json`,
-`TrainingReadinessDTO_….json`, `…_healthStatusData.json` and their like. An object has its
+`TrainingReadinessDTO_….json`, `…_healthStatusData.json` and similar files. An object has its
 `calendarDate`, within `metaData` in the first; `weight.weight` there is in grams. Other fields are
-not sourced, so that an object becomes a summary with all that it says. Several may be of one day:
-they are told apart by their order. Sources: the tests of readers of this archive (names of files,
-dates, the unit of weights).
+not sourced, so an object becomes a summary with all its values. If several have the same day, their
+order distinguishes them. Sources: the tests of readers of this archive (names of files, dates, the
+unit of weights).
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from pipeline.readers.json.items import JsonItems
 from pipeline.recognition import peek
 from pipeline.services import generic_rows
 from pipeline.values import timestamps
-from pipeline.values.fields import finite, kept
+from pipeline.values.fields import finite, non_empty
 from schemas.files import Head, Member
 from schemas.records import DataType, Metric, Outcome, RawRecord, Record
 from schemas.vocabulary import MetricName, RecordType
 
 _NAME = "garmin.wellness"
 _DAY, _META = "calendarDate", "metaData"
-#: What stands round a file's kind: days, numbers of the account, and parts.
+#: What surrounds the kind in a file's name: days, numbers of the account, and parts.
 _NUMBERS = re.compile(r"\d[\d-]*")
 _KINDS = (
     r"[^/]*(userBioMetrics|healthStatusData|HydrationLogFile_|TrainingReadinessDTO_|"
@@ -36,7 +36,7 @@ _KINDS = (
 
 
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """The summary, and the weight where it has one."""
+    """Yield the summary, and the weight if it has one."""
     fields: dict[str, Any] = item.value
     meta = fields.get(_META)
     written = fields.get(_DAY) or (meta.get(_DAY) if isinstance(meta, dict) else None)
@@ -47,10 +47,10 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.SUMMARY,
-        identity=("garmin", kind, day, *generic_rows.apart(day, fields)),
+        identity=("garmin", kind, day, *generic_rows.undated_key(day, fields)),
         time=time,
         title=f"Garmin {kind} {day[:10]}".rstrip(),
-        metadata=kept(
+        metadata=non_empty(
             {"kind": kind, "details": {n: v for n, v in fields.items() if v is not None}}
         ),
         mutable=True,
@@ -69,7 +69,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
 
 
 def _looks_like(head: Head) -> int:
-    """Less sure than the formats of days and nights, whose objects are dated as well."""
+    """Rank below the formats of days and nights, whose objects are dated as well."""
     return any(
         _DAY in one or (isinstance(one.get(_META), dict) and _DAY in one[_META])
         for one in peek.first_objects(head)

@@ -1,7 +1,7 @@
 """Any GeoJSON (RFC 7946) `FeatureCollection`: points and lines, with times or without.
 
-What a feature means is in `pipeline.services.tracks.geojson`. Known products' GeoJSON is their
-formats' matter; this one claims what no product does.
+`pipeline.services.tracks.geojson` reads the features. Known products have formats of their own;
+this one takes all other GeoJSON.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NAME = "geojson"
 
 
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """A point with a time is a position, without one a place; a line is a way, then its points."""
+    """Yield a position for a dated point, a place for another, a way and its points for a line."""
     return geojson.meaning(item.value, _NAME)
 
 

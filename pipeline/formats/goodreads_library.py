@@ -1,9 +1,10 @@
-"""Goodreads: `goodreads_library_export.csv`, the books on the shelves, and what was made of them.
+"""Goodreads: `goodreads_library_export.csv`, the books on the shelves with ratings and reviews.
 
-ISBNs are written as formulas (`="9780123456786"`) so that no program for tables spoils them; a
-review has `<br/>` in it; days are `2024/05/01`. Older exports have six columns more, and newer ones
-two less. A book is its `Book Id`; all else changes. Source: BookWyrm's importer of Goodreads and
-the headers in its tests (bookwyrm-social/bookwyrm, `bookwyrm/tests/data/goodreads.csv`).
+ISBNs are written as formulas (`="9780123456786"`) so that spreadsheets do not change them; a review
+contains `<br/>`; days are `2024/05/01`. Older exports have six columns more, and newer ones two
+less. The `Book Id` identifies a book; everything else may change. Source: BookWyrm's importer of
+Goodreads and the headers in its tests (bookwyrm-social/bookwyrm,
+`bookwyrm/tests/data/goodreads.csv`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pipeline.readers.csv.rows import CsvRows
 from pipeline.services import tables
 from pipeline.text import cleaning as texts
 from pipeline.values import day_order, instants, timestamps
-from pipeline.values.fields import joined, kept, measure, text
+from pipeline.values.fields import joined, measure, non_empty, text
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -54,7 +55,7 @@ _FORMULA = re.compile(r'=?"?([^"]*)"?')
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One book; when it was read, else put on the shelf, is its time."""
+    """Return one book, dated by when it was read, else by when it was put on the shelf."""
     row: dict[str, str] = item.value
     odd: dict[str, Any] = {}
     stars = measure(row["My Rating"], "my_rating", odd)
@@ -68,14 +69,14 @@ def to_record(item: RawRecord, member: Member) -> Record:
         title=row["Title"] or None,
         content=texts.html_to_text(review) if review else None,
         metadata=joined(
-            kept(
+            non_empty(
                 {
-                    **tables.said(row, _NAMES),
+                    **tables.renamed(row, _NAMES),
                     "writers": [row["Author"], *_several(row.get("Additional Authors", ""))],
                     "isbn": _isbn(row.get("ISBN", "")),
                     "isbn13": _isbn(row.get("ISBN13", "")),
                     "labels": _several(row.get("Bookshelves", "")),
-                    "rating": stars or None,  # nought is none given
+                    "rating": stars or None,  # 0 means no rating
                     "rating_max": 5 if stars else None,
                 }
             ),
@@ -86,14 +87,14 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _time(row: dict[str, str]) -> Instant | None:
-    """The first of its days that can be read."""
+    """Return the first of its days that can be read."""
     written = [day for name in _DAYS if (day := row.get(name, "").strip())]
     days = [timestamps.or_unread(day, partial(day_order.read, orders={})) for day in written]
     return next((day for day in days if day.flag != instants.UNREAD), days[0] if days else None)
 
 
 def _isbn(cell: str) -> str:
-    """The number in `="…"`, its digits or nothing."""
+    """Return the number in `="…"` if it has digits, else ""."""
     found = _FORMULA.fullmatch(cell.strip())
     return found[1].strip() if found else cell.strip()
 

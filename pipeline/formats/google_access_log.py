@@ -1,8 +1,8 @@
 """Access Log Activity in Takeout: `Activities - A list of Google services accessed by.csv`.
 
-Times are `2026-10-01 06:59:59 UTC` since 2026, `Jun 15, 2026, 7:40:10 AM UTC` or RFC 3339 before;
-the older files have `Country Code`, `City`, `Device Type` and `Device Model`. It
-is very noisy, one row for each token that a phone refreshes, so it is never embedded.
+Times are `2026-10-01 06:59:59 UTC` since 2026, `Jun 15, 2026, 7:40:10 AM UTC` or RFC 3339 before.
+Older files have `Country Code`, `City`, `Device Type` and `Device Model`. The file has one row for
+each token that a phone refreshes, so it is never embedded.
 
 Source: `docs/reference/exports/google-services.md#access-log`.
 """
@@ -13,7 +13,7 @@ from pipeline.contract import Format
 from pipeline.readers.csv.rows import CsvRows
 from pipeline.services import tables
 from pipeline.services.google import takeout
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -27,7 +27,7 @@ _TAKEN = frozenset(
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One use of the account. Rows that are the same in all that tells them apart are one."""
+    """Return one use of the account. Rows that are equal in their identifying columns are one."""
     row: dict[str, str] = item.value
     written = tables.cells(row, "Activity Timestamp")
     product = tables.cells(row, "Product Name")
@@ -38,7 +38,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(written, *(row.get(name, "") for name in _WHO)),
         time=takeout.moment(written),
         title=product or None,
-        metadata=kept(
+        metadata=non_empty(
             {
                 "ip": row.get("IP Address"),
                 "user_agent": row.get("User Agent String"),

@@ -25,7 +25,7 @@ _NAME = "google.chat_group"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """The conversation, with who is in it."""
+    """Return the conversation and its members."""
     fields: dict[str, Any] = item.value
     group = google_chat.group_of(member.path)
     if group is None:

@@ -2,8 +2,8 @@
 
 Dates are prose in the account's language, with U+202F before AM and PM in newer files and day first
 in older ones. A deleted message has a `deleted_date` and may lack text and `created_date`. A
-message whose time is missing or can't be read stays, undated; the text of a time that can't be read
-is kept, and flagged `time_unread`.
+message without a readable time is undated; the text of an unreadable time is kept, with the flag
+`time_unread`.
 
 Source: `docs/reference/exports/google-services.md#chat`.
 """
@@ -23,7 +23,7 @@ from pipeline.services import messaging
 from pipeline.services.google import chat as google_chat
 from pipeline.services.google import takeout
 from pipeline.values import open_zones
-from pipeline.values.fields import kept, optional_text, text
+from pipeline.values.fields import non_empty, optional_text, text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -36,9 +36,11 @@ _DATES = ("created_date", "deleted_date")
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One message, also one of which only its deletion is left."""
+    """Return one message, or the deletion that is left of one."""
     fields: dict[str, Any] = item.value
-    written = next((said for name in _DATES if (said := optional_text(fields, name))), None)
+    written = next(
+        (text_of_date for name in _DATES if (text_of_date := optional_text(fields, name))), None
+    )
     named = optional_text(fields, "message_id") or ""
     if written is None and not named:
         raise BadValue(Reason.MISSING_FIELD, "no field 'created_date'")
@@ -51,14 +53,14 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(named,) if named else (group, written or "", sender.get("address", "")),
         time=_instant(written) if written else None,
         content=optional_text(fields, "text"),
-        metadata=kept({"sender": sender, "conversation": group, **_metadata(fields)}),
+        metadata=non_empty({"sender": sender, "conversation": group, **_metadata(fields)}),
         related=_related(group) + _quoted(fields),
         mutable=True,
     )
 
 
 def _instant(written: str) -> Instant:
-    """By the layouts of My Activity, with or without the word before the clock."""
+    """Read a time in the layouts of My Activity, with or without the word before the clock."""
     found = _PROSE.fullmatch(written)
     plain = f"{found['date']}, {found['clock']}" if found else written
     return msgspec.structs.replace(takeout.moment(plain), text=written)
@@ -69,7 +71,7 @@ _FIELDS = frozenset(
     | {"topic_id", "message_id", "deleted_date", "message_state", "deletion_metadata"}
     | {"quoted_message_metadata", "updated_date"}
 )
-#: What the text itself shows, and what is read.
+#: Fields that the text itself shows, or that are read.
 _SHOWN = frozenset({"start_index", "length", "url_metadata", "format_metadata"})
 
 
@@ -102,8 +104,8 @@ def _metadata(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rest(annotation: dict[str, Any]) -> dict[str, Any]:
-    """What an annotation says beside addresses: calls, tasks, files of Drive, who is meant."""
-    return {name: said for name, said in annotation.items() if name not in _SHOWN and said}
+    """Return an annotation's other values: calls, tasks, files of Drive, mentioned people."""
+    return {name: value for name, value in annotation.items() if name not in _SHOWN and value}
 
 
 def _quoted(fields: dict[str, Any]) -> tuple[Related, ...]:
@@ -117,7 +119,10 @@ def _attachment(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _links(annotation: dict[str, Any]) -> Iterator[str]:
-    """Addresses in an annotation: `url_metadata.url` wraps a text under names that change."""
+    """Yield the addresses in an annotation.
+
+    `url_metadata.url` wraps a text under names that change.
+    """
     found = (annotation.get("url_metadata") or {}).get("url") or {}
     texts = found.values() if isinstance(found, dict) else (found,)
     yield from (one for one in texts if str(one).startswith(("http://", "https://")))
@@ -127,7 +132,7 @@ def _reactions(value: dict[str, Any]) -> Iterator[dict[str, Any]]:
     sign = optional_text(value.get("emoji") or {}, "unicode")
     for address in value.get("reactor_emails") or ("",):
         person = {"address": address.lower()} if address else None
-        yield kept({"reaction": sign, "person": person})
+        yield non_empty({"reaction": sign, "person": person})
 
 
 def _related(group: str) -> tuple[Related, ...]:

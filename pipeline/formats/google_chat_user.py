@@ -1,7 +1,7 @@
 """Google Chat's own user in Takeout: `Google Chat/Users/User <id>/user_info.json`.
 
-`{user: {name, email, user_type}, membership_info: [...]}`; what a membership
-holds is not verified, so it is kept as it stands.
+`{user: {name, email, user_type}, membership_info: [...]}`; the fields of a membership are not
+verified, so they are kept unchanged.
 
 Source: `docs/reference/exports/google-services.md#chat`.
 """
@@ -24,7 +24,7 @@ _NAME = "google.chat_user"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """The account's owner, as Chat knows them."""
+    """Return the account's owner, as Chat knows them."""
     fields: dict[str, Any] = item.value
     owner = takeout.person(fields["user"])
     if not owner:

@@ -23,7 +23,7 @@ _KEY = "Autofill"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One value of one field, with when it was used: the first time is the record's."""
+    """Return one value of one field with its uses; the first use is the record's time."""
     fields: dict[str, Any] = item.value
     name, value = text(fields, "name"), text(fields, "value")
     times = fields.get("usage_timestamp") or ()

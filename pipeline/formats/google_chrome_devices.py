@@ -1,7 +1,7 @@
 """The devices that Chrome syncs: `Chrome/Device Information.json` of Takeout.
 
 `{"Device Info": [{client_name, device_type, manufacturer, model, os_type, chrome_version, …}]}`.
-The unit of `last_updated_timestamp` is not verified, so it stays as it is.
+The unit of `last_updated_timestamp` is not verified, so its value is kept unchanged.
 
 Source: `docs/reference/exports/browsers.md#chrome-in-takeout`.
 """
@@ -29,12 +29,12 @@ _KNOWN = frozenset(
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One device; versions and names change, its id does not."""
+    """Return one device; versions and names change, its id does not."""
     fields: dict[str, Any] = item.value
     title = optional_text(fields, "client_name")
     device = optional_text(fields, "signin_scoped_device_id") or title
     if not device:
-        raise BadValue(Reason.MISSING_FIELD, "neither an id nor a name")
+        raise BadValue(Reason.MISSING_FIELD, "the device has neither an id nor a name")
     agent = optional_text(fields, "sync_user_agent")
     metadata = {name: value for name, value in fields.items() if name != "sync_user_agent"}
     return Record(

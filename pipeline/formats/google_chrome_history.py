@@ -1,9 +1,9 @@
 """Chrome's synced history in Takeout: `Chrome/BrowserHistory.json`, renamed `History.json`.
 
 Renamed between October 2023 and September 2024; in German `Verlauf.json`. One object whose key
-`Browser History` is never localised; newer files hold `Typed Url`, `Session` and `Shared Tab
-Group` beside it, perhaps before it, whose fields are not verified: they are not read, and stay in
-the original. `time_usec` counts microseconds since 1970; 0 is "unknown".
+`Browser History` is never localised. Newer files also hold `Typed Url`, `Session` and `Shared Tab
+Group`, perhaps before it; their fields are not verified, so they are not read and stay in the
+original. `time_usec` counts microseconds since 1970; 0 is "unknown".
 
 Source: `docs/reference/exports/browsers.md#chrome-in-takeout`.
 """
@@ -25,13 +25,13 @@ from schemas.vocabulary import RecordType
 
 _NAME = "google.chrome_history"
 _KEY = "Browser History"
-_BESIDE = frozenset({"Typed Url", "Session", "Shared Tab Group"})
+_OTHER_KEYS = frozenset({"Typed Url", "Session", "Shared Tab Group"})
 _TAKEN = frozenset({"title", "time_usec"})
 _UNKNOWN = ("0", "")
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One visit. Titles change between exports; the moment and the address do not."""
+    """Return one visit. Titles change between exports; the moment and the address do not."""
     fields: dict[str, Any] = item.value
     when, url = as_written(fields, "time_usec"), text(fields, "url")
     if not url:
@@ -49,7 +49,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 def _looks_like(head: Head) -> bool:
     keys = peek.top_keys(head)
-    return _KEY in keys or not _BESIDE.isdisjoint(keys)
+    return _KEY in keys or not _OTHER_KEYS.isdisjoint(keys)
 
 
 FORMAT = Format(

@@ -25,14 +25,14 @@ _TAKEN = frozenset({"short_name", "date_created", "last_modified"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One engine: its keyword and the address that it asks."""
+    """Return one search engine, identified by its keyword and its address."""
     fields: dict[str, Any] = item.value
     changed = _time(fields, "last_modified")
-    said = {name: value for name, value in fields.items() if name not in _TAKEN}
+    metadata = {name: value for name, value in fields.items() if name not in _TAKEN}
     if changed is not None and changed.flag == instants.UNREAD:
-        said["updated_at"] = changed.text
+        metadata["updated_at"] = changed.text
     elif changed is not None and changed.at is not None:
-        said["updated_at"] = changed.at.isoformat()
+        metadata["updated_at"] = changed.at.isoformat()
     return Record(
         data_type=DataType.BROWSER,
         source=_NAME,
@@ -40,7 +40,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(_KEY, text(fields, "keyword"), text(fields, "url")),
         time=_time(fields, "date_created"),
         title=optional_text(fields, "short_name"),
-        metadata=said,
+        metadata=metadata,
         mutable=True,
     )
 

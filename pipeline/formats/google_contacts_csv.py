@@ -1,9 +1,8 @@
 """Google Contacts in CSV: `Contacts/<label>/<label>.csv` of Takeout, or Contacts' own export.
 
-Older files have `Name`, newer ones `First Name`, `Middle Name`, `Last Name`; both repeat
-`E-mail <n> - Value` and `Phone <n> - Value`. Several values of one label stand in
-one cell, parted by ` ::: `, and so do the labels of a contact. The same contact in a vCard is the
-same record.
+Older files have `Name`, newer ones `First Name`, `Middle Name`, `Last Name`; both repeat `E-mail
+<n> - Value` and `Phone <n> - Value`. A cell holds several values of one label, separated by ` :::
+`, and so does the cell of a contact's labels. The same contact in a vCard is the same record.
 
 Source: `docs/reference/exports/calendars-and-contacts.md#contacts`.
 """
@@ -15,7 +14,7 @@ import re
 from pipeline.contract import Format
 from pipeline.readers.csv.rows import CsvRows
 from pipeline.services import contacts, tables
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -27,7 +26,7 @@ _TAKEN = frozenset(
     {"Name", *_NAMES, "Birthday", "Gender", "Photo", "Notes", "Labels", "Group Membership"}
 )
 _BETWEEN = re.compile(r"\s*:::\s*")
-#: What a contact is called that has no name of its own, best first.
+#: Names for a contact without a name of its own, best first.
 _CALLED = (
     *("File As", "Nickname", "Organization Name", "Organization 1 - Name", "Website 1 - Value"),
     *("Address 1 - Formatted", "Notes"),
@@ -35,7 +34,7 @@ _CALLED = (
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One contact."""
+    """Return one contact."""
     row: dict[str, str] = item.value
     name = tables.cells(row, "Name") or " ".join(filter(None, (row.get(n) for n in _NAMES)))
     called = name or tables.cells(row, *_CALLED[:4])
@@ -50,12 +49,12 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=_identity(row, name, addresses, numbers),
         title=called or None,
         content=row.get("Notes") or None,
-        metadata=kept(
+        metadata=non_empty(
             {
                 "people": contacts.people(called, addresses, numbers),
                 "labels": _parts(tables.cells(row, "Labels", "Group Membership")),
-                "emails": [kept({"address": a, "label": k}) for a, k in emails],
-                "phones": [kept({"phone": n, "label": k}) for n, k in phones],
+                "emails": [non_empty({"address": a, "label": k}) for a, k in emails],
+                "phones": [non_empty({"phone": n, "label": k}) for n, k in phones],
                 "birthday": row.get("Birthday"),
                 "gender": row.get("Gender"),
                 "photo": row.get("Photo"),
@@ -69,18 +68,18 @@ def to_record(item: RawRecord, member: Member) -> Record:
 def _identity(
     row: dict[str, str], name: str, addresses: list[str], numbers: list[str]
 ) -> tuple[str, ...]:
-    """As any contact's; one without a name, an address or a number is what it is called by."""
+    """Return a contact's identity; without a name, address or number, its other name."""
     found = name if name or addresses or numbers else tables.cells(row, *_CALLED)
     return contacts.identity(found, addresses, numbers)
 
 
 def _parts(cell: str) -> list[str]:
-    """The values in a cell, without the mark of Google's own labels."""
+    """Return the values in a cell, without the mark of Google's own labels."""
     return [part for one in _BETWEEN.split(cell) if (part := one.removeprefix("*").strip())]
 
 
 def _values(row: dict[str, str], kind: str) -> list[tuple[str, str]]:
-    """The addresses or numbers of a row, each with its label."""
+    """Return the addresses or numbers of a row, each with its label."""
     found = (m for column in row if (m := _VALUE.fullmatch(column)) and m["part"] == "Value")
     numbers = sorted(int(m["n"]) for m in found if m["kind"] == kind)
     heads = [f"{kind} {n} - " for n in numbers]

@@ -1,10 +1,10 @@
 """Google Fit in Takeout: `Daily activity metrics.csv`, and one `<YYYY-MM-DD>.csv` for each day.
 
-A row is a day, or a quarter of an hour with `Start time` and `End time`; which columns there are
-differs by account, so each is found by its header. The old name was
-`Daily Summaries.csv`. The names are in the account's language, the clocks and the units `(kcal)`
-and `(m)` are not: so is a file of another language known, and its distance; the names of other
-sums that are known are in `_NAMES` (Dutch: endurain-project/endurain#96), the rest stay.
+A row is a day, or a quarter of an hour with `Start time` and `End time`. The columns differ by
+account, so each is found by its header. The old name was `Daily Summaries.csv`. The names are in
+the account's language, but the clocks and the units `(kcal)` and `(m)` are not: they identify a
+file in another language and its distance. `_NAMES` has the other known names of sums (Dutch:
+endurain-project/endurain#96); the rest are kept unchanged.
 
 Source: `docs/reference/exports/google-fit.md#daily-metrics`.
 """
@@ -32,7 +32,7 @@ _CLOCK = re.compile(r"\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
 _START, _END = "Start time", "End time"
 _DISTANCE = re.compile(r"[^()]+\(m\)")
 _UNIT = re.compile(r"[^()]+\([^()]+\)")
-#: Sums under the names that they have in English.
+#: English names of sums.
 _NAMES = {
     "Stappen": "step_count",
     "Bewegingsminuten": "move_minutes_count",
@@ -47,7 +47,7 @@ _KNOWN = frozenset(
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """The sums of a day, or of a part of it."""
+    """Return the sums of a day, or of a part of it."""
     row: dict[str, str] = item.value
     columns = _columns(row)
     start, end, day = (row.get(name, "") for name in columns)
@@ -56,7 +56,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.SUMMARY,
-        identity=("google fit", day, start, *generic_rows.apart(day, row)),
+        identity=("google fit", day, start, *generic_rows.undated_key(day, row)),
         time=timestamps.or_unread(f"{day}T{start}" if start else day),
         title=f"Google Fit {day}".rstrip(),
         metadata={**_ended(day, start, end), **_numbers(row, columns)},
@@ -65,7 +65,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _columns(row: dict[str, str]) -> tuple[str, str, str]:
-    """The columns of the clocks and the date: by name, or where they stand in any language."""
+    """Return the columns of the clocks and the date: by name, or by their place in any language."""
     if _START in row or "Date" in row:
         return _START, _END, "Date"
     first, second = [*row, "", ""][:2]
@@ -74,13 +74,13 @@ def _columns(row: dict[str, str]) -> tuple[str, str, str]:
 
 
 def _day_of(path: str) -> str:
-    """The date that a file is called after; empty where it has another name."""
+    """Return the date in a file's name; empty if it has another name."""
     name = PurePosixPath(path).stem
     return name if _DAY.fullmatch(name) else ""
 
 
 def _ended(day: str, start: str, end: str) -> dict[str, str]:
-    """When a part of a day ended; midnight is the next day's, which the file doesn't say."""
+    """Return when a part of a day ended; midnight is the next day's, which the file doesn't say."""
     if not end or end[:5] <= start[:5]:
         return {}
     found = open_zones.utc_text(timestamps.or_unread(f"{day}T{end}"))
@@ -88,21 +88,23 @@ def _ended(day: str, start: str, end: str) -> dict[str, str]:
 
 
 def _numbers(row: dict[str, str], times: Iterable[str]) -> dict[str, Any]:
-    """Every cell that holds a number; distances under the shared name. Others are kept as they are,
-    with a flag under the name of a measure."""
+    """Return every cell that holds a number; distances have the shared name.
+
+    Other cells are kept unchanged; under the name of a measure they are flagged.
+    """
     found: dict[str, Any] = {}
     odd: dict[str, Any] = {}
     for name, cell in row.items():
         if cell and name not in times:
-            ours = _NAMES.get(name) or tables.snake(name)
+            lake_name = _NAMES.get(name) or tables.snake(name)
             measured = name in _NAMES or name in _KNOWN or _UNIT.fullmatch(name)
             if _DISTANCE.fullmatch(name):
-                ours = "distance_m"
-            number = measure(cell, ours, odd) if measured else finite(cell)
+                lake_name = "distance_m"
+            number = measure(cell, lake_name, odd) if measured else finite(cell)
             if number is not None:
-                found[ours] = number
+                found[lake_name] = number
             elif not measured:
-                found[ours] = cell
+                found[lake_name] = cell
     return joined(found, odd)
 
 
@@ -113,7 +115,7 @@ def _looks_like(head: Head) -> int:
 
 
 def _is_translated(head: Head) -> bool:
-    """Whether rows begin with two clocks, or a day, and there are calories and a distance."""
+    """Return whether rows begin with two clocks or a day, and have calories and a distance."""
     columns = tables.ordered_columns(head)
     measured = any("(kcal)" in c for c in columns) and any(map(_DISTANCE.fullmatch, columns))
     if not measured or not all(columns[:2]):

@@ -2,9 +2,9 @@
 
 `{"Data Source": ..., "Data Points": [{dataTypeName, startTimeNanos, endTimeNanos, fitValue}]}`;
 nanoseconds are numbers or texts, and some producers put the number into `fitValue` directly. A
-value may be a map, such as the nutrients of a meal, each a metric behind its key, or a text, which
-stands with the point's metrics, or is a record where it has none. File names are cut, so the stream
-is what `Data Source` says. Which streams count is told in `pipeline.services.google.fit`.
+value may be a map, such as the nutrients of a meal, each a metric named by its key; or a text,
+which belongs to the point's metrics, or is a record if it has none. File names are cut, so `Data
+Source` names the stream. `pipeline.services.google.fit` says which streams count.
 
 Source: `docs/reference/exports/google-fit.md#all-data`.
 """
@@ -44,23 +44,23 @@ _UNITS = {
 
 
 def to_metrics(item: RawRecord, member: Member) -> Iterator[Metric | Record]:
-    """The numbers of one point: mostly one; a second has its place behind the name."""
+    """Yield the numbers of one point; the name of a second number ends with its place."""
     fields: dict[str, Any] = item.value
     kind, source = text(fields, "dataTypeName"), optional_text(item.around, _SOURCE) or ""
     counts = google_fit.is_canonical(kind, source)
     name, unit, scale = google_fit.KNOWN[kind] if counts else (kind, "", 1.0)
     origin = optional_text(fields, "originDataSourceId")
     texts = list(_texts(fields))
-    said: dict[str, Any] = {"stream": source} | ({"origin": origin} if origin else {})
+    metadata: dict[str, Any] = {"stream": source} | ({"origin": origin} if origin else {})
     if texts:
-        said |= {"texts": texts}
+        metadata |= {"texts": texts}
     odd: dict[str, Any] = {}
     numbers = list(_numbers(fields, kind, odd))
-    said = joined(said, odd)
+    metadata = joined(metadata, odd)
     if texts and not numbers:
         times = (fields.get(name) for name in _TIMES)
         start, end = (timestamps.epoch_or_unread(each, "ns") for each in times)
-        yield _told(kind, source, start, end, said)
+        yield _of_texts(kind, source, start, end, metadata)
         return
     if not numbers:
         reason = Reason.BAD_NUMBER if odd else Reason.BAD_SHAPE
@@ -69,20 +69,22 @@ def to_metrics(item: RawRecord, member: Member) -> Iterator[Metric | Record]:
     for behind, number, own in numbers:
         yield Metric(
             source=_NAME,
-            # Points that two streams share are one where they count, and apart where they don't.
+            # Points that two streams share are one record if they count, and several if they don't.
             identity=(start.text, end.text, str(number), "" if counts else source),
             time=start,
             until=end if end.at != start.at else None,
             name=f"{name}{behind}",
             value=number * scale,
             unit=own or unit,
-            metadata=said,
+            metadata=metadata,
         )
 
 
-def _told(kind: str, source: str, start: Instant, end: Instant, said: dict[str, Any]) -> Record:
-    """A point of words only: which exercise it was."""
-    texts: list[str] = said["texts"]
+def _of_texts(
+    kind: str, source: str, start: Instant, end: Instant, metadata: dict[str, Any]
+) -> Record:
+    """Return a point of texts only: which exercise it was."""
+    texts: list[str] = metadata["texts"]
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -90,7 +92,7 @@ def _told(kind: str, source: str, start: Instant, end: Instant, said: dict[str, 
         identity=(kind, source, start.text, end.text, *texts),
         time=start,
         title=texts[0],
-        metadata={"kind": kind, **said},
+        metadata={"kind": kind, **metadata},
     )
 
 
@@ -102,7 +104,7 @@ def _values(fields: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
 def _numbers(
     fields: dict[str, Any], kind: str, odd: dict[str, Any]
 ) -> Iterator[tuple[str, float, str]]:
-    """What stands behind the name of each number, the number, and a unit of its own."""
+    """Yield the suffix of each number's name, the number, and a unit of its own."""
     for at, value in _values(fields):
         if (number := _number(value, f"value_{at}", odd)) is not None:
             yield f".{at}" if at else "", number, ""
@@ -113,14 +115,14 @@ def _numbers(
 
 
 def _number(value: dict[str, Any], name: str, odd: dict[str, Any]) -> float | None:
-    """A number; an integer stays one, since its digits are who a point is."""
+    """Return a number. An integer stays an integer, since its digits identify a point."""
     written = next((value[name] for name in _NUMBERS if name in value), None)
     found = measure(written, name, odd)
     return written if type(written) is int and found is not None else found
 
 
 def _texts(fields: dict[str, Any]) -> Iterator[str]:
-    """The texts of a point, in order."""
+    """Yield the texts of a point, in order."""
     for _, value in _values(fields):
         if isinstance(text := value.get("stringVal"), str) and text:
             yield text

@@ -8,7 +8,7 @@ from pipeline.contract import Format
 from pipeline.readers.json.whole import JsonWhole
 from pipeline.recognition import peek
 from pipeline.values import durations, open_zones, timestamps
-from pipeline.values.fields import as_written, joined, kept, measure, optional_text, text
+from pipeline.values.fields import as_written, joined, measure, non_empty, optional_text, text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -22,7 +22,7 @@ _SUMS = {
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One session; its kind and start say which."""
+    """Return one session, identified by its kind and start."""
     fields: dict[str, Any] = item.value
     kind, start = text(fields, "fitnessActivity"), as_written(fields, "startTime")
     length = optional_text(fields, "duration")
@@ -35,7 +35,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=timestamps.or_unread(start),
         title=optional_text(fields, "name") or kind.replace("_", " ").capitalize(),
         metadata=joined(
-            kept(
+            non_empty(
                 {
                     "kind": kind,
                     "ended_at": open_zones.utc_text(timestamps.or_unread(ended)) if ended else None,
@@ -52,7 +52,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _sums(fields: dict[str, Any], odd: dict[str, Any]) -> dict[str, float]:
-    """The aggregates, under our names or the export's own."""
+    """Return the aggregates, under the lake's names or the export's own."""
     found = {}
     for one in fields.get("aggregate") or ():
         kind = text(one, "metricName")

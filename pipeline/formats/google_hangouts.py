@@ -1,8 +1,8 @@
 """Hangouts in Takeout: `Hangouts/Hangouts.json`, one object of often hundreds of MB.
 
 `{conversations: [{conversation: {...}, events: [...]}]}`; times are microseconds as text, and
-people are numbers whose names stand in the conversation's `participant_data`.
-Which conversation an event is of, it says itself.
+people are numbers whose names are in the conversation's `participant_data`. An event names its
+conversation.
 
 Files of 2013 to 2017 wrap each conversation once more: `{conversation_state: [{conversation_state:
 {conversation: {...}, event: [...]}}]}`, and their events name no kind. Source:
@@ -22,7 +22,7 @@ from pipeline.readers.json.tree import JsonTree
 from pipeline.recognition import peek
 from pipeline.services import messaging
 from pipeline.values import timestamps
-from pipeline.values.fields import as_written, kept, optional_text, text
+from pipeline.values.fields import as_written, non_empty, optional_text, text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -38,14 +38,14 @@ _OLD_PEOPLE, _OLD_EVENTS = f"{_OLD}.conversation.participant_data", f"{_OLD}.eve
 
 
 def to_record(item: RawRecord, member: Member) -> Iterator[Record]:
-    """A message, another event, or a person of a conversation."""
+    """Return a message, another event, or a person of a conversation."""
     if item.around["path"] in (_PEOPLE, _OLD_PEOPLE):
         return _person(item.value)
     return _event(item.value)
 
 
 def _person(fields: dict[str, Any]) -> Iterator[Record]:
-    """Whose number this is; the same in every conversation. Nothing where no name is given."""
+    """Yield the person of a number, the same in every conversation; nothing if it has no name."""
     number, name = _number(fields["id"]), optional_text(fields, "fallback_name")
     if name:
         yield Record(
@@ -64,19 +64,19 @@ def _event(fields: dict[str, Any]) -> Iterator[Record]:
     group = text(fields["conversation_id"], "id")
     sender = _number(fields["sender_id"])
     written = as_written(fields, "timestamp")
-    said = (fields.get("chat_message") or {}).get("message_content")
-    content = "".join(map(_segment, (said or {}).get("segment") or ())) or None
+    message = (fields.get("chat_message") or {}).get("message_content")
+    content = "".join(map(_segment, (message or {}).get("segment") or ())) or None
     common = {"conversation": group, "sender": {"handle": sender}, "event_type": kind}
-    attached = (said or {}).get("attachment")
+    attached = (message or {}).get("attachment")
     yield Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
-        record_type=RecordType.ACTIVITY if said is None else RecordType.MESSAGE,
+        record_type=RecordType.ACTIVITY if message is None else RecordType.MESSAGE,
         identity=(group, sender, written, kind, content or ""),
         time=timestamps.epoch_or_unread(written, "us"),
-        title=kind.replace("_", " ").capitalize() if said is None else None,
+        title=kind.replace("_", " ").capitalize() if message is None else None,
         content=content,
-        metadata=kept({**common, "attached": attached, **messaging.rest(fields, _TAKEN)}),
+        metadata=non_empty({**common, "attached": attached, **messaging.rest(fields, _TAKEN)}),
         related=(Related(Relation.IN_CONVERSATION, RecordType.CONVERSATION, (group,)),),
     )
 
@@ -86,7 +86,7 @@ def _segment(value: dict[str, Any]) -> str:
 
 
 def _number(value: dict[str, Any]) -> str:
-    """The number that the service keys a person by."""
+    """Return the number by which the service identifies a person."""
     found = value.get("gaia_id") or value.get("chat_id")
     if not isinstance(found, str):
         raise BadValue(Reason.MISSING_FIELD, "no field 'gaia_id'")
@@ -94,7 +94,7 @@ def _number(value: dict[str, Any]) -> str:
 
 
 def _looks_like(head: Head) -> int:
-    """By the first conversation, which the head may not hold whole."""
+    """Recognise the first conversation, which the head may not hold whole."""
     if {"conversations", "conversation_state"}.isdisjoint(peek.top_keys(head)):
         return 0
     return 2 * (b'"conversation_id"' in head.data and b'"gaia_id"' in head.data)

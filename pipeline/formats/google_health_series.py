@@ -1,11 +1,11 @@
 """Google Health (Fitbit) in Takeout: `Physical Activity_GoogleData/heart_rate_2026-09-12.csv`.
 
 A row is a moment and one or more numbers, whose columns name their units, and, in newer exports,
-the device or app that measured them. What is measured, the file's name says; a column whose words
-say more than that and a unit has a name of its own, which no other column changes. The same steps
-and heart rates stand in `Global Export Data` (`fitbit.series`), so those here have names of their
-own and no sum counts them twice; a weight has not. Rows without a number (zones of the heart rate)
-are kept as activities. Sources: gauthier-se/verve, the sample archive of its connector
+the device or app that measured them. The file's name gives the metric. A column with words other
+than the metric and a unit has a metric name of its own, which does not depend on other columns.
+`Global Export Data` (`fitbit.series`) has the same steps and heart rates, so those here have other
+names and no sum counts them twice; weight is not duplicated there. Rows without a number (heart
+rate zones) are activities. Sources: gauthier-se/verve, the sample archive of its connector
 `googlehealth`; kev-m/FitOut, `importers/heart_rate.py`.
 """
 
@@ -28,7 +28,7 @@ from schemas.vocabulary import MetricName, RecordType
 _NAME = "google.health_series"
 _TIME, _DEVICE = "timestamp", "data source"
 _DATED = re.compile(r"_\d{4}-\d\d-\d\d$", re.ASCII)
-#: Units by the words of columns; the first that is found.
+#: Units by the words of columns; the first match applies.
 _UNITS = {
     "beats per minute": "bpm",
     "milliseconds": "ms",
@@ -41,7 +41,7 @@ _UNITS = {
     "distance": "m",
 }
 _GRAMS = "weight grams"
-#: Words of a column that say a unit, and not what is measured.
+#: Words of a column that name a unit, and not what is measured.
 _OF_A_UNIT = re.compile(
     r"\b(?:(?:beats|breaths) per minute|total minutes|percentage|celsius|grams|milliseconds|"
     r"seconds|minutes|kcal|milliliters|millimeters|score)\b"
@@ -49,7 +49,7 @@ _OF_A_UNIT = re.compile(
 
 
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """The numbers of one moment; what holds none is an activity."""
+    """Yield the numbers of one moment, or an activity if it has none."""
     row: dict[str, str] = item.value
     written = tables.cells(row, _TIME)
     family = _DATED.sub("", PurePosixPath(member.path).stem)
@@ -60,7 +60,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         for column, cell in row.items()
         if column not in (_TIME, _DEVICE) and (number := _number(column, cell, odd)) is not None
     }
-    beside = joined(tables.rest(row, frozenset({_TIME, _DEVICE, *numbers})), odd)
+    details = joined(tables.rest(row, frozenset({_TIME, _DEVICE, *numbers})), odd)
     time = timestamps.of_position(written) if numbers else timestamps.or_unread(written)
     for column, number in numbers.items():
         name, value, unit = _measure(family, column, number)
@@ -71,14 +71,14 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
             name=name,
             value=value,
             unit=unit,
-            metadata=({"device": device} if device else {}) | beside,
+            metadata=({"device": device} if device else {}) | details,
         )
     if not numbers:
         yield Record(
             data_type=DataType.ACTIVITY,
             source=_NAME,
             record_type=RecordType.ACTIVITY,
-            identity=("google health", family, *generic_rows.apart("", row)),
+            identity=("google health", family, *generic_rows.undated_key("", row)),
             time=time,
             title=family.replace("_", " "),
             metadata=joined(tables.rest(row, frozenset({_TIME})), odd),
@@ -86,21 +86,21 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
 
 
 def _measure(family: str, column: str, number: float) -> tuple[str, float, str]:
-    """What a number is called, and the number in its unit."""
+    """Return the name of a number, and the number in its unit."""
     if column == _GRAMS:
         return MetricName.WEIGHT, number / 1000, "kg"
     unit = next((unit for word, unit in _UNITS.items() if word in column), "")
     name = f"google_health.{family}"
-    said = set(_OF_A_UNIT.sub(" ", column).split())
+    words = set(_OF_A_UNIT.sub(" ", column).split())
     return (
-        (name if said <= set(family.split("_")) else f"{name}.{tables.snake(column)}"),
+        (name if words <= set(family.split("_")) else f"{name}.{tables.snake(column)}"),
         number,
         unit,
     )
 
 
 def _number(column: str, cell: str, odd: dict[str, Any]) -> float | None:
-    """A number of a cell; under a column with a unit what is none is flagged."""
+    """Return the number of a cell; in a column with a unit, other texts are flagged."""
     if any(word in column for word in _UNITS):
         return measure(cell.strip(), tables.snake(column), odd, comma=True)
     return finite(cell, comma=True)

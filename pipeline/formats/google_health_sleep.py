@@ -1,10 +1,10 @@
 """Google Health (Fitbit) in Takeout: `Health Fitness Data_GoogleData/UserSleeps_2026-09-01.csv`.
 
 Three tables: nights (`UserSleeps`), their stages (`UserSleepStages`) and scores
-(`UserSleepScores`), joined by `sleep_id`, which is not the number that the same night has in
-`Global Export Data`. Times are in UTC, with the offset of the local clock in a column of its own.
-Stages stand in `sleep-<date>.json`, too, so those here have a name of their own and no sum counts
-them twice. Scores have no time. Sources: TheFipster.ActivityAggregator, which knows the tables by
+(`UserSleepScores`), joined by `sleep_id`, which differs from the number of the same night in
+`Global Export Data`. Times are in UTC; a column of its own has the offset of the local clock.
+`sleep-<date>.json` repeats the stages, so those here have another name and no sum counts them
+twice. Scores have no time. Sources: TheFipster.ActivityAggregator, which recognises the tables by
 their headers (columns); the test files of readers of this export (both spellings of times).
 """
 
@@ -20,7 +20,7 @@ from pipeline.readers.csv.rows import CsvRows
 from pipeline.services import generic_rows, tables
 from pipeline.services.tracks import gps_tracks
 from pipeline.values import timestamps
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -30,13 +30,13 @@ from schemas.vocabulary import RecordType, Relation
 _NAME, _SERVICE = "google.health_sleep", "google health"
 _ID, _STAGE, _SCORE = "sleep_id", "sleep_stage_type", "overall_score"
 _OFFSET = re.compile(r"(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d)", re.ASCII)
-#: As the vocabulary counts them.
+#: Sleep stages as the vocabulary numbers them.
 _STAGES = {"awake": 1, "wake": 1, "asleep": 2, "light": 4, "deep": 5, "rem": 6}
 _OF_START = "start_utc_offset"
 
 
 def to_outcome(item: RawRecord, member: Member) -> Outcome:
-    """A night, a stage of one, or its score."""
+    """Return a night, a stage of one, or its score."""
     row: dict[str, str] = item.value
     if _STAGE in row:
         return _stage(row)
@@ -50,25 +50,25 @@ def to_outcome(item: RawRecord, member: Member) -> Outcome:
         identity=(_SERVICE, "sleep", _who(row)),
         time=start,
         title="sleep",
-        metadata=_said(row, start, end, ("sleep_start", "sleep_end")),
+        metadata=_metadata(row, start, end, ("sleep_start", "sleep_end")),
         mutable=True,
     )
 
 
 def _who(row: dict[str, str]) -> str:
-    """The number of the night; without one all that the row says."""
-    return tables.cells(row, _ID) or generic_rows.apart("", row)[0]
+    """Return the number of the night; without one, all cells of the row."""
+    return tables.cells(row, _ID) or generic_rows.undated_key("", row)[0]
 
 
 def _of(row: Mapping[str, str]) -> tuple[Related, ...]:
-    """The night that a stage or a score is of."""
+    """Return the night of a stage or a score."""
     number = tables.cells(row, _ID)
     night = Related(Relation.PART_OF, RecordType.SLEEP, (_SERVICE, "sleep", number))
     return (night,) if number else ()
 
 
 def _stage(row: dict[str, str]) -> Outcome:
-    """A stage for as long as it lasted; one that has no number is an activity."""
+    """Return a stage for as long as it lasted; a stage without a number is an activity."""
     start, end = _time(row, "sleep_stage_start", "start"), _time(row, "sleep_stage_end", "end")
     kind = tables.cells(row, _STAGE)
     identity = (_SERVICE, "stage", _who(row), tables.cells(row, "sleep_stage_start"), kind)
@@ -81,11 +81,11 @@ def _stage(row: dict[str, str]) -> Outcome:
             identity=identity,
             time=start,
             title=kind or None,
-            metadata=_said(row, start, end, taken),
+            metadata=_metadata(row, start, end, taken),
             related=_of(row),
         )
     if start.at is None:
-        raise BadValue(Reason.BAD_TIME, "a stage of sleep without a time")
+        raise BadValue(Reason.BAD_TIME, "the stage of sleep has no time")
     return Metric(
         source=_NAME,
         identity=identity,
@@ -111,15 +111,15 @@ def _score(row: dict[str, str]) -> Record:
     )
 
 
-def _said(
+def _metadata(
     row: dict[str, str], start: Instant, end: Instant, taken: tuple[str, ...]
 ) -> dict[str, object]:
-    told = tables.rest(row, frozenset({*taken, _OF_START}))
-    return kept({**gps_tracks.lasting(start, end), **told})
+    others = tables.rest(row, frozenset({*taken, _OF_START}))
+    return non_empty({**gps_tracks.lasting(start, end), **others})
 
 
 def _time(row: Mapping[str, str], name: str, which: str) -> Instant:
-    """A time in UTC, with the offset of the local clock then."""
+    """Read a time in UTC, with the offset of the local clock then."""
     moment = timestamps.or_unread(tables.cells(row, name), tables.in_utc)
     found = _OFFSET.fullmatch(tables.cells(row, f"{which}_utc_offset"))
     if found is None or moment.at is None:

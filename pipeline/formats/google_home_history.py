@@ -13,7 +13,7 @@ from pipeline.contract import Format
 from pipeline.readers.json.items import JsonItems
 from pipeline.recognition import peek
 from pipeline.values import timestamps
-from pipeline.values.fields import kept, optional_text, text
+from pipeline.values.fields import non_empty, optional_text, text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -24,7 +24,7 @@ _PLACES = frozenset({"structureName", "deviceName"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One event."""
+    """Return one event."""
     fields: dict[str, Any] = item.value
     kind = text(fields, "eventType")
     if "timestamp" in fields:
@@ -41,7 +41,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=time,
         title=kind.replace("_", " ").capitalize(),
         content=optional_text(fields, "description"),
-        metadata=kept(
+        metadata=non_empty(
             {
                 "event_type": kind,
                 "structure": where[0],

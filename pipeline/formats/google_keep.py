@@ -1,9 +1,9 @@
 """Google Keep in Takeout: `Keep/<title or time>.json`, one file for each note.
 
-`createdTimestampUsec` is missing in exports before April 2022, and 0 means none; there is no id
-of a note. The `.html` file beside it is the same note for reading. A note may have
-no text but as HTML, or be only a link that somebody shared, which stands among its annotations
-(obsidianmd/obsidian-importer, issue 258).
+`createdTimestampUsec` is missing in exports before April 2022, and 0 means none; notes have no id.
+The `.html` file of the same name is the same note for reading. A note may have its text only as
+HTML, or be only a shared link, which is among its annotations (obsidianmd/obsidian-importer, issue
+258).
 
 Source: `docs/reference/exports/google-services.md#keep`.
 """
@@ -20,7 +20,7 @@ from pipeline.recognition import peek
 from pipeline.services import generic_rows
 from pipeline.text.cleaning import html_to_text
 from pipeline.values import instants, open_zones, timestamps
-from pipeline.values.fields import kept, optional_text, text
+from pipeline.values.fields import non_empty, optional_text, text
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -34,7 +34,7 @@ _TEXTS = frozenset(
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One note, known by when it was made; in old files by its last edit and its title."""
+    """Return one note, identified by its creation time; in old files by its last edit and title."""
     fields: dict[str, Any] = item.value
     created = _instant(fields, "createdTimestampUsec")
     edited = _instant(fields, "userEditedTimestampUsec")
@@ -44,7 +44,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
     elif edited is not None:
         identity = ("edited", edited.text, title)
     else:
-        identity = ("undated", *generic_rows.apart("", fields))
+        identity = ("undated", *generic_rows.undated_key("", fields))
     return Record(
         data_type=DataType.DOCUMENT,
         source=_NAME,
@@ -53,7 +53,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=created or edited or instants.unread(""),
         title=title or None,
         content="\n".join(_lines(fields)) or "\n".join(_shared(fields)) or None,
-        metadata=kept(_metadata(fields, edited)),
+        metadata=non_empty(_metadata(fields, edited)),
         mutable=True,
     )
 
@@ -69,12 +69,12 @@ def _lines(fields: dict[str, Any]) -> Iterator[str]:
     elif marked := optional_text(fields, "textContentHtml"):
         yield html_to_text(marked)
     for entry in fields.get("listContent") or ():
-        said = entry.get("text") or html_to_text(optional_text(entry, "textHtml") or "")
-        yield f"[{'x' if entry.get('isChecked') else ' '}] {said}"
+        line = entry.get("text") or html_to_text(optional_text(entry, "textHtml") or "")
+        yield f"[{'x' if entry.get('isChecked') else ' '}] {line}"
 
 
 def _shared(fields: dict[str, Any]) -> Iterator[str]:
-    """What the links of a note without words say."""
+    """Yield the texts of the links of a note without words."""
     for link in fields.get("annotations") or ():
         yield from filter(None, (optional_text(link, n) for n in ("title", "description", "url")))
 
@@ -98,12 +98,12 @@ def _metadata(fields: dict[str, Any], edited: Instant | None) -> dict[str, Any]:
 def _attachment(value: dict[str, Any]) -> dict[str, str]:
     path = optional_text(value, "filePath") or ""
     kind = value.get("mimetype") or ""
-    return kept({"name": PurePosixPath(path).name, "path": path, "media_type": kind})
+    return non_empty({"name": PurePosixPath(path).name, "path": path, "media_type": kind})
 
 
 def _sharee(value: dict[str, Any]) -> dict[str, Any]:
     role = "owner" if value.get("isOwner") else (value.get("type") or "").lower()
-    return kept({"address": value["email"].lower(), "role": role})
+    return non_empty({"address": value["email"].lower(), "role": role})
 
 
 def _looks_like(head: Head) -> bool:

@@ -3,8 +3,8 @@
 One object with a `locations` array. Vintages seen: `Location History.json` and
 `LocationHistory.json` with `timestampMs` (text) until about 2021, `Records.json` with `timestamp`
 (RFC 3339) since; the folder became `Location History (Timeline)` in 2024 and is localised, so the
-file is known by its structure. Entries that hold only a Wi-Fi scan have no position. Old files
-have negative coordinates as 32 bits without a sign (-70 is 3,594,967,296): they are mended, under
+file is known by its structure. Entries that hold only a Wi-Fi scan have no position. Old files have
+negative coordinates as unsigned 32-bit numbers (-70 is 3,594,967,296): they are repaired and get
 the flag `coordinates_overflowed`.
 """
 
@@ -22,7 +22,7 @@ from schemas.files import Head, Member
 from schemas.records import DataType, Point, RawRecord
 
 _NAME = "google.location_records"
-#: Fields with a place of their own in a `Point`.
+#: Fields that have a field of their own in a `Point`.
 _TAKEN = frozenset(
     {"latitudeE7", "longitudeE7", "altitude", "accuracy", "timestamp", "timestampMs"}
 )
@@ -37,7 +37,10 @@ _NAMES = StableNames(
 
 
 def to_point(item: RawRecord, member: Member) -> Point:
-    """One position. Two devices may report the same place at once, so the device is identity."""
+    """Return one position.
+
+    Two devices may report the same place at once, so the device is identity.
+    """
     fields: dict[str, Any] = item.value
     east, north = fields["longitudeE7"], fields["latitudeE7"]
     odd: dict[str, Any] = {}
@@ -73,12 +76,12 @@ def _position(north: Any, east: Any, odd: dict[str, Any]) -> tuple[float, float]
 
 
 def _signed(e7: Any) -> Any:
-    """A coordinate of over 214 degrees as the one that has the same 32 bits."""
+    """Return the signed value of a coordinate over 214 degrees, read from the same 32 bits."""
     return e7 - 2**32 if type(e7) is int and 2**31 <= e7 < 2**32 + 2**31 else e7
 
 
 def _looks_like(head: Head) -> bool:
-    """The first entries may be odd ones; one that has a position is enough."""
+    """Recognise one entry with a position; the first entries may be without."""
     return any(
         "latitudeE7" in item and not item.keys().isdisjoint(_TIMES)
         for item in peek.first_objects(head, "locations", 20)

@@ -1,9 +1,11 @@
 """Google Location History: `Semantic Location History/<year>/<year>_<MONTH>.json` of Takeout.
 
-`{timelineObjects: [{placeVisit} | {activitySegment}]}` (to 2024). Times are RFC 3339, milliseconds
-or seconds; a place may lack an id, or be missing, and then the first other candidate stands in
-under the flag `place_guessed`; the ends of a segment may be `{}`, latitudes of 91 occur among the
-other candidates, and the kind of place is guessed anew for each export.
+`{timelineObjects: [{placeVisit}
+
+{activitySegment}]}` (to 2024). Times are RFC 3339, milliseconds or seconds. A place may lack an id,
+or be missing; then the first other candidate replaces it, with the flag `place_guessed`. The ends
+of a segment may be `{}`, latitudes of 91 occur among the other candidates, and Google guesses the
+kind of place anew for each export.
 
 Source: `docs/reference/exports/google-timeline.md#semantic`.
 """
@@ -19,7 +21,7 @@ from pipeline.recognition import peek
 from pipeline.services import generic_rows
 from pipeline.services.google.timeline import e7, sound
 from pipeline.values import coordinates, open_zones, timestamps
-from pipeline.values.fields import joined, kept, measure, optional_text
+from pipeline.values.fields import joined, measure, non_empty, optional_text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -29,7 +31,7 @@ from schemas.vocabulary import RecordType
 _NAME = "google.location_semantic"
 _KINDS = frozenset({"placeVisit", "activitySegment"})
 _DEGREES, _CENTER = ("latitudeE7", "longitudeE7"), ("centerLatE7", "centerLngE7")
-_SAID = {
+_DETAILS = {
     "placeConfidence": "place_confidence",
     "visitConfidence": "probability",
     "editConfirmationStatus": "edit_status",
@@ -39,23 +41,23 @@ _SAID = {
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """A visit with the visits within it, or a way with the points of its path."""
+    """Yield a visit with the visits within it, or a trip with the points of its path."""
     fields: dict[str, Any] = item.value
     if visit := fields.get("placeVisit"):
         yield _visit(visit)
         for child in visit.get("childVisits") or ():
             yield _visit(child)
-    elif way := fields.get("activitySegment"):
-        start = _instant(way["duration"], "start")
-        yield _trip(way, start)
-        path = (way.get("simplifiedRawPath") or {}).get("points") or ()
+    elif trip := fields.get("activitySegment"):
+        start = _instant(trip["duration"], "start")
+        yield _trip(trip, start)
+        path = (trip.get("simplifiedRawPath") or {}).get("points") or ()
         yield from sound(_path_point, path)
     else:
-        raise BadValue(Reason.BAD_SHAPE, "neither a visit nor a way")
+        raise BadValue(Reason.BAD_SHAPE, "the object is neither a visit nor a trip")
 
 
 def _instant(fields: dict[str, Any], name: str) -> Instant:
-    """`startTimestamp` as text or as seconds, or `startTimestampMs`."""
+    """Read `startTimestamp` as text or as seconds, or `startTimestampMs`."""
     written = fields.get(f"{name}Timestamp")
     if written is None:
         return timestamps.epoch_or_unread(fields.get(f"{name}TimestampMs"), "ms")
@@ -71,13 +73,13 @@ def _ended(fields: dict[str, Any]) -> str | None:
 
 
 def _visit(visit: dict[str, Any]) -> Record:
-    """A stay, known by its start and the place's id, or its position where it has none."""
+    """Return a stay, identified by its start and the place's id, or its position if it has none."""
     candidates = visit.get("otherCandidateLocations") or ()
     where: dict[str, Any] = visit.get("location") or next(iter(candidates), {})
     start = _instant(visit["duration"], "start")
     name, own_id = optional_text(where, "name"), optional_text(where, "placeId")
     odd: dict[str, Any] = {}
-    place = kept(
+    place = non_empty(
         {
             "name": name,
             "address": optional_text(where, "address"),
@@ -90,11 +92,11 @@ def _visit(visit: dict[str, Any]) -> Record:
         data_type=DataType.LOCATION,
         source=_NAME,
         record_type=RecordType.PLACE_VISIT,
-        identity=(start.text, own_id or position, *generic_rows.apart(start.text, visit)),
+        identity=(start.text, own_id or position, *generic_rows.undated_key(start.text, visit)),
         time=start,
         title=name,
         metadata=joined(
-            kept(
+            non_empty(
                 {
                     "place": place or {"name": str(where.get("semanticType") or "UNKNOWN")},
                     "ended_at": _ended(visit["duration"]),
@@ -102,7 +104,7 @@ def _visit(visit: dict[str, Any]) -> Record:
                     "other_candidates": len(candidates),
                     "location_confidence": where.get("locationConfidence"),
                     "flags": None if visit.get("location") else ["place_guessed"],
-                    **{ours: visit.get(name) for name, ours in _SAID.items()},
+                    **{lake_name: visit.get(name) for name, lake_name in _DETAILS.items()},
                 }
             ),
             odd,
@@ -110,31 +112,31 @@ def _visit(visit: dict[str, Any]) -> Record:
     )
 
 
-def _trip(way: dict[str, Any], start: Instant) -> Record:
-    """A way from place to place; by what is guessed."""
-    kind = str(way.get("activityType") or "UNKNOWN")
+def _trip(trip: dict[str, Any], start: Instant) -> Record:
+    """Return a trip from place to place; the means of transport is a guess."""
+    kind = str(trip.get("activityType") or "UNKNOWN")
     odd: dict[str, Any] = {}
     return Record(
         data_type=DataType.LOCATION,
         source=_NAME,
         record_type=RecordType.TRIP,
-        identity=(start.text, *generic_rows.apart(start.text, way)),
+        identity=(start.text, *generic_rows.undated_key(start.text, trip)),
         time=start,
         title=kind.replace("_", " ").lower(),
         metadata=joined(
-            kept(
+            non_empty(
                 {
-                    "from_place": _end_of(way.get("startLocation") or {}, "from_place", odd),
-                    "to_place": _end_of(way.get("endLocation") or {}, "to_place", odd),
-                    "ended_at": _ended(way["duration"]),
-                    "distance_m": measure(way.get("distance"), "distance", odd),
+                    "from_place": _end_of(trip.get("startLocation") or {}, "from_place", odd),
+                    "to_place": _end_of(trip.get("endLocation") or {}, "to_place", odd),
+                    "ended_at": _ended(trip["duration"]),
+                    "distance_m": measure(trip.get("distance"), "distance", odd),
                     "activity_type": kind,
-                    "confidence": way.get("confidence"),
-                    "activities": way.get("activities"),
-                    "waypoints": (way.get("waypointPath") or {}).get("waypoints"),
-                    "transit": way.get("transitPath"),
-                    "parking": way.get("parkingEvent"),
-                    "edit_status": way.get("editConfirmationStatus"),
+                    "confidence": trip.get("confidence"),
+                    "activities": trip.get("activities"),
+                    "waypoints": (trip.get("waypointPath") or {}).get("waypoints"),
+                    "transit": trip.get("transitPath"),
+                    "parking": trip.get("parkingEvent"),
+                    "edit_status": trip.get("editConfirmationStatus"),
                 }
             ),
             odd,
@@ -145,7 +147,7 @@ def _trip(way: dict[str, Any], start: Instant) -> Record:
 def _position(
     where: dict[str, Any], name: str, odd: dict[str, Any], names: tuple[str, str] = _DEGREES
 ) -> dict[str, float]:
-    """The place's degrees, if it has any."""
+    """Return the place's degrees, if it has any."""
     written = {n: where[n] for n in names if where.get(n) is not None}
     if len(written) < len(names):
         return {}
@@ -155,7 +157,7 @@ def _position(
 def _end_of(where: dict[str, Any], named: str, odd: dict[str, Any]) -> dict[str, Any]:
     position = _position(where, named, odd)
     name, own_id = optional_text(where, "name"), optional_text(where, "placeId")
-    return kept({"name": name, "id": own_id, **position})
+    return non_empty({"name": name, "id": own_id, **position})
 
 
 def _path_point(value: dict[str, Any]) -> Point:
@@ -178,7 +180,7 @@ def _path_point(value: dict[str, Any]) -> Point:
 
 
 def _looks_like(head: Head) -> int:
-    """By the key, since the first object may be longer than the head."""
+    """Recognise the key, since the first object may be longer than the head."""
     if "timelineObjects" not in peek.top_keys(head):
         return 0
     items = peek.first_items(head, "timelineObjects", 3)

@@ -1,8 +1,8 @@
 """Google Maps in Takeout: `Maps (your places)/Reviews.json`, GeoJSON.
 
 New: `{date, five_star_rating_published, review_text_published, location, google_maps_url}`; old:
-`{Published, "Star Rating", "Review Comment", Location}`. What a review answers
-(`questions`) and all other fields are kept under their own names.
+`{Published, "Star Rating", "Review Comment", Location}`. The questions that a review answers
+(`questions`) and all other fields keep their own names.
 
 Source: `docs/reference/exports/google-services.md#maps`.
 """
@@ -17,7 +17,7 @@ from pipeline.recognition import peek
 from pipeline.services import generic_rows, messaging
 from pipeline.services.google import places as google_places
 from pipeline.services.google import takeout
-from pipeline.values.fields import as_written, joined, kept, measure, optional_text
+from pipeline.values.fields import as_written, joined, measure, non_empty, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -31,34 +31,37 @@ _STARS = ("five_star_rating_published", "Star Rating")
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One review; a place has one of each account, so the place's address is who it is."""
+    """Return one review.
+
+    An account has one review of a place, so the place's address is identity.
+    """
     fields: dict[str, Any] = item.value
-    said = fields["properties"]
-    written = as_written(said, "date") or as_written(said, "Published")
+    properties = fields["properties"]
+    written = as_written(properties, "date") or as_written(properties, "Published")
     place, url = google_places.of_feature(fields), google_places.url_of(fields)
-    name = next((name for name in _STARS if said.get(name) is not None), _STARS[0])
+    name = next((name for name in _STARS if properties.get(name) is not None), _STARS[0])
     odd: dict[str, Any] = {}
-    stars = measure(said.get(name), "star_rating", odd)
+    stars = measure(properties.get(name), "star_rating", odd)
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.REVIEW,
         identity=(url,)
         if url
-        else ("", written, place.get("name", ""), *generic_rows.apart(written, fields)),
+        else ("", written, place.get("name", ""), *generic_rows.undated_key(written, fields)),
         time=takeout.moment(written),
         title=place.get("name"),
-        content=optional_text(said, "review_text_published")
-        or optional_text(said, "Review Comment"),
+        content=optional_text(properties, "review_text_published")
+        or optional_text(properties, "Review Comment"),
         metadata=joined(
-            kept(
+            non_empty(
                 {
                     "rating": stars,
                     "rating_max": 5,
                     "place": place,
                     "url": url,
                     "country": google_places.country_of(fields),
-                    **messaging.rest(said, _READ),
+                    **messaging.rest(properties, _READ),
                 }
             ),
             odd,
@@ -72,8 +75,8 @@ def _looks_like(head: Head) -> int:
 
 
 def _is_review(item: Any) -> bool:
-    said = item.get("properties") if isinstance(item, dict) else None
-    return isinstance(said, dict) and not said.keys().isdisjoint(_STARS)
+    properties = item.get("properties") if isinstance(item, dict) else None
+    return isinstance(properties, dict) and not properties.keys().isdisjoint(_STARS)
 
 
 FORMAT = Format(

@@ -1,6 +1,6 @@
 """Google Meet in Takeout: `Google Meet/Call history/Call history.csv`.
 
-Start and length, or start and end with `(UTC)` in their names; the length in seconds, as a clock
+Start and length, or start and end with `(UTC)` in their names; the length is in seconds, as a clock
 or in words.
 
 Source: `docs/reference/exports/google-services.md#meet`.
@@ -15,7 +15,7 @@ from pipeline.readers.csv.rows import CsvRows
 from pipeline.services import tables
 from pipeline.services.google import takeout
 from pipeline.values import durations, instants, open_zones, timestamps
-from pipeline.values.fields import joined, kept
+from pipeline.values.fields import joined, non_empty
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -30,7 +30,7 @@ _TAKEN = frozenset(
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One call."""
+    """Return one call."""
     row: dict[str, str] = item.value
     written = tables.cells(row, *_STARTS)
     read = tables.in_utc if row.get(_STARTS[1]) else takeout.moment
@@ -45,7 +45,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=started,
         title=tables.cells(row, "Meeting Code") or None,
         metadata=joined(
-            kept(
+            non_empty(
                 {
                     "conference": row["Conference ID"],
                     "conversation": row.get("Meeting Code"),
@@ -61,7 +61,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _end(row: dict[str, str], started: Instant, odd: dict[str, Any]) -> dict[str, Any]:
-    """How long it was, as it is written or up to its end."""
+    """Return the duration, as written or computed from the end."""
     if length := tables.cells(row, _LENGTH):
         return {"duration_s": durations.or_noted(durations.spoken, length, "duration", odd)}
     if not (written := tables.cells(row, _END)):

@@ -32,7 +32,7 @@ _NAMES = StableNames(locationInfos="locations")
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One activity; what tells its kind stands in `pipeline.services.google.my_activity`."""
+    """Return one activity; `pipeline.services.google.my_activity` determines its kind."""
     fields: dict[str, Any] = item.value
     core = fields.get("snippet") or fields
     entry = my_activity.Entry(
@@ -51,12 +51,12 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 def _texts(values: list[Any]) -> list[str]:
     if not all(isinstance(value, str) for value in values):
-        raise BadValue(Reason.BAD_SHAPE, "'products' are not texts")
+        raise BadValue(Reason.BAD_SHAPE, "'products' holds something other than texts")
     return values
 
 
 def _objects(values: list[Any]) -> list[dict[str, Any]]:
-    """The named lines of an entry, without those of about 2018 that hold nothing."""
+    """Return the named lines of an entry, without the empty ones of about 2018."""
     for value in values:
         optional_text(value, "name")
     return [value for value in values if value]
@@ -70,7 +70,7 @@ def _is_activity(item: Any) -> bool:
     if not isinstance(item, dict):
         return False
     if isinstance(snippet := item.get("snippet"), dict):
-        # The items of old playlists and subscriptions hold one too, beside what they are of.
+        # The items of old playlists and subscriptions have one too, besides what they belong to.
         bare = "contentDetails" not in item and "resourceId" not in snippet
         return bare and {"title", "publishedAt"} <= snippet.keys()
     known = isinstance(item.get("products"), list) and isinstance(item.get("title"), str)

@@ -1,15 +1,15 @@
 """Google My Activity in HTML, Takeout's default: `MyActivity.html`, `watch-history.html`.
 
-One `div.outer-cell` for each entry, on a single line: a header cell with the
-product; a cell of lines parted by `<br>`, the first of them the title, the last the time; a
-caption with headings in bold, of which the first is the products. Since July 2026 a `<br>` and
-paragraphs that an AI wrote may follow the time, so the time is looked for from the end.
+One `div.outer-cell` for each entry, on a single line: a header cell with the product; a cell of
+lines separated by `<br>`, the title first and the time last; a caption with headings in bold, the
+products first. Since July 2026 a `<br>` and paragraphs that an AI wrote may follow the time, so the
+search for the time starts at the end.
 
-Names, headings and times are in the account's language: cells are known by their classes, the
-time by `google_dates.activity_time`. Where no line is a time that can be read, the last that could
-be one is kept as such, so that a later parser dates the same record. Times are exact to the second
-and often of an unknown zone, so an entry is not the same record as the one in JSON, and two alike
-are two facts.
+Names, headings and times are in the account's language: classes identify the cells, and
+`google_dates.activity_time` the time. If no line is a readable time, the last line that may be one
+is kept as the time's text, so that a later parser dates the same record. Times are exact to the
+second and often of an unknown zone, so an entry is not the same record as the one in JSON, and two
+equal entries are two facts.
 
 Source: `docs/reference/exports/google-my-activity.md#html`.
 """
@@ -47,7 +47,7 @@ _LONGEST_TIME = 80
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One entry; what tells its kind stands in `pipeline.services.google.my_activity`."""
+    """Return one entry; `pipeline.services.google.my_activity` determines its kind."""
     cells = _cells(html_inline.parse(item.value))
     if "body" not in cells:
         raise BadValue(Reason.MISSING_FIELD, "the entry has no cell of text")
@@ -71,7 +71,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _cells(body: LexborNode) -> dict[str, LexborNode]:
-    """The entry's cells by their kind, the first of each."""
+    """Return the first cell of each kind in the entry."""
     cells: dict[str, LexborNode] = {}
     for node in _divisions(body):
         kind = _kind(node.attributes.get("class") or "")
@@ -82,13 +82,13 @@ def _cells(body: LexborNode) -> dict[str, LexborNode]:
 
 @lru_cache(maxsize=256)
 def _kind(classes: str) -> str | None:
-    """Which cell has these classes; a page has few combinations of them."""
+    """Return the kind of cell with these classes; a page has few combinations of them."""
     named = classes.split()
     return next((kind for name, kind in _CELLS.items() if name in named), None)
 
 
 def _divisions(body: LexborNode) -> Iterator[LexborNode]:
-    """The divisions of an entry down to its cells: outer cell, grid, cells."""
+    """Yield the divisions of an entry down to its cells: outer cell, grid, cells."""
     for outer in body.iter():
         for grid in outer.iter():
             yield grid
@@ -96,10 +96,11 @@ def _divisions(body: LexborNode) -> Iterator[LexborNode]:
 
 
 def _find_time(lines: Sequence[Line]) -> tuple[int, Instant]:
-    """The last line but the first that is a time; text below it may be of any length.
+    """Return the place and the value of the time: the last line but the first that is a time.
 
-    Without one the last short line with digits and no link, which a later parser may read;
-    without that a place behind all lines, and a time of no text.
+    The text below it may be of any length. Without a time, return the last short line with digits
+    and no link, which a later parser may read; without that, the place after all lines and a time
+    without text.
     """
     unread: tuple[int, Instant] | None = None
     for at in range(len(lines) - 1, 0, -1):
@@ -120,17 +121,17 @@ def _named(line: Line) -> dict[str, Any]:
 
 
 def _caption(html: str) -> dict[str, Any]:
-    """Products, details and the rest; headings that ask are Google's, not the entry's."""
+    """Return products, details and other sections, without headings that are Google's questions."""
     cell = html_inline.parse(html).child
-    said: dict[str, Any] = {"products": [], "details": [], "more": {}}
+    caption: dict[str, Any] = {"products": [], "details": [], "more": {}}
     for nth, (heading, lines) in enumerate(_sections(html_inline.lines(cell)) if cell else ()):
         if nth == 0:
-            said["products"] = [my_activity.plain(line.text) for line in lines]
+            caption["products"] = [my_activity.plain(line.text) for line in lines]
         elif any(_leads_to_a_map(line) for line in lines):
-            said["more"]["locations"] = [_location(line) for line in lines]
+            caption["more"]["locations"] = [_location(line) for line in lines]
         elif not heading.endswith(_QUESTION):
-            said["details"] += [_named(line) for line in lines]
-    return said
+            caption["details"] += [_named(line) for line in lines]
+    return caption
 
 
 #: Most entries of a page have one of a few short captions.
@@ -153,17 +154,17 @@ def _leads_to_a_map(line: Line) -> bool:
 
 
 def _location(line: Line) -> dict[str, str]:
-    """Where Google took the owner to be, and how it knew, in the words of the JSON form."""
+    """Return where Google located the owner, and how, in the form of the JSON export."""
     name, _, source = my_activity.plain(line.text).partition(" - ")
     maps = [link.url for link in line.links if "/maps" in link.url]
     other = [link.url for link in line.links if "/maps" not in link.url]
-    said = {"name": name, "source": source, "url": "".join(maps[:1])}
-    said["sourceUrl"] = "".join(other[:1])
-    return {key: value for key, value in said.items() if value}
+    location = {"name": name, "source": source, "url": "".join(maps[:1])}
+    location["sourceUrl"] = "".join(other[:1])
+    return {key: value for key, value in location.items() if value}
 
 
 def _looks_like(head: Head) -> int:
-    """By an entry; or, where a style sheet fills the head, by its classes and a deep folder."""
+    """Recognise an entry; if a style sheet fills the head, its classes and a deep folder."""
     if b'<div class="outer-cell ' in head.data:
         return 2
     deep = head.path.rsplit("!/", 1)[-1].count("/") > 1

@@ -14,7 +14,7 @@ from typing import Any
 from pipeline.contract import Format
 from pipeline.readers.json.whole import JsonWhole
 from pipeline.recognition import peek
-from pipeline.values.fields import StableNames, kept, optional_text, text
+from pipeline.values.fields import StableNames, non_empty, optional_text, text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -25,10 +25,10 @@ _NAMES = StableNames(classType="kind", issuerName="merchant", state="status")
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One pass; its id is the file's name."""
+    """Return one pass; the file's name is its id."""
     fields: dict[str, Any] = item.value
     kind, issuer = text(fields, "classType"), optional_text(fields, "issuerName")
-    said = {_NAMES[name]: value for name, value in fields.items()}
+    metadata = {_NAMES[name]: value for name, value in fields.items()}
     status = (optional_text(fields, "state") or "").lower()
     return Record(
         data_type=DataType.STRUCTURED,
@@ -36,7 +36,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type=RecordType.LIST_ITEM,
         identity=(PurePosixPath(member.path).stem,),
         title=issuer or kind.replace("_", " ").capitalize(),
-        metadata=kept({**said, "status": status, "list": "Google Wallet"}),
+        metadata=non_empty({**metadata, "status": status, "list": "Google Wallet"}),
         mutable=True,
     )
 

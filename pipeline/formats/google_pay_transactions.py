@@ -1,8 +1,8 @@
 """Google Pay in Takeout: `Google Pay/Google transactions/transactions_<account>.csv`.
 
 `Time` was `Date`; it is `Jun 10, 2026, 10:35:12 AM UTC`, since 2026 `2026-10-01 10:35:12 UTC`, or
-RFC 3339. Amounts hold their currency (`-129.00 NOK`, `NOK 2450.00`, `€4,99`) or are bare numbers
-beside a column `Currency`.
+RFC 3339. Amounts hold their currency (`-129.00 NOK`, `NOK 2450.00`, `€4,99`) or are plain numbers
+with a column `Currency`.
 
 Source: `docs/reference/exports/google-services.md#pay`.
 """
@@ -16,7 +16,7 @@ from pipeline.readers.csv.rows import CsvRows
 from pipeline.services import tables
 from pipeline.services.google import takeout
 from pipeline.values import money
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -27,18 +27,18 @@ _TAKEN = frozenset({"Time", "Date", "Product", "Currency", "Fee", "Net Amount", 
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One movement of money; its status may change later."""
+    """Return one transaction; its status may change later."""
     row: dict[str, str] = item.value
     written = tables.cells(row, "Time", "Date")
-    own_id, said = tables.cells(row, "Transaction ID"), tables.cells(row, "Description")
+    own_id, description = tables.cells(row, "Transaction ID"), tables.cells(row, "Description")
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.PAYMENT,
-        identity=(own_id,) if own_id else ("", written, said, row["Amount"]),
+        identity=(own_id,) if own_id else ("", written, description, row["Amount"]),
         time=takeout.moment(written),
-        title=said or None,
-        metadata=kept(
+        title=description or None,
+        metadata=non_empty(
             {
                 "amount": _amount(row, "Amount"),
                 "fee": _amount(row, "Fee"),

@@ -1,7 +1,7 @@
 """Google Photos: an album's `metadata.json`, under localised names.
 
-`Metadaten.json`, `métadonnées.json`, `metadatos.json`, `metadati.json`, `метаданные.json`: known
-by its structure. An older form wraps everything in `albumData`.
+`Metadaten.json`, `métadonnées.json`, `metadatos.json`, `metadati.json`, `метаданные.json`: known by
+its structure. An older form wraps everything in `albumData`.
 
 Source: `docs/reference/exports/google-photos.md#albums`.
 """
@@ -41,12 +41,15 @@ _NAMES = StableNames(location="geo")
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One album, by its folder, which the photos in it name too; the title may be blank."""
+    """Return one album, identified by its folder, as its photos refer to it.
+
+    The title may be blank.
+    """
     fields: dict[str, Any] = item.value.get(_WRAPPED) or item.value
     folder = PurePosixPath(member.path.rsplit("!/", 1)[-1]).parent.name
     if not folder:
-        raise BadValue(Reason.MISSING_FIELD, "an album outside any folder")
-    kept = fields.keys() & (_MARKS | {"location"})
+        raise BadValue(Reason.MISSING_FIELD, "the album is not in a folder")
+    names = fields.keys() & (_MARKS | {"location"})
     return Record(
         data_type=DataType.MEDIA,
         source=_NAME,
@@ -55,13 +58,13 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=google_photos.moment(fields.get("date")),
         title=optional_text(fields, "title") or folder,
         content=optional_text(fields, "description") or None,
-        metadata={_NAMES[name]: fields[name] for name in sorted(kept) if fields[name]},
+        metadata={_NAMES[name]: fields[name] for name in sorted(names) if fields[name]},
         mutable=True,
     )
 
 
 def _looks_like(head: Head) -> bool:
-    """`albumData`, or a title with a date and some of what only albums have."""
+    """Recognise `albumData`, or a title with a date and some fields that only albums have."""
     keys = set(peek.top_keys(head))
     return _WRAPPED in keys or ({"title", "date"} <= keys and bool(_MARKS & keys))
 

@@ -1,7 +1,7 @@
-"""Google Photos: the JSON beside each photo and video.
+"""Google Photos: the sidecar JSON of each photo and video.
 
-The same item lies in each of its albums and in its year's folder; the id in its `url` is what
-identifies it. Which file it belongs to is `pipeline.services.google.photo_sidecars`' matter.
+The same item is in each of its albums and in its year's folder; the id in its `url` identifies it.
+`pipeline.services.google.photo_sidecars` matches sidecars and files.
 
 Source: `docs/reference/exports/google-photos.md#the-sidecar`.
 """
@@ -45,7 +45,7 @@ _AS_THEY_ARE = ("imageViews", "googlePhotosOrigin", "appSource", "favorited", "a
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """What Google knows of one photo or video."""
+    """Return what Google knows about one photo or video."""
     fields: dict[str, Any] = item.value
     title, url = text(fields, "title"), optional_text(fields, "url") or ""
     album = google_photos.album_of(member.path)
@@ -67,7 +67,7 @@ def _metadata(fields: dict[str, Any]) -> dict[str, Any]:
     odd: dict[str, Any] = {}
     where = google_photos.where(fields, odd)
     by_camera = google_photos.position(fields.get("geoDataExif"), "geo_data_exif", odd)
-    said: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         **where,
         "camera_position": by_camera if by_camera != where else None,
         "people": google_photos.people(fields),
@@ -76,7 +76,7 @@ def _metadata(fields: dict[str, Any]) -> dict[str, Any]:
         "updated_at": google_photos.written(fields.get("photoLastModifiedTime")),
         **{_OWN[name]: fields.get(name) for name in _AS_THEY_ARE},
     }
-    return joined({name: value for name, value in said.items() if value}, odd)
+    return joined({name: value for name, value in metadata.items() if value}, odd)
 
 
 def _looks_like(head: Head) -> bool:

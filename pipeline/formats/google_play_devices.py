@@ -22,7 +22,7 @@ _NAMES = StableNames(deviceIpCountry="ip_country")
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One device; all but its maker, model and registration may change."""
+    """Return one device; all but its maker, model and registration may change."""
     fields: dict[str, Any] = play_store.inner(item, _KEY)
     latest: dict[str, Any] = fields.get("mostRecentData") or {}
     maker, model = (play_store.written(latest, n) for n in ("manufacturer", "modelName"))

@@ -11,7 +11,7 @@ from pipeline.contract import Format
 from pipeline.readers.json.items import JsonItems
 from pipeline.services.google import play_store
 from pipeline.values import open_zones
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.files import Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -21,7 +21,7 @@ _KEY = "install"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One app on one device; when it was updated changes."""
+    """Return one app on one device; the time of its last update changes."""
     fields = play_store.inner(item, _KEY)
     kind, title = play_store.document(fields)
     device: dict[str, Any] = fields.get("deviceAttribute") or {}
@@ -39,7 +39,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         ),
         time=play_store.moment(fields, "firstInstallationTime"),
         title=title or None,
-        metadata=kept(
+        metadata=non_empty(
             {
                 "kind": kind,
                 "device": play_store.written(device, "deviceDisplayName") or model,

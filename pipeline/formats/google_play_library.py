@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.contract import Format
 from pipeline.readers.json.items import JsonItems
 from pipeline.services.google import play_store
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.files import Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -20,7 +20,7 @@ _KEY = "libraryDoc"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One app, film or book."""
+    """Return one app, film or book."""
     fields: dict[str, Any] = play_store.inner(item, _KEY)
     kind, title = play_store.document(fields)
     return Record(
@@ -34,7 +34,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         ),
         time=play_store.moment(fields, "acquisitionTime"),
         title=title or None,
-        metadata=kept({"list": "Google Play", "kind": kind}),
+        metadata=non_empty({"list": "Google Play", "kind": kind}),
     )
 
 

@@ -1,6 +1,6 @@
 """Google Play Store in Takeout: `Order History.json`, full of personal data.
 
-Billing contacts are kept as they stand: what they hold is not verified field by field.
+Billing contacts are kept unchanged, since their fields are not verified one by one.
 
 Source: `docs/reference/exports/google-services.md#play-store`.
 """
@@ -13,7 +13,7 @@ from pipeline.contract import Format
 from pipeline.readers.json.items import JsonItems
 from pipeline.services.google import play_store
 from pipeline.values import money
-from pipeline.values.fields import kept, text
+from pipeline.values.fields import non_empty, text
 from schemas.files import Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -23,7 +23,7 @@ _KEY = "orderHistory"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One order; a refund changes it later."""
+    """Return one order; a refund changes it later."""
     fields: dict[str, Any] = play_store.inner(item, _KEY)
     lines, card = fields.get("lineItem") or (), fields.get("billingInstrument") or {}
     titles = [play_store.document(line)[1] for line in lines]
@@ -34,7 +34,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(text(fields, "orderId"),),
         time=play_store.moment(fields, "creationTime"),
         title=", ".join(titles) or None,
-        metadata=kept(
+        metadata=non_empty(
             {
                 "order": fields["orderId"],
                 "amount": _amount(fields, "totalPrice"),

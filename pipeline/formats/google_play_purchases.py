@@ -11,7 +11,7 @@ from pipeline.contract import Format
 from pipeline.readers.json.items import JsonItems
 from pipeline.services.google import play_store
 from pipeline.values import money
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.files import Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -21,7 +21,7 @@ _KEY = "purchaseHistory"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One purchase; it has no id."""
+    """Return one purchase; it has no id."""
     fields: dict[str, Any] = play_store.inner(item, _KEY)
     kind, title = play_store.document(fields)
     price = play_store.written(fields, "invoicePrice")
@@ -37,7 +37,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         ),
         time=play_store.moment(fields, "purchaseTime"),
         title=title or None,
-        metadata=kept(
+        metadata=non_empty(
             {
                 "kind": kind,
                 "amount": money.amount(price) if price else None,

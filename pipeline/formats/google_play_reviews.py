@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.contract import Format
 from pipeline.readers.json.items import JsonItems
 from pipeline.services.google import play_store
-from pipeline.values.fields import joined, kept, measure
+from pipeline.values.fields import joined, measure, non_empty
 from schemas.files import Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -20,7 +20,7 @@ _KEY = "review"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One review; stars and text may be changed."""
+    """Return one review; stars and text may change."""
     fields: dict[str, Any] = play_store.inner(item, _KEY)
     kind, title = play_store.document(fields, "document")
     odd: dict[str, Any] = {}
@@ -38,7 +38,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         title=title or None,
         content=play_store.written(fields, "comment") or None,
         metadata=joined(
-            kept(
+            non_empty(
                 {
                     "kind": kind,
                     "rating": stars,

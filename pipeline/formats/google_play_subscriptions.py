@@ -11,7 +11,7 @@ from pipeline.contract import Format
 from pipeline.readers.json.items import JsonItems
 from pipeline.services.google import play_store
 from pipeline.values import money
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.errors import BadValue
 from schemas.files import Member
 from schemas.reasons import Reason
@@ -23,7 +23,7 @@ _KEY = "subscription"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One subscription, with its state at the export."""
+    """Return one subscription, with its state at the export."""
     fields: dict[str, Any] = play_store.inner(item, _KEY)
     kind, title = play_store.document(fields)
     if not title:
@@ -36,7 +36,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type=RecordType.SUBSCRIPTION,
         identity=(kind, title),
         title=title or None,
-        metadata=kept(
+        metadata=non_empty(
             {
                 "kind": kind,
                 "status": play_store.written(fields, "state").lower(),

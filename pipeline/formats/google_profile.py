@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.contract import Format
 from pipeline.readers.json.whole import JsonWhole
 from pipeline.recognition import peek
-from pipeline.values.fields import kept, optional_text
+from pipeline.values.fields import non_empty, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -20,19 +20,19 @@ _KEYS = frozenset({"name", "displayName", "emails", "birthday", "gender"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """The one profile of an account."""
+    """Return the one profile of an account."""
     fields: dict[str, Any] = item.value
     names = fields.get("name") or {}
     shown = optional_text(fields, "displayName") or optional_text(names, "formattedName")
     addresses = [one["value"].lower() for one in fields.get("emails") or ()]
-    people = [kept({"name": shown, "address": a, "self": True}) for a in addresses]
+    people = [non_empty({"name": shown, "address": a, "self": True}) for a in addresses]
     return Record(
         data_type=DataType.STRUCTURED,
         source=_NAME,
         record_type=RecordType.PROFILE,
         identity=("google", next(iter(addresses), shown or "")),
         title=shown,
-        metadata=kept(
+        metadata=non_empty(
             {
                 "people": people or [{"name": shown, "self": True}],
                 "given_name": names.get("givenName"),

@@ -1,9 +1,9 @@
 """Google's lists in Takeout: `Saved/<list>.csv` with `Title,Note,URL,Comment`, some with `Tags`.
 
-The list's name is only in the file's name, in whatever language; a place has coordinates only
-where its link carries them. Such files begin with an empty row. The columns are
-named in the account's language and stand in one order, so a table whose third column is `URL` and
-leads to Google is such a list, too.
+Only the file's name gives the list's name, in any language; a place has coordinates only if its
+link has them. Such files begin with an empty row. The column names are in the account's language
+and always in the same order, so a table whose third column is `URL` with links to Google is such a
+list, too.
 
 Source: `docs/reference/exports/google-services.md#maps`.
 """
@@ -17,7 +17,7 @@ from pipeline.contract import Format
 from pipeline.readers.csv.rows import CsvRows
 from pipeline.services import tables
 from pipeline.services.google import places as google_places
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -31,16 +31,16 @@ _WIDTHS = (4, 5)
 
 
 def to_record(item: RawRecord, member: Member) -> Iterator[Record]:
-    """One thing on the list: a place if its link leads to Maps, else a page. Empty rows: none."""
+    """Yield one entry: a place if its link leads to Maps, else a page. Empty rows yield none."""
     row = _in_english(item.value)
     if not any(row.values()):
         return
     url, title = row["URL"].strip(), row["Title"].strip()
     if not url:
-        raise BadValue(Reason.MISSING_FIELD, "nothing under 'URL'")
+        raise BadValue(Reason.MISSING_FIELD, "no value in 'URL'")
     named = PurePosixPath(member.path).stem
     on_maps = google_places.is_maps(url)
-    place = kept({"name": title, **google_places.in_url(url)}) if on_maps else None
+    place = non_empty({"name": title, **google_places.in_url(url)}) if on_maps else None
     yield Record(
         data_type=DataType.LOCATION if on_maps else DataType.BROWSER,
         source=_NAME,
@@ -49,7 +49,7 @@ def to_record(item: RawRecord, member: Member) -> Iterator[Record]:
         title=title or None,
         content="\n".join(filter(None, (row["Note"], row["Comment"]))) or None,
         metadata={
-            **kept({"list": named, "url": url, "place": place}),
+            **non_empty({"list": named, "url": url, "place": place}),
             **tables.rest(row, _COLUMNS),
         },
         mutable=True,
@@ -57,7 +57,7 @@ def to_record(item: RawRecord, member: Member) -> Iterator[Record]:
 
 
 def _in_english(row: dict[str, str]) -> dict[str, str]:
-    """The row under English names, by the places of its columns."""
+    """Return the row under English names, by the order of its columns."""
     if row.keys() >= _COLUMNS:
         return row
     names = list(row)

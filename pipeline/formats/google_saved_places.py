@@ -1,7 +1,7 @@
 """Google Maps in Takeout: `Maps (your places)/Saved Places.json`, GeoJSON.
 
-`{Title, Published, "Google Maps URL", Location{Address, "Business Name", "Country Code"}}`; whether
-it went over to the lower-case spelling of `Reviews.json` is not verified, so both are taken.
+`{Title, Published, "Google Maps URL", Location{Address, "Business Name", "Country Code"}}`. It is
+not verified whether newer files use the lower-case spelling of `Reviews.json`, so both are read.
 Coordinates 0, 0 mean none; the link of a pin may have them.
 
 Source: `docs/reference/exports/google-services.md#maps`.
@@ -17,7 +17,7 @@ from pipeline.recognition import peek
 from pipeline.services import messaging
 from pipeline.services.google import places as google_places
 from pipeline.services.google import takeout
-from pipeline.values.fields import kept, optional_text
+from pipeline.values.fields import non_empty, optional_text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -31,16 +31,16 @@ _RATED = frozenset({"Star Rating", "five_star_rating_published"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One saved place, known by its address on Maps."""
+    """Return one saved place, identified by its address on Maps."""
     fields: dict[str, Any] = item.value
-    said = fields["properties"]
+    properties = fields["properties"]
     place, url = google_places.of_feature(fields), google_places.url_of(fields)
     if "latitude" not in place:
         place |= google_places.in_url(url or "")
     if not place and not url:
-        raise BadValue(Reason.MISSING_FIELD, "neither a place nor its URL")
-    written = optional_text(said, "Published") or optional_text(said, "date")
-    title = optional_text(said, "Title") or place.get("name")
+        raise BadValue(Reason.MISSING_FIELD, "the entry has neither a place nor its URL")
+    written = optional_text(properties, "Published") or optional_text(properties, "date")
+    title = optional_text(properties, "Title") or place.get("name")
     return Record(
         data_type=DataType.LOCATION,
         source=_NAME,
@@ -48,12 +48,12 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(url,) if url else ("", written or "", title or ""),
         time=takeout.moment(written) if written else None,
         title=title,
-        metadata=kept(
+        metadata=non_empty(
             {
                 "place": place,
                 "url": url,
                 "country": google_places.country_of(fields),
-                **messaging.rest(said, _READ),
+                **messaging.rest(properties, _READ),
             }
         ),
         mutable=True,
@@ -65,10 +65,10 @@ def _looks_like(head: Head) -> int:
 
 
 def _is_place(item: Any) -> bool:
-    said = item.get("properties") if isinstance(item, dict) else None
-    if not isinstance(said, dict) or not said.keys().isdisjoint(_RATED):
+    properties = item.get("properties") if isinstance(item, dict) else None
+    if not isinstance(properties, dict) or not properties.keys().isdisjoint(_RATED):
         return False
-    return not said.keys().isdisjoint(_URLS)
+    return not properties.keys().isdisjoint(_URLS)
 
 
 FORMAT = Format(

@@ -1,8 +1,8 @@
-"""Search Contributions in Takeout: reviews, thumbs and lists that were given to Search.
+"""Search Contributions in Takeout: reviews, thumbs and lists that the owner gave to Search.
 
 `Search Contributions/{Reviews,Thumbs,Watched,Hearts,Streaming video providers}.json`; items have
-`Published` or `Updated` and what was said of which `Search Query`. Which list an
-item is on stands in the file's name only, in whatever language.
+`Published` or `Updated`, the contribution and its `Search Query`. Only the file's name, in any
+language, gives the list of an item.
 
 Source: `docs/reference/exports/google-services.md#search-contributions-profile-and-the-rest`.
 """
@@ -16,7 +16,7 @@ from pipeline.contract import Format
 from pipeline.readers.json.items import JsonItems
 from pipeline.recognition import peek
 from pipeline.services.google import takeout
-from pipeline.values.fields import joined, kept, measure, optional_text
+from pipeline.values.fields import joined, measure, non_empty, optional_text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -30,7 +30,7 @@ _REVIEW = frozenset({"Review Comment", "Review Star Rating"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One review, thumb or thing on a list."""
+    """Return one review, thumb or entry of a list."""
     fields: dict[str, Any] = item.value
     written = next((text for name in _TIMES if (text := optional_text(fields, name))), None)
     about = next((text for name in _ABOUT if (text := optional_text(fields, name))), None)
@@ -48,7 +48,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         title=about,
         content=optional_text(fields, "Review Comment"),
         metadata=joined(
-            kept(
+            non_empty(
                 {
                     "list": named,
                     "query": optional_text(fields, "Search Query"),

@@ -1,6 +1,6 @@
 """Google Tasks in Takeout: `Tasks/Tasks.json`, lists of tasks in one object.
 
-`due` is a midnight that stands for a day; `created` is missing in some exports.
+`due` is midnight of the due day; `created` is missing in some exports.
 
 Source: `docs/reference/exports/google-services.md#tasks`.
 """
@@ -13,7 +13,7 @@ from pipeline.contract import Format
 from pipeline.readers.json.tree import JsonTree
 from pipeline.recognition import peek
 from pipeline.values import open_zones, timestamps
-from pipeline.values.fields import kept, optional_text, text
+from pipeline.values.fields import non_empty, optional_text, text
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, RawRecord, Record, Related
 from schemas.vocabulary import RecordType, Relation
@@ -24,7 +24,7 @@ _STATUS = {"needsAction": "open", "completed": "completed"}
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One task of a list."""
+    """Return one task of a list."""
     fields: dict[str, Any] = item.value
     own_id, parent = text(fields, "id"), optional_text(fields, "parent")
     status = optional_text(fields, "status") or ""
@@ -37,7 +37,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=_instant(fields, "created") or updated,
         title=optional_text(fields, "title"),
         content=optional_text(fields, "notes"),
-        metadata=kept(
+        metadata=non_empty(
             {
                 "list": optional_text(item.around, "title"),
                 "status": _STATUS.get(status, status),

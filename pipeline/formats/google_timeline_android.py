@@ -16,7 +16,7 @@ from pipeline.readers.json.tree import JsonTree
 from pipeline.recognition import peek
 from pipeline.services.google import timeline as google_timeline
 from pipeline.values import timestamps
-from pipeline.values.fields import as_written, joined, kept, measure, optional_text, text
+from pipeline.values.fields import as_written, joined, measure, non_empty, optional_text, text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -30,7 +30,7 @@ _KEYS = frozenset({_SEGMENTS, _SIGNALS, "userLocationProfile"})
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """A segment of a day, a signal, or a place that is often visited."""
+    """Yield a segment of a day, a signal, or a frequently visited place."""
     fields: dict[str, Any] = item.value
     if item.around["path"] == _SEGMENTS:
         yield from google_timeline.segment(fields, _NAME)
@@ -41,7 +41,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
 
 
 def _signal(fields: dict[str, Any]) -> Outcome:
-    """What a sensor saw: a position, what the phone was doing, or the networks around it."""
+    """Return what a sensor recorded: a position, the phone's motion, or the networks around it."""
     if position := fields.get("position"):
         return _position(position)
     if doing := fields.get("activityRecord"):
@@ -50,7 +50,7 @@ def _signal(fields: dict[str, Any]) -> Outcome:
     if scan := fields.get("wifiScan"):
         seen = scan.get("devicesRecords") or ()
         return _activity("Wi-Fi scan", as_written(scan, "deliveryTime"), {"devices": seen})
-    raise BadValue(Reason.BAD_SHAPE, "a signal of no kind that is known")
+    raise BadValue(Reason.BAD_SHAPE, "the kind of the signal is unknown")
 
 
 def _position(fields: dict[str, Any]) -> Point:
@@ -66,11 +66,11 @@ def _position(fields: dict[str, Any]) -> Point:
         longitude=longitude,
         altitude_m=measure(fields.get("altitudeMeters"), "altitude_meters", odd),
         accuracy_m=measure(fields.get("accuracyMeters"), "accuracy_meters", odd),
-        metadata=joined(kept({"source": fields.get("source"), "speed_mps": speed}), odd),
+        metadata=joined(non_empty({"source": fields.get("source"), "speed_mps": speed}), odd),
     )
 
 
-def _activity(title: str, written: str, said: dict[str, Any]) -> Record:
+def _activity(title: str, written: str, metadata: dict[str, Any]) -> Record:
     return Record(
         data_type=DataType.LOCATION,
         source=_NAME,
@@ -78,12 +78,12 @@ def _activity(title: str, written: str, said: dict[str, Any]) -> Record:
         identity=(title, written),
         time=timestamps.or_unread(written),
         title=title,
-        metadata=said,
+        metadata=metadata,
     )
 
 
 def _frequent(fields: dict[str, Any]) -> Record:
-    """A place that is often visited; its label (home, work) is a guess or the owner's word."""
+    """Return a frequent place; its label (home, work) is a guess or the owner's."""
     own_id, odd = text(fields, "placeId"), dict[str, Any]()
     where = google_timeline.located(fields["placeLocation"], "place", odd)
     return Record(

@@ -25,11 +25,11 @@ _NAME = "google.timeline_edits"
 
 
 def to_point(item: RawRecord, member: Member) -> Point:
-    """One position of one device."""
+    """Return one position of one device."""
     fields: dict[str, Any] = item.value
     position = ((fields.get("rawSignal") or {}).get("signal") or {}).get("position")
     if not position:
-        raise BadValue(Reason.BAD_SHAPE, "an edit of a kind that is not known")
+        raise BadValue(Reason.BAD_SHAPE, "the kind of the edit is unknown")
     where, device = position["point"], str(fields.get("deviceId", ""))
     moment = timestamps.iso(text(position, "timestamp"))
     latitude, longitude = google_timeline.e7(where, "latE7", "lngE7")

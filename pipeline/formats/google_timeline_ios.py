@@ -1,7 +1,7 @@
 """Google Timeline as iOS exports it from the phone: `location-history.json`.
 
 An array of segments in which every number is a text and coordinates are `geo:50.05,14.34`; paths
-come behind the visits, with minutes after their start.
+follow the visits, with minutes after their start.
 
 Source: `docs/reference/exports/google-timeline.md#ios`.
 """
@@ -24,7 +24,7 @@ _KINDS = frozenset({"visit", "activity", "timelinePath", "timelineMemory"})
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """A visit, a way, the points of a path, or a memory."""
+    """Yield a visit, a trip, the points of a path, or a memory."""
     return google_timeline.segment(item.value, _NAME)
 
 

@@ -1,8 +1,8 @@
 """Text messages of Google Voice: `Voice/Calls/<contact or number> - Text - <time>.html` of Takeout.
 
-A page for each conversation: `.hChatLog` with a `.message` for each text, its time in RFC 3339,
-its sender's number and name. Group conversations begin with `.participants`.
-Calls and voicemails have pages of another form, which is not verified; they stay documents.
+A page for each conversation: `.hChatLog` with a `.message` for each text, its time in RFC 3339, its
+sender's number and name. Group conversations begin with `.participants`. Calls and voicemails have
+pages of another form, which is not verified; they are documents.
 
 Source: `docs/reference/exports/google-services.md#voice`.
 """
@@ -29,13 +29,16 @@ from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
 
 _NAME = "google.voice_texts"
-#: What the owner is called in an English export.
+#: The owner's name in an English export.
 _OWNER = "Me"
 _MESSAGE = r'<div class="message"[^<>]{0,100}>'
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One message. A media file lies beside the page; its name here is cut at 50 characters."""
+    """Return one message.
+
+    Its media file is beside the page; names here are cut at 50 characters.
+    """
     message = html_inline.parse(item.value).css_first(".message")
     when = _attribute(message, "abbr.dt", "title")
     sender = _person(message.css_first("cite.sender")) if message is not None else {}
@@ -72,7 +75,7 @@ def _attribute(node: LexborNode | None, selector: str, name: str) -> str | None:
 
 
 def _person(cite: LexborNode | None) -> dict[str, Any]:
-    """Number and name; the owner's name is in an `abbr`, whatever it says."""
+    """Return number and name; the owner's name is in an `abbr`, in any language."""
     if cite is None:
         return {}
     number = unquote((_attribute(cite, "a.tel", "href") or "").removeprefix("tel:"))
@@ -85,7 +88,7 @@ def _person(cite: LexborNode | None) -> dict[str, Any]:
 
 
 def _conversation(head: str, member: Member) -> dict[str, Any]:
-    """A group is who is in it; any other conversation is with whom its file is named after."""
+    """Return a group by its people, another conversation by the contact that names its file."""
     people = [dict(person) for person in _participants(head)]
     if people:
         numbers = sorted(str(person.get("phone") or person.get("name")) for person in people)
@@ -95,14 +98,14 @@ def _conversation(head: str, member: Member) -> dict[str, Any]:
 
 @lru_cache(maxsize=4)
 def _participants(head: str) -> tuple[dict[str, Any], ...]:
-    """The people named before the first message; all messages of a page share the text."""
+    """Return the people named before the first message; all messages of a page share the text."""
     cites = html_inline.parse(head).css(".participants cite.sender")
     return tuple(person for person in map(_person, cites) if person)
 
 
 def _looks_like(head: Head) -> int:
-    said = re.search(_MESSAGE.encode(), head.data)
-    return 2 * (b'class="hChatLog' in head.data and said is not None)
+    found = re.search(_MESSAGE.encode(), head.data)
+    return 2 * (b'class="hChatLog' in head.data and found is not None)
 
 
 FORMAT = Format(

@@ -1,9 +1,9 @@
 """GPX 1.0 and 1.1: tracks, waypoints and routes of any device.
 
-A track's points become positions, and the track one record: a workout if it says of what `type`
-it is, else a trip. Waypoints are places, a route is a plan. Planned tracks have no times. Times are
-in UTC (GPX 1.1); where the text names no zone, that is flagged. A track runs from its earliest to
-its latest time, whatever the order of its points.
+A track's points become positions, and the track one record: a workout if it states its `type`, else
+a trip. Waypoints are places, a route is a plan. Planned tracks have no times. Times are in UTC (GPX
+1.1); a time whose text names no zone is flagged. A track runs from its earliest to its latest time,
+in any order of its points.
 
 Source: `docs/reference/exports/tracks.md`.
 """
@@ -20,7 +20,7 @@ from pipeline.services.tracks import gps_tracks
 from pipeline.syntax import xml_tree
 from pipeline.syntax.xml_tree import Element
 from pipeline.values import coordinates
-from pipeline.values.fields import joined, kept
+from pipeline.values.fields import joined, non_empty
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, Outcome, Point, RawRecord, Record, ZoneSource
@@ -32,7 +32,7 @@ _TAKEN = frozenset({"name", "type", "desc", "trkseg", "rtept", "time", "ele"})
 
 
 def to_outcomes(item: RawRecord, member: Member) -> Outcome | tuple[()]:
-    """What one element means, by its name."""
+    """Return the outcome of one element, chosen by its name."""
     element: Element = item.value
     match element.tag:
         case "trkpt":
@@ -50,7 +50,7 @@ def _point(element: Element) -> Point:
     time = _time(element)
     north, east = element.attributes["lat"], element.attributes["lon"]
     odd: dict[str, Any] = {}
-    altitude = gps_tracks.measure(element.said("ele"), "ele", odd)
+    altitude = gps_tracks.measure(element.text_at("ele"), "ele", odd)
     return Point(
         source=_NAME,
         identity=(time.text if time else "", north, east),
@@ -67,7 +67,7 @@ def _position(element: Element) -> tuple[float, float]:
 
 
 def _time(element: Element | None) -> Instant | None:
-    return _moment(element.said("time")) if element is not None else None
+    return _moment(element.text_at("time")) if element is not None else None
 
 
 def _moment(written: str | None) -> Instant | None:
@@ -77,25 +77,25 @@ def _moment(written: str | None) -> Instant | None:
 def _in_utc(moment: Instant | None) -> Instant | None:
     if moment is None or moment.flag != "zone_assumed":
         return moment
-    # GPX 1.1 has no zone but UTC, so that no other is put in its place.
+    # GPX 1.1 has no zone but UTC, so no other zone may replace it.
     return msgspec.structs.replace(moment, zone=ZoneSource.ASSUMED)
 
 
 def _details(element: Element) -> dict[str, Any]:
-    """What else is said, under names that are the device's own."""
+    """Return other values, under the device's own names."""
     leaves = gps_tracks.leaves(element, _TAKEN)
     return {"details": leaves} if leaves else {}
 
 
 def _place(element: Element) -> Record:
-    """A waypoint, also one whose position can't be understood."""
+    """Return a waypoint, also if its position cannot be read."""
     odd: dict[str, Any] = {}
-    name, time = element.said("name"), _in_utc(gps_tracks.when(element.said("time")))
+    name, time = element.text_at("name"), _in_utc(gps_tracks.when(element.text_at("time")))
     north, east = element.attributes.get("lat", ""), element.attributes.get("lon", "")
-    content = element.said("desc") or element.said("cmt")
+    content = element.text_at("desc") or element.text_at("cmt")
     placed = _placed(element, "place", odd)
     place = {"name": name if name or placed else content, **placed}
-    altitude = gps_tracks.measure(element.said("ele"), "ele", odd)
+    altitude = gps_tracks.measure(element.text_at("ele"), "ele", odd)
     return Record(
         data_type=DataType.LOCATION,
         source=_NAME,
@@ -106,7 +106,7 @@ def _place(element: Element) -> Record:
         content=content,
         metadata=joined(
             {
-                **kept({"place": kept(place)}),
+                **non_empty({"place": non_empty(place)}),
                 **_details(element),
                 **({} if altitude is None else {"altitude_m": altitude}),
             },
@@ -121,12 +121,12 @@ def _placed(element: Element, name: str, odd: dict[str, Any]) -> dict[str, float
 
 
 def _track(element: Element, item: RawRecord) -> Record:
-    """A track by its first point: names are changed, and so are ends."""
+    """Return a track, identified by its first point, since names and ends change."""
     element.children.extend(item.around.get("tail", ()))
     first: Element | None = item.around["first"]
-    written = first.said("time") if first is not None else None
+    written = first.text_at("time") if first is not None else None
     start, end = gps_tracks.extremes(map(_known, item.around["texts"]))
-    name, kind = element.said("name"), element.said("type")
+    name, kind = element.text_at("name"), element.text_at("type")
     where = (first.attributes.get("lat", ""), first.attributes.get("lon", "")) if first else ()
     return Record(
         data_type=DataType.ACTIVITY,
@@ -135,7 +135,7 @@ def _track(element: Element, item: RawRecord) -> Record:
         identity=("trk", written or name or "", *where),
         time=start,
         title=name,
-        content=element.said("desc") or element.said("cmt"),
+        content=element.text_at("desc") or element.text_at("cmt"),
         metadata={
             **_details(element),
             **({"activity": kind} if kind else {}),
@@ -147,7 +147,7 @@ def _track(element: Element, item: RawRecord) -> Record:
 
 
 def _known(written: str) -> Instant | None:
-    """A time of one of a track's points; one that never was is that point's matter."""
+    """Return a time of one of a track's points, or None if invalid; the point itself reports it."""
     try:
         return _moment(written)
     except BadValue:
@@ -155,8 +155,8 @@ def _known(written: str) -> Instant | None:
 
 
 def _route(element: Element) -> Record:
-    """A route to be taken, not one that was."""
-    name = element.said("name")
+    """Return a planned route."""
+    name = element.text_at("name")
     stops = list(map(_stop, element.all("rtept")))
     placed = [f"{s['latitude']},{s['longitude']}" for s in stops if "latitude" in s]
     ends = (*placed[:1], *placed[-1:])
@@ -167,15 +167,15 @@ def _route(element: Element) -> Record:
         record_type=RecordType.TRIP,
         identity=("rte", name or "", *ends),
         title=name,
-        content=element.said("desc") or element.said("cmt"),
+        content=element.text_at("desc") or element.text_at("cmt"),
         metadata={"status": "planned", "stops": stops, **_details(element), **odd},
     )
 
 
 def _stop(element: Element) -> dict[str, Any]:
-    said = {name: text for name in ("name", "desc", "time") if (text := element.said(name))}
+    metadata = {name: text for name in ("name", "desc", "time") if (text := element.text_at(name))}
     odd: dict[str, Any] = {}
-    return joined({**said, **_placed(element, "position", odd)}, odd)
+    return joined({**metadata, **_placed(element, "position", odd)}, odd)
 
 
 def _looks_like(head: Head) -> bool:

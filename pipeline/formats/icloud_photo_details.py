@@ -1,4 +1,4 @@
-"""iCloud Photos: `Photos/Photo Details(-N).csv`, what Apple knows of each photo.
+"""iCloud Photos: `Photos/Photo Details(-N).csv`, what Apple knows about each photo.
 
 Source: `docs/reference/exports/apple.md#icloud-photos`.
 """
@@ -32,11 +32,11 @@ _NAMES = StableNames(deleted="trashed")
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One photo or video, by its name and checksum."""
+    """Return one photo or video, identified by its name and checksum."""
     row: dict[str, str] = item.value
     name, checksum = text(row, "imgName"), text(row, "fileChecksum")
     taken = row["originalCreationDate"].strip()
-    kept = {c: _NAMES[c] for c in row if c not in ("imgName", "originalCreationDate")}
+    names = {c: _NAMES[c] for c in row if c not in ("imgName", "originalCreationDate")}
     return Record(
         data_type=DataType.MEDIA,
         source=_NAME,
@@ -44,7 +44,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=("icloud", name, checksum),
         time=timestamps.or_unread(taken, mail_dates.long_english) if taken else None,
         title=name,
-        metadata=tables.said(row, kept),
+        metadata=tables.renamed(row, names),
         mutable=True,
     )
 

@@ -1,8 +1,8 @@
-"""Instagram's exports of 2018 to 2020: lists of likes, comments, media and of what was seen.
+"""Instagram's exports of 2018 to 2020: lists of likes, comments, media and viewed content.
 
 `likes.json`, `comments.json` and `saved.json` hold arrays of texts, a time first; `media.json`,
-`seen_content.json` and `searches.json` objects. Texts are sound UTF-8. Shapes are as public parsers
-of that time read them.
+`seen_content.json` and `searches.json` objects. Texts are valid UTF-8. Shapes are those that public
+parsers of that time read.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pipeline.readers.json.tree import JsonTree
 from pipeline.recognition import peek
 from pipeline.services import generic_rows, messaging
 from pipeline.values import timestamps
-from pipeline.values.fields import as_written, kept, optional_text
+from pipeline.values.fields import as_written, non_empty, optional_text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -26,13 +26,13 @@ _NAME = "instagram.early_lists"
 
 
 class _Kind(NamedTuple):
-    """What the items of a list are, and what it says of them."""
+    """What the items of a list are, and what the list says about them."""
 
     record_type: RecordType
     status: str = ""
 
 
-#: Arrays of texts: a time, then who it was of; with three the words stand between.
+#: Arrays of texts: a time, the words if there are three texts, and the person.
 _TEXTS = {
     "media_likes": _Kind(RecordType.REACTION, "like"),
     "comment_likes": _Kind(RecordType.REACTION, "like"),
@@ -48,7 +48,7 @@ _MEDIA = {
     "direct": _Kind(RecordType.POST, "direct"),
     "profile": _Kind(RecordType.POST, "profile picture"),
 }
-#: Objects with `timestamp` and `author`; the search's have `time` and what was chosen.
+#: Objects with `timestamp` and `author`; those of searches have `time` and the choice.
 _SEEN = {
     name: _Kind(RecordType.ACTIVITY, name)
     for name in ("posts_seen", "videos_watched", "ads_seen", "ads_clicked", "chaining_seen")
@@ -62,28 +62,28 @@ _TAKEN = frozenset(
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One entry of the list that `around` names."""
+    """Return one entry of the list that `around` names."""
     path = item.around["path"]
     kind, value = _KINDS[path], item.value
     if isinstance(value, list):
         value = _named(value, _WITH_WORDS if kind.record_type is RecordType.COMMENT else 2)
-    when = next((said for name in _TIMES if (said := as_written(value, name))), "")
+    when = next((written for name in _TIMES if (written := as_written(value, name))), "")
     author = optional_text(value, "author") or optional_text(value, "username") or ""
     words = optional_text(value, "caption") or ""
     query = optional_text(value, "search_click") or ""
     file = optional_text(value, "path") or ""
     if not (author or words or file or query):
-        raise BadValue(Reason.MISSING_FIELD, "nothing but a time")
-    apart = generic_rows.apart(when, value)
+        raise BadValue(Reason.MISSING_FIELD, "the entry has only a time")
+    fallback = generic_rows.undated_key(when, value)
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=kind.record_type,
-        identity=("instagram", "early", path, when, author, words, file, query, *apart),
+        identity=("instagram", "early", path, when, author, words, file, query, *fallback),
         time=timestamps.or_unread(when),
         title=author or None,
         content=words or None,
-        metadata=kept(_metadata(kind, value)),
+        metadata=non_empty(_metadata(kind, value)),
     )
 
 
@@ -91,13 +91,13 @@ _TIMES = ("timestamp", "taken_at", "time")
 
 
 def _named(texts: list[Any], most: int) -> dict[str, Any]:
-    """An array of a time and texts as an object; a shorter one has no time.
+    """Return an array of a time and texts as an object; a shorter one has no time.
 
     Raises `BadValue(BAD_SHAPE)`.
     """
     filled = [""] * (most - len(texts)) + texts
     if len(filled) != most or not texts or not all(isinstance(one, str) for one in filled[1:]):
-        raise BadValue(Reason.BAD_SHAPE, "no array of a time and one or two texts")
+        raise BadValue(Reason.BAD_SHAPE, "the entry is not an array of a time and one or two texts")
     words = filled[1] if most == _WITH_WORDS else ""
     return {"timestamp": filled[0], "author": filled[-1], "caption": words}
 
@@ -135,7 +135,7 @@ def _looks_like(head: Head) -> int:
 
 
 def _fits(path: str, item: Any) -> bool:
-    """Whether an item is like those of the array at that path."""
+    """Return whether an item is like those of the array at that path."""
     if path in _TEXTS:
         return isinstance(item, list) and len(item) in (2, 3) and str(item[0])[:4].isdecimal()
     if not isinstance(item, dict):

@@ -1,7 +1,8 @@
 """Instagram's `messages.json` of 2018 to 2020: an array of `{participants, conversation}`.
 
-A thread has no id, so it is who takes part in it; its messages come newest first, and have a time
-and a sender each. What is no text (a heart, a shared post, a story) stands in fields of its own.
+A thread has no id, so its participants identify it. Its messages are newest first, and have a time
+and a sender each. Contents other than text (a heart, a shared post, a story) have fields of their
+own.
 """
 
 from __future__ import annotations
@@ -16,21 +17,21 @@ from pipeline.readers.json.tree import JsonTree
 from pipeline.recognition import peek
 from pipeline.services import generic_rows, messaging
 from pipeline.values import timestamps
-from pipeline.values.fields import as_written, kept, optional_text, text
+from pipeline.values.fields import as_written, non_empty, optional_text, text
 from schemas.files import Head, Member
 from schemas.records import DataType, Outcome, RawRecord, Record
 from schemas.vocabulary import RecordType
 
 _NAME, _SERVICE = "instagram.early_messages", "instagram"
 _TAKEN = frozenset({"sender", "created_at", "text", "heart", "likes"})
-#: What tells messages without words apart.
+#: Fields that distinguish messages without words.
 _SHARED = frozenset(
     {"media", "media_owner", "media_share_caption", "media_share_url", "story_share"}
     | {"story_share_type", "animated_media_images", "voice_media", "link", "location", "user"}
     | {"mentioned_username", "profile_share_username", "profile_share_name", "video_call_action"}
 )
 
-#: Names, messages, and a moment. A table may have columns of these names.
+#: Names, messages, and a moment. Other files may have an array with these names.
 _THREAD = (
     re.compile(rb'"participants"\s*:\s*\[\s*"'),
     re.compile(rb'"conversation"\s*:\s*\[\s*\{\s*"'),
@@ -39,7 +40,7 @@ _THREAD = (
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """A message; before the first of a thread, the thread."""
+    """Yield a message; before the first of a thread, the thread."""
     people = [str(one) for one in item.around.get("participants") or ()]
     thread = ", ".join(sorted(people))
     if item.around["first"] and people:
@@ -77,18 +78,18 @@ def _message(thread: str, fields: Mapping[str, Any]) -> Record:
             sender,
             sent,
             words,
-            *generic_rows.apart(sent if words else "", shared),
+            *generic_rows.undated_key(sent if words else "", shared),
         ),
         time=timestamps.or_unread(sent),
         content=words or None,
-        metadata=kept(metadata),
+        metadata=non_empty(metadata),
         related=messaging.in_conversation(_SERVICE, thread),
     )
 
 
 def _like(value: Mapping[str, Any]) -> dict[str, Any]:
     person = messaging.person(handle=optional_text(value, "username"))
-    return kept({"reaction": "like", "person": person, "at": value.get("date")})
+    return non_empty({"reaction": "like", "person": person, "at": value.get("date")})
 
 
 def _looks_like(head: Head) -> int:

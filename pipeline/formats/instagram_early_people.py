@@ -29,11 +29,11 @@ _LISTS = (
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """Each one of each list."""
+    """Yield each person of each list."""
     fields: dict[str, Any] = item.value
     for named in _LISTS:
         if not isinstance(people := fields.get(named, {}), dict):
-            raise BadValue(Reason.BAD_SHAPE, "a list of people is no object")
+            raise BadValue(Reason.BAD_SHAPE, "a list of people is not an object")
         for handle, when in people.items():
             yield messaging.attempt(partial(_person, named, handle, when))
 

@@ -1,9 +1,9 @@
-"""Instagram's lists: who follows whom, likes, comments, searches, what was seen, the profile.
+"""Instagram's lists: followers, likes, comments, searches, viewed content, the profile.
 
-Each file holds one array, under a key that says what it is, or bare (newer `followers_1.json`).
-Items carry `string_list_data` (`{href, value, timestamp}`), or `string_map_data` under labels in
-the owner's language, which are kept and not believed. A bare array of the latter
-is what its file's name says, which no language changes: `post_comments_1.json` holds comments.
+Each file holds one array, under a key that names its kind, or bare (newer `followers_1.json`).
+Items have `string_list_data` (`{href, value, timestamp}`), or `string_map_data` under labels in the
+owner's language, which are kept and not interpreted. The file's name, which no language changes,
+gives the kind of a bare array of the latter: `post_comments_1.json` holds comments.
 
 Source: `docs/reference/exports/meta.md#instagram`.
 """
@@ -19,7 +19,7 @@ from pipeline.readers.json.tree import JsonTree
 from pipeline.recognition import peek
 from pipeline.services import meta
 from pipeline.text.cleaning import mend_meta
-from pipeline.values.fields import kept, optional_text
+from pipeline.values.fields import non_empty, optional_text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -43,7 +43,7 @@ _KINDS = {
     "saved_saved_media": (RecordType.LIST_ITEM, "saved"),
     _PROFILE: (RecordType.PROFILE, ""),
 }
-#: The same of keys that only begin so: `searches_keyword`, `relationships_close_friends`.
+#: The same for the beginnings of keys: `searches_keyword`, `relationships_close_friends`.
 _BEGUN = {
     "searches_": RecordType.SEARCH,
     "relationships_": RecordType.CONNECTION,
@@ -52,13 +52,13 @@ _BEGUN = {
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One entry of a list."""
+    """Return one entry of a list."""
     raw: dict[str, Any] = item.value
     key = (item.around["keys"] or [_FOLLOWERS])[0]
     kind, status = _kind(key) if item.around["keys"] or _LIST in raw else _of_file(member.path)
-    entries, said = list(_entries(raw)), mend_meta(raw)
+    entries, fields = list(_entries(raw)), mend_meta(raw)
     if not entries and not raw.get("title"):
-        raise BadValue(Reason.MISSING_FIELD, f"neither {_LIST!r} nor {_MAP!r}")
+        raise BadValue(Reason.MISSING_FIELD, f"the entry has neither {_LIST!r} nor {_MAP!r}")
     values = [str(one["value"]) for one in entries if one.get("value")]
     when = next((one["timestamp"] for one in entries if one.get("timestamp")), None)
     name = str(raw.get("title") or (values[0] if values else ""))
@@ -70,9 +70,9 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type=kind,
         identity=("instagram", key, *(() if profile else (str(when or ""), name, url))),
         time=None if profile else meta.moment(when),
-        title=optional_text(said, "title") or None,
-        content=_content(kind, said, mend_meta(values)),
-        metadata=kept(_metadata(kind, status, mend_meta(name), url, said)),
+        title=optional_text(fields, "title") or None,
+        content=_content(kind, fields, mend_meta(values)),
+        metadata=non_empty(_metadata(kind, status, mend_meta(name), url, fields)),
         mutable=profile,
     )
 
@@ -87,36 +87,36 @@ def _kind(key: str) -> tuple[RecordType, str]:
 
 
 def _of_file(path: str) -> tuple[RecordType, str]:
-    """What a bare array of maps holds. Who they are stays as if they were followers."""
+    """Return the kind of a bare array of maps; identities remain those of followers."""
     stem = PurePosixPath(path).stem
     comments = "comments" in stem
     return (RecordType.COMMENT, "") if comments else (RecordType.ACTIVITY, stem)
 
 
-def _content(kind: RecordType, said: Mapping[str, Any], values: list[str]) -> str | None:
-    """A comment's words, which come first; or all that an activity of no known kind shows."""
+def _content(kind: RecordType, fields: Mapping[str, Any], values: list[str]) -> str | None:
+    """Return a comment's words, which come first; or all values of an activity of unknown kind."""
     if kind is RecordType.COMMENT:
-        owner = (said.get(_MAP) or {}).get("Media Owner") or {}
+        owner = (fields.get(_MAP) or {}).get("Media Owner") or {}
         silent = len(values) == 1 and values[0] == owner.get("value")
         return values[0] if values and not silent else None
     return "\n".join(values) or None if kind is RecordType.ACTIVITY else None
 
 
 def _entries(raw: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """What a list or a map holds; a field of another shape beside it is none."""
+    """Yield the entries of a list or a map, without fields of another shape."""
     both = (*(raw.get(_LIST) or ()), *(raw.get(_MAP) or {}).values())
     return (one for one in both if isinstance(one, dict))
 
 
 def _metadata(
-    kind: RecordType, status: str, name: str, url: str, said: Mapping[str, Any]
+    kind: RecordType, status: str, name: str, url: str, fields: Mapping[str, Any]
 ) -> dict[str, Any]:
-    listed = [one.get("value") for one in said.get(_LIST) or () if isinstance(one, dict)]
-    found: dict[str, Any] = {"url": url, "labelled": said.get(_MAP)}
+    listed = [one.get("value") for one in fields.get(_LIST) or () if isinstance(one, dict)]
+    found: dict[str, Any] = {"url": url, "labelled": fields.get(_MAP)}
     found["attachments"] = [
-        meta.medium(one) for one in said.get("media_list_data") or () if one.get("uri")
+        meta.medium(one) for one in fields.get("media_list_data") or () if one.get("uri")
     ]
-    if kind is not RecordType.REACTION:  # there it is how the service draws a like
+    if kind is not RecordType.REACTION:  # in a reaction the value is the service's symbol of a like
         found["values"] = [str(one) for one in listed if one and str(one) != name]
     if kind is RecordType.CONNECTION:
         found |= {"people": [{"handle": name}] if name else [], "status": status}
@@ -132,7 +132,7 @@ def _metadata(
 
 
 def _looks_like(head: Head) -> int:
-    """An array of items with Instagram's own way of saying things, bare or under a first key."""
+    """Recognise an array of Instagram's own kind of items, bare or under a first key."""
     keys = peek.top_keys(head)
     for path in ("", *keys[:3]):
         items = peek.first_objects(head, path, 5)

@@ -1,8 +1,8 @@
 """Instagram's posts, stories, reels and others, and Threads: arrays at the top or under a key.
 
-`posts_1.json` is an array; `stories.json`, `reels.json` and others have a key. A
-post holds its media, and its words as the title of its only one, or its own; one on Threads may be
-only words, in a medium that has no file. Texts are UTF-8 written as latin-1.
+`posts_1.json` is an array; `stories.json`, `reels.json` and others have a key. A post has its
+media; its words are its own title, or the title of its only medium. A post on Threads may be only
+words, in a medium without a file. Texts are UTF-8 written as latin-1.
 
 Source: `docs/reference/exports/meta.md#instagram`.
 """
@@ -16,7 +16,7 @@ from pipeline.readers.json.tree import JsonTree
 from pipeline.recognition import peek
 from pipeline.services import meta
 from pipeline.text.cleaning import mend_meta
-from pipeline.values.fields import kept, optional_text
+from pipeline.values.fields import non_empty, optional_text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -25,7 +25,7 @@ from schemas.vocabulary import RecordType
 
 _NAME = "instagram.posts"
 _STORIES = "ig_stories"
-#: The keys, and what their items are called where they are no posts.
+#: The keys, and what their items are called if they are not posts.
 _KINDS = {
     "": None,
     _STORIES: "story",
@@ -39,17 +39,17 @@ _KINDS = {
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One post or story; its first file is who it is."""
+    """Return one post or story; its first file identifies it."""
     raw: dict[str, Any] = item.value
-    said = mend_meta(raw)
+    fields = mend_meta(raw)
     media = raw.get("media") or [raw]
-    shown = said.get("media") or [said]
+    shown = fields.get("media") or [fields]
     when = raw.get("creation_timestamp") or media[0].get("creation_timestamp")
-    words = optional_text(said, "title") or optional_text(shown[0], "title")
+    words = optional_text(fields, "title") or optional_text(shown[0], "title")
     if not media[0].get("uri") and not words:
         raise BadValue(Reason.MISSING_FIELD, "no field 'uri'")
-    # Only words tell those without a file apart.
-    told = () if media[0].get("uri") else (raw.get("title") or media[0].get("title"),)
+    # Only words distinguish those without a file.
+    words_of_no_file = () if media[0].get("uri") else (raw.get("title") or media[0].get("title"),)
     metadata = {
         "kind": _KINDS[item.around["path"]],
         "attachments": [meta.medium(one) for one in shown if one.get("uri")],
@@ -59,10 +59,10 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.POST,
-        identity=("instagram", str(when or ""), meta.shown(media[0]), *told),
+        identity=("instagram", str(when or ""), meta.shown(media[0]), *words_of_no_file),
         time=meta.moment(when),
         content=words or None,
-        metadata=kept(metadata),
+        metadata=non_empty(metadata),
         mutable=True,
     )
 

@@ -1,8 +1,8 @@
 """Joplin: a JEX file (a tar) or a raw export, `<id>.md` for each note, notebook, tag and file.
 
 An item is its title, a blank line, the body, a blank line, and its fields, one a line; `type_`
-says what it is. Files lie in `resources/` under the id of their item, and are read as what they
-are. Times without `user_` are those of the copy in Joplin, not of the note.
+gives its kind. Files are in `resources/` under the id of their item, and are members of their own.
+Times without `user_` are those of the copy in Joplin, not of the note.
 
 Source: joplinapp.org/help/api/references/rest_api (fields, item types); laurent22/joplin,
 packages/lib/models/BaseItem.ts (how an item is written).
@@ -19,7 +19,7 @@ from pipeline.contract import Format
 from pipeline.readers.whole import WholeFile
 from pipeline.text import cleaning
 from pipeline.values import coordinates, open_zones, timestamps
-from pipeline.values.fields import joined, kept, measure, whole
+from pipeline.values.fields import joined, measure, non_empty, whole
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -31,7 +31,7 @@ _FIELD = re.compile(r"([a-z_]+):(?: (.*))?")
 _NOTE, _NOTEBOOK, _FILE, _TAG, _TAGGED = "1", "2", "4", "5", "6"
 _LISTS = {_NOTEBOOK: "notebooks", _TAG: "tags", _TAGGED: "tagged notes"}
 _KINDS = {_NOTE: RecordType.NOTE, _FILE: RecordType.ATTACHMENT}
-#: The fields that have a place of their own.
+#: Fields that have a field of their own in the record.
 _TAKEN = frozenset(
     {"id", "type_", "parent_id", "note_id", "tag_id", "author", "source_url", "mime", "size"}
     | {"created_time", "updated_time", "user_created_time", "user_updated_time", "ocr_text"}
@@ -42,16 +42,16 @@ _NOTHING = frozenset({"", "0", "0.0000", "0.00000000"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One item, known by its id."""
+    """Return one item, identified by its id."""
     if item.value is None:
-        raise BadValue(Reason.ITEM_TOO_LARGE, "a note of over 32 MiB")
-    said, fields = _parted(cleaning.decode(item.value)[0].replace("\r\n", "\n"))
+        raise BadValue(Reason.ITEM_TOO_LARGE, "the note is larger than 32 MiB")
+    written, fields = _parted(cleaning.decode(item.value)[0].replace("\r\n", "\n"))
     kind, identity = fields.get("type_", ""), fields.get("id", "")
     if not identity:
-        raise BadValue(Reason.MISSING_FIELD, "nothing under 'id'")
+        raise BadValue(Reason.MISSING_FIELD, "no value in 'id'")
     if kind not in _KINDS and kind not in _LISTS:
-        raise BadValue(Reason.BAD_SHAPE, "an item of a kind that is not read")
-    title, _, body = said.partition("\n")
+        raise BadValue(Reason.BAD_SHAPE, "this kind of item is not read")
+    title, _, body = written.partition("\n")
     flags = ["encrypted"] if fields.get("encryption_applied") == "1" else []
     odd: dict[str, Any] = {}
     content = fields.get("ocr_text") if kind == _FILE else body.strip()
@@ -64,17 +64,17 @@ def to_record(item: RawRecord, member: Member) -> Record:
         title=title.strip() or None,
         content=content or None,
         content_type="text/markdown" if kind == _NOTE else "text/plain",
-        metadata=joined(kept(_metadata(fields, kind, flags, odd)), odd),
+        metadata=joined(non_empty(_metadata(fields, kind, flags, odd)), odd),
         related=tuple(_related(fields, kind)),
         mutable=True,
     )
 
 
 def _parted(written: str) -> tuple[str, dict[str, str]]:
-    """What stands before the fields, and the fields: the last lines without a blank one."""
-    said, _, last = written.rstrip().rpartition("\n\n")
+    """Return the text before the fields, and the fields: the last lines without a blank one."""
+    words, _, last = written.rstrip().rpartition("\n\n")
     found = (_FIELD.fullmatch(line) for line in last.split("\n"))
-    return said, {field[1]: field[2] or "" for field in found if field}
+    return words, {field[1]: field[2] or "" for field in found if field}
 
 
 def _instant(fields: Mapping[str, str], name: str) -> Instant:
@@ -112,7 +112,7 @@ def _moment(fields: Mapping[str, str], name: str) -> str | None:
 
 
 def _place(fields: Mapping[str, str], odd: dict[str, Any]) -> dict[str, Any]:
-    """Where it was written; a note of no place has zeros."""
+    """Return where the note was written; a note without a place has zeros."""
     degrees = {name: fields.get(name, "") for name in ("latitude", "longitude")}
     if _NOTHING.issuperset(degrees.values()):
         return {}
@@ -123,13 +123,13 @@ def _place(fields: Mapping[str, str], odd: dict[str, Any]) -> dict[str, Any]:
 def _file(fields: Mapping[str, str], odd: dict[str, Any]) -> dict[str, Any]:
     end = fields.get("file_extension")
     name = f"{fields['id']}.{end}" if end else fields["id"]
-    said = {"name": name, "media_type": fields.get("mime", ""), "path": f"resources/{name}"}
+    details = {"name": name, "media_type": fields.get("mime", ""), "path": f"resources/{name}"}
     size = whole(fields.get("size"), "size", odd)
-    return said if size is None else {**said, "size": size}
+    return details if size is None else {**details, "size": size}
 
 
 def _related(fields: Mapping[str, str], kind: str) -> list[Related]:
-    """A note and a notebook are part of a notebook; a tagged note hangs on both of its ends."""
+    """Relate notes and notebooks to their notebook, and a tagged note to both of its ends."""
     found = []
     if (parent := fields.get("parent_id")) and kind in (_NOTE, _NOTEBOOK):
         found.append(Related(Relation.PART_OF, RecordType.LIST_ITEM, (parent,)))
@@ -140,7 +140,7 @@ def _related(fields: Mapping[str, str], kind: str) -> list[Related]:
 
 
 def _looks_like(head: Head) -> bool:
-    """By its fields, which name the file's id; they may lie beyond the head of a long note."""
+    """Recognise the fields, which name the file's id; in a long note they may be after the head."""
     if not head.complete:
         return True
     identity = PurePosixPath(head.path).stem.encode()

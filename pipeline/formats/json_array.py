@@ -1,4 +1,4 @@
-"""Any JSON array: each item of it is kept as it is, and nothing is guessed."""
+"""Any JSON array: each item is kept unchanged, and nothing is guessed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ _NAME = "json.array"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One item; what is no object stands under `value`."""
+    """Return one item; `value` holds an item that is not an object."""
     return generic_rows.row(item.value, _NAME, member)
 
 
 def _looks_like(head: Head) -> bool:
-    """By its bracket; where its name promises a value a line, that stands alone on the first."""
+    """Recognise the bracket.
+
+    If the name promises a value a line, the bracket must be alone on the first line.
+    """
     if head.path.lower().endswith(".json"):
         return peek.is_json_array(head)
     return peek.is_array_over_lines(head)

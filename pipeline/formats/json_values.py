@@ -1,4 +1,4 @@
-"""JSON objects of any kind, one behind the other: each is kept as it is, and nothing is guessed."""
+"""JSON objects of any kind in sequence: each is kept unchanged, and nothing is guessed."""
 
 from __future__ import annotations
 
@@ -17,22 +17,24 @@ _BETWEEN = " \t\r\n" + SIGN.decode()
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One value; what is no object stands under `value`."""
+    """Return one value; `value` holds a value that is not an object."""
     return generic_rows.row(item.value, _NAME, member)
 
 
 def _looks_like(head: Head) -> int:
-    """A whole object, and behind it another that begins; surer than of values on lines, which
-    those are that have each its own."""
+    """Recognise a whole object with another behind it.
+
+    It ranks above values on lines, which have a line each.
+    """
     text = peek.sound_text_of(head).lstrip(SIGN + b" \t\r\n")
     if not text.startswith(b"{") or peek.are_lines_of_values(head):
         return 0
     try:
-        said = text.decode("utf-8", "ignore")
-        _, end = json.JSONDecoder(strict=False).raw_decode(said)
+        text_of_head = text.decode("utf-8", "ignore")
+        _, end = json.JSONDecoder(strict=False).raw_decode(text_of_head)
     except (ValueError, RecursionError):
         return 0
-    return 2 * said[end:].lstrip(_BETWEEN).startswith("{")
+    return 2 * text_of_head[end:].lstrip(_BETWEEN).startswith("{")
 
 
 FORMAT = Format(

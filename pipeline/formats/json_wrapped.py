@@ -1,4 +1,4 @@
-"""Any JSON object around one list of objects: items are kept as they are, nothing is guessed."""
+"""Any JSON object around one list of objects: items are kept unchanged, nothing is guessed."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
 
 _NAME = "json.wrapped"
-#: What the reader itself says of an item.
+#: What the reader itself adds to an item.
 _PLACE = frozenset({"path", "keys", "first"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One item; what stands beside the list is said of each, and decides about none."""
+    """Return one item, with the values beside the list; they are not part of its identity."""
     around = {name: value for name, value in item.around.items() if name not in _PLACE}
     return generic_rows.row(item.value, _NAME, member, around)
 

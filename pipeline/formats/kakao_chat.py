@@ -1,7 +1,7 @@
 """A chat exported from KakaoTalk as text: `KakaoTalk_<date>.txt`, `KakaoTalkChats.txt`.
 
-Of a computer: a line `--------------- 2024년 3월 15일 금요일 ---------------` for each day, and
-messages `[name] [오전 9:05] words`. Of a phone: `2024년 3월 15일 오전 9:05, name : words`, on an
+From a computer: a line `--------------- 2024년 3월 15일 금요일 ---------------` for each day, and
+messages `[name] [오전 9:05] words`. From a phone: `2024년 3월 15일 오전 9:05, name : words`, on an
 iPhone `2024. 3. 15. 오전 9:05, name : words`, and a line for each day, too; without ` : ` it is the
 program's note. English exports write AM and PM, and the month's name. Source:
 uoneway/kakaotalk_msg_preprocessor (README); m00nlygreat/katalk, `export2csv.py`;
@@ -35,17 +35,17 @@ _FIRST_DAY = re.compile(_DAY)
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One message, or a note of the program's."""
+    """Return one message, or a note of the program."""
     return day_chats.record(_NAME, _SERVICE, item, member)
 
 
 def _looks_like(head: Head) -> int:
-    """A day and a head of a computer's; or the heading's word and a head of a phone's."""
+    """Recognise a day and a message of a computer, or the heading and a message of a phone."""
     lines = [line.decode("utf-8", "replace") for line in peek.lines(head, 20)]
-    told = any(map(_FIRST_HEAD.match, lines))
+    has_message = any(map(_FIRST_HEAD.match, lines))
     days = any(map(_FIRST_DAY.fullmatch, lines))
     named = any("카카오톡" in line or "KakaoTalk" in line for line in lines[:2])
-    return 2 * (told and (days or named))
+    return 2 * (has_message and (days or named))
 
 
 FORMAT = Format(

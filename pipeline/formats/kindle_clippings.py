@@ -1,9 +1,9 @@
 """Kindle: `My Clippings.txt`, to which a device adds each highlight, note and bookmark.
 
-A clipping is the book with its author in brackets; a line that begins with a dash and says in the
-device's language what it is, where, and when it was added, parted by bars; a blank line; the words.
-Ten equals signs end it. Its parts are told by their places, so that no language is unknown; the
-words for a page, a position and the kinds are those of Amazon's languages.
+A clipping is the book with its author in brackets; a line that begins with a dash and gives, in the
+device's language and separated by bars, the kind, the place and the date; a blank line; the words.
+Ten equals signs end it. The order identifies the parts, so that every language works; the words for
+a page, a position and the kinds are those of Amazon's languages.
 
 Source: hadynz/kindle-clippings, src/blocks/ParsedBlock.spec.ts (the forms and their languages).
 """
@@ -19,7 +19,7 @@ from pipeline.contract import Format
 from pipeline.readers.parted_text import PartedText
 from pipeline.recognition import peek
 from pipeline.values import google_dates, instants
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -30,7 +30,7 @@ _NAME = "kindle.clippings"
 _SEPARATOR = "=========="
 _BARS = re.compile(r"\s*[|\uff5c]\s*")
 _DASH = re.compile(r"[-\u2013\u2014\u2212]\s*")
-#: The last brackets of the line; those in them may be nested once.
+#: The last brackets of the line; brackets in them may be nested once.
 _AUTHOR = re.compile(r"\(([^()]*(?:\([^()]*\)[^()]*)*)\)\s*$")
 _NUMBERS = r"(?:\d+|[ivxlcdm]+\b)(?:[-\u2013](?:\d+|[ivxlcdm]+\b))?"
 _PAGE = re.compile(
@@ -51,9 +51,9 @@ _KINDS = {
     "clip": r"\bclip|ausschnitt|recorte|extrait|ritaglio|剪贴|剪貼|クリップ|클립|knipsel|вырезк",
     "note": r"\bnot[ea]\b|notiz|笔记|筆記|メモ|메모|notitie|заметк",
 }
-#: Week days that stand behind a date without a space.
+#: Week days that follow a date without a space.
 _JOINED_DAY = re.compile(r"星期.|週.|[月火水木金土日]曜日")
-#: Clocks with words or dots between their numbers: `23h32min06s`, `09时11分28秒`, `4.46 Uhr`.
+#: Times with words or dots between their numbers: `23h32min06s`, `09时11分28秒`, `4.46 Uhr`.
 _WORDED_CLOCK = re.compile(r"(?<!\d)(\d{1,2})(?:h|[时時시] ?)(\d\d)(?:min|[分분] ?)(\d\d)[s秒초]?")
 _DOTTED_CLOCK = re.compile(r"(?<![\d.])(\d{1,2})\.(\d\d) Uhr")
 _NO_SECONDS = re.compile(r"(?<![\d:+-])(\d{1,2}:\d\d)(?![\d:])")
@@ -61,10 +61,10 @@ _LEAD = 6
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One clipping. What the device wrote of it, in full, tells it from all others."""
+    """Return one clipping, identified by the device's whole text."""
     lines = item.value.replace("\r\n", "\n").split("\n")
     if not _is_clipping(lines):
-        raise BadValue(Reason.BAD_SHAPE, "a title is not followed by a line that says where")
+        raise BadValue(Reason.BAD_SHAPE, "no line with the place follows the title")
     head, about = lines[0].strip(), lines[1].strip()
     words = "\n".join(lines[2:]).strip()
     *where, added = _BARS.split(about[_dash(about) :])
@@ -86,7 +86,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=_instant(added),
         title=metadata["book"],
         content=words or None,
-        metadata=kept(metadata),
+        metadata=non_empty(metadata),
     )
 
 
@@ -115,7 +115,7 @@ def _number(pattern: re.Pattern[str], place: str) -> str | None:
 
 
 def _instant(written: str) -> Instant:
-    """When it was added, by the clock of the device: a date behind a few words."""
+    """Read when it was added, by the clock of the device: a date after a few words."""
     plain = _WORDED_CLOCK.sub(r"\1:\2:\3", _JOINED_DAY.sub(" ", written))
     plain = _NO_SECONDS.sub(r"\1:00", _DOTTED_CLOCK.sub(r"\1:\2", plain).replace(" um ", " "))
     words = re.sub(r",(?=\s+\d{1,2}:)", "", plain).split()

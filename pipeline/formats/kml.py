@@ -1,11 +1,11 @@
 """KML: placemarks of Google Earth, My Maps and many trackers; a KMZ is a zip of it.
 
-A placemark is a place, unless it has a time span (then it was visited, or is a trip if its shape
-is a line) or is a `gx:Track` (in KML 2.3 a `Track`), whose `when`s and `coord`s are positions. It
-runs from its earliest to its latest time. One without a shape is a place without a position: what
-it says of itself, such as an address, is all that is known of it. Coordinates are longitude,
-latitude, altitude; a shape of more than one position is kept as GeoJSON's `geometry` (RFC 7946), in
-the same order. A track is one placemark, and so bounded by the reader's limit.
+A placemark is a place, unless it has a time span (then it is a visit, or a trip if its shape is a
+line) or is a `gx:Track` (in KML 2.3 a `Track`), whose `when`s and `coord`s are positions. It runs
+from its earliest to its latest time. One without a shape is a place without a position, with its
+other values, such as an address. Coordinates are longitude, latitude, altitude; a shape of more
+than one position is kept as GeoJSON's `geometry` (RFC 7946), in the same order. A track is one
+placemark, so the reader's limit bounds it.
 
 Source: `docs/reference/exports/tracks.md`.
 """
@@ -24,7 +24,7 @@ from pipeline.syntax import xml_tree
 from pipeline.syntax.xml_tree import Element
 from pipeline.text import cleaning
 from pipeline.values import coordinates
-from pipeline.values.fields import joined, kept
+from pipeline.values.fields import joined, non_empty
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -35,23 +35,23 @@ _NAME = "kml"
 _SHAPES = ("Point", "LineString", "LinearRing", "Polygon", "Track", "Model")
 #: Shapes of one position.
 _SINGLE = ("Point", "Model")
-#: What a folder may hold that has a name.
+#: Named elements that a folder may hold.
 _NAMED = ("Document", "NetworkLink", "GroundOverlay", "ScreenOverlay", "PhotoOverlay", "Tour")
 
 
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """The placemark, then the positions of its track."""
+    """Yield the placemark, then the positions of its track."""
     placemark: Element = item.value
     shapes = [one for one in _outlines(placemark) if any(_written(one)) or one.first("when")]
     tracked = [shape for shape in shapes if shape.tag == "Track"]
     start, end = _span(placemark, tracked)
     only = shapes[0].tag if shapes and not tracked else None
     fixed = start is not None and end is None and only == "Point"
-    named = placemark.said("name") is not None
+    named = placemark.text_at("name") is not None
     inside = _inside(item.around.get("folders", ()))
     if fixed and start is not None and not (named and not _where(_coordinates(shapes[0]), {})[0]):
-        said = {} if named else {**_said(placemark), **inside}
-        yield _position(start.text, _coordinates(shapes[0]), said)
+        metadata = {} if named else {**_unnamed(placemark), **inside}
+        yield _position(start.text, _coordinates(shapes[0]), metadata)
     if named or end is not None or start is None:
         yield _record(placemark, shapes, (start, end), inside)
     for track in tracked:
@@ -59,19 +59,19 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
 
 
 def _inside(folders: Sequence[str]) -> dict[str, Any]:
-    """The folders that a placemark lies in."""
+    """Return the folders that a placemark is in."""
     return {"folders": list(folders), "list": folders[-1]} if folders else {}
 
 
 def _outlines(placemark: Element) -> Iterator[Element]:
-    """The shapes of a placemark, those without a position among them."""
+    """Yield the shapes of a placemark, including those without a position."""
     return (element for element in placemark.walk() if element.tag in _SHAPES)
 
 
 def _span(placemark: Element, tracked: list[Element]) -> tuple[Instant | None, Instant | None]:
-    """When it began and ended: its own word, or else its track's."""
-    begin = placemark.said("TimeSpan", "begin") or placemark.said("TimeStamp", "when")
-    end = placemark.said("TimeSpan", "end")
+    """Return when it began and ended, as stated, else by its track."""
+    begin = placemark.text_at("TimeSpan", "begin") or placemark.text_at("TimeStamp", "when")
+    end = placemark.text_at("TimeSpan", "end")
     if begin is None and tracked:
         return gps_tracks.extremes(map(_known, (w for track in tracked for w in track.all("when"))))
     return gps_tracks.when(begin), gps_tracks.when(end)
@@ -85,21 +85,21 @@ def _known(when: Element) -> Instant | None:
 
 
 def _coordinates(shape: Element) -> str:
-    """The first position of a shape, as it is written."""
+    """Return the first position of a shape, as written."""
     for written in _written(shape):
         return written
     raise BadValue(Reason.MISSING_FIELD, "no field 'coordinates'")
 
 
 def _written(shape: Element) -> Iterator[str]:
-    """The positions of a shape, as they are written."""
+    """Yield the positions of a shape, as written."""
     for element in shape.walk():
         if element.tag == "coordinates":
             yield from _tuples(element.text)
         elif element.tag == "coord" and element.text.strip():
             yield _of_track(element)
         elif element.tag == "Location":  # of a model
-            parts = (element.said(name) or "" for name in ("longitude", "latitude", "altitude"))
+            parts = (element.text_at(name) or "" for name in ("longitude", "latitude", "altitude"))
             yield ",".join(parts)
 
 
@@ -107,7 +107,7 @@ _AROUND_COMMAS = re.compile(r"\s*,\s*")
 
 
 def _tuples(text: str) -> list[str]:
-    """Positions parted by blanks; some writers put blanks behind the commas, too."""
+    """Return the positions separated by blanks; some writers put blanks after the commas, too."""
     found = text.split()
     if all("," in one.strip(",") for one in found):
         return found
@@ -119,14 +119,14 @@ def _of_track(coord: Element) -> str:
 
 
 def _place(written: str, odd: dict[str, Any]) -> tuple[float, float, float | None]:
-    """Latitude, longitude and altitude. Raises `BadValue`."""
+    """Return latitude, longitude and altitude. Raises `BadValue`."""
     east, _, behind = written.partition(",")
     north, *up = behind.split(",")
     latitude, longitude = gps_tracks.position(north, east)
     return latitude, longitude, gps_tracks.measure(up[0], "altitude", odd) if any(up) else None
 
 
-def _point(written: str, time: Instant | None, said: dict[str, Any]) -> Point:
+def _point(written: str, time: Instant | None, metadata: dict[str, Any]) -> Point:
     odd: dict[str, Any] = {}
     latitude, longitude, altitude = _place(written, odd)
     return Point(
@@ -136,15 +136,15 @@ def _point(written: str, time: Instant | None, said: dict[str, Any]) -> Point:
         latitude=latitude,
         longitude=longitude,
         altitude_m=altitude,
-        metadata=joined(said, odd),
+        metadata=joined(metadata, odd),
     )
 
 
-def _said(placemark: Element) -> dict[str, Any]:
-    """What a position without a name says of itself."""
-    description = placemark.said("description")
-    told = {"description": cleaning.html_to_text(description)} if description else {}
-    return {**told, **_extended(placemark)}
+def _unnamed(placemark: Element) -> dict[str, Any]:
+    """Return the metadata of a position without a name."""
+    description = placemark.text_at("description")
+    text = {"description": cleaning.html_to_text(description)} if description else {}
+    return {**text, **_extended(placemark)}
 
 
 def _record(
@@ -155,12 +155,12 @@ def _record(
 ) -> Record:
     start, end = span
     shape = shapes[0] if shapes else None
-    name, written = placemark.said("name"), _coordinates(shape) if shape else ""
+    name, written = placemark.text_at("name"), _coordinates(shape) if shape else ""
     odd: dict[str, Any] = {}
     where, altitude = _where(written, odd) if shape else ({}, None)
-    address = placemark.said("address")
+    address = placemark.text_at("address")
     place = {"name": name, "address": address, **where}
-    description = placemark.said("description")
+    description = placemark.text_at("description")
     return Record(
         data_type=DataType.LOCATION,
         source=_NAME,
@@ -171,7 +171,7 @@ def _record(
         content=cleaning.html_to_text(description) if description else None,
         metadata=joined(
             {
-                **kept({"place": kept(place)}),
+                **non_empty({"place": non_empty(place)}),
                 **({"shape": shape.tag} if shape else {}),
                 **({"altitude_m": altitude} if altitude else {}),  # 0 is written for none
                 **inside,
@@ -186,12 +186,12 @@ def _record(
 
 
 def _where(written: str, odd: dict[str, Any]) -> tuple[dict[str, float], float | None]:
-    """The position of a shape and its altitude, as far as they are such."""
+    """Return the position of a shape and its altitude, as far as they are valid."""
     found = coordinates.or_noted(lambda: _place(written, odd)[:2], written, "place", odd)
     return found, _place(written, {})[2] if found else None
 
 
-#: What is told elsewhere, or says only how a map is drawn.
+#: Elements read elsewhere, or that say only how to draw a map.
 _TAKEN = frozenset(
     {*_SHAPES, "MultiGeometry", "MultiTrack", "ExtendedData", "name", "description", "address"}
     | {"TimeSpan", "TimeStamp", "styleUrl", "Style", "StyleMap", "visibility", "open", "Region"}
@@ -200,44 +200,44 @@ _TAKEN = frozenset(
 
 
 def _details(placemark: Element) -> dict[str, Any]:
-    """What else is said."""
-    said = {**gps_tracks.leaves(placemark, _TAKEN), **_extended(placemark).get("details", {})}
-    return {"details": said} if said else {}
+    """Return the other values."""
+    details = {**gps_tracks.leaves(placemark, _TAKEN), **_extended(placemark).get("details", {})}
+    return {"details": details} if details else {}
 
 
 def _models(shapes: list[Element]) -> dict[str, Any]:
-    """The files of models, as a KMZ names them."""
-    names = (shape.said("Link", "href") for shape in shapes if shape.tag == "Model")
+    """Return the files of models, as a KMZ names them."""
+    names = (shape.text_at("Link", "href") for shape in shapes if shape.tag == "Model")
     files = [{"name": name} for name in names if name]
     return {"attachments": files} if files else {}
 
 
 def _ends(shapes: list[Element], start: Instant | None, end: Instant | None) -> tuple[str, str]:
-    """The texts of its times: of a track the first and the last as they stand."""
-    whens = [w for s in shapes for when in s.all("when") if (w := _known(when)) is not None]
-    read = [when.text for when in whens if when.at is not None]
+    """Return the texts of its times: of a track the first and the last, as written."""
+    times = [w for s in shapes for when in s.all("when") if (w := _known(when)) is not None]
+    read = [when.text for when in times if when.at is not None]
     if read and start is not None and end is not None and {start.text, end.text} <= set(read):
         return read[0], read[-1]
     return start.text if start else "", end.text if end else ""
 
 
 def _lasting(start: Instant | None, end: Instant | None, shapes: list[Element]) -> dict[str, Any]:
-    said = gps_tracks.lasting(start, end)
-    flags = set(said.get("flags", ()))
+    lasting = gps_tracks.lasting(start, end)
+    flags = set(lasting.get("flags", ()))
     for shape in shapes:
-        whens = [when for w in shape.all("when") if (when := _known(w)) is not None]
-        moments = [when.at for when in whens if when.at is not None]
+        times = [when for w in shape.all("when") if (when := _known(w)) is not None]
+        moments = [when.at for when in times if when.at is not None]
         if moments != sorted(moments):
             flags.add(gps_tracks.UNORDERED)
-        if shape.tag == "Track" and not whens:
+        if shape.tag == "Track" and not times:
             flags.add(gps_tracks.UNDATED)
         if len(_line(shape)) < sum(1 for _ in _written(shape)):
             flags.add(coordinates.UNUSABLE)
-    return {**said, "flags": sorted(flags)} if flags else said
+    return {**lasting, "flags": sorted(flags)} if flags else lasting
 
 
 def _form(shapes: list[Element]) -> dict[str, Any]:
-    """All positions of the shapes but those that are points of the lake themselves."""
+    """Return all positions of the shapes, except those that are points of the lake."""
     polygons = (shape for shape in shapes if shape.tag == "Polygon")
     within = {id(ring) for polygon in polygons for ring in polygon.walk() if ring is not polygon}
     outer = (shape for shape in shapes if id(shape) not in within)
@@ -250,7 +250,7 @@ def _form(shapes: list[Element]) -> dict[str, Any]:
 
 
 def _geometry(shape: Element) -> dict[str, Any] | None:
-    """A shape in GeoJSON; None for none, and for a track of dated positions."""
+    """Return a shape in GeoJSON; None for no shape, and for a track of dated positions."""
     if shape.tag == "Polygon":
         rings = [_line(ring) for ring in shape.walk() if ring.tag == "LinearRing"]
         return {"type": "Polygon", "coordinates": rings}
@@ -263,7 +263,7 @@ def _geometry(shape: Element) -> dict[str, Any] | None:
 
 
 def _line(shape: Element) -> list[list[float]]:
-    """The positions of a line; one that is none is left out."""
+    """Return the positions of a line, without invalid ones."""
     found = []
     for written in _written(shape):
         with suppress(BadValue):
@@ -273,49 +273,51 @@ def _line(shape: Element) -> list[list[float]]:
 
 
 def _type(shape: Element | None, start: Instant | None, end: Instant | None) -> RecordType:
-    """What a placemark is, by its shape and its times."""
+    """Return the record type of a placemark, from its shape and its times."""
     if shape and shape.tag in ("LineString", "Track") and (end is not None or start is not None):
         return RecordType.TRIP
     return RecordType.PLACE_VISIT if end is not None else RecordType.PLACE
 
 
 def _extended(placemark: Element) -> dict[str, Any]:
-    """`ExtendedData`: pairs under names of the maker's own."""
+    """Return `ExtendedData`: pairs under the maker's own names."""
     found = placemark.first("ExtendedData")
     pairs = found.walk() if found else ()
-    said = {e.attributes.get("name", ""): e.said("value") or e.text.strip() for e in pairs}
-    said = {name: value for name, value in said.items() if name and value}
-    return {"details": said} if said else {}
+    pairs_by_name = {
+        e.attributes.get("name", ""): e.text_at("value") or e.text.strip() for e in pairs
+    }
+    pairs_by_name = {name: value for name, value in pairs_by_name.items() if name and value}
+    return {"details": pairs_by_name} if pairs_by_name else {}
 
 
 def _positions(track: Element) -> Iterator[Outcome]:
-    """Each `when` with its `coord`; a blank one means that there was no fix (OGC 12-007r2)."""
-    whens = [when.text.strip() for when in track.all("when")]
+    """Yield each `when` with its `coord`; a blank one means no fix (OGC 12-007r2)."""
+    times = [when.text.strip() for when in track.all("when")]
     coords = [_of_track(coord) for coord in track.all("coord")]
-    if not any(whens):
+    if not any(times):
         return  # the placemark has them, undated
-    if len(whens) != len(coords):
+    if len(times) != len(coords):
         detail = "a track with more times than positions, or fewer"
         yield Rejection(reason=Reason.BAD_SHAPE, detail=detail)
         return
-    measured = _measured(track, len(whens))
-    for nth, (when, written) in enumerate(zip(whens, coords, strict=True)):
+    measured = _measured(track, len(times))
+    for nth, (when, written) in enumerate(zip(times, coords, strict=True)):
         if written:
-            said = {name: values[nth] for name, values in measured.items() if values[nth]}
-            yield _position(when, written, said)
+            metadata = {name: values[nth] for name, values in measured.items() if values[nth]}
+            yield _position(when, written, metadata)
 
 
 def _measured(track: Element, many: int) -> dict[str, list[str]]:
-    """What was measured at each position of a track, such as the beats of a heart."""
+    """Return the measurements at each position of a track, such as heart rates."""
     arrays = (element for element in track.walk() if element.tag == "SimpleArrayData")
     found = {one.attributes.get("name", ""): one for one in arrays}
     values = {name: [v.text.strip() for v in one.all("value")] for name, one in found.items()}
     return {name: row for name, row in values.items() if name and len(row) == many}
 
 
-def _position(when: str, written: str, said: dict[str, Any]) -> Outcome:
+def _position(when: str, written: str, metadata: dict[str, Any]) -> Outcome:
     try:
-        return _point(written, gps_tracks.time(when), said)
+        return _point(written, gps_tracks.time(when), metadata)
     except BadValue as bad:
         return Rejection(reason=bad.reason, detail=bad.detail)
     except ValueError:

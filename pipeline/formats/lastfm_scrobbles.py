@@ -1,4 +1,4 @@
-"""Plays that Last.fm noted, as the usual exporters write them; Last.fm has none of its own.
+"""Plays that Last.fm recorded, as the usual exporters write them; Last.fm has no exporter.
 
 `uts,utc_time,artist,artist_mbid,album,album_mbid,track,track_mbid` of lastfm.ghan.nl, with seconds
 since 1970; `Artist;Album;AlbumId;Track;Date#user` of lastfmstats.com, with milliseconds; and
@@ -18,7 +18,7 @@ from pipeline.readers.csv.rows import CsvRows
 from pipeline.recognition import peek
 from pipeline.services import tables
 from pipeline.values import day_order, instants, timestamps
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -39,13 +39,13 @@ _TAKEN = frozenset(
 )
 
 
-#: What the columns of a table without a header are.
+#: The columns of a table without a header.
 _BARE = {"column_1": "artist", "column_2": "album", "column_3": "track", "column_4": "utc_time"}
 _SPELLED = re.compile(r"(\d\d [A-Z][a-z]{2} \d{4}),? (\d\d:\d\d)")
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One play, by when it began."""
+    """Return one play, identified by when it began."""
     row: dict[str, str] = {_BARE.get(name, name): cell for name, cell in item.value.items()}
     written, time, owner = _time(row)
     artist = row.get("artist") or row.get("Artist") or ""
@@ -57,14 +57,14 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(written, artist, track),
         time=time,
         title=track or None,
-        metadata=kept(
+        metadata=non_empty(
             {
                 "artist": artist,
                 "album": row.get("album") or row.get("Album") or "",
                 "track": track,
                 "account": owner,
                 "utc_time": row.get("utc_time") if time.flag == instants.UNREAD else None,
-                **tables.said(row, _IDS),
+                **tables.renamed(row, _IDS),
                 **tables.rest(row, _TAKEN | {n for n in row if n.startswith("Date")}),
             }
         ),
@@ -72,7 +72,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _time(row: dict[str, str]) -> tuple[str, Instant, str]:
-    """The number as it stands there, its moment, and whose it is, if the header says it."""
+    """Return the number as written, its moment, and the user, if the header names one."""
     if "uts" in row:
         return row["uts"], timestamps.epoch_or_unread(row["uts"], "s"), ""
     if "utc_time" in row:
@@ -82,10 +82,10 @@ def _time(row: dict[str, str]) -> tuple[str, Instant, str]:
 
 
 def _spelled(written: str) -> Instant:
-    """A moment such as `01 Jan 2024 12:00`. Raises `BadValue(BAD_TIME)`."""
+    """Read a moment such as `01 Jan 2024 12:00`. Raises `BadValue(BAD_TIME)`."""
     found = _SPELLED.fullmatch(written.strip())
     if found is None:
-        raise BadValue(Reason.BAD_TIME, "the time of a play is in no form that is known")
+        raise BadValue(Reason.BAD_TIME, "the form of the time of a play is unknown")
     day = day_order.read(found[1], {}).at
     if day is None:
         raise BadValue(Reason.BAD_TIME, "the day of a play is out of range")
@@ -100,7 +100,7 @@ def _looks_like(head: Head) -> int:
 
 
 def _is_bare(head: Head) -> bool:
-    """Whether the first rows are of four cells, of which the last is such a time."""
+    """Return whether the first rows have four cells, with such a time in the last."""
     texts = [line.decode("utf-8", "replace") for line in peek.lines(head, 5)]
     try:
         rows = list(csv.reader(texts))

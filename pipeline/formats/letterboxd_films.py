@@ -1,10 +1,11 @@
 """Letterboxd's export: `diary.csv`, `watched.csv`, `ratings.csv`, `reviews.csv`, `watchlist.csv`.
 
-A row is a film under its address at `boxd.it`. `Date` is when it was entered, `Watched Date` when
-it was seen; days have no time. A film in `diary.csv` that has a review stands in `reviews.csv` too.
-`likes/films.csv` and `watchlist.csv` have the columns of `watched.csv` and are told by their names.
-Lists (`lists/*.csv`) stay tables. Source: the headers in the tests of a dozen public importers of
-the zip, which agree (`Name,Year,Letterboxd URI,Rating,Rewatch,Review,Tags,Watched Date`).
+A row is a film under its address at `boxd.it`. `Date` is when the row was entered, `Watched Date`
+when the film was watched; days have no time. `reviews.csv` repeats the films of `diary.csv` that
+have a review. `likes/films.csv` and `watchlist.csv` have the columns of `watched.csv` and are
+recognised by their names. Lists (`lists/*.csv`) are another format. Source: the headers in the
+tests of a dozen public importers of the zip, which agree (`Name,Year,Letterboxd
+URI,Rating,Rewatch,Review,Tags,Watched Date`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pipeline.readers.csv.rows import CsvRows
 from pipeline.services import tables
 from pipeline.text import cleaning as texts
 from pipeline.values import timestamps
-from pipeline.values.fields import joined, kept, measure, text
+from pipeline.values.fields import joined, measure, non_empty, text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -28,7 +29,7 @@ _OTHERS = frozenset({"Rating", "Rewatch", "Tags", "Watched Date", "Review"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """A film that was seen, rated, reviewed, liked or put on the list."""
+    """Return a film that was watched, rated, reviewed, liked or put on the list."""
     row: dict[str, str] = item.value
     kind, listed = _kind(row, member)
     address, entered = text(row, "Letterboxd URI"), text(row, "Date")
@@ -44,7 +45,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         title=row["Name"] or None,
         content=texts.html_to_text(review) if review else None,
         metadata=joined(
-            kept(
+            non_empty(
                 {
                     "url": address,
                     "year": row["Year"],

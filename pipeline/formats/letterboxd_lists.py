@@ -1,8 +1,8 @@
 """Letterboxd's export: `lists/<name>.csv`, a list and the films on it.
 
-Below a line `Letterboxd list export v7` a table of one row says what the list is; below that,
-behind a blank line, stand the films: `Position,Name,Year,URL,Description`, without positions where
-the list is in no order. Source: the samples in the tests of importers of the zip, which agree.
+Below a line `Letterboxd list export v7` a table of one row describes the list; below that, after a
+blank line, are the films: `Position,Name,Year,URL,Description`, without positions in an unordered
+list. Source: the samples in the tests of importers of the zip, which agree.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pipeline.recognition import peek
 from pipeline.services import tables
 from pipeline.text import cleaning as texts
 from pipeline.values import timestamps
-from pipeline.values.fields import kept, text
+from pipeline.values.fields import non_empty, text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record, Related
 from schemas.vocabulary import RecordType, Relation
@@ -28,13 +28,13 @@ _LIST = frozenset({"Date", "Name", "Tags", "URL", "Description"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """The list, or one film on it."""
+    """Return the list, or one film on it."""
     row: dict[str, str] = item.value
     if item.around.get("table") == "preamble":
         return _list(row, member)
     of = item.around["preamble"]
     address = text(row, "URL")
-    said = row.get("Description", "")
+    description = row.get("Description", "")
     identity = _identity(of, member)
     return Record(
         data_type=DataType.ACTIVITY,
@@ -43,8 +43,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(*identity, address),
         time=None,
         title=row.get("Name") or None,
-        content=texts.html_to_text(said) if said else None,
-        metadata=kept(
+        content=texts.html_to_text(description) if description else None,
+        metadata=non_empty(
             {
                 "url": address,
                 "year": row.get("Year", ""),
@@ -59,7 +59,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _list(row: dict[str, str], member: Member) -> Record:
-    written, said = row.get("Date", ""), row.get("Description", "")
+    written, description = row.get("Date", ""), row.get("Description", "")
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -67,8 +67,8 @@ def _list(row: dict[str, str], member: Member) -> Record:
         identity=_identity(row, member),
         time=timestamps.or_unread(written),
         title=row.get("Name") or PurePosixPath(member.path).stem,
-        content=texts.html_to_text(said) if said else None,
-        metadata=kept(
+        content=texts.html_to_text(description) if description else None,
+        metadata=non_empty(
             {
                 "url": row.get("URL", ""),
                 "labels": [tag for part in row.get("Tags", "").split(",") if (tag := part.strip())],

@@ -1,8 +1,8 @@
 """A chat exported from LINE as text: `[LINE]<name>.txt`, days and lines of clock, name, words.
 
 The heading, the days and the clocks are in the device's language: `2024/03/15(Fri)`, `Fri,
-03/15/2024`, `2024.03.15 星期五`; `09:05`, `午後9:47`, `9:47 PM`. Tabs part a line; a message of
-several lines stands in quotation marks; a line without a name is LINE's note. Source:
+03/15/2024`, `2024.03.15 星期五`; `09:05`, `午後9:47`, `9:47 PM`. Tabs separate the parts of a line;
+a message of several lines is in quotation marks; a line without a name is LINE's note. Source:
 meyfa/line-chat-parser (its README and tests), jyu0414/linelog2py.
 """
 
@@ -30,16 +30,16 @@ _FIRST_HEAD = re.compile(_HEAD)
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One message, or a note of LINE's."""
+    """Return one message, or a note of LINE."""
     return day_chats.record(_NAME, _SERVICE, item, member)
 
 
 def _looks_like(head: Head) -> int:
-    """LINE's heading, or a day; and then a line of clock, name and words."""
+    """Recognise LINE's heading, or a day, and then a line of clock, name and words."""
     lines = [line.decode("utf-8", "replace") for line in peek.lines(head, 20)]
-    told = any(map(_FIRST_HEAD.match, lines))
+    has_message = any(map(_FIRST_HEAD.match, lines))
     days = any(map(_FIRST_DAY.fullmatch, lines))
-    return 2 * (told and (days or _HEADING.match(head.data) is not None))
+    return 2 * (has_message and (days or _HEADING.match(head.data) is not None))
 
 
 FORMAT = Format(

@@ -1,7 +1,7 @@
-"""LinkedIn's `Connections.csv`; notes stand above the header.
+"""LinkedIn's `Connections.csv`; newer exports have notes above the header.
 
-A connection is who its address says, in older exports without one its name and day. Where someone
-works changes.
+Its address identifies a connection; in older exports without one, its name and day. The employer
+changes.
 
 Source: `docs/reference/exports/linkedin.md`.
 """
@@ -12,7 +12,7 @@ from pipeline.contract import Format
 from pipeline.readers.csv.rows import CsvRows
 from pipeline.services import linkedin, tables
 from pipeline.values import timestamps
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -27,12 +27,12 @@ _KNOWN = _COLUMNS - {"URL"}
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One connection."""
+    """Return one connection."""
     cells: dict[str, str] = item.value
     name = " ".join(filter(None, (cells["First Name"], cells["Last Name"])))
     day, url = cells["Connected On"], cells.get("URL") or ""
     if not name and not url:
-        raise BadValue(Reason.MISSING_FIELD, "neither a name nor 'URL'")
+        raise BadValue(Reason.MISSING_FIELD, "the connection has neither a name nor a 'URL'")
     address = cells.get("Email Address", "").lower()
     who = {"name": name, "handle": url, "address": address}
     return Record(
@@ -42,9 +42,9 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(linkedin.SERVICE, url) if url else (linkedin.SERVICE, name, day),
         time=timestamps.or_unread(day, linkedin.day_or_clock),
         title=name or None,
-        metadata=kept(
+        metadata=non_empty(
             {
-                "people": [kept(who)],
+                "people": [non_empty(who)],
                 "status": "connected",
                 "company": cells["Company"],
                 "position": cells["Position"],

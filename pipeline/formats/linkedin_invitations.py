@@ -1,4 +1,4 @@
-"""LinkedIn's `Invitations.csv`: asked to connect, or asked by another.
+"""LinkedIn's `Invitations.csv`: sent and received invitations to connect.
 
 Source: `docs/reference/exports/linkedin.md`.
 """
@@ -9,7 +9,7 @@ from pipeline.contract import Format
 from pipeline.readers.csv.rows import CsvRows
 from pipeline.services import linkedin, messaging, tables
 from pipeline.values import timestamps
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -20,7 +20,7 @@ _DIRECTIONS = {"INCOMING": "in", "OUTGOING": "out"}
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One invitation. What was written with it is a message."""
+    """Return one invitation. Its text is a message."""
     cells: dict[str, str] = item.value
     sent, way = cells["Sent At"], cells["Direction"]
     recipient = messaging.person(cells["To"])
@@ -32,7 +32,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=timestamps.or_unread(sent, linkedin.clock),
         title="Invitation",
         content=cells["Message"] or None,
-        metadata=kept(
+        metadata=non_empty(
             {
                 "sender": messaging.person(cells["From"]),
                 "recipients": [recipient] if recipient else [],

@@ -9,7 +9,7 @@ from pipeline.contract import Format
 from pipeline.readers.csv.rows import CsvRows
 from pipeline.services import linkedin, tables
 from pipeline.values import mail_dates, timestamps
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -19,7 +19,7 @@ _COLUMNS = frozenset({"Login Date", "IP Address", "User Agent", "Login Type"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One sign-in: `Mon Jan 01 10:00:00 UTC 2024`."""
+    """Return one sign-in: `Mon Jan 01 10:00:00 UTC 2024`."""
     cells: dict[str, str] = item.value
     date, ip = cells["Login Date"], cells["IP Address"]
     return Record(
@@ -29,7 +29,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(linkedin.SERVICE, date, ip),
         time=timestamps.or_unread(date, mail_dates.mail_date),
         title="LinkedIn",
-        metadata=kept(
+        metadata=non_empty(
             {
                 "product": "LinkedIn",
                 "ip": ip,

@@ -9,7 +9,7 @@ from pipeline.contract import Format
 from pipeline.readers.csv.rows import CsvRows
 from pipeline.services import linkedin, messaging, tables
 from pipeline.values import timestamps
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -20,7 +20,7 @@ _TAKEN = _KNOWN | {"CONVERSATION TITLE", "SENDER PROFILE URL", "SUBJECT", "FOLDE
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One message."""
+    """Return one message."""
     cells: dict[str, str] = item.value
     conversation, date = messaging.key(cells, "CONVERSATION ID"), cells["DATE"]
     sender = messaging.person(cells["FROM"], cells.get("SENDER PROFILE URL") or None)
@@ -47,7 +47,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=timestamps.or_unread(date),
         title=cells.get("SUBJECT") or None,
         content=cells["CONTENT"] or None,
-        metadata=kept(metadata),
+        metadata=non_empty(metadata),
         related=messaging.in_conversation(linkedin.SERVICE, conversation),
     )
 

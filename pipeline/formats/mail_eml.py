@@ -1,8 +1,8 @@
 """Mail in a file of its own: `.eml`, a file of a Maildir (`cur/`, `new/`), or one of MH (a number).
 
 The same mail in an mbox is the same document. A Maildir's file name ends in flags (`:2,RS`; some
-systems write the colon otherwise), which change and are no identity. Some programs leave the first
-line of an mbox in it, `From` and an address, without its date; it is no part of the mail.
+systems replace the colon), which change and are not identity. Some programs leave the first line of
+an mbox in the file, `From` and an address, without its date; it is not part of the mail.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
 
 _NAME = "mail.eml"
-#: What may stand before the header: a mark, blank lines, an mbox's first line.
+#: What may come before the header: a byte order mark, blank lines, an mbox's first line.
 _BEFORE = re.compile(
     rb"(?:\xef\xbb\xbf)?(?:[ \t]*\r?\n)*+(?:From [^\r\n]{1,1000}\r?\n(?:[ \t]*\r?\n)*+)?"
 )
@@ -36,22 +36,22 @@ _BLANK_LINE = re.compile(rb"\n\r?\n|\r\r")
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
-    """The mail, then each of its attachments. Line ends are made those of an mbox."""
+    """Yield the mail, then each of its attachments. Line ends become those of an mbox."""
     if item.value is None:
-        raise BadValue(Reason.ITEM_TOO_LARGE, "a mail that is too large to hold")
+        raise BadValue(Reason.ITEM_TOO_LARGE, "the mail is too large for memory")
     start = _BEFORE.match(item.value)
     data = item.value[start.end() :] if start else item.value
     return mail_records.records(_lines(data), _NAME)
 
 
 def _lines(data: bytes) -> bytes:
-    """The mail with the line ends of an mbox; old programs of the Mac end lines by CR alone."""
+    """Return the mail with the line ends of an mbox; old Mac programs end lines by CR alone."""
     data = data.replace(b"\r\n", b"\n")
     return data if b"\n" in data else data.replace(b"\r", b"\n")
 
 
 def _looks_like(head: Head) -> bool:
-    """By its first line, which must be a header field, and not by the name alone."""
+    """Recognise the first line, which must be a header field; the name alone is not enough."""
     before = _BEFORE.match(head.data)
     start = before.end() if before else 0
     if _HEADER.match(head.data, start) is None or begins_mbox(head.data):

@@ -1,9 +1,9 @@
 """Apple Mail's `.emlx`: a line with the mail's length in bytes, the mail, a property list.
 
 Source: mikez/emlx and karlcow's notes on the format; the property list holds Apple Mail's flags,
-dates and the conversation. `.partial.emlx` is a mail whose attachments lie in files beside it.
-The same mail in an mbox is the same document. What the list says changes from one export to the
-next, so it stands beside the mail.
+dates and the conversation. `.partial.emlx` is a mail whose attachments are in other files beside
+it. The same mail in an mbox is the same document. The property list changes between exports, so its
+values are not the mail's own metadata (`beside`).
 """
 
 from __future__ import annotations
@@ -33,29 +33,29 @@ _LIST_BEGINS = re.compile(rb"\n<\?xml [^>]{0,100}\?>\s*<!DOCTYPE plist")
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
-    """The mail, then each of its attachments. Line ends are made those of an mbox."""
+    """Yield the mail, then each of its attachments. Line ends become those of an mbox."""
     if item.value is None:
-        raise BadValue(Reason.ITEM_TOO_LARGE, "a mail that is too large to hold")
+        raise BadValue(Reason.ITEM_TOO_LARGE, "the mail is too large for memory")
     data, behind, flags = _parts(item.value)
     found = mail_records.records(data.replace(b"\r\n", b"\n"), _NAME)
     head = next(found)
-    said, unread = _said(behind)
+    properties, unread = _properties(behind)
     flags = (*flags, *unread)
     if member.path.lower().endswith(".partial.emlx"):
         flags = (*flags, "attachments_elsewhere")
-    if said or flags:
-        beside: dict[str, Any] = {"around": said} if said else {}
-        beside = {**beside, "flags": list(flags)} if flags else beside
-        head = msgspec.structs.replace(head, beside=beside)
+    if properties or flags:
+        context: dict[str, Any] = {"around": properties} if properties else {}
+        context = {**context, "flags": list(flags)} if flags else context
+        head = msgspec.structs.replace(head, beside=context)
     yield head
     yield from found
 
 
 def _parts(data: bytes) -> tuple[bytes, bytes, tuple[str, ...]]:
-    """The mail and the list behind it, and a flag where the length is not theirs."""
+    """Return the mail, the list after it, and a flag if the length does not match."""
     line = _LENGTH.match(data)
     if line is None:
-        raise BadValue(Reason.NOT_A_MAIL, "no length in its first line")
+        raise BadValue(Reason.NOT_A_MAIL, "the first line has no length")
     start, end = line.end(), line.end() + int(line[1])
     if end <= len(data) and (not data[end:].strip() or _LIST.match(data, end)):
         return data[start:end], data[end:], ()
@@ -64,17 +64,17 @@ def _parts(data: bytes) -> tuple[bytes, bytes, tuple[str, ...]]:
     return data[start:end], data[end:], ("wrong_length",)
 
 
-def _said(behind: bytes) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """What the list says, as texts; or a flag, where it is damaged."""
+def _properties(behind: bytes) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the values of the list as texts; or a flag, if it is damaged."""
     if not behind.strip():
         return {}, ()
     try:
-        said = plistlib.loads(behind.strip())
+        properties = plistlib.loads(behind.strip())
     except (ExpatError, ValueError, TypeError, AttributeError, IndexError, OverflowError):
         return {}, ("property_list_unread",)
-    if not isinstance(said, dict):
+    if not isinstance(properties, dict):
         return {}, ("property_list_unread",)
-    return {str(name).replace("-", "_"): str(value) for name, value in said.items()}, ()
+    return {str(name).replace("-", "_"): str(value) for name, value in properties.items()}, ()
 
 
 def _looks_like(head: Head) -> bool:

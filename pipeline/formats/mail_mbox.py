@@ -1,8 +1,8 @@
-"""Mail out of an mbox: Gmail's Takeout, Thunderbird and its kin, `git format-patch --stdout`.
+"""Mail in an mbox: Gmail's Takeout, Thunderbird and others, `git format-patch --stdout`.
 
 Takeout writes `Mail/All mail Including Spam and Trash.mbox`, or one mbox for each label, under
-localised names; so an mbox is known by `.mbox`, or by its first lines. What a mail means, and who
-it is, `pipeline.services.mail.mail_records` says for every file that mails come in.
+localised names; so an mbox is recognised by `.mbox`, or by its first lines.
+`pipeline.services.mail.mail_records` makes the records of mails of all files.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NAME = "mail.mbox"
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
-    """The mail, then each of its attachments."""
+    """Yield the mail, then each of its attachments."""
     found: Mail = item.value
     came, commit = separator_date(found.separator), git_commit(found.separator)
     return mail_records.records(found.body, _NAME, came=came, commit=commit)

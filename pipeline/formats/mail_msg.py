@@ -1,8 +1,9 @@
 """A mail that Outlook saved in a file of its own: `.msg`, or a template, `.oft`.
 
-Its text, files and mails within are those of [MS-OXMSG] (see `pipeline.services.mail.outlook`). The
-same mail in an mbox is the same document where it has a Message-ID. Appointments, contacts and
-tasks are saved so, too; of those that come as a mail, the text is read and `kind` names what it is.
+Its text, files and inner mails are those of [MS-OXMSG] (see `pipeline.services.mail.outlook`). The
+same mail in an mbox is the same document if it has a Message-ID. Outlook saves appointments,
+contacts and tasks in the same form; they become mails with their text, and `kind` names what they
+are.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ _MAIL = "IPM.Note"
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
-    """The mail, then each of its attachments."""
+    """Yield the mail, then each of its attachments."""
     if item.value is None:
-        raise BadValue(Reason.ITEM_TOO_LARGE, "a mail that is too large to hold")
+        raise BadValue(Reason.ITEM_TOO_LARGE, "the mail is too large for memory")
     message, kind = outlook.opened(item.value)
     identity = mail_records.identity(item.value, message)
     records = mail_records.of_message(message, identity, _NAME)

@@ -1,8 +1,8 @@
-"""Mastodon's archive: `outbox.json`, an ActivityStreams collection of what the account did.
+"""Mastodon's archive: `outbox.json`, an ActivityStreams collection of the account's activities.
 
-`Create` holds a `Note` (or a `Question`, a poll) whole, in HTML; `Announce` is a boost of what
-another account wrote, by its address. Media lie beside it under the path that their `url` has.
-Source: ActivityStreams 2.0 (W3C) and Mastodon's `app/services/backup_service.rb` and
+`Create` holds a whole `Note` (or a `Question`, a poll) in HTML; `Announce` is a boost of another
+account's post, by its address. Media are beside it under the path in their `url`. Source:
+ActivityStreams 2.0 (W3C) and Mastodon's `app/services/backup_service.rb` and
 `app/serializers/activitypub/note_serializer.rb`, which write the file.
 """
 
@@ -16,7 +16,7 @@ from pipeline.recognition import peek
 from pipeline.services import messaging
 from pipeline.text import cleaning as texts
 from pipeline.values import timestamps
-from pipeline.values.fields import kept, optional_text, text
+from pipeline.values.fields import non_empty, optional_text, text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -34,7 +34,7 @@ _PUBLIC = ("https://www.w3.org/ns/activitystreams#Public", "as:Public", "Public"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """A post, or a boost."""
+    """Return a post, or a boost."""
     activity: dict[str, Any] = item.value
     inner = activity["object"]
     return _post(activity, inner) if isinstance(inner, dict) else _boost(activity, inner)
@@ -67,7 +67,7 @@ def _post(activity: dict[str, Any], note: dict[str, Any]) -> Record:
         title=optional_text(note, "name"),
         content=(texts.html_to_text(html) or None) if html else None,
         language=_language(note),
-        metadata=kept(metadata),
+        metadata=non_empty(metadata),
         related=messaging.reply_to(answered, kind=RecordType.POST) if answered else (),
         mutable=True,
     )
@@ -89,7 +89,7 @@ def _boost(activity: dict[str, Any], what: object) -> Record:
         record_type=RecordType.POST,
         identity=(text(activity, "id"),),
         time=timestamps.or_unread(published),
-        metadata=kept(metadata),
+        metadata=non_empty(metadata),
     )
 
 
@@ -102,7 +102,7 @@ def _account(address: object) -> dict[str, Any] | None:
 
 
 def _audience(fields: dict[str, Any]) -> dict[str, Any]:
-    """Who may read it, by whom it is addressed to; the addresses stand there too."""
+    """Return the audience, from the addresses of the post, and these addresses."""
     to, cc = _texts(fields.get("to")), _texts(fields.get("cc"))
     if not to and not cc:
         return {}
@@ -121,7 +121,7 @@ def _texts(value: object) -> list[str]:
 
 
 def _tags(tags: object) -> dict[str, Any]:
-    """Hashtags are labels, mentions are people, whatever else (emoji) is named."""
+    """Return hashtags as labels, mentions as people, and other tags (emoji) by name."""
     labels, people, others = [], [], []
     found: list[Any] = tags if isinstance(tags, list) else [tags] if tags else []
     for tag in found:
@@ -132,7 +132,7 @@ def _tags(tags: object) -> dict[str, Any]:
         elif kind == "Hashtag":
             labels.append(name.lstrip("#"))
         elif kind == "Mention":
-            people.append(kept({"name": name, "handle": tag.get("href")}))
+            people.append(non_empty({"name": name, "handle": tag.get("href")}))
         else:
             others.append(name)
     return {"labels": labels, "people": people, "emoji": others}
@@ -149,13 +149,13 @@ def _file(one: dict[str, Any]) -> dict[str, Any]:
         "width": one.get("width"),
         "height": one.get("height"),
     }
-    return kept(found)
+    return non_empty(found)
 
 
 def _language(note: dict[str, Any]) -> str | None:
-    """The language of the only text, if the note says it."""
-    said = note.get("contentMap")
-    return next(iter(said)) if isinstance(said, dict) and len(said) == 1 else None
+    """Return the language of the only text, if the note states it."""
+    texts = note.get("contentMap")
+    return next(iter(texts)) if isinstance(texts, dict) and len(texts) == 1 else None
 
 
 def _looks_like(head: Head) -> int:

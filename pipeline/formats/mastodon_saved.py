@@ -1,8 +1,7 @@
-"""Mastodon's archive: `likes.json` and `bookmarks.json`, the posts that were liked and saved.
+"""Mastodon's archive: `likes.json` and `bookmarks.json`, the liked and saved posts.
 
-Collections of addresses and nothing else; the collection's `id` is the name of the file. When
-something was liked is not said. Source: Mastodon's `app/services/backup_service.rb`, which writes
-them.
+Collections of addresses only, without times; the collection's `id` is the name of the file. Source:
+Mastodon's `app/services/backup_service.rb`, which writes them.
 """
 
 from __future__ import annotations
@@ -23,19 +22,19 @@ _ARRAY = "orderedItems"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """A like or a bookmark, by the address of the post."""
+    """Return a like or a bookmark, identified by the address of the post."""
     address = item.value
     if not isinstance(address, str) or not address:
         raise BadValue(Reason.BAD_SHAPE, "an entry is not an address")
     liked = PurePosixPath(member.path).stem.casefold().startswith("like")
-    said = {"url": address, **({"reaction": "like"} if liked else {})}
+    metadata = {"url": address, **({"reaction": "like"} if liked else {})}
     return Record(
         data_type=DataType.ACTIVITY if liked else DataType.BROWSER,
         source=_NAME,
         record_type=RecordType.REACTION if liked else RecordType.BOOKMARK,
         identity=(address,),
         title="like" if liked else None,
-        metadata=said,
+        metadata=metadata,
     )
 
 

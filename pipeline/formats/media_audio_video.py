@@ -1,6 +1,6 @@
-"""Sound or video that stands for itself: MP3, M4A, FLAC, Ogg, WAV, MP4, MOV and their kin.
+"""Sound or video that is a record of its own: MP3, M4A, FLAC, Ogg, WAV, MP4, MOV and others.
 
-The file is kept in the blob store; tags and movie header tell what it is, how long and of when.
+The blob store keeps the file; tags and movie header give title, duration and time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _KINDS = ("audio/", "video/")
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """The recording; its file is looked into where it lies, and never held."""
+    """Return the recording, reading its file in place, never as a whole."""
     return media.record(media.recording(member.file), member, _NAME)
 
 

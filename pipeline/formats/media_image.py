@@ -1,7 +1,7 @@
-"""A picture that stands for itself: JPEG, PNG, HEIC and their kin, and what cameras write raw.
+"""A picture that is a record of its own: JPEG, PNG, HEIC and others, and raw files of cameras.
 
-The file is kept in the blob store; its EXIF tells when and where it was taken, and by what. The
-same bytes in two albums are one picture.
+The blob store keeps the file; its EXIF gives time, place and camera. The same bytes in two albums
+are one picture.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _NAME = "media.image"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """The picture; its file is looked into where it lies, and never held."""
+    """Return the picture, reading its file in place, never as a whole."""
     return media.record(media.picture(member.file), member, _NAME)
 
 
-#: What libmagic calls them. It takes much for a picture (a TGA is told by a few small numbers), so
-#: only those count that begin with a signature.
+#: Media types of libmagic. It takes much for a picture (a TGA is recognised by a few small
+#: numbers), so only kinds with a signature count.
 _KINDS = frozenset(
     f"image/{kind}"
     for kind in (

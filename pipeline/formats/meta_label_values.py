@@ -1,7 +1,11 @@
 """Facebook and Instagram since 2024: items of `label_values`, with labels in the owner's language.
 
-`[{label, value | timestamp_value | dict: [{label, value}…]}]` and an `fbid`. What a label means
-is not guessed: an item is an activity with its labels and values as they are.
+`[{label, value
+
+timestamp_value
+
+dict: [{label, value}…]}]` and an `fbid`. The meaning of a label is not guessed: an item is an
+activity with its labels and values unchanged.
 
 Source: `docs/reference/exports/meta.md#facebook`.
 """
@@ -16,7 +20,7 @@ from pipeline.readers.json.items import JsonItems
 from pipeline.recognition import peek
 from pipeline.services import messaging, meta
 from pipeline.text.cleaning import mend_meta
-from pipeline.values.fields import kept, optional_text
+from pipeline.values.fields import non_empty, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -26,11 +30,11 @@ _KEY = "label_values"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One item. Its `fbid` is who it is."""
+    """Return one item, identified by its `fbid`."""
     raw: dict[str, Any] = item.value
-    said = mend_meta(raw)
+    fields = mend_meta(raw)
     when = raw.get("timestamp") or meta.inner(raw[_KEY], "timestamp_value")
-    lines = [f"{one['label']}: {one['value']}" for one in said[_KEY] if one.get("value")]
+    lines = [f"{one['label']}: {one['value']}" for one in fields[_KEY] if one.get("value")]
     kind = PurePosixPath(member.path).stem
     return Record(
         data_type=DataType.ACTIVITY,
@@ -38,9 +42,11 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type=RecordType.ACTIVITY,
         identity=("meta", messaging.key(raw, "fbid")),
         time=meta.moment(when),
-        title=optional_text(said, "title"),
+        title=optional_text(fields, "title"),
         content="\n".join(lines) or None,
-        metadata=kept({"kind": kind, **messaging.rest(said, ("timestamp", "title", "fbid"))}),
+        metadata=non_empty(
+            {"kind": kind, **messaging.rest(fields, ("timestamp", "title", "fbid"))}
+        ),
         mutable=True,
     )
 

@@ -1,8 +1,8 @@
 """Messenger and Instagram: `messages/inbox/<thread>/message_<n>.json`.
 
 One thread, newest first; large ones are cut into numbered files. Texts are UTF-8 written as
-latin-1. A message has no id: thread, sender, milliseconds and words are who it is. The first
-exports of 2018 have seconds under `timestamp`, and people as texts.
+latin-1. A message has no id: thread, sender, milliseconds and words identify it. The first exports
+of 2018 have seconds under `timestamp`, and people as texts.
 
 Source: `docs/reference/exports/meta.md#facebook` and `docs/reference/exports/meta.md#instagram`.
 """
@@ -20,7 +20,7 @@ from pipeline.recognition import peek
 from pipeline.services import messaging, meta
 from pipeline.text.cleaning import mend_meta
 from pipeline.values import timestamps
-from pipeline.values.fields import as_written, kept, optional_text, text
+from pipeline.values.fields import as_written, non_empty, optional_text, text
 from schemas.files import Head, Member
 from schemas.records import DataType, Outcome, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -45,13 +45,13 @@ _TAKEN = frozenset(
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """A message; before the first of a thread's first file, the thread."""
+    """Yield a message; before the first of a thread's first file, the thread."""
     thread = _thread(item.around)
-    said_of = thread or _people(item.around)
-    if item.around["first"] and said_of and not _LATER.search(member.path):
+    identity_or_people = thread or _people(item.around)
+    if item.around["first"] and identity_or_people and not _LATER.search(member.path):
         yield _conversation(thread, mend_meta(dict(item.around)))
-    said = mend_meta(item.value)
-    yield messaging.attempt(partial(_message, thread, item.value, said, item.around))
+    fields = mend_meta(item.value)
+    yield messaging.attempt(partial(_message, thread, item.value, fields, item.around))
 
 
 def _thread(around: Mapping[str, Any]) -> str:
@@ -65,7 +65,7 @@ def _conversation(thread: str, around: Mapping[str, Any]) -> Record:
         record_type=RecordType.CONVERSATION,
         identity=(_SERVICE, thread),
         title=around.get("title"),
-        metadata=kept(
+        metadata=non_empty(
             {
                 "conversation": thread,
                 "conversation_title": around.get("title"),
@@ -84,27 +84,27 @@ def _people(around: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _message(
-    thread: str, raw: Mapping[str, Any], said: Mapping[str, Any], around: Mapping[str, Any]
+    thread: str, raw: Mapping[str, Any], fields: Mapping[str, Any], around: Mapping[str, Any]
 ) -> Record:
     sent = as_written(raw, "timestamp_ms")
     unit: timestamps.Unit = "ms"
     if not sent:
         sent, unit = as_written(raw, "timestamp"), "s"
-    media = [one for name in _FILES for one in said.get(name) or ()]
-    share = said.get("share") or {}
-    if sticker := said.get("sticker"):
+    media = [one for name in _FILES for one in fields.get(name) or ()]
+    share = fields.get("share") or {}
+    if sticker := fields.get("sticker"):
         media.append(sticker)
     metadata = {
-        "sender": {"name": text(said, "sender_name")},
+        "sender": {"name": text(fields, "sender_name")},
         "conversation": thread,
         "conversation_title": mend_meta(around.get("title")),
         "attachments": [meta.medium(one) for one in media],
         "links": [share["link"]] if share.get("link") else [],
         "share_text": share.get("share_text"),
         "share_owner": share.get("original_content_owner"),
-        "reactions": [_reaction(one) for one in said.get("reactions") or ()],
-        "deleted": said.get("is_unsent"),
-        **messaging.rest(said, _TAKEN),
+        "reactions": [_reaction(one) for one in fields.get("reactions") or ()],
+        "deleted": fields.get("is_unsent"),
+        **messaging.rest(fields, _TAKEN),
     }
     words = optional_text(raw, "content")
     return Record(
@@ -113,8 +113,8 @@ def _message(
         record_type=RecordType.MESSAGE,
         identity=(_SERVICE, thread, text(raw, "sender_name"), sent, words or meta.shown(raw)),
         time=timestamps.epoch_or_unread(sent, unit),
-        content=optional_text(said, "content") or None,
-        metadata=kept(metadata),
+        content=optional_text(fields, "content") or None,
+        metadata=non_empty(metadata),
         related=messaging.in_conversation(_SERVICE, thread),
         mutable=True,
     )
@@ -122,7 +122,7 @@ def _message(
 
 def _reaction(value: Mapping[str, Any]) -> dict[str, Any]:
     person = messaging.person(optional_text(value, "actor"))
-    return kept({"reaction": value.get("reaction"), "person": person})
+    return non_empty({"reaction": value.get("reaction"), "person": person})
 
 
 def _looks_like(head: Head) -> int:

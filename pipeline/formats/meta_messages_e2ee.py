@@ -1,6 +1,6 @@
 """Messenger's end-to-end encrypted chats, a zip of its own: one file a thread.
 
-`participants` are texts, names are in camel case, and texts are UTF-8 as they should be.
+`participants` are texts, names are in camel case, and texts are valid UTF-8.
 
 Source: `docs/reference/exports/meta.md#facebook`.
 """
@@ -16,7 +16,7 @@ from pipeline.readers.json.tree import JsonTree
 from pipeline.recognition import peek
 from pipeline.services import messaging, meta
 from pipeline.values import timestamps
-from pipeline.values.fields import as_written, kept, optional_text, text
+from pipeline.values.fields import as_written, non_empty, optional_text, text
 from schemas.files import Head, Member
 from schemas.records import DataType, Outcome, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -27,7 +27,7 @@ _TAKEN = _FIELDS - {"type"}
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """A message; before the first, the thread."""
+    """Yield a message; before the first, the thread."""
     around = item.around
     thread = str(around.get("threadName") or "")
     if around["first"]:
@@ -63,7 +63,7 @@ def _message(thread: str, fields: Mapping[str, Any]) -> Record:
         identity=(_SERVICE, thread, sender, sent, words or (media[0]["name"] if media else "")),
         time=timestamps.epoch_or_unread(sent, "ms"),
         content=words or None,
-        metadata=kept(metadata),
+        metadata=non_empty(metadata),
         related=messaging.in_conversation(_SERVICE, thread),
         mutable=True,
     )

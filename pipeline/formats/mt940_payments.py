@@ -1,11 +1,11 @@
-"""MT940 and MT942 (SWIFT): the bookings of an account, as banks give them out.
+"""MT940 and MT942 (SWIFT): the bookings of an account, as banks export them.
 
-A booking is its line `:61:` and what follows it up to the next: a line that goes on with it, and
-`:86:`, what it was for. The mark is `C` or `D`, `RC` and `RD` for reversals, `EC` and `ED` for what
-is expected, and may be followed by the currency's third letter. The day of booking may be left out,
-or be as many blanks. German banks write `:86:` in fields (`106?00…?20…?32…`, DFÜ-Abkommen annex 3),
-Dutch ones in words between slashes (`/TRTP/…/NAME/…/REMI/…`), others as they like.
-Source: SWIFT's Category 9, MT 940; the test files of WoLpH/mt940, `mt940_tests`.
+A booking is its line `:61:` and the lines up to the next: a continuation, and `:86:`, its purpose.
+The mark is `C` or `D`, `RC` and `RD` for reversals, `EC` and `ED` for expected bookings, and the
+currency's third letter may follow it. The booking day may be left out, or be as many blanks. German
+banks write `:86:` in fields (`106?00…?20…?32…`, DFÜ-Abkommen annex 3), Dutch ones in words between
+slashes (`/TRTP/…/NAME/…/REMI/…`), others as free text. Source: SWIFT's Category 9, MT 940; the test
+files of WoLpH/mt940, `mt940_tests`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pipeline.contract import Format
 from pipeline.readers.blocks import Blocks
 from pipeline.recognition import peek
 from pipeline.values import timestamps
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -43,14 +43,14 @@ _LATEST = 79
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One booking."""
+    """Return one booking."""
     entry = item.value.replace("\r\n", "\n").rstrip()
     line, _, purpose = entry.partition("\n:86:")
     found = _LINE.fullmatch(line.strip())
     if found is None:
-        raise BadValue(Reason.BAD_SHAPE, "a line ':61:' is not as SWIFT has it")
+        raise BadValue(Reason.BAD_SHAPE, "a line ':61:' does not follow SWIFT's layout")
     valued = "".join(found.group("year", "month", "day"))
-    told = _purpose(purpose)
+    details = _purpose(purpose)
     account = item.around.get("account", "").strip()
     reference, _, own = found["rest"].partition("//")
     return Record(
@@ -59,13 +59,13 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type=RecordType.PAYMENT,
         identity=(account, line.strip(), purpose.strip()),
         time=timestamps.or_unread(valued + (found["booked"] or ""), _booked),
-        title=told.get("party") or told.get("purpose") or None,
+        title=details.get("party") or details.get("purpose") or None,
         content=purpose.strip() or None,
-        metadata=kept(
+        metadata=non_empty(
             {
                 "amount": _amount(found, item.around.get("balance", "")),
-                "merchant": told.pop("party", ""),
-                "description": told.pop("purpose", ""),
+                "merchant": details.pop("party", ""),
+                "description": details.pop("purpose", ""),
                 "value_date": valued,
                 "account": account,
                 "kind": found["kind"],
@@ -73,23 +73,24 @@ def to_record(item: RawRecord, member: Member) -> Record:
                 "reference": reference.strip(),
                 "bank_reference": own.strip(),
                 "supplement": (found["more"] or "").strip(),
-                **told,
+                **details,
             }
         ),
     )
 
 
 def _booked(written: str) -> Instant:
-    """The day it was booked, in the year that lies nearest to the day of its value.
+    """Return the booking day, in the year that is nearest to the value date.
 
-    Banks that count 30 days a month have a value on the 30th of February: then it is the year's.
+    Banks that count 30 days a month have a value date of 30 February; then the year of the value
+    date applies.
     """
     year = int(written[:2]) + (1900 if int(written[:2]) > _LATEST else 2000)
     valued = _date(year, written[2:6])
     near = (_date(year + n, written[6:]) for n in ((0, -1, 1) if valued else (0,)))
     days = [one for one in near if one is not None] or ([valued] if valued else [])
     if not days:
-        raise BadValue(Reason.BAD_TIME, "neither the day of booking nor that of value exists")
+        raise BadValue(Reason.BAD_TIME, "neither the booking day nor the value day exists")
     meant = min(days, key=lambda one: abs((one - valued).days) if valued else 0)
     return msgspec.structs.replace(timestamps.iso(meant.isoformat()), text=written)
 
@@ -102,7 +103,7 @@ def _date(year: int, month_day: str) -> date | None:
 
 
 def _amount(found: re.Match[str], balance: str) -> dict[str, Any]:
-    """The sum with its sign; the currency is that of the balance above."""
+    """Return the amount with its sign, in the currency of the balance above."""
     digits = found["sum"]
     whole, _, part = digits.rpartition("," if "," in digits else ".")
     whole, part = (whole, part) if whole else (part, "")
@@ -119,24 +120,24 @@ def _amount(found: re.Match[str], balance: str) -> dict[str, Any]:
 
 
 def _purpose(written: str) -> dict[str, Any]:
-    """Who and what for, out of `:86:`."""
+    """Return the other party and the purpose from `:86:`."""
     joined = "".join(line.strip("\r") for line in written.split("\n"))
     if code := _CODE.match(joined):
         return _by_number(joined[code.end() - 1 :], code[1], code[2])
     if _WORD.search(joined):
         parts = _WORD.split(joined)
-        said = dict(zip(parts[1::2], parts[2::2], strict=True))
+        words = dict(zip(parts[1::2], parts[2::2], strict=True))
         return {
-            "party": said.get("NAME", "").strip(),
-            "purpose": said.get("REMI", "").strip(),
-            "party_account": said.get("IBAN", "").strip(),
-            "purpose_fields": {name: text.strip() for name, text in said.items() if text.strip()},
+            "party": words.get("NAME", "").strip(),
+            "purpose": words.get("REMI", "").strip(),
+            "party_account": words.get("IBAN", "").strip(),
+            "purpose_fields": {name: text.strip() for name, text in words.items() if text.strip()},
         }
     return {"purpose": " ".join(written.split())}
 
 
 def _by_number(fields: str, code: str, mark: str) -> dict[str, Any]:
-    """`?00` what kind, `?20` to `?29` and `?60` to `?63` what for, `?30` to `?33` who."""
+    """Read `?00` (kind), `?20` to `?29` and `?60` to `?63` (purpose), `?30` to `?33` (party)."""
     found: dict[str, str] = {}
     for field in fields.split(mark)[1:]:
         found[field[:2]] = found.get(field[:2], "") + field[2:]
@@ -154,7 +155,7 @@ def _by_number(fields: str, code: str, mark: str) -> dict[str, Any]:
 
 
 def _looks_like(head: Head) -> int:
-    """A statement's reference and, of it, an account, a balance or a booking."""
+    """Recognise a statement's reference with an account, a balance or a booking of it."""
     found = {tag[-4:] for tag in _BODY.findall(peek.text_of(head)[:16_384].replace(b"\r", b""))}
     return 2 * (len(found) > 2)
 

@@ -1,4 +1,4 @@
-"""Any NDJSON (JSON Lines): each line's value is kept as it is, and nothing is guessed."""
+"""Any NDJSON (JSON Lines): each line's value is kept unchanged, and nothing is guessed."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ _FIRST = tuple(bytes((byte,)) for byte in b'{["-0123456789tfn')
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One line's value; what is no object stands under `value`."""
+    """Return one line's value; `value` holds a value that is not an object."""
     return generic_rows.row(item.value, _NAME, member)
 
 
 def _looks_like(head: Head) -> bool:
-    """By its name, but for an array over several lines; a `.json` must begin with lines that are
-    objects."""
+    """Recognise the name, unless the content is an array over several lines.
+
+    A `.json` must begin with lines that are objects.
+    """
     text = peek.text_of(head).lstrip(_SIGNS)
     if not head.path.lower().endswith(".json"):
         return text.startswith(_FIRST) and not peek.is_array_over_lines(head)

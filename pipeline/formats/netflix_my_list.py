@@ -1,4 +1,4 @@
-"""Netflix: `CONTENT_INTERACTION/MyList.csv`, what was put aside to be watched.
+"""Netflix: `CONTENT_INTERACTION/MyList.csv`, titles saved to watch later.
 
 Source: `docs/reference/exports/netflix.md`.
 """
@@ -20,18 +20,18 @@ _TAKEN = frozenset({"Profile Name", *_COLUMNS})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One title on the list."""
+    """Return one title on the list."""
     row: dict[str, str] = item.value
     added, title = text(row, "Utc Title Add Date"), text(row, "Title Name")
-    said = netflix.profile(row) | tables.said(row, {"Country": "country"})
+    metadata = netflix.profile(row) | tables.renamed(row, {"Country": "country"})
     return Record(
         data_type=DataType.STRUCTURED,
         source=_NAME,
         record_type=RecordType.LIST_ITEM,
-        identity=(said.get("profile", ""), title, added),
+        identity=(metadata.get("profile", ""), title, added),
         time=timestamps.or_unread(added, tables.in_utc),
         title=title,
-        metadata={"list": "My List", **said, **tables.rest(row, _TAKEN)},
+        metadata={"list": "My List", **metadata, **tables.rest(row, _TAKEN)},
     )
 
 

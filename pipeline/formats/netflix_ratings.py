@@ -20,7 +20,7 @@ _TAKEN = frozenset({"Profile Name", "Title Name", "Thumbs Value", "Event Utc Ts"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One rating; what the values mean is not verified, so they stay as they are."""
+    """Return one rating; the meaning of the values is not verified, so they are kept unchanged."""
     row: dict[str, str] = item.value
     when, title = text(row, "Event Utc Ts"), text(row, "Title Name")
     return Record(
@@ -32,7 +32,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         title=title,
         metadata=netflix.profile(row)
         | {
-            **tables.said(row, {"Thumbs Value": "thumbs"}),
+            **tables.renamed(row, {"Thumbs Value": "thumbs"}),
             **tables.rest(row, _TAKEN),
         },
     )

@@ -1,6 +1,6 @@
 """Netflix: `CONTENT_INTERACTION/SearchHistory.csv`.
 
-A row without a query is what was done with what a search had found.
+A row without a query is an action on the results of a search.
 
 Source: `docs/reference/exports/netflix.md`.
 """
@@ -28,18 +28,18 @@ _TAKEN = frozenset({"Profile Name", "Utc Timestamp", *_NAMES})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One search, or one step of it."""
+    """Return one search, or one step of it."""
     row: dict[str, str] = item.value
     when = text(row, "Utc Timestamp")
-    said = tables.said(row, _NAMES)
+    values = tables.renamed(row, _NAMES)
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
-        record_type=RecordType.SEARCH if "query" in said else RecordType.ACTIVITY,
+        record_type=RecordType.SEARCH if "query" in values else RecordType.ACTIVITY,
         identity=(when, *(row.get(name, "") for name in ("Profile Name", *_NAMES))),
         time=timestamps.or_unread(when, tables.in_utc),
-        title=said.get("query") or said.get("displayed_name"),
-        metadata=netflix.profile(row) | said | tables.rest(row, _TAKEN),
+        title=values.get("query") or values.get("displayed_name"),
+        metadata=netflix.profile(row) | values | tables.rest(row, _TAKEN),
     )
 
 

@@ -1,6 +1,6 @@
 """Netflix: `CONTENT_INTERACTION/ViewingActivity.csv`, what was watched.
 
-`Start Time` is in UTC. Bookmarks say how far it was watched and change; they are no identity.
+`Start Time` is in UTC. Bookmarks give how far it was watched; they change and are not identity.
 
 Source: `docs/reference/exports/netflix.md`.
 """
@@ -32,7 +32,7 @@ _NAMES = {
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One play, a trailer's too."""
+    """Return one play, also of a trailer."""
     row: dict[str, str] = item.value
     started, title = text(row, "Start Time"), text(row, "Title")
     time = timestamps.or_unread(started, tables.in_utc)
@@ -48,7 +48,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(text(row, "Profile Name"), started, title, row.get("Device Type", "")),
         time=time,
         title=title,
-        metadata=joined({**tables.said(row, _NAMES), **played}, odd),
+        metadata=joined({**tables.renamed(row, _NAMES), **played}, odd),
     )
 
 

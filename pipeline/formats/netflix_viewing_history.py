@@ -1,9 +1,9 @@
-"""Netflix: `NetflixViewingHistory.csv`, which anyone can download at once from the account's page.
+"""Netflix: `NetflixViewingHistory.csv`, which the account's page offers for immediate download.
 
-`Title,Date` and no more. Days are spelt as the country does: `24.01.23`, `4/21/25`, `21/04/2025`,
-`2023-01-24`; after a program for tables wrote the file, in two ways (leepeuker/movary issue 259,
-jensb89/Netflix-to-Trakt-Import issues 30 and 47, tegon/traktflix issue 13). Nothing says at what
-time something was played; a title played twice on a day is two plays.
+It has only `Title,Date`. The spelling of days depends on the country: `24.01.23`, `4/21/25`,
+`21/04/2025`, `2023-01-24`; a spreadsheet that saved the file adds two more (leepeuker/movary issue
+259, jensb89/Netflix-to-Trakt-Import issues 30 and 47, tegon/traktflix issue 13). The time of a play
+is not known; a title played twice on a day is two plays.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NAMED = r"(.+/)?[^/]*Netflix[^/]*History[^/]*\.csv"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One play. If its day can't be read, it is kept without a time and has a flag."""
+    """Return one play. A day that cannot be read gives no time, and a flag."""
     row: dict[str, str] = item.value
     title_column, day_column = tuple(row)[:2]
     title, day = text(row, title_column), text(row, day_column)
@@ -43,8 +43,10 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _looks_like(head: Head) -> int:
-    """Two columns, whatever a language calls them: the file's name says whose they are. Where there
-    are more, the second one holds days."""
+    """Recognise two columns in any language, since the file's name identifies Netflix.
+
+    With more than two columns, the second must hold days.
+    """
     width = len(tables.ordered_columns(head))
     if width <= 2:
         return 2 * (width == 2)

@@ -1,9 +1,9 @@
 """NMEA 0183, the raw sentences of GPS receivers: the positions of `RMC`.
 
 `$GPRMC,<hhmmss.ss>,A,<ddmm.mmmm>,N,<dddmm.mmmm>,E,<knots>,<course>,<ddmmyy>,…*<checksum>`. Other
-sentences hold the same position again, without its day; those of a maker's own (`$P…`) are about
-the receiver, but for Magellan's `PMGNTRK`, a point of a track. `V` in place of `A` means no fix.
-Some programs leave the checksum out.
+sentences repeat the position, without its day; makers' own sentences (`$P…`) are about the
+receiver, except Magellan's `PMGNTRK`, a point of a track. `V` in place of `A` means no fix. Some
+programs leave the checksum out.
 
 Source: `docs/reference/exports/tracks.md`.
 """
@@ -23,7 +23,7 @@ from pipeline.readers.lines import Lines
 from pipeline.recognition import peek
 from pipeline.services.tracks import gps_tracks
 from pipeline.values import coordinates, timestamps
-from pipeline.values.fields import joined, kept
+from pipeline.values.fields import joined, non_empty
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -41,10 +41,10 @@ _KNOT = 1852 / 3600
 
 
 def to_points(item: RawRecord, member: Member) -> Iterator[Point]:
-    """The position of an RMC sentence with a fix; other sentences hold none."""
+    """Yield the position of an RMC sentence with a fix; other sentences have none."""
     found = _SENTENCE.fullmatch(item.value)
     if found is None:
-        raise BadValue(Reason.BAD_SYNTAX, "not a sentence of NMEA 0183")
+        raise BadValue(Reason.BAD_SYNTAX, "the line is not a sentence of NMEA 0183")
     if found[3] and reduce(xor, item.value[1:-3].encode()) != int(found[3], 16):
         raise BadValue(Reason.BAD_SYNTAX, "the sentence's checksum is wrong")
     name, cells = found[1].upper(), found[2].split(",")
@@ -55,15 +55,15 @@ def to_points(item: RawRecord, member: Member) -> Iterator[Point]:
 
 
 def _of_magellan(cells: list[str]) -> Iterator[Point]:
-    """`lat,N,lon,E,altitude,M,hhmmss.ss,A,name,ddmmyy`, a point of a stored track."""
+    """Read `lat,N,lon,E,altitude,M,hhmmss.ss,A,name,ddmmyy`, a point of a stored track."""
     north, north_side, east, east_side, height, unit, clock, status, name, day = cells[:10]
     if status != "A":
         return
     point = _point([clock, "A", north, north_side, east, east_side, "", "", day])
     odd: dict[str, Any] = {}
     altitude = gps_tracks.measure(height, "altitude", odd) if unit == "M" else None
-    said = joined(kept({"name": name}), odd)
-    yield msgspec.structs.replace(point, altitude_m=altitude, metadata=said)
+    metadata = joined(non_empty({"name": name}), odd)
+    yield msgspec.structs.replace(point, altitude_m=altitude, metadata=metadata)
 
 
 def _point(cells: list[str]) -> Point:
@@ -74,27 +74,27 @@ def _point(cells: list[str]) -> Point:
     odd: dict[str, Any] = {}
     speed = gps_tracks.measure(knots, "speed", odd)
     heading = gps_tracks.measure(course, "course", odd)
-    said = {"speed_mps": speed and round(speed * _KNOT, 4), "heading_deg": heading}
+    measures = {"speed_mps": speed and round(speed * _KNOT, 4), "heading_deg": heading}
     return Point(
         source=_NAME,
         identity=(day, clock, north + north_side, east + east_side),
         time=_time(day, clock),
         latitude=latitude,
         longitude=longitude,
-        metadata=joined({n: value for n, value in said.items() if value is not None}, odd),
+        metadata=joined({n: value for n, value in measures.items() if value is not None}, odd),
     )
 
 
 def _degrees(written: str, negative: bool) -> float:
     found = _DEGREES.fullmatch(written)
     if found is None:
-        raise BadValue(Reason.BAD_NUMBER, "a position that is not degrees and minutes")
+        raise BadValue(Reason.BAD_NUMBER, "the position is not degrees and minutes")
     value = int(found[1]) + float(found[2]) / 60
     return round(-value if negative else value, 7)
 
 
 def _time(day: str, clock: str) -> Instant:
-    """Two digits of a year are of 1980 to 2079, since GPS began in 1980."""
+    """Read a time; two digits of a year are of 1980 to 2079, since GPS began in 1980."""
     if not _DAY.fullmatch(day) or not _CLOCK.fullmatch(clock):
         raise BadValue(Reason.BAD_TIME, "the day or the clock is not six digits")
     year = int(day[4:]) + (1900 if int(day[4:]) >= 80 else 2000)

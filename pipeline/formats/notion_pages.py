@@ -1,8 +1,8 @@
 """Notion: an export as Markdown or HTML, `<title> <id>.md` for each page, in folders of pages.
 
-A page begins with its title as a heading; one of a database goes on with its properties, one a
-line. Tables of databases are CSV files and read as such. Names are cut short in the export, so
-that the title is that of the heading.
+A page begins with its title as a heading; a page of a database continues with its properties, one a
+line. Tables of databases are CSV files and read as such. Names are cut short in the export, so the
+title is that of the heading.
 
 Source: obsidianmd/obsidian-importer, tests/notion; notion.com/help/export-your-content.
 """
@@ -17,7 +17,7 @@ from pipeline.contract import Format
 from pipeline.documents import text_of
 from pipeline.readers.whole import WholeFile
 from pipeline.text import cleaning
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -31,13 +31,13 @@ _PROPERTY = re.compile(r"([^\n:]{1,100}): ([^\n]*)")
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One page, known by its id."""
+    """Return one page, identified by its id."""
     if item.value is None:
-        raise BadValue(Reason.ITEM_TOO_LARGE, "a page of over 32 MiB")
+        raise BadValue(Reason.ITEM_TOO_LARGE, "the page is larger than 32 MiB")
     path = PurePosixPath(member.path.rsplit("!/", 1)[-1])
     named = _ID.fullmatch(path.stem)
     if named is None:
-        raise BadValue(Reason.MISSING_FIELD, "no id in the file's name")
+        raise BadValue(Reason.MISSING_FIELD, "the file's name has no id")
     title: str | None = None
     properties: dict[str, str] = {}
     if path.suffix.lower() == ".html":
@@ -60,14 +60,14 @@ def to_record(item: RawRecord, member: Member) -> Record:
         title=title or named["title"],
         content=content.strip() or None,
         content_type="text/plain" if path.suffix.lower() == ".html" else "text/markdown",
-        metadata=kept(metadata),
+        metadata=non_empty(metadata),
         mutable=True,
-        beside=kept({"path": member.path, "folder": folder}),
+        beside=non_empty({"path": member.path, "folder": folder}),
     )
 
 
 def _parted(written: str) -> tuple[str | None, dict[str, str], str]:
-    """The heading, the properties below it, and all that follows the heading."""
+    """Return the heading, the properties below it, and all that follows the heading."""
     heading = _HEADING.match(written)
     if heading is None:
         return None, {}, written

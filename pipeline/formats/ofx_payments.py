@@ -1,11 +1,11 @@
-"""OFX 1 (SGML) and OFX 2 (XML): the bookings of an account, as banks and cards give them out.
+"""OFX 1 (SGML) and OFX 2 (XML): the bookings of an account, as banks and cards export them.
 
 `STMTTRN` is a booking in both; in SGML a value ends where the next tag begins. `DTPOSTED` is
-`YYYYMMDDHHMMSS.XXX[offset:name]` with what stands behind the day left out or not, in UTC where no
-offset is given; sums have a point or a comma and nothing else. `FITID` tells the bookings of an
-account apart, by the letter; some banks give the same to many, so that day and sum tell too.
-Bookings of securities (`INVBUY` and its like) and balances are not read.
-Source: OFX 2.3, 3.2.8 and 11.4.4; the test files of csingley/ofxtools and jseutter/ofxparse.
+`YYYYMMDDHHMMSS.XXX[offset:name]`, in which all after the day is optional; without an offset it is
+in UTC. Amounts have a point or a comma and nothing else. `FITID` should distinguish the bookings of
+an account; some banks give the same to many, so day and amount are part of the identity, too.
+Bookings of securities (`INVBUY` and others) and balances are not read. Source: OFX 2.3, 3.2.8 and
+11.4.4; the test files of csingley/ofxtools and jseutter/ofxparse.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pipeline.readers.blocks import Blocks
 from pipeline.recognition import peek
 from pipeline.syntax import xml_tree
 from pipeline.values import money, open_zones, timestamps
-from pipeline.values.fields import exact, kept
+from pipeline.values.fields import exact, non_empty
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -40,11 +40,11 @@ _VALUE = r"[^<\r\n]{0,200}"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One booking."""
+    """Return one booking."""
     fields = _fields(item.value)
     written, amount = fields.get("DTPOSTED", ""), fields.get("TRNAMT", "")
     if not written and not amount:
-        raise BadValue(Reason.MISSING_FIELD, "neither 'DTPOSTED' nor 'TRNAMT'")
+        raise BadValue(Reason.MISSING_FIELD, "the booking has neither 'DTPOSTED' nor 'TRNAMT'")
     currency = fields.get("CURRENCY.CURSYM") or item.around.get("currency")
     party = fields.get("NAME") or fields.get("PAYEE.NAME") or ""
     memo, account = fields.get("MEMO", ""), item.around.get("account", "")
@@ -57,7 +57,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=timestamps.or_unread(written, _time),
         title=party or memo or None,
         content=memo or None,
-        metadata=kept(
+        metadata=non_empty(
             {
                 "amount": _amount(amount, currency),
                 "merchant": party,
@@ -73,7 +73,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _fields(entry: str) -> dict[str, str]:
-    """Values by the names of their elements, those within others by both: `PAYEE.NAME`."""
+    """Return values by the names of their elements; nested ones by both names: `PAYEE.NAME`."""
     tags = [(bool(t[1]), t[2].upper(), t[3].strip()) for t in _TAG.finditer(entry)]
     closed = {name for closes, name, _ in tags if closes}
     found: dict[str, str] = {}
@@ -86,7 +86,7 @@ def _fields(entry: str) -> dict[str, str]:
             within.append(name)
             if len(within) > xml_tree.DEPTH:
                 depth = xml_tree.DEPTH
-                raise BadValue(Reason.TOO_DEEP, f"over {depth} elements within each other")
+                raise BadValue(Reason.TOO_DEEP, f"elements are nested more than {depth} deep")
         else:
             found.setdefault(".".join([*within, name]), unescape(value))
     return found
@@ -95,7 +95,7 @@ def _fields(entry: str) -> dict[str, str]:
 def _time(written: str) -> Instant:
     found = _TIME.fullmatch(written.strip())
     if found is None:
-        raise BadValue(Reason.BAD_TIME, "the time is not one of OFX")
+        raise BadValue(Reason.BAD_TIME, "the time is not in OFX's form")
     year, month, day, hour, minute, second, fraction, zone = found.groups()
     text = f"{year}-{month}-{day}"
     if hour is None:
@@ -111,7 +111,10 @@ def _time(written: str) -> Instant:
 
 
 def _amount(written: str, currency: str | None) -> dict[str, Any]:
-    """A decimal. OFX has no separators of thousands nor signs of currencies, some banks do."""
+    """Read a decimal.
+
+    OFX has no thousands separators or currency signs, but some banks write them.
+    """
     value = exact(written, comma=True)
     text = money.amount(written, currency)["value"] if value is None else f"{value:f}"
     return {"value": text, "currency": currency or None, "text": written}

@@ -1,8 +1,8 @@
 """Overland (iOS, Android): batches of positions as it posts them, `{"locations": [Feature]}`.
 
 A feature has its time, accuracies, speed in m/s, battery and motion among its properties, and -1
-for a measure that is not known; one without a geometry is an event of the app, such as
-`will_terminate`. Source: aaronpk/Overland-iOS, README ("API"); Freika/dawarich,
+for an unknown measure; one without a geometry is an event of the app, such as `will_terminate`.
+Source: aaronpk/Overland-iOS, README ("API"); Freika/dawarich,
 `spec/fixtures/files/overland/geodata.json`.
 """
 
@@ -25,19 +25,19 @@ _TIME = "timestamp"
 
 
 def to_outcome(item: RawRecord, member: Member) -> Point | Record:
-    """A position of a device, or an event of the app."""
+    """Return a position of a device, or an event of the app."""
     feature: dict[str, Any] = item.value
-    said = feature["properties"]
-    device = optional_text(said, "device_id") or ""
+    properties = feature["properties"]
+    device = optional_text(properties, "device_id") or ""
     geometry = feature.get("geometry")
     if geometry is None:
-        return _event(said, device, as_written(said, _TIME))
-    written = text(said, _TIME)
+        return _event(properties, device, as_written(properties, _TIME))
+    written = text(properties, _TIME)
     return geojson.position(feature, _NAME, geometry["coordinates"], written, _TIME, device)
 
 
-def _event(said: dict[str, Any], device: str, written: str) -> Record:
-    action = optional_text(said, "action") or "event"
+def _event(properties: dict[str, Any], device: str, written: str) -> Record:
+    action = optional_text(properties, "action") or "event"
     return Record(
         data_type=DataType.LOCATION,
         source=_NAME,
@@ -45,7 +45,7 @@ def _event(said: dict[str, Any], device: str, written: str) -> Record:
         identity=(action, written, device),
         time=or_unread(written),
         title=action,
-        metadata={"details": {name: value for name, value in said.items() if name != _TIME}},
+        metadata={"details": {name: value for name, value in properties.items() if name != _TIME}},
     )
 
 
@@ -55,8 +55,8 @@ def _looks_like(head: Head) -> int:
 
 
 def _is_feature(item: Any) -> bool:
-    said = item.get("properties") if isinstance(item, dict) else None
-    return isinstance(said, dict) and item.get("type") == "Feature" and _TIME in said
+    properties = item.get("properties") if isinstance(item, dict) else None
+    return isinstance(properties, dict) and item.get("type") == "Feature" and _TIME in properties
 
 
 FORMAT = Format(

@@ -1,11 +1,12 @@
-"""OwnTracks as JSON: what the download button of its web page gives, `{user: {device: [message]}}`
-(Freika/dawarich#276), and what the Recorder answers, `{"count": n, "data": [message]}`, or
-`locations` in the place of `data` (owntracks/recorder, README: `ocat --format json`, the API); or
-the regions that the app exports, `{"_type": "waypoints", "waypoints": [message]}` (`.otrw`; within
-its settings, `.otrc`).
+"""OwnTracks as JSON, of its web page, its Recorder or its app.
 
-The messages are those of a `.rec` file (`pipeline.services.tracks.owntracks`), so that a position
-that is in both is one; the page adds `isotst`, `disptst` and the like.
+The download button of the web page gives `{user: {device: [message]}}` (Freika/dawarich#276). The
+Recorder answers `{"count": n, "data": [message]}`, or `locations` in the place of `data`
+(owntracks/recorder, README: `ocat --format json`, the API). The app exports its regions as
+`{"_type": "waypoints", "waypoints": [message]}` (`.otrw`; within its settings, `.otrc`).
+
+The messages are those of a `.rec` file (`pipeline.services.tracks.owntracks`), so a position that
+is in both is one; the page adds `isotst`, `disptst` and similar fields.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _MESSAGE = re.compile(rb"\{(?=[^{}]*\"_type\"\s*:)(?=[^{}]*\"tst\"\s*:)")
 
 
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """What one message says, and of whose device it is."""
+    """Yield the outcomes of one message, with its device."""
     fields: dict[str, Any] = item.value
     whose = dict(zip(("user", "device"), item.around["keys"], strict=False))
     text = orjson.dumps(fields, option=orjson.OPT_SORT_KEYS).decode()
@@ -44,7 +45,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
 
 
 def _looks_like(head: Head) -> int:
-    """A message in a list of the Recorder's or the app's, or in that of the first device."""
+    """Recognise a message in a list of the Recorder or the app, or in that of the first device."""
     listed = {"data", "locations", "waypoints"}.intersection(peek.top_keys(head))
     if any(_is_message(item) for key in listed for item in peek.first_items(head, key)):
         return 2

@@ -1,7 +1,7 @@
 """OwnTracks Recorder: `<ISO Z>\\t* <padding>\\t{json}` a line in `.rec` files.
 
-Tabs have sometimes become spaces. A message that held line breaks has ` 0A` in their place
-(owntracks/recorder#374). What the messages mean is in `pipeline.services.tracks.owntracks`.
+Tabs have sometimes become spaces. A message with line breaks has ` 0A` in their place
+(owntracks/recorder#374). `pipeline.services.tracks.owntracks` reads the messages.
 
 Source: `docs/reference/exports/tracks.md#owntracks`.
 """
@@ -33,10 +33,10 @@ _BREAK = re.compile(r"\"(?:[^\"\\]|\\.)*+\"|\s0A(?=[\s}\]])")
 
 
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """What one message says."""
+    """Yield the outcomes of one message."""
     found = _LINE.fullmatch(item.value)
     if found is None:
-        raise BadValue(Reason.BAD_SYNTAX, "not a time, a kind and a JSON object")
+        raise BadValue(Reason.BAD_SYNTAX, "the line is not a time, a kind and a JSON object")
     fields, mended = _decoded(found[3])
     for outcome in owntracks.meaning(fields, _NAME, found[1], found[3]):
         if mended and not isinstance(outcome, Rejection):
@@ -47,7 +47,7 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
 
 
 def _decoded(text: str) -> tuple[dict[str, Any], bool]:
-    """The message, and whether its line breaks had to be mended."""
+    """Return the message, and whether its line breaks were repaired."""
     for mended in (False, True):
         written = _BREAK.sub(_unbroken, text) if mended else text
         try:
@@ -56,7 +56,7 @@ def _decoded(text: str) -> tuple[dict[str, Any], bool]:
             continue
         if fields:
             return fields, mended
-    raise BadValue(Reason.BAD_SYNTAX, "no sound JSON object at the end of the line")
+    raise BadValue(Reason.BAD_SYNTAX, "the line does not end with a valid JSON object")
 
 
 def _unbroken(found: re.Match[str]) -> str:

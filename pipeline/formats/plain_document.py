@@ -1,7 +1,7 @@
-"""A document that stands for itself: txt, Markdown, HTML, PDF, RTF, an office file, an e-book.
+"""A document that is a record of its own: txt, Markdown, HTML, PDF, RTF, an office file, an e-book.
 
-The file is kept as it is in the blob store; its text, where we can read it, is searched. The same
-bytes in two folders are one document.
+The blob store keeps the file unchanged; its text, if it can be read, is searchable. The same bytes
+in two folders are one document.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _HTML = frozenset({"html", "htm", "xhtml"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """The file as a document; without text where it is over the reader's limit."""
+    """Return the file as a document; without text if it exceeds the reader's limit."""
     name = PurePosixPath(member.path).name
     kind = _kind(name, member.media_type, item.value or b"")
     read = text_of.Text(flags=("too_large",))
@@ -46,12 +46,12 @@ def to_record(item: RawRecord, member: Member) -> Record:
     )
 
 
-#: What Obsidian, its plug-ins and makers of web pages call the time when a text was written.
+#: Names of the creation time in Obsidian, its plug-ins and generators of web pages.
 _CREATED = ("created", "date created", "date", "created_at", "createdAt")
 
 
 def _created(read: text_of.Text) -> Instant | None:
-    """The time of a Markdown text, if it says one that can be read; its words stay beside."""
+    """Return the time that a Markdown text states, if it can be read; metadata keeps its text."""
     fields = read.metadata.get("front_matter", {})
     written = next((fields[name] for name in _CREATED if isinstance(fields.get(name), str)), None)
     try:
@@ -61,7 +61,7 @@ def _created(read: text_of.Text) -> Instant | None:
 
 
 def _kind(name: str, media_type: str, data: bytes) -> str:
-    """The media type by which the text is read: a PDF by its first bytes, text by its name."""
+    """Return the media type for the reader: a PDF by its first bytes, text by its name."""
     suffix = name.lower().rpartition(".")[2]
     if b"%PDF-" in data[:1024]:
         return text_of.PDF
@@ -75,7 +75,7 @@ def _kind(name: str, media_type: str, data: bytes) -> str:
 
 
 def _looks_like(head: Head) -> bool:
-    """By content first; text only under a name that says so, or none, and never with zeros."""
+    """Recognise the content; text only under a name for it, or none, and never with zeros."""
     if head.media_type == text_of.PDF or b"%PDF-" in head.data[:1024]:
         return True
     name = PurePosixPath(head.path).name.lower()

@@ -1,4 +1,4 @@
-"""Pocket's CSV: `title,url,time_added,tags,status`, tags parted by `|`.
+"""Pocket's CSV: `title,url,time_added,tags,status`, tags separated by `|`.
 
 Source: `docs/reference/exports/phones-and-apps.md#read-later-and-music`.
 """
@@ -21,11 +21,11 @@ _COLUMNS = frozenset({"title", "url", "time_added", "tags", "status"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One page; its tags and whether it was read change."""
+    """Return one page; its tags and whether it was read change."""
     row: dict[str, str] = item.value
     url, added = text(row, "url"), text(row, "time_added")
     labels = [tag for tag in row.get("tags", "").split("|") if tag]
-    said: dict[str, Any] = {"url": url, "status": row.get("status"), "labels": labels}
+    metadata: dict[str, Any] = {"url": url, "status": row.get("status"), "labels": labels}
     return Record(
         data_type=DataType.BROWSER,
         source=_NAME,
@@ -33,7 +33,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(url, added),
         time=timestamps.epoch_or_unread(added, "s"),
         title=row.get("title") or None,
-        metadata={name: value for name, value in said.items() if value},
+        metadata={name: value for name, value in metadata.items() if value},
         mutable=True,
     )
 

@@ -1,5 +1,7 @@
-"""Polarsteps: `trip/<slug>/locations.json`, positions with a `time` in seconds, or
-in ISO 8601 (Freika/dawarich, `spec/fixtures/files/polarsteps/locations.json`).
+"""Polarsteps: `trip/<slug>/locations.json`, positions.
+
+`time` is in seconds, or in ISO 8601 (Freika/dawarich,
+`spec/fixtures/files/polarsteps/locations.json`).
 
 Source: `docs/reference/exports/tracks.md#other-apps`.
 """
@@ -20,7 +22,7 @@ _FIELDS = frozenset({"lat", "lon", "time"})
 
 
 def to_point(item: RawRecord, member: Member) -> Point:
-    """One position."""
+    """Return one position."""
     fields: dict[str, Any] = item.value
     latitude, longitude = coordinates.pair(fields["lat"], fields["lon"])
     written = fields["time"]

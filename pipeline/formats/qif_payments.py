@@ -1,11 +1,12 @@
-"""QIF (Quicken Interchange Format): the bookings of accounts, as banks and programs give them out.
+"""QIF (Quicken Interchange Format): the bookings of accounts, as banks and programs export them.
 
-An entry is lines of which the first letter says what they are, up to a line `^`: `D` a day, `T` or
-`U` a sum, `P` who, `M` what for, `L` under what, `S`, `E` and `$` its parts. `!Type:Bank` and its
-like stand above the entries of an account. What is no booking (an account, a category) is kept as
-it is. Days are in the order of the program's country, which all days of a file tell; a year behind
-an apostrophe is of this century. Source: Quicken's description of QIF as Wikipedia has it, and the
-files in issues of moneymanagerex/moneymanagerex and we-promise/sure.
+An entry is lines up to a line `^`. The first letter of a line gives its kind: `D` a day, `T` or `U`
+an amount, `P` the other party, `M` the purpose, `L` the category, `S`, `E` and `$` parts of a
+split. `!Type:Bank` and similar lines are above the entries of an account. Entries that are not
+bookings (an account, a category) are kept unchanged. The order of numbers in a day depends on the
+program's country and is found from all days of a file; a year after an apostrophe is of this
+century. Source: Quicken's description of QIF as Wikipedia has it, and the files in issues of
+moneymanagerex/moneymanagerex and we-promise/sure.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pipeline.readers.parted_text import PartedText
 from pipeline.recognition import peek
 from pipeline.services import generic_rows
 from pipeline.values import day_order, money, timestamps
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -47,7 +48,7 @@ _BEGINS = re.compile(rb"!(?:Type:|Account|Option:|Clear:)", re.IGNORECASE)
 _DIGITS = re.compile(r"\d")
 _NUMBERS = re.compile(r"\s*\d+\s*([./-])\s*\d+\s*([./'-])\s*\d+\s*")
 _SHORT_YEAR = re.compile(r"(?<=[./-])(\d\d)$")
-#: Years of two digits from here on are of the last century.
+#: Two-digit years from here on are of the last century.
 _LATEST = 70
 
 
@@ -67,7 +68,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=timestamps.or_unread(written, partial(_day, orders)),
         title=party or memo or None,
         content="\n".join(text for _, text in fields if text) or None,
-        metadata=kept(
+        metadata=non_empty(
             {
                 "amount": money.amount(amount),
                 "merchant": party,
@@ -79,7 +80,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _fields(entry: str) -> list[tuple[str, str]]:
-    """The lines of an entry without those that stand above it: the sign and the text."""
+    """Return sign and text of the lines of an entry, without those above it."""
     lines = (line.strip() for line in entry.splitlines())
     return [(line[0], line[1:].strip()) for line in lines if line and line[0] != "!"]
 
@@ -89,11 +90,11 @@ def _one(fields: list[tuple[str, str]], sign: str) -> str:
 
 
 def _others(fields: list[tuple[str, str]]) -> dict[str, Any]:
-    said: dict[str, Any] = {}
+    others: dict[str, Any] = {}
     for sign, name in _NAMES.items():
         found = [text for one, text in fields if one == sign and text]
-        said[name] = found if sign in _SEVERAL else _one(fields, sign)
-    return said
+        others[name] = found if sign in _SEVERAL else _one(fields, sign)
+    return others
 
 
 def _day(orders: day_order.Orders, written: str) -> Instant:
@@ -107,7 +108,7 @@ def _days(entry: str) -> Iterator[str]:
 
 
 def _plain(written: str) -> str:
-    """A day of three numbers without blanks, with one sign between them and a whole year."""
+    """Return a day of three numbers without blanks, with one separator and a whole year."""
     found = _NUMBERS.fullmatch(written)
     if found is None:
         return written.strip()

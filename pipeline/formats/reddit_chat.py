@@ -8,7 +8,7 @@ from __future__ import annotations
 from pipeline.contract import Format
 from pipeline.readers.csv.rows import CsvRows
 from pipeline.services import messaging, reddit, tables
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -21,7 +21,7 @@ _COLUMNS = frozenset(
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One message."""
+    """Return one message."""
     cells: dict[str, str] = item.value
     number, channel = messaging.key(cells, "message_id"), cells["channel_url"]
     parent = cells.get("thread_parent_message_id")
@@ -45,7 +45,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(reddit.SERVICE, "chat", number),
         time=reddit.moment(cells, "created_at"),
         content=cells["message"] or None,
-        metadata=kept(metadata),
+        metadata=non_empty(metadata),
         related=related,
         mutable=True,
     )

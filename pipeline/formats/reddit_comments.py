@@ -1,6 +1,6 @@
 """Reddit's `comments.csv`; large ones are cut into `comments_1.csv` and so on.
 
-`link` is the post's address, `parent` the id of the comment that is answered, or nothing.
+`link` is the post's address, `parent` the id of the comment to which this one replies, or empty.
 
 Source: `docs/reference/exports/reddit.md`.
 """
@@ -12,7 +12,7 @@ import re
 from pipeline.contract import Format
 from pipeline.readers.csv.rows import CsvRows
 from pipeline.services import messaging, reddit, tables
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record, Related
 from schemas.vocabulary import RecordType, Relation
@@ -26,7 +26,7 @@ _POST = re.compile(r"/comments/(\w+)")
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One comment; its text may have been edited since."""
+    """Return one comment; its text may have been edited since."""
     cells: dict[str, str] = item.value
     metadata = {
         "url": reddit.address(cells),
@@ -44,7 +44,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(reddit.SERVICE, messaging.key(cells, "id")),
         time=reddit.moment(cells),
         content=cells["body"] or None,
-        metadata=kept(metadata),
+        metadata=non_empty(metadata),
         related=_related(cells),
         mutable=True,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pipeline.contract import Format
 from pipeline.readers.csv.rows import CsvRows
 from pipeline.services import messaging, reddit, tables
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -20,7 +20,7 @@ _COLUMNS = frozenset(
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One message; it may be in both files."""
+    """Return one message; it may be in both files."""
     cells: dict[str, str] = item.value
     number, thread = messaging.key(cells, "id"), cells["thread_id"]
     recipient = messaging.person(None, cells["to"] or None)
@@ -40,7 +40,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=reddit.moment(cells),
         title=cells["subject"] or None,
         content=cells["body"] or None,
-        metadata=kept(metadata),
+        metadata=non_empty(metadata),
         related=messaging.in_conversation(reddit.SERVICE, thread) if thread else (),
     )
 

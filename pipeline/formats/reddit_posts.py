@@ -1,4 +1,4 @@
-"""Reddit's `posts.csv`. Ids stand without their prefix (`t3_`).
+"""Reddit's `posts.csv`. Ids have no prefix (`t3_`).
 
 Source: `docs/reference/exports/reddit.md`.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from pipeline.contract import Format
 from pipeline.readers.csv.rows import CsvRows
 from pipeline.services import messaging, reddit, tables
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -21,7 +21,7 @@ _KNOWN = frozenset({"id", "subreddit", "title", "url", "body"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One post; its text may have been edited since."""
+    """Return one post; its text may have been edited since."""
     cells: dict[str, str] = item.value
     metadata = {
         "url": reddit.address(cells),
@@ -38,7 +38,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=reddit.moment(cells),
         title=cells["title"] or None,
         content=cells["body"] or None,
-        metadata=kept(metadata),
+        metadata=non_empty(metadata),
         mutable=True,
     )
 

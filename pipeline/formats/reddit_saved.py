@@ -1,7 +1,7 @@
 """Reddit's `saved_posts.csv`, `saved_comments.csv`, `hidden_posts.csv`.
 
-Two columns, `id` and `permalink`, so it is the address that says it is Reddit's; the list is
-known by the file's name. There is no date.
+Only two columns, `id` and `permalink`: the address identifies Reddit, and the file's name the list.
+There is no date.
 
 Source: `docs/reference/exports/reddit.md`.
 """
@@ -15,7 +15,7 @@ from pipeline.contract import Format
 from pipeline.readers.csv.rows import CsvRows
 from pipeline.recognition import peek
 from pipeline.services import messaging, reddit, tables
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -26,7 +26,7 @@ _NUMBER = re.compile(r"_\d+$")
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One post or comment on a list."""
+    """Return one post or comment on a list."""
     cells: dict[str, str] = item.value
     name = _NUMBER.sub("", PurePosixPath(member.path).stem)
     return Record(
@@ -34,7 +34,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.LIST_ITEM,
         identity=(reddit.SERVICE, name, messaging.key(cells, "id")),
-        metadata=kept({"list": name, "url": reddit.address(cells)}),
+        metadata=non_empty({"list": name, "url": reddit.address(cells)}),
     )
 
 

@@ -1,4 +1,4 @@
-"""Reddit's `subscribed_subreddits.csv` and its like: one column, no date.
+"""Reddit's `subscribed_subreddits.csv` and similar lists: one column, no date.
 
 Source: `docs/reference/exports/reddit.md`.
 """
@@ -19,7 +19,7 @@ _COLUMNS = frozenset({"subreddit"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One subreddit; `status` is `subscribed`, `moderated` or `approved_submitter`."""
+    """Return one subreddit; `status` is `subscribed`, `moderated` or `approved_submitter`."""
     name = messaging.key(item.value, "subreddit")
     status = PurePosixPath(member.path).stem.partition("_subreddits")[0]
     return Record(

@@ -1,4 +1,4 @@
-"""Reddit's `post_votes.csv` and `comment_votes.csv`: which way, and no date.
+"""Reddit's `post_votes.csv` and `comment_votes.csv`: the direction of each vote, no date.
 
 Source: `docs/reference/exports/reddit.md`.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from pipeline.contract import Format
 from pipeline.readers.csv.rows import CsvRows
 from pipeline.services import messaging, reddit, tables
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -21,16 +21,16 @@ _DIRECTIONS = frozenset({"up", "down", "none", "removed"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One vote; it may be changed. `none` takes it back."""
+    """Return one vote, which may change; `none` takes it back."""
     cells: dict[str, str] = item.value
     if cells["direction"] not in _DIRECTIONS:
-        raise BadValue(Reason.BAD_SHAPE, "'direction' is none that is known")
+        raise BadValue(Reason.BAD_SHAPE, "the value of 'direction' is unknown")
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.VOTE,
         identity=(reddit.SERVICE, messaging.key(cells, "id")),
-        metadata=kept({"vote": cells["direction"], "url": reddit.address(cells)}),
+        metadata=non_empty({"vote": cells["direction"], "url": reddit.address(cells)}),
         mutable=True,
     )
 

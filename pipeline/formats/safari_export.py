@@ -1,8 +1,8 @@
 """Safari's export (18.2 and later, iOS and macOS): `History.json`, the visited pages.
 
-`metadata` says that Safari wrote it and that it is history; `history` has an entry a page and
-moment: microseconds since 1970, how often the page was opened, and what redirected to or from it.
-Names of the files are localised, and profiles have their own. Source: Apple's documentation,
+`metadata` states that Safari wrote the file and that it is history; `history` has an entry for each
+page and moment: microseconds since 1970, how often the page was opened, and redirects to or from
+it. Names of the files are localised, and profiles have their own. Source: Apple's documentation,
 "Importing data exported from Safari" (Safari Services).
 """
 
@@ -24,20 +24,20 @@ _NAME = "safari.export"
 _NEEDED = frozenset({"url", "time_usec"})
 #: `visits_count` in the documentation, `visit_count` in the files.
 _COUNTS = ("visit_count", "visits_count")
-_KEPT = ("destination_url", "source_url", "latest_visit_was_load_failure", *_COUNTS)
+_METADATA = ("destination_url", "source_url", "latest_visit_was_load_failure", *_COUNTS)
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """The latest visit of a page, as far as Safari tells them apart."""
+    """Return the latest visit of a page, as far as Safari distinguishes visits."""
     fields: dict[str, Any] = item.value
     when = as_written(fields, "time_usec")
     time = timestamps.epoch_or_unread(when, "us")
-    said: dict[str, Any] = {"title": fields.get("title")}
-    said |= {name: fields.get(name) for name in _KEPT}
-    said["latest_visit_was_http_get"] = fields.get("latest_visit_was_http_get")
+    metadata: dict[str, Any] = {"title": fields.get("title")}
+    metadata |= {name: fields.get(name) for name in _METADATA}
+    metadata["latest_visit_was_http_get"] = fields.get("latest_visit_was_http_get")
     for end in ("destination", "source"):
-        said[f"{end}_at"] = _moment(fields.get(f"{end}_time_usec"))
-    return browser.visit(_NAME, fields, time, when, said)
+        metadata[f"{end}_at"] = _moment(fields.get(f"{end}_time_usec"))
+    return browser.visit(_NAME, fields, time, when, metadata)
 
 
 def _moment(number: object) -> str | None:
@@ -68,7 +68,7 @@ FORMAT = Format(
     fields=_NEEDED
     | {
         "title",
-        *_KEPT,
+        *_METADATA,
         "destination_time_usec",
         "source_time_usec",
         "latest_visit_was_http_get",

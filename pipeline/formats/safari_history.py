@@ -22,17 +22,17 @@ from schemas.vocabulary import RecordType
 
 _NAME = "safari.history"
 _VISITS, _PAGES = "history_visits", "history_items"
-#: 2001-01-01 in Unix seconds, where Apple's clocks begin.
+#: 2001-01-01 in Unix seconds, the epoch of Apple's clocks.
 _COCOA = 978_307_200
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One visit."""
+    """Return one visit."""
     row: dict[str, Any] = item.value
     when = row.get("visit_time")
     time = timestamps.or_unread(when, _moment)
-    said = {"title": row.get("title")}
-    return browser.visit(_NAME, item.around[_PAGES], time, as_written(row, "visit_time"), said)
+    metadata = {"title": row.get("title")}
+    return browser.visit(_NAME, item.around[_PAGES], time, as_written(row, "visit_time"), metadata)
 
 
 def _moment(when: Any) -> Instant:

@@ -5,13 +5,13 @@ mostly as `com.samsung.health.exercise.start_time`, and each row ends with a com
 UTC; `time_offset` is the local clock's, `UTC+0200`. In older exports it is a number of milliseconds
 and the clock is local. `day_time` is the midnight of a day, as text or in milliseconds.
 
-Durations of workouts are in milliseconds, distances in metres. Of a day's steps there is a row for
-each device and one, `source_type` -2, for all. Stages of sleep are 40001 (awake), 40002 (light),
-40003 (deep) and 40004 (REM). Sources: Duarte0903/strava_toolkit, `test_samsung_export.py` (times,
-columns of workouts); Devasy/samsung-health-sdk (kinds, prefixes, stages; it takes the clock for a
-local one, which rows that are updated minutes after they start contradict). A table of another kind
-becomes activities with all that its rows say. Positions and measurements
-within a workout lie in `jsons/` beside the tables (`samsung.health_live`).
+Durations of workouts are in milliseconds, distances in metres. A day's steps have a row for each
+device and one, `source_type` -2, for all. Stages of sleep are 40001 (awake), 40002 (light), 40003
+(deep) and 40004 (REM). Sources: Duarte0903/strava_toolkit, `test_samsung_export.py` (times, columns
+of workouts); Devasy/samsung-health-sdk (kinds, prefixes, stages; it takes the clock for a local
+one, which rows that are updated minutes after they start contradict). A table of another kind
+becomes activities with all values of its rows. `jsons/` beside the tables holds positions and
+measurements within a workout (`samsung.health_live`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from pipeline.recognition import peek
 from pipeline.services import generic_rows
 from pipeline.services.tracks import gps_tracks
 from pipeline.values import instants, open_zones, timestamps
-from pipeline.values.fields import joined, kept
+from pipeline.values.fields import joined, non_empty
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, Metric, Outcome, RawRecord, Record
 from schemas.vocabulary import MetricName, RecordType
@@ -54,14 +54,14 @@ _METRICS: dict[str, dict[str, tuple[str, str]]] = {
         "diastolic": (MetricName.BLOOD_PRESSURE_DIASTOLIC, "mmHg"),
     },
 }
-#: As the vocabulary counts them.
+#: Sleep stages as the vocabulary numbers them.
 _STAGES = {"40001": 1, "40002": 4, "40003": 5, "40004": 6}
 _TYPES = {"exercise": RecordType.WORKOUT, "sleep": RecordType.SLEEP}
 _TIMES = ("start_time", "day_time", "create_time")
 
 
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """What a row says: measurements, a stage of sleep, a workout, a sleep or an activity."""
+    """Yield measurements, a stage of sleep, a workout, a sleep or an activity."""
     kind = _kind(item.around, member)
     row = _plain(item.value)
     time, until = _began(row), _time(row.get("end_time", ""), row.get("time_offset", ""))
@@ -78,15 +78,18 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
 
 
 def _kind(around: Mapping[str, Any], member: Member) -> str:
-    """What the first line calls the table; else its file's name."""
+    """Return the kind of the table from its first line, else from its file's name."""
     above = around.get("above") or [[""]]
-    told = _KIND.match(str(above[0][0] if above[0] else ""))
-    named = told or _KIND.match(PurePosixPath(member.path).name)
+    stated = _KIND.match(str(above[0][0] if above[0] else ""))
+    named = stated or _KIND.match(PurePosixPath(member.path).name)
     return named["kind"] if named else ""
 
 
 def _plain(row: Mapping[str, str]) -> dict[str, str]:
-    """The cells that are not empty, under their columns' last names; a short one goes first."""
+    """Return the cells that are not empty, under their columns' last names.
+
+    A short name goes first.
+    """
     long = {_PREFIX.sub("", name): cell for name, cell in row.items() if cell and "." in name}
     return long | {name: cell for name, cell in row.items() if cell and "." not in name}
 
@@ -108,7 +111,7 @@ def _metric(
     value: float,
     odd: Mapping[str, Any],
 ) -> Metric:
-    """One measurement; what else the row says is beside it."""
+    """Return one measurement, with the row's other values as metadata."""
     return Metric(
         source=_NAME,
         identity=("samsung", _who(row), row.get(name, name)),
@@ -132,11 +135,11 @@ def _record(
 ) -> Record:
     title = row.get("title") or kind.replace(".", " ").replace("_", " ")
     details = {n: cell for n, cell in row.items() if n not in ("title", "datauuid")}
-    said: dict[str, Any] = {"kind": kind, **gps_tracks.lasting(time, end)}
+    metadata: dict[str, Any] = {"kind": kind, **gps_tracks.lasting(time, end)}
     if kind == "exercise":
         length, far = (gps_tracks.measure(row.get(n), n, odd) for n in ("duration", "distance"))
-        said |= {} if length is None or length < 0 else {"duration_s": length / 1000}
-        said |= {"distance_m": far}
+        metadata |= {} if length is None or length < 0 else {"duration_s": length / 1000}
+        metadata |= {"distance_m": far}
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -144,18 +147,18 @@ def _record(
         identity=("samsung", kind, _who(row)),
         time=time,
         title=title,
-        metadata=joined(kept({**said, "details": details}), odd),
+        metadata=joined(non_empty({**metadata, "details": details}), odd),
         mutable=True,
     )
 
 
 def _who(row: dict[str, str]) -> str:
-    """Samsung's name for a row; without one all that it says."""
-    return row.get("datauuid") or generic_rows.apart("", row)[0]
+    """Return Samsung's name for a row; without one, all its values."""
+    return row.get("datauuid") or generic_rows.undated_key("", row)[0]
 
 
 def _dated(row: dict[str, str]) -> str:
-    """The column that says when it was; empty where none does."""
+    """Return the column with the time; empty if there is none."""
     return next((name for name in _TIMES if row.get(name)), "")
 
 
@@ -167,7 +170,7 @@ def _began(row: dict[str, str]) -> Instant | None:
 
 
 def _day(written: str) -> Instant:
-    """The day whose midnight in UTC is told, which is the day of the local clock."""
+    """Return the day whose midnight in UTC is given; it is a day of the local clock."""
     if _NUMBER.fullmatch(written):
         moment = timestamps.epoch(int(written), "ms")
         day = moment.at.strftime("%Y-%m-%d") if moment.at else ""
@@ -218,5 +221,5 @@ FORMAT = Format(
     products=("Samsung Health",),
     vintages=("offsets in milliseconds (to about 2022)", "offsets as UTC+0200"),
     record_types=(RecordType.WORKOUT, RecordType.SLEEP, RecordType.ACTIVITY),
-    unread="what lies in jsons/ beside the tables but positions and measurements within workouts",
+    unread="files in jsons/ beside the tables, except positions and measurements within workouts",
 )

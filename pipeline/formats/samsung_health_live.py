@@ -1,11 +1,11 @@
-"""Samsung Health's export: what was measured within a workout, in `jsons/` beside the tables.
+"""Samsung Health's export: measurements within a workout, in `jsons/` beside the tables.
 
 `jsons/com.samsung.shealth.exercise/<digit>/<uuid>.com.samsung.health.exercise.live_data.json` and
 `….location_data.json`: an array of objects with `start_time` in milliseconds since 1970 and a
 position (`latitude`, `longitude`, `altitude`, `accuracy`) or some of `heart_rate`, `cadence`,
-`speed`, `distance`, `calorie`. Whether the last two are sums is not sourced, so they have names of
-their own. An object without any of these (of the `…_internal` files each, with its place in the
-workout) measures nothing. Sources: converters of this export to TCX and GPX, and their tests.
+`speed`, `distance`, `calorie`. It is not sourced whether the last two are sums, so they have names
+of their own. An object without any of these (each of the `…_internal` files, with its place in the
+workout) yields nothing. Sources: converters of this export to TCX and GPX, and their tests.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _WITHIN = frozenset({"elapsed_time", "interval", "segment"})
 
 
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """A position, and what was measured at that moment."""
+    """Yield a position, and the measurements of that moment."""
     fields: dict[str, Any] = item.value
     measured = [name for name in _METRICS if fields.get(name) is not None]
     if fields.get(_NORTH) is None and not measured:
@@ -63,12 +63,12 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
         )
     for name in measured:
         if (value := _number(fields, name)) is not None:
-            ours, unit = _METRICS[name]
+            lake_name, unit = _METRICS[name]
             yield Metric(
                 source=_NAME,
                 identity=("samsung", str(written), str(fields[name])),
                 time=time,
-                name=ours,
+                name=lake_name,
                 value=value,
                 unit=unit,
                 metadata=others,

@@ -21,7 +21,7 @@ _COLUMNS = frozenset({"Index", "TagTime", "Title", "Artist", "URL", "TrackKey"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One song that was recognised. The index counts anew with each export."""
+    """Return one recognised song. The index restarts with each export."""
     row: dict[str, str] = item.value
     when, title = text(row, "TagTime"), text(row, "Title")
     names = {"Title": "track", "Artist": "artist", "URL": "url", "TrackKey": "track_key"}
@@ -32,7 +32,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(when, row["TrackKey"], title),
         time=timestamps.or_unread(when),
         title=title,
-        metadata=tables.said(row, names),
+        metadata=tables.renamed(row, names),
     )
 
 

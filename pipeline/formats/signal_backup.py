@@ -1,11 +1,11 @@
 """A plaintext backup of Signal: `main.jsonl`, each line one frame.
 
 `account`, `recipient` (a person, a group, the owner), `chat` and `chatItem` are understood; other
-frames are passed over. A `chatItem` is a message of one of several kinds, a call, a message that
-was deleted, or something that the app notes. Earlier wordings of an edited message are its
-`revisions`. Ids are the backup's own, and a message is who its chat, author and moment
-of sending say. Files lie beside it under the hash of their content. The frames' names, and the two
-halves of a person's name, are from Signal's own `backup.proto` (libsignal).
+frames are skipped. A `chatItem` is a message of one of several kinds, a call, a deleted message, or
+a note of the app. Earlier wordings of an edited message are its `revisions`. Ids are the backup's
+own; chat, author and time of sending identify a message. Files are beside it under the hash of
+their content. The frames' names, and the two halves of a person's name, are from Signal's own
+`backup.proto` (libsignal).
 
 Source: `docs/reference/exports/signal.md`.
 """
@@ -22,13 +22,13 @@ from pipeline.readers.json.ndjson import Ndjson
 from pipeline.recognition import peek
 from pipeline.services import generic_rows, messaging
 from pipeline.values import timestamps
-from pipeline.values.fields import as_written, kept, optional_text
+from pipeline.values.fields import as_written, non_empty, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record, Related
 from schemas.vocabulary import RecordType
 
 _NAME, _SERVICE = "signal.backup", "signal"
-#: Every kind of frame, and what the line before the first frame says.
+#: Every kind of frame, and the keys of the line before the first frame.
 _FRAMES = frozenset(
     {"account", "recipient", "chat", "chatItem", "stickerPack", "adHocCall"}
     | {"notificationProfile", "chatFolder", "version", "backupTimeMs"}
@@ -37,7 +37,7 @@ _FRAMES = frozenset(
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
-    """What a frame says; nothing for the account and for frames that are not known."""
+    """Yield the records of a frame; none for the account and for unknown frames."""
     frame: dict[str, Any] = item.value
     if "chatItem" in frame:
         yield _message(frame["chatItem"])
@@ -51,37 +51,38 @@ def _message(fields: dict[str, Any]) -> Record:
     chat, author = messaging.key(fields, "chatId"), messaging.key(fields, "authorId")
     sent = as_written(fields, "dateSent")
     kind = next((name for name in _KINDS if isinstance(fields.get(name), dict)), "")
-    said = fields.get(kind) or {}
+    item_fields = fields.get(kind) or {}
     direction = "out" if "outgoing" in fields else "in" if "incoming" in fields else None
     metadata = {
-        "sender": kept({"handle": author, "self": direction == "out"}),
+        "sender": non_empty({"handle": author, "self": direction == "out"}),
         "conversation": chat,
         "direction": direction,
-        "attachments": _files(said),
-        "quotes": "quote" in said,
+        "attachments": _files(item_fields),
+        "quotes": "quote" in item_fields,
         "kind": kind if kind != "standardMessage" else None,
         "deleted": kind in _DELETED,
-        "reactions": [_reaction(one) for one in said.get("reactions") or ()],
-        "links": [one["url"] for one in said.get("linkPreview") or () if one.get("url")],
-        "people": [_contact(one) for one in _contacts(said)],
+        "reactions": [_reaction(one) for one in item_fields.get("reactions") or ()],
+        "links": [one["url"] for one in item_fields.get("linkPreview") or () if one.get("url")],
+        "people": [_contact(one) for one in _contacts(item_fields)],
         "earlier": [earlier for one in fields.get("revisions") or () if (earlier := _earlier(one))],
         **messaging.rest(fields, (*_TAKEN, kind)),
-        **messaging.rest(said, _SAID),
+        **messaging.rest(item_fields, _READ),
     }
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
-        record_type=_type(kind, said),
-        identity=(_SERVICE, chat, author, sent, *generic_rows.apart(sent, fields)),
+        record_type=_type(kind, item_fields),
+        identity=(_SERVICE, chat, author, sent, *generic_rows.undated_key(sent, fields)),
         time=timestamps.epoch_or_unread(sent, "ms"),
-        title=_call(said) if _type(kind, said) == RecordType.CALL else None,
-        content=_words(said) or None,
-        metadata=kept(metadata),
-        related=messaging.in_conversation(_SERVICE, chat) + _replies(chat, said.get("quote")),
+        title=_call(item_fields) if _type(kind, item_fields) == RecordType.CALL else None,
+        content=_words(item_fields) or None,
+        metadata=non_empty(metadata),
+        related=messaging.in_conversation(_SERVICE, chat)
+        + _replies(chat, item_fields.get("quote")),
     )
 
 
-#: What a chat item is, and which of these are messages (libsignal, `backup.proto`).
+#: Kinds of chat items, and which of these are messages (libsignal, `backup.proto`).
 _MESSAGES = (
     *("standardMessage", "contactMessage", "stickerMessage", "viewOnceMessage", "poll"),
     *("directStoryReplyMessage", "paymentNotification", "giftBadge"),
@@ -90,42 +91,42 @@ _DELETED = ("remoteDeletedMessage", "adminDeletedMessage")
 _KINDS = (*_MESSAGES, *_DELETED, "updateMessage")
 _CALLS = ("individualCall", "groupCall")
 _TAKEN = ("chatId", "authorId", "dateSent", "outgoing", "incoming", "directionless", "revisions")
-_SAID = ("text", "attachments", "attachment", "reactions", "contact", "sticker")
+_READ = ("text", "attachments", "attachment", "reactions", "contact", "sticker")
 
 
-def _type(kind: str, said: dict[str, Any]) -> RecordType:
+def _type(kind: str, item: dict[str, Any]) -> RecordType:
     if kind in _MESSAGES or kind in _DELETED:
         return RecordType.MESSAGE
-    return RecordType.CALL if any(name in said for name in _CALLS) else RecordType.ACTIVITY
+    return RecordType.CALL if any(name in item for name in _CALLS) else RecordType.ACTIVITY
 
 
-def _words(said: dict[str, Any]) -> str:
-    """What a message says, in whatever kind it stands."""
+def _words(item: dict[str, Any]) -> str:
+    """Return the words of a message of any kind."""
     parts = [
-        _body(said),
-        optional_text(said, "question"),
-        *(optional_text(one, "option") for one in said.get("options") or ()),
-        *(_name(one) for one in _contacts(said)),
-        optional_text(said.get("sticker") or {}, "emoji"),
-        optional_text(said, "emoji"),
+        _body(item),
+        optional_text(item, "question"),
+        *(optional_text(one, "option") for one in item.get("options") or ()),
+        *(_name(one) for one in _contacts(item)),
+        optional_text(item.get("sticker") or {}, "emoji"),
+        optional_text(item, "emoji"),
         *(
             optional_text(one, name)
-            for one in said.get("linkPreview") or ()
+            for one in item.get("linkPreview") or ()
             for name in ("title", "description")
         ),
     ]
     return "\n".join(filter(None, parts))
 
 
-def _body(said: dict[str, Any]) -> str | None:
-    """A reply to a story wraps its text once more."""
-    inner = (said.get("textReply") or said).get("text") or {}
+def _body(item: dict[str, Any]) -> str | None:
+    """Return the text, which a reply to a story wraps once more."""
+    inner = (item.get("textReply") or item).get("text") or {}
     return inner if isinstance(inner, str) else optional_text(inner, "body")
 
 
-def _contacts(said: dict[str, Any]) -> list[dict[str, Any]]:
-    """One contact, or in older backups a list of one."""
-    found = said.get("contact") or ()
+def _contacts(item: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return one contact, or in older backups a list of one."""
+    found = item.get("contact") or ()
     return [found] if isinstance(found, dict) else [one for one in found if isinstance(one, dict)]
 
 
@@ -143,35 +144,39 @@ def _contact(contact: dict[str, Any]) -> dict[str, Any]:
         "phone": next((optional_text(one, "value") for one in phones), None),
         "address": next((optional_text(one, "value") for one in mails), None),
     }
-    return kept({**who, "shared": messaging.rest(contact, ("name",))})
+    return non_empty({**who, "shared": messaging.rest(contact, ("name",))})
 
 
 def _reaction(value: dict[str, Any]) -> dict[str, Any]:
     person = messaging.person(None, value.get("authorId"))
-    said = {"reaction": value.get("emoji"), "person": person, "sent": value.get("sentTimestamp")}
-    return kept(said)
+    reaction = {
+        "reaction": value.get("emoji"),
+        "person": person,
+        "sent": value.get("sentTimestamp"),
+    }
+    return non_empty(reaction)
 
 
 def _earlier(revision: dict[str, Any]) -> dict[str, Any]:
-    """An earlier wording, and when it was sent, in milliseconds."""
-    said: dict[str, Any] = next(
+    """Return an earlier wording, and when it was sent, in milliseconds."""
+    item: dict[str, Any] = next(
         (revision[kind] for kind in _KINDS if isinstance(revision.get(kind), dict)), {}
     )
-    return kept({"text": _words(said), "sent": revision.get("dateSent")})
+    return non_empty({"text": _words(item), "sent": revision.get("dateSent")})
 
 
-def _call(said: dict[str, Any]) -> str:
-    """What kind of call, and what became of it: `Audio call, missed`."""
+def _call(item: dict[str, Any]) -> str:
+    """Return the kind of call and its result: `Audio call, missed`."""
     call: dict[str, Any] = next(
-        (said[name] for name in _CALLS if isinstance(said.get(name), dict)), {}
+        (item[name] for name in _CALLS if isinstance(item.get(name), dict)), {}
     )
-    kind = "Group call" if "groupCall" in said else str(call.get("type") or "call")
+    kind = "Group call" if "groupCall" in item else str(call.get("type") or "call")
     parts = (kind.replace("_", " ").capitalize(), str(call.get("state") or "").lower())
     return ", ".join(part.replace("_", " ") for part in parts if part)
 
 
 def _replies(chat: str, quote: Any) -> tuple[Related, ...]:
-    """The message that is quoted; none where it is no longer known when that was sent."""
+    """Return the quoted message; none if the backup no longer has its time of sending."""
     if not isinstance(quote, dict) or not quote.get("targetSentTimestamp"):
         return ()
     return messaging.reply_to(
@@ -179,23 +184,23 @@ def _replies(chat: str, quote: Any) -> tuple[Related, ...]:
     )
 
 
-def _files(said: dict[str, Any]) -> list[dict[str, Any]]:
-    """Files of a message; a message to be seen once has one, a sticker is one."""
-    found = [*(said.get("attachments") or ()), said.get("attachment")]
-    sticker = (said.get("sticker") or {}).get("data")
+def _files(item: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the files of a message; a view-once message has one, a sticker is one."""
+    found = [*(item.get("attachments") or ()), item.get("attachment")]
+    sticker = (item.get("sticker") or {}).get("data")
     pointer = {"pointer": sticker} if sticker else None
     return [_file(one) for one in (*found, pointer) if isinstance(one, dict)]
 
 
 def _file(value: dict[str, Any]) -> dict[str, Any]:
-    """Files without a name are known by their digest."""
+    """Return a file; a file without a name is identified by its digest."""
     pointer = value.get("pointer") or {}
     place = pointer.get("locatorInfo") or {}
     digest = place.get("plaintextHash") or pointer.get("digest")
     size = pointer.get("size") or place.get("size")
     name = pointer.get("fileName") or digest or "unnamed"
     found = {"name": name, "media_type": pointer.get("contentType"), "size": size}
-    return kept({**found, "digest": digest})
+    return non_empty({**found, "digest": digest})
 
 
 def _recipient(fields: dict[str, Any]) -> Iterator[Record]:
@@ -229,7 +234,7 @@ def _person(number: str, contact: dict[str, Any], *, is_self: bool) -> Record:
         record_type=RecordType.CONTACT,
         identity=(_SERVICE, str(contact.get("aci") or number)),
         title=name,
-        metadata={"people": [kept(who)]},
+        metadata={"people": [non_empty(who)]},
         mutable=True,
     )
 
@@ -251,7 +256,7 @@ def _chat(fields: dict[str, Any]) -> Record:
 
 
 def _looks_like(head: Head) -> int:
-    """Two frames of Signal's, one of which no other line of JSON looks like."""
+    """Recognise two frames of Signal, one of which no other line of JSON looks like."""
     frames = [frame for line in peek.lines(head, 50) if (frame := _frame(line))]
     return 2 * any("recipient" in frame or "chatItem" in frame for frame in frames)
 

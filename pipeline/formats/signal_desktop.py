@@ -1,8 +1,8 @@
 """A conversation of Signal Desktop saved as JSON by sigtop: an array of its messages.
 
-They are as Signal Desktop's database has them: `sent_at` in milliseconds, `type` incoming or
-outgoing, people as numbers or ids. A message is who its id says. Source: tbvdm/sigtop, issue 85;
-the names are those of Signal Desktop's `MessageAttributesType`.
+They have the form of Signal Desktop's database: `sent_at` in milliseconds, `type` incoming or
+outgoing, people as numbers or ids. Its id identifies a message. Source: tbvdm/sigtop, issue 85; the
+names are those of Signal Desktop's `MessageAttributesType`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pipeline.readers.json.items import JsonItems
 from pipeline.recognition import peek
 from pipeline.services import messaging
 from pipeline.values import timestamps
-from pipeline.values.fields import as_written, kept, optional_text
+from pipeline.values.fields import as_written, non_empty, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -31,7 +31,7 @@ _TAKEN = frozenset(
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One message, a call, or a change that the app notes."""
+    """Return one message, a call, or a change that the app notes."""
     fields: dict[str, Any] = item.value
     number, sent = messaging.key(fields, "id"), as_written(fields, "sent_at")
     kind, chat = optional_text(fields, "type") or "", str(fields.get("conversationId") or "")
@@ -57,7 +57,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(_SERVICE, number),
         time=timestamps.epoch_or_unread(sent, "ms"),
         content=optional_text(fields, "body") or None,
-        metadata=kept(metadata),
+        metadata=non_empty(metadata),
         related=messaging.in_conversation(_SERVICE, chat) if chat else (),
         mutable=True,
     )
@@ -72,20 +72,20 @@ def _type(kind: str, direction: str | None) -> RecordType:
 def _sender(fields: Mapping[str, Any], direction: str | None) -> dict[str, Any] | None:
     service = fields.get("sourceServiceId") or fields.get("sourceUuid")
     phone = optional_text(fields, "source")
-    who = kept({"handle": str(service) if service else None, "phone": phone})
-    return {**who, **kept({"self": direction == "out"})} if who else None
+    who = non_empty({"handle": str(service) if service else None, "phone": phone})
+    return {**who, **non_empty({"self": direction == "out"})} if who else None
 
 
 def _file(value: Mapping[str, Any]) -> dict[str, Any]:
     path = optional_text(value, "path")
     name = value.get("fileName") or (path or "unnamed").rsplit("/", 1)[-1]
     found = {"name": name, "media_type": value.get("contentType"), "size": value.get("size")}
-    return kept({**found, "path": path})
+    return non_empty({**found, "path": path})
 
 
 def _reaction(value: Mapping[str, Any]) -> dict[str, Any]:
     person = messaging.person(None, value.get("fromId"))
-    return kept({"reaction": value.get("emoji"), "person": person})
+    return non_empty({"reaction": value.get("emoji"), "person": person})
 
 
 def _looks_like(head: Head) -> int:

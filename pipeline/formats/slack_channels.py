@@ -1,8 +1,8 @@
 """The channels of a Slack workspace: `channels.json`, `groups.json`, `dms.json`, `mpims.json`.
 
-Folders of messages are called by the channel's name, those of direct messages by the id: that is
-what messages know a conversation by. `id`, `name`, `created` and `members` are from
-Slack's own reference of its conversation object.
+Folders of messages have the channel's name, those of direct messages the id: messages refer to a
+conversation by it. `id`, `name`, `created` and `members` are from Slack's own reference of its
+conversation object.
 
 Source: `docs/reference/exports/slack.md`.
 """
@@ -26,7 +26,7 @@ _TAKEN = frozenset({"name", "created", "members"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One conversation and who is in it."""
+    """Return one conversation and its members."""
     fields: dict[str, Any] = item.value
     number = messaging.key(fields, "id")
     name = optional_text(fields, "name") or number

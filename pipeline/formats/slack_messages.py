@@ -1,12 +1,13 @@
 """A day of a Slack channel: `<channel name or id>/YYYY-MM-DD.json`, an array.
 
-A message is who its channel and `ts` say; `ts` is Unix seconds with six decimals and stays text.
-An answer in a thread has the `ts` of its first message as `thread_ts`. What stands in files,
-reactions, blocks and a bot's message is from Slack's own reference of its file object, Block Kit
+Channel and `ts` identify a message; `ts` is Unix seconds with six decimals and stays text. A reply
+in a thread has the `ts` of the thread's first message as `thread_ts`. The contents of files,
+reactions, blocks and a bot's message are from Slack's own reference of its file object, Block Kit
 and message events.
 
-The words of a message are its `text`; where that is empty they stand in its blocks, and a bot's in
-its attachments. Signs and mentions are written as in Slack's "Formatting text": `&lt;`, `<@U1>`.
+The words of a message are its `text`; if that is empty they are in its blocks, and a bot's in its
+attachments. Special characters and mentions are those of Slack's "Formatting text": `&lt;`,
+`<@U1>`.
 
 Source: `docs/reference/exports/slack.md`.
 """
@@ -24,7 +25,7 @@ from pipeline.readers.json.items import JsonItems
 from pipeline.recognition import peek
 from pipeline.services import generic_rows, messaging
 from pipeline.values import timestamps
-from pipeline.values.fields import as_written, kept, optional_text
+from pipeline.values.fields import as_written, non_empty, optional_text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -41,7 +42,7 @@ _FIELDS = _TAKEN | frozenset(
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One message. Texts, reactions and counts of replies change."""
+    """Return one message. Texts, reactions and counts of replies change."""
     fields: dict[str, Any] = item.value
     channel, ts = _channel(member.path), as_written(fields, "ts")
     thread = optional_text(fields, "thread_ts")
@@ -65,32 +66,32 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.MESSAGE,
-        identity=(_SERVICE, channel, ts, *generic_rows.apart(ts, fields)),
+        identity=(_SERVICE, channel, ts, *generic_rows.undated_key(ts, fields)),
         time=timestamps.epoch_or_unread(ts, "s"),
         content=words or None,
-        metadata=kept(metadata),
+        metadata=non_empty(metadata),
         related=related,
         mutable=True,
     )
 
 
 def _channel(path: str) -> str:
-    """Each channel is a folder of days."""
+    """Return the channel: each channel is a folder of days."""
     folder = PurePosixPath(path.rsplit("!/", 1)[-1]).parent.name
     if not folder:
-        raise BadValue(Reason.BAD_SHAPE, "the file lies in no channel's folder")
+        raise BadValue(Reason.BAD_SHAPE, "the file is not in a channel's folder")
     return folder
 
 
 def _words(fields: Mapping[str, Any]) -> str:
-    """What a message says, in Slack's own writing; previews of its links are not among it."""
-    said = [optional_text(fields, "text") or _blocks(fields.get("blocks"))]
-    said += [
+    """Return the words of a message in Slack's notation, without previews of its links."""
+    texts = [optional_text(fields, "text") or _blocks(fields.get("blocks"))]
+    texts += [
         _attachment(one)
         for one in fields.get("attachments") or ()
         if isinstance(one, dict) and not one.keys() & {"from_url", "original_url"}
     ]
-    return "\n".join(filter(None, said))
+    return "\n".join(filter(None, texts))
 
 
 def _attachment(value: Mapping[str, Any]) -> str:
@@ -98,12 +99,12 @@ def _attachment(value: Mapping[str, Any]) -> str:
     fields = value.get("fields") or ()
     parts += [messaging.spoken(one.get(name)) for one in fields for name in ("title", "value")]
     parts.append(_blocks(value.get("blocks")))
-    said = "\n".join(part for part in parts if isinstance(part, str) and part)
-    return said or str(value.get("fallback") or "")
+    joined_parts = "\n".join(part for part in parts if isinstance(part, str) and part)
+    return joined_parts or str(value.get("fallback") or "")
 
 
 def _blocks(value: Any, level: int = 0) -> str:
-    """The words of blocks: those of one section or header are a line."""
+    """Return the words of blocks: those of one section or header are a line."""
     if isinstance(value, list) and level < _DEEPEST:
         inline = all(isinstance(one, dict) and one.get("type") in _INLINE for one in value)
         return ("" if inline else "\n").join(filter(None, (_blocks(one, level) for one in value)))
@@ -112,12 +113,12 @@ def _blocks(value: Any, level: int = 0) -> str:
     if value.get("type") in _INLINE:
         return _element(value)
     parts = [value.get(name) for name in ("title", "text", "fields", "elements", "alt_text")]
-    said = [one if isinstance(one, str) else _blocks(one, level + 1) for one in parts]
-    return "\n".join(filter(None, said))
+    texts = [one if isinstance(one, str) else _blocks(one, level + 1) for one in parts]
+    return "\n".join(filter(None, texts))
 
 
 def _element(value: Mapping[str, Any]) -> str:
-    """One piece of a line of rich text, as a message's `text` would have it."""
+    """Return a piece of a line of rich text in the notation of a message's `text`."""
     kind, text_of = value["type"], value.get("text")
     if kind in _REFERENCES:
         sign, name = _REFERENCES[kind]
@@ -132,7 +133,7 @@ def _escaped(text_of: str) -> str:
 
 
 def _plain(words: str) -> tuple[str, list[str], list[str]]:
-    """The words as a reader sees them, the links in them, and the people that are named."""
+    """Return the words as a reader sees them, their links, and the people that they mention."""
     links: list[str] = []
     named: list[str] = []
 
@@ -151,7 +152,7 @@ def _plain(words: str) -> tuple[str, list[str], list[str]]:
 
 
 _MARKED = re.compile(r"<([@#!][^<>\n]+|[a-z]+:[^<>\n]+)>")
-#: Pieces of a line of rich text; those that name somebody, by their signs and fields.
+#: Pieces of a line of rich text that mention somebody, by their marks and fields.
 _REFERENCES = {
     "user": ("@", "user_id"),
     "channel": ("#", "channel_id"),
@@ -169,25 +170,25 @@ def _author(fields: dict[str, Any]) -> str | None:
 def _file(value: dict[str, Any]) -> dict[str, Any]:
     name, kind = value.get("name") or value.get("title"), value.get("mimetype")
     found = {"name": name or value.get("id"), "media_type": kind, "size": value.get("size")}
-    return kept({**found, "url": value.get("url_private")})
+    return non_empty({**found, "url": value.get("url_private")})
 
 
 def _metadata(fields: dict[str, Any]) -> dict[str, Any]:
-    """Slack's own `attachments` are previews of links, so they have another name here."""
-    said = messaging.rest(fields, _TAKEN)
-    said["previews"] = said.pop("exported_attachments", None)
-    given = said.pop("exported_reactions", None) or ()
-    said["reactions"] = [
-        kept({"reaction": one.get("name"), "person": messaging.person(None, user)})
+    """Return the other fields. Slack's `attachments` are previews of links and get another name."""
+    metadata = messaging.rest(fields, _TAKEN)
+    metadata["previews"] = metadata.pop("exported_attachments", None)
+    given = metadata.pop("exported_reactions", None) or ()
+    metadata["reactions"] = [
+        non_empty({"reaction": one.get("name"), "person": messaging.person(None, user)})
         for one in given
         for user in one.get("users") or (None,)
     ]
-    said["reaction_counts"] = {
+    metadata["reaction_counts"] = {
         one["name"]: one["count"]
         for one in given
         if "count" in one and one.get("name") and one["count"] != len(one.get("users") or ())
     }
-    return said
+    return metadata
 
 
 def _looks_like(head: Head) -> int:

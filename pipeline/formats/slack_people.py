@@ -1,6 +1,6 @@
 """The people of a Slack workspace: `users.json` or `org_users.json`.
 
-What a person is called there is from Slack's own reference of its user object.
+The names of a person's fields are from Slack's own reference of its user object.
 
 Source: `docs/reference/exports/slack.md`.
 """
@@ -13,7 +13,7 @@ from pipeline.contract import Format
 from pipeline.readers.json.items import JsonItems
 from pipeline.recognition import peek
 from pipeline.services import messaging
-from pipeline.values.fields import kept, optional_text
+from pipeline.values.fields import non_empty, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -30,7 +30,7 @@ _FIELDS = _TAKEN | frozenset(
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One person; only the number stays the same."""
+    """Return one person; only the number stays the same."""
     fields: dict[str, Any] = item.value
     number = messaging.key(fields, "id")
     profile = fields.get("profile") or {}
@@ -45,17 +45,17 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=("slack", number),
         title=name,
         metadata={
-            "people": [kept(who)],
+            "people": [non_empty(who)],
             "username": fields.get("name"),
             **messaging.rest(fields, _TAKEN),
-            **kept({"profile": profile}),
+            **non_empty({"profile": profile}),
         },
         mutable=True,
     )
 
 
 def _looks_like(head: Head) -> int:
-    """Ids of people begin with U or W, and with one of these it is Slack."""
+    """Recognise the ids of people, which begin with U or W, and one field of Slack."""
     items = peek.first_objects(head, "", 10)
     return 2 * any(
         str(item.get("id"))[:1] in ("U", "W")

@@ -1,7 +1,7 @@
 """SMS Backup & Restore (Android): `<calls>` of `<call/>`, the log of calls.
 
-`date` is in milliseconds, `duration` in seconds. `type`: 1 came in, 2 went out, 3 was missed, 4
-left a voice mail, 5 was rejected, 6 was refused by a list. Missing values are the word `null`.
+`date` is in milliseconds, `duration` in seconds. `type`: 1 incoming, 2 outgoing, 3 missed, 4 voice
+mail, 5 rejected, 6 refused by a list. Missing values are the word `null`.
 
 Source: `docs/reference/exports/phones-and-apps.md#sms-backup--restore`.
 """
@@ -15,7 +15,7 @@ from pipeline.readers.xml.elements import XmlElements
 from pipeline.services import messaging
 from pipeline.syntax import xml_tree
 from pipeline.values import timestamps
-from pipeline.values.fields import as_written, joined, kept, whole
+from pipeline.values.fields import as_written, joined, non_empty, whole
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -34,12 +34,12 @@ _TAKEN = frozenset({"number", "date", "duration", "type", "contact_name", "reada
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One call."""
-    fields = {name: said for name, said in item.value.attributes.items() if said not in _NOTHING}
+    """Return one call."""
+    fields = {name: value for name, value in item.value.attributes.items() if value not in _NOTHING}
     number, kind = fields.get("number", ""), fields.get("type", "")
     written, lasted = as_written(fields, "date"), fields.get("duration", "")
     name = fields.get("contact_name")
-    person = kept({"phone": number, "name": None if name == "(Unknown)" else name})
+    person = non_empty({"phone": number, "name": None if name == "(Unknown)" else name})
     direction, ended = _KINDS.get(kind, ("", kind))
     odd: dict[str, Any] = {}
     return Record(
@@ -50,7 +50,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=timestamps.epoch_or_unread(written, "ms"),
         title=person.get("name") or number or None,
         metadata=joined(
-            kept(
+            non_empty(
                 {
                     ("recipients" if direction == "out" else "sender"): [person]
                     if direction == "out" and person

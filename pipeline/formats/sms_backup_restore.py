@@ -1,8 +1,8 @@
 """SMS Backup & Restore (Android): `<smses>` of `<sms/>` and `<mms>`.
 
-`date` is in milliseconds, in `date_sent` of an MMS in seconds. Missing values are the word
-`null`. `type` of an SMS, `msg_box` of an MMS: 1 came in, 2 went out. An MMS holds its texts and
-files as `part`s, the files in base64, and its people as `addr`s: 137 is the sender.
+`date` is in milliseconds, `date_sent` of an MMS in seconds. Missing values are the word `null`.
+`type` of an SMS, `msg_box` of an MMS: 1 incoming, 2 outgoing. An MMS has its texts and files as
+`part`s, the files in base64, and its people as `addr`s: 137 is the sender.
 
 Source: `docs/reference/exports/phones-and-apps.md#sms-backup--restore`.
 """
@@ -34,12 +34,12 @@ _DIRECTIONS = {"1": "in", "2": "out"}
 _NOTHING = frozenset({"", "null"})
 _NAMES = StableNames()
 _TAKEN = frozenset({"address", "date", "body", "subject", "contact_name", "type", "msg_box"})
-#: Layout, not content, of an MMS.
+#: The part that describes the layout of an MMS.
 _SMIL = "application/smil"
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
-    """An SMS; or an MMS and then each of its files."""
+    """Yield an SMS; or an MMS and then each of its files."""
     element: Element = item.value
     return _mms(element) if element.tag == "mms" else iter((_sms(element),))
 
@@ -51,42 +51,45 @@ def _sms(element: Element) -> Record:
         as_written(fields, "date"),
         fields.get("type", ""),
     )
-    body = _said(fields, "body")
+    body = _optional(fields, "body")
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=_MESSAGE,
         identity=("sms", address, date, kind, body or ""),
         time=timestamps.epoch_or_unread(date, "ms"),
-        title=_said(fields, "subject"),
+        title=_optional(fields, "subject"),
         content=body,
         metadata=_metadata(fields, [_person(address, fields)], kind),
     )
 
 
-def _said(fields: Mapping[str, str], name: str) -> str | None:
+def _optional(fields: Mapping[str, str], name: str) -> str | None:
     value = fields.get(name)
     return None if value is None or value in _NOTHING else value
 
 
 def _person(phone: str, fields: Mapping[str, str]) -> dict[str, Any]:
-    name = _said(fields, "contact_name")
+    name = _optional(fields, "contact_name")
     return {"phone": phone, "name": name} if name and name != "(Unknown)" else {"phone": phone}
 
 
 def _metadata(fields: Mapping[str, str], others: list[dict[str, Any]], kind: str) -> dict[str, Any]:
-    """The other people are who sent it, or who got it; the owner has no number here."""
+    """Return the metadata.
+
+    The other people are the sender or the recipients; the owner has no number.
+    """
     direction = _DIRECTIONS.get(kind)
-    said: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         _NAMES[k]: v for k, v in fields.items() if k not in _TAKEN and v not in _NOTHING
     }
     phones = sorted(person["phone"] for person in others)
-    said |= {"conversation": "~".join(phones), "direction": direction, "box": kind}
+    metadata |= {"conversation": "~".join(phones), "direction": direction, "box": kind}
     if direction == "in":
-        said["sender"] = others[0] if others else None
+        metadata["sender"] = others[0] if others else None
     else:
-        said["recipients"] = others
-    return {name: value for name, value in said.items() if value}
+        metadata["recipients"] = others
+    return {name: value for name, value in metadata.items() if value}
 
 
 def _mms(element: Element) -> Iterator[Record]:
@@ -98,27 +101,27 @@ def _mms(element: Element) -> Iterator[Record]:
     body = "\n".join(texts)
     digest = sha256("".join(blob.sha256 for blob in files).encode()).hexdigest() if files else ""
     identity = ("mms", date, kind, *(p["phone"] for p in people), body, digest)
-    said = _metadata(fields, people, kind)
+    metadata = _metadata(fields, people, kind)
     if files:
-        said["attachments"] = [attachments.summary(blob) for blob in files]
+        metadata["attachments"] = [attachments.summary(blob) for blob in files]
     yield Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=_MESSAGE,
         identity=identity,
         time=time,
-        title=_said(fields, "subject"),
+        title=_optional(fields, "subject"),
         content=body or None,
-        metadata=said,
+        metadata=metadata,
     )
     owner = Related(Relation.ATTACHMENT_OF, _MESSAGE, identity)
     for ordinal, blob in enumerate(files, 1):
-        said = {"ordinal": ordinal}
-        yield attachments.record(_NAME, blob, ordinal, owner, time, metadata=said)
+        details = {"ordinal": ordinal}
+        yield attachments.record(_NAME, blob, ordinal, owner, time, metadata=details)
 
 
 def _people(element: Element, fields: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Who else takes part, the sender first; the owner is "insert-address-token"."""
+    """Return the other people, the sender first; the owner is "insert-address-token"."""
     addresses = [a.attributes for group in element.all("addrs") for a in group.all("addr")]
     addresses.sort(key=lambda address: address.get("type") != _FROM)
     phones = [text(a, "address") for a in addresses if a.get("address") != "insert-address-token"]
@@ -129,17 +132,17 @@ def _people(element: Element, fields: Mapping[str, str]) -> list[dict[str, Any]]
 
 
 def _parts(element: Element) -> tuple[list[str], list[Blob]]:
-    """The texts of an MMS, and its files as blobs."""
+    """Return the texts of an MMS, and its files as blobs."""
     texts, files = list[str](), list[Blob]()
     parts = [part.attributes for group in element.all("parts") for part in group.all("part")]
     for ordinal, part in enumerate(parts, 1):
         kind = part.get("ct", "")
         if kind == _SMIL:
             continue
-        if (data := _said(part, "data")) is not None:
-            name = _said(part, "name") or _said(part, "fn") or ""
+        if (data := _optional(part, "data")) is not None:
+            name = _optional(part, "name") or _optional(part, "fn") or ""
             files.append(attachments.blob_of(_bytes(data), name, kind, fallback=f"part-{ordinal}"))
-        elif (body := _said(part, "text")) is not None:
+        elif (body := _optional(part, "text")) is not None:
             texts.append(body)
     return texts, files
 
@@ -148,7 +151,7 @@ def _bytes(data: str) -> bytes:
     try:
         return binascii.a2b_base64(data, strict_mode=False)
     except (binascii.Error, ValueError):
-        raise BadValue(Reason.BAD_SHAPE, "'data' of a part is not in base64") from None
+        raise BadValue(Reason.BAD_SHAPE, "'data' of a part is not base64") from None
 
 
 def _looks_like(head: Head) -> bool:

@@ -2,9 +2,9 @@
 
 A line has the columns of Android's own tables of messages, all as texts: an SMS has `address`,
 `body` and `date` in milliseconds; an MMS has `__parts`, people in `__sender_address` and
-`__recipient_addresses`, and `date` in seconds. What the app adds begins with `__`. Files of an MMS
-lie beside it in `data/`. Source: tmo1/sms-ie, README and issue 159; the columns are Android's
-`Telephony.TextBasedSmsColumns` and `Telephony.BaseMmsColumns`.
+`__recipient_addresses`, and `date` in seconds. Names of the app's own fields begin with `__`. Files
+of an MMS are beside it in `data/`. Source: tmo1/sms-ie, README and issue 159; the columns are
+Android's `Telephony.TextBasedSmsColumns` and `Telephony.BaseMmsColumns`.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from pipeline.readers.json.ndjson import Ndjson
 from pipeline.recognition import peek
 from pipeline.services import messaging
 from pipeline.values import timestamps
-from pipeline.values.fields import as_written, kept, optional_text
+from pipeline.values.fields import as_written, non_empty, optional_text
 from pipeline.values.timestamps import Unit
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
 
 _NAME = "sms.import_export"
-#: Of `type` (SMS) and `msg_box` (MMS): Android's numbers of its boxes.
+#: Directions by `type` (SMS) and `msg_box` (MMS): Android's numbers of its boxes.
 _DIRECTIONS = {"1": "in", "2": "out", "4": "out", "5": "out", "6": "out"}
-#: What Android writes in place of the owner's number; the kind of part that only lays out others.
+#: What Android writes in place of the owner's number; the part that describes the layout.
 _OWNER, _LAYOUT = "insert-address-token", "application/smil"
-#: `_id` and `thread_id` are numbers of the phone's tables, which another phone counts anew.
+#: `_id` and `thread_id` are numbers of the phone's tables, which differ on another phone.
 _TAKEN = frozenset(
     {"_id", "address", "date", "body", "sub", "type", "msg_box", "__display_name"}
     | {"__sender_address", "__recipient_addresses", "__parts"}
@@ -37,7 +37,7 @@ _TAKEN = frozenset(
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One SMS or MMS, known by a person's number, its time, its box and its words."""
+    """Return one SMS or MMS, identified by a person's number, its time, its box and its words."""
     fields: dict[str, Any] = item.value
     mms = "__parts" in fields or "msg_box" in fields
     written, box = as_written(fields, "date"), str(fields.get("msg_box" if mms else "type") or "")
@@ -69,16 +69,16 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=timestamps.epoch_or_unread(written, unit),
         title=optional_text(fields, "sub"),
         content=body or None,
-        metadata=kept(metadata),
+        metadata=non_empty(metadata),
     )
 
 
 def _people(
     fields: dict[str, Any], direction: str | None
 ) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-    """Who sent it, and who got it; the owner is neither, since the phone does not say who it is."""
+    """Return sender and recipients without the owner, whom the phone does not name."""
     if address := optional_text(fields, "address"):
-        person = kept({"phone": address, "name": optional_text(fields, "__display_name")})
+        person = non_empty({"phone": address, "name": optional_text(fields, "__display_name")})
         return (person, []) if direction == "in" else (None, [person])
     sender = _address(fields.get("__sender_address"))
     got = [_address(one) for one in fields.get("__recipient_addresses") or ()]
@@ -89,7 +89,7 @@ def _address(value: Any) -> dict[str, Any] | None:
     if not isinstance(value, dict) or value.get("address") in (None, "", _OWNER):
         return None
     named = {"phone": str(value["address"]), "name": optional_text(value, "__display_name")}
-    return kept(named)
+    return non_empty(named)
 
 
 def _is_layout(part: dict[str, Any]) -> bool:
@@ -104,7 +104,7 @@ def _file(part: dict[str, Any]) -> dict[str, Any]:
     path = optional_text(part, "_data") or ""
     name = part.get("name") or part.get("fn") or part.get("cl") or path.rsplit("/", 1)[-1]
     found = {"name": name or f"part-{part.get('_id', '')}", "media_type": part.get("ct")}
-    return kept({**found, "path": path})
+    return non_empty({**found, "path": path})
 
 
 def _looks_like(head: Head) -> int:

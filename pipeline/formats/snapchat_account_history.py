@@ -28,7 +28,7 @@ _KNOWN = frozenset(
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One change."""
+    """Return one change."""
     fields: dict[str, Any] = item.value
     kind, date = item.around["keys"][0], as_written(fields, "Date")
     others = {name: value for name, value in fields.items() if name != "Date"}

@@ -1,9 +1,9 @@
 """Snapchat's `chat_history.json` and `snap_history.json`: an object of arrays of messages.
 
-In older exports the arrays are lists of what came `From` others and went `To` them; that is who a
-message was exchanged with. Since 2023 each array is a conversation under its name,
-`From` is who wrote a message, the owner too, and `IsSender` says whether it was the owner; the
-words are under `Content`, and `Created(microseconds)` holds milliseconds (public parsers).
+In older exports the arrays are lists of messages `From` and `To` others; the other person is the
+conversation. Since 2023 each array is a conversation under its name, `From` is the author of a
+message, also the owner, and `IsSender` marks the owner; the words are under `Content`, and
+`Created(microseconds)` holds milliseconds (public parsers).
 
 Source: `docs/reference/exports/snapchat.md`.
 """
@@ -17,7 +17,7 @@ from pipeline.readers.json.tree import JsonTree
 from pipeline.recognition import peek
 from pipeline.services import messaging, snapchat
 from pipeline.values import timestamps
-from pipeline.values.fields import as_written, kept, optional_text
+from pipeline.values.fields import as_written, non_empty, optional_text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -34,14 +34,14 @@ _SINCE_2023 = frozenset(
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One message. The array that it is in is a list of the export's, or a conversation."""
+    """Return one message. Its array is a list of the export, or a conversation."""
     fields: dict[str, Any] = item.value
     if not fields.keys().isdisjoint(_OWN):
         return _in_conversation(fields, item.around["keys"][0])
     sender, recipient = optional_text(fields, "From"), optional_text(fields, "To")
     other = sender or recipient
     if not other:
-        raise BadValue(Reason.MISSING_FIELD, "neither 'From' nor 'To'")
+        raise BadValue(Reason.MISSING_FIELD, "the message has neither 'From' nor 'To'")
     created, words = as_written(fields, "Created"), optional_text(fields, "Text") or ""
     kind = optional_text(fields, "Media Type") or ""
     way = "in" if sender else "out"
@@ -60,13 +60,16 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(snapchat.SERVICE, way, other, created, kind, words),
         time=timestamps.or_unread(created, snapchat.moment),
         content=words or None,
-        metadata=kept(metadata),
+        metadata=non_empty(metadata),
         related=messaging.in_conversation(snapchat.SERVICE, other),
     )
 
 
 def _in_conversation(fields: dict[str, Any], named: str) -> Record:
-    """One message of an export since 2023. Only what it says tells two of one moment apart."""
+    """Return one message of an export since 2023.
+
+    Only its contents distinguish two of one moment.
+    """
     sender, words = messaging.key(fields, "From"), optional_text(fields, "Content") or ""
     kind, created = optional_text(fields, "Media Type") or "", as_written(fields, "Created")
     title, media = optional_text(fields, "Conversation Title"), as_written(fields, "Media IDs")
@@ -79,15 +82,15 @@ def _in_conversation(fields: dict[str, Any], named: str) -> Record:
         "attachments": [{"name": one} for one in map(str.strip, media.split("|")) if one],
         **messaging.rest(fields, _SINCE_2023),
     }
-    told = (as_written(fields, _EXACT) or created, kind, words, media)
+    contents = (as_written(fields, _EXACT) or created, kind, words, media)
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.MESSAGE,
-        identity=(snapchat.SERVICE, "conversation", named, sender, *told),
+        identity=(snapchat.SERVICE, "conversation", named, sender, *contents),
         time=timestamps.or_unread(created or as_written(fields, _EXACT), snapchat.moment),
         content=words or None,
-        metadata=kept(metadata),
+        metadata=non_empty(metadata),
         related=messaging.in_conversation(snapchat.SERVICE, named),
     )
 

@@ -1,4 +1,4 @@
-"""Snapchat's `friends.json`: lists of people, each under what they are.
+"""Snapchat's `friends.json`: lists of people by their relation to the owner.
 
 Source: `docs/reference/exports/snapchat.md`.
 """
@@ -12,7 +12,7 @@ from pipeline.readers.json.tree import JsonTree
 from pipeline.recognition import peek
 from pipeline.services import messaging, snapchat
 from pipeline.values import timestamps
-from pipeline.values.fields import kept, optional_text
+from pipeline.values.fields import non_empty, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -25,7 +25,7 @@ _KNOWN = frozenset({"Username", "Creation Timestamp"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One person on one of the lists. Names that are shown change."""
+    """Return one person on one of the lists. Display names change."""
     fields: dict[str, Any] = item.value
     handle, name = messaging.key(fields, "Username"), optional_text(fields, "Display Name")
     listed = item.around["keys"][0]
@@ -37,9 +37,9 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(snapchat.SERVICE, listed, handle),
         time=timestamps.or_unread(created, snapchat.moment) if created else None,
         title=name or handle,
-        metadata=kept(
+        metadata=non_empty(
             {
-                "people": [kept({"handle": handle, "name": name})],
+                "people": [non_empty({"handle": handle, "name": name})],
                 "status": listed,
                 "updated_at": optional_text(fields, "Last Modified Timestamp"),
                 "via": fields.get("Source"),

@@ -1,7 +1,7 @@
-"""Snapchat's `memories_history.json`: photos and videos that were kept.
+"""Snapchat's `memories_history.json`: saved photos and videos.
 
-Their links are signed for the export and say nothing for ever, so two of one kind, second and
-place are told apart by their number alone.
+Their links are signed for one export and not permanent, so only the number distinguishes two of one
+kind, second and place.
 
 Source: `docs/reference/exports/snapchat.md`.
 """
@@ -16,7 +16,7 @@ from pipeline.readers.json.items import JsonItems
 from pipeline.recognition import peek
 from pipeline.services import generic_rows, snapchat
 from pipeline.values import coordinates, timestamps
-from pipeline.values.fields import as_written, kept, optional_text
+from pipeline.values.fields import as_written, non_empty, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -28,7 +28,7 @@ _PLACE = re.compile(r"Latitude, Longitude: (-?\d+(?:\.\d+)?), (-?\d+(?:\.\d+)?)"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One photo or video."""
+    """Return one photo or video."""
     fields: dict[str, Any] = item.value
     date, kind = as_written(fields, "Date"), optional_text(fields, "Media Type") or ""
     where = optional_text(fields, "Location") or ""
@@ -37,9 +37,16 @@ def to_record(item: RawRecord, member: Member) -> Record:
         data_type=DataType.MEDIA,
         source=_NAME,
         record_type=RecordType.MEDIUM,
-        identity=(snapchat.SERVICE, "memory", date, kind, where, *generic_rows.apart(date, fields)),
+        identity=(
+            snapchat.SERVICE,
+            "memory",
+            date,
+            kind,
+            where,
+            *generic_rows.undated_key(date, fields),
+        ),
         time=timestamps.or_unread(date, snapchat.moment),
-        metadata=kept({"kind": kind.lower(), "place": _place(where), "url": url}),
+        metadata=non_empty({"kind": kind.lower(), "place": _place(where), "url": url}),
     )
 
 

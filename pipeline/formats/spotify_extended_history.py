@@ -1,8 +1,8 @@
-"""Spotify's extended streaming history: every play there was.
+"""Spotify's extended streaming history: every play.
 
 `endsong_<N>.json` in old exports, `Streaming_History_Audio_<years>_<n>.json` and `…_Video_…` in
-newer ones: an array. `ts` is when playback stopped. Local files and what was taken down name
-nothing. A play of the last year is in the account data too, to the minute.
+newer ones: an array. `ts` is when playback stopped. Local files and deleted titles have no names.
+The account data have the plays of the last year, too, to the minute.
 
 Source: `docs/reference/exports/spotify.md#extended-history`.
 """
@@ -38,7 +38,7 @@ _NAMES = {
     "conn_country": "country",
 }
 _URIS = ("spotify_track_uri", "spotify_episode_uri", "audiobook_chapter_uri", "audiobook_uri")
-_KEPT = (
+_METADATA = (
     *_URIS,
     "platform",
     "reason_start",
@@ -52,16 +52,20 @@ _NEEDED = frozenset({"ts", "ms_played"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One play, by when it stopped, how long it was and what was played."""
+    """Return one play, identified by when it stopped, how long it was and what was played."""
     fields: dict[str, Any] = item.value
     stopped, odd = as_written(fields, "ts"), dict[str, Any]()
     lasted = plays.played_ms(fields.get("ms_played"), "ms_played", odd)
     length = as_written(fields, "ms_played") if lasted is None else str(lasted)
     end = timestamps.or_unread(stopped)
-    named = {ours: found for name, ours in _NAMES.items() if (found := optional_text(fields, name))}
+    named = {
+        lake_name: found
+        for name, lake_name in _NAMES.items()
+        if (found := optional_text(fields, name))
+    }
     uri = next((found for name in _URIS if (found := optional_text(fields, name))), "")
     title = named.get("track") or named.get("episode") or named.get("chapter")
-    kept = {name: fields[name] for name in _KEPT if fields.get(name) is not None}
+    details = {name: fields[name] for name in _METADATA if fields.get(name) is not None}
     skipped = optional_flag(fields, "skipped")
     return Record(
         data_type=DataType.ACTIVITY,
@@ -73,7 +77,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         metadata=joined(
             {
                 **named,
-                **kept,
+                **details,
                 **({"skipped": skipped} if skipped is not None else {}),
                 **plays.played(lasted),
                 **({"ended_at": end.at.isoformat()} if end.at else {}),
@@ -85,7 +89,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _same(fields: dict[str, Any], stopped: str, lasted: str) -> tuple[Related, ...]:
-    """The same play as the account data tell it."""
+    """Return the relation to the same play in the account data."""
     artist, track = optional_text(fields, _ARTIST), optional_text(fields, _TRACK)
     if not artist or not track:
         return ()
@@ -114,6 +118,6 @@ FORMAT = Format(
     products=("Spotify: extended streaming history",),
     vintages=("endsong_<N>.json", "Streaming_History_Audio_<years>_<n>.json"),
     record_types=(RecordType.PLAY,),
-    fields=_NEEDED | {*_NAMES, *_KEPT, "skipped", "username"},
+    fields=_NEEDED | {*_NAMES, *_METADATA, "skipped", "username"},
     repeats=True,
 )

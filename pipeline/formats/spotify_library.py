@@ -1,4 +1,4 @@
-"""Spotify's account data: `YourLibrary.json`, an object of lists of what was saved (or banned)."""
+"""Spotify's account data: `YourLibrary.json`, an object of lists of saved (or banned) items."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pipeline.contract import Format
 from pipeline.readers.json.tree import JsonTree
 from pipeline.recognition import peek
 from pipeline.services import messaging
-from pipeline.values.fields import kept, optional_text
+from pipeline.values.fields import non_empty, optional_text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -20,26 +20,26 @@ _LISTS = (
     *("tracks", "albums", "shows", "episodes", "artists", "other"),
     *("bannedTracks", "bannedArtists"),
 )
-#: What an item of each list is called by.
+#: The title fields of the lists' items.
 _TITLES = ("track", "album", "name")
-_OURS = frozenset({"uri", "name", "track", "album", "artist", "show"})
+_READ = frozenset({"uri", "name", "track", "album", "artist", "show"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One thing on one of the lists; of `other` only the address is there."""
+    """Return one item of one of the lists; `other` has only the address."""
     fields: dict[str, Any] = {"uri": item.value} if isinstance(item.value, str) else item.value
     named, uri = item.around["path"], optional_text(fields, "uri") or ""
     title = next((one for name in _TITLES if (one := optional_text(fields, name))), None)
     if not uri and not title:
-        raise BadValue(Reason.MISSING_FIELD, "neither a name nor 'uri'")
-    said = {name: optional_text(fields, name) for name in ("track", "artist", "album", "show")}
+        raise BadValue(Reason.MISSING_FIELD, "the item has neither a name nor a 'uri'")
+    names = {name: optional_text(fields, name) for name in ("track", "artist", "album", "show")}
     return Record(
         data_type=DataType.STRUCTURED,
         source=_NAME,
         record_type=RecordType.LIST_ITEM,
-        identity=("library", named, uri, title or "", said["artist"] or ""),
+        identity=("library", named, uri, title or "", names["artist"] or ""),
         title=title,
-        metadata=kept({"list": named, "uri": uri, **said, **messaging.rest(fields, _OURS)}),
+        metadata=non_empty({"list": named, "uri": uri, **names, **messaging.rest(fields, _READ)}),
     )
 
 

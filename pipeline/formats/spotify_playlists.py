@@ -1,7 +1,7 @@
 """Spotify's account data: `Playlist<N>.json`.
 
-Playlists have no ids, so a list is its name; what is on it is each an item of its own. In exports
-of 2018 the list holds its `tracks` themselves.
+Playlists have no ids, so a playlist's name identifies it; each of its entries is an item of its
+own. In exports of 2018 the list holds its `tracks` directly.
 
 Source: `docs/reference/exports/spotify.md#account-data`.
 """
@@ -29,12 +29,12 @@ _FIELDS = _LISTS | {"name", "lastModifiedDate", "numberOfFollowers"}
 _TRACK = {"trackName": "track", "artistName": "artist", "albumName": "album", "trackUri": "uri"}
 _SORTED = orjson.OPT_SORT_KEYS
 _KINDS = ("track", "episode", "localTrack")
-#: What else on a list is called by.
+#: The title fields of entries that are not tracks.
 _OTHER_TITLES = ("episodeName", "chapterName", "audiobookName", "name")
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
-    """The playlist, then what is on it."""
+    """Yield the playlist, then its entries."""
     fields: dict[str, Any] = item.value
     name = text(fields, "name")
     changed = optional_text(fields, "lastModifiedDate")
@@ -63,13 +63,13 @@ def _entry(entry: dict[str, Any], playlist: str) -> Record:
     what: dict[str, Any] = entry[kind] if kind else {}
     added = optional_text(entry, "addedDate")
     tracked = kind == "track"
-    told = what if tracked else {}
-    names = {ours: optional_text(told, theirs) for theirs, ours in _TRACK.items()}
-    # Only a track's fields are verified; whatever else stands there is itself.
+    track = what if tracked else {}
+    names = {lake_name: optional_text(track, name) for name, lake_name in _TRACK.items()}
+    # Only a track's fields are verified; the whole value identifies any other entry.
     own = names["uri"] or "" if tracked else orjson.dumps(what, option=_SORTED).decode()
     title = names["track"]
     shown = title or next((str(what[name]) for name in _OTHER_TITLES if what.get(name)), None)
-    said = {**names, "kind": kind, "list": playlist, "details": None if tracked else what}
+    metadata = {**names, "kind": kind, "list": playlist, "details": None if tracked else what}
     return Record(
         data_type=DataType.STRUCTURED,
         source=_NAME,
@@ -77,13 +77,13 @@ def _entry(entry: dict[str, Any], playlist: str) -> Record:
         identity=(playlist, own, title or "", names["artist"] or "", added or ""),
         time=timestamps.or_unread(added) if added else None,
         title=shown,
-        metadata={name: value for name, value in said.items() if value},
+        metadata={name: value for name, value in metadata.items() if value},
         related=(Related(Relation.PART_OF, RecordType.PLAYLIST, ("playlist", playlist)),),
     )
 
 
 def _looks_like(head: Head) -> bool:
-    """The first playlist may be longer than what is seen of the file."""
+    """Recognise the first playlist, which may be longer than the head."""
     if "playlists" not in peek.top_keys(head):
         return False
     found = peek.first_items(head, "playlists")

@@ -1,8 +1,8 @@
 """Spotify's account data: `StreamingHistory*.json` of music, podcasts and books.
 
 `StreamingHistory<N>.json` until 2023, `StreamingHistory_music_<N>.json`, `…_podcast_<N>.json` and
-`…_audiobook_<N>.json` since: an array of plays. `endTime` is when it ended, in UTC to the minute,
-without a zone.
+`…_audiobook_<N>.json` since: an array of plays. `endTime` is when the play ended, in UTC to the
+minute, without a zone.
 
 Source: `docs/reference/exports/spotify.md#account-data`.
 """
@@ -28,7 +28,7 @@ _BOOK = frozenset({"endTime", "audiobookName", "authorName", "msPlayed"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One play. Two of one song in one minute are two."""
+    """Return one play. Two plays of one song in one minute are two records."""
     fields: dict[str, Any] = item.value
     whole, part, named = _named(fields)
     ended, odd = as_written(fields, "endTime"), dict[str, Any]()
@@ -54,14 +54,18 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _named(fields: dict[str, Any]) -> tuple[str, str, dict[str, str]]:
-    """What was played of what, and both under the names of their kind."""
+    """Return the whole and the part that was played, and both under the names of their kind."""
     if "podcastName" in fields:
         whole, part = text(fields, "podcastName"), text(fields, "episodeName")
         return whole, part, {"show": whole, "episode": part}
     if "audiobookName" in fields:
         whole, part = text(fields, "audiobookName"), optional_text(fields, "chapterName") or ""
-        told = {"show": whole, "episode": part, "artist": optional_text(fields, "authorName") or ""}
-        return whole, part or whole, {name: one for name, one in told.items() if one}
+        names = {
+            "show": whole,
+            "episode": part,
+            "artist": optional_text(fields, "authorName") or "",
+        }
+        return whole, part or whole, {name: one for name, one in names.items() if one}
     whole, part = text(fields, "artistName"), text(fields, "trackName")
     return whole, part, {"artist": whole, "track": part}
 

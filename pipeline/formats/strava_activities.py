@@ -1,12 +1,12 @@
 """Strava's `activities.csv`: one row an activity.
 
-The names of the columns, and the dates, are in the account's language; the order of the columns is
+The names of the columns, and the dates, are in the account's language. The order of the columns is
 the same in all: the first seven are number, date, name, type, description, elapsed time and
-distance. Elapsed time and distance come again under the same name; the second are in seconds and
-metres, with what follows them in a fixed order (the reader calls them `Distance_2`). A single
-distance is in metres until July 2019, when the columns were called `id,date,name`, and in
-kilometres, or for a swim metres, since; that one stays as it is written. Dates are in UTC.
-`Filename` may be the literal `#error#`.
+distance. Elapsed time and distance come again under the same name; the second ones are in seconds
+and metres, and a fixed sequence of columns follows them (the reader calls them `Distance_2`). A
+single distance is in metres until July 2019, when the columns were called `id,date,name`, and in
+kilometres, or for a swim metres, since; the latter is kept as written. Dates are in UTC. `Filename`
+may be the literal `#error#`.
 
 Source: martin-ueding/geo-activity-playground#86, #191 and #348 (German headers, a date beside a
 name with its local clock); hugovk/strava-tools#1 and #2 (the change of July 2019);
@@ -46,7 +46,7 @@ _ENGLISH = {
     "distance": "Distance",
     "file": "Filename",
 }
-#: Until July 2019.
+#: The columns until July 2019.
 _OLD = {
     "id": "id",
     "date": "date",
@@ -63,19 +63,19 @@ _NUMBERED = re.compile(rb"\"?\d{4,}\"?[,;\t]")
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One activity, by Strava's number for it."""
+    """Return one activity, identified by Strava's number."""
     row: dict[str, str] = item.value
     roles = _roles(tuple(row))
-    said = {role: row.get(column, "") for role, column in roles.items()}
-    written, file = said.get("date", ""), said.get("file") or _file_of(row)
+    cells = {role: row.get(column, "") for role, column in roles.items()}
+    written, file = cells.get("date", ""), cells.get("file") or _file_of(row)
     odd: dict[str, Any] = {}
     taken = {roles.get(role) for role in ("name", "date", "description", "type", "file")}
     found = {
-        "activity": said.get("type"),
+        "activity": cells.get("type"),
         "activity_date": written,
         "attachments": [] if file in ("", "#error#") else [_file(file)],
-        "duration_s": _measure(said, "seconds", odd) or _measure(said, "elapsed", odd),
-        "distance_m": _measure(said, "metres", odd),
+        "duration_s": _measure(cells, "seconds", odd) or _measure(cells, "elapsed", odd),
+        "distance_m": _measure(cells, "metres", odd),
         "details": {
             name: cell for name, cell in row.items() if name not in taken and cell and cell != file
         },
@@ -86,8 +86,8 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type=RecordType.WORKOUT,
         identity=("strava", _number(row, roles["id"])),
         time=_time(written),
-        title=said.get("name") or None,
-        content=said.get("description") or None,
+        title=cells.get("name") or None,
+        content=cells.get("description") or None,
         metadata={name: value for name, value in (found | _flags(odd)).items() if value},
         mutable=True,
     )
@@ -95,7 +95,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 @lru_cache(maxsize=16)
 def _roles(columns: tuple[str, ...]) -> Mapping[str, str]:
-    """Which column says what: by its name in English, else by its place."""
+    """Return the column of each role: by its English name, else by its place."""
     if columns[0] == _OLD["id"]:
         return _OLD
     if columns[0] == _ENGLISH["id"]:
@@ -116,12 +116,12 @@ def _number(row: dict[str, str], column: str) -> str:
     return number
 
 
-def _measure(said: Mapping[str, str], role: str, odd: dict[str, Any]) -> float | None:
-    return gps_tracks.measure(said.get(role) or None, role, odd)
+def _measure(cells: Mapping[str, str], role: str, odd: dict[str, Any]) -> float | None:
+    return gps_tracks.measure(cells.get(role) or None, role, odd)
 
 
 def _flags(odd: Mapping[str, Any]) -> dict[str, Any]:
-    """The flags of measures that are none; as they are written they are among the details."""
+    """Return the flags of invalid measures; their texts are among the details."""
     return {"flags": odd.get("flags")}
 
 
@@ -137,7 +137,7 @@ def _time(written: str) -> Instant | None:
 
 
 def _file_of(row: Mapping[str, str]) -> str:
-    """The cell that is a file of the export, where no name tells which."""
+    """Return the cell that is a file of the export, if no column name identifies it."""
     return next((cell for cell in row.values() if _FILE.fullmatch(cell)), "")
 
 
@@ -146,7 +146,7 @@ def _file(path: str) -> dict[str, str]:
 
 
 def _looks_like(head: Head) -> bool:
-    """By the first names in English, else by what comes twice and rows that begin with a number."""
+    """Recognise the first English names, else repeated columns and rows that begin with numbers."""
     columns = tables.ordered_columns(head)
     if len(columns) < len(_FIRST):
         return False

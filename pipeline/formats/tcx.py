@@ -1,11 +1,11 @@
 """TCX, Garmin's Training Center XML: workouts of watches, and `Fit/Activities` of Takeout.
 
-An `Activity` is known by its sport and `Id` (its start); each `Lap` has totals; a `Trackpoint` is
-a position, measurements or both: where it has no position, each number of it is a metric. An
-activity has its notes and its device behind its laps, a lap its averages behind its track. An
-activity lasts from its `Id`, or an earlier point, to its latest point; of one without points its
-laps say how long. Courses are `tcx.courses`, since nobody was there. A point without a time, or
-with one that can't be read, is undated.
+Sport and `Id` (the start) identify an `Activity`; each `Lap` has totals; a `Trackpoint` is a
+position, measurements or both: without a position, each number of it is a metric. An activity has
+its notes and its device after its laps, a lap its averages after its track. An activity lasts from
+its `Id`, or an earlier point, to its latest point; without points, its laps give its duration.
+Courses are `tcx.courses`, since they are only planned. A point without a time, or with an
+unreadable one, is undated.
 
 Source: `docs/reference/exports/google-fit.md` and `docs/reference/exports/tracks.md`.
 """
@@ -31,7 +31,7 @@ from schemas.vocabulary import MetricName, RecordType
 _NAME = "tcx"
 _PLACED = frozenset({"Time", "Position", "AltitudeMeters", "HeartRateBpm"})
 _OF_ACTIVITY = frozenset({"Id", "Notes"})
-#: Numbers of a trackpoint as metrics: ours, or under the name of the element.
+#: Numbers of a trackpoint as metrics: under the lake's names, or the element's.
 _METRICS = {
     "Cadence": (MetricName.CADENCE, "1/min"),
     "RunCadence": (MetricName.CADENCE, "1/min"),
@@ -43,7 +43,7 @@ _METRICS = {
 
 
 def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """What one element means, by its name."""
+    """Yield the outcomes of one element, chosen by its name."""
     element: Element = item.value
     match element.tag:
         case "Trackpoint":
@@ -57,17 +57,17 @@ def to_outcomes(item: RawRecord, member: Member) -> Iterator[Outcome]:
 def _trackpoint(element: Element) -> Iterator[Outcome]:
     time = _time(element)
     where = element.first("Position")
-    placed = where is not None and where.said("LatitudeDegrees") is not None
+    placed = where is not None and where.text_at("LatitudeDegrees") is not None
     if where is not None and placed:
         yield _point(element, where, time)
-    if rate := element.said("HeartRateBpm", "Value"):
+    if rate := element.text_at("HeartRateBpm", "Value"):
         yield _metric(MetricName.HEART_RATE, rate, "bpm", time)
     if not placed:
         yield from _measures(element, time)
 
 
 def _time(element: Element) -> Instant | None:
-    return gps_tracks.time(element.said("Time"))
+    return gps_tracks.time(element.text_at("Time"))
 
 
 def _text(time: Instant | None) -> str:
@@ -90,25 +90,25 @@ def _metric(name: str, written: str, unit: str, time: Instant | None) -> Outcome
 
 
 def _measures(element: Element, time: Instant | None) -> Iterator[Outcome]:
-    """What else a trackpoint without a position says; words are told with its first number."""
-    said = gps_tracks.leaves(element, frozenset({"Time", "Position", "HeartRateBpm"}))
-    words = {name: text for name, text in said.items() if name not in _METRICS}
-    for name, (ours, unit) in _METRICS.items():
-        if isinstance(written := said.get(name), str):
-            found = _metric(ours, written, unit, time)
+    """Yield the other numbers of a trackpoint without a position; the first has the words, too."""
+    values = gps_tracks.leaves(element, frozenset({"Time", "Position", "HeartRateBpm"}))
+    words = {name: text for name, text in values.items() if name not in _METRICS}
+    for name, (lake_name, unit) in _METRICS.items():
+        if isinstance(written := values.get(name), str):
+            found = _metric(lake_name, written, unit, time)
             if words and isinstance(found, Metric):
                 found, words = msgspec.structs.replace(found, metadata=words), {}
             yield found
 
 
 def _point(element: Element, where: Element, time: Instant | None) -> Outcome:
-    north, east = where.said("LatitudeDegrees"), where.said("LongitudeDegrees")
+    north, east = where.text_at("LatitudeDegrees"), where.text_at("LongitudeDegrees")
     try:
         latitude, longitude = gps_tracks.position(north, east)
     except BadValue as bad:
         return Rejection(reason=bad.reason, detail=bad.detail)
     odd: dict[str, Any] = {}
-    altitude = gps_tracks.measure(element.said("AltitudeMeters"), "AltitudeMeters", odd)
+    altitude = gps_tracks.measure(element.text_at("AltitudeMeters"), "AltitudeMeters", odd)
     return Point(
         source=_NAME,
         identity=(_text(time), north or "", east or ""),
@@ -121,11 +121,11 @@ def _point(element: Element, where: Element, time: Instant | None) -> Outcome:
 
 
 def _workout(element: Element, item: RawRecord) -> Record:
-    sport, written = element.attributes.get("Sport"), element.said("Id") or ""
+    sport, written = element.attributes.get("Sport"), element.text_at("Id") or ""
     began = gps_tracks.when(written)
     start, end = gps_tracks.extremes((began, *map(_known, item.around["texts"])))
     element.children.extend(item.around.get("tail", ()))
-    device, details = element.said("Creator", "Name"), gps_tracks.leaves(element, _OF_ACTIVITY)
+    device, details = element.text_at("Creator", "Name"), gps_tracks.leaves(element, _OF_ACTIVITY)
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -133,7 +133,7 @@ def _workout(element: Element, item: RawRecord) -> Record:
         identity=("Activity", written),
         time=began or start,
         title=sport,
-        content="\n".join(filter(None, map(Element.said, _every(element, "Notes")))) or None,
+        content="\n".join(filter(None, map(Element.text_at, _every(element, "Notes")))) or None,
         metadata={
             **({"device": device} if device else {}),
             **({"details": details} if details else {}),
@@ -145,12 +145,12 @@ def _workout(element: Element, item: RawRecord) -> Record:
 
 
 def _every(element: Element, name: str) -> list[Element]:
-    """All of a name: an activity may have notes before its laps and behind them."""
+    """Return all elements of a name: an activity may have notes before and after its laps."""
     return [child for child in element.children if child.tag == name]
 
 
 def _known(written: str) -> Instant | None:
-    """A time of one of the trackpoints; one that never was is that point's matter."""
+    """Return a time of one of the trackpoints, or None if invalid; the point itself reports it."""
     try:
         return gps_tracks.time(written)
     except BadValue:
@@ -161,9 +161,9 @@ def _lap(element: Element, item: RawRecord) -> Record:
     element.children.extend(item.around.get("tail", ()))
     written = element.attributes["StartTime"]
     odd: dict[str, Any] = {}
-    lasted = gps_tracks.measure(element.said("TotalTimeSeconds"), "TotalTimeSeconds", odd)
-    far = gps_tracks.measure(element.said("DistanceMeters"), "DistanceMeters", odd)
-    said = {"duration_s": lasted, "distance_m": far, "details": _totals(element)}
+    lasted = gps_tracks.measure(element.text_at("TotalTimeSeconds"), "TotalTimeSeconds", odd)
+    far = gps_tracks.measure(element.text_at("DistanceMeters"), "DistanceMeters", odd)
+    metadata = {"duration_s": lasted, "distance_m": far, "details": _totals(element)}
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -171,19 +171,21 @@ def _lap(element: Element, item: RawRecord) -> Record:
         identity=("Lap", written),
         time=gps_tracks.when(written),
         title="Lap",
-        content=element.said("Notes"),
-        metadata=joined({name: value for name, value in said.items() if value is not None}, odd),
+        content=element.text_at("Notes"),
+        metadata=joined(
+            {name: value for name, value in metadata.items() if value is not None}, odd
+        ),
     )
 
 
 def _totals(lap: Element) -> dict[str, Any]:
-    """The lap's sums by the element's name; what lies deeper by the names there."""
-    said: dict[str, Any] = {
+    """Return the lap's sums by the element's name; deeper ones by the names there."""
+    totals: dict[str, Any] = {
         child.tag: text
         for child in lap.children
-        if child.tag != "Notes" and (text := child.said() or child.said("Value"))
+        if child.tag != "Notes" and (text := child.text_at() or child.text_at("Value"))
     }
-    return {**gps_tracks.leaves(lap, frozenset(said) | {"Notes"}), **said}
+    return {**gps_tracks.leaves(lap, frozenset(totals) | {"Notes"}), **totals}
 
 
 def _looks_like(head: Head) -> bool:

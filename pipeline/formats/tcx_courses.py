@@ -1,9 +1,9 @@
-"""TCX with `Courses` in the place of activities: ways that somebody means to take.
+"""TCX with `Courses` in the place of activities: planned routes.
 
-Garmin, Strava and makers of routes give them for a device to follow. Their points have times at
-which a virtual partner would be there, so that they are no positions of anybody: a course is one
-record, a planned trip with its line (GeoJSON's `geometry`, RFC 7946) and its `CoursePoint`s.
-Source: TrainingCenterDatabasev2.xsd, `Course_t`; placemark/togeojson, `tcx-courses.tcx`.
+Garmin, Strava and makers of routes export them for a device to follow. Their points have the times
+of a virtual partner, so they are not positions of a person: a course is one record, a planned trip
+with its line (GeoJSON's `geometry`, RFC 7946) and its `CoursePoint`s. Source:
+TrainingCenterDatabasev2.xsd, `Course_t`; placemark/togeojson, `tcx-courses.tcx`.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ _TAKEN = frozenset({"Name", "Notes", "Track", "CoursePoint", "Creator"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """A course, by its name and its ends."""
+    """Return a course, identified by its name and its ends."""
     course: Element = item.value
-    name, device = course.said("Name"), course.said("Creator", "Name")
+    name, device = course.text_at("Name"), course.text_at("Creator", "Name")
     points = [point for track in course.all("Track") for point in track.all("Trackpoint")]
     unread: list[dict[str, Any]] = []
     line = [where for point in points if (where := _where(point, unread))]
     stops = [_stop(point, unread) for point in course.all("CoursePoint")]
     details = gps_tracks.leaves(course, _TAKEN)
-    said = {
+    metadata = {
         "geometry": {"type": "LineString", "coordinates": line} if line else None,
         "stops": stops,
         "device": device,
@@ -47,18 +47,20 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type=RecordType.TRIP,
         identity=("Course", name or "", *(f"{e[1]},{e[0]}" for e in (*line[:1], *line[-1:]))),
         title=name,
-        content=course.said("Notes"),
+        content=course.text_at("Notes"),
         metadata={"status": "planned", "points": len(points)}
-        | {key: value for key, value in said.items() if value},
+        | {key: value for key, value in metadata.items() if value},
     )
 
 
 def _where(point: Element, unread: list[dict[str, Any]]) -> list[float] | None:
-    """A point's longitude, latitude and altitude; what is none of them is one more of `unread`."""
-    north, east = (point.said("Position", f"{name}Degrees") for name in ("Latitude", "Longitude"))
+    """Return a point's longitude, latitude and altitude; append invalid values to `unread`."""
+    north, east = (
+        point.text_at("Position", f"{name}Degrees") for name in ("Latitude", "Longitude")
+    )
     written, odd = ([north, east] if north or east else None), dict[str, Any]()
     found = coordinates.or_noted(lambda: gps_tracks.position(north, east), written, "position", odd)
-    altitude = gps_tracks.measure(point.said("AltitudeMeters"), "altitude", odd)
+    altitude = gps_tracks.measure(point.text_at("AltitudeMeters"), "altitude", odd)
     if odd:
         unread.append(odd)
     if not found:
@@ -68,10 +70,12 @@ def _where(point: Element, unread: list[dict[str, Any]]) -> list[float] | None:
 
 def _stop(point: Element, unread: list[dict[str, Any]]) -> dict[str, Any]:
     names = {"name": "Name", "kind": "PointType", "desc": "Notes"}
-    said: dict[str, Any] = {ours: text for ours, n in names.items() if (text := point.said(n))}
+    stop: dict[str, Any] = {
+        lake_name: text for lake_name, n in names.items() if (text := point.text_at(n))
+    }
     if where := _where(point, unread):
-        said |= {"latitude": where[1], "longitude": where[0]}
-    return said
+        stop |= {"latitude": where[1], "longitude": where[0]}
+    return stop
 
 
 def _looks_like(head: Head) -> int:

@@ -1,12 +1,12 @@
 """Telegram's `result.json`: all chats of an account, or one chat alone.
 
-Times are local text beside Unix seconds (missing in older exports). `text` is a text or an array
-of texts and objects. A chat without a name is one with a deleted account, or the saved messages.
-The owner is known in a full export only. What replies, media, places, actions,
-contacts, sessions, pictures and stories are called is from the program that writes the file:
-Telegram Desktop, `export_output_json.cpp`. Chats that the owner has left stand in a list of their
-own, and a chat without messages is one, too. What the file calls `other_data` is not read. Since
-2026 a message with headings, lists or tables has `rich_message` with blocks in the place of `text`
+Times are local text beside Unix seconds (missing in older exports). `text` is a text or an array of
+texts and objects. A chat without a name is one with a deleted account, or the saved messages. Only
+a full export names the owner. The names of replies, media, places, actions, contacts, sessions,
+pictures and stories are from the program that writes the file: Telegram Desktop,
+`export_output_json.cpp`. Chats that the owner has left are in a list of their own, and a chat
+without messages is a chat, too. The list `other_data` is not read. Since 2026 a message with
+headings, lists or tables has `rich_message` with blocks in the place of `text`
 (mlomb/chat-analytics, issue 142).
 
 Source: `docs/reference/exports/telegram.md`.
@@ -25,7 +25,7 @@ from pipeline.readers.json.tree import JsonTree
 from pipeline.recognition import peek
 from pipeline.services import messaging
 from pipeline.values import coordinates, open_zones, timestamps
-from pipeline.values.fields import as_written, joined, kept, optional_text, unusable, whole
+from pipeline.values.fields import as_written, joined, non_empty, optional_text, unusable, whole
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, Outcome, RawRecord, Record, Related
 from schemas.vocabulary import RecordType
@@ -41,13 +41,13 @@ _TAKEN = frozenset(
     | {"edited_unixtime", "reply_to_message_id", "photo", "file", "mime_type"}
     | {"photo_file_size", "file_name", "file_size", "location_information", "reactions"}
 )
-#: Where a message has a file, and the fields of its size and its name. Photos have no name.
+#: Fields with a file of a message, and the fields of its size and its name. Photos have no name.
 _FILES = (("photo", "photo_file_size", ""), ("file", "file_size", "file_name"))
 _CALLS = frozenset({"phone_call", "group_call"})
-#: In seconds: a year.
+#: A year in seconds.
 _LONGEST_CALL = 31_536_000
 _LINKS = frozenset({"link", "text_link"})
-#: All that Telegram Desktop writes into a message, a contact, a session and what else is read.
+#: All that Telegram Desktop writes into a message, a contact, a session and others that are read.
 _FIELDS = frozenset(
     {"id", "type", "date", "date_unixtime", "edited", "edited_unixtime", "from"}
     | {"from_id", "actor", "actor_id", "action", "text", "text_entities", "author"}
@@ -75,9 +75,9 @@ _FIELDS = frozenset(
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """A message, and before the first of a chat the chat itself; or what a list of the file has.
+    """Yield a message, and before the first of a chat the chat itself; or an entry of another list.
 
-    Of an empty list the item is the list.
+    For an empty list the item is the list.
     """
     make = _LISTS.get(item.around["path"])
     if make is None and item.around["first"]:
@@ -90,7 +90,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
 
 
 def _chat(around: Mapping[str, Any]) -> str:
-    """What a chat is known by: its number; its name where there is none."""
+    """Return a chat's identity: its number, or its name if it has none."""
     return str(around.get("id") or around.get("name") or "")
 
 
@@ -102,7 +102,7 @@ def _conversation(around: Mapping[str, Any]) -> Record:
         record_type=RecordType.CONVERSATION,
         identity=(_SERVICE, chat),
         title=name,
-        metadata=kept(
+        metadata=non_empty(
             {
                 "conversation": chat,
                 "conversation_title": name,
@@ -116,7 +116,7 @@ def _conversation(around: Mapping[str, Any]) -> Record:
 
 def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
     chat, number = _chat(around), messaging.key(fields, "id")
-    content, links = _said(fields.get("text"))
+    content, links = _text_and_links(fields.get("text"))
     content = content or messaging.spoken(fields.get("rich_message"))
     reply, time = fields.get("reply_to_message_id"), _instant(fields)
     odd: dict[str, Any] = {}
@@ -146,7 +146,9 @@ def _message(fields: dict[str, Any], around: Mapping[str, Any]) -> Record:
         identity=(_SERVICE, chat, number),
         time=time,
         content=content or None,
-        metadata=joined({**messaging.rest(fields, _TAKEN | {"message_id"}), **kept(metadata)}, odd),
+        metadata=joined(
+            {**messaging.rest(fields, _TAKEN | {"message_id"}), **non_empty(metadata)}, odd
+        ),
         related=messaging.in_conversation(_SERVICE, chat) + replies,
         mutable=True,
     )
@@ -159,7 +161,7 @@ def _type(fields: Mapping[str, Any]) -> RecordType:
 
 
 def _lasting(fields: Mapping[str, Any], began: Instant, odd: dict[str, Any]) -> dict[str, Any]:
-    """How long a call was, and when it ended."""
+    """Return the duration of a call, and when it ended."""
     length = fields.get("duration_seconds", fields.get("duration"))
     if fields.get("action") not in _CALLS:
         return {}
@@ -174,19 +176,19 @@ def _lasting(fields: Mapping[str, Any], began: Instant, odd: dict[str, Any]) -> 
 
 
 def _reactions(value: Mapping[str, Any], odd: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The people who are told of, and how many there are besides."""
+    """Yield the people that are named, and the number of others."""
     drawn = optional_text(value, "document_id")  # a file, as of a sticker
     sign = value.get("emoji") or (None if _is_note(drawn) else drawn) or value.get("type")
     people = value.get("recent") or ()
     for one in people:
-        said = {"reaction": sign, "person": _sender(one, {}), "sent": one.get("date")}
-        yield kept(said)
+        reaction = {"reaction": sign, "person": _sender(one, {}), "sent": one.get("date")}
+        yield non_empty(reaction)
     if (others := (whole(value.get("count"), "reaction_count", odd) or 0) - len(people)) > 0:
         yield {"reaction": sign, "count": others}
 
 
 def _instant(fields: dict[str, Any], name: str = "date") -> Instant:
-    """The local text, and with the Unix time beside it the zone, too; or the one that is a time."""
+    """Read the local text, with the zone if the Unix time is beside it, or the valid one."""
     unix, written = fields.get(f"{name}_unixtime"), as_written(fields, name)
     moment = timestamps.epoch_or_unread(unix, "s") if unix else None
     local = timestamps.or_unread(written)
@@ -199,7 +201,10 @@ def _instant(fields: dict[str, Any], name: str = "date") -> Instant:
 
 
 def _sender(fields: dict[str, Any], around: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Of a service message it is who did it. In old exports `from_id` is a bare number."""
+    """Return the sender; of a service message the actor.
+
+    In old exports `from_id` is a plain number.
+    """
     number = str(fields.get("from_id") or fields.get("actor_id") or "") or None
     sender = messaging.person(fields.get("from") or fields.get("actor"), number)
     owner = (around.get("personal_information") or {}).get("user_id")
@@ -208,20 +213,20 @@ def _sender(fields: dict[str, Any], around: Mapping[str, Any]) -> dict[str, Any]
     return sender
 
 
-def _said(text: Any) -> tuple[str, list[str]]:
-    """The text of a message, and the links in it."""
+def _text_and_links(text: Any) -> tuple[str, list[str]]:
+    """Return the text of a message, and the links in it."""
     if isinstance(text, str):
         return text, []
     parts = text or ()
-    said = "".join(part if isinstance(part, str) else part["text"] for part in parts)
+    words = "".join(part if isinstance(part, str) else part["text"] for part in parts)
     marked = [part for part in parts if isinstance(part, dict) and part.get("type") in _LINKS]
-    return said, [part.get("href") or part["text"] for part in marked]
+    return words, [part.get("href") or part["text"] for part in marked]
 
 
 def _files(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The files of a message; of one that was left out of the export only what it was."""
+    """Return the files of a message; for a file left out of the export only its kind."""
     return [
-        kept(
+        non_empty(
             {
                 "name": _file_name(path, optional_text(fields, name) or place),
                 "path": None if _is_note(path) else path,
@@ -239,7 +244,7 @@ def _file_name(path: str, known: str) -> str:
 
 
 def _is_note(path: Any) -> bool:
-    """Whether it says in brackets why the file is missing, in the place of a path."""
+    """Return whether it is a note in brackets about a missing file, in the place of a path."""
     return isinstance(path, str) and path.startswith("(")
 
 
@@ -254,7 +259,7 @@ def _name(fields: dict[str, Any]) -> str:
 
 
 def _owner(fields: dict[str, Any]) -> Record:
-    """What the account says of its owner."""
+    """Return the owner, as the account describes them."""
     number, name = messaging.key(fields, "user_id"), _name(fields)
     who = {"handle": number, "name": name, "phone": optional_text(fields, "phone_number")}
     taken = ("user_id", "first_name", "last_name", "phone_number", "bio")
@@ -265,7 +270,7 @@ def _owner(fields: dict[str, Any]) -> Record:
         identity=(_SERVICE, "owner", number),
         title=name or None,
         content=optional_text(fields, "bio"),
-        metadata={"people": [{**kept(who), "self": True}], **messaging.rest(fields, taken)},
+        metadata={"people": [{**non_empty(who), "self": True}], **messaging.rest(fields, taken)},
         mutable=True,
     )
 
@@ -281,15 +286,15 @@ def _contact(fields: dict[str, Any]) -> Record:
         identity=(_SERVICE, phone or name, "" if phone else str(fields.get("date", ""))),
         title=name or None,
         metadata={
-            "people": [{**(messaging.person(name, handle) or {}), **kept({"phone": phone})}],
-            **kept({"created_at": fields.get("date")}),
+            "people": [{**(messaging.person(name, handle) or {}), **non_empty({"phone": phone})}],
+            **non_empty({"created_at": fields.get("date")}),
         },
         mutable=True,
     )
 
 
 def _frequent(fields: dict[str, Any]) -> Record:
-    """With whom, or with which bot, the owner has much to do; how much changes."""
+    """Return a frequent contact or bot of the owner; the rating changes."""
     number, category = messaging.key(fields, "id"), optional_text(fields, "category") or ""
     name = optional_text(fields, "name")
     return Record(
@@ -316,7 +321,7 @@ def _story(fields: dict[str, Any]) -> Record:
 
 
 def _published(fields: dict[str, Any], kind: str, place: str, record_type: RecordType) -> Record:
-    """A picture of the owner, or a story: a file, or a note why it is missing."""
+    """Return a picture of the owner, or a story: a file, or a note about the missing file."""
     path, dated = optional_text(fields, place), any(map(fields.get, ("date", "date_unixtime")))
     time = _instant(fields) if dated else None
     written = str(fields.get("date_unixtime") or fields.get("date") or path or "")
@@ -328,10 +333,10 @@ def _published(fields: dict[str, Any], kind: str, place: str, record_type: Recor
         record_type=record_type,
         identity=(_SERVICE, kind, written),
         time=time,
-        metadata=kept(
+        metadata=non_empty(
             {
                 "kind": kind,
-                "attachments": [kept(file)] if path else [],
+                "attachments": [non_empty(file)] if path else [],
                 "media_omitted": _is_note(path),
                 **messaging.rest(fields, ("date", "date_unixtime", place)),
             }
@@ -341,7 +346,7 @@ def _published(fields: dict[str, Any], kind: str, place: str, record_type: Recor
 
 
 def _session(fields: dict[str, Any]) -> Record:
-    """A program, or a page, that is signed in. When it was last active changes."""
+    """Return a signed-in program or page. The time of its last activity changes."""
     moment = _instant(fields, "created")
     device = optional_text(fields, "device_model") or optional_text(fields, "browser")
     site = optional_text(fields, "domain_name")
@@ -360,12 +365,12 @@ def _session(fields: dict[str, Any]) -> Record:
         identity=(_SERVICE, moment.text, application, device or ""),
         time=moment,
         title=application or None,
-        metadata=kept(metadata),
+        metadata=non_empty(metadata),
         mutable=True,
     )
 
 
-#: What is no message of a chat.
+#: Lists that are not messages of a chat.
 _LISTS: dict[str, Callable[[dict[str, Any]], Record]] = {
     _OWNER: _owner,
     _CONTACTS: _contact,
@@ -378,7 +383,7 @@ _LISTS: dict[str, Callable[[dict[str, Any]], Record]] = {
 
 
 def _looks_like(head: Head) -> int:
-    """A chat alone has `type` and `messages`; a full export names itself by its parts."""
+    """Recognise `type` and `messages` of a chat alone, or the parts of a full export."""
     keys = set(peek.top_keys(head))
     if keys & {"personal_information", "chats"} and keys & {"about", "contacts", "chats"}:
         full = peek.first_items(head, _CONTACTS) or "frequent_contacts" in keys or "chats" in keys

@@ -1,10 +1,10 @@
 """Positions in a table: columns of latitude, longitude and time.
 
 GPSLogger writes `time,lat,lon,elevation,accuracy,bearing,speed,…`; tables for PhoneTrack of
-Nextcloud have `timestamp,lat,lon,…` in seconds since 1970. Loggers of the pocket part the day from
-the clock and the degrees from their side: `DATE,TIME,VALID,LATITUDE,N/S,LONGITUDE,E/W` (Qstarz),
+Nextcloud have `timestamp,lat,lon,…` in seconds since 1970. Pocket loggers separate the day from the
+clock and the degrees from their side: `DATE,TIME,VALID,LATITUDE,N/S,LONGITUDE,E/W` (Qstarz),
 `240501,194134,48.856330N` (Columbus), `Latitude,Longitude,…,Date,Time` (GPSBabel's unicsv). Decimal
-commas are read where another character parts the cells.
+commas are read if another character separates the cells.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from schemas.records import DataType, Instant, Point, RawRecord
 
 _NAME = "track.csv"
 
-#: What a column is, by its name in snake case; the first that is there counts.
+#: Roles of columns, by their names in snake case; the first that exists counts.
 _COLUMNS = {
     "latitude": ("lat", "latitude", "latitude_n_s"),
     "north_or_south": ("n_s",),
@@ -50,7 +50,7 @@ _DAY = re.compile(r"(?:19|20)?(\d\d)(\d\d)(\d\d)")
 
 
 def to_point(item: RawRecord, member: Member) -> Point:
-    """One position; it is who its time and its degrees say, as they are written."""
+    """Return one position, identified by its time and its degrees as written."""
     row: dict[str, str] = item.value
     at = _places(tuple(row))
     north, east = row[at["latitude"]].strip(), row[at["longitude"]].strip()
@@ -76,7 +76,7 @@ def to_point(item: RawRecord, member: Member) -> Point:
 
 @lru_cache(maxsize=256)
 def _places(columns: Sequence[str]) -> dict[str, str]:
-    """The names of the columns that are known."""
+    """Return the names of the known columns."""
     plain = {tables.snake(name): name for name in reversed(columns)}
     found = {
         kind: next(plain[name] for name in names if name in plain)
@@ -89,28 +89,28 @@ def _places(columns: Sequence[str]) -> dict[str, str]:
 
 
 def _written(row: Mapping[str, str], at: Mapping[str, str]) -> str:
-    """A position's time; day and clock of two columns in one text."""
+    """Return a position's time; day and clock of two columns as one text."""
     text = row[at["time"]].strip()
     day = row[at["day"]].strip() if "day" in at else ""
     return f"{day} {text}" if day and _CLOCK.fullmatch(text) else text
 
 
 def _degrees(text: str, row: Mapping[str, str], side: str | None) -> str:
-    """Degrees as a number's text, with a sign for the side that stands behind or beside them."""
+    """Return the text of a number of degrees, with the sign of the side after or beside it."""
     sided = _SIDED.fullmatch(text)
     number, letter = sided.groups() if sided else (text, row[side].strip() if side else "")
     return f"-{number}" if number and letter.upper() in ("S", "W") else number
 
 
 def _optional(row: dict[str, str], name: str | None, odd: dict[str, Any]) -> float | None:
-    """A number that may be missing; what is none stays among the others, flagged."""
+    """Return a number that may be missing; an invalid one is flagged, and its text kept."""
     return gps_tracks.measure(row[name].strip(), tables.snake(name), odd) if name else None
 
 
 def _time(text: str) -> Instant:
-    """ISO 8601, seconds or milliseconds since 1970, or a date as tables have it in any language.
+    """Read ISO 8601, seconds or milliseconds since 1970, or a table's date in any language.
 
-    A position whose time is in no such spelling is undated, as in other tracks. Raises
+    A position whose time has another spelling is undated, as in other tracks. Raises
     `BadValue(BAD_TIME)` for a date that never was.
     """
     if re.fullmatch(r"\d{9,13}(?:\.\d+)?", text, re.ASCII):
@@ -125,15 +125,15 @@ def _time(text: str) -> Instant:
     if moment.flag != instants.UNREAD:
         return moment
     try:
-        told = google_dates.activity_time(text)
+        in_prose = google_dates.activity_time(text)
     except BadValue:
         return moment
-    open_zone = told.flag == "zone_assumed"
-    return msgspec.structs.replace(told, zone=None) if open_zone else told
+    open_zone = in_prose.flag == "zone_assumed"
+    return msgspec.structs.replace(in_prose, zone=None) if open_zone else in_prose
 
 
 def _looks_like(head: Head) -> int:
-    """A table may have such columns and hold words in them."""
+    """Recognise such columns with numbers; a table may have them and hold words in them."""
     places = _places(tables.ordered_columns(head))
     if not {"latitude", "longitude", "time"} <= places.keys():
         return 0

@@ -1,8 +1,10 @@
-"""Trakt's export: `watched-history-<n>.json`, an array of the films and episodes that were seen.
+"""Trakt's export: `watched-history-<n>.json`, an array of watched films and episodes.
 
-`{id, watched_at, action, type, movie | episode + show}`; `action` is how it came in (`scrobble`,
-`checkin`, `watch`). Source: the tests of importers of the zip that Trakt gives out since 2025
-("TraktExportTest", "ParseTraktExportTests") and the documentation of its API (`/sync/history`).
+`{id, watched_at, action, type, movie
+
+episode + show}`; `action` is the source of the entry (`scrobble`, `checkin`, `watch`). Source: the
+tests of importers of the zip that Trakt offers since 2025 ("TraktExportTest",
+"ParseTraktExportTests") and the documentation of its API (`/sync/history`).
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from pipeline.readers.json.items import JsonItems
 from pipeline.recognition import peek
 from pipeline.services import messaging, trakt
 from pipeline.values import timestamps
-from pipeline.values.fields import kept, optional_text
+from pipeline.values.fields import non_empty, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -24,10 +26,10 @@ _NEEDED = frozenset({"id", "watched_at"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One film or episode, by the number of the play."""
+    """Return one film or episode, identified by the number of the play."""
     fields: dict[str, Any] = item.value
     written = optional_text(fields, "watched_at")
-    title, said = trakt.thing(fields)
+    title, details = trakt.thing(fields)
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -35,9 +37,9 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(messaging.key(fields, "id"),),
         time=timestamps.or_unread(written),
         title=title,
-        metadata=kept(
+        metadata=non_empty(
             {
-                **said,
+                **details,
                 "action": fields.get("action"),
                 **messaging.rest(fields, _NEEDED | {"type", "action", *trakt.KINDS}),
             }

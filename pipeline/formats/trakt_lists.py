@@ -1,8 +1,8 @@
-"""Trakt's export: ratings, and what was put on the watchlist, a list or into the collection.
+"""Trakt's export: ratings, and entries of the watchlist, of lists and of the collection.
 
 An array of entries with `rated_at` and `rating` (1 to 10), with `listed_at`, or with
-`collected_at`; names of the files vary, so that the entry tells. Source: the documentation of
-Trakt's API (`/sync/ratings`, `/sync/watchlist`, `/sync/collection`), which the export repeats.
+`collected_at`; names of the files vary, so the entry decides. Source: the documentation of Trakt's
+API (`/sync/ratings`, `/sync/watchlist`, `/sync/collection`), which the export repeats.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pipeline.readers.json.items import JsonItems
 from pipeline.recognition import peek
 from pipeline.services import messaging, trakt
 from pipeline.values import timestamps
-from pipeline.values.fields import kept, optional_text
+from pipeline.values.fields import non_empty, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -25,13 +25,13 @@ _TIMES = ("rated_at", "listed_at", "collected_at")
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One rating, or one entry of a list."""
+    """Return one rating, or one entry of a list."""
     fields: dict[str, Any] = item.value
     likely = "rated_at" if "rating" in fields else "listed_at"
     when = next((name for name in _TIMES if name in fields), likely)
     rated = when == "rated_at"
     written = optional_text(fields, when)
-    title, said = trakt.thing(fields)
+    title, details = trakt.thing(fields)
     listed = PurePosixPath(member.path).stem
     return Record(
         data_type=DataType.ACTIVITY,
@@ -41,9 +41,9 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=timestamps.or_unread(written),
         title=title,
         content=optional_text(fields, "notes") or None,
-        metadata=kept(
+        metadata=non_empty(
             {
-                **said,
+                **details,
                 "list": None if rated else listed,
                 "rating_max": 10 if "rating" in fields else None,
                 **messaging.rest(fields, {"type", "notes", *_TIMES, *trakt.KINDS}),
@@ -54,7 +54,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _ids(fields: dict[str, Any]) -> str:
-    """Who each of the things is, by Trakt's own number."""
+    """Return what identifies the entry's film, show or episode: Trakt's own numbers."""
     things = ((kind, fields.get(kind)) for kind in trakt.KINDS)
     numbers = ((kind, (one.get("ids") or {}).get("trakt")) for kind, one in things if one)
     return " ".join(f"{kind} {number}" for kind, number in numbers if number is not None)

@@ -1,6 +1,6 @@
-"""X (Twitter): `data/account.js` and `profile.js`, what the account says of its owner.
+"""X (Twitter): `data/account.js` and `profile.js`, the account's data about its owner.
 
-What is in a profile is kept as it is.
+The fields of a profile are kept unchanged.
 
 Source: `docs/reference/exports/x.md`.
 """
@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.contract import Format
 from pipeline.readers.ytd import Ytd
 from pipeline.services import messaging, x
-from pipeline.values.fields import kept, optional_text
+from pipeline.values.fields import non_empty, optional_text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -24,7 +24,7 @@ _KINDS = frozenset({"account", "profile"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """The account, or its profile."""
+    """Return the account, or its profile."""
     kind = item.around["name"]
     fields: dict[str, Any] = x.unwrapped(item.value, kind)
     if fields is item.value:
@@ -38,7 +38,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         record_type=RecordType.PROFILE,
         identity=(x.SERVICE, kind, str(number or "")),
         title=name,
-        metadata={"people": [kept(who)] if who else [], **messaging.rest(fields, ())},
+        metadata={"people": [non_empty(who)] if who else [], **messaging.rest(fields, ())},
         mutable=True,
     )
 

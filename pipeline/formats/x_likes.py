@@ -20,7 +20,7 @@ _NAME = "x.likes"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One like, with the text of the post where it could still be read."""
+    """Return one like, with the text of the post if it was still available."""
     fields: dict[str, Any] = x.unwrapped(item.value, "like")
     number = messaging.key(fields, "tweetId")
     words = optional_text(fields, "fullText")

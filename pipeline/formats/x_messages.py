@@ -1,7 +1,7 @@
 """X (Twitter): `data/direct-messages.js` and `direct-messages-group.js`.
 
-Conversations with their messages, newest first. People are numbers. Besides messages a
-conversation holds who joined or left.
+Conversations with their messages, newest first. People are numbers. Besides messages a conversation
+has events of people who join or leave.
 
 Source: `docs/reference/exports/x.md`.
 """
@@ -18,7 +18,7 @@ from pipeline.readers.json.tree import JsonTree
 from pipeline.readers.ytd import Ytd
 from pipeline.services import messaging, x
 from pipeline.values import timestamps
-from pipeline.values.fields import kept, optional_text
+from pipeline.values.fields import non_empty, optional_text
 from schemas.errors import BadValue
 from schemas.files import Head, Member
 from schemas.reasons import Reason
@@ -31,7 +31,7 @@ _TAKEN = frozenset({"id", "senderId", "recipientId", "text", "mediaUrls", "urls"
 
 
 def to_records(item: RawRecord, member: Member) -> Iterator[Outcome]:
-    """A message, or what happened in the conversation; before the first, the conversation."""
+    """Yield a message or another event of the conversation; before the first, the conversation."""
     conversation = messaging.key(item.around, "conversationId")
     if item.around["first"]:
         yield _conversation(conversation)
@@ -46,14 +46,14 @@ def _entry(conversation: str, value: Mapping[str, Any]) -> Record:
 
 
 def _conversation(number: str) -> Record:
-    """Of two people, their numbers are the conversation's."""
+    """Return the conversation; with two people, its id is their numbers."""
     people = number.split("-") if "-" in number else []
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
         record_type=RecordType.CONVERSATION,
         identity=(x.SERVICE, number),
-        metadata=kept(
+        metadata=non_empty(
             {"conversation": number, "participants": [{"handle": one} for one in people]}
         ),
         mutable=True,
@@ -80,7 +80,7 @@ def _message(conversation: str, fields: Mapping[str, Any]) -> Record:
         identity=(x.SERVICE, conversation, number),
         time=timestamps.or_unread(fields.get("createdAt")),
         content=unescape(words) if words else None,
-        metadata=kept(metadata),
+        metadata=non_empty(metadata),
         related=messaging.in_conversation(x.SERVICE, conversation),
         mutable=True,
     )
@@ -90,7 +90,9 @@ def _change(conversation: str, kind: str, fields: Mapping[str, Any]) -> Record:
     who = str(fields.get("initiatingUserId") or "")
     when = optional_text(fields, "createdAt")
     if not who and not when:
-        raise BadValue(Reason.MISSING_FIELD, "neither 'createdAt' nor 'initiatingUserId'")
+        raise BadValue(
+            Reason.MISSING_FIELD, "the event has neither 'createdAt' nor 'initiatingUserId'"
+        )
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,

@@ -12,13 +12,13 @@ from typing import Any
 from pipeline.contract import Format
 from pipeline.readers.ytd import Ytd
 from pipeline.services import messaging, x
-from pipeline.values.fields import kept, optional_text
+from pipeline.values.fields import non_empty, optional_text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
 
 _NAME = "x.people"
-#: What the items of a file are wrapped in, and how the other stands to the owner.
+#: The key that wraps the items of a file, and the other person's relation to the owner.
 _KINDS = {
     "follower": ("follower", "follower"),
     "following": ("following", "following"),
@@ -28,7 +28,7 @@ _KINDS = {
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One person."""
+    """Return one person."""
     wrapper, status = _KINDS[item.around["name"]]
     fields: dict[str, Any] = x.unwrapped(item.value, wrapper)
     number = messaging.key(fields, "accountId")
@@ -37,7 +37,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         source=_NAME,
         record_type=RecordType.CONNECTION,
         identity=(x.SERVICE, status, number),
-        metadata=kept(
+        metadata=non_empty(
             {
                 "people": [{"handle": number}],
                 "status": status,

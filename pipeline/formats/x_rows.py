@@ -1,6 +1,6 @@
 """X (Twitter): every other file of the archive, such as `ad-engagements.js` and `moment.js`.
 
-Its items are kept as they are. What they are the file's assignment says, so it is told of each.
+Its items are kept unchanged. The file's assignment gives their kind, which each item has.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _NAME = "x.rows"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One item; what is no object stands under `value`."""
+    """Return one item; `value` holds an item that is not an object."""
     return generic_rows.row(item.value, _NAME, member, {"name": item.around["name"]})
 
 

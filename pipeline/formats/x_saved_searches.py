@@ -1,4 +1,4 @@
-"""X (Twitter): `data/saved-search.js`, the searches that the owner keeps. They have no date.
+"""X (Twitter): `data/saved-search.js`, the owner's saved searches. They have no date.
 
 Each item is wrapped in `savedSearch`, with its `savedSearchId` and `query`. Sources:
 dogsheep/twitter-to-sqlite, `archive.py` (wrapper and number); the test files of archive viewers
@@ -22,7 +22,7 @@ _KIND, _WRAPPER = "saved_search", "savedSearch"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One search, by its number."""
+    """Return one search, identified by its number."""
     fields: dict[str, Any] = x.unwrapped(item.value, _WRAPPER)
     number, query = messaging.key(fields, "savedSearchId"), text(fields, "query")
     return Record(

@@ -1,6 +1,6 @@
-"""X (Twitter): `data/tweets.js`, the deleted ones, those in communities, and `note-tweet.js`.
+"""X (Twitter): `data/tweets.js`, deleted tweets, those in communities, and `note-tweet.js`.
 
-Items are wrapped (`{"tweet": …}`), before about 2020 not. Numbers are texts; texts have HTML
+Items are wrapped (`{"tweet": …}`), but not before about 2020. Numbers are texts; texts have HTML
 entities. `retweeted` is always false: a retweet begins `RT @`. Long ones are cut here and whole in
 `note-tweet.js`, under another id. The order of `coordinates` is not reliable, so they are kept and
 not used. Archives of 2012 to 2018 have a file a month, whose times are in ISO 8601.
@@ -17,7 +17,7 @@ from pipeline.contract import Format
 from pipeline.readers.ytd import Ytd
 from pipeline.services import messaging, x
 from pipeline.values import mail_dates, timestamps
-from pipeline.values.fields import kept, text
+from pipeline.values.fields import non_empty, text
 from schemas.files import Head, Member
 from schemas.records import DataType, Instant, RawRecord, Record, Related
 from schemas.vocabulary import RecordType
@@ -32,7 +32,7 @@ _OF_A_NOTE = frozenset({"noteTweetId", "createdAt", "core"})
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One tweet, or the whole text of a long one."""
+    """Return one tweet, or the whole text of a long one."""
     fields: dict[str, Any] = x.unwrapped(item.value, *_WRAPPERS)
     return _note(fields) if "noteTweetId" in fields else _tweet(fields)
 
@@ -59,14 +59,14 @@ def _tweet(fields: dict[str, Any]) -> Record:
         identity=(x.SERVICE, number),
         time=timestamps.or_unread(fields.get("created_at"), _moment),
         content=words or None,
-        metadata=kept(metadata),
+        metadata=non_empty(metadata),
         related=related,
         mutable=True,
     )
 
 
 def _moment(written: str) -> Instant:
-    """`Wed Oct 10 20:19:24 +0000 2018`; in archives by month `2014-01-01 10:00:00 +0000`."""
+    """Read `Wed Oct 10 20:19:24 +0000 2018`; in archives by month `2014-01-01 10:00:00 +0000`."""
     if isinstance(written, str) and written[:4].isdecimal():
         return timestamps.spaced(written)
     return mail_dates.mail_date(written)
@@ -78,7 +78,7 @@ def _links(fields: dict[str, Any]) -> list[str]:
 
 
 def _media(fields: dict[str, Any]) -> list[dict[str, Any]]:
-    """Files are called `<tweet's id>-<last part of the address>` in `tweets_media`."""
+    """Return the files, `<tweet's id>-<last part of the address>` in `tweets_media`."""
     extended = (fields.get("extended_entities") or {}).get("media")
     found = extended or (fields.get("entities") or {}).get("media") or ()
     urls = [one.get("media_url_https") or one.get("media_url") or one.get("url") for one in found]
@@ -95,7 +95,7 @@ def _note(fields: dict[str, Any]) -> Record:
         identity=(x.SERVICE, "note", number),
         time=timestamps.or_unread(fields.get("createdAt")),
         content=text(core, "text"),
-        metadata=kept(
+        metadata=non_empty(
             {
                 "kind": "note",
                 "links": _links({"entities": core}),

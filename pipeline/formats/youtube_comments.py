@@ -1,8 +1,8 @@
 """YouTube comments of Takeout, a CSV: `comments/comments.csv`, newer ones numbered.
 
-The order of the columns changed in June 2024 and their words were lower-cased later, so columns
-are known by their names in any case; where those are in another language, by their places, which
-the first cell tells apart. Files end in blank lines.
+The order of the columns changed in June 2024 and their words were lower-cased later, so columns are
+known by their names in any case; in another language by their places, which the first cell decides.
+Files end in blank lines.
 
 Source: `docs/reference/exports/youtube.md#comments`.
 """
@@ -24,11 +24,11 @@ _COLUMNS = frozenset({"comment id", "comment create timestamp", "video id", "com
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One comment of the owner's."""
+    """Return one comment of the owner."""
     row = youtube.cells(item.value)
     if not row.keys() >= _COLUMNS:
         row = youtube.in_places(item.value, _order(list(item.value.values())))
-    content, links = youtube.said_text(row.get("comment text", ""))
+    content, links = youtube.comment_text(row.get("comment text", ""))
     parent = row.get("parent comment id", "")
     metadata = {
         "author": {"handle": youtube.required(row, "channel id"), "self": True},
@@ -68,7 +68,7 @@ def _is_comment(cells: Sequence[str]) -> bool:
         return False
     row = dict(zip(_order(cells), cells, strict=False))
     parts = (row["channel id"], row["comment create timestamp"], row["comment text"])
-    return bool(row["comment id"]) and youtube.is_said(*parts)
+    return bool(row["comment id"]) and youtube.is_comment_row(*parts)
 
 
 def _looks_like(head: Head) -> bool:

@@ -1,8 +1,8 @@
 """Comments and live chats of YouTube in older Takeouts, in HTML: a list, one `<li>` for each.
 
 `Sent at 2020-04-27 23:18:23 UTC while watching <a …>…</a>.<br/>text`; earlier pages write the time
-as `2016-06-15T08:50:49Z`. What stands round time and link is prose in the
-account's language, so only the two are looked for.
+as `2016-06-15T08:50:49Z`. The prose around time and link is in the account's language, so only
+these two are looked up.
 
 Source: `docs/reference/exports/youtube.md#comments`.
 """
@@ -31,12 +31,12 @@ _ENTRY = re.compile(
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One comment; the text may run over several lines."""
+    """Return one comment; the text may have several lines."""
     body = html_inline.parse(item.value).css_first("li")
     lines = html_inline.lines(body) if body is not None else []
     found = _TIME.search(lines[0].text) if lines else None
     if not lines:
-        raise BadValue(Reason.MISSING_FIELD, "the entry says nothing")
+        raise BadValue(Reason.MISSING_FIELD, "the entry has no text")
     written = found[0] if found else lines[0].text
     links = [link for line in lines for link in line.links]
     content = "\n".join(line.text for line in lines[1:]).strip()

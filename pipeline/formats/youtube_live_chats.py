@@ -1,6 +1,6 @@
-"""What the owner wrote in YouTube's live chats: a CSV of six columns.
+"""The owner's messages in YouTube's live chats: a CSV of six columns.
 
-Where their names are in another language than English, they are known by their places.
+Columns with names in another language than English are known by their places.
 
 Source: `docs/reference/exports/youtube.md#live-chats`.
 """
@@ -22,11 +22,11 @@ _COLUMNS = frozenset({"live chat id", "live chat create timestamp", "live chat t
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One message; all who watch a video are in one conversation."""
+    """Return one message; all viewers of a video are in one conversation."""
     row = youtube.cells(item.value)
     if not row.keys() >= _COLUMNS:
         row = youtube.in_places(item.value, _PLACES)
-    content, links = youtube.said_text(row.get("live chat text", ""))
+    content, links = youtube.comment_text(row.get("live chat text", ""))
     metadata = {
         "sender": {"handle": youtube.required(row, "channel id"), "self": True},
         "direction": "out",
@@ -56,7 +56,7 @@ _PLACES = (
 def _is_message(cells: Sequence[str]) -> bool:
     if len(cells) < len(_PLACES):
         return False
-    return bool(cells[0]) and youtube.is_said(cells[1], cells[2], cells[5])
+    return bool(cells[0]) and youtube.is_comment_row(cells[1], cells[2], cells[5])
 
 
 def _looks_like(head: Head) -> bool:

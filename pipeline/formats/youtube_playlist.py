@@ -1,10 +1,9 @@
 """The videos on a YouTube playlist, one CSV each: `Liked videos.csv`, `Recipes-videos.csv`.
 
-To 2023 two tables in one file: a row about the playlist, a blank line, and the videos with when
-they were added (iv-org/invidious, pull request 3697, in Italian and with a blank
-line of commas). Since then the videos alone, and the list's name in that of the file
-(libre-tube/LibreTube, pull request 2380). Names of columns are in the account's language, so a
-video is known by its two cells.
+To 2023 two tables in one file: a row about the playlist, a blank line, and the videos with the time
+of adding (iv-org/invidious, pull request 3697, in Italian and with a blank line of commas). Since
+then the videos alone, and the list's name in that of the file (libre-tube/LibreTube, pull request
+2380). Names of columns are in the account's language, so a video is known by its two cells.
 
 Source: `docs/reference/exports/youtube.md#subscriptions-and-playlists`.
 """
@@ -34,7 +33,7 @@ _VIDEO = ("video id", "time added")
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """The playlist, or one video on it."""
+    """Return the playlist, or one video on it."""
     if item.around.get("table") != "preamble":
         return _video(_named(item.value, _VIDEO), _playlist_cells(item.around["preamble"]), member)
     if _names_video(list(item.value.values())):
@@ -45,7 +44,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _named(row: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
-    """The cells under the English names of their columns; by their places in other languages."""
+    """Return the cells under English column names; in other languages by their places."""
     cells = youtube.cells(row)
     return cells if names[0] in cells else youtube.in_places(row, names)
 
@@ -58,7 +57,7 @@ def _playlist_cells(row: Mapping[str, str]) -> dict[str, str]:
 
 def _playlist(row: dict[str, str], member: Member) -> Record:
     created = row.get("time created")
-    kept = {name.replace(" ", "_"): cell for name, cell in row.items() if cell}
+    cells = {name.replace(" ", "_"): cell for name, cell in row.items() if cell}
     return Record(
         data_type=DataType.ACTIVITY,
         source=_NAME,
@@ -67,7 +66,7 @@ def _playlist(row: dict[str, str], member: Member) -> Record:
         time=timestamps.or_unread(created) if created else None,
         title=row.get("title") or PurePosixPath(member.path).stem,
         content=row.get("description") or None,
-        metadata=kept,
+        metadata=cells,
         mutable=True,
     )
 
@@ -95,19 +94,19 @@ def _video(row: dict[str, str], playlist: dict[str, str], member: Member) -> Rec
 
 
 def _is_video(cells: Sequence[str]) -> bool:
-    """Whether a row has a video's id, a time and nothing else."""
+    """Return whether a row has a video's id, a time and nothing else."""
     return _names_video(cells) and youtube.MOMENT.fullmatch(cells[1]) is not None
 
 
 def _names_video(cells: Sequence[str]) -> bool:
-    """Whether a row has a video's id, and nothing behind the place of a time."""
+    """Return whether a row has a video's id, and nothing after the place of a time."""
     if len(cells) < len(_VIDEO) or any(cells[2:]):
         return False
     return youtube.VIDEO.fullmatch(cells[0]) is not None
 
 
 def _looks_like(head: Head) -> bool:
-    """The second table's header decides, since the first's is not verified; or a video's row."""
+    """Recognise the second table's header, since the first's is not verified; or a video's row."""
     named = any(line.lower() in _ROWS for line in peek.lines(head, 50))
     return named or youtube.some_row(head, _is_video)
 

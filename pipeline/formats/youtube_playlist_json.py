@@ -1,4 +1,4 @@
-"""Videos on a YouTube playlist in older Takeouts: `playlists/likes.json` and its kin.
+"""Videos on a YouTube playlist in older Takeouts: `playlists/likes.json` and others.
 
 An array of `{contentDetails: {videoId}, snippet: {title, description, publishedAt, …}, kind}`; the
 list's name is the file's.
@@ -16,7 +16,7 @@ from pipeline.readers.json.items import JsonItems
 from pipeline.recognition import peek
 from pipeline.services import youtube
 from pipeline.values import timestamps
-from pipeline.values.fields import kept, optional_text, text
+from pipeline.values.fields import non_empty, optional_text, text
 from schemas.files import Head, Member
 from schemas.records import DataType, RawRecord, Record
 from schemas.vocabulary import RecordType
@@ -25,7 +25,7 @@ _NAME = "youtube.playlist_json"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One video on the list; titles change, so the video and its list say who it is."""
+    """Return one video on the list, identified by the video and its list, since titles change."""
     details, snippet = item.value["contentDetails"], item.value["snippet"]
     video, status = text(details, "videoId"), item.value.get("status") or {}
     more = {
@@ -41,7 +41,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         time=timestamps.or_unread(snippet.get("publishedAt")),
         title=optional_text(snippet, "title"),
         content=optional_text(snippet, "description") or None,
-        metadata=kept({"list": listed, "video_id": video, **more}),
+        metadata=non_empty({"list": listed, "video_id": video, **more}),
         mutable=True,
     )
 

@@ -1,10 +1,10 @@
 """The owner's playlists on YouTube, a row each: `playlists/playlists.csv` of Takeout since 2023.
 
 Names of columns are in the account's language. Their order is: the playlist's id, whether new
-videos come first, its title and the language of that, what is told of some (a description), two
-times, the order of its videos, who may see it (A-EDev/Flow, pull request 989). A row is known by
-its id and by two times side by side; what stands between the first three cells and the times is
-kept under the names of the columns.
+videos come first, its title and the title's language, optional values (a description), two times,
+the order of its videos, its visibility (A-EDev/Flow, pull request 989). A row is known by its id
+and by two adjacent times; cells between the first three and the times are kept under the names of
+their columns.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from schemas.vocabulary import RecordType
 _NAME = "youtube.playlists"
 _ID = re.compile(r"(?:PL|LL|WL|FL|UU|OL|RD)[\w-]*", re.ASCII)
 _FIRST_TIME = 4
-#: From the first time to the end of a row: two times, an order, who may see it.
+#: From the first time to the end of a row: two times, the order, the visibility.
 _SINCE_TIMES = 4
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One playlist, which is the same that a table of its videos names."""
+    """Return one playlist, the same record that a table of its videos refers to."""
     cells = list(item.value.values())
     if not cells or not cells[0]:
-        raise BadValue(Reason.MISSING_FIELD, "nothing in the column of the playlist's id")
+        raise BadValue(Reason.MISSING_FIELD, "the column of the playlist's id is empty")
     if len(cells) <= _FIRST_TIME:
-        raise BadValue(Reason.BAD_SHAPE, "a row without room for two times")
+        raise BadValue(Reason.BAD_SHAPE, "the row has too few cells for two times")
     at = _times(cells)
     details = dict(list(item.value.items())[3:at])
-    said = {
+    metadata = {
         "playlist_id": cells[0],
         "updated_at": open_zones.utc_text(timestamps.or_unread(cells[at + 1])),
         "details": {tables.snake(name): cell for name, cell in details.items() if cell},
@@ -53,20 +53,20 @@ def to_record(item: RawRecord, member: Member) -> Record:
         identity=(youtube.SERVICE, cells[0]),
         time=timestamps.or_unread(cells[at]),
         title=cells[2] or None,
-        metadata={name: value for name, value in said.items() if value},
+        metadata={name: value for name, value in metadata.items() if value},
         mutable=True,
     )
 
 
 def _times(cells: Sequence[str]) -> int:
-    """The place of the first of two times; the usual one where neither can be read."""
+    """Return the place of the first of two times; the usual one if neither can be read."""
     usual = len(cells) - _SINCE_TIMES
     places = range(_FIRST_TIME - 1, len(cells) - 1)
     return max(places, key=lambda at: (_known(cells, at), at == usual), default=usual)
 
 
 def _known(cells: Sequence[str], at: int) -> int:
-    """How many of two cells are times."""
+    """Return how many of two cells are times."""
     return sum(youtube.MOMENT.fullmatch(cell) is not None for cell in cells[at : at + 2])
 
 

@@ -1,7 +1,7 @@
 """Channels that the owner follows on YouTube: `subscriptions.csv` of Takeout.
 
-Three columns: the channel's id, its address, its title. Their names are spelt in two ways and
-translated (`Kanal-ID`), so the columns are known by what stands in them.
+Three columns: the channel's id, its address, its title. Their names have two spellings and are
+translated (`Kanal-ID`), so the cells identify the columns.
 
 Source: `docs/reference/exports/youtube.md#subscriptions-and-playlists`.
 """
@@ -26,11 +26,11 @@ _ADDRESS = re.compile(r"https?://www\.youtube\.com/channel/([\w-]+)")
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One channel; its title changes, its id does not."""
+    """Return one channel; its title changes, its id does not."""
     cells = list(item.value.items())
     (_, channel), (_, address), (_, title) = cells[:3]
     if not channel:
-        raise BadValue(Reason.MISSING_FIELD, "nothing in the column of the channel's id")
+        raise BadValue(Reason.MISSING_FIELD, "the column of the channel's id is empty")
     person = {"handle": channel, "name": title}
     return Record(
         data_type=DataType.ACTIVITY,
@@ -49,7 +49,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
 
 
 def _looks_like(head: Head) -> bool:
-    """Some line of the first few has an id and, behind it, the address that ends in it."""
+    """Recognise a line of the first few with an id and, after it, the address that ends in it."""
     lines = (line.decode("utf-8", "replace") for line in peek.lines(head, 5))
     try:
         return any(map(_is_subscription, csv.reader(lines)))

@@ -1,7 +1,7 @@
 """Channels that the owner followed on YouTube: `subscriptions.json` of older Takeouts.
 
-An array of resources as YouTube's Data API has them: `snippet` holds the title, when the owner
-subscribed, and in `resourceId` the channel.
+An array of resources of YouTube's Data API: `snippet` holds the title, the time of the
+subscription, and in `resourceId` the channel.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _NAME = "youtube.subscriptions_json"
 
 
 def to_record(item: RawRecord, member: Member) -> Record:
-    """One channel, under the identity that it has in the later CSV."""
+    """Return one channel, under the identity that it has in the later CSV."""
     snippet: dict[str, Any] = item.value["snippet"]
     channel, title = text(snippet["resourceId"], "channelId"), optional_text(snippet, "title")
     person = {"handle": channel, "name": title}

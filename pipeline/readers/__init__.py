@@ -1,1 +1,1 @@
-"""How bytes fall into slices and items, for each container syntax. See `pipeline.contract`."""
+"""How bytes become slices and items, for each container syntax. See `pipeline.contract`."""

@@ -1,17 +1,16 @@
-"""Entries of a statement: pieces of text between two marks, and what stands above them.
+"""Entries of a statement: pieces of text between two marks, with the values above them.
 
-For files in which a statement (an account, a currency) is said once and its entries follow: OFX,
-MT940, camt.053. Marks are regular expressions; no match of one is longer than 1 KiB.
+For files that state an account or a currency once, followed by its entries: OFX, MT940, camt.053.
+Marks are regular expressions; no match is longer than 1 KiB.
 
-* `begin` begins an entry. It ends behind the next `end`, or before the next `begin` or `stop`. An
-  `end` that ends none is an entry whose beginning is lost, from the mark before.
-* `noted` matches between entries, with a named group for each thing that it finds; entries have the
-  last of each as `around`. What matches within an entry is the entry's. `stop` may have such groups
-  too.
-* `closing`, if given, is the text that a whole file ends with; a file that lacks it has broken off,
-  and says so by one TRUNCATED, as does an entry that nothing ends where `end` is given.
+* `begin` begins an entry. It ends after the next `end`, or before the next `begin` or `stop`. An
+  `end` that ends no entry is an entry whose beginning is lost, from the mark before.
+* `noted` matches between entries, with a named group for each value; entries have the last of each
+  as `around`. A match within an entry belongs to the entry. `stop` may have such groups, too.
+* `closing`, if given, is the text at the end of a complete file. A file without it is truncated and
+  gives one TRUNCATED, as does an entry without an end if `end` is given.
 
-What lies between entries is the statement's own: its number, its balances.
+Text between entries belongs to the statement: its number, its balances.
 """
 
 from __future__ import annotations
@@ -31,7 +30,8 @@ from schemas.records import RawRecord, Rejection
 _BLOCK = 1 << 20
 _LONGEST_MARK = 1024
 _RAW_KEPT = 64 * 1024
-#: Statements whose notes stand in the ledger; of more, every other one's, or every fourth's.
+#: Statements whose values the ledger keeps; with more of them it keeps every other, or every
+#: fourth.
 _NOTES = 256
 
 
@@ -43,7 +43,7 @@ class _Mark(NamedTuple):
 
 
 class _Span(NamedTuple):
-    """Where an entry lies; `open` if nothing ends it, `headless` if nothing begins it."""
+    """The bounds of an entry; `open` if nothing ends it, `headless` if nothing begins it."""
 
     start: int
     end: int
@@ -68,11 +68,11 @@ class Blocks(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """Stable: part of a chunk's identity."""
+        """Return a stable name, part of a chunk's identity."""
         return f"blocks:{self.kind}"
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """`notes`: [offset, all that is known there] of statements; `step`: every which."""
+        """Return `notes`, [offset, all known values] of statements, and `step`, their interval."""
         notes: list[list[Any]] = []
         known: dict[str, str] = {}
         step = 1
@@ -85,37 +85,37 @@ class Blocks(msgspec.Struct, frozen=True, kw_only=True):
         return {"notes": notes, "step": step}
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
-        """Ranges of whole entries; the last goes to the end of the file."""
+        """Yield ranges of whole entries; the last ends with the file."""
         size = source.seek(0, 2)
-        start = held = 0
+        start = filled = 0
         for span in self._spans(source, Slice(0, size)):
-            if held and (held >= limits.records or span.end - start > limits.size):
+            if filled and (filled >= limits.records or span.end - start > limits.size):
                 yield Slice(start, span.start)
-                start, held = span.start, 0
-            held += 1
+                start, filled = span.start, 0
+            filled += 1
         if size:
             yield Slice(start, size)
 
     def items(
         self, source: BinaryIO, part: Slice, context: Context
     ) -> Iterator[RawRecord | Rejection]:
-        """The entries of one slice, in order."""
+        """Yield the entries of one slice, in order."""
         size = source.seek(0, 2)
-        told = False
+        truncated = False
         known = self._known(source, part.start, context)
         for mark, span in self._walk(source, part):
             if span is None:
                 known = {**known, **mark.notes}
                 continue
             item = self._item(source, span, known, size)
-            told = isinstance(item, Rejection) and item.reason is Reason.TRUNCATED
+            truncated = isinstance(item, Rejection) and item.reason is Reason.TRUNCATED
             yield item
-        if part.end == size and self.closing and not told and not self._is_whole(source, size):
+        if part.end == size and self.closing and not truncated and not self._is_whole(source, size):
             detail = "the file breaks off: nothing closes the statement"
             yield Rejection(reason=Reason.TRUNCATED, detail=detail, offset=size)
 
     def count(self, source: BinaryIO, context: Context) -> int:
-        """How often `begin` matches, looked for block by block."""
+        """Return the number of matches of `begin`, found block by block."""
         source.seek(0)
         begin = re.compile(self.begin.encode(), re.IGNORECASE)
         found, rest = 0, b"\n"
@@ -151,7 +151,7 @@ class Blocks(msgspec.Struct, frozen=True, kw_only=True):
             return _rejected(Reason.BAD_ENCODING, detail, data[:_RAW_KEPT], span)
 
     def _known(self, source: BinaryIO, at: int, context: Context) -> dict[str, str]:
-        """What was noted before an offset."""
+        """Return the values noted before an offset."""
         notes = context["notes"]
         nth = bisect_left(notes, at, key=lambda note: note[0]) - 1
         if nth < 0:
@@ -170,7 +170,7 @@ class Blocks(msgspec.Struct, frozen=True, kw_only=True):
         return (span for _, span in self._walk(source, part) if span is not None)
 
     def _walk(self, source: BinaryIO, part: Slice) -> Iterator[tuple[_Mark, _Span | None]]:
-        """The entries of a range, and between them what is noted."""
+        """Yield the entries of a range, and the marks between them."""
         opened: _Mark | None = None
         behind = part.start
         for mark in self._marks(source, part.start, part.end):
@@ -193,7 +193,7 @@ class Blocks(msgspec.Struct, frozen=True, kw_only=True):
             yield opened, _Span(opened.start, part.end, open=True)
 
     def _marks(self, source: BinaryIO, start: int, end: int | None = None) -> Iterator[_Mark]:
-        """The marks of a range, in order; a line begins it or a mark does."""
+        """Yield the marks of a range, in order; it begins with a line or a mark."""
         stop = source.seek(0, 2) if end is None else end
         pattern = _pattern(self.begin, self.end, self.stop, self.noted)
         base, data, done = start - 1, b"\n", start
@@ -224,7 +224,7 @@ def _mark(found: re.Match[bytes], base: int) -> _Mark:
 
 
 def _outside(marks: Iterator[_Mark]) -> Iterator[_Mark]:
-    """What is noted between entries."""
+    """Yield the marks between entries."""
     inside = False
     for mark in marks:
         inside = mark.kind == "begin" or (inside and mark.kind == "noted")

@@ -1,4 +1,4 @@
-"""Count the messages of a chat, independently of the reader that cuts them."""
+"""The count of a chat's messages, independent of the reader that cuts them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from schemas.files import Context
 
 
 def begins_message(line: str, context: Context) -> bool:
-    """Whether a line begins a message, by a look that `header` has no part in: cut at its signs."""
+    """Return whether a line begins a message, by splitting it at its signs, without `header`."""
     text = line.rstrip("\r\n")[:REACH].translate(PLAIN)
     opened = text.startswith("[")
     if opened != (context["style"] == "["):
@@ -62,7 +62,7 @@ class _Cut:
         return False
 
     def words(self) -> str:
-        """Take what may stand beside a clock."""
+        """Take the words that may be beside a clock."""
         start = self.at
         while self.at < len(self.text) and self._is_word(self.text[self.at]):
             self.at += 1
@@ -75,11 +75,11 @@ class _Cut:
 
 def _date_cut(cut: _Cut, sign: str) -> bool:
     signs = {"年": "年月日", "년": "年月日"}.get(sign, sign * 2)
-    kin = {"年": "年년", "月": "月월", "日": "日일"}
+    variants = {"年": "年년", "月": "月월", "日": "日일"}
     if not cut.digits(1, 4):
         return False
     for nth, one in enumerate(signs):
-        if not cut.sign(sign if nth == 0 else kin.get(one, one)):
+        if not cut.sign(sign if nth == 0 else variants.get(one, one)):
             return False
         if nth < 2:
             cut.sign(" ")

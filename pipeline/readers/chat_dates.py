@@ -9,12 +9,15 @@ from pipeline.readers.chat_headers import Header
 from pipeline.values import spelled_dates
 from schemas.files import Context
 
-#: The first programs that wrote such chats.
+#: The date of the first programs that wrote such chats.
 _EARLIEST = date(2009, 1, 1)
 
 
 def year_of(digits: str) -> int:
-    """The year of a date: two digits are of this century, and Thai devices write Buddhist years."""
+    """Return the year of a date.
+
+    Two digits are of this century, and Thai devices use Buddhist years.
+    """
     year = int(digits)
     return 2000 + year if len(digits) <= 2 else spelled_dates.gregorian(year)
 
@@ -24,12 +27,12 @@ def numbers_of(written: str) -> list[str]:
     return re.findall(r"\d+", written)
 
 
-#: Orders that are taken only where the dates speak against all before them.
+#: Orders that apply only if the dates contradict all orders before them.
 _YEAR_FIRST = ("ymd", "ydm")
 
 
 class Dates:
-    """What the dates of a file have in common."""
+    """The common properties of the dates of a file."""
 
     def __init__(self) -> None:
         self._look: tuple[str, str, bool] | None = None
@@ -38,7 +41,7 @@ class Dates:
         self._orders = {order: _Order(order) for order in ("dmy", "mdy", *_YEAR_FIRST)}
 
     def add(self, found: Header) -> None:
-        """Take the next header."""
+        """Process the next header."""
         if self._look is None:
             self._look = found.look
         if found.look != self._look:
@@ -51,27 +54,27 @@ class Dates:
                 order.add(parts)
 
     def context(self) -> Context:
-        """As the ledger holds it."""
+        """Return the context for the ledger."""
         style, sign, worded = self._look or ("", "", False)
         faults = {name: order.faults for name, order in self._orders.items()}
         days, months = faults["dmy"], faults["mdy"]
         dotted = sign == "."
-        told = dotted or days != months
-        order = "dmy" if dotted or days < months or (not told and not self._halves) else "mdy"
+        decided = dotted or days != months
+        order = "dmy" if dotted or days < months or (not decided and not self._halves) else "mdy"
         for other in _YEAR_FIRST:
             if faults[other] < faults[order]:
-                order, told = other, True
+                order, decided = other, True
         return {
             "style": style,
             "sign": sign,
             "worded": worded,
             "order": order,
-            "ambiguous": not told,
+            "ambiguous": not decided,
         }
 
 
 class _Order:
-    """How often the dates of a chat speak against an order of their parts."""
+    """The number of a chat's dates that contradict an order of their parts."""
 
     def __init__(self, order: str) -> None:
         self._at = [order.index(part) for part in "ymd"]
@@ -80,7 +83,7 @@ class _Order:
         self.faults = 0
 
     def add(self, parts: list[str]) -> None:
-        """Take the next date: it must exist, and be neither before the last nor to come."""
+        """Process the next date, which must exist, not be before the last, nor in the future."""
         year, month, day = (parts[at] for at in self._at)
         try:
             found = date(year_of(year), int(month), int(day))

@@ -1,14 +1,14 @@
 """The header of a message in a chat as lines of text: `date, time - Name: words`.
 
-It is written in the device's language, so it is read by a grammar and not by a list of spellings:
+It is written in the device's language, so a grammar describes it and not a list of spellings:
 
-* a date: three numbers, parted by one of `. / -` or by the signs for year, month and day (年月日);
-* a clock of hours and minutes, seconds or not, with words beside it: the half of the day, before
-  or behind (`下午9:47`, `5:46 p. m.`), or a short word between date and clock (`um`, `às`);
-* brackets around both; or behind them a dash, or a colon.
+* a date: three numbers, with one of `. / -` or the signs for year, month and day (年月日);
+* a clock of hours and minutes, maybe seconds, with words beside it: the half of the day, before or
+  after (`下午9:47`, `5:46 p. m.`), or a short word between date and clock (`um`, `às`);
+* brackets around both; or after them a dash, or a colon.
 
-Digits are those of any script. Spaces are of any kind, and marks that show nothing, such as those
-of the writing direction, may stand anywhere.
+Digits are those of any script. Spaces are of any kind, and invisible marks, such as those of the
+writing direction, may be anywhere.
 
 Source: `docs/reference/exports/whatsapp.md`.
 """
@@ -18,10 +18,10 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-#: Characters, of up to four bytes each, within which a header ends.
+#: The maximum length of a header in characters, of up to four bytes each.
 REACH = 120
 
-#: Characters that show nothing; and the spaces of all widths, which become plain ones.
+#: Invisible characters; and the spaces of all widths, which become plain ones.
 MARKS = (
     "\u00ad\u061c\u200b\u200e\u200f"
     "\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
@@ -30,13 +30,13 @@ _SPACES = (
     "\t\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 )
 PLAIN = str.maketrans(dict.fromkeys(MARKS, "") | dict.fromkeys(_SPACES, " "))
-#: What words beside a clock are made of: no digits, and nothing that parts or ends a header.
+#: The characters of words beside a clock: no digits, and nothing that separates or ends a header.
 _WORDS = r"[^\d:\[\]()<>{}\\\-\u2013\u2014+*=_~|\"#@&%$!?;\r\n]"
 _DATE = (
     r"(?P<date>\d{1,4}(?:(?P<sign>[./-])[ ]?\d{1,2}(?P=sign)[ ]?\d{1,4}"
     r"|(?P<year>[年년])[ ]?\d{1,2}[月월][ ]?\d{1,2}[日일]))"
 )
-#: Hours, minutes and, where there are any, seconds; the unit behind the last is a word.
+#: Hours, minutes and optional seconds; the unit after the last is a word.
 CLOCK = (
     r"\d{1,2}(?:[:.]\d\d(?:[:.]\d\d)?"
     r"|[ ]?[h時时點点시][ ]?\d{1,2}(?:(?:[:.]|[ ]?(?:min|[分분])[ ]?)\d{1,2})?)"
@@ -50,25 +50,25 @@ _BEGINS = frozenset(b"[0123456789")
 
 
 class Header(NamedTuple):
-    """What stands before the words of a message, as it is written."""
+    """The text before the words of a message, as written."""
 
     style: str
     sign: str
     date: str
     clock: str
     length: int
-    """In bytes."""
+    """The length in bytes."""
     worded: bool
-    """Whether words stand between date and clock."""
+    """Whether there are words between date and clock."""
 
     @property
     def look(self) -> tuple[str, str, bool]:
-        """What all headers of a file have in common."""
+        """Return what all headers of a file have in common."""
         return self.style, self.sign, self.worded
 
 
 def header(line: bytes) -> Header | None:
-    """Return the header that a line begins with; None if it begins no message."""
+    """Return the header at the beginning of a line; None if the line begins no message."""
     if not line or (line[0] not in _BEGINS and line[0] < 0x80):
         return None
     text = line[: 4 * REACH].decode("utf-8", "surrogateescape")[:REACH]
@@ -95,7 +95,7 @@ def header(line: bytes) -> Header | None:
 
 
 _HIDDEN = frozenset(MARKS)
-#: Around a clock; what of it is words is kept as it is written.
+#: The characters around a clock; its words are kept as written.
 _AROUND = f" ,،、{_SPACES}{MARKS}"
 
 
@@ -105,5 +105,5 @@ def plain(text: str) -> str:
 
 
 def has_letters(words: str) -> bool:
-    """Tell whether words have a letter."""
+    """Return whether words have a letter."""
     return any(sign.isalpha() for sign in words)

@@ -1,9 +1,9 @@
 """Chats as lines of text: `date, time - Name: words`, one message after the other.
 
-A line that begins with a date and a clock begins a message (`chat_headers`), all others go on with
-the last one. A file keeps to one of the three ends of a header, to one sign between the parts of a
-date, and to words before the clock or none, so what is pasted into a message from another chat is
-mostly told apart.
+A line that begins with a date and a clock begins a message (`chat_headers`); all others continue
+the last one. A file uses one of the three ends of a header, one sign between the parts of a date,
+and either words before the clock or none, so most text pasted into a message from another chat is
+recognised as text.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ _RAW_KEPT = 64 * 1024
 
 
 class ChatText(msgspec.Struct, frozen=True, kw_only=True):
-    """Messages as `{"date", "clock", "text"}`, verbatim but for CRLF.
+    """Messages as `{"date", "clock", "text"}`, verbatim except for CRLF.
 
-    `around` is how the file writes dates: `order` (such as `dmy`) and `ambiguous`, true
-    where the dates of the whole file tell days from months in neither way. The order is the one in
-    which the days exist, rise, and lie neither in the future nor before there were such chats; a
-    dot is never month-first; AM and PM decide last, as a hint that months come first (`p. m.`, as
-    in Spanish, is none). `upload` is what the upload was called, and `opening` a digest of the
-    first message, by which a chat without a name is known. Text before the first message is one
-    rejection. A message over `item_bytes` is rejected with its first 64 KiB.
+    `around` describes the dates of the file: `order` (such as `dmy`) and `ambiguous`, true if no
+    date of the whole file distinguishes days from months. The order is the one in which the days
+    exist, rise, and are neither in the future nor before the first such chats; with dots it is
+    never month-first; AM and PM decide last, as a hint that months come first (`p. m.`, as in
+    Spanish, is not one). `upload` is the name of the upload, and `opening` a digest of the first
+    message, which identifies a chat without a name. Text before the first message is one rejection.
+    A message over `item_bytes` is rejected with its first 64 KiB.
     """
 
     name: ClassVar[str] = "chat_text"
@@ -47,7 +47,7 @@ class ChatText(msgspec.Struct, frozen=True, kw_only=True):
     item_bytes: int = SliceLimits().item_bytes
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """Return the look of the first header; `order` and `ambiguous`, from all of them."""
+        """Return the form of the first header; `order` and `ambiguous`, from all of them."""
         size = source.seek(0, 2)
         seen, opening = Dates(), ""
         for _, line in _lines(source, Slice(0, size)):
@@ -57,7 +57,7 @@ class ChatText(msgspec.Struct, frozen=True, kw_only=True):
         return {**seen.context(), "upload": member.upload, "opening": opening}
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
-        """Yield ranges of whole messages; text before the first lies in the first range."""
+        """Yield ranges of whole messages; text before the first is in the first range."""
         end = source.seek(0, 2)
         start = before = messages = 0
         for at in chain(_boundaries(source, Slice(0, end), context), (end,)):
@@ -100,7 +100,7 @@ class ChatText(msgspec.Struct, frozen=True, kw_only=True):
             yield Rejection(reason=reason, detail=detail, raw=raw, offset=part.start, length=length)
 
     def count(self, source: BinaryIO, context: Context) -> int:
-        """Counted over the decoded lines, by their words."""
+        """Return the number of messages among the decoded lines, by their words."""
         source.seek(0)
         text = io.TextIOWrapper(source, "utf-8", errors="surrogateescape", newline="\n")
         messages, before, begins = 0, False, True
@@ -114,18 +114,18 @@ class ChatText(msgspec.Struct, frozen=True, kw_only=True):
         return messages + before
 
 
-#: A mark of the byte order alone is no text.
+#: A byte order mark alone is not text.
 _MARK = b"\xef\xbb\xbf"
 _NOTHING = "\ufeff \t\r\n\x0b\x0c"
 
 
 _AROUND_ITEMS = ("order", "ambiguous", "upload", "opening")
-#: Of the digest of a first message.
+#: The length of the digest of a first message.
 _DIGITS = 16
 
 
 def _lines(source: BinaryIO, part: Slice) -> Iterator[tuple[int, bytes]]:
-    """The lines that begin in `part`, each with its offset; of a very long one the beginning."""
+    """Yield the lines that begin in `part`, with their offsets; only the start of a long line."""
     source.seek(part.start)
     at, begins = part.start, True
     while at < part.end:

@@ -1,9 +1,9 @@
-"""Where components begin and end in iCalendar and vCard files: a scan with flat memory.
+"""Where components begin and end in iCalendar and vCard files: a scan with constant memory.
 
-Only lines that begin `BEGIN:` or `END:` count; folded text never begins so, since folds start
-with white space. What belongs together is told by the names, so that one component that is never
-closed costs its neighbours nothing. Between components only a container's own properties and blank
-lines are filler; any other text there, and an END that closes nothing, is rejected.
+Only lines that begin `BEGIN:` or `END:` count; folded text never begins so, since folds start with
+white space. The names match an END with its BEGIN, so an unclosed component does not affect the
+others. Between components only a container's own properties and blank lines are filler; any other
+text there, and an END without a BEGIN, is rejected.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from schemas.reasons import Reason
 from schemas.records import NOTHING, RawRecord, Rejection
 
 _BLOCK = 1 << 20
-#: More than a line that matters and the one before it take up; blocks overlap by so much.
+#: More bytes than a line that matters and the one before it; blocks overlap by as many.
 _LINE = 256
-#: A component of more is refused: unfolded and decoded it takes several times as much memory.
+#: A larger component is refused: unfolded and decoded it takes several times as much memory.
 ITEM_BYTES = 16 * 1024 * 1024
-#: How much of what is no sound component is kept for the quarantine.
-_RAW_KEPT = 64 * 1024
+#: How much of an invalid component is kept for the quarantine.
+_RAW_BYTES = 64 * 1024
 _MARK = re.compile(
     rb"[\r\n](BEGIN|END)[ \t]{0,8}:[ \t]{0,8}([^\r\n]{0,80}?)[ \t]{0,8}(?=[\r\n]|\Z)",
     re.IGNORECASE,
@@ -44,9 +44,9 @@ class Mark(NamedTuple):
 
 
 class Span(NamedTuple):
-    """A component, `[start, end)`; `sound` is false where nothing closes it.
+    """A component, `[start, end)`; `sound` is false if nothing closes it.
 
-    Without a name it is text that is of no component.
+    Without a name it is text outside of components.
     """
 
     start: int
@@ -56,9 +56,10 @@ class Span(NamedTuple):
 
 
 class Kinds(NamedTuple):
-    """Which components a file type has: containers to look into, those to pass by, the items.
+    """The components of a file type: containers to look into, those to skip, the items.
 
-    `items` begin anew wherever they stand; None: whatever is neither container nor passed by.
+    `items` begin anew at any depth; None means every component that is neither a container nor
+    skipped.
     """
 
     containers: frozenset[str]
@@ -67,7 +68,7 @@ class Kinds(NamedTuple):
 
 
 def marks(source: BinaryIO, part: Slice) -> Iterator[Mark]:
-    """The BEGIN and END lines of a range, in order."""
+    """Yield the BEGIN and END lines of a range, in order."""
     at = part.start
     while at < part.end:
         base = max(part.start, at - _LINE)
@@ -94,7 +95,7 @@ def _mark(data: bytes, found: re.Match[bytes], base: int) -> Mark:
 
 
 def spans(source: BinaryIO, part: Slice, kinds: Kinds, *, inside: bool = False) -> Iterator[Span]:
-    """The components of a range, and texts that are of none.
+    """Yield the components of a range, and texts outside of them.
 
     `inside`: the range begins in a container.
     """
@@ -134,24 +135,24 @@ def _sound(span: Span, kinds: Kinds) -> Iterator[Span]:
         yield span
 
 
-#: A line of a container that says something of it, or goes on with what the last one says.
+#: A line of a container with a property, or the continuation of one.
 _PROPERTY = re.compile(rb"[ \t]|(?:[\w-]+\.)?[\w-]+\s*(?:[;:]|\Z)")
 _BETWEEN = re.compile(rb"[^\r\n]*[\r\n]*")
 
 
 class _Gap:
-    """What stands between two components."""
+    """The text between two components."""
 
     def __init__(self, source: BinaryIO, start: int, *, inside: bool) -> None:
         self._source, self._start, self._strays = source, start, False
         self.inside = inside
 
     def begins(self, start: int) -> None:
-        """It begins behind a component, or behind a line of a container."""
+        """Begin after a component, or after a line of a container."""
         self._start, self._strays = start, False
 
     def passes(self, mark: Mark, kinds: Kinds) -> Iterator[Span]:
-        """A mark that is of no component: a container's; or an END of nothing, which is text."""
+        """Skip a container's mark, or yield an END without a BEGIN, which is text."""
         if mark.name in kinds.containers and (mark.opens or self.inside):
             yield from self.ends(mark.start)
             self.begins(mark.end)
@@ -160,24 +161,24 @@ class _Gap:
             self._strays = True
 
     def ends(self, end: int) -> Iterator[Span]:
-        """The text, where it is no filler."""
+        """Yield the text, if it is not filler."""
         if end > self._start and (self._strays or self._holds_text(end)):
             yield Span(self._start, end, "", sound=False)
 
     def _holds_text(self, end: int) -> bool:
         self._source.seek(self._start)
-        left, kept = end - self._start, b""
+        left, rest = end - self._start, b""
         if self._start == 0 and self._source.read(len(_BOM)) == _BOM:
             left -= len(_BOM)
         else:
             self._source.seek(self._start)
         while left > 0 and (block := self._source.read(min(_BLOCK, left))):
             left -= len(block)
-            data = kept + block
+            data = rest + block
             cut = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1 if left > 0 else len(data)
             if any(map(self._is_text, _BETWEEN.findall(data, 0, cut))):
                 return True
-            kept = data[cut:][:_LINE]
+            rest = data[cut:][:_LINE]
         return False
 
     def _is_text(self, line: bytes) -> bool:
@@ -185,53 +186,53 @@ class _Gap:
 
 
 class _Stack:
-    """The names of the components that are open, and how often each is among them."""
+    """The names of the open components, and how often each is among them."""
 
     def __init__(self, *names: str) -> None:
         self.names = list(names)
-        self._held = Counter(names)
+        self._counts = Counter(names)
 
     def open(self, name: str) -> None:
         self.names.append(name)
-        self._held[name] += 1
+        self._counts[name] += 1
 
     def close(self, name: str) -> None:
         """Close the innermost component of that name, and all within it, if there is one."""
         wanted = "AGENT" if self._is_agent(name) else name
-        if not self._held[wanted]:
+        if not self._counts[wanted]:
             return
         closed = ""
         while closed != wanted:
             closed = self.names.pop()
-            self._held[closed] -= 1
+            self._counts[closed] -= 1
 
     def _is_agent(self, name: str) -> bool:
-        """A card within a card (vCard 2.1)."""
+        """Return whether it is a card within a card (vCard 2.1)."""
         return name == "VCARD" and self.names[-1] == "AGENT"
 
 
 def slices(source: BinaryIO, begin: int, kinds: Kinds, limits: SliceLimits) -> Iterator[Slice]:
-    """Ranges of whole components."""
-    start, end, held = begin, begin, 0
+    """Yield ranges of whole components."""
+    start, end, filled = begin, begin, 0
     size = source.seek(0, 2)
     for span in spans(source, Slice(begin, size), kinds):
-        if held and (held >= limits.records or span.end - start > limits.size):
+        if filled and (filled >= limits.records or span.end - start > limits.size):
             yield Slice(start, end)
-            start, held = span.start, 0
-        if not held:
+            start, filled = span.start, 0
+        if not filled:
             start = span.start
-        end, held = span.end, held + 1
-    if held:
+        end, filled = span.end, filled + 1
+    if filled:
         yield Slice(start, end)
 
 
 def read(source: BinaryIO, span: Span, item_bytes: int) -> bytes | Rejection:
-    """The bytes of a component, or why it is none."""
+    """Return the bytes of a component, or its rejection."""
     length = span.end - span.start
     source.seek(span.start)
     if span.sound and length <= item_bytes:
         return source.read(length)
-    raw = source.read(min(length, _RAW_KEPT))
+    raw = source.read(min(length, _RAW_BYTES))
     reason, detail = Reason.ITEM_TOO_LARGE, f"a component of {length} bytes"
     if not span.name:
         reason, detail = Reason.BAD_SYNTAX, "text outside of any component"
@@ -245,20 +246,20 @@ def read(source: BinaryIO, span: Span, item_bytes: int) -> bytes | Rejection:
 def item(
     data: bytes | Rejection, offset: int, around: Mapping[str, Any] = NOTHING
 ) -> RawRecord | Rejection:
-    """A component's bytes as the component that they are, or why they are none."""
+    """Return a component parsed from its bytes, or its rejection."""
     if isinstance(data, Rejection):
         return data
     try:
         return RawRecord(content_lines.component(data), offset, len(data), around)
     except BadValue as bad:
-        raw, length = data[:_RAW_KEPT], len(data)
+        raw, length = data[:_RAW_BYTES], len(data)
         return Rejection(
             reason=bad.reason, detail=bad.detail, raw=raw, offset=offset, length=length
         )
 
 
 def count(source: BinaryIO, kinds: Kinds) -> int:
-    """How many components there are, and texts between them, told line by line."""
+    """Return the number of components, and of texts between them, line by line."""
     counter = _Counter(kinds)
     for line in _lines(source):
         counter.feed(line)
@@ -266,7 +267,7 @@ def count(source: BinaryIO, kinds: Kinds) -> int:
 
 
 def _lines(source: BinaryIO) -> Iterator[bytes]:
-    """The lines with their ends (each of CR, LF and both); of a long one its first bytes."""
+    """Yield the lines with their ends (each of CR, LF and both); of a long one its first bytes."""
     source.seek(0)
     begun, first = b"", True
     while block := source.readline(_BLOCK):
@@ -279,18 +280,18 @@ def _lines(source: BinaryIO) -> Iterator[bytes]:
 
 
 class _Counter:
-    """Knows of each line only what came before it; shares nothing with the cutter."""
+    """A counter that knows only the lines before; it shares nothing with the cutter."""
 
     def __init__(self, kinds: Kinds) -> None:
         self._kinds = kinds
         self._open: list[str] = []
-        self._held: Counter[str] = Counter()  # how often each is open
+        self._counts: Counter[str] = Counter()  # how often each is open
         self._inside = self._text = False
         self._found = 0
         self._before = b""
 
     def feed(self, line: bytes) -> None:
-        """Take the next line."""
+        """Process the next line."""
         word, name = _begin_or_end(line)
         if word == b"BEGIN" and name == "VCARD" and _AGENT.search(self._before):
             name = "AGENT"
@@ -329,24 +330,24 @@ class _Counter:
             self._settle()
             name = "VCARD" if name == "AGENT" else name
         self._open.append(name)
-        self._held[name] += 1
+        self._counts[name] += 1
 
     def _anew(self) -> None:
-        self._open, self._held = [], Counter()
+        self._open, self._counts = [], Counter()
 
     def _end(self, name: str) -> None:
         wanted = "AGENT" if name == "VCARD" and self._open[-1] == "AGENT" else name
-        if not self._held[wanted]:
+        if not self._counts[wanted]:
             return
         outermost, closed = self._open[0], ""
         while closed != wanted:
             closed = self._open.pop()
-            self._held[closed] -= 1
+            self._counts[closed] -= 1
         if not self._open:
             self._found += outermost not in self._kinds.passed_by
 
     def total(self) -> int:
-        """All, with what is still open at the end."""
+        """Return the number, including components that are still open at the end."""
         self._settle()
         return self._found + bool(self._open)
 

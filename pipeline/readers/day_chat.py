@@ -1,10 +1,10 @@
-"""Chats as lines of text under lines of days: a day, then messages of which each has a clock.
+"""Chats as lines of text under lines of days: a day, then messages with a clock each.
 
     2024/03/15(Fri)
     09:05	Mei	good morning
 
-A line that is no day and begins no message goes on with the message before. What stands before the
-first day or message is the file's heading, which names the chat.
+A line that is neither a day nor begins a message continues the message before. The text before
+the first day or message is the file's heading, which names the chat.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from schemas.records import RawRecord, Rejection
 _LINE = 64 * 1024
 _RAW_KEPT = 64 * 1024
 _BOM = b"\xef\xbb\xbf"
-#: How many places are noted at which a later pass knows the day, and the bytes of a heading.
+#: The maximum number of noted places at which a later pass knows the day, and the bytes of a
+#: heading.
 _PLACES, _STEP = 256, 64 * 1024
 _HEADING = 1024
 
 
 class _Line(NamedTuple):
-    """A line that says something by itself: where it begins, and a day or a message's head."""
+    """A line with a day or a message's head: where it begins, and which of them it is."""
 
     at: int
     end: int
@@ -38,13 +39,13 @@ class _Line(NamedTuple):
 
 
 class DayChat(msgspec.Struct, frozen=True, kw_only=True):
-    """Messages as `{"day", "clock", "name", "text"}`, verbatim but for CRLF.
+    """Messages as `{"day", "clock", "name", "text"}`, verbatim except for CRLF.
 
-    `day` is a regular expression for a whole line that names a day, `head` one for the beginning
-    of a message, with the groups `clock` and `name` (or `clock_`, `name_` in another branch), and
-    `date` where a message says its own.
-    A line behind a day that begins no message is one without clock and name: the program's note.
-    `around` has the `heading`. A message over `item_bytes` is rejected with its first 64 KiB.
+    `day` is a regular expression for a whole line that names a day, `head` one for the beginning of
+    a message, with the groups `clock` and `name` (or `clock_`, `name_` in another branch), and
+    `date` if a message states its own. A line after a day that begins no message is one without
+    clock and name: the program's note. `around` has the `heading`. A message over `item_bytes` is
+    rejected with its first 64 KiB.
     """
 
     version: ClassVar[int] = 1
@@ -57,7 +58,7 @@ class DayChat(msgspec.Struct, frozen=True, kw_only=True):
     item_bytes: int = SliceLimits().item_bytes
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """`first`: where the heading ends; `heading`; `places`: [offset, the day that it is]."""
+        """Return `first`, where the heading ends; `heading`; `places`, [offset, its day]."""
         size = source.seek(0, 2)
         first: int | None = None
         places: list[tuple[int, str]] = [(0, "")]
@@ -75,7 +76,7 @@ class DayChat(msgspec.Struct, frozen=True, kw_only=True):
         return {"first": first, "heading": heading, "places": places}
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
-        """Ranges of whole messages, behind the heading."""
+        """Yield ranges of whole messages, after the heading."""
         end = source.seek(0, 2)
         if context["first"] is None:
             if end:
@@ -94,7 +95,7 @@ class DayChat(msgspec.Struct, frozen=True, kw_only=True):
     def items(
         self, source: BinaryIO, part: Slice, context: Context
     ) -> Iterator[RawRecord | Rejection]:
-        """The messages of one slice, in order."""
+        """Yield the messages of one slice, in order."""
         if context["first"] is None:
             source.seek(0)
             raw, length = source.read(_RAW_KEPT), part.end - part.start
@@ -112,7 +113,7 @@ class DayChat(msgspec.Struct, frozen=True, kw_only=True):
             yield from self._item(source, before, part.end, around)
 
     def _day_at(self, source: BinaryIO, at: int, context: Context) -> str:
-        """The day in whose messages an offset lies."""
+        """Return the day of the messages at an offset."""
         begin, day = next(place for place in reversed(context["places"]) if place[0] <= at)
         for line in self._marks(source, Slice(begin, at), day):
             day = line.day
@@ -147,7 +148,7 @@ class DayChat(msgspec.Struct, frozen=True, kw_only=True):
         return {"day": day, **named, "text": text}
 
     def _marks(self, source: BinaryIO, part: Slice, day: str) -> Iterator[_Line]:
-        """The lines of `part` that name a day or begin a message."""
+        """Yield the lines of `part` that name a day or begin a message."""
         source.seek(part.start)
         at, begins = part.start, True
         while at < part.end:
@@ -169,7 +170,7 @@ class DayChat(msgspec.Struct, frozen=True, kw_only=True):
         return "day" if _pattern(self.day).fullmatch(text) else ""
 
     def count(self, source: BinaryIO, context: Context) -> int:
-        """Counted line by line: heads, and days with something behind them that is no head."""
+        """Return the number of heads, and of days with text after them that is not a head."""
         source.seek(0)
         items, noted, blank, begins = 0, False, True, True
         behind_day = marked = False
@@ -192,7 +193,7 @@ class DayChat(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _text(line: bytes) -> str:
-    """The line without its end and a byte order mark; signs that are no UTF-8 are replaced."""
+    """Return the line without its end and a byte order mark; invalid UTF-8 is replaced."""
     return line.removeprefix(_BOM).decode("utf-8", "replace").rstrip("\r\n")
 
 

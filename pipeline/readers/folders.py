@@ -1,21 +1,21 @@
-"""The folders that items of a file lie in, learned in one pass over it and asked for in order."""
+"""The folders around items of a file, found in one pass over it and queried in order."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-#: Beginnings and ends of folders that are kept; items behind them have no folder.
+#: The maximum number of beginnings and ends of folders; items after them have no folder.
 _STEPS = 20_000
-#: Folders within each other that an item is told of, from the top.
+#: The maximum number of nested folders of an item, from the top.
 _DEPTH = 100
 
-#: Where a folder begins, its name and what else is said of it; or where one ends, and None.
+#: Where a folder begins, its name and other values; or where one ends, and None.
 Step: TypeAlias = list[Any]
 
 
 class Outline:
-    """Gathers where folders begin and end; `steps` stands in a context."""
+    """The beginnings and ends of folders, gathered as `steps` for a context."""
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
@@ -23,12 +23,12 @@ class Outline:
 
     @property
     def full(self) -> bool:
-        """Whether no more steps are kept."""
+        """Return whether no more steps are kept."""
         return len(self.steps) >= _STEPS
 
-    def begin(self, at: int, name: str, *said: Any) -> Step:
+    def begin(self, at: int, name: str, *values: Any) -> Step:
         """Note a folder; its step can be named later, as long as it is kept."""
-        step = [at, name, *said]
+        step = [at, name, *values]
         if not self.full:
             self._open += 1
             self.steps.append(step)
@@ -43,13 +43,13 @@ class Outline:
             self._close_all(at)
 
     def _close_all(self, at: int) -> None:
-        """Once no more is kept, close what is open, so that nothing behind is in a folder."""
+        """Close all open folders if no more steps are kept: no later item is in a folder."""
         if self.full:
             self.steps.extend([at, None] for _ in range(self._open))
 
 
 class Folders:
-    """Which folders are open, for offsets that rise."""
+    """The open folders at rising offsets."""
 
     def __init__(self, steps: Sequence[Step]) -> None:
         self._steps = iter(steps)
@@ -57,7 +57,7 @@ class Folders:
         self._open: list[Step] = []
 
     def at(self, offset: int) -> list[Step]:
-        """The steps of the folders that are open at `offset` and have a name, from the top."""
+        """Return the steps of the named folders that are open at `offset`, from the top."""
         while self._next is not None and self._next[0] < offset:
             if self._next[1] is not None:
                 self._open.append(self._next)

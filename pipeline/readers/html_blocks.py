@@ -1,9 +1,8 @@
-"""Repeated blocks of an HTML page: one entry after the other, each behind the same opening tag.
+"""Repeated blocks of an HTML page: entries in sequence, each after the same opening tag.
 
-Exports write such pages by machine, in hundreds of megabytes and often on a single line, so they
-are cut at the opening tags alone and nothing is parsed here. A block runs from its opening tag to
-the next one, or to the end of the file. What stands before the first block (the head with its
-style sheet) is no item.
+Exporters write such pages with hundreds of megabytes and often on a single line, so they are cut at
+the opening tags alone, without parsing. A block extends from its opening tag to the next one, or to
+the end of the file. The text before the first block (the head with its style sheet) is not an item.
 """
 
 from __future__ import annotations
@@ -21,26 +20,26 @@ from schemas.reasons import Reason
 from schemas.records import RawRecord, Rejection
 
 _BLOCK = 1 << 20
-#: No opening tag that is looked for is longer.
+#: No opening tag is longer.
 _REACH = 256
-#: How much of something that is no sound item is kept for the quarantine.
-_RAW_KEPT = 64 * 1024
+#: How much of an invalid item is kept for the quarantine.
+_RAW_BYTES = 64 * 1024
 _END = 1024
 _PAGE = re.compile(rb"<html\b", re.IGNORECASE)
 _PAGE_END = re.compile(rb"</html\s*>\s*\Z", re.IGNORECASE)
 
 
 class HtmlBlocks(msgspec.Struct, frozen=True, kw_only=True):
-    """Reads each block as text.
+    """The blocks as text.
 
     `opening` is a regular expression for a block's opening tag, over bytes and up to 256 of them;
     it begins with a literal `<`. `element` is the tag's name: the last block of a file is whole
-    only if its element is closed. `head_bytes` of what stands before the first block are handed
-    to the format as `around["head"]`.
+    only if its element is closed. `around["head"]` has the first `head_bytes` of the text before
+    the first block.
 
-    A last block that is cut off is one rejection, TRUNCATED. So is a page (a file with `<html`)
-    that nothing closes, by a rejection of no bytes behind its last block, or of all of it where
-    it breaks off before the first. A block over `item_bytes` is rejected with its first 64 KiB.
+    A truncated last block is one rejection, TRUNCATED. So is an unclosed page (a file with
+    `<html`), by a rejection of no bytes after its last block, or of the whole page if it breaks off
+    before the first. A block over `item_bytes` is rejected with its first 64 KiB.
     """
 
     name: ClassVar[str] = "html_blocks"
@@ -54,7 +53,7 @@ class HtmlBlocks(msgspec.Struct, frozen=True, kw_only=True):
     item_bytes: int = 4 * 1024 * 1024
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """`first`: where the first block begins; `whole`: whether the page is closed; `head`."""
+        """Return `first`, where the first block begins; `whole`, if the page is closed; `head`."""
         size = source.seek(0, 2)
         first = next(self._starts(source, Slice(0, size)), None)
         context: Context = {"first": first, "whole": _is_whole(source, size)}
@@ -65,7 +64,7 @@ class HtmlBlocks(msgspec.Struct, frozen=True, kw_only=True):
         return context
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
-        """Ranges of whole blocks; the last ends with the file."""
+        """Yield ranges of whole blocks; the last ends with the file."""
         end = source.seek(0, 2)
         if context["first"] is None:
             if end and not context["whole"]:
@@ -82,7 +81,7 @@ class HtmlBlocks(msgspec.Struct, frozen=True, kw_only=True):
     def items(
         self, source: BinaryIO, part: Slice, context: Context
     ) -> Iterator[RawRecord | Rejection]:
-        """The text of each block, in order."""
+        """Yield the text of each block, in order."""
         end = source.seek(0, 2)
         around = {"head": context["head"]} if self.head_bytes else {}
         outcome: RawRecord | Rejection | None = None
@@ -91,8 +90,8 @@ class HtmlBlocks(msgspec.Struct, frozen=True, kw_only=True):
             if around and isinstance(outcome, RawRecord):
                 outcome = msgspec.structs.replace(outcome, around=around)
             yield outcome
-        told = isinstance(outcome, Rejection) and outcome.reason is Reason.TRUNCATED
-        if part.end == end and not context["whole"] and not told:
+        truncated = isinstance(outcome, Rejection) and outcome.reason is Reason.TRUNCATED
+        if part.end == end and not context["whole"] and not truncated:
             at = end if outcome else part.start
             yield _truncated(source, Slice(at, end), "the page is not closed: the file ends early")
 
@@ -112,12 +111,12 @@ class HtmlBlocks(msgspec.Struct, frozen=True, kw_only=True):
         return _rejection(source, part, Reason.BAD_ENCODING, detail)
 
     def _starts(self, source: BinaryIO, part: Slice) -> Iterator[int]:
-        """The offsets of the opening tags in `part`."""
+        """Yield the offsets of the opening tags in `part`."""
         opening = _pattern(self.opening)
         return (at for at, _ in matches(source, part, opening, _REACH))
 
     def count(self, source: BinaryIO, context: Context) -> int:
-        """Counted tag by tag: how many texts behind a `<` begin as a block does."""
+        """Return the number of texts after a `<` that begin as a block does, tag by tag."""
         source.seek(0)
         opens = _pattern(self.opening).match
         found, carried = 0, b""
@@ -131,22 +130,22 @@ class HtmlBlocks(msgspec.Struct, frozen=True, kw_only=True):
 def matches(
     source: BinaryIO, part: Slice, pattern: re.Pattern[bytes], reach: int
 ) -> Iterator[tuple[int, re.Match[bytes]]]:
-    """The matches of a pattern in `part`, of up to `reach` bytes each, with their offsets.
+    """Yield the matches of a pattern in `part`, of up to `reach` bytes each, with their offsets.
 
-    From one pass in windows of flat memory; matches do not overlap within a window.
+    They are from one pass in windows of constant memory; matches do not overlap within a window.
     """
-    at, kept = part.start, b""
+    at, rest = part.start, b""
     while True:
-        source.seek(at + len(kept))
-        block = source.read(min(_BLOCK, part.end - at - len(kept)))
-        window = kept + block
+        source.seek(at + len(rest))
+        block = source.read(min(_BLOCK, part.end - at - len(rest)))
+        window = rest + block
         limit = max(0, len(window) - reach) if block else len(window)
         for found in pattern.finditer(window):
             if found.start() < limit:
                 yield at + found.start(), found
         if not block:
             return
-        at, kept = at + limit, window[limit:]
+        at, rest = at + limit, window[limit:]
 
 
 @lru_cache(maxsize=16)
@@ -160,7 +159,7 @@ def _element(name: str) -> re.Pattern[bytes]:
 
 
 def _is_whole(source: BinaryIO, size: int) -> bool:
-    """Whether the file's end is sound: only a page must be closed, a fragment need not be."""
+    """Return whether the file's end is valid: a page must be closed, a fragment need not be."""
     source.seek(0)
     if not _PAGE.search(source.read(_END)):
         return True
@@ -169,7 +168,7 @@ def _is_whole(source: BinaryIO, size: int) -> bool:
 
 
 def _is_closed(data: bytes, element: str) -> bool:
-    """Whether the first element of that name in `data` is closed."""
+    """Return whether the first element of that name in `data` is closed."""
     depth = 0
     for tag in _element(element).finditer(data):
         depth += -1 if tag[1] else 1
@@ -185,5 +184,5 @@ def _truncated(source: BinaryIO, part: Slice, detail: str) -> Rejection:
 def _rejection(source: BinaryIO, part: Slice, reason: Reason, detail: str) -> Rejection:
     source.seek(part.start)
     length = part.end - part.start
-    raw = source.read(min(length, _RAW_KEPT))
+    raw = source.read(min(length, _RAW_BYTES))
     return Rejection(reason=reason, detail=detail, raw=raw, offset=part.start, length=length)

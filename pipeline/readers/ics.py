@@ -1,4 +1,4 @@
-"""iCalendar (RFC 5545): the events, tasks and journal entries of one calendar or of several."""
+"""iCalendar (RFC 5545): the events, tasks and journal entries of one or several calendars."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _KINDS = Kinds(
     items=frozenset({"VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", _ZONE}),
 )
 _ZONES_ONLY = Kinds(_KINDS.containers, frozenset(), _KINDS.items)
-#: What a calendar says of itself before its first component, and what we call it.
+#: A calendar's properties before its first component, and the lake's names for them.
 _ABOUT = {"X-WR-CALNAME": "calendar", "NAME": "calendar", "X-WR-TIMEZONE": "time_zone"}
 _HEADER_BYTES = 64 * 1024
 _CALENDARS, _ZONES, _ZONE_BYTES = 1_000, 200, 16 * 1024
 
 
 class Ics(msgspec.Struct, frozen=True):
-    """Reads components as `content_lines.Component`, each with its calendar's facts around it.
+    """Components as `content_lines.Component`, each with its calendar's facts around it.
 
-    `around` holds `calendar` and `time_zone` where the calendar has them, and `zones`: its
-    VTIMEZONE texts by TZID. A component that nothing closes is rejected, and so is one over
-    `item_bytes`. Folds may fall within a character, so bytes are read as they are.
+    `around` holds `calendar` and `time_zone` if the calendar has them, and `zones`: its VTIMEZONE
+    texts by TZID. An unclosed component is rejected, and so is one over `item_bytes`. A fold may be
+    within a character, so bytes are read unchanged.
     """
 
     name: ClassVar[str] = "ics"
@@ -44,10 +44,11 @@ class Ics(msgspec.Struct, frozen=True):
     item_bytes: int = component_scan.ITEM_BYTES
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """`calendars`: where each begins and what it says of itself; `zones`: VTIMEZONE texts;
-        `turns`: behind which lines a range begins in a calendar (1), or in none (0).
+        """Return `calendars`, `zones` and `turns`.
 
-        Zones may be defined after their first use, so the whole file is passed over.
+        `calendars`: where each begins and its properties; `zones`: VTIMEZONE texts; `turns`: lines
+        after which a range begins in a calendar (1), or in none (0). Zones may be defined after
+        their first use, so the whole file is scanned.
         """
         whole = Slice(0, source.seek(0, 2))
         starts: list[int] = []
@@ -62,33 +63,33 @@ class Ics(msgspec.Struct, frozen=True):
         return {"calendars": calendars, "zones": zones, "turns": turns}
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
-        """Ranges of whole components."""
+        """Yield ranges of whole components."""
         return component_scan.slices(source, 0, _KINDS, limits)
 
     def items(
         self, source: BinaryIO, part: Slice, context: Context
     ) -> Iterator[RawRecord | Rejection]:
-        """One `Component` each."""
+        """Yield one `Component` each."""
         calendars = context["calendars"]
         starts = [at for at, _ in calendars]
-        arounds = [{**about, "zones": context["zones"]} for _, about in calendars]
+        contexts = [{**about, "zones": context["zones"]} for _, about in calendars]
         nowhere = {"zones": context["zones"]}
         turns = context["turns"]
         turn = bisect_right(turns, [part.start, 2]) - 1
         inside = turn >= 0 and bool(turns[turn][1])
         for span in component_scan.spans(source, part, _KINDS, inside=inside):
             at = bisect_right(starts, span.start) - 1
-            around = arounds[at] if at >= 0 else nowhere
+            around = contexts[at] if at >= 0 else nowhere
             data = component_scan.read(source, span, self.item_bytes)
             yield component_scan.item(data, span.start, around)
 
     def count(self, source: BinaryIO, context: Context) -> int:
-        """Counted line by line."""
+        """Return the number of components, line by line."""
         return component_scan.count(source, _KINDS)
 
 
 def _note(mark: Mark, starts: list[int], turns: list[list[int]]) -> None:
-    """Note where a calendar begins, and where one begins or ends, up to a bound."""
+    """Note where a calendar begins, and where one begins or ends, up to a limit."""
     if mark.name not in _KINDS.containers:
         return
     if mark.opens and len(starts) < _CALENDARS:
@@ -99,7 +100,7 @@ def _note(mark: Mark, starts: list[int], turns: list[list[int]]) -> None:
 
 
 def _about(source: BinaryIO, at: int) -> dict[str, str]:
-    """What stands between the calendar's BEGIN and its first component."""
+    """Return the properties between the calendar's BEGIN and its first component."""
     source.seek(at)
     head = Slice(at, at + len(source.read(_HEADER_BYTES)))
     found = component_scan.marks(source, head)
@@ -110,12 +111,12 @@ def _about(source: BinaryIO, at: int) -> dict[str, str]:
         lines = content_lines.component(source.read(end - begin.end)).lines
     except BadValue:
         return {}
-    said = {_ABOUT[line.name]: line.text.strip() for line in lines if line.name in _ABOUT}
-    return {name: text for name, text in said.items() if text}
+    values = {_ABOUT[line.name]: line.text.strip() for line in lines if line.name in _ABOUT}
+    return {name: text for name, text in values.items() if text}
 
 
 def _zone(data: bytes | Rejection) -> dict[str, str]:
-    """The text of a VTIMEZONE under its TZID; nothing where it is none."""
+    """Return the text of a VTIMEZONE under its TZID; empty for another component."""
     if isinstance(data, Rejection):
         return {}
     try:

@@ -19,7 +19,7 @@ _PIECE = 64 * 1024
 class Lines(msgspec.Struct, frozen=True):
     """Lines that are not blank, as text without the space around them.
 
-    A line over `item_bytes` is rejected with its first 64 KiB, one that is no UTF-8 alone.
+    A line over `item_bytes` is rejected with its first 64 KiB, a line that is not UTF-8 alone.
     """
 
     name: ClassVar[str] = "lines"
@@ -30,12 +30,12 @@ class Lines(msgspec.Struct, frozen=True):
     item_bytes: int = 1 << 20
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """`start`: bytes of a BOM."""
+        """Return `start`, the length of a BOM in bytes."""
         source.seek(0)
         return {"start": len(_BOM) if source.read(len(_BOM)) == _BOM else 0}
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
-        """Ranges of whole lines, blank ones and line ends with them."""
+        """Yield ranges of whole lines, including blank ones and line ends."""
         start = at = context["start"]
         lines = 0
         for length, _ in self._walk(source, Slice(start, source.seek(0, 2))):
@@ -49,7 +49,7 @@ class Lines(msgspec.Struct, frozen=True):
     def items(
         self, source: BinaryIO, part: Slice, context: Context
     ) -> Iterator[RawRecord | Rejection]:
-        """One text each."""
+        """Yield one text each."""
         at = part.start
         for length, line in self._walk(source, part):
             if bare := line.strip():
@@ -71,7 +71,7 @@ class Lines(msgspec.Struct, frozen=True):
         return Rejection(reason=reason, detail=detail, raw=raw, offset=offset, length=length)
 
     def _walk(self, source: BinaryIO, part: Slice) -> Iterator[tuple[int, bytes]]:
-        """The length of each line with its end, and its bytes, or the first of too many."""
+        """Yield the length of each line with its end, and its bytes, or the first of too many."""
         source.seek(part.start)
         left = part.end - part.start
         while left > 0:
@@ -88,7 +88,7 @@ class Lines(msgspec.Struct, frozen=True):
             yield length, line
 
     def count(self, source: BinaryIO, context: Context) -> int:
-        """How many lines hold more than white space, piece by piece."""
+        """Return how many lines hold more than white space, piece by piece."""
         source.seek(context["start"])
         found, blank = 0, True
         while piece := source.readline(_PIECE):

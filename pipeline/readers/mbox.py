@@ -1,26 +1,26 @@
-"""mbox: mails one after the other, each behind a line that begins `From `.
+"""mbox: mails in sequence, each after a line that begins `From `.
 
-There is no one mbox. What counts as a separator here, and where it was seen:
+There is no single mbox format. Separators here, and where they were seen:
 
 * `From <sender> Mon Jun  3 12:50:27 1996`, with or without a zone on either side of the year
   (classic asctime, and Google Takeout's `From <digits>@xxx Fri Sep 16 22:26:51 +0000 2016`), or
   with an RFC 5322 date: after a blank line.
-* `From <40 or 64 hex> Mon Sep 17 00:00:00 2001` of `git format-patch`: after a blank line, with
-  a header on the next line. In a file of patches that end in git's signature (`-- `, one line,
-  blank lines) these are the only separators, and only right after a signature: commit messages
-  quote whole patches and mails, and git does not escape them.
-* `From - ` of Netscape, with a date or none: with a header on the next line, after any line.
-  Its cut-off mails end without a newline of their own. One mbox of 1996 that came with
-  MimeKit holds 29 mails, as MimeKit's own listing and a plain `grep -c '^From '` say, and three
-  of them stand behind no blank line; its Content-Length headers are wrong, so they are not read.
-* `From ` and nothing else (newer Thunderbird): after a blank line, with a header next.
+* `From <40 or 64 hex> Mon Sep 17 00:00:00 2001` of `git format-patch`: after a blank line, with a
+  header on the next line. In a file of patches that end in git's signature (`-- `, one line, blank
+  lines) these are the only separators, and only directly after a signature: commit messages quote
+  whole patches and mails, and git does not escape them.
+* `From - ` of Netscape, with a date or none: with a header on the next line, after any line. Its
+  cut-off mails end without a newline of their own. One mbox of 1996 that came with MimeKit holds 29
+  mails, by MimeKit's own listing and a plain `grep -c '^From '`, and three of them have no blank
+  line before them; its Content-Length headers are wrong, so they are not read.
+* `From ` alone (newer Thunderbird): after a blank line, with a header next.
 
-A file keeps to one style, that of its first line: in one of git's patches nothing but git's is a
-separator, and in any other a patch is text of a mail; in Takeout's only Takeout's are; and where
-the first is bare, bare ones need no blank line before them.
+A file keeps to one style, that of its first line: in one of git's patches only git's are
+separators, and in any other a patch is text of a mail; in Takeout's only Takeout's are; and if the
+first is bare, bare ones need no blank line before them.
 
-Everything else that begins with `From ` is text. Quoting is undone as in mboxrd: one `>` is
-taken from each line of `>`s and `From `.
+Everything else that begins with `From ` is text. Quoting is undone as in mboxrd: one `>` is removed
+from each line of `>`s and `From `.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ from schemas.records import RawRecord, Rejection
 
 _BLOCK = 1 << 20
 _HEAD = 1 << 20
-#: How far past a candidate its own line and the start of the next may reach.
+#: How many bytes after a candidate its own line and the start of the next may extend.
 _AHEAD = 2048
-#: How far before a candidate the blank line and git's signature may reach.
+#: How many bytes before a candidate the blank line and git's signature may extend.
 _BEHIND = 1024
-#: How much of something that is no mail is kept for the quarantine.
-_RAW_KEPT = 64 * 1024
+#: How much of an invalid mail is kept for the quarantine.
+_RAW_BYTES = 64 * 1024
 _BOM = b"\xef\xbb\xbf"
 _SPACE = b" \t\r\n"
 
@@ -66,14 +66,14 @@ _GIT_SIGNATURE = re.compile(_SIGNATURE + rb"\Z")
 _GIT_FIRST = re.compile(rb"From " + _GIT_TEXT + rb"\r?\n")
 _GIT_SIGNED = re.compile(_SIGNATURE + rb"From " + _GIT_TEXT + rb"\r?\n")
 _QUOTED = re.compile(rb"(?m)^>(>*From )")
-#: Stands for what comes before the first byte of a range: a signature and a blank line.
+#: A replacement for the text before the first byte of a range: a signature and a blank line.
 _BEFORE = b"\n-- \n0\n\n"
 
 
 class Mail(msgspec.Struct, frozen=True, gc=False):
-    """A mail out of an mbox: its separator line without the line end, and the mail itself.
+    """A mail from an mbox: its separator line without the line end, and the mail itself.
 
-    `body` is the whole mail, headers and all, without the blank line that mbox puts behind it.
+    `body` is the whole mail with its headers, without the blank line that mbox puts after it.
     """
 
     separator: bytes
@@ -81,20 +81,20 @@ class Mail(msgspec.Struct, frozen=True, gc=False):
 
 
 def separator_date(separator: bytes) -> str | None:
-    """The date in a separator line as it is written; None if it has none, or git's fixed one."""
+    """Return the date in a separator line as written; None if it has none, or git's fixed one."""
     if _GIT.match(separator, 5):
         return None
     found = _DATE.search(separator)
     return found[0].decode("ascii", "replace") if found else None
 
 
-#: What the first separator of a file is, by which the others are told.
+#: The style of a file's first separator, which decides the others.
 GIT, TAKEOUT, BARE, ANY = "git", "takeout", "bare", "any"
 _TAKEOUT = re.compile(rb"\d+@xxx ")
 
 
 def _style(head: bytes) -> str:
-    """The style of the separator that a file begins with."""
+    """Return the style of the separator at the beginning of a file."""
     line = _LINE.match(head.removeprefix(_BOM).lstrip(_SPACE))
     text = line[1].rstrip() if line else b"-"
     if _GIT.match(text):
@@ -105,7 +105,7 @@ def _style(head: bytes) -> str:
 
 
 def git_commit(separator: bytes) -> str | None:
-    """The commit's hash in a separator of `git format-patch`; None if it is none, or all zeros."""
+    """Return the commit's hash in a separator of `git format-patch`; None for none or zeros."""
     if not _GIT.match(separator, 5):
         return None
     name = separator[5:].split(b" ", 1)[0].decode("ascii")
@@ -113,7 +113,7 @@ def git_commit(separator: bytes) -> str | None:
 
 
 def begins_mbox(data: bytes) -> bool:
-    """Whether `data` starts with a separator line and a header (after a BOM or blank lines)."""
+    """Return whether `data` starts with a separator and a header (after a BOM or blank lines)."""
     start = data.removeprefix(_BOM).lstrip(_SPACE)
     line = _LINE.match(start)
     return (
@@ -124,18 +124,21 @@ def begins_mbox(data: bytes) -> bool:
 
 
 class Mbox(msgspec.Struct, frozen=True):
-    """Reads an mbox in blocks. A mail over `item_bytes` is rejected with its first 64 KiB."""
+    """An mbox, read in blocks. A mail over `item_bytes` is rejected with its first 64 KiB."""
 
     name: ClassVar[str] = "mbox"
     version: ClassVar[int] = 3
-    #: Bytes are read as they are.
+    #: Bytes are read unchanged.
     wants_utf8: ClassVar[bool] = False
 
     item_bytes: int = SliceLimits().item_bytes
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """`start`: bytes of a BOM and blank lines before the first mail; `signed`: whether these
-        are patches with git's signature."""
+        """Return `start` and `signed`.
+
+        `start`: the bytes of a BOM and blank lines before the first mail; `signed`: whether these
+        are patches with git's signature.
+        """
         source.seek(0)
         head = source.read(_HEAD)
         start = len(head) - len(head.removeprefix(_BOM).lstrip(_SPACE))
@@ -145,7 +148,7 @@ class Mbox(msgspec.Struct, frozen=True):
         return {"start": start, "signed": signed, "style": _style(head)}
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
-        """Ranges of whole mails; text before the first separator lies in the first range."""
+        """Yield ranges of whole mails; text before the first separator is in the first range."""
         end = source.seek(0, 2)
         start = before = context["start"]
         mails = 0
@@ -162,7 +165,7 @@ class Mbox(msgspec.Struct, frozen=True):
     def items(
         self, source: BinaryIO, part: Slice, context: Context
     ) -> Iterator[RawRecord | Rejection]:
-        """One `Mail` each; what stands before the first separator is `not_a_mail`."""
+        """Yield one `Mail` each; text before the first separator is `not_a_mail`."""
         before, is_mail = part.start, False
         for at in chain(_boundaries(source, part, context), (part.end,)):
             if at > before:
@@ -179,14 +182,14 @@ class Mbox(msgspec.Struct, frozen=True):
         if is_mail and length <= self.item_bytes:
             yield RawRecord(_mail(source.read(length)), start, length)
             return
-        raw = source.read(min(length, _RAW_KEPT))
+        raw = source.read(min(length, _RAW_BYTES))
         reason, detail = Reason.NOT_A_MAIL, "text before the first separator line"
         if is_mail:
             reason, detail = Reason.ITEM_TOO_LARGE, f"a mail of over {self.item_bytes} bytes"
         yield Rejection(reason=reason, detail=detail, raw=raw, offset=start, length=length)
 
     def count(self, source: BinaryIO, context: Context) -> int:
-        """Counted line by line, by the words of each line."""
+        """Return the number of mails, line by line, by the words of each line."""
         source.seek(context["start"])
         counter = _LineCounter(signed=context["signed"], style=context["style"])
         while line := source.readline(_BLOCK):
@@ -200,7 +203,7 @@ def _ends_signed(source: BinaryIO) -> bool:
 
 
 def _boundaries(source: BinaryIO, part: Slice, context: Context) -> Iterator[int]:
-    """The offsets of the separator lines in `part`, from one pass in blocks."""
+    """Yield the offsets of the separator lines in `part`, from one pass in blocks."""
     signed: bool = context["signed"]
     style: str = context["style"]
     window, base, done = _BEFORE, part.start - len(_BEFORE), 0
@@ -223,7 +226,7 @@ def _boundaries(source: BinaryIO, part: Slice, context: Context) -> Iterator[int
 
 
 def _is_boundary(window: bytes, at: int, *, signed: bool, style: str) -> bool:
-    """Whether the line at `at`, which begins `From `, separates two mails."""
+    """Return whether the line at `at`, which begins `From `, separates two mails."""
     line = _LINE.match(window, at)
     if line is None:
         return False
@@ -243,7 +246,7 @@ def _is_boundary(window: bytes, at: int, *, signed: bool, style: str) -> bool:
 
 def _blank(source: BinaryIO, start: int, end: int) -> bool:
     source.seek(start)
-    return end - start <= _RAW_KEPT and not source.read(end - start).strip()
+    return end - start <= _RAW_BYTES and not source.read(end - start).strip()
 
 
 def _mail(data: bytes) -> Mail:
@@ -256,7 +259,7 @@ def _mail(data: bytes) -> Mail:
 
 
 class _LineCounter:
-    """Counts mails by looking at each line's words; shares nothing with the cutter."""
+    """A counter of mails by each line's words, which shares nothing with the cutter."""
 
     def __init__(self, *, signed: bool, style: str) -> None:
         self._signed, self._style = signed, style
@@ -268,7 +271,7 @@ class _LineCounter:
         self._mid_line = False
 
     def feed(self, line: bytes) -> None:
-        """Take the next line, or the next piece of a very long one."""
+        """Process the next line, or the next piece of a very long one."""
         if self._mid_line:
             self._mid_line = not line.endswith(b"\n")
             return
@@ -311,7 +314,7 @@ class _LineCounter:
         return not (git and _is_hash(words[0]))
 
     def total(self) -> int:
-        """Mails, and one more if other text stands before the first of them."""
+        """Return the number of mails, plus one if other text comes before the first of them."""
         if self._waiting:
             self._settle(is_mail=False)
         return self._mails + self._junk
@@ -334,7 +337,7 @@ _MONTHS = frozenset(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())
 
 
 def _ends_in_date(words: list[bytes]) -> bool:
-    """Whether the last words are a week day and then a month, a time, a year and no prose."""
+    """Return whether the last words are a week day, then a month, a time and a year, not prose."""
     for at in range(max(0, len(words) - 8), len(words)):
         if words[at].rstrip(b",") in _DAYS:
             kinds = {_kind(word) for word in words[at + 1 :]}

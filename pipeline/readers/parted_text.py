@@ -1,4 +1,4 @@
-"""Pieces of text, each ended by a line that holds nothing but one separator."""
+"""Pieces of text, each ended by a line that consists of one separator."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _BOM = b"\xef\xbb\xbf"
 class PartedText(msgspec.Struct, frozen=True, kw_only=True):
     """The pieces as text, without the blank space and byte order marks around them.
 
-    What is blank between two separators is no item. A piece over `item_bytes` is rejected with its
-    first 64 KiB, one that is no UTF-8 alone. The last one needs no separator.
+    Blank text between two separators is not an item. A piece over `item_bytes` is rejected with its
+    first 64 KiB, a piece that is not UTF-8 alone. The last one needs no separator.
 
-    With `days`, a function that finds the days of a piece as they are written, pieces have what
-    `day_order` makes of all of them as `around["orders"]`.
+    With `days`, a function that returns the days of a piece as written, pieces have the result of
+    `day_order` for all of them as `around["orders"]`.
     """
 
     version: ClassVar[int] = 1
@@ -37,11 +37,11 @@ class PartedText(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """Stable: part of a chunk's identity."""
+        """Return a stable name, part of a chunk's identity."""
         return f"parted_text:{self.separator}"
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """The order of the days, if they are asked for: the whole file is read for them."""
+        """Return the order of the days, if `days` is given, after reading the whole file."""
         if self.days is None:
             return {}
         column = Column()
@@ -51,7 +51,7 @@ class PartedText(msgspec.Struct, frozen=True, kw_only=True):
         return {"orders": column.orders()}
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
-        """Ranges of whole pieces, which tile the file."""
+        """Yield ranges of whole pieces, which tile the file."""
         end = source.seek(0, 2)
         start = at = pieces = 0
         for piece in self._pieces(source, Slice(0, end)):
@@ -65,7 +65,7 @@ class PartedText(msgspec.Struct, frozen=True, kw_only=True):
     def items(
         self, source: BinaryIO, part: Slice, context: Context
     ) -> Iterator[RawRecord | Rejection]:
-        """One text each."""
+        """Yield one text each."""
         for piece in self._pieces(source, part):
             bare = _bare(piece.data)
             if not bare and piece.length <= self.item_bytes:
@@ -89,25 +89,25 @@ class PartedText(msgspec.Struct, frozen=True, kw_only=True):
         separator = self.separator.encode()
         source.seek(part.start)
         at = start = part.start
-        held: list[bytes] = []
-        kept, begins = 0, True
+        lines: list[bytes] = []
+        size_so_far, begins = 0, True
         while at < part.end and (line := source.readline(min(_PIECE, part.end - at))):
             if begins and line.strip() == separator:
                 length = at - start
                 at += len(line)
-                yield _Piece(start, at, length, b"".join(held))
-                start, held, kept = at, [], 0
+                yield _Piece(start, at, length, b"".join(lines))
+                start, lines, size_so_far = at, [], 0
             else:
                 at += len(line)
-                if kept <= self.item_bytes:
-                    held.append(line)
-                    kept += len(line)
+                if size_so_far <= self.item_bytes:
+                    lines.append(line)
+                    size_so_far += len(line)
             begins = line.endswith(b"\n")
         if at > start:
-            yield _Piece(start, at, at - start, b"".join(held))
+            yield _Piece(start, at, at - start, b"".join(lines))
 
     def count(self, source: BinaryIO, context: Context) -> int:
-        """How many runs of lines hold more than white space, line by line."""
+        """Return how many runs of lines hold more than white space, line by line."""
         separator = self.separator.encode()
         source.seek(0)
         found, blank, begins, length = 0, True, True, 0
@@ -123,7 +123,7 @@ class PartedText(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Piece(NamedTuple):
-    """Where a piece begins, where its separator ends, how long it is, its bytes or the first."""
+    """A piece: its beginning, its separator's end, its length, its bytes or the first of them."""
 
     start: int
     end: int

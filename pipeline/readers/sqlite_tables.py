@@ -1,4 +1,4 @@
-"""The rows of tables of an SQLite database, with the rows of others that they point to."""
+"""The rows of tables of an SQLite database, with the rows of other tables that they refer to."""
 
 from __future__ import annotations
 
@@ -18,28 +18,30 @@ from schemas.records import RawRecord, Rejection
 
 _RAW_KEPT = 64 * 1024
 _REMEMBERED = 20_000
-#: Rows above a row.
+#: The maximum number of rows above a row.
 _ABOVE = 100
-#: Instructions of SQLite's machine that counting may take.
+#: The maximum number of instructions of SQLite's machine for a count.
 _STEPS = 200_000_000
 
 
 class SqliteTable(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows of `table` as dicts. `joins` are pairs of a column and the table whose row it numbers;
-    that row is in `around` under the table's name, None where there is none.
+    """Rows of `table` as dicts.
 
-    Rows of the tables in `also` come as well, as far as the database has these; `around["table"]`
-    then names the table of each. `above` is a pair of a column and its table, whose rows lead to
-    each other, as folders do: `around["above"]` lists them from the nearest on, for 100 steps.
+    `joins` are pairs of a column and the table whose row it numbers; that row is in `around` under
+    the table's name, None if it does not exist.
 
-    Slices are ranges of whole pages, and a range may be cut further between rows; rows come as
-    they lie in the file. A row that is damaged is one rejection, and so is a page that is, or that
-    leads nowhere; a database that can't be read at all is one slice that starts at 0, where no
-    table can.
+    Rows of the tables in `also` are items as well, as far as the database has these;
+    `around["table"]` then names the table of each. `above` is a pair of a column and its table,
+    whose rows lead to each other, as folders do: `around["above"]` lists them from the nearest on,
+    for 100 steps.
+
+    Slices are ranges of whole pages, and a range may be cut further between rows; rows have the
+    order of the file. A damaged row is one rejection, and so is a page that is damaged or leads
+    nowhere; an unreadable database is one slice that starts at 0, where no table can be.
     """
 
     version: ClassVar[int] = 1
-    #: Bytes are read as they are.
+    #: Bytes are read unchanged.
     wants_utf8: ClassVar[bool] = False
 
     table: str
@@ -58,7 +60,7 @@ class SqliteTable(msgspec.Struct, frozen=True, kw_only=True):
         return (self.table, *self.also)
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """`tables`: the root page, columns and number column of each table that is needed."""
+        """Return `tables`: root page, columns and number column of each table that is needed."""
         try:
             found = Pages(source, item_bytes=self.item_bytes).tables()
         except Damaged:
@@ -70,7 +72,7 @@ class SqliteTable(msgspec.Struct, frozen=True, kw_only=True):
         return {"tables": {name: list(shape) for name, shape in shapes.items()}}
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
-        """Ranges of the file from one page of the table to another."""
+        """Yield ranges of the file from one page of the table to another."""
         opened = self._opened(source, context)
         if opened is None:
             if size := source.seek(0, 2):
@@ -90,7 +92,7 @@ class SqliteTable(msgspec.Struct, frozen=True, kw_only=True):
     def items(
         self, source: BinaryIO, part: Slice, context: Context
     ) -> Iterator[RawRecord | Rejection]:
-        """One dict for each row that begins in `part`."""
+        """Yield one dict for each row that begins in `part`."""
         opened = self._opened(source, context)
         if opened is None:
             detail = f"no database with a table {self.table} that can be read"
@@ -104,7 +106,7 @@ class SqliteTable(msgspec.Struct, frozen=True, kw_only=True):
                 yield self._outcome(cell, table, context, others)
 
     def _opened(self, source: BinaryIO, context: Context) -> tuple[Pages, dict[str, int]] | None:
-        """The file, and where each table that it has begins."""
+        """Return the file, and where each of its tables begins."""
         roots = {
             name: root
             for name in self._tables
@@ -136,16 +138,18 @@ class SqliteTable(msgspec.Struct, frozen=True, kw_only=True):
         return RawRecord(row, offset, length, around)
 
     def count(self, source: BinaryIO, context: Context) -> int:
-        """Asked of SQLite, which opens the file for reading only and trusts nothing in it. Of a
-        table that it refuses, what the table's pages say."""
+        """Return SQLite's count; it opens the file for reading only and trusts nothing in it.
+
+        For a table that it refuses, return the count of the table's pages.
+        """
         path = Path(source.name).resolve()
         counts = {table: _counted(path, table) for table in self._tables}
         refused = {table for table, count in counts.items() if count is None}
-        told = sum(filter(None, counts.values()))
-        return told + (self._said(source, context, refused) if refused else 0)
+        counted = sum(filter(None, counts.values()))
+        return counted + (self._by_pages(source, context, refused) if refused else 0)
 
-    def _said(self, source: BinaryIO, context: Context, tables: set[str]) -> int:
-        """How many rows the headers of the tables' pages tell of."""
+    def _by_pages(self, source: BinaryIO, context: Context, tables: set[str]) -> int:
+        """Return the number of rows by the headers of the tables' pages."""
         opened = self._opened(source, context)
         if opened is None:
             return 0
@@ -155,7 +159,7 @@ class SqliteTable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _counted(path: Path, table: str) -> int | None:
-    """How many rows SQLite finds in a table; None where it refuses, or finds no such table."""
+    """Return how many rows SQLite finds in a table; None if it refuses, or finds no such table."""
     quoted = '"' + table.replace('"', '""') + '"'
     try:
         uri = f"{path.as_uri()}?mode=ro&immutable=1"
@@ -163,16 +167,16 @@ def _counted(path: Path, table: str) -> int | None:
             database.execute("PRAGMA trusted_schema = OFF")
             database.set_progress_handler(_Steps(), 10_000)
             (count,) = database.execute(f"SELECT count(*) FROM {quoted}").fetchone()  # noqa: S608
-    except (sqlite3.Error, UnicodeDecodeError):  # its messages may quote what is no text
+    except (sqlite3.Error, UnicodeDecodeError):  # its messages may quote invalid text
         return None
     return int(count)
 
 
 def _leaves(pages: Pages, roots: dict[str, int], part: Slice) -> list[tuple[Leaf, str]]:
-    """The tables' pages within a range, as they lie in the file: their places, not rows.
+    """Return the tables' pages within a range, in the order of the file: their places, not rows.
 
-    A page that damage hands to two tables is the first one's. A table that begins nowhere is told
-    as damage of the file's first page, which says where it does.
+    A page that damage assigns to two tables belongs to the first one. A table without a beginning
+    is damage of the file's first page, which should state it.
     """
     found: dict[int, tuple[Leaf, str]] = {}
     for table, root in roots.items():
@@ -185,7 +189,7 @@ def _leaves(pages: Pages, roots: dict[str, int], part: Slice) -> list[tuple[Leaf
 
 
 class _Steps:
-    """Stops a statement that takes too many steps."""
+    """A handler that stops a statement with too many steps."""
 
     def __init__(self) -> None:
         self._left = _STEPS // 10_000
@@ -204,11 +208,11 @@ class _Others:
         self._found = lru_cache(_REMEMBERED)(self._look_up)
 
     def row(self, table: str, rowid: Any) -> dict[str, Any] | None:
-        """The row as a dict; None where there is none, or none that can be read."""
+        """Return the row as a dict; None if it does not exist or cannot be read."""
         return self._found(table, rowid) if type(rowid) is int and table in self._tables else None
 
     def above(self, column: str, table: str, row: dict[str, Any]) -> list[dict[str, Any]]:
-        """The rows that a row leads to by a column, one by the other; a ring ends."""
+        """Return the rows to which a row leads by a column, in order; a cycle ends them."""
         found: list[dict[str, Any]] = []
         seen = set[Any]()
         at: dict[str, Any] | None = row
@@ -229,7 +233,7 @@ class _Others:
 
 
 def _row(cell: Cell, columns: list[str], key: int) -> dict[str, Any]:
-    """Values under their columns; those that were added to the table later may be missing."""
+    """Return values by column; those of columns added to the table later may be missing."""
     row = dict(zip(columns, cell.values, strict=False))
     if key >= 0:
         row[columns[key]] = cell.rowid

@@ -1,4 +1,4 @@
-"""vCard 2.1, 3.0 (RFC 2426) and 4.0 (RFC 6350): one card after the other."""
+"""vCard 2.1, 3.0 (RFC 2426) and 4.0 (RFC 6350): cards in sequence."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _KINDS = Kinds(frozenset(), frozenset(), frozenset({"VCARD"}))
 
 
 class Vcards(msgspec.Struct, frozen=True):
-    """Reads cards as `content_lines.Component`; a card within another (AGENT) is a part of it.
+    """Cards as `content_lines.Component`; a card within another (AGENT) is a part of it.
 
-    A card that nothing closes is rejected, and so is one over `item_bytes`. Charsets stand in
-    the lines themselves (vCard 2.1), so bytes are read as they are.
+    An unclosed card is rejected, and so is one over `item_bytes`. The lines themselves name
+    charsets (vCard 2.1), so bytes are read unchanged.
     """
 
     name: ClassVar[str] = "vcard"
@@ -30,21 +30,21 @@ class Vcards(msgspec.Struct, frozen=True):
     item_bytes: int = component_scan.ITEM_BYTES
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """Nothing to learn."""
+        """Return nothing."""
         return {}
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
-        """Ranges of whole cards."""
+        """Yield ranges of whole cards."""
         return component_scan.slices(source, 0, _KINDS, limits)
 
     def items(
         self, source: BinaryIO, part: Slice, context: Context
     ) -> Iterator[RawRecord | Rejection]:
-        """One `Component` each."""
+        """Yield one `Component` each."""
         for span in component_scan.spans(source, part, _KINDS):
             data = component_scan.read(source, span, self.item_bytes)
             yield component_scan.item(data, span.start)
 
     def count(self, source: BinaryIO, context: Context) -> int:
-        """Counted line by line."""
+        """Return the number of cards, line by line."""
         return component_scan.count(source, _KINDS)

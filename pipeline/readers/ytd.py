@@ -1,4 +1,4 @@
-"""X's archive files: `window.YTD.<name>.part<n> = ` and a JSON array behind it.
+"""X's archive files: `window.YTD.<name>.part<n> = ` and a JSON array after it.
 
 Archives of 2012 to 2018 have a file for each month: `Grailbird.data.tweets_2014_01 = `.
 """
@@ -16,7 +16,7 @@ from pipeline.readers.json.tree import JsonTree
 from schemas.files import Context, Member, Slice, SliceLimits
 from schemas.records import RawRecord, Rejection
 
-#: What stands before the array; the name says what the items are.
+#: The text before the array; the name says what the items are.
 _ASSIGNMENT = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:window\.YTD\.(\w+)\.part\d+|Grailbird\.data\.(\w+))\s*=\s*"
 )
@@ -24,7 +24,7 @@ _HEAD = 1024
 
 
 def assignment(data: bytes) -> tuple[str, int] | None:
-    """The name in the assignment that `data` begins with, and where the array begins."""
+    """Return the name in the assignment at the beginning of `data`, and where the array begins."""
     found = _ASSIGNMENT.match(data[:_HEAD])
     if found is None:
         return None
@@ -53,7 +53,7 @@ class Ytd(msgspec.Struct, frozen=True, kw_only=True):
         return self.inner.version
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """`name` and `begin`: what the assignment says and how long it is; `inner`: of `inner`."""
+        """Return `name` and `begin`, from the assignment; `inner`, the context of `inner`."""
         source.seek(0)
         name, begin = assignment(source.read(_HEAD)) or ("", 0)
         context: Context = {"name": name, "begin": begin}
@@ -70,7 +70,7 @@ class Ytd(msgspec.Struct, frozen=True, kw_only=True):
         name = {"name": context["name"]}
         for item in self.inner.items(_blanked(source, context), part, context["inner"]):
             if isinstance(item, Rejection):
-                yield _as_it_stands(source, item) if item.offset < context["begin"] else item
+                yield _with_raw_bytes(source, item) if item.offset < context["begin"] else item
             else:
                 yield RawRecord(item.value, item.offset, item.length, {**item.around, **name})
 
@@ -79,8 +79,8 @@ class Ytd(msgspec.Struct, frozen=True, kw_only=True):
         return self.inner.count(_blanked(source, context), context["inner"])
 
 
-def _as_it_stands(source: BinaryIO, bad: Rejection) -> Rejection:
-    """With the bytes that were read as spaces."""
+def _with_raw_bytes(source: BinaryIO, bad: Rejection) -> Rejection:
+    """Return the rejection with the bytes that were read as spaces."""
     at = source.tell()
     source.seek(bad.offset)
     raw = source.read(len(bad.raw))
@@ -93,7 +93,7 @@ def _blanked(source: BinaryIO, context: Context) -> BinaryIO:
 
 
 class _Blanked:
-    """A source whose first bytes are read as spaces, which JSON passes over: offsets stay."""
+    """A source whose first bytes are read as spaces, which JSON ignores: offsets stay the same."""
 
     def __init__(self, source: BinaryIO, begin: int) -> None:
         self._source, self._begin = source, begin

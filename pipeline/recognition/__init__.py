@@ -1,1 +1,1 @@
-"""Recognise the format of a member by its name and its first bytes."""
+"""Recognition of a member's format by its name and its first bytes."""

@@ -1,8 +1,8 @@
-"""Files that come with exports and hold no records: what each is, and which file has the data.
+"""Files of exports without records: what each is, and which file has the data.
 
-A person who drops the wrong file is told so, in the receipt and in `datapunk add --dry-run`.
-Looked at after the formats of products and before the catch-alls, so that a settings file does
-not become rows of nothing.
+The receipt and `datapunk add --dry-run` show this to a person who drops the wrong file. These files
+are checked after the formats of products and before the catch-alls, so that a settings file does
+not become rows.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from schemas.reasons import Reason
 
 
 class KnownFile(msgspec.Struct, frozen=True, kw_only=True):
-    """One kind of such file: `paths` as in a format; `says` is for people, and names no content."""
+    """One kind of such file: `paths` as in a format; `says` is a message without content."""
 
     reason: Reason
     paths: tuple[str, ...]
@@ -28,7 +28,7 @@ class KnownFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def explain(head: Head) -> tuple[Reason, str] | None:
-    """Why a member is passed over, and what to look for instead; None if it is none of these."""
+    """Return why a member is skipped, and what to look for instead; None for other members."""
     path = unicodedata.normalize("NFC", head.path.rsplit("!/", 1)[-1])
     for known in KNOWN_FILES:
         by_path = any(re.fullmatch(p, path, re.IGNORECASE) for p in known.paths)
@@ -46,11 +46,11 @@ def _is_html(head: Head) -> bool:
 
 
 def _holds(*marks: bytes) -> Callable[[Head], bool]:
-    """Whether the head of a page has all of these: a name alone may be anybody's file."""
+    """Return a check for all of these marks in the head of a page: a name alone is not enough."""
     return lambda head: _is_html(head) and all(mark in head.data for mark in marks)
 
 
-#: Classes as Meta's compiler names them: a stranger's page may well speak of Instagram.
+#: Classes with the names of Meta's compiler: another page may well mention Instagram.
 _META = re.compile(rb"""class=["'](?:[^"']* )?(?:uiBoxWhite|_[0-9a-z][0-9a-z-]{2,3})[ "']""")
 
 
@@ -64,7 +64,7 @@ def _is_page_of_chatgpt(head: Head) -> bool:
 
 
 def _is_part_of_x(head: Head) -> bool:
-    """A script or style sheet of the pages: packed, and with the product's name in it."""
+    """Return whether it is a packed script or style sheet of X's pages, with the product's name."""
     return b"witter" in head.data
 
 
@@ -72,7 +72,7 @@ def _is_write_ahead_log(head: Head) -> bool:
     return head.data.startswith((b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83"))
 
 
-#: A line of time and one of address, as TikTok's export has them as text.
+#: A line of time and one of address, as in TikTok's export as text.
 _TIKTOK = re.compile(rb"\s*Date: [^\r\n]+\s+(Video )?Link: https://(www|m|vm)\.tiktokv?\.com/")
 
 
@@ -81,19 +81,19 @@ def _is_text_of_tiktok(head: Head) -> bool:
 
 
 def _has_named_lines(head: Head) -> bool:
-    """Whether all lines are `Name: value`, the first with a date or an account's facts."""
+    """Return whether all lines are `Name: value`, the first with a date or an account's facts."""
     first = [line for line in peek.lines(head, 20) if line]
     named = all(re.match(rb"[A-Z][\w() -]*: ?", line) for line in first)
     return bool(first) and named and _FIRST_NAME.match(first[0]) is not None
 
 
-#: What blocks of TikTok's text files begin with.
+#: The beginnings of blocks of TikTok's text files.
 _FIRST_NAME = re.compile(rb"(?:Date: ?\d{4}-\d\d-\d\d|(?:User ?name|Email|Profile|Link|Chat)\b)")
 
 
 _PAGES_OF_X = "pages and their parts, to look at X's archive with; the records are in data/*.js"
 
-#: Facts of these files are in `docs/reference/exports/`.
+#: Facts about these files are in `docs/reference/exports/`.
 KNOWN_FILES: tuple[KnownFile, ...] = (
     KnownFile(
         reason=Reason.ELSEWHERE,
@@ -182,7 +182,7 @@ KNOWN_FILES: tuple[KnownFile, ...] = (
         looks_like=_is_html,
         says="the HTML flavour of a Telegram export: export again, as machine-readable JSON",
     ),
-    KnownFile(  # the folder was named anew
+    KnownFile(  # the folder was renamed
         reason=Reason.ELSEWHERE,
         paths=(r"(.+/)?messages\d*\.html",),
         looks_like=_holds(b'class="page_wrap', b'class="history'),

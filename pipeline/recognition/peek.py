@@ -1,8 +1,8 @@
-"""Structural looks at the head of a member, for formats that ask "is this mine?".
+"""Structural checks of the head of a member, for formats' recognition.
 
-A head breaks off anywhere, may begin with a byte order mark and may be no JSON at all; none of
-these functions raises. What was read before the break counts. Members and items that are broken in
-themselves are left out, so that damage in the head costs no more than behind it.
+A head may break off anywhere, may begin with a byte order mark and may not be JSON at all; none of
+these functions raises. Values before the break count. Broken members and items are left out, so
+that damage in the head has the same effect as damage after it.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ _BOM = b"\xef\xbb\xbf"
 _SPACE = b" \t\n\r"
 _VALUE_STARTS = b'{["-0123456789tfnNI'
 
-#: What may stand around a value on a line of its own: the sign of RFC 7464, a comma.
+#: What may be around a value on a line of its own: the sign of RFC 7464, a comma.
 _BETWEEN = _SPACE + b"\x1e,"
-#: What a path is made of beside keys.
+#: The characters of a path besides keys.
 _STEPS = frozenset(".*[]{}")
 
 _BUFFER = 1024
-#: Lines among which two are values where they are such a file's.
+#: The number of lines of which two are values in a file of lines.
 _LINES = 8
-#: What the parser says of a text that ends too early.
+#: The parser's message for a text that ends too early.
 _BREAKS_OFF = "premature EOF"
-#: As many items as most formats ask for.
+#: The number of items that most formats request.
 _USUAL = 10
-#: Whose keys are looked at together, since one may be damaged.
+#: The number of items whose keys are joined, since one may be damaged.
 _SOME = 3
 
 
 def text_of(head: Head) -> bytes:
-    """The head's bytes without a byte order mark and the white space before the text."""
+    """Return the head's bytes without a byte order mark and the white space before the text."""
     return head.data.removeprefix(_BOM).lstrip(_SPACE)
 
 
 def is_json_array(head: Head) -> bool:
-    """Whether the text begins as an array does: a bracket, then a value, its close or nothing."""
+    """Return whether the text begins like an array: a bracket, then a value, "]" or nothing."""
     text = text_of(head)
     if not text.startswith(b"["):
         return False
@@ -55,7 +55,7 @@ def is_json_array(head: Head) -> bool:
 
 
 def is_json_object(head: Head) -> bool:
-    """Whether the text begins as an object does: a brace, then a key, its close or nothing."""
+    """Return whether the text begins like an object: a brace, then a key, its close or nothing."""
     text = text_of(head)
     if not text.startswith(b"{"):
         return False
@@ -64,9 +64,9 @@ def is_json_object(head: Head) -> bool:
 
 
 def first_items(head: Head, path: str = "", n: int = 3) -> list[Any]:
-    """Up to `n` whole items of the array at `path` (keys joined by dots; "" is the top).
+    """Return up to `n` whole items of the array at `path` (keys joined by dots; "" is the top).
 
-    Numbers with a fraction come as `Decimal`. Fewer where the head ends or breaks before.
+    Numbers with a fraction are `Decimal`. There are fewer if the head ends or breaks before.
     """
     if not _may_hold(head, path):
         return []
@@ -74,25 +74,25 @@ def first_items(head: Head, path: str = "", n: int = 3) -> list[Any]:
 
 
 def first_objects(head: Head, path: str = "", n: int = 3) -> list[dict[str, Any]]:
-    """Those of the first `n` whole items of the array at `path` that are objects."""
+    """Return the objects among the first `n` whole items of the array at `path`."""
     return [item for item in first_items(head, path, n) if isinstance(item, dict)]
 
 
 @lru_cache(maxsize=4)
 def _first_items(data: bytes, path: str, n: int) -> tuple[Any, ...]:
-    """Every format that reads arrays asks this of the same head; nobody changes an item."""
+    """Return the first items, cached, since many formats need them; callers change no item."""
     stream = json_events.events(_sound(data), _BUFFER)
     return tuple(islice(_until_it_breaks(_items(stream, path)), n))
 
 
 def sound_text_of(head: Head) -> bytes:
-    """As `text_of`, without the members and items that are broken."""
+    """Return the text as `text_of`, without broken members and items."""
     return _sound(head.data).removeprefix(_BOM).lstrip(_SPACE)
 
 
 @lru_cache(maxsize=4)
 def _sound(data: bytes) -> bytes:
-    """The text without what is broken in it; the same where it only breaks off."""
+    """Return the text without its broken parts; unchanged if it only breaks off."""
     for text in (data, loose := json_events.loosened(data)):
         try:
             deque(json_events.events(text, _BUFFER), maxlen=0)
@@ -105,7 +105,7 @@ def _sound(data: bytes) -> bytes:
 
 
 def _may_hold(head: Head, path: str) -> bool:
-    """Whether the text is an array, or an object with the first key: a look that is remembered."""
+    """Return whether the text is an array, or an object with the first key, by a cached check."""
     if not path:
         return is_json_array(head)
     key = path.partition(".")[0]
@@ -118,13 +118,13 @@ def _items(stream: Iterator[json_events.Event], path: str) -> Iterator[Any]:
 
 
 def top_keys(head: Head) -> tuple[str, ...]:
-    """The keys of the object at the top, in order, as far as the head shows them."""
+    """Return the keys of the object at the top, in order, as far as the head shows them."""
     return _top_keys(head.data) if is_json_object(head) else ()
 
 
 @lru_cache(maxsize=4)
 def _top_keys(data: bytes) -> tuple[str, ...]:
-    """Nearly every format asks this of the same head."""
+    """Return the top keys, cached, since nearly every format needs them."""
     return tuple(_until_it_breaks(_keys(json_events.events(_sound(data), _BUFFER))))
 
 
@@ -137,8 +137,10 @@ def _keys(stream: Iterator[json_events.Event]) -> Iterator[str]:
 
 
 def wrapped(head: Head) -> str | None:
-    """The key of the array of objects in the object at the top; None if there is none, or several,
-    or if no path can name it."""
+    """Return the key of the array of objects in the object at the top.
+
+    Return None if there is none, or several, or if no path can name it.
+    """
     keys = _arrays(head.data) if is_json_object(head) else ()
     return keys[0] if len(keys) == 1 and not _STEPS.intersection(keys[0]) else None
 
@@ -149,7 +151,7 @@ def _arrays(data: bytes) -> tuple[str, ...]:
 
 
 def _keys_of_arrays(stream: Iterator[json_events.Event]) -> Iterator[str]:
-    """The keys at the top whose arrays begin with an object."""
+    """Yield the keys at the top whose arrays begin with an object."""
     depth, key, before = 0, "", ""
     for event, value in stream:
         if event == "map_key" and depth == 1:
@@ -161,10 +163,10 @@ def _keys_of_arrays(stream: Iterator[json_events.Event]) -> Iterator[str]:
 
 
 def are_lines_of_values(head: Head) -> bool:
-    """Whether the first two lines that are not blank are objects or arrays, each by itself.
+    """Return whether the first two lines that are not blank are an object or an array each.
 
-    What is broken in one does not count, as long as something is sound in the two; or a line is
-    broken as a whole, and the first is sound and one more.
+    Broken parts do not count, as long as something in the two is valid; or a whole line is broken,
+    and the first and another one are valid.
     """
     if is_line_of_value(head) and sum(_value(line) is not None for line in lines(head, _LINES)) > 1:
         return True
@@ -174,12 +176,12 @@ def are_lines_of_values(head: Head) -> bool:
 
 
 def is_array_over_lines(head: Head) -> bool:
-    """Whether the text is one array, whose first line is its bracket alone."""
+    """Return whether the text is one array, with only its bracket on the first line."""
     return is_json_array(head) and lines(head, 1) == [b"["]
 
 
 def is_line_of_value(head: Head) -> bool:
-    """Whether the first line that is not blank is an object or an array by itself."""
+    """Return whether the first line that is not blank is an object or an array by itself."""
     return any(_value(line) for line in lines(head, 1))
 
 
@@ -192,7 +194,7 @@ def _value(line: bytes) -> dict[str, Any] | list[Any] | None:
 
 
 def item_keys(head: Head, path: str = "") -> tuple[str, ...]:
-    """The keys of the first few items of the array at `path`, as far as the head shows them.
+    """Return the keys of the first few items of the array at `path`, as far as the head shows them.
 
     For items that may be larger than the head.
     """
@@ -216,7 +218,7 @@ def _item_keys(stream: Iterator[json_events.Event], path: str) -> Iterator[str]:
 
 
 def lines(head: Head, n: int = 3) -> list[bytes]:
-    """Up to `n` whole lines that are not blank; a last line cut by the head's end is none."""
+    """Return up to `n` whole lines that are not blank, without a last one that is cut off."""
     parts = text_of(head).split(b"\n")
     if not head.complete:
         parts.pop()

@@ -1,1 +1,1 @@
-"""Share what several formats of one service have in common."""
+"""What several formats of one service share."""

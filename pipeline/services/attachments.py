@@ -1,4 +1,4 @@
-"""Files that lie within a record (of a mail, of a message): kept as blobs of their own."""
+"""Files within a record (of a mail, of a message), kept as blobs of their own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from schemas.vocabulary import RecordType
 
 
 def blob_of(data: bytes, name: str, declared: str, *, fallback: str) -> Blob:
-    """The bytes as a blob, under the last part of `name`, or under `fallback` if that is blank."""
+    """Return a blob named by the last part of `name`, or by `fallback` if that is blank."""
     name = PurePosixPath(name.replace("\\", "/")).name
     return Blob(
         sha256=sha256(data).hexdigest(),
@@ -24,13 +24,13 @@ def blob_of(data: bytes, name: str, declared: str, *, fallback: str) -> Blob:
 
 
 def summary(blob: Blob) -> dict[str, Any]:
-    """What the record that it is attached to says of it: one of its `attachments`."""
+    """Return the blob's entry in the `attachments` of the record that it is attached to."""
     fields = {"name": blob.name, "media_type": blob.media_type}
     return {**fields, "size": blob.size, "sha256": blob.sha256}
 
 
 def data_type_of(media_type: str) -> DataType:
-    """Pictures, sound and video are media; all else is a document."""
+    """Return media for pictures, sound and video, else document."""
     main = media_type.partition("/")[0]
     return DataType.MEDIA if main in ("image", "audio", "video") else DataType.DOCUMENT
 
@@ -45,9 +45,9 @@ def record(
     content: str | None = None,
     metadata: dict[str, Any],
 ) -> Record:
-    """A file as a record of its own: `owner` says what it is attached to, and it has that time.
+    """Return a file as a record of its own, attached to `owner` and with its time.
 
-    `ordinal` tells it from an equal file of the same owner.
+    `ordinal` distinguishes it from an equal file of the same owner.
     """
     return Record(
         data_type=data_type_of(blob.media_type),

@@ -1,7 +1,7 @@
 """Records of Bluesky (AT Protocol) as JSON: posts, reposts, likes, follows, blocks, the profile.
 
-A record is known by its address, `at://<account>/<collection>/<key>`, and says by `$type` what it
-is. Fields are those of the lexicons `app.bsky.*` (bluesky-social/atproto, `lexicons/app/bsky`).
+Its address, `at://<account>/<collection>/<key>`, identifies a record, and `$type` gives its kind.
+Fields are those of the lexicons `app.bsky.*` (bluesky-social/atproto, `lexicons/app/bsky`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.services import messaging
 from pipeline.values import timestamps
-from pipeline.values.fields import kept, optional_text
+from pipeline.values.fields import non_empty, optional_text
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.records import DataType, Instant, Record, Related
@@ -21,7 +21,7 @@ _CONNECTIONS = {
     "app.bsky.graph.follow": "following",
     "app.bsky.graph.block": "blocked",
 }
-#: What a record of any kind becomes.
+#: The record types that the kinds become.
 RECORD_TYPES = (
     RecordType.POST,
     RecordType.REACTION,
@@ -33,7 +33,7 @@ _TAKEN = frozenset({"$type", "createdAt", "text", "langs", "tags", "reply", "emb
 
 
 def record(source: str, address: str, fields: dict[str, Any]) -> Record:
-    """What one record says; of a kind that has no name here, all of it under its own names."""
+    """Return one record; an unknown kind keeps all fields under its own names."""
     kind = optional_text(fields, "$type") or address.split("/")[-2]
     written = optional_text(fields, "createdAt")
     time = timestamps.or_unread(written) if written else None
@@ -43,21 +43,21 @@ def record(source: str, address: str, fields: dict[str, Any]) -> Record:
     subject = fields.get("subject")
     if kind in (_REPOST, _LIKE):
         liked = subject.get("uri") if isinstance(subject, dict) else None
-        said = {"url": liked, "repost": kind == _REPOST} | (
+        details = {"url": liked, "repost": kind == _REPOST} | (
             {"reaction": "like"} if kind == _LIKE else {}
         )
         what = RecordType.POST if kind == _REPOST else RecordType.REACTION
     elif kind in _CONNECTIONS:
         what = RecordType.CONNECTION
-        said = {
+        details = {
             "people": [{"handle": messaging.key(fields, "subject")}],
             "status": _CONNECTIONS[kind],
         }
     elif kind == "app.bsky.actor.profile":
-        what, said = RecordType.PROFILE, {"name": fields.get("displayName")}
+        what, details = RecordType.PROFILE, {"name": fields.get("displayName")}
     else:
-        what, said = RecordType.ACTIVITY, {}
-    taken = {"$type", "createdAt", *({"subject"} if said and what != RecordType.PROFILE else ())}
+        what, details = RecordType.ACTIVITY, {}
+    taken = {"$type", "createdAt", *({"subject"} if details and what != RecordType.PROFILE else ())}
     others = messaging.rest(fields, taken)
     return Record(
         data_type=DataType.ACTIVITY,
@@ -67,19 +67,19 @@ def record(source: str, address: str, fields: dict[str, Any]) -> Record:
         time=time,
         title="like" if what is RecordType.REACTION else None,
         content=optional_text(fields, "description"),
-        metadata=kept({**others, **metadata, **said}),
+        metadata=non_empty({**others, **metadata, **details}),
         mutable=True,
     )
 
 
 def _post(
-    source: str, address: str, fields: dict[str, Any], time: Instant | None, said: dict[str, Any]
+    source: str, address: str, fields: dict[str, Any], time: Instant | None, details: dict[str, Any]
 ) -> Record:
     answered = _uri(fields.get("reply"), "parent")
     links, people, labels = _facets(fields.get("facets"))
     metadata = {
         **messaging.rest(fields, _TAKEN),
-        **said,
+        **details,
         "in_reply_to": answered,
         "conversation": _uri(fields.get("reply"), "root"),
         "links": links,
@@ -98,7 +98,7 @@ def _post(
         identity=(address,),
         time=time,
         content=optional_text(fields, "text") or None,
-        metadata=kept(metadata),
+        metadata=non_empty(metadata),
         related=related,
         mutable=True,
     )
@@ -116,7 +116,7 @@ def _uri(reply: object, which: str) -> str | None:
 
 
 def _facets(facets: object) -> tuple[list[str], list[dict[str, Any]], list[str]]:
-    """Links, people and labels that the text has marked."""
+    """Return the links, people and labels that the text marks."""
     links: list[str] = []
     people: list[dict[str, Any]] = []
     labels: list[str] = []

@@ -1,4 +1,4 @@
-"""What bookmarks of any browser share: when one was added, and how a tree of folders is walked."""
+"""What bookmarks of any browser share: the time of adding, and the walk through folders."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from schemas.reasons import Reason
 from schemas.records import DataType, Instant, Record
 from schemas.vocabulary import RecordType
 
-#: Numbers up to a length, and the unit of those: each holds the years 2001 to 2100 and no other
-#: does, since 16 digits of microseconds last to 2286 and those since 1601 have had 17 since 1917.
+#: Numbers up to a length, and their unit. Each length holds the years 2001 to 2100 in one unit
+#: only: 16 digits of microseconds last to 2286, and microseconds since 1601 have had 17 since 1917.
 _UNITS: tuple[tuple[int, Unit], ...] = ((11, "s"), (14, "ms"), (16, "us"), (18, "webkit"))
 _NUMBER = re.compile(r"([+-]?)(\d{1,30})(?:\.\d*)?", re.ASCII)
-#: The most nested folders that are kept of a link.
+#: The maximum number of nested folders in a link's metadata.
 DEPTH = 100
 
 
 def added(written: str) -> Instant | None:
-    """The moment of an `ADD_DATE`: seconds as is usual, or what other programs count in.
+    """Return the moment of an `ADD_DATE`: usually seconds, or another program's unit.
 
-    Google Bookmarks wrote microseconds, others milliseconds, or Chromium's microseconds since
-    1601. None where it says nothing; what can't be read is flagged, and costs no bookmark.
+    Google Bookmarks wrote microseconds, others milliseconds, or Chromium's microseconds since 1601.
+    Return None if it is blank or 0; an unreadable time is flagged, and the bookmark remains.
     """
     text = written.strip()
     if not text.strip("0."):
@@ -42,7 +42,7 @@ def added(written: str) -> Instant | None:
 
 
 def moment(written: str, unit: Unit) -> Instant | None:
-    """The moment of a number in a known unit; None for an empty text or zero."""
+    """Return the moment of a number in a known unit; None for an empty text or zero."""
     if not written.strip("0"):
         return None
     try:
@@ -59,17 +59,19 @@ def record(
     time: Instant | None,
     texts: tuple[Any, Any],
     folders: Iterable[str],
-    said: dict[str, Any],
+    metadata: dict[str, Any],
 ) -> Record:
-    """One bookmark: its address and when it was added; title and folder may change.
+    """Return one bookmark, identified by its address and time of adding.
 
-    `texts` are its title and its note, None where there is none.
+    Title and folder may change.
+
+    `texts` are its title and its note, None if there is none.
     """
     if not isinstance(url, str) or not url:
         raise BadValue(Reason.MISSING_FIELD, "the link has no address")
     title, note = texts
     inside = [name for name in folders if name][:DEPTH]
-    kept = {"url": url, "folders": inside, "list": inside[-1] if inside else None, **said}
+    values = {"url": url, "folders": inside, "list": inside[-1] if inside else None, **metadata}
     return Record(
         data_type=DataType.BROWSER,
         source=source,
@@ -78,21 +80,21 @@ def record(
         time=time,
         title=title.strip() or None if isinstance(title, str) else None,
         content=note.strip() or None if isinstance(note, str) else None,
-        metadata={name: value for name, value in kept.items() if value},
+        metadata={name: value for name, value in values.items() if value},
         mutable=True,
     )
 
 
-def identity(node: dict[str, Any], *told: Any) -> tuple[str, ...]:
-    """The identity of a bookmark in a tree: its `guid`, or without one the texts in `told`."""
+def identity(node: dict[str, Any], *fallback: Any) -> tuple[str, ...]:
+    """Return the identity of a bookmark in a tree: its `guid`, or without one the `fallback`."""
     guid = node.get("guid")
-    return ("guid", guid) if isinstance(guid, str) and guid else tuple(map(str, told))
+    return ("guid", guid) if isinstance(guid, str) and guid else tuple(map(str, fallback))
 
 
 def walk(
     roots: Iterable[dict[str, Any]], name: str
 ) -> Iterator[tuple[dict[str, Any], tuple[str, ...]]]:
-    """Each object of a tree of `children` that has none, with the folders around it.
+    """Yield each leaf of a tree of `children`, with the folders around it.
 
     `name` is the key of a folder's name. The tree is walked without recursion, in its order.
     """

@@ -1,4 +1,4 @@
-"""A visit of a page, out of the history database of any browser.
+"""A page visit from the history database of any browser.
 
 Source: `docs/reference/exports/browsers.md#history-databases`.
 """
@@ -21,13 +21,13 @@ def visit(
     page: dict[str, Any] | None,
     time: Instant | None,
     verbatim: str,
-    said: dict[str, Any],
+    metadata: dict[str, Any],
 ) -> Record:
-    """The record of a visit; `page` is the row with its address, which may be gone."""
+    """Return the record of a visit; `page` is the row with its address, which may be deleted."""
     url = (page or {}).get("url")
     if not isinstance(url, str) or not url:
-        raise BadValue(Reason.MISSING_FIELD, "a visit of a page that is not there")
-    title = said.pop("title", None) or (page or {}).get("title")
+        raise BadValue(Reason.MISSING_FIELD, "the page of the visit is missing")
+    title = metadata.pop("title", None) or (page or {}).get("title")
     return Record(
         data_type=DataType.BROWSER,
         source=source,
@@ -35,15 +35,16 @@ def visit(
         identity=(verbatim, url),
         time=time,
         title=title if isinstance(title, str) and title else None,
-        metadata={"url": url} | {name: value for name, value in said.items() if value is not None},
+        metadata={"url": url}
+        | {name: value for name, value in metadata.items() if value is not None},
     )
 
 
 def holds(head: Head, *tables: str) -> bool:
-    """Whether this is an SQLite database with these tables.
+    """Return whether this is an SQLite database with these tables.
 
-    The statements that create a browser's tables take more than the first page, and may lie
-    anywhere in the file. Of a database that is cut off the head alone may still tell.
+    The statements that create a browser's tables exceed the first page, and may be anywhere in the
+    file. For a file that is cut off, the head alone may decide.
     """
     named = (name in head.tables or _created(name).search(head.data) for name in tables)
     return head.data.startswith(b"SQLite format 3\0") and all(named)

@@ -1,6 +1,6 @@
-"""What contacts of any address book have in common: who they are, and by which names and numbers.
+"""What contacts of any address book share: their identity, their names and numbers.
 
-The same person in a vCard and in a CSV of one address book is one contact, so both make the
+The same person in a vCard and in a CSV of one address book is one contact, so both compute the
 identity here.
 """
 
@@ -14,10 +14,7 @@ from schemas.reasons import Reason
 
 
 def identity(name: str, addresses: Sequence[str], phones: Sequence[str]) -> tuple[str, ...]:
-    """Name, first mail address and first phone number; cards have no id of their own.
-
-    Raises `BadValue(MISSING_FIELD)` where there is none of the three.
-    """
+    """Return name, first mail address and first phone number; cards have no id of their own."""
     first = next(iter(addresses), "").strip().lower()
     found = (name.strip(), first, "" if first else next(iter(phones), "").strip())
     if not any(found):
@@ -28,7 +25,7 @@ def identity(name: str, addresses: Sequence[str], phones: Sequence[str]) -> tupl
 def people(
     name: str | None, addresses: Sequence[str], phones: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """The contact as the vocabulary's people: one person, with all addresses and numbers."""
+    """Return the contact in the vocabulary's form: one person, with all addresses and numbers."""
     mails = [address.strip().lower() for address in addresses]
     person = {
         "name": name,

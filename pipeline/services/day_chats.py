@@ -1,4 +1,4 @@
-"""What the formats of chats under lines of days share: the moment, the record."""
+"""What the formats of chats with day headings share: the moment, the record."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ import msgspec
 
 from pipeline.services import messaging
 from pipeline.values import day_periods, prose_dates, spelled_dates, timestamps
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.errors import BadValue
 from schemas.files import Member
 from schemas.reasons import Reason
 from schemas.records import DataType, Instant, RawRecord, Record
 from schemas.vocabulary import RecordType
 
-#: Around a line that names a day.
+#: The characters around a day heading.
 _RULES = " -"
 _NUMBERS = re.compile(r"\d+")
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)")
-#: English names of the days, by which 03/04/2024 is told from the third of April.
+#: English names of the days, which decide whether 03/04/2024 is April or March.
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def record(source: str, service: str, item: RawRecord, member: Member) -> Record:
-    """One message; or a note of the program's, which names nobody."""
+    """Return one message; or a note of the program, which has no author."""
     value, name = item.value, item.value["name"]
     day = value["day"].strip(_RULES)
     conversation = _conversation(item.around["heading"], member.path)
@@ -45,18 +45,18 @@ def record(source: str, service: str, item: RawRecord, member: Member) -> Record
         identity=(service, conversation, day, value["clock"], name, value["text"]),
         time=time,
         content=_unquoted(value["text"]) or None,
-        metadata=kept(metadata),
+        metadata=non_empty(metadata),
     )
 
 
 def _conversation(heading: str, path: str) -> str:
-    """The first line of the heading, which is the same in each export; the file's name changes."""
+    """Return the heading's first line, the same in each export; the file's name changes."""
     first = heading.partition("\n")[0].strip()
     return first.removeprefix("[LINE]").strip() or PurePosixPath(path).stem
 
 
 def _unquoted(text: str) -> str:
-    """A message of several lines may stand in quotation marks."""
+    """Return a message without the quotation marks of one with several lines."""
     if "\n" in text and text[:1] == text[-1:] == '"':
         return text[1:-1].replace('""', '"')
     return text
@@ -65,9 +65,9 @@ def _unquoted(text: str) -> str:
 def _moment(day: str, clock: str, written: str) -> Instant:
     found = _CLOCK.search(clock)
     if found is None:
-        raise BadValue(Reason.BAD_TIME, "there is no clock")
-    beside = f"{clock[: found.start()]} {clock[found.end() :]}"
-    hour = day_periods.hour_of(int(found[1]), day_periods.part_of(beside.strip()))
+        raise BadValue(Reason.BAD_TIME, "the time has no clock")
+    period = f"{clock[: found.start()]} {clock[found.end() :]}"
+    hour = day_periods.hour_of(int(found[1]), day_periods.part_of(period.strip()))
     moment = timestamps.iso(f"{_date(day).isoformat()}T{hour:02}:{found[2]}:00")
     return msgspec.structs.replace(moment, text=written)
 

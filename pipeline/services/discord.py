@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.services import messaging
 from pipeline.values import timestamps
-from pipeline.values.fields import kept, optional_text
+from pipeline.values.fields import non_empty, optional_text
 from schemas.errors import BadValue
 from schemas.files import Member
 from schemas.reasons import Reason
@@ -19,19 +19,19 @@ from schemas.records import DataType, Record
 from schemas.vocabulary import RecordType
 
 SERVICE = "discord"
-#: Of a message, in CSV and in JSON.
+#: The fields of a message, in CSV and in JSON.
 COLUMNS = frozenset({"ID", "Timestamp", "Contents", "Attachments"})
 
 
 def channel_of(path: str) -> str:
-    """The number of the channel whose folder a file lies in: `messages/c1234/messages.csv`."""
+    """Return the number of the channel in whose folder a file is: `messages/c1234/messages.csv`."""
     folder = PurePosixPath(path.rsplit("!/", 1)[-1]).parent.name
     number = folder.removeprefix("c")
     return number if number.isdecimal() else ""
 
 
 def message(source: str, fields: Mapping[str, Any], member: Member) -> Record:
-    """One of the owner's messages."""
+    """Return one of the owner's messages."""
     number, channel = messaging.key(fields, "ID"), channel_of(member.path)
     if not number.isdecimal():
         raise BadValue(Reason.BAD_SHAPE, "'ID' is not a number")
@@ -49,7 +49,7 @@ def message(source: str, fields: Mapping[str, Any], member: Member) -> Record:
         identity=(SERVICE, number),
         time=timestamps.or_unread(fields.get("Timestamp")),
         content=optional_text(fields, "Contents") or None,
-        metadata=kept(metadata),
+        metadata=non_empty(metadata),
         related=messaging.in_conversation(SERVICE, channel) if channel else (),
         mutable=True,
     )

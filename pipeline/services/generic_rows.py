@@ -1,4 +1,4 @@
-"""Items of no product that we know: kept as they are, and nothing is guessed."""
+"""Items of unknown products: they are kept unchanged, and nothing is guessed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from schemas.vocabulary import RecordType, Relation
 
 
 def row(value: Any, source: str, member: Member, around: Mapping[str, Any] = NOTHING) -> Record:
-    """A JSON value as a record: its names and values are `fields`; what is no object stands there
-    under `value`.
+    """Return a JSON value as a record: its names and values are `fields`.
 
-    It is who its canonical text says: keys sorted, no white space. So the same value in another
-    file or container, in another order of keys, or pretty-printed, is the same document. `content`
-    repeats what stands in it, a line each under the name of its field, so that it is found by that.
+    A value that is not an object is under `fields.value`. Its canonical text is the identity: keys
+    sorted, no white space. So the same value in another file or container, with another order of
+    keys, or pretty-printed, is the same document. `content` repeats the values, a line each under
+    the name of its field, so that a search finds them.
     """
     fields = value if value and isinstance(value, dict) else {"value": value}
     return Record(
@@ -32,37 +32,36 @@ def row(value: Any, source: str, member: Member, around: Mapping[str, Any] = NOT
         content="\n".join(_lines(value)) or None,
         content_type="application/json",
         metadata={"fields": fields},
-        **standing_in(member, around),
+        **file_context(member, around),
     )
 
 
-def standing_in(member: Member, around: Mapping[str, Any] = NOTHING) -> dict[str, Any]:
-    """What a record says of the file that it stands in, as arguments of `Record`; with what stands
-    above or around all rows of it.
+def file_context(member: Member, around: Mapping[str, Any] = NOTHING) -> dict[str, Any]:
+    """Return arguments of `Record` that name the file of a row, and values outside all rows.
 
-    The same row in two files is one document. So the file is none of its own metadata, and all of
-    them are found by what it is related to.
+    The same row in two files is one document. So the file is not part of its own metadata, and its
+    relations lead to all files.
     """
-    told = {"around": dict(around)} if around else {}
-    return {"beside": {"file": member.path, **told}, "related": (in_file(member.path),)}
+    context = {"around": dict(around)} if around else {}
+    return {"beside": {"file": member.path, **context}, "related": (in_file(member.path),)}
 
 
 @lru_cache(maxsize=256)
 def in_file(path: str) -> Related:
-    """How a row stands to the table or list in the file of that path."""
+    """Return the relation of a row to the table or list in the file of that path."""
     return Related(Relation.PART_OF, RecordType.DOCUMENT, ("file", path))
 
 
-def apart(written: str, value: Any) -> tuple[str, ...]:
-    """What tells an entry apart that is who its time says, where it has none: all that it says.
+def undated_key(written: str, value: Any) -> tuple[str, ...]:
+    """Return an identity for an entry without a time: all its values.
 
-    Nothing where there is a time as it is `written`, so that it is who it was.
+    Return nothing if `written`, its time, exists, so that its identity stays the same.
     """
     return () if written else (blake2b(canonical(value), digest_size=16).hexdigest(),)
 
 
 def _lines(value: Any, name: str = "") -> Iterator[str]:
-    """`field: what it says`, by name; the items of a list share theirs."""
+    """Yield `field: value`, sorted by name; the items of a list share its name."""
     if isinstance(value, dict):
         for key, inner in sorted(value.items()):
             yield from _lines(inner, key)
@@ -70,12 +69,12 @@ def _lines(value: Any, name: str = "") -> Iterator[str]:
         for inner in value:
             yield from _lines(inner, name)
     elif value not in (None, ""):
-        said = value if isinstance(value, str) else json.dumps(value)
-        yield f"{name}: {said}" if name else said
+        text = value if isinstance(value, str) else json.dumps(value)
+        yield f"{name}: {text}" if name else text
 
 
 def canonical(value: Any) -> bytes:
-    """The JSON text of a value, the same for equal values; lone surrogates as they are."""
+    """Return the JSON text of a value, the same for equal values; lone surrogates stay."""
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONEncodeError:

@@ -22,7 +22,7 @@ _CLOCK = re.compile(r"(\d{1,2})/(\d{1,2})/(\d\d), (\d{1,2}):(\d\d)\s?([AP])M", r
 
 
 def day(written: str) -> Instant:
-    """`01 Jan 2024`: its midnight."""
+    """Read `01 Jan 2024` as its midnight."""
     midnight = f"{written} 00:00:00"
     try:
         moment = mail_dates.mail_date(midnight)
@@ -32,15 +32,15 @@ def day(written: str) -> Instant:
 
 
 def day_or_clock(written: str) -> Instant:
-    """As `day`; exports to 2019 have `1/2/19, 3:04 AM` in its place."""
+    """Read as `day`; exports to 2019 have `1/2/19, 3:04 AM` in its place."""
     return clock(written) if _CLOCK.fullmatch(written.strip()) else day(written)
 
 
 def clock(written: str) -> Instant:
-    """`1/31/24, 10:05 AM`: the month first, and no zone."""
+    """Read `1/31/24, 10:05 AM`: the month first, and no zone."""
     found = _CLOCK.fullmatch(written.strip())
     if found is None:
-        raise BadValue(Reason.BAD_TIME, "the date and time are not understood")
+        raise BadValue(Reason.BAD_TIME, "the date and time cannot be read")
     hour = int(found[4]) % 12 + (12 if found[6] in "Pp" else 0)
     date = f"20{found[3]}-{found[1]:0>2}-{found[2]:0>2}"
     moment = timestamps.iso(f"{date}T{hour:02}:{found[5]}:00")

@@ -1,7 +1,7 @@
 """What the formats of Meta's exports (Facebook, Messenger, Instagram) share.
 
-Names and texts are mended for content and metadata; identities keep them as they are written, so
-that a better mending makes no new records.
+Names and texts are repaired for content and metadata; identities keep them as written, so that a
+better repair makes no new records.
 
 Source: `docs/reference/exports/meta.md`.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.values import coordinates, instants, timestamps
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.records import Instant
 
 #: Seen in place of a photo's time: the year 0.
@@ -20,15 +20,15 @@ _NEVER = -62169958800
 
 
 def moment(value: Any) -> Instant:
-    """The moment of Unix seconds; where it is missing, 0 or the year 0, it is unread."""
+    """Return the moment of Unix seconds; a missing one, 0 and the year 0 are unread."""
     never = value in (0, _NEVER) and not isinstance(value, bool)
     return instants.unread(str(value)) if never else timestamps.epoch_or_unread(value, "s")
 
 
 def inner(value: Any, name: str) -> Any:
-    """The first value that is a text or number under a name, however deep; None if there is none.
+    """Return the first text or number under a name, at any depth; None if there is none.
 
-    Facebook wraps what an item says in lists and objects that differ by the year.
+    Facebook wraps an item's values in lists and objects that differ by the year.
     """
     for found in _values(value, name):
         if isinstance(found, str | int | float):
@@ -37,7 +37,7 @@ def inner(value: Any, name: str) -> Any:
 
 
 def _first(value: Any, name: str) -> Any:
-    """The first value under a name, however deep, of whatever kind."""
+    """Return the first value under a name, at any depth, of any kind."""
     return next(_values(value, name), None)
 
 
@@ -53,15 +53,15 @@ def _values(value: Any, name: str) -> Iterator[Any]:
 
 
 def shown(value: Any) -> str:
-    """The name of the first file, or the first link, as it is written; folders have moved."""
+    """Return the name of the first file, or the first link, as written; folders have moved."""
     found = inner(value, "uri") or inner(value, "link") or ""
     return str(found).rsplit("/", 1)[-1]
 
 
 def medium(value: Mapping[str, Any]) -> dict[str, Any]:
-    """A photo, video or sound as a file: its name, where it lies in the export, what is said."""
+    """Return a photo, video or sound as a file: its name, its place in the export, its details."""
     uri = str(value.get("uri") or value.get("path") or "")
-    said = kept(
+    details = non_empty(
         {
             "title": value.get("title"),
             "description": value.get("description"),
@@ -71,11 +71,11 @@ def medium(value: Mapping[str, Any]) -> dict[str, Any]:
         }
     )
     place = "url" if uri.startswith(("http://", "https://")) else "path"
-    return {"name": uri.rsplit("/", 1)[-1], place: uri, **said}
+    return {"name": uri.rsplit("/", 1)[-1], place: uri, **details}
 
 
 def position(media: list[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """Where the first photo that knows it was taken."""
+    """Return the place of the first photo that has one."""
     for one in media:
         found = one.get("media_metadata") or {}
         latitude, longitude = _first(found, "latitude"), _first(found, "longitude")

@@ -1,7 +1,7 @@
-"""When and where a film was made, out of its atoms (MP4, M4V, MOV, 3GP); only heads are read.
+"""When and where a film was made, from its atoms (MP4, M4V, MOV, 3GP); only heads are read.
 
-A ladder: the creation date of Apple's own metadata (`moov.meta`, which an export keeps while the
-movie header gets the day of the export), then the movie header. Sources: ISO 14496-12, 8.2.2;
+The creation date of Apple's own metadata (`moov.meta`) ranks first, since an export keeps it while
+the movie header gets the day of the export; then the movie header. Sources: ISO 14496-12, 8.2.2;
 QuickTime File Format, "Metadata"; ISO 6709 for the place.
 """
 
@@ -19,16 +19,15 @@ from pipeline.values import coordinates, instants, timestamps
 from schemas.errors import BadValue
 from schemas.records import Instant
 
-#: What a film can begin with, of QuickTime before 2004 too, which has no `ftyp`.
+#: The first atoms of a film, including QuickTime before 2004, which has no `ftyp`.
 _FIRST_ATOMS = (b"ftyp", *OLD_ATOMS)
-#: The flag of a time whose field counts from 1904 and was filled with seconds since 1970.
+#: The flag of a time whose field counts from 1904 and holds seconds since 1970.
 SINCE_1970 = "counted_since_1970"
-#: The flag of a moment at which a clock begins that nobody has set.
+#: The flag of the epoch of a clock that was never set.
 CLOCK_UNSET = "clock_unset"
 
 _1904, _1970 = datetime(1904, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC)
-#: There are no digital films from before; an earlier time in a header has another epoch, or is
-#: not set.
+#: Digital films are not older; an earlier time in a header has another epoch, or is not set.
 _FIRST_FILM = datetime(1990, 1, 1, tzinfo=UTC)
 _ATOMS = 1_000
 _LONGEST = 200
@@ -37,8 +36,8 @@ _CREATED, _PLACE = b"com.apple.quicktime.creationdate", b"com.apple.quicktime.lo
 _Range = tuple[int, int]
 
 
-class Said(msgspec.Struct, frozen=True, kw_only=True):
-    """What the atoms of a film say."""
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """The metadata in the atoms of a film."""
 
     time: Instant | None = None
     place: dict[str, float] = {}
@@ -46,41 +45,41 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     flags: tuple[str, ...] = ()
 
 
-def read(path: Path) -> Said:
-    """When and where a film was made; nothing where it is none, or damaged."""
+def read(path: Path) -> Facts:
+    """Return when and where a film was made; empty if it is not a film, or damaged."""
     try:
         with path.open("rb") as source:
             if source.read(8)[4:8] not in _FIRST_ATOMS:
-                return Said()
+                return Facts()
             moov = _within(source, (0, path.stat().st_size), b"moov")
-            return _said(source, moov) if moov else Said()
+            return _facts(source, moov) if moov else Facts()
     except OSError:
-        return Said()
+        return Facts()
 
 
-def _said(source: BinaryIO, moov: _Range) -> Said:
+def _facts(source: BinaryIO, moov: _Range) -> Facts:
     apple = _apple(source, moov)
     header = _within(source, moov, b"mvhd")
-    made, lasted = _header(_bytes(source, header, 32) if header else b"")
-    time, flags = _by_header(made)
+    created, lasted = _header(_bytes(source, header, 32) if header else b"")
+    time, flags = _by_header(created)
     with suppress(KeyError, BadValue):
         time, flags = timestamps.iso(apple[_CREATED]), ()
     place = _place(apple.get(_PLACE, "")) or _place(_xyz(source, moov))
-    return Said(time=time, place=place, duration_s=lasted, flags=flags)
+    return Facts(time=time, place=place, duration_s=lasted, flags=flags)
 
 
 def _header(head: bytes) -> tuple[int, float | None]:
-    """`creation_time` of the movie header, and its length in seconds."""
+    """Return `creation_time` of the movie header, and its length in seconds."""
     width = 8 if head[:1] == b"\1" else 4
-    made, scale, ticks = (
+    created, scale, ticks = (
         int.from_bytes(head[start : start + size], "big")
         for start, size in ((4, width), (4 + 2 * width, 4), (8 + 2 * width, width))
     )
-    return made, round(ticks / scale, 3) if scale and 0 < ticks < (1 << 8 * width) - 1 else None
+    return created, round(ticks / scale, 3) if scale and 0 < ticks < (1 << 8 * width) - 1 else None
 
 
 def _by_header(seconds: int) -> tuple[Instant | None, tuple[str, ...]]:
-    """`creation_time` as a moment, in UTC."""
+    """Return `creation_time` as a moment, in UTC."""
     if not seconds or seconds >= 1 << 33:
         return None, ()
     at, text = _1904 + timedelta(seconds=seconds), str(seconds)
@@ -95,8 +94,11 @@ def _by_header(seconds: int) -> tuple[Instant | None, tuple[str, ...]]:
 
 
 def _apple(source: BinaryIO, moov: _Range) -> dict[bytes, str]:
-    """Texts of `moov.meta` by their key. `keys` names them, and the atoms in `ilst` are called by
-    their number there; `meta` has four bytes of version before its atoms in MP4 and none in MOV."""
+    """Return the texts of `moov.meta` by their key.
+
+    `keys` has the keys, and the atoms in `ilst` are named by the numbers of their keys. `meta` has
+    four bytes of version before its atoms in MP4 and none in MOV.
+    """
     meta = _within(source, moov, b"meta")
     if meta is None:
         return {}
@@ -128,14 +130,14 @@ def _keys(source: BinaryIO, keys: _Range) -> list[bytes]:
 
 
 def _xyz(source: BinaryIO, moov: _Range) -> str:
-    """`moov.udta.\xa9xyz` of Android and older iPhones, behind a length and a language."""
+    """Return `moov.udta.\xa9xyz` of Android and older iPhones, after a length and a language."""
     udta = _within(source, moov, b"udta")
     xyz = _within(source, udta, b"\xa9xyz") if udta else None
     return _bytes(source, xyz, 100)[4:].decode("ascii", "replace") if xyz else ""
 
 
 def _place(text: str) -> dict[str, float]:
-    """A place in ISO 6709; nothing where it is odd, or 0, 0."""
+    """Return a place in ISO 6709; empty if it is invalid, or 0, 0."""
     try:
         north, east, up = coordinates.iso6709(text)
     except BadValue:
@@ -152,7 +154,7 @@ def _bytes(source: BinaryIO, part: _Range, most: int) -> bytes:
 
 
 def _within(source: BinaryIO, part: _Range, wanted: bytes) -> _Range | None:
-    """Where the inside of the first atom of a kind lies, of those side by side in a range."""
+    """Return the inside of the first atom of a kind among the adjacent ones in a range."""
     start, end = part
     for _ in range(_ATOMS):
         source.seek(start)

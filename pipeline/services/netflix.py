@@ -15,11 +15,11 @@ PRODUCT = "Netflix"
 
 
 def with_columns(*needed: str) -> Callable[[Head], bool]:
-    """Recognises a table by its columns, whatever else it has."""
+    """Return a check for a table with these columns, and maybe others."""
     wanted = frozenset(needed)
     return lambda head: wanted <= tables.columns(head)
 
 
 def profile(row: dict[str, str]) -> dict[str, str]:
-    """The profile as metadata, where the table names one."""
-    return tables.said(row, {"Profile Name": "profile"})
+    """Return the profile as metadata, if the table names one."""
+    return tables.renamed(row, {"Profile Name": "profile"})

@@ -1,7 +1,7 @@
-"""What a picture says of itself in XMP and IPTC, where it has no EXIF: when, and where.
+"""A picture's XMP and IPTC, for pictures without EXIF: when, and where.
 
 Programs that edit pictures write XMP into all kinds of them, press agencies IPTC into JPEG; a scan,
-a PNG and a picture out of an archive often have nothing else. Sources: XMP specification, part 2
+a PNG and a picture from an archive often have nothing else. Sources: XMP specification, part 2
 (`exif:DateTimeOriginal`, `photoshop:DateCreated`, `xmp:CreateDate`, `exif:GPSLatitude`); IPTC-IIM
 4.2, 2:55 and 2:60.
 """
@@ -16,7 +16,7 @@ from PIL import Image, ImageFile, IptcImagePlugin
 from pipeline.values import coordinates
 from schemas.errors import BadValue
 
-#: Where Pillow keeps XMP, by the kind of picture.
+#: Pillow's names for XMP, by the kind of picture.
 _KEYS = ("xmp", "XML:com.adobe.xmp")
 _TIFF_TAG = 700
 _LONGEST = 256 * 1024
@@ -32,7 +32,7 @@ _PHOTOSHOP = (2, 55), (2, 60)
 
 
 def xmp(image: Image.Image) -> str:
-    """The XMP of a picture as text; empty where it has none."""
+    """Return the XMP of a picture as text; empty if it has none."""
     found = next((image.info[key] for key in _KEYS if key in image.info), None)
     if found is None and image.format == "TIFF":
         found = image.getexif().get(_TIFF_TAG)
@@ -42,17 +42,17 @@ def xmp(image: Image.Image) -> str:
 
 
 def taken(text: str) -> str:
-    """When the picture was taken by its XMP, as it is written."""
+    """Return when the picture was taken by its XMP, as written."""
     return _value(_TAKEN, text)
 
 
 def digitized(text: str) -> str:
-    """When it was scanned or made by its XMP, as it is written."""
+    """Return when it was scanned or made by its XMP, as written."""
     return _value(_DIGITIZED, text)
 
 
 def position(text: str) -> dict[str, float]:
-    """Where it was taken by its XMP; nothing where that is not said, or not understood."""
+    """Return where it was taken by its XMP; empty if that is missing or cannot be read."""
     north, east = _degrees(_value(_NORTH, text)), _degrees(_value(_EAST, text))
     if north is None or east is None or not (north or east):
         return {}
@@ -64,7 +64,7 @@ def position(text: str) -> dict[str, float]:
 
 
 def iptc_time(image: ImageFile.ImageFile) -> str:
-    """When it was taken by its IPTC, in ISO 8601; empty where that is not said."""
+    """Return when it was taken by its IPTC, in ISO 8601; empty if that is missing."""
     found: object = None
     with suppress(OSError, LookupError, ValueError, TypeError, SyntaxError):
         found = IptcImagePlugin.getiptcinfo(image)
@@ -74,10 +74,12 @@ def iptc_time(image: ImageFile.ImageFile) -> str:
     if not isinstance(day, bytes) or not _DAY.fullmatch(day):
         return ""
     text = f"{day[:4].decode()}-{day[4:6].decode()}-{day[6:].decode()}"
-    told = _CLOCK.fullmatch(clock) if isinstance(clock, bytes) else None
-    if told is None:
+    groups_of_clock = _CLOCK.fullmatch(clock) if isinstance(clock, bytes) else None
+    if groups_of_clock is None:
         return text
-    hour, minute, second, offset = (part.decode() if part else "" for part in told.groups())
+    hour, minute, second, offset = (
+        part.decode() if part else "" for part in groups_of_clock.groups()
+    )
     return f"{text}T{hour}:{minute}:{second}{offset}"
 
 

@@ -14,11 +14,11 @@ SERVICE = "reddit"
 
 
 def moment(cells: Mapping[str, str], name: str = "date") -> Instant:
-    """`2024-01-02 03:04:05 UTC`."""
+    """Read `2024-01-02 03:04:05 UTC`."""
     return timestamps.or_unread(cells.get(name))
 
 
 def address(cells: Mapping[str, str]) -> str | None:
-    """The permalink, in whole where it is only a path."""
+    """Return the permalink, completed if it is only a path."""
     link = cells.get("permalink") or ""
     return f"https://www.reddit.com{link}" if link.startswith("/") else link or None

@@ -14,16 +14,16 @@ from schemas.reasons import Reason
 from schemas.records import Instant
 
 SERVICE = "snapchat"
-#: Of the digits that were seen the number tells the unit, from 2001 to 2286.
+#: The number of digits gives the unit, from 2001 to 2286.
 _UNITS: dict[int, Unit] = {10: "s", 13: "ms", 16: "us"}
 
 
 def moment(written: Any) -> Instant:
-    """`2024-01-02 03:04:05 UTC`, ISO, `Tue Jan 02 03:04:05 UTC 2024`, or digits."""
+    """Read `2024-01-02 03:04:05 UTC`, ISO, `Tue Jan 02 03:04:05 UTC 2024`, or digits."""
     text = str(written)
     if text.isdecimal():
         unit = _UNITS.get(len(text))
         if unit is None:
-            raise BadValue(Reason.BAD_TIME, "a number of digits that says no unit")
+            raise BadValue(Reason.BAD_TIME, "the number of digits gives no unit")
         return timestamps.epoch(text, unit)
     return mail_dates.mail_date(text) if text[:1].isalpha() else timestamps.iso(text)

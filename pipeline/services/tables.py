@@ -17,19 +17,19 @@ from schemas.files import Context, Head, Member, Slice
 from schemas.records import Instant, RawRecord
 
 _BREAKS = re.compile(r"[\W_]+")
-#: Armenian, which comes behind Cyrillic.
+#: Armenian, which follows Cyrillic.
 _FIRST_OF_OTHERS = "\u0530"
 _BOM = b"\xef\xbb\xbf"
 _NONE = Member(path="", ordinal=0, file=Path(), size=0, sha256="", media_type="text/csv")
 
 
 def columns(head: Head) -> frozenset[str]:
-    """The column names of a member that is read as CSV; empty where it has no header."""
+    """Return the column names of a member that is read as CSV; empty if it has no header."""
     return frozenset(ordered_columns(head))
 
 
 def ordered_columns(head: Head) -> tuple[str, ...]:
-    """The same, in their order."""
+    """Return the column names of a member that is read as CSV, in their order."""
     if b"\0" in head.data or head.data[:1] in (b"{", b"[", b"<", b""):
         return ()
     context = _context(head.data)
@@ -38,12 +38,12 @@ def ordered_columns(head: Head) -> tuple[str, ...]:
 
 @lru_cache(maxsize=8)
 def _context(data: bytes) -> Context:
-    """Every format that reads tables asks this of the same head."""
+    """Return the CSV reader's context, cached, since many formats need it for the same head."""
     return CsvRows().prepare(io.BytesIO(data), _NONE)
 
 
 def first_rows(head: Head, n: int = 20) -> list[dict[str, str]]:
-    """The first rows of a member that is read as CSV, those that are whole."""
+    """Return the first whole rows of a member that is read as CSV."""
     if not ordered_columns(head):
         return []
     data = head.data.removeprefix(_BOM)
@@ -52,15 +52,16 @@ def first_rows(head: Head, n: int = 20) -> list[dict[str, str]]:
 
 
 def in_utc(text: str) -> Instant:
-    """An ISO time without a zone that is known to be in UTC."""
+    """Read an ISO time without a zone that is known to be in UTC."""
     return open_zones.in_zone(timestamps.iso(text), UTC)
 
 
 @lru_cache(maxsize=512)
 def snake(name: str) -> str:
-    """A column's name in snake case: `Average speed (m/s)` is `average_speed_m_s`.
+    """Return a column's name in snake case: `Average speed (m/s)` is `average_speed_m_s`.
 
-    Marks such as the vowels of Devanagari and Thai belong to their words, though no letters.
+    Marks such as the vowels of Devanagari and Thai belong to their words, though they are not
+    letters.
     """
     folded = name.casefold()
     if not folded.isascii():
@@ -70,31 +71,35 @@ def snake(name: str) -> str:
 
 
 def without_accents(text: str) -> str:
-    """The text without the accents of Latin, Greek and Cyrillic, as people type it.
+    """Return the text without the accents of Latin, Greek and Cyrillic, as people type it.
 
-    Marks of other scripts tell letters apart, as in `タグ` and `タク`, and stay.
+    Marks of other scripts distinguish letters, as in `タグ` and `タク`, and stay.
     """
-    kept: list[str] = []
+    characters: list[str] = []
     base = ""
     for character in unicodedata.normalize("NFKD", text):
         if not unicodedata.combining(character):
             base = character
         elif base < _FIRST_OF_OTHERS:
             continue
-        kept.append(character)
-    return unicodedata.normalize("NFC", "".join(kept))
+        characters.append(character)
+    return unicodedata.normalize("NFC", "".join(characters))
 
 
 def cells(row: Mapping[str, str], *names: str) -> str:
-    """The first cell that is not blank, of columns that were renamed; empty where there is none."""
+    """Return the first cell that is not blank, of columns that were renamed; empty if none is."""
     return next((row[name].strip() for name in names if row.get(name, "").strip()), "")
 
 
 def rest(row: Mapping[str, str], taken: frozenset[str]) -> dict[str, str]:
-    """The other cells that are not empty, under their names in snake case."""
+    """Return the other cells that are not empty, under their names in snake case."""
     return {snake(name): text for name, text in row.items() if text and name not in taken}
 
 
-def said(row: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
-    """The cells of some columns that are not blank, under other names."""
-    return {ours: cell for column, ours in names.items() if (cell := row.get(column, "").strip())}
+def renamed(row: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
+    """Return the cells of some columns that are not blank, under other names."""
+    return {
+        lake_name: cell
+        for column, lake_name in names.items()
+        if (cell := row.get(column, "").strip())
+    }

@@ -1,4 +1,4 @@
-"""What files of Trakt's export share: the film, show or episode that an entry is about.
+"""What files of Trakt's export share: the film, show or episode of an entry.
 
 Source: the documentation of Trakt's API (`/sync/history`, `/sync/ratings`, `/sync/watchlist`),
 which the export repeats, and the tests of importers.
@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.values.fields import kept, optional_text
+from pipeline.values.fields import non_empty, optional_text
 
 KINDS = ("movie", "episode", "show", "season")
 
 
 def thing(fields: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
-    """The title of what an entry is about, and what is said of it, as metadata."""
+    """Return the title of an entry's film, show or episode, and its details as metadata."""
     seen = {kind: found for kind in KINDS if isinstance(found := fields.get(kind), dict)}
     what = seen.get("movie") or seen.get("episode") or seen.get("show") or {}
     show, episode = seen.get("show", {}), seen.get("episode", {})
@@ -37,9 +37,9 @@ def _name(thing: dict[str, Any]) -> str | None:
 
 
 def _others(seen: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """What else is said of the film, the episode and the show."""
+    """Return the other details of the film, the episode and the show."""
     known = {"title", "year", "ids", "season", "number"}
-    return kept(
-        {kind: kept({n: v for n, v in thing.items() if n not in known})
+    return non_empty(
+        {kind: non_empty({n: v for n, v in thing.items() if n not in known})
          for kind, thing in seen.items()}
     )  # fmt: skip

@@ -14,25 +14,25 @@ from pipeline.recognition import peek
 from schemas.files import Head
 
 SERVICE = "x"
-#: Where files of the archive lie: in `data/`, before 2020 beside it.
+#: The paths of the archive's files: in `data/`, before 2020 beside it.
 PATHS = (r"(.+/)?[^/]+\.js",)
 
 
 def name_of(head: Head) -> str:
-    """What a file's assignment says that it holds (`tweets`); "" if it has none."""
+    """Return the name in a file's assignment (`tweets`); "" if it has none."""
     found = assignment(head.data)
     return found[0] if found else ""
 
 
 def first_items(head: Head) -> list[Any]:
-    """The first items behind the assignment."""
+    """Return the first items after the assignment."""
     found = assignment(head.data)
     begin = found[1] if found else 0
     return peek.first_items(msgspec.structs.replace(head, data=head.data[begin:]), "", 5)
 
 
 def unwrapped(value: Any, *names: str) -> Any:
-    """What an item's one key wraps; the item itself where it has none of the names."""
+    """Return the value under an item's one key; the item itself if it has none of the names."""
     for name in names:
         if isinstance(value, dict) and isinstance(value.get(name), dict):
             return value[name]

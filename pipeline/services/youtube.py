@@ -1,7 +1,7 @@
-"""What the tables of YouTube's export share: names of columns in any case, texts in segments.
+"""What the tables of YouTube's export share: column names in any case, texts in segments.
 
-Columns are named in the account's language. Their order is the same in all, so a table whose names
-are not the English ones is known by what stands in its cells, and read by their places.
+Column names are in the account's language. Their order is the same in all, so the cells identify a
+table without English names, and it is read by the places of its columns.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from schemas.errors import BadValue
 from schemas.files import Head
 from schemas.reasons import Reason
 
-#: Ids of YouTube's things stand behind this word in identities: others count as it does.
+#: Ids in identities follow this word, since other services have equal numbers.
 SERVICE = "youtube"
 
 
@@ -29,7 +29,7 @@ _TEXT = '{"'
 
 
 def header(head: Head) -> frozenset[str]:
-    """The first line's cells in lower case; "Channel Id" and "Channel ID" are one column."""
+    """Return the first line's cells in lower case; "Channel Id" and "Channel ID" are one column."""
     first = peek.lines(head, 1)
     line = first[0].decode("utf-8", "replace") if first else ""
     try:
@@ -39,12 +39,12 @@ def header(head: Head) -> frozenset[str]:
 
 
 def cells(row: Mapping[str, str]) -> dict[str, str]:
-    """A row under its columns' names in lower case."""
+    """Return a row under its columns' names in lower case."""
     return {name.lower(): cell for name, cell in row.items()}
 
 
 def some_row(head: Head, fits: Callable[[Sequence[str]], bool]) -> bool:
-    """Whether some row of the first few, but the first, is like that."""
+    """Return whether one of the first rows, except the first, passes the check `fits`."""
     lines = (line.decode("utf-8", "replace") for line in peek.lines(head, 60))
     try:
         return any(fits(row) for n, row in enumerate(csv.reader(lines)) if n)
@@ -53,39 +53,41 @@ def some_row(head: Head, fits: Callable[[Sequence[str]], bool]) -> bool:
 
 
 def in_places(row: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
-    """A row under the names of its columns' places."""
+    """Return a row under the names of its columns' places."""
     return dict(zip(names, row.values(), strict=False))
 
 
 def further(row: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
-    """The cells of columns that are none of the names, under their own; where the names are in
-    another language, of those behind the places that are known."""
+    """Return the cells of columns that have none of the names, under their own.
+
+    If the names are in another language, return those after the known places.
+    """
     known = set(names)
     named = known & {name.lower() for name in row}
     more = list(row.items()) if len(named) > 1 else list(row.items())[len(names) :]
     return {tables.snake(name): cell for name, cell in more if name.lower() not in known and cell}
 
 
-def is_said(channel: str, time: str, words: str) -> bool:
-    """Whether three cells are a channel's id, a time and a text in segments."""
-    told = CHANNEL.fullmatch(channel) and MOMENT.fullmatch(time)
-    return told is not None and words.startswith(_TEXT)
+def is_comment_row(channel: str, time: str, words: str) -> bool:
+    """Return whether three cells are a channel's id, a time and a text in segments."""
+    valid = CHANNEL.fullmatch(channel) and MOMENT.fullmatch(time)
+    return valid is not None and words.startswith(_TEXT)
 
 
 def required(row: Mapping[str, str], name: str) -> str:
-    """A cell that must not be empty. Raises `BadValue(MISSING_FIELD)`."""
+    """Return a cell that must not be empty. Raises `BadValue(MISSING_FIELD)`."""
     if cell := row.get(name):
         return cell
-    raise BadValue(Reason.MISSING_FIELD, f"nothing in the column {name!r}")
+    raise BadValue(Reason.MISSING_FIELD, f"the column {name!r} is empty")
 
 
-def said_text(cell: str) -> tuple[str, list[str]]:
-    """The text and the links of a comment.
+def comment_text(cell: str) -> tuple[str, list[str]]:
+    """Return the text and the links of a comment.
 
-    Older cells hold one JSON object with `takeoutSegments`; newer ones its segments alone, parted
-    by commas without brackets, with raw line feeds in their texts
-    (`docs/reference/exports/youtube.md#comments`). A cell that is neither is the text. Raises
-    `BadValue(BAD_SHAPE)` for segments that can't be read.
+    Older cells hold one JSON object with `takeoutSegments`; newer ones its segments alone,
+    separated by commas without brackets, with raw line feeds in their texts
+    (`docs/reference/exports/youtube.md#comments`). Any other cell is the text. Raises
+    `BadValue(BAD_SHAPE)` for segments that cannot be read.
     """
     if not cell.lstrip().startswith('{"'):
         return cell, []
@@ -94,7 +96,7 @@ def said_text(cell: str) -> tuple[str, list[str]]:
     except (ValueError, RecursionError):
         found = None
     if found is None:
-        raise BadValue(Reason.BAD_SHAPE, "the text's segments are no JSON")
+        raise BadValue(Reason.BAD_SHAPE, "the text's segments are not JSON")
     segments = [part for one in found for part in one.get("takeoutSegments", [one])]
     links = [_link(segment) for segment in segments]
     return "".join(segment.get("text", "") for segment in segments), list(filter(None, links))

@@ -23,7 +23,7 @@ _needs_escape = re.compile(r"[\\\t\n\r]").search
 _UNDATED = UNDATED.isoformat()
 
 #: The metadata name under which a stored document lists the names that sibling files added.
-_BESIDE = "beside"
+_FROM_SIBLINGS = "beside"
 #: The metadata name for a document's own key, where it may be stored under a shared key.
 _OWN_KEY = "own_key"
 #: Letters instead of digits: a policy may look for numbers of people, phones or cards.
@@ -122,7 +122,7 @@ def _with_blob(record: Record, key_hex: str) -> dict[str, Any]:
     if record.own_identity:
         metadata, added = {**metadata, _OWN_KEY: own_key(key_hex)}, sorted({*added, _OWN_KEY})
     if added:
-        metadata = {**metadata, _BESIDE: added}
+        metadata = {**metadata, _FROM_SIBLINGS: added}
     if blob is None:
         return metadata
     blob_fields = {
@@ -229,7 +229,7 @@ def content_hash(row: Mapping[str, Any], metadata: Mapping[str, Any], clean: Cle
     title, content = (NULL if row[n] is None else escape(row[n]) for n in ("title", "content"))
     if (metadata.get("blob") or {}).get("name") == row["title"]:
         title = NULL
-    added = {"blob", _BESIDE, *metadata.get(_BESIDE, ())}
+    added = {"blob", _FROM_SIBLINGS, *metadata.get(_FROM_SIBLINGS, ())}
     own = {n: value for n, value in metadata.items() if n not in added}
     if REUSED in own.get("flags", ()):  # added by the load
         own["flags"] = [flag for flag in own["flags"] if flag != REUSED]

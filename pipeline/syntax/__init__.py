@@ -1,1 +1,1 @@
-"""Parse the grammars below the formats: XML, JSON, SQLite pages, content lines."""
+"""Grammars below the formats: XML, JSON, SQLite pages, content lines."""

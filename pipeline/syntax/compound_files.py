@@ -1,8 +1,8 @@
 """Compound files ([MS-CFB]): a file system in a file, as Outlook and older office programs write.
 
-Sectors are chained by a table; small streams share one stream of their own. All streams together
-may hold no more than twice what the file does. This bounds work and memory by the size of the file,
-not by what its tables say.
+A table chains the sectors; small streams share one stream of their own. All streams together may
+hold at most twice the file's size. This bounds work and memory by the size of the file, not by its
+tables.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _HEADER = struct.Struct("<30xHH10xII4xIIIII")
 _ENTRY = struct.Struct("<64sHBxIII36xIQ")
 _LAST, _NONE = 0xFFFFFFFA, 0xFFFFFFFF
 _STORAGE, _STREAM = 1, 2
-#: Streams of fewer bytes lie in the shared stream, in pieces of this size.
+#: Smaller streams are in the shared stream, in pieces of the second size.
 _SMALL, _PIECE = 4096, 64
-#: Storages within each other.
+#: The maximum nesting of storages.
 _DEPTH = 50
 
 
 class Damaged(Exception):
-    """The file is no compound file, or its tables lead nowhere."""
+    """The file is not a compound file, or its tables lead nowhere."""
 
 
 class Storage(msgspec.Struct):
@@ -35,7 +35,7 @@ class Storage(msgspec.Struct):
 
 
 class _Entry(msgspec.Struct, frozen=True):
-    """A line of the directory; the three numbers are those of others."""
+    """A line of the directory; the three numbers are those of other lines."""
 
     name: str
     kind: int
@@ -47,7 +47,7 @@ class _Entry(msgspec.Struct, frozen=True):
 
 
 def opened(data: bytes) -> Storage:
-    """The root of the file with all that is in it. Raises `Damaged`."""
+    """Return the root of the file with all its contents. Raises `Damaged`."""
     try:
         return _File(data).root()
     except (struct.error, IndexError, UnicodeDecodeError):
@@ -61,7 +61,7 @@ class _File:
         self._shift, mini, fats, directory, cutoff, small, _, more, _ = _HEADER.unpack_from(data)
         if self._shift not in (9, 12) or mini != 6 or cutoff != _SMALL:
             raise Damaged
-        # What is in small streams is counted once more, with the stream that they share.
+        # The bytes of small streams count once more, with the stream that they share.
         self._data, self._left = data, 2 * len(data)
         self._table = self._fat(fats, more)
         self._entries = [
@@ -72,7 +72,7 @@ class _File:
         self._shared = b"".join(self._chain(root.start))
 
     def root(self) -> Storage:
-        """The tree, walked without recursion; each line of the directory is taken once."""
+        """Return the tree, walked without recursion; each line of the directory is used once."""
         root = Storage(streams={}, storages={})
         seen = {0}
         waiting = [(self._entries[0].child, root, 0)]
@@ -91,7 +91,7 @@ class _File:
         return root
 
     def _fat(self, count: int, more: int) -> list[int]:
-        """The table of chains. The header names its first sectors."""
+        """Return the table of chains, whose first sectors the header names."""
         places = _numbers(self._data[76:512])
         width = (1 << self._shift) // 4
         seen = set[int]()
@@ -119,7 +119,7 @@ class _File:
             number = self._table[number]
 
     def _take(self, size: int) -> None:
-        """Counts what is read: no sector belongs to two chains."""
+        """Count the bytes that are read: no sector belongs to two chains."""
         self._left -= size
         if self._left < 0:
             raise Damaged

@@ -1,9 +1,9 @@
-"""Content lines: what iCalendar (RFC 5545) and vCard (2.1, RFC 2426, RFC 6350) are written in.
+"""Content lines: the syntax of iCalendar (RFC 5545) and vCard (2.1, RFC 2426, RFC 6350).
 
 `group.NAME;PARAM=value:the value`, folded over physical lines that begin with white space. Real
-files bend it: lines end with LF or CR alone, vCard 2.1 leaves out names of parameters and folds
-quoted-printable with `=`, some devices break base64 without white space, and Mozilla's of 2003
-put blank lines within. A line that is none counts as odd; its neighbours are read.
+files deviate: lines end with LF or CR alone, vCard 2.1 leaves out names of parameters and folds
+quoted-printable with `=`, some devices break base64 without white space, and Mozilla's of 2003 have
+blank lines within. An invalid line is odd and does not affect the others.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PARAMETER = re.compile(
 _ONE_VALUE = re.compile(r'"[^"]*"|[^",]+')
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _TOKEN = re.compile(r"\\.|[,;]|[^\\,;]+|\\", re.DOTALL)
-#: RFC 6868: what parameter values can't hold otherwise.
+#: RFC 6868: escapes of parameter values.
 _CARET = re.compile(r"\^(['n^])")
 _CARETS = {"'": '"', "n": "\n", "^": "^"}
 _QUOTED_PRINTABLE = re.compile(rb"[^:]*\bQUOTED-PRINTABLE\b[^:]*:", re.IGNORECASE)
@@ -39,20 +39,20 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/=]+\Z")
 _DATA_URI = re.compile(
     r"\s*data:(?P<kind>[^;,\s]{0,100})(?:;[^;,\s]{1,100}){0,5};base64\\?,", re.IGNORECASE
 )
-#: Where the encoding of a line stands, if it has one.
+#: How many bytes of a line may hold its encoding.
 _HEAD_BYTES = 1_000
 #: No list or structure of a calendar or a card is longer.
 _LIST_CHARS = 100_000
-#: Properties of a component, and lines of one, that are kept though nothing here knows them.
+#: The maximum number of unknown properties of a component, and of lines of one, that are kept.
 _OTHERS = 100
-#: Components within each other; more are nobody's calendar.
+#: The maximum nesting of components; no calendar has more.
 _DEPTH = 100
-#: Parameters that vCard 2.1 writes without a name, and which name they lack.
+#: Parameters that vCard 2.1 writes without a name, and the name that they lack.
 _ENCODINGS = frozenset({"QUOTED-PRINTABLE", "BASE64", "8BIT", "7BIT", "B"})
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One content line; `name` and the names of `params` in capitals, `value` as it is written."""
+    """One content line; `name` and the names of `params` in capitals, `value` as written."""
 
     name: str
     value: str
@@ -60,28 +60,28 @@ class Line(msgspec.Struct, frozen=True):
     group: str | None = None
 
     def param(self, name: str) -> str | None:
-        """The first value of a parameter."""
+        """Return the first value of a parameter."""
         return next(iter(self.params.get(name, ())), None)
 
     @property
     def types(self) -> list[str]:
-        """The TYPE parameters, in small letters."""
+        """Return the TYPE parameters, in small letters."""
         return [value.lower() for value in self.params.get("TYPE", ())]
 
     @property
     def text(self) -> str:
-        """The value as a text: decoded from quoted-printable, and without backslashes."""
+        """Return the value as text: decoded from quoted-printable, and without backslashes."""
         return unescaped(self.plain)
 
     @property
     def media_type(self) -> str | None:
-        """What a `data:` URI says that its bytes are."""
+        """Return the media type in a `data:` URI."""
         uri = _DATA_URI.match(self.value)
         return uri["kind"].lower() or None if uri else None
 
     @property
     def plain(self) -> str:
-        """The value decoded from quoted-printable, where it is so encoded."""
+        """Return the value decoded from quoted-printable, if it is so encoded."""
         if (self.param("ENCODING") or "").upper() != "QUOTED-PRINTABLE":
             return self.value
         data = quopri.decodestring(self.value.encode("utf-8", "surrogateescape"))
@@ -92,7 +92,7 @@ class Line(msgspec.Struct, frozen=True):
 
     @property
     def binary(self) -> bytes | None:
-        """The bytes of a base64 value or of a `data:` URI; None where it is none, or broken."""
+        """Return the bytes of a base64 value or of a `data:` URI; None for any other value."""
         uri = _DATA_URI.match(self.value)
         if uri is None and (self.param("ENCODING") or "").upper() not in ("B", "BASE64"):
             return None
@@ -104,9 +104,9 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class Component(msgspec.Struct, frozen=True):
-    """What stands between BEGIN and END: its lines by name, and the components within it.
+    """The contents between BEGIN and END: the lines by name, and the components within.
 
-    `odd` are the lines that are no content lines.
+    `odd` are the lines that are not content lines.
     """
 
     name: str
@@ -116,46 +116,48 @@ class Component(msgspec.Struct, frozen=True):
 
     @property
     def lines(self) -> Iterator[Line]:
-        """All lines, those of one name together."""
+        """Yield all lines, those of one name together."""
         return chain.from_iterable(self.by_name.values())
 
     def first(self, name: str) -> Line | None:
-        """The first line of that name, if any."""
+        """Return the first line of that name, if any."""
         return next(iter(self.by_name.get(name, ())), None)
 
     def every(self, *names: str) -> Iterator[Line]:
-        """All lines of these names, name after name."""
+        """Yield all lines of these names, name after name."""
         return chain.from_iterable(self.by_name.get(name, ()) for name in names)
 
     def text(self, name: str) -> str | None:
-        """The text of the first line of that name; None where there is none, or an empty one."""
+        """Return the text of the first line of that name; None if it is missing or empty."""
         line = self.first(name)
         return (line.text.strip() or None) if line else None
 
     def texts(self, name: str) -> str | None:
-        """The texts of all lines of that name, as paragraphs; None where they say nothing."""
+        """Return the texts of all lines of that name, as paragraphs; None if they are empty."""
         found = (line.text.strip() for line in self.by_name.get(name, ()))
         return "\n\n".join(filter(None, found)) or None
 
     def rest(self, taken: frozenset[str], first: frozenset[str]) -> dict[str, list[str]]:
-        """What other properties say than those `taken`, of those in `first` the lines behind the
-        first; by their names in small letters, without bytes."""
-        said: dict[str, list[str]] = {}
+        """Return the values of properties that are not `taken`, by name in small letters.
+
+        Of properties in `first`, the first line is left out. Bytes are left out.
+        """
+        values_by_name: dict[str, list[str]] = {}
         for name, lines in self.by_name.items():
-            if name in taken or len(said) >= _OTHERS:
+            if name in taken or len(values_by_name) >= _OTHERS:
                 continue
             others = lines[1:] if name in first else lines
             texts = [line.text.strip() for line in others[:_OTHERS] if line.binary is None]
             if found := [text for text in texts if text.strip(";,")]:
-                said[name.lower().replace("-", "_")] = found
-        return said
+                values_by_name[name.lower().replace("-", "_")] = found
+        return values_by_name
 
 
 def component(data: bytes) -> Component:
-    """The component that `data` is: from a BEGIN line to an END line.
+    """Return the component that `data` is: from a BEGIN line to an END line.
 
-    Raises `BadValue`: BAD_ENCODING where its bytes are no text, TOO_DEEP past 100 components within
-    each other.
+    Raises `BadValue`: BAD_ENCODING if its bytes are not text, TOO_DEEP if components are nested
+    more than 100 deep.
     """
     stack = _Stack()
     for text in _decoded(list(_unfolded(data))):
@@ -187,7 +189,7 @@ class _Open:
 
 
 class _Stack:
-    """The components that are open, in one that is none and holds them all."""
+    """The open components, within one that is not in the file and holds them all."""
 
     def __init__(self) -> None:
         self._open = [_Open("")]
@@ -199,10 +201,10 @@ class _Stack:
     def open(self, name: str) -> None:
         self._open.append(_Open(name))
         if len(self._open) > _DEPTH:
-            raise BadValue(Reason.TOO_DEEP, f"over {_DEPTH} components within each other")
+            raise BadValue(Reason.TOO_DEEP, f"components are nested more than {_DEPTH} deep")
 
     def close(self, name: str) -> bool:
-        """Close what is named and all within it; False for an END of nothing."""
+        """Close the named component and all within it; return False for an END without a BEGIN."""
         if name not in [one.name for one in self._open[1:]]:
             return False
         while self._close_one() != name:
@@ -210,7 +212,7 @@ class _Stack:
         return True
 
     def whole(self) -> Component:
-        """All of it, whatever is still open."""
+        """Return the component with all components that are still open."""
         while len(self._open) > 1:
             self._close_one()
         return self._open[0].closed()
@@ -222,42 +224,42 @@ class _Stack:
 
 
 def _unfolded(data: bytes) -> Iterator[bytes]:
-    """Logical lines. Folds are undone on bytes: they may fall within a character."""
-    held: list[bytes] = []
+    """Yield logical lines. Folds are undone on bytes, since they may be within a character."""
+    pending: list[bytes] = []
     for line in _END_OF_LINE.split(data):
         if not line.strip():
             continue
-        if held and (line[:1] in b" \t"):
-            quoted = _goes_on_quoted(held)  # then the blank is of the text
-            held.append(line if quoted else line[1:])
-        elif held and _goes_on(held, line):
-            held.append(line)
+        if pending and (line[:1] in b" \t"):
+            quoted = _goes_on_quoted(pending)  # then the blank belongs to the text
+            pending.append(line if quoted else line[1:])
+        elif pending and _goes_on(pending, line):
+            pending.append(line)
         else:
-            if held:
-                yield b"".join(held)
-            held = [line]
-    if held:
-        yield b"".join(held)
+            if pending:
+                yield b"".join(pending)
+            pending = [line]
+    if pending:
+        yield b"".join(pending)
 
 
-def _goes_on(held: list[bytes], line: bytes) -> bool:
-    """Whether a line goes on in the next though that does not begin with white space."""
-    if _goes_on_quoted(held):
+def _goes_on(pending: list[bytes], line: bytes) -> bool:
+    """Return whether a line continues in the next, even if that does not begin with white space."""
+    if _goes_on_quoted(pending):
         return True
-    head = held[0][:_HEAD_BYTES]
+    head = pending[0][:_HEAD_BYTES]
     return _BASE64.match(line) is not None and _BASE64_HEAD.match(head) is not None
 
 
-def _goes_on_quoted(held: list[bytes]) -> bool:
-    """Whether a line in quoted-printable goes on behind the `=` at its end, which is taken off."""
-    if not held[-1].endswith(b"=") or not _QUOTED_PRINTABLE.match(held[0][:_HEAD_BYTES]):
+def _goes_on_quoted(pending: list[bytes]) -> bool:
+    """Remove the `=` at the end of a line in quoted-printable, and return whether it continues."""
+    if not pending[-1].endswith(b"=") or not _QUOTED_PRINTABLE.match(pending[0][:_HEAD_BYTES]):
         return False
-    held[-1] = held[-1][:-1]
+    pending[-1] = pending[-1][:-1]
     return True
 
 
 def _decoded(lines: list[bytes]) -> list[str]:
-    """The lines as text: all at once where they are UTF-8, else each by itself."""
+    """Return the lines as text: all at once if they are UTF-8, else one by one."""
     try:
         return b"\n".join(lines).decode("utf-8").split("\n")
     except UnicodeDecodeError:
@@ -265,7 +267,7 @@ def _decoded(lines: list[bytes]) -> list[str]:
 
 
 def _line(text: str) -> Line | None:
-    """The line; where its parameters are quoted twice, as if once, and so with a URI unquoted."""
+    """Return the line; parameters quoted twice count as quoted once, also with an unquoted URI."""
     found = _as_written(text)
     if found is not None and not found.value.startswith("//"):
         return found
@@ -292,7 +294,7 @@ def _as_written(text: str) -> Line | None:
 
 
 def _add_parameter(params: dict[str, list[str]], name: str | None, values: str) -> None:
-    """vCard 2.1 writes `TEL;WORK;QUOTED-PRINTABLE`: types and encodings without a name."""
+    """Add a parameter; vCard 2.1 leaves out names: `TEL;WORK;QUOTED-PRINTABLE`."""
     for one in _ONE_VALUE.findall(values):
         value = _CARET.sub(lambda found: _CARETS[found[1]], one.strip().strip('"'))
         if name is None:
@@ -303,16 +305,16 @@ def _add_parameter(params: dict[str, list[str]], name: str | None, values: str) 
 
 
 def unescaped(value: str) -> str:
-    """A text value without its backslashes."""
+    """Return a text value without its backslashes."""
     if "\\" not in value:
         return value
     return _ESCAPED.sub(lambda found: "\n" if found[1] in "nN" else found[1], value)
 
 
 def pieces(value: str, separator: str) -> list[str]:
-    """The parts of a structured value (`;`) or of a list (`,`), each without backslashes.
+    """Return the parts of a structured value (`;`) or a list (`,`), each without backslashes.
 
-    In a value beyond 100,000 characters backslashes are left.
+    A value over 100,000 characters keeps its backslashes.
     """
     if "\\" not in value or len(value) > _LIST_CHARS:
         return [part.strip() for part in value.split(separator, _LIST_CHARS)]

@@ -1,9 +1,9 @@
-"""ijson's event stream over input that nobody vouches for.
+"""ijson's event stream over untrusted input.
 
-Two things in ijson 3.6 must not meet such input. Its C backend crashes the process on an integer
-of more digits than `int` takes (4,300); here long runs of digits are shortened before it sees
-them, which changes values but no structure. And `ijson.items` and `ijson.parse` keep a prefix
-that grows with the nesting: 64,000 brackets take them 25 seconds. `basic_parse` does not.
+Such input must avoid two faults of ijson 3.6. Its C backend crashes the process on an integer of
+more digits than `int` takes (4,300); here long runs of digits are shortened before, which changes
+values but not the structure. And `ijson.items` and `ijson.parse` keep a prefix that grows with the
+nesting: 64,000 brackets take them 25 seconds. `basic_parse` does not.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ Event: TypeAlias = tuple[str, Any]
 
 BUFFER = 64 * 1024
 
-#: What reading events raises on broken JSON: `ValueError` on lone surrogates and bytes that are
-#: no UTF-8, `ArithmeticError` on exponents that no `Decimal` holds.
+#: The errors of reading events of broken JSON: `ValueError` for lone surrogates and bytes that are
+#: not UTF-8, `ArithmeticError` for exponents that no `Decimal` holds.
 BROKEN = (ijson.JSONError, ValueError, ArithmeticError)
 
 _BOM = b"\xef\xbb\xbf"
@@ -31,9 +31,9 @@ _DEPTHS = {"start_map": 1, "start_array": 1, "end_map": -1, "end_array": -1}
 def events(
     source: BinaryIO | bytes, buffer: int = BUFFER, *, several: bool = False
 ) -> Iterator[Event]:
-    """Events of the JSON text, without a byte order mark before it. Raises what `BROKEN` lists.
+    """Return events of the JSON text, without a byte order mark. Raises the errors in `BROKEN`.
 
-    What was read of a buffer in which the syntax breaks is lost, so small ones see more.
+    The events of a buffer in which the syntax breaks are lost, so small buffers yield more.
     """
     stream: Iterator[Event] = ijson.basic_parse(
         _Shortened(source), buf_size=buffer, multiple_values=several
@@ -48,11 +48,11 @@ def count(
     several: bool = False,
     buffer: int = BUFFER,
 ) -> int:
-    """How many `things` yields of the events of a text, up to the first flaw in it.
+    """Return the number of `things` in the events of a text, up to the first fault in it.
 
-    `several`: the text is of several values, with white space or the sign of RFC 7464 between.
-    What is plain and no JSON (`pipeline.readers.json.decode`) or no text or number that ijson can
-    hold is no flaw, and neither is a place without an item (`1,,2`), which `JsonItems` passes over.
+    `several`: the text has several values, with white space or the sign of RFC 7464 between. Common
+    deviations from JSON (`pipeline.readers.json.decode`), and texts and numbers that ijson cannot
+    hold, are not faults, and neither is a place without an item (`1,,2`), which `JsonItems` skips.
     """
     found = 0
     for text in (source, cast("BinaryIO", _Loose(source))):
@@ -70,7 +70,7 @@ def count(
 def enter_array(stream: Iterator[Event], path: str) -> bool:
     """Read on until the array at `path` (keys joined by dots; "" is the top) has begun.
 
-    False if there is none. The first key of a name decides, as it does for `JsonItems`.
+    Return False if there is none. The first key of a name decides, as it does for `JsonItems`.
     """
     keys = path.split(".") if path else []
     depth, matched, here = 0, 0, True
@@ -90,7 +90,7 @@ def enter_array(stream: Iterator[Event], path: str) -> bool:
 
 
 def count_items(stream: Iterator[Event]) -> Iterator[None]:
-    """One None for each item that begins in the array that `stream` is in."""
+    """Yield None for each item that begins in the array that `stream` is in."""
     depth = 0
     for event, _ in stream:
         step = _DEPTHS.get(event, 0)
@@ -102,7 +102,7 @@ def count_items(stream: Iterator[Event]) -> Iterator[None]:
 
 
 def build_items(stream: Iterator[Event]) -> Iterator[Any]:
-    """The whole items of the array that `stream` is in."""
+    """Yield the whole items of the array that `stream` is in."""
     depth, builder = 0, ijson.ObjectBuilder()
     for event, value in stream:
         depth += _DEPTHS.get(event, 0)
@@ -117,14 +117,14 @@ def build_items(stream: Iterator[Event]) -> Iterator[Any]:
 #: The inside of a string, as far as it goes, and outside of one what JSON lacks.
 _INSIDE = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _CONSTANT = re.compile(rb"-?Infinity|NaN")
-#: A comma with nothing in front of it, or nothing behind it.
+#: A comma with nothing before it, or nothing after it.
 _IDLE_COMMA = re.compile(rb"(?<=\[)[ \t\n\r]*+(?:,[ \t\n\r]*+)++|,(?=[ \t\n\r]*+[\]},])")
 #: An exponent, which is left out of the number: no `Decimal` holds a large one.
 _EXPONENT = re.compile(rb"(?<=[0-9])[eE][-+]?[0-9]++")
 #: Half of a surrogate pair, which no text holds alone; or another escape, which stays.
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\.", re.DOTALL)
-#: What may go on behind these bytes: an escape; part of a constant or of a number. They are short,
-#: so that a source without anything else is not read anew with each piece of it.
+#: Bytes that may continue in the next piece: an escape; part of a constant or of a number. They are
+#: short, so that a source without anything else is not read again with each piece of it.
 _ESCAPE_CUT = re.compile(rb"\\(?:u[0-9a-fA-F]{0,3})?\Z")
 _WORD_CUT = re.compile(rb"(?:[-A-Za-z]{1,9}|[0-9](?:[eE][-+]?)?)\Z")
 _EXPONENT_CUT = re.compile(rb"([0-9][eE])[-+]?[0-9]++\Z")
@@ -133,13 +133,15 @@ _NO_CONTROLS = bytes(byte if byte >= 32 else 32 for byte in range(256))
 
 
 def loosened(data: bytes) -> bytes:
-    """A text that is whole, or breaks off, with what JSON has for what it lacks (`count`)."""
+    """Return a whole or truncated text with JSON in place of deviations (`count`)."""
     return _Loose(io.BytesIO(data)).read(len(data) + 1)
 
 
 class _Loose:
-    """A source in which what programs write beside JSON is read as what JSON has: NaN, control
-    characters and halves of surrogate pairs in strings, large exponents, places without an item.
+    """A source with JSON in place of common deviations.
+
+    They are NaN, control characters and halves of surrogate pairs in strings, large exponents, and
+    places without an item.
     """
 
     def __init__(self, source: BinaryIO) -> None:
@@ -148,19 +150,19 @@ class _Loose:
         self._left = b""
 
     def seek(self, at: int) -> None:
-        """From the start on, or behind a mark."""
+        """Seek to the start, or after a mark."""
         self._source.seek(at)
         self._inside, self._left = False, b""
 
     def read(self, size: int) -> bytes:
-        """The next bytes, about as many as are asked for; none at the end alone."""
+        """Return the next bytes, about as many as requested; none only at the end."""
         while True:
             data = self._source.read(size)
-            made = self._made(self._left + data, last=len(data) < size)
-            if made or not data:
-                return made
+            loosened_data = self._loosened(self._left + data, last=len(data) < size)
+            if loosened_data or not data:
+                return loosened_data
 
-    def _made(self, data: bytes, *, last: bool) -> bytes:
+    def _loosened(self, data: bytes, *, last: bool) -> bytes:
         parts: list[bytes] = []
         at, self._left = 0, b""
         while at < len(data):
@@ -191,7 +193,7 @@ class _Loose:
 
 
 def _before_cut_escape(data: bytes, at: int) -> int:
-    """Where an escape begins that goes on behind the data, or their end."""
+    """Return where an escape begins that continues after the data, or their end."""
     cut = _ESCAPE_CUT.search(data, max(at, len(data) - 5))
     if cut is None:
         return len(data)
@@ -214,7 +216,7 @@ def _full_places(text: bytes) -> bytes:
 
 
 def _parted(text: bytes) -> tuple[bytes, bytes]:
-    """A text, and what may go on behind it, without the filler in that."""
+    """Return a text, and the bytes that may continue after it, without their filler."""
     body = text.rstrip(_FILLER)
     if body.endswith(b"["):
         return body[:-1], b"["
@@ -230,7 +232,7 @@ def _parted(text: bytes) -> tuple[bytes, bytes]:
 
 
 class _Shortened:
-    """A source from behind its byte order mark, with every long run of digits cut to one."""
+    """A source after its byte order mark, with every long run of digits cut to one."""
 
     def __init__(self, source: BinaryIO | bytes) -> None:
         self._source = io.BytesIO(source) if isinstance(source, bytes) else source
@@ -238,7 +240,7 @@ class _Shortened:
         self._source.seek(len(_BOM) if self._source.read(len(_BOM)) == _BOM else 0)
 
     def read(self, size: int) -> bytes:
-        """The next bytes; a buffer of nothing but digits goes by unread."""
+        """Return the next bytes; a buffer of digits only is skipped."""
         data = self._source.read(size)
         while size and data.isdigit() and len(data) == size:
             data = self._source.read(size)

@@ -1,6 +1,6 @@
-"""JSON with its broken members left out, so that damage hides nothing of what stands beside it.
+"""JSON without its broken members, so that damage does not hide the members around it.
 
-For looking at the head of a file, which is small: it holds the text in memory.
+For the head of a file, which is small: the text is in memory.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from collections.abc import Iterator
 
 import orjson
 
-#: Strings whole, so that no bracket in one counts; and the rest behind a quote that nothing ends.
+#: Whole strings, so that brackets in them do not count; and the rest after an unclosed quote.
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|(?P<rest>\\?\Z))|[\[\]{},]', re.DOTALL)
 _SIGN = re.compile(rb"[\[\]{},]")
 _CLOSERS = {b"{": b"}", b"[": b"]"}
-#: What lies deeper is one piece with the member that it is in.
+#: Deeper values are one piece with the member that holds them.
 _DEEPEST = 32
 
 
 class _Open:
-    """A container that is open. `bare` is what stands in it now, with containers in it as 0."""
+    """An open container. `bare` is its current member, with 0 in place of containers."""
 
     __slots__ = ("bare", "bracket", "closer", "members", "whole")
 
@@ -34,7 +34,7 @@ class _Open:
         self.whole += whole
 
     def end_member(self) -> None:
-        """Keep what stands between two commas, if it is sound."""
+        """Keep the text between two commas, if it is valid."""
         if self._is_sound():
             self.members.append(bytes(self.whole))
         self.bare, self.whole = bytearray(), bytearray()
@@ -46,11 +46,11 @@ class _Open:
             return False
 
     def text(self, end: bytes) -> bytes:
-        """All of it, closed by `end`."""
+        """Return the whole text, closed by `end`."""
         return self.bracket + b",".join(self.members) + end
 
     def so_far(self) -> bytes:
-        """All of it where the text breaks off."""
+        """Return the whole text of a container in which the text breaks off."""
         return self.text(b"," if self.members else b"") + self.whole
 
 
@@ -67,8 +67,10 @@ class _Outside(_Open):
 
 
 def _tokens(data: bytes) -> Iterator[re.Match[bytes]]:
-    """Yield strings and signs. Behind a quote that nothing ends no other one ends, so that there
-    only signs are left."""
+    """Yield strings and signs.
+
+    No quote after an unclosed one ends, so only signs follow it.
+    """
     for token in _TOKEN.finditer(data):
         if token["rest"] is not None:
             yield from _SIGN.finditer(data, token.start() + 1)
@@ -77,10 +79,10 @@ def _tokens(data: bytes) -> Iterator[re.Match[bytes]]:
 
 
 def mended(data: bytes) -> bytes:
-    """The text without members of objects and items of arrays that are broken in themselves.
+    """Return the text without broken members of objects and items of arrays.
 
-    One whose value is broken deeper stays, with what is sound of that. What is not closed stays
-    open. What stands outside of brackets is as it was.
+    One whose value is broken deeper stays, with the valid part. Open containers stay open. Text
+    outside of brackets is unchanged.
     """
     stack: list[_Open] = [_Outside()]
     deeper = at = 0

@@ -1,9 +1,9 @@
 """SQLite's file format, as far as the rows of tables need it (sqlite.org, "Database File Format").
 
-The database is read as the stranger's bytes that it is: no SQL of it is run, no trigger, view or
-extension has a say, and every number in it is checked before it leads anywhere. Reading pages
-rather than asking the library also tells where in the file each row lies. What is not merged
-into the file yet (a `-wal` beside it) is not read.
+The database is untrusted: none of its SQL, triggers, views or extensions runs, and every number in
+it is checked before use. Reading pages, and not through the library, also gives the position of
+each row in the file. Changes that are not merged into the file yet (a `-wal` beside it) are not
+read.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ _INTERIOR, _LEAF = 5, 13
 _DEPTH = 24
 _COLUMNS = 2_000
 _CACHED_PAGES = 256
-#: The largest `CREATE` statement of which the name is looked for.
+#: The largest `CREATE` statement in which a name is searched for.
 _STATEMENT = 1 << 20
 _SCHEMA_COLUMNS = ("type", "name", "tbl_name", "rootpage", "sql")
 
 
 class Damaged(Exception):
-    """Bytes of a page that can't be what they should be; says nothing of their content."""
+    """Bytes of a page that are invalid; the message has none of their content."""
 
 
 class Cell(NamedTuple):
-    """A row: where its part of the page lies in the file, and its values."""
+    """A row: where its part of the page is in the file, and its values."""
 
     offset: int
     length: int
@@ -42,7 +42,7 @@ class Cell(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """A row that can't be read: where it should lie in the file, and what is wrong with it."""
+    """A row that cannot be read: where it should be in the file, and what is wrong with it."""
 
     offset: int
     length: int
@@ -58,7 +58,7 @@ class Leaf(NamedTuple):
 
 
 class Pages:
-    """A database file. Raises `Damaged` for a file that is none."""
+    """A database file. Raises `Damaged` for another file."""
 
     def __init__(self, source: BinaryIO, *, item_bytes: int) -> None:
         self._source = source
@@ -67,11 +67,11 @@ class Pages:
         source.seek(0)
         header = source.read(100)
         if len(header) < 100 or not header.startswith(_MAGIC):
-            raise Damaged("not an SQLite database")
+            raise Damaged("the file is not an SQLite database")
         size = int.from_bytes(header[16:18], "big")
         self.size = 65536 if size == 1 else size
         if self.size < 512 or self.size & (self.size - 1):
-            raise Damaged("an impossible page size")
+            raise Damaged("the page size is impossible")
         self._usable = self.size - header[20]
         self._encoding = _ENCODINGS.get(int.from_bytes(header[56:60], "big"), "utf-8")
         self._page = lru_cache(_CACHED_PAGES)(self._read_page)
@@ -79,15 +79,15 @@ class Pages:
     def _read_page(self, number: int) -> bytes:
         at = (number - 1) * self.size
         if number < 1 or at >= self.file_size:
-            raise Damaged("a page beyond the end of the file")
+            raise Damaged("the page is beyond the end of the file")
         self._source.seek(at)
         page = self._source.read(self.size)
         if len(page) < self.size:
-            raise Damaged("a page that is cut off")
+            raise Damaged("the page is cut off")
         return page
 
     def tables(self) -> dict[str, tuple[int, str]]:
-        """The root page and the `CREATE TABLE` of each table."""
+        """Return the root page and the `CREATE TABLE` of each table."""
         found: dict[str, tuple[int, str]] = {}
         for leaf in self.leaves(1):
             for cell in self.cells(leaf, 0, self.file_size):
@@ -100,10 +100,10 @@ class Pages:
         return found
 
     def leaves(self, root: int, start: int = 0, end: int | None = None) -> Iterator[Leaf]:
-        """The pages of a table's rows that begin in a range of the file, in the order of keys.
+        """Yield the pages of a table's rows that begin in a range of the file, in key order.
 
-        Each comes once, damaged ones as such. All pages of rows are equally deep, so beside one
-        there are only such: those out of the range are not even looked at.
+        Each page comes once, also a damaged one. All pages of rows are equally deep, so all pages
+        beside one are such pages: those outside of the range are not read.
         """
         inside = range(start, self.file_size if end is None else end)
         waiting = [(root, 0, False)]
@@ -123,7 +123,7 @@ class Pages:
             waiting.extend((child, depth + 1, level) for child in reversed(children))
 
     def _below(self, number: int, *, lowest: bool) -> tuple[Leaf | None, list[int]]:
-        """What a page is as one of rows, if it is one or damaged, and the pages below it."""
+        """Return a page as one of rows, if it is one or damaged, and the pages below it."""
         offset = (number - 1) * self.size
         try:
             kind, cells, children = self._opened(number)
@@ -143,16 +143,16 @@ class Pages:
             return False
 
     def holds(self, number: int) -> bool:
-        """Whether the file has a page of that number."""
+        """Return whether the file has a page of that number."""
         return number >= 1 and (number - 1) * self.size < self.file_size
 
     def _opened(self, number: int) -> tuple[int, int, list[int]]:
-        """The kind of a page, how many cells it has, and the pages below it."""
+        """Return the kind of a page, its number of cells, and the pages below it."""
         page, start = self._page(number), 100 if number == 1 else 0
         kind = page[start]
         cells = int.from_bytes(page[start + 3 : start + 5], "big")
         if kind not in (_INTERIOR, _LEAF) or start + 12 + 2 * cells > self.size:
-            raise Damaged("not a page of a table")
+            raise Damaged("the page is not of a table")
         if kind == _LEAF:
             return kind, cells, []
         children = [
@@ -162,10 +162,10 @@ class Pages:
         return kind, cells, [*children, int.from_bytes(page[start + 8 : start + 12], "big")]
 
     def cells(self, leaf: Leaf, start: int, end: int) -> Iterator[Cell | Lost]:
-        """The rows of a page that begin in a range of the file, in the order of their places.
+        """Yield the rows of a page that begin in a range of the file, in the order of their places.
 
-        A row that is damaged costs no other; a page that is not sound is lost as one, and lies
-        where it begins.
+        A damaged row does not affect the others; a page that is invalid is lost as one, at its
+        beginning.
         """
         after = min(leaf.offset + self.size, self.file_size)
         if not leaf.sound:
@@ -188,11 +188,11 @@ class Pages:
         rowid, begin = _varint(page, begin)
         rowid -= (rowid >= 1 << 63) << 64
         if payload > self._limit:
-            raise Damaged("a row that is too large")
+            raise Damaged("the row is too large")
         here = self._local(payload)
         data = page[begin : begin + here]
         if len(data) < here:
-            raise Damaged("a row that runs over its page")
+            raise Damaged("the row extends over its page")
         length = begin + here - at
         if here < payload:
             following = int.from_bytes(page[begin + here : begin + here + 4], "big")
@@ -200,7 +200,7 @@ class Pages:
         return Cell(offset + at, length, rowid, self._values(data))
 
     def _local(self, payload: int) -> int:
-        """How much of a row lies in its own page."""
+        """Return how many bytes of a row are in its own page."""
         most = self._usable - 35
         if payload <= most:
             return payload
@@ -221,7 +221,7 @@ class Pages:
     def _values(self, data: bytes) -> list[Any]:
         size, at = _varint(data, 0)
         if size > len(data):
-            raise Damaged("a row's head that is longer than the row")
+            raise Damaged("the row's head is longer than the row")
         values: list[Any] = []
         body = size
         while at < size and len(values) < _COLUMNS:
@@ -235,22 +235,22 @@ class Pages:
             end = at + (kind - 12) // 2
             raw = data[at:end]
             if end > len(data):
-                raise Damaged("a value that is longer than its row")
+                raise Damaged("a value is longer than its row")
             return (raw.decode(self._encoding, "replace") if kind & 1 else raw), end
         if kind in (0, 8, 9):
             return (None if kind == 0 else kind - 8), at
         size = (1, 2, 3, 4, 6, 8, 8)[kind - 1] if kind <= 7 else 0
         raw = data[at : at + size]
         if not size or len(raw) < size:
-            raise Damaged("a value of no known kind, or cut off")
+            raise Damaged("a value is of an unknown kind or cut off")
         if kind == 7:
             value: float = struct.unpack(">d", raw)[0]
-            # JSON has no NaN and no infinity: they come as the words.
+            # JSON has no NaN and no infinity: they become words.
             return value if math.isfinite(value) else str(value), at + size
         return int.from_bytes(raw, "big", signed=True), at + size
 
     def row(self, root: int, rowid: int) -> list[Any] | None:
-        """The values of one row by its number. Raises `Damaged`."""
+        """Return the values of one row by its number. Raises `Damaged`."""
         number = root
         for _ in range(_DEPTH):
             kind, cells, children = self._opened(number)
@@ -258,10 +258,10 @@ class Pages:
             if kind == _LEAF:
                 return self._row_of(page, (number - 1) * self.size, start, cells, rowid)
             number = children[self._branch(page, start, cells, rowid)]
-        raise Damaged("a table that is nested too deep")
+        raise Damaged("the table is nested too deep")
 
     def _branch(self, page: bytes, start: int, cells: int, rowid: int) -> int:
-        """Which child holds a row: keys are the largest below each but the last."""
+        """Return which child holds a row: keys are the largest below each but the last."""
         low, high = 0, cells
         while low < high:
             middle = (low + high) // 2
@@ -286,7 +286,7 @@ class Pages:
 
 
 def table_names(source: BinaryIO) -> frozenset[str]:
-    """The tables of a database; none of a file that is none, and of a damaged one what is found."""
+    """Return the tables of a database; of a damaged file those found, of another none."""
     try:
         return frozenset(Pages(source, item_bytes=_STATEMENT).tables())
     except Damaged:
@@ -294,11 +294,11 @@ def table_names(source: BinaryIO) -> frozenset[str]:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """A number of one to nine bytes, and where it ends."""
+    """Return a number of one to nine bytes, and where it ends."""
     value = 0
     for nth in range(9):
         if at >= len(data):
-            raise Damaged("a number that is cut off")
+            raise Damaged("a number is cut off")
         byte = data[at]
         at += 1
         if nth == 8:
@@ -310,7 +310,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def columns_of(sql: str) -> tuple[list[str], int]:
-    """The columns of a `CREATE TABLE`, and which of them is the row's number (-1: none).
+    """Return the columns of a `CREATE TABLE`, and which of them is the row's number (-1: none).
 
     SQLite itself reads the statement, in an empty database in memory that may do nothing else.
     """
@@ -326,7 +326,7 @@ def columns_of(sql: str) -> tuple[list[str], int]:
             rows = database.execute(f"PRAGMA table_xinfo({quoted})").fetchall()
         except (sqlite3.Error, sqlite3.Warning, TypeError, ValueError):
             return [], -1
-    stored = [row for row in rows if row[6] != 2]  # 2: computed when it is asked for
+    stored = [row for row in rows if row[6] != 2]  # 2: computed on access
     keys = [at for at, row in enumerate(stored) if row[5]]
     alone = len(keys) == 1 and str(stored[keys[0]][2]).upper() == "INTEGER"
     return [row[1] for row in stored], keys[0] if alone else -1

@@ -1,13 +1,13 @@
-"""One element of XML as a small tree, and what a file's first bytes say of its root.
+"""One element of XML as a small tree, and the root of a file from its first bytes.
 
-Elements are parsed alone, out of their document: there is no DTD then, so no entity but the five
-of XML is known, nothing is expanded and nothing outside is fetched. Names are taken without their
-prefix, since a prefix is declared on some element outside.
+Elements are parsed alone, outside of their document: without its DTD only the five entities of XML
+are known, nothing is expanded and nothing outside is fetched. Names have no prefix, since an
+element outside declares it.
 
-What producers write and XML forbids is mended where its meaning is plain (`understood`), under the
-flag `xml_mended`: a character beyond the first 65,536 as references to its two surrogates, half of
-such a pair, control characters, a bare `&`, HTML's names of characters, a `<` that begins nothing.
-What stays unknown, such as an entity that only a DTD could declare, is an error.
+Common deviations from XML are repaired if their meaning is clear (`understood`), with the flag
+`xml_mended`: a character beyond the first 65,536 as references to its two surrogates, half of such
+a pair, control characters, a bare `&`, HTML's names of characters, a `<` that begins nothing. All
+else, such as an entity that only a DTD could declare, is an error.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from schemas.errors import BadValue
 from schemas.files import Head
 from schemas.reasons import Reason
 
-#: Elements within elements; more are nobody's export.
+#: The maximum nesting of elements; no export has more.
 DEPTH = 64
 
 _names: dict[str, str] = {}  # expat shares the texts of names through it
@@ -41,23 +41,23 @@ class Element(msgspec.Struct, gc=False):
     children: list[Element] = []
 
     def all(self, tag: str) -> Iterator[Element]:
-        """The children of that name, in order."""
+        """Yield the children of that name, in order."""
         return (child for child in self.children if child.tag == tag)
 
     def first(self, *path: str) -> Element | None:
-        """The first element along a path of names; None where it ends before."""
+        """Return the first element along a path of names; None if the path ends before."""
         found: Element | None = self
         for tag in path:
             found = next(found.all(tag), None) if found is not None else None
         return found
 
-    def said(self, *path: str) -> str | None:
-        """The text at the end of a path of names without the space around it; None if blank."""
+    def text_at(self, *path: str) -> str | None:
+        """Return the text at the end of a path of names, stripped; None if blank."""
         found = self.first(*path)
         return (found.text.strip() or None) if found is not None else None
 
     def walk(self) -> Iterator[Element]:
-        """The element and all within it, in the order of the document."""
+        """Yield the element and all within it, in the order of the document."""
         waiting = [self]
         while waiting:
             element = waiting.pop()
@@ -66,10 +66,10 @@ class Element(msgspec.Struct, gc=False):
 
 
 def parse(data: bytes, *, cut_off: bool = False) -> Element:
-    """The element that `data` is, in UTF-8.
+    """Return the element that `data` is, in UTF-8.
 
-    With `cut_off`, `data` is only the first part of one and ends between two tags: what is still
-    open is closed. Raises `BadValue`: BAD_SYNTAX, or TOO_DEEP.
+    With `cut_off`, `data` is only the first part of one and ends between two tags: open elements
+    are closed. Raises `BadValue`: BAD_SYNTAX, or TOO_DEEP.
     """
     builder = _Builder()
     try:
@@ -80,15 +80,15 @@ def parse(data: bytes, *, cut_off: bool = False) -> Element:
         line, column = error.lineno, error.offset
     else:
         return builder.root
-    raise BadValue(Reason.BAD_SYNTAX, f"not sound XML at line {line}, column {column}")
+    raise BadValue(Reason.BAD_SYNTAX, f"the XML is invalid at line {line}, column {column}")
 
 
-#: Flag of what is no XML as it stands, and was read all the same.
+#: Flag of text that is not XML, and was read after a repair.
 MENDED = "xml_mended"
 
 
 def understood(data: bytes, *, cut_off: bool = False) -> tuple[Element, tuple[str, ...]]:
-    """As `parse`, with the flag `xml_mended` for what had to be mended first."""
+    """Return the element as `parse`, with the flag `xml_mended` if it was repaired first."""
     try:
         return parse(data, cut_off=cut_off), ()
     except BadValue as bad:
@@ -104,7 +104,7 @@ def understood(data: bytes, *, cut_off: bool = False) -> tuple[Element, tuple[st
 
 
 _SECTION = re.compile(rb"<!--|<!\[CDATA\[")
-#: What XML 1.0 has no way to write (2.2).
+#: Characters that XML 1.0 cannot write (2.2).
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
 _REFERENCES = rb"(?:&#(?:x[0-9a-f]{1,8}|[0-9]{1,10});)+"
 _ODD = re.compile(
@@ -119,7 +119,7 @@ _UNKNOWN_CHARACTER = "\ufffd".encode()
 
 
 def _mended(data: bytes) -> bytes:
-    """The same with what XML forbids written as it allows; no comment or CDATA has references."""
+    """Return the data as valid XML; comments and CDATA have no references."""
     written, at = [], 0
     while (opened := _SECTION.search(data, at)) is not None:
         end = data.find(b"-->" if opened[0] == b"<!--" else b"]]>", opened.end())
@@ -149,7 +149,7 @@ def _sound(found: re.Match[bytes]) -> bytes:
 
 
 def _characters(references: bytes) -> bytes:
-    """References to characters, two halves joined; U+FFFD for what is none."""
+    """Return references to characters, with two halves joined and U+FFFD for an invalid one."""
     numbers = [
         int(one[1:], 16) if one[:1] in b"xX" else int(one) for one in references[2:-1].split(b";&#")
     ]
@@ -163,7 +163,7 @@ def _is_allowed(character: str) -> bool:
 
 
 class _Builder:
-    """Builds the tree of one element as the parser walks it."""
+    """A builder of the tree of one element as the parser walks it."""
 
     def __init__(self) -> None:
         self.root = Element("", {})
@@ -186,7 +186,7 @@ class _Builder:
         self._open.append(element)
         self._texts.append([])
         if len(self._open) > DEPTH:
-            raise BadValue(Reason.TOO_DEEP, f"over {DEPTH} elements within each other")
+            raise BadValue(Reason.TOO_DEEP, f"elements are nested more than {DEPTH} deep")
 
     def _end(self, name: str) -> None:
         element, texts = self._open.pop(), self._texts.pop()
@@ -198,12 +198,12 @@ class _Builder:
         self._texts[-1].append(text)
 
     def closing(self) -> bytes:
-        """End tags for all that is open."""
+        """Return end tags for all open elements."""
         return "".join(f"</{name}>" for name in reversed(self._written)).encode()
 
 
 class Root(NamedTuple):
-    """A document's root, and the names of the elements that follow it, as far as can be seen.
+    """A document's root, and the names of the elements after it, as far as they are visible.
 
     `at` is where its start tag begins.
     """
@@ -215,7 +215,7 @@ class Root(NamedTuple):
 
 
 class _Seen(Exception):
-    """Enough was seen."""
+    """The visible part is enough."""
 
 
 _FOLLOWING = 50
@@ -223,11 +223,11 @@ _BLANK = re.compile(rb"(?:\xef\xbb\xbf|\s)*")
 
 
 def root_of(head: Head | bytes) -> Root | None:
-    """The root of the XML that a file begins with; None if it doesn't begin with any.
+    """Return the root of the XML at the beginning of a file; None if there is none.
 
-    Nothing outside is fetched, and expat itself bounds what entities in 64 KiB can grow to. What
-    stands before the root may be broken, and so may its attributes: a DTD that is not sound
-    (Apple's of iOS 16) says nothing of the elements.
+    Nothing outside is fetched, and expat itself bounds the growth of entities in 64 KiB. The text
+    before the root may be broken, and so may its attributes: an invalid DTD (Apple's of iOS 16)
+    says nothing about the elements.
     """
     data = head.data if isinstance(head, Head) else head
     before = len(_BLANK.match(data)[0])  # type: ignore[index]
@@ -237,7 +237,7 @@ def root_of(head: Head | bytes) -> Root | None:
 
 
 def _parsed_root(data: bytes) -> Root | None:
-    """The root as expat sees it."""
+    """Return the root as expat finds it."""
     found: list[tuple[str, dict[str, str]]] = []
     places: list[int] = []
 
@@ -249,7 +249,7 @@ def _parsed_root(data: bytes) -> Root | None:
 
     parser = expat.ParserCreate()
     parser.StartElementHandler = start
-    # What came before it breaks counts.
+    # Elements before the break count.
     with suppress(expat.ExpatError, _Seen, ValueError, LookupError):
         parser.Parse(data, False)
     if not found:
@@ -269,7 +269,7 @@ _ATTRIBUTE = re.compile(rb"\s([^\s<>=\"'/]{1,255})\s*=\s*(?:\"([^\"<]*)\"|'([^'<
 
 
 def _loose_root(data: bytes) -> Root | None:
-    """The first start tag outside comments, and the names of those behind it."""
+    """Return the first start tag outside comments, and the names of those after it."""
     if data[:1] != b"<":
         return None
     found: list[tuple[str, re.Match[bytes]]] = []

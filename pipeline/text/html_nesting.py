@@ -149,14 +149,14 @@ class _Walk:
         )
 
     def _format(self, tag: _Tag) -> None:
-        held = self._formatting[tag.name]
+        open_tags = self._formatting[tag.name]
         if tag.closes:
-            if held:
-                self._alike[tag.name, held.pop()] -= 1
+            if open_tags:
+                self._alike[tag.name, open_tags.pop()] -= 1
                 self._copied -= 1
         elif self._alike[tag.name, tag.attributes] < _ALIKE:
             self._alike[tag.name, tag.attributes] += 1
-            held.append(tag.attributes)
+            open_tags.append(tag.attributes)
             self._copied += 1
 
     def _nest(self, tag: _Tag) -> None:

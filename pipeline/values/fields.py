@@ -169,7 +169,7 @@ def joined(metadata: dict[str, Any], odd: Mapping[str, Any]) -> dict[str, Any]:
     return {**metadata, **odd, "flags": flags}
 
 
-def kept(values: Mapping[str, Any]) -> dict[str, Any]:
+def non_empty(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values that hold something: not None, not empty, not False."""
     return {n: v for n, v in values.items() if v or (v == 0 and v is not False)}
 

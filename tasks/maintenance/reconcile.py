@@ -64,7 +64,7 @@ _INDEX_S = 120.0
 #: Jobs that `retry` continues where they stopped, so their work folders stay.
 _RESUMABLE = (JobStatus.FAILED, JobStatus.CANCELLED)
 
-_GONE = (
+_ORIGINAL_DELETED = (
     "The original was deleted from the work folder before the end; "
     "what had been read of it is loaded. To keep a copy, drop it again."
 )
@@ -92,7 +92,7 @@ def finish_job(run: Runtime, lease: Lease) -> Ending:
         # This locks the job; later reads stay valid, since a retry from quarantine changes it too.
         alerts.sound(commit, run.options.alert, ended=True)
         settle_counts(commit.connection, lease.ref.job_id)
-        commit.run("jobs", "close_job", archived_path=archived, gone=_GONE)
+        commit.run("jobs", "close_job", archived_path=archived, gone=_ORIGINAL_DELETED)
         commit.event(Event.FINISHED, status=status)
         commit.run("chunks", "end")
 

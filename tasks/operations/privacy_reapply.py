@@ -248,7 +248,7 @@ def _renewed(
     row: DictRow, old: Texts, before: Any, names: NerResult | None, redactor: Redactor
 ) -> _New | None:
     """Return a row after the policy; None where it stays as it is, tag and all."""
-    texts, done, gone = redactor.of(row["source"], old, names)
+    texts, done, removed = redactor.of(row["source"], old, names)
     tag = joined(before, done)
     before_codes = Codes(row["content_type"], row["language"])
     codes = coded(before_codes, row["source"], redactor)
@@ -267,7 +267,7 @@ def _renewed(
         "metadata": {**texts.metadata, tag_name(texts.metadata): tag} if tag else texts.metadata,
         "content_hash": hashed and str(hashed),
         **codes._asdict(),
-        "gone": None if same else [text for text in gone if text.strip()],
+        "gone": None if same else [text for text in removed if text.strip()],
     }
     return _New(row, texts, done, item)
 

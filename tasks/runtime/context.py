@@ -185,27 +185,27 @@ class _Holder:
     """The runtime of this process. A forked child makes its own."""
 
     make: Callable[[], Runtime] | None = None
-    made: Runtime | None = None
+    current: Runtime | None = None
 
 
 def install(make: Callable[[], Runtime]) -> None:
     """Register how this process makes its runtime; it is made on first use."""
     _Holder.make = make
-    _Holder.made = None
+    _Holder.current = None
 
 
 def forget() -> None:
     """Drop what a fork inherited: pools don't survive one."""
-    _Holder.made = None
+    _Holder.current = None
 
 
 def runtime() -> Runtime:
     """Return the runtime of this process."""
-    if _Holder.made is None:
+    if _Holder.current is None:
         if _Holder.make is None:
             raise RuntimeError("no runtime was installed; start through workers.wiring")
-        _Holder.made = _Holder.make()
-    return _Holder.made
+        _Holder.current = _Holder.make()
+    return _Holder.current
 
 
 def as_ids(value: Any) -> UUID:

@@ -664,7 +664,7 @@ EXCUSED: dict[str, tuple[str, ...]] = {
         *("services.bookmarks." + n for n in ("identity", "moment", "record", "walk")),
         *("services.tracks.geojson." + n for n in ("meaning", "position")),
         *("services.mail.mapi." + n for n in ("bytes_of", "string8", "text_of")),
-        *("services.youtube." + n for n in ("in_places", "is_said", "some_row")),
+        *("services.youtube." + n for n in ("in_places", "is_comment_row", "some_row")),
         "services.attachments.record",
         "services.bluesky.record",
         "services.day_chats.record",
@@ -674,8 +674,8 @@ EXCUSED: dict[str, tuple[str, ...]] = {
         "services.mail.mime_leaves.standard_leaves",
         *("services.mail.mime_texts." + n for n in ("join_texts", "read_text")),
         *("services.mail.mail_records." + n for n in ("identity", "of_message")),
-        "services.generic_rows.apart",
-        "services.generic_rows.standing_in",
+        "services.generic_rows.undated_key",
+        "services.generic_rows.file_context",
         "values.record_checks.fitted",
         "values.timestamps.epoch_or_unread",
         "services.trakt.thing",
@@ -683,7 +683,7 @@ EXCUSED: dict[str, tuple[str, ...]] = {
         "services.tracks.gps_tracks.leaves",
         *(
             "values.fields." + n
-            for n in ("text", "optional_text", "optional_flag", "joined", "kept")
+            for n in ("text", "optional_text", "optional_flag", "joined", "non_empty")
         ),
         "values.fields.as_written",
         *("services.messaging." + n for n in ("rest", "key", "attempt")),

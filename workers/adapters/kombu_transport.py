@@ -12,7 +12,7 @@ from redis.exceptions import ConnectionError as Lost
 _LOOKS = {"interval_start": 1, "interval_step": 1, "interval_max": 2}
 
 
-class _Gone:
+class _ClosedConnection:
     """The replacement for a closed channel's connection; any use of it raises `Lost`."""
 
     def __bool__(self) -> bool:
@@ -34,7 +34,7 @@ class Channel(redis.Channel):
     def close(self) -> None:
         """Close the channel and the connections that it opened."""
         super().close()
-        self.connection = _Gone()  # type: ignore[assignment]
+        self.connection = _ClosedConnection()  # type: ignore[assignment]
 
     def _connparams(self, asynchronous: bool = False) -> Any:
         """Return how to open one more connection; raises `Lost` if the channel's own was closed."""

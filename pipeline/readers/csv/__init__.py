@@ -1,1 +1,1 @@
-"""Cut tables into rows: headers, preambles, cells, order."""
+"""Readers of tables: headers, preambles, cells, order."""

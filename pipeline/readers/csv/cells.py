@@ -1,4 +1,4 @@
-"""How a CSV file writes rows, and the cells of one."""
+"""The dialect of a CSV file, and the cells of its rows."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ csv.field_size_limit(1 << 30)
 
 
 class Dialect(NamedTuple):
-    """How a file writes rows; each a single ASCII character. `escapes`: `\\"` is a quote, too.
-    `blanks`: those behind a delimiter belong to no cell."""
+    """How a file writes rows; each a single ASCII character.
+
+    With `escapes`, `\\"` is a quote, too. With `blanks`, those after a delimiter belong to no cell.
+    """
 
     delimiter: str
     quote: str
@@ -23,7 +25,7 @@ class Dialect(NamedTuple):
 
 
 def is_blank(row: Sequence[str]) -> bool:
-    """Tell whether no cell of a row says anything."""
+    """Return whether all cells of a row are blank."""
     return not row or (not row[0].strip() and not any(map(str.strip, row)))
 
 
@@ -37,7 +39,7 @@ def csv_options(dialect: Dialect) -> dict[str, Any]:
 
 
 def parse(rows: list[bytes], dialect: Dialect) -> list[list[str] | None]:
-    """Return the cells of each row: [] for a blank line, None where it is not UTF-8."""
+    """Return the cells of each row: [] for a blank line, None if it is not UTF-8."""
     try:
         return list(cells_of([row.decode() for row in rows], dialect))
     except UnicodeDecodeError:
@@ -52,7 +54,7 @@ def _parse_one(row: bytes, dialect: Dialect) -> list[str] | None:
 
 
 def cells_of(texts: list[str], dialect: Dialect) -> list[list[str]]:
-    """Return the cells of each row, by `csv` in bulk. It stumbles over a CR within a line."""
+    """Return the cells of each row, by `csv` in bulk, which cannot read a CR within a line."""
     try:
         rows = list(csv.reader(texts, **csv_options(dialect)))
     except csv.Error:

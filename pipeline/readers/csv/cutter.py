@@ -1,7 +1,7 @@
-"""Cut a CSV file into rows: a row is a line, or several where a quoted cell runs over line ends.
+"""The rows of a CSV file: a row is a line, or several if a quoted cell spans line ends.
 
-A cell that runs over a line end must end within 1,000 lines or 1 MiB; else the quote that opened
-it was stray, and that one line is `unclosed_quote`.
+A cell that spans a line end must end within 1,000 lines or 1 MiB; else its opening quote was stray,
+and that one line is `unclosed_quote`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from schemas.files import Slice
 from schemas.reasons import Reason
 
 _BLOCK = 256 * 1024
-#: How far a quoted cell may run over line ends.
+#: The maximum number of line ends in a quoted cell.
 OPEN_LINES = 1_000
 OPEN_BYTES = 1 << 20
 
 
 class Batch(NamedTuple):
-    """Rows that follow each other, without their line ends; `size` counts those too.
+    """Adjacent rows, without their line ends; `size` includes the line ends.
 
     With a `reason` it is one bad line, cut off after 1 MiB.
     """
@@ -70,7 +70,10 @@ class Cutter:
             yield from self._careful(at, lines)
 
     def _lines(self, at: int, end: int) -> bytes:
-        """Whole lines from `at` on, a block of them or one long one; empty if it is too long."""
+        """Return whole lines from `at` on: a block of them, or one long one.
+
+        Return an empty text if the line is too long.
+        """
         size = _BLOCK
         while True:
             self._source.seek(at)
@@ -84,12 +87,11 @@ class Cutter:
             size = min(4 * size, self._item_bytes + 1)
 
     def _read(self, size: int) -> bytes:
-        """The next bytes, with each quote that is escaped doubled: as many, and as RFC 4180 has
-        it."""
+        """Return the next bytes, with each escaped quote doubled as in RFC 4180."""
         return _read(self._source, size, self._escapes)
 
     def _oversized(self, at: int) -> Batch:
-        """Return the line at `at`, whose end is looked for block by block."""
+        """Return the line at `at`, searching for its end block by block."""
         self._source.seek(at)
         head = block = self._source.read(OPEN_BYTES)
         size = 0
@@ -100,7 +102,7 @@ class Cutter:
         return Batch(at, [head[:size]], size, Reason.ITEM_TOO_LARGE)
 
     def _careful(self, at: int, lines: list[bytes]) -> Iterator[Batch]:
-        """Line by line, since some hold quotes; stops early where a row outruns the lines."""
+        """Yield rows line by line, since some hold quotes; stop early if a row exceeds them."""
         rows: list[bytes] = []
         start, done = at, 0
         while done < len(lines):
@@ -129,17 +131,19 @@ class Cutter:
             yield Batch(start, rows, min(at, self._end) - start)
 
     def _joined(self, lines: Sequence[bytes], at: int, size: int) -> int | None:
-        """How many lines the row of `size` bytes takes whose first is at `at`; None: more than
-        there are."""
-        held = -1
+        """Return the number of lines of the row of `size` bytes whose first line is at `at`.
+
+        None means more lines than there are.
+        """
+        length = -1
         for taken in range(1, len(lines) - at + 1):
-            held += len(lines[at + taken - 1]) + 1
-            if held == size:
+            length += len(lines[at + taken - 1]) + 1
+            if length == size:
                 return taken
         return None
 
     def _outrunning(self, at: int, end: int) -> Batch:
-        """Return a row that ends past the range that it begins in."""
+        """Return a row that ends after the range that it begins in."""
         self._source.seek(at)
         return Batch(at, [self._read(end - at)], min(end + 1, self._end) - at)
 
@@ -149,7 +153,7 @@ class Cutter:
 
 
 def _read(source: BinaryIO, size: int, escapes: bool) -> bytes:
-    """The next bytes, with each quote that is escaped doubled: as many, and as RFC 4180 has it."""
+    """Return the next bytes, with each escaped quote doubled as in RFC 4180, in the same length."""
     data = source.read(size)
     return data.replace(b'\\"', b'""') if escapes else data
 
@@ -157,9 +161,9 @@ def _read(source: BinaryIO, size: int, escapes: bool) -> bytes:
 class _OpenCells:
     """Where quoted cells end that are open at the end of a line.
 
-    What is open at the beginning of one line may be so at that of the next thousand. For the line
-    behind it, which may open a cell of its own, that is known then: each line is looked at once,
-    and not once for each line before it.
+    A cell that is open at the beginning of one line may be open at the next thousand. The result
+    applies to the line after it, too, which may open a cell of its own: each line is read once, and
+    not once for each line before it.
     """
 
     def __init__(self, source: BinaryIO, dialect: Dialect) -> None:
@@ -169,19 +173,19 @@ class _OpenCells:
         self._escapes = dialect.escapes
         self._size = source.seek(0, 2)
         self._base, self._data = 0, b""
-        #: Where lines begin, one after the other: a cell open at the first is so at all of them.
+        #: Where adjacent lines begin: a cell that is open at the first is open at all of them.
         self._starts: deque[int] = deque()
-        #: Of the last of them: where it ends, and whether the cell is open behind it.
+        #: The end of the last of them, and whether the cell is open after it.
         self._last: tuple[int, bool | None] | None = None
 
     def offer(self, at: int, data: bytes) -> None:
-        """Bytes of the file that are at hand."""
+        """Provide bytes of the file that are in memory."""
         self._base, self._data = at, data
 
     def end(self, at: int, second: int) -> int | None:
-        """Where the row ends that begins at `at` and leaves a cell open at the line `second`.
+        """Return where the row ends that begins at `at` and is open at the line `second`.
 
-        None where the quote that opened the cell is stray.
+        None means that the quote that opened the cell is stray.
         """
         self._begin(second)
         while len(self._starts) < OPEN_LINES and self._starts[-1] < self._size:
@@ -204,7 +208,7 @@ class _OpenCells:
             self._starts, self._last = deque((second,)), None
 
     def _look(self, start: int) -> tuple[int, bool | None]:
-        """Where the line ends, and whether the cell is open behind it; None: it ends badly."""
+        """Return where the line ends, and whether the cell is open after it (None: a bad end)."""
         first = start - self._base
         cut = self._data.find(self._newline, first) if 0 <= first < len(self._data) else -1
         if cut < 0:
@@ -229,10 +233,10 @@ class _OpenCells:
 
 @lru_cache(maxsize=16)
 def _patterns(dialect: Dialect) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
-    """Return what matches a line that ends in an open quoted cell, and a line that begins in one.
+    """Return patterns for a line that ends in an open quoted cell, and one that begins in one.
 
-    The second stops behind the cell's closing quote and delimiter (`end`), or takes the whole
-    line (no `end`). Possessive throughout, so that no line costs more than its length.
+    The second stops after the cell's closing quote and delimiter (`end`), or takes the whole line
+    (no `end`). Possessive throughout, so that no line costs more than its length.
     """
     d, q = (re.escape(c).encode("ascii") for c in (dialect.delimiter, dialect.quote))
     begin = rb"[ ]*+" if dialect.blanks else b""

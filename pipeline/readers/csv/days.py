@@ -1,4 +1,4 @@
-"""Tables with a column of days: all of them tell in which order day, month and year stand."""
+"""Tables with a column of days, all of which decide the order of day, month and year."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pipeline.values.day_order import Column
 from schemas.files import Context, Member, SliceLimits
 from schemas.records import RawRecord
 
-#: Rows that one step of the look at all days holds.
+#: The number of rows in one step of the pass over all days.
 _STEP = SliceLimits(records=5_000)
 
 
 class CsvDays(CsvOrdered, frozen=True, kw_only=True):
-    """Rows as of `CsvRows`; `around["orders"]` is what `day_order` finds in a column, the `nth`."""
+    """Rows as in `CsvRows`, with the `day_order` of the `nth` column as `around["orders"]`."""
 
     version: ClassVar[int] = 1
 
@@ -22,11 +22,11 @@ class CsvDays(CsvOrdered, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """Stable: part of a chunk's identity."""
+        """Return a stable name, part of a chunk's identity."""
         return f"csv_days:{self.nth}"
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """As of `CsvRows`, with the orders; the whole file is read for them."""
+        """Return the context of `CsvRows`, with the orders, after reading the whole file."""
         context = ROWS.prepare(source, member)
         days = Column()
         columns = context["columns"]

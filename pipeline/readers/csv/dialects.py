@@ -13,15 +13,17 @@ from pipeline.readers.csv.cutter import Cutter
 from schemas.files import Slice
 
 HEAD = 1 << 20
-#: Rows of the head that decide dialect and header.
+#: The number of rows of the head that decide dialect and header.
 _SAMPLE = 200
 #: In a tie the rarer character wins: prose has commas.
 DELIMITERS = ("\t", ";", "|", ",")
 
 
 def sniff(head: bytes, delimiters: Sequence[str] = DELIMITERS) -> Dialect:
-    """The dialect of a file by its first bytes: the delimiter that cuts most rows alike, and does
-    so behind the quotes that enclose a cell."""
+    """Return the dialect of a file from its first bytes.
+
+    The delimiter is the one that cuts most rows alike, also after the quotes that enclose a cell.
+    """
     newline = "\r" if b"\r" in head and b"\n" not in head else "\n"
     quote = _quote(head)
     ways = (False, True) if quote == '"' and b'\\"' in head else (False,)
@@ -41,7 +43,7 @@ def sniff(head: bytes, delimiters: Sequence[str] = DELIMITERS) -> Dialect:
 
 
 def _quote(head: bytes) -> str:
-    """`'` only where it encloses cells, each that it begins, and `"` never stands."""
+    """Return `'` if it encloses every cell that it begins, and there is no `"`."""
     if b'"' in head:
         return '"'
     begun = len(re.findall(rb"(?:^|[,;\t|])'", head, re.MULTILINE))
@@ -51,16 +53,14 @@ def _quote(head: bytes) -> str:
 
 
 def _has_blanks(head: bytes, delimiter: str, quote: str) -> bool:
-    """Tell whether blanks stand between delimiters and the quotes that open cells, more often than
-    not."""
+    """Return whether most quotes that open cells have blanks between the delimiter and them."""
     d, q = re.escape(delimiter).encode("ascii"), quote.encode("ascii")
     behind = len(re.findall(rb"%b +%b" % (d, q), head))
     return behind > head.count(delimiter.encode("ascii") + q)
 
 
 def _torn(head: bytes, dialect: Dialect) -> float:
-    """How many of the quoted cells end before something that is no delimiter, of each that ends as
-    it should."""
+    """Return how many quoted cells end badly for each that ends at a delimiter."""
     d, q = (re.escape(c).encode("ascii") for c in (dialect.delimiter, dialect.quote))
     begin = rb" *+" if dialect.blanks else b""
     cell = rb"(?:^|%b)%b%b(?:[^%b\r\n]++|%b%b)*+%b" % (d, begin, q, q, q, q, q)
@@ -72,8 +72,10 @@ def _torn(head: bytes, dialect: Dialect) -> float:
 def sample_rows(
     head: bytes, start: int, dialect: Dialect, *, broken: bool = False
 ) -> list[tuple[int, list[str]]]:
-    """The first rows that hold something, each with its offset; with `broken` also each line that
-    is no row, as one cell."""
+    """Return the first rows that are not empty, each with its offset.
+
+    With `broken` also return each line that is not a row, as one cell.
+    """
     rows: list[tuple[int, list[str]]] = []
     for batch in Cutter(io.BytesIO(head), dialect, HEAD).batches(Slice(start, len(head))):
         offset = batch.offset

@@ -6,12 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-#: Rows above a table, at most, and how many characters of them are noted.
+#: The maximum number of rows above a table, and of their noted characters.
 _ABOVE = 40
 _NOTED = 2_000
-#: Of them, those that are more than half as wide as the table; and lines below it, in a small file.
+#: The maximum number of those that are more than half as wide as the table; and of lines below it,
+#: in a small file.
 _WIDE_ABOVE, _BELOW = 12, 8
-#: Cells that are no column's name: a number, a date, a time (what has a digit); a link.
+#: Cells that are not a column's name: a number, a date, a time (with a digit); a link.
 _NUMBER = re.compile(r"[\d.,:/ TZ+%€$£-]++")
 _DIGIT = re.compile(r"\d")
 _LINK = re.compile(r"https?://.*")
@@ -27,8 +28,8 @@ def header_of(rows: Sequence[Sequence[str]], *, titled: bool) -> tuple[list[str]
     """Return unique column names, the row where the table begins, and whether that is the header.
 
     It is if some cell of it holds text and none is a number, a date, an address or a link; else
-    there is no header, and the columns are `column_1` and so on. Right below a title stands the
-    header.
+    there is no header, and the columns are `column_1` and so on. The row directly below a title is
+    the header.
     """
     if not rows:
         return [], 0, False
@@ -43,9 +44,9 @@ def header_of(rows: Sequence[Sequence[str]], *, titled: bool) -> tuple[list[str]
 def _beginning(rows: Sequence[Sequence[str]], usual: int) -> int:
     """Return the number of the row with which a table begins.
 
-    It is the first that has more than one cell (where most rows do), if most below have as many
-    as it. Else a row of names of which that is true, with nothing above it that is as wide: what
-    stands there is a title, an account, a period, a few sums.
+    It is the first that has more than one cell (where most rows do), if most below have as many as
+    it. Else it is a row of names of which that is true, with nothing as wide above it: a title, an
+    account, a period, a few sums.
     """
     first = next(n for n, row in enumerate(rows) if usual == 1 or len(row) > 1)
     if _is_body(rows[first], rows[first + 1 :]):
@@ -65,13 +66,16 @@ def _beginning(rows: Sequence[Sequence[str]], usual: int) -> int:
 
 
 def _are_above(rows: Sequence[Sequence[str]], width: int, body: Sequence[Sequence[str]]) -> bool:
-    """Whether rows are narrow enough to stand above a table; or narrower than it and few, where
-    numbers or dates in its rows tell names from what is named."""
+    """Return whether rows are narrow enough to be above a table.
+
+    They may also be narrower than it and few, if numbers or dates in its rows distinguish names
+    from values.
+    """
     wide = [one for row in rows if (one := len(_full(row))) > max(2, width // 2)]
     if not wide:
         return True
-    told = all(any(_is_value(cell.strip()) for cell in row) for row in body[:1])
-    return told and len(wide) <= _WIDE_ABOVE and all(one < width for one in wide)
+    has_values = all(any(_is_value(cell.strip()) for cell in row) for row in body[:1])
+    return has_values and len(wide) <= _WIDE_ABOVE and all(one < width for one in wide)
 
 
 def _are_names(cells: Sequence[str]) -> bool:
@@ -87,14 +91,16 @@ def _full(row: Sequence[str]) -> Sequence[str]:
 
 
 def _is_body(head: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Whether four in five rows are as wide as the one above them, but for empty cells; a few at
-    the end may be notes and sums."""
+    """Return whether four in five rows are as wide as the one above them, except for empty cells.
+
+    A few at the end may be notes and sums.
+    """
     width = len(_full(head))
     last = len(rows)
     while last > max(0, len(rows) - _BELOW) and 2 * len(_full(rows[last - 1])) <= width:
         last -= 1
     rows = rows[:last]
-    whole = 2 * width >= len(head)  # no title that is padded to the width of the table
+    whole = 2 * width >= len(head)  # not a title that is padded to the width of the table
     alike = sum(
         (whole and len(row) == len(head)) or width < 2 * len(_full(row)) <= 2 * width
         for row in rows
@@ -103,20 +109,20 @@ def _is_body(head: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
 
 
 def noted(rows: Iterable[Sequence[str]]) -> list[list[str]]:
-    """The cells of rows above a table that are not empty, as many as have room in the ledger."""
-    told: list[list[str]] = []
+    """Return the cells of rows above a table that are not empty, as many as fit in the ledger."""
+    kept_rows: list[list[str]] = []
     room = _NOTED
     for row in rows:
         cells = [cell.strip() for cell in row if cell.strip()]
         room -= sum(map(len, cells))
         if room < 0:
             break
-        told.append(cells)
-    return told
+        kept_rows.append(cells)
+    return kept_rows
 
 
 def _is_value(cell: str) -> bool:
-    """Whether a cell is a number, a date, a time, an address or a link, and so no column's name."""
+    """Return whether a cell is a number, a date, a time, an address or a link, and thus no name."""
     if _NUMBER.fullmatch(cell):
         return _DIGIT.search(cell) is not None
     at = cell.find("@", 1)
@@ -126,7 +132,7 @@ def _is_value(cell: str) -> bool:
 
 
 def _unique(names: Sequence[str]) -> list[str]:
-    """Column names made different: an empty one is `column_<n>`, a second `a` is `a_2`."""
+    """Return column names made unique: an empty one is `column_<n>`, a second `a` is `a_2`."""
     unique: dict[str, None] = {}
     written, again = set(names), Counter[str]()
     for at, given in enumerate(names, 1):

@@ -1,4 +1,4 @@
-"""What tables share whose dates don't say by themselves whether day or month stands first."""
+"""What tables share whose dates do not show by themselves whether day or month is first."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ ROWS = CsvRows()
 
 
 class CsvOrdered(msgspec.Struct, frozen=True):
-    """Rows as of `CsvRows`, with what `prepare` puts under `orders` and `marks` around them."""
+    """Rows as in `CsvRows`, with the `orders` and `marks` of `prepare` around them."""
 
-    #: As of `CsvRows`.
+    #: As in `CsvRows`.
     wants_utf8: ClassVar[bool] = True
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:

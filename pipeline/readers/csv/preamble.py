@@ -1,4 +1,4 @@
-"""A CSV file of two tables: a small one that says what the file is, a blank line, and the rows."""
+"""A CSV file of two tables: a small one that describes the file, a blank line, and the rows."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from schemas.records import RawRecord, Rejection
 _HEAD = 1 << 20
 _PREAMBLE = 64 * 1024
 _ROWS = CsvRows()
-#: What a line of blanks or of empty cells consists of.
+#: The characters of a line of blanks or of empty cells.
 _EMPTY = b" \t\r\n,;"
 _BOM = b"\xef\xbb\xbf"
 
 
 class CsvPreamble(msgspec.Struct, frozen=True):
-    """Reads both tables as `CsvRows` does, each under its own header.
+    """Both tables as `CsvRows` reads them, each under its own header.
 
-    The rows of the first have `around["table"]` = "preamble", those of the second "rows" and
-    the last row of the first table as `around["preamble"]`. Without a blank line in its first
-    64 KiB a file is its first table.
+    The rows of the first have `around["table"]` = "preamble", those of the second "rows" and the
+    last row of the first table as `around["preamble"]`. Without a blank line in its first 64 KiB a
+    file is its first table.
     """
 
     name: ClassVar[str] = "csv_preamble"
@@ -33,11 +33,11 @@ class CsvPreamble(msgspec.Struct, frozen=True):
 
     @property
     def wants_utf8(self) -> bool:
-        """As of `CsvRows`."""
+        """Return the value of `CsvRows`."""
         return _ROWS.wants_utf8
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """The contexts of both tables, where the second begins, and what the first says."""
+        """Return the contexts of both tables, the start of the second, and the row of the first."""
         source.seek(0)
         head = source.read(_HEAD)
         cut = _blank_line(head[:_PREAMBLE])
@@ -47,12 +47,12 @@ class CsvPreamble(msgspec.Struct, frozen=True):
         rows = _ROWS.prepare(io.BytesIO(head[cut:]), member)
         rows["start"] += cut
         rows["header"] += cut if rows["header"] >= 0 else 0
-        said = _ROWS.items(io.BytesIO(head), Slice(first["start"], cut), first)
-        values = [item.value for item in said if isinstance(item, RawRecord)]
+        first_rows = _ROWS.items(io.BytesIO(head), Slice(first["start"], cut), first)
+        values = [item.value for item in first_rows if isinstance(item, RawRecord)]
         return {"first": first, "cut": cut, "rows": rows, "said": values[-1] if values else {}}
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
-        """The first table in one, then ranges of whole rows."""
+        """Yield the first table as one range, then ranges of whole rows."""
         if context["rows"] is None:
             yield from _ROWS.slices(source, context["first"], limits)
             return
@@ -63,14 +63,16 @@ class CsvPreamble(msgspec.Struct, frozen=True):
     def items(
         self, source: BinaryIO, part: Slice, context: Context
     ) -> Iterator[RawRecord | Rejection]:
-        """One dict a row, of either table."""
+        """Yield one dict a row, of either table."""
         preamble = context["rows"] is None or part.start < context["cut"]
         table: Context = context["first" if preamble else "rows"]
         around: dict[str, Any] = {**above(table), "table": "preamble" if preamble else "rows"}
         if not preamble:
-            # The ledger keeps the names in an order of its own.
-            said = context["said"]
-            around["preamble"] = {c: said[c] for c in context["first"]["columns"] if c in said}
+            # The ledger stores names in an order of its own.
+            first_row = context["said"]
+            around["preamble"] = {
+                c: first_row[c] for c in context["first"]["columns"] if c in first_row
+            }
         for item in _ROWS.items(source, part, table):
             if isinstance(item, RawRecord):
                 yield msgspec.structs.replace(item, around=around)
@@ -78,7 +80,7 @@ class CsvPreamble(msgspec.Struct, frozen=True):
                 yield item
 
     def count(self, source: BinaryIO, context: Context) -> int:
-        """As `CsvRows` counts each of the tables."""
+        """Return the sum of `CsvRows`' counts of the tables."""
         if context["rows"] is None:
             return _ROWS.count(source, context["first"])
         source.seek(0)
@@ -87,8 +89,10 @@ class CsvPreamble(msgspec.Struct, frozen=True):
 
 
 def _blank_line(head: bytes) -> int | None:
-    """The offset behind the first lines of blanks or empty cells that lie in no quoted cell and
-    have something above them."""
+    """Return the offset after the first lines of blanks or empty cells, below other text.
+
+    Lines in a quoted cell do not count.
+    """
     at, quotes, found, begun = 0, 0, None, False
     for line in head.splitlines(keepends=True):
         if found is not None and line.strip(_EMPTY):

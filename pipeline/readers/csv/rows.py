@@ -1,26 +1,26 @@
 """CSV: rows of text cells under a header, with or without quotes.
 
-RFC 4180, as files in the wild bend it. A row is a line; a cell that begins with a quote may run
-over line ends until its closing quote. The rest is decided so:
+RFC 4180, with the deviations of real files. A row is a line; a cell that begins with a quote may
+span line ends until its closing quote. The other rules:
 
 * A quote opens a cell only at the cell's start; anywhere else it is a character.
-* A cell that runs over a line end must end as the RFC says, with a quote before a delimiter or a
-  line end, within 1,000 lines or 1 MiB. If it doesn't, the quote that opened it was stray: that
-  one line is `unclosed_quote`, and reading goes on with the next line.
+* A cell that spans a line end must end as the RFC says, with a quote before a delimiter or a line
+  end, within 1,000 lines or 1 MiB. If it doesn't, its opening quote was stray: that one line is
+  `unclosed_quote`, and reading continues with the next line.
 * A row with more cells than the header is `ragged_row` ("Each line should contain the same number
-  of fields throughout the file"), and so is a single cell where two are missing. Empty cells too
-  many are taken, since a delimiter at the end of each line is a common habit; cells left out at the
-  end are empty, under the flag `row_short`, since some programs leave empty ones out.
-* Lines that are blank, or hold nothing but empty cells, are filler: no rows.
-* Cells are kept as they are written: spaces, NUL, `=cmd()`, numbers.
-* What stands above the table is no row: the line `sep=;` for Excel, a note (`Notes:`, a text, a
-  blank line), a title, the account and balance of a bank's statement. The table begins with the
-  header, and that is where the body's width begins. Rows have what stands above as `around`.
-* `\\"` in a cell is a quote where that makes rows of one width, as PHP and MySQL write it.
-* Blanks behind a delimiter belong to no cell where quotes follow them (`"a", "b"`).
-* Lines end with LF or CRLF; with CR alone only where the file's first MiB holds no LF.
+  of fields throughout the file"), and so is a single cell if two are missing. Surplus empty cells
+  are accepted, since many programs write a delimiter at the end of each line; missing cells at the
+  end are empty, with the flag `row_short`, since some programs leave empty ones out.
+* Lines that are blank, or have only empty cells, are filler, not rows.
+* Cells are kept as written: spaces, NUL, `=cmd()`, numbers.
+* Lines above the table are not rows: `sep=;` for Excel, a note (`Notes:`, a text, a blank line), a
+  title, the account and balance of a bank's statement. The table begins with the header, at the
+  first line of the body's width. Rows have the lines above as `around`.
+* `\\"` in a cell is a quote if that makes rows of one width, as PHP and MySQL write it.
+* Blanks after a delimiter belong to no cell if quotes follow them (`"a", "b"`).
+* Lines end with LF or CRLF; with CR alone only if the file's first MiB has no LF.
 
-`extract` hands over UTF-8; a row that is not is `bad_encoding`, alone.
+`extract` provides UTF-8; a row in another encoding is `bad_encoding`, alone.
 """
 
 from __future__ import annotations
@@ -43,21 +43,20 @@ from schemas.reasons import Reason
 from schemas.records import NOTHING, RawRecord, Rejection
 
 _BOM = b"\xef\xbb\xbf"
-#: Excel's word for the delimiter of a file.
+#: Excel's marker for the delimiter of a file.
 _SEP = re.compile(rb'"?sep=([,;\t|])"?;*[ \t]*(?:\r?\n|\r)', re.IGNORECASE)
 #: Flag of a row whose last cells were left out.
 SHORT = "row_short"
-#: What LinkedIn puts above some tables: `Notes:`, a quoted text, a blank line.
+#: LinkedIn's lines above some tables: `Notes:`, a quoted text, a blank line.
 _NOTES = re.compile(rb'"?Notes:"?,*[ \t]*\r?\n(?:"(?:[^"]|"")*"|[^\r\n]+),*\r?\n(?:,*[ \t]*\r?\n)+')
 #: A line above a table, with the blank ones around it.
 _TITLE = re.compile(rb"\s*[^\r\n]+\s*")
 
 
 class CsvRows(msgspec.Struct, frozen=True):
-    """Reads rows as dicts from column name to text. A line over `item_bytes` is rejected.
+    """Rows as dicts from column name to text. A line over `item_bytes` is rejected.
 
-    With `titled` the first line is no row of the table, whatever its width, and the next is the
-    header.
+    With `titled` the first line is never a row of the table, and the next is the header.
     """
 
     name: ClassVar[str] = "csv_rows"
@@ -96,7 +95,7 @@ class CsvRows(msgspec.Struct, frozen=True):
         return context
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
-        """Yield ranges of whole rows; the header row lies in the first."""
+        """Yield ranges of whole rows; the header row is in the first."""
         end = source.seek(0, 2)
         start = at = context["start"]
         rows = 0
@@ -111,7 +110,7 @@ class CsvRows(msgspec.Struct, frozen=True):
     def items(
         self, source: BinaryIO, part: Slice, context: Context
     ) -> Iterator[RawRecord | Rejection]:
-        """Yield one dict a row; the header row, and rows without any text, are no items."""
+        """Yield one dict a row, except for the header and rows without any text."""
         dialect, header = _dialect(context), context["header"]
         columns = tuple(context["columns"])
         width = len(columns)
@@ -132,7 +131,7 @@ class CsvRows(msgspec.Struct, frozen=True):
                 offset += len(raw) + 1
 
     def count(self, source: BinaryIO, context: Context) -> int:
-        """Counted by `csv.reader` over the whole stream."""
+        """Return the number of rows by `csv.reader` over the whole stream."""
         source.seek(context["start"])
         text = io.TextIOWrapper(source, "utf-8-sig", errors="replace", newline=context["newline"])
         lines: Iterator[str] = iter(lambda: text.readline(self.item_bytes), "")
@@ -145,12 +144,12 @@ class CsvRows(msgspec.Struct, frozen=True):
 
 
 def above(context: Context) -> dict[str, Any]:
-    """What rows have around them: `above`, the cells of the rows above their table, if any."""
+    """Return `above`, the cells of the rows above the table, if any."""
     return {"above": context["above"]} if context.get("above") else {}
 
 
 def _dialect(context: Context) -> Dialect:
-    # A ledger may hold contexts of before there were escapes and blanks.
+    # The ledger may have contexts of versions without escapes and blanks.
     escapes = context.get("escapes", False)
     blanks = context.get("blanks", False)
     return Dialect(context["delimiter"], context["quote"], context["newline"], escapes, blanks)

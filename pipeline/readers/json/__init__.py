@@ -1,1 +1,1 @@
-"""Cut JSON into items: arrays, lines, trees, wrapped and pretty-printed values."""
+"""Readers of JSON: arrays, lines, trees, wrapped and pretty-printed values."""

@@ -1,10 +1,10 @@
-"""JSON values out of their bytes: exactly, or with the reason why not.
+"""JSON values from their bytes: exact, or with the reason of their rejection.
 
 orjson is fast and strict, but turns integers over 64 bits into floats and refuses lone surrogates.
-Values with either go to the standard library's decoder; `pipeline.text.cleaning` mends the
-surrogates later. So do values that are no JSON and are plain all the same, as programs write them:
-NaN, Infinity and numbers that no float holds (they become null), control characters within strings,
-and a comma behind the last member. Such an item has a flag.
+Values with either go to the standard library's decoder; `pipeline.text.cleaning` repairs the
+surrogates later. So do values with common deviations from JSON: NaN, Infinity and numbers that no
+float holds (they become null), control characters within strings, and a comma after the last
+member. Such an item has a flag.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.records import NOTHING, RawRecord, Rejection
 
-#: Flags of a value some of whose numbers are none, and of one that is no JSON to the letter.
+#: Flags of a value with unusable numbers, and of one that deviates from JSON.
 UNUSABLE, MENDED = "number_unusable", "json_mended"
 
-#: Deeper than any export seen, and within what every encoder and Postgres can write again.
+#: Deeper than any known export, and within what every encoder and Postgres can write again.
 MAX_DEPTH = 200
 
-#: How many bytes of a broken item that could be held are shown.
+#: How many bytes of a broken item in memory are shown.
 RAW_BYTES = 1024 * 1024
 
 #: The integers that orjson keeps exact.
@@ -43,7 +43,7 @@ _FRACTION = (b".", b"e", b"E")
 
 
 def one_by_one(batch: Batch, item_bytes: int, *, cut_off: bool) -> Iterator[RawRecord | Rejection]:
-    """The regions of a batch, each by itself; those of white space alone are passed over.
+    """Yield the regions of a batch one by one, without those of white space alone.
 
     With `cut_off` the source breaks off after the batch, so that a broken item is TRUNCATED.
     """
@@ -60,7 +60,7 @@ def one_by_one(batch: Batch, item_bytes: int, *, cut_off: bool) -> Iterator[RawR
 
 
 def outcome(item: bytes, offset: int, *, cut_off: bool) -> RawRecord | Rejection:
-    """One item as its value, or why it has none."""
+    """Return one item as its value, or its rejection."""
     try:
         value, flags = mended(item)
         return RawRecord(value, offset, len(item), NOTHING, flags)
@@ -72,13 +72,13 @@ def outcome(item: bytes, offset: int, *, cut_off: bool) -> RawRecord | Rejection
 
 
 def rejection(reason: Reason, detail: str, item: bytes, offset: int) -> Rejection:
-    """The rejection of an item whose bytes are at hand."""
+    """Return the rejection of an item whose bytes are in memory."""
     raw = item[:RAW_BYTES]
     return Rejection(reason=reason, detail=detail, raw=raw, offset=offset, length=len(item))
 
 
 def too_large(item: Oversized) -> Rejection:
-    """The rejection of an item of which only the first bytes are shown."""
+    """Return the rejection of an item of which only the first bytes are shown."""
     raw = item.prefix.lstrip(SPACE)
     offset = item.start + len(item.prefix) - len(raw)
     length = item.end - offset
@@ -89,7 +89,7 @@ def too_large(item: Oversized) -> Rejection:
 
 
 def decode(item: bytes) -> Any:
-    """The value of one item; integers over 64 bits come as their text.
+    """Return the value of one item; integers over 64 bits become their text.
 
     Raises `BadValue` with TOO_DEEP, BAD_ENCODING or BAD_SYNTAX.
     """
@@ -97,9 +97,9 @@ def decode(item: bytes) -> Any:
 
 
 def mended(item: bytes) -> tuple[Any, tuple[str, ...]]:
-    """The same, with flags for what is no JSON: `number_unusable` and `json_mended`."""
+    """Return the value as `decode`, with flags: `number_unusable` and `json_mended`."""
     if too_deep(item):
-        raise BadValue(Reason.TOO_DEEP, f"nested deeper than {MAX_DEPTH} levels")
+        raise BadValue(Reason.TOO_DEEP, f"the value is nested deeper than {MAX_DEPTH} levels")
     if not has_long_integer(item):
         try:
             return orjson.loads(item), ()
@@ -109,12 +109,12 @@ def mended(item: bytes) -> tuple[Any, tuple[str, ...]]:
 
 
 def too_deep(item: bytes) -> bool:
-    """Whether brackets are nested beyond `MAX_DEPTH`."""
+    """Return whether brackets are nested beyond `MAX_DEPTH`."""
     return item.count(b"[") + item.count(b"{") > MAX_DEPTH and nesting(item) > MAX_DEPTH
 
 
 def has_long_integer(data: bytes) -> bool:
-    """Whether some integer outside strings may be over 64 bits. Exact but for odd strings."""
+    """Return whether an integer outside strings may be over 64 bits; odd strings may deceive it."""
     digits = data.translate(_DIGITS)
     at = digits.find(_RUN)
     while at >= 0:
@@ -133,7 +133,7 @@ def _is_long(data: bytes, start: int, end: int) -> bool:
         before = data[start - 2] if start > 1 else 0
     else:
         fits = end - start == 19 or (end - start == 20 and data[start:end] <= _MOST_ABOVE)
-    # Behind anything else the digits stand in a string or after a decimal point.
+    # After anything else the digits are in a string or after a decimal point.
     return not fits and before in _BEFORE_A_NUMBER and data[end : end + 1] not in _FRACTION
 
 
@@ -156,11 +156,11 @@ def _patiently(item: bytes) -> tuple[Any, tuple[str, ...]]:
                 detail = f"{error.msg} at character {error.pos}"
                 raise BadValue(Reason.BAD_SYNTAX, detail) from None
     except RecursionError:
-        raise BadValue(Reason.TOO_DEEP, "nested too deep") from None
+        raise BadValue(Reason.TOO_DEEP, "the value is nested too deep") from None
 
 
-#: A string, which stays as it is; or a comma with nothing but the closing bracket behind it. A
-#: string that nothing ends is taken to the end at once, or each quote in it would be tried again.
+#: A string, which stays unchanged; or a comma with only the closing bracket after it. An unclosed
+#: string extends to the end at once, or each quote in it would be tried again.
 _COMMA = re.compile(r'("(?:[^"\\]|\\.)*+(?:"|\\?\Z))|,(?=[ \t\n\r]*[\]}])', re.DOTALL)
 
 
@@ -169,7 +169,7 @@ def _without_comma(found: re.Match[str]) -> str:
 
 
 class _Numbers:
-    """Numbers as they can be kept, and whether one could not: it becomes null."""
+    """The decoder's numbers, and whether one could not be kept: it becomes null."""
 
     def __init__(self) -> None:
         self.flags: tuple[str, ...] = ()

@@ -22,7 +22,7 @@ from schemas.files import Context, Member, Slice, SliceLimits
 from schemas.reasons import Reason
 from schemas.records import NOTHING, RawRecord, Rejection
 
-#: A key is not looked for beyond this many bytes; ours are short.
+#: A key is not searched for beyond this many bytes; the keys of formats are short.
 _KEY_BYTES = 8 * 1024
 _KEY = re.compile(rb'"((?:[^"\\]|\\.)*+)"', re.DOTALL)
 _NUMBER = re.compile(rb"[ \t\n\r]*(-?[0-9][0-9.eE+-]*)")
@@ -31,24 +31,23 @@ _NUMBER = re.compile(rb"[ \t\n\r]*(-?[0-9][0-9.eE+-]*)")
 class JsonItems(msgspec.Struct, frozen=True, kw_only=True):
     """Items of the array at `path`: keys joined by dots, or "" for an array at the top.
 
-    Bytes of the array that are no sound item become rejections of their own: neighbours without
-    a comma between them are one, and so is the tail of a file that breaks off in an item (a
-    number at its very end may have lost digits, so it is no item either). Empty places (`1,,2`)
-    are passed over. Whatever follows the text that the array stands in is one rejection. Members
-    beside an array under a key are not ours to read, but they are read over: where they are no
-    JSON, break off, or have the key again, one rejection tells so.
+    Bytes of the array that are not valid items become rejections of their own: values without a
+    comma between them are one, and so is the tail of a file that breaks off in an item (a number at
+    its very end may have lost digits, so it is not an item either). Empty places (`1,,2`) are
+    skipped. All bytes after the text of the array are one rejection. Members beside an array under
+    a key are not read as items, but they are checked: if they are not JSON, break off, or repeat
+    the key, one rejection reports it.
 
-    An array that nothing closes always has a slice that ends where the file does, even an empty
-    one, and no other slice of items ends there. It tells by one TRUNCATED that the file breaks
-    off: the item cut off at its end, or else, behind its last item, a rejection of no bytes.
+    An unclosed array always has a slice that ends where the file does, even an empty one, and no
+    other slice of items ends there. One TRUNCATED reports that the file breaks off: the item cut
+    off at its end, or else, after its last item, a rejection of no bytes.
 
-    Two slices are special, and told by their first byte. One that starts at 0, where no item can
-    stand, is a broken file in which the array was not found. One that starts at the bracket that
-    closes the array is what is wrong behind it or beside it. Sound JSON without the array has no
-    slices.
+    Two slices are special, and known by their first byte. One that starts at 0, where no item can
+    be, is a broken file in which the array was not found. One that starts at the closing bracket of
+    the array is what is wrong after it or beside it. Valid JSON without the array has no slices.
 
-    An item over `item_bytes` is rejected with the first 64 KiB of it. The bound is the reader's,
-    since `items` must agree with `slices` whatever the limits of a slice were.
+    An item over `item_bytes` is rejected with the first 64 KiB of it. The limit is the reader's,
+    since `items` must agree with `slices` for any limits of a slice.
     """
 
     version: ClassVar[int] = 3
@@ -60,15 +59,15 @@ class JsonItems(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """Stable: part of a chunk's identity."""
+        """Return a stable name, part of a chunk's identity."""
         return f"json_items:{self.path}"
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """Nothing needs to be learned: bounds are found by structure alone."""
+        """Return nothing, since the structure alone gives the bounds."""
         return {}
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
-        """Item-bounded byte ranges, each about `limits` big, from one pass over `source`."""
+        """Yield ranges of whole items, each about `limits` big, from one pass over `source`."""
         begin = _find_array(source, self.path)
         if begin is None:
             size = _size(source)
@@ -80,38 +79,37 @@ class JsonItems(msgspec.Struct, frozen=True, kw_only=True):
             begin = part.end + 1
             yield part
         if not tail.closed or json_scan.skip_space(source, begin) < tail.stop:
-            yield Slice(begin, tail.stop)  # what the last separator left
-        if tail.closed and self._beside(source, Slice(opening, tail.stop)) is not None:
+            yield Slice(begin, tail.stop)  # the rest after the last separator
+        if tail.closed and self._fault_outside(source, Slice(opening, tail.stop)) is not None:
             yield Slice(tail.stop, _size(source))
 
-    def _beside(self, source: BinaryIO, array: Slice) -> Rejection | None:
-        """What is wrong outside the array, which goes from its one bracket to the other."""
+    def _fault_outside(self, source: BinaryIO, array: Slice) -> Rejection | None:
+        """Return what is wrong outside the array, which extends from bracket to bracket."""
         size = _size(source)
         if not self.path:
             behind = json_scan.skip_space(source, array.end + 1)
             return _text(source, behind, AFTER) if behind < size else None
-        return _told(source, json_walk.around(source, self.path, array, size), array)
+        return _outside_rejection(source, json_walk.around(source, self.path, array, size), array)
 
     def items(
         self, source: BinaryIO, part: Slice, context: Context
     ) -> Iterator[RawRecord | Rejection]:
-        """The items of one slice, in order, each with its byte offset in the member."""
+        """Yield the items of one slice, in order, each with its byte offset in the member."""
         if part.start == 0:
             return iter((broken(source, part),))
         if _byte(source, part.start) == b"]":
             begin = _find_array(source, self.path)
-            found = self._beside(source, Slice((begin or 1) - 1, part.start))
+            found = self._fault_outside(source, Slice((begin or 1) - 1, part.start))
             return iter((found,) if found is not None else ())
         if part.end < _size(source):
             return read_items(source, part, self.item_bytes)
         return _ended(read_items(source, part, self.item_bytes, cut_off=True), part.end)
 
     def count(self, source: BinaryIO, context: Context) -> int:
-        """How many items ijson sees in the array, up to the first flaw in the file.
+        """Return how many items ijson finds in the array, up to the first fault in the file.
 
-        On sound JSON that is how many `items` yields; that an array is not closed, and what
-        stands behind a flaw, is not in it. Keys that hold a dot can't be told from a path, here
-        as in `path`.
+        On valid JSON that is the number that `items` yields; an unclosed array, and items after a
+        fault, are not in it. Keys that hold a dot look like a path, here as in `path`.
         """
         return json_events.count(source, self._counted)
 
@@ -121,7 +119,7 @@ class JsonItems(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Tail:
-    """Where the items of an array end, learned while its blocks pass by."""
+    """The end of an array's items, found while its blocks pass by."""
 
     def __init__(self, begin: int) -> None:
         self.stop = begin
@@ -142,9 +140,9 @@ def read_items(
     cut_off: bool = False,
     around: Mapping[str, Any] = NOTHING,
 ) -> Iterator[RawRecord | Rejection]:
-    """The items between the commas of a range that lies inside one array.
+    """Yield the items between the commas of a range within one array.
 
-    With `cut_off` the file breaks off behind the range. `around` goes to every item.
+    With `cut_off` the file breaks off after the range. `around` goes to every item.
     """
     blocks = json_scan.scan_items(source, part.start, part.end)
     for batch in json_scan.batches(blocks, part.start, item_bytes):
@@ -196,7 +194,7 @@ def _within(around: Mapping[str, Any], item: RawRecord | Rejection) -> RawRecord
 
 
 def _ended(found: Iterator[RawRecord | Rejection], size: int) -> Iterator[RawRecord | Rejection]:
-    """The items before the end of a file that breaks off, which the last outcome tells."""
+    """Yield the items before the end of a truncated file, which the last outcome reports."""
     last: RawRecord | Rejection | None = None
     for last in found:
         yield last
@@ -206,32 +204,31 @@ def _ended(found: Iterator[RawRecord | Rejection], size: int) -> Iterator[RawRec
 
 
 def broken(source: BinaryIO, part: Slice) -> Rejection:
-    """A file in which no array was found, as one rejection that says why."""
+    """Return a file without the array as one rejection with the reason."""
     reason, detail = flaw(source) or (Reason.BAD_SYNTAX, "no array at the path")
     source.seek(0)
     raw = source.read(min(PREFIX, part.end))
     return Rejection(reason=reason, detail=detail, raw=raw, offset=0, length=part.end)
 
 
-#: What is said of text behind the value that a file is.
+#: The detail of text after the value of a file.
 AFTER = "text after the end"
 
 
 def _text(source: BinaryIO, at: int, detail: str, reason: Reason = Reason.BAD_SYNTAX) -> Rejection:
-    """All from an offset on, as one rejection."""
+    """Return all from an offset on, as one rejection."""
     length = _size(source) - at
     source.seek(at)
     raw = source.read(min(PREFIX, length))
     return Rejection(reason=reason, detail=detail, raw=raw, offset=at, length=length)
 
 
-def _told(source: BinaryIO, found: json_walk.Around, array: Slice) -> Rejection | None:
-    """What a look at all that lies around an array found to be wrong: what is behind the array,
-    or else no bytes."""
+def _outside_rejection(source: BinaryIO, found: json_walk.Around, array: Slice) -> Rejection | None:
+    """Return what is wrong around an array: the bytes after the array, or else no bytes."""
     size = _size(source)
     flaw = size if found.flaw is None or found.flaw < array.end else found.flaw
     if found.again is not None:
-        return _text(source, found.again, "the array stands twice")
+        return _text(source, found.again, "the array occurs twice")
     if found.end is None:
         rest = json_scan.skip_space(source, array.end + 1) if flaw == size else flaw
         return _text(source, rest, "the file ends too early", Reason.TRUNCATED)
@@ -239,7 +236,7 @@ def _told(source: BinaryIO, found: json_walk.Around, array: Slice) -> Rejection 
     if behind < size and flaw == size:
         return _text(source, behind, AFTER)
     if found.flaw is not None:
-        return _text(source, flaw, f"no JSON beside the array, from byte {found.flaw}")
+        return _text(source, flaw, f"the text beside the array is not JSON, from byte {found.flaw}")
     return None
 
 
@@ -248,7 +245,7 @@ def _size(source: BinaryIO) -> int:
 
 
 def flaw(source: BinaryIO) -> tuple[Reason, str] | None:
-    """What is wrong with a file as JSON, by a parser that holds none of it."""
+    """Return what is wrong with a file as JSON, by a parser that holds none of it."""
     try:
         deque(json_events.events(source), maxlen=0)
     except json_events.BROKEN as error:
@@ -259,7 +256,7 @@ def flaw(source: BinaryIO) -> tuple[Reason, str] | None:
 
 
 def _find_array(source: BinaryIO, path: str) -> int | None:
-    """The offset behind the bracket that opens the array; None if there is no such array."""
+    """Return the offset after the opening bracket of the array; None if there is no such array."""
     source.seek(0)
     begin = len(BOM) if source.read(len(BOM)) == BOM else 0
     at: int | None = json_scan.skip_space(source, begin)
@@ -276,7 +273,7 @@ def _byte(source: BinaryIO, at: int) -> bytes:
 
 
 def _value_of(source: BinaryIO, inside: int, wanted: str) -> int | None:
-    """Where the value of a key begins, in the object whose inside begins at `inside`."""
+    """Return where the value of a key begins, in the object whose inside begins at `inside`."""
     for start in _member_starts(source, inside):
         at = json_scan.skip_space(source, start)
         source.seek(at)

@@ -15,13 +15,13 @@ from schemas.reasons import Reason
 from schemas.records import RawRecord, Rejection
 
 _LINE_PIECE = 1024 * 1024
-#: What may stand before a value (RFC 7464) and behind it, beside white space.
+#: What may come before a value (RFC 7464) and after it, besides white space.
 SIGN = b"\x1e"
 BETWEEN = SPACE + SIGN + b","
 
 
 def _alone(item: RawRecord | Rejection) -> RawRecord | Rejection:
-    """A line that is a value but for the signs around it, as that value."""
+    """Return a line that is a value except for the signs around it, as that value."""
     if isinstance(item, RawRecord) or item.reason not in (Reason.BAD_SYNTAX, Reason.TRUNCATED):
         return item
     bare = item.raw.strip(BETWEEN)
@@ -35,11 +35,11 @@ def _alone(item: RawRecord | Rejection) -> RawRecord | Rejection:
 
 
 class Ndjson(msgspec.Struct, frozen=True, kw_only=True):
-    """A value from each line; lines of white space alone are passed over.
+    """A value from each line; lines of white space alone are skipped.
 
-    A line that is no JSON value is one rejection, TRUNCATED if it is the last and has no line
-    feed. A line over `item_bytes` is rejected with its first 64 KiB. A comma behind a value, and
-    the sign that RFC 7464 puts before it, are no part of it.
+    A line that is not a JSON value is one rejection, TRUNCATED if it is the last and has no line
+    feed. A line over `item_bytes` is rejected with its first 64 KiB. A comma after a value, and the
+    sign that RFC 7464 puts before it, are not part of it.
     """
 
     name: ClassVar[str] = "ndjson"
@@ -50,11 +50,11 @@ class Ndjson(msgspec.Struct, frozen=True, kw_only=True):
     item_bytes: int = SliceLimits().item_bytes
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """Nothing needs to be learned: line feeds stand in no JSON string."""
+        """Return nothing, since no JSON string has a line feed."""
         return {}
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
-        """Byte ranges that end at a line feed, which belongs to none."""
+        """Yield byte ranges that end at a line feed, which belongs to none."""
         source.seek(0)
         begin = len(BOM) if source.read(len(BOM)) == BOM else 0
         for part in json_scan.cut(json_scan.scan_lines(source, begin), begin, limits):
@@ -67,7 +67,7 @@ class Ndjson(msgspec.Struct, frozen=True, kw_only=True):
     def items(
         self, source: BinaryIO, part: Slice, context: Context
     ) -> Iterator[RawRecord | Rejection]:
-        """The values of one slice, in order, each with its byte offset in the member."""
+        """Yield the values of one slice, in order, each with its byte offset in the member."""
         cut_off = part.end == source.seek(0, 2)
         lines = json_scan.scan_lines(source, part.start, part.end)
         for batch in json_scan.batches(lines, part.start, self.item_bytes):
@@ -79,8 +79,10 @@ class Ndjson(msgspec.Struct, frozen=True, kw_only=True):
                     yield _alone(item)
 
     def count(self, source: BinaryIO, context: Context) -> int:
-        """How many lines hold more than white space and signs between values, read as text files
-        are."""
+        """Return the number of lines with more than white space and signs between values.
+
+        The file is read as a text file.
+        """
         source.seek(0)
         found, blank = 0, True
         piece = source.readline(_LINE_PIECE).removeprefix(BOM)

@@ -1,9 +1,9 @@
-"""Where items end: an exact structural scan of JSON and of lines, in blocks, with flat memory.
+"""Where items end: an exact structural scan of JSON and of lines, in blocks, with constant memory.
 
-What tells one item of an array from the next is a comma outside strings at the array's own
-depth. The scan finds those without parsing: quotes that are not escaped give the parity "inside
-a string", brackets outside strings give the depth. On sound JSON that is exact; on broken JSON
-it still puts every byte in exactly one region, and the decoder then says which are bad.
+A comma outside strings at the array's own depth separates the items of an array. The scan finds
+those without parsing: quotes that are not escaped give the parity "inside a string", brackets
+outside strings give the depth. On valid JSON that is exact; on broken JSON it still puts every byte
+in exactly one region, and the decoder then finds the bad ones.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from schemas.files import Slice, SliceLimits
 
 Positions: TypeAlias = NDArray[np.int64]
 
-#: What JSON calls white space; Python's own `strip` would take more.
+#: JSON's white space; Python's own `strip` would take more.
 SPACE = b" \t\n\r"
 BOM = b"\xef\xbb\xbf"
 
 #: Bytes read at a time: small enough for the arrays of a block to stay in the processor's cache.
 BLOCK = 256 * 1024
 
-#: How much of an item that is too large to hold is kept to show what it was.
+#: How much of an item that is too large for memory is kept to show what it was.
 PREFIX = 64 * 1024
 
 COMMA, _QUOTE = 64, 32
@@ -37,16 +37,16 @@ _TABLE = bytes(_CODES)
 
 _IS_SPACE = np.zeros(256, dtype=np.bool_)
 _IS_SPACE[list(SPACE)] = True
-#: So much white space is stripped of all regions at once, as of an indented file; more, one by one.
+#: As much white space is stripped of all regions at once, as in an indented file; more, one by one.
 _STEPS = 16
 
 
 class Block(NamedTuple):
     """A piece of the source and the bounds in it.
 
-    `base` is the offset of `data[0]` in the source; `separators` are ascending positions in
-    `data`; `depth` is the deepest nesting seen; `end` is the position of the bracket that
-    closes the container, where `data` then stops.
+    `base` is the offset of `data[0]` in the source; `separators` are ascending positions in `data`;
+    `depth` is the maximum nesting; `end` is the position of the bracket that closes the container,
+    where `data` then stops.
     """
 
     base: int
@@ -57,7 +57,7 @@ class Block(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Whole regions, one after another: region i ends at separator i, the last at the end."""
+    """Whole adjacent regions: region i ends at separator i, the last at the end."""
 
     start: int
     data: bytes
@@ -66,13 +66,13 @@ class Batch(NamedTuple):
     last: bool
 
     def bounds(self) -> tuple[Positions, Positions]:
-        """Where each region begins and ends in `data`."""
+        """Return where each region begins and ends in `data`."""
         starts = np.concatenate((_ZERO, self.separators + 1))
         return starts, np.append(self.separators, len(self.data))
 
 
 class Oversized(NamedTuple):
-    """A region too large to hold: `[start, end)` of the source, and its first bytes."""
+    """A region too large for memory: `[start, end)` of the source, and its first bytes."""
 
     start: int
     prefix: bytes
@@ -83,7 +83,10 @@ _ZERO = np.zeros(1, dtype=np.int64)
 
 
 def read_blocks(source: BinaryIO, start: int, stop: int | None) -> Iterator[tuple[int, bytes]]:
-    """`[start, stop)` of the source in blocks, each with its offset; others may seek meanwhile."""
+    """Yield `[start, stop)` of the source in blocks, each with its offset.
+
+    Others may seek meanwhile.
+    """
     at = start
     while stop is None or at < stop:
         source.seek(at)
@@ -95,7 +98,7 @@ def read_blocks(source: BinaryIO, start: int, stop: int | None) -> Iterator[tupl
 
 
 def scan_lines(source: BinaryIO, start: int, stop: int | None = None) -> Iterator[Block]:
-    """The line feeds of `[start, stop)`."""
+    """Yield the line feeds of `[start, stop)`."""
     for base, data in read_blocks(source, start, stop):
         yield Block(base, data, np.flatnonzero(np.frombuffer(data, np.uint8) == 10))
 
@@ -103,10 +106,10 @@ def scan_lines(source: BinaryIO, start: int, stop: int | None = None) -> Iterato
 def scan_items(
     source: BinaryIO, start: int, stop: int | None = None, *, closer: bytes = b"]"
 ) -> Iterator[Block]:
-    """The commas between the items of a container whose inside begins at `start`.
+    """Yield the commas between the items of a container whose inside begins at `start`.
 
-    Ends with the block in which `closer` closes the container. A closing bracket of the other
-    kind at that depth is part of an item (a broken one), so that its neighbours survive it.
+    The last block is the one in which `closer` closes the container. A closing bracket of the other
+    kind at that depth is part of an item (a broken one), so that the items around it remain valid.
     """
     state = _State(closer[0])
     for base, data in read_blocks(source, start, stop):
@@ -117,14 +120,17 @@ def scan_items(
 
 
 class Tokens:
-    """Brackets and commas outside strings, block after block: an open string or escape goes on."""
+    """Brackets and commas outside strings, block by block: an open string or escape continues."""
 
     def __init__(self) -> None:
         self._inside = 0
         self._escape = False
 
     def step(self, data: bytes) -> tuple[Positions, NDArray[np.int8]]:
-        """Their positions in the next block, and 1 for an opening, -1 for a closing, `COMMA`."""
+        """Return their positions in the next block, and their kinds.
+
+        A kind is 1 for an opening and -1 for a closing bracket, or `COMMA`.
+        """
         codes = np.frombuffer(self._unescaped(data).translate(_TABLE), np.int8)
         positions = np.flatnonzero(codes != 0)
         kinds = codes[positions]
@@ -139,10 +145,10 @@ class Tokens:
         return positions[outside], kinds[outside]
 
     def _unescaped(self, data: bytes) -> bytes:
-        """The block with escaped quotes blanked out.
+        """Return the block with escaped quotes blanked out.
 
-        Pairs of backslashes go first, from the left, as JSON reads them; a single one that is
-        left at the end of the block escapes the first byte of the next.
+        Pairs of backslashes go first, from the left, as JSON reads them; a single one that is left
+        at the end of the block escapes the first byte of the next.
         """
         if self._escape and data[:1] in b'\\"':
             data = b"_" + data[1:]
@@ -154,7 +160,7 @@ class Tokens:
 
 
 class _State:
-    """What one block hands on to the next: open brackets, and what `Tokens` keep."""
+    """The state between two blocks: open brackets, and the state of `Tokens`."""
 
     def __init__(self, closer: int) -> None:
         self._closer = closer
@@ -162,7 +168,7 @@ class _State:
         self._tokens = Tokens()
 
     def step(self, data: bytes) -> tuple[Positions, int, int | None]:
-        """The separators of the next block, its deepest nesting, and where the container ends."""
+        """Return the separators of the next block, its maximum nesting, and the container's end."""
         positions, kinds = self._tokens.step(data)
         if not positions.size:
             return positions, self._depth, None
@@ -181,7 +187,7 @@ class _State:
     def _clamp(
         self, depth: Positions, positions: Positions, data: bytes
     ) -> tuple[Positions, int | None]:
-        """The depth with stray closing brackets taken as nothing, and where the container ends."""
+        """Return the depth without stray closing brackets, and the container's end."""
         floor = np.minimum(np.minimum.accumulate(depth), 0)
         falls = positions[np.flatnonzero(np.diff(floor, prepend=0) < 0)]
         bytes_there = np.frombuffer(data, np.uint8)[falls]
@@ -190,32 +196,32 @@ class _State:
 
 
 def nesting(item: bytes) -> int:
-    """How deep the brackets of one item are nested at most."""
+    """Return the maximum nesting of the brackets of one item."""
     return _State(0).step(item)[1]
 
 
 def cut(blocks: Iterable[Block], begin: int, limits: SliceLimits) -> Iterator[Slice]:
-    """Slices that end at a separator once they are full; the rest is the caller's.
+    """Yield slices that end at a separator when they are full; the rest is the caller's.
 
-    A slice is full with `limits.records` regions or `limits.size` bytes; the region that fills
-    it is its last.
+    A slice is full with `limits.records` regions or `limits.size` bytes; the region that fills it
+    is its last.
     """
-    held = 0
+    filled = 0
     for block in blocks:
         marks = block.separators + block.base
         at = 0
         while at < marks.size:
             full = int(np.searchsorted(marks, begin + limits.size))
-            last = min(at + limits.records - held - 1, full)
+            last = min(at + limits.records - filled - 1, full)
             if last >= marks.size:
                 break
             yield Slice(begin, int(marks[last]))
-            begin, at, held = int(marks[last]) + 1, last + 1, 0
-        held += marks.size - at
+            begin, at, filled = int(marks[last]) + 1, last + 1, 0
+        filled += marks.size - at
 
 
 def batches(blocks: Iterable[Block], begin: int, item_bytes: int) -> Iterator[Batch | Oversized]:
-    """The regions of a slice, as many at a time as a block ends; memory stays bounded."""
+    """Yield the regions of a slice, as many at a time as a block ends; memory is bounded."""
     rest = _Rest(begin, item_bytes)
     depth = 0
     for block in blocks:
@@ -271,8 +277,8 @@ class _Rest:
 
 
 def trim(data: bytes, starts: Positions, ends: Positions) -> tuple[Positions, Positions]:
-    """Regions without the white space around them; one of white space alone becomes empty."""
-    signs = np.frombuffer(b"_" + data + b"_", np.uint8)  # none is read outside
+    """Return regions without the white space around them; one of white space becomes empty."""
+    signs = np.frombuffer(b"_" + data + b"_", np.uint8)  # nothing is read outside
     for _ in range(_STEPS):
         behind = _IS_SPACE[signs[ends]] & (starts < ends)
         before = _IS_SPACE[signs[starts + 1]] & (starts < ends - behind)
@@ -290,7 +296,7 @@ def _trimmed(data: bytes, start: int, end: int) -> tuple[int, int]:
 
 
 def skip_space(source: BinaryIO, at: int) -> int:
-    """The offset of the first byte from `at` on that is not white space, or the end."""
+    """Return the offset of the first byte from `at` on that is not white space, or the end."""
     for base, data in read_blocks(source, at, None):
         stripped = data.lstrip(SPACE)
         if stripped:

@@ -22,16 +22,16 @@ from schemas.files import Context, Member, Slice, SliceLimits
 from schemas.reasons import Reason
 from schemas.records import RawRecord, Rejection
 
-#: How far a pass over small arrays reaches, and from which size an array is a piece by itself.
-#: Both double until there are few enough pieces to stand in the ledger.
+#: The range of a pass over small arrays, and the least size of an array that is a piece by itself.
+#: Both double until the pieces fit into the ledger.
 _PIECE_BYTES = 1024 * 1024
 _PIECES = 256
-#: A slice ends within an array only where that is larger than this: most chats are small.
+#: A slice ends within an array only if the array is larger than this: most chats are small.
 _UNCUT_BYTES = 4 * 1024
 
 
 class _Piece(NamedTuple):
-    """A place where a pass can begin. With `end` it is one large array's inside."""
+    """A place where a pass can begin. With `end` it is the inside of one large array."""
 
     at: int
     frame: Frame | None
@@ -42,22 +42,22 @@ class _Piece(NamedTuple):
 class JsonTree(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Items of all arrays at `paths`, in the order of the file.
 
-    A path is keys joined by dots; "" is an array at the top, `*` any key, `*Map` any that ends so,
-    and `[]` behind a key each item of an array: `("semanticSegments", "rawSignals")`,
-    `("chats.list[].messages",)`. With `{}` behind it the object there is one item: `profile{}`.
-    With `empties` so is an array in which nothing is.
+    A path is keys joined by dots; "" is an array at the top, `*` any key, `*Map` any key with this
+    end, and `[]` after a key each item of an array: `("semanticSegments", "rawSignals")`,
+    `("chats.list[].messages",)`. With `{}` after it the object there is one item: `profile{}`. With
+    `empties` so is an empty array.
 
-    Items carry `around`: the small fields of the objects that they lie in, before or behind them
-    (inner ones win), and under `path` which of the paths it is, under `keys` the names that stood
-    for `*`. A field of over 4 KiB, or beyond 8 KiB of one object, is not kept.
+    Items carry `around`: the small fields of the objects around them, before or after them (inner
+    ones win), and under `path` the index of the path, under `keys` the names in place of `*`. A
+    field of over 4 KiB, or beyond 8 KiB of one object, is not kept.
 
-    Within an array all is as in `JsonItems`. A file that breaks off, is broken between the arrays,
-    or goes on behind its end is told by one rejection, the last; the slice that ends where the
+    Within an array all is as in `JsonItems`. One rejection, the last, reports a file that breaks
+    off, is broken between the arrays, or continues after its end; the slice that ends where the
     file does carries it.
 
-    `prepare` notes places where a later pass can begin: each large array and, between those,
-    every MiB or so of small ones; not more than 256, so that a file of millions of small chats
-    has a small context. The facts of objects that reach over such a place are noted with it.
+    `prepare` notes places where a later pass can begin: each large array and, between those, every
+    MiB or so of small ones; at most 256, so that a file of millions of small chats has a small
+    context. The facts of objects that extend over such a place are noted with it.
     """
 
     version: ClassVar[int] = 1
@@ -70,7 +70,7 @@ class JsonTree(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def name(self) -> str:
-        """Stable: part of a chunk's identity."""
+        """Return a stable name, part of a chunk's identity."""
         return f"json_tree:{'|'.join(self.paths)}{'|[]' * self.empties}"
 
     @cached_property
@@ -78,8 +78,9 @@ class JsonTree(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return tuple(map(json_walk.steps_of, self.paths))
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """`pieces`: [offset, frame, end, closed]; `frames`: [parent, key, begin, bracket, facts].
+        """Return the places where a later pass can begin.
 
+        `pieces`: [offset, frame, end, closed]; `frames`: [parent, key, begin, bracket, facts].
         `last` is where the last array ends, `flaw` [reason, detail] of what is broken, if any.
         """
         size = source.seek(0, 2)
@@ -88,10 +89,10 @@ class JsonTree(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         for event in walk.events():
             found.add(event)
         context = found.context() if found.last is not None else {"pieces": [], "frames": []}
-        return {**context, "last": found.last, "flaw": _told(source, walk, found, size)}
+        return {**context, "last": found.last, "flaw": _fault(source, walk, found, size)}
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
-        """Item-bounded byte ranges, each about `limits` big; none reaches over two pieces."""
+        """Yield ranges of whole items, each about `limits` big; none extends over two pieces."""
         size = source.seek(0, 2)
         if context["last"] is None:
             if context["flaw"]:
@@ -105,7 +106,7 @@ class JsonTree(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def items(
         self, source: BinaryIO, part: Slice, context: Context
     ) -> Iterator[RawRecord | Rejection]:
-        """The items of one slice, in order, each with its byte offset in the member."""
+        """Yield the items of one slice, in order, each with its byte offset in the member."""
         if part.start == 0:
             yield json_items.broken(source, part)
             return
@@ -142,7 +143,7 @@ class JsonTree(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         yield from found
 
     def _within(self, source: BinaryIO, part: Slice, context: Context) -> Iterator[Region]:
-        """The arrays that a slice touches, each once the facts around it are complete."""
+        """Yield the arrays that a slice touches, each with complete facts around it."""
         starts = [piece[0] for piece in context["pieces"]]
         pending: deque[Region] = deque()
         for region in self._regions(source, context, bisect_right(starts, part.start) - 1):
@@ -155,7 +156,7 @@ class JsonTree(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         yield from pending
 
     def _regions(self, source: BinaryIO, context: Context, nth: int) -> Iterator[Region]:
-        """The arrays of a piece, in order."""
+        """Yield the arrays of a piece, in order."""
         pieces = context["pieces"]
         start, frame, end, closed = pieces[nth]
         frames = _frames(context["frames"], self._steps)
@@ -168,7 +169,7 @@ class JsonTree(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         at = frames[frame] if frame is not None else None
         walk = Walk(source, self._steps, start, stop, at, known, empties=self.empties)
         for event in walk.events():
-            # One that is not closed before the next piece is that piece.
+            # An array that is not closed before the next piece is that piece.
             if isinstance(event, Region) and (event.closed or stop == size):
                 yield event
 
@@ -180,12 +181,15 @@ class JsonTree(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return {**facts, "path": self.paths[path], "keys": keys, "first": False}
 
     def count(self, source: BinaryIO, context: Context) -> int:
-        """How many items ijson sees in the arrays, up to the first flaw in the file."""
+        """Return how many items ijson finds in the arrays, up to the first fault in the file."""
         return json_events.count(source, lambda stream: _counted(stream, self._steps, self.empties))
 
 
 def _keys(steps: json_walk.Steps, frames: list[Frame]) -> list[str]:
-    """What stood where the path has `*`; the first frame has the text's own bracket."""
+    """Return the keys in place of each `*` of the path.
+
+    The first frame has the text's own bracket.
+    """
     inner = zip((step for step in steps if step != json_walk.OBJECT), frames[1:], strict=True)
     return [frame.key for step, frame in inner if step.startswith(json_walk.ANY)]
 
@@ -194,8 +198,8 @@ def _settled(frame: Frame) -> bool:
     return all(outer.closed for outer in frame.chain())
 
 
-def _told(source: BinaryIO, walk: Walk, found: _Pieces, size: int) -> tuple[Reason, str] | None:
-    """What is wrong with the file outside the items."""
+def _fault(source: BinaryIO, walk: Walk, found: _Pieces, size: int) -> tuple[Reason, str] | None:
+    """Return what is wrong with the file outside the items."""
     if found.last is None:
         return json_items.flaw(source) if size else None
     if walk.end is None:
@@ -208,7 +212,7 @@ def _told(source: BinaryIO, walk: Walk, found: _Pieces, size: int) -> tuple[Reas
 
 
 class _Pieces:
-    """Where later passes begin, gathered while one pass goes by; never many."""
+    """Places where later passes begin, gathered during one pass; their number is bounded."""
 
     def __init__(self) -> None:
         self.last: int | None = None
@@ -229,20 +233,20 @@ class _Pieces:
             self._thin_out()
 
     def _thin_out(self) -> None:
-        """Keep half as many: an array that is no longer large is found by the pass before it."""
+        """Keep half as many: the pass before it finds an array that is no longer large."""
         self._bytes *= 2
-        kept: list[_Piece] = []
+        pieces: list[_Piece] = []
         after_large = True
         for piece in self._pieces:
             large = piece.end is not None and piece.end - piece.at >= self._bytes
-            mark = piece.end is None and (after_large or piece.at - kept[-1].at >= self._bytes)
+            mark = piece.end is None and (after_large or piece.at - pieces[-1].at >= self._bytes)
             if large or mark:
-                kept.append(piece)
+                pieces.append(piece)
                 after_large = large
-        self._pieces, self._after_large = kept, after_large
+        self._pieces, self._after_large = pieces, after_large
 
     def context(self) -> Context:
-        """As the ledger holds it."""
+        """Return the context for the ledger."""
         places: dict[int, int] = {}
         frames: list[Any] = []
         pieces = []
@@ -258,7 +262,7 @@ class _Pieces:
 
 
 def _frames(rows: list[Any], steps: tuple[json_walk.Steps, ...]) -> list[Frame]:
-    """The frames out of the ledger, with all their facts."""
+    """Return the frames from the ledger, with all their facts."""
     frames: list[Frame] = []
     for outer, key, begin, bracket, facts in rows:
         frame = Frame(steps, frames[outer] if outer is not None else None, key, begin, bracket)
@@ -268,7 +272,7 @@ def _frames(rows: list[Any], steps: tuple[json_walk.Steps, ...]) -> list[Frame]:
 
 
 def _cut(source: BinaryIO, regions: Iterator[Region], limits: SliceLimits) -> Iterator[Slice]:
-    """Slices of the arrays of a piece. The end of an array ends an item, too."""
+    """Yield slices of the arrays of a piece. The end of an array ends an item, too."""
     region = next(regions, None)
     if region is None:
         return
@@ -283,7 +287,7 @@ def _cut(source: BinaryIO, regions: Iterator[Region], limits: SliceLimits) -> It
 
 
 class _Bounds:
-    """Where items end in one array after the other; `region` is the one that was come to."""
+    """Where items end in array after array; `region` is the current one."""
 
     def __init__(self, source: BinaryIO, region: Region) -> None:
         self._source, self.region = source, region
@@ -300,7 +304,7 @@ class _Bounds:
 def _counted(
     stream: Iterator[json_events.Event], steps: tuple[json_walk.Steps, ...], empties: bool
 ) -> Iterator[None]:
-    """One None for each item that begins in an array that is asked for, or is an object that is."""
+    """Yield None for each item that begins in a matching array, and for each matching object."""
     ways: list[json_walk.Alive] = []
     deeper, key, empty = 0, "", False
     for event, value in stream:
@@ -336,5 +340,5 @@ _BRACKETS = {"start_map": ord("{"), "start_array": ord("[")}
 
 
 def _wants_key(steps: tuple[json_walk.Steps, ...], way: json_walk.Alive) -> bool:
-    path, gone = way[0]
-    return steps[path][gone] != json_walk.EACH
+    path, done = way[0]
+    return steps[path][done] != json_walk.EACH

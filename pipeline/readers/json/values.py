@@ -1,4 +1,4 @@
-"""JSON objects and arrays one behind the other, on lines of their own or not."""
+"""JSON objects and arrays in sequence, on lines of their own or not."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from pipeline.syntax import json_events
 from schemas.files import Context, Member, Slice, SliceLimits
 from schemas.records import RawRecord, Rejection
 
-#: The sign that RFC 7464 puts before a value, and what else stands between two of them.
+#: The sign that RFC 7464 puts before a value, and what else may be between two values.
 SIGN = b"\x1e"
 _BETWEEN = SPACE + SIGN
 
 
 class _Region(NamedTuple):
-    """The bytes from the end of one value to that of the next; `data` is what of it is held."""
+    """The bytes from the end of one value to that of the next; `data` is the part in memory."""
 
     start: int
     end: int
@@ -30,11 +30,11 @@ class _Region(NamedTuple):
 
 
 class JsonValues(msgspec.Struct, frozen=True, kw_only=True):
-    """Objects and arrays that follow each other, with white space or the sign of RFC 7464 between.
+    """Objects and arrays in sequence, with white space or the sign of RFC 7464 between.
 
-    A value ends with the bracket that closes it. What else stands between two of them belongs to
-    the item that follows, which is rejected for it. The file's last value is TRUNCATED if nothing
-    closes it. A value over `item_bytes` is rejected with its first 64 KiB.
+    A value ends with the bracket that closes it. Other bytes between two values belong to the
+    following item, which is rejected for it. The file's last value is TRUNCATED if nothing closes
+    it. A value over `item_bytes` is rejected with its first 64 KiB.
     """
 
     name: ClassVar[str] = "json_values"
@@ -45,19 +45,19 @@ class JsonValues(msgspec.Struct, frozen=True, kw_only=True):
     item_bytes: int = SliceLimits().item_bytes
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """Nothing needs to be learned: bounds are found by structure alone."""
+        """Return nothing, since the structure alone gives the bounds."""
         return {}
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
-        """Ranges that end with a value."""
+        """Yield ranges that end with a value."""
         source.seek(0)
         start = at = len(BOM) if source.read(len(BOM)) == BOM else 0
-        held = 0
+        filled = 0
         for end in _ends(source, start):
-            if held and (held >= limits.records or end - start > limits.size):
+            if filled and (filled >= limits.records or end - start > limits.size):
                 yield Slice(start, at)
-                start, held = at, 0
-            at, held = end, held + 1
+                start, filled = at, 0
+            at, filled = end, filled + 1
         size = source.seek(0, 2)
         if _rest(source, at) < size:
             at = size
@@ -67,7 +67,7 @@ class JsonValues(msgspec.Struct, frozen=True, kw_only=True):
     def items(
         self, source: BinaryIO, part: Slice, context: Context
     ) -> Iterator[RawRecord | Rejection]:
-        """The values of one slice, in order, each with its byte offset in the member."""
+        """Yield the values of one slice, in order, each with its byte offset in the member."""
         for region in _regions(source, part, self.item_bytes):
             item = region.data.strip(_BETWEEN)
             if not item and region.end - region.start <= len(region.data):
@@ -79,12 +79,12 @@ class JsonValues(msgspec.Struct, frozen=True, kw_only=True):
                 yield json_decode.outcome(item, offset, cut_off=not region.closed)
 
     def count(self, source: BinaryIO, context: Context) -> int:
-        """How many values ijson sees, up to the first flaw in the file."""
+        """Return how many values ijson finds, up to the first fault in the file."""
         return json_events.count(source, json_events.count_items, several=True)
 
 
 def _ends(source: BinaryIO, start: int, stop: int | None = None) -> Iterator[int]:
-    """The offset behind each bracket that closes a value."""
+    """Yield the offset after each bracket that closes a value."""
     tokens, depth = json_scan.Tokens(), 0
     for base, data in json_scan.read_blocks(source, start, stop):
         positions, kinds = tokens.step(data)
@@ -101,7 +101,7 @@ def _ends(source: BinaryIO, start: int, stop: int | None = None) -> Iterator[int
 
 
 def _regions(source: BinaryIO, part: Slice, most: int) -> Iterator[_Region]:
-    """The regions of a slice; of one larger than `most` only the first bytes are held."""
+    """Yield the regions of a slice; of one larger than `most` only the first bytes."""
     start = part.start
     for end in _ends(source, part.start, part.end):
         yield _Region(start, end, _read(source, start, end, most), True)
@@ -116,7 +116,7 @@ def _read(source: BinaryIO, start: int, end: int, most: int) -> bytes:
 
 
 def _rest(source: BinaryIO, at: int) -> int:
-    """The offset of the first byte from `at` on that stands between no values, or the end."""
+    """Return the offset of the first byte from `at` on that is not between values, or the end."""
     for base, data in json_scan.read_blocks(source, at, None):
         stripped = data.lstrip(_BETWEEN)
         if stripped:

@@ -1,10 +1,10 @@
-"""Where the arrays at given paths lie in a JSON text, and what stands around them.
+"""The positions of arrays at given paths in a JSON text, and the values around them.
 
 One pass in blocks over the brackets and commas outside strings, as `json_scan` finds them. A path
-is keys joined by dots: `*` stands for any key, `*Map` for any that ends so, and `[]` behind a key
-for each item of an array: `chats.list[].messages`. With `{}` at its end a path asks for an object,
-which is one item by itself. An object or array on the way to what is asked for is a *frame*; its
-small fields are *facts* of all that is asked for within it, before or behind.
+is keys joined by dots: `*` is any key, `*Map` any key with this end, and `[]` after a key each item
+of an array: `chats.list[].messages`. With `{}` at its end a path selects an object, which is one
+item by itself. An object or array on the way to a selected value is a *frame*; its small fields are
+*facts* of all selected values within it, before or after them.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from pipeline.text.cleaning import clean
 from schemas.errors import BadValue
 from schemas.files import Slice
 
-#: A field of a frame that is written in more bytes is no fact, nor are those beyond the sum.
+#: A longer field of a frame is not a fact, nor are fields beyond the sum.
 _FIELD_BYTES, _FACT_BYTES = 4 * 1024, 8 * 1024
-#: Brackets of the wrong kind are passed over, this many times a pass; each costs a new look.
+#: The number of brackets of the wrong kind that a pass skips; each needs a new search.
 _STRAYS = 100
 
 _KEY = re.compile(rb'[ \t\n\r]*("(?:[^"\\]|\\.)*+")[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
@@ -33,13 +33,15 @@ ANY, EACH, OBJECT = "*", "[]", "{}"
 ARRAY, ARRAY_END = b"[]"
 
 Steps: TypeAlias = tuple[str, ...]
-#: Which paths lead on from a frame: (the path's place in the list, steps gone).
+#: The paths that continue from a frame: (the path's place in the list, steps done).
 Alive: TypeAlias = tuple[tuple[int, int], ...]
 
 
 def steps_of(path: str) -> Steps:
-    """The keys of a path, with `[]` for "each item" and `{}` behind them for "the object"; none for
-    the array at the top."""
+    """Return the keys of a path, none for the array at the top.
+
+    `[]` after a key is "each item", and `{}` "the object".
+    """
     steps: list[str] = []
     for part in path.removesuffix(OBJECT).split(".") if path else ():
         key = part.rstrip(EACH)
@@ -49,12 +51,11 @@ def steps_of(path: str) -> Steps:
 
 
 class Frame:
-    """An object or array that is open: its place in the tree, and its facts so far.
+    """An open object or array: its place in the tree, and its facts so far.
 
-    `key` is where it stands in its parent: a key, or `[]`. `begin` is the offset of its bracket,
-    `closer` the byte that ends it, `alive` the paths that lead on through it, `path` the one that
-    ends in it: then it is an array that was asked for, or an object. Once it is `closed` its facts
-    are whole.
+    `key` is its place in its parent: a key, or `[]`. `begin` is the offset of its bracket, `closer`
+    the byte that ends it, `alive` the paths that continue through it, `path` the one that ends in
+    it: then it is a selected array or object. When it is `closed` its facts are complete.
     """
 
     __slots__ = ("alive", "begin", "closed", "closer", "facts", "key", "parent", "path", "room")
@@ -72,11 +73,11 @@ class Frame:
 
     @property
     def is_item(self) -> bool:
-        """Whether it is an object that was asked for."""
+        """Return whether it is a selected object."""
         return self.path is not None and self.closer != ARRAY_END
 
     def chain(self) -> list[Frame]:
-        """The frame and those around it, the outermost first."""
+        """Return the frame and those around it, the outermost first."""
         frames: list[Frame] = []
         frame: Frame | None = self
         while frame is not None:
@@ -86,9 +87,9 @@ class Frame:
 
 
 class Region(NamedTuple):
-    """The inside of an array that was asked for: `[start, end)`; `closed` if its bracket came.
+    """The inside of a selected array: `[start, end)`; `closed` if its closing bracket was found.
 
-    Of an object, or of an empty array where those are items, it is the whole with its brackets.
+    For an object, or an empty array that is an item, it includes the brackets.
     """
 
     frame: Frame
@@ -105,18 +106,18 @@ class Mark(NamedTuple):
 
 
 def lead_on(steps: tuple[Steps, ...], outer: Alive | None, step: str, bracket: int) -> Alive:
-    """The paths that lead through a value: under a key or `[]`, and of the bracket that it has.
+    """Return the paths that continue through a value: under a key or `[]`, and of its bracket.
 
     `outer` are those that led to the container that it is in; None for the text itself.
     """
     if outer is None:
         here: Alive = tuple((path, 0) for path in range(len(steps)))
     else:
-        here = tuple((p, gone + 1) for p, gone in outer if _fits(steps[p][gone:], step))
+        here = tuple((p, done + 1) for p, done in outer if _fits(steps[p][done:], step))
     if bracket == ARRAY:
-        return tuple((p, gone) for p, gone in here if steps[p][gone:][:1] in ((), (EACH,)))
-    objects = ((p, gone) for p, gone in here if steps[p][gone:][:1] not in ((), (EACH,)))
-    return tuple((p, gone + (steps[p][gone] == OBJECT)) for p, gone in objects)
+        return tuple((p, done) for p, done in here if steps[p][done:][:1] in ((), (EACH,)))
+    objects = ((p, done) for p, done in here if steps[p][done:][:1] not in ((), (EACH,)))
+    return tuple((p, done + (steps[p][done] == OBJECT)) for p, done in objects)
 
 
 def _fits(left: Steps, step: str) -> bool:
@@ -126,18 +127,18 @@ def _fits(left: Steps, step: str) -> bool:
 
 
 def asked_for(steps: tuple[Steps, ...], alive: Alive) -> int | None:
-    """The first of the paths that end here."""
-    return next((path for path, gone in alive if gone == len(steps[path])), None)
+    """Return the first of the paths that end here."""
+    return next((path for path, done in alive if done == len(steps[path])), None)
 
 
 class Walk:
     """One pass over `[start, stop)` of a JSON text, from between the members of a frame.
 
-    `frame` is the frame at `start`; None begins before the text. `known` are frames, by the
-    offset of their bracket, whose facts another pass has gathered. With `empties` an empty array is
-    an item, and its region has its brackets. After the pass `stack` is the frame that is still
-    open, `flaw` the offset of the first thing between the arrays that is no JSON, and `end` the
-    offset of the bracket that closed it all.
+    `frame` is the frame at `start`; None begins before the text. `known` are frames, by the offset
+    of their bracket, whose facts another pass has gathered. With `empties` an empty array is an
+    item, and its region includes its brackets. After the pass `stack` is the frame that is still
+    open, `flaw` the offset of the first byte between the arrays that is not JSON, and `end` the
+    offset of the bracket that closed the whole text.
     """
 
     def __init__(
@@ -159,16 +160,16 @@ class Walk:
         self._known, self._empties = known or {}, empties
         self._level = self._depth = len(frame.chain()) if frame else 0
         self._deepest = max(map(len, steps)) + 1
-        #: Behind the last comma or opening bracket of the frame, or behind what was walked into.
+        #: After the last comma or opening bracket of the frame, or after a value that was entered.
         self._since, self._walked = start, False
         #: Where the object ends that is an item, if that is the member.
         self._item_end: int | None = None
-        self._held = b""
+        self._carried = b""
         self._base, self._data = start, b""
         self._strays = _STRAYS
 
     def events(self) -> Iterator[Region | Mark]:
-        """Regions as they end, and marks."""
+        """Yield regions as they end, and marks."""
         tokens = json_scan.Tokens()
         for base, data in json_scan.read_blocks(self._source, self._start, self._stop):
             self._base, self._data = base, data
@@ -194,10 +195,10 @@ class Walk:
     def _block(
         self, positions: Positions, kinds: NDArray[np.int8]
     ) -> Iterator[Region | Mark | int]:
-        """The events of some tokens; ends with the place of a stray bracket, if one comes."""
+        """Yield the events of some tokens; end with the place of a stray bracket, if any."""
         depth = np.cumsum(np.where(kinds == COMMA, 0, kinds), dtype=np.int64)
         depth += self._depth
-        # Of what lies deeper than the arrays' own brackets nothing needs to be seen.
+        # Tokens deeper than the arrays' own brackets have no events.
         seen = np.flatnonzero(depth + (kinds != 1) <= self._deepest)
         self._depth = int(depth[-1])
         columns = (seen, positions[seen] + self._base, kinds[seen], depth[seen])
@@ -228,7 +229,7 @@ class Walk:
         return self.stack.closer if self.stack is not None else -1
 
     def _open(self, at: int) -> Iterator[Mark]:
-        """A bracket opens directly within the frame (or begins the text): a frame, or a value."""
+        """Open a bracket directly within the frame (or the text): a frame, or a value."""
         step = self._step(at)
         if step is None:
             return
@@ -245,7 +246,7 @@ class Walk:
             yield Mark(frame, at + 1)
 
     def _step(self, at: int) -> str | None:
-        """The key of the value that opens at a bracket, or `[]`; None if there is no telling."""
+        """Return the key of the value that opens at a bracket, or `[]`; None if it is unknown."""
         text = None if self._walked else self._text(at)
         if self.stack is not None and self.stack.closer != ARRAY_END:
             key = _key(text)
@@ -269,7 +270,7 @@ class Walk:
             yield Region(frame, frame.begin + 1, at, True)
         frame.closed = True
         self.stack = frame.parent
-        if frame.is_item:  # it is a fact of what lies around it, too
+        if frame.is_item:  # it is a fact of the frames around it, too
             self._item_end = at + 1
         else:
             self._since, self._walked = at + 1, True
@@ -278,14 +279,14 @@ class Walk:
             self.end = at
 
     def _is_blank(self, start: int, end: int) -> bool:
-        """Whether nothing stands in an array."""
+        """Return whether an array is empty."""
         if start < self._base:
             return json_scan.skip_space(self._source, start) == end
         inside = self._data[start - self._base : end - self._base]
         return not inside[:1].strip(SPACE) and not inside.strip(SPACE)
 
     def _member(self, at: int) -> None:
-        """A member of the frame has ended: a fact, if it is small and was not walked into."""
+        """End a member of the frame, which is a fact if it is small and was not entered."""
         frame, item_end, self._item_end = self.stack, self._item_end, None
         if frame is None or frame.closed:
             return
@@ -304,23 +305,23 @@ class Walk:
                 frame.room -= len(text)
         except BadValue:
             if item_end is None or text[len(text) - (at - item_end) :].strip(SPACE):
-                self._flawed()  # an item tells its own flaws
+                self._flawed()  # an item reports its own faults
 
     def _flawed(self) -> None:
         if self.flaw is None:
             self.flaw = self._since
 
     def _text(self, at: int) -> bytes | None:
-        """What stands between the last bound and `at`; None if it is long or was walked into."""
+        """Return the text from the last bound to `at`; None if it is long or was entered."""
         since = self._since
         if at - since > _FIELD_BYTES:
             return self._behind_blanks(since, at)
         if since >= self._base:
             return self._data[since - self._base : at - self._base]
-        return self._held + self._data[: at - self._base]
+        return self._carried + self._data[: at - self._base]
 
     def _behind_blanks(self, since: int, at: int) -> bytes | None:
-        """The same, where most of it are blanks that it begins with."""
+        """Return the text as `_text`, if it begins with many blanks."""
         self._source.seek(since)
         if self._source.read(_FIELD_BYTES).removeprefix(json_scan.BOM).strip(SPACE):
             return None
@@ -333,14 +334,17 @@ class Walk:
         if self.stack is not None and self.stack.path is not None and not self.stack.is_item:
             return
         if self._since >= self._base:
-            self._held = b""
+            self._carried = b""
         begin = max(0, self._since - self._base)
-        self._held += self._data[begin : begin + _FIELD_BYTES + 1 - len(self._held)]
+        self._carried += self._data[begin : begin + _FIELD_BYTES + 1 - len(self._carried)]
 
 
 class Around(NamedTuple):
-    """What lies around an array: where the text ends (None: too early), where another array stands
-    at the path, and the first thing that is no JSON, each as an offset."""
+    """The text around an array, each as an offset.
+
+    Where the text ends (None: too early), where another array is at the path, and the first byte
+    that is not JSON.
+    """
 
     end: int | None
     again: int | None
@@ -348,8 +352,10 @@ class Around(NamedTuple):
 
 
 def around(source: BinaryIO, path: str, array: Slice, size: int) -> Around:
-    """A look at a text but for the inside of the array at `path`, whose brackets stand at the
-    bounds of `array`."""
+    """Check a text without the inside of the array at `path`.
+
+    The array's brackets are at the bounds of `array`.
+    """
     hidden = _Hidden(source, array.start + 1, array.end)
     walk = Walk(cast("BinaryIO", hidden), (steps_of(path),), 0, size - hidden.length)
     arrays = [event.start - 1 for event in walk.events() if isinstance(event, Region)]
@@ -359,14 +365,14 @@ def around(source: BinaryIO, path: str, array: Slice, size: int) -> Around:
 
 
 class _Hidden:
-    """A source without the bytes `[start, end)`: what lies behind moves up to them."""
+    """A source without the bytes `[start, end)`: later bytes move up to them."""
 
     def __init__(self, source: BinaryIO, start: int, end: int) -> None:
         self._source, self._start, self._at = source, start, 0
         self.length = end - start
 
     def place(self, at: int) -> int:
-        """Where the byte at `at` stands in the source."""
+        """Return the position in the source of the byte at `at`."""
         return at if at < self._start else at + self.length
 
     def seek(self, at: int) -> None:
@@ -381,7 +387,7 @@ class _Hidden:
 
 
 def _key(text: bytes | None) -> str | None:
-    """The key that a member begins with, if nothing but its colon follows."""
+    """Return the key at the beginning of a member, if only its colon follows."""
     found = _KEY.fullmatch(text) if text is not None else None
     try:
         key = json_decode.decode(found[1]) if found else None
@@ -391,7 +397,7 @@ def _key(text: bytes | None) -> str | None:
 
 
 def _storable(value: Any) -> Any:
-    """A value as the ledger can hold it: no NUL, no lone surrogates."""
+    """Return a value as the ledger can hold it: no NUL, no lone surrogates."""
     if isinstance(value, str):
         return clean(value)[0]
     if isinstance(value, dict):

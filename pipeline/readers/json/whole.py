@@ -19,11 +19,11 @@ _NOTED_BYTES = 64 * 1024
 
 
 class JsonWhole(msgspec.Struct, frozen=True, kw_only=True):
-    """One slice, one item: the value of the whole text, or why it has none.
+    """One slice, one item: the value of the whole text, or its rejection.
 
-    For small files that hold a thing and not many (a profile, an index). A file over `item_bytes`
-    is rejected with its first 64 KiB. `noted` are fields at the top that other files of the export
-    are told of: they stand in the context, where the file is small.
+    For small files of one thing (a profile, an index). A file over `item_bytes` is rejected with
+    its first 64 KiB. `noted` are fields at the top that other files of the export can use: the
+    context has them, if the file is small.
     """
 
     name: ClassVar[str] = "json_whole"
@@ -35,7 +35,7 @@ class JsonWhole(msgspec.Struct, frozen=True, kw_only=True):
     noted: tuple[str, ...] = ()
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """The fields to be noted, of a file that can be read; else nothing."""
+        """Return the `noted` fields of a readable file; else nothing."""
         if not self.noted or source.seek(0, 2) > _NOTED_BYTES:
             return {}
         source.seek(0)
@@ -47,7 +47,7 @@ class JsonWhole(msgspec.Struct, frozen=True, kw_only=True):
         return {"noted": clean_json({n: value[n] for n in self.noted if n in value})}
 
     def slices(self, source: BinaryIO, context: Context, limits: SliceLimits) -> Iterator[Slice]:
-        """The whole file, if there is anything in it."""
+        """Yield the whole file, if it is not empty."""
         size = source.seek(0, 2)
         if size:
             yield Slice(0, size)
@@ -55,7 +55,7 @@ class JsonWhole(msgspec.Struct, frozen=True, kw_only=True):
     def items(
         self, source: BinaryIO, part: Slice, context: Context
     ) -> Iterator[RawRecord | Rejection]:
-        """The value of the text; one that breaks off is TRUNCATED. White space lies beside it."""
+        """Yield the value of the text without white space around it; TRUNCATED if it is cut off."""
         if part != Slice(0, source.seek(0, 2)):
             return
         source.seek(0)
@@ -68,5 +68,5 @@ class JsonWhole(msgspec.Struct, frozen=True, kw_only=True):
         yield json_decode.outcome(item, len(text) - len(item), cut_off=cut_off)
 
     def count(self, source: BinaryIO, context: Context) -> int:
-        """One if ijson can read the text to its end, else none."""
+        """Return one if ijson can read the text to its end, else 0."""
         return json_events.count(source, lambda stream: deque(stream, maxlen=1))

@@ -1,4 +1,4 @@
-"""The one list of objects in an object: `{"exported": …, "data": […]}`."""
+"""The only list of objects in an object: `{"exported": …, "data": […]}`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HEAD = 64 * 1024
 
 
 class JsonWrapped(msgspec.Struct, frozen=True, kw_only=True):
-    """Items as of `JsonTree`, of the array that the head shows (`peek.wrapped`).
+    """Items as in `JsonTree`, of the array that the head shows (`peek.wrapped`).
 
     `around` of an item holds the small fields beside the array.
     """
@@ -27,7 +27,7 @@ class JsonWrapped(msgspec.Struct, frozen=True, kw_only=True):
     wants_utf8: ClassVar[bool] = True
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """`key`: where the array stands; `tree`: what `JsonTree` learned of it."""
+        """Return `key`, the place of the array, and `tree`, the context of `JsonTree`."""
         size = source.seek(0, 2)
         source.seek(0)
         head = Head(path=member.path, data=source.read(_HEAD), size=size, media_type="")

@@ -1,4 +1,4 @@
-"""Count the elements of an XML file, independently of the reader that cuts them."""
+"""The count of an XML file's elements, independent of the reader that cuts them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.readers.xml.window import AHEAD, BLOCK
 
 
 class Counter:
-    """Counts elements by name as expat walks the document; shares nothing with the cutter."""
+    """A counter of elements by name with expat, which shares nothing with the cutter."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self.found = 0
@@ -20,22 +20,22 @@ class Counter:
         self._parser.EntityDeclHandler = self._refuse
 
     def feed(self, data: bytes, *, ends: bool = False) -> None:
-        """Take the next bytes. Raises `ExpatError` or `ValueError` where they can't be read."""
+        """Process the next bytes. Raises `ExpatError` or `ValueError` if they can't be read."""
         self._parser.Parse(data, ends)
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self.found += name.rpartition(":")[2] in self._names
 
     def _refuse(self, *_: object) -> None:
-        """An entity may hold elements that are not in the file."""
+        """Refuse an entity, which may hold elements that are not in the file."""
         raise ValueError
 
 
 def count_tags(source: BinaryIO, names: tuple[str, ...], start: int) -> int:
-    """Return how many start tags of those names lie outside comments, CDATA and instructions.
+    """Return how many start tags of those names are outside comments, CDATA and instructions.
 
-    What hides tags must be closed; whether it is, a first pass tells by where each of their ends
-    stands last.
+    A comment, CDATA or instruction hides tags only if it is closed; a first pass finds the last
+    place of each of their ends.
     """
     last = {end: _last(source, end) for end in (b"-->", b"]]>", b"?>")}
     opening = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
@@ -72,14 +72,14 @@ def count_tags(source: BinaryIO, names: tuple[str, ...], start: int) -> int:
 
 
 def _last(source: BinaryIO, mark: bytes) -> int:
-    """Return where a mark stands last; -1 for nowhere."""
-    found, base, kept = -1, 0, b""
+    """Return the last position of a mark; -1 if there is none."""
+    found, base, rest = -1, 0, b""
     source.seek(0)
     while block := source.read(BLOCK):
-        data = kept + block
+        data = rest + block
         if (at := data.rfind(mark)) >= 0:
             found = base + at
         keep = len(mark) - 1
-        kept = data[-keep:]
-        base += len(data) - len(kept)
+        rest = data[-keep:]
+        base += len(data) - len(rest)
     return found

@@ -1,27 +1,26 @@
-"""Repeated elements of an XML file, by their names, out of documents of any size.
+"""Repeated elements of an XML file, by their names, from documents of any size.
 
-Only their bounds are looked for in the stream; each element is then parsed alone (`xml_tree`), so
-that a DTD, whatever it declares, has no say. What counts as an element here:
+Only their bounds are found in the stream; each element is then parsed alone (`xml_tree`), so that a
+DTD has no effect. The rules for elements:
 
-* Its start tag, with any prefix, outside comments, CDATA and processing instructions and not
-  before the root, up to its end tag. No element of these names lies within another: one that is
-  still open where the next begins was cut off. An end tag that closes none is broken, with all
-  that lies between it and the element before.
-* A comment, CDATA or instruction that nothing closes hides nothing.
+* An element extends from its start tag, with any prefix, outside comments, CDATA and processing
+  instructions and not before the root, to its end tag. No element of these names is within another:
+  one that is still open where the next begins is cut off. An end tag without a start tag is broken,
+  with all bytes between it and the element before.
+* An unclosed comment, CDATA or instruction hides nothing.
 * A start tag in which a quote does not close before the next `<`, which no attribute may hold, is
   broken up to there.
-* *Heads* are elements that hold the others (the track round its points). A head's item is its
-  beginning, up to the first element of `names` in it. `around` then says how many items it holds
-  (`items`) and which are the first and the last of them (`first`, `last`), and has the elements
-  that stand in it behind the last, and behind inner heads, within 16 KiB (`tail`). With
-  `ordered_by`, the name of a child, `texts` has the least and the greatest of its texts, by what
-  they end with (the zone of a time), and `in_order` says whether each was at least the one before.
-
+* *Heads* are elements that hold the others (the track around its points). A head's item is its
+  beginning, up to the first element of `names` in it. `around` then has the number of its items
+  (`items`), the first and the last of them (`first`, `last`), and the elements in it after the
+  last, and after inner heads, within 16 KiB (`tail`). With `ordered_by`, the name of a child,
+  `texts` has the least and the greatest of its texts, by their ends (the zone of a time), and
+  `in_order` says whether each was at least the one before.
 * *Folders* are elements that hold others and have a `name`; `around["folders"]` has the names of
-  those that an element lies in, from the top.
+  those around an element, from the top.
 
-What lies between elements is not ours to judge; but a document whose root nothing closes has
-broken off, and says so by one TRUNCATED.
+Text between elements is not checked; but a document with an unclosed root is truncated, and gives
+one TRUNCATED.
 """
 
 from __future__ import annotations
@@ -49,12 +48,13 @@ from schemas.records import RawRecord, Rejection
 
 _HEAD = 64 * 1024
 _BOM = b"\xef\xbb\xbf"
-#: What is said of an element whose start tag is broken or not there.
+#: The detail of an element whose start tag is broken or missing.
 HEADLESS = "the end of an element that nothing begins"
 #: How much of something broken is kept for the quarantine.
-_RAW_KEPT = 64 * 1024
+_RAW_BYTES = 64 * 1024
 _ENDS = {b"!--": b"-->", b"![CDATA[": b"]]>", b"?": b"?>"}
-#: How far behind its last item a head's end is looked for, and the end tags that may come first.
+#: How far after its last item the search for a head's end goes, and the end tags that may come
+#: first.
 _TAIL = 16 * 1024
 _END_TAGS = re.compile(rb"(?:\s*+</[^<>]*+>)*+")
 
@@ -62,7 +62,7 @@ _END_TAGS = re.compile(rb"(?:\s*+</[^<>]*+>)*+")
 class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
     """Elements named `names`, and the beginnings of those named `heads`, as `Element`s.
 
-    `named` are elements in `folders` that have names of their own, beside `names`. An element over
+    `named` are elements in `folders` that have names of their own, besides `names`. An element over
     `item_bytes` is rejected with its first 64 KiB.
     """
 
@@ -79,13 +79,16 @@ class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """Stable: part of a chunk's identity."""
+        """Return a stable name, part of a chunk's identity."""
         parts = (self.names, self.heads, self.folders)
         return "xml_elements:" + ";".join(",".join(part) for part in parts if part)
 
     def prepare(self, source: BinaryIO, member: Member) -> Context:
-        """`root`: the name of the document's root element, without a prefix, and `root_at`, where
-        it begins; "" and 0 if none is seen. `steps`: where folders begin and end."""
+        """Return `root`, `root_at` and `steps`.
+
+        `root`: the name of the document's root element, without a prefix, and `root_at`, where it
+        begins; "" and 0 if none is found. `steps`: where folders begin and end.
+        """
         source.seek(0)
         root = xml_tree.root_of(source.read(_HEAD))
         context = {"root": root.tag if root else "", "root_at": root.at if root else 0}
@@ -124,15 +127,15 @@ class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
         """Yield one `Element` each; at the end of a file that breaks off, TRUNCATED."""
         size = source.seek(0, 2)
         window = Window(source, min(max(part.start, _first(context)), part.end), part.end)
-        folders, told = Folders(context.get("steps", ())), False
+        folders, truncated = Folders(context.get("steps", ())), False
         for bound in self._bounds(window):
             item = self._item(window, bound, size)
             if self.folders and isinstance(item, RawRecord):
                 names = [step[1] for step in folders.at(item.offset)]
                 item = msgspec.structs.replace(item, around={**item.around, "folders": names})
-            told = isinstance(item, Rejection) and item.reason is Reason.TRUNCATED
+            truncated = isinstance(item, Rejection) and item.reason is Reason.TRUNCATED
             yield item
-        if part.end == size and not told and not _closes(source, size, context["root"]):
+        if part.end == size and not truncated and not _closes(source, size, context["root"]):
             detail = "the document breaks off: nothing closes its root"
             yield Rejection(reason=Reason.TRUNCATED, detail=detail, offset=size)
 
@@ -140,20 +143,20 @@ class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
         start, length = bound.start, bound.end - bound.start
         if length > self.item_bytes:
             detail = f"an element of over {self.item_bytes} bytes"
-            return _rejected(Reason.ITEM_TOO_LARGE, detail, window.bytes(start, _RAW_KEPT), bound)
+            return _rejected(Reason.ITEM_TOO_LARGE, detail, window.bytes(start, _RAW_BYTES), bound)
         if bound.broken:
-            return _broken(window.bytes(start, min(length, _RAW_KEPT)), bound, size)
+            return _broken(window.bytes(start, min(length, _RAW_BYTES)), bound, size)
         data = window.bytes(start, length)
         try:
             value, flags = xml_tree.understood(data, cut_off=bound.head)
         except BadValue as bad:
-            return _rejected(bad.reason, bad.detail, data[:_RAW_KEPT], bound)
+            return _rejected(bad.reason, bad.detail, data[:_RAW_BYTES], bound)
         if bound.head:
-            return RawRecord(value, start, length, self._held(window, bound), flags)
+            return RawRecord(value, start, length, self._contents_of(window, bound), flags)
         return RawRecord(value, start, length, flags=flags)
 
-    def _held(self, outer: Window, head: _Bound) -> dict[str, Any]:
-        """Return what a head holds, from a walk over it alone, which may run past the slice."""
+    def _contents_of(self, outer: Window, head: _Bound) -> dict[str, Any]:
+        """Return what a head holds, from a walk over it alone, which may extend past the slice."""
         window = Window(outer.source, head.start, outer.source.seek(0, 2))
         first: Element | None = None
         last = None
@@ -166,13 +169,17 @@ class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
             first = first or self._element(window, bound)
             if order is not None and bound.end - bound.start <= self.item_bytes:
                 order.note(window.bytes(bound.start, bound.end - bound.start))
-        held: dict[str, Any] = {"items": count, "first": first, "last": self._element(window, last)}
+        contents: dict[str, Any] = {
+            "items": count,
+            "first": first,
+            "last": self._element(window, last),
+        }
         if last is not None and (tail := self._tail(window, head, last)):
-            held["tail"] = tail
-        return held if order is None else {**held, **order.found()}
+            contents["tail"] = tail
+        return contents if order is None else {**contents, **order.found()}
 
     def _tail(self, window: Window, head: _Bound, last: _Bound) -> list[Element]:
-        """Return the elements of a head behind its last item; none where they are not sound."""
+        """Return the elements of a head after its last item; none if they are not valid."""
         data = window.bytes(last.end, _TAIL)
         end = _end_tag(head.name.decode()).search(data)
         if end is None:
@@ -199,7 +206,7 @@ class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
             return None
 
     def _bounds(self, window: Window, within: bytes | None = None) -> Iterator[_Bound]:
-        """Where the elements lie; with `within`, only those in the first head of that name."""
+        """Yield the bounds of elements; `within` limits them to the first head of that name."""
         token = tokens(self.names + self.heads)
         heads = frozenset(head.encode() for head in self.heads)
         at = behind = window.start
@@ -222,7 +229,7 @@ class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
             if name == within and (found.close or start > window.start):
                 return
             if found.close:
-                if name not in heads:  # it closes nothing: its start tag is broken, or not there
+                if name not in heads:  # its start tag is broken or missing
                     at = found.tag_end or window.tag_end(at, self.item_bytes)[0]
                     yield _Bound(behind, at, name, False, True, headless=True)
                     behind = at
@@ -239,8 +246,11 @@ class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
             yield opened._replace(end=window.end, broken=not (opened.head and window.cut_short))
 
     def count(self, source: BinaryIO, context: Context) -> int:
-        """Start tags of those names: as expat finds them, or in a file that it does not read to
-        its end, or whose DTD declares entities, as a search for tags does."""
+        """Return the number of start tags of those names by expat.
+
+        For a file that expat does not read to its end, or whose DTD declares entities, a search for
+        tags counts.
+        """
         counter = Counter(self.names + self.heads)
         source.seek(0)
         start = source.read(_HEAD)
@@ -255,7 +265,7 @@ class XmlElements(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _first(context: Context) -> int:
-    """Return where the root begins; contexts of version 1 do not say."""
+    """Return where the root begins; contexts of version 1 do not have it."""
     at: int = context.get("root_at", 0)
     return at
 
@@ -267,8 +277,10 @@ def _end_tag(*names: str) -> re.Pattern[bytes]:
 
 
 class _Bound(NamedTuple):
-    """Where an element lies, or its part: `broken` if it has no end of its own, or no beginning
-    (`headless`)."""
+    """The bounds of an element or its part.
+
+    It is `broken` if it has no end of its own, and `headless` if it has no beginning.
+    """
 
     start: int
     end: int
@@ -279,7 +291,7 @@ class _Bound(NamedTuple):
 
 
 def _broken(raw: bytes, bound: _Bound, size: int) -> Rejection:
-    """Return why a part of an element is none, in a file of `size` bytes."""
+    """Return why a part of an element is invalid, in a file of `size` bytes."""
     if bound.headless:
         return _rejected(Reason.BAD_SYNTAX, HEADLESS, raw, bound)
     if bound.end == size:
@@ -293,15 +305,18 @@ def _rejected(reason: Reason, detail: str, raw: bytes, bound: _Bound) -> Rejecti
 
 
 def _closes(source: BinaryIO, size: int, root: str) -> bool:
-    """Tell whether the file ends with its root's end tag, and perhaps comments."""
+    """Return whether the file ends with its root's end tag, and perhaps comments."""
     source.seek(max(0, size - _HEAD))
     return bool(root) and _ending(root).search(source.read()) is not None
 
 
 @lru_cache(maxsize=32)
 def _ending(root: str) -> _Ending:
-    """The root's end tag, and what may follow it. By RE2: a page may hold it a thousand times, each
-    with a comment behind it that goes on to the end."""
+    """Return a pattern of the root's end tag, and what may follow it.
+
+    RE2 compiles it: a page may hold the tag a thousand times, each with a comment after it that
+    extends to the end.
+    """
     name = rb"(?:[^\s<>/:]+:)?" + re2.escape(root.encode())
     comment = rb"<!--(?:[^-]|-[^-]|--+[^->])*--+>"
     options = re2.Options()
@@ -312,7 +327,7 @@ def _ending(root: str) -> _Ending:
 
 
 class _Ending(Protocol):
-    """What RE2 compiles."""
+    """A pattern of RE2."""
 
     def search(self, text: bytes) -> object | None:
         """Return the first match."""

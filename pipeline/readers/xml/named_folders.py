@@ -8,13 +8,13 @@ from html import unescape
 from pipeline.readers.folders import Outline, Step
 from pipeline.readers.xml.window import Token
 
-#: Of a folder: the element that names it, how much of its text is read, and that text.
+#: The element that names a folder, how much of its text is read, and that text.
 NAME, NAME_BYTES = "name", 1_000
 _TEXT = re.compile(rb"\s*(?:<!\[CDATA\[(.*?)\]\]>|([^<]*))", re.DOTALL)
 
 
 class FoundFolders:
-    """The folders, each with the first name in it that is of nothing else within it."""
+    """The folders, each with the first name in it that is not of another element within it."""
 
     NAME = NAME.encode()
 
@@ -22,10 +22,10 @@ class FoundFolders:
         self.outline = Outline()
         self._folders = frozenset(name.encode() for name in folders)
         self._open: list[Step] = []
-        self._holder = b""  # what is open that has a name of its own
+        self._holder = b""  # the open element that has a name of its own
 
     def note(self, tag: Token, behind: bytes) -> None:
-        """A tag that is not empty, and what stands behind one of a name."""
+        """Note a tag that is not empty, and the text after a name's tag."""
         if tag.name in self._folders:
             self._holder = b""
             if not tag.close:

@@ -6,16 +6,16 @@ import re
 from functools import lru_cache
 from typing import Any
 
-#: Of how many endings the texts are held.
+#: The maximum number of endings whose texts are kept.
 _ENDINGS = 16
-#: How much of a text is compared.
+#: How many bytes of a text are compared.
 _LONGEST = 64
 
 
 class Order:
     """The texts of one child of many elements: the extremes, and whether they rise.
 
-    A run of texts that rise and end alike costs a comparison each.
+    A run of texts that rise and have the same end costs one comparison each.
     """
 
     def __init__(self, child: str) -> None:
@@ -27,7 +27,7 @@ class Order:
         self._in_order = True
 
     def note(self, element: bytes) -> None:
-        """Take the next element."""
+        """Process the next element."""
         at = element.find(self._start)
         if at >= 0:
             at += len(self._start)
@@ -41,7 +41,7 @@ class Order:
             self._turn(text[:_LONGEST])
 
     def _turn(self, text: bytes) -> None:
-        """A text that is less than the one before, or ends in another way."""
+        """Process a text that is less than the one before, or has another end."""
         self._close()
         cut = -6 if text[-6:-5] in (b"+", b"-") else -1
         if text[cut:] == self._ending and text < self._before:

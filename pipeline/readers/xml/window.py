@@ -7,14 +7,14 @@ from functools import lru_cache
 from typing import BinaryIO, NamedTuple
 
 BLOCK = 1 << 20
-#: How far a name with its prefix may reach; what a window keeps of its end.
+#: The maximum length of a name with its prefix; what a window keeps of its end.
 AHEAD = 256
 _ATTRIBUTES = rb"(?:[^\"'<>]++|\"[^\"<]*+\"|'[^'<]*+')*+"
 _REST_OF_TAG = re.compile(_ATTRIBUTES)
 
 
 class Token(NamedTuple):
-    """A tag up to its name's end, or the beginning of what is skipped; 0 for no `tag_end` yet."""
+    """A tag up to its name's end, or the start of skipped text; `tag_end` is 0 while unknown."""
 
     start: int
     end: int
@@ -26,8 +26,10 @@ class Token(NamedTuple):
 
 @lru_cache(maxsize=32)
 def tokens(names: tuple[str, ...]) -> re.Pattern[bytes]:
-    """A tag of one of these names, up to its end if that is in sight; or the start of a comment
-    or CDATA."""
+    """Return a pattern of a tag of one of these names, up to its end if that is in the window.
+
+    It also matches the start of a comment or CDATA.
+    """
     wanted = b"|".join(re.escape(name).encode() for name in names)
     return re.compile(
         rb"<(?:(!--|!\[CDATA\[|\?)|(/?)(?:[^\s<>/:\"'=!?]{1,64}:)?(" + wanted + rb")"
@@ -36,7 +38,7 @@ def tokens(names: tuple[str, ...]) -> re.Pattern[bytes]:
 
 
 class Window:
-    """A range of a file, of which a few blocks are held at a time."""
+    """A range of a file, of which a few blocks are in memory at a time."""
 
     def __init__(self, source: BinaryIO, start: int, end: int) -> None:
         self.source = source
@@ -48,7 +50,7 @@ class Window:
         self._unclosed: set[bytes] = set()
 
     def _more(self, keep: int) -> bool:
-        """Read on, dropping what lies before `keep`; False at the end of the range."""
+        """Read on, dropping bytes before `keep`; False at the end of the range."""
         at = self._base + len(self._data)
         keep = max(self._base, min(keep, at))
         self.source.seek(at)
@@ -82,15 +84,15 @@ class Window:
                 return None
 
     def past(self, mark: bytes, at: int) -> int:
-        """Where the first `mark` from `at` on ends; the end of the range if there is none."""
+        """Return where the first `mark` from `at` on ends; the end of the range without one."""
         found = self.find(mark, at)
         return self.end if found is None else found + len(mark)
 
     def behind(self, mark: bytes, at: int) -> int:
-        """Where the comment or CDATA ends that began before `at`; `at` itself if it never ends.
+        """Return the end of the comment or CDATA that began before `at`; `at` if it never ends.
 
-        One that nothing closes hides nothing. It is looked for once: what is not ahead of one is
-        not ahead of the next, and no slice is cut within one that is closed.
+        An unclosed one hides nothing. The search is done once: what is not after one is not after
+        the next, and no slice is cut within one that is closed.
         """
         if mark in self._unclosed:
             return at
@@ -102,7 +104,7 @@ class Window:
         return at
 
     def tag_end(self, at: int, limit: int) -> tuple[int, bool]:
-        """Where the start tag ends whose name ends at `at`; False with it if it is broken."""
+        """Return where the start tag ends whose name ends at `at`, and False if it is broken."""
         while True:
             matched = _REST_OF_TAG.match(self._data, at - self._base)
             stop = matched.end() if matched else 0
@@ -118,7 +120,7 @@ class Window:
                 return self.end, False
 
     def bytes(self, start: int, length: int) -> bytes:
-        """Bytes of the file, whether they are still held or not."""
+        """Return bytes of the file, whether they are still in memory or not."""
         first = start - self._base
         if first >= 0 and first + length <= len(self._data):
             return self._data[first : first + length]

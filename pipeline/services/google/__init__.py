@@ -1,1 +1,1 @@
-"""Share what the formats of Google's products have in common."""
+"""What the formats of Google's products share."""

@@ -1,17 +1,17 @@
 """The page on which a Takeout lists its files: `archive_browser.html`, `Archiv_Übersicht.html`.
 
-Its name is in the account's language, so it is known by its place, right in the root folder, and by
-its structure: that of pages which public projects read. Sections `service-details-…` are products,
-their folder in an `<h1>` or in `data-folder-name`; elements of the classes `extracted-folder-name`
-and `extracted-file-name` hold names, one blank before them. A folder's files lie in the element
-that its row is in, or follow its name. A `failure-message` behind a file says that Google could not
-export it. Where none of this is there, relative links count, if the page lies where only Takeout
-puts it.
+Its name is in the account's language, so its place, directly in the root folder, and its structure
+identify it: the structure of pages which public projects read. Sections `service-details-…` are
+products, with their folder in an `<h1>` or in `data-folder-name`; elements of the classes
+`extracted-folder-name` and `extracted-file-name` hold names, with one blank before them. A folder's
+files are in the element that its row is in, or follow its name. A `failure-message` after a file
+says that Google could not export it. Without any of these, relative links count, if the page is
+where only Takeout puts it.
 
 Source: `docs/reference/exports/google-takeout.md#the-archives`.
 
-The page may be anybody's: it is read in blocks, by one pattern that never goes back, since parsers
-that build a tree take quadratic time on what was made to hurt them.
+Anyone may have made the page, so it is read in blocks, by one pattern that never backtracks:
+parsers that build a tree take quadratic time on hostile input.
 """
 
 from __future__ import annotations
@@ -28,27 +28,28 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-#: A page over this, or with more names, is no page that anybody made; nothing is claimed of it.
+#: Above this size or number of names, a page is not an archive browser, and no names are taken from
+#: it.
 _MOST_BYTES = 128 * 1024 * 1024
 _MOST_NAMES = 2_000_000
-#: A page without this is only looked through for links if it is no larger than that.
+#: A larger page without this mark is not searched for links.
 _MARK = b"extracted-file-name"
 _MOST_UNMARKED = 8 * 1024 * 1024
 _MOST_DEPTH = 256
 _BLOCK = 1024 * 1024
 
-#: Pages of Notion lie there too, and end with their id.
+#: Pages of Notion are in the same place, and end with their id.
 _PLACE = re.compile(r"(Takeout/)?(?!.* [0-9a-f]{32}\.html)[^/]+\.html?", re.IGNORECASE | re.DOTALL)
 _OWN_PLACE = re.compile(r"Takeout/[^/]+|archive_browser\.html?", re.IGNORECASE | re.DOTALL)
 _TOKEN = re.compile(r"<!--|-->|<(/?)([a-zA-Z][a-zA-Z0-9]*+)([^<>]*+)>")
 _ATTRIBUTE = re.compile(r"""\b([a-z-]+)\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s"'=<>]++)""")
 _WORTH = re.compile(r"extracted-|service-detail|file-leaf|failure-|data-folder-name|\bhref")
-#: Elements that are never closed, or need not be (HTML, 13.1.2): they part nothing here.
+#: Elements that are never closed, or need not be (HTML, 13.1.2): they separate nothing here.
 _LOOSE = re.compile(
     "area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr"
     "|p|li|dt|dd|option|optgroup|tr|td|th|thead|tbody|tfoot|colgroup"
 )
-#: What elements are to us, by their class; those whose text is a name or a message.
+#: The role of elements, by their class; and the roles whose text is a name or a message.
 _ROLES = {
     "extracted-file-name": "file",
     "extracted-folder-name": "folder",
@@ -66,19 +67,19 @@ class Entry(msgspec.Struct, frozen=True):
 
     path: str
     failed: bool = False
-    """Whether the page says that it could not be exported."""
+    """Whether the page states that the file could not be exported."""
 
 
 def has_its_place(path: str) -> bool:
-    """Whether a member lies where the page does: in the root folder, which is never localised."""
+    """Return whether a member is in the page's place: the root folder, which is never localised."""
     return _PLACE.fullmatch(path.rsplit("!/", 1)[-1]) is not None
 
 
 def entries(file: Path, path: str) -> list[Entry]:
-    """The files that a page lists with their folders; none if it can't be understood.
+    """Return the files that a page lists with their folders; none if it cannot be understood.
 
-    `path` is the member's own. Relative links alone make no such page, unless it lies in
-    `Takeout/`, where nobody else puts one, or has the page's English name.
+    `path` is the member's own. Relative links alone do not make an archive browser, unless the page
+    is in `Takeout/`, where only Takeout puts one, or has the English name.
     """
     size = file.stat().st_size
     if size > _MOST_BYTES or (size > _MOST_UNMARKED and not _is_marked(file)):
@@ -88,18 +89,21 @@ def entries(file: Path, path: str) -> list[Entry]:
         page.take(before, token)
         if page.beyond:
             return []
-    ours = _OWN_PLACE.fullmatch(path.rsplit("!/", 1)[-1]) is not None
-    return page.entries or (page.links if ours else [])
+    in_own_place = _OWN_PLACE.fullmatch(path.rsplit("!/", 1)[-1]) is not None
+    return page.entries or (page.links if in_own_place else [])
 
 
 def _is_marked(file: Path) -> bool:
-    """A quick look: other pages of an export, some of hundreds of MB, are not read tag by tag."""
+    """Return whether the mark is in the file.
+
+    Other pages of an export, some of hundreds of MB, are thus not read tag by tag.
+    """
     with file.open("rb") as source, mmap(source.fileno(), 0, access=ACCESS_READ) as data:
         return data.find(_MARK) >= 0
 
 
 def _tokens(file: Path) -> Iterator[tuple[str, re.Match[str]]]:
-    """Tags and comment marks in order, each with the text before it."""
+    """Yield tags and comment marks in order, each with the text before it."""
     decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
     rest = ""
     with file.open("rb") as source:
@@ -109,12 +113,12 @@ def _tokens(file: Path) -> Iterator[tuple[str, re.Match[str]]]:
             for token in _TOKEN.finditer(text):
                 yield text[at : token.start()], token
                 at = token.end()
-            # A tag of more than a block is none.
+            # A tag longer than a block is not a tag.
             rest = text[max(at, len(text) - _BLOCK) :]
 
 
 class _Open(msgspec.Struct):
-    """An element that is open: its tag, what it is to us, and the names that hold for it."""
+    """An open element: its tag, its role, and the names that apply within it."""
 
     tag: str
     role: str = ""
@@ -123,7 +127,7 @@ class _Open(msgspec.Struct):
 
 
 class _Page:
-    """Elements that are open, and what was found in those that are closed."""
+    """The open elements, and what the closed ones contained."""
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
@@ -136,15 +140,15 @@ class _Page:
 
     @property
     def beyond(self) -> bool:
-        """Whether this is no page that is worth going on with."""
+        """Return whether the page exceeds what is worth reading on."""
         many = max(len(self.entries), len(self.links))
         return many > _MOST_NAMES or len(self._open) > _MOST_DEPTH
 
     def take(self, before: str, token: re.Match[str]) -> None:
-        """The next tag, and the text before it."""
+        """Process the next tag, and the text before it."""
         end, tag, attributes = token[1], (token[2] or "").lower(), token[3] or ""
         if self._skipping:
-            # What a comment holds may look like a tag that its end is part of.
+            # The content of a comment may look like a tag that includes the comment's end.
             comment = self._skipping == "-->" and token[0].endswith("-->")
             if comment or (end and tag == self._skipping):
                 self._skipping = ""
@@ -175,7 +179,7 @@ class _Page:
             self.links.append(Entry(path))
 
     def _close(self, tag: str) -> None:
-        """Close the innermost element of that tag, and those in it that nobody closed."""
+        """Close the innermost element of that tag, and the unclosed elements in it."""
         while self._count[tag]:
             element = self._open.pop()
             self._count[element.tag] -= 1
@@ -210,7 +214,7 @@ class _Page:
             section.product = name
 
     def _scope(self) -> _Open:
-        """The element whose files a folder's name holds for: round its row, if it is in one."""
+        """Return the element in which a folder's name applies: around its row, if it is in one."""
         for at in range(len(self._open) - 1, 0, -1):
             if self._open[at].role == "row":
                 return self._open[at - 1]
@@ -226,7 +230,7 @@ class _Page:
 
 
 def _role(tag: str, classes: list[str], attributes: dict[str, str]) -> str:
-    """What an element is to us; "" for nothing."""
+    """Return the role of an element; "" for none."""
     for name in classes:
         if name in _ROLES:
             return _ROLES[name]
@@ -236,19 +240,19 @@ def _role(tag: str, classes: list[str], attributes: dict[str, str]) -> str:
 
 
 def _attributes(text: str) -> dict[str, str]:
-    """The attributes of a tag, where it has any that matter."""
+    """Return the attributes of a tag, if it has any that matter."""
     if not _WORTH.search(text):
         return {}
     return {name: unescape(value.strip("\"'")) for name, value in _ATTRIBUTE.findall(text)}
 
 
 def _clean(text: str) -> str:
-    """A name as it is compared: in NFC, without the blanks that the page puts round it."""
+    """Return a name for comparison: in NFC, without the page's blanks around it."""
     return unicodedata.normalize("NFC", text.replace("\0", "\ufffd").strip())
 
 
 def _linked(href: str) -> str:
-    """The path that a relative link leads to, without the root folder; "" where it is none."""
+    """Return the path of a relative link, without the root folder; "" if it is not one."""
     try:
         parts = urlsplit(href)
     except ValueError:

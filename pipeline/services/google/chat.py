@@ -1,4 +1,4 @@
-"""What the files of Google Chat in Takeout share: which group they belong to."""
+"""What the files of Google Chat in Takeout share: the group that they belong to."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import PurePosixPath
 
 
 def group_of(path: str) -> str | None:
-    """The id of the group whose folder the file lies in: `Groups/Space AAAA/messages.json`.
+    """Return the id of the group in whose folder the file is: `Groups/Space AAAA/messages.json`.
 
-    The word before the id may be in the account's language. None where there is no such folder.
+    The word before the id may be in the account's language. Return None without such a folder.
     """
     folder = PurePosixPath(path.rsplit("!/", 1)[-1]).parent.name
     kind, _, group = folder.rpartition(" ")

@@ -1,9 +1,9 @@
-"""What the files of Google Fit in Takeout share: which stream is whose, and what it measures.
+"""What the files of Google Fit in Takeout share: the streams that count, and their metrics.
 
 Fit writes each measurement several times: as the device gave it (`raw:`), and again in derived
-streams, of which the merged ones (`...:merge_step_deltas`) are what Fit itself counts. So only
-merged streams of the types that have one speak under the vocabulary's names; every other stream of
-such a type is kept under the export's own type name, and a sum over `steps` counts a step once.
+streams, of which the merged ones (`...:merge_step_deltas`) are Fit's own totals. So only merged
+streams of the types that have one use the vocabulary's names; every other stream of such a type
+keeps the export's own type name, and a sum over `steps` counts a step once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 
 from schemas.vocabulary import MetricName
 
-#: Our name, its unit, and how many of that unit one of Fit's is.
+#: The lake's name, its unit, and how many of that unit one of Fit's is.
 KNOWN: Final = MappingProxyType(
     {
         "com.google.step_count.delta": (MetricName.STEPS, "count", 1.0),
@@ -27,12 +27,12 @@ KNOWN: Final = MappingProxyType(
         "com.google.sleep.segment": (MetricName.SLEEP_STAGE, "", 1.0),
     }
 )
-#: Types of which no merged stream is known: any stream of theirs speaks.
+#: Types without a known merged stream: every stream of theirs counts.
 _UNMERGED = frozenset({"com.google.sleep.segment"})
 
 
 def is_canonical(data_type: str, source: str) -> bool:
-    """Whether the stream `source` (`Data Source`) is the one that counts for its type."""
+    """Return whether the stream `source` (`Data Source`) is the one that counts for its type."""
     if data_type not in KNOWN:
         return False
     stream = source.rpartition(":")[2]

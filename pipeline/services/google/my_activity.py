@@ -1,11 +1,10 @@
-"""What an entry of Google's My Activity is, told by its product and its address.
+"""The kind of an entry of Google's My Activity, from its product and its address.
 
 The same for JSON and HTML, in My Activity and in YouTube's own history. Verbs ("Watched", "Gesucht
-nach") are in the account's language, so an address says what was done. My Activity has a video's
-address also where it was not watched, but liked or shared: the English verbs of those are known
-(karlicoss/HPI, pull request 494); with a verb in another language a video counts as watched. An
-entry is who its time, as written, and its address say; titles change, and stand in only where there
-is no address.
+nach") are in the account's language, so the address decides. My Activity also has a video's address
+if it was only liked or shared: the English verbs of those are known (karlicoss/HPI, pull request
+494); with a verb in another language a video counts as watched. Its time, as written, and its
+address identify an entry; titles change, and are used only without an address.
 
 Source: `docs/reference/exports/google-my-activity.md` and `docs/reference/exports/youtube.md`.
 """
@@ -28,16 +27,16 @@ RECORD_TYPES = (
 
 _YOUTUBE = r"https?://(?:www\.|m\.|music\.)?youtube\.com"
 _GOOGLE = r"https?://(?:[a-z0-9-]+\.)*google\.(?:[a-z]{2,3}|com?\.[a-z]{2})"
-#: `v` is empty where a video was taken down.
+#: `v` is empty if a video was deleted.
 _VIDEO = re.compile(rf"{_YOUTUBE}/(?:watch\?(?:[^#]*?&)?v=([\w-]*)|shorts/([\w-]+))")
 _SEARCHED = re.compile(
     rf"{_YOUTUBE}/results\?(?:[^#]*?&)?search_query=([^&#]+)"
     rf"|{_GOOGLE}/(?:[^?#]*/)?search\?(?:[^#]*?&)?(?:q|query)=([^&#]+)"
 )
 _REDIRECTED = re.compile(_GOOGLE + r"/url\?(?:[^#]*?&)?(?:q|url)=([^&#]+)")
-#: Only to show the title without them where nothing else says what an English title is about.
+#: Only for a title without its verb, if nothing else names the subject of an English title.
 _VERB = re.compile(r"(?:Watched|Visited|Liked|Disliked|Saved|Shared) ")
-#: What else than watching was done with a video, and what that says of it.
+#: Other verbs than watching for a video, with their record type and metadata.
 _NOT_WATCHED: dict[str, tuple[RecordType, dict[str, Any]]] = {
     "Liked": (RecordType.REACTION, {"reaction": "like"}),
     "Disliked": (RecordType.REACTION, {"reaction": "dislike"}),
@@ -49,20 +48,20 @@ _NOT_WATCHED: dict[str, tuple[RecordType, dict[str, Any]]] = {
     "Answered": (RecordType.ACTIVITY, {"kind": "answered"}),
     "Dismissed": (RecordType.ACTIVITY, {"kind": "dismissed"}),
 }
-#: A title whose verb is its last word begins with what a video is called.
+#: A title whose verb is its last word begins with the title of the video.
 _VERB_LAST = re.compile(
     r"(?: (?:angesehen|bekeken|gekeken|izlediniz|izlendi)|を視聴しました|시청(?:함|했습니다))\.?$"
 )
-#: The name of the product is in no language but its own.
+#: The name of the product is the same in all languages.
 _AD = "Google Ads"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry, out of whichever form.
+    """An entry, from either form.
 
-    `title` is the whole first line as written, `about` the part of it that its link shows, where
-    that is known. `subtitles` and `details` are objects with `name` and perhaps `url`, as in the
-    JSON form; `more` is metadata that is handed on, `summary` a text that Google wrote.
+    `title` is the whole first line as written, `about` the part of it that its link shows, if that
+    is known. `subtitles` and `details` are objects with `name` and perhaps `url`, as in the JSON
+    form; `more` is metadata that is passed on, `summary` a text that Google wrote.
     """
 
     title: str
@@ -79,7 +78,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def record(entry: Entry, source: str) -> Record:
-    """The entry as a play, a search, a visit or, where its address says none, an activity."""
+    """Return the entry as a play, a search, a visit or, if its address names none, an activity."""
     kind, title, metadata = _meaning(entry)
     return Record(
         data_type=DataType.BROWSER if kind is RecordType.VISIT else DataType.ACTIVITY,
@@ -89,12 +88,12 @@ def record(entry: Entry, source: str) -> Record:
         time=entry.time,
         title=title,
         content=_content(entry),
-        metadata={**_said(entry, kind), **metadata},
+        metadata={**_metadata(entry, kind), **metadata},
     )
 
 
 def _meaning(entry: Entry) -> tuple[RecordType, str, dict[str, Any]]:
-    """The record type, what the record is about, and what its address says."""
+    """Return the record type, the subject of the record, and the metadata from its address."""
     title, url = plain(entry.title), entry.url
     bare = title if _VERB_LAST.search(title) else _VERB.sub("", title, count=1)
     about = plain(entry.about) if entry.about else bare
@@ -103,9 +102,9 @@ def _meaning(entry: Entry) -> tuple[RecordType, str, dict[str, Any]]:
     if "Chrome" in (entry.header, *entry.products):
         return RecordType.VISIT, about, {"url": url}
     if video := _VIDEO.match(url):
-        kind, said = _done(title)
+        kind, details = _done(title)
         number = {"video_id": name} if (name := video[1] or video[2]) else {}
-        return kind, about, {"url": url, **number, **said, **_channel(entry)}
+        return kind, about, {"url": url, **number, **details, **_channel(entry)}
     if asked := _SEARCHED.match(url):
         query = unquote_plus(asked[1] or asked[2])
         return RecordType.SEARCH, query, {"url": url, "query": query}
@@ -115,7 +114,7 @@ def _meaning(entry: Entry) -> tuple[RecordType, str, dict[str, Any]]:
 
 
 def _done(title: str) -> tuple[RecordType, dict[str, Any]]:
-    """What was done with a video, by the verb before it."""
+    """Return what was done with a video, from the verb before it."""
     verb = title.partition(" ")[0]
     if verb not in _NOT_WATCHED or _VERB_LAST.search(title):
         return RecordType.PLAY, {}
@@ -123,16 +122,16 @@ def _done(title: str) -> tuple[RecordType, dict[str, Any]]:
 
 
 def _channel(entry: Entry) -> dict[str, Any]:
-    """A video's first line below its title is its channel; removed videos have none."""
+    """Return a video's channel, its first line below the title; deleted videos have none."""
     first = entry.subtitles[0] if entry.subtitles else {}
-    said = {"channel": first.get("name"), "channel_url": first.get("url")}
-    return {name: value for name, value in said.items() if value}
+    channel = {"channel": first.get("name"), "channel_url": first.get("url")}
+    return {name: value for name, value in channel.items() if value}
 
 
-def _said(entry: Entry, kind: RecordType) -> dict[str, Any]:
+def _metadata(entry: Entry, kind: RecordType) -> dict[str, Any]:
     has_channel = kind is not RecordType.VISIT and _VIDEO.match(entry.url) is not None
     products = entry.products or ([entry.header] if entry.header else [])
-    said = {
+    metadata = {
         "product": products[0] if products else None,
         "products": products if len(products) > 1 else None,
         "header": entry.header if entry.header not in products else None,
@@ -143,18 +142,18 @@ def _said(entry: Entry, kind: RecordType) -> dict[str, Any]:
         "summary": entry.summary,
         **entry.more,
     }
-    return {name: value for name, value in said.items() if value}
+    return {name: value for name, value in metadata.items() if value}
 
 
 def _content(entry: Entry) -> str:
-    """All that the entry shows. Exports of about 2018 hold subtitles without a name."""
+    """Return all that the entry shows. Exports of about 2018 have subtitles without a name."""
     names = (subtitle.get("name") for subtitle in entry.subtitles)
     shown = (plain(entry.title), entry.description, *names, entry.summary)
     return "\n".join(filter(None, shown))
 
 
 def plain(text: str) -> str:
-    """The text with plain spaces, as people search it."""
+    """Return the text with plain spaces, as people search it."""
     if text.isascii():
         return text.strip()
     return text.replace("\u00a0", " ").replace("\u2003", " ").replace("\u202f", " ").strip()

@@ -1,10 +1,9 @@
 """Which sidecar JSON of Google Photos belongs to which medium.
 
-Takeout writes `X.jpg.json`, since the end of 2024 `X.jpg.supplemental-metadata.json`; it cuts the
-sidecar's name at 46 characters and the medium's at 47, numbers namesakes in two ways, gives
-edited copies and the moving half of a live photo no sidecar of their own, and replaces characters
-that file systems dislike. All names here are those of one folder, whichever part of the export
-each came in (rule 8).
+Takeout writes `X.jpg.json`, since the end of 2024 `X.jpg.supplemental-metadata.json`. It cuts the
+sidecar's name at 46 characters and the medium's at 47, numbers namesakes in two ways, gives edited
+copies and the moving half of a live photo no sidecar of their own, and replaces characters that
+file systems reject. All names here are those of one folder, from all parts of the export (rule 8).
 
 Source: `docs/reference/exports/google-photos.md#which-sidecar-belongs-to-which-file`.
 """
@@ -19,9 +18,9 @@ from typing import NamedTuple
 _SIDECAR_CHARACTERS, _MEDIUM_CHARACTERS = 46, 47
 _SUFFIX = ".supplemental-metadata"
 _NUMBER = re.compile(r"\((\d{1,6})\)$")
-#: Shorter names are not told by their beginning.
+#: Shorter names are not matched by their beginning.
 _UNIQUE_PREFIX = 40
-#: No file system has longer ones.
+#: No file system has longer names.
 _LONGEST_NAME = 255
 #: What marks an edited copy, by the language of the account.
 _EDITED = (
@@ -36,19 +35,19 @@ _EDITED = (
     "-editat",
 )
 _STILLS = (".heic", ".jpg", ".jpeg", ".png", ".dng", ".gif", ".webp", ".avif")
-#: Characters that stand as `_` in names of files.
+#: Characters that file names replace by `_`.
 _REPLACED = re.compile(r"[&?<>:\"/\\|*%'=+,;#\x00-\x1f]")
 
 
 class Match(NamedTuple):
-    """A sidecar's name, and the rule that led to it."""
+    """A sidecar's name, and the rule that found it."""
 
     sidecar: str
     rule: str
 
 
 class Sidecars:
-    """The sidecars of one folder: their names with the `title` in each, None where not known."""
+    """The sidecars of one folder: their names with the `title` in each, None if not known."""
 
     def __init__(self, titles: Mapping[str, str | None]) -> None:
         self._names = {_key(name): name for name in titles}
@@ -56,7 +55,7 @@ class Sidecars:
         self._stems: dict[tuple[str, str], list[str]] = {}
         self._bases: dict[tuple[str, str], list[str]] = {}
         for name, title in titles.items():
-            base, number = _taken_apart(name)
+            base, number = _split_sidecar(name)
             self._bases.setdefault((base, number), []).append(name)
             still = next((e for e in _STILLS if base.endswith(e)), None)
             if still:
@@ -68,7 +67,7 @@ class Sidecars:
         self._longest = min(longest, _LONGEST_NAME)
 
     def of(self, medium: str) -> Match | None:
-        """The sidecar of a medium by its file name; None where no rule leads to just one."""
+        """Return the sidecar of a medium by its file name; None if no rule leads to exactly one."""
         for rule, way in (
             ("exact", self._exact),
             ("rule", self._by_rule),
@@ -94,7 +93,7 @@ class Sidecars:
         )
 
     def _edited(self, medium: str) -> str | None:
-        """The sidecar of what an edited copy was made from."""
+        """Return the sidecar of the original of an edited copy."""
         stem, number, suffix = _parts(medium)
         for mark in _EDITED:
             if original := _without(stem, mark):
@@ -104,18 +103,18 @@ class Sidecars:
         return None
 
     def _live(self, medium: str) -> str | None:
-        """The sidecar of the still half, which the moving half has the name of."""
+        """Return the sidecar of the still half, whose name the moving half has."""
         stem, number, _ = _parts(medium)
         return _only(self._stems.get((_key(stem), _inner(number))))
 
     def _by_title(self, medium: str) -> str | None:
-        """By the untruncated name in the sidecar, if the sidecar's own begins as that does."""
+        """Match the untruncated name in the sidecar, if the sidecar's own name begins like it."""
         stem, number, suffix = _parts(medium)
         key = (_safe(f"{stem}{suffix}"), _inner(number), _safe(stem)[:8])
         return _only(self._titles.get(key))
 
     def _by_prefix(self, medium: str) -> str | None:
-        """By a name that was cut, if no other begins alike."""
+        """Match a name that was cut, if no other begins alike."""
         stem, number, suffix = _parts(medium)
         wanted = _key(f"{stem}{suffix}")
         count, found = _inner(number), list[str]()
@@ -124,13 +123,13 @@ class Sidecars:
         return _only(found)
 
     def _by_stem(self, medium: str) -> str | None:
-        """By a name without the suffix, which Google leaves out where its title has none."""
+        """Match a name without the suffix, which Google leaves out if the title has none."""
         stem, number, _ = _parts(medium)
         return self._first(_cut_names(stem, number))
 
 
 def _expected(medium: str) -> Iterator[str]:
-    """The names that a sidecar of this medium can have: cut, and numbered in either way."""
+    """Yield the possible sidecar names of this medium: cut, and numbered in either way."""
     stem, number, suffix = _parts(medium)
     whole = f"{stem}{suffix}"
     for name, mark in ((whole, number), (medium, "")):
@@ -138,7 +137,7 @@ def _expected(medium: str) -> Iterator[str]:
 
 
 def _cut_names(name: str, mark: str) -> Iterator[str]:
-    """The names that a sidecar of this name can have, old and new, whole and cut."""
+    """Yield the possible sidecar names of this name: old and new, whole and cut."""
     yield f"{name}{mark}.json"
     yield f"{name}{_SUFFIX}{mark}.json"
     yield f"{_cut(name, _SIDECAR_CHARACTERS)}{mark}.json"
@@ -148,12 +147,12 @@ def _cut_names(name: str, mark: str) -> Iterator[str]:
 
 
 def _units(text: str) -> int:
-    """How long Google finds a text: it counts in UTF-16, so that most emoji are two."""
+    """Return the length by Google's count in UTF-16, so that most emoji are two."""
     return len(text) + sum(character > "\uffff" for character in text)
 
 
 def _cut(text: str, most: int) -> str:
-    """As many characters of a text as have `most` units."""
+    """Return as many characters of a text as have `most` units."""
     if _units(text) <= most:
         return text
     end = min(len(text), most)
@@ -163,7 +162,7 @@ def _cut(text: str, most: int) -> str:
 
 
 def _parts(medium: str) -> tuple[str, str, str]:
-    """Stem, number in brackets and suffix: `IMG(1).JPG` is `IMG`, `(1)`, `.JPG`."""
+    """Return stem, number in brackets and suffix: `IMG(1).JPG` is `IMG`, `(1)`, `.JPG`."""
     stem, dot, suffix = medium.rpartition(".")
     if not dot:
         stem, suffix = medium, ""
@@ -176,8 +175,8 @@ def _inner(number: str) -> str:
     return number.strip("()")
 
 
-def _taken_apart(sidecar: str) -> tuple[str, str]:
-    """The medium's name as far as a sidecar's tells it, and its number."""
+def _split_sidecar(sidecar: str) -> tuple[str, str]:
+    """Return the medium's name as far as the sidecar's name has it, and its number."""
     base = _key(sidecar).removesuffix(".json")
     found = _NUMBER.search(base)
     base = base.removesuffix(found[0]) if found else base
@@ -188,7 +187,7 @@ def _taken_apart(sidecar: str) -> tuple[str, str]:
 
 
 def _without(stem: str, mark: str) -> str:
-    """The stem of the original, if this is an edited copy; the mark may have been cut."""
+    """Return the stem of an edited copy's original; the mark may be cut."""
     normal = unicodedata.normalize("NFC", stem)
     if normal.lower().endswith(mark):
         return normal[: -len(mark)]
@@ -204,12 +203,12 @@ def _only(found: list[str] | None) -> str | None:
 
 
 def _key(name: str) -> str:
-    """Names are compared in NFC (zips of macOS have NFD) and without case."""
+    """Return a name for comparison: in NFC (zips of macOS have NFD) and without case."""
     return unicodedata.normalize("NFC", name).lower()
 
 
 def _safe(title: str) -> str:
-    """A title as it can stand in a file name, cut as a medium's name is."""
+    """Return a title as it can be in a file name, cut like a medium's name."""
     stem, dot, suffix = _key(_REPLACED.sub("_", title)).rpartition(".")
     if not dot:
         stem, suffix = suffix, ""

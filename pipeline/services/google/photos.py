@@ -1,4 +1,4 @@
-"""What the JSON files of Google Photos share, and how they meet their media.
+"""What the JSON files of Google Photos share, and how they relate to their media.
 
 Source: `docs/reference/exports/google-photos.md`.
 """
@@ -20,63 +20,63 @@ from schemas.files import Member
 from schemas.records import Addition, Instant, Record, Related
 from schemas.vocabulary import RecordType, Relation
 
-#: The format of sidecars. What it notes of them is all that their media can be told.
+#: The format of sidecars. Media get only what it notes about them.
 SIDECAR = "google.photos_sidecar"
 NOTED = ("title", "description", "photoTakenTime", "geoData", "geoDataExif", "people", "url")
 _MEDIA = ("image/", "video/", "audio/")
 
-#: Folders by year hold every photo once more and are no albums; only these names are verified.
+#: Folders by year repeat every photo and are not albums; only these names are verified.
 _BY_YEAR = re.compile(r"(Photos from|Fotos von) \d{4}", re.IGNORECASE)
 
 
 def album_of(path: str) -> tuple[str, ...]:
-    """The identity of the album that a file of the export lies in: its folder's name."""
+    """Return the identity of the album of a file of the export: its folder's name."""
     folder = PurePosixPath(path.rsplit("!/", 1)[-1]).parent.name
     return ("album", folder) if folder and not _BY_YEAR.fullmatch(folder) else ()
 
 
 def moment(value: Any) -> Instant | None:
-    """`{timestamp, formatted}`: epoch seconds as text, and a localised text that isn't needed."""
+    """Read `{timestamp, formatted}`: epoch seconds as text, and an unused localised text."""
     if not isinstance(value, dict) or value.get("timestamp") in (None, "", "0"):
         return None
     return timestamps.epoch_or_unread(value["timestamp"], "s")
 
 
 def position(value: Any, name: str, odd: dict[str, Any]) -> dict[str, float]:
-    """`geoData`; all zeros mean that there is none. What can't be used goes into `odd`, flagged."""
+    """Read `geoData`; all zeros mean none. Unusable values go into `odd`, flagged."""
     found = value if isinstance(value, dict) else {}
     north, east = found.get("latitude"), found.get("longitude")
     if not (north or east):
         return {}
     written = {"latitude": north, "longitude": east}
-    said = coordinates.or_noted(lambda: coordinates.pair(north, east), written, name, odd)
-    if not any(said.values()):
+    place = coordinates.or_noted(lambda: coordinates.pair(north, east), written, name, odd)
+    if not any(place.values()):
         return {}
     altitude = measure(found.get("altitude"), f"{name}_altitude", odd)
-    return said | ({"altitude_m": altitude} if altitude else {})
+    return place | ({"altitude_m": altitude} if altitude else {})
 
 
 def identity(fields: dict[str, Any], title: str, url: str) -> tuple[str, ...]:
-    """Who the item of a sidecar is: the id in its `url`; without one its name and time."""
+    """Return the identity of a sidecar's item: the id in its `url`, or its name and time."""
     taken = moment(fields.get("photoTakenTime"))
     return ("url", url) if url else ("title", title, taken.text if taken else "")
 
 
 def where(fields: dict[str, Any], odd: dict[str, Any]) -> dict[str, float]:
-    """Where Google says that it was taken; else what it read in the picture itself."""
-    said = position(fields.get("geoData"), "geo_data", odd)
-    return said or position(fields.get("geoDataExif"), "geo_data_exif", odd)
+    """Return the place that Google states for the picture, else the one in its EXIF."""
+    stated = position(fields.get("geoData"), "geo_data", odd)
+    return stated or position(fields.get("geoDataExif"), "geo_data_exif", odd)
 
 
 def people(fields: dict[str, Any]) -> list[dict[str, str]]:
-    """Who is in the picture, as people; those without a name are left out."""
+    """Return the people in the picture; those without a name are left out."""
     found = fields.get("people")
     named = (p.get("name") for p in found if isinstance(p, dict)) if isinstance(found, list) else ()
     return [{"name": name} for name in named if isinstance(name, str) and name]
 
 
 class _Folder:
-    """The sidecars and media of one folder, in whichever parts they came, put together."""
+    """The sidecars and media of one folder, joined from all parts of the export."""
 
     def __init__(self, files: Sequence[Neighbour]) -> None:
         self.noted: dict[str, dict[str, Any]] = {}
@@ -95,7 +95,7 @@ class _Folder:
 
 
 def of_sidecar(record: Record, member: Member, neighbours: Neighbours) -> Addition:
-    """The media that a sidecar tells of: a photo, its edited copy, both halves of a live photo."""
+    """Return the media of a sidecar: a photo, its edited copy, both halves of a live photo."""
     media = neighbours.known(member.path, _Folder).media.get(_name(member.path), ())
     if not media:
         bare = any(part.media_type.startswith(_MEDIA) for part in neighbours.bare())
@@ -115,9 +115,9 @@ def of_sidecar(record: Record, member: Member, neighbours: Neighbours) -> Additi
 
 
 def of_medium(record: Record, member: Member, neighbours: Neighbours) -> Addition:
-    """What the sidecar of a photo or video says, in a folder that has sidecars; elsewhere nothing.
+    """Return the sidecar's data for a photo or video; nothing in a folder without sidecars.
 
-    What the file itself says stands in the record, and keeps its place.
+    The file's own metadata is in the record and takes precedence.
     """
     folder = neighbours.known(member.path, _Folder)
     if not folder.noted:
@@ -128,26 +128,26 @@ def of_medium(record: Record, member: Member, neighbours: Neighbours) -> Additio
     if match is None:
         return Addition(flags=("no_sidecar",), related=in_album)
     noted = folder.noted[match.sidecar]
-    said = _said(noted)
+    metadata = _metadata(noted)
     if "latitude" not in record.metadata:
-        said |= where(noted, {})  # what can't be used is told by the sidecar
-    return Addition(metadata=said, related=(*_item_of(noted), *in_album))
+        metadata |= where(noted, {})  # the sidecar reports what cannot be used
+    return Addition(metadata=metadata, related=(*_item_of(noted), *in_album))
 
 
-def _said(noted: dict[str, Any]) -> dict[str, Any]:
-    """A sidecar's fields under the lake's names, those that say something."""
-    said = {
+def _metadata(noted: dict[str, Any]) -> dict[str, Any]:
+    """Return a sidecar's fields under the lake's names, without empty ones."""
+    metadata = {
         "original_title": _text(noted, "title"),
         "description": _text(noted, "description"),
         "taken_at": written(noted.get("photoTakenTime")),
         "url": _text(noted, "url"),
         "people": people(noted),
     }
-    return {name: value for name, value in said.items() if value}
+    return {name: value for name, value in metadata.items() if value}
 
 
 def written(value: Any) -> str | None:
-    """A moment in RFC 3339; None where there is none that is understood."""
+    """Return a moment in RFC 3339; None if there is none or it cannot be read."""
     try:
         found = moment(value)
     except BadValue:
@@ -156,7 +156,7 @@ def written(value: Any) -> str | None:
 
 
 def _item_of(noted: dict[str, Any]) -> tuple[Related, ...]:
-    """The sidecar's own record; nothing where that was set aside."""
+    """Return the relation to the sidecar's own record; none if that was rejected."""
     title = _text(noted, "title")
     try:
         return (_same(identity(noted, title, _text(noted, "url") or "")),) if title else ()
@@ -174,5 +174,5 @@ def _text(noted: dict[str, Any], name: str) -> str | None:
 
 
 def _name(path: str) -> str:
-    """A file's name; one and the same in NFC and NFD."""
+    """Return a file's name, the same for NFC and NFD."""
     return unicodedata.normalize("NFC", PurePosixPath(path).name)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.values import coordinates as values_coordinates
-from pipeline.values.fields import kept
+from pipeline.values.fields import non_empty
 from schemas.errors import BadValue
 
 _AT = re.compile(
@@ -19,37 +19,41 @@ _MAPS = re.compile(
 
 
 def position(latitude: Any, longitude: Any) -> dict[str, Any]:
-    """Degrees under the vocabulary's names; nothing for 0, 0, which Maps writes for "none"."""
+    """Return degrees under the vocabulary's names; none for 0, 0, which Maps writes for "none"."""
     found = values_coordinates.given(latitude, longitude)
     return found if any(found.values()) else {}
 
 
 def of_feature(feature: Mapping[str, Any]) -> dict[str, Any]:
-    """The place of a GeoJSON feature, whose properties spell `Location` in two ways."""
-    said = feature["properties"]
-    location = said.get("Location") or said.get("location") or {}
+    """Return the place of a GeoJSON feature, whose properties spell `Location` in two ways."""
+    properties = feature["properties"]
+    location = properties.get("Location") or properties.get("location") or {}
     coordinates = (feature.get("geometry") or {}).get("coordinates") or (None, None)
     found = {
-        "name": _of(location, "Business Name", "name") or _of(said, "Title"),
+        "name": _of(location, "Business Name", "name") or _of(properties, "Title"),
         "address": _of(location, "Address", "address"),
         **position(coordinates[1], coordinates[0]),
     }
-    return kept(found)
+    return non_empty(found)
 
 
 def country_of(feature: Mapping[str, Any]) -> str | None:
-    """The country code of a feature's place."""
-    said = feature["properties"]
-    return _of(said.get("Location") or said.get("location") or {}, "Country Code", "country_code")
+    """Return the country code of a feature's place."""
+    properties = feature["properties"]
+    return _of(
+        properties.get("Location") or properties.get("location") or {},
+        "Country Code",
+        "country_code",
+    )
 
 
 def url_of(feature: Mapping[str, Any]) -> str | None:
-    """The address of the place on Google Maps."""
+    """Return the address of the place on Google Maps."""
     return _of(feature["properties"], "Google Maps URL", "google_maps_url")
 
 
 def in_url(url: str) -> dict[str, Any]:
-    """The coordinates that a link to Maps carries: behind `/@`, `/search/` or `?q=`."""
+    """Return the coordinates in a link to Maps: after `/@`, `/search/` or `?q=`."""
     found = _AT.search(url)
     try:
         north, east = values_coordinates.pair(found[1], found[2]) if found else (None, None)
@@ -59,9 +63,9 @@ def in_url(url: str) -> dict[str, Any]:
 
 
 def is_maps(url: str) -> bool:
-    """Whether a link leads to Google Maps."""
+    """Return whether a link leads to Google Maps."""
     return _MAPS.fullmatch(url) is not None
 
 
-def _of(said: Mapping[str, Any], *names: str) -> str | None:
-    return next((str(said[name]) for name in names if said.get(name)), None)
+def _of(fields: Mapping[str, Any], *names: str) -> str | None:
+    return next((str(fields[name]) for name in names if fields.get(name)), None)

@@ -13,12 +13,12 @@ from schemas.files import Head
 from schemas.reasons import Reason
 from schemas.records import Instant, RawRecord
 
-#: Where such files lie; names are in the account's language.
+#: The paths of such files; names are in the account's language.
 PATHS = (r"(.+/)?[^/]+\.json",)
 
 
 def holds(key: str, *inside: str) -> Callable[[Head], int]:
-    """Recognises an array of `{key: {...}}` whose inner objects have one of the keys `inside`."""
+    """Return a check for an array of `{key: {...}}` whose inner objects have a key of `inside`."""
 
     def looks_like(head: Head) -> int:
         if not peek.is_json_array(head):
@@ -30,7 +30,7 @@ def holds(key: str, *inside: str) -> Callable[[Head], int]:
 
 
 def inner(item: RawRecord, key: str) -> dict[str, Any]:
-    """The object under the item's one key. Raises `BadValue(BAD_SHAPE)`."""
+    """Return the object under the item's one key. Raises `BadValue(BAD_SHAPE)`."""
     found = item.value.get(key)
     if isinstance(found, dict):
         return found
@@ -38,9 +38,9 @@ def inner(item: RawRecord, key: str) -> dict[str, Any]:
 
 
 def document(fields: dict[str, Any], name: str = "doc") -> tuple[str, str]:
-    """Kind and title of the app, film or book that an item is about.
+    """Return kind and title of an item's app, film or book.
 
-    One that was taken down has a kind alone; with neither there is nothing.
+    A deleted one has a kind alone. Raises `BadValue(MISSING_FIELD)` if it has neither.
     """
     found = fields[name]
     kind, title = optional_text(found, "documentType") or "", optional_text(found, "title") or ""
@@ -50,11 +50,11 @@ def document(fields: dict[str, Any], name: str = "doc") -> tuple[str, str]:
 
 
 def moment(fields: dict[str, Any], name: str) -> Instant | None:
-    """A time of RFC 3339; None where it is missing or empty."""
+    """Return a time of RFC 3339; None if it is missing or empty."""
     text = optional_text(fields, name)
     return timestamps.or_unread(text) if text else None
 
 
 def written(fields: dict[str, Any], name: str) -> str:
-    """A field's text as it stands, for identities; empty where there is none."""
+    """Return a field's text as written, for identities; empty if there is none."""
     return optional_text(fields, name) or ""

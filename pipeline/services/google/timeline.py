@@ -1,7 +1,7 @@
-"""What the shapes of Google's Timeline share: places, times, and segments of a day.
+"""What the forms of Google's Timeline share: places, times, and segments of a day.
 
-On-device exports write coordinates as text: `"50.05°, 14.34°"`, the degree signs missing at times,
-or `"geo:50.05,14.34"`; iOS writes every number as text.
+On-device exports write coordinates as text: `"50.05°, 14.34°"`, sometimes without degree signs, or
+`"geo:50.05,14.34"`; iOS writes every number as text.
 
 Source: `docs/reference/exports/google-timeline.md`.
 """
@@ -16,7 +16,7 @@ import msgspec
 
 from pipeline.services import generic_rows
 from pipeline.values import coordinates, open_zones, timestamps
-from pipeline.values.fields import joined, kept, measure, number, optional_text, whole
+from pipeline.values.fields import joined, measure, non_empty, number, optional_text, whole
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.records import DataType, Instant, Outcome, Point, Record, Rejection
@@ -24,19 +24,22 @@ from schemas.vocabulary import RecordType
 
 
 def degrees(written: Any) -> tuple[float, float]:
-    """Latitude and longitude of a text. Raises `BadValue`: BAD_SHAPE, BAD_NUMBER or BAD_PLACE."""
+    """Read latitude and longitude of a text.
+
+    Raises `BadValue`: BAD_SHAPE, BAD_NUMBER or BAD_PLACE.
+    """
     if not isinstance(written, str):
-        raise BadValue(Reason.BAD_SHAPE, "a point is not a text")
+        raise BadValue(Reason.BAD_SHAPE, "the point is not a text")
     return coordinates.degrees(written)
 
 
 def e7(fields: Mapping[str, Any], north: str, east: str) -> tuple[float, float]:
-    """The position of an object with E7 coordinates. Raises `BadValue`, as `places.wgs84` does."""
+    """Return the position of E7 coordinates. Raises `BadValue`, as `coordinates.wgs84` does."""
     return coordinates.wgs84(coordinates.e7(fields[north]), coordinates.e7(fields[east]))
 
 
 def sound(make: Callable[[Any], Point], given: Iterable[Any]) -> Iterator[Point | Rejection]:
-    """A point of each thing; a bad one costs the others, and what they belong to, nothing."""
+    """Yield a point for each value; an invalid one affects neither the others nor their record."""
     for one in given:
         try:
             yield make(one)
@@ -47,10 +50,10 @@ def sound(make: Callable[[Any], Point], given: Iterable[Any]) -> Iterator[Point 
 
 
 def segment(fields: Mapping[str, Any], source: str) -> Iterator[Outcome]:
-    """A piece of an on-device Timeline: a visit, a way, a path or a memory of a journey."""
+    """Yield the records of an on-device segment: a visit, a trip, a path or a memory."""
     start = timestamps.or_unread(fields.get("startTime"))
     if not any(map(fields.get, ("visit", "activity", "timelinePath", "timelineMemory"))):
-        raise BadValue(Reason.BAD_SHAPE, "a segment of no kind that is known, or without content")
+        raise BadValue(Reason.BAD_SHAPE, "the segment is of an unknown kind or empty")
     times = {"ended_at": _ended(fields)}
     if visit := fields.get("visit"):
         yield _visit(visit, start, times, source)
@@ -67,21 +70,23 @@ def _ended(fields: Mapping[str, Any]) -> str | None:
 
 
 def _visit(visit: Mapping[str, Any], start: Instant, times: dict[str, Any], source: str) -> Record:
-    """A stay. What kind of place it is is guessed anew for each export, so that isn't identity."""
+    """Return a stay. Google guesses the kind of place anew for each export: it is not identity."""
     best = visit.get("topCandidate") or {}
     place_id = optional_text(best, "placeId") or optional_text(best, "placeID") or ""
     odd: dict[str, Any] = {}
     where = located(best.get("placeLocation"), "place", odd)
     level = str(visit.get("hierarchyLevel") or "0")
-    place = kept({"id": place_id, **where}) or {"name": str(best.get("semanticType") or "UNKNOWN")}
+    place = non_empty({"id": place_id, **where}) or {
+        "name": str(best.get("semanticType") or "UNKNOWN")
+    }
     return Record(
         data_type=DataType.LOCATION,
         source=source,
         record_type=RecordType.PLACE_VISIT,
-        identity=(start.text, place_id, level, *generic_rows.apart(start.text, visit)),
+        identity=(start.text, place_id, level, *generic_rows.undated_key(start.text, visit)),
         time=start,
         metadata=joined(
-            kept(
+            non_empty(
                 {
                     "place": place,
                     **times,
@@ -101,7 +106,7 @@ def _likely(candidate: Mapping[str, Any], name: str, odd: dict[str, Any]) -> flo
 
 
 def located(value: Any, name: str, odd: dict[str, Any]) -> dict[str, float]:
-    """The position of a text, or of `{latLng: text}`; nothing where there is none."""
+    """Return the position of a text, or of `{latLng: text}`; empty without one."""
     written = value.get("latLng") if isinstance(value, dict) else value
     return coordinates.or_noted(lambda: degrees(written), written, name, odd) if written else {}
 
@@ -109,7 +114,7 @@ def located(value: Any, name: str, odd: dict[str, Any]) -> dict[str, float]:
 def _trip(
     activity: Mapping[str, Any], start: Instant, times: dict[str, Any], source: str
 ) -> Record:
-    """A way from place to place; by what is guessed anew for each export."""
+    """Return a trip from place to place, by a means that Google guesses anew for each export."""
     best = activity.get("topCandidate") or {}
     kind = str(best.get("type") or "unknown")
     odd: dict[str, Any] = {}
@@ -117,11 +122,11 @@ def _trip(
         data_type=DataType.LOCATION,
         source=source,
         record_type=RecordType.TRIP,
-        identity=(start.text, *generic_rows.apart(start.text, activity)),
+        identity=(start.text, *generic_rows.undated_key(start.text, activity)),
         time=start,
         title=kind.replace("_", " ").lower(),
         metadata=joined(
-            kept(
+            non_empty(
                 {
                     "from_place": located(activity.get("start"), "from_place", odd),
                     "to_place": located(activity.get("end"), "to_place", odd),
@@ -141,20 +146,20 @@ def _trip(
 def _memory(
     memory: Mapping[str, Any], start: Instant, times: dict[str, Any], source: str
 ) -> Record:
-    """A journey as Timeline remembers it, kept as it stands."""
+    """Return a journey as Timeline remembers it, unchanged."""
     return Record(
         data_type=DataType.LOCATION,
         source=source,
         record_type=RecordType.ACTIVITY,
-        identity=("memory", start.text, *generic_rows.apart(start.text, memory)),
+        identity=("memory", start.text, *generic_rows.undated_key(start.text, memory)),
         time=start,
         title="journey",
-        metadata=kept({**times, "memory": dict(memory)}),
+        metadata=non_empty({**times, "memory": dict(memory)}),
     )
 
 
 def _path_point(value: Mapping[str, Any], start: Instant, source: str) -> Point:
-    """A point with a time of its own, or minutes after the segment's start."""
+    """Return a point with a time of its own, or minutes after the segment's start."""
     latitude, longitude = degrees(value["point"])
     if "time" in value:
         moment = timestamps.iso(value["time"])
@@ -173,6 +178,6 @@ def _path_point(value: Mapping[str, Any], start: Instant, source: str) -> Point:
 def _after(start: Instant, minutes: Any) -> Instant:
     length = number(minutes, "durationMinutesOffsetFromStartTime")
     if length is None or start.at is None or not 0 <= length < 1_000_000:
-        raise BadValue(Reason.BAD_TIME, "a point's minutes are none")
+        raise BadValue(Reason.BAD_TIME, "the minutes of a point are not a number")
     later = start.at + timedelta(minutes=length)
     return msgspec.structs.replace(start, at=later, text=f"{start.text} +{minutes} min")

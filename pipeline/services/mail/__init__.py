@@ -1,1 +1,1 @@
-"""Read mails: MIME, Outlook's files, what lies within them."""
+"""Mails: MIME, Outlook's files, their attachments and inner mails."""

@@ -1,9 +1,9 @@
-"""Containers in which a mail's own text and attachments lie: `winmail.dat`, signed S/MIME bodies,
-files that are uuencoded within the text.
+"""Containers of a mail's own text and attachments, such as `winmail.dat`.
 
-What is opened joins the mail: its text where the mail has none, its files behind the attachments
-that the mail names, so that those keep their places. What can't be opened (it is encrypted, or
-damaged) is flagged `container_not_opened`, since the mail says more than is searched.
+The others are signed S/MIME bodies, and files that are uuencoded within the text. The contents join
+the mail: the text if the mail has none, the files after the attachments that the mail names, so
+that those keep their places. A container that cannot be opened (encrypted or damaged) is flagged
+`container_not_opened`, since a search does not find all of the mail.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from schemas.errors import BadValue
 NOT_OPENED = "container_not_opened"
 _SMIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _ENCRYPTED = frozenset({"application/pgp-encrypted"})
-#: Signed within signed: a list's server puts its own signature round a mail's.
+#: Nested signatures: a list's server puts its own signature around a mail's.
 _DEPTH = 5
-#: What the library is seen to raise on damaged bytes.
+#: The errors that the library raises for damaged bytes.
 _DAMAGE = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
 
 
 def opened(message: messages.Message) -> messages.Message:
-    """The mail with what lies in its containers."""
+    """Return the mail with the contents of its containers."""
     message = _without_uuencoded(message)
     for part in message.parts:
         name = part.name.lower()
@@ -41,7 +41,7 @@ def opened(message: messages.Message) -> messages.Message:
     return message
 
 
-#: A file within a text, as uuencode writes it: 45 bytes a line, of which the first letter counts.
+#: A file within a text, as uuencode writes it: 45 bytes a line, whose first letter is their number.
 _UUENCODED = re.compile(
     r"(?m)^begin [0-7]{3,4} (?P<name>[^\n]{1,200})\n(?P<lines>(?:[!-`][ -`]{0,84}[ \t]*\n)++)"
     r"(?:[` ]?[ \t]*\n)?end[ \t]*$"
@@ -49,7 +49,7 @@ _UUENCODED = re.compile(
 
 
 def _without_uuencoded(message: messages.Message) -> messages.Message:
-    """The mail with the files out of its text, which stand behind those that it attaches."""
+    """Return the mail with the files out of its text, after those that it attaches."""
     if "\nend" not in message.plain:
         return message
     files: list[messages.Part] = []
@@ -70,7 +70,7 @@ def _without_uuencoded(message: messages.Message) -> messages.Message:
 
 
 def _uudecoded(line: str) -> bytes:
-    """The bytes of a line, at whose end a mail program may have taken blanks off."""
+    """Return the bytes of a line whose trailing blanks a mail program may have removed."""
     length = (ord(line[0]) - 32) % 64
     digits = line[1:].rstrip()[: (length + 2) // 3 * 4].ljust((length + 2) // 3 * 4)
     return binascii.a2b_uu(f"{line[0]}{digits}\n".encode("ascii"))
@@ -86,7 +86,7 @@ def _with_tnef(message: messages.Message, part: messages.Part) -> messages.Messa
 
 
 def joined(message: messages.Message, found: tnef.Opened) -> messages.Message:
-    """The mail with what Outlook kept of it: its text where the mail has none, its files."""
+    """Return the mail with Outlook's contents: the text if the mail has none, and the files."""
     page = mime_texts.read_text(found.page, None, is_html=True)[0] if found.page else ""
     files = [
         messages.Part(
@@ -98,17 +98,17 @@ def joined(message: messages.Message, found: tnef.Opened) -> messages.Message:
         )
         for file in found.files
     ]
-    said = found.text.replace("\r\n", "\n").strip()
+    text = found.text.replace("\r\n", "\n").strip()
     unread = False
-    if found.rtf and not (message.plain or message.html or said or page):
+    if found.rtf and not (message.plain or message.html or text or page):
         read = text_of.extract_text(found.rtf, "application/rtf").text
         files.insert(
             0, messages.Part(media_type="application/rtf", name="body.rtf", data=found.rtf)
         )
-        said, unread = read or "", read is None
+        text, unread = read or "", read is None
     message = msgspec.structs.replace(
         message,
-        plain=message.plain or ("" if message.html else said),
+        plain=message.plain or ("" if message.html else text),
         html=message.html or ("" if message.plain else page),
         parts=(*message.parts, *files),
     )
@@ -129,7 +129,7 @@ def _with_signed(message: messages.Message, part: messages.Part) -> messages.Mes
 
 
 def _inner(data: bytes, depth: int = 1) -> messages.Message | None:
-    """The MIME entity that a signature is round; None of what is encrypted or damaged."""
+    """Return the MIME entity that a signature wraps; None for an encrypted or damaged one."""
     try:
         content = cms.ContentInfo.load(data)
         if content["content_type"].native != "signed_data":

@@ -1,9 +1,9 @@
-"""Encoded words in header fields (RFC 2047), as programs write them and parsers don't take them.
+"""Encoded words in header fields (RFC 2047), in forms that programs write and parsers reject.
 
-A character is cut in two between two words, a word holds spaces, folds or bytes beyond ASCII, lacks
-the padding of its base64, stands right behind another, names a language (RFC 2231) or a charset
-that nobody knows. Each run of words in one charset becomes one word in UTF-8, which any parser
-takes.
+A character is cut in two between two words; a word holds spaces, folds or bytes beyond ASCII, lacks
+the padding of its base64, follows another without a space, names a language (RFC 2231) or an
+unknown charset. Each run of words in one charset becomes one word in UTF-8, which any parser
+accepts.
 """
 
 from __future__ import annotations
@@ -24,16 +24,19 @@ _RUN = re.compile(rb"(?:%s(?:[ \t\r\n]*+(?==\?))?)+" % _WORD.pattern)
 _NO_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 
 
-def made_whole(header: bytes) -> tuple[bytes, bool]:
-    """The header with each run of words as one in UTF-8; whether a charset was guessed."""
+def merge_runs(header: bytes) -> tuple[bytes, bool]:
+    """Return the header with each run of words as one in UTF-8.
+
+    The second value is true if a charset was guessed.
+    """
     guessed = False
 
     def whole(run: re.Match[bytes]) -> bytes:
         nonlocal guessed
         words = []
-        for said, sure in _read(run[0]):
+        for text, sure in _read(run[0]):
             guessed = guessed or not sure
-            encoded = said.encode("utf-8", "replace")
+            encoded = text.encode("utf-8", "replace")
             words.append(b"=?utf-8?B?%s?=" % binascii.b2a_base64(encoded, newline=False))
         end = run[0][len(run[0].rstrip()) :]
         return b" ".join(words) + end
@@ -42,16 +45,16 @@ def made_whole(header: bytes) -> tuple[bytes, bool]:
 
 
 def _read(run: bytes) -> Iterator[tuple[str, bool]]:
-    """What the words of a run say, those of one charset at once, and whether that was sure."""
+    """Yield the text of a run's words, those of one charset at once, and whether it is sure."""
     for charset, words in groupby(_WORD.finditer(run), lambda word: word[1].lower()):
         data = b"".join(_bytes(word[2], word[3]) for word in words)
         declared = charset.decode("ascii")
         try:
-            said, name = cleaning.decode(data, declared)
+            text, name = cleaning.decode(data, declared)
         except BadValue:
             yield cleaning.decode_anyhow(data, declared), False
         else:
-            yield said, not cleaning.is_guess(name, declared)
+            yield text, not cleaning.is_guess(name, declared)
 
 
 def _bytes(encoding: bytes, written: bytes) -> bytes:

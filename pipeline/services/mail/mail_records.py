@@ -1,10 +1,10 @@
-"""A mail's records, whatever file it came in: the mail itself, then each of its attachments.
+"""A mail's records, from any kind of file: the mail itself, then each of its attachments.
 
-A mail is who its bare Message-ID says (the domain in lower case), so that mails in several label
-files are one document. Scanners and cron give one id to many mails: what a mail says is therefore
-its own identity beside that, and tells it from another one that has the id (decision 22). A patch
-without one is its commit, date and title, without git's count of patches, which grows with every
-later export. Anything else is the hash of its bytes without Gmail's labels, which change.
+The bare Message-ID (the domain in lower case) identifies a mail, so that mails in several label
+files are one document. Scanners and cron give one id to many mails; therefore a mail's contents are
+its own identity besides that, and distinguish it from another one with the same id (decision 22). A
+patch without an id is its commit, date and title, without git's count of patches, which grows with
+every later export. Any other mail is the hash of its bytes without Gmail's labels, which change.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from schemas.records import Blob, DataType, Instant, Record, Related
 from schemas.vocabulary import RecordType, Relation
 
 _MESSAGE = RecordType.MESSAGE
-#: More addresses than this of one mail are counted, not listed.
+#: Above this number the addresses of a mail are counted, not listed.
 _ADDRESSES = 1_000
-#: Mails within mails within mails, and how many of them in one.
+#: The maximum nesting of mails within mails, and the maximum number of them in one.
 _DEPTH, _WITHIN = 10, 1_000
 _MAILS = frozenset({"message/rfc822", "message/global"})
 _JUST_BYTES = frozenset(
@@ -37,8 +37,8 @@ _JUST_BYTES = frozenset(
 )
 _BRACKETED = re.compile(r"<\s*+([^<>\s]++)\s*+>")
 _PATCH_COUNT = re.compile(r"^\[[^\]]*\]\s*")
-#: What comes before the name in a list's id; its mark before a subject; the line above its footer,
-#: which is no longer than this.
+#: The text before the name in a list's id; the list's mark before a subject; the line above its
+#: footer, whose maximum length follows.
 _LIST_ID = re.compile(r"^[^<]*<")
 _LIST_MARK = re.compile(r"^\[[^\[\]]{1,100}\]\s*")
 _RULE = re.compile(r"(?m)^(?:-- ?|[-_=*~]{5,})[ \t]*$")
@@ -49,9 +49,9 @@ _LABELS = re.compile(rb"(?im)^X-Gmail-Labels:.*\n(?:[ \t].*\n)*")
 def records(
     data: bytes, source: str, *, came: str | None = None, commit: str | None = None
 ) -> Iterator[Record]:
-    """The mail in `data`, then each of its attachments, and what mails lie in them.
+    """Yield the mail in `data`, then each of its attachments, and the mails in them.
 
-    `came` is when it came in, as the file round it writes that; `commit` the hash of a patch.
+    `came` is the time of arrival, as the surrounding file writes it; `commit` the hash of a patch.
     Raises `BadValue` as `mime.parse` does.
     """
     message = mime.parse(data)
@@ -62,14 +62,16 @@ def records(
 def of_message(
     message: messages.Message, identity: tuple[str, ...], source: str, *, came: str | None = None
 ) -> Iterator[Record]:
-    """The records of a mail that is taken apart, under this identity."""
+    """Yield the records of a parsed mail, under this identity."""
     return _records(message, _Place(identity, source, came, [_WITHIN]))
 
 
 class _Place(NamedTuple):
-    """Where a mail stands: who it is, and in which mails it lies. `left` counts down, for all
-    within the outermost mail, how many more are opened. `verbatim` is true of one that no program
-    has made anew, so that each copy says the same."""
+    """A mail's identity, and the mails around it.
+
+    `left` counts down, for all within the outermost mail, how many more may be opened. `verbatim`
+    is true for a mail that no program has rewritten, so that each copy has the same contents.
+    """
 
     identity: tuple[str, ...]
     source: str
@@ -103,9 +105,9 @@ def _records(message: messages.Message, place: _Place) -> Iterator[Record]:
     for ordinal, (blob, part, inner) in enumerate(
         zip(attached, message.parts, within, strict=True), 1
     ):
-        said = _Attached(blob, ordinal, part.charset, opened=isinstance(inner, messages.Message))
+        details = _Attached(blob, ordinal, part.charset, opened=isinstance(inner, messages.Message))
         flags = inner if isinstance(inner, tuple) else ()
-        yield _attachment(said, place, message, time, flags)
+        yield _attachment(details, place, message, time, flags)
         if isinstance(inner, messages.Message):
             yield from _records(
                 inner, _place_within(inner, message, place, (str(ordinal), blob.sha256))
@@ -118,7 +120,7 @@ def _content(message: messages.Message) -> str | None:
 
 
 def _within(part: messages.Part, place: _Place) -> messages.Message | tuple[str, ...]:
-    """The mail that a part is; else the flags of its attachment: none where it is no mail."""
+    """Return the mail that a part is, or the flags of its attachment, none for another part."""
     named = part.name.lower().endswith(".eml") and part.media_type in _JUST_BYTES
     if part.media_type not in _MAILS and not named:
         return ()
@@ -136,8 +138,11 @@ def _within(part: messages.Part, place: _Place) -> messages.Message | tuple[str,
 def _place_within(
     inner: messages.Message, outer: messages.Message, place: _Place, attachment: tuple[str, str]
 ) -> _Place:
-    """A mail within a mail is a copy, maybe cut short, of one that may be in the lake as well: it
-    is a document of its own, and the same as the one of its Message-ID."""
+    """Return the place of a mail within a mail, which is a copy, maybe truncated, of another.
+
+    The other may be in the lake as well: the copy is a document of its own, and the same as the one
+    of its Message-ID.
+    """
     named = _ids(inner, "message-id")[:1]
     same = (Related(Relation.SAME_AS, _MESSAGE, ("message-id", one)) for one in named)
     return place._replace(
@@ -151,7 +156,7 @@ def _place_within(
 
 
 def identity(data: bytes, message: messages.Message, commit: str | None = None) -> tuple[str, ...]:
-    """Who a mail is: by its Message-ID, as a patch, or by its bytes."""
+    """Return the identity of a mail: its Message-ID, its patch, or its bytes."""
     if named := _ids(message, "message-id"):
         return ("message-id", named[0])
     if commit:
@@ -163,16 +168,16 @@ def identity(data: bytes, message: messages.Message, commit: str | None = None) 
 def _own_identity(
     place: _Place, message: messages.Message, content: str | None, attached: list[Blob]
 ) -> tuple[str, ...]:
-    """Who a mail is by what it says, too: scanners and cron give one id to many mails.
+    """Return the identity from a mail's contents: scanners and cron give one id to many mails.
 
-    Labels, transport, recipients' names and how lines are broken are no part of it, and of a copy
-    out of a mailing list neither are the list's footer and its mark before the subject.
+    It excludes labels, transport, recipients' names and line breaks, and for a copy from a mailing
+    list the list's footer and its mark before the subject.
     """
     if not place.verbatim or place.identity[0] != "message-id":
         return ()
     subject, text = message.field("subject") or "", content or ""
-    if said := message.field("list-id"):
-        subject, text = _without_list(subject, text, said)
+    if list_id := message.field("list-id"):
+        subject, text = _without_list(subject, text, list_id)
     digest = blake2b(digest_size=16)
     for group in (
         [" ".join(subject.split()), " ".join((message.field("date") or "").split())],
@@ -190,8 +195,11 @@ def _utf8(text: str) -> str:
 
 
 def _without_list(subject: str, text: str, list_id: str) -> tuple[str, str]:
-    """Subject and text as they were sent to the list of that id: its mark stands before the one,
-    and its footer, which names it, below a line of its own behind the other."""
+    """Return subject and text as they were sent to the list of that id.
+
+    The list's mark is before the subject; its footer, which names it, is below a line of its own
+    after the text.
+    """
     name = _LIST_ID.sub("", list_id).partition(".")[0].strip().lower()
     rules = list(_RULE.finditer(text, max(0, len(text) - _FOOTER)))
     if name and rules and name in text[rules[-1].end() :].lower():
@@ -200,16 +208,16 @@ def _without_list(subject: str, text: str, list_id: str) -> tuple[str, str]:
 
 
 def _ids(message: messages.Message, field: str) -> list[str]:
-    """The message ids in a header field, bare, each with its domain in lower case."""
-    said = message.field(field)
-    if said is None:
+    """Return the message ids in a header field, bare, each with its domain in lower case."""
+    written = message.field(field)
+    if written is None:
         return []
-    pairs = (named.rpartition("@") for named in _BRACKETED.findall(said) if "@" in named[1:-1])
+    pairs = (named.rpartition("@") for named in _BRACKETED.findall(written) if "@" in named[1:-1])
     return [f"{local}@{domain.lower()}" for local, _, domain in pairs]
 
 
 def _time(message: messages.Message, came: str | None) -> Instant | None:
-    """The mail's own date; where that is none, the separator's, which is when it came in."""
+    """Return the mail's own date; if invalid, the separator's, which is the time of arrival."""
     written = message.field("date")
     own = _instant(written)
     if own is not None and own.at is not None:
@@ -228,7 +236,7 @@ def _instant(date: str | None) -> Instant | None:
 
 
 def _conversation(message: messages.Message) -> str | None:
-    """The thread, by its service's name for it, else by the first mail in it that is named."""
+    """Return the thread: the service's name for it, else the first mail that it names."""
     ids = (*_ids(message, "references")[:1], *_ids(message, "in-reply-to")[:1])
     own = _ids(message, "message-id")[:1]
     return message.field("x-gm-thrid") or next(iter((*ids, *own)), None)
@@ -270,7 +278,7 @@ def _people(name: str, people: tuple[messages.Address, ...]) -> dict[str, Any]:
 
 
 def _labels(message: messages.Message) -> list[str]:
-    """Gmail's labels: a comma list, a label that holds a comma in quotes."""
+    """Return Gmail's labels: a comma list, with quotes around a label that holds a comma."""
     lines = [" ".join(value.split()) for value in message.fields.get("x-gmail-labels", ())]
     return [label.strip() for row in csv.reader(lines, skipinitialspace=True) for label in row]
 
@@ -281,8 +289,10 @@ def _blob(part: messages.Part, ordinal: int) -> Blob:
 
 
 class _Attached(NamedTuple):
-    """An attachment: its bytes, its place among the others, its charset if it says one; `opened`
-    where it is a mail that has records of its own."""
+    """An attachment: its bytes, its place among the others, its charset if it states one.
+
+    `opened` is true for a mail that has records of its own.
+    """
 
     blob: Blob
     ordinal: int
@@ -297,7 +307,7 @@ def _attachment(
     time: Instant | None,
     flags: tuple[str, ...],
 ) -> Record:
-    """The attachment's own record, which names the mail."""
+    """Return the attachment's own record, which names the mail."""
     blob, ordinal = attached.blob, attached.ordinal
     assert blob.data is not None
     read = text_of.Text() if attached.opened else _text_of(blob.data, blob, attached.charset)
@@ -309,13 +319,15 @@ def _attachment(
         "flags": [*read.flags, *flags],
     }
     owner = Related(Relation.ATTACHMENT_OF, _MESSAGE, place.identity)
-    said = {name: value for name, value in found.items() if value}
+    metadata = {name: value for name, value in found.items() if value}
     text = read.text or None
-    return attachments.record(place.source, blob, ordinal, owner, time, content=text, metadata=said)
+    return attachments.record(
+        place.source, blob, ordinal, owner, time, content=text, metadata=metadata
+    )
 
 
 def _text_of(data: bytes, blob: Blob, charset: str | None) -> text_of.Text:
-    """The text of an attachment; reports on deliveries and the like are texts, too."""
+    """Return the text of an attachment; delivery reports and the like are texts, too."""
     kind = "text/plain" if blob.media_type.startswith("message/") else blob.media_type
     named = f"{kind}; charset={charset}" if charset and kind.startswith("text/") else kind
     return text_of.extract_text(data, named)

@@ -6,28 +6,31 @@ import msgspec
 
 
 class Address(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A mailbox: `ana@example.org`, and the name that stood with it; or a name alone."""
+    """A mailbox: `ana@example.org`, and the name with it; or a name alone."""
 
     address: str = ""
     name: str | None = None
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """An attachment, or whatever else is neither text nor HTML of the mail itself."""
+    """An attachment, or another part that is neither text nor HTML of the mail itself."""
 
     media_type: str
     name: str
     data: bytes
     disposition: str | None = None
     charset: str | None = None
-    """What the part says its text is in."""
+    """The charset of its text, as the part states it."""
     opened: Message | None = None
-    """The mail that it is, where a container holds its parts and not its bytes."""
+    """The mail that it is, if a container holds its parts and not its bytes."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """A mail. `fields` holds every header field under its lower-case name, decoded, in order;
-    `between` is what it says outside of its parts."""
+    """A mail.
+
+    `fields` holds every header field under its lower-case name, decoded, in order; `between` is the
+    text outside of its parts.
+    """
 
     fields: dict[str, list[str]]
     sender: tuple[Address, ...]
@@ -44,6 +47,6 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     def field(self, name: str) -> str | None:
         """Return the first value of a header field that is not blank."""
         for value in self.fields.get(name, ()):
-            if said := value.strip():
-                return said
+            if text := value.strip():
+                return text
         return None

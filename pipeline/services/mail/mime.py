@@ -1,10 +1,10 @@
-"""A mail taken apart: header fields, text, attachments.
+"""A mail's parts: header fields, text, attachments.
 
 `fast-mail-parser` does the work; the standard library takes what it refuses (an attachment whose
-encoding is broken, MIME nested deeper than 256) and what it finds nothing in (a multipart without
-its boundary). Neither makes this module raise anything but `BadValue`. Both take Latin-1 for what
-names no charset, without a word; so texts are decoded here, by what their part declares, by what
-an HTML page says of itself, and last by their letters, which is flagged.
+encoding is broken, MIME nested deeper than 256) and where it finds nothing (a multipart without its
+boundary). This module raises only `BadValue`. Both parsers silently take Latin-1 for a part without
+a charset; so texts are decoded here, by the charset of their part, by that of an HTML page itself,
+and last by their letters, with a flag.
 """
 
 from __future__ import annotations
@@ -35,26 +35,29 @@ from schemas.reasons import Reason
 
 _FIELD = re.compile(rb"(?m)^[!-9;-~]+[ \t]*:")
 _BLANK_LINE = re.compile(rb"\n\r?\n")
-#: A line of a header that is neither a field nor goes on with one; fields that stand there once.
+#: A line of a header that is neither a field nor continues one; fields that a header has once.
 _STRAY = re.compile(rb"(?m)^(?!From )(?![!-9;-~]+[ \t]*:)[^\s][^\n]*(?:\n|\Z)")
 _ONCE = re.compile(rb"(?m)^(from|to|subject|date|message-id|mime-version|content-type)[ \t]*:")
 _SURE = 2
-#: Flag of a mail that says something outside of its parts.
+#: Flag of a mail with text outside of its parts.
 _BETWEEN = "text_between_parts"
 _CHARSET_BYTES = re.compile(rb"charset\*?\s*=\s*[\"']?([\w.:-]{3,40})", re.IGNORECASE)
 
 
 def parse(data: bytes) -> Message:
-    """Return a mail from its bytes. Raises `BadValue`: `NOT_A_MAIL` if it has not one header field,
-    `MAIL_UNREADABLE` if its MIME structure defeats both parsers."""
+    """Return a mail from its bytes.
+
+    Raises `BadValue`: `NOT_A_MAIL` if it has no header field, `MAIL_UNREADABLE` if its MIME
+    structure defeats both parsers.
+    """
     blank = _BLANK_LINE.search(data)
     end = blank.start() if blank else len(data)
     if data.startswith((b"\n", b"\r\n")) or not _FIELD.search(data, 0, end):
         raise BadValue(Reason.NOT_A_MAIL, "no header field before the first blank line")
     if _work_of_words(data[:end]) > MOST_WORK:
-        raise BadValue(Reason.MAIL_UNREADABLE, "thousands of encoded words in its header")
+        raise BadValue(Reason.MAIL_UNREADABLE, "the header has thousands of encoded words")
     sound, strays = _without_strays(data[:end])
-    words, is_guess = encoded_words.made_whole(sound)
+    words, is_guess = encoded_words.merge_runs(sound)
     header = _utf8_header(words, data[end:])
     guessed = (GUESSED,) if is_guess or header != words else ()
     data = header + data[end:]
@@ -66,9 +69,9 @@ def parse(data: bytes) -> Message:
 
 
 def _without_strays(header: bytes) -> tuple[bytes, list[bytes]]:
-    """Return the header without lines that are no fields, and those: parsers end the header there.
+    """Return the header without lines that are not fields, and those: parsers end the header there.
 
-    Only where fields follow that a mail has once; else it is a text without a blank line above.
+    Only if fields follow that a mail has once; else it is a text without a blank line above.
     """
     strays = [line for line in _STRAY.finditer(header) if not line[0].startswith(b">From ")]
     if not strays or len(set(_ONCE.findall(header.lower(), strays[-1].end()))) < _SURE:
@@ -79,7 +82,7 @@ def _without_strays(header: bytes) -> tuple[bytes, list[bytes]]:
 
 
 def _with_all_text(message: Message, data: bytes, strays: list[bytes]) -> Message:
-    """Return the mail with what stands outside of its parts, in UTF-8 or by its letters."""
+    """Return the mail with the text outside of its parts, in UTF-8 or by its letters."""
     outside = (*strays, *between_parts.texts(data))
     read = [read_text(piece, None, is_html=False) for piece in outside]
     if NO_BOUNDARY in message.flags:  # then some of it is a text of its own
@@ -112,12 +115,12 @@ def _by_fast_parser(data: bytes, known: tuple[str, ...]) -> Message:
 
 
 def _is_broken(name: str) -> bool:
-    """Tell whether a file's name holds half a character, or an encoded word that was not taken."""
+    """Return whether a file's name has half a character, or an encoded word that is left."""
     return cleaning.REPLACEMENT in name or "=?" in name
 
 
 def _message(leaves: Iterable[Leaf], *, flags: set[str], **header: Any) -> Message:
-    """A mail of its header and its leaves: texts that are its own, and whatever else it holds."""
+    """Return a mail of its header and its leaves: its own texts, and its other parts."""
     texts: list[OwnText] = []
     parts: list[Part] = []
     for leaf in leaves:
@@ -147,26 +150,32 @@ def _message(leaves: Iterable[Leaf], *, flags: set[str], **header: Any) -> Messa
 
 
 def _work_of_words(header: bytes) -> int:
-    """How many bytes the parsers look through for encoded words (RFC 2047): the standard library of
-    each start up to the next end, the fast one of each word a fiftieth of the whole."""
+    """Return how many bytes the parsers search for encoded words (RFC 2047).
+
+    The standard library searches from each start up to the next end, the fast parser a fiftieth of
+    the whole for each word.
+    """
     unclosed = sum(len(part) * part.count(b"=?") for part in header.split(b"?="))
     return unclosed + header.count(b"=?") * len(header) // 50
 
 
 def _utf8_header(header: bytes, rest: bytes) -> bytes:
-    """The header in UTF-8 (RFC 6532); old mail programs wrote it in the charset of the text."""
+    """Return the header in UTF-8 (RFC 6532).
+
+    Old mail programs wrote it in the charset of the text.
+    """
     try:
         header.decode()
     except UnicodeDecodeError:
         declared = {name.lower() for name in _CHARSET_BYTES.findall(header)}
         declared = declared or {n.lower() for n in _CHARSET_BYTES.findall(rest, 0, 64 * 1024)}
         try:
-            said, _ = cleaning.decode(
+            text, _ = cleaning.decode(
                 header, declared.pop().decode() if len(declared) == 1 else None
             )
         except BadValue:
             return header
-        return said.encode("utf-8", "replace")
+        return text.encode("utf-8", "replace")
     return header
 
 
@@ -180,8 +189,11 @@ def _lower_case(fields: Iterable[tuple[str, list[str]]]) -> dict[str, list[str]]
 def _people(
     values: Sequence[str], found: Iterable[Any], most: int | None = None
 ) -> tuple[Address, ...]:
-    """The addresses of a field: those of its first line as the fast parser takes them, a name in
-    a comment with them; then those of further lines, which a field should not have."""
+    """Return the addresses of a field.
+
+    Those of its first line are as the fast parser takes them, with a name in a comment; those of
+    further lines, which a field should not have, follow.
+    """
     people = [Address(a.address, a.display_name or None) for a in found]
     if values and "(" in values[0] and not all(one.name for one in people):
         named = {p.address: p.name for p in _standard_addresses(values[:1]) if p.name}

@@ -1,4 +1,4 @@
-"""The parts of a mail that hold something, decoded from what they were encoded in for the way.
+"""The parts of a mail that hold something, without their transfer encoding.
 
 `fast_leaves` has them from the fast parser, `standard_leaves` from the standard library.
 """
@@ -24,15 +24,15 @@ from schemas.reasons import Reason
 _BOUNDARY = re.compile(rb"boundary\*?[0-9*]{0,4}[ \t]*=", re.IGNORECASE)
 #: Bytes that a parser reads in about a second, counted each time that it reads them.
 MOST_WORK = 200_000_000
-#: Flag of a mail with a multipart in which no boundary stands where it should: kept as raw text.
+#: Flag of a mail with a multipart whose boundary is missing: it is kept as raw text.
 NO_BOUNDARY = "boundary_missing"
 _CHARSET = re.compile(r"charset\*?\s*=\s*[\"']?(?:[\w-]*'[\w-]*')?([^\s\"';]+)", re.IGNORECASE)
-#: How encodings are spelled, with blanks, quotes or comments that neither parser passes over.
+#: Spellings of encodings, with blanks, quotes or comments that neither parser skips.
 _ENCODING = re.compile(
     r"[\s\"']*(?:(base-?64)|(quoted[-/_ ]?printable)|((?:x-)?uu(?:e|encode)?))\b", re.IGNORECASE
 )
 _ENCODINGS = ("base64", "quoted-printable", "x-uuencode")
-#: What the standard library is seen to raise on broken mails.
+#: The errors that the standard library raises for broken mails.
 _BROKEN = (
     ValueError,
     LookupError,
@@ -45,13 +45,13 @@ _BROKEN = (
 _P = TypeVar("_P")
 
 
-#: For each multipart of alternatives around a part: which it is, and in which branch the part lies.
+#: For each multipart of alternatives around a part: its number, and that of the part's branch.
 Branches: TypeAlias = tuple[tuple[int, int], ...]
 _ALTERNATIVE = "multipart/alternative"
 
 
 class Leaf(NamedTuple):
-    """A part that holds something, decoded from what it was encoded in for the way."""
+    """A part that holds something, without its transfer encoding."""
 
     media_type: str
     name: str
@@ -62,7 +62,7 @@ class Leaf(NamedTuple):
 
 
 def fast_leaves(tree: fast_mail_parser.PyLazyMimePart) -> Iterator[Leaf]:
-    """The leaves in order; a mail within is one of them, and so is a multipart of no parts."""
+    """Yield the leaves in order, including inner mails and multiparts without parts."""
     waiting: list[tuple[fast_mail_parser.PyLazyMimePart, Branches]] = [(tree, ())]
     while waiting:
         part, branches = waiting.pop()
@@ -85,21 +85,24 @@ def fast_leaves(tree: fast_mail_parser.PyLazyMimePart) -> Iterator[Leaf]:
 
 
 def _branching(parts: Sequence[_P], kind: str, branches: Branches) -> Iterator[tuple[_P, Branches]]:
-    """The parts of a multipart, the last first, each with the alternatives that it lies in."""
+    """Yield the parts of a multipart, the last first, each with the alternatives around it."""
     chosen, mark = kind.lower() == _ALTERNATIVE, id(parts)
     for nth in range(len(parts) - 1, -1, -1):
         yield parts[nth], (*branches, (mark, nth)) if chosen else branches
 
 
 def _kind(written: str, name: str) -> str:
-    """The media type of a part; what is none is a text (RFC 2045, 5.2), unless it is a file."""
+    """Return the media type of a part.
+
+    An invalid one is text (RFC 2045, 5.2), unless the part is a file.
+    """
     if "/" in written.strip("/") or name:
         return written
     return "text/html" if written.strip() == "html" else "text/plain"
 
 
 def _first_of(headers: dict[str, list[str]], name: str) -> str:
-    """Return the first value of a field, which is nearly always spelled like that."""
+    """Return the first value of a field, which nearly always has this spelling."""
     if values := headers.get(name):
         return values[0]
     wanted = name.lower()
@@ -107,7 +110,7 @@ def _first_of(headers: dict[str, list[str]], name: str) -> str:
 
 
 def _decoded_as(written: str, data: bytes) -> bytes:
-    """Return the bytes behind an encoding that is spelled as no parser knows it."""
+    """Return the bytes of an encoding whose spelling no parser knows."""
     found = _ENCODING.match(written)
     if found is None or found.lastindex is None:
         return data
@@ -126,8 +129,8 @@ def standard_leaves(data: bytes, flags: set[str]) -> list[Leaf]:
     Raises `BadValue(MAIL_UNREADABLE)`.
     """
     if len(_BOUNDARY.findall(data)) * data.count(b"\n") > MOST_WORK // 10:
-        # Each line is compared with the boundary of each part round it.
-        raise BadValue(Reason.MAIL_UNREADABLE, "too many lines in too many MIME parts")
+        # Each line is compared with the boundary of each part around it.
+        raise BadValue(Reason.MAIL_UNREADABLE, "the mail has too many lines in too many MIME parts")
     try:
         parts = _leaves(message_from_bytes(data, policy=policy.compat32))
         return [leaf for part, way in parts for leaf in _standard_leaf(part, way, flags)]
@@ -151,7 +154,7 @@ def _standard_leaf(part: StandardMessage, branches: Branches, flags: set[str]) -
 
 
 def _leaves(mail: StandardMessage) -> Iterator[tuple[StandardMessage, Branches]]:
-    """Yield the parts that hold something; a mail within a mail is one of them."""
+    """Yield the parts that hold something, including inner mails."""
     waiting: list[tuple[Any, Branches]] = [(mail, ())]
     while waiting:
         part, branches = waiting.pop()
@@ -178,13 +181,13 @@ def _bytes(leaf: StandardMessage) -> bytes:
     return data if known else _decoded_as(written, data)
 
 
-#: Lines of base64, the last of them with padding; a line that is some more of it.
+#: Lines of base64, the last of them with padding; a further line of it.
 _BASE64 = re.compile(rb"\s*+(?:[A-Za-z0-9+/]++[ \t\r]*+\n)*+(?:[A-Za-z0-9+/]*+==?[ \t\r]*+\n)?")
 _MORE_BASE64 = re.compile(rb"(?m)^[A-Za-z0-9+/]{60,}\r?$")
 
 
 def _with_footer(written: bytes) -> bytes | None:
-    """A text in base64, and as it stands what a list's server put below; None of any other."""
+    """Return a text in base64 with the plain footer of a list's server; None for any other."""
     found = _BASE64.match(written)
     digits = b"".join(found[0].split()) if found else b""
     below = written[found.end() :].strip() if found else b""
@@ -194,8 +197,8 @@ def _with_footer(written: bytes) -> bytes | None:
 
 
 def decode_field(value: str) -> str:
-    """A header field without encoded words (RFC 2047) and without folds, raw UTF-8 understood."""
-    whole = encoded_words.made_whole(value.encode("utf-8", "surrogateescape"))[0]
+    """Return a header field without encoded words (RFC 2047) and folds; raw UTF-8 is understood."""
+    whole = encoded_words.merge_runs(value.encode("utf-8", "surrogateescape"))[0]
     raw = whole.decode("utf-8", "replace")
     try:
         plain = str(make_header(decode_header(raw)))

@@ -1,4 +1,4 @@
-"""The texts of a mail: their charsets, and the one text that they make together."""
+"""The texts of a mail: their charsets, and the one text that they form together."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pipeline.services.mail.mime_leaves import Branches
 from pipeline.text import cleaning
 from schemas.errors import BadValue
 
-#: Flag of a mail in which something was in a charset that it does not name.
+#: Flag of a mail in which something had a charset that it does not name.
 GUESSED = "charset_guessed"
 
 
 _WORDS = re.compile(r"\w+")
-#: A page of which fewer words than one in this many stand in no plain text says it once more.
+#: A page repeats the plain text if fewer than one in this many of its words are new.
 _FEW_NEW = 10
 
 
@@ -29,8 +29,10 @@ class OwnText(NamedTuple):
 
 
 def plain_text(texts: Sequence[OwnText]) -> str:
-    """The plain texts, and what pages say for which no plain text stands: a list's footer below a
-    page is not all of the mail. Nothing where all of its texts are pages."""
+    """Return the plain texts, and the pages without a plain text: a list's footer is not the mail.
+
+    Return an empty text if all of its texts are pages.
+    """
     plain = [one for one in texts if not one.is_html and one.text.strip()]
     if not plain or not any(one.is_html for one in texts):
         return join_texts(one.text for one in plain)
@@ -45,7 +47,7 @@ def plain_text(texts: Sequence[OwnText]) -> str:
             text = cleaning.html_to_text(text)
             own = set(_WORDS.findall(text.casefold()))
             if len(own - words) * _FEW_NEW <= len(own):
-                continue  # the same once more
+                continue  # a repetition
         shown.append(text)
     return join_texts(shown)
 
@@ -53,7 +55,8 @@ def plain_text(texts: Sequence[OwnText]) -> str:
 def read_text(data: bytes, declared: str | None, *, is_html: bool) -> tuple[str, tuple[str, ...]]:
     """Return the text of a part, and flags.
 
-    In what it declares, however few bytes are no letters in that; else in what its letters say.
+    The declared charset applies unless it loses more than it reads beyond ASCII; then the letters
+    decide.
     """
     claim = cleaning.declared_in_html(data, declared) if is_html else declared
     guessed = None
@@ -68,8 +71,10 @@ def read_text(data: bytes, declared: str | None, *, is_html: bool) -> tuple[str,
 
 
 def _is_misread(text: str) -> bool:
-    """Tell whether its charset was declared wrongly: more was lost than was read beyond ASCII. One
-    character cut in two, as by a list's footer, is none of that."""
+    """Return whether the declared charset is wrong: it lost more than it read beyond ASCII.
+
+    One character cut in two, as by a list's footer, does not count.
+    """
     lost = text.count(cleaning.REPLACEMENT)
     return lost > 0 and lost > sum(letter > "\x7f" for letter in text) - lost
 

@@ -1,7 +1,7 @@
 """TNEF (`winmail.dat`), in which Outlook and Exchange put a mail's text and attachments.
 
 [MS-OXTNEF]: a signature, a key, then attributes, each with its level, id, length, bytes and a
-checksum. MAPI properties stand in two of them ([MS-OXCDATA] 2.11.1 has their types).
+checksum. Two of them hold MAPI properties ([MS-OXCDATA] 2.11.1 has their types).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _BODY, _MESSAGE_PROPERTIES, _CODE_PAGE = 0x0002800C, 0x00069003, 0x00069007
 _ATTACHMENT_BEGINS, _TITLE, _DATA = 0x00069002, 0x00018010, 0x0006800F
 _ATTACHMENT_PROPERTIES = 0x00069005
 _ATTRIBUTE = struct.Struct("<BII")
-#: More properties than any mail has.
+#: No mail has more properties.
 _PROPERTIES = 10_000
 
 
 class Attached(msgspec.Struct, kw_only=True):
-    """A file in the stream; `opened` where it is a mail that is taken apart."""
+    """A file in the stream; `opened` is true for a mail that is parsed."""
 
     name: str = ""
     media_type: str = "application/octet-stream"
@@ -33,9 +33,9 @@ class Attached(msgspec.Struct, kw_only=True):
 
 
 class Opened(msgspec.Struct, kw_only=True):
-    """What is in a stream: the mail's text, its page, its RTF (each may be missing), files.
+    """The contents of a stream: the mail's text, its page, its RTF (each may be missing), files.
 
-    `damaged` where the stream ends or breaks before its end.
+    `damaged` is true if the stream ends or breaks before its end.
     """
 
     text: str = ""
@@ -46,7 +46,7 @@ class Opened(msgspec.Struct, kw_only=True):
 
 
 def opened(data: bytes) -> Opened | None:
-    """What is in the stream; None where it is no TNEF."""
+    """Return the contents of the stream; None if it is not TNEF."""
     if len(data) < 6 or int.from_bytes(data[:4], "little") != _SIGNATURE:
         return None
     found = Opened(files=[])
@@ -90,19 +90,19 @@ def _take(found: Opened, attribute: int, value: bytes, code_page: str) -> None:
         _of_file(found.files[-1], dict(_properties(value, code_page)))
 
 
-def _of_message(found: Opened, said: dict[int, str | bytes]) -> None:
-    found.text = mapi.text_of(said, mapi.BODY) or found.text
-    found.page = mapi.bytes_of(said, mapi.HTML)
-    packed = mapi.bytes_of(said, mapi.RTF_COMPRESSED)
+def _of_message(found: Opened, properties: dict[int, str | bytes]) -> None:
+    found.text = mapi.text_of(properties, mapi.BODY) or found.text
+    found.page = mapi.bytes_of(properties, mapi.HTML)
+    packed = mapi.bytes_of(properties, mapi.RTF_COMPRESSED)
     found.rtf = mapi.unpacked_rtf(packed)
     found.damaged |= bool(packed) and not found.rtf
 
 
-def _of_file(file: Attached, said: dict[int, str | bytes]) -> None:
-    file.name = mapi.text_of(said, mapi.ATTACH_LONG_NAME, mapi.DISPLAY_NAME) or file.name
-    file.media_type = mapi.text_of(said, mapi.ATTACH_MIME).lower() or file.media_type
-    # An object's bytes stand behind the id of its interface.
-    data = mapi.bytes_of(said, mapi.ATTACH_DATA)
+def _of_file(file: Attached, properties: dict[int, str | bytes]) -> None:
+    file.name = mapi.text_of(properties, mapi.ATTACH_LONG_NAME, mapi.DISPLAY_NAME) or file.name
+    file.media_type = mapi.text_of(properties, mapi.ATTACH_MIME).lower() or file.media_type
+    # An object's bytes follow the id of its interface.
+    data = mapi.bytes_of(properties, mapi.ATTACH_DATA)
     file.data = file.data or (data[16:] if data[:16] == mapi.IID_MESSAGE else data)
 
 
@@ -115,7 +115,7 @@ _UINT, _TYPE_AND_ID = struct.Struct("<I"), struct.Struct("<HH")
 
 
 def _properties(data: bytes, code_page: str) -> Iterator[tuple[int, str | bytes]]:
-    """The texts and bytes among the properties, by id; of several values the first."""
+    """Yield the texts and bytes among the properties, by id; of several values the first."""
     at = 4
     for _ in range(min(_UINT.unpack_from(data, 0)[0], _PROPERTIES)):
         kind, name = _TYPE_AND_ID.unpack_from(data, at)
@@ -137,7 +137,7 @@ def _properties(data: bytes, code_page: str) -> Iterator[tuple[int, str | bytes]
 
 
 def _past_name(data: bytes, at: int) -> int:
-    """Behind the set, and the number or the text, that name a property."""
+    """Return the position after the set, and the number or the text, that name a property."""
     by_text = _UINT.unpack_from(data, at + 16)[0]
     length = _UINT.unpack_from(data, at + 20)[0] if by_text else 0
     return at + 24 + length + -length % 4

@@ -1,1 +1,1 @@
-"""Share what formats of positions, workouts and measurements have in common."""
+"""What formats of positions, workouts and measurements share."""

@@ -13,7 +13,7 @@ import fitdecode
 from pipeline.values import coordinates
 
 COURSE = 6
-#: What the library is seen to raise on damaged files, besides its own errors.
+#: The errors that the library raises for damaged files, besides its own.
 DAMAGE = (
     fitdecode.FitError,
     LookupError,
@@ -25,7 +25,7 @@ DAMAGE = (
     EOFError,
     struct.error,
 )
-#: Positions are written in semicircles: 2**31 of them are 180 degrees.
+#: Positions are in semicircles: 2**31 of them are 180 degrees.
 _SEMICIRCLE = 180 / 2**31
 
 _DEFINITION, _MORE = 0x40, 0x20
@@ -33,11 +33,10 @@ _KIND = 0
 
 
 def kind(data: bytes) -> int | None:
-    """Return the number of a FIT file's kind (FIT's profile, `file_id`); None where its first bytes
-    do not say.
+    """Return the number of a FIT file's kind (FIT's profile, `file_id`), or None.
 
-    Behind the header come a definition (its order of bytes, its message, its fields' numbers and
-    sizes) and the message itself.
+    None means that its first bytes do not state it. After the header come a definition (its byte
+    order, its message, its fields' numbers and sizes) and the message itself.
     """
     try:
         at = data[0]
@@ -48,7 +47,7 @@ def kind(data: bytes) -> int | None:
         many = data[at + 5]
         fields = [data[at + 6 + 3 * nth : at + 9 + 3 * nth] for nth in range(many)]
         value = at + 6 + 3 * many + 1
-        if data[at] & _MORE:  # fields of the maker's own
+        if data[at] & _MORE:  # the maker's own fields
             value += 1 + 3 * data[value - 1]
         for number, size, _ in fields:
             if number == _KIND:

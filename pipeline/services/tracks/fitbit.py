@@ -20,12 +20,12 @@ _AMERICAN = re.compile(
 
 
 def is_time(written: Any) -> bool:
-    """Whether it is `07/04/26 08:00:00`: month, day and year, in the clock of the device."""
+    """Return whether it is `07/04/26 08:00:00`: month, day and year, by the clock of the device."""
     return isinstance(written, str) and _AMERICAN.fullmatch(written) is not None
 
 
 def time(written: str) -> Instant:
-    """That time, or one in ISO 8601; both name no zone. Raises `BadValue(BAD_TIME)`."""
+    """Read such a time, or one in ISO 8601; both name no zone. Raises `BadValue(BAD_TIME)`."""
     found = _AMERICAN.fullmatch(written)
     if found is None:
         return timestamps.of_position(written)

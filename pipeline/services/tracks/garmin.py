@@ -1,4 +1,4 @@
-"""What the files of Garmin's archive share: a moment in UTC beside the same on the local clock.
+"""What the files of Garmin's archive share: a moment in UTC and on the local clock.
 
 Sources: the fixtures and the data dictionary of AlexBatrakov/wearable-analytics, the types of
 james-langridge/garmin-export-parser, garmin-grafana#278 for the units.
@@ -17,15 +17,15 @@ from pipeline.values.fields import measure
 from pipeline.values.timestamps import Unit
 from schemas.records import Instant, Metric
 
-#: Local clocks differ from UTC by a multiple of this, and by no more than the other.
+#: Local clocks differ from UTC by a multiple of the first, and by at most the second.
 _STEP, _MOST = timedelta(minutes=15), timedelta(hours=14)
 
 
 def moment(utc: Any, local: Any, unit: Unit) -> Instant | None:
-    """The moment of a time in UTC, with the offset that the local clock beside it shows.
+    """Return the moment of a time in UTC, with the offset that the local clock beside it shows.
 
-    Times are numbers in `unit`, or texts in ISO 8601 without a zone. None where no time in UTC is
-    told; one that can't be read keeps its text.
+    Times are numbers in `unit`, or texts in ISO 8601 without a zone. Return None without a time in
+    UTC; an unreadable one keeps its text.
     """
     at = _read(utc, unit)
     if at is None or at.at is None:
@@ -52,7 +52,7 @@ def _read(written: Any, unit: Unit) -> Instant | None:
 def measures(
     fields: Mapping[str, Any], names: Iterable[str], odd: dict[str, Any]
 ) -> dict[str, float]:
-    """The fields in `names` that hold a number; what else stands in one is flagged in `odd`."""
+    """Return the fields in `names` that hold a number; another value is flagged in `odd`."""
     found = {name: measure(fields.get(name), name, odd) for name in names}
     return {name: value for name, value in found.items() if value is not None}
 
@@ -64,17 +64,19 @@ def measured(
     identity: tuple[str, ...],
     span: tuple[Instant, Instant | None],
 ) -> Iterator[Metric]:
-    """Each of the fields in `names` that holds a number, under the name and in the unit there. A
-    heart that never beats was not measured."""
+    """Yield the fields in `names` that hold a number, under the name and in the unit there.
+
+    A heart rate of 0 means that it was not measured.
+    """
     for name, value in measures(fields, names, {}).items():
-        ours, unit = names[name]
+        lake_name, unit = names[name]
         if value or unit != "bpm":
             yield Metric(
                 source=source,
                 identity=(*identity, str(fields[name])),
                 time=span[0],
                 until=span[1],
-                name=ours,
+                name=lake_name,
                 value=value,
                 unit=unit,
             )

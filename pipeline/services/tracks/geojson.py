@@ -1,10 +1,10 @@
-"""What a GeoJSON feature means (RFC 7946): a position, a place, or a way.
+"""The meaning of a GeoJSON feature (RFC 7946): a position, a place, or a way.
 
 There is no standard for times: `timestamp`, `time`, `datetime`, `recorded_at`, `fixTime`, `tst` or
 `times` among the properties are read, and a `when` that is ISO 8601 (Freika/dawarich,
-`imports/field_aliases.rb`), and of shapes `coordTimes` and `coordinateProperties.times` (mapbox and
-placemark/togeojson), which have a time for each position. Texts are ISO 8601, numbers seconds since
-1970, or milliseconds where seconds would be after the year 5000. Every other property is kept.
+`imports/field_aliases.rb`), and for shapes `coordTimes` and `coordinateProperties.times` (mapbox
+and placemark/togeojson), which have a time for each position. Texts are ISO 8601, numbers seconds
+since 1970, or milliseconds if seconds would be after the year 5000. Every other property is kept.
 
 Source: `docs/reference/exports/tracks.md`.
 """
@@ -17,7 +17,7 @@ from typing import Any
 
 from pipeline.services.tracks import gps_tracks
 from pipeline.values import coordinates, timestamps
-from pipeline.values.fields import joined, kept
+from pipeline.values.fields import joined, non_empty
 from schemas.errors import BadValue
 from schemas.reasons import Reason
 from schemas.records import DataType, Instant, Outcome, Point, Record, Rejection
@@ -31,12 +31,12 @@ _MILLISECONDS_FROM = 100_000_000_000
 
 
 def meaning(feature: Mapping[str, Any], source: str) -> Iterator[Outcome]:
-    """The outcomes of one feature."""
-    geometry, said = feature.get("geometry"), feature.get("properties") or {}
-    name, written = _written(said)
+    """Yield the outcomes of one feature."""
+    geometry, properties = feature.get("geometry"), feature.get("properties") or {}
+    name, written = _written(properties)
     if geometry is None:  # "unlocated" (RFC 7946, 3.2)
-        if _name(said) is None:
-            raise BadValue(Reason.MISSING_FIELD, "a feature without a geometry and without a name")
+        if _name(properties) is None:
+            raise BadValue(Reason.MISSING_FIELD, "the feature has neither a geometry nor a name")
         yield _record(feature, source, None, (), None if isinstance(written, list) else written)
         return
     where = _coordinates(geometry)
@@ -46,9 +46,9 @@ def meaning(feature: Mapping[str, Any], source: str) -> Iterator[Outcome]:
         else:
             yield position(feature, source, where, written, name)
         return
-    positions, times = list(_positions(where)), list(_flat(_times_of_each(said)))
+    positions, times = list(_positions(where)), list(_flat(_times_of_each(properties)))
     if not positions:
-        raise BadValue(Reason.BAD_SHAPE, "a shape without positions")
+        raise BadValue(Reason.BAD_SHAPE, "the shape has no positions")
     if times and len(times) == len(positions):
         yield _record(feature, source, positions[0], tuple(times), None)
         yield from _way(positions, times, source)
@@ -63,20 +63,26 @@ def _coordinates(geometry: Mapping[str, Any]) -> Any:
     return geometry["coordinates"]
 
 
-def _written(said: Mapping[str, Any]) -> tuple[str, Any]:
-    """The first time among the properties, and its name."""
-    found = next(((name, said[name]) for name in _TIMES if said.get(name) is not None), None)
-    if found is None and isinstance(when := said.get("when"), str) and _known(when, read=True):
+def _written(properties: Mapping[str, Any]) -> tuple[str, Any]:
+    """Return the name and the value of the first time among the properties."""
+    found = next(
+        ((name, properties[name]) for name in _TIMES if properties.get(name) is not None), None
+    )
+    if (
+        found is None
+        and isinstance(when := properties.get("when"), str)
+        and _known(when, read=True)
+    ):
         return "when", when
     return found or ("", None)
 
 
-def _times_of_each(said: Mapping[str, Any]) -> list[Any]:
-    """A time for each position of a shape, as deep as its coordinates."""
-    inner = said.get("coordinateProperties")
+def _times_of_each(properties: Mapping[str, Any]) -> list[Any]:
+    """Return the times of the positions of a shape, nested like its coordinates."""
+    inner = properties.get("coordinateProperties")
     if isinstance(inner, dict) and isinstance(inner.get("times"), list):
         return list(inner["times"])
-    return next((value for n in _OF_EACH if isinstance(value := said.get(n), list)), [])
+    return next((value for n in _OF_EACH if isinstance(value := properties.get(n), list)), [])
 
 
 def _flat(value: list[Any]) -> Iterator[Any]:
@@ -88,7 +94,7 @@ def _flat(value: list[Any]) -> Iterator[Any]:
 
 
 def _positions(where: Any) -> Iterator[Any]:
-    """The positions of a shape, in order; what is none stays one, for a complaint."""
+    """Yield the positions of a shape, in order; invalid ones remain, and are rejected later."""
     if isinstance(where, list) and where and isinstance(where[0], list):
         for one in where:
             yield from _positions(one)
@@ -112,10 +118,12 @@ def _time(written: Any) -> Instant:
 
 
 def _degrees(where: Any) -> tuple[float, float]:
-    """Latitude and longitude of a position, which has the longitude first; texts are numbers too
-    (Freika/dawarich). Raises `BadValue`."""
+    """Return latitude and longitude of a position, which has the longitude first.
+
+    Texts are numbers, too (Freika/dawarich). Raises `BadValue`.
+    """
     if not isinstance(where, list) or len(where) < 2:
-        raise BadValue(Reason.BAD_SHAPE, "a position that is no pair of numbers")
+        raise BadValue(Reason.BAD_SHAPE, "the position is not a pair of numbers")
     return gps_tracks.position(where[1], where[0])
 
 
@@ -127,19 +135,19 @@ def _altitude(where: Any, odd: dict[str, Any]) -> float | None:
 def position(
     feature: Mapping[str, Any], source: str, where: Any, written: Any, named: str, *whose: str
 ) -> Point:
-    """A feature that was somewhere at a time, which stood under `named`."""
+    """Return a feature that was at a place at a time, which the property `named` states."""
     latitude, longitude = _degrees(where)
     time, odd = _time(written), dict[str, Any]()
     altitude = _altitude(where, odd)
-    said: dict[str, Any] = dict(feature.get("properties") or {})
-    said.pop(named, None)
-    accuracy = _taken(said, _ACCURACIES, 0.0, odd)
+    properties: dict[str, Any] = dict(feature.get("properties") or {})
+    properties.pop(named, None)
+    accuracy = _taken(properties, _ACCURACIES, 0.0, odd)
     if altitude is None:
-        altitude = _taken(said, _ALTITUDES, -math.inf, odd)
-    if isinstance(said.get("flags"), list | str):  # ours has another meaning
-        said["flags_of_maker"] = said.pop("flags")
+        altitude = _taken(properties, _ALTITUDES, -math.inf, odd)
+    if isinstance(properties.get("flags"), list | str):  # the lake's has another meaning
+        properties["flags_of_maker"] = properties.pop("flags")
     for name, value in _foreign(feature):
-        said.setdefault(name, value)
+        properties.setdefault(name, value)
     return Point(
         source=source,
         identity=(time.text, *map(str, where), *whose),
@@ -148,24 +156,24 @@ def position(
         longitude=longitude,
         altitude_m=altitude,
         accuracy_m=accuracy,
-        metadata=joined(said, odd),
+        metadata=joined(properties, odd),
     )
 
 
 def _foreign(feature: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The members of a feature that are not its own: an id, a box, a maker's (RFC 7946, 6.1)."""
+    """Yield a feature's members outside of the standard (RFC 7946, 6.1): an id, a box, others."""
     known = ("type", "geometry", "properties")
     return ((name, value) for name, value in feature.items() if name not in known)
 
 
 def _taken(
-    said: dict[str, Any], names: tuple[str, ...], least: float, odd: dict[str, Any]
+    properties: dict[str, Any], names: tuple[str, ...], least: float, odd: dict[str, Any]
 ) -> float | None:
-    """The first of some properties that is a number from `least` on, taken out of them."""
+    """Remove and return the first of some properties that is a number of at least `least`."""
     for name in names:
-        value = gps_tracks.measure(said.get(name), name, odd)
+        value = gps_tracks.measure(properties.get(name), name, odd)
         if value is not None and value >= least:
-            said.pop(name)
+            properties.pop(name)
             return value
     return None
 
@@ -179,7 +187,7 @@ def _record(
     *,
     undated: bool = False,
 ) -> Record:
-    """Return a place, or with `times` a way; with `scalar` what has one time as a whole."""
+    """Return a place, or with `times` a way; `scalar` is one time for the whole."""
     odd: dict[str, Any] = {}
     degrees = coordinates.or_noted(lambda: _degrees(where), where, "place", odd)
     altitude = _altitude(where, odd)
@@ -203,7 +211,7 @@ def _record(
         title=name,
         metadata=joined(
             {
-                **kept({"place": kept(place)}),
+                **non_empty({"place": non_empty(place)}),
                 **({"shape": geometry["type"]} if geometry else {}),
                 **({} if altitude is None else {"altitude_m": altitude}),
                 **lasting,
@@ -224,19 +232,23 @@ def _flags(moments: Sequence[Instant], *, undated: bool) -> list[str]:
 
 
 def _parts(where: Any) -> list[Any]:
-    """The numbers of a position, or whatever stands in its place."""
+    """Return the numbers of a position, or the value in its place."""
     if isinstance(where, list):
         return where
     return [] if where is None else [where]
 
 
-def _name(said: Mapping[str, Any]) -> str | None:
-    return next((v for k in ("name", "title") if isinstance(v := said.get(k), str) and v), None)
+def _name(properties: Mapping[str, Any]) -> str | None:
+    return next(
+        (v for k in ("name", "title") if isinstance(v := properties.get(k), str) and v), None
+    )
 
 
 def _known(written: Any, *, read: bool = False) -> Instant | None:
-    """A time of a shape; one that is none is kept with the details, or is its position's matter.
-    With `read` only such as could be read."""
+    """Return a time of a shape; details or the position keep an invalid one.
+
+    With `read` return only times that could be read.
+    """
     try:
         moment = None if written is None else _time(written)
     except BadValue:
@@ -245,17 +257,17 @@ def _known(written: Any, *, read: bool = False) -> Instant | None:
 
 
 def _details(
-    feature: Mapping[str, Any], said: Mapping[str, Any], scalar: Any, *, dated: bool
+    feature: Mapping[str, Any], properties: Mapping[str, Any], scalar: Any, *, dated: bool
 ) -> dict[str, Any]:
-    """What else is said; of the times those that are not the record's, nor its positions'."""
-    told: set[str] = set()
+    """Return other properties, with the times that neither the record nor its positions use."""
+    used: set[str] = set()
     if scalar is not None and _known(scalar) is not None:
-        told.add(_written(said)[0])
+        used.add(_written(properties)[0])
     if dated:
-        told |= {name for name in _OF_EACH if isinstance(said.get(name), list)}
-        inner = said.get("coordinateProperties")
+        used |= {name for name in _OF_EACH if isinstance(properties.get(name), list)}
+        inner = properties.get("coordinateProperties")
         if isinstance(inner, dict) and inner.keys() == {"times"}:
-            told.add("coordinateProperties")
+            used.add("coordinateProperties")
     return dict(_foreign(feature)) | {
-        name: value for name, value in said.items() if name not in told
+        name: value for name, value in properties.items() if name not in used
     }

@@ -1,8 +1,8 @@
-"""What the messages of OwnTracks mean, by their `_type` (owntracks.org/booklet/tech/json).
+"""The meaning of the messages of OwnTracks, by their `_type` (owntracks.org/booklet/tech/json).
 
 A `location` is a position. A `transition` (a region entered or left) and a `waypoint` (a region)
-are records; whatever else the app sends is one too, as it stands. An `encrypted` message can't be
-read: its key is in the app.
+are records; any other message is one too, unchanged. An `encrypted` message cannot be read: its key
+is in the app.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ _NAMES = {
 
 
 def meaning(fields: Mapping[str, Any], source: str, received: str, text: str) -> Iterator[Outcome]:
-    """The outcomes of one message, which the Recorder got at `received`; `text` is all of it."""
+    """Yield the outcomes of one message.
+
+    The Recorder got it at `received`; `text` is all of it.
+    """
     match fields.get("_type"):
         case "location":
             yield point(fields, source)
@@ -44,11 +47,11 @@ def meaning(fields: Mapping[str, Any], source: str, received: str, text: str) ->
         case str(kind):
             yield _other(kind, fields, source, received, text)
         case _:
-            raise BadValue(Reason.BAD_SHAPE, "a message that does not say of what type it is")
+            raise BadValue(Reason.BAD_SHAPE, "the message does not state its type")
 
 
 def point(fields: Mapping[str, Any], source: str) -> Point:
-    """A position of a device."""
+    """Return a position of a device."""
     latitude, longitude = coordinates.pair(fields["lat"], fields["lon"])
     time = timestamps.epoch(fields["tst"], "s")
     odd: dict[str, Any] = {}
@@ -73,7 +76,7 @@ def _rest(fields: Mapping[str, Any], taken: frozenset[str]) -> dict[str, Any]:
 
 
 def _placed(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The region by its name, and where."""
+    """Return the region by its name, and its place."""
     name = optional_text(fields, "desc")
     place: dict[str, Any] = {"name": name} if name else {}
     place |= coordinates.given(fields.get("lat"), fields.get("lon"))
@@ -89,7 +92,7 @@ _MOVED = frozenset({"_type", "tst", "lat", "lon", "desc", "event"})
 
 
 def _transition(fields: Mapping[str, Any], source: str) -> Record:
-    """The device entered a region or left it."""
+    """Return the record of a device that entered a region or left it."""
     time = timestamps.epoch_or_unread(fields.get("tst"), "s")
     event, name = optional_text(fields, "event") or "", optional_text(fields, "desc") or ""
     region = str(fields.get("wtst") or "")
@@ -108,7 +111,7 @@ _REGION = frozenset({"_type", "tst", "lat", "lon", "desc"})
 
 
 def _waypoint(fields: Mapping[str, Any], source: str) -> Record:
-    """A region; the time at which it was made is its number, whatever is changed of it."""
+    """Return a region, identified by its creation time; everything else may change."""
     time = timestamps.epoch_or_unread(fields.get("tst"), "s")
     return Record(
         data_type=DataType.LOCATION,
@@ -126,7 +129,7 @@ def _waypoint(fields: Mapping[str, Any], source: str) -> Record:
 
 
 def _waypoints(fields: Mapping[str, Any], source: str) -> Iterator[Outcome]:
-    """A list of regions; one that is none costs the others nothing."""
+    """Yield a list of regions; an invalid one does not affect the others."""
     who = {name: fields[name] for name in ("topic", "tid") if name in fields}
     for region in fields["waypoints"]:
         try:
@@ -138,7 +141,7 @@ def _waypoints(fields: Mapping[str, Any], source: str) -> Iterator[Outcome]:
 
 
 def _other(kind: str, fields: Mapping[str, Any], source: str, received: str, text: str) -> Record:
-    """Any other message, as it stands: that the device went, its state, its steps."""
+    """Return any other message unchanged: the device's disconnection, its state, its steps."""
     time: Instant | None = timestamps.or_unread(received) if received else None
     if "tst" in fields:
         time = timestamps.epoch_or_unread(fields.get("tst"), "s")

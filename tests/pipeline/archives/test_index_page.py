@@ -66,7 +66,7 @@ def test_gaps_are_counted_in_each_file_from_one() -> None:
     found = gaps([(3, 9), (3, 2), (0, 2), (3, 9)])
     assert found == [Gap(0, 1, 1), Gap(3, 1, 1), Gap(3, 3, 8)]
     assert [gap.label for gap in found] == ["1", "3-001", "3-003 to 3-008"]
-    assert gaps([(0, 1)], gone=[(0, 2), (0, 1), (1, 2)]) == [Gap(0, 2, 2), Gap(1, 1, 2)]
+    assert gaps([(0, 1)], failed=[(0, 2), (0, 1), (1, 2)]) == [Gap(0, 2, 2), Gap(1, 1, 2)]
 
 
 @given(st.sets(st.tuples(st.integers(0, 3), st.integers(1, 40))))

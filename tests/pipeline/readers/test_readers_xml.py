@@ -73,14 +73,14 @@ def test_elements_lie_where_a_parser_finds_them() -> None:
         ("a", {}, "1"),
         ("a", {}, ""),
     ]
-    assert found[1].said("b") == "2" and found[1].said("c") == "3"
+    assert found[1].text_at("b") == "2" and found[1].text_at("c") == "3"
 
 
 def test_a_head_comes_with_what_it_holds() -> None:
     data = b"<r><head k='1'><t>A</t><part><t>B</t><a n='1'/><a n='2'/></part></head><head/></r>"
     items = [item for item in read(data) if isinstance(item, RawRecord)]
     assert [i.value.tag for i in items] == ["head", "part", "a", "a", "head"]
-    assert [i.value.said("t") for i in items[:2]] == ["A", "B"]
+    assert [i.value.text_at("t") for i in items[:2]] == ["A", "B"]
     held = items[0].around
     assert (held["items"], held["first"].attributes, held["last"].attributes) == (
         2,
