@@ -88,10 +88,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     newer_versions: int
     """Of the loaded records: versions that replaced those of another export."""
     older_versions: int
-    """Of the loaded records.
-
-    Versions that are older than one of a newer export, and stored as such.
-    """
+    """Of the loaded records: versions older than one of a newer export, stored as such."""
     privacy: Done
     """Personal data in the seen records: how often what was done, by kind."""
     empty: list[str]
@@ -337,8 +334,8 @@ def _records(receipt: Receipt) -> None:
         console.data(f"adds up:  {'yes' if receipt.adds_up else 'no'}")
     if receipt.newer_versions or receipt.older_versions:
         console.data(
-            f"versions  of the loaded, {receipt.newer_versions} replaced what another export said, "
-            f"{receipt.older_versions} are older than what stands"
+            f"versions  of the loaded, {receipt.newer_versions} replaced one of another export, "
+            f"{receipt.older_versions} are older than the current version"
         )
     if receipt.privacy:
         console.data(f"privacy   {treatments(receipt.privacy)}")

@@ -130,7 +130,7 @@ def notes(line: SetLine) -> Iterator[str]:
 def show_index(index: Inventory) -> None:
     """Print the export's own page compared with what came."""
     for path in index.unread:
-        console.data(f"index     {path} could not be understood as the export's own list")
+        console.data(f"index     {path} could not be read as the export's own list")
     if not index.pages:
         console.data("index     the export's own list is not here; nothing is known to be missing")
         return

@@ -29,7 +29,7 @@ def until_ended(lake: Services, jobs: Sequence[str | UUID]) -> list[receipts.Rec
     try:
         ended = [_follow(lake, str(job)) for job in jobs]
     except KeyboardInterrupt:
-        console.say("the import goes on; see: datapunk status")
+        console.say("the import continues; see: datapunk status")
         raise typer.Exit(console.INTERRUPTED) from None
     return [receipts.gather(lake, row) for row in ended]
 

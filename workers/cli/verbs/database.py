@@ -49,7 +49,7 @@ def downgrade(
 ) -> None:
     """Undo the last migrations. The contents of their tables are lost."""
     if not yes:
-        typer.confirm(f"Undo {count}, with all that lies in its tables?", abort=True, err=True)
+        typer.confirm(f"Undo {count}, with the contents of its tables?", abort=True, err=True)
     try:
         undone = migrations.downgrade(load().url("owner"), count)
     except psycopg.OperationalError as error:

@@ -69,7 +69,7 @@ def embed(
 
 
 def _rest(done: Embedded) -> str:
-    waiting = f", {done.waiting:,} are in another process's hands" if done.waiting else ""
+    waiting = f", {done.waiting:,} are taken by another process" if done.waiting else ""
     return waiting + (f", {done.given_up:,} given up" if done.given_up else "")
 
 

@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 def formats(
     word: Annotated[
-        str | None, typer.Argument(help="Only formats that say this of themselves.")
+        str | None, typer.Argument(help="Only formats whose facts hold this text.")
     ] = None,
     takeout: Annotated[
         bool, typer.Option("--takeout", help="What becomes of each product of Google Takeout.")

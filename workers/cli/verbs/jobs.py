@@ -102,7 +102,7 @@ def retry(job: Job) -> None:
         count = reconcile.retry(run, row)
     if not count:
         raise PermanentError(f"Nothing of the job failed: it is {row['status']}.{_then(row)}")
-    console.say(f"{count} chunks go again; see: datapunk status {short}")
+    console.say(f"{count} chunks run again; see: datapunk status {short}")
 
 
 def cancel(job: Job, json: Json = False) -> None:
@@ -149,7 +149,7 @@ def _then(row: DictRow) -> str:
     """Return what can be done with a job that has ended."""
     short = str(row["id"])[:8]
     if row["status"] in _GO_ON:
-        return f" To go on with it: datapunk retry {short}"
+        return f" To continue it: datapunk retry {short}"
     if row["records_seen"]:
         return f" To take it back: datapunk rollback {short}"
     return ""

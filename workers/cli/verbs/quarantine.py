@@ -212,7 +212,7 @@ def edit(
         row = _one(lake, number)
         if file is None and not (row["mended"] or row["raw"]):
             raise PermanentError(
-                "Its bytes stand in the original alone, by the policy of personal data; give the "
+                "The privacy policy leaves its bytes only in the original; give the "
                 "whole record with --file."
             )
         if file is None:
