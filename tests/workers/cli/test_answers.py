@@ -23,7 +23,7 @@ from sql import answers
 from sql.store import Lake
 from tasks.derived import search_index
 from tasks.runtime.context import Runtime
-from tests.lake_support import Database, zipped
+from tests.support.lake import Database, zipped
 from workers.cli import app, writers
 from workers.cli.verbs import answers as verbs
 from workers.cli.verbs import export as export_verb
