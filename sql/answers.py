@@ -66,8 +66,7 @@ def document(lake: Lake, user_id: UUID, document_id: int) -> dict[str, Any]:
     rows = lake.rows(user_id, "answers", "document", user_id=user_id, id=document_id)
     if not rows:
         raise PermanentError("There is no document of that id; ids stand in: datapunk search")
-    key = rows[0].pop("record_key")
-    asked: dict[str, Any] = {"user_id": user_id, "record_key": key}
+    asked: dict[str, Any] = {"user_id": user_id, "record_key": rows[0]["record_key"]}
     return {
         **rows[0],
         "people": lake.rows(user_id, "answers", "people_of", **asked),

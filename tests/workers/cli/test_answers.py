@@ -110,6 +110,22 @@ def test_a_document_is_shown_with_where_it_came_from(asked: Asked, database: Dat
 
 
 @pytest.mark.services
+def test_a_document_gives_its_bytes_in_the_original(
+    asked: Asked, database: Database, run: Runtime
+) -> None:
+    raw = asked("show", id_of(database, "message"), "--raw").stdout_bytes
+    assert raw.strip() == MAIL.encode().strip()
+    numbers = [r["id"] for r in database.rows("SELECT id FROM user_data.documents ORDER BY id")]
+    for number in numbers:
+        assert asked("show", number, "--raw").stdout_bytes
+    for path in run.folders.processed.rglob("*.zip"):
+        path.unlink()
+    result = asked("show", numbers[0], "--raw")
+    assert result.exit_code == 1
+    assert "original can't be read" in result.output
+
+
+@pytest.mark.services
 def test_who_saw_a_document_is_recorded(asked: Asked, database: Database) -> None:
     number = id_of(database, "message")
     asked("show", number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta
 from typing import Annotated, Any, TypeAlias
@@ -48,6 +49,9 @@ def register(app: typer.Typer) -> None:
 def show(
     document: Annotated[int, typer.Argument(metavar="ID", help="An id, as search prints it.")],
     user: User = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Print its bytes as they stand in the original.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Show one document: its text, its people, its relations and where it came from."""
@@ -56,10 +60,23 @@ def show(
         found = answers.document(lake.reader, owner, document)
         zone = of_user(lake.settings)
         lake.ledger.event(Event.REVEALED, user_id=owner, job_id=found["job"], document=document)
-    if json:
+    if raw:
+        _raw(found)
+    elif json:
         console.as_json(found)
     else:
         _document(found, zone)
+
+
+def _raw(found: Mapping[str, Any]) -> None:
+    """Write the bytes of a document's original; a terminal would obey what is in them."""
+    from tasks.operations.original_bytes import copy_item  # noqa: PLC0415 - reads every format
+
+    if sys.stdout.isatty():
+        raise PermanentError("Bytes are not printed on a terminal; redirect them: --raw > FILE")
+    with connect.runtime(load()) as run:
+        job = connect.find_job(run.ledger, str(found["job"]))
+        copy_item(run, job, found, found["record_key"].bytes, sys.stdout.buffer)
 
 
 def day(
