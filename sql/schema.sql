@@ -2033,6 +2033,7 @@ GRANT SELECT,INSERT,UPDATE ON TABLE imports.chunks TO datapunk_ingest;
 GRANT SELECT ON TABLE imports.chunks TO datapunk_reader;
 
 GRANT SELECT,INSERT ON TABLE imports.claims TO datapunk_ingest;
+GRANT SELECT ON TABLE imports.claims TO datapunk_reader;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE imports.drift TO datapunk_ingest;
 GRANT SELECT ON TABLE imports.drift TO datapunk_reader;

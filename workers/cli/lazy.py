@@ -93,6 +93,32 @@ VERBS = (
         "people",
         "List the people in the records; with WHO, the records of that person, latest first.",
     ),
+    Verb(
+        "show",
+        "answers",
+        "Show one document: its text, its people, its relations and where it came from.",
+    ),
+    Verb(
+        "day",
+        "answers",
+        "List everything of one day in order, with positions and measured values by the hour.",
+    ),
+    Verb(
+        "where",
+        "answers",
+        "Say where you were: on a day by the hour, or at a time by what is known around it.",
+    ),
+    Verb("count", "answers", "Count documents by artist, place, person, type, month and the like."),
+    Verb(
+        "compare",
+        "answers",
+        "Compare two imports: what a later export has more, and what it has no longer.",
+    ),
+    Verb(
+        "export",
+        "export",
+        "Write documents as JSON lines, CSV or iCalendar, or recorded positions as GPX.",
+    ),
     Verb("search", "search", "Find documents by words, by meaning, or by both at once."),
     Verb("similar", "search", "Find documents whose meaning is like that of one document."),
     Verb(

@@ -1,0 +1,102 @@
+"""`export`: documents or positions out of the lake, in a form that other programs read."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, TextIO
+from uuid import UUID
+
+import typer
+
+from schemas.errors import PermanentError
+from schemas.progress import Event
+from sql import answers
+from sql.answers import Chosen
+from sql.store import Lake
+from workers.cli import connect, console, writers
+from workers.cli.verbs.answers import From, Source, To, Type, User, chosen_by
+from workers.cli.zone import of_user
+from workers.settings import load
+
+
+class Form(StrEnum):
+    """What `export` writes."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+    GPX = "gpx"
+    ICS = "ics"
+
+
+Writer = Callable[[writers.Rows], Iterator[str]]
+_WRITERS: dict[Form, Writer] = {
+    Form.JSONL: writers.jsonl,
+    Form.CSV: writers.csv_lines,
+    Form.GPX: writers.gpx,
+    Form.ICS: writers.ics,
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb of this file."""
+    app.command()(export)
+
+
+def export(
+    form: Annotated[Form, typer.Option("--format", help="What to write.")] = Form.JSONL,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A new file; else standard output.")
+    ] = None,
+    user: User = None,
+    after: From = None,
+    before: To = None,
+    kind: Type = None,
+    source: Source = None,
+) -> None:
+    """Write documents as JSON lines, CSV or iCalendar, or recorded positions as GPX."""
+    with connect.services(load()) as lake:
+        owner = connect.find_user(lake.ledger, user)["user_id"]
+        chosen = chosen_by(of_user(lake.settings), after, before, _kind(form, kind), source)
+        lake.ledger.event(Event.EXPORTED, user_id=owner, form=form)
+        with _opened(output) as out:
+            out.writelines(_WRITERS[form](_rows(lake.reader, owner, form, chosen)))
+    if output is not None:
+        console.say(f"Written: {output} ({console.size(output.stat().st_size)})")
+
+
+def _kind(form: Form, kind: str | None) -> str | None:
+    """Return the type that a form implies, or the given one."""
+    if form is Form.GPX and kind is not None:
+        raise typer.BadParameter("GPX holds recorded positions, which have no type")
+    return "event" if form is Form.ICS and kind is None else kind
+
+
+def _rows(lake: Lake, owner: UUID, form: Form, chosen: Chosen) -> writers.Rows:
+    read = answers.track if form is Form.GPX else answers.documents
+    return read(lake, owner, chosen)
+
+
+@contextmanager
+def _opened(path: Path | None) -> Iterator[TextIO]:
+    """Open what is written to. A file appears under its name when it is whole.
+
+    Raises `PermanentError` if it exists.
+    """
+    if path is None:
+        yield sys.stdout
+        return
+    if path.exists():
+        raise PermanentError(f"{path} exists; name another file.")
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="", errors="backslashreplace") as out:
+            part.chmod(0o600)
+            yield out
+        os.link(part, path)  # never over a file that came meanwhile
+    finally:
+        part.unlink(missing_ok=True)
