@@ -33,8 +33,11 @@ class Span(NamedTuple):
 
 
 class Chosen(msgspec.Struct, frozen=True, kw_only=True):
-    """Which documents are meant. `after` is inclusive and `before` exclusive; `type` is a record
-    type or a data type; `source` is a format or a service."""
+    """A selection of documents.
+
+    `after` is inclusive and `before` exclusive; `type` is a record type or a data type; `source` is
+    a format or a service.
+    """
 
     after: datetime | None = None
     before: datetime | None = None
@@ -75,8 +78,10 @@ def document(lake: Lake, user_id: UUID, document_id: int) -> dict[str, Any]:
 
 
 def day(lake: Lake, user_id: UUID, span: Span, n: int) -> list[dict[str, Any]]:
-    """Return what happened in a span, in order: at most `n` documents, and positions and measured
-    values by the hour. Each row has `kind`."""
+    """Return what happened in a span, in order.
+
+    At most `n` documents, and positions and measured values by the hour. Each row has `kind`.
+    """
     asked: dict[str, Any] = {"user_id": user_id, "after": span.after, "before": span.before, "n": n}
     hourly = {**asked, "zone": span.zone}
     found = [
@@ -94,8 +99,10 @@ def positions(lake: Lake, user_id: UUID, span: Span, n: int) -> list[dict[str, A
 
 
 def nearest(lake: Lake, user_id: UUID, at: datetime, within: timedelta) -> list[dict[str, Any]]:
-    """Return the positions that are known last before a moment and first after it, recorded ones
-    and those of documents, within a time on either side."""
+    """Return the last known positions before a moment and the first after it.
+
+    They are recorded ones and those of documents, within a time on either side.
+    """
     return lake.rows(user_id, "answers", "nearest_positions", user_id=user_id, at=at, within=within)
 
 
@@ -123,8 +130,10 @@ def count(
 
 
 def compare(lake: Lake, user_id: UUID, first: UUID, second: UUID, n: int) -> Comparison:
-    """Return what the records of two imports have in common, with up to `n` documents that only
-    one of them has."""
+    """Return what the records of two imports have in common.
+
+    With up to `n` documents that only one of them has.
+    """
     one: dict[str, Any] = {"user_id": user_id, "one": first, "other": second}
     other: dict[str, Any] = {"user_id": user_id, "one": second, "other": first}
     (changed,) = lake.rows(user_id, "answers", "changed_by", user_id=user_id, job_id=second)
