@@ -691,7 +691,7 @@ EXCUSED: dict[str, tuple[str, ...]] = {
         *("services.google.places." + n for n in ("country_of", "of_feature", "url_of")),
         *("services.google.timeline." + n for n in ("e7", "located", "segment", "sound")),
         *("services.google.play_store." + n for n in ("document", "inner", "moment", "written")),
-        *("services.tables." + n for n in ("cells", "rest", "said")),
+        *("services.tables." + n for n in ("cells", "rest", "renamed")),
         *("services.meta." + n for n in ("inner", "medium", "position")),
         *("services.reddit." + n for n in ("address", "moment")),
         "services.google.takeout.person",

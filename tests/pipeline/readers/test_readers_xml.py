@@ -178,7 +178,7 @@ def test_a_root_is_seen_through_what_stands_before_it() -> None:
 def test_a_complaint_says_where_and_not_what() -> None:
     with pytest.raises(BadValue) as complaint:
         xml_tree.parse(b"<a>secret</b>")
-    assert complaint.value.detail == "not sound XML at line 1, column 11"
+    assert complaint.value.detail == "the XML is invalid at line 1, column 11"
 
 
 #: What may stand before a root, sound and not.
