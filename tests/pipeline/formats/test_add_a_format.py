@@ -53,11 +53,11 @@ def parkpass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Format
 
 
 def test_every_helper_that_the_page_names_exists() -> None:
-    named = set(re.findall(r"`([a-z_]+)\.([a-z]\w+)`", PAGE.read_text(encoding="utf-8")))
-    helpers = {(room, name) for room, name in named if name != "py" and room != "parkpass"}
-    assert len(helpers) > 10
-    for room, name in helpers:
+    named = set(re.findall(r"`([a-z_]+)\.((?!py|json)[a-z]\w+)`", PAGE.read_text(encoding="utf-8")))
+    for room, name in sorted(named):
+        assert room in _HELPERS, f"{room}.{name}"
         assert hasattr(_HELPERS[room], name), f"there is no {room}.{name}"
+    assert {room for room, _ in named} == _HELPERS.keys()
 
 
 _HELPERS = {
